@@ -1,0 +1,168 @@
+"""A simulated crowd that visits the example shop and buys there, over the same HTTP calls that a real page makes."""
+
+import asyncio
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import httpx
+
+from app.demo.shop import Customer, Product, basket, buys, clicked, customer
+
+EXPERIMENTS: Final = ["free-shipping-banner", "checkout-reassurance", "front-page-products"]
+SLOT: Final = "front-page"
+BATCH: Final = 500
+HISTORY_DAYS: Final = 90
+Event = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Crowd:
+    """Visitors of one run; `visits`, `orders` and `failures` count what was sent and what could not be sent."""
+
+    client: httpx.AsyncClient
+    products: tuple[Product, ...]
+    dice: random.Random
+    visits: int = 0
+    orders: int = 0
+    failures: int = 0
+    run: str = field(default_factory=lambda: f"{int(time.time()):x}")
+
+    async def remember(self, count: int) -> list[Customer]:
+        """Customers with a past: sends their orders of the last 90 days, to recommend from."""
+        categories = tuple(sorted({product.category for product in self.products}))
+        people = [customer(f"{self.run}-c{number}", categories, self.dice) for number in range(count)]
+        now = datetime.now(UTC)
+        events = [
+            self._order(person, now - timedelta(days=self.dice.uniform(0.5, HISTORY_DAYS)))
+            for person in people
+            for _ in range(self.dice.randint(1, 5))
+        ]
+        for start in range(0, len(events), BATCH):
+            await self._send(events[start : start + BATCH])
+        return people
+
+    async def keep_visiting(self, known: Sequence[Customer], visits_per_second: float) -> None:
+        """Visits at a steady rate until cancelled: every second one by a known customer, each of whom comes once."""
+        categories = tuple(sorted({product.category for product in self.products}))
+        waiting = list(known)
+        self.dice.shuffle(waiting)
+        async with asyncio.TaskGroup() as visits:
+            due = time.monotonic()
+            while True:
+                person = (
+                    waiting.pop()
+                    if waiting and self.dice.random() < 0.5
+                    else customer(f"{self.run}-v{self.visits}", categories, self.dice)
+                )
+                visits.create_task(self._visit(person))
+                self.visits += 1
+                due += 1 / visits_per_second
+                await asyncio.sleep(max(0.0, due - time.monotonic()))
+
+    async def _visit(self, person: Customer) -> None:
+        try:
+            answer = await self._personalize(person)
+            await self._send(self._events(person, answer))
+        except httpx.HTTPError:
+            self.failures += 1
+
+    async def _personalize(self, person: Customer) -> dict[str, Any]:
+        body = {
+            "visitor_id": person.visitor_id,
+            "attributes": {"device": person.device},
+            "experiments": EXPERIMENTS,
+            "recommendations": [{"slot": SLOT}],
+        }
+        answer = await self.client.post("/v1/personalize", json=body)
+        answer.raise_for_status()
+        return answer.json()
+
+    def _events(self, person: Customer, answer: dict[str, Any]) -> list[Event]:
+        """What the visitor does after the page came: looks, perhaps clicks a recommendation, perhaps buys."""
+        banner = answer["experiments"]["free-shipping-banner"]["payload"]["banner"] is not None
+        page = f"{self.run}-p{self.visits}-{self.dice.getrandbits(32):x}"
+        events = [
+            {
+                "type": "page",
+                "name": "Front page",
+                "anonymousId": person.visitor_id,
+                "properties": {"path": "/", "page_view_id": page},
+            },
+            self._engagement(person, page),
+            *self._recommendation_events(person, answer),
+        ]
+        if buys(banner, self.dice):
+            self.orders += 1
+            events += self._funnel(person)
+        return events
+
+    def _engagement(self, person: Customer, page: str) -> Event:
+        return {
+            "type": "engagement",
+            "messageId": f"{page}:1",
+            "anonymousId": person.visitor_id,
+            "pageViewId": page,
+            "seq": 1,
+            "engagedMs": int(self.dice.expovariate(1 / 200)),
+            "final": True,
+            "url": "/",
+        }
+
+    def _recommendation_events(self, person: Customer, answer: dict[str, Any]) -> list[Event]:
+        shown = answer.get("recommendations", {}).get(SLOT)
+        if not shown or not shown["items"]:
+            return []
+        category = {product.product_id: product.category for product in self.products}
+        named = {"recommendation_id": shown["recommendation_id"]}
+        events = [self._track(person, "Recommendation Viewed", named)]
+        for item in shown["items"]:
+            if clicked(person, category.get(item["product_id"], ""), self.dice):
+                seen = named | {"product_id": item["product_id"], "position": item["position"]}
+                events.append(self._track(person, "Recommendation Clicked", seen))
+        return events
+
+    def _funnel(self, person: Customer) -> list[Event]:
+        order = self._order(person, None)
+        first = order["properties"]["products"][0]
+        steps = [
+            self._track(person, name, {"product_id": first["product_id"]})
+            for name in ("Product Viewed", "Product Added")
+        ]
+        events = [*steps, self._track(person, "Checkout Started", {"order_id": order["properties"]["order_id"]}), order]
+        if self.dice.random() < 0.04:
+            refund = {key: order["properties"][key] for key in ("order_id", "currency", "total")}
+            events.append(self._track(person, "Order Refunded", refund))
+        return events
+
+    def _order(self, person: Customer, when: datetime | None) -> Event:
+        lines = basket(person, self.products, self.dice)
+        total = round(sum(product.price for product in lines), 2)
+        bought = [
+            {
+                "product_id": product.product_id,
+                "name": product.name,
+                "category": product.category,
+                "price": product.price,
+                "quantity": 1,
+            }
+            for product in lines
+        ]
+        order = {
+            "order_id": f"{self.run}-o{self.dice.getrandbits(48):x}",
+            "revenue": total,
+            "total": total,
+            "currency": "EUR",
+            "products": bought,
+        }
+        return self._track(person, "Order Completed", order) | ({"timestamp": when.isoformat()} if when else {})
+
+    def _track(self, person: Customer, event: str, properties: dict[str, Any]) -> Event:
+        return {"type": "track", "event": event, "anonymousId": person.visitor_id, "properties": properties}
+
+    async def _send(self, events: list[Event]) -> None:
+        answer = await self.client.post("/v1/batch", json={"batch": events})
+        answer.raise_for_status()

@@ -1,0 +1,156 @@
+"""`resonate demo`: the service with an example shop and a crowd that goes on visiting, until it is stopped."""
+
+import asyncio
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+from rich.console import Console
+
+from app.demo.crowd import Crowd
+from app.demo.pages import serving
+from app.demo.shop import TRUE_LIFT, read_products
+
+SHOP: Final = Path(__file__).parents[2] / "examples" / "shop"
+CUSTOMERS: Final = 1_500
+VISITS_PER_SECOND: Final = 40.0
+REPORT_SECONDS: Final = 10.0
+READY_SECONDS: Final = 30.0
+
+
+def run_demo() -> int:
+    """Runs the demo until SIGINT or SIGTERM; the exit code of the service."""
+    environment = {
+        "RESONATE_DEFINITIONS": str(SHOP / "definitions"),
+        "RESONATE_DATA": "./demo-data",
+    } | dict(os.environ)
+    return asyncio.run(_demo(environment, Console()))
+
+
+async def _demo(environment: Mapping[str, str], console: Console) -> int:
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    service = subprocess.Popen(
+        [sys.executable, "-P", "-c", "from app.cli import main; main()", "serve"],
+        env=dict(environment),
+        start_new_session=True,
+    )
+    try:
+        address = f"http://127.0.0.1:{environment.get('RESONATE_PORT', '8000')}"
+        keys = await _ready(service, address, Path(environment["RESONATE_DATA"]), environment)
+        with serving(SHOP / "pages", _page_config(address, keys["publishable"])) as pages:
+            _tell(console, address, pages, keys)
+            await _visits(address, keys, stopped, service, console)
+    finally:
+        service.terminate()
+    return service.wait()
+
+
+def _page_config(address: str, publishable_key: str) -> dict[str, Any]:
+    products = [asdict(product) for product in read_products(SHOP / "products.csv")]
+    return {"service": address, "key": publishable_key, "products": products}
+
+
+async def _ready(
+    service: subprocess.Popen[bytes], address: str, data: Path, environment: Mapping[str, str]
+) -> dict[str, str]:
+    """The keys of the running service; raises SystemExit with its own words on the screen when it cannot start."""
+    async with httpx.AsyncClient(base_url=address) as client:
+        for _ in range(int(READY_SECONDS / 0.1)):
+            if service.poll() is not None:
+                raise SystemExit(service.returncode)
+            with suppress(httpx.TransportError):
+                if (await client.get("/readyz")).status_code == 200:
+                    return _keys(data, environment)
+            await asyncio.sleep(0.1)
+    raise SystemExit(f"the service at {address} was not ready within {READY_SECONDS:g} s")
+
+
+def _keys(data: Path, environment: Mapping[str, str]) -> dict[str, str]:
+    """One key of each class: from the environment, else those the service made for itself."""
+    given = {
+        "publishable": environment.get("RESONATE_PUBLISHABLE_KEYS", "").split(",")[0],
+        "secret": environment.get("RESONATE_SECRET_KEYS", "").split(",")[0],
+    }
+    if all(given.values()):
+        return given
+    made: dict[str, str] = json.loads((data / "keys.json").read_text(encoding="utf-8"))
+    return made
+
+
+def _tell(console: Console, address: str, pages: str, keys: Mapping[str, str]) -> None:
+    console.print(f"\n[bold]The example shop[/]     {pages}/")
+    console.print(f"[bold]The service's routes[/]  {address}/docs")
+    console.print(f"[bold]Publishable key[/]      {keys['publishable']}")
+    console.print(f"[bold]Secret key[/]           {keys['secret']}")
+    console.print("[bold]The readout[/]")
+    console.print(
+        f'  curl -H "Authorization: Bearer {keys["secret"]}" {address}/v1/experiments/free-shipping-banner/results',
+        soft_wrap=True,
+    )
+    console.print(
+        f"\nThe true effect of the banner on the purchase rate is {TRUE_LIFT:+.0%}. Ctrl-C stops everything.\n"
+    )
+
+
+@asynccontextmanager
+async def _visiting(crowd: Crowd) -> AsyncGenerator[None]:
+    known = await crowd.remember(CUSTOMERS)
+    task = asyncio.create_task(crowd.keep_visiting(known, VISITS_PER_SECOND))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _visits(
+    address: str, keys: Mapping[str, str], stopped: asyncio.Event, service: subprocess.Popen[bytes], console: Console
+) -> None:
+    """Lets the crowd visit and prints the readout every ten seconds, until stopped or the service has gone."""
+    headers = {"Authorization": f"Bearer {keys['publishable']}"}
+    limits = httpx.Limits(max_connections=32)
+    async with httpx.AsyncClient(base_url=address, headers=headers, limits=limits, timeout=10) as client:
+        crowd = Crowd(client, read_products(SHOP / "products.csv"), random.Random(1))
+        async with _visiting(crowd):
+            while service.poll() is None and not stopped.is_set():
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stopped.wait(), REPORT_SECONDS)
+                if not stopped.is_set():
+                    console.print(await _report(crowd, keys["secret"]))
+
+
+async def _report(crowd: Crowd, secret_key: str) -> str:
+    path = "/v1/experiments/free-shipping-banner/results"
+    counts = f"{crowd.visits} visits, {crowd.orders} orders, {crowd.failures} failed"
+    try:
+        answer = await crowd.client.get(path, headers={"Authorization": f"Bearer {secret_key}"})
+        answer.raise_for_status()
+    except httpx.HTTPError as error:
+        return f"{counts}: no readout ({type(error).__name__})"
+    return f"{counts}: {_line(answer.json())}"
+
+
+def _line(readout: Mapping[str, Any]) -> str:
+    """The primary goal in one line, with the truth beside the estimate."""
+    metric = readout["metrics"][0]
+    control, banner = metric["arms"]
+    [compared] = metric["comparisons"]
+    if compared["ci"] is None:
+        return f"{metric['metric']}: {', '.join(compared['reasons']) or 'no interval yet'}"
+    low, high = compared["ci"]
+    holds = "inside" if low <= TRUE_LIFT <= high else "outside"
+    before, after = (f"{arm['value']:.1%} of {arm['units']}" for arm in (control, banner))
+    lift = f"lift {compared['lift']:+.1%} [{low:+.1%}, {high:+.1%}]"
+    return f"{metric['metric']} {before} → {after}, {lift}, the truth {TRUE_LIFT:+.0%} is {holds}"

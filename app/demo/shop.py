@@ -1,0 +1,64 @@
+"""The demo's world, with a known truth: who visits the example shop, what they like, and when they buy."""
+
+import csv
+import random
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+PURCHASE_RATE: Final = 0.10  # of a visitor who sees no banner
+TRUE_LIFT: Final = 0.30  # what the free-shipping banner really does to the purchase rate
+TASTES: Final = 2  # categories that a customer likes
+CLICK_RATE: Final = {True: 0.24, False: 0.04}  # of one recommended product, by whether the customer likes its category
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """One row of the example catalogue; the price is in the shop's currency."""
+
+    product_id: str
+    name: str
+    category: str
+    price: float
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """A simulated person: an id, a device and the categories they like."""
+
+    visitor_id: str
+    device: str
+    tastes: frozenset[str]
+
+
+def read_products(file: Path) -> tuple[Product, ...]:
+    """The example shop's catalogue."""
+    with file.open(encoding="utf-8", newline="") as lines:
+        return tuple(
+            Product(row["product_id"], row["name"], row["category"], float(row["price"]))
+            for row in csv.DictReader(lines)
+            if row["in_stock"] == "true"
+        )
+
+
+def customer(visitor_id: str, categories: tuple[str, ...], dice: random.Random) -> Customer:
+    """A new person with tastes of their own."""
+    device = dice.choices(("desktop", "mobile", "tablet"), (0.5, 0.4, 0.1))[0]
+    return Customer(visitor_id, device, frozenset(dice.sample(categories, TASTES)))
+
+
+def buys(banner: bool, dice: random.Random) -> bool:
+    """Whether this visit ends in an order: the truth that the readout has to find."""
+    return dice.random() < PURCHASE_RATE * (1 + TRUE_LIFT * banner)
+
+
+def basket(person: Customer, products: tuple[Product, ...], dice: random.Random) -> list[Product]:
+    """One to three products, nearly always from the categories the customer likes."""
+    liked = [product for product in products if product.category in person.tastes]
+    pool = liked if dice.random() < 0.9 else list(products)
+    return dice.sample(pool, dice.choices((1, 2, 3), (0.5, 0.3, 0.2))[0])
+
+
+def clicked(person: Customer, category: str, dice: random.Random) -> bool:
+    """Whether the customer clicks on one recommended product of this category."""
+    return dice.random() < CLICK_RATE[category in person.tastes]
