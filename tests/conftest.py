@@ -1,10 +1,22 @@
 """Fixtures that every test may use."""
 
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 REPOSITORY = Path(__file__).parents[1]
+sys.path.insert(0, str(REPOSITORY / "tests"))  # so that every test may import `service`, whatever the import mode
+
+from service import Service, write_definitions  # noqa: E402
+
+StartService = Callable[..., Service]
+SMALLEST_DEFINITIONS: Mapping[str, str] = {
+    "free-shipping-banner.yaml": (
+        "key: free-shipping-banner\nstatus: running\nvariants: [control, threshold]\ngoal: purchase_rate\n"
+    )
+}
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +26,28 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no vectors and data: {folder.name}/ is not beside the checkout")
     return folder
+
+
+@pytest.fixture
+def start_service(tmp_path: Path) -> Iterator[StartService]:
+    """Start real services: `start_service({"banner.yaml": "..."}, RESONATE_WORKERS="2")`; each ends with the test."""
+    started: list[Service] = []
+
+    def start(files: Mapping[str, str], *, launch_only: bool = False, **variables: str) -> Service:
+        root = tmp_path / f"service-{len(started)}"
+        service = Service(root / "data", write_definitions(root / "definitions", files), variables)
+        started.append(service)
+        if launch_only:
+            service.launch()
+            return service
+        return service.start()
+
+    yield start
+    for service in started:
+        service.end()
+
+
+@pytest.fixture
+def service(start_service: StartService) -> Service:
+    """A real service with one running experiment, `free-shipping-banner`, two workers, and keys of the tests."""
+    return start_service(SMALLEST_DEFINITIONS, RESONATE_WORKERS="2")

@@ -1,0 +1,60 @@
+"""A worker's side of the analysis process: one call, one connection, so that hanging up means never mind."""
+
+import asyncio
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from app.analysis_protocol import AnalysisAnswer, AnalysisError, Head, Request, frame, read_frame
+
+RESTART_ATTEMPTS: Final = 2  # the process may die under a call; the supervisor starts it again on the next connection
+GRACE_SECONDS: Final = 2.0  # the process itself answers at the time-out; this covers one that no longer does
+
+
+class AnalysisClient:
+    """Calls of the analysis process. `socket_path` is `DataDirectory.analysis_socket`.
+
+    The names of the calls, their arguments and answers are listed in `app.analysis_calls`.
+    """
+
+    def __init__(self, socket_path: Path, timeout_seconds: float = 60.0) -> None:
+        self.socket_path = socket_path
+        self.timeout_seconds = timeout_seconds
+
+    async def call(
+        self, name: str, arguments: dict[str, Any] | None = None, timeout_seconds: float | None = None
+    ) -> AnalysisAnswer:
+        """The answer of one call. Cancelling it ends the work, unless others wait for the same.
+
+        Raises AnalysisError: refused by the call (unknown_experiment, data_damaged, …), `analysis_timeout` after
+        `timeout_seconds`, `analysis_unavailable` where the process cannot be reached or dies twice under the call.
+        """
+        seconds = self.timeout_seconds if timeout_seconds is None else timeout_seconds
+        request = frame(msgspec.json.encode(Request(name, arguments or {}, seconds)))
+        try:
+            async with asyncio.timeout(seconds + GRACE_SECONDS):
+                return await self._attempts(request)
+        except TimeoutError:
+            raise AnalysisError(503, "analysis_timeout", f"no answer within {seconds:g} s", 5) from None
+
+    async def _attempts(self, request: bytes) -> AnalysisAnswer:
+        for _ in range(RESTART_ATTEMPTS):
+            try:
+                return await self._exchange(request)
+            except (OSError, asyncio.IncompleteReadError):
+                await asyncio.sleep(0.05)
+        raise AnalysisError(503, "analysis_unavailable", "the analysis process does not answer", 2)
+
+    async def _exchange(self, request: bytes) -> AnalysisAnswer:
+        reader, writer = await asyncio.open_unix_connection(str(self.socket_path), limit=1 << 20)
+        try:
+            writer.write(request)
+            await writer.drain()
+            head = msgspec.json.decode(await read_frame(reader), type=Head)
+            body = await reader.readexactly(head.size)
+        finally:
+            writer.close()
+        if head.code is not None:
+            raise AnalysisError(head.status, head.code, body.decode(), head.retry_after_seconds)
+        return AnalysisAnswer(head.status, head.content_type, body, head.headers)

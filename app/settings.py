@@ -1,0 +1,177 @@
+"""Every `RESONATE_*` variable: how the process runs. Which experiments exist is the catalogue's business."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX: Final = "RESONATE_"
+STORE_SCHEMES: Final = ("redis://", "rediss://", "redis+cluster://", "rediss+cluster://", "unix://")
+SECRET_FIELDS: Final = frozenset({"publishable_keys", "secret_keys", "redis_url"})  # never shown in a message
+OUTSIDE: Final = frozenset({"RESONATE_CRASH_AT"})  # hooks of the tests, read where they act
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+LogFormat = Literal["json", "text"]
+Network = IPv4Network | IPv6Network
+
+
+class SettingsError(Exception):
+    """Values of the environment that cannot be used; one line each, all at once."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def _parts(value: Any) -> Any:
+    """The items of a comma-separated text, without blanks around them."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _each_a_key(keys: tuple[str, ...]) -> tuple[str, ...]:
+    for position, key in enumerate(keys, 1):  # the position, because a key must not reach a message
+        if key.startswith("sha256:") and not _is_digest(key[7:]):
+            raise ValueError(f"digest {position} is not sha256: and 64 hexadecimal digits")
+        if len(key) < 8:
+            raise ValueError(f"key {position} has {len(key)} characters, a key needs at least 8")
+        if not (key.isascii() and key.isprintable()) or " " in key:
+            raise ValueError(f"key {position} may only have printable ASCII characters without blanks")
+    return keys
+
+
+def _is_digest(text: str) -> bool:
+    return len(text) == 64 and all(letter in "0123456789abcdef" for letter in text)
+
+
+def _each_an_origin(origins: tuple[str, ...]) -> tuple[str, ...]:
+    for entry in origins:
+        origin = entry.rpartition("=")[2]
+        scheme, separator, host = origin.partition("://")
+        if origin != "*" and (scheme not in ("http", "https") or not separator or not host or "/" in host):
+            raise ValueError(f"{origin!r} is not an origin such as https://shop.example, without a path")
+    return origins
+
+
+def _networks(value: Any) -> Any:
+    return [ip_network(part, strict=False) for part in _parts(value)] if isinstance(value, str) else value
+
+
+def _a_store(url: str | None) -> str | None:
+    if url is not None and not url.startswith(STORE_SCHEMES):
+        raise ValueError(f"it must start with one of {', '.join(STORE_SCHEMES)}")
+    return url
+
+
+def _default_workers() -> int:
+    return max(1, (os.cpu_count() or 1) - 1)
+
+
+Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_parts)]
+Keys = Annotated[Texts, AfterValidator(_each_a_key)]
+
+
+@dataclass(frozen=True, slots=True)
+class AllowedOrigin:
+    """An origin whose pages may call, with one publishable key or (None) with each of them."""
+
+    origin: str
+    key: str | None
+
+
+class Settings(BaseSettings):
+    """How the service runs. Reading the environment is an act of the entry points: `load_settings`."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True)
+
+    host: str = Field("127.0.0.1", min_length=1, description="Address to listen on; `0.0.0.0` for every interface.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; `0` takes a free one.")
+    workers: int = Field(default_factory=_default_workers, ge=1, le=128, description="Processes that answer HTTP.")
+    data: Path = Field(Path("data"), description="Data directory: log, store, catalogue, models, generated keys.")
+    definitions: Path = Field(Path("definitions"), description="Folder of the definition files.")
+    redis_url: Annotated[str | None, AfterValidator(_a_store)] = Field(
+        None, description="An external Redis or Valkey; without it the embedded store is started."
+    )
+    publishable_keys: Keys = Field((), description="Keys that may appear in pages, or their `sha256:` digests.")
+    secret_keys: Keys = Field((), description="Keys of backends and analysts, or their `sha256:` digests.")
+    origins: Annotated[Texts, AfterValidator(_each_an_origin)] = Field(
+        ("*",), description="Origins whose pages may call; `pk_key=https://shop.example` holds for one key."
+    )
+    shards: int | None = Field(None, ge=1, le=1024, description="Streams of the store: 1, on a cluster 16, by default.")
+    retention_days: int = Field(730, ge=1, le=36500, description="Days of events that the log keeps.")
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = Field(
+        (), description="Addresses or networks whose `X-Forwarded-For` is believed."
+    )
+    rate_per_second: int = Field(500, ge=1, description="Requests a second of one publishable key and address.")
+    rate_burst: int = Field(2000, ge=1, description="Requests that such a caller may make at once.")
+    secret_rate_per_second: int = Field(5000, ge=1, description="Requests a second of one secret key.")
+    secret_rate_burst: int = Field(20000, ge=1, description="Requests that such a caller may make at once.")
+    max_connections: int = Field(10000, ge=16, description="Open connections of one worker; further ones get 503.")
+    store_memory_mb: int = Field(1024, ge=16, description="Memory of the embedded store; full, tracking answers 503.")
+    analysis_memory_mb: int = Field(2048, ge=128, description="Memory of the readout engine; beyond it spills to disk.")
+    analysis_timeout_seconds: float = Field(60.0, gt=0, le=3600, description="Longest readout or export page.")
+    drain_seconds: float = Field(8.0, ge=0, le=300, description="Longest wait for open requests after SIGTERM.")
+    training_hours: float = Field(24.0, ge=0, description="Hours between trainings of recommendations; `0` is never.")
+    log_level: LogLevel = Field("info", description="Least severe messages that are written.")
+    log_format: LogFormat = Field("json", description="`json`: one object a line; `text`: for people.")
+
+    @field_validator("log_level", "log_format", mode="before")
+    @classmethod
+    def _any_case(cls, value: Any) -> Any:
+        return value.lower() if isinstance(value, str) else value
+
+    @property
+    def allowed_origins(self) -> tuple[AllowedOrigin, ...]:
+        """`origins`, parsed."""
+        entries = (entry.rpartition("=") for entry in self.origins)
+        return tuple(AllowedOrigin(origin, key or None) for key, _, origin in entries)
+
+
+def load_settings(environment: Mapping[str, str], **given: Any) -> Settings:
+    """The settings of the environment, `given` values (of the command line) before them.
+
+    Raises SettingsError: a line for each variable that has a bad value, saying what would be right.
+    """
+    try:
+        return Settings.model_validate({**_of(environment), **given})
+    except ValidationError as error:
+        raise SettingsError([_problem(details) for details in error.errors(include_url=False)]) from None
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """A warning for each `RESONATE_*` variable that means nothing, with the name that was probably meant."""
+    known = {variable(name) for name in Settings.model_fields}
+    strays = sorted(name for name in environment if name.startswith(PREFIX) and name not in known | OUTSIDE)
+    return [f"{name} is not a setting{_suggestion(name, known)}" for name in strays]
+
+
+def variable(field: str) -> str:
+    """The environment's name of a field."""
+    return PREFIX + field.upper()
+
+
+def _of(environment: Mapping[str, str]) -> dict[str, str]:
+    names = {variable(field): field for field in Settings.model_fields}
+    return {names[name]: value for name, value in environment.items() if name in names and value}
+
+
+def _problem(details: Any) -> str:
+    field = str(details["loc"][0])
+    message = details["msg"].removeprefix("Value error, ").replace("Input should", "it should")
+    shown = "" if field in SECRET_FIELDS else f" (it is {str(details['input'])[:80]!r})"
+    return f"{variable(field)}: {message}{shown}. {_meaning(field)}"
+
+
+def _meaning(field: str) -> str:
+    info = Settings.model_fields.get(field)
+    return f"{(info.description or '').rstrip('.')}." if info else ""
+
+
+def _suggestion(name: str, known: set[str]) -> str:
+    near = get_close_matches(name, sorted(known), n=1, cutoff=0.75)
+    return f", did you mean {near[0]}?" if near else ", it is not read; docs/settings.md lists those that are"
