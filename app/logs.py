@@ -17,7 +17,7 @@ Redaction = Callable[[str], str]
 
 def redaction(secrets: Iterable[str] = ()) -> Redaction:
     """A function that takes configured `secrets`, generated keys and passwords in addresses out of a text."""
-    known = sorted((secret for secret in secrets if not secret.startswith("sha256:")), key=len, reverse=True)
+    known = sorted(secrets, key=len, reverse=True)
     configured = re.compile("|".join(map(re.escape, known))) if known else None
 
     def redact(text: str) -> str:

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -35,7 +34,9 @@ def _parts(value: Any) -> Any:
 
 
 def _each_a_key(keys: tuple[str, ...]) -> tuple[str, ...]:
-    for position, key in enumerate(keys, 1):  # the position, because a key must not reach a message
+    for position, entry in enumerate(keys, 1):  # the position, because a key must not reach a message
+        key, _, origins = entry.partition("@")
+        _each_an_origin(tuple(origins.split("|")) if origins else ())
         if key.startswith("sha256:") and not _is_digest(key[7:]):
             raise ValueError(f"digest {position} is not sha256: and 64 hexadecimal digits")
         if len(key) < 8:
@@ -50,8 +51,7 @@ def _is_digest(text: str) -> bool:
 
 
 def _each_an_origin(origins: tuple[str, ...]) -> tuple[str, ...]:
-    for entry in origins:
-        origin = entry.rpartition("=")[2]
+    for origin in origins:
         scheme, separator, host = origin.partition("://")
         if origin != "*" and (scheme not in ("http", "https") or not separator or not host or "/" in host):
             raise ValueError(f"{origin!r} is not an origin such as https://shop.example, without a path")
@@ -76,14 +76,6 @@ Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_parts)]
 Keys = Annotated[Texts, AfterValidator(_each_a_key)]
 
 
-@dataclass(frozen=True, slots=True)
-class AllowedOrigin:
-    """An origin whose pages may call, with one publishable key or (None) with each of them."""
-
-    origin: str
-    key: str | None
-
-
 class Settings(BaseSettings):
     """How the service runs. Reading the environment is an act of the entry points: `load_settings`."""
 
@@ -97,20 +89,23 @@ class Settings(BaseSettings):
     redis_url: Annotated[str | None, AfterValidator(_a_store)] = Field(
         None, description="An external Redis or Valkey; without it the embedded store is started."
     )
-    publishable_keys: Keys = Field((), description="Keys that may appear in pages, or their `sha256:` digests.")
+    publishable_keys: Keys = Field(
+        (),
+        description="Keys of pages, or their `sha256:` digests; `KEY@https://a.example|https://b.example` limits one to origins.",
+    )
     secret_keys: Keys = Field((), description="Keys of backends and analysts, or their `sha256:` digests.")
     origins: Annotated[Texts, AfterValidator(_each_an_origin)] = Field(
-        ("*",), description="Origins whose pages may call; `pk_key=https://shop.example` holds for one key."
+        ("*",), description="Origins whose pages may call with a publishable key that names none itself."
     )
     shards: int | None = Field(None, ge=1, le=1024, description="Streams of the store: 1, on a cluster 16, by default.")
     retention_days: int = Field(730, ge=1, le=36500, description="Days of events that the log keeps.")
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = Field(
         (), description="Addresses or networks whose `X-Forwarded-For` is believed."
     )
-    rate_per_second: int = Field(500, ge=1, description="Requests a second of one publishable key and address.")
-    rate_burst: int = Field(2000, ge=1, description="Requests that such a caller may make at once.")
-    secret_rate_per_second: int = Field(5000, ge=1, description="Requests a second of one secret key.")
-    secret_rate_burst: int = Field(20000, ge=1, description="Requests that such a caller may make at once.")
+    rate_limit_per_second: int = Field(500, ge=1, description="Requests a second of one publishable key and address.")
+    rate_limit_burst: int = Field(2000, ge=1, description="Requests that such a caller may make at once.")
+    secret_rate_limit_per_second: int = Field(5000, ge=1, description="Requests a second of one secret key.")
+    secret_rate_limit_burst: int = Field(20000, ge=1, description="Requests that such a caller may make at once.")
     max_connections: int = Field(10000, ge=16, description="Open connections of one worker; further ones get 503.")
     store_memory_mb: int = Field(1024, ge=16, description="Memory of the embedded store; full, tracking answers 503.")
     analysis_memory_mb: int = Field(2048, ge=128, description="Memory of the readout engine; beyond it spills to disk.")
@@ -126,10 +121,10 @@ class Settings(BaseSettings):
         return value.lower() if isinstance(value, str) else value
 
     @property
-    def allowed_origins(self) -> tuple[AllowedOrigin, ...]:
-        """`origins`, parsed."""
-        entries = (entry.rpartition("=") for entry in self.origins)
-        return tuple(AllowedOrigin(origin, key or None) for key, _, origin in entries)
+    def secrets(self) -> tuple[str, ...]:
+        """The configured key values, which no log line may show; digests tell nothing."""
+        keys = (key.partition("@")[0] for key in (*self.publishable_keys, *self.secret_keys))
+        return tuple(key for key in keys if not key.startswith("sha256:"))
 
 
 def load_settings(environment: Mapping[str, str], **given: Any) -> Settings:

@@ -21,7 +21,7 @@ SMALLEST_DEFINITIONS: Mapping[str, str] = {
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of published vectors and real data beside the checkout; the test skips, saying so, where it is absent."""
+    """The folder of published vectors and real data beside the checkout; where it is absent the test skips."""
     folder = REPOSITORY.parent / "shared"
     if not folder.is_dir():
         pytest.skip(f"no vectors and data: {folder.name}/ is not beside the checkout")
