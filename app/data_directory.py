@@ -57,6 +57,12 @@ class DataDirectory:
                 f"data directory {self.root}: {error.strerror}; set RESONATE_DATA to a directory that can be written"
             ) from None
 
+    def publish(self, address: str) -> None:
+        """Say where the running service answers; the file is whole or absent, never half."""
+        fresh = self.address_file.with_suffix(".new")
+        fresh.write_text(address)
+        fresh.replace(self.address_file)
+
     def claim(self) -> int:
         """Lock the directory for this process and return the descriptor that holds the lock.
 

@@ -91,7 +91,7 @@ class Settings(BaseSettings):
     )
     publishable_keys: Keys = Field(
         (),
-        description="Keys of pages, or their `sha256:` digests; `KEY@https://a.example|https://b.example` limits one to origins.",
+        description="Keys of pages, or their `sha256:` digests; `KEY@https://a.example|…` names its origins.",
     )
     secret_keys: Keys = Field((), description="Keys of backends and analysts, or their `sha256:` digests.")
     origins: Annotated[Texts, AfterValidator(_each_an_origin)] = Field(
@@ -110,7 +110,7 @@ class Settings(BaseSettings):
     store_memory_mb: int = Field(1024, ge=16, description="Memory of the embedded store; full, tracking answers 503.")
     analysis_memory_mb: int = Field(2048, ge=128, description="Memory of the readout engine; beyond it spills to disk.")
     analysis_timeout_seconds: float = Field(60.0, gt=0, le=3600, description="Longest readout or export page.")
-    drain_seconds: float = Field(8.0, ge=0, le=300, description="Longest wait for open requests after SIGTERM.")
+    drain_seconds: float = Field(7.0, ge=0, le=300, description="Longest wait for open requests after SIGTERM.")
     training_hours: float = Field(24.0, ge=0, description="Hours between trainings of recommendations; `0` is never.")
     log_level: LogLevel = Field("info", description="Least severe messages that are written.")
     log_format: LogFormat = Field("json", description="`json`: one object a line; `text`: for people.")

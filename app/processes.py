@@ -1,0 +1,132 @@
+"""One child process as its supervisor sees it: started, ready, dead, started again with back-off."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from typing import Final
+
+FIRST_DELAY_SECONDS: Final = 0.05
+LONGEST_DELAY_SECONDS: Final = 5.0
+STEADY_SECONDS: Final = 1.0  # a child that was ready this long is a healthy one that died, not one that cannot start
+
+logger = logging.getLogger("resonate.supervisor")
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What a child is for: its name in logs, its module, its niceness, the socket it is handed."""
+
+    name: str
+    module: str
+    niceness: int = 0
+    socket_descriptor: int | None = None
+    restarts: bool = True
+
+
+class ChildProcess:
+    """A child of the supervisor. All methods are called by the supervisor's main thread, because a child that is
+    bound to the life of its parent is bound to the thread that started it.
+    """
+
+    def __init__(self, role: Role) -> None:
+        self.role = role
+        self.ready = False
+        self.ready_descriptor: int | None = None
+        self.start_at: float | None = None  # monotonic time of the next start, while dead
+        self._process: subprocess.Popen[bytes] | None = None
+        self._failures = 0
+        self._ready_at = 0.0
+
+    @property
+    def pid(self) -> int | None:
+        """The process id, while it lives."""
+        return None if self._process is None else self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        return self._process is not None
+
+    def start(self) -> None:
+        """Start the process; it imports what it needs and then waits for `instruct`."""
+        self.start_at = None
+        self.ready = False
+        self.ready_descriptor, theirs = os.pipe()
+        os.set_blocking(self.ready_descriptor, False)
+        handed = [theirs] if self.role.socket_descriptor is None else [theirs, self.role.socket_descriptor]
+        try:
+            self._process = subprocess.Popen(
+                self._command(theirs),
+                stdin=subprocess.PIPE,
+                pass_fds=handed,
+                process_group=0,  # so that Ctrl-C reaches the supervisor alone, which then ends the others in order
+            )
+        finally:
+            os.close(theirs)
+        if self.role.niceness:
+            os.setpriority(os.PRIO_PROCESS, self._process.pid, self.role.niceness)
+
+    def instruct(self, settings_json: bytes) -> None:
+        """Give it its settings; a child that is gone already is noticed by `reap`."""
+        if self._process is None or self._process.stdin is None:
+            return
+        try:
+            self._process.stdin.write(settings_json)
+            self._process.stdin.close()
+        except BrokenPipeError:
+            logger.debug("%s ended before it was told how to run", self.role.name)
+
+    def hear(self) -> bool:
+        """Read the ready pipe; True at the moment the child says that it is ready."""
+        if self.ready_descriptor is None:
+            return False
+        said = os.read(self.ready_descriptor, 1)
+        os.close(self.ready_descriptor)
+        self.ready_descriptor = None
+        self.ready = said == b"1"
+        self._ready_at = time.monotonic()
+        return self.ready
+
+    def reap(self) -> int | None:
+        """The exit code if it has ended since the last call; a restart is then planned with back-off."""
+        if self._process is None:
+            return None
+        code = self._process.poll()
+        if code is None:
+            return None
+        self._process = None
+        if self.ready and time.monotonic() - self._ready_at >= STEADY_SECONDS:
+            self._failures = 0
+        delay = min(FIRST_DELAY_SECONDS * 2**self._failures, LONGEST_DELAY_SECONDS)
+        self._failures += 1
+        self.ready = False
+        self.start_at = time.monotonic() + delay if self.role.restarts else None
+        return code
+
+    def send(self, signal_number: signal.Signals) -> None:
+        """Send a signal, if it lives."""
+        if self._process is not None:
+            self._process.send_signal(signal_number)
+
+    def wait(self, deadline: float) -> int:
+        """Wait until the monotonic `deadline`, then kill; the exit code."""
+        if self._process is None:
+            return 0
+        try:
+            code = self._process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            logger.warning("%s did not end in time and is killed", self.role.name)
+            self._process.kill()
+            code = self._process.wait()
+        self._process = None
+        return code
+
+    def _command(self, ready_descriptor: int) -> list[str]:
+        command = [sys.executable, "-P", "-m", self.role.module]
+        command += ["--parent", str(os.getpid()), "--ready", str(ready_descriptor)]
+        if self.role.socket_descriptor is not None:
+            command += ["--socket", str(self.role.socket_descriptor)]
+        return command

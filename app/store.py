@@ -1,0 +1,71 @@
+"""The supervisor's view of the event store: embedded and kept alive, or external and only looked at."""
+
+import asyncio
+import logging
+from pathlib import Path
+
+from app.settings import Settings
+from events.server import EmbeddedStore, StoreBroken
+
+logger = logging.getLogger("resonate.supervisor")
+
+
+class StoreFailed(Exception):
+    """There is no store to work with, and waiting will not bring one."""
+
+
+class Store:
+    """The store of a service. `name` says what it is and which version, for people."""
+
+    def __init__(self, settings: Settings, data: Path) -> None:
+        self.settings = settings
+        self.name = "not reached yet"
+        self._cause: str | None = None
+        self._embedded: EmbeddedStore | None = None
+        if settings.redis_url is None:
+            self._embedded = EmbeddedStore(data, memory_bytes=settings.store_memory_mb << 20)
+
+    def start(self) -> None:
+        """Start the embedded store, or look at the external one. Raises StoreFailed for one that may not be used.
+
+        A store that is merely away is no reason not to start: assignments answer without it.
+        """
+        if self._embedded is None:
+            self.name = asyncio.run(_external(self.settings))
+            return
+        try:
+            self._embedded.start()
+        except StoreBroken as error:
+            raise StoreFailed(str(error)) from None
+        self.name = f"Valkey {self._embedded.version}, embedded"
+
+    def watch(self) -> None:
+        """Restart the embedded store when it died (with its own back-off) and log what changed."""
+        if self._embedded is None:
+            return
+        state = self._embedded.poll()
+        if state.cause != self._cause:
+            self._cause = state.cause
+            message = "the store is back" if state.cause is None else "the store is down"
+            level = logging.INFO if state.cause is None else logging.ERROR
+            logger.log(level, message, extra={"cause": state.cause, "detail": state.detail, "restarts": state.restarts})
+
+    def stop(self) -> None:
+        """End the embedded store, after everybody who writes to it."""
+        if self._embedded is not None:
+            self._embedded.stop()
+
+
+async def _external(settings: Settings) -> str:
+    from events.connection import StoreRefused, connect
+
+    try:
+        connection = await connect(settings.redis_url, shards=settings.shards, data=settings.data)
+    except StoreRefused as error:
+        raise StoreFailed(f"RESONATE_REDIS_URL: {error}") from None
+    try:
+        for warning in connection.warnings:
+            logger.warning(warning)
+        return f"{connection.version or 'not reached yet'}, external at {connection.address}"
+    finally:
+        await connection.close()

@@ -1,0 +1,240 @@
+"""The root of the process tree: it owns the data directory, binds the socket, and keeps every other process alive."""
+
+import contextlib
+import json
+import logging
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+from collections.abc import Generator
+from datetime import UTC, datetime
+from types import FrameType
+from typing import Final
+
+from app.access import GeneratedKeys, Keys
+from app.data_directory import DataDirectory
+from app.listening import address_of, listen, listen_unix
+from app.processes import ChildProcess, Role
+from app.settings import Settings
+from app.store import Store
+from app.training_schedule import TrainingSchedule
+from experiments.catalog_store import CatalogKeeper
+
+TICK_SECONDS: Final = 0.25
+WRITER_SECONDS: Final = 1.5  # from SIGTERM to the end of writer, analysis and trainer
+WORKER_GRACE_SECONDS: Final = 0.5  # beyond the drain, for closing what a worker holds
+ENDING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+ANALYSIS_NICENESS: Final = 10
+TRAINER_NICENESS: Final = 15
+
+logger = logging.getLogger("resonate.supervisor")
+
+
+class Supervisor:
+    """Starts the service, keeps it whole, and ends it in order. It lives in the main thread of its process.
+
+    The steps of `run` are the life of a service; everything that can refuse to start raises before any answer is given.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.directory = DataDirectory(settings.data.absolute())
+        self.selector = selectors.DefaultSelector()
+        self.ending = False
+        self.announced = False
+
+    def run(self) -> int:
+        """Serve until SIGTERM or SIGINT; the exit code.
+
+        Raises DirectoryInUse, DirectoryUnusable, CannotListen, StoreFailed, DefinitionErrors.
+        """
+        self.directory.make()
+        self.lock = self.directory.claim()
+        self.listener = listen(self.settings.host, self.settings.port)
+        self.analysis_listener = listen_unix(self.directory.analysis_socket)
+        self.keys = Keys.open(
+            self.settings.publishable_keys,
+            self.settings.secret_keys,
+            self.directory.root / "keys.json",
+            self.settings.origins,
+        )
+        self.store = Store(self.settings, self.directory.root)
+        self._name_children()
+        with self._signals():
+            try:
+                self._start()
+                while not self.ending:
+                    self._step()
+                return 0
+            finally:
+                self._stop()
+
+    def _name_children(self) -> None:
+        worker = Role("worker", "app.worker", socket_descriptor=self.listener.fileno())
+        self.workers = [ChildProcess(worker) for _ in range(self.settings.workers)]
+        self.writer = ChildProcess(Role("writer", "app.writer_process"))
+        activated = Role("analysis", "app.analysis", ANALYSIS_NICENESS, self.analysis_listener.fileno())
+        self.analysis = ChildProcess(activated)
+        self.trainer = ChildProcess(Role("trainer", "app.trainer_process", TRAINER_NICENESS, restarts=False))
+        self.training = TrainingSchedule(self.directory.root, self.settings.training_hours)
+
+    @property
+    def children(self) -> list[ChildProcess]:
+        return [*self.workers, self.writer, self.analysis, self.trainer]
+
+    def _start(self) -> None:
+        """Workers import while the store starts and the definitions load; they are told how to run after that."""
+        first = [*self.workers, self.writer]
+        for child in first:
+            self._launch(child)
+        self.store.start()
+        self.keeper = CatalogKeeper(self.settings.definitions, self.directory.root, clock=lambda: datetime.now(UTC))
+        self.keeper.boot()
+        self._report_definitions()
+        for child in first:
+            child.instruct(self._instructions())
+        self.selector.register(self.analysis_listener, selectors.EVENT_READ, self._activate_analysis)
+
+    def _step(self) -> None:
+        """Wait for something to happen, at most one tick, and see to everything."""
+        for key, _ in self.selector.select(TICK_SECONDS):
+            key.data()
+        self._reap()
+        self._start_due()
+        self.store.watch()
+        if self.keeper.poll():
+            self._report_definitions()
+
+    def _launch(self, child: ChildProcess) -> None:
+        child.start()
+        assert child.ready_descriptor is not None
+        self.selector.register(child.ready_descriptor, selectors.EVENT_READ, lambda: self._hear(child))
+
+    def _relaunch(self, child: ChildProcess) -> None:
+        self._launch(child)
+        child.instruct(self._instructions())
+
+    def _hear(self, child: ChildProcess) -> None:
+        if child.ready_descriptor is not None:
+            self.selector.unregister(child.ready_descriptor)
+        if child.hear():
+            logger.debug("%s is ready", child.role.name, extra={"child": child.pid})
+        if not self.announced and all(worker.ready for worker in self.workers):
+            self._announce()
+
+    def _reap(self) -> None:
+        for child in self.children:
+            pid, code = child.pid, child.reap()
+            if code is None:
+                continue
+            self._forget_pipe(child)
+            if child is self.analysis:  # started again by the next call, not before
+                self.selector.register(self.analysis_listener, selectors.EVENT_READ, self._activate_analysis)
+            level = logging.WARNING if code or child.role.restarts else logging.INFO
+            logger.log(level, "%s ended with %s", child.role.name, _ending(code), extra={"child": pid})
+
+    def _forget_pipe(self, child: ChildProcess) -> None:
+        if child.ready_descriptor is not None:
+            self.selector.unregister(child.ready_descriptor)
+            child.hear()
+
+    def _start_due(self) -> None:
+        now = time.monotonic()
+        for child in [*self.workers, self.writer]:
+            if not child.alive and child.start_at is not None and now >= child.start_at:
+                self._relaunch(child)
+        if self.announced and not self.trainer.alive and self.training.due():
+            self._relaunch(self.trainer)
+
+    def _activate_analysis(self) -> None:
+        """Somebody calls the analysis process, which is not there."""
+        if self.analysis.start_at is not None and time.monotonic() < self.analysis.start_at:
+            time.sleep(0.01)  # the call waits in the listener's queue for the end of the back-off
+            return
+        self.selector.unregister(self.analysis_listener)
+        self._relaunch(self.analysis)
+
+    def _instructions(self) -> bytes:
+        resolved = {"data": self.directory.root, "definitions": self.settings.definitions.absolute()}
+        return self.settings.model_copy(update=resolved).model_dump_json().encode()
+
+    def _announce(self) -> None:
+        self.announced = True
+        address = address_of(self.listener)
+        port = self.listener.getsockname()[1]
+        self.directory.publish(json.dumps({"pid": os.getpid(), "url": address, "port": port}))
+        if self.keys.generated is not None:
+            _print_keys(self.keys.generated)
+        print(f"Resonate is ready on {address} (data {self.directory.root}, store {self.store.name})", flush=True)
+
+    def _report_definitions(self) -> None:
+        for error in self.keeper.errors:
+            logger.error("definitions refused, the last good ones serve: %s", error)
+        if not self.keeper.errors:
+            logger.info("definitions are live", extra={"version": self.keeper.catalog.version})
+
+    def _stop(self) -> None:
+        """End the tree: workers drain, then the writer writes what is left, then the store."""
+        self.listener.close()
+        deadline = time.monotonic() + self.settings.drain_seconds + WORKER_GRACE_SECONDS
+        self._end(self.workers, deadline if self.announced else time.monotonic())
+        self.analysis_listener.close()
+        others = [self.writer, self.analysis, self.trainer]
+        self._end(others, time.monotonic() + WRITER_SECONDS)
+        self.store.stop()
+        self.directory.analysis_socket.unlink(missing_ok=True)
+        self.directory.address_file.unlink(missing_ok=True)
+        self.selector.close()
+
+    def _end(self, children: list[ChildProcess], deadline: float) -> None:
+        for child in children:
+            child.send(signal.SIGTERM)
+        for child in children:
+            child.wait(deadline)
+
+    @contextlib.contextmanager
+    def _signals(self) -> Generator[None]:
+        """Signals wake the selector at once; those that end the service may come any number of times."""
+        ours, theirs = socket.socketpair()
+        for end in (ours, theirs):
+            end.setblocking(False)
+        self.selector.register(ours, selectors.EVENT_READ, lambda: _drop(ours))
+        previous = {number: signal.signal(number, self._end_on_signal) for number in _heard()}
+        signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(-1)
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            ours.close()
+            theirs.close()
+
+    def _end_on_signal(self, number: int, frame: FrameType | None) -> None:
+        self.ending = True
+
+
+def _heard() -> list[signal.Signals]:
+    """The signals that end the service; a hang-up is left alone where it was told to be (nohup)."""
+    return [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+
+
+def _drop(wakeups: socket.socket) -> None:
+    with contextlib.suppress(BlockingIOError):
+        while wakeups.recv(4096):
+            pass
+
+
+def _ending(code: int) -> str:
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+
+def _print_keys(keys: GeneratedKeys) -> None:
+    """Shown once, on the start that made them; never logged."""
+    print(f"publishable key {keys.publishable}", file=sys.stdout)
+    print(f"secret key      {keys.secret}", file=sys.stdout, flush=True)
