@@ -1,0 +1,78 @@
+"""One arm of an experiment as a test sees it: how many units, which value, how uncertain."""
+
+from dataclasses import dataclass
+
+from experiments.statistics.estimate import NoEstimate, Reason
+from experiments.statistics.moments import JointMoments, Moments, is_finite
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """Value of one variant, with its variance per unit: variance / count is the squared standard error of value.
+
+    `conversions` is given for proportions only; it opens the exact test and the pooled z.
+    """
+
+    count: int
+    value: float
+    variance: float
+    conversions: int | None = None
+
+    @property
+    def error(self) -> float:
+        """Squared standard error of `value`."""
+        return self.variance / self.count
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Control and treatment of one comparison."""
+
+    control: Arm
+    treatment: Arm
+
+
+def mean_arm(moments: Moments) -> Arm | NoEstimate:
+    """Mean per unit (means, counts, engaged time, CES per unit)."""
+    if moments.count < 1:
+        return NoEstimate(Reason.NOT_ENOUGH_UNITS)
+    if not is_finite(moments.mean, moments.m2):
+        return NoEstimate(Reason.OUT_OF_RANGE)
+    return Arm(moments.count, moments.mean, moments.variance)
+
+
+def proportion_arm(units: int, conversions: int) -> Arm | NoEstimate:
+    """Share of units that converted (purchase rate, funnel, retention, CSAT per unit)."""
+    arm = mean_arm(Moments.of_conversions(units, conversions))
+    return arm if isinstance(arm, NoEstimate) else Arm(arm.count, arm.value, arm.variance, conversions)
+
+
+def ratio_arm(moments: JointMoments, scale: float = 1.0) -> Arm | NoEstimate:
+    """Σ num / Σ den over units, variance by the delta method: (v_M − 2R·cov + R²·v_D) / D̄².
+
+    Average order value, CSAT and NPS over answers (`scale` 100 for points): repeated answers of a unit cluster.
+    """
+    denominator = moments.mean("den") if moments.count else 0.0
+    if moments.count < 1:
+        return NoEstimate(Reason.NOT_ENOUGH_UNITS)
+    if not is_finite(*moments.means, *moments.comoments):
+        return NoEstimate(Reason.OUT_OF_RANGE)
+    if denominator == 0.0:
+        return NoEstimate(Reason.NO_DENOMINATOR)
+    ratio = moments.mean("num") / denominator
+    spread = (
+        moments.covariance("num", "num")
+        - 2.0 * ratio * moments.covariance("num", "den")
+        + ratio * ratio * moments.covariance("den", "den")
+    )
+    variance = max(0.0, spread) / denominator / denominator
+    if not is_finite(ratio, variance):
+        return NoEstimate(Reason.OUT_OF_RANGE)
+    return Arm(moments.count, ratio * scale, variance * scale * scale)
+
+
+def pair(control: Arm | NoEstimate, treatment: Arm | NoEstimate) -> Pair | NoEstimate:
+    """Both arms, or the reason of the first that is missing."""
+    if isinstance(control, NoEstimate):
+        return control
+    return treatment if isinstance(treatment, NoEstimate) else Pair(control, treatment)

@@ -1,0 +1,55 @@
+"""What statistics can say: an estimate, an interval, or a reason why neither exists."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+Want = Literal["up", "down"]  # the direction of the metric that is good for the shop
+
+
+class Reason(StrEnum):
+    """Why a number is missing, or why it should be read with care."""
+
+    NOT_ENOUGH_UNITS = "not_enough_units"  # an arm has fewer than two units, or too few for this quantile
+    NO_VARIANCE = "no_variance"  # every unit of both arms has the same value
+    NO_DENOMINATOR = "no_denominator"  # the denominator of a ratio adds up to zero
+    CONTROL_MEAN_NEAR_ZERO = "control_mean_near_zero"  # a lift relative to something that may be zero is unbounded
+    FEW_CONVERSIONS = "few_conversions"  # below 10 in an arm: exact test and interval
+    FEW_NON_CONVERSIONS = "few_non_conversions"  # almost everybody converts: exact test and interval
+    COVARIATE_CONSTANT = "covariate_constant"  # nothing to adjust with: the unadjusted estimate stands
+    COVARIATE_UNRELATED = "covariate_unrelated"  # the outcome does not vary, so no covariate can explain it
+    TIES = "ties"  # more than 5 % of the values equal the quantile
+    OUT_OF_RANGE = "out_of_range"  # the sums left the range of double precision
+    BEFORE_FIRST_LOOK = "before_first_look"  # a planned test says nothing before its first look
+    NOT_PLANNED = "not_planned"  # the plan holds no looks
+    NOT_A_TEST = "not_a_test"  # this method has no p-value
+    RESPONSE_RATES_DIFFER = "response_rates_differ"  # who answers the survey depends on the variant
+    RESPONSE_COULD_EXPLAIN = "response_could_explain"  # one point more answers could make this difference
+    STOPPED_EARLY_ESTIMATE_INFLATED = "stopped_early_estimate_inflated"
+
+
+@dataclass(frozen=True, slots=True)
+class NoEstimate:
+    """The place of a number that cannot be given, with the reason."""
+
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A closed interval of finite ends, in the unit of the estimate it belongs to."""
+
+    low: float
+    high: float
+
+    def contains(self, value: float) -> bool:
+        return self.low <= value <= self.high
+
+    @property
+    def width(self) -> float:
+        return self.high - self.low
+
+
+def missing(*values: object) -> tuple[Reason, ...]:
+    """The reasons of those values that are not there, each once, in order."""
+    return tuple(dict.fromkeys(value.reason for value in values if isinstance(value, NoEstimate)))
