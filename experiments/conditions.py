@@ -1,0 +1,242 @@
+"""The GrowthBook condition language, compiled once to closures that answer for one visitor's attributes."""
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from experiments import condition_operators as operators
+from experiments.condition_operators import Test, never
+
+Attributes = Mapping[str, Any]
+Condition = Callable[[Attributes], bool]
+Path = tuple[str | int, ...]
+
+_TYPES: Final = ("null", "boolean", "number", "string", "array", "object")
+_LOGIC: Final = ("$and", "$or", "$nor", "$not", "$savedGroup")
+
+
+class ConditionError(ValueError):
+    """A condition that says nothing sensible; `path` leads to the place inside the condition."""
+
+    def __init__(self, path: Path, message: str) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+def compile_condition(
+    condition: Mapping[str, Any], saved_groups: Mapping[str, Any] | None = None, *, lenient: bool = False
+) -> Condition:
+    """A function of attributes that says whether they meet the condition, and that never raises.
+
+    It decides as the browser's SDK does: a missing attribute is null, and null is 0 to `$lt` and its kin.
+    Raises ConditionError for unknown operators, operands of the wrong kind and patterns RE2 or a browser cannot read;
+    `lenient` takes these for "never met" and unknown `$names` for attributes, as the SDKs do.
+    """
+    return _Compiler(saved_groups or {}, lenient).condition(condition, ())
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiler:
+    saved_groups: Mapping[str, Any]
+    lenient: bool
+    visited: frozenset[str] = field(default_factory=frozenset)
+
+    def condition(self, condition: Any, path: Path) -> Condition:
+        if not isinstance(condition, Mapping):
+            return self.refused(path, f"expected conditions by attribute, found {_shown(condition)}")
+        return _all([self.entry(key, value, (*path, key)) for key, value in condition.items()])
+
+    def entry(self, key: str, value: Any, path: Path) -> Condition:
+        if key in ("$and", "$or", "$nor"):
+            return self.several(key, value, path)
+        if key == "$not":
+            return operators.negated(self.condition(value, path))
+        if key == "$savedGroup":
+            return self.saved_group(value, path)
+        if key.startswith("$") and not self.lenient:
+            return self.refused(path, f"unknown operator {key}{_did_you_mean(key, _LOGIC)}")
+        return _attribute(key, self.value(value, path))
+
+    def several(self, key: str, value: Any, path: Path) -> Condition:
+        if not isinstance(value, list):
+            return self.refused(path, f"{key} needs a list of conditions, found {_shown(value)}")
+        parts = [self.condition(item, (*path, index)) for index, item in enumerate(value)]
+        if key == "$and":
+            return _all(parts)
+        either = _any(parts)
+        return operators.negated(either) if key == "$nor" else either
+
+    def saved_group(self, value: Any, path: Path) -> Condition:
+        name = value.get("id") if isinstance(value, Mapping) else None
+        group = self.saved_groups.get(name) if isinstance(name, str) and name not in self.visited else None
+        if not isinstance(group, Mapping):
+            return self.refused(path, f"no saved group {_shown(name)}, or one that refers to itself")
+        attribute = value.get("attributeKey", group.get("attributeKey"))
+        values = group.get("values")
+        if group.get("type") == "list" and isinstance(attribute, str) and isinstance(values, list):
+            return _attribute(attribute, operators.is_in(values))
+        if group.get("type") != "condition":
+            return self.refused(path, f"the saved group {name} holds neither a list nor a condition")
+        inner = _Compiler(self.saved_groups, self.lenient, self.visited | {str(name)})
+        return inner.condition(group.get("condition"), path)
+
+    def value(self, value: Any, path: Path, any_case: bool = False) -> Test:
+        if not isinstance(value, Mapping) or not any(key.startswith("$") for key in value):
+            return operators.equals_any_case(value) if any_case and isinstance(value, str) else operators.equals(value)
+        plain = [key for key in value if not key.startswith("$")]
+        if plain and not self.lenient:
+            return self.refused(path, f"operators and the plain key {plain[0]} cannot stand side by side")
+        if plain:
+            return operators.equals(value)
+        return _all([self.operator(name, operand, (*path, name)) for name, operand in value.items()])
+
+    def operator(self, name: str, operand: Any, path: Path) -> Test:
+        build = _OPERATORS.get(name)
+        if build is None:
+            return self.refused(path, f"unknown operator {name}{_did_you_mean(name, _OPERATORS)}")
+        return build(self, operand, path)
+
+    def list_of(self, operand: Any, path: Path) -> Sequence[Any] | None:
+        if isinstance(operand, list):
+            return operand
+        self.refused(path, f"{path[-1]} needs a list, found {_shown(operand)}")
+        return None
+
+    def membership(self, operand: Any, path: Path) -> Test:
+        values = self.list_of(operand, path)
+        if values is None:
+            return never
+        found = operators.is_in(values, any_case=path[-1] in ("$ini", "$nini"))
+        return operators.negated(found) if path[-1] in ("$nin", "$nini") else found
+
+    def group_membership(self, operand: Any, path: Path) -> Test:
+        group = self.saved_groups.get(operand, []) if isinstance(operand, str) else None
+        values = group.get("values") if isinstance(group, Mapping) and group.get("type") == "list" else group
+        if not isinstance(values, list):
+            return self.refused(path, f"{path[-1]} needs the name of a saved list, found {_shown(operand)}")
+        found = operators.is_in(values)
+        return operators.negated(found) if path[-1] == "$notInGroup" else found
+
+    def all_of(self, operand: Any, path: Path) -> Test:
+        items = self.list_of(operand, path)
+        if items is None:
+            return never
+        any_case = path[-1] == "$alli"
+        return operators.has_all([self.value(item, (*path, index), any_case) for index, item in enumerate(items)])
+
+    def some_of(self, operand: Any, path: Path) -> Test:
+        if isinstance(operand, Mapping) and operand and all(key.startswith("$") for key in operand):
+            return operators.has_some(self.value(operand, path))
+        inner = self.condition(operand, path)
+        return operators.has_some(lambda item: inner(item if isinstance(item, dict) else {}))
+
+    def size(self, operand: Any, path: Path) -> Test:
+        return operators.has_size(self.value(operand, path))
+
+    def opposite(self, operand: Any, path: Path) -> Test:
+        return operators.negated(self.value(operand, path))
+
+    def comparison(self, operand: Any, path: Path) -> Test:
+        return operators.compares(str(path[-1]), operand)
+
+    def version(self, operand: Any, path: Path) -> Test:
+        return operators.compares_version(str(path[-1]), operand)
+
+    def equality(self, operand: Any, path: Path) -> Test:
+        same = operators.strictly_equals(operand)
+        return operators.negated(same) if path[-1] == "$ne" else same
+
+    def presence(self, operand: Any, path: Path) -> Test:
+        return operators.exists(operand)
+
+    def type(self, operand: Any, path: Path) -> Test:
+        if operand not in _TYPES:
+            return self.refused(path, f"no type {_shown(operand)}, expected one of {', '.join(_TYPES)}")
+        return operators.is_type(operand)
+
+    def pattern(self, operand: Any, path: Path) -> Test:
+        if not isinstance(operand, str):
+            return self.refused(path, f"{path[-1]} needs a text, found {_shown(operand)}")
+        try:
+            return operators.matches(operand, any_case=path[-1] == "$regexi")
+        except ValueError as error:
+            return self.refused(path, str(error))
+
+    def refused(self, path: Path, message: str) -> Test:
+        if self.lenient:
+            return never
+        raise ConditionError(path, message)
+
+
+_OPERATORS: Final[dict[str, Callable[[_Compiler, Any, Path], Test]]] = {
+    "$eq": _Compiler.equality,
+    "$ne": _Compiler.equality,
+    **dict.fromkeys(operators.COMPARISONS, _Compiler.comparison),
+    **dict.fromkeys(operators.VERSIONS, _Compiler.version),
+    "$in": _Compiler.membership,
+    "$nin": _Compiler.membership,
+    "$ini": _Compiler.membership,
+    "$nini": _Compiler.membership,
+    "$inGroup": _Compiler.group_membership,
+    "$notInGroup": _Compiler.group_membership,
+    "$all": _Compiler.all_of,
+    "$alli": _Compiler.all_of,
+    "$elemMatch": _Compiler.some_of,
+    "$size": _Compiler.size,
+    "$exists": _Compiler.presence,
+    "$type": _Compiler.type,
+    "$regex": _Compiler.pattern,
+    "$regexi": _Compiler.pattern,
+    "$not": _Compiler.opposite,
+}
+
+
+def _attribute(path: str, test: Test) -> Condition:
+    """The test on the value at a dotted path; what is missing on the way is null."""
+    first, *rest = path.split(".")
+    if not rest:
+        return lambda attributes: test(attributes.get(first))
+
+    def nested(attributes: Attributes) -> bool:
+        value = attributes.get(first)
+        for name in rest:
+            value = _member(value, name)
+        return test(value)
+
+    return nested
+
+
+def _member(value: Any, name: str) -> Any:
+    if isinstance(value, dict):
+        return value.get(name)
+    if not isinstance(value, list):
+        return None
+    if name == "length":
+        return len(value)
+    index = int(name) if name.isascii() and name.isdigit() and len(name) < 10 else -1
+    return value[index] if 0 <= index < len(value) and str(index) == name else None
+
+
+def _all(tests: Sequence[Test]) -> Test:
+    if len(tests) == 1:
+        return tests[0]
+    if len(tests) == 2:
+        first, second = tests
+        return lambda value: first(value) and second(value)
+    return lambda value: all(test(value) for test in tests)
+
+
+def _any(tests: Sequence[Test]) -> Test:
+    """One of them; an empty list is met, as every SDK has it."""
+    return lambda value: not tests or any(test(value) for test in tests)
+
+
+def _did_you_mean(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f", did you mean {close[0]}?" if close else f"; known are {', '.join(known)}"
+
+
+def _shown(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 40 else f"{shown[:37]}..."
