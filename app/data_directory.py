@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import tempfile
 from dataclasses import dataclass
 from hashlib import sha256
@@ -46,6 +47,16 @@ class DataDirectory:
         """Holds the address of the running service, for the commands that speak to it."""
         return self.run / "address"
 
+    @property
+    def degraded_file(self) -> Path:
+        """Holds what the analysis found damaged: `{"causes": [...]}`; absent when all is well."""
+        return self.run / "degraded.json"
+
+    @property
+    def metrics(self) -> Path:
+        """The counters of this run's workers."""
+        return self.run / "metrics"
+
     def make(self) -> None:
         """Make the directory, for its owner only. Raises DirectoryUnusable."""
         try:
@@ -56,6 +67,10 @@ class DataDirectory:
             raise DirectoryUnusable(
                 f"data directory {self.root}: {error.strerror}; set RESONATE_DATA to a directory that can be written"
             ) from None
+
+    def clear_metrics(self) -> None:
+        """Counters start at zero with the service, not with each worker."""
+        shutil.rmtree(self.metrics, ignore_errors=True)
 
     def publish(self, address: str) -> None:
         """Say where the running service answers; the file is whole or absent, never half."""

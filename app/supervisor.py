@@ -53,6 +53,7 @@ class Supervisor:
         """
         self.directory.make()
         self.lock = self.directory.claim()
+        self.directory.clear_metrics()
         self.listener = listen(self.settings.host, self.settings.port)
         self.analysis_listener = listen_unix(self.directory.analysis_socket)
         self.keys = Keys.open(

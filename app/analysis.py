@@ -1,0 +1,51 @@
+"""The analysis process, `python -P -m app.analysis`: started by the first call, because readouts need memory that
+assignments must never wait for.
+"""
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+from app.child import Child, begin
+
+if TYPE_CHECKING:
+    from app.settings import Settings
+
+
+def main() -> int:
+    """Answer calls until SIGTERM."""
+    child = begin()
+    import app.analysis_calls  # noqa: F401 (the slow part, before the settings are read)
+
+    asyncio.run(answer(child, child.settings("analysis")))
+    return 0
+
+
+async def answer(child: Child, settings: "Settings") -> None:
+    """Serve the supervisor's analysis socket."""
+    from app.analysis_calls import calls
+    from app.analysis_server import AnalysisServer
+    from app.analysis_state import Analysis
+
+    if child.socket_descriptor is None:
+        raise SystemExit("the analysis process needs --socket, the descriptor of its listening socket")
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    analysis = await Analysis.open(settings)
+    following = asyncio.create_task(analysis.follow())
+    try:
+        listener = socket.socket(fileno=child.socket_descriptor)
+        await AnalysisServer(calls(analysis)).serve(listener, child.say_ready, stop)
+    finally:
+        following.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await following
+        await analysis.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

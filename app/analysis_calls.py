@@ -1,0 +1,184 @@
+"""The calls of the analysis process, by name: what workers ask and what they are given.
+
+| call | arguments | answer |
+| --- | --- | --- |
+| experiments, experiment | key | definitions with status, phases and fingerprints |
+| results | key, at, metric, dimension, phase, include, format | one readout |
+| timeseries | key, metric | a metric day by day |
+| plan | key | traffic, detectable effect, days |
+| units | key, format | one row per unit |
+| all_results | format | one row per comparison of every running experiment |
+| metrics, cx | format | metric definitions; satisfaction of the whole site |
+| export_events | cursor, limit | a page of the log |
+| erase, held | kind (visitor or user), id | erasure; all that is held |
+
+Calls that read the log also take `acknowledged`, {shard: stream number}: what was stored before they were asked.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from app.analysis_protocol import AnalysisAnswer
+from app.analysis_server import Call
+from app.analysis_state import Analysis, Written
+from app.experiment_answers import experiment_answer, experiments_answer
+from events.engine_tables import Table, csv_bytes, parquet_bytes, table_of
+from events.erasure import erase, held
+from events.parts import DataDamaged
+from experiments.readout_query import ReadoutQuery, moment
+from experiments.readout_rows import flat_rows
+from experiments.readout_types import readout_json
+
+JSON: Final = "application/json"
+CONTENT_TYPES: Final = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
+TRACING: Final = frozenset({"traceparent", "request_id", "acknowledged"})  # not part of what is asked
+MOST_ROWS: Final = 10_000  # of one export page
+
+Arguments = dict[str, Any]
+
+
+def calls(analysis: Analysis) -> Mapping[str, Call]:
+    """The table of calls over one analysis state."""
+    asked = _Calls(analysis)
+    return {
+        name: getattr(asked, name)
+        for name in (
+            "experiments", "experiment", "results", "timeseries", "plan", "units", "all_results", "metrics", "cx",
+            "export_events", "erase", "held",
+        )
+    }  # fmt: skip
+
+
+class _Calls:
+    """One method per call; its name is the call's."""
+
+    def __init__(self, analysis: Analysis) -> None:
+        self.analysis = analysis
+
+    async def experiments(self, arguments: Arguments) -> AnalysisAnswer:
+        return _json(experiments_answer(self.analysis.catalogs, self.analysis.archive))
+
+    async def experiment(self, arguments: Arguments) -> AnalysisAnswer:
+        return _json(experiment_answer(self.analysis.catalogs, self.analysis.archive, arguments["key"]))
+
+    async def results(self, arguments: Arguments) -> AnalysisAnswer:
+        written = await self.analysis.written(arguments)
+        query = _query(arguments, written)
+
+        def compute() -> AnalysisAnswer:
+            readout = self.analysis.readouts.read(arguments["key"], query)
+            headers = {"etag": self.analysis.readouts.etag(readout)}
+            if _flat(arguments):
+                return _table(flat_rows(readout), arguments["format"], headers)
+            return _json(readout_json(readout), headers)
+
+        return await self._readout("results", arguments, query, compute)
+
+    async def timeseries(self, arguments: Arguments) -> AnalysisAnswer:
+        query = _query(arguments, await self.analysis.written(arguments))
+        key, metric = arguments["key"], arguments.get("metric")
+        return await self._readout(
+            "timeseries", arguments, query, lambda: _json(self.analysis.readouts.timeseries(key, metric, query))
+        )
+
+    async def plan(self, arguments: Arguments) -> AnalysisAnswer:
+        query = _query(arguments, await self.analysis.written(arguments))
+        return await self._readout(
+            "plan", arguments, query, lambda: _json(self.analysis.readouts.plan(arguments["key"]))
+        )
+
+    async def units(self, arguments: Arguments) -> AnalysisAnswer:
+        query = _query(arguments, await self.analysis.written(arguments))
+        return await self._readout(
+            "units", arguments, query, lambda: _rows(self.analysis.readouts.units(arguments["key"], query), arguments)
+        )
+
+    async def all_results(self, arguments: Arguments) -> AnalysisAnswer:
+        query = _query(arguments, await self.analysis.written(arguments))
+
+        def compute() -> AnalysisAnswer:
+            rows = self.analysis.readouts.results(pending=query.pending)
+            return _rows(table_of(rows, list(rows[0]) if rows else []), arguments)
+
+        return await self._readout("all_results", arguments, query, compute)
+
+    async def metrics(self, arguments: Arguments) -> AnalysisAnswer:
+        return _json({"metrics": self.analysis.readouts.metrics()})
+
+    async def cx(self, arguments: Arguments) -> AnalysisAnswer:
+        query = _query(arguments, await self.analysis.written(arguments))
+        return await self._readout("cx", arguments, query, lambda: _json(self.analysis.readouts.cx(query)))
+
+    async def export_events(self, arguments: Arguments) -> AnalysisAnswer:
+        """`pending` is counted before the scan, so that "drained" is never said too early."""
+        written = await self.analysis.written(arguments)
+        limit = min(int(arguments.get("limit") or 1000), MOST_ROWS)
+        cursor = arguments.get("cursor")
+        page = await self.analysis.log_jobs.answer(
+            ("export", cursor, limit, written.watermark, written.pending),
+            lambda: self.analysis.exporter.page(cursor, limit),
+        )
+        body = b"".join(msgspec.json.encode(row) + b"\n" for row in page.rows)
+        left = "unknown" if written.pending is None else str(written.pending)
+        headers = {"x-resonate-next-cursor": page.cursor, "x-resonate-pending": left}
+        return AnalysisAnswer(200, "application/x-ndjson", body, headers)
+
+    async def erase(self, arguments: Arguments) -> AnalysisAnswer:
+        kind, identifier = arguments["kind"], arguments["id"]
+        await self.analysis.written(arguments)
+        erasure = await erase(self.analysis.connection, self.analysis.settings.data, kind, identifier)
+        return _json(msgspec.to_builtins(erasure), status=202)
+
+    async def held(self, arguments: Arguments) -> AnalysisAnswer:
+        await self.analysis.written(arguments)
+        kind, identifier = arguments["kind"], arguments["id"]
+        found = await self.analysis.log_jobs.answer(
+            ("held", kind, identifier), lambda: held(self.analysis.settings.data, kind, identifier)
+        )
+        return _json(msgspec.to_builtins(found))
+
+    async def _readout(
+        self, name: str, arguments: Arguments, query: ReadoutQuery, compute: Callable[[], AnalysisAnswer]
+    ) -> AnalysisAnswer:
+        """Computed on the readout thread, once for all who ask the same at the same state of the log."""
+        asked = {key: value for key, value in arguments.items() if key not in TRACING}
+        question = (name, msgspec.json.encode(asked, order="sorted"), query.pending, query.watermark)
+        try:
+            answer = await self.analysis.readout_jobs.answer(question, compute)
+        except DataDamaged as damage:
+            self.analysis.note_health(damage)
+            raise
+        self.analysis.note_health(None)
+        return answer
+
+
+def _query(arguments: Arguments, written: Written) -> ReadoutQuery:
+    at, phase = arguments.get("at"), arguments.get("phase")
+    return ReadoutQuery(
+        at=moment(at) if at else None,
+        metric=arguments.get("metric"),
+        dimension=arguments.get("dimension"),
+        phase=None if phase is None else int(phase),
+        include_sql=arguments.get("include") == "sql",
+        pending=written.pending,
+        watermark=written.watermark,
+    )
+
+
+def _flat(arguments: Arguments) -> bool:
+    return arguments.get("format") in CONTENT_TYPES
+
+
+def _rows(table: Table, arguments: Arguments) -> AnalysisAnswer:
+    return _table(table, arguments["format"]) if _flat(arguments) else _json({"rows": table.rows()})
+
+
+def _table(table: Table, form: str, headers: dict[str, str] | None = None) -> AnalysisAnswer:
+    body = csv_bytes(table) if form == "csv" else parquet_bytes(table)
+    return AnalysisAnswer(200, CONTENT_TYPES[form], body, headers or {})
+
+
+def _json(value: Any, headers: dict[str, str] | None = None, status: int = 200) -> AnalysisAnswer:
+    return AnalysisAnswer(status, JSON, msgspec.json.encode(value), headers or {})

@@ -1,0 +1,97 @@
+"""What the analysis process holds: catalogue, log, store connection, and the threads that do its work."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from app.analysis_jobs import Jobs
+from app.data_directory import DataDirectory
+from app.settings import Settings
+from app.store_address import store_connection
+from events.connection import Connection, StoreUnavailable
+from events.engine import EngineLimits, EventLog
+from events.export import Exporter
+from events.parts import DataDamaged
+from events.watermark import log_watermark, pending, wait_until_written
+from experiments.catalog_archive import CatalogArchive
+from experiments.catalog_store import CatalogFollower
+from experiments.readout import Readouts
+
+OWN_WRITES_SECONDS: Final = 1.5  # how long a readout or export waits for what was acknowledged before it
+FOLLOW_SECONDS: Final = 0.5
+
+logger = logging.getLogger("resonate.analysis")
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How far the log was written when a call began: `pending` events were not in it (None: the store is away)."""
+
+    pending: int | None
+    watermark: datetime | None
+
+
+class Analysis:
+    """The state of the analysis process. Readouts run one at a time; the log is read beside them."""
+
+    def __init__(self, settings: Settings, connection: Connection) -> None:
+        self.settings = settings
+        self.connection = connection
+        self.directory = DataDirectory(settings.data)
+        self.catalogs = CatalogFollower(settings.data)
+        self.archive = CatalogArchive(settings.data)
+        self.log = EventLog(settings.data, _limits(settings))
+        self.readouts = Readouts(self.log, lambda: self.catalogs.catalog, self.archive.design)
+        self.exporter = Exporter(settings.data)
+        self.readout_jobs = Jobs("readout", self.log.interrupt)
+        self.log_jobs = Jobs("log", lambda: None)  # pages are short: they end by themselves
+
+    @classmethod
+    async def open(cls, settings: Settings) -> "Analysis":
+        """Connect and read the catalogue's snapshot."""
+        return cls(settings, await store_connection(settings))
+
+    async def follow(self) -> None:
+        """Take up each new catalogue within a second, for ever."""
+        while True:
+            self.catalogs.poll()
+            await asyncio.sleep(FOLLOW_SECONDS)
+
+    async def written(self, arguments: Mapping[str, Any]) -> Written:
+        """Wait (at most 1.5 s) for the writer to pass `acknowledged`, then say how far it came."""
+        acknowledged = {int(shard): int(number) for shard, number in (arguments.get("acknowledged") or {}).items()}
+        try:
+            marks = await wait_until_written(self.connection, acknowledged, OWN_WRITES_SECONDS)
+            left = await pending(self.connection, marks)
+        except StoreUnavailable as error:
+            logger.warning("answering without the store: %s", error.cause)
+            return Written(None, None)
+        moment = log_watermark(marks)
+        return Written(left, datetime.fromtimestamp(moment / 1e6, UTC) if moment else None)
+
+    def note_health(self, damage: DataDamaged | None) -> None:
+        """Tell `/readyz` what is damaged, or that nothing is any more."""
+        if damage is None:
+            self.directory.degraded_file.unlink(missing_ok=True)
+            return
+        causes = {"causes": [f"data_damaged: {damage}"]}
+        with contextlib.suppress(OSError):  # a full disk must not hide the damage from the asker
+            self.directory.degraded_file.write_text(json.dumps(causes))
+
+    async def close(self) -> None:
+        """Stop what runs and leave the store."""
+        self.readout_jobs.close()
+        self.log_jobs.close()
+        await self.connection.close()
+
+
+def _limits(settings: Settings) -> EngineLimits:
+    """One core is always left to the workers."""
+    threads = max(1, (os.cpu_count() or 1) - 1)
+    return EngineLimits(settings.analysis_memory_mb, threads, settings.analysis_timeout_seconds)
