@@ -1,0 +1,177 @@
+"""Values of a definition file that still know their line, and the section that hands out its fields one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from experiments.definition_errors import DefinitionError, did_you_mean
+
+T = TypeVar("T")
+Scalar = None | bool | int | float | str
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A scalar, list or mapping with its line (a field of a mapping: the line of its key).
+
+    `text` is a scalar as it was written, so that a name which looks like a number stays what the marketer wrote.
+    """
+
+    value: Scalar | tuple[Located, ...] | Mapping[str, Located]
+    line: int
+    text: str = ""
+
+    @property
+    def described(self) -> str:
+        """The value in words, for an error."""
+        if isinstance(self.value, tuple):
+            return "a list"
+        if isinstance(self.value, Mapping):
+            return "a mapping"
+        return f'"{shortened(self.text)}"' if self.text else "nothing"
+
+    def plain(self) -> Any:
+        """The value as JSON, without lines."""
+        if isinstance(self.value, tuple):
+            return [item.plain() for item in self.value]
+        if isinstance(self.value, Mapping):
+            return {key: item.plain() for key, item in self.value.items()}
+        return self.value
+
+    def at(self, path: tuple[str | int, ...]) -> Located:
+        """The value at a path of keys and indexes, or the nearest one above it."""
+        here = self
+        for step in path:
+            if isinstance(here.value, Mapping) and step in here.value:
+                here = here.value[str(step)]
+            elif isinstance(here.value, tuple) and isinstance(step, int) and step < len(here.value):
+                here = here.value[step]
+            else:
+                break
+        return here
+
+
+class Wrong(ValueError):
+    """A value that cannot be read: what is wrong, what would be right; `line` and `path` where they are deeper."""
+
+    def __init__(self, message: str, line: int | None = None, path: str = "") -> None:
+        super().__init__(message)
+        self.line = line
+        self.path = path
+
+
+@dataclass(frozen=True, slots=True)
+class Problems:
+    """The mistakes found so far in one file."""
+
+    file: str
+    found: list[DefinitionError] = field(default_factory=list)
+
+    def add(self, line: int, path: str, message: str) -> None:
+        """Remember one mistake and go on."""
+        self.found.append(DefinitionError(self.file, line, path, message))
+
+    def attempt(self, node: Located, path: str, convert: Callable[[Located], T]) -> T | None:
+        """The converted value; None, and a mistake remembered, where it cannot be read."""
+        try:
+            return convert(node)
+        except Wrong as wrong:
+            deeper = f"{path}.{wrong.path}" if path and wrong.path else path or wrong.path
+            self.add(wrong.line or node.line, deeper, str(wrong))
+            return None
+
+
+class Section:
+    """A mapping of a definition file. Each field is taken once; `close` names those that nobody took."""
+
+    __slots__ = ("_known", "_node", "_own", "fields", "path", "problems")
+
+    def __init__(self, node: Located, path: str, problems: Problems) -> None:
+        self._node = node
+        self._own = len(problems.found)
+        self._known: list[str] = []
+        self.path = path
+        self.problems = problems
+        self.fields: Mapping[str, Located] = node.value if isinstance(node.value, Mapping) else {}
+        if not isinstance(node.value, Mapping):
+            problems.add(
+                node.line, path, f"{node.described} stands where a mapping of fields is needed, {{field: value}}"
+            )
+
+    @property
+    def line(self) -> int:
+        """Where the section begins."""
+        return self._node.line
+
+    @property
+    def clean(self) -> bool:
+        """Whether no mistake was found since the section was opened."""
+        return len(self.problems.found) == self._own
+
+    def named(self, name: str) -> str:
+        """The path of one of its fields."""
+        return f"{self.path}.{name}" if self.path else name
+
+    def take(self, name: str) -> Located | None:
+        """A field, or None where it is absent; the section knows the name from now on."""
+        self._known.append(name)
+        return self.fields.get(name)
+
+    def read(self, name: str, convert: Callable[[Located], T], default: T) -> T:
+        """A field that may be absent; a wrong one is reported and read as the default."""
+        node = self.take(name)
+        if node is None:
+            return default
+        value = self.problems.attempt(node, self.named(name), convert)
+        return default if value is None else value
+
+    def require(self, name: str, convert: Callable[[Located], T], hint: str) -> T | None:
+        """A field that must be there; absent ones are reported with the hint what to write."""
+        node = self.take(name)
+        if node is None:
+            if isinstance(self._node.value, Mapping):
+                self.fail(f"{name} is missing, {hint}")
+            return None
+        return self.problems.attempt(node, self.named(name), convert)
+
+    def section(self, name: str) -> Section | None:
+        """A field that is itself a mapping."""
+        node = self.take(name)
+        return None if node is None else Section(node, self.named(name), self.problems)
+
+    def fail(self, message: str, line: int | None = None, name: str = "") -> None:
+        """Report a mistake of the section, or of one of its fields."""
+        node = self.fields.get(name)
+        place = line or (node.line if node else self.line)
+        self.problems.add(place, self.named(name) if name else self.path, message)
+
+    def close(self) -> bool:
+        """Report the fields that nobody took; whether the section is without mistakes."""
+        for name, node in self.fields.items():
+            if name not in self._known:
+                self.problems.add(
+                    node.line, self.path, f'unknown field "{shortened(name)}"{did_you_mean(name, self._known)}'
+                )
+        return self.clean
+
+
+@dataclass(frozen=True, slots=True)
+class Named(Generic[T]):
+    """A thing that a side file names, with the line it stands in."""
+
+    thing: T
+    line: int
+
+
+def entries(node: Located, path: str, problems: Problems) -> Iterator[tuple[str, Located]]:
+    """The fields of a mapping whose names are the marketer's own."""
+    section = Section(node, path, problems)
+    yield from section.fields.items()
+
+
+def shortened(text: str, limit: int = 60) -> str:
+    """A text fit for one line of an error: without line breaks and control characters, never long."""
+    visible = "".join(character if character.isprintable() else " " for character in text[: limit + 1])
+    return visible if len(visible) <= limit else visible[: limit - 1] + "…"
