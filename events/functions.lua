@@ -1,0 +1,286 @@
+#!lua name=resonate
+-- What the door does in the store in one atomic step; docs/store.md lists the keys.
+-- Every function is given one key and derives the others of the same shard from it, so a cluster can run them too.
+
+local GENERATION_SECONDS = 12 * 3600
+local FIRST_BUCKETS = 4096
+local IDS_PER_BUCKET = 64
+local ID_BYTES = 10 -- 8 of the messageId's digest, 2 of the body's
+local BUCKETS_SWEPT_AT_ONCE = 64
+local LAST_SEQUENCE = 1000000 -- below 2^20, because one integer holds milliseconds << 20 | sequence
+local PURCHASES_KEPT = 50
+local HISTORY_SECONDS = 400 * 24 * 3600
+local SEPARATOR = "\31"
+
+local function shard_prefix(events_key)
+  return string.sub(events_key, 1, -7) -- "{0}:events" -> "{0}:"
+end
+
+local function fields_of(flat)
+  local fields = {}
+  for index = 1, #flat, 2 do
+    fields[flat[index]] = flat[index + 1]
+  end
+  return fields
+end
+
+local function split_id(stream_id)
+  local milliseconds, sequence = string.match(stream_id, "^(%d+)-(%d+)$")
+  return tonumber(milliseconds), tonumber(sequence)
+end
+
+-- De-duplication: two generations of small hashes --------------------------------------------------------------------
+
+local function buckets_for(count)
+  local buckets = 64
+  while buckets * IDS_PER_BUCKET < count do
+    buckets = buckets * 2
+  end
+  return buckets
+end
+
+local function begin_generation(key, kept, number, appended)
+  local buckets, expired = FIRST_BUCKETS, kept.expired or ""
+  if kept.generation then
+    buckets = buckets_for(appended - tonumber(kept.appended_before))
+    if kept.previous then
+      expired = expired .. kept.previous .. ":" .. kept.previous_buckets .. ";"
+    end
+    redis.call("HSET", key, "previous", kept.generation, "previous_buckets", kept.buckets)
+  end
+  redis.call("HSET", key, "generation", number, "buckets", buckets, "appended_before", appended, "expired", expired)
+  return fields_of(redis.call("HGETALL", key))
+end
+
+-- An expired generation goes a few hashes at a time, so that no flush waits for a million ids to be freed.
+local function sweep(key, prefix, kept)
+  local generation, buckets = string.match(kept.expired, "^(%d+):(%d+);")
+  local from = tonumber(kept.swept or "0")
+  local to = math.min(from + BUCKETS_SWEPT_AT_ONCE, tonumber(buckets))
+  local gone = {}
+  for bucket = from, to - 1 do
+    gone[#gone + 1] = prefix .. "ids:" .. generation .. ":" .. bucket
+  end
+  redis.call("UNLINK", unpack(gone))
+  if to == tonumber(buckets) then
+    redis.call("HSET", key, "expired", string.match(kept.expired, ";(.*)$"), "swept", 0)
+  else
+    redis.call("HSET", key, "swept", to)
+  end
+end
+
+local function generations(prefix, appended)
+  local key = prefix .. "ids"
+  local kept = fields_of(redis.call("HGETALL", key))
+  local number = math.floor(tonumber(redis.call("TIME")[1]) / GENERATION_SECONDS)
+  if not kept.generation or number > tonumber(kept.generation) then -- a clock that goes back changes nothing
+    kept = begin_generation(key, kept, number, appended)
+  end
+  if kept.expired ~= "" then
+    sweep(key, prefix, kept)
+  end
+  return {
+    current = prefix .. "ids:" .. kept.generation .. ":",
+    buckets = tonumber(kept.buckets),
+    previous = kept.previous and prefix .. "ids:" .. kept.previous .. ":",
+    previous_buckets = tonumber(kept.previous_buckets or "0"),
+  }
+end
+
+-- Remembers an id; answers the body digest it was first seen with, or nil when it is new.
+local function first_seen(kept, id, place, body)
+  if kept.previous then
+    local before = redis.call("HGET", kept.previous .. (place % kept.previous_buckets), id)
+    if before then
+      return before
+    end
+  end
+  local bucket = kept.current .. (place % kept.buckets)
+  if redis.call("HSETNX", bucket, id, body) == 1 then
+    return nil
+  end
+  return redis.call("HGET", bucket, id)
+end
+
+local function duplicates_of(kept, packed)
+  local duplicates, conflicts = {}, 0
+  for index = 0, #packed / ID_BYTES - 1 do
+    local start = index * ID_BYTES + 1
+    local first, second, third, high, low = string.byte(packed, start, start + 2)
+    high, low = string.byte(packed, start + 8, start + 9)
+    local body = high * 256 + low
+    local before = first_seen(kept, string.sub(packed, start, start + 7), first * 65536 + second * 256 + third, body)
+    if before then
+      duplicates[#duplicates + 1] = index
+      if tonumber(before) ~= body then
+        conflicts = conflicts + 1
+      end
+    end
+  end
+  return duplicates, conflicts
+end
+
+-- The JSON array without the duplicates, cut at the lengths that came with it.
+local function without(entry, lengths, duplicates)
+  local is_duplicate, kept, start = {}, {}, 2
+  for _, index in ipairs(duplicates) do
+    is_duplicate[index] = true
+  end
+  for index = 0, #lengths / 4 - 1 do
+    local length = struct.unpack(">I4", lengths, index * 4 + 1)
+    if not is_duplicate[index] then
+      kept[#kept + 1] = string.sub(entry, start, start + length - 1)
+    end
+    start = start + length + 1
+  end
+  return "[" .. table.concat(kept, ",") .. "]"
+end
+
+-- args: digests (10 bytes an event), lengths (4 bytes an event), the JSON array of all events.
+-- Answers the stream id (empty when nothing was new), the indexes of duplicates, the number of conflicts.
+local function append(keys, args)
+  local prefix = shard_prefix(keys[1])
+  local counters = prefix .. "counters"
+  local appended = tonumber(redis.call("HGET", counters, "appended") or "0")
+  local duplicates, conflicts = duplicates_of(generations(prefix, appended), args[1])
+  local new = #args[1] / ID_BYTES - #duplicates
+  if #duplicates > 0 then
+    redis.call("HINCRBY", counters, "duplicates", #duplicates)
+  end
+  if conflicts > 0 then
+    redis.call("HINCRBY", counters, "conflicts", conflicts)
+  end
+  if new == 0 then
+    return { "", duplicates, conflicts }
+  end
+  local entry = args[3]
+  if #duplicates > 0 then
+    entry = without(entry, args[2], duplicates)
+  end
+  local total = redis.call("HINCRBY", counters, "appended", new)
+  local stream_id = redis.call("XADD", keys[1], "*", "n", new, "t", total, "e", entry)
+  local milliseconds, sequence = split_id(stream_id)
+  if sequence >= LAST_SEQUENCE then -- the clock stands behind the stream: go on in the next millisecond
+    redis.call("XSETID", keys[1], string.format("%.0f-0", milliseconds + 1))
+  end
+  return { stream_id, duplicates, conflicts }
+end
+
+-- The writer's side -----------------------------------------------------------------------------------------------------
+
+local function last_id(events_key)
+  if redis.call("EXISTS", events_key) == 0 then
+    return "0-0"
+  end
+  return fields_of(redis.call("XINFO", "STREAM", events_key))["last-generated-id"]
+end
+
+-- Answers the last stream id and the number of events appended so far.
+local function position(keys)
+  local counters = shard_prefix(keys[1]) .. "counters"
+  return { last_id(keys[1]), redis.call("HGET", counters, "appended") or "0" }
+end
+
+-- args: the last stream id that a part holds, then fields and values of the watermark by turns. Trims the stream up to
+-- that id; `written` follows from its entry.
+local function mark(keys, args)
+  local watermark = shard_prefix(keys[1]) .. "watermark"
+  local entry = redis.call("XRANGE", keys[1], args[1], args[1])[1]
+  if entry then
+    redis.call("HSET", watermark, "written", fields_of(entry[2])["t"])
+  end
+  redis.call("HSET", watermark, unpack(args, 2))
+  local milliseconds, sequence = split_id(args[1])
+  return redis.call("XTRIM", keys[1], "MINID", string.format("%.0f-%.0f", milliseconds, sequence + 1))
+end
+
+-- args: a stream id that parts hold already; every later id will be greater, whatever the store lost or the clock says.
+local function raise(keys, args)
+  local milliseconds, sequence = split_id(args[1])
+  local last_milliseconds, last_sequence = split_id(last_id(keys[1]))
+  if last_milliseconds > milliseconds or (last_milliseconds == milliseconds and last_sequence >= sequence) then
+    return 0
+  end
+  if redis.call("EXISTS", keys[1]) == 0 then
+    redis.call("XADD", keys[1], args[1], "n", 0, "t", 0, "e", "[]")
+    redis.call("XDEL", keys[1], args[1])
+  else
+    redis.call("XSETID", keys[1], args[1])
+  end
+  return 1
+end
+
+-- The customer's history ---------------------------------------------------------------------------------------------
+
+local function keep_newest(key)
+  local flat = redis.call("HGETALL", key)
+  local lines = {}
+  for index = 1, #flat, 2 do
+    lines[#lines + 1] = { field = flat[index], time = tonumber(string.match(flat[index + 1], "^-?%d+")) }
+  end
+  table.sort(lines, function(left, right)
+    return left.time > right.time or (left.time == right.time and left.field < right.field)
+  end)
+  for index = PURCHASES_KEPT + 1, #lines do
+    redis.call("HDEL", key, lines[index].field)
+  end
+end
+
+-- args: field (order, separator, product) and value ("time quantity price") by turns; the first copy of a line stays.
+local function purchased(keys, args)
+  for index = 1, #args, 2 do
+    local order = string.match(args[index], "^(.-)" .. SEPARATOR)
+    if redis.call("HEXISTS", keys[1], order .. SEPARATOR) == 0 then
+      redis.call("HSETNX", keys[1], args[index], args[index + 1])
+    end
+  end
+  if redis.call("HLEN", keys[1]) > PURCHASES_KEPT then
+    keep_newest(keys[1])
+  end
+  return redis.call("EXPIRE", keys[1], HISTORY_SECONDS)
+end
+
+-- args: time, order, then products and refunded quantities by turns; no products: the whole order.
+-- A refunded line stays as a quantity of 0, so that a copy of the order that comes again does not bring it back.
+local function refunded(keys, args)
+  local gone = args[1] .. " 0"
+  if #args == 2 then
+    for _, field in ipairs(redis.call("HKEYS", keys[1])) do
+      if string.sub(field, 1, #args[2] + 1) == args[2] .. SEPARATOR then
+        redis.call("HSET", keys[1], field, gone)
+      end
+    end
+    redis.call("HSET", keys[1], args[2] .. SEPARATOR, gone)
+  end
+  for index = 3, #args, 2 do
+    local field = args[2] .. SEPARATOR .. args[index]
+    local line = redis.call("HGET", keys[1], field)
+    local bought = line and tonumber(string.match(line, "^%S+ (%S+)"))
+    local back = tonumber(args[index + 1])
+    if not bought or not back or back >= bought then
+      redis.call("HSET", keys[1], field, gone)
+    end
+  end
+  return redis.call("EXPIRE", keys[1], HISTORY_SECONDS)
+end
+
+-- args: the user who logged in. Answers the visitor's lines for that user's history; only the first user gets them.
+local function joined(keys, args)
+  if redis.call("EXISTS", keys[1]) == 0 then
+    return {}
+  end
+  local owner_key = keys[1] .. ":owner"
+  redis.call("SET", owner_key, args[1], "NX", "EX", HISTORY_SECONDS)
+  if redis.call("GET", owner_key) ~= args[1] then
+    return {}
+  end
+  return redis.call("HGETALL", keys[1])
+end
+
+redis.register_function("resonate_append", append)
+redis.register_function({ function_name = "resonate_position", callback = position, flags = { "no-writes" } })
+redis.register_function({ function_name = "resonate_mark", callback = mark, flags = { "allow-oom" } })
+redis.register_function({ function_name = "resonate_raise", callback = raise, flags = { "allow-oom" } })
+redis.register_function("resonate_purchased", purchased)
+redis.register_function("resonate_refunded", refunded)
+redis.register_function("resonate_joined", joined)

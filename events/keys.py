@@ -1,0 +1,49 @@
+"""Names every key that Resonate keeps in the store; docs/store.md explains them and a test holds both together."""
+
+from typing import Final
+
+SHARDS: Final = "resonate:shards"  # number of shards, recorded once
+LIBRARY: Final = "resonate"  # the function library (functions.lua)
+
+
+def events_key(shard: int) -> str:
+    """The stream of a shard: one entry per flush, fields `n` (events), `e` (their JSON array), `t` (events so far)."""
+    return f"{{{shard}}}:events"
+
+
+def watermark_key(shard: int) -> str:
+    """How far the writer has come: a hash of `stream_id` (number), `time_us`, `written` (events so far)."""
+    return f"{{{shard}}}:watermark"
+
+
+def counters_key(shard: int) -> str:
+    """What the door has seen: a hash of `appended`, `duplicates`, `conflicts` (same messageId, other body)."""
+    return f"{{{shard}}}:counters"
+
+
+def generations_key(shard: int) -> str:
+    """Which two 12-hour generations of message digests are kept, and in how many small hashes each."""
+    return f"{{{shard}}}:ids"
+
+
+def bucket_key(shard: int, generation: int, bucket: int) -> str:
+    """One small hash of a generation: 8-byte digest of a messageId → 13 bits of a digest of its body."""
+    return f"{{{shard}}}:ids:{generation}:{bucket}"
+
+
+def history_key(customer: str) -> str:
+    """A customer's newest purchases: a hash of order and product → time, quantity, price."""
+    return f"{{h:{customer}}}"
+
+
+def history_owner_key(customer: str) -> str:
+    """The user who logged in first on this visitor and took over the visitor's purchases."""
+    return f"{{h:{customer}}}:owner"
+
+
+def wanted_key(shard: int) -> str:
+    """The stream number that a waiting reader wants in a part: the writer cuts early for it. Expires in seconds."""
+    return f"{{{shard}}}:wanted"
+
+
+TOMBSTONES: Final = "resonate:tombstones"  # what <data>/tombstones.json holds: digests of erased ids, stream numbers

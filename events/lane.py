@@ -1,0 +1,142 @@
+"""Group commit of one shard: while one flush is under way, everything that arrives waits for the next one; no timer."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any, Final
+
+from events.breaker import Breaker
+from events.connection import Connection
+from events.keys import events_key
+from events.parcels import Parcel
+from events.store_errors import StoreUnavailable, is_out_of_reach
+
+APPEND: Final = "resonate_append"
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLimits:
+    """What may wait in one worker for the store, and how much of it one stream entry takes."""
+
+    waiting_bytes: int = 32 << 20
+    waiting_events: int = 100_000
+    flush_bytes: int = 4 << 20
+    flush_events: int = 10_000
+
+
+@dataclass(slots=True)
+class LaneCounters:
+    """What a lane has done since the worker started."""
+
+    flushes: int = 0
+    stored: int = 0
+    duplicates: int = 0
+    conflicts: int = 0  # same messageId, other body: the first stays
+    failures: int = 0  # flushes that were not acknowledged
+
+
+class Lane:
+    """The waiting parcels of one shard, and the one task that flushes them."""
+
+    def __init__(self, shard: int, connection: Connection, limits: StreamLimits) -> None:
+        self.counters = LaneCounters()
+        self.breaker = Breaker(self._probe)
+        self._key = events_key(shard)
+        self._connection = connection
+        self._limits = limits
+        self._waiting: list[tuple[Parcel, asyncio.Future[int]]] = []
+        self._waiting_bytes = 0
+        self._waiting_events = 0
+        self._flushing: asyncio.Task[None] | None = None
+
+    def put(self, parcel: Parcel) -> asyncio.Future[int]:
+        """Queues a parcel; the future gives the number of its duplicates once the parcel is durable.
+
+        Raises StoreUnavailable at once while the store is known to be down, or when too much waits already (`busy`).
+        """
+        self.breaker.check()
+        if (
+            self._waiting_bytes + parcel.size > self._limits.waiting_bytes
+            or self._waiting_events + parcel.count > self._limits.waiting_events
+        ):
+            raise StoreUnavailable("busy")
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[int] = loop.create_future()
+        self._waiting.append((parcel, future))
+        self._waiting_bytes += parcel.size
+        self._waiting_events += parcel.count
+        if self._flushing is None:
+            self._flushing = loop.create_task(self._flush_all())
+        return future
+
+    async def close(self) -> None:
+        """Flushes what waits, then stops."""
+        if self._flushing is not None:
+            await asyncio.wait({self._flushing})
+        await self.breaker.close()
+
+    async def _flush_all(self) -> None:
+        try:
+            while self._waiting:
+                await self._flush(self._next_flush())
+        finally:
+            self._flushing = None
+
+    def _next_flush(self) -> list[tuple[Parcel, asyncio.Future[int]]]:
+        size = events = taken = 0
+        for parcel, _ in self._waiting:
+            size += parcel.size
+            events += parcel.count
+            if taken and (size > self._limits.flush_bytes or events > self._limits.flush_events):
+                size -= parcel.size
+                events -= parcel.count
+                break
+            taken += 1
+        flush, self._waiting = self._waiting[:taken], self._waiting[taken:]
+        self._waiting_bytes -= size
+        self._waiting_events -= events
+        return flush
+
+    async def _flush(self, flush: list[tuple[Parcel, asyncio.Future[int]]]) -> None:
+        parcels = [parcel for parcel, _ in flush]
+        try:
+            answer = await self._connection.call(
+                APPEND,
+                self._key,
+                b"".join([parcel.digests for parcel in parcels]),
+                b"".join([parcel.lengths for parcel in parcels]),
+                b"[" + b",".join([parcel.texts for parcel in parcels]) + b"]",
+            )
+        except StoreUnavailable as unavailable:
+            self._fail(flush, unavailable)
+        except asyncio.CancelledError:
+            self._fail(flush, StoreUnavailable("stopping"))
+            raise
+        else:
+            self._acknowledge(flush, answer)
+
+    def _acknowledge(self, flush: list[tuple[Parcel, asyncio.Future[int]]], answer: list[Any]) -> None:
+        _, duplicates, conflicts = answer
+        events = sum([parcel.count for parcel, _ in flush])
+        self.counters.flushes += 1
+        self.counters.stored += events - len(duplicates)
+        self.counters.duplicates += len(duplicates)
+        self.counters.conflicts += conflicts
+        start = 0
+        for parcel, future in flush:
+            end = start + parcel.count
+            if not future.done():  # a request that was cancelled waits no more
+                future.set_result(sum(start <= index < end for index in duplicates) if duplicates else 0)
+            start = end
+
+    def _fail(self, flush: list[tuple[Parcel, asyncio.Future[int]]], unavailable: StoreUnavailable) -> None:
+        self.counters.failures += 1
+        if is_out_of_reach(unavailable):
+            self.breaker.open(unavailable.cause)
+            flush = flush + self._waiting
+            self._waiting, self._waiting_bytes, self._waiting_events = [], 0, 0
+        for _, future in flush:
+            if not future.done():
+                future.set_exception(StoreUnavailable(unavailable.cause, unavailable.retry_after_seconds))
+
+    async def _probe(self) -> None:
+        await self._connection.call("resonate_position", self._key)

@@ -1,0 +1,56 @@
+"""Turns what the store's client raises into the one error that callers handle, with a cause to act on."""
+
+from typing import Final
+
+from redis import exceptions
+
+STORE_ERRORS: Final = (exceptions.RedisError, OSError)  # builtin TimeoutError is an OSError
+
+_CAUSES: Final[tuple[tuple[type[Exception], str], ...]] = (
+    (exceptions.TimeoutError, "store_timeout"),
+    (TimeoutError, "store_timeout"),
+    (exceptions.OutOfMemoryError, "store_out_of_memory"),
+    (exceptions.BusyLoadingError, "store_loading"),
+    (exceptions.AuthenticationError, "store_login_refused"),
+    (exceptions.AuthorizationError, "store_login_refused"),
+    (exceptions.NoPermissionError, "store_login_refused"),
+    (exceptions.ReadOnlyError, "store_read_only"),
+    (exceptions.ClusterDownError, "store_cluster_down"),
+    (exceptions.MasterDownError, "store_cluster_down"),
+    (exceptions.ConnectionError, "store_down"),
+    (OSError, "store_down"),
+)
+
+
+class StoreUnavailable(Exception):
+    """The store cannot take or give data now; `cause` is a word for machines, the wait is in seconds."""
+
+    def __init__(self, cause: str, retry_after_seconds: int = 1) -> None:
+        super().__init__(f"the event store is unavailable ({cause}), try again in {retry_after_seconds} s")
+        self.cause = cause
+        self.retry_after_seconds = retry_after_seconds
+
+
+class StoreRefused(Exception):
+    """This store must not be used as it is set up; the message says what would be right."""
+
+
+def cause_of(error: BaseException) -> str:
+    """The word that names why a command failed: `store_down`, `store_timeout`, `store_out_of_memory`, …"""
+    if isinstance(error, StoreUnavailable):
+        return error.cause
+    for kind, cause in _CAUSES:
+        if isinstance(error, kind):
+            return cause
+    return "store_disk_full" if str(error).startswith("MISCONF") else "store_error"
+
+
+def is_out_of_reach(error: BaseException) -> bool:
+    """Whether the next command would fail the same way, so that waiting for a probe is better than trying."""
+    return cause_of(error) in {
+        "store_down",
+        "store_timeout",
+        "store_loading",
+        "store_cluster_down",
+        "store_login_refused",
+    }

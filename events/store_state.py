@@ -1,0 +1,58 @@
+"""What ails the embedded store, written where every process of the tree can read it, even on a full disk."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+STATE_BYTES: Final = 1024  # written in place and never longer, so that a full disk cannot refuse it
+
+
+class StoreState(msgspec.Struct, frozen=True, kw_only=True):
+    """The embedded store as its owner sees it.
+
+    `cause` is a word for machines (`store_disk_full`, `store_aof_damaged`, `store_down`, …) while it does not run,
+    `detail` a sentence for people. `salvage` says what was cut or moved aside, as long as that lies in the directory.
+    """
+
+    running: bool
+    cause: str | None = None
+    detail: str | None = None
+    restarts: int = 0
+    salvage: str | None = None
+
+
+def store_directory(data: Path) -> Path:
+    """The folder of the embedded store inside a data directory."""
+    return data / "store"
+
+
+def write_state(data: Path, state: StoreState) -> None:
+    """Overwrites the state in place."""
+    text = msgspec.json.encode(_shortened(state)).ljust(STATE_BYTES)
+    descriptor = os.open(store_directory(data) / "state", os.O_WRONLY | os.O_CREAT, 0o600)
+    try:
+        os.pwrite(descriptor, text, 0)
+    finally:
+        os.close(descriptor)
+
+
+def read_state(data: Path) -> StoreState | None:
+    """The state last written, or None where there is none that can be read."""
+    try:
+        return msgspec.json.decode((store_directory(data) / "state").read_bytes(), type=StoreState)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def recorded_cause(data: Path) -> str | None:
+    """Why the embedded store does not run, or None when nothing is recorded against it."""
+    state = read_state(data)
+    return state.cause if state else None
+
+
+def _shortened(state: StoreState) -> StoreState:
+    return msgspec.structs.replace(
+        state, detail=state.detail and state.detail[:300], salvage=state.salvage and state.salvage[:300]
+    )
