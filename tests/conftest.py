@@ -51,3 +51,9 @@ def start_service(tmp_path: Path) -> Iterator[StartService]:
 def service(start_service: StartService) -> Service:
     """A real service with one running experiment, `free-shipping-banner`, two workers, and keys of the tests."""
     return start_service(SMALLEST_DEFINITIONS, RESONATE_WORKERS="2")
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Coroutine tests (`pytestmark = pytest.mark.anyio`) run on asyncio."""
+    return "asyncio"

@@ -1,0 +1,124 @@
+"""Commands that run or steer the service: serve, demo, pause, resume, stop, keys."""
+
+import os
+import secrets
+import sys
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from app.cli_output import AsJson, Key, Refused, complain, environment_settings, say, say_json
+
+if TYPE_CHECKING:
+    from app.settings import Settings
+
+commands = typer.Typer()
+
+Action = Literal["pause", "resume", "stop"]
+
+
+@commands.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on (RESONATE_HOST).")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on (RESONATE_PORT).")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that answer HTTP (RESONATE_WORKERS).")] = None,
+    data: Annotated[Path | None, typer.Option(help="Data directory (RESONATE_DATA).")] = None,
+    definitions: Annotated[Path | None, typer.Option(help="Folder of definitions (RESONATE_DEFINITIONS).")] = None,
+) -> None:
+    """Run the service until SIGTERM or Ctrl-C; the other settings are RESONATE_* variables (docs/settings.md)."""
+    from app.settings import unknown_variables
+
+    settings = environment_settings(host=host, port=port, workers=workers, data=data, definitions=definitions)
+    for warning in unknown_variables(os.environ):
+        complain(f"warning: {warning}")
+    sys.exit(_run(settings))
+
+
+@commands.command()
+def demo() -> None:
+    """Start an example shop with a simulated crowd, until stopped; prints where to look."""
+    from app.demo.run import run_demo
+
+    sys.exit(run_demo())
+
+
+@commands.command()
+def pause(key: Key) -> None:
+    """Pause an experiment: everyone sees control, nobody enrols. It outranks the file until the file says the same."""
+    _order(key, "pause")
+
+
+@commands.command()
+def resume(key: Key) -> None:
+    """Resume an experiment that was paused."""
+    _order(key, "resume")
+
+
+@commands.command()
+def stop(key: Key) -> None:
+    """Stop an experiment for good."""
+    _order(key, "stop")
+
+
+@commands.command()
+def keys(as_json: AsJson = False) -> None:
+    """Make a publishable and a secret key, with the digests that may be configured in their place."""
+    made = {name: f"{prefix}_{secrets.token_urlsafe(24)}" for name, prefix in (("publishable", "pk"), ("secret", "sk"))}
+    lines = [
+        {"kind": kind, "variable": f"RESONATE_{kind.upper()}_KEYS", "key": key, "digest": _digest(key)}
+        for kind, key in made.items()
+    ]
+    if as_json:
+        say_json(lines)
+        return
+    for line in lines:
+        say(f"{line['kind']} key: {line['key']}\n  {line['variable']}={line['digest']}")
+
+
+def _run(settings: "Settings") -> int:
+    from app.data_directory import DirectoryInUse, DirectoryUnusable
+    from app.listening import CannotListen
+    from app.logs import configure_logging
+    from app.store import StoreFailed
+    from app.supervisor import Supervisor
+    from experiments.definition_errors import DefinitionErrors
+
+    configure_logging("supervisor", settings.log_level, settings.log_format, settings.secrets)
+    try:
+        return Supervisor(settings).run()
+    except (DirectoryInUse, DirectoryUnusable, CannotListen, StoreFailed) as error:
+        raise Refused(str(error)) from None
+    except DefinitionErrors as errors:
+        raise Refused("\n".join(str(error) for error in errors.errors)) from None
+
+
+def _order(key: str, action: Action) -> None:
+    from experiments.catalog_overrides import OverrideRefused, order
+    from experiments.catalog_store import CatalogFollower
+
+    settings = environment_settings()
+    try:
+        experiments = CatalogFollower(settings.data).catalog.experiments
+    except FileNotFoundError:
+        raise Refused(f"no service has run in {settings.data}; set RESONATE_DATA to its data directory") from None
+    if key not in experiments:
+        raise Refused(_unknown(key, list(experiments)))
+    try:
+        order(settings.data, key, action, experiments[key], datetime.now(UTC))
+    except OverrideRefused as error:
+        raise Refused(str(error)) from None
+    say(f"{key}: {action} is live within 2 s")
+
+
+def _unknown(key: str, known: list[str]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(key, known, n=1)
+    return f"there is no experiment {key!r}" + (f", did you mean {near[0]}?" if near else "")
+
+
+def _digest(key: str) -> str:
+    return "sha256:" + sha256(key.encode()).hexdigest()

@@ -1,0 +1,55 @@
+"""One question to the analysis from the command line: to the running service, else to the data directory itself."""
+
+import asyncio
+import json
+from typing import Any
+
+from app.analysis_client import AnalysisClient
+from app.analysis_protocol import AnalysisAnswer, AnalysisError
+from app.cli_output import Refused
+from app.data_directory import DataDirectory
+from app.settings import Settings
+
+
+def ask(settings: Settings, name: str, **arguments: Any) -> AnalysisAnswer:
+    """The answer of a call of `app.analysis_calls`; arguments that are None are left out. Raises Refused."""
+    given = {key: value for key, value in arguments.items() if value is not None}
+    try:
+        return asyncio.run(_asked(settings, name, given))
+    except AnalysisError as error:
+        raise Refused(error.detail) from None
+
+
+def service_runs(settings: Settings) -> bool:
+    """Whether a service owns the data directory now."""
+    try:
+        return "pid" in json.loads(DataDirectory(settings.data).address_file.read_text())
+    except (OSError, ValueError):
+        return False
+
+
+async def _asked(settings: Settings, name: str, arguments: dict[str, Any]) -> AnalysisAnswer:
+    if service_runs(settings):
+        client = AnalysisClient(DataDirectory(settings.data).analysis_socket, settings.analysis_timeout_seconds)
+        return await client.call(name, arguments)
+    return await _read_here(settings, name, arguments)
+
+
+async def _read_here(settings: Settings, name: str, arguments: dict[str, Any]) -> AnalysisAnswer:
+    """Without a service the parts are read as they lie; events still in its store are pending."""
+    from app.analysis_calls import calls
+    from app.analysis_errors import refusal
+    from app.analysis_state import Analysis
+
+    try:
+        analysis = await Analysis.open(settings)
+    except FileNotFoundError:
+        raise Refused(f"no service has run in {settings.data}; set RESONATE_DATA to its data directory") from None
+    try:
+        return await calls(analysis)[name](arguments)
+    except AnalysisError:
+        raise
+    except Exception as error:
+        raise refusal(error, name) from error
+    finally:
+        await analysis.close()

@@ -1,0 +1,74 @@
+"""A readout as tables for people at a terminal; the numbers are those of the JSON, rounded for reading."""
+
+from typing import Any
+
+from app.cli_output import say, say_table
+
+NOTHING = "–"
+
+Readout = dict[str, Any]
+
+
+def say_readout(readout: Readout) -> None:
+    """Health and decision, then a table per metric with its arms and comparisons."""
+    say(f"{readout['experiment']}, phase {readout['phase']}, as of {readout['as_of']}")
+    for line in _health(readout["health"]) + _decision(readout.get("decision")):
+        say(f"  {line}")
+    if readout["pending"]:
+        say(f"  {readout['pending']} events were acknowledged and are not counted yet")
+    for metric in readout["metrics"]:
+        _say_metric(metric)
+
+
+def _say_metric(metric: dict[str, Any]) -> None:
+    comparisons = {row["variant"]: row for row in metric["comparisons"]}
+    names = ["variant", "units", "value", "lift", "interval", "p", "p adjusted", "verdict"]
+    rows = [_arm(arm, comparisons.get(arm["variant"])) for arm in metric["arms"]]
+    say_table(f"{metric['metric']} ({metric['role']}, {metric['type']})", names, rows)
+    for row in metric["comparisons"]:
+        if row["reasons"]:
+            say(f"  {row['variant']}: {', '.join(row['reasons'])}")
+
+
+def _arm(arm: dict[str, Any], comparison: dict[str, Any] | None) -> list[str]:
+    cells = [str(arm["variant"]), f"{arm['units']:,}", _number(arm["value"])]
+    if comparison is None:
+        return [*cells, *[""] * 5]
+    return [
+        *cells,
+        _percent(comparison["lift"]),
+        _interval(comparison["ci"]),
+        _number(comparison["p"]),
+        _number(comparison["p_adjusted"]),
+        str(comparison["verdict"]),
+    ]
+
+
+def _health(health: dict[str, Any]) -> list[str]:
+    srm = health["srm"]
+    shares = f"units {' / '.join(map(str, srm['observed']))}, sample ratio p {_number(srm['p'])}"
+    excluded = {name: count for name, count in health["excluded"].items() if count}
+    lines = [shares + (": the shares are NOT as planned, do not trust this readout" if srm["alarm"] else "")]
+    if excluded:
+        lines.append("left out: " + ", ".join(f"{count} {name}" for name, count in excluded.items()))
+    return lines + [str(check) for check in health["checks"]]
+
+
+def _decision(decision: dict[str, Any] | None) -> list[str]:
+    if not decision:
+        return []
+    action = str(decision["action"]).replace("_", " ")
+    variant = f" {decision['variant']}" if decision.get("variant") else ""
+    return [f"{action}{variant}", *(f"because {reason}" for reason in decision["because"])]
+
+
+def _number(value: float | None) -> str:
+    return NOTHING if value is None else f"{value:.4g}"
+
+
+def _percent(value: float | None) -> str:
+    return NOTHING if value is None else f"{value:+.2%}"
+
+
+def _interval(bounds: list[float | None] | None) -> str:
+    return NOTHING if not bounds else f"{_percent(bounds[0])} … {_percent(bounds[1])}"
