@@ -22,7 +22,7 @@ class ChiSquare:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """Health of the allocation: χ² p now, the sequential p over the closed days, and the alarm that the latter rings.
+    """Health of the allocation: χ² p as of now, the sequential p over the closed days, and the alarm it rings.
 
     `expected` are shares in the order of the arms (0 for an arm of weight 0), `observed` the counts.
     """
@@ -35,20 +35,47 @@ class Balance:
 
 
 def balance(daily_counts: Sequence[Sequence[int]], weights: Sequence[float]) -> Balance:
-    """The alarm from cumulative counts per arm at each closed day (the last row is now)."""
-    ...
+    """The alarm from cumulative counts per arm at each closed day; the last row is now, and there is at least one."""
+    observed = tuple(daily_counts[-1])
+    total = math.fsum(weights)
+    expected = tuple(weight / total for weight in weights)
+    test = chi_square(observed, weights)
+    alarm_p = sequential_p([log_bayes_factor(counts, weights) for counts in daily_counts])
+    p = test if isinstance(test, NoEstimate) else test.p
+    return Balance(p, alarm_p, alarm_p < ALARM_ALPHA, expected, observed)
 
 
 def chi_square(counts: Sequence[int], weights: Sequence[float]) -> ChiSquare | NoEstimate:
     """Pearson's χ² against the weights; arms of weight 0 leave the test and its degrees of freedom."""
-    ...
+    kept = _tested(counts, weights)
+    units = sum(count for count, _ in kept)
+    if len(kept) < 2 or units == 0:
+        return NoEstimate(Reason.NOT_ENOUGH_UNITS)
+    statistic = math.fsum((count - units * share) ** 2 / (units * share) for count, share in kept)
+    p = float(chdtrc(len(kept) - 1, statistic))
+    return ChiSquare(statistic, len(kept) - 1, max(SMALLEST_P, p))
 
 
 def log_bayes_factor(counts: Sequence[int], weights: Sequence[float]) -> float:
-    """ln BF of a Dirichlet-multinomial against the weights (Lindon & Malek 2022), a_i = 100·K·θ_i."""
-    ...
+    """ln of the Bayes factor of a Dirichlet-multinomial against the weights, a_i = 100·K·θ_i (Lindon & Malek 2022)."""
+    kept = _tested(counts, weights)
+    if len(kept) < 2:
+        return 0.0
+    prior = [CONCENTRATION * len(kept) * share for _, share in kept]
+    units, mass = sum(count for count, _ in kept), math.fsum(prior)
+    terms = [float(gammaln(mass) - gammaln(mass + units))]
+    for (count, share), a in zip(kept, prior, strict=True):
+        terms.append(float(gammaln(a + count) - gammaln(a)) - count * math.log(share))
+    return math.fsum(terms)
 
 
 def sequential_p(log_bayes_factors: Sequence[float]) -> float:
-    """min over the looks of 1 / BF, at most 1: valid at every look."""
-    ...
+    """min over the looks of 1 / BF, at most 1: valid at every look (Ville's inequality)."""
+    highest = max([0.0, *log_bayes_factors])
+    return max(SMALLEST_P, math.exp(-min(highest, 744.0)))
+
+
+def _tested(counts: Sequence[int], weights: Sequence[float]) -> list[tuple[int, float]]:
+    """Count and expected share of the arms that take part."""
+    total = math.fsum(weights)
+    return [(count, weight / total) for count, weight in zip(counts, weights, strict=True) if weight > 0.0]

@@ -139,9 +139,7 @@ class JointMoments:
         means = tuple(ours + step * (other.count / count) for ours, step in zip(self.means, steps, strict=True))
         comoments = tuple(
             ours + theirs + steps[i] * steps[j] * weight
-            for (i, j), ours, theirs in zip(
-                _index_pairs(len(steps)), self.comoments, other.comoments, strict=True
-            )
+            for (i, j), ours, theirs in zip(_index_pairs(len(steps)), self.comoments, other.comoments, strict=True)
         )
         return JointMoments(self.columns, count, means, comoments)
 

@@ -1,11 +1,28 @@
-"""Before the test: how many units, how small an effect, how many days; for any allocation."""
+"""Before the test: how many units, how small a lift, how many days; for any allocation."""
 
+import math
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+from scipy.special import ndtr, ndtri
+
+from experiments.statistics.fixed import welch_critical
+from experiments.statistics.group_sequential import bounds, equal_looks
+from experiments.statistics.roots import root
+from experiments.statistics.sequential import anytime_critical, tuning
+
+MOST_UNITS = 1e12
+LARGE = 1e6  # degrees of freedom from which t and normal power agree to 1e-8 and the normal one is used
+CERTAIN = 1e3  # standard errors from which power is 1, whatever the degrees of freedom
 
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """`ratio` is treatment units per control unit; alpha is two-sided; `inflation` is the method's price in units."""
+    """`ratio` is treatment units per control unit, alpha is two-sided.
+
+    `inflation` is the method's price: units needed over the fixed test, as `inflation()` gives it.
+    """
 
     alpha: float = 0.05
     power: float = 0.8
@@ -13,26 +30,105 @@ class Design:
     inflation: float = 1.0
 
 
-def required_units(mean: float, variance: float, relative_effect: float, design: Design) -> float | None:
-    """Units of control that detect this lift with the design's power; None where no number of units can."""
-    ...
-
-
 def power_of(mean: float, variance: float, relative_effect: float, control_units: float, design: Design) -> float:
-    """Power of the two-sided t-test."""
-    ...
+    """Power of the two-sided t-test, both arms with this variance (statsmodels' TTestIndPower)."""
+    effect_size = _effect_size(mean, variance, relative_effect)
+    return _power(effect_size, control_units / design.inflation, design)
+
+
+def required_units(mean: float, variance: float, relative_effect: float, design: Design) -> float | None:
+    """Units of control (not rounded) that detect this lift with the design's power; None where no number can."""
+    effect_size = _effect_size(mean, variance, relative_effect)
+    if effect_size == 0.0:
+        return None
+    if math.isinf(effect_size):
+        return 2.0 * design.inflation
+    start = _normal_units(effect_size, design)
+    low, high = _fewest(design), max(2.0 * start + 100.0, 4.0 * _fewest(design))
+    if start > MOST_UNITS:
+        return None
+    if _power(effect_size, low, design) >= design.power:
+        return low * design.inflation
+    low = max(low, start / 2.0 if start > 100.0 else low)
+    units = root(lambda units: _power(effect_size, units, design) - design.power, low, high)
+    return units * design.inflation
 
 
 def detectable_lift(mean: float, variance: float, control_units: float, design: Design) -> float | None:
-    """The smallest lift that these units detect with the design's power."""
-    ...
+    """The smallest relative lift that these units detect with the design's power; None where there is no answer."""
+    units = control_units / design.inflation
+    if mean == 0.0 or units < _fewest(design):
+        return None
+    if variance <= 0.0:
+        return 0.0
+    guess = (_z(design.alpha / 2.0) + _z(1.0 - design.power)) * math.sqrt((1.0 + 1.0 / design.ratio) / units)
+    high = 2.0 * guess
+    while _power(high, units, design) < design.power:  # a handful of units: t has far heavier tails than the normal
+        high *= 2.0
+    size = root(lambda size: _power(size, units, design) - design.power, guess / 4.0, high)
+    return size * math.sqrt(variance) / abs(mean)
 
 
 def duration_days(control_units: float, units_per_day: float, design: Design) -> int | None:
     """Whole days until both arms are full, given the units of both arms that arrive each day."""
-    ...
+    if units_per_day <= 0.0 or not math.isfinite(control_units):
+        return None
+    total = math.ceil(control_units) + math.ceil(control_units * design.ratio)
+    return max(1, math.ceil(total / units_per_day))
 
 
-def inflation(method: str, alpha: float, power: float, looks: int = 4) -> float:
-    """Units that a method needs over the fixed test for the same power at its last look."""
-    ...
+def inflation(
+    method: Literal["anytime", "planned", "fixed", "bayesian"], alpha: float, power: float, looks: int = 4
+) -> float:
+    """Units over the fixed test's for the same power at the last look alone: ((q + z_power) / (z_α + z_power))².
+
+    An upper bound: earlier looks only add power. The anytime boundary is taken at n = n*.
+    """
+    if method == "planned":
+        critical = bounds(alpha, equal_looks(looks))[-1]
+    elif method == "anytime":
+        critical = anytime_critical(alpha, tuning(alpha, 1))
+    else:
+        return 1.0
+    return ((critical + _z(1.0 - power)) / (_z(alpha / 2.0) + _z(1.0 - power))) ** 2
+
+
+def _effect_size(mean: float, variance: float, relative_effect: float) -> float:
+    """Cohen's d of a relative effect; infinite without variance."""
+    difference = abs(mean * relative_effect)
+    if difference == 0.0:
+        return 0.0
+    return difference / math.sqrt(variance) if variance > 0.0 else math.inf
+
+
+def _power(effect_size: float, control_units: float, design: Design) -> float:
+    freedom = control_units * (1.0 + design.ratio) - 2.0
+    shift = effect_size * math.sqrt(control_units * design.ratio / (1.0 + design.ratio))
+    if shift > CERTAIN:  # the non-central t is not computable that far out
+        return 1.0
+    if freedom > LARGE:
+        critical = welch_critical(design.alpha, freedom)
+        return float(ndtr(shift - critical) + ndtr(-shift - critical))
+    return float(_solver().power(effect_size, control_units, design.alpha, design.ratio))
+
+
+def _fewest(design: Design) -> float:
+    """Control units below which an arm has fewer than two."""
+    return max(2.0, 2.0 / design.ratio)
+
+
+def _normal_units(effect_size: float, design: Design) -> float:
+    quantiles = _z(design.alpha / 2.0) + _z(1.0 - design.power)
+    return (1.0 + 1.0 / design.ratio) * (quantiles / effect_size) ** 2
+
+
+def _z(tail: float) -> float:
+    return -float(ndtri(tail))
+
+
+@lru_cache(maxsize=1)
+def _solver() -> Any:
+    """statsmodels, imported only when a plan is asked for: it takes a second and 150 MB."""
+    from statsmodels.stats.power import TTestIndPower
+
+    return TTestIndPower()

@@ -1,52 +1,94 @@
 """Exact quantiles and caps from a value histogram, and the order-statistic interval of a quantile."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from experiments.statistics.arms import Arm
-from experiments.statistics.estimate import Interval, NoEstimate
-from experiments.statistics.moments import JointMoments, Moments
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtri
+
+from experiments.statistics.arms import Arm, ratio_arm
+from experiments.statistics.estimate import Interval, NoEstimate, Reason
+from experiments.statistics.moments import JointMoments, Moments, Values
+
+MOST_TIES = 0.05  # share of the values at the quantile above which its interval is not to be trusted
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Histogram:
-    """Distinct values in ascending order, and how many units (or events) have each; additive."""
+    """Distinct values in ascending order, and how many units (or events) have each; additive over parts and arms."""
 
-    values: tuple[float, ...]
-    counts: tuple[int, ...]
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> "Histogram": ...
+    values: npt.NDArray[np.float64]
+    counts: npt.NDArray[np.int64]
 
     @classmethod
-    def from_rows(cls, rows: Sequence[tuple[float, int]]) -> "Histogram":
-        """From (value, count) in any order, as SQL gives them."""
-        ...
+    def of(cls, values: Values) -> "Histogram":
+        """The histogram of raw values."""
+        distinct, counts = np.unique(np.asarray(values, dtype=np.float64), return_counts=True)
+        return cls(distinct, counts.astype(np.int64))
 
-    def __add__(self, other: "Histogram") -> "Histogram": ...
+    @classmethod
+    def from_columns(cls, values: Values, counts: Sequence[int] | npt.NDArray[np.int64]) -> "Histogram":
+        """From values and their counts in any order, as SQL gives them; a value may stand several times."""
+        distinct, position = np.unique(np.asarray(values, dtype=np.float64), return_inverse=True)
+        added = np.zeros(distinct.size, dtype=np.int64)
+        np.add.at(added, position, np.asarray(counts, dtype=np.int64))
+        return cls(distinct, added)
+
+    def __add__(self, other: "Histogram") -> "Histogram":
+        return Histogram.from_columns(
+            np.concatenate((self.values, other.values)), np.concatenate((self.counts, other.counts))
+        )
 
     @property
-    def count(self) -> int: ...
+    def count(self) -> int:
+        return int(self.counts.sum())
 
-    def nonzero(self) -> "Histogram": ...
+    @property
+    def moments(self) -> Moments:
+        return _weighted_moments(self.values, self.counts)
+
+    def nonzero(self) -> "Histogram":
+        """Without the zeros: those who bought."""
+        kept = self.values != 0.0
+        return Histogram(self.values[kept], self.counts[kept])
+
+    def at_rank(self, rank: int) -> float:
+        """The value of this rank, from 1."""
+        return float(self.values[int(np.searchsorted(np.cumsum(self.counts), rank))])
 
     def quantile(self, q: float) -> float | NoEstimate:
         """The smallest value that at least a share q of the values do not exceed."""
-        ...
+        if self.count == 0:
+            return NoEstimate(Reason.NOT_ENOUGH_UNITS)
+        return self.at_rank(max(1, math.ceil(self.count * q - 1e-9)))
 
     def capped(self, cap: float) -> Moments:
         """Moments of the values after capping them from above."""
-        ...
+        return _weighted_moments(np.minimum(self.values, cap), self.counts)
+
+
+def _weighted_moments(values: npt.NDArray[np.float64], counts: npt.NDArray[np.int64]) -> Moments:
+    count = int(counts.sum())
+    if count == 0:
+        return Moments(0, 0.0, 0.0)
+    shift = float(values[0])
+    mean = float((values - shift) @ counts) / count
+    return Moments(count, shift + mean, float(np.square(values - shift - mean) @ counts))
 
 
 def cap_value(pooled: Histogram, percentile: float) -> float | NoEstimate:
-    """The cap p99.9 (`percentile` 0.999) of the non-zero values, both arms pooled, before anything is subtracted."""
-    ...
+    """The cap p99.9 (`percentile` 0.999) of the non-zero values, both arms pooled, before anything is subtracted.
+
+    Over all units it would be 0 at 0.08 % conversion, and lose 18 % of the revenue at 1 %.
+    """
+    return pooled.nonzero().quantile(percentile)
 
 
 @dataclass(frozen=True, slots=True)
 class QuantileEstimate:
-    """A quantile with its order-statistic interval and the arm that a comparison takes."""
+    """A quantile with its order-statistic interval, and the arm that a comparison takes."""
 
     value: float
     ci: Interval
@@ -56,9 +98,42 @@ class QuantileEstimate:
 def quantile_estimate(
     histogram: Histogram, q: float, clusters: JointMoments | None = None, alpha: float = 0.05
 ) -> QuantileEstimate | NoEstimate:
-    """Order-statistic interval: ranks nν ± z·√(nν(1 − ν)), widened by the clustering of events in units.
+    """Order-statistic interval at ranks nν ± z·√(nν(1 − ν)) (David & Nagaraja 2003, ch. 7).
 
-    `clusters`, where events are the sample: joint moments over units of num = events at or below the quantile and
-    den = events.
+    `clusters` is for events as the sample: joint moments over units of num = events at or below the quantile and
+    den = events. The ranks then spread by the clustered standard error of the share num/den (Deng, Knoblich & Lu 2018).
+    The arm's squared error is ((high − low) / 2z)². More than 5 % of values at the quantile: `ties`.
     """
-    ...
+    count, value = histogram.count, histogram.quantile(q)
+    if isinstance(value, NoEstimate):
+        return value
+    spread = _rank_spread(count, q, clusters)
+    if isinstance(spread, NoEstimate):
+        return spread
+    z = -float(ndtri(alpha / 2.0))
+    low, high = math.floor(count * q - z * spread), math.ceil(count * q + z * spread)
+    if low < 1 or high > count:
+        return NoEstimate(Reason.NOT_ENOUGH_UNITS)
+    ci = Interval(histogram.at_rank(low), histogram.at_rank(high))
+    if _ties(histogram, value) > MOST_TIES or ci.width <= 0.0:
+        return NoEstimate(Reason.TIES)
+    units = clusters.count if clusters is not None else count
+    return QuantileEstimate(value, ci, quantile_arm(units, value, ci, alpha))
+
+
+def quantile_arm(units: int, value: float, ci: Interval, alpha: float = 0.05) -> Arm:
+    """The arm of a quantile whose interval at 1 − alpha is known."""
+    error = ci.width / (-2.0 * float(ndtri(alpha / 2.0)))
+    return Arm(units, value, error * error * units)
+
+
+def _rank_spread(count: int, q: float, clusters: JointMoments | None) -> float | NoEstimate:
+    """Standard deviation of the number of values at or below the quantile."""
+    if clusters is None:
+        return math.sqrt(count * q * (1.0 - q))
+    share = ratio_arm(clusters)
+    return share if isinstance(share, NoEstimate) else count * math.sqrt(share.error)
+
+
+def _ties(histogram: Histogram, value: float) -> float:
+    return float(histogram.counts[int(np.searchsorted(histogram.values, value))]) / histogram.count
