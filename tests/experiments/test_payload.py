@@ -140,7 +140,9 @@ def test_thousands_of_visitors_get_the_same_answer_from_an_sdk() -> None:
     payload = features([compiled], START.timestamp())
     counted: dict[Any, int] = {}
     for number in range(5_000):
-        known = {"user_id": f"ň-{number}😀" if number % 2 else number, "country": "SK", "cart_value": number % 60}
+        known: dict[str, Any] = {"user_id": f"ň-{number}😀" if number % 2 else number, "country": "SK"}
+        if number % 3:  # of the others the cart is not known, which SDKs see differently
+            known["cart_value"] = number % 60
         answer = ours(assign(compiled, f"v-{number}", known, START.timestamp()))
         assert sdk_answer(payload, "banner", f"v-{number}", known) == answer
         counted[answer[1]] = counted.get(answer[1], 0) + 1
