@@ -24,7 +24,7 @@ class Catalog:
     """All definitions at one moment. `version` is a hash of the resolved content.
 
     `experiments` holds every file (drafts and archived ones too), with pauses and stops that were ordered without the
-    files applied to `status`; `overridden` names those. `compiled` holds the servable ones by key; `servable` and
+    files applied to `status`; `overridden` names those, `written` says what their files say. `compiled` holds the servable ones by key; `servable` and
     `running` are tuples of the same objects in order of key (`running`: status running; its dates are judged at each
     assignment). `served` has, by key, every design served in the last 24 hours, the present one first.
     """
@@ -38,6 +38,7 @@ class Catalog:
     holdouts: Mapping[str, Holdout]
     slots: Mapping[str, Slot]
     overridden: Mapping[str, Status]
+    written: Mapping[str, Status]
     compiled: Mapping[str, CompiledExperiment]
     servable: tuple[CompiledExperiment, ...]
     running: tuple[CompiledExperiment, ...]
@@ -68,6 +69,7 @@ def catalog_of(snapshot: Snapshot) -> Catalog:
         holdouts=MappingProxyType(holdouts),
         slots=MappingProxyType({slot.name: slot for slot in content.slots}),
         overridden=MappingProxyType(dict(snapshot.overridden)),
+        written=MappingProxyType(dict(snapshot.written)),
         compiled=MappingProxyType({compiled.key: compiled for compiled in servable}),
         servable=servable,
         running=tuple(compiled for compiled in servable if compiled.definition.status == "running"),

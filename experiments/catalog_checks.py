@@ -65,11 +65,12 @@ def _unknown_slots(file: ExperimentFile, known: Collection[str] | None) -> Itera
 
 
 def _overlaps(files: Mapping[str, ExperimentFile]) -> Iterator[DefinitionError]:
+    """Each overlap is the mistake of the file that is not running, else of the later one."""
     layers: dict[str, list[ExperimentFile]] = {}
-    for key in sorted(files):
-        experiment = files[key].experiment
-        if experiment.layer and experiment.status != "archived":
-            layers.setdefault(experiment.layer.name, []).append(files[key])
+    for file in sorted(files.values(), key=lambda file: (file.experiment.status != "running", file.experiment.key)):
+        layer = file.experiment.layer
+        if layer and file.experiment.status != "archived":
+            layers.setdefault(layer.name, []).append(file)
     for members in layers.values():
         yield from _overlaps_of(members)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -28,7 +29,7 @@ class CatalogContent(Definition):
         """The experiment of a key."""
         return next((experiment for experiment in self.experiments if experiment.key == key), None)
 
-    def under(self, overrides: dict[str, Status]) -> CatalogContent:
+    def under(self, overrides: Mapping[str, Status]) -> CatalogContent:
         """The same content with the status of some experiments replaced."""
         replaced = (
             experiment.model_copy(update={"status": overrides[experiment.key]})
@@ -49,11 +50,12 @@ class FormerDesign(Definition):
 
 
 class Snapshot(Definition):
-    """One published catalogue: `content` already has `overridden` statuses in it."""
+    """One published catalogue: `content` already has `overridden` statuses in it; `written` is what the files say there."""
 
     version: str
     received_at: datetime
     content: CatalogContent
+    written: dict[str, Status] = Field(default_factory=dict)
     overridden: dict[str, Status] = Field(default_factory=dict)
     former: tuple[FormerDesign, ...] = ()
 
@@ -68,6 +70,7 @@ def digest(value: Any) -> str:
     return sha256(canonical(value)).hexdigest()
 
 
-def content_version(content: CatalogContent) -> str:
-    """The version of a catalogue: equal for equal content, in whatever process it is computed."""
-    return sha256(content.model_dump_json().encode()).hexdigest()[:32]
+def content_version(content: CatalogContent, overridden: Mapping[str, Status] | None = None) -> str:
+    """The version of a catalogue: equal for equal content and orders, in whatever process it is computed."""
+    whole = content.model_dump_json().encode() + canonical(dict(overridden or {}))
+    return sha256(whole).hexdigest()[:32]

@@ -26,7 +26,10 @@ SIDES: Final = ("shop", "metrics", "segments", "holdouts", "recommendations")
 
 @dataclass(frozen=True, slots=True)
 class FolderReading:
-    """What a folder says: `content` is None where there are errors. `files` by key, `sources` bytes by file name."""
+    """What a folder says: `content` is None where there are errors. `files` by key, `sources` bytes by file name.
+
+    `content` has no in-file tests: nothing that is served depends on them.
+    """
 
     content: CatalogContent | None
     errors: tuple[DefinitionError, ...]
@@ -104,7 +107,7 @@ class _Reader:
         self._experiments(content.shop)
         self._errors.extend(check_references(self._files, declared))
         files = dict(sorted(self._files.items()))
-        experiments = tuple(file.experiment for file in files.values())
+        experiments = tuple(file.experiment.model_copy(update={"tests": ()}) for file in files.values())
         whole = None if self._errors else content.model_copy(update={"experiments": experiments})
         return FolderReading(whole, tuple(sorted(set(self._errors))), files, self._sources)
 
