@@ -1,0 +1,99 @@
+"""The files in the log's folders, read again only where a folder changed."""
+
+import os
+import re
+import time
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+from events.manifest import DATA_SUFFIX, DIGESTS_SUFFIX, MANIFEST_SUFFIX, PartName, part_name
+
+FOLDER_PREFIX: Final = "date="
+_FOLDER = re.compile(re.escape(FOLDER_PREFIX) + r"\d{4}-\d{2}-\d{2}")
+_SETTLED_NANOSECONDS: Final = 100_000_000  # a folder that changed this recently may change again within one clock tick
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The files of one part, as far as they are there."""
+
+    folder: Path
+    name: PartName
+    has_data: bool
+    has_manifest: bool
+
+    @property
+    def date(self) -> date:
+        """The received date that the folder stands for."""
+        return date.fromisoformat(self.folder.name.removeprefix(FOLDER_PREFIX))
+
+    @property
+    def data(self) -> Path:
+        """The Parquet file."""
+        return self.folder / f"{self.name.stem}{DATA_SUFFIX}"
+
+    @property
+    def manifest(self) -> Path:
+        """The manifest: a part counts once it stands."""
+        return self.folder / f"{self.name.stem}{MANIFEST_SUFFIX}"
+
+    @property
+    def digests(self) -> Path:
+        """The digests of the part's ids (`events.digests`), which can be made again from the part."""
+        return self.folder / f"{self.name.stem}{DIGESTS_SUFFIX}"
+
+
+def date_folder(log: Path, day: date) -> Path:
+    """The folder of the parts received on a day."""
+    return log / f"{FOLDER_PREFIX}{day.isoformat()}"
+
+
+class FolderListing:
+    """The files of a log's folders; a folder whose time of change stood still is not read again."""
+
+    def __init__(self, log: Path) -> None:
+        """List the folders below `log`."""
+        self._log = log
+        self._known: dict[Path, tuple[int, list[Found]]] = {}
+
+    def files(self) -> list[Found]:
+        """Every part's files, in no particular order."""
+        folders = date_folders(self._log)
+        self._known = {folder: self._known[folder] for folder in folders if folder in self._known}
+        return [file for folder in folders for file in self._files(folder)]
+
+    def forget(self) -> None:
+        """Read everything again the next time."""
+        self._known.clear()
+
+    def _files(self, folder: Path) -> list[Found]:
+        changed = os.stat(folder).st_mtime_ns
+        known = self._known.get(folder)
+        if known is not None and known[0] == changed:
+            return known[1]
+        files = _read(folder)
+        if time.time_ns() - changed > _SETTLED_NANOSECONDS:
+            self._known[folder] = (changed, files)
+        return files
+
+
+def date_folders(log: Path) -> list[Path]:
+    """The log's folders, oldest day first."""
+    try:
+        with os.scandir(log) as entries:
+            return sorted(Path(entry.path) for entry in entries if _FOLDER.fullmatch(entry.name))
+    except FileNotFoundError:
+        return []
+
+
+def _read(folder: Path) -> list[Found]:
+    suffixes: dict[PartName, set[str]] = {}
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            stem, suffix = os.path.splitext(entry.name)
+            name = part_name(stem)
+            if name is not None and suffix in (DATA_SUFFIX, MANIFEST_SUFFIX):
+                suffixes.setdefault(name, set()).add(suffix)
+    return [Found(folder, name, DATA_SUFFIX in own, MANIFEST_SUFFIX in own) for name, own in suffixes.items()]
