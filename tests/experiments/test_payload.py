@@ -52,9 +52,8 @@ units = st.one_of(
     st.text("éž😀中\u0301a", min_size=1, max_size=6),
 )
 attributes = st.fixed_dictionaries(
-    {},
+    {"user_id": units | st.integers(-5, 10**12) | st.none()},
     optional={
-        "user_id": units | st.integers(-5, 10**12),
         "country": st.sampled_from(["SK", "US", "Česko"]),
         "device": st.sampled_from(["mobile", "tv"]),
         "cart_value": st.integers(0, 100) | st.floats(0, 100),
@@ -71,20 +70,20 @@ def experiments(draw: st.DrawFn) -> CompiledExperiment:
     count = draw(st.integers(2, 4))
     raw = draw(st.lists(st.integers(1, 20), min_size=count, max_size=count))
     variants = tuple(Variant(key=f"k{at}", weight=n / sum(raw), payload={"message": at}) for at, n in enumerate(raw))
-    low, high = sorted(draw(st.tuples(st.integers(0, 10_000), st.integers(0, 10_000))))
+    low, high = draw(st.integers(0, 4_000)), draw(st.integers(6_000, 10_000))
     preview = Preview(variant="k1", visitors=("v-1", "é"))
     one = Experiment(
         key=draw(st.sampled_from(["free-shipping-banner", "b.2"])),
         name="Banner",
-        status=draw(st.sampled_from(["running"] * 4 + ["paused", "stopped"])),
-        start=draw(st.sampled_from([None, START, START + timedelta(days=2)])),
+        status=draw(st.sampled_from(["running"] * 8 + ["paused", "stopped"])),
+        start=draw(st.sampled_from([None] * 4 + [START, START + timedelta(days=2)])),
         phase=draw(st.integers(0, 2)),
         unit=draw(st.sampled_from(["visitor", "user"])),
         layer=draw(st.sampled_from([None, Layer(name="pdp", start=low / 10_000, end=high / 10_000)])),
         holdouts=draw(st.sampled_from([(), ("q1",), ("q1", "ľud")])),
-        traffic=(TrafficStep(since=None, share=draw(st.integers(0, 10_000)) / 10_000),),
+        traffic=(TrafficStep(since=None, share=draw(st.sampled_from([1.0, 0.9, 0.5, 0.1, 0.0]))),),
         audience=Audience(
-            segments=draw(st.sampled_from([(), ("eu",), ("eu", "app"), ("everyone",)])),
+            segments=draw(st.sampled_from([(), (), ("everyone",), ("eu",), ("eu", "app")])),
             where=draw(st.sampled_from(WHERES)),
         ),
         variants=variants,
