@@ -1,0 +1,89 @@
+"""What GrowthBook's own SDKs ask for: the features payload, and a place for their exposure events."""
+
+import hashlib
+import time
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+
+from app.access import unknown_key
+from app.errors import JSON_TYPE, Problem, unreadable
+from app.hot.body import ReceiptDeadlines, decode, read_body
+from app.hot.exchange import Answer, Exchange
+from app.hot.gate import admit_if_presented, admit_key
+from app.hot.ofrep import matches
+from app.hot.tracking import arrival, store
+from app.resources import Resources
+from events.dialects.growthbook import read_events
+from events.dialects.segment import BatchTooLarge
+from experiments.catalog import Catalog
+from experiments.payload import features
+
+FEATURES_PREFIX: Final = "/api/features/"
+CACHE_CONTROL: Final = b"public, max-age=30, stale-while-revalidate=3600, stale-if-error=36000"
+EVENTS: Final = msgspec.json.Decoder(list[msgspec.Raw] | dict[str, Any])
+
+
+class Features:
+    """`GET /api/features/{pk}`; the payload is computed once a second at most, because traffic grows with time."""
+
+    def __init__(self) -> None:
+        self._catalog: Catalog | None = None
+        self._second = 0
+        self._payload = b""
+        self._etag = b""
+        self._updated = ""
+
+    async def __call__(self, exchange: Exchange, resources: Resources) -> Answer:
+        key = exchange.scope["path"][len(FEATURES_PREFIX) :]
+        try:
+            admit_key(exchange, resources, key.encode(), in_address=True)
+        except Problem as problem:
+            if problem.status == 401:
+                return Answer(400, msgspec.json.encode({"status": 400, "error": "Invalid API key"}), JSON_TYPE)
+            raise
+        self._refresh(resources.catalogs.catalog)
+        headers = [(b"etag", self._etag), (b"cache-control", CACHE_CONTROL)]
+        if matches(exchange.headers.get(b"if-none-match"), self._etag):
+            return Answer(304, b"", headers=headers)
+        return Answer(200, self._payload, headers=headers)
+
+    def _refresh(self, catalog: Catalog) -> None:
+        now = time.time()
+        if catalog is self._catalog and int(now) == self._second:
+            return
+        encoded = msgspec.json.encode(features(catalog.servable, now))
+        etag = b'W/"%b"' % hashlib.sha256(encoded).hexdigest()[:32].encode()
+        self._catalog, self._second = catalog, int(now)
+        if etag != self._etag:
+            self._updated = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            self._payload = b'{"status":200,"features":%b,"dateUpdated":"%b"}' % (encoded, self._updated.encode())
+            self._etag = etag
+
+
+class Ingest:
+    """`POST /track?client_key=`; success means durable, as everywhere."""
+
+    def __init__(self, deadlines: ReceiptDeadlines) -> None:
+        self._deadlines = deadlines
+
+    async def __call__(self, exchange: Exchange, resources: Resources) -> Answer:
+        grant = admit_if_presented(exchange, resources)
+        if grant is None:
+            raise unknown_key(None)
+        events = decode(await read_body(exchange, self._deadlines), EVENTS)
+        items = events if isinstance(events, list) else _wrapped(events)
+        try:
+            reading = read_events(items, arrival(exchange, resources, grant))
+        except BatchTooLarge as error:
+            raise Problem(413, "batch_too_large", str(error)) from None
+        return await store(reading, resources)
+
+
+def _wrapped(body: dict[str, Any]) -> list[msgspec.Raw]:
+    """One event alone, or `{"events": […]}`."""
+    inner = body.get("events", [body] if "event_name" in body else None)
+    if type(inner) is not list:
+        raise unreadable("the body must be a JSON array of events")
+    return [msgspec.Raw(msgspec.json.encode(item)) for item in inner]

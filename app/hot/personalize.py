@@ -1,0 +1,195 @@
+"""`POST /v1/personalize`: every message and product list of one page view in one call."""
+
+import time
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any, Final
+
+import msgspec
+
+from app.errors import Problem
+from app.hot.body import ReceiptDeadlines, decode, read_body
+from app.hot.evaluation import Exposed, Stems, Unit, expose, forced_variants
+from app.hot.exchange import Answer, Exchange, new_id
+from app.hot.gate import admit
+from app.hot.ofrep import check_user, exposed_attributes
+from app.resources import Resources
+from events.dialects.admission import Refused, check_bounds, id_problem
+from experiments.assignment import Assignment, assign
+from experiments.catalog import Catalog
+
+MAX_EXPERIMENTS: Final = 200
+MAX_SLOTS: Final = 20
+MAX_ITEMS: Final = 100
+MAX_LIMIT: Final = 100
+
+
+class SlotRequest(msgspec.Struct, frozen=True):
+    """One list of products: the slot, the products of the page or cart, how many."""
+
+    slot: str
+    items: list[str] | None = None
+    limit: int | None = None
+
+
+class PersonalizeBody(msgspec.Struct, frozen=True):
+    """The request body; null is the same as absent."""
+
+    visitor_id: str
+    user_id: str | int | None = None
+    attributes: dict[str, Any] | None = None
+    experiments: list[str] | None = None
+    recommendations: list[SlotRequest] | None = None
+    expose: bool | None = None
+
+
+DECODER: Final = msgspec.json.Decoder(PersonalizeBody)
+
+
+class Personalize:
+    """The handler, with the answers of the current catalogue kept ready."""
+
+    def __init__(self, deadlines: ReceiptDeadlines) -> None:
+        self._deadlines = deadlines
+        self._stems = Stems()
+
+    async def __call__(self, exchange: Exchange, resources: Resources) -> Answer:
+        admit(exchange, resources)
+        raw = await read_body(exchange, self._deadlines)
+        body = decode(raw, DECODER)
+        attributes = _attributes(body)
+        catalog = resources.catalogs.catalog
+        assignments, unknown = _assignments(exchange, catalog, body, attributes)
+        exposing = _exposing(body, assignments)
+        exposed: Exposed | None = None
+        if exposing:
+            unit = Unit(body.visitor_id, _user_text(body.user_id))
+            kept = exposed_attributes(attributes, len(raw))
+            exposed = await expose(exchange, resources, "personalize", unit, kept, exposing)
+        messages = self._messages(catalog, assignments, exposing, exposed)
+        lists = await _recommendations(resources, catalog, body, assignments)
+        return Answer(200, _body(messages, lists, unknown, catalog))
+
+    def _messages(
+        self,
+        catalog: Catalog,
+        assignments: Sequence[Assignment],
+        exposing: Sequence[Assignment],
+        exposed: Exposed | None,
+    ) -> bytes:
+        stems = self._stems.of(catalog)
+        if exposed is None:
+            return b"},".join([stems.ours(assignment) for assignment in assignments])
+        ids = {assignment.experiment: told for assignment, told in zip(exposing, exposed.ids, strict=True)}
+        parts: list[bytes] = []
+        for assignment in assignments:
+            stem = stems.ours(assignment)
+            if assignment.experiment in ids:
+                told = (exposed.outcome, ids[assignment.experiment].encode())
+                stem += b',"exposure":"%b","exposure_id":"%b"' % told
+            parts.append(stem)
+        return b"},".join(parts)
+
+
+def _attributes(body: PersonalizeBody) -> dict[str, Any]:
+    """The attributes with the user among them, once everything in the body is within its limits."""
+    problem = id_problem(body.visitor_id)
+    if problem is not None:
+        raise Problem(400, "invalid_id", f"visitor_id: {problem}")
+    if type(body.user_id) is str:
+        check_user(body.user_id, "user_id")
+    attributes = body.attributes or {}
+    try:
+        check_bounds(attributes, "attributes")
+    except Refused as refused:
+        raise Problem(400, refused.code, refused.message) from None
+    if body.experiments is not None and len(body.experiments) > MAX_EXPERIMENTS:
+        raise Problem(400, "too_many_experiments", f"experiments: at most {MAX_EXPERIMENTS} keys")
+    if body.user_id is None:
+        return attributes
+    return {**attributes, "user_id": body.user_id}
+
+
+def _assignments(
+    exchange: Exchange, catalog: Catalog, body: PersonalizeBody, attributes: dict[str, Any]
+) -> tuple[list[Assignment], list[str]]:
+    """The assignments asked for (all running ones where none is named), and the keys that are not served."""
+    forced = forced_variants(exchange, attributes)
+    now = time.time()
+    if body.experiments is None:
+        everything = [assign(each, body.visitor_id, attributes, now, forced) for each in catalog.running]
+        return everything, []
+    named = dict.fromkeys(body.experiments)
+    found = [catalog.compiled[key] for key in named if key in catalog.compiled]
+    unknown = [key for key in named if key not in catalog.compiled]
+    return [assign(each, body.visitor_id, attributes, now, forced) for each in found], unknown
+
+
+def _exposing(body: PersonalizeBody, assignments: Sequence[Assignment]) -> list[Assignment]:
+    """Evaluating is not seeing: only experiments that were named expose, unless the caller says otherwise."""
+    wanted = body.experiments is not None if body.expose is None else body.expose
+    return [assignment for assignment in assignments if assignment.enrols] if wanted else []
+
+
+def _user_text(user: str | int | None) -> str | None:
+    return user if user is None or isinstance(user, str) else str(user)
+
+
+async def _recommendations(
+    resources: Resources, catalog: Catalog, body: PersonalizeBody, assignments: Sequence[Assignment]
+) -> Mapping[str, Any]:
+    asked = body.recommendations or []
+    if len(asked) > MAX_SLOTS:
+        raise Problem(400, "too_many_slots", f"recommendations: at most {MAX_SLOTS} slots")
+    return {slot.slot: await _product_list(resources, slot, body, catalog, assignments) for slot in asked}
+
+
+async def _product_list(
+    resources: Resources, slot: SlotRequest, body: PersonalizeBody, catalog: Catalog, assignments: Sequence[Assignment]
+) -> Mapping[str, Any]:
+    items = slot.items or []
+    if len(items) > MAX_ITEMS or (slot.limit is not None and not 1 <= slot.limit <= MAX_LIMIT):
+        raise Problem(400, "invalid_slot", f"recommendations: at most {MAX_ITEMS} items, limit from 1 to {MAX_LIMIT}")
+    request: dict[str, Any] = {"visitor_id": body.visitor_id, "slot": slot.slot, "items": items}
+    if body.user_id is not None:
+        request["user_id"] = _user_text(body.user_id)
+    if slot.limit is not None:
+        request["limit"] = slot.limit
+    request |= _strategy_under_test(slot.slot, catalog, assignments)
+    if resources.recommender is None:
+        strategy = request.get("strategy", "for_you")
+        return {
+            "recommendation_id": new_id(),
+            "strategy": strategy,
+            "fallback": "popular",
+            "model_version": None,
+            "items": [],
+        }
+    return await resources.recommender.recommend(request)
+
+
+def _strategy_under_test(slot: str, catalog: Catalog, assignments: Sequence[Assignment]) -> dict[str, Any]:
+    """What the variants that this visitor got say about the slot: a strategy may be what an experiment tests."""
+    chosen: dict[str, Any] = {}
+    for assignment in assignments:
+        for variant in catalog.compiled[assignment.experiment].definition.variants:
+            recommend = variant.recommend
+            if variant.key == assignment.variant and recommend is not None and recommend.slot == slot:
+                chosen |= {"strategy": recommend.strategy, "limit": recommend.limit}
+    return {name: value for name, value in chosen.items() if value is not None}
+
+
+def _body(messages: bytes, lists: Mapping[str, Any], unknown: Sequence[str], catalog: Catalog) -> bytes:
+    body = b'{"experiments":{%b},"recommendations":%b' % (
+        messages + b"}" if messages else b"",
+        msgspec.json.encode(lists),
+    )
+    if not unknown:
+        return body + b"}"
+    errors = {key[:100]: {"code": "unknown_experiment", "message": _unknown(key, catalog)} for key in unknown}
+    return body + b',"errors":%b}' % msgspec.json.encode(errors)
+
+
+def _unknown(key: str, catalog: Catalog) -> str:
+    near = get_close_matches(key[:100], catalog.compiled.keys(), n=1)
+    return f"no experiment {key[:100]!r} is served here" + (f"; did you mean {near[0]!r}?" if near else "")

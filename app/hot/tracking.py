@@ -1,0 +1,102 @@
+"""Segment's tracking API: an answer of success means that every event of the request is durable."""
+
+from typing import Any, Final
+
+import msgspec
+
+from app.access import Grant, unknown_key
+from app.errors import Problem, retry_later
+from app.hot.body import ReceiptDeadlines, decode, read_body
+from app.hot.client_exposures import judged
+from app.hot.exchange import Answer, Exchange
+from app.hot.gate import admit_if_presented, admit_key
+from app.resources import Resources
+from events.dialects.admission import Arrival, Refusal, now_microseconds
+from events.dialects.segment import BatchBody, BatchTooLarge, Reading, read_batch, read_single
+from events.records import Record
+from events.store_errors import StoreUnavailable
+
+SUCCESS: Final = b'{"success":true}'
+SINGLE: Final = msgspec.json.Decoder(dict[str, Any])
+BATCH: Final = msgspec.json.Decoder(BatchBody)
+
+
+class Tracking:
+    """One kind of call: `track`, `page`, …, `engagement`; kind None is a batch."""
+
+    def __init__(self, kind: str | None, deadlines: ReceiptDeadlines) -> None:
+        self._kind = kind
+        self._deadlines = deadlines
+
+    async def __call__(self, exchange: Exchange, resources: Resources) -> Answer:
+        grant = admit_if_presented(exchange, resources)
+        body = await read_body(exchange, self._deadlines)
+        if self._kind is None:
+            batch = decode(body, BATCH)
+            grant = grant or admit_written(exchange, resources, batch.writeKey)
+            reading = _batch(batch, arrival(exchange, resources, grant))
+        else:
+            item = decode(body, SINGLE)
+            grant = grant or admit_written(exchange, resources, item.get("writeKey"))
+            reading = read_single(item, len(body), self._kind, arrival(exchange, resources, grant))
+        return await store(reading, resources)
+
+
+def admit_written(exchange: Exchange, resources: Resources, key: Any) -> Grant:
+    """The grant of the body's `writeKey`. Raises Problem 401, 403 or 429."""
+    if type(key) is not str:
+        raise unknown_key(None)
+    return admit_key(exchange, resources, key.encode())
+
+
+def arrival(exchange: Exchange, resources: Resources, grant: Grant) -> Arrival:
+    """What the request says about its events."""
+    return Arrival(
+        received_at=now_microseconds(),
+        backend=grant.secret,
+        user_agent=exchange.user_agent,
+        retention_days=resources.settings.retention_days,
+    )
+
+
+async def store(reading: Reading, resources: Resources) -> Answer:
+    """Appends the records and answers once they are durable. Raises Problem 503 when that cannot be promised."""
+    records = judged(reading.records, resources.catalogs.catalog)
+    if records:
+        try:
+            appended = await resources.stream.append(records)
+        except StoreUnavailable as unavailable:
+            resources.telemetry.store_refused()
+            raise retry_later(503, unavailable.cause, str(unavailable), unavailable.retry_after_seconds) from None
+        _count(records, appended.stored, appended.duplicates, resources)
+    if not reading.refusals:
+        return Answer(200, SUCCESS)
+    resources.telemetry.events("rejected", len(reading.refusals))
+    return Answer(200, msgspec.json.encode({"success": True, "rejected": [_named(each) for each in reading.refusals]}))
+
+
+def _batch(batch: BatchBody, arrived: Arrival) -> Reading:
+    try:
+        return read_batch(batch, arrived)
+    except BatchTooLarge as error:
+        raise Problem(413, "batch_too_large", str(error)) from None
+
+
+def _named(refusal: Refusal) -> dict[str, Any]:
+    return {
+        "index": refusal.index,
+        "messageId": refusal.message_id,
+        "code": refusal.code,
+        "message": refusal.message,
+    }
+
+
+def _count(records: list[Record], stored: int, duplicates: int, resources: Resources) -> None:
+    telemetry = resources.telemetry
+    telemetry.events("stored", stored)
+    if duplicates:
+        telemetry.events("duplicate", duplicates)
+    for outcome in ("quarantined", "bot", "forged"):
+        count = sum(getattr(record, outcome) for record in records)
+        if count:
+            telemetry.events(outcome, count)

@@ -1,0 +1,138 @@
+"""Builds the service: hot paths first, everything else through FastAPI behind them. The tour starts here."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.types import Message, Receive, Scope, Send
+
+from app.cold import Cold
+from app.errors import Problem, problem_body
+from app.hot.body import ReceiptDeadlines
+from app.hot.dispatch import Dispatch, PathTable
+from app.hot.table import path_table
+from app.openapi import describe
+from app.resources import open_resources
+from app.routes import documentation, export, operations, results, sdk_settings, steering, visitors
+from app.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+ROUTERS = (operations.router, results.router, steering.router, export.router, visitors.router, sdk_settings.router,
+           documentation.router)  # fmt: skip
+
+
+def create_app(settings: Settings) -> "Application":
+    """The ASGI application of one worker; it opens its `Resources` in the lifespan and closes them there."""
+    return Application(settings)
+
+
+def cold_application() -> FastAPI:
+    """The documented part: every route that is not hot, with errors in problem+json."""
+    application = FastAPI(
+        title="Resonate",
+        description="Messages, events, statistics and recommendations in one service.",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        redirect_slashes=False,
+    )
+    for router in ROUTERS:
+        application.include_router(router)
+    application.add_exception_handler(Problem, _problem)
+    application.add_exception_handler(HTTPException, _http_exception)
+    application.add_exception_handler(RequestValidationError, _invalid_request)
+    describe(application)
+    return application
+
+
+class Application:
+    """Answers the lifespan itself and hands requests to the dispatch of the worker that it opened."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.deadlines = ReceiptDeadlines()
+        self.table = path_table(self.deadlines)
+        self.cold = cold_application()
+        self._dispatch: Dispatch | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and self._dispatch is not None:
+            await self._dispatch(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._live(receive, send)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self) -> AsyncGenerator[None]:
+        """Everything a request needs is there between start-up and shut-down."""
+        async with open_resources(self.settings, route_names(self.table, self.cold)) as resources:
+            self.cold.state.resources = resources
+            sweep = asyncio.create_task(self.deadlines.sweep())
+            self._dispatch = Dispatch(self.table, Cold(self.cold, self.deadlines, resources), resources)
+            try:
+                yield
+            finally:
+                self._dispatch = None
+                sweep.cancel()
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        stack = contextlib.AsyncExitStack()
+        try:
+            await stack.enter_async_context(self.lifespan())
+        except Exception as error:
+            logger.error("the worker cannot start", exc_info=error)
+            await send(_message("lifespan.startup.failed", str(error)))
+            return
+        await send(_message("lifespan.startup.complete"))
+        await receive()
+        await stack.aclose()
+        await send(_message("lifespan.shutdown.complete"))
+
+
+def route_names(table: PathTable, cold: FastAPI) -> list[str]:
+    """Every route by the name that the OpenAPI and the counters give it."""
+    hot = [route.name for route in (*table.exact.values(), *table.below.values())]
+    return [*hot, *sorted({getattr(route, "path", "") for route in cold.routes} - {"", *hot})]
+
+
+def _message(kind: str, text: str | None = None) -> Message:
+    return {"type": kind} if text is None else {"type": kind, "message": text}
+
+
+async def _problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)
+    content_type, body = problem_body(error, request.url.path)
+    headers = {name.decode(): value.decode() for name, value in error.headers}
+    return Response(body, error.status, headers, content_type.decode())
+
+
+async def _http_exception(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    codes = {404: "not_found", 405: "method_not_allowed"}
+    details = {
+        404: "there is nothing at this address; /docs lists every route",
+        405: "this address takes other methods",
+    }
+    code = codes.get(error.status_code, "invalid_request")
+    detail = details.get(error.status_code, str(error.detail))
+    return await _problem(request, Problem(error.status_code, code, detail, headers=error.headers))
+
+
+async def _invalid_request(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    return await _problem(
+        request, Problem(400, "invalid_request", "; ".join(_sentence(each) for each in error.errors()[:5]))
+    )
+
+
+def _sentence(details: Any) -> str:
+    """`query.limit: it should be …`; never the value that was sent."""
+    place = ".".join(str(part) for part in details["loc"])[:100]
+    return f"{place}: {details['msg'].replace('Input should', 'it should')}"

@@ -1,0 +1,291 @@
+"""What the raw handlers of the fast tier take and give, for the OpenAPI; a test holds it against the path table."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+JSON = dict[str, Any]
+
+SECURITY: Final[list[dict[str, list[str]]]] = [{"bearer": []}, {"apiKey": []}, {"basic": []}]
+TEXT: Final[JSON] = {"type": "string", "minLength": 1, "maxLength": 256}
+MAYBE_TEXT: Final[JSON] = {"type": ["string", "null"], "maxLength": 256}
+OBJECT: Final[JSON] = {"type": ["object", "null"], "additionalProperties": True}
+TIME: Final[JSON] = {"type": ["string", "null"], "format": "date-time"}
+ERROR_WORDS: Final[Mapping[str, str]] = {
+    "400": "The body cannot be read, or is invalid.",
+    "401": "No key, or an unknown one.",
+    "403": "A page of an origin that this key is not for.",
+    "408": "The body took longer than 5 s to arrive.",
+    "413": "More than 500,000 bytes, before or after decompression, or more than 2,500 events.",
+    "415": "A Content-Encoding other than gzip.",
+    "429": "Too many requests; `Retry-After` says when.",
+    "503": "The store is out of reach; `Retry-After` says when to send the same again.",
+}
+OFREP_FAILURE: Final[JSON] = {
+    "type": "object",
+    "required": ["errorCode", "errorDetails"],
+    "properties": {"key": {"type": "string"}, "errorCode": {"type": "string"}, "errorDetails": {"type": "string"}},
+}
+FLAG: Final[JSON] = {
+    "type": "object",
+    "required": ["key", "reason", "variant", "metadata"],
+    "properties": {
+        "key": {"type": "string"},
+        "value": {},
+        "reason": {"enum": ["STATIC", "TARGETING_MATCH", "SPLIT", "DISABLED", "UNKNOWN"]},
+        "variant": {"type": "string"},
+        "metadata": {"type": "object", "additionalProperties": {"type": ["boolean", "string", "number"]}},
+    },
+}
+EXAMPLE_FLAG: Final[JSON] = {
+    "key": "free-shipping-banner",
+    "value": {"banner": "Free shipping from 50 EUR"},
+    "reason": "SPLIT",
+    "variant": "threshold",
+    "metadata": {"in_experiment": True, "phase": 0, "exposure": "logged", "exposure_id": "5f2c9f6a0d1e4b7a00000001"},
+}
+CONTEXT: Final[JSON] = {
+    "type": "object",
+    "required": ["context"],
+    "properties": {
+        "context": {
+            "type": "object",
+            "required": ["targetingKey"],
+            "properties": {"targetingKey": TEXT},
+            "additionalProperties": True,
+        }
+    },
+}
+CONTEXT_EXAMPLE: Final[JSON] = {"context": {"targetingKey": "v-1", "device": "mobile", "cart_value": 10.5}}
+PERSONALIZE: Final[JSON] = {
+    "type": "object",
+    "required": ["visitor_id"],
+    "properties": {
+        "visitor_id": TEXT,
+        "user_id": {"type": ["string", "integer", "null"], "maxLength": 256},
+        "attributes": OBJECT,
+        "experiments": {"type": ["array", "null"], "items": {"type": "string"}, "maxItems": 200},
+        "recommendations": {
+            "type": ["array", "null"],
+            "maxItems": 20,
+            "items": {
+                "type": "object",
+                "required": ["slot"],
+                "properties": {
+                    "slot": {"type": "string"},
+                    "items": {"type": ["array", "null"], "items": {"type": "string"}, "maxItems": 100},
+                    "limit": {"type": ["integer", "null"], "minimum": 1, "maximum": 100},
+                },
+            },
+        },
+        "expose": {"type": ["boolean", "null"]},
+    },
+}
+COMMON: Final[JSON] = {
+    "anonymousId": MAYBE_TEXT, "userId": MAYBE_TEXT, "messageId": {"type": ["string", "null"], "maxLength": 99},
+    "context": OBJECT, "timestamp": TIME, "originalTimestamp": TIME, "sentAt": TIME, "writeKey": {"type": ["string", "null"]},
+}  # fmt: skip
+SPECIFIC: Final[Mapping[str, tuple[list[str], JSON]]] = {
+    "track": (["event"], {"event": TEXT, "properties": OBJECT}),
+    "page": ([], {"name": MAYBE_TEXT, "category": MAYBE_TEXT, "properties": OBJECT}),
+    "screen": ([], {"name": MAYBE_TEXT, "category": MAYBE_TEXT, "properties": OBJECT}),
+    "identify": ([], {"traits": OBJECT}),
+    "group": (["groupId"], {"groupId": TEXT, "traits": OBJECT}),
+    "alias": (["previousId", "userId"], {"previousId": TEXT, "userId": TEXT}),
+    "engagement": (
+        ["pageViewId", "seq", "engagedMs"],
+        {"pageViewId": TEXT, "seq": {"type": "integer", "minimum": 0}, "engagedMs": {"type": "integer", "minimum": 0},
+         "final": {"type": ["boolean", "null"]}, "url": {"type": ["string", "null"]}},
+    ),
+}  # fmt: skip
+EXAMPLES: Final[Mapping[str, JSON]] = {
+    "track": {"anonymousId": "v-1", "event": "Order Completed", "messageId": "m-1",
+              "properties": {"order_id": "o-1", "revenue": 49.9, "currency": "EUR",
+                             "products": [{"product_id": "sku-17", "price": 49.9, "quantity": 1}]}},
+    "page": {"anonymousId": "v-1", "properties": {"url": "https://shop.example/p/17", "path": "/p/17"}},
+    "screen": {"anonymousId": "v-1", "name": "Cart"},
+    "identify": {"anonymousId": "v-1", "userId": "u-1", "traits": {"plan": "gold"}},
+    "group": {"userId": "u-1", "groupId": "g-1"},
+    "alias": {"previousId": "v-1", "userId": "u-1"},
+    "engagement": {"anonymousId": "v-1", "pageViewId": "pv-1", "seq": 3, "engagedMs": 42_000, "final": False},
+}  # fmt: skip
+TRACKED: Final[JSON] = {
+    "type": "object",
+    "required": ["success"],
+    "properties": {
+        "success": {"const": True},
+        "rejected": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["index", "messageId", "code", "message"],
+                "properties": {
+                    "index": {"type": "integer"},
+                    "messageId": {"type": ["string", "null"]},
+                    "code": {"type": "string"},
+                    "message": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+
+
+def hot_paths() -> JSON:
+    """The path items of every hot route."""
+    return {**_ofrep(), **_personalize(), **_tracking(), **_growthbook()}
+
+
+def _ofrep() -> JSON:
+    flag_key = {"name": "key", "in": "path", "required": True, "schema": TEXT, "example": "free-shipping-banner"}
+    condition = {
+        "name": "If-None-Match",
+        "in": "header",
+        "schema": {"type": "string"},
+        "description": "The ETag of an earlier answer.",
+    }
+    flags = {"type": "object", "required": ["flags"], "properties": {"flags": {"type": "array", "items": FLAG}}}
+    summary = "Evaluate one experiment for a visitor, and log the exposure"
+    single = _operation("OFREP", summary, CONTEXT, CONTEXT_EXAMPLE,
+                        _answer("The variant.", FLAG, EXAMPLE_FLAG), failures=OFREP_FAILURE)  # fmt: skip
+    single["responses"]["404"] = _answer("No experiment of this key is served.", OFREP_FAILURE)
+    single["description"] = 'Not an exposure when the context has `"resonate.expose": false`.'
+    bulk = _operation("OFREP", "Evaluate every experiment for a visitor; never an exposure", CONTEXT, CONTEXT_EXAMPLE,
+                      _answer("All flags, with a strong ETag.", flags, {"flags": [EXAMPLE_FLAG], "metadata": {}}),
+                      failures=OFREP_FAILURE)  # fmt: skip
+    bulk["responses"]["304"] = {"description": "Nothing has changed for this context."}
+    return {
+        "/ofrep/v1/evaluate/flags/{key}": {"post": {**single, "parameters": [flag_key]}},
+        "/ofrep/v1/evaluate/flags": {"post": {**bulk, "parameters": [condition]}},
+    }
+
+
+def _personalize() -> JSON:
+    body = {"visitor_id": "v-1", "attributes": {"device": "mobile"}, "experiments": ["free-shipping-banner"]}
+    told = {"variant": "threshold", "payload": {"banner": "Free shipping from 50 EUR"}, "in_experiment": True,
+            "reason": "SPLIT",
+            "exposure": "logged", "exposure_id": "5f2c9f6a0d1e4b7a00000001"}  # fmt: skip
+    answer = {"experiments": {"free-shipping-banner": told}, "recommendations": {}}
+    schema = {
+        "type": "object",
+        "required": ["experiments", "recommendations"],
+        "properties": {
+            "experiments": {"type": "object"},
+            "recommendations": {"type": "object"},
+            "errors": {"type": "object"},
+        },
+    }
+    summary = "Messages and products of one page view"
+    operation = _operation("Assignment", summary, PERSONALIZE, body, _answer("What to show.", schema, answer))
+    operation["description"] = (
+        "Experiments that are named are exposed, unless `expose` says otherwise; all running ones are not."
+    )
+    return {"/v1/personalize": {"post": operation}}
+
+
+def _tracking() -> JSON:
+    paths: JSON = {}
+    for kind, (required, fields) in SPECIFIC.items():
+        schema = {
+            "type": "object",
+            "required": required,
+            "properties": {**COMMON, **fields},
+            "additionalProperties": True,
+        }
+        for path in (f"/v1/{kind}", f"/v1/{kind[0]}") if kind != "engagement" else (f"/v1/{kind}",):
+            paths[path] = {"post": _tracked(f"One {kind} event", schema, EXAMPLES[kind])}
+    item = {
+        "type": "object",
+        "required": ["type"],
+        "properties": {**COMMON, "type": {"enum": sorted(SPECIFIC)}},
+        "additionalProperties": True,
+    }
+    batch = {
+        "type": "object",
+        "required": ["batch"],
+        "properties": {"batch": {"type": "array", "maxItems": 2500, "items": item}, "sentAt": TIME, "context": OBJECT},
+    }
+    example = {"batch": [{"type": "track", **EXAMPLES["track"]}], "sentAt": "2026-01-20T09:00:00Z"}
+    for path in ("/v1/batch", "/v1/b"):
+        paths[path] = {"post": _tracked("Many events; a bad one never costs the good ones", batch, example)}
+    return paths
+
+
+def _growthbook() -> JSON:
+    key = {
+        "name": "key",
+        "in": "path",
+        "required": True,
+        "schema": TEXT,
+        "description": "A publishable key.",
+        "example": "pk_demo",
+    }
+    client_key = {
+        "name": "client_key",
+        "in": "query",
+        "schema": {"type": "string"},
+        "description": "A publishable key.",
+    }
+    payload = {
+        "type": "object",
+        "required": ["status", "features"],
+        "properties": {"status": {"type": "integer"}, "features": {"type": "object"}},
+    }
+    example = {"status": 200, "features": {}, "dateUpdated": "2026-01-20T09:00:00.000Z"}
+    features = {
+        "tags": ["GrowthBook"],
+        "summary": "The features payload of GrowthBook's SDKs",
+        "operationId": "growthbook_features",
+        "parameters": [key],
+        "responses": {
+            "200": _answer("Every experiment as a feature.", payload, example),
+            "304": {"description": "The payload has not changed."},
+            "400": _answer("An unknown key.", {"type": "object"}, {"status": 400, "error": "Invalid API key"}),
+            "403": _problem(ERROR_WORDS["403"]),
+            "429": _problem(ERROR_WORDS["429"]),
+        },
+    }
+    event = {
+        "type": "object",
+        "required": ["event_name"],
+        "properties": {"event_name": TEXT, "properties_json": OBJECT},
+    }
+    body = [{"event_name": "Experiment Viewed", "device_id": "v-1",
+             "properties_json": {"experimentId": "free-shipping-banner", "variationId": "threshold",
+                                 "hashAttribute": "id",
+                                 "hashValue": "v-1"}}]  # fmt: skip
+    ingest = _tracked(
+        "Events of GrowthBook's SDKs", {"type": "array", "items": event, "maxItems": 2500}, body, tag="GrowthBook"
+    )
+    return {"/api/features/{key}": {"get": features}, "/track": {"post": {**ingest, "parameters": [client_key]}}}
+
+
+def _tracked(summary: str, schema: JSON, example: Any, tag: str = "Tracking") -> JSON:
+    answer = _answer("Every event that is not named as rejected is durable.", TRACKED, {"success": True})
+    return _operation(tag, summary, schema, example, answer)
+
+
+def _operation(tag: str, summary: str, schema: JSON, example: Any, answer: JSON, failures: JSON | None = None) -> JSON:
+    responses: JSON = {"200": answer}
+    for status, words in ERROR_WORDS.items():
+        responses[status] = _problem(words) if failures is None else _answer(words, failures)
+    return {
+        "tags": [tag],
+        "summary": summary,
+        "security": SECURITY,
+        "requestBody": {"required": True, "content": {"application/json": {"schema": schema, "example": example}}},
+        "responses": responses,
+    }
+
+
+def _answer(description: str, schema: JSON, example: Any = None) -> JSON:
+    content: JSON = {"schema": schema}
+    if example is not None:
+        content["example"] = example
+    return {"description": description, "content": {"application/json": content}}
+
+
+def _problem(description: str) -> JSON:
+    return {
+        "description": description,
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }

@@ -1,0 +1,72 @@
+"""`/docs`: the OpenAPI document as one plain page, without scripts and without anything from elsewhere."""
+
+from html import escape
+from typing import Any, Final
+
+import msgspec
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, Response
+
+router = APIRouter(include_in_schema=False)
+
+SECURITY: Final = {
+    "content-security-policy": "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "cache-control": "public, max-age=60",
+}
+STYLE: Final = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1c2127 }
+h2 { margin-top: 2.5rem; border-bottom: 1px solid #d5dae0 } code, pre { font-family: ui-monospace, monospace }
+summary { cursor: pointer; padding: .4rem 0 } summary b { display: inline-block; min-width: 4.5rem; color: #0b6bcb }
+pre { background: #f4f6f8; padding: .8rem; overflow: auto; border-radius: .4rem } dt { font-weight: 600 }
+@media (prefers-color-scheme: dark) { body { background: #15181c; color: #e3e6ea } pre { background: #20252b } }
+"""
+
+
+@router.get("/docs")
+async def page(request: Request) -> HTMLResponse:
+    return HTMLResponse(document(request.app.openapi()), headers=SECURITY)
+
+
+@router.get("/docs.css")
+async def style() -> Response:
+    return Response(STYLE, media_type="text/css", headers=SECURITY)
+
+
+def document(description: dict[str, Any]) -> str:
+    """The whole page: operations by tag, each with its parameters, an example body and its answers."""
+    tags: dict[str, list[str]] = {}
+    for path, operations in description["paths"].items():
+        for method, operation in operations.items():
+            tags.setdefault(operation.get("tags", ["Other"])[0], []).append(_operation(path, method, operation))
+    sections = "".join(f"<h2>{escape(tag)}</h2>{''.join(entries)}" for tag, entries in tags.items())
+    info = description["info"]
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(info["title"])}: the HTTP API</title>'
+        f'<meta name="viewport" content="width=device-width"><link rel="stylesheet" href="/docs.css">'
+        f"<h1>{escape(info['title'])}</h1><p>{escape(info['description'])}</p>"
+        f'<p>Machine-readable: <a href="/openapi.json">/openapi.json</a></p>{sections}</html>'
+    )
+
+
+def _operation(path: str, method: str, operation: dict[str, Any]) -> str:
+    parameters = "".join(
+        f"<dt><code>{escape(each['name'])}</code> ({escape(each['in'])})</dt>"
+        f"<dd>{escape(each.get('description', ''))}</dd>"
+        for each in operation.get("parameters", [])
+    )
+    answers = "".join(
+        f"<dt>{escape(status)}</dt><dd>{escape(answer.get('description', ''))}{_examples(answer)}</dd>"
+        for status, answer in operation.get("responses", {}).items()
+    )
+    return (
+        f"<details><summary><b>{method.upper()}</b> <code>{escape(path)}</code> "
+        f"{escape(operation.get('summary', ''))}</summary>"
+        f"<p>{escape(operation.get('description', ''))}</p><dl>{parameters}</dl>"
+        f"{_examples(operation.get('requestBody', {}))}<dl>{answers}</dl></details>"
+    )
+
+
+def _examples(part: dict[str, Any]) -> str:
+    found = [each["example"] for each in part.get("content", {}).values() if "example" in each]
+    texts = [msgspec.json.format(msgspec.json.encode(example), indent=2).decode() for example in found]
+    return "".join(f"<pre>{escape(text)}</pre>" for text in texts)

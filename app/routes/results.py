@@ -1,0 +1,95 @@
+"""What came of the experiments: readouts, series, plans, units, metrics and the site's satisfaction."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path, Query, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.routes.analysis_door import ask
+from app.routes.callers import Asked, Secret, Worker
+
+router = APIRouter(tags=["Results"])
+
+Key = Annotated[
+    str,
+    Path(max_length=100, description="The experiment's key.", examples=["free-shipping-banner"]),
+]
+FormQuery = Annotated[
+    Literal["json", "csv", "parquet"],
+    Query(alias="format", description="`csv` and `parquet` are flat: one row per comparison."),
+]
+Moment = Annotated[
+    str | None,
+    Field(
+        max_length=40,
+        description="Repeat the look of this time: what was received by then.",
+        examples=["2026-01-20T09:00:00Z"],
+    ),
+]
+Name = Annotated[str | None, Field(max_length=200)]
+Phase = Annotated[int | None, Field(ge=0, le=10_000, description="An earlier phase; the current one by default.")]
+
+
+class Units(BaseModel):
+    """The query of a table of units."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    at: Moment = None
+    phase: Phase = None
+    format: Literal["json", "csv", "parquet"] = "json"
+
+
+class Look(Units):
+    """The query of a readout: which look, which part of it, in which form."""
+
+    metric: Name = None
+    dimension: Name = None
+    include: Literal["sql"] | None = Field(None, description="`sql` adds the SQL that was run.")
+
+
+@router.get("/v1/experiments", summary="All experiments with their states and what is wrong with the files")
+async def experiments(_: Secret, asked: Asked, worker: Worker) -> Response:
+    return await ask(asked, worker, "experiments")
+
+
+@router.get("/v1/experiments/{key}", summary="One experiment: definition, phases, fingerprints")
+async def experiment(key: Key, _: Secret, asked: Asked, worker: Worker) -> Response:
+    return await ask(asked, worker, "experiment", key=key)
+
+
+@router.get("/v1/experiments/{key}/results", summary="The readout of an experiment")
+async def results(key: Key, _: Secret, asked: Asked, worker: Worker, look: Annotated[Look, Query()]) -> Response:
+    return await ask(asked, worker, "results", key=key, **look.model_dump())
+
+
+@router.get("/v1/experiments/{key}/timeseries", summary="A metric day by day, cumulative and per day")
+async def timeseries(
+    key: Key, _: Secret, asked: Asked, worker: Worker, metric: Name = None, at: Moment = None
+) -> Response:
+    return await ask(asked, worker, "timeseries", key=key, metric=metric, at=at)
+
+
+@router.get("/v1/experiments/{key}/plan", summary="Traffic, detectable effect, and days until it is reached")
+async def plan(key: Key, _: Secret, asked: Asked, worker: Worker) -> Response:
+    return await ask(asked, worker, "plan", key=key)
+
+
+@router.get("/v1/experiments/{key}/units", summary="One row per unit, to rerun any test elsewhere")
+async def units(key: Key, _: Secret, asked: Asked, worker: Worker, look: Annotated[Units, Query()]) -> Response:
+    return await ask(asked, worker, "units", key=key, **look.model_dump())
+
+
+@router.get("/v1/results", summary="Every running experiment, one row per comparison")
+async def all_results(_: Secret, asked: Asked, worker: Worker, form: FormQuery = "json") -> Response:
+    return await ask(asked, worker, "all_results", format=form)
+
+
+@router.get("/v1/metrics", summary="The metrics and how they are computed")
+async def metrics(_: Secret, asked: Asked, worker: Worker) -> Response:
+    return await ask(asked, worker, "metrics")
+
+
+@router.get("/v1/cx", summary="CSAT, NPS, CES and retention of the whole site, per day")
+async def satisfaction(_: Secret, asked: Asked, worker: Worker, form: FormQuery = "json") -> Response:
+    return await ask(asked, worker, "cx", format=form)

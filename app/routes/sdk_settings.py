@@ -1,0 +1,73 @@
+"""What the browser SDKs of Segment and RudderStack fetch before they start."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request
+from fastapi.responses import JSONResponse
+
+from app.access import presented_in_headers, presented_in_query, unknown_key
+from app.hot.gate import admit, admit_key
+from app.routes.callers import Asked, Worker
+
+router = APIRouter(tags=["Tracking"])
+
+CACHED = {"cache-control": "public, max-age=300"}
+PublishableKey = Annotated[str, Path(max_length=512, description="A publishable key.")]
+
+
+@router.get("/v1/projects/{key}/settings", summary="Settings of Segment's browser SDK")
+async def segment_settings(key: PublishableKey, request: Request, asked: Asked, worker: Worker) -> JSONResponse:
+    admit_key(asked, worker, key.encode(), in_address=True)
+    return JSONResponse(_segment(key, request), headers=CACHED)
+
+
+@router.get("/sourceConfig/", summary="Settings of RudderStack's browser SDK")
+@router.get("/sourceConfig", include_in_schema=False)
+async def rudderstack_settings(asked: Asked, worker: Worker) -> JSONResponse:
+    admit(asked, worker)
+    presented = presented_in_headers(asked.headers) or presented_in_query(asked.query)
+    if presented is None:
+        raise unknown_key(None)
+    return JSONResponse(_rudderstack(presented.decode()), headers={"cache-control": "no-store"})
+
+
+def _segment(key: str, request: Request) -> dict[str, Any]:
+    everything = {"__default": {"enabled": True, "integrations": {}}}
+    return {
+        "integrations": {
+            "Segment.io": {
+                "apiKey": key,
+                "apiHost": f"{request.url.netloc}/v1",
+                "protocol": request.url.scheme,
+                "unbundledIntegrations": [],
+                "addBundledMetadata": False,
+                "versionSettings": {"version": "4.4.7", "componentTypes": ["browser"]},
+            }
+        },
+        "plan": {"track": everything, "identify": everything, "group": everything},
+        "edgeFunction": {},
+        "analyticsNextEnabled": True,
+        "middlewareSettings": {},
+        "enabledMiddleware": {},
+        "metrics": {"sampleRate": 0},
+        "legacyVideoPluginsEnabled": False,
+        "remotePlugins": [],
+    }
+
+
+def _rudderstack(key: str) -> dict[str, Any]:
+    quiet = {"enabled": False}
+    return {
+        "source": {
+            "id": "resonate",
+            "name": "resonate",
+            "writeKey": key,
+            "enabled": True,
+            "workspaceId": "resonate",
+            "config": {"statsCollection": {"errors": quiet, "metrics": quiet}},
+            "connections": [],
+            "destinations": [],
+            "dataplanes": {},
+        },
+        "consentManagementMetadata": {"providers": []},
+    }

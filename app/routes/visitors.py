@@ -1,0 +1,94 @@
+"""What is held about one visitor or user, and its erasure."""
+
+import json
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import APIRouter, Path, Request, Response
+
+from app.errors import Problem, unreadable
+from app.hot.exchange import Exchange
+from app.resources import Resources
+from app.routes.analysis_door import ask
+from app.routes.callers import Asked, Secret, Worker
+from events.dialects.admission import id_problem
+
+router = APIRouter(tags=["Visitors"])
+
+Kind = Literal["visitor", "user"]
+Identifier = Annotated[str, Path(max_length=1024, description="The id, percent-encoded.", examples=["v-1"])]
+ERASED: Final = "Erase by an id in the body, so that it reaches no log on the way"
+BODY: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {"type": "object", "required": ["id"], "properties": {"id": {"type": "string"}}},
+                "example": {"id": "v-1"},
+            }
+        },
+    }
+}
+
+
+@router.get("/v1/visitors/{identifier:path}", summary="Everything that is held about a visitor")
+async def visitor(identifier: Identifier, _: Secret, asked: Asked, worker: Worker) -> Response:
+    return await _held(asked, worker, "visitor", identifier)
+
+
+@router.get("/v1/users/{identifier:path}", summary="Everything that is held about a user")
+async def user(identifier: Identifier, _: Secret, asked: Asked, worker: Worker) -> Response:
+    return await _held(asked, worker, "user", identifier)
+
+
+@router.delete("/v1/visitors", summary=ERASED, status_code=202, openapi_extra=BODY)
+async def erase_visitor_of_body(request: Request, _: Secret, asked: Asked, worker: Worker) -> Response:
+    return await _erase(asked, worker, "visitor", _identifier(await request.body()))
+
+
+@router.delete("/v1/users", summary=ERASED, status_code=202, openapi_extra=BODY)
+async def erase_user_of_body(request: Request, _: Secret, asked: Asked, worker: Worker) -> Response:
+    return await _erase(asked, worker, "user", _identifier(await request.body()))
+
+
+@router.delete("/v1/visitors/{identifier:path}", summary="Erase a visitor and all joined ids", status_code=202)
+async def erase_visitor(identifier: Identifier, _: Secret, asked: Asked, worker: Worker) -> Response:
+    return await _erase(asked, worker, "visitor", identifier)
+
+
+@router.delete("/v1/users/{identifier:path}", summary="Erase a user and all joined ids", status_code=202)
+async def erase_user(identifier: Identifier, _: Secret, asked: Asked, worker: Worker) -> Response:
+    return await _erase(asked, worker, "user", identifier)
+
+
+async def _held(asked: Exchange, worker: Resources, kind: Kind, identifier: str) -> Response:
+    return await ask(asked, worker, "held", kind=kind, id=_checked(identifier))
+
+
+async def _erase(asked: Exchange, worker: Resources, kind: Kind, identifier: str) -> Response:
+    return await ask(asked, worker, "erase", kind=kind, id=_checked(identifier))
+
+
+def _checked(identifier: str) -> str:
+    problem = id_problem(identifier)
+    if problem is not None:
+        raise Problem(400, "invalid_id", f"id: {problem}")
+    if not identifier.isascii() and any("\ud800" <= letter <= "\udfff" for letter in identifier):
+        raise Problem(400, "invalid_id", "id: it is not valid Unicode text")
+    return identifier
+
+
+def _identifier(body: bytes) -> str:
+    try:
+        given: Any = json.loads(body.decode(), object_pairs_hook=_without_duplicates)
+    except (ValueError, RecursionError):
+        raise unreadable('the body must be JSON such as {"id": "v-1"}, with each member once') from None
+    if not isinstance(given, dict) or set(given) != {"id"} or not isinstance(given["id"], str):
+        raise Problem(400, "invalid_id", "the body must be an object with one member `id`, the id as text")
+    return given["id"]
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member occurs twice")
+    return members

@@ -1,0 +1,165 @@
+"""What an event must be to be taken in: ids, sizes, numbers, times. One refusal names one event, never the batch."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+MAX_ID_BYTES: Final = 256
+MAX_MESSAGE_ID: Final = 99
+MAX_DEPTH: Final = 32
+MAX_KEYS: Final = 512
+MAX_EVENT_BYTES: Final = 32_768
+MAX_BATCH: Final = 2_500
+MAX_INTEGER: Final = 2**63
+MAX_REVENUE: Final = 1e9
+MICROSECONDS: Final = 1_000_000
+DAY: Final = 86_400 * MICROSECONDS
+SHARED_IDS: Final = frozenset(
+    {"", "null", "undefined", "NaN", "[object Object]", "00000000-0000-0000-0000-000000000000"}
+)
+
+
+class Refused(Exception):
+    """Why one event is not taken: an enumerated `code` and a sentence naming the field and what would be right."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A refused event of a request, by its index in the batch."""
+
+    index: int
+    message_id: str | None
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What the request says about its events: when it came (microseconds UTC), from whom, and with what.
+
+    `backend` is True for secret keys, whose user agent says nothing about the visitor.
+    """
+
+    received_at: int
+    backend: bool = False
+    user_agent: str = ""
+    country: str | None = None
+    retention_days: int = 730
+
+    def impossible(self, moment: int) -> bool:
+        """More than a day in the future, or older than what the log keeps."""
+        return moment > self.received_at + DAY or moment < self.received_at - self.retention_days * DAY
+
+
+def now_microseconds() -> int:
+    """The clock of this machine, in microseconds UTC."""
+    return time.time_ns() // 1_000
+
+
+def identifier(value: Any, field: str) -> str:
+    """An id as it was sent, byte by byte: no trimming, folding or normalisation. Raises Refused."""
+    if type(value) is not str:
+        raise Refused("invalid_id", f"{field}: an id is text, this is {_kind(value)}")
+    problem = id_problem(value)
+    if problem is not None:
+        raise Refused("invalid_id", f"{field}: {problem}")
+    return value
+
+
+def id_problem(value: str) -> str | None:
+    """What is wrong with an id: it is shared by thousands, too long, or has control characters."""
+    if value in SHARED_IDS:
+        return f"{value!r} is an id that thousands of visitors share; send the visitor's own"
+    if len(value) > MAX_ID_BYTES or (not value.isascii() and len(value.encode()) > MAX_ID_BYTES):
+        return f"it is longer than {MAX_ID_BYTES} bytes"
+    if not value.isprintable() and any(letter < " " or "\x7f" <= letter < "\xa0" for letter in value):
+        return "it has control characters"
+    return None
+
+
+def message_identifier(value: Any) -> str:
+    """A messageId: text of 1 to 99 characters without control characters. Raises Refused."""
+    found = identifier(value, "messageId")
+    if len(found) > MAX_MESSAGE_ID:
+        raise Refused("invalid_id", f"messageId: it has {len(found)} characters, it may have {MAX_MESSAGE_ID}")
+    return found
+
+
+def mapping(value: Any, field: str) -> dict[str, Any]:
+    """An object within the limits of keys, depth and numbers; null counts as empty. Raises Refused."""
+    if value is None:
+        return {}
+    if type(value) is not dict:
+        raise Refused("invalid_field", f"{field}: it must be an object, this is {_kind(value)}")
+    check_bounds(value, field)
+    return value
+
+
+def check_bounds(value: Mapping[str, Any] | list[Any], field: str, depth: int = 1, keys: int = 0) -> int:
+    """Refuses what is nested deeper than 32, has over 512 keys or a number of 2^63 and more; gives the keys seen."""
+    if depth > MAX_DEPTH:
+        raise Refused("too_deep", f"{field}: it is nested deeper than {MAX_DEPTH} levels")
+    is_object = isinstance(value, Mapping)
+    keys += len(value) if is_object else 0
+    if keys > MAX_KEYS:
+        raise Refused("too_many_keys", f"{field}: it has more than {MAX_KEYS} keys")
+    for item in value.values() if is_object else value:
+        kind = type(item)
+        if kind is str:
+            continue
+        if (kind is int or kind is float) and not -MAX_INTEGER < item < MAX_INTEGER:
+            raise Refused("number_too_large", f"{field}: numbers must lie between -2^63 and 2^63")
+        if kind is dict or kind is list:
+            keys = check_bounds(item, field, depth + 1, keys)
+    return keys
+
+
+def moment(value: Any, field: str) -> int | None:
+    """A time as microseconds UTC: ISO 8601 text (UTC where it names no zone) or epoch milliseconds; null is None."""
+    if value is None:
+        return None
+    if type(value) is str:
+        try:
+            parsed = datetime.fromisoformat(value)
+            return round((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp() * MICROSECONDS)
+        except (ValueError, OverflowError):
+            raise Refused("invalid_time", f"{field}: it must be ISO 8601 such as 2026-01-20T09:00:03.123Z") from None
+    if (type(value) is int or type(value) is float) and abs(value) < 1e15:
+        return round(value * 1_000)
+    raise Refused("invalid_time", f"{field}: it must be ISO 8601 text or epoch milliseconds")
+
+
+def number(value: Any, field: str) -> float | None:
+    """A finite number; decimal text counts, because shops send prices as text. Raises Refused."""
+    if value is None:
+        return None
+    if type(value) is str and value.isascii() and len(value) <= 32 and not any(letter.isalpha() for letter in value):
+        try:
+            value = float(value.replace("_", "x"))  # Python's own separators are no decimal notation
+        except ValueError:
+            raise Refused("invalid_number", f"{field}: {value!r} is not a number") from None
+    if type(value) is not int and type(value) is not float:
+        raise Refused("invalid_number", f"{field}: it must be a number, this is {_kind(value)}")
+    if not -MAX_INTEGER < value < MAX_INTEGER:
+        raise Refused("number_too_large", f"{field}: numbers must lie between -2^63 and 2^63")
+    return float(value)
+
+
+def amount(value: Any, field: str) -> float | None:
+    """A number of money of at most 1e9 in size. Raises Refused."""
+    found = number(value, field)
+    if found is not None and abs(found) > MAX_REVENUE:
+        raise Refused("number_too_large", f"{field}: amounts may be at most 1e9, this is {found:g}")
+    return found
+
+
+def _kind(value: Any) -> str:
+    names = {type(None): "null", bool: "a boolean", int: "a number", float: "a number", str: "text", list: "a list"}
+    return names.get(type(value), "an object")

@@ -1,0 +1,114 @@
+"""The events that GrowthBook's own SDKs send to their ingestor → records, exposures first of all."""
+
+import uuid
+from typing import Any, Final
+
+import msgspec
+
+from events.bots import client
+from events.dialects.admission import (
+    MAX_EVENT_BYTES,
+    Arrival,
+    Refusal,
+    Refused,
+    identifier,
+    mapping,
+    message_identifier,
+    moment,
+)
+from events.dialects.segment import EXPERIMENT_VIEWED, MAX_NAME, BatchTooLarge, Reading, variation_text
+from events.records import EXPOSURE, TRACK, Record
+
+MAX_EVENTS: Final = 2_500
+
+
+def read_events(items: list[msgspec.Raw], arrival: Arrival) -> Reading:
+    """Every event of one call. Raises BatchTooLarge."""
+    if len(items) > MAX_EVENTS:
+        raise BatchTooLarge(f"the call has {len(items)} events, it may have {MAX_EVENTS}")
+    records: list[Record] = []
+    refusals: list[Refusal] = []
+    for index, raw in enumerate(items):
+        try:
+            records.append(read_event(_decoded(raw), arrival))
+        except Refused as refused:
+            refusals.append(Refusal(index, None, refused.code, refused.message))
+    return Reading(records, refusals)
+
+
+def read_event(item: dict[str, Any], arrival: Arrival) -> Record:
+    """One event `{event_name, properties_json, context_json, user_id, device_id, url, …}`. Raises Refused."""
+    name = item.get("event_name")
+    if type(name) is not str or not name or len(name) > MAX_NAME:
+        raise Refused("missing_event", f"event_name: it must be text of 1 to {MAX_NAME} characters")
+    properties = _json_object(item.get("properties_json"), "properties_json")
+    attributes = _json_object(item.get("context_json"), "context_json")
+    exposes = name == EXPERIMENT_VIEWED
+    fields = _exposure(item, properties) if exposes else _who(item, attributes)
+    given = item.get("uuid", item.get("event_uuid"))
+    when = moment(item.get("timestamp"), "timestamp") or arrival.received_at
+    machine = client("" if arrival.backend else arrival.user_agent)
+    url = item.get("url")
+    return Record(
+        message_id=str(uuid.uuid4()) if given is None else message_identifier(given),
+        event=name,
+        time=when,
+        url=url if type(url) is str and url else None,
+        device=machine.device,
+        country=arrival.country,
+        bot=machine.bot,
+        backend=arrival.backend,
+        quarantined=arrival.impossible(when),
+        properties=(attributes if exposes else properties) or None,
+        **fields,
+    )
+
+
+def _exposure(item: dict[str, Any], properties: dict[str, Any]) -> dict[str, Any]:
+    hashed = identifier(properties.get("hashValue"), "properties_json.hashValue")
+    by_user = properties.get("hashAttribute") == "user_id"
+    device = item.get("device_id")
+    visitor = device if by_user and device is not None else hashed
+    user = hashed if by_user else item.get("user_id")
+    return {
+        "type": EXPOSURE,
+        "exposure_source": "growthbook",
+        "visitor_id": identifier(visitor, "device_id"),
+        "user_id": None if user is None else identifier(user, "user_id"),
+        "experiment": identifier(properties.get("experimentId"), "properties_json.experimentId"),
+        "variant": variation_text(properties.get("variationId"), "properties_json.variationId"),
+    }
+
+
+def _who(item: dict[str, Any], attributes: dict[str, Any]) -> dict[str, Any]:
+    visitor, user = item.get("device_id") or attributes.get("id"), item.get("user_id")
+    if visitor is None and user is None:
+        raise Refused("missing_id", "device_id or user_id is required")
+    user_id = None if user is None else identifier(user, "user_id")
+    return {
+        "type": TRACK,
+        "visitor_id": identifier(user if visitor is None else visitor, "device_id"),
+        "user_id": user_id,
+    }
+
+
+def _json_object(value: Any, field: str) -> dict[str, Any]:
+    """The SDKs send an object, older ones its JSON text."""
+    if type(value) is str:
+        try:
+            value = msgspec.json.decode(value)
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            raise Refused("invalid_field", f"{field}: it is not valid JSON") from None
+    return mapping(value, field)
+
+
+def _decoded(raw: msgspec.Raw) -> dict[str, Any]:
+    if len(memoryview(raw)) > MAX_EVENT_BYTES:
+        raise Refused("event_too_large", f"the event may have {MAX_EVENT_BYTES} bytes")
+    try:
+        item = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Refused("unreadable_event", "the event is not valid JSON") from None
+    if type(item) is not dict:
+        raise Refused("unreadable_event", "the event is not a JSON object")
+    return item

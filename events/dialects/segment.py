@@ -1,0 +1,298 @@
+"""Segment's and RudderStack's calls → records: track, page, screen, identify, group, alias and their batches."""
+
+import uuid
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from events.bots import Client, client
+from events.dialects.admission import (
+    MAX_BATCH,
+    MAX_EVENT_BYTES,
+    Arrival,
+    Refusal,
+    Refused,
+    amount,
+    identifier,
+    mapping,
+    message_identifier,
+    moment,
+    number,
+)
+from events.dialects.engagement import beat
+from events.records import ALIAS, ENGAGEMENT, EXPOSURE, GROUP, IDENTIFY, PAGE, SCREEN, TRACK, Record
+
+KINDS: Final = frozenset({TRACK, PAGE, SCREEN, IDENTIFY, GROUP, ALIAS, ENGAGEMENT})
+ALIASES: Final = {"Completed Order": "Order Completed"}
+ORDERS: Final = frozenset({"Order Completed", "Order Refunded", "Order Cancelled", "Checkout Started"})
+EXPERIMENT_VIEWED: Final = "Experiment Viewed"
+KNOWN_FIELDS: Final = frozenset(
+    {
+        "type", "event", "anonymousId", "userId", "previousId", "groupId", "messageId", "properties", "traits",
+        "context", "timestamp", "originalTimestamp", "sentAt", "receivedAt", "writeKey", "name", "category",
+        "channel", "integrations",
+    }
+)  # fmt: skip
+FORGOTTEN_CONTEXT: Final = ("ip", "userAgent", "userAgentData")  # kept as device and browser family, or not at all
+MAX_NAME: Final = 256
+MAX_CURRENCY: Final = 8
+
+
+class BatchBody(msgspec.Struct, frozen=True):
+    """The body of /v1/batch; its items stay raw, so that each one is read, and refused, on its own."""
+
+    batch: list[msgspec.Raw]
+    sentAt: Any = None
+    writeKey: Any = None
+    context: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a request held: records to store, in order, and the events that were refused."""
+
+    records: list[Record]
+    refusals: list[Refusal]
+
+
+class BatchTooLarge(Exception):
+    """More events in one request than are taken."""
+
+
+def read_batch(body: BatchBody, arrival: Arrival) -> Reading:
+    """Every item of a batch. Raises BatchTooLarge."""
+    if len(body.batch) > MAX_BATCH:
+        raise BatchTooLarge(f"the batch has {len(body.batch)} events, it may have {MAX_BATCH}")
+    records: list[Record] = []
+    refusals: list[Refusal] = []
+    for index, raw in enumerate(body.batch):
+        item: dict[str, Any] = {}
+        try:
+            item = _decoded(raw)
+            records.append(read_event(_with_context(item, body.context), None, body.sentAt, arrival))
+        except Refused as refused:
+            refusals.append(Refusal(index, _text_or_none(item.get("messageId")), refused.code, refused.message))
+    return Reading(records, refusals)
+
+
+def read_single(item: dict[str, Any], size: int, kind: str, arrival: Arrival) -> Reading:
+    """The one event of /v1/track and its siblings; `size` is the body's, in bytes."""
+    try:
+        if size > MAX_EVENT_BYTES:
+            raise Refused("event_too_large", f"the event has {size} bytes, it may have {MAX_EVENT_BYTES}")
+        return Reading([read_event(item, kind, item.get("sentAt"), arrival)], [])
+    except Refused as refused:
+        return Reading([], [Refusal(0, _text_or_none(item.get("messageId")), refused.code, refused.message)])
+
+
+def read_event(item: dict[str, Any], kind: str | None, sent_at: Any, arrival: Arrival) -> Record:
+    """One call as a record. Raises Refused, naming the field."""
+    kind = kind or item.get("type")
+    if kind not in KINDS:
+        raise Refused("unknown_type", f"type: it must be one of {', '.join(sorted(KINDS))}")
+    if kind == ENGAGEMENT:
+        return beat(item, sent_at, arrival)
+    context = mapping(item.get("context"), "context")
+    properties = mapping(item.get("traits" if kind in (IDENTIFY, GROUP) else "properties"), "properties")
+    machine = _client(context, arrival)
+    fields = _who(item, kind, properties, arrival)
+    when = event_time(item, sent_at, arrival)
+    _what(fields, item, kind, properties)
+    page = mapping(context.get("page"), "context.page")
+    return Record(
+        message_id=_message_id(item),
+        time=when,
+        url=_text(properties.get("url")) or _text(page.get("url")),
+        path=_text(properties.get("path")) or _text(page.get("path")),
+        device=machine.device,
+        country=_country(context, arrival),
+        bot=machine.bot,
+        backend=arrival.backend,
+        quarantined=arrival.impossible(when),
+        properties=properties or None,
+        context=_kept(context, item, machine) or None,
+        **fields,
+    )
+
+
+def event_time(item: dict[str, Any], sent_at: Any, arrival: Arrival) -> int:
+    """When it happened by our clock: receivedAt − (sentAt − originalTimestamp), so that a wrong clock cancels out."""
+    original = moment(item.get("originalTimestamp"), "originalTimestamp")
+    happened = original if original is not None else moment(item.get("timestamp"), "timestamp")
+    if happened is None:
+        return arrival.received_at
+    sent = moment(sent_at if sent_at is not None else item.get("sentAt"), "sentAt")
+    return happened if sent is None else arrival.received_at - (sent - happened)
+
+
+def _decoded(raw: msgspec.Raw) -> dict[str, Any]:
+    if len(memoryview(raw)) > MAX_EVENT_BYTES:
+        raise Refused("event_too_large", f"the event has {len(memoryview(raw))} bytes, it may have {MAX_EVENT_BYTES}")
+    try:
+        item = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Refused("unreadable_event", f"the event is not valid JSON: {error}") from None
+    if type(item) is not dict:
+        raise Refused("unreadable_event", "the event is not a JSON object")
+    return item
+
+
+def _with_context(item: dict[str, Any], shared: dict[str, Any] | None) -> dict[str, Any]:
+    if shared and item.get("context") is None:
+        item["context"] = shared
+    return item
+
+
+def _message_id(item: dict[str, Any]) -> str:
+    given = item.get("messageId")
+    return str(uuid.uuid4()) if given is None else message_identifier(given)
+
+
+def _who(item: dict[str, Any], kind: str, properties: dict[str, Any], arrival: Arrival) -> dict[str, Any]:
+    user = item.get("userId")
+    anonymous = item.get("previousId") if kind == ALIAS else item.get("anonymousId")
+    if anonymous is None and user is None:
+        return _payment(item, kind, properties, arrival)
+    if kind == ALIAS and (anonymous is None or user is None):
+        raise Refused("missing_id", "alias: previousId and userId are both required")
+    user_id = None if user is None else identifier(user, "userId")
+    visitor = user_id if anonymous is None else identifier(anonymous, "previousId" if kind == ALIAS else "anonymousId")
+    return {"visitor_id": visitor, "user_id": user_id}
+
+
+def _payment(item: dict[str, Any], kind: str, properties: dict[str, Any], arrival: Arrival) -> dict[str, Any]:
+    """A payment webhook knows the order, not the visitor: its empty visitor id is filled in by the readout."""
+    named = ALIASES.get(str(item.get("event")), item.get("event"))
+    if kind == TRACK and arrival.backend and named in ORDERS and properties.get("order_id") is not None:
+        return {"visitor_id": ""}
+    raise Refused("missing_id", "anonymousId or userId is required")
+
+
+def _what(fields: dict[str, Any], item: dict[str, Any], kind: str, properties: dict[str, Any]) -> None:
+    fields["type"] = kind
+    if kind == TRACK:
+        _track(fields, item, properties)
+    elif kind == GROUP:
+        properties["group_id"] = identifier(item.get("groupId"), "groupId")
+    elif kind in (PAGE, SCREEN):
+        for name in ("name", "category"):
+            if _text(item.get(name)) is not None:
+                properties.setdefault(name, item[name])
+
+
+def _track(fields: dict[str, Any], item: dict[str, Any], properties: dict[str, Any]) -> None:
+    name = item.get("event")
+    if type(name) is not str or not name or len(name) > MAX_NAME:
+        raise Refused("missing_event", f"event: track needs the event's name, text of 1 to {MAX_NAME} characters")
+    name = ALIASES.get(name, name)
+    fields["event"] = name
+    if name == EXPERIMENT_VIEWED:
+        _exposure(fields, properties)
+    elif name == "Survey Answered":
+        fields["value"] = number(properties.get("score"), "properties.score")
+    else:
+        _commerce(fields, name, properties)
+
+
+def _exposure(fields: dict[str, Any], properties: dict[str, Any]) -> None:
+    experiment = properties.get("experiment_id", properties.get("experimentId"))
+    variation = properties.get("variation_id", properties.get("variationId"))
+    fields["type"] = EXPOSURE
+    fields["exposure_source"] = "client"
+    fields["experiment"] = identifier(experiment, "properties.experiment_id")
+    fields["variant"] = variation_text(variation, "properties.variation_id")
+
+
+def variation_text(value: Any, field: str) -> str:
+    """A variant's key, or its index, which SDKs send as a number. Raises Refused."""
+    return str(value) if type(value) is int and 0 <= value < 1_000 else identifier(value, field)
+
+
+def _commerce(fields: dict[str, Any], name: str, properties: dict[str, Any]) -> None:
+    revenue = amount(properties.get("revenue"), "properties.revenue")
+    total = amount(properties.get("total"), "properties.total")
+    value = revenue if revenue is not None else total
+    if "products" in properties:
+        value = _products(fields, name, properties["products"], value)
+    elif properties.get("product_id") is not None:
+        fields["product_ids"] = [identifier(properties["product_id"], "properties.product_id")]
+    fields["value"] = value if value is not None else _plain_value(properties)
+    if properties.get("order_id") is not None:
+        fields["order_id"] = identifier(properties["order_id"], "properties.order_id")
+    elif name == "Order Completed":
+        raise Refused("missing_order_id", "properties.order_id: an order needs its id, or a re-sent one counts twice")
+    fields["currency"] = _currency(properties.get("currency"))
+
+
+def _plain_value(properties: dict[str, Any]) -> float | None:
+    value = properties.get("value")
+    return amount(value, "properties.value") if type(value) is int or type(value) is float else None
+
+
+def _products(fields: dict[str, Any], name: str, products: Any, value: float | None) -> float | None:
+    if products is None:
+        return value
+    if type(products) is not list or not all(type(product) is dict for product in products):
+        raise Refused("invalid_products", "properties.products: it must be a list of objects")
+    lines = [_line(product, f"properties.products[{index}]") for index, product in enumerate(products)]
+    named = [line for line in lines if line[0] is not None]
+    fields["product_ids"] = [line[0] for line in named]
+    fields["quantities"] = [line[1] for line in named]
+    fields["prices"] = [line[2] if line[2] is not None else 0.0 for line in named]
+    if value is None and name in ORDERS and lines:
+        value = amount(sum(quantity * (price or 0.0) for _, quantity, price in lines), "properties.products")
+    return value
+
+
+def _line(product: dict[str, Any], field: str) -> tuple[str | None, float, float | None]:
+    name = product.get("product_id")
+    if name is None:
+        name = product.get("sku")
+    quantity = number(product.get("quantity"), f"{field}.quantity")
+    price = amount(product.get("price"), f"{field}.price")
+    if (quantity is not None and quantity < 0) or (price is not None and price < 0):
+        raise Refused("invalid_products", f"{field}: quantity and price may not be negative")
+    found = None if name is None else identifier(name, f"{field}.product_id")
+    return found, 1.0 if quantity is None else quantity, price
+
+
+def _currency(value: Any) -> str | None:
+    if value is None:
+        return None
+    if type(value) is not str or not value or len(value) > MAX_CURRENCY or not value.isalnum():
+        raise Refused("invalid_currency", "properties.currency: it must be an ISO 4217 code such as EUR")
+    return value.upper()
+
+
+def _client(context: dict[str, Any], arrival: Arrival) -> Client:
+    """A backend's own user agent says nothing about the visitor; a page's does, and its context may say more."""
+    told = client(_text(context.get("userAgent")) or "")
+    if arrival.backend or not arrival.user_agent:
+        return told
+    seen = client(arrival.user_agent)
+    return Client(seen.bot or told.bot, seen.device or told.device, seen.browser or told.browser)
+
+
+def _country(context: dict[str, Any], arrival: Arrival) -> str | None:
+    location = context.get("location")
+    told = _text(location.get("country")) if type(location) is dict else None
+    return told or arrival.country
+
+
+def _kept(context: dict[str, Any], item: dict[str, Any], machine: Client) -> dict[str, Any]:
+    kept = {name: value for name, value in context.items() if name not in FORGOTTEN_CONTEXT}
+    if machine.browser is not None:
+        kept["browser"] = machine.browser
+    if item.keys() - KNOWN_FIELDS:
+        unknown = {name: value for name, value in item.items() if name not in KNOWN_FIELDS}
+        kept["unknown_fields"] = mapping(unknown, "event")
+    return kept
+
+
+def _text(value: Any) -> str | None:
+    return value if type(value) is str and value else None
+
+
+def _text_or_none(value: Any) -> str | None:
+    return value[:MAX_NAME] if type(value) is str else None
