@@ -13,6 +13,7 @@ Condition = Callable[[Attributes], bool]
 Path = tuple[str | int, ...]
 
 _TYPES: Final = ("null", "boolean", "number", "string", "array", "object")
+_BARE: Final = frozenset(("lt", "lte", "gt", "gte", "eq", "ne", "in", "nin", "regex"))
 _LOGIC: Final = ("$and", "$or", "$nor", "$not", "$savedGroup")
 
 
@@ -83,6 +84,7 @@ class _Compiler:
 
     def value(self, value: Any, path: Path, any_case: bool = False) -> Test:
         if not isinstance(value, Mapping) or not any(key.startswith("$") for key in value):
+            self.refuse_bare_operators(value, path)
             return operators.equals_any_case(value) if any_case and isinstance(value, str) else operators.equals(value)
         plain = [key for key in value if not key.startswith("$")]
         if plain and not self.lenient:
@@ -90,6 +92,12 @@ class _Compiler:
         if plain:
             return operators.equals(value)
         return _all([self.operator(name, operand, (*path, name)) for name, operand in value.items()])
+
+    def refuse_bare_operators(self, value: Any, path: Path) -> None:
+        """An object is legal (it is compared whole), but one like `{lt: 50}` is a forgotten dollar sign."""
+        bare = _BARE.intersection(value) if isinstance(value, Mapping) else ()
+        for name in bare:
+            self.refused((*path, name), f"operators begin with a dollar sign, did you mean ${name}?")
 
     def operator(self, name: str, operand: Any, path: Path) -> Test:
         build = _OPERATORS.get(name)

@@ -95,8 +95,11 @@ def test_init_files_are_empty(package: str) -> None:
     assert [str(path) for path in (REPOSITORY / package).rglob("__init__.py") if path.stat().st_size] == []
 
 
-@pytest.mark.parametrize("module", ["experiments.bucketing", "experiments.assignment", "experiments.payload"])
-def test_assignment_loads_neither_scipy_nor_duckdb(module: str) -> None:
+@pytest.mark.parametrize(
+    "module",
+    ["experiments.bucketing", "experiments.assignment", "experiments.payload", "experiments.catalog", "app.main"],
+)
+def test_what_assigns_loads_neither_scipy_nor_duckdb(module: str) -> None:
     code = f"import sys, {module}; print(*sorted(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert TOO_HEAVY_TO_ASSIGN.isdisjoint(loaded.stdout.split())

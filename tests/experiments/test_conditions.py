@@ -35,6 +35,7 @@ ANY_CONDITION = st.recursive(JSON_VALUES, conditions, max_leaves=6)
         ({"age": {"$gtt": 3}}, ("age", "$gtt"), "unknown operator $gtt, did you mean $gt?"),
         ({"$ro": []}, ("$ro",), "unknown operator $ro, did you mean $or?"),
         ({"a": {"$zzz": 1}}, ("a", "$zzz"), "known are $eq"),
+        ({"a": {"lt": 50}}, ("a", "lt"), "did you mean $lt?"),
         ({"a": {"$in": "x"}}, ("a", "$in"), "$in needs a list, found 'x'"),
         ({"a": {"$gt": 1, "b": 2}}, ("a",), "operators and the plain key b cannot stand side by side"),
         ({"a": {"$type": "text"}}, ("a", "$type"), "no type 'text', expected one of null, boolean"),
