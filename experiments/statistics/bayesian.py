@@ -45,7 +45,11 @@ def posterior(pair: Pair, prior: Prior | None = None, level: float = 0.95, want:
     if isinstance(relative, NoEstimate):
         return relative
     error = relative_standard_error(measured)
-    return error if isinstance(error, NoEstimate) else gaussian(relative, error, prior, level, want)
+    if isinstance(error, NoEstimate):
+        return error
+    if pair.control.value < 0.0:  # a lift against a negative control goes up when the metric goes down
+        want = "down" if want == "up" else "up"
+    return gaussian(relative, error, prior, level, want)
 
 
 def gaussian(

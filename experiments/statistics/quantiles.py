@@ -102,7 +102,7 @@ def quantile_estimate(
 
     `clusters` is for events as the sample: joint moments over units of num = events at or below the quantile and
     den = events. The ranks then spread by the clustered standard error of the share num/den (Deng, Knoblich & Lu 2018).
-    The arm's squared error is ((high − low) / 2z)². More than 5 % of values at the quantile: `ties`.
+    More than 5 % of values at the quantile: `ties`.
     """
     count, value = histogram.count, histogram.quantile(q)
     if isinstance(value, NoEstimate):
@@ -122,9 +122,9 @@ def quantile_estimate(
 
 
 def quantile_arm(units: int, value: float, ci: Interval, alpha: float = 0.05) -> Arm:
-    """The arm of a quantile whose interval at 1 − alpha is known."""
+    """The arm of a quantile whose interval at 1 − alpha is known: squared error ((high − low) / 2z)²·(n − 1)/n."""
     error = ci.width / (-2.0 * float(ndtri(alpha / 2.0)))
-    return Arm(units, value, error * error * units)
+    return Arm(units, value, error * error * (units - 1))
 
 
 def _rank_spread(count: int, q: float, clusters: JointMoments | None) -> float | NoEstimate:
