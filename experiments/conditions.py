@@ -119,9 +119,12 @@ class _Compiler:
         return operators.negated(found) if path[-1] in ("$nin", "$nini") else found
 
     def group_membership(self, operand: Any, path: Path) -> Test:
-        group = self.saved_groups.get(operand, []) if isinstance(operand, str) else None
+        name = operand if isinstance(operand, str) else None
+        if name not in self.saved_groups and not self.lenient:
+            return self.refused(path, f"no saved group {_shown(operand)}; segments are named in audience.segments")
+        group = [] if name is None else self.saved_groups.get(name, [])
         values = group.get("values") if isinstance(group, Mapping) and group.get("type") == "list" else group
-        if not isinstance(values, list):
+        if name is None or not isinstance(values, list):
             return self.refused(path, f"{path[-1]} needs the name of a saved list, found {_shown(operand)}")
         found = operators.is_in(values)
         return operators.negated(found) if path[-1] == "$notInGroup" else found

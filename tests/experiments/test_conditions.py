@@ -47,7 +47,11 @@ ANY_CONDITION = st.recursive(JSON_VALUES, conditions, max_leaves=6)
         ({"$or": {"a": 1}}, ("$or",), "$or needs a list of conditions"),
         ({"$and": [{"a": 1}, 5]}, ("$and", 1), "expected conditions by attribute, found 5"),
         ({"a": {"$not": {"$all": 1}}}, ("a", "$not", "$all"), "$all needs a list"),
-        ({"a": {"$inGroup": 5}}, ("a", "$inGroup"), "needs the name of a saved list"),
+        (
+            {"a": {"$inGroup": "vip"}},
+            ("a", "$inGroup"),
+            "no saved group 'vip'; segments are named in audience.segments",
+        ),
         ({"$savedGroup": {"id": "nobody"}}, ("$savedGroup",), "no saved group 'nobody'"),
     ],
 )
