@@ -54,8 +54,6 @@ def shard_of(visitor_id: str, shards: int) -> int:
 
 def by_shard(records: Sequence[Record], shards: int) -> dict[int, list[int]]:
     """The indexes of the records of each shard, in their order."""
-    if shards == 1:
-        return {0: list(range(len(records)))}
     indexes: dict[int, list[int]] = {}
     for index, record in enumerate(records):
         indexes.setdefault(shard_of(record.visitor_id, shards), []).append(index)

@@ -57,7 +57,7 @@ def has_room(directory: Path) -> bool:
 def torn_tail(log: Path, log_start: int) -> str | None:
     """What the server said when it cut an unfinished last write, or None when it cut nothing."""
     tail = log_tail(log, log_start)
-    if "AOF loaded anyway because aof-load-truncated is enabled" not in tail:
+    if "loaded anyway because aof-load-truncated is enabled" not in tail:
         return None
     said = next((line for line in tail.splitlines() if "Truncating the AOF" in line), "")
     return f"the torn tail of the append-only file was cut: {_message(said)}"

@@ -53,14 +53,10 @@ class Stream:
         same, and a client that sends them again (same messageId) does not double them.
         """
         lanes = self._known_lanes()
-        waiting = self._put(lanes, records)
-        duplicates = 0
-        for outcome in await asyncio.gather(*waiting, return_exceptions=True) if len(waiting) > 1 else ():
-            if isinstance(outcome, BaseException):
-                raise outcome
-            duplicates += outcome
-        if len(waiting) == 1:
-            duplicates = await waiting[0]
+        if len(lanes) == 1:
+            duplicates = await lanes[0].put(Parcel(records)) if records else 0
+        else:
+            duplicates = await _all_of(self._put(lanes, records))
         await self._histories.apply(records)
         return Appended(len(records) - duplicates, duplicates)
 
@@ -99,12 +95,17 @@ class Stream:
         return self._lanes
 
     def _put(self, lanes: list[Lane], records: Sequence[Record]) -> list[asyncio.Future[int]]:
-        if len(lanes) == 1:
-            return [lanes[0].put(Parcel(records))] if records else []
-        waiting: list[asyncio.Future[int]] = []
-        for shard, indexes in by_shard(records, len(lanes)).items():
-            waiting.append(lanes[shard].put(Parcel([records[index] for index in indexes])))
-        return waiting
+        for shard in (parts := by_shard(records, len(lanes))):
+            lanes[shard].breaker.check()  # before anything is stored: a shard that is down refuses the whole request
+        return [lanes[shard].put(Parcel([records[index] for index in indexes])) for shard, indexes in parts.items()]
+
+
+async def _all_of(waiting: Sequence[asyncio.Future[int]]) -> int:
+    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
+    return sum(outcome for outcome in outcomes if isinstance(outcome, int))
 
 
 def position_number(stream_id: bytes) -> int:
