@@ -8,13 +8,15 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from events.arrow import Array, Table, arrow
-from events.columns import COLUMNS, SEQUENCE_BITS, STREAM_COLUMNS, stream_number
+from events.columns import COLUMNS, SEQUENCE_BITS, STREAM_COLUMNS
 from events.parts import SCHEMA
 from events.records import Record
+from events.stream import position_number
 
 EARLIEST_CLOCK: Final = 1_577_836_800_000_000
 """2020-01-01 in microseconds: a machine that says it is earlier has no clock, and its time bounds nothing."""
 
+_NO_JSON: Final = msgspec.Raw(b"")
 _CALLER_COLUMNS: Final = [name for name in COLUMNS if name not in STREAM_COLUMNS]
 
 
@@ -31,10 +33,8 @@ class EntryUnreadable(Exception):
 
 
 def entry(stream_id: bytes, fields: dict[bytes, bytes]) -> Entry:
-    """The entry that the store gave for a stream id; raises `EntryUnreadable` when it is none of ours."""
-    milliseconds, _, sequence = stream_id.partition(b"-")
-    number = stream_number(int(milliseconds), int(sequence))
-    return Entry(number, int(fields.get(b"n", 0)), fields.get(b"e", b""))
+    """The entry that the store gave for a stream id."""
+    return Entry(position_number(stream_id), int(fields.get(b"n", 0)), fields.get(b"e", b""))
 
 
 def received_at(number: int, now_us: int) -> int:
@@ -67,8 +67,8 @@ def _row_type() -> type[msgspec.Struct]:
     """`Record` as the log keeps it: what is JSON stays the text it came as."""
     fields: list[tuple[str, Any, Any]] = []
     for field in msgspec.structs.fields(Record):
-        kind: Any = msgspec.Raw | None if COLUMNS[field.name] == "json" else field.type
-        fields.append((field.name, kind, field.default))
+        is_json = COLUMNS[field.name] == "json"
+        fields.append((field.name, msgspec.Raw, _NO_JSON) if is_json else (field.name, field.type, field.default))
     return msgspec.defstruct("Row", fields, kw_only=True, gc=False)
 
 
@@ -83,10 +83,10 @@ def _record_columns(records: Sequence[msgspec.Struct]) -> dict[str, Array]:
 
 def _array(name: str, values: Sequence[Any]) -> Array:
     kind = SCHEMA.field(name).type
+    if COLUMNS[name] == "json":
+        values = [None if value is _NO_JSON else bytes(value) for value in values]
     if values.count(None) == len(values):
         return arrow.nulls(len(values), kind)
-    if COLUMNS[name] == "json":
-        values = [None if value is None else bytes(value) for value in values]
     return arrow.array(values, kind)
 
 

@@ -1,6 +1,5 @@
 """64-bit digests of the ids in a part, kept sorted beside it, so that a question about an id opens few parts."""
 
-import os
 import zlib
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -9,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from events.arrow import Array, Table, arrow, compute, parquet
-from events.manifest import TEMPORARY_PREFIX
+from events.manifest import temporary_path
 
 Digests = npt.NDArray[np.uint64]
 
@@ -64,7 +63,7 @@ def write_digests(path: Path, content: PartDigests) -> None:
     """Write the digests beside their part. They can be made again, so nothing waits for the disk."""
     body = np.concatenate(content)
     header = np.array([_FORMAT, len(content.messages), len(content.people), zlib.crc32(body.tobytes())], np.uint64)
-    temporary = path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{path.name}")
+    temporary = temporary_path(path)
     try:
         temporary.write_bytes(header.tobytes() + body.tobytes())
         temporary.replace(path)

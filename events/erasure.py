@@ -8,12 +8,12 @@ from typing import Final
 
 from redis.exceptions import RedisError
 
-from events.columns import stream_number
 from events.connection import Connection
 from events.history import History
 from events.keys import events_key
 from events.people import Person, person_of
 from events.store_errors import StoreUnavailable
+from events.stream import position_number
 from events.tombstones import PersonKind, add_tombstones, mirror_tombstones, tombstone
 from events.watermark import wait_until_written
 
@@ -47,11 +47,7 @@ async def _positions(connection: Connection) -> dict[int, int]:
     await connection.prepare()
     shards = range(connection.shards)
     answers = await connection.call_many([("resonate_position", events_key(shard), ()) for shard in shards])
-    numbers: dict[int, int] = {}
-    for shard, answer in zip(shards, answers, strict=True):
-        milliseconds, _, sequence = bytes(answer[0]).partition(b"-")
-        numbers[shard] = stream_number(int(milliseconds), int(sequence))
-    return numbers
+    return {shard: position_number(answer[0]) for shard, answer in zip(shards, answers, strict=True)}
 
 
 async def _forget_in_store(connection: Connection, person: Person) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import secrets
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -74,9 +75,14 @@ def write_manifest(path: Path, manifest: Manifest) -> None:
     replace_durably(path, msgspec.json.encode(manifest))
 
 
+def temporary_path(path: Path) -> Path:
+    """A name beside a file that no other process or thread uses, to be left behind by a crash at worst."""
+    return path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{secrets.token_hex(4)}-{path.name}")
+
+
 def replace_durably(path: Path, content: bytes) -> None:
     """Replace a file by new content that is on the disk before the name points at it."""
-    temporary = path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{path.name}")
+    temporary = temporary_path(path)
     try:
         with temporary.open("wb") as file:
             file.write(content)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from events.arrow import compute
-from events.columns import stream_number, stream_text
+from events.columns import stream_text
 from events.connection import Connection
 from events.digests import read_columns
 from events.keys import events_key
@@ -14,6 +14,7 @@ from events.listing import Found
 from events.manifest import read_manifest
 from events.parts import PartListing
 from events.sealing import adopt, footer_stream_number
+from events.stream import position_number
 from events.watermark import read_watermarks
 
 _AT_ONCE: Final = 100
@@ -92,12 +93,7 @@ async def _append_unread(connection: Connection, log: Path, shard: int, point: R
 async def _entries_until(connection: Connection, key: str, after: int, last: int) -> dict[int, dict[Any, Any]]:
     asked = connection.client.xrange(key, min=f"({stream_text(after)}", max=stream_text(last), count=_AT_ONCE)
     answer: Iterable[tuple[bytes, dict[Any, Any]]] = await connection.answer(asked) or []
-    return {_number(stream_id): fields for stream_id, fields in answer}
-
-
-def _number(stream_id: bytes) -> int:
-    milliseconds, _, sequence = stream_id.partition(b"-")
-    return stream_number(int(milliseconds), int(sequence))
+    return {position_number(stream_id): fields for stream_id, fields in answer}
 
 
 def _written(log: Path, shard: int, first: int) -> set[int]:

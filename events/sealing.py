@@ -13,7 +13,7 @@ import numpy as np
 from events.arrow import Table, compute, parquet
 from events.digests import NO_DIGESTS, PartDigests, table_digests, write_digests
 from events.listing import Found, date_folder
-from events.manifest import TEMPORARY_PREFIX, Manifest, PartName, sync_folder, write_manifest
+from events.manifest import Manifest, PartName, sync_folder, temporary_path, write_manifest
 from events.parts import SCHEMA, Part, part_of
 
 CrashPoint = Literal["after_tmp", "after_fsync", "after_link", "after_trim"]
@@ -87,7 +87,7 @@ def write_part(place: Place, tables: Iterable[Table], reach: Reach = unreached) 
     """
     files = place.files
     _make_folder(files.folder)
-    temporary = files.folder / f"{TEMPORARY_PREFIX}{os.getpid()}-{files.data.name}"
+    temporary = temporary_path(files.data)
     try:
         tally = _write(temporary, place, tables)
         reach("after_tmp")
@@ -106,7 +106,7 @@ def adopt(found: Found, log: Path) -> Part:
     It was on the disk before it had its name. Raises ValueError or OSError when it is nevertheless not whole: then
     its events are still in the stream, and the part may be thrown away.
     """
-    metadata = parquet.read_schema(found.data).metadata or {}
+    metadata = _footer(found.data)
     if (
         metadata.get(_SHARD) != str(found.name.shard).encode()
         or metadata.get(_SEQUENCE) != str(found.name.low).encode()
@@ -119,8 +119,11 @@ def adopt(found: Found, log: Path) -> Part:
 
 def footer_stream_number(path: Path) -> int:
     """How far into the stream a part's own footer says that it reaches; raises ValueError or OSError."""
-    metadata: dict[bytes, bytes] = parquet.read_schema(path).metadata or {}
-    return int(metadata.get(_LAST_STREAM_NUMBER, b"none"))
+    return int(_footer(path).get(_LAST_STREAM_NUMBER, b"none"))
+
+
+def _footer(path: Path) -> dict[bytes, bytes]:
+    return parquet.read_metadata(path).metadata or {}
 
 
 def _write(path: Path, place: Place, tables: Iterable[Table]) -> _Tally:
@@ -132,7 +135,7 @@ def _write(path: Path, place: Place, tables: Iterable[Table]) -> _Tally:
     }
     with parquet.ParquetWriter(
         path,
-        SCHEMA.with_metadata(footer),
+        SCHEMA,
         compression="zstd",
         compression_level=COMPRESSION_LEVEL,
         use_dictionary=[name for name in SCHEMA.names if name not in _RISING | _DISTINCT],
@@ -140,8 +143,9 @@ def _write(path: Path, place: Place, tables: Iterable[Table]) -> _Tally:
         store_schema=False,
     ) as writer:
         for table in tables:
-            writer.write_table(table.cast(SCHEMA).replace_schema_metadata(footer), row_group_size=_ROW_GROUP)
+            writer.write_table(table.cast(SCHEMA).replace_schema_metadata(), row_group_size=_ROW_GROUP)
             tally.add(table)
+        writer.add_key_value_metadata(footer)
     return tally
 
 

@@ -155,18 +155,24 @@ class ShardWriter:
         return len(entries) < count, int(answer[1] or 0)
 
     async def _cut(self) -> None:
-        """Make a part of the buffered entries of one received date."""
+        """Make a part of the first buffered entries: of one received date, and not many more than a part's events."""
         now_us = int(self._options.now() * 1e6)
-        first = received_date(received_at(self._buffer.entries[0].stream_number, now_us))
-        entries: list[Entry] = []
-        for item in self._buffer.entries:
-            if received_date(received_at(item.stream_number, now_us)) != first:
-                break
-            entries.append(item)
+        entries = self._next_part(now_us)
         await asyncio.to_thread(self._write, entries, now_us)
         last = entries[-1].stream_number
         self._buffer.take(entries)
         self._mark = replace(self._mark, stream_number=last, time_us=max(received_at(last, now_us), self._mark.time_us))
+
+    def _next_part(self, now_us: int) -> list[Entry]:
+        day = received_date(received_at(self._buffer.entries[0].stream_number, now_us))
+        chosen: list[Entry] = []
+        events = 0
+        for item in self._buffer.entries:
+            if events >= self._options.cut_events or received_date(received_at(item.stream_number, now_us)) != day:
+                break
+            chosen.append(item)
+            events += item.size
+        return chosen
 
     def _write(self, entries: list[Entry], now_us: int) -> None:
         try:
