@@ -24,9 +24,10 @@ class Catalog:
     """All definitions at one moment. `version` is a hash of the resolved content.
 
     `experiments` holds every file (drafts and archived ones too), with pauses and stops that were ordered without the
-    files applied to `status`; `overridden` names those, `written` says what their files say. `compiled` holds the servable ones by key; `servable` and
-    `running` are tuples of the same objects in order of key (`running`: status running; its dates are judged at each
-    assignment). `served` has, by key, every design served in the last 24 hours, the present one first.
+    files applied to `status`; `overridden` names those, `written` says what their files say. `compiled` holds the
+    servable ones by key; `servable` and `running` are tuples of the same objects in order of key (`running`: status
+    running; its dates are judged at each assignment). `served` has, by key, every design served in the last 24 hours,
+    the present one first.
     """
 
     version: str

@@ -44,8 +44,8 @@ def changed_design(design: FrozenDesign, content: CatalogContent, file: Experime
             continue
         since = f"{design.frozen_at:%Y-%m-%d %H:%M} UTC"
         message = (
-            f"{_what_changed(part, design, wanted)} changed, but the design of phase {design.phase} is frozen since {since};"
-            f" undo it, or write phase: {design.phase + 1} to begin anew"
+            f"{_what_changed(part, design, wanted)} changed, but the design of phase {design.phase} is frozen"
+            f" since {since}; undo it, or write phase: {design.phase + 1} to begin anew"
         )
         yield DefinitionError(file.file, file.line(part if part != "goals" else _goal_field(file)), part, message)
 

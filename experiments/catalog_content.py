@@ -50,7 +50,7 @@ class FormerDesign(Definition):
 
 
 class Snapshot(Definition):
-    """One published catalogue: `content` already has `overridden` statuses in it; `written` is what the files say there."""
+    """One published catalogue: `content` has `overridden` statuses in it already; `written` is what those files say."""
 
     version: str
     received_at: datetime

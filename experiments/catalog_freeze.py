@@ -68,7 +68,7 @@ class DesignFreezer:
     def claim(
         self, content: CatalogContent, files: Mapping[str, ExperimentFile], now: datetime
     ) -> list[DefinitionError]:
-        """Freeze what is served for the first time; the errors name designs that were frozen elsewhere before, and differ."""
+        """Freeze what is served for the first time; errors name designs the mirror held before that differ."""
         errors: list[DefinitionError] = []
         for experiment in content.experiments:
             name = experiment.key, experiment.phase

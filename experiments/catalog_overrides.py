@@ -71,7 +71,7 @@ def _check(catalog: Catalog, key: str, action: Action, status: Status) -> None:
     if status not in _FROM[action]:
         allowed = " or ".join(word for word in _FROM[action] if word != _WANTED[action])
         raise OverrideRefused(f"{key} is {status}, only one that is {allowed} can be told to {action}")
-    written = catalog.written.get(key, catalog.experiments[key].status)
+    written = catalog.written[key] if key in catalog.written else catalog.experiments[key].status
     if action == "resume" and _yields(_WANTED[action], written) and written != "running":
         raise OverrideRefused(f"{key}: the file says {written}, which an order cannot take back; edit the file")
 
@@ -93,7 +93,7 @@ def settle(paths: CatalogPaths, content: CatalogContent) -> Mapping[str, Status]
 
 def outranking(overrides: Mapping[str, Override], content: CatalogContent) -> dict[str, Status]:
     """The orders that outrank what the files say, by key."""
-    written = {experiment.key: experiment.status for experiment in content.experiments}
+    written: dict[str, Status] = {experiment.key: experiment.status for experiment in content.experiments}
     return {
         key: override.status
         for key, override in overrides.items()

@@ -125,7 +125,7 @@ def _resolved(part: Definition) -> dict[str, Any]:
 
 
 def followed(design: FrozenDesign, experiment: Experiment | None, now: datetime) -> FrozenDesign:
-    """The design with what became of it: pauses, its end, its stop. `experiment` is what is served under the key now."""
+    """The design with what became of it: pauses, end, stop. `experiment` is what is served under the key now."""
     if experiment is None or experiment.phase != design.phase or experiment.status in ("draft", "archived", "stopped"):
         return _stopped(design, now)
     design = design if design.end == experiment.end else design.model_copy(update={"end": experiment.end})

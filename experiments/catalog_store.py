@@ -145,12 +145,13 @@ class CatalogKeeper:
         self._good_sources = dict(sources or self._good_sources)
 
     def _next(self, content: CatalogContent, overridden: Mapping[str, Status], version: str, now: datetime) -> Snapshot:
-        written = {item.key: item.status for item in self._written.experiments} if self._written else {}
+        files = self._written.experiments if self._written else ()
+        written: dict[str, Status] = {item.key: item.status for item in files if item.key in overridden}
         return Snapshot(
             version=version,
             received_at=now,
             content=content,
-            written={key: written[key] for key in overridden},
+            written=written,
             overridden=dict(overridden),
             former=former_designs(self._snapshot, content, now) if self._snapshot else (),
         )

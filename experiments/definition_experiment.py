@@ -96,9 +96,9 @@ def _design(section: Section, zone: tzinfo) -> dict[str, Any]:
 def _goals(section: Section) -> tuple[str, ...]:
     goal = section.read("goal", as_name, None)
     goals = section.read("goals", listed(as_name, least=1), None)
-    if "goal" in section.fields and "goals" in section.fields:
+    if section.has("goal") and section.has("goals"):
         section.fail("stands beside goals, keep one of them", name="goal")
-    elif not {"goal", "goals"} & section.fields.keys():
+    elif not section.has("goal") and not section.has("goals"):
         section.fail("goal is missing, name the metric that decides: goal: purchase_rate")
     return goals or ((goal,) if goal else ())
 
@@ -119,20 +119,12 @@ def _decision(section: Section) -> DecisionNote:
     if inner is None:
         return DecisionNote()
     note = DecisionNote(
-        outcome=_unless_null(inner, "outcome", one_of(Outcome)),
-        variant=_unless_null(inner, "variant", as_name),
-        note=_unless_null(inner, "note", as_text),
+        outcome=inner.read("outcome", one_of(Outcome), None),
+        variant=inner.read("variant", as_name, None),
+        note=inner.read("note", as_text, None),
     )
     inner.close()
     return note
-
-
-def _unless_null(section: Section, name: str, convert: Any) -> Any:
-    node = section.fields.get(name)
-    if node is not None and node.value is None:
-        section.take(name)
-        return None
-    return section.read(name, convert, None)
 
 
 def _check(experiment: Experiment, section: Section) -> None:
@@ -144,7 +136,7 @@ def _check(experiment: Experiment, section: Section) -> None:
             section.fail(f"{variant} is no variant, they are {', '.join(keys)}", line, field)
     if decision.outcome == "shipped" and not decision.variant:
         section.fail("shipped what? name the variant: {outcome: shipped, variant: threshold}", name="decision")
-    status = section.fields["status"].text if "status" in section.fields else experiment.status
+    status = section.fields["status"].text if section.has("status") else experiment.status
     if decision.outcome and status not in ("stopped", "archived"):
         message = f"{decision.outcome} is for a stopped experiment, the status is {status}"
         section.fail(message, name="decision")

@@ -114,10 +114,15 @@ class Section:
         """The path of one of its fields."""
         return f"{self.path}.{name}" if self.path else name
 
+    def has(self, name: str) -> bool:
+        """Whether a field is there and not null."""
+        return name in self.fields and self.fields[name].value is not None
+
     def take(self, name: str) -> Located | None:
-        """A field, or None where it is absent; the section knows the name from now on."""
+        """A field, or None where it is absent or null; the section knows the name from now on."""
         self._known.append(name)
-        return self.fields.get(name)
+        node = self.fields.get(name)
+        return None if node is None or node.value is None else node
 
     def read(self, name: str, convert: Callable[[Located], T], default: T) -> T:
         """A field that may be absent; a wrong one is reported and read as the default."""

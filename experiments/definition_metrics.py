@@ -22,7 +22,7 @@ from experiments.definition_words import (
 )  # fmt: skip
 from experiments.metric_definition import Cap, Metric, MetricType, RatioPart, Subtract, Want
 
-_FIELDS: Final[dict[str, tuple[str, ...]]] = {
+FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "proportion": ("event", "where", "window"),
     "count": ("event", "where", "window", "cap"),
     "mean": ("event", "value", "where", "window", "cap", "subtract"),
@@ -34,7 +34,7 @@ _FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "nps": ("event", "where", "window"),
     "ces": ("event", "where", "window"),
 }
-_NEEDED: Final[dict[str, str]] = {
+NEEDED: Final[dict[str, str]] = {
     "event": "event: Order Completed",
     "value": "value: revenue",
     "numerator": "numerator: {event: Order Completed, sum: revenue}",
@@ -44,6 +44,7 @@ _NEEDED: Final[dict[str, str]] = {
     "from": "from: 7 days",
     "to": "to: 14 days",
 }
+SURVEYS: Final = ("csat", "nps", "ces")  # their event need not be named
 _SURVEY_EVENT: Final = "Survey Answered"
 
 
@@ -72,7 +73,7 @@ def _metric(name: str, section: Section, currency: str) -> Metric | None:
         return None
     fields: dict[str, Any] = {"name": name, "type": kind, "want": section.read("want", one_of(Want), "up")}
     readers = _readers(currency)
-    for field in _FIELDS[kind]:
+    for field in FIELDS[kind]:
         target, convert = readers[field]
         value = _field(section, field, kind, convert)
         if value is not None:
@@ -101,19 +102,19 @@ def _readers(currency: str) -> dict[str, tuple[str, Callable[[Located], Any]]]:
 
 
 def _field(section: Section, field: str, kind: str, convert: Callable[[Located], Any]) -> Any:
-    if field == "event" and kind in ("csat", "nps", "ces"):
+    if field == "event" and kind in SURVEYS:
         return section.read(field, convert, _SURVEY_EVENT)
-    if field in _NEEDED:
-        return section.require(field, convert, f"a {kind} needs {_NEEDED[field]}")
+    if field in NEEDED:
+        return section.require(field, convert, f"a {kind} needs {NEEDED[field]}")
     return section.read(field, convert, None)
 
 
 def _refuse_others(section: Section, kind: str) -> None:
     """Name the fields that exist, but not for this type."""
     for field in section.fields:
-        if field in _readers("") and field not in _FIELDS[kind]:
+        if field in _readers("") and field not in FIELDS[kind]:
             section.take(field)
-            section.fail(f"a {kind} has no {field}; it has {', '.join((*_FIELDS[kind], 'want'))}", name=field)
+            section.fail(f"a {kind} has no {field}; it has {', '.join((*FIELDS[kind], 'want'))}", name=field)
 
 
 def _checked(fields: dict[str, Any], section: Section) -> Metric | None:

@@ -21,9 +21,9 @@ def tests_of(section: Section) -> tuple[VisitorTest | SplitTest, ...]:
 
 def _test(node: Located, path: str, experiment: Section) -> VisitorTest | SplitTest | None:
     section = Section(node, path, experiment.problems)
-    if "split" in section.fields or "tolerance" in section.fields:
+    if section.has("split") or section.has("tolerance"):
         return _split(section)
-    if section.fields and "given" not in section.fields and "expect" not in section.fields:
+    if section.clean and not section.has("given") and not section.has("expect"):
         section.fail("a test has given and expect, or split: {given: {visitor: v-1}, expect: {in: true}}")
         return None
     given = section.section("given")

@@ -63,7 +63,8 @@ def _draft(node: Located, place: int, problems: Problems) -> _Draft | None:
     key = section.require("key", as_name, "name the variant: {key: control}")
     section.path = f"variants.{key}" if key else path
     weight = section.read("weight", _weight, None)
-    payload = section.take("payload")
+    section.take("payload")
+    payload = section.fields.get("payload")
     recommend = _recommend(section)
     if not section.close() or key is None:
         return None

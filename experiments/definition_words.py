@@ -29,7 +29,7 @@ LONGEST_SECONDS: Final = 1000 * 86_400
 
 def as_text(node: Located) -> str:
     """A text on one line or several; a number or `true` is taken as it was written."""
-    if isinstance(node.value, (tuple, Mapping)):
+    if node.value is None or isinstance(node.value, (tuple, Mapping)):
         raise Wrong(f"{node.described} stands where a text is needed")
     if not node.text.strip():
         raise Wrong("is empty, write a text or leave the field out")

@@ -1,0 +1,58 @@
+"""`resonate new KEY`: a commented experiment file that passes `resonate check` as it stands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from re import fullmatch
+from typing import Final
+
+from experiments.catalog_folder import SIDES, SUFFIXES
+from experiments.definition_words import KEY
+
+TEMPLATE: Final = """\
+key: {key}            # the name of this file, and of the flag in every client
+# name: What the experiment is called in reports
+# owner: growth@shop.example
+# hypothesis: Saying X instead of Y lifts the purchase rate by at least 4 %.
+status: draft         # draft | running | paused | stopped | archived
+# start: 2026-01-05   # dates without a zone are the shop's (shop.yaml)
+# end: 2026-02-02
+# traffic: 10%        # share of the audience that takes part; it may only widen while the experiment runs
+# audience:
+#   where: {{device: {{$in: [mobile, desktop]}}}}
+variants:             # the first is the control; equal weights unless each has a weight
+  - {{key: control, payload: {{}}}}
+  - {{key: treatment, payload: {{}}}}      # the payload is what the website gets
+goal: purchase_rate   # the metric that decides; more in secondary
+# secondary: [revenue_per_visitor, engaged_time]
+# guardrails: {{refund_rate: 10%}}         # the largest harm you would bear
+# plan: {{days: 28, mde: {{purchase_rate: 4%}}}}
+tests:                # run by `resonate check`
+  - {{given: {{visitor: v-1}}, expect: {{in: true}}}}
+  - {{split: 10000, tolerance: 3%}}
+"""
+
+
+class ScaffoldRefused(ValueError):
+    """The file cannot be made; the message says why, and what would be right."""
+
+
+def new_experiment(key: str, folder: Path) -> Path:
+    """Write a commented experiment into a folder (made where absent); raises ScaffoldRefused, overwrites nothing."""
+    if not fullmatch(KEY, key):
+        raise ScaffoldRefused(
+            f'"{key[:100]}" is no key; a-z, 0-9, dots, dashes and underscores, a letter or digit first'
+        )
+    if key in SIDES:
+        raise ScaffoldRefused(f'"{key}" is the name of a side file, choose another key')
+    for suffix in SUFFIXES:
+        if (folder / f"{key}{suffix}").exists():
+            raise ScaffoldRefused(f"{key}{suffix} exists already, choose another key")
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{key}{SUFFIXES[0]}"
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(TEMPLATE.format(key=key))
+    except FileExistsError:
+        raise ScaffoldRefused(f"{path.name} exists already, choose another key") from None
+    return path
