@@ -40,14 +40,14 @@ async def _demo(environment: Mapping[str, str], console: Console) -> int:
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    service = subprocess.Popen(
-        [sys.executable, "-P", "-c", "from app.cli import main; main()", "serve"],
-        env=dict(environment),
-        start_new_session=True,
-    )
+    data = Path(environment["RESONATE_DATA"])
+    data.mkdir(parents=True, exist_ok=True)
+    with (data / "service.log").open("ab") as log:
+        command = [sys.executable, "-P", "-c", "from app.cli import main; main()", "serve"]
+        service = subprocess.Popen(command, env=dict(environment), stderr=log, start_new_session=True)
     try:
         address = f"http://127.0.0.1:{environment.get('RESONATE_PORT', '8000')}"
-        keys = await _ready(service, address, Path(environment["RESONATE_DATA"]), environment)
+        keys = await _ready(service, address, data, environment)
         with serving(SHOP / "pages", _page_config(address, keys["publishable"])) as pages:
             _tell(console, address, pages, keys)
             await _visits(address, keys, stopped, service, console)
@@ -68,7 +68,7 @@ async def _ready(
     async with httpx.AsyncClient(base_url=address) as client:
         for _ in range(int(READY_SECONDS / 0.1)):
             if service.poll() is not None:
-                raise SystemExit(service.returncode)
+                raise SystemExit(f"the service could not start; its log is {data / 'service.log'}")
             with suppress(httpx.TransportError):
                 if (await client.get("/readyz")).status_code == 200:
                     return _keys(data, environment)
@@ -128,7 +128,7 @@ async def _visits(
                 with suppress(TimeoutError):
                     await asyncio.wait_for(stopped.wait(), REPORT_SECONDS)
                 if not stopped.is_set():
-                    console.print(await _report(crowd, keys["secret"]))
+                    console.print(await _report(crowd, keys["secret"]), soft_wrap=True)
 
 
 async def _report(crowd: Crowd, secret_key: str) -> str:

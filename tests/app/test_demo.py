@@ -1,0 +1,38 @@
+"""`resonate demo` in front of a person: it starts, fills, shows the truth inside the interval, and stops when told."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+LINE = re.compile(r"purchase_rate [\d.]+% of (\d+) → .* of (\d+), lift .*, the truth \+30% is (inside|outside)")
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
+
+
+@pytest.mark.slow
+def test_within_a_minute_the_readout_fills_and_holds_the_true_effect(tmp_path: Path) -> None:
+    settings = {"RESONATE_DATA": str(tmp_path / "data"), "RESONATE_PORT": str(free_port()), "PYTHONUNBUFFERED": "1"}
+    command = [str(Path(sys.executable).with_name("resonate")), "demo"]
+    started = time.monotonic()
+    demo = subprocess.Popen(command, env=os.environ | settings, stdout=subprocess.PIPE, text=True, cwd=tmp_path)
+    try:
+        assert demo.stdout is not None
+        readouts = (match for line in demo.stdout if (match := LINE.search(line)))
+        first, second = next(readouts), next(readouts)
+        assert int(second[1]) + int(second[2]) > int(first[1]) + int(first[2]) > 0
+        assert second[3] == "inside"
+        assert time.monotonic() - started < 60  # the bound that the demo promises, not a benchmark
+    finally:
+        demo.send_signal(signal.SIGINT)
+        assert demo.wait(timeout=20) == 0
