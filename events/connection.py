@@ -1,6 +1,7 @@
 """The one way to the store: the embedded server's socket, a single server (plain or TLS), or a cluster."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeAlias, cast
@@ -18,8 +19,10 @@ from events.store_state import recorded_cause
 
 ANSWER_SECONDS: Final = 1.0
 CONNECT_SECONDS: Final = 1.0
-MAX_CONNECTIONS: Final = 64  # per worker and server
+MAX_CONNECTIONS: Final = 512  # per worker and server
 CLUSTER_SCHEMES: Final = {"redis+cluster": "redis", "rediss+cluster": "rediss"}
+
+logger = logging.getLogger("resonate.store")
 
 Argument: TypeAlias = str | bytes | int
 Call: TypeAlias = tuple[str, str, tuple[Argument, ...]]  # function, key, arguments
@@ -36,7 +39,7 @@ async def connect(
     """
     connection = Connection(_client(url, socket_path), _address(url, socket_path), wanted_shards=shards, data=data)
     try:
-        await connection.prepare()
+        await connection.check()
     except StoreUnavailable:
         return connection
     except StoreRefused:
@@ -71,9 +74,22 @@ class Connection:
         return self._prepared.warnings if self._prepared else ()
 
     async def prepare(self) -> None:
-        """Checks the store's settings, loads the functions, agrees on the number of shards; does it once."""
-        if self._prepared is None:
-            self._prepared = await self.answer(prepare(self.client, self._wanted_shards))
+        """Checks the store's settings, loads the functions, agrees on the number of shards; does it once.
+
+        Raises StoreUnavailable, also (`store_refused`, and the log says why) for a store that turns out, after it was
+        down, to be one that must not be used.
+        """
+        if self._prepared is not None:
+            return
+        try:
+            await self.check()
+        except StoreRefused as refused:
+            logger.error("%s", refused)
+            raise StoreUnavailable("store_refused") from refused
+
+    async def check(self) -> None:
+        """The start-up check; raises StoreRefused or StoreUnavailable."""
+        self._prepared = await self.answer(prepare(self.client, self._wanted_shards))
 
     async def probe(self) -> None:
         """Returns when the store answers and is prepared; raises StoreUnavailable otherwise."""
@@ -142,13 +158,27 @@ class Connection:
 
     async def _call_many(self, calls: Sequence[Call]) -> list[Any]:
         if isinstance(self.client, RedisCluster):
-            return [await self._call(function, key, arguments) for function, key, arguments in calls]
+            return await self._call_by_key(calls)
         if len(calls) == 1:
             return [await self._call(*calls[0])]
         pipeline = self.client.pipeline(transaction=False)
         for function, key, arguments in calls:
             pipeline.execute_command("FCALL", function, 1, key, *arguments)
         return await pipeline.execute()
+
+    async def _call_by_key(self, calls: Sequence[Call]) -> list[Any]:
+        """Keys at the same time, the calls of one key in their order."""
+        answers: list[Any] = [None] * len(calls)
+
+        async def ask(indexes: Sequence[int]) -> None:
+            for index in indexes:
+                answers[index] = await self._call(*calls[index])
+
+        indexes: dict[str, list[int]] = {}
+        for index, (_, key, _) in enumerate(calls):
+            indexes.setdefault(key, []).append(index)
+        await asyncio.gather(*[ask(of_one_key) for of_one_key in indexes.values()])
+        return answers
 
 
 def _client(url: str | None, socket_path: Path | None) -> Client:

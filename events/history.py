@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final, TypeAlias, cast
 
 from redis.asyncio import RedisCluster
 
@@ -15,6 +15,8 @@ from events.store_errors import StoreUnavailable
 
 WAIT_SECONDS: Final = 0.05
 PURCHASES_KEPT: Final = 50
+
+Lines: TypeAlias = dict[bytes, bytes]  # a history as the store keeps it
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,27 +38,32 @@ class Recent:
 
 
 class History:
-    """The reading side of `{h:<customer>}`, behind a breaker that opens on the first time-out."""
+    """The reading side of `{h:<customer>}`, behind a breaker that opens on the first time-out.
+
+    Reads that arrive while one is under way share the next round trip, as appends share a flush.
+    """
 
     def __init__(self, connection: Connection, wait_seconds: float = WAIT_SECONDS) -> None:
         self.breaker = Breaker(connection.probe)
         self._connection = connection
         self._wait_seconds = wait_seconds
+        self._waiting: list[tuple[list[str], asyncio.Future[list[Lines]]]] = []
+        self._reading: asyncio.Task[None] | None = None
 
     async def recent(self, customers: Sequence[str]) -> Recent:
         """What these ids of one customer (user, visitor) bought, at most 50 lines; answers within 50 ms."""
         if self.breaker.cause is not None:
             return Recent((), available=False)
-        keys = [history_key(customer) for customer in dict.fromkeys(customers)]
         try:
-            answers = await self._connection.answer(self._read(keys), self._wait_seconds)
+            async with asyncio.timeout(self._wait_seconds):
+                answers = await self._read([history_key(customer) for customer in dict.fromkeys(customers)])
+        except TimeoutError:
+            self.breaker.open("store_timeout")
+            return Recent((), available=False)
         except StoreUnavailable as unavailable:
             self.breaker.open(unavailable.cause)
             return Recent((), available=False)
-        lines = {field: value for answer in reversed(answers) for field, value in answer.items()}
-        purchases = [purchase for field, value in lines.items() if (purchase := _purchase(field, value))]
-        purchases.sort(key=lambda purchase: -purchase.time)
-        return Recent(tuple(purchases[:PURCHASES_KEPT]), available=True)
+        return Recent(_purchases(answers), available=True)
 
     async def forget(self, customers: Sequence[str]) -> None:
         """Deletes the histories of erased customers; raises StoreUnavailable."""
@@ -67,18 +74,56 @@ class History:
 
     async def close(self) -> None:
         """Ends the probing; the connection belongs to the caller."""
+        if self._reading is not None:
+            await asyncio.wait({self._reading})
         await self.breaker.close()
 
-    async def _read(self, keys: Sequence[str]) -> list[dict[bytes, bytes]]:
+    def _read(self, keys: list[str]) -> asyncio.Future[list[Lines]]:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[list[Lines]] = loop.create_future()
+        self._waiting.append((keys, future))
+        if self._reading is None:
+            self._reading = loop.create_task(self._read_all())
+        return future
+
+    async def _read_all(self) -> None:
+        try:
+            while self._waiting:
+                reads, self._waiting = self._waiting, []
+                await self._read_once([(keys, future) for keys, future in reads if not future.done()])
+        finally:
+            self._reading = None
+
+    async def _read_once(self, reads: list[tuple[list[str], asyncio.Future[list[Lines]]]]) -> None:
+        keys = [key for asked, _ in reads for key in asked]
+        try:
+            answers = iter(await self._connection.answer(self._fetched(keys), self._wait_seconds))
+        except StoreUnavailable as unavailable:
+            for _, future in reads:
+                if not future.done():
+                    future.set_exception(StoreUnavailable(unavailable.cause))
+            return
+        for asked, future in reads:
+            lines = [next(answers) for _ in asked]
+            if not future.done():  # it waited too long
+                future.set_result(lines)
+
+    async def _fetched(self, keys: Sequence[str]) -> list[Lines]:
         client = self._connection.client
-        if len(keys) == 1:
-            return [cast("dict[bytes, bytes]", await client.hgetall(keys[0]))]
         if isinstance(client, RedisCluster):
-            return cast("list[dict[bytes, bytes]]", await asyncio.gather(*[client.hgetall(key) for key in keys]))
+            return cast("list[Lines]", await asyncio.gather(*[client.hgetall(key) for key in keys]))
         pipeline = client.pipeline(transaction=False)
         for key in keys:
             pipeline.hgetall(key)
         return await pipeline.execute()
+
+
+def _purchases(answers: Sequence[Lines]) -> tuple[Purchase, ...]:
+    """The lines of all answers once each, newest first; the customer named first has the say."""
+    lines = {field: value for answer in reversed(answers) for field, value in answer.items()}
+    found = [purchase for field, value in lines.items() if (purchase := _purchase(field, value))]
+    found.sort(key=lambda purchase: -purchase.time)
+    return tuple(found[:PURCHASES_KEPT])
 
 
 def _purchase(field: bytes, value: bytes) -> Purchase | None:
