@@ -4,6 +4,7 @@ assignments must never wait for.
 
 import asyncio
 import contextlib
+import importlib
 import signal
 import socket
 import sys
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
 def main() -> int:
     """Answer calls until SIGTERM."""
     child = begin()
-    import app.analysis_calls  # noqa: F401 (the slow part, before the settings are read)
-
+    importlib.import_module("app.analysis_calls")  # the slow part, before the settings are read
     asyncio.run(answer(child, child.settings("analysis")))
     return 0
 

@@ -25,8 +25,9 @@ from app.analysis_server import Call
 from app.analysis_state import Analysis, Written
 from app.experiment_answers import experiment_answer, experiments_answer
 from events.engine_tables import Table, csv_bytes, parquet_bytes, table_of
-from events.erasure import erase, held
+from events.erasure import erase
 from events.parts import DataDamaged
+from events.people import held
 from experiments.readout_query import ReadoutQuery, moment
 from experiments.readout_rows import flat_rows
 from experiments.readout_types import readout_json

@@ -3,10 +3,10 @@
 import logging
 
 from app.analysis_protocol import AnalysisError
-from events.connection import StoreUnavailable
 from events.engine import QueryTimeout
 from events.export import InvalidCursor
 from events.parts import DataDamaged
+from events.store_errors import StoreUnavailable
 from experiments.readout_errors import InvalidDate, NotFound
 
 RETRY_SECONDS = 5

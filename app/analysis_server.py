@@ -78,5 +78,5 @@ class AnalysisServer:
             ) from None
         except AnalysisError:
             raise
-        except Exception as error:  # noqa: BLE001 (the outermost loop of the process: it answers, logs and lives on)
+        except Exception as error:
             raise refusal(error, request.name) from error

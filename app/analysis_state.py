@@ -14,13 +14,14 @@ from app.analysis_jobs import Jobs
 from app.data_directory import DataDirectory
 from app.settings import Settings
 from app.store_address import store_connection
-from events.connection import Connection, StoreUnavailable
+from events.connection import Connection
 from events.engine import EngineLimits, EventLog
 from events.export import Exporter
 from events.parts import DataDamaged
+from events.store_errors import StoreUnavailable
 from events.watermark import log_watermark, pending, wait_until_written
 from experiments.catalog_archive import CatalogArchive
-from experiments.catalog_store import CatalogFollower
+from experiments.catalog_follower import CatalogFollower
 from experiments.readout import Readouts
 
 OWN_WRITES_SECONDS: Final = 1.5  # how long a readout or export waits for what was acknowledged before it

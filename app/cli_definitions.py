@@ -1,13 +1,17 @@
 """Commands for the definition files: check, new, schema."""
 
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from app.cli_output import AsJson, Key, Refused, complain, environment_settings, say, say_json
 
 commands = typer.Typer()
+
+SchemaKind = Literal["experiment", "shop", "metrics", "segments", "holdouts", "recommendations"]
 
 Folder = Annotated[Path | None, typer.Argument(help="Folder of the definition files (RESONATE_DEFINITIONS).")]
 
@@ -17,19 +21,18 @@ def check(folder: Folder = None, as_json: AsJson = False) -> None:
     """Check all definition files and run the tests inside them; exit code 1 when something is wrong."""
     from experiments.checking import check as checked
 
-    result = checked(_folder(folder))
-    failed = [test for test in result.tests if not test.passed]
+    result = checked(_folder(folder), datetime.now(UTC))
     if as_json:
-        say_json(result.as_json())
+        say_json({"passed": result.passed, **asdict(result)})
     else:
         for error in result.errors:
             complain(str(error))
         for warning in result.warnings:
             complain(f"warning: {warning}")
-        for test in failed:
-            complain(str(test))
-        say(f"{len(result.errors)} errors, {len(result.warnings)} warnings, {len(result.tests)} tests")
-    if result.errors or failed:
+        counts = {"experiments": result.experiments, "tests": result.tests, "errors": len(result.errors)}
+        counts |= {"warnings": len(result.warnings)}
+        say(", ".join(f"{count} {name}" for name, count in counts.items()))
+    if not result.passed:
         raise typer.Exit(1)
 
 
@@ -46,11 +49,13 @@ def new(key: Key, folder: Folder = None) -> None:
 
 
 @commands.command()
-def schema() -> None:
-    """The JSON Schema of an experiment file, so that an editor completes and checks it."""
+def schema(
+    kind: Annotated[SchemaKind, typer.Argument(help="Which kind of file.")] = "experiment",
+) -> None:
+    """The JSON Schema of a definition file, so that an editor completes and checks it."""
     from experiments.schema import json_schema
 
-    say_json(json_schema())
+    say_json(json_schema(kind))
 
 
 def _folder(given: Path | None) -> Path:

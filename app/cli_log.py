@@ -49,7 +49,7 @@ def verify(as_json: AsJson = False) -> None:
         say_json(report.as_json())
     else:
         for damage in report.damages:
-            complain(str(damage))
-        say(f"{report.parts} parts, {report.rows} events, {len(report.damages)} damaged")
-    if report.damages:
+            complain(f"{damage.name}: {damage.cause}")
+        say(f"{report.parts} parts, {report.rows} events, {len(report.damages)} damages")
+    if not report.is_sound:
         raise typer.Exit(1)

@@ -46,21 +46,21 @@ def demo() -> None:
 
 
 @commands.command()
-def pause(key: Key) -> None:
+def pause(key: Key, as_json: AsJson = False) -> None:
     """Pause an experiment: everyone sees control, nobody enrols. It outranks the file until the file says the same."""
-    _order(key, "pause")
+    _order(key, "pause", as_json)
 
 
 @commands.command()
-def resume(key: Key) -> None:
+def resume(key: Key, as_json: AsJson = False) -> None:
     """Resume an experiment that was paused."""
-    _order(key, "resume")
+    _order(key, "resume", as_json)
 
 
 @commands.command()
-def stop(key: Key) -> None:
+def stop(key: Key, as_json: AsJson = False) -> None:
     """Stop an experiment for good."""
-    _order(key, "stop")
+    _order(key, "stop", as_json)
 
 
 @commands.command()
@@ -95,29 +95,21 @@ def _run(settings: "Settings") -> int:
         raise Refused("\n".join(str(error) for error in errors.errors)) from None
 
 
-def _order(key: str, action: Action) -> None:
+def _order(key: str, action: Action, as_json: bool) -> None:
+    from experiments.catalog_follower import CatalogFollower, NoCatalog
     from experiments.catalog_overrides import OverrideRefused, order
-    from experiments.catalog_store import CatalogFollower
 
     settings = environment_settings()
     try:
-        experiments = CatalogFollower(settings.data).catalog.experiments
-    except FileNotFoundError:
+        override = order(settings.data, CatalogFollower(settings.data).catalog, key, action, datetime.now(UTC))
+    except NoCatalog:
         raise Refused(f"no service has run in {settings.data}; set RESONATE_DATA to its data directory") from None
-    if key not in experiments:
-        raise Refused(_unknown(key, list(experiments)))
-    try:
-        order(settings.data, key, action, experiments[key], datetime.now(UTC))
     except OverrideRefused as error:
         raise Refused(str(error)) from None
-    say(f"{key}: {action} is live within 2 s")
-
-
-def _unknown(key: str, known: list[str]) -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(key, known, n=1)
-    return f"there is no experiment {key!r}" + (f", did you mean {near[0]}?" if near else "")
+    if as_json:
+        say_json({"experiment": key, "status": override.status, "ordered_at": override.ordered_at})
+    else:
+        say(f"{key} is {override.status}: a running service follows within 2 s")
 
 
 def _digest(key: str) -> str:

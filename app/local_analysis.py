@@ -40,10 +40,11 @@ async def _read_here(settings: Settings, name: str, arguments: dict[str, Any]) -
     from app.analysis_calls import calls
     from app.analysis_errors import refusal
     from app.analysis_state import Analysis
+    from experiments.catalog_follower import NoCatalog
 
     try:
         analysis = await Analysis.open(settings)
-    except FileNotFoundError:
+    except NoCatalog:
         raise Refused(f"no service has run in {settings.data}; set RESONATE_DATA to its data directory") from None
     try:
         return await calls(analysis)[name](arguments)

@@ -79,7 +79,7 @@ def configure_logging(process: str, level: str, line_format: str, secrets: Itera
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for noisy in ("asyncio", "httpx", "httpcore"):
+    for noisy in ("asyncio", "httpx", "httpcore", "uvicorn"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
 
 

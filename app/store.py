@@ -37,7 +37,7 @@ class Store:
             self._embedded.start()
         except StoreBroken as error:
             raise StoreFailed(str(error)) from None
-        self.name = f"Valkey {self._embedded.version}, embedded"
+        self.name = f"{self._embedded.version}, embedded"
 
     def watch(self) -> None:
         """Restart the embedded store when it died (with its own back-off) and log what changed."""
@@ -57,7 +57,8 @@ class Store:
 
 
 async def _external(settings: Settings) -> str:
-    from events.connection import StoreRefused, connect
+    from events.connection import connect
+    from events.store_errors import StoreRefused
 
     try:
         connection = await connect(settings.redis_url, shards=settings.shards, data=settings.data)

@@ -45,6 +45,7 @@ class Supervisor:
         self.selector = selectors.DefaultSelector()
         self.ending = False
         self.announced = False
+        self.listening = False  # for the first call of the analysis
 
     def run(self) -> int:
         """Serve until SIGTERM or SIGINT; the exit code.
@@ -97,7 +98,7 @@ class Supervisor:
         self._report_definitions()
         for child in first:
             child.instruct(self._instructions())
-        self.selector.register(self.analysis_listener, selectors.EVENT_READ, self._activate_analysis)
+        self._listen_for_analysis()
 
     def _step(self) -> None:
         """Wait for something to happen, at most one tick, and see to everything."""
@@ -132,8 +133,6 @@ class Supervisor:
             if code is None:
                 continue
             self._forget_pipe(child)
-            if child is self.analysis:  # started again by the next call, not before
-                self.selector.register(self.analysis_listener, selectors.EVENT_READ, self._activate_analysis)
             level = logging.WARNING if code or child.role.restarts else logging.INFO
             logger.log(level, "%s ended with %s", child.role.name, _ending(code), extra={"child": pid})
 
@@ -147,16 +146,20 @@ class Supervisor:
         for child in [*self.workers, self.writer]:
             if not child.alive and child.start_at is not None and now >= child.start_at:
                 self._relaunch(child)
+        if not self.analysis.alive and not self.listening and now >= (self.analysis.start_at or 0):
+            self._listen_for_analysis()  # it is started again by the next call, not before
         if self.announced and not self.trainer.alive and self.training.due():
             self._relaunch(self.trainer)
 
     def _activate_analysis(self) -> None:
         """Somebody calls the analysis process, which is not there."""
-        if self.analysis.start_at is not None and time.monotonic() < self.analysis.start_at:
-            time.sleep(0.01)  # the call waits in the listener's queue for the end of the back-off
-            return
+        self.listening = False
         self.selector.unregister(self.analysis_listener)
         self._relaunch(self.analysis)
+
+    def _listen_for_analysis(self) -> None:
+        self.listening = True
+        self.selector.register(self.analysis_listener, selectors.EVENT_READ, self._activate_analysis)
 
     def _instructions(self) -> bytes:
         resolved = {"data": self.directory.root, "definitions": self.settings.definitions.absolute()}
@@ -181,7 +184,7 @@ class Supervisor:
         """End the tree: workers drain, then the writer writes what is left, then the store."""
         self.listener.close()
         deadline = time.monotonic() + self.settings.drain_seconds + WORKER_GRACE_SECONDS
-        self._end(self.workers, deadline if self.announced else time.monotonic())
+        self._end(self.workers, deadline)
         self.analysis_listener.close()
         others = [self.writer, self.analysis, self.trainer]
         self._end(others, time.monotonic() + WRITER_SECONDS)
@@ -203,15 +206,16 @@ class Supervisor:
         for end in (ours, theirs):
             end.setblocking(False)
         self.selector.register(ours, selectors.EVENT_READ, lambda: _drop(ours))
-        previous = {number: signal.signal(number, self._end_on_signal) for number in _heard()}
+        for number in _heard():
+            signal.signal(number, self._end_on_signal)
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
         signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
         try:
             yield
         finally:
             signal.set_wakeup_fd(-1)
-            for number, handler in previous.items():
-                signal.signal(number, handler)
+            for number in _heard():  # one more SIGTERM must not turn a clean end into a failure
+                signal.signal(number, signal.SIG_IGN)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             ours.close()
             theirs.close()

@@ -3,6 +3,7 @@ because both change the parts that only it may make.
 """
 
 import asyncio
+import importlib
 import os
 import signal
 import sys
@@ -20,8 +21,7 @@ CRASH_VARIABLE: Final = "RESONATE_CRASH_AT"
 def main() -> int:
     """Write until SIGTERM, then what is left in the stream."""
     child = begin()
-    import events.writer  # noqa: F401 (loaded while the store starts)
-
+    importlib.import_module("events.writer")  # while the store starts
     settings = child.settings("writer")
     asyncio.run(write(child, settings))
     return 0
