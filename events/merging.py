@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from events.arrow import Table, arrow, compute, parquet
-from events.digests import MESSAGE_SEED, digests, read_columns
+from events.digests import MESSAGE_SEED, digests, read_columns, repeated
 from events.parts import SCHEMA, Part
 from events.tombstones import Tombstone, erased
 
@@ -75,8 +75,7 @@ def _overlaps(group: Table, bounds: Bounds) -> bool:
 def _without_repeats(table: Table) -> Table:
     """The rows without those whose person sent the same message at a lower position."""
     hashed = digests(table.column("message_id"), MESSAGE_SEED)
-    unique, counts = np.unique(hashed, return_counts=True)
-    suspects = np.flatnonzero(np.isin(hashed, unique[counts > 1]))
+    suspects = np.flatnonzero(np.isin(hashed, repeated(np.sort(hashed))))
     if len(suspects) == 0:
         return table
     keep = np.ones(table.num_rows, np.bool_)

@@ -11,7 +11,7 @@ from typing import Final, Literal
 import numpy as np
 
 from events.arrow import Table, compute, parquet
-from events.digests import NO_DIGESTS, PartDigests, table_digests, write_digests
+from events.digests import NO_DIGESTS, PartDigests, distinct, table_digests, write_digests
 from events.listing import Found, date_folder
 from events.manifest import Manifest, PartName, sync_folder, temporary_path, write_manifest
 from events.parts import SCHEMA, Part, part_of
@@ -70,7 +70,7 @@ class _Tally:
         more = table_digests(table)
         self.digests = PartDigests(
             np.sort(np.concatenate([self.digests.messages, more.messages])),
-            np.union1d(self.digests.people, more.people),
+            distinct(np.sort(np.concatenate([self.digests.people, more.people]))),
         )
 
 

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from events.arrow import Table, arrow, compute
-from events.digests import MESSAGE_SEED, Digests, digests, found_in, read_digests
+from events.digests import MESSAGE_SEED, Digests, digests, distinct, found_in, read_digests, repeated
 from events.parts import Part
 
 NO_DIGESTS: Final = np.empty(0, np.uint64)
@@ -70,15 +70,15 @@ class Superseded:
             if len(self._recent[part.path]) == 0:
                 self._recent[part.path] = _messages(part)
         digests_of_day = np.sort(np.concatenate([NO_DIGESTS, *self._recent.values()]))
-        of_both = found_in(self._settled, np.unique(digests_of_day))
-        return np.unique(np.concatenate([self._settled_repeated, _repeated(digests_of_day), of_both]))
+        of_both = found_in(self._settled, digests_of_day)
+        return distinct(np.sort(np.concatenate([self._settled_repeated, repeated(digests_of_day), of_both])))
 
     def _settle(self, parts: Sequence[Part]) -> None:
         paths = frozenset(part.path for part in parts)
         if paths != self._settled_parts:
             self._settled = np.concatenate([NO_DIGESTS, *(_messages(part) for part in parts)])
             self._settled.sort()
-            self._settled_repeated = _repeated(self._settled)
+            self._settled_repeated = repeated(self._settled)
             self._settled_parts = paths
 
     def _rows(self, part: Part, candidates: Digests, rows: Rows) -> Table | None:
@@ -101,7 +101,3 @@ def empty_positions() -> Table:
 
 def _messages(part: Part) -> Digests:
     return read_digests(part.digests, part.path).messages
-
-
-def _repeated(sorted_digests: Digests) -> Digests:
-    return np.unique(sorted_digests[1:][sorted_digests[1:] == sorted_digests[:-1]])
