@@ -157,7 +157,7 @@ class _Reader:
             root = read_yaml(source, problems)
             read = experiment_file(root, stem, zone, problems)
             if read and read.experiment.key in self._files:
-                problems.add(0, "", f"{self._files[read.experiment.key].file} has the same key, keep one of the files")
+                problems.add(1, "", f"{self._files[read.experiment.key].file} has the same key, keep one of the files")
             elif read:
                 self._files[read.experiment.key] = read
             self._errors.extend(problems.found)

@@ -25,7 +25,7 @@ _FLOAT: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?\Z")
 def read_yaml(content: bytes, problems: Problems) -> Located | None:
     """The one document of a file; None where it is empty, or (with the mistake remembered) cannot be read."""
     if len(content) > MAX_BYTES:
-        problems.add(0, "", f"{len(content) // 1000} kB, a definition file may have {MAX_BYTES // 1000} kB")
+        problems.add(1, "", f"{len(content) // 1000} kB, a definition file may have {MAX_BYTES // 1000} kB")
         return None
     try:
         text = content.decode("utf-8-sig")
@@ -68,7 +68,8 @@ def _document(text: str, problems: Problems) -> Located | None:
     except _Refused as refused:
         problems.add(refused.line, "", str(refused))
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        begun = error.context_mark if _unfinished(error) else None
+        mark = begun or error.problem_mark or error.context_mark
         line = min(mark.line + 1, text.count("\n") + 1) if mark else 0
         problems.add(line, "", _explanation(error, text, line))
     except yaml.YAMLError as error:  # characters that YAML does not allow
@@ -142,6 +143,12 @@ def _scalar(event: Any, line: int) -> Located:
     return Located(plain_scalar(text) if event.implicit[0] else text, line, text)
 
 
+def _unfinished(error: yaml.MarkedYAMLError) -> bool:
+    """Whether something was opened and never closed: its beginning says more than the end of the file."""
+    problem = str(error.problem)
+    return any(sign in problem for sign in ("',' or '}'", "',' or ']'", "unexpected end of stream"))
+
+
 def _explanation(error: yaml.MarkedYAMLError, text: str, line: int) -> str:
     """The parser's complaint in the words of the person who typed it."""
     problem = str(error.problem or error.context or "it cannot be read")
@@ -157,14 +164,14 @@ def _explanation(error: yaml.MarkedYAMLError, text: str, line: int) -> str:
 _EXPLANATIONS: Final = {
     "mapping values are not allowed": 'a second ": " in this line; put a text that holds one in quotes',
     "could not find expected ':'": 'this line is no "field: value", or a field above it is not finished',
-    "expected ',' or '}'": "a { is not closed, or a comma is missing before this place",
-    "expected ',' or ']'": "a [ is not closed, or a comma is missing before this place",
+    "expected ',' or '}'": "the { that is opened here is not closed, or a comma is missing in it",
+    "expected ',' or ']'": "the [ that is opened here is not closed, or a comma is missing in it",
     "expected node content": "a bracket { or [ is not closed, or a value is missing",
     "did not find expected key": "the indentation does not fit the lines above, or a quote or bracket is wrong",
     "block end": "the indentation does not fit the lines above, or a quote or bracket is wrong",
     "'-' indicator": "the list does not fit the lines above, check the indentation",
     "block sequence entries": "a list begins in the middle of a line, put each - on its own line",
-    "unexpected end of stream": "a quote is not closed",
+    "unexpected end of stream": "the quote that is opened here is not closed",
     "cannot start any token": "a value begins with a character YAML keeps for itself (@, %, `), put it in quotes",
     "undefined alias": "an alias (*name), which is not allowed here; write the value out",
 }

@@ -37,7 +37,7 @@ def experiment_file(root: Located | None, stem: str, zone: tzinfo, problems: Pro
     """The experiment of a file named `stem`, every mistake reported; None where nothing can be made of the file."""
     if root is None:
         if not problems.found:
-            problems.add(0, "", "is empty; the smallest experiment has key, variants and goal")
+            problems.add(1, "", "is empty; the smallest experiment has key, variants and goal")
         return None
     section = Section(root, "", problems)
     if not section.clean:
@@ -142,9 +142,8 @@ def _check(experiment: Experiment, section: Section) -> None:
         section.fail(message, name="decision")
     for metric in experiment.plan.mde:
         if experiment.goals and metric not in experiment.metrics:
-            section.fail(
-                f"mde.{metric}: is no metric of this experiment, they are {', '.join(experiment.metrics)}", name="plan"
-            )
+            message = f"{metric} is no metric of this experiment, they are {', '.join(experiment.metrics)}"
+            section.problems.add(section.fields["plan"].at(("mde", metric)).line, "plan.mde", message)
 
 
 def _named_variants(experiment: Experiment) -> Iterator[tuple[str, int | None, str]]:

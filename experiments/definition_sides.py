@@ -150,8 +150,16 @@ def _product_condition(node: Located) -> Any:
     if isinstance(node.value, tuple):
         return {"$in": list(listed(as_text)(node))}
     if isinstance(node.value, Mapping):
-        return as_condition(Located({"field": node}, node.line))["field"]
+        return _as_test_of_value(node)
     return node.value
+
+
+def _as_test_of_value(node: Located) -> Any:
+    """Operators on one product field, checked as those of a condition on a field `value`."""
+    try:
+        return as_condition(Located({"value": node}, node.line))["value"]
+    except Wrong as wrong:
+        raise Wrong(str(wrong), wrong.line, wrong.path.removeprefix("value").removeprefix(".")) from None
 
 
 def _boosts(node: Located) -> tuple[Boost, ...]:

@@ -135,9 +135,9 @@ def _percentages(drafts: list[_Draft]) -> list[float]:
         if draft.weight is None or not draft.weight.percent:
             raise Wrong(f"{draft.key} has no percentage, give every variant one, or write plain numbers", draft.line)
     shares = [draft.weight.value for draft in drafts if draft.weight]
-    for share in shares:
+    for draft, share in zip(drafts, shares, strict=True):
         if share % Decimal("0.01"):
-            raise Wrong(f"{words_of(share)} is finer than 0.01 %, the finest share bucketing knows")
+            raise Wrong(f"{words_of(share)} is finer than 0.01 %, the finest share bucketing knows", draft.line)
     if sum(shares) != 100:
         names = " and ".join((", ".join(words_of(share) for share in shares[:-1]), words_of(shares[-1])))
         right = "they may not exceed 100 %" if sum(shares) > 100 else "they must add up to 100 %"

@@ -104,7 +104,8 @@ def one_of(literal: Any) -> Callable[[Located], Any]:
 
     def convert(node: Located) -> Any:
         if node.text not in words:
-            raise Wrong(f"{node.described} is not known{did_you_mean(node.text, words)}")
+            wrong = f"{node.described} is not known" if node.text else "is empty"
+            raise Wrong(f"{wrong}{did_you_mean(node.text, words)}")
         return node.text
 
     return convert
@@ -113,9 +114,15 @@ def one_of(literal: Any) -> Callable[[Located], Any]:
 def percent(node: Located) -> Decimal:
     """The number before the percent sign."""
     if isinstance(node.value, (tuple, Mapping)) or not re.fullmatch(PERCENTAGE, node.text):
-        number = node.text if re.fullmatch(NUMBER, node.text) else "2"
-        raise Wrong(f"{node.described} is no percentage, write it with its sign, as in {number}%")
+        raise Wrong(f"{node.described} is no percentage, write it with its sign, as in {_as_percentage(node.text)}")
     return Decimal(node.text.rstrip("% "))
+
+
+def _as_percentage(text: str) -> str:
+    """What was probably meant: `80` → 80%, `0.04` → 4%."""
+    if not re.fullmatch(NUMBER, text):
+        return "2%"
+    return f"{text}%" if float(text) >= 1 else f"{Decimal(text) * 100:g}%"
 
 
 def as_effect(node: Located) -> float:
@@ -199,7 +206,7 @@ def listed(convert: Callable[[Located], T], least: int = 0) -> Callable[[Located
         if not isinstance(node.value, tuple):
             raise Wrong(f"{node.described} is no list, write it in brackets: [{shortened(node.text) or '…'}]")
         if len(node.value) < least:
-            raise Wrong(f"the list holds {len(node.value)}, at least {least} are needed")
+            raise Wrong(f"holds {len(node.value) or 'nothing'}, name at least {least}")
         values = tuple(_item(item, convert) for item in node.value)
         for place, value in enumerate(values):
             if value in values[:place]:
