@@ -1,0 +1,35 @@
+"""A real Chromium, driven by its own driver: tabs are hidden and focused as they are for a person."""
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service as Driver
+
+QUIET = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1000,800",
+)
+
+
+@pytest.fixture
+def chromium() -> Iterator[webdriver.Chrome]:
+    """A browser with an empty profile, closed after the test; the test is skipped where none can be had."""
+    binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if binary is None or driver is None:
+        pytest.skip("no Chromium: `make chromium` installs it by apt as root")
+    options = webdriver.ChromeOptions()
+    options.binary_location = binary
+    for argument in QUIET:
+        options.add_argument(argument)
+    browser = webdriver.Chrome(options=options, service=Driver(driver))
+    yield browser
+    browser.quit()
