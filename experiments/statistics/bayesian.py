@@ -8,9 +8,10 @@ from scipy.special import ndtr, ndtri
 from experiments.statistics.arms import Pair
 from experiments.statistics.beta_binomial import beta_lift
 from experiments.statistics.effect import effect
-from experiments.statistics.estimate import Interval, NoEstimate, Want
+from experiments.statistics.estimate import Interval, NoEstimate, Reason, Want
 from experiments.statistics.exact import few
 from experiments.statistics.lift import lift, relative_standard_error
+from experiments.statistics.moments import is_finite
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,8 @@ def posterior(pair: Pair, prior: Prior | None = None, level: float = 0.95, want:
         return error
     if pair.control.value < 0.0:  # a lift against a negative control goes up when the metric goes down
         want = "down" if want == "up" else "up"
-    return gaussian(relative, error, prior, level, want)
+    answer = gaussian(relative, error, prior, level, want)
+    return answer if is_finite(answer.ci.width) else NoEstimate(Reason.CONTROL_MEAN_NEAR_ZERO)
 
 
 def gaussian(

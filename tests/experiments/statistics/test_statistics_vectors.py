@@ -115,7 +115,9 @@ def test_cuped_of_a_ratio_with_full_history_meets_growthbook(case: dict[str, Any
     answer = compare(adjustment.pair, Question()).fixed
     assert adjustment.coefficients == (printed(peer["theta"]), 0.0)
     assert answer.p == printed(peer["two_sided_t_absolute"]["p_value"])
-    assert ends(answer.difference_ci) == printed([peer["two_sided_t_absolute"][f"ci_{end}"] for end in ("lower", "upper")])
+    assert ends(answer.difference_ci) == printed(
+        [peer["two_sided_t_absolute"][f"ci_{end}"] for end in ("lower", "upper")]
+    )
 
 
 @pytest.mark.parametrize("case", vector_cases("two_proportion"))
@@ -209,9 +211,10 @@ def test_quantiles_meet_growthbook_on_the_absolute_scale(case: dict[str, Any]) -
     assert fixed.p == printed(fixed_peer["p_value"])
     assert ends(fixed.difference_ci) == printed([fixed_peer["ci_lower"], fixed_peer["ci_upper"]])
     for tuned in (5000, 50000):
-        anytime, anytime_peer = compare(pair, Question(planned_units=tuned)).anytime, peer[
-            f"sequential_two_sided_absolute_tuning{tuned}"
-        ]
+        anytime, anytime_peer = (
+            compare(pair, Question(planned_units=tuned)).anytime,
+            peer[f"sequential_two_sided_absolute_tuning{tuned}"],
+        )
         assert anytime.p == printed(anytime_peer["p_value"])
         assert ends(anytime.difference_ci) == printed([anytime_peer["ci_lower"], anytime_peer["ci_upper"]])
     for name, prior in PRIORS.items():

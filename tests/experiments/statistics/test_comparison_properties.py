@@ -1,0 +1,170 @@
+"""What holds for every comparison: p and interval agree, units of measure do not matter, nothing is ever NaN."""
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.stats
+from estimates import existing, means, shares
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from experiments.statistics.adjustment import adjust_means
+from experiments.statistics.arms import Arm, Pair, mean_arm, pair
+from experiments.statistics.comparison import (
+    Answer,
+    Method,
+    Question,
+    answer_at,
+    answer_of,
+    compare,
+    simultaneous_interval,
+)
+from experiments.statistics.estimate import Interval, NoEstimate
+from experiments.statistics.group_sequential import Look, equal_looks
+from experiments.statistics.moments import JointMoments
+
+counts = st.integers(2, 100_000)
+values = st.floats(-1e6, 1e6, allow_subnormal=False)
+variances = st.floats(1e-3, 1e6)
+arms = st.builds(Arm, counts, values, variances)
+pairs = st.builds(Pair, arms, arms)
+tables = st.tuples(st.integers(1, 5000), st.integers(1, 5000), st.floats(0, 1), st.floats(0, 1)).map(
+    lambda drawn: shares(round(drawn[0] * drawn[2]), drawn[0], round(drawn[1] * drawn[3]), drawn[1])
+)
+looks = st.integers(1, 4).map(lambda number: Look(number, equal_looks(4)))
+questions = st.builds(
+    Question,
+    alpha=st.sampled_from([0.01, 0.05, 0.1]),
+    planned_units=st.integers(100, 1_000_000),
+    look=st.one_of(st.none(), looks),
+    family=st.integers(1, 6),
+    want=st.sampled_from(["up", "down"]),
+)
+
+
+def agrees(answer: Answer, alpha: float) -> None:
+    """p < alpha exactly where the intervals leave zero out; knife edges of the last bits aside."""
+    if isinstance(answer.p, NoEstimate) or abs(answer.p / alpha - 1.0) < 1e-7:
+        return
+    for interval in (answer.ci, answer.difference_ci):
+        if isinstance(interval, Interval):
+            assert interval.contains(0.0) == (answer.p > alpha), answer
+
+
+def is_sound(value: Any) -> None:
+    """No NaN, no infinity, no probability outside [0, 1], anywhere in a comparison."""
+    if dataclasses.is_dataclass(value):
+        for field in dataclasses.fields(value):
+            is_sound(getattr(value, field.name))
+            if field.name in ("p", "chance_to_win") and isinstance(getattr(value, field.name), float):
+                assert 0.0 <= getattr(value, field.name) <= 1.0
+    elif isinstance(value, float):
+        assert math.isfinite(value)
+    if isinstance(value, Interval):
+        assert value.low <= value.high
+
+
+@given(pair=st.one_of(pairs, tables), question=questions)
+def test_p_and_intervals_never_disagree_whatever_the_method(pair: Pair, question: Question) -> None:
+    comparison = compare(pair, question)
+    for method in ("fixed", "anytime", "planned"):
+        agrees(answer_of(comparison, method), question.alpha)
+
+
+@given(pair=st.one_of(pairs, tables), question=questions)
+def test_a_comparison_holds_only_finite_numbers(pair: Pair, question: Question) -> None:
+    is_sound(compare(pair, question))
+
+
+@given(pair=pairs, question=questions, method=st.sampled_from(["fixed", "anytime", "planned"]))
+def test_a_narrower_level_is_never_a_narrower_interval(pair: Pair, question: Question, method: Method) -> None:
+    wide, narrow = simultaneous_interval(pair, question, method), answer_of(compare(pair, question), method).ci
+    if isinstance(wide, Interval):
+        inner = existing(narrow)
+        assert wide.low <= inner.low + 1e-9 * abs(inner.low)
+        assert wide.high >= inner.high - 1e-9 * abs(inner.high)
+
+
+@given(pair=pairs, question=questions, factor=st.floats(1e-6, 1e6))
+def test_cents_and_euros_give_the_same_answer(pair: Pair, question: Question, factor: float) -> None:
+    scaled = Pair(
+        *(Arm(arm.count, arm.value * factor, arm.variance * factor**2) for arm in (pair.control, pair.treatment))
+    )
+    ours, theirs = compare(pair, question), compare(scaled, question)
+    for method in ("fixed", "anytime", "planned"):
+        one, other = answer_of(ours, method), answer_of(theirs, method)
+        if isinstance(one.p, NoEstimate):
+            assert one == other
+        else:
+            assert other.p == pytest.approx(one.p, rel=1e-6, abs=1e-12)
+
+
+@given(pair=pairs, question=questions, shift=st.floats(-1e6, 1e6))
+def test_adding_a_constant_to_every_unit_moves_neither_p_nor_difference(
+    pair: Pair, question: Question, shift: float
+) -> None:
+    moved = Pair(*(Arm(arm.count, arm.value + shift, arm.variance) for arm in (pair.control, pair.treatment)))
+    error = math.sqrt(pair.control.error + pair.treatment.error)
+    assume(error > 1e-6 * (abs(shift) + abs(pair.control.value) + abs(pair.treatment.value)))
+    one, other = compare(pair, question).fixed, compare(moved, question).fixed
+    assert existing(other.statistic) == pytest.approx(existing(one.statistic), abs=1e-6)
+
+
+@given(pair=pairs, question=questions)
+def test_swapping_the_arms_turns_the_difference_and_keeps_p(pair: Pair, question: Question) -> None:
+    there, back = compare(pair, question), compare(Pair(pair.treatment, pair.control), question)
+    assert there.fixed.p == pytest.approx(existing(back.fixed.p), rel=1e-9)
+    assert there.anytime.p == pytest.approx(existing(back.anytime.p), rel=1e-9)
+    one, other = existing(there.fixed.difference_ci), existing(back.fixed.difference_ci)
+    assert [one.low, one.high] == pytest.approx([-other.high, -other.low], rel=1e-9)
+
+
+@given(pair=pairs)
+def test_wanting_down_turns_the_chance_to_win(pair: Pair) -> None:
+    up, down = (compare(pair, Question(want=want)).bayesian for want in ("up", "down"))
+    if not isinstance(up, NoEstimate):
+        turned = existing(down)
+        assert up.chance_to_win == pytest.approx(1.0 - turned.chance_to_win, abs=1e-12)
+        assert (up.expected_loss, up.expected_loss_control) == (turned.expected_loss_control, turned.expected_loss)
+
+
+@given(pair=pairs, alpha=st.floats(0.001, 0.3))
+def test_the_lift_interval_is_the_set_of_lifts_that_welch_does_not_reject(pair: Pair, alpha: float) -> None:
+    ci = compare(pair, Question(alpha=alpha)).fixed.ci
+    assume(isinstance(ci, Interval) and ci.width > 1e-9 * (1.0 + abs(ci.low) + abs(ci.high)))
+    interval = existing(ci)
+    measured = existing(compare(pair, Question(alpha=alpha)).fixed.degrees_of_freedom)
+    middle = (interval.low + interval.high) / 2.0
+    for lift, inside in (
+        (middle, True),
+        (interval.low - interval.width, False),
+        (interval.high + interval.width, False),
+    ):
+        scaled = Arm(pair.control.count, pair.control.value * (1.0 + lift), pair.control.variance * (1.0 + lift) ** 2)
+        statistic = (pair.treatment.value - scaled.value) / math.sqrt(scaled.error + pair.treatment.error)
+        critical = float(scipy.stats.t.isf(alpha / 2.0, measured))
+        assert (abs(statistic) <= critical) == inside
+
+
+@given(question=questions, seed=st.integers(0, 50), method=st.sampled_from(["fixed", "anytime", "planned", "bayesian"]))
+def test_after_cuped_p_and_intervals_still_agree(question: Question, seed: int, method: Method) -> None:
+    rng = np.random.default_rng(seed)
+    x = rng.normal(10.0, 3.0, (2, 40))
+    y = x + rng.normal(0.0, 2.0, (2, 40)) + np.array([[0.0], [1.0]])
+    joint = [JointMoments.of({"y": y[i], "x": x[i], "has_history": np.ones(40)}) for i in range(2)]
+    raw = pair(*(mean_arm(arm.moments("y")) for arm in joint))
+    adjusted = existing(adjust_means(joint[0], joint[1])).pair
+    comparison = compare(raw, question, adjusted)
+    assert comparison.cuped
+    assert comparison.unadjusted == compare(raw, question).fixed
+    agrees(answer_of(comparison, method), question.alpha)
+    assert answer_at(raw, question, method, question.alpha, adjusted) == answer_of(comparison, method)
+
+
+def test_means_of_equal_samples_say_nothing_happened() -> None:
+    comparison = compare(means([1.0, 2.0, 3.0], [1.0, 2.0, 3.0]), Question())
+    assert comparison.fixed.p == 1.0
+    assert comparison.lift == 0.0

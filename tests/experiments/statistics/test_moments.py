@@ -1,0 +1,121 @@
+"""Moments and co-moments: exact, additive, and safe where sums of squares cancel."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from experiments.statistics.moments import JointMoments, Moments
+
+values = st.floats(-1e6, 1e6, allow_subnormal=False)
+samples = st.lists(values, min_size=0, max_size=40)
+rows = st.lists(st.tuples(values, values, values), min_size=0, max_size=40)
+
+
+@given(left=samples, right=samples)
+def test_moments_of_parts_add_up_to_moments_of_the_whole(left: list[float], right: list[float]) -> None:
+    together, whole = Moments.of(left) + Moments.of(right), Moments.of(left + right)
+    assert together.count == whole.count
+    assert together.mean == pytest.approx(whole.mean, rel=1e-9, abs=1e-9)
+    assert together.m2 == pytest.approx(whole.m2, rel=1e-9, abs=1e-3)
+
+
+@given(parts=st.lists(samples, min_size=2, max_size=5), seed=st.integers(0, 99))
+def test_the_order_in_which_parts_arrive_does_not_matter(parts: list[list[float]], seed: int) -> None:
+    shuffled = list(np.random.default_rng(seed).permutation(len(parts)))
+    forwards = sum((Moments.of(part) for part in parts), Moments.of([]))
+    otherwise = sum((Moments.of(parts[i]) for i in shuffled), Moments.of([]))
+    assert forwards.mean == pytest.approx(otherwise.mean, rel=1e-9, abs=1e-9)
+    assert forwards.m2 == pytest.approx(otherwise.m2, rel=1e-9, abs=1e-3)
+
+
+@given(left=rows, right=rows)
+def test_joint_moments_of_parts_add_up_to_those_of_the_whole(
+    left: list[tuple[float, ...]], right: list[tuple[float, ...]]
+) -> None:
+    def joint(table: list[tuple[float, ...]]) -> JointMoments:
+        return JointMoments.of({name: [row[i] for row in table] for i, name in enumerate(("num", "den", "x"))})
+
+    together, whole = joint(left) + joint(right), joint(left + right)
+    assert together.count == whole.count
+    assert together.means == pytest.approx(whole.means, rel=1e-9, abs=1e-9)
+    assert together.comoments == pytest.approx(whole.comoments, rel=1e-9, abs=1e-2)
+
+
+@given(sample=st.lists(values, min_size=2, max_size=40))
+def test_moments_agree_with_numpy(sample: list[float]) -> None:
+    assert Moments.of(sample).mean == pytest.approx(float(np.mean(sample)), rel=1e-9, abs=1e-9)
+    assert Moments.of(sample).variance == pytest.approx(float(np.var(sample, ddof=1)), rel=1e-9, abs=1e-6)
+
+
+def test_variance_survives_a_large_mean() -> None:
+    times = np.random.default_rng(1).normal(1.7e9, 100.0, 10_000)
+    assert Moments.of(times).variance == pytest.approx(float(np.var(times - 1.7e9, ddof=1)), rel=1e-9)
+    halves = Moments.of(times[:3000]) + Moments.of(times[3000:])
+    assert halves.variance == pytest.approx(float(np.var(times - 1.7e9, ddof=1)), rel=1e-9)
+
+
+def test_shifted_sums_give_the_same_moments_as_the_values() -> None:
+    times = np.random.default_rng(2).normal(1.7e9, 100.0, 10_000)
+    centred = times - 1.7e9
+    moments = Moments.from_sums(times.size, float(centred.sum()), float(centred @ centred), shift=1.7e9)
+    assert moments.mean == pytest.approx(float(times.mean()), rel=1e-12)
+    assert moments.variance == pytest.approx(Moments.of(times).variance, rel=1e-9)
+
+
+def test_shifted_joint_sums_give_the_same_moments_as_the_values() -> None:
+    table = np.random.default_rng(3).normal(1e8, 10.0, (2, 500))
+    a, b = table - 1e8
+    sums = {("num", "num"): float(a @ a), ("den", "num"): float(a @ b), ("den", "den"): float(b @ b)}
+    joint = JointMoments.from_sums(
+        500, {"num": float(a.sum()), "den": float(b.sum())}, sums, shifts={"num": 1e8, "den": 1e8}
+    )
+    direct = JointMoments.of({"num": table[0], "den": table[1]})
+    assert joint.means == pytest.approx(direct.means, rel=1e-12)
+    assert joint.comoments == pytest.approx(direct.comoments, rel=1e-9)
+
+
+def test_every_pair_of_columns_is_found_in_either_order() -> None:
+    table = np.random.default_rng(4).normal(size=(5, 50))
+    names = ("num", "den", "xnum", "xden", "has_history")
+    joint, expected = JointMoments.of(dict(zip(names, table, strict=True))), np.cov(table)
+    for i, left in enumerate(names):
+        for j, right in enumerate(names):
+            assert joint.covariance(left, right) == pytest.approx(float(expected[i, j]), rel=1e-9)
+
+
+@pytest.mark.parametrize("constant", [0.1, 1e15, 1e-9, -123.456])
+def test_a_constant_has_no_variance_however_it_was_split(constant: float) -> None:
+    parts = Moments.of([constant] * 3) + Moments.of([constant] * 7) + Moments.of([constant])
+    assert parts.variance == 0.0
+
+
+def test_one_unit_around_1e15_is_still_a_variance() -> None:
+    assert Moments.of([1e15 - 1, 1e15, 1e15 + 1]).variance == 1.0
+
+
+def test_conversions_are_ones_among_zeros() -> None:
+    counted, listed = Moments.of_conversions(10, 3), Moments.of([1.0] * 3 + [0.0] * 7)
+    assert counted.count == listed.count
+    assert counted.mean == pytest.approx(listed.mean)
+    assert counted.m2 == pytest.approx(listed.m2)
+    assert counted.total == pytest.approx(3.0)
+
+
+def test_nothing_and_one_unit_have_no_variance_and_raise_nothing() -> None:
+    assert Moments.of([]) + Moments.of([]) == Moments(0, 0.0, 0.0)
+    assert Moments.of([5.0]).variance == 0.0
+    assert Moments.of_conversions(0, 0) == Moments.from_sums(0, 0.0, 0.0) == Moments(0, 0.0, 0.0)
+    empty = JointMoments.of({"num": [], "den": []})
+    assert empty + empty == empty
+    assert JointMoments.from_sums(0, {"num": 0.0, "den": 0.0}, {}) == empty
+    assert empty.covariance("num", "den") == 0.0
+
+
+@given(sample=st.lists(values, min_size=1, max_size=20), factor=st.floats(-100, 100))
+def test_scaling_the_moments_is_scaling_the_values(sample: list[float], factor: float) -> None:
+    scaled, direct = Moments.of(sample).scaled(factor), Moments.of([value * factor for value in sample])
+    assert scaled.mean == pytest.approx(direct.mean, rel=1e-9, abs=1e-6)
+    assert math.isclose(scaled.m2, direct.m2, rel_tol=1e-9, abs_tol=1e-2)

@@ -1,0 +1,106 @@
+"""Planning: any allocation, whole days, and a value or None at every edge."""
+
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from estimates import existing, means
+from hypothesis import given
+from hypothesis import strategies as st
+from statsmodels.stats.power import TTestIndPower
+
+from experiments.statistics.comparison import Question, compare
+from experiments.statistics.power import (
+    Design,
+    detectable_lift,
+    duration_days,
+    inflation,
+    power_of,
+    required_units,
+)
+
+designs = st.builds(
+    Design,
+    alpha=st.sampled_from([0.01, 0.05, 0.1]),
+    power=st.sampled_from([0.8, 0.9]),
+    ratio=st.sampled_from([1 / 9, 0.5, 1.0, 4.0, 9.0, 99.0]),
+)
+
+
+@given(lift=st.floats(0.01, 0.5), design=designs)
+def test_units_lift_and_power_are_one_relation(lift: float, design: Design) -> None:
+    units = required_units(5.0, 25.0, lift, design) or 0.0
+    power = power_of(5.0, 25.0, lift, units, design)
+    if units <= max(2.0, 2.0 / design.ratio):  # no arm may have fewer than two units
+        assert power >= design.power
+        return
+    assert power == pytest.approx(design.power, abs=1e-7)
+    assert detectable_lift(5.0, 25.0, units, design) == pytest.approx(lift, rel=1e-5)
+
+
+def test_nine_to_one_is_solved_where_tea_tasting_raises() -> None:
+    units = required_units(0.02, 0.0196, 0.05, Design(ratio=9.0))
+    assert units is not None
+    assert 10 * units == pytest.approx(1_709_308, rel=1e-5)
+
+
+@given(units=st.floats(2.0, 1e5), shift=st.floats(0.0, 12.0), design=designs)
+def test_power_meets_statsmodels_where_that_has_a_number(units: float, shift: float, design: Design) -> None:
+    units = max(units, 2.0 / design.ratio)
+    size = shift / math.sqrt(units * design.ratio / (1.0 + design.ratio))
+    expected = float(TTestIndPower().power(size, units, design.alpha, design.ratio))
+    ours = power_of(1.0, 1.0, size, units, design)
+    assert 0.0 <= ours <= 1.0 + 1e-12
+    if not math.isnan(expected):
+        assert ours == pytest.approx(expected, abs=1e-9)
+
+
+def test_power_is_what_the_test_delivers() -> None:
+    rng, design = np.random.default_rng(1), Design(power=0.8)
+    units = math.ceil(required_units(5.0, 4.0, 0.1, design) or 0)
+    found = 0
+    for _ in range(1000):
+        pair = means(rng.normal(5.0, 2.0, units), rng.normal(5.5, 2.0, units))
+        found += existing(compare(pair, Question()).fixed.p) < 0.05
+    assert found / 1000 == pytest.approx(0.8, abs=0.03)
+
+
+def test_the_edges_of_planning_are_values_or_none() -> None:
+    design = Design()
+    assert required_units(5.0, 25.0, 0.0, design) is None
+    assert required_units(0.0, 25.0, 0.1, design) is None
+    assert required_units(5.0, 25.0, 1e-9, design) is None
+    assert required_units(5.0, 0.0, 0.1, design) == 2.0
+    assert required_units(5.0, 1e-6, 0.5, design) == 2.0
+    assert detectable_lift(0.0, 1.0, 100, design) is None
+    assert detectable_lift(5.0, 1.0, 1, design) is None
+    assert detectable_lift(5.0, 0.0, 100, design) == 0.0
+    assert existing(detectable_lift(5.0, 1.0, 2, design) or 0.0) > 0.2
+    assert power_of(5.0, 1e-12, 0.5, 1e7, design) == 1.0
+    assert power_of(5.0, 0.0, 0.5, 100, design) == 1.0
+
+
+def test_days_are_whole_and_count_both_arms() -> None:
+    assert duration_days(1000.2, 500.0, Design(ratio=9.0)) == math.ceil((1001 + 9002) / 500)
+    assert duration_days(3.0, 1e9, Design()) == 1
+    assert duration_days(1000.0, 0.0, Design()) is None
+
+
+def test_methods_cost_units_and_the_fixed_one_none() -> None:
+    assert inflation("fixed", 0.05, 0.8) == inflation("bayesian", 0.05, 0.8) == 1.0
+    assert 1.0 < inflation("planned", 0.05, 0.8) < 1.2 < inflation("anytime", 0.05, 0.8) < 2.5
+    dear = Design(inflation=inflation("anytime", 0.05, 0.8))
+    cheap, costly = required_units(5.0, 25.0, 0.1, Design()), required_units(5.0, 25.0, 0.1, dear)
+    assert (costly or 0.0) / (cheap or 1.0) == pytest.approx(dear.inflation)
+
+
+def test_statistics_load_neither_statsmodels_nor_scipys_distributions_until_a_plan_is_asked_for() -> None:
+    code = (
+        "import sys, pkgutil, importlib, experiments.statistics as package\n"
+        "for module in pkgutil.iter_modules(package.__path__):\n"
+        "    importlib.import_module(f'experiments.statistics.{module.name}')\n"
+        "print(sorted({'scipy.stats', 'statsmodels', 'pandas', 'duckdb', 'pyarrow'} & set(sys.modules)))"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"

@@ -1,0 +1,117 @@
+"""Quantiles and caps from histograms: exact, additive, with an interval that holds what it promises."""
+
+import numpy as np
+import pytest
+from estimates import existing
+from hypothesis import given
+from hypothesis import strategies as st
+
+from experiments.statistics.arms import Pair
+from experiments.statistics.comparison import Question, compare
+from experiments.statistics.estimate import NoEstimate, Reason
+from experiments.statistics.moments import JointMoments, Moments
+from experiments.statistics.quantiles import Histogram, QuantileEstimate, cap_value, quantile_estimate
+
+cents = st.lists(st.integers(0, 5000).map(lambda value: value / 100), min_size=1, max_size=60)
+
+
+@given(sample=cents, q=st.floats(0.01, 0.99))
+def test_a_quantile_is_numpys_inverted_distribution(sample: list[float], q: float) -> None:
+    assert Histogram.of(sample).quantile(q) == float(np.quantile(sample, q, method="inverted_cdf"))
+
+
+@given(left=cents, right=cents, q=st.floats(0.01, 0.99))
+def test_histograms_of_parts_add_up(left: list[float], right: list[float], q: float) -> None:
+    together, whole = Histogram.of(left) + Histogram.of(right), Histogram.of(left + right)
+    assert together.values.tolist() == whole.values.tolist()
+    assert together.counts.tolist() == whole.counts.tolist()
+    assert together.quantile(q) == whole.quantile(q)
+
+
+@given(sample=cents, cap=st.floats(0.0, 60.0))
+def test_moments_from_a_histogram_are_those_of_the_values(sample: list[float], cap: float) -> None:
+    capped, direct = Histogram.of(sample).capped(cap), Moments.of([min(value, cap) for value in sample])
+    assert capped.count == direct.count
+    assert capped.mean == pytest.approx(direct.mean, rel=1e-9, abs=1e-9)
+    assert capped.m2 == pytest.approx(direct.m2, rel=1e-9, abs=1e-6)
+    assert Histogram.of(sample).moments.mean == pytest.approx(Moments.of(sample).mean, rel=1e-9, abs=1e-9)
+
+
+def test_rows_in_any_order_make_the_same_histogram() -> None:
+    histogram = Histogram.from_columns([3.0, 1.0, 3.0], [2, 5, 1])
+    assert histogram.values.tolist() == [1.0, 3.0]
+    assert histogram.counts.tolist() == [5, 3]
+    assert histogram.count == 8
+
+
+def test_nothing_has_no_quantile_and_no_cap() -> None:
+    empty = Histogram.of([])
+    assert empty.quantile(0.5) == NoEstimate(Reason.NOT_ENOUGH_UNITS)
+    assert cap_value(Histogram.of([0.0, 0.0]), 0.999) == NoEstimate(Reason.NOT_ENOUGH_UNITS)
+    assert empty.moments == Moments(0, 0.0, 0.0)
+    assert quantile_estimate(empty, 0.5) == NoEstimate(Reason.NOT_ENOUGH_UNITS)
+
+
+def test_too_few_values_have_no_interval() -> None:
+    assert quantile_estimate(Histogram.of(np.arange(20.0)), 0.9) == NoEstimate(Reason.NOT_ENOUGH_UNITS)
+
+
+@pytest.mark.parametrize("zeros", [0.5, 0.06])
+def test_more_than_five_percent_ties_at_the_quantile_say_nothing(zeros: float) -> None:
+    rng = np.random.default_rng(1)
+    values = np.where(rng.random(10_000) < zeros, 1.0, rng.gamma(2.0, 1.0, 10_000))
+    at = float((values <= 1.0).mean()) - zeros / 2
+    assert quantile_estimate(Histogram.of(values), at) == NoEstimate(Reason.TIES)
+
+
+def test_an_interval_inside_one_value_says_nothing() -> None:
+    histogram = Histogram.from_columns(np.arange(100.0), [10**8] * 100)
+    assert quantile_estimate(histogram, 0.505) == NoEstimate(Reason.TIES)
+
+
+def estimate(values: np.ndarray, q: float) -> QuantileEstimate:
+    return existing(quantile_estimate(Histogram.of(values), q))
+
+
+@pytest.mark.parametrize("q", [0.5, 0.75, 0.9])
+def test_the_order_statistic_interval_covers_the_true_quantile(q: float) -> None:
+    rng, truth = np.random.default_rng(2), float(-np.log1p(-q))
+    covered = [estimate(rng.exponential(1.0, 400), q).ci.contains(truth) for _ in range(1000)]
+    assert np.mean(covered) == pytest.approx(0.955, abs=0.02)
+
+
+def test_an_a_a_test_of_a_quantile_rejects_at_its_level() -> None:
+    rng, rejections = np.random.default_rng(3), 0
+    for _ in range(1000):
+        arms = (estimate(rng.exponential(1.0, 1000), 0.75).arm for _ in range(2))
+        rejections += existing(compare(Pair(*arms), Question()).fixed.p) < 0.05
+    assert rejections / 1000 == pytest.approx(0.05, abs=0.015)
+
+
+def clustered(rng: np.random.Generator, units: int) -> tuple[np.ndarray, np.ndarray]:
+    """Ten events per unit that share most of their size: events of one unit are alike."""
+    own = np.repeat(rng.exponential(1.0, units), 10)
+    return own + 0.1 * rng.exponential(1.0, units * 10), np.repeat(np.arange(units), 10)
+
+
+def test_events_of_one_unit_are_not_independent() -> None:
+    """Taken as independent, an A/A of clustered events rejects far too often; clustered by unit it does not."""
+    rng, naive, by_unit, runs = np.random.default_rng(4), 0, 0, 300
+    for _ in range(runs):
+        arms: dict[bool, list[QuantileEstimate]] = {True: [], False: []}
+        for _ in range(2):
+            values, unit = clustered(rng, 400)
+            histogram = Histogram.of(values)
+            below = np.bincount(unit, weights=values <= existing(histogram.quantile(0.75)))
+            clusters = JointMoments.of({"num": below, "den": np.bincount(unit)})
+            arms[True].append(existing(quantile_estimate(histogram, 0.75, clusters)))
+            arms[False].append(existing(quantile_estimate(histogram, 0.75)))
+        naive += existing(compare(Pair(*(arm.arm for arm in arms[False])), Question()).fixed.p) < 0.05
+        by_unit += existing(compare(Pair(*(arm.arm for arm in arms[True])), Question()).fixed.p) < 0.05
+    assert naive / runs > 0.3
+    assert by_unit / runs == pytest.approx(0.05, abs=0.03)
+
+
+def test_clusters_without_events_have_no_quantile() -> None:
+    nobody = JointMoments.of({"num": [0.0], "den": [0.0]})
+    assert quantile_estimate(Histogram.of(np.arange(100.0)), 0.5, nobody) == NoEstimate(Reason.NO_DENOMINATOR)
