@@ -11,6 +11,7 @@ from typing import IO, BinaryIO, Final
 
 AOF_FOLDER: Final = "appendonlydir"
 MANIFEST: Final = "appendonly.aof.manifest"
+SALVAGED: Final = f"{AOF_FOLDER}.salvaged"
 DAMAGED: Final = "damaged-"
 LONGEST_ARGUMENT: Final = 512 << 20
 MOST_ARGUMENTS: Final = 1 << 20
@@ -59,19 +60,24 @@ def salvage(store: Path, now: datetime) -> Salvage:
 
     Of each file the longest prefix of whole commands stays, a transaction only whole; what a damaged base lost does
     not cost the increments after it, as their commands carry absolute ids and values. Raises OSError (a full disk)
-    with the damaged files back in their place.
+    with the damaged files still in their place.
     """
-    aside = _free_name(store, now)
-    (store / AOF_FOLDER).rename(aside)
-    fresh = store / f"{AOF_FOLDER}.salvaged"
+    folder, fresh, aside = store / AOF_FOLDER, store / SALVAGED, _free_name(store, now)
     try:
-        result = _copy_sound(aside, fresh)
-        fresh.rename(store / AOF_FOLDER)
+        kept, lost, damaged = _copy_sound(folder, fresh)
     except OSError:
         shutil.rmtree(fresh, ignore_errors=True)
-        aside.rename(store / AOF_FOLDER)
         raise
-    return result
+    folder.rename(aside)
+    finish_interrupted(store)
+    return Salvage(aside, kept, lost, damaged)
+
+
+def finish_interrupted(store: Path) -> None:
+    """Puts salvaged files in their place: the last step of a salvage, repeated at the start after a crash before it."""
+    if (store / SALVAGED).is_dir() and not (store / AOF_FOLDER).exists():
+        (store / SALVAGED).rename(store / AOF_FOLDER)
+        _sync_folder(store)
 
 
 def damaged_folders(store: Path) -> list[Path]:
@@ -135,22 +141,21 @@ def _number(line: bytes, mark: bytes, largest: int) -> int | None:
     return number if number <= largest else None
 
 
-def _copy_sound(aside: Path, fresh: Path) -> Salvage:
+def _copy_sound(folder: Path, fresh: Path) -> tuple[int, int, tuple[str, ...]]:
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(mode=0o700)
     kept = lost = 0
-    damaged: list[str] = []
-    files = _files_by_name(aside)
-    if not _manifest_is_sound(aside):
-        damaged.append(MANIFEST)
+    damaged = [] if _manifest_is_sound(folder) else [MANIFEST]
+    files = _files_by_name(folder)
     for file in files:
-        size = (aside / file.name).stat().st_size
-        length = _copy_sound_prefix(aside / file.name, fresh / file.name)
+        size = (folder / file.name).stat().st_size
+        length = _copy_sound_prefix(folder / file.name, fresh / file.name)
         kept, lost = kept + length, lost + size - length
         if length < size:
             damaged.append(file.name)
     _write_durably(fresh / MANIFEST, "".join(file.manifest_line for file in files).encode())
-    return Salvage(aside, kept, lost, tuple(damaged))
+    _sync_folder(fresh)
+    return kept, lost, tuple(damaged)
 
 
 def _copy_sound_prefix(source: Path, target: Path) -> int:
@@ -217,3 +222,11 @@ def _free_name(store: Path, now: datetime) -> Path:
 def _sync(writing: IO[bytes]) -> None:
     writing.flush()
     os.fsync(writing.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

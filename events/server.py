@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from events.salvage import damaged_folders, lacks_manifest, salvage
+from events.salvage import damaged_folders, finish_interrupted, lacks_manifest, salvage
 from events.store_binary import StoreMissing, store_binary
 from events.store_exit import exit_cause, has_room, torn_tail
 from events.store_process import (
@@ -137,6 +137,7 @@ class EmbeddedStore:
 
     def _start_server(self, lock: int) -> None:
         program = self._program or store_binary()
+        finish_interrupted(self._directory)
         if lacks_manifest(self._directory):
             self._salvage()
         if self._log.exists() and self._log.stat().st_size > LOG_BYTES:
