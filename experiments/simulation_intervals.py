@@ -5,8 +5,6 @@ import time
 from statistics import median
 
 import numpy as np
-import numpy.typing as npt
-from scipy.special import gammaln, xlog1py, xlogy
 
 from experiments.statistics.adjustment import adjust_means
 from experiments.statistics.arms import Pair, pair, proportion_arm
@@ -92,7 +90,10 @@ def _binomial(units: int, rate: float) -> list[tuple[int, float]]:
     """Conversions that matter and their probabilities."""
     spread = math.sqrt(units * rate * (1.0 - rate))
     low, high = max(0, int(units * rate - TAIL * spread)), min(units, int(units * rate + TAIL * spread) + 1)
-    x: npt.NDArray[np.float64] = np.arange(low, high + 1, dtype=np.float64)
-    logarithm = gammaln(units + 1.0) - gammaln(x + 1.0) - gammaln(units - x + 1.0)
-    weights = np.exp(logarithm + xlogy(x, rate) + xlog1py(units - x, -rate))
-    return [(int(value), float(weight)) for value, weight in zip(x, weights, strict=True)]
+    return [(x, _probability(x, units, rate)) for x in range(low, high + 1)]
+
+
+def _probability(x: int, units: int, rate: float) -> float:
+    """Binomial probability of x conversions."""
+    logarithm = math.lgamma(units + 1.0) - math.lgamma(x + 1.0) - math.lgamma(units - x + 1.0)
+    return math.exp(logarithm + x * math.log(rate) + (units - x) * math.log1p(-rate))
