@@ -1,0 +1,39 @@
+"""The typed views that DuckDB gives the analysis: `received` (all that counts as stored) and `events` (all that may be read)."""
+
+from collections.abc import Sequence
+from typing import Final
+
+BOOLEANS: Final = ("bot", "forced", "forged", "backend", "quarantined")
+PLAIN: Final = (
+    "shard", "stream_id", "position", "message_id", "type", "event", "visitor_id", "user_id", "time", "received_at",
+    "experiment", "variant", "phase", "value", "currency", "order_id", "page_view_id", "engaged_ms", "url", "path",
+    "device", "country",
+)  # fmt: skip
+POSITION: Final = ("shard", "stream_id", "position")
+
+
+def received_rows(source: str, received_until_us: int | None, properties: Sequence[str], *, hidden: bool) -> str:
+    """Everything stored by then and neither a duplicate nor erased.
+
+    Property `properties[i]` is `text_i` (its text, a string without quotes) and `number_i` (NULL unless it is a number).
+    """
+    columns = [f"e.{name}" for name in PLAIN]
+    columns += [f"coalesce(e.{name}, false) AS {name}" for name in BOOLEANS]
+    columns += [f"{_extracted(name)} AS text_{index}" for index, name in enumerate(properties)]
+    columns += [f"TRY_CAST({_extracted(name)} AS DOUBLE) AS number_{index}" for index, name in enumerate(properties)]
+    where = [] if received_until_us is None else [f"e.received_at <= {received_until_us}"]
+    if hidden:
+        same = " AND ".join(f"h.{name} = e.{name}" for name in POSITION)
+        where.append(f"NOT EXISTS (SELECT 1 FROM hidden h WHERE {same})")
+    condition = f" WHERE {' AND '.join(where)}" if where else ""
+    return f"SELECT {', '.join(columns)} FROM {source} e{condition}"
+
+
+CLEAN_ROWS: Final = "SELECT * FROM received WHERE NOT quarantined"
+"""What a readout may count: nothing from quarantine."""
+
+
+def _extracted(name: str) -> str:
+    """The property as text; a dot reaches into an object."""
+    path = "$" + "".join('."' + part.replace('"', '\\"') + '"' for part in name.split("."))
+    return "json_extract_string(e.properties, '" + path.replace("'", "''") + "')"

@@ -1,0 +1,302 @@
+"""Builds the one unit × day cube of a readout on an engine: exposures, units, who owns which event, then the cube."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from events.engine import Engine
+from events.engine_sql import Expression, Statement, all_of, any_of, inline_table, union_all
+from experiments.metric_conditions import COLUMNS, Properties, condition
+from experiments.metrics import OWN_TYPES, SURVEY_SCALES, CubePlan, SourceKey
+from experiments.shop_days import ShopDays
+from experiments.statements import statement
+
+FOREVER_US: Final = 1 << 62
+VISIT_US: Final = 30 * 60 * 1_000_000  # a history is an earlier visit, not the page view that led to the exposure
+
+
+@dataclass(frozen=True, slots=True)
+class CubeScope:
+    """Whose exposures are read and how events are attributed. Times are µs UTC, inclusive."""
+
+    experiment: str
+    phase: int
+    arms: tuple[str, ...]
+    unit: Literal["visitor", "user"]
+    identity: Literal["first_touch", "strict"]
+    currency: str
+    days: ShopDays
+    stop_us: int = FOREVER_US  # exposures after it do not count
+    known_until_us: int = FOREVER_US  # identity edges received after it do not count
+
+
+@dataclass(slots=True)
+class Cube:
+    """The cube and the tables that it is made of. `tables` are kept for the SQL that is shown to analysts."""
+
+    engine: Engine
+    scope: CubeScope
+    plan: CubePlan
+    tables: dict[str, Statement] = field(default_factory=dict[str, Statement])
+
+    def build(self) -> None:
+        """Materialise everything, once."""
+        self.expose()
+        self._histories()
+        for dimension in self.plan.dimensions:
+            self.put(levels_table(self.plan, dimension), self._levels(dimension))
+        if any(key.kind in ("orders", "refunds", "funnel") for key in self.plan.sources):
+            self._purchases()
+        if any(key.kind == "refunds" for key in self.plan.sources):
+            self._refunds()
+        self.put("cube", union_all([*self._event_layers(), *self._own_layers(), _EMPTY]))
+
+    def expose(self) -> None:
+        """Exposures, units (by first exposure) and which unit each event belongs to."""
+        scope = self.scope
+        self.put("arms", inline_table({"variant": scope.arms, "arm": range(len(scope.arms))}))
+        unit = Expression.of("e.visitor_id" if scope.unit == "visitor" else "e.user_id")
+        self.put("exposures", self._of_experiment("exposures").bind(unit=unit, stop=scope.stop_us))
+        self.put("units", statement("units").bind(exposed_on=scope.days.sql("f.time")))
+        if scope.identity == "first_touch":
+            self.put("pairs", statement("pairs").bind(known_until=scope.known_until_us))
+        self.put("owners", statement(f"owners_{scope.identity}_{scope.unit}"))
+
+    def put(self, name: str, statement: Statement) -> None:
+        """Materialise a table and remember how it was made."""
+        self.tables[name] = statement
+        self.engine.materialise(name, statement)
+
+    def attributed(self, file: str, /, **values: Expression | str | float | Sequence[str]) -> Statement:
+        """A statement that joins events to their owners."""
+        if self.scope.unit == "visitor":
+            key, by_user = "e.visitor_id", "CASE WHEN e.user_id = e.visitor_id THEN 1 ELSE 0 END"
+        else:
+            key, by_user = "coalesce(e.user_id, e.visitor_id)", "CASE WHEN e.user_id IS NULL THEN 0 ELSE 1 END"
+        return statement(file).bind(key=Expression.of(key), by_user=Expression.of(by_user), **values)
+
+    def excluded(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """(quarantined, bots, forced, forged) exposures and (quarantined, other currency) events that do not count."""
+        exposures = self.engine.rows(self._of_experiment("excluded_exposures"))[0]
+        named = any_of(_named(key.event) for key in self.plan.sources if key.kind != "funnel")
+        events = self.attributed(
+            "excluded_events", named=named, currency=self.scope.currency, longest=self.plan.boundaries[-1]
+        )
+        return exposures, self.engine.rows(events)[0]
+
+    def named(self, key: SourceKey) -> Expression:
+        """The events of a source, with its `where`."""
+        return all_of([_named(key.event), condition(key.condition, self.plan.properties), *_valid_score(key)])
+
+    def amount(self, key: SourceKey) -> Expression:
+        """What one event of a source gives."""
+        return _amount(key, self.plan.properties)
+
+    def segments(self) -> Expression:
+        """The segment of the time since exposure."""
+        since = "e.time - o.exposed_at"
+        cases = [f"WHEN {since} < {edge} THEN {index}" for index, edge in enumerate(self.plan.boundaries[1:])]
+        return Expression.of(f"CASE {' '.join(cases)} END")
+
+    def _of_experiment(self, name: str) -> Statement:
+        return statement(name).bind(experiment=self.scope.experiment, phase=self.scope.phase)
+
+    def _levels(self, dimension: str) -> Statement:
+        """The attribute at the first exposure; what the log knows of the device stands in where it was not given."""
+        text = self.plan.properties.attribute(dimension)
+        level = f"coalesce({text}, e.{dimension})" if dimension in ("device", "country") else text
+        return statement("levels").bind(level=Expression.of(level))
+
+    def _histories(self) -> None:
+        lookback = max(self.plan.lookback_us, VISIT_US)
+        self.put("histories", self.attributed("histories", lookback=lookback, visit=VISIT_US))
+
+    def _purchases(self) -> None:
+        read = [name for name in (*COLUMNS - _ORDER_COLUMNS, *_property_columns(self.plan.properties))]
+        copies = statement("order_copies").also(**{name: Expression.of(f"e.{name}") for name in read})
+        chosen = {name: Expression.of(f"max(CASE WHEN c.value_place = 1 THEN c.{name} END)") for name in read}
+        self.put("order_copies", copies)
+        self.put("orders", statement("orders").also(**chosen))
+        self.put("checkouts", statement("checkouts"))
+        self.put("purchases", statement("purchases").also(**{name: Expression.of(f"o.{name}") for name in read}))
+
+    def _refunds(self) -> None:
+        refund_id = Expression.of(self.plan.properties.text("refund_id"))
+        self.put("refunds", statement("refunds").bind(refund_id=refund_id))
+        day = self.scope.days.sql("r.time")
+        self.put("returned", self.attributed("returned", day=day, currency=self.scope.currency))
+
+    def _event_layers(self) -> list[Statement]:
+        """Plain events and orders; a layer holds at most one source of each event, so that a row has one source."""
+        return [self._layer(keys, "events") for keys in self._layers("events")] + [
+            self._layer(keys, "purchases") for keys in self._layers("orders")
+        ]
+
+    def _layers(self, kind: str) -> list[list[SourceKey]]:
+        layers: list[list[SourceKey]] = []
+        for key in (key for key in self.plan.sources if key.kind == kind):
+            free = (layer for layer in layers if all(other.event != key.event for other in layer))
+            next(free, None) or layers.append([])
+            layer = next(layer for layer in layers if all(other.event != key.event for other in layer))
+            layer.append(key)
+        return layers
+
+    def _layer(self, keys: Sequence[SourceKey], table: str) -> Statement:
+        named = [self.named(key) for key in keys]
+        indexes = [self.plan.sources.index(key) for key in keys]
+        return self.attributed(
+            "cube_events",
+            segment=self.segments(),
+            day=self.scope.days.sql("e.time"),
+            source=_choice(named, [str(index) for index in indexes], "-1"),
+            amount=_chosen(named, [self.amount(key) for key in keys]),
+            named=any_of(named),
+            first=self.plan.boundaries[0],
+            until=self.plan.boundaries[-1],
+            currency=self.scope.currency,
+        ).tables(events=table)
+
+    def _own_layers(self) -> list[Statement]:
+        """Sources whose rows depend on the window, or on more than one event."""
+        layers: list[Statement] = []
+        for index, key in enumerate(self.plan.sources):
+            match key.kind:
+                case "refunds":
+                    layers += self._refund_layers(index, key)
+                case "engagement":
+                    layers += self._engagement_layers(index, key)
+                case "funnel":
+                    layers.append(self._funnel_layer(index, key))
+                case _:
+                    pass
+        return layers
+
+    def _spans(self, key: SourceKey) -> list[tuple[int, int, int]]:
+        """(segment, first, until) of the window and, with a covariate, of the look-back."""
+        window = key.window
+        if window is None:
+            return []
+        spans = [(self.plan.segment(window.start_us), window.start_us, window.end_us)]
+        if self.plan.lookback_us:
+            spans.append((0, -self.plan.lookback_us, 0))
+        return spans
+
+    def _refund_layers(self, index: int, key: SourceKey) -> list[Statement]:
+        named = "TRUE" if key.event == "Order Refunded" else "r.event = 'Order Cancelled'"
+        layers: list[Statement] = []
+        for segment, first, until in self._spans(key):
+            timely = Expression.of("r.since < $until", until=until)
+            if key.within_us is not None and until > 0:
+                timely = Expression.of("r.after_order < $within", within=key.within_us)
+            bound = statement("cube_refunds").bind(
+                segment=segment, source=index, named=Expression.of(named), first=first, until=until, timely=timely
+            )
+            layers.append(bound)
+        return layers
+
+    def _engagement_layers(self, index: int, key: SourceKey) -> list[Statement]:
+        spans = self._spans(key)
+        beats = self.attributed(
+            "beats",
+            day=self.scope.days.sql("e.time"),
+            final=Expression.of(self.plan.properties.text("final")),
+            condition=condition(key.condition, self.plan.properties),
+            first=self.plan.boundaries[0],
+            until=max(until for _, _, until in spans),
+        )
+        self.put(f"beats_{index}", beats)
+        return [
+            statement("cube_engagement").bind(segment=segment, source=index, first=first, until=until)
+            .tables(beats=f"beats_{index}")
+            for segment, first, until in spans
+        ]  # fmt: skip
+
+    def _funnel_layer(self, index: int, key: SourceKey) -> Statement:
+        names = tuple(dict.fromkeys(key.steps))
+        fields = condition(key.condition, self.plan.properties)
+        until = key.window.end_us if key.window else 0
+        steps = [
+            self.attributed("steps", named=all_of([_named(name), fields]), name=name, until=until)
+            .tables(events="purchases" if name == "Order Completed" else "events")
+            for name in names
+        ]  # fmt: skip
+        self.put(f"steps_{index}", union_all(steps))
+        for number, name in enumerate(key.steps):
+            reached = statement("next_step" if number else "first_step").tables(steps=f"steps_{index}").bind(name=name)
+            if number:
+                previous = key.steps[number - 1]
+                reached = reached.tables(reached=reached_table(index, number - 1)).bind(previous=previous)
+            self.put(reached_table(index, number), reached)
+        return (
+            statement("cube_funnel")
+            .bind(segment=self.plan.segment(0), source=index, day=self.scope.days.sql("r.time"))
+            .tables(reached=reached_table(index, len(key.steps) - 1))
+        )
+
+
+def levels_table(plan: CubePlan, dimension: str) -> str:
+    """Where the levels of a dimension are kept."""
+    return f"levels_{plan.dimensions.index(dimension)}"
+
+
+def reached_table(source: int, step: int) -> str:
+    """Where the units that reached a step of a funnel are kept."""
+    return f"reached_{source}_{step}"
+
+
+_ORDER_COLUMNS: Final = frozenset({"visitor_id", "user_id", "currency"})
+_EMPTY: Final = Statement.of(
+    "SELECT CAST(0 AS BIGINT) AS unit, CAST(0 AS BIGINT) AS segment, CAST(0 AS BIGINT) AS day, CAST(-1 AS BIGINT) AS source,"
+    " CAST(0 AS BIGINT) AS events, CAST(0 AS DOUBLE) AS amount, CAST(0 AS BIGINT) AS finals WHERE FALSE"
+)
+
+
+def _named(event: str) -> Expression:
+    if event == "engagement" or event in OWN_TYPES:
+        return Expression.of("e.type = $type", type=event)
+    return Expression.of("e.type = 'track' AND e.event = $event", event=event)
+
+
+def _valid_score(key: SourceKey) -> list[Expression]:
+    if key.score is None:
+        return []
+    low, high = SURVEY_SCALES[key.score]
+    return [Expression.of("e.value >= $low AND e.value <= $high", low=float(low), high=float(high))]
+
+
+def _amount(key: SourceKey, properties: Properties) -> Expression:
+    match key.score:
+        case "csat":
+            return Expression.of("CASE WHEN e.value >= 4.0 THEN 1.0 ELSE 0.0 END")
+        case "nps":
+            return Expression.of("CASE WHEN e.value >= 9.0 THEN 100.0 WHEN e.value <= 6.0 THEN -100.0 ELSE 0.0 END")
+        case "ces":
+            return Expression.of("e.value")
+        case None:
+            pass
+    if key.value == "value":
+        return Expression.of("e.value")
+    number = properties.number(key.value)
+    return Expression.of(f"coalesce({number}, e.value)" if key.value == "total" else number)
+
+
+def _choice(tests: Sequence[Expression], results: Sequence[str], otherwise: str) -> Expression:
+    return _chosen(tests, [Expression.of(result) for result in results], Expression.of(otherwise))
+
+
+def _chosen(
+    tests: Sequence[Expression], results: Sequence[Expression], otherwise: Expression | None = None
+) -> Expression:
+    """CASE over the tests; a single test needs none, since the rows were filtered by it."""
+    if len(tests) == 1:
+        return results[0]
+    chosen = otherwise or Expression.of("NULL")
+    for test, result in zip(reversed(tests), reversed(results), strict=True):
+        chosen = Expression.of(
+            "CASE WHEN $test THEN $result ELSE $otherwise END", test=test, result=result, otherwise=chosen
+        )
+    return chosen
+
+
+def _property_columns(properties: Properties) -> list[str]:
+    return [f"{kind}_{index}" for index in range(len(properties.names)) for kind in ("text", "number")]

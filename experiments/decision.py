@@ -1,0 +1,114 @@
+"""The decision: a pure function of the verdicts, as the table in docs/statistics.md says."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from experiments.readout_types import Decision, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class VariantEvidence:
+    """What is known of one variant: its goals in order (the first is primary), its guardrails, its expected loss.
+
+    `blocking` are the guardrails of the strict form that are not safe, `blocked` the reasons for which a winning goal
+    may not be shipped (answers to a survey that differ between the variants).
+    """
+
+    variant: str
+    goals: Sequence[tuple[str, Verdict]]
+    guardrails: Sequence[tuple[str, Verdict]] = ()
+    blocking: Sequence[str] = ()
+    blocked: Sequence[str] = ()
+    expected_loss: float | None = None
+
+    @property
+    def primary(self) -> Verdict:
+        return self.goals[0][1]
+
+    @property
+    def violated(self) -> list[str]:
+        return [name for name, verdict in self.guardrails if verdict == "violated"]
+
+    @property
+    def losing(self) -> list[str]:
+        return [name for name, verdict in self.goals if verdict == "loses"]
+
+    @property
+    def wins(self) -> bool:
+        """The primary wins, no other goal loses, no guardrail is violated, and nothing stands in the way."""
+        return self.primary == "wins" and not (self.losing or self.violated or self.blocking or self.blocked)
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Whole shop days: how many have closed since the first exposure, how many the plan has, how many it needs."""
+
+    closed_days: int
+    days: int
+    min_days: int
+
+    @property
+    def days_left(self) -> int:
+        return max(0, self.days - self.closed_days)
+
+    @property
+    def is_over(self) -> bool:
+        return self.closed_days >= self.days
+
+
+def decide(
+    variants: Sequence[VariantEvidence], schedule: Schedule, *, alarm: bool, stopped: bool = False,
+    open_questions: Sequence[str] = (),
+) -> Decision:  # fmt: skip
+    """What to do now, and why. `stopped` experiments gather no more units; `open_questions` explain keeping on."""
+    left = 0 if stopped else schedule.days_left
+    if alarm:
+        reason = "sample ratio mismatch: the variants did not fill as their weights say, no number can be trusted"
+        return Decision("unhealthy", None, left, (reason,))
+    harmed = [reason for evidence in variants for reason in _harm(evidence)]
+    winners = [evidence for evidence in variants if evidence.wins]
+    if harmed and not winners:
+        return Decision(
+            "roll_back", variants[0].variant if len(variants) == 1 else _worst(variants), left, tuple(harmed)
+        )
+    if winners and (schedule.closed_days >= schedule.min_days or stopped):
+        return _ship(winners, schedule, left, harmed)
+    because = tuple(reason for evidence in variants for reason in _standing(evidence, schedule))
+    if stopped or schedule.is_over:
+        return Decision("inconclusive", None, 0, because or ("the plan is over and no goal won or lost",))
+    return Decision("keep_running", None, left, (*because, *open_questions) or (f"{left} days of the plan are left",))
+
+
+def _harm(evidence: VariantEvidence) -> list[str]:
+    reasons = [f"{evidence.variant}: guardrail {name} is violated" for name in evidence.violated]
+    if evidence.primary == "loses":
+        reasons.append(f"{evidence.variant}: {evidence.goals[0][0]} loses")
+    return reasons
+
+
+def _worst(variants: Sequence[VariantEvidence]) -> str | None:
+    """The variant to take back; None where all of them harm, or it is not one alone."""
+    harmful = [evidence.variant for evidence in variants if _harm(evidence)]
+    return harmful[0] if len(harmful) == 1 else None
+
+
+def _ship(winners: Sequence[VariantEvidence], schedule: Schedule, left: int, harmed: Sequence[str]) -> Decision:
+    best = min(winners, key=lambda evidence: float("inf") if evidence.expected_loss is None else evidence.expected_loss)
+    because = [f"{best.variant}: {best.goals[0][0]} wins, no other goal loses, no guardrail is violated"]
+    if len(winners) > 1:
+        because.append(f"{best.variant} has the lowest expected loss of {len(winners)} winners")
+    if not schedule.is_over:
+        because.append("stopped_early_estimate_inflated")
+    return Decision("ship", best.variant, left, (*because, *harmed))
+
+
+def _standing(evidence: VariantEvidence, schedule: Schedule) -> list[str]:
+    """Why a variant that may look good is not shipped."""
+    name = evidence.variant
+    reasons = [f"{name}: guardrail {guardrail} is not known to be safe" for guardrail in evidence.blocking]
+    reasons += [f"{name}: {reason}" for reason in evidence.blocked]
+    if evidence.primary == "wins":
+        reasons += [f"{name}: {goal} loses" for goal in evidence.losing]
+        if evidence.wins and schedule.closed_days < schedule.min_days:
+            reasons.append(f"{name}: {evidence.goals[0][0]} wins, but the plan asks for {schedule.min_days} whole days")
+    return reasons

@@ -1,0 +1,134 @@
+"""The `where` of a metric as SQL: the part of the GrowthBook condition language that every engine can count."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Final
+
+from events.engine_sql import Expression, all_of, any_of
+
+COLUMNS: Final = frozenset({"device", "country", "url", "path", "currency", "order_id", "visitor_id", "user_id"})
+OPERATORS: Final = (
+    "$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$in", "$nin", "$exists", "$not", "$regex", "$and", "$or", "$nor",
+)  # fmt: skip
+_COMPARISONS: Final = {"$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
+
+
+class UncountableCondition(ValueError):
+    """A `where` that cannot be counted over the log; says what could be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Properties:
+    """Where a property is found: `names[i]` is the columns `text_i` and `number_i`."""
+
+    names: tuple[str, ...]
+
+    def text(self, name: str) -> str:
+        """The column with the text of a field."""
+        return f"e.{name}" if name in COLUMNS else f"e.text_{self.names.index(name)}"
+
+    def attribute(self, name: str) -> str:
+        """The column with the text of an attribute of an exposure, whatever the log's own columns are called."""
+        return f"e.text_{self.names.index(name)}"
+
+    def number(self, name: str) -> str:
+        """The column with the number of a property."""
+        return "e.value" if name == "value" else f"e.number_{self.names.index(name)}"
+
+
+def properties_of(where: Mapping[str, Any]) -> list[str]:
+    """The properties that a condition reads beyond the log's own columns."""
+    found: list[str] = []
+    for name, test in where.items():
+        if name in ("$and", "$or", "$nor"):
+            found += [inner for part in test for inner in properties_of(part)]
+        elif name == "$not":
+            found += properties_of(test)
+        elif name not in COLUMNS:
+            found.append(name)
+    return list(dict.fromkeys(found))
+
+
+def condition(where: Mapping[str, Any], properties: Properties) -> Expression:
+    """The condition on a row `e` of the events view; a missing property behaves as it does in the browser."""
+    return all_of(_clause(name, test, properties) for name, test in where.items())
+
+
+def _clause(name: str, test: Any, properties: Properties) -> Expression:
+    match name:
+        case "$and":
+            return all_of(condition(part, properties) for part in test)
+        case "$or":
+            return any_of(condition(part, properties) for part in test)
+        case "$nor":
+            return _negated(any_of(condition(part, properties) for part in test))
+        case "$not":
+            return _negated(condition(test, properties))
+        case _ if name.startswith("$"):
+            raise _unknown(name)
+        case _:
+            return _field(name, test, properties)
+
+
+def _field(name: str, test: Any, properties: Properties) -> Expression:
+    if isinstance(test, Mapping):
+        return all_of(_operator(name, operator, value, properties) for operator, value in test.items())
+    return _equal(name, test, properties)
+
+
+def _operator(name: str, operator: str, value: Any, properties: Properties) -> Expression:
+    match operator:
+        case "$eq":
+            return _equal(name, value, properties)
+        case "$ne":
+            return _negated(_equal(name, value, properties))
+        case "$in" | "$nin":
+            among = any_of(_equal(name, item, properties) for item in value)
+            return among if operator == "$in" else _negated(among)
+        case "$exists":
+            present = Expression.of(f"{properties.text(name)} IS NOT NULL")
+            return present if value else _negated(present)
+        case "$not":
+            return _negated(_field(name, value, properties))
+        case "$regex":
+            return _held(Expression.of(f"regexp_matches({properties.text(name)}, $pattern)", pattern=str(value)))
+        case _ if operator in _COMPARISONS:
+            return _compared(name, _COMPARISONS[operator], value, properties)
+        case _:
+            raise _unknown(operator)
+
+
+def _equal(name: str, value: Any, properties: Properties) -> Expression:
+    match value:
+        case None:
+            return Expression.of(f"{properties.text(name)} IS NULL")
+        case bool():
+            return _held(Expression.of(f"{properties.text(name)} = $value", value="true" if value else "false"))
+        case int() | float() if name not in COLUMNS:
+            return _held(Expression.of(f"{properties.number(name)} = $value", value=float(value)))
+        case str() | int() | float():
+            return _held(Expression.of(f"{properties.text(name)} = $value", value=str(value)))
+        case _:
+            raise UncountableCondition(f"where: {name}: lists and objects cannot be compared; name one value, or $in")
+
+
+def _compared(name: str, sign: str, value: Any, properties: Properties) -> Expression:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _held(Expression.of(f"{properties.number(name)} {sign} $value", value=float(value)))
+    return _held(Expression.of(f"{properties.text(name)} {sign} $value", value=str(value)))
+
+
+def _held(test: Expression) -> Expression:
+    """False, not unknown, where the property is missing."""
+    return Expression.of("coalesce($test, FALSE)", test=test)
+
+
+def _negated(test: Expression) -> Expression:
+    return Expression.of("NOT $test", test=test)
+
+
+def _unknown(operator: str) -> UncountableCondition:
+    close: Sequence[str] = get_close_matches(operator, OPERATORS, 1)
+    hint = f"did you mean {close[0]}?" if close else f"metrics can use {', '.join(OPERATORS)}"
+    return UncountableCondition(f"where: {operator} cannot be counted over the log; {hint}")

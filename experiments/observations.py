@@ -1,0 +1,215 @@
+"""Reads moments off the cube: per metric and arm the sums that tests need, whole, by level of a dimension, and by day."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from events.engine import Columns
+from events.engine_sql import Expression, Statement
+from experiments.cube import FOREVER_US, Cube, levels_table, reached_table
+from experiments.metrics import NO_CAP, SURVEYS, Field, MetricRule
+from experiments.observed_days import Looks, looks_of
+from experiments.observed_samples import CENTS, QuantileSample, prepare_samples, samples_by_level
+from experiments.observed_sums import PRODUCTS, SUMS, TOTALS, Shifts, joint_moments
+from experiments.statements import statement
+from experiments.statistics.estimate import NoEstimate
+from experiments.statistics.moments import JointMoments
+from experiments.statistics.quantiles import Histogram, cap_value
+
+WHOLE: Final = "levels_whole"
+_NOTHING: Final = QuantileSample(Histogram.from_columns([], []), None)
+
+
+@dataclass(frozen=True, slots=True)
+class MetricObservation:
+    """What the log says about one metric, per arm in the order of the variants.
+
+    `arms` are joint moments over units of y (value), d (denominator), x and e (the same before exposure) and h (has a
+    history). `levels` holds the same by dimension and level, `samples` the values of a quantile (also by level).
+    """
+
+    rule: MetricRule
+    cap: float | None
+    arms: tuple[JointMoments, ...]
+    immature: tuple[int, ...]
+    levels: Mapping[str, Mapping[str, tuple[JointMoments, ...]]] = field(default_factory=dict[str, Any])
+    samples: tuple[QuantileSample, ...] = ()
+    level_samples: Mapping[str, Mapping[str, tuple[QuantileSample, ...]]] = field(default_factory=dict[str, Any])
+    looks: Looks | None = None
+    responders: tuple[int, ...] | None = None
+    final_beats: tuple[tuple[int, int], ...] | None = None  # (arrived, page views)
+    steps: tuple[tuple[int, ...], ...] = ()  # units that reached each step of a funnel
+
+
+@dataclass(frozen=True, slots=True)
+class Observer:
+    """Reads a built cube as of a moment (µs UTC)."""
+
+    cube: Cube
+    as_of_us: int
+
+    def observe(self, rule: MetricRule, dimensions: Sequence[str] = (), *, by_day: bool = True) -> MetricObservation:
+        """Everything a readout shows of one metric."""
+        cap = self.tabulate(rule)
+        counts = self._counts(rule, None)
+        shifts = self._shifts(sum(n for n, _ in counts.values()))
+        quantile = rule.metric.type == "quantile"
+        if rule.over_events:
+            prepare_samples(self.cube, rule)
+        return MetricObservation(
+            rule=rule,
+            cap=None if cap == NO_CAP or rule.is_share else cap,
+            arms=self._moments(counts, shifts),
+            immature=self._immature(rule),
+            levels={name: self.levels_of(rule, self._table(name)) for name in dimensions},
+            samples=self._whole(rule) if quantile else (),
+            level_samples={name: self._samples(rule, self._table(name)) for name in dimensions if quantile},
+            looks=self._looks(rule, cap, shifts) if by_day and not quantile else None,
+            responders=self._responders() if rule.metric.type in SURVEYS else None,
+            final_beats=self._final_beats(rule),
+            steps=self._steps(rule),
+        )
+
+    def tabulate(self, rule: MetricRule) -> float:
+        """Materialise `totals` and `unit_values` of a metric; answers the cap that was applied."""
+        plan, put = self.cube.plan, self.cube.put
+        bound = self._sources(statement("totals"), rule)
+        put("totals", bound.bind(before=plan.segment(0)))
+        cap = self._cap(rule)
+        values = statement("unit_values").bind(cap=cap, entered=self._entered(rule), mature=self.mature(rule))
+        put("unit_values", values)
+        return cap
+
+    def _sources(self, unbound: Statement, rule: MetricRule) -> Statement:
+        plan = self.cube.plan
+        return unbound.bind(
+            source=rule.source,
+            taken=rule.taken,
+            base=rule.base,
+            amount=_field(rule.field),
+            base_amount=_field(rule.base_field),
+            first=plan.segment(rule.window.start_us),
+            last=plan.segment(rule.window.end_us),
+        )
+
+    def mature(self, rule: MetricRule) -> int:
+        """Units exposed after this moment do not count yet."""
+        return self.as_of_us - rule.window.end_us if rule.closed_window else FOREVER_US
+
+    def _entered(self, rule: MetricRule) -> Expression:
+        if not rule.closed_window:
+            return Expression.of("u.exposed_on")
+        return self.cube.scope.days.sql(f"(u.exposed_at + {rule.window.end_us})")
+
+    def _cap(self, rule: MetricRule) -> float:
+        if rule.percentile_cap is None:
+            return rule.fixed_cap
+        rows = self.cube.engine.rows(statement("cap_histogram"))
+        pooled = Histogram.from_columns([cents / CENTS for cents, _ in rows], [count for _, count in rows])
+        cap = cap_value(pooled, rule.percentile_cap)
+        return rule.fixed_cap if isinstance(cap, NoEstimate) else min(cap, rule.fixed_cap)
+
+    def _counts(self, rule: MetricRule, table: str | None) -> dict[tuple[int, str], tuple[int, int]]:
+        """(arm, level) → units, and those with a history."""
+        found = statement("whole_counts") if table is None else statement("level_counts").tables(levels=table)
+        rows = self.cube.engine.rows(found.bind(mature=self.mature(rule)))
+        return {(int(arm), str(level)): (int(n), int(h)) for arm, level, n, h in rows}
+
+    def _shifts(self, units: int) -> Shifts:
+        sums = self.cube.engine.rows(statement("shifts"))[0]
+        y, d, x, e = (float(value) / max(1, units) for value in sums)
+        return Shifts(y, d, x, e)
+
+    def _moments(self, counts: Mapping[tuple[int, str], tuple[int, int]], shifts: Shifts) -> tuple[JointMoments, ...]:
+        rows = _by_arm_and_level(self.cube.engine.columns(statement("moments").bind(**shifts.values())))
+        arms = range(len(self.cube.scope.arms))
+        return tuple(joint_moments(rows.get((arm, "")), counts.get((arm, ""), (0, 0)), shifts) for arm in arms)
+
+    def levels_of(self, rule: MetricRule, table: str) -> dict[str, tuple[JointMoments, ...]]:
+        """Moments of the metric tabulated last, by the levels of a table (unit, level)."""
+        counts = self._counts(rule, table)
+        moments = statement("level_moments").tables(levels=table)
+        shifts = self._shifts(sum(n for n, _ in counts.values()))
+        rows = _by_arm_and_level(self.cube.engine.columns(moments.bind(**shifts.values())))
+        arms = range(len(self.cube.scope.arms))
+        return {
+            level: tuple(
+                joint_moments(rows.get((arm, level)), counts.get((arm, level), (0, 0)), shifts) for arm in arms
+            )
+            for level in sorted({level for _, level in counts})
+        }
+
+    def _immature(self, rule: MetricRule) -> tuple[int, ...]:
+        rows = self.cube.engine.rows(statement("immature").bind(mature=self.as_of_us - rule.window.end_us))
+        return self._per_arm({int(arm): int(n) for arm, n in rows})
+
+    def _looks(self, rule: MetricRule, cap: float, shifts: Shifts) -> Looks:
+        days = statement("entry_days") if rule.closed_window else self._sources(statement("metric_days"), rule)
+        self.cube.put("metric_days", days)
+        engine = self.cube.engine
+        entered = self._entered(rule)
+        return looks_of(
+            units=engine.columns(statement("unit_counts").bind(entered=entered, mature=self.mature(rule))),
+            entries=engine.columns(statement("entries").bind(x=shifts.x, e=shifts.e)),
+            looks=engine.columns(statement("looks").bind(cap=NO_CAP if rule.closed_window else cap, **shifts.values())),
+            shifts=shifts,
+            arms=len(self.cube.scope.arms),
+        )
+
+    def _responders(self) -> tuple[int, ...]:
+        return self._per_arm({int(arm): int(n) for arm, n in self.cube.engine.rows(statement("responders"))})
+
+    def _final_beats(self, rule: MetricRule) -> tuple[tuple[int, int], ...] | None:
+        if self.cube.plan.sources[rule.source].kind != "engagement":
+            return None
+        bound = statement("final_beats").bind(
+            source=rule.source,
+            first=self.cube.plan.segment(rule.window.start_us),
+            last=self.cube.plan.segment(rule.window.end_us),
+        )
+        found = {int(arm): (int(finals), int(views)) for arm, finals, views in self.cube.engine.rows(bound)}
+        return tuple(found.get(arm, (0, 0)) for arm in range(len(self.cube.scope.arms)))
+
+    def _steps(self, rule: MetricRule) -> tuple[tuple[int, ...], ...]:
+        key = self.cube.plan.sources[rule.source]
+        reached = [
+            statement("step_counts").tables(reached=reached_table(rule.source, step)).bind(mature=self.mature(rule))
+            for step in range(len(key.steps))
+        ]
+        return tuple(self._per_arm({int(a): int(n) for a, n in self.cube.engine.rows(step)}) for step in reached)
+
+    def _whole(self, rule: MetricRule) -> tuple[QuantileSample, ...]:
+        if WHOLE not in self.cube.tables:
+            self.cube.put(WHOLE, statement("no_levels"))
+        nobody = tuple(_NOTHING for _ in self.cube.scope.arms)
+        return self._samples(rule, WHOLE).get("", nobody)
+
+    def _samples(self, rule: MetricRule, table: str) -> dict[str, tuple[QuantileSample, ...]]:
+        counts = self._counts(rule, table)
+        found = samples_by_level(self.cube, rule, table, counts)
+        arms = range(len(self.cube.scope.arms))
+        levels = {level for _, level in counts}
+        return {level: tuple(found.get((arm, level), _NOTHING) for arm in arms) for level in levels}
+
+    def _table(self, dimension: str) -> str:
+        return levels_table(self.cube.plan, dimension)
+
+    def _per_arm(self, found: Mapping[int, int]) -> tuple[int, ...]:
+        return tuple(found.get(arm, 0) for arm in range(len(self.cube.scope.arms)))
+
+
+def _field(name: Field) -> Expression:
+    return Expression.of("CAST(c.events AS DOUBLE)" if name == "events" else "c.amount")
+
+
+def _by_arm_and_level(found: Columns) -> dict[tuple[int, str], dict[str, float]]:
+    arms: npt.NDArray[Any] = found["arm"]
+    levels = found.get("level", np.full(len(arms), ""))
+    names = ("n", *TOTALS, *SUMS, *PRODUCTS)
+    return {
+        (int(arm), str(level)): {name: float(found[name][row]) for name in names}
+        for row, (arm, level) in enumerate(zip(arms, levels, strict=True))
+    }

@@ -1,0 +1,224 @@
+"""Reads what came of an experiment: one cube, moments, tests, corrections, decision; cached until the log changes."""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar
+
+from events.engine import EventLog, Snapshot
+from experiments.analyst_sql import analyst_sql
+from experiments.cube import FOREVER_US, Cube, CubeScope
+from experiments.interactions import interaction_checks
+from experiments.judgement import Calendar, Judge
+from experiments.metrics import CubePlan, cube_plan
+from experiments.observations import MetricObservation, Observer
+from experiments.readout_decision import decision_of
+from experiments.readout_errors import InvalidDate, UnknownDimension
+from experiments.readout_health import health_of
+from experiments.readout_metrics import JudgedMetric, family_of, judged_metric, metric_readout
+from experiments.readout_query import ReadoutQuery, microseconds, moment_of
+from experiments.readout_types import Check, MetricReadout, Readout
+from experiments.shop_days import DAY_US, ShopDays, shop_days
+from experiments.statements import statement
+from experiments.study import Archive, Study, study_of
+
+Answer = TypeVar("Answer")
+FRESH_US: Final = 60 * 1_000_000  # how long an answer stands while nothing arrives: units grow mature, days close
+MARGIN_US: Final = 400 * DAY_US  # how far before and after the exposures events may count
+MAX_DIMENSIONS: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A study with its cube built, ready to be observed."""
+
+    study: Study
+    cube: Cube
+    calendar: Calendar
+    observer: Observer
+    closed: bool
+
+
+@dataclass(slots=True)
+class Readouts:
+    """Every readout of one log. Used by one thread; `now` is the clock."""
+
+    log: EventLog
+    archive: Archive
+    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    cache_entries: int = 256
+    _cache: OrderedDict[tuple[object, ...], Readout] = field(default_factory=OrderedDict[tuple[object, ...], Readout])
+
+    def read(self, key: str, query: ReadoutQuery = ReadoutQuery()) -> Readout:  # noqa: B008 - frozen
+        """The readout of an experiment; raises the `NotFound`s, `InvalidDate`, `DataDamaged` and `QueryTimeout`."""
+        as_of = self.as_of(query)
+        study = study_of(self.archive, key, query)
+        snapshot = self.log.snapshot()
+        asked = (query.at, query.metric, query.dimension, query.include_sql)
+        mark = (key, study.identity, snapshot.identity, asked, query.at or microseconds(as_of) // FRESH_US)
+        readout = self._remembered(mark) or self._keep(mark, self._compute(study, query, snapshot, as_of))
+        return replace(readout, pending=query.pending, watermark=self._watermark(query, snapshot))
+
+    def as_of(self, query: ReadoutQuery) -> datetime:
+        """The moment that a query looks from."""
+        now = self.now()
+        if query.at is not None and query.at > now:
+            raise InvalidDate(f"at: {query.at:%Y-%m-%dT%H:%M:%SZ} lies in the future; it is {now:%Y-%m-%dT%H:%M:%SZ}")
+        return query.at or now
+
+    def observe(
+        self,
+        study: Study,
+        query: ReadoutQuery,
+        dimensions: Sequence[str],
+        answer: Callable[[Opened], Answer],
+        snapshot: Snapshot | None = None,
+    ) -> Answer:
+        """Build the cube of a study and answer from it; the engine lives as long as that takes."""
+        as_of = self.as_of(query)
+        snapshot = snapshot or self.log.snapshot()
+        as_of_us = microseconds(as_of)
+        days = _days_of(study, snapshot, as_of_us)
+        plan = cube_plan((item.metric for item in study.metrics), round(study.plan.cuped_seconds), dimensions)
+        received_until = None if query.at is None else as_of_us
+        with self.log.open(snapshot, received_until, plan.properties.names) as engine:
+            cube = Cube(engine, _scope(study, plan, days, as_of_us), plan)
+            cube.build()
+            calendar = _calendar(cube, days, study, as_of_us)
+            closed = cube.scope.known_until_us <= as_of_us
+            return answer(Opened(study, cube, calendar, Observer(cube, as_of_us), closed))
+
+    def _compute(self, study: Study, query: ReadoutQuery, snapshot: Snapshot, as_of: datetime) -> Readout:
+        dimensions = _dimensions(study, query)
+
+        def answer(opened: Opened) -> Readout:
+            return self._readout(opened, query, snapshot, as_of)
+
+        return self.observe(study, query, dimensions, answer, snapshot)
+
+    def _readout(self, opened: Opened, query: ReadoutQuery, snapshot: Snapshot, as_of: datetime) -> Readout:
+        study, cube = opened.study, opened.cube
+        judge = judge_of(study, opened.calendar)
+        metrics, texts = self._judged(opened, judge, query)
+        family = family_of(judge, metrics)
+        checks = self._interactions(opened) if query.at is None else []
+        health = health_of(cube, study, opened.calendar, cube.plan.dimensions, [*checks, *_empty(cube)])
+        rows = [
+            metric_readout(judge, metric, family, study.arms, study.experiment.unit, texts.get(index))
+            for index, metric in enumerate(metrics)
+        ]
+        readout = Readout(
+            experiment=study.experiment.key,
+            phase=study.experiment.phase,
+            fingerprint=study.fingerprint,
+            as_of=as_of.astimezone(UTC).replace(microsecond=0),
+            watermark=None,
+            pending=None,
+            closed=opened.closed,
+            health=health,
+            decision=decision_of(judge, study, metrics, family, alarm=health.srm.alarm),
+            metrics=_asked(rows, query),
+        )
+        return replace(readout, etag=_etag(readout, snapshot, query))
+
+    def _judged(self, opened: Opened, judge: Judge, query: ReadoutQuery) -> tuple[list[JudgedMetric], dict[int, str]]:
+        found: dict[str, MetricObservation] = {}
+        texts: dict[int, str] = {}
+        metrics: list[JudgedMetric] = []
+        plan = opened.cube.plan
+        for index, studied in enumerate(opened.study.metrics):
+            rule = plan.rule(studied.metric.name)
+            if rule.name not in found:
+                found[rule.name] = opened.observer.observe(rule, plan.dimensions)
+                if query.include_sql:
+                    texts[index] = analyst_sql(opened.cube, opened.observer, rule)
+            limit = next((g for g in opened.study.experiment.guardrails if g.metric == rule.name), None)
+            chosen = limit if studied.role == "guardrail" else None
+            metrics.append(judged_metric(judge, studied, found[rule.name], chosen, cuped=plan.lookback_us > 0))
+        return metrics, texts
+
+    def _interactions(self, opened: Opened) -> list[Check]:
+        return interaction_checks(opened.study, opened.cube, opened.observer, self.archive.latest())
+
+    def _watermark(self, query: ReadoutQuery, snapshot: Snapshot) -> datetime | None:
+        if query.watermark is not None:
+            return query.watermark
+        return None if snapshot.watermark_us is None else moment_of(snapshot.watermark_us)
+
+    def _remembered(self, mark: tuple[object, ...]) -> Readout | None:
+        found = self._cache.get(mark)
+        if found is not None:
+            self._cache.move_to_end(mark)
+        return found
+
+    def _keep(self, mark: tuple[object, ...], readout: Readout) -> Readout:
+        self._cache[mark] = readout
+        while len(self._cache) > self.cache_entries:
+            self._cache.popitem(last=False)
+        return readout
+
+
+def judge_of(study: Study, calendar: Calendar) -> Judge:
+    """How a study's comparisons are judged."""
+    return Judge(study.plan, calendar, study.planned_units, study.weights, study.family)
+
+
+def _dimensions(study: Study, query: ReadoutQuery) -> tuple[str, ...]:
+    asked = () if query.dimension is None else (query.dimension,)
+    return tuple(dict.fromkeys((*study.plan.dimensions, *asked)))[:MAX_DIMENSIONS]
+
+
+def _days_of(study: Study, snapshot: Snapshot, as_of_us: int) -> ShopDays:
+    first = min((part.min_received_at for part in snapshot.parts), default=as_of_us)
+    return shop_days(study.shop.timezone, min(first, as_of_us) - MARGIN_US, as_of_us + MARGIN_US)
+
+
+def _scope(study: Study, plan: CubePlan, days: ShopDays, as_of_us: int) -> CubeScope:
+    stopped = study.stopped
+    stop_us = microseconds(stopped) if stopped and microseconds(stopped) <= as_of_us else FOREVER_US
+    closes_us = stop_us + plan.boundaries[-1] if stop_us != FOREVER_US else FOREVER_US
+    return CubeScope(
+        experiment=study.experiment.key,
+        phase=study.experiment.phase,
+        arms=study.arms,
+        unit=study.experiment.unit,
+        identity=study.plan.identity,
+        currency=study.shop.currency,
+        days=days,
+        stop_us=stop_us,
+        known_until_us=closes_us,
+    )
+
+
+def _calendar(cube: Cube, days: ShopDays, study: Study, as_of_us: int) -> Calendar:
+    first = cube.engine.rows(statement("span"))[0][0]
+    return Calendar(None if first is None else days.day(int(first)), days.day(as_of_us), DAY_US)
+
+
+def _asked(rows: Sequence[MetricReadout], query: ReadoutQuery) -> tuple[MetricReadout, ...]:
+    chosen = [row for row in rows if query.metric in (None, row.metric)]
+    if query.dimension is None:
+        return tuple(chosen)
+    levels = [
+        replace(row, dimensions=tuple(level for level in row.dimensions if level.dimension == query.dimension))
+        for row in chosen
+    ]
+    known = {level.level for row in levels for level in row.dimensions}
+    if known == {""}:
+        named = (level.dimension for row in rows for level in row.dimensions if level.dimension != query.dimension)
+        raise UnknownDimension(query.dimension, sorted({*named, "device", "country"} - {query.dimension}))
+    return tuple(levels)
+
+
+def _empty(cube: Cube) -> list[Check]:
+    if cube.engine.rows(statement("count_units"))[0][0]:
+        return []
+    return [Check("no_exposures", "nobody has been exposed yet: evaluating is not seeing, an exposure must be sent")]
+
+
+def _etag(readout: Readout, snapshot: Snapshot, query: ReadoutQuery) -> str:
+    content: list[Any] = [readout.fingerprint, readout.phase, readout.as_of, snapshot.identity, query.metric]
+    content += [query.dimension, query.include_sql, query.at]
+    return hashlib.sha256(repr(content).encode()).hexdigest()[:32]

@@ -1,0 +1,60 @@
+"""The series over shop days: what a reader would have seen on each of them, always with its anytime interval."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from experiments.judgement import DayAnswer, Judge, anytime_answers
+from experiments.observations import MetricObservation
+from experiments.readout_types import LookReadout, Number, ends, number
+from experiments.shop_days import calendar_date
+from experiments.statistics.arms import Pair
+from experiments.statistics.lift import lift
+
+
+def series(judge: Judge, observed: MetricObservation, arms: Sequence[str], *, cuped: bool) -> tuple[LookReadout, ...]:
+    """Every day of a metric, cumulative (adjusted as the readout is) and alone."""
+    looks = observed.looks
+    if looks is None:
+        return ()
+    rows: list[LookReadout] = []
+    for treatment in range(1, len(arms)):
+        so_far = anytime_answers(judge, observed.rule, looks.cumulative, treatment, cuped=cuped)
+        alone = anytime_answers(judge, observed.rule, looks.daily, treatment, cuped=False)
+        lowest: Number = None
+        for row, day in enumerate(looks.days):
+            closed = judge.calendar.closed(day)
+            p = number(so_far[row].answer.p)
+            if closed and p is not None:
+                lowest = p if lowest is None else min(lowest, p)
+            units = looks.cumulative[row][treatment].count
+            rows.append(_row(day, "cumulative", arms[treatment], units, so_far[row], lowest, closed=closed))
+            rows.append(_row(day, "daily", arms[treatment], units, alone[row], None, closed=closed))
+    return tuple(rows)
+
+
+def _row(
+    day: int,
+    kind: Literal["cumulative", "daily"],
+    variant: str,
+    units: int,
+    found: DayAnswer,
+    p_min: Number,
+    *,
+    closed: bool,
+) -> LookReadout:
+    pair = found.pair if isinstance(found.pair, Pair) else None
+    return LookReadout(
+        day=calendar_date(day),
+        kind=kind,
+        variant=variant,
+        units=units,
+        value=number(pair.treatment.value) if pair else None,
+        control_value=number(pair.control.value) if pair else None,
+        lift=number(lift(pair)) if pair else None,
+        ci=ends(found.answer.ci),
+        difference=number(pair.treatment.value - pair.control.value) if pair else None,
+        difference_ci=ends(found.answer.difference_ci),
+        p=number(found.answer.p),
+        p_min=p_min,
+        closed=closed,
+    )

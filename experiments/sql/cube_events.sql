@@ -1,0 +1,26 @@
+-- The cube's rows of plain events: per unit, shop day, source and segment of time since exposure, how many and how much.
+SELECT
+  f.unit,
+  f.segment,
+  f.day,
+  f.source,
+  count(*) AS events,
+  coalesce(sum(f.amount), 0.0) AS amount,
+  0 AS finals
+FROM (
+  SELECT
+    o.unit,
+    $segment AS segment,
+    $day AS day,
+    $source AS source,
+    $amount AS amount
+  FROM events AS e
+  JOIN owners AS o ON o.key = $key AND o.by_user = $by_user
+  WHERE $named
+    AND NOT e.bot
+    AND e.time >= o.exposed_at + $first
+    AND e.time < o.exposed_at + $until
+    AND coalesce(e.currency, $currency) = $currency
+) AS f
+WHERE f.source >= 0
+GROUP BY f.unit, f.segment, f.day, f.source

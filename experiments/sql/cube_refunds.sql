@@ -1,0 +1,15 @@
+-- The cube's rows of refunds: those whose order counts in this window.
+SELECT
+  r.unit,
+  $segment AS segment,
+  r.day,
+  $source AS source,
+  count(*) AS events,
+  coalesce(sum(r.amount), 0.0) AS amount,
+  0 AS finals
+FROM returned AS r
+WHERE $named
+  AND r.order_since >= $first
+  AND r.order_since < $until
+  AND $timely
+GROUP BY r.unit, r.day

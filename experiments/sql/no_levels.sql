@@ -1,0 +1,3 @@
+-- Every unit in one level: the whole.
+SELECT u.unit, '' AS level
+FROM units AS u

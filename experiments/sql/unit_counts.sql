@@ -1,0 +1,6 @@
+-- How many units there are, and how many of them had a history, by the day on which they entered.
+SELECT u.arm, $entered AS entered, count(*) AS n, sum(coalesce(h.seen, 0)) AS h
+FROM units AS u
+LEFT JOIN histories AS h ON h.unit = u.unit
+WHERE u.exposed_at <= $mature
+GROUP BY u.arm, $entered

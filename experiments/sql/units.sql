@@ -1,0 +1,19 @@
+-- One row per unit: its first exposure decides its arm, its day and its dimensions, whatever it saw later.
+SELECT
+  row_number() OVER () AS unit,
+  f.unit_name,
+  f.arm,
+  f.time AS exposed_at,
+  $exposed_on AS exposed_on,
+  f.by_user,
+  f.stream_id,
+  f.shard,
+  f.position
+FROM (
+  SELECT
+    x.unit_name, x.arm, x.time, x.stream_id, x.shard, x.position,
+    max(x.by_user) OVER (PARTITION BY x.unit_name) AS by_user,
+    row_number() OVER (PARTITION BY x.unit_name ORDER BY x.time, x.stream_id, x.shard, x.position) AS place
+  FROM exposures AS x
+) AS f
+WHERE f.place = 1
