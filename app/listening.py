@@ -46,6 +46,16 @@ def listen_unix(path: Path) -> socket.socket:
     return listener
 
 
+def turn_away(listener: socket.socket) -> None:
+    """Hang up on everybody who waits at a listener whose server cannot start, so that they need not wait in vain."""
+    while True:
+        try:
+            waiting, _ = listener.accept()
+        except OSError:
+            return
+        waiting.close()
+
+
 def address_of(listener: socket.socket) -> str:
     """The listener's address as people open it in a browser: `http://127.0.0.1:8000`."""
     host, port = listener.getsockname()[:2]

@@ -24,7 +24,6 @@ class Role:
     module: str
     niceness: int = 0
     socket_descriptor: int | None = None
-    restarts: bool = True
 
 
 class ChildProcess:
@@ -103,7 +102,7 @@ class ChildProcess:
         delay = min(FIRST_DELAY_SECONDS * 2**self._failures, LONGEST_DELAY_SECONDS)
         self._failures += 1
         self.ready = False
-        self.start_at = time.monotonic() + delay if self.role.restarts else None
+        self.start_at = time.monotonic() + delay
         return code
 
     def send(self, signal_number: signal.Signals) -> None:
