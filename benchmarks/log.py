@@ -13,16 +13,18 @@ import resource
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import uvloop
+from msgspec.structs import replace
 
 from events.compaction import Compaction
 from events.connection import Connection, connect
 from events.export import Exporter
 from events.hidden import HiddenRows
-from events.parts import PartListing, live_parts
+from events.parts import Part, PartListing, live_parts
 from events.records import Record
 from events.server import EmbeddedStore
 from events.shard_writer import WriterOptions
@@ -31,6 +33,7 @@ from events.watermark import wait_until_written
 from events.writer import run_writer
 
 ROUNDS = 4
+EXPORTED = 100_000
 CLIENTS = 16
 EVENTS_PER_REQUEST = 20
 DAY_SECONDS = 86_400
@@ -46,28 +49,37 @@ def shop_events(count: int, seed: int) -> Iterator[Record]:
         message_id = str(uuid.UUID(int=chance.getrandbits(128), version=4))
         when = START_US + number * 700 + chance.randrange(100_000)
         page = chance.choice(PAGES)
-        yield _event(chance, number % 10, Record(message_id=message_id, type="page", visitor_id=visitor, time=when,
-            url=f"https://shop.example{page}", path=page, device=chance.choice(["mobile", "desktop", "tablet"]),
-            country=chance.choice(["DE", "DE", "DE", "AT", "CH", "FR"])))  # fmt: skip
+        page_view = Record(
+            message_id=message_id,
+            type="page",
+            visitor_id=visitor,
+            time=when,
+            url=f"https://shop.example{page}",
+            path=page,
+            device=chance.choice(["mobile", "desktop", "tablet"]),
+            country=chance.choice(["DE", "DE", "DE", "AT", "CH", "FR"]),
+        )
+        yield replace(page_view, **_more(chance, number % 10, page_view))
 
 
-def _event(chance: random.Random, choice: int, page: Record) -> Record:
-    from msgspec.structs import replace
-
+def _more(chance: random.Random, choice: int, page: Record) -> dict[str, Any]:
+    """What makes another event of a page view."""
+    product = f"sku-{chance.randrange(400)}"
     if choice < 4:
-        return page
+        return {}
     if choice == 4:
-        return replace(page, type="exposure", experiment="free-shipping-banner", variant=chance.choice("ab"), phase=0,
-            propensity=0.5, exposure_source="personalize", properties={"country": page.country, "device": page.device})  # fmt: skip
+        attributes = {"country": page.country, "device": page.device}
+        design = {"experiment": "free-shipping-banner", "variant": chance.choice("ab"), "phase": 0, "propensity": 0.5}
+        return design | {"type": "exposure", "exposure_source": "personalize", "properties": attributes}
     if choice < 8:
-        return replace(page, type="engagement", page_view_id=f"pv-{chance.getrandbits(48):012x}",
-            engaged_ms=chance.randrange(60_000), properties={"seq": chance.randrange(8), "final": False})  # fmt: skip
+        seen = {"page_view_id": f"pv-{chance.getrandbits(48):012x}", "engaged_ms": chance.randrange(60_000)}
+        return seen | {"type": "engagement", "properties": {"seq": chance.randrange(8), "final": False}}
     if choice == 8:
-        return replace(page, type="track", event="Product Viewed", product_ids=[f"sku-{chance.randrange(400)}"],
-            properties={"list": "search", "position": chance.randrange(40)})  # fmt: skip
-    return replace(page, type="track", event="Order Completed", value=round(chance.lognormvariate(4, 0.6), 2),
-        currency="EUR", order_id=f"o-{chance.getrandbits(40)}", product_ids=[f"sku-{chance.randrange(400)}"],
-        quantities=[1.0], prices=[19.9], user_id=f"u-{chance.getrandbits(30)}")  # fmt: skip
+        properties = {"list": "search", "position": chance.randrange(40)}
+        return {"type": "track", "event": "Product Viewed", "product_ids": [product], "properties": properties}
+    order = {"order_id": f"o-{chance.getrandbits(40)}", "user_id": f"u-{chance.getrandbits(30)}", "currency": "EUR"}
+    lines = {"product_ids": [product], "quantities": [1.0], "prices": [19.9]}
+    return order | lines | {"type": "track", "event": "Order Completed", "value": round(chance.lognormvariate(4, 1), 2)}
 
 
 async def ingest(stream: Stream, events: Sequence[Record]) -> float:
@@ -116,29 +128,37 @@ async def rounds(data: Path, events: int) -> None:
 
 
 def after(data: Path) -> None:
+    """What the parts weigh, and what reading and merging them costs."""
     parts = live_parts(data / "log")
     rows = sum(part.rows for part in parts)
-    print(f"{len(parts)} parts, {rows:,} rows: {sum(part.bytes for part in parts) / rows:.1f} bytes an event,"
-          f" {sum(part.digests.stat().st_size for part in parts) / rows:.1f} in digests")  # fmt: skip
-    hidden = HiddenRows(data)
-    print(f"hidden rows, first time {_seconds(lambda: hidden.positions(parts)):.3f} s, again {_seconds(lambda: hidden.positions(parts)):.4f} s")
-    listing = PartListing(data / "log")
-    print(f"listing, first time {_seconds(listing.live) * 1000:.1f} ms, again {_seconds(listing.live) * 1000:.2f} ms")
+    digests = sum(part.digests.stat().st_size for part in parts) / rows
+    print(f"{len(parts)} parts, {rows:,} rows: {_bytes_an_event(parts):.1f} bytes an event, {digests:.1f} in digests")
+    hidden, listing = HiddenRows(data), PartListing(data / "log")
+    for name, act in (("hidden rows", lambda: hidden.positions(parts)), ("listing", listing.live)):
+        print(f"{name}: first time {_seconds(act) * 1000:.1f} ms, again {_seconds(act) * 1000:.2f} ms")
     seconds = _seconds(Compaction(data, 0, lambda: time.time() + 2 * DAY_SECONDS).run)
     merged = live_parts(data / "log")
-    print(f"compaction of the day: {rows / seconds:,.0f} rows/s, {len(merged)} part,"
-          f" {sum(part.bytes for part in merged) / rows:.1f} bytes an event")  # fmt: skip
-    exporter = Exporter(data)
-    cursor, read = None, 0
-    started = time.perf_counter()
-    while read < 100_000 and (page := exporter.page(cursor, 10_000)).rows:
-        cursor, read = page.cursor, read + len(page.rows)
-    print(f"export of the merged day: {read / (time.perf_counter() - started):,.0f} rows/s")
+    print(
+        f"compaction: {rows / seconds:,.0f} rows/s to {len(merged)} part, {_bytes_an_event(merged):.1f} bytes an event"
+    )
+    print(f"export of the merged day: {_export_rate(data):,.0f} rows/s")
 
 
-def _seconds(act: object) -> float:
+def _bytes_an_event(parts: Sequence[Part]) -> float:
+    return sum(part.bytes for part in parts) / sum(part.rows for part in parts)
+
+
+def _export_rate(data: Path) -> float:
+    exporter, cursor, rows = Exporter(data), None, 0
     started = time.perf_counter()
-    act()  # type: ignore[operator]
+    while rows < EXPORTED and (page := exporter.page(cursor, 10_000)).rows:
+        cursor, rows = page.cursor, rows + len(page.rows)
+    return rows / (time.perf_counter() - started)
+
+
+def _seconds(act: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    act()
     return time.perf_counter() - started
 
 

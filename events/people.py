@@ -6,10 +6,11 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from events.arrow import Table, arrow, compute, parquet
-from events.digests import USER_SEED, VISITOR_SEED, digests, read_columns, read_digests
+from events.digests import USER_SEED, VISITOR_SEED, digests, found_in, read_columns, read_digests
 from events.export import Row, as_rows, without
 from events.hidden import hidden_positions
 from events.parts import SCHEMA, Part, live_parts, verify
+from events.records import ALIAS
 from events.tombstones import PersonKind
 
 _LOG: Final = "log"
@@ -32,6 +33,7 @@ class Held(NamedTuple):
 def person_of(data: Path, kind: PersonKind, identifier: str) -> Person:
     """The person behind an id: every row with a visitor and a user is an edge, and the edges are followed to the end.
 
+    What an alias replaces may have been a visitor's id or a user's, so it is followed as both.
     Erased rows still join, until compaction drops them: who is erased twice is erased whole.
     """
     parts = live_parts(data / _LOG)
@@ -59,16 +61,21 @@ def _neighbours(parts: list[Part], person: Person) -> Person:
     visitors, users = set(person.visitors), set(person.users)
     for part in parts:
         if _concerns(part, person):
-            own = _own_rows(part, person, ["visitor_id", "user_id"])
+            own = _own_rows(part, person, ["type", "visitor_id", "user_id"])
             edges = own.filter(compute.is_valid(own.column("user_id")))
-            visitors.update(compute.unique(edges.column("visitor_id")).to_pylist())
-            users.update(compute.unique(edges.column("user_id")).to_pylist())
+            visitors.update(_names(edges, "visitor_id"))
+            users.update(_names(edges, "user_id"))
+            users.update(_names(edges.filter(compute.equal(edges.column("type"), ALIAS)), "visitor_id"))
     return Person(frozenset(visitors - {""}), frozenset(users - {""}))
+
+
+def _names(rows: Table, column: str) -> list[str]:
+    return compute.unique(rows.column(column)).to_pylist()
 
 
 def _concerns(part: Part, person: Person) -> bool:
     wanted = np.concatenate([_digests(person.visitors, VISITOR_SEED), _digests(person.users, USER_SEED)])
-    return bool(np.isin(wanted, read_digests(part.digests, part.path).people).any())
+    return len(found_in(read_digests(part.digests, part.path).people, np.sort(wanted))) > 0
 
 
 def _digests(identifiers: frozenset[str], seed: int) -> Any:
