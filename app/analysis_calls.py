@@ -29,7 +29,6 @@ from events.erasure import erase
 from events.parts import DataDamaged
 from events.people import held
 from experiments.readout_query import ReadoutQuery, moment
-from experiments.readout_rows import flat_rows
 from experiments.readout_types import readout_json
 
 JSON: Final = "application/json"
@@ -70,8 +69,10 @@ class _Calls:
 
         def compute() -> AnalysisAnswer:
             readout = self.analysis.readouts.read(arguments["key"], query)
-            headers = {"etag": self.analysis.readouts.etag(readout)}
+            headers = {"etag": f'"{readout.etag}"'}
             if _flat(arguments):
+                from experiments.readout_rows import flat_rows
+
                 return _table(flat_rows(readout), arguments["format"], headers)
             return _json(readout_json(readout), headers)
 

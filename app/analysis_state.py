@@ -48,7 +48,7 @@ class Analysis:
         self.catalogs = CatalogFollower(settings.data)
         self.archive = CatalogArchive(settings.data)
         self.log = EventLog(settings.data, _limits(settings))
-        self.readouts = Readouts(self.log, lambda: self.catalogs.catalog, self.archive.design)
+        self.readouts = Readouts(self.log, self.archive)
         self.exporter = Exporter(settings.data)
         self.readout_jobs = Jobs("readout", self.log.interrupt)
         self.log_jobs = Jobs("log", lambda: None)  # pages are short: they end by themselves

@@ -20,8 +20,10 @@ Folder = Annotated[Path | None, typer.Argument(help="Folder of the definition fi
 def check(folder: Folder = None, as_json: AsJson = False) -> None:
     """Check all definition files and run the tests inside them; exit code 1 when something is wrong."""
     from experiments.checking import check as checked
+    from experiments.checking import served_in
 
-    result = checked(_folder(folder), datetime.now(UTC))
+    served = served_in(environment_settings().data)
+    result = checked(_folder(folder), datetime.now(UTC), served)
     if as_json:
         say_json({"passed": result.passed, **asdict(result)})
     else:

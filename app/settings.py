@@ -111,6 +111,7 @@ class Settings(BaseSettings):
     analysis_memory_mb: int = Field(2048, ge=128, description="Memory of the readout engine; beyond it spills to disk.")
     analysis_timeout_seconds: float = Field(60.0, gt=0, le=3600, description="Longest readout or export page.")
     drain_seconds: float = Field(7.0, ge=0, le=300, description="Longest wait for open requests after SIGTERM.")
+    training_hours: float = Field(24.0, ge=0, description="Hours between trainings of recommendations; `0` is never.")
     log_level: LogLevel = Field("info", description="Least severe messages that are written.")
     log_format: LogFormat = Field("json", description="`json`: one object a line; `text`: for people.")
 

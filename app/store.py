@@ -3,9 +3,12 @@
 import asyncio
 import logging
 from pathlib import Path
+from typing import Final
 
 from app.settings import Settings
 from events.server import EmbeddedStore, StoreBroken
+
+FATAL: Final = frozenset({"store_missing", "store_folder_unusable"})  # what waiting does not mend
 
 logger = logging.getLogger("resonate.supervisor")
 
@@ -36,8 +39,12 @@ class Store:
         try:
             self._embedded.start()
         except StoreBroken as error:
-            raise StoreFailed(str(error)) from None
-        self.name = f"{self._embedded.version}, embedded"
+            if error.cause in FATAL:
+                raise StoreFailed(str(error)) from None
+            logger.error("the store does not start yet: %s", error, extra={"cause": error.cause})
+            self._cause = error.cause
+        version = self._embedded.version
+        self.name = f"{version}, embedded" if version else f"embedded, not running: {self._cause}"
 
     def watch(self) -> None:
         """Restart the embedded store when it died (with its own back-off) and log what changed."""
@@ -61,7 +68,7 @@ async def _external(settings: Settings) -> str:
     from events.store_errors import StoreRefused
 
     try:
-        connection = await connect(settings.redis_url, shards=settings.shards, data=settings.data)
+        connection = await connect(settings.redis_url, shards=settings.shards)
     except StoreRefused as error:
         raise StoreFailed(f"RESONATE_REDIS_URL: {error}") from None
     try:

@@ -7,5 +7,7 @@ from events.server import EmbeddedStore
 
 async def store_connection(settings: Settings) -> Connection:
     """A connection to the external store, else to the embedded one of the data directory."""
-    socket_path = None if settings.redis_url else EmbeddedStore(settings.data).socket
-    return await connect(settings.redis_url, socket_path, shards=settings.shards, data=settings.data)
+    if settings.redis_url is not None:
+        return await connect(settings.redis_url, shards=settings.shards)
+    socket_path = EmbeddedStore(settings.data).socket
+    return await connect(None, socket_path, shards=settings.shards, data=settings.data)

@@ -20,6 +20,7 @@ from app.listening import address_of, listen, listen_unix, turn_away
 from app.processes import ChildProcess, Role
 from app.settings import Settings
 from app.store import Store
+from app.training_schedule import TrainingSchedule
 from experiments.catalog_store import CatalogKeeper
 
 TICK_SECONDS: Final = 0.25
@@ -27,6 +28,7 @@ WRITER_SECONDS: Final = 1.5  # from SIGTERM to the end of writer and analysis
 WORKER_GRACE_SECONDS: Final = 0.5  # beyond the drain, for closing what a worker holds
 ENDING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 ANALYSIS_NICENESS: Final = 10
+TRAINER_NICENESS: Final = 15
 
 logger = logging.getLogger("resonate.supervisor")
 
@@ -78,10 +80,12 @@ class Supervisor:
         self.writer = ChildProcess(Role("writer", "app.writer_process"))
         activated = Role("analysis", "app.analysis", ANALYSIS_NICENESS, self.analysis_listener.fileno())
         self.analysis = ChildProcess(activated)
+        self.trainer = ChildProcess(Role("trainer", "app.trainer_process", TRAINER_NICENESS))
+        self.training = TrainingSchedule(self.directory.root, self.settings.training_hours)
 
     @property
     def children(self) -> list[ChildProcess]:
-        return [*self.workers, self.writer, self.analysis]
+        return [*self.workers, self.writer, self.analysis, self.trainer]
 
     def _start(self) -> None:
         """Workers import while the store starts and the definitions load; they are told how to run after that."""
@@ -131,8 +135,8 @@ class Supervisor:
             self._forget_pipe(child)
             if child is self.analysis and not was_ready:
                 turn_away(self.analysis_listener)
-            ended = f"{child.role.name} ended with {_ending(code)} and is started again"
-            logger.warning(ended, extra={"child": pid})
+            level = logging.INFO if child is self.trainer and not code else logging.WARNING
+            logger.log(level, "%s ended with %s", child.role.name, _ending(code), extra={"child": pid})
 
     def _forget_pipe(self, child: ChildProcess) -> None:
         if child.ready_descriptor is not None:
@@ -146,6 +150,8 @@ class Supervisor:
                 self._relaunch(child)
         if not self.analysis.alive and not self.listening and now >= (self.analysis.start_at or 0):
             self._listen_for_analysis()  # it is started again by the next call, not before
+        if self.announced and not self.trainer.alive and self.training.due():
+            self._relaunch(self.trainer)
 
     def _activate_analysis(self) -> None:
         """Somebody calls the analysis process, which is not there."""
@@ -182,7 +188,7 @@ class Supervisor:
         deadline = time.monotonic() + self.settings.drain_seconds + WORKER_GRACE_SECONDS
         self._end(self.workers, deadline)
         self.analysis_listener.close()
-        self._end([self.writer, self.analysis], time.monotonic() + WRITER_SECONDS)
+        self._end([self.writer, self.analysis, self.trainer], time.monotonic() + WRITER_SECONDS)
         self.store.stop()
         self.directory.analysis_socket.unlink(missing_ok=True)
         self.directory.address_file.unlink(missing_ok=True)
