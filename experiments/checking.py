@@ -9,12 +9,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from pydantic import ValidationError
+
 from experiments.assignment import CompiledExperiment, assign
 from experiments.assignment_compile import compile_as_designed
 from experiments.catalog_changes import refused_changes
 from experiments.catalog_content import CatalogContent
+from experiments.catalog_files import CatalogPaths
 from experiments.catalog_folder import FolderReading, read_folder
-from experiments.catalog_phases import Phases
+from experiments.catalog_phases import Phases, read_phases
+from experiments.catalog_snapshot import last_good
 from experiments.check_warnings import SiteHistory, warnings_of
 from experiments.definition import Audience, Experiment, Holdout, Segment, SplitTest, TrafficStep, VisitorTest
 from experiments.definition_errors import DefinitionError
@@ -44,6 +48,18 @@ class Served:
 
     content: CatalogContent
     phases: Phases
+
+
+def served_in(data: Path) -> Served | None:
+    """What a data directory serves; None where it never served anything, or cannot be read."""
+    paths = CatalogPaths(data)
+    snapshot = last_good(paths)
+    if snapshot is None:
+        return None
+    try:
+        return Served(snapshot.content.under(snapshot.written), read_phases(paths))
+    except (OSError, ValidationError):
+        return None
 
 
 def check(folder: Path, now: datetime, served: Served | None = None, history: SiteHistory | None = None) -> CheckResult:

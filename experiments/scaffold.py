@@ -17,7 +17,7 @@ key: {key}            # the name of this file, and of the flag in every client
 status: draft         # draft | running | paused | stopped | archived
 # start: 2026-01-05   # dates without a zone are the shop's (shop.yaml)
 # end: 2026-02-02
-# traffic: 10%        # share of the audience that takes part; it may only widen while the experiment runs
+# traffic: 100%       # share of the audience that takes part; it may only widen while the experiment runs
 # audience:
 #   where: {{device: {{$in: [mobile, desktop]}}}}
 variants:             # the first is the control; equal weights unless each has a weight
@@ -28,7 +28,7 @@ goal: purchase_rate   # the metric that decides; more in secondary
 # guardrails: {{refund_rate: 10%}}         # the largest harm you would bear
 # plan: {{days: 28, mde: {{purchase_rate: 4%}}}}
 tests:                # run by `resonate check`
-  - {{given: {{visitor: v-1}}, expect: {{in: true}}}}
+  - {{given: {{visitor: v-1, attributes: {{device: mobile}}}}, expect: {{in: true}}}}
   - {{split: 10000, tolerance: 3%}}
 """
 

@@ -21,7 +21,8 @@ def read(text: str | bytes) -> tuple[Any, list[str]]:
 
 
 TEXTS = (
-    "NO on yes Yes 12:30 0123 1.10 ~ True NULL 1e3 0x1F 1_000 .5 5. +1 -0 nan .inf 2026-01-05 10% = << 12345678901234567890"
+    "NO on yes Yes 12:30 0123 1.10 ~ True NULL 1e3 0x1F 1_000 .5 5. +1 -0 nan .inf 2026-01-05 10% = << "
+    "12345678901234567890"
 )
 
 
