@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from app.errors import Headers, Problem
-from app.hot.body import MAX_BODY, Disconnected, ReceiptDeadlines, too_large
+from app.hot.body import MAX_BODY, Disconnected, ReceiptDeadlines, check_length, too_large
 from app.hot.cors import answer_headers, page_origin, preflight_headers
 from app.hot.dispatch import problem_answer, unexpected
 from app.hot.exchange import Answer, ASGIApplication, Exchange, Message, Receive, Scope, Send, request_id, traceparent
@@ -34,13 +34,13 @@ class Cold:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
-        exchange = Exchange(scope, receive, headers, request_id(headers))
+        exchange = Exchange(scope, headers, request_id(headers))
         scope.setdefault("state", {})
         scope["state"][EXCHANGE] = exchange
         reply = _Reply(exchange, send)
         started = time.perf_counter()
         try:
-            await self._serve(exchange, reply)
+            await self._serve(exchange, receive, reply)
         except Problem as problem:
             await reply.answer(problem_answer(problem, scope["path"]))
         except Disconnected:
@@ -50,43 +50,41 @@ class Cold:
         route = getattr(scope.get("route"), "path", OTHER_ROUTE)
         self._resources.telemetry.answered(route, reply.status, time.perf_counter() - started)
 
-    async def _serve(self, exchange: Exchange, reply: "_Reply") -> None:
+    async def _serve(self, exchange: Exchange, receive: Receive, reply: "_Reply") -> None:
         scope = exchange.scope
         if scope["method"] == "OPTIONS" and scope["path"].startswith(PAGE_PATHS):
             origin = page_origin(exchange.headers)
             preflight = preflight_headers(origin, b"GET, POST, OPTIONS", self._resources.keys)
             await reply.answer(Answer(204, b"", headers=preflight))
             return
-        body = _Body(exchange, self._deadlines)
+        body = _Body(exchange, receive, self._deadlines)
         await self._application(scope, body.receive, reply.send)
 
 
 class _Body:
     """Hands the body on within its limits: the deadline and size of the hot tier, larger ones for uploads."""
 
-    def __init__(self, exchange: Exchange, deadlines: ReceiptDeadlines) -> None:
-        self._exchange = exchange
+    def __init__(self, exchange: Exchange, receive: Receive, deadlines: ReceiptDeadlines) -> None:
+        self._receive = receive
         self._deadlines = deadlines
         self._limit = LARGE_BODIES.get(exchange.scope["path"], MAX_BODY)
         self._streams = exchange.scope["path"] in LARGE_BODIES
         self._given = False
         self._received = 0
-        length = exchange.headers.get(b"content-length")
-        if length is not None and int(length) > self._limit:
-            raise too_large(self._limit)
+        check_length(exchange.headers, self._limit)
 
     async def receive(self) -> Message:
         if self._streams:
             return await self._piece()
         if self._given:
-            return await self._exchange.receive()
+            return await self._receive()
         self._given = True
-        body = await self._deadlines.collect(self._exchange.receive, self._limit)
+        body = await self._deadlines.collect(self._receive, self._limit)
         return {"type": "http.request", "body": body, "more_body": False}
 
     async def _piece(self) -> Message:
         """One piece of an upload; each piece has a deadline of its own, the whole a limit of size."""
-        message = await self._exchange.receive()
+        message = await self._receive()
         self._received += len(message.get("body", b""))
         if self._received > self._limit:
             raise too_large(self._limit)

@@ -3,18 +3,19 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Coroutine
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
 from app.cold import Cold
 from app.errors import Problem, problem_body
 from app.hot.body import ReceiptDeadlines
-from app.hot.dispatch import Dispatch, PathTable
+from app.hot.dispatch import Dispatch, PathTable, Whole
 from app.hot.table import path_table
 from app.openapi import describe
 from app.resources import open_resources
@@ -58,30 +59,35 @@ class Application:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.deadlines = ReceiptDeadlines()
-        self.table = path_table(self.deadlines)
+        self.table = path_table()
         self.cold = cold_application()
         self._dispatch: Dispatch | None = None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] == "http" and self._dispatch is not None:
-            await self._dispatch(scope, receive, send)
-        elif scope["type"] == "lifespan":
-            await self._live(receive, send)
+            return self._dispatch(scope, receive, send)
+        return self._live(scope, receive, send)
+
+    def answer_whole(self, scope: Scope, body: bytes) -> Whole | Coroutine[Any, Any, Whole] | None:
+        """The protocol's short way: the answer to a request whose body came in one piece, if its path is a hot one."""
+        return None if self._dispatch is None else self._dispatch.answer_whole(scope, body)
 
     @contextlib.asynccontextmanager
     async def lifespan(self) -> AsyncGenerator[None]:
         """Everything a request needs is there between start-up and shut-down."""
-        async with open_resources(self.settings, route_names(self.table, self.cold)) as resources:
+        async with open_resources(self.settings, route_names(self.table)) as resources:
             self.cold.state.resources = resources
             sweep = asyncio.create_task(self.deadlines.sweep())
-            self._dispatch = Dispatch(self.table, Cold(self.cold, self.deadlines, resources), resources)
+            self._dispatch = Dispatch(self.table, Cold(self.cold, self.deadlines, resources), self.deadlines, resources)
             try:
                 yield
             finally:
                 self._dispatch = None
                 sweep.cancel()
 
-    async def _live(self, receive: Receive, send: Send) -> None:
+    async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":  # WebSockets are not spoken here
+            return
         await receive()
         stack = contextlib.AsyncExitStack()
         try:
@@ -96,10 +102,17 @@ class Application:
         await send(_message("lifespan.shutdown.complete"))
 
 
-def route_names(table: PathTable, cold: FastAPI) -> list[str]:
+def cold_routes() -> list[tuple[str, str]]:
+    """Method and path of every route of the cold tier."""
+    found = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+    listed = [(method, route.path) for route in found for method in sorted(route.methods)]
+    return [*listed, ("GET", "/openapi.json")]
+
+
+def route_names(table: PathTable) -> list[str]:
     """Every route by the name that the OpenAPI and the counters give it."""
     hot = [route.name for route in (*table.exact.values(), *table.below.values())]
-    return [*hot, *sorted({getattr(route, "path", "") for route in cold.routes} - {"", *hot})]
+    return [*hot, *sorted({path for _, path in cold_routes()} - set(hot))]
 
 
 def _message(kind: str, text: str | None = None) -> Message:

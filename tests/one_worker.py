@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
+import redis
 import uvicorn
 
 from app.main import create_app
 from app.protocol import server_config
 from app.settings import Settings
+from events.keys import events_key
 from events.server import EmbeddedStore
 from experiments.catalog_store import CatalogKeeper
 
@@ -81,3 +84,11 @@ class OneWorker:
         """An httpx client that sends this key, or none."""
         headers = {} if key is None else {"authorization": f"Bearer {key}"}
         return httpx.Client(base_url=self.url, headers={**headers, **options.pop("headers", {})}, timeout=10, **options)
+
+
+def records(worker: OneWorker, **wanted: Any) -> list[dict[str, Any]]:
+    """Every record in the store whose members have these values, in the order of the log."""
+    with redis.Redis(unix_socket_path=str(worker.store.socket)) as store:
+        entries = store.xrange(events_key(0))
+    found = [record for _, fields in entries for record in msgspec.json.decode(fields[b"e"])]
+    return [record for record in found if all(record.get(name) == value for name, value in wanted.items())]

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from app.errors import Problem, unreadable
-from app.hot.exchange import Exchange, Receive
+from app.hot.exchange import Receive
 
 MAX_BODY: Final = 500_000
 RECEIPT_SECONDS: Final = 5.0
@@ -57,16 +57,19 @@ class ReceiptDeadlines:
             self._expired.discard(task)
 
 
-async def read_body(exchange: Exchange, deadlines: ReceiptDeadlines, limit: int = MAX_BODY) -> bytes:
-    """The body, decompressed where it says gzip. Raises Problem 400, 408, 413 or 415, Disconnected."""
-    headers = exchange.headers
-    encoding = headers.get(b"content-encoding")
-    compressed = encoding is not None and _is_gzip(encoding)
+def check_length(headers: dict[bytes, bytes], limit: int) -> None:
+    """Refuses a body by the length it announces, before any of it is read. Raises Problem 413."""
     length = headers.get(b"content-length")
     if length is not None and int(length) > limit:  # the parser has refused a length that is not a number
         raise too_large(limit)
-    body = await deadlines.collect(exchange.receive, limit)
-    return decompressed(body, limit) if compressed else body
+
+
+def unpacked(headers: dict[bytes, bytes], body: bytes) -> bytes:
+    """The body as its sender meant it, decompressed where it says gzip. Raises Problem 400, 413 or 415."""
+    if len(body) > MAX_BODY:
+        raise too_large(MAX_BODY)
+    encoding = headers.get(b"content-encoding")
+    return decompressed(body, MAX_BODY) if encoding is not None and _is_gzip(encoding) else body
 
 
 def decompressed(body: bytes, limit: int) -> bytes:

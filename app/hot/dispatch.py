@@ -2,18 +2,19 @@
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from app.errors import PROBLEM_TYPE, Headers, Problem, problem_body, retry_later
-from app.hot.body import Disconnected
+from app.hot.body import MAX_BODY, Disconnected, ReceiptDeadlines, check_length, unpacked
 from app.hot.cors import VARY, answer_headers, page_origin, preflight_headers
 from app.hot.exchange import (
     Answer,
     ASGIApplication,
     Exchange,
     Handler,
+    Pending,
     Receive,
     Scope,
     Send,
@@ -23,6 +24,8 @@ from app.hot.exchange import (
 from app.resources import Resources
 
 ANY_ORIGIN: Final = (b"access-control-allow-origin", b"*")
+
+Whole = tuple[Answer, Headers]  # an answer and all its headers, ready to be written
 
 logger = logging.getLogger(__name__)
 
@@ -53,11 +56,17 @@ class PathTable:
 
 
 class Dispatch:
-    """The ASGI application inside the lifespan: fast tier ahead of the cold one."""
+    """The ASGI application inside the lifespan: fast tier ahead of the cold one.
 
-    def __init__(self, table: PathTable, cold: ASGIApplication, resources: Resources) -> None:
+    Our protocol has a shorter way to the fast tier, `answer_whole`, for bodies that came in one piece.
+    """
+
+    def __init__(
+        self, table: PathTable, cold: ASGIApplication, deadlines: ReceiptDeadlines, resources: Resources
+    ) -> None:
         self._table = table
         self._cold = cold
+        self._deadlines = deadlines
         self._resources = resources
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,34 +76,64 @@ class Dispatch:
             return
         started = time.perf_counter()
         headers = dict(scope["headers"])
-        exchange = Exchange(scope, receive, headers, request_id(headers))
+        exchange = Exchange(scope, headers, request_id(headers))
         try:
-            answer = await self._answer(route, exchange)
+            answer = await self._received(route, exchange, receive)
         except Disconnected:
             return
-        origin = None if route.public else headers.get(b"origin")
-        await send(
-            {
-                "type": "http.response.start",
-                "status": answer.status,
-                "headers": _headers(route, answer, exchange, origin),
-            }
-        )
+        head = self._closed(route, exchange, answer, started)
+        await send({"type": "http.response.start", "status": answer.status, "headers": head})
         await send({"type": "http.response.body", "body": answer.body})
-        self._resources.telemetry.answered(route.name, answer.status, time.perf_counter() - started)
 
-    async def _answer(self, route: HotRoute, exchange: Exchange) -> Answer:
+    def answer_whole(self, scope: Scope, body: bytes) -> "Whole | Coroutine[Any, Any, Whole] | None":
+        """The answer to a request whose body is all there; None where the path is not of the fast tier."""
+        route = self._table.find(scope["path"])
+        if route is None:
+            return None
+        started = time.perf_counter()
+        headers = dict(scope["headers"])
+        exchange = Exchange(scope, headers, request_id(headers))
+        answer = self._answer(route, exchange, body)
+        if isinstance(answer, Answer):
+            return answer, self._closed(route, exchange, answer, started)
+        return self._later(route, exchange, answer, started)
+
+    async def _received(self, route: HotRoute, exchange: Exchange, receive: Receive) -> Answer:
+        try:
+            check_length(exchange.headers, MAX_BODY)
+            body = await self._deadlines.collect(receive, MAX_BODY)
+        except Problem as problem:
+            return problem_answer(problem, exchange.scope["path"])
+        answer = self._answer(route, exchange, body)
+        return answer if isinstance(answer, Answer) else await self._awaited(exchange, answer)
+
+    def _answer(self, route: HotRoute, exchange: Exchange, body: bytes) -> Answer | Pending:
         try:
             method = exchange.scope["method"]
             if method == route.method or (method == "HEAD" and route.method == "GET"):
-                return await route.handler(exchange, self._resources)
+                return route.handler(exchange, self._resources, unpacked(exchange.headers, body))
             return self._other_method(route, exchange)
         except Problem as problem:
             return problem_answer(problem, exchange.scope["path"])
-        except (Disconnected, GeneratorExit):
-            raise
         except Exception as error:  # noqa: BLE001 - the outermost loop of a worker: logged, and never a 500
             return unexpected(error, exchange.scope["path"], exchange.request_id)
+
+    async def _awaited(self, exchange: Exchange, pending: Pending) -> Answer:
+        try:
+            return await pending
+        except Problem as problem:
+            return problem_answer(problem, exchange.scope["path"])
+        except Exception as error:  # noqa: BLE001 - the outermost loop of a worker: logged, and never a 500
+            return unexpected(error, exchange.scope["path"], exchange.request_id)
+
+    async def _later(self, route: HotRoute, exchange: Exchange, pending: Pending, started: float) -> "Whole":
+        answer = await self._awaited(exchange, pending)
+        return answer, self._closed(route, exchange, answer, started)
+
+    def _closed(self, route: HotRoute, exchange: Exchange, answer: Answer, started: float) -> Headers:
+        """Counts the answer and gives its headers."""
+        self._resources.telemetry.answered(route.name, answer.status, time.perf_counter() - started)
+        return _headers(route, answer, exchange)
 
     def _other_method(self, route: HotRoute, exchange: Exchange) -> Answer:
         method = exchange.scope["method"]
@@ -124,30 +163,19 @@ def method_not_allowed(method: str, allowed: str) -> Problem:
     return Problem(405, "method_not_allowed", detail, headers={"Allow": allowed})
 
 
-def _headers(route: HotRoute, answer: Answer, exchange: Exchange, origin: bytes | None) -> Headers:
-    headers: Headers = [
-        (b"content-type", answer.content_type),
-        (b"content-length", b"%d" % len(answer.body)),
-        (b"x-request-id", exchange.request_id),
-        *answer.headers,
-    ]
-    if answer.status in (204, 304):
-        del headers[:2]
-    if answer.status != 204:
-        _page_headers(headers, route, exchange, origin)
-    if b"traceparent" in exchange.headers:
-        trace = traceparent(exchange.headers)
+def _headers(route: HotRoute, answer: Answer, exchange: Exchange) -> Headers:
+    status, given = answer.status, exchange.headers
+    headers: Headers = [(b"x-request-id", exchange.request_id), *answer.headers]
+    if status != 204 and status != 304:
+        headers += ((b"content-type", answer.content_type), (b"content-length", b"%d" % len(answer.body)))
+    if route.public:
+        headers.append(ANY_ORIGIN)
+    elif status != 204:
+        origin = page_origin(given) if b"origin" in given else None
+        headers += answer_headers(origin) if origin is not None else (VARY,)
+    if b"traceparent" in given:
+        trace = traceparent(given)
         headers += [] if trace is None else [(b"traceparent", trace)]
     if answer.content_type is PROBLEM_TYPE:
         headers.append((b"cache-control", b"no-store"))
     return headers
-
-
-def _page_headers(headers: Headers, route: HotRoute, exchange: Exchange, origin: bytes | None) -> None:
-    if route.public:
-        headers.append(ANY_ORIGIN)
-    elif origin is None:
-        headers.append(VARY)
-    else:
-        echoed = page_origin(exchange.headers)
-        headers += [VARY] if echoed is None else answer_headers(echoed)

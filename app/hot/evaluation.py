@@ -32,6 +32,16 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True)
+class Exposing:
+    """What is about to be exposed: by which call, to whom, decided on what."""
+
+    source: ExposureSource
+    unit: Unit
+    attributes: dict[str, Any] | None
+    assignments: Sequence[Assignment]
+
+
+@dataclass(frozen=True, slots=True)
 class Exposed:
     """What became of the exposures of one evaluation, with the message id of each, in order."""
 
@@ -98,19 +108,11 @@ def forced_variants(exchange: Exchange, attributes: Mapping[str, Any]) -> dict[s
     return dict(_pair(text) for part in texts for text in part.split(","))
 
 
-async def expose(
-    exchange: Exchange,
-    resources: Resources,
-    source: ExposureSource,
-    unit: Unit,
-    attributes: dict[str, Any] | None,
-    assignments: Sequence[Assignment],
-) -> Exposed:
+async def expose(exchange: Exchange, resources: Resources, exposing: Exposing) -> Exposed:
     """Stores one exposure for each assignment and tells whether the log has them."""
-    machine = visitor_client(exchange, attributes)
-    records = [exposure(assignment, unit, source, machine, attributes) for assignment in assignments]
-    if exchange.grant is not None and exchange.grant.secret:
-        records = [msgspec.structs.replace(record, backend=True) for record in records]
+    backend = exchange.grant is not None and exchange.grant.secret
+    machine = visitor_client(exchange, exposing.attributes, backend)
+    records = [exposure(assignment, exposing, machine, backend) for assignment in exposing.assignments]
     outcome = LOGGED
     try:
         await resources.stream.append(records)
@@ -121,36 +123,35 @@ async def expose(
     return Exposed(outcome, [record.message_id for record in records])
 
 
-def exposure(
-    assignment: Assignment, unit: Unit, source: ExposureSource, machine: Client, attributes: dict[str, Any] | None
-) -> Record:
+def exposure(assignment: Assignment, exposing: Exposing, machine: Client, backend: bool) -> Record:
     """The fact that this unit was shown this variant now."""
-    given = attributes or {}
+    given = exposing.attributes or {}
     device, country = given.get("device"), given.get("country")
     return Record(
         message_id=new_id(),
         type=EXPOSURE,
         event=EXPERIMENT_VIEWED,
-        visitor_id=unit.visitor_id,
-        user_id=unit.user_id,
+        visitor_id=exposing.unit.visitor_id,
+        user_id=exposing.unit.user_id,
         time=now_microseconds(),
         experiment=assignment.experiment,
         variant=assignment.variant,
         phase=assignment.phase,
         propensity=assignment.propensity,
-        exposure_source=source,
+        exposure_source=exposing.source,
         device=device if type(device) is str else machine.device,
         country=country if type(country) is str else None,
         bot=machine.bot,
-        properties=attributes or None,
+        backend=backend,
+        properties=exposing.attributes or None,
     )
 
 
-def visitor_client(exchange: Exchange, attributes: Mapping[str, Any] | None) -> Client:
+def visitor_client(exchange: Exchange, attributes: Mapping[str, Any] | None, backend: bool) -> Client:
     """The visitor's client: of a page its own user agent, of a backend what it says in the attribute `userAgent`."""
     told = (attributes or {}).get("userAgent")
     text = told if type(told) is str else ""
-    if not text and not (exchange.grant is not None and exchange.grant.secret):
+    if not text and not backend:
         text = exchange.user_agent
     return client(text)
 

@@ -3,7 +3,7 @@
 import itertools
 import re
 import secrets
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -39,7 +39,6 @@ class Exchange:
     """What a handler may look at. `headers` has lower-case names; `grant` is set once the key is known."""
 
     scope: Scope
-    receive: Receive
     headers: dict[bytes, bytes]
     request_id: bytes
     grant: Grant | None = None
@@ -53,7 +52,9 @@ class Exchange:
         return self.scope["query_string"]
 
 
-Handler = Callable[[Exchange, Resources], Awaitable[Answer]]
+# A handler gets the whole body. It returns what it can say at once, and a coroutine where it must wait for the log.
+Pending = Coroutine[Any, Any, Answer]
+Handler = Callable[[Exchange, Resources, bytes], Answer | Pending]
 
 
 def new_id() -> str:

@@ -7,11 +7,10 @@ from typing import Any, Final
 
 import msgspec
 
-from app.access import unknown_key
 from app.errors import JSON_TYPE, Problem, unreadable
-from app.hot.body import ReceiptDeadlines, decode, read_body
-from app.hot.exchange import Answer, Exchange
-from app.hot.gate import admit_if_presented, admit_key
+from app.hot.body import decode
+from app.hot.exchange import Answer, Exchange, Pending
+from app.hot.gate import admit, admit_key
 from app.hot.ofrep import matches
 from app.hot.tracking import arrival, store
 from app.resources import Resources
@@ -35,7 +34,7 @@ class Features:
         self._etag = b""
         self._updated = ""
 
-    async def __call__(self, exchange: Exchange, resources: Resources) -> Answer:
+    def __call__(self, exchange: Exchange, resources: Resources, body: bytes) -> Answer:
         key = exchange.scope["path"][len(FEATURES_PREFIX) :]
         try:
             admit_key(exchange, resources, key.encode(), in_address=True)
@@ -62,23 +61,16 @@ class Features:
             self._etag = etag
 
 
-class Ingest:
+def ingest(exchange: Exchange, resources: Resources, body: bytes) -> Pending:
     """`POST /track?client_key=`; success means durable, as everywhere."""
-
-    def __init__(self, deadlines: ReceiptDeadlines) -> None:
-        self._deadlines = deadlines
-
-    async def __call__(self, exchange: Exchange, resources: Resources) -> Answer:
-        grant = admit_if_presented(exchange, resources)
-        if grant is None:
-            raise unknown_key(None)
-        events = decode(await read_body(exchange, self._deadlines), EVENTS)
-        items = events if isinstance(events, list) else _wrapped(events)
-        try:
-            reading = read_events(items, arrival(exchange, resources, grant))
-        except BatchTooLarge as error:
-            raise Problem(413, "batch_too_large", str(error)) from None
-        return await store(reading, resources)
+    grant = admit(exchange, resources)
+    events = decode(body, EVENTS)
+    items = events if isinstance(events, list) else _wrapped(events)
+    try:
+        reading = read_events(items, arrival(exchange, resources, grant))
+    except BatchTooLarge as error:
+        raise Problem(413, "batch_too_large", str(error)) from None
+    return store(reading, resources)
 
 
 def _wrapped(body: dict[str, Any]) -> list[msgspec.Raw]:

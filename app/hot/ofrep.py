@@ -7,9 +7,9 @@ from typing import Any, Final
 import msgspec
 
 from app.errors import Problem
-from app.hot.body import ReceiptDeadlines, decode, read_body
-from app.hot.evaluation import Stems, expose, forced_variants, unit_of
-from app.hot.exchange import Answer, Exchange
+from app.hot.body import decode
+from app.hot.evaluation import Exposing, Stems, expose, forced_variants, unit_of
+from app.hot.exchange import Answer, Exchange, Pending
 from app.hot.gate import admit
 from app.resources import Resources
 from events.dialects.admission import Refused, check_bounds, id_problem
@@ -32,24 +32,22 @@ DECODER: Final = msgspec.json.Decoder(EvaluationBody)
 class Ofrep:
     """The two handlers, with the answers of the current catalogue kept ready."""
 
-    def __init__(self, deadlines: ReceiptDeadlines) -> None:
-        self._deadlines = deadlines
+    def __init__(self) -> None:
         self._stems = Stems()
 
-    async def evaluate(self, exchange: Exchange, resources: Resources) -> Answer:
+    def evaluate(self, exchange: Exchange, resources: Resources, body: bytes) -> Answer | Pending:
         """`POST /ofrep/v1/evaluate/flags/{key}`"""
-        admit(exchange, resources)
         key = exchange.scope["path"][len(PREFIX) :]
         try:
-            return await self._evaluate(key, exchange, resources)
+            admit(exchange, resources)
+            return self._evaluate(key, exchange, resources, body)
         except Problem as problem:
             problem.flag = key[:128]
             raise
 
-    async def evaluate_all(self, exchange: Exchange, resources: Resources) -> Answer:
+    def evaluate_all(self, exchange: Exchange, resources: Resources, body: bytes) -> Answer:
         """`POST /ofrep/v1/evaluate/flags`"""
         admit(exchange, resources)
-        body = await read_body(exchange, self._deadlines)
         visitor, context = read_context(decode(body, DECODER))
         catalog = resources.catalogs.catalog
         stems = self._stems.of(catalog)
@@ -58,8 +56,7 @@ class Ofrep:
         flags = [stems.ofrep(assign(experiment, visitor, context, now, forced)) for experiment in catalog.servable]
         return _bulk_answer(b"}},".join(flags) + b"}}" if flags else b"", exchange)
 
-    async def _evaluate(self, key: str, exchange: Exchange, resources: Resources) -> Answer:
-        body = await read_body(exchange, self._deadlines)
+    def _evaluate(self, key: str, exchange: Exchange, resources: Resources, body: bytes) -> Answer | Pending:
         visitor, context = read_context(decode(body, DECODER))
         catalog = resources.catalogs.catalog
         experiment = catalog.compiled.get(key)
@@ -69,10 +66,14 @@ class Ofrep:
         stem = self._stems.of(catalog).ofrep(assignment)
         if not assignment.enrols or context.get(EXPOSE) is False:
             return Answer(200, stem + b"}}")
-        attributes = exposed_attributes(context, len(body))
-        exposure = await expose(exchange, resources, "ofrep", unit_of(visitor, context), attributes, [assignment])
-        told = b',"exposure":"%b","exposure_id":"%b"}}' % (exposure.outcome, exposure.ids[0].encode())
-        return Answer(200, stem + told)
+        exposing = Exposing("ofrep", unit_of(visitor, context), exposed_attributes(context, len(body)), [assignment])
+        return _exposed(exchange, resources, stem, exposing)
+
+
+async def _exposed(exchange: Exchange, resources: Resources, stem: bytes, exposing: Exposing) -> Answer:
+    exposed = await expose(exchange, resources, exposing)
+    told = b',"exposure":"%b","exposure_id":"%b"}}' % (exposed.outcome, exposed.ids[0].encode())
+    return Answer(200, stem + told)
 
 
 def read_context(body: EvaluationBody) -> tuple[str, dict[str, Any]]:

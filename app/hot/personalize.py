@@ -2,15 +2,16 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
 
 import msgspec
 
 from app.errors import Problem
-from app.hot.body import ReceiptDeadlines, decode, read_body
-from app.hot.evaluation import Exposed, Stems, Unit, expose, forced_variants
-from app.hot.exchange import Answer, Exchange, new_id
+from app.hot.body import decode
+from app.hot.evaluation import Exposing, Stems, Unit, expose, forced_variants
+from app.hot.exchange import Answer, Exchange, Pending, new_id
 from app.hot.gate import admit
 from app.hot.ofrep import check_user, exposed_attributes
 from app.resources import Resources
@@ -46,49 +47,50 @@ class PersonalizeBody(msgspec.Struct, frozen=True):
 DECODER: Final = msgspec.json.Decoder(PersonalizeBody)
 
 
+@dataclass(frozen=True, slots=True)
+class View:
+    """One page view, evaluated: what each experiment answers, and which keys nobody knows."""
+
+    body: PersonalizeBody
+    catalog: Catalog
+    assignments: Sequence[Assignment]
+    unknown: Sequence[str]
+
+
 class Personalize:
     """The handler, with the answers of the current catalogue kept ready."""
 
-    def __init__(self, deadlines: ReceiptDeadlines) -> None:
-        self._deadlines = deadlines
+    def __init__(self) -> None:
         self._stems = Stems()
 
-    async def __call__(self, exchange: Exchange, resources: Resources) -> Answer:
+    def __call__(self, exchange: Exchange, resources: Resources, raw: bytes) -> Answer | Pending:
         admit(exchange, resources)
-        raw = await read_body(exchange, self._deadlines)
         body = decode(raw, DECODER)
         attributes = _attributes(body)
         catalog = resources.catalogs.catalog
         assignments, unknown = _assignments(exchange, catalog, body, attributes)
+        view = View(body, catalog, assignments, unknown)
         exposing = _exposing(body, assignments)
-        exposed: Exposed | None = None
-        if exposing:
-            unit = Unit(body.visitor_id, _user_text(body.user_id))
-            kept = exposed_attributes(attributes, len(raw))
-            exposed = await expose(exchange, resources, "personalize", unit, kept, exposing)
-        messages = self._messages(catalog, assignments, exposing, exposed)
-        lists = await _recommendations(resources, catalog, body, assignments)
-        return Answer(200, _body(messages, lists, unknown, catalog))
+        if not exposing and not body.recommendations:
+            return self._answer(view, {}, {})
+        kept = exposed_attributes(attributes, len(raw))
+        unit = Unit(body.visitor_id, _user_text(body.user_id))
+        return self._slow(exchange, resources, view, Exposing("personalize", unit, kept, exposing))
 
-    def _messages(
-        self,
-        catalog: Catalog,
-        assignments: Sequence[Assignment],
-        exposing: Sequence[Assignment],
-        exposed: Exposed | None,
-    ) -> bytes:
-        stems = self._stems.of(catalog)
-        if exposed is None:
-            return b"},".join([stems.ours(assignment) for assignment in assignments])
-        ids = {assignment.experiment: told for assignment, told in zip(exposing, exposed.ids, strict=True)}
-        parts: list[bytes] = []
-        for assignment in assignments:
-            stem = stems.ours(assignment)
-            if assignment.experiment in ids:
-                told = (exposed.outcome, ids[assignment.experiment].encode())
-                stem += b',"exposure":"%b","exposure_id":"%b"' % told
-            parts.append(stem)
-        return b"},".join(parts)
+    async def _slow(self, exchange: Exchange, resources: Resources, view: View, exposing: Exposing) -> Answer:
+        """What waits: for the log, and for recommendations."""
+        told: dict[str, bytes] = {}
+        if exposing.assignments:
+            exposed = await expose(exchange, resources, exposing)
+            for assignment, exposure_id in zip(exposing.assignments, exposed.ids, strict=True):
+                ending = b',"exposure":"%b","exposure_id":"%b"' % (exposed.outcome, exposure_id.encode())
+                told[assignment.experiment] = ending
+        return self._answer(view, told, await _recommendations(resources, view))
+
+    def _answer(self, view: View, told: Mapping[str, bytes], lists: Mapping[str, Any]) -> Answer:
+        ours = self._stems.of(view.catalog).ours
+        messages = b"},".join([ours(each) + told.get(each.experiment, b"") for each in view.assignments])
+        return Answer(200, _body(messages, lists, view.unknown, view.catalog))
 
 
 def _attributes(body: PersonalizeBody) -> dict[str, Any]:
@@ -135,37 +137,28 @@ def _user_text(user: str | int | None) -> str | None:
     return user if user is None or isinstance(user, str) else str(user)
 
 
-async def _recommendations(
-    resources: Resources, catalog: Catalog, body: PersonalizeBody, assignments: Sequence[Assignment]
-) -> Mapping[str, Any]:
-    asked = body.recommendations or []
+async def _recommendations(resources: Resources, view: View) -> Mapping[str, Any]:
+    asked = view.body.recommendations or []
     if len(asked) > MAX_SLOTS:
         raise Problem(400, "too_many_slots", f"recommendations: at most {MAX_SLOTS} slots")
-    return {slot.slot: await _product_list(resources, slot, body, catalog, assignments) for slot in asked}
+    return {slot.slot: await _product_list(resources, slot, view) for slot in asked}
 
 
-async def _product_list(
-    resources: Resources, slot: SlotRequest, body: PersonalizeBody, catalog: Catalog, assignments: Sequence[Assignment]
-) -> Mapping[str, Any]:
+async def _product_list(resources: Resources, slot: SlotRequest, view: View) -> Mapping[str, Any]:
     items = slot.items or []
     if len(items) > MAX_ITEMS or (slot.limit is not None and not 1 <= slot.limit <= MAX_LIMIT):
         raise Problem(400, "invalid_slot", f"recommendations: at most {MAX_ITEMS} items, limit from 1 to {MAX_LIMIT}")
-    request: dict[str, Any] = {"visitor_id": body.visitor_id, "slot": slot.slot, "items": items}
-    if body.user_id is not None:
-        request["user_id"] = _user_text(body.user_id)
+    request: dict[str, Any] = {"visitor_id": view.body.visitor_id, "slot": slot.slot, "items": items}
+    if view.body.user_id is not None:
+        request["user_id"] = _user_text(view.body.user_id)
     if slot.limit is not None:
         request["limit"] = slot.limit
-    request |= _strategy_under_test(slot.slot, catalog, assignments)
-    if resources.recommender is None:
-        strategy = request.get("strategy", "for_you")
-        return {
-            "recommendation_id": new_id(),
-            "strategy": strategy,
-            "fallback": "popular",
-            "model_version": None,
-            "items": [],
-        }
-    return await resources.recommender.recommend(request)
+    request |= _strategy_under_test(slot.slot, view.catalog, view.assignments)
+    if resources.recommender is not None:
+        return await resources.recommender.recommend(request)
+    strategy = request.get("strategy", "for_you")
+    nothing = {"fallback": "popular", "model_version": None, "items": []}
+    return {"recommendation_id": new_id(), "strategy": strategy, **nothing}
 
 
 def _strategy_under_test(slot: str, catalog: Catalog, assignments: Sequence[Assignment]) -> dict[str, Any]:

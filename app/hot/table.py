@@ -2,9 +2,8 @@
 
 from typing import Final
 
-from app.hot.body import ReceiptDeadlines
 from app.hot.dispatch import HotRoute, PathTable
-from app.hot.growthbook import Features, Ingest
+from app.hot.growthbook import Features, ingest
 from app.hot.ofrep import Ofrep
 from app.hot.personalize import Personalize
 from app.hot.tracking import Tracking
@@ -13,17 +12,17 @@ from events.records import ALIAS, ENGAGEMENT, GROUP, IDENTIFY, PAGE, SCREEN, TRA
 KINDS: Final = (TRACK, PAGE, SCREEN, IDENTIFY, GROUP, ALIAS)
 
 
-def path_table(deadlines: ReceiptDeadlines) -> PathTable:
+def path_table() -> PathTable:
     """Every hot path, by exact path or by the prefix before its last segment."""
-    ofrep = Ofrep(deadlines)
+    ofrep = Ofrep()
     evaluate = HotRoute("/ofrep/v1/evaluate/flags/{key}", "POST", ofrep.evaluate)
     return PathTable(
         exact={
             "/ofrep/v1/evaluate/flags": HotRoute("/ofrep/v1/evaluate/flags", "POST", ofrep.evaluate_all),
-            "/v1/personalize": HotRoute("/v1/personalize", "POST", Personalize(deadlines)),
-            "/v1/engagement": HotRoute("/v1/engagement", "POST", Tracking(ENGAGEMENT, deadlines)),
-            "/track": HotRoute("/track", "POST", Ingest(deadlines)),
-            **_tracking(deadlines),
+            "/v1/personalize": HotRoute("/v1/personalize", "POST", Personalize()),
+            "/v1/engagement": HotRoute("/v1/engagement", "POST", Tracking(ENGAGEMENT)),
+            "/track": HotRoute("/track", "POST", ingest),
+            **_tracking(),
         },
         below={
             "/ofrep/v1/evaluate/flags/": evaluate,
@@ -32,10 +31,10 @@ def path_table(deadlines: ReceiptDeadlines) -> PathTable:
     )
 
 
-def _tracking(deadlines: ReceiptDeadlines) -> dict[str, HotRoute]:
+def _tracking() -> dict[str, HotRoute]:
     routes: dict[str, HotRoute] = {}
     for kind in (*KINDS, None):
-        handler = Tracking(kind, deadlines)
+        handler = Tracking(kind)
         name = kind or "batch"
         for path in (f"/v1/{name}", f"/v1/{name[0]}"):
             routes[path] = HotRoute(path, "POST", handler)

@@ -6,9 +6,9 @@ import msgspec
 
 from app.access import Grant, unknown_key
 from app.errors import Problem, retry_later
-from app.hot.body import ReceiptDeadlines, decode, read_body
+from app.hot.body import decode
 from app.hot.client_exposures import judged
-from app.hot.exchange import Answer, Exchange
+from app.hot.exchange import Answer, Exchange, Pending
 from app.hot.gate import admit_if_presented, admit_key
 from app.resources import Resources
 from events.dialects.admission import Arrival, Refusal, now_microseconds
@@ -24,13 +24,11 @@ BATCH: Final = msgspec.json.Decoder(BatchBody)
 class Tracking:
     """One kind of call: `track`, `page`, …, `engagement`; kind None is a batch."""
 
-    def __init__(self, kind: str | None, deadlines: ReceiptDeadlines) -> None:
+    def __init__(self, kind: str | None) -> None:
         self._kind = kind
-        self._deadlines = deadlines
 
-    async def __call__(self, exchange: Exchange, resources: Resources) -> Answer:
+    def __call__(self, exchange: Exchange, resources: Resources, body: bytes) -> Pending:
         grant = admit_if_presented(exchange, resources)
-        body = await read_body(exchange, self._deadlines)
         if self._kind is None:
             batch = decode(body, BATCH)
             grant = grant or admit_written(exchange, resources, batch.writeKey)
@@ -39,7 +37,7 @@ class Tracking:
             item = decode(body, SINGLE)
             grant = grant or admit_written(exchange, resources, item.get("writeKey"))
             reading = read_single(item, len(body), self._kind, arrival(exchange, resources, grant))
-        return await store(reading, resources)
+        return store(reading, resources)
 
 
 def admit_written(exchange: Exchange, resources: Resources, key: Any) -> Grant:

@@ -34,7 +34,9 @@ KNOWN_FIELDS: Final = frozenset(
         "channel", "integrations",
     }
 )  # fmt: skip
-FORGOTTEN_CONTEXT: Final = ("ip", "userAgent", "userAgentData")  # kept as device and browser family, or not at all
+FORGOTTEN_CONTEXT: Final = frozenset(
+    {"ip", "userAgent", "userAgentData"}
+)  # kept as device and browser family, or not at all
 MAX_NAME: Final = 256
 MAX_CURRENCY: Final = 8
 
@@ -66,11 +68,12 @@ def read_batch(body: BatchBody, arrival: Arrival) -> Reading:
         raise BatchTooLarge(f"the batch has {len(body.batch)} events, it may have {MAX_BATCH}")
     records: list[Record] = []
     refusals: list[Refusal] = []
+    sent_at = _sent_at(body.sentAt)
     for index, raw in enumerate(body.batch):
         item: dict[str, Any] = {}
         try:
             item = _decoded(raw)
-            records.append(read_event(_with_context(item, body.context), None, body.sentAt, arrival))
+            records.append(read_event(_with_context(item, body.context), None, sent_at, arrival))
         except Refused as refused:
             refusals.append(Refusal(index, _text_or_none(item.get("messageId")), refused.code, refused.message))
     return Reading(records, refusals)
@@ -99,7 +102,8 @@ def read_event(item: dict[str, Any], kind: str | None, sent_at: Any, arrival: Ar
     fields = _who(item, kind, properties, arrival)
     when = event_time(item, sent_at, arrival)
     _what(fields, item, kind, properties)
-    page = mapping(context.get("page"), "context.page")
+    page = context.get("page")
+    page = page if type(page) is dict else {}
     return Record(
         message_id=_message_id(item),
         time=when,
@@ -124,6 +128,15 @@ def event_time(item: dict[str, Any], sent_at: Any, arrival: Arrival) -> int:
         return arrival.received_at
     sent = moment(sent_at if sent_at is not None else item.get("sentAt"), "sentAt")
     return happened if sent is None else arrival.received_at - (sent - happened)
+
+
+def _sent_at(value: Any) -> float | None:
+    """Read once for the whole batch, as epoch milliseconds; one that cannot be read says nothing about any event."""
+    try:
+        read = moment(value, "sentAt")
+    except Refused:
+        return None
+    return None if read is None else read / 1_000
 
 
 def _decoded(raw: msgspec.Raw) -> dict[str, Any]:
@@ -281,12 +294,14 @@ def _country(context: dict[str, Any], arrival: Arrival) -> str | None:
 
 
 def _kept(context: dict[str, Any], item: dict[str, Any], machine: Client) -> dict[str, Any]:
-    kept = {name: value for name, value in context.items() if name not in FORGOTTEN_CONTEXT}
+    kept = context
+    if not FORGOTTEN_CONTEXT.isdisjoint(context):
+        kept = {name: value for name, value in context.items() if name not in FORGOTTEN_CONTEXT}
     if machine.browser is not None:
-        kept["browser"] = machine.browser
-    if item.keys() - KNOWN_FIELDS:
+        kept = {**kept, "browser": machine.browser}
+    if not KNOWN_FIELDS.issuperset(item):
         unknown = {name: value for name, value in item.items() if name not in KNOWN_FIELDS}
-        kept["unknown_fields"] = mapping(unknown, "event")
+        kept = {**kept, "unknown_fields": mapping(unknown, "event")}
     return kept
 
 
