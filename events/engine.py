@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import duckdb
 import numpy as np
@@ -170,14 +170,6 @@ class DuckEngine:
         self._lock()
         self._sources = _sources(snapshot, self._log.parent, received_until_us, properties)
 
-    def read_table(self, name: str, path: Path) -> None:
-        """Define a view of one CSV or Parquet file (`resonate import`), then lock the configuration."""
-        reader = "read_parquet" if path.suffix.lower() in (".parquet", ".pq") else "read_csv"
-        options = "" if reader == "read_parquet" else ", sample_size = 100000"
-        self._log = path.parent
-        self._connection.execute(f"CREATE VIEW {name} AS SELECT * FROM {reader}({_quoted(str(path))}{options})")
-        self._lock()
-
     def materialise(self, name: str, statement: Statement) -> None:
         """Keep the rows of a SELECT as a table."""
         self._execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {statement.render()}")
@@ -220,6 +212,47 @@ class DuckEngine:
         self._connection.execute(f"SET allowed_directories = [{_quoted(str(self._log))}]")
         self._connection.execute("SET enable_external_access = false")
         self._connection.execute("SET lock_configuration = true")
+
+
+class TableReader:
+    """One CSV or Parquet file, read by a locked-down DuckDB as the table `imported`."""
+
+    def __init__(self, path: Path, threads: int = 1) -> None:
+        """Nothing is read yet."""
+        self._path = path.resolve()
+        config = {"threads": threads, "preserve_insertion_order": False, "autoload_known_extensions": False}
+        self._connection = duckdb.connect(":memory:", config=config)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def types(self) -> dict[str, str]:
+        """The columns and their types; raises ValueError where the file is no table."""
+        is_parquet = self._path.suffix.lower() in (".parquet", ".pq")
+        reader = "read_parquet({})" if is_parquet else "read_csv({}, sample_size = -1, strict_mode = true)"
+        try:
+            source = reader.format(_quoted(str(self._path)))
+            self._connection.execute(f"CREATE VIEW imported AS SELECT * FROM {source}")
+            self._connection.execute(f"SET allowed_paths = [{_quoted(str(self._path))}]")
+            self._connection.execute("SET enable_external_access = false")
+            self._connection.execute("SET lock_configuration = true")
+            described = self._connection.execute("DESCRIBE imported").fetchall()
+        except duckdb.Error as error:
+            raise ValueError(str(error).splitlines()[0].replace(str(self._path), self._path.name)) from error
+        return {str(row[0]): str(row[1]) for row in described}
+
+    def rows(self, statement: Statement) -> list[tuple[Any, ...]]:
+        """All rows of a SELECT from `imported`."""
+        return self._connection.execute(statement.render()).fetchall()
+
+    def records(self, statement: Statement) -> list[dict[str, Any]]:
+        """The same by column name."""
+        found = self._connection.execute(statement.render())
+        names = [str(item[0]) for item in found.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
 def _plain(values: npt.NDArray[Any] | np.ma.MaskedArray[Any, Any]) -> npt.NDArray[Any]:

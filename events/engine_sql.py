@@ -86,6 +86,11 @@ class Expression:
         )
 
 
+def column(name: str) -> Expression:
+    """A column by a name that somebody else chose."""
+    return Expression(exp.column(exp.to_identifier(name, quoted=True)))
+
+
 def load(path: Path) -> Statement:
     """The statement of a `.sql` file."""
     return Statement.of(path.read_text(encoding="utf-8"))

@@ -28,6 +28,7 @@ class CubeScope:
     days: ShopDays
     stop_us: int = FOREVER_US  # exposures after it do not count
     known_until_us: int = FOREVER_US  # identity edges received after it do not count
+    site_since_us: int | None = None  # instead of exposures: everyone who visited since then
 
 
 @dataclass(slots=True)
@@ -56,7 +57,11 @@ class Cube:
         scope = self.scope
         self.put("arms", inline_table({"variant": scope.arms, "arm": range(len(scope.arms))}))
         unit = Expression.of("e.visitor_id" if scope.unit == "visitor" else "e.user_id")
-        self.put("exposures", self._of_experiment("exposures").bind(unit=unit, stop=scope.stop_us))
+        if scope.site_since_us is None:
+            exposures = self._of_experiment("exposures")
+        else:
+            exposures = statement("site_exposures").bind(since=scope.site_since_us)
+        self.put("exposures", exposures.bind(unit=unit, stop=scope.stop_us))
         self.put("units", statement("units").bind(exposed_on=scope.days.sql("f.time")))
         if scope.identity == "first_touch":
             self.put("pairs", statement("pairs").bind(known_until=scope.known_until_us))

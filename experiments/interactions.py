@@ -8,13 +8,12 @@ from events.engine_sql import Expression, inline_table
 from experiments.catalog import Catalog
 from experiments.cube import FOREVER_US, Cube
 from experiments.definition import Experiment
-from experiments.judgement import arm_of
+from experiments.judgement import pairs_on
 from experiments.metrics import MetricRule
 from experiments.observations import Observer
 from experiments.readout_types import Check
 from experiments.statements import statement
-from experiments.statistics.arms import Arm
-from experiments.statistics.estimate import NoEstimate
+from experiments.statistics.arms import Pair
 from experiments.statistics.interaction import Interaction, interaction
 from experiments.statistics.moments import JointMoments
 from experiments.statistics.multiplicity import holm
@@ -49,10 +48,10 @@ def contrasts(
     for treatment, other in product(range(1, len(arms)), others[1:]):
         if others[0] not in levels or other not in levels:
             continue
-        cells = [arm_of(rule, levels[level][arm]) for level in (others[0], other) for arm in (0, treatment)]
-        known = [cell for cell in cells if isinstance(cell, Arm)]
-        contrast = interaction(*known) if len(known) == 4 else None
-        if contrast is not None and not isinstance(contrast, NoEstimate):
+        beside = [pairs_on(rule, levels[level], treatment, cuped=False)[0] for level in (others[0], other)]
+        known = [pair for pair in beside if isinstance(pair, Pair)]
+        contrast = interaction(known[0], known[1]) if len(known) == 2 else None
+        if isinstance(contrast, Interaction):
             found[arms[treatment], other] = contrast
     return found
 

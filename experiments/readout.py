@@ -8,37 +8,33 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 from events.engine import EventLog, Snapshot
+from events.engine_tables import Table
+from experiments import cx
 from experiments.analyst_sql import analyst_sql
 from experiments.cube import FOREVER_US, Cube, CubeScope
 from experiments.interactions import interaction_checks
 from experiments.judgement import Calendar, Judge
 from experiments.metrics import CubePlan, cube_plan
 from experiments.observations import MetricObservation, Observer
+from experiments.opened import Opened
 from experiments.readout_decision import decision_of
 from experiments.readout_errors import InvalidDate, UnknownDimension
 from experiments.readout_health import health_of
 from experiments.readout_metrics import JudgedMetric, family_of, judged_metric, metric_readout
+from experiments.readout_rows import comparison_rows
 from experiments.readout_query import ReadoutQuery, microseconds, moment_of
-from experiments.readout_types import Check, MetricReadout, Readout
+from experiments.readout_series import timeseries_json
+from experiments.readout_types import Check, MetricReadout, Readout, plain
 from experiments.shop_days import DAY_US, ShopDays, shop_days
 from experiments.statements import statement
 from experiments.study import Archive, Study, study_of
+from experiments.traffic import empty_plan, traffic_plan
+from experiments.unit_table import unit_table
 
 Answer = TypeVar("Answer")
 FRESH_US: Final = 60 * 1_000_000  # how long an answer stands while nothing arrives: units grow mature, days close
 MARGIN_US: Final = 400 * DAY_US  # how far before and after the exposures events may count
 MAX_DIMENSIONS: Final = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A study with its cube built, ready to be observed."""
-
-    study: Study
-    cube: Cube
-    calendar: Calendar
-    observer: Observer
-    closed: bool
 
 
 @dataclass(slots=True)
@@ -61,6 +57,55 @@ class Readouts:
         readout = self._remembered(mark) or self._keep(mark, self._compute(study, query, snapshot, as_of))
         return replace(readout, pending=query.pending, watermark=self._watermark(query, snapshot))
 
+    def etag(self, readout: Readout) -> str:
+        """Changes with whatever could change the readout."""
+        return readout.etag
+
+    def results(self, pending: int | None = 0, watermark: datetime | None = None) -> list[dict[str, Any]]:
+        """All running experiments, one row per comparison."""
+        query = ReadoutQuery(pending=pending, watermark=watermark)
+        running = [e.key for e in self.archive.latest().experiments.values() if e.status == "running"]
+        return [row for key in sorted(running) for row in comparison_rows(self.read(key, query))]
+
+    def timeseries(self, key: str, metric: str | None = None, query: ReadoutQuery | None = None) -> dict[str, Any]:
+        """Every shop day of one metric (None: of all), cumulative and alone, with anytime intervals."""
+        readout = self.read(key, replace(query or ReadoutQuery(), metric=metric))
+        return timeseries_json(readout)
+
+    def units(self, key: str, query: ReadoutQuery | None = None) -> Table:
+        """One row per unit."""
+        query = query or ReadoutQuery()
+        study = study_of(self.archive, key, query)
+        dimensions = _dimensions(study, query)
+        return self.observe(study, query, dimensions, lambda opened: unit_table(opened.cube, opened.observer))
+
+    def plan(self, key: str) -> dict[str, Any]:
+        """Units a day, detectable effects, days to the wanted ones: from the experiment's traffic, else the site's."""
+        query = ReadoutQuery()
+        study = study_of(self.archive, key, query)
+        planned = self.observe(study, query, (), traffic_plan(study, "exposures"))
+        if planned is None:
+            since = microseconds(self.as_of(query)) - study.plan.days * DAY_US
+            planned = self.observe(study, query, (), traffic_plan(study, "site"), site_since_us=since)
+        return plain(planned or empty_plan(study))
+
+    def cx(self, query: ReadoutQuery | None = None) -> dict[str, Any]:
+        """CSAT, NPS, CES and retention of the whole site per day."""
+        query = query or ReadoutQuery()
+        as_of = self.as_of(query)
+        snapshot, now_us = self.log.snapshot(), microseconds(as_of)
+        shop = self.archive.latest().shop
+        days = shop_days(shop.timezone, now_us - MARGIN_US, now_us + MARGIN_US)
+        with self.log.open(snapshot, None if query.at is None else now_us, cx.PROPERTIES.names) as engine:
+            rows = cx.customer_experience(engine, days, now_us)
+        watermark = self._watermark(query, snapshot)
+        return plain({"as_of": as_of, "watermark": watermark, "pending": query.pending, "days": rows})
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Every metric that is defined, with its definition."""
+        known = self.archive.latest().metrics
+        return [known[name].model_dump(mode="json", exclude_none=True) for name in sorted(known)]
+
     def as_of(self, query: ReadoutQuery) -> datetime:
         """The moment that a query looks from."""
         now = self.now()
@@ -75,6 +120,7 @@ class Readouts:
         dimensions: Sequence[str],
         answer: Callable[[Opened], Answer],
         snapshot: Snapshot | None = None,
+        site_since_us: int | None = None,
     ) -> Answer:
         """Build the cube of a study and answer from it; the engine lives as long as that takes."""
         as_of = self.as_of(query)
@@ -84,7 +130,8 @@ class Readouts:
         plan = cube_plan((item.metric for item in study.metrics), round(study.plan.cuped_seconds), dimensions)
         received_until = None if query.at is None else as_of_us
         with self.log.open(snapshot, received_until, plan.properties.names) as engine:
-            cube = Cube(engine, _scope(study, plan, days, as_of_us), plan)
+            scope = replace(_scope(study, plan, days, as_of_us), site_since_us=site_since_us)
+            cube = Cube(engine, scope, plan)
             cube.build()
             calendar = _calendar(cube, days, study, as_of_us)
             closed = cube.scope.known_until_us <= as_of_us

@@ -17,7 +17,7 @@ def decision_of(
     """The decision of a study, by the method of its plan."""
     calendar = judge.calendar
     closed = judge.plan.days if calendar.first_day is None and study.stopped else calendar.closed_days
-    evidence = [_evidence(judge, study, metrics, family, arm) for arm in range(1, len(study.arms))]
+    evidence = [evidence_of(judge, study.arms, metrics, family, arm) for arm in range(1, len(study.arms))]
     stopped = study.stopped is not None and study.experiment.status != "running"
     return decide(
         evidence,
@@ -28,13 +28,16 @@ def decision_of(
     )
 
 
-def _evidence(judge: Judge, study: Study, metrics: Sequence[JudgedMetric], family: Family, arm: int) -> VariantEvidence:
+def evidence_of(
+    judge: Judge, arms: Sequence[str], metrics: Sequence[JudgedMetric], family: Family, arm: int
+) -> VariantEvidence:
+    """What is known of one variant."""
     found = [(metric, metric.comparisons[arm - 1]) for metric in metrics]
     goals = [(metric, each) for metric, each in found if metric.studied.role == "goal"]
     limits = [(metric, each) for metric, each in found if metric.guardrail is not None]
     verdicts = [(metric, verdict_of(judge, metric, each, family)) for metric, each in limits]
     return VariantEvidence(
-        variant=study.arms[arm],
+        variant=arms[arm],
         goals=[(metric.studied.metric.name, verdict_of(judge, metric, each, family)) for metric, each in goals],
         guardrails=[(metric.studied.metric.name, verdict) for metric, verdict in verdicts],
         blocking=[

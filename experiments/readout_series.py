@@ -1,11 +1,11 @@
 """The series over shop days: what a reader would have seen on each of them, always with its anytime interval."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from experiments.judgement import DayAnswer, Judge, anytime_answers
 from experiments.observations import MetricObservation
-from experiments.readout_types import LookReadout, Number, ends, number
+from experiments.readout_types import LookReadout, Number, Readout, ends, number, plain
 from experiments.shop_days import calendar_date
 from experiments.statistics.arms import Pair
 from experiments.statistics.lift import lift
@@ -30,6 +30,17 @@ def series(judge: Judge, observed: MetricObservation, arms: Sequence[str], *, cu
             rows.append(_row(day, "cumulative", arms[treatment], units, so_far[row], lowest, closed=closed))
             rows.append(_row(day, "daily", arms[treatment], units, alone[row], None, closed=closed))
     return tuple(rows)
+
+
+def timeseries_json(readout: Readout) -> dict[str, Any]:
+    """The series of a readout as served, one list of days per metric."""
+    metrics = [
+        {"metric": metric.metric, "role": metric.role, "type": metric.type, "days": plain(metric.series)}
+        for metric in readout.metrics
+    ]
+    head = {"experiment": readout.experiment, "phase": readout.phase, "fingerprint": readout.fingerprint}
+    times = {"as_of": readout.as_of, "watermark": readout.watermark, "pending": readout.pending}
+    return {**head, **plain(times), "metrics": metrics}
 
 
 def _row(

@@ -1,0 +1,88 @@
+"""Plans an experiment from the site's own traffic: units a day, the smallest effect it can see, days to the wanted one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+from experiments.judgement import arm_of
+from experiments.metrics import MetricRule
+from experiments.statistics.arms import Arm
+from experiments.statistics.moments import JointMoments
+from experiments.statistics.power import Design, detectable_lift, duration_days, inflation, required_units
+from experiments.study import Study
+
+WEEKS_WARNING = 56
+
+
+@dataclass(frozen=True, slots=True)
+class MetricPlan:
+    """`detectable_lift` is what the plan's days can see; `days_to_mde` how long the wanted effect (mde) takes."""
+
+    metric: str
+    mean: float | None
+    variance: float | None
+    units_seen: int
+    detectable_lift: float | None
+    mde: float | None
+    units_per_variant: int | None
+    days_to_mde: int | None
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficPlan:
+    """`units_per_day` are those that would take part, by the log; `source` says what they were counted from."""
+
+    experiment: str
+    method: str
+    alpha: float
+    power: float
+    source: str
+    units_per_day: float
+    days: int
+    planned_units: int
+    metrics: tuple[MetricPlan, ...]
+
+
+def metric_plan(study: Study, rule: MetricRule, arms: Sequence[JointMoments], units_per_day: float) -> MetricPlan:
+    """What the traffic can say about one metric; the variants' units are taken together."""
+    whole = reduce(lambda left, right: left + right, arms)
+    arm = arm_of(rule, whole) if rule.metric.type != "quantile" else None
+    mde = study.plan.mde.get(rule.name)
+    name = rule.name
+    if not isinstance(arm, Arm) or arm.value == 0.0:
+        note = "no value of this metric is in the log yet"
+        return MetricPlan(name, None, None, whole.count, None, mde, None, None, note)
+    design, control_share = design_of(study)
+    control_units = units_per_day * study.plan.days * control_share
+    wanted = mde if mde is not None else detectable_lift(arm.value, arm.variance, control_units, design)
+    needed = required_units(arm.value, arm.variance, wanted, design) if wanted else None
+    pair_share = control_share * (1.0 + design.ratio)
+    days = None if needed is None else duration_days(needed, units_per_day * pair_share, design)
+    return MetricPlan(
+        metric=name,
+        mean=arm.value,
+        variance=arm.variance,
+        units_seen=whole.count,
+        detectable_lift=detectable_lift(arm.value, arm.variance, control_units, design),
+        mde=mde,
+        units_per_variant=None if needed is None else round(needed),
+        days_to_mde=days if mde is not None else None,
+        note=_note(days) if mde is not None else None,
+    )
+
+
+def design_of(study: Study) -> tuple[Design, float]:
+    """The design of the smallest comparison, and control's share of all units; alpha is shared among the family."""
+    plan = study.plan
+    control, *others = study.weights
+    smallest = min((weight for weight in others if weight > 0.0), default=control)
+    alpha = plan.alpha / study.family
+    price = inflation(plan.method, alpha, plan.power, plan.looks)
+    return Design(alpha, plan.power, smallest / control if control else 1.0, price), control
+
+
+def _note(days: int | None) -> str | None:
+    if days is None:
+        return "the wanted effect cannot be reached with this traffic"
+    return f"{days} days are more than 8 weeks; a larger effect or another metric would do" if days > WEEKS_WARNING else None

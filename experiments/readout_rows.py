@@ -1,0 +1,121 @@
+"""A readout as flat rows: one per experiment, phase, as_of, metric, variant, dimension, level and method."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from events.engine_tables import Table, table_of
+from experiments.readout_types import ComparisonReadout, MetricReadout, Range, Readout, iso
+
+NAMES: Final = (
+    "experiment", "phase", "as_of", "metric", "role", "type", "variant", "against", "dimension", "level", "method",
+    "decides", "units", "units_immature", "value", "variance", "numerator", "denominator", "control_value", "lift",
+    "ci_low", "ci_high", "difference", "difference_ci_low", "difference_ci_high", "p", "p_adjusted", "p_min",
+    "statistic", "df", "look", "looks", "boundary", "crossed", "chance_to_win", "expected_loss", "cuped", "verdict",
+    "post_hoc", "fingerprint", "reasons",
+)  # fmt: skip
+
+
+def flat_rows(readout: Readout) -> Table:
+    """Every number of a readout, with the names of the JSON."""
+    rows: list[dict[str, Any]] = []
+    for metric in readout.metrics:
+        rows += _metric_rows(readout, metric)
+    return table_of(rows, NAMES)
+
+
+def comparison_rows(readout: Readout) -> list[dict[str, Any]]:
+    """One row per comparison, by the deciding method: the list over all running experiments."""
+    return [
+        {
+            "experiment": readout.experiment,
+            "phase": readout.phase,
+            "as_of": iso(readout.as_of),
+            "action": readout.decision.action,
+            "metric": metric.metric,
+            "role": metric.role,
+            "type": metric.type,
+            "variant": comparison.variant,
+            "against": comparison.against,
+            "units": _arm(metric, comparison.variant).units,
+            "value": _arm(metric, comparison.variant).value,
+            "control_value": metric.arms[0].value,
+            "lift": comparison.lift,
+            **_interval("ci", comparison.ci),
+            "difference": comparison.difference,
+            **_interval("difference_ci", comparison.difference_ci),
+            "p": comparison.p,
+            "p_adjusted": comparison.p_adjusted,
+            "method": comparison.method,
+            "cuped": comparison.cuped,
+            "verdict": comparison.verdict,
+            "srm_alarm": readout.health.srm.alarm,
+            "pending": readout.pending,
+        }
+        for metric in readout.metrics
+        for comparison in metric.comparisons
+    ]
+
+
+def _metric_rows(readout: Readout, metric: MetricReadout) -> Iterator[dict[str, Any]]:
+    shared = {
+        "experiment": readout.experiment,
+        "phase": readout.phase,
+        "as_of": iso(readout.as_of),
+        "fingerprint": readout.fingerprint,
+        "metric": metric.metric,
+        "role": metric.role,
+        "type": metric.type,
+        "post_hoc": metric.post_hoc,
+    }
+    places = [(None, None, metric.arms, metric.comparisons)]
+    places += [(level.dimension, level.level, level.arms, level.comparisons) for level in metric.dimensions]
+    for dimension, name, arms, comparisons in places:
+        found = {comparison.variant: comparison for comparison in comparisons}
+        for arm in arms:
+            here = shared | {"dimension": dimension, "level": name, "control_value": arms[0].value}
+            here |= {name: getattr(arm, name) for name in _ARM}
+            comparison = found.get(arm.variant)
+            if comparison is None:
+                yield here
+                continue
+            for method, answer in _methods(comparison):
+                yield here | _comparison(comparison) | {"method": method} | answer
+
+
+_ARM: Final = ("variant", "units", "units_immature", "value", "variance", "numerator", "denominator")
+
+
+def _comparison(comparison: ComparisonReadout) -> dict[str, Any]:
+    return {
+        "against": comparison.against,
+        "lift": comparison.lift,
+        "difference": comparison.difference,
+        "cuped": comparison.cuped,
+        "verdict": comparison.verdict,
+        "reasons": " ".join(comparison.reasons),
+    }
+
+
+def _methods(comparison: ComparisonReadout) -> Iterator[tuple[str, dict[str, Any]]]:
+    methods = comparison.methods
+    for name in ("fixed", "z_pooled", "anytime", "planned", "bayesian", "unadjusted"):
+        answer = getattr(methods, name)
+        if answer is None:
+            continue
+        decides = name == comparison.method
+        row: dict[str, Any] = {"decides": decides}
+        for member in answer.__dataclass_fields__:
+            value = getattr(answer, member)
+            row |= _interval(member, value) if member.endswith("ci") else {member: value}
+        if decides:
+            row["p_adjusted"] = comparison.p_adjusted
+        yield name, row
+
+
+def _interval(name: str, ends: Range) -> dict[str, float | None]:
+    low, high = ends or (None, None)
+    return {f"{name}_low": low, f"{name}_high": high}
+
+
+def _arm(metric: MetricReadout, variant: str) -> Any:
+    return next(arm for arm in metric.arms if arm.variant == variant)

@@ -1,0 +1,14 @@
+-- Everyone who visits the site, as if exposed at the first visit: the traffic an experiment that has none would have.
+SELECT
+  $unit AS unit_name,
+  0 AS arm,
+  e.time,
+  e.stream_id,
+  e.shard,
+  e.position,
+  CASE WHEN e.user_id = e.visitor_id THEN 1 ELSE 0 END AS by_user
+FROM events AS e
+WHERE NOT e.bot
+  AND e.time >= $since
+  AND e.time <= $stop
+  AND $unit IS NOT NULL AND $unit <> ''
