@@ -114,8 +114,9 @@ class EmbeddedStore:
 
     def _attempt(self) -> None:
         try:
-            private_folder(self._directory)
-            private_folder(self.socket.parent)
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if self.socket.parent != self._directory.absolute():
+                private_folder(self.socket.parent)
             if self._state.cause == "store_disk_full" and not has_room(self._directory):
                 self._next_attempt_at = time.monotonic() + DISK_PROBE_SECONDS
                 return

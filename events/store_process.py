@@ -36,7 +36,7 @@ def socket_path(data: Path) -> Path:
 
 
 def private_folder(folder: Path) -> None:
-    """Makes a folder only its owner can enter; raises PermissionError when someone else's lies there."""
+    """Makes a folder in a public place that only its owner can enter; raises PermissionError for someone else's."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
