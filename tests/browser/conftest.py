@@ -18,6 +18,8 @@ QUIET = (
     "--disable-sync",
     "--window-size=1000,800",
 )
+# A headless browser calls itself one and would be left out of readouts as a bot.
+PERSON = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
 
 
 @pytest.fixture
@@ -28,7 +30,7 @@ def chromium() -> Iterator[webdriver.Chrome]:
         pytest.skip("no Chromium: `make chromium` installs it by apt as root")
     options = webdriver.ChromeOptions()
     options.binary_location = binary
-    for argument in QUIET:
+    for argument in (*QUIET, f"--user-agent={PERSON}"):
         options.add_argument(argument)
     browser = webdriver.Chrome(options=options, service=Driver(driver))
     yield browser
