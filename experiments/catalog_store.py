@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
+from time import monotonic
+from typing import Final
 
 from experiments.catalog import Catalog, catalog_of, former_designs
 from experiments.catalog_changes import half_written, refused_changes
@@ -25,14 +27,15 @@ from experiments.definition import Status
 from experiments.definition_errors import DefinitionError, DefinitionErrors
 from experiments.definition_experiment import ExperimentFile
 
+SETTLED_SECONDS: Final = 0.15
 Signature = tuple[tuple[str, FileMark | None], ...]
 
 
 class CatalogKeeper:
     """The one process that reads the folder, freezes designs and publishes the snapshot.
 
-    `boot` once, then `poll` every quarter of a second: a change is taken when two polls in a row saw the same files,
-    so that nobody is caught in the middle of saving.
+    `boot` once, then `poll` every quarter of a second: a change is taken when the files stayed the same from one poll
+    to another for a moment (`pace` counts its seconds), so that nobody is caught in the middle of saving.
     """
 
     def __init__(
@@ -41,12 +44,15 @@ class CatalogKeeper:
         data: Path,
         clock: Callable[[], datetime],
         sources: FreezeSources | None = None,
+        pace: Callable[[], float] = monotonic,
     ) -> None:
         self._definitions = definitions
         self._paths = CatalogPaths(data)
         self._clock = clock
         self._sources = sources or FreezeSources()
+        self._pace = pace
         self._seen: Signature = ()
+        self._seen_since = 0.0
         self._taken: Signature = ()
         self._ordered: FileMark | None = None
         self._next_start: datetime | None = None
@@ -90,12 +96,17 @@ class CatalogKeeper:
     def _look(self) -> None:
         now = self._clock()
         self._freezer.mirror_again(now)
-        signature, stable = self._signature(), self._seen
-        self._seen = signature
-        if signature == stable and signature != self._taken:
-            self._take(signature)
+        if self._settled() and self._seen != self._taken:
+            self._take(self._seen)
         elif mark_of(self._paths.overrides) != self._ordered or (self._next_start and now >= self._next_start):
             self._publish(now)
+
+    def _settled(self) -> bool:
+        """Whether the files are what they were when they were looked at before, some time ago."""
+        signature = self._signature()
+        if signature != self._seen:
+            self._seen, self._seen_since = signature, self._pace()
+        return self._pace() - self._seen_since >= SETTLED_SECONDS
 
     def _signature(self) -> Signature:
         try:
@@ -107,6 +118,8 @@ class CatalogKeeper:
         """Read the folder; adopt all of it, or keep what is served and say what is wrong."""
         now = self._clock()
         reading = read_folder(self._definitions)
+        if self._catalog and self._signature() != signature:
+            return  # somebody wrote while it was read; the next polls see to it
         errors = [*reading.errors]
         if reading.content is not None:
             errors.extend(self._refusals(reading, reading.content, now))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 
 from experiments.catalog_archive import CatalogArchive
@@ -44,7 +45,8 @@ class Shop:
 
     def new_keeper(self) -> CatalogKeeper:
         """Another start of the supervisor over the same directories."""
-        return CatalogKeeper(self.definitions, self.data, lambda: self.now, self.sources)
+        seconds = count()
+        return CatalogKeeper(self.definitions, self.data, lambda: self.now, self.sources, lambda: 0.1 * next(seconds))
 
     def write(self, text: str, name: str = "banner.yaml") -> None:
         """Write a definition file."""

@@ -29,7 +29,7 @@ def test_a_changed_folder_is_live_after_two_polls(shop: Shop) -> None:
     follower = shop.boot(banner=BANNER)
     shop.write("key: second\nvariants: [a, b]\ngoal: csat\nstatus: running\n", "second.yaml")
     assert not shop.keeper.poll()  # the first poll only sees that someone is writing
-    assert shop.keeper.poll()
+    assert shop.keeper.poll()  # and the second that he has finished
     assert follower.poll()
     assert list(follower.catalog.compiled) == ["banner", "second"]
 

@@ -1,5 +1,7 @@
 """Pause, resume and stop work without the files, and outrank them until the file says the same."""
 
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -98,6 +100,22 @@ def test_an_order_for_a_file_that_is_gone_is_forgotten(shop: Shop) -> None:
     shop.settle()
     assert shop.edit(BANNER) == []
     assert status(shop) == "running"
+
+
+def _pause(data: Path, key: str) -> str:
+    follower = CatalogFollower(data)
+    return order(data, follower.catalog, key, "pause", follower.catalog.received_at).status
+
+
+def test_orders_of_many_processes_at_once_are_all_kept(shop: Shop) -> None:
+    keys = [f"banner-{number}" for number in range(40)]
+    for key in keys:
+        shop.write(BANNER.replace("key: banner", f"key: {key}"), f"{key}.yaml")
+    shop.settle()
+    with ProcessPoolExecutor(4, mp_context=get_context("fork")) as processes:
+        assert list(processes.map(_pause, [shop.data] * 40, keys)) == ["paused"] * 40
+    shop.keeper.poll()
+    assert sorted(shop.keeper.catalog.overridden) == sorted(keys)
 
 
 def test_a_pause_without_the_files_is_noted_in_the_frozen_design(shop: Shop) -> None:
