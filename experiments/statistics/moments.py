@@ -40,7 +40,7 @@ class Moments:
         """Moments from Σ(x − shift) and Σ(x − shift)², as SQL gives them; choose a shift near the mean."""
         if count == 0:
             return cls(0, 0.0, 0.0)
-        return cls(count, shift + total / count, max(0.0, squares - total * total / count))
+        return cls(count, shift + total / count, max(0.0, _centred(squares, total * total / count)))
 
     @classmethod
     def of_conversions(cls, count: int, conversions: int) -> Self:
@@ -70,6 +70,12 @@ class Moments:
     def variance(self) -> float:
         """Sample variance (n − 1); 0 below two units, and 0 where only rounding is left."""
         return sample_variance(self.count, self.mean, self.m2)
+
+
+def _centred(product: float, correction: float) -> float:
+    """Their difference, or 0 where it is no more than the rounding of two sums that cancel."""
+    difference = product - correction
+    return difference if abs(difference) > 8.0 * ROUNDING * abs(product) else 0.0
 
 
 def sample_variance(count: int, mean: float, m2: float) -> float:
@@ -123,7 +129,7 @@ class JointMoments:
         if count == 0:
             return cls(names, 0, (0.0,) * len(names), (0.0,) * len(_pairs(names)))
         packed = tuple(
-            (products[a, b] if (a, b) in products else products[b, a]) - totals[a] * totals[b] / count
+            _centred(products[a, b] if (a, b) in products else products[b, a], totals[a] * totals[b] / count)
             for a, b in _pairs(names)
         )
         means = tuple(shift.get(name, 0.0) + totals[name] / count for name in names)

@@ -138,8 +138,8 @@ def test_too_few_units_cannot_be_adjusted() -> None:
 
 
 def test_an_outcome_that_equals_its_covariate_leaves_no_variance_and_no_nonsense() -> None:
-    x = np.arange(50.0)
-    arms = [JointMoments.of({"y": x + shift, "x": x}) for shift in (0.0, 0.0)]
+    x = np.random.default_rng(6).normal(size=(2, 50))
+    arms = [JointMoments.of({"y": 0.3 * values + 0.7, "x": values}) for values in x]
     adjusted = existing(adjust_means(arms[0], arms[1])).pair
     raw = pair(*(mean_arm(arm.moments("y")) for arm in arms))
     assert compare(raw, QUESTION, adjusted).fixed.p == NoEstimate(Reason.NO_VARIANCE)

@@ -44,6 +44,16 @@ def test_an_absolute_margin_is_in_the_unit_of_the_metric(method: Method) -> None
     assert guardrail(pair, REFUNDS, Margin(0.005, relative=False), method).verdict is GuardrailVerdict.UNCLEAR
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_safe_takes_the_one_sided_interval(method: Method) -> None:
+    pair = shares(300, 10_000, 300, 10_000)
+    one_sided, two_sided = (existing(answer_at(pair, REFUNDS, method, alpha).ci).high for alpha in (0.1, 0.05))
+    between = (one_sided + two_sided) / 2.0
+    answer = guardrail(pair, REFUNDS, Margin(between), method)
+    assert answer.verdict is GuardrailVerdict.SAFE
+    assert answer.worst_case == one_sided
+
+
 def test_a_metric_that_should_go_up_is_harmed_by_going_down() -> None:
     pair = shares(600, 10_000, 450, 10_000)
     assert guardrail(pair, Question(want="up"), Margin(0.1), "fixed").verdict is GuardrailVerdict.VIOLATED

@@ -92,6 +92,19 @@ def test_a_constant_has_no_variance_however_it_was_split(constant: float) -> Non
     assert parts.variance == 0.0
 
 
+def test_means_that_differ_by_rounding_are_one_constant() -> None:
+    assert (Moments(3, 0.1, 0.0) + Moments(3, math.nextafter(0.1, 1.0), 0.0)).variance == 0.0
+
+
+@pytest.mark.parametrize("count", [3, 6, 10, 1000, 99_999])
+def test_plain_sums_of_a_constant_leave_no_variance_of_rounding(count: int) -> None:
+    squares = float(np.full(count, 0.1**2).sum())
+    assert Moments.from_sums(count, 0.1 * count, squares).variance == 0.0
+    sums = {("y", "y"): squares, ("x", "y"): squares, ("x", "x"): squares}
+    joint = JointMoments.from_sums(count, {"y": 0.1 * count, "x": 0.1 * count}, sums)
+    assert joint.comoments == (0.0, 0.0, 0.0)
+
+
 def test_one_unit_around_1e15_is_still_a_variance() -> None:
     assert Moments.of([1e15 - 1, 1e15, 1e15 + 1]).variance == 1.0
 

@@ -64,6 +64,14 @@ def test_more_than_five_percent_ties_at_the_quantile_say_nothing(zeros: float) -
     assert quantile_estimate(Histogram.of(values), at) == NoEstimate(Reason.TIES)
 
 
+def test_ties_speak_up_even_where_the_interval_reaches_beyond_them() -> None:
+    values = np.concatenate([np.arange(190.0), np.full(28, 190.5), np.arange(191.0, 373.0)])
+    histogram, wide = Histogram.of(values), 1e-6
+    assert quantile_estimate(histogram, 0.5, alpha=wide) == NoEstimate(Reason.TIES)
+    fewer = Histogram.of(np.concatenate([np.arange(190.0), np.full(18, 190.5), np.arange(191.0, 373.0)]))
+    assert isinstance(quantile_estimate(fewer, 0.5, alpha=wide), QuantileEstimate)
+
+
 def test_an_interval_inside_one_value_says_nothing() -> None:
     histogram = Histogram.from_columns(np.arange(100.0), [10**8] * 100)
     assert quantile_estimate(histogram, 0.505) == NoEstimate(Reason.TIES)
