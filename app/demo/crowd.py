@@ -16,6 +16,8 @@ EXPERIMENTS: Final = ["free-shipping-banner", "checkout-reassurance", "front-pag
 SLOT: Final = "front-page"
 BATCH: Final = 500
 HISTORY_DAYS: Final = 90
+MEAN_STAY_SECONDS: Final = 3.0
+LONGEST_STAY_SECONDS: Final = 15.0
 Event = dict[str, Any]
 
 
@@ -66,7 +68,11 @@ class Crowd:
     async def _visit(self, person: Customer) -> None:
         try:
             answer = await self._personalize(person)
-            await self._send(self._events(person, answer))
+            page = f"{self.run}-p{self.dice.getrandbits(48):x}"
+            await self._send([self._page(person, page)])
+            stayed_seconds = min(LONGEST_STAY_SECONDS, self.dice.expovariate(1 / MEAN_STAY_SECONDS))
+            await asyncio.sleep(stayed_seconds)
+            await self._send([self._engagement(person, page, stayed_seconds), *self._deeds(person, answer)])
         except httpx.HTTPError:
             self.failures += 1
 
@@ -81,33 +87,27 @@ class Crowd:
         answer.raise_for_status()
         return answer.json()
 
-    def _events(self, person: Customer, answer: dict[str, Any]) -> list[Event]:
-        """What the visitor does after the page came: looks, perhaps clicks a recommendation, perhaps buys."""
+    def _deeds(self, person: Customer, answer: dict[str, Any]) -> list[Event]:
+        """What the visitor did while the page was open: perhaps clicked a recommendation, perhaps bought."""
         banner = answer["experiments"]["free-shipping-banner"]["payload"]["banner"] is not None
-        page = f"{self.run}-p{self.visits}-{self.dice.getrandbits(32):x}"
-        events = [
-            {
-                "type": "page",
-                "name": "Front page",
-                "anonymousId": person.visitor_id,
-                "properties": {"path": "/", "page_view_id": page},
-            },
-            self._engagement(person, page),
-            *self._recommendation_events(person, answer),
-        ]
+        events = self._recommendation_events(person, answer)
         if buys(banner, self.dice):
             self.orders += 1
             events += self._funnel(person)
         return events
 
-    def _engagement(self, person: Customer, page: str) -> Event:
+    def _page(self, person: Customer, page: str) -> Event:
+        properties = {"path": "/", "page_view_id": page}
+        return {"type": "page", "name": "Front page", "anonymousId": person.visitor_id, "properties": properties}
+
+    def _engagement(self, person: Customer, page: str, stayed_seconds: float) -> Event:
         return {
             "type": "engagement",
             "messageId": f"{page}:1",
             "anonymousId": person.visitor_id,
             "pageViewId": page,
             "seq": 1,
-            "engagedMs": int(self.dice.expovariate(1 / 200)),
+            "engagedMs": int(1000 * stayed_seconds * self.dice.uniform(0.6, 1.0)),
             "final": True,
             "url": "/",
         }
