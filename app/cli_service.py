@@ -13,6 +13,9 @@ import typer
 from app.cli_output import AsJson, Key, Refused, complain, environment_settings, say, say_json
 
 if TYPE_CHECKING:
+    import socket
+
+    from app.data_directory import DataDirectory
     from app.settings import Settings
 
 commands = typer.Typer()
@@ -79,17 +82,29 @@ def keys(as_json: AsJson = False) -> None:
 
 
 def _run(settings: "Settings") -> int:
-    from app.data_directory import DirectoryInUse, DirectoryUnusable
-    from app.listening import CannotListen
+    from app.data_directory import DataDirectory, DirectoryInUse, DirectoryUnusable
+    from app.listening import CannotListen, listen
     from app.logs import configure_logging
+
+    configure_logging("supervisor", settings.log_level, settings.log_format, settings.secrets)
+    directory = DataDirectory(settings.data.absolute())
+    try:
+        directory.make()
+        directory.claim()
+        listener = listen(settings.host, settings.port)
+    except (DirectoryInUse, DirectoryUnusable, CannotListen) as error:
+        raise Refused(str(error)) from None
+    return _supervised(settings, directory, listener)
+
+
+def _supervised(settings: "Settings", directory: "DataDirectory", listener: "socket.socket") -> int:
     from app.store import StoreFailed
     from app.supervisor import Supervisor
     from experiments.definition_errors import DefinitionErrors
 
-    configure_logging("supervisor", settings.log_level, settings.log_format, settings.secrets)
     try:
-        return Supervisor(settings).run()
-    except (DirectoryInUse, DirectoryUnusable, CannotListen, StoreFailed) as error:
+        return Supervisor(settings, directory, listener).run()
+    except StoreFailed as error:
         raise Refused(str(error)) from None
     except DefinitionErrors as errors:
         raise Refused("\n".join(str(error) for error in errors.errors)) from None

@@ -16,7 +16,7 @@ from typing import Final
 
 from app.access import GeneratedKeys, Keys
 from app.data_directory import DataDirectory
-from app.listening import address_of, listen, listen_unix, turn_away
+from app.listening import address_of, listen_unix, turn_away
 from app.processes import ChildProcess, Role
 from app.settings import Settings
 from app.store import Store
@@ -39,9 +39,10 @@ class Supervisor:
     The steps of `run` are the life of a service; everything that can refuse to start raises before any answer is given.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, directory: DataDirectory, listener: socket.socket) -> None:
         self.settings = settings
-        self.directory = DataDirectory(settings.data.absolute())
+        self.directory = directory  # claimed already: a second instance must fail before it loads all this
+        self.listener = listener
         self.selector = selectors.DefaultSelector()
         self.ending = False
         self.announced = False
@@ -50,12 +51,9 @@ class Supervisor:
     def run(self) -> int:
         """Serve until SIGTERM or SIGINT; the exit code.
 
-        Raises DirectoryInUse, DirectoryUnusable, CannotListen, StoreFailed, DefinitionErrors.
+        Raises StoreFailed, DefinitionErrors.
         """
-        self.directory.make()
-        self.lock = self.directory.claim()
         self.directory.clear_metrics()
-        self.listener = listen(self.settings.host, self.settings.port)
         self.analysis_listener = listen_unix(self.directory.analysis_socket)
         self.keys = Keys.open(
             self.settings.publishable_keys,
@@ -89,15 +87,14 @@ class Supervisor:
 
     def _start(self) -> None:
         """Workers import while the store starts and the definitions load; they are told how to run after that."""
-        first = [*self.workers, self.writer]
-        for child in first:
-            self._launch(child)
+        for worker in self.workers:
+            self._launch(worker)
         self.store.start()
         self.keeper = CatalogKeeper(self.settings.definitions, self.directory.root, clock=lambda: datetime.now(UTC))
         self.keeper.boot()
         self._report_definitions()
-        for child in first:
-            child.instruct(self._instructions())
+        for worker in self.workers:
+            worker.instruct(self._instructions())
         self._listen_for_analysis()
 
     def _step(self) -> None:
@@ -169,6 +166,7 @@ class Supervisor:
 
     def _announce(self) -> None:
         self.announced = True
+        self._relaunch(self.writer)  # after the workers, so that it does not delay them
         address = address_of(self.listener)
         port = self.listener.getsockname()[1]
         self.directory.publish(json.dumps({"pid": os.getpid(), "url": address, "port": port}))
