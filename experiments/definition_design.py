@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import tzinfo
 from itertools import pairwise
 from re import fullmatch
-from typing import Any
+from typing import Any, Final
 
 from experiments.conditions import ConditionError, compile_condition
 from experiments.definition import (
@@ -19,8 +19,8 @@ from experiments.definition import (
     Plan,
     Prior,
     TrafficStep,
-)  # fmt: skip
-from experiments.definition_located import Located, Section, Wrong, entries
+)
+from experiments.definition_located import Located, Section, Wrong, entries, joined, refuse
 from experiments.definition_words import (
     NUMBER,
     PERCENTAGE,
@@ -40,18 +40,43 @@ from experiments.definition_words import (
     share_percent,
     whole,
     words_of,
-)  # fmt: skip
+)
+
+MOST_CONDITION_MISTAKES: Final = 20  # named of one condition
 
 
 def as_condition(node: Located) -> dict[str, Any]:
     """A condition in GrowthBook's language, checked by compiling it."""
-    condition = as_mapping(node)
+    refuse([*_condition_mistakes(node)])
+    return as_mapping(node)
+
+
+def _condition_mistakes(node: Located) -> Iterator[Wrong]:
+    """Compiling stops at the first mistake, so each is taken out and the rest compiled again."""
+    rest = as_mapping(node)
+    for _ in range(MOST_CONDITION_MISTAKES):
+        try:
+            compile_condition(rest, {})
+        except ConditionError as error:
+            yield Wrong(str(error), node.at(error.path).line, joined(*(str(step) for step in error.path)))
+            if not _taken_out(rest, error.path):
+                return
+        else:
+            return
+
+
+def _taken_out(condition: Any, path: tuple[str | int, ...]) -> bool:
+    """Put something harmless in the place of a mistake; whether there was such a place."""
     try:
-        compile_condition(condition, {})
-    except ConditionError as error:
-        path = ".".join(str(step) for step in error.path)
-        raise Wrong(str(error), node.at(error.path).line, path) from None
-    return condition
+        for step in path[:-1]:
+            condition = condition[step]
+        if isinstance(condition, dict):
+            del condition[path[-1]]
+        else:
+            condition[path[-1]] = {}
+    except (LookupError, TypeError):
+        return False
+    return True
 
 
 def audience_of(section: Section) -> Audience:
@@ -142,18 +167,19 @@ def _guardrail(metric: str, node: Located) -> Guardrail:
     if not isinstance(node.value, Mapping):
         harm, relative = _harm(node)
         return Guardrail(metric=metric, max_harm=harm, relative=relative)
-    fields = node.value
+    refuse([*_strict_form_mistakes(node.value)])
+    harm, relative = _harm(node.value["max_harm"])
+    return Guardrail(metric=metric, max_harm=harm, relative=relative, require_safe="require" in node.value)
+
+
+def _strict_form_mistakes(fields: Mapping[str, Located]) -> Iterator[Wrong]:
     for name, value in fields.items():
         if name not in ("max_harm", "require"):
-            raise Wrong(f'unknown field "{name}"; known are max_harm, require', value.line)
+            yield Wrong(f'unknown field "{name}"; known are max_harm, require', value.line)
+        elif name == "require" and value.text != "safe":
+            yield Wrong(f"{value.described} is not known, write require: safe or leave it out", value.line)
     if "max_harm" not in fields:
-        raise Wrong("max_harm is missing, write {max_harm: 10%, require: safe}")
-    if "require" in fields and fields["require"].text != "safe":
-        raise Wrong(
-            f"{fields['require'].described} is not known, write require: safe or leave it out", fields["require"].line
-        )
-    harm, relative = _harm(fields["max_harm"])
-    return Guardrail(metric=metric, max_harm=harm, relative=relative, require_safe="require" in fields)
+        yield Wrong("max_harm is missing, write {max_harm: 10%, require: safe}")
 
 
 def _harm(node: Located) -> tuple[float, bool]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -54,12 +54,37 @@ class Located:
 
 
 class Wrong(ValueError):
-    """A value that cannot be read: what is wrong, what would be right; `line` and `path` where they are deeper."""
+    """A value that cannot be read: what is wrong, what would be right; `line` and `path` where they are deeper.
 
-    def __init__(self, message: str, line: int | None = None, path: str = "") -> None:
+    `more` holds further mistakes of the same value.
+    """
+
+    def __init__(self, message: str, line: int | None = None, path: str = "", more: tuple[Wrong, ...] = ()) -> None:
         super().__init__(message)
         self.line = line
         self.path = path
+        self.more = more
+
+    @property
+    def each(self) -> tuple[Wrong, ...]:
+        """This mistake and the further ones."""
+        return (self, *self.more)
+
+    def within(self, line: int, path: str = "") -> tuple[Wrong, ...]:
+        """Each mistake seen from around the value: with its line, and a path in front."""
+        return tuple(Wrong(str(wrong), wrong.line or line, joined(path, wrong.path)) for wrong in self.each)
+
+
+def joined(*path: str) -> str:
+    """Parts of a path with dots between them; empty ones are none."""
+    return ".".join(part for part in path if part)
+
+
+def refuse(wrongs: Sequence[Wrong]) -> None:
+    """Raise all of these mistakes as one; nothing where there are none."""
+    if wrongs:
+        first = wrongs[0]
+        raise Wrong(str(first), first.line, first.path, tuple(wrongs[1:]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +103,8 @@ class Problems:
         try:
             return convert(node)
         except Wrong as wrong:
-            deeper = f"{path}.{wrong.path}" if path and wrong.path else path or wrong.path
-            self.add(wrong.line or node.line, deeper, str(wrong))
+            for one in wrong.within(node.line, path):
+                self.add(one.line or node.line, one.path, str(one))
             return None
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from experiments.definition_design import as_condition
 from experiments.definition_errors import did_you_mean
-from experiments.definition_located import Located, Named, Problems, Section, Wrong, entries
+from experiments.definition_located import Located, Named, Problems, Section, Wrong, entries, refuse
 from experiments.definition_words import (
     DURATION,
     MONEY,
@@ -19,7 +19,7 @@ from experiments.definition_words import (
     as_seconds,
     listed,
     one_of,
-)  # fmt: skip
+)
 from experiments.metric_definition import Cap, Metric, MetricType, RatioPart, Subtract, Want
 
 FIELDS: Final[dict[str, tuple[str, ...]]] = {
@@ -171,12 +171,13 @@ def _part(node: Located) -> RatioPart:
 def _only(node: Located, known: tuple[str, ...], needed: tuple[str, ...], example: str) -> Mapping[str, Located]:
     if not isinstance(node.value, Mapping):
         raise Wrong(f"{node.described} is not enough, write {example}")
-    for name, value in node.value.items():
-        if name not in known:
-            raise Wrong(f'unknown field "{name}"{did_you_mean(name, known)}', value.line)
-    for name in needed:
-        if name not in node.value:
-            raise Wrong(f"{name} is missing, write {example}")
+    unknown = [
+        Wrong(f'unknown field "{name}"{did_you_mean(name, known)}', value.line)
+        for name, value in node.value.items()
+        if name not in known
+    ]
+    missing = [Wrong(f"{name} is missing, write {example}") for name in needed if name not in node.value]
+    refuse([*unknown, *missing])
     return node.value
 
 

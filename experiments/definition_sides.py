@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from experiments.definition import Holdout, Segment, Shop, Strategy
 from experiments.definition_design import as_condition
 from experiments.definition_errors import did_you_mean
-from experiments.definition_located import Located, Problems, Section, Wrong
+from experiments.definition_located import Located, Problems, Section, Wrong, refuse
 from experiments.definition_words import (
     NAME,
     as_line,
@@ -23,7 +23,7 @@ from experiments.definition_words import (
     listed,
     one_of,
     whole,
-)  # fmt: skip
+)
 from experiments.slot_definition import Boost, Rules, Slot
 
 T = TypeVar("T")
@@ -154,12 +154,13 @@ def _product_condition(node: Located) -> Any:
     return node.value
 
 
-def _as_test_of_value(node: Located) -> Any:
+def _as_test_of_value(node: Located) -> dict[str, Any]:
     """Operators on one product field, checked as those of a condition on a field `value`."""
     try:
-        return as_condition(Located({"value": node}, node.line))["value"]
+        as_condition(Located({"value": node}, node.line))
     except Wrong as wrong:
-        raise Wrong(str(wrong), wrong.line, wrong.path.removeprefix("value").removeprefix(".")) from None
+        refuse([Wrong(str(one), one.line, one.path.removeprefix("value").removeprefix(".")) for one in wrong.each])
+    return as_mapping(node)
 
 
 def _boosts(node: Located) -> tuple[Boost, ...]:
@@ -184,11 +185,13 @@ def _named(node: Located, convert: Callable[[Located], T]) -> dict[str, T]:
     if not isinstance(node.value, Mapping):
         raise Wrong(f"{node.described} stands where a mapping of names is needed", node.line)
     found: dict[str, T] = {}
+    wrongs: list[Wrong] = []
     for name, item in node.value.items():
         try:
             found[name] = convert(item)
         except Wrong as wrong:
-            raise Wrong(str(wrong), wrong.line or item.line, name) from None
+            wrongs.extend(wrong.within(item.line, name))
+    refuse(wrongs)
     return found
 
 

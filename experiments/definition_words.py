@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, Final, TypeVar, cast, get_args
 
 from experiments.definition_errors import did_you_mean
-from experiments.definition_located import Located, Wrong, shortened
+from experiments.definition_located import Located, Wrong, refuse, shortened
 
 T = TypeVar("T")
 NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
@@ -207,20 +207,21 @@ def listed(convert: Callable[[Located], T], least: int = 0) -> Callable[[Located
             raise Wrong(f"{node.described} is no list, write it in brackets: [{shortened(node.text) or '…'}]")
         if len(node.value) < least:
             raise Wrong(f"holds {len(node.value) or 'nothing'}, name at least {least}")
-        values = tuple(_item(item, convert) for item in node.value)
-        for place, value in enumerate(values):
-            if value in values[:place]:
-                raise Wrong(f"{node.value[place].described} stands twice, keep one", node.value[place].line)
-        return values
+        values: list[T] = []
+        wrongs: list[Wrong] = []
+        for item in node.value:
+            try:
+                value = convert(item)
+            except Wrong as wrong:
+                wrongs.extend(wrong.within(item.line))
+                continue
+            if value in values:
+                wrongs.append(Wrong(f"{item.described} stands twice, keep one", item.line))
+            values.append(value)
+        refuse(wrongs)
+        return tuple(values)
 
     return convert_all
-
-
-def _item(node: Located, convert: Callable[[Located], T]) -> T:
-    try:
-        return convert(node)
-    except Wrong as wrong:
-        raise Wrong(str(wrong), wrong.line or node.line, wrong.path) from None
 
 
 def as_mapping(node: Located) -> dict[str, Any]:
