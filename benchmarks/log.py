@@ -1,15 +1,18 @@
 """Measures the log behind its door: the writer's drain against ingest, bytes per event, compaction, hidden rows.
 
-    python benchmarks/log.py [--events 400000] [--data FOLDER]
+    python benchmarks/log.py [--events 400000] [--data FOLDER] [--soak SECONDS]
 
+With `--soak` it only writes as fast as it can for that time, and samples the memory of the writer's own process.
 Ingest and drain alternate in one run on the same store (`appendonly yes`, `appendfsync always`), so that their ratio
 holds on any machine. FOLDER should lie on the disk that will hold the log.
 """
 
 import argparse
 import asyncio
+import multiprocessing
 import random
 import resource
+import signal
 import tempfile
 import time
 import uuid
@@ -29,7 +32,7 @@ from events.records import Record
 from events.server import EmbeddedStore
 from events.shard_writer import WriterOptions
 from events.stream import Stream
-from events.watermark import wait_until_written
+from events.watermark import pending, read_watermarks, wait_until_written
 from events.writer import run_writer
 
 ROUNDS = 4
@@ -127,6 +130,50 @@ async def rounds(data: Path, events: int) -> None:
     store.stop()
 
 
+async def soak(data: Path, seconds: float) -> None:
+    """Full ingest beside a writer in its own process, whose resident memory is sampled ten times."""
+    store = EmbeddedStore(data)
+    store.start()
+    connection = await connect(None, store.socket)
+    stream = Stream(connection)
+    process = multiprocessing.get_context("spawn").Process(target=write, args=(store.socket, data), daemon=True)
+    process.start()
+    made = list(shop_events(50_000, 1))
+    ended = time.monotonic() + seconds
+    sampled, events = time.monotonic() + seconds / 10, 0
+    while time.monotonic() < ended:
+        fresh = [replace(event, message_id=f"{events}-{event.message_id}") for event in made]
+        events += len(fresh)
+        rate = await ingest(stream, fresh)
+        if time.monotonic() > sampled:
+            sampled += seconds / 10
+            backlog = await pending(connection, await read_watermarks(connection))
+            print(
+                f"{events:12,} events, {rate:9,.0f}/s, {backlog:9,} pending, writer {_resident_mb(process.pid):6.0f} MB"
+            )
+    process.terminate()
+    process.join()
+    await stream.close()
+    await connection.close()
+    store.stop()
+
+
+def write(socket: Path, data: Path) -> None:
+    """The writer's own process."""
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+        await run_writer(await connect(None, socket), data, WriterOptions(grace_seconds=5), stop)
+
+    uvloop.run(run())
+
+
+def _resident_mb(pid: int | None) -> float:
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / (1 << 20)
+
+
 def after(data: Path) -> None:
     """What the parts weigh, and what reading and merging them costs."""
     parts = live_parts(data / "log")
@@ -166,8 +213,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--events", type=int, default=400_000)
     parser.add_argument("--data", type=Path)
+    parser.add_argument("--soak", type=float, metavar="SECONDS")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=arguments.data) as folder:
+        if arguments.soak:
+            uvloop.run(soak(Path(folder), arguments.soak))
+            return
         uvloop.run(rounds(Path(folder), arguments.events))
         after(Path(folder))
 

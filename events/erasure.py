@@ -4,8 +4,9 @@ import asyncio
 import logging
 import time
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from redis.asyncio import RedisCluster
 from redis.exceptions import RedisError
 
 from events.connection import Connection
@@ -56,7 +57,9 @@ async def _forget_in_store(connection: Connection, person: Person) -> None:
         await history.forget(sorted(person.visitors | person.users))
     finally:
         await history.close()
+    client = connection.client
+    servers: dict[str, Any] = {"target_nodes": client.get_primaries()} if isinstance(client, RedisCluster) else {}
     try:
-        await connection.client.bgrewriteaof()
+        await client.execute_command("BGREWRITEAOF", **servers)
     except RedisError as error:  # a managed store may not allow it, or is at it already
         _logger.info("the store was not asked to rewrite its file", extra={"why": str(error)})

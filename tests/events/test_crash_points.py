@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from writing import exported_ids, messages, settle, writing, written_ids
+from writing import exported_ids, messages, settle, write_all, writing, written_ids
 
+from events.compaction import Compaction
 from events.connection import Connection
+from events.keys import events_key
 from events.parts import live_parts, verify
 from events.server import EmbeddedStore
 from events.shard_writer import WriterOptions
@@ -21,6 +23,7 @@ from events.verify import verify_log
 
 pytestmark = pytest.mark.anyio
 REPOSITORY = Path(__file__).parents[2]
+LATER = 4_000_000_000.0
 POINTS = ("after_tmp", "after_fsync", "after_link", "after_trim")
 
 
@@ -95,6 +98,26 @@ async def test_a_writer_that_stood_still_while_another_one_went_on_writes_nothin
     assert written_ids(tmp_path) == sorted(f"m-{number}" for number in range(1, 13))
     for part in live_parts(tmp_path / "log"):
         verify(part)
+
+
+async def test_a_writer_that_stood_still_until_its_next_name_was_merged_and_gone_loses_nothing(
+    connection: Connection, stream: Stream, store: EmbeddedStore, tmp_path: Path
+) -> None:
+    with writer_process(store, tmp_path) as process:
+        await stream.append(messages(1))
+        await settle(connection)
+        process.send_signal(signal.SIGSTOP)
+        for number in (2, 3, 4):
+            await stream.append(messages(number))
+            await write_all(connection, tmp_path)
+        for _ in range(2):
+            Compaction(tmp_path, 0, lambda: LATER).run()
+        assert len(list((tmp_path / "log").rglob("*.parquet"))) == 1
+        process.send_signal(signal.SIGCONT)
+        await stream.append(messages(5))
+        while await connection.client.xlen(events_key(0)):
+            await asyncio.sleep(0.02)
+    assert exported_ids(tmp_path) == [f"m-{number}" for number in range(1, 6)]
 
 
 async def test_a_writer_that_is_killed_at_random_moments_writes_everything_once(

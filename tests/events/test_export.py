@@ -101,10 +101,10 @@ def test_rows_erased_between_two_pages_are_left_out(tmp_path: Path) -> None:
     log_of(tmp_path, 40)
     exporter = Exporter(tmp_path)
     first = exporter.page(None, 14)
-    add_tombstones(tmp_path, [tombstone("visitor", "v-3", {0: stream_number(START // 1000 + 30, 0)}, 1)])
+    add_tombstones(tmp_path, [tombstone("visitor", "v-3", {0: stream_number(START // 1000 + 35, 0)}, 1)])
     second = exporter.page(first.cursor, 100)
     late = [row["message_id"] for row in second.rows if row["visitor_id"] == "v-3"]
-    assert late == ["m-0-031", "m-0-038"]  # after the tombstone's position: they returned
+    assert late == ["m-0-038"]  # after the tombstone's position: they returned
 
 
 def test_a_damaged_part_is_named_and_nothing_of_it_given(tmp_path: Path) -> None:

@@ -21,16 +21,16 @@ from events.parts import live_parts
 from events.tombstones import add_tombstones, read_tombstones, tombstone
 
 START = 1_790_000_000_000_000
-HALF_DAY = 43_200_000_000
+SEVEN_HOURS = 25_200_000_000
 sent = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 3), st.integers(0, 9)), max_size=30)
 fresh = count()
 
 
 def log_of(data: Path, copies: list[tuple[int, int, int]], cut: int = 3) -> None:
-    """Messages of visitors, each received some half days after the start, in two shards."""
+    """Messages of visitors, each received some hours after the start, in two shards."""
     for shard in (0, 1):
         own = [copy for copy in copies if copy[1] % 2 == shard]
-        events = [Received(record(f"m-{m}", f"v-{v}"), START + day * HALF_DAY) for m, v, day in own]
+        events = [Received(record(f"m-{m}", f"v-{v}"), START + day * SEVEN_HOURS) for m, v, day in own]
         write_log(data, events, cut=cut, shard=shard)
 
 
@@ -70,7 +70,7 @@ def test_hidden_rows_are_the_repeats_and_the_erased(
     data.mkdir(exist_ok=True)
     rows = HiddenRows(data)
     assert found(rows, data) == expected(data)
-    number = stream_number((START + until * HALF_DAY) // 1000, 500_000)
+    number = stream_number((START + until * SEVEN_HOURS) // 1000, 500_000)
     add_tombstones(data, [tombstone("visitor", f"v-{visitor}", {0: number, 1: number}, 1) for visitor in erased])
     assert found(rows, data) == expected(data)
     Compaction(data, 0, lambda: START / 1e6 + 10 * 86_400).run()
