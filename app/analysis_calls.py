@@ -29,6 +29,7 @@ from events.erasure import erase
 from events.parts import DataDamaged
 from events.people import held
 from experiments.readout_query import ReadoutQuery, moment
+from experiments.readout_rows import flat_rows
 from experiments.readout_types import readout_json
 
 JSON: Final = "application/json"
@@ -71,8 +72,6 @@ class _Calls:
             readout = self.analysis.readouts.read(arguments["key"], query)
             headers = {"etag": f'"{readout.etag}"'}
             if _flat(arguments):
-                from experiments.readout_rows import flat_rows
-
                 return _table(flat_rows(readout), arguments["format"], headers)
             return _json(readout_json(readout), headers)
 
@@ -101,7 +100,7 @@ class _Calls:
         query = _query(arguments, await self.analysis.written(arguments))
 
         def compute() -> AnalysisAnswer:
-            rows = self.analysis.readouts.results(pending=query.pending)
+            rows = self.analysis.readouts.results(query.pending, query.watermark)
             return _rows(table_of(rows, list(rows[0]) if rows else []), arguments)
 
         return await self._readout("all_results", arguments, query, compute)

@@ -47,7 +47,7 @@ class Analysis:
         self.directory = DataDirectory(settings.data)
         self.catalogs = CatalogFollower(settings.data)
         self.archive = CatalogArchive(settings.data)
-        self.log = EventLog(settings.data, _limits(settings))
+        self.log = EventLog(settings.data, analysis_limits(settings))
         self.readouts = Readouts(self.log, self.archive)
         self.exporter = Exporter(settings.data)
         self.readout_jobs = Jobs("readout", self.log.interrupt)
@@ -92,7 +92,7 @@ class Analysis:
         await self.connection.close()
 
 
-def _limits(settings: Settings) -> EngineLimits:
-    """One core is always left to the workers."""
+def analysis_limits(settings: Settings) -> EngineLimits:
+    """What one readout may use; one core is always left to the workers."""
     threads = max(1, (os.cpu_count() or 1) - 1)
     return EngineLimits(settings.analysis_memory_mb, threads, settings.analysis_timeout_seconds)

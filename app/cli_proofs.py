@@ -50,12 +50,19 @@ def aa(
 ) -> None:
     """Split the logged units of an experiment anew, many times: how often does each metric find what is not there?"""
     from app.local_analysis import local_readouts
+    from events.parts import DataDamaged
+    from experiments.readout_errors import NotFound
     from experiments.replay import replay
 
     readouts = local_readouts(environment_settings())
-    with progress() as bar:
-        task = bar.add_task("replays", total=replays)
-        rates = replay(readouts, key, replays, seed, lambda done, total: bar.update(task, completed=done, total=total))
+    try:
+        with progress() as bar:
+            task = bar.add_task("replays", total=None)
+            rates = replay(
+                readouts, key, replays, seed, lambda done, total: bar.update(task, completed=done, total=total)
+            )
+    except (NotFound, DataDamaged) as error:
+        raise Refused(str(error)) from None
     if as_json:
         say_json([asdict(rate) for rate in rates])
         return

@@ -2,13 +2,18 @@
 
 import asyncio
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from app.analysis_client import AnalysisClient
 from app.analysis_protocol import AnalysisAnswer, AnalysisError
 from app.cli_output import Refused
 from app.data_directory import DataDirectory
 from app.settings import Settings
+
+if TYPE_CHECKING:
+    from experiments.readout import Readouts
+
+NO_SERVICE: Final = "no service has run in {}; set RESONATE_DATA to its data directory"
 
 
 def ask(settings: Settings, name: str, **arguments: Any) -> AnalysisAnswer:
@@ -28,6 +33,21 @@ def service_runs(settings: Settings) -> bool:
         return False
 
 
+def local_readouts(settings: Settings) -> "Readouts":
+    """The readouts of the data directory, for work that is too long to ask a service for. Raises Refused."""
+    from app.analysis_state import analysis_limits
+    from events.engine import EventLog
+    from experiments.catalog_archive import CatalogArchive
+    from experiments.catalog_follower import NoCatalog
+    from experiments.readout import Readouts
+
+    try:
+        archive = CatalogArchive(settings.data)
+    except NoCatalog:
+        raise Refused(NO_SERVICE.format(settings.data)) from None
+    return Readouts(EventLog(settings.data, analysis_limits(settings)), archive)
+
+
 async def _asked(settings: Settings, name: str, arguments: dict[str, Any]) -> AnalysisAnswer:
     if service_runs(settings):
         client = AnalysisClient(DataDirectory(settings.data).analysis_socket, settings.analysis_timeout_seconds)
@@ -45,7 +65,7 @@ async def _read_here(settings: Settings, name: str, arguments: dict[str, Any]) -
     try:
         analysis = await Analysis.open(settings)
     except NoCatalog:
-        raise Refused(f"no service has run in {settings.data}; set RESONATE_DATA to its data directory") from None
+        raise Refused(NO_SERVICE.format(settings.data)) from None
     try:
         return await calls(analysis)[name](arguments)
     except AnalysisError:
