@@ -2,13 +2,14 @@
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from experiments.statistics.arms import Arm, Pair
 from experiments.statistics.estimate import NoEstimate, Reason
-from experiments.statistics.moments import JointMoments, is_finite
+from experiments.statistics.moments import ROUNDING, JointMoments
 
 Array = npt.NDArray[np.float64]
 COLLINEAR = 1e-10  # share of a column's variance below which the other column already says everything
@@ -86,17 +87,36 @@ def _columns_of_ratio(moments: JointMoments) -> _Columns | None:
 
 
 def _covariance(moments: JointMoments, names: tuple[str, ...]) -> Array:
-    return np.array([[moments.covariance(row, column) for column in names] for row in names])
+    """Sample covariances of these columns, 0 for one that varies by rounding only."""
+    chosen = [moments.columns.index(name) for name in names]
+    layout = _layout(len(moments.columns))[np.ix_(chosen, chosen)]
+    covariance = np.asarray(moments.comoments)[layout] / (moments.count - 1)
+    constant = covariance.diagonal() <= np.square(ROUNDING * np.asarray(moments.means)[chosen])
+    if constant.any():
+        covariance[constant, :] = covariance[:, constant] = 0.0
+    return covariance
+
+
+@lru_cache(maxsize=8)
+def _layout(size: int) -> npt.NDArray[np.intp]:
+    """Where each pair of columns stands among the packed co-moments."""
+    layout = np.zeros((size, size), dtype=np.intp)
+    rows, columns = np.triu_indices(size)
+    layout[rows, columns] = layout[columns, rows] = np.arange(rows.size)
+    return layout
 
 
 def _padded(count: int, means: Array, covariance: Array) -> _Columns:
     """A history flag that is absent is a constant one."""
-    missing = 3 - means.size
-    return _Columns(count, np.pad(means, (0, missing)), np.pad(covariance, ((0, missing), (0, missing))))
+    if means.size == 3:
+        return _Columns(count, means, covariance)
+    wider = np.zeros((3, 3))
+    wider[:2, :2] = covariance
+    return _Columns(count, np.append(means, 0.0), wider)
 
 
 def _adjust(arms: tuple[_Columns, _Columns], joint: Array, centre: Array) -> Adjustment | NoEstimate:
-    if not is_finite(*joint.ravel(), *centre, *(float(value) for arm in arms for value in arm.means)):
+    if not (np.isfinite(joint).all() and np.isfinite(centre).all()):
         return NoEstimate(Reason.OUT_OF_RANGE)
     coefficients = _coefficients(joint)
     if coefficients is None:
