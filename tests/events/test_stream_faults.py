@@ -86,7 +86,7 @@ async def test_a_stalled_store_is_refused_in_time_and_accepts_again_when_it_goes
         assert cause == "store_timeout"
         assert seconds < 1.5
         cause, seconds = await refusal(stream, record("m-2"))
-        assert seconds < 0.1  # the breaker is open
+        assert seconds < 0.5  # the breaker is open
     assert await accepted_again(stream, record("m-3")) < 2.0
 
 
@@ -234,7 +234,7 @@ async def test_a_history_read_never_waits_long_and_asks_no_more_until_the_store_
         assert time.monotonic() - started < 0.15
         started = time.monotonic()
         assert not (await history.recent(["v-1"])).available
-        assert time.monotonic() - started < 0.01
+        assert time.monotonic() - started < 0.04
     started = time.monotonic()
     while not (await history.recent(["v-1"])).available:
         assert time.monotonic() - started < 2.0
