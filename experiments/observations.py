@@ -45,6 +45,24 @@ class MetricObservation:
 
 
 @dataclass(frozen=True, slots=True)
+class UnitDays:
+    """One metric by unit and day, for replays. Units are numbered from 0; `steps` are what a row adds to the sums of
+    y, d, y², y·d and d², where y and d are the unit's values so far."""
+
+    units: int
+    calendar: tuple[int, ...]
+    entered: npt.NDArray[np.int64]  # per unit, index into the calendar
+    unit: npt.NDArray[np.int64]  # per row, ascending by day
+    day: npt.NDArray[np.int64]
+    steps: npt.NDArray[np.float64]
+
+    def of(self, day: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        """(units that enter, units that bring something, what they bring) on a day of the calendar."""
+        start, end = np.searchsorted(self.day, [day, day + 1])
+        return np.flatnonzero(self.entered == day), self.unit[start:end], self.steps[start:end]
+
+
+@dataclass(frozen=True, slots=True)
 class Observer:
     """Reads a built cube as of a moment (µs UTC)."""
 
@@ -128,6 +146,15 @@ class Observer:
         arms = range(len(self.cube.scope.arms))
         return tuple(joint_moments(rows.get((arm, "")), counts.get((arm, ""), (0, 0)), shifts) for arm in arms)
 
+    def unit_days(self, rule: MetricRule) -> UnitDays:
+        """The metric by unit and day."""
+        cap = self.tabulate(rule)
+        self._put_days(rule)
+        engine = self.cube.engine
+        entries = statement("unit_entries").bind(entered=self._entered(rule), mature=self.mature(rule))
+        known = NO_CAP if rule.closed_window else cap
+        return _unit_days(engine.columns(entries), engine.columns(statement("unit_days").bind(cap=known)))
+
     def levels_of(self, rule: MetricRule, table: str) -> dict[str, tuple[JointMoments, ...]]:
         """Moments of the metric tabulated last, by the levels of a table (unit, level)."""
         counts = self._counts(rule, table)
@@ -147,8 +174,7 @@ class Observer:
         return self._per_arm({int(arm): int(n) for arm, n in rows})
 
     def _looks(self, rule: MetricRule, cap: float, shifts: Shifts) -> Looks:
-        days = statement("entry_days") if rule.closed_window else self._sources(statement("metric_days"), rule)
-        self.cube.put("metric_days", days)
+        self._put_days(rule)
         engine = self.cube.engine
         entered = self._entered(rule)
         return looks_of(
@@ -158,6 +184,10 @@ class Observer:
             shifts=shifts,
             arms=len(self.cube.scope.arms),
         )
+
+    def _put_days(self, rule: MetricRule) -> None:
+        days = statement("entry_days") if rule.closed_window else self._sources(statement("metric_days"), rule)
+        self.cube.put("metric_days", days)
 
     def _responders(self) -> tuple[int, ...]:
         return self._per_arm({int(arm): int(n) for arm, n in self.cube.engine.rows(statement("responders"))})
@@ -203,6 +233,20 @@ class Observer:
 
 def _field(name: Field) -> Expression:
     return Expression.of("CAST(c.events AS DOUBLE)" if name == "events" else "c.amount")
+
+
+def _unit_days(entries: Columns, rows: Columns) -> UnitDays:
+    units, calendar = np.unique(entries["unit"].astype(np.int64)), np.unique(
+        np.concatenate([entries["entered"], rows["day"]]).astype(np.int64)
+    )
+    entered = np.zeros(len(units), dtype=np.int64)
+    entered[np.searchsorted(units, entries["unit"].astype(np.int64))] = np.searchsorted(calendar, entries["entered"])
+    day = np.searchsorted(calendar, rows["day"].astype(np.int64))
+    order = np.argsort(day, kind="stable")
+    y, y0, d, d0 = (rows[name].astype(np.float64)[order] for name in ("y", "y0", "d", "d0"))
+    steps = np.column_stack([y - y0, d - d0, y * y - y0 * y0, y * d - y0 * d0, d * d - d0 * d0])
+    unit = np.searchsorted(units, rows["unit"].astype(np.int64)[order])
+    return UnitDays(len(units), tuple(int(number) for number in calendar), entered, unit, day[order], steps)
 
 
 def _by_arm_and_level(found: Columns) -> dict[tuple[int, str], dict[str, float]]:

@@ -23,7 +23,7 @@ def series(judge: Judge, observed: MetricObservation, arms: Sequence[str], *, cu
         lowest: Number = None
         for row, day in enumerate(looks.days):
             closed = judge.calendar.closed(day)
-            p = number(so_far[row].answer.p)
+            p = number(so_far[row].p)
             if closed and p is not None:
                 lowest = p if lowest is None else min(lowest, p)
             units = looks.cumulative[row][treatment].count

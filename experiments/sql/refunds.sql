@@ -8,7 +8,8 @@ FROM (
     SELECT
       CASE
         WHEN e.event = 'Order Cancelled' THEN concat('order:', e.order_id)
-        ELSE coalesce(concat('refund:', $refund_id), concat('message:', e.message_id))
+        WHEN $refund_id IS NOT NULL THEN concat('refund:', $refund_id)
+        ELSE concat('message:', e.message_id)
       END AS refund_key,
       e.order_id,
       e.event,
