@@ -27,7 +27,7 @@ from app.experiment_answers import experiment_answer, experiments_answer
 from events.engine_tables import Table, csv_bytes, parquet_bytes, table_of
 from events.erasure import erase
 from events.parts import DataDamaged
-from events.people import held
+from events.people import Person, held
 from experiments.readout_query import ReadoutQuery, moment
 from experiments.readout_rows import flat_rows
 from experiments.readout_types import readout_json
@@ -130,7 +130,7 @@ class _Calls:
         kind, identifier = arguments["kind"], arguments["id"]
         await self.analysis.written(arguments)
         erasure = await erase(self.analysis.connection, self.analysis.settings.data, kind, identifier)
-        return _json(msgspec.to_builtins(erasure), status=202)
+        return _json(_ids(erasure), status=202)
 
     async def held(self, arguments: Arguments) -> AnalysisAnswer:
         await self.analysis.written(arguments)
@@ -138,7 +138,7 @@ class _Calls:
         found = await self.analysis.log_jobs.answer(
             ("held", kind, identifier), lambda: held(self.analysis.settings.data, kind, identifier)
         )
-        return _json(msgspec.to_builtins(found))
+        return _json({**_ids(found.person), "events": found.events})
 
     async def _readout(
         self, name: str, arguments: Arguments, query: ReadoutQuery, compute: Callable[[], AnalysisAnswer]
@@ -166,6 +166,10 @@ def _query(arguments: Arguments, written: Written) -> ReadoutQuery:
         pending=written.pending,
         watermark=written.watermark,
     )
+
+
+def _ids(person: Person) -> dict[str, list[str]]:
+    return {"visitors": sorted(person.visitors), "users": sorted(person.users)}
 
 
 def _flat(arguments: Arguments) -> bool:

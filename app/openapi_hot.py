@@ -82,7 +82,8 @@ PERSONALIZE: Final[JSON] = {
 }
 COMMON: Final[JSON] = {
     "anonymousId": MAYBE_TEXT, "userId": MAYBE_TEXT, "messageId": {"type": ["string", "null"], "maxLength": 99},
-    "context": OBJECT, "timestamp": TIME, "originalTimestamp": TIME, "sentAt": TIME, "writeKey": {"type": ["string", "null"]},
+    "context": OBJECT, "timestamp": TIME, "originalTimestamp": TIME, "sentAt": TIME,
+    "writeKey": {"type": ["string", "null"]},
 }  # fmt: skip
 SPECIFIC: Final[Mapping[str, tuple[list[str], JSON]]] = {
     "track": (["event"], {"event": TEXT, "properties": OBJECT}),

@@ -1,7 +1,7 @@
 """Requests a second of the hot paths as ratios to FastAPI's hello world, all in one interleaved run.
 
-`python -m benchmarks.http [ROUNDS [SECONDS]]`. Servers run on the first core, the client (wrk) on the others; each round
-asks every case in turn over 32 connections. The table gives the medians of throughput and of the server's CPU time.
+`python -m benchmarks.http [ROUNDS [SECONDS]]`. Servers run on the first core, the client (wrk) on the others; a
+round asks every case in turn over 32 connections. The table gives the medians of throughput and of the server's CPU time.
 """
 
 import os
@@ -70,13 +70,14 @@ EVENT = (
 BATCH = """'{"batch":[' .. """ + " .. ',' .. ".join(EVENT % index for index in range(20)) + """ .. ']}'"""
 STAMPED = "local stamp = tostring(os.time()) .. tostring(math.random(1e9)) .. '-'\nmath.randomseed(os.time())\n"
 CONTEXT = """'{"context":{"targetingKey":"v' .. n .. '","device":"mobile","country":"SK","cart_value":12.5%s}}'"""
+FLAG = "/ofrep/v1/evaluate/flags/experiment-0"
 NAMED = ",".join(f'"{key}"' for key in TEN)
 
 CASES = (
     Case("hello world (FastAPI)", "hello", "/"),
     Case("OFREP single, targeting, no exposure", "ours", "/ofrep/v1/evaluate/flags/experiment-0",
          post(CONTEXT % ',"resonate.expose":false'), goal=2.5),
-    Case("OFREP single, durable exposure", "ours", "/ofrep/v1/evaluate/flags/experiment-0", post(CONTEXT % ""), goal=1.6),
+    Case("OFREP single, durable exposure", "ours", FLAG, post(CONTEXT % ""), goal=1.6),
     Case("durable / not durable", "ours", "/ofrep/v1/evaluate/flags/experiment-0", post(CONTEXT % ""),
          against="OFREP single, targeting, no exposure", goal=0.7),
     Case("personalize, 10 experiments", "ours", "/v1/personalize",
@@ -104,7 +105,8 @@ def definitions(folder: Path) -> None:
     folder.mkdir(parents=True)
     for key in TEN:
         (folder / f"{key}.yaml").write_text(
-            f"key: {key}\nstatus: running\naudience: {{where: {{device: {{$in: [mobile, desktop]}}, cart_value: {{$lt: 50}}}}}}\n"
+            f"key: {key}\nstatus: running\n"
+            "audience: {where: {device: {$in: [mobile, desktop]}, cart_value: {$lt: 50}}}\n"
             "variants:\n  - {key: control, payload: {banner: null}}\n  - {key: b, payload: {banner: Free shipping}}\n"
             "goal: purchase_rate\n"
         )

@@ -1,4 +1,4 @@
-"""The servers that `benchmarks.http` compares, each a process of its own: `python -m benchmarks.http_servers NAME PORT DATA`."""
+"""The servers that `benchmarks.http` compares, each a process of its own (arguments: name, port, data)."""
 
 import os
 import sys

@@ -5,14 +5,14 @@ from typing import Any, Final
 import msgspec
 
 from app.access import Grant, unknown_key
-from app.errors import Problem, retry_later
-from app.hot.body import decode
+from app.errors import Problem, retry_later, unreadable
+from app.hot.body import Decoded, decode
 from app.hot.client_exposures import judged
 from app.hot.exchange import Answer, Exchange, Pending
 from app.hot.gate import admit_if_presented, admit_key
 from app.resources import Resources
 from events.dialects.admission import Arrival, Refusal, now_microseconds
-from events.dialects.segment import BatchBody, BatchTooLarge, Reading, read_batch, read_single
+from events.dialects.segment import BatchBody, BatchMissing, BatchTooLarge, Reading, read_batch, read_single
 from events.records import Record
 from events.store_errors import StoreUnavailable
 
@@ -30,11 +30,11 @@ class Tracking:
     def __call__(self, exchange: Exchange, resources: Resources, body: bytes) -> Pending:
         grant = admit_if_presented(exchange, resources)
         if self._kind is None:
-            batch = decode(body, BATCH)
+            batch = _decoded(body, BATCH, grant)
             grant = grant or admit_written(exchange, resources, batch.writeKey)
             reading = _batch(batch, arrival(exchange, resources, grant))
         else:
-            item = decode(body, SINGLE)
+            item = _decoded(body, SINGLE, grant)
             grant = grant or admit_written(exchange, resources, item.get("writeKey"))
             reading = read_single(item, len(body), self._kind, arrival(exchange, resources, grant))
         return store(reading, resources)
@@ -73,9 +73,21 @@ async def store(reading: Reading, resources: Resources) -> Answer:
     return Answer(200, msgspec.json.encode({"success": True, "rejected": [_named(each) for each in reading.refusals]}))
 
 
+def _decoded(body: bytes, decoder: msgspec.json.Decoder[Decoded], grant: Grant | None) -> Decoded:
+    """A body that cannot be read holds no key either: without one it is refused for that."""
+    try:
+        return decode(body, decoder)
+    except Problem:
+        if grant is None:
+            raise unknown_key(None) from None
+        raise
+
+
 def _batch(batch: BatchBody, arrived: Arrival) -> Reading:
     try:
         return read_batch(batch, arrived)
+    except BatchMissing as error:
+        raise unreadable(str(error)) from None
     except BatchTooLarge as error:
         raise Problem(413, "batch_too_large", str(error)) from None
 

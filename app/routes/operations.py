@@ -1,7 +1,8 @@
 """Whether the process lives, whether it can serve, and what it has counted."""
 
+import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from fastapi import APIRouter
@@ -10,12 +11,16 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from app.data_directory import DataDirectory
 from app.resources import Resources
 from app.routes.callers import Worker
+from events.store_errors import StoreUnavailable
+from events.store_state import recorded_cause
+from events.watermark import read_watermarks
 
 router = APIRouter(tags=["Operations"])
 
 PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
 NEVER_STORED: Final = {"cache-control": "no-store"}
 LISTED_ERRORS: Final = 20
+STORE_SECONDS: Final = 1.0
 
 
 @router.get("/healthz", summary="Whether this process answers")
@@ -25,7 +30,7 @@ async def healthz() -> JSONResponse:
 
 @router.get("/readyz", summary="Whether assignments can be served, and what is not as it should be")
 async def readyz(worker: Worker) -> JSONResponse:
-    ready = readiness(worker)
+    ready = readiness(worker, await _writer_causes(worker))
     return JSONResponse(ready, status_code=200 if ready["status"] != "unavailable" else 503, headers=NEVER_STORED)
 
 
@@ -40,12 +45,13 @@ async def metrics(worker: Worker) -> PlainTextResponse:
     return PlainTextResponse(worker.telemetry.exposition(gauges), media_type=PROMETHEUS, headers=NEVER_STORED)
 
 
-def readiness(worker: Resources) -> dict[str, Any]:
+def readiness(worker: Resources, writer: Sequence[str] = ()) -> dict[str, Any]:
     """`ready`, or `degraded` with its causes: a bad definition file, a store that is down, a damaged part."""
     state = worker.stream.state
-    causes = [*_definitions(worker), *_recorded(worker)]
-    if state.cause is not None:
-        causes.append(state.cause)
+    cause = state.cause or _store_cause(worker)
+    causes = [*_definitions(worker), *_recorded(worker), *writer]
+    if cause is not None:
+        causes.append(cause)
     return {
         "status": "degraded" if causes else "ready",
         "degraded": causes,
@@ -53,13 +59,28 @@ def readiness(worker: Resources) -> dict[str, Any]:
             "version": worker.catalogs.catalog.version,
             "errors": [str(error) for error in worker.catalogs.errors[:LISTED_ERRORS]],
         },
-        "store": {"available": state.available, "cause": state.cause, "version": worker.connection.version},
+        "store": {"available": cause is None, "cause": cause, "version": worker.connection.version},
         "warnings": list(worker.connection.warnings),
     }
 
 
 def _definitions(worker: Resources) -> list[str]:
     return ["definitions_invalid"] if worker.catalogs.errors else []
+
+
+async def _writer_causes(worker: Resources) -> list[str]:
+    """What keeps the writer from making parts, as it tells beside its watermarks; nothing while the store is down."""
+    try:
+        async with asyncio.timeout(STORE_SECONDS):
+            marks = await read_watermarks(worker.connection)
+    except (StoreUnavailable, TimeoutError):
+        return []
+    return sorted({mark.cause for mark in marks.values() if mark.cause})
+
+
+def _store_cause(worker: Resources) -> str | None:
+    """What the embedded store's owner recorded against it, before any request of this worker has noticed."""
+    return None if worker.settings.redis_url else recorded_cause(worker.settings.data)
 
 
 def _recorded(worker: Resources) -> list[str]:

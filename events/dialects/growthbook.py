@@ -20,6 +20,7 @@ from events.dialects.segment import EXPERIMENT_VIEWED, MAX_NAME, BatchTooLarge, 
 from events.records import EXPOSURE, TRACK, Record
 
 MAX_EVENTS: Final = 2_500
+VIEWED: Final = frozenset({EXPERIMENT_VIEWED, "$$experiment_viewed"})  # the latter is what the Python SDK says
 
 
 def read_events(items: list[msgspec.Raw], arrival: Arrival) -> Reading:
@@ -43,7 +44,7 @@ def read_event(item: dict[str, Any], arrival: Arrival) -> Record:
         raise Refused("missing_event", f"event_name: it must be text of 1 to {MAX_NAME} characters")
     properties = _json_object(item.get("properties_json"), "properties_json")
     attributes = _json_object(item.get("context_json"), "context_json")
-    exposes = name == EXPERIMENT_VIEWED
+    exposes = _exposes(name, properties)
     fields = _exposure(item, properties) if exposes else _who(item, attributes)
     given = item.get("uuid", item.get("event_uuid"))
     when = moment(item.get("timestamp"), "timestamp") or arrival.received_at
@@ -51,7 +52,7 @@ def read_event(item: dict[str, Any], arrival: Arrival) -> Record:
     url = item.get("url")
     return Record(
         message_id=str(uuid.uuid4()) if given is None else message_identifier(given),
-        event=name,
+        event=EXPERIMENT_VIEWED if exposes else name,
         time=when,
         url=url if type(url) is str and url else None,
         device=machine.device,
@@ -64,20 +65,32 @@ def read_event(item: dict[str, Any], arrival: Arrival) -> Record:
     )
 
 
+def _exposes(name: str, properties: dict[str, Any]) -> bool:
+    """Whether the event says that a variant was shown; a unit outside the experiment saw none."""
+    told = properties.get("in_experiment", properties.get("inExperiment"))
+    return name in VIEWED and told is not False
+
+
 def _exposure(item: dict[str, Any], properties: dict[str, Any]) -> dict[str, Any]:
-    hashed = identifier(properties.get("hashValue"), "properties_json.hashValue")
-    by_user = properties.get("hashAttribute") == "user_id"
+    """The JavaScript SDK writes `experimentId`, the Python one `experiment_id`; keys of variants go before indexes."""
+    hashed = identifier(_first(properties, "hashValue", "hash_value"), "properties_json.hashValue")
+    by_user = _first(properties, "hashAttribute", "hash_attribute") == "user_id"
     device = item.get("device_id")
     visitor = device if by_user and device is not None else hashed
     user = hashed if by_user else item.get("user_id")
+    variation = _first(properties, "variation_key", "variationKey", "variationId", "variation_id")
     return {
         "type": EXPOSURE,
         "exposure_source": "growthbook",
         "visitor_id": identifier(visitor, "device_id"),
         "user_id": None if user is None else identifier(user, "user_id"),
-        "experiment": identifier(properties.get("experimentId"), "properties_json.experimentId"),
-        "variant": variation_text(properties.get("variationId"), "properties_json.variationId"),
+        "experiment": identifier(_first(properties, "experimentId", "experiment_id"), "properties_json.experimentId"),
+        "variant": variation_text(variation, "properties_json.variationId"),
     }
+
+
+def _first(properties: dict[str, Any], *names: str) -> Any:
+    return next((properties[name] for name in names if properties.get(name) is not None), None)
 
 
 def _who(item: dict[str, Any], attributes: dict[str, Any]) -> dict[str, Any]:

@@ -44,7 +44,7 @@ MAX_CURRENCY: Final = 8
 class BatchBody(msgspec.Struct, frozen=True):
     """The body of /v1/batch; its items stay raw, so that each one is read, and refused, on its own."""
 
-    batch: list[msgspec.Raw]
+    batch: list[msgspec.Raw] | None = None
     sentAt: Any = None
     writeKey: Any = None
     context: dict[str, Any] | None = None
@@ -58,18 +58,25 @@ class Reading:
     refusals: list[Refusal]
 
 
+class BatchMissing(Exception):
+    """A batch without its list of events."""
+
+
 class BatchTooLarge(Exception):
     """More events in one request than are taken."""
 
 
 def read_batch(body: BatchBody, arrival: Arrival) -> Reading:
-    """Every item of a batch. Raises BatchTooLarge."""
-    if len(body.batch) > MAX_BATCH:
-        raise BatchTooLarge(f"the batch has {len(body.batch)} events, it may have {MAX_BATCH}")
+    """Every item of a batch. Raises BatchMissing, BatchTooLarge."""
+    items = body.batch
+    if items is None:
+        raise BatchMissing("batch: it is missing; it must be a list of events")
+    if len(items) > MAX_BATCH:
+        raise BatchTooLarge(f"the batch has {len(items)} events, it may have {MAX_BATCH}")
     records: list[Record] = []
     refusals: list[Refusal] = []
     sent_at = _sent_at(body.sentAt)
-    for index, raw in enumerate(body.batch):
+    for index, raw in enumerate(items):
         item: dict[str, Any] = {}
         try:
             item = _decoded(raw)

@@ -31,7 +31,7 @@ def send(client: httpx.Client, method: str, path: str, key: str | None) -> httpx
     if path in IN_PATH:
         return client.request(method, address.replace("{key}", key or "none"))
     headers = {} if key is None else {"authorization": f"Bearer {key}"}
-    return client.request(method, address.replace("{key}", "banner"), headers=headers, content=b"{}")
+    return client.request(method, address.replace("{key}", "banner"), headers=headers, content=b"{")
 
 
 def is_secret(path: str) -> bool:
