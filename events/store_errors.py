@@ -20,6 +20,7 @@ _CAUSES: Final[tuple[tuple[type[Exception], str], ...]] = (
     (exceptions.ConnectionError, "store_down"),
     (OSError, "store_down"),
 )
+_ANSWERED: Final = frozenset({"store_out_of_memory", "store_error", "busy"})
 
 
 class StoreUnavailable(Exception):
@@ -46,11 +47,9 @@ def cause_of(error: BaseException) -> str:
 
 
 def is_out_of_reach(error: BaseException) -> bool:
-    """Whether the next command would fail the same way, so that waiting for a probe is better than trying."""
-    return cause_of(error) in {
-        "store_down",
-        "store_timeout",
-        "store_loading",
-        "store_cluster_down",
-        "store_login_refused",
-    }
+    """Whether the next command would fail the same way, so that waiting for a probe is better than trying.
+
+    Every cause but those that a store which answers gives to single commands; the embedded store's own words for why
+    it does not run count as well.
+    """
+    return cause_of(error) not in _ANSWERED

@@ -158,6 +158,21 @@ async def test_the_embedded_stores_own_cause_reaches_the_one_who_appends(
     os.kill(store.pid, signal.SIGKILL)
     store._process.wait()
     assert (await refusal(stream, record("m-1")))[0] == "store_disk_full"
+    assert (stream.state.available, stream.state.cause) == (False, "store_disk_full")
+
+
+async def test_a_stopped_embedded_store_is_not_tried_with_every_request(
+    store: EmbeddedStore, stream: Stream, record: MakeRecord
+) -> None:
+    await stream.append([record("m-0")])
+    store.stop()
+    assert (await refusal(stream, record("m-1")))[0] == "store_stopped"
+    assert (stream.state.available, stream.state.cause) == (False, "store_stopped")
+    failures = stream.state.failures
+    await refusal(stream, record("m-2"))
+    assert stream.state.failures == failures
+    store.start()
+    assert await accepted_again(stream, record("m-3")) < 2.0
 
 
 async def test_out_of_memory_refuses_a_flush_whole_and_heals_after_the_drain(
