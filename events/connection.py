@@ -8,6 +8,7 @@ from typing import Any, Final, TypeAlias, cast
 from urllib.parse import urlsplit, urlunsplit
 
 from redis.asyncio import Redis, RedisCluster
+from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as ConnectionLost
@@ -19,6 +20,7 @@ from events.store_state import recorded_cause
 
 ANSWER_SECONDS: Final = 1.0
 CONNECT_SECONDS: Final = 1.0
+DEFAULT_PORT: Final = 6379
 MAX_CONNECTIONS: Final = 512  # per worker and server
 CLUSTER_SCHEMES: Final = {"redis+cluster": "redis", "rediss+cluster": "rediss"}
 
@@ -195,11 +197,22 @@ def _client(url: str | None, socket_path: Path | None) -> Client:
         return Redis(unix_socket_path=str(socket_path), retry=_no_retry(), **options)
     scheme = urlsplit(url).scheme
     if scheme in CLUSTER_SCHEMES:
-        plain = CLUSTER_SCHEMES[scheme] + url[len(scheme) :]
-        return RedisCluster.from_url(plain, retry=_no_retry(), **options)
+        return _cluster(url, options)
     if scheme not in {"redis", "rediss", "unix"}:
         raise StoreRefused(f"RESONATE_REDIS_URL begins with {scheme!r}, it may be redis, rediss or redis+cluster")
     return Redis.from_url(url, retry=_no_retry(), **options)
+
+
+def _cluster(url: str, options: dict[str, Any]) -> RedisCluster:
+    """A cluster by any of its nodes: `redis+cluster://login@host:port,host:port`; one that lives is enough."""
+    parts = urlsplit(url)
+    login, _, places = parts.netloc.rpartition("@")
+    first, *others = places.split(",")
+    netloc = f"{login}@{first}" if login else first
+    plain = urlunsplit((CLUSTER_SCHEMES[parts.scheme], netloc, parts.path, parts.query, ""))
+    nodes = [urlsplit(f"//{place}") for place in others]
+    startup = [ClusterNode(node.hostname or "localhost", node.port or DEFAULT_PORT) for node in nodes]
+    return RedisCluster.from_url(plain, startup_nodes=startup, retry=_no_retry(), **options)
 
 
 def _no_retry() -> Retry:

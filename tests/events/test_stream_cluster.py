@@ -102,3 +102,12 @@ async def test_the_shards_of_living_nodes_go_on_taking_events(mortal_cluster: St
     assert all(isinstance(each, StoreUnavailable) for each in outcomes if isinstance(each, BaseException))
     await stream.close()
     await connection.close()
+
+
+async def test_one_living_node_of_those_named_is_enough(cluster: StoreCluster, record: MakeRecord) -> None:
+    connection = await connect(f"redis+cluster://127.0.0.1:1,127.0.0.1:2,127.0.0.1:{cluster.nodes[2].port}")
+    assert connection.shards == 16
+    stream = Stream(connection)
+    assert (await stream.append([record("m-named", "v-1"), record("n-named", "v-2")])).stored == 2
+    await stream.close()
+    await connection.close()
