@@ -108,7 +108,7 @@ def _planned_false_positives() -> Figure:
 
 
 def _coverage(units: int, control: float, treatment: float) -> Figure:
-    name = f"coverage of the 95 % lift interval, {control:.1%} → {treatment:.1%}, {units:,} per arm (exact)"
+    name = f"coverage of the 95 % lift interval, {100 * control:g} → {100 * treatment:g} %, {units:,} per arm (exact)"
     measure: Measure = lambda _runs, _rng: coverage(units, control, treatment)  # noqa: E731
     return Figure(name, "0.945-0.955", (0.945, 0.955), COVERED, measure, by_chance=False)
 

@@ -62,6 +62,12 @@ def test_losses_of_both_directions_differ_by_the_mean_difference() -> None:
     assert worse.chance_greater == pytest.approx(1.0 - better.chance_greater, abs=1e-12)
 
 
+def test_a_difference_far_wider_than_its_noise_is_still_integrated_exactly() -> None:
+    worse = existing(beta_binomial(shares(400_000, 10**6, 100_000, 10**6)))
+    assert worse.expected_drop == pytest.approx(-worse.mean_difference, rel=1e-13)
+    assert worse.expected_rise == 0.0
+
+
 def test_wanting_down_turns_the_posterior_of_few_conversions() -> None:
     up, down = (existing(posterior(shares(3, 1000, 8, 1100), want=want)) for want in ("up", "down"))
     assert up.chance_to_win == pytest.approx(1.0 - down.chance_to_win)
