@@ -14,3 +14,8 @@ Array: TypeAlias = Any
 arrow: Final[Any] = pyarrow
 compute: Final[Any] = pyarrow.compute
 parquet: Final[Any] = pyarrow.parquet
+
+
+def release_memory() -> None:
+    """Give back to the system what pyarrow's allocator keeps for the next time, after work that comes seldom."""
+    arrow.default_memory_pool().release_unused()

@@ -9,6 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
+from events.arrow import Table, release_memory
 from events.digests import read_digests
 from events.listing import FolderListing, Found
 from events.manifest import PartName
@@ -22,6 +23,10 @@ _LOG: Final = "log"
 _logger = logging.getLogger(__name__)
 
 
+class Interrupted(Exception):
+    """The process is asked to end: the merge under way is given up, and made the next time."""
+
+
 class Compaction:
     """The compaction of one data directory. Only the process that writes the log may run it.
 
@@ -30,19 +35,34 @@ class Compaction:
     next run removes.
     """
 
-    def __init__(self, data: Path, grace_seconds: float = 120.0, now: Callable[[], float] = time.time) -> None:
-        """Keep replaced parts for `grace_seconds`; `now` is in seconds since 1970."""
+    def __init__(
+        self,
+        data: Path,
+        grace_seconds: float = 120.0,
+        now: Callable[[], float] = time.time,
+        is_stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Keep replaced parts for `grace_seconds`; `now` is in seconds since 1970; give up soon once `is_stopping`."""
         self._data = data
         self._log = data / _LOG
         self._grace_seconds = grace_seconds
         self._now = now
+        self._is_stopping = is_stopping
         self._listing = PartListing(self._log)
 
     def run(self) -> list[Part]:
         """Merge what is due and remove what is replaced; returns the new parts. Damaged parts are left as they are."""
         self._remove_replaced()
         stones = read_tombstones(self._data)
-        return [part for parts in self._due(stones) if (part := self._merge(parts, stones)) is not None]
+        merges: list[Part] = []
+        for parts in self._due(stones):
+            try:
+                merges += self._merge(parts, stones)
+            except Interrupted:
+                break
+        if merges:
+            release_memory()
+        return merges
 
     def _due(self, stones: Sequence[Tombstone]) -> list[list[Part]]:
         live = self._listing.survey().parts
@@ -71,7 +91,7 @@ class Compaction:
         )
         return bool(concerned) and rewritten(part, concerned)
 
-    def _merge(self, parts: Sequence[Part], stones: Sequence[Tombstone]) -> Part | None:
+    def _merge(self, parts: Sequence[Part], stones: Sequence[Tombstone]) -> list[Part]:
         generation = max(part.generation for part in parts) + 1
         name = PartName(parts[0].shard, parts[0].low, parts[-1].high, generation)
         place = Place(self._log, parts[0].date, name, max(part.last_stream_number for part in parts))
@@ -80,8 +100,14 @@ class Compaction:
                 verify(part)  # a flipped bit must not get a new, right sha256
         except DataDamaged as damage:
             _logger.error("parts are not merged", extra={"part": damage.name, "why": damage.cause})
-            return None
-        return write_part(place, merged(parts, stones))
+            return []
+        return [write_part(place, self._unless_stopping(merged(parts, stones)))]
+
+    def _unless_stopping(self, tables: Iterator[Table]) -> Iterator[Table]:
+        for table in tables:
+            if self._is_stopping():
+                raise Interrupted
+            yield table
 
     def _remove_replaced(self) -> None:
         """Remove parts that a merge has stood in for long enough, and merges that never came to their end."""

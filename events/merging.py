@@ -11,7 +11,7 @@ from events.digests import MESSAGE_SEED, digests, read_columns, repeated
 from events.parts import SCHEMA, Part
 from events.tombstones import Tombstone, erased
 
-SLICE_ROWS: Final = 200_000
+SLICE_ROWS: Final = 100_000
 """So many rows are in memory at a time, however large the day."""
 
 _SAMPLE_EVERY: Final = 64
@@ -55,7 +55,7 @@ def _slices(parts: Sequence[Part], slice_rows: int) -> list[Bounds]:
 def _read(part: Part, bounds: Bounds) -> Table:
     file = parquet.ParquetFile(part.path)
     groups = [group for group in range(file.num_row_groups) if _overlaps(file.metadata.row_group(group), bounds)]
-    table = file.read_row_groups(groups).cast(SCHEMA)
+    table = file.read_row_groups(groups, use_threads=False).cast(SCHEMA)
     low, high = bounds
     if low is not None:
         table = table.filter(compute.greater_equal(table.column("visitor_id"), low))

@@ -91,7 +91,7 @@ class ShardWriter:
         while not stop.is_set():
             drained = await self._attempt(last=False)
             if drained:
-                await _pause(stop, _LOOK_SECONDS)
+                await pause(stop, _LOOK_SECONDS)
         while not await self._attempt(last=True):
             if self._held_up:
                 return  # what is acknowledged is in the store, and the next writer finds it there
@@ -231,7 +231,8 @@ class ShardWriter:
         await asyncio.sleep(_AGAIN_SECONDS)
 
 
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
+async def pause(stop: asyncio.Event, seconds: float) -> None:
+    """Wait for some time, or less when it is time to stop."""
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await stop.wait()

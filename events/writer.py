@@ -10,7 +10,7 @@ from events.connection import Connection
 from events.listing import date_folders
 from events.manifest import TEMPORARY_PREFIX
 from events.retention import retain
-from events.shard_writer import ShardWriter, WriterOptions
+from events.shard_writer import ShardWriter, WriterOptions, pause
 from events.store_errors import StoreUnavailable
 from events.tombstones import mirror_tombstones
 
@@ -51,15 +51,6 @@ async def _first_answer(connection: Connection, stop: asyncio.Event) -> None:
     return None
 
 
-async def pause(stop: asyncio.Event, seconds: float) -> None:
-    """Wait for some time, or less when it is time to stop."""
-    try:
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    except TimeoutError:
-        return
-
-
 async def _restore_tombstones(connection: Connection, data: Path) -> None:
     """A data directory that was restored from a backup must not bring back who was erased since."""
     try:
@@ -70,7 +61,7 @@ async def _restore_tombstones(connection: Connection, data: Path) -> None:
 
 async def _keep(data: Path, options: WriterOptions, stop: asyncio.Event) -> None:
     """Compaction and retention, now and then; what goes wrong in them must never stop the writing."""
-    compaction = Compaction(data, options.grace_seconds, options.now)
+    compaction = Compaction(data, options.grace_seconds, options.now, stop.is_set)
     while not stop.is_set():
         try:
             await asyncio.to_thread(compaction.run)

@@ -100,6 +100,14 @@ def test_a_merge_that_never_came_to_its_end_is_made_again(tmp_path: Path) -> Non
     assert live_parts(tmp_path / "log") == [merge]
 
 
+def test_a_merge_is_given_up_when_the_process_is_asked_to_end(tmp_path: Path) -> None:
+    parts = log_of(tmp_path, 5)
+    assert Compaction(tmp_path, 0, lambda: NEXT_DAY, lambda: True).run() == []
+    assert live_parts(tmp_path / "log") == parts
+    assert not list((tmp_path / "log").rglob(".tmp-*"))
+    assert len(compact(tmp_path, NEXT_DAY)) == 1
+
+
 def test_the_writer_goes_on_after_a_merge(tmp_path: Path) -> None:
     log_of(tmp_path, 5)
     before = newest_on_disk(tmp_path / "log", 0)

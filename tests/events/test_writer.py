@@ -8,11 +8,14 @@ import pytest
 from writing import exported, exported_ids, messages, settle, write_all, writing, written_ids
 
 from events.columns import COLUMNS
-from events.connection import Connection
+from events.connection import Connection, connect
 from events.keys import events_key
-from events.parts import DataDamaged, live_parts
+from events.parts import DataDamaged, live_parts, survey
 from events.records import Record
+from events.resumption import newest_on_disk
+from events.server import EmbeddedStore
 from events.shard_writer import WriterOptions
+from events.store_errors import StoreUnavailable
 from events.stream import Stream
 from events.watermark import log_watermark, pending, read_watermarks, wait_until_written
 
@@ -175,6 +178,55 @@ async def test_what_was_read_goes_to_the_disk_when_the_store_is_lost(
         store.stop()  # type: ignore[attr-defined]
         await asyncio.sleep(0.5)
         assert exported_ids(tmp_path) == ["m-1"]
+
+
+async def test_a_writer_that_begins_before_its_store_waits_for_it(tmp_path: Path) -> None:
+    store = EmbeddedStore(tmp_path)
+    connection = await connect(None, store.socket)
+    async with writing(connection, tmp_path):
+        await asyncio.sleep(0.2)
+        store.start()
+        stream = Stream(connection)
+        while True:
+            try:
+                await stream.append(messages(1))
+                break
+            except StoreUnavailable:
+                await asyncio.sleep(0.1)
+        await settle(connection)
+    await stream.close()
+    await connection.close()
+    store.stop()
+    assert exported_ids(tmp_path) == ["m-1"]
+
+
+async def test_the_writer_merges_and_drops_old_days_meanwhile(
+    connection: Connection, stream: Stream, tmp_path: Path
+) -> None:
+    for day in range(4):
+        for number in (2 * day, 2 * day + 1):
+            milliseconds = 1_789_948_800_000 + day * 86_400_000 + number
+            await connection.client.xadd(events_key(0), _entry(f"m-{number}"), id=f"{milliseconds}-0")
+            await write_all(connection, tmp_path)
+    async with writing(connection, tmp_path, WriterOptions(retention_days=2, now=lambda: 1_789_948_800 + 3.9 * 86_400)):
+        while len(live_parts(tmp_path / "log")) > 4:
+            await asyncio.sleep(0.02)
+    assert exported_ids(tmp_path) == [f"m-{number}" for number in range(2, 8)]
+
+
+async def test_a_writer_whose_newest_part_is_damaged_goes_on_and_readers_name_the_part(
+    connection: Connection, stream: Stream, tmp_path: Path
+) -> None:
+    await stream.append(messages(1))
+    await write_all(connection, tmp_path)
+    part = live_parts(tmp_path / "log")[0]
+    part.path.with_suffix(".json").write_bytes(b"{")
+    assert newest_on_disk(tmp_path / "log", 0) == (0, part.last_stream_number)  # the footer says it too
+    part.path.write_bytes(b"")
+    await stream.append(messages(2))
+    await write_all(connection, tmp_path)
+    assert [damage.name for damage in survey(tmp_path / "log").damages] == [part.path.name]
+    assert [part.low for part in survey(tmp_path / "log").parts] == [1]
 
 
 def _entry(message_id: str) -> dict[str, str | int]:
