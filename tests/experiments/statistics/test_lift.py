@@ -1,0 +1,57 @@
+"""Fieller's interval as a formula, and at the edges of double precision."""
+
+import math
+
+import pytest
+from estimates import existing
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from experiments.statistics.arms import Arm, Pair
+from experiments.statistics.effect import Effect, effect
+from experiments.statistics.estimate import Interval, NoEstimate, Reason
+from experiments.statistics.lift import lift_interval, relative_standard_error
+
+NEAR_ZERO = NoEstimate(Reason.CONTROL_MEAN_NEAR_ZERO)
+
+
+def measured(control: float, treatment: float, a: float, b: float) -> Effect:
+    return existing(effect(Pair(Arm(100, control, a * 100), Arm(100, treatment, b * 100))))
+
+
+@given(
+    control=st.floats(0.5, 10),
+    treatment=st.floats(-10, 10),
+    a=st.floats(1e-4, 0.1),
+    b=st.floats(1e-4, 0.1),
+    q=st.floats(0.5, 4),
+)
+def test_the_stable_roots_are_those_of_the_published_formula(
+    control: float, treatment: float, a: float, b: float, q: float
+) -> None:
+    g, r = q * q * a / control**2, treatment / control
+    assume(g < 0.9)
+    half = q / abs(control) * math.sqrt(b + r * r * a - g * b)
+    expected = [(r - half) / (1 - g) - 1, (r + half) / (1 - g) - 1]
+    ours = existing(lift_interval(measured(control, treatment, a, b), q))
+    assert (ours.low, ours.high) == pytest.approx(tuple(expected), rel=1e-6, abs=1e-9)
+
+
+def test_a_control_of_exactly_zero_has_no_relative_scale() -> None:
+    nothing = measured(0.0, 1.0, 0.1, 0.1)
+    assert lift_interval(nothing, 2.0) == relative_standard_error(nothing) == NEAR_ZERO
+
+
+def test_the_interval_is_bounded_just_below_g_of_one_and_not_at_it() -> None:
+    just = measured(1.0, 1.5, 0.25, 0.1)
+    assert isinstance(lift_interval(just, 1.9999), Interval)
+    assert lift_interval(just, 2.0) == NEAR_ZERO
+
+
+def test_an_interval_beyond_double_precision_is_none() -> None:
+    assert lift_interval(measured(1e-160, 1e160, 1e-322, 1e300), 1.0) == NEAR_ZERO
+
+
+def test_errors_that_vanish_leave_a_point() -> None:
+    vanishing = Effect(1e200, 0.0, 1e-200, 1e-200, 1e-100, 50.0, 100)
+    assert lift_interval(vanishing, 2.0) == Interval(0.0, 0.0)
