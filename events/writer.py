@@ -73,6 +73,6 @@ async def _keep(data: Path, options: WriterOptions, stop: asyncio.Event) -> None
 
 
 def _remove_temporary_files(log: Path) -> None:
-    for folder in date_folders(log):
+    for folder in (log, *date_folders(log)):
         for path in folder.glob(f"{TEMPORARY_PREFIX}*"):
             path.unlink(missing_ok=True)
