@@ -31,8 +31,8 @@ class AnalysisServer:
         server.close()
 
     async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection: one call."""
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+        """One connection: one call; one that does not speak our language is hung up on."""
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, msgspec.MsgspecError, ValueError):
             try:
                 request = msgspec.json.decode(await read_frame(reader), type=Request)
                 answer = await self._unless_gone(reader, request)
