@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from events.engine_tables import Table, table_of
-from experiments.readout_types import ComparisonReadout, MetricReadout, Range, Readout, iso
+from experiments.readout_types import ArmReadout, ComparisonReadout, MetricReadout, Range, Readout, iso
 
 NAMES: Final = (
     "experiment", "phase", "as_of", "metric", "role", "type", "variant", "against", "dimension", "level", "method",
@@ -79,7 +79,8 @@ def _metric_rows(readout: Readout, metric: MetricReadout) -> Iterator[dict[str, 
                 yield here
                 continue
             for method, answer in _methods(comparison):
-                yield here | _comparison(comparison) | {"method": method} | answer
+                plain = _plain(arm, arms[0]) if method in ("z_pooled", "unadjusted") else {}
+                yield here | _comparison(comparison) | plain | {"method": method} | answer
 
 
 _ARM: Final = ("variant", "units", "units_immature", "value", "variance", "numerator", "denominator")
@@ -94,6 +95,14 @@ def _comparison(comparison: ComparisonReadout) -> dict[str, Any]:
         "verdict": comparison.verdict,
         "reasons": " ".join(comparison.reasons),
     }
+
+
+def _plain(arm: ArmReadout, control: ArmReadout) -> dict[str, Any]:
+    """The effect as it stands in the arms, without CUPED."""
+    if arm.value is None or control.value is None:
+        return {"lift": None, "difference": None}
+    difference = arm.value - control.value
+    return {"lift": difference / control.value if control.value else None, "difference": difference, "cuped": False}
 
 
 def _methods(comparison: ComparisonReadout) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -46,6 +46,13 @@ def write_log(data: Path, events: Sequence[Received], cut: int = 1000, shard: in
     return parts
 
 
+def log_rows(events: Sequence[Received]) -> list[dict[str, Any]]:
+    """The rows that the log gives a readout: in order of receipt, each message once."""
+    ordered = sorted(events, key=lambda event: event.received_at)
+    rows = [_row(event, 0, number) for number, event in enumerate(ordered)]
+    return list({row["message_id"]: row for row in reversed(rows)}.values())
+
+
 def _row(event: Received, shard: int, number: int) -> dict[str, Any]:
     values = msgspec.structs.asdict(event.record)
     row = {name: values.get(name) for name in COLUMNS}

@@ -5,9 +5,9 @@ SELECT
   $segment AS segment,
   v.day,
   $source AS source,
-  count(*) AS events,
-  coalesce(sum(greatest(0.0, least(v.reported_ms, v.possible_us / 1000.0)) / 1000.0), 0.0) AS amount,
-  sum(v.finals) AS finals
+  CAST(count(*) AS BIGINT) AS events,
+  coalesce(sum(greatest(0.0, least(CAST(v.reported_ms AS DOUBLE), v.possible_us / 1000.0)) / 1000.0), 0.0) AS amount,
+  CAST(sum(v.finals) AS BIGINT) AS finals
 FROM (
   SELECT
     b.unit,

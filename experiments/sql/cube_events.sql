@@ -1,12 +1,12 @@
 -- The cube's rows of plain events: per unit, shop day, source and segment of time since exposure, how many and how much.
 SELECT
   f.unit,
-  f.segment,
+  CAST(f.segment AS BIGINT) AS segment,
   f.day,
-  f.source,
-  count(*) AS events,
+  CAST(f.source AS BIGINT) AS source,
+  CAST(count(*) AS BIGINT) AS events,
   coalesce(sum(f.amount), 0.0) AS amount,
-  0 AS finals
+  CAST(0 AS BIGINT) AS finals
 FROM (
   SELECT
     o.unit,

@@ -4,7 +4,7 @@ SELECT
   $segment AS segment,
   $day AS day,
   $source AS source,
-  1 AS events,
+  CAST(1 AS BIGINT) AS events,
   1.0 AS amount,
-  0 AS finals
+  CAST(0 AS BIGINT) AS finals
 FROM reached AS r

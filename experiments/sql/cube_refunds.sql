@@ -4,9 +4,9 @@ SELECT
   $segment AS segment,
   r.day,
   $source AS source,
-  count(*) AS events,
+  CAST(count(*) AS BIGINT) AS events,
   coalesce(sum(r.amount), 0.0) AS amount,
-  0 AS finals
+  CAST(0 AS BIGINT) AS finals
 FROM returned AS r
 WHERE $named
   AND r.order_since >= $first

@@ -1,6 +1,6 @@
 -- One row per unit: its first exposure decides its arm, its day and its dimensions, whatever it saw later.
 SELECT
-  row_number() OVER () AS unit,
+  CAST(row_number() OVER () AS BIGINT) AS unit,
   f.unit_name,
   f.arm,
   f.time AS exposed_at,
