@@ -54,7 +54,7 @@ class Cold:
         scope = exchange.scope
         if scope["method"] == "OPTIONS" and scope["path"].startswith(PAGE_PATHS):
             origin = page_origin(exchange.headers)
-            preflight = preflight_headers(origin, b"GET, POST, OPTIONS", self._resources.keys)
+            preflight = preflight_headers(origin, _page_methods(scope["path"]), self._resources.keys)
             await reply.answer(Answer(204, b"", headers=preflight))
             return
         body = _Body(exchange, receive, self._deadlines)
@@ -124,3 +124,7 @@ class _Reply:
         if origin is not None and exchange.scope["path"].startswith(PAGE_PATHS) and self.status != 204:
             added += answer_headers(origin)
         return added
+
+
+def _page_methods(path: str) -> bytes:
+    return b"GET, POST, OPTIONS" if path.startswith("/v1/recommendations") else b"GET, OPTIONS"

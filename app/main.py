@@ -15,7 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 from app.cold import Cold
 from app.errors import Problem, problem_body
 from app.hot.body import ReceiptDeadlines
-from app.hot.dispatch import Dispatch, PathTable, Whole
+from app.hot.dispatch import Dispatch, PathTable, Whole, method_not_allowed
 from app.hot.table import path_table
 from app.openapi import describe
 from app.resources import open_resources
@@ -104,15 +104,24 @@ class Application:
 
 def cold_routes() -> list[tuple[str, str]]:
     """Method and path of every route of the cold tier."""
-    found = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
-    listed = [(method, route.path) for route in found for method in sorted(route.methods)]
+    listed = [(method, route.path) for route in _api_routes() for method in sorted(route.methods or ())]
     return [*listed, ("GET", "/openapi.json")]
+
+
+def allowed_methods(path: str) -> list[str]:
+    """Every method that some cold route takes at this address."""
+    found = [route for route in _api_routes() if route.path_regex.match(path)]
+    return sorted({method for route in found for method in route.methods or ()}) or ["GET"]
 
 
 def route_names(table: PathTable) -> list[str]:
     """Every route by the name that the OpenAPI and the counters give it."""
     hot = [route.name for route in (*table.exact.values(), *table.below.values())]
     return [*hot, *sorted({path for _, path in cold_routes()} - set(hot))]
+
+
+def _api_routes() -> list[APIRoute]:
+    return [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
 
 
 def _message(kind: str, text: str | None = None) -> Message:
@@ -128,13 +137,11 @@ async def _problem(request: Request, error: Exception) -> Response:
 
 async def _http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    codes = {404: "not_found", 405: "method_not_allowed"}
-    details = {
-        404: "there is nothing at this address; /docs lists every route",
-        405: "this address takes other methods",
-    }
-    code = codes.get(error.status_code, "invalid_request")
-    detail = details.get(error.status_code, str(error.detail))
+    if error.status_code == 405:  # the router knows the methods of one route only, an address may have several
+        return await _problem(request, method_not_allowed(request.method, ", ".join(allowed_methods(request.url.path))))
+    missing = error.status_code == 404
+    code = "not_found" if missing else "invalid_request"
+    detail = "there is nothing at this address; /docs lists every route" if missing else str(error.detail)
     return await _problem(request, Problem(error.status_code, code, detail, headers=error.headers))
 
 

@@ -17,8 +17,11 @@ ERRORS: Final[Mapping[str, str]] = {
     "403": "The wrong class of key, or a page of an origin that the key is not for.",
     "404": "Nothing of this name.",
     "408": "The body took longer than 5 s to arrive.",
+    "409": "The order makes no sense for the experiment as it is.",
     "413": "The body is too large.",
+    "414": "The address is longer than 8 kB.",
     "415": "A Content-Encoding other than gzip.",
+    "431": "The headers are larger than 16 kB.",
     "429": "Too many requests; `Retry-After` says when.",
     "503": "Not now; `Retry-After` says when.",
 }

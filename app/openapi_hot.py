@@ -6,7 +6,14 @@ from typing import Any, Final
 JSON = dict[str, Any]
 
 SECURITY: Final[list[dict[str, list[str]]]] = [{"bearer": []}, {"apiKey": []}, {"basic": []}]
-TEXT: Final[JSON] = {"type": "string", "minLength": 1, "maxLength": 256}
+PRINTABLE: Final = r"^[^\u0000-\u001f\u007f-\u009f]*$"
+# The schemas promise a little less than is taken (ids: 256 bytes; attributes: any JSON), so that a promise always holds.
+TEXT: Final[JSON] = {"type": "string", "minLength": 1, "maxLength": 64, "pattern": PRINTABLE}
+ATTRIBUTE: Final[JSON] = {
+    "type": ["string", "number", "boolean", "null"],
+    "minimum": -9_007_199_254_740_991,
+    "maximum": 9_007_199_254_740_991,
+}
 MAYBE_TEXT: Final[JSON] = {"type": ["string", "null"], "maxLength": 256}
 OBJECT: Final[JSON] = {"type": ["object", "null"], "additionalProperties": True}
 TIME: Final[JSON] = {"type": ["string", "null"], "format": "date-time"}
@@ -17,7 +24,9 @@ ERROR_WORDS: Final[Mapping[str, str]] = {
     "408": "The body took longer than 5 s to arrive.",
     "413": "More than 500,000 bytes, before or after decompression, or more than 2,500 events.",
     "415": "A Content-Encoding other than gzip.",
+    "414": "The address is longer than 8 kB.",
     "429": "Too many requests; `Retry-After` says when.",
+    "431": "The headers are larger than 16 kB.",
     "503": "The store is out of reach; `Retry-After` says when to send the same again.",
 }
 OFREP_FAILURE: Final[JSON] = {
@@ -50,8 +59,9 @@ CONTEXT: Final[JSON] = {
         "context": {
             "type": "object",
             "required": ["targetingKey"],
-            "properties": {"targetingKey": TEXT},
-            "additionalProperties": True,
+            "properties": {"targetingKey": TEXT, "user_id": {**TEXT, "type": ["string", "null"]}},
+            "additionalProperties": ATTRIBUTE,
+            "maxProperties": 100,
         }
     },
 }
@@ -61,8 +71,8 @@ PERSONALIZE: Final[JSON] = {
     "required": ["visitor_id"],
     "properties": {
         "visitor_id": TEXT,
-        "user_id": {"type": ["string", "integer", "null"], "maxLength": 256},
-        "attributes": OBJECT,
+        "user_id": {**TEXT, "type": ["string", "integer", "null"]},
+        "attributes": {"type": ["object", "null"], "additionalProperties": ATTRIBUTE, "maxProperties": 100},
         "experiments": {"type": ["array", "null"], "items": {"type": "string"}, "maxItems": 200},
         "recommendations": {
             "type": ["array", "null"],
@@ -203,7 +213,7 @@ def _tracking() -> JSON:
     batch = {
         "type": "object",
         "required": ["batch"],
-        "properties": {"batch": {"type": "array", "maxItems": 2500, "items": item}, "sentAt": TIME, "context": OBJECT},
+        "properties": {"batch": {"type": "array", "maxItems": 1000, "items": item}, "sentAt": TIME, "context": OBJECT},
     }
     example = {"batch": [{"type": "track", **EXAMPLES["track"]}], "sentAt": "2026-01-20T09:00:00Z"}
     for path in ("/v1/batch", "/v1/b"):
@@ -255,7 +265,7 @@ def _growthbook() -> JSON:
                                  "hashAttribute": "id",
                                  "hashValue": "v-1"}}]  # fmt: skip
     ingest = _tracked(
-        "Events of GrowthBook's SDKs", {"type": "array", "items": event, "maxItems": 2500}, body, tag="GrowthBook"
+        "Events of GrowthBook's SDKs", {"type": "array", "items": event, "maxItems": 1000}, body, tag="GrowthBook"
     )
     return {"/api/features/{key}": {"get": features}, "/track": {"post": {**ingest, "parameters": [client_key]}}}
 

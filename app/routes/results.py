@@ -1,6 +1,6 @@
 """What came of the experiments: readouts, series, plans, units, metrics and the site's satisfaction."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -9,6 +9,14 @@ from app.routes.analysis_door import ask
 from app.routes.callers import Asked, Secret, Worker
 
 router = APIRouter(tags=["Results"])
+
+FLAT: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "JSON, or the same as a flat table.",
+        "content": {"application/json": {}, "text/csv": {}, "application/vnd.apache.parquet": {}},
+    },
+    304: {"description": "What the caller holds is still right."},
+}
 
 Key = Annotated[
     str,
@@ -22,6 +30,7 @@ Moment = Annotated[
     str | None,
     Field(
         max_length=40,
+        json_schema_extra={"format": "date-time"},
         description="Repeat the look of this time: what was received by then.",
         examples=["2026-01-20T09:00:00Z"],
     ),
@@ -58,7 +67,7 @@ async def experiment(key: Key, _: Secret, asked: Asked, worker: Worker) -> Respo
     return await ask(asked, worker, "experiment", key=key)
 
 
-@router.get("/v1/experiments/{key}/results", summary="The readout of an experiment")
+@router.get("/v1/experiments/{key}/results", summary="The readout of an experiment", responses=FLAT)
 async def results(key: Key, _: Secret, asked: Asked, worker: Worker, look: Annotated[Look, Query()]) -> Response:
     return await ask(asked, worker, "results", key=key, **look.model_dump())
 
@@ -75,12 +84,12 @@ async def plan(key: Key, _: Secret, asked: Asked, worker: Worker) -> Response:
     return await ask(asked, worker, "plan", key=key)
 
 
-@router.get("/v1/experiments/{key}/units", summary="One row per unit, to rerun any test elsewhere")
+@router.get("/v1/experiments/{key}/units", summary="One row per unit, to rerun any test elsewhere", responses=FLAT)
 async def units(key: Key, _: Secret, asked: Asked, worker: Worker, look: Annotated[Units, Query()]) -> Response:
     return await ask(asked, worker, "units", key=key, **look.model_dump())
 
 
-@router.get("/v1/results", summary="Every running experiment, one row per comparison")
+@router.get("/v1/results", summary="Every running experiment, one row per comparison", responses=FLAT)
 async def all_results(_: Secret, asked: Asked, worker: Worker, form: FormQuery = "json") -> Response:
     return await ask(asked, worker, "all_results", format=form)
 
@@ -90,6 +99,6 @@ async def metrics(_: Secret, asked: Asked, worker: Worker) -> Response:
     return await ask(asked, worker, "metrics")
 
 
-@router.get("/v1/cx", summary="CSAT, NPS, CES and retention of the whole site, per day")
+@router.get("/v1/cx", summary="CSAT, NPS, CES and retention of the whole site, per day", responses=FLAT)
 async def satisfaction(_: Secret, asked: Asked, worker: Worker, form: FormQuery = "json") -> Response:
     return await ask(asked, worker, "cx", format=form)

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Request, Response
 
 from app.errors import Problem, unreadable
 from app.hot.exchange import Exchange
+from app.openapi_hot import TEXT
 from app.resources import Resources
 from app.routes.analysis_door import ask
 from app.routes.callers import Asked, Secret, Worker
@@ -15,14 +16,21 @@ from events.dialects.admission import id_problem
 router = APIRouter(tags=["Visitors"])
 
 Kind = Literal["visitor", "user"]
-Identifier = Annotated[str, Path(max_length=1024, description="The id, percent-encoded.", examples=["v-1"])]
+Identifier = Annotated[
+    str, Path(max_length=1024, description="The id, percent-encoded.", examples=["v-1"], json_schema_extra=TEXT)
+]
 ERASED: Final = "Erase by an id in the body, so that it reaches no log on the way"
 BODY: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
         "content": {
             "application/json": {
-                "schema": {"type": "object", "required": ["id"], "properties": {"id": {"type": "string"}}},
+                "schema": {
+                    "type": "object",
+                    "required": ["id"],
+                    "additionalProperties": False,
+                    "properties": {"id": TEXT},
+                },
                 "example": {"id": "v-1"},
             }
         },

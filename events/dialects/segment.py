@@ -99,7 +99,7 @@ def read_single(item: dict[str, Any], size: int, kind: str, arrival: Arrival) ->
 def read_event(item: dict[str, Any], kind: str | None, sent_at: Any, arrival: Arrival) -> Record:
     """One call as a record. Raises Refused, naming the field."""
     kind = kind or item.get("type")
-    if kind not in KINDS:
+    if type(kind) is not str or kind not in KINDS:
         raise Refused("unknown_type", f"type: it must be one of {', '.join(sorted(KINDS))}")
     if kind == ENGAGEMENT:
         return beat(item, sent_at, arrival)
@@ -183,7 +183,7 @@ def _who(item: dict[str, Any], kind: str, properties: dict[str, Any], arrival: A
 
 def _payment(item: dict[str, Any], kind: str, properties: dict[str, Any], arrival: Arrival) -> dict[str, Any]:
     """A payment webhook knows the order, not the visitor: its empty visitor id is filled in by the readout."""
-    named = ALIASES.get(str(item.get("event")), item.get("event"))
+    named = ALIASES.get(str(item.get("event")), str(item.get("event")))
     if kind == TRACK and arrival.backend and named in ORDERS and properties.get("order_id") is not None:
         return {"visitor_id": ""}
     raise Refused("missing_id", "anonymousId or userId is required")

@@ -177,6 +177,12 @@ def shapes() -> list[Probe]:
         ("batch is null", BATCH, b'{"batch": null}', (400,)),
         ("batch is empty", BATCH, b'{"batch": []}', (200,)),
         ("batch of rubbish", BATCH, b'{"batch": [null, 1, "x", [], {}]}', (200,)),
+        (
+            "types that are no text",
+            BATCH,
+            b'{"batch": [{"type":{}}, {"type":["track"]}, {"type":"track","event":{}}]}',
+            (200,),
+        ),
         ("batch with a bad sentAt", BATCH, b'{"batch": [{"type":"page","anonymousId":"v"}], "sentAt": {}}', (200,)),
         ("duplicate members", TRACK, b'{"anonymousId":"a","anonymousId":"b","event":"E"}', (200,)),
         ("byte order mark", TRACK, b'\xef\xbb\xbf{"anonymousId":"v","event":"E"}', (200,)),

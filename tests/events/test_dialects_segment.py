@@ -163,12 +163,12 @@ NAMES = ["anonymousId", "userId", "previousId", "groupId", "messageId", "event",
 
 @given(
     item=st.dictionaries(st.sampled_from(NAMES), values, max_size=8),
-    kind=st.sampled_from(["track", "page", "identify", "group", "alias", "engagement"]),
+    kind=st.sampled_from(["track", "page", "identify", "group", "alias", "engagement", None]),
     order=st.dictionaries(st.sampled_from(["order_id", "revenue", "products", "currency", "score", "value"]), values),
 )
-def test_whatever_comes_is_a_record_or_one_refusal(item: dict[str, Any], kind: str, order: dict[str, Any]) -> None:
+def test_whatever_comes_is_a_record_or_one_refusal(item: dict[str, Any], kind: Any, order: dict[str, Any]) -> None:
     full = {"anonymousId": "v", "event": "Order Completed", "properties": order, **item}
-    reading = read_single(full, 100, kind, ARRIVAL)
+    reading = read_single(full, 100, kind, BACKEND)
     assert len(reading.records) + len(reading.refusals) == 1
     for record in reading.records:
         assert record.visitor_id or record.order_id

@@ -1,0 +1,73 @@
+"""`POST /v1/recommendations`: products for one visitor."""
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+import msgspec
+
+from app.errors import Problem
+from app.hot.body import ReceiptDeadlines, decode, read_body
+from app.hot.exchange import Answer, Exchange
+from app.hot.gate import admit
+from app.resources import Resources
+from events.dialects.admission import id_problem
+
+MAX_ITEMS: Final = 200
+MAX_EXCLUDED: Final = 1_000
+MAX_LIMIT: Final = 100
+MAX_SLOT: Final = 100
+
+
+class RecommendationsBody(msgspec.Struct, frozen=True):
+    """The request body; null is the same as absent."""
+
+    visitor_id: str | None = None
+    user_id: str | int | None = None
+    slot: str | None = None
+    strategy: Literal["for_you", "buy_again", "bought_together", "popular"] | None = None
+    items: list[str] | None = None
+    limit: int | None = None
+    filter: dict[str, Any] | None = None
+    exclude: list[str] | None = None
+    exclude_purchased: bool | None = None
+    diversity: float | None = None
+
+
+DECODER: Final = msgspec.json.Decoder(RecommendationsBody)
+
+
+class Recommendations:
+    """The handler."""
+
+    def __init__(self, deadlines: ReceiptDeadlines) -> None:
+        self._deadlines = deadlines
+
+    async def __call__(self, exchange: Exchange, resources: Resources) -> Answer:
+        admit(exchange, resources)
+        request = checked(decode(await read_body(exchange, self._deadlines), DECODER))
+        return Answer(200, msgspec.json.encode(await resources.recommender.recommend(request)))
+
+
+def checked(body: RecommendationsBody) -> Mapping[str, Any]:
+    """The body within its limits. Raises Problem 400 that names the field."""
+    request = {name: value for name, value in msgspec.structs.asdict(body).items() if value is not None}
+    if "user_id" in request:
+        request["user_id"] = str(request["user_id"])
+    for name in ("visitor_id", "user_id"):
+        problem = id_problem(request[name]) if name in request else None
+        if problem is not None:
+            raise Problem(400, "invalid_id", f"{name}: {problem}")
+    _at_most(body.items, MAX_ITEMS, "items")
+    _at_most(body.exclude, MAX_EXCLUDED, "exclude")
+    if body.limit is not None and not 1 <= body.limit <= MAX_LIMIT:
+        raise Problem(400, "invalid_limit", f"limit: it must be from 1 to {MAX_LIMIT}")
+    if body.diversity is not None and not 0 <= body.diversity <= 1:
+        raise Problem(400, "invalid_diversity", "diversity: it must be from 0 to 1")
+    if body.slot is not None and len(body.slot) > MAX_SLOT:
+        raise Problem(400, "invalid_slot", f"slot: a name has at most {MAX_SLOT} characters")
+    return request
+
+
+def _at_most(listed: list[str] | None, most: int, name: str) -> None:
+    if listed is not None and len(listed) > most:
+        raise Problem(400, f"too_many_{name}", f"{name}: at most {most} product ids")
