@@ -1,0 +1,71 @@
+"""The service on a store of the operator's own: used where it is safe, refused where it would lose events."""
+
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import SMALLEST_DEFINITIONS, StartService
+
+from events.store_binary import store_binary
+
+
+@pytest.fixture
+def external(tmp_path: Path) -> Iterator[str]:
+    """The address of a server that the service did not start."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    folder = tmp_path / "external"
+    folder.mkdir()
+    options = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--appendonly", "yes"]
+    command = [str(store_binary()), *options, "--appendfsync", "always", "--save", "", "--logfile", "log"]
+    server = subprocess.Popen(command)
+    while not listening(port):
+        time.sleep(0.02)
+    yield f"redis://127.0.0.1:{port}/0"
+    server.terminate()
+    server.wait()
+    shutil.rmtree(folder)
+
+
+def listening(port: int) -> bool:
+    with socket.socket() as asking:
+        return asking.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_events_go_through_an_external_store_and_none_is_embedded(start_service: StartService, external: str) -> None:
+    service = start_service(SMALLEST_DEFINITIONS, RESONATE_WORKERS="1", RESONATE_REDIS_URL=external)
+    with service.client() as client:
+        context = {"context": {"targetingKey": "v-1"}}
+        answer = client.post("/ofrep/v1/evaluate/flags/free-shipping-banner", json=context).json()
+        assert answer["metadata"]["exposure"] == "logged"
+    assert sum(service.results("free-shipping-banner")["health"]["srm"]["observed"]) == 1
+    assert "store" not in service.processes()
+    assert "external at" in service.log_text()
+
+
+def test_a_store_that_evicts_is_refused_at_the_start(start_service: StartService, external: str) -> None:
+    port = int(external.rsplit(":", 1)[1].partition("/")[0])
+    with socket.create_connection(("127.0.0.1", port)) as server:
+        server.sendall(b"CONFIG SET maxmemory-policy allkeys-lru\r\n")
+        assert server.recv(100) == b"+OK\r\n"
+    service = start_service(SMALLEST_DEFINITIONS, launch_only=True, RESONATE_REDIS_URL=external)
+    assert service.process is not None
+    assert service.process.wait(15) == 1
+    assert "RESONATE_REDIS_URL" in service.log_text()
+    assert "noeviction" in service.log_text()
+
+
+def test_assignments_are_answered_while_the_external_store_is_not_there(start_service: StartService) -> None:
+    service = start_service(SMALLEST_DEFINITIONS, RESONATE_WORKERS="1", RESONATE_REDIS_URL="redis://127.0.0.1:1/0")
+    with service.client() as client:
+        context = {"context": {"targetingKey": "v-1"}}
+        answer = client.post("/ofrep/v1/evaluate/flags/free-shipping-banner", json=context)
+        assert answer.json()["metadata"]["exposure"] == "unlogged"
+        tracked = client.post("/v1/track", json={"anonymousId": "v-1", "event": "Product Viewed"})
+    assert tracked.status_code == 503
+    assert int(tracked.headers["retry-after"]) >= 1
