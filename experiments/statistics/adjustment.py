@@ -1,19 +1,18 @@
 """CUPED: taking out of an outcome what was known of the units before their exposure."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
-from experiments.statistics.arms import Arm, Pair
+from experiments.statistics.arms import CANCELLED, Arm, Pair, effective_denominators
 from experiments.statistics.estimate import NoEstimate, Reason
 from experiments.statistics.moments import ROUNDING, JointMoments
 
 Array = npt.NDArray[np.float64]
 COLLINEAR = 1e-10  # share of a column's variance below which the other column already says everything
-CANCELLED = 1e-13  # share of the outcome's variance below which only rounding is left after adjustment
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +60,7 @@ class _Columns:
     count: int
     means: Array
     covariance: Array
+    denominators: float | None = None
 
 
 def _columns_of_mean(moments: JointMoments) -> _Columns | None:
@@ -83,7 +83,8 @@ def _columns_of_ratio(moments: JointMoments) -> _Columns | None:
     gradient[1, 2:4] = np.array([1.0, -ratios[1]]) / moments.mean("xden")
     gradient[2:, 4:] = np.eye(len(flags))
     means = np.array(ratios + [moments.mean(name) for name in flags])
-    return _padded(moments.count, means, gradient @ _covariance(moments, names) @ gradient.T)
+    columns = _padded(moments.count, means, gradient @ _covariance(moments, names) @ gradient.T)
+    return replace(columns, denominators=effective_denominators(moments))
 
 
 def _covariance(moments: JointMoments, names: tuple[str, ...]) -> Array:
@@ -149,4 +150,5 @@ def _arm(arm: _Columns, coefficients: tuple[float, float], centre: Array) -> Arm
     value = float(arm.means[0] + weights[1:] @ (arm.means[1:] - centre))
     variance = float(weights @ arm.covariance @ weights)
     scale = float(arm.covariance[0, 0])
-    return Arm(arm.count, value, variance if variance > CANCELLED * scale else 0.0)
+    kept = variance if variance > CANCELLED * scale else 0.0
+    return Arm(arm.count, value, kept, denominators=arm.denominators)

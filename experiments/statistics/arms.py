@@ -5,18 +5,28 @@ from dataclasses import dataclass
 from experiments.statistics.estimate import NoEstimate, Reason
 from experiments.statistics.moments import JointMoments, Moments, is_finite
 
+FEWEST_DENOMINATORS = 10.0
+CANCELLED = 1e-13  # share of a variance below which a difference of variances is rounding
+
 
 @dataclass(frozen=True, slots=True)
 class Arm:
     """Value of one variant, with its variance per unit: variance / count is the squared standard error of value.
 
-    `conversions` is given for proportions only; it opens the exact test and the pooled z.
+    `conversions` is given for proportions only; it opens the exact test and the pooled z. `denominators` is given for
+    ratios only: Kish's effective number of them, (Σd)²/Σd², below 10 of which a ratio has no test.
     """
 
     count: int
     value: float
     variance: float
     conversions: int | None = None
+    denominators: float | None = None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether enough units stand behind the value for a test: one order has no spread, and two have hardly any."""
+        return self.count >= 2 and (self.denominators is None or self.denominators >= FEWEST_DENOMINATORS)
 
     @property
     def error(self) -> float:
@@ -60,15 +70,23 @@ def ratio_arm(moments: JointMoments, scale: float = 1.0) -> Arm | NoEstimate:
     if denominator == 0.0:
         return NoEstimate(Reason.NO_DENOMINATOR)
     ratio = moments.mean("num") / denominator
-    spread = (
-        moments.covariance("num", "num")
-        - 2.0 * ratio * moments.covariance("num", "den")
-        + ratio * ratio * moments.covariance("den", "den")
-    )
-    variance = max(0.0, spread) / denominator / denominator
+    variance = _linearised_variance(moments, ratio) / denominator / denominator
     if not is_finite(ratio, variance):
         return NoEstimate(Reason.OUT_OF_RANGE)
-    return Arm(moments.count, ratio * scale, variance * scale * scale)
+    return Arm(moments.count, ratio * scale, variance * scale * scale, denominators=effective_denominators(moments))
+
+
+def _linearised_variance(moments: JointMoments, ratio: float) -> float:
+    """Variance of num − R·den; 0 where only rounding is left, as of orders that all have one price."""
+    own = moments.covariance("num", "num") + ratio * ratio * moments.covariance("den", "den")
+    spread = own - 2.0 * ratio * moments.covariance("num", "den")
+    return spread if spread > CANCELLED * own else 0.0
+
+
+def effective_denominators(moments: JointMoments) -> float:
+    """How many equal denominators Σd is worth: (Σd)²/Σd² (Kish 1965); `den` may not add up to zero."""
+    total = moments.mean("den") * moments.count
+    return total / (moments.comoment("den", "den") + total * moments.mean("den")) * total
 
 
 def pair(control: Arm | NoEstimate, treatment: Arm | NoEstimate) -> Pair | NoEstimate:

@@ -161,8 +161,9 @@ def fixed_answer(pair: Pair, alpha: float) -> Answer:
 
 
 def _judged(pair: Pair, adjusted: Pair | NoEstimate | None) -> Pair:
-    """The adjusted pair, unless there is none or conversions are few."""
-    return adjusted if isinstance(adjusted, Pair) and few(pair) is None else pair
+    """The adjusted pair, unless there is none, conversions are few, or a ratio has too few denominators."""
+    settled = pair.control.is_settled and pair.treatment.is_settled and few(pair) is None
+    return adjusted if isinstance(adjusted, Pair) and settled else pair
 
 
 def _anytime(measured: Effect | NoEstimate, question: Question, alpha: float) -> Answer:

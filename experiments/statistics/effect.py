@@ -29,9 +29,9 @@ class Effect:
 
 
 def effect(pair: Pair) -> Effect | NoEstimate:
-    """The effect, or `not_enough_units` below two units in an arm, or `no_variance` where nothing varies."""
+    """The effect, or `not_enough_units` where an arm is not settled, or `no_variance` where nothing varies."""
     control, treatment = pair.control, pair.treatment
-    if control.count < 2 or treatment.count < 2:
+    if not (control.is_settled and treatment.is_settled):
         return NoEstimate(Reason.NOT_ENOUGH_UNITS)
     a, b = control.error, treatment.error
     if not math.isfinite(a + b) or not math.isfinite(treatment.value - control.value):

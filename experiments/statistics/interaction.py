@@ -24,7 +24,7 @@ def interaction(beside_control: Pair, beside_treatment: Pair, alpha: float = 0.0
     `beside_control` holds control and treatment of one experiment among the units that have the other's control.
     """
     cells = (beside_control.control, beside_control.treatment, beside_treatment.control, beside_treatment.treatment)
-    if any(cell.count < 2 for cell in cells):
+    if not all(cell.is_settled for cell in cells):
         return NoEstimate(Reason.NOT_ENOUGH_UNITS)
     error = math.fsum(cell.error for cell in cells)
     if error <= 0.0:

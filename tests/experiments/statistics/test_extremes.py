@@ -113,6 +113,50 @@ def test_a_ratio_without_denominators_says_so() -> None:
     assert ratio_arm(nobody) == NoEstimate(Reason.NO_DENOMINATOR)
 
 
+def test_a_ratio_of_a_handful_of_denominators_has_a_value_and_no_test() -> None:
+    """One order has no spread by the delta method, and would win every test: looked at daily, 45 % false positives."""
+    few_orders = JointMoments.of({"num": [30.0, 0.0, 0.0], "den": [1.0, 0.0, 0.0]})
+    many_orders = JointMoments.of({"num": np.linspace(5.0, 60.0, 40), "den": np.ones(40)})
+    arm = existing(ratio_arm(few_orders))
+    assert (arm.value, arm.variance, arm.denominators) == (pytest.approx(30.0), 0.0, 1.0)
+    comparison = compare(pair(arm, ratio_arm(many_orders)), QUESTION)
+    for method in ("fixed", "anytime"):
+        assert answer_of(comparison, method).p == NoEstimate(Reason.NOT_ENOUGH_UNITS)
+    assert existing(comparison.difference) == pytest.approx(2.5)
+    assert comparison.bayesian == NoEstimate(Reason.NOT_ENOUGH_UNITS)
+
+
+def test_orders_that_all_have_one_price_have_no_variance() -> None:
+    orders = np.random.default_rng(8).poisson(3.0, 100) + 1.0
+    arm = ratio_arm(JointMoments.of({"num": 19.99 * orders, "den": orders}))
+    assert compare(pair(arm, arm), QUESTION).fixed.p == NoEstimate(Reason.NO_VARIANCE)
+
+
+def test_denominators_count_as_many_as_they_are_alike() -> None:
+    alike = JointMoments.of({"num": np.arange(20.0), "den": np.full(20, 3.0)})
+    one_giant = JointMoments.of({"num": np.arange(20.0), "den": np.array([1000.0] + [1.0] * 19)})
+    assert existing(ratio_arm(alike)).denominators == pytest.approx(20.0)
+    assert existing(ratio_arm(one_giant)).denominators == pytest.approx(1.04, abs=0.01)
+
+
+def test_a_ratio_that_is_not_settled_is_not_adjusted_either() -> None:
+    rng = np.random.default_rng(7)
+    joint = []
+    for _ in range(2):
+        orders = np.array([1.0] * 5 + [0.0] * 45)
+        past = rng.poisson(3.0, 50) + 1.0
+        joint.append(
+            JointMoments.of(
+                {"num": orders * rng.gamma(9, 3, 50), "den": orders, "xnum": past * 9, "xden": past + rng.random(50)}
+            )
+        )
+    found = existing(adjust_ratios(joint[0], joint[1])).pair
+    comparison = compare(pair(ratio_arm(joint[0]), ratio_arm(joint[1])), QUESTION, found)
+    assert not comparison.cuped
+    assert not found.control.is_settled
+    assert comparison.fixed.p == NoEstimate(Reason.NOT_ENOUGH_UNITS)
+
+
 def test_a_constant_covariate_leaves_the_unadjusted_answer_with_a_reason() -> None:
     arms = [JointMoments.of({"y": [1.0, 2.0, 4.0], "x": [3.0] * 3, "has_history": [1.0] * 3}) for _ in range(2)]
     adjusted = adjust_means(arms[0], arms[1])
