@@ -9,6 +9,7 @@
 | units | key, format | one row per unit |
 | all_results | format | one row per comparison of every running experiment |
 | metrics, cx | format | metric definitions; satisfaction of the whole site |
+| recommendations | | views, clicks and attributed revenue by strategy |
 | export_events | cursor, limit | a page of the log |
 | erase, held | kind (visitor or user), id | erasure; all that is held |
 
@@ -31,6 +32,7 @@ from events.people import Person, held
 from experiments.readout_query import ReadoutQuery, moment
 from experiments.readout_rows import flat_rows
 from experiments.readout_types import readout_json
+from recommender.attribution import attribution
 
 JSON: Final = "application/json"
 CONTENT_TYPES: Final = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
@@ -47,7 +49,7 @@ def calls(analysis: Analysis) -> Mapping[str, Call]:
         name: getattr(asked, name)
         for name in (
             "experiments", "experiment", "results", "timeseries", "plan", "units", "all_results", "metrics", "cx",
-            "export_events", "erase", "held",
+            "recommendations", "export_events", "erase", "held",
         )
     }  # fmt: skip
 
@@ -111,6 +113,12 @@ class _Calls:
     async def cx(self, arguments: Arguments) -> AnalysisAnswer:
         query = _query(arguments, await self.analysis.written(arguments))
         return await self._readout("cx", arguments, query, lambda: _json(self.analysis.readouts.cx(query)))
+
+    async def recommendations(self, arguments: Arguments) -> AnalysisAnswer:
+        query = _query(arguments, await self.analysis.written(arguments))
+        return await self._readout(
+            "recommendations", arguments, query, lambda: _json({"strategies": attribution(self.analysis.log)})
+        )
 
     async def export_events(self, arguments: Arguments) -> AnalysisAnswer:
         """`pending` is counted before the scan, so that "drained" is never said too early."""

@@ -19,13 +19,23 @@ from app.hot.dispatch import Dispatch, PathTable, Whole, method_not_allowed
 from app.hot.table import path_table
 from app.openapi import describe
 from app.resources import open_resources
-from app.routes import documentation, export, operations, results, sdk_settings, steering, visitors
+from app.routes import (
+    documentation,
+    export,
+    operations,
+    products,
+    recommendations,
+    results,
+    sdk_settings,
+    steering,
+    visitors,
+)
 from app.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-ROUTERS = (operations.router, results.router, steering.router, export.router, visitors.router, sdk_settings.router,
-           documentation.router)  # fmt: skip
+ROUTERS = (operations.router, results.router, steering.router, export.router, visitors.router, products.router,
+           recommendations.router, sdk_settings.router, documentation.router)  # fmt: skip
 
 
 def create_app(settings: Settings) -> "Application":

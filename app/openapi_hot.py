@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from app.openapi_recommendations import ANSWER, ANSWER_EXAMPLE, EXAMPLE, REQUEST
+
 JSON = dict[str, Any]
 
 SECURITY: Final[list[dict[str, list[str]]]] = [{"bearer": []}, {"apiKey": []}, {"basic": []}]
 PRINTABLE: Final = r"^[^\u0000-\u001f\u007f-\u009f]*$"
-# The schemas promise a little less than is taken (ids: 256 bytes; attributes: any JSON), so that a promise always holds.
+# The schemas promise less than is taken (ids: 256 bytes; attributes: any JSON), so that a promise always holds.
 TEXT: Final[JSON] = {"type": "string", "minLength": 1, "maxLength": 64, "pattern": PRINTABLE}
 ATTRIBUTE: Final[JSON] = {
     "type": ["string", "number", "boolean", "null"],
@@ -143,7 +145,7 @@ TRACKED: Final[JSON] = {
 
 def hot_paths() -> JSON:
     """The path items of every hot route."""
-    return {**_ofrep(), **_personalize(), **_tracking(), **_growthbook()}
+    return {**_ofrep(), **_personalize(), **_recommendations(), **_tracking(), **_growthbook()}
 
 
 def _ofrep() -> JSON:
@@ -191,6 +193,12 @@ def _personalize() -> JSON:
         "Experiments that are named are exposed, unless `expose` says otherwise; all running ones are not."
     )
     return {"/v1/personalize": {"post": operation}}
+
+
+def _recommendations() -> JSON:
+    answer = _answer("As many products as were asked for, while there are so many.", ANSWER, ANSWER_EXAMPLE)
+    operation = _operation("Recommendations", "Products for one visitor", REQUEST, EXAMPLE, answer)
+    return {"/v1/recommendations": {"post": operation}}
 
 
 def _tracking() -> JSON:

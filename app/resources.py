@@ -3,14 +3,16 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Final
 
 from app.access import Keys
 from app.analysis_client import AnalysisClient
 from app.data_directory import DataDirectory
 from app.rate_limit import Rate, RateLimiter
+from app.recommendation_counts import RecommendationCounts
+from app.recommendations import LiveRecommender, open_recommender
 from app.settings import Settings
 from app.store_address import store_connection
 from app.telemetry import Telemetry
@@ -24,21 +26,9 @@ POLL_SECONDS: Final = 0.5
 logger = logging.getLogger(__name__)
 
 
-class Recommender(Protocol):
-    """What the routes need of a live recommendation model; the model itself lives in `recommender/`."""
-
-    async def recommend(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Answer one request body of `POST /v1/recommendations` with the answer body that the same route documents."""
-        ...
-
-    def poll(self) -> bool:
-        """Look for a newer published model; True when it was swapped in."""
-        ...
-
-
 @dataclass(slots=True)
 class Resources:
-    """The typed state of one worker. `recommender` is None until a model exists."""
+    """The typed state of one worker."""
 
     settings: Settings
     catalogs: CatalogFollower
@@ -49,7 +39,7 @@ class Resources:
     limiter: RateLimiter
     analysis: AnalysisClient
     telemetry: Telemetry
-    recommender: Recommender | None = None
+    recommender: LiveRecommender
 
 
 @contextlib.asynccontextmanager
@@ -64,18 +54,23 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
         stack.push_async_callback(stream.close)
         telemetry = Telemetry(directory.run / "metrics", routes)
         stack.callback(telemetry.close)
+        catalogs, history = CatalogFollower(settings.data), History(connection)
+        counts = RecommendationCounts(directory.run / "metrics")
+        recommender = await open_recommender(settings.data, catalogs, history, counts)
+        stack.push_async_callback(recommender.close)
         resources = Resources(
             settings=settings,
-            catalogs=CatalogFollower(settings.data),
+            catalogs=catalogs,
             connection=connection,
             stream=stream,
-            history=History(connection),
+            history=history,
             keys=Keys.open(
                 settings.publishable_keys, settings.secret_keys, settings.data / "keys.json", settings.origins
             ),
             limiter=_limiter(settings),
             analysis=AnalysisClient(directory.analysis_socket, settings.analysis_timeout_seconds),
             telemetry=telemetry,
+            recommender=recommender,
         )
         follower = asyncio.create_task(follow(resources))
         stack.push_async_callback(_stop, follower)
@@ -89,8 +84,8 @@ async def follow(resources: Resources) -> None:
         try:
             if resources.catalogs.poll():
                 logger.info("definitions swapped", extra={"version": resources.catalogs.catalog.version})
-            if resources.recommender is not None and resources.recommender.poll():
-                logger.info("recommendation model swapped")
+            if resources.recommender.poll():
+                logger.info("a newer recommendation model or catalogue is being loaded")
         except (OSError, ValueError) as error:  # a snapshot that cannot be read now is read at the next look
             logger.warning("definitions or model could not be read: %s", error)
 

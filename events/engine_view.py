@@ -1,4 +1,4 @@
-"""The typed views that DuckDB gives the analysis: `received` (all that counts as stored) and `events` (all that may be read)."""
+"""The typed views that DuckDB gives the analysis: `received` (what is stored) and `events` (what may be read)."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -7,7 +7,7 @@ BOOLEANS: Final = ("bot", "forced", "forged", "backend", "quarantined")
 PLAIN: Final = (
     "shard", "stream_id", "position", "message_id", "type", "event", "visitor_id", "user_id", "time", "received_at",
     "experiment", "variant", "phase", "value", "currency", "order_id", "page_view_id", "engaged_ms", "url", "path",
-    "device", "country",
+    "device", "country", "product_ids", "quantities", "prices",
 )  # fmt: skip
 POSITION: Final = ("shard", "stream_id", "position")
 
@@ -15,7 +15,7 @@ POSITION: Final = ("shard", "stream_id", "position")
 def received_rows(source: str, received_until_us: int | None, properties: Sequence[str], *, hidden: bool) -> str:
     """Everything stored by then and neither a duplicate nor erased.
 
-    Property `properties[i]` is `text_i` (its text, a string without quotes) and `number_i` (NULL unless it is a number).
+    Property `properties[i]` is `text_i` (its text, strings without quotes) and `number_i` (NULL unless a number).
     """
     columns = [f"e.{name}" for name in PLAIN]
     columns += [f"coalesce(e.{name}, false) AS {name}" for name in BOOLEANS]

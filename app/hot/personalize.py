@@ -11,7 +11,7 @@ import msgspec
 from app.errors import Problem
 from app.hot.body import decode
 from app.hot.evaluation import Exposing, Stems, Unit, expose, forced_variants
-from app.hot.exchange import Answer, Exchange, Pending, new_id
+from app.hot.exchange import Answer, Exchange, Pending
 from app.hot.gate import admit
 from app.hot.ofrep import check_user, exposed_attributes
 from app.resources import Resources
@@ -30,7 +30,7 @@ class SlotRequest(msgspec.Struct, frozen=True):
 
     slot: str
     items: list[str] | None = None
-    limit: int | None = None
+    limit: int | float | None = None
 
 
 class PersonalizeBody(msgspec.Struct, frozen=True):
@@ -146,19 +146,16 @@ async def _recommendations(resources: Resources, view: View) -> Mapping[str, Any
 
 async def _product_list(resources: Resources, slot: SlotRequest, view: View) -> Mapping[str, Any]:
     items = slot.items or []
-    if len(items) > MAX_ITEMS or (slot.limit is not None and not 1 <= slot.limit <= MAX_LIMIT):
+    limit = MAX_LIMIT if slot.limit is None else int(slot.limit)  # 5.0 is a whole number too, in JSON
+    if len(items) > MAX_ITEMS or not 1 <= limit <= MAX_LIMIT or slot.limit not in (None, limit):
         raise Problem(400, "invalid_slot", f"recommendations: at most {MAX_ITEMS} items, limit from 1 to {MAX_LIMIT}")
     request: dict[str, Any] = {"visitor_id": view.body.visitor_id, "slot": slot.slot, "items": items}
     if view.body.user_id is not None:
         request["user_id"] = _user_text(view.body.user_id)
     if slot.limit is not None:
-        request["limit"] = slot.limit
+        request["limit"] = limit
     request |= _strategy_under_test(slot.slot, view.catalog, view.assignments)
-    if resources.recommender is not None:
-        return await resources.recommender.recommend(request)
-    strategy = request.get("strategy", "for_you")
-    nothing = {"fallback": "popular", "model_version": None, "items": []}
-    return {"recommendation_id": new_id(), "strategy": strategy, **nothing}
+    return await resources.recommender.recommend(request)
 
 
 def _strategy_under_test(slot: str, catalog: Catalog, assignments: Sequence[Assignment]) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from typing import Any, Final, Literal
 import msgspec
 
 from app.errors import Problem
-from app.hot.body import ReceiptDeadlines, decode, read_body
-from app.hot.exchange import Answer, Exchange
+from app.hot.body import decode
+from app.hot.exchange import Answer, Exchange, Pending
 from app.hot.gate import admit
 from app.resources import Resources
 from events.dialects.admission import id_problem
@@ -36,16 +36,14 @@ class RecommendationsBody(msgspec.Struct, frozen=True):
 DECODER: Final = msgspec.json.Decoder(RecommendationsBody)
 
 
-class Recommendations:
+def recommendations(exchange: Exchange, resources: Resources, body: bytes) -> Pending:
     """The handler."""
+    admit(exchange, resources)
+    return _answer(checked(decode(body, DECODER)), resources)
 
-    def __init__(self, deadlines: ReceiptDeadlines) -> None:
-        self._deadlines = deadlines
 
-    async def __call__(self, exchange: Exchange, resources: Resources) -> Answer:
-        admit(exchange, resources)
-        request = checked(decode(await read_body(exchange, self._deadlines), DECODER))
-        return Answer(200, msgspec.json.encode(await resources.recommender.recommend(request)))
+async def _answer(request: Mapping[str, Any], resources: Resources) -> Answer:
+    return Answer(200, msgspec.json.encode(await resources.recommender.recommend(request)))
 
 
 def checked(body: RecommendationsBody) -> Mapping[str, Any]:

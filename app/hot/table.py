@@ -6,6 +6,7 @@ from app.hot.dispatch import HotRoute, PathTable
 from app.hot.growthbook import Features, ingest
 from app.hot.ofrep import Ofrep
 from app.hot.personalize import Personalize
+from app.hot.recommendations import recommendations
 from app.hot.tracking import Tracking
 from events.records import ALIAS, ENGAGEMENT, GROUP, IDENTIFY, PAGE, SCREEN, TRACK
 
@@ -20,6 +21,7 @@ def path_table() -> PathTable:
         exact={
             "/ofrep/v1/evaluate/flags": HotRoute("/ofrep/v1/evaluate/flags", "POST", ofrep.evaluate_all),
             "/v1/personalize": HotRoute("/v1/personalize", "POST", Personalize()),
+            "/v1/recommendations": HotRoute("/v1/recommendations", "POST", recommendations),
             "/v1/engagement": HotRoute("/v1/engagement", "POST", Tracking(ENGAGEMENT)),
             "/track": HotRoute("/track", "POST", ingest),
             **_tracking(),

@@ -36,8 +36,9 @@ EXAMPLE: Final = (
 BODY: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
-        "description": "NDJSON, CSV with a line of names, or Parquet; at most 64 MB. Columns: product_id, name, category "
-        "(a path such as `Camping > Stoves`), brand, price, in_stock, url, image_url, group_id, accessories_of.",
+        "description": "NDJSON, CSV with a line of names, or Parquet; at most 64 MB. Columns: product_id, name, "
+        "category (a path such as `Camping > Stoves`), brand, price, in_stock, url, image_url, group_id, "
+        "accessories_of.",
         "content": {
             "application/x-ndjson": {"schema": {"type": "string"}, "example": EXAMPLE},
             "text/csv": {"schema": {"type": "string"}},

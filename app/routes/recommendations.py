@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from fastapi import APIRouter, Path, Query, Response
 
+from app.errors import Problem
 from app.resources import Resources
 from app.routes.analysis_door import ask
 from app.routes.callers import Asked, Known, Secret, Worker
@@ -39,12 +40,11 @@ async def product_recommendations(
 )
 async def recommender_report(asked: Asked, worker: Worker, _: Secret) -> Response:
     report = model_report(worker)
-    attributed = await ask(asked, worker, "recommendations", {})
-    if attributed.status_code == 200:
+    try:
+        attributed = await ask(asked, worker, "recommendations")
         report["attribution"] = json.loads(bytes(attributed.body))
-    else:
-        report["attribution"] = None
-        report["attribution_error"] = json.loads(bytes(attributed.body)).get("code")
+    except Problem as problem:  # the model is known all the same
+        report["attribution"], report["attribution_error"] = None, problem.code
     return Response(msgspec.json.encode(report), media_type="application/json", headers={"cache-control": "no-store"})
 
 

@@ -1,0 +1,195 @@
+"""The bridge between a worker and the recommender: which model and catalogue are live, whose purchases, whose rules."""
+
+import asyncio
+import hashlib
+import logging
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from app.recommendation_counts import RecommendationCounts
+from app.recommendation_wishes import Asked, asked_of, rules_of
+from events.history import History, Purchase, Recent
+from experiments.catalog_follower import CatalogFollower
+
+if TYPE_CHECKING:
+    from recommender.rank import Ranking
+    from recommender.serving import Loaded, Versions
+
+NONE: Final = "-"
+NO_HISTORY: Final = Recent((), available=True)
+DAY_SECONDS: Final = 86_400.0
+CURRENT_FILES: Final = ("models/current", "products/current", "tombstones.json")
+
+logger = logging.getLogger(__name__)
+
+
+class LiveRecommender:
+    """Answers requests from what is published. It loads in a thread and swaps whole, so that no request fails.
+
+    Nothing of numpy is imported before there is a model or a catalogue.
+    """
+
+    def __init__(self, data: Path, catalogs: CatalogFollower, history: History, counts: RecommendationCounts) -> None:
+        self.data = data
+        self.damages: dict[str, str] = {}  # artefacts that were refused, by name, with the cause
+        self._catalogs = catalogs
+        self._history = history
+        self._counts = counts
+        self._loaded: Loaded | None = None
+        self._seen: tuple[tuple[int, int] | None, ...] = ()
+        self._loading: asyncio.Task[None] | None = None
+
+    async def open(self) -> "LiveRecommender":
+        """Loads what is published before the first request."""
+        if any(self._marks()):
+            self._seen = self._marks()
+            await self._load()
+        return self
+
+    async def close(self) -> None:
+        """Ends a load that is under way."""
+        if self._loading is not None:
+            self._loading.cancel()
+            await asyncio.wait({self._loading})
+        self._counts.close()
+
+    def poll(self) -> bool:
+        """Begins to load what was published since; True when it has begun."""
+        marks = self._marks()
+        if marks == self._seen or (self._loading is not None and not self._loading.done()):
+            return False
+        self._seen = marks
+        self._loading = asyncio.get_running_loop().create_task(self._load())
+        return True
+
+    @property
+    def versions(self) -> "Versions":
+        """Of the model and of the catalogue of products that serve now."""
+        return self._loaded.versions if self._loaded is not None else (None, None)
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """The manifest of the live model, empty without one."""
+        return self._loaded.facts if self._loaded is not None else {}
+
+    @property
+    def shelf_size(self) -> int:
+        """How many products can be shown."""
+        return self._loaded.ranker.shelf.size if self._loaded is not None else 0
+
+    def served(self) -> dict[str, dict[str, Any]]:
+        """What was asked for and how often another strategy served, over all workers, since the start."""
+        return self._counts.totals()
+
+    def last_training(self) -> Mapping[str, Any] | None:
+        """How the last training ended, None before the first."""
+        try:
+            return msgspec.json.decode((self.data / "models" / "last-training.json").read_bytes(), type=dict[str, Any])
+        except (FileNotFoundError, msgspec.DecodeError):
+            return None
+
+    async def recommend(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The answer to one body of `POST /v1/recommendations`. Raises Problem 400 for a filter that means nothing."""
+        slots = self._catalogs.catalog.slots
+        asked = asked_of(request, slots)
+        recent = await self._recent(asked.customers) if self._loaded is not None else NO_HISTORY
+        loaded = self._loaded  # after the wait: a swap may have come in between
+        ranking = None if loaded is None else self._ranking(loaded, asked, recent.purchases)
+        answer = _answer(asked, ranking, None if loaded is None else loaded.versions[0], secrets.token_hex(10))
+        self._counts.served(asked.strategy, answer.get("fallback") is not None, len(answer["items"]))
+        if not recent.available:
+            answer["history"] = "unavailable"
+        return answer
+
+    def page_products(self, product: str, request: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
+        """What goes with one product for everybody, and the ETag: the same until something is published."""
+        slots = self._catalogs.catalog.slots
+        asked = asked_of({"strategy": "bought_together", **request, "items": [product]}, slots)
+        loaded = self._loaded
+        ranking = None if loaded is None else self._ranking(loaded, asked, ())
+        what = (self.versions, self._catalogs.catalog.version, product, sorted(request.items()))
+        etag = hashlib.blake2b(repr(what).encode(), digest_size=12).hexdigest()
+        answer = _answer(asked, ranking, self.versions[0], f"p{etag}")
+        self._counts.served(asked.strategy, answer.get("fallback") is not None, len(answer["items"]))
+        return answer, f'"{etag}"'
+
+    def _ranking(self, loaded: "Loaded", asked: Asked, purchases: Sequence[Purchase]) -> "Ranking":
+        from recommender.histories import Bought
+        from recommender.rank import Wish
+
+        day = time.time() / DAY_SECONDS
+        bought = [Bought(each.product_id, each.time / 86_400_000_000) for each in purchases]
+        habit = loaded.habit(asked.customers, bought, day)
+        wish = Wish(
+            strategy=asked.strategy,
+            limit=asked.limit,
+            fallback=asked.fallback,
+            cart=asked.items,
+            habit=habit,
+            bought=loaded.last_bought(habit, bought),
+            rules=rules_of(asked),
+        )
+        return loaded.ranker.rank(wish, day)
+
+    async def _recent(self, customers: list[str]) -> Recent:
+        return await self._history.recent(customers) if customers else NO_HISTORY
+
+    async def _load(self) -> None:
+        from app.recommendation_loading import loaded_from
+
+        try:
+            self._loaded = await asyncio.to_thread(loaded_from, self.data, self._loaded, self.damages)
+        except (OSError, ValueError) as error:
+            logger.error("what is published could not be loaded, the former model serves: %s", error)
+            self._seen = ()
+
+    def _marks(self) -> tuple[tuple[int, int] | None, ...]:
+        """What changes when something is published or somebody is erased: three looks at the disk."""
+        return tuple(_mark(self.data / name) for name in CURRENT_FILES)
+
+
+def _mark(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_mtime_ns, found.st_ino
+
+
+def _answer(asked: Asked, ranking: "Ranking | None", model_version: str | None, unique: str) -> dict[str, Any]:
+    fallback = "popular" if ranking is None else ranking.fallback
+    if asked.strategy == "popular":
+        fallback = None
+    answer: dict[str, Any] = {
+        "recommendation_id": f"{asked.strategy}.{fallback or NONE}.{model_version or NONE}.{unique}",
+        "strategy": asked.strategy,
+        "model_version": model_version,
+        "items": [] if ranking is None else _items(ranking),
+    }
+    if fallback is not None:
+        answer["fallback"] = fallback
+    return answer
+
+
+def _items(ranking: "Ranking") -> list[dict[str, Any]]:
+    return [
+        {
+            "product_id": item.product_id,
+            "score": round(item.score, 6),
+            "position": position,
+            "reason": item.because.as_json(),
+        }
+        for position, item in enumerate(ranking.items, 1)
+    ]
+
+
+async def open_recommender(
+    data: Path, catalogs: CatalogFollower, history: History, counts: RecommendationCounts
+) -> LiveRecommender:
+    """The recommender of one worker, with what is published loaded."""
+    return await LiveRecommender(data, catalogs, history, counts).open()

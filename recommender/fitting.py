@@ -1,0 +1,247 @@
+"""Fits half-lives, asymmetry, regularisation and blends on a validation window; nothing here is a constant of taste."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from recommender import candidates
+from recommender.arrays import Bools, Floats
+from recommender.blend import Choice, blend
+from recommender.building import assembled
+from recommender.candidates import Candidates, Scratch
+from recommender.cooccurrence import Neighbours, basket_matrix, neighbours
+from recommender.ease import customer_matrix, taste
+from recommender.frequency import Habit
+from recommender.identifiers import digest
+from recommender.model import Model, ModelArrays
+from recommender.purchases import Purchases
+from recommender.sparse import SparseMatrix
+from recommender.strategies import STRATEGIES, Eligible, Situation, shortlist, together_scores, within
+from recommender.tasks import (
+    TOP,
+    Question,
+    best,
+    gain,
+    hidden_products,
+    hit,
+    kept_products,
+    next_baskets,
+    novel_products,
+)
+from recommender.weights import TogetherWeights, Weights
+
+HALF_LIVES: Final = (15.0, 30.0, 60.0, 120.0, 240.0)
+ALPHAS: Final = (0.5, 0.6, 0.65, 0.7, 0.75, 0.8)
+REGULARISATIONS: Final = (50.0, 150.0, 450.0)
+QUESTIONS: Final = 3_000  # of each kind that a fit looks at
+TRIAL_PRODUCTS: Final = 2_000  # of EASE while its regularisation is sought
+CLOSE_RACE: Final = 60  # own products of which the order matters
+FIRST_ALPHA: Final = 0.7
+POWERS: Final = (1.0, 1.5, 2.0)
+OWN_SHARES: Final = (0.2, 0.35, 0.5, 0.65, 0.8)
+BOTH_SHARES: Final = (0.0, 0.5, 1.0, 2.0)
+SHARED_QUESTIONS: Final = 1_500
+FLAT: Final = -1.0
+
+
+class Window:
+    """Purchases before a day, and what followed it in the window: the material of a fit."""
+
+    def __init__(self, purchases: Purchases, categories: Sequence[str], day: float, days: float) -> None:
+        history = purchases.before(day)
+        kept = kept_products(history)
+        self.day = day
+        self.history = history.where(kept[history.products])
+        window = purchases.during(day, day + days)
+        self.window = window.where(kept[window.products])
+        self.categories = categories
+        self.kept = kept
+        self.next_baskets = _some(next_baskets(self.history, self.window))
+        self.novel = _some(novel_products(self.history, self.window))
+        self.hidden = hidden_products(self.window, QUESTIONS)
+        self.scratch = Scratch(len(purchases.product_ids))
+
+    def situation(self, model: Model, question: Question, *, known: bool = True) -> Situation:
+        """A question as serving would meet it."""
+        habit = model.habit(digest(self.history.customer_ids[question.customer])) if known else None
+        return Situation(habit, question.cart, self.day)
+
+
+def fitted(window: Window) -> tuple[Weights, ModelArrays]:
+    """Weights fitted on the window, and the arrays of the model before it."""
+    half_life = _half_life(window)
+    alpha, nearest = _asymmetry(window)
+    weights = Weights(habit_half_life=half_life, alpha=alpha)
+    matrix = customer_matrix(window.history, window.day, half_life)
+    weights = replace(weights, regularisation=_regularisation(window, matrix, weights))
+    tastes = taste(matrix, weights.regularisation)
+    arrays = assembled(window.history, window.categories, window.day, weights, nearest, tastes)
+    return blended(window, arrays, weights), arrays
+
+
+def blended(window: Window, arrays: ModelArrays, weights: Weights, part: slice = slice(None)) -> Weights:
+    """The weights of every strategy's terms, from a part of the questions."""
+    model = Model(arrays, weights, window.day, frozenset(STRATEGIES))
+    again = [_again_choice(window, model, question) for question in window.next_baskets[part]]
+    novel = [_novel_choice(window, model, question) for question in window.novel[part]]
+    weights = replace(weights, buy_again=_fit(again, weights.buy_again), for_you=_fit(novel, weights.for_you))
+    return replace(weights, together=_shares(window, arrays, weights, window.hidden[part][:SHARED_QUESTIONS]))
+
+
+def _shares(window: Window, arrays: ModelArrays, weights: Weights, questions: Sequence[Question]) -> TogetherWeights:
+    """The powers and shares of `bought_together` that find most of the hidden products."""
+    shares = [(own, both) for own in OWN_SHARES for both in BOTH_SHARES]
+    trials = [TogetherWeights(power, power, own, both) for power in POWERS for own, both in shares]
+    if not questions:
+        return TogetherWeights()
+    guests = np.zeros(len(POWERS))
+    known = np.zeros(len(trials))
+    per_power = len(shares)
+    for number, power in enumerate(POWERS):
+        tried = replace(weights, together=TogetherWeights(power, power))
+        model = Model(arrays, tried, window.day, frozenset(STRATEGIES))
+        for question in questions:
+            guests[number] += _found(window, model, question, None, [(0.0, 0.0)])[0]
+            habit = window.situation(model, question).habit
+            known[number * per_power : (number + 1) * per_power] += _found(window, model, question, habit, shares)
+    best_trial = trials[int(known.argmax())]
+    return replace(best_trial, guest=POWERS[int(guests.argmax())])
+
+
+def _found(
+    window: Window, model: Model, question: Question, habit: Habit | None, pairs: Sequence[tuple[float, float]]
+) -> Bools:
+    """For each pair of shares whether the hidden product is among the best ten."""
+    found = candidates.together(model, question.cart, habit, window.day, window.scratch)
+    found = within(found, outside(window.kept, question))
+    (hidden,) = question.bought
+    at = np.flatnonzero(found.items == hidden)
+    if not len(at):
+        return np.zeros(len(pairs), np.bool_)
+    scores = np.stack([together_scores(found.terms, own, both) for own, both in pairs])
+    return ((scores > scores[:, at]).sum(1) < TOP) & (scores[:, at[0]] > 0)
+
+
+def _fit(choices: Sequence[Choice | None], default: tuple[float, ...]) -> tuple[float, ...]:
+    """Fitted weights, or the default where nobody chose anything."""
+    useful = [choice for choice in choices if choice is not None and choice.bought.any()]
+    return tuple(blend(useful).tolist()) if len(useful) >= len(default) * 5 else default
+
+
+def _choice(found: Candidates, terms: Floats, question: Question) -> Choice | None:
+    bought = np.isin(found.items, np.fromiter(question.bought, np.int32, len(question.bought)))
+    return Choice(terms, bought) if bought.any() else None
+
+
+def _again_choice(window: Window, model: Model, question: Question) -> Choice | None:
+    situation = window.situation(model, question)
+    if situation.habit is None:
+        return None
+    found = candidates.buy_again(model, situation.habit, window.day, window.scratch)
+    often = best(np.arange(len(found.items), dtype=np.int32), found.terms[:, 0], CLOSE_RACE)
+    return _choice(Candidates(found.items[often], found.terms[often], found.evidence), found.terms[often], question)
+
+
+def _novel_choice(window: Window, model: Model, question: Question) -> Choice | None:
+    situation = window.situation(model, question)
+    if situation.habit is None:
+        return None
+    found = candidates.for_you(model, situation.habit, window.day, window.scratch)
+    found = shortlist(model, within(found, unowned(window.kept, situation.habit)))
+    arrays = model.arrays
+    rises = (np.log(arrays.rise_short + 0.5), np.log(arrays.rise_long + 0.5), model.log_popularity)
+    return _choice(found, np.column_stack([found.terms, *(rise[found.items] for rise in rises)]), question)
+
+
+def unowned(kept: Bools, habit: Habit | None) -> Eligible:
+    """Kept products that the customer has not bought."""
+    mask = kept.copy()
+    if habit is not None:
+        mask[habit.items] = False
+    return lambda items: mask[items]
+
+
+def outside(kept: Bools, question: Question) -> Eligible:
+    """Kept products that are not in the cart."""
+    mask = kept.copy()
+    mask[question.cart] = False
+    return lambda items: mask[items]
+
+
+def _half_life(window: Window) -> float:
+    """The half-life whose decayed frequency finds most of the next baskets."""
+    return _argmax(HALF_LIVES, lambda days: _frequency_gain(window, days))
+
+
+def _frequency_gain(window: Window, half_life_days: float) -> float:
+    matrix = customer_matrix(window.history, window.day, 1e9)
+    left = 0.5 ** ((window.day - window.history.days) / half_life_days)
+    lines = (left, (window.history.customers, window.history.products))
+    matrix = type(matrix)(lines, shape=matrix.shape)
+    matrix.sum_duplicates()
+    gains = [
+        gain(best(matrix.indices[low:high], matrix.data[low:high]), question.bought)
+        for question in window.next_baskets
+        for low, high in [matrix.indptr[question.customer : question.customer + 2]]
+    ]
+    return float(np.mean(gains)) if gains else FLAT
+
+
+def _asymmetry(window: Window) -> tuple[float, Neighbours]:
+    """The α that, with the power that suits it, finds most of the products hidden from a guest's basket."""
+    baskets = basket_matrix(window.history)
+    nearest = neighbours(baskets, FIRST_ALPHA)
+    counts = np.maximum(np.diff(baskets.tocsc().indptr), 1).astype(np.float32)
+
+    def most_hits(alpha: float) -> float:
+        weighted = nearest.weighted(counts, alpha)
+        return max(_together_hits(window, weighted, power) for power in POWERS)
+
+    alpha = _argmax(ALPHAS, most_hits)
+    return alpha, nearest if alpha == FIRST_ALPHA else neighbours(baskets, alpha)
+
+
+def _together_hits(window: Window, nearest: Neighbours, power: float) -> float:
+    hits: list[float] = []
+    none = np.empty(0, np.int32)
+    for question in window.hidden:
+        items, scores = nearest.items[question.cart].ravel(), nearest.scores[question.cart].ravel()
+        known = items >= 0
+        items, sums = window.scratch.summed(items[known], candidates.powered(scores[known], power), none)
+        outside = ~np.isin(items, question.cart)
+        hits.append(hit(best(items[outside], sums[outside]), question.bought))
+    return float(np.mean(hits)) if hits else FLAT
+
+
+def _regularisation(window: Window, matrix: SparseMatrix, weights: Weights) -> float:
+    def novel_gain(regularisation: float) -> float:
+        tastes = taste(matrix, regularisation, TRIAL_PRODUCTS)
+        gains: list[float] = []
+        row = np.full(matrix.shape[1], -1, np.int32)
+        row[tastes.products] = np.arange(len(tastes.products), dtype=np.int32)
+        for question in window.novel:
+            low, high = matrix.indptr[question.customer : question.customer + 2]
+            own, left = matrix.indices[low:high], matrix.data[low:high]
+            rows = row[own]
+            items = tastes.items[rows[rows >= 0]].ravel()
+            values = (tastes.weights[rows[rows >= 0]] * left[rows >= 0][:, None]).ravel()
+            items, sums = window.scratch.summed(items[items >= 0], values[items >= 0], own[:0])
+            new = ~np.isin(items, own)
+            gains.append(gain(best(items[new], sums[new]), question.bought))
+        return float(np.mean(gains)) if gains else FLAT
+
+    return _argmax(REGULARISATIONS, novel_gain)
+
+
+def _argmax(choices: Sequence[float], value: Callable[[float], float]) -> float:
+    """The choice of the largest value; of equal ones the first."""
+    return max(choices, key=value)
+
+
+def _some(questions: list[Question]) -> list[Question]:
+    if len(questions) <= QUESTIONS:
+        return questions
+    chosen = np.random.default_rng(0).permutation(len(questions))[:QUESTIONS]
+    return [questions[place] for place in sorted(chosen.tolist())]

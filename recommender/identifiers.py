@@ -1,0 +1,70 @@
+"""Texts and their places as plain arrays, so that a hundred thousand ids cost a worker no memory of its own."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from recommender.arrays import Ints
+
+UNKNOWN: Final = -1
+_EXACT_BYTES: Final = 16  # as the log's tombstones write an id, so that an erased customer is found by it
+_WORD: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Many texts in one block of UTF-8; text i is `blob[offsets[i]:offsets[i + 1]]`."""
+
+    blob: npt.NDArray[np.uint8]
+    offsets: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, texts: Sequence[str]) -> "Texts":
+        encoded = [text.encode() for text in texts]
+        offsets = np.zeros(len(encoded) + 1, np.int64)
+        np.cumsum([len(text) for text in encoded], out=offsets[1:])
+        return cls(np.frombuffer(b"".join(encoded), np.uint8), offsets)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, place: int) -> str:
+        return self.blob[self.offsets[place] : self.offsets[place + 1]].tobytes().decode()
+
+    def all(self) -> list[str]:
+        """Every text, in order."""
+        return [self[place] for place in range(len(self))]
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """Finds the place of a text by its 64-bit digest: `digests` is sorted, `places` says where each stands."""
+
+    digests: npt.NDArray[np.uint64]
+    places: Ints
+
+    @classmethod
+    def of(cls, texts: Sequence[str]) -> "Index":
+        digests = np.fromiter(map(digest, texts), np.uint64, len(texts))
+        order = np.argsort(digests, kind="stable").astype(np.int32)
+        return cls(digests[order], order)
+
+    def find(self, texts: Sequence[str]) -> Ints:
+        """The place of each text, UNKNOWN where there is none."""
+        return self.find_digests(np.fromiter(map(digest, texts), np.uint64, len(texts)))
+
+    def find_digests(self, wanted: npt.NDArray[np.uint64]) -> Ints:
+        """The place of each digest, UNKNOWN where there is none."""
+        if not len(self.digests):
+            return np.full(len(wanted), UNKNOWN, np.int32)
+        near = np.minimum(np.searchsorted(self.digests, wanted), len(self.digests) - 1)
+        return np.where(self.digests[near] == wanted, self.places[near], UNKNOWN).astype(np.int32)
+
+
+def digest(text: str) -> int:
+    """The first 64 bits of the BLAKE2b digest by which erasure names an id."""
+    return int.from_bytes(blake2b(text.encode(), digest_size=_EXACT_BYTES).digest()[:_WORD], "big")

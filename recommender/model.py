@@ -1,0 +1,112 @@
+"""A trained model as plain arrays: everything that serving reads, nothing that it must compute."""
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from recommender.arrays import Floats, Ints
+from recommender.frequency import Habit, Habits
+from recommender.identifiers import Index, Texts
+from recommender.weights import Weights
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelArrays:
+    """The arrays of a model, over products p (in the order of `ids`) and customers c (in the order of `customers`).
+
+    `neighbour_*` are those of `cooccurrence.Neighbours`; `taste_row[p]` is the row of p in `taste_*`, −1 for products
+    beyond EASE's reach; `rise_short`, `rise_long` first-time buyers; `category[p]` counts the paths of `categories`,
+    `family[p]` those of `families`, each with the share of first purchases that fell to it; `habit_*` are those of
+    `frequency.Habits`.
+    """
+
+    id_blob: npt.NDArray[np.uint8]
+    id_offsets: npt.NDArray[np.int64]
+    id_digests: npt.NDArray[np.uint64]
+    id_places: Ints
+    popularity: Floats
+    baskets: Floats
+    rise_short: Floats
+    rise_long: Floats
+    category: Ints
+    family: Ints
+    category_share: Floats
+    family_share: Floats
+    category_blob: npt.NDArray[np.uint8]
+    category_offsets: npt.NDArray[np.int64]
+    neighbour_items: Ints
+    neighbour_scores: Floats
+    neighbour_supports: Ints
+    taste_row: Ints
+    taste_items: Ints
+    taste_weights: Floats
+    customer_digests: npt.NDArray[np.uint64]
+    habit_offsets: npt.NDArray[np.int64]
+    habit_items: Ints
+    habit_counts: Floats
+    habit_decayed: Floats
+    habit_recent: Floats
+    habit_last: Floats
+    habit_first: Floats
+
+    def as_dict(self) -> Arrays:
+        """The arrays by name, as an artefact keeps them."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
+
+class Model:
+    """A model ready to be asked. `at_day` is its cut-off in days since 1970; `strategies` are those it may serve."""
+
+    def __init__(self, arrays: ModelArrays, weights: Weights, at_day: float, strategies: frozenset[str]) -> None:
+        self.arrays = arrays
+        self.weights = weights
+        self.at_day = at_day
+        self.strategies = strategies
+        self.size = len(arrays.popularity)
+        self.ids = Texts(arrays.id_blob, arrays.id_offsets)
+        self.index = Index(arrays.id_digests, arrays.id_places)
+        self.categories = Texts(arrays.category_blob, arrays.category_offsets)
+        self.log_popularity = np.log(arrays.popularity + 0.5).astype(np.float32)
+        rises = (np.log(arrays.rise_short + 0.5), np.log(arrays.rise_long + 0.5), self.log_popularity)
+        self.rise = np.zeros(self.size, np.float32)  # the part of for_you that depends on the product alone
+        for weight, rise in zip(weights.for_you[-len(rises) :], rises, strict=True):
+            self.rise += np.float32(weight) * rise
+        self.newest = np.argsort(-arrays.rise_long, kind="stable")[:300].astype(np.int32)
+        self.most_popular = np.argsort(-arrays.popularity, kind="stable")[:100].astype(np.int32)
+
+    def habit(self, customer_digest: int) -> Habit | None:
+        """What this customer had bought by the cut-off."""
+        arrays = self.arrays
+        place = int(np.searchsorted(arrays.customer_digests, np.uint64(customer_digest)))
+        if place == len(arrays.customer_digests) or int(arrays.customer_digests[place]) != customer_digest:
+            return None
+        return self.habit_at(place)
+
+    def habit_at(self, place: int) -> Habit:
+        """What the customer of this place had bought by the cut-off."""
+        arrays = self.arrays
+        part = slice(int(arrays.habit_offsets[place]), int(arrays.habit_offsets[place + 1]))
+        return Habit(
+            arrays.habit_items[part],
+            arrays.habit_counts[part],
+            arrays.habit_decayed[part],
+            arrays.habit_recent[part],
+            arrays.habit_last[part],
+            arrays.habit_first[part],
+        )
+
+
+def customer_order(habits: Habits, digests: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.uint64], Habits]:
+    """Habits in the order of their customers' digests, where a search finds them; empty ones are dropped."""
+    counts = np.diff(habits.offsets)
+    order = np.argsort(digests, kind="stable")
+    order = order[counts[order] > 0]
+    lengths = counts[order]
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    take = np.repeat(habits.offsets[order] - offsets[:-1], lengths) + np.arange(offsets[-1])
+    numbers = (habits.counts, habits.decayed, habits.recent, habits.last, habits.first)
+    return digests[order], Habits(offsets, habits.items[take], *(column[take] for column in numbers))

@@ -1,0 +1,108 @@
+"""Whether a trained model may serve, and the report that says so."""
+
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from recommender.artefact import ArtefactDamaged, current_version, publish, read_facts, write_artefact
+from recommender.scorecard import Score
+from recommender.training import Trained
+
+JUDGED: Final = ("next_basket", "novel")  # the strategies that must beat popularity, by their tasks
+TOLERANCE: Final = 0.2  # of its lift over popularity a model may lose against the live one
+REPORT: Final = "last-training.json"
+FEWEST_QUESTIONS: Final = 30  # below so many a comparison says nothing
+
+Outcome = Literal["published", "refused", "too_little_data", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What became of a training."""
+
+    outcome: Outcome
+    version: str | None
+    reasons: tuple[str, ...]
+    facts: Mapping[str, Any]
+    seconds: float
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as `GET /v1/recommender` and the command line give it."""
+        told = {"outcome": self.outcome, "version": self.version, "reasons": list(self.reasons)}
+        return {**told, "finished_at": _now(), "seconds": round(self.seconds, 2), **self.facts}
+
+
+def settle(folder: Path, trained: Trained, seconds: float) -> Report:
+    """Publishes the model unless it is worse than popularity or than the live one; the report is kept either way."""
+    live = live_facts(folder)
+    reasons = refusals(trained, live)
+    facts = {"cut_off": _iso(trained.at_day), "trained_at": _now(), **trained.as_json()}
+    if reasons:
+        return keep(folder, Report("refused", None, tuple(reasons), facts, seconds))
+    version = new_version()
+    write_artefact(folder, version, trained.arrays.as_dict(), facts)
+    publish(folder, version)
+    outcome: Outcome = "too_little_data" if trained.missing else "published"
+    return keep(folder, Report(outcome, version, tuple(trained.missing), facts, seconds))
+
+
+def refusals(trained: Trained, live: Mapping[str, Any]) -> list[str]:
+    """Why a model must not serve; empty when it may."""
+    if trained.missing:
+        serving = set(live.get("strategies", ())) - {"popular"}
+        return [f"too little data to replace the live model: {text}" for text in trained.missing] if serving else []
+    found: list[str] = []
+    for task in JUDGED:
+        score = trained.table[task]
+        if score.questions >= FEWEST_QUESTIONS:
+            found += _refusals(task, score, live.get("validation", {}).get(task))
+    return found
+
+
+def live_facts(folder: Path) -> dict[str, Any]:
+    """The manifest of the live model, empty where there is none that can be read."""
+    version = current_version(folder)
+    try:
+        return read_facts(folder, version) if version is not None else {}
+    except ArtefactDamaged:
+        return {}
+
+
+def keep(folder: Path, report: Report) -> Report:
+    """Writes the report beside the models."""
+    folder.mkdir(parents=True, exist_ok=True)
+    draft = folder / f".{REPORT}.{os.getpid()}"
+    draft.write_text(json.dumps(report.as_json(), indent=1))
+    draft.replace(folder / REPORT)
+    return report
+
+
+def new_version() -> str:
+    """A name that sorts by time."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+
+
+def _refusals(task: str, score: Score, live: Mapping[str, Any] | None) -> list[str]:
+    low, high = score.interval
+    if high < 0:
+        difference = f"95 % [{low:+.4f}, {high:+.4f}]"
+        return [f"{task}: worse than popularity, {score.ndcg:.4f} against {score.popular:.4f} ({difference})"]
+    if live is None or live["questions"] < FEWEST_QUESTIONS or not live["popular"] or not score.popular:
+        return []
+    now, then = score.ndcg / score.popular, live["ndcg_10"] / live["popular"]
+    if now < then * (1 - TOLERANCE) and 1 + high / score.popular < then:
+        return [f"{task}: {now:.2f} times popularity, the live model reached {then:.2f}; {TOLERANCE:.0%} less is borne"]
+    return []
+
+
+def _iso(day: float) -> str:
+    return datetime.fromtimestamp(day * 86_400, UTC).isoformat(timespec="seconds")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

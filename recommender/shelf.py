@@ -1,0 +1,129 @@
+"""Everything that can be shown now: the catalogue of products joined with the model, by place on the shelf."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+
+from recommender.arrays import Bools, Floats, Ints
+from recommender.identifiers import UNKNOWN, Index, Texts
+from recommender.model import Model
+from recommender.products import ProductArrays
+from recommender.rules import Condition, chosen_codes, holds
+
+NEWCOMER: Final = 0.5  # of its category's usual popularity is what a product without purchases is given
+NOTHING: Final = np.empty(0, np.int32)
+
+
+class Shelf:
+    """Products by place: the catalogue's rows, or the model's products where the shop sent no catalogue."""
+
+    def __init__(self, model: Model | None, products: ProductArrays | None) -> None:
+        self.model = model
+        self.products = products
+        if products is not None:
+            self.ids = Texts(products.id_blob, products.id_offsets)
+            self.index = Index(products.id_digests, products.id_places)
+            self.of_model, self.model_codes = _joined(model, products)
+        elif model is not None:
+            self.ids, self.index = model.ids, model.index
+            self.of_model = self.model_codes = np.arange(model.size, dtype=np.int32)
+        else:
+            self.ids, self.index = Texts.of([]), Index.of([])
+            self.of_model = self.model_codes = NOTHING
+        self.size = len(self.ids)
+        self.category, self.categories = self._categories()
+        self.popularity = self._popularity()
+        self.order = np.argsort(-self.popularity, kind="stable").astype(np.int32)
+        self.newcomers = np.flatnonzero(self.model_codes == UNKNOWN).astype(np.int32)
+        self._passing: dict[Condition, Bools] = {}
+
+    def find(self, ids: list[str]) -> Ints:
+        """The places of these products; unknown ones are left out."""
+        places = self.index.find(ids)
+        return places[places >= 0]
+
+    def passing(self, condition: Condition) -> Bools:
+        """Which places satisfy a condition. The last ones asked for are kept."""
+        mask = self._passing.get(condition)
+        if mask is None:
+            if len(self._passing) >= 32:
+                self._passing.clear()
+            mask = self._passing[condition] = self._judged(condition)
+        return mask
+
+    def brand_codes(self, places: Ints) -> Ints:
+        """The brand of each place; one and the same where there is no catalogue."""
+        return self.products.brand[places] if self.products is not None else np.zeros(len(places), np.int32)
+
+    def groups(self, places: Ints) -> list[str]:
+        """The group of each place, "" for none."""
+        products = self.products
+        if products is None:
+            return [""] * len(places)
+        names = Texts(products.group_blob, products.group_offsets)
+        return [names[int(code)] for code in products.group[places]]
+
+    def accessories(self, place: int) -> Ints:
+        """What the catalogue says goes with a product."""
+        if self.products is None:
+            return NOTHING
+        offsets = self.products.accessory_offsets
+        return self.products.accessory_items[offsets[place] : offsets[place + 1]]
+
+    def _judged(self, condition: Condition) -> Bools:
+        products = self.products
+        negative = condition.operator in ("$ne", "$nin")
+        if condition.field == "product_id":
+            mask = np.zeros(self.size, np.bool_)
+            mask[self.find([str(value) for value in condition.values])] = True
+            return ~mask if negative else mask
+        if condition.field == "category":
+            return np.isin(self.category, chosen_codes(condition, self.categories.all()))
+        if products is None:
+            return np.full(self.size, negative)
+        if condition.field in ("price", "in_stock"):
+            return holds(condition, getattr(products, condition.field))
+        codes, names = self._labels(products)[condition.field]
+        return np.isin(codes, chosen_codes(condition, names.all()))
+
+    def _labels(self, products: ProductArrays) -> Mapping[str, tuple[Ints, Texts]]:
+        return {
+            "brand": (products.brand, Texts(products.brand_blob, products.brand_offsets)),
+            "group_id": (products.group, Texts(products.group_blob, products.group_offsets)),
+        }
+
+    def _categories(self) -> tuple[Ints, Texts]:
+        if self.products is not None:
+            return self.products.category, Texts(self.products.category_blob, self.products.category_offsets)
+        if self.model is not None:
+            return self.model.arrays.category, self.model.categories
+        return NOTHING, Texts.of([])
+
+    def _popularity(self) -> Floats:
+        """The model's, and for products without purchases a share of what their category usually has."""
+        values = np.zeros(self.size, np.float32)
+        if self.model is None:
+            return values
+        known = self.model_codes >= 0
+        values[known] = self.model.arrays.popularity[self.model_codes[known]]
+        if known.all() or not known.any():
+            return values
+        counts = np.bincount(self.category[known], minlength=len(self.categories))
+        sums = np.bincount(self.category[known], values[known], len(self.categories))
+        usual = (sums / np.maximum(counts, 1)).astype(np.float32)
+        values[~known] = NEWCOMER * usual[self.category[~known]]
+        return values
+
+
+def _joined(model: Model | None, products: ProductArrays) -> tuple[Ints, Ints]:
+    """Model code → place, and place → model code; UNKNOWN where there is none."""
+    size = len(products.price)
+    if model is None:
+        return NOTHING, np.full(size, UNKNOWN, np.int32)
+    codes = np.full(size, UNKNOWN, np.int32)
+    codes[products.id_places] = model.index.find_digests(products.id_digests)
+    of_model = np.full(model.size, UNKNOWN, np.int32)
+    known = codes >= 0
+    of_model[codes[known]] = np.flatnonzero(known)
+    return of_model, codes

@@ -1,0 +1,81 @@
+"""Where purchases come from: the event log, or one table of order lines."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from events.engine import DuckEngine, EngineLimits, EventLog, TableReader
+from events.engine_sql import Statement, load
+from recommender.purchases import Coded, Purchases
+
+REQUIRED: Final = ("user", "product", "order", "time")
+LIMITS: Final = EngineLimits(memory_mb=1024, threads=1, timeout_seconds=3600.0)
+_SQL: Final = Path(__file__).parent / "sql"
+_SECONDS: Final = {"INTEGER", "BIGINT", "HUGEINT", "DOUBLE", "FLOAT", "UBIGINT", "UINTEGER"}
+
+
+class TableError(ValueError):
+    """A table of purchases that cannot be used; says what is wrong and what would be right."""
+
+
+def purchases_from_log(data: Path) -> Purchases:
+    """Every order line of the log, refunded ones left out. Raises DataDamaged."""
+    log = EventLog(data, LIMITS)
+    with log.open(log.snapshot()) as engine:
+        engine.materialise("lines", load(_SQL / "order_lines.sql"))
+        return _coded(engine)
+
+
+def purchases_from_table(path: Path) -> Purchases:
+    """A CSV or Parquet file with the columns user, product, order, time and, if known, quantity and price.
+
+    `time` is a timestamp, or seconds since 1970. Lines without quantity count once, those of 0 or less not at all.
+    Raises TableError.
+    """
+    if not path.is_file():
+        raise TableError(f"{path}: there is no such file")
+    try:
+        with TableReader(path) as reader:
+            reader.materialise("lines", Statement.of(_selection(path, reader.types())))
+            return _coded(reader)
+    except ValueError as error:
+        raise TableError(f"{path.name}: {str(error)[:300]}") from None
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] not in ("duckdb", "_duckdb"):
+            raise
+        raise TableError(f"{path.name}: {str(error).splitlines()[0][:300]}") from None
+
+
+def _selection(path: Path, types: Mapping[str, str]) -> str:
+    missing = [name for name in REQUIRED if name not in types]
+    if missing:
+        raise TableError(f"{path.name}: column {missing[0]} is missing; it needs {', '.join(REQUIRED)}")
+    seconds = 'CAST("time" AS DOUBLE)' if types["time"] in _SECONDS else 'epoch(CAST("time" AS TIMESTAMP))'
+    positive = ' AND coalesce("quantity", 1) > 0' if "quantity" in types else ""
+    return (
+        f'SELECT CAST("user" AS VARCHAR) AS customer, CAST("product" AS VARCHAR) AS product, '
+        f'CAST("order" AS VARCHAR) AS basket, {seconds} / 86400.0 AS day FROM imported '
+        f'WHERE "user" IS NOT NULL AND "product" IS NOT NULL AND "time" IS NOT NULL{positive}'
+    )
+
+
+def _coded(engine: DuckEngine | TableReader) -> Purchases:
+    """The table `lines` with texts as codes: texts are many and long, codes are not."""
+    names: dict[str, list[str]] = {}
+    for column in ("customer", "product", "basket"):
+        numbered = f"SELECT {column}, row_number() OVER (ORDER BY {column}) - 1 AS code FROM lines GROUP BY {column}"
+        engine.materialise(f"{column}_codes", Statement.of(numbered))
+        if column != "basket":
+            rows = engine.rows(Statement.of(f"SELECT {column} FROM {column}_codes ORDER BY code"))
+            names[column] = [row[0] for row in rows]
+    found = engine.columns(
+        Statement.of(
+            "SELECT c.code AS customer, p.code AS product, b.code AS basket, l.day AS day FROM lines AS l "
+            "JOIN customer_codes AS c ON c.customer = l.customer JOIN product_codes AS p ON p.product = l.product "
+            "JOIN basket_codes AS b ON b.basket = l.basket ORDER BY l.day, b.code, p.code"
+        )
+    )
+    coded = Coded(*(found[name].astype(np.int32) for name in ("customer", "product", "basket")))
+    return Purchases.coded(coded, found["day"].astype(np.float64), names["customer"], names["product"])

@@ -1,0 +1,107 @@
+"""The four strategies: from a customer's situation to products with scores, over the products that may be shown."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+
+from recommender import candidates
+from recommender.arrays import Bools, Floats, Ints
+from recommender.candidates import NO_EVIDENCE, Candidates, Evidence, Scratch
+from recommender.frequency import Habit
+from recommender.model import Model
+from recommender.weights import DYNAMIC_FOR_YOU_TERMS
+
+Strategy = Literal["for_you", "buy_again", "bought_together", "popular"]
+STRATEGIES: Final[tuple[Strategy, ...]] = ("for_you", "buy_again", "bought_together", "popular")
+BY_TASTE: Final = 200
+BY_RISE: Final = 150
+
+Eligible = Callable[[Ints], Bools]
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Who asks and where: own purchases (None for a stranger), products of the page or cart, the day since 1970."""
+
+    habit: Habit | None
+    cart: Ints
+    day: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Products (each once) with their scores, the larger the better, and what speaks for them."""
+
+    items: Ints
+    scores: Floats
+    evidence: Evidence
+
+
+def scored(model: Model, strategy: Strategy, situation: Situation, eligible: Eligible, scratch: Scratch) -> Scored:
+    """The scores of a strategy; no products at all where it has nothing to go by."""
+    if strategy not in model.strategies:
+        return _nothing()
+    habit = situation.habit
+    if strategy == "popular":
+        return _popular(model, eligible)
+    if strategy == "bought_together":
+        return _together(model, situation, eligible, scratch)
+    if habit is None or not len(habit):
+        return _nothing()
+    if strategy == "buy_again":
+        found = within(candidates.buy_again(model, habit, situation.day, scratch), eligible)
+        return Scored(found.items, found.terms @ np.array(model.weights.buy_again, np.float32), found.evidence)
+    found = shortlist(model, within(candidates.for_you(model, habit, situation.day, scratch), eligible))
+    return Scored(found.items, for_you_scores(model, found), found.evidence)
+
+
+def for_you_scores(model: Model, found: Candidates) -> Floats:
+    """The weighted terms of candidates of `for_you`."""
+    weights = np.array(model.weights.for_you[:DYNAMIC_FOR_YOU_TERMS], np.float32)
+    return found.terms @ weights + model.rise[found.items]
+
+
+def within(found: Candidates, eligible: Eligible) -> Candidates:
+    """Those that may be shown: the rules act before anything is cut off."""
+    mask = eligible(found.items)
+    return found if mask.all() else Candidates(found.items[mask], found.terms[mask], found.evidence)
+
+
+def shortlist(model: Model, found: Candidates) -> Candidates:
+    """The candidates nearest to the taste, and those that most customers buy for the first time."""
+    if len(found.items) <= candidates.SHORTLIST:
+        return found
+    mask = np.zeros(len(found.items), np.bool_)
+    mask[np.argpartition(-found.terms[:, 0], BY_TASTE)[:BY_TASTE]] = True
+    mask[np.argpartition(-model.arrays.rise_long[found.items], BY_RISE)[:BY_RISE]] = True
+    return Candidates(found.items[mask], found.terms[mask], found.evidence)
+
+
+def together_scores(terms: Floats, own: float, both: float) -> Floats:
+    """The likelihood of candidates of `bought_together`, as `weights.TogetherWeights` writes it."""
+    cart, habit = terms[:, 0], terms[:, 1]
+    return ((1 - own) * cart + own * habit + both * np.sqrt(cart * habit)).astype(np.float32)
+
+
+def _together(model: Model, situation: Situation, eligible: Eligible, scratch: Scratch) -> Scored:
+    if not len(situation.cart):
+        return _nothing()
+    found = candidates.together(model, situation.cart, situation.habit, situation.day, scratch)
+    found = within(found, eligible)
+    weights = model.weights.together
+    own, both = (0.0, 0.0) if situation.habit is None else (weights.own, weights.both)
+    scores = together_scores(found.terms, own, both)
+    said = scores > 0
+    return Scored(found.items[said], np.log(scores[said]), found.evidence)
+
+
+def _popular(model: Model, eligible: Eligible) -> Scored:
+    items = model.most_popular[eligible(model.most_popular)]
+    items = items[model.arrays.popularity[items] > 0]
+    return Scored(items, np.log(model.arrays.popularity[items]), NO_EVIDENCE)
+
+
+def _nothing() -> Scored:
+    return Scored(np.empty(0, np.int32), np.empty(0, np.float32), NO_EVIDENCE)

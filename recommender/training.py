@@ -1,0 +1,67 @@
+"""One training: weights fitted on the last weeks, judged there on other customers, then a model of all purchases."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from recommender.building import build
+from recommender.cooccurrence import Progress
+from recommender.fitting import Window, blended, fitted
+from recommender.minimum import Amounts
+from recommender.model import Model, ModelArrays
+from recommender.purchases import Purchases
+from recommender.scorecard import Score, scorecard
+from recommender.strategies import STRATEGIES
+from recommender.weights import Weights
+
+WINDOW_DAYS: Final = 28.0
+SHARE_OF_SPAN: Final = 0.25  # of a short past at most so much is held back for fitting
+POPULAR_ONLY: Final = frozenset({"popular"})
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A model with what is known of it; `table` is its validation, empty when there was too little to fit on."""
+
+    arrays: ModelArrays
+    weights: Weights
+    strategies: frozenset[str]
+    at_day: float
+    amounts: Amounts
+    table: Mapping[str, Score]
+    missing: Sequence[str]
+
+    def as_json(self) -> dict[str, Any]:
+        """What a report and the manifest say."""
+        return {
+            "orders": self.amounts.orders,
+            "customers": self.amounts.customers,
+            "products": self.amounts.products,
+            "strategies": sorted(self.strategies),
+            "weights": self.weights.as_json(),
+            "validation": {task: score.as_json() for task, score in self.table.items()},
+            "missing": list(self.missing),
+        }
+
+
+def train(purchases: Purchases, categories: Sequence[str], at_day: float, progress: Progress | None = None) -> Trained:
+    """A model of the purchases before `at_day`; below the minimum of data one that only knows what is popular."""
+    past = purchases.before(at_day)
+    amounts = Amounts.of(past)
+    missing = amounts.missing()
+    if missing:
+        arrays = build(past, categories, at_day, Weights())
+        return Trained(arrays, Weights(), POPULAR_ONLY, at_day, amounts, {}, missing)
+    days = min(WINDOW_DAYS, SHARE_OF_SPAN * (at_day - past.start))
+    window = Window(past, categories, at_day - days, days)
+    weights, held_back = fitted(window)
+    table = judged(window, held_back, weights)
+    arrays = build(past, categories, at_day, weights, progress)
+    return Trained(arrays, weights, frozenset(STRATEGIES), at_day, amounts, table, [])
+
+
+def judged(window: Window, arrays: ModelArrays, weights: Weights) -> dict[str, Score]:
+    """The validation table: blends fitted on every second question, judged on the others."""
+    half = blended(window, arrays, weights, slice(0, None, 2))
+    model = Model(arrays, half, window.day, frozenset(STRATEGIES))
+    return scorecard(window, model, slice(1, None, 2))
