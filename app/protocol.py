@@ -40,7 +40,9 @@ class ReceiptProtocol(HttpToolsProtocol):
 
     waiting_since: float | None = None  # loop time of the connection or of the head's first byte; None while answering
     idle_since: float | None = None  # loop time of the last answer of a connection that is kept
-    head_bytes: int = 0
+    head_bytes: int = 0  # of an unfinished head, in the reads that it filled
+    head_done: bool = False  # in this read
+    large_read: bool = False
     refused: bool = False
     answer_whole: Any = None
     undecided: bool = False  # a head is there that may take the short way, if its body comes in the same read
@@ -63,12 +65,12 @@ class ReceiptProtocol(HttpToolsProtocol):
         if self.refused:
             return
         self.idle_since = None
-        if len(data) > SMALL_READ or self.head_bytes:
-            self.head_bytes += len(data)
+        self.large_read = len(data) > SMALL_READ
+        self.head_done = False
         super().data_received(data)
         if self.undecided:  # the rest of the body is still on its way
             self.take_long_way()
-        if self.waiting_since is not None:
+        if self.waiting_since is not None and not self.head_done:  # all of this read belongs to one unfinished head
             self.bound_head(len(data))
 
     def on_message_begin(self) -> None:
@@ -77,7 +79,8 @@ class ReceiptProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self.waiting_since = None
-        if self.head_bytes and self.head_too_large():
+        self.head_done = True
+        if (self.head_bytes or self.large_read) and self.head_too_large():
             return
         self.head_bytes = 0
         if self.answer_whole is not None and self.may_be_short():
@@ -205,7 +208,7 @@ class ReceiptProtocol(HttpToolsProtocol):
 
     def bound_head(self, size: int) -> None:
         """Ends a head that goes on without end."""
-        self.head_bytes = self.head_bytes or size
+        self.head_bytes += size
         if self.head_bytes > MAX_HEADER_BYTES + MAX_URL_BYTES:
             self.refuse(431, "headers_too_large", "the request head is larger than 24 kB; headers may have 16 kB")
 

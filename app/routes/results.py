@@ -35,7 +35,7 @@ Moment = Annotated[
         examples=["2026-01-20T09:00:00Z"],
     ),
 ]
-Name = Annotated[str | None, Field(max_length=200)]
+Name = Annotated[str | None, Field(min_length=1, max_length=200)]
 Phase = Annotated[int | None, Field(ge=0, le=10_000, description="An earlier phase; the current one by default.")]
 
 
