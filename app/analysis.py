@@ -5,6 +5,7 @@ assignments must never wait for.
 import asyncio
 import contextlib
 import importlib
+import os
 import signal
 import socket
 import sys
@@ -20,12 +21,14 @@ def main() -> int:
     """Answer calls until SIGTERM."""
     child = begin()
     importlib.import_module("app.analysis_calls")  # the slow part, before the settings are read
-    asyncio.run(answer(child, child.settings("analysis")))
+    finished = asyncio.run(answer(child, child.settings("analysis")))
+    if not finished:  # a computation that does not look up any more holds nothing that must be kept
+        os._exit(0)
     return 0
 
 
-async def answer(child: Child, settings: "Settings") -> None:
-    """Serve the supervisor's analysis socket."""
+async def answer(child: Child, settings: "Settings") -> bool:
+    """Serve the supervisor's analysis socket; whether all work ended with it."""
     from app.analysis_calls import calls
     from app.analysis_server import AnalysisServer
     from app.analysis_state import Analysis
@@ -44,7 +47,8 @@ async def answer(child: Child, settings: "Settings") -> None:
         following.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await following
-        await analysis.close()
+        finished = await analysis.close()
+    return finished
 
 
 if __name__ == "__main__":

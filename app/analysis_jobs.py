@@ -42,6 +42,11 @@ class Jobs:
             if job.waiters == 0 and not job.result.done():
                 self._abandon(question, job)
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is being computed."""
+        return self._running is None
+
     def close(self) -> None:
         """Interrupt what runs and drop what waits."""
         for question, job in list(self._jobs.items()):

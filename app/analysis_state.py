@@ -26,6 +26,8 @@ from experiments.readout import Readouts
 
 OWN_WRITES_SECONDS: Final = 1.5  # how long a readout or export waits for what was acknowledged before it
 FOLLOW_SECONDS: Final = 0.5
+CLOSE_SECONDS: Final = 0.5
+CLOSE_TRIES: Final = 25
 
 logger = logging.getLogger("resonate.analysis")
 
@@ -85,11 +87,17 @@ class Analysis:
         with contextlib.suppress(OSError):  # a full disk must not hide the damage from the asker
             self.directory.degraded_file.write_text(json.dumps(causes))
 
-    async def close(self) -> None:
-        """Stop what runs and leave the store."""
-        self.readout_jobs.close()
-        self.log_jobs.close()
+    async def close(self) -> bool:
+        """Stop what runs and leave the store; False where a computation does not heed the interrupt in time."""
+        queues = (self.readout_jobs, self.log_jobs)
+        for jobs in queues:
+            jobs.close()
         await self.connection.close()
+        for _ in range(CLOSE_TRIES):
+            if all(jobs.idle for jobs in queues):
+                return True
+            await asyncio.sleep(CLOSE_SECONDS / CLOSE_TRIES)
+        return False
 
 
 def analysis_limits(settings: Settings) -> EngineLimits:

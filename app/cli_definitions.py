@@ -3,11 +3,15 @@
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from app.cli_output import AsJson, Key, Refused, complain, environment_settings, say, say_json
+
+if TYPE_CHECKING:
+    from app.settings import Settings
+    from experiments.check_warnings import SiteHistory
 
 commands = typer.Typer()
 
@@ -22,8 +26,8 @@ def check(folder: Folder = None, as_json: AsJson = False) -> None:
     from experiments.checking import check as checked
     from experiments.checking import served_in
 
-    served = served_in(environment_settings().data)
-    result = checked(_folder(folder), datetime.now(UTC), served)
+    settings = environment_settings()
+    result = checked(_folder(folder), datetime.now(UTC), served_in(settings.data), _history(settings))
     if as_json:
         say_json({"passed": result.passed, **asdict(result)})
     else:
@@ -58,6 +62,16 @@ def schema(
     from experiments.schema import json_schema
 
     say_json(json_schema(kind))
+
+
+def _history(settings: "Settings") -> "SiteHistory | None":
+    """What the log says, where there is one; the engine is loaded for no other folder."""
+    if next((settings.data / "log").glob("date=*"), None) is None:
+        return None
+    from app.local_analysis import local_readouts
+    from app.site_history import site_history
+
+    return site_history(local_readouts(settings))
 
 
 def _folder(given: Path | None) -> Path:

@@ -16,11 +16,14 @@ from typing import Final
 
 from app.access import GeneratedKeys, Keys
 from app.data_directory import DataDirectory
+from app.design_mirror import DesignMirror
 from app.listening import address_of, listen_unix, turn_away
 from app.processes import ChildProcess, Role
 from app.settings import Settings
+from app.site_traffic import SiteTraffic
 from app.store import Store
 from app.training_schedule import TrainingSchedule
+from experiments.catalog_freeze import FreezeSources
 from experiments.catalog_store import CatalogKeeper
 
 TICK_SECONDS: Final = 0.25
@@ -90,12 +93,19 @@ class Supervisor:
         for worker in self.workers:
             self._launch(worker)
         self.store.start()
-        self.keeper = CatalogKeeper(self.settings.definitions, self.directory.root, clock=lambda: datetime.now(UTC))
+        self.keeper = CatalogKeeper(self.settings.definitions, self.directory.root, _now, self._freeze_sources())
         self.keeper.boot()
         self._report_definitions()
         for worker in self.workers:
             worker.instruct(self._instructions())
         self._listen_for_analysis()
+
+    def _freeze_sources(self) -> FreezeSources:
+        """What freezing a design asks: the log's traffic, and an external store that outlives this directory."""
+        traffic = SiteTraffic(self.directory.root)
+        if self.settings.redis_url is None:
+            return FreezeSources(traffic)
+        return FreezeSources(traffic, DesignMirror(self.settings))
 
     def _step(self) -> None:
         """Wait for something to happen, at most one tick, and see to everything."""
@@ -221,6 +231,10 @@ class Supervisor:
 
     def _end_on_signal(self, number: int, frame: FrameType | None) -> None:
         self.ending = True
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _heard() -> list[signal.Signals]:

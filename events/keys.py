@@ -3,6 +3,7 @@
 from typing import Final
 
 SHARDS: Final = "resonate:shards"  # number of shards, recorded once
+DESIGNS: Final = "resonate:designs"  # frozen designs, so that they outlive a data directory
 LIBRARY: Final = "resonate"  # the function library (functions.lua)
 
 

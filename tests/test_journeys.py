@@ -4,6 +4,10 @@ import asyncio
 import csv
 import io
 import json
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +15,7 @@ from typing import Any
 import httpx
 import pyarrow.parquet as parquet
 import pytest
-from service import PUBLISHABLE_KEY, SECRET_KEY, Service, running
+from service import PUBLISHABLE_KEY, SECRET_KEY, Service, running, write_definitions
 
 BANNER = """
 key: banner
@@ -164,11 +168,40 @@ def test_a_pause_by_the_api_shows_in_the_list_and_a_resumption_too(shop: Service
 
 
 def status_within(client: httpx.Client, status: str, seconds: int) -> bool:
-    return any(
-        next(row for row in client.get("/v1/experiments").json()["experiments"] if row["key"] == "banner")["status"]
-        == status
-        for _ in range(seconds * 20)
+    for _ in range(seconds * 20):
+        if client.get("/v1/experiments/banner").json()["status"] == status:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_the_planned_units_of_a_new_experiment_come_from_the_logged_traffic(shop: Service) -> None:
+    (shop.definitions / "later.yaml").write_text(
+        BANNER.replace("key: banner", "key: later").replace("fixed", "anytime")
     )
+    with shop.client() as client:
+        until_found(client, "/v1/experiments/later")
+        phase = client.get("/v1/experiments/later").json()["phases"][0]
+    assert VISITORS * 28 <= phase["planned_units"] <= (VISITORS + 10) * 28
+
+
+def test_a_check_warns_of_what_the_logged_traffic_cannot_reach(shop: Service, tmp_path: Path) -> None:
+    ambitious = BANNER.replace("method: fixed", "mde: {purchase_rate: 1%}") + "guardrails: {refund_rate: 1%}\n"
+    folder = write_definitions(
+        tmp_path / "definitions", {"banner.yaml": BANNER, "next.yaml": ambitious.replace("key: banner", "key: next")}
+    )
+    command = [sys.executable, "-P", "-m", "app.cli", "check", str(folder)]
+    environment = {**os.environ, "RESONATE_DATA": str(shop.data)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert "more than 8 weeks" in done.stderr
+
+
+def until_found(client: httpx.Client, path: str) -> None:
+    for _ in range(200):
+        if client.get(path).status_code == 200:
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"{path} is still not found")
 
 
 @pytest.mark.slow

@@ -69,3 +69,14 @@ def test_assignments_are_answered_while_the_external_store_is_not_there(start_se
         tracked = client.post("/v1/track", json={"anonymousId": "v-1", "event": "Product Viewed"})
     assert tracked.status_code == 503
     assert int(tracked.headers["retry-after"]) >= 1
+
+
+def test_a_frozen_design_outlives_the_data_directory(start_service: StartService, external: str) -> None:
+    first = start_service(SMALLEST_DEFINITIONS, RESONATE_WORKERS="1", RESONATE_REDIS_URL=external)
+    assert first.stop() == 0
+    changed = {name: text.replace("threshold", "bundle") for name, text in SMALLEST_DEFINITIONS.items()}
+    service = start_service(changed, launch_only=True, RESONATE_WORKERS="1", RESONATE_REDIS_URL=external)
+    assert service.process is not None
+    assert service.process.wait(15) == 1
+    assert "free-shipping-banner.yaml" in service.log_text()
+    assert "phase" in service.log_text()
