@@ -127,4 +127,4 @@ class _Reply:
 
 
 def _page_methods(path: str) -> bytes:
-    return b"GET, POST, OPTIONS" if path.startswith("/v1/recommendations") else b"GET, OPTIONS"
+    return b"POST, OPTIONS" if path == "/v1/recommendations" else b"GET, OPTIONS"

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,13 @@ from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict
 from redis.asyncio import Redis
 
+from app import resources
 from app.main import create_app
 from app.protocol import server_config
 from app.settings import Settings
+from events.records import Record
 from events.server import EmbeddedStore
+from events.stream import Appended
 
 PLAIN: dict[str, Any] = {"loop": "uvloop", "http": "httptools", "access_log": False, "log_config": None}
 
@@ -72,6 +75,22 @@ def ours(data: Path) -> Any:
     return create_app(Settings(data=data, publishable_keys=("pk_benchmark",), secret_keys=("sk_benchmark",), **fast))
 
 
+class NoLog:
+    """Takes exposures and forgets them: what the service would cost without durability."""
+
+    async def append(self, records: Sequence[Record]) -> Appended:
+        return Appended(len(records), 0)
+
+    async def close(self) -> None:
+        """There is nothing to flush."""
+
+
+def unstored(data: Path) -> Any:
+    """The service's own worker with a log that forgets."""
+    resources.Stream = lambda connection: NoLog()  # type: ignore[assignment,misc]
+    return ours(data)
+
+
 def main(name: str, port: int, data: Path) -> None:
     """Serves one of them until it is ended."""
     os.sched_setaffinity(0, {0})
@@ -80,10 +99,13 @@ def main(name: str, port: int, data: Path) -> None:
         "hello": hello,
         "plain_batch": lambda: plain_batch(data),
         "ours": lambda: ours(data),
+        "unstored": lambda: unstored(data),
     }
     application = made[name]()
     settings = (
-        server_config(application, **options) if name == "ours" else uvicorn.Config(application, **options, **PLAIN)
+        server_config(application, **options)
+        if name in ("ours", "unstored")
+        else uvicorn.Config(application, **options, **PLAIN)
     )
     uvicorn.Server(settings).run()
 
