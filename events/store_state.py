@@ -47,9 +47,27 @@ def read_state(data: Path) -> StoreState | None:
 
 
 def recorded_cause(data: Path) -> str | None:
-    """Why the embedded store does not run, or None when nothing is recorded against it."""
+    """Why the embedded store does not run, or None when nothing is recorded against it.
+
+    A state that was begun and is empty could not be written: the disk was full from the first moment on.
+    """
     state = read_state(data)
-    return state.cause if state else None
+    if state is not None:
+        return state.cause
+    return "store_disk_full" if _is_empty(store_directory(data) / "state") else None
+
+
+def recorded_salvage(data: Path) -> str | None:
+    """What was cut from the store's append-only file or moved aside, or None when nothing was."""
+    state = read_state(data)
+    return state.salvage if state else None
+
+
+def _is_empty(path: Path) -> bool:
+    try:
+        return path.stat().st_size == 0
+    except OSError:
+        return False
 
 
 def _shortened(state: StoreState) -> StoreState:

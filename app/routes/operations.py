@@ -12,7 +12,7 @@ from app.data_directory import DataDirectory
 from app.resources import Resources
 from app.routes.callers import Worker
 from events.store_errors import StoreUnavailable
-from events.store_state import recorded_cause
+from events.store_state import recorded_cause, recorded_salvage
 from events.watermark import read_watermarks
 
 router = APIRouter(tags=["Operations"])
@@ -49,7 +49,7 @@ def readiness(worker: Resources, writer: Sequence[str] = ()) -> dict[str, Any]:
     """`ready`, or `degraded` with its causes: a bad definition file, a store that is down, a damaged part."""
     state = worker.stream.state
     cause = state.cause or _store_cause(worker)
-    causes = [*_definitions(worker), *_recorded(worker), *writer]
+    causes = [*_definitions(worker), *_recorded(worker), *writer, *_salvaged(worker)]
     if cause is not None:
         causes.append(cause)
     return {
@@ -81,6 +81,12 @@ async def _writer_causes(worker: Resources) -> list[str]:
 def _store_cause(worker: Resources) -> str | None:
     """What the embedded store's owner recorded against it, before any request of this worker has noticed."""
     return None if worker.settings.redis_url else recorded_cause(worker.settings.data)
+
+
+def _salvaged(worker: Resources) -> list[str]:
+    """A damaged append-only file was mended by leaving out what could not be read: somebody must look at it."""
+    found = None if worker.settings.redis_url else recorded_salvage(worker.settings.data)
+    return [f"store_salvaged: {found}"] if found else []
 
 
 def _recorded(worker: Resources) -> list[str]:

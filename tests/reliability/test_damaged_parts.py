@@ -1,0 +1,69 @@
+"""A damaged part under a running service: results and export fail by its name, everything else goes on, and it heals."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from conftest import SMALLEST_DEFINITIONS
+from faults import assign, degraded, kill, track, until
+from promise import exported
+from service import Service, running
+
+PATHS = ("/v1/experiments/free-shipping-banner/results", "/v1/export/events")
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service with three parts."""
+    with running(tmp_path_factory.mktemp("damage"), SMALLEST_DEFINITIONS, RESONATE_WORKERS="1") as service:
+        with service.client() as client:
+            for number in range(3):
+                assert track(client, f"m-{number}").status_code == 200
+                exported(service)
+        yield service
+
+
+def flip_a_bit(part: Path) -> None:
+    with part.open("r+b") as file:
+        file.seek(part.stat().st_size // 2)
+        byte = file.read(1)[0]
+        file.seek(-1, os.SEEK_CUR)
+        file.write(bytes([byte ^ 1]))
+
+
+def truncate(part: Path) -> None:
+    os.truncate(part, part.stat().st_size - 7)
+
+
+def empty(part: Path) -> None:
+    os.truncate(part, 0)
+
+
+def delete(part: Path) -> None:
+    part.unlink()
+
+
+@pytest.mark.parametrize("harm", [flip_a_bit, truncate, empty, delete])
+def test_no_number_is_computed_from_a_damaged_part(shop: Service, harm: Callable[[Path], None]) -> None:
+    part = sorted((shop.data / "log").rglob("*.parquet"))[0]
+    sound = part.read_bytes()
+    kill(shop, "analysis")  # a new one opens the parts for the first time
+    try:
+        harm(part)
+        with shop.client() as client:
+            for path in PATHS:
+                answer = client.get(path)
+                assert (answer.status_code, answer.json()["code"]) == (503, "data_damaged"), answer.text
+                assert part.name in answer.json()["detail"]
+            assert any(part.name in cause for cause in degraded(shop))
+            assert assign(client, "v-1").status_code == 200
+            assert track(client, f"during-{harm.__name__}").status_code == 200
+    finally:
+        part.write_bytes(sound)
+    with shop.client() as client:
+        until(lambda: all(client.get(path).status_code == 200 for path in PATHS), 10)
+    until(lambda: degraded(shop) == [], 5)
+    ids = [row["message_id"] for row in exported(shop)]
+    assert len(ids) == len(set(ids))
+    assert {"m-0", "m-1", "m-2", f"during-{harm.__name__}"} <= set(ids)

@@ -1,0 +1,120 @@
+"""Full disks under the store and under the parts: named, no restart loop, healed when space returns, nothing lost."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import SMALLEST_DEFINITIONS
+from faults import assign, degraded, patience, seconds_until_ready, track, until
+from promise import Journal, verdict
+from service import Service, write_definitions
+from small_disk import fill, small_disk
+
+from events.store_state import read_state
+
+
+@pytest.fixture
+def cramped(tmp_path: Path) -> Iterator[Service]:
+    """A service that is not started yet; its data directory is where a small disk can be mounted."""
+    service = Service(tmp_path / "data", write_definitions(tmp_path / "definitions", SMALLEST_DEFINITIONS), {})
+    service.variables["RESONATE_WORKERS"] = "1"
+    yield service
+    service.end()
+
+
+def acknowledged_until_refused(service: Service, journal: Journal) -> str:
+    """Sends events until one is refused; the cause."""
+    with service.client(timeout=5) as client:
+        for number in range(5_000):
+            message_id = f"m-{number}"
+            journal.sent.add(message_id)
+            event = {"event": "Note", "anonymousId": "v", "messageId": message_id, "properties": {"note": "x" * 20_000}}
+            answer = client.post("/v1/track", json=event)
+            if answer.status_code != 200:
+                assert answer.status_code == 503, answer.text
+                assert int(answer.headers["retry-after"]) >= 1
+                return str(answer.json()["code"])
+            journal.acknowledged.add(message_id)
+    return "never"
+
+
+def test_a_full_disk_under_the_store_is_named_and_heals(cramped: Service) -> None:
+    with small_disk(cramped.data / "store"):
+        cramped.start()
+        journal = Journal()
+        ballast = fill(cramped.data / "store", leave_bytes=400_000)
+        acknowledged_until_refused(cramped, journal)
+        until(lambda: "store_disk_full" in degraded(cramped), patience(5))
+        with cramped.client(timeout=5) as client:
+            assert assign(client, "v-1").status_code == 200
+            refused = track(client, "m-refused")
+        assert (refused.status_code, refused.json()["code"]) == (503, "store_disk_full")
+        restarts = restarts_of(cramped)
+        ballast.unlink()
+        assert seconds_until_ready(cramped, journal) < patience(2)
+        assert restarts <= 3
+        until(lambda: degraded(cramped) == [], 5)
+        verdict(cramped, journal).hold()
+        assert cramped.stop() == 0
+
+
+def restarts_of(service: Service) -> int:
+    state = read_state(service.data)
+    assert state is not None
+    return state.restarts
+
+
+def test_a_full_disk_at_the_start_serves_assignments_and_heals(cramped: Service) -> None:
+    with small_disk(cramped.data / "store"):
+        ballast = fill(cramped.data / "store")
+        cramped.start()
+        with cramped.client(timeout=5) as client:
+            assert assign(client, "v-1").status_code == 200
+            assert track(client, "m-1").status_code == 503
+        assert degraded(cramped) == ["store_disk_full"]
+        journal = Journal()
+        ballast.unlink()
+        assert seconds_until_ready(cramped, journal) < patience(2)
+        verdict(cramped, journal).hold()
+        assert cramped.stop() == 0
+
+
+def test_a_full_disk_under_the_parts_is_named_and_heals(cramped: Service) -> None:
+    """Events are still taken: they wait, durable, in the store."""
+    with small_disk(cramped.data / "log", 2):
+        cramped.start()
+        journal = Journal()
+        seconds_until_ready(cramped, journal)
+        ballast = fill(cramped.data / "log")
+        with cramped.client(timeout=5) as client:
+            for number in range(50):
+                journal.sent.add(f"m-{number}")
+                assert track(client, f"m-{number}").status_code == 200
+                journal.acknowledged.add(f"m-{number}")
+            until(lambda: degraded(cramped) == ["log_disk_full"], 10)
+            assert assign(client, "v-1").status_code == 200
+            waiting = client.get("/v1/export/events")
+            assert waiting.status_code == 200
+            assert int(waiting.headers["x-resonate-pending"]) >= 50
+        ballast.unlink()
+        until(lambda: degraded(cramped) == [], 10)
+        verdict(cramped, journal).hold()
+        assert cramped.stop() == 0
+
+
+def test_one_full_disk_under_everything_keeps_assignments_and_heals(cramped: Service) -> None:
+    """Store, parts, definitions' snapshot, counters and the analysis share three megabytes."""
+    with small_disk(cramped.data):
+        cramped.start()
+        journal = Journal()
+        seconds_until_ready(cramped, journal)
+        ballast = fill(cramped.data, leave_bytes=300_000)
+        acknowledged_until_refused(cramped, journal)
+        with cramped.client(timeout=5) as client:
+            assert [assign(client, f"v-{number}").status_code for number in range(50)] == [200] * 50
+        until(lambda: degraded(cramped) != [], patience(5))
+        ballast.unlink()
+        seconds_until_ready(cramped, journal)
+        until(lambda: degraded(cramped) == [], patience(10))
+        verdict(cramped, journal).hold()
+        assert cramped.stop() == 0

@@ -1,0 +1,62 @@
+"""Kills at random moments while a client in a process of its own goes on sending: the promise of the log holds."""
+
+import random
+import signal
+import time
+from collections.abc import Sequence
+
+import pytest
+from conftest import SMALLEST_DEFINITIONS, StartService
+from faults import KILLS, kill_all, patience, pid_of, seconds_until_ready, until
+from promise import Journal, Verdict, restless, verdict
+from service import Service
+
+from events.verify import verify_log
+
+
+def put_through(service: Service, kinds: Sequence[str], seed: int) -> tuple[Verdict, dict[str, list[float]]]:
+    """Each kind of kill in turn at a random moment; the verdict and the seconds until ready of each kind."""
+    chance = random.Random(seed)
+    journal = Journal()
+    ready: dict[str, list[float]] = {}
+    with restless(service, f"client-{seed}") as path:
+        for kind in kinds:
+            time.sleep(chance.uniform(0.1, 1.0))
+            KILLS[kind](service)
+            ready.setdefault(kind, []).append(seconds_until_ready(service, journal))
+        time.sleep(0.5)
+    return verdict(service, journal.read(path)), ready
+
+
+def test_kills_of_single_processes_cost_nothing_and_every_answer_comes_in_time(service: Service) -> None:
+    kept, ready = put_through(service, [kind for kind in KILLS if kind != "all"], seed=1)
+    print(kept, ready)
+    kept.hold()
+    assert kept.acknowledged > 300
+    assert kept.slowest_seconds < patience(2)
+    assert max(map(max, ready.values())) < patience(2)
+    assert verify_log(service.data).is_sound
+
+
+def test_a_power_cut_costs_nothing(service: Service) -> None:
+    kept, ready = put_through(service, ["all", "store", "all"], seed=2)
+    print(kept, ready)
+    kept.hold()
+    assert max(map(max, ready.values())) < patience(2)
+    assert verify_log(service.data).is_sound
+
+
+@pytest.mark.parametrize("point", ["after_tmp", "after_fsync", "after_link", "after_trim"])
+def test_a_writer_that_always_dies_at_the_same_point_costs_nothing(start_service: StartService, point: str) -> None:
+    """It dies there again and again while clients send; then the service is killed and started with a sound writer."""
+    service = start_service(SMALLEST_DEFINITIONS, RESONATE_WORKERS="1", RESONATE_CRASH_AT=point)
+    with restless(service, "client", clients=2) as path:
+        until(lambda: service.log_text().count("writer ended with signal SIGKILL") >= 3, 20)
+        first = pid_of(service, "worker")
+    assert pid_of(service, "worker") == first  # nobody else is drawn into it
+    del service.variables["RESONATE_CRASH_AT"]
+    kill_all(service)
+    service.wait_ready()
+    assert service.log_text().count(signal.SIGKILL.name) >= 3
+    verdict(service, Journal().read(path)).hold()
+    assert verify_log(service.data).is_sound
