@@ -1,7 +1,7 @@
 """The analysis process's door to the log: DuckDB, locked down, over the verified live parts."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,13 +10,12 @@ from typing import Any, Protocol, Self
 import duckdb
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
-from events.columns import COLUMNS
+from events.arrow import Table
 from events.engine_sql import Dialect, Statement, inline_table
 from events.engine_view import CLEAN_ROWS, received_rows
 from events.hidden import HiddenRows
-from events.parts import Part, PartListing, verify
+from events.parts import SCHEMA, Part, PartListing, verify
 
 Columns = dict[str, npt.NDArray[Any]]
 
@@ -61,7 +60,7 @@ class Snapshot:
     """The state of the log that an analysis reads: its parts, the rows that are hidden, and how far it was written."""
 
     parts: tuple[Part, ...]
-    hidden: pa.Table
+    hidden: Table
     watermark_us: int | None
 
     @property
@@ -106,8 +105,8 @@ class EventLog:
     @contextmanager
     def open(
         self, snapshot: Snapshot, received_until_us: int | None = None, properties: Sequence[str] = ()
-    ) -> "Iterator[DuckEngine]":
-        """An engine on the rows received by a moment (µs, inclusive); `properties` become typed columns of the views."""
+    ) -> "Generator[DuckEngine, None, None]":
+        """An engine on the rows received by a moment (µs, inclusive); `properties` become typed columns."""
         engine = DuckEngine(self.data, self.limits)
         timer = threading.Timer(self.limits.timeout_seconds, engine.interrupt)
         timer.daemon = True
@@ -158,7 +157,7 @@ class DuckEngine:
         if paths:
             source = f"read_parquet([{', '.join(map(_quoted, paths))}], hive_partitioning = false)"
         else:
-            self._connection.register("no_rows", _no_rows())
+            self._connection.register("no_rows", SCHEMA.empty_table())
             source = "no_rows"
         hidden = snapshot.hidden.num_rows > 0
         if hidden:
@@ -220,7 +219,11 @@ class TableReader:
     def __init__(self, path: Path, threads: int = 1) -> None:
         """Nothing is read yet."""
         self._path = path.resolve()
-        config = {"threads": threads, "preserve_insertion_order": False, "autoload_known_extensions": False}
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "threads": threads,
+            "preserve_insertion_order": False,
+            "autoload_known_extensions": False,
+        }
         self._connection = duckdb.connect(":memory:", config=config)
 
     def __enter__(self) -> Self:
@@ -248,6 +251,15 @@ class TableReader:
         """All rows of a SELECT from `imported`."""
         return self._connection.execute(statement.render()).fetchall()
 
+    def materialise(self, name: str, statement: Statement) -> None:
+        """Keep the rows of a SELECT as a table."""
+        self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {statement.render()}")
+
+    def columns(self, statement: Statement) -> Columns:
+        """All rows of a SELECT as numpy arrays."""
+        found = self._connection.execute(statement.render()).fetchnumpy()
+        return {name: _plain(values) for name, values in found.items()}
+
     def records(self, statement: Statement) -> list[dict[str, Any]]:
         """The same by column name."""
         found = self._connection.execute(statement.render())
@@ -255,7 +267,7 @@ class TableReader:
         return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
-def _plain(values: npt.NDArray[Any] | np.ma.MaskedArray[Any, Any]) -> npt.NDArray[Any]:
+def _plain(values: Any) -> npt.NDArray[Any]:
     if isinstance(values, np.ma.MaskedArray):
         return values.filled(np.nan if values.dtype.kind == "f" else None)  # pyright: ignore[reportUnknownVariableType]
     return values
@@ -272,12 +284,6 @@ def _sources(
         return {**tables, "received": Statement.of(rows), "events": Statement.of(CLEAN_ROWS)}
 
     return written
-
-
-def _no_rows() -> pa.Table:
-    types = {"int": pa.int64(), "float": pa.float64(), "bool": pa.bool_(), "texts": pa.list_(pa.string())}
-    types |= {"floats": pa.list_(pa.float64()), "text": pa.string(), "json": pa.string()}
-    return pa.table({name: pa.array([], types[kind]) for name, kind in COLUMNS.items()})
 
 
 def _quoted(text: str) -> str:

@@ -26,7 +26,7 @@ class Statement:
     rendered by the same dialect, and set into its place. (Copying and rendering whole trees cost 3-10 ms a statement.)
     """
 
-    source: exp.Expression
+    source: exp.Expr
     bound: Mapping[str, "Expression"] = field(default_factory=dict[str, "Expression"])
     renamed: Mapping[str, str] = field(default_factory=dict[str, str])
     added: Mapping[str, "Expression"] = field(default_factory=dict[str, "Expression"])
@@ -76,7 +76,7 @@ class Statement:
 class Expression:
     """A part of a statement: a column, a condition, an amount."""
 
-    tree: exp.Expression
+    tree: exp.Expr
     texts: dict[Dialect, str] = field(default_factory=dict[Dialect, str], compare=False, repr=False)  # once rendered
 
     @classmethod
@@ -118,7 +118,7 @@ def union_all(statements: Sequence[Statement]) -> Statement:
 
 
 def with_tables(statement: Statement, tables: Mapping[str, Statement]) -> Statement:
-    """One self-contained statement: those of `tables` that it reads, directly or not, become its WITH clause in order."""
+    """One self-contained statement: those of `tables` that it reads, also by way of others, become its WITH clause."""
     needed = _reachable(statement, tables)
     return replace(statement, before={name: table for name, table in tables.items() if name in needed})
 
@@ -133,7 +133,7 @@ def inline_table(columns: Mapping[str, Sequence[Value]]) -> Statement:
     return union_all([Statement(select) for select in selects])
 
 
-def _joined(conditions: Iterable[Expression], connector: type[exp.Connector], nothing: exp.Expression) -> Expression:
+def _joined(conditions: Iterable[Expression], connector: type[exp.Connector], nothing: exp.Expr) -> Expression:
     different = dict.fromkeys(condition.tree for condition in conditions)
     nodes = [_term(tree).copy() for tree in different if tree != exp.true() or connector is exp.Or]
     if not nodes:
@@ -145,7 +145,7 @@ def _joined(conditions: Iterable[Expression], connector: type[exp.Connector], no
 
 
 @cache
-def _parsed_select(text: str) -> exp.Expression:
+def _parsed_select(text: str) -> exp.Expr:
     trees = sqlglot.parse(text, dialect="duckdb")
     if len(trees) != 1 or not isinstance(trees[0], exp.Query):
         raise StatementError("only a single SELECT is run on the log")
@@ -157,7 +157,7 @@ def _parsed_expression(text: str) -> Expression:
     return Expression(sqlglot.parse_one(text, dialect="duckdb", into=exp.Condition))
 
 
-def _replaced(tree: exp.Expression, values: "Mapping[str, Value | Expression]") -> exp.Expression:
+def _replaced(tree: exp.Expr, values: "Mapping[str, Value | Expression]") -> exp.Expr:
     """The same tree, changed in place."""
     for node in list(tree.find_all(exp.Placeholder)):
         if node.name in values:
@@ -174,7 +174,7 @@ _PLACE: Final = re.compile(r"bind_place_(\w+?)_end_place")
 
 @lru_cache(maxsize=4096)
 def _opened(
-    source: exp.Expression, dialect: Dialect, renamed: tuple[tuple[str, str], ...], added: tuple[str, ...]
+    source: exp.Expr, dialect: Dialect, renamed: tuple[tuple[str, str], ...], added: tuple[str, ...]
 ) -> tuple[str, ...]:
     """The rendered text, cut at its places: text, name, text, name, …, text."""
     tree = source.copy()
@@ -192,7 +192,7 @@ def _opened(
     return tuple(_PLACE.split(tree.sql(dialect=dialect, copy=False)))
 
 
-def _name_columns(tree: exp.Expression) -> None:
+def _name_columns(tree: exp.Expr) -> None:
     """ClickHouse calls a column of a join `table.column` unless it is given its plain name."""
     for select in tree.find_all(exp.Select):
         for column in list(select.expressions):
@@ -205,13 +205,13 @@ def _expression(value: "Value | Expression") -> Expression:
     return value if isinstance(value, Expression) else Expression(_literal(value))
 
 
-def _term(tree: exp.Expression) -> exp.Expression:
+def _term(tree: exp.Expr) -> exp.Expr:
     """The tree, in brackets unless it is a single term."""
     single = (exp.Column, exp.Literal, exp.Boolean, exp.Null, exp.Paren, exp.Cast, exp.Case, exp.Coalesce)
     return tree if isinstance(tree, single) else exp.Paren(this=tree.copy())
 
 
-def _literal(value: Value) -> exp.Expression:
+def _literal(value: Value) -> exp.Expr:
     match value:
         case None | bool() | str():
             return exp.convert(value)

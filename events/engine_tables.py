@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+from events.arrow import Array, arrow, parquet
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +41,11 @@ def csv_bytes(table: Table) -> bytes:
 def parquet_bytes(table: Table) -> bytes:
     """A Parquet file (zstd) with the types the columns' values have; a column of None alone is text."""
     arrays = {name: _array(values) for name, values in table.columns.items()}
-    sink = pa.BufferOutputStream()
-    pq.write_table(pa.table(arrays), sink, compression="zstd")
+    sink = arrow.BufferOutputStream()
+    parquet.write_table(arrow.table(arrays), sink, compression="zstd")
     return sink.getvalue().to_pybytes()
 
 
-def _array(values: Sequence[Any]) -> pa.Array:
-    array = pa.array(values)
-    return array.cast(pa.string()) if pa.types.is_null(array.type) else array
+def _array(values: Sequence[Any]) -> Array:
+    array = arrow.array(values)
+    return array.cast(arrow.string()) if arrow.types.is_null(array.type) else array

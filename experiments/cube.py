@@ -7,8 +7,9 @@ from typing import Final, Literal
 from events.engine import Engine
 from events.engine_sql import Expression, Statement, all_of, any_of, inline_table, union_all
 from experiments.metric_conditions import COLUMNS, Properties, condition
-from experiments.metrics import OWN_TYPES, SURVEY_SCALES, CubePlan, SourceKey
+from experiments.metrics import CubePlan, SourceKey
 from experiments.shop_days import ShopDays
+from experiments.source_sql import amount, named, valid_score
 from experiments.statements import statement
 
 FOREVER_US: Final = 1 << 62
@@ -72,7 +73,7 @@ class Cube:
         self.tables[name] = statement
         self.engine.materialise(name, statement)
 
-    def attributed(self, file: str, /, **values: Expression | str | float | Sequence[str]) -> Statement:
+    def attributed(self, file: str, /, **values: Expression | str | float) -> Statement:
         """A statement that joins events to their owners."""
         if self.scope.unit == "visitor":
             key, by_user = "e.visitor_id", "CASE WHEN e.user_id = e.visitor_id THEN 1 ELSE 0 END"
@@ -83,19 +84,19 @@ class Cube:
     def excluded(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """(quarantined, bots, forced, forged) exposures and (quarantined, other currency) events that do not count."""
         exposures = self.engine.rows(self._of_experiment("excluded_exposures"))[0]
-        named = any_of(_named(key.event) for key in self.plan.sources if key.kind != "funnel")
+        counted = any_of(named(key.event) for key in self.plan.sources if key.kind != "funnel")
         events = self.attributed(
-            "excluded_events", named=named, currency=self.scope.currency, longest=self.plan.boundaries[-1]
+            "excluded_events", named=counted, currency=self.scope.currency, longest=self.plan.boundaries[-1]
         )
         return exposures, self.engine.rows(events)[0]
 
-    def named(self, key: SourceKey) -> Expression:
+    def events_of(self, key: SourceKey) -> Expression:
         """The events of a source, with its `where`."""
-        return all_of([_named(key.event), condition(key.condition, self.plan.properties), *_valid_score(key)])
+        return all_of([named(key.event), condition(key.condition, self.plan.properties), *valid_score(key)])
 
-    def amount(self, key: SourceKey) -> Expression:
+    def amount_of(self, key: SourceKey) -> Expression:
         """What one event of a source gives."""
-        return _amount(key, self.plan.properties)
+        return amount(key, self.plan.properties)
 
     def segments(self) -> Expression:
         """The segment of the time since exposure."""
@@ -140,22 +141,23 @@ class Cube:
     def _layers(self, kind: str) -> list[list[SourceKey]]:
         layers: list[list[SourceKey]] = []
         for key in (key for key in self.plan.sources if key.kind == kind):
-            free = (layer for layer in layers if all(other.event != key.event for other in layer))
-            next(free, None) or layers.append([])
-            layer = next(layer for layer in layers if all(other.event != key.event for other in layer))
-            layer.append(key)
+            free = [layer for layer in layers if all(other.event != key.event for other in layer)]
+            if not free:
+                layers.append(free_layer := [])
+                free = [free_layer]
+            free[0].append(key)
         return layers
 
     def _layer(self, keys: Sequence[SourceKey], table: str) -> Statement:
-        named = [self.named(key) for key in keys]
+        wanted = [self.events_of(key) for key in keys]
         indexes = [self.plan.sources.index(key) for key in keys]
         return self.attributed(
             "cube_events",
             segment=self.segments(),
             day=self.scope.days.sql("e.time"),
-            source=_choice(named, [str(index) for index in indexes], "-1"),
-            amount=_chosen(named, [self.amount(key) for key in keys]),
-            named=any_of(named),
+            source=_choice(wanted, [str(index) for index in indexes], "-1"),
+            amount=_chosen(wanted, [self.amount_of(key) for key in keys]),
+            named=any_of(wanted),
             first=self.plan.boundaries[0],
             until=self.plan.boundaries[-1],
             currency=self.scope.currency,
@@ -187,14 +189,14 @@ class Cube:
         return spans
 
     def _refund_layers(self, index: int, key: SourceKey) -> list[Statement]:
-        named = "TRUE" if key.event == "Order Refunded" else "r.event = 'Order Cancelled'"
+        kind = "TRUE" if key.event == "Order Refunded" else "r.event = 'Order Cancelled'"
         layers: list[Statement] = []
         for segment, first, until in self._spans(key):
             timely = Expression.of("r.since < $until", until=until)
             if key.within_us is not None and until > 0:
                 timely = Expression.of("r.after_order < $within", within=key.within_us)
             bound = statement("cube_refunds").bind(
-                segment=segment, source=index, named=Expression.of(named), first=first, until=until, timely=timely
+                segment=segment, source=index, named=Expression.of(kind), first=first, until=until, timely=timely
             )
             layers.append(bound)
         return layers
@@ -221,7 +223,7 @@ class Cube:
         fields = condition(key.condition, self.plan.properties)
         until = key.window.end_us if key.window else 0
         steps = [
-            self.attributed("steps", named=all_of([_named(name), fields]), name=name, until=until)
+            self.attributed("steps", named=all_of([named(name), fields]), name=name, until=until)
             .tables(events="purchases" if name == "Order Completed" else "events")
             for name in names
         ]  # fmt: skip
@@ -251,38 +253,9 @@ def reached_table(source: int, step: int) -> str:
 
 _ORDER_COLUMNS: Final = frozenset({"visitor_id", "user_id", "currency"})
 _EMPTY: Final = Statement.of(
-    "SELECT CAST(0 AS BIGINT) AS unit, CAST(0 AS BIGINT) AS segment, CAST(0 AS BIGINT) AS day, CAST(-1 AS BIGINT) AS source,"
-    " CAST(0 AS BIGINT) AS events, CAST(0 AS DOUBLE) AS amount, CAST(0 AS BIGINT) AS finals WHERE FALSE"
+    "SELECT CAST(0 AS BIGINT) AS unit, CAST(0 AS BIGINT) AS segment, CAST(0 AS BIGINT) AS day, CAST(-1 AS BIGINT)"
+    " AS source, CAST(0 AS BIGINT) AS events, CAST(0 AS DOUBLE) AS amount, CAST(0 AS BIGINT) AS finals WHERE FALSE"
 )
-
-
-def _named(event: str) -> Expression:
-    if event == "engagement" or event in OWN_TYPES:
-        return Expression.of("e.type = $type", type=event)
-    return Expression.of("e.type = 'track' AND e.event = $event", event=event)
-
-
-def _valid_score(key: SourceKey) -> list[Expression]:
-    if key.score is None:
-        return []
-    low, high = SURVEY_SCALES[key.score]
-    return [Expression.of("e.value >= $low AND e.value <= $high", low=float(low), high=float(high))]
-
-
-def _amount(key: SourceKey, properties: Properties) -> Expression:
-    match key.score:
-        case "csat":
-            return Expression.of("CASE WHEN e.value >= 4.0 THEN 1.0 ELSE 0.0 END")
-        case "nps":
-            return Expression.of("CASE WHEN e.value >= 9.0 THEN 100.0 WHEN e.value <= 6.0 THEN -100.0 ELSE 0.0 END")
-        case "ces":
-            return Expression.of("e.value")
-        case None:
-            pass
-    if key.value == "value":
-        return Expression.of("e.value")
-    number = properties.number(key.value)
-    return Expression.of(f"coalesce({number}, e.value)" if key.value == "total" else number)
 
 
 def _choice(tests: Sequence[Expression], results: Sequence[str], otherwise: str) -> Expression:

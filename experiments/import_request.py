@@ -15,7 +15,7 @@ class ImportFailed(ValueError):
 
 
 class TableMetric(BaseModel):
-    """One metric of a table: a column, or (ratio) two of them; the covariates are the same measured before exposure."""
+    """One metric of a table: a column, or (ratio) two; covariates are the same, from before exposure."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -28,7 +28,7 @@ class TableMetric(BaseModel):
 
 
 class ImportRequest(BaseModel):
-    """One row per unit. `planned_units` is n* of the anytime method, all variants together; None: what the table has."""
+    """One row per unit. `planned_units` is n* of the anytime method, all variants together; None: as the table has."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -121,7 +121,9 @@ def _with_covariates(metrics: Sequence[TableMetric], texts: Sequence[str]) -> li
             raise ImportFailed(f"covariate {text!r}: write METRIC=COLUMN with a metric of this import ({known})")
         above, slash, below = column.partition("/")
         if (named[name].type == "ratio") != bool(slash and below):
-            raise ImportFailed(f"covariate {text!r}: a ratio takes NUMERATOR/DENOMINATOR, every other metric one column")
+            raise ImportFailed(
+                f"covariate {text!r}: a ratio takes NUMERATOR/DENOMINATOR, every other metric one column"
+            )
         update = {"covariate": above, "denominator_covariate": below or None}
         named[name] = named[name].model_copy(update=update)
     return list(named.values())

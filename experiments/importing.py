@@ -13,7 +13,7 @@ from events.engine_sql import Expression, column
 from experiments.decision import Schedule, decide
 from experiments.definition import Plan
 from experiments.import_request import ImportFailed, ImportRequest, TableMetric, import_request, parse_metric
-from experiments.judgement import Calendar, Judge
+from experiments.judge import Calendar, Judge
 from experiments.metric_definition import Metric, RatioPart
 from experiments.metrics import NONE, MetricRule, Window
 from experiments.observations import MetricObservation
@@ -76,7 +76,9 @@ def _check_columns(path: Path, request: ImportRequest, types: Mapping[str, str])
             raise ImportFailed(f"{path.name} has no column {name!r}; it has {', '.join(list(types)[:20])}")
     for name in measured:
         if not any(kind in types[name] for kind in NUMBERS):
-            raise ImportFailed(f"column {name!r} holds text ({types[name].lower()}); a metric needs numbers or true/false")
+            raise ImportFailed(
+                f"column {name!r} holds text ({types[name].lower()}); a metric needs numbers or true/false"
+            )
 
 
 def _check_units(request: ImportRequest, table: TableReader, rows: int) -> None:
@@ -139,14 +141,20 @@ def _moments_sql(index: int, metric: TableMetric, types: Mapping[str, str]) -> d
             function = "var_samp($a)" if left == right else "covar_samp($a, $b)"
             bound = {"a": values[left]} if left == right else {"a": values[left], "b": values[right]}
             found[f"spread_{left}{right}"] = Expression.of(function, **bound)
-    for role in ("y", "d"):
-        if role in values:
-            found[f"known_{role}"] = Expression.of("count($c)", c=values[role])
-            found[f"low_{role}"] = Expression.of("min($c)", c=values[role])
-            found[f"high_{role}"] = Expression.of("max($c)", c=values[role])
+    found |= _checks_sql(metric, values)
+    return {f"m{index}_{name}": expression for name, expression in found.items()}
+
+
+def _checks_sql(metric: TableMetric, values: Mapping[str, Expression]) -> dict[str, Expression]:
+    """What tells empty, infinite and impossible cells."""
+    found: dict[str, Expression] = {}
+    for role in (role for role in ("y", "d") if role in values):
+        found[f"known_{role}"] = Expression.of("count($c)", c=values[role])
+        found[f"low_{role}"] = Expression.of("min($c)", c=values[role])
+        found[f"high_{role}"] = Expression.of("max($c)", c=values[role])
     if metric.type == "proportion":
         found["other_y"] = Expression.of("sum(CASE WHEN $c IN (0.0, 1.0) THEN 0 ELSE 1 END)", c=values["y"])
-    return {f"m{index}_{name}": expression for name, expression in found.items()}
+    return found
 
 
 def _number(name: str, kind: str) -> Expression:
@@ -179,7 +187,9 @@ def _readout(request: ImportRequest, fingerprint: str, arms: _Arms) -> Readout:
         family=len(request.metrics) * (len(arms.names) - 1),
     )
     metrics = [
-        judged_metric(judge, _studied(metric), _observation(index, metric, arms), None, cuped=metric.covariate is not None)
+        judged_metric(
+            judge, _studied(metric), _observation(index, metric, arms), None, cuped=metric.covariate is not None
+        )
         for index, metric in enumerate(request.metrics)
     ]
     family = family_of(judge, metrics)
@@ -213,7 +223,10 @@ def _studied(metric: TableMetric) -> StudiedMetric:
 
 def _definition(metric: TableMetric) -> Metric:
     if metric.type == "ratio":
-        parts = RatioPart(event=metric.column, sum=metric.column), RatioPart(event=metric.column, sum=metric.denominator)
+        parts = (
+            RatioPart(event=metric.column, sum=metric.column),
+            RatioPart(event=metric.column, sum=metric.denominator),
+        )
         return Metric(name=metric.name, type="ratio", numerator=parts[0], denominator=parts[1], window_seconds=0)
     return Metric(name=metric.name, type=metric.type, event=metric.column, window_seconds=0)
 

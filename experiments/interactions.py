@@ -84,8 +84,8 @@ def _checks(study: Study, other: Experiment, found: Mapping[tuple[str, str], Int
     return [
         Check(
             "interaction",
-            f"{study.goals[0]}: the effect of {variant} differs between the variants {other.variants[0].key} and {level}"
-            f" of {other.key} by {contrast.difference:.4g} (p = {p:.2g}); read the two experiments together",
+            f"{study.goals[0]}: the effect of {variant} differs between {other.variants[0].key} and {level}"
+            f" of {other.key} by {contrast.difference:.4g} (p = {p:.2g}); read both together",
         )
         for ((variant, level), contrast), p in zip(found.items(), corrected, strict=True)
         if p <= ALPHA

@@ -2,15 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
 
-from experiments.definition import Guardrail, Plan
+from experiments.definition import Guardrail
+from experiments.judge import Judge
 from experiments.metrics import SURVEYS, MetricRule
 from experiments.observations import MetricObservation, QuantileSample
 from experiments.observed_sums import columns_of
 from experiments.statistics.adjustment import Adjustment, adjust_means, adjust_ratios
 from experiments.statistics.arms import Arm, Pair, mean_arm, pair, proportion_arm, ratio_arm
-from experiments.statistics.bayesian import Prior
 from experiments.statistics.comparison import (
     Answer,
     Comparison,
@@ -24,72 +23,12 @@ from experiments.statistics.comparison import (
 )
 from experiments.statistics.estimate import Interval, NoEstimate, Reason, missing
 from experiments.statistics.exact import few
-from experiments.statistics.group_sequential import Look, equal_looks
 from experiments.statistics.guardrail import GuardrailAnswer, Margin, guardrail
 from experiments.statistics.moments import JointMoments
 from experiments.statistics.quantiles import quantile_estimate
 from experiments.statistics.survey import Responses, response_guard
 
-FEWEST_DENOMINATORS: Final = 10.0
 Judged = tuple[Pair | NoEstimate, Pair | NoEstimate | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Calendar:
-    """Which days count: looks are closed shop days, never calls. `first_day` is that of the first exposure.
-
-    Days are integers of `experiments.shop_days`; None where there are none (an imported table).
-    """
-
-    first_day: int | None
-    today: int
-    day_us: int
-
-    @property
-    def closed_days(self) -> int:
-        return 0 if self.first_day is None else max(0, (self.today - self.first_day) // self.day_us)
-
-    def closed(self, day: int) -> bool:
-        return day < self.today
-
-
-@dataclass(frozen=True, slots=True)
-class Judge:
-    """How all comparisons of an experiment are judged: its plan, its calendar, n* and the weights of its variants."""
-
-    plan: Plan
-    calendar: Calendar
-    planned_units: int
-    weights: tuple[float, ...]
-    family: int
-
-    def question(self, treatment: int, want: str, look: Look | None = None) -> Question:
-        """The question for one variant against control; n* is that of these two arms."""
-        share = self.weights[0] + self.weights[treatment]
-        prior = self.plan.prior
-        return Question(
-            alpha=self.plan.alpha,
-            planned_units=max(1, round(self.planned_units * share)),
-            look=look,
-            family=self.family,
-            prior=None if prior is None else Prior(prior.mean, prior.sd),
-            want="up" if want == "up" else "down",
-        )
-
-    def looks_reached(self) -> "list[tuple[Look | None, int]]":
-        """The looks of a planned test that have closed, each with its last day; a fixed test has one, at its end."""
-        first = self.calendar.first_day
-        if first is None:
-            return []
-        planned = self.plan.method == "planned"
-        looks = self.plan.looks if planned else 1
-        reached: list[tuple[Look | None, int]] = []
-        for number in range(1, looks + 1):
-            days = -(-self.plan.days * number // looks)  # whole days, rounded up
-            if self.calendar.closed_days >= days:
-                look = Look(number, equal_looks(looks)) if planned else None
-                reached.append((look, first + (days - 1) * self.calendar.day_us))
-        return reached
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +45,8 @@ class Ruling:
 class JudgedComparison:
     """One variant against control. `ruling` is None while the method may not decide (before a look, before the end).
 
-    `p_min` is the running minimum of the anytime p, `blocked` why a win may not be shipped.
+    `p_min` is the running minimum of the anytime p, `leaning` the difference that decides on the direction (on the day
+    that reached p_min, which need not be today's), `blocked` why a win may not be shipped.
     """
 
     treatment: int
@@ -118,6 +58,7 @@ class JudgedComparison:
     ruling: Ruling | None
     answer: Answer
     p_min: float | NoEstimate
+    leaning: float | NoEstimate
     simultaneous: Interval | NoEstimate
     blocked: tuple[str, ...] = ()
 
@@ -188,16 +129,10 @@ def pairs_on(rule: MetricRule, arms: Sequence[JointMoments], treatment: int, *, 
 
 @dataclass(frozen=True, slots=True)
 class DayAnswer:
-    """What the anytime method says of one day; `pair` is what it judged, `settled` whether the day may count."""
+    """What the anytime method says of one day; `pair` is what it judged."""
 
     pair: Pair | NoEstimate
     answer: Answer
-    settled: bool
-
-    @property
-    def p(self) -> float | NoEstimate:
-        """The p that the running minimum takes."""
-        return self.answer.p if self.settled else NoEstimate(Reason.NOT_ENOUGH_UNITS)
 
 
 def anytime_answers(
@@ -210,25 +145,8 @@ def anytime_answers(
         plain, adjusted = pairs_on(rule, arms, treatment, cuped=cuped)
         use = isinstance(plain, Pair) and isinstance(adjusted, Pair) and few(plain) is None
         judged = adjusted if use and adjusted is not None else plain
-        answer = answer_at(judged, question, "anytime", question.alpha)
-        answers.append(DayAnswer(judged, answer, settled=_settled(rule, arms, treatment)))
+        answers.append(DayAnswer(judged, answer_at(judged, question, "anytime", question.alpha)))
     return answers
-
-
-def _settled(rule: MetricRule, arms: Sequence[JointMoments], treatment: int) -> bool:
-    """Whether a ratio rests on enough denominators, (Σd)²/Σd² ≥ 10 in both arms.
-
-    Of one order per arm the delta method knows no variance at all: counted as looks, such days gave 11-47 % false
-    positives in replays with one or two orders a day, against 2 % without them.
-    """
-    return not rule.is_ratio or all(_denominators(arms[arm]) >= FEWEST_DENOMINATORS for arm in (0, treatment))
-
-
-def _denominators(moments: JointMoments) -> float:
-    """How many equal denominators the sum is worth (Kish 1965)."""
-    total = moments.mean("d") * moments.count
-    squares = moments.comoment("d", "d") + total * moments.mean("d")
-    return total * total / squares if squares > 0.0 else 0.0
 
 
 def _judged(judge: Judge, observed: MetricObservation, treatment: int, *, cuped: bool) -> JudgedComparison:
@@ -239,6 +157,7 @@ def _judged(judge: Judge, observed: MetricObservation, treatment: int, *, cuped:
     now = Ruling(question, plain, adjusted, comparison)
     ruling = _ruling(judge, observed, now, treatment, cuped=cuped)
     shown = ruling or now
+    p_min, leaning = _lowest(judge, observed, now, treatment, cuped=cuped)
     return JudgedComparison(
         treatment=treatment,
         method=method,
@@ -248,7 +167,8 @@ def _judged(judge: Judge, observed: MetricObservation, treatment: int, *, cuped:
         comparison=comparison,
         ruling=ruling,
         answer=answer_of(shown.comparison, method),
-        p_min=_p_min(judge, observed, comparison, treatment, cuped=cuped),
+        p_min=p_min,
+        leaning=leaning if method == "anytime" else shown.comparison.difference,
         simultaneous=simultaneous_interval(shown.pair, shown.question, method, shown.adjusted),
         blocked=_survey_reasons(observed, treatment),
     )
@@ -262,7 +182,7 @@ def _current(observed: MetricObservation, treatment: int, *, cuped: bool) -> Jud
 
 
 def _ruling(judge: Judge, observed: MetricObservation, now: Ruling, treatment: int, *, cuped: bool) -> Ruling | None:
-    """Anytime and Bayesian decide now; a fixed test once, at its last day; a planned one at the look that crossed first."""
+    """Anytime and Bayesian decide now; a fixed test once, at its last day; a planned one where it crossed first."""
     if judge.plan.method in ("anytime", "bayesian") or judge.calendar.first_day is None:
         return now
     ruling: Ruling | None = None
@@ -286,17 +206,23 @@ def _arms_on(observed: MetricObservation, day: int) -> tuple[JointMoments, ...] 
     return observed.looks.cumulative[rows[-1]] if rows else None
 
 
-def _p_min(
-    judge: Judge, observed: MetricObservation, comparison: Comparison, treatment: int, *, cuped: bool
-) -> float | NoEstimate:
-    """The running minimum over closed days; without days (an import, a quantile) the current p."""
+def _lowest(
+    judge: Judge, observed: MetricObservation, now: Ruling, treatment: int, *, cuped: bool
+) -> tuple[float | NoEstimate, float | NoEstimate]:
+    """p_min over closed days and the difference on its day; without days (a table, a quantile) those of now."""
     if observed.looks is None:
-        return comparison.anytime.p
+        return now.comparison.anytime.p, now.comparison.difference
     closed = [row for row, day in enumerate(observed.looks.days) if judge.calendar.closed(day)]
     looks = [observed.looks.cumulative[row] for row in closed]
-    answers = anytime_answers(judge, observed.rule, looks, treatment, cuped=cuped)
-    known = [day.p for day in answers if not isinstance(day.p, NoEstimate)]
-    return min(known) if known else NoEstimate(Reason.NOT_ENOUGH_UNITS)
+    nothing = NoEstimate(Reason.NOT_ENOUGH_UNITS)
+    lowest: tuple[float | NoEstimate, float | NoEstimate] = nothing, nothing
+    for day in anytime_answers(judge, observed.rule, looks, treatment, cuped=cuped):
+        p = day.answer.p
+        if isinstance(day.pair, Pair) and not isinstance(p, NoEstimate):
+            before = lowest[0]
+            if isinstance(before, NoEstimate) or p < before:
+                lowest = p, day.pair.treatment.value - day.pair.control.value
+    return lowest
 
 
 def _adjustment(rule: MetricRule, control: JointMoments, treatment: JointMoments) -> Adjustment | NoEstimate:

@@ -1,4 +1,4 @@
-"""Reads moments off the cube: per metric and arm the sums that tests need, whole, by level of a dimension, and by day."""
+"""Reads moments off the cube: per metric and arm what tests need, whole, by level of a dimension, and by day."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -236,8 +236,9 @@ def _field(name: Field) -> Expression:
 
 
 def _unit_days(entries: Columns, rows: Columns) -> UnitDays:
-    units, calendar = np.unique(entries["unit"].astype(np.int64)), np.unique(
-        np.concatenate([entries["entered"], rows["day"]]).astype(np.int64)
+    units, calendar = (
+        np.unique(entries["unit"].astype(np.int64)),
+        np.unique(np.concatenate([entries["entered"], rows["day"]]).astype(np.int64)),
     )
     entered = np.zeros(len(units), dtype=np.int64)
     entered[np.searchsorted(units, entries["unit"].astype(np.int64))] = np.searchsorted(calendar, entries["entered"])

@@ -18,7 +18,7 @@ Place = tuple[int, str]  # arm and level
 
 @dataclass(frozen=True, slots=True)
 class QuantileSample:
-    """One arm's values; `clusters` (num: events at or below the quantile, den: events, per unit) where events are sampled."""
+    """One arm's values; where events are sampled, `clusters` has per unit num: at or below the quantile, den: all."""
 
     histogram: Histogram
     clusters: JointMoments | None
@@ -29,8 +29,8 @@ def prepare_samples(cube: Cube, rule: MetricRule) -> None:
     key = cube.plan.sources[rule.source]
     bound = cube.attributed(
         "samples",
-        amount=cube.amount(key),
-        named=cube.named(key),
+        amount=cube.amount_of(key),
+        named=cube.events_of(key),
         until=rule.window.end_us,
         currency=cube.scope.currency,
     )

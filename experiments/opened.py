@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from experiments.cube import Cube
-from experiments.judgement import Calendar
+from experiments.judge import Calendar
 from experiments.observations import Observer
 from experiments.study import Study
 

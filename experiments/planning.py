@@ -1,4 +1,4 @@
-"""Plans an experiment from the site's own traffic: units a day, the smallest effect it can see, days to the wanted one."""
+"""Plans an experiment from the site's own traffic: units a day, the effect it can see, days to the wanted one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -85,4 +85,8 @@ def design_of(study: Study) -> tuple[Design, float]:
 def _note(days: int | None) -> str | None:
     if days is None:
         return "the wanted effect cannot be reached with this traffic"
-    return f"{days} days are more than 8 weeks; a larger effect or another metric would do" if days > WEEKS_WARNING else None
+    return (
+        f"{days} days are more than 8 weeks; a larger effect or another metric would do"
+        if days > WEEKS_WARNING
+        else None
+    )

@@ -13,7 +13,7 @@ from experiments import cx
 from experiments.analyst_sql import analyst_sql
 from experiments.cube import FOREVER_US, Cube, CubeScope
 from experiments.interactions import interaction_checks
-from experiments.judgement import Calendar, Judge
+from experiments.judge import Calendar, Judge
 from experiments.metrics import CubePlan, cube_plan
 from experiments.observations import MetricObservation, Observer
 from experiments.opened import Opened
@@ -21,8 +21,8 @@ from experiments.readout_decision import decision_of
 from experiments.readout_errors import InvalidDate, UnknownDimension
 from experiments.readout_health import health_of
 from experiments.readout_metrics import JudgedMetric, family_of, judged_metric, metric_readout
-from experiments.readout_rows import comparison_rows
 from experiments.readout_query import ReadoutQuery, microseconds, moment_of
+from experiments.readout_rows import comparison_rows
 from experiments.readout_series import timeseries_json
 from experiments.readout_types import Check, MetricReadout, Readout, plain
 from experiments.shop_days import DAY_US, ShopDays, shop_days

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from experiments.decision import Schedule, VariantEvidence, decide
-from experiments.judgement import Judge, JudgedComparison
+from experiments.judge import Judge
+from experiments.judgement import JudgedComparison
 from experiments.readout_metrics import Family, JudgedMetric, verdict_of
-from experiments.readout_types import Decision
+from experiments.readout_types import Decision, Verdict
 from experiments.statistics.bayesian import Posterior
 from experiments.statistics.estimate import Interval
 from experiments.study import Study
@@ -35,7 +36,9 @@ def evidence_of(
     found = [(metric, metric.comparisons[arm - 1]) for metric in metrics]
     goals = [(metric, each) for metric, each in found if metric.studied.role == "goal"]
     limits = [(metric, each) for metric, each in found if metric.guardrail is not None]
-    verdicts = [(metric, verdict_of(judge, metric, each, family)) for metric, each in limits]
+    verdicts: list[tuple[JudgedMetric, Verdict]] = [
+        (metric, verdict_of(judge, metric, each, family)) for metric, each in limits
+    ]
     return VariantEvidence(
         variant=arms[arm],
         goals=[(metric.studied.metric.name, verdict_of(judge, metric, each, family)) for metric, each in goals],

@@ -1,11 +1,11 @@
-"""Whether a readout can be trusted at all: allocation, several variants at once, what was left out, and other checks."""
+"""Whether a readout can be trusted at all: allocation, several variants at once, what was left out."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
 from experiments.cube import Cube, levels_table
-from experiments.judgement import Calendar
+from experiments.judge import Calendar
 from experiments.readout_types import Check, Excluded, Health, MultiExposure, Srm, SrmLevel, number
 from experiments.shop_days import calendar_date
 from experiments.statements import statement

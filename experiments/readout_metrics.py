@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from experiments.definition import Guardrail
+from experiments.judge import Judge
 from experiments.judgement import (
-    Judge,
     JudgedComparison,
     arms_of,
     judge_guardrail,
@@ -14,6 +14,7 @@ from experiments.judgement import (
     judge_metric,
 )
 from experiments.observations import MetricObservation
+from experiments.readout_series import series
 from experiments.readout_types import (
     AnytimeAnswer,
     ArmReadout,
@@ -38,7 +39,6 @@ from experiments.statistics.fixed import PooledZ
 from experiments.statistics.moments import JointMoments
 from experiments.statistics.multiplicity import adjusted, bonferroni
 from experiments.statistics.quantiles import quantile_estimate
-from experiments.readout_series import series
 from experiments.study import StudiedMetric
 
 CHANCE_TO_SHIP: Final = 0.95
@@ -57,7 +57,7 @@ class JudgedMetric:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """p-values of the goals × variants of one experiment, corrected together: the current ones and the deciding ones."""
+    """p-values of the goals × variants of one experiment, corrected together: the current and the deciding ones."""
 
     current: Mapping[tuple[str, int], float | None]
     deciding: Mapping[tuple[str, int], float | None]
@@ -82,15 +82,15 @@ def family_of(judge: Judge, metrics: Sequence[JudgedMetric]) -> Family:
 def verdict_of(judge: Judge, metric: JudgedMetric, judged: JudgedComparison, family: Family) -> Verdict:
     """wins, loses or unclear; of a guardrail violated, safe or unclear."""
     if metric.guardrail is not None:
-        found = judge_guardrail(judged, metric.guardrail).verdict.value
-        return "violated" if found == "violated" else "safe" if found == "safe" else "unclear"
+        found: Verdict = judge_guardrail(judged, metric.guardrail).verdict.value
+        return found
     if judged.ruling is None:
         return "unclear"
     if judged.method == "bayesian":
         return _bayesian_verdict(judged.ruling.comparison.bayesian)
     key = (metric.studied.metric.name, judged.treatment)
     p = family.deciding[key] if metric.studied.role == "goal" else number(judged.deciding_p)
-    difference = judged.ruling.comparison.difference
+    difference = judged.leaning
     if p is None or isinstance(difference, NoEstimate) or p > judge.plan.alpha or difference == 0.0:
         return "unclear"
     return "wins" if (difference > 0.0) == (judged.question.want == "up") else "loses"

@@ -1,9 +1,11 @@
 """The series over shop days: what a reader would have seen on each of them, always with its anytime interval."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
-from experiments.judgement import DayAnswer, Judge, anytime_answers
+from experiments.judge import Judge
+from experiments.judgement import DayAnswer, anytime_answers
 from experiments.observations import MetricObservation
 from experiments.readout_types import LookReadout, Number, Readout, ends, number, plain
 from experiments.shop_days import calendar_date
@@ -23,12 +25,13 @@ def series(judge: Judge, observed: MetricObservation, arms: Sequence[str], *, cu
         lowest: Number = None
         for row, day in enumerate(looks.days):
             closed = judge.calendar.closed(day)
-            p = number(so_far[row].p)
+            p = number(so_far[row].answer.p)
             if closed and p is not None:
                 lowest = p if lowest is None else min(lowest, p)
             units = looks.cumulative[row][treatment].count
-            rows.append(_row(day, "cumulative", arms[treatment], units, so_far[row], lowest, closed=closed))
-            rows.append(_row(day, "daily", arms[treatment], units, alone[row], None, closed=closed))
+            shown = LookReadout(calendar_date(day), "cumulative", arms[treatment], units, p_min=lowest, closed=closed)
+            rows.append(_filled(shown, so_far[row]))
+            rows.append(_filled(replace(shown, kind="daily", p_min=None), alone[row]))
     return tuple(rows)
 
 
@@ -43,22 +46,10 @@ def timeseries_json(readout: Readout) -> dict[str, Any]:
     return {**head, **plain(times), "metrics": metrics}
 
 
-def _row(
-    day: int,
-    kind: Literal["cumulative", "daily"],
-    variant: str,
-    units: int,
-    found: DayAnswer,
-    p_min: Number,
-    *,
-    closed: bool,
-) -> LookReadout:
+def _filled(row: LookReadout, found: DayAnswer) -> LookReadout:
     pair = found.pair if isinstance(found.pair, Pair) else None
-    return LookReadout(
-        day=calendar_date(day),
-        kind=kind,
-        variant=variant,
-        units=units,
+    return replace(
+        row,
         value=number(pair.treatment.value) if pair else None,
         control_value=number(pair.control.value) if pair else None,
         lift=number(lift(pair)) if pair else None,
@@ -66,6 +57,4 @@ def _row(
         difference=number(pair.treatment.value - pair.control.value) if pair else None,
         difference_ci=ends(found.answer.difference_ci),
         p=number(found.answer.p),
-        p_min=p_min,
-        closed=closed,
     )

@@ -1,19 +1,16 @@
 """A readout as plain frozen data; the field names are those of the results object that is served."""
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
-from datetime import UTC, date, datetime
-from enum import Enum
-from typing import Any, Final, Literal
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Literal
 
-from experiments.statistics.estimate import Interval, NoEstimate
+from experiments.plain import Number, Range, ends, iso, number, plain
+
+__all__ = ["ends", "iso", "number", "plain"]
 
 Role = Literal["goal", "secondary", "guardrail"]
 Action = Literal["unhealthy", "roll_back", "ship", "keep_running", "inconclusive"]
 Verdict = Literal["wins", "loses", "unclear", "violated", "safe"]
-Number = float | None
-Range = tuple[float, float] | None  # JSON [low, high]
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,15 +198,15 @@ class LookReadout:
     kind: Literal["cumulative", "daily"]
     variant: str
     units: int
-    value: Number
-    control_value: Number
-    lift: Number
-    ci: Range
-    difference: Number
-    difference_ci: Range
-    p: Number
-    p_min: Number
-    closed: bool
+    value: Number = None
+    control_value: Number = None
+    lift: Number = None
+    ci: Range = None
+    difference: Number = None
+    difference_ci: Range = None
+    p: Number = None
+    p_min: Number = None
+    closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,55 +247,6 @@ class Readout:
         return next(metric for metric in self.metrics if metric.metric == name)
 
 
-OPTIONAL: Final = frozenset({"response_rate", "final_beat_share", "value_ci", "steps", "sql", "cap", "dimensions"})
-"""Members that stand in the JSON only where a metric has them."""
-
-
 def readout_json(readout: Readout) -> dict[str, Any]:
     """The results object: no NaN, no infinity, times in UTC as ISO 8601 with Z."""
     return plain(readout)
-
-
-def plain(value: Any) -> Any:
-    """Dataclasses as JSON objects; what cannot be said is null."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return _members(value)
-    match value:
-        case Enum():
-            return value.value
-        case float():
-            return value if math.isfinite(value) else None
-        case datetime():
-            return iso(value)
-        case date():
-            return value.isoformat()
-        case tuple() | list():
-            return [plain(item) for item in value]
-        case Mapping():
-            return {str(key): plain(item) for key, item in value.items()}
-        case _:
-            return value
-
-
-def iso(moment: datetime) -> str:
-    """UTC with Z; fractions of a second only where there are any."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def number(value: float | NoEstimate | None) -> Number:
-    """A number, or None where it cannot be given."""
-    if value is None or isinstance(value, NoEstimate):
-        return None
-    return float(value) if math.isfinite(value) else None
-
-
-def ends(interval: Interval | NoEstimate | None) -> Range:
-    """Both ends of an interval, or None."""
-    return (interval.low, interval.high) if isinstance(interval, Interval) else None
-
-
-def _members(value: Any) -> dict[str, Any]:
-    served = {
-        item.name: plain(getattr(value, item.name)) for item in fields(value) if item.metadata.get("served", True)
-    }
-    return {name: item for name, item in served.items() if name not in OPTIONAL or item not in (None, [])}

@@ -104,9 +104,7 @@ class _Replayed:
         rate = crossed / self.replays
         error = math.sqrt(rate * (1.0 - rate) / self.replays)
         days = len(self.days.calendar)
-        return ReplayRate(
-            self.rule.name, method, self.alpha, self.days.units, days, self.replays, rate, error
-        )
+        return ReplayRate(self.rule.name, method, self.alpha, self.days.units, days, self.replays, rate, error)
 
 
 def _cumulative(days: UnitDays, split: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from experiments.judgement import FEWEST_DENOMINATORS
+from experiments.statistics.arms import FEWEST_DENOMINATORS
 from experiments.statistics.sequential import tuning
 
 Floats = npt.NDArray[np.float64]
@@ -30,7 +30,7 @@ def crossed_anytime(sums: Floats, alpha: float, planned_units: int, *, ratio: bo
     statistic = np.square(difference) / np.maximum(np.square(error), _TINY)
     exponent = 0.5 * np.log1p(precision) - 0.5 * statistic * precision / (precision + 1.0)
     known = (error > 0.0) & (exponent <= math.log(alpha))
-    return known.any(axis=1)
+    return np.asarray(known.any(axis=1))
 
 
 def _effect(sums: Floats, *, ratio: bool) -> tuple[Floats, Floats, Floats]:

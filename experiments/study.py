@@ -40,7 +40,7 @@ class StudiedMetric:
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """One phase of one experiment. `planned_units` counts all variants together, `stopped` is when it ceased to enrol."""
+    """One phase of one experiment. `planned_units` counts all variants, `stopped` is when it ceased to enrol."""
 
     experiment: Experiment
     shop: Shop
@@ -123,8 +123,8 @@ def _metrics(
     """Goals, secondary metrics, guardrails, then what is asked for beyond them; a guardrail may be a goal as well."""
     secondary = dict.fromkeys((*experiment.secondary, *(current.secondary if current else ())))
     named: list[tuple[str, Role]] = [(name, "goal") for name in experiment.goals]
-    named += [(name, "secondary") for name in secondary if name not in experiment.goals]
-    named += [(guardrail.metric, "guardrail") for guardrail in experiment.guardrails]
+    named.extend((name, "secondary") for name in secondary if name not in experiment.goals)
+    named.extend((guardrail.metric, "guardrail") for guardrail in experiment.guardrails)
     if asked is not None and asked not in {name for name, _ in named}:
         named.append((asked, "secondary"))
     for name, _ in named:

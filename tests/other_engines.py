@@ -1,4 +1,4 @@
-"""The readout's SQL on two other real engines: ClickHouse (chdb, in this process) and PostgreSQL (pgserver, a child)."""
+"""The readout's SQL on two other real engines: ClickHouse (chdb, in this process) and PostgreSQL (a child)."""
 
 import json
 import math
@@ -83,7 +83,11 @@ class ClickHouseEngine:
 
     def __init__(self, folder: Path, rows: Sequence[Row], types: dict[str, str]) -> None:
         self._session = Session(str(folder / "clickhouse"))
-        for setting in ("join_use_nulls = 1", "aggregate_functions_null_for_empty = 1", "prefer_column_name_to_alias = 1"):
+        for setting in (
+            "join_use_nulls = 1",
+            "aggregate_functions_null_for_empty = 1",
+            "prefer_column_name_to_alias = 1",
+        ):
             self._run(f"SET {setting}")
         self._run("CREATE DATABASE IF NOT EXISTS readout ENGINE = Atomic")
         self._run("USE readout")

@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from event_log import Received
+
 from experiments.metric_definition import Metric, RatioPart
 from experiments.statistics.moments import JointMoments
 
@@ -153,7 +154,13 @@ class Oracle:
                 continue
             refund = (row["properties"] or {}).get("refund_id")
             cancelled = row["event"] == "Order Cancelled"
-            key = "order:" + row["order_id"] if cancelled else f"refund:{refund}" if refund else "message:" + row["message_id"]
+            key = (
+                "order:" + row["order_id"]
+                if cancelled
+                else f"refund:{refund}"
+                if refund
+                else "message:" + row["message_id"]
+            )
             found.setdefault(key, row | {"key": key})
         left: dict[str, float] = {}
         joined: list[Row] = []
@@ -188,7 +195,12 @@ class Oracle:
         found: list[tuple[Unit, int, float]] = []
         for row in rows:
             unit = self.owner(row)
-            if unit and span[0] <= row["time"] - unit.exposed_at < span[1] and not self._foreign(row) and _meets(row, where):
+            if (
+                unit
+                and span[0] <= row["time"] - unit.exposed_at < span[1]
+                and not self._foreign(row)
+                and _meets(row, where)
+            ):
                 amount = 1.0 if value is None else _amount(row, value)
                 if amount is not None:
                     found.append((unit, self.day(row["time"]), amount))
@@ -232,7 +244,9 @@ class Oracle:
             found.append((unit, min(self.day(row["time"]) for row in inside), 1.0 if count else seconds))
         return found
 
-    def columns(self, metric: Metric, until_day: int | None = None) -> dict[int, dict[str, list[float]]]:
+    def columns(  # noqa: C901 - the specification, top to bottom
+        self, metric: Metric, until_day: int | None = None
+    ) -> dict[int, dict[str, list[float]]]:
         """Per arm the columns y, d, x, e and h over its units; with `until_day` as they stood at that day's close."""
         parts = _parts(metric)
         start, end = _span(metric)
@@ -274,10 +288,15 @@ class Oracle:
         end = _span(metric)[1]
         rows = defaultdict(list)
         for step in set(metric.steps):
-            source = list(self.orders.values()) if step == "Order Completed" else [
-                row for row in self.log
-                if not row["bot"] and (row["type"] == step or (row["type"] == "track" and row["event"] == step))
-            ]
+            source = (
+                list(self.orders.values())
+                if step == "Order Completed"
+                else [
+                    row
+                    for row in self.log
+                    if not row["bot"] and (row["type"] == step or (row["type"] == "track" and row["event"] == step))
+                ]
+            )
             for row in source:
                 unit = self.owner(row)
                 if unit and 0 <= row["time"] - unit.exposed_at < end:
@@ -297,7 +316,9 @@ class Oracle:
 
 def _meets(row: Row, where: dict[str, Any]) -> bool:
     properties = row["properties"] or {}
-    return all((row[name] if name in ("device", "country") else properties.get(name)) == value for name, value in where.items())
+    return all(
+        (row[name] if name in ("device", "country") else properties.get(name)) == value for name, value in where.items()
+    )
 
 
 def _amount(row: Row, value: str) -> float | None:
@@ -328,11 +349,15 @@ def _parts(metric: Metric) -> list[Part]:
         return []
     if metric.type == "ratio":
         above, below = metric.numerator, metric.denominator
-        assert above and below
+        assert above is not None
+        assert below is not None
         return [("gross", "x", _ratio_part(above)), ("base", "e", _ratio_part(below))]
     if metric.type in ("csat", "nps", "ces"):
         event = metric.event or ""
-        asked = (event, f"score:{metric.type}", metric.where, None), (event, f"answer:{metric.type}", metric.where, None)
+        asked = (
+            (event, f"score:{metric.type}", metric.where, None),
+            (event, f"answer:{metric.type}", metric.where, None),
+        )
         return [("gross", "x", asked[0]), ("base", "e", asked[1])]
     value = metric.value if metric.type == "mean" else None
     parts: list[Part] = [("gross", "x", (metric.event or "", value, metric.where, None))]
@@ -349,7 +374,7 @@ def _ratio_part(part: RatioPart) -> tuple[str, str | None, dict[str, Any], int |
 
 
 def _cap(metric: Metric, gross: dict[str, float]) -> float:
-    """Of the current look, for all days; a percentile is the smallest value that its share of the non-zero ones reach."""
+    """Of the current look, for all days; a percentile is the smallest value that this share of non-zero ones reach."""
     if metric.type in ("proportion", "retention", "funnel"):
         return 1.0
     fixed = float("inf") if metric.cap is None or metric.cap.fixed is None else metric.cap.fixed

@@ -5,9 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 from event_log import Received
+from readout_oracle import DAY, World
+
 from events.records import Record
 from experiments.metric_definition import Cap, Metric, RatioPart, Subtract
-from readout_oracle import DAY, World
 
 HOUR = DAY // 24
 START = 1_774_396_800_000_000  # 2026-03-25: daylight saving time begins in Europe four days later
@@ -31,7 +32,14 @@ METRICS: tuple[Metric, ...] = (
         numerator=RatioPart(event="Order Completed", sum="revenue"),
         denominator=RatioPart(event="Order Completed"),
     ),
-    Metric(name="engaged", type="mean", event="engagement", value="engaged_seconds", window_seconds=86_400, cap=Cap(fixed=40.0)),
+    Metric(
+        name="engaged",
+        type="mean",
+        event="engagement",
+        value="engaged_seconds",
+        window_seconds=86_400,
+        cap=Cap(fixed=40.0),
+    ),
     Metric(name="funnel", type="funnel", steps=("page", "Product Added", "Order Completed"), window_seconds=3 * 86_400),
     Metric(name="returned", type="retention", event="page", from_seconds=86_400, to_seconds=3 * 86_400),
     Metric(name="nps", type="nps", event="Survey Answered", where={"survey": "nps"}),
@@ -82,7 +90,8 @@ class _Crowd:
     def expose(self, visitor: str, user: str | None, time: int) -> None:
         chance = self.random
         self.add(
-            "exposure", time, visitor_id=visitor, user_id=user, experiment="banner" if chance.random() < 0.95 else "other",
+            "exposure", time, visitor_id=visitor, user_id=user,
+            experiment="banner" if chance.random() < 0.95 else "other",
             variant=chance.choice(["control", "b", "b", "c"]), phase=0 if chance.random() < 0.95 else 1,
             bot=chance.random() < 0.05, forged=chance.random() < 0.05, forced=chance.random() < 0.05,
             properties={"device": chance.choice(["mobile", "desktop"]), "plan": chance.randrange(2)},
@@ -100,11 +109,18 @@ class _Crowd:
             self.order(who, time)
         elif kind < 0.7:
             price = chance.choice([5, 7.5, "free"])
-            self.add("track", time, **who, event="Product Added", properties={"price": price, "gift": chance.random() < 0.5})
+            self.add(
+                "track", time, **who, event="Product Added", properties={"price": price, "gift": chance.random() < 0.5}
+            )
         elif kind < 0.85:
             survey = chance.choice(["nps", "ces"])
             self.add(
-                "track", time, **who, event="Survey Answered", value=float(chance.randrange(12)), properties={"survey": survey}
+                "track",
+                time,
+                **who,
+                event="Survey Answered",
+                value=float(chance.randrange(12)),
+                properties={"survey": survey},
             )
         else:
             self.read(visitor, time)
@@ -120,7 +136,14 @@ class _Crowd:
             later = time + chance.randrange(-HOUR, DAY)
             backend = {"visitor_id": chance.choice([who["visitor_id"], ""]), "user_id": None}
             self.add(
-                "track", later, **backend, event="Order Completed", order_id=key, value=value + 1, currency=currency, backend=True
+                "track",
+                later,
+                **backend,
+                event="Order Completed",
+                order_id=key,
+                value=value + 1,
+                currency=currency,
+                backend=True,
             )
         for _ in range(chance.randrange(3)):
             event = chance.choice(["Order Refunded", "Order Refunded", "Order Cancelled"])
@@ -138,7 +161,8 @@ class _Crowd:
         for seq in range(chance.randrange(4)):
             beat = time + seq * 15_000_000 + chance.randrange(5_000_000)
             self.add(
-                "engagement", beat, visitor_id=visitor, page_view_id=view, engaged_ms=seq * chance.choice([9_000, 15_000, 60_000]),
+                "engagement", beat, visitor_id=visitor, page_view_id=view,
+                engaged_ms=seq * chance.choice([9_000, 15_000, 60_000]),
                 properties={"seq": seq, "final": chance.random() < 0.5},
             )  # fmt: skip
 
@@ -146,9 +170,17 @@ class _Crowd:
         """Payments that know no visitor, some of which a checkout explains."""
         for number in range(self.random.randrange(4)):
             time = START + self.random.randrange(6 * DAY)
-            self.add("track", time, visitor_id="", event="Order Completed", order_id=f"w{number}", value=30.0, backend=True)
+            self.add(
+                "track", time, visitor_id="", event="Order Completed", order_id=f"w{number}", value=30.0, backend=True
+            )
             started = time + self.random.randrange(-2 * DAY, 2 * DAY)
-            self.add("track", started, visitor_id=f"v{self.random.randrange(8)}", event="Checkout Started", order_id=f"w{number}")
+            self.add(
+                "track",
+                started,
+                visitor_id=f"v{self.random.randrange(8)}",
+                event="Checkout Started",
+                order_id=f"w{number}",
+            )
 
     def again(self) -> None:
         """Some messages arrive twice, the second time with another body."""

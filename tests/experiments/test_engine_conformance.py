@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from event_log import log_rows, write_log
+from readout_oracle import DAY, World
+from readout_worlds import METRICS, START, world
+
 from events.columns import COLUMNS
 from events.engine import Engine, EventLog
 from events.engine_view import BOOLEANS, PLAIN
@@ -17,8 +19,6 @@ from experiments.metric_definition import Metric
 from experiments.metrics import cube_plan
 from experiments.observations import Observer
 from experiments.shop_days import shop_days
-from readout_oracle import DAY, World
-from readout_worlds import METRICS, START, world
 
 QUANTILES = (
     Metric(name="basket_p75", type="quantile", event="Order Completed", value="revenue", q=0.75),

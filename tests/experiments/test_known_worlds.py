@@ -7,16 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-
 from event_log import write_log
+from readout_oracle import DAY, Oracle, World
+from readout_worlds import METRICS, START, world
+
 from events.engine import EventLog
 from experiments.cube import FOREVER_US, Cube, CubeScope
 from experiments.metrics import cube_plan
 from experiments.observations import MetricObservation, Observer
 from experiments.shop_days import shop_days
 from experiments.statistics.moments import JointMoments
-from readout_oracle import DAY, Oracle, World
-from readout_worlds import METRICS, START, world
 
 NAMES = {metric.name: metric for metric in METRICS}
 

@@ -1,0 +1,37 @@
+"""Sources of the cube as SQL on a row `e` of the events view: which rows they are and what each gives."""
+
+from events.engine_sql import Expression
+from experiments.metric_conditions import Properties
+from experiments.metrics import ENGAGEMENT, OWN_TYPES, SURVEY_SCALES, SourceKey
+
+
+def named(event: str) -> Expression:
+    """Rows of the events view with this name."""
+    if event in (ENGAGEMENT, *OWN_TYPES):
+        return Expression.of("e.type = $type", type=event)
+    return Expression.of("e.type = 'track' AND e.event = $event", event=event)
+
+
+def valid_score(key: SourceKey) -> list[Expression]:
+    """Answers to a survey that lie on its scale."""
+    if key.score is None:
+        return []
+    low, high = SURVEY_SCALES[key.score]
+    return [Expression.of("e.value >= $low AND e.value <= $high", low=float(low), high=float(high))]
+
+
+def amount(key: SourceKey, properties: Properties) -> Expression:
+    """What one event gives."""
+    match key.score:
+        case "csat":
+            return Expression.of("CASE WHEN e.value >= 4.0 THEN 1.0 ELSE 0.0 END")
+        case "nps":
+            return Expression.of("CASE WHEN e.value >= 9.0 THEN 100.0 WHEN e.value <= 6.0 THEN -100.0 ELSE 0.0 END")
+        case "ces":
+            return Expression.of("e.value")
+        case None:
+            pass
+    if key.value == "value":
+        return Expression.of("e.value")
+    number = properties.number(key.value)
+    return Expression.of(f"coalesce({number}, e.value)" if key.value == "total" else number)
