@@ -112,9 +112,11 @@ class _Reader:
         return FolderReading(whole, tuple(sorted(set(self._errors))), files, self._sources)
 
     def _side(self, stem: str) -> tuple[Problems, Located | None]:
-        name = next((stem + suffix for suffix in SUFFIXES if stem + suffix in self._sources), stem + SUFFIXES[0])
-        problems = Problems(name, [])
-        content = self._sources.get(name)
+        names = [stem + suffix for suffix in SUFFIXES if stem + suffix in self._sources] or [stem + SUFFIXES[0]]
+        problems = Problems(names[0])
+        content = self._sources.get(names[0])
+        for other in names[1:]:
+            self._errors.append(DefinitionError(other, 1, "", f"{names[0]} is there too, keep one of the files"))
         return problems, None if content is None else read_yaml(content, problems)
 
     def _sides(self, roots: dict[str, tuple[Problems, Located | None]]) -> tuple[CatalogContent, Declared]:
@@ -153,7 +155,7 @@ class _Reader:
             stem = name.rpartition(".")[0]
             if stem in SIDES:
                 continue
-            problems = Problems(name, [])
+            problems = Problems(name)
             root = read_yaml(source, problems)
             read = experiment_file(root, stem, zone, problems)
             if read and read.experiment.key in self._files:

@@ -1,7 +1,7 @@
 """The GrowthBook condition language, compiled once to closures that answer for one visitor's attributes."""
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -15,6 +15,17 @@ Path = tuple[str | int, ...]
 _TYPES: Final = ("null", "boolean", "number", "string", "array", "object")
 _BARE: Final = frozenset(("lt", "lte", "gt", "gte", "eq", "ne", "in", "nin", "regex"))
 _LOGIC: Final = ("$and", "$or", "$nor", "$not", "$savedGroup")
+_MEANT: Final = {  # words that are not near the operator they mean
+    **dict.fromkeys(("$above", "$over", "$more", "$greater", "$after", "$>"), "$gt"),
+    **dict.fromkeys(("$below", "$under", "$less", "$before", "$<"), "$lt"),
+    **dict.fromkeys(("$min", "$atLeast", "$>="), "$gte"),
+    **dict.fromkeys(("$max", "$atMost", "$<="), "$lte"),
+    **dict.fromkeys(("$is", "$equals", "$=", "$=="), "$eq"),
+    **dict.fromkeys(("$isNot", "$!="), "$ne"),
+    **dict.fromkeys(("$oneOf", "$one_of", "$any"), "$in"),
+    **dict.fromkeys(("$notIn", "$not_in", "$noneOf"), "$nin"),
+    **dict.fromkeys(("$contains", "$like", "$matches", "$startsWith", "$endsWith"), "$regex"),
+}
 
 
 class ConditionError(ValueError):
@@ -243,8 +254,9 @@ def _any(tests: Sequence[Test]) -> Test:
     return lambda value: not tests or any(test(value) for test in tests)
 
 
-def _did_you_mean(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+def _did_you_mean(name: str, known: Collection[str]) -> str:
+    meant = _MEANT.get(name)
+    close = [meant] if meant in known else difflib.get_close_matches(name, list(known), n=1, cutoff=0.65)
     return f", did you mean {close[0]}?" if close else f"; known are {', '.join(known)}"
 
 

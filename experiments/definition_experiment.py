@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import tzinfo
+from re import fullmatch
 from typing import Any
 
 from experiments.definition import DecisionNote, Experiment, Outcome, Preview, Status, UnitKind, VisitorTest
@@ -12,7 +13,7 @@ from experiments.definition_design import audience_of, guardrails_of, layer_of, 
 from experiments.definition_located import Located, Problems, Section
 from experiments.definition_tests import tests_of
 from experiments.definition_variants import variants_of
-from experiments.definition_words import as_key, as_line, as_name, as_text, listed, moment, one_of, whole
+from experiments.definition_words import KEY, as_key, as_line, as_name, as_text, listed, moment, one_of, whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +48,12 @@ def experiment_file(root: Located | None, stem: str, zone: tzinfo, problems: Pro
 
 
 def _experiment(section: Section, stem: str, zone: tzinfo) -> Experiment:
-    key = section.require("key", as_key, f"write the name of the file: key: {stem}")
+    nameable = fullmatch(KEY, stem) is not None
+    hint = f"write the name of the file: key: {stem}" if nameable else "as in key: sale, and name the file sale.yaml"
+    key = section.require("key", as_key, hint)
     if key is not None and key != stem:
-        section.fail(f'"{key}" is not the name of the file, write key: {stem}, or name the file {key}.yaml', name="key")
+        write = f"write key: {stem}, or " if nameable else ""
+        section.fail(f'"{key}" is not the name of the file, {write}name the file {key}.yaml', name="key")
     fields: dict[str, Any] = {**_words(section, key or stem), **_dates(section, zone), **_design(section, zone)}
     goals, secondary = _goals(section), section.read("secondary", listed(as_name), ())
     fields |= {"goals": goals, "secondary": secondary, "tests": tests_of(section)}

@@ -122,7 +122,7 @@ def _as_percentage(text: str) -> str:
     """What was probably meant: `80` → 80%, `0.04` → 4%."""
     if not re.fullmatch(NUMBER, text):
         return "2%"
-    return f"{text}%" if float(text) >= 1 else f"{Decimal(text) * 100:g}%"
+    return f"{text}%" if float(text) >= 1 else f"{(Decimal(text) * 100).normalize():f}%"
 
 
 def as_effect(node: Located) -> float:
