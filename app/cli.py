@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from app import cli_definitions, cli_log, cli_proofs, cli_results, cli_service
+from app import cli_definitions, cli_log, cli_proofs, cli_recommender, cli_results, cli_service
 from app.cli_output import Refused, complain
 
 app = typer.Typer(
@@ -16,6 +16,7 @@ app = typer.Typer(
 )
 for part in (cli_service, cli_definitions, cli_results, cli_log, cli_proofs):
     app.registered_commands += part.commands.registered_commands
+app.add_typer(cli_recommender.commands, name="recommender")
 
 
 def main() -> None:

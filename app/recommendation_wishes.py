@@ -1,5 +1,6 @@
 """What a request asks the recommender for, once its slot has had its say."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -9,13 +10,15 @@ from experiments.slot_definition import Rules as SlotRules
 from experiments.slot_definition import Slot
 
 if TYPE_CHECKING:
-    from recommender.rules import Rules
+    from recommender.rules import Condition, Rules
     from recommender.strategies import Strategy
 
 DEFAULT_LIMIT: Final = 10
 LARGEST_LIMIT: Final = 100
 DAY_SECONDS: Final = 86_400.0
 NO_RULES: Final = SlotRules()
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ def rules_of(asked: Asked) -> "Rules":
 
     request, slot = asked.request, asked.slot
     try:
-        filters = (*conditions(slot.filter), *conditions(request.get("filter") or {}))
+        filters = (*_slot_conditions(slot.filter), *conditions(request.get("filter") or {}))
     except FilterError as error:
         raise Problem(400, "invalid_filter", str(error)) from None
     seconds = slot.repurchase_after_seconds
@@ -73,3 +76,16 @@ def rules_of(asked: Asked) -> "Rules":
         accessories_of=slot.accessories_of,
         diversity=(slot.diversity or 0.0) if diversity is None else diversity,
     )
+
+
+def _slot_conditions(filter_: Mapping[str, Any]) -> "list[Condition]":
+    """The conditions of a slot; one that cannot be judged on products is passed over, because a page must not fail."""
+    from recommender.rules import FilterError, conditions
+
+    found: list[Condition] = []
+    for name, wanted in filter_.items():
+        try:
+            found += conditions({name: wanted})
+        except FilterError as error:
+            logger.warning("recommendations.yaml: %s; this rule is not applied", error)
+    return found

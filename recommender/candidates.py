@@ -151,12 +151,10 @@ def _for_you_terms(model: Model, habit: Habit, day: float, items: Ints, sums: Fl
     left = 0.5 ** ((day - habit.first) / model.weights.habit_half_life)
     category = affinity(arrays.category, arrays.category_share, habit, left)
     family = affinity(arrays.family, arrays.family_share, habit, left)
-    positive = np.maximum(sums, 0)
-    terms = np.empty((len(items), 4), np.float32)
-    terms[:, 0] = np.sqrt(positive)
-    terms[:, 1] = np.log1p(200 * positive)
-    terms[:, 2] = category[arrays.category[items]]
-    terms[:, 3] = family[arrays.family[items]]
+    terms = np.empty((len(items), 3), np.float32)
+    terms[:, 0] = np.sqrt(np.maximum(sums, 0))
+    terms[:, 1] = category[arrays.category[items]]
+    terms[:, 2] = family[arrays.family[items]]
     return terms
 
 

@@ -7,8 +7,8 @@ BUY_AGAIN_TERMS: Final = (
     "often_log", "lately_log", "times_log", "rest_log", "due", "popular", "together_log",
     "often", "lately", "often_root",
 )  # fmt: skip
-FOR_YOU_TERMS: Final = ("taste_root", "taste_log", "category", "family", "rise_14", "rise_56", "popular")
-DYNAMIC_FOR_YOU_TERMS: Final = 4  # the rest depends on the product alone and is summed up beforehand
+FOR_YOU_TERMS: Final = ("taste", "category", "family", "rise_14", "rise_56", "popular")
+DYNAMIC_FOR_YOU_TERMS: Final = 3  # the rest depends on the product alone and is summed up beforehand
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Weights:
     alpha: float = 0.6
     regularisation: float = 150.0
     buy_again: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-    for_you: tuple[float, ...] = (1.0, 0.0, 0.3, 0.0, 0.0, 0.5, 0.0)
+    for_you: tuple[float, ...] = (5.0, 0.3, 0.0, 0.0, 0.5, 0.0)
     together: "TogetherWeights" = field(default_factory=lambda: TogetherWeights())
 
     def as_json(self) -> dict[str, Any]:

@@ -25,6 +25,9 @@ CUSTOMERS: Final = 1_500
 VISITS_PER_SECOND: Final = 40.0
 REPORT_SECONDS: Final = 10.0
 READY_SECONDS: Final = 30.0
+WRITTEN_SECONDS: Final = 2.0  # until the past orders are in the log
+BANNER: Final = "free-shipping-banner"
+PRODUCTS: Final = "front-page-products"
 
 
 def run_demo() -> int:
@@ -50,7 +53,7 @@ async def _demo(environment: Mapping[str, str], console: Console) -> int:
         keys = await _ready(service, address, data, environment)
         with serving(SHOP / "pages", _page_config(address, keys["publishable"])) as pages:
             _tell(console, address, pages, keys)
-            await _visits(address, keys, stopped, service, console)
+            await _visits(environment, address, keys, stopped, service, console)
     finally:
         service.terminate()
     return service.wait()
@@ -103,27 +106,52 @@ def _tell(console: Console, address: str, pages: str, keys: Mapping[str, str]) -
     )
 
 
+async def _send_catalogue(client: httpx.AsyncClient, secret_key: str) -> None:
+    """The shop's products, as its backend would send them."""
+    headers = {"Authorization": f"Bearer {secret_key}", "Content-Type": "text/csv"}
+    answer = await client.put("/v1/products", content=(SHOP / "products.csv").read_bytes(), headers=headers)
+    answer.raise_for_status()
+
+
+async def _train(environment: Mapping[str, str]) -> None:
+    """Trains at once on the customers' past, where the service itself would wait for its schedule."""
+    await asyncio.sleep(WRITTEN_SECONDS)
+    command = [sys.executable, "-P", "-c", "from app.cli import main; main()", "recommender", "train"]
+    quiet = asyncio.subprocess.DEVNULL
+    training = await asyncio.create_subprocess_exec(*command, env=dict(environment), stdout=quiet, stderr=quiet)
+    await training.wait()
+
+
 @asynccontextmanager
-async def _visiting(crowd: Crowd) -> AsyncGenerator[None]:
+async def _visiting(crowd: Crowd, environment: Mapping[str, str]) -> AsyncGenerator[None]:
     known = await crowd.remember(CUSTOMERS)
-    task = asyncio.create_task(crowd.keep_visiting(known, VISITS_PER_SECOND))
+    tasks = [
+        asyncio.create_task(crowd.keep_visiting(known, VISITS_PER_SECOND)),
+        asyncio.create_task(_train(environment)),
+    ]
     try:
         yield
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _visits(
-    address: str, keys: Mapping[str, str], stopped: asyncio.Event, service: subprocess.Popen[bytes], console: Console
+    environment: Mapping[str, str],
+    address: str,
+    keys: Mapping[str, str],
+    stopped: asyncio.Event,
+    service: subprocess.Popen[bytes],
+    console: Console,
 ) -> None:
     """Lets the crowd visit and prints the readout every ten seconds, until stopped or the service has gone."""
     headers = {"Authorization": f"Bearer {keys['publishable']}"}
     limits = httpx.Limits(max_connections=32)
     async with httpx.AsyncClient(base_url=address, headers=headers, limits=limits, timeout=10) as client:
+        await _send_catalogue(client, keys["secret"])
         crowd = Crowd(client, read_products(SHOP / "products.csv"), random.Random(1))
-        async with _visiting(crowd):
+        async with _visiting(crowd, environment):
             while service.poll() is None and not stopped.is_set():
                 with suppress(TimeoutError):
                     await asyncio.wait_for(stopped.wait(), REPORT_SECONDS)
@@ -132,14 +160,31 @@ async def _visits(
 
 
 async def _report(crowd: Crowd, secret_key: str) -> str:
-    path = "/v1/experiments/free-shipping-banner/results"
     counts = f"{crowd.visits} visits, {crowd.orders} orders, {crowd.failures} failed"
     try:
-        answer = await crowd.client.get(path, headers={"Authorization": f"Bearer {secret_key}"})
-        answer.raise_for_status()
+        banner, products = [await _readout(crowd, secret_key, key) for key in (BANNER, PRODUCTS)]
     except httpx.HTTPError as error:
         return f"{counts}: no readout ({type(error).__name__})"
-    return f"{counts}: {_line(answer.json())}"
+    return f"{counts}: {_line(banner)}\n  {_products_line(products)}"
+
+
+async def _readout(crowd: Crowd, secret_key: str, key: str) -> dict[str, Any]:
+    headers = {"Authorization": f"Bearer {secret_key}"}
+    answer = await crowd.client.get(f"/v1/experiments/{key}/results", headers=headers)
+    answer.raise_for_status()
+    return answer.json()
+
+
+def _products_line(readout: Mapping[str, Any]) -> str:
+    """What products picked for the visitor bring against what everybody buys."""
+    metric = readout["metrics"][0]
+    [compared] = metric["comparisons"]
+    if compared["ci"] is None:
+        return f"for_you against popular: {', '.join(compared['reasons']) or 'no interval yet'}"
+    low, high = compared["ci"]
+    values = " → ".join("unknown" if arm["value"] is None else f"{arm['value']:.1%}" for arm in metric["arms"])
+    lift = f"lift {compared['lift']:+.1%} [{low:+.1%}, {high:+.1%}]"
+    return f"for_you against popular: {metric['metric']} {values}, {lift}, {compared['verdict']}"
 
 
 def _line(readout: Mapping[str, Any]) -> str:

@@ -1,0 +1,86 @@
+"""The protocol: fitted after the validation cut, judged after the test cut, beside the library people reach for."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from recommender.building import build
+from recommender.fitting import Window, fitted
+from recommender.journey import TEST_CUT, VALIDATION_CUT, Journey
+from recommender.model import Model
+from recommender.peers import NAMES, peer_answers
+from recommender.scorecard import TASKS, Lists, Score, answers, measure, popular_lists, questions, score
+from recommender.strategies import STRATEGIES
+from recommender.tasks import Question, hidden_products, next_baskets, novel_products
+from recommender.weights import Weights
+
+WINDOW_DAYS: Final = 28.0
+HIDDEN: Final = 5_000
+MEASURES: Final = {"next_basket": "NDCG@10", "novel": "NDCG@10"}
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What came of the protocol: our scores, the peers' values, popularity's, and the weights that were fitted."""
+
+    ours: dict[str, Score]
+    peers: dict[str, dict[str, float]]
+    weights: Weights
+
+    def as_json(self) -> dict[str, Any]:
+        """`tasks.<task>` → the measure, ours, each peer, the ratio to the best of them, and the interval."""
+        return {"tasks": {task: self._task(task) for task in TASKS}, "weights": self.weights.as_json()}
+
+    def _task(self, task: str) -> dict[str, Any]:
+        own, others = self.ours[task], self.peers[task]
+        value = own.hit_rate if task.startswith("completion") else own.ndcg
+        best = max(others.values(), default=0.0)
+        return {
+            "measure": MEASURES.get(task, "HR@10"),
+            "ours": round(value, 5),
+            "peers": {name: round(peer, 5) for name, peer in others.items()},
+            "popularity": round(own.popular, 5),
+            "ratio": round(value / best, 4) if best else None,
+            "ci": [round(end, 5) for end in own.interval],  # of the difference to popularity
+            **{name: figure for name, figure in own.as_json().items() if name not in ("popular", "difference_ci")},
+        }
+
+
+def evaluate(journey: Journey, peers: Sequence[str] = NAMES, tell: Tell = lambda text: None) -> Evaluation:
+    """Runs the protocol. Nothing is chosen by looking at the test window."""
+    tell("fitting on the validation window")
+    weights, _ = fitted(Window(journey.purchases, journey.categories, VALIDATION_CUT, WINDOW_DAYS))
+    test = judged_window(journey)
+    tell("training on everything before the test cut")
+    arrays = build(test.history, journey.categories, TEST_CUT, weights)
+    model = Model(arrays, weights, TEST_CUT, frozenset(STRATEGIES))
+    asked = {task: questions(test, task) for task in TASKS}
+    ours: dict[str, Score] = {}
+    for task in TASKS:
+        tell(f"answering {task}")
+        lists = answers(test, model, task)
+        ours[task] = score(task, asked[task], lists, popular_lists(test, model, task))
+    values: dict[str, dict[str, float]] = {task: {} for task in TASKS}
+    for name in peers:
+        tell(f"asking implicit's {name}")
+        for task, lists in peer_answers(test, asked, name).items():
+            values[task][name] = _value(task, asked[task], lists)
+    return Evaluation(ours, values, weights)
+
+
+def judged_window(journey: Journey) -> Window:
+    """The four weeks after the test cut with every question, not the sample that a fit looks at."""
+    window = Window(journey.purchases, journey.categories, TEST_CUT, WINDOW_DAYS)
+    window.next_baskets = next_baskets(window.history, window.window)
+    window.novel = novel_products(window.history, window.window)
+    window.hidden = hidden_products(window.window, HIDDEN)
+    return window
+
+
+def _value(task: str, asked: Sequence[Question], lists: Lists) -> float:
+    judge = measure(task)
+    return float(np.mean([judge(top, question.bought) for top, question in zip(lists, asked, strict=True)]))
