@@ -96,13 +96,14 @@ def _compiled(former: FormerDesign) -> CompiledExperiment:
 
 
 def former_designs(before: Snapshot, after: CatalogContent, now: datetime) -> tuple[FormerDesign, ...]:
-    """What clients may still report exposures to once `after` is served: each design that was served until now."""
+    """What clients may still report exposures to once `after` is served: each design that was served until now.
+
+    Paused and stopped ones too: they may have run an hour ago, and a client may hold the payload of then.
+    """
     kept = [former for former in before.former if former.until > now - REPORTED_FOR]
     for experiment in before.content.experiments:
         successor = after.experiment(experiment.key)
-        if experiment.status == "running" and not (
-            successor and successor.servable and successor.phase == experiment.phase
-        ):
+        if experiment.servable and not (successor and successor.servable and successor.phase == experiment.phase):
             former = FormerDesign(
                 experiment=experiment, segments=before.content.segments, holdouts=before.content.holdouts, until=now
             )

@@ -36,18 +36,30 @@ def refused_changes(
 
 
 def changed_design(design: FrozenDesign, content: CatalogContent, file: ExperimentFile) -> Iterator[DefinitionError]:
-    """One error for each part of a frozen design that the files would change."""
-    wanted = freeze(file.experiment, content, design.frozen_at, _no_log)
+    """One error for each part of a frozen design that the files would change.
+
+    Once an experiment is stopped, side files may change for those that run: its readout has the frozen ones.
+    """
+    wanted = _wanted(design, content, file)
     frozen, asked = design_parts(design), design_parts(wanted)
     for part, value in frozen.items():
-        if asked[part] == value:
+        what = _what_changed(part, design, wanted)
+        if asked[part] == value or (file.experiment.status == "stopped" and what != "this"):
             continue
         since = f"{design.frozen_at:%Y-%m-%d %H:%M} UTC"
         message = (
-            f"{_what_changed(part, design, wanted)} changed, but the design of phase {design.phase} is frozen"
+            f"{what} changed, but the design of phase {design.phase} is frozen"
             f" since {since}; undo it, or write phase: {design.phase + 1} to begin anew"
         )
-        yield DefinitionError(file.file, file.line(part if part != "goals" else _goal_field(file)), part, message)
+        field = _goal_field(file) if part == "goals" else part
+        yield DefinitionError(file.file, file.line(field), field, message)
+
+
+def _wanted(design: FrozenDesign, content: CatalogContent, file: ExperimentFile) -> FrozenDesign:
+    """The design that the files ask for; a built-in metric that a later release defines anew is nobody's change."""
+    wanted = freeze(file.experiment, content, design.frozen_at, _no_log)
+    released = {name: design.metrics[name] for name in wanted.builtin if name in design.builtin}
+    return wanted.model_copy(update={"metrics": wanted.metrics | released})
 
 
 def _no_log(_: Experiment) -> None:

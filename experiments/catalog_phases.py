@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from experiments.catalog_content import CatalogContent, digest
 from experiments.catalog_files import CatalogPaths, read_or_none, replace_file
+from experiments.catalog_folder import builtin_metrics
 from experiments.definition import Definition, Experiment, Holdout, Segment
 from experiments.metric_definition import Metric
 
@@ -28,8 +29,8 @@ class Pause(Definition):
 class FrozenDesign(Definition):
     """What is analysed for (key, phase): the experiment as it was first served, its goals and guardrails resolved.
 
-    `planned_units` counts all variants together. `end` is the end that the files last gave, `stopped_at` the moment a
-    stop, an archiving, a removal or the next phase was seen.
+    `planned_units` counts all variants together. `builtin` names the metrics that were the built-in ones. `end` is the
+    end that the files last gave, `stopped_at` the moment a stop, an archiving, a removal or the next phase was seen.
     """
 
     key: str
@@ -41,6 +42,7 @@ class FrozenDesign(Definition):
     metrics: dict[str, Metric]
     segments: dict[str, Segment]
     holdouts: dict[str, Holdout]
+    builtin: tuple[str, ...] = ()
     end: datetime | None = None
     stopped_at: datetime | None = None
     pauses: tuple[Pause, ...] = ()
@@ -80,6 +82,9 @@ def freeze(experiment: Experiment, content: CatalogContent, now: datetime, daily
         metrics={metric.name: metric for metric in content.metrics if metric.name in wanted},
         segments={item.name: item for item in content.segments if item.name in experiment.audience.segments},
         holdouts={item.name: item for item in content.holdouts if item.name in experiment.holdouts},
+        builtin=tuple(
+            metric.name for metric in content.metrics if metric.name in wanted and metric in builtin_metrics()
+        ),
         end=experiment.end,
     )
     return design.model_copy(update={"fingerprint": fingerprint(design)})

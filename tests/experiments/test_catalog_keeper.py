@@ -183,6 +183,20 @@ def test_a_design_that_is_no_longer_served_can_still_be_reported_for_a_day(shop:
     assert [compiled.phase for compiled in follower.catalog.served["banner"]] == [1]
 
 
+def test_a_design_that_was_paused_or_stopped_before_it_went_can_be_reported_for_a_day_too(shop: Shop) -> None:
+    follower = shop.boot(banner=BANNER)
+    shop.edit(BANNER.replace("status: running", "status: paused"))
+    shop.edit(BANNER.replace("free shipping", "gratis") + "phase: 1\n")
+    follower.poll()
+    assert [compiled.phase for compiled in follower.catalog.served["banner"]] == [1, 0]
+    shop.edit(BANNER.replace("free shipping", "gratis").replace("running", "stopped") + "phase: 1\n")
+    (shop.definitions / "banner.yaml").unlink()
+    shop.settle()
+    follower.poll()
+    assert [compiled.phase for compiled in follower.catalog.served["banner"]] == [1, 0]
+    assert follower.catalog.servable == ()
+
+
 def test_a_hundred_experiments_are_read_frozen_and_compiled_in_a_second(shop: Shop) -> None:
     for number in range(100):
         shop.write(BANNER.replace("key: banner", f"key: banner-{number}"), f"banner-{number}.yaml")

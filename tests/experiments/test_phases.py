@@ -1,5 +1,6 @@
 """While running, the design is frozen: the first design of (key, phase) wins, and what may change may change."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -38,7 +39,7 @@ REFUSED = {
     "the holdouts": ("holdouts", lambda text: text.replace("holdouts: [q1]\n", "")),
     "the audience": ("audience", lambda text: text.replace("device: mobile", "device: tv")),
     "the segments": ("audience", lambda text: text.replace("  segments: [eu]\n", "")),
-    "the goal": ("goals", lambda text: text.replace("goal: purchase_rate", "goal: orders_per_visitor")),
+    "the goal": ("goal", lambda text: text.replace("goal: purchase_rate", "goal: orders_per_visitor")),
     "a guardrail": ("guardrails", lambda text: text.replace("refunds: 10%", "refunds: 20%")),
     "the plan": ("plan", lambda text: text.replace("days: 14", "days: 21")),
 }
@@ -106,6 +107,30 @@ def test_what_may_change_may_change(shop: Shop, edit: Callable[[str], str]) -> N
     assert after
     assert before.fingerprint == after.fingerprint
     assert before.experiment == after.experiment
+
+
+def test_side_files_may_change_under_a_stopped_experiment_but_it_cannot_run_on_with_them(shop: Shop) -> None:
+    stopped = DESIGN.replace("status: running", "status: stopped")
+    shop.boot(banner=DESIGN, **SIDES)
+    assert shop.edit(stopped) == []
+    for side, (_, text) in SIDE_CHANGES.items():
+        assert shop.edit(text, f"{side}.yaml") == []
+    assert shop.archive().phases("banner")[0].holdouts["q1"].share == 0.05
+    assert len(shop.edit(stopped.replace("free shipping", "gratis"))) == 1
+    assert len(shop.edit(DESIGN)) == len(SIDE_CHANGES)
+
+
+def test_a_release_that_defines_a_built_in_metric_anew_changes_no_running_design(shop: Shop) -> None:
+    shop.boot(banner=BANNER)
+    path = shop.data / "catalogue" / "phases.json"
+    [design] = json.loads(path.read_text())
+    design["metrics"]["purchase_rate"]["window_seconds"] = 86_400  # as the release before had it
+    path.write_text(json.dumps([design]))
+    shop.boot()
+    assert shop.keeper.errors == ()
+    assert shop.archive().phases("banner")[0].metrics["purchase_rate"].window_seconds == 86_400
+    own = "purchase_rate: {type: proportion, event: Order Completed, window: 2 days}\n"
+    assert "purchase_rate of metrics.yaml changed" in shop.edit(own, "metrics.yaml")[0]
 
 
 def test_traffic_never_narrows_below_what_is_served(shop: Shop) -> None:
