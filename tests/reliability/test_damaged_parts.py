@@ -1,4 +1,4 @@
-"""A damaged part under a running service: results and export fail by its name, everything else goes on, and it heals."""
+"""A damaged part under a running service: results and export fail by its name, the rest goes on, and it heals."""
 
 import os
 from collections.abc import Callable, Iterator

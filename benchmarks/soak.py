@@ -1,0 +1,107 @@
+"""Memory and descriptors of a service under steady mixed load, and what 1,000 silent connections cost its neighbours.
+
+`python -m benchmarks.soak [SECONDS]` (180 by default). Prints the slope of the resident memory of each process, fitted
+over the second half (the first warms caches up), its open descriptors, and p99 of assignments with and without the crowd.
+"""
+
+import contextlib
+import socket
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+import numpy as np
+import psutil
+from conftest import SMALLEST_DEFINITIONS
+from faults import assign
+from promise import Journal, restless, verdict
+from service import Service, running
+
+LOOK_SECONDS = 1.0
+MEBIBYTE = 1 << 20
+SILENT_CONNECTIONS = 1_000
+
+Look = dict[str, tuple[float, int]]
+
+
+def look(service: Service) -> Look:
+    """Resident MiB and open descriptors of each process of the tree by name."""
+    found: Look = {"supervisor 0": _of(psutil.Process(service.pid))}
+    for role, processes in service.processes().items():
+        for number, process in enumerate(sorted(processes, key=lambda each: each.pid)):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                found[f"{role} {number}"] = _of(process)
+    return found
+
+
+def _of(process: psutil.Process) -> tuple[float, int]:
+    return process.memory_info().rss / MEBIBYTE, process.num_fds()
+
+
+def slope_a_minute(moments: Sequence[float], values: Sequence[float]) -> float:
+    """Least squares over the second half."""
+    half = len(moments) // 2
+    return float(np.polyfit(moments[half:], values[half:], 1)[0]) * 60
+
+
+def watch(service: Service, seconds: float) -> dict[str, list[tuple[float, float, int]]]:
+    """(moment, MiB, descriptors) of each process, once a second."""
+    seen: dict[str, list[tuple[float, float, int]]] = {}
+    began = time.monotonic()
+    while (moment := time.monotonic() - began) < seconds:
+        for name, (size, descriptors) in look(service).items():
+            seen.setdefault(name, []).append((moment, size, descriptors))
+        time.sleep(LOOK_SECONDS)
+    return seen
+
+
+def percentile_99(service: Service, count: int = 2_000) -> float:
+    """Milliseconds of an assignment."""
+    took: list[float] = []
+    with service.client(timeout=5) as client:
+        for number in range(count):
+            began = time.perf_counter()
+            assert assign(client, f"v-{number}").status_code == 200
+            took.append((time.perf_counter() - began) * 1e3)
+    return statistics.quantiles(took, n=100)[98]
+
+
+def report(seen: dict[str, list[tuple[float, float, int]]]) -> None:
+    """A line for each process."""
+    print(f"{'process':14} {'MiB':>7} {'MiB/min':>8} {'descriptors first, most, last':>30}")
+    for name, looks in seen.items():
+        if len(looks) < 10:
+            continue  # the trainer comes and goes
+        moments, sizes, descriptors = zip(*looks, strict=True)
+        counts = f"{descriptors[0]}, {max(descriptors)}, {descriptors[-1]}"
+        print(f"{name:14} {sizes[-1]:7.1f} {slope_a_minute(moments, sizes):8.2f} {counts:>30}")
+
+
+def main(seconds: float = 180) -> None:
+    """Run once and print."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running(Path(folder), SMALLEST_DEFINITIONS, RESONATE_WORKERS="2") as service,
+    ):
+        alone = percentile_99(service)
+        with contextlib.ExitStack() as silent:
+            for _ in range(SILENT_CONNECTIONS):
+                silent.enter_context(socket.create_connection(("127.0.0.1", service.port)))
+            beside = percentile_99(service)
+        print(
+            f"p99 of an assignment {alone:.2f} ms alone, {beside:.2f} ms beside {SILENT_CONNECTIONS} silent connections"
+        )
+        with restless(service, "client", clients=4, events=20) as path:
+            seen = watch(service, seconds)
+        kept = verdict(service, Journal().read(path))
+    report(seen)
+    print(kept)
+
+
+if __name__ == "__main__":
+    main(*map(float, sys.argv[1:]))

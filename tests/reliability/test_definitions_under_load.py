@@ -1,0 +1,85 @@
+"""Half-written and invalid definitions, two hundred times, while visitors are assigned: nobody's variant changes."""
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from conftest import SMALLEST_DEFINITIONS
+from faults import patience, until
+from service import Service, running
+
+FLAG = "/ofrep/v1/evaluate/flags/free-shipping-banner"
+NAME = "free-shipping-banner.yaml"
+GOOD = SMALLEST_DEFINITIONS[NAME]
+INVALID = (
+    "",
+    "key: [",
+    "key: free-shipping-banner\nstatus: runing\nvariants: [control, threshold]\ngoal: purchase_rate\n",
+    "key: free-shipping-banner\nstatus: running\nvariants: [control]\ngoal: purchase_rate\n",
+    "key: free-shipping-banner\nstatus: running\nvariants: [threshold, control]\ngoal: purchase_rate\n",  # re-buckets
+    "key: other\nstatus: running\nvariants: [control, threshold]\ngoal: nothing_such\n",
+    "\x00\x01",
+    "a: &a [1]\nb: *a\n",
+)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Service]:
+    with running(tmp_path, {**SMALLEST_DEFINITIONS, "z.yaml": GOOD.replace(NAME[:-5], "z")}) as service:
+        yield service
+
+
+class Visitors:
+    """Assigns the same hundred visitors again and again, and notes what is not as it was at first."""
+
+    def __init__(self, service: Service) -> None:
+        self.changed: list[str] = []
+        self.answers = 0
+        self._first: dict[str, str] = {}
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(service,))
+
+    def __enter__(self) -> "Visitors":
+        self._thread.start()
+        until(lambda: len(self._first) == 100, 20)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join()
+
+    def _run(self, service: Service) -> None:
+        with service.client(timeout=5) as client:
+            while not self._end.is_set():
+                for number in range(100):
+                    self._look(client, f"v-{number}")
+
+    def _look(self, client: httpx.Client, visitor: str) -> None:
+        context = {"targetingKey": visitor, "resonate.expose": False}
+        answer = client.post(FLAG, json={"context": context})
+        variant = f"{answer.status_code} {answer.json().get('variant')}"
+        if self._first.setdefault(visitor, variant) != variant:
+            self.changed.append(f"{visitor}: {variant}")
+        self.answers += 1
+
+
+def test_two_hundred_bad_files_change_nobodys_variant_and_a_good_one_is_live_at_once(shop: Service) -> None:
+    file = shop.definitions / NAME
+    with Visitors(shop) as visitors:
+        for number in range(200):
+            bad = GOOD[: 5 + number % (len(GOOD) - 40)] if number % 2 else INVALID[number // 2 % len(INVALID)]
+            file.write_text(bad)
+            time.sleep(0.05)
+        with shop.client(timeout=5) as client:
+            until(lambda: bool(client.get("/readyz").json()["degraded"]), 5)
+            file.write_text(GOOD)
+            (shop.definitions / "second.yaml").write_text(GOOD.replace(NAME[:-5], "second"))
+            body = {"context": {"targetingKey": "v-1", "resonate.expose": False}}
+            path = FLAG.replace(NAME[:-5], "second")
+            assert until(lambda: client.post(path, json=body).status_code == 200, 10) < patience(2)
+            until(lambda: client.get("/readyz").json()["degraded"] == [], 5)
+    assert visitors.changed == []
+    assert visitors.answers > 300
