@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Request, Response
 
 from app.errors import Problem, unreadable
 from app.hot.exchange import Exchange
-from app.openapi_hot import TEXT
+from app.openapi_schemas import TEXT
 from app.resources import Resources
 from app.routes.analysis_door import ask
 from app.routes.callers import Asked, Secret, Worker
