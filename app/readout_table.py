@@ -51,7 +51,7 @@ def _health(health: dict[str, Any]) -> list[str]:
     lines = [shares + (": the shares are NOT as planned, do not trust this readout" if srm["alarm"] else "")]
     if excluded:
         lines.append("left out: " + ", ".join(f"{count} {name}" for name, count in excluded.items()))
-    return lines + [str(check) for check in health["checks"]]
+    return lines + [str(check["detail"]) for check in health["checks"]]
 
 
 def _decision(decision: dict[str, Any] | None) -> list[str]:

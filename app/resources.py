@@ -82,7 +82,9 @@ async def follow(resources: Resources) -> None:
     while True:
         await asyncio.sleep(POLL_SECONDS)
         try:
-            if resources.catalogs.poll():
+            version = resources.catalogs.catalog.version
+            resources.catalogs.poll()
+            if resources.catalogs.catalog.version != version:
                 logger.info("definitions swapped", extra={"version": resources.catalogs.catalog.version})
             if resources.recommender.poll():
                 logger.info("a newer recommendation model or catalogue is being loaded")

@@ -26,7 +26,8 @@ class Catalog:
     `experiments` holds every file (drafts and archived ones too), with pauses and stops that were ordered without the
     files applied to `status`; `overridden` names those, `written` says what their files say. `compiled` holds the
     servable ones by key; `servable` and `running` are tuples of the same objects in order of key (`running`: status
-    running; its dates are judged at each assignment). `served` has, by key, every design served in the last 24 hours,
+    running; its dates are judged at each assignment); `shown` adds to these the stopped ones that shipped a variant:
+    what a page gets that names none. `served` has, by key, every design served in the last 24 hours,
     the present one first.
     """
 
@@ -43,6 +44,7 @@ class Catalog:
     compiled: Mapping[str, CompiledExperiment]
     servable: tuple[CompiledExperiment, ...]
     running: tuple[CompiledExperiment, ...]
+    shown: tuple[CompiledExperiment, ...]
     served: Mapping[str, tuple[CompiledExperiment, ...]]
 
 
@@ -74,6 +76,7 @@ def catalog_of(snapshot: Snapshot) -> Catalog:
         compiled=MappingProxyType({compiled.key: compiled for compiled in servable}),
         servable=servable,
         running=tuple(compiled for compiled in servable if compiled.definition.status == "running"),
+        shown=tuple(each for each in servable if each.definition.status == "running" or each.shipped),
         served=_served(servable, snapshot),
     )
 

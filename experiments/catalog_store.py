@@ -20,6 +20,7 @@ from experiments.catalog_snapshot import (
     last_good,
     publish,
     read_sources_of,
+    read_state,
     write_sources,
     write_state,
 )
@@ -181,6 +182,6 @@ class CatalogKeeper:
                 DefinitionError("phases.json", 0, "", "could not be read and was moved aside, designs are frozen anew")
             )
         found = tuple(sorted(set(errors)))
-        if found != self.errors or not self._paths.state.exists():
+        if found != read_state(self._paths).errors or not self._paths.state.exists():
             write_state(self._paths, KeeperState(errors=found, since=now if found else None))
         self.errors = found

@@ -115,11 +115,11 @@ def _attributes(body: PersonalizeBody) -> dict[str, Any]:
 def _assignments(
     exchange: Exchange, catalog: Catalog, body: PersonalizeBody, attributes: dict[str, Any]
 ) -> tuple[list[Assignment], list[str]]:
-    """The assignments asked for (all running ones where none is named), and the keys that are not served."""
+    """The assignments asked for (all that run or were shipped where none is named), and keys that are not served."""
     forced = forced_variants(exchange, attributes)
     now = time.time()
     if body.experiments is None:
-        everything = [assign(each, body.visitor_id, attributes, now, forced) for each in catalog.running]
+        everything = [assign(each, body.visitor_id, attributes, now, forced) for each in catalog.shown]
         return everything, []
     named = dict.fromkeys(body.experiments)
     found = [catalog.compiled[key] for key in named if key in catalog.compiled]

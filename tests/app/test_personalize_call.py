@@ -1,5 +1,6 @@
 """One call per page view: messages and product lists, with exposures only where something is shown."""
 
+from pathlib import Path
 from typing import Any
 
 from one_worker import OneWorker, records
@@ -22,6 +23,20 @@ def test_all_running_experiments_are_evaluated_without_exposing_anyone(worker: O
     answer = personalize(worker, visitor_id="p-2", attributes={"device": "mobile"})["experiments"]
     assert sorted(answer) == ["banner", "members", "mobile-only"]
     assert records(worker, visitor_id="p-2") == []
+
+
+def test_a_shipped_variant_stays_on_pages_that_name_no_experiment(tmp_path: Path) -> None:
+    shipped = """
+key: banner
+status: stopped
+variants: [{key: control, payload: plain}, {key: threshold, payload: free shipping}]
+goal: purchase_rate
+decision: {outcome: shipped, variant: threshold}
+"""
+    with OneWorker(tmp_path, {"banner.yaml": shipped}) as worker:
+        answer = personalize(worker, visitor_id="p-9", expose=True)["experiments"]["banner"]
+        assert (answer["payload"], answer["reason"], answer["in_experiment"]) == ("free shipping", "STATIC", False)
+        assert records(worker, visitor_id="p-9") == []
 
 
 def test_the_caller_may_decide_on_exposure(worker: OneWorker) -> None:

@@ -61,6 +61,12 @@ def test_a_bad_folder_boots_from_the_last_good_catalogue(shop: Shop) -> None:
     assert len(follower.errors) == 3
 
 
+def test_errors_go_when_the_file_is_repaired_while_the_service_is_down(shop: Shop) -> None:
+    shop.boot(banner=BANNER)
+    assert shop.edit("key: [") != []
+    assert shop.boot(banner=BANNER).errors == ()
+
+
 def test_a_missing_folder_boots_from_the_last_good_catalogue(shop: Shop) -> None:
     version = shop.boot(banner=BANNER).catalog.version
     for path in shop.definitions.iterdir():
