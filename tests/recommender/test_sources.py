@@ -1,0 +1,125 @@
+"""Purchases from the log and from a table."""
+
+from pathlib import Path
+
+import pytest
+from event_log import received, write_log
+
+from events.records import Record
+from recommender.attribution import attribution
+from recommender.purchases import Purchases
+from recommender.sources import TableError, purchases_from_log, purchases_from_table
+
+NOON = 1_790_000_000_000_000
+HOUR = 3_600_000_000
+
+
+def order(name: str, products: list[str], visitor: str = "v-1", hours: int = 0, **more: object) -> Record:
+    chosen = {
+        "event": "Order Completed",
+        "order_id": name,
+        "product_ids": products,
+        "time": NOON + hours * HOUR,
+        **more,
+    }
+    return Record(message_id=f"m-{name}-{hours}", type="track", visitor_id=visitor, **chosen)  # pyright: ignore
+
+
+def lines(purchases: Purchases) -> set[tuple[str, str]]:
+    return {(purchases.customer_ids[c], purchases.product_ids[p])
+            for c, p in zip(purchases.customers, purchases.products, strict=True)}  # fmt: skip
+
+
+def bought(tmp_path: Path, *records: Record) -> set[tuple[str, str]]:
+    write_log(tmp_path, received(records))
+    return lines(purchases_from_log(tmp_path))
+
+
+def test_every_line_of_every_order_counts_once(tmp_path: Path) -> None:
+    found = bought(tmp_path, order("o-1", ["a", "b"]), order("o-1", ["a", "b"], hours=1), order("o-2", ["a"], "v-2"))
+    assert found == {("v-1", "a"), ("v-1", "b"), ("v-2", "a")}
+
+
+def test_refunds_leave_line_by_line_or_as_a_whole(tmp_path: Path) -> None:
+    found = bought(
+        tmp_path,
+        order("o-1", ["a", "b"]),
+        order("o-2", ["c"]),
+        order("o-3", ["d"]),
+        order("o-1", ["b"], hours=1, event="Order Refunded"),
+        order("o-2", [], hours=1, event="Order Refunded"),
+        order("o-3", [], hours=1, event="Order Cancelled"),
+    )
+    assert found == {("v-1", "a")}
+
+
+def test_a_visitor_who_logged_in_is_the_user(tmp_path: Path) -> None:
+    found = bought(
+        tmp_path,
+        order("o-1", ["a"]),
+        order("o-2", ["b"], hours=1, user_id="u-1"),
+        order("o-3", ["c"], "v-2", hours=2, user_id="u-1"),
+    )
+    assert found == {("u-1", "a"), ("u-1", "b"), ("u-1", "c")}
+
+
+def test_bots_and_empty_quantities_buy_nothing(tmp_path: Path) -> None:
+    assert bought(tmp_path, order("o-1", ["a"], bot=True), order("o-2", ["b", "c"], quantities=[0.0, 2.0])) == {
+        ("v-1", "c")
+    }
+
+
+def test_an_empty_log_has_no_purchases(tmp_path: Path) -> None:
+    assert len(purchases_from_log(tmp_path)) == 0
+
+
+@pytest.mark.parametrize("time", ["2026-01-05T10:00:00", "1767607200"])
+def test_a_table_of_lines_is_read(time: str, tmp_path: Path) -> None:
+    table = tmp_path / "lines.csv"
+    table.write_text(
+        f"user,product,order,time,quantity,price\n7,a,1,{time},1,9.5\n7,b,1,{time},0,1\n8,a,2,{time},2,9.5\n"
+    )
+    found = purchases_from_table(table)
+    assert lines(found) == {("7", "a"), ("8", "a")}
+    assert found.days[0] == pytest.approx(20458.4167, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("user,product,time\n1,a,2026-01-01\n", "column order is missing; it needs user, product, order, time"),
+        ("user,product,order,time\n1,a,2,soon\n", "lines.csv: "),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_explained(text: str, words: str, tmp_path: Path) -> None:
+    table = tmp_path / "lines.csv"
+    table.write_text(text)
+    with pytest.raises(TableError, match=words):
+        purchases_from_table(table)
+    with pytest.raises(TableError, match="there is no such file"):
+        purchases_from_table(tmp_path / "nothing.csv")
+
+
+def test_clicks_and_revenue_belong_to_the_strategy_that_was_seen(tmp_path: Path) -> None:
+    from events.engine import EventLog
+
+    named = {"recommendation_id": "for_you.-.m1.x1"}
+
+    def told(event: str, hours: int, **more: object) -> Record:
+        return Record(message_id=f"{event}-{hours}", type="track", visitor_id="v-1", event=event, time=NOON + hours * HOUR,
+                      properties={**named, **more})  # fmt: skip
+
+    write_log(
+        tmp_path,
+        received(
+            [
+                told("Recommendation Viewed", 0),
+                told("Recommendation Clicked", 1, product_id="a", position=1),
+                order("o-1", ["a", "b"], hours=2, prices=[10.0, 5.0], quantities=[2.0, 1.0]),
+                order("o-2", ["a"], hours=24 * 8, prices=[10.0], quantities=[1.0]),
+            ]
+        ),
+    )
+    [row] = attribution(EventLog(tmp_path))
+    assert (row["strategy"], row["fallback"], row["model_version"]) == ("for_you", None, "m1")
+    assert (row["views"], row["clicks"], row["purchases"], row["attributed_revenue"]) == (1, 1, 1, 20.0)
