@@ -18,21 +18,9 @@ _UTF16: Final = "utf-16-le" if sys.byteorder == "little" else "utf-16-be"
 _WEIGHT_SUM: Final = (0.99, 1.01)  # weights that add up to anything else are replaced by equal ones, as every SDK does
 
 
-def bucket(seed: str, unit: str, version: int = 2) -> float | None:
-    """The position in [0, 1) of a unit under a seed; None for a hash version nobody knows.
-
-    Version 2 has 10,000 buckets, version 1 (legacy namespaces) has 1,000.
-    """
-    if version == 2:
-        return position(seed, unit)
-    if version == 1:
-        return _hash(unit + seed) % 1000 / 1000
-    return None
-
-
 def position(seed: str, unit: str) -> float:
-    """`bucket` of hash version 2, for the hot path."""
-    return _hash(str(_hash(seed + unit))) % BUCKETS / BUCKETS
+    """The place in [0, 1) of a unit under a seed, by GrowthBook's hash version 2."""
+    return fnv1a(str(fnv1a(seed + unit))) % BUCKETS / BUCKETS
 
 
 def equal_weights(count: int) -> list[float]:
@@ -61,25 +49,6 @@ def usable_weights(count: int, weights: Sequence[float] | None) -> Sequence[floa
     return weights
 
 
-def choose_variation(position: float, ranges: Sequence[Range]) -> int:
-    """The index of the range that holds the position, -1 where none does."""
-    for index, (low, high) in enumerate(ranges):
-        if low <= position < high:
-            return index
-    return -1
-
-
-def in_ranges(position: float, ranges: Sequence[Range]) -> bool:
-    """Whether any of the ranges holds the position."""
-    return choose_variation(position, ranges) >= 0
-
-
-def in_namespace(unit: str, namespace: tuple[str, float, float]) -> bool:
-    """Whether a unit is in a legacy namespace (name, low, high), hash version 1."""
-    name, low, high = namespace
-    return low <= _hash(unit + "__" + name) % 1000 / 1000 < high
-
-
 def unit_text(value: Any) -> str | None:
     """The text an SDK hashes for an attribute: non-empty text and finite numbers other than zero, else None."""
     if isinstance(value, str):
@@ -92,7 +61,7 @@ def unit_text(value: Any) -> str | None:
         return None
 
 
-def _hash(text: str) -> int:
+def fnv1a(text: str) -> int:
     """FNV-1a, 32 bits, over UTF-16 code units as JavaScript's `charCodeAt` gives them; C where they are all ASCII."""
     if text.isascii():
         return fnv1a_32(text.encode())

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 from growthbook.core import gbhash, getBucketRanges
+from growthbook_features import bucket, choose_variation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.bucketing import BUCKETS, bucket, bucket_ranges, choose_variation, position, unit_text
+from experiments.bucketing import BUCKETS, bucket_ranges, position, unit_text
 
 shares = st.lists(st.integers(0, 100), min_size=2, max_size=6).filter(any).map(lambda raw: [n / sum(raw) for n in raw])
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from growthbook import GrowthBook
 from growthbook.core import evalCondition
+from growthbook_features import Context, evaluate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,7 +26,6 @@ from experiments.definition import (
     TrafficStep,
     Variant,
 )
-from experiments.feature import Context, evaluate
 from experiments.payload import features
 
 START = datetime(2026, 1, 5, tzinfo=UTC)

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from growthbook_features import Context, FeatureAnswer, Run, bucket, choose_variation, evaluate, in_namespace, run
 
-from experiments.bucketing import bucket, bucket_ranges, choose_variation, equal_weights, in_namespace
+from experiments.bucketing import bucket_ranges, equal_weights
 from experiments.conditions import compile_condition
-from experiments.feature import Context, FeatureAnswer, Run, evaluate, run
 
 LEFT_OUT = {
     ("run", "querystring force"): "the variation is forced by the page's URL",

@@ -7,15 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from experiments.bucketing import (
-    bucket,
-    bucket_ranges,
-    choose_variation,
-    in_namespace,
-    in_ranges,
-    unit_text,
-    usable_weights,
-)
+from experiments.bucketing import Range, bucket_ranges, fnv1a, position, unit_text, usable_weights
 from experiments.conditions import compile_condition
 
 JSON = Mapping[str, Any]
@@ -218,3 +210,29 @@ def _prerequisites(rule: JSON, context: Context, visited: frozenset[str]) -> Pre
         if not condition({"value": answer.value}):
             return "gate" if parent.get("gate") else "unmet"
     return "met"
+
+
+def bucket(seed: str, unit: str, version: int = 2) -> float | None:
+    """The place in [0, 1) of a unit under a seed; None for a hash version nobody knows.
+
+    Version 2 has 10,000 buckets and is ours, version 1 (legacy) has 1,000.
+    """
+    if version == 2:
+        return position(seed, unit)
+    return fnv1a(unit + seed) % 1000 / 1000 if version == 1 else None
+
+
+def choose_variation(place: float, ranges: Sequence[Range]) -> int:
+    """The index of the range that holds the place, -1 where none does."""
+    return next((index for index, (low, high) in enumerate(ranges) if low <= place < high), -1)
+
+
+def in_ranges(place: float, ranges: Sequence[Range]) -> bool:
+    """Whether any of the ranges holds the place."""
+    return choose_variation(place, ranges) >= 0
+
+
+def in_namespace(unit: str, namespace: tuple[str, float, float]) -> bool:
+    """Whether a unit is in a legacy namespace (name, low, high), hash version 1."""
+    name, low, high = namespace
+    return low <= fnv1a(unit + "__" + name) % 1000 / 1000 < high
