@@ -55,7 +55,7 @@ def say_table(title: str, names: Sequence[str], rows: Sequence[Sequence[str]]) -
 
     table = Table(title=Text(title), title_justify="left", header_style="bold")
     for name in names:
-        table.add_column(name)
+        table.add_column(name, no_wrap=name == names[0])  # what a row is about is never cut before its numbers wrap
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     Console().print(table)

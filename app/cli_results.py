@@ -2,11 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from app.cli_output import AsJson, Key, Refused, environment_settings, say_facts, say_json
+from app.cli_output import AsJson, Key, Refused, environment_settings, say_json
 
 commands = typer.Typer()
 
@@ -35,12 +35,10 @@ def results(
 def plan(key: Key, as_json: AsJson = False) -> None:
     """Visitors a day, the smallest effect that can be seen, and the days until the planned one can."""
     from app.local_analysis import ask
+    from app.readout_table import say_plan
 
     answer = json.loads(ask(environment_settings(), "plan", key=key).body)
-    if as_json:
-        say_json(answer)
-    else:
-        say_facts(f"plan of {key}", _flat(answer))
+    (say_json if as_json else say_plan)(answer)
 
 
 @commands.command("import")
@@ -70,11 +68,3 @@ def import_file(  # noqa: PLR0913 (one parameter per option of the command)
     except ImportFailed as error:
         raise Refused(str(error)) from None
     (say_json if as_json else say_readout)(readout)
-
-
-def _flat(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Facts of nested answers under dotted names."""
-    facts: dict[str, Any] = {}
-    for name, item in value.items():
-        facts |= _flat(item, f"{prefix}{name}.") if isinstance(item, dict) else {f"{prefix}{name}": item}  # pyright: ignore[reportUnknownArgumentType]
-    return facts

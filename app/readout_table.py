@@ -1,8 +1,8 @@
-"""A readout as tables for people at a terminal; the numbers are those of the JSON, rounded for reading."""
+"""A readout, or a plan, as tables for people at a terminal; the numbers are those of the JSON, rounded for reading."""
 
 from typing import Any
 
-from app.cli_output import say, say_table
+from app.cli_output import say, say_facts, say_table
 
 NOTHING = "–"
 
@@ -18,6 +18,30 @@ def say_readout(readout: Readout) -> None:
         say(f"  {readout['pending']} events were acknowledged and are not counted yet")
     for metric in readout["metrics"]:
         _say_metric(metric)
+
+
+def say_plan(plan: dict[str, Any]) -> None:
+    """Units a day and what they can show, a line per metric."""
+    facts = {name: value for name, value in plan.items() if name not in ("experiment", "metrics")}
+    say_facts(f"plan of {plan['experiment']}", facts)
+    if not plan["metrics"]:
+        say("  too little traffic was logged to say what can be seen; send events, then ask again")
+        return
+    names = ["metric", "value now", "smallest lift seen", "wanted lift (mde)", "units per variant", "days to mde"]
+    say_table("metrics", names, [_planned(metric) for metric in plan["metrics"]])
+    for metric in plan["metrics"]:
+        if metric["note"]:
+            say(f"  {metric['metric']}: {metric['note']}")
+
+
+def _planned(metric: dict[str, Any]) -> list[str]:
+    return [
+        metric["metric"],
+        _number(metric["mean"]),
+        _percent(metric["detectable_lift"]),
+        _percent(metric["mde"]),
+        *(NOTHING if metric[name] is None else f"{metric[name]:,}" for name in ("units_per_variant", "days_to_mde")),
+    ]
 
 
 def _say_metric(metric: dict[str, Any]) -> None:

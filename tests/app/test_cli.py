@@ -15,6 +15,7 @@ from conftest import SMALLEST_DEFINITIONS
 from service import Service, write_definitions
 
 from app.cli import app
+from app.readout_table import say_plan
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "cli.md"
 
@@ -169,6 +170,22 @@ def test_results_are_a_table_for_people(standing: Service) -> None:
     assert done.returncode == 0, done.stderr
     assert "purchase_rate" in done.stdout
     assert "threshold" in done.stdout
+
+
+def test_a_plan_without_traffic_says_so_to_people(standing: Service) -> None:
+    done = resonate("plan", "free-shipping-banner", DATA=str(standing.data))
+    assert done.returncode == 0
+    assert "planned_units" in done.stdout
+    assert "too little traffic was logged" in done.stdout
+    assert "{" not in done.stdout
+
+
+def test_a_plan_is_a_line_per_metric_with_its_whole_name(capsys: pytest.CaptureFixture[str]) -> None:
+    metric = {"metric": "revenue_per_visitor", "mean": 5.7, "detectable_lift": 0.2, "mde": 0.04, "note": "719 days"}
+    say_plan({"experiment": "x", "days": 28, "metrics": [{**metric, "units_per_variant": 76839, "days_to_mde": None}]})
+    shown = capsys.readouterr().out
+    for text in ("plan of x", "revenue_per_visitor ", "+20.00%", "+4.00%", "76,839", "revenue_per_visitor: 719 days"):
+        assert text in shown
 
 
 def test_an_unknown_experiment_is_refused_with_the_one_that_was_meant(standing: Service) -> None:
