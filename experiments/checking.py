@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from math import ceil, sqrt
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,7 @@ from experiments.definition import Audience, Experiment, Holdout, Segment, Split
 from experiments.definition_errors import DefinitionError
 from experiments.definition_experiment import ExperimentFile
 
+_LUCKY_DRAW: Final = 4.0  # standard errors: chance alone goes beyond once in 16,000 draws
 _EVERYONE: Final = (TrafficStep(since=None, share=1.0),)
 
 
@@ -128,9 +130,19 @@ def _split_failure(file: ExperimentFile, test: SplitTest, now: datetime) -> str 
         if abs(share - variant.weight) > test.tolerance:
             return (
                 f"{variant.key} got {share:.2%} of {test.visitors} visitors, its weight is {variant.weight:.2%},"
-                f" the tolerance {test.tolerance:.2%}"
+                f" the tolerance {test.tolerance:.2%}{_by_chance(variant.weight, share, test)}"
             )
     return None
+
+
+def _by_chance(weight: float, share: float, test: SplitTest) -> str:
+    """What would be right, where the tolerance asks more of so few visitors than chance allows."""
+    luck = _LUCKY_DRAW * sqrt(weight * (1 - weight) / test.visitors)
+    if abs(share - weight) > luck:
+        return ""
+    enough = ceil(weight * (1 - weight) * (_LUCKY_DRAW / test.tolerance) ** 2) if test.tolerance else 0
+    more = f", or split: {enough}" if 0 < enough <= 1_000_000 else ""
+    return f"; with so few it is chance, write tolerance: {ceil(luck * 1000) / 10:g}%{more}"
 
 
 def _drawn(compiled: CompiledExperiment, experiment: Experiment, visitors: int, now: datetime) -> Counter[str]:

@@ -50,11 +50,14 @@ FAILURES = {
     "{given: {visitor: v-8, attributes: {}}, expect: {variant: threshold}}": (
         "expected variant: threshold, but v-8 is out because of audience, control"
     ),
-    "{split: 1000, tolerance: 0.01%}": "its weight is 50.00%, the tolerance 0.01%",
+    "{split: 1000, tolerance: 0.01%}": (
+        "its weight is 50.00%, the tolerance 0.01%; with so few it is chance, write tolerance: 6.4%"
+    ),
+    "{split: 1000, tolerance: 0.5%}": "it is chance, write tolerance: 6.4%, or split: 160000",
 }
 
 
-@pytest.mark.parametrize(("test", "message"), FAILURES.items(), ids=["in", "because", "variant", "split"])
+@pytest.mark.parametrize(("test", "message"), FAILURES.items(), ids=["in", "because", "variant", "split", "few"])
 def test_a_failed_test_is_an_error_with_its_line(folder: Path, test: str, message: str) -> None:
     result = checked(folder, banner=DESIGN + f"  - {test}\n")
     assert len(result.errors) == 1
