@@ -93,7 +93,7 @@ def _keys(data: Path, environment: Mapping[str, str]) -> dict[str, str]:
 
 def _tell(console: Console, address: str, pages: str, keys: Mapping[str, str]) -> None:
     console.print(f"\n[bold]The example shop[/]     {pages}/")
-    console.print(f"[bold]The service's routes[/]  {address}/docs")
+    console.print(f"[bold]The service's routes[/] {address}/docs")
     console.print(f"[bold]Publishable key[/]      {keys['publishable']}")
     console.print(f"[bold]Secret key[/]           {keys['secret']}")
     console.print("[bold]The readout[/]")
@@ -101,9 +101,7 @@ def _tell(console: Console, address: str, pages: str, keys: Mapping[str, str]) -
         f'  curl -H "Authorization: Bearer {keys["secret"]}" {address}/v1/experiments/free-shipping-banner/results',
         soft_wrap=True,
     )
-    console.print(
-        f"\nThe true effect of the banner on the purchase rate is {TRUE_LIFT:+.0%}. Ctrl-C stops everything.\n"
-    )
+    console.print(f"\nThe banner really lifts the purchase rate by {TRUE_LIFT:+.0%}. Ctrl-C stops everything.\n")
 
 
 async def _send_catalogue(client: httpx.AsyncClient, secret_key: str) -> None:
@@ -148,7 +146,7 @@ async def _visits(
     """Lets the crowd visit and prints the readout every ten seconds, until stopped or the service has gone."""
     headers = {"Authorization": f"Bearer {keys['publishable']}"}
     limits = httpx.Limits(max_connections=32)
-    async with httpx.AsyncClient(base_url=address, headers=headers, limits=limits, timeout=10) as client:
+    async with httpx.AsyncClient(base_url=address, headers=headers, limits=limits, timeout=30) as client:
         await _send_catalogue(client, keys["secret"])
         crowd = Crowd(client, read_products(SHOP / "products.csv"), random.Random(1))
         async with _visiting(crowd, environment):

@@ -9,7 +9,7 @@ from typing import Final
 PURCHASE_RATE: Final = 0.10  # of a visitor who sees no banner
 TRUE_LIFT: Final = 0.30  # what the free-shipping banner really does to the purchase rate
 TASTES: Final = 2  # categories that a customer likes
-CLICK_RATE: Final = {True: 0.24, False: 0.04}  # of one recommended product, by whether the customer likes its category
+CLICK_RATE: Final = {True: 0.06, False: 0.01}  # of one recommended product, by whether the customer likes its category
 
 
 @dataclass(frozen=True, slots=True)
