@@ -80,6 +80,10 @@ class OneWorker:
         self._thread.join(10)
         self.store.stop()
 
+    def connections(self) -> list[Any]:
+        """The protocol of every open connection."""
+        return list(self._server.server_state.connections)
+
     def client(self, key: str | None = PUBLISHABLE, **options: Any) -> httpx.Client:
         """An httpx client that sends this key, or none."""
         headers = {} if key is None else {"authorization": f"Bearer {key}"}

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
+import pytest
 import uvicorn
 from one_worker import PUBLISHABLE, OneWorker
 
@@ -48,6 +49,23 @@ def test_a_client_that_does_not_read_its_answers_is_not_read_from(worker: OneWor
         connection.setblocking(False)
     with worker.client() as client:
         assert client.get("/healthz").status_code == 200
+
+
+def test_reading_stops_while_answers_pile_up_and_goes_on_when_they_are_gone(worker: OneWorker) -> None:
+    with socket.create_connection(address(worker), timeout=3) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert connection.recv(4096).startswith(b"HTTP/1.1 200")
+        peer = connection.getsockname()
+        (protocol,) = (each for each in worker.connections() if each.client == peer)
+        protocol.loop.call_soon_threadsafe(protocol.pause_writing)
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+        connection.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            connection.recv(4096)
+        assert protocol.flow.read_paused
+        protocol.loop.call_soon_threadsafe(protocol.resume_writing)
+        connection.settimeout(3)
+        assert connection.recv(4096).startswith(b"HTTP/1.1 200")
 
 
 def test_idle_connections_leave_others_alone(worker: OneWorker) -> None:
