@@ -37,7 +37,7 @@ def run(service: Service, kills: int, events: int) -> tuple[Verdict, dict[str, l
             KILLS[kind](service)
             ready[kind].append(seconds_until_ready(service, journal))
             print(f"{number:3} {kind:18} ready after {ready[kind][-1]:.2f} s", flush=True)
-    return verdict(service, journal.read(path)), ready
+    return verdict(service, journal.read(path), timeout_seconds=600), ready
 
 
 def main(kills: int = 54, events: int = 60) -> int:

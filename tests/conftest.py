@@ -9,7 +9,7 @@ import pytest
 REPOSITORY = Path(__file__).parents[1]
 sys.path.insert(0, str(REPOSITORY / "tests"))  # so that every test may import `service`, whatever the import mode
 
-from service import Service, write_definitions  # noqa: E402
+from service import PUBLISHABLE_KEY, SECRET_KEY, Service, write_definitions  # noqa: E402
 
 StartService = Callable[..., Service]
 SMALLEST_DEFINITIONS: Mapping[str, str] = {
@@ -26,6 +26,15 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no vectors and data: {folder.name}/ is not beside the checkout")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_key_in_any_log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Whatever the tests did, when they are over no log of theirs holds a key."""
+    yield
+    logs = [log for log in tmp_path_factory.getbasetemp().rglob("*.log*") if log.is_file()]
+    telling = [log for log in logs if any(key.encode() in log.read_bytes() for key in (PUBLISHABLE_KEY, SECRET_KEY))]
+    assert telling == [], f"a key stands in {telling[0]}"
 
 
 @pytest.fixture

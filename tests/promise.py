@@ -82,9 +82,9 @@ class Verdict:
         assert set(self.statuses) <= {200, 503}, str(self)
 
 
-def verdict(service: Service, journal: Journal) -> Verdict:
+def verdict(service: Service, journal: Journal, timeout_seconds: float = 40) -> Verdict:
     """Waits until nothing is pending and compares."""
-    rows = exported(service)
+    rows = exported(service, timeout_seconds)
     counts = Counter(row["message_id"] for row in rows)
     promised = journal.acknowledged | journal.exposed
     on_disk = Counter(written_ids(service.data))

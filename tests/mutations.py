@@ -1,0 +1,272 @@
+"""Planted faults, each of which must turn a test red: a gate that cannot fail is no gate.
+
+    python tests/mutations.py [NAME …]
+
+Each mutation is made in a copy of the repository, never in the repository itself; its tests run there. Prints a line
+for each and ends with 1 unless all turned red. docs/reliability.md has the list with what was measured.
+"""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+REPOSITORY = Path(__file__).parents[1]
+LEFT_OUT = (".git", ".venv", "data", "demo-data", "node_modules", "__pycache__", ".hypothesis", ".ruff_cache")
+LONGEST_SECONDS = 170.0
+KILLS = "tests/reliability/test_kills.py"
+OUTAGE = "tests/reliability/test_store_outage.py"
+LIFECYCLE = "tests/app/test_lifecycle.py"
+CRASH_POINTS = "tests/events/test_crash_points.py"
+RUDE = "tests/reliability/test_rude_clients.py"
+DAMAGED_STORE = "tests/reliability/test_damaged_store.py"
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One piece of text in a file, which stands there exactly once, and what takes its place."""
+
+    file: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """A fault as somebody might make it, and the tests of which at least one must fail with it."""
+
+    fault: str
+    tests: tuple[str, ...]
+    edits: tuple[Edit, ...]
+
+
+FIND_REPEATS = "superseded = self._superseded.positions(parts, self._visible)"
+WRITE = "write_part(Place(self._log, day, name, entries[-1].stream_number), [table], self._options.reach)"
+
+MUTATIONS: Mapping[str, Mutation] = {
+    "acknowledge_early": Mutation(
+        "an event is acknowledged before the store has it",
+        (f"{OUTAGE}::test_a_crowd_behind_a_store_that_stands_still_is_refused_and_leaves_no_memory_behind",),
+        (
+            Edit(
+                "events/lane.py",
+                "self._waiting.append((parcel, future))",
+                "self._waiting.append((parcel, future)); future.set_result(0)",
+            ),
+        ),
+    ),
+    "doubled_part": Mutation(
+        "a part is written twice",
+        (f"{KILLS}::test_a_power_cut_costs_nothing",),
+        (
+            Edit(
+                "events/shard_writer.py",
+                WRITE,
+                f"{WRITE}; sequence += 1; name = PartName(self._shard, sequence, sequence, 0); {WRITE}",
+            ),
+        ),
+    ),
+    "dropped_lock": Mutation(
+        "a second instance may use the data directory",
+        (f"{LIFECYCLE}::test_a_second_instance_is_refused_every_time",),
+        (
+            Edit(
+                "app/data_directory.py",
+                "fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)",
+                "descriptor.bit_length()",
+            ),
+        ),
+    ),
+    "dropped_fence": Mutation(
+        "a part replaces the one of another writer instead of failing",
+        (
+            f"{CRASH_POINTS}::test_a_writer_that_stood_still_while_another_one_went_on_writes_nothing_twice",
+            "tests/events/test_parts.py::test_a_name_is_given_once",
+        ),
+        (Edit("events/sealing.py", "os.link(temporary, path)", "temporary.replace(path)"),),
+    ),
+    "dropped_hash": Mutation(
+        "a part's sha256 is not compared",
+        ("tests/reliability/test_damaged_parts.py",),
+        (Edit("events/parts.py", "if found != part.sha256:", "if not found:"),),
+    ),
+    "dropped_limits": Mutation(
+        "bodies may be of any size",
+        ("tests/app/test_hostile_probes.py",),
+        (Edit("app/hot/body.py", "MAX_BODY: Final = 500_000", "MAX_BODY: Final = 500_000_000"),),
+    ),
+    "dropped_deadline": Mutation(
+        "a body may take as long as it likes",
+        (f"{RUDE}::test_fifty_slow_clients_are_dropped_in_six_seconds_while_others_are_served",),
+        (Edit("app/hot/body.py", "RECEIPT_SECONDS: Final = 5.0", "RECEIPT_SECONDS: Final = 50.0"),),
+    ),
+    "no_deduplication": Mutation(
+        "neither the door nor the readers notice a repeat",
+        (f"{KILLS}::test_kills_of_single_processes_cost_nothing_and_every_answer_comes_in_time",),
+        (
+            Edit("events/functions.lua", "    if before then\n      duplicates", "    if false then\n      duplicates"),
+            Edit("events/hidden.py", FIND_REPEATS, "superseded = empty_positions()"),
+        ),
+    ),
+    "door_forgets": Mutation(
+        "the door notices no repeat (the readers still do, so the promise holds, but the economy is gone)",
+        ("tests/events/test_deduplication.py",),
+        (Edit("events/functions.lua", "    if before then\n      duplicates", "    if false then\n      duplicates"),),
+    ),
+    "readers_forget": Mutation(
+        "readers trust the door for repeats, whose window is a day",
+        (
+            f"{DAMAGED_STORE}::test_events_that_are_in_parts_survive_the_loss_of_the_whole_store",
+            "tests/events/test_hidden.py",
+        ),
+        (Edit("events/hidden.py", FIND_REPEATS, "superseded = empty_positions()"),),
+    ),
+    "lazy_fsync": Mutation(
+        "the store syncs once a second",
+        ("tests/events/test_server.py::test_its_settings_are_durable_private_and_never_evict",),
+        (Edit("events/store_process.py", '"appendfsync": "always"', '"appendfsync": "everysec"'),),
+    ),
+    "patient_door": Mutation(
+        "a store that stands still is waited for",
+        (f"{OUTAGE}::test_a_store_that_stands_still_costs_no_assignment_and_refuses_events_in_time",),
+        (Edit("events/connection.py", "ANSWER_SECONDS: Final = 1.0", "ANSWER_SECONDS: Final = 10.0"),),
+    ),
+    "writer_left_dead": Mutation(
+        "a writer that died is not started again",
+        (f"{KILLS}::test_kills_of_single_processes_cost_nothing_and_every_answer_comes_in_time",),
+        (Edit("app/supervisor.py", "for child in [*self.workers, self.writer]:", "for child in self.workers:"),),
+    ),
+    "orphans": Mutation(
+        "children outlive their supervisor",
+        (f"{LIFECYCLE}::test_the_supervisor_killed_leaves_no_orphan",),
+        (
+            Edit(
+                "app/child.py",
+                "ctypes.CDLL(None).prctl(SET_PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)",
+                "ctypes.CDLL(None)",
+            ),
+        ),
+    ),
+    "erased_come_back": Mutation(
+        "tombstones are not read",
+        ("tests/reliability/test_awkward_facts.py::test_an_erased_visitor_who_comes_back_is_a_new_one",),
+        (Edit("events/hidden.py", "stones = read_tombstones(self._data)", "stones: list[Tombstone] = []"),),
+    ),
+    "thawed_design": Mutation(
+        "a running experiment's design may be changed under its visitors",
+        ("tests/reliability/test_definitions_under_load.py",),
+        (
+            Edit(
+                "experiments/catalog_store.py",
+                "errors = [*refused_changes(content, self._written, reading.files, phases, now)]",
+                "errors: list[DefinitionError] = []",
+            ),
+        ),
+    ),
+    "believed_exposures": Mutation(
+        "an exposure to a variant that the hash does not give is believed",
+        ("tests/app/test_tracking_calls.py::test_a_client_exposure_is_named_judged_and_kept",),
+        (Edit("app/hot/client_exposures.py", "forged=not forced, forced=forced", "forged=False, forced=forced"),),
+    ),
+    "no_rate_limit": Mutation(
+        "a key may call as often as it likes",
+        (f"{RUDE}::test_a_burst_on_one_key_is_turned_away_and_another_key_does_not_feel_it",),
+        (Edit("app/rate_limit.py", "if early > 1e-9:", "if early > 1e9:"),),
+    ),
+    "keys_in_logs": Mutation(
+        "log lines are not redacted",
+        ("tests/app/test_logs.py",),
+        (
+            Edit(
+                "app/logs.py",
+                "return self.redact(json.dumps(line, default=str, ensure_ascii=True))",
+                "return json.dumps(line, default=str, ensure_ascii=True)",
+            ),
+        ),
+    ),
+    "drained_too_early": Mutation(
+        "the export says that nothing is pending while it is",
+        (
+            "tests/reliability/test_full_disks.py::test_a_full_disk_under_the_parts_is_named_and_heals",
+            f"{KILLS}::test_a_power_cut_costs_nothing",
+        ),
+        (
+            Edit(
+                "app/analysis_calls.py",
+                'left = "unknown" if written.pending is None else str(written.pending)',
+                'left = "0"',
+            ),
+        ),
+    ),
+}
+
+
+def misplaced(mutation: Mutation) -> list[str]:
+    """The edits whose text does not stand exactly once in its file: the code moved on, the mutation must follow."""
+    return [
+        f"{edit.file}: {edit.before!r}"
+        for edit in mutation.edits
+        if (REPOSITORY / edit.file).read_text().count(edit.before) != 1
+    ]
+
+
+def turns_red(mutation: Mutation) -> str | None:
+    """The first test that failed with the fault in place, or None: the gate would have let it through."""
+    with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
+        copy = Path(folder) / "resonate"
+        shutil.copytree(REPOSITORY, copy, ignore=shutil.ignore_patterns(*LEFT_OUT))
+        (Path(folder) / "shared").symlink_to(REPOSITORY.parent / "shared")
+        for edit in mutation.edits:
+            path = copy / edit.file
+            path.write_text(path.read_text().replace(edit.before, edit.after))
+        try:
+            return _failure(copy, mutation.tests)
+        finally:
+            _end_all_of(copy)
+
+
+def _failure(copy: Path, tests: Sequence[str]) -> str | None:
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "--tb=no", "-p", "no:randomly", *tests]
+    environment = os.environ | {"PYTHONPATH": str(copy)}
+    try:
+        ran = subprocess.run(
+            command, cwd=copy, env=environment, capture_output=True, text=True, timeout=LONGEST_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return f"{tests[0]} (hung)"
+    failed = [line.split()[1] for line in ran.stdout.splitlines() if line.startswith(("FAILED ", "ERROR "))]
+    if ran.returncode not in (0, 1) or (ran.returncode == 1 and not failed):
+        raise RuntimeError(ran.stdout + ran.stderr)
+    return failed[0] if failed else None
+
+
+def _end_all_of(copy: Path) -> None:
+    """A fault may leave processes behind: those that work in the copy, which is nobody else's."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if Path(process.cwd()).is_relative_to(copy):
+                process.kill()
+
+
+def main(names: Sequence[str]) -> int:
+    """Runs the chosen mutations, or all."""
+    survived = 0
+    for name in names or MUTATIONS:
+        began = time.monotonic()
+        red = turns_red(MUTATIONS[name])
+        survived += red is None
+        outcome = f"red    {red.rpartition('/')[2]}" if red else "GREEN  nothing noticed it"
+        print(f"{name:20} {time.monotonic() - began:5.0f} s  {outcome}", flush=True)
+    return 1 if survived else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,22 @@
+"""The list of planted faults fits the code; one of them is planted, the others are by hand and before releases."""
+
+import pytest
+from mutations import MUTATIONS, REPOSITORY, misplaced, turns_red
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_a_planted_fault_still_has_its_place_and_its_test(name: str) -> None:
+    mutation = MUTATIONS[name]
+    assert misplaced(mutation) == []
+    for test in mutation.tests:
+        file, _, function = test.partition("::")
+        assert f"def {function}" in (REPOSITORY / file).read_text()
+
+
+def test_every_planted_fault_is_documented_with_its_outcome() -> None:
+    text = (REPOSITORY / "docs" / "reliability.md").read_text()
+    assert [name for name in MUTATIONS if f"`{name}`" not in text] == []
+
+
+def test_a_planted_fault_turns_its_test_red() -> None:
+    assert turns_red(MUTATIONS["believed_exposures"]) is not None
