@@ -2,11 +2,15 @@
 
 import asyncio
 import logging
+import os
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from app.settings import Settings
 from events.server import EmbeddedStore, StoreBroken
+
+if TYPE_CHECKING:
+    from events.connection import Connection
 
 FATAL: Final = frozenset({"store_missing", "store_folder_unusable"})  # what waiting does not mend
 
@@ -22,6 +26,7 @@ class Store:
 
     def __init__(self, settings: Settings, data: Path) -> None:
         self.settings = settings
+        self.data = data
         self.name = "not reached yet"
         self._cause: str | None = None
         self._embedded: EmbeddedStore | None = None
@@ -34,7 +39,7 @@ class Store:
         A store that is merely away is no reason not to start: assignments answer without it.
         """
         if self._embedded is None:
-            self.name = asyncio.run(_external(self.settings))
+            self.name = asyncio.run(_external(self.settings, self.data))
             return
         try:
             self._embedded.start()
@@ -63,7 +68,7 @@ class Store:
             self._embedded.stop()
 
 
-async def _external(settings: Settings) -> str:
+async def _external(settings: Settings, data: Path) -> str:
     from events.connection import connect
     from events.store_errors import StoreRefused
 
@@ -72,8 +77,25 @@ async def _external(settings: Settings) -> str:
     except StoreRefused as error:
         raise StoreFailed(f"RESONATE_REDIS_URL: {error}") from None
     try:
+        await _unowned(connection, data)
         for warning in connection.warnings:
             logger.warning(warning)
         return f"{connection.version or 'not reached yet'}, external at {connection.address}"
     finally:
         await connection.close()
+
+
+async def _unowned(connection: "Connection", data: Path) -> None:
+    """Raises StoreFailed where another data directory's service uses the store."""
+    from events.ownership import Lease, Owner
+    from events.store_errors import StoreUnavailable
+
+    try:
+        other = await Lease(connection, Owner.of(data, os.getpid())).other()
+    except StoreUnavailable:
+        return  # the writer sees to it once the store answers
+    if other is not None:
+        raise StoreFailed(
+            f"RESONATE_REDIS_URL: the store at {connection.address} belongs to {other}, and events would be lost to one"
+            " of both; stop that service, or give this one a store or a database number of its own"
+        )

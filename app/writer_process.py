@@ -30,6 +30,7 @@ def main() -> int:
 async def write(child: Child, settings: "Settings") -> None:
     """Run the writer against the service's store. Raises StoreRefused for a store that may not be used."""
     from app.store_address import store_connection
+    from events.ownership import Lease, Owner, while_owner
     from events.writer import WriterOptions, run_writer
 
     stop = asyncio.Event()
@@ -40,7 +41,10 @@ async def write(child: Child, settings: "Settings") -> None:
     connection = await store_connection(settings)
     try:
         child.say_ready()
-        await run_writer(connection, settings.data, options, stop)
+        if settings.redis_url is None:  # the embedded store has no other user
+            return await run_writer(connection, settings.data, options, stop)
+        lease = Lease(connection, Owner.of(settings.data, os.getppid()))
+        await while_owner(lease, lambda: run_writer(connection, settings.data, options, stop), stop)
     finally:
         await connection.close()
 

@@ -277,10 +277,22 @@ local function joined(keys, args)
   return redis.call("HGETALL", keys[1])
 end
 
+-- Ownership: one data directory takes events out ----------------------------------------------------------------------
+
+local function claim(keys, arguments)
+  local holder = redis.call("GET", keys[1])
+  if holder and cjson.decode(holder).log ~= arguments[1] then
+    return holder
+  end
+  redis.call("SET", keys[1], arguments[2], "PX", arguments[3])
+  return false
+end
+
 redis.register_function("resonate_append", append)
 redis.register_function({ function_name = "resonate_position", callback = position, flags = { "no-writes" } })
 redis.register_function({ function_name = "resonate_mark", callback = mark, flags = { "allow-oom" } })
 redis.register_function({ function_name = "resonate_raise", callback = raise, flags = { "allow-oom" } })
+redis.register_function({ function_name = "resonate_claim", callback = claim, flags = { "allow-oom" } })
 redis.register_function("resonate_purchased", purchased)
 redis.register_function("resonate_refunded", refunded)
 redis.register_function("resonate_joined", joined)

@@ -4,6 +4,7 @@ from typing import Final
 
 SHARDS: Final = "resonate:shards"  # number of shards, recorded once
 DESIGNS: Final = "resonate:designs"  # frozen designs, so that they outlive a data directory
+OWNER: Final = "resonate:owner"  # the one data directory whose writer may take events out; expires unless renewed
 LIBRARY: Final = "resonate"  # the function library (functions.lua)
 
 

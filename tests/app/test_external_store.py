@@ -6,10 +6,15 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import SMALLEST_DEFINITIONS, StartService
+from redis import Redis
+from service import Service
+from stores import start_cluster, wait_for
 
+from events.keys import OWNER
 from events.store_binary import store_binary
 
 
@@ -46,6 +51,57 @@ def test_events_go_through_an_external_store_and_none_is_embedded(start_service:
     assert sum(service.results("free-shipping-banner")["health"]["srm"]["observed"]) == 1
     assert "store" not in service.processes()
     assert "external at" in service.log_text()
+
+
+def assign_expose_convert(service: Service, visitors: int) -> dict[str, Any]:
+    """Every visitor is assigned and exposed, every other one buys; the readout of it."""
+    with service.client() as client:
+        for number in range(visitors):
+            visitor = f"v-{number}"
+            context = {"context": {"targetingKey": visitor}}
+            answer = client.post("/ofrep/v1/evaluate/flags/free-shipping-banner", json=context).json()
+            assert answer["metadata"]["exposure"] == "logged"
+            if number % 2:
+                order = {"anonymousId": visitor, "event": "Order Completed", "messageId": f"o-{number}"}
+                properties = {"order_id": f"o-{number}", "value": 20, "currency": "EUR"}
+                assert client.post("/v1/track", json={**order, "properties": properties}).status_code == 200
+    return service.results("free-shipping-banner")
+
+
+@pytest.mark.slow
+def test_a_cluster_carries_the_whole_journey(start_service: StartService, tmp_path: Path) -> None:
+    cluster = start_cluster(tmp_path / "cluster")
+    try:
+        service = start_service(SMALLEST_DEFINITIONS, RESONATE_WORKERS="1", RESONATE_REDIS_URL=cluster.url)
+        readout = assign_expose_convert(service, 40)
+        assert sum(readout["health"]["srm"]["observed"]) == 40
+        arms = readout["metrics"][0]["arms"]
+        assert sum(round(arm["units"] * arm["value"]) for arm in arms) == 20
+        assert service.stop() == 0
+    finally:
+        for node in cluster.nodes:
+            node.kill()
+
+
+def test_a_second_data_directory_on_the_same_store_is_refused_until_the_first_has_gone(
+    start_service: StartService, external: str
+) -> None:
+    variables = {"RESONATE_WORKERS": "1", "RESONATE_REDIS_URL": external}
+    first = start_service(SMALLEST_DEFINITIONS, **variables)
+    wait_for(lambda: owner_of(external) is not None)
+    second = start_service(SMALLEST_DEFINITIONS, launch_only=True, **variables)
+    assert second.process is not None
+    assert second.process.wait(15) == 1
+    assert f"belongs to the service of {first.data} (pid {first.pid} on " in second.log_text()
+    assert "Traceback" not in second.log_text()
+    assert first.stop() == 0
+    assert owner_of(external) is None
+    second.start()
+
+
+def owner_of(url: str) -> bytes | None:
+    with Redis.from_url(url) as client:
+        return client.get(OWNER)
 
 
 def test_a_store_that_evicts_is_refused_at_the_start(start_service: StartService, external: str) -> None:

@@ -23,6 +23,7 @@ def documented_keys() -> set[str]:
 def keys_in_code() -> Iterator[str]:
     yield keys.SHARDS
     yield keys.DESIGNS
+    yield keys.OWNER
     yield keys.TOMBSTONES
     yield keys.bucket_key(0, 1, 2).replace("{0}", "{s}").replace("1:2", "<generation>:<bucket>")
     for name, make in vars(keys).items():
