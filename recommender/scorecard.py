@@ -13,6 +13,7 @@ from recommender.strategies import Eligible, Strategy, scored
 from recommender.tasks import TOP, Question, best, gain, hit, recall
 
 RESAMPLES: Final = 1_000
+POPULAR_DAYS: Final = 28.0
 TASKS: Final[dict[str, Strategy]] = {
     "next_basket": "buy_again",
     "novel": "for_you",
@@ -72,8 +73,11 @@ def answers(window: Window, model: Model, task: str, part: slice = slice(None)) 
 
 
 def popular_lists(window: Window, model: Model, task: str, part: slice = slice(None)) -> Lists:
-    """What popularity shows instead."""
-    order = np.argsort(-model.arrays.popularity, kind="stable").astype(np.int32)
+    """What popularity shows instead: the products in most baskets of the last four weeks before the cut-off."""
+    history = window.history
+    recent = history.during(window.day - POPULAR_DAYS, window.day)
+    counts = np.bincount(recent.products, minlength=len(history.product_ids))
+    order = np.argsort(-counts, kind="stable").astype(np.int32)
     return [_first(order, _eligible(window, model, task, question)) for question in questions(window, task, part)]
 
 

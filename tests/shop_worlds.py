@@ -61,10 +61,16 @@ def taste_world() -> Trained:
     return train(purchases, [categories[product] for product in purchases.product_ids], DAY)
 
 
-def publish_trained(folder: Path, trained: Trained) -> str:
-    """Puts a model where a worker finds it, whatever the gate would say; its version."""
+def write_trained(folder: Path, trained: Trained) -> str:
+    """Puts a model beside the live one, whatever the gate would say; its version."""
     version = new_version()
-    facts = {"cut_off": datetime.fromtimestamp(trained.at_day * 86_400, UTC).isoformat(), **trained.as_json()}
-    write_artefact(folder, version, trained.arrays.as_dict(), facts)
+    cut_off = datetime.fromtimestamp(trained.at_day * 86_400, UTC).isoformat()
+    write_artefact(folder, version, trained.arrays.as_dict(), {"cut_off": cut_off, **trained.as_json()})
+    return version
+
+
+def publish_trained(folder: Path, trained: Trained) -> str:
+    """Makes a model the live one; its version."""
+    version = write_trained(folder, trained)
     publish(folder, version)
     return version

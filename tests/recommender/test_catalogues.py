@@ -14,6 +14,9 @@ from recommender.product_import import import_products
 from recommender.product_rows import Format, read_products_file
 from recommender.serving import read_products
 
+FIELDS = st.sampled_from(["product_id", "price", "in_stock", "category", "x"])
+VALUES = st.none() | st.text(max_size=5) | st.integers() | st.floats(allow_nan=False)
+
 
 def upload(tmp_path: Path, content: bytes) -> Path:
     path = tmp_path / "upload"
@@ -81,11 +84,11 @@ def test_all_three_forms_say_the_same(tmp_path: Path) -> None:
         {"product_id": "sku-2", "brand": "Primus", "price": 5.0, "in_stock": False, "accessories_of": "sku-1"},
     ]
     lines = "\n".join(json.dumps(row) for row in rows)
-    comma = "product_id,category,brand,price,in_stock,accessories_of\nsku-1,Camping > Stoves,,49.9,true,\nsku-2,,Primus,5,false,sku-1\n"
+    comma = "product_id,category,brand,price,in_stock,accessories_of\n"
+    comma += "sku-1,Camping > Stoves,,49.9,true,\nsku-2,,Primus,5,false,sku-1\n"
     table = tmp_path / "rows.parquet"
-    pq.write_table(
-        pa.Table.from_pylist([{name: row.get(name) for name in {**rows[0], **rows[1]}} for row in rows]), table
-    )
+    names = {**rows[0], **rows[1]}
+    pq.write_table(pa.Table.from_pylist([{name: row.get(name) for name in names} for row in rows]), table)
     found = [
         read_products_file(upload(tmp_path, lines.encode()), "ndjson"),
         read_products_file(upload(tmp_path, b"\xef\xbb\xbf" + comma.encode()), "csv"),
@@ -97,9 +100,9 @@ def test_all_three_forms_say_the_same(tmp_path: Path) -> None:
 
 def test_a_published_catalogue_is_read_back(tmp_path: Path) -> None:
     content = b'{"product_id": "a", "price": 3}\n{"product_id": "b", "accessories_of": ["a", "gone"]}'
-    imported = import_products(tmp_path / "products", upload(tmp_path, content), "ndjson") if (
-        tmp_path / "products").mkdir() is None else None  # fmt: skip
-    assert imported is not None
+    folder = tmp_path / "products"
+    folder.mkdir()
+    imported = import_products(folder, upload(tmp_path, content), "ndjson")
     assert imported.products == 2
     products = read_products(tmp_path)
     assert products is not None
@@ -107,8 +110,7 @@ def test_a_published_catalogue_is_read_back(tmp_path: Path) -> None:
     assert products.accessory_items.tolist() == [1]
 
 
-@given(st.lists(st.dictionaries(st.sampled_from(["product_id", "price", "in_stock", "category", "x"]),
-                                st.none() | st.text(max_size=5) | st.integers() | st.floats(allow_nan=False), max_size=4)))  # fmt: skip
+@given(st.lists(st.dictionaries(FIELDS, VALUES, max_size=4)))
 def test_no_row_whatsoever_breaks_the_reader(rows: list[dict[str, object]]) -> None:
     import tempfile
 

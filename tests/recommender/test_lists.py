@@ -1,6 +1,7 @@
 """Lists: the contract that every strategy keeps, and worlds whose answer is known."""
 
 import random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,32 +68,30 @@ def test_a_list_is_full_without_repeats_and_the_same_again(
     assert scores == sorted(scores, reverse=True)
 
 
+FILTERS = st.fixed_dictionaries(
+    {"price": st.integers(0, 11).map(lambda lowest: {"$gte": lowest})},
+    optional={"category": st.sampled_from(["Coffee", "Tea", "Wine", "Nowhere"])},
+)
+
+
 @settings(max_examples=60, deadline=None)
 @given(
-    strategy=st.sampled_from(STRATEGIES),
-    place=st.none() | st.integers(0, 200),
-    limit=st.integers(1, 40),
-    lowest=st.integers(0, 11),
-    category=st.none() | st.sampled_from(["Coffee", "Tea", "Wine", "Nowhere"]),
+    wish=st.tuples(st.sampled_from(STRATEGIES), st.none() | st.integers(0, 200), st.integers(1, 40)),
+    filter_=FILTERS,
     exclude=st.sets(st.sampled_from([*NAMES, "unknown"]), max_size=70),
     diversity=st.sampled_from([0.0, 0.3, 1.0]),
 )
 def test_under_any_filter_as_many_come_back_as_it_leaves(
-    strategy: Strategy,
-    place: int | None,
-    limit: int,
-    lowest: int,
-    category: str | None,
-    exclude: set[str],
-    diversity: float,
+    wish: tuple[Strategy, int | None, int], filter_: dict[str, Any], exclude: set[str], diversity: float
 ) -> None:
     trained = taste_world()
     ranker = Ranker(Shelf(Model(trained.arrays, trained.weights, DAY, trained.strategies), product_arrays(catalogue())))
-    filter_ = {"price": {"$gte": lowest}} | ({"category": category} if category else {})
     rules = Rules(exclude=tuple(exclude), conditions=conditions(filter_), exclude_purchased=False, diversity=diversity)
+    strategy, place, limit = wish
     found = ids(asked(ranker, strategy, place, limit=limit, rules=rules))
-    left = {product.product_id for product in catalogue() if product.price is not None and product.price >= lowest
-            and category in (None, product.category)} - exclude  # fmt: skip
+    lowest, category = filter_["price"]["$gte"], filter_.get("category")
+    kept = [product for product in catalogue() if product.price is not None and product.price >= lowest]
+    left = {product.product_id for product in kept if category in (None, product.category)} - exclude
     assert set(found) <= left
     assert len(found) == min(limit, len(left))
 
@@ -144,12 +143,13 @@ def test_a_stranger_gets_the_named_fallback(ranker: Ranker, strategy: Strategy) 
 
 def test_a_new_product_rides_on_its_category(ranker: Ranker, model: Model) -> None:
     categories = products_of_taste()
-    coffee = [
-        p for p in range(100) if sum(categories[model.ids[int(i)]] == "Coffee" for i in model.habit_at(p).items) >= 5
-    ]
-    tea = [p for p in range(100) if not any(categories[model.ids[int(i)]] == "Coffee" for i in model.habit_at(p).items)]
+    owned = [model.habit_at(place).items for place in range(100)]
+    coffees = [sum(categories[model.ids[int(item)]] == "Coffee" for item in items) for items in owned]
+    lovers = [place for place, count in enumerate(coffees) if count >= 5]
+    others = [place for place, count in enumerate(coffees) if count == 0]
     shown = [
-        sum("coffee-new" in ids(asked(ranker, "for_you", p)) for p in people) / len(people) for people in (coffee, tea)
+        sum("coffee-new" in ids(asked(ranker, "for_you", place)) for place in people) / len(people)
+        for people in (lovers, others)
     ]
     assert shown[0] > 0.3 > shown[1]
 

@@ -106,8 +106,10 @@ def test_clicks_and_revenue_belong_to_the_strategy_that_was_seen(tmp_path: Path)
     named = {"recommendation_id": "for_you.-.m1.x1"}
 
     def told(event: str, hours: int, **more: object) -> Record:
-        return Record(message_id=f"{event}-{hours}", type="track", visitor_id="v-1", event=event, time=NOON + hours * HOUR,
-                      properties={**named, **more})  # fmt: skip
+        properties = {**named, **more}
+        message = f"{event}-{hours}"
+        return Record(message_id=message, type="track", visitor_id="v-1", event=event, time=NOON + hours * HOUR,
+                      properties=properties)  # fmt: skip
 
     write_log(
         tmp_path,
