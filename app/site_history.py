@@ -27,11 +27,15 @@ class _Plans:
     def __init__(self, readouts: Readouts) -> None:
         self.readouts = readouts
         self._plans: dict[str, TrafficPlan | None] = {}
+        self._events: dict[str, int | None] = {}
 
     def events(self, metric: Metric) -> int | None:
         """0 where the site has traffic and no value of this metric; else None: how many is not asked."""
-        plan = site_plan(self.readouts, EVERYONE, metric)
-        return 0 if plan is not None and all(found.mean is None for found in plan.metrics) else None
+        if metric.name not in self._events:
+            plan = site_plan(self.readouts, EVERYONE, metric)
+            unseen = plan is not None and all(found.mean is None for found in plan.metrics)
+            self._events[metric.name] = 0 if unseen else None
+        return self._events[metric.name]
 
     def days_to_mde(self, experiment: Experiment, metric: str) -> float | None:
         found = self._metric(experiment, metric)

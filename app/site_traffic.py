@@ -10,6 +10,7 @@ import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -20,19 +21,33 @@ if TYPE_CHECKING:
 
 LOOKBACK: Final = timedelta(days=28)
 TIMEOUT_SECONDS: Final = 10.0
+REMEMBERED_SECONDS: Final = 300.0
 
 logger = logging.getLogger("resonate.supervisor")
 
 
 class SiteTraffic:
-    """Units a day of a data directory's log; None where nothing was logged or the question takes too long."""
+    """Units a day of a data directory's log; None where nothing was logged or the question takes too long.
+
+    What the whole site sees is remembered for a while: many experiments may begin in one moment, and none waits long.
+    """
 
     def __init__(self, data: Path) -> None:
         self.data = data
+        self._known: dict[tuple[str, str], tuple[float, float | None]] = {}
 
     def __call__(self, experiment: "Experiment") -> float | None:
         if next((self.data / "log").glob("date=*"), None) is None:
             return None
+        kind = experiment.unit, experiment.plan.identity
+        asked_at, everyone = self._known.get(kind, (-REMEMBERED_SECONDS, None))
+        if monotonic() - asked_at >= REMEMBERED_SECONDS:
+            everyone = self._asked(experiment)
+            self._known[kind] = monotonic(), everyone
+        return None if everyone is None else everyone * share_of_everyone(experiment)
+
+    def _asked(self, experiment: "Experiment") -> float | None:
+        """What everyone on the site would be, asked of a process that may load the engine."""
         command = [sys.executable, "-P", "-m", "app.site_traffic", str(self.data)]
         asked = experiment.model_dump_json()
         try:
@@ -43,6 +58,12 @@ class SiteTraffic:
         except (subprocess.SubprocessError, ValueError) as error:
             logger.warning("the traffic of %s is not known: %s", experiment.key, type(error).__name__)
             return None
+
+
+def share_of_everyone(experiment: "Experiment") -> float:
+    """The share of the site's units that traffic and layer let in; whom the audience lets in, nobody knows before."""
+    layer = experiment.layer
+    return experiment.traffic[-1].share * (layer.end - layer.start if layer else 1.0)
 
 
 def site_plan(readouts: "Readouts", experiment: "Experiment", *more: "Metric") -> "TrafficPlan | None":
@@ -66,18 +87,19 @@ def site_plan(readouts: "Readouts", experiment: "Experiment", *more: "Metric") -
 
 
 def units_a_day(data: Path, experiment: "Experiment") -> float | None:
-    """The units that would take part on a day; None with too little traffic to say."""
+    """The units of the whole site on a day, as this experiment tells units apart; None with too little to say."""
     from events.engine import EventLog
     from experiments.catalog_archive import CatalogArchive
     from experiments.catalog_follower import NoCatalog
+    from experiments.definition import TrafficStep
     from experiments.readout import Readouts
 
     try:
-        plan = site_plan(Readouts(EventLog(data), CatalogArchive(data)), experiment)
+        everyone = experiment.model_copy(update={"traffic": (TrafficStep(since=None, share=1.0),), "layer": None})
+        plan = site_plan(Readouts(EventLog(data), CatalogArchive(data)), everyone)
     except NoCatalog:
         return None
-    layer = experiment.layer
-    return plan and plan.units_per_day * (layer.end - layer.start if layer else 1.0)
+    return plan and plan.units_per_day
 
 
 def main() -> int:
