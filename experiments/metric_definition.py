@@ -2,6 +2,8 @@
 
 from typing import Any, Literal
 
+from pydantic import Field
+
 from experiments.definition import Definition
 
 MetricType = Literal["proportion", "count", "mean", "ratio", "quantile", "funnel", "retention", "csat", "nps", "ces"]
@@ -28,7 +30,7 @@ class RatioPart(Definition):
 
     event: str
     sum: str | None = None
-    where: dict[str, Any] = {}
+    where: dict[str, Any] = Field(default_factory=dict)
 
     @property
     def count(self) -> bool:
@@ -46,7 +48,7 @@ class Metric(Definition):
     window_seconds: int = 7 * 86_400
     cap: Cap | None = None
     subtract: Subtract | None = None
-    where: dict[str, Any] = {}
+    where: dict[str, Any] = Field(default_factory=dict)
     numerator: RatioPart | None = None
     denominator: RatioPart | None = None
     steps: tuple[str, ...] = ()

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from pydantic import Field
+
 from experiments.definition import Definition, Strategy
 
 
@@ -22,10 +24,10 @@ class Rules(Definition):
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     boost: tuple[Boost, ...] = ()
-    filter: dict[str, Any] = {}
+    filter: dict[str, Any] = Field(default_factory=dict)
     exclude_purchased: bool | None = None
     repurchase_after_seconds: int | None = None
-    accessories_of: dict[str, tuple[str, ...]] = {}
+    accessories_of: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     diversity: float | None = None
 
 
