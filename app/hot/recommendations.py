@@ -26,7 +26,7 @@ class RecommendationsBody(msgspec.Struct, frozen=True):
     slot: str | None = None
     strategy: Literal["for_you", "buy_again", "bought_together", "popular"] | None = None
     items: list[str] | None = None
-    limit: int | None = None
+    limit: int | float | None = None  # 5.0 is a whole number too, in JSON
     filter: dict[str, Any] | None = None
     exclude: list[str] | None = None
     exclude_purchased: bool | None = None
@@ -57,13 +57,20 @@ def checked(body: RecommendationsBody) -> Mapping[str, Any]:
             raise Problem(400, "invalid_id", f"{name}: {problem}")
     _at_most(body.items, MAX_ITEMS, "items")
     _at_most(body.exclude, MAX_EXCLUDED, "exclude")
-    if body.limit is not None and not 1 <= body.limit <= MAX_LIMIT:
-        raise Problem(400, "invalid_limit", f"limit: it must be from 1 to {MAX_LIMIT}")
+    _whole_limit(request)
     if body.diversity is not None and not 0 <= body.diversity <= 1:
         raise Problem(400, "invalid_diversity", "diversity: it must be from 0 to 1")
     if body.slot is not None and len(body.slot) > MAX_SLOT:
         raise Problem(400, "invalid_slot", f"slot: a name has at most {MAX_SLOT} characters")
     return request
+
+
+def _whole_limit(request: dict[str, Any]) -> None:
+    limit = request.get("limit", 1)
+    if not 1 <= limit <= MAX_LIMIT or limit != int(limit):
+        raise Problem(400, "invalid_limit", f"limit: it must be a whole number from 1 to {MAX_LIMIT}")
+    if "limit" in request:
+        request["limit"] = int(limit)
 
 
 def _at_most(listed: list[str] | None, most: int, name: str) -> None:
