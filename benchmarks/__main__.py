@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-HELD_BY_OTHERS = {"__main__", "http_servers"}
+HELD_BY_OTHERS = {"__main__", "http_servers", "readout_by_hand", "readout_log"}
 
 
 def names() -> list[str]:

@@ -5,19 +5,16 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 import duckdb
-import numpy as np
-import numpy.typing as npt
 
 from events.arrow import Table
+from events.engine_columns import Columns, plain_column, quoted
 from events.engine_sql import Dialect, Statement, inline_table
 from events.engine_view import CLEAN_ROWS, received_rows
 from events.hidden import HiddenRows
 from events.parts import SCHEMA, Part, PartListing, verify
-
-Columns = dict[str, npt.NDArray[Any]]
 
 
 class QueryTimeout(TimeoutError):
@@ -31,6 +28,10 @@ class Engine(Protocol):
 
     def materialise(self, name: str, statement: Statement) -> None:
         """Keep the rows of a SELECT as a table under this name, in place of an older one."""
+        ...
+
+    def drop(self, name: str) -> None:
+        """Let go of a table that is not read again."""
         ...
 
     def rows(self, statement: Statement) -> list[tuple[Any, ...]]:
@@ -79,6 +80,7 @@ class EventLog:
     _listing: PartListing | None = None
     _hidden: HiddenRows | None = None
     _open: "DuckEngine | None" = None
+    _looking: threading.Lock = field(default_factory=threading.Lock)
 
     def interrupt(self) -> None:
         """Stop the analysis that runs now, if any, from another thread; it then raises `QueryTimeout`."""
@@ -92,15 +94,9 @@ class EventLog:
         return self.data / "log"
 
     def snapshot(self) -> Snapshot:
-        """The log as it stands; raises `DataDamaged`."""
-        self._listing = self._listing or PartListing(self.folder)
-        self._hidden = self._hidden or HiddenRows(self.data)
-        parts = self._listing.live()
-        for part in parts:
-            self._verify_once(part)
-        filled = [part for part in parts if part.rows]
-        watermark = max((part.max_received_at for part in filled), default=None)
-        return Snapshot(tuple(filled), self._hidden.positions(parts), watermark)
+        """The log as it stands; raises `DataDamaged`. Any thread may ask."""
+        with self._looking:
+            return self._snapshot()
 
     @contextmanager
     def open(
@@ -119,6 +115,16 @@ class EventLog:
             self._open = None
             timer.cancel()
             engine.close()
+
+    def _snapshot(self) -> Snapshot:
+        self._listing = self._listing or PartListing(self.folder)
+        self._hidden = self._hidden or HiddenRows(self.data)
+        parts = self._listing.live()
+        for part in parts:
+            self._verify_once(part)
+        filled = [part for part in parts if part.rows]
+        watermark = max((part.max_received_at for part in filled), default=None)
+        return Snapshot(tuple(filled), self._hidden.positions(parts), watermark)
 
     def _verify_once(self, part: Part) -> None:
         mark = (part.path.name, part.sha256)
@@ -155,7 +161,7 @@ class DuckEngine:
         """Define the views `received` and `events`, then lock the configuration."""
         paths = [str(part.path) for part in snapshot.parts]
         if paths:
-            source = f"read_parquet([{', '.join(map(_quoted, paths))}], hive_partitioning = false)"
+            source = f"read_parquet([{', '.join(map(quoted, paths))}], hive_partitioning = false)"
         else:
             self._connection.register("no_rows", SCHEMA.empty_table())
             source = "no_rows"
@@ -173,6 +179,10 @@ class DuckEngine:
         """Keep the rows of a SELECT as a table."""
         self._execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {statement.render()}")
 
+    def drop(self, name: str) -> None:
+        """Let go of a table."""
+        self._execute(f"DROP TABLE IF EXISTS {name}")
+
     def rows(self, statement: Statement) -> list[tuple[Any, ...]]:
         """All rows of a SELECT."""
         return self._execute(statement.render()).fetchall()
@@ -180,7 +190,7 @@ class DuckEngine:
     def columns(self, statement: Statement) -> Columns:
         """All rows of a SELECT as numpy arrays."""
         found = self._execute(statement.render()).fetchnumpy()
-        return {name: _plain(values) for name, values in found.items()}
+        return {name: plain_column(values) for name, values in found.items()}
 
     def sources(self) -> dict[str, Statement]:
         """What the views read, as statements that run in the data directory without this engine."""
@@ -208,83 +218,19 @@ class DuckEngine:
         return QueryTimeout(f"the analysis took longer than {seconds:g} s; ask for one metric or a shorter experiment")
 
     def _lock(self) -> None:
-        self._connection.execute(f"SET allowed_directories = [{_quoted(str(self._log))}]")
+        self._connection.execute(f"SET allowed_directories = [{quoted(str(self._log))}]")
         self._connection.execute("SET enable_external_access = false")
         self._connection.execute("SET lock_configuration = true")
-
-
-class TableReader:
-    """One CSV or Parquet file, read by a locked-down DuckDB as the table `imported`."""
-
-    def __init__(self, path: Path, threads: int = 1) -> None:
-        """Nothing is read yet."""
-        self._path = path.resolve()
-        config: dict[str, str | bool | int | float | list[str]] = {
-            "threads": threads,
-            "preserve_insertion_order": False,
-            "autoload_known_extensions": False,
-        }
-        self._connection = duckdb.connect(":memory:", config=config)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._connection.close()
-
-    def types(self) -> dict[str, str]:
-        """The columns and their types; raises ValueError where the file is no table."""
-        is_parquet = self._path.suffix.lower() in (".parquet", ".pq")
-        reader = "read_parquet({})" if is_parquet else "read_csv({}, sample_size = -1, strict_mode = true)"
-        try:
-            source = reader.format(_quoted(str(self._path)))
-            self._connection.execute(f"CREATE VIEW imported AS SELECT * FROM {source}")
-            self._connection.execute(f"SET allowed_paths = [{_quoted(str(self._path))}]")
-            self._connection.execute("SET enable_external_access = false")
-            self._connection.execute("SET lock_configuration = true")
-            described = self._connection.execute("DESCRIBE imported").fetchall()
-        except duckdb.Error as error:
-            raise ValueError(str(error).splitlines()[0].replace(str(self._path), self._path.name)) from error
-        return {str(row[0]): str(row[1]) for row in described}
-
-    def rows(self, statement: Statement) -> list[tuple[Any, ...]]:
-        """All rows of a SELECT from `imported`."""
-        return self._connection.execute(statement.render()).fetchall()
-
-    def materialise(self, name: str, statement: Statement) -> None:
-        """Keep the rows of a SELECT as a table."""
-        self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {statement.render()}")
-
-    def columns(self, statement: Statement) -> Columns:
-        """All rows of a SELECT as numpy arrays."""
-        found = self._connection.execute(statement.render()).fetchnumpy()
-        return {name: _plain(values) for name, values in found.items()}
-
-    def records(self, statement: Statement) -> list[dict[str, Any]]:
-        """The same by column name."""
-        found = self._connection.execute(statement.render())
-        names = [str(item[0]) for item in found.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
-
-
-def _plain(values: Any) -> npt.NDArray[Any]:
-    if isinstance(values, np.ma.MaskedArray):
-        return values.filled(np.nan if values.dtype.kind == "f" else None)  # pyright: ignore[reportUnknownVariableType]
-    return values
 
 
 def _sources(
     snapshot: Snapshot, data: Path, received_until_us: int | None, properties: Sequence[str]
 ) -> Callable[[], dict[str, Statement]]:
     def written() -> dict[str, Statement]:
-        paths = ", ".join(_quoted(str(part.path.relative_to(data))) for part in snapshot.parts)
+        paths = ", ".join(quoted(str(part.path.relative_to(data))) for part in snapshot.parts)
         hidden = snapshot.hidden.to_pydict() if snapshot.hidden.num_rows else None
         rows = received_rows(f"read_parquet([{paths}])", received_until_us, properties, hidden=hidden is not None)
         tables = {} if hidden is None else {"hidden": inline_table(hidden)}
         return {**tables, "received": Statement.of(rows), "events": Statement.of(CLEAN_ROWS)}
 
     return written
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from events.engine import Engine
+from events.engine import Columns, Engine
 from events.engine_sql import Expression, Statement, all_of, any_of, inline_table, union_all
-from experiments.metric_conditions import COLUMNS, Properties, condition
+from experiments.metric_conditions import condition, fields_of
 from experiments.metrics import CubePlan, SourceKey
 from experiments.shop_days import ShopDays
-from experiments.source_sql import amount, named, valid_score
+from experiments.source_sql import amount, choice, chosen, named, valid_score
 from experiments.statements import statement
 
 FOREVER_US: Final = 1 << 62
@@ -40,6 +40,7 @@ class Cube:
     scope: CubeScope
     plan: CubePlan
     tables: dict[str, Statement] = field(default_factory=dict[str, Statement])
+    _answers: dict[str, Columns] = field(default_factory=dict[str, Columns])
 
     def build(self) -> None:
         """Materialise everything, once."""
@@ -52,6 +53,9 @@ class Cube:
         if any(key.kind == "refunds" for key in self.plan.sources):
             self._refunds()
         self.put("cube", union_all([*self._event_layers(), *self._own_layers(), _EMPTY]))
+        for name in self.tables:
+            if name.startswith(("beats_", "steps_")):
+                self.engine.drop(name)
 
     def expose(self) -> None:
         """Exposures, units (by first exposure) and which unit each event belongs to."""
@@ -70,8 +74,17 @@ class Cube:
 
     def put(self, name: str, statement: Statement) -> None:
         """Materialise a table and remember how it was made."""
+        if name in self.tables and name not in _OF_ONE_METRIC:
+            self._answers.clear()
         self.tables[name] = statement
         self.engine.materialise(name, statement)
+
+    def once(self, statement: Statement) -> Columns:
+        """The answer of a SELECT that reads no table of one metric: asked again, it is the same."""
+        text = statement.render(self.engine.dialect)
+        if text not in self._answers:
+            self._answers[text] = self.engine.columns(statement)
+        return self._answers[text]
 
     def attributed(self, file: str, /, **values: Expression | str | float) -> Statement:
         """A statement that joins events to their owners."""
@@ -118,13 +131,26 @@ class Cube:
         self.put("histories", self.attributed("histories", lookback=lookback, visit=VISIT_US))
 
     def _purchases(self) -> None:
-        read = [name for name in (*COLUMNS - _ORDER_COLUMNS, *_property_columns(self.plan.properties))]
+        read = self._read_of_orders()
         copies = statement("order_copies").also(**{name: Expression.of(f"e.{name}") for name in read})
         chosen = {name: Expression.of(f"max(CASE WHEN c.value_place = 1 THEN c.{name} END)") for name in read}
+        only = {name: Expression.of(f"k.{name}") for name in read}
         self.put("order_copies", copies)
-        self.put("orders", statement("orders").also(**chosen))
+        self.put("repeated_orders", statement("repeated_orders"))
+        single = statement("single_orders").also(**only)
+        self.put("orders", union_all([single, statement("orders").also(**chosen)]))
+        self.engine.drop("order_copies")
         self.put("checkouts", statement("checkouts"))
         self.put("purchases", statement("purchases").also(**{name: Expression.of(f"o.{name}") for name in read}))
+        self.engine.drop("orders")
+
+    def _read_of_orders(self) -> list[str]:
+        """What metrics read of an order beyond its own columns."""
+        found: list[str] = []
+        for key in (key for key in self.plan.sources if key.kind in ("orders", "funnel")):
+            names = [*fields_of(key.condition), *([] if key.value == "value" else [key.value])]
+            found += [column for name in names for column in self.plan.properties.columns(name)]
+        return [name for name in dict.fromkeys(found) if name not in _ORDER_COLUMNS]
 
     def _refunds(self) -> None:
         refund_id = Expression.of(self.plan.properties.text("refund_id"))
@@ -155,8 +181,8 @@ class Cube:
             "cube_events",
             segment=self.segments(),
             day=self.scope.days.sql("e.time"),
-            source=_choice(wanted, [str(index) for index in indexes], "-1"),
-            amount=_chosen(wanted, [self.amount_of(key) for key in keys]),
+            source=choice(wanted, [str(index) for index in indexes], "-1"),
+            amount=chosen(wanted, [self.amount_of(key) for key in keys]),
             named=any_of(wanted),
             first=self.plan.boundaries[0],
             until=self.plan.boundaries[-1],
@@ -251,30 +277,9 @@ def reached_table(source: int, step: int) -> str:
     return f"reached_{source}_{step}"
 
 
+_OF_ONE_METRIC: Final = frozenset({"totals", "unit_values", "metric_days", "samples", "thresholds"})
 _ORDER_COLUMNS: Final = frozenset({"visitor_id", "user_id", "currency"})
 _EMPTY: Final = Statement.of(
     "SELECT CAST(0 AS BIGINT) AS unit, CAST(0 AS BIGINT) AS segment, CAST(0 AS BIGINT) AS day, CAST(-1 AS BIGINT)"
     " AS source, CAST(0 AS BIGINT) AS events, CAST(0 AS DOUBLE) AS amount, CAST(0 AS BIGINT) AS finals WHERE FALSE"
 )
-
-
-def _choice(tests: Sequence[Expression], results: Sequence[str], otherwise: str) -> Expression:
-    return _chosen(tests, [Expression.of(result) for result in results], Expression.of(otherwise))
-
-
-def _chosen(
-    tests: Sequence[Expression], results: Sequence[Expression], otherwise: Expression | None = None
-) -> Expression:
-    """CASE over the tests; a single test needs none, since the rows were filtered by it."""
-    if len(tests) == 1:
-        return results[0]
-    chosen = otherwise or Expression.of("NULL")
-    for test, result in zip(reversed(tests), reversed(results), strict=True):
-        chosen = Expression.of(
-            "CASE WHEN $test THEN $result ELSE $otherwise END", test=test, result=result, otherwise=chosen
-        )
-    return chosen
-
-
-def _property_columns(properties: Properties) -> list[str]:
-    return [f"{kind}_{index}" for index in range(len(properties.names)) for kind in ("text", "number")]

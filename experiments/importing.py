@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from events.engine import TableReader
+from events.engine_file import TableReader
 from events.engine_sql import Expression, column
 from experiments.decision import Schedule, decide
 from experiments.definition import Plan

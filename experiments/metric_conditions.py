@@ -28,6 +28,12 @@ class Properties:
         """The column with the text of a field."""
         return f"e.{name}" if name in COLUMNS else f"e.text_{self.names.index(name)}"
 
+    def columns(self, name: str) -> tuple[str, ...]:
+        """The columns that hold a field."""
+        if name in COLUMNS or name == "value":
+            return (name,)
+        return f"text_{self.names.index(name)}", f"number_{self.names.index(name)}"
+
     def attribute(self, name: str) -> str:
         """The column with the text of an attribute of an exposure, whatever the log's own columns are called."""
         return f"e.text_{self.names.index(name)}"
@@ -39,13 +45,18 @@ class Properties:
 
 def properties_of(where: Mapping[str, Any]) -> list[str]:
     """The properties that a condition reads beyond the log's own columns."""
+    return [name for name in fields_of(where) if name not in COLUMNS]
+
+
+def fields_of(where: Mapping[str, Any]) -> list[str]:
+    """All that a condition reads."""
     found: list[str] = []
     for name, test in where.items():
         if name in ("$and", "$or", "$nor"):
-            found += [inner for part in test for inner in properties_of(part)]
+            found += [inner for part in test for inner in fields_of(part)]
         elif name == "$not":
-            found += properties_of(test)
-        elif name not in COLUMNS:
+            found += fields_of(test)
+        else:
             found.append(name)
     return list(dict.fromkeys(found))
 

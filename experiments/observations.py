@@ -133,8 +133,9 @@ class Observer:
     def _counts(self, rule: MetricRule, table: str | None) -> dict[tuple[int, str], tuple[int, int]]:
         """(arm, level) → units, and those with a history."""
         found = statement("whole_counts") if table is None else statement("level_counts").tables(levels=table)
-        rows = self.cube.engine.rows(found.bind(mature=self.mature(rule)))
-        return {(int(arm), str(level)): (int(n), int(h)) for arm, level, n, h in rows}
+        rows = self.cube.once(found.bind(mature=self.mature(rule)))
+        places = zip(rows["arm"], rows["level"], rows["n"], rows["h"], strict=True)
+        return {(int(arm), str(level)): (int(n), int(h)) for arm, level, n, h in places}
 
     def _shifts(self, units: int) -> Shifts:
         sums = self.cube.engine.rows(statement("shifts"))[0]
@@ -170,15 +171,15 @@ class Observer:
         }
 
     def _immature(self, rule: MetricRule) -> tuple[int, ...]:
-        rows = self.cube.engine.rows(statement("immature").bind(mature=self.as_of_us - rule.window.end_us))
-        return self._per_arm({int(arm): int(n) for arm, n in rows})
+        found = self.cube.once(statement("immature").bind(mature=self.as_of_us - rule.window.end_us))
+        return self._per_arm({int(arm): int(n) for arm, n in zip(found["arm"], found["n"], strict=True)})
 
     def _looks(self, rule: MetricRule, cap: float, shifts: Shifts) -> Looks:
         self._put_days(rule)
         engine = self.cube.engine
         entered = self._entered(rule)
         return looks_of(
-            units=engine.columns(statement("unit_counts").bind(entered=entered, mature=self.mature(rule))),
+            units=self.cube.once(statement("unit_counts").bind(entered=entered, mature=self.mature(rule))),
             entries=engine.columns(statement("entries").bind(x=shifts.x, e=shifts.e)),
             looks=engine.columns(statement("looks").bind(cap=NO_CAP if rule.closed_window else cap, **shifts.values())),
             shifts=shifts,

@@ -43,6 +43,7 @@ from experiments.study import StudiedMetric
 
 CHANCE_TO_SHIP: Final = 0.95
 LOSS_TO_SHIP: Final = 0.0025
+_ROUNDING: Final = 1e-14
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +184,7 @@ def _arm(observed: MetricObservation, index: int, variant: str, arm: Arm | NoEst
         units_immature=observed.immature[index],
         value=number(arm.value) if known else None,
         variance=number(arm.variance) if known else None,
-        numerator=None if quantile else round(total) if rule.is_share else number(total),
+        numerator=None if quantile else round(total) if rule.is_share else _tidy(total),
         denominator=None if quantile else _denominator(observed, moments),
         response_rate=_rate(observed.responders[index], moments.count) if observed.responders else None,
         final_beat_share=_rate(*observed.final_beats[index]) if observed.final_beats else None,
@@ -192,11 +193,17 @@ def _arm(observed: MetricObservation, index: int, variant: str, arm: Arm | NoEst
     )
 
 
-def _denominator(observed: MetricObservation, moments: JointMoments) -> float | int:
+def _denominator(observed: MetricObservation, moments: JointMoments) -> float | None:
     if not observed.rule.is_ratio:
         return moments.count
     total = moments.moments("d").total
-    return round(total) if observed.rule.base_field == "events" else total
+    return round(total) if observed.rule.base_field == "events" else _tidy(total)
+
+
+def _tidy(total: float) -> float | None:
+    """A total without the last bits that a mean times a count adds: 57849, not 57848.99999999999."""
+    near = round(total, 6)
+    return number(near if abs(total - near) <= _ROUNDING * abs(total) else total)
 
 
 def _rate(part: int, whole: int) -> float | None:

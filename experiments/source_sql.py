@@ -1,5 +1,7 @@
 """Sources of the cube as SQL on a row `e` of the events view: which rows they are and what each gives."""
 
+from collections.abc import Sequence
+
 from events.engine_sql import Expression
 from experiments.metric_conditions import Properties
 from experiments.metrics import ENGAGEMENT, OWN_TYPES, SURVEY_SCALES, SourceKey
@@ -35,3 +37,22 @@ def amount(key: SourceKey, properties: Properties) -> Expression:
         return Expression.of("e.value")
     number = properties.number(key.value)
     return Expression.of(f"coalesce({number}, e.value)" if key.value == "total" else number)
+
+
+def choice(tests: Sequence[Expression], results: Sequence[str], otherwise: str) -> Expression:
+    """CASE over the tests, with plain results."""
+    return chosen(tests, [Expression.of(result) for result in results], Expression.of(otherwise))
+
+
+def chosen(
+    tests: Sequence[Expression], results: Sequence[Expression], otherwise: Expression | None = None
+) -> Expression:
+    """CASE over the tests; a single test needs none, since the rows were filtered by it."""
+    if len(tests) == 1:
+        return results[0]
+    chosen = otherwise or Expression.of("NULL")
+    for test, result in zip(reversed(tests), reversed(results), strict=True):
+        chosen = Expression.of(
+            "CASE WHEN $test THEN $result ELSE $otherwise END", test=test, result=result, otherwise=chosen
+        )
+    return chosen

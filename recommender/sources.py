@@ -6,7 +6,8 @@ from typing import Final
 
 import numpy as np
 
-from events.engine import DuckEngine, EngineLimits, EventLog, TableReader
+from events.engine import DuckEngine, EngineLimits, EventLog
+from events.engine_file import TableReader
 from events.engine_sql import Statement, load
 from recommender.purchases import Coded, Purchases
 

@@ -61,6 +61,9 @@ class PostgresEngine:
         self._connection.execute(f"DROP TABLE IF EXISTS {name} CASCADE")
         self._connection.execute(f"CREATE TABLE {name} AS {statement.render('postgres')}".encode())
 
+    def drop(self, name: str) -> None:
+        self._connection.execute(f"DROP TABLE IF EXISTS {name} CASCADE")
+
     def rows(self, statement: Statement) -> list[tuple[Any, ...]]:
         return self._connection.execute(statement.render("postgres").encode()).fetchall()
 
@@ -102,6 +105,9 @@ class ClickHouseEngine:
     def materialise(self, name: str, statement: Statement) -> None:
         self._run(f"DROP TABLE IF EXISTS {name}")
         self._run(f"CREATE TABLE {name} ENGINE = Memory AS {statement.render('clickhouse')}")
+
+    def drop(self, name: str) -> None:
+        self._run(f"DROP TABLE IF EXISTS {name}")
 
     def rows(self, statement: Statement) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in self._answer(statement)["data"]]

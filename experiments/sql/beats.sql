@@ -6,7 +6,7 @@ SELECT
   e.time - o.exposed_at AS since,
   $day AS day,
   e.engaged_ms,
-  CASE WHEN $final = 'true' THEN 1 ELSE 0 END AS finals
+  CASE WHEN e.type = 'engagement' AND $final = 'true' THEN 1 ELSE 0 END AS finals
 FROM events AS e
 JOIN owners AS o ON o.key = $key AND o.by_user = $by_user
 WHERE e.page_view_id IS NOT NULL

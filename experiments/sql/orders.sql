@@ -1,4 +1,4 @@
--- Each order once: its time is that of its earliest copy, its visitor that of the earliest copy with an anonymous id,
+-- Each order that was reported more than once: its time is that of its earliest copy, its visitor that of the earliest copy with an anonymous id,
 -- its value that of the earliest copy sent by the backend, else of the earliest.
 SELECT
   c.order_key,
@@ -16,5 +16,6 @@ FROM (
     row_number() OVER (PARTITION BY k.order_key ORDER BY k.unit_rank, k.time, k.stream_id, k.shard, k.position) AS unit_place,
     row_number() OVER (PARTITION BY k.order_key ORDER BY k.value_rank, k.time, k.stream_id, k.shard, k.position) AS value_place
   FROM order_copies AS k
+  JOIN repeated_orders AS r ON r.order_key = k.order_key
 ) AS c
 GROUP BY c.order_key
