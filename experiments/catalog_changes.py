@@ -51,7 +51,7 @@ def changed_design(design: FrozenDesign, content: CatalogContent, file: Experime
             f"{what} changed, but the design of phase {design.phase} is frozen"
             f" since {since}; undo it, or write phase: {design.phase + 1} to begin anew"
         )
-        field = _goal_field(file) if part == "goals" else part
+        field = file.goal_field if part == "goals" else part
         yield DefinitionError(file.file, file.line(field), field, message)
 
 
@@ -64,10 +64,6 @@ def _wanted(design: FrozenDesign, content: CatalogContent, file: ExperimentFile)
 
 def _no_log(_: Experiment) -> None:
     return None
-
-
-def _goal_field(file: ExperimentFile) -> str:
-    return "goal" if file.root.at(("goal",)) is not file.root else "goals"
 
 
 def _what_changed(part: str, design: FrozenDesign, wanted: FrozenDesign) -> str:

@@ -34,9 +34,9 @@ def check_references(files: Mapping[str, ExperimentFile], declared: Declared) ->
 
 def _unknown_metrics(file: ExperimentFile, known: Collection[str] | None) -> Iterator[DefinitionError]:
     experiment = file.experiment
-    goals = "goals" if file.root.at(("goals",)) is not file.root else "goal"
     guardrails = [guardrail.metric for guardrail in experiment.guardrails]
-    for field, names in ((goals, experiment.goals), ("secondary", experiment.secondary), ("guardrails", guardrails)):
+    named = {file.goal_field: experiment.goals, "secondary": experiment.secondary, "guardrails": guardrails}
+    for field, names in named.items():
         yield from _unknown(file, field, names, known, "metrics.yaml")
 
 

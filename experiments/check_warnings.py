@@ -77,7 +77,7 @@ def _duration(file: ExperimentFile, history: SiteHistory) -> Iterator[Definition
 def _goals_without_history(
     file: ExperimentFile, metrics: Mapping[str, Metric], history: SiteHistory
 ) -> Iterator[DefinitionError]:
-    field = "goals" if "goals" in (file.root.value if isinstance(file.root.value, Mapping) else ()) else "goal"
+    field = file.goal_field
     for place, name in enumerate(file.experiment.goals):
         if history.events(metrics[name]) == 0:
             line = file.line(field, place)

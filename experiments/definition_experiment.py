@@ -29,6 +29,11 @@ class ExperimentFile:
     root: Located
     complete: bool
 
+    @property
+    def goal_field(self) -> str:
+        """Whether the file says `goal` or `goals`."""
+        return "goals" if self.root.at(("goals",)) is not self.root else "goal"
+
     def line(self, *path: str | int) -> int:
         """The line of a field, or of the nearest field around it."""
         return self.root.at(path).line

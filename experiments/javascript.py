@@ -81,12 +81,6 @@ def text_order(left: str, right: str) -> int:
     return (first > second) - (first < second)
 
 
-def strictly_equal(left: Any, right: Any) -> bool:
-    """`===` on values of two documents: arrays and objects are never the same one."""
-    kind = type_name(left)
-    return kind == type_name(right) and kind not in ("array", "object") and bool(left == right)
-
-
 def same_json(left: Any, right: Any) -> bool:
     """Whether `JSON.stringify` writes both alike: type for type, items and members in the same order."""
     left, right = _json_value(left), _json_value(right)

@@ -8,7 +8,8 @@ from growthbook.core import _js_number_to_string, _strict_deep_equal, paddedVers
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.javascript import number, number_text, order, same_json, strictly_equal, text, version_text
+from experiments.condition_operators import strictly_equals
+from experiments.javascript import number, number_text, order, same_json, text, version_text
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=8),
@@ -84,7 +85,7 @@ def test_a_document_equals_itself(value: Any) -> None:
 
 @pytest.mark.parametrize(("left", "right"), [(1, True), ("1", 1), ([], []), ({}, {}), (None, 0), (math.nan, math.nan)])
 def test_different_things_are_not_strictly_equal(left: Any, right: Any) -> None:
-    assert not strictly_equal(left, right)
+    assert not strictly_equals(right)(left)
 
 
 @given(st.text("v0123456789.-+abcXYZ~", max_size=20) | st.integers(-10, 10**9) | st.floats(0, 1e9))
