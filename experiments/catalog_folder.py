@@ -45,7 +45,7 @@ class FolderReading:
 
 def definition_files(folder: Path) -> list[Path]:
     """The definition files of a folder, in order of name; hidden files and subfolders are none."""
-    found = (path for path in folder.iterdir() if path.suffix in SUFFIXES and not path.name.startswith("."))
+    found = (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith("."))
     return sorted(path for path in found if not path.is_dir())
 
 
@@ -82,6 +82,10 @@ def builtin_metrics() -> tuple[Metric, ...]:
 
 def _sources(paths: list[Path], errors: list[DefinitionError]) -> Iterator[tuple[str, bytes]]:
     for path in paths:
+        if path.suffix not in SUFFIXES:
+            right = path.stem + path.suffix.lower()
+            errors.append(DefinitionError(path.name, 0, "", f"ends in {path.suffix}, name the file {right}"))
+            continue
         try:
             if not path.is_file():
                 raise OSError(0, "is no regular file")

@@ -172,6 +172,11 @@ def test_hidden_files_folders_and_other_files_are_left_alone(shop: Shop) -> None
     assert list(shop.boot(banner=BANNER).catalog.experiments) == ["banner"]
 
 
+def test_an_ending_in_capitals_is_named_and_not_passed_over(shop: Shop) -> None:
+    shop.boot(banner=BANNER)
+    assert shop.edit(BANNER, "sale.YAML") == ["sale.YAML: ends in .YAML, name the file sale.yaml"]
+
+
 def test_a_link_to_nowhere_is_named(shop: Shop) -> None:
     shop.boot(banner=BANNER)
     (shop.definitions / "gone.yaml").symlink_to("nowhere")
