@@ -16,7 +16,8 @@
 Calls that read the log also take `acknowledged`, {shard: stream number}: what was stored before they were asked.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Hashable, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 import msgspec
@@ -31,7 +32,8 @@ from events.parts import DataDamaged
 from events.people import Person, held
 from experiments.readout_query import ReadoutQuery, moment
 from experiments.readout_rows import flat_rows
-from experiments.readout_types import readout_json
+from experiments.readout_series import timeseries_json
+from experiments.readout_types import Readout, readout_json
 from recommender.attribution import attribution
 
 JSON: Final = "application/json"
@@ -67,24 +69,16 @@ class _Calls:
         return _json(experiment_answer(self.analysis.catalogs, self.analysis.archive, arguments["key"]))
 
     async def results(self, arguments: Arguments) -> AnalysisAnswer:
-        written = await self.analysis.written(arguments)
-        query = _query(arguments, written)
-
-        def compute() -> AnalysisAnswer:
-            readout = self.analysis.readouts.read(arguments["key"], query)
+        def answer(readout: Readout) -> AnalysisAnswer:
             headers = {"etag": f'"{readout.etag}"'}
             if _flat(arguments):
                 return _table(flat_rows(readout), arguments["format"], headers)
             return _json(readout_json(readout), headers)
 
-        return await self._readout("results", arguments, query, compute)
+        return await self._of_one("results", arguments, answer)
 
     async def timeseries(self, arguments: Arguments) -> AnalysisAnswer:
-        query = _query(arguments, await self.analysis.written(arguments))
-        key, metric = arguments["key"], arguments.get("metric")
-        return await self._readout(
-            "timeseries", arguments, query, lambda: _json(self.analysis.readouts.timeseries(key, metric, query))
-        )
+        return await self._of_one("timeseries", arguments, lambda readout: _json(timeseries_json(readout)))
 
     async def plan(self, arguments: Arguments) -> AnalysisAnswer:
         query = _query(arguments, await self.analysis.written(arguments))
@@ -148,19 +142,42 @@ class _Calls:
         )
         return _json({**_ids(found.person), "events": found.events})
 
+    async def _of_one(
+        self, name: str, arguments: Arguments, answer: Callable[[Readout], AnalysisAnswer]
+    ) -> AnalysisAnswer:
+        """The answer made of one readout; one that is remembered does not queue behind those that are computed."""
+        query, key = _query(arguments, await self.analysis.written(arguments)), arguments["key"]
+
+        def recalled() -> AnalysisAnswer | None:
+            readout = self.analysis.readouts.remembered(key, query)
+            return None if readout is None else answer(readout)
+
+        with self._health():
+            known = await self.analysis.recall_jobs.answer(_question(name, arguments, query), recalled)
+        return known or await self._readout(
+            name, arguments, query, lambda: answer(self.analysis.readouts.read(key, query))
+        )
+
     async def _readout(
         self, name: str, arguments: Arguments, query: ReadoutQuery, compute: Callable[[], AnalysisAnswer]
     ) -> AnalysisAnswer:
         """Computed on the readout thread, once for all who ask the same at the same state of the log."""
-        asked = {key: value for key, value in arguments.items() if key not in TRACING}
-        question = (name, msgspec.json.encode(asked, order="sorted"), query.pending, query.watermark)
+        with self._health():
+            return await self.analysis.readout_jobs.answer(_question(name, arguments, query), compute)
+
+    @contextmanager
+    def _health(self) -> Generator[None]:
         try:
-            answer = await self.analysis.readout_jobs.answer(question, compute)
+            yield
         except DataDamaged as damage:
             self.analysis.note_health(damage)
             raise
         self.analysis.note_health(None)
-        return answer
+
+
+def _question(name: str, arguments: Arguments, query: ReadoutQuery) -> Hashable:
+    asked = {key: value for key, value in arguments.items() if key not in TRACING}
+    return name, msgspec.json.encode(asked, order="sorted"), query.pending, query.watermark
 
 
 def _query(arguments: Arguments, written: Written) -> ReadoutQuery:

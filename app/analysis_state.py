@@ -53,6 +53,7 @@ class Analysis:
         self.readouts = Readouts(self.log, self.archive)
         self.exporter = Exporter(settings.data)
         self.readout_jobs = Jobs("readout", self.log.interrupt)
+        self.recall_jobs = Jobs("recall", lambda: None)  # what is known already never waits behind a computation
         self.log_jobs = Jobs("log", lambda: None)  # pages are short: they end by themselves
 
     @classmethod
@@ -89,7 +90,7 @@ class Analysis:
 
     async def close(self) -> bool:
         """Stop what runs and leave the store; False where a computation does not heed the interrupt in time."""
-        queues = (self.readout_jobs, self.log_jobs)
+        queues = (self.readout_jobs, self.recall_jobs, self.log_jobs)
         for jobs in queues:
             jobs.close()
         await self.connection.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -25,6 +26,7 @@ class CatalogArchive:
         self._phases: Phases = {}
         self._phases_mark: FileMark | None = None
         self._past: dict[str, Catalog] = {}
+        self._loading = threading.Lock()  # remembered readouts are looked up while another is computed
 
     def latest(self) -> Catalog:
         """The catalogue that is served now."""
@@ -34,11 +36,8 @@ class CatalogArchive:
     def at(self, time: datetime) -> Catalog | None:
         """The catalogue that was served at a time; None before the first."""
         known = [path for path in history_files(self._paths) if received_at(path) <= time]
-        for path in reversed(known):
-            catalog = self._past.get(path.name) or self._load(path)
-            if catalog:
-                return catalog
-        return None
+        with self._loading:
+            return next(filter(None, (self._past.get(path.name) or self._load(path) for path in reversed(known))), None)
 
     def design(self, key: str, phase: int) -> FrozenDesign | None:
         """What is analysed for (key, phase), also for former phases; None where it was never served."""

@@ -1,6 +1,7 @@
 """Reads what came of an experiment: one cube, moments, tests, corrections, decision; cached until the log changes."""
 
 import hashlib
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -39,23 +40,28 @@ MAX_DIMENSIONS: Final = 8
 
 @dataclass(slots=True)
 class Readouts:
-    """Every readout of one log. Used by one thread; `now` is the clock."""
+    """Every readout of one log. Computed by one thread; `now` is the clock."""
 
     log: EventLog
     archive: Archive
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     cache_entries: int = 256
     _cache: OrderedDict[tuple[object, ...], Readout] = field(default_factory=OrderedDict[tuple[object, ...], Readout])
+    _switch: threading.Lock = field(default_factory=threading.Lock)
 
     def read(self, key: str, query: ReadoutQuery = ReadoutQuery()) -> Readout:  # noqa: B008 - frozen
         """The readout of an experiment; raises the `NotFound`s, `InvalidDate`, `DataDamaged` and `QueryTimeout`."""
-        as_of = self.as_of(query)
-        study = study_of(self.archive, key, query)
-        snapshot = self.log.snapshot()
-        asked = (query.at, query.metric, query.dimension, query.include_sql)
-        mark = (key, study.identity, snapshot.identity, asked, query.at or microseconds(as_of) // FRESH_US)
-        readout = self._remembered(mark) or self._keep(mark, self._compute(study, query, snapshot, as_of))
-        return replace(readout, pending=query.pending, watermark=self._watermark(query, snapshot))
+        look = self._look(key, query)
+        readout = self._recalled(look.mark) or self._keep(
+            look.mark, self._compute(look.study, query, look.snapshot, look.as_of)
+        )
+        return replace(readout, pending=query.pending, watermark=self._watermark(query, look.snapshot))
+
+    def remembered(self, key: str, query: ReadoutQuery = ReadoutQuery()) -> Readout | None:  # noqa: B008 - frozen
+        """What `read` would answer without computing, None where it would have to; another thread may ask this."""
+        look = self._look(key, query)
+        readout = self._recalled(look.mark)
+        return readout and replace(readout, pending=query.pending, watermark=self._watermark(query, look.snapshot))
 
     def etag(self, readout: Readout) -> str:
         """Changes with whatever could change the readout."""
@@ -137,6 +143,13 @@ class Readouts:
             closed = cube.scope.known_until_us <= as_of_us
             return answer(Opened(study, cube, calendar, Observer(cube, as_of_us), closed))
 
+    def _look(self, key: str, query: ReadoutQuery) -> "_Look":
+        as_of = self.as_of(query)
+        study, snapshot = study_of(self.archive, key, query), self.log.snapshot()
+        asked = (query.at, query.metric, query.dimension, query.include_sql)
+        mark = (key, study.identity, snapshot.identity, asked, query.at or microseconds(as_of) // FRESH_US)
+        return _Look(study, snapshot, as_of, mark)
+
     def _compute(self, study: Study, query: ReadoutQuery, snapshot: Snapshot, as_of: datetime) -> Readout:
         dimensions = _dimensions(study, query)
 
@@ -194,17 +207,29 @@ class Readouts:
             return query.watermark
         return None if snapshot.watermark_us is None else moment_of(snapshot.watermark_us)
 
-    def _remembered(self, mark: tuple[object, ...]) -> Readout | None:
-        found = self._cache.get(mark)
-        if found is not None:
-            self._cache.move_to_end(mark)
-        return found
+    def _recalled(self, mark: tuple[object, ...]) -> Readout | None:
+        with self._switch:
+            found = self._cache.get(mark)
+            if found is not None:
+                self._cache.move_to_end(mark)
+            return found
 
     def _keep(self, mark: tuple[object, ...], readout: Readout) -> Readout:
-        self._cache[mark] = readout
-        while len(self._cache) > self.cache_entries:
-            self._cache.popitem(last=False)
+        with self._switch:
+            self._cache[mark] = readout
+            while len(self._cache) > self.cache_entries:
+                self._cache.popitem(last=False)
         return readout
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What a question is answered from; equal `mark`s have equal answers."""
+
+    study: Study
+    snapshot: Snapshot
+    as_of: datetime
+    mark: tuple[object, ...]
 
 
 def judge_of(study: Study, calendar: Calendar) -> Judge:
