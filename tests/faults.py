@@ -138,8 +138,7 @@ def assign(client: httpx.Client, visitor: str) -> httpx.Response:
 
 def recommend(client: httpx.Client, visitor: str) -> httpx.Response:
     """Asks for products."""
-    slot = {"slot": "home", "limit": 3}
-    return client.post("/v1/personalize", json={"visitor_id": visitor, "experiments": [], "recommendations": [slot]})
+    return client.post("/v1/recommendations", json={"visitor_id": visitor, "limit": 3})
 
 
 def degraded(service: Service) -> list[str]:

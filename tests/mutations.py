@@ -219,7 +219,7 @@ def misplaced(mutation: Mutation) -> list[str]:
 
 
 def turns_red(mutation: Mutation) -> str | None:
-    """The first test that failed with the fault in place, or None: the gate would have let it through."""
+    """The test that failed with the fault in place and why, or None: the gate would have let it through."""
     with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
         copy = Path(folder) / "resonate"
         shutil.copytree(REPOSITORY, copy, ignore=shutil.ignore_patterns(*LEFT_OUT))
@@ -235,14 +235,14 @@ def turns_red(mutation: Mutation) -> str | None:
 
 def _failure(copy: Path, tests: Sequence[str]) -> str | None:
     command = [sys.executable, "-m", "pytest", "-x", "-q", "--tb=no", "-p", "no:randomly", *tests]
-    environment = os.environ | {"PYTHONPATH": str(copy)}
+    environment = os.environ | {"PYTHONPATH": str(copy), "COLUMNS": "400"}
     try:
         ran = subprocess.run(
             command, cwd=copy, env=environment, capture_output=True, text=True, timeout=LONGEST_SECONDS, check=False
         )
     except subprocess.TimeoutExpired:
         return f"{tests[0]} (hung)"
-    failed = [line.split()[1] for line in ran.stdout.splitlines() if line.startswith(("FAILED ", "ERROR "))]
+    failed = [line.partition(" ")[2] for line in ran.stdout.splitlines() if line.startswith(("FAILED ", "ERROR "))]
     if ran.returncode not in (0, 1) or (ran.returncode == 1 and not failed):
         raise RuntimeError(ran.stdout + ran.stderr)
     return failed[0] if failed else None
@@ -263,7 +263,7 @@ def main(names: Sequence[str]) -> int:
         began = time.monotonic()
         red = turns_red(MUTATIONS[name])
         survived += red is None
-        outcome = f"red    {red.rpartition('/')[2]}" if red else "GREEN  nothing noticed it"
+        outcome = f"red    {red}" if red else "GREEN  nothing noticed it"
         print(f"{name:20} {time.monotonic() - began:5.0f} s  {outcome}", flush=True)
     return 1 if survived else 0
 

@@ -30,7 +30,8 @@ async def healthz() -> JSONResponse:
 
 @router.get("/readyz", summary="Whether assignments can be served, and what is not as it should be")
 async def readyz(worker: Worker) -> JSONResponse:
-    ready = readiness(worker, await _writer_causes(worker))
+    causes, refused = await _writer_causes(worker)
+    ready = readiness(worker, causes, refused)
     return JSONResponse(ready, status_code=200 if ready["status"] != "unavailable" else 503, headers=NEVER_STORED)
 
 
@@ -45,10 +46,12 @@ async def metrics(worker: Worker) -> PlainTextResponse:
     return PlainTextResponse(worker.telemetry.exposition(gauges), media_type=PROMETHEUS, headers=NEVER_STORED)
 
 
-def readiness(worker: Resources, writer: Sequence[str] = ()) -> dict[str, Any]:
-    """`ready`, or `degraded` with its causes: a bad definition file, a store that is down, a damaged part."""
-    state = worker.stream.state
-    cause = state.cause or _store_cause(worker)
+def readiness(worker: Resources, writer: Sequence[str] = (), refused: str | None = None) -> dict[str, Any]:
+    """`ready`, or `degraded` with its causes: a bad definition file, a store that is down, a damaged part.
+
+    `writer` is what the writer complains of, `refused` why the store did not answer just now.
+    """
+    cause = worker.stream.state.cause or _store_cause(worker) or refused
     causes = [*_definitions(worker), *_recorded(worker), *writer, *_salvaged(worker)]
     if cause is not None:
         causes.append(cause)
@@ -68,14 +71,21 @@ def _definitions(worker: Resources) -> list[str]:
     return ["definitions_invalid"] if worker.catalogs.errors else []
 
 
-async def _writer_causes(worker: Resources) -> list[str]:
-    """What keeps the writer from making parts, as it tells beside its watermarks; nothing while the store is down."""
+async def _writer_causes(worker: Resources) -> tuple[list[str], str | None]:
+    """What keeps the writer from making parts, as it tells beside its watermarks, or why the store does not answer.
+
+    A store that this worker knows to be away is not asked again.
+    """
+    if worker.stream.state.cause is not None:
+        return [], None
     try:
         async with asyncio.timeout(STORE_SECONDS):
             marks = await read_watermarks(worker.connection)
-    except (StoreUnavailable, TimeoutError):
-        return []
-    return sorted({mark.cause for mark in marks.values() if mark.cause})
+    except StoreUnavailable as unavailable:
+        return [], unavailable.cause
+    except TimeoutError:
+        return [], "store_timeout"
+    return sorted({mark.cause for mark in marks.values() if mark.cause}), None
 
 
 def _store_cause(worker: Resources) -> str | None:

@@ -68,18 +68,26 @@ class Visitors:
 
 def test_two_hundred_bad_files_change_nobodys_variant_and_a_good_one_is_live_at_once(shop: Service) -> None:
     file = shop.definitions / NAME
-    with Visitors(shop) as visitors:
-        for number in range(200):
-            bad = GOOD[: 5 + number % (len(GOOD) - 40)] if number % 2 else INVALID[number // 2 % len(INVALID)]
+    with Visitors(shop) as visitors, shop.client(timeout=5) as client:
+        for bad in INVALID:  # each stays long enough to be looked at, and refused
             file.write_text(bad)
-            time.sleep(0.05)
-        with shop.client(timeout=5) as client:
-            until(lambda: bool(client.get("/readyz").json()["degraded"]), 5)
-            file.write_text(GOOD)
-            (shop.definitions / "second.yaml").write_text(GOOD.replace(NAME[:-5], "second"))
-            body = {"context": {"targetingKey": "v-1", "resonate.expose": False}}
-            path = FLAG.replace(NAME[:-5], "second")
-            assert until(lambda: client.post(path, json=body).status_code == 200, 10) < patience(2)
-            until(lambda: client.get("/readyz").json()["degraded"] == [], 5)
+            time.sleep(1.0)
+            assert complaints(client), bad
+        for number in range(200 - len(INVALID)):  # and these are cut off anywhere, again and again
+            file.write_text(GOOD[: 5 + number % (len(GOOD) - 40)])
+            time.sleep(0.03)
+        file.write_text(GOOD)
+        (shop.definitions / "second.yaml").write_text(GOOD.replace(NAME[:-5], "second"))
+        assert until(lambda: is_served(client, "second"), 10) < patience(2)
+        until(lambda: complaints(client) == [], 5)
     assert visitors.changed == []
     assert visitors.answers > 300
+
+
+def complaints(client: httpx.Client) -> list[str]:
+    return list(client.get("/readyz").json()["degraded"])
+
+
+def is_served(client: httpx.Client, key: str) -> bool:
+    body = {"context": {"targetingKey": "v-1", "resonate.expose": False}}
+    return client.post(FLAG.replace(NAME[:-5], key), json=body).status_code == 200

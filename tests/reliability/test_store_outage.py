@@ -52,7 +52,7 @@ def test_a_store_that_stands_still_costs_no_assignment_and_refuses_events_in_tim
                 assert refused_in_time(client, f"during-{number}") == "store_timeout"
                 number += 1
             assert number > 3
-            assert degraded(service) == ["store_timeout"]
+            assert [degraded(service) for _ in range(2)] == [["store_timeout"]] * 2  # whichever worker is asked
         assert seconds_until_ready(service, journal) < patience(2)
         until(lambda: degraded(service) == [], 5)
     rows = {row["message_id"] for row in exported(service)}
