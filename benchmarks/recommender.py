@@ -66,22 +66,40 @@ def _measured(act: Callable[[], object]) -> None:
     print(json.dumps({"cpu_seconds": time.process_time() - cpu, "added_mb": (peak - before) / 1e6}))
 
 
-def serving_world() -> tuple[Any, Any]:
-    """The model of a shop of 100,000 products, and carts of 50 of them."""
+def neighbourhoods() -> tuple[Any, Any]:
+    """100 neighbours of every product, with scores, best first; carts of 50 products are drawn over them."""
+    dice = np.random.default_rng(8)
+    popular = dice.zipf(1.2, (PRODUCTS, NEIGHBOURS)) - 1
+    items = np.where(popular < PRODUCTS, popular, 0) + dice.integers(0, PRODUCTS, (PRODUCTS, NEIGHBOURS))
+    scores = -np.sort(-dice.random((PRODUCTS, NEIGHBOURS), np.float32), axis=1)
+    return (items % PRODUCTS).astype(np.int32), scores
+
+
+def carts() -> Any:
+    """The products of each request."""
+    return np.random.default_rng(9).integers(0, PRODUCTS, (REQUESTS, HISTORY))
+
+
+def serving_world() -> Any:
+    """The model of a shop of 100,000 products, with every row of neighbours full."""
+    from dataclasses import replace
+
     from recommender.building import build
     from recommender.model import Model
     from recommender.purchases import Purchases
     from recommender.strategies import STRATEGIES
     from recommender.weights import Weights
 
-    orders, products = lines(2_000_000)
-    dice = np.random.default_rng(8)
-    customers = (orders % CUSTOMERS).astype(np.int32)
-    days = np.sort(dice.uniform(0, 120, len(orders)))
+    orders, products = lines(500_000)
+    days = np.sort(np.random.default_rng(8).uniform(0, 120, len(orders)))
     names = [f"sku-{number}" for number in range(PRODUCTS)]
+    customers = (orders % CUSTOMERS).astype(np.int32)
     purchases = Purchases(customers, products, orders, days, [f"c-{n}" for n in range(CUSTOMERS)], names)
     arrays = build(purchases, [f"C{n % 200}" for n in range(PRODUCTS)], 120.0, Weights())
-    return Model(arrays, Weights(), 120.0, frozenset(STRATEGIES)), dice.integers(0, PRODUCTS, (REQUESTS, HISTORY))
+    items, scores = neighbourhoods()
+    supports = np.ones_like(items)
+    arrays = replace(arrays, neighbour_items=items, neighbour_scores=scores, neighbour_supports=supports)
+    return Model(arrays, Weights(), 120.0, frozenset(STRATEGIES))
 
 
 def serve_ours() -> None:
@@ -89,10 +107,10 @@ def serve_ours() -> None:
     from recommender.rank import Ranker, Wish
     from recommender.shelf import Shelf
 
-    model, carts = serving_world()
+    model = serving_world()
     ranker = Ranker(Shelf(model, None))
-    wishes = {"bought_together": [], "for_you": [], "buy_again": []}
-    for cart in carts:
+    wishes: dict[str, list[Wish]] = {"bought_together": [], "for_you": [], "buy_again": []}
+    for cart in carts():
         names = tuple(f"sku-{code}" for code in cart)
         habit = habit_now(model, None, [Bought(name, 119.0) for name in names], 120.0)
         wishes["bought_together"].append(Wish("bought_together", 10, cart=names))
@@ -110,22 +128,25 @@ def serve_ours() -> None:
         found, sums = ranker.scratch.summed(items, powered(cosines, 1.0), cart[:0])
         return best(found, sums, 10)
 
-    carts32 = carts.astype(np.int32)
-    print(json.dumps({"strategy": "scores and top 10 alone", **_latency([lambda c=c: bare(c) for c in carts32])}))
+    calls = [lambda cart=cart: bare(cart) for cart in carts().astype(np.int32)]
+    print(json.dumps({"strategy": "scores and top 10 alone", **_latency(calls)}))
 
 
 def serve_implicit() -> None:
     import scipy.sparse
+    from implicit._nearest_neighbours import NearestNeighboursScorer
     from implicit.nearest_neighbours import CosineRecommender
 
-    orders, products = lines(2_000_000)
+    items, scores = neighbourhoods()
     model = CosineRecommender(K=NEIGHBOURS, num_threads=1)
-    cells = (np.ones(len(orders), np.float32), (orders, products))
-    model.fit(scipy.sparse.csr_matrix(cells, shape=(ORDERS, PRODUCTS)), show_progress=False)
-    carts = np.random.default_rng(8).integers(0, PRODUCTS, (REQUESTS, HISTORY))
+    cells = (scores.ravel().astype(np.float64), items.ravel(), np.arange(PRODUCTS + 1) * NEIGHBOURS)
+    similarity = scipy.sparse.csr_matrix(cells, shape=(PRODUCTS, PRODUCTS))
+    similarity.sum_duplicates()
+    model.fit(scipy.sparse.identity(PRODUCTS, np.float32, "csr"), show_progress=False)
+    model.similarity, model.scorer = similarity, NearestNeighboursScorer(similarity)
     rows = [
         scipy.sparse.csr_matrix((np.ones(HISTORY, np.float32), (np.zeros(HISTORY, int), cart)), shape=(1, PRODUCTS))
-        for cart in carts
+        for cart in carts()
     ]
     asked = [lambda row=row: model.recommend(0, row, N=10, filter_already_liked_items=True) for row in rows]
     print(json.dumps({"strategy": "implicit recommend", **_latency(asked)}))
@@ -152,7 +173,7 @@ def http() -> None:
     hello = Case("hello", "hello", "/")
     body = """'{"visitor_id":"v-live-' .. n % 50 .. '","strategy":"for_you","limit":10}'"""
     ours = Case("recommendations", "ours", "/v1/recommendations", post(body))
-    model, _ = serving_world()
+    model = serving_world()
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "data"
         data.mkdir()

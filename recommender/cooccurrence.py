@@ -38,14 +38,22 @@ class Neighbours:
 
 def basket_matrix(purchases: Purchases) -> SparseMatrix:
     """Baskets × products, 1 where the basket holds the product; of a huge basket only its first lines count."""
-    _, rows = np.unique(purchases.baskets, return_inverse=True)
+    rows, columns = purchases.baskets, purchases.products
+    counts = np.bincount(rows)
+    if counts.max(initial=0) > LARGEST_BASKET:
+        kept = _first_of_each(rows, counts) < LARGEST_BASKET
+        rows, columns = rows[kept], columns[kept]
+    shape = (len(counts), len(purchases.product_ids))
+    return sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape=shape)
+
+
+def _first_of_each(rows: Ints, counts: npt.NDArray[np.intp]) -> npt.NDArray[np.int64]:
+    """How many lines of the same basket come before each line."""
     order = np.argsort(rows, kind="stable")
-    starts = np.concatenate([[0], np.cumsum(np.bincount(rows))]) if len(rows) else np.zeros(1, np.int64)
+    starts = np.cumsum(counts) - counts
     place = np.empty(len(rows), np.int64)
     place[order] = np.arange(len(rows)) - starts[rows[order]]
-    kept = place < LARGEST_BASKET
-    cells = (np.ones(int(kept.sum()), np.float32), (rows[kept], purchases.products[kept]))
-    return sparse.csr_matrix(cells, shape=(len(starts) - 1, len(purchases.product_ids)))
+    return place
 
 
 def neighbours(baskets: SparseMatrix, alpha: float, kept: int = KEPT, progress: Progress | None = None) -> Neighbours:
@@ -57,14 +65,14 @@ def neighbours(baskets: SparseMatrix, alpha: float, kept: int = KEPT, progress: 
     products = baskets.T.tocsr()
     size = products.shape[0]
     counts = np.diff(products.indptr).astype(np.float32)
-    target = np.maximum(counts, 1) ** -(1 - alpha)
+    target = (np.maximum(counts, 1) ** -(1 - alpha)).astype(np.float32)
     source = np.maximum(counts, 1) ** -alpha
     found = Neighbours(
         np.full((size, kept), NOBODY, np.int32), np.zeros((size, kept), np.float32), np.zeros((size, kept), np.int32)
     )
     for start in range(0, size, ROWS_PER_BLOCK):
         block = products[start : start + ROWS_PER_BLOCK] @ baskets
-        _keep_best(block, start, target.astype(np.float32), found)
+        _keep_best(block, start, target, found)
         if progress is not None:
             progress(min(start + ROWS_PER_BLOCK, size), size)
     found.scores[:] *= source.astype(np.float32)[:, None]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
@@ -65,6 +66,7 @@ class Index:
         return np.where(self.digests[near] == wanted, self.places[near], UNKNOWN).astype(np.int32)
 
 
+@lru_cache(maxsize=16_384)
 def digest(text: str) -> int:
     """The first 64 bits of the BLAKE2b digest by which erasure names an id."""
     return int.from_bytes(blake2b(text.encode(), digest_size=_EXACT_BYTES).digest()[:_WORD], "big")

@@ -91,8 +91,8 @@ class _Listing:
 
     def block(self) -> None:
         """Takes out what is excluded by name, what is in the cart, and what was bought and need not be shown again."""
-        named = [*self.wish.cart, *self.wish.rules.exclude, *self._bought()]
-        self.blocked = self.shelf.find(named) if named else NOTHING
+        named = [*self.wish.rules.exclude, *self._bought()]
+        self.blocked = np.concatenate([self.cart, self.shelf.find(named)]) if named else self.cart
         self.ranker.set_blocked(self.blocked)
 
     def ranking(self) -> Ranking:
@@ -194,11 +194,7 @@ class _Listing:
         """Pairs of the merchant serve for a product of the cart until purchases say what goes with it."""
         if self.wish.strategy != "bought_together":
             return
-        for main in self.cart.tolist():
-            code = int(self.shelf.model_codes[main])
-            model = self.shelf.model
-            if model is not None and code >= 0 and (model.arrays.neighbour_items[code] >= 0).any():
-                continue
+        for main in self._unaccompanied().tolist():
             name = self.shelf.ids[main]
             pairs = self.shelf.find(list(self.wish.rules.accessories_of.get(name, ())))
             pairs = np.concatenate([pairs, self.shelf.accessories(main)])
@@ -206,6 +202,14 @@ class _Listing:
             picked.offer(pairs, np.ones(len(pairs), np.float32))
             for place in pairs.tolist():
                 picked.because.setdefault(place, reasons.accessory(name))
+
+    def _unaccompanied(self) -> Ints:
+        """Products of the cart of which purchases do not yet say what goes with them."""
+        model = self.shelf.model
+        if model is None:
+            return self.cart
+        codes = self.shelf.model_codes[self.cart]
+        return self.cart[(codes < 0) | (model.arrays.neighbour_items[codes, 0] < 0)]
 
     def _fill(self, picked: "_Picked") -> None:
         """Goes down the list of what is popular until there are enough; groups and caps give way at the very end."""

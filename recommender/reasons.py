@@ -110,10 +110,8 @@ def _sources(found: Scored, chosen: Ints, scratch: Scratch) -> list[tuple[Ints, 
     places = scratch.places(evidence.items, chosen)
     hits = np.flatnonzero((places >= 0) & (evidence.strengths > 0))
     hits = hits[np.argsort(-evidence.strengths[hits], kind="stable")]
-    return [
-        (evidence.sources[hits[places[hits] == place]], evidence.strengths[hits[places[hits] == place]])
-        for place in range(len(chosen))
-    ]
+    owner, sources, strengths = places[hits], evidence.sources[hits], evidence.strengths[hits]
+    return [(sources[owner == place], strengths[owner == place]) for place in range(len(chosen))]
 
 
 _FAINT: Final = 0.02  # of EASE's scale: taste says next to nothing
