@@ -198,9 +198,13 @@ def http() -> None:
         finally:
             store.stop()
     ratio = statistics.median(one.rate / other.rate for one, other in pairs)
-    rates = [round(statistics.median(each.rate for each in column)) for column in zip(*pairs, strict=True)]
-    print(f"POST /v1/recommendations {rates[0]} requests/s, hello world {rates[1]}, ratio {ratio:.2f} (goal 0.6); "
-          f"p99 {statistics.median(one.p99 for one, _ in pairs):.2f} ms; worker {mapped.rss / 1e6:.0f} MB resident, "
+    by_cpu = statistics.median(other.cpu / one.cpu for one, other in pairs)
+    for name, column in zip(("POST /v1/recommendations", "hello world"), zip(*pairs, strict=True), strict=True):
+        rate, cpu, p99 = (
+            statistics.median(getattr(each, field) for each in column) for field in ("rate", "cpu", "p99")
+        )
+        print(f"{name}: {rate:.0f} requests/s, {cpu:.0f} µs CPU, p99 {p99:.1f} ms")
+    print(f"ratio {ratio:.2f}, by CPU {by_cpu:.2f} (goal 0.6); worker {mapped.rss / 1e6:.0f} MB resident, "
           f"{mapped.uss / 1e6:.0f} MB its own")  # fmt: skip
 
 

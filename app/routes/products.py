@@ -33,6 +33,7 @@ LARGEST: Final = 64 * 1024 * 1024
 EXAMPLE: Final = (
     '{"product_id": "sku-17", "category": "Camping > Stoves", "brand": "Primus", "price": 49.9, "in_stock": true}\n'
 )
+CSV_EXAMPLE: Final = "product_id,category,price,in_stock\nsku-17,Camping > Stoves,49.9,true\n"
 BODY: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
@@ -41,8 +42,11 @@ BODY: Final[dict[str, Any]] = {
         "accessories_of.",
         "content": {
             "application/x-ndjson": {"schema": {"type": "string"}, "example": EXAMPLE},
-            "text/csv": {"schema": {"type": "string"}},
-            "application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}},
+            "text/csv": {"schema": {"type": "string"}, "example": CSV_EXAMPLE},
+            "application/vnd.apache.parquet": {
+                "schema": {"type": "string", "format": "binary"},
+                "example": "PAR1…PAR1",
+            },
         },
     }
 }
