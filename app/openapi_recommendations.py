@@ -2,21 +2,45 @@
 
 from typing import Any, Final
 
+from app.openapi_schemas import TEXT
+
 JSON = dict[str, Any]
 
 STRATEGIES: Final = ("for_you", "buy_again", "bought_together", "popular")
-MAYBE_ID: Final[JSON] = {"type": ["string", "null"], "minLength": 1, "maxLength": 256}
+MAYBE_ID: Final[JSON] = {**TEXT, "type": ["string", "null"]}
+ONE_OF: Final[JSON] = {
+    "type": "object",
+    "properties": {"$in": {"type": "array", "items": TEXT, "minItems": 1, "maxItems": 100}},
+    "required": ["$in"],
+    "additionalProperties": False,
+}
+BOUND: Final[JSON] = {"type": "number", "minimum": 0, "maximum": 1_000_000}
+FILTER: Final[JSON] = {
+    "type": ["object", "null"],
+    "description": "Product fields by `$eq`, `$ne`, `$in`, `$nin`, `$gt`, `$gte`, `$lt`, `$lte`, or a value alone.",
+    "properties": {
+        **dict.fromkeys(("category", "brand", "group_id", "product_id"), ONE_OF),
+        "price": {
+            "type": "object",
+            "properties": {"$gte": BOUND, "$lt": BOUND},
+            "required": ["$gte"],
+            "additionalProperties": False,
+        },
+        "in_stock": {"type": "boolean"},
+    },
+    "additionalProperties": False,
+}
 IDS: Final[JSON] = {"type": ["array", "null"], "items": {"type": "string"}}
 REQUEST: Final[JSON] = {
     "type": "object",
     "properties": {
         "visitor_id": MAYBE_ID,
-        "user_id": {"type": ["string", "integer", "null"], "maxLength": 256},
+        "user_id": {**TEXT, "type": ["string", "integer", "null"]},
         "slot": {"type": ["string", "null"], "maxLength": 100},
         "strategy": {"enum": [*STRATEGIES, None]},
         "items": {**IDS, "maxItems": 200},
         "limit": {"type": ["integer", "null"], "minimum": 1, "maximum": 100},
-        "filter": {"type": ["object", "null"]},
+        "filter": FILTER,
         "exclude": {**IDS, "maxItems": 1000},
         "exclude_purchased": {"type": ["boolean", "null"]},
         "diversity": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
