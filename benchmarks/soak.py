@@ -1,7 +1,8 @@
 """Memory and descriptors of a service under steady mixed load, and what 1,000 silent connections cost its neighbours.
 
 `python -m benchmarks.soak [SECONDS]` (180 by default). Prints the slope of the resident memory of each process, fitted
-over the second half (the first warms caches up), its open descriptors, and p99 of assignments alone and in the crowd.
+over the second half (the first warms caches up), its open descriptors, and p99 of assignments alone, in the crowd, and
+while the store stands still.
 """
 
 import contextlib
@@ -18,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import numpy as np
 import psutil
 from conftest import SMALLEST_DEFINITIONS
-from faults import assign
+from faults import assign, frozen
 from promise import Journal, restless, verdict
 from service import Service, running
 
@@ -73,13 +74,14 @@ def percentile_99(service: Service, count: int = 2_000) -> float:
 
 def report(seen: dict[str, list[tuple[float, float, int]]]) -> None:
     """A line for each process."""
-    print(f"{'process':14} {'MiB':>7} {'MiB/min':>8} {'descriptors first, most, last':>30}")
+    print(f"{'process':14} {'MiB':>7} {'MiB/min':>8} {'descriptors first, most, last':>30}  MiB at each sixth")
     for name, looks in seen.items():
         if len(looks) < 10:
             continue  # the trainer comes and goes
         moments, sizes, descriptors = zip(*looks, strict=True)
         counts = f"{descriptors[0]}, {max(descriptors)}, {descriptors[-1]}"
-        print(f"{name:14} {sizes[-1]:7.1f} {slope_a_minute(moments, sizes):8.2f} {counts:>30}")
+        sixths = " ".join(f"{sizes[min(len(sizes) - 1, len(sizes) * part // 6)]:.0f}" for part in range(7))
+        print(f"{name:14} {sizes[-1]:7.1f} {slope_a_minute(moments, sizes):8.2f} {counts:>30}  {sixths}")
 
 
 def main(seconds: float = 180) -> None:
@@ -93,9 +95,10 @@ def main(seconds: float = 180) -> None:
             for _ in range(SILENT_CONNECTIONS):
                 silent.enter_context(socket.create_connection(("127.0.0.1", service.port)))
             beside = percentile_99(service)
-        print(
-            f"p99 of an assignment {alone:.2f} ms alone, {beside:.2f} ms beside {SILENT_CONNECTIONS} silent connections"
-        )
+        with frozen(service, "store"):
+            outage = percentile_99(service)
+        told = f"{beside:.2f} ms beside {SILENT_CONNECTIONS} silent connections, {outage:.2f} ms without a store"
+        print(f"p99 of an assignment {alone:.2f} ms alone, {told}")
         with restless(service, "client", clients=4, events=20) as path:
             seen = watch(service, seconds)
         report(seen)

@@ -13,6 +13,8 @@ import pytest
 from promise import exported
 from service import PUBLISHABLE_KEY, Service, running
 
+pytestmark = pytest.mark.xdist_group("faults")  # one after the other: they measure time
+
 EXPERIMENT = """
 key: {key}
 status: running

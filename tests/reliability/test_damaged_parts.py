@@ -10,6 +10,8 @@ from faults import assign, degraded, kill, track, until
 from promise import exported
 from service import Service, running
 
+pytestmark = pytest.mark.xdist_group("faults")  # one after the other: they measure time
+
 PATHS = ("/v1/experiments/free-shipping-banner/results", "/v1/export/events")
 
 

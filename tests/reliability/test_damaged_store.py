@@ -16,6 +16,8 @@ from service import Service
 
 from events.store_state import store_directory
 
+pytestmark = pytest.mark.xdist_group("faults")  # one after the other: they measure time
+
 EVENTS = 60
 
 

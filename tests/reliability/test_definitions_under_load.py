@@ -11,6 +11,8 @@ from conftest import SMALLEST_DEFINITIONS
 from faults import patience, until
 from service import Service, running
 
+pytestmark = pytest.mark.xdist_group("faults")  # one after the other: they measure time
+
 FLAG = "/ofrep/v1/evaluate/flags/free-shipping-banner"
 NAME = "free-shipping-banner.yaml"
 GOOD = SMALLEST_DEFINITIONS[NAME]
@@ -66,6 +68,7 @@ class Visitors:
         self.answers += 1
 
 
+@pytest.mark.slow
 def test_two_hundred_bad_files_change_nobodys_variant_and_a_good_one_is_live_at_once(shop: Service) -> None:
     file = shop.definitions / NAME
     with Visitors(shop) as visitors, shop.client(timeout=5) as client:

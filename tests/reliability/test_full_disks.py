@@ -12,6 +12,8 @@ from small_disk import fill, small_disk
 
 from events.store_state import read_state
 
+pytestmark = pytest.mark.xdist_group("faults")  # one after the other: they measure time
+
 
 @pytest.fixture
 def cramped(tmp_path: Path) -> Iterator[Service]:
@@ -102,6 +104,7 @@ def test_a_full_disk_under_the_parts_is_named_and_heals(cramped: Service) -> Non
         assert cramped.stop() == 0
 
 
+@pytest.mark.slow
 def test_one_full_disk_under_everything_keeps_assignments_and_heals(cramped: Service) -> None:
     """Store, parts, definitions' snapshot, counters and the analysis share three megabytes."""
     with small_disk(cramped.data):

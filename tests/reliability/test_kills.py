@@ -13,6 +13,8 @@ from service import Service
 
 from events.verify import verify_log
 
+pytestmark = pytest.mark.xdist_group("faults")  # one after the other: they measure time
+
 
 def put_through(service: Service, kinds: Sequence[str], seed: int) -> tuple[Verdict, dict[str, list[float]]]:
     """Each kind of kill in turn at a random moment; the verdict and the seconds until ready of each kind."""
@@ -46,6 +48,7 @@ def test_a_power_cut_costs_nothing(service: Service) -> None:
     assert verify_log(service.data).is_sound
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("point", ["after_tmp", "after_fsync", "after_link", "after_trim"])
 def test_a_writer_that_always_dies_at_the_same_point_costs_nothing(start_service: StartService, point: str) -> None:
     """It dies there again and again while clients send; then the service is killed and started with a sound writer."""

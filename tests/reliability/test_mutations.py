@@ -18,5 +18,6 @@ def test_every_planted_fault_is_documented_with_its_outcome() -> None:
     assert [name for name in MUTATIONS if f"`{name}`" not in text] == []
 
 
+@pytest.mark.slow
 def test_a_planted_fault_turns_its_test_red() -> None:
     assert turns_red(MUTATIONS["believed_exposures"]) is not None

@@ -17,6 +17,8 @@ from conftest import SMALLEST_DEFINITIONS, StartService
 from faults import assign, patience, track
 from service import SECRET_KEY, Service, running
 
+pytestmark = pytest.mark.xdist_group("faults")  # one after the other: they measure time
+
 EAGER_KEY = "pk_eager_0123456789"
 CALM_KEY = "pk_calm_0123456789"
 

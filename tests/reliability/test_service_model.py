@@ -17,6 +17,8 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 from promise import Journal, exported
 from service import Service, running
 
+pytestmark = pytest.mark.xdist_group("faults")  # one after the other: they measure time
+
 NAME = "free-shipping-banner.yaml"
 EXAMPLES = 4
 STEPS = 11
@@ -121,6 +123,7 @@ class ServiceAgainstModel(RuleBasedStateMachine):
             seconds_until_ready(self.service, Journal())
 
 
+@pytest.mark.slow
 def test_the_export_is_what_a_dictionary_would_hold(shop: Service) -> None:
     ServiceAgainstModel.service = shop
     run_state_machine_as_test(

@@ -5,11 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import httpx
+import pytest
 from conftest import SMALLEST_DEFINITIONS, StartService
 from faults import assign, degraded, frozen, kill_store, patience, recommend, seconds_until_ready, track, until
 from promise import Journal, exported, restless, verdict
 from service import Service
 from stores import StoreServer, free_port
+
+pytestmark = pytest.mark.xdist_group("faults")  # one after the other: they measure time
 
 Request = Callable[[httpx.Client, str], httpx.Response]
 
