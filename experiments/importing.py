@@ -91,9 +91,10 @@ def _check_units(request: ImportRequest, table: TableReader, rows: int) -> None:
 
 
 def _arms(path: Path, request: ImportRequest, table: TableReader, types: Mapping[str, str]) -> _Arms:
+    shifts = _shifts(request, table, types)
     measured = statement("table_arms").bind(variant=column(request.variant), unit=column(request.unit))
     for index, metric in enumerate(request.metrics):
-        measured = measured.also(**_moments_sql(index, metric, types))
+        measured = measured.also(**_moments_sql(index, metric, types, shifts))
     rows = {row["variant"]: row for row in table.records(measured)}
     if None in rows:
         raise ImportFailed(f"{rows[None]['n']} rows have no variant in column {request.variant!r}")
@@ -101,7 +102,7 @@ def _arms(path: Path, request: ImportRequest, table: TableReader, types: Mapping
     if missing:
         raise ImportFailed(f"{missing} rows have no unit in column {request.unit!r}")
     names = _ordered(path, request, sorted(rows))
-    arms = _Arms(names, tuple(rows[name] for name in names))
+    arms = _Arms(names, tuple(_shifted_back(rows[name], request, shifts) for name in names))
     for index, metric in enumerate(request.metrics):
         _check_values(index, metric, arms)
     return arms
@@ -127,12 +128,42 @@ def _columns(metric: TableMetric) -> dict[str, str]:
     return {role: name for role, name in roles.items() if name is not None}
 
 
-def _moments_sql(index: int, metric: TableMetric, types: Mapping[str, str]) -> dict[str, Expression]:
+def _shifts(request: ImportRequest, table: TableReader, types: Mapping[str, str]) -> dict[str, float]:
+    """A value of each measured column. At 1e15 ± 1 even the engine's stable variance is wrong by half without it."""
+    names = dict.fromkeys(name for metric in request.metrics for name in _columns(metric).values())
+    first = statement("table_first").also(**{f"c{i}": _number(name, types[name]) for i, name in enumerate(names)})
+    rows = table.rows(first)
+    values = rows[0][1:] if rows else [0.0] * len(names)
+    usable = (value if value is not None and math.isfinite(value) else 0.0 for value in values)
+    return dict(zip(names, (float(value) for value in usable), strict=True))
+
+
+def _shifted_back(row: Mapping[str, Any], request: ImportRequest, shifts: Mapping[str, float]) -> dict[str, Any]:
+    """The row of a variant with means as they are in the table."""
+    back = dict(row)
+    for index, metric in enumerate(request.metrics):
+        for role, name in _columns(metric).items():
+            mean = f"m{index}_mean_{role}"
+            back[mean] = None if row[mean] is None else row[mean] + _shift(role, name, shifts)
+    return back
+
+
+def _shift(role: str, name: str, shifts: Mapping[str, float]) -> float:
+    """Covariates are not shifted: where they are missing they are 0."""
+    return shifts[name] if role in ("y", "d") else 0.0
+
+
+def _moments_sql(
+    index: int, metric: TableMetric, types: Mapping[str, str], shifts: Mapping[str, float]
+) -> dict[str, Expression]:
     """Means, variances and covariances of a metric's columns by the engine's own stable functions, in one pass."""
-    values = {role: _number(name, types[name]) for role, name in _columns(metric).items()}
-    for role in ("x", "e"):
-        if role in values:
-            values[role] = Expression.of("coalesce($v, 0.0)", v=values[role])
+    plain = {role: _number(name, types[name]) for role, name in _columns(metric).items()}
+    values = {
+        role: Expression.of("coalesce($v, 0.0)", v=value)
+        if role in ("x", "e")
+        else Expression.of("$v - $shift", v=value, shift=_shift(role, _columns(metric)[role], shifts))
+        for role, value in plain.items()
+    }
     if metric.covariate:
         values["h"] = Expression.of("CASE WHEN $c IS NULL THEN 0.0 ELSE 1.0 END", c=column(metric.covariate))
     found = {f"mean_{role}": Expression.of("avg($v)", v=value) for role, value in values.items()}
@@ -141,7 +172,7 @@ def _moments_sql(index: int, metric: TableMetric, types: Mapping[str, str]) -> d
             function = "var_samp($a)" if left == right else "covar_samp($a, $b)"
             bound = {"a": values[left]} if left == right else {"a": values[left], "b": values[right]}
             found[f"spread_{left}{right}"] = Expression.of(function, **bound)
-    found |= _checks_sql(metric, values)
+    found |= _checks_sql(metric, plain)
     return {f"m{index}_{name}": expression for name, expression in found.items()}
 
 
