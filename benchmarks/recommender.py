@@ -197,6 +197,11 @@ def http() -> None:
                 mapped = running["ours"][1].memory_full_info()
         finally:
             store.stop()
+    _tell(pairs, mapped)
+
+
+def _tell(pairs: list[tuple[Any, ...]], memory: Any) -> None:
+    """Medians of the rounds, and their ratios."""
     ratio = statistics.median(one.rate / other.rate for one, other in pairs)
     by_cpu = statistics.median(other.cpu / one.cpu for one, other in pairs)
     for name, column in zip(("POST /v1/recommendations", "hello world"), zip(*pairs, strict=True), strict=True):
@@ -204,8 +209,8 @@ def http() -> None:
             statistics.median(getattr(each, field) for each in column) for field in ("rate", "cpu", "p99")
         )
         print(f"{name}: {rate:.0f} requests/s, {cpu:.0f} µs CPU, p99 {p99:.1f} ms")
-    print(f"ratio {ratio:.2f}, by CPU {by_cpu:.2f} (goal 0.6); worker {mapped.rss / 1e6:.0f} MB resident, "
-          f"{mapped.uss / 1e6:.0f} MB its own")  # fmt: skip
+    print(f"ratio {ratio:.2f}, by CPU {by_cpu:.2f} (goal 0.6); worker {memory.rss / 1e6:.0f} MB resident, "
+          f"{memory.uss / 1e6:.0f} MB its own")  # fmt: skip
 
 
 def _buy(port: int) -> None:

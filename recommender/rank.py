@@ -152,7 +152,7 @@ class _Listing:
         chosen = codes[known].astype(np.int32)
         told = reasons.reasons(model, strategy, found, chosen, self.wish.habit, self.ranker.scratch)
         for place, because in zip(places[known].tolist(), told, strict=True):
-            picked.because[place] = because
+            picked.because.setdefault(place, because)
         for place in taken:
             if codes[place] < 0:
                 picked.because[int(places[place])] = reasons.newcomer(shelf, int(places[place]))
