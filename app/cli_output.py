@@ -49,11 +49,12 @@ def say_json(value: Any) -> None:
 
 def say_table(title: str, names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A table for people; cells are text only, never markup."""
+    from rich.box import SIMPLE
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=Text(title), title_justify="left", header_style="bold")
+    table = Table(title=Text(title), title_justify="left", header_style="bold", box=SIMPLE)
     for name in names:
         table.add_column(name, no_wrap=name == names[0])  # what a row is about is never cut before its numbers wrap
     for row in rows:

@@ -51,7 +51,8 @@ def import_file(  # noqa: PLR0913 (one parameter per option of the command)
     control: Annotated[str | None, Option(help="The control's value; else the first in order.")] = None,
     weights: Annotated[str | None, Option(help="Planned shares: VALUE=WEIGHT,… ; else equal.")] = None,
     covariate: Annotated[list[str] | None, Option(help="METRIC=COLUMN measured before exposure; repeat.")] = None,
-    method: Annotated[str, Option(help="anytime, planned, fixed or bayesian.")] = "fixed",
+    method: Annotated[str, Option(help="anytime, fixed or bayesian.")] = "fixed",
+    units: Annotated[int | None, Option(help="Planned units, all variants together; else those of the table.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Analyse a table with the same engine and print the same readout."""
@@ -62,7 +63,7 @@ def import_file(  # noqa: PLR0913 (one parameter per option of the command)
     try:
         request = import_request(
             experiment=experiment, unit=unit, variant=variant, metrics=metric, control=control, weights=weights,
-            covariates=covariate or [], method=method,
+            covariates=covariate or [], method=method, planned_units=units,
         )  # fmt: skip
         readout = readout_json(import_table(file, request))
     except ImportFailed as error:

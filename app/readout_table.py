@@ -46,7 +46,7 @@ def _planned(metric: dict[str, Any]) -> list[str]:
 
 def _say_metric(metric: dict[str, Any]) -> None:
     comparisons = {row["variant"]: row for row in metric["comparisons"]}
-    names = ["variant", "units", "value", "lift", "interval", "p", "p adjusted", "verdict"]
+    names = ["variant", "units", "value", "lift", "interval", "p", "p adj.", "verdict"]
     rows = [_arm(arm, comparisons.get(arm["variant"])) for arm in metric["arms"]]
     say_table(f"{metric['metric']} ({metric['role']}, {metric['type']})", names, rows)
     for row in metric["comparisons"]:

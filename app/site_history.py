@@ -1,5 +1,6 @@
 """What the log says about planned experiments, for the warnings of `resonate check`."""
 
+from app.recent_visitors import RecentVisitors
 from app.site_traffic import site_plan
 from experiments.check_warnings import SiteHistory
 from experiments.definition import Experiment, Guardrail, Variant
@@ -18,7 +19,12 @@ EVERYONE = Experiment(
 def site_history(readouts: Readouts) -> SiteHistory:
     """The history of a data directory; each experiment's traffic is read once."""
     known = _Plans(readouts)
-    return SiteHistory(events=known.events, days_to_mde=known.days_to_mde, smallest_harm=known.smallest_harm)
+    return SiteHistory(
+        events=known.events,
+        days_to_mde=known.days_to_mde,
+        smallest_harm=known.smallest_harm,
+        matching_visitors=RecentVisitors(readouts).matching,
+    )
 
 
 class _Plans:

@@ -7,7 +7,7 @@ BOOLEANS: Final = ("bot", "forced", "forged", "backend", "quarantined")
 PLAIN: Final = (
     "shard", "stream_id", "position", "message_id", "type", "event", "visitor_id", "user_id", "time", "received_at",
     "experiment", "variant", "phase", "value", "currency", "order_id", "page_view_id", "engaged_ms", "url", "path",
-    "device", "country", "product_ids", "quantities", "prices",
+    "device", "country", "product_ids", "quantities", "prices", "properties",
 )  # fmt: skip
 POSITION: Final = ("shard", "stream_id", "position")
 
