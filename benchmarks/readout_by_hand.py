@@ -50,6 +50,7 @@ SELECT o.visitor_id, o.since, r.day, least(r.value, o.value) AS value FROM facts
 WHERE r.event = 'Order Refunded'
 """
 SOURCES = {
+    "engaged_time": ("SELECT visitor_id, since, day, value AS y, 0.0 AS d, 0.0 AS s FROM beats", "1800"),
     "purchase_rate": ("SELECT visitor_id, since, day, 1.0 AS y, 0.0 AS d, 0.0 AS s FROM orders", "1"),
     "pages_per_visitor": (
         "SELECT visitor_id, since, day, 1.0 AS y, 0.0 AS d, 0.0 AS s FROM facts WHERE type = 'page'",
@@ -61,7 +62,6 @@ SOURCES = {
         "(SELECT quantile_disc(y, 0.999) FROM (SELECT sum(y) AS y FROM ud GROUP BY visitor_id HAVING sum(y) > 0))",
     ),
     "average_order_value": ("SELECT visitor_id, since, day, value AS y, 1.0 AS d, 0.0 AS s FROM orders", "1e300"),
-    "engaged_time": ("SELECT visitor_id, since, day, value AS y, 0.0 AS d, 0.0 AS s FROM beats", "1800"),
     "nps": (
         f"SELECT visitor_id, since, day, {NPS} AS y, 1.0 AS d, 0.0 AS s FROM facts WHERE event = 'Survey Answered'",
         "1e300",
