@@ -12,19 +12,19 @@ import time
 from collections.abc import Generator
 from datetime import UTC, datetime
 from types import FrameType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from app.access import GeneratedKeys, Keys
 from app.data_directory import DataDirectory
-from app.design_mirror import DesignMirror
 from app.listening import address_of, listen_unix, turn_away
 from app.processes import ChildProcess, Role
 from app.settings import Settings
 from app.site_traffic import SiteTraffic
 from app.store import Store
 from app.training_schedule import TrainingSchedule
-from experiments.catalog_freeze import FreezeSources
-from experiments.catalog_store import CatalogKeeper
+
+if TYPE_CHECKING:
+    from experiments.catalog_freeze import FreezeSources
 
 TICK_SECONDS: Final = 0.25
 WRITER_SECONDS: Final = 1.5  # from SIGTERM to the end of writer and analysis
@@ -92,6 +92,8 @@ class Supervisor:
         """Workers import while the store starts and the definitions load; they are told how to run after that."""
         for worker in self.workers:
             self._launch(worker)
+        from experiments.catalog_store import CatalogKeeper  # not before the workers start: it takes 0.15 s
+
         self.store.start()
         self.keeper = CatalogKeeper(self.settings.definitions, self.directory.root, _now, self._freeze_sources())
         self.keeper.boot()
@@ -100,11 +102,15 @@ class Supervisor:
             worker.instruct(self._instructions())
         self._listen_for_analysis()
 
-    def _freeze_sources(self) -> FreezeSources:
+    def _freeze_sources(self) -> "FreezeSources":
         """What freezing a design asks: the log's traffic, and an external store that outlives this directory."""
+        from experiments.catalog_freeze import FreezeSources
+
         traffic = SiteTraffic(self.directory.root)
         if self.settings.redis_url is None:
             return FreezeSources(traffic)
+        from app.design_mirror import DesignMirror
+
         return FreezeSources(traffic, DesignMirror(self.settings))
 
     def _step(self) -> None:
