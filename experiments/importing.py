@@ -118,6 +118,9 @@ def _ordered(path: Path, request: ImportRequest, names: Sequence[str]) -> tuple[
     unknown = sorted(set(request.weights) - set(names))
     if unknown:
         raise ImportFailed(f"weights name {unknown[0]!r}, which is no variant; there are {', '.join(names)}")
+    left_out = sorted(set(names) - set(request.weights)) if request.weights else []
+    if left_out:
+        raise ImportFailed(f"weights leave out {left_out[0]!r}; name every variant: {', '.join(names)}")
     return (control, *(name for name in names if name != control))
 
 
