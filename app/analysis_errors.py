@@ -7,6 +7,7 @@ from events.engine import QueryTimeout
 from events.export import InvalidCursor
 from events.parts import DataDamaged
 from events.store_errors import StoreUnavailable
+from experiments.metric_conditions import UncountableCondition
 from experiments.readout_errors import InvalidDate, NotFound
 
 RETRY_SECONDS = 5
@@ -21,6 +22,8 @@ def refusal(error: Exception, call: str) -> AnalysisError:
         return AnalysisError(404, f"unknown_{error.what}", str(error))
     if isinstance(error, InvalidDate):
         return AnalysisError(400, "invalid_date", str(error))
+    if isinstance(error, UncountableCondition):
+        return AnalysisError(400, "uncountable_condition", str(error))
     if isinstance(error, InvalidCursor):
         return AnalysisError(400, "invalid_cursor", str(error))
     if isinstance(error, DataDamaged):
