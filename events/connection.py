@@ -14,6 +14,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as ConnectionLost
 from redis.exceptions import ResponseError
 
+from events.held_connection import HeldConnection
 from events.preparation import Client, Preparation, load_functions, prepare
 from events.store_errors import STORE_ERRORS, StoreRefused, StoreUnavailable, cause_of
 from events.store_state import recorded_cause
@@ -59,6 +60,7 @@ class Connection:
         self._wanted_shards = wanted_shards
         self._data = data
         self._prepared: Preparation | None = None
+        self._held: list[HeldConnection] = []
 
     @property
     def shards(self) -> int:
@@ -98,14 +100,28 @@ class Connection:
         await self.prepare()
         await self.answer(self._ping())
 
-    async def call(self, function: str, key: str, *arguments: Argument, timeout_seconds: float = ANSWER_SECONDS) -> Any:
-        """The answer of one of our functions (functions.lua) for one key.
+    def held(self) -> HeldConnection | None:
+        """A connection for a caller that asks again and again, one call at a time; on a cluster none, it has nodes."""
+        if isinstance(self.client, RedisCluster):
+            return None
+        self._held.append(HeldConnection(self.client))
+        return self._held[-1]
+
+    async def call(
+        self,
+        function: str,
+        key: str,
+        *arguments: Argument,
+        timeout_seconds: float = ANSWER_SECONDS,
+        held: HeldConnection | None = None,
+    ) -> Any:
+        """The answer of one of our functions (functions.lua) for one key, over the connection held, else the pool's.
 
         A connection that turns out to be dead is replaced once, and functions that the store lost are loaded again,
         within the time given. Raises StoreUnavailable; the function may have run nevertheless.
         """
         await self.prepare()
-        return await self.answer(self._call(function, key, arguments), timeout_seconds)
+        return await self.answer(self._call(function, key, arguments, held), timeout_seconds)
 
     async def call_many(self, calls: Sequence[Call], timeout_seconds: float = ANSWER_SECONDS) -> list[Any]:
         """The answers of several functions in order, in one round trip on a single server."""
@@ -129,6 +145,8 @@ class Connection:
 
     async def close(self) -> None:
         """Closes all connections."""
+        for held in self._held:
+            await held.close()
         await self.client.aclose()
 
     def _preparation(self) -> Preparation:
@@ -141,18 +159,24 @@ class Connection:
             await self.client.initialize()
         await cast("Awaitable[Any]", self.client.ping())
 
-    async def _call(self, function: str, key: str, arguments: tuple[Argument, ...]) -> Any:
+    async def _call(
+        self, function: str, key: str, arguments: tuple[Argument, ...], held: HeldConnection | None = None
+    ) -> Any:
         try:
-            return await self._execute(function, key, arguments)
-        except ConnectionLost:  # most likely a pooled connection to a server that has been restarted since
-            return await self._execute(function, key, arguments)
+            return await self._execute(function, key, arguments, held)
+        except ConnectionLost:  # most likely a kept connection to a server that has been restarted since
+            return await self._execute(function, key, arguments, held)
         except ResponseError as error:
             if "Function not found" not in str(error):
                 raise
             await load_functions(self.client)
-            return await self._execute(function, key, arguments)
+            return await self._execute(function, key, arguments, held)
 
-    async def _execute(self, function: str, key: str, arguments: tuple[Argument, ...]) -> Any:
+    async def _execute(
+        self, function: str, key: str, arguments: tuple[Argument, ...], held: HeldConnection | None
+    ) -> Any:
+        if held is not None:
+            return await held.execute("FCALL", function, 1, key, *arguments)
         if isinstance(self.client, RedisCluster):
             node = self.client.get_node_from_key(key)
             return await self.client.execute_command("FCALL", function, 1, key, *arguments, target_nodes=node)

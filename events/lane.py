@@ -42,6 +42,7 @@ class Lane:
         self.breaker = Breaker(self._probe)
         self._key = events_key(shard)
         self._connection = connection
+        self._held = connection.held()
         self._limits = limits
         self._waiting: list[tuple[Parcel, asyncio.Future[int]]] = []
         self._waiting_bytes = 0
@@ -105,6 +106,7 @@ class Lane:
                 b"".join([parcel.digests for parcel in parcels]),
                 b"".join([parcel.lengths for parcel in parcels]),
                 b"[" + b",".join([parcel.texts for parcel in parcels]) + b"]",
+                held=self._held,
             )
         except StoreUnavailable as unavailable:
             self._fail(flush, unavailable)
