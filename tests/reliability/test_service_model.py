@@ -20,7 +20,7 @@ from service import Service, running
 pytestmark = pytest.mark.xdist_group("faults")  # one after the other: they measure time
 
 NAME = "free-shipping-banner.yaml"
-EXAMPLES = 4
+EXAMPLES = 3
 STEPS = 11
 visitors = st.integers(0, 3)
 worlds = count()
