@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from recommender.arrays import Floats, Ints
 from recommender.frequency import Habit
@@ -37,25 +38,24 @@ class Scratch:
     """Buffers of the model's size that every request reuses; one request at a time."""
 
     def __init__(self, size: int) -> None:
-        self._sums = np.zeros(size, np.float32)
-        self._places = np.zeros(size, np.int32)
+        self._places = np.zeros(size, np.intp)
 
     def summed(self, items: Ints, values: Floats, more: Ints) -> tuple[Ints, Floats]:
         """Each product of `items` and `more` once, and the sum of its values (0 for those only in `more`)."""
-        np.add.at(self._sums, items, values)
         everything = np.concatenate([items, more]) if len(more) else items
-        places = np.arange(len(everything), dtype=np.int32)
-        self._places[everything] = places  # of equal products the last one stays
-        once = everything[self._places[everything] == places]
-        sums = self._sums[once]
-        self._sums[items] = 0
-        return once, sums
+        codes, places = everything.astype(np.intp), np.arange(len(everything))
+        self._places[codes] = places  # of equal products the last one stays
+        last = self._places.take(codes)
+        sums = np.bincount(last[: len(items)], values, len(everything))
+        once = np.flatnonzero(last == places)
+        return everything.take(once), sums.take(once).astype(np.float32)
 
-    def places(self, items: Ints, wanted: Ints) -> Ints:
+    def places(self, items: Ints, wanted: Ints) -> npt.NDArray[np.intp]:
         """For each of `items` its place in `wanted`, −1 where it is not there."""
-        self._places[items] = -1
-        self._places[wanted] = np.arange(len(wanted), dtype=np.int32)
-        return self._places[items]
+        codes = items.astype(np.intp)
+        self._places[codes] = -1
+        self._places[wanted] = np.arange(len(wanted))
+        return self._places.take(codes)
 
 
 NO_EVIDENCE: Final = Evidence(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.float32))
@@ -129,12 +129,12 @@ def taste_evidence(model: Model, habit: Habit) -> Evidence:
     rows = arrays.taste_row[own]
     known = rows >= 0
     rows, strengths = rows[known], np.minimum(habit.decayed[:ASKED][known], 1.0)
-    items = arrays.taste_items[rows].ravel()
-    values = (arrays.taste_weights[rows] * strengths[:, None]).ravel()
+    items = arrays.taste_items.take(rows, 0).ravel()
+    values = (arrays.taste_weights.take(rows, 0) * strengths[:, None]).ravel()
     sources = np.repeat(own[known], arrays.taste_items.shape[1])
-    if arrays.taste_items.size and (items < 0).any():
-        filled = items >= 0
-        sources, items, values = sources[filled], items[filled], values[filled]
+    if items.min(initial=0) < 0:
+        filled = np.flatnonzero(items >= 0)
+        sources, items, values = sources.take(filled), items.take(filled), values.take(filled)
     return Evidence(sources, items, values)
 
 
@@ -166,10 +166,10 @@ def _flat(model: Model, products: Ints) -> tuple[Ints, Floats]:
 def _evidence(model: Model, products: Ints) -> tuple[Ints, Ints, Floats]:
     """The neighbours of these products."""
     arrays = model.arrays
-    items = arrays.neighbour_items[products].ravel()
-    scores = arrays.neighbour_scores[products].ravel()
+    items = arrays.neighbour_items.take(products, 0).ravel()
+    scores = arrays.neighbour_scores.take(products, 0).ravel()
     sources = np.repeat(products, arrays.neighbour_items.shape[1])
-    if (items < 0).any():
-        filled = items >= 0
-        return sources[filled], items[filled], scores[filled]
+    if items.min(initial=0) < 0:
+        filled = np.flatnonzero(items >= 0)
+        return sources.take(filled), items.take(filled), scores.take(filled)
     return sources, items, scores

@@ -74,7 +74,7 @@ class Ranker:
 
     def free(self, places: Ints) -> Bools:
         """Which of the places are not blocked for the list that is being made."""
-        return ~self._blocked[places]
+        return ~self._blocked.take(places)
 
     def set_blocked(self, places: Ints) -> None:
         self._blocked[places] = True
@@ -113,7 +113,7 @@ class _Listing:
         """Which of the places may be shown."""
         mask = self.ranker.free(places)
         for passing in self.masks:
-            mask &= passing[places]
+            mask &= passing.take(places)
         return mask
 
     def _bought(self) -> list[str]:
@@ -132,9 +132,10 @@ class _Listing:
         of_model = shelf.of_model
 
         def eligible(codes: Ints) -> Bools:
-            places = of_model[codes]
-            known = places >= 0
-            return self.allowed(places) & known
+            places = of_model.take(codes)
+            mask = self.allowed(places)
+            mask &= places >= 0
+            return mask
 
         situation = Situation(self.wish.habit, self._codes_at_hand(strategy), self.day)
         found = scored(model, strategy, situation, eligible, self.ranker.scratch)

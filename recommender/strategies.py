@@ -66,7 +66,10 @@ def for_you_scores(model: Model, found: Candidates) -> Floats:
 def within(found: Candidates, eligible: Eligible) -> Candidates:
     """Those that may be shown: the rules act before anything is cut off."""
     mask = eligible(found.items)
-    return found if mask.all() else Candidates(found.items[mask], found.terms[mask], found.evidence)
+    if mask.all():
+        return found
+    kept = np.flatnonzero(mask)
+    return Candidates(found.items.take(kept), found.terms.take(kept, 0), found.evidence)
 
 
 def shortlist(model: Model, found: Candidates) -> Candidates:
@@ -82,6 +85,8 @@ def shortlist(model: Model, found: Candidates) -> Candidates:
 def together_scores(terms: Floats, own: float, both: float) -> Floats:
     """The likelihood of candidates of `bought_together`, as `weights.TogetherWeights` writes it."""
     cart, habit = terms[:, 0], terms[:, 1]
+    if own == both == 0.0:
+        return cart
     return ((1 - own) * cart + own * habit + both * np.sqrt(cart * habit)).astype(np.float32)
 
 
@@ -93,8 +98,8 @@ def _together(model: Model, situation: Situation, eligible: Eligible, scratch: S
     weights = model.weights.together
     own, both = (0.0, 0.0) if situation.habit is None else (weights.own, weights.both)
     scores = together_scores(found.terms, own, both)
-    said = scores > 0
-    return Scored(found.items[said], np.log(scores[said]), found.evidence)
+    said = np.flatnonzero(scores > 0)
+    return Scored(found.items.take(said), np.log(scores.take(said)), found.evidence)
 
 
 def _popular(model: Model, eligible: Eligible) -> Scored:
