@@ -1,16 +1,19 @@
-"""Group commit of one shard: while one flush is under way, everything that arrives waits for the next one; no timer."""
+"""Group commit of one shard: while a flush is under way, what arrives waits for the next one; no timer."""
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from events.breaker import Breaker
 from events.connection import Connection
+from events.held_connection import HeldConnection
 from events.keys import events_key
 from events.parcels import Parcel
 from events.store_errors import StoreUnavailable, is_out_of_reach
 
 APPEND: Final = "resonate_append"
+FLUSHES_AT_ONCE: Final = 2
+CROWD: Final = 8  # so many parcels must wait before a second flush begins beside the first
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,19 +38,19 @@ class LaneCounters:
 
 
 class Lane:
-    """The waiting parcels of one shard, and the one task that flushes them."""
+    """The waiting parcels of one shard, and the tasks that flush them: one, and a second one for a crowd."""
 
     def __init__(self, shard: int, connection: Connection, limits: StreamLimits) -> None:
         self.counters = LaneCounters()
         self.breaker = Breaker(self._probe)
         self._key = events_key(shard)
         self._connection = connection
-        self._held = connection.held()
+        self._idle: list[HeldConnection | None] = [connection.held() for _ in range(FLUSHES_AT_ONCE)]
         self._limits = limits
         self._waiting: list[tuple[Parcel, asyncio.Future[int]]] = []
         self._waiting_bytes = 0
         self._waiting_events = 0
-        self._flushing: asyncio.Task[None] | None = None
+        self._flushing: set[asyncio.Task[None]] = set()
 
     def put(self, parcel: Parcel) -> asyncio.Future[int]:
         """Queues a parcel; the future gives the number of its duplicates once the parcel is durable.
@@ -65,22 +68,23 @@ class Lane:
         self._waiting.append((parcel, future))
         self._waiting_bytes += parcel.size
         self._waiting_events += parcel.count
-        if self._flushing is None:
-            self._flushing = loop.create_task(self._flush_all())
+        if not self._flushing or (self._idle and len(self._waiting) >= CROWD):
+            self._flushing.add(loop.create_task(self._flush_all(self._idle.pop())))
         return future
 
     async def close(self) -> None:
         """Flushes what waits, then stops."""
-        if self._flushing is not None:
-            await asyncio.wait({self._flushing})
+        while self._flushing:
+            await asyncio.wait(self._flushing)
         await self.breaker.close()
 
-    async def _flush_all(self) -> None:
+    async def _flush_all(self, held: HeldConnection | None) -> None:
         try:
             while self._waiting:
-                await self._flush(self._next_flush())
+                await self._flush(self._next_flush(), held)
         finally:
-            self._flushing = None
+            self._idle.append(held)
+            self._flushing.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
     def _next_flush(self) -> list[tuple[Parcel, asyncio.Future[int]]]:
         size = events = taken = 0
@@ -97,7 +101,7 @@ class Lane:
         self._waiting_events -= events
         return flush
 
-    async def _flush(self, flush: list[tuple[Parcel, asyncio.Future[int]]]) -> None:
+    async def _flush(self, flush: list[tuple[Parcel, asyncio.Future[int]]], held: HeldConnection | None) -> None:
         parcels = [parcel for parcel, _ in flush]
         try:
             answer = await self._connection.call(
@@ -106,7 +110,7 @@ class Lane:
                 b"".join([parcel.digests for parcel in parcels]),
                 b"".join([parcel.lengths for parcel in parcels]),
                 b"[" + b",".join([parcel.texts for parcel in parcels]) + b"]",
-                held=self._held,
+                held=held,
             )
         except StoreUnavailable as unavailable:
             self._fail(flush, unavailable)

@@ -37,7 +37,7 @@ class StreamState:
 
 
 class Stream:
-    """Appends records durably, with one flush under way per shard and everything else gathering behind it."""
+    """Appends records durably, with a flush or two under way per shard and everything else gathering behind them."""
 
     def __init__(self, connection: Connection, limits: StreamLimits | None = None) -> None:
         self._connection = connection

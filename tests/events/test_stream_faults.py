@@ -211,12 +211,12 @@ async def test_too_much_waiting_is_refused_as_busy(
     stream = Stream(connection, StreamLimits(waiting_events=10))
     await stream.append([record("m-0")])
     with stalled(store):
-        waiting = [asyncio.create_task(stream.append([record("m-1")]))]  # the flush under way
-        await asyncio.sleep(0.05)
-        waiting += [asyncio.create_task(stream.append([record(f"m-{number}")])) for number in range(2, 12)]
-        await asyncio.sleep(0.05)
+        waiting: list[asyncio.Task[Appended]] = []
+        for crowd in (range(1, 2), range(2, 12), range(12, 22)):  # two flushes under way, and ten events that wait
+            waiting += [asyncio.create_task(stream.append([record(f"m-{number}")])) for number in crowd]
+            await asyncio.sleep(0.05)
         assert (await refusal(stream, record("m-99")))[0] == "busy"
-    assert await asyncio.gather(*waiting) == [Appended(1, 0)] * 11
+    assert await asyncio.gather(*waiting) == [Appended(1, 0)] * 21
     await stream.close()
 
 
