@@ -1,7 +1,8 @@
 """What is bought together: blocked products of the basket matrix, of which each product keeps its nearest."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -12,7 +13,8 @@ from recommender.purchases import Purchases
 from recommender.sparse import SparseMatrix, sparse
 
 KEPT: Final = 100
-ROWS_PER_BLOCK: Final = 2_000
+ROWS_AT_ONCE: Final = 2_000
+CELLS_PER_BLOCK: Final = 1_000_000  # of the product of matrices; few rows where products are popular, else many
 LARGEST_BASKET: Final = 200  # cost grows with the square of a basket
 NOBODY: Final = -1
 
@@ -56,7 +58,13 @@ def _first_of_each(rows: Ints, counts: npt.NDArray[np.intp]) -> npt.NDArray[np.i
     return place
 
 
-def neighbours(baskets: SparseMatrix, alpha: float, kept: int = KEPT, progress: Progress | None = None) -> Neighbours:
+def neighbours(
+    baskets: SparseMatrix,
+    alpha: float,
+    kept: int = KEPT,
+    progress: Progress | None = None,
+    block_cells: int = CELLS_PER_BLOCK,
+) -> Neighbours:
     """The `kept` products of the largest asymmetric cosine c_ij / (c_i^α c_j^(1−α)) for each product.
 
     Aiolli, Efficient top-N recommendation for very large scale binary rated datasets, RecSys 2013, eq. 2; on baskets
@@ -66,42 +74,56 @@ def neighbours(baskets: SparseMatrix, alpha: float, kept: int = KEPT, progress: 
     size = products.shape[0]
     counts = np.diff(products.indptr).astype(np.float32)
     target = (np.maximum(counts, 1) ** -(1 - alpha)).astype(np.float32)
-    source = np.maximum(counts, 1) ** -alpha
-    found = Neighbours(
-        np.full((size, kept), NOBODY, np.int32), np.zeros((size, kept), np.float32), np.zeros((size, kept), np.int32)
-    )
-    for start in range(0, size, ROWS_PER_BLOCK):
-        block = products[start : start + ROWS_PER_BLOCK] @ baskets
-        _keep_best(block, start, target, found)
+    source = (np.maximum(counts, 1) ** -alpha).astype(np.float32)
+    items, supports = np.full((size, kept), NOBODY, np.int32), np.zeros((size, kept), np.int32)
+    for rows in _blocks(products, baskets, block_cells):
+        _keep_best(products[rows] @ baskets, rows.start, target, items[rows], supports[rows])
         if progress is not None:
-            progress(min(start + ROWS_PER_BLOCK, size), size)
-    found.scores[:] *= source.astype(np.float32)[:, None]
-    return found
+            progress(rows.stop, size)
+    del products, baskets  # the scores take their place in memory
+    scores = supports.astype(np.float32)
+    for start in range(0, size, ROWS_AT_ONCE):
+        rows = slice(start, start + ROWS_AT_ONCE)
+        scores[rows] *= target.take(items[rows], mode="clip")
+        scores[rows] *= source[rows, None]
+    return Neighbours(items, scores, supports)
 
 
-def _keep_best(block: SparseMatrix, start: int, target: Floats, found: Neighbours) -> None:
-    """Fills the rows of one block; a product is no neighbour of its own."""
-    kept = found.items.shape[1]
-    starts, columns, supports = block.indptr, block.indices, block.data
-    scores = supports * target[columns]
-    own = np.repeat(np.arange(start, start + block.shape[0]), np.diff(starts))
-    scores[columns == own] = -1
-    for row in range(block.shape[0]):
-        low, high = starts[row], starts[row + 1]
-        if high - low <= 1:
-            continue
-        best = _best(scores[low:high], kept)
-        best = best[scores[low + best] > 0]
-        found.items[start + row, : len(best)] = columns[low + best]
-        found.scores[start + row, : len(best)] = scores[low + best]
-        found.supports[start + row, : len(best)] = supports[low + best]
+def _blocks(products: SparseMatrix, baskets: SparseMatrix, block_cells: int) -> Iterator[slice]:
+    """Rows whose product with all baskets fills so many cells at most, or one row that alone may fill more."""
+    size = products.shape[0]
+    lines = products @ np.diff(baskets.indptr).astype(np.float64)
+    cells = np.cumsum(np.minimum(lines, size))
+    start = 0
+    while start < size:
+        before = cells[start - 1] if start else 0.0
+        stop = max(start + 1, int(np.searchsorted(cells, before + block_cells, "right")))
+        yield slice(start, stop)
+        start = stop
 
 
-def _best(scores: Floats, kept: int) -> npt.NDArray[np.intp]:
-    """Places of the largest scores, best first; equal ones in order of place."""
-    if len(scores) > kept:
-        places = np.argpartition(-scores, kept - 1)[:kept]
-        places.sort()
-    else:
-        places = np.arange(len(scores))
-    return places[np.argsort(-scores[places], kind="stable")]
+def _keep_best(block: SparseMatrix, start: int, target: Floats, items: Ints, supports: Ints) -> None:
+    """Fills the rows of one block, best first, equal ones in order of place; a product is no neighbour of its own."""
+    columns = np.append(block.indices, np.int32(NOBODY))  # the last place stands for nobody
+    counts = np.append(block.data, np.float32(0))
+    scores = -counts * target.take(columns, mode="clip")  # the smaller the better, as numpy sorts
+    own = np.repeat(np.arange(start, start + len(items), dtype=np.int32), np.diff(block.indptr))
+    scores[:-1][columns[:-1] == own] = 0
+    places = _partitioned(scores, block.indptr.tolist(), items.shape[1])
+    places.sort(axis=1)
+    nearest = np.take_along_axis(places, np.argsort(scores.take(places), axis=1, kind="stable"), axis=1)
+    nearest[scores.take(nearest) >= 0] = len(columns) - 1
+    items[:] = columns.take(nearest)
+    supports[:] = counts.take(nearest)
+
+
+def _partitioned(scores: Floats, starts: list[int], kept: int) -> npt.NDArray[np.intp]:
+    """For each row the places of its `kept` smallest scores, in no order; the last place of all where it is shorter."""
+    places = np.full((len(starts) - 1, kept), len(scores) - 1, np.intp)
+    for row, (low, high) in enumerate(pairwise(starts)):
+        if high - low > kept:
+            places[row] = scores[low:high].argpartition(kept - 1)[:kept]
+            places[row] += low
+        else:
+            places[row, : high - low] = np.arange(low, high)
+    return places

@@ -6,7 +6,6 @@ from typing import Final
 
 import numpy as np
 
-from recommender.arrays import Doubles, Ints
 from recommender.frequency import SHORT, Habit
 from recommender.model import Model
 
@@ -31,13 +30,12 @@ def habit_now(model: Model, remembered: Habit | None, bought: Sequence[Bought], 
     """
     if remembered is not None:
         bought = [each for each in bought if each.day > model.at_day]
-    codes = model.index.find([each.product_id for each in bought])
-    days = np.array([each.day for each in bought], np.float64)[codes >= 0]
-    codes = codes[codes >= 0]
-    if remembered is None and not len(codes):
+    codes = model.index.find([each.product_id for each in bought]).tolist()
+    known = [(code, each.day) for code, each in zip(codes, bought, strict=True) if code >= 0]
+    if remembered is None and not known:
         return None
-    faded = _faded(model, remembered or EMPTY, day)
-    return _joined(model, faded, codes, days, day) if len(codes) else faded
+    habit = EMPTY if remembered is None else _faded(model, remembered, day)
+    return _joined(habit, _gathered(model, known, day)) if known else habit
 
 
 def _faded(model: Model, habit: Habit, day: float) -> Habit:
@@ -48,25 +46,42 @@ def _faded(model: Model, habit: Habit, day: float) -> Habit:
     return Habit(habit.items, habit.counts, habit.decayed * left, habit.recent * left_short, habit.last, habit.first)
 
 
-def _joined(model: Model, habit: Habit, codes: Ints, days: Doubles, day: float) -> Habit:
-    """Adds purchases to a habit, strongest first."""
+def _gathered(model: Model, known: Sequence[tuple[int, float]], day: float) -> Habit:
+    """The purchases of each product, in order of code; in plain Python, as there are few."""
     life = model.weights.habit_half_life
-    age = np.maximum(day - days, 0.0)
-    items, places = np.unique(np.concatenate([habit.items, codes]), return_inverse=True)
-    size, own = len(items), len(habit)
-    before, after = places[:own], places[own:]
-    counts, decayed, recent = (np.zeros(size, np.float32) for _ in range(3))
-    last, first = np.full(size, -np.inf, np.float32), np.full(size, np.inf, np.float32)
+    sums: dict[int, list[float]] = {}
+    for code, bought in sorted(known):
+        age = max(day - bought, 0.0)
+        decayed, recent = 0.5 ** (age / life), 0.5 ** (age * SHORT / life)
+        row = sums.setdefault(code, [0.0, 0.0, 0.0, bought, bought])
+        row[0] += 1
+        row[1] += decayed
+        row[2] += recent
+        row[3] = bought  # in order of time
+    return Habit(np.array(list(sums), np.int32), *np.array(list(sums.values()), np.float32).T.copy())
+
+
+def _joined(habit: Habit, fresh: Habit) -> Habit:
+    """Both together, strongest first, equal ones in order of code."""
+    habit = _merged(habit, fresh) if len(habit) else fresh
+    order = np.argsort(-habit.decayed, kind="stable")
+    columns = (habit.counts, habit.decayed, habit.recent, habit.last, habit.first)
+    return Habit(habit.items.take(order), *(column.take(order) for column in columns))
+
+
+def _merged(habit: Habit, fresh: Habit) -> Habit:
+    """Both together, in order of code."""
+    items, places = np.unique(np.concatenate([habit.items, fresh.items]), return_inverse=True)
+    before, after = places[: len(habit)], places[len(habit) :]
+    counts, decayed, recent = (np.zeros(len(items), np.float32) for _ in range(3))
     counts[before], decayed[before], recent[before] = habit.counts, habit.decayed, habit.recent
+    counts[after] += fresh.counts
+    decayed[after] += fresh.decayed
+    recent[after] += fresh.recent
+    last, first = np.full(len(items), -np.inf, np.float32), np.full(len(items), np.inf, np.float32)
     last[before], first[before] = habit.last, habit.first
-    np.add.at(counts, after, 1)
-    np.add.at(decayed, after, 0.5 ** (age / life))
-    np.add.at(recent, after, 0.5 ** (age * SHORT / life))
-    np.maximum.at(last, after, days)
-    np.minimum.at(first, after, days)
-    order = np.argsort(-decayed, kind="stable")
-    columns = (counts, decayed, recent, last, first)
-    return Habit(items[order].astype(np.int32), *(column[order] for column in columns))
+    last[after], first[after] = np.maximum(last[after], fresh.last), np.minimum(first[after], fresh.first)
+    return Habit(items, counts, decayed, recent, last, first)
 
 
 def day_of(microseconds: int) -> float:

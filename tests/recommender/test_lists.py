@@ -3,6 +3,7 @@
 import random
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -223,4 +224,4 @@ def test_random_wishes_leave_no_trace_in_the_buffers(ranker: Ranker) -> None:
     for _ in range(40):
         asked(ranker, dice.choice(STRATEGIES), dice.randrange(100), cart=tuple(dice.sample(NAMES, 3)))
     assert asked(ranker, "for_you", 4) == before
-    assert not ranker._blocked.any()
+    assert ranker.free(np.arange(ranker.shelf.size, dtype=np.int32)).all()

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recommender.blend import Choice, blend
-from recommender.cooccurrence import LARGEST_BASKET, ROWS_PER_BLOCK, basket_matrix, neighbours
+from recommender.cooccurrence import LARGEST_BASKET, ROWS_AT_ONCE, basket_matrix, neighbours
 from recommender.ease import customer_matrix, taste
 from recommender.frequency import habits
 from recommender.identifiers import Index, Texts
@@ -39,10 +39,10 @@ def test_neighbours_are_the_asymmetric_cosine_of_the_baskets(lines: list[tuple[i
 
 
 def test_blocks_join_without_a_seam() -> None:
-    size = ROWS_PER_BLOCK + 50
+    size = ROWS_AT_ONCE + 50
     purchases = Purchases.of(["c"] * (2 * size), [f"p{n // 2 + n % 2}" for n in range(2 * size)],
                              [f"o{n // 2}" for n in range(2 * size)], [1.0] * (2 * size))  # fmt: skip
-    found = neighbours(basket_matrix(purchases), 0.5, kept=4)
+    found = neighbours(basket_matrix(purchases), 0.5, kept=4, block_cells=100)
     assert all(set(found.items[n][found.items[n] >= 0]) == {n - 1, n + 1} for n in range(1, size))
 
 
