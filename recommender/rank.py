@@ -144,7 +144,8 @@ class _Listing:
         top = float(found.scores.max())
         values = np.exp(np.maximum(found.scores - top, -60.0)).astype(np.float32)
         places = of_model[found.items]
-        values *= self._boosts(places)
+        if self.wish.rules.boosts:
+            values *= self._boosts(places)
         places, values, codes = self._with_newcomers(strategy, places, values, found.items)
         best = _largest(values, places, max(SMALLEST_POOL, POOL * self.wish.limit))
         picked.offer(places[best], values[best])
@@ -159,11 +160,13 @@ class _Listing:
                 picked.because[int(places[place])] = reasons.newcomer(shelf, int(places[place]))
 
     def _codes_at_hand(self, strategy: Strategy) -> Ints:
-        """The model's codes of the cart; without one, what goes with the customer's last purchases."""
+        """For what is bought together: the model's codes of the cart; without one, of the last purchases."""
+        if strategy != "bought_together":
+            return NOTHING
         codes = self.shelf.model_codes[self.cart]
         codes = np.unique(codes[codes >= 0]).astype(np.int32)
         habit = self.wish.habit
-        if len(codes) or strategy != "bought_together" or habit is None or self.wish.cart:
+        if len(codes) or habit is None or self.wish.cart:
             return codes
         latest = np.argsort(-habit.last, kind="stable")[:LATEST]
         return habit.items[latest[habit.last[latest] >= habit.last.max() - BASKET_DAYS]]

@@ -40,6 +40,8 @@ class Shelf:
 
     def find(self, ids: list[str]) -> Ints:
         """The places of these products; unknown ones are left out."""
+        if not ids:
+            return NOTHING
         places = self.index.find(ids)
         return places[places >= 0]
 
