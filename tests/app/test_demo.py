@@ -25,14 +25,14 @@ def test_within_a_minute_the_readout_fills_and_holds_the_true_effect(tmp_path: P
     settings = {"RESONATE_DATA": str(tmp_path / "data"), "RESONATE_PORT": str(free_port()), "PYTHONUNBUFFERED": "1"}
     command = [str(Path(sys.executable).with_name("resonate")), "demo"]
     started = time.monotonic()
-    demo = subprocess.Popen(command, env=os.environ | settings, stdout=subprocess.PIPE, text=True, cwd=tmp_path)
-    try:
-        assert demo.stdout is not None
-        readouts = (match for line in demo.stdout if (match := LINE.search(line)))
-        first, second = next(readouts), next(readouts)
-        assert int(second[1]) + int(second[2]) > int(first[1]) + int(first[2]) > 0
-        assert second[3] == "inside"
-        assert time.monotonic() - started < 60  # the bound that the demo promises, not a benchmark
-    finally:
-        demo.send_signal(signal.SIGINT)
-        assert demo.wait(timeout=20) == 0
+    with subprocess.Popen(command, env=os.environ | settings, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as demo:
+        try:
+            assert demo.stdout is not None
+            readouts = (match for line in demo.stdout if (match := LINE.search(line)))
+            first, second = next(readouts), next(readouts)
+            assert int(second[1]) + int(second[2]) > int(first[1]) + int(first[2]) > 0
+            assert second[3] == "inside"
+            assert time.monotonic() - started < 60  # the bound that the demo promises, not a benchmark
+        finally:
+            demo.send_signal(signal.SIGINT)
+            assert demo.wait(timeout=20) == 0

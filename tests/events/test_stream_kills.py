@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from faults import patience
 from redis import Redis
 from stores import wait_for
 
@@ -71,7 +72,7 @@ def kill_store(store: EmbeddedStore) -> None:
     store._process.wait()
     killed = time.monotonic()
     wait_for(lambda: store.poll().running and store.pid is not None)
-    assert time.monotonic() - killed < LONGEST_ABSENCE_SECONDS
+    assert time.monotonic() - killed < patience(LONGEST_ABSENCE_SECONDS)
 
 
 def stall_store(store: EmbeddedStore) -> None:
