@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from experiments.readout import Readouts
 
 LOOKBACK: Final = timedelta(days=28)
-TIMEOUT_SECONDS: Final = 10.0
+TIMEOUT_SECONDS: Final = 5.0
 REMEMBERED_SECONDS: Final = 300.0
 
 logger = logging.getLogger("resonate.supervisor")

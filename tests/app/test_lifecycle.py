@@ -229,7 +229,10 @@ def test_a_broken_file_at_a_later_start_leaves_the_last_good_definitions_serving
         file.write_text(good)
 
 
-def test_a_new_definition_is_live_within_two_seconds(service: Service) -> None:
+def test_a_new_definition_is_live_within_two_seconds(start_service: StartService) -> None:
+    service = start_service(
+        SMALLEST_DEFINITIONS
+    )  # without a log: its traffic would be asked first (docs/definitions.md)
     (service.definitions / "second.yaml").write_text(
         "key: second\nstatus: running\nvariants: [control, other]\ngoal: purchase_rate\n"
     )
