@@ -157,8 +157,3 @@ def until(condition: Callable[[], bool], seconds: float = 10) -> float:
             return time.monotonic() - began
         time.sleep(0.02)
     raise AssertionError(f"not within {seconds:g} s")
-
-
-def patience(seconds: float) -> float:
-    """What this many seconds on a machine with nothing else to do are on this one, now."""
-    return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from patience import patience
 
 LINE = re.compile(r"purchase_rate [\d.]+% of (\d+) → .* of (\d+), lift .*, the truth \+30% is (inside|outside)")
 
@@ -32,7 +33,7 @@ def test_within_a_minute_the_readout_fills_and_holds_the_true_effect(tmp_path: P
             first, second = next(readouts), next(readouts)
             assert int(second[1]) + int(second[2]) > int(first[1]) + int(first[2]) > 0
             assert second[3] == "inside"
-            assert time.monotonic() - started < 60  # the bound that the demo promises, not a benchmark
+            assert time.monotonic() - started < patience(60)
         finally:
             demo.send_signal(signal.SIGINT)
             assert demo.wait(timeout=20) == 0

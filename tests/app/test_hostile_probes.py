@@ -14,6 +14,7 @@ import httpx
 import psutil
 import pytest
 from one_worker import PUBLISHABLE, SECRET, OneWorker
+from patience import patience
 
 OFREP = "/ofrep/v1/evaluate/flags/banner"
 BULK = "/ofrep/v1/evaluate/flags"
@@ -265,7 +266,7 @@ def test_a_hostile_request_gets_its_one_right_answer(client: httpx.Client, probe
     began = time.monotonic()
     answer = client.request(probe.method, probe.path, content=probe.body, headers=probe.headers)
     assert answer.status_code in probe.statuses, answer.text[:300]
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < patience(2)
     assert len(answer.content) <= 4096
     if answer.status_code == 200 and probe.rejected is not None:
         assert [each["code"] for each in answer.json()["rejected"]] == [probe.rejected], answer.text

@@ -13,6 +13,7 @@ import httpx
 import psutil
 import pytest
 from conftest import SMALLEST_DEFINITIONS, StartService
+from patience import patience
 from service import SECRET_KEY, Service, write_definitions
 
 BANNER = "free-shipping-banner"
@@ -69,11 +70,6 @@ def until(condition: Callable[[], bool], seconds: float = 10) -> float:
             return time.monotonic() - began
         time.sleep(0.02)
     raise AssertionError(f"not within {seconds} s")
-
-
-def patience(seconds: float) -> float:
-    """What this many seconds on a machine with nothing else to do are on this one, now."""
-    return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def answers(service: Service) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from patience import patience
 
 from events.connection import Connection, connect
 from events.history import History
@@ -50,7 +51,7 @@ async def polled(store: EmbeddedStore) -> AsyncIterator[None]:
         task.cancel()
 
 
-async def accepted_again(stream: Stream, record: Record, seconds: float = 2.0) -> float:
+async def accepted_again(stream: Stream, record: Record, seconds: float = patience(2)) -> float:
     """How long it took until an append went through."""
     started = time.monotonic()
     while True:
@@ -87,21 +88,22 @@ async def test_a_stalled_store_is_refused_in_time_and_accepts_again_when_it_goes
         assert seconds < 1.5
         cause, seconds = await refusal(stream, record("m-2"))
         assert seconds < 0.5  # the breaker is open
-    assert await accepted_again(stream, record("m-3")) < 2.0
+    await accepted_again(stream, record("m-3"))
 
 
 async def test_everything_that_waits_behind_a_stalled_flush_is_refused_with_it(
     store: EmbeddedStore, stream: Stream, record: MakeRecord
 ) -> None:
-    with stalled(store):
-        first = asyncio.create_task(stream.append([record("m-1")]))
-        await asyncio.sleep(0.5)
+    async def refused_after(message_id: str) -> float:
         started = time.monotonic()
         with pytest.raises(StoreUnavailable):
-            await stream.append([record("m-2")])
-        assert time.monotonic() - started < 1.0
-        with pytest.raises(StoreUnavailable):
-            await first
+            await stream.append([record(message_id)])
+        return time.monotonic() - started
+
+    with stalled(store):
+        first = asyncio.create_task(refused_after("m-1"))
+        await asyncio.sleep(0.5)
+        assert await refused_after("m-2") < await first  # with the first, not a whole wait after it
 
 
 async def test_an_ambiguous_flush_is_not_acknowledged_and_sending_again_does_not_double_it(
@@ -123,7 +125,7 @@ async def test_a_killed_store_heals_without_a_restart_of_the_worker(
     assert (cause, stream.state.available) == ("store_down", False)
     assert seconds < 1.0
     async with polled(store):
-        assert await accepted_again(stream, record("m-1")) < 2.0
+        await accepted_again(stream, record("m-1"))
     assert await message_ids(connection) == ["m-0", "m-1"]
     assert stream.state.available
 
@@ -143,7 +145,7 @@ async def test_a_store_absent_at_the_start_is_used_as_soon_as_it_is_there(tmp_pa
     stream = Stream(connection)
     assert await refusal(stream, record("m-0"))
     store.start()
-    assert await accepted_again(stream, record("m-0")) < 2.0
+    await accepted_again(stream, record("m-0"))
     assert stream.state.available
     await stream.close()
     await connection.close()
@@ -172,7 +174,7 @@ async def test_a_stopped_embedded_store_is_not_tried_with_every_request(
     await refusal(stream, record("m-2"))
     assert stream.state.failures == failures
     store.start()
-    assert await accepted_again(stream, record("m-3")) < 2.0
+    await accepted_again(stream, record("m-3"))
 
 
 async def test_out_of_memory_refuses_a_flush_whole_and_heals_after_the_drain(
@@ -246,13 +248,14 @@ async def test_a_history_read_never_waits_long_and_asks_no_more_until_the_store_
     with stalled(store):
         started = time.monotonic()
         assert not (await history.recent(["v-1"])).available
-        assert time.monotonic() - started < 0.15
+        assert time.monotonic() - started < patience(0.15)
         started = time.monotonic()
-        assert not (await history.recent(["v-1"])).available
-        assert time.monotonic() - started < 0.04
+        for _ in range(20):
+            assert not (await history.recent(["v-1"])).available
+        assert time.monotonic() - started < patience(0.04)  # 20 waits of 50 ms would be longer
     started = time.monotonic()
     while not (await history.recent(["v-1"])).available:
-        assert time.monotonic() - started < 2.0
+        assert time.monotonic() - started < patience(2)
         await asyncio.sleep(0.02)
     await history.close()
 

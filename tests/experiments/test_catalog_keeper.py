@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from catalog_folders import BANNER, Shop
+from patience import patience
 
 from experiments.catalog import load
 from experiments.catalog_archive import CatalogArchive
@@ -213,7 +214,7 @@ def test_a_hundred_experiments_are_read_frozen_and_compiled_in_a_second(shop: Sh
         shop.write(BANNER.replace("key: banner", f"key: banner-{number}"), f"banner-{number}.yaml")
     begun = time.perf_counter()
     shop.boot()
-    assert time.perf_counter() - begun < 1
+    assert time.perf_counter() - begun < patience(1)
 
 
 def test_the_catalogue_comes_after_boot(shop: Shop) -> None:

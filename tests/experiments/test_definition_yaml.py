@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from patience import patience
 
 from experiments.catalog_yaml import plain_scalar, read_yaml
 from experiments.definition_located import Problems
@@ -80,7 +81,7 @@ BOMBS = {
 def test_a_bomb_is_refused_at_once_and_by_its_line(text: str) -> None:
     begun = time.perf_counter()
     value, errors = read(text)
-    assert time.perf_counter() - begun < 1
+    assert time.perf_counter() - begun < patience(1)
     assert errors
     assert all(error.startswith("file.yaml:") for error in errors)
     assert value is None or "twice" in errors[0]

@@ -8,7 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 from conftest import SMALLEST_DEFINITIONS
-from faults import patience, until
+from faults import until
+from patience import patience
 from service import Service, running
 
 pytestmark = pytest.mark.xdist_group("faults")  # one after the other: they measure time

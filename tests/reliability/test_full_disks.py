@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 from conftest import SMALLEST_DEFINITIONS
-from faults import assign, degraded, patience, seconds_until_ready, track, until
+from faults import assign, degraded, seconds_until_ready, track, until
+from patience import patience
 from promise import Journal, verdict
 from service import Service, write_definitions
 from small_disk import fill, small_disk

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import pytest
 from conftest import SMALLEST_DEFINITIONS, StartService
-from faults import KILLS, kill_all, patience, pid_of, seconds_until_ready, until
+from faults import KILLS, kill_all, pid_of, seconds_until_ready, until
+from patience import patience
 from promise import Journal, Verdict, restless, verdict
 from service import Service
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import httpx
 import pytest
 from conftest import SMALLEST_DEFINITIONS, StartService
-from faults import assign, patience, track
+from faults import assign, track
+from patience import patience
 from service import SECRET_KEY, Service, running
 
 pytestmark = pytest.mark.xdist_group("faults")  # one after the other: they measure time

@@ -7,7 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 from conftest import SMALLEST_DEFINITIONS, StartService
-from faults import assign, degraded, frozen, kill_store, patience, recommend, seconds_until_ready, track, until
+from faults import assign, degraded, frozen, kill_store, recommend, seconds_until_ready, track, until
+from patience import patience
 from promise import Journal, exported, restless, verdict
 from service import Service
 from stores import StoreServer, free_port
