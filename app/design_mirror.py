@@ -13,7 +13,10 @@ from experiments.catalog_phases import FrozenDesign
 
 
 class DesignMirror:
-    """Called with a design that is being frozen, it answers the one that holds: the first that any service froze."""
+    """Called with a frozen design, it answers the one that holds: the first that any service froze.
+
+    One whose traffic was still awaited is completed by the service that learns it.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -39,4 +42,8 @@ async def _first(connection: Connection, design: FrozenDesign) -> FrozenDesign:
     text = design.model_dump_json(exclude_defaults=True)
     if await connection.answer(client.hsetnx(DESIGNS, field, text)):
         return design
-    return FrozenDesign.model_validate_json(await connection.answer(client.hget(DESIGNS, field)))
+    held = FrozenDesign.model_validate_json(await connection.answer(client.hget(DESIGNS, field)))
+    if held.traffic_awaited and held.fingerprint == design.fingerprint and not design.traffic_awaited:
+        await connection.answer(client.hset(DESIGNS, field, text))
+        return design
+    return held

@@ -1,14 +1,17 @@
-"""How many units a day would take part in an experiment, by the log: `python -P -m app.site_traffic DATA`.
+"""How many units a day would take part in an experiment, by the log: `python -P -m app.site_traffic DATA PARENT`.
 
-A process of its own, because it needs the analysis engine, which neither the supervisor nor a worker may load. It reads
-an experiment (JSON) from standard input and prints a number, or null where the log cannot say.
+A process of its own, because it needs the analysis engine, which neither the supervisor nor a worker may load; and
+nobody waits for it, because a new experiment goes live before the log is read. It reads a question (JSON) from standard
+input and prints a number, or null where the log cannot say.
 """
 
 import json
 import logging
+import os
 import subprocess
 import sys
-from datetime import timedelta
+import tempfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Final
@@ -18,46 +21,79 @@ if TYPE_CHECKING:
     from experiments.metric_definition import Metric
     from experiments.planning import TrafficPlan
     from experiments.readout import Readouts
+    from experiments.readout_query import ReadoutQuery
 
 LOOKBACK: Final = timedelta(days=28)
-TIMEOUT_SECONDS: Final = 5.0
-REMEMBERED_SECONDS: Final = 300.0
+TIMEOUT_SECONDS: Final = 120.0
+NICENESS: Final = 10
+WRITTEN_SECONDS: Final = 3.0  # by then the writer has put into the log what was acknowledged before
+TOGETHER_SECONDS: Final = 300  # experiments that begin within them share one reading of the log
 
 logger = logging.getLogger("resonate.supervisor")
 
 
 class SiteTraffic:
-    """Units a day of a data directory's log; None where nothing was logged or the question takes too long.
+    """Units a day of a data directory's log; None where nothing was logged or the log cannot be read.
 
-    What the whole site sees is remembered for a while: many experiments may begin in one moment, and none waits long.
+    What the whole site sees is asked once for all experiments that begin at about the same time.
     """
 
     def __init__(self, data: Path) -> None:
         self.data = data
-        self._known: dict[tuple[str, str], tuple[float, float | None]] = {}
+        self._questions: dict[tuple[str, str, int], _Question] = {}
 
-    def __call__(self, experiment: "Experiment") -> float | None:
+    def __call__(self, experiment: "Experiment", before: datetime) -> float | None:
+        """By what was received before a moment. Raises TrafficAwaited while the log is being written and read."""
+        from experiments.catalog_phases import TrafficAwaited
+
+        if (datetime.now(UTC) - before).total_seconds() < WRITTEN_SECONDS:
+            raise TrafficAwaited
         if next((self.data / "log").glob("date=*"), None) is None:
             return None
-        kind = experiment.unit, experiment.plan.identity
-        asked_at, everyone = self._known.get(kind, (-REMEMBERED_SECONDS, None))
-        if monotonic() - asked_at >= REMEMBERED_SECONDS:
-            everyone = self._asked(experiment)
-            self._known[kind] = monotonic(), everyone
+        together = int(before.timestamp()) // TOGETHER_SECONDS
+        kind = experiment.unit, experiment.plan.identity, together
+        if kind not in self._questions:
+            self._questions[kind] = _Question(self.data, experiment, before)
+        everyone = self._questions[kind].answer()
         return None if everyone is None else everyone * share_of_everyone(experiment)
 
-    def _asked(self, experiment: "Experiment") -> float | None:
-        """What everyone on the site would be, asked of a process that may load the engine."""
-        command = [sys.executable, "-P", "-m", "app.site_traffic", str(self.data)]
-        asked = experiment.model_dump_json()
-        try:
-            done = subprocess.run(
-                command, input=asked, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=True
+
+class _Question:
+    """One reading of the log by a process of its own."""
+
+    def __init__(self, data: Path, experiment: "Experiment", before: datetime) -> None:
+        self._key = experiment.key
+        self._answer: float | None = None
+        self._asked_at = monotonic()
+        command = [sys.executable, "-P", "-m", "app.site_traffic", str(data), str(os.getpid())]
+        with tempfile.TemporaryFile() as asked:
+            asked.write(json.dumps([experiment.model_dump(mode="json"), before.isoformat()]).encode())
+            asked.seek(0)
+            pipe = subprocess.PIPE
+            self._process: subprocess.Popen[bytes] | None = subprocess.Popen(
+                command, stdin=asked, stdout=pipe, stderr=pipe, process_group=0
             )
-            return json.loads(done.stdout)
-        except (subprocess.SubprocessError, ValueError) as error:
-            logger.warning("the traffic of %s is not known: %s", experiment.key, type(error).__name__)
-            return None
+        os.setpriority(os.PRIO_PROCESS, self._process.pid, NICENESS)
+
+    def answer(self) -> float | None:
+        """What everyone on the site would be. Raises TrafficAwaited."""
+        from experiments.catalog_phases import TrafficAwaited
+
+        if self._process is None:
+            return self._answer
+        late = monotonic() - self._asked_at > TIMEOUT_SECONDS
+        if self._process.poll() is None and not late:
+            raise TrafficAwaited
+        self._process.kill()
+        said, complained = self._process.communicate()
+        self._process = None
+        try:
+            self._answer = json.loads(said)
+        except ValueError:
+            last = complained.decode(errors="replace").strip().rpartition("\n")[2]
+            reason = f"not read within {TIMEOUT_SECONDS:g} s" if late else last
+            logger.warning("the traffic of %s is not known, its planned units are assumed: %s", self._key, reason)
+        return self._answer
 
 
 def share_of_everyone(experiment: "Experiment") -> float:
@@ -66,7 +102,9 @@ def share_of_everyone(experiment: "Experiment") -> float:
     return experiment.traffic[-1].share * (layer.end - layer.start if layer else 1.0)
 
 
-def site_plan(readouts: "Readouts", experiment: "Experiment", *more: "Metric") -> "TrafficPlan | None":
+def site_plan(
+    readouts: "Readouts", experiment: "Experiment", *more: "Metric", query: "ReadoutQuery | None" = None
+) -> "TrafficPlan | None":
     """The plan of an experiment that need not be served yet, from the whole site's traffic of the last 28 days.
 
     Everyone seen counts, in the share that traffic lets in; who meets the audience is not known beforehand. `more` are
@@ -81,22 +119,23 @@ def site_plan(readouts: "Readouts", experiment: "Experiment", *more: "Metric") -
     metrics = [*more] or chosen or [catalog.metrics[name] for name in sorted(catalog.metrics)[:1]]
     studied = tuple(StudiedMetric(metric, "goal", post_hoc=False) for metric in metrics)
     study = Study(experiment, catalog.shop, studied, "", 0, None, None, ())
-    query = ReadoutQuery()
+    query = query or ReadoutQuery()
     since = microseconds(readouts.as_of(query) - LOOKBACK)
     return readouts.observe(study, query, (), traffic_plan(study, "site"), site_since_us=since)
 
 
-def units_a_day(data: Path, experiment: "Experiment") -> float | None:
-    """The units of the whole site on a day, as this experiment tells units apart; None with too little to say."""
+def units_a_day(data: Path, experiment: "Experiment", before: datetime) -> float | None:
+    """The units of the whole site on a day before a moment, as this experiment tells units apart; None: too few."""
     from events.engine import EventLog
     from experiments.catalog_archive import CatalogArchive
     from experiments.catalog_follower import NoCatalog
     from experiments.definition import TrafficStep
     from experiments.readout import Readouts
+    from experiments.readout_query import ReadoutQuery
 
+    everyone = experiment.model_copy(update={"traffic": (TrafficStep(since=None, share=1.0),), "layer": None})
     try:
-        everyone = experiment.model_copy(update={"traffic": (TrafficStep(since=None, share=1.0),), "layer": None})
-        plan = site_plan(Readouts(EventLog(data), CatalogArchive(data)), everyone)
+        plan = site_plan(Readouts(EventLog(data), CatalogArchive(data)), everyone, query=ReadoutQuery(at=before))
     except NoCatalog:
         return None
     return plan and plan.units_per_day
@@ -104,9 +143,13 @@ def units_a_day(data: Path, experiment: "Experiment") -> float | None:
 
 def main() -> int:
     """Answer one question."""
+    from app.child import live_no_longer_than
     from experiments.definition import Experiment
 
-    print(json.dumps(units_a_day(Path(sys.argv[1]), Experiment.model_validate_json(sys.stdin.read()))))
+    live_no_longer_than(int(sys.argv[2]))
+    experiment, before = json.load(sys.stdin)
+    asked = Experiment.model_validate(experiment), datetime.fromisoformat(before)
+    print(json.dumps(units_a_day(Path(sys.argv[1]), *asked)))
     return 0
 
 

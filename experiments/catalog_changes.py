@@ -57,13 +57,9 @@ def changed_design(design: FrozenDesign, content: CatalogContent, file: Experime
 
 def _wanted(design: FrozenDesign, content: CatalogContent, file: ExperimentFile) -> FrozenDesign:
     """The design that the files ask for; a built-in metric that a later release defines anew is nobody's change."""
-    wanted = freeze(file.experiment, content, design.frozen_at, _no_log)
+    wanted = freeze(file.experiment, content, design.frozen_at)
     released = {name: design.metrics[name] for name in wanted.builtin if name in design.builtin}
     return wanted.model_copy(update={"metrics": wanted.metrics | released})
-
-
-def _no_log(_: Experiment) -> None:
-    return None
 
 
 def _what_changed(part: str, design: FrozenDesign, wanted: FrozenDesign) -> str:

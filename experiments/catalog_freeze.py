@@ -12,7 +12,15 @@ from pydantic import ValidationError
 from experiments.catalog_changes import changed_design
 from experiments.catalog_content import CatalogContent
 from experiments.catalog_files import CatalogPaths
-from experiments.catalog_phases import DailyUnits, FrozenDesign, followed, freeze, read_phases, write_phases
+from experiments.catalog_phases import (
+    DailyUnits,
+    FrozenDesign,
+    followed,
+    freeze,
+    read_phases,
+    with_traffic,
+    write_phases,
+)
 from experiments.definition import Experiment
 from experiments.definition_errors import DefinitionError
 from experiments.definition_experiment import ExperimentFile
@@ -25,7 +33,7 @@ class MirrorUnavailable(Exception):
     """The external store of frozen designs cannot be asked now."""
 
 
-def _unknown_traffic(_: Experiment) -> None:
+def _unknown_traffic(_: Experiment, before: datetime) -> None:
     return None
 
 
@@ -37,8 +45,9 @@ def _own_design(design: FrozenDesign) -> FrozenDesign:
 class FreezeSources:
     """What freezing asks: the log's daily traffic, and an external store that outlives this data directory.
 
-    `mirror` is given a design that is being frozen and answers the one that holds: the same, or an earlier one under
-    the same (key, phase). It raises MirrorUnavailable where it cannot; then it is asked again later.
+    `daily_units` never waits: while the log is read it raises TrafficAwaited, the experiment goes live meanwhile, and
+    it is asked again. `mirror` is given a design that is frozen and answers the one that holds: the same, or an earlier
+    one under the same (key, phase). It raises MirrorUnavailable where it cannot; then it is asked again later.
     """
 
     daily_units: DailyUnits = _unknown_traffic
@@ -52,7 +61,7 @@ class DesignFreezer:
         self._paths = paths
         self._sources = sources
         self._unmirrored: set[tuple[str, int]] = set()
-        self._asked_at: datetime | None = None
+        self._away_since: datetime | None = None
         self.moved_aside = False
         self.phases: dict[tuple[str, int], FrozenDesign] = self._read()
 
@@ -73,7 +82,8 @@ class DesignFreezer:
         for experiment in content.experiments:
             name = experiment.key, experiment.phase
             if name not in self.phases and experiment.active(now):
-                self.phases[name] = self._mirrored(freeze(experiment, content, now, self._sources.daily_units), now)
+                design = with_traffic(freeze(experiment, content, now), self._sources.daily_units)
+                self.phases[name] = self._mirrored(design, now)
                 if experiment.key in files:
                     errors.extend(changed_design(self.phases[name], content, files[experiment.key]))
         return errors
@@ -95,18 +105,33 @@ class DesignFreezer:
         )
         return min((start for start in starts if start and start > now), default=None)
 
-    def mirror_again(self, now: datetime) -> None:
-        """Ask the external store once more for what it could not take; at most every ten seconds."""
-        if self._unmirrored and self._asked_at and (now - self._asked_at).total_seconds() >= _MIRROR_PAUSE_SECONDS:
-            for name in list(self._unmirrored):
-                self._unmirrored.discard(name)
-                self.phases[name] = self._mirrored(self.phases[name], now)
+    def ask_again(self, now: datetime) -> None:
+        """Ask once more for what was not known: the log's traffic, and at most every ten seconds the external store."""
+        before = dict(self.phases)
+        for name, design in before.items():
+            known = with_traffic(design, self._sources.daily_units)
+            if known is not design:
+                self.phases[name] = self._mirrored(known, now)
+        mirrored = set() if self._away(now) else set(self._unmirrored)
+        for name in mirrored:
+            self.phases[name] = self._mirrored(self.phases[name], now)
+        if mirrored or self.phases != before:
             write_phases(self._paths, self.phases)
 
     def _mirrored(self, design: FrozenDesign, now: datetime) -> FrozenDesign:
-        try:
-            return self._sources.mirror(design)
-        except MirrorUnavailable:
-            self._unmirrored.add((design.key, design.phase))
-            self._asked_at = now
+        """The design that holds; a store that is away is not asked for every design, because each question waits."""
+        name = design.key, design.phase
+        self._unmirrored.add(name)
+        if self._away(now):
             return design
+        try:
+            held = self._sources.mirror(design)
+        except MirrorUnavailable:
+            self._away_since = now
+            return design
+        self._unmirrored.discard(name)
+        return held
+
+    def _away(self, now: datetime) -> bool:
+        since = self._away_since
+        return since is not None and (now - since).total_seconds() < _MIRROR_PAUSE_SECONDS

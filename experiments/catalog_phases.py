@@ -16,7 +16,12 @@ from experiments.metric_definition import Metric
 
 UNITS_PER_VARIANT: Final = 10_000  # planned where no traffic was logged
 
-DailyUnits = Callable[[Experiment], float | None]  # units a day that would take part, by the log; None: unknown
+DailyUnits = Callable[[Experiment, datetime], float | None]
+"""Units a day that would take part, by what was logged before a moment; None: unknown. Raises TrafficAwaited."""
+
+
+class TrafficAwaited(Exception):
+    """The log is being asked; it answers when it is asked again a little later."""
 
 
 class Pause(Definition):
@@ -29,7 +34,8 @@ class Pause(Definition):
 class FrozenDesign(Definition):
     """What is analysed for (key, phase): the experiment as it was first served, its goals and guardrails resolved.
 
-    `planned_units` counts all variants together. `builtin` names the metrics that were the built-in ones. `end` is the
+    `planned_units` counts all variants together; while `traffic_awaited`, nobody knows yet what the log says of them.
+    `builtin` names the metrics that were the built-in ones. `end` is the
     end that the files last gave, `stopped_at` the moment a stop, an archiving, a removal or the next phase was seen.
     """
 
@@ -38,6 +44,7 @@ class FrozenDesign(Definition):
     fingerprint: str
     frozen_at: datetime
     planned_units: int
+    traffic_awaited: bool = False
     experiment: Experiment
     metrics: dict[str, Metric]
     segments: dict[str, Segment]
@@ -69,15 +76,16 @@ def write_phases(paths: CatalogPaths, phases: Phases) -> None:
     replace_file(paths.phases, _ADAPTER.dump_json([phases[name] for name in sorted(phases)], exclude_defaults=True))
 
 
-def freeze(experiment: Experiment, content: CatalogContent, now: datetime, daily_units: DailyUnits) -> FrozenDesign:
-    """The design of an experiment as it is now."""
+def freeze(experiment: Experiment, content: CatalogContent, now: datetime) -> FrozenDesign:
+    """The design of an experiment as it is now; what the log says of its traffic is still to be asked."""
     wanted = {*experiment.goals, *(guardrail.metric for guardrail in experiment.guardrails)}
     design = FrozenDesign(
         key=experiment.key,
         phase=experiment.phase,
         fingerprint="",
         frozen_at=now,
-        planned_units=_planned_units(experiment, daily_units),
+        planned_units=UNITS_PER_VARIANT * len(experiment.variants),
+        traffic_awaited=True,
         experiment=experiment,
         metrics={metric.name: metric for metric in content.metrics if metric.name in wanted},
         segments={item.name: item for item in content.segments if item.name in experiment.audience.segments},
@@ -90,11 +98,19 @@ def freeze(experiment: Experiment, content: CatalogContent, now: datetime, daily
     return design.model_copy(update={"fingerprint": fingerprint(design)})
 
 
-def _planned_units(experiment: Experiment, daily_units: DailyUnits) -> int:
-    logged = daily_units(experiment)
-    if logged is None or logged <= 0:
-        return UNITS_PER_VARIANT * len(experiment.variants)
-    return max(len(experiment.variants), round(logged * experiment.plan.days))
+def with_traffic(design: FrozenDesign, daily_units: DailyUnits) -> FrozenDesign:
+    """The design with its planned units from what was logged before it began; as it is while the log is asked."""
+    if not design.traffic_awaited:
+        return design
+    try:
+        logged = daily_units(design.experiment, design.frozen_at)
+    except TrafficAwaited:
+        return design
+    known: dict[str, Any] = {"traffic_awaited": False}
+    if logged is not None and logged > 0:
+        experiment = design.experiment
+        known["planned_units"] = max(len(experiment.variants), round(logged * experiment.plan.days))
+    return design.model_copy(update=known)
 
 
 def fingerprint(design: FrozenDesign) -> str:

@@ -96,7 +96,7 @@ class CatalogKeeper:
 
     def _look(self) -> None:
         now = self._clock()
-        self._freezer.mirror_again(now)
+        self._freezer.ask_again(now)
         if self._settled() and self._seen != self._taken:
             self._take(self._seen)
         elif mark_of(self._paths.overrides) != self._ordered or (self._next_start and now >= self._next_start):

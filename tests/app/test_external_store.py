@@ -5,6 +5,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,12 @@ from redis import Redis
 from service import Service
 from stores import start_cluster, wait_for
 
+from app.design_mirror import DesignMirror
+from app.settings import Settings
 from events.keys import OWNER
 from events.store_binary import store_binary
+from experiments.catalog_phases import FrozenDesign
+from experiments.definition import Experiment
 
 
 @pytest.fixture
@@ -51,6 +56,28 @@ def test_events_go_through_an_external_store_and_none_is_embedded(start_service:
     assert sum(service.results("free-shipping-banner")["health"]["srm"]["observed"]) == 1
     assert "store" not in service.processes()
     assert "external at" in service.log_text()
+
+
+def test_a_design_is_kept_in_the_external_store_and_completed_there(external: str, tmp_path: Path) -> None:
+    mirror = DesignMirror(Settings(redis_url=external, data=tmp_path))
+    began = FrozenDesign.model_validate(DESIGN)
+    completed = began.model_copy(update={"traffic_awaited": False, "planned_units": 500})
+    other = completed.model_copy(update={"fingerprint": "other", "planned_units": 1})
+    assert [mirror(design) for design in (began, other, completed, began)] == [began, began, completed, completed]
+
+
+DESIGN = {
+    "key": "banner",
+    "phase": 0,
+    "fingerprint": "first",
+    "frozen_at": datetime(2026, 1, 10, tzinfo=UTC),
+    "planned_units": 20_000,
+    "traffic_awaited": True,
+    "experiment": Experiment(key="banner", name="banner", variants=(), goals=()),
+    "metrics": {},
+    "segments": {},
+    "holdouts": {},
+}
 
 
 def assign_expose_convert(service: Service, visitors: int) -> dict[str, Any]:

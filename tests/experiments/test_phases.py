@@ -9,7 +9,8 @@ import pytest
 from catalog_folders import BANNER, Shop
 
 from experiments.catalog_freeze import FreezeSources, MirrorUnavailable
-from experiments.catalog_phases import FrozenDesign, Pause
+from experiments.catalog_phases import FrozenDesign, Pause, TrafficAwaited
+from experiments.definition import Experiment
 
 SIDES = {
     "segments": "eu: {where: {country: {$in: [SK, CZ]}}}\n",
@@ -195,11 +196,43 @@ def test_the_planned_units_are_ten_thousand_a_variant_where_nothing_was_logged(s
 
 
 def test_the_planned_units_come_from_logged_traffic(tmp_path: Path) -> None:
-    shop = Shop(tmp_path, sources=FreezeSources(daily_units=lambda _: 1234.5))
+    shop = Shop(tmp_path, sources=FreezeSources(daily_units=lambda experiment, before: 1234.5))
     shop.boot(banner=BANNER + "plan: {days: 10}\n")
     design = shop.archive().design("banner", 0)
     assert design
     assert design.planned_units == 12_345
+
+
+def test_an_experiment_goes_live_while_the_log_is_read_and_its_planned_units_follow(tmp_path: Path) -> None:
+    asked: list[datetime] = []
+    mirrored: list[int] = []
+
+    def slow_log(experiment: Experiment, before: datetime) -> float:
+        asked.append(before)
+        if len(asked) < 3:
+            raise TrafficAwaited
+        return 500.0
+
+    def mirror(design: FrozenDesign) -> FrozenDesign:
+        mirrored.append(design.planned_units)
+        return design
+
+    shop = Shop(tmp_path, sources=FreezeSources(slow_log, mirror))
+    begun = shop.now
+    assert shop.boot(banner=BANNER).catalog.experiments["banner"].status == "running"
+    first = shop.archive().design("banner", 0)
+    shop.keeper = shop.new_keeper()  # a restart does not forget what is still to be asked
+    shop.keeper.boot()
+    shop.wait(seconds=5)
+    for _ in range(3):
+        shop.keeper.poll()
+    last = shop.archive().design("banner", 0)
+    assert first
+    assert last
+    assert (first.planned_units, last.planned_units) == (20_000, 500 * 28)
+    assert first.fingerprint == last.fingerprint
+    assert asked == [begun] * 3
+    assert mirrored == [20_000, 14_000]
 
 
 def test_pauses_stops_and_resumptions_are_noted(shop: Shop) -> None:
