@@ -22,22 +22,22 @@ from typing import Any, Final
 
 import msgspec
 
+from app.analysis_answers import JSON, is_flat, json_answer, object_etag, rows_answer, table_answer, weak
 from app.analysis_protocol import AnalysisAnswer
 from app.analysis_server import Call
 from app.analysis_state import Analysis, Written
 from app.experiment_answers import experiment_answer, experiments_answer
-from events.engine_tables import Table, csv_bytes, parquet_bytes, table_of
+from app.readout_bodies import results_body, timeseries_body
+from events.engine_tables import Table
 from events.erasure import erase
 from events.parts import DataDamaged
 from events.people import Person, held
+from experiments.cx import COLUMNS
 from experiments.readout_query import ReadoutQuery, moment
 from experiments.readout_rows import flat_rows
-from experiments.readout_series import timeseries_json
-from experiments.readout_types import Readout, readout_json
+from experiments.readout_types import Readout
 from recommender.attribution import attribution
 
-JSON: Final = "application/json"
-CONTENT_TYPES: Final = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
 TRACING: Final = frozenset({"traceparent", "request_id", "acknowledged"})  # not part of what is asked
 MOST_ROWS: Final = 10_000  # of one export page
 
@@ -63,33 +63,37 @@ class _Calls:
         self.analysis = analysis
 
     async def experiments(self, arguments: Arguments) -> AnalysisAnswer:
-        return _json(experiments_answer(self.analysis.catalogs, self.analysis.archive))
+        return json_answer(experiments_answer(self.analysis.catalogs, self.analysis.archive))
 
     async def experiment(self, arguments: Arguments) -> AnalysisAnswer:
-        return _json(experiment_answer(self.analysis.catalogs, self.analysis.archive, arguments["key"]))
+        return json_answer(experiment_answer(self.analysis.catalogs, self.analysis.archive, arguments["key"]))
 
     async def results(self, arguments: Arguments) -> AnalysisAnswer:
         def answer(readout: Readout) -> AnalysisAnswer:
-            headers = {"etag": f'"{readout.etag}"'}
-            if _flat(arguments):
-                return _table(flat_rows(readout), arguments["format"], headers)
-            return _json(readout_json(readout), headers)
+            etag = weak(self.analysis.readouts.etag(readout))
+            if is_flat(arguments.get("format")):
+                return table_answer(flat_rows(readout), arguments["format"], etag)
+            return AnalysisAnswer(200, JSON, results_body(readout), {"etag": etag})
 
         return await self._of_one("results", arguments, answer)
 
     async def timeseries(self, arguments: Arguments) -> AnalysisAnswer:
-        return await self._of_one("timeseries", arguments, lambda readout: _json(timeseries_json(readout)))
+        def answer(readout: Readout) -> AnalysisAnswer:
+            etag = weak(self.analysis.readouts.etag(readout))
+            return AnalysisAnswer(200, JSON, timeseries_body(readout), {"etag": etag})
+
+        return await self._of_one("timeseries", arguments, answer)
 
     async def plan(self, arguments: Arguments) -> AnalysisAnswer:
         query = _query(arguments, await self.analysis.written(arguments))
         return await self._readout(
-            "plan", arguments, query, lambda: _json(self.analysis.readouts.plan(arguments["key"]))
+            "plan", arguments, query, lambda: json_answer(self.analysis.readouts.plan(arguments["key"]))
         )
 
     async def units(self, arguments: Arguments) -> AnalysisAnswer:
         query = _query(arguments, await self.analysis.written(arguments))
         return await self._readout(
-            "units", arguments, query, lambda: _rows(self.analysis.readouts.units(arguments["key"], query), arguments)
+            "units", arguments, query, lambda: _units(self.analysis.readouts.units(arguments["key"], query), arguments)
         )
 
     async def all_results(self, arguments: Arguments) -> AnalysisAnswer:
@@ -97,21 +101,28 @@ class _Calls:
 
         def compute() -> AnalysisAnswer:
             rows = self.analysis.readouts.results(query.pending, query.watermark)
-            return _rows(table_of(rows, list(rows[0]) if rows else []), arguments)
+            return rows_answer(rows, list(rows[0]) if rows else [], arguments.get("format"))
 
         return await self._readout("all_results", arguments, query, compute)
 
     async def metrics(self, arguments: Arguments) -> AnalysisAnswer:
-        return _json({"metrics": self.analysis.readouts.metrics()})
+        return json_answer({"metrics": self.analysis.readouts.metrics()})
 
     async def cx(self, arguments: Arguments) -> AnalysisAnswer:
         query = _query(arguments, await self.analysis.written(arguments))
-        return await self._readout("cx", arguments, query, lambda: _json(self.analysis.readouts.cx(query)))
+
+        def compute() -> AnalysisAnswer:
+            found, form = self.analysis.readouts.cx(query), arguments.get("format")
+            if is_flat(form):
+                return rows_answer(found["days"], COLUMNS, form)
+            return json_answer(found, object_etag(found))
+
+        return await self._readout("cx", arguments, query, compute)
 
     async def recommendations(self, arguments: Arguments) -> AnalysisAnswer:
         query = _query(arguments, await self.analysis.written(arguments))
         return await self._readout(
-            "recommendations", arguments, query, lambda: _json({"strategies": attribution(self.analysis.log)})
+            "recommendations", arguments, query, lambda: json_answer({"strategies": attribution(self.analysis.log)})
         )
 
     async def export_events(self, arguments: Arguments) -> AnalysisAnswer:
@@ -132,7 +143,7 @@ class _Calls:
         kind, identifier = arguments["kind"], arguments["id"]
         await self.analysis.written(arguments)
         erasure = await erase(self.analysis.connection, self.analysis.settings.data, kind, identifier)
-        return _json(_ids(erasure), status=202)
+        return AnalysisAnswer(202, JSON, msgspec.json.encode(_ids(erasure)))
 
     async def held(self, arguments: Arguments) -> AnalysisAnswer:
         await self.analysis.written(arguments)
@@ -140,7 +151,7 @@ class _Calls:
         found = await self.analysis.log_jobs.answer(
             ("held", kind, identifier), lambda: held(self.analysis.settings.data, kind, identifier)
         )
-        return _json({**_ids(found.person), "events": found.events})
+        return json_answer({**_ids(found.person), "events": found.events})
 
     async def _of_one(
         self, name: str, arguments: Arguments, answer: Callable[[Readout], AnalysisAnswer]
@@ -188,7 +199,7 @@ def _query(arguments: Arguments, written: Written) -> ReadoutQuery:
         dimension=arguments.get("dimension"),
         phase=None if phase is None else int(phase),
         include_sql=arguments.get("include") == "sql",
-        pending=written.pending,
+        pending=written.missed,
         watermark=written.watermark,
     )
 
@@ -197,18 +208,6 @@ def _ids(person: Person) -> dict[str, list[str]]:
     return {"visitors": sorted(person.visitors), "users": sorted(person.users)}
 
 
-def _flat(arguments: Arguments) -> bool:
-    return arguments.get("format") in CONTENT_TYPES
-
-
-def _rows(table: Table, arguments: Arguments) -> AnalysisAnswer:
-    return _table(table, arguments["format"]) if _flat(arguments) else _json({"rows": table.rows()})
-
-
-def _table(table: Table, form: str, headers: dict[str, str] | None = None) -> AnalysisAnswer:
-    body = csv_bytes(table) if form == "csv" else parquet_bytes(table)
-    return AnalysisAnswer(200, CONTENT_TYPES[form], body, headers or {})
-
-
-def _json(value: Any, headers: dict[str, str] | None = None, status: int = 200) -> AnalysisAnswer:
-    return AnalysisAnswer(status, JSON, msgspec.json.encode(value), headers or {})
+def _units(table: Table, arguments: Arguments) -> AnalysisAnswer:
+    form = arguments.get("format")
+    return table_answer(table, arguments["format"]) if is_flat(form) else json_answer({"rows": table.rows()})

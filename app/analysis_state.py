@@ -34,9 +34,13 @@ logger = logging.getLogger("resonate.analysis")
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """How far the log was written when a call began: `pending` events were not in it (None: the store is away)."""
+    """How far the log was written when a call began: `pending` events were not in it (None: the store is away).
+
+    `missed` of them the asker may look for: none, once the log holds all that was acknowledged before the call.
+    """
 
     pending: int | None
+    missed: int | None
     watermark: datetime | None
 
 
@@ -75,9 +79,10 @@ class Analysis:
             left = await pending(self.connection, marks)
         except StoreUnavailable as error:
             logger.warning("answering without the store: %s", error.cause)
-            return Written(None, None)
+            return Written(None, None, None)
         moment = log_watermark(marks)
-        return Written(left, datetime.fromtimestamp(moment / 1e6, UTC) if moment else None)
+        passed = acknowledged and all(marks[shard].stream_number >= number for shard, number in acknowledged.items())
+        return Written(left, 0 if passed else left, datetime.fromtimestamp(moment / 1e6, UTC) if moment else None)
 
     def note_health(self, damage: DataDamaged | None) -> None:
         """Tell `/readyz` what is damaged, or that nothing is any more."""

@@ -12,6 +12,9 @@ PROPERTIES: Final = Properties(("survey",))
 DAYS: Final = 90
 RETENTION_FROM_US: Final = 7 * DAY_US
 RETENTION_TO_US: Final = 14 * DAY_US
+FIGURES: Final = ("csat", "nps", "ces", "retention_d7")
+COUNTS: Final = ("csat_answers", "nps_answers", "ces_answers", "new_visitors")
+COLUMNS: Final = ("date", *FIGURES, *COUNTS)
 
 
 def customer_experience(engine: Engine, days: ShopDays, now_us: int) -> list[dict[str, Any]]:
@@ -42,6 +45,5 @@ def customer_experience(engine: Engine, days: ShopDays, now_us: int) -> list[dic
 
 
 def _empty(day: int) -> dict[str, Any]:
-    figures = {name: None for name in ("csat", "nps", "ces", "retention_d7")}
-    counts = {name: 0 for name in ("csat_answers", "nps_answers", "ces_answers", "new_visitors")}
-    return {"date": calendar_date(day).isoformat(), **figures, **counts}
+    date = calendar_date(day).isoformat()
+    return {"date": date, **dict.fromkeys(FIGURES), **dict.fromkeys(COUNTS, 0)}

@@ -64,8 +64,8 @@ class Readouts:
         return readout and replace(readout, pending=query.pending, watermark=self._watermark(query, look.snapshot))
 
     def etag(self, readout: Readout) -> str:
-        """Changes with whatever could change the readout."""
-        return readout.etag
+        """What a readout says and what it lacks, as a name: the moments it was made at and reaches to are not in it."""
+        return readout.etag if readout.pending == 0 else f"{readout.etag}-{readout.pending}"
 
     def results(self, pending: int | None = 0, watermark: datetime | None = None) -> list[dict[str, Any]]:
         """All running experiments, one row per comparison."""
@@ -154,11 +154,11 @@ class Readouts:
         dimensions = _dimensions(study, query)
 
         def answer(opened: Opened) -> Readout:
-            return self._readout(opened, query, snapshot, as_of)
+            return self._readout(opened, query, as_of)
 
         return self.observe(study, query, dimensions, answer, snapshot)
 
-    def _readout(self, opened: Opened, query: ReadoutQuery, snapshot: Snapshot, as_of: datetime) -> Readout:
+    def _readout(self, opened: Opened, query: ReadoutQuery, as_of: datetime) -> Readout:
         study, cube = opened.study, opened.cube
         judge = judge_of(study, opened.calendar)
         metrics, texts = self._judged(opened, judge, query)
@@ -181,7 +181,7 @@ class Readouts:
             decision=decision_of(judge, study, metrics, family, alarm=health.srm.alarm),
             metrics=_asked(rows, query),
         )
-        return replace(readout, etag=_etag(readout, snapshot, query))
+        return replace(readout, etag=_etag(readout))
 
     def _judged(self, opened: Opened, judge: Judge, query: ReadoutQuery) -> tuple[list[JudgedMetric], dict[int, str]]:
         found: dict[str, MetricObservation] = {}
@@ -290,7 +290,8 @@ def _empty(cube: Cube) -> list[Check]:
     return [Check("no_exposures", "nobody has been exposed yet: evaluating is not seeing, an exposure must be sent")]
 
 
-def _etag(readout: Readout, snapshot: Snapshot, query: ReadoutQuery) -> str:
-    content: list[Any] = [readout.fingerprint, readout.phase, readout.as_of, snapshot.identity, query.metric]
-    content += [query.dimension, query.include_sql, query.at]
-    return hashlib.sha256(repr(content).encode()).hexdigest()[:32]
+def _etag(readout: Readout) -> str:
+    """Equal for readouts that say the same of the same definition, whatever arrived in between that does not matter."""
+    said = (readout.experiment, readout.phase, readout.fingerprint, readout.closed)
+    content = repr((*said, readout.health, readout.decision, readout.metrics))
+    return hashlib.sha256(content.encode()).hexdigest()[:32]

@@ -56,6 +56,17 @@ def test_results_read_their_own_writes_and_are_not_sent_twice(whole: Service, an
     assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", first.headers["etag"])
 
 
+def test_a_readout_is_not_sent_again_while_strangers_visit(whole: Service, analyst: httpx.Client) -> None:
+    whole.results("banner")
+    first = analyst.get("/v1/experiments/banner/results")
+    with whole.client(PUBLISHABLE_KEY) as client:
+        client.post("/v1/page", json={"anonymousId": "a-stranger", "name": "home"}).raise_for_status()
+    again = analyst.get("/v1/experiments/banner/results", headers={"if-none-match": first.headers["etag"]})
+    moved = analyst.get("/v1/experiments/banner/results").json()
+    assert (again.status_code, moved["pending"]) == (304, 0)
+    assert moved["watermark"] > first.json()["watermark"]
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -83,6 +94,8 @@ def test_every_question_of_an_analyst_is_answered_in_json(analyst: httpx.Client,
         ("/v1/experiments/banner/results?format=csv", "text/csv; charset=utf-8", b"experiment"),
         ("/v1/experiments/banner/units?format=parquet", "application/vnd.apache.parquet", b"PAR1"),
         ("/v1/results?format=csv", "text/csv; charset=utf-8", b"experiment"),
+        ("/v1/cx?format=csv", "text/csv; charset=utf-8", b"date,csat"),
+        ("/v1/cx?format=parquet", "application/vnd.apache.parquet", b"PAR1"),
     ],
 )
 def test_flat_formats_are_what_they_say(analyst: httpx.Client, path: str, kind: str, begins: bytes) -> None:
