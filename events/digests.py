@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from events.arrow import Array, Table, arrow, compute, parquet
-from events.manifest import temporary_path
+from events.durable import temporary_path
 
 Digests = npt.NDArray[np.uint64]
 

@@ -5,7 +5,8 @@ from typing import Final
 
 import msgspec
 
-from events.manifest import PartName, replace_durably, sync_folder
+from events.durable import replace_durably
+from events.manifest import PartName
 
 LEDGER: Final = "dropped.json"
 
@@ -46,7 +47,6 @@ def read_dropped(log: Path) -> Dropped:
 def write_dropped(log: Path, dropped: Dropped) -> None:
     """Put the ledger in place durably: it has to stand before the first of its parts goes."""
     replace_durably(log / LEDGER, msgspec.json.encode(dropped))
-    sync_folder(log)
 
 
 def _joined(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -1,17 +1,16 @@
 """The manifest beside each part: what the part holds and the sha256 that it must have."""
 
-import os
 import re
-import secrets
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import msgspec
 
+from events.durable import replace_file
+
 DATA_SUFFIX: Final = ".parquet"
 MANIFEST_SUFFIX: Final = ".json"
 DIGESTS_SUFFIX: Final = ".ids"
-TEMPORARY_PREFIX: Final = ".tmp-"
 
 _STEM = re.compile(r"(?P<shard>\d+)-(?P<low>\d{12})(?:-(?P<high>\d{12})\.(?P<generation>\d+))?")
 
@@ -72,31 +71,4 @@ def read_manifest(path: Path) -> Manifest:
 
 def write_manifest(path: Path, manifest: Manifest) -> None:
     """Put the manifest in place whole or not at all. The caller makes the folder durable."""
-    replace_durably(path, msgspec.json.encode(manifest))
-
-
-def temporary_path(path: Path) -> Path:
-    """A name beside a file that no other process or thread uses, to be left behind by a crash at worst."""
-    return path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{secrets.token_hex(4)}-{path.name}")
-
-
-def replace_durably(path: Path, content: bytes) -> None:
-    """Replace a file by new content that is on the disk before the name points at it."""
-    temporary = temporary_path(path)
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    replace_file(path, msgspec.json.encode(manifest))

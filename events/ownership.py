@@ -13,8 +13,8 @@ from typing import Any, Final, Self
 import msgspec
 
 from events.connection import Connection
+from events.durable import replace_durably
 from events.keys import OWNER
-from events.manifest import replace_durably
 from events.store_errors import StoreUnavailable
 
 LEASE_SECONDS: Final = 10.0

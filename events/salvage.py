@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import IO, BinaryIO, Final
+from typing import BinaryIO, Final
+
+from events.durable import sync_folder, write_durably
 
 AOF_FOLDER: Final = "appendonlydir"
 MANIFEST: Final = "appendonly.aof.manifest"
@@ -77,7 +79,7 @@ def finish_interrupted(store: Path) -> None:
     """Puts salvaged files in their place: the last step of a salvage, repeated at the start after a crash before it."""
     if (store / SALVAGED).is_dir() and not (store / AOF_FOLDER).exists():
         (store / SALVAGED).rename(store / AOF_FOLDER)
-        _sync_folder(store)
+        sync_folder(store)
 
 
 def damaged_folders(store: Path) -> list[Path]:
@@ -153,8 +155,8 @@ def _copy_sound(folder: Path, fresh: Path) -> tuple[int, int, tuple[str, ...]]:
         kept, lost = kept + length, lost + size - length
         if length < size:
             damaged.append(file.name)
-    _write_durably(fresh / MANIFEST, "".join(file.manifest_line for file in files).encode())
-    _sync_folder(fresh)
+    write_durably(fresh / MANIFEST, "".join(file.manifest_line for file in files).encode())
+    sync_folder(fresh)
     return kept, lost, tuple(damaged)
 
 
@@ -170,14 +172,9 @@ def _copy_sound_prefix(source: Path, target: Path) -> int:
                 block = reading.read(min(remaining, 1 << 20))
                 writing.write(block)
                 remaining -= len(block)
-            _sync(writing)
+            writing.flush()
+            os.fsync(writing.fileno())
     return length
-
-
-def _write_durably(path: Path, content: bytes) -> None:
-    with path.open("wb") as writing:
-        writing.write(content)
-        _sync(writing)
 
 
 def _manifest_is_sound(folder: Path) -> bool:
@@ -217,16 +214,3 @@ def _free_name(store: Path, now: datetime) -> Path:
     while (store / (name if number == 1 else f"{name}-{number}")).exists():
         number += 1
     return store / (name if number == 1 else f"{name}-{number}")
-
-
-def _sync(writing: IO[bytes]) -> None:
-    writing.flush()
-    os.fsync(writing.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

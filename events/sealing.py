@@ -12,8 +12,9 @@ import numpy as np
 
 from events.arrow import Table, compute, parquet
 from events.digests import NO_DIGESTS, PartDigests, distinct, table_digests, write_digests
+from events.durable import sync_folder, temporary_path
 from events.listing import Found, date_folder
-from events.manifest import Manifest, PartName, sync_folder, temporary_path, write_manifest
+from events.manifest import Manifest, PartName, write_manifest
 from events.parts import SCHEMA, Part, part_of
 
 CrashPoint = Literal["after_tmp", "after_fsync", "after_link", "after_trim"]

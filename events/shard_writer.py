@@ -13,8 +13,9 @@ from typing import Any, Final
 from events.columns import stream_text
 from events.connection import Connection
 from events.decoding import Entry, EntryUnreadable, entry, received_at, received_date, rows
+from events.durable import replace_durably
 from events.keys import events_key, wanted_key
-from events.manifest import PartName, replace_durably
+from events.manifest import PartName
 from events.parts import PartListing
 from events.resumption import resume_point
 from events.sealing import PartExists, Place, Reach, unreached, write_part

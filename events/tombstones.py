@@ -15,8 +15,8 @@ import numpy.typing as npt
 from events.arrow import Table, compute
 from events.connection import Connection
 from events.digests import USER_SEED, VISITOR_SEED, Digests, digest, digests
+from events.durable import replace_durably
 from events.keys import TOMBSTONES
-from events.manifest import replace_durably, sync_folder
 
 PersonKind = Literal["visitor", "user"]
 
@@ -79,7 +79,6 @@ def add_tombstones(data: Path, new: Iterable[Tombstone]) -> None:
         for stone in new:
             joined[stone.field] = stone.joined(joined[stone.field]) if stone.field in joined else stone
         replace_durably(data / FILE, msgspec.json.encode(list(joined.values())))
-        sync_folder(data)
 
 
 async def mirror_tombstones(connection: Connection, data: Path) -> None:

@@ -7,8 +7,8 @@ from typing import Final
 
 from events.compaction import Compaction
 from events.connection import Connection
+from events.durable import TEMPORARY_PREFIX
 from events.listing import date_folders
-from events.manifest import TEMPORARY_PREFIX
 from events.retention import retain
 from events.shard_writer import ShardWriter, WriterOptions, pause
 from events.store_errors import StoreUnavailable

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from events.durable import replace_durably
+
 
 @dataclass(frozen=True, slots=True)
 class CatalogPaths:
@@ -53,26 +55,9 @@ class CatalogPaths:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write a file so that readers, and a crash, see the old content or the new one whole."""
+    """Write a file, and the folder where there is none, so that readers and a crash see it whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    replace_durably(path, content)
 
 
 def read_or_none(path: Path) -> bytes | None:

@@ -13,6 +13,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from events.durable import replace_durably, sync_folder, write_durably
+
 MANIFEST: Final = "manifest.json"
 CURRENT: Final = "current"
 VERSION: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
@@ -47,20 +49,17 @@ def write_artefact(
     draft.mkdir(parents=True)
     files = {name: _write_array(draft / f"{name}.npy", array) for name, array in arrays.items()}
     manifest = {**facts, "version": version, "files": files}
-    _write_text(draft / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True))
-    _sync(draft)
+    write_durably(draft / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True).encode())
+    sync_folder(draft)
     target = folder / version
     draft.rename(target)
-    _sync(folder)
+    sync_folder(folder)
     return target
 
 
 def publish(folder: Path, version: str) -> None:
     """Makes a version the current one, atomically, and drops versions that nobody uses any more."""
-    draft = folder / f".{CURRENT}.{os.getpid()}"
-    _write_text(draft, version)
-    draft.replace(folder / CURRENT)
-    _sync(folder)
+    replace_durably(folder / CURRENT, version.encode())
     old = sorted((path for path in folder.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime)
     for path in old[:-KEPT_VERSIONS]:
         if path.name != version:
@@ -133,18 +132,3 @@ def _sha256(path: Path) -> str:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
-
-
-def _write_text(path: Path, text: str) -> None:
-    with path.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
