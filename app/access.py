@@ -18,6 +18,14 @@ from app.errors import Problem
 
 DIGEST_PREFIX: Final = "sha256:"
 ANY_ORIGIN: Final = frozenset({"*"})
+NO_KEY: Final = (
+    "no key was sent; send it as `Authorization: Bearer <key>` or `X-API-Key`, or a publishable one as the clients of"
+    " browsers do, as `writeKey` or `?client_key=`"
+)
+UNKNOWN_KEY: Final = (
+    "this key is not known here; compare it with RESONATE_PUBLISHABLE_KEYS and RESONATE_SECRET_KEYS, or where neither"
+    " is set with the pair that the first start printed"
+)
 MAX_KEY_BYTES: Final = 512
 
 
@@ -114,8 +122,7 @@ def presented_in_query(query: bytes) -> bytes | None:
 
 def unknown_key(presented: bytes | None) -> Problem:
     """401: it says whether a key was sent at all, and never which."""
-    missing = "no key was sent; send it as `Authorization: Bearer <key>` or `X-API-Key`"
-    detail = missing if not presented else "this key is not known here; check it against RESONATE_PUBLISHABLE_KEYS"
+    detail = UNKNOWN_KEY if presented else NO_KEY
     return Problem(401, "unauthorized", detail, headers={"WWW-Authenticate": 'Bearer realm="resonate"'})
 
 

@@ -103,6 +103,8 @@ class _Reply:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             message["headers"] = [*message["headers"], *self._added()]
+            if self.status >= 400 and all(name != b"cache-control" for name, _ in message["headers"]):
+                message["headers"].append((b"cache-control", b"no-store"))
         await self._send(message)
 
     async def answer(self, answer: Answer) -> None:

@@ -165,4 +165,6 @@ async def _invalid_request(request: Request, error: Exception) -> Response:
 def _sentence(details: Any) -> str:
     """`query.limit: it should be …`; never the value that was sent."""
     place = ".".join(str(part) for part in details["loc"])[:100]
+    if details["type"] == "extra_forbidden":
+        return f"{place}: there is no such parameter here; /docs lists those that there are"
     return f"{place}: {details['msg'].replace('Input should', 'it should')}"

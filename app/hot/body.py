@@ -1,6 +1,7 @@
 """Reads a request body within its limits: size before and after decompression, and five seconds to arrive."""
 
 import asyncio
+import re
 import zlib
 from typing import Any, Final, TypeVar
 
@@ -14,6 +15,7 @@ RECEIPT_SECONDS: Final = 5.0
 SWEEP_SECONDS: Final = 0.25
 MAX_MEMBERS: Final = 16  # each one copies what follows it
 GZIP_WINDOW: Final = 31  # zlib's number for "gzip header, largest window"
+SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 Decoded = TypeVar("Decoded")
@@ -105,7 +107,7 @@ def decode(body: bytes, decoder: "msgspec.json.Decoder[Decoded]") -> Decoded:
     except RecursionError:
         raise unreadable("the body is nested deeper than 32 levels") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise unreadable(f"the body is not what it should be: {_plain(error)}") from None
+        raise unreadable(f"the body is not what it should be: {_plain(error, body)}") from None
 
 
 def too_large(limit: int) -> Problem:
@@ -144,7 +146,11 @@ def _is_gzip(encoding: bytes) -> bool:
     )
 
 
-def _plain(error: Exception) -> str:
+def _plain(error: Exception, body: bytes) -> str:
     if isinstance(error, UnicodeDecodeError):
         return f"byte {error.start} is not UTF-8"
-    return str(error)
+    said = str(error)
+    cut_off = "truncated" in said and not body.rstrip().endswith((b"}", b"]"))
+    if not cut_off and SURROGATE.search(body) and ("surrogate" in said or "truncated" in said):
+        return "a \\u escape is half of a surrogate pair; write both halves, or the character itself in UTF-8"
+    return said

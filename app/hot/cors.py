@@ -12,6 +12,10 @@ ALLOWED_HEADERS: Final = (
     b"content-encoding, x-request-id, traceparent"
 )
 EXPOSED_HEADERS: Final = b"ETag, Retry-After, x-sse-support, X-Request-Id"
+PUBLIC: Final[Headers] = [
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-expose-headers", EXPOSED_HEADERS),
+]
 VARY: Final = (b"vary", b"Origin")
 
 
@@ -42,6 +46,17 @@ def preflight_headers(origin: bytes | None, methods: bytes, keys: Keys) -> Heade
         *headers,
         (b"access-control-allow-origin", origin),
         (b"access-control-allow-credentials", b"true"),
+        *_permissions(methods),
+    ]
+
+
+def public_preflight_headers(methods: bytes) -> Headers:
+    """For an OPTIONS request to what every page may read; `PUBLIC` goes with it, as with every public answer."""
+    return [(b"allow", methods), *_permissions(methods)]
+
+
+def _permissions(methods: bytes) -> Headers:
+    return [
         (b"access-control-allow-methods", methods),
         (b"access-control-allow-headers", ALLOWED_HEADERS),
         (b"access-control-max-age", b"%d" % MAX_AGE_SECONDS),

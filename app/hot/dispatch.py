@@ -4,11 +4,11 @@ import logging
 import time
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from app.errors import PROBLEM_TYPE, Headers, Problem, problem_body, retry_later
 from app.hot.body import MAX_BODY, Disconnected, ReceiptDeadlines, check_length, unpacked
-from app.hot.cors import VARY, answer_headers, page_origin, preflight_headers
+from app.hot.cors import PUBLIC, VARY, answer_headers, page_origin, preflight_headers, public_preflight_headers
 from app.hot.exchange import (
     Answer,
     ASGIApplication,
@@ -22,8 +22,6 @@ from app.hot.exchange import (
     traceparent,
 )
 from app.resources import Resources
-
-ANY_ORIGIN: Final = (b"access-control-allow-origin", b"*")
 
 Whole = tuple[Answer, Headers]  # an answer and all its headers, ready to be written
 
@@ -137,6 +135,8 @@ class Dispatch:
 
     def _other_method(self, route: HotRoute, exchange: Exchange) -> Answer:
         method = exchange.scope["method"]
+        if method == "OPTIONS" and route.public:
+            return Answer(204, b"", headers=public_preflight_headers(route.methods))
         if method == "OPTIONS":
             origin = page_origin(exchange.headers)
             preflight = preflight_headers(origin, route.methods, self._resources.keys)
@@ -169,7 +169,7 @@ def _headers(route: HotRoute, answer: Answer, exchange: Exchange) -> Headers:
     if status != 204 and status != 304:
         headers += ((b"content-type", answer.content_type), (b"content-length", b"%d" % len(answer.body)))
     if route.public:
-        headers.append(ANY_ORIGIN)
+        headers += PUBLIC
     elif status != 204:
         origin = page_origin(given) if b"origin" in given else None
         headers += answer_headers(origin) if origin is not None else (VARY,)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -19,6 +20,7 @@ from experiments.catalog import Catalog
 
 FORCE: Final = "resonate_force"
 FORCE_ATTRIBUTE: Final = "resonate.force"
+MAX_UNKNOWN: Final = 1_000
 LOGGED: Final = b"logged"
 UNLOGGED: Final = b"unlogged"
 
@@ -56,6 +58,7 @@ class CatalogStems:
         self.catalog = catalog
         self._ofrep: dict[tuple[Any, ...], bytes] = {}
         self._ours: dict[tuple[Any, ...], bytes] = {}
+        self._unknown: dict[str, str] = {}  # looked up once, because searching for what was meant takes a millisecond
 
     def ofrep(self, assignment: Assignment) -> bytes:
         """An OFREP success without its last `}}`."""
@@ -64,6 +67,17 @@ class CatalogStems:
         if stem is None:
             stem = self._ofrep[key] = _ofrep_stem(assignment)
         return stem
+
+    def not_served(self, key: str) -> str:
+        """What is said of a key that is not served, with the one that was probably meant."""
+        said = self._unknown.get(key)
+        if said is None:
+            while len(self._unknown) >= MAX_UNKNOWN:
+                del self._unknown[next(iter(self._unknown))]
+            near = get_close_matches(key[:100], self.catalog.compiled.keys(), n=1)
+            meant = f"; did you mean {near[0]!r}?" if near else ""
+            said = self._unknown[key] = f"no experiment {key[:100]!r} is served here{meant}"
+        return said
 
     def ours(self, assignment: Assignment) -> bytes:
         """`"key":{…` of /v1/personalize without its last `}`."""

@@ -61,7 +61,7 @@ class Ofrep:
         catalog = resources.catalogs.catalog
         experiment = catalog.compiled.get(key)
         if experiment is None:
-            raise flag_not_found(key)
+            raise flag_not_found(key, self._stems.of(catalog).not_served(key))
         assignment = assign(experiment, visitor, context, time.time(), forced_variants(exchange, context))
         stem = self._stems.of(catalog).ofrep(assignment)
         if not assignment.enrols or context.get(EXPOSE) is False:
@@ -113,11 +113,9 @@ def exposed_attributes(context: dict[str, Any], size: int) -> dict[str, Any] | N
     return {name: value for name, value in context.items() if name not in _NO_ATTRIBUTES}
 
 
-def flag_not_found(key: str) -> Problem:
+def flag_not_found(key: str, detail: str) -> Problem:
     """404, in OpenFeature's words; drafts and archived experiments are not found either."""
-    return Problem(
-        404, "flag_not_found", f"no experiment {key[:100]!r} is served here", ofrep_code="FLAG_NOT_FOUND", flag=key
-    )
+    return Problem(404, "flag_not_found", detail, ofrep_code="FLAG_NOT_FOUND", flag=key)
 
 
 def matches(if_none_match: bytes | None, etag: bytes) -> bool:

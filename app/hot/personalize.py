@@ -3,14 +3,13 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, Final
 
 import msgspec
 
 from app.errors import Problem
 from app.hot.body import decode
-from app.hot.evaluation import Exposing, Stems, Unit, expose, forced_variants
+from app.hot.evaluation import CatalogStems, Exposing, Stems, Unit, expose, forced_variants
 from app.hot.exchange import Answer, Exchange, Pending
 from app.hot.gate import admit
 from app.hot.ofrep import check_user, exposed_attributes
@@ -88,9 +87,9 @@ class Personalize:
         return self._answer(view, told, await _recommendations(resources, view))
 
     def _answer(self, view: View, told: Mapping[str, bytes], lists: Mapping[str, Any]) -> Answer:
-        ours = self._stems.of(view.catalog).ours
-        messages = b"},".join([ours(each) + told.get(each.experiment, b"") for each in view.assignments])
-        return Answer(200, _body(messages, lists, view.unknown, view.catalog))
+        stems = self._stems.of(view.catalog)
+        messages = b"},".join([stems.ours(each) + told.get(each.experiment, b"") for each in view.assignments])
+        return Answer(200, _body(messages, lists, view.unknown, stems))
 
 
 def _attributes(body: PersonalizeBody) -> dict[str, Any]:
@@ -169,17 +168,12 @@ def _strategy_under_test(slot: str, catalog: Catalog, assignments: Sequence[Assi
     return {name: value for name, value in chosen.items() if value is not None}
 
 
-def _body(messages: bytes, lists: Mapping[str, Any], unknown: Sequence[str], catalog: Catalog) -> bytes:
+def _body(messages: bytes, lists: Mapping[str, Any], unknown: Sequence[str], stems: CatalogStems) -> bytes:
     body = b'{"experiments":{%b},"recommendations":%b' % (
         messages + b"}" if messages else b"",
         msgspec.json.encode(lists),
     )
     if not unknown:
         return body + b"}"
-    errors = {key[:100]: {"code": "unknown_experiment", "message": _unknown(key, catalog)} for key in unknown}
+    errors = {key[:100]: {"code": "unknown_experiment", "message": stems.not_served(key)} for key in unknown}
     return body + b',"errors":%b}' % msgspec.json.encode(errors)
-
-
-def _unknown(key: str, catalog: Catalog) -> str:
-    near = get_close_matches(key[:100], catalog.compiled.keys(), n=1)
-    return f"no experiment {key[:100]!r} is served here" + (f"; did you mean {near[0]!r}?" if near else "")

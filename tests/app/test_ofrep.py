@@ -73,6 +73,21 @@ def test_a_paused_experiment_is_disabled_and_a_draft_is_not_found(worker: OneWor
     valid(published, "flagNotFound", draft.json())
 
 
+def test_a_flag_that_is_not_there_is_answered_with_the_one_that_was_meant(worker: OneWorker, published: Any) -> None:
+    answers = [ask(worker, "/ofrep/v1/evaluate/flags/baner") for _ in range(2)]
+    valid(published, "flagNotFound", answers[0].json())
+    assert [answer.status_code for answer in answers] == [404, 404]
+    assert answers[1].json()["errorDetails"] == "no experiment 'baner' is served here; did you mean 'banner'?"
+
+
+@pytest.mark.parametrize("text", ["\\ud800", "\\udc00 and more", "ab\\ud83d\\u0041"])
+def test_half_a_surrogate_pair_is_called_that(worker: OneWorker, text: str) -> None:
+    with worker.client() as client:
+        answer = client.post(SINGLE, content=f'{{"context": {{"targetingKey": "{text}"}}}}')
+    assert answer.json()["errorCode"] == "PARSE_ERROR"
+    assert "half of a surrogate pair" in answer.json()["errorDetails"]
+
+
 def test_bulk_evaluation_answers_all_flags_and_never_enrols(worker: OneWorker, published: Any) -> None:
     answer = ask(worker, BULK, targetingKey="ofrep-5", device="mobile")
     valid(published, "bulkEvaluationSuccess", answer.json())

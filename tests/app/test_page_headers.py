@@ -1,7 +1,7 @@
 """What browsers of other origins may do, on success and on failure."""
 
 import pytest
-from one_worker import SECRET, OneWorker
+from one_worker import PUBLISHABLE, SECRET, OneWorker
 
 ORIGIN = "https://shop.example"
 PAGE_PATHS = [
@@ -41,6 +41,22 @@ def test_a_preflight_needs_no_key_and_allows_what_clients_send(worker: OneWorker
     allowed = answer.headers["access-control-allow-headers"].split(", ")
     assert {"authorization", "content-type", "if-none-match", "x-api-key", "x-retry-count", "anonymousid", "sentat",
             "idempotency-key"} <= set(allowed)  # fmt: skip
+
+
+def test_what_every_page_may_read_names_one_origin_on_the_answer_and_on_its_preflight(worker: OneWorker) -> None:
+    path, asked = f"/api/features/{PUBLISHABLE}", {"origin": ORIGIN, "access-control-request-method": "GET"}
+    with worker.client(None) as client:
+        for answer in (client.get(path, headers=asked), client.options(path, headers=asked)):
+            assert answer.headers.get_list("access-control-allow-origin") == ["*"]
+            assert "access-control-allow-credentials" not in answer.headers
+            assert "etag" in answer.headers["access-control-expose-headers"].lower()
+    assert "if-none-match" in answer.headers["access-control-allow-headers"]
+
+
+def test_a_refusal_is_never_kept_by_a_cache(worker: OneWorker) -> None:
+    with worker.client(None) as client:
+        for path in ("/nothing/here", "/v1/recommendations/x", "/v1/experiments", "/v1/track"):
+            assert client.get(path).headers.get_list("cache-control") == ["no-store"]
 
 
 def test_secret_routes_have_no_page_headers_at_all(worker: OneWorker) -> None:
