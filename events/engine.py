@@ -170,26 +170,31 @@ class DuckEngine:
             self._connection.register("hidden_positions", snapshot.hidden)
             self._connection.execute("CREATE TABLE hidden AS SELECT * FROM hidden_positions")
         rows = received_rows(source, received_until_us, properties, hidden=hidden)
-        self._connection.execute(f"CREATE VIEW received AS {rows}")
-        self._connection.execute(f"CREATE VIEW events AS {CLEAN_ROWS}")
-        self._lock()
+        with self._in_time():
+            self._connection.execute(f"CREATE VIEW received AS {rows}")
+            self._connection.execute(f"CREATE VIEW events AS {CLEAN_ROWS}")
+            self._lock()
         self._sources = _sources(snapshot, self._log.parent, received_until_us, properties)
 
     def materialise(self, name: str, statement: Statement) -> None:
         """Keep the rows of a SELECT as a table."""
-        self._execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {statement.render()}")
+        with self._in_time():
+            self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {statement.render()}")
 
     def drop(self, name: str) -> None:
         """Let go of a table."""
-        self._execute(f"DROP TABLE IF EXISTS {name}")
+        with self._in_time():
+            self._connection.execute(f"DROP TABLE IF EXISTS {name}")
 
     def rows(self, statement: Statement) -> list[tuple[Any, ...]]:
         """All rows of a SELECT."""
-        return self._execute(statement.render()).fetchall()
+        with self._in_time():
+            return self._connection.execute(statement.render()).fetchall()
 
     def columns(self, statement: Statement) -> Columns:
         """All rows of a SELECT as numpy arrays."""
-        found = self._execute(statement.render()).fetchnumpy()
+        with self._in_time():
+            found = self._connection.execute(statement.render()).fetchnumpy()
         return {name: plain_column(values) for name, values in found.items()}
 
     def sources(self) -> dict[str, Statement]:
@@ -205,11 +210,12 @@ class DuckEngine:
         """Let go of all memory and spilled files."""
         self._connection.close()
 
-    def _execute(self, text: str) -> duckdb.DuckDBPyConnection:
+    @contextmanager
+    def _in_time(self) -> Generator[None]:
         if self._late:
             raise self._timeout()
         try:
-            return self._connection.execute(text)
+            yield
         except duckdb.InterruptException as error:
             raise self._timeout() from error
 

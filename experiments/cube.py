@@ -54,7 +54,7 @@ class Cube:
             self._refunds()
         self.put("cube", union_all([*self._event_layers(), *self._own_layers(), _EMPTY]))
         for name in self.tables:
-            if name.startswith(("beats_", "steps_")):
+            if name.startswith(("beats_", "page_times_", "steps_")):
                 self.engine.drop(name)
 
     def expose(self) -> None:
@@ -197,7 +197,10 @@ class Cube:
                 case "refunds":
                     layers += self._refund_layers(index, key)
                 case "engagement":
-                    layers += self._engagement_layers(index, key)
+                    final = Expression.of(self.plan.properties.text("final"))
+                    layers += self._time_layers(index, key, "beats", final=final)
+                case "page_times":
+                    layers += self._time_layers(index, key, "page_times", session=VISIT_US)
                 case "funnel":
                     layers.append(self._funnel_layer(index, key))
                 case _:
@@ -227,20 +230,21 @@ class Cube:
             layers.append(bound)
         return layers
 
-    def _engagement_layers(self, index: int, key: SourceKey) -> list[Statement]:
+    def _time_layers(self, index: int, key: SourceKey, table: str, **values: Expression | float) -> list[Statement]:
+        """Engaged time from the rows of a table, and the cube's rows that its spans make of them."""
         spans = self._spans(key)
-        beats = self.attributed(
-            "beats",
+        rows = self.attributed(
+            table,
             day=self.scope.days.sql("e.time"),
-            final=Expression.of(self.plan.properties.text("final")),
             condition=condition(key.condition, self.plan.properties),
             first=self.plan.boundaries[0],
             until=max(until for _, _, until in spans),
+            **values,
         )
-        self.put(f"beats_{index}", beats)
+        self.put(f"{table}_{index}", rows)
         return [
-            statement("cube_engagement").bind(segment=segment, source=index, first=first, until=until)
-            .tables(beats=f"beats_{index}")
+            statement(f"cube_{table}").bind(segment=segment, source=index, first=first, until=until)
+            .tables(**{table: f"{table}_{index}"})
             for segment, first, until in spans
         ]  # fmt: skip
 

@@ -12,12 +12,13 @@ ORDER: Final = "Order Completed"
 REFUNDS: Final = ("Order Refunded", "Order Cancelled")
 ENGAGEMENT: Final = "engagement"
 ENGAGED: Final = "engaged_seconds"
+PAGE: Final = "page"
 OWN_TYPES: Final = ("page", "screen", "identify", "group")  # events that have a type of their own, and no name
 NO_CAP: Final = 1e300
 SECOND_US: Final = 1_000_000
 NONE: Final = -1
 
-SourceKind = Literal["events", "orders", "refunds", "engagement", "funnel"]
+SourceKind = Literal["events", "orders", "refunds", "engagement", "page_times", "funnel"]
 Field = Literal["events", "amount"]
 Score = Literal["csat", "nps", "ces"]
 SURVEYS: Final[Mapping[str, tuple[float, float]]] = {"csat": (0.0, 1.0), "nps": (-100.0, 100.0), "ces": (1.0, 7.0)}
@@ -69,6 +70,7 @@ class MetricRule:
     percentile_cap: float | None = None
     closed_window: bool = False  # only units whose window has closed
     over_events: bool = False  # a quantile whose sample is the events, not the units
+    estimated: bool = False  # engaged time that page events tell, not beats
 
     @property
     def name(self) -> str:
@@ -133,6 +135,9 @@ class _Sources:
             self.found.append(key)
         return self.found.index(key)
 
+    def estimated(self, *sources: int) -> bool:
+        return any(self.found[source].kind == "page_times" for source in sources)
+
 
 def _rule(metric: Metric, sources: _Sources) -> MetricRule:
     match metric.type:
@@ -174,6 +179,7 @@ def _mean(metric: Metric, sources: _Sources) -> MetricRule:
     return MetricRule(
         metric, window, source, "amount",
         taken=taken, fixed_cap=fixed, percentile_cap=percentile, over_events=over_events,
+        estimated=sources.estimated(source),
     )  # fmt: skip
 
 
@@ -183,14 +189,16 @@ def _ratio(metric: Metric, sources: _Sources) -> MetricRule:
     if above is None or below is None:
         raise ValueError(f"metric {metric.name}: a ratio needs a numerator and a denominator")
     fixed, percentile = _cap(metric.cap)
+    source, base = (sources.index(_part(part, metric, window)) for part in (above, below))
     return MetricRule(
         metric, window,
-        source=sources.index(_part(above, metric, window)),
+        source=source,
         field="events" if above.count else "amount",
-        base=sources.index(_part(below, metric, window)),
+        base=base,
         base_field="events" if below.count else "amount",
         fixed_cap=fixed,
         percentile_cap=percentile,
+        estimated=sources.estimated(source, base),
     )  # fmt: skip
 
 
@@ -211,6 +219,8 @@ def _key(
     condition = _text(where)
     if event == ENGAGEMENT and value in (None, ENGAGED):
         return SourceKey("engagement", event, ENGAGED, condition, window=window)
+    if event == PAGE and value == ENGAGED:
+        return SourceKey("page_times", event, ENGAGED, condition, window=window)
     if event in REFUNDS:
         return SourceKey("refunds", event, where=condition, window=window, within_us=within_us)
     return SourceKey("orders" if event == ORDER else "events", event, _value(event, value), condition)

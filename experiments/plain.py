@@ -11,7 +11,9 @@ from experiments.statistics.estimate import Interval, NoEstimate
 
 Number = float | None
 Range = tuple[float, float] | None  # JSON [low, high]
-OPTIONAL: Final = frozenset({"response_rate", "final_beat_share", "value_ci", "steps", "sql", "cap", "dimensions"})
+OPTIONAL: Final = frozenset(
+    {"response_rate", "final_beat_share", "value_ci", "steps", "sql", "cap", "dimensions", "estimated"}
+)
 """Members that stand in the JSON only where a metric has them."""
 
 

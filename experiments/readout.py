@@ -20,7 +20,7 @@ from experiments.observations import MetricObservation, Observer
 from experiments.opened import Opened
 from experiments.readout_decision import decision_of
 from experiments.readout_errors import InvalidDate, UnknownDimension
-from experiments.readout_health import health_of
+from experiments.readout_health import engaged_time_checks, health_of
 from experiments.readout_metrics import JudgedMetric, family_of, judged_metric, metric_readout
 from experiments.readout_query import ReadoutQuery, microseconds, moment_of
 from experiments.readout_rows import comparison_rows
@@ -163,8 +163,9 @@ class Readouts:
         judge = judge_of(study, opened.calendar)
         metrics, texts = self._judged(opened, judge, query)
         family = family_of(judge, metrics)
-        checks = self._interactions(opened) if query.at is None else []
-        health = health_of(cube, study, opened.calendar, cube.plan.dimensions, [*checks, *_empty(cube)])
+        checks = [*(self._interactions(opened) if query.at is None else ()), *_empty(cube)]
+        checks += engaged_time_checks({metric.studied.metric.name: metric.observed for metric in metrics})
+        health = health_of(cube, study, opened.calendar, cube.plan.dimensions, checks)
         rows = [
             metric_readout(judge, metric, family, study.arms, study.experiment.unit, texts.get(index))
             for index, metric in enumerate(metrics)

@@ -1,11 +1,12 @@
 """Whether a readout can be trusted at all: allocation, several variants at once, what was left out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from experiments.cube import Cube, levels_table
 from experiments.judge import Calendar
+from experiments.observations import MetricObservation
 from experiments.readout_types import Check, Excluded, Health, MultiExposure, Srm, SrmLevel, number
 from experiments.shop_days import calendar_date
 from experiments.statements import statement
@@ -15,6 +16,7 @@ from experiments.statistics.multiplicity import adjusted
 from experiments.study import Study
 
 MULTI_EXPOSURE_WARNING = 0.01
+ESTIMATE = "{type: mean, event: page, value: engaged_seconds, window: 1 day}"
 
 
 def health_of(
@@ -53,6 +55,23 @@ def srm_of(counts: Sequence[Sequence[int]], weights: Sequence[float], drill_down
         observed=found.observed,
         drill_down=tuple(drill_down),
     )
+
+
+def engaged_time_checks(observed: Mapping[str, MetricObservation]) -> list[Check]:
+    """Engaged time that is an estimate, and engaged time of a site that sends none."""
+    found: list[Check] = []
+    for name, metric in observed.items():
+        if metric.rule.estimated:
+            told = "the time to the next page view within 30 minutes; the last page view of a visit has none"
+            found.append(Check("engaged_time_estimated", f"{name}: estimated from page views: {told}"))
+        elif (
+            metric.final_beats
+            and not any(views for _, views in metric.final_beats)
+            and any(arm.count for arm in metric.arms)
+        ):
+            told = f"a site without the snippet can estimate it from page views: engaged_time_estimate, or {ESTIMATE}"
+            found.append(Check("no_engaged_time", f"{name}: no page view sent engaged time; {told}"))
+    return found
 
 
 def _srm(cube: Cube, study: Study, calendar: Calendar, dimensions: Sequence[str]) -> Srm:

@@ -43,6 +43,7 @@ from experiments.study import StudiedMetric
 
 CHANCE_TO_SHIP: Final = 0.95
 LOSS_TO_SHIP: Final = 0.0025
+ESTIMATED_FROM: Final = "page_views"
 _ROUNDING: Final = 1e-14
 
 
@@ -116,6 +117,7 @@ def metric_readout(
             for judged in metric.comparisons
         ),
         cap=observed.cap,
+        estimated=ESTIMATED_FROM if observed.rule.estimated else None,
         dimensions=_levels(judge, metric, arms),
         sql=sql,
         series=series(judge, observed, arms, cuped=judge.plan.cuped_seconds > 0),
@@ -152,9 +154,14 @@ def comparison_readout(
         method=judged.method,
         cuped=shown.cuped,
         verdict=verdict,
-        reasons=judged.reasons,
+        reasons=(*judged.reasons, *_estimated(metric)),
         methods=_methods(judge, judged, family.deciding.get(key)),
     )
+
+
+def _estimated(metric: JudgedMetric) -> tuple[str, ...]:
+    """Where values are estimated, every table that shows them says so."""
+    return (f"estimated_from_{ESTIMATED_FROM}",) if metric.observed.rule.estimated else ()
 
 
 def _corrected(judge: Judge, p_values: Sequence[float | NoEstimate]) -> list[float | None]:

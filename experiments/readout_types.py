@@ -221,6 +221,7 @@ class MetricReadout:
     arms: tuple[ArmReadout, ...]
     comparisons: tuple[ComparisonReadout, ...]
     cap: Number = None
+    estimated: str | None = None  # what the values are estimated from, where they are
     dimensions: tuple[LevelReadout, ...] = ()
     sql: str | None = None
     series: tuple[LookReadout, ...] = field(default=(), metadata={"served": False})

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -178,12 +179,14 @@ class Oracle:
     def _foreign(self, row: Row) -> bool:
         return (row["currency"] or self.world.currency) != self.world.currency
 
-    def contributions(
+    def contributions(  # noqa: C901 - one case after the other
         self, event: str, value: str | None, where: dict[str, Any], span: tuple[int, int], within: int | None = None
     ) -> list[tuple[Unit, int, float]]:
         """(unit, day, amount) of the events of one kind in a span of time since exposure; amount 1 to count."""
         if event == "engagement":
             return self._engagement(span, value is None)
+        if (event, value) == ("page", "engaged_seconds"):
+            return self._page_times(where, span)
         if event in ("Order Refunded", "Order Cancelled"):
             return self._refund_parts(event, value is None, span, within)
         if event == "Order Completed":
@@ -242,6 +245,24 @@ class Oracle:
             possible = (max(row["time"] for row in inside) - start) / 1000
             seconds = max(0.0, min(engaged, possible)) / 1000
             found.append((unit, min(self.day(row["time"]) for row in inside), 1.0 if count else seconds))
+        return found
+
+    def _page_times(self, where: dict[str, Any], span: tuple[int, int]) -> list[tuple[Unit, int, float]]:
+        """The seconds in the span between a page view and the visitor's next one, unless half an hour lies between."""
+        visits: dict[tuple[str, str], list[Row]] = defaultdict(list)
+        for row in sorted(self.log, key=lambda row: (row["time"], row["message_id"])):
+            unit = self.owner(row)
+            if unit and row["type"] == "page" and not row["bot"]:
+                visits[unit.name, row["visitor_id"]].append(row)
+        found: list[tuple[Unit, int, float]] = []
+        for (name, _), pages in visits.items():
+            unit = self.units[name]
+            first, until = (unit.exposed_at + offset for offset in span)
+            for page, following in pairwise(pages):
+                seconds = (min(following["time"], until) - max(page["time"], first)) / 1e6
+                left = following["time"] - page["time"] >= HALF_HOUR
+                if not left and page["time"] < until and following["time"] > first and _meets(page, where):
+                    found.append((unit, self.day(following["time"]), seconds))
         return found
 
     def columns(  # noqa: C901 - the specification, top to bottom

@@ -40,6 +40,13 @@ METRICS: tuple[Metric, ...] = (
         window_seconds=86_400,
         cap=Cap(fixed=40.0),
     ),
+    Metric(name="engaged_estimate", type="mean", event="page", value="engaged_seconds", window_seconds=HOUR // 500_000),
+    Metric(
+        name="seconds_on_mobile_pages",
+        type="ratio",
+        numerator=RatioPart(event="page", sum="engaged_seconds", where={"device": "mobile"}),
+        denominator=RatioPart(event="page"),
+    ),
     Metric(name="funnel", type="funnel", steps=("page", "Product Added", "Order Completed"), window_seconds=3 * 86_400),
     Metric(name="returned", type="retention", event="page", from_seconds=86_400, to_seconds=3 * 86_400),
     Metric(name="nps", type="nps", event="Survey Answered", where={"survey": "nps"}),
@@ -86,6 +93,7 @@ class _Crowd:
             self.act(visitor, user, START + chance.randrange(-6 * DAY, 10 * DAY))
         if chance.random() < 0.5:
             self.read(visitor, exposed - chance.randrange(HOUR // 60))
+        self.browse(visitor, exposed - chance.randrange(HOUR))
 
     def expose(self, visitor: str, user: str | None, time: int) -> None:
         chance = self.random
@@ -165,6 +173,13 @@ class _Crowd:
                 engaged_ms=seq * chance.choice([9_000, 15_000, 60_000]),
                 properties={"seq": seq, "final": chance.random() < 0.5},
             )  # fmt: skip
+
+    def browse(self, visitor: str, time: int) -> None:
+        """Page views as a site without the snippet sends them."""
+        chance = self.random
+        for _ in range(chance.randrange(8)):
+            self.add("page", time, visitor_id=visitor, device=chance.choice(["mobile", "desktop"]))
+            time += chance.choice([0, 1, 40_000_000, HOUR // 3, HOUR // 2, HOUR])
 
     def webhooks(self) -> None:
         """Payments that know no visitor, some of which a checkout explains."""
