@@ -68,7 +68,9 @@ def _clusters(
     units: Mapping[Place, tuple[int, int]],
 ) -> dict[Place, JointMoments]:
     quantiles = {place: histogram.quantile(rule.metric.q or 0.5) for place, histogram in histograms.items()}
-    known = {place: round(value * CENTS) for place, value in quantiles.items() if not isinstance(value, NoEstimate)}
+    known = {
+        place: float(round(value * CENTS)) for place, value in quantiles.items() if not isinstance(value, NoEstimate)
+    }
     if not known:
         return {}
     columns = {"arm": [arm for arm, _ in known], "level": [level for _, level in known], "cents": [*known.values()]}
