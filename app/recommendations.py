@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from app.recommendation_counts import RecommendationCounts
-from app.recommendation_wishes import Asked, asked_of, rules_of
+from app.recommendation_wishes import Asked, asked_of
 from events.history import History, Purchase, Recent
 from experiments.catalog_follower import CatalogFollower
 
 if TYPE_CHECKING:
-    from recommender.rank import Ranking
+    from app.recommendation_rules import SlotRules
     from recommender.serving import Loaded, Versions
+    from recommender.wishes import Ranking
 
 NONE: Final = "-"
 NO_HISTORY: Final = Recent((), available=True)
-DAY_SECONDS: Final = 86_400.0
 CURRENT_FILES: Final = ("models/current", "products/current", "tombstones.json")
 
 logger = logging.getLogger(__name__)
@@ -41,13 +41,14 @@ class LiveRecommender:
         self._history = history
         self._counts = counts
         self._loaded: Loaded | None = None
+        self._slot_rules: SlotRules | None = None
         self._seen: tuple[tuple[int, int] | None, ...] = ()
         self._loading: asyncio.Task[None] | None = None
 
     async def open(self) -> "LiveRecommender":
         """Loads what is published before the first request."""
-        if any(self._marks()):
-            self._seen = self._marks()
+        self._seen = self._marks()
+        if any(self._seen):
             await self._load()
         return self
 
@@ -80,7 +81,7 @@ class LiveRecommender:
     @property
     def shelf_size(self) -> int:
         """How many products can be shown."""
-        return self._loaded.ranker.shelf.size if self._loaded is not None else 0
+        return self._loaded.shelf.size if self._loaded is not None else 0
 
     def served(self) -> dict[str, dict[str, Any]]:
         """What was asked for and how often another strategy served, over all workers, since the start."""
@@ -98,9 +99,8 @@ class LiveRecommender:
         slots = self._catalogs.catalog.slots
         asked = asked_of(request, slots)
         recent = await self._recent(asked.customers) if self._loaded is not None else NO_HISTORY
-        loaded = self._loaded  # after the wait: a swap may have come in between
-        ranking = None if loaded is None else self._ranking(loaded, asked, recent.purchases)
-        answer = _answer(asked, ranking, None if loaded is None else loaded.versions[0], secrets.token_hex(10))
+        ranking = self._ranking(asked, recent.purchases)
+        answer = _answer(asked, ranking, self.versions[0], secrets.token_hex(10))
         self._counts.served(asked.strategy, answer.get("fallback") is not None, len(answer["items"]))
         if not recent.available:
             answer["history"] = "unavailable"
@@ -110,38 +110,27 @@ class LiveRecommender:
         """What goes with one product for everybody, and the ETag: the same until something is published."""
         slots = self._catalogs.catalog.slots
         asked = asked_of({"strategy": "bought_together", **request, "items": [product]}, slots)
-        loaded = self._loaded
-        ranking = None if loaded is None else self._ranking(loaded, asked, ())
+        ranking = self._ranking(asked, ())
         what = (self.versions, self._catalogs.catalog.version, product, sorted(request.items()))
         etag = hashlib.blake2b(repr(what).encode(), digest_size=12).hexdigest()
         answer = _answer(asked, ranking, self.versions[0], f"p{etag}")
         self._counts.served(asked.strategy, answer.get("fallback") is not None, len(answer["items"]))
         return answer, f'"{etag}"'
 
-    def _ranking(self, loaded: "Loaded", asked: Asked, purchases: Sequence[Purchase]) -> "Ranking":
-        from recommender.histories import Bought
-        from recommender.rank import Wish
+    def _ranking(self, asked: Asked, purchases: Sequence[Purchase]) -> "Ranking | None":
+        """The list by what serves now; None before anything is published."""
+        if self._loaded is None or self._slot_rules is None:
+            return None
+        return self._loaded.ranking(self._slot_rules.question(asked, purchases), time.time())
 
-        day = time.time() / DAY_SECONDS
-        bought = [Bought(each.product_id, each.time / 86_400_000_000) for each in purchases]
-        habit = loaded.habit(asked.customers, bought, day)
-        wish = Wish(
-            strategy=asked.strategy,
-            limit=asked.limit,
-            fallback=asked.fallback,
-            cart=asked.items,
-            habit=habit,
-            bought=loaded.last_bought(habit, bought),
-            rules=rules_of(asked),
-        )
-        return loaded.ranker.rank(wish, day)
-
-    async def _recent(self, customers: list[str]) -> Recent:
+    async def _recent(self, customers: Sequence[str]) -> Recent:
         return await self._history.recent(customers) if customers else NO_HISTORY
 
     async def _load(self) -> None:
         from app.recommendation_loading import loaded_from
+        from app.recommendation_rules import SlotRules
 
+        self._slot_rules = self._slot_rules or SlotRules()
         try:
             self._loaded = await asyncio.to_thread(loaded_from, self.data, self._loaded, self.damages)
         except (OSError, ValueError) as error:
@@ -169,23 +158,11 @@ def _answer(asked: Asked, ranking: "Ranking | None", model_version: str | None, 
         "recommendation_id": f"{asked.strategy}.{fallback or NONE}.{model_version or NONE}.{unique}",
         "strategy": asked.strategy,
         "model_version": model_version,
-        "items": [] if ranking is None else _items(ranking),
+        "items": () if ranking is None else ranking.items,
     }
     if fallback is not None:
         answer["fallback"] = fallback
     return answer
-
-
-def _items(ranking: "Ranking") -> list[dict[str, Any]]:
-    return [
-        {
-            "product_id": item.product_id,
-            "score": round(item.score, 6),
-            "position": position,
-            "reason": item.because.as_json(),
-        }
-        for position, item in enumerate(ranking.items, 1)
-    ]
 
 
 async def open_recommender(

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, TypeAlias, cast
 
+import msgspec
 from redis.asyncio import RedisCluster
 
 from events.breaker import Breaker
@@ -15,12 +15,12 @@ from events.store_errors import StoreUnavailable
 
 WAIT_SECONDS: Final = 0.05
 PURCHASES_KEPT: Final = 50
+SEPARATED: Final = SEPARATOR.encode()
 
 Lines: TypeAlias = dict[bytes, bytes]  # a history as the store keeps it
 
 
-@dataclass(frozen=True, slots=True)
-class Purchase:
+class Purchase(msgspec.Struct, frozen=True):
     """One line of an order; `time` in microseconds UTC, `price` of one piece in the order's currency."""
 
     product_id: str
@@ -29,8 +29,7 @@ class Purchase:
     price: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Recent:
+class Recent(msgspec.Struct, frozen=True):
     """The newest purchases first; `available` is false when the store could not be asked in time."""
 
     purchases: tuple[Purchase, ...]
@@ -120,15 +119,24 @@ class History:
 
 def _purchases(answers: Sequence[Lines]) -> tuple[Purchase, ...]:
     """The lines of all answers once each, newest first; the customer named first has the say."""
-    lines = {field: value for answer in reversed(answers) for field, value in answer.items()}
+    lines = (
+        answers[0]
+        if len(answers) == 1
+        else {field: value for each in reversed(answers) for field, value in each.items()}
+    )
     found = [purchase for field, value in lines.items() if (purchase := _purchase(field, value))]
-    found.sort(key=lambda purchase: -purchase.time)
+    found.sort(key=_age)
     return tuple(found[:PURCHASES_KEPT])
 
 
 def _purchase(field: bytes, value: bytes) -> Purchase | None:
-    product = field.decode().partition(SEPARATOR)[2]
-    time, quantity, *price = value.decode().split(" ")
-    if not product or float(quantity) == 0:
+    product = field.partition(SEPARATED)[2].decode()
+    time, amount, *price = value.split(b" ")
+    quantity = float(amount)
+    if not product or quantity == 0:
         return None  # refunded
-    return Purchase(product, int(time), float(quantity), float(price[0]) if price[0] != "-" else None)
+    return Purchase(product, int(time), quantity, float(price[0]) if price[0] != b"-" else None)
+
+
+def _age(purchase: Purchase) -> int:
+    return -purchase.time

@@ -1,9 +1,9 @@
 """What a customer has bought as of now: the model's memory of them and the purchases that came after it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 import numpy as np
 
 from recommender.frequency import SHORT, Habit
@@ -15,8 +15,7 @@ EMPTY: Final = Habit(
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Bought:
+class Bought(msgspec.Struct, frozen=True):
     """One product that a customer bought, and when (days since 1970)."""
 
     product_id: str

@@ -1,8 +1,7 @@
 """Texts and their places as plain arrays, so that a hundred thousand ids cost a worker no memory of its own."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Final
 
@@ -12,6 +11,8 @@ import numpy.typing as npt
 from recommender.arrays import Ints
 
 UNKNOWN: Final = -1
+REMEMBERED: Final = 16_384  # texts of one index
+LONGEST_REMEMBERED: Final = 256  # characters, as the catalogue's ids
 _EXACT_BYTES: Final = 16  # as the log's tombstones write an id, so that an erased customer is found by it
 _WORD: Final = 8
 
@@ -34,7 +35,8 @@ class Texts:
         return len(self.offsets) - 1
 
     def __getitem__(self, place: int) -> str:
-        return self.blob[self.offsets[place] : self.offsets[place + 1]].tobytes().decode()
+        offsets = self.offsets.data
+        return str(self.blob.data[offsets[place] : offsets[place + 1]], "utf-8")
 
     def all(self) -> list[str]:
         """Every text, in order."""
@@ -43,10 +45,14 @@ class Texts:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """Finds the place of a text by its 64-bit digest: `digests` is sorted, `places` says where each stands."""
+    """Finds the place of a text by its 64-bit digest: `digests` is sorted, `places` says where each stands.
+
+    Texts that were asked for lately are remembered: most requests are about the same few products.
+    """
 
     digests: npt.NDArray[np.uint64]
     places: Ints
+    _known: dict[str, int] = field(default_factory=dict[str, int], compare=False, repr=False)
 
     @classmethod
     def of(cls, texts: Sequence[str]) -> "Index":
@@ -56,7 +62,21 @@ class Index:
 
     def find(self, texts: Sequence[str]) -> Ints:
         """The place of each text, UNKNOWN where there is none."""
-        return self.find_digests(np.fromiter(map(digest, texts), np.uint64, len(texts)))
+        return np.array(self.places_of(texts), np.int32)
+
+    def places_of(self, texts: Sequence[str]) -> list[int]:
+        """The same as a list."""
+        known = self._known
+        new = [text for text in texts if text not in known]
+        if not new:
+            return [known[text] for text in texts]
+        found = self.find_digests(np.fromiter(map(digest, new), np.uint64, len(new))).tolist()
+        fresh = dict(zip(new, found, strict=True))
+        places = [fresh[text] if text in fresh else known[text] for text in texts]
+        if len(known) + len(fresh) > REMEMBERED:
+            known.clear()
+        known.update((text, place) for text, place in fresh.items() if len(text) <= LONGEST_REMEMBERED)
+        return places
 
     def find_digests(self, wanted: npt.NDArray[np.uint64]) -> Ints:
         """The place of each digest, UNKNOWN where there is none."""
@@ -66,7 +86,6 @@ class Index:
         return np.where(self.digests[near] == wanted, self.places[near], UNKNOWN).astype(np.int32)
 
 
-@lru_cache(maxsize=16_384)
 def digest(text: str) -> int:
     """The first 64 bits of the BLAKE2b digest by which erasure names an id."""
     return int.from_bytes(blake2b(text.encode(), digest_size=_EXACT_BYTES).digest()[:_WORD], "big")

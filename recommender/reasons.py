@@ -1,37 +1,40 @@
 """Why a product is shown, in words that a page can print."""
 
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
+import msgspec
 import numpy as np
 
-from recommender.arrays import Floats, Ints
-from recommender.candidates import Scratch
+from recommender.arrays import Ints
+from recommender.candidates import Evidence
 from recommender.frequency import Habit
 from recommender.model import Model
+from recommender.scratch import Scratch
 from recommender.shelf import Shelf
 from recommender.strategies import Scored, Strategy
 
 NAMED: Final = 3  # products that a reason names at most
+FAINT: Final = 0.02  # of EASE's scale: taste says next to nothing
 
 
-@dataclass(frozen=True, slots=True)
-class Because:
-    """`type` says what kind of reason; `because` names products or a category; `support` counts what it rests on."""
+class Because(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`type` says what kind of reason; `because` names products or a category; `support` counts what it rests on.
+
+    The wire form leaves out what is not known.
+    """
 
     type: str
-    because: tuple[str, ...] = ()
+    because: tuple[str, ...]
     support: int | None = None
     every_days: int | None = None
 
-    def as_json(self) -> dict[str, Any]:
-        """The wire form; what is not known is left out."""
-        told: dict[str, Any] = {"type": self.type, "because": list(self.because)}
-        if self.support is not None:
-            told["support"] = self.support
-        if self.every_days is not None:
-            told["every_days"] = self.every_days
-        return told
+
+class Spoken(msgspec.Struct, frozen=True):
+    """What speaks for one product: those that say most, strongest first, and how strong all of them are together."""
+
+    sources: Sequence[int] = ()
+    strength: float = 0.0
 
 
 def popular(shelf: Shelf, place: int) -> Because:
@@ -39,7 +42,7 @@ def popular(shelf: Shelf, place: int) -> Because:
     code = int(shelf.model_codes[place]) if len(shelf.model_codes) else -1
     if shelf.model is None or code < 0:
         return newcomer(shelf, place)
-    return Because("popular", support=int(shelf.model.arrays.baskets[code]))
+    return Because("popular", (), int(shelf.model.arrays.baskets[code]))
 
 
 def newcomer(shelf: Shelf, place: int) -> Because:
@@ -60,58 +63,75 @@ def reasons(
     if strategy == "buy_again" and habit is not None:
         return _rhythms(model, habit, chosen, scratch)
     if strategy == "popular":
-        return [Because("popular", support=int(count)) for count in model.arrays.baskets[chosen]]
-    spoken = _sources(found, chosen, scratch)
-    told: list[Because] = []
-    own = set(habit.items.tolist()) if habit is not None and strategy == "bought_together" else set[int]()
-    for place, code in enumerate(chosen.tolist()):
-        sources, strengths = spoken[place]
-        if code in own and not len(sources):
-            told += _rhythms(model, habit, chosen[place : place + 1], scratch) if habit is not None else []
-        else:
-            told.append(_because(model, strategy, code, sources, strengths))
+        return [Because("popular", (), int(count)) for count in model.arrays.baskets.take(chosen).tolist()]
+    spoken = _spoken(found.evidence, chosen, scratch)
+    told = _by_others(model, strategy, chosen, spoken)
+    if strategy == "bought_together" and habit is not None:
+        own = [place for place, code in enumerate(spoken) if not code.sources]
+        own = [place for place in own if chosen[place] in habit.items]
+        for place, rhythm in zip(own, _rhythms(model, habit, chosen[own], scratch), strict=True):
+            told[place] = rhythm
     return told
 
 
-def _because(model: Model, strategy: Strategy, code: int, sources: Ints, strengths: Floats) -> Because:
-    category = model.categories[int(model.arrays.category[code])]
-    rising = strategy == "for_you" and category and float(strengths.sum()) < _FAINT
-    if not len(sources) or rising:
-        count = round(float(model.arrays.rise_long[code]))
-        return Because("new_favourite", (category,) if category else (), count)
-    named = tuple(model.ids[int(source)] for source in sources[:NAMED])
-    kind = "bought_together" if strategy == "bought_together" else "because_you_bought"
-    return Because(kind, named, _support(model, int(sources[0]), code))
+def _by_others(model: Model, strategy: Strategy, chosen: Ints, spoken: Sequence[Spoken]) -> list[Because]:
+    arrays = model.arrays
+    categories = arrays.category.take(chosen).tolist()
+    counts = arrays.rise_long.take(chosen).tolist()
+    supports = _supports(model, chosen, spoken)
+    told: list[Because] = []
+    for place, said in enumerate(spoken):
+        category = model.categories[categories[place]]
+        rising = strategy == "for_you" and category and said.strength < FAINT
+        if rising or not said.sources:
+            told.append(Because("new_favourite", (category,) if category else (), round(counts[place])))
+        else:
+            kind = "bought_together" if strategy == "bought_together" else "because_you_bought"
+            told.append(Because(kind, tuple([model.ids[source] for source in said.sources]), supports[place]))
+    return told
 
 
-def _support(model: Model, source: int, code: int) -> int:
-    """In how many baskets both were."""
-    row = model.arrays.neighbour_items[source]
-    return int(model.arrays.neighbour_supports[source][row == code].sum())
+def _supports(model: Model, chosen: Ints, spoken: Sequence[Spoken]) -> list[int]:
+    """In how many baskets each product was with the one that says most for it; 0 where nothing does."""
+    if not any(said.sources for said in spoken):
+        return [0] * len(spoken)
+    first = [said.sources[0] if said.sources else 0 for said in spoken]
+    pairs = model.arrays.neighbour_items.take(first, 0) == chosen[:, None]
+    return (model.arrays.neighbour_supports.take(first, 0) * pairs).sum(1).tolist()
 
 
 def _rhythms(model: Model, habit: Habit, chosen: Ints, scratch: Scratch) -> list[Because]:
     """How often the customer buys these products."""
+    places = scratch.places(chosen, habit.items)
+    counts, last, first = (column.take(places).tolist() for column in (habit.counts, habit.last, habit.first))
     told: list[Because] = []
-    for place, code in zip(scratch.places(chosen, habit.items).tolist(), chosen.tolist(), strict=True):
-        count = int(habit.counts[place])
-        gap = float(habit.last[place] - habit.first[place]) / max(1, count - 1)
-        every = max(1, round(gap)) if count > 1 and gap > 0 else None
-        told.append(Because("buy_again", (model.ids[code],), count, every))
+    for place, code in enumerate(chosen.tolist()):
+        gap = (last[place] - first[place]) / max(1, counts[place] - 1)
+        every = max(1, round(gap)) if counts[place] > 1 and gap > 0 else None
+        told.append(Because("buy_again", (model.ids[code],), int(counts[place]), every))
     return told
 
 
-def _sources(found: Scored, chosen: Ints, scratch: Scratch) -> list[tuple[Ints, Floats]]:
-    """For each chosen product what speaks for it, strongest first."""
-    evidence = found.evidence
-    none = (np.empty(0, np.int32), np.empty(0, np.float32))
-    if not len(evidence.items):
-        return [none] * len(chosen)
+def _spoken(evidence: Evidence, chosen: Ints, scratch: Scratch) -> list[Spoken]:
+    """For each chosen product what speaks for it."""
+    nothing = [Spoken()] * len(chosen)
+    if not len(evidence.items) or not len(chosen):
+        return nothing
     places = scratch.places(evidence.items, chosen)
-    hits = np.flatnonzero((places >= 0) & (evidence.strengths > 0))
-    hits = hits[np.argsort(-evidence.strengths[hits], kind="stable")]
-    owner, sources, strengths = places[hits], evidence.sources[hits], evidence.strengths[hits]
-    return [(sources[owner == place], strengths[owner == place]) for place in range(len(chosen))]
-
-
-_FAINT: Final = 0.02  # of EASE's scale: taste says next to nothing
+    hits = (places >= 0).nonzero()[0]
+    strengths = evidence.strengths.take(hits)
+    if len(hits) and strengths.min() <= 0:
+        hits = hits[strengths > 0]
+        strengths = evidence.strengths.take(hits)
+    if not len(hits):
+        return nothing
+    owners = places.take(hits)
+    order = np.lexsort((-strengths, owners))
+    sources = evidence.sources.take(hits.take(order)).tolist()
+    totals = np.bincount(owners, strengths, len(chosen)).tolist()
+    ends = np.bincount(owners, minlength=len(chosen)).cumsum().tolist()
+    starts = [0, *ends[:-1]]
+    return [
+        Spoken(sources[start : min(end, start + NAMED)], total)
+        for start, end, total in zip(starts, ends, totals, strict=True)
+    ]

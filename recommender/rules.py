@@ -56,7 +56,7 @@ class Rules:
     conditions: tuple[Condition, ...] = ()
     exclude_purchased: bool | None = None
     repurchase_after_days: float | None = None
-    accessories_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    accessories_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]], hash=False)
     diversity: float = 0.0
 
 

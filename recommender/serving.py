@@ -1,10 +1,11 @@
 """What a worker serves from: the published model and the published catalogue of products, loaded and joined."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
+
+import msgspec
 
 from recommender.artefact import Artefact, ArtefactDamaged, current_version, read_artefact
 from recommender.frequency import Habit
@@ -13,8 +14,10 @@ from recommender.identifiers import digest
 from recommender.model import Model, ModelArrays
 from recommender.products import ProductArrays
 from recommender.rank import Ranker
+from recommender.recent_lists import Question, RecentLists
 from recommender.shelf import Shelf
 from recommender.weights import Weights
+from recommender.wishes import Ranking, Wish
 
 MODELS: Final = "models"
 PRODUCTS: Final = "products"
@@ -24,37 +27,49 @@ Versions = tuple[str | None, str | None]
 Complain = Callable[[ArtefactDamaged], None]
 
 
-@dataclass(frozen=True, slots=True)
 class Loaded:
     """A pair of versions, ready to serve; None stands for what does not exist yet."""
 
-    versions: Versions
-    model: Model | None
-    facts: dict[str, Any]
-    ranker: Ranker
-    erased: frozenset[int] = frozenset()
+    def __init__(
+        self, versions: Versions, shelf: Shelf, facts: Mapping[str, Any], erased: frozenset[int] = frozenset()
+    ) -> None:
+        self.versions = versions
+        self.shelf = shelf
+        self.facts = facts
+        self._erased = erased
+        self._ranker = Ranker(shelf)
+        self._lists = RecentLists(self._made)
 
-    def remembered(self, customers: list[str]) -> Habit | None:
+    def ranking(self, question: Question, now_seconds: float) -> Ranking:
+        """The list for a question whose `customers` are all ids of who asks."""
+        if question.customers and self.remembered(question.customers) is None:
+            question = msgspec.structs.replace(question, customers=())
+        return self._lists.of(question, now_seconds)
+
+    def remembered(self, customers: Sequence[str]) -> Habit | None:
         """What the model knows of a customer by any of their ids, the first one first; of an erased one nothing."""
-        if self.model is None:
+        model = self.shelf.model
+        if model is None:
             return None
         for customer in customers:
-            found = None if (wanted := digest(customer)) in self.erased else self.model.habit(wanted)
+            found = None if (wanted := digest(customer)) in self._erased else model.habit(wanted)
             if found is not None:
                 return found
         return None
 
-    def habit(self, customers: list[str], bought: list[Bought], day: float) -> Habit | None:
-        """The customer's habit as of `day`; None for a stranger."""
-        return None if self.model is None else habit_now(self.model, self.remembered(customers), bought, day)
-
-    def last_bought(self, habit: Habit | None, bought: list[Bought]) -> dict[str, float]:
-        """When each product was bought last, in days since 1970, also those that the model does not know."""
-        last = {each.product_id: each.day for each in sorted(bought, key=lambda each: each.day)}
-        if habit is not None and self.model is not None:
-            for code, day in zip(habit.items.tolist(), habit.last.tolist(), strict=True):
-                last.setdefault(self.model.ids[code], day)
-        return last
+    def _made(self, question: Question, day: float) -> Ranking:
+        model = self.shelf.model
+        remembered = self.remembered(question.customers)
+        wish = Wish(
+            strategy=question.strategy,
+            limit=question.limit,
+            fallback=question.fallback,
+            cart=question.cart,
+            habit=None if model is None else habit_now(model, remembered, question.bought, day),
+            bought={each.product_id: each.day for each in sorted(question.bought, key=_day)},
+            rules=question.rules,
+        )
+        return self._ranker.rank(wish, day)
 
 
 def published(data: Path) -> Versions:
@@ -64,8 +79,8 @@ def published(data: Path) -> Versions:
 
 def load(data: Path, wanted: Versions, before: Loaded | None, erased: frozenset[int], complain: Complain) -> Loaded:
     """What should be served. For a damaged artefact the former one goes on serving, and `complain` hears its name."""
-    former_model = (before.versions[0], before.model, before.facts) if before is not None else (None, None, {})
-    model_version, model, facts = former_model
+    former = (before.versions[0], before.shelf.model, before.facts) if before is not None else (None, None, {})
+    model_version, model, facts = former
     if wanted[0] is not None and wanted[0] != model_version:
         try:
             artefact = read_artefact(data / MODELS, wanted[0])
@@ -73,8 +88,7 @@ def load(data: Path, wanted: Versions, before: Loaded | None, erased: frozenset[
         except ArtefactDamaged as damage:
             complain(damage)
     product_version, products = _products(data, wanted[1], before, complain)
-    shelf = Shelf(model, products)
-    return Loaded((model_version, product_version), model, facts, Ranker(shelf), erased)
+    return Loaded((model_version, product_version), Shelf(model, products), facts, erased)
 
 
 def model_of(artefact: Artefact) -> Model:
@@ -97,7 +111,7 @@ def read_products(data: Path) -> ProductArrays | None:
 def _products(
     data: Path, wanted: str | None, before: Loaded | None, complain: Complain
 ) -> tuple[str | None, ProductArrays | None]:
-    former = (before.versions[1], before.ranker.shelf.products) if before is not None else (None, None)
+    former = (before.versions[1], before.shelf.products) if before is not None else (None, None)
     if wanted is None or wanted == former[0]:
         return former
     try:
@@ -112,3 +126,7 @@ def _product_arrays(artefact: Artefact) -> ProductArrays:
         return ProductArrays(**artefact.arrays)
     except TypeError as error:
         raise ArtefactDamaged(artefact.version, f"it is not of this release's making ({error})"[:200]) from None
+
+
+def _day(bought: Bought) -> float:
+    return bought.day

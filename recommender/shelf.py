@@ -1,6 +1,6 @@
 """Everything that can be shown now: the catalogue of products joined with the model, by place on the shelf."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -12,6 +12,7 @@ from recommender.products import ProductArrays
 from recommender.rules import Condition, chosen_codes, holds
 
 NEWCOMER: Final = 0.5  # of its category's usual popularity is what a product without purchases is given
+NO_GROUP: Final = -1
 NOTHING: Final = np.empty(0, np.int32)
 
 
@@ -33,17 +34,18 @@ class Shelf:
             self.of_model = self.model_codes = NOTHING
         self.size = len(self.ids)
         self.category, self.categories = self._categories()
+        self._groupless = self._code_of_no_group()
         self.popularity = self._popularity()
         self.order = np.argsort(-self.popularity, kind="stable").astype(np.int32)
         self.newcomers = np.flatnonzero(self.model_codes == UNKNOWN).astype(np.int32)
         self._passing: dict[Condition, Bools] = {}
 
-    def find(self, ids: list[str]) -> Ints:
+    def find(self, ids: Sequence[str]) -> Ints:
         """The places of these products; unknown ones are left out."""
         if not ids:
             return NOTHING
-        places = self.index.find(ids)
-        return places[places >= 0]
+        found = [place for place in self.index.places_of(ids) if place >= 0]
+        return np.array(found, np.int32)
 
     def passing(self, condition: Condition) -> Bools:
         """Which places satisfy a condition. The last ones asked for are kept."""
@@ -58,13 +60,13 @@ class Shelf:
         """The brand of each place; one and the same where there is no catalogue."""
         return self.products.brand[places] if self.products is not None else np.zeros(len(places), np.int32)
 
-    def groups(self, places: Ints) -> list[str]:
-        """The group of each place, "" for none."""
-        products = self.products
-        if products is None:
-            return [""] * len(places)
-        names = Texts(products.group_blob, products.group_offsets)
-        return [names[int(code)] for code in products.group[places]]
+    def groups(self, places: Ints) -> list[int]:
+        """The group of each place, NO_GROUP for none."""
+        if self.products is None:
+            return [NO_GROUP] * len(places)
+        found = self.products.group.take(places)
+        found[found == self._groupless] = NO_GROUP
+        return found.tolist()
 
     def accessories(self, place: int) -> Ints:
         """What the catalogue says goes with a product."""
@@ -101,6 +103,13 @@ class Shelf:
         if self.model is not None:
             return self.model.arrays.category, self.model.categories
         return NOTHING, Texts.of([])
+
+    def _code_of_no_group(self) -> int:
+        """The code of the empty name among the groups."""
+        if self.products is None:
+            return NO_GROUP
+        empty = np.flatnonzero(np.diff(self.products.group_offsets) == 0)
+        return int(empty[0]) if len(empty) else NO_GROUP
 
     def _popularity(self) -> Floats:
         """The model's, and for products without purchases a share of what their category usually has."""

@@ -10,7 +10,8 @@ import pytest
 from shop_worlds import publish_trained, taste_world
 
 from app.recommendation_loading import loaded_from
-from app.recommendation_wishes import asked_of, rules_of
+from app.recommendation_rules import SlotRules
+from app.recommendation_wishes import asked_of
 from experiments.slot_definition import Rules, Slot
 
 TOO_HEAVY = {"scipy", "pyarrow", "duckdb", "sqlglot", "statsmodels", "pandas"}
@@ -42,7 +43,7 @@ def test_an_erased_customer_is_unknown_at_once(tmp_path: Path) -> None:
 
 def test_a_rule_that_products_cannot_answer_is_passed_over() -> None:
     slot = Slot(name="front", rules=Rules(filter={"category": {"$regex": "^T"}, "in_stock": True}))
-    rules = rules_of(asked_of({"slot": "front"}, {"front": slot}))
+    rules = SlotRules().rules(asked_of({"slot": "front"}, {"front": slot}))
     assert [condition.field for condition in rules.conditions] == ["in_stock"]
 
 
@@ -51,6 +52,6 @@ def test_a_slot_without_rules_changes_nothing() -> None:
     assert (asked.strategy, asked.items, asked.customers, asked.limit) == (
         "bought_together",
         ("a", "b"),
-        ["u", "v"],
+        ("u", "v"),
         10,
     )

@@ -11,10 +11,11 @@ from shop_worlds import DAY, products_of_taste, taste_world
 
 from recommender.model import Model
 from recommender.products import Product, product_arrays
-from recommender.rank import Ranker, Ranking, Wish
+from recommender.rank import Ranker
 from recommender.rules import Boost, FilterError, Rules, conditions
 from recommender.shelf import Shelf
 from recommender.strategies import STRATEGIES, Strategy
+from recommender.wishes import Ranking, Wish
 
 NAMES = sorted(products_of_taste())
 
@@ -44,10 +45,7 @@ def asked(ranker: Ranker, strategy: Strategy, place: int | None = 0, **wish: obj
     """A list for the customer of this place in the model, for a stranger with None."""
     model = ranker.shelf.model
     habit = None if place is None or model is None else model.habit_at(place)
-    bought = (
-        {} if habit is None else {model.ids[int(i)]: float(d) for i, d in zip(habit.items, habit.last, strict=True)}
-    )
-    chosen = {"limit": 10, "habit": habit, "bought": bought, **wish}
+    chosen = {"limit": 10, "habit": habit, **wish}
     return ranker.rank(Wish(strategy, **chosen), DAY)  # pyright: ignore[reportArgumentType]
 
 

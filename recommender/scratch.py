@@ -1,0 +1,72 @@
+"""Buffers of the model's size in which the products of a request are summed up and looked up."""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from recommender.arrays import Floats, Ints
+
+MANY: Final = 2_000  # so much evidence is worth a look for what is weak in it
+SAMPLE: Final = 4  # part of the evidence by which the weak is told
+
+
+class Scratch:
+    """Buffers that every request reuses; one request at a time."""
+
+    def __init__(self, size: int) -> None:
+        self._places = np.zeros(size, np.intp)
+        self._sums = np.zeros(size, np.float32)
+
+    def summed(self, items: Ints, values: Floats, more: Ints, best: int | None = None) -> tuple[Ints, Floats]:
+        """Each product of `items` and `more` once (those of `more` last), and the sum of its values.
+
+        Where `is_cut`, products of small sums are left out, unless they are in `more`: about `best` are kept or more,
+        and none of a smaller sum than one that is left out.
+        """
+        codes = items.astype(np.intp)
+        self._sums[codes] = 0
+        if len(more):
+            self._sums[more] = 0
+        np.add.at(self._sums, codes, values)
+        if best is not None and is_cut(len(codes), best):
+            strong = self._strong(codes, best)
+            items, codes = items.take(strong), codes.take(strong)
+        if len(more):
+            items = np.concatenate((items, more))
+            codes = items.astype(np.intp)
+        once = self._last_of_each(codes)
+        return items.take(once), self._sums.take(codes.take(once))
+
+    def sums_at(self, wanted: Ints, items: Ints, values: Floats) -> Floats:
+        """The sum of the values of each wanted product among the items."""
+        self._sums[wanted] = 0
+        codes = items.astype(np.intp)
+        self._sums[codes] = 0
+        np.add.at(self._sums, codes, values)
+        return self._sums.take(wanted)
+
+    def places(self, items: Ints, wanted: Ints) -> npt.NDArray[np.intp]:
+        """For each of `items` its place in `wanted`, −1 where it is not there."""
+        codes = items.astype(np.intp)
+        self._places[codes] = -1
+        self._places[wanted] = np.arange(len(wanted))
+        return self._places.take(codes)
+
+    def _strong(self, codes: npt.NDArray[np.intp], best: int) -> npt.NDArray[np.intp]:
+        """Where sums stand that reach the `best`-th largest of a part of all sums."""
+        sums = self._sums.take(codes)
+        sample = sums[: len(sums) // SAMPLE].copy()
+        sample.partition(len(sample) - best)
+        return (sums >= sample[len(sample) - best]).nonzero()[0]
+
+    def _last_of_each(self, codes: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+        """Where each product stands for the last time."""
+        places = np.arange(len(codes))
+        self._places[codes] = places
+        return (self._places.take(codes) == places).nonzero()[0]
+
+
+def is_cut(count: int, best: int | None) -> bool:
+    """Whether so many values are enough to look for the best only."""
+    return best is not None and count > max(MANY, 2 * SAMPLE * best)
