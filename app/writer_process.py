@@ -22,6 +22,7 @@ def main() -> int:
     """Write until SIGTERM, then what is left in the stream."""
     child = begin()
     importlib.import_module("events.writer")  # while the store starts
+    importlib.import_module("events.arrow").allocate_sparingly()
     settings = child.settings("writer")
     asyncio.run(write(child, settings))
     return 0

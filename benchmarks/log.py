@@ -2,7 +2,8 @@
 
     python benchmarks/log.py [--events 400000] [--data FOLDER] [--soak SECONDS]
 
-With `--soak` it only writes as fast as it can for that time, and samples the memory of the writer's own process.
+With `--soak` it only writes as fast as it can for that time, and samples the memory of the writer's own process,
+told for each tenth of the time (`--soak 600`: for each minute).
 Ingest and drain alternate in one run on the same store (`appendonly yes`, `appendfsync always`), so that their ratio
 holds on any machine. FOLDER should lie on the disk that will hold the log.
 """
@@ -13,6 +14,7 @@ import multiprocessing
 import random
 import resource
 import signal
+import statistics
 import tempfile
 import time
 import uuid
@@ -23,6 +25,7 @@ from typing import Any
 import uvloop
 from msgspec.structs import replace
 
+from events.arrow import allocate_sparingly
 from events.compaction import Compaction
 from events.connection import Connection, connect
 from events.export import Exporter
@@ -141,6 +144,8 @@ async def soak(data: Path, seconds: float) -> None:
     made = list(shop_events(50_000, 1))
     ended = time.monotonic() + seconds
     sampled, events = time.monotonic() + seconds / 10, 0
+    sizes: list[float] = []
+    sampler = asyncio.create_task(_sample(process.pid, sizes))
     while time.monotonic() < ended:
         fresh = [replace(event, message_id=f"{events}-{event.message_id}") for event in made]
         events += len(fresh)
@@ -148,9 +153,14 @@ async def soak(data: Path, seconds: float) -> None:
         if time.monotonic() > sampled:
             sampled += seconds / 10
             backlog = await pending(connection, await read_watermarks(connection))
+            least, middle, most = min(sizes), statistics.median(sizes), max(sizes)
+            sizes.clear()
             print(
-                f"{events:12,} events, {rate:9,.0f}/s, {backlog:9,} pending, writer {_resident_mb(process.pid):6.0f} MB"
+                f"{events:12,} events, {rate:9,.0f}/s, {backlog:9,} pending, writer {least:6.0f} MB at least,"
+                f" {middle:6.0f} in the middle, {most:6.0f} at most",
+                flush=True,
             )
+    sampler.cancel()
     process.terminate()
     process.join()
     await stream.close()
@@ -158,8 +168,15 @@ async def soak(data: Path, seconds: float) -> None:
     store.stop()
 
 
+async def _sample(pid: int | None, sizes: list[float]) -> None:
+    while True:
+        sizes.append(_resident_mb(pid))
+        await asyncio.sleep(0.25)
+
+
 def write(socket: Path, data: Path) -> None:
-    """The writer's own process."""
+    """The writer's own process, as `app.writer_process` sets it up."""
+    allocate_sparingly()
 
     async def run() -> None:
         stop = asyncio.Event()

@@ -1,5 +1,6 @@
 """pyarrow under names that a strict type check can read: pyarrow ships no types of its own."""
 
+import ctypes
 from typing import Any, Final, TypeAlias
 
 import pyarrow
@@ -16,6 +17,22 @@ compute: Final[Any] = pyarrow.compute
 parquet: Final[Any] = pyarrow.parquet
 
 
+_ARENA_MAX: Final = -8  # M_ARENA_MAX of mallopt(3)
+_ARENAS: Final = 2
+
+
+def allocate_sparingly() -> None:
+    """Let `release_memory` reach everything that this process frees; for one that lives long and works in bursts.
+
+    pyarrow's own allocator keeps a heap for each thread, and so does glibc unless it is told: what one thread freed
+    could not be given back by another, and the memory of a writer grew by each merge.
+    """
+    arrow.set_memory_pool(arrow.system_memory_pool())
+    tune = getattr(ctypes.CDLL(None), "mallopt", None)  # only glibc has it
+    if tune is not None:
+        tune(_ARENA_MAX, _ARENAS)
+
+
 def release_memory() -> None:
-    """Give back to the system what pyarrow's allocator keeps for the next time, after work that comes seldom."""
+    """Give back to the system what the allocator keeps for the next time."""
     arrow.default_memory_pool().release_unused()

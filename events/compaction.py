@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
-from events.arrow import Table, release_memory
+from events.arrow import Table
 from events.digests import read_digests
 from events.listing import FolderListing, Found
 from events.manifest import PartName
@@ -60,8 +60,6 @@ class Compaction:
                 merges += self._merge(parts, stones)
             except Interrupted:
                 break
-        if merges:
-            release_memory()
         return merges
 
     def _due(self, stones: Sequence[Tombstone]) -> list[list[Part]]:

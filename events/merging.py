@@ -14,6 +14,7 @@ from events.tombstones import Tombstone, erased
 SLICE_ROWS: Final = 100_000
 """So many rows are in memory at a time, however large the day."""
 
+_SAMPLED_AT_ONCE: Final = 65_536
 _SAMPLE_EVERY: Final = 64
 _ORDER: Final = [(name, "ascending") for name in ("visitor_id", "time", "stream_id", "position")]
 _PERSON: Final = ["visitor_id", "user_id", "stream_id"]
@@ -45,11 +46,15 @@ def _slices(parts: Sequence[Part], slice_rows: int) -> list[Bounds]:
     count = -(-rows // slice_rows)
     if count <= 1:
         return [(None, None)]
-    visitors = [read_columns(part.path, ["visitor_id"]).column("visitor_id") for part in parts]
-    sample = compute.unique(arrow.chunked_array([column.combine_chunks()[::_SAMPLE_EVERY] for column in visitors]))
-    ordered: list[str] = sorted(sample.to_pylist())
+    ordered = sorted({visitor for part in parts for visitor in _sample(part)})
     cuts = sorted({ordered[len(ordered) * index // count] for index in range(1, count)})
     return list(zip([None, *cuts], [*cuts, None], strict=True))
+
+
+def _sample(part: Part) -> Iterator[str]:
+    """Every so manieth visitor of a part."""
+    for batch in parquet.ParquetFile(part.path).iter_batches(_SAMPLED_AT_ONCE, columns=["visitor_id"]):
+        yield from batch.column(0)[::_SAMPLE_EVERY].to_pylist()
 
 
 def _read(part: Part, bounds: Bounds) -> Table:

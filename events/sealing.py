@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Final, Literal
@@ -56,7 +56,7 @@ class _Tally:
     rows: int = 0
     first_stream_number: int = 0
     received_at: tuple[int, int] = (0, 0)
-    digests: PartDigests = NO_DIGESTS
+    each: list[PartDigests] = field(default_factory=list[PartDigests])
 
     def add(self, table: Table) -> None:
         if table.num_rows == 0:
@@ -68,11 +68,14 @@ class _Tally:
             bounds = {"min": min(bounds["min"], self.received_at[0]), "max": max(bounds["max"], self.received_at[1])}
         self.first_stream_number, self.received_at = first, (bounds["min"], bounds["max"])
         self.rows += table.num_rows
-        more = table_digests(table)
-        self.digests = PartDigests(
-            np.sort(np.concatenate([self.digests.messages, more.messages])),
-            distinct(np.sort(np.concatenate([self.digests.people, more.people]))),
-        )
+        self.each.append(table_digests(table))
+
+    @property
+    def digests(self) -> PartDigests:
+        messages, people = (np.concatenate(kind) for kind in zip(NO_DIGESTS, *self.each, strict=True))
+        messages.sort()
+        people.sort()
+        return PartDigests(messages, distinct(people))
 
 
 def unreached(point: CrashPoint) -> None:

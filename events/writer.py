@@ -5,6 +5,7 @@ import logging
 from pathlib import Path
 from typing import Final
 
+from events.arrow import release_memory
 from events.compaction import Compaction
 from events.connection import Connection
 from events.durable import TEMPORARY_PREFIX
@@ -65,6 +66,7 @@ async def _keep(data: Path, options: WriterOptions, stop: asyncio.Event) -> None
     while not stop.is_set():
         try:
             await asyncio.to_thread(compaction.run)
+            release_memory()
             if options.retention_days is not None:
                 await asyncio.to_thread(retain, data / LOG, options.retention_days, options.now())
         except Exception:
