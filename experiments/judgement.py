@@ -70,7 +70,7 @@ class JudgedComparison:
     @property
     def reasons(self) -> tuple[str, ...]:
         """Why numbers are missing or to be read with care, each once."""
-        missing_now = missing(self.answer.p, self.answer.ci)
+        missing_now = missing(self.answer.p, self.answer.ci, self.simultaneous, self.p_min)
         return tuple(
             dict.fromkeys([*(str(reason) for reason in (*self.comparison.reasons, *missing_now)), *self.blocked])
         )
@@ -214,7 +214,7 @@ def _lowest(
         return now.comparison.anytime.p, now.comparison.difference
     closed = [row for row, day in enumerate(observed.looks.days) if judge.calendar.closed(day)]
     looks = [observed.looks.cumulative[row] for row in closed]
-    nothing = NoEstimate(Reason.NOT_ENOUGH_UNITS)
+    nothing = NoEstimate(Reason.NOT_ENOUGH_UNITS if closed else Reason.BEFORE_FIRST_LOOK)
     lowest: tuple[float | NoEstimate, float | NoEstimate] = nothing, nothing
     for day in anytime_answers(judge, observed.rule, looks, treatment, cuped=cuped):
         p = day.answer.p

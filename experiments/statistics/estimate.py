@@ -20,7 +20,7 @@ class Reason(StrEnum):
     COVARIATE_UNRELATED = "covariate_unrelated"  # the outcome does not vary, so no covariate can explain it
     TIES = "ties"  # more than 5 % of the values equal the quantile
     OUT_OF_RANGE = "out_of_range"  # the sums left the range of double precision
-    BEFORE_FIRST_LOOK = "before_first_look"  # a planned test says nothing before its first look
+    BEFORE_FIRST_LOOK = "before_first_look"  # no look of the plan, or no day, has closed yet
     NOT_PLANNED = "not_planned"  # the plan holds no looks
     NOT_A_TEST = "not_a_test"  # this method has no p-value
     RESPONSE_RATES_DIFFER = "response_rates_differ"  # who answers the survey depends on the variant
