@@ -37,11 +37,12 @@ def lines(count: int = LINES) -> tuple[Any, Any]:
 def train_ours() -> None:
     from recommender.cooccurrence import basket_matrix, neighbours
     from recommender.purchases import Purchases
+    from recommender.weights import Closeness
 
     orders, products = lines()
     days = np.zeros(len(orders))
     purchases = Purchases(orders, products, orders, days, range(ORDERS), range(PRODUCTS))  # type: ignore[arg-type]
-    _measured(lambda: neighbours(basket_matrix(purchases), 0.6, NEIGHBOURS))
+    _measured(lambda: neighbours(basket_matrix(purchases), Closeness(), NEIGHBOURS))
 
 
 def train_implicit() -> None:
@@ -105,8 +106,9 @@ def serving_world() -> Any:
 
 def serve_ours() -> None:
     from recommender.histories import Bought, habit_now
-    from recommender.rank import Ranker, Wish
+    from recommender.rank import Ranker
     from recommender.shelf import Shelf
+    from recommender.wishes import Wish
 
     model = serving_world()
     ranker = Ranker(Shelf(model, None))

@@ -25,7 +25,7 @@ def build(
     purchases: Purchases, categories: Sequence[str], at_day: float, weights: Weights, progress: Progress | None = None
 ) -> ModelArrays:
     """Everything a model holds; `categories` is the category path of each product, "" where it is unknown."""
-    nearest = neighbours(basket_matrix(purchases), weights.alpha, progress=progress)
+    nearest = neighbours(basket_matrix(purchases), weights.closeness, progress=progress)
     matrix = customer_matrix(purchases, at_day, weights.habit_half_life)
     return assembled(purchases, categories, at_day, weights, nearest, taste(matrix, weights.regularisation))
 

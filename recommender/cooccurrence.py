@@ -9,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from recommender.arrays import Floats, Ints
+from recommender.nearness import Margins, Nearness
 from recommender.purchases import Purchases
 from recommender.sparse import SparseMatrix, sparse
+from recommender.weights import Closeness
 
 KEPT: Final = 100
 ROWS_AT_ONCE: Final = 2_000
@@ -25,17 +27,12 @@ Progress = Callable[[int, int], None]
 class Neighbours:
     """Each product's nearest products, one row each, best first; `items` is −1 where there are fewer.
 
-    `supports` is in how many baskets both were, `scores` the asymmetric cosine.
+    `supports` is in how many baskets both were, `scores` how near they are.
     """
 
     items: Ints
     scores: Floats
     supports: Ints
-
-    def weighted(self, counts: Floats, alpha: float) -> "Neighbours":
-        """The same neighbours under another asymmetry, in the old order; `counts` is the baskets of each product."""
-        scores = self.supports / (counts[:, None] ** alpha * counts[np.maximum(self.items, 0)] ** (1 - alpha) + 1e-9)
-        return Neighbours(self.items, np.where(self.items >= 0, scores, 0).astype(np.float32), self.supports)
 
 
 def basket_matrix(purchases: Purchases) -> SparseMatrix:
@@ -60,32 +57,39 @@ def _first_of_each(rows: Ints, counts: npt.NDArray[np.intp]) -> npt.NDArray[np.i
 
 def neighbours(
     baskets: SparseMatrix,
-    alpha: float,
+    closeness: Closeness,
     kept: int = KEPT,
     progress: Progress | None = None,
     block_cells: int = CELLS_PER_BLOCK,
 ) -> Neighbours:
-    """The `kept` products of the largest asymmetric cosine c_ij / (c_i^α c_j^(1−α)) for each product.
+    """For each product the `kept` products that share most baskets for what they are, and how near they are.
 
-    Aiolli, Efficient top-N recommendation for very large scale binary rated datasets, RecSys 2013, eq. 2; on baskets
-    instead of users. Memory is one block of rows at a time.
+    Memory is one block of rows at a time.
     """
+    nearness = Margins.of(baskets).nearness(closeness)
     products = baskets.T.tocsr()
     size = products.shape[0]
-    counts = np.diff(products.indptr).astype(np.float32)
-    target = (np.maximum(counts, 1) ** -(1 - alpha)).astype(np.float32)
-    source = (np.maximum(counts, 1) ** -alpha).astype(np.float32)
     items, supports = np.full((size, kept), NOBODY, np.int32), np.zeros((size, kept), np.int32)
     for rows in _blocks(products, baskets, block_cells):
-        _keep_best(products[rows] @ baskets, rows.start, target, items[rows], supports[rows])
+        _keep_best(products[rows] @ baskets, rows.start, nearness.target, items[rows], supports[rows])
         if progress is not None:
             progress(rows.stop, size)
     del products, baskets  # the scores take their place in memory
-    scores = supports.astype(np.float32)
-    for start in range(0, size, ROWS_AT_ONCE):
+    return ranked(items, supports, nearness)
+
+
+def ranked(items: Ints, supports: Ints, nearness: Nearness) -> Neighbours:
+    """The same pairs with their scores, best first, in place; what is not near at all is taken out."""
+    scores = np.empty(items.shape, np.float32)
+    for start in range(0, len(items), ROWS_AT_ONCE):
         rows = slice(start, start + ROWS_AT_ONCE)
-        scores[rows] *= target.take(items[rows], mode="clip")
-        scores[rows] *= source[rows, None]
+        sources = np.arange(start, min(start + ROWS_AT_ONCE, len(items)), dtype=np.int32)
+        found = nearness.scores(sources[:, None], items[rows], supports[rows])
+        order = np.argsort(-found, axis=1, kind="stable")
+        scores[rows] = np.take_along_axis(found, order, axis=1)
+        for column in (items, supports):
+            column[rows] = np.take_along_axis(column[rows], order, axis=1)
+        items[rows][scores[rows] <= 0] = NOBODY
     return Neighbours(items, scores, supports)
 
 
@@ -103,7 +107,7 @@ def _blocks(products: SparseMatrix, baskets: SparseMatrix, block_cells: int) -> 
 
 
 def _keep_best(block: SparseMatrix, start: int, target: Floats, items: Ints, supports: Ints) -> None:
-    """Fills the rows of one block, best first, equal ones in order of place; a product is no neighbour of its own."""
+    """Fills the rows of one block, in order of place; a product is no neighbour of its own."""
     columns = np.append(block.indices, np.int32(NOBODY))  # the last place stands for nobody
     counts = np.append(block.data, np.float32(0))
     scores = -counts * target.take(columns, mode="clip")  # the smaller the better, as numpy sorts
@@ -111,10 +115,9 @@ def _keep_best(block: SparseMatrix, start: int, target: Floats, items: Ints, sup
     scores[:-1][columns[:-1] == own] = 0
     places = _partitioned(scores, block.indptr.tolist(), items.shape[1])
     places.sort(axis=1)
-    nearest = np.take_along_axis(places, np.argsort(scores.take(places), axis=1, kind="stable"), axis=1)
-    nearest[scores.take(nearest) >= 0] = len(columns) - 1
-    items[:] = columns.take(nearest)
-    supports[:] = counts.take(nearest)
+    places[scores.take(places) >= 0] = len(columns) - 1
+    items[:] = columns.take(places)
+    supports[:] = counts.take(places)
 
 
 def _partitioned(scores: Floats, starts: list[int], kept: int) -> npt.NDArray[np.intp]:

@@ -1,4 +1,4 @@
-"""Fits half-lives, asymmetry, regularisation and blends on a validation window; nothing here is a constant of taste."""
+"""Fits half-lives, closeness, regularisation and blends on a validation window; nothing here is a constant of taste."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -11,11 +11,13 @@ from recommender.arrays import Bools, Floats
 from recommender.blend import Choice, blend
 from recommender.building import assembled
 from recommender.candidates import Candidates, Scratch
-from recommender.cooccurrence import Neighbours, basket_matrix, neighbours
+from recommender.closeness import POWERS, HiddenProducts, fitted_closeness
+from recommender.cooccurrence import Neighbours, basket_matrix, neighbours, ranked
 from recommender.ease import customer_matrix, taste
 from recommender.frequency import Habit
 from recommender.identifiers import digest
 from recommender.model import Model, ModelArrays
+from recommender.nearness import Margins
 from recommender.purchases import Purchases
 from recommender.sparse import SparseMatrix
 from recommender.strategies import STRATEGIES, Eligible, Situation, shortlist, together_scores, within
@@ -25,21 +27,17 @@ from recommender.tasks import (
     best,
     gain,
     hidden_products,
-    hit,
     kept_products,
     next_baskets,
     novel_products,
 )
-from recommender.weights import TogetherWeights, Weights
+from recommender.weights import Closeness, TogetherWeights, Weights
 
 HALF_LIVES: Final = (15.0, 30.0, 60.0, 120.0, 240.0)
-ALPHAS: Final = (0.5, 0.6, 0.65, 0.7, 0.75, 0.8)
 REGULARISATIONS: Final = (50.0, 150.0, 450.0)
 QUESTIONS: Final = 3_000  # of each kind that a fit looks at
 TRIAL_PRODUCTS: Final = 2_000  # of EASE while its regularisation is sought
 CLOSE_RACE: Final = 60  # own products of which the order matters
-FIRST_ALPHA: Final = 0.7
-POWERS: Final = (1.0, 1.5, 2.0)
 OWN_SHARES: Final = (0.2, 0.35, 0.5, 0.65, 0.8)
 BOTH_SHARES: Final = (0.0, 0.5, 1.0, 2.0)
 SHARED_QUESTIONS: Final = 1_500
@@ -72,8 +70,8 @@ class Window:
 def fitted(window: Window) -> tuple[Weights, ModelArrays]:
     """Weights fitted on the window, and the arrays of the model before it."""
     half_life = _half_life(window)
-    alpha, nearest = _asymmetry(window)
-    weights = Weights(habit_half_life=half_life, alpha=alpha)
+    closeness, guest, nearest = _closeness(window)
+    weights = Weights(habit_half_life=half_life, closeness=closeness, together=TogetherWeights(guest=guest))
     matrix = customer_matrix(window.history, window.day, half_life)
     weights = replace(weights, regularisation=_regularisation(window, matrix, weights))
     tastes = taste(matrix, weights.regularisation)
@@ -91,29 +89,24 @@ def blended(window: Window, arrays: ModelArrays, weights: Weights, part: slice =
 
 
 def _shares(window: Window, arrays: ModelArrays, weights: Weights, questions: Sequence[Question]) -> TogetherWeights:
-    """The powers and shares of `bought_together` that find most of the hidden products."""
+    """The power and shares of `bought_together` that find most of a known customer's hidden products."""
     shares = [(own, both) for own in OWN_SHARES for both in BOTH_SHARES]
-    trials = [TogetherWeights(power, power, own, both) for power in POWERS for own, both in shares]
+    guest = weights.together.guest
+    trials = [TogetherWeights(guest, power, own, both) for power in POWERS for own, both in shares]
     if not questions:
-        return TogetherWeights()
-    guests = np.zeros(len(POWERS))
-    known = np.zeros(len(trials))
-    per_power = len(shares)
+        return weights.together
+    hits = np.zeros((len(POWERS), len(shares)))
     for number, power in enumerate(POWERS):
-        tried = replace(weights, together=TogetherWeights(power, power))
+        tried = replace(weights, together=TogetherWeights(guest, power))
         model = Model(arrays, tried, window.day, frozenset(STRATEGIES))
         for question in questions:
-            guests[number] += _found(window, model, question, None, [(0.0, 0.0)])[0]
-            habit = window.situation(model, question).habit
-            known[number * per_power : (number + 1) * per_power] += _found(window, model, question, habit, shares)
-    best_trial = trials[int(known.argmax())]
-    return replace(best_trial, guest=POWERS[int(guests.argmax())])
+            hits[number] += _found(window, model, question, shares)
+    return trials[int(hits.argmax())]
 
 
-def _found(
-    window: Window, model: Model, question: Question, habit: Habit | None, pairs: Sequence[tuple[float, float]]
-) -> Bools:
+def _found(window: Window, model: Model, question: Question, pairs: Sequence[tuple[float, float]]) -> Bools:
     """For each pair of shares whether the hidden product is among the best ten."""
+    habit = window.situation(model, question).habit
     found = candidates.together(model, question.cart, habit, window.day, window.scratch)
     found = within(found, outside(window.kept, question))
     (hidden,) = question.bought
@@ -189,30 +182,12 @@ def _frequency_gain(window: Window, half_life_days: float) -> float:
     return float(np.mean(gains)) if gains else FLAT
 
 
-def _asymmetry(window: Window) -> tuple[float, Neighbours]:
-    """The α that, with the power that suits it, finds most of the products hidden from a guest's basket."""
+def _closeness(window: Window) -> tuple[Closeness, float, Neighbours]:
+    """How near products are, the power that suits a guest's cart, and the neighbours by that formula."""
     baskets = basket_matrix(window.history)
-    nearest = neighbours(baskets, FIRST_ALPHA)
-    counts = np.maximum(np.diff(baskets.tocsc().indptr), 1).astype(np.float32)
-
-    def most_hits(alpha: float) -> float:
-        weighted = nearest.weighted(counts, alpha)
-        return max(_together_hits(window, weighted, power) for power in POWERS)
-
-    alpha = _argmax(ALPHAS, most_hits)
-    return alpha, nearest if alpha == FIRST_ALPHA else neighbours(baskets, alpha)
-
-
-def _together_hits(window: Window, nearest: Neighbours, power: float) -> float:
-    hits: list[float] = []
-    none = np.empty(0, np.int32)
-    for question in window.hidden:
-        items, scores = nearest.items[question.cart].ravel(), nearest.scores[question.cart].ravel()
-        known = items >= 0
-        items, sums = window.scratch.summed(items[known], candidates.powered(scores[known], power), none)
-        outside = ~np.isin(items, question.cart)
-        hits.append(hit(best(items[outside], sums[outside]), question.bought))
-    return float(np.mean(hits)) if hits else FLAT
+    nearest, margins = neighbours(baskets, Closeness()), Margins.of(baskets)
+    closeness, power = fitted_closeness(HiddenProducts(window.hidden, nearest), margins)
+    return closeness, power, ranked(nearest.items, nearest.supports, margins.nearness(closeness))
 
 
 def _regularisation(window: Window, matrix: SparseMatrix, weights: Weights) -> float:

@@ -1,4 +1,4 @@
-"""What a training fits: half-lives, asymmetry, regularisation and the weights of each strategy's terms."""
+"""What a training fits: half-lives, closeness, regularisation and the weights of each strategy's terms."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
@@ -12,11 +12,21 @@ DYNAMIC_FOR_YOU_TERMS: Final = 3  # the rest depends on the product alone and is
 
 
 @dataclass(frozen=True, slots=True)
+class Closeness:
+    """How near two products are that share baskets: α, β, s and κ of the formula in `cooccurrence.Nearness`."""
+
+    alpha: float = 0.7
+    chance: float = 0.5
+    doubt: float = 2.0
+    crowding: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
 class TogetherWeights:
     """How the cart and the customer's own habits share a list of `bought_together`.
 
     A product's score is (1 − own) c + own h + both √(c h), with c its share of what the cart's neighbours say (each
-    cosine to the power `guest` or `known`) and h its share of what the customer buys again.
+    nearness to the power `guest` or `known`) and h its share of what the customer buys again.
     """
 
     guest: float = 1.5
@@ -30,7 +40,7 @@ class Weights:
     """Everything that is fitted; days for half-lives. The term weights are in the order of the names above."""
 
     habit_half_life: float = 120.0
-    alpha: float = 0.6
+    closeness: Closeness = Closeness()
     regularisation: float = 150.0
     buy_again: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     for_you: tuple[float, ...] = (5.0, 0.3, 0.0, 0.0, 0.5, 0.0)
@@ -43,19 +53,19 @@ class Weights:
             "for_you": dict(zip(FOR_YOU_TERMS, self.for_you, strict=True)),
             "bought_together": asdict(self.together),
         }
-        scalars = {
+        shared = {
             "habit_half_life_days": self.habit_half_life,
-            "alpha": self.alpha,
+            "closeness": asdict(self.closeness),
             "regularisation": self.regularisation,
         }
-        return {**scalars, **named}
+        return {**shared, **named}
 
     @classmethod
     def from_json(cls, facts: dict[str, Any]) -> "Weights":
         """The reverse of `as_json`."""
         return cls(
             facts["habit_half_life_days"],
-            facts["alpha"],
+            Closeness(**facts["closeness"]),
             facts["regularisation"],
             tuple(facts["buy_again"].values()),
             tuple(facts["for_you"].values()),

@@ -6,12 +6,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recommender.blend import Choice, blend
+from recommender.closeness import HiddenProducts, fitted_closeness
 from recommender.cooccurrence import LARGEST_BASKET, ROWS_AT_ONCE, basket_matrix, neighbours
 from recommender.ease import customer_matrix, taste
 from recommender.frequency import habits
 from recommender.identifiers import Index, Texts
+from recommender.nearness import Margins
 from recommender.purchases import Purchases
+from recommender.tasks import hidden_products
 from recommender.trend import first_time_buyers, popularity
+from recommender.weights import Closeness
 
 LINES = st.lists(
     st.tuples(st.integers(0, 5), st.integers(0, 7), st.integers(0, 9), st.floats(0, 100)), min_size=1, max_size=60
@@ -19,30 +23,69 @@ LINES = st.lists(
 
 
 def shop(lines: list[tuple[int, int, int, float]]) -> Purchases:
-    customers, products, orders, days = zip(*lines, strict=True)
-    return Purchases.of(*([f"{name}{code}" for code in column] for name, column in
-                          zip("cpo", (customers, products, orders), strict=True)), days)  # fmt: skip
+    return Purchases.of(
+        [f"c{line[0]}" for line in lines],
+        [f"p{line[1]}" for line in lines],
+        [f"o{line[2]}" for line in lines],
+        [line[3] for line in lines],
+    )
 
 
-@given(LINES)
-def test_neighbours_are_the_asymmetric_cosine_of_the_baskets(lines: list[tuple[int, int, int, float]]) -> None:
-    baskets = basket_matrix(shop(lines)).toarray()
-    found = neighbours(basket_matrix(shop(lines)), 0.6, kept=10)
-    counts = baskets.sum(0)
+COSINE = Closeness(0.6, 0, 0, 0)
+CLOSENESS = st.builds(Closeness, st.floats(0, 1), st.floats(0, 2), st.floats(0, 5), st.floats(0, 2))
+
+
+@given(LINES, st.one_of(st.just(COSINE), CLOSENESS))
+def test_neighbours_are_as_near_as_the_formula_says(
+    lines: list[tuple[int, int, int, float]], closeness: Closeness
+) -> None:
+    baskets = basket_matrix(shop(lines)).toarray().astype(np.float64)
+    found = neighbours(basket_matrix(shop(lines)), closeness, kept=10)
+    counts, sizes = baskets.sum(0), baskets.sum(1)
+    companions = baskets.T @ (sizes - 1) * (sizes.sum() > 0)
+    mean_size = (baskets.T @ sizes) / counts
     for product in range(baskets.shape[1]):
         together = baskets.T @ baskets[:, product]
-        expected = together / (counts[product] ** 0.6 * counts**0.4)
-        expected[product] = 0
+        chance = closeness.chance * companions[product] * companions / max(companions.sum(), 1)
+        trust = together / np.maximum(together + closeness.doubt, 1e-9)
+        near = (together - chance) * trust / (counts[product] ** closeness.alpha * counts ** (1 - closeness.alpha))
+        near *= mean_size**-closeness.crowding
+        near[product] = 0
         row = {int(i): float(s) for i, s in zip(found.items[product], found.scores[product], strict=True) if i >= 0}
-        assert row == pytest.approx({i: s for i, s in enumerate(expected) if s > 0}, rel=1e-5)
+        expected = {i: s for i, s in enumerate(near.tolist()) if s > 1e-6 and together[i] > 0}
+        assert {i: s for i, s in row.items() if s > 1e-6} == pytest.approx(expected, rel=1e-3, abs=1e-6)
         assert list(row.values()) == sorted(row.values(), reverse=True)
+
+
+def test_the_fit_finds_the_formula_that_tells_pairs_from_what_is_everywhere() -> None:
+    dice = np.random.default_rng(2)
+    lines = [
+        (n, product, n, 1.0)
+        for n in range(600)
+        for pair in [int(dice.integers(20))]
+        for product in (2 * pair, 2 * pair + 1, *(40 + dice.choice(10, 5, replace=False)))
+    ]
+    purchases = shop(lines)
+    matrix = basket_matrix(purchases)
+    nearest, margins = neighbours(matrix, COSINE, kept=50), Margins.of(matrix)
+    hidden = HiddenProducts(hidden_products(purchases, 300), nearest)
+    closeness, power = fitted_closeness(hidden, margins)
+    plain = hidden.gain(margins.nearness(COSINE), 1.0)
+    assert hidden.gain(margins.nearness(closeness), power) > 1.05 * plain
+    assert (closeness, power) == fitted_closeness(hidden, margins)
+
+
+def test_without_a_hidden_product_the_formula_stays_what_it_was() -> None:
+    matrix = basket_matrix(shop([(0, 0, 0, 1.0), (0, 1, 0, 1.0)]))
+    hidden = HiddenProducts([], neighbours(matrix, Closeness()))
+    assert fitted_closeness(hidden, Margins.of(matrix)) == (Closeness(), 1.5)
 
 
 def test_blocks_join_without_a_seam() -> None:
     size = ROWS_AT_ONCE + 50
     purchases = Purchases.of(["c"] * (2 * size), [f"p{n // 2 + n % 2}" for n in range(2 * size)],
                              [f"o{n // 2}" for n in range(2 * size)], [1.0] * (2 * size))  # fmt: skip
-    found = neighbours(basket_matrix(purchases), 0.5, kept=4, block_cells=100)
+    found = neighbours(basket_matrix(purchases), COSINE, kept=4, block_cells=100)
     assert all(set(found.items[n][found.items[n] >= 0]) == {n - 1, n + 1} for n in range(1, size))
 
 
