@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from app.cli_output import AsJson, Key, Refused, complain, environment_settings, say, say_json
+from app.cli_output import NO_EXPERIMENT, AsJson, Key, Refused, complain, environment_settings, say, say_json
 
 if TYPE_CHECKING:
     from app.settings import Settings
@@ -37,7 +37,9 @@ def check(folder: Folder = None, as_json: AsJson = False) -> None:
             complain(f"warning: {warning}")
         counts = {"experiments": result.experiments, "tests": result.tests, "errors": len(result.errors)}
         counts |= {"warnings": len(result.warnings)}
-        say(", ".join(f"{count} {name}" for name, count in counts.items()))
+        say(", ".join(f"{count} {name if count != 1 else name[:-1]}" for name, count in counts.items()))
+        if not result.experiments and not result.errors:
+            complain(NO_EXPERIMENT.format(_folder(folder)))
     if not result.passed:
         raise typer.Exit(1)
 
@@ -49,7 +51,8 @@ def new(key: Key, folder: Folder = None) -> None:
 
     target = environment_settings(definitions=folder).definitions
     try:
-        say(f"wrote {new_experiment(key, target)}")
+        written = new_experiment(key, target)
+        say(f"wrote {written}: fill it in, ask `resonate check`, and set status: running when it may go live")
     except ScaffoldRefused as error:
         raise Refused(str(error)) from None
 
@@ -77,5 +80,7 @@ def _history(settings: "Settings") -> "SiteHistory | None":
 def _folder(given: Path | None) -> Path:
     folder = environment_settings(definitions=given).definitions
     if not folder.is_dir():
-        raise Refused(f"{folder} is not a folder; name the folder of the definition files or set RESONATE_DEFINITIONS")
+        raise Refused(
+            f"{folder} is not a folder; begin it with `resonate new KEY`, or name another in RESONATE_DEFINITIONS"
+        )
     return folder

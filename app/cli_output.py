@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from app.settings import Settings
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, for machines.")]
+NO_SERVICE: Final = (
+    "no service has run in {}; start one with `resonate serve`, or set RESONATE_DATA to its data directory"
+)
+NO_EXPERIMENT: Final = "{} holds no experiment yet; begin one with `resonate new KEY`"
 Key = Annotated[str, typer.Argument(help="Key of the experiment.", show_default=False)]
 
 

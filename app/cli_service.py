@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from app.cli_output import AsJson, Key, Refused, complain, environment_settings, say, say_json
+from app.cli_output import (
+    NO_EXPERIMENT,
+    NO_SERVICE,
+    AsJson,
+    Key,
+    Refused,
+    complain,
+    environment_settings,
+    say,
+    say_json,
+)
 
 if TYPE_CHECKING:
     import socket
@@ -37,6 +47,8 @@ def serve(
     settings = environment_settings(host=host, port=port, workers=workers, data=data, definitions=definitions)
     for warning in unknown_variables(os.environ):
         complain(f"warning: {warning}")
+    if settings.definitions.is_dir() and not any(settings.definitions.glob("*.y*ml")):
+        complain(NO_EXPERIMENT.format(settings.definitions))
     sys.exit(_run(settings))
 
 
@@ -118,7 +130,7 @@ def _order(key: str, action: Action, as_json: bool) -> None:
     try:
         override = order(settings.data, CatalogFollower(settings.data).catalog, key, action, datetime.now(UTC))
     except NoCatalog:
-        raise Refused(f"no service has run in {settings.data}; set RESONATE_DATA to its data directory") from None
+        raise Refused(NO_SERVICE.format(settings.data)) from None
     except OverrideRefused as error:
         raise Refused(str(error)) from None
     if as_json:

@@ -2,18 +2,16 @@
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from app.analysis_client import AnalysisClient
 from app.analysis_protocol import AnalysisAnswer, AnalysisError
-from app.cli_output import Refused
+from app.cli_output import NO_SERVICE, Refused
 from app.data_directory import DataDirectory
 from app.settings import Settings
 
 if TYPE_CHECKING:
     from experiments.readout import Readouts
-
-NO_SERVICE: Final = "no service has run in {}; set RESONATE_DATA to its data directory"
 
 
 def ask(settings: Settings, name: str, **arguments: Any) -> AnalysisAnswer:

@@ -55,9 +55,8 @@ def read_folder(folder: Path) -> FolderReading:
         paths = definition_files(folder)
     except OSError as error:
         reason = (error.strerror or "cannot be read").lower()
-        wrong = DefinitionError(
-            str(folder), 0, "", f"{reason}; make the folder, or name another in RESONATE_DEFINITIONS"
-        )
+        right = "make the folder with `resonate new KEY`, or name another in RESONATE_DEFINITIONS"
+        wrong = DefinitionError(str(folder), 0, "", f"{reason}; {right}")
         return FolderReading(None, (wrong,), {}, {})
     errors: list[DefinitionError] = []
     sources = dict(_sources(paths, errors))

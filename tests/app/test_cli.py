@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import typer.main
-from conftest import SMALLEST_DEFINITIONS
+from conftest import SMALLEST_DEFINITIONS, StartService
 from service import Service, write_definitions
 
 from app.cli import app
@@ -50,6 +50,28 @@ def test_help_loads_nothing_heavy() -> None:
     code = "import app.cli, sys; print([n for n in ('pydantic', 'duckdb', 'fastapi', 'numpy') if n in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_who_has_written_nothing_yet_is_told_how_to_begin(tmp_path: Path) -> None:
+    where = {"DEFINITIONS": str(tmp_path / "definitions"), "DATA": str(tmp_path / "data"), "PORT": "0"}
+    for command in ("check", "serve"):
+        absent = resonate(command, **where)
+        assert absent.returncode == 1
+        assert "`resonate new KEY`" in absent.stderr
+    (tmp_path / "definitions").mkdir()
+    empty = resonate("check", **where)
+    assert (empty.returncode, empty.stdout) == (0, "0 experiments, 0 tests, 0 errors, 0 warnings\n")
+    assert empty.stderr == f"{where['DEFINITIONS']} holds no experiment yet; begin one with `resonate new KEY`\n"
+    begun = resonate("new", "banner", **where)
+    assert begun.stdout.startswith(f"wrote {where['DEFINITIONS']}/banner.yaml: ")
+    assert resonate("check", **where).stdout == "1 experiment, 2 tests, 0 errors, 0 warnings\n"
+
+
+def test_a_service_without_experiments_starts_and_says_how_to_begin(start_service: StartService) -> None:
+    service = start_service({}, RESONATE_WORKERS="1")
+    assert "holds no experiment yet; begin one with `resonate new KEY`" in service.log_text()
+    time.sleep(1.5)  # three looks of the worker at what was published
+    assert "recommendation" not in service.log_text()
 
 
 def test_an_unknown_command_is_wrong_usage() -> None:
