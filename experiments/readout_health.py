@@ -44,9 +44,14 @@ def health_of(
     )
 
 
-def srm_of(counts: Sequence[Sequence[int]], weights: Sequence[float], drill_down: Sequence[SrmLevel] = ()) -> Srm:
-    """From cumulative counts per arm at each closed day, the last row being now."""
-    found = balance(counts, weights)
+def srm_of(
+    closed_days: Sequence[Sequence[int]],
+    weights: Sequence[float],
+    drill_down: Sequence[SrmLevel] = (),
+    now: Sequence[int] | None = None,
+) -> Srm:
+    """From cumulative counts per arm at each closed day, and now (None: the last of the days)."""
+    found = balance(closed_days, weights, now)
     return Srm(
         p=number(found.p),
         sequential_p=number(found.sequential_p),
@@ -90,7 +95,7 @@ def _srm(cube: Cube, study: Study, calendar: Calendar, dimensions: Sequence[str]
     ]
     for dimension in dimensions:
         levels += [(dimension, level, observed) for level, observed in _level_counts(cube, dimension, arms)]
-    return srm_of([*looks, now], study.weights, _drill_down(levels, study.weights))
+    return srm_of(looks, study.weights, _drill_down(levels, study.weights), now)
 
 
 def _level_counts(cube: Cube, dimension: str, arms: int) -> list[tuple[str, tuple[int, ...]]]:

@@ -34,13 +34,18 @@ class Balance:
     observed: tuple[int, ...]
 
 
-def balance(daily_counts: Sequence[Sequence[int]], weights: Sequence[float]) -> Balance:
-    """The alarm from cumulative counts per arm at each closed day; the last row is now, and there is at least one."""
-    observed = tuple(daily_counts[-1])
+def balance(
+    closed_days: Sequence[Sequence[int]], weights: Sequence[float], now: Sequence[int] | None = None
+) -> Balance:
+    """The alarm from cumulative counts per arm at each closed day, χ² from those of `now` (None: the last of the days).
+
+    A day that is still open is no look: morning and evening visitors may fill the arms in bursts.
+    """
+    observed = tuple(closed_days[-1] if now is None else now)
     total = math.fsum(weights)
     expected = tuple(weight / total for weight in weights)
     test = chi_square(observed, weights)
-    alarm_p = sequential_p([log_bayes_factor(counts, weights) for counts in daily_counts])
+    alarm_p = sequential_p([log_bayes_factor(counts, weights) for counts in closed_days])
     p = test if isinstance(test, NoEstimate) else test.p
     return Balance(p, alarm_p, alarm_p < ALARM_ALPHA, expected, observed)
 

@@ -213,6 +213,19 @@ def test_a_lopsided_allocation_is_unhealthy_whatever_the_goal_says(tmp_path: Pat
     assert found.decision.action == "unhealthy"
 
 
+def test_a_day_that_is_still_open_rings_no_alarm(tmp_path: Path) -> None:
+    shop = Shop()
+    for number in range(400):
+        shop.expose(f"v{number}", "b" if number % 2 else "control")
+    for number in range(300):
+        shop.expose(f"w{number}", "b", START + DAY)
+    for days, alarm in ((1.5, False), (2.5, True)):
+        srm = readouts(tmp_path / str(days), shop.records, days, GOAL).read("banner").health.srm
+        assert (srm.alarm, srm.observed) == (alarm, (200, 500))
+        assert srm.p is not None
+        assert srm.p < 1e-9
+
+
 def test_the_last_closed_day_of_the_series_is_the_readout(tmp_path: Path) -> None:
     found = readouts(tmp_path, crowd(400).records, 30, GOAL)
     series = found.read("banner").metrics[0].series
