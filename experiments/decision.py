@@ -75,7 +75,8 @@ def decide(
         return _ship(winners, schedule, left, harmed)
     because = tuple(reason for evidence in variants for reason in _standing(evidence, schedule))
     if stopped or schedule.is_over:
-        return Decision("inconclusive", None, 0, because or ("the plan is over and no goal won or lost",))
+        ended = "the plan is over" if schedule.is_over else "nobody is enrolled any more"
+        return Decision("inconclusive", None, 0, because or (f"{ended} and no goal won or lost",))
     return Decision("keep_running", None, left, (*because, *open_questions) or (f"{left} days of the plan are left",))
 
 

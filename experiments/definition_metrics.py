@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from re import fullmatch
 from typing import Any, Final
 
+from experiments.countable import uncountable
 from experiments.definition_design import as_condition
 from experiments.definition_errors import did_you_mean
-from experiments.definition_located import Located, Named, Problems, Section, Wrong, entries, refuse
+from experiments.definition_located import Located, Named, Problems, Section, Wrong, entries, joined, refuse
 from experiments.definition_words import (
     DURATION,
     MONEY,
@@ -88,7 +89,7 @@ def _readers(currency: str) -> dict[str, tuple[str, Callable[[Located], Any]]]:
     return {
         "event": ("event", as_line),
         "value": ("value", as_line),
-        "where": ("where", as_condition),
+        "where": ("where", _countable),
         "window": ("window_seconds", as_seconds),
         "cap": ("cap", lambda node: _cap(node, currency)),
         "subtract": ("subtract", _subtract),
@@ -123,6 +124,18 @@ def _checked(fields: dict[str, Any], section: Section) -> Metric | None:
         if fields["from_seconds"] >= fields["to_seconds"]:
             section.fail("is not after from", name="to")
     return Metric(**fields) if section.clean else None
+
+
+def _countable(node: Located) -> dict[str, Any]:
+    """A condition that the log can be searched by: not all that decides on a visitor can be asked of every engine."""
+    where = as_condition(node)
+    refuse(
+        [
+            Wrong(message, node.at(path).line, joined(*(str(step) for step in path)))
+            for path, message in uncountable(where)
+        ]
+    )
+    return where
 
 
 def _cap(node: Located, currency: str) -> Cap:
@@ -164,7 +177,7 @@ def _part(node: Located) -> RatioPart:
         )
     if counted and fields["count"].value is not True:
         raise Wrong(f"count: {fields['count'].described} is not true, write {example}", fields["count"].line)
-    where = as_condition(fields["where"]) if "where" in fields else {}
+    where = _countable(fields["where"]) if "where" in fields else {}
     return RatioPart(event=as_line(fields["event"]), sum=None if counted else as_line(fields["sum"]), where=where)
 
 

@@ -1,17 +1,11 @@
 """The `where` of a metric as SQL: the part of the GrowthBook condition language that every engine can count."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import Any, Final
+from typing import Any
 
 from events.engine_sql import Expression, all_of, any_of
-
-COLUMNS: Final = frozenset({"device", "country", "url", "path", "currency", "order_id", "visitor_id", "user_id"})
-OPERATORS: Final = (
-    "$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$in", "$nin", "$exists", "$not", "$regex", "$and", "$or", "$nor",
-)  # fmt: skip
-_COMPARISONS: Final = {"$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
+from experiments.countable import COLUMNS, JOINED, ORDERED, uncountable
 
 
 class UncountableCondition(ValueError):
@@ -26,6 +20,8 @@ class Properties:
 
     def text(self, name: str) -> str:
         """The column with the text of a field."""
+        if name == "value":
+            return "CAST(e.value AS VARCHAR)"
         return f"e.{name}" if name in COLUMNS else f"e.text_{self.names.index(name)}"
 
     def columns(self, name: str) -> tuple[str, ...]:
@@ -52,7 +48,7 @@ def fields_of(where: Mapping[str, Any]) -> list[str]:
     """All that a condition reads."""
     found: list[str] = []
     for name, test in where.items():
-        if name in ("$and", "$or", "$nor"):
+        if name in JOINED:
             found += [inner for part in test for inner in fields_of(part)]
         elif name == "$not":
             found += fields_of(test)
@@ -63,21 +59,25 @@ def fields_of(where: Mapping[str, Any]) -> list[str]:
 
 def condition(where: Mapping[str, Any], properties: Properties) -> Expression:
     """The condition on a row `e` of the events view; a missing property behaves as it does in the browser."""
+    for path, message in uncountable(where):
+        raise UncountableCondition(f"where: {'.'.join(map(str, path))}: {message}")
+    return _condition(where, properties)
+
+
+def _condition(where: Mapping[str, Any], properties: Properties) -> Expression:
     return all_of(_clause(name, test, properties) for name, test in where.items())
 
 
 def _clause(name: str, test: Any, properties: Properties) -> Expression:
     match name:
         case "$and":
-            return all_of(condition(part, properties) for part in test)
+            return all_of(_condition(part, properties) for part in test)
         case "$or":
-            return any_of(condition(part, properties) for part in test)
+            return any_of(_condition(part, properties) for part in test)
         case "$nor":
-            return _negated(any_of(condition(part, properties) for part in test))
+            return _negated(any_of(_condition(part, properties) for part in test))
         case "$not":
-            return _negated(condition(test, properties))
-        case _ if name.startswith("$"):
-            raise _unknown(name)
+            return _negated(_condition(test, properties))
         case _:
             return _field(name, test, properties)
 
@@ -104,10 +104,8 @@ def _operator(name: str, operator: str, value: Any, properties: Properties) -> E
             return _negated(_field(name, value, properties))
         case "$regex":
             return _held(Expression.of(f"regexp_matches({properties.text(name)}, $pattern)", pattern=str(value)))
-        case _ if operator in _COMPARISONS:
-            return _compared(name, _COMPARISONS[operator], value, properties)
         case _:
-            raise _unknown(operator)
+            return _compared(name, ORDERED[operator], value, properties)
 
 
 def _equal(name: str, value: Any, properties: Properties) -> Expression:
@@ -118,10 +116,8 @@ def _equal(name: str, value: Any, properties: Properties) -> Expression:
             return _held(Expression.of(f"{properties.text(name)} = $value", value="true" if value else "false"))
         case int() | float() if name not in COLUMNS:
             return _held(Expression.of(f"{properties.number(name)} = $value", value=float(value)))
-        case str() | int() | float():
-            return _held(Expression.of(f"{properties.text(name)} = $value", value=str(value)))
         case _:
-            raise UncountableCondition(f"where: {name}: lists and objects cannot be compared; name one value, or $in")
+            return _held(Expression.of(f"{properties.text(name)} = $value", value=str(value)))
 
 
 def _compared(name: str, sign: str, value: Any, properties: Properties) -> Expression:
@@ -137,9 +133,3 @@ def _held(test: Expression) -> Expression:
 
 def _negated(test: Expression) -> Expression:
     return Expression.of("NOT $test", test=test)
-
-
-def _unknown(operator: str) -> UncountableCondition:
-    close: Sequence[str] = get_close_matches(operator, OPERATORS, 1)
-    hint = f"did you mean {close[0]}?" if close else f"metrics can use {', '.join(OPERATORS)}"
-    return UncountableCondition(f"where: {operator} cannot be counted over the log; {hint}")

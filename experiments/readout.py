@@ -163,7 +163,8 @@ class Readouts:
         judge = judge_of(study, opened.calendar)
         metrics, texts = self._judged(opened, judge, query)
         family = family_of(judge, metrics)
-        checks = [*(self._interactions(opened) if query.at is None else ()), *_empty(cube)]
+        checks = [] if study.not_started(as_of) else _empty(cube)
+        checks += self._interactions(opened) if query.at is None else []
         checks += engaged_time_checks({metric.studied.metric.name: metric.observed for metric in metrics})
         health = health_of(cube, study, opened.calendar, cube.plan.dimensions, checks)
         rows = [
@@ -179,7 +180,7 @@ class Readouts:
             pending=None,
             closed=opened.closed,
             health=health,
-            decision=decision_of(judge, study, metrics, family, alarm=health.srm.alarm),
+            decision=decision_of(judge, study, metrics, family, as_of, alarm=health.srm.alarm),
             metrics=_asked(rows, query),
         )
         return replace(readout, etag=_etag(readout))

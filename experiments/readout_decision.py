@@ -1,6 +1,7 @@
 """Gathers from the judged metrics what the decision is made of."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from experiments.decision import Schedule, VariantEvidence, decide
 from experiments.judge import Judge
@@ -13,18 +14,19 @@ from experiments.study import Study
 
 
 def decision_of(
-    judge: Judge, study: Study, metrics: Sequence[JudgedMetric], family: Family, *, alarm: bool
+    judge: Judge, study: Study, metrics: Sequence[JudgedMetric], family: Family, as_of: datetime, *, alarm: bool
 ) -> Decision:
-    """The decision of a study, by the method of its plan."""
-    calendar = judge.calendar
+    """The decision of a study, by the method of its plan; one that enrols no more has no days left."""
+    calendar, waits = judge.calendar, study.not_started(as_of)
+    if waits and calendar.first_day is None:
+        return Decision("not_started", None, judge.plan.days, (waits,))
     closed = judge.plan.days if calendar.first_day is None and study.stopped else calendar.closed_days
     evidence = [evidence_of(judge, study.arms, metrics, family, arm) for arm in range(1, len(study.arms))]
-    stopped = study.stopped is not None and study.experiment.status != "running"
     return decide(
         evidence,
         Schedule(closed, judge.plan.days, judge.plan.min_days),
         alarm=alarm,
-        stopped=stopped,
+        stopped=study.has_stopped(as_of),
         open_questions=_open_questions(study, metrics),
     )
 

@@ -9,7 +9,7 @@ from experiments.plain import Number, Range, ends, iso, number, plain
 __all__ = ["ends", "iso", "number", "plain"]
 
 Role = Literal["goal", "secondary", "guardrail"]
-Action = Literal["unhealthy", "roll_back", "ship", "keep_running", "inconclusive"]
+Action = Literal["unhealthy", "roll_back", "ship", "keep_running", "inconclusive", "not_started"]
 Verdict = Literal["wins", "loses", "unclear", "violated", "safe"]
 
 

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final, Protocol
 
 from experiments.catalog import Catalog
@@ -68,6 +68,19 @@ class Study:
     @property
     def weights(self) -> tuple[float, ...]:
         return tuple(variant.weight for variant in self.experiment.variants)
+
+    def not_started(self, as_of: datetime) -> str | None:
+        """Why nobody could be assigned yet; None once somebody could."""
+        if self.experiment.status == "draft":
+            return "it is a draft: nobody is assigned before its status is running"
+        if self.started is not None and self.started > as_of:
+            return f"it starts at {self.started.astimezone(UTC):%Y-%m-%d %H:%M} UTC: nobody is assigned before"
+        return None
+
+    def has_stopped(self, as_of: datetime) -> bool:
+        """Whether it enrols no more. A frozen design keeps the status that it was frozen with, and learns of its end."""
+        ended = self.stopped is not None and self.stopped <= as_of
+        return ended or self.experiment.status in ("stopped", "archived")
 
     @property
     def goals(self) -> tuple[str, ...]:

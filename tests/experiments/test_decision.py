@@ -59,3 +59,10 @@ def test_a_stopped_experiment_has_no_days_left() -> None:
     found = decide([UNCLEAR], RUNNING, alarm=False, stopped=True)
     assert (found.action, found.days_left) == ("inconclusive", 0)
     assert decide([UNCLEAR], RUNNING, alarm=False).days_left == 18
+
+
+def test_an_early_stop_is_not_called_the_end_of_the_plan() -> None:
+    assert decide([UNCLEAR], RUNNING, alarm=False, stopped=True).because == (
+        "nobody is enrolled any more and no goal won or lost",
+    )
+    assert decide([UNCLEAR], OVER, alarm=False).because == ("the plan is over and no goal won or lost",)

@@ -5,10 +5,11 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from experiments.conditions import compile_condition
+from experiments.conditions import ConditionError, compile_condition
+from experiments.countable import ORDERED, uncountable
 from experiments.metric_conditions import Properties, UncountableCondition, condition, properties_of
 from experiments.metric_definition import Metric, RatioPart
 from experiments.metrics import cube_plan
@@ -47,6 +48,25 @@ CONDITIONS = st.recursive(
 )
 
 
+OPERATORS = (*ORDERED, "$eq", "$ne", "$in", "$nin", "$exists", "$not", "$regex", "$size", "$ini", "$type", "$elemMatch")
+SCALARS = st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from(["a", "1", "string"])
+ANYTHING = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(OPERATORS), inner, min_size=1, max_size=2)
+    ),
+    max_leaves=4,
+)
+ANY_CONDITION = st.recursive(
+    st.dictionaries(st.sampled_from(["p", "q", "value", "country"]), ANYTHING, max_size=2),
+    lambda inner: (
+        st.dictionaries(st.sampled_from(["$and", "$or", "$nor"]), st.lists(inner, max_size=2), min_size=1)
+        | inner.map(lambda part: {"$not": part})
+    ),
+    max_leaves=3,
+)
+
+
 @given(where=CONDITIONS, p=st.sampled_from([None, "a", "b", "ab"]), q=st.sampled_from([None, 0, 3, 10]))
 def test_a_where_means_in_sql_what_it_means_in_an_audience(
     where: dict[str, object], p: str | None, q: int | None
@@ -59,13 +79,47 @@ def test_a_where_means_in_sql_what_it_means_in_an_audience(
     assert asked(f"SELECT {sql} FROM ({row}) e", {"p": p, "q": q}) == [(expected,)]
 
 
-def test_operators_that_cannot_be_counted_are_refused_with_a_hint() -> None:
-    with pytest.raises(UncountableCondition, match=r"did you mean \$in"):
-        condition({"p": {"$inn": ["a"]}}, Properties(("p",)))
-    with pytest.raises(UncountableCondition, match=r"\$elemMatch cannot be counted"):
-        condition({"p": {"$elemMatch": {"$eq": 1}}}, Properties(("p",)))
-    with pytest.raises(UncountableCondition, match="lists and objects"):
-        condition({"p": ["a"]}, Properties(("p",)))
+@pytest.mark.parametrize(
+    ("where", "place", "message"),
+    [
+        ({"p": {"$inn": ["a"]}}, ("p", "$inn"), "did you mean $in?"),
+        ({"p": {"$elemMatch": {"$eq": 1}}}, ("p", "$elemMatch"), "metrics can use $eq"),
+        ({"$or": [{"p": 1}, {"p": ["a"]}]}, ("$or", 1, "p"), "lists and objects"),
+        ({"p": {"$not": {"$in": [1, {"a": 2}]}}}, ("p", "$not", "$in", 1), "lists and objects"),
+        ({"p": {"$gt": True}}, ("p", "$gt"), "only numbers and texts have an order"),
+    ],
+)
+def test_what_cannot_be_counted_is_named_where_it_stands(
+    where: dict[str, object], place: tuple[object, ...], message: str
+) -> None:
+    found = list(uncountable(where))
+    assert [path for path, _ in found] == [place]
+    assert message in found[0][1]
+    with pytest.raises(UncountableCondition, match="where: "):
+        condition(where, Properties(("p",)))
+
+
+@given(where=ANY_CONDITION)
+def test_a_condition_without_a_complaint_becomes_sql_that_runs(where: dict[str, object]) -> None:
+    """Whatever an audience may say: either it is named as uncountable, or every engine can count by it."""
+    assume(isinstance(where, dict))
+    try:
+        compile_condition(where, {})
+    except ConditionError:
+        assume(False)
+    assume(not list(uncountable(where)))
+    names = tuple(properties_of(where))
+    sql = condition(where, Properties(names)).render("duckdb")
+    columns = [f"NULL::VARCHAR AS text_{index}, NULL::DOUBLE AS number_{index}" for index in range(len(names))]
+    assert asked(f"SELECT {sql} FROM (SELECT {', '.join(['1.0 AS value', 'NULL::VARCHAR AS country', *columns])}) e")[
+        0
+    ][0] in (True, False)
+
+
+@pytest.mark.parametrize("test", [{"$exists": True}, {"$ne": None}, {"$regex": "1"}, {"$gte": 1}, 1, {"$in": [1, "b"]}])
+def test_the_value_of_an_event_can_be_asked_for(test: object) -> None:
+    sql = condition({"value": test}, Properties(())).render("duckdb")
+    assert asked(f"SELECT {sql} FROM (SELECT 1.0 AS value) e") == [(True,)]
 
 
 def test_metrics_on_the_same_events_share_one_source() -> None:

@@ -10,13 +10,14 @@ from typing import Any
 import duckdb
 import pytest
 from event_log import received, write_log
-from readout_studies import DAY, HOUR, SMALLEST, START, Shop, readouts
+from readout_studies import DAY, HOUR, SMALLEST, START, Definitions, Shop, readouts
 
 from events.engine import EngineLimits, EventLog, QueryTimeout
 from events.engine_tables import csv_bytes, parquet_bytes
 from events.parts import DataDamaged
+from experiments.catalog_phases import FrozenDesign
 from experiments.readout_errors import InvalidDate, UnknownDimension, UnknownExperiment, UnknownMetric, UnknownPhase
-from experiments.readout_query import ReadoutQuery, moment
+from experiments.readout_query import ReadoutQuery, moment, moment_of
 from experiments.readout_rows import flat_rows
 from experiments.readout_types import readout_json
 
@@ -348,3 +349,37 @@ def test_experiments_that_change_each_others_effect_are_reported(tmp_path: Path)
     checks = readouts(tmp_path, shop.records, 10, files).read("banner").health.checks
     assert [check.code for check in checks] == ["interaction"]
     assert "other" in checks[0].detail
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"banner.yaml": GOAL["banner.yaml"].replace("running", "draft")}, "it is a draft"),
+        ({"banner.yaml": GOAL["banner.yaml"] + "start: 2026-03-01\n"}, "it starts at 2026-03-01 00:00 UTC"),
+    ],
+)
+def test_what_has_not_started_is_not_kept_running(tmp_path: Path, change: dict[str, str], reason: str) -> None:
+    found = readouts(tmp_path, [], 30, change).read("banner")
+    assert (found.decision.action, found.decision.days_left, found.health.checks) == ("not_started", 28, ())
+    assert found.decision.because[0].startswith(reason)
+
+
+def test_a_frozen_experiment_that_was_stopped_is_not_kept_running(tmp_path: Path) -> None:
+    """Its design says running for ever: that is how it was frozen."""
+    found = readouts(tmp_path, crowd(200).records, 12, GOAL)
+    catalog = found.archive.latest()
+    running = FrozenDesign(
+        key="banner", phase=0, fingerprint="f", frozen_at=moment_of(START), planned_units=20_000,
+        experiment=catalog.experiments["banner"], metrics={"purchase_rate": catalog.metrics["purchase_rate"]},
+        segments={}, holdouts={},
+    )  # fmt: skip
+    ended = {
+        "not yet": running.model_copy(update={"end": moment_of(START + 20 * DAY)}),
+        "stopped": running.model_copy(update={"stopped_at": moment_of(START + 10 * DAY)}),
+    }
+    actions: dict[str, tuple[str, int]] = {}
+    for name, design in ended.items():
+        found.archive = Definitions(catalog, design)
+        decision = found.read("banner").decision
+        actions[name] = decision.action, decision.days_left
+    assert actions == {"not yet": ("keep_running", 16), "stopped": ("inconclusive", 0)}
