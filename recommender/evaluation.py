@@ -14,6 +14,7 @@ from recommender.peers import NAMES, peer_answers
 from recommender.scorecard import TASKS, Lists, Score, answers, measure, popular_lists, questions, score
 from recommender.strategies import STRATEGIES
 from recommender.tasks import Question, hidden_products, next_baskets, novel_products
+from recommender.tifu import fitted_tifu, tifu_answers
 from recommender.weights import Weights
 
 WINDOW_DAYS: Final = 28.0
@@ -25,15 +26,20 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What came of the protocol: our scores, the peers' values, popularity's, and the weights that were fitted."""
+    """What came of the protocol: our scores, the values of implicit's models and of TIFU-KNN, the fitted weights."""
 
     ours: dict[str, Score]
     peers: dict[str, dict[str, float]]
     weights: Weights
+    tifu_knn: float | None = None  # of the next basket, the only task it is for
 
     def as_json(self) -> dict[str, Any]:
         """`tasks.<task>` → the measure, ours, each peer, the ratio to the best of them, and the interval."""
-        return {"tasks": {task: self._task(task) for task in TASKS}, "weights": self.weights.as_json()}
+        tasks = {task: self._task(task) for task in TASKS}
+        if self.tifu_knn is not None:
+            ratio = round(self.ours["next_basket"].ndcg / self.tifu_knn, 4)
+            tasks["next_basket"]["tifu_knn"] = {"value": round(self.tifu_knn, 5), "ratio": ratio}
+        return {"tasks": tasks, "weights": self.weights.as_json()}
 
     def _task(self, task: str) -> dict[str, Any]:
         own, others = self.ours[task], self.peers[task]
@@ -53,7 +59,8 @@ class Evaluation:
 def evaluate(journey: Journey, peers: Sequence[str] = NAMES, tell: Tell = lambda text: None) -> Evaluation:
     """Runs the protocol. Nothing is chosen by looking at the test window."""
     tell("fitting on the validation window")
-    weights, _ = fitted(Window(journey.purchases, journey.categories, VALIDATION_CUT, WINDOW_DAYS))
+    validation = Window(journey.purchases, journey.categories, VALIDATION_CUT, WINDOW_DAYS)
+    weights, _ = fitted(validation)
     test = judged_window(journey)
     tell("training on everything before the test cut")
     arrays = build(test.history, journey.categories, TEST_CUT, weights)
@@ -69,7 +76,9 @@ def evaluate(journey: Journey, peers: Sequence[str] = NAMES, tell: Tell = lambda
         tell(f"asking implicit's {name}")
         for task, lists in peer_answers(test, asked, name).items():
             values[task][name] = _value(task, asked[task], lists)
-    return Evaluation(ours, values, weights)
+    tell("asking TIFU-KNN")
+    lists = tifu_answers(test, asked["next_basket"], fitted_tifu(validation))
+    return Evaluation(ours, values, weights, _value("next_basket", asked["next_basket"], lists))
 
 
 def judged_window(journey: Journey) -> Window:
