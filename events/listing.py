@@ -57,12 +57,22 @@ class FolderListing:
         """List the folders below `log`."""
         self._log = log
         self._known: dict[Path, tuple[int, list[Found]]] = {}
+        self._seen: dict[str, int] = {}
 
     def files(self) -> list[Found]:
         """Every part's files, in no particular order."""
+        looked_at = time.time_ns() - _SETTLED_NANOSECONDS
         folders = date_folders(self._log)
+        self._seen = _changed([self._log, *folders], looked_at)
         self._known = {folder: self._known[folder] for folder in folders if folder in self._known}
         return [file for folder in folders for file in self._files(folder)]
+
+    def stood_still(self) -> bool:
+        """Whether nothing in the log's folders has changed since `files` was asked."""
+        try:
+            return bool(self._seen) and all(os.stat(path).st_mtime_ns == was for path, was in self._seen.items())
+        except FileNotFoundError:
+            return False
 
     def forget(self) -> None:
         """Read everything again the next time."""
@@ -86,6 +96,15 @@ def date_folders(log: Path) -> list[Path]:
             return sorted(Path(entry.path) for entry in entries if _FOLDER.fullmatch(entry.name))
     except FileNotFoundError:
         return []
+
+
+def _changed(folders: list[Path], before: int) -> dict[str, int]:
+    """When each folder changed last; nothing unless that was before this moment (ns), for all of them."""
+    try:
+        changed = {os.fspath(folder): os.stat(folder).st_mtime_ns for folder in folders}
+    except FileNotFoundError:
+        return {}
+    return changed if max(changed.values()) < before else {}
 
 
 def _read(folder: Path) -> list[Found]:

@@ -102,6 +102,7 @@ class PartListing:
     def __init__(self, log: Path) -> None:
         """List the parts below `log`."""
         self._log = log
+        self._known: Survey | None = None
         self._folders = FolderListing(log)
         self._manifests: dict[Path, Manifest] = {}
 
@@ -113,17 +114,20 @@ class PartListing:
         return found.parts
 
     def survey(self) -> Survey:
-        """As the function `survey`.
+        """As the function `survey`; nothing is read again while no folder changed.
 
         Reading a folder takes no snapshot: a part that the writer adds meanwhile may be seen without the one before it.
         So what looks damaged is looked at again before it is said.
         """
+        if self._known is not None and self._folders.stood_still():
+            return self._known
         found = self._survey()
         for _ in range(_SECOND_LOOKS):
             if not found.damages:
                 break
             self._folders.forget()
             found = self._survey()
+        self._known = None if found.damages else found
         return found
 
     def newest(self, shard: int) -> Found | None:
@@ -145,7 +149,7 @@ class PartListing:
                 self._add(file, found)
             found.damages.extend(_gaps(shard, standing, dropped))
         self._manifests = {part.path: self._manifests[part.path] for part in found.parts}
-        return found
+        return _without_doubled(found)
 
     def _add(self, file: Found, found: Survey) -> None:
         if not file.has_data:
@@ -200,6 +204,22 @@ def _standing(files: list[Found]) -> list[Found]:
         if not begun and not covered:
             standing.append(file)
     return standing
+
+
+def _without_doubled(found: Survey) -> Survey:
+    """Each part of a shard begins in the stream where the one before it ended; one that does not is a copy.
+
+    Its rows have the positions of other rows, so whatever hides the one would hide the other.
+    """
+    before: dict[int, Part] = {}
+    for part in found.parts:
+        last = before.get(part.shard)
+        if last is not None and part.rows and part.first_stream_number <= last.last_stream_number:
+            found.damages.append(DataDamaged(part.path.name, f"it holds what part {last.path.name} holds already"))
+        else:
+            before[part.shard] = part
+    doubled = {damage.name for damage in found.damages}
+    return Survey([part for part in found.parts if part.path.name not in doubled], found.damages)
 
 
 def _gaps(shard: int, standing: list[Found], dropped: Dropped) -> list[DataDamaged]:

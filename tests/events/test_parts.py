@@ -88,6 +88,28 @@ def test_a_part_whose_manifest_is_lost_is_damaged_by_name(tmp_path: Path, conten
     assert raised.value.name == "0-000000000001.parquet"
 
 
+def test_a_part_that_was_copied_under_the_next_number_is_damaged_by_name(tmp_path: Path) -> None:
+    parts = make_log(tmp_path)
+    copy = parts[-1].path.with_name("0-000000000005.parquet")
+    shutil.copy(parts[-1].path, copy)
+    shutil.copy(parts[-1].path.with_suffix(".json"), copy.with_suffix(".json"))
+    found = survey(tmp_path / "log")
+    assert [(damage.name, damage.cause) for damage in found.damages] == [
+        (copy.name, f"it holds what part {parts[-1].path.name} holds already")
+    ]
+    assert found.parts == parts
+
+
+def test_a_log_where_nothing_changed_is_not_listed_again(tmp_path: Path) -> None:
+    make_log(tmp_path)
+    for folder in (tmp_path / "log", *(tmp_path / "log").iterdir()):
+        os.utime(folder, (1_700_000_000, 1_700_000_000))  # long settled
+    listing = PartListing(tmp_path / "log")
+    assert listing.survey() is listing.survey()
+    added = write_part(_place(tmp_path, 5), [_row("m-9")])
+    assert listing.live()[-1] == added
+
+
 def test_every_damage_is_found_at_once(tmp_path: Path) -> None:
     parts = make_log(tmp_path, 9)
     parts[1].path.unlink()
@@ -186,5 +208,5 @@ def _place(data: Path, sequence: int) -> Place:
 
 
 def _row(message_id: str) -> pa.Table:
-    row = {"shard": 0, "stream_id": 7, "position": 0, "received_at": START, "time": START, "type": "track"}
+    row = {"shard": 0, "stream_id": 1 << 62, "position": 0, "received_at": START, "time": START, "type": "track"}
     return pa.Table.from_pylist([row | {"message_id": message_id, "visitor_id": "v"}], schema=SCHEMA)
