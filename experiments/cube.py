@@ -97,7 +97,7 @@ class Cube:
     def excluded(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """(quarantined, bots, forced, forged) exposures and (quarantined, other currency) events that do not count."""
         exposures = self.engine.rows(self._of_experiment("excluded_exposures"))[0]
-        counted = any_of(named(key.event) for key in self.plan.sources if key.kind != "funnel")
+        counted = any_of(named(name) for key in self.plan.sources for name in (key.steps or (key.event,)))
         events = self.attributed(
             "excluded_events", named=counted, currency=self.scope.currency, longest=self.plan.boundaries[-1]
         )
@@ -218,17 +218,27 @@ class Cube:
         return spans
 
     def _refund_layers(self, index: int, key: SourceKey) -> list[Statement]:
-        kind = "TRUE" if key.event == "Order Refunded" else "r.event = 'Order Cancelled'"
+        kind = Expression.of("TRUE" if key.event == "Order Refunded" else "r.event = 'Order Cancelled'")
+        wanted = all_of([kind, *self._wanted_refunds(key)])
         layers: list[Statement] = []
         for segment, first, until in self._spans(key):
             timely = Expression.of("r.since < $until", until=until)
             if key.within_us is not None and until > 0:
                 timely = Expression.of("r.after_order < $within", within=key.within_us)
             bound = statement("cube_refunds").bind(
-                segment=segment, source=index, named=Expression.of(kind), first=first, until=until, timely=timely
+                segment=segment, source=index, named=wanted, first=first, until=until, timely=timely
             )
             layers.append(bound)
         return layers
+
+    def _wanted_refunds(self, key: SourceKey) -> list[Expression]:
+        """The `where` of refunds, and that of their orders."""
+        chosen = {
+            "r.message_id IN (SELECT e.message_id FROM events AS e WHERE $wanted)": key.condition,
+            "r.order_key IN (SELECT e.order_key FROM purchases AS e WHERE $wanted)": key.order_condition,
+        }
+        found = {text: condition(where, self.plan.properties) for text, where in chosen.items() if where}
+        return [Expression.of(text, wanted=wanted) for text, wanted in found.items()]
 
     def _time_layers(self, index: int, key: SourceKey, table: str, **values: Expression | float) -> list[Statement]:
         """Engaged time from the rows of a table, and the cube's rows that its spans make of them."""
@@ -251,9 +261,9 @@ class Cube:
     def _funnel_layer(self, index: int, key: SourceKey) -> Statement:
         names = tuple(dict.fromkeys(key.steps))
         fields = condition(key.condition, self.plan.properties)
-        until = key.window.end_us if key.window else 0
+        until, currency = key.window.end_us if key.window else 0, self.scope.currency
         steps = [
-            self.attributed("steps", named=all_of([named(name), fields]), name=name, until=until)
+            self.attributed("steps", named=all_of([named(name), fields]), name=name, until=until, currency=currency)
             .tables(events="purchases" if name == "Order Completed" else "events")
             for name in names
         ]  # fmt: skip

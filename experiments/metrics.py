@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from experiments.metric_conditions import Properties, properties_of
@@ -37,7 +37,8 @@ class Window:
 class SourceKey:
     """What events of one kind give: two metrics with equal keys share their rows of the cube.
 
-    `window` (and `within_us`, the time of a refund after its order) only where the rows depend on it.
+    `window` (and `within_us`, the time of a refund after its order, `order_where`, which orders count) only where the
+    rows depend on it.
     """
 
     kind: SourceKind
@@ -48,11 +49,17 @@ class SourceKey:
     steps: tuple[str, ...] = ()
     window: Window | None = None
     within_us: int | None = None
+    order_where: str = "{}"
 
     @property
     def condition(self) -> dict[str, Any]:
         """The `where` as a mapping."""
         return json.loads(self.where)
+
+    @property
+    def order_condition(self) -> dict[str, Any]:
+        """The `order_where` as a mapping."""
+        return json.loads(self.order_where)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +180,8 @@ def _mean(metric: Metric, sources: _Sources) -> MetricRule:
     if metric.subtract is not None:
         within = metric.subtract.within_seconds
         within_us = None if within is None else within * SECOND_US
-        taken = sources.index(_key(metric.subtract.event, metric.subtract.value, {}, window, within_us))
+        key = _key(metric.subtract.event, metric.subtract.value, {}, window, within_us)
+        taken = sources.index(_of_orders(key, sources.found[source]))
     fixed, percentile = _cap(metric.cap)
     over_events = metric.type == "quantile" and sources.found[source].kind in ("events", "orders")
     return MetricRule(
@@ -189,7 +197,8 @@ def _ratio(metric: Metric, sources: _Sources) -> MetricRule:
     if above is None or below is None:
         raise ValueError(f"metric {metric.name}: a ratio needs a numerator and a denominator")
     fixed, percentile = _cap(metric.cap)
-    source, base = (sources.index(_part(part, metric, window)) for part in (above, below))
+    key, base_key = (_part(part, metric, window) for part in (above, below))
+    source, base = (sources.index(each) for each in (_of_orders(key, base_key), base_key))
     return MetricRule(
         metric, window,
         source=source,
@@ -204,6 +213,12 @@ def _ratio(metric: Metric, sources: _Sources) -> MetricRule:
 
 def _part(part: RatioPart, metric: Metric, window: Window) -> SourceKey:
     return _key(part.event, part.sum, {**metric.where, **part.where}, window)
+
+
+def _of_orders(refunds: SourceKey, orders: SourceKey) -> SourceKey:
+    """A refund counts only if its order does."""
+    joined = refunds.kind == "refunds" and orders.kind == "orders"
+    return replace(refunds, order_where=orders.where) if joined else refunds
 
 
 def _survey(metric: Metric, score: Score, sources: _Sources) -> MetricRule:

@@ -16,6 +16,8 @@ from experiments.statistics.moments import JointMoments
 DAY = 86_400_000_000
 HALF_HOUR = 1_800_000_000
 Row = dict[str, Any]
+Terms = tuple[int | None, dict[str, Any]]  # of refunds: how long after their order, and which orders count
+ANY: Terms = (None, {})
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,7 @@ class Oracle:
             if order is None or self._foreign(order) or self._foreign(row):
                 continue
             rest = left.setdefault(row["order_id"], order["value"] or 0.0)
-            asked = rest if row["event"] == "Order Cancelled" or row["value"] is None else row["value"]
+            asked = rest if row["event"] == "Order Cancelled" or row["value"] is None else abs(row["value"])
             amount = min(rest, asked)
             left[row["order_id"]] = rest - amount
             joined.append(row | {"amount": amount, "order": order})
@@ -180,7 +182,7 @@ class Oracle:
         return (row["currency"] or self.world.currency) != self.world.currency
 
     def contributions(  # noqa: C901 - one case after the other
-        self, event: str, value: str | None, where: dict[str, Any], span: tuple[int, int], within: int | None = None
+        self, event: str, value: str | None, where: dict[str, Any], span: tuple[int, int], terms: Terms
     ) -> list[tuple[Unit, int, float]]:
         """(unit, day, amount) of the events of one kind in a span of time since exposure; amount 1 to count."""
         if event == "engagement":
@@ -188,7 +190,7 @@ class Oracle:
         if (event, value) == ("page", "engaged_seconds"):
             return self._page_times(where, span)
         if event in ("Order Refunded", "Order Cancelled"):
-            return self._refund_parts(event, value is None, span, within)
+            return self._refund_parts(event, (where, terms), span, count=value is None)
         if event == "Order Completed":
             rows = list(self.orders.values())
         elif event in ("page", "screen"):
@@ -210,18 +212,19 @@ class Oracle:
         return found
 
     def _refund_parts(
-        self, event: str, count: bool, span: tuple[int, int], within: int | None
+        self, event: str, wanted: tuple[dict[str, Any], Terms], span: tuple[int, int], *, count: bool
     ) -> list[tuple[Unit, int, float]]:
+        where, (within, order_where) = wanted
         found: list[tuple[Unit, int, float]] = []
         for row in self._refunds():
             unit = self.owner(row["order"])
             if unit is None or (event == "Order Cancelled" and row["event"] != event):
                 continue
-            counted = span[0] <= row["order"]["time"] - unit.exposed_at < span[1]
+            counted = span[0] <= row["order"]["time"] - unit.exposed_at < span[1] and _meets(row["order"], order_where)
             timely = row["time"] - unit.exposed_at < span[1]
             if within is not None and span[1] > 0:
                 timely = row["time"] - row["order"]["time"] < within
-            if counted and timely:
+            if counted and timely and _meets(row, where):
                 found.append((unit, self.day(row["time"]), 1.0 if count else row["amount"]))
         return found
 
@@ -274,13 +277,13 @@ class Oracle:
         look = (-self.world.lookback, 0)
         sums = {role: defaultdict(float) for role in ("gross", "taken", "base", "x", "xtaken", "e")}
         whole: dict[str, float] = defaultdict(float)
-        for role, early, (event, value, where, within) in parts:
-            for unit, day, amount in self.contributions(event, value, where, (start, end), within):
+        for role, early, (event, value, where, terms) in parts:
+            for unit, day, amount in self.contributions(event, value, where, (start, end), terms):
                 if role == "gross":
                     whole[unit.name] += amount
                 if until_day is None or metric.type in ("retention", "funnel") or day <= until_day:
                     sums[role][unit.name] += amount
-            for unit, _, amount in self.contributions(event, value, where, look, within):
+            for unit, _, amount in self.contributions(event, value, where, look, terms):
                 sums[early][unit.name] += amount
         if metric.type == "funnel":
             sums["gross"] = self._funnel(metric)
@@ -320,7 +323,7 @@ class Oracle:
             )
             for row in source:
                 unit = self.owner(row)
-                if unit and 0 <= row["time"] - unit.exposed_at < end:
+                if unit and 0 <= row["time"] - unit.exposed_at < end and not self._foreign(row):
                     rows[unit.name].append((row["time"], step))
         done: dict[str, float] = defaultdict(float)
         for name, found in rows.items():
@@ -361,7 +364,8 @@ def _span(metric: Metric) -> tuple[int, int]:
     return 0, metric.window_seconds * 1_000_000
 
 
-Part = tuple[str, str, tuple[str, str | None, dict[str, Any], int | None]]
+What = tuple[str, str | None, dict[str, Any], Terms]
+Part = tuple[str, str, What]
 
 
 def _parts(metric: Metric) -> list[Part]:
@@ -372,26 +376,26 @@ def _parts(metric: Metric) -> list[Part]:
         above, below = metric.numerator, metric.denominator
         assert above is not None
         assert below is not None
-        return [("gross", "x", _ratio_part(above)), ("base", "e", _ratio_part(below))]
+        counted = below.where if below.event == "Order Completed" else {}
+        return [("gross", "x", _ratio_part(above, counted)), ("base", "e", _ratio_part(below, {}))]
     if metric.type in ("csat", "nps", "ces"):
         event = metric.event or ""
         asked = (
-            (event, f"score:{metric.type}", metric.where, None),
-            (event, f"answer:{metric.type}", metric.where, None),
+            (event, f"score:{metric.type}", metric.where, ANY),
+            (event, f"answer:{metric.type}", metric.where, ANY),
         )
         return [("gross", "x", asked[0]), ("base", "e", asked[1])]
     value = metric.value if metric.type == "mean" else None
-    parts: list[Part] = [("gross", "x", (metric.event or "", value, metric.where, None))]
+    parts: list[Part] = [("gross", "x", (metric.event or "", value, metric.where, ANY))]
     if metric.subtract:
         within = metric.subtract.within_seconds
-        parts.append(
-            ("taken", "xtaken", (metric.subtract.event, "value", {}, None if within is None else within * 1_000_000))
-        )
+        terms = (None if within is None else within * 1_000_000, metric.where)
+        parts.append(("taken", "xtaken", (metric.subtract.event, "value", {}, terms)))
     return parts
 
 
-def _ratio_part(part: RatioPart) -> tuple[str, str | None, dict[str, Any], int | None]:
-    return (part.event, part.sum, part.where, None)
+def _ratio_part(part: RatioPart, order_where: dict[str, Any]) -> What:
+    return (part.event, part.sum, part.where, (None, order_where))
 
 
 def _cap(metric: Metric, gross: dict[str, float]) -> float:

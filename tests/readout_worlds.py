@@ -58,6 +58,21 @@ METRICS: tuple[Metric, ...] = (
         denominator=RatioPart(event="Order Completed"),
         want="down",
     ),
+    Metric(
+        name="app_revenue",
+        type="mean",
+        event="Order Completed",
+        value="revenue",
+        where={"channel": "app"},
+        subtract=Subtract(event="Order Refunded", value="total"),
+    ),
+    Metric(
+        name="damaged_rate",
+        type="ratio",
+        numerator=RatioPart(event="Order Refunded", where={"reason": "damaged"}),
+        denominator=RatioPart(event="Order Completed", where={"channel": "app"}),
+        want="down",
+    ),
     Metric(name="mobile_pages", type="count", event="page", where={"device": "mobile"}, window_seconds=86_400),
     Metric(name="cart_total", type="mean", event="Product Added", value="price", where={"gift": True}),
 )
@@ -139,7 +154,17 @@ class _Crowd:
         key = f"o{self.orders}" if chance.random() < 0.9 else None
         currency = chance.choice(["EUR", "EUR", "EUR", None, "USD"])
         value = chance.choice([10.0, 19.99, 250.5, 1.01])
-        self.add("track", time, **who, event="Order Completed", order_id=key, value=value, currency=currency)
+        channel = {"channel": "app" if self.orders % 3 else "web"}
+        self.add(
+            "track",
+            time,
+            **who,
+            event="Order Completed",
+            order_id=key,
+            value=value,
+            currency=currency,
+            properties=channel,
+        )
         if key and chance.random() < 0.4:
             later = time + chance.randrange(-HOUR, DAY)
             backend = {"visitor_id": chance.choice([who["visitor_id"], ""]), "user_id": None}
@@ -153,12 +178,13 @@ class _Crowd:
                 currency=currency,
                 backend=True,
             )
-        for _ in range(chance.randrange(3)):
+        for number in range(chance.randrange(3)):
+            reason = {"reason": "damaged" if (number + self.orders) % 2 else "late"}
             event = chance.choice(["Order Refunded", "Order Refunded", "Order Cancelled"])
             self.add(
                 "track", time + chance.randrange(4 * DAY), **who, event=event, order_id=key,
-                value=chance.choice([None, 3.0, 12.5]), backend=chance.random() < 0.5,
-                properties={"refund_id": chance.choice(["r1", "r2", None])} if chance.random() < 0.3 else None,
+                value=chance.choice([None, 3.0, -12.5]), backend=chance.random() < 0.5,
+                properties=reason | ({"refund_id": chance.choice(["r1", "r2", None])} if chance.random() < 0.3 else {}),
             )  # fmt: skip
 
     def read(self, visitor: str, time: int) -> None:

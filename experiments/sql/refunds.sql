@@ -1,5 +1,5 @@
 -- Each refund once, by refund_id (else by message); a cancellation is one full refund of its order.
-SELECT f.refund_key, f.order_id, f.event, f.time, f.value, f.currency
+SELECT f.refund_key, f.message_id, f.order_id, f.event, f.time, f.value, f.currency
 FROM (
   SELECT
     k.*,
@@ -11,6 +11,7 @@ FROM (
         WHEN $refund_id IS NOT NULL THEN concat('refund:', $refund_id)
         ELSE concat('message:', e.message_id)
       END AS refund_key,
+      e.message_id,
       e.order_id,
       e.event,
       e.time,

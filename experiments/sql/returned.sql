@@ -1,6 +1,9 @@
--- Refunds joined to their order; together they never take off more than the order brought.
+-- Refunds joined to their order; together they never take off more than the order brought. Some shops send what they
+-- give back as a negative amount.
 SELECT
   g.unit,
+  g.message_id,
+  g.order_key,
   g.event,
   g.since,
   g.order_since,
@@ -14,6 +17,7 @@ FROM (
   FROM (
     SELECT
       o.unit,
+      r.message_id,
       r.refund_key,
       e.order_key,
       r.event,
@@ -23,7 +27,7 @@ FROM (
       r.time - e.time AS after_order,
       $day AS day,
       coalesce(e.value, 0.0) AS order_value,
-      CASE WHEN r.event = 'Order Cancelled' OR r.value IS NULL THEN coalesce(e.value, 0.0) ELSE r.value END AS amount
+      CASE WHEN r.event = 'Order Cancelled' OR r.value IS NULL THEN coalesce(e.value, 0.0) ELSE abs(r.value) END AS amount
     FROM refunds AS r
     JOIN purchases AS e ON e.order_key = r.order_id
     JOIN owners AS o ON o.key = $key AND o.by_user = $by_user

@@ -92,6 +92,19 @@ def test_another_currency_is_left_out_and_counted(tmp_path: Path) -> None:
     assert found.health.excluded.currency == 1
 
 
+def test_an_order_in_another_currency_completes_no_funnel(tmp_path: Path) -> None:
+    shop = Shop()
+    for visitor, currency in (("v1", "USD"), ("v2", "EUR")):
+        shop.expose(visitor, "b")
+        for number, event in enumerate(["Product Viewed", "Product Added", "Checkout Started"]):
+            shop.add("track", visitor, START + HOUR + number, event=event)
+        shop.buy(visitor, START + 2 * HOUR, currency=currency)
+    files = {"banner.yaml": SMALLEST + "goal: checkout_funnel\n"}
+    found = readouts(tmp_path, shop.records, 30, files).read("banner")
+    assert found.metrics[0].arms[1].steps == (2, 2, 2, 1)
+    assert found.health.excluded.currency == 1
+
+
 def test_bots_forged_and_forced_exposures_are_counted_and_left_out(tmp_path: Path) -> None:
     shop = Shop()
     for number, mark in enumerate(["bot", "forged", "forced", "quarantined"]):
