@@ -10,6 +10,7 @@ from recommender.arrays import Floats, Ints
 from recommender.frequency import Habit
 from recommender.model import Model
 from recommender.scratch import Scratch, is_cut
+from recommender.weights import BUY_AGAIN_TERMS
 
 ASKED: Final = 200  # own products that speak for others
 SHORTLIST: Final = 300  # candidates that are looked at closely
@@ -49,7 +50,7 @@ def buy_again(model: Model, habit: Habit, day: float, scratch: Scratch) -> Candi
     gap = (habit.last - habit.first) / np.maximum(habit.counts - 1, 1)
     newest = own.take((-habit.last).argsort(kind="stable")[:NEWEST])
     _, items, cosines = neighbourhood(model, newest)
-    terms = np.empty((10, len(own)), np.float32)
+    terms = np.empty((len(BUY_AGAIN_TERMS), len(own)), np.float32)
     np.log(habit.decayed + 0.01, terms[0])
     np.log(habit.recent + 0.01, terms[1])
     np.log(habit.counts, terms[2])
@@ -60,6 +61,7 @@ def buy_again(model: Model, habit: Habit, day: float, scratch: Scratch) -> Candi
     terms[7] = habit.decayed
     terms[8] = habit.recent
     np.sqrt(habit.decayed, terms[9])
+    np.sqrt(habit.recent, terms[10])
     return Candidates(own, terms.T, Evidence(own, own, model.arrays.popularity.take(own)))
 
 

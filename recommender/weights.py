@@ -5,7 +5,7 @@ from typing import Any, Final
 
 BUY_AGAIN_TERMS: Final = (
     "often_log", "lately_log", "times_log", "rest_log", "due", "popular", "together_log",
-    "often", "lately", "often_root",
+    "often", "lately", "often_root", "lately_root",
 )  # fmt: skip
 FOR_YOU_TERMS: Final = ("taste", "category", "family", "rise_14", "rise_56", "popular")
 DYNAMIC_FOR_YOU_TERMS: Final = 3  # the rest depends on the product alone and is summed up beforehand
@@ -42,7 +42,7 @@ class Weights:
     habit_half_life: float = 120.0
     closeness: Closeness = Closeness()
     regularisation: float = 150.0
-    buy_again: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    buy_again: tuple[float, ...] = (1.0, *(0.0,) * 10)
     for_you: tuple[float, ...] = (5.0, 0.3, 0.0, 0.0, 0.5, 0.0)
     together: "TogetherWeights" = field(default_factory=lambda: TogetherWeights())
 
