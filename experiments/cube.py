@@ -9,7 +9,7 @@ from events.engine_sql import Expression, Statement, all_of, any_of, inline_tabl
 from experiments.metric_conditions import condition, fields_of
 from experiments.metrics import CubePlan, SourceKey
 from experiments.shop_days import ShopDays
-from experiments.source_sql import amount, choice, chosen, named, valid_score
+from experiments.source_sql import amount, choice, chosen, named, valid_score, wanted_refunds
 from experiments.statements import statement
 
 FOREVER_US: Final = 1 << 62
@@ -153,10 +153,22 @@ class Cube:
         return [name for name in dict.fromkeys(found) if name not in _ORDER_COLUMNS]
 
     def _refunds(self) -> None:
-        refund_id = Expression.of(self.plan.properties.text("refund_id"))
-        self.put("refunds", statement("refunds").bind(refund_id=refund_id))
-        day = self.scope.days.sql("r.time")
-        self.put("returned", self.attributed("returned", day=day, currency=self.scope.currency))
+        self.put("refunds", statement("refunds").bind(refund_id=Expression.of(self.plan.properties.text("refund_id"))))
+        self.put("returned", self._returned())
+
+    def _returned(self) -> Statement:
+        return self.attributed("returned", day=self.scope.days.sql("r.time"), currency=self.scope.currency)
+
+    def _returned_by(self, index: int, key: SourceKey) -> str:
+        """The table of refunds joined to their orders, by the amounts that a source reads of both."""
+        if key.value == key.order_value == "value":
+            return "returned"
+        amounts = {"refunds": key.value, "purchases": key.order_value}
+        number = self.plan.properties.number
+        for name, value in amounts.items():
+            self.put(f"{name}_{index}", statement(f"{name}_of").bind(amount=Expression.of(number(value))))
+        self.put(f"returned_{index}", self._returned().tables(**{name: f"{name}_{index}" for name in amounts}))
+        return f"returned_{index}"
 
     def _event_layers(self) -> list[Statement]:
         """Plain events and orders; a layer holds at most one source of each event, so that a row has one source."""
@@ -218,27 +230,15 @@ class Cube:
         return spans
 
     def _refund_layers(self, index: int, key: SourceKey) -> list[Statement]:
-        kind = Expression.of("TRUE" if key.event == "Order Refunded" else "r.event = 'Order Cancelled'")
-        wanted = all_of([kind, *self._wanted_refunds(key)])
+        wanted, returned = all_of(wanted_refunds(key, self.plan.properties)), self._returned_by(index, key)
         layers: list[Statement] = []
         for segment, first, until in self._spans(key):
             timely = Expression.of("r.since < $until", until=until)
             if key.within_us is not None and until > 0:
                 timely = Expression.of("r.after_order < $within", within=key.within_us)
-            bound = statement("cube_refunds").bind(
-                segment=segment, source=index, named=wanted, first=first, until=until, timely=timely
-            )
-            layers.append(bound)
+            bound = statement("cube_refunds").bind(segment=segment, source=index, first=first, until=until)
+            layers.append(bound.bind(named=wanted, timely=timely).tables(returned=returned))
         return layers
-
-    def _wanted_refunds(self, key: SourceKey) -> list[Expression]:
-        """The `where` of refunds, and that of their orders."""
-        chosen = {
-            "r.message_id IN (SELECT e.message_id FROM events AS e WHERE $wanted)": key.condition,
-            "r.order_key IN (SELECT e.order_key FROM purchases AS e WHERE $wanted)": key.order_condition,
-        }
-        found = {text: condition(where, self.plan.properties) for text, where in chosen.items() if where}
-        return [Expression.of(text, wanted=wanted) for text, wanted in found.items()]
 
     def _time_layers(self, index: int, key: SourceKey, table: str, **values: Expression | float) -> list[Statement]:
         """Engaged time from the rows of a table, and the cube's rows that its spans make of them."""

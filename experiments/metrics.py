@@ -37,8 +37,8 @@ class Window:
 class SourceKey:
     """What events of one kind give: two metrics with equal keys share their rows of the cube.
 
-    `window` (and `within_us`, the time of a refund after its order, `order_where`, which orders count) only where the
-    rows depend on it.
+    `window` (and `within_us`, the time of a refund after its order, `order_where`, which orders count,
+    `order_value`, what refunds can take off) only where the rows depend on it.
     """
 
     kind: SourceKind
@@ -50,6 +50,7 @@ class SourceKey:
     window: Window | None = None
     within_us: int | None = None
     order_where: str = "{}"
+    order_value: str = "value"
 
     @property
     def condition(self) -> dict[str, Any]:
@@ -218,7 +219,9 @@ def _part(part: RatioPart, metric: Metric, window: Window) -> SourceKey:
 def _of_orders(refunds: SourceKey, orders: SourceKey) -> SourceKey:
     """A refund counts only if its order does."""
     joined = refunds.kind == "refunds" and orders.kind == "orders"
-    return replace(refunds, order_where=orders.where) if joined else refunds
+    if not joined:
+        return refunds
+    return replace(refunds, order_where=orders.where, order_value=_own_amount(orders.value))
 
 
 def _survey(metric: Metric, score: Score, sources: _Sources) -> MetricRule:
@@ -237,7 +240,8 @@ def _key(
     if event == PAGE and value == ENGAGED:
         return SourceKey("page_times", event, ENGAGED, condition, window=window)
     if event in REFUNDS:
-        return SourceKey("refunds", event, where=condition, window=window, within_us=within_us)
+        amount = _own_amount(_value(event, value))
+        return SourceKey("refunds", event, amount, condition, window=window, within_us=within_us)
     return SourceKey("orders" if event == ORDER else "events", event, _value(event, value), condition)
 
 
@@ -246,6 +250,11 @@ def _value(event: str, value: str | None) -> str:
     if value in (None, "value", "revenue", "score"):
         return "value"
     return value or "value"
+
+
+def _own_amount(value: str) -> str:
+    """Of orders and refunds the total is the log's own value."""
+    return "value" if value == "total" else value
 
 
 def _cap(cap: Cap | None) -> tuple[float, float | None]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from events.engine_sql import Expression
-from experiments.metric_conditions import Properties
+from experiments.metric_conditions import Properties, condition
 from experiments.metrics import ENGAGEMENT, OWN_TYPES, SURVEY_SCALES, SourceKey
 
 
@@ -20,6 +20,16 @@ def valid_score(key: SourceKey) -> list[Expression]:
         return []
     low, high = SURVEY_SCALES[key.score]
     return [Expression.of("e.value >= $low AND e.value <= $high", low=float(low), high=float(high))]
+
+
+def wanted_refunds(key: SourceKey, properties: Properties) -> list[Expression]:
+    """Which refunds count, on a row `r` of them: of what kind, by their `where` and by that of their orders."""
+    chosen = {
+        "r.message_id IN (SELECT e.message_id FROM events AS e WHERE $wanted)": key.condition,
+        "r.order_key IN (SELECT e.order_key FROM purchases AS e WHERE $wanted)": key.order_condition,
+    }
+    kind = [] if key.event == "Order Refunded" else [Expression.of("r.event = 'Order Cancelled'")]
+    return kind + [Expression.of(text, wanted=condition(where, properties)) for text, where in chosen.items() if where]
 
 
 def amount(key: SourceKey, properties: Properties) -> Expression:

@@ -17,10 +17,13 @@ def _shop() -> Shop:
     for number in range(4):
         name, app = f"v{number}", number < 2
         shop.expose(name, "b" if number % 2 else "control")
-        shop.buy(name, START + HOUR, order_id=f"o{number}", properties={"channel": "app" if app else "web"})
+        shop.buy(
+            name, START + HOUR, order_id=f"o{number}", properties={"channel": "app" if app else "web", "margin": 3.0}
+        )
         shop.add(
             "track", name, START + 2 * HOUR, event="Order Refunded", order_id=f"o{number}", currency="EUR",
-            value=4.0 if app else -4.0, properties={"reason": "late" if app else "damaged"},
+            value=4.0 if app else -4.0,
+            properties={"reason": "late" if app else "damaged", "margin": 5.0 if app else -1.0},
         )  # fmt: skip
     return shop
 
@@ -36,6 +39,9 @@ def _numerators(data: Path, metric: str) -> MetricReadout:
         (f"{REVENUE}, subtract: {{event: Order Refunded, value: total}}", 12.0, 2),
         (f"{REVENUE}, where: {{channel: app}}, subtract: {{event: Order Refunded, value: total}}", 6.0, 2),
         (f"{REVENUE}, where: {{channel: tv}}, subtract: {{event: Order Refunded, value: total}}", 0.0, 2),
+        ("type: mean, event: Order Completed, value: margin, subtract: {event: Order Refunded, value: margin}", 2.0, 2),
+        ("type: mean, event: Order Completed, value: margin, subtract: {event: Order Refunded, value: total}", 0.0, 2),
+        ("type: mean, event: Order Refunded, value: margin", 6.0, 2),
         (f"{RATE}}}, denominator: {{event: Order Completed, count: true}}", 2.0, 2),
         (f"{RATE}, where: {{reason: damaged}}}}, denominator: {{event: Order Completed, count: true}}", 1.0, 2),
         (f"{RATE}}}, denominator: {{event: Order Completed, count: true, where: {{channel: app}}}}", 1.0, 1),
