@@ -9,6 +9,10 @@ from experiments.statements import statement
 
 def analyst_sql(cube: Cube, observer: Observer, rule: MetricRule) -> str:
     """Self-contained, readable; to be run in the data directory. The metric must be the one observed last."""
-    answer = statement("answer").bind(mature=observer.mature(rule))
     tables = {**cube.engine.sources(), **cube.tables}
+    if rule.metric.type == "quantile":
+        tables["sampled"] = statement("sampled_events" if rule.over_events else "sampled_units")
+        answer = statement("answer_quantile").bind(q=rule.metric.q)
+    else:
+        answer = statement("answer").bind(mature=observer.mature(rule))
     return with_tables(answer, tables).render("duckdb", pretty=True)
