@@ -78,7 +78,7 @@ class Study:
         return None
 
     def has_stopped(self, as_of: datetime) -> bool:
-        """Whether it enrols no more. A frozen design keeps the status that it was frozen with, and learns of its end."""
+        """Whether it enrols no more. A frozen design keeps the status that it had then, and learns of its end."""
         ended = self.stopped is not None and self.stopped <= as_of
         return ended or self.experiment.status in ("stopped", "archived")
 

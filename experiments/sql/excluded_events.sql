@@ -7,4 +7,5 @@ JOIN owners AS o ON o.key = $key AND o.by_user = $by_user
 WHERE e.type <> 'exposure'
   AND $named
   AND NOT e.bot
+  AND (e.quarantined OR e.currency <> $currency)
   AND (e.quarantined OR (e.currency <> $currency AND e.time >= o.exposed_at AND e.time < o.exposed_at + $longest))

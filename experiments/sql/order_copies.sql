@@ -1,6 +1,6 @@
--- All copies of all orders. An order without an order_id is its own.
+-- All copies of all orders. An order without an order_id is its own, by its place in the log.
 SELECT
-  coalesce(e.order_id, concat('message:', e.message_id)) AS order_key,
+  coalesce(e.order_id, concat('row:', CAST(e.shard AS VARCHAR), ':', CAST(e.stream_id AS VARCHAR), ':', CAST(e.position AS VARCHAR))) AS order_key,
   e.visitor_id,
   e.user_id,
   e.time,
