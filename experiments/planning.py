@@ -1,13 +1,12 @@
 """Plans an experiment from the site's own traffic: units a day, the effect it can see, days to the wanted one."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 
-from experiments.judgement import arm_of
-from experiments.metrics import MetricRule
+from experiments.judgement import arm_of, arms_of
+from experiments.observations import MetricObservation
 from experiments.statistics.arms import Arm
-from experiments.statistics.moments import JointMoments
+from experiments.statistics.estimate import NoEstimate, Reason
 from experiments.statistics.power import Design, detectable_lift, duration_days, inflation, required_units
 from experiments.study import Study
 
@@ -44,15 +43,14 @@ class TrafficPlan:
     metrics: tuple[MetricPlan, ...]
 
 
-def metric_plan(study: Study, rule: MetricRule, arms: Sequence[JointMoments], units_per_day: float) -> MetricPlan:
+def metric_plan(study: Study, observed: MetricObservation, units_per_day: float) -> MetricPlan:
     """What the traffic can say about one metric; the variants' units are taken together."""
-    whole = reduce(lambda left, right: left + right, arms)
-    arm = arm_of(rule, whole) if rule.metric.type != "quantile" else None
-    mde = study.plan.mde.get(rule.name)
-    name = rule.name
+    name, units = observed.rule.name, sum(arm.count for arm in observed.arms)
+    arm, mde = _whole(observed), study.plan.mde.get(name)
     if not isinstance(arm, Arm) or arm.value == 0.0:
-        note = "no value of this metric is in the log yet"
-        return MetricPlan(name, None, None, whole.count, None, mde, None, None, note)
+        unknown = not isinstance(arm, Arm) and arm.reason is Reason.TIES
+        note = "too many values are alike: ties" if unknown else "no value of this metric is in the log yet"
+        return MetricPlan(name, None, None, units, None, mde, None, None, note)
     design, control_share = design_of(study)
     control_units = units_per_day * study.plan.days * control_share
     wanted = mde if mde is not None else detectable_lift(arm.value, arm.variance, control_units, design)
@@ -63,13 +61,21 @@ def metric_plan(study: Study, rule: MetricRule, arms: Sequence[JointMoments], un
         metric=name,
         mean=arm.value,
         variance=arm.variance,
-        units_seen=whole.count,
+        units_seen=units,
         detectable_lift=detectable_lift(arm.value, arm.variance, control_units, design),
         mde=mde,
         units_per_variant=None if needed is None else round(needed),
         days_to_mde=days if mde is not None else None,
         note=_note(days) if mde is not None else None,
     )
+
+
+def _whole(observed: MetricObservation) -> Arm | NoEstimate:
+    """All variants as one arm; of a quantile, whose arms do not add up, the largest that can be told."""
+    if observed.rule.metric.type != "quantile":
+        return arm_of(observed.rule, reduce(lambda left, right: left + right, observed.arms))
+    arms = arms_of(observed)
+    return max((arm for arm in arms if isinstance(arm, Arm)), key=lambda arm: arm.count, default=arms[0])
 
 
 def design_of(study: Study) -> tuple[Design, float]:

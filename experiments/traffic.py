@@ -24,7 +24,7 @@ def traffic_plan(study: Study, source: str) -> Callable[[Opened], TrafficPlan | 
         share = 1.0 if source == "exposures" else study.experiment.traffic[-1].share
         per_day = units / span * share
         observed = [opened.observer.observe(rule, by_day=False) for rule in opened.cube.plan.rules]
-        metrics = tuple(metric_plan(study, found.rule, found.arms, per_day) for found in observed)
+        metrics = tuple(metric_plan(study, found, per_day) for found in observed)
         return _plan(study, source, per_day, metrics)
 
     return answer

@@ -43,6 +43,19 @@ def test_an_experiment_without_exposures_is_planned_from_the_sites_visitors(tmp_
     assert plan["metrics"][0]["mean"] == pytest.approx(0.2, abs=0.05)
 
 
+def test_a_quantile_is_planned_from_its_own_spread(tmp_path: Path) -> None:
+    chance, shop = random.Random(3), shop_of(1000, exposed=True)
+    for number in range(1000):
+        load = {"ms": chance.gauss(1000.0, 200.0)}
+        shop.add("track", f"v{number}", START + 11 * DAY, event="Timing", properties=load)
+    load = "load: {type: quantile, event: Timing, value: ms, q: 0.5, window: 14 days}\n"
+    files = {"banner.yaml": SMALLEST + "goal: load\n" + PLAN.replace("purchase_rate", "load"), "metrics.yaml": load}
+    metric = readouts(tmp_path, shop.records, 12, files).plan("banner")["metrics"][0]
+    assert metric["mean"] == pytest.approx(1000.0, rel=0.02)
+    assert metric["variance"] == pytest.approx(200.0**2 * 3.14159 / 2, rel=0.3)  # of the median of normal values
+    assert metric["units_per_variant"] == pytest.approx(2 * (2.8 / 0.1) ** 2 * metric["variance"] / 1000.0**2, rel=0.1)
+
+
 def test_with_no_traffic_at_all_the_plan_says_so(tmp_path: Path) -> None:
     files = {"banner.yaml": SMALLEST + "goal: purchase_rate\n"}
     plan = readouts(tmp_path, [], 12, files).plan("banner")
