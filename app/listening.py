@@ -3,10 +3,12 @@
 import errno
 import os
 import socket
+import time
 from pathlib import Path
 from typing import Final
 
 BACKLOG: Final = 2048
+ENDING_SECONDS: Final = 1.0
 
 
 class CannotListen(Exception):
@@ -14,25 +16,18 @@ class CannotListen(Exception):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening TCP socket on the first address of `host` that can be bound. Raises CannotListen."""
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except socket.gaierror as error:
-        raise CannotListen(f"RESONATE_HOST: {host!r} is not an address of this machine ({error.strerror})") from None
-    failure: OSError | None = None
-    for family, kind, protocol, _, address in found:
-        listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(address)
-            listener.listen(BACKLOG)
-        except OSError as error:
-            listener.close()
-            failure = error
-            continue
-        listener.setblocking(False)
-        return listener
-    raise CannotListen(_reason(host, port, failure))
+    """A listening TCP socket on the first address of `host` that can be bound. Raises CannotListen.
+
+    A port in use is tried again for a moment: workers of a supervisor that was killed hold it while they end.
+    """
+    deadline = time.monotonic() + ENDING_SECONDS
+    while True:
+        found = _first_free(host, port)
+        if isinstance(found, socket.socket):
+            return found
+        if found is None or found.errno != errno.EADDRINUSE or time.monotonic() > deadline:
+            raise CannotListen(_reason(host, port, found))
+        time.sleep(0.02)
 
 
 def listen_unix(path: Path) -> socket.socket:
@@ -60,6 +55,28 @@ def address_of(listener: socket.socket) -> str:
     """The listener's address as people open it in a browser: `http://127.0.0.1:8000`."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _first_free(host: str, port: int) -> socket.socket | OSError | None:
+    """The listener, or why the last address could not be bound."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except socket.gaierror as error:
+        raise CannotListen(f"RESONATE_HOST: {host!r} is not an address of this machine ({error.strerror})") from None
+    failure: OSError | None = None
+    for family, kind, protocol, _, address in found:
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(address)
+            listener.listen(BACKLOG)
+        except OSError as error:
+            listener.close()
+            failure = error
+            continue
+        listener.setblocking(False)
+        return listener
+    return failure
 
 
 def _reason(host: str, port: int, failure: OSError | None) -> str:

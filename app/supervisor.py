@@ -89,17 +89,16 @@ class Supervisor:
         return [*self.workers, self.writer, self.analysis, self.trainer]
 
     def _start(self) -> None:
-        """Workers import while the store starts and the definitions load; they are told how to run after that."""
-        for worker in self.workers:
-            self._launch(worker)
-        from experiments.catalog_store import CatalogKeeper  # not before the workers start: it takes 0.15 s
+        """One worker imports while the store starts and the definitions load; it is told how to run after that."""
+        first = self.workers[0]
+        self._launch(first)
+        from experiments.catalog_store import CatalogKeeper  # not before the worker starts: it takes 0.15 s
 
         self.store.start()
         self.keeper = CatalogKeeper(self.settings.definitions, self.directory.root, _now, self._freeze_sources())
         self.keeper.boot()
         self._report_definitions()
-        for worker in self.workers:
-            worker.instruct(self._instructions())
+        first.instruct(self._instructions())
         self._listen_for_analysis()
 
     def _freeze_sources(self) -> "FreezeSources":
@@ -137,7 +136,7 @@ class Supervisor:
             self.selector.unregister(child.ready_descriptor)
         if child.hear():
             logger.debug("%s is ready", child.role.name, extra={"child": child.pid})
-        if not self.announced and all(worker.ready for worker in self.workers):
+        if not self.announced and child in self.workers and child.ready:
             self._announce()
 
     def _reap(self) -> None:
@@ -181,8 +180,10 @@ class Supervisor:
         return self.settings.model_copy(update=resolved).model_dump_json().encode()
 
     def _announce(self) -> None:
+        """The first worker answers. The others follow only now: beside it they would halve the speed of its start."""
         self.announced = True
-        self._relaunch(self.writer)  # after the workers, so that it does not delay them
+        for child in (*self.workers[1:], self.writer):
+            self._relaunch(child)
         address = address_of(self.listener)
         port = self.listener.getsockname()[1]
         self.directory.publish(json.dumps({"pid": os.getpid(), "url": address, "port": port}))
