@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 commands = typer.Typer(help="Train and evaluate recommendations.", no_args_is_help=True)
 
 TASK_NAMES = {
-    "next_basket": "next basket, repurchases too (buy_again)",
-    "novel": "products never bought before (for_you)",
-    "completion_guest": "hidden product of a basket, guest (bought_together)",
-    "completion_known": "the same, known customer (bought_together)",
+    "next_basket": "next basket (buy_again)",
+    "novel": "new products (for_you)",
+    "completion_guest": "guest's cart (bought_together)",
+    "completion_known": "known customer's cart",
 }
 
 

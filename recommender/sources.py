@@ -14,7 +14,8 @@ from recommender.purchases import Coded, Purchases
 REQUIRED: Final = ("user", "product", "order", "time")
 LIMITS: Final = EngineLimits(memory_mb=1024, threads=1, timeout_seconds=3600.0)
 _SQL: Final = Path(__file__).parent / "sql"
-_SECONDS: Final = {"INTEGER", "BIGINT", "HUGEINT", "DOUBLE", "FLOAT", "UBIGINT", "UINTEGER"}
+_NUMBERS: Final = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "DOUBLE", "FLOAT", "DECIMAL", "U")
+_LATEST_SECONDS: Final = 4_102_444_800  # 2100: a time beyond it is not in seconds
 
 
 class TableError(ValueError):
@@ -32,33 +33,63 @@ def purchases_from_log(data: Path) -> Purchases:
 def purchases_from_table(path: Path) -> Purchases:
     """A CSV or Parquet file with the columns user, product, order, time and, if known, quantity and price.
 
-    `time` is a timestamp, or seconds since 1970. Lines without quantity count once, those of 0 or less not at all.
-    Raises TableError.
+    `time` is a timestamp, or seconds since 1970. Lines that lack one of the four do not count, nor those of a quantity
+    of 0 or less; without a quantity they count once. Raises TableError.
     """
     if not path.is_file():
         raise TableError(f"{path}: there is no such file")
     try:
         with TableReader(path) as reader:
-            reader.materialise("lines", Statement.of(_selection(path, reader.types())))
-            return _coded(reader)
+            found = _read(reader)
     except ValueError as error:
         raise TableError(f"{path.name}: {str(error)[:300]}") from None
     except Exception as error:
         if type(error).__module__.partition(".")[0] not in ("duckdb", "_duckdb"):
             raise
         raise TableError(f"{path.name}: {str(error).splitlines()[0][:300]}") from None
+    if not len(found):
+        raise TableError(f"{path.name}: it holds no purchase; each line needs {', '.join(REQUIRED)}")
+    return found
 
 
-def _selection(path: Path, types: Mapping[str, str]) -> str:
+def _read(reader: TableReader) -> Purchases:
+    """Raises ValueError for what cannot be read as a purchase."""
+    types = reader.types()
     missing = [name for name in REQUIRED if name not in types]
     if missing:
-        raise TableError(f"{path.name}: column {missing[0]} is missing; it needs {', '.join(REQUIRED)}")
-    seconds = 'CAST("time" AS DOUBLE)' if types["time"] in _SECONDS else 'epoch(CAST("time" AS TIMESTAMP))'
-    positive = ' AND coalesce("quantity", 1) > 0' if "quantity" in types else ""
+        there = ", ".join(types)[:100]
+        raise ValueError(f"column {missing[0]} is missing; it needs {', '.join(REQUIRED)}, and has {there}")
+    seconds = _seconds(types["time"])
+    right = "must be a timestamp such as 2026-01-31T12:00:00, or seconds since 1970"
+    _refuse(reader, "time", f"{seconds} IS NULL OR {seconds} NOT BETWEEN 0 AND {_LATEST_SECONDS}", right)
+    if "quantity" in types:
+        _refuse(reader, "quantity", 'TRY_CAST("quantity" AS DOUBLE) IS NULL', "must be a number")
+    reader.materialise("lines", Statement.of(_selection(types, seconds)))
+    return _coded(reader)
+
+
+def _refuse(reader: TableReader, column: str, wrong: str, right: str) -> None:
+    """Raises ValueError with the first value of a column that is wrong."""
+    query = f'SELECT CAST("{column}" AS VARCHAR) FROM imported WHERE "{column}" IS NOT NULL AND ({wrong}) LIMIT 1'
+    for (value,) in reader.rows(Statement.of(query)):
+        raise ValueError(f"{column} {ascii(value)[:60]} {right}")
+
+
+def _seconds(type_of_time: str) -> str:
+    """The time of a line in seconds since 1970, NULL where it is none."""
+    if type_of_time.startswith(_NUMBERS):
+        return 'CAST("time" AS DOUBLE)'
+    if type_of_time == "TIMESTAMP WITH TIME ZONE":
+        return 'epoch("time")'
+    return 'epoch(TRY_CAST("time" AS TIMESTAMP))'
+
+
+def _selection(types: Mapping[str, str], seconds: str) -> str:
+    present = " AND ".join(f'"{name}" IS NOT NULL' for name in REQUIRED)
+    positive = ' AND coalesce(TRY_CAST("quantity" AS DOUBLE), 1) > 0' if "quantity" in types else ""
     return (
         f'SELECT CAST("user" AS VARCHAR) AS customer, CAST("product" AS VARCHAR) AS product, '
-        f'CAST("order" AS VARCHAR) AS basket, {seconds} / 86400.0 AS day FROM imported '
-        f'WHERE "user" IS NOT NULL AND "product" IS NOT NULL AND "time" IS NOT NULL{positive}'
+        f'CAST("order" AS VARCHAR) AS basket, {seconds} / 86400.0 AS day FROM imported WHERE {present}{positive}'
     )
 
 

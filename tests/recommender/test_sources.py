@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from event_log import received, write_log
 
@@ -26,8 +28,8 @@ def order(name: str, products: list[str], visitor: str = "v-1", hours: int = 0, 
 
 
 def lines(purchases: Purchases) -> set[tuple[str, str]]:
-    return {(purchases.customer_ids[c], purchases.product_ids[p])
-            for c, p in zip(purchases.customers, purchases.products, strict=True)}  # fmt: skip
+    pairs = zip(purchases.customers.tolist(), purchases.products.tolist(), strict=True)
+    return {(purchases.customer_ids[customer], purchases.product_ids[product]) for customer, product in pairs}
 
 
 def bought(tmp_path: Path, *records: Record) -> set[tuple[str, str]]:
@@ -73,31 +75,66 @@ def test_an_empty_log_has_no_purchases(tmp_path: Path) -> None:
     assert len(purchases_from_log(tmp_path)) == 0
 
 
-@pytest.mark.parametrize("time", ["2026-01-05T10:00:00", "1767607200"])
+@pytest.mark.parametrize(
+    "time", ["2026-01-05T10:00:00", "2026-01-05 12:00:00+02:00", "1767607200", "1767607200.5", "2026-01-05T10:00:00Z"]
+)
 def test_a_table_of_lines_is_read(time: str, tmp_path: Path) -> None:
     table = tmp_path / "lines.csv"
     table.write_text(
         f"user,product,order,time,quantity,price\n7,a,1,{time},1,9.5\n7,b,1,{time},0,1\n8,a,2,{time},2,9.5\n"
+        f"9,a,,{time},1,1\n,a,3,{time},1,1\n8,c,2,{time},,1\n"
     )
     found = purchases_from_table(table)
-    assert lines(found) == {("7", "a"), ("8", "a")}
+    assert lines(found) == {("7", "a"), ("8", "a"), ("8", "c")}
     assert found.days[0] == pytest.approx(20458.4167, abs=1e-3)
+
+
+@pytest.mark.parametrize("zone", [None, "Europe/Bratislava"])
+def test_parquet_is_read_as_csv_is(zone: str | None, tmp_path: Path) -> None:
+    times = pa.array([1_767_607_200_000_000] * 2, pa.timestamp("us", zone))
+    table = pa.table({"user": [7, 8], "product": ["a", "b"], "order": [1, 2], "time": times, "quantity": [1.5, None]})
+    pq.write_table(table, tmp_path / "lines.parquet")
+    found = purchases_from_table(tmp_path / "lines.parquet")
+    assert lines(found) == {("7", "a"), ("8", "b")}
+    assert found.days[0] == pytest.approx(20458.4167, abs=1e-3)
+
+
+HEADER = "user,product,order,time,quantity\n"
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("user,product,time\n1,a,2026-01-01\n", "column order is missing; it needs user, product, order, time"),
-        ("user,product,order,time\n1,a,2,soon\n", "lines.csv: "),
+        (
+            "User,product,order,time\n1,a,2,2026-01-01\n",
+            "lines.csv: column user is missing; it needs user, product, order, time, and has User, product",
+        ),
+        (
+            HEADER + "1,a,2,soon,1\n",
+            "lines.csv: time 'soon' must be a timestamp such as 2026-01-31T12:00:00, or seconds",
+        ),
+        (HEADER + "1,a,2,1767607200000,1\n", "lines.csv: time '1767607200000' must be a timestamp"),
+        (HEADER + "1,a,2,-5,1\n", "lines.csv: time '-5' must be a timestamp"),
+        (HEADER + "1,a,2,2026-01-01,many\n", "lines.csv: quantity 'many' must be a number"),
+        (HEADER, "lines.csv: it holds no purchase; each line needs user, product, order, time"),
+        (HEADER + ",,,,\n", "lines.csv: it holds no purchase"),
+        ("", "lines.csv: column user is missing"),
     ],
 )
 def test_a_table_that_cannot_be_used_is_explained(text: str, words: str, tmp_path: Path) -> None:
     table = tmp_path / "lines.csv"
     table.write_text(text)
-    with pytest.raises(TableError, match=words):
+    with pytest.raises(TableError) as told:
         purchases_from_table(table)
+    assert str(told.value).startswith(words)
+
+
+def test_what_is_no_table_is_explained(tmp_path: Path) -> None:
     with pytest.raises(TableError, match="there is no such file"):
         purchases_from_table(tmp_path / "nothing.csv")
+    (tmp_path / "junk.parquet").write_text("hello")
+    with pytest.raises(TableError, match=r"^junk\.parquet: .*Parquet"):
+        purchases_from_table(tmp_path / "junk.parquet")
 
 
 def test_clicks_and_revenue_belong_to_the_strategy_that_was_seen(tmp_path: Path) -> None:
