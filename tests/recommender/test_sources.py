@@ -28,7 +28,7 @@ def order(name: str, products: list[str], visitor: str = "v-1", hours: int = 0, 
 
 
 def lines(purchases: Purchases) -> set[tuple[str, str]]:
-    pairs = zip(purchases.customers.tolist(), purchases.products.tolist(), strict=True)
+    pairs = zip(map(int, purchases.customers), map(int, purchases.products), strict=True)
     return {(purchases.customer_ids[customer], purchases.product_ids[product]) for customer, product in pairs}
 
 
