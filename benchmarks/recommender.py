@@ -1,19 +1,16 @@
-"""Training and serving beside implicit 0.7.3, in one run: `python -m benchmarks.recommender [training|serving|http] …`.
+"""Training and serving beside implicit 0.7.3, in one run: `python -m benchmarks.recommender [PART …]`.
 
-Every figure comes from a process of its own. Training: 10 M synthetic lines over 100,000 products, what goes with what;
-CPU seconds and the memory that the training added at its peak. Serving: one request with a history of 50 products over
-100,000 products × 100 neighbours. HTTP: `POST /v1/recommendations` with a live history against FastAPI's hello world.
+Every figure comes from a process of its own. `training`: 10 M synthetic lines over 100,000 products, what goes with
+what; CPU seconds and the memory that the training added at its peak. `serving`: one request with a history of 50
+products over 100,000 products × 100 neighbours, in turn with implicit. `http` and `memory`: see `recommender_http`.
 """
 
 import json
 import os
-import statistics
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,8 +75,9 @@ def neighbourhoods() -> tuple[Any, Any]:
 
 
 def carts() -> Any:
-    """The products of each request."""
-    return np.random.default_rng(9).integers(0, PRODUCTS, (REQUESTS, HISTORY))
+    """The products of each request, each once."""
+    dice = np.random.default_rng(9)
+    return np.stack([dice.choice(PRODUCTS, HISTORY, replace=False) for _ in range(REQUESTS)]).astype(np.int32)
 
 
 def serving_world() -> Any:
@@ -121,21 +119,29 @@ def serve_ours() -> None:
         wishes["buy_again"].append(Wish("buy_again", 10, habit=habit))
     for name, asked in wishes.items():
         print(
-            json.dumps({"strategy": name, **_latency([lambda wish=wish: ranker.rank(wish, 120.0) for wish in asked])})
+            json.dumps(
+                {
+                    "strategy": name,
+                    **_latency([_microseconds(lambda wish=wish: ranker.rank(wish, 120.0)) for wish in asked]),
+                }
+            )
         )
-    from recommender.candidates import _evidence, powered
-    from recommender.tasks import best
-
-    def bare(cart: Any) -> Any:
-        _, items, cosines = _evidence(model, cart)
-        found, sums = ranker.scratch.summed(items, powered(cosines, 1.0), cart[:0])
-        return best(found, sums, 10)
-
-    calls = [lambda cart=cart: bare(cart) for cart in carts().astype(np.int32)]
-    print(json.dumps({"strategy": "scores and top 10 alone", **_latency(calls)}))
 
 
-def serve_implicit() -> None:
+def nearest(model: Any, scratch: Any, cart: Any) -> Any:
+    """What implicit's `recommend` does: the ten products that the cart's neighbours speak for most, not of the cart."""
+    from recommender.candidates import neighbourhood
+    from recommender.picks import largest
+
+    near = neighbourhood(model, cart)
+    found, sums = scratch.summed(near.items, near.strengths, cart, 60)
+    found, sums = found[: -len(cart)], sums[: -len(cart)]  # the cart stands last
+    best = largest(sums, found, 10)
+    return found[best], sums[best]
+
+
+def serve_nearest() -> None:
+    """The ten best of the same carts by implicit and by us, in turn."""
     import scipy.sparse
     from implicit._nearest_neighbours import NearestNeighboursScorer
     from implicit.nearest_neighbours import CosineRecommender
@@ -151,84 +157,31 @@ def serve_implicit() -> None:
         scipy.sparse.csr_matrix((np.ones(HISTORY, np.float32), (np.zeros(HISTORY, int), cart)), shape=(1, PRODUCTS))
         for cart in carts()
     ]
-    asked = [lambda row=row: model.recommend(0, row, N=10, filter_already_liked_items=True) for row in rows]
-    print(json.dumps({"strategy": "implicit recommend", **_latency(asked)}))
+    from recommender.scratch import Scratch
+
+    ours, scratch = serving_world(), Scratch(PRODUCTS)
+    asked: list[list[Callable[[], object]]] = [
+        [lambda row=row: model.recommend(0, row, N=10, filter_already_liked_items=True) for row in rows],
+        [lambda cart=cart: nearest(ours, scratch, cart) for cart in carts()],
+    ]
+    same = sum(set(peer()[0]) == set(own()[0]) for peer, own in zip(*asked, strict=True))
+    times = zip(*([_microseconds(call) for call in pair] for pair in zip(*asked, strict=True)), strict=True)
+    for name, column in zip(("implicit recommend", "ours, the same"), times, strict=True):
+        print(json.dumps({"strategy": name, "same_lists": same / REQUESTS, **_latency(column)}))
 
 
-def _latency(calls: list[Callable[[], object]]) -> dict[str, float]:
-    """p50 and p99 in µs, the first tenth as warm-up."""
-    times = []
-    for call in calls:
-        began = time.perf_counter()
-        call()
-        times.append((time.perf_counter() - began) * 1e6)
-    steady = times[len(times) // 10 :]
-    return {"p50_us": round(statistics.median(steady), 1), "p99_us": round(float(np.quantile(steady, 0.99)), 1)}
+def _microseconds(call: Callable[[], object]) -> tuple[float, float]:
+    """Wall and CPU time of a call."""
+    wall, cpu = time.perf_counter_ns(), time.thread_time_ns()
+    call()
+    return (time.perf_counter_ns() - wall) / 1e3, (time.thread_time_ns() - cpu) / 1e3
 
 
-def http() -> None:
-    """Requests a second of a visitor with a live history, against FastAPI's hello world, in turn on the same core."""
-    from benchmarks.http import Case, definitions, measure, post, servers
-    from events.server import EmbeddedStore
-    from experiments.catalog_store import CatalogKeeper
-    from recommender.artefact import publish, write_artefact
-
-    hello = Case("hello", "hello", "/")
-    body = """'{"visitor_id":"v-live-' .. n % 50 .. '","strategy":"for_you","limit":10}'"""
-    ours = Case("recommendations", "ours", "/v1/recommendations", post(body))
-    model = serving_world()
-    with tempfile.TemporaryDirectory() as folder:
-        data = Path(folder) / "data"
-        data.mkdir()
-        definitions(Path(folder) / "definitions")
-        CatalogKeeper(Path(folder) / "definitions", data, lambda: datetime.now(UTC)).boot()
-        facts = {
-            "cut_off": "2026-01-01T00:00:00+00:00",
-            "weights": model.weights.as_json(),
-            "strategies": sorted(model.strategies),
-        }
-        write_artefact(data / "models", "v1", model.arrays.as_dict(), facts)
-        publish(data / "models", "v1")
-        store = EmbeddedStore(data)
-        store.start()
-        try:
-            with servers(data) as running:
-                _buy(running["ours"][0])
-                pairs = [
-                    (measure(ours, *running["ours"], 3.0), measure(hello, *running["hello"], 3.0)) for _ in range(5)
-                ]
-                mapped = running["ours"][1].memory_full_info()
-        finally:
-            store.stop()
-    _tell(pairs, mapped)
-
-
-def _tell(pairs: list[tuple[Any, ...]], memory: Any) -> None:
-    """Medians of the rounds, and their ratios."""
-    ratio = statistics.median(one.rate / other.rate for one, other in pairs)
-    by_cpu = statistics.median(other.cpu / one.cpu for one, other in pairs)
-    for name, column in zip(("POST /v1/recommendations", "hello world"), zip(*pairs, strict=True), strict=True):
-        rate, cpu, p99 = (
-            statistics.median(getattr(each, field) for each in column) for field in ("rate", "cpu", "p99")
-        )
-        print(f"{name}: {rate:.0f} requests/s, {cpu:.0f} µs CPU, p99 {p99:.1f} ms")
-    print(f"ratio {ratio:.2f}, by CPU {by_cpu:.2f} (goal 0.6); worker {memory.rss / 1e6:.0f} MB resident, "
-          f"{memory.uss / 1e6:.0f} MB its own")  # fmt: skip
-
-
-def _buy(port: int) -> None:
-    """Fifty visitors with ten purchases each."""
-    import httpx
-
-    dice = np.random.default_rng(3)
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"Authorization": "Bearer pk_benchmark"}) as client:
-        for visitor in range(50):
-            products = [
-                {"product_id": f"sku-{code}", "quantity": 1, "price": 1} for code in dice.integers(0, PRODUCTS, 10)
-            ]
-            properties = {"order_id": f"o-{visitor}", "products": products}
-            event = {"anonymousId": f"v-live-{visitor}", "event": "Order Completed", "properties": properties}
-            client.post("/v1/track", json=event).raise_for_status()
+def _latency(times: Sequence[tuple[float, float]]) -> dict[str, float]:
+    """p50 and p99 in µs of wall and of CPU time (which a busy machine spoils less), the first tenth as warm-up."""
+    steady = np.array(times[len(times) // 10 :])
+    (wall, cpu), (wall_tail, cpu_tail) = np.quantile(steady, [0.5, 0.99], axis=0).tolist()
+    return {"p50_us": wall, "p99_us": wall_tail, "p50_cpu_us": cpu, "p99_cpu_us": cpu_tail}
 
 
 def _alone(name: str) -> list[dict[str, Any]]:
@@ -248,18 +201,40 @@ def training() -> None:
 
 
 def serving() -> None:
-    for row in [*_alone("serve_ours"), *_alone("serve_implicit")]:
-        print(f"{row['strategy']:24} p50 {row['p50_us']:7.1f} µs   p99 {row['p99_us']:7.1f} µs")
+    rows = [*_alone("serve_ours"), *_alone("serve_nearest")]
+    for row in rows:
+        print(
+            f"{row['strategy']:20} p50 {row['p50_us']:6.1f} µs, p99 {row['p99_us']:7.1f} µs; "
+            f"CPU p50 {row['p50_cpu_us']:6.1f} µs, p99 {row['p99_cpu_us']:6.1f} µs (goal 1,000)"
+        )
+    peer, own = rows[-2:]
+    wall, cpu = (own[name] / peer[name] for name in ("p50_us", "p50_cpu_us"))
+    print(
+        f"ours / implicit: {wall:.2f}, by CPU {cpu:.2f} (goal 0.5); {own['same_lists']:.1%} of the lists are the same"
+    )
+
+
+def http() -> None:
+    from benchmarks.recommender_http import http
+
+    http()
+
+
+def memory() -> None:
+    from benchmarks.recommender_http import memory
+
+    memory()
 
 
 PARTS: dict[str, Callable[[], None]] = {
-    each.__name__: each for each in (training, serving, http, train_ours, train_implicit, serve_ours, serve_implicit)
+    each.__name__: each
+    for each in (training, serving, http, memory, train_ours, train_implicit, serve_ours, serve_nearest)
 }
 
 
 def main() -> None:
-    """The parts that were named, else the three of the table."""
-    for name in sys.argv[1:] or ["training", "serving", "http"]:
+    """The parts that were named, else the four of the table."""
+    for name in sys.argv[1:] or ["training", "serving", "http", "memory"]:
         PARTS[name]()
 
 

@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from recommender.arrays import Floats, Ints
 from recommender.frequency import Habit
@@ -20,11 +21,18 @@ _SMOOTHING: Final = 5.0  # purchases that a customer without any is credited wit
 
 
 class Evidence(msgspec.Struct, frozen=True):
-    """Which products speak for which: `sources[i]` speaks for `items[i]` with `strengths[i]`."""
+    """Which products speak for which: rows of `products`, each `items` of `strengths`, laid one after the other.
 
-    sources: Ints
+    An item of −1 is an empty place, of strength 0.
+    """
+
+    products: Ints
     items: Ints
     strengths: Floats
+
+    def sources(self, places: npt.NDArray[np.intp]) -> Ints:
+        """The products that speak in these places."""
+        return self.products.take(places // (len(self.items) // len(self.products)))
 
 
 class Candidates(msgspec.Struct, frozen=True):
@@ -49,7 +57,7 @@ def buy_again(model: Model, habit: Habit, day: float, scratch: Scratch) -> Candi
     rest = np.maximum(day - habit.last, 0.01)
     gap = (habit.last - habit.first) / np.maximum(habit.counts - 1, 1)
     newest = own.take((-habit.last).argsort(kind="stable")[:NEWEST])
-    _, items, cosines = neighbourhood(model, newest)
+    near = neighbourhood(model, newest)
     terms = np.empty((len(BUY_AGAIN_TERMS), len(own)), np.float32)
     np.log(habit.decayed + 0.01, terms[0])
     np.log(habit.recent + 0.01, terms[1])
@@ -57,7 +65,7 @@ def buy_again(model: Model, habit: Habit, day: float, scratch: Scratch) -> Candi
     np.log1p(rest, terms[3])
     terms[4] = np.where(habit.counts > 2, -np.abs(np.log((rest + 1) / (gap + 1))), -1.0)
     terms[5] = model.log_popularity.take(own)
-    np.log(scratch.sums_at(own, items, cosines) + 0.01, terms[6])
+    np.log(scratch.sums_at(own, near.items, near.strengths) + 0.01, terms[6])
     terms[7] = habit.decayed
     terms[8] = habit.recent
     np.sqrt(habit.decayed, terms[9])
@@ -81,18 +89,19 @@ def together(
     only the products that the cart speaks for most are given, about so many or more.
     """
     weights = model.weights.together
-    sources, items, cosines = neighbourhood(model, cart)
-    strengths = powered(cosines, weights.guest if habit is None else weights.known)
+    near = neighbourhood(model, cart)
+    strengths = powered(near.strengths, weights.guest if habit is None else weights.known)
     new = None if habit is None else (scratch.places(habit.items, cart) < 0).nonzero()[0]
     own = cart[:0] if habit is None or new is None else habit.items.take(new)
-    found, sums = scratch.summed(items, strengths, own, best)
+    found, sums = scratch.summed(near.items, strengths, own, best)
     terms = np.zeros((2, len(found)), np.float32)
     np.divide(sums, max(float(strengths.sum()), SMALL), terms[0])
     if habit is not None and new is not None and len(new):
         again = buy_again(model, habit, day, scratch).terms @ np.array(model.weights.buy_again, np.float32)
         likely = np.exp(again - again.max()).take(new)
         np.divide(likely, max(float(likely.sum()), SMALL), terms[1, len(found) - len(new) :])  # own ones stand last
-    return Candidates(found, terms.T, Evidence(sources, items, strengths), len(own), is_cut(len(items), best))
+    said = Evidence(cart, near.items, strengths)
+    return Candidates(found, terms.T, said, len(own), is_cut(len(near.items), best))
 
 
 def powered(values: Floats, power: float) -> Floats:
@@ -113,13 +122,14 @@ def taste_evidence(model: Model, habit: Habit) -> Evidence:
     rows, own = rows.take(known), own.take(known)
     strengths = arrays.taste_weights.take(rows, 0)
     strengths *= np.minimum(left.take(known), 1.0)[:, None]
-    return Evidence(*_filled(own, arrays.taste_items.take(rows, 0), strengths))
+    return Evidence(own, arrays.taste_items.take(rows, 0).ravel(), strengths.ravel())
 
 
-def neighbourhood(model: Model, products: Ints) -> tuple[Ints, Ints, Floats]:
-    """Who speaks for whom among the neighbours of these products, and how strongly."""
+def neighbourhood(model: Model, products: Ints) -> Evidence:
+    """What these products say about their neighbours."""
     arrays = model.arrays
-    return _filled(products, arrays.neighbour_items.take(products, 0), arrays.neighbour_scores.take(products, 0))
+    items, scores = arrays.neighbour_items.take(products, 0), arrays.neighbour_scores.take(products, 0)
+    return Evidence(products, items.ravel(), scores.ravel())
 
 
 def affinity(labels: Ints, shares: Floats, habit: Habit, left: Floats) -> Floats:
@@ -145,12 +155,3 @@ def _for_you_terms(model: Model, habit: Habit, day: float, items: Ints, sums: Fl
     category.take(arrays.category.take(items), out=terms[1])
     family.take(arrays.family.take(items), out=terms[2])
     return terms.T
-
-
-def _filled(products: Ints, items: Ints, strengths: Floats) -> tuple[Ints, Ints, Floats]:
-    """Rows of a table as one line each, without the places that are empty (−1)."""
-    sources, flat, values = products.repeat(items.shape[1]), items.ravel(), strengths.ravel()
-    if not len(flat) or flat.min() >= 0:
-        return sources, flat, values
-    filled = (flat >= 0).nonzero()[0]
-    return sources.take(filled), flat.take(filled), values.take(filled)

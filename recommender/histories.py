@@ -29,7 +29,7 @@ def habit_now(model: Model, remembered: Habit | None, bought: Sequence[Bought], 
     """
     if remembered is not None:
         bought = [each for each in bought if each.day > model.at_day]
-    codes = model.index.find([each.product_id for each in bought]).tolist()
+    codes = model.index.places_of([each.product_id for each in bought])
     known = [(code, each.day) for code, each in zip(codes, bought, strict=True) if code >= 0]
     if remembered is None and not known:
         return None
@@ -46,24 +46,31 @@ def _faded(model: Model, habit: Habit, day: float) -> Habit:
 
 
 def _gathered(model: Model, known: Sequence[tuple[int, float]], day: float) -> Habit:
-    """The purchases of each product, in order of code; in plain Python, as there are few."""
+    """The purchases of each product, strongest first, equal ones in order of code; plain Python, as there are few."""
     life = model.weights.habit_half_life
     sums: dict[int, list[float]] = {}
     for code, bought in sorted(known):
         age = max(day - bought, 0.0)
         decayed, recent = 0.5 ** (age / life), 0.5 ** (age * SHORT / life)
-        row = sums.setdefault(code, [0.0, 0.0, 0.0, bought, bought])
-        row[0] += 1
-        row[1] += decayed
-        row[2] += recent
-        row[3] = bought  # in order of time
-    return Habit(np.array(list(sums), np.int32), *np.array(list(sums.values()), np.float32).T.copy())
+        row = sums.setdefault(code, [code, 0.0, 0.0, 0.0, bought, bought])
+        row[1] += 1
+        row[2] += decayed
+        row[3] += recent
+        row[4] = bought  # in order of time
+    columns = np.array(sorted(sums.values(), key=_weakness)).T  # float64 holds every code
+    return Habit(columns[0].astype(np.int32), *columns[1:].astype(np.float32))
+
+
+def _weakness(row: Sequence[float]) -> float:
+    return -row[2]
 
 
 def _joined(habit: Habit, fresh: Habit) -> Habit:
     """Both together, strongest first, equal ones in order of code."""
-    habit = _merged(habit, fresh) if len(habit) else fresh
-    order = np.argsort(-habit.decayed, kind="stable")
+    if not len(habit):
+        return fresh
+    habit = _merged(habit, fresh)
+    order = (-habit.decayed).argsort(kind="stable")
     columns = (habit.counts, habit.decayed, habit.recent, habit.last, habit.first)
     return Habit(habit.items.take(order), *(column.take(order) for column in columns))
 

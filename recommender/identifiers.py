@@ -11,7 +11,7 @@ import numpy.typing as npt
 from recommender.arrays import Ints
 
 UNKNOWN: Final = -1
-REMEMBERED: Final = 16_384  # texts of one index
+REMEMBERED: Final = 16_384  # texts of one block, or of one index
 LONGEST_REMEMBERED: Final = 256  # characters, as the catalogue's ids
 _EXACT_BYTES: Final = 16  # as the log's tombstones write an id, so that an erased customer is found by it
 _WORD: Final = 8
@@ -19,10 +19,11 @@ _WORD: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """Many texts in one block of UTF-8; text i is `blob[offsets[i]:offsets[i + 1]]`."""
+    """Many texts in one block of UTF-8; text i is `blob[offsets[i]:offsets[i + 1]]`. Those read lately are kept."""
 
     blob: npt.NDArray[np.uint8]
     offsets: npt.NDArray[np.int64]
+    _read: dict[int, str] = field(default_factory=dict[int, str], compare=False, repr=False)
 
     @classmethod
     def of(cls, texts: Sequence[str]) -> "Texts":
@@ -35,12 +36,19 @@ class Texts:
         return len(self.offsets) - 1
 
     def __getitem__(self, place: int) -> str:
-        offsets = self.offsets.data
-        return str(self.blob.data[offsets[place] : offsets[place + 1]], "utf-8")
+        text = self._read.get(place)
+        if text is None:
+            if len(self._read) >= REMEMBERED:
+                self._read.clear()
+            text = self._read[place] = self._text(place)
+        return text
 
     def all(self) -> list[str]:
         """Every text, in order."""
-        return [self[place] for place in range(len(self))]
+        return [self._text(place) for place in range(len(self))]
+
+    def _text(self, place: int) -> str:
+        return str(self.blob[self.offsets[place] : self.offsets[place + 1]].data, "utf-8")
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,7 +156,7 @@ class Listing:
         if model is None:
             return self.cart
         codes = self.shelf.model_codes.take(self.cart)
-        return self.cart[(codes < 0) | (model.arrays.neighbour_items[:, 0].take(codes) < 0)]
+        return self.cart[(codes < 0) | (model.arrays.neighbour_items[codes, 0] < 0)]
 
     def _fill(self, picks: Picks) -> None:
         """Goes down the list of what is popular until there are enough; groups and caps give way at the very end."""

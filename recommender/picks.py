@@ -36,30 +36,36 @@ class Picks:
         left = self.limit - len(self.items)
         if left <= 0:
             return taken
+        capped = self.cap < self.limit
         groups, categories = self.shelf.groups(places), self.shelf.category.take(places).tolist()
         for place, score, group, category in zip(places.tolist(), scores.tolist(), groups, categories, strict=True):
-            if place in self.items or (strict and not self._fits(group, category)):
+            if place in self.items:
+                continue
+            if strict and (group in self._groups or (capped and self._categories.get(category, 0) >= self.cap)):
                 continue
             self.items[place] = score
-            self._groups.add(group)
-            self._categories[category] = self._categories.get(category, 0) + 1
             taken.append(place)
+            if group != NO_GROUP:
+                self._groups.add(group)
+            if capped:
+                self._categories[category] = self._categories.get(category, 0) + 1
             if len(taken) == left:
                 break
         return taken
 
     def list(self) -> tuple[Ranked, ...]:
         """The products as they are shown."""
-        shelf, because = self.shelf, self.because
+        shelf, because, products = self.shelf, self.because, self.shelf.products
         return tuple([
-            Ranked(shelf.ids[place], round(score, 6), position, because.get(place) or reasons.popular(shelf, place))
+            Ranked(
+                shelf.ids[place],
+                round(score, 6),
+                position,
+                because.get(place) or reasons.popular(shelf, place),
+                None if products is None else products.shown(place),
+            )
             for position, (place, score) in enumerate(self.items.items(), 1)
         ])  # fmt: skip
-
-    def _fits(self, group: int, category: int) -> bool:
-        if group != NO_GROUP and group in self._groups:
-            return False
-        return self._categories.get(category, 0) < self.cap
 
 
 def largest(values: Floats, places: Ints, count: int) -> Places:

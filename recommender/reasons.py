@@ -66,9 +66,10 @@ def reasons(
         return [Because("popular", (), int(count)) for count in model.arrays.baskets.take(chosen).tolist()]
     spoken = _spoken(found.evidence, chosen, scratch)
     told = _by_others(model, strategy, chosen, spoken)
-    if strategy == "bought_together" and habit is not None:
-        own = [place for place, code in enumerate(spoken) if not code.sources]
-        own = [place for place in own if chosen[place] in habit.items]
+    if strategy == "bought_together" and habit is not None and not all(said.sources for said in spoken):
+        silent = [place for place, said in enumerate(spoken) if not said.sources]
+        owned = set(habit.items.tolist())
+        own = [place for place in silent if int(chosen[place]) in owned]
         for place, rhythm in zip(own, _rhythms(model, habit, chosen[own], scratch), strict=True):
             told[place] = rhythm
     return told
@@ -79,14 +80,14 @@ def _by_others(model: Model, strategy: Strategy, chosen: Ints, spoken: Sequence[
     categories = arrays.category.take(chosen).tolist()
     counts = arrays.rise_long.take(chosen).tolist()
     supports = _supports(model, chosen, spoken)
+    kind = "bought_together" if strategy == "bought_together" else "because_you_bought"
     told: list[Because] = []
     for place, said in enumerate(spoken):
-        category = model.categories[categories[place]]
-        rising = strategy == "for_you" and category and said.strength < FAINT
-        if rising or not said.sources:
+        faint = strategy == "for_you" and said.strength < FAINT
+        category = model.categories[categories[place]] if faint or not said.sources else ""
+        if category or not said.sources:
             told.append(Because("new_favourite", (category,) if category else (), round(counts[place])))
         else:
-            kind = "bought_together" if strategy == "bought_together" else "because_you_bought"
             told.append(Because(kind, tuple([model.ids[source] for source in said.sources]), supports[place]))
     return told
 
@@ -127,7 +128,7 @@ def _spoken(evidence: Evidence, chosen: Ints, scratch: Scratch) -> list[Spoken]:
         return nothing
     owners = places.take(hits)
     order = np.lexsort((-strengths, owners))
-    sources = evidence.sources.take(hits.take(order)).tolist()
+    sources = evidence.sources(hits.take(order)).tolist()
     totals = np.bincount(owners, strengths, len(chosen)).tolist()
     ends = np.bincount(owners, minlength=len(chosen)).cumsum().tolist()
     starts = [0, *ends[:-1]]

@@ -1,5 +1,6 @@
-"""Lists of the running minute: who asks the same again, in the same state of the shop, gets the list that was made."""
+"""Lists that were made lately: who asks the same again, in the same state of the shop, gets the one that was made."""
 
+import math
 from collections.abc import Callable
 from typing import Final
 
@@ -11,8 +12,8 @@ from recommender.strategies import Strategy
 from recommender.wishes import Ranking
 
 KEPT: Final = 1_000
-MINUTE_SECONDS: Final = 60
-MINUTES_OF_A_DAY: Final = 1_440.0
+STEP_DAYS: Final = 0.01  # time goes on in steps of a quarter of an hour: no score looks closer
+DAY_SECONDS: Final = 86_400.0
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -31,20 +32,22 @@ class Question(msgspec.Struct, frozen=True):
 
 
 class RecentLists:
-    """Makes each list once a minute, as of the minute's end."""
+    """Makes each list once a step, as of the end of the step; of more than can be kept the oldest goes."""
 
     def __init__(self, make: Callable[[Question, float], Ranking]) -> None:
         self._make = make
-        self._minute = 0
+        self._step = 0
         self._made: dict[Question, Ranking] = {}
 
     def of(self, question: Question, now_seconds: float) -> Ranking:
         """The list for a question; the time is in seconds since 1970."""
-        minute = int(now_seconds) // MINUTE_SECONDS
-        if minute != self._minute or len(self._made) >= KEPT:
+        step = math.ceil(now_seconds / DAY_SECONDS / STEP_DAYS)
+        if step != self._step:
             self._made.clear()
-            self._minute = minute
+            self._step = step
         found = self._made.get(question)
         if found is None:
-            found = self._made[question] = self._make(question, (minute + 1) / MINUTES_OF_A_DAY)
+            if len(self._made) >= KEPT:
+                del self._made[next(iter(self._made))]
+            found = self._made[question] = self._make(question, step * STEP_DAYS)
         return found

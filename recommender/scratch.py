@@ -1,4 +1,7 @@
-"""Buffers of the model's size in which the products of a request are summed up and looked up."""
+"""Buffers of the model's size in which the products of a request are summed up and looked up.
+
+An item of −1 is an empty place: it falls into the last cell of each buffer, which stands for no product.
+"""
 
 from typing import Final
 
@@ -8,15 +11,16 @@ import numpy.typing as npt
 from recommender.arrays import Floats, Ints
 
 MANY: Final = 2_000  # so much evidence is worth a look for what is weak in it
-SAMPLE: Final = 4  # part of the evidence by which the weak is told
+LEAST: Final = 1e-30  # a sum that is not 0
+SAMPLE: Final = 8  # part of the evidence by which the weak is told
 
 
 class Scratch:
     """Buffers that every request reuses; one request at a time."""
 
     def __init__(self, size: int) -> None:
-        self._places = np.zeros(size, np.intp)
-        self._sums = np.zeros(size, np.float32)
+        self._places = np.zeros(size + 1, np.intp)
+        self._sums = np.zeros(size + 1, np.float32)
 
     def summed(self, items: Ints, values: Floats, more: Ints, best: int | None = None) -> tuple[Ints, Floats]:
         """Each product of `items` and `more` once (those of `more` last), and the sum of its values.
@@ -30,13 +34,11 @@ class Scratch:
             self._sums[more] = 0
         np.add.at(self._sums, codes, values)
         if best is not None and is_cut(len(codes), best):
-            strong = self._strong(codes, best)
-            items, codes = items.take(strong), codes.take(strong)
+            codes = codes.take(self._strong(items, best))
         if len(more):
-            items = np.concatenate((items, more))
-            codes = items.astype(np.intp)
-        once = self._last_of_each(codes)
-        return items.take(once), self._sums.take(codes.take(once))
+            codes = np.concatenate((codes, more.astype(np.intp)))
+        found = codes.take(self._once(codes))
+        return found.astype(np.int32), self._sums.take(found)
 
     def sums_at(self, wanted: Ints, items: Ints, values: Floats) -> Floats:
         """The sum of the values of each wanted product among the items."""
@@ -53,17 +55,18 @@ class Scratch:
         self._places[wanted] = np.arange(len(wanted))
         return self._places.take(codes)
 
-    def _strong(self, codes: npt.NDArray[np.intp], best: int) -> npt.NDArray[np.intp]:
+    def _strong(self, items: Ints, best: int) -> npt.NDArray[np.intp]:
         """Where sums stand that reach the `best`-th largest of a part of all sums."""
-        sums = self._sums.take(codes)
+        sums = self._sums.take(items)
         sample = sums[: len(sums) // SAMPLE].copy()
         sample.partition(len(sample) - best)
-        return (sums >= sample[len(sample) - best]).nonzero()[0]
+        return (sums >= max(sample[len(sample) - best], LEAST)).nonzero()[0]
 
-    def _last_of_each(self, codes: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+    def _once(self, codes: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
         """Where each product stands for the last time."""
         places = np.arange(len(codes))
         self._places[codes] = places
+        self._places[-1] = -1
         return (self._places.take(codes) == places).nonzero()[0]
 
 

@@ -28,13 +28,17 @@ class Wish(msgspec.Struct, frozen=True):
     rules: Rules = NO_RULES
 
 
-class Ranked(msgspec.Struct, frozen=True, rename={"because": "reason"}):
-    """One product of a list; `score` is relative to the best of its strategy, from 0 to 1 unless boosted."""
+class Ranked(msgspec.Struct, frozen=True, omit_defaults=True, rename={"because": "reason"}):
+    """One product of a list; `score` is relative to the best of its strategy, from 0 to 1 unless boosted.
+
+    `product` is what the catalogue says that a page shows of it.
+    """
 
     product_id: str
     score: float
     position: int
     because: Because
+    product: msgspec.Raw | None = None
 
 
 class Ranking(msgspec.Struct, frozen=True):

@@ -193,6 +193,12 @@ def test_a_category_holds_what_lies_below_it() -> None:
     assert ids(asked(ranker, "popular", None, rules=Rules(conditions=conditions({"category": "Food"})))) == ["a", "b"]
 
 
+def test_without_a_catalogue_everything_is_in_stock_and_nothing_has_a_price(model: Model) -> None:
+    ranker = Ranker(Shelf(model, None))
+    for filter_, count in (({"in_stock": True}, 10), ({"in_stock": False}, 0), ({"price": {"$gt": 0}}, 0)):
+        assert len(asked(ranker, "popular", None, rules=Rules(conditions=conditions(filter_))).items) == count
+
+
 def test_an_empty_shop_gives_an_empty_list() -> None:
     assert asked(Ranker(Shelf(None, None)), "for_you", None).items == ()
 
