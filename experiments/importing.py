@@ -152,7 +152,7 @@ def _shifted_back(row: Mapping[str, Any], request: ImportRequest, shifts: Mappin
 
 
 def _shift(role: str, name: str, shifts: Mapping[str, float]) -> float:
-    """Covariates are not shifted: where they are missing they are 0."""
+    """What a mean gets back. That of a covariate gets nothing: of it only differences count."""
     return shifts[name] if role in ("y", "d") else 0.0
 
 
@@ -160,11 +160,12 @@ def _moments_sql(
     index: int, metric: TableMetric, types: Mapping[str, str], shifts: Mapping[str, float]
 ) -> dict[str, Expression]:
     """Means, variances and covariances of a metric's columns by the engine's own stable functions, in one pass."""
+    near = {role: shifts[name] for role, name in _columns(metric).items()}
     plain = {role: _number(name, types[name]) for role, name in _columns(metric).items()}
     values = {
-        role: Expression.of("coalesce($v, 0.0)", v=value)
+        role: Expression.of("coalesce($v - $shift, 0.0)", v=value, shift=near[role] if metric.type != "ratio" else 0.0)
         if role in ("x", "e")
-        else Expression.of("$v - $shift", v=value, shift=_shift(role, _columns(metric)[role], shifts))
+        else Expression.of("$v - $shift", v=value, shift=near[role])
         for role, value in plain.items()
     }
     if metric.covariate:

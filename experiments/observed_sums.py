@@ -10,6 +10,7 @@ COLUMNS: Final = ("y", "d", "x", "e", "h")  # value, denominator, the same befor
 SUMS: Final = COLUMNS
 TOTALS: Final = ("total_y", "total_d")  # not shifted
 PRODUCTS: Final = ("yy", "yd", "yx", "ye", "yh", "dd", "dx", "de", "dh", "xx", "xe", "xh", "ee", "eh")
+EXACT: Final = 2.0**53
 PAIRS: Final = tuple((left, right) for i, left in enumerate(COLUMNS) for right in COLUMNS[i:])
 
 
@@ -53,11 +54,14 @@ def joint_moments(row: Mapping[str, float] | None, units: tuple[int, int], shift
 
 
 def with_exact_means(moments: JointMoments, totals: Mapping[str, float]) -> JointMoments:
-    """The same with the means of unshifted totals: adding a shift back rounds, and a rate of 0 must be 0."""
+    """The same with the means of unshifted totals: adding a shift back rounds, and a rate of 0 must be 0.
+
+    A total from 2^53 on has lost more digits than that.
+    """
     if moments.count == 0:
         return moments
     means = tuple(
-        totals[name] / moments.count if name in totals else mean
+        totals[name] / moments.count if abs(totals.get(name, EXACT)) < EXACT else mean
         for name, mean in zip(moments.columns, moments.means, strict=True)
     )
     return replace(moments, means=means)

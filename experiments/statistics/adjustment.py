@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from experiments.statistics.arms import CANCELLED, Arm, Pair, effective_denominators
+from experiments.statistics.effect import COARSEST
 from experiments.statistics.estimate import NoEstimate, Reason
 from experiments.statistics.moments import ROUNDING, JointMoments
 
@@ -123,6 +124,11 @@ def _adjust(arms: tuple[_Columns, _Columns], joint: Array, centre: Array) -> Adj
     if coefficients is None:
         return NoEstimate(Reason.COVARIATE_CONSTANT)
     control, treatment = (_arm(arm, coefficients, centre) for arm in arms)
+    coarseness = max(abs(slope) * math.ulp(float(mean)) for slope, mean in zip(coefficients, centre, strict=True))
+    if (
+        0.0 < math.sqrt(control.error + treatment.error) < COARSEST * coarseness
+    ):  # covariates like 1e15 have no such digits
+        return NoEstimate(Reason.OUT_OF_RANGE)
     before = sum(max(0.0, float(arm.covariance[0, 0])) / arm.count for arm in arms)
     if before == 0.0:
         return NoEstimate(Reason.COVARIATE_UNRELATED)

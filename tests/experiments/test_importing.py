@@ -1,5 +1,7 @@
 """Tables from elsewhere: real data with known answers, and every table that cannot be analysed."""
 
+import random
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +9,7 @@ import pytest
 
 from events.engine_tables import Table, parquet_bytes
 from experiments.importing import ImportFailed, ImportRequest, import_request, import_table
-from experiments.readout_types import readout_json
+from experiments.readout_types import ComparisonReadout, readout_json
 from experiments.statistics.moments import JointMoments
 
 
@@ -84,6 +86,39 @@ def test_large_values_do_not_cancel(tmp_path: Path) -> None:
     path = parquet(tmp_path, unit=list(range(600)), arm=["control"] * 300 + ["b"] * 300, v=values)
     arm = import_table(path, request("v=mean:v")).metrics[0].arms[0]
     assert arm.variance == pytest.approx(np.var(np.array(values[:300]) - 1e15, ddof=1), rel=1e-9)
+
+
+def test_a_difference_finer_than_the_means_can_hold_is_no_difference(tmp_path: Path) -> None:
+    """At 1e15 a mean has a last place of 1/8: two of the same traffic used to differ with p = 2e-15."""
+    chance = random.Random(0)
+    rows = [f"u{n},{'b' if n % 2 else 'control'},{1e15 + round(chance.gauss(0.06, 1) * 8) / 8!r}" for n in range(16000)]
+    found = _import(tmp_path, ["unit,variant,y", *rows], ["m=mean:y"])
+    assert (found.p, found.reasons) == (None, ("out_of_range",))
+
+
+def test_a_covariate_far_from_zero_says_what_it_says_near_it(tmp_path: Path) -> None:
+    chance = random.Random(3)
+    rows: dict[float, list[str]] = {0.0: [], 1e15: []}
+    for number in range(300):
+        x = round(chance.gauss(0, 1) * 8) / 8
+        y = x + chance.gauss(0, 0.5) + 10
+        for far, lines in rows.items():
+            lines.append(
+                f"u{number},{'b' if number % 2 else 'control'},{y!r},{'' if number % 7 == 3 else repr(far + x)}"
+            )
+    answers = {
+        far: _import(tmp_path, ["unit,variant,y,x", *lines], ["m=mean:y"], ["m=x"]) for far, lines in rows.items()
+    }
+    assert answers[1e15].cuped
+    assert answers[1e15].p == pytest.approx(answers[0.0].p, rel=1e-9)
+    assert answers[1e15].difference == pytest.approx(answers[0.0].difference, rel=1e-9)
+
+
+def _import(data: Path, lines: list[str], metrics: list[str], covariates: Sequence[str] = ()) -> ComparisonReadout:
+    path = data / "table.csv"
+    path.write_text("\n".join(lines) + "\n")
+    asked = import_request(experiment="x", unit="unit", variant="variant", metrics=metrics, covariates=covariates)
+    return import_table(path, asked).metrics[0].comparisons[0]
 
 
 def test_the_control_is_named_or_called_so_or_the_first(tmp_path: Path) -> None:
