@@ -70,6 +70,14 @@ ITEM: Final[JSON] = {
                 "every_days": {"type": "integer"},
             },
         },
+        "product": {
+            "type": "object",
+            "description": "What the catalogue knows of it.",
+            "properties": {
+                **{name: {"type": "string"} for name in ("name", "category", "brand", "url", "image_url")},
+                "price": {"type": "number"},
+            },
+        },
     },
 }
 ANSWER: Final[JSON] = {
@@ -94,6 +102,7 @@ ANSWER_EXAMPLE: Final[JSON] = {
             "score": 1.0,
             "position": 1,
             "reason": {"type": "bought_together", "because": ["sku-17"], "support": 42},
+            "product": {"name": "Gas stove", "category": "Camping > Stoves", "price": 49.9, "url": "/gas-stove"},
         }
     ],
 }

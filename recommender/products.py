@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -12,6 +13,7 @@ from recommender.identifiers import Index, Texts
 from recommender.purchases import codes
 
 FIELDS: Final = ("product_id", "category", "brand", "price", "in_stock", "group_id")  # what filters may name
+SHOWN: Final = ("name", "category", "brand", "price", "url", "image_url")  # what a list repeats of a product
 NONE: Final = ""
 
 
@@ -33,7 +35,10 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class ProductArrays:
-    """The catalogue's columns over its rows; `accessory_items[accessory_offsets[p] : …[p + 1]]` go with row p."""
+    """The catalogue's columns over its rows; `accessory_items[accessory_offsets[p] : …[p + 1]]` go with row p.
+
+    `shown_*` hold what a page needs to show a product, as JSON that answers repeat unread.
+    """
 
     id_blob: npt.NDArray[np.uint8]
     id_offsets: npt.NDArray[np.int64]
@@ -52,10 +57,17 @@ class ProductArrays:
     in_stock: npt.NDArray[np.bool_]
     accessory_offsets: npt.NDArray[np.int64]
     accessory_items: Ints
+    shown_blob: npt.NDArray[np.uint8]
+    shown_offsets: npt.NDArray[np.int64]
 
     def as_dict(self) -> dict[str, npt.NDArray[Any]]:
         """The arrays by name, as an artefact keeps them."""
         return {each.name: getattr(self, each.name) for each in fields(self)}
+
+    def shown(self, place: int) -> msgspec.Raw | None:
+        """The JSON object of what the catalogue knows of SHOWN, None where it knows nothing."""
+        start, end = self.shown_offsets[place : place + 2].tolist()
+        return msgspec.Raw(self.shown_blob[start:end].tobytes()) if end > start else None
 
 
 def product_arrays(products: Sequence[Product]) -> ProductArrays:
@@ -67,6 +79,7 @@ def product_arrays(products: Sequence[Product]) -> ProductArrays:
     group_names, group = codes([product.group_id for product in products])
     labels = [Texts.of(each) for each in (category_names, brand_names, group_names)]
     offsets, items = _accessories(products, index)
+    shown = Texts.of([_shown(product) for product in products])
     return ProductArrays(
         id_blob=ids.blob,
         id_offsets=ids.offsets,
@@ -85,7 +98,14 @@ def product_arrays(products: Sequence[Product]) -> ProductArrays:
         in_stock=np.array([product.in_stock for product in products], np.bool_),
         accessory_offsets=offsets,
         accessory_items=items,
+        shown_blob=shown.blob,
+        shown_offsets=shown.offsets,
     )
+
+
+def _shown(product: Product) -> str:
+    known = {name: value for name in SHOWN if (value := getattr(product, name)) not in (None, NONE)}
+    return msgspec.json.encode(known).decode() if known else NONE
 
 
 def _accessories(products: Sequence[Product], index: Index) -> tuple[npt.NDArray[np.int64], Ints]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pyarrow as pa
+import pyarrow.csv as pc
 import pyarrow.parquet as pq
 import pytest
 from one_worker import SECRET, OneWorker
@@ -51,6 +52,38 @@ def test_a_new_catalogue_is_shown_within_a_second_or_so(secret: httpx.Client) ->
     assert until(lambda: shown(secret, limit=100) == {row["product_id"] for row in ROWS}) < 3
     kept = shown(secret, limit=100, filter={"category": {"$in": ["C1"]}, "price": {"$gte": 12}, "in_stock": True})
     assert kept == {"p-16", "p-22", "p-28"}
+
+
+SHOWN = {
+    "name": "Größe „L“",
+    "category": "Tents > Two",
+    "brand": "Hilleberg",
+    "price": 12.5,
+    "url": "/tent?a=1&b=2",
+    "image_url": "https://shop.example/tent.jpg",
+}
+
+
+@pytest.mark.parametrize("form", ["ndjson", "csv", "parquet"])
+def test_a_list_repeats_what_the_catalogue_says_of_each_product(secret: httpx.Client, form: str) -> None:
+    rows = [
+        {"product_id": f"{form}-1", **SHOWN},
+        {"product_id": f"{form}-2", "price": 3.0},
+        {"product_id": f"{form}-3"},
+    ]
+    table = pa.Table.from_pylist([{"product_id": "", **dict.fromkeys(SHOWN), **row} for row in rows])
+    written = io.BytesIO(lines(rows) if form == "ndjson" else b"")
+    {"ndjson": lambda *_: None, "csv": pc.write_csv, "parquet": pq.write_table}[form](table, written)
+    body = written.getvalue()
+    headers = NDJSON if form == "ndjson" else {"content-type": "text/csv"}
+    assert secret.put("/v1/products", content=body, headers=headers).status_code == 200
+    until(lambda: shown(secret) == {row["product_id"] for row in rows})
+    items = secret.post("/v1/recommendations", json={}).json()["items"]
+    told = {item["product_id"]: item.get("product") for item in items}
+    assert told == {f"{form}-1": SHOWN, f"{form}-2": {"price": 3.0}, f"{form}-3": None}
+    assert "product" not in next(item for item in items if item["product_id"] == f"{form}-3")
+    page = secret.get(f"/v1/recommendations/{form}-2").json()["items"]
+    assert SHOWN in [item.get("product") for item in page]
 
 
 def test_csv_and_parquet_replace_it_as_a_whole(secret: httpx.Client) -> None:
