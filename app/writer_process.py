@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from app.child import Child, begin
@@ -44,8 +45,9 @@ async def write(child: Child, settings: "Settings") -> None:
         child.say_ready()
         if settings.redis_url is None:  # the embedded store has no other user
             return await run_writer(connection, settings.data, options, stop)
-        lease = Lease(connection, Owner.of(settings.data, os.getppid()))
-        await while_owner(lease, lambda: run_writer(connection, settings.data, options, stop), stop)
+        owner = Owner.of(settings.data, os.getppid())
+        fenced = replace(options, owner=owner.log)
+        await while_owner(Lease(connection, owner), lambda: run_writer(connection, settings.data, fenced, stop), stop)
     finally:
         await connection.close()
 

@@ -16,9 +16,9 @@ local function shard_prefix(events_key)
   return string.sub(events_key, 1, -7) -- "{0}:events" -> "{0}:"
 end
 
-local function fields_of(flat)
+local function fields_of(flat, first)
   local fields = {}
-  for index = 1, #flat, 2 do
+  for index = first or 1, #flat, 2 do
     fields[flat[index]] = flat[index + 1]
   end
   return fields
@@ -182,9 +182,14 @@ local function position(keys)
 end
 
 -- args: the last stream id that a part holds, then fields and values of the watermark by turns. Trims the stream up to
--- that id; `written` follows from its entry.
+-- that id; `written` follows from its entry. Answers -1 and changes nothing for an owner that another one has followed:
+-- a writer that stood still for longer than its lease must not trim what it has not read.
 local function mark(keys, args)
   local watermark = shard_prefix(keys[1]) .. "watermark"
+  local owner = redis.call("HGET", watermark, "owner")
+  if owner and owner ~= (fields_of(args, 2).owner or owner) then
+    return -1
+  end
   local entry = redis.call("XRANGE", keys[1], args[1], args[1])[1]
   if entry then
     redis.call("HSET", watermark, "written", fields_of(entry[2])["t"])
@@ -195,7 +200,11 @@ local function mark(keys, args)
 end
 
 -- args: a stream id that parts hold already; every later id will be greater, whatever the store lost or the clock says.
+-- Then the owner that goes on from there; from now on only this one may trim.
 local function raise(keys, args)
+  if args[2] then
+    redis.call("HSET", shard_prefix(keys[1]) .. "watermark", "owner", args[2])
+  end
   local milliseconds, sequence = split_id(args[1])
   local last_milliseconds, last_sequence = split_id(last_id(keys[1]))
   if last_milliseconds > milliseconds or (last_milliseconds == milliseconds and last_sequence >= sequence) then

@@ -16,6 +16,7 @@ from events.connection import Connection
 from events.durable import replace_durably
 from events.keys import OWNER
 from events.store_errors import StoreUnavailable
+from events.watermark import StoreTakenOver
 
 LEASE_SECONDS: Final = 10.0
 RENEW_SECONDS: Final = 2.0
@@ -76,6 +77,7 @@ async def while_owner(
     """Do the work while the lease is held, and wait while another owner holds it; ends with the work, or by `stop`.
 
     Work whose lease was lost (this process stood still for longer than it lasts) is cut off, and begun again later.
+    What it does before that is harmless: the store lets only the last owner trim (`StoreTakenOver`).
     """
     while await _claimed(lease, stop, renew_seconds):
         working = asyncio.ensure_future(work())
@@ -83,9 +85,10 @@ async def while_owner(
             if await _kept(lease, working, renew_seconds):
                 return await lease.release()
         finally:
-            working.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await working
+            if not working.done():
+                working.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await working
     return None
 
 
@@ -111,8 +114,13 @@ async def _kept(lease: Lease, working: "asyncio.Future[None]", renew_seconds: fl
         if not working.done() and (other := await _refusing(lease)) is not None:
             _logger.error("the store was taken over by %s", other)
             return False
-    working.result()
-    return True
+    taken_over = False
+    try:
+        working.result()
+    except* StoreTakenOver as lost:
+        _logger.error("%s", lost.exceptions[0])
+        taken_over = True
+    return not taken_over
 
 
 async def _refusing(lease: Lease) -> Owner | None:

@@ -48,8 +48,10 @@ def newest_on_disk(log: Path, shard: int) -> ResumePoint:
     return newest_on_disk(log, shard)
 
 
-async def resume_point(connection: Connection, log: Path, shard: int) -> ResumePoint:
-    """Where to go on, with the store made ready for it; raises StoreUnavailable.
+async def resume_point(connection: Connection, log: Path, shard: int, owner: str = "") -> ResumePoint:
+    """Where to go on, with the store made ready for it; only `owner`, if given, may trim from then on.
+
+    Raises StoreUnavailable.
 
     * A store that knows of later parts than the disk: they were lost. Their sequence numbers are not used again, so
       that every readout names the first of them as damaged.
@@ -62,7 +64,8 @@ async def resume_point(connection: Connection, log: Path, shard: int) -> ResumeP
         _logger.error("parts of the log are gone", extra={"shard": shard, "newest": known.sequence, "found": point[0]})
         point = point._replace(sequence=known.sequence)
     point = point._replace(stream_number=point.stream_number or known.stream_number)
-    await connection.call("resonate_raise", events_key(shard), stream_text(point.stream_number))
+    last = stream_text(point.stream_number)
+    await connection.call("resonate_raise", events_key(shard), last, *([owner] if owner else []))
     await _append_unread(connection, log, shard, point)
     return point
 

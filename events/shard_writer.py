@@ -38,7 +38,8 @@ class WriterOptions:
 
     A part is cut `cut_seconds` after its first event came, or at `cut_events`. `retention_days` None keeps everything.
     `grace_seconds` is how long parts that a merge replaced stay, for readers that have them open. `reach` is called
-    at the crash points, `now` gives the time in seconds since 1970.
+    at the crash points, `now` gives the time in seconds since 1970. `owner` is the data directory's identity where
+    other services reach the store.
     """
 
     retention_days: int | None = None
@@ -47,6 +48,7 @@ class WriterOptions:
     grace_seconds: float = 120.0
     reach: Reach = unreached
     now: Callable[[], float] = time.time
+    owner: str = ""
 
 
 @dataclass(slots=True)
@@ -127,7 +129,7 @@ class ShardWriter:
         return drained
 
     async def _resume(self) -> None:
-        point = await resume_point(self._connection, self._log, self._shard)
+        point = await resume_point(self._connection, self._log, self._shard, self._options.owner)
         self._mark = replace(self._mark, sequence=point.sequence, stream_number=point.stream_number)
         self._resumed = True
 
@@ -206,7 +208,7 @@ class ShardWriter:
 
     async def _publish(self) -> None:
         self._mark = replace(self._mark, cause="")
-        await publish(self._connection, self._shard, self._mark)
+        await publish(self._connection, self._shard, self._mark, self._options.owner)
         self._marked = time.monotonic()
 
     async def _wait_for_store(self, error: StoreUnavailable) -> None:
@@ -228,7 +230,7 @@ class ShardWriter:
             _logger.error("the log cannot be written", extra={"cause": cause, "why": str(error)})
         self._mark = replace(self._mark, cause=cause)
         with suppress(StoreUnavailable):
-            await publish(self._connection, self._shard, self._mark)
+            await publish(self._connection, self._shard, self._mark, self._options.owner)
         await asyncio.sleep(_AGAIN_SECONDS)
 
 

@@ -68,14 +68,21 @@ async def pending(connection: Connection, marks: Mapping[int, Watermark]) -> int
     return sum(max(0, total - mark.written) for total, mark in zip(appended, marks.values(), strict=True))
 
 
-async def publish(connection: Connection, shard: int, mark: Watermark) -> None:
-    """Publish a shard's watermark and let the stream forget what stands in parts; raises StoreUnavailable.
+class StoreTakenOver(Exception):
+    """Another data directory's writer goes on with this store: nothing was trimmed, and nothing may be."""
 
-    The store adds `written` by itself, from the entry at the watermark.
+
+async def publish(connection: Connection, shard: int, mark: Watermark, owner: str = "") -> None:
+    """Publish a shard's watermark and let the stream forget what stands in parts.
+
+    The store adds `written` by itself, from the entry at the watermark. Raises StoreUnavailable, or StoreTakenOver
+    where another owner has gone on with the shard since this one began.
     """
     number = mark.stream_number
-    fields = ("stream_id", number, "time_us", mark.time_us, "sequence", mark.sequence, "cause", mark.cause)
-    await connection.call("resonate_mark", events_key(shard), stream_text(number), *fields)
+    fields = ["stream_id", number, "time_us", mark.time_us, "sequence", mark.sequence, "cause", mark.cause]
+    fields += ["owner", owner] if owner else []
+    if await connection.call("resonate_mark", events_key(shard), stream_text(number), *fields) == -1:
+        raise StoreTakenOver(f"another data directory's writer goes on with shard {shard} of the store")
 
 
 async def _fields(connection: Connection, shard: int) -> Any:

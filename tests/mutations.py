@@ -93,6 +93,16 @@ MUTATIONS: Mapping[str, Mutation] = {
         ),
         (Edit("events/sealing.py", "os.link(temporary, path)", "temporary.replace(path)"),),
     ),
+    "late_trim": Mutation(
+        "a writer whose lease another data directory has taken over trims what that one has not read",
+        ("tests/events/test_ownership.py",),
+        (Edit("events/functions.lua", "    return -1\n", "    owner = nil\n"),),
+    ),
+    "copied_part": Mutation(
+        "a part that was copied under the next number is read as one of its own",
+        ("tests/events/test_parts.py",),
+        (Edit("events/parts.py", "part.first_stream_number <= last.last_stream_number", "part.rows < 0"),),
+    ),
     "dropped_hash": Mutation(
         "a part's sha256 is not compared",
         ("tests/reliability/test_damaged_parts.py",),

@@ -2,13 +2,19 @@
 
 import asyncio
 import logging
+import threading
 from pathlib import Path
 
 import pytest
+from writing import messages, settle, writing, written_ids
 
 from events.connection import Connection
 from events.ownership import Lease, Owner, while_owner
 from events.server import EmbeddedStore
+from events.shard_writer import WriterOptions
+from events.stream import Stream
+from events.watermark import StoreTakenOver
+from events.writer import run_writer
 
 pytestmark = pytest.mark.anyio
 
@@ -129,3 +135,46 @@ async def test_a_store_that_is_away_is_left_to_the_work(
     await asyncio.wait_for(here.begun.wait(), 5)
     here.stop.set()
     await asyncio.wait_for(task, 5)
+
+
+async def test_a_writer_that_stood_still_for_longer_than_its_lease_trims_nothing(
+    connection: Connection, tmp_path: Path
+) -> None:
+    """It has a part on its disk that nobody knows of; the store forgets nothing that the new owner has not read."""
+    halted, goes_on = threading.Event(), threading.Event()
+
+    def stand_still(point: str) -> None:
+        if point == "after_link":
+            halted.set()
+            goes_on.wait(20)
+
+    stream = Stream(connection)
+    await stream.append(messages(1, 2))
+    slow = asyncio.create_task(
+        run_writer(connection, tmp_path / "a", WriterOptions(owner="a", reach=stand_still), asyncio.Event())
+    )
+    await asyncio.to_thread(halted.wait, 20)
+    async with writing(connection, tmp_path / "b", WriterOptions(owner="b")):
+        await settle(connection)
+        goes_on.set()
+        await stream.append(messages(3))
+        with pytest.raises(ExceptionGroup) as raised:
+            await asyncio.wait_for(slow, 20)
+        assert raised.group_contains(StoreTakenOver)
+    await stream.close()
+    assert written_ids(tmp_path / "b") == ["m-1", "m-2", "m-3"]
+
+
+async def test_work_that_finds_the_store_taken_over_is_begun_again_with_the_lease(
+    connection: Connection, tmp_path: Path
+) -> None:
+    begun = 0
+
+    async def work() -> None:
+        nonlocal begun
+        begun += 1
+        if begun == 1:
+            raise ExceptionGroup("shards", [StoreTakenOver("taken over")])
+
+    await while_owner(Lease(connection, owner(tmp_path), SECONDS), work, asyncio.Event(), SECONDS / 8)
+    assert begun == 2
