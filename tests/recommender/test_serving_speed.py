@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shop_worlds import DAY, taste_world
 
 from recommender.histories import Bought
 from recommender.identifiers import REMEMBERED, Index, Texts
+from recommender.model import Model
 from recommender.recent_lists import DAY_SECONDS, KEPT, STEP_DAYS, Question, RecentLists
-from recommender.rules import Rules
+from recommender.rules import Rules, conditions
 from recommender.scratch import MANY, Scratch, is_cut
+from recommender.strategies import Situation, scored
 from recommender.wishes import Ranking
 
 PRODUCTS = 3_000
@@ -58,6 +61,27 @@ def test_sums_of_the_best_are_the_largest_of_all_sums(seed: int, best: int, empt
     assert not strong or not len(left) or truth[left].max() <= truth[strong].min() * 1.0001
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1), cart=st.integers(21, 40), customer=st.none() | st.integers(0, 200),
+    shown=st.sampled_from([0.1, 0.5, 1.0]), best=st.integers(1, 40),
+)  # fmt: skip
+def test_the_best_that_go_with_a_cart_are_the_same_when_the_weak_are_not_looked_at(
+    seed: int, cart: int, customer: int | None, shown: float, best: int
+) -> None:
+    trained, dice = taste_world(), np.random.default_rng(seed)
+    model = Model(trained.arrays, trained.weights, trained.at_day, trained.strategies)
+    products = dice.choice(model.size, cart, replace=False).astype(np.int32)
+    mask = dice.random(model.size) < shown
+    habit = None if customer is None else model.habit_at(customer)
+    lists: list[list[float]] = []
+    for wanted in (best, None):
+        situation, scratch = Situation(habit, products, DAY), Scratch(model.size)
+        found = scored(model, "bought_together", situation, lambda codes: mask.take(codes), scratch, wanted)
+        lists.append(sorted(found.scores.tolist(), reverse=True)[:best])
+    assert lists[0] == pytest.approx(lists[1], rel=1e-4, abs=1e-4)
+
+
 def test_little_evidence_is_never_cut() -> None:
     assert not is_cut(MANY, 1)
     assert not is_cut(10**6, None)
@@ -102,6 +126,24 @@ def test_of_too_many_lists_the_oldest_goes(lists: RecentLists, made: list[tuple[
     assert len(made) == KEPT + 1
     lists.of(question(cart=("0",)), 0.0)
     assert len(made) == KEPT + 2
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"limit": 25},
+        {"cart": ("a" * 9_000,)},
+        {"cart": tuple(map(str, range(200)))},
+        {"rules": Rules(exclude=("a" * 9_000,))},
+        {"rules": Rules(conditions=conditions({"brand": {"$in": [str(n) for n in range(200)]}}))},
+    ],
+)
+def test_a_large_question_is_not_kept(
+    lists: RecentLists, made: list[tuple[Question, float]], changed: dict[str, object]
+) -> None:
+    for _ in range(2):
+        lists.of(question(**changed), 0.0)
+    assert len(made) == 2
 
 
 def test_texts_and_places_are_right_beyond_what_is_remembered() -> None:
