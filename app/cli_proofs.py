@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli_output import AsJson, Key, Refused, environment_settings, progress, say_json, say_table
+from app.cli_output import AsJson, Key, Refused, complain, environment_settings, progress, say_json, say_table
 
 commands = typer.Typer()
 
@@ -52,7 +52,7 @@ def aa(
     from app.local_analysis import local_readouts
     from events.parts import DataDamaged
     from experiments.readout_errors import NotFound
-    from experiments.replay import replay
+    from experiments.replay import FEWEST_UNITS, replay
 
     readouts = local_readouts(environment_settings())
     try:
@@ -66,7 +66,10 @@ def aa(
     if as_json:
         say_json([asdict(rate) for rate in rates])
         return
-    names = list(asdict(rates[0])) if rates else []
+    if not rates:
+        complain(f"{key}: no metric has the {FEWEST_UNITS} exposed units yet that can be split anew")
+        return
+    names = list(asdict(rates[0]))
     rows = [[_cell(value) for value in asdict(rate).values()] for rate in rates]
     say_table(f"{key}: {replays} A/A replays", names, rows)
 

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from service import Service, write_definitions
 
 from app.cli import app
 from app.readout_table import say_plan
+from experiments.catalog_store import CatalogKeeper
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "cli.md"
 
@@ -174,6 +176,13 @@ def test_results_are_a_table_for_people(standing: Service) -> None:
     assert done.returncode == 0, done.stderr
     assert "purchase_rate" in done.stdout
     assert "threshold" in done.stdout
+
+
+def test_units_too_few_to_be_split_anew_are_said_to_people(tmp_path: Path) -> None:
+    definitions = write_definitions(tmp_path / "definitions", SMALLEST_DEFINITIONS)
+    CatalogKeeper(definitions, tmp_path / "data", lambda: datetime.now(UTC)).boot()
+    done = resonate("aa", "free-shipping-banner", DATA=str(tmp_path / "data"))
+    assert "no metric has the 20 exposed units yet that can be split anew" in done.stderr
 
 
 def test_a_plan_without_traffic_says_so_to_people(standing: Service) -> None:
