@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --no-input
 
-.PHONY: help setup setup-dev chromium demo serve test check bench lock clean
+.PHONY: help setup setup-dev test-tools demo serve test check bench lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,8 +28,8 @@ setup: $(VENV)/.runtime ## make .venv with .venv/bin/resonate
 
 setup-dev: $(VENV)/.dev
 
-chromium: ## Chromium for the browser tests, by apt as root, else says so
-	@sh scripts/get-chromium.sh
+test-tools: ## Chromium, curl and libgomp1 for the tests, by apt as root, else says so
+	@sh scripts/get-test-tools.sh
 
 demo: setup ## an example shop with a simulated crowd, until stopped
 	@$(BIN)/resonate demo
@@ -37,10 +37,10 @@ demo: setup ## an example shop with a simulated crowd, until stopped
 serve: setup ## the service with the definitions in ./definitions
 	@$(BIN)/resonate serve
 
-test: setup-dev chromium ## all tests
+test: setup-dev test-tools ## all tests
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
-check: setup-dev ## format, lint, types, tests with coverage, docs
+check: setup-dev test-tools ## format, lint, types, tests with coverage, docs
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/basedpyright

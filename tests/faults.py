@@ -22,7 +22,7 @@ STALL_SECONDS = 3.0
 _numbers = count()
 
 
-def pid_of(service: Service, role: str, timeout_seconds: float = 10) -> int:
+def pid_of(service: Service, role: str, timeout_seconds: float = 30) -> int:
     """The process of a role; waits for one that is on its way back."""
     deadline = time.monotonic() + timeout_seconds
     while time.monotonic() < deadline:
@@ -108,7 +108,7 @@ KILLS: Mapping[str, Callable[[Service], None]] = {
 }
 
 
-def seconds_until_ready(service: Service, journal: Journal, timeout_seconds: float = 15) -> float:
+def seconds_until_ready(service: Service, journal: Journal, timeout_seconds: float = 30) -> float:
     """From now until an assignment is answered and an event is acknowledged; both are noted in the journal."""
     began = time.monotonic()
     message_id = f"probe.{next(_numbers)}"
@@ -143,13 +143,13 @@ def recommend(client: httpx.Client, visitor: str) -> httpx.Response:
 
 def degraded(service: Service) -> list[str]:
     """What `/readyz` complains about."""
-    with service.client(timeout=5) as client:
+    with service.client(timeout=20) as client:
         answer = client.get("/readyz")
     assert answer.status_code == 200, answer.text
     return list(answer.json()["degraded"])
 
 
-def until(condition: Callable[[], bool], seconds: float = 10) -> float:
+def until(condition: Callable[[], bool], seconds: float = 30) -> float:
     """Wait for it; how long it took."""
     began = time.monotonic()
     while time.monotonic() - began < seconds:

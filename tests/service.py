@@ -41,7 +41,7 @@ class Service:
         assert self.process is not None
         return self.process.pid
 
-    def start(self, timeout_seconds: float = 15) -> "Service":
+    def start(self, timeout_seconds: float = 30) -> "Service":
         """Start and wait until `/readyz` answers 200; on the same port again after the first time."""
         self.launch()
         self.wait_ready(timeout_seconds)
@@ -71,7 +71,7 @@ class Service:
             **self.variables,
         }
 
-    def wait_ready(self, timeout_seconds: float = 15) -> None:
+    def wait_ready(self, timeout_seconds: float = 30) -> None:
         deadline = time.monotonic() + timeout_seconds
         while time.monotonic() < deadline:
             assert self.process is not None
@@ -94,7 +94,7 @@ class Service:
         headers = {"authorization": f"Bearer {key}", **options.pop("headers", {})}
         return httpx.Client(base_url=self.url, headers=headers, timeout=options.pop("timeout", 70), **options)
 
-    def results(self, experiment: str, timeout_seconds: float = 20, **query: str) -> dict[str, Any]:
+    def results(self, experiment: str, timeout_seconds: float = 40, **query: str) -> dict[str, Any]:
         """The readout once nothing is pending."""
         deadline = time.monotonic() + timeout_seconds
         with self.client() as client:

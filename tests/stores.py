@@ -180,7 +180,7 @@ def self_signed(folder: Path) -> Path:
     return path
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 30.0) -> None:
     """Returns when the condition holds; fails when it does not in time."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -36,7 +36,7 @@ async def write_all(connection: Connection, data: Path, options: WriterOptions |
         await settle(connection)
 
 
-async def settle(connection: Connection, timeout_seconds: float = 10) -> None:
+async def settle(connection: Connection, timeout_seconds: float = 30) -> None:
     """Wait until the writer has passed what was acknowledged; fails when it does not get there."""
     position = await Stream(connection).position()
     marks = await wait_until_written(connection, position, timeout_seconds)

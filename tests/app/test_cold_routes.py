@@ -38,7 +38,7 @@ def analyst(whole: Service) -> Iterator[httpx.Client]:
         yield client
 
 
-def until(ask: Any, seconds: float = 10) -> Any:
+def until(ask: Any, seconds: float = 30) -> Any:
     deadline = time.monotonic() + seconds
     while not (found := ask()):
         assert time.monotonic() < deadline

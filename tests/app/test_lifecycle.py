@@ -62,7 +62,7 @@ def exported_ids(service: Service) -> list[str]:
     raise AssertionError("the export never came to its end")
 
 
-def until(condition: Callable[[], bool], seconds: float = 10) -> float:
+def until(condition: Callable[[], bool], seconds: float = 30) -> float:
     """Wait for it; how long it took."""
     began = time.monotonic()
     while time.monotonic() - began < seconds:

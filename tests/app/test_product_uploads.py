@@ -38,7 +38,7 @@ def shown(client: httpx.Client, **body: Any) -> set[str]:
     return {item["product_id"] for item in client.post("/v1/recommendations", json=body).json()["items"]}
 
 
-def until(condition: Any, seconds: float = 10.0) -> float:
+def until(condition: Any, seconds: float = 30.0) -> float:
     began = time.monotonic()
     while not condition():
         assert time.monotonic() - began < seconds, "waited in vain"

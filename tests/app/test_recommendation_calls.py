@@ -246,7 +246,7 @@ def test_while_the_store_is_away_lists_come_without_history(tmp_path: Path) -> N
         running.store.start()
 
 
-def _until(condition: Any, seconds: float = 10.0) -> None:
+def _until(condition: Any, seconds: float = 30.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"

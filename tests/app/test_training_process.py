@@ -83,7 +83,7 @@ def test_a_table_trains_without_a_service(tmp_path: Path) -> None:
     assert (refused.returncode, "there is no such file" in refused.stderr) == (1, True)
 
 
-def _until(condition: Any, seconds: float = 15.0) -> None:
+def _until(condition: Any, seconds: float = 30.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"

@@ -27,7 +27,7 @@ def chromium() -> Iterator[webdriver.Chrome]:
     """A browser with an empty profile, closed after the test; the test is skipped where none can be had."""
     binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if binary is None or driver is None:
-        pytest.skip("no Chromium: `make chromium` installs it by apt as root")
+        pytest.skip("no Chromium: `make test-tools` installs it by apt as root")
     options = webdriver.ChromeOptions()
     options.binary_location = binary
     for argument in (*QUIET, f"--user-agent={PERSON}"):

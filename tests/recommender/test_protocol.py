@@ -20,6 +20,9 @@ def journey() -> Journey:
 
 @pytest.mark.filterwarnings("ignore:Method expects CSR input")  # implicit says so to itself
 def test_every_task_is_told_with_peers_ratio_and_interval(journey: Journey, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip(
+        "implicit.nearest_neighbours", reason="no libgomp1: `make test-tools` installs it", exc_type=ImportError
+    )
     monkeypatch.setattr(evaluation, "VALIDATION_CUT", DAY - 56)
     monkeypatch.setattr(evaluation, "TEST_CUT", DAY - 28)
     told: list[str] = []

@@ -36,7 +36,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.fixture
 def page(shop: Service) -> Iterator[httpx.Client]:
-    with shop.client(PUBLISHABLE_KEY, timeout=5) as client:
+    with shop.client(PUBLISHABLE_KEY, timeout=20) as client:
         yield client
 
 

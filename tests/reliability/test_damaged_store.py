@@ -42,7 +42,7 @@ def make_a_hole(file: Path) -> None:
 def crashed_with(service: Service, harm: Callable[[Path], None]) -> Journal:
     """Events that stand in the store alone, then a power cut that harms the file they stand in."""
     journal = Journal()
-    with service.client(timeout=5) as client, frozen(service, "writer"):
+    with service.client(timeout=20) as client, frozen(service, "writer"):
         for number in range(EVENTS):
             message_id = f"m-{number}"
             journal.sent.add(message_id)
@@ -71,7 +71,7 @@ def test_a_hole_costs_what_lay_behind_it_and_nothing_else(start_service: StartSe
     journal = crashed_with(service, make_a_hole)
     assert any(cause.startswith("store_salvaged") for cause in degraded(service))
     assert "damaged" in service.log_text()
-    with service.client(timeout=5) as client:
+    with service.client(timeout=20) as client:
         assert track(client, "after").status_code == 200
         assert assign(client, "v").status_code == 200
     ids = [row["message_id"] for row in exported(service)]
@@ -84,7 +84,7 @@ def test_a_hole_costs_what_lay_behind_it_and_nothing_else(start_service: StartSe
 def test_events_that_are_in_parts_survive_the_loss_of_the_whole_store(service: Service) -> None:
     """The store is only the buffer: its folder is deleted, the record stays, and new events come after it."""
     journal = Journal()
-    with service.client(timeout=5) as client:
+    with service.client(timeout=20) as client:
         for number in range(EVENTS):
             journal.sent.add(f"m-{number}")
             assert track(client, f"m-{number}").status_code == 200
@@ -95,7 +95,7 @@ def test_events_that_are_in_parts_survive_the_loss_of_the_whole_store(service: S
         if file.is_file():
             file.unlink()
     service.start()
-    with service.client(timeout=5) as client:
+    with service.client(timeout=20) as client:
         journal.sent.add("after")
         assert track(client, "after").status_code == 200
         journal.acknowledged.add("after")
@@ -107,7 +107,7 @@ def test_events_that_are_in_parts_survive_the_loss_of_the_whole_store(service: S
 
 def test_killing_everything_right_after_an_acknowledgement_keeps_it(service: Service) -> None:
     for number in range(3):
-        with service.client(timeout=5) as client:
+        with service.client(timeout=20) as client:
             assert track(client, f"m-{number}").status_code == 200
         kill_all(service)
         service.wait_ready()

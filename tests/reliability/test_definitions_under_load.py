@@ -55,7 +55,7 @@ class Visitors:
         self._thread.join()
 
     def _run(self, service: Service) -> None:
-        with service.client(timeout=5) as client:
+        with service.client(timeout=20) as client:
             while not self._end.is_set():
                 for number in range(100):
                     self._look(client, f"v-{number}")
@@ -72,7 +72,7 @@ class Visitors:
 @pytest.mark.slow
 def test_two_hundred_bad_files_change_nobodys_variant_and_a_good_one_is_live_at_once(shop: Service) -> None:
     file = shop.definitions / NAME
-    with Visitors(shop) as visitors, shop.client(timeout=5) as client:
+    with Visitors(shop) as visitors, shop.client(timeout=20) as client:
         for bad in INVALID:  # each stays long enough to be looked at, and refused
             file.write_text(bad)
             time.sleep(1.0)

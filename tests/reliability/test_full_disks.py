@@ -27,7 +27,7 @@ def cramped(tmp_path: Path) -> Iterator[Service]:
 
 def acknowledged_until_refused(service: Service, journal: Journal) -> str:
     """Sends events until one is refused; the cause."""
-    with service.client(timeout=5) as client:
+    with service.client(timeout=patience(2)) as client:
         for number in range(5_000):
             message_id = f"m-{number}"
             journal.sent.add(message_id)
@@ -48,7 +48,7 @@ def test_a_full_disk_under_the_store_is_named_and_heals(cramped: Service) -> Non
         ballast = fill(cramped.data / "store", leave_bytes=400_000)
         acknowledged_until_refused(cramped, journal)
         until(lambda: "store_disk_full" in degraded(cramped), patience(5))
-        with cramped.client(timeout=5) as client:
+        with cramped.client(timeout=patience(2)) as client:
             assert assign(client, "v-1").status_code == 200
             refused = track(client, "m-refused")
         assert (refused.status_code, refused.json()["code"]) == (503, "store_disk_full")
@@ -71,7 +71,7 @@ def test_a_full_disk_at_the_start_serves_assignments_and_heals(cramped: Service)
     with small_disk(cramped.data / "store"):
         ballast = fill(cramped.data / "store")
         cramped.start()
-        with cramped.client(timeout=5) as client:
+        with cramped.client(timeout=patience(2)) as client:
             assert assign(client, "v-1").status_code == 200
             assert track(client, "m-1").status_code == 503
         assert degraded(cramped) == ["store_disk_full"]
@@ -89,7 +89,7 @@ def test_a_full_disk_under_the_parts_is_named_and_heals(cramped: Service) -> Non
         journal = Journal()
         seconds_until_ready(cramped, journal)
         ballast = fill(cramped.data / "log")
-        with cramped.client(timeout=5) as client:
+        with cramped.client(timeout=patience(2)) as client:
             for number in range(50):
                 journal.sent.add(f"m-{number}")
                 assert track(client, f"m-{number}").status_code == 200
@@ -114,7 +114,7 @@ def test_one_full_disk_under_everything_keeps_assignments_and_heals(cramped: Ser
         seconds_until_ready(cramped, journal)
         ballast = fill(cramped.data, leave_bytes=300_000)
         acknowledged_until_refused(cramped, journal)
-        with cramped.client(timeout=5) as client:
+        with cramped.client(timeout=patience(2)) as client:
             assert [assign(client, f"v-{number}").status_code for number in range(50)] == [200] * 50
         until(lambda: degraded(cramped) != [], patience(5))
         ballast.unlink()

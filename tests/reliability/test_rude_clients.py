@@ -45,7 +45,7 @@ def percentile_99(seconds: Sequence[float]) -> float:
 
 
 def test_a_thousand_silent_connections_do_not_hurt_others_and_are_dropped(shop: Service) -> None:
-    with shop.client(timeout=5) as client, contextlib.ExitStack() as silent:
+    with shop.client(timeout=20) as client, contextlib.ExitStack() as silent:
         alone = percentile_99(seconds_of_answers(client, 300))
         connections = [
             silent.enter_context(socket.create_connection(("127.0.0.1", shop.port), timeout=10)) for _ in range(1_000)
@@ -82,7 +82,7 @@ def test_fifty_slow_clients_are_dropped_in_six_seconds_while_others_are_served(s
                 pass
         took.append(time.monotonic() - began)
 
-    with together(crawl, 50), shop.client(timeout=5) as client:
+    with together(crawl, 50), shop.client(timeout=20) as client:
         assert max(seconds_of_answers(client, 100)) < patience(2)
     assert len(took) == 50
     assert max(took) < patience(7)  # 5 s of the deadline, and what the last pause of this client adds
@@ -105,14 +105,14 @@ def test_a_burst_on_one_key_is_turned_away_and_another_key_does_not_feel_it(star
     statuses: list[int] = []
 
     def burst() -> None:
-        with service.client(EAGER_KEY, timeout=5) as client:
+        with service.client(EAGER_KEY, timeout=20) as client:
             for number in range(125):
                 answer = track(client, f"eager-{number}")
                 statuses.append(answer.status_code)
                 if answer.status_code == 429:
                     assert int(answer.headers["retry-after"]) >= 1
 
-    with service.client(CALM_KEY, timeout=5) as calm:
+    with service.client(CALM_KEY, timeout=20) as calm:
         alone = statistics.median(seconds_of_answers(calm, 30))
         with together(burst, 4):
             time.sleep(0.2)

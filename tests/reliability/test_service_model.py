@@ -111,7 +111,7 @@ class ServiceAgainstModel(RuleBasedStateMachine):
 
     def _post(self, path: str, body: dict[str, object]) -> httpx.Response:
         deadline = time.monotonic() + 10
-        with self.service.client(timeout=5) as client:
+        with self.service.client(timeout=20) as client:
             while (answer := client.post(path, json=body)).status_code == 503 and time.monotonic() < deadline:
                 time.sleep(0.05)
         assert answer.status_code == 200, answer.text
