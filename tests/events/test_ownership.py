@@ -132,9 +132,9 @@ async def test_a_store_that_is_away_is_left_to_the_work(
     store.stop()
     here = Work()
     task = here.under(Lease(connection, owner(tmp_path / "a")))
-    await asyncio.wait_for(here.begun.wait(), 5)
+    await asyncio.wait_for(here.begun.wait(), 30)
     here.stop.set()
-    await asyncio.wait_for(task, 5)
+    await asyncio.wait_for(task, 30)
 
 
 async def test_a_writer_that_stood_still_for_longer_than_its_lease_trims_nothing(
