@@ -1,11 +1,13 @@
 """Commands for the event log: export, verify."""
 
+import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from app.cli_output import AsJson, complain, environment_settings, progress, say, say_json
+from app.cli_output import AsJson, Refused, complain, environment_settings, progress, say, say_json
 
 commands = typer.Typer()
 
@@ -37,11 +39,20 @@ def export(
 
 
 @commands.command()
-def verify(as_json: AsJson = False) -> None:
+def verify(
+    as_json: AsJson = False,
+    set_aside: Annotated[
+        str | None, typer.Option(help="Go on without this damaged part; readouts go on telling that it is lost.")
+    ] = None,
+) -> None:
     """Check every part of the log against its digest; exit code 1 when one is damaged."""
     from events.verify import verify_log
 
     settings = environment_settings()
+    if not settings.data.is_dir():
+        raise Refused(f"there is no data directory {settings.data}; set RESONATE_DATA to the one to verify")
+    if set_aside is not None:
+        _set_aside(settings.data, set_aside)
     with progress() as bar:
         task = bar.add_task("parts", total=None)
         report = verify_log(settings.data, lambda done, total: bar.update(task, completed=done, total=total))
@@ -50,6 +61,24 @@ def verify(as_json: AsJson = False) -> None:
     else:
         for damage in report.damages:
             complain(f"{damage.name}: {damage.cause}")
+        for loss in report.set_aside:
+            say(f"{loss.name}: set aside at {loss.set_aside_at}, its events are lost ({loss.cause})")
         say(f"{report.parts} parts, {report.rows} events, {len(report.damages)} damages")
     if not report.is_sound:
         raise typer.Exit(1)
+
+
+def _set_aside(data: Path, name: str) -> None:
+    from app.data_directory import DataDirectory, DirectoryInUse
+    from events.setting_aside import NotDamaged, set_aside
+
+    try:
+        lock = DataDirectory(data.absolute()).claim()
+    except DirectoryInUse as error:
+        raise Refused(f"{error}; stop it first") from None
+    try:
+        set_aside(data, name, datetime.now(UTC))
+    except NotDamaged as error:
+        raise Refused(str(error)) from None
+    finally:
+        os.close(lock)

@@ -1,9 +1,10 @@
-"""The ledger of sequence numbers that retention took out of the log: they are gone, not missing."""
+"""The ledger of sequence numbers that retention or a person took out of the log: they are gone, not missing."""
 
 from pathlib import Path
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from events.durable import replace_durably
 from events.manifest import PartName
@@ -11,10 +12,19 @@ from events.manifest import PartName
 LEDGER: Final = "dropped.json"
 
 
+class Loss(msgspec.Struct, frozen=True):
+    """A damaged part that a person decided to go on without: its file, what was wrong, when (ISO 8601, UTC)."""
+
+    name: str
+    cause: str
+    set_aside_at: str
+
+
 class Dropped(msgspec.Struct, frozen=True):
     """Per shard, the sequence ranges (first and last included) that are gone on purpose, ascending and disjoint."""
 
     shards: dict[int, list[tuple[int, int]]] = {}
+    lost: list[Loss] = []
 
     def covers(self, name: PartName) -> bool:
         """Whether the whole part was dropped."""
@@ -32,7 +42,7 @@ class Dropped(msgspec.Struct, frozen=True):
         ranges = {shard: list(own) for shard, own in self.shards.items()}
         for name in names:
             ranges.setdefault(name.shard, []).append((name.low, name.high))
-        return Dropped({shard: _joined(own) for shard, own in ranges.items()})
+        return replace(self, shards={shard: _joined(own) for shard, own in ranges.items()})
 
 
 def read_dropped(log: Path) -> Dropped:

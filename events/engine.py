@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import duckdb
 
 from events.arrow import Table
+from events.dropped import Loss, read_dropped
 from events.engine_columns import Columns, plain_column, quoted
 from events.engine_sql import Dialect, Statement, inline_table
 from events.engine_view import CLEAN_ROWS, received_rows
@@ -63,6 +64,7 @@ class Snapshot:
     parts: tuple[Part, ...]
     hidden: Table
     watermark_us: int | None
+    lost: tuple[Loss, ...] = ()
 
     @property
     def identity(self) -> tuple[object, ...]:
@@ -124,7 +126,8 @@ class EventLog:
             self._verify_once(part)
         filled = [part for part in parts if part.rows]
         watermark = max((part.max_received_at for part in filled), default=None)
-        return Snapshot(tuple(filled), self._hidden.positions(parts), watermark)
+        lost = tuple(read_dropped(self.folder).lost)
+        return Snapshot(tuple(filled), self._hidden.positions(parts), watermark, lost)
 
     def _verify_once(self, part: Part) -> None:
         mark = (part.path.name, part.sha256)

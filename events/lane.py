@@ -145,4 +145,5 @@ class Lane:
                 future.set_exception(StoreUnavailable(unavailable.cause, unavailable.retry_after_seconds))
 
     async def _probe(self) -> None:
-        await self._connection.call("resonate_position", self._key)
+        """An append of nothing: refused for the same reasons as any other."""
+        await self._connection.call("resonate_append", self._key, b"", b"", b"[]")

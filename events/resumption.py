@@ -9,6 +9,7 @@ from events.arrow import compute
 from events.columns import stream_text
 from events.connection import Connection
 from events.digests import read_columns
+from events.dropped import read_dropped
 from events.keys import events_key
 from events.listing import Found
 from events.manifest import read_manifest
@@ -59,6 +60,7 @@ async def resume_point(connection: Connection, log: Path, shard: int, owner: str
     * Entries behind the resume point that are in no part, from such a store: they are appended again above it.
     """
     point = newest_on_disk(log, shard)
+    point = point._replace(sequence=read_dropped(log).after(shard, point.sequence + 1) - 1)
     known = (await read_watermarks(connection))[shard]
     if known.sequence > point.sequence:
         _logger.error("parts of the log are gone", extra={"shard": shard, "newest": known.sequence, "found": point[0]})

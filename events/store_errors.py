@@ -20,7 +20,7 @@ _CAUSES: Final[tuple[tuple[type[Exception], str], ...]] = (
     (exceptions.ConnectionError, "store_down"),
     (OSError, "store_down"),
 )
-_ANSWERED: Final = frozenset({"store_out_of_memory", "store_error", "busy"})
+_ANSWERED: Final = frozenset({"store_error", "busy"})
 
 
 class StoreUnavailable(Exception):

@@ -5,7 +5,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from msgspec import to_builtins
+
 from events.arrow import parquet
+from events.dropped import Loss, read_dropped
 from events.parts import DataDamaged, Part, survey, verify
 from events.sealing import footer_stream_number
 from events.tombstones import read_tombstones
@@ -26,7 +29,8 @@ class Damage:
 
 @dataclass(frozen=True, slots=True)
 class LogReport:
-    """What a log holds and what is wrong with it. `unreadable` are stream entries that were kept aside as they came."""
+    """What a log holds and what is wrong with it. `unreadable` are stream entries that were kept aside as they came,
+    `set_aside` damaged parts that a person decided to go on without."""
 
     parts: int
     rows: int
@@ -34,6 +38,7 @@ class LogReport:
     tombstones: int
     damages: tuple[Damage, ...]
     unreadable: tuple[str, ...]
+    set_aside: tuple[Loss, ...] = ()
 
     @property
     def is_sound(self) -> bool:
@@ -42,7 +47,7 @@ class LogReport:
 
     def as_json(self) -> dict[str, Any]:
         """The report for a machine."""
-        return {"sound": self.is_sound, **asdict(self)}
+        return {"sound": self.is_sound, **asdict(self), "set_aside": to_builtins(self.set_aside)}
 
 
 def verify_log(data: Path, progress: Progress | None = None) -> LogReport:
@@ -65,6 +70,7 @@ def verify_log(data: Path, progress: Progress | None = None) -> LogReport:
         tombstones=tombstones,
         damages=tuple(damages),
         unreadable=tuple(sorted(path.name for path in (data / _LOG).glob("unreadable-*"))),
+        set_aside=tuple(read_dropped(data / _LOG).lost),
     )
 
 

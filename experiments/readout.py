@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
+from events.dropped import Loss
 from events.engine import EventLog, Snapshot
 from events.engine_tables import Table
 from experiments import cx
@@ -20,7 +21,7 @@ from experiments.observations import MetricObservation, Observer
 from experiments.opened import Opened
 from experiments.readout_decision import decision_of
 from experiments.readout_errors import InvalidDate, UnknownDimension
-from experiments.readout_health import engaged_time_checks, health_of
+from experiments.readout_health import engaged_time_checks, health_of, lost_events
 from experiments.readout_metrics import JudgedMetric, family_of, judged_metric, metric_readout
 from experiments.readout_query import ReadoutQuery, microseconds, moment_of
 from experiments.readout_rows import comparison_rows
@@ -154,18 +155,18 @@ class Readouts:
         dimensions = _dimensions(study, query)
 
         def answer(opened: Opened) -> Readout:
-            return self._readout(opened, query, as_of)
+            return self._readout(opened, query, as_of, snapshot.lost)
 
         return self.observe(study, query, dimensions, answer, snapshot)
 
-    def _readout(self, opened: Opened, query: ReadoutQuery, as_of: datetime) -> Readout:
+    def _readout(self, opened: Opened, query: ReadoutQuery, as_of: datetime, lost: Sequence[Loss]) -> Readout:
         study, cube = opened.study, opened.cube
         judge = judge_of(study, opened.calendar)
         metrics, texts = self._judged(opened, judge, query)
         family = family_of(judge, metrics)
         checks = [] if study.not_started(as_of) else _empty(cube)
         checks += self._interactions(opened) if query.at is None else []
-        checks += engaged_time_checks({metric.studied.metric.name: metric.observed for metric in metrics})
+        checks += [*lost_events(lost), *engaged_time_checks({m.studied.metric.name: m.observed for m in metrics})]
         health = health_of(cube, study, opened.calendar, cube.plan.dimensions, checks)
         rows = [
             metric_readout(judge, metric, family, study.arms, study.experiment.unit, texts.get(index))

@@ -1,9 +1,10 @@
 """Whether a readout can be trusted at all: allocation, several variants at once, what was left out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from events.dropped import Loss
 from experiments.cube import Cube, levels_table
 from experiments.judge import Calendar
 from experiments.observations import MetricObservation
@@ -77,6 +78,15 @@ def engaged_time_checks(observed: Mapping[str, MetricObservation]) -> list[Check
             told = f"a site without the snippet can estimate it from page views: engaged_time_estimate, or {ESTIMATE}"
             found.append(Check("no_engaged_time", f"{name}: no page view sent engaged time; {told}"))
     return found
+
+
+def lost_events(lost: Iterable[Loss]) -> list[Check]:
+    """Damaged parts of the log that a person decided to go on without."""
+    told = "was damaged and set aside on"
+    return [
+        Check("events_lost", f"part {loss.name} {told} {loss.set_aside_at[:10]}: its events are in no number")
+        for loss in lost
+    ]
 
 
 def _srm(cube: Cube, study: Study, calendar: Calendar, dimensions: Sequence[str]) -> Srm:
