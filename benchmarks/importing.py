@@ -1,9 +1,10 @@
 """How long `resonate import` takes over 10 million visitors with five metrics, beside plain SQL and tea-tasting.
 
-    python -m benchmarks.importing [--units 10000000]
+    python -m benchmarks.importing [--units 10000000] [--shuffled]
 
 A Parquet file; CPU seconds on one thread, each side in a process of its own, in turns, the better of the turns. Plain
 SQL does what an import must: means, variances, covariances, empty and impossible cells, units that stand twice.
+Units are whole numbers in rising order, or `--shuffled`.
 """
 
 import argparse
@@ -37,6 +38,7 @@ def main() -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--units", type=int, default=10_000_000)
+    parser.add_argument("--shuffled", action="store_true")
     parser.add_argument("--one", nargs=2, metavar=("SIDE", "FILE"), help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.one:
@@ -44,7 +46,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "units.parquet"
-        write(path, chosen.units)
+        write(path, chosen.units, shuffled=chosen.shuffled)
         best: dict[str, tuple[float, float]] = {}
         for _ in range(TURNS):
             for side in SIDES:
@@ -54,12 +56,12 @@ def main() -> None:
         print(f"{side:14} {seconds:8.2f} s CPU {peak:10.0f} MB peak {seconds / best['plain SQL'][0]:8.2f} x plain SQL")
 
 
-def write(path: Path, units: int) -> None:
+def write(path: Path, units: int, *, shuffled: bool = False) -> None:
     """A table of visitors, in row groups."""
     random = np.random.default_rng(1)
     orders = random.poisson(0.1, units)
     table = {
-        "unit": np.arange(units),
+        "unit": random.permutation(units) if shuffled else np.arange(units),
         "variant": np.array(["control", "b"])[random.integers(0, 2, units)],
         "bought": (orders > 0).astype(np.int8),
         "orders": orders,

@@ -1,18 +1,16 @@
 """CUPED: taking out of an outcome what was known of the units before their exposure."""
 
 import math
-from dataclasses import dataclass, replace
-from functools import lru_cache
-
-import numpy as np
-import numpy.typing as npt
+from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 from experiments.statistics.arms import CANCELLED, Arm, Pair, effective_denominators
 from experiments.statistics.effect import COARSEST
 from experiments.statistics.estimate import NoEstimate, Reason
-from experiments.statistics.moments import ROUNDING, JointMoments
+from experiments.statistics.moments import ROUNDING, JointMoments, is_finite
 
-Array = npt.NDArray[np.float64]
+Values = tuple[float, float, float]  # of y, x and h
+HISTORY: Final = "has_history"
 COLLINEAR = 1e-10  # share of a column's variance below which the other column already says everything
 
 
@@ -35,11 +33,11 @@ def adjust_means(control: JointMoments, treatment: JointMoments) -> Adjustment |
     x is the same metric over the look-back before exposure, 0 without history; `has_history` (0 or 1) tells a zero
     from an unknown, and may be left out where everybody has history. `covariate_constant` where nothing is left.
     """
-    arms = tuple(_columns_of_mean(arm) for arm in (control, treatment))
+    arms = _columns_of_mean(control), _columns_of_mean(treatment)
     together = _columns_of_mean(control + treatment)
     if together is None or arms[0] is None or arms[1] is None:
         return NoEstimate(Reason.NOT_ENOUGH_UNITS)
-    return _adjust((arms[0], arms[1]), together.covariance, together.means[1:])
+    return _adjust((arms[0], arms[1]), together.covariance, together.means)
 
 
 def adjust_ratios(control: JointMoments, treatment: JointMoments) -> Adjustment | NoEstimate:
@@ -47,99 +45,132 @@ def adjust_ratios(control: JointMoments, treatment: JointMoments) -> Adjustment 
 
     Coefficients come from the sum of both arms' covariances of the linearised ratios before and after exposure.
     """
-    arms = tuple(_columns_of_ratio(arm) for arm in (control, treatment))
-    together = _columns_of_ratio(control + treatment)
-    if together is None or arms[0] is None or arms[1] is None:
+    arms = _columns_of_ratio(control), _columns_of_ratio(treatment)
+    centre = _ratios(_common_means(control, treatment), control.columns)
+    if centre is None or arms[0] is None or arms[1] is None:
         return NoEstimate(Reason.COVARIATE_CONSTANT)
-    return _adjust((arms[0], arms[1]), arms[0].covariance + arms[1].covariance, together.means[1:])
+    joint = Covariance(*(ours + theirs for ours, theirs in zip(arms[0].covariance, arms[1].covariance, strict=True)))
+    return _adjust((arms[0], arms[1]), joint, centre)
+
+
+class Covariance(NamedTuple):
+    """Of outcome y, covariate x and history flag h, per unit."""
+
+    yy: float
+    yx: float
+    yh: float
+    xx: float
+    xh: float
+    hh: float
 
 
 @dataclass(frozen=True, slots=True)
 class _Columns:
-    """Outcome, covariate and history flag of one arm: values and covariances per unit, in this order."""
+    """Outcome, covariate and history flag of one arm: values and covariances, in this order."""
 
     count: int
-    means: Array
-    covariance: Array
+    means: Values
+    covariance: Covariance
     denominators: float | None = None
 
 
 def _columns_of_mean(moments: JointMoments) -> _Columns | None:
     if moments.count < 2:
         return None
-    names = ("y", "x", "has_history") if "has_history" in moments.columns else ("y", "x")
-    means = np.array([moments.mean(name) for name in names])
-    return _padded(moments.count, means, _covariance(moments, names))
+    means = _value(moments, "y"), _value(moments, "x"), _value(moments, HISTORY)
+    of = _Covariances(moments)
+    pairs = (("y", "y"), ("y", "x"), ("y", HISTORY), ("x", "x"), ("x", HISTORY), (HISTORY, HISTORY))
+    return _Columns(moments.count, means, Covariance(*(of(left, right) for left, right in pairs)))
 
 
 def _columns_of_ratio(moments: JointMoments) -> _Columns | None:
-    """The gradient of each ratio by its sums turns the columns into linearised ones."""
-    if moments.count < 2 or moments.mean("den") == 0.0 or moments.mean("xden") == 0.0:
+    """The gradient of each ratio by its sums turns the columns into linearised ones: (num − ratio·den) / mean den."""
+    means = _ratios(moments.means, moments.columns) if moments.count >= 2 else None
+    if means is None:
         return None
-    flags = tuple(name for name in ("has_history",) if name in moments.columns)
-    names = ("num", "den", "xnum", "xden", *flags)
-    ratios = [moments.mean("num") / moments.mean("den"), moments.mean("xnum") / moments.mean("xden")]
-    gradient = np.zeros((2 + len(flags), len(names)))
-    gradient[0, :2] = np.array([1.0, -ratios[0]]) / moments.mean("den")
-    gradient[1, 2:4] = np.array([1.0, -ratios[1]]) / moments.mean("xden")
-    gradient[2:, 4:] = np.eye(len(flags))
-    means = np.array(ratios + [moments.mean(name) for name in flags])
-    columns = _padded(moments.count, means, gradient @ _covariance(moments, names) @ gradient.T)
-    return replace(columns, denominators=effective_denominators(moments))
+    of, (ratio, before, _) = _Covariances(moments), means
+    below, below_before = moments.mean("den"), moments.mean("xden")
+
+    def with_outcome(name: str) -> float:
+        return (of("num", name) - ratio * of("den", name)) / below
+
+    def with_covariate(name: str) -> float:
+        return (of("xnum", name) - before * of("xden", name)) / below_before
+
+    covariance = Covariance(
+        yy=(with_outcome("num") - ratio * with_outcome("den")) / below,
+        yx=(with_outcome("xnum") - before * with_outcome("xden")) / below_before,
+        yh=with_outcome(HISTORY),
+        xx=(with_covariate("xnum") - before * with_covariate("xden")) / below_before,
+        xh=with_covariate(HISTORY),
+        hh=of(HISTORY, HISTORY),
+    )
+    return _Columns(moments.count, means, covariance, effective_denominators(moments))
 
 
-def _covariance(moments: JointMoments, names: tuple[str, ...]) -> Array:
-    """Sample covariances of these columns, 0 for one that varies by rounding only."""
-    chosen = [moments.columns.index(name) for name in names]
-    layout = _layout(len(moments.columns))[np.ix_(chosen, chosen)]
-    covariance = np.asarray(moments.comoments)[layout] / (moments.count - 1)
-    constant = covariance.diagonal() <= np.square(ROUNDING * np.asarray(moments.means)[chosen])
-    if constant.any():
-        covariance[constant, :] = covariance[:, constant] = 0.0
-    return covariance
+def _ratios(means: tuple[float, ...], columns: tuple[str, ...]) -> Values | None:
+    """Both ratios and the share with a history; None where a denominator is zero."""
+    mean = dict(zip(columns, means, strict=True))
+    if mean["den"] == 0.0 or mean["xden"] == 0.0:
+        return None
+    return mean["num"] / mean["den"], mean["xnum"] / mean["xden"], mean.get(HISTORY, 0.0)
 
 
-@lru_cache(maxsize=8)
-def _layout(size: int) -> npt.NDArray[np.intp]:
-    """Where each pair of columns stands among the packed co-moments."""
-    layout = np.zeros((size, size), dtype=np.intp)
-    rows, columns = np.triu_indices(size)
-    layout[rows, columns] = layout[columns, rows] = np.arange(rows.size)
-    return layout
+def _common_means(control: JointMoments, treatment: JointMoments) -> tuple[float, ...]:
+    """Those of both arms together."""
+    share = treatment.count / max(1, control.count + treatment.count)
+    return tuple(ours + (theirs - ours) * share for ours, theirs in zip(control.means, treatment.means, strict=True))
 
 
-def _padded(count: int, means: Array, covariance: Array) -> _Columns:
-    """A history flag that is absent is a constant one."""
-    if means.size == 3:
-        return _Columns(count, means, covariance)
-    wider = np.zeros((3, 3))
-    wider[:2, :2] = covariance
-    return _Columns(count, np.append(means, 0.0), wider)
+def _value(moments: JointMoments, name: str) -> float:
+    return moments.mean(name) if name in moments.columns else 0.0
 
 
-def _adjust(arms: tuple[_Columns, _Columns], joint: Array, centre: Array) -> Adjustment | NoEstimate:
-    if not (np.isfinite(joint).all() and np.isfinite(centre).all()):
+class _Covariances:
+    """Sample covariances of one arm, 0 for a column that is absent or varies by rounding only."""
+
+    def __init__(self, moments: JointMoments) -> None:
+        """Look at each column once."""
+        self._places = {name: place for place, name in enumerate(moments.columns) if _varies(moments, place)}
+        self._size, self._comoments, self._freedom = len(moments.columns), moments.comoments, moments.count - 1
+
+    def __call__(self, left: str, right: str) -> float:
+        if left not in self._places or right not in self._places:
+            return 0.0
+        first, second = self._places[left], self._places[right]
+        return self._comoments[_packed(min(first, second), max(first, second), self._size)] / self._freedom
+
+
+def _varies(moments: JointMoments, place: int) -> bool:
+    spread = moments.comoments[_packed(place, place, len(moments.columns))] / (moments.count - 1)
+    return spread > (ROUNDING * moments.means[place]) ** 2
+
+
+def _packed(row: int, column: int, size: int) -> int:
+    """Where a pair of columns stands among the packed co-moments."""
+    return row * size - row * (row - 1) // 2 + column - row
+
+
+def _adjust(arms: tuple[_Columns, _Columns], joint: Covariance, centre: Values) -> Adjustment | NoEstimate:
+    if not is_finite(*joint, *centre):
         return NoEstimate(Reason.OUT_OF_RANGE)
     coefficients = _coefficients(joint)
     if coefficients is None:
         return NoEstimate(Reason.COVARIATE_CONSTANT)
     control, treatment = (_arm(arm, coefficients, centre) for arm in arms)
-    coarseness = max(abs(slope) * math.ulp(float(mean)) for slope, mean in zip(coefficients, centre, strict=True))
-    if (
-        0.0 < math.sqrt(control.error + treatment.error) < COARSEST * coarseness
-    ):  # covariates like 1e15 have no such digits
-        return NoEstimate(Reason.OUT_OF_RANGE)
-    before = sum(max(0.0, float(arm.covariance[0, 0])) / arm.count for arm in arms)
+    coarseness = max(abs(slope) * math.ulp(mean) for slope, mean in zip(coefficients, centre[1:], strict=True))
+    if 0.0 < math.sqrt(control.error + treatment.error) < COARSEST * coarseness:
+        return NoEstimate(Reason.OUT_OF_RANGE)  # covariates like 1e15 have no such digits
+    before = sum(max(0.0, arm.covariance.yy) / arm.count for arm in arms)
     if before == 0.0:
         return NoEstimate(Reason.COVARIATE_UNRELATED)
     ratio = (control.error + treatment.error) / before
     return Adjustment(Pair(control, treatment), coefficients, ratio)
 
 
-def _coefficients(joint: Array) -> tuple[float, float] | None:
+def _coefficients(joint: Covariance) -> tuple[float, float] | None:
     """Least squares on one or both covariates from their joint covariance; None where both are constant."""
-    xx, xh, hh = float(joint[1, 1]), float(joint[1, 2]), float(joint[2, 2])
-    xy, hy = float(joint[0, 1]), float(joint[0, 2])
+    _, xy, hy, xx, xh, hh = joint
     if xx <= 0.0 and hh <= 0.0:
         return None
     if xx <= 0.0:
@@ -151,10 +182,11 @@ def _coefficients(joint: Array) -> tuple[float, float] | None:
     return slope, (hy - slope * xh) / hh
 
 
-def _arm(arm: _Columns, coefficients: tuple[float, float], centre: Array) -> Arm:
-    weights = np.array([1.0, -coefficients[0], -coefficients[1]])
-    value = float(arm.means[0] + weights[1:] @ (arm.means[1:] - centre))
-    variance = float(weights @ arm.covariance @ weights)
-    scale = float(arm.covariance[0, 0])
-    kept = variance if variance > CANCELLED * scale else 0.0
-    return Arm(arm.count, value, kept, denominators=arm.denominators)
+def _arm(arm: _Columns, coefficients: tuple[float, float], centre: Values) -> Arm:
+    slope, step = coefficients
+    value, x, history = arm.means
+    yy, yx, yh, xx, xh, hh = arm.covariance
+    adjusted = value - slope * (x - centre[1]) - step * (history - centre[2])
+    variance = yy + slope * (slope * xx - 2.0 * yx) + step * (step * hh - 2.0 * yh) + 2.0 * slope * step * xh
+    kept = variance if variance > CANCELLED * yy else 0.0
+    return Arm(arm.count, adjusted, kept, denominators=arm.denominators)

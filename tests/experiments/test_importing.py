@@ -1,11 +1,14 @@
 """Tables from elsewhere: real data with known answers, and every table that cannot be analysed."""
 
 import random
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from events.engine_tables import Table, parquet_bytes
 from experiments.importing import ImportFailed, ImportRequest, import_request, import_table
@@ -176,3 +179,23 @@ def test_a_file_that_is_no_table_or_not_there_is_refused(tmp_path: Path) -> None
     broken.write_bytes(b"not a table")
     with pytest.raises(ImportFailed, match="neither CSV nor Parquet"):
         import_table(broken, request("m=mean:v"))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    units=st.lists(st.integers(0, 12), min_size=4, max_size=9),
+    ordered=st.booleans(),
+    kind=st.sampled_from(["int8", "int64", "uint16", "str"]),
+)
+def test_a_unit_that_stands_twice_is_found_in_whatever_order(units: list[int], ordered: bool, kind: str) -> None:
+    numbers = np.array(sorted(units) if ordered else units, dtype=kind)
+    with tempfile.TemporaryDirectory() as folder:
+        values = [float(number % 3) for number in range(len(units))]
+        path = parquet(
+            Path(folder), unit=numbers, arm=["a", "b"] * (len(units) // 2) + ["a"] * (len(units) % 2), v=values
+        )
+        if len(set(units)) == len(units):
+            assert sum(arm.units for arm in import_table(path, request("v=mean:v")).metrics[0].arms) == len(units)
+        else:
+            with pytest.raises(ImportFailed, match="stands in"):
+                import_table(path, request("v=mean:v"))
