@@ -27,7 +27,7 @@ LOOKBACK: Final = timedelta(days=28)
 TIMEOUT_SECONDS: Final = 120.0
 NICENESS: Final = 10
 WRITTEN_SECONDS: Final = 3.0  # by then the writer has put into the log what was acknowledged before
-TOGETHER_SECONDS: Final = 300  # experiments that begin within them share one reading of the log
+TOGETHER_SECONDS: Final = 300.0  # experiments that begin within them share one reading that found traffic
 
 logger = logging.getLogger("resonate.supervisor")
 
@@ -35,12 +35,12 @@ logger = logging.getLogger("resonate.supervisor")
 class SiteTraffic:
     """Units a day of a data directory's log; None where nothing was logged or the log cannot be read.
 
-    What the whole site sees is asked once for all experiments that begin at about the same time.
+    What the whole site sees is asked once for all experiments that begin at about the same time, and by one process.
     """
 
     def __init__(self, data: Path) -> None:
         self.data = data
-        self._questions: dict[tuple[str, str, int], _Question] = {}
+        self._questions: dict[tuple[str, str], _Question] = {}
 
     def __call__(self, experiment: "Experiment", before: datetime) -> float | None:
         """By what was received before a moment. Raises TrafficAwaited while the log is being written and read."""
@@ -50,11 +50,13 @@ class SiteTraffic:
             raise TrafficAwaited
         if next((self.data / "log").glob("date=*"), None) is None:
             return None
-        together = int(before.timestamp()) // TOGETHER_SECONDS
-        kind = experiment.unit, experiment.plan.identity, together
-        if kind not in self._questions:
-            self._questions[kind] = _Question(self.data, experiment, before)
-        everyone = self._questions[kind].answer()
+        kind = experiment.unit, experiment.plan.identity
+        question = self._questions.get(kind)
+        if question is None or (question.answered and not question.holds_for(before)):
+            question = self._questions[kind] = _Question(self.data, experiment, before)
+        everyone = question.answer()
+        if not question.holds_for(before):  # it was another's, and is answered now: this one's turn is next
+            raise TrafficAwaited
         return None if everyone is None else everyone * share_of_everyone(experiment)
 
 
@@ -63,6 +65,7 @@ class _Question:
 
     def __init__(self, data: Path, experiment: "Experiment", before: datetime) -> None:
         self._key = experiment.key
+        self._before = before
         self._answer: float | None = None
         self._asked_at = monotonic()
         command = [sys.executable, "-P", "-m", "app.site_traffic", str(data), str(os.getpid())]
@@ -74,6 +77,15 @@ class _Question:
                 command, stdin=asked, stdout=pipe, stderr=pipe, process_group=0
             )
         os.setpriority(os.PRIO_PROCESS, self._process.pid, NICENESS)
+
+    @property
+    def answered(self) -> bool:
+        return self._process is None
+
+    def holds_for(self, before: datetime) -> bool:
+        """Whether the answer is that of another moment too: soon after nothing there may be something."""
+        apart = abs((before - self._before).total_seconds())
+        return apart == 0.0 or (self._answer is not None and apart < TOGETHER_SECONDS)
 
     def answer(self) -> float | None:
         """What everyone on the site would be. Raises TrafficAwaited."""

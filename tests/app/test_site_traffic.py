@@ -67,6 +67,18 @@ def test_a_new_experiment_does_not_wait_while_the_log_is_written_and_read(tmp_pa
     assert answered(traffic, experiment(1.0), begun) == 200
 
 
+def test_an_experiment_that_begins_soon_after_a_quiet_moment_is_not_told_of_that_silence(tmp_path: Path) -> None:
+    site(tmp_path, 200)
+    opened = datetime.now(UTC) - timedelta(hours=1)
+    quiet, soon = opened - timedelta(minutes=1), opened + timedelta(minutes=1)
+    traffic = SiteTraffic(tmp_path)
+    with pytest.raises(TrafficAwaited):
+        traffic(experiment(1.0), quiet)
+    assert answered(traffic, experiment(1.0), soon) == 200
+    assert answered(traffic, experiment(1.0), soon + timedelta(minutes=1)) == 200
+    assert answered(SiteTraffic(tmp_path), experiment(1.0), quiet) is None
+
+
 def test_traffic_is_what_came_before_the_start(tmp_path: Path) -> None:
     site(tmp_path, 200)
     assert answered(SiteTraffic(tmp_path), experiment(1.0), datetime.now(UTC) - timedelta(hours=2)) is None
