@@ -7,7 +7,7 @@ from typing import Any
 from experiments.judge import Judge
 from experiments.judgement import DayAnswer, anytime_answers
 from experiments.observations import MetricObservation
-from experiments.readout_types import LookReadout, Number, Readout, ends, number, plain
+from experiments.readout_types import LookReadout, MetricReadout, Number, Readout, ends, number, plain
 from experiments.shop_days import calendar_date
 from experiments.statistics.arms import Pair
 from experiments.statistics.lift import lift
@@ -36,14 +36,26 @@ def series(judge: Judge, observed: MetricObservation, arms: Sequence[str], *, cu
 
 
 def timeseries_json(readout: Readout) -> dict[str, Any]:
-    """The series of a readout as served, one list of days per metric."""
+    """The series of a readout as served, one list of days per metric; `reasons` say why there is none."""
     metrics = [
-        {"metric": metric.metric, "role": metric.role, "type": metric.type, "days": plain(metric.series)}
+        {
+            "metric": metric.metric,
+            "role": metric.role,
+            "type": metric.type,
+            "days": plain(metric.series),
+            "reasons": _reasons(metric),
+        }
         for metric in readout.metrics
     ]
     head = {"experiment": readout.experiment, "phase": readout.phase, "fingerprint": readout.fingerprint}
     times = {"as_of": readout.as_of, "watermark": readout.watermark, "pending": readout.pending}
     return {**head, **plain(times), "metrics": metrics}
+
+
+def _reasons(metric: MetricReadout) -> list[str]:
+    if metric.series:
+        return []
+    return ["quantiles_have_no_days" if metric.type == "quantile" else "not_enough_units"]
 
 
 def _filled(row: LookReadout, found: DayAnswer) -> LookReadout:

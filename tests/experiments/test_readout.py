@@ -396,3 +396,13 @@ def test_a_frozen_experiment_that_was_stopped_is_not_kept_running(tmp_path: Path
         decision = found.read("banner").decision
         actions[name] = decision.action, decision.days_left
     assert actions == {"not yet": ("keep_running", 16), "stopped": ("inconclusive", 0)}
+
+
+def test_a_series_without_days_says_why(tmp_path: Path) -> None:
+    some = readouts(tmp_path / "some", crowd(60).records, 30, RICH).timeseries("banner")["metrics"]
+    assert {metric["metric"]: metric["reasons"] for metric in some if not metric["days"]} == {
+        "time_on_site_p75": ["quantiles_have_no_days"]
+    }
+    assert all(metric["reasons"] == [] for metric in some if metric["days"])
+    nobody = readouts(tmp_path / "none", [], 30, GOAL).timeseries("banner")["metrics"]
+    assert nobody[0]["reasons"] == ["not_enough_units"]
