@@ -23,6 +23,7 @@ from events.store_errors import StoreUnavailable
 from events.watermark import Watermark, publish
 
 _LOOK_SECONDS: Final = 0.05
+_SHARDS_LOOKED_AT: Final = 4
 _IDLE_MARK_SECONDS: Final = 1.0
 _AGAIN_SECONDS: Final = 0.5
 _READ_BYTES: Final = 16 << 20
@@ -94,10 +95,16 @@ class ShardWriter:
         while not stop.is_set():
             drained = await self._attempt(last=False)
             if drained:
-                await pause(stop, _LOOK_SECONDS)
+                await pause(stop, self._look_seconds)
         while not await self._attempt(last=True):
             if self._held_up:
                 return  # what is acknowledged is in the store, and the next writer finds it there
+
+    @property
+    def _look_seconds(self) -> float:
+        """Many shards without events are looked at more seldom, together as often as a few."""
+        idle = _LOOK_SECONDS * max(1.0, self._connection.shards / _SHARDS_LOOKED_AT)
+        return _LOOK_SECONDS if self._buffer.entries else min(idle, _IDLE_MARK_SECONDS)
 
     async def _attempt(self, *, last: bool) -> bool:
         """One round, with what can go wrong in it; True when there is nothing to hurry for."""
