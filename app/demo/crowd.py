@@ -16,6 +16,8 @@ EXPERIMENTS: Final = ["free-shipping-banner", "checkout-reassurance", "front-pag
 SLOT: Final = "front-page"
 BATCH: Final = 500
 HISTORY_DAYS: Final = 90
+REMEMBERED_AT_ONCE: Final = 200
+MOST_AT_ONCE: Final = 400  # visitors; on a machine that is too slow for the rate fewer come
 MEAN_STAY_SECONDS: Final = 3.0
 LONGEST_STAY_SECONDS: Final = 15.0
 Event = dict[str, Any]
@@ -23,23 +25,28 @@ Event = dict[str, Any]
 
 @dataclass(slots=True)
 class Crowd:
-    """Visitors of one run; `visits`, `orders` and `failures` count what was sent and what could not be sent."""
+    """Visitors of one run; the counts are of what was sent and what could not be sent.
+
+    `remembered` are the customers with a past.
+    """
 
     client: httpx.AsyncClient
     products: tuple[Product, ...]
     dice: random.Random
     visits: int = 0
+    remembered: int = 0
     orders: int = 0
     failures: int = 0
+    places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_AT_ONCE))
     run: str = field(default_factory=lambda: f"{int(time.time()):x}")
 
     async def remember(self, count: int) -> list[Customer]:
         """Customers with a past: sends their orders of the last 90 days, to recommend from."""
-        categories = tuple(sorted({product.category for product in self.products}))
-        people = [customer(f"{self.run}-c{number}", categories, self.dice) for number in range(count)]
+        people = [self._person("c", self.remembered + number) for number in range(count)]
+        self.remembered += count
         now = datetime.now(UTC)
         events = [
-            self._order(person, now - timedelta(days=self.dice.uniform(0.5, HISTORY_DAYS)))
+            self._order(person, now - timedelta(days=self.dice.uniform(0.5, HISTORY_DAYS)), [])
             for person in people
             for _ in range(self.dice.randint(1, 5))
         ]
@@ -49,21 +56,32 @@ class Crowd:
 
     async def keep_visiting(self, known: Sequence[Customer], visits_per_second: float) -> None:
         """Visits at a steady rate until cancelled: every second one by a known customer, each of whom comes once."""
-        categories = tuple(sorted({product.category for product in self.products}))
         waiting = list(known)
         self.dice.shuffle(waiting)
         async with asyncio.TaskGroup() as visits:
+            visits.create_task(self._keep_remembering(waiting))
             due = time.monotonic()
             while True:
-                person = (
-                    waiting.pop()
-                    if waiting and self.dice.random() < 0.5
-                    else customer(f"{self.run}-v{self.visits}", categories, self.dice)
-                )
+                await self.places.acquire()
+                person = waiting.pop() if waiting and self.dice.random() < 0.5 else self._person("v", self.visits)
                 visits.create_task(self._visit(person))
                 self.visits += 1
-                due += 1 / visits_per_second
+                due = max(due + 1 / visits_per_second, time.monotonic() - 1)
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
+
+    async def _keep_remembering(self, waiting: list[Customer]) -> None:
+        """Lets more customers with a past come when those at hand have nearly all been here."""
+        while True:
+            if len(waiting) < REMEMBERED_AT_ONCE:
+                try:
+                    waiting += await self.remember(REMEMBERED_AT_ONCE)
+                except httpx.HTTPError:
+                    self.failures += 1
+            await asyncio.sleep(1)
+
+    def _person(self, kind: str, number: int) -> Customer:
+        categories = tuple(sorted({product.category for product in self.products}))
+        return customer(f"{self.run}-{kind}{number}", categories, self.dice)
 
     async def _visit(self, person: Customer) -> None:
         try:
@@ -75,6 +93,8 @@ class Crowd:
             await self._send([self._engagement(person, page, stayed_seconds), *self._deeds(person, answer)])
         except httpx.HTTPError:
             self.failures += 1
+        finally:
+            self.places.release()
 
     async def _personalize(self, person: Customer) -> dict[str, Any]:
         body = {
@@ -90,10 +110,11 @@ class Crowd:
     def _deeds(self, person: Customer, answer: dict[str, Any]) -> list[Event]:
         """What the visitor did while the page was open: perhaps clicked a recommendation, perhaps bought."""
         banner = answer["experiments"]["free-shipping-banner"]["payload"]["banner"] is not None
-        events = self._recommendation_events(person, answer)
-        if buys(banner, self.dice):
+        picked = self._clicked(person, answer)
+        events = self._recommendation_events(person, answer, picked)
+        if buys(banner, bool(picked), self.dice):
             self.orders += 1
-            events += self._funnel(person)
+            events += self._funnel(person, list(picked.values()))
         return events
 
     def _page(self, person: Customer, page: str) -> Event:
@@ -112,21 +133,30 @@ class Crowd:
             "url": "/",
         }
 
-    def _recommendation_events(self, person: Customer, answer: dict[str, Any]) -> list[Event]:
+    def _clicked(self, person: Customer, answer: dict[str, Any]) -> dict[int, Product]:
+        """What the visitor clicked on of the recommended products, by position."""
+        named = {product.product_id: product for product in self.products}
+        items = answer.get("recommendations", {}).get(SLOT, {}).get("items", [])
+        shown = {item["position"]: named[item["product_id"]] for item in items if item["product_id"] in named}
+        return {at: product for at, product in shown.items() if clicked(person, product.category, self.dice)}
+
+    def _recommendation_events(
+        self, person: Customer, answer: dict[str, Any], picked: dict[int, Product]
+    ) -> list[Event]:
         shown = answer.get("recommendations", {}).get(SLOT)
         if not shown or not shown["items"]:
             return []
-        category = {product.product_id: product.category for product in self.products}
         named = {"recommendation_id": shown["recommendation_id"]}
-        events = [self._track(person, "Recommendation Viewed", named)]
-        for item in shown["items"]:
-            if clicked(person, category.get(item["product_id"], ""), self.dice):
-                seen = named | {"product_id": item["product_id"], "position": item["position"]}
-                events.append(self._track(person, "Recommendation Clicked", seen))
-        return events
+        clicks = [
+            self._track(
+                person, "Recommendation Clicked", named | {"product_id": product.product_id, "position": position}
+            )
+            for position, product in picked.items()
+        ]
+        return [self._track(person, "Recommendation Viewed", named), *clicks]
 
-    def _funnel(self, person: Customer) -> list[Event]:
-        order = self._order(person, None)
+    def _funnel(self, person: Customer, picked: list[Product]) -> list[Event]:
+        order = self._order(person, None, picked)
         first = order["properties"]["products"][0]
         steps = [
             self._track(person, name, {"product_id": first["product_id"]})
@@ -138,8 +168,8 @@ class Crowd:
             events.append(self._track(person, "Order Refunded", refund))
         return events
 
-    def _order(self, person: Customer, when: datetime | None) -> Event:
-        lines = basket(person, self.products, self.dice)
+    def _order(self, person: Customer, when: datetime | None, picked: list[Product]) -> Event:
+        lines = basket(person, self.products, picked, self.dice)
         total = round(sum(product.price for product in lines), 2)
         bought = [
             {

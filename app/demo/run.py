@@ -182,7 +182,8 @@ def _products_line(readout: Mapping[str, Any]) -> str:
     low, high = compared["ci"]
     values = " → ".join("unknown" if arm["value"] is None else f"{arm['value']:.1%}" for arm in metric["arms"])
     lift = f"lift {compared['lift']:+.1%} [{low:+.1%}, {high:+.1%}]"
-    return f"for_you against popular: {metric['metric']} {values}, {lift}, {compared['verdict']}"
+    found = "for_you is ahead" if low > 0 else "popular is ahead" if high < 0 else "not yet told apart"
+    return f"for_you against popular: {metric['metric']} {values}, {lift}: {found}"
 
 
 def _line(readout: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-PURCHASE_RATE: Final = 0.10  # of a visitor who sees no banner
+PURCHASE_RATE: Final = {True: 0.24, False: 0.08}  # without a banner, by whether the visitor clicked a recommendation
 TRUE_LIFT: Final = 0.30  # what the free-shipping banner really does to the purchase rate
 TASTES: Final = 2  # categories that a customer likes
 CLICK_RATE: Final = {True: 0.06, False: 0.01}  # of one recommended product, by whether the customer likes its category
@@ -47,16 +47,24 @@ def customer(visitor_id: str, categories: tuple[str, ...], dice: random.Random) 
     return Customer(visitor_id, device, frozenset(dice.sample(categories, TASTES)))
 
 
-def buys(banner: bool, dice: random.Random) -> bool:
-    """Whether this visit ends in an order: the truth that the readout has to find."""
-    return dice.random() < PURCHASE_RATE * (1 + TRUE_LIFT * banner)
+def buys(banner: bool, clicked: bool, dice: random.Random) -> bool:
+    """Whether this visit ends in an order: the truth that the readout has to find.
+
+    Whoever found something to click buys more often; the banner lifts the rate of both kinds by the same factor.
+    """
+    return dice.random() < PURCHASE_RATE[clicked] * (1 + TRUE_LIFT * banner)
 
 
-def basket(person: Customer, products: tuple[Product, ...], dice: random.Random) -> list[Product]:
-    """One to three products, nearly always from the categories the customer likes."""
+def basket(
+    person: Customer, products: tuple[Product, ...], clicked: list[Product], dice: random.Random
+) -> list[Product]:
+    """One to three products, nearly always liked ones; one that was clicked on, if any, is among them."""
     liked = [product for product in products if product.category in person.tastes]
     pool = liked if dice.random() < 0.9 else list(products)
-    return dice.sample(pool, dice.choices((1, 2, 3), (0.5, 0.3, 0.2))[0])
+    lines = dice.sample(pool, dice.choices((1, 2, 3), (0.5, 0.3, 0.2))[0])
+    if clicked and not any(product in clicked for product in lines):
+        lines[0] = dice.choice(clicked)
+    return lines
 
 
 def clicked(person: Customer, category: str, dice: random.Random) -> bool:
