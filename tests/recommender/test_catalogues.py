@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from recommender.artefact import current_version
@@ -110,6 +110,7 @@ def test_a_published_catalogue_is_read_back(tmp_path: Path) -> None:
     assert products.accessory_items.tolist() == [1]
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)  # a busy machine is no finding
 @given(st.lists(st.dictionaries(FIELDS, VALUES, max_size=4)))
 def test_no_row_whatsoever_breaks_the_reader(rows: list[dict[str, object]]) -> None:
     import tempfile
