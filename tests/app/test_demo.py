@@ -1,4 +1,4 @@
-"""`resonate demo` in front of a person: it starts, fills, shows the truth inside the interval, and stops when told."""
+"""`resonate demo` in front of a person: it starts, fills, finds what is true, and stops when told."""
 
 import os
 import re
@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from patience import patience
 
+AHEAD = re.compile(r"for_you against popular: recommendation_click_rate .*: for_you is ahead")
 LINE = re.compile(r"purchase_rate [\d.]+% of (\d+) → .* of (\d+), lift .*, the truth \+30% is (inside|outside)")
 
 
@@ -22,7 +23,7 @@ def free_port() -> int:
 
 
 @pytest.mark.slow
-def test_within_a_minute_the_readout_fills_and_holds_the_true_effect(tmp_path: Path) -> None:
+def test_within_a_minute_the_readout_fills_and_holds_the_true_effect_and_for_you_is_found_ahead(tmp_path: Path) -> None:
     settings = {"RESONATE_DATA": str(tmp_path / "data"), "RESONATE_PORT": str(free_port()), "PYTHONUNBUFFERED": "1"}
     command = [str(Path(sys.executable).with_name("resonate")), "demo"]
     started = time.monotonic()
@@ -34,6 +35,8 @@ def test_within_a_minute_the_readout_fills_and_holds_the_true_effect(tmp_path: P
             assert int(second[1]) + int(second[2]) > int(first[1]) + int(first[2]) > 0
             assert second[3] == "inside"
             assert time.monotonic() - started < patience(60)
+            assert any(AHEAD.search(line) for line in demo.stdout)
+            assert time.monotonic() - started < patience(300)
         finally:
             demo.send_signal(signal.SIGINT)
             assert demo.wait(timeout=20) == 0
