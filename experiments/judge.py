@@ -50,6 +50,11 @@ class Judge:
             want="up" if want == "up" else "down",
         )
 
+    @property
+    def waits_for_looks(self) -> bool:
+        """Whether the method decides at the close of some days only."""
+        return self.plan.method in ("planned", "fixed")
+
     def looks_reached(self) -> "list[tuple[Look | None, int]]":
         """The looks of a planned test that have closed, each with its last day; a fixed test has one, at its end."""
         first = self.calendar.first_day

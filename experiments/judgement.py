@@ -183,27 +183,29 @@ def _current(observed: MetricObservation, treatment: int, *, cuped: bool) -> Jud
 
 def _ruling(judge: Judge, observed: MetricObservation, now: Ruling, treatment: int, *, cuped: bool) -> Ruling | None:
     """Anytime and Bayesian decide now; a fixed test once, at its last day; a planned one where it crossed first."""
-    if judge.plan.method in ("anytime", "bayesian") or judge.calendar.first_day is None:
+    if not judge.waits_for_looks or judge.calendar.first_day is None:
         return now
     ruling: Ruling | None = None
     for look, last_day in judge.looks_reached():
-        arms = _arms_on(observed, last_day)
-        if arms is None:
+        found = _pairs_at(observed, last_day, treatment, cuped=cuped)
+        if found is None:
             continue
         question = judge.question(treatment, observed.rule.metric.want, look)
-        plain, adjusted = pairs_on(observed.rule, arms, treatment, cuped=cuped) if observed.looks else (now.pair, None)
+        plain, adjusted = found
         ruling = Ruling(question, plain, adjusted, compare(plain, question, adjusted))
         if isinstance(ruling.comparison.planned, PlannedAnswer) and ruling.comparison.planned.crossed:
             break
     return ruling
 
 
-def _arms_on(observed: MetricObservation, day: int) -> tuple[JointMoments, ...] | None:
-    """The cumulative moments at the close of a day; of a quantile, which has no days, the current ones."""
+def _pairs_at(observed: MetricObservation, day: int, treatment: int, *, cuped: bool) -> Judged | None:
+    """The pair as it stood at the close of a day; None where nobody had entered yet."""
     if observed.looks is None:
-        return observed.arms
+        samples = observed.look_samples[day]
+        control, treated = (_quantile_arm(observed.rule, samples[arm]) for arm in (0, treatment))
+        return pair(control, treated), None
     rows = [row for row, known in enumerate(observed.looks.days) if known <= day]
-    return observed.looks.cumulative[rows[-1]] if rows else None
+    return pairs_on(observed.rule, observed.looks.cumulative[rows[-1]], treatment, cuped=cuped) if rows else None
 
 
 def _lowest(

@@ -28,7 +28,8 @@ class MetricObservation:
     """What the log says about one metric, per arm in the order of the variants.
 
     `arms` are joint moments over units of y (value), d (denominator), x and e (the same before exposure) and h (has a
-    history). `levels` holds the same by dimension and level, `samples` the values of a quantile (also by level).
+    history). `levels` holds the same by dimension and level, `samples` the values of a quantile (also by level, and as
+    they were at the end of a look's last day).
     """
 
     rule: MetricRule
@@ -39,6 +40,7 @@ class MetricObservation:
     samples: tuple[QuantileSample, ...] = ()
     level_samples: Mapping[str, Mapping[str, tuple[QuantileSample, ...]]] = field(default_factory=dict[str, Any])
     looks: Looks | None = None
+    look_samples: Mapping[int, tuple[QuantileSample, ...]] = field(default_factory=dict[int, Any])  # by its last day
     responders: tuple[int, ...] | None = None
     final_beats: tuple[tuple[int, int], ...] | None = None  # (arrived, page views)
     steps: tuple[tuple[int, ...], ...] = ()  # units that reached each step of a funnel
@@ -63,18 +65,29 @@ class UnitDays:
 
 
 @dataclass(frozen=True, slots=True)
+class _Until:
+    """An earlier moment that a metric is looked at from: a shop day, and the last exposure until its end."""
+
+    day: int
+    last_exposed_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class Observer:
     """Reads a built cube as of a moment (µs UTC)."""
 
     cube: Cube
     as_of_us: int
 
-    def observe(self, rule: MetricRule, dimensions: Sequence[str] = (), *, by_day: bool = True) -> MetricObservation:
-        """Everything a readout shows of one metric."""
+    def observe(
+        self, rule: MetricRule, dimensions: Sequence[str] = (), look_days: Sequence[int] = (), *, by_day: bool = True
+    ) -> MetricObservation:
+        """Everything a readout shows of one metric; `look_days` are the last days of the looks that have closed."""
+        quantile = rule.metric.type == "quantile"
+        look_samples = {day: self._samples_until(rule, day) for day in look_days if quantile}
         cap = self.tabulate(rule)
         counts = self._counts(rule, None)
         shifts = self._shifts(sum(n for n, _ in counts.values()))
-        quantile = rule.metric.type == "quantile"
         if rule.over_events:
             prepare_samples(self.cube, rule)
         return MetricObservation(
@@ -86,20 +99,33 @@ class Observer:
             samples=self._whole(rule) if quantile else (),
             level_samples={name: self._samples(rule, self._table(name)) for name in dimensions if quantile},
             looks=self._looks(rule, cap, shifts) if by_day and not quantile else None,
+            look_samples=look_samples,
             responders=self._responders() if rule.metric.type in SURVEYS else None,
             final_beats=self._final_beats(rule),
             steps=self._steps(rule),
         )
 
-    def tabulate(self, rule: MetricRule) -> float:
-        """Materialise `totals` and `unit_values` of a metric; answers the cap that was applied."""
+    def tabulate(self, rule: MetricRule, until: "_Until | None" = None) -> float:
+        """Materialise `totals` and `unit_values` of a metric, now or as of an earlier day; answers the applied cap."""
         plan, put = self.cube.plan, self.cube.put
         bound = self._sources(statement("totals"), rule)
-        put("totals", bound.bind(before=plan.segment(0)))
+        so_far = Expression.of("TRUE") if until is None else Expression.of("c.day <= $day", day=until.day)
+        put("totals", bound.bind(before=plan.segment(0), so_far=so_far))
         cap = self._cap(rule)
-        values = statement("unit_values").bind(cap=cap, entered=self._entered(rule), mature=self.mature(rule))
-        put("unit_values", values)
+        mature = self.mature(rule) if until is None else until.last_exposed_us
+        put("unit_values", statement("unit_values").bind(cap=cap, entered=self._entered(rule), mature=mature))
         return cap
+
+    def _samples_until(self, rule: MetricRule, day: int) -> tuple[QuantileSample, ...]:
+        """The values of a quantile as they were when a shop day closed: its units and what they had brought."""
+        last = self.cube.engine.rows(statement("last_exposed").bind(day=day))[0][0]
+        if last is None:
+            return tuple(_NOTHING for _ in self.cube.scope.arms)
+        until = _Until(day, int(last))
+        self.tabulate(rule, until)
+        if rule.over_events:
+            prepare_samples(self.cube, rule, day)
+        return self._whole(rule, until.last_exposed_us)
 
     def _sources(self, unbound: Statement, rule: MetricRule) -> Statement:
         plan = self.cube.plan
@@ -130,10 +156,12 @@ class Observer:
         cap = cap_value(pooled, rule.percentile_cap)
         return rule.fixed_cap if isinstance(cap, NoEstimate) else min(cap, rule.fixed_cap)
 
-    def _counts(self, rule: MetricRule, table: str | None) -> dict[tuple[int, str], tuple[int, int]]:
+    def _counts(
+        self, rule: MetricRule, table: str | None, mature: int | None = None
+    ) -> dict[tuple[int, str], tuple[int, int]]:
         """(arm, level) → units, and those with a history."""
         found = statement("whole_counts") if table is None else statement("level_counts").tables(levels=table)
-        rows = self.cube.once(found.bind(mature=self.mature(rule)))
+        rows = self.cube.once(found.bind(mature=self.mature(rule) if mature is None else mature))
         places = zip(rows["arm"], rows["level"], rows["n"], rows["h"], strict=True)
         return {(int(arm), str(level)): (int(n), int(h)) for arm, level, n, h in places}
 
@@ -212,14 +240,16 @@ class Observer:
         ]
         return tuple(self._per_arm({int(a): int(n) for a, n in self.cube.engine.rows(step)}) for step in reached)
 
-    def _whole(self, rule: MetricRule) -> tuple[QuantileSample, ...]:
+    def _whole(self, rule: MetricRule, mature: int | None = None) -> tuple[QuantileSample, ...]:
         if WHOLE not in self.cube.tables:
             self.cube.put(WHOLE, statement("no_levels"))
         nobody = tuple(_NOTHING for _ in self.cube.scope.arms)
-        return self._samples(rule, WHOLE).get("", nobody)
+        return self._samples(rule, WHOLE, mature).get("", nobody)
 
-    def _samples(self, rule: MetricRule, table: str) -> dict[str, tuple[QuantileSample, ...]]:
-        counts = self._counts(rule, table)
+    def _samples(
+        self, rule: MetricRule, table: str, mature: int | None = None
+    ) -> dict[str, tuple[QuantileSample, ...]]:
+        counts = self._counts(rule, table, mature)
         found = samples_by_level(self.cube, rule, table, counts)
         arms = range(len(self.cube.scope.arms))
         levels = {level for _, level in counts}

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from events.engine_sql import inline_table
+from events.engine_sql import Expression, inline_table
 from experiments.cube import Cube
 from experiments.metrics import MetricRule
 from experiments.statements import statement
@@ -24,14 +24,18 @@ class QuantileSample:
     clusters: JointMoments | None
 
 
-def prepare_samples(cube: Cube, rule: MetricRule) -> None:
-    """Materialise the events that a quantile over events samples."""
+def prepare_samples(cube: Cube, rule: MetricRule, through_day: int | None = None) -> None:
+    """Materialise the events that a quantile over events samples: all, or those until a shop day."""
+    day = cube.scope.days.sql("e.time")
+    so_far = "TRUE" if through_day is None else "$day <= $through"
+    values = {} if through_day is None else {"day": day, "through": through_day}
     key = cube.plan.sources[rule.source]
     bound = cube.attributed(
         "samples",
         amount=cube.amount_of(key),
         named=cube.events_of(key),
         until=rule.window.end_us,
+        so_far=Expression.of(so_far, **values),
         currency=cube.scope.currency,
     )
     cube.put("samples", bound.tables(events="purchases" if key.kind == "orders" else "events"))

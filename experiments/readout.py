@@ -190,11 +190,11 @@ class Readouts:
         found: dict[str, MetricObservation] = {}
         texts: dict[int, str] = {}
         metrics: list[JudgedMetric] = []
-        plan = opened.cube.plan
+        plan, look_days = opened.cube.plan, [day for _, day in judge.looks_reached() if judge.waits_for_looks]
         for index, studied in enumerate(opened.study.metrics):
             rule = plan.rule(studied.metric.name)
             if rule.name not in found:
-                found[rule.name] = opened.observer.observe(rule, plan.dimensions)
+                found[rule.name] = opened.observer.observe(rule, plan.dimensions, look_days)
                 if query.include_sql:
                     texts[index] = analyst_sql(opened.cube, opened.observer, rule)
             limit = next((g for g in opened.study.experiment.guardrails if g.metric == rule.name), None)

@@ -5,6 +5,7 @@ JOIN owners AS o ON o.key = $key AND o.by_user = $by_user
 WHERE $named
   AND $amount IS NOT NULL
   AND NOT e.bot
+  AND $so_far
   AND e.time >= o.exposed_at
   AND e.time < o.exposed_at + $until
   AND coalesce(e.currency, $currency) = $currency

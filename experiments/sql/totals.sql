@@ -10,5 +10,6 @@ SELECT
   sum(CASE WHEN c.source = $base AND c.segment < $before THEN $base_amount ELSE 0.0 END) AS earlier_base
 FROM cube AS c
 WHERE c.source IN ($source, $taken, $base)
+  AND $so_far
   AND ((c.segment >= $first AND c.segment < $last) OR c.segment < $before)
 GROUP BY c.unit

@@ -406,3 +406,36 @@ def test_a_series_without_days_says_why(tmp_path: Path) -> None:
     assert all(metric["reasons"] == [] for metric in some if metric["days"])
     nobody = readouts(tmp_path / "none", [], 30, GOAL).timeseries("banner")["metrics"]
     assert nobody[0]["reasons"] == ["not_enough_units"]
+
+
+QUANTILES = """
+by_unit: {type: quantile, event: engagement, value: engaged_seconds, q: 0.75, window: 20 days}
+by_event: {type: quantile, event: Loaded, value: value, q: 0.5, window: 20 days}
+"""
+
+
+@pytest.mark.parametrize("metric", ["by_unit", "by_event"])
+@pytest.mark.parametrize("plan", ["{method: planned, days: 28, looks: 4}", "{method: fixed, days: 7}"])
+def test_a_quantile_is_decided_by_its_last_look_alone(tmp_path: Path, metric: str, plan: str) -> None:
+    """What comes after the look's last day, new units and late events, moves the arms and not the decision."""
+    chance, shop = random.Random(3), Shop()
+    for number in range(700):
+        day, variant = (0 if number < 600 else 8), "b" if number % 2 else "control"
+        name, entered = f"v{number}", START + day * DAY + number
+        shop.expose(name, variant, entered)
+        if day:  # known from before
+            shop.add("engagement", name, START + number, page_view_id=name, engaged_ms=1000, properties={})
+        for late in (0, 8):
+            seconds = chance.randrange(1, 3000) + (3000 if late and variant == "b" else 0)
+            time = entered + late * DAY + DAY // 4
+            shop.add("engagement", name, time, page_view_id=f"{name}-{late}", engaged_ms=seconds, properties={})
+            shop.add("track", name, time, event="Loaded", value=float(seconds))
+    files = {"banner.yaml": SMALLEST + f"goal: {metric}\nplan: {plan}\n", "metrics.yaml": QUANTILES}
+    answers: list[tuple[object, ...]] = []
+    for days in (7.5, 8.9, 12.0):
+        known = [record for record in shop.records if record.time <= START + days * DAY]
+        found = readouts(tmp_path / str(days), known, days, files).read("banner").metric(metric)
+        comparison = found.comparisons[0]
+        answers.append((comparison.p, comparison.ci, comparison.verdict))
+    assert answers[0][0] is not None
+    assert answers[1:] == [answers[0]] * 2
