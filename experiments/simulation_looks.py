@@ -9,6 +9,7 @@ from experiments.statistics.sequential import anytime_critical, tuning
 
 ALPHA = 0.05
 Array = npt.NDArray[np.float64]
+_AT_ONCE = 500  # runs whose single amounts are in memory together
 
 
 def anytime_rejections(
@@ -42,6 +43,21 @@ def fixed_rejections_at_every_look(
     return float((np.abs(statistics) > 1.959963984540054).any(axis=1).mean())
 
 
+def revenue_rejections(runs: int, rng: np.random.Generator, looks: int, units_per_look: int) -> float:
+    """The first share for revenue per unit in an A/A: one unit in twenty buys, amounts are log-normal with σ = 1.5."""
+    rho_squared = tuning(ALPHA, 2 * units_per_look * looks)
+    count = units_per_look * np.arange(1, looks + 1)
+    criticals = np.array([anytime_critical(ALPHA, rho_squared * 2 * units) for units in count])
+    rejected = 0
+    for begun in range(0, runs, _AT_ONCE):
+        sums, squares = _revenue(rng, (min(_AT_ONCE, runs - begun), 2, looks), units_per_look)
+        error = ((squares - sums**2 / count) / (count - 1) / count).sum(axis=1)
+        difference = (sums[:, 1] - sums[:, 0]) / count
+        statistics = np.divide(difference, np.sqrt(error), out=np.zeros_like(difference), where=error > 0.0)
+        rejected += int((np.abs(statistics) > criticals).any(axis=1).sum())
+    return rejected / runs
+
+
 def sample_ratio_alarms(runs: int, rng: np.random.Generator, looks: int, units_per_look: int) -> float:
     """Share of runs without a mismatch in which the sequential alarm rings at any look; two equal arms."""
     arrivals = rng.binomial(2 * units_per_look, 0.5, (runs, looks)).cumsum(axis=1)
@@ -54,6 +70,16 @@ def sample_ratio_alarms(runs: int, rng: np.random.Generator, looks: int, units_p
         ]
         alarms += sequential_p(factors) < ALARM_ALPHA
     return alarms / runs
+
+
+def _revenue(rng: np.random.Generator, shape: tuple[int, int, int], units: int) -> tuple[Array, Array]:
+    """Sums of amounts and of their squares up to each look, by run and arm."""
+    purchases = rng.binomial(units, 0.05, shape).ravel()
+    amounts = rng.lognormal(0.0, 1.5, int(purchases.sum()))
+    cell = np.repeat(np.arange(purchases.size), purchases)
+    sums = np.bincount(cell, amounts, purchases.size).reshape(shape)
+    squares = np.bincount(cell, amounts**2, purchases.size).reshape(shape)
+    return sums.cumsum(axis=2), squares.cumsum(axis=2)
 
 
 def _statistics(

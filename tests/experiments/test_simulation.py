@@ -3,8 +3,14 @@
 import numpy as np
 import pytest
 
+from experiments import simulation_looks
 from experiments.simulation import FIGURES, RUNS, simulate
-from experiments.simulation_looks import anytime_rejections, fixed_rejections_at_every_look, planned_rejections
+from experiments.simulation_looks import (
+    anytime_rejections,
+    fixed_rejections_at_every_look,
+    planned_rejections,
+    revenue_rejections,
+)
 
 
 @pytest.mark.slow
@@ -28,7 +34,7 @@ def test_progress_names_each_figure_and_ends_complete() -> None:
 
 def test_every_figure_is_measured_with_few_runs_too() -> None:
     rows = simulate(["looks", "contradict", "1,000 per arm", "milliseconds"], runs=40)
-    assert len(rows) == 12
+    assert len(rows) == 13
     assert all(row.ours >= 0.0 for row in rows)
     assert RUNS == 4000
 
@@ -40,3 +46,11 @@ def test_peeking_at_a_fixed_test_is_what_the_other_methods_are_for() -> None:
     ]
     assert rates[0] > 0.2
     assert max(rates[1:]) < 0.07
+
+
+def test_peeking_at_heavy_tailed_revenue_keeps_its_promise_and_a_tighter_bound_would_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert revenue_rejections(1000, np.random.default_rng(1), 28, 2500) < 0.05
+    monkeypatch.setattr(simulation_looks, "anytime_critical", lambda *_: 1.959963984540054)
+    assert revenue_rejections(1000, np.random.default_rng(1), 28, 2500) > 0.2
