@@ -7,16 +7,14 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
-from events.arrow import Table, arrow, parquet
+from events.arrow import Table, arrow
 from events.columns import COLUMNS, stream_text
-from events.digests import read_columns
+from events.export_chunks import PartChunks, Place
 from events.hidden import HiddenRows
-from events.parts import SCHEMA, Part, PartListing, verify
+from events.parts import Part, PartListing, verify
 
 Row: TypeAlias = dict[str, Any]
-CHUNK_ROWS: Final = 50_000
 _LOG: Final = "log"
 _POSITION: Final = ["shard", "stream_id", "position"]
 _JSON: Final = [name for name, kind in COLUMNS.items() if kind == "json"]
@@ -34,22 +32,6 @@ class Page(NamedTuple):
     cursor: str
 
 
-class Place(NamedTuple):
-    """The last position of a shard that was read."""
-
-    stream_number: int = -1
-    position: int = -1
-
-
-class _Chunk(NamedTuple):
-    """Rows of a part in order of their positions: all of them after `after`, or the first `CHUNK_ROWS`."""
-
-    part: Path
-    after: Place
-    rows: Table
-    is_last: bool
-
-
 class Exporter:
     """The export of one data directory, for the process that answers page after page."""
 
@@ -58,7 +40,7 @@ class Exporter:
         self._listing = PartListing(data / _LOG)
         self._hidden = HiddenRows(data)
         self._verified: set[Path] = set()
-        self._chunks: dict[int, _Chunk] = {}
+        self._chunks: dict[int, PartChunks] = {}
 
     def page(self, cursor: str | None, limit: int) -> Page:
         """At most `limit` rows after the cursor (None: from the beginning), shard by shard, and the next cursor.
@@ -78,27 +60,22 @@ class Exporter:
         return Page(rows, _encoded(places))
 
     def _rows(self, part: Part, after: Place, hidden: Table, limit: int) -> tuple[list[Row], Place]:
-        chunk = self._chunk(part, after)
-        rest = chunk.rows.slice(_first_after(chunk.rows, after))
+        rest, is_last = self._chunks_of(part).after(after)
         visible = without(rest, hidden)
         if visible.num_rows > limit:
             page = visible.slice(0, limit)
             return as_rows(page), _place_of(page, limit - 1)
-        end = _end(part) if chunk.is_last else _place_of(rest, rest.num_rows - 1)
-        return as_rows(visible), end
+        return as_rows(visible), _end(part) if is_last else _place_of(rest, rest.num_rows - 1)
 
-    def _chunk(self, part: Part, after: Place) -> _Chunk:
-        """The rows after a place; those that were read ahead for the page before, while they last."""
+    def _chunks_of(self, part: Part) -> PartChunks:
+        """One part of each shard is kept open: pages follow each other."""
         known = self._chunks.get(part.shard)
-        if known is not None and known.part == part.path and known.after <= after:
-            last = _place_of(known.rows, known.rows.num_rows - 1) if known.rows.num_rows else known.after
-            if known.is_last or after < last:
-                return known
-        if part.path not in self._verified:
-            verify(part)
-            self._verified.add(part.path)
-        chunk = self._chunks[part.shard] = _read_chunk(part, after)
-        return chunk
+        if known is None or known.part.path != part.path:
+            if part.path not in self._verified:
+                verify(part)
+                self._verified.add(part.path)
+            known = self._chunks[part.shard] = PartChunks(part)
+        return known
 
 
 def as_rows(table: Table) -> list[Row]:
@@ -127,40 +104,6 @@ def _end(part: Part) -> Place:
 
 def _place_of(table: Table, index: int) -> Place:
     return Place(table.column("stream_id")[index].as_py(), table.column("position")[index].as_py())
-
-
-def _first_after(table: Table, after: Place) -> int:
-    numbers = table.column("stream_id").to_numpy()
-    start = np.searchsorted(numbers, after.stream_number, "left")
-    stop = np.searchsorted(numbers, after.stream_number, "right")
-    inside = table.column("position").to_numpy()[start:stop]
-    return int(start + np.searchsorted(inside, after.position, "right"))
-
-
-def _read_chunk(part: Part, after: Place) -> _Chunk:
-    """One pass over the part. Its rows are sorted by visitor once it is merged, so those of a chunk lie everywhere."""
-    order = read_columns(part.path, ["stream_id", "position"])
-    numbers, positions = (order.column(name).to_numpy() for name in ("stream_id", "position"))
-    later = np.flatnonzero(
-        (numbers > after.stream_number) | ((numbers == after.stream_number) & (positions > after.position))
-    )
-    later = later[np.lexsort((positions[later], numbers[later]))]
-    wanted = np.sort(later[:CHUNK_ROWS])
-    rows = _taken(part, wanted).sort_by([("stream_id", "ascending"), ("position", "ascending")])
-    return _Chunk(part.path, after, rows, is_last=len(later) <= CHUNK_ROWS)
-
-
-def _taken(part: Part, wanted: npt.NDArray[np.intp]) -> Table:
-    file = parquet.ParquetFile(part.path)
-    tables = [SCHEMA.empty_table()]
-    first = 0
-    for group in range(file.num_row_groups):
-        rows: int = file.metadata.row_group(group).num_rows
-        inside = wanted[np.searchsorted(wanted, first) : np.searchsorted(wanted, first + rows)]
-        if len(inside):
-            tables.append(file.read_row_group(group).cast(SCHEMA).take(arrow.array(inside - first)))
-        first += rows
-    return arrow.concat_tables(tables)
 
 
 def _encoded(places: dict[int, Place]) -> str:

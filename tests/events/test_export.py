@@ -1,12 +1,15 @@
 """The export gives every event exactly once, in order, whatever happens to the log between two pages."""
 
+import errno
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from event_log import Received, write_log
 from writing import exported, record
 
-from events import export
+from events import export_chunks
 from events.columns import COLUMNS, stream_number
 from events.compaction import Compaction
 from events.export import Exporter, InvalidCursor
@@ -64,12 +67,12 @@ def test_an_empty_log_has_a_cursor_too(tmp_path: Path) -> None:
     assert Exporter(tmp_path).page(page.cursor, 10) == page
 
 
-@pytest.mark.parametrize("read_ahead", [3, 50_000])
+@pytest.mark.parametrize("read_ahead", [3, 12, 50_000])  # laid out by chunk, read anew for each, one chunk
 @pytest.mark.parametrize("keep", [True, False])
 def test_compaction_between_two_pages_changes_nothing(
     tmp_path: Path, keep: bool, read_ahead: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(export, "CHUNK_ROWS", read_ahead)
+    monkeypatch.setattr(export_chunks, "CHUNK_ROWS", read_ahead)
     log_of(tmp_path, 45)
     exporter, rows, cursor = Exporter(tmp_path), [], None
     while (page := exporter.page(cursor, 4)).rows:
@@ -80,6 +83,32 @@ def test_compaction_between_two_pages_changes_nothing(
             Compaction(tmp_path, 0, lambda: NEXT_DAY).run()
             Compaction(tmp_path, 0, lambda: NEXT_DAY * 2).run()
     assert names(rows) == [f"m-0-{n:03d}" for n in range(45)]
+
+
+@pytest.mark.parametrize("has_room", [True, False])
+def test_a_large_merged_part_comes_in_order_with_and_without_room_to_lay_it_out(
+    tmp_path: Path, has_room: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export_chunks, "CHUNK_ROWS", 7)
+    monkeypatch.setattr(export_chunks, "_LAID_OUT", 5)
+    laid_out: list[Any] = []
+
+    def temporary_file(**options: Any) -> Any:
+        if not has_room:
+            raise OSError(errno.ENOSPC, "no space left on device")
+        laid_out.append(options)
+        return tempfile.TemporaryFile(**options)
+
+    monkeypatch.setattr(export_chunks, "TemporaryFile", temporary_file)
+    log_of(tmp_path, 90)
+    Compaction(tmp_path, 0, lambda: NEXT_DAY).run()
+    assert len(live_parts(tmp_path / "log")) == 1
+    exporter, rows, cursor = Exporter(tmp_path), [], None
+    while (page := exporter.page(cursor, 10)).rows:
+        rows, cursor = rows + page.rows, page.cursor
+    assert names(rows) == [f"m-0-{n:03d}" for n in range(90)]
+    assert len(laid_out) == 3 * has_room  # of 13 chunks
+    assert [path.name for path in (tmp_path / "log").rglob("*") if "tmp" in path.name] == []
 
 
 def test_repeats_are_given_once_and_the_first_one_wins(tmp_path: Path) -> None:
