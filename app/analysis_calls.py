@@ -13,7 +13,8 @@
 | export_events | cursor, limit | a page of the log |
 | erase, held | kind (visitor or user), id | erasure; all that is held |
 
-Calls that read the log also take `acknowledged`, {shard: stream number}: what was stored before they were asked.
+Calls that read the log also take `acknowledged`, {shard: stream number}: what was stored before they were asked;
+without it, all that is stored when they are asked.
 """
 
 from collections.abc import Callable, Generator, Hashable, Mapping

@@ -19,6 +19,7 @@ from events.engine import EngineLimits, EventLog
 from events.export import Exporter
 from events.parts import DataDamaged
 from events.store_errors import StoreUnavailable
+from events.stream import Stream
 from events.watermark import log_watermark, pending, wait_until_written
 from experiments.catalog_archive import CatalogArchive
 from experiments.catalog_follower import CatalogFollower
@@ -73,8 +74,8 @@ class Analysis:
 
     async def written(self, arguments: Mapping[str, Any]) -> Written:
         """Wait (at most 1.5 s) for the writer to pass `acknowledged`, then say how far it came."""
-        acknowledged = {int(shard): int(number) for shard, number in (arguments.get("acknowledged") or {}).items()}
         try:
+            acknowledged = await self._acknowledged(arguments.get("acknowledged"))
             marks = await wait_until_written(self.connection, acknowledged, OWN_WRITES_SECONDS)
             left = await pending(self.connection, marks)
         except StoreUnavailable as error:
@@ -83,6 +84,12 @@ class Analysis:
         moment = log_watermark(marks)
         passed = acknowledged and all(marks[shard].stream_number >= number for shard, number in acknowledged.items())
         return Written(left, 0 if passed else left, datetime.fromtimestamp(moment / 1e6, UTC) if moment else None)
+
+    async def _acknowledged(self, given: Mapping[str, int] | None) -> dict[int, int]:
+        """What a worker had in its store when it asked; the command line gives nothing and means all there is now."""
+        if given is None:
+            return await Stream(self.connection).position()
+        return {int(shard): int(number) for shard, number in given.items()}
 
     def note_health(self, damage: DataDamaged | None) -> None:
         """Tell `/readyz` what is damaged, or that nothing is any more."""
