@@ -59,6 +59,11 @@ class SiteTraffic:
             raise TrafficAwaited
         return None if everyone is None else everyone * share_of_everyone(experiment)
 
+    def close(self) -> None:
+        """End what is being read."""
+        for question in self._questions.values():
+            question.end()
+
 
 class _Question:
     """One reading of the log by a process of its own."""
@@ -96,9 +101,7 @@ class _Question:
         late = monotonic() - self._asked_at > TIMEOUT_SECONDS
         if self._process.poll() is None and not late:
             raise TrafficAwaited
-        self._process.kill()
-        said, complained = self._process.communicate()
-        self._process = None
+        said, complained = self.end()
         try:
             self._answer = json.loads(said)
         except ValueError:
@@ -106,6 +109,14 @@ class _Question:
             reason = f"not read within {TIMEOUT_SECONDS:g} s" if late else last
             logger.warning("the traffic of %s is not known, its planned units are assumed: %s", self._key, reason)
         return self._answer
+
+    def end(self) -> tuple[bytes, bytes]:
+        """End the process; what it said and what it complained of."""
+        if self._process is None:
+            return b"", b""
+        self._process.kill()
+        ended, self._process = self._process, None
+        return ended.communicate()
 
 
 def share_of_everyone(experiment: "Experiment") -> float:

@@ -82,6 +82,7 @@ class Supervisor:
         activated = Role("analysis", "app.analysis", ANALYSIS_NICENESS, self.analysis_listener.fileno())
         self.analysis = ChildProcess(activated)
         self.trainer = ChildProcess(Role("trainer", "app.trainer_process", TRAINER_NICENESS))
+        self.traffic = SiteTraffic(self.directory.root)
         self.training = TrainingSchedule(self.directory.root, self.settings.training_hours)
 
     @property
@@ -105,12 +106,11 @@ class Supervisor:
         """What freezing a design asks: the log's traffic, and an external store that outlives this directory."""
         from experiments.catalog_freeze import FreezeSources
 
-        traffic = SiteTraffic(self.directory.root)
         if self.settings.redis_url is None:
-            return FreezeSources(traffic)
+            return FreezeSources(self.traffic)
         from app.design_mirror import DesignMirror
 
-        return FreezeSources(traffic, DesignMirror(self.settings))
+        return FreezeSources(self.traffic, DesignMirror(self.settings))
 
     def _step(self) -> None:
         """Wait for something to happen, at most one tick, and see to everything."""
@@ -203,6 +203,7 @@ class Supervisor:
         deadline = time.monotonic() + self.settings.drain_seconds + WORKER_GRACE_SECONDS
         self._end(self.workers, deadline)
         self.analysis_listener.close()
+        self.traffic.close()
         self._end([self.writer, self.analysis, self.trainer], time.monotonic() + WRITER_SECONDS)
         self.store.stop()
         self.directory.analysis_socket.unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """Fixtures that every test may use."""
 
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -10,6 +11,9 @@ REPOSITORY = Path(__file__).parents[1]
 sys.path.insert(0, str(REPOSITORY / "tests"))  # so that every test may import `service`, whatever the import mode
 
 from service import PUBLISHABLE_KEY, SECRET_KEY, Service, write_definitions  # noqa: E402
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a shell; services inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 StartService = Callable[..., Service]
 SMALLEST_DEFINITIONS: Mapping[str, str] = {
