@@ -60,6 +60,7 @@ class Connection:
         self._wanted_shards = wanted_shards
         self._data = data
         self._prepared: Preparation | None = None
+        self._unprepared_cause = "store_down"
         self._held: list[HeldConnection] = []
 
     @property
@@ -93,7 +94,11 @@ class Connection:
 
     async def check(self) -> None:
         """The start-up check; raises StoreRefused or StoreUnavailable."""
-        self._prepared = await self.answer(prepare(self.client, self._wanted_shards))
+        try:
+            self._prepared = await self.answer(prepare(self.client, self._wanted_shards))
+        except StoreUnavailable as error:
+            self._unprepared_cause = error.cause
+            raise
 
     async def probe(self) -> None:
         """Returns when the store answers and is prepared; raises StoreUnavailable otherwise."""
@@ -151,7 +156,7 @@ class Connection:
 
     def _preparation(self) -> Preparation:
         if self._prepared is None:
-            raise StoreUnavailable((self._data and recorded_cause(self._data)) or "store_down")
+            raise StoreUnavailable((self._data and recorded_cause(self._data)) or self._unprepared_cause)
         return self._prepared
 
     async def _ping(self) -> None:
