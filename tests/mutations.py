@@ -269,6 +269,8 @@ def _end_all_of(copy: Path) -> None:
 def main(names: Sequence[str]) -> int:
     """Runs the chosen mutations, or all."""
     survived = 0
+    if unknown := sorted({*names} - {*MUTATIONS}):
+        sys.exit(f"no such fault: {', '.join(unknown)}; there are {', '.join(MUTATIONS)}")
     for name in names or MUTATIONS:
         began = time.monotonic()
         red = turns_red(MUTATIONS[name])

@@ -74,7 +74,7 @@ def test_fifty_slow_clients_are_dropped_in_six_seconds_while_others_are_served(s
     def crawl() -> None:
         began = time.monotonic()
         address = ("127.0.0.1", shop.port)
-        with socket.create_connection(address, timeout=15) as connection, contextlib.suppress(OSError):
+        with socket.create_connection(address, timeout=15) as connection, contextlib.suppress(ConnectionError):
             for piece in SLOW[kind]:
                 connection.sendall(piece)
                 time.sleep(0.7)
@@ -84,8 +84,8 @@ def test_fifty_slow_clients_are_dropped_in_six_seconds_while_others_are_served(s
 
     with together(crawl, 50), shop.client(timeout=20) as client:
         assert max(seconds_of_answers(client, 100)) < patience(2)
-    assert len(took) == 50
-    assert max(took) < patience(7)  # 5 s of the deadline, and what the last pause of this client adds
+    assert len(took) == 50  # dropped by the server, not by their own patience of 15 s
+    assert max(took) < patience(2)
 
 
 @contextlib.contextmanager
