@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from events.engine import Columns, Engine
 from events.engine_sql import Expression, Statement, all_of, any_of, inline_table, union_all
-from experiments.countable import COLUMNS
+from experiments.cube_layers import layers_of
 from experiments.metric_conditions import condition, fields_of
 from experiments.metrics import CubePlan, SourceKey
 from experiments.shop_days import ShopDays
@@ -172,24 +172,13 @@ class Cube:
         return f"returned_{index}"
 
     def _event_layers(self) -> list[Statement]:
-        """Plain events and orders; a layer holds at most one source of each event, so that a row has one source."""
-        return [self._layer(keys, "events") for keys in self._layers("events")] + [
-            self._layer(keys, "purchases") for keys in self._layers("orders")
+        """Plain events and orders."""
+        tables = {"events": "events", "orders": "purchases"}
+        return [
+            self._layer(keys, table)
+            for kind, table in tables.items()
+            for keys in layers_of(key for key in self.plan.sources if key.kind == kind)
         ]
-
-    def _layers(self, kind: str) -> list[list[SourceKey]]:
-        layers: list[list[SourceKey]] = []
-        for key in (key for key in self.plan.sources if key.kind == kind):
-            free = [layer for layer in layers if all(self._go_together(key, other) for other in layer)]
-            if not free:
-                layers.append(free_layer := [])
-                free = [free_layer]
-            free[0].append(key)
-        return layers
-
-    def _go_together(self, key: SourceKey, other: SourceKey) -> bool:
-        """Whether one scan serves both: JSON is not read of the many events of a source that asks for none of it."""
-        return key.event != other.event and _reads_json(key) == _reads_json(other)
 
     def _layer(self, keys: Sequence[SourceKey], table: str) -> Statement:
         wanted = [self.events_of(key) for key in keys]
@@ -294,10 +283,6 @@ def levels_table(plan: CubePlan, dimension: str) -> str:
 def reached_table(source: int, step: int) -> str:
     """Where the units that reached a step of a funnel are kept."""
     return f"reached_{source}_{step}"
-
-
-def _reads_json(key: SourceKey) -> bool:
-    return any(name not in COLUMNS and name != "value" for name in (*fields_of(key.condition), key.value))
 
 
 _OF_ONE_METRIC: Final = frozenset({"totals", "unit_values", "metric_days", "samples", "thresholds"})

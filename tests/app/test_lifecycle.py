@@ -6,13 +6,14 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 from conftest import SMALLEST_DEFINITIONS, StartService
+from faults import until
 from patience import patience
 from service import SECRET_KEY, Service, write_definitions
 
@@ -60,16 +61,6 @@ def exported_ids(service: Service) -> list[str]:
             if not answer.content and answer.headers["x-resonate-pending"] == "0":
                 return ids
     raise AssertionError("the export never came to its end")
-
-
-def until(condition: Callable[[], bool], seconds: float = 30) -> float:
-    """Wait for it; how long it took."""
-    began = time.monotonic()
-    while time.monotonic() - began < seconds:
-        if condition():
-            return time.monotonic() - began
-        time.sleep(0.02)
-    raise AssertionError(f"not within {seconds} s")
 
 
 def answers(service: Service) -> bool:
