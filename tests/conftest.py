@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("untimed", suppress_health_check=[HealthCheck.too_slow], deadline=None)
-settings.load_profile("untimed")  # how fast a machine draws examples is no finding
+settings.load_profile("untimed")  # properties are judged by what they compute, not by how busy the machine is
 
 REPOSITORY = Path(__file__).parents[1]
 sys.path.insert(0, str(REPOSITORY / "tests"))  # so that every test may import `service`, whatever the import mode
