@@ -9,9 +9,9 @@ import numpy as np
 from recommender.building import build
 from recommender.fitting import Window, fitted
 from recommender.journey import TEST_CUT, VALIDATION_CUT, Journey
-from recommender.model import Model
 from recommender.peers import NAMES, peer_answers
 from recommender.scorecard import TASKS, Lists, Score, answers, measure, popular_lists, questions, score
+from recommender.serving import as_served
 from recommender.strategies import STRATEGIES
 from recommender.tasks import Question, hidden_products, next_baskets, novel_products
 from recommender.tifu import fitted_tifu, tifu_answers
@@ -57,14 +57,15 @@ class Evaluation:
 
 
 def evaluate(journey: Journey, peers: Sequence[str] = NAMES, tell: Tell = lambda text: None) -> Evaluation:
-    """Runs the protocol. Nothing is chosen by looking at the test window."""
+    """Runs the protocol on the model as loaded. Nothing is chosen by looking at the test window."""
     tell("fitting on the validation window")
     validation = Window(journey.purchases, journey.categories, VALIDATION_CUT, WINDOW_DAYS)
     weights, _ = fitted(validation)
     test = judged_window(journey)
     tell("training on everything before the test cut")
     arrays = build(test.history, journey.categories, TEST_CUT, weights)
-    model = Model(arrays, weights, TEST_CUT, frozenset(STRATEGIES))
+    model = as_served(arrays, weights, TEST_CUT, frozenset(STRATEGIES))
+    del arrays  # only the loaded model is kept
     asked = {task: questions(test, task) for task in TASKS}
     ours: dict[str, Score] = {}
     for task in TASKS:
@@ -78,7 +79,7 @@ def evaluate(journey: Journey, peers: Sequence[str] = NAMES, tell: Tell = lambda
             values[task][name] = _value(task, asked[task], lists)
     tell("asking TIFU-KNN")
     lists = tifu_answers(test, asked["next_basket"], fitted_tifu(validation))
-    return Evaluation(ours, values, weights, _value("next_basket", asked["next_basket"], lists))
+    return Evaluation(ours, values, model.weights, _value("next_basket", asked["next_basket"], lists))
 
 
 def judged_window(journey: Journey) -> Window:

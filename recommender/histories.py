@@ -28,7 +28,7 @@ def habit_now(model: Model, remembered: Habit | None, bought: Sequence[Bought], 
     Without a memory every purchase counts, however old: the customer is new to the model, or became known by log-in.
     """
     if remembered is not None:
-        bought = [each for each in bought if each.day > model.at_day]
+        bought = [each for each in bought if each.day >= model.at_day]
     codes = model.index.places_of([each.product_id for each in bought])
     known = [(code, each.day) for code, each in zip(codes, bought, strict=True) if code >= 0]
     if remembered is None and not known:

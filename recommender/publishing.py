@@ -3,14 +3,25 @@
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from recommender.artefact import ArtefactDamaged, current_version, publish, read_facts, write_artefact
+import numpy as np
+
+from recommender.artefact import (
+    ArtefactDamaged,
+    current_version,
+    publish,
+    read_artefact,
+    read_facts,
+    write_artefact,
+)
 from recommender.scorecard import Score
+from recommender.serving import model_of
 from recommender.training import Trained
 
 JUDGED: Final = ("next_basket", "novel")  # the strategies that must beat popularity, by their tasks
@@ -39,13 +50,16 @@ class Report:
 
 def settle(folder: Path, trained: Trained, seconds: float) -> Report:
     """Publishes the model unless it is worse than popularity or than the live one; the report is kept either way."""
-    live = live_facts(folder)
-    reasons = refusals(trained, live)
-    facts = {"cut_off": _iso(trained.at_day), "trained_at": _now(), **trained.as_json()}
+    version = new_version()
+    reasons = refusals(trained, live_facts(folder))
+    facts = {"trained_at": _now(), **trained.as_json()}
+    if not reasons:
+        written = write_artefact(folder, version, trained.arrays.as_dict(), facts)
+        reasons = changed_on_the_way(trained, written)
+        if reasons:
+            shutil.rmtree(written)
     if reasons:
         return keep(folder, Report("refused", None, tuple(reasons), facts, seconds))
-    version = new_version()
-    write_artefact(folder, version, trained.arrays.as_dict(), facts)
     publish(folder, version)
     outcome: Outcome = "too_little_data" if trained.missing else "published"
     return keep(folder, Report(outcome, version, tuple(trained.missing), facts, seconds))
@@ -62,6 +76,22 @@ def refusals(trained: Trained, live: Mapping[str, Any]) -> list[str]:
         if score.questions >= FEWEST_QUESTIONS:
             found += _refusals(task, score, live.get("validation", {}).get(task))
     return found
+
+
+def changed_on_the_way(trained: Trained, written: Path) -> list[str]:
+    """What of the artefact, loaded as workers load it, is not what was trained; empty when all is the same."""
+    try:
+        served = model_of(read_artefact(written.parent, written.name))
+    except ArtefactDamaged as damage:
+        return [str(damage)]
+    same = {
+        "weights": served.weights == trained.weights,
+        "cut_off": served.at_day == trained.at_day,
+        "strategies": served.strategies == trained.strategies,
+    }
+    loaded = served.arrays.as_dict()
+    same |= {name: np.array_equal(array, loaded[name]) for name, array in trained.arrays.as_dict().items()}
+    return [f"{name}: not read as it was written" for name, equal in same.items() if not equal]
 
 
 def live_facts(folder: Path) -> dict[str, Any]:
@@ -98,10 +128,6 @@ def _refusals(task: str, score: Score, live: Mapping[str, Any] | None) -> list[s
     if now < then * (1 - TOLERANCE) and 1 + high / score.popular < then:
         return [f"{task}: {now:.2f} times popularity, the live model reached {then:.2f}; {TOLERANCE:.0%} less is borne"]
     return []
-
-
-def _iso(day: float) -> str:
-    return datetime.fromtimestamp(day * 86_400, UTC).isoformat(timespec="seconds")
 
 
 def _now() -> str:

@@ -1,5 +1,6 @@
 """A whole training: purchases in, model published or refused, report written."""
 
+import math
 import time
 from pathlib import Path
 
@@ -19,10 +20,13 @@ def run_training(data: Path, table: Path | None = None, progress: Progress | Non
     Raises DataDamaged for a log that cannot be read, TableError for a table that cannot be used.
     """
     started = time.process_time()
+    now_seconds = int(time.time())  # before the log is read: what comes while it is read is not of this model
     purchases = purchases_from_log(data) if table is None else purchases_from_table(table)
-    cut_off = time.time() / DAY_SECONDS if table is None else _end(purchases)
-    trained = train(purchases, categories_of(data, purchases), cut_off, progress)
-    return settle(data / MODELS, trained, time.process_time() - started)
+    cut_off = (now_seconds if table is None or not len(purchases) else _end_seconds(purchases)) / DAY_SECONDS
+    models = data / MODELS
+    models.mkdir(parents=True, exist_ok=True)
+    trained = train(purchases, categories_of(data, purchases), cut_off, progress, models)
+    return settle(models, trained, time.process_time() - started)
 
 
 def categories_of(data: Path, purchases: Purchases) -> list[str]:
@@ -38,6 +42,6 @@ def categories_of(data: Path, purchases: Purchases) -> list[str]:
     return [names[int(products.category[place])] if place >= 0 else "" for place in places]
 
 
-def _end(purchases: Purchases) -> float:
+def _end_seconds(purchases: Purchases) -> int:
     """Just after the last line of a table: its time is what it knows of."""
-    return float(purchases.days[-1]) + 1e-6 if len(purchases) else time.time() / DAY_SECONDS
+    return math.ceil(purchases.days[-1] * DAY_SECONDS) + 1

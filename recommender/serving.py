@@ -1,13 +1,14 @@
 """What a worker serves from: the published model and the published catalogue of products, loaded and joined."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import msgspec
 
-from recommender.artefact import Artefact, ArtefactDamaged, current_version, read_artefact
+from recommender.artefact import Artefact, ArtefactDamaged, current_version, read_artefact, write_artefact
 from recommender.frequency import Habit
 from recommender.histories import Bought, habit_now
 from recommender.identifiers import digest
@@ -16,6 +17,7 @@ from recommender.products import ProductArrays
 from recommender.rank import Ranker
 from recommender.recent_lists import Question, RecentLists
 from recommender.shelf import Shelf
+from recommender.strategies import STRATEGIES
 from recommender.weights import Weights
 from recommender.wishes import Ranking, Wish
 
@@ -91,12 +93,33 @@ def load(data: Path, wanted: Versions, before: Loaded | None, erased: frozenset[
     return Loaded((model_version, product_version), Shelf(model, products), facts, erased)
 
 
+def model_facts(weights: Weights, at_day: float, strategies: frozenset[str]) -> dict[str, Any]:
+    """What the manifest says of a model, as `model_of` reads it; the cut-off in whole seconds."""
+    cut_off = datetime.fromtimestamp(round(at_day * DAY_SECONDS), UTC).isoformat()
+    return {"cut_off": cut_off, "strategies": sorted(strategies), "weights": weights.as_json()}
+
+
+def as_served(
+    arrays: ModelArrays, weights: Weights, at_day: float, strategies: frozenset[str], drafts: Path | None = None
+) -> Model:
+    """A model as a worker would have it: written below `drafts`, loaded, its files gone once nobody maps them.
+
+    Raises ArtefactDamaged.
+    """
+    with TemporaryDirectory(prefix=".draft-", dir=drafts) as folder:
+        written = write_artefact(Path(folder), "draft", arrays.as_dict(), model_facts(weights, at_day, strategies))
+        return model_of(read_artefact(written.parent, written.name))
+
+
 def model_of(artefact: Artefact) -> Model:
-    """The model of an artefact. Raises ArtefactDamaged when it is of another making."""
+    """The model of an artefact. Raises ArtefactDamaged when it is of another making, naming what is wrong."""
     try:
         arrays = ModelArrays(**artefact.arrays)
         weights = Weights.from_json(artefact.facts["weights"])
         at_day = datetime.fromisoformat(artefact.facts["cut_off"]).timestamp() / DAY_SECONDS
+        unknown = sorted(set(artefact.facts["strategies"]) - set(STRATEGIES))
+        if unknown:
+            raise ValueError(f"strategies: {unknown[0]!r} is unknown")
         return Model(arrays, weights, at_day, frozenset(artefact.facts["strategies"]))
     except (KeyError, TypeError, ValueError) as error:
         raise ArtefactDamaged(artefact.version, f"it is not of this release's making ({error})"[:200]) from None

@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from recommender.building import build
 from recommender.cooccurrence import Progress
 from recommender.fitting import Window, blended, fitted
 from recommender.minimum import Amounts
-from recommender.model import Model, ModelArrays
+from recommender.model import ModelArrays
 from recommender.purchases import Purchases
 from recommender.scorecard import Score, scorecard
+from recommender.serving import DAY_SECONDS, as_served, model_facts
 from recommender.strategies import STRATEGIES
 from recommender.weights import Weights
 
@@ -37,15 +39,25 @@ class Trained:
             "orders": self.amounts.orders,
             "customers": self.amounts.customers,
             "products": self.amounts.products,
-            "strategies": sorted(self.strategies),
-            "weights": self.weights.as_json(),
+            **model_facts(self.weights, self.at_day, self.strategies),
             "validation": {task: score.as_json() for task, score in self.table.items()},
             "missing": list(self.missing),
         }
 
 
-def train(purchases: Purchases, categories: Sequence[str], at_day: float, progress: Progress | None = None) -> Trained:
-    """A model of the purchases before `at_day`; below the minimum of data one that only knows what is popular."""
+def train(
+    purchases: Purchases,
+    categories: Sequence[str],
+    at_day: float,
+    progress: Progress | None = None,
+    drafts: Path | None = None,
+) -> Trained:
+    """A model of the purchases before `at_day`; below the minimum of data one that only knows what is popular.
+
+    The cut-off is a whole second, as the manifest writes it. `drafts` is where the model that is judged is written to
+    be loaded, by default among temporary files.
+    """
+    at_day = round(at_day * DAY_SECONDS) / DAY_SECONDS
     past = purchases.before(at_day)
     amounts = Amounts.of(past)
     missing = amounts.missing()
@@ -54,14 +66,18 @@ def train(purchases: Purchases, categories: Sequence[str], at_day: float, progre
         return Trained(arrays, Weights(), POPULAR_ONLY, at_day, amounts, {}, missing)
     days = min(WINDOW_DAYS, SHARE_OF_SPAN * (at_day - past.start))
     window = Window(past, categories, at_day - days, days)
-    weights, held_back = fitted(window)
-    table = judged(window, held_back, weights)
+    weights, table = judged(window, drafts)
     arrays = build(past, categories, at_day, weights, progress)
     return Trained(arrays, weights, frozenset(STRATEGIES), at_day, amounts, table, [])
 
 
-def judged(window: Window, arrays: ModelArrays, weights: Weights) -> dict[str, Score]:
-    """The validation table: blends fitted on every second question, judged on the others."""
+def judged(window: Window, drafts: Path | None = None) -> tuple[Weights, dict[str, Score]]:
+    """Fitted weights, and the validation table: blends fitted on every second question, judged on the others.
+
+    What is judged was written and loaded as workers load it, so that nothing of a model can be lost on the way.
+    """
+    weights, arrays = fitted(window)
     half = blended(window, arrays, weights, slice(0, None, 2))
-    model = Model(arrays, half, window.day, frozenset(STRATEGIES))
-    return scorecard(window, model, slice(1, None, 2))
+    model = as_served(arrays, half, window.day, frozenset(STRATEGIES), drafts)
+    del arrays  # only the loaded model is kept
+    return weights, scorecard(window, model, slice(1, None, 2))

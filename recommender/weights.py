@@ -1,7 +1,9 @@
 """What a training fits: half-lives, closeness, regularisation and the weights of each strategy's terms."""
 
-from dataclasses import asdict, dataclass, field
-from typing import Any, Final
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Final, cast
 
 BUY_AGAIN_TERMS: Final = (
     "often_log", "lately_log", "times_log", "rest_log", "due", "popular", "together_log",
@@ -61,13 +63,49 @@ class Weights:
         return {**shared, **named}
 
     @classmethod
-    def from_json(cls, facts: dict[str, Any]) -> "Weights":
-        """The reverse of `as_json`."""
-        return cls(
-            facts["habit_half_life_days"],
-            Closeness(**facts["closeness"]),
-            facts["regularisation"],
-            tuple(facts["buy_again"].values()),
-            tuple(facts["for_you"].values()),
-            TogetherWeights(**facts["bought_together"]),
+    def from_json(cls, facts: object) -> "Weights":
+        """The reverse of `as_json`, whatever the order of the names. Raises ValueError, saying which name is wrong."""
+        parts = _named(facts, "weights", _PARTS)
+        half_life, regularisation = (_number(parts[name], f"weights.{name}") for name in _SINGLE)
+        closeness, buy_again, for_you, together = (
+            [
+                _number(value, f"weights.{part}.{name}")
+                for name, value in _named(parts[part], f"weights.{part}", names).items()
+            ]
+            for part, names in _TERMS.items()
         )
+        return cls(
+            half_life,
+            Closeness(*closeness),
+            regularisation,
+            tuple(buy_again),
+            tuple(for_you),
+            TogetherWeights(*together),
+        )
+
+
+_SINGLE: Final = ("habit_half_life_days", "regularisation")
+_TERMS: Final = {
+    "closeness": tuple(each.name for each in fields(Closeness)),
+    "buy_again": BUY_AGAIN_TERMS,
+    "for_you": FOR_YOU_TERMS,
+    "bought_together": tuple(each.name for each in fields(TogetherWeights)),
+}
+_PARTS: Final = (*_SINGLE, *_TERMS)
+
+
+def _named(facts: object, place: str, names: Sequence[str]) -> dict[str, Any]:
+    """The values under exactly these names, in the order of the names."""
+    if not isinstance(facts, dict):
+        raise ValueError(f"{place} is no object of names")
+    found = cast(dict[str, Any], facts)
+    for name in (*names, *found):
+        if name not in found or name not in names:
+            raise ValueError(f"{place}.{name} is {'missing' if name in names else 'unknown'}")
+    return {name: found[name] for name in names}
+
+
+def _number(value: object, place: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{place} is {value!r}, not a number")
+    return float(value)

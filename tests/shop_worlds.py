@@ -1,7 +1,6 @@
 """Small shops whose truth is known, for tests of the recommender."""
 
 import random
-from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -64,8 +63,7 @@ def taste_world() -> Trained:
 def write_trained(folder: Path, trained: Trained) -> str:
     """Puts a model beside the live one, whatever the gate would say; its version."""
     version = new_version()
-    cut_off = datetime.fromtimestamp(trained.at_day * 86_400, UTC).isoformat()
-    write_artefact(folder, version, trained.arrays.as_dict(), {"cut_off": cut_off, **trained.as_json()})
+    write_artefact(folder, version, trained.arrays.as_dict(), trained.as_json())
     return version
 
 

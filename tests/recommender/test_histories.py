@@ -1,11 +1,16 @@
 """What is bought now counts in the next list, once."""
 
-import pytest
-from shop_worlds import DAY, taste_world
+from pathlib import Path
 
-from recommender.histories import Bought, habit_now
+import pytest
+from shop_worlds import DAY, purchases_of, taste_lines, taste_world, write_trained
+
+from recommender.artefact import read_artefact
+from recommender.histories import Bought, day_of, habit_now
 from recommender.identifiers import digest
 from recommender.model import Model
+from recommender.serving import model_of
+from recommender.training import train
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +38,18 @@ def test_a_history_older_than_the_model_does_not_count_twice(model: Model) -> No
     assert after is not None
     assert after.counts.tolist() == before.counts.tolist()
     assert after.decayed.tolist() == pytest.approx(before.decayed.tolist())
+
+
+@pytest.mark.parametrize("seconds", [-1e-6, 0, 1e-6, 0.3])
+def test_a_purchase_within_the_second_of_the_cut_off_counts_once(tmp_path: Path, seconds: float) -> None:
+    bought_us = int(DAY) * 86_400_000_000 + round(seconds * 1e6)
+    purchases = purchases_of([*taste_lines(20), ("regular", "caviar", "o-late", day_of(bought_us))])
+    trained = train(purchases, [""] * len(purchases.product_ids), DAY + 0.4 / 86_400)
+    model = model_of(read_artefact(tmp_path, write_trained(tmp_path, trained)))
+    habit = habit_now(model, model.habit(digest("regular")), [Bought("caviar", day_of(bought_us))], DAY + 1)
+    assert habit is not None
+    counts = dict(zip([model.ids[int(item)] for item in habit.items], habit.counts.tolist(), strict=True))
+    assert counts["caviar"] == 1
 
 
 def test_of_somebody_the_model_never_met_everything_counts(model: Model) -> None:
