@@ -3,28 +3,36 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/pip --disable-pip-version-check --no-input
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
+COVERED := --cov --cov-fail-under=95
 
-.PHONY: help setup setup-dev test-tools demo serve test check bench lock clean
+.PHONY: help setup setup-dev test-tools demo serve test lint check ci prove bench lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(BIN)/python:
+$(BIN)/pip:  # the last that a new environment gets, so half of one is made again
 	@sh scripts/make-venv.sh $(PYTHON) $(VENV)
 
-$(VENV)/.runtime: requirements.lock pyproject.toml | $(BIN)/python
-	@echo "installing Resonate and what it needs (hashed lock, about half a minute)"
-	@$(PIP) install --quiet --require-hashes -r requirements.lock
+# The lock names everything, so nothing is resolved: what is newest today cannot matter.
+define install
+	@$(PIP) install --quiet --no-deps --require-hashes -r $(1)
 	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@$(PIP) check --quiet || { $(PIP) check; echo "$(VENV) holds what no longer fits: make clean, then once more" >&2; exit 1; }
 	@touch $@
+endef
 
-$(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
-	@echo "installing the development tools (hashed lock, about a minute)"
-	@$(PIP) install --quiet --require-hashes -r requirements-dev.lock
-	@touch $@
+$(VENV)/.runtime: requirements.lock pyproject.toml | $(BIN)/pip
+	@echo "installing Resonate and what it needs (hashed lock, about half a minute)"
+	$(call install,requirements.lock)
 
-setup: $(VENV)/.runtime ## make .venv with .venv/bin/resonate
+$(VENV)/.dev: requirements-dev.lock pyproject.toml | $(BIN)/pip
+	@echo "installing Resonate, what it needs and the development tools (hashed lock, about a minute)"
+	$(call install,requirements-dev.lock)
+
+# An environment with the development tools stays one.
+setup: $(if $(wildcard $(VENV)/.dev),$(VENV)/.dev,$(VENV)/.runtime) ## make .venv with .venv/bin/resonate
 
 setup-dev: $(VENV)/.dev
 
@@ -38,13 +46,22 @@ serve: setup ## the service with the definitions in ./definitions
 	@$(BIN)/resonate serve
 
 test: setup-dev test-tools ## all tests
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(PYTEST)
 
-check: setup-dev test-tools ## format, lint, types, tests with coverage, docs
+lint: setup-dev ## format, lint, types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/basedpyright
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not browser" --cov --cov-fail-under=95
+
+check: lint test-tools ## format, lint, types, the fast tests with coverage
+	@$(PYTEST) -m "not slow and not browser" $(COVERED)
+
+ci: lint test-tools ## what must pass before anything lands: format, lint, types, every test once, with coverage
+	@$(PYTEST) $(COVERED)
+
+prove: setup-dev test-tools ## the long proofs, whole: properties with twenty times the examples, every planted fault
+	@$(PYTEST) -m "hypothesis or slow" --hypothesis-profile prove
+	@$(BIN)/python tests/mutations.py
 
 bench: setup-dev ## the benchmarks; they print ratios and assert nothing
 	@$(BIN)/python -m benchmarks

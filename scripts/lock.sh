@@ -1,6 +1,7 @@
 #!/bin/sh
-# Write requirements*.lock: names, versions and hashes for every platform, no index addresses. lock.sh UV
+# Write requirements*.lock: names, extras, versions and hashes for every platform, no index addresses. lock.sh UV
+# Extras stay, because an installer that compares what a distribution asks for with the lock asks for them by name.
 set -eu
-compile() { "$1" pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11 pyproject.toml $2; }
+compile() { "$1" pip compile --quiet --universal --generate-hashes --no-strip-extras --no-emit-index-url --no-header --no-annotate --python-version 3.11 --extra build pyproject.toml $2; }
 compile "$1" "--extra dev --output-file requirements-dev.lock"
 compile "$1" "--constraint requirements-dev.lock --output-file requirements.lock"

@@ -6,15 +6,16 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
-
-settings.register_profile("untimed", suppress_health_check=[HealthCheck.too_slow], deadline=None)
-settings.load_profile("untimed")  # properties are judged by what they compute, not by how busy the machine is
+from hypothesis import settings
 
 REPOSITORY = Path(__file__).parents[1]
 sys.path.insert(0, str(REPOSITORY / "tests"))  # so that every test may import `service`, whatever the import mode
 
+from proving import EVERY_TIME, register_profiles  # noqa: E402
 from service import PUBLISHABLE_KEY, SECRET_KEY, Service, write_definitions  # noqa: E402
+
+register_profiles()
+settings.load_profile(EVERY_TIME)  # `--hypothesis-profile prove` takes its place
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a shell; services inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)

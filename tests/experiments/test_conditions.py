@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from proving import examples
 
 from experiments.conditions import ConditionError, compile_condition
 
@@ -65,13 +66,13 @@ def test_a_mistake_is_named_where_it_stands(condition: dict[str, Any], path: tup
     assert message in str(caught.value)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(condition=ANY_CONDITION, attributes=st.dictionaries(st.sampled_from("abc"), JSON_VALUES, max_size=3))
 def test_no_condition_and_no_attributes_raise_at_evaluation(condition: Any, attributes: dict[str, Any]) -> None:
     assert compile_condition(condition, {"x": [1]}, lenient=True)(attributes) in (True, False)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(condition=ANY_CONDITION)
 def test_any_condition_is_compiled_or_refused(condition: Any) -> None:
     with suppress(ConditionError):

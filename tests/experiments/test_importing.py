@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from proving import examples
 
 from events.engine_tables import Table, parquet_bytes
 from experiments.importing import ImportFailed, ImportRequest, import_request, import_table
@@ -181,7 +182,7 @@ def test_a_file_that_is_no_table_or_not_there_is_refused(tmp_path: Path) -> None
         import_table(broken, request("m=mean:v"))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(
     units=st.lists(st.integers(0, 12), min_size=4, max_size=9),
     ordered=st.booleans(),

@@ -10,6 +10,7 @@ from growthbook.core import evalCondition
 from growthbook_features import Context, evaluate
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from proving import examples
 
 from experiments.assignment import Assignment, CompiledExperiment, assign
 from experiments.assignment_compile import compile_experiment
@@ -105,7 +106,7 @@ def ours(answer: Assignment) -> tuple[Any, Any]:
     return answer.payload, answer.variant if answer.in_experiment else None
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(one=experiments(), visitors=st.lists(st.tuples(units, attributes), min_size=5, max_size=15))
 def test_an_sdk_computes_what_the_server_answers(
     one: CompiledExperiment, visitors: list[tuple[str, dict[str, Any]]]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from proving import examples
 from shop_worlds import DAY, products_of_taste, taste_world
 
 from recommender.model import Model
@@ -72,7 +73,7 @@ FILTERS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     wish=st.tuples(st.sampled_from(STRATEGIES), st.none() | st.integers(0, 200), st.integers(1, 40)),
     filter_=FILTERS,

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from proving import examples
 
 from recommender.blend import Choice, blend
 from recommender.closeness import HiddenProducts, fitted_closeness
@@ -143,7 +144,7 @@ def test_a_blend_finds_the_weights_that_made_the_choices() -> None:
     assert blend(choices) == pytest.approx(truth, abs=0.08)
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(st.integers(0, 2**32 - 1), st.floats(0.1, 1e4))
 def test_a_blend_never_runs_away(seed: int, scale: float) -> None:
     dice = np.random.default_rng(seed)

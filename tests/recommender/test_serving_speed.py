@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from proving import examples
 from shop_worlds import DAY, taste_world
 
 from recommender.histories import Bought
@@ -37,7 +38,7 @@ def lists(made: list[tuple[Question, float]]) -> RecentLists:
     return RecentLists(make)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), best=st.integers(1, 100), empty=st.integers(0, 60), own=st.integers(0, 40))
 def test_sums_of_the_best_are_the_largest_of_all_sums(seed: int, best: int, empty: int, own: int) -> None:
     dice = np.random.default_rng(seed)
@@ -61,7 +62,7 @@ def test_sums_of_the_best_are_the_largest_of_all_sums(seed: int, best: int, empt
     assert not strong or not len(left) or truth[left].max() <= truth[strong].min() * 1.0001
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1), cart=st.integers(21, 40), customer=st.none() | st.integers(0, 200),
     shown=st.sampled_from([0.1, 0.5, 1.0]), best=st.integers(1, 40),

@@ -15,12 +15,13 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 from promise import Journal, exported
+from proving import examples
 from service import Service, running
 
 pytestmark = pytest.mark.xdist_group("faults")  # one after the other: they measure time
 
 NAME = "free-shipping-banner.yaml"
-EXAMPLES = 3
+EXAMPLES = examples(3)
 STEPS = 11
 visitors = st.integers(0, 3)
 worlds = count()

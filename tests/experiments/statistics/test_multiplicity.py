@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from proving import examples
 from statsmodels.stats.multitest import multipletests
 
 from experiments.statistics.estimate import NoEstimate, Reason
@@ -12,7 +13,7 @@ families = st.lists(st.floats(0.0, 1.0), min_size=1, max_size=30)
 MISSING = NoEstimate(Reason.NO_VARIANCE)
 
 
-@settings(max_examples=15)  # the oracle takes 50 ms
+@settings(max_examples=examples(15))  # the oracle takes 50 ms
 @given(p_values=families)
 def test_holm_and_bh_meet_statsmodels(p_values: list[float]) -> None:
     assert holm(p_values) == pytest.approx(list(multipletests(p_values, method="holm")[1]), rel=1e-12)
