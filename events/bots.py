@@ -5,30 +5,59 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-# How machines tell on themselves. A contact address is nearly proof: browsers have none. Then words of crawlers,
-# monitors, link previews, scanners and headless browsers. Plain HTTP libraries (curl, python-requests, okhttp, …) are
-# not here: they are how backends and apps call for real visitors.
-BOT_WORDS: Final = (
-    r"https?:", r"www\.", r"\.(?:com|org|net|info|io)\b", r"@\w", r"bot\b", r"bot[/_\-;) ]", r"robot", r"crawl",
-    r"spider", r"slurp", r"scrap", r"archiv", r"headless", r"phantomjs", r"puppeteer", r"playwright", r"selenium",
-    r"webdriver", r"cypress", r"prerender", r"lighthouse", r"speed", r"gtmetrix", r"pingdom", r"uptime", r"monitor",
-    r"status", r"insights", r"preview", r"facebookexternalhit", r"facebookcatalog", r"meta-external", r"embed",
-    r"outbrain", r"imgproxy", r"whatsapp/", r"skypeuri", r"mediapartners", r"google(?:-|other|docs|assoc)", r"feed",
-    r"\brss", r"reader", r"parser", r"valid", r"check", r"link", r"scan", r"survey", r"audit", r"nmap", r"nikto",
-    r"sqlmap", r"nessus", r"nutch", r"heritrix", r"httrack", r"wget", r"yandex(?!search|browser)",
-    r"baidu(?:spider|.*transcoder)", r"gpt", r"openai", r"claude", r"anthropic", r"perplexity", r"cohere", r"mistral",
-    r"bytespider", r"diffbot", r"larbin", r"fetch", r"(?<!yandex)search(?!craft)", r"analy[sz]", r"inspect", r"probe",
-    r"sitemap", r"capture", r"screenshot", r"thumb", r"index", r"collect", r"explorer/", r"agent\b", r"proxy",
-    r"downloader", r"sniff", r"detect", r"discover", r"harvest", r"synthetic", r"ptst/", r"zgrab", r"copie?r",
-    r"sucker", r"verif", r"resolver", r"\(compatible; (?!msie|konq)",
+# How machines tell on themselves (docs/decisions/machines-by-whole-tokens.md). A word that is only part of a token says
+# nothing: apps and phones are called CamScanner, LinkedInApp, CUBOT. Plain HTTP libraries (curl, python-requests, ...)
+# are not here: they are how backends and apps call for real visitors.
+FAMILIES: Final = ("bot", "crawler", "spider", "scraper", "archiver", "fetcher", "validator")  # ends of machines' names
+PRODUCTS: Final = (  # whole tokens
+    # previews of links
+    "facebookexternalhit", "facebookcatalog", "meta-externalagent", "meta-externalads", "meta-webindexer",
+    "skypeuripreview", "slack-imgproxy", "bingpreview", "microsoftpreview", "vkshare", "iframely", "embedly",
+    "flipboardproxy", "googleimageproxy", "seznamemailproxy", "yahoomailproxy",
+    # search, advertising and what models read
+    "googleother", "google-inspectiontool", "google-read-aloud", "google-safety", "google-extended", "google-agent",
+    "google-notebooklm", "google-pagerenderer", "google-site-verification", "google-searchbyimage", "google favicon",
+    "google-publisher-plugin", "google-structured-data-testing-tool", "google-sites-thumbnails", "google web preview",
+    "google-businesslinkverification", "google-ads-qualify", "google-ads-conversions", "google-adwords-express",
+    "google-adwords-instant", "google-adwords-displayads-webrender", "googleassociationservice",
+    "google search console", "google page speed insights", "mediapartners-google", "duplexweb-google", "apis-google",
+    "appengine-google", "chatgpt-user", "claude-web", "claude-user", "anthropic-ai", "cohere-ai", "perplexity-user",
+    "mistralai-user", "manus-user", "novaact", "gemini-deep-research", "slurp", "baidu transcoder", "daumoa",
+    "geedoproductsearch", "geedoshopproductfinder", "adbeat.com", "datanyze",
+    # browsers without a person, and what drives them
+    "headlesschrome", "headlessedg", "headless_shell", "phantomjs", "slimerjs", "htmlunit", "jsdom", "puppeteer",
+    "playwright", "selenium", "prerender", "wkhtmltoimage", "wkhtmltopdf", "mshots", "scrapy", "nutch", "heritrix",
+    "httrack", "wget",
+    # monitors and measurers of speed
+    "chrome-lighthouse", "ptst", "gtmetrix", "dareboost", "pingdom", "pingdomtms", "statuscake", "site24x7",
+    "synthetics", "datadogsynthetics", "ruxitsynthetic", "dynatracesynthetic", "catchpoint", "yottaamonitor",
+    "gomezagent", "checkly", "neustar wpm", "newrelicpinger", "speedcurve", "debugbear", "sitespeed.io", "functionize",
+    "ghost inspector", "cloudflareobservatory", "cloudflarediagnostics", "cloudflare-diagnostics",
+    "cloudflare-healthchecks", "kube-probe", "cloudflare-alwaysonline", "cloudflare-ssldetector", "googlehc",
+    "elb-healthchecker", "better uptime", "uptime-kuma", "amazon-route53-health-check-service", "zabbix", "nagios",
+    "check_http", "hetrixtools", "ips-agent",
+    # audits and scans
+    "siteimprove", "siteimprove.com", "sitebulb", "sortsite", "ahrefssiteaudit", "w3c-checklink", "w3c_unicorn",
+    "securityheaders", "nessus", "nikto", "sqlmap", "zgrab", "masscan", "nuclei", "wpscan", "acunetix", "detectify",
+    "arachni", "wappalyzer", "builtwith", "whatcms", "openvas", "nmap scripting engine",
 )  # fmt: skip
-BOT: Final = re.compile("|".join(BOT_WORDS), re.IGNORECASE)
-PRODUCT: Final = re.compile(r"[A-Za-z0-9_.\-]+(?:/[\w.\-]+)?(?: \(\))?")  # a whole user agent that is one bare name
-LIBRARY: Final = re.compile(
-    r"curl|python|requests|httpx|aiohttp|urllib|okhttp|axios|node|undici|got|java|apache|http|ruby|faraday|perl|php|guzzle"
-    r"|dart|alamofire|cfnetwork|darwin|dalvik|openfeature|analytics|growthbook|rudder|segment|postman|insomnia|wrk|testclient",
-    re.IGNORECASE,
+FAMILY: Final = rf"(?<!cu)(?:{'|'.join(FAMILIES)})"  # CUBOT makes phones
+MACHINE: Final = re.compile(
+    "|".join(
+        (
+            rf"(?<![\w.-])(?:{'|'.join(map(re.escape, PRODUCTS))})(?![\w.-])",
+            rf"{FAMILY}(?:-[a-z]+)*/v?\d",  # a product with its version
+            rf"^[^\s/;()]*{FAMILY}(?!\w)",  # the agent's first word
+            rf"^mozilla/.*{FAMILY};?$",  # after all that a browser says
+            r"^whatsapp/",  # its preview of a link; its own browser begins as every browser does
+            # only machines are "compatible" today, but for these browsers of old and of televisions
+            r"^mozilla/5.*\bcompatible; ?(?!msie|konqueror|u;|linux|ibrowse|abrowse|antgalio|origyn|webpositive)[a-z]",
+            # a contact; `from:` is what components of Internet Explorer said
+            r"(?<!from: )https?://|(?<![\w.-])www\.[a-z]|\w@[a-z][a-z0-9-]*\.[a-z]{2}",
+        )
+    )
 )
+LIBRARY: Final = re.compile(r"(?:node-fetch|node-superagent|got|faraday|wordpress|drupal)[ /]")  # they name a contact
 MAX_USER_AGENT: Final = 512
 
 BROWSERS: Final = (
@@ -58,14 +87,9 @@ class Client:
 def client(user_agent: str) -> Client:
     """The client behind a user agent; an empty one is not called a machine, because privacy tools send none."""
     text = user_agent[:MAX_USER_AGENT]
-    return Client(_machine(text), _device(text), _browser(text))
-
-
-def _machine(text: str) -> bool:
-    """A contact or a telling word; or one bare product name, unless a library or an app's SDK calls itself so."""
-    if BOT.search(text):
-        return True
-    return PRODUCT.fullmatch(text) is not None and LIBRARY.search(text) is None
+    lower = text.lower()
+    machine = LIBRARY.match(lower) is None and MACHINE.search(lower) is not None
+    return Client(machine, _device(text), _browser(text))
 
 
 def _device(text: str) -> str | None:
