@@ -1,10 +1,10 @@
-"""Builds the service: hot paths first, everything else through FastAPI behind them. The tour starts here."""
+"""Builds the service from the one list of all routes: hot paths first, FastAPI behind them. The tour starts here."""
 
 import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Coroutine
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -12,29 +12,58 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
-from app.cold import Cold
-from app.errors import Problem, problem_body
-from app.hot.body import ReceiptDeadlines
-from app.hot.dispatch import Dispatch, PathTable, Whole, method_not_allowed
-from app.hot.table import path_table
-from app.openapi import describe
-from app.resources import open_resources
-from app.routes import (
-    documentation,
-    export,
-    operations,
-    products,
-    recommendations,
-    results,
-    sdk_settings,
-    steering,
-    visitors,
-)
-from app.settings import Settings
+from app.http.body import ReceiptDeadlines
+from app.http.cold import Cold
+from app.http.dispatch import Dispatch, HotRoute, PathTable, Whole, method_not_allowed
+from app.http.errors import Problem, problem_body
+from app.routes import documentation, operations, products, recommendations, results, sdk_settings, visitors
+from app.routes.growthbook import Features, ingest
+from app.routes.ofrep import Ofrep
+from app.routes.openapi import describe
+from app.routes.personalize import Personalize
+from app.routes.recommendations import recommend
+from app.routes.tracking import Tracking
+from app.runtime.settings import Settings
+from app.worker.resources import open_resources
+from events.records import ALIAS, ENGAGEMENT, GROUP, IDENTIFY, PAGE, SCREEN, TRACK
 
 logger = logging.getLogger(__name__)
 
-ROUTERS = (operations.router, results.router, steering.router, export.router, visitors.router, products.router,
+
+KINDS: Final = (TRACK, PAGE, SCREEN, IDENTIFY, GROUP, ALIAS)
+
+
+def path_table() -> PathTable:
+    """Every hot path, by exact path or by the prefix before its last segment."""
+    ofrep = Ofrep()
+    evaluate = HotRoute("/ofrep/v1/evaluate/flags/{key}", "POST", ofrep.evaluate)
+    return PathTable(
+        exact={
+            "/ofrep/v1/evaluate/flags": HotRoute("/ofrep/v1/evaluate/flags", "POST", ofrep.evaluate_all),
+            "/v1/personalize": HotRoute("/v1/personalize", "POST", Personalize()),
+            "/v1/recommendations": HotRoute("/v1/recommendations", "POST", recommend),
+            "/v1/engagement": HotRoute("/v1/engagement", "POST", Tracking(ENGAGEMENT)),
+            "/track": HotRoute("/track", "POST", ingest),
+            **_tracking(),
+        },
+        below={
+            "/ofrep/v1/evaluate/flags/": evaluate,
+            "/api/features/": HotRoute("/api/features/{key}", "GET", Features(), public=True),
+        },
+    )
+
+
+def _tracking() -> dict[str, HotRoute]:
+    routes: dict[str, HotRoute] = {}
+    for kind in (*KINDS, None):
+        handler = Tracking(kind)
+        name = kind or "batch"
+        for path in (f"/v1/{name}", f"/v1/{name[0]}"):
+            routes[path] = HotRoute(path, "POST", handler)
+    return routes
+
+
+ROUTERS = (operations.router, results.router, results.export_router, visitors.router, products.router,
            recommendations.router, sdk_settings.router, documentation.router)  # fmt: skip
 
 

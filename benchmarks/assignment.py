@@ -17,10 +17,10 @@ from growthbook import GrowthBook
 from growthbook.common_types import EvaluationContext, Feature, GlobalContext, Options, StackContext, UserContext
 from growthbook.core import eval_feature
 
-from experiments.assignment import CompiledExperiment, assign
-from experiments.assignment_compile import compile_experiment
-from experiments.definition import Audience, Experiment, Holdout, Layer, Segment, Variant
-from experiments.payload import features
+from experiments.assignment.assign import CompiledExperiment, assign
+from experiments.assignment.compilation import compile_experiment
+from experiments.assignment.payload import features
+from experiments.definitions.model import Audience, Experiment, Holdout, Layer, Segment, Variant
 
 ROUNDS = 30
 VISITORS = 2_000

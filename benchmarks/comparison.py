@@ -16,12 +16,12 @@ import numpy as np
 import tea_tasting
 from tea_tasting.aggr import Aggregates
 
-from experiments.statistics.adjustment import Adjustment, adjust_means, adjust_ratios
 from experiments.statistics.arms import Pair, mean_arm, pair, proportion_arm, ratio_arm
 from experiments.statistics.comparison import Comparison, Question, compare
+from experiments.statistics.cuped import Adjustment, adjust_means, adjust_ratios
 from experiments.statistics.estimate import NoEstimate
-from experiments.statistics.group_sequential import Look, equal_looks
 from experiments.statistics.moments import JointMoments
+from experiments.statistics.sequential import Look, equal_looks
 
 ROUNDS = 40
 CALLS = 50

@@ -22,8 +22,8 @@ from pathlib import Path
 import httpx
 import psutil
 
-from events.server import EmbeddedStore
-from experiments.catalog_store import CatalogKeeper
+from events.store.embedded import EmbeddedStore
+from experiments.catalog.publisher import CatalogKeeper
 
 CONNECTIONS = 32
 CLIENT_CORES = sorted(os.sched_getaffinity(0) - {0}) or [0]

@@ -11,13 +11,13 @@ from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict
 from redis.asyncio import Redis
 
-from app import resources
+from app.http.protocol import server_config
 from app.main import create_app
-from app.protocol import server_config
-from app.settings import Settings
+from app.runtime.settings import Settings
+from app.worker import resources
+from events.ingest.stream import Appended
 from events.records import Record
-from events.server import EmbeddedStore
-from events.stream import Appended
+from events.store.embedded import EmbeddedStore
 
 PLAIN: dict[str, Any] = {"loop": "uvloop", "http": "httptools", "access_log": False, "log_config": None}
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from events.arrow import arrow, parquet
+from events.parts.arrow import arrow, parquet
 
 TURNS = 3
 METRICS = ("bought=proportion:bought", "orders=count:orders", "revenue=mean:revenue", "seconds=mean:seconds")
@@ -88,7 +88,7 @@ def one(side: str, path: Path) -> tuple[float, float]:
 
 def ours(path: Path) -> Callable[[], object]:
     """`resonate import`, the fingerprint of the file included."""
-    from experiments.importing import import_request, import_table
+    from experiments.readout.importing import import_request, import_table
 
     request = import_request(experiment="x", unit="unit", variant="variant", metrics=(*METRICS, RATIO))
     return lambda: import_table(path, request)

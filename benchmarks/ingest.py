@@ -16,11 +16,11 @@ from pathlib import Path
 import msgspec
 import uvloop
 
-from events.connection import Connection, connect
-from events.keys import events_key
+from events.ingest.stream import Stream
 from events.records import Record
-from events.server import EmbeddedStore
-from events.stream import Stream
+from events.store.connection import Connection, connect
+from events.store.embedded import EmbeddedStore
+from events.store.keys import events_key
 
 CLIENTS = 32
 EVENTS_PER_REQUEST = 20

@@ -15,11 +15,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from conftest import SMALLEST_DEFINITIONS
-from faults import KILLS, seconds_until_ready
-from promise import Journal, Verdict, restless, verdict
-from service import Service, running
+from oracles.promise import Journal, Verdict, restless, verdict
+from servers.faults import KILLS, seconds_until_ready
+from servers.service import Service, running
 
-from events.verify import verify_log
+from events.log.verify import verify_log
 
 SEED = 5
 

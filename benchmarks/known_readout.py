@@ -16,7 +16,7 @@ import httpx
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from service import Service, running
+from servers.service import Service, running
 
 from benchmarks import readout_log
 

@@ -25,18 +25,18 @@ from typing import Any
 import uvloop
 from msgspec.structs import replace
 
-from events.arrow import allocate_sparingly
-from events.compaction import Compaction
-from events.connection import Connection, connect
-from events.export import Exporter
-from events.hidden import HiddenRows
-from events.parts import Part, PartListing, live_parts
+from events.deletes.hidden import HiddenRows
+from events.ingest.stream import Stream
+from events.log.export import Exporter
+from events.parts.arrow import allocate_sparingly
+from events.parts.part import Part, PartListing, live_parts
 from events.records import Record
-from events.server import EmbeddedStore
-from events.shard_writer import WriterOptions
-from events.stream import Stream
-from events.watermark import pending, read_watermarks, wait_until_written
-from events.writer import run_writer
+from events.store.connection import Connection, connect
+from events.store.embedded import EmbeddedStore
+from events.writer.compaction import Compaction
+from events.writer.shard import WriterOptions
+from events.writer.watermark import pending, read_watermarks, wait_until_written
+from events.writer.writer import run_writer
 
 ROUNDS = 4
 EXPORTED = 100_000
@@ -175,7 +175,7 @@ async def _sample(pid: int | None, sizes: list[float]) -> None:
 
 
 def write(socket: Path, data: Path) -> None:
-    """The writer's own process, as `app.writer_process` sets it up."""
+    """The writer's own process, as `app.processes.writer_process` sets it up."""
     allocate_sparingly()
 
     async def run() -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from benchmarks import readout_log
 from benchmarks.readout_by_hand import SOURCES, by_hand
-from experiments.catalog import Catalog, load
+from experiments.catalog.catalog import Catalog, load
 
 TURNS = 3
 DEFINITION = """
@@ -144,8 +144,8 @@ def ours(data: Path, metrics: int, dimensions: int) -> tuple[Callable[[], object
     (data / "definitions" / "banner.yaml").write_text(text)
     catalog = load(data / "definitions")
 
-    from events.engine import EngineLimits, EventLog
-    from experiments.readout import Readouts
+    from events.engines.duckdb import EngineLimits, EventLog
+    from experiments.readout.read import Readouts
 
     end = readout_log.START_US + 40 * readout_log.DAY_US
     log = EventLog(data, EngineLimits(timeout_seconds=3600.0))

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from events.arrow import Table, arrow
-from events.columns import stream_number
-from events.decoding import received_date
-from events.manifest import PartName
-from events.parts import SCHEMA
-from events.sealing import Place, write_part
+from events.parts.arrow import Table, arrow
+from events.parts.manifest import PartName
+from events.parts.part import SCHEMA
+from events.parts.sealing import Place, write_part
+from events.records import stream_number
+from events.writer.decoding import received_date
 
 START_US = 1_767_571_200_000_000  # 2026-01-05
 DAY_US = 86_400_000_000

@@ -32,9 +32,9 @@ def lines(count: int = LINES) -> tuple[Any, Any]:
 
 
 def train_ours() -> None:
-    from recommender.cooccurrence import basket_matrix, neighbours
-    from recommender.purchases import Purchases
-    from recommender.weights import Closeness
+    from recommender.model.model import Closeness
+    from recommender.model.purchases import Purchases
+    from recommender.training.cooccurrence import basket_matrix, neighbours
 
     orders, products = lines()
     days = np.zeros(len(orders))
@@ -84,11 +84,10 @@ def serving_world() -> Any:
     """The model of a shop of 100,000 products, with every row of neighbours full."""
     from dataclasses import replace
 
-    from recommender.building import build
-    from recommender.model import Model
-    from recommender.purchases import Purchases
-    from recommender.strategies import STRATEGIES
-    from recommender.weights import Weights
+    from recommender.model.model import Model, Weights
+    from recommender.model.purchases import Purchases
+    from recommender.ranking.strategies import STRATEGIES
+    from recommender.training.build import build
 
     orders, products = lines(500_000)
     days = np.sort(np.random.default_rng(8).uniform(0, 120, len(orders)))
@@ -103,10 +102,10 @@ def serving_world() -> Any:
 
 
 def serve_ours() -> None:
-    from recommender.histories import Bought, habit_now
-    from recommender.rank import Ranker
-    from recommender.shelf import Shelf
-    from recommender.wishes import Wish
+    from recommender.ranking.assortment import Shelf
+    from recommender.ranking.histories import Bought, habit_now
+    from recommender.ranking.rank import Ranker
+    from recommender.ranking.request import Wish
 
     model = serving_world()
     ranker = Ranker(Shelf(model, None))
@@ -130,8 +129,8 @@ def serve_ours() -> None:
 
 def nearest(model: Any, scratch: Any, cart: Any) -> Any:
     """What implicit's `recommend` does: the ten products that the cart's neighbours speak for most, not of the cart."""
-    from recommender.candidates import neighbourhood
-    from recommender.picks import largest
+    from recommender.ranking.candidates import neighbourhood
+    from recommender.ranking.rank import largest
 
     near = neighbourhood(model, cart)
     found, sums = scratch.summed(near.items, near.strengths, cart, 60)
@@ -157,7 +156,7 @@ def serve_nearest() -> None:
         scipy.sparse.csr_matrix((np.ones(HISTORY, np.float32), (np.zeros(HISTORY, int), cart)), shape=(1, PRODUCTS))
         for cart in carts()
     ]
-    from recommender.scratch import Scratch
+    from recommender.ranking.candidates import Scratch
 
     ours, scratch = serving_world(), Scratch(PRODUCTS)
     asked: list[list[Callable[[], object]]] = [

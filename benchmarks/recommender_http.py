@@ -20,14 +20,14 @@ import httpx
 import numpy as np
 import psutil
 
-from app import resources
+from app.worker import resources
 from benchmarks import http_servers
 from benchmarks.http import CLIENT_CORES, Case, Measured, definitions, free_port, measure, post, wait_for
 from benchmarks.recommender import lines, serving_world
-from events.history import History
-from events.server import EmbeddedStore
-from experiments.catalog_store import CatalogKeeper
-from recommender.artefact import publish, write_artefact
+from events.ingest.history import History
+from events.store.embedded import EmbeddedStore
+from experiments.catalog.publisher import CatalogKeeper
+from recommender.model.artefact import publish, write_artefact
 
 CUSTOMERS, BOUGHT, BATCH = 4_096, 10, 64
 ROUNDS, SECONDS = 5, 3

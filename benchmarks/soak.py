@@ -20,9 +20,9 @@ import httpx
 import numpy as np
 import psutil
 from conftest import SMALLEST_DEFINITIONS
-from faults import assign, frozen
-from promise import Journal, restless, verdict
-from service import Service, running
+from oracles.promise import Journal, restless, verdict
+from servers.faults import assign, frozen
+from servers.service import Service, running
 
 LOOK_SECONDS = 1.0
 MEBIBYTE = 1 << 20

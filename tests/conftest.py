@@ -11,8 +11,8 @@ from hypothesis import settings
 REPOSITORY = Path(__file__).parents[1]
 sys.path.insert(0, str(REPOSITORY / "tests"))  # so that every test may import `service`, whatever the import mode
 
-from proving import EVERY_TIME, register_profiles  # noqa: E402
-from service import PUBLISHABLE_KEY, SECRET_KEY, Service, write_definitions  # noqa: E402
+from oracles.proving import EVERY_TIME, register_profiles  # noqa: E402
+from servers.service import PUBLISHABLE_KEY, SECRET_KEY, Service, write_definitions  # noqa: E402
 
 register_profiles()
 settings.load_profile(EVERY_TIME)  # `--hypothesis-profile prove` takes its place

@@ -24,8 +24,8 @@ LEFT_OUT = (".git", ".venv", "data", "demo-data", "node_modules", "__pycache__",
 LONGEST_SECONDS = 170.0
 KILLS = "tests/reliability/test_kills.py"
 OUTAGE = "tests/reliability/test_store_outage.py"
-LIFECYCLE = "tests/app/test_lifecycle.py"
-CRASH_POINTS = "tests/events/test_crash_points.py"
+LIFECYCLE = "tests/app/processes/test_lifecycle.py"
+CRASH_POINTS = "tests/events/writer/test_crash_points.py"
 RUDE = "tests/reliability/test_rude_clients.py"
 DAMAGED_STORE = "tests/reliability/test_damaged_store.py"
 
@@ -57,7 +57,7 @@ MUTATIONS: Mapping[str, Mutation] = {
         (f"{OUTAGE}::test_a_crowd_behind_a_store_that_stands_still_is_refused_and_leaves_no_memory_behind",),
         (
             Edit(
-                "events/lane.py",
+                "events/ingest/group_commit.py",
                 "self._waiting.append((parcel, future))",
                 "self._waiting.append((parcel, future)); future.set_result(0)",
             ),
@@ -68,7 +68,7 @@ MUTATIONS: Mapping[str, Mutation] = {
         (f"{KILLS}::test_a_power_cut_costs_nothing",),
         (
             Edit(
-                "events/shard_writer.py",
+                "events/writer/shard.py",
                 WRITE,
                 f"{WRITE}; sequence += 1; name = PartName(self._shard, sequence, sequence, 0); {WRITE}",
             ),
@@ -79,7 +79,7 @@ MUTATIONS: Mapping[str, Mutation] = {
         (f"{LIFECYCLE}::test_a_second_instance_is_refused_every_time",),
         (
             Edit(
-                "app/data_directory.py",
+                "app/runtime/data_directory.py",
                 "fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)",
                 "descriptor.bit_length()",
             ),
@@ -89,77 +89,93 @@ MUTATIONS: Mapping[str, Mutation] = {
         "a part replaces the one of another writer instead of failing",
         (
             f"{CRASH_POINTS}::test_a_writer_that_stood_still_while_another_one_went_on_writes_nothing_twice",
-            "tests/events/test_parts.py::test_a_name_is_given_once",
+            "tests/events/parts/test_parts.py::test_a_name_is_given_once",
         ),
-        (Edit("events/sealing.py", "os.link(temporary, path)", "temporary.replace(path)"),),
+        (Edit("events/parts/sealing.py", "os.link(temporary, path)", "temporary.replace(path)"),),
     ),
     "late_trim": Mutation(
         "a writer whose lease another data directory has taken over trims what that one has not read",
-        ("tests/events/test_ownership.py",),
-        (Edit("events/functions.lua", "    return -1\n", "    owner = nil\n"),),
+        ("tests/events/writer/test_lease.py",),
+        (Edit("events/store/functions.lua", "    return -1\n", "    owner = nil\n"),),
     ),
     "copied_part": Mutation(
         "a part that was copied under the next number is read as one of its own",
-        ("tests/events/test_parts.py",),
-        (Edit("events/parts.py", "part.first_stream_number <= last.last_stream_number", "part.rows < 0"),),
+        ("tests/events/parts/test_parts.py",),
+        (Edit("events/parts/part.py", "part.first_stream_number <= last.last_stream_number", "part.rows < 0"),),
     ),
     "dropped_hash": Mutation(
         "a part's sha256 is not compared",
         ("tests/reliability/test_damaged_parts.py",),
-        (Edit("events/parts.py", "if found != part.sha256:", "if not found:"),),
+        (Edit("events/parts/part.py", "if found != part.sha256:", "if not found:"),),
     ),
     "dropped_limits": Mutation(
         "bodies may be of any size",
-        ("tests/app/test_hostile_probes.py",),
-        (Edit("app/hot/body.py", "MAX_BODY: Final = 500_000", "MAX_BODY: Final = 500_000_000"),),
+        ("tests/app/http/test_hostile_probes.py",),
+        (Edit("app/http/body.py", "MAX_BODY: Final = 500_000", "MAX_BODY: Final = 500_000_000"),),
     ),
     "dropped_deadline": Mutation(
         "a body may take as long as it likes",
         (f"{RUDE}::test_fifty_slow_clients_are_dropped_in_six_seconds_while_others_are_served",),
-        (Edit("app/hot/body.py", "RECEIPT_SECONDS: Final = 5.0", "RECEIPT_SECONDS: Final = 50.0"),),
+        (Edit("app/http/body.py", "RECEIPT_SECONDS: Final = 5.0", "RECEIPT_SECONDS: Final = 50.0"),),
     ),
     "no_deduplication": Mutation(
         "neither the door nor the readers notice a repeat",
         (f"{KILLS}::test_kills_of_single_processes_cost_nothing_and_every_answer_comes_in_time",),
         (
-            Edit("events/functions.lua", "    if before then\n      duplicates", "    if false then\n      duplicates"),
-            Edit("events/hidden.py", FIND_REPEATS, "superseded = empty_positions()"),
+            Edit(
+                "events/store/functions.lua",
+                "    if before then\n      duplicates",
+                "    if false then\n      duplicates",
+            ),
+            Edit("events/deletes/hidden.py", FIND_REPEATS, "superseded = empty_positions()"),
         ),
     ),
     "door_forgets": Mutation(
         "the door notices no repeat (the readers still do, so the promise holds, but the economy is gone)",
-        ("tests/events/test_deduplication.py",),
-        (Edit("events/functions.lua", "    if before then\n      duplicates", "    if false then\n      duplicates"),),
+        ("tests/events/deletes/test_duplicates.py",),
+        (
+            Edit(
+                "events/store/functions.lua",
+                "    if before then\n      duplicates",
+                "    if false then\n      duplicates",
+            ),
+        ),
     ),
     "readers_forget": Mutation(
         "readers trust the door for repeats, whose window is a day",
         (
             f"{DAMAGED_STORE}::test_events_that_are_in_parts_survive_the_loss_of_the_whole_store",
-            "tests/events/test_hidden.py",
+            "tests/events/deletes/test_hidden.py",
         ),
-        (Edit("events/hidden.py", FIND_REPEATS, "superseded = empty_positions()"),),
+        (Edit("events/deletes/hidden.py", FIND_REPEATS, "superseded = empty_positions()"),),
     ),
     "lazy_fsync": Mutation(
         "the store syncs once a second",
-        ("tests/events/test_server.py::test_its_settings_are_durable_private_and_never_evict",),
-        (Edit("events/store_process.py", '"appendfsync": "always"', '"appendfsync": "everysec"'),),
+        ("tests/events/store/test_embedded.py::test_its_settings_are_durable_private_and_never_evict",),
+        (Edit("events/store/process.py", '"appendfsync": "always"', '"appendfsync": "everysec"'),),
     ),
     "patient_door": Mutation(
         "a store that stands still is waited for",
         (f"{OUTAGE}::test_a_store_that_stands_still_costs_no_assignment_and_refuses_events_in_time",),
-        (Edit("events/connection.py", "ANSWER_SECONDS: Final = 1.0", "ANSWER_SECONDS: Final = 10.0"),),
+        (Edit("events/store/connection.py", "ANSWER_SECONDS: Final = 1.0", "ANSWER_SECONDS: Final = 10.0"),),
     ),
     "writer_left_dead": Mutation(
         "a writer that died is not started again",
         (f"{KILLS}::test_kills_of_single_processes_cost_nothing_and_every_answer_comes_in_time",),
-        (Edit("app/supervisor.py", "for child in [*self.workers, self.writer]:", "for child in self.workers:"),),
+        (
+            Edit(
+                "app/processes/supervisor.py",
+                "for child in [*self.workers, self.writer]:",
+                "for child in self.workers:",
+            ),
+        ),
     ),
     "orphans": Mutation(
         "children outlive their supervisor",
         (f"{LIFECYCLE}::test_the_supervisor_killed_leaves_no_orphan",),
         (
             Edit(
-                "app/child.py",
+                "app/processes/supervised.py",
                 "ctypes.CDLL(None).prctl(SET_PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)",
                 "ctypes.CDLL(None)",
             ),
@@ -168,14 +184,14 @@ MUTATIONS: Mapping[str, Mutation] = {
     "erased_come_back": Mutation(
         "tombstones are not read",
         ("tests/reliability/test_awkward_facts.py::test_an_erased_visitor_who_comes_back_is_a_new_one",),
-        (Edit("events/hidden.py", "stones = read_tombstones(self._data)", "stones: list[Tombstone] = []"),),
+        (Edit("events/deletes/hidden.py", "stones = read_tombstones(self._data)", "stones: list[Tombstone] = []"),),
     ),
     "thawed_design": Mutation(
         "a running experiment's design may be changed under its visitors",
         ("tests/reliability/test_definitions_under_load.py",),
         (
             Edit(
-                "experiments/catalog_store.py",
+                "experiments/catalog/publisher.py",
                 "errors = [*refused_changes(content, self._written, reading.files, phases, now)]",
                 "errors: list[DefinitionError] = []",
             ),
@@ -183,20 +199,20 @@ MUTATIONS: Mapping[str, Mutation] = {
     ),
     "believed_exposures": Mutation(
         "an exposure to a variant that the hash does not give is believed",
-        ("tests/app/test_tracking_calls.py::test_a_client_exposure_is_named_judged_and_kept",),
-        (Edit("app/hot/client_exposures.py", "forged=not forced, forced=forced", "forged=False, forced=forced"),),
+        ("tests/app/routes/test_tracking.py::test_a_client_exposure_is_named_judged_and_kept",),
+        (Edit("app/routes/tracking.py", "forged=not forced, forced=forced", "forged=False, forced=forced"),),
     ),
     "no_rate_limit": Mutation(
         "a key may call as often as it likes",
         (f"{RUDE}::test_a_burst_on_one_key_is_turned_away_and_another_key_does_not_feel_it",),
-        (Edit("app/rate_limit.py", "if early > 1e-9:", "if early > 1e9:"),),
+        (Edit("app/http/rate_limit.py", "if early > 1e-9:", "if early > 1e9:"),),
     ),
     "keys_in_logs": Mutation(
         "log lines are not redacted",
-        ("tests/app/test_logs.py",),
+        ("tests/app/runtime/test_logs.py",),
         (
             Edit(
-                "app/logs.py",
+                "app/runtime/logs.py",
                 "return self.redact(json.dumps(line, default=str, ensure_ascii=True))",
                 "return json.dumps(line, default=str, ensure_ascii=True)",
             ),
@@ -210,7 +226,7 @@ MUTATIONS: Mapping[str, Mutation] = {
         ),
         (
             Edit(
-                "app/analysis_calls.py",
+                "app/analysis/calls.py",
                 'left = "unknown" if written.pending is None else str(written.pending)',
                 'left = "0"',
             ),

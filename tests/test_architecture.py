@@ -29,8 +29,8 @@ DOORS = {
     "uvicorn": ["app/*"],
     "redis": ["events/*"],
     "pyarrow": ["events/*"],
-    "duckdb": ["events/engine.py", "events/engine_*.py"],
-    "sqlglot": ["events/engine.py", "events/engine_*.py"],
+    "duckdb": ["events/engines/duckdb.py", "events/engine_*.py"],
+    "sqlglot": ["events/engines/duckdb.py", "events/engine_*.py"],
     "scipy": ["experiments/statistics/*"],
     "scipy.sparse": ["recommender/*"],
     "statsmodels": ["experiments/statistics/*"],
@@ -87,15 +87,15 @@ def test_imports_point_down_and_every_vendor_has_one_door(path: Path) -> None:
 @pytest.mark.parametrize(
     ("place", "name"),
     [
-        ("events/writer.py", "experiments.catalog"),
-        ("experiments/readout.py", "app.main"),
-        ("experiments/readout.py", "recommender.rank"),
-        ("experiments/statistics/lift.py", "experiments.readout"),
-        ("recommender/rank.py", "scipy.stats"),
-        ("experiments/readout.py", "scipy.special"),
-        ("experiments/observations.py", "duckdb"),
+        ("events/writer/writer.py", "experiments.catalog.catalog"),
+        ("experiments/readout/read.py", "app.main"),
+        ("experiments/readout/read.py", "recommender.ranking.rank"),
+        ("experiments/statistics/effect.py", "experiments.readout.read"),
+        ("recommender/ranking/rank.py", "scipy.stats"),
+        ("experiments/readout/read.py", "scipy.special"),
+        ("experiments/cube/observations.py", "duckdb"),
         ("app/main.py", "redis.asyncio"),
-        ("events/stream.py", "fastapi"),
+        ("events/ingest/stream.py", "fastapi"),
     ],
 )
 def test_a_breach_is_seen(place: str, name: str) -> None:
@@ -109,7 +109,13 @@ def test_init_files_are_empty(package: str) -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["experiments.bucketing", "experiments.assignment", "experiments.payload", "experiments.catalog", "app.main"],
+    [
+        "experiments.assignment.bucketing",
+        "experiments.assignment.assign",
+        "experiments.assignment.payload",
+        "experiments.catalog.catalog",
+        "app.main",
+    ],
 )
 def test_what_assigns_loads_neither_scipy_nor_duckdb(module: str) -> None:
     code = f"import sys, {module}; print(*sorted(sys.modules))"

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pyarrow.parquet as parquet
 import pytest
-from service import PUBLISHABLE_KEY, SECRET_KEY, Service, running, write_definitions
+from servers.service import PUBLISHABLE_KEY, SECRET_KEY, Service, running, write_definitions
 
 BANNER = """
 key: banner
@@ -197,7 +197,7 @@ def test_a_check_warns_of_what_the_logged_traffic_cannot_reach(shop: Service, tm
     folder = write_definitions(
         tmp_path / "definitions", {"banner.yaml": BANNER, "next.yaml": ambitious.replace("key: banner", "key: next")}
     )
-    command = [sys.executable, "-P", "-m", "app.cli", "check", str(folder)]
+    command = [sys.executable, "-P", "-m", "app.cli.main", "check", str(folder)]
     environment = {**os.environ, "RESONATE_DATA": str(shop.data)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert "more than 8 weeks" in done.stderr

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from service import SECRET_KEY, Service
+from servers.service import SECRET_KEY, Service
 
 REPOSITORY = Path(__file__).parents[1]
 NOTEBOOK = REPOSITORY / "examples" / "notebook" / "weekly.py"

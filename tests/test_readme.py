@@ -27,7 +27,7 @@ def test_every_call_of_the_readme_works_in_order(start_service) -> None:
 
 
 def _run(call: str, service) -> str:
-    from service import PUBLISHABLE_KEY, SECRET_KEY
+    from servers.service import PUBLISHABLE_KEY, SECRET_KEY
 
     named = {"SERVICE": service.url, "PUBLISHABLE_KEY": PUBLISHABLE_KEY, "SECRET_KEY": SECRET_KEY}
     done = subprocess.run(

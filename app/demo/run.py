@@ -17,8 +17,7 @@ import httpx
 from rich.console import Console
 
 from app.demo.crowd import Crowd
-from app.demo.pages import serving
-from app.demo.shop import TRUE_LIFT, read_products
+from app.demo.shop import TRUE_LIFT, read_products, serving
 
 SHOP: Final = Path(__file__).parents[2] / "examples" / "shop"
 CUSTOMERS: Final = 1_500
@@ -46,7 +45,7 @@ async def _demo(environment: Mapping[str, str], console: Console) -> int:
     data = Path(environment["RESONATE_DATA"])
     data.mkdir(parents=True, exist_ok=True)
     with (data / "service.log").open("ab") as log:
-        command = [sys.executable, "-P", "-c", "from app.cli import main; main()", "serve"]
+        command = [sys.executable, "-P", "-c", "from app.cli.main import main; main()", "serve"]
         service = subprocess.Popen(command, env=dict(environment), stderr=log, start_new_session=True)
     try:
         address = f"http://127.0.0.1:{environment.get('RESONATE_PORT', '8000')}"
@@ -114,7 +113,7 @@ async def _send_catalogue(client: httpx.AsyncClient, secret_key: str) -> None:
 async def _train(environment: Mapping[str, str]) -> None:
     """Trains at once on the customers' past, where the service itself would wait for its schedule."""
     await asyncio.sleep(WRITTEN_SECONDS)
-    command = [sys.executable, "-P", "-c", "from app.cli import main; main()", "recommender", "train"]
+    command = [sys.executable, "-P", "-c", "from app.cli.main import main; main()", "recommender", "train"]
     quiet = asyncio.subprocess.DEVNULL
     training = await asyncio.create_subprocess_exec(*command, env=dict(environment), stdout=quiet, stderr=quiet)
     await training.wait()

@@ -1,10 +1,17 @@
-"""The demo's world, with a known truth: who visits the example shop, what they like, and when they buy."""
+"""The example shop: its pages on a port of their own, and a crowd whose taste and true effect are known."""
 
 import csv
+import json
 import random
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Final
+from threading import Thread
+from types import MappingProxyType
+from typing import Any, Final
 
 PURCHASE_RATE: Final = {True: 0.24, False: 0.08}  # without a banner, by whether the visitor clicked a recommendation
 TRUE_LIFT: Final = 0.30  # what the free-shipping banner really does to the purchase rate
@@ -70,3 +77,42 @@ def basket(
 def clicked(person: Customer, category: str, dice: random.Random) -> bool:
     """Whether the customer clicks on one recommended product of this category."""
     return dice.random() < CLICK_RATE[category in person.tastes]
+
+
+ENGAGEMENT: Final = Path(__file__).parents[1] / "snippet" / "engagement.js"
+
+
+class _Page(SimpleHTTPRequestHandler):
+    """A static page, or one of the scripts that are not files of the shop's."""
+
+    scripts: Mapping[str, bytes] = MappingProxyType({})
+
+    def do_GET(self) -> None:
+        script = self.scripts.get(self.path.partition("?")[0])
+        if script is None:
+            super().do_GET()
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", "text/javascript")
+        self.send_header("Content-Length", str(len(script)))
+        self.end_headers()
+        self.wfile.write(script)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the name is the base class's)
+        """Nothing: the demo's screen belongs to the readout."""
+
+
+@contextmanager
+def serving(folder: Path, config: Mapping[str, Any], port: int = 0) -> Generator[str]:
+    """The address of the shop's pages while the block runs; `config` becomes `window.shop` of each page."""
+    scripts = {
+        "/config.js": f"window.shop = {json.dumps(config)};\n".encode(),
+        "/engagement.js": ENGAGEMENT.read_bytes(),
+    }
+    handler = type("_ShopPage", (_Page,), {"scripts": scripts})
+    with ThreadingHTTPServer(("127.0.0.1", port), partial(handler, directory=str(folder))) as server:
+        thread = Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()

@@ -8,12 +8,12 @@ from typing import Any, Final
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, PlainTextResponse
 
-from app.data_directory import DataDirectory
-from app.resources import Resources
-from app.routes.callers import Worker
-from events.store_errors import StoreUnavailable
-from events.store_state import recorded_cause, recorded_salvage
-from events.watermark import read_watermarks
+from app.routes.dependencies import Worker
+from app.runtime.data_directory import DataDirectory
+from app.worker.resources import Resources
+from events.store.availability import StoreUnavailable
+from events.store.health import recorded_cause, recorded_salvage
+from events.writer.watermark import read_watermarks
 
 router = APIRouter(tags=["Operations"])
 

@@ -11,10 +11,10 @@ from typing import Any, Final
 import msgspec
 from fastapi import APIRouter, Request, Response
 
-from app.cold import EXCHANGE
-from app.errors import PROBLEM_TYPE, Problem
-from app.hot.exchange import Exchange
-from app.routes.callers import Secret, Worker
+from app.http.cold import EXCHANGE
+from app.http.errors import PROBLEM_TYPE, Problem
+from app.http.exchange import Exchange
+from app.routes.dependencies import Secret, Worker
 
 router = APIRouter(tags=["Recommendations"])
 
@@ -96,7 +96,7 @@ def _form(exchange: Exchange, first: bytes) -> str:
 
 async def _imported(folder: Path, upload: Path, form: str) -> dict[str, Any]:
     """Reads the upload in a process of its own. Raises Problem 400 when that process cannot make sense of it."""
-    command = [sys.executable, "-P", "-m", "app.product_import", str(folder), str(upload), form]
+    command = [sys.executable, "-P", "-m", "app.processes.product_import", str(folder), str(upload), form]
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     try:
         async with asyncio.timeout(READING_SECONDS):

@@ -1,15 +1,85 @@
-"""Recommendations that may be cached for everybody, and the report on the live model."""
+"""Products for one visitor, lists that may be cached for everybody, and the report on the live model."""
 
 import json
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from fastapi import APIRouter, Path, Query, Response
 
-from app.errors import Problem
-from app.resources import Resources
-from app.routes.analysis_door import ask
-from app.routes.callers import Asked, Known, Secret, Worker
+from app.http.admission import admit
+from app.http.body import decode
+from app.http.errors import Problem
+from app.http.exchange import Answer, Exchange, Pending
+from app.routes.dependencies import Asked, Known, Secret, Worker, ask
+from app.worker.resources import Resources
+from events.dialects.validation import id_problem
+
+MAX_ITEMS: Final = 200
+MAX_EXCLUDED: Final = 1_000
+MAX_LIMIT: Final = 100
+MAX_SLOT: Final = 100
+
+
+class RecommendationsBody(msgspec.Struct, frozen=True):
+    """The request body; null is the same as absent."""
+
+    visitor_id: str | None = None
+    user_id: str | int | None = None
+    slot: str | None = None
+    strategy: Literal["for_you", "buy_again", "bought_together", "popular"] | None = None
+    items: list[str] | None = None
+    limit: int | float | None = None  # 5.0 is a whole number too, in JSON
+    filter: dict[str, Any] | None = None
+    exclude: list[str] | None = None
+    exclude_purchased: bool | None = None
+    diversity: float | None = None
+
+
+DECODER: Final = msgspec.json.Decoder(RecommendationsBody)
+
+
+def recommend(exchange: Exchange, resources: Resources, body: bytes) -> Pending:
+    """The handler."""
+    admit(exchange, resources)
+    return _answer(checked(decode(body, DECODER)), resources)
+
+
+async def _answer(request: Mapping[str, Any], resources: Resources) -> Answer:
+    return Answer(200, msgspec.json.encode(await resources.recommender.recommend(request)))
+
+
+def checked(body: RecommendationsBody) -> Mapping[str, Any]:
+    """The body within its limits. Raises Problem 400 that names the field."""
+    request = {name: value for name, value in msgspec.structs.asdict(body).items() if value is not None}
+    if "user_id" in request:
+        request["user_id"] = str(request["user_id"])
+    for name in ("visitor_id", "user_id"):
+        problem = id_problem(request[name]) if name in request else None
+        if problem is not None:
+            raise Problem(400, "invalid_id", f"{name}: {problem}")
+    _at_most(body.items, MAX_ITEMS, "items")
+    _at_most(body.exclude, MAX_EXCLUDED, "exclude")
+    _whole_limit(request)
+    if body.diversity is not None and not 0 <= body.diversity <= 1:
+        raise Problem(400, "invalid_diversity", "diversity: it must be from 0 to 1")
+    if body.slot is not None and len(body.slot) > MAX_SLOT:
+        raise Problem(400, "invalid_slot", f"slot: a name has at most {MAX_SLOT} characters")
+    return request
+
+
+def _whole_limit(request: dict[str, Any]) -> None:
+    limit = request.get("limit", 1)
+    if not 1 <= limit <= MAX_LIMIT or limit != int(limit):
+        raise Problem(400, "invalid_limit", f"limit: it must be a whole number from 1 to {MAX_LIMIT}")
+    if "limit" in request:
+        request["limit"] = int(limit)
+
+
+def _at_most(listed: list[str] | None, most: int, name: str) -> None:
+    if listed is not None and len(listed) > most:
+        raise Problem(400, f"too_many_{name}", f"{name}: at most {most} product ids")
+
 
 router = APIRouter(tags=["Recommendations"])
 

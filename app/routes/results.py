@@ -1,12 +1,17 @@
-"""What came of the experiments: readouts, series, plans, units, metrics and the site's satisfaction."""
+"""What came of the experiments, steering them without touching a file, and the log page by page."""
 
+import asyncio
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Path, Query, Response
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.routes.analysis_door import ask
-from app.routes.callers import Asked, Secret, Worker
+from app.http.errors import Problem
+from app.routes.dependencies import Asked, Secret, Worker, ask
+from app.worker.resources import Resources
+from experiments.catalog.overrides import OverrideRefused, UnknownExperiment, order
 
 router = APIRouter(tags=["Results"])
 
@@ -102,3 +107,45 @@ async def metrics(_: Secret, asked: Asked, worker: Worker) -> Response:
 @router.get("/v1/cx", summary="CSAT, NPS, CES and retention of the whole site, per day", responses=FLAT)
 async def satisfaction(_: Secret, asked: Asked, worker: Worker, form: FormQuery = "json") -> Response:
     return await ask(asked, worker, "cx", format=form)
+
+
+export_router = APIRouter(tags=["Export"])
+
+NDJSON: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {"application/x-ndjson": {}}}}
+Cursor = Annotated[str | None, Query(max_length=4_000, description="`X-Resonate-Next-Cursor` of the page before.")]
+Limit = Annotated[int, Query(ge=1, le=10_000, description="Most rows of a page.")]
+
+
+@export_router.get("/v1/export/events", summary="Events as NDJSON, in the order of the log", responses=NDJSON)
+async def events(_: Secret, asked: Asked, worker: Worker, cursor: Cursor = None, limit: Limit = 1_000) -> Response:
+    return await ask(asked, worker, "export_events", cursor=cursor, limit=limit)
+
+
+Action = Literal["pause", "resume", "stop"]
+
+
+@router.post("/v1/experiments/{key}/pause", summary="Control for everyone, live within 2 s", status_code=202)
+async def pause(key: Key, _: Secret, worker: Worker) -> JSONResponse:
+    return await _ordered(worker, key, "pause")
+
+
+@router.post("/v1/experiments/{key}/resume", summary="Assign again, live within 2 s", status_code=202)
+async def resume(key: Key, _: Secret, worker: Worker) -> JSONResponse:
+    return await _ordered(worker, key, "resume")
+
+
+@router.post("/v1/experiments/{key}/stop", summary="Stop for good, live within 2 s", status_code=202)
+async def stop(key: Key, _: Secret, worker: Worker) -> JSONResponse:
+    return await _ordered(worker, key, "stop")
+
+
+async def _ordered(worker: Resources, key: str, action: Action) -> JSONResponse:
+    catalog, now = worker.catalogs.catalog, datetime.now(UTC)
+    try:
+        override = await asyncio.to_thread(order, worker.settings.data, catalog, key, action, now)
+    except UnknownExperiment as error:
+        raise Problem(404, "unknown_experiment", str(error)) from None
+    except OverrideRefused as error:
+        raise Problem(409, "order_refused", str(error)) from None
+    told = {"experiment": key, "status": override.status, "ordered_at": override.ordered_at.isoformat()}
+    return JSONResponse(told, status_code=202)

@@ -5,9 +5,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import JSONResponse
 
-from app.access import presented_in_headers, presented_in_query, unknown_key
-from app.hot.gate import admit, admit_key
-from app.routes.callers import Asked, Worker
+from app.http.access import presented_in_headers, presented_in_query, unknown_key
+from app.http.admission import admit, admit_key
+from app.routes.dependencies import Asked, Worker
 
 router = APIRouter(tags=["Tracking"])
 

@@ -5,13 +5,12 @@ from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Path, Request, Response
 
-from app.errors import Problem, unreadable
-from app.hot.exchange import Exchange
-from app.openapi_schemas import TEXT
-from app.resources import Resources
-from app.routes.analysis_door import ask
-from app.routes.callers import Asked, Secret, Worker
-from events.dialects.admission import id_problem
+from app.http.errors import Problem, unreadable
+from app.http.exchange import Exchange
+from app.routes.dependencies import Asked, Secret, Worker, ask
+from app.routes.openapi import TEXT
+from app.worker.resources import Resources
+from events.dialects.validation import id_problem
 
 router = APIRouter(tags=["Visitors"])
 

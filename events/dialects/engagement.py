@@ -2,8 +2,8 @@
 
 from typing import Any, Final
 
-from events.bots import client
-from events.dialects.admission import Arrival, Refused, identifier, message_identifier, moment
+from events.dialects.user_agents import client
+from events.dialects.validation import Arrival, Refused, identifier, message_identifier, moment
 from events.records import ENGAGEMENT, Record
 
 LONGEST_PAGE_VIEW_MS: Final = 7 * 86_400_000

@@ -5,8 +5,9 @@ from typing import Any, Final
 
 import msgspec
 
-from events.bots import client
-from events.dialects.admission import (
+from events.dialects.segment import EXPERIMENT_VIEWED, MAX_NAME, BatchTooLarge, Reading, variation_text
+from events.dialects.user_agents import client
+from events.dialects.validation import (
     MAX_EVENT_BYTES,
     Arrival,
     Refusal,
@@ -16,7 +17,6 @@ from events.dialects.admission import (
     message_identifier,
     moment,
 )
-from events.dialects.segment import EXPERIMENT_VIEWED, MAX_NAME, BatchTooLarge, Reading, variation_text
 from events.records import EXPOSURE, TRACK, Record
 
 MAX_EVENTS: Final = 2_500

@@ -1,17 +1,167 @@
 """The Bayesian method: a Gaussian posterior of the lift, and the exact beta-binomial where conversions are few."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from scipy.special import ndtr, ndtri
+import numpy as np
+import numpy.typing as npt
+from scipy.special import betainc, betaincc, betainccinv, betaincinv, ndtr, ndtri, xlog1py, xlogy
 
-from experiments.statistics.arms import Pair
-from experiments.statistics.beta_binomial import beta_lift
-from experiments.statistics.effect import effect
+from experiments.statistics.arms import Arm, Pair
+from experiments.statistics.effect import effect, lift, relative_standard_error
 from experiments.statistics.estimate import Interval, NoEstimate, Reason, Want
-from experiments.statistics.exact import few
-from experiments.statistics.lift import lift, relative_standard_error
+from experiments.statistics.fixed import few
 from experiments.statistics.moments import is_finite
+from experiments.statistics.roots import root
+
+Array = npt.NDArray[np.float64]
+NODES = 160
+BEYOND = 1e-18  # probability outside the integrated range of an arm
+NEGLIGIBLE = 46.0  # natural logarithm of how much smaller than its peak an integrand may be left out
+_POSITIONS, _WEIGHTS = np.polynomial.legendre.leggauss(NODES)
+
+
+@dataclass(frozen=True, slots=True)
+class BetaPosterior:
+    """Difference of two shares; losses are absolute. `expected_drop` is E[max(0, p_c − p_t)], the loss of shipping."""
+
+    chance_greater: float
+    expected_drop: float
+    expected_rise: float
+    control_ci: Interval
+    treatment_ci: Interval
+    mean_difference: float
+
+
+@dataclass(frozen=True, slots=True)
+class BetaLift:
+    """Relative lift p_t / p_c − 1; drop and rise are expected relative to control."""
+
+    chance_greater: float
+    expected_drop: float
+    expected_rise: float
+    ci: Interval
+    mean: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Beta:
+    a: float
+    b: float
+
+    @property
+    def mean(self) -> float:
+        return self.a / (self.a + self.b)
+
+    def interval(self, outside: float) -> Interval:
+        low, high = betaincinv(self.a, self.b, outside / 2.0), betainccinv(self.a, self.b, outside / 2.0)
+        return Interval(float(low), float(high))
+
+    def below(self, x: Array) -> Array:
+        return np.asarray(betainc(self.a, self.b, x))
+
+    def above(self, x: Array) -> Array:
+        return np.asarray(betaincc(self.a, self.b, x))
+
+
+def beta_binomial(pair: Pair, level: float = 0.95) -> BetaPosterior | NoEstimate:
+    """Posterior of the difference of two shares; both arms need `conversions`."""
+    if pair.control.conversions is None or pair.treatment.conversions is None:
+        return NoEstimate(Reason.NOT_A_TEST)
+    control, treatment = _posterior(pair.control), _posterior(pair.treatment)
+    step = treatment.mean - control.mean
+    if step >= 0.0:  # integrate the smaller side; the larger one follows from the mean difference
+        drop = _overlap(treatment, control)
+        rise = drop + step
+    else:
+        rise = _overlap(control, treatment)
+        drop = rise - step
+    outside = 1.0 - level
+    return BetaPosterior(
+        _chance_greater(control, treatment),
+        drop,
+        rise,
+        control.interval(outside),
+        treatment.interval(outside),
+        step,
+    )
+
+
+def beta_lift(pair: Pair, level: float = 0.95) -> BetaLift | NoEstimate:
+    """Posterior of the relative lift; without a conversion in control it has no mean: `control_mean_near_zero`."""
+    if pair.control.conversions is None or pair.treatment.conversions is None:
+        return NoEstimate(Reason.NOT_A_TEST)
+    if pair.control.conversions == 0:
+        return NoEstimate(Reason.CONTROL_MEAN_NEAR_ZERO)
+    control, treatment = _posterior(pair.control), _posterior(pair.treatment)
+    x, weights = _nodes(control)
+    reduced = _Beta(treatment.a + 1.0, treatment.b)
+    drop = max(0.0, float(weights @ (treatment.below(x) - treatment.mean / x * reduced.below(x))))
+    mean = treatment.mean * (control.a + control.b - 1.0) / (control.a - 1.0) - 1.0
+    ci = _ratio_interval(control, treatment, (x, weights), 1.0 - level)
+    return BetaLift(_chance_greater(control, treatment), drop, max(0.0, drop + mean), ci, mean)
+
+
+def _posterior(arm: Arm) -> _Beta:
+    conversions = arm.conversions or 0
+    return _Beta(1.0 + conversions, 1.0 + arm.count - conversions)
+
+
+def _nodes(beta: _Beta) -> tuple[Array, Array]:
+    """Points and weights that integrate against this density; the weights are normalised numerically."""
+    x, width = _scaled(beta.interval(BEYOND))
+    logarithm = xlogy(beta.a - 1.0, x) + xlog1py(beta.b - 1.0, -x)
+    weights = width * np.exp(logarithm - logarithm.max())
+    return x, weights / weights.sum()
+
+
+def _scaled(interval: Interval) -> tuple[Array, Array]:
+    half = (interval.high - interval.low) / 2.0
+    return interval.low + half * (_POSITIONS + 1.0), half * _WEIGHTS
+
+
+def _chance_greater(control: _Beta, treatment: _Beta) -> float:
+    """P(p_t > p_c) from its smaller side."""
+    x, weights = _nodes(control)
+    greater, smaller = float(weights @ treatment.above(x)), float(weights @ treatment.below(x))
+    return greater if greater < smaller else 1.0 - smaller
+
+
+def _overlap(greater: _Beta, smaller: _Beta) -> float:
+    """E[max(0, S − G)] = ∫ P(G < x)·P(S > x) dx, over the part where the integrand matters."""
+    one, other = greater.interval(BEYOND), smaller.interval(BEYOND)
+
+    def integrand(x: Array) -> Array:
+        return greater.below(x) * smaller.above(x)
+
+    return _peaked_integral(integrand, Interval(min(one.low, other.low), max(one.high, other.high)))
+
+
+def _peaked_integral(integrand: Callable[[Array], Array], interval: Interval) -> float:
+    grid = np.linspace(interval.low, interval.high, 400)
+    values = integrand(grid)
+    kept = np.flatnonzero(values > values.max() * math.exp(-NEGLIGIBLE))
+    if kept.size == 0:
+        return 0.0
+    first, last = max(0, int(kept[0]) - 1), min(grid.size - 1, int(kept[-1]) + 1)
+    x, width = _scaled(Interval(float(grid[first]), float(grid[last])))
+    return float(integrand(x) @ width)
+
+
+def _ratio_interval(control: _Beta, treatment: _Beta, nodes: tuple[Array, Array], outside: float) -> Interval:
+    """Equal-tailed interval of p_t / p_c − 1 from P(p_t ≤ r·p_c) = ∫ f_c(x)·F_t(r·x) dx."""
+    x, weights = nodes
+    ends = control.interval(1e-9), treatment.interval(1e-9)
+    low, high = math.log(ends[1].low / ends[0].high), math.log(ends[1].high / ends[0].low)
+
+    def quantile(probability: float) -> float:
+        def distance(logarithm: float) -> float:
+            return float(weights @ treatment.below(np.minimum(1.0, math.exp(logarithm) * x))) - probability
+
+        return math.exp(root(distance, low, high, 1e-10)) - 1.0
+
+    return Interval(quantile(outside / 2.0), quantile(1.0 - outside / 2.0))
 
 
 @dataclass(frozen=True, slots=True)

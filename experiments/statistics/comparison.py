@@ -6,13 +6,27 @@ from typing import Literal
 
 from experiments.statistics.arms import Pair
 from experiments.statistics.bayesian import Posterior, Prior, posterior
-from experiments.statistics.effect import Effect, difference_interval, effect
+from experiments.statistics.effect import Effect, difference_interval, effect, lift, lift_interval
 from experiments.statistics.estimate import Interval, NoEstimate, Reason, Want, missing
-from experiments.statistics.exact import few, fisher_p, newcombe_interval, newcombe_lift_interval
-from experiments.statistics.fixed import PooledZ, pooled_z, welch_critical, welch_p
-from experiments.statistics.group_sequential import Look, boundary, planned_critical, planned_p
-from experiments.statistics.lift import lift, lift_interval
-from experiments.statistics.sequential import anytime_critical, anytime_p, tuning
+from experiments.statistics.fixed import (
+    PooledZ,
+    few,
+    fisher_p,
+    newcombe_interval,
+    newcombe_lift_interval,
+    pooled_z,
+    welch_critical,
+    welch_p,
+)
+from experiments.statistics.sequential import (
+    Look,
+    anytime_critical,
+    anytime_p,
+    boundary,
+    planned_critical,
+    planned_p,
+    tuning,
+)
 
 Method = Literal["anytime", "planned", "fixed", "bayesian"]
 

@@ -1,4 +1,4 @@
-"""The difference of two arms with its standard error: what every method of judging it starts from."""
+"""The difference of two arms with its standard error, and the relative lift with Fieller's interval."""
 
 import math
 from dataclasses import dataclass
@@ -55,3 +55,53 @@ def difference_interval(effect: Effect, critical: float) -> Interval:
     """Difference ± critical · standard error."""
     half_width = critical * effect.standard_error
     return Interval(effect.difference - half_width, effect.difference + half_width)
+
+
+def lift(pair: Pair) -> float | NoEstimate:
+    """treatment / control − 1, computed from the difference so that large means do not cancel."""
+    if pair.control.value == 0.0:
+        return NoEstimate(Reason.CONTROL_MEAN_NEAR_ZERO)
+    relative = (pair.treatment.value - pair.control.value) / pair.control.value
+    return relative if math.isfinite(relative) else NoEstimate(Reason.CONTROL_MEAN_NEAR_ZERO)
+
+
+def lift_interval(effect: Effect, critical: float) -> Interval | NoEstimate:
+    """Fieller's set (1954) {ℓ: (d − ℓ·m)² ≤ q²(b + (1 + ℓ)²·a)} where it is bounded (g = q²a/m² < 1).
+
+    Solved as a quadratic in the lift itself: A·ℓ² − 2B·ℓ + C ≤ 0 with A = 1 − g, B = d/m + g,
+    C = (d² − q²(a + b))/m². The smaller root is C over the larger one, so its sign is that of |d| − q·SE: the interval
+    holds zero exactly when the interval of the difference does.
+    """
+    if effect.control == 0.0:
+        return NoEstimate(Reason.CONTROL_MEAN_NEAR_ZERO)
+    ratio = critical / effect.control
+    g = ratio * effect.control_error * ratio
+    if not g < 1.0:
+        return NoEstimate(Reason.CONTROL_MEAN_NEAR_ZERO)
+    relative = effect.difference / effect.control
+    half_width = critical * effect.standard_error
+    distance = abs(effect.difference) - half_width
+    c = (distance / effect.control) * ((abs(effect.difference) + half_width) / effect.control)
+    h = ratio * effect.treatment_error * ratio
+    root = math.sqrt(max(0.0, g * (1.0 + relative) * (1.0 + relative) + h - g * h))
+    return _roots(1.0 - g, relative + g, c, root)
+
+
+def _roots(a: float, b: float, c: float, root: float) -> Interval | NoEstimate:
+    """Both solutions of a·x² − 2b·x + c = 0 without cancellation; `root` is √(b² − a·c)."""
+    larger = b + math.copysign(root, b)
+    if larger == 0.0:
+        return Interval(0.0, 0.0)
+    low, high = sorted((larger / a, c / larger))
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return NoEstimate(Reason.CONTROL_MEAN_NEAR_ZERO)
+    return Interval(low, high)
+
+
+def relative_standard_error(effect: Effect) -> float | NoEstimate:
+    """First-order delta standard error of the lift: √(b/m² + a·(m_t/m)²/m²); the scale of the Bayesian posterior."""
+    if effect.control == 0.0:
+        return NoEstimate(Reason.CONTROL_MEAN_NEAR_ZERO)
+    ratio = 1.0 + effect.difference / effect.control
+    error = math.sqrt(effect.treatment_error + ratio * ratio * effect.control_error) / abs(effect.control)
+    return error if math.isfinite(error) and error > 0.0 else NoEstimate(Reason.CONTROL_MEAN_NEAR_ZERO)

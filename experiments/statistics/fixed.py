@@ -1,13 +1,14 @@
-"""The fixed-horizon test: Welch's t for everything mean-like, and the pooled z beside it for proportions."""
+"""The fixed-horizon test: Welch's t, the pooled z for proportions, and exact answers for few conversions."""
 
 import math
 from dataclasses import dataclass
 
-from scipy.special import ndtr, stdtr, stdtrit
+import numpy as np
+from scipy.special import gammaln, ndtr, ndtri, stdtr, stdtrit
 
-from experiments.statistics.arms import Pair
+from experiments.statistics.arms import Arm, Pair
 from experiments.statistics.effect import Effect
-from experiments.statistics.estimate import NoEstimate, Reason
+from experiments.statistics.estimate import Interval, NoEstimate, Reason
 
 SMALLEST_P = 5e-324  # a p-value is never zero; below this double precision has no number
 
@@ -52,3 +53,94 @@ def normal_p(statistic: float) -> float:
 def two_sided(tail: float) -> float:
     """Twice a one-sided tail, at most 1 and never 0."""
     return min(1.0, max(SMALLEST_P, 2.0 * tail))
+
+
+FEW = 10
+TIE = 1e-9  # tables whose log probabilities are this close count as equally likely
+FAR = 10_000  # tables between the observed and the likeliest one, above which underflow is looked at first
+UNDERFLOW = -800.0  # a log probability for which double precision has no number
+
+
+def few(pair: Pair) -> Reason | None:
+    """`few_conversions` below 10 conversions in an arm, `few_non_conversions` below 10 others; None else."""
+    control, treatment = pair.control, pair.treatment
+    if control.conversions is None or treatment.conversions is None:
+        return None
+    if min(control.conversions, treatment.conversions) < FEW:
+        return Reason.FEW_CONVERSIONS
+    others = min(control.count - control.conversions, treatment.count - treatment.conversions)
+    return Reason.FEW_NON_CONVERSIONS if others < FEW else None
+
+
+def fisher_p(pair: Pair) -> float:
+    """Two-sided: the total probability of all tables no likelier than the observed one (Fisher 1935).
+
+    Both arms need `conversions`. The tables are weighed against each other by exact ratios, out from the observed one
+    as far as they matter, so that the work grows with the spread and not with the number of units.
+    """
+    n_t, n_c = pair.treatment.count, pair.control.count
+    x, k = _conversions(pair.treatment), _conversions(pair.treatment) + _conversions(pair.control)
+    mode = (n_t + 1) * (k + 1) // (n_t + n_c + 2)
+    if abs(x - mode) > FAR and _log_probability(x, k, n_t, n_c) < UNDERFLOW:
+        return SMALLEST_P
+    spread = math.sqrt(k * (n_t / (n_t + n_c)) * (n_c / (n_t + n_c)))
+    reach = abs(x - mode) + int(12.0 * spread) + 60
+    lowest, highest = max(0, k - n_c, mode - reach), min(k, n_t, mode + reach)
+    table = np.arange(lowest, highest, dtype=np.float64)
+    steps = np.log((n_t - table) / (table + 1.0) * (k - table) / (n_c - k + table + 1.0))
+    weights = np.concatenate(([0.0], np.cumsum(steps)))
+    weights -= weights.max()
+    extreme = weights[weights <= weights[x - lowest] + TIE]
+    return min(1.0, max(SMALLEST_P, float(np.exp(extreme).sum() / np.exp(weights).sum())))
+
+
+def _conversions(arm: Arm) -> int:
+    return arm.conversions or 0
+
+
+def _log_probability(x: int, k: int, n_t: int, n_c: int) -> float:
+    chosen = _log_choose(n_t, x) + _log_choose(n_c, k - x)
+    return chosen - _log_choose(n_t + n_c, k)
+
+
+def _log_choose(n: int, k: int) -> float:
+    return float(gammaln(n + 1.0) - gammaln(k + 1.0) - gammaln(n - k + 1.0))
+
+
+def wilson_interval(arm: Arm, alpha: float) -> Interval:
+    """Score interval of one share (Wilson 1927)."""
+    z = -float(ndtri(alpha / 2.0))
+    share, weight = _conversions(arm) / arm.count, z * z / arm.count
+    half_width = z * math.sqrt(share * (1.0 - share) / arm.count + weight / (4.0 * arm.count))
+    middle = share + weight / 2.0
+    low, high = (middle - half_width) / (1.0 + weight), (middle + half_width) / (1.0 + weight)
+    return Interval(max(0.0, min(share, low)), min(1.0, max(share, high)))
+
+
+def newcombe_interval(pair: Pair, alpha: float) -> Interval:
+    """Difference of shares by the square-and-add of two Wilson intervals (Newcombe 1998, method 10)."""
+    control, treatment = wilson_interval(pair.control, alpha), wilson_interval(pair.treatment, alpha)
+    p_c, p_t = _conversions(pair.control) / pair.control.count, _conversions(pair.treatment) / pair.treatment.count
+    below = math.hypot(p_t - treatment.low, control.high - p_c)
+    above = math.hypot(treatment.high - p_t, p_c - control.low)
+    return Interval(p_t - p_c - below, p_t - p_c + above)
+
+
+def newcombe_lift_interval(pair: Pair, alpha: float) -> Interval | NoEstimate:
+    """The same for the ratio of shares, less one (MOVER-R, Donner & Zou 2012, eq. 6).
+
+    It solves "the interval of p_t − R·p_c touches zero" for R, so it holds zero lift when the difference holds zero.
+    """
+    control, treatment = wilson_interval(pair.control, alpha), wilson_interval(pair.treatment, alpha)
+    p_c, p_t = _conversions(pair.control) / pair.control.count, _conversions(pair.treatment) / pair.treatment.count
+    if control.low <= 0.0:
+        return NoEstimate(Reason.CONTROL_MEAN_NEAR_ZERO)
+    product = p_t * p_c
+    numerator_low = treatment.low * (2.0 * p_t - treatment.low)
+    numerator_high = treatment.high * (2.0 * p_t - treatment.high)
+    denominator_low = control.low * (2.0 * p_c - control.low)
+    denominator_high = control.high * (2.0 * p_c - control.high)
+    root_low = math.sqrt(max(0.0, product * product - numerator_low * denominator_high))
+    root_high = math.sqrt(max(0.0, product * product - numerator_high * denominator_low))
+    low = numerator_low / (product + root_low) if product > 0.0 else 0.0
+    return Interval(low - 1.0, (product + root_high) / denominator_low - 1.0)

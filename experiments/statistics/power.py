@@ -10,9 +10,8 @@ import numpy.typing as npt
 from scipy.special import gammainccinv, gammaincinv, ndtr, ndtri
 
 from experiments.statistics.fixed import welch_critical
-from experiments.statistics.group_sequential import bounds, equal_looks
 from experiments.statistics.roots import root
-from experiments.statistics.sequential import anytime_critical, tuning
+from experiments.statistics.sequential import anytime_critical, bounds, equal_looks, tuning
 
 Array = npt.NDArray[np.float64]
 MOST_UNITS = 1e12

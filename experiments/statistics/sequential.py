@@ -1,11 +1,18 @@
-"""The anytime-valid method: an asymptotic confidence sequence that holds at every look at once."""
+"""Looking again and again: the anytime-valid confidence sequence, and group-sequential bounds at planned looks."""
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtr, ndtri, stdtrit
 
 from experiments.statistics.effect import Effect
 from experiments.statistics.estimate import NoEstimate
 from experiments.statistics.fixed import SMALLEST_P
+from experiments.statistics.roots import root
 
 
 def tuning(alpha: float, planned_units: int) -> float:
@@ -40,3 +47,99 @@ def running_minimum(p_values: Iterable[float | NoEstimate]) -> tuple[float | NoE
             smallest = p
         minima.append(smallest)
     return tuple(minima)
+
+
+Array = npt.NDArray[np.float64]
+NODES = 64  # Gauss-Legendre nodes per stage: bounds agree with 400 nodes to 1e-10 for up to 50 looks
+REACH = 8.5  # standard deviations to which an open side of the walk is integrated
+CERTAIN = 0.999  # the largest alpha for which bounds are solved; a repeated p above it is 1
+TINY = 1e-14  # below it the paths that crossed earlier no longer matter
+_POSITIONS, _WEIGHTS = np.polynomial.legendre.leggauss(NODES)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The `number`-th look (from 1) of a plan whose looks stand at these information fractions, the last one 1."""
+
+    number: int
+    information: tuple[float, ...]
+
+
+def equal_looks(looks: int) -> tuple[float, ...]:
+    """Information fractions of equally spaced looks: k / looks."""
+    return tuple((number + 1) / looks for number in range(looks))
+
+
+def spent(alpha: float, information: float) -> float:
+    """Alpha spent by information fraction t: alpha·t² (power family, Kim & DeMets 1987)."""
+    return alpha * min(1.0, information) ** 2
+
+
+@lru_cache(maxsize=1024)
+def bounds(alpha: float, information: tuple[float, ...], sides: int = 2) -> tuple[float, ...]:
+    """Standard normal bounds per look for looks at ascending information fractions, integrating the walk's density.
+
+    Armitage, McPherson & Rowe (1969); Lan & DeMets (1983). With `sides` 2 they are symmetric and share alpha.
+    """
+    return solved_bounds(alpha, information, sides)
+
+
+def solved_bounds(alpha: float, information: tuple[float, ...], sides: int = 2) -> tuple[float, ...]:
+    """The bounds, not cached: the walk W(t) = Z·√t has independent normal increments between looks."""
+    solved: list[float] = []
+    points, density = np.zeros(1), np.ones(1)
+    before = 0.0
+    for fraction in information:
+        scale = math.sqrt(fraction - before)
+        tail = (spent(alpha, fraction) - spent(alpha, before)) / sides
+        wall = _wall(points, density, scale, tail)
+        low = -wall if sides == 2 else -REACH * math.sqrt(fraction)
+        following = low + (wall - low) * (_POSITIONS + 1.0) / 2.0
+        kernel = np.exp(-0.5 * np.square((following[:, None] - points[None, :]) / scale)) / (
+            scale * math.sqrt(math.tau)
+        )
+        points, density = following, (kernel @ density) * _WEIGHTS * (wall - low) / 2.0
+        solved.append(wall / math.sqrt(fraction))
+        before = fraction
+    return tuple(solved)
+
+
+def _wall(points: Array, density: Array, scale: float, tail: float) -> float:
+    """The value that the next step exceeds with probability `tail`, given the weighted density of where it starts."""
+    if points.size == 1:
+        return -scale * float(ndtri(tail))
+    logarithm = math.log(tail)
+
+    def excess(wall: float) -> float:
+        crossing = float(ndtr((points - wall) / scale) @ density)
+        return math.log(crossing) - logarithm if crossing > 0.0 else -1e3
+
+    reach = float(np.abs(points).max())
+    return root(excess, -reach - 9.0 * scale, reach + 9.0 * scale)
+
+
+def boundary(alpha: float, look: Look) -> float:
+    """The bound of this look."""
+    return bounds(alpha, look.information[: look.number])[-1]
+
+
+def planned_critical(alpha: float, look: Look, degrees_of_freedom: float) -> float:
+    """The bound as a t quantile of the same nominal level (significance-level approach, Jennison & Turnbull 2000)."""
+    return -float(stdtrit(degrees_of_freedom, ndtr(-boundary(alpha, look))))
+
+
+def planned_p(p: float, look: Look) -> float:
+    """Repeated p at this look: the smallest alpha whose bound the fixed two-sided `p` reaches (Jennison & Turnbull)."""
+    fractions = look.information[: look.number]
+    share = fractions[-1] ** 2 - (fractions[-2] ** 2 if len(fractions) > 1 else 0.0)
+    ceiling = min(1.0, p / share)  # the bound of a look never spends less than its own share of alpha
+    if len(fractions) == 1 or p < TINY:
+        return max(SMALLEST_P, ceiling)
+    statistic = -float(ndtri(p / 2.0))
+
+    def distance(logarithm: float) -> float:
+        return solved_bounds(math.exp(logarithm), fractions)[-1] - statistic
+
+    if distance(math.log(CERTAIN)) >= 0.0:
+        return 1.0
+    return math.exp(root(distance, math.log(p), math.log(min(CERTAIN, ceiling)), 1e-11))

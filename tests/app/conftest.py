@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from one_worker import OneWorker
+from servers.one_worker import OneWorker
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from selenium.webdriver import ActionChains, Chrome
 from selenium.webdriver.support.ui import WebDriverWait
-from service import PUBLISHABLE_KEY, Service
+from servers.service import PUBLISHABLE_KEY, Service
 
-from app.demo.pages import serving
+from app.demo.shop import serving
 
 pytestmark = pytest.mark.browser
 PAGES = Path(__file__).parent / "pages"

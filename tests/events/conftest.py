@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stores import StoreCluster, StoreServer, TlsDoor, start_cluster
+from servers.stores import StoreCluster, StoreServer, TlsDoor, start_cluster
 
-from events.connection import Connection, connect
+from events.ingest.stream import Stream
 from events.records import Record
-from events.server import EmbeddedStore
-from events.stream import Stream
+from events.store.connection import Connection, connect
+from events.store.embedded import EmbeddedStore
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small_disk import fill, small_disk
+from servers.small_disk import fill, small_disk
 
 from kit.files import (
     create_file,

@@ -1,6 +1,6 @@
 """Facts as real shops send them: late, twice, from two devices, with wrong clocks, after an erasure. Read end to end.
 
-The same cases are held against an oracle, metric by metric, in tests/experiments/test_known_worlds.py.
+The same cases are held against an oracle, metric by metric, in tests/experiments/readout/test_known_worlds.py.
 """
 
 import time
@@ -10,8 +10,8 @@ from typing import Any
 
 import httpx
 import pytest
-from promise import exported
-from service import PUBLISHABLE_KEY, Service, running
+from oracles.promise import exported
+from servers.service import PUBLISHABLE_KEY, Service, running
 
 pytestmark = pytest.mark.xdist_group("faults")  # one after the other: they measure time
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from conftest import SMALLEST_DEFINITIONS
-from faults import assign, degraded, kill, track, until
-from promise import exported
-from service import Service, running
+from oracles.promise import exported
+from servers.faults import assign, degraded, kill, track, until
+from servers.service import Service, running
 
 pytestmark = pytest.mark.xdist_group("faults")  # one after the other: they measure time
 

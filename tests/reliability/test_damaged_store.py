@@ -1,7 +1,7 @@
 """A damaged append-only file under a whole service: what is sound is kept, what is lost is said, never an empty store.
 
 The writer stands still meanwhile, so that the events are nowhere else. What salvage keeps, byte by byte, is proved in
-tests/events/test_salvage.py.
+tests/events/store/test_recovery.py.
 """
 
 import os
@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 from conftest import SMALLEST_DEFINITIONS, StartService
-from faults import assign, degraded, end_all, frozen, kill_all, pid_of, track
-from promise import Journal, exported, verdict
-from service import Service
+from oracles.promise import Journal, exported, verdict
+from servers.faults import assign, degraded, end_all, frozen, kill_all, pid_of, track
+from servers.service import Service
 
-from events.store_state import store_directory
+from events.store.health import store_directory
 
 pytestmark = pytest.mark.xdist_group("faults")  # one after the other: they measure time
 

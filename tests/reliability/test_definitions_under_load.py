@@ -8,9 +8,9 @@ from pathlib import Path
 import httpx
 import pytest
 from conftest import SMALLEST_DEFINITIONS
-from faults import until
-from patience import patience
-from service import Service, running
+from servers.faults import until
+from servers.patience import patience
+from servers.service import Service, running
 
 pytestmark = pytest.mark.xdist_group("faults")  # one after the other: they measure time
 

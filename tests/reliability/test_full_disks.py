@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 from conftest import SMALLEST_DEFINITIONS
-from faults import assign, degraded, seconds_until_ready, track, until
-from patience import patience
-from promise import Journal, verdict
-from service import Service, write_definitions
-from small_disk import fill, small_disk
+from oracles.promise import Journal, verdict
+from servers.faults import assign, degraded, seconds_until_ready, track, until
+from servers.patience import patience
+from servers.service import Service, write_definitions
+from servers.small_disk import fill, small_disk
 
-from events.store_state import read_state
+from events.store.health import read_state
 
 pytestmark = pytest.mark.xdist_group("faults")  # one after the other: they measure time
 

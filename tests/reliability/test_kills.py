@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 import pytest
 from conftest import SMALLEST_DEFINITIONS, StartService
-from faults import KILLS, kill_all, pid_of, seconds_until_ready, until
-from patience import patience
-from promise import Journal, Verdict, restless, verdict
-from service import Service
+from oracles.promise import Journal, Verdict, restless, verdict
+from servers.faults import KILLS, kill_all, pid_of, seconds_until_ready, until
+from servers.patience import patience
+from servers.service import Service
 
-from events.verify import verify_log
+from events.log.verify import verify_log
 
 pytestmark = pytest.mark.xdist_group("faults")  # one after the other: they measure time
 

@@ -1,6 +1,6 @@
 """Clients that are slow, idle or too eager hurt themselves and nobody else.
 
-Hostile bytes and the five-second deadlines of one worker are proved in tests/app/test_hostile_probes.py.
+Hostile bytes and the five-second deadlines of one worker are proved in tests/app/http/test_hostile_probes.py.
 """
 
 import contextlib
@@ -14,9 +14,9 @@ from pathlib import Path
 import httpx
 import pytest
 from conftest import SMALLEST_DEFINITIONS, StartService
-from faults import assign, track
-from patience import patience
-from service import SECRET_KEY, Service, running
+from servers.faults import assign, track
+from servers.patience import patience
+from servers.service import SECRET_KEY, Service, running
 
 pytestmark = pytest.mark.xdist_group("faults")  # one after the other: they measure time
 

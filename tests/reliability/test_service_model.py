@@ -1,6 +1,6 @@
 """The whole service against a dictionary: whatever is sent, killed, restarted, erased or redefined, the export agrees.
 
-The same for the log alone, with compaction and retention, is tests/events/test_log_model.py.
+The same for the log alone, with compaction and retention, is tests/events/writer/test_log_model.py.
 """
 
 import time
@@ -10,13 +10,13 @@ from itertools import count
 import httpx
 import pytest
 from conftest import SMALLEST_DEFINITIONS
-from faults import KILLS, seconds_until_ready
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
-from promise import Journal, exported
-from proving import examples
-from service import Service, running
+from oracles.promise import Journal, exported
+from oracles.proving import examples
+from servers.faults import KILLS, seconds_until_ready
+from servers.service import Service, running
 
 pytestmark = pytest.mark.xdist_group("faults")  # one after the other: they measure time
 

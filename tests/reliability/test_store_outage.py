@@ -7,11 +7,11 @@ from pathlib import Path
 import httpx
 import pytest
 from conftest import SMALLEST_DEFINITIONS, StartService
-from faults import assign, degraded, frozen, kill_store, recommend, seconds_until_ready, track, until
-from patience import patience
-from promise import Journal, exported, restless, verdict
-from service import Service
-from stores import StoreServer, free_port
+from oracles.promise import Journal, exported, restless, verdict
+from servers.faults import assign, degraded, frozen, kill_store, recommend, seconds_until_ready, track, until
+from servers.patience import patience
+from servers.service import Service
+from servers.stores import StoreServer, free_port
 
 pytestmark = pytest.mark.xdist_group("faults")  # one after the other: they measure time
 

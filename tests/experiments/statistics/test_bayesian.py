@@ -2,15 +2,14 @@
 
 import numpy as np
 import pytest
-from estimates import existing, means, shares
 from hypothesis import given
 from hypothesis import strategies as st
+from oracles.estimates import existing, means, shares
 from scipy.integrate import quad
 from scipy.stats import beta, norm
 
 from experiments.statistics.arms import Arm, Pair
-from experiments.statistics.bayesian import Prior, gaussian, posterior
-from experiments.statistics.beta_binomial import beta_binomial, beta_lift
+from experiments.statistics.bayesian import Prior, beta_binomial, beta_lift, gaussian, posterior
 from experiments.statistics.estimate import NoEstimate, Reason
 
 

@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.stats
-from estimates import existing, means, shares
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from oracles.estimates import existing, means, shares
 
-from experiments.statistics.adjustment import adjust_means
 from experiments.statistics.arms import Arm, Pair, mean_arm, pair
 from experiments.statistics.comparison import (
     Answer,
@@ -22,9 +21,10 @@ from experiments.statistics.comparison import (
     compare,
     simultaneous_interval,
 )
+from experiments.statistics.cuped import adjust_means
 from experiments.statistics.estimate import Interval, NoEstimate
-from experiments.statistics.group_sequential import Look, equal_looks
 from experiments.statistics.moments import JointMoments
+from experiments.statistics.sequential import Look, equal_looks
 
 counts = st.integers(2, 100_000)
 values = st.floats(-1e6, 1e6, allow_subnormal=False)

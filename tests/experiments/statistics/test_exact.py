@@ -4,15 +4,15 @@ import itertools
 
 import pytest
 import scipy.stats
-from estimates import ends, existing, shares
 from hypothesis import given
 from hypothesis import strategies as st
+from oracles.estimates import ends, existing, shares
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from experiments.statistics.arms import Arm, Pair
 from experiments.statistics.comparison import Question, compare
 from experiments.statistics.estimate import NoEstimate, Reason
-from experiments.statistics.exact import few, fisher_p, newcombe_interval, newcombe_lift_interval, wilson_interval
+from experiments.statistics.fixed import few, fisher_p, newcombe_interval, newcombe_lift_interval, wilson_interval
 
 tables = st.tuples(st.integers(1, 400), st.integers(1, 400), st.floats(0, 1), st.floats(0, 1)).map(
     lambda drawn: (round(drawn[0] * drawn[2]), drawn[0], round(drawn[1] * drawn[3]), drawn[1])

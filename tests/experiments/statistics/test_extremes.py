@@ -4,13 +4,13 @@ import math
 
 import numpy as np
 import pytest
-from estimates import existing, means, shares
+from oracles.estimates import existing, means, shares
 
-from experiments.statistics.adjustment import adjust_means, adjust_ratios
 from experiments.statistics.arms import Arm, Pair, mean_arm, pair, proportion_arm, ratio_arm
 from experiments.statistics.comparison import Question, answer_of, compare
+from experiments.statistics.cuped import adjust_means, adjust_ratios
+from experiments.statistics.effect import lift
 from experiments.statistics.estimate import Interval, NoEstimate, Reason
-from experiments.statistics.lift import lift
 from experiments.statistics.moments import JointMoments, Moments
 
 QUESTION = Question()

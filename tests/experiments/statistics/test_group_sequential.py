@@ -2,15 +2,15 @@
 
 import numpy as np
 import pytest
-from estimates import existing, shares
 from hypothesis import given
 from hypothesis import strategies as st
+from oracles.estimates import existing, shares
 from scipy.special import ndtr
 from scipy.stats import multivariate_normal
 
 from experiments.statistics.comparison import PlannedAnswer, Question, compare
 from experiments.statistics.estimate import NoEstimate, Reason
-from experiments.statistics.group_sequential import Look, boundary, bounds, equal_looks, planned_p, spent
+from experiments.statistics.sequential import Look, boundary, bounds, equal_looks, planned_p, spent
 
 FOUR = equal_looks(4)
 

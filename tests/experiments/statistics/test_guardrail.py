@@ -1,15 +1,15 @@
 """Guardrails: violated, safe or unclear, in either direction, relative or absolute."""
 
 import pytest
-from estimates import existing, means, shares
 from hypothesis import given
 from hypothesis import strategies as st
+from oracles.estimates import existing, means, shares
 
 from experiments.statistics.arms import Arm, Pair
 from experiments.statistics.comparison import Method, Question, answer_at, compare
 from experiments.statistics.estimate import Interval, NoEstimate, Reason
-from experiments.statistics.group_sequential import Look, equal_looks
 from experiments.statistics.guardrail import GuardrailVerdict, Margin, guardrail
+from experiments.statistics.sequential import Look, equal_looks
 
 REFUNDS = Question(want="down", look=Look(4, equal_looks(4)))
 METHODS: tuple[Method, ...] = ("fixed", "anytime", "planned", "bayesian")

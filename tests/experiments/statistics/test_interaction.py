@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import statsmodels.api as sm
-from estimates import existing, means
+from oracles.estimates import existing, means
 
 from experiments.statistics.arms import Arm, Pair
 from experiments.statistics.estimate import NoEstimate, Reason

@@ -3,14 +3,13 @@
 import math
 
 import pytest
-from estimates import existing
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from oracles.estimates import existing
 
 from experiments.statistics.arms import Arm, Pair
-from experiments.statistics.effect import Effect, effect
+from experiments.statistics.effect import Effect, effect, lift_interval, relative_standard_error
 from experiments.statistics.estimate import Interval, NoEstimate, Reason
-from experiments.statistics.lift import lift_interval, relative_standard_error
 
 NEAR_ZERO = NoEstimate(Reason.CONTROL_MEAN_NEAR_ZERO)
 

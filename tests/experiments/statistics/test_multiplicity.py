@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from proving import examples
+from oracles.proving import examples
 from statsmodels.stats.multitest import multipletests
 
 from experiments.statistics.estimate import NoEstimate, Reason

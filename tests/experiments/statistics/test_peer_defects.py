@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 import scipy.stats
 import tea_tasting
-from estimates import existing, means, shares
+from oracles.estimates import existing, means, shares
 from statsmodels.stats.power import TTestIndPower
 from statsmodels.stats.proportion import confint_proportions_2indep
 
-from experiments.statistics.adjustment import adjust_means
 from experiments.statistics.arms import Arm, Pair, ratio_arm
-from experiments.statistics.balance import chi_square, log_bayes_factor, sequential_p
 from experiments.statistics.comparison import Question, compare, fixed_answer
+from experiments.statistics.cuped import adjust_means
 from experiments.statistics.estimate import Interval, NoEstimate, Reason
 from experiments.statistics.moments import JointMoments, Moments
 from experiments.statistics.power import Design, required_units
 from experiments.statistics.quantiles import Histogram, cap_value, quantile_estimate
+from experiments.statistics.sample_ratio import chi_square, log_bayes_factor, sequential_p
 
 
 def borderline_tables(n_c: int, n_t: int) -> list[tuple[int, int, int, int]]:

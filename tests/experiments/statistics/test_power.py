@@ -6,20 +6,13 @@ import sys
 
 import numpy as np
 import pytest
-from estimates import existing, means
 from hypothesis import given
 from hypothesis import strategies as st
+from oracles.estimates import existing, means
 from statsmodels.stats.power import TTestIndPower
 
 from experiments.statistics.comparison import Question, compare
-from experiments.statistics.power import (
-    Design,
-    detectable_lift,
-    duration_days,
-    inflation,
-    power_of,
-    required_units,
-)
+from experiments.statistics.power import Design, detectable_lift, duration_days, inflation, power_of, required_units
 
 designs = st.builds(
     Design,

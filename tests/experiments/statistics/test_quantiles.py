@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from estimates import existing
 from hypothesis import given
 from hypothesis import strategies as st
+from oracles.estimates import existing
 
 from experiments.statistics.arms import Pair
 from experiments.statistics.comparison import Question, compare

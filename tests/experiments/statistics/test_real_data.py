@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from estimates import ends, existing
+from oracles.estimates import ends, existing
 
 from experiments.statistics.arms import Pair, mean_arm, pair, proportion_arm
-from experiments.statistics.balance import balance
 from experiments.statistics.comparison import Comparison, Question, compare
 from experiments.statistics.estimate import NoEstimate
 from experiments.statistics.moments import Moments
+from experiments.statistics.sample_ratio import balance
 
 
 @pytest.fixture(scope="module")

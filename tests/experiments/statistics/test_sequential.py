@@ -3,9 +3,9 @@
 import math
 
 import pytest
-from estimates import existing, shares
 from hypothesis import given
 from hypothesis import strategies as st
+from oracles.estimates import existing, shares
 
 from experiments.statistics.comparison import Question, answer_at, compare
 from experiments.statistics.estimate import NoEstimate, Reason

@@ -4,24 +4,21 @@ from functools import partial
 from typing import Any
 
 import pytest
-from estimates import ends, existing, shares, vector_cases
+from oracles.estimates import ends, existing, shares, vector_cases
 
-from experiments.statistics.adjustment import Adjustment, adjust_means, adjust_ratios
 from experiments.statistics.arms import Arm, Pair, mean_arm, pair, ratio_arm
-from experiments.statistics.balance import CONCENTRATION, chi_square, log_bayes_factor, sequential_p
-from experiments.statistics.bayesian import Posterior, Prior, gaussian, posterior
-from experiments.statistics.beta_binomial import beta_binomial
+from experiments.statistics.bayesian import Posterior, Prior, beta_binomial, gaussian, posterior
 from experiments.statistics.comparison import Answer, Question, compare
+from experiments.statistics.cuped import Adjustment, adjust_means, adjust_ratios
 from experiments.statistics.effect import effect
 from experiments.statistics.estimate import Interval
-from experiments.statistics.exact import fisher_p, newcombe_interval
-from experiments.statistics.fixed import pooled_z
-from experiments.statistics.group_sequential import bounds
+from experiments.statistics.fixed import fisher_p, newcombe_interval, pooled_z
 from experiments.statistics.moments import JointMoments, Moments
 from experiments.statistics.multiplicity import benjamini_hochberg, holm
 from experiments.statistics.power import Design, detectable_lift, duration_days, power_of, required_units
 from experiments.statistics.quantiles import quantile_arm
-from experiments.statistics.sequential import anytime_critical, anytime_p, tuning
+from experiments.statistics.sample_ratio import CONCENTRATION, chi_square, log_bayes_factor, sequential_p
+from experiments.statistics.sequential import anytime_critical, anytime_p, bounds, tuning
 
 printed = partial(pytest.approx, rel=1e-9, abs=1e-13)  # values are printed with twelve digits
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from estimates import existing
+from oracles.estimates import existing
 
 from experiments.statistics.arms import Pair, ratio_arm
 from experiments.statistics.comparison import Question, compare

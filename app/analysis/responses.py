@@ -1,0 +1,107 @@
+"""The answers of the analysis: JSON, CSV or Parquet, each with an ETag of what it says, whatever the clock shows."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Final
+
+import msgspec
+
+from app.analysis.client import AnalysisAnswer
+from events.engines.tables import Table, csv_bytes, parquet_bytes, table_of
+from experiments.readout.encoding import Readout, plain, readout_json
+from experiments.readout.metrics import timeseries_json
+
+JSON: Final = "application/json"
+CONTENT_TYPES: Final = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
+CLOCK: Final = frozenset({"as_of", "watermark"})  # what moves while nothing happens
+
+
+def json_answer(value: Any, etag: str | None = None) -> AnalysisAnswer:
+    """Any value as JSON; without `etag` that of its bytes."""
+    body = msgspec.json.encode(value)
+    return AnalysisAnswer(200, JSON, body, {"etag": etag or _strong(body)})
+
+
+def table_answer(table: Table, form: str, etag: str | None = None) -> AnalysisAnswer:
+    """A table as `csv` or `parquet`."""
+    body = csv_bytes(table) if form == "csv" else parquet_bytes(table)
+    return AnalysisAnswer(200, CONTENT_TYPES[form], body, {"etag": etag or _strong(body)})
+
+
+def rows_answer(rows: Sequence[Mapping[str, Any]], names: Sequence[str], form: str | None) -> AnalysisAnswer:
+    """Rows of one shape; as JSON `{"rows": […]}`."""
+    etag = weak(digest([_still(row) for row in rows]))
+    if is_flat(form):
+        return table_answer(table_of(rows, names), str(form), etag)
+    return json_answer({"rows": rows}, etag)
+
+
+def object_etag(value: Mapping[str, Any]) -> str:
+    """The ETag of an object whose `as_of` and `watermark` follow the clock."""
+    return weak(digest(_still(value)))
+
+
+def is_flat(form: str | None) -> bool:
+    """Whether a format is a table."""
+    return form in CONTENT_TYPES
+
+
+def weak(name: str) -> str:
+    """A weak ETag (RFC 9110, 8.8.3): bodies of one ETag say the same, though their clocks differ."""
+    return f'W/"{name}"'
+
+
+def digest(value: Any) -> str:
+    """The same for equal values."""
+    return hashlib.sha256(msgspec.json.encode(value)).hexdigest()[:32]
+
+
+def _strong(body: bytes) -> str:
+    return f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+
+
+def _still(value: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: item for name, item in value.items() if name not in CLOCK}
+
+
+HEAD: Final = ("experiment", "phase", "fingerprint", "as_of", "watermark", "pending")  # of both objects, in order
+REMEMBERED: Final = 64  # bodies
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A readout by what it says: equal ETags have equal bodies but for the head."""
+
+    etag: str
+    readout: Readout = field(compare=False)
+
+
+def results_body(readout: Readout) -> bytes:
+    """The results object."""
+    return _with_head(readout, _results(_Known(readout.etag, readout)))
+
+
+def timeseries_body(readout: Readout) -> bytes:
+    """The readout's metrics day by day."""
+    return _with_head(readout, _timeseries(_Known(readout.etag, readout)))
+
+
+@lru_cache(REMEMBERED)
+def _results(known: _Known) -> bytes:
+    return _without_head(known.readout, readout_json)
+
+
+@lru_cache(REMEMBERED)
+def _timeseries(known: _Known) -> bytes:
+    return _without_head(known.readout, timeseries_json)
+
+
+def _without_head(readout: Readout, form: Callable[[Readout], dict[str, Any]]) -> bytes:
+    return msgspec.json.encode({name: value for name, value in form(readout).items() if name not in HEAD})
+
+
+def _with_head(readout: Readout, rest: bytes) -> bytes:
+    head = msgspec.json.encode({name: plain(getattr(readout, name)) for name in HEAD})
+    return head[:-1] + b"," + rest[1:]

@@ -1,0 +1,183 @@
+"""How commands speak: tables and progress for people, JSON for machines, refusals on standard error."""
+
+import json
+import os
+import sys
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from app.runtime.settings import Settings
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, for machines.")]
+NO_SERVICE: Final = (
+    "no service has run in {}; start one with `resonate serve`, or set RESONATE_DATA to its data directory"
+)
+NO_EXPERIMENT: Final = "{} holds no experiment yet; begin one with `resonate new KEY`"
+Key = Annotated[str, typer.Argument(help="Key of the experiment.", show_default=False)]
+
+
+class Refused(Exception):
+    """A command cannot do what it was asked to; the text says what is wrong and what would be right."""
+
+
+def environment_settings(**given: Any) -> "Settings":
+    """The settings of the environment with the command's own options (None is not given). Raises Refused."""
+    from app.runtime.settings import SettingsError, load_settings
+
+    try:
+        return load_settings(os.environ, **{name: value for name, value in given.items() if value is not None})
+    except SettingsError as error:
+        raise Refused(str(error)) from None
+
+
+def complain(text: str) -> None:
+    """A line on standard error."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def say(text: str) -> None:
+    """A line on standard output, as it is."""
+    print(text, flush=True)
+
+
+def say_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    print(json.dumps(value, indent=2, default=str, ensure_ascii=False), flush=True)
+
+
+def say_table(title: str, names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table for people; cells are text only, never markup."""
+    from rich.box import SIMPLE
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(title), title_justify="left", header_style="bold", box=SIMPLE)
+    for name in names:
+        table.add_column(name, no_wrap=name == names[0])  # what a row is about is never cut before its numbers wrap
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    Console().print(table)
+
+
+def say_facts(title: str, facts: Mapping[str, Any]) -> None:
+    """A title and its facts, one a line."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    console.print(Text(title, style="bold"))
+    width = max(map(len, facts), default=0)
+    for name, value in facts.items():
+        console.print(Text(f"  {name:<{width}}  {value}"))
+
+
+@contextmanager
+def progress() -> "Generator[Progress]":
+    """A progress bar on standard error, so that standard output stays what was asked for."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        yield bar
+
+
+NOTHING = "–"
+
+Readout = dict[str, Any]
+
+
+def say_readout(readout: Readout) -> None:
+    """Health and decision, then a table per metric with its arms and comparisons."""
+    say(f"{readout['experiment']}, phase {readout['phase']}, as of {readout['as_of']}")
+    for line in _health(readout["health"]) + _decision(readout.get("decision")):
+        say(f"  {line}")
+    if readout["pending"]:
+        say(f"  {readout['pending']} events were acknowledged and are not counted yet")
+    for metric in readout["metrics"]:
+        _say_metric(metric)
+
+
+def say_plan(plan: dict[str, Any]) -> None:
+    """Units a day and what they can show, a line per metric."""
+    facts = {name: value for name, value in plan.items() if name not in ("experiment", "metrics")}
+    say_facts(f"plan of {plan['experiment']}", facts)
+    if not plan["metrics"]:
+        say("  too little traffic was logged to say what can be seen; send events, then ask again")
+        return
+    names = ["metric", "value now", "smallest lift seen", "wanted lift (mde)", "units per variant", "days to mde"]
+    say_table("metrics", names, [_planned(metric) for metric in plan["metrics"]])
+    for metric in plan["metrics"]:
+        if metric["note"]:
+            say(f"  {metric['metric']}: {metric['note']}")
+
+
+def _planned(metric: dict[str, Any]) -> list[str]:
+    return [
+        metric["metric"],
+        _number(metric["mean"]),
+        _percent(metric["detectable_lift"]),
+        _percent(metric["mde"]),
+        *(NOTHING if metric[name] is None else f"{metric[name]:,}" for name in ("units_per_variant", "days_to_mde")),
+    ]
+
+
+def _say_metric(metric: dict[str, Any]) -> None:
+    comparisons = {row["variant"]: row for row in metric["comparisons"]}
+    names = ["variant", "units", "value", "lift", "interval", "p", "p adj.", "verdict"]
+    rows = [_arm(arm, comparisons.get(arm["variant"])) for arm in metric["arms"]]
+    say_table(f"{metric['metric']} ({metric['role']}, {metric['type']})", names, rows)
+    for row in metric["comparisons"]:
+        if row["reasons"]:
+            say(f"  {row['variant']}: {', '.join(row['reasons'])}")
+
+
+def _arm(arm: dict[str, Any], comparison: dict[str, Any] | None) -> list[str]:
+    cells = [str(arm["variant"]), f"{arm['units']:,}", _number(arm["value"])]
+    if comparison is None:
+        return [*cells, *[""] * 5]
+    return [
+        *cells,
+        _percent(comparison["lift"]),
+        _interval(comparison["ci"]),
+        _number(comparison["p"]),
+        _number(comparison["p_adjusted"]),
+        str(comparison["verdict"]),
+    ]
+
+
+def _health(health: dict[str, Any]) -> list[str]:
+    srm = health["srm"]
+    shares = f"units {' / '.join(map(str, srm['observed']))}, sample ratio p {_number(srm['p'])}"
+    excluded = {name: count for name, count in health["excluded"].items() if count}
+    lines = [shares + (": the shares are NOT as planned, do not trust this readout" if srm["alarm"] else "")]
+    if excluded:
+        lines.append("left out: " + ", ".join(f"{count} {name}" for name, count in excluded.items()))
+    return lines + [str(check["detail"]) for check in health["checks"]]
+
+
+def _decision(decision: dict[str, Any] | None) -> list[str]:
+    if not decision:
+        return []
+    action = str(decision["action"]).replace("_", " ")
+    variant = f" {decision['variant']}" if decision.get("variant") else ""
+    return [f"{action}{variant}", *(f"because {reason}" for reason in decision["because"])]
+
+
+def _number(value: float | None) -> str:
+    return NOTHING if value is None else f"{value:.4g}"
+
+
+def _percent(value: float | None) -> str:
+    return NOTHING if value is None else f"{value:+.2%}"
+
+
+def _interval(bounds: list[float | None] | None) -> str:
+    return NOTHING if not bounds else f"{_percent(bounds[0])} … {_percent(bounds[1])}"

@@ -1,0 +1,107 @@
+"""Commands of the recommender: train, evaluate."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from app.cli.output import AsJson, Refused, environment_settings, progress, say_facts, say_json, say_table
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from recommender.training.publish import Report
+
+
+commands = typer.Typer(help="Train and evaluate recommendations.", no_args_is_help=True)
+
+TASK_NAMES = {
+    "next_basket": "next basket (buy_again)",
+    "novel": "new products (for_you)",
+    "completion_guest": "guest's cart (bought_together)",
+    "completion_known": "known customer's cart",
+}
+
+
+@commands.command()
+def train(
+    purchases: Annotated[
+        Path | None,
+        typer.Option(help="CSV or Parquet with columns user, product, order, time, quantity, price; else the log."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train on the log, or on a table, and publish the model unless it is worse; running workers take it up at once."""
+    report = _trained(purchases)
+    if as_json:
+        say_json(report.as_json())
+    else:
+        _tell(report)
+    if report.outcome == "refused":
+        raise Refused("the model is not published: " + "; ".join(report.reasons))
+
+
+@commands.command()
+def evaluate(as_json: AsJson = False) -> None:
+    """Judge the strategies on Complete Journey (a dev dependency) beside implicit's models; takes some minutes."""
+    try:
+        from recommender.evaluation.evaluate import evaluate as run
+        from recommender.evaluation.evaluate import load_journey
+
+        with progress() as bar:
+            line = bar.add_task("reading Complete Journey", total=None)
+            evaluation = run(load_journey(), tell=lambda text: bar.update(line, description=text))
+    except ImportError as error:
+        raise Refused(f"{error.name} is not installed; the evaluation needs the development packages") from None
+    found = evaluation.as_json()
+    if as_json:
+        say_json(found)
+        return
+    say_table("Evaluation, test window of four weeks", ["task", "ours", "popular", "best peer", "ratio"], _rows(found))
+
+
+def _trained(purchases: Path | None) -> "Report":
+    from events.parts.part import DataDamaged
+    from recommender.training.publish import run_training
+    from recommender.training.sources import TableError
+
+    settings = environment_settings()
+    if purchases is None and not (settings.data / "log").is_dir():
+        raise Refused(f"there is no log in {settings.data}; set RESONATE_DATA, or give --purchases FILE")
+    with progress() as bar:
+        line = bar.add_task("reading purchases and fitting weights", total=None)
+        try:
+            return run_training(settings.data, purchases, lambda done, total: _advance(bar, line, done, total))
+        except (DataDamaged, TableError) as error:
+            raise Refused(str(error)) from None
+
+
+def _advance(bar: "Progress", line: "TaskID", done: int, total: int) -> None:
+    bar.update(line, description="what is bought together", completed=done, total=total)
+
+
+def _tell(report: "Report") -> None:
+    facts: dict[str, Any] = report.as_json()
+    shown = ("version", "cut_off", "orders", "customers", "products", "seconds")
+    title = {"published": "Published", "refused": "Refused", "too_little_data": "Published, popularity only"}
+    say_facts(title.get(report.outcome, report.outcome), {name: facts[name] for name in shown})
+    for reason in report.reasons:
+        say_facts(reason, {})
+    if facts["validation"]:
+        rows = [
+            [TASK_NAMES[task], str(score["questions"]), f"{score['ndcg_10']:.4f}", f"{score['hit_rate_10']:.4f}",
+             f"{score['popular']:.4f}"]
+            for task, score in facts["validation"].items()
+        ]  # fmt: skip
+        say_table("Validation", ["task", "questions", "NDCG@10", "HR@10", "popularity"], rows)
+
+
+def _rows(found: dict[str, Any]) -> list[list[str]]:
+    rows: list[list[str]] = []
+    for task, figures in found["tasks"].items():
+        name, value = max(figures["peers"].items(), key=lambda peer: peer[1], default=("none", 0.0))
+        own = f"{figures['measure']} {figures['ours']:.4f}"
+        rows.append(
+            [TASK_NAMES[task], own, f"{figures['popularity']:.4f}", f"{name} {value:.4f}", f"{figures['ratio']}"]
+        )
+    return rows

@@ -1,0 +1,210 @@
+"""Commands for analysts: results, plan, import, and export and verify of the event log."""
+
+import asyncio
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from app.analysis.client import AnalysisAnswer, AnalysisClient, AnalysisError
+from app.cli.output import NO_SERVICE, AsJson, Key, Refused, complain, environment_settings, progress, say, say_json
+from app.runtime.data_directory import DataDirectory
+from app.runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from experiments.readout.read import Readouts
+
+
+commands = typer.Typer()
+
+Option = typer.Option
+
+
+@commands.command()
+def results(
+    key: Key,
+    at: Annotated[str | None, Option(help="Repeat the look at this time, such as 2026-01-20T09:00:00Z.")] = None,
+    metric: Annotated[str | None, Option(help="Only this metric.")] = None,
+    dimension: Annotated[str | None, Option(help="Split by this dimension.")] = None,
+    phase: Annotated[int | None, Option(help="An earlier phase.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The readout of an experiment as a table."""
+    from app.cli.output import say_readout
+
+    answer = ask(environment_settings(), "results", key=key, at=at, metric=metric, dimension=dimension, phase=phase)
+    readout = json.loads(answer.body)
+    (say_json if as_json else say_readout)(readout)
+
+
+@commands.command()
+def plan(key: Key, as_json: AsJson = False) -> None:
+    """Visitors a day, the smallest effect that can be seen, and the days until the planned one can."""
+    from app.cli.output import say_plan
+
+    answer = json.loads(ask(environment_settings(), "plan", key=key).body)
+    (say_json if as_json else say_plan)(answer)
+
+
+@commands.command("import")
+def import_file(  # noqa: PLR0913 (one parameter per option of the command)
+    file: Annotated[Path, typer.Argument(help="CSV or Parquet file, one row per unit.", show_default=False)],
+    experiment: Annotated[str, Option(help="Name that the readout gets.", show_default=False)],
+    unit: Annotated[str, Option(help="Column of the unit's id.", show_default=False)],
+    variant: Annotated[str, Option(help="Column of the variant.", show_default=False)],
+    metric: Annotated[list[str], Option(help="NAME=TYPE:COLUMN, NAME=ratio:NUM/DEN; repeat.", show_default=False)],
+    control: Annotated[str | None, Option(help="The control's value; else the first in order.")] = None,
+    weights: Annotated[str | None, Option(help="Planned shares: VALUE=WEIGHT,… ; else equal.")] = None,
+    covariate: Annotated[list[str] | None, Option(help="METRIC=COLUMN measured before exposure; repeat.")] = None,
+    method: Annotated[str, Option(help="anytime, fixed or bayesian.")] = "fixed",
+    units: Annotated[int | None, Option(help="Planned units, all variants together; else those of the table.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Analyse a table with the same engine and print the same readout."""
+    from app.cli.output import say_readout
+    from experiments.readout.encoding import readout_json
+    from experiments.readout.importing import ImportFailed, import_request, import_table
+
+    try:
+        request = import_request(
+            experiment=experiment, unit=unit, variant=variant, metrics=metric, control=control, weights=weights,
+            covariates=covariate or [], method=method, planned_units=units,
+        )  # fmt: skip
+        readout = readout_json(import_table(file, request))
+    except ImportFailed as error:
+        raise Refused(str(error)) from None
+    (say_json if as_json else say_readout)(readout)
+
+
+PAGE_ROWS = 10_000
+
+
+@commands.command()
+def export(
+    output: Annotated[Path | None, typer.Option(help="File to write; else standard output.")] = None,
+    cursor: Annotated[str | None, typer.Option(help="Go on after an earlier export.")] = None,
+) -> None:
+    """Every event as NDJSON, in order; the cursor for the next export is printed at the end, on standard error."""
+
+    settings = environment_settings()
+    target = output.open("wb") if output else typer.get_binary_stream("stdout")
+    try:
+        while True:
+            page = ask(settings, "export_events", cursor=cursor, limit=PAGE_ROWS)
+            cursor = page.headers["x-resonate-next-cursor"]
+            target.write(page.body)
+            if not page.body:
+                break
+        target.flush()
+    finally:
+        if output:
+            target.close()
+    complain(f"next cursor {cursor}; {page.headers['x-resonate-pending']} events are pending")
+
+
+@commands.command()
+def verify(
+    as_json: AsJson = False,
+    set_aside: Annotated[
+        str | None, typer.Option(help="Go on without this damaged part; readouts go on telling that it is lost.")
+    ] = None,
+) -> None:
+    """Check every part of the log against its digest; exit code 1 when one is damaged."""
+    from events.log.verify import verify_log
+
+    settings = environment_settings()
+    if not settings.data.is_dir():
+        raise Refused(f"there is no data directory {settings.data}; set RESONATE_DATA to the one to verify")
+    if set_aside is not None:
+        _set_aside(settings.data, set_aside)
+    with progress() as bar:
+        task = bar.add_task("parts", total=None)
+        report = verify_log(settings.data, lambda done, total: bar.update(task, completed=done, total=total))
+    if as_json:
+        say_json(report.as_json())
+    else:
+        for damage in report.damages:
+            complain(f"{damage.name}: {damage.cause}")
+        for loss in report.set_aside:
+            say(f"{loss.name}: set aside at {loss.set_aside_at}, its events are lost ({loss.cause})")
+        say(f"{report.parts} parts, {report.rows} events, {len(report.damages)} damages")
+    if not report.is_sound:
+        raise typer.Exit(1)
+
+
+def _set_aside(data: Path, name: str) -> None:
+    from app.runtime.data_directory import DataDirectory, DirectoryInUse
+    from events.log.verify import NotDamaged, set_aside
+
+    try:
+        lock = DataDirectory(data.absolute()).claim()
+    except DirectoryInUse as error:
+        raise Refused(f"{error}; stop it first") from None
+    try:
+        set_aside(data, name, datetime.now(UTC))
+    except NotDamaged as error:
+        raise Refused(str(error)) from None
+    finally:
+        os.close(lock)
+
+
+def ask(settings: Settings, name: str, **arguments: Any) -> AnalysisAnswer:
+    """The answer of a call of `app.analysis.calls`; arguments that are None are left out. Raises Refused."""
+    given = {key: value for key, value in arguments.items() if value is not None}
+    try:
+        return asyncio.run(_asked(settings, name, given))
+    except AnalysisError as error:
+        raise Refused(error.detail) from None
+
+
+def service_runs(settings: Settings) -> bool:
+    """Whether a service owns the data directory now."""
+    try:
+        return "pid" in json.loads(DataDirectory(settings.data).address_file.read_text())
+    except (OSError, ValueError):
+        return False
+
+
+def local_readouts(settings: Settings) -> "Readouts":
+    """The readouts of the data directory, for work that is too long to ask a service for. Raises Refused."""
+    from app.analysis.state import analysis_limits
+    from events.engines.duckdb import EventLog
+    from experiments.catalog.reader import CatalogArchive, NoCatalog
+    from experiments.readout.read import Readouts
+
+    try:
+        archive = CatalogArchive(settings.data)
+    except NoCatalog:
+        raise Refused(NO_SERVICE.format(settings.data)) from None
+    return Readouts(EventLog(settings.data, analysis_limits(settings)), archive)
+
+
+async def _asked(settings: Settings, name: str, arguments: dict[str, Any]) -> AnalysisAnswer:
+    if service_runs(settings):
+        client = AnalysisClient(DataDirectory(settings.data).analysis_socket, settings.analysis_timeout_seconds)
+        return await client.call(name, arguments)
+    return await _read_here(settings, name, arguments)
+
+
+async def _read_here(settings: Settings, name: str, arguments: dict[str, Any]) -> AnalysisAnswer:
+    """Without a service the parts are read as they lie; events still in its store are pending."""
+    from app.analysis.calls import calls
+    from app.analysis.server import refusal
+    from app.analysis.state import Analysis
+    from experiments.catalog.reader import NoCatalog
+
+    try:
+        analysis = await Analysis.open(settings)
+    except NoCatalog:
+        raise Refused(NO_SERVICE.format(settings.data)) from None
+    try:
+        return await calls(analysis)[name](arguments)
+    except AnalysisError:
+        raise
+    except Exception as error:
+        raise refusal(error, name) from error
+    finally:
+        await analysis.close()

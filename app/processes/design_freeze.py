@@ -1,0 +1,227 @@
+"""How many units a day would take part in an experiment, by the log: `python -P -m app.site_traffic DATA PARENT`.
+
+A process of its own, because it needs the analysis engine, which neither the supervisor nor a worker may load; and
+nobody waits for it, because a new experiment goes live before the log is read. It reads a question (JSON) from standard
+input and prints a number, or null where the log cannot say.
+
+Frozen designs kept in the external store too: a new data directory must not analyse a running experiment anew.
+"""
+
+import asyncio
+import json
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from app.runtime.data_directory import store_connection
+from app.runtime.settings import Settings
+from events.store.availability import StoreRefused, StoreUnavailable
+from events.store.connection import Connection
+from events.store.keys import DESIGNS
+from experiments.catalog.freeze import MirrorUnavailable
+from experiments.catalog.phases import FrozenDesign
+
+if TYPE_CHECKING:
+    from experiments.definitions.model import Experiment, Metric
+    from experiments.readout.planning import TrafficPlan
+    from experiments.readout.read import Readouts
+    from experiments.readout.study import ReadoutQuery
+
+
+logger = logging.getLogger("resonate.supervisor")
+
+
+LOOKBACK: Final = timedelta(days=28)
+TIMEOUT_SECONDS: Final = 120.0
+NICENESS: Final = 10
+WRITTEN_SECONDS: Final = 3.0  # by then the writer has put into the log what was acknowledged before
+TOGETHER_SECONDS: Final = 300.0  # experiments that begin within them share one reading that found traffic
+
+
+class SiteTraffic:
+    """Units a day of a data directory's log; None where nothing was logged or the log cannot be read.
+
+    What the whole site sees is asked once for all experiments that begin at about the same time, and by one process.
+    """
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self._questions: dict[tuple[str, str], _Question] = {}
+
+    def __call__(self, experiment: "Experiment", before: datetime) -> float | None:
+        """By what was received before a moment. Raises TrafficAwaited while the log is being written and read."""
+        from experiments.catalog.phases import TrafficAwaited
+
+        if (datetime.now(UTC) - before).total_seconds() < WRITTEN_SECONDS:
+            raise TrafficAwaited
+        if next((self.data / "log").glob("date=*"), None) is None:
+            return None
+        kind = experiment.unit, experiment.plan.identity
+        question = self._questions.get(kind)
+        if question is None or (question.answered and not question.holds_for(before)):
+            question = self._questions[kind] = _Question(self.data, experiment, before)
+        everyone = question.answer()
+        if not question.holds_for(before):  # it was another's, and is answered now: this one's turn is next
+            raise TrafficAwaited
+        return None if everyone is None else everyone * share_of_everyone(experiment)
+
+    def close(self) -> None:
+        """End what is being read."""
+        for question in self._questions.values():
+            question.end()
+
+
+class _Question:
+    """One reading of the log by a process of its own."""
+
+    def __init__(self, data: Path, experiment: "Experiment", before: datetime) -> None:
+        self._key = experiment.key
+        self._before = before
+        self._answer: float | None = None
+        self._asked_at = monotonic()
+        command = [sys.executable, "-P", "-m", "app.processes.design_freeze", str(data), str(os.getpid())]
+        with tempfile.TemporaryFile() as asked:
+            asked.write(json.dumps([experiment.model_dump(mode="json"), before.isoformat()]).encode())
+            asked.seek(0)
+            pipe = subprocess.PIPE
+            self._process: subprocess.Popen[bytes] | None = subprocess.Popen(
+                command, stdin=asked, stdout=pipe, stderr=pipe, process_group=0
+            )
+        os.setpriority(os.PRIO_PROCESS, self._process.pid, NICENESS)
+
+    @property
+    def answered(self) -> bool:
+        return self._process is None
+
+    def holds_for(self, before: datetime) -> bool:
+        """Whether the answer is that of another moment too: soon after nothing there may be something."""
+        apart = abs((before - self._before).total_seconds())
+        return apart == 0.0 or (self._answer is not None and apart < TOGETHER_SECONDS)
+
+    def answer(self) -> float | None:
+        """What everyone on the site would be. Raises TrafficAwaited."""
+        from experiments.catalog.phases import TrafficAwaited
+
+        if self._process is None:
+            return self._answer
+        late = monotonic() - self._asked_at > TIMEOUT_SECONDS
+        if self._process.poll() is None and not late:
+            raise TrafficAwaited
+        said, complained = self.end()
+        try:
+            self._answer = json.loads(said)
+        except ValueError:
+            last = complained.decode(errors="replace").strip().rpartition("\n")[2]
+            reason = f"not read within {TIMEOUT_SECONDS:g} s" if late else last
+            logger.warning("the traffic of %s is not known, its planned units are assumed: %s", self._key, reason)
+        return self._answer
+
+    def end(self) -> tuple[bytes, bytes]:
+        """End the process; what it said and what it complained of."""
+        if self._process is None:
+            return b"", b""
+        self._process.kill()
+        ended, self._process = self._process, None
+        return ended.communicate()
+
+
+def share_of_everyone(experiment: "Experiment") -> float:
+    """The share of the site's units that traffic and layer let in; whom the audience lets in, nobody knows before."""
+    layer = experiment.layer
+    return experiment.traffic[-1].share * (layer.end - layer.start if layer else 1.0)
+
+
+def site_plan(
+    readouts: "Readouts", experiment: "Experiment", *more: "Metric", query: "ReadoutQuery | None" = None
+) -> "TrafficPlan | None":
+    """The plan of an experiment that need not be served yet, from the whole site's traffic of the last 28 days.
+
+    Everyone seen counts, in the share that traffic lets in; who meets the audience is not known beforehand. `more` are
+    metrics that the served definitions need not hold.
+    """
+    from experiments.readout.planning import traffic_plan
+    from experiments.readout.study import ReadoutQuery, StudiedMetric, Study, microseconds
+
+    catalog = readouts.archive.latest()
+    chosen = [catalog.metrics[name] for name in experiment.metrics if name in catalog.metrics]
+    metrics = [*more] or chosen or [catalog.metrics[name] for name in sorted(catalog.metrics)[:1]]
+    studied = tuple(StudiedMetric(metric, "goal", post_hoc=False) for metric in metrics)
+    study = Study(experiment, catalog.shop, studied, "", 0, None, None, ())
+    query = query or ReadoutQuery()
+    since = microseconds(readouts.as_of(query) - LOOKBACK)
+    return readouts.observe(study, query, (), traffic_plan(study, "site"), site_since_us=since)
+
+
+def units_a_day(data: Path, experiment: "Experiment", before: datetime) -> float | None:
+    """The units of the whole site on a day before a moment, as this experiment tells units apart; None: too few."""
+    from events.engines.duckdb import EventLog
+    from experiments.catalog.reader import CatalogArchive, NoCatalog
+    from experiments.definitions.model import TrafficStep
+    from experiments.readout.read import Readouts
+    from experiments.readout.study import ReadoutQuery
+
+    everyone = experiment.model_copy(update={"traffic": (TrafficStep(since=None, share=1.0),), "layer": None})
+    try:
+        plan = site_plan(Readouts(EventLog(data), CatalogArchive(data)), everyone, query=ReadoutQuery(at=before))
+    except NoCatalog:
+        return None
+    return plan and plan.units_per_day
+
+
+def main() -> int:
+    """Answer one question."""
+    from app.processes.supervised import live_no_longer_than
+    from experiments.definitions.model import Experiment
+
+    live_no_longer_than(int(sys.argv[2]))
+    experiment, before = json.load(sys.stdin)
+    asked = Experiment.model_validate(experiment), datetime.fromisoformat(before)
+    print(json.dumps(units_a_day(Path(sys.argv[1]), *asked)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
+
+
+class DesignMirror:
+    """Called with a frozen design, it answers the one that holds: the first that any service froze.
+
+    One whose traffic was still awaited is completed by the service that learns it.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def __call__(self, design: FrozenDesign) -> FrozenDesign:
+        """Raises MirrorUnavailable where the store cannot be asked now."""
+        try:
+            return asyncio.run(self._held(design))
+        except (StoreUnavailable, StoreRefused) as error:
+            raise MirrorUnavailable(str(error)) from None
+
+    async def _held(self, design: FrozenDesign) -> FrozenDesign:
+        connection = await store_connection(self.settings)
+        try:
+            return await _first(connection, design)
+        finally:
+            await connection.close()
+
+
+async def _first(connection: Connection, design: FrozenDesign) -> FrozenDesign:
+    client = cast("Any", connection.client)
+    field = f"{design.key}:{design.phase}"
+    text = design.model_dump_json(exclude_defaults=True)
+    if await connection.answer(client.hsetnx(DESIGNS, field, text)):
+        return design
+    held = FrozenDesign.model_validate_json(await connection.answer(client.hget(DESIGNS, field)))
+    if held.traffic_awaited and held.fingerprint == design.fingerprint and not design.traffic_awaited:
+        await connection.answer(client.hset(DESIGNS, field, text))
+        return design
+    return held

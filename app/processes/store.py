@@ -1,0 +1,103 @@
+"""The supervisor's view of the event store: embedded and kept alive, or external and only looked at."""
+
+import asyncio
+import logging
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from app.runtime.settings import Settings
+from events.store.embedded import EmbeddedStore, StoreBroken
+
+if TYPE_CHECKING:
+    from events.store.connection import Connection
+
+
+logger = logging.getLogger("resonate.supervisor")
+
+
+FATAL: Final = frozenset({"store_missing", "store_folder_unusable"})  # what waiting does not mend
+
+
+class StoreFailed(Exception):
+    """There is no store to work with, and waiting will not bring one."""
+
+
+class Store:
+    """The store of a service. `name` says what it is and which version, for people."""
+
+    def __init__(self, settings: Settings, data: Path) -> None:
+        self.settings = settings
+        self.data = data
+        self.name = "not reached yet"
+        self._cause: str | None = None
+        self._embedded: EmbeddedStore | None = None
+        if settings.redis_url is None:
+            self._embedded = EmbeddedStore(data, memory_bytes=settings.store_memory_mb << 20)
+
+    def start(self) -> None:
+        """Start the embedded store, or look at the external one. Raises StoreFailed for one that may not be used.
+
+        A store that is merely away is no reason not to start: assignments answer without it.
+        """
+        if self._embedded is None:
+            self.name = asyncio.run(_external(self.settings, self.data))
+            return
+        try:
+            self._embedded.start()
+        except StoreBroken as error:
+            if error.cause in FATAL:
+                raise StoreFailed(str(error)) from None
+            logger.error("the store does not start yet: %s", error, extra={"cause": error.cause})
+            self._cause = error.cause
+        version = self._embedded.version
+        self.name = f"{version}, embedded" if version else f"embedded, not running: {self._cause}"
+
+    def watch(self) -> None:
+        """Restart the embedded store when it died (with its own back-off) and log what changed."""
+        if self._embedded is None:
+            return
+        state = self._embedded.poll()
+        if state.cause != self._cause:
+            self._cause = state.cause
+            message = "the store is back" if state.cause is None else "the store is down"
+            level = logging.INFO if state.cause is None else logging.ERROR
+            logger.log(level, message, extra={"cause": state.cause, "detail": state.detail, "restarts": state.restarts})
+
+    def stop(self) -> None:
+        """End the embedded store, after everybody who writes to it."""
+        if self._embedded is not None:
+            self._embedded.stop()
+
+
+async def _external(settings: Settings, data: Path) -> str:
+    from events.store.availability import StoreRefused
+    from events.store.connection import connect
+
+    try:
+        connection = await connect(settings.redis_url, shards=settings.shards)
+    except StoreRefused as error:
+        raise StoreFailed(f"RESONATE_REDIS_URL: {error}") from None
+    try:
+        await _unowned(connection, data)
+        for warning in connection.warnings:
+            logger.warning(warning)
+        return f"{connection.version or 'not reached yet'}, external at {connection.address}"
+    finally:
+        await connection.close()
+
+
+async def _unowned(connection: "Connection", data: Path) -> None:
+    """Raises StoreFailed where another data directory's service uses the store."""
+    from events.store.availability import StoreUnavailable
+    from events.writer.lease import Lease, Owner
+
+    try:
+        other = await Lease(connection, Owner.of(data, os.getpid())).other()
+    except StoreUnavailable:
+        return  # the writer sees to it once the store answers
+    if other is not None:
+        raise StoreFailed(
+            f"RESONATE_REDIS_URL: the store at {connection.address} belongs to {other}, and events would be lost to one"
+            " of both; stop that service, or give this one a store or a database number of its own"
+        )

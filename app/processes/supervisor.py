@@ -1,0 +1,268 @@
+"""The root of the process tree: it owns the data directory, binds the socket, and keeps every other process alive."""
+
+import contextlib
+import json
+import logging
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+from collections.abc import Generator
+from datetime import UTC, datetime
+from types import FrameType
+from typing import TYPE_CHECKING, Final
+
+from app.http.access import GeneratedKeys, Keys
+from app.http.server import address_of, listen_unix, turn_away
+from app.processes.design_freeze import SiteTraffic
+from app.processes.store import Store
+from app.processes.supervised import ChildProcess, Role
+from app.processes.training_schedule import TrainingSchedule
+from app.runtime.data_directory import DataDirectory
+from app.runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from experiments.catalog.freeze import FreezeSources
+
+
+logger = logging.getLogger("resonate.supervisor")
+
+
+TICK_SECONDS: Final = 0.25
+WRITER_SECONDS: Final = 1.5  # from SIGTERM to the end of writer and analysis
+WORKER_GRACE_SECONDS: Final = 0.5  # beyond the drain, for closing what a worker holds
+ENDING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+ANALYSIS_NICENESS: Final = 10
+TRAINER_NICENESS: Final = 15
+
+
+class Supervisor:
+    """Starts the service, keeps it whole, and ends it in order. It lives in the main thread of its process.
+
+    The steps of `run` are the life of a service; everything that can refuse to start raises before any answer is given.
+    """
+
+    def __init__(self, settings: Settings, directory: DataDirectory, listener: socket.socket) -> None:
+        self.settings = settings
+        self.directory = directory  # claimed already: a second instance must fail before it loads all this
+        self.listener = listener
+        self.selector = selectors.DefaultSelector()
+        self.ending = False
+        self.announced = False
+        self.listening = False  # for the first call of the analysis
+
+    def run(self) -> int:
+        """Serve until SIGTERM or SIGINT; the exit code.
+
+        Raises StoreFailed, DefinitionErrors.
+        """
+        self.directory.clear_metrics()
+        self.analysis_listener = listen_unix(self.directory.analysis_socket)
+        self.keys = Keys.open(
+            self.settings.publishable_keys,
+            self.settings.secret_keys,
+            self.directory.root / "keys.json",
+            self.settings.origins,
+        )
+        self.store = Store(self.settings, self.directory.root)
+        self._name_children()
+        with self._signals():
+            try:
+                self._start()
+                while not self.ending:
+                    self._step()
+                return 0
+            finally:
+                self._stop()
+
+    def _name_children(self) -> None:
+        worker = Role("worker", "app.processes.worker", socket_descriptor=self.listener.fileno())
+        self.workers = [ChildProcess(worker) for _ in range(self.settings.workers)]
+        self.writer = ChildProcess(Role("writer", "app.processes.writer_process"))
+        activated = Role("analysis", "app.processes.analysis", ANALYSIS_NICENESS, self.analysis_listener.fileno())
+        self.analysis = ChildProcess(activated)
+        self.trainer = ChildProcess(Role("trainer", "app.processes.trainer_process", TRAINER_NICENESS))
+        self.traffic = SiteTraffic(self.directory.root)
+        self.training = TrainingSchedule(self.directory.root, self.settings.training_hours)
+
+    @property
+    def children(self) -> list[ChildProcess]:
+        return [*self.workers, self.writer, self.analysis, self.trainer]
+
+    def _start(self) -> None:
+        """One worker imports while the store starts and the definitions load; it is told how to run after that."""
+        first = self.workers[0]
+        self._launch(first)
+        from experiments.catalog.publisher import CatalogKeeper  # not before the worker starts: it takes 0.15 s
+
+        self.store.start()
+        self.keeper = CatalogKeeper(self.settings.definitions, self.directory.root, _now, self._freeze_sources())
+        self.keeper.boot()
+        self._report_definitions()
+        first.instruct(self._instructions())
+        self._listen_for_analysis()
+
+    def _freeze_sources(self) -> "FreezeSources":
+        """What freezing a design asks: the log's traffic, and an external store that outlives this directory."""
+        from experiments.catalog.freeze import FreezeSources
+
+        if self.settings.redis_url is None:
+            return FreezeSources(self.traffic)
+        from app.processes.design_freeze import DesignMirror
+
+        return FreezeSources(self.traffic, DesignMirror(self.settings))
+
+    def _step(self) -> None:
+        """Wait for something to happen, at most one tick, and see to everything."""
+        for key, _ in self.selector.select(TICK_SECONDS):
+            key.data()
+        self._reap()
+        self._start_due()
+        self.store.watch()
+        if self.keeper.poll():
+            self._report_definitions()
+
+    def _launch(self, child: ChildProcess) -> None:
+        child.start()
+        assert child.ready_descriptor is not None
+        self.selector.register(child.ready_descriptor, selectors.EVENT_READ, lambda: self._hear(child))
+
+    def _relaunch(self, child: ChildProcess) -> None:
+        self._launch(child)
+        child.instruct(self._instructions())
+
+    def _hear(self, child: ChildProcess) -> None:
+        if child.ready_descriptor is not None:
+            self.selector.unregister(child.ready_descriptor)
+        if child.hear():
+            logger.debug("%s is ready", child.role.name, extra={"child": child.pid})
+        if not self.announced and child in self.workers and child.ready:
+            self._announce()
+
+    def _reap(self) -> None:
+        for child in self.children:
+            pid, was_ready, code = child.pid, child.ready, child.reap()
+            if code is None:
+                continue
+            self._forget_pipe(child)
+            if child is self.analysis and not was_ready:
+                turn_away(self.analysis_listener)
+            level = logging.INFO if child is self.trainer and not code else logging.WARNING
+            logger.log(level, "%s ended with %s", child.role.name, _ending(code), extra={"child": pid})
+
+    def _forget_pipe(self, child: ChildProcess) -> None:
+        if child.ready_descriptor is not None:
+            self.selector.unregister(child.ready_descriptor)
+            child.hear()
+
+    def _start_due(self) -> None:
+        now = time.monotonic()
+        for child in [*self.workers, self.writer]:
+            if not child.alive and child.start_at is not None and now >= child.start_at:
+                self._relaunch(child)
+        if not self.analysis.alive and not self.listening and now >= (self.analysis.start_at or 0):
+            self._listen_for_analysis()  # it is started again by the next call, not before
+        if self.announced and not self.trainer.alive and self.training.due():
+            self._relaunch(self.trainer)
+
+    def _activate_analysis(self) -> None:
+        """Somebody calls the analysis process, which is not there."""
+        self.listening = False
+        self.selector.unregister(self.analysis_listener)
+        self._relaunch(self.analysis)
+
+    def _listen_for_analysis(self) -> None:
+        self.listening = True
+        self.selector.register(self.analysis_listener, selectors.EVENT_READ, self._activate_analysis)
+
+    def _instructions(self) -> bytes:
+        resolved = {"data": self.directory.root, "definitions": self.settings.definitions.absolute()}
+        return self.settings.model_copy(update=resolved).model_dump_json().encode()
+
+    def _announce(self) -> None:
+        """The first worker answers. The others follow only now: beside it they would halve the speed of its start."""
+        self.announced = True
+        for child in (*self.workers[1:], self.writer):
+            self._relaunch(child)
+        address = address_of(self.listener)
+        port = self.listener.getsockname()[1]
+        self.directory.publish(json.dumps({"pid": os.getpid(), "url": address, "port": port}))
+        if self.keys.generated is not None:
+            _print_keys(self.keys.generated)
+        print(f"Resonate is ready on {address} (data {self.directory.root}, store {self.store.name})", flush=True)
+
+    def _report_definitions(self) -> None:
+        for error in self.keeper.errors:
+            logger.error("definitions refused, the last good ones serve: %s", error)
+        if not self.keeper.errors:
+            logger.info("definitions are live", extra={"version": self.keeper.catalog.version})
+
+    def _stop(self) -> None:
+        """End the tree: workers drain, then the writer writes what is left, then the store."""
+        self.listener.close()
+        deadline = time.monotonic() + self.settings.drain_seconds + WORKER_GRACE_SECONDS
+        self._end(self.workers, deadline)
+        self.analysis_listener.close()
+        self.traffic.close()
+        self._end([self.writer, self.analysis, self.trainer], time.monotonic() + WRITER_SECONDS)
+        self.store.stop()
+        self.directory.analysis_socket.unlink(missing_ok=True)
+        self.directory.address_file.unlink(missing_ok=True)
+        self.selector.close()
+
+    def _end(self, children: list[ChildProcess], deadline: float) -> None:
+        for child in children:
+            child.send(signal.SIGTERM)
+        for child in children:
+            child.wait(deadline)
+
+    @contextlib.contextmanager
+    def _signals(self) -> Generator[None]:
+        """Signals wake the selector at once; those that end the service may come any number of times."""
+        ours, theirs = socket.socketpair()
+        for end in (ours, theirs):
+            end.setblocking(False)
+        self.selector.register(ours, selectors.EVENT_READ, lambda: _drop(ours))
+        for number in _heard():
+            signal.signal(number, self._end_on_signal)
+        signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(-1)
+            for number in _heard():  # one more SIGTERM must not turn a clean end into a failure
+                signal.signal(number, signal.SIG_IGN)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            ours.close()
+            theirs.close()
+
+    def _end_on_signal(self, number: int, frame: FrameType | None) -> None:
+        self.ending = True
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _heard() -> list[signal.Signals]:
+    """The signals that end the service; a hang-up is left alone where it was told to be (nohup)."""
+    return [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+
+
+def _drop(wakeups: socket.socket) -> None:
+    with contextlib.suppress(BlockingIOError):
+        while wakeups.recv(4096):
+            pass
+
+
+def _ending(code: int) -> str:
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+
+def _print_keys(keys: GeneratedKeys) -> None:
+    """Shown once, on the start that made them; never logged."""
+    print(f"publishable key {keys.publishable}", file=sys.stdout)
+    print(f"secret key      {keys.secret}", file=sys.stdout, flush=True)

@@ -1,0 +1,80 @@
+"""What GrowthBook's own SDKs ask for: the features payload, and a place for their exposure events."""
+
+import hashlib
+import time
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+
+from app.http.admission import admit, admit_key
+from app.http.body import decode
+from app.http.errors import JSON_TYPE, Problem, unreadable
+from app.http.exchange import Answer, Exchange, Pending, matches
+from app.routes.tracking import arrival, store
+from app.worker.resources import Resources
+from events.dialects.growthbook import read_events
+from events.dialects.segment import BatchTooLarge
+from experiments.assignment.payload import features
+from experiments.catalog.catalog import Catalog
+
+FEATURES_PREFIX: Final = "/api/features/"
+CACHE_CONTROL: Final = b"public, max-age=30, stale-while-revalidate=3600, stale-if-error=36000"
+EVENTS: Final = msgspec.json.Decoder(list[msgspec.Raw] | dict[str, Any])
+
+
+class Features:
+    """`GET /api/features/{pk}`; the payload is computed once a second at most, because traffic grows with time."""
+
+    def __init__(self) -> None:
+        self._catalog: Catalog | None = None
+        self._second = 0
+        self._payload = b""
+        self._etag = b""
+        self._updated = ""
+
+    def __call__(self, exchange: Exchange, resources: Resources, body: bytes) -> Answer:
+        key = exchange.scope["path"][len(FEATURES_PREFIX) :]
+        try:
+            admit_key(exchange, resources, key.encode(), in_address=True)
+        except Problem as problem:
+            if problem.status == 401:
+                return Answer(400, msgspec.json.encode({"status": 400, "error": "Invalid API key"}), JSON_TYPE)
+            raise
+        self._refresh(resources.catalogs.catalog)
+        headers = [(b"etag", self._etag), (b"cache-control", CACHE_CONTROL)]
+        if matches(exchange.headers.get(b"if-none-match"), self._etag):
+            return Answer(304, b"", headers=headers)
+        return Answer(200, self._payload, headers=headers)
+
+    def _refresh(self, catalog: Catalog) -> None:
+        now = time.time()
+        if catalog is self._catalog and int(now) == self._second:
+            return
+        encoded = msgspec.json.encode(features(catalog.servable, now))
+        etag = b'W/"%b"' % hashlib.sha256(encoded).hexdigest()[:32].encode()
+        self._catalog, self._second = catalog, int(now)
+        if etag != self._etag:
+            self._updated = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            self._payload = b'{"status":200,"features":%b,"dateUpdated":"%b"}' % (encoded, self._updated.encode())
+            self._etag = etag
+
+
+def ingest(exchange: Exchange, resources: Resources, body: bytes) -> Pending:
+    """`POST /track?client_key=`; success means durable, as everywhere."""
+    grant = admit(exchange, resources)
+    events = decode(body, EVENTS)
+    items = events if isinstance(events, list) else _wrapped(events)
+    try:
+        reading = read_events(items, arrival(exchange, resources, grant))
+    except BatchTooLarge as error:
+        raise Problem(413, "batch_too_large", str(error)) from None
+    return store(reading, resources)
+
+
+def _wrapped(body: dict[str, Any]) -> list[msgspec.Raw]:
+    """One event alone, or `{"events": […]}`."""
+    inner = body.get("events", [body] if "event_name" in body else None)
+    if type(inner) is not list:
+        raise unreadable("the body must be a JSON array of events")
+    return [msgspec.Raw(msgspec.json.encode(item)) for item in inner]

@@ -1,0 +1,487 @@
+"""The OpenAPI document: what FastAPI knows of the cold routes, joined by what the hot handlers take and give."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from fastapi import FastAPI
+
+JSON = dict[str, Any]
+
+SECURITY: Final[list[dict[str, list[str]]]] = [{"bearer": []}, {"apiKey": []}, {"basic": []}]
+PRINTABLE: Final = r"^[^\u0000-\u001f\u007f-\u009f]*$"
+# The schemas promise less than is taken (ids: 256 bytes; attributes: any JSON), so that a promise always holds.
+TEXT: Final[JSON] = {"type": "string", "minLength": 1, "maxLength": 64, "pattern": PRINTABLE}
+ATTRIBUTE: Final[JSON] = {
+    "type": ["string", "number", "boolean", "null"],
+    "minimum": -9_007_199_254_740_991,
+    "maximum": 9_007_199_254_740_991,
+}
+MAYBE_TEXT: Final[JSON] = {"type": ["string", "null"], "maxLength": 256}
+OBJECT: Final[JSON] = {"type": ["object", "null"], "additionalProperties": True}
+TIME: Final[JSON] = {"type": ["string", "null"], "format": "date-time"}
+ERROR_WORDS: Final[Mapping[str, str]] = {
+    "400": "The body cannot be read, or is invalid.",
+    "401": "No key, or an unknown one.",
+    "403": "A page of an origin that this key is not for.",
+    "408": "The body took longer than 5 s to arrive.",
+    "413": "More than 500,000 bytes, before or after decompression, or more than 2,500 events.",
+    "415": "A Content-Encoding other than gzip.",
+    "414": "The address is longer than 8 kB.",
+    "429": "Too many requests; `Retry-After` says when.",
+    "431": "The headers are larger than 16 kB.",
+    "503": "The store is out of reach; `Retry-After` says when to send the same again.",
+}
+OFREP_FAILURE: Final[JSON] = {
+    "type": "object",
+    "required": ["errorCode", "errorDetails"],
+    "properties": {"key": {"type": "string"}, "errorCode": {"type": "string"}, "errorDetails": {"type": "string"}},
+}
+FLAG: Final[JSON] = {
+    "type": "object",
+    "required": ["key", "reason", "variant", "metadata"],
+    "properties": {
+        "key": {"type": "string"},
+        "value": {},
+        "reason": {"enum": ["STATIC", "TARGETING_MATCH", "SPLIT", "DISABLED", "UNKNOWN"]},
+        "variant": {"type": "string"},
+        "metadata": {"type": "object", "additionalProperties": {"type": ["boolean", "string", "number"]}},
+    },
+}
+EXAMPLE_FLAG: Final[JSON] = {
+    "key": "free-shipping-banner",
+    "value": {"banner": "Free shipping from 50 EUR"},
+    "reason": "SPLIT",
+    "variant": "threshold",
+    "metadata": {"in_experiment": True, "phase": 0, "exposure": "logged", "exposure_id": "5f2c9f6a0d1e4b7a00000001"},
+}
+CONTEXT: Final[JSON] = {
+    "type": "object",
+    "required": ["context"],
+    "properties": {
+        "context": {
+            "type": "object",
+            "required": ["targetingKey"],
+            "properties": {"targetingKey": TEXT, "user_id": {**TEXT, "type": ["string", "null"]}},
+            "additionalProperties": ATTRIBUTE,
+            "maxProperties": 100,
+        }
+    },
+}
+CONTEXT_EXAMPLE: Final[JSON] = {"context": {"targetingKey": "v-1", "device": "mobile", "cart_value": 10.5}}
+PERSONALIZE: Final[JSON] = {
+    "type": "object",
+    "required": ["visitor_id"],
+    "properties": {
+        "visitor_id": TEXT,
+        "user_id": {**TEXT, "type": ["string", "integer", "null"]},
+        "attributes": {"type": ["object", "null"], "additionalProperties": ATTRIBUTE, "maxProperties": 100},
+        "experiments": {"type": ["array", "null"], "items": {"type": "string"}, "maxItems": 200},
+        "recommendations": {
+            "type": ["array", "null"],
+            "maxItems": 20,
+            "items": {
+                "type": "object",
+                "required": ["slot"],
+                "properties": {
+                    "slot": {"type": "string"},
+                    "items": {"type": ["array", "null"], "items": {"type": "string"}, "maxItems": 100},
+                    "limit": {"type": ["integer", "null"], "minimum": 1, "maximum": 100},
+                },
+            },
+        },
+        "expose": {"type": ["boolean", "null"]},
+    },
+}
+COMMON: Final[JSON] = {
+    "anonymousId": MAYBE_TEXT, "userId": MAYBE_TEXT, "messageId": {"type": ["string", "null"], "maxLength": 99},
+    "context": OBJECT, "timestamp": TIME, "originalTimestamp": TIME, "sentAt": TIME,
+    "writeKey": {"type": ["string", "null"]},
+}  # fmt: skip
+SPECIFIC: Final[Mapping[str, tuple[list[str], JSON]]] = {
+    "track": (["event"], {"event": TEXT, "properties": OBJECT}),
+    "page": ([], {"name": MAYBE_TEXT, "category": MAYBE_TEXT, "properties": OBJECT}),
+    "screen": ([], {"name": MAYBE_TEXT, "category": MAYBE_TEXT, "properties": OBJECT}),
+    "identify": ([], {"traits": OBJECT}),
+    "group": (["groupId"], {"groupId": TEXT, "traits": OBJECT}),
+    "alias": (["previousId", "userId"], {"previousId": TEXT, "userId": TEXT}),
+    "engagement": (
+        ["pageViewId", "seq", "engagedMs"],
+        {"pageViewId": TEXT, "seq": {"type": "integer", "minimum": 0}, "engagedMs": {"type": "integer", "minimum": 0},
+         "final": {"type": ["boolean", "null"]}, "url": {"type": ["string", "null"]}},
+    ),
+}  # fmt: skip
+EXAMPLES: Final[Mapping[str, JSON]] = {
+    "track": {"anonymousId": "v-1", "event": "Order Completed", "messageId": "m-1",
+              "properties": {"order_id": "o-1", "revenue": 49.9, "currency": "EUR",
+                             "products": [{"product_id": "sku-17", "price": 49.9, "quantity": 1}]}},
+    "page": {"anonymousId": "v-1", "properties": {"url": "https://shop.example/p/17", "path": "/p/17"}},
+    "screen": {"anonymousId": "v-1", "name": "Cart"},
+    "identify": {"anonymousId": "v-1", "userId": "u-1", "traits": {"plan": "gold"}},
+    "group": {"userId": "u-1", "groupId": "g-1"},
+    "alias": {"previousId": "v-1", "userId": "u-1"},
+    "engagement": {"anonymousId": "v-1", "pageViewId": "pv-1", "seq": 3, "engagedMs": 42_000, "final": False},
+}  # fmt: skip
+TRACKED: Final[JSON] = {
+    "type": "object",
+    "required": ["success"],
+    "properties": {
+        "success": {"const": True},
+        "rejected": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["index", "messageId", "code", "message"],
+                "properties": {
+                    "index": {"type": "integer"},
+                    "messageId": {"type": ["string", "null"]},
+                    "code": {"type": "string"},
+                    "message": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+
+
+STRATEGIES: Final = ("for_you", "buy_again", "bought_together", "popular")
+MAYBE_ID: Final[JSON] = {**TEXT, "type": ["string", "null"]}
+ONE_OF: Final[JSON] = {
+    "type": "object",
+    "properties": {"$in": {"type": "array", "items": TEXT, "minItems": 1, "maxItems": 100}},
+    "required": ["$in"],
+    "additionalProperties": False,
+}
+BOUND: Final[JSON] = {"type": "number", "minimum": 0, "maximum": 1_000_000}
+FILTER: Final[JSON] = {
+    "type": ["object", "null"],
+    "description": "Product fields by `$eq`, `$ne`, `$in`, `$nin`, `$gt`, `$gte`, `$lt`, `$lte`, or a value alone.",
+    "properties": {
+        **dict.fromkeys(("category", "brand", "group_id", "product_id"), ONE_OF),
+        "price": {
+            "type": "object",
+            "properties": {"$gte": BOUND, "$lt": BOUND},
+            "required": ["$gte"],
+            "additionalProperties": False,
+        },
+        "in_stock": {"type": "boolean"},
+    },
+    "additionalProperties": False,
+}
+IDS: Final[JSON] = {"type": ["array", "null"], "items": {"type": "string"}}
+REQUEST: Final[JSON] = {
+    "type": "object",
+    "properties": {
+        "visitor_id": MAYBE_ID,
+        "user_id": {**TEXT, "type": ["string", "integer", "null"]},
+        "slot": {"type": ["string", "null"], "maxLength": 100},
+        "strategy": {"enum": [*STRATEGIES, None]},
+        "items": {**IDS, "maxItems": 200},
+        "limit": {"type": ["integer", "null"], "minimum": 1, "maximum": 100},
+        "filter": FILTER,
+        "exclude": {**IDS, "maxItems": 1000},
+        "exclude_purchased": {"type": ["boolean", "null"]},
+        "diversity": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
+    },
+}
+EXAMPLE: Final[JSON] = {
+    "visitor_id": "v-1",
+    "strategy": "bought_together",
+    "items": ["sku-17"],
+    "limit": 2,
+    "filter": {"category": {"$in": ["Camping"]}, "price": {"$gte": 12}, "in_stock": True},
+}
+ITEM: Final[JSON] = {
+    "type": "object",
+    "required": ["product_id", "score", "position", "reason"],
+    "properties": {
+        "product_id": {"type": "string"},
+        "score": {"type": "number"},
+        "position": {"type": "integer"},
+        "reason": {
+            "type": "object",
+            "required": ["type", "because"],
+            "properties": {
+                "type": {"type": "string"},
+                "because": {"type": "array", "items": {"type": "string"}},
+                "support": {"type": "integer"},
+                "every_days": {"type": "integer"},
+            },
+        },
+        "product": {
+            "type": "object",
+            "description": "What the catalogue knows of it.",
+            "properties": {
+                **{name: {"type": "string"} for name in ("name", "category", "brand", "url", "image_url")},
+                "price": {"type": "number"},
+            },
+        },
+    },
+}
+ANSWER: Final[JSON] = {
+    "type": "object",
+    "required": ["recommendation_id", "strategy", "model_version", "items"],
+    "properties": {
+        "recommendation_id": {"type": "string"},
+        "strategy": {"enum": list(STRATEGIES)},
+        "fallback": {"enum": list(STRATEGIES), "description": "The strategy that served in its place."},
+        "model_version": {"type": ["string", "null"]},
+        "history": {"const": "unavailable", "description": "The store was out of reach: recent purchases are missing."},
+        "items": {"type": "array", "items": ITEM},
+    },
+}
+ANSWER_EXAMPLE: Final[JSON] = {
+    "recommendation_id": "bought_together.-.20260120T030000-4f2a91.5f2c9f6a0d1e4b7a0001",
+    "strategy": "bought_together",
+    "model_version": "20260120T030000-4f2a91",
+    "items": [
+        {
+            "product_id": "sku-23",
+            "score": 1.0,
+            "position": 1,
+            "reason": {"type": "bought_together", "because": ["sku-17"], "support": 42},
+            "product": {"name": "Gas stove", "category": "Camping > Stoves", "price": 49.9, "url": "/gas-stove"},
+        }
+    ],
+}
+
+
+def hot_paths() -> JSON:
+    """The path items of every hot route."""
+    return {**_ofrep(), **_personalize(), **_recommendations(), **_tracking(), **_growthbook()}
+
+
+def _ofrep() -> JSON:
+    flag_key = {"name": "key", "in": "path", "required": True, "schema": TEXT, "example": "free-shipping-banner"}
+    condition = {
+        "name": "If-None-Match",
+        "in": "header",
+        "schema": {"type": "string"},
+        "description": "The ETag of an earlier answer.",
+    }
+    flags = {"type": "object", "required": ["flags"], "properties": {"flags": {"type": "array", "items": FLAG}}}
+    summary = "Evaluate one experiment for a visitor, and log the exposure"
+    single = _operation("OFREP", summary, CONTEXT, CONTEXT_EXAMPLE,
+                        _answer("The variant.", FLAG, EXAMPLE_FLAG), failures=OFREP_FAILURE)  # fmt: skip
+    single["responses"]["404"] = _answer("No experiment of this key is served.", OFREP_FAILURE)
+    single["description"] = 'Not an exposure when the context has `"resonate.expose": false`.'
+    bulk = _operation("OFREP", "Evaluate every experiment for a visitor; never an exposure", CONTEXT, CONTEXT_EXAMPLE,
+                      _answer("All flags, with a strong ETag.", flags, {"flags": [EXAMPLE_FLAG], "metadata": {}}),
+                      failures=OFREP_FAILURE)  # fmt: skip
+    bulk["responses"]["304"] = {"description": "Nothing has changed for this context."}
+    return {
+        "/ofrep/v1/evaluate/flags/{key}": {"post": {**single, "parameters": [flag_key]}},
+        "/ofrep/v1/evaluate/flags": {"post": {**bulk, "parameters": [condition]}},
+    }
+
+
+def _personalize() -> JSON:
+    body = {"visitor_id": "v-1", "attributes": {"device": "mobile"}, "experiments": ["free-shipping-banner"]}
+    told = {"variant": "threshold", "payload": {"banner": "Free shipping from 50 EUR"}, "in_experiment": True,
+            "reason": "SPLIT",
+            "exposure": "logged", "exposure_id": "5f2c9f6a0d1e4b7a00000001"}  # fmt: skip
+    answer = {"experiments": {"free-shipping-banner": told}, "recommendations": {}}
+    schema = {
+        "type": "object",
+        "required": ["experiments", "recommendations"],
+        "properties": {
+            "experiments": {"type": "object"},
+            "recommendations": {"type": "object"},
+            "errors": {"type": "object"},
+        },
+    }
+    summary = "Messages and products of one page view"
+    operation = _operation("Assignment", summary, PERSONALIZE, body, _answer("What to show.", schema, answer))
+    operation["description"] = (
+        "Experiments that are named are exposed, unless `expose` says otherwise; all running ones are not."
+    )
+    return {"/v1/personalize": {"post": operation}}
+
+
+def _recommendations() -> JSON:
+    answer = _answer("As many products as were asked for, while there are so many.", ANSWER, ANSWER_EXAMPLE)
+    operation = _operation("Recommendations", "Products for one visitor", REQUEST, EXAMPLE, answer)
+    return {"/v1/recommendations": {"post": operation}}
+
+
+def _tracking() -> JSON:
+    paths: JSON = {}
+    for kind, (required, fields) in SPECIFIC.items():
+        schema = {
+            "type": "object",
+            "required": required,
+            "properties": {**COMMON, **fields},
+            "additionalProperties": True,
+        }
+        for path in (f"/v1/{kind}", f"/v1/{kind[0]}") if kind != "engagement" else (f"/v1/{kind}",):
+            paths[path] = {"post": _tracked(f"One {kind} event", schema, EXAMPLES[kind])}
+    item = {
+        "type": "object",
+        "required": ["type"],
+        "properties": {**COMMON, "type": {"enum": sorted(SPECIFIC)}},
+        "additionalProperties": True,
+    }
+    batch = {
+        "type": "object",
+        "required": ["batch"],
+        "properties": {"batch": {"type": "array", "maxItems": 1000, "items": item}, "sentAt": TIME, "context": OBJECT},
+    }
+    example = {"batch": [{"type": "track", **EXAMPLES["track"]}], "sentAt": "2026-01-20T09:00:00Z"}
+    for path in ("/v1/batch", "/v1/b"):
+        paths[path] = {"post": _tracked("Many events; a bad one never costs the good ones", batch, example)}
+    return paths
+
+
+def _growthbook() -> JSON:
+    key = {
+        "name": "key",
+        "in": "path",
+        "required": True,
+        "schema": TEXT,
+        "description": "A publishable key.",
+        "example": "pk_demo",
+    }
+    client_key = {
+        "name": "client_key",
+        "in": "query",
+        "schema": {"type": "string"},
+        "description": "A publishable key.",
+    }
+    payload = {
+        "type": "object",
+        "required": ["status", "features"],
+        "properties": {"status": {"type": "integer"}, "features": {"type": "object"}},
+    }
+    example = {"status": 200, "features": {}, "dateUpdated": "2026-01-20T09:00:00.000Z"}
+    features = {
+        "tags": ["GrowthBook"],
+        "summary": "The features payload of GrowthBook's SDKs",
+        "operationId": "growthbook_features",
+        "parameters": [key],
+        "responses": {
+            "200": _answer("Every experiment as a feature.", payload, example),
+            "304": {"description": "The payload has not changed."},
+            "400": _answer("An unknown key.", {"type": "object"}, {"status": 400, "error": "Invalid API key"}),
+            "403": _problem(ERROR_WORDS["403"]),
+            "429": _problem(ERROR_WORDS["429"]),
+        },
+    }
+    event = {
+        "type": "object",
+        "required": ["event_name"],
+        "properties": {"event_name": TEXT, "properties_json": OBJECT},
+    }
+    body = [{"event_name": "Experiment Viewed", "device_id": "v-1",
+             "properties_json": {"experimentId": "free-shipping-banner", "variationId": "threshold",
+                                 "hashAttribute": "id",
+                                 "hashValue": "v-1"}}]  # fmt: skip
+    ingest = _tracked(
+        "Events of GrowthBook's SDKs", {"type": "array", "items": event, "maxItems": 1000}, body, tag="GrowthBook"
+    )
+    return {"/api/features/{key}": {"get": features}, "/track": {"post": {**ingest, "parameters": [client_key]}}}
+
+
+def _tracked(summary: str, schema: JSON, example: Any, tag: str = "Tracking") -> JSON:
+    answer = _answer("Every event that is not named as rejected is durable.", TRACKED, {"success": True})
+    return _operation(tag, summary, schema, example, answer)
+
+
+def _operation(tag: str, summary: str, schema: JSON, example: Any, answer: JSON, failures: JSON | None = None) -> JSON:
+    responses: JSON = {"200": answer}
+    for status, words in ERROR_WORDS.items():
+        responses[status] = _problem(words) if failures is None else _answer(words, failures)
+    return {
+        "tags": [tag],
+        "summary": summary,
+        "security": SECURITY,
+        "requestBody": {"required": True, "content": {"application/json": {"schema": schema, "example": example}}},
+        "responses": responses,
+    }
+
+
+def _answer(description: str, schema: JSON, example: Any = None) -> JSON:
+    content: JSON = {"schema": schema}
+    if example is not None:
+        content["example"] = example
+    return {"description": description, "content": {"application/json": content}}
+
+
+def _problem(description: str) -> JSON:
+    return {
+        "description": description,
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+
+
+OPEN_PATHS: Final = ("/healthz", "/readyz", "/metrics")
+
+
+ERRORS: Final[Mapping[str, str]] = {
+    "400": "The request is unreadable or invalid; `detail` names the field, what is wrong and what would be right.",
+    "401": "No key, or an unknown one.",
+    "403": "The wrong class of key, or a page of an origin that the key is not for.",
+    "404": "Nothing of this name.",
+    "408": "The body took longer than 5 s to arrive.",
+    "409": "The order makes no sense for the experiment as it is.",
+    "413": "The body is too large.",
+    "414": "The address is longer than 8 kB.",
+    "415": "A Content-Encoding other than gzip.",
+    "431": "The headers are larger than 16 kB.",
+    "429": "Too many requests; `Retry-After` says when.",
+    "503": "Not now; `Retry-After` says when.",
+}
+PROBLEM_SCHEMA: Final[JSON] = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "code", "message"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "code": {"type": "string"},
+        "message": {"type": "string"},
+    },
+}
+SCHEMES: Final[JSON] = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "A publishable (pk_…) or secret (sk_…) key."},
+    "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    "basic": {"type": "http", "scheme": "basic", "description": "The key as user name, as Segment's clients send it."},
+}
+
+
+def describe(application: FastAPI) -> None:
+    """Makes `application.openapi()` describe every route of the service, hot ones included."""
+    original = application.openapi
+
+    def openapi() -> JSON:
+        if application.openapi_schema is None:
+            application.openapi_schema = _complete(original())
+        return application.openapi_schema
+
+    application.openapi = openapi
+
+
+def _complete(document: JSON) -> JSON:
+    components = document.setdefault("components", {})
+    components["securitySchemes"] = SCHEMES
+    components.setdefault("schemas", {})["Problem"] = PROBLEM_SCHEMA
+    for name in ("HTTPValidationError", "ValidationError"):
+        components["schemas"].pop(name, None)
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            _with_errors(path, operation)
+    document["paths"] = {**hot_paths(), **document["paths"]}
+    return document
+
+
+def _with_errors(path: str, operation: JSON) -> None:
+    responses = operation["responses"]
+    responses.pop("422", None)
+    for status, description in ERRORS.items():
+        responses.setdefault(status, {**problem_content(), "description": description})
+    if path not in OPEN_PATHS:
+        operation["security"] = SECURITY
+
+
+def problem_content() -> JSON:
+    """The content of every error outside /ofrep."""
+    return {"content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}}

@@ -1,0 +1,154 @@
+"""Segment's tracking API: an answer of success means that every event of the request is durable."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from app.http.access import Grant, unknown_key
+from app.http.admission import admit_if_presented, admit_key
+from app.http.body import Decoded, decode
+from app.http.errors import Problem, retry_later, unreadable
+from app.http.exchange import Answer, Exchange, Pending
+from app.worker.resources import Resources
+from events.dialects.segment import BatchBody, BatchMissing, BatchTooLarge, Reading, read_batch, read_single
+from events.dialects.validation import Arrival, Refusal, now_microseconds
+from events.records import EXPOSURE, Record
+from events.store.availability import StoreUnavailable
+from experiments.assignment.assign import CompiledExperiment, plausible
+from experiments.catalog.catalog import Catalog
+
+
+def judged(records: Sequence[Record], catalog: Catalog) -> list[Record]:
+    """The same records; exposures with their variant's key, phase and propensity, marked where they cannot be true."""
+    return [_judged(record, catalog) if record.type == EXPOSURE else record for record in records]
+
+
+def _judged(record: Record, catalog: Catalog) -> Record:
+    """Against every phase served in the last 24 hours, because an SDK may hold an old payload.
+
+    An experiment that is not ours is stored as it is: sites report other tools' tests by the same event.
+    """
+    phases = catalog.served.get(record.experiment or "", ())
+    if not phases or record.variant is None:
+        return record
+    for phase in phases:
+        variant = _variant_key(phase, record.variant)
+        if plausible((phase,), record.visitor_id, record.user_id, variant):
+            return _marked(record, phase, variant, forged=False)
+    newest = phases[0]
+    variant = _variant_key(newest, record.variant)
+    forced = record.visitor_id in newest.previewed
+    return _marked(record, newest, variant, forged=not forced, forced=forced)
+
+
+def _marked(record: Record, phase: CompiledExperiment, variant: str, *, forged: bool, forced: bool = False) -> Record:
+    weight = next((each.weight for each in phase.variants if each.key == variant), None)
+    forced = forced or record.visitor_id in phase.previewed
+    return msgspec.structs.replace(
+        record, variant=variant, phase=phase.phase, propensity=weight, forged=forged, forced=forced
+    )
+
+
+def _variant_key(phase: CompiledExperiment, told: str) -> str:
+    """The key of a variant; SDKs may tell its index instead."""
+    keys = [variant.key for variant in phase.variants]
+    if told in keys or not (told.isascii() and told.isdigit()):
+        return told
+    return keys[int(told)] if int(told) < len(keys) else told
+
+
+SUCCESS: Final = b'{"success":true}'
+SINGLE: Final = msgspec.json.Decoder(dict[str, Any])
+BATCH: Final = msgspec.json.Decoder(BatchBody)
+
+
+class Tracking:
+    """One kind of call: `track`, `page`, …, `engagement`; kind None is a batch."""
+
+    def __init__(self, kind: str | None) -> None:
+        self._kind = kind
+
+    def __call__(self, exchange: Exchange, resources: Resources, body: bytes) -> Pending:
+        grant = admit_if_presented(exchange, resources)
+        if self._kind is None:
+            batch = _decoded(body, BATCH, grant)
+            grant = grant or admit_written(exchange, resources, batch.writeKey)
+            reading = _batch(batch, arrival(exchange, resources, grant))
+        else:
+            item = _decoded(body, SINGLE, grant)
+            grant = grant or admit_written(exchange, resources, item.get("writeKey"))
+            reading = read_single(item, len(body), self._kind, arrival(exchange, resources, grant))
+        return store(reading, resources)
+
+
+def admit_written(exchange: Exchange, resources: Resources, key: Any) -> Grant:
+    """The grant of the body's `writeKey`. Raises Problem 401, 403 or 429."""
+    if type(key) is not str:
+        raise unknown_key(None)
+    return admit_key(exchange, resources, key.encode())
+
+
+def arrival(exchange: Exchange, resources: Resources, grant: Grant) -> Arrival:
+    """What the request says about its events."""
+    return Arrival(
+        received_at=now_microseconds(),
+        backend=grant.secret,
+        user_agent=exchange.user_agent,
+        retention_days=resources.settings.retention_days,
+    )
+
+
+async def store(reading: Reading, resources: Resources) -> Answer:
+    """Appends the records and answers once they are durable. Raises Problem 503 when that cannot be promised."""
+    records = judged(reading.records, resources.catalogs.catalog)
+    if records:
+        try:
+            appended = await resources.stream.append(records)
+        except StoreUnavailable as unavailable:
+            resources.telemetry.store_refused()
+            raise retry_later(503, unavailable.cause, str(unavailable), unavailable.retry_after_seconds) from None
+        _count(records, appended.stored, appended.duplicates, resources)
+    if not reading.refusals:
+        return Answer(200, SUCCESS)
+    resources.telemetry.events("rejected", len(reading.refusals))
+    return Answer(200, msgspec.json.encode({"success": True, "rejected": [_named(each) for each in reading.refusals]}))
+
+
+def _decoded(body: bytes, decoder: msgspec.json.Decoder[Decoded], grant: Grant | None) -> Decoded:
+    """A body that cannot be read holds no key either: without one it is refused for that."""
+    try:
+        return decode(body, decoder)
+    except Problem:
+        if grant is None:
+            raise unknown_key(None) from None
+        raise
+
+
+def _batch(batch: BatchBody, arrived: Arrival) -> Reading:
+    try:
+        return read_batch(batch, arrived)
+    except BatchMissing as error:
+        raise unreadable(str(error)) from None
+    except BatchTooLarge as error:
+        raise Problem(413, "batch_too_large", str(error)) from None
+
+
+def _named(refusal: Refusal) -> dict[str, Any]:
+    return {
+        "index": refusal.index,
+        "messageId": refusal.message_id,
+        "code": refusal.code,
+        "message": refusal.message,
+    }
+
+
+def _count(records: list[Record], stored: int, duplicates: int, resources: Resources) -> None:
+    telemetry = resources.telemetry
+    telemetry.events("stored", stored)
+    if duplicates:
+        telemetry.events("duplicate", duplicates)
+    for outcome in ("quarantined", "bot", "forged"):
+        count = sum(getattr(record, outcome) for record in records)
+        if count:
+            telemetry.events(outcome, count)

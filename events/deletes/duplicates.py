@@ -1,0 +1,103 @@
+"""Finds the rows that repeat a message_id: exactly, over all days and shards, from digests kept beside the parts."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from events.parts.arrow import Table, arrow, compute
+from events.parts.digests import MESSAGE_SEED, Digests, digests, distinct, found_in, read_digests, repeated
+from events.parts.part import Part
+
+NO_DIGESTS: Final = np.empty(0, np.uint64)
+_ORDER: Final = [
+    ("message_id", "ascending"),
+    ("stream_id", "ascending"),
+    ("shard", "ascending"),
+    ("position", "ascending"),
+]
+
+Rows = Callable[[Part], Table]
+"""Reads `message_id, shard, stream_id, position` of a part's rows, without the erased ones."""
+
+
+class _Matches(NamedTuple):
+    hits: Digests
+    rows: Table
+
+
+class Superseded:
+    """The repeated rows of a growing set of parts; what it knows of parts of closed days is kept.
+
+    A message_id can only stand twice where its digest does. The digests of a part are sorted, so those that stand twice
+    come out of a merge of sorted arrays, 8 bytes an event; only their rows are read, and compared as text. The door
+    drops what comes again within 12-24 hours, so they are few.
+    """
+
+    def __init__(self) -> None:
+        """Nothing is known yet."""
+        self._settled_parts: frozenset[Path] = frozenset()
+        self._settled = NO_DIGESTS
+        self._settled_repeated = NO_DIGESTS
+        self._recent: dict[Path, Digests] = {}
+        self._matches: dict[Path, _Matches] = {}
+
+    def positions(self, parts: Sequence[Part], rows: Rows) -> Table:
+        """`shard, stream_id, position` of every row for which a lower position holds the same message_id.
+
+        Positions order by (stream_id, shard, position), so that what was received first wins.
+        """
+        candidates = self._candidates(parts)
+        if len(candidates) == 0:
+            return empty_positions()
+        found = [self._rows(part, candidates, rows) for part in parts]
+        table = arrow.concat_tables([match for match in found if match is not None]).sort_by(_ORDER).combine_chunks()
+        names = table.column("message_id")
+        repeats = compute.equal(names.slice(1), names.slice(0, max(0, len(names) - 1)))
+        return table.slice(1).filter(repeats).select(["shard", "stream_id", "position"])
+
+    def forget_rows(self) -> None:
+        """The erased rows are others now: read the repeated rows again."""
+        self._matches.clear()
+
+    def _candidates(self, parts: Sequence[Part]) -> Digests:
+        newest = max((part.date for part in parts), default=None)
+        self._settle([part for part in parts if part.date != newest])
+        recent = [part for part in parts if part.date == newest]
+        self._recent = {part.path: self._recent.get(part.path, NO_DIGESTS) for part in recent}
+        for part in recent:
+            if len(self._recent[part.path]) == 0:
+                self._recent[part.path] = _messages(part)
+        digests_of_day = np.sort(np.concatenate([NO_DIGESTS, *self._recent.values()]))
+        of_both = found_in(self._settled, digests_of_day)
+        return distinct(np.sort(np.concatenate([self._settled_repeated, repeated(digests_of_day), of_both])))
+
+    def _settle(self, parts: Sequence[Part]) -> None:
+        paths = frozenset(part.path for part in parts)
+        if paths != self._settled_parts:
+            self._settled = np.concatenate([NO_DIGESTS, *(_messages(part) for part in parts)])
+            self._settled.sort()
+            self._settled_repeated = repeated(self._settled)
+            self._settled_parts = paths
+
+    def _rows(self, part: Part, candidates: Digests, rows: Rows) -> Table | None:
+        own = self._recent.get(part.path)
+        hits = found_in(_messages(part) if own is None else own, candidates)
+        if len(hits) == 0:
+            return None
+        known = self._matches.get(part.path)
+        if known is None or not np.array_equal(known.hits, hits):
+            table = rows(part)
+            mask = np.isin(digests(table.column("message_id"), MESSAGE_SEED), hits)
+            known = self._matches[part.path] = _Matches(hits, table.filter(arrow.array(mask)))
+        return known.rows
+
+
+def empty_positions() -> Table:
+    """No rows, with the columns of positions."""
+    return arrow.table({name: arrow.array([], arrow.int64()) for name in ("shard", "stream_id", "position")})
+
+
+def _messages(part: Part) -> Digests:
+    return read_digests(part.digests, part.path).messages

@@ -1,0 +1,80 @@
+"""The rows that no readout and no export may see: repeated messages, and rows of erased people."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from events.deletes.duplicates import Superseded, empty_positions
+from events.deletes.tombstones import Tombstone, erased, may_concern, read_tombstones
+from events.parts.arrow import Table, arrow
+from events.parts.digests import read_columns, read_digests
+from events.parts.part import Part
+
+_COLUMNS: Final = ["message_id", "shard", "stream_id", "position", "visitor_id", "user_id"]
+_POSITION: Final = ["shard", "stream_id", "position"]
+
+
+def hidden_positions(parts: Sequence[Part], data: Path) -> Table:
+    """As `HiddenRows.positions`, for a process that asks once."""
+    return HiddenRows(data).positions(parts)
+
+
+class HiddenRows:
+    """The hidden rows of one data directory, for a process that asks again and again: it looks at what changed only."""
+
+    def __init__(self, data: Path) -> None:
+        """Look into `data` for tombstones."""
+        self._data = data
+        self._superseded = Superseded()
+        self._stones: list[Tombstone] = []
+        self._concern: dict[Path, tuple[Tombstone, ...]] = {}
+        self._erased: dict[Path, Table] = {}
+        self._asked: tuple[Path, ...] = ()
+        self._answer: Table = empty_positions()
+
+    def positions(self, parts: Sequence[Part]) -> Table:
+        """`shard, stream_id, position` (int64) of the hidden rows among these live parts; usually no row at all.
+
+        A row that is both repeated and erased may stand in it twice. Erased rows supersede nothing: a message that
+        comes again after its sender was erased counts anew, whether or not compaction has dropped the first one.
+        """
+        stones = read_tombstones(self._data)
+        asked = tuple(part.path for part in parts)
+        if asked != self._asked or stones != self._stones:
+            self._renew(stones, set(asked))
+            erased_rows = [self._erased_rows(part) for part in parts]
+            superseded = self._superseded.positions(parts, self._visible)
+            self._answer = arrow.concat_tables([superseded, *(rows for rows in erased_rows if rows is not None)])
+            self._asked = asked
+        return self._answer
+
+    def _renew(self, stones: list[Tombstone], kept: set[Path]) -> None:
+        if stones != self._stones:
+            self._stones, kept = stones, set()
+            self._superseded.forget_rows()
+        self._concern = {path: known for path, known in self._concern.items() if path in kept}
+        self._erased = {path: known for path, known in self._erased.items() if path in kept}
+
+    def _concerning(self, part: Part) -> tuple[Tombstone, ...]:
+        if not self._stones:
+            return ()
+        if part.path not in self._concern:
+            people = read_digests(part.digests, part.path).people
+            self._concern[part.path] = may_concern(self._stones, part.shard, part.first_stream_number, people)
+        return self._concern[part.path]
+
+    def _erased_rows(self, part: Part) -> Table | None:
+        stones = self._concerning(part)
+        if not stones:
+            return None
+        if part.path not in self._erased:
+            table = read_columns(part.path, _COLUMNS)
+            self._erased[part.path] = table.filter(arrow.array(erased(table, part.shard, stones))).select(_POSITION)
+        return self._erased[part.path]
+
+    def _visible(self, part: Part) -> Table:
+        table = read_columns(part.path, _COLUMNS)
+        stones = self._concerning(part)
+        if stones:
+            table = table.filter(arrow.array(~erased(table, part.shard, stones)))
+        return table.select(["message_id", *_POSITION])

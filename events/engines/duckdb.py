@@ -1,0 +1,302 @@
+"""The analysis process's door to the log: DuckDB, locked down, with typed views over the verified live parts."""
+
+import threading
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+
+from events.deletes.hidden import HiddenRows
+from events.engines.sql import Dialect, Statement, inline_table
+from events.parts.arrow import Table
+from events.parts.ledger import Loss, read_dropped
+from events.parts.part import SCHEMA, Part, PartListing, verify
+
+Columns = dict[str, npt.NDArray[Any]]
+
+
+def plain_column(values: Any) -> npt.NDArray[Any]:
+    """A column as DuckDB gives it, without its mask: a missing number is NaN, a missing text None."""
+    if isinstance(values, np.ma.MaskedArray):
+        return values.filled(np.nan if values.dtype.kind == "f" else None)  # pyright: ignore[reportUnknownVariableType]
+    return values
+
+
+def quoted(text: str) -> str:
+    """A text literal of SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+BOOLEANS: Final = ("bot", "forced", "forged", "backend", "quarantined")
+PLAIN: Final = (
+    "shard", "stream_id", "position", "message_id", "type", "event", "visitor_id", "user_id", "time", "received_at",
+    "experiment", "variant", "phase", "value", "currency", "order_id", "page_view_id", "engaged_ms", "url", "path",
+    "device", "country", "product_ids", "quantities", "prices", "properties",
+)  # fmt: skip
+LARGEST: Final = "9223372036854775808.0"  # 2^63, the bound of every number at the door
+POSITION: Final = ("shard", "stream_id", "position")
+
+
+def received_rows(source: str, received_until_us: int | None, properties: Sequence[str], *, hidden: bool) -> str:
+    """Everything stored by then and neither a duplicate nor erased.
+
+    Property `properties[i]` is `text_i` (its text, strings without quotes) and `number_i` (NULL unless a number that
+    the door would take: text can spell NaN, infinity and 1e308, and one of them would spoil every sum).
+    """
+    columns = [f"e.{name}" for name in PLAIN]
+    columns += [f"coalesce(e.{name}, false) AS {name}" for name in BOOLEANS]
+    columns += [f"{_extracted(name)} AS text_{index}" for index, name in enumerate(properties)]
+    columns += [f"{_number(name)} AS number_{index}" for index, name in enumerate(properties)]
+    where = [] if received_until_us is None else [f"e.received_at <= {received_until_us}"]
+    if hidden:
+        same = " AND ".join(f"h.{name} = e.{name}" for name in POSITION)
+        where.append(f"NOT EXISTS (SELECT 1 FROM hidden h WHERE {same})")
+    condition = f" WHERE {' AND '.join(where)}" if where else ""
+    return f"SELECT {', '.join(columns)} FROM {source} e{condition}"
+
+
+CLEAN_ROWS: Final = "SELECT * FROM received WHERE NOT quarantined"
+"""What a readout may count: nothing from quarantine."""
+
+
+def _number(name: str) -> str:
+    number = f"TRY_CAST({_extracted(name)} AS DOUBLE)"
+    return f"CASE WHEN abs({number}) < {LARGEST} THEN {number} END"
+
+
+def _extracted(name: str) -> str:
+    """The property as text; a dot reaches into an object."""
+    path = "$" + "".join('."' + part.replace('"', '\\"') + '"' for part in name.split("."))
+    return "json_extract_string(e.properties, '" + path.replace("'", "''") + "')"
+
+
+class QueryTimeout(TimeoutError):
+    """The analysis took longer than it may; a shorter span or fewer dimensions would do."""
+
+
+class Engine(Protocol):
+    """What a readout needs of a database: two views (`received`, `events`), tables of its own, and answers."""
+
+    dialect: Dialect
+
+    def materialise(self, name: str, statement: Statement) -> None:
+        """Keep the rows of a SELECT as a table under this name, in place of an older one."""
+        ...
+
+    def drop(self, name: str) -> None:
+        """Let go of a table that is not read again."""
+        ...
+
+    def rows(self, statement: Statement) -> list[tuple[Any, ...]]:
+        """All rows of a SELECT."""
+        ...
+
+    def columns(self, statement: Statement) -> Columns:
+        """All rows of a SELECT as numpy arrays by column name; a missing number is NaN."""
+        ...
+
+    def sources(self) -> dict[str, Statement]:
+        """What the views read, for the SQL that analysts are shown."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class EngineLimits:
+    """What one analysis may use: memory in MB (beyond it DuckDB spills to disk), threads, seconds."""
+
+    memory_mb: int = 1024
+    threads: int = 1
+    timeout_seconds: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The state of the log that an analysis reads: its parts, the rows that are hidden, and how far it was written."""
+
+    parts: tuple[Part, ...]
+    hidden: Table
+    watermark_us: int | None
+    lost: tuple[Loss, ...] = ()
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """Equal for two snapshots that hold the same rows."""
+        return tuple(part.path.name for part in self.parts), self.hidden.num_rows, self.watermark_us
+
+
+@dataclass(slots=True)
+class EventLog:
+    """The log of a data directory, for reading; a part's sha256 is verified when it is first met."""
+
+    data: Path
+    limits: EngineLimits = EngineLimits()
+    _verified: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
+    _listing: PartListing | None = None
+    _hidden: HiddenRows | None = None
+    _open: "DuckEngine | None" = None
+    _looking: threading.Lock = field(default_factory=threading.Lock)
+
+    def interrupt(self) -> None:
+        """Stop the analysis that runs now, if any, from another thread; it then raises `QueryTimeout`."""
+        engine = self._open
+        if engine is not None:
+            engine.interrupt()
+
+    @property
+    def folder(self) -> Path:
+        """Where the parts lie."""
+        return self.data / "log"
+
+    def snapshot(self) -> Snapshot:
+        """The log as it stands; raises `DataDamaged`. Any thread may ask."""
+        with self._looking:
+            return self._snapshot()
+
+    @contextmanager
+    def open(
+        self, snapshot: Snapshot, received_until_us: int | None = None, properties: Sequence[str] = ()
+    ) -> "Generator[DuckEngine, None, None]":
+        """An engine on the rows received by a moment (µs, inclusive); `properties` become typed columns."""
+        engine = DuckEngine(self.data, self.limits)
+        timer = threading.Timer(self.limits.timeout_seconds, engine.interrupt)
+        timer.daemon = True
+        timer.start()
+        self._open = engine
+        try:
+            engine.attach(snapshot, received_until_us, properties)
+            yield engine
+        finally:
+            self._open = None
+            timer.cancel()
+            engine.close()
+
+    def _snapshot(self) -> Snapshot:
+        self._listing = self._listing or PartListing(self.folder)
+        self._hidden = self._hidden or HiddenRows(self.data)
+        parts = self._listing.live()
+        for part in parts:
+            self._verify_once(part)
+        filled = [part for part in parts if part.rows]
+        watermark = max((part.max_received_at for part in filled), default=None)
+        lost = tuple(read_dropped(self.folder).lost)
+        return Snapshot(tuple(filled), self._hidden.positions(parts), watermark, lost)
+
+    def _verify_once(self, part: Part) -> None:
+        mark = (part.path.name, part.sha256)
+        if mark not in self._verified:
+            verify(part)
+            self._verified.add(mark)
+
+
+class DuckEngine:
+    """One DuckDB connection in memory that may read the log's folder and nothing else."""
+
+    dialect: Dialect = "duckdb"
+
+    def __init__(self, data: Path, limits: EngineLimits) -> None:
+        """Open and size it; `attach` gives it the log and locks it."""
+        spill = data / "run" / "spill"
+        spill.mkdir(parents=True, exist_ok=True)
+        self._log = data / "log"
+        self._limits = limits
+        self._late = False
+        self._connection = duckdb.connect(
+            ":memory:",
+            config={
+                "threads": limits.threads,
+                "memory_limit": f"{limits.memory_mb}MB",
+                "temp_directory": str(spill),
+                "preserve_insertion_order": False,
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+            },
+        )
+
+    def attach(self, snapshot: Snapshot, received_until_us: int | None, properties: Sequence[str]) -> None:
+        """Define the views `received` and `events`, then lock the configuration."""
+        paths = [str(part.path) for part in snapshot.parts]
+        if paths:
+            source = f"read_parquet([{', '.join(map(quoted, paths))}], hive_partitioning = false)"
+        else:
+            self._connection.register("no_rows", SCHEMA.empty_table())
+            source = "no_rows"
+        hidden = snapshot.hidden.num_rows > 0
+        if hidden:
+            self._connection.register("hidden_positions", snapshot.hidden)
+            self._connection.execute("CREATE TABLE hidden AS SELECT * FROM hidden_positions")
+        rows = received_rows(source, received_until_us, properties, hidden=hidden)
+        with self._in_time():
+            self._connection.execute(f"CREATE VIEW received AS {rows}")
+            self._connection.execute(f"CREATE VIEW events AS {CLEAN_ROWS}")
+            self._lock()
+        self._sources = _sources(snapshot, self._log.parent, received_until_us, properties)
+
+    def materialise(self, name: str, statement: Statement) -> None:
+        """Keep the rows of a SELECT as a table."""
+        with self._in_time():
+            self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {statement.render()}")
+
+    def drop(self, name: str) -> None:
+        """Let go of a table."""
+        with self._in_time():
+            self._connection.execute(f"DROP TABLE IF EXISTS {name}")
+
+    def rows(self, statement: Statement) -> list[tuple[Any, ...]]:
+        """All rows of a SELECT."""
+        with self._in_time():
+            return self._connection.execute(statement.render()).fetchall()
+
+    def columns(self, statement: Statement) -> Columns:
+        """All rows of a SELECT as numpy arrays."""
+        with self._in_time():
+            found = self._connection.execute(statement.render()).fetchnumpy()
+        return {name: plain_column(values) for name, values in found.items()}
+
+    def sources(self) -> dict[str, Statement]:
+        """What the views read, as statements that run in the data directory without this engine."""
+        return self._sources()
+
+    def interrupt(self) -> None:
+        """Stop what runs, from another thread; it then raises `QueryTimeout`."""
+        self._late = True
+        self._connection.interrupt()
+
+    def close(self) -> None:
+        """Let go of all memory and spilled files."""
+        self._connection.close()
+
+    @contextmanager
+    def _in_time(self) -> Generator[None]:
+        if self._late:
+            raise self._timeout()
+        try:
+            yield
+        except duckdb.InterruptException as error:
+            raise self._timeout() from error
+
+    def _timeout(self) -> QueryTimeout:
+        seconds = self._limits.timeout_seconds
+        return QueryTimeout(f"the analysis took longer than {seconds:g} s; ask for one metric or a shorter experiment")
+
+    def _lock(self) -> None:
+        self._connection.execute(f"SET allowed_directories = [{quoted(str(self._log))}]")
+        self._connection.execute("SET enable_external_access = false")
+        self._connection.execute("SET lock_configuration = true")
+
+
+def _sources(
+    snapshot: Snapshot, data: Path, received_until_us: int | None, properties: Sequence[str]
+) -> Callable[[], dict[str, Statement]]:
+    def written() -> dict[str, Statement]:
+        paths = ", ".join(quoted(str(part.path.relative_to(data))) for part in snapshot.parts)
+        hidden = snapshot.hidden.to_pydict() if snapshot.hidden.num_rows else None
+        rows = received_rows(f"read_parquet([{paths}])", received_until_us, properties, hidden=hidden is not None)
+        tables = {} if hidden is None else {"hidden": inline_table(hidden)}
+        return {**tables, "received": Statement.of(rows), "events": Statement.of(CLEAN_ROWS)}
+
+    return written

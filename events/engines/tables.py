@@ -1,0 +1,110 @@
+"""Tables that are not the log: a door to one foreign file, and flat tables on their way out as CSV and Parquet."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import duckdb
+
+from events.engines.duckdb import Columns, plain_column, quoted
+from events.engines.sql import Statement
+from events.parts.arrow import Array, arrow, parquet
+
+
+class TableReader:
+    """One CSV or Parquet file, read by a locked-down DuckDB as the table `imported`."""
+
+    def __init__(self, path: Path, threads: int = 1) -> None:
+        """Nothing is read yet."""
+        self._path = path.resolve()
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "threads": threads,
+            "preserve_insertion_order": False,
+            "autoload_known_extensions": False,
+        }
+        self._connection = duckdb.connect(":memory:", config=config)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def types(self) -> dict[str, str]:
+        """The columns and their types; raises ValueError where the file is no table."""
+        is_parquet = self._path.suffix.lower() in (".parquet", ".pq")
+        reader = "read_parquet({})" if is_parquet else "read_csv({}, sample_size = -1, strict_mode = true)"
+        try:
+            source = reader.format(quoted(str(self._path)))
+            self._connection.execute(f"CREATE VIEW imported AS SELECT * FROM {source}")
+            self._connection.execute(f"SET allowed_paths = [{quoted(str(self._path))}]")
+            self._connection.execute("SET enable_external_access = false")
+            self._connection.execute("SET lock_configuration = true")
+            described = self._connection.execute("DESCRIBE imported").fetchall()
+        except duckdb.Error as error:
+            raise ValueError(str(error).splitlines()[0].replace(str(self._path), self._path.name)) from error
+        return {str(row[0]): str(row[1]) for row in described}
+
+    def rows(self, statement: Statement) -> list[tuple[Any, ...]]:
+        """All rows of a SELECT from `imported`."""
+        return self._connection.execute(statement.render()).fetchall()
+
+    def materialise(self, name: str, statement: Statement) -> None:
+        """Keep the rows of a SELECT as a table."""
+        self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {statement.render()}")
+
+    def columns(self, statement: Statement) -> Columns:
+        """All rows of a SELECT as numpy arrays."""
+        found = self._connection.execute(statement.render()).fetchnumpy()
+        return {name: plain_column(values) for name, values in found.items()}
+
+    def records(self, statement: Statement) -> list[dict[str, Any]]:
+        """The same by column name."""
+        found = self._connection.execute(statement.render())
+        names = [str(item[0]) for item in found.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Named columns of equal length; None is a missing value."""
+
+    columns: Mapping[str, Sequence[Any]]
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values()), ()))
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The same, row by row."""
+        names = tuple(self.columns)
+        return [dict(zip(names, row, strict=True)) for row in zip(*self.columns.values(), strict=True)]
+
+
+def table_of(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Table:
+    """A table of these columns; a row that lacks one holds None there."""
+    return Table({name: [row.get(name) for row in rows] for name in names})
+
+
+def csv_bytes(table: Table) -> bytes:
+    """RFC 4180 with a header, UTF-8; a missing value is an empty field, a number its shortest exact text."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(table.columns)
+    writer.writerows(zip(*table.columns.values(), strict=True))
+    return text.getvalue().encode()
+
+
+def parquet_bytes(table: Table) -> bytes:
+    """A Parquet file (zstd) with the types the columns' values have; a column of None alone is text."""
+    arrays = {name: _array(values) for name, values in table.columns.items()}
+    sink = arrow.BufferOutputStream()
+    parquet.write_table(arrow.table(arrays), sink, compression="zstd")
+    return sink.getvalue().to_pybytes()
+
+
+def _array(values: Sequence[Any]) -> Array:
+    array = arrow.array(values)
+    return array.cast(arrow.string()) if arrow.types.is_null(array.type) else array

@@ -1,0 +1,242 @@
+"""Reads the log out page by page, in order of positions, each event exactly once."""
+
+import base64
+import binascii
+import bisect
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any, Final, NamedTuple, TypeAlias
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from events.deletes.hidden import HiddenRows
+from events.parts.arrow import Table, arrow, parquet
+from events.parts.digests import read_columns
+from events.parts.part import SCHEMA, Part, PartListing, verify
+from events.records import COLUMNS, stream_text
+
+CHUNK_ROWS: Final = 50_000
+_READ_ANEW: Final = 4
+"""A part of no more chunks is read once for each."""
+_LAID_OUT: Final = 40
+"""So many chunks of a larger one are laid out in one pass, when the first of them is asked for."""
+
+
+class Place(NamedTuple):
+    """A position in a shard, past which there is more."""
+
+    stream_number: int = -1
+    position: int = -1
+
+
+class PartChunks:
+    """One part, cut into chunks of rows that follow each other; the last chunk that was read is kept."""
+
+    def __init__(self, part: Part) -> None:
+        """Cut a part that was verified."""
+        self.part = part
+        order = read_columns(part.path, ["stream_id", "position"])
+        numbers, positions = (order.column(name).to_numpy() for name in ("stream_id", "position"))
+        sequence = np.lexsort((positions, numbers))
+        lasts = [*range(CHUNK_ROWS - 1, len(sequence) - 1, CHUNK_ROWS), len(sequence) - 1] if len(sequence) else []
+        self._ends = [Place(int(numbers[sequence[last]]), int(positions[sequence[last]])) for last in lasts]
+        self._chunk_of_row = np.empty(len(sequence), np.int32)
+        self._chunk_of_row[sequence] = np.arange(len(sequence)) // CHUNK_ROWS
+        self._layout: _Layout | None = None
+        self._read: tuple[int, Table] = (-1, SCHEMA.empty_table())
+
+    def after(self, place: Place) -> tuple[Table, bool]:
+        """The rows of one chunk that lie past a place, and whether no other chunk follows."""
+        chunk = bisect.bisect_right(self._ends, place)
+        if chunk == len(self._ends):
+            return SCHEMA.empty_table(), True
+        if self._read[0] != chunk:
+            self._read = chunk, self._rows(chunk).sort_by([("stream_id", "ascending"), ("position", "ascending")])
+        rows = self._read[1]
+        return rows.slice(_first_after(rows, place)), chunk == len(self._ends) - 1
+
+    def _rows(self, chunk: int) -> Table:
+        if len(self._ends) > _READ_ANEW:
+            if self._layout is None or chunk not in self._layout.chunks:
+                self._layout = _layout(self.part, self._chunk_of_row, range(chunk, chunk + _LAID_OUT))
+            if self._layout is not None:
+                return self._layout.rows(chunk)
+        return _taken(self.part, np.flatnonzero(self._chunk_of_row == chunk))
+
+
+class _Layout:
+    """Some chunks of a part, compressed, in a file without a name: it is gone with the process that reads it."""
+
+    def __init__(self, part: Part, chunk_of_row: npt.NDArray[np.int32], chunks: range) -> None:
+        self.chunks = chunks
+        self._file = TemporaryFile(dir=part.path.parent)  # noqa: SIM115 - open as long as this object lives
+        weakref.finalize(self, self._file.close)
+        self._pieces: dict[int, list[tuple[int, int]]] = {chunk: [] for chunk in chunks}
+        first = 0
+        for table in _row_groups(part):
+            self._sort(table, chunk_of_row[first : first + table.num_rows])
+            first += table.num_rows
+
+    def rows(self, chunk: int) -> Table:
+        return arrow.concat_tables([self._piece(*piece) for piece in self._pieces[chunk]])
+
+    def _sort(self, table: Table, chunk_of_row: npt.NDArray[np.int32]) -> None:
+        wanted = np.flatnonzero((chunk_of_row >= self.chunks.start) & (chunk_of_row < self.chunks.stop))
+        wanted = wanted[np.argsort(chunk_of_row[wanted], kind="stable")]
+        rows, inside = table.take(arrow.array(wanted)), chunk_of_row[wanted]
+        for chunk in np.unique(inside):
+            start, stop = np.searchsorted(inside, (chunk, chunk + 1))
+            self._add(int(chunk), rows.slice(start, stop - start))
+
+    def _add(self, chunk: int, rows: Table) -> None:
+        sink = arrow.BufferOutputStream()
+        with arrow.ipc.new_stream(sink, SCHEMA, options=arrow.ipc.IpcWriteOptions(compression="zstd")) as stream:
+            stream.write_table(rows)
+        self._pieces[chunk].append((self._file.tell(), self._file.write(sink.getvalue())))
+
+    def _piece(self, start: int, size: int) -> Table:
+        self._file.seek(start)
+        return arrow.ipc.open_stream(self._file.read(size)).read_all()
+
+
+def _layout(part: Part, chunk_of_row: npt.NDArray[np.int32], chunks: range) -> _Layout | None:
+    """None where the disk has no room for it: the part is read anew for each chunk then."""
+    try:
+        return _Layout(part, chunk_of_row, chunks)
+    except OSError:
+        return None
+
+
+def _row_groups(part: Part) -> Iterator[Table]:
+    file = parquet.ParquetFile(part.path)
+    for group in range(file.num_row_groups):
+        yield file.read_row_group(group, use_threads=False).cast(SCHEMA)
+
+
+def _taken(part: Part, wanted: npt.NDArray[np.intp]) -> Table:
+    tables, first = [SCHEMA.empty_table()], 0
+    for table in _row_groups(part):
+        inside = wanted[np.searchsorted(wanted, first) : np.searchsorted(wanted, first + table.num_rows)]
+        tables.append(table.take(arrow.array(inside - first)))
+        first += table.num_rows
+    return arrow.concat_tables(tables)
+
+
+def _first_after(table: Table, place: Place) -> int:
+    numbers = table.column("stream_id").to_numpy()
+    start = np.searchsorted(numbers, place.stream_number, "left")
+    stop = np.searchsorted(numbers, place.stream_number, "right")
+    inside = table.column("position").to_numpy()[start:stop]
+    return int(start + np.searchsorted(inside, place.position, "right"))
+
+
+Row: TypeAlias = dict[str, Any]
+_LOG: Final = "log"
+_POSITION: Final = ["shard", "stream_id", "position"]
+_JSON: Final = [name for name, kind in COLUMNS.items() if kind == "json"]
+_PAST_EVERY_POSITION: Final = 1 << 40
+
+
+class InvalidCursor(ValueError):
+    """The cursor is none that an export gave."""
+
+
+class Page(NamedTuple):
+    """Some rows (as `as_rows` writes them) and the cursor of the next ones."""
+
+    rows: list[Row]
+    cursor: str
+
+
+class Exporter:
+    """The export of one data directory, for the process that answers page after page."""
+
+    def __init__(self, data: Path) -> None:
+        """Read the log below `data`."""
+        self._listing = PartListing(data / _LOG)
+        self._hidden = HiddenRows(data)
+        self._verified: set[Path] = set()
+        self._chunks: dict[int, PartChunks] = {}
+
+    def page(self, cursor: str | None, limit: int) -> Page:
+        """At most `limit` rows after the cursor (None: from the beginning), shard by shard, and the next cursor.
+
+        Repeats and erased rows are left out, whatever compaction did between two pages. No row: nothing more was
+        written so far. Raises `InvalidCursor`, or `DataDamaged` for a part that is not what was written.
+        """
+        places = _decoded(cursor)
+        parts = self._listing.live()
+        hidden = self._hidden.positions(parts)
+        self._verified &= {part.path for part in parts}
+        rows: list[Row] = []
+        for part in parts:
+            while len(rows) < limit and (place := places.get(part.shard, Place())) < _end(part):
+                more, places[part.shard] = self._rows(part, place, hidden, limit - len(rows))
+                rows += more
+        return Page(rows, _encoded(places))
+
+    def _rows(self, part: Part, after: Place, hidden: Table, limit: int) -> tuple[list[Row], Place]:
+        rest, is_last = self._chunks_of(part).after(after)
+        visible = without(rest, hidden)
+        if visible.num_rows > limit:
+            page = visible.slice(0, limit)
+            return as_rows(page), _place_of(page, limit - 1)
+        return as_rows(visible), _end(part) if is_last else _place_of(rest, rest.num_rows - 1)
+
+    def _chunks_of(self, part: Part) -> PartChunks:
+        """One part of each shard is kept open: pages follow each other."""
+        known = self._chunks.get(part.shard)
+        if known is None or known.part.path != part.path:
+            if part.path not in self._verified:
+                verify(part)
+                self._verified.add(part.path)
+            known = self._chunks[part.shard] = PartChunks(part)
+        return known
+
+
+def as_rows(table: Table) -> list[Row]:
+    """Rows as they leave the log: column names, no nulls, JSON columns as what they say, stream ids as the store's."""
+    rows: list[Row] = []
+    for values in table.to_pylist():
+        row = {name: value for name, value in values.items() if value is not None}
+        row["stream_id"] = stream_text(row["stream_id"])
+        row |= {name: msgspec.json.decode(row[name]) for name in _JSON if name in row}
+        rows.append(row)
+    return rows
+
+
+def without(table: Table, hidden: Table) -> Table:
+    """The rows of a table, in their order, whose positions are not among the hidden ones."""
+    if hidden.num_rows == 0 or table.num_rows == 0:
+        return table
+    keys = table.select(_POSITION).append_column("row", arrow.array(np.arange(table.num_rows)))
+    kept = keys.join(hidden, keys=_POSITION, join_type="left anti", use_threads=False).column("row")
+    return table.take(kept.combine_chunks().sort())
+
+
+def _end(part: Part) -> Place:
+    return Place(part.last_stream_number, _PAST_EVERY_POSITION)
+
+
+def _place_of(table: Table, index: int) -> Place:
+    return Place(table.column("stream_id")[index].as_py(), table.column("position")[index].as_py())
+
+
+def _encoded(places: dict[int, Place]) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode(places)).decode().rstrip("=")
+
+
+def _decoded(cursor: str | None) -> dict[int, Place]:
+    if not cursor:
+        return {}
+    try:
+        content = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        return msgspec.json.decode(content, type=dict[int, Place])
+    except (binascii.Error, ValueError) as error:
+        raise InvalidCursor(
+            "the cursor is not one that an export gave; send X-Resonate-Next-Cursor as it came, or none to begin anew"
+        ) from error

@@ -1,0 +1,118 @@
+"""Checks a whole log against its sums and neighbours, and takes a damaged part out where a person decided so."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from msgspec import to_builtins
+from msgspec.structs import replace
+
+from events.deletes.tombstones import read_tombstones
+from events.parts.arrow import parquet
+from events.parts.ledger import Loss, read_dropped, write_dropped
+from events.parts.manifest import DATA_SUFFIX, FolderListing, part_name
+from events.parts.part import DataDamaged, Part, survey, verify
+from events.parts.sealing import footer_stream_number
+
+_LOG: Final = "log"
+
+Progress = Callable[[int, int], None]
+"""Told after each part how many are done, of how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """What is wrong, and with which file."""
+
+    name: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogReport:
+    """What a log holds and what is wrong with it. `unreadable` are stream entries that were kept aside as they came,
+    `set_aside` damaged parts that a person decided to go on without."""
+
+    parts: int
+    rows: int
+    bytes: int
+    tombstones: int
+    damages: tuple[Damage, ...]
+    unreadable: tuple[str, ...]
+    set_aside: tuple[Loss, ...] = ()
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether every part is there and is what was written."""
+        return not self.damages
+
+    def as_json(self) -> dict[str, Any]:
+        """The report for a machine."""
+        return {"sound": self.is_sound, **asdict(self), "set_aside": to_builtins(self.set_aside)}
+
+
+def verify_log(data: Path, progress: Progress | None = None) -> LogReport:
+    """Read every live part of a data directory whole; nothing is changed. A running service need not stop for it."""
+    found = survey(data / _LOG)
+    damages = [Damage(damage.name, damage.cause) for damage in found.damages]
+    for done, part in enumerate(found.parts, 1):
+        damages += _damages(part)
+        if progress is not None:
+            progress(done, len(found.parts))
+    try:
+        tombstones = len(read_tombstones(data))
+    except ValueError as error:
+        tombstones = 0
+        damages.append(Damage("tombstones.json", str(error)))
+    return LogReport(
+        parts=len(found.parts),
+        rows=sum(part.rows for part in found.parts),
+        bytes=sum(part.bytes for part in found.parts),
+        tombstones=tombstones,
+        damages=tuple(damages),
+        unreadable=tuple(sorted(path.name for path in (data / _LOG).glob("unreadable-*"))),
+        set_aside=tuple(read_dropped(data / _LOG).lost),
+    )
+
+
+def _damages(part: Part) -> list[Damage]:
+    try:
+        verify(part)
+    except DataDamaged as damage:
+        return [Damage(damage.name, damage.cause)]
+    rows: int = parquet.ParquetFile(part.path).metadata.num_rows
+    if (rows, footer_stream_number(part.path)) != (part.rows, part.last_stream_number):
+        return [Damage(part.path.name, "its manifest says other rows or another stream id than its footer")]
+    return []
+
+
+FOLDER: Final = "set-aside"
+
+
+class NotDamaged(Exception):
+    """Only what `resonate verify` names as a damaged part can be set aside."""
+
+
+def set_aside(data: Path, name: str, now: datetime) -> Loss:
+    """Move a damaged part to `log/set-aside/` and note the loss, which readouts and `verify` go on telling.
+
+    Only for a data directory that no service uses. The ledger comes first: a crash leaves files that no reader takes.
+    Raises NotDamaged.
+    """
+    part = part_name(name.removesuffix(DATA_SUFFIX))
+    damage = next((damage for damage in verify_log(data).damages if damage.name == name), None)
+    if part is None or damage is None:
+        raise NotDamaged(f"{name} is not a damaged part of the log; `resonate verify` names those that are")
+    log = data / _LOG
+    loss = Loss(name, damage.cause, now.astimezone(UTC).isoformat(timespec="seconds"))
+    files = [file for file in FolderListing(log).files() if file.name == part]
+    ledger = read_dropped(log).with_names([part])
+    write_dropped(log, replace(ledger, lost=[*ledger.lost, loss]))
+    (log / FOLDER).mkdir(exist_ok=True)
+    for file in files:
+        for path in (file.data, file.digests, file.manifest):
+            if path.exists():
+                path.rename(log / FOLDER / path.name)
+    return loss

@@ -1,0 +1,69 @@
+"""The ledger of sequence numbers that retention or a person took out of the log: they are gone, not missing."""
+
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec.structs import replace
+
+from events.parts.durable import replace_durably
+from events.parts.manifest import PartName
+
+LEDGER: Final = "dropped.json"
+
+
+class Loss(msgspec.Struct, frozen=True):
+    """A damaged part that a person decided to go on without: its file, what was wrong, when (ISO 8601, UTC)."""
+
+    name: str
+    cause: str
+    set_aside_at: str
+
+
+class Dropped(msgspec.Struct, frozen=True):
+    """Per shard, the sequence ranges (first and last included) that are gone on purpose, ascending and disjoint."""
+
+    shards: dict[int, list[tuple[int, int]]] = {}
+    lost: list[Loss] = []
+
+    def covers(self, name: PartName) -> bool:
+        """Whether the whole part was dropped."""
+        return any(low <= name.low and name.high <= high for low, high in self.shards.get(name.shard, []))
+
+    def after(self, shard: int, sequence: int) -> int:
+        """The first sequence number from `sequence` on that was not dropped."""
+        for low, high in self.shards.get(shard, []):
+            if low <= sequence <= high:
+                sequence = high + 1
+        return sequence
+
+    def with_names(self, names: list[PartName]) -> "Dropped":
+        """The ledger with these parts in it too."""
+        ranges = {shard: list(own) for shard, own in self.shards.items()}
+        for name in names:
+            ranges.setdefault(name.shard, []).append((name.low, name.high))
+        return replace(self, shards={shard: _joined(own) for shard, own in ranges.items()})
+
+
+def read_dropped(log: Path) -> Dropped:
+    """The ledger of a log; an empty one before retention ever ran. Raises ValueError when it is not readable."""
+    try:
+        content = (log / LEDGER).read_bytes()
+    except FileNotFoundError:
+        return Dropped()
+    return msgspec.json.decode(content, type=Dropped)
+
+
+def write_dropped(log: Path, dropped: Dropped) -> None:
+    """Put the ledger in place durably: it has to stand before the first of its parts goes."""
+    replace_durably(log / LEDGER, msgspec.json.encode(dropped))
+
+
+def _joined(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    joined: list[tuple[int, int]] = []
+    for low, high in sorted(ranges):
+        if joined and low <= joined[-1][1] + 1:
+            joined[-1] = (joined[-1][0], max(high, joined[-1][1]))
+        else:
+            joined.append((low, high))
+    return joined

@@ -1,0 +1,232 @@
+"""The immutable Parquet parts of the log: which of them are live, and whether they are what was written."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Final
+
+from events.parts.arrow import arrow
+from events.parts.ledger import Dropped, read_dropped
+from events.parts.manifest import DATA_SUFFIX, DIGESTS_SUFFIX, FolderListing, Found, Manifest, PartName, read_manifest
+from events.records import COLUMNS, Kind
+
+_ARROW: Final[dict[Kind, Any]] = {
+    "int": arrow.int64(),
+    "float": arrow.float64(),
+    "bool": arrow.bool_(),
+    "text": arrow.string(),
+    "texts": arrow.list_(arrow.string()),
+    "floats": arrow.list_(arrow.float64()),
+    "json": arrow.string(),
+}
+SCHEMA: Final = arrow.schema([(name, _ARROW[kind]) for name, kind in COLUMNS.items()])
+"""The columns of a part, in the order of `events.records`; JSON columns hold their text."""
+
+_SECOND_LOOKS: Final = 2
+
+
+class DataDamaged(Exception):
+    """A part of the log is not what was written: no number may be computed from it."""
+
+    def __init__(self, name: str, cause: str) -> None:
+        """Name the part and what is wrong with it."""
+        super().__init__(f"part {name} of the log is damaged: {cause}; restore it from a backup")
+        self.name = name
+        self.cause = cause
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One live part: rows of one shard, received on one day, of the sequence numbers `low` to `high`."""
+
+    path: Path
+    shard: int
+    low: int
+    high: int
+    generation: int
+    date: date
+    rows: int
+    bytes: int
+    sha256: str
+    first_stream_number: int
+    last_stream_number: int
+    min_received_at: int
+    max_received_at: int
+
+    @property
+    def name(self) -> PartName:
+        """The range that the part covers."""
+        return PartName(self.shard, self.low, self.high, self.generation)
+
+    @property
+    def digests(self) -> Path:
+        """The file of the digests of its ids (`events.parts.digests`)."""
+        return self.path.with_name(f"{self.name.stem}{DIGESTS_SUFFIX}")
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What stands in the log's folder: the live parts in order of (shard, low), and everything that is wrong."""
+
+    parts: list[Part]
+    damages: list[DataDamaged]
+
+
+def live_parts(log: Path) -> list[Part]:
+    """The parts that hold the log, in order of (shard, low); raises `DataDamaged` when one of them is missing."""
+    return PartListing(log).live()
+
+
+def survey(log: Path) -> Survey:
+    """The live parts and every gap or missing file among them; the parts' content is not read."""
+    return PartListing(log).survey()
+
+
+def verify(part: Part) -> None:
+    """Read the part whole and raise `DataDamaged` unless it has the sha256 of its manifest."""
+    try:
+        with part.path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataDamaged(part.path.name, f"it cannot be read ({error.strerror})") from error
+    if found != part.sha256:
+        raise DataDamaged(part.path.name, "its sha256 is not the one in its manifest")
+
+
+class PartListing:
+    """The live parts of one log, for a process that asks again and again: it reads only what changed."""
+
+    def __init__(self, log: Path) -> None:
+        """List the parts below `log`."""
+        self._log = log
+        self._known: Survey | None = None
+        self._folders = FolderListing(log)
+        self._manifests: dict[Path, Manifest] = {}
+
+    def live(self) -> list[Part]:
+        """As `live_parts`."""
+        found = self.survey()
+        if found.damages:
+            raise found.damages[0]
+        return found.parts
+
+    def survey(self) -> Survey:
+        """As the function `survey`; nothing is read again while no folder changed.
+
+        Reading a folder takes no snapshot: a part that the writer adds meanwhile may be seen without the one before it.
+        So what looks damaged is looked at again before it is said.
+        """
+        if self._known is not None and self._folders.stood_still():
+            return self._known
+        found = self._survey()
+        for _ in range(_SECOND_LOOKS):
+            if not found.damages:
+                break
+            self._folders.forget()
+            found = self._survey()
+        self._known = None if found.damages else found
+        return found
+
+    def newest(self, shard: int) -> Found | None:
+        """The files with the highest sequence number of a shard, None for a shard without parts.
+
+        The part that the writer has not finished counts; a merge that came to no end does not.
+        """
+        files = self._folders.files()
+        own = [file for file in files if file.name.shard == shard and (file.has_manifest or file.name.generation == 0)]
+        return max(own, key=lambda file: (file.name.high, file.name.generation), default=None)
+
+    def _survey(self) -> Survey:
+        dropped = read_dropped(self._log)
+        files = [file for file in self._folders.files() if not dropped.covers(file.name)]
+        found = Survey([], [])
+        for shard, own in groupby(sorted(files, key=_widest_first), key=lambda file: file.name.shard):
+            standing = _standing(list(own))
+            for file in standing:
+                self._add(file, found)
+            found.damages.extend(_gaps(shard, standing, dropped))
+        self._manifests = {part.path: self._manifests[part.path] for part in found.parts}
+        return _without_doubled(found)
+
+    def _add(self, file: Found, found: Survey) -> None:
+        if not file.has_data:
+            found.damages.append(DataDamaged(file.data.name, "the file is missing"))
+            return
+        try:
+            found.parts.append(part_of(file, self._manifest(file)))
+        except (OSError, ValueError):
+            found.damages.append(DataDamaged(file.data.name, f"its manifest {file.manifest.name} cannot be read"))
+
+    def _manifest(self, file: Found) -> Manifest:
+        known = self._manifests.get(file.data)
+        if known is None:
+            known = self._manifests[file.data] = read_manifest(file.manifest)
+        return known
+
+
+def part_of(file: Found, manifest: Manifest) -> Part:
+    """The part that the files and their manifest make."""
+    return Part(
+        path=file.data,
+        shard=file.name.shard,
+        low=file.name.low,
+        high=file.name.high,
+        generation=file.name.generation,
+        date=file.date,
+        rows=manifest.rows,
+        bytes=manifest.bytes,
+        sha256=manifest.sha256,
+        first_stream_number=manifest.first_stream_number,
+        last_stream_number=manifest.last_stream_number,
+        min_received_at=manifest.min_received_at,
+        max_received_at=manifest.max_received_at,
+    )
+
+
+def _widest_first(file: Found) -> tuple[int, int, int, int]:
+    return (file.name.shard, file.name.low, -file.name.high, -file.name.generation)
+
+
+def _standing(files: list[Found]) -> list[Found]:
+    """The files of a shard that nothing stands in for, without those that are still being written.
+
+    A part counts from its manifest on. The writer's newest has none for a moment (or after a crash, until the writer
+    adopts it), and neither has a merge that never came to its end; any other part without one is damaged.
+    """
+    newest = max((file.name.high for file in files if file.has_manifest), default=-1)
+    standing: list[Found] = []
+    for file in files:
+        begun = not file.has_manifest and (file.name.generation > 0 or file.name.low > newest)
+        covered = bool(standing) and standing[-1].name.covers(file.name)
+        if not begun and not covered:
+            standing.append(file)
+    return standing
+
+
+def _without_doubled(found: Survey) -> Survey:
+    """Each part of a shard begins in the stream where the one before it ended; one that does not is a copy.
+
+    Its rows have the positions of other rows, so whatever hides the one would hide the other.
+    """
+    before: dict[int, Part] = {}
+    for part in found.parts:
+        last = before.get(part.shard)
+        if last is not None and part.rows and part.first_stream_number <= last.last_stream_number:
+            found.damages.append(DataDamaged(part.path.name, f"it holds what part {last.path.name} holds already"))
+        else:
+            before[part.shard] = part
+    doubled = {damage.name for damage in found.damages}
+    return Survey([part for part in found.parts if part.path.name not in doubled], found.damages)
+
+
+def _gaps(shard: int, standing: list[Found], dropped: Dropped) -> list[DataDamaged]:
+    damages: list[DataDamaged] = []
+    expected = dropped.after(shard, 0)
+    for file in standing:
+        if file.name.low > expected:
+            missing = PartName(shard, expected, expected, 0)
+            damages.append(DataDamaged(f"{missing.stem}{DATA_SUFFIX}", "the file is missing"))
+        expected = dropped.after(shard, file.name.high + 1)
+    return damages

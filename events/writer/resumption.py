@@ -1,0 +1,108 @@
+"""Where a shard's writer goes on: after the newest part, whatever happened to the writer or to the store before."""
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from events.parts.arrow import compute
+from events.parts.digests import read_columns
+from events.parts.ledger import read_dropped
+from events.parts.manifest import Found, read_manifest
+from events.parts.part import PartListing
+from events.parts.sealing import adopt, footer_stream_number
+from events.records import position_number, stream_text
+from events.store.connection import Connection
+from events.store.keys import events_key
+from events.writer.watermark import read_watermarks
+
+_AT_ONCE: Final = 100
+_logger = logging.getLogger(__name__)
+
+
+class ResumePoint(NamedTuple):
+    """The newest part's sequence number (−1: none) and how far into the stream it reaches."""
+
+    sequence: int
+    stream_number: int
+
+
+def newest_on_disk(log: Path, shard: int) -> ResumePoint:
+    """The resume point in a shard's newest part.
+
+    A part whose writer ended before it wrote the manifest is made live here. If it turns out not to be whole it goes:
+    the stream forgets only what stands in parts with manifests, so its events are still there. A damaged part that
+    had a manifest stays, for readers to name; its name says how far the sequence went.
+    """
+    found = PartListing(log).newest(shard)
+    if found is None:
+        return ResumePoint(-1, 0)
+    try:
+        return ResumePoint(found.name.high, _last_stream_number(found, log))
+    except (OSError, ValueError) as error:
+        _logger.warning("the newest part is not whole", extra={"part": found.name.stem, "why": str(error)})
+    if found.has_manifest:
+        return ResumePoint(found.name.high, 0)
+    found.data.unlink()
+    return newest_on_disk(log, shard)
+
+
+async def resume_point(connection: Connection, log: Path, shard: int, owner: str = "") -> ResumePoint:
+    """Where to go on, with the store made ready for it; only `owner`, if given, may trim from then on.
+
+    Raises StoreUnavailable.
+
+    * A store that knows of later parts than the disk: they were lost. Their sequence numbers are not used again, so
+      that every readout names the first of them as damaged.
+    * A store whose ids lie behind the parts (it was wiped, or its clock went back): it goes on above them.
+    * Entries behind the resume point that are in no part, from such a store: they are appended again above it.
+    """
+    point = newest_on_disk(log, shard)
+    point = point._replace(sequence=read_dropped(log).after(shard, point.sequence + 1) - 1)
+    known = (await read_watermarks(connection))[shard]
+    if known.sequence > point.sequence:
+        _logger.error("parts of the log are gone", extra={"shard": shard, "newest": known.sequence, "found": point[0]})
+        point = point._replace(sequence=known.sequence)
+    point = point._replace(stream_number=point.stream_number or known.stream_number)
+    last = stream_text(point.stream_number)
+    await connection.call("resonate_raise", events_key(shard), last, *([owner] if owner else []))
+    await _append_unread(connection, log, shard, point)
+    return point
+
+
+def _last_stream_number(found: Found, log: Path) -> int:
+    if not found.has_manifest:
+        _logger.info("a part without a manifest is adopted", extra={"part": found.name.stem})
+        return adopt(found, log).last_stream_number
+    try:
+        return read_manifest(found.manifest).last_stream_number
+    except (OSError, ValueError):
+        return footer_stream_number(found.data)
+
+
+async def _append_unread(connection: Connection, log: Path, shard: int, point: ResumePoint) -> None:
+    key = events_key(shard)
+    after = 0
+    while entries := await _entries_until(connection, key, after, point.stream_number):
+        written = _written(log, shard, min(entries))
+        for number in sorted(entries.keys() - written):
+            pipeline = connection.client.pipeline(transaction=True)
+            pipeline.xadd(key, entries[number])
+            pipeline.xdel(key, stream_text(number))
+            await connection.answer(pipeline.execute())
+        after = max(entries)
+
+
+async def _entries_until(connection: Connection, key: str, after: int, last: int) -> dict[int, dict[Any, Any]]:
+    asked = connection.client.xrange(key, min=f"({stream_text(after)}", max=stream_text(last), count=_AT_ONCE)
+    answer: Iterable[tuple[bytes, dict[Any, Any]]] = await connection.answer(asked) or []
+    return {position_number(stream_id): fields for stream_id, fields in answer}
+
+
+def _written(log: Path, shard: int, first: int) -> set[int]:
+    """The stream numbers from `first` on that stand in parts."""
+    numbers: set[int] = set()
+    for part in PartListing(log).survey().parts:
+        if part.shard == shard and part.last_stream_number >= first:
+            numbers.update(compute.unique(read_columns(part.path, ["stream_id"]).column("stream_id")).to_pylist())
+    return numbers

@@ -1,0 +1,119 @@
+"""The writer: takes each shard's stream into Parquet parts, publishes how far it has come, and keeps the log tidy."""
+
+import asyncio
+import logging
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from events.deletes.tombstones import mirror_tombstones
+from events.parts.arrow import release_memory
+from events.parts.durable import TEMPORARY_PREFIX
+from events.parts.ledger import read_dropped, write_dropped
+from events.parts.manifest import FolderListing, Found, PartName, date_folders
+from events.store.availability import StoreUnavailable
+from events.store.connection import Connection
+from events.writer.compaction import Compaction
+from events.writer.decoding import EARLIEST_CLOCK
+from events.writer.shard import ShardWriter, WriterOptions, pause
+
+_logger = logging.getLogger(__name__)
+
+
+def retain(log: Path, days: int, now_seconds: float) -> list[PartName]:
+    """Drop the parts received more than `days` days ago; returns what went.
+
+    First the ledger says which sequence numbers are gone, from then on no reader sees them; then the files go. So a
+    crash leaves files that are no part of the log any more, and the next run removes them.
+    """
+    if now_seconds * 1e6 < EARLIEST_CLOCK:
+        return []
+    files = FolderListing(log).files()
+    oldest = datetime.fromtimestamp(now_seconds, UTC).date() - timedelta(days=days)
+    ledger = read_dropped(log)
+    gone = [
+        file for file in files if file.date < oldest and not _is_newest(file, files) and not ledger.covers(file.name)
+    ]
+    if gone:
+        ledger = ledger.with_names([file.name for file in gone])
+        write_dropped(log, ledger)
+        _logger.info("retention dropped parts", extra={"parts": len(gone), "older_than": oldest.isoformat()})
+    for file in files:
+        if ledger.covers(file.name):
+            _remove(file)
+    return [file.name for file in gone]
+
+
+def _is_newest(file: Found, files: list[Found]) -> bool:
+    return file.name.high == max(other.name.high for other in files if other.name.shard == file.name.shard)
+
+
+def _remove(file: Found) -> None:
+    for path in (file.data, file.digests, file.manifest):
+        path.unlink(missing_ok=True)
+    if not any(file.folder.iterdir()):
+        file.folder.rmdir()
+
+
+LOG: Final = "log"
+_KEEP_SECONDS: Final = 5.0
+_AGAIN_SECONDS: Final = 0.5
+
+
+async def run_writer(connection: Connection, data: Path, options: WriterOptions, stop: asyncio.Event) -> None:
+    """Write until `stop` is set; then write what has been acknowledged so far and return.
+
+    Only one process may run it on a data directory. A second one loses nothing and doubles nothing (its links fail),
+    but both work for nothing.
+    """
+    log = data / LOG
+    log.mkdir(parents=True, exist_ok=True)
+    _remove_temporary_files(log)
+    await _first_answer(connection, stop)
+    if stop.is_set():
+        return
+    await _restore_tombstones(connection, data)
+    writers = [ShardWriter(connection, log, shard, options) for shard in range(connection.shards)]
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(_keep(data, options, stop))
+        for writer in writers:
+            tasks.create_task(writer.run(stop))
+
+
+async def _first_answer(connection: Connection, stop: asyncio.Event) -> None:
+    """The number of shards is recorded in the store, so nothing begins before it answers."""
+    while not stop.is_set():
+        try:
+            return await connection.prepare()
+        except StoreUnavailable as error:
+            _logger.warning("the writer waits for the store", extra={"cause": error.cause})
+            await pause(stop, _AGAIN_SECONDS)
+    return None
+
+
+async def _restore_tombstones(connection: Connection, data: Path) -> None:
+    """A data directory that was restored from a backup must not bring back who was erased since."""
+    try:
+        await mirror_tombstones(connection, data)
+    except StoreUnavailable as error:
+        _logger.warning("tombstones were not compared with the store's", extra={"cause": error.cause})
+
+
+async def _keep(data: Path, options: WriterOptions, stop: asyncio.Event) -> None:
+    """Compaction and retention, now and then; what goes wrong in them must never stop the writing."""
+    compaction = Compaction(data, options.grace_seconds, options.now, stop.is_set)
+    while not stop.is_set():
+        try:
+            await asyncio.to_thread(compaction.run)
+            release_memory()
+            if options.retention_days is not None:
+                await asyncio.to_thread(retain, data / LOG, options.retention_days, options.now())
+        except Exception:
+            _logger.exception("compaction or retention failed, it is tried again")
+        await pause(stop, _KEEP_SECONDS)
+
+
+def _remove_temporary_files(log: Path) -> None:
+    for folder in (log, *date_folders(log)):
+        for path in folder.glob(f"{TEMPORARY_PREFIX}*"):
+            path.unlink(missing_ok=True)

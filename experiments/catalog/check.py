@@ -1,0 +1,284 @@
+"""`resonate check`: every mistake of a folder, the tests inside the files, and warnings of what will not work well."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import combinations
+from math import ceil, sqrt
+from pathlib import Path
+from typing import Final
+
+from pydantic import ValidationError
+
+from experiments.assignment.assign import CompiledExperiment, assign
+from experiments.assignment.compilation import compile_as_designed
+from experiments.catalog.files import CatalogPaths
+from experiments.catalog.freeze import refused_changes
+from experiments.catalog.phases import Phases, read_phases
+from experiments.catalog.reader import last_good
+from experiments.definitions.content import CatalogContent, canonical
+from experiments.definitions.experiment import ExperimentFile
+from experiments.definitions.folder import FolderReading, read_folder
+from experiments.definitions.located import DefinitionError
+from experiments.definitions.model import (
+    Audience,
+    Experiment,
+    Guardrail,
+    Holdout,
+    Metric,
+    Segment,
+    SplitTest,
+    TrafficStep,
+    VisitorTest,
+)
+from experiments.definitions.quantities import words_of
+
+LONGEST_DAYS: Final = 56
+MATCHED_DAYS: Final = 7
+
+
+def _unknown(*_: object) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class SiteHistory:
+    """What the log says about the site; every answer may be None: not known.
+
+    `events`: how many events a metric would have read in the last 28 days. `days_to_mde`: days until the effect the
+    plan names for a metric can be detected. `smallest_harm`: the smallest harm, in the guardrail's own unit, that the
+    planned days can rule out. `matching_visitors`: how many visitors of the last 7 days meet the audience.
+    """
+
+    events: Callable[[Metric], int | None] = _unknown
+    days_to_mde: Callable[[Experiment, str], float | None] = _unknown
+    smallest_harm: Callable[[Experiment, Guardrail], float | None] = _unknown
+    matching_visitors: Callable[[Experiment], int | None] = _unknown
+
+
+def warnings_of(
+    content: CatalogContent, files: Mapping[str, ExperimentFile], history: SiteHistory
+) -> Iterator[DefinitionError]:
+    """All warnings about the experiments that are not over."""
+    metrics = {metric.name: metric for metric in content.metrics}
+    for file in files.values():
+        if file.experiment.status in ("draft", "running", "paused"):
+            yield from _duration(file, history)
+            yield from _goals_without_history(file, metrics, history)
+            yield from _unreachable_margins(file, history)
+            yield from _nobody_matched(file, history)
+    running = [file for file in files.values() if file.experiment.status == "running"]
+    for one, other in combinations(running, 2):
+        yield from _same_payload_field(one, other)
+        yield from _layer_of_two_units(one, other)
+
+
+def _warning(file: ExperimentFile, path: str, message: str) -> DefinitionError:
+    return DefinitionError(file.file, file.line(*path.split(".")), path, message)
+
+
+def _duration(file: ExperimentFile, history: SiteHistory) -> Iterator[DefinitionError]:
+    plan = file.experiment.plan
+    if plan.days > LONGEST_DAYS:
+        yield _warning(
+            file, "plan.days", f"{plan.days} days are more than 8 weeks; cookies and seasons will blur the result"
+        )
+    for metric, effect in plan.mde.items():
+        days = history.days_to_mde(file.experiment, metric)
+        if days is not None and days > LONGEST_DAYS:
+            wanted = words_of(effect * 100)
+            message = (
+                f"{wanted} takes {days:.0f} days at the site's traffic, more than 8 weeks; aim for a larger effect"
+            )
+            yield _warning(file, f"plan.mde.{metric}", message)
+
+
+def _goals_without_history(
+    file: ExperimentFile, metrics: Mapping[str, Metric], history: SiteHistory
+) -> Iterator[DefinitionError]:
+    field = file.goal_field
+    for place, name in enumerate(file.experiment.goals):
+        if history.events(metrics[name]) == 0:
+            line = file.line(field, place)
+            message = f"{name} has no event in the last 28 days; check the event's name, or send it first"
+            yield DefinitionError(file.file, line, field, message)
+
+
+def _unreachable_margins(file: ExperimentFile, history: SiteHistory) -> Iterator[DefinitionError]:
+    for guardrail in file.experiment.guardrails:
+        harm = history.smallest_harm(file.experiment, guardrail)
+        if harm is not None and harm > guardrail.max_harm:
+            found, wanted = _harm(harm, guardrail), _harm(guardrail.max_harm, guardrail)
+            message = f"{file.experiment.plan.days} days can rule out a harm of {found}, not of {wanted}"
+            yield _warning(file, f"guardrails.{guardrail.metric}", f"{message}; allow more harm, or plan more days")
+
+
+def _harm(harm: float, guardrail: Guardrail) -> str:
+    return words_of(harm * 100) if guardrail.relative else f"{harm:.4g} points"
+
+
+def _nobody_matched(file: ExperimentFile, history: SiteHistory) -> Iterator[DefinitionError]:
+    if history.matching_visitors(file.experiment) == 0:
+        message = f"nobody matched in the last {MATCHED_DAYS} days; check the names and values of the attributes"
+        yield _warning(file, "audience", message)
+
+
+def _same_payload_field(one: ExperimentFile, other: ExperimentFile) -> Iterator[DefinitionError]:
+    """Two experiments that change the same thing blur each other, unless one layer keeps them apart."""
+    first, second = one.experiment, other.experiment
+    apart = first.layer and second.layer and first.layer.name == second.layer.name
+    shared = [] if apart else sorted(_tested_fields(first) & _tested_fields(second))
+    for field in shared:
+        message = f"payload field {field} is changed by {first.key} too; put both in one layer, or name it differently"
+        yield _warning(other, "variants", message)
+
+
+def _tested_fields(experiment: Experiment) -> set[str]:
+    """The fields of the payload in which variants differ."""
+    payloads = [variant.payload for variant in experiment.variants if isinstance(variant.payload, dict)]
+    fields: set[str] = set().union(*payloads)
+    missing = object()
+    return {
+        field
+        for field in fields
+        if len(
+            {None if (value := payload.get(field, missing)) is missing else canonical(value) for payload in payloads}
+        )
+        > 1
+    }
+
+
+def _layer_of_two_units(one: ExperimentFile, other: ExperimentFile) -> Iterator[DefinitionError]:
+    first, second = one.experiment, other.experiment
+    if first.layer and second.layer and first.layer.name == second.layer.name and first.unit != second.unit:
+        message = f"{second.layer.name} holds {first.key} of unit {first.unit} too"
+        yield _warning(other, "layer", f"{message}; visitors and users cannot exclude each other")
+
+
+_LUCKY_DRAW: Final = 4.0  # standard errors: chance alone goes beyond once in 16,000 draws
+_EVERYONE: Final = (TrafficStep(since=None, share=1.0),)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What `resonate check` says: mistakes and failed tests in `errors`, the rest in `warnings`."""
+
+    errors: tuple[DefinitionError, ...]
+    warnings: tuple[DefinitionError, ...]
+    experiments: int
+    tests: int
+
+    @property
+    def passed(self) -> bool:
+        """Whether the folder may be served; warnings do not stand in the way."""
+        return not self.errors
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What is served and frozen already, so that a check says beforehand which change would be refused."""
+
+    content: CatalogContent
+    phases: Phases
+
+
+def served_in(data: Path) -> Served | None:
+    """What a data directory serves; None where it never served anything, or cannot be read."""
+    paths = CatalogPaths(data)
+    snapshot = last_good(paths)
+    if snapshot is None:
+        return None
+    try:
+        return Served(snapshot.content.under(snapshot.written), read_phases(paths))
+    except (OSError, ValidationError):
+        return None
+
+
+def check(folder: Path, now: datetime, served: Served | None = None, history: SiteHistory | None = None) -> CheckResult:
+    """Check a folder of definition files; with `served` also against the running designs, with `history` the log."""
+    reading = read_folder(folder)
+    tests = sum(len(file.experiment.tests) for file in reading.files.values() if file.complete)
+    errors, warnings = [*reading.errors], list[DefinitionError]()
+    if reading.content is not None:
+        errors.extend(failed_tests(reading, reading.content, now))
+        if served:
+            errors.extend(refused_changes(reading.content, served.content, reading.files, served.phases, now))
+        warnings.extend(warnings_of(reading.content, reading.files, history or SiteHistory()))
+    return CheckResult(tuple(sorted(set(errors))), tuple(sorted(set(warnings))), len(reading.files), tests)
+
+
+def failed_tests(reading: FolderReading, content: CatalogContent, now: datetime) -> Iterator[DefinitionError]:
+    """The tests inside the files that fail."""
+    segments = {segment.name: segment for segment in content.segments}
+    holdouts = {holdout.name: holdout for holdout in content.holdouts}
+    for file in reading.files.values():
+        for test in file.experiment.tests:
+            if isinstance(test, SplitTest):
+                failure = _split_failure(file, test, now)
+            else:
+                failure = _visitor_failure(file, test, (segments, holdouts), now)
+            if failure:
+                yield DefinitionError(file.file, test.line, "tests", failure)
+
+
+def _visitor_failure(
+    file: ExperimentFile,
+    test: VisitorTest,
+    named: tuple[Mapping[str, Segment], Mapping[str, Holdout]],
+    now: datetime,
+) -> str | None:
+    given, expected = test.given, test.expect
+    compiled = compile_as_designed(file.experiment, *named, given.segments)
+    attributes = {**given.attributes, **({"user_id": given.user} if given.user else {})}
+    who = given.visitor or given.user or ""
+    answer = assign(compiled, who, attributes, now.timestamp())
+    found = (
+        f"{who} is in and gets {answer.variant}"
+        if answer.in_experiment
+        else f"{who} is out because of {answer.because}"
+    )
+    if expected.in_experiment not in (None, answer.in_experiment):
+        return f"expected in: {str(expected.in_experiment).lower()}, but {found}"
+    if expected.because and expected.because != answer.because:
+        return f"expected because: {expected.because}, but {found}"
+    if expected.variant and expected.variant != answer.variant:
+        return (
+            f"expected variant: {expected.variant}, but {found}{'' if answer.in_experiment else f', {answer.variant}'}"
+        )
+    return None
+
+
+def _split_failure(file: ExperimentFile, test: SplitTest, now: datetime) -> str | None:
+    """Everyone takes part in a split test: it asks how the variants share those who do."""
+    experiment = file.experiment
+    open_to_all = experiment.model_copy(
+        update={"audience": Audience(), "holdouts": (), "layer": None, "traffic": _EVERYONE}
+    )
+    counts = _drawn(compile_as_designed(open_to_all, {}, {}), experiment, test.visitors, now)
+    for variant in experiment.variants:
+        share = counts[variant.key] / test.visitors
+        if abs(share - variant.weight) > test.tolerance:
+            return (
+                f"{variant.key} got {share:.2%} of {test.visitors} visitors, its weight is {variant.weight:.2%},"
+                f" the tolerance {test.tolerance:.2%}{_by_chance(variant.weight, share, test)}"
+            )
+    return None
+
+
+def _by_chance(weight: float, share: float, test: SplitTest) -> str:
+    """What would be right, where the tolerance asks more of so few visitors than chance allows."""
+    luck = _LUCKY_DRAW * sqrt(weight * (1 - weight) / test.visitors)
+    if abs(share - weight) > luck:
+        return ""
+    enough = ceil(weight * (1 - weight) * (_LUCKY_DRAW / test.tolerance) ** 2) if test.tolerance else 0
+    more = f", or split: {enough}" if 0 < enough <= 1_000_000 else ""
+    return f"; with so few it is chance, write tolerance: {ceil(luck * 1000) / 10:g}%{more}"
+
+
+def _drawn(compiled: CompiledExperiment, experiment: Experiment, visitors: int, now: datetime) -> Counter[str]:
+    names = (f"{experiment.key}-{number}" for number in range(visitors))
+    moment = now.timestamp()
+    return Counter(assign(compiled, name, {"user_id": name}, moment).variant for name in names)

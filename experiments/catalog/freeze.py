@@ -1,0 +1,241 @@
+"""Freezes designs at their first serving, follows what becomes of them, and says what may not change meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from pydantic import ValidationError
+
+from experiments.catalog.files import CatalogPaths
+from experiments.catalog.phases import (
+    DailyUnits,
+    FrozenDesign,
+    Phases,
+    design_parts,
+    followed,
+    freeze,
+    read_phases,
+    with_traffic,
+    write_phases,
+)
+from experiments.definitions.content import CatalogContent
+from experiments.definitions.experiment import ExperimentFile
+from experiments.definitions.folder import SIDES
+from experiments.definitions.located import DefinitionError
+from experiments.definitions.model import Experiment
+from experiments.definitions.quantities import words_of
+
+
+def refused_changes(
+    content: CatalogContent,
+    before: CatalogContent | None,
+    files: Mapping[str, ExperimentFile],
+    phases: Phases,
+    now: datetime,
+) -> Iterator[DefinitionError]:
+    """Every change of a running experiment that needs a new phase, with the line that makes it."""
+    for experiment in content.experiments:
+        design = phases.get((experiment.key, experiment.phase))
+        file = files[experiment.key]
+        if design is None:
+            continue
+        if experiment.servable:
+            yield from changed_design(design, content, file)
+            yield from _end_in_the_past(design, experiment, file, now)
+        former = before.experiment(experiment.key) if before else None
+        if former and former.phase == experiment.phase:
+            yield from _narrowed(former, experiment, file, now)
+
+
+def changed_design(design: FrozenDesign, content: CatalogContent, file: ExperimentFile) -> Iterator[DefinitionError]:
+    """One error for each part of a frozen design that the files would change.
+
+    Once an experiment is stopped, side files may change for those that run: its readout has the frozen ones.
+    """
+    wanted = _wanted(design, content, file)
+    frozen, asked = design_parts(design), design_parts(wanted)
+    for part, value in frozen.items():
+        what = _what_changed(part, design, wanted)
+        if asked[part] == value or (file.experiment.status == "stopped" and what != "this"):
+            continue
+        since = f"{design.frozen_at:%Y-%m-%d %H:%M} UTC"
+        message = (
+            f"{what} changed, but the design of phase {design.phase} is frozen"
+            f" since {since}; undo it, or write phase: {design.phase + 1} to begin anew"
+        )
+        field = file.goal_field if part == "goals" else part
+        yield DefinitionError(file.file, file.line(field), field, message)
+
+
+def _wanted(design: FrozenDesign, content: CatalogContent, file: ExperimentFile) -> FrozenDesign:
+    """The design that the files ask for; a built-in metric that a later release defines anew is nobody's change."""
+    wanted = freeze(file.experiment, content, design.frozen_at)
+    released = {name: design.metrics[name] for name in wanted.builtin if name in design.builtin}
+    return wanted.model_copy(update={"metrics": wanted.metrics | released})
+
+
+def _what_changed(part: str, design: FrozenDesign, wanted: FrozenDesign) -> str:
+    """The thing itself, where a side file changed it and not the experiment's own."""
+    if part == "audience" and design.experiment.audience == wanted.experiment.audience:
+        names = [name for name in design.segments if design.segments[name] != wanted.segments[name]]
+        return f"{', '.join(names)} of segments.yaml"
+    if part == "holdouts" and design.experiment.holdouts == wanted.experiment.holdouts:
+        names = [name for name in design.holdouts if design.holdouts[name] != wanted.holdouts[name]]
+        return f"{', '.join(names)} of holdouts.yaml"
+    if part in ("goals", "guardrails") and getattr(design.experiment, part) == getattr(wanted.experiment, part):
+        names = [name for name in design.metrics if design.metrics[name] != wanted.metrics.get(name)]
+        return f"{', '.join(names)} of metrics.yaml"
+    return "this"
+
+
+def _end_in_the_past(
+    design: FrozenDesign, experiment: Experiment, file: ExperimentFile, now: datetime
+) -> Iterator[DefinitionError]:
+    earlier = experiment.end and (design.end is None or experiment.end < design.end)
+    if earlier and experiment.end and experiment.end < now and experiment.status == "running":
+        message = (
+            f"{experiment.end:%Y-%m-%d %H:%M} UTC has passed, an end may move later; to stop now write status: stopped"
+        )
+        yield DefinitionError(file.file, file.line("end"), "end", message)
+
+
+def _narrowed(
+    former: Experiment, experiment: Experiment, file: ExperimentFile, now: datetime
+) -> Iterator[DefinitionError]:
+    served, asked = former.traffic_share(now), experiment.traffic_share(now)
+    if asked < served:
+        message = (
+            f"narrows from {words_of(served * 100)}, which is served, to {words_of(asked * 100)};"
+            f" traffic only ever widens within a phase, write phase: {experiment.phase + 1} to begin anew"
+        )
+        yield DefinitionError(file.file, file.line("traffic"), "traffic", message)
+
+
+def half_written(
+    sources: Mapping[str, bytes], good: Mapping[str, bytes], content: CatalogContent, before: CatalogContent
+) -> Iterator[DefinitionError]:
+    """Files that are the beginning of what is served from them, and mean something else: someone is still writing."""
+    for name, source in sources.items():
+        served = good.get(name, b"")
+        key = name.rpartition(".")[0]
+        same = key not in SIDES and content.experiment(key) == before.experiment(key)
+        if len(source) < len(served) and served.startswith(source) and not same:
+            message = (
+                "is the served file cut off here; finish it, or, to shorten it on purpose, end it with a comment (# …)"
+            )
+            yield DefinitionError(name, source.count(b"\n") + 1, "", message)
+
+
+Mirror = Callable[[FrozenDesign], FrozenDesign]
+_MIRROR_PAUSE_SECONDS: Final = 10.0
+
+
+class MirrorUnavailable(Exception):
+    """The external store of frozen designs cannot be asked now."""
+
+
+def _unknown_traffic(_: Experiment, before: datetime) -> None:
+    return None
+
+
+def _own_design(design: FrozenDesign) -> FrozenDesign:
+    return design
+
+
+@dataclass(frozen=True, slots=True)
+class FreezeSources:
+    """What freezing asks: the log's daily traffic, and an external store that outlives this data directory.
+
+    `daily_units` never waits: while the log is read it raises TrafficAwaited, the experiment goes live meanwhile, and
+    it is asked again. `mirror` is given a design that is frozen and answers the one that holds: the same, or an earlier
+    one under the same (key, phase). It raises MirrorUnavailable where it cannot; then it is asked again later.
+    """
+
+    daily_units: DailyUnits = _unknown_traffic
+    mirror: Mirror = _own_design
+
+
+class DesignFreezer:
+    """The frozen designs of a data directory, written by one process."""
+
+    def __init__(self, paths: CatalogPaths, sources: FreezeSources) -> None:
+        self._paths = paths
+        self._sources = sources
+        self._unmirrored: set[tuple[str, int]] = set()
+        self._away_since: datetime | None = None
+        self.moved_aside = False
+        self.phases: dict[tuple[str, int], FrozenDesign] = self._read()
+
+    def _read(self) -> dict[tuple[str, int], FrozenDesign]:
+        """What is on disk; a file that nobody can read is moved aside, so that the shop still opens."""
+        try:
+            return read_phases(self._paths)
+        except ValidationError:
+            self._paths.phases.replace(self._paths.phases.with_suffix(".damaged"))
+            self.moved_aside = True
+            return {}
+
+    def claim(
+        self, content: CatalogContent, files: Mapping[str, ExperimentFile], now: datetime
+    ) -> list[DefinitionError]:
+        """Freeze what is served for the first time; errors name designs the mirror held before that differ."""
+        errors: list[DefinitionError] = []
+        for experiment in content.experiments:
+            name = experiment.key, experiment.phase
+            if name not in self.phases and experiment.active(now):
+                design = with_traffic(freeze(experiment, content, now), self._sources.daily_units)
+                self.phases[name] = self._mirrored(design, now)
+                if experiment.key in files:
+                    errors.extend(changed_design(self.phases[name], content, files[experiment.key]))
+        return errors
+
+    def follow(self, content: CatalogContent, now: datetime) -> None:
+        """Note pauses, stops and ends of everything frozen, and store what changed."""
+        before = read_phases(self._paths)
+        present = {experiment.key: experiment for experiment in content.experiments}
+        self.phases = {name: followed(design, present.get(name[0]), now) for name, design in self.phases.items()}
+        if self.phases != before:
+            write_phases(self._paths, self.phases)
+
+    def next_start(self, content: CatalogContent, now: datetime) -> datetime | None:
+        """When the next experiment begins that is not frozen yet."""
+        starts = (
+            experiment.start
+            for experiment in content.experiments
+            if experiment.status == "running" and (experiment.key, experiment.phase) not in self.phases
+        )
+        return min((start for start in starts if start and start > now), default=None)
+
+    def ask_again(self, now: datetime) -> None:
+        """Ask once more for what was not known: the log's traffic, and at most every ten seconds the external store."""
+        before = dict(self.phases)
+        for name, design in before.items():
+            known = with_traffic(design, self._sources.daily_units)
+            if known is not design:
+                self.phases[name] = self._mirrored(known, now)
+        mirrored = set() if self._away(now) else set(self._unmirrored)
+        for name in mirrored:
+            self.phases[name] = self._mirrored(self.phases[name], now)
+        if mirrored or self.phases != before:
+            write_phases(self._paths, self.phases)
+
+    def _mirrored(self, design: FrozenDesign, now: datetime) -> FrozenDesign:
+        """The design that holds; a store that is away is not asked for every design, because each question waits."""
+        name = design.key, design.phase
+        self._unmirrored.add(name)
+        if self._away(now):
+            return design
+        try:
+            held = self._sources.mirror(design)
+        except MirrorUnavailable:
+            self._away_since = now
+            return design
+        self._unmirrored.discard(name)
+        return held
+
+    def _away(self, now: datetime) -> bool:
+        since = self._away_since
+        return since is not None and (now - since).total_seconds() < _MIRROR_PAUSE_SECONDS

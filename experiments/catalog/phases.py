@@ -1,0 +1,180 @@
+"""Frozen designs: the first design served under (key, phase) is the one that is analysed, for good."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+
+from experiments.catalog.files import CatalogPaths, read_or_none, replace_file
+from experiments.definitions.content import CatalogContent, digest
+from experiments.definitions.folder import builtin_metrics
+from experiments.definitions.model import Definition, Experiment, Holdout, Metric, Segment
+
+UNITS_PER_VARIANT: Final = 10_000  # planned where no traffic was logged
+
+DailyUnits = Callable[[Experiment, datetime], float | None]
+"""Units a day that would take part, by what was logged before a moment; None: unknown. Raises TrafficAwaited."""
+
+
+class TrafficAwaited(Exception):
+    """The log is being asked; it answers when it is asked again a little later."""
+
+
+class Pause(Definition):
+    """A stretch in which a running experiment assigned nobody; `until` is None while it lasts."""
+
+    since: datetime
+    until: datetime | None = None
+
+
+class FrozenDesign(Definition):
+    """What is analysed for (key, phase): the experiment as it was first served, its goals and guardrails resolved.
+
+    `planned_units` counts all variants together; while `traffic_awaited`, nobody knows yet what the log says of them.
+    `builtin` names the metrics that were the built-in ones. `end` is the
+    end that the files last gave, `stopped_at` the moment a stop, an archiving, a removal or the next phase was seen.
+    """
+
+    key: str
+    phase: int
+    fingerprint: str
+    frozen_at: datetime
+    planned_units: int
+    traffic_awaited: bool = False
+    experiment: Experiment
+    metrics: dict[str, Metric]
+    segments: dict[str, Segment]
+    holdouts: dict[str, Holdout]
+    builtin: tuple[str, ...] = ()
+    end: datetime | None = None
+    stopped_at: datetime | None = None
+    pauses: tuple[Pause, ...] = ()
+
+    @property
+    def closed_at(self) -> datetime | None:
+        """When it stopped to enrol: the earlier of stop and end; None where neither is known."""
+        return min((moment for moment in (self.stopped_at, self.end) if moment), default=None)
+
+
+Phases = Mapping[tuple[str, int], FrozenDesign]
+_ADAPTER: TypeAdapter[list[FrozenDesign]] = TypeAdapter(list[FrozenDesign])
+
+
+def read_phases(paths: CatalogPaths) -> dict[tuple[str, int], FrozenDesign]:
+    """All frozen designs of a data directory."""
+    content = read_or_none(paths.phases)
+    designs = _ADAPTER.validate_json(content) if content else []
+    return {(design.key, design.phase): design for design in designs}
+
+
+def write_phases(paths: CatalogPaths, phases: Phases) -> None:
+    """Replace the frozen designs of a data directory, atomically."""
+    replace_file(paths.phases, _ADAPTER.dump_json([phases[name] for name in sorted(phases)], exclude_defaults=True))
+
+
+def freeze(experiment: Experiment, content: CatalogContent, now: datetime) -> FrozenDesign:
+    """The design of an experiment as it is now; what the log says of its traffic is still to be asked."""
+    wanted = {*experiment.goals, *(guardrail.metric for guardrail in experiment.guardrails)}
+    design = FrozenDesign(
+        key=experiment.key,
+        phase=experiment.phase,
+        fingerprint="",
+        frozen_at=now,
+        planned_units=UNITS_PER_VARIANT * len(experiment.variants),
+        traffic_awaited=True,
+        experiment=experiment,
+        metrics={metric.name: metric for metric in content.metrics if metric.name in wanted},
+        segments={item.name: item for item in content.segments if item.name in experiment.audience.segments},
+        holdouts={item.name: item for item in content.holdouts if item.name in experiment.holdouts},
+        builtin=tuple(
+            metric.name for metric in content.metrics if metric.name in wanted and metric in builtin_metrics()
+        ),
+        end=experiment.end,
+    )
+    return design.model_copy(update={"fingerprint": fingerprint(design)})
+
+
+def with_traffic(design: FrozenDesign, daily_units: DailyUnits) -> FrozenDesign:
+    """The design with its planned units from what was logged before it began; as it is while the log is asked."""
+    if not design.traffic_awaited:
+        return design
+    try:
+        logged = daily_units(design.experiment, design.frozen_at)
+    except TrafficAwaited:
+        return design
+    known: dict[str, Any] = {"traffic_awaited": False}
+    if logged is not None and logged > 0:
+        experiment = design.experiment
+        known["planned_units"] = max(len(experiment.variants), round(logged * experiment.plan.days))
+    return design.model_copy(update=known)
+
+
+def fingerprint(design: FrozenDesign) -> str:
+    """A hash of everything that may not change under (key, phase)."""
+    return digest({"key": design.key, "phase": design.phase, **design_parts(design)})
+
+
+def design_parts(design: FrozenDesign) -> dict[str, Any]:
+    """What may not change, by the field of the file that says it.
+
+    Defaults are left out, so that a field which a later version of Resonate adds changes no running design.
+    """
+    experiment = design.experiment
+    segments = {name: design.segments[name].where for name in sorted(experiment.audience.segments)}
+    parts: dict[str, Any] = {
+        "variants": [_resolved(variant) for variant in experiment.variants],
+        "unit": experiment.unit,
+        "layer": _resolved(experiment.layer) if experiment.layer else None,
+        "audience": {"where": experiment.audience.where, "segments": segments},
+        "holdouts": {name: design.holdouts[name].share for name in sorted(experiment.holdouts)},
+        "goals": [_resolved(design.metrics[name]) for name in experiment.goals],
+        "guardrails": [
+            {**_resolved(guardrail), "definition": _resolved(design.metrics[guardrail.metric])}
+            for guardrail in experiment.guardrails
+        ],
+        "plan": _resolved(experiment.plan),
+    }
+    return parts
+
+
+def _resolved(part: Definition) -> dict[str, Any]:
+    return part.model_dump(mode="json", exclude_defaults=True)
+
+
+def followed(design: FrozenDesign, experiment: Experiment | None, now: datetime) -> FrozenDesign:
+    """The design with what became of it: pauses, end, stop. `experiment` is what is served under the key now."""
+    if experiment is None or experiment.phase != design.phase or experiment.status in ("draft", "archived", "stopped"):
+        return _stopped(design, now)
+    design = design if design.end == experiment.end else design.model_copy(update={"end": experiment.end})
+    if experiment.status == "paused":
+        return _paused(design, design.stopped_at or now)
+    return _resumed(design, now)
+
+
+def _stopped(design: FrozenDesign, now: datetime) -> FrozenDesign:
+    if design.stopped_at:
+        return design
+    return _closed_pauses(design, now).model_copy(update={"stopped_at": now})
+
+
+def _paused(design: FrozenDesign, since: datetime) -> FrozenDesign:
+    if design.pauses and design.pauses[-1].until is None:
+        return design
+    return design.model_copy(update={"stopped_at": None, "pauses": (*design.pauses, Pause(since=since))})
+
+
+def _resumed(design: FrozenDesign, now: datetime) -> FrozenDesign:
+    """Running again; a stop that is taken back was a pause."""
+    if design.stopped_at:
+        design = _paused(design, design.stopped_at)
+    return _closed_pauses(design, now)
+
+
+def _closed_pauses(design: FrozenDesign, now: datetime) -> FrozenDesign:
+    if not design.pauses or design.pauses[-1].until:
+        return design
+    last = design.pauses[-1].model_copy(update={"until": now})
+    return design.model_copy(update={"pauses": (*design.pauses[:-1], last)})

@@ -1,0 +1,186 @@
+"""Keeps the last good catalogue on disk: the one keeper (in the supervisor) that reads the folder and publishes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from time import monotonic
+from typing import Final
+
+from experiments.catalog.catalog import Catalog, catalog_of, former_designs
+from experiments.catalog.files import CatalogPaths, FileMark, mark_of
+from experiments.catalog.freeze import DesignFreezer, FreezeSources, half_written, refused_changes
+from experiments.catalog.overrides import outranking, read_overrides, settle
+from experiments.catalog.reader import (
+    KeeperState,
+    last_good,
+    publish,
+    read_sources_of,
+    read_state,
+    write_sources,
+    write_state,
+)
+from experiments.definitions.content import CatalogContent, Snapshot, content_version
+from experiments.definitions.experiment import ExperimentFile
+from experiments.definitions.folder import FolderReading, definition_files, read_folder
+from experiments.definitions.located import DefinitionError, DefinitionErrors
+from experiments.definitions.model import Status
+
+SETTLED_SECONDS: Final = 0.15
+Signature = tuple[tuple[str, FileMark | None], ...]
+
+
+class CatalogKeeper:
+    """The one process that reads the folder, freezes designs and publishes the snapshot.
+
+    `boot` once, then `poll` every quarter of a second: a change is taken when the files stayed the same from one poll
+    to another for a moment (`pace` counts its seconds), so that nobody is caught in the middle of saving.
+    """
+
+    def __init__(
+        self,
+        definitions: Path,
+        data: Path,
+        clock: Callable[[], datetime],
+        sources: FreezeSources | None = None,
+        pace: Callable[[], float] = monotonic,
+    ) -> None:
+        self._definitions = definitions
+        self._paths = CatalogPaths(data)
+        self._clock = clock
+        self._sources = sources or FreezeSources()
+        self._pace = pace
+        self._seen: Signature = ()
+        self._seen_since = 0.0
+        self._taken: Signature = ()
+        self._ordered: FileMark | None = None
+        self._next_start: datetime | None = None
+        self._files: Mapping[str, ExperimentFile] = {}
+        self._snapshot: Snapshot | None = None
+        self._catalog: Catalog | None = None
+        self._freezer = DesignFreezer(self._paths, self._sources)
+        self._good_sources: Mapping[str, bytes] = {}
+        self._written: CatalogContent | None = None
+        self.errors: tuple[DefinitionError, ...] = ()
+
+    @property
+    def catalog(self) -> Catalog:
+        """The catalogue that is served; `boot` comes first."""
+        if self._catalog is None:
+            raise DefinitionErrors(self.errors)
+        return self._catalog
+
+    def boot(self) -> Catalog:
+        """Publish the folder's catalogue, or keep the last good one; DefinitionErrors where none ever existed."""
+        self._snapshot = last_good(self._paths)
+        self._good_sources = read_sources_of(self._paths)
+        self._written = self._snapshot.content.under(self._snapshot.written) if self._snapshot else None
+        self._seen = self._signature()
+        self._take(self._seen)
+        if self._snapshot is None:
+            raise DefinitionErrors(self.errors)
+        self._catalog = catalog_of(self._snapshot)
+        return self._catalog
+
+    def poll(self) -> bool:
+        """Look at file times; True when another catalogue, or other errors, were published. Never raises for a file."""
+        version, errors = self.catalog.version, self.errors
+        try:
+            self._look()
+        except OSError as error:
+            reason = (error.strerror or "unknown cause").lower()
+            self.errors = (DefinitionError("the data directory", 0, "", f"cannot keep the catalogue: {reason}"),)
+        return (version, errors) != (self.catalog.version, self.errors)
+
+    def _look(self) -> None:
+        now = self._clock()
+        self._freezer.ask_again(now)
+        if self._settled() and self._seen != self._taken:
+            self._take(self._seen)
+        elif mark_of(self._paths.overrides) != self._ordered or (self._next_start and now >= self._next_start):
+            self._publish(now)
+
+    def _settled(self) -> bool:
+        """Whether the files are what they were when they were looked at before, some time ago."""
+        signature = self._signature()
+        if signature != self._seen:
+            self._seen, self._seen_since = signature, self._pace()
+        return self._pace() - self._seen_since >= SETTLED_SECONDS
+
+    def _signature(self) -> Signature:
+        try:
+            return tuple((path.name, mark_of(path)) for path in definition_files(self._definitions))
+        except OSError as error:
+            return ((str(error), None),)
+
+    def _take(self, signature: Signature) -> None:
+        """Read the folder; adopt all of it, or keep what is served and say what is wrong."""
+        now = self._clock()
+        reading = read_folder(self._definitions)
+        if self._catalog and self._signature() != signature:
+            return  # somebody wrote while it was read; the next polls see to it
+        errors = [*reading.errors]
+        if reading.content is not None:
+            errors.extend(self._refusals(reading, reading.content, now))
+        if reading.content is not None and not errors:
+            self._written, self._files = reading.content, reading.files
+            self._publish(now, reading.sources)
+        elif self._written is not None:
+            self._publish(now)
+        self._report(errors, now)
+        self._taken = signature
+
+    def _refusals(self, reading: FolderReading, content: CatalogContent, now: datetime) -> list[DefinitionError]:
+        """What stands in the way of serving a folder that is well written."""
+        phases = self._freezer.phases
+        errors = [*refused_changes(content, self._written, reading.files, phases, now)]
+        if self._written is not None:
+            errors.extend(half_written(reading.sources, self._good_sources, content, self._written))
+        ordered = content.under(outranking(read_overrides(self._paths), content))
+        return errors or self._freezer.claim(ordered, reading.files, now)
+
+    def _publish(self, now: datetime, sources: Mapping[str, bytes] | None = None) -> None:
+        """Serve what the files said last, under the orders of now; designs are frozen before they are served."""
+        if self._written is None:
+            return
+        self._ordered = mark_of(self._paths.overrides)
+        overridden = settle(self._paths, self._written)
+        content = self._written.under(overridden)
+        self._freezer.claim(content, self._files, now)
+        self._freezer.follow(content, now)
+        self._next_start = self._freezer.next_start(content, now)
+        version = content_version(content, overridden)
+        if self._snapshot is None or version != self._snapshot.version:
+            self._swap(self._next(content, overridden, version, now), sources)
+        elif sources is not None and sources != self._good_sources:
+            write_sources(self._paths, sources)
+        self._good_sources = dict(sources or self._good_sources)
+
+    def _next(self, content: CatalogContent, overridden: Mapping[str, Status], version: str, now: datetime) -> Snapshot:
+        files = self._written.experiments if self._written else ()
+        written: dict[str, Status] = {item.key: item.status for item in files if item.key in overridden}
+        return Snapshot(
+            version=version,
+            received_at=now,
+            content=content,
+            written=written,
+            overridden=dict(overridden),
+            former=former_designs(self._snapshot, content, now) if self._snapshot else (),
+        )
+
+    def _swap(self, snapshot: Snapshot, sources: Mapping[str, bytes] | None) -> None:
+        catalog = catalog_of(snapshot)
+        publish(self._paths, snapshot, sources or self._good_sources)
+        self._snapshot, self._catalog = snapshot, catalog
+
+    def _report(self, errors: list[DefinitionError], now: datetime) -> None:
+        """Tell the workers what is wrong, where that changed."""
+        if self._freezer.moved_aside:
+            errors.append(
+                DefinitionError("phases.json", 0, "", "could not be read and was moved aside, designs are frozen anew")
+            )
+        found = tuple(sorted(set(errors)))
+        if found != read_state(self._paths).errors or not self._paths.state.exists():
+            write_state(self._paths, KeeperState(errors=found, since=now if found else None))
+        self.errors = found

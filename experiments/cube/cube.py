@@ -1,0 +1,291 @@
+"""Builds the one unit × day cube of a readout on an engine: exposures, units, who owns which event, then the cube."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from events.engines.duckdb import Columns, Engine
+from events.engines.sql import Expression, Statement, all_of, any_of, inline_table, union_all
+from experiments.cube.measures import CubePlan, SourceKey
+from experiments.cube.shop_days import ShopDays
+from experiments.cube.sources import amount, choice, chosen, layers_of, named, valid_score, wanted_refunds
+from experiments.cube.statements import condition, fields_of, statement
+
+FOREVER_US: Final = 1 << 62
+VISIT_US: Final = 30 * 60 * 1_000_000  # a history is an earlier visit, not the page view that led to the exposure
+
+
+@dataclass(frozen=True, slots=True)
+class CubeScope:
+    """Whose exposures are read and how events are attributed. Times are µs UTC, inclusive."""
+
+    experiment: str
+    phase: int
+    arms: tuple[str, ...]
+    unit: Literal["visitor", "user"]
+    identity: Literal["first_touch", "strict"]
+    currency: str
+    days: ShopDays
+    stop_us: int = FOREVER_US  # exposures after it do not count
+    known_until_us: int = FOREVER_US  # identity edges received after it do not count
+    site_since_us: int | None = None  # instead of exposures: everyone who visited since then
+
+
+@dataclass(slots=True)
+class Cube:
+    """The cube and the tables that it is made of. `tables` are kept for the SQL that is shown to analysts."""
+
+    engine: Engine
+    scope: CubeScope
+    plan: CubePlan
+    tables: dict[str, Statement] = field(default_factory=dict[str, Statement])
+    _answers: dict[str, Columns] = field(default_factory=dict[str, Columns])
+
+    def build(self) -> None:
+        """Materialise everything, once."""
+        self.expose()
+        self._histories()
+        for dimension in self.plan.dimensions:
+            self.put(levels_table(self.plan, dimension), self._levels(dimension))
+        if any(key.kind in ("orders", "refunds", "funnel") for key in self.plan.sources):
+            self._purchases()
+        if any(key.kind == "refunds" for key in self.plan.sources):
+            self._refunds()
+        self.put("cube", union_all([*self._event_layers(), *self._own_layers(), _EMPTY]))
+        for name in self.tables:
+            if name.startswith(("beats_", "page_times_", "steps_")):
+                self.engine.drop(name)
+
+    def expose(self) -> None:
+        """Exposures, units (by first exposure) and which unit each event belongs to."""
+        scope = self.scope
+        self.put("arms", inline_table({"variant": scope.arms, "arm": range(len(scope.arms))}))
+        unit = Expression.of("e.visitor_id" if scope.unit == "visitor" else "e.user_id")
+        if scope.site_since_us is None:
+            exposures = self._of_experiment("exposures")
+        else:
+            exposures = statement("site_exposures").bind(since=scope.site_since_us)
+        self.put("exposures", exposures.bind(unit=unit, stop=scope.stop_us))
+        self.put("units", statement("units").bind(exposed_on=scope.days.sql("f.time")))
+        if scope.identity == "first_touch":
+            self.put("pairs", statement("pairs").bind(known_until=scope.known_until_us))
+        self.put("owners", statement(f"owners_{scope.identity}_{scope.unit}"))
+
+    def put(self, name: str, statement: Statement) -> None:
+        """Materialise a table and remember how it was made."""
+        if name in self.tables and name not in _OF_ONE_METRIC:
+            self._answers.clear()
+        self.tables[name] = statement
+        self.engine.materialise(name, statement)
+
+    def once(self, statement: Statement) -> Columns:
+        """The answer of a SELECT that reads no table of one metric: asked again, it is the same."""
+        text = statement.render(self.engine.dialect)
+        if text not in self._answers:
+            self._answers[text] = self.engine.columns(statement)
+        return self._answers[text]
+
+    def attributed(self, file: str, /, **values: Expression | str | float) -> Statement:
+        """A statement that joins events to their owners."""
+        if self.scope.unit == "visitor":
+            key, by_user = "e.visitor_id", "CASE WHEN e.user_id = e.visitor_id THEN 1 ELSE 0 END"
+        else:
+            key, by_user = "coalesce(e.user_id, e.visitor_id)", "CASE WHEN e.user_id IS NULL THEN 0 ELSE 1 END"
+        return statement(file).bind(key=Expression.of(key), by_user=Expression.of(by_user), **values)
+
+    def excluded(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """(quarantined, bots, forced, forged) exposures and (quarantined, other currency) events that do not count."""
+        exposures = self.engine.rows(self._of_experiment("excluded_exposures"))[0]
+        counted = any_of(named(name) for key in self.plan.sources for name in (key.steps or (key.event,)))
+        events = self.attributed(
+            "excluded_events", named=counted, currency=self.scope.currency, longest=self.plan.boundaries[-1]
+        )
+        return exposures, self.engine.rows(events)[0]
+
+    def events_of(self, key: SourceKey) -> Expression:
+        """The events of a source, with its `where`."""
+        return all_of([named(key.event), condition(key.condition, self.plan.properties), *valid_score(key)])
+
+    def amount_of(self, key: SourceKey) -> Expression:
+        """What one event of a source gives."""
+        return amount(key, self.plan.properties)
+
+    def segments(self) -> Expression:
+        """The segment of the time since exposure."""
+        since = "e.time - o.exposed_at"
+        cases = [f"WHEN {since} < {edge} THEN {index}" for index, edge in enumerate(self.plan.boundaries[1:])]
+        return Expression.of(f"CASE {' '.join(cases)} END")
+
+    def _of_experiment(self, name: str) -> Statement:
+        return statement(name).bind(experiment=self.scope.experiment, phase=self.scope.phase)
+
+    def _levels(self, dimension: str) -> Statement:
+        """The attribute at the first exposure; what the log knows of the device stands in where it was not given."""
+        text = self.plan.properties.attribute(dimension)
+        level = f"coalesce({text}, e.{dimension})" if dimension in ("device", "country") else text
+        return statement("levels").bind(level=Expression.of(level))
+
+    def _histories(self) -> None:
+        lookback = max(self.plan.lookback_us, VISIT_US)
+        self.put("histories", self.attributed("histories", lookback=lookback, visit=VISIT_US))
+
+    def _purchases(self) -> None:
+        read = self._read_of_orders()
+        copies = statement("order_copies").also(**{name: Expression.of(f"e.{name}") for name in read})
+        chosen = {name: Expression.of(f"max(CASE WHEN c.value_place = 1 THEN c.{name} END)") for name in read}
+        only = {name: Expression.of(f"k.{name}") for name in read}
+        self.put("order_copies", copies)
+        self.put("repeated_orders", statement("repeated_orders"))
+        single = statement("single_orders").also(**only)
+        self.put("orders", union_all([single, statement("orders").also(**chosen)]))
+        self.engine.drop("order_copies")
+        self.put("checkouts", statement("checkouts"))
+        self.put("purchases", statement("purchases").also(**{name: Expression.of(f"o.{name}") for name in read}))
+        self.engine.drop("orders")
+
+    def _read_of_orders(self) -> list[str]:
+        """What metrics read of an order beyond its own columns."""
+        found: list[str] = []
+        for key in (key for key in self.plan.sources if key.kind in ("orders", "funnel")):
+            names = [*fields_of(key.condition), *([] if key.value == "value" else [key.value])]
+            found += [column for name in names for column in self.plan.properties.columns(name)]
+        return [name for name in dict.fromkeys(found) if name not in _ORDER_COLUMNS]
+
+    def _refunds(self) -> None:
+        self.put("refunds", statement("refunds").bind(refund_id=Expression.of(self.plan.properties.text("refund_id"))))
+        self.put("returned", self._returned())
+
+    def _returned(self) -> Statement:
+        return self.attributed("returned", day=self.scope.days.sql("r.time"), currency=self.scope.currency)
+
+    def _returned_by(self, index: int, key: SourceKey) -> str:
+        """The table of refunds joined to their orders, by the amounts that a source reads of both."""
+        if key.value == key.order_value == "value":
+            return "returned"
+        amounts = {"refunds": key.value, "purchases": key.order_value}
+        number = self.plan.properties.number
+        for name, value in amounts.items():
+            self.put(f"{name}_{index}", statement(f"{name}_of").bind(amount=Expression.of(number(value))))
+        self.put(f"returned_{index}", self._returned().tables(**{name: f"{name}_{index}" for name in amounts}))
+        return f"returned_{index}"
+
+    def _event_layers(self) -> list[Statement]:
+        """Plain events and orders."""
+        tables = {"events": "events", "orders": "purchases"}
+        return [
+            self._layer(keys, table)
+            for kind, table in tables.items()
+            for keys in layers_of(key for key in self.plan.sources if key.kind == kind)
+        ]
+
+    def _layer(self, keys: Sequence[SourceKey], table: str) -> Statement:
+        wanted = [self.events_of(key) for key in keys]
+        indexes = [self.plan.sources.index(key) for key in keys]
+        return self.attributed(
+            "cube_events",
+            segment=self.segments(),
+            day=self.scope.days.sql("e.time"),
+            source=choice(wanted, [str(index) for index in indexes], "-1"),
+            amount=chosen(wanted, [self.amount_of(key) for key in keys]),
+            named=any_of(wanted),
+            first=self.plan.boundaries[0],
+            until=self.plan.boundaries[-1],
+            currency=self.scope.currency,
+        ).tables(events=table)
+
+    def _own_layers(self) -> list[Statement]:
+        """Sources whose rows depend on the window, or on more than one event."""
+        layers: list[Statement] = []
+        for index, key in enumerate(self.plan.sources):
+            match key.kind:
+                case "refunds":
+                    layers += self._refund_layers(index, key)
+                case "engagement":
+                    final = Expression.of(self.plan.properties.text("final"))
+                    layers += self._time_layers(index, key, "beats", final=final)
+                case "page_times":
+                    layers += self._time_layers(index, key, "page_times", session=VISIT_US)
+                case "funnel":
+                    layers.append(self._funnel_layer(index, key))
+                case _:
+                    pass
+        return layers
+
+    def _spans(self, key: SourceKey) -> list[tuple[int, int, int]]:
+        """(segment, first, until) of the window and, with a covariate, of the look-back."""
+        window = key.window
+        if window is None:
+            return []
+        spans = [(self.plan.segment(window.start_us), window.start_us, window.end_us)]
+        if self.plan.lookback_us:
+            spans.append((0, -self.plan.lookback_us, 0))
+        return spans
+
+    def _refund_layers(self, index: int, key: SourceKey) -> list[Statement]:
+        wanted, returned = all_of(wanted_refunds(key, self.plan.properties)), self._returned_by(index, key)
+        layers: list[Statement] = []
+        for segment, first, until in self._spans(key):
+            timely = Expression.of("r.since < $until", until=until)
+            if key.within_us is not None and until > 0:
+                timely = Expression.of("r.after_order < $within", within=key.within_us)
+            bound = statement("cube_refunds").bind(segment=segment, source=index, first=first, until=until)
+            layers.append(bound.bind(named=wanted, timely=timely).tables(returned=returned))
+        return layers
+
+    def _time_layers(self, index: int, key: SourceKey, table: str, **values: Expression | float) -> list[Statement]:
+        """Engaged time from the rows of a table, and the cube's rows that its spans make of them."""
+        spans = self._spans(key)
+        rows = self.attributed(
+            table,
+            day=self.scope.days.sql("e.time"),
+            condition=condition(key.condition, self.plan.properties),
+            first=self.plan.boundaries[0],
+            until=max(until for _, _, until in spans),
+            **values,
+        )
+        self.put(f"{table}_{index}", rows)
+        return [
+            statement(f"cube_{table}").bind(segment=segment, source=index, first=first, until=until)
+            .tables(**{table: f"{table}_{index}"})
+            for segment, first, until in spans
+        ]  # fmt: skip
+
+    def _funnel_layer(self, index: int, key: SourceKey) -> Statement:
+        names = tuple(dict.fromkeys(key.steps))
+        fields = condition(key.condition, self.plan.properties)
+        until, currency = key.window.end_us if key.window else 0, self.scope.currency
+        steps = [
+            self.attributed("steps", named=all_of([named(name), fields]), name=name, until=until, currency=currency)
+            .tables(events="purchases" if name == "Order Completed" else "events")
+            for name in names
+        ]  # fmt: skip
+        self.put(f"steps_{index}", union_all(steps))
+        for number, name in enumerate(key.steps):
+            reached = statement("next_step" if number else "first_step").tables(steps=f"steps_{index}").bind(name=name)
+            if number:
+                previous = key.steps[number - 1]
+                reached = reached.tables(reached=reached_table(index, number - 1)).bind(previous=previous)
+            self.put(reached_table(index, number), reached)
+        return (
+            statement("cube_funnel")
+            .bind(segment=self.plan.segment(0), source=index, day=self.scope.days.sql("r.time"))
+            .tables(reached=reached_table(index, len(key.steps) - 1))
+        )
+
+
+def levels_table(plan: CubePlan, dimension: str) -> str:
+    """Where the levels of a dimension are kept."""
+    return f"levels_{plan.dimensions.index(dimension)}"
+
+
+def reached_table(source: int, step: int) -> str:
+    """Where the units that reached a step of a funnel are kept."""
+    return f"reached_{source}_{step}"
+
+
+_OF_ONE_METRIC: Final = frozenset({"totals", "unit_values", "metric_days", "samples", "thresholds"})
+_ORDER_COLUMNS: Final = frozenset({"visitor_id", "user_id", "currency"})
+_EMPTY: Final = Statement.of(
+    "SELECT CAST(0 AS BIGINT) AS unit, CAST(0 AS BIGINT) AS segment, CAST(0 AS BIGINT) AS day, CAST(-1 AS BIGINT)"
+    " AS source, CAST(0 AS BIGINT) AS events, CAST(0 AS DOUBLE) AS amount, CAST(0 AS BIGINT) AS finals WHERE FALSE"
+)

@@ -1,0 +1,276 @@
+"""What each metric needs of the cube: its sources, its window, its cap. Pure; the SQL is bound elsewhere."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal
+
+from experiments.cube.statements import Properties, properties_of
+from experiments.definitions.model import Cap, Metric, RatioPart
+
+ORDER: Final = "Order Completed"
+REFUNDS: Final = ("Order Refunded", "Order Cancelled")
+ENGAGEMENT: Final = "engagement"
+ENGAGED: Final = "engaged_seconds"
+PAGE: Final = "page"
+OWN_TYPES: Final = ("page", "screen", "identify", "group")  # events that have a type of their own, and no name
+NO_CAP: Final = 1e300
+SECOND_US: Final = 1_000_000
+NONE: Final = -1
+
+SourceKind = Literal["events", "orders", "refunds", "engagement", "page_times", "funnel"]
+Field = Literal["events", "amount"]
+Score = Literal["csat", "nps", "ces"]
+SURVEYS: Final[Mapping[str, tuple[float, float]]] = {"csat": (0.0, 1.0), "nps": (-100.0, 100.0), "ces": (1.0, 7.0)}
+SURVEY_SCALES: Final[Mapping[str, tuple[float, float]]] = {"csat": (1, 5), "nps": (0, 10), "ces": (1, 7)}
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Half-open time since exposure, in µs."""
+
+    start_us: int
+    end_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class SourceKey:
+    """What events of one kind give: two metrics with equal keys share their rows of the cube.
+
+    `window` (and `within_us`, the time of a refund after its order, `order_where`, which orders count,
+    `order_value`, what refunds can take off) only where the rows depend on it.
+    """
+
+    kind: SourceKind
+    event: str
+    value: str = "value"
+    where: str = "{}"
+    score: Score | None = None
+    steps: tuple[str, ...] = ()
+    window: Window | None = None
+    within_us: int | None = None
+    order_where: str = "{}"
+    order_value: str = "value"
+
+    @property
+    def condition(self) -> dict[str, Any]:
+        """The `where` as a mapping."""
+        return json.loads(self.where)
+
+    @property
+    def order_condition(self) -> dict[str, Any]:
+        """The `order_where` as a mapping."""
+        return json.loads(self.order_where)
+
+
+@dataclass(frozen=True, slots=True)
+class MetricRule:
+    """How a metric is read from the cube. Sources are indexes of the plan's sources; NONE where there is none."""
+
+    metric: Metric
+    window: Window
+    source: int
+    field: Field
+    taken: int = NONE
+    base: int = NONE
+    base_field: Field = "events"
+    fixed_cap: float = NO_CAP
+    percentile_cap: float | None = None
+    closed_window: bool = False  # only units whose window has closed
+    over_events: bool = False  # a quantile whose sample is the events, not the units
+    estimated: bool = False  # engaged time that page events tell, not beats
+
+    @property
+    def name(self) -> str:
+        return self.metric.name
+
+    @property
+    def is_ratio(self) -> bool:
+        return self.base != NONE
+
+    @property
+    def is_share(self) -> bool:
+        """Whether a unit's value is 0 or 1."""
+        return self.metric.type in ("proportion", "retention", "funnel")
+
+
+@dataclass(frozen=True, slots=True)
+class CubePlan:
+    """All that one cube must hold: sources, the boundaries of its segments (µs since exposure), the properties read."""
+
+    rules: tuple[MetricRule, ...]
+    sources: tuple[SourceKey, ...]
+    boundaries: tuple[int, ...]
+    properties: Properties
+    dimensions: tuple[str, ...]
+    lookback_us: int
+
+    def segment(self, boundary_us: int) -> int:
+        """The first segment at or after a boundary."""
+        return self.boundaries.index(boundary_us)
+
+    def rule(self, name: str) -> MetricRule:
+        """The rule of a metric."""
+        return next(rule for rule in self.rules if rule.name == name)
+
+
+def cube_plan(metrics: Iterable[Metric], lookback_seconds: int, dimensions: Iterable[str] = ()) -> CubePlan:
+    """The plan of one cube for these metrics; `lookback_seconds` 0 switches the covariate off."""
+    sources = _Sources()
+    rules = tuple(_rule(metric, sources) for metric in metrics)
+    lookback_us = lookback_seconds * SECOND_US
+    boundaries = {0, -lookback_us}
+    for rule in rules:
+        boundaries |= {rule.window.start_us, rule.window.end_us}
+    named = [name for key in sources.found for name in _properties(key)]
+    properties = tuple(dict.fromkeys((*named, "refund_id", "final", *dimensions)))
+    return CubePlan(
+        rules=rules,
+        sources=tuple(sources.found),
+        boundaries=tuple(sorted(boundaries)),
+        properties=Properties(properties),
+        dimensions=tuple(dimensions),
+        lookback_us=lookback_us,
+    )
+
+
+@dataclass(slots=True)
+class _Sources:
+    found: list[SourceKey] = field(default_factory=list[SourceKey])
+
+    def index(self, key: SourceKey) -> int:
+        if key not in self.found:
+            self.found.append(key)
+        return self.found.index(key)
+
+    def estimated(self, *sources: int) -> bool:
+        return any(self.found[source].kind == "page_times" for source in sources)
+
+
+def _rule(metric: Metric, sources: _Sources) -> MetricRule:
+    match metric.type:
+        case "ratio":
+            return _ratio(metric, sources)
+        case "csat" | "nps" | "ces":
+            return _survey(metric, metric.type, sources)
+        case "funnel":
+            window = _window(metric)
+            key = SourceKey("funnel", metric.steps[-1], steps=metric.steps, window=window, where=_text(metric.where))
+            return MetricRule(metric, window, sources.index(key), "events", fixed_cap=1.0, closed_window=True)
+        case "retention":
+            window = Window((metric.from_seconds or 0) * SECOND_US, (metric.to_seconds or 0) * SECOND_US)
+            source = sources.index(_key(metric.event or "", None, metric.where, window))
+            return MetricRule(metric, window, source, "events", fixed_cap=1.0, closed_window=True)
+        case "proportion" | "count":
+            window = _window(metric)
+            source = sources.index(_key(metric.event or "", None, metric.where, window))
+            once = metric.type == "proportion"
+            fixed, percentile = _cap(metric.cap)
+            return MetricRule(
+                metric, window, source, "events",
+                fixed_cap=1.0 if once else fixed, percentile_cap=None if once else percentile,
+            )  # fmt: skip
+        case "mean" | "quantile":
+            return _mean(metric, sources)
+
+
+def _mean(metric: Metric, sources: _Sources) -> MetricRule:
+    window = _window(metric)
+    source = sources.index(_key(metric.event or "", metric.value, metric.where, window))
+    taken = NONE
+    if metric.subtract is not None:
+        within = metric.subtract.within_seconds
+        within_us = None if within is None else within * SECOND_US
+        key = _key(metric.subtract.event, metric.subtract.value, {}, window, within_us)
+        taken = sources.index(_of_orders(key, sources.found[source]))
+    fixed, percentile = _cap(metric.cap)
+    over_events = metric.type == "quantile" and sources.found[source].kind in ("events", "orders")
+    return MetricRule(
+        metric, window, source, "amount",
+        taken=taken, fixed_cap=fixed, percentile_cap=percentile, over_events=over_events,
+        estimated=sources.estimated(source),
+    )  # fmt: skip
+
+
+def _ratio(metric: Metric, sources: _Sources) -> MetricRule:
+    window = _window(metric)
+    above, below = metric.numerator, metric.denominator
+    if above is None or below is None:
+        raise ValueError(f"metric {metric.name}: a ratio needs a numerator and a denominator")
+    fixed, percentile = _cap(metric.cap)
+    key, base_key = (_part(part, metric, window) for part in (above, below))
+    source, base = (sources.index(each) for each in (_of_orders(key, base_key), base_key))
+    return MetricRule(
+        metric, window,
+        source=source,
+        field="events" if above.count else "amount",
+        base=base,
+        base_field="events" if below.count else "amount",
+        fixed_cap=fixed,
+        percentile_cap=percentile,
+        estimated=sources.estimated(source, base),
+    )  # fmt: skip
+
+
+def _part(part: RatioPart, metric: Metric, window: Window) -> SourceKey:
+    return _key(part.event, part.sum, {**metric.where, **part.where}, window)
+
+
+def _of_orders(refunds: SourceKey, orders: SourceKey) -> SourceKey:
+    """A refund counts only if its order does."""
+    joined = refunds.kind == "refunds" and orders.kind == "orders"
+    if not joined:
+        return refunds
+    return replace(refunds, order_where=orders.where, order_value=_own_amount(orders.value))
+
+
+def _survey(metric: Metric, score: Score, sources: _Sources) -> MetricRule:
+    window = _window(metric)
+    key = SourceKey("events", metric.event or "", where=_text(metric.where), score=score)
+    source = sources.index(key)
+    return MetricRule(metric, window, source, "amount", base=source, base_field="events")
+
+
+def _key(
+    event: str, value: str | None, where: Mapping[str, Any], window: Window, within_us: int | None = None
+) -> SourceKey:
+    condition = _text(where)
+    if event == ENGAGEMENT and value in (None, ENGAGED):
+        return SourceKey("engagement", event, ENGAGED, condition, window=window)
+    if event == PAGE and value == ENGAGED:
+        return SourceKey("page_times", event, ENGAGED, condition, window=window)
+    if event in REFUNDS:
+        amount = _own_amount(_value(event, value))
+        return SourceKey("refunds", event, amount, condition, window=window, within_us=within_us)
+    return SourceKey("orders" if event == ORDER else "events", event, _value(event, value), condition)
+
+
+def _value(event: str, value: str | None) -> str:
+    """`value` is the log's own column; any other name is a property."""
+    if value in (None, "value", "revenue", "score"):
+        return "value"
+    return value or "value"
+
+
+def _own_amount(value: str) -> str:
+    """Of orders and refunds the total is the log's own value."""
+    return "value" if value == "total" else value
+
+
+def _cap(cap: Cap | None) -> tuple[float, float | None]:
+    if cap is None:
+        return NO_CAP, None
+    return (NO_CAP if cap.fixed is None else cap.fixed), cap.percentile
+
+
+def _window(metric: Metric) -> Window:
+    return Window(0, metric.window_seconds * SECOND_US)
+
+
+def _text(where: Mapping[str, Any]) -> str:
+    return json.dumps(where, sort_keys=True)
+
+
+def _properties(key: SourceKey) -> list[str]:
+    named = properties_of(key.condition)
+    return [name for name in (*named, key.value) if name not in ("value", ENGAGED)]

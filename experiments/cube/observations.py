@@ -1,0 +1,368 @@
+"""Reads moments and quantile values off the cube: per metric and arm, whole, by level of a dimension, and by day."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from events.engines.duckdb import Columns
+from events.engines.sql import Expression, Statement, inline_table
+from experiments.cube.cube import FOREVER_US, Cube, levels_table, reached_table
+from experiments.cube.measures import NO_CAP, SURVEYS, Field, MetricRule
+from experiments.cube.statements import statement
+from experiments.cube.sums import PRODUCTS, SUMS, TOTALS, Looks, Shifts, joint_moments, looks_of
+from experiments.statistics.estimate import NoEstimate
+from experiments.statistics.moments import JointMoments
+from experiments.statistics.quantiles import Histogram, cap_value
+
+CENTS: Final = 100.0
+Place = tuple[int, str]  # arm and level
+
+
+@dataclass(frozen=True, slots=True)
+class QuantileSample:
+    """One arm's values; where events are sampled, `clusters` has per unit num: at or below the quantile, den: all."""
+
+    histogram: Histogram
+    clusters: JointMoments | None
+
+
+def prepare_samples(cube: Cube, rule: MetricRule, through_day: int | None = None) -> None:
+    """Materialise the events that a quantile over events samples: all, or those until a shop day."""
+    day = cube.scope.days.sql("e.time")
+    so_far = "TRUE" if through_day is None else "$day <= $through"
+    values = {} if through_day is None else {"day": day, "through": through_day}
+    key = cube.plan.sources[rule.source]
+    bound = cube.attributed(
+        "samples",
+        amount=cube.amount_of(key),
+        named=cube.events_of(key),
+        until=rule.window.end_us,
+        so_far=Expression.of(so_far, **values),
+        currency=cube.scope.currency,
+    )
+    cube.put("samples", bound.tables(events="purchases" if key.kind == "orders" else "events"))
+
+
+def samples_by_level(
+    cube: Cube, rule: MetricRule, levels: str, units: Mapping[Place, tuple[int, int]]
+) -> dict[Place, QuantileSample]:
+    """The sample of each arm on each level; `levels` is the table of levels, `units` how many units stand there."""
+    name = "sample_histogram" if rule.over_events else "histogram"
+    rows = cube.engine.rows(statement(name).tables(levels=levels))
+    counts: dict[Place, dict[int, int]] = {place: {} for place in units}
+    for arm, level, cents, n in rows:
+        counts[int(arm), str(level)][int(cents)] = int(n)
+    if not rule.over_events:
+        for place, (total, _) in units.items():
+            silent = total - sum(counts[place].values())
+            counts[place][0] = counts[place].get(0, 0) + silent
+    histograms = {place: _histogram(found) for place, found in counts.items()}
+    clusters = _clusters(cube, rule, levels, histograms, units) if rule.over_events else {}
+    return {place: QuantileSample(histogram, clusters.get(place)) for place, histogram in histograms.items()}
+
+
+def _histogram(cents: Mapping[int, int]) -> Histogram:
+    filled = sorted((value, count) for value, count in cents.items() if count)
+    return Histogram.from_columns([value / CENTS for value, _ in filled], [count for _, count in filled])
+
+
+def _clusters(
+    cube: Cube,
+    rule: MetricRule,
+    levels: str,
+    histograms: Mapping[Place, Histogram],
+    units: Mapping[Place, tuple[int, int]],
+) -> dict[Place, JointMoments]:
+    quantiles = {place: histogram.quantile(rule.metric.q or 0.5) for place, histogram in histograms.items()}
+    known = {
+        place: float(round(value * CENTS)) for place, value in quantiles.items() if not isinstance(value, NoEstimate)
+    }
+    if not known:
+        return {}
+    columns = {"arm": [arm for arm, _ in known], "level": [level for _, level in known], "cents": [*known.values()]}
+    cube.put("thresholds", inline_table(columns))
+    return {
+        (int(arm), str(level)): JointMoments.from_sums(
+            units[int(arm), str(level)][0],
+            {"num": float(below), "den": float(events)},
+            {("num", "num"): float(b_b), ("num", "den"): float(b_e), ("den", "den"): float(e_e)},
+        )
+        for arm, level, _, below, events, b_b, b_e, e_e in cube.engine.rows(
+            statement("sample_clusters").tables(levels=levels)
+        )
+    }
+
+
+WHOLE: Final = "levels_whole"
+_NOTHING: Final = QuantileSample(Histogram.from_columns([], []), None)
+
+
+@dataclass(frozen=True, slots=True)
+class MetricObservation:
+    """What the log says about one metric, per arm in the order of the variants.
+
+    `arms` are joint moments over units of y (value), d (denominator), x and e (the same before exposure) and h (has a
+    history). `levels` holds the same by dimension and level, `samples` the values of a quantile (also by level, and as
+    they were at the end of a look's last day).
+    """
+
+    rule: MetricRule
+    cap: float | None
+    arms: tuple[JointMoments, ...]
+    immature: tuple[int, ...]
+    levels: Mapping[str, Mapping[str, tuple[JointMoments, ...]]] = field(default_factory=dict[str, Any])
+    samples: tuple[QuantileSample, ...] = ()
+    level_samples: Mapping[str, Mapping[str, tuple[QuantileSample, ...]]] = field(default_factory=dict[str, Any])
+    looks: Looks | None = None
+    look_samples: Mapping[int, tuple[QuantileSample, ...]] = field(default_factory=dict[int, Any])  # by its last day
+    responders: tuple[int, ...] | None = None
+    final_beats: tuple[tuple[int, int], ...] | None = None  # (arrived, page views)
+    steps: tuple[tuple[int, ...], ...] = ()  # units that reached each step of a funnel
+
+
+@dataclass(frozen=True, slots=True)
+class UnitDays:
+    """One metric by unit and day, for replays. Units are numbered from 0; `steps` are what a row adds to the sums of
+    y, d, y², y·d and d², where y and d are the unit's values so far."""
+
+    units: int
+    calendar: tuple[int, ...]
+    entered: npt.NDArray[np.int64]  # per unit, index into the calendar
+    unit: npt.NDArray[np.int64]  # per row, ascending by day
+    day: npt.NDArray[np.int64]
+    steps: npt.NDArray[np.float64]
+
+    def of(self, day: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        """(units that enter, units that bring something, what they bring) on a day of the calendar."""
+        start, end = np.searchsorted(self.day, [day, day + 1])
+        return np.flatnonzero(self.entered == day), self.unit[start:end], self.steps[start:end]
+
+
+@dataclass(frozen=True, slots=True)
+class _Until:
+    """An earlier moment that a metric is looked at from: a shop day, and the last exposure until its end."""
+
+    day: int
+    last_exposed_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Observer:
+    """Reads a built cube as of a moment (µs UTC)."""
+
+    cube: Cube
+    as_of_us: int
+
+    def observe(
+        self, rule: MetricRule, dimensions: Sequence[str] = (), look_days: Sequence[int] = (), *, by_day: bool = True
+    ) -> MetricObservation:
+        """Everything a readout shows of one metric; `look_days` are the last days of the looks that have closed."""
+        quantile = rule.metric.type == "quantile"
+        look_samples = {day: self._samples_until(rule, day) for day in look_days if quantile}
+        cap = self.tabulate(rule)
+        counts = self._counts(rule, None)
+        shifts = self._shifts(sum(n for n, _ in counts.values()))
+        if rule.over_events:
+            prepare_samples(self.cube, rule)
+        return MetricObservation(
+            rule=rule,
+            cap=None if cap == NO_CAP or rule.is_share else cap,
+            arms=self._moments(counts, shifts),
+            immature=self._immature(rule),
+            levels={name: self.levels_of(rule, self._table(name)) for name in dimensions},
+            samples=self._whole(rule) if quantile else (),
+            level_samples={name: self._samples(rule, self._table(name)) for name in dimensions if quantile},
+            looks=self._looks(rule, cap, shifts) if by_day and not quantile else None,
+            look_samples=look_samples,
+            responders=self._responders() if rule.metric.type in SURVEYS else None,
+            final_beats=self._final_beats(rule),
+            steps=self._steps(rule),
+        )
+
+    def tabulate(self, rule: MetricRule, until: "_Until | None" = None) -> float:
+        """Materialise `totals` and `unit_values` of a metric, now or as of an earlier day; answers the applied cap."""
+        plan, put = self.cube.plan, self.cube.put
+        bound = self._sources(statement("totals"), rule)
+        so_far = Expression.of("TRUE") if until is None else Expression.of("c.day <= $day", day=until.day)
+        put("totals", bound.bind(before=plan.segment(0), so_far=so_far))
+        cap = self._cap(rule)
+        mature = self.mature(rule) if until is None else until.last_exposed_us
+        put("unit_values", statement("unit_values").bind(cap=cap, entered=self._entered(rule), mature=mature))
+        return cap
+
+    def _samples_until(self, rule: MetricRule, day: int) -> tuple[QuantileSample, ...]:
+        """The values of a quantile as they were when a shop day closed: its units and what they had brought."""
+        last = self.cube.engine.rows(statement("last_exposed").bind(day=day))[0][0]
+        if last is None:
+            return tuple(_NOTHING for _ in self.cube.scope.arms)
+        until = _Until(day, int(last))
+        self.tabulate(rule, until)
+        if rule.over_events:
+            prepare_samples(self.cube, rule, day)
+        return self._whole(rule, until.last_exposed_us)
+
+    def _sources(self, unbound: Statement, rule: MetricRule) -> Statement:
+        plan = self.cube.plan
+        return unbound.bind(
+            source=rule.source,
+            taken=rule.taken,
+            base=rule.base,
+            amount=_field(rule.field),
+            base_amount=_field(rule.base_field),
+            first=plan.segment(rule.window.start_us),
+            last=plan.segment(rule.window.end_us),
+        )
+
+    def mature(self, rule: MetricRule) -> int:
+        """Units exposed after this moment do not count yet."""
+        return self.as_of_us - rule.window.end_us if rule.closed_window else FOREVER_US
+
+    def _entered(self, rule: MetricRule) -> Expression:
+        if not rule.closed_window:
+            return Expression.of("u.exposed_on")
+        return self.cube.scope.days.sql(f"(u.exposed_at + {rule.window.end_us})")
+
+    def _cap(self, rule: MetricRule) -> float:
+        if rule.percentile_cap is None:
+            return rule.fixed_cap
+        rows = self.cube.engine.rows(statement("cap_histogram"))
+        pooled = Histogram.from_columns([cents / CENTS for cents, _ in rows], [count for _, count in rows])
+        cap = cap_value(pooled, rule.percentile_cap)
+        return rule.fixed_cap if isinstance(cap, NoEstimate) else min(cap, rule.fixed_cap)
+
+    def _counts(
+        self, rule: MetricRule, table: str | None, mature: int | None = None
+    ) -> dict[tuple[int, str], tuple[int, int]]:
+        """(arm, level) → units, and those with a history."""
+        found = statement("whole_counts") if table is None else statement("level_counts").tables(levels=table)
+        rows = self.cube.once(found.bind(mature=self.mature(rule) if mature is None else mature))
+        places = zip(rows["arm"], rows["level"], rows["n"], rows["h"], strict=True)
+        return {(int(arm), str(level)): (int(n), int(h)) for arm, level, n, h in places}
+
+    def _shifts(self, units: int) -> Shifts:
+        sums = self.cube.engine.rows(statement("shifts"))[0]
+        y, d, x, e = (float(value) / max(1, units) for value in sums)
+        return Shifts(y, d, x, e)
+
+    def _moments(self, counts: Mapping[tuple[int, str], tuple[int, int]], shifts: Shifts) -> tuple[JointMoments, ...]:
+        rows = _by_arm_and_level(self.cube.engine.columns(statement("moments").bind(**shifts.values())))
+        arms = range(len(self.cube.scope.arms))
+        return tuple(joint_moments(rows.get((arm, "")), counts.get((arm, ""), (0, 0)), shifts) for arm in arms)
+
+    def unit_days(self, rule: MetricRule) -> UnitDays:
+        """The metric by unit and day."""
+        cap = self.tabulate(rule)
+        self._put_days(rule)
+        engine = self.cube.engine
+        entries = statement("unit_entries").bind(entered=self._entered(rule), mature=self.mature(rule))
+        known = NO_CAP if rule.closed_window else cap
+        return _unit_days(engine.columns(entries), engine.columns(statement("unit_days").bind(cap=known)))
+
+    def levels_of(self, rule: MetricRule, table: str) -> dict[str, tuple[JointMoments, ...]]:
+        """Moments of the metric tabulated last, by the levels of a table (unit, level)."""
+        counts = self._counts(rule, table)
+        moments = statement("level_moments").tables(levels=table)
+        shifts = self._shifts(sum(n for n, _ in counts.values()))
+        rows = _by_arm_and_level(self.cube.engine.columns(moments.bind(**shifts.values())))
+        arms = range(len(self.cube.scope.arms))
+        return {
+            level: tuple(
+                joint_moments(rows.get((arm, level)), counts.get((arm, level), (0, 0)), shifts) for arm in arms
+            )
+            for level in sorted({level for _, level in counts})
+        }
+
+    def _immature(self, rule: MetricRule) -> tuple[int, ...]:
+        found = self.cube.once(statement("immature").bind(mature=self.as_of_us - rule.window.end_us))
+        return self._per_arm({int(arm): int(n) for arm, n in zip(found["arm"], found["n"], strict=True)})
+
+    def _looks(self, rule: MetricRule, cap: float, shifts: Shifts) -> Looks:
+        self._put_days(rule)
+        engine = self.cube.engine
+        entered = self._entered(rule)
+        return looks_of(
+            units=self.cube.once(statement("unit_counts").bind(entered=entered, mature=self.mature(rule))),
+            entries=engine.columns(statement("entries").bind(x=shifts.x, e=shifts.e)),
+            looks=engine.columns(statement("looks").bind(cap=NO_CAP if rule.closed_window else cap, **shifts.values())),
+            shifts=shifts,
+            arms=len(self.cube.scope.arms),
+        )
+
+    def _put_days(self, rule: MetricRule) -> None:
+        days = statement("entry_days") if rule.closed_window else self._sources(statement("metric_days"), rule)
+        self.cube.put("metric_days", days)
+
+    def _responders(self) -> tuple[int, ...]:
+        return self._per_arm({int(arm): int(n) for arm, n in self.cube.engine.rows(statement("responders"))})
+
+    def _final_beats(self, rule: MetricRule) -> tuple[tuple[int, int], ...] | None:
+        if self.cube.plan.sources[rule.source].kind != "engagement":
+            return None
+        bound = statement("final_beats").bind(
+            source=rule.source,
+            first=self.cube.plan.segment(rule.window.start_us),
+            last=self.cube.plan.segment(rule.window.end_us),
+        )
+        found = {int(arm): (int(finals), int(views)) for arm, finals, views in self.cube.engine.rows(bound)}
+        return tuple(found.get(arm, (0, 0)) for arm in range(len(self.cube.scope.arms)))
+
+    def _steps(self, rule: MetricRule) -> tuple[tuple[int, ...], ...]:
+        key = self.cube.plan.sources[rule.source]
+        reached = [
+            statement("step_counts").tables(reached=reached_table(rule.source, step)).bind(mature=self.mature(rule))
+            for step in range(len(key.steps))
+        ]
+        return tuple(self._per_arm({int(a): int(n) for a, n in self.cube.engine.rows(step)}) for step in reached)
+
+    def _whole(self, rule: MetricRule, mature: int | None = None) -> tuple[QuantileSample, ...]:
+        if WHOLE not in self.cube.tables:
+            self.cube.put(WHOLE, statement("no_levels"))
+        nobody = tuple(_NOTHING for _ in self.cube.scope.arms)
+        return self._samples(rule, WHOLE, mature).get("", nobody)
+
+    def _samples(
+        self, rule: MetricRule, table: str, mature: int | None = None
+    ) -> dict[str, tuple[QuantileSample, ...]]:
+        counts = self._counts(rule, table, mature)
+        found = samples_by_level(self.cube, rule, table, counts)
+        arms = range(len(self.cube.scope.arms))
+        levels = {level for _, level in counts}
+        return {level: tuple(found.get((arm, level), _NOTHING) for arm in arms) for level in levels}
+
+    def _table(self, dimension: str) -> str:
+        return levels_table(self.cube.plan, dimension)
+
+    def _per_arm(self, found: Mapping[int, int]) -> tuple[int, ...]:
+        return tuple(found.get(arm, 0) for arm in range(len(self.cube.scope.arms)))
+
+
+def _field(name: Field) -> Expression:
+    return Expression.of("CAST(c.events AS DOUBLE)" if name == "events" else "c.amount")
+
+
+def _unit_days(entries: Columns, rows: Columns) -> UnitDays:
+    units, calendar = (
+        np.unique(entries["unit"].astype(np.int64)),
+        np.unique(np.concatenate([entries["entered"], rows["day"]]).astype(np.int64)),
+    )
+    entered = np.zeros(len(units), dtype=np.int64)
+    entered[np.searchsorted(units, entries["unit"].astype(np.int64))] = np.searchsorted(calendar, entries["entered"])
+    day = np.searchsorted(calendar, rows["day"].astype(np.int64))
+    order = np.argsort(day, kind="stable")
+    y, y0, d, d0 = (rows[name].astype(np.float64)[order] for name in ("y", "y0", "d", "d0"))
+    steps = np.column_stack([y - y0, d - d0, y * y - y0 * y0, y * d - y0 * d0, d * d - d0 * d0])
+    unit = np.searchsorted(units, rows["unit"].astype(np.int64)[order])
+    return UnitDays(len(units), tuple(int(number) for number in calendar), entered, unit, day[order], steps)
+
+
+def _by_arm_and_level(found: Columns) -> dict[tuple[int, str], dict[str, float]]:
+    arms: npt.NDArray[Any] = found["arm"]
+    levels = found.get("level", np.full(len(arms), ""))
+    names = ("n", *TOTALS, *SUMS, *PRODUCTS)
+    return {
+        (int(arm), str(level)): {name: float(found[name][row]) for name in names}
+        for row, (arm, level) in enumerate(zip(arms, levels, strict=True))
+    }

@@ -1,0 +1,94 @@
+"""Shop days: which calendar day of the shop a moment belongs to, in Python and in SQL alike."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from itertools import pairwise
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from events.engines.sql import Expression
+
+DAY_US: Final = 86_400_000_000
+EPOCH: Final = date(1970, 1, 1)
+_MARGIN: Final = timedelta(days=2)
+
+
+@dataclass(frozen=True, slots=True)
+class ShopDays:
+    """A day is the integer of its local midnight, in µs as if the shop's clock were UTC; days are DAY_US apart.
+
+    `offsets` are (from this moment in µs UTC, the shop's clock is this many µs ahead), ascending; they hold the changes
+    of daylight saving time in the span that is analysed.
+    """
+
+    offsets: tuple[tuple[int, int], ...]
+
+    def day(self, time_us: int) -> int:
+        """The day of a moment."""
+        offset = self.offsets[0][1]
+        for since, shifted in self.offsets:
+            if time_us >= since:
+                offset = shifted
+        local = time_us + offset
+        return local - local % DAY_US
+
+    def sql(self, column: str) -> Expression:
+        """The same in SQL."""
+        local = f"({column} + {self._offset_sql(column)})"
+        return Expression.of(f"{local} - {local} % {DAY_US}")
+
+    def _offset_sql(self, column: str) -> str:
+        if len(self.offsets) == 1:
+            return str(self.offsets[0][1])
+        cases = [f"WHEN {column} < {since} THEN {before}" for (_, before), (since, _) in pairwise(self.offsets)]
+        return f"CASE {' '.join(cases)} ELSE {self.offsets[-1][1]} END"
+
+
+def shop_days(timezone: str, first_us: int, last_us: int) -> ShopDays:
+    """The days of a shop over a span of moments (µs UTC)."""
+    first = datetime.fromtimestamp(first_us / 1e6, UTC) - _MARGIN
+    last = datetime.fromtimestamp(last_us / 1e6, UTC) + _MARGIN
+    return _days(timezone, first.date(), last.date())
+
+
+def calendar_date(day: int) -> date:
+    """The calendar date of a day."""
+    return EPOCH + timedelta(days=day // DAY_US)
+
+
+@lru_cache(maxsize=256)
+def _days(timezone: str, first: date, last: date) -> ShopDays:
+    zone = ZoneInfo(timezone)
+    moments = [datetime(first.year, first.month, first.day, tzinfo=UTC) + timedelta(days=n) for n in _span(first, last)]
+    offsets = [(_microseconds(moments[0]), _offset(moments[0], zone))]
+    for before, after in pairwise(moments):
+        if _offset(before, zone) != _offset(after, zone):
+            offsets.append((_microseconds(_change(before, after, zone)), _offset(after, zone)))
+    return ShopDays(tuple(offsets))
+
+
+def _span(first: date, last: date) -> range:
+    return range((last - first).days + 1)
+
+
+def _change(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
+    """The second at which the offset changes, by halving."""
+    low, high = int(before.timestamp()), int(after.timestamp())
+    old = _offset(before, zone)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if _offset(datetime.fromtimestamp(middle, UTC), zone) == old:
+            low = middle
+        else:
+            high = middle
+    return datetime.fromtimestamp(high, UTC)
+
+
+def _offset(moment: datetime, zone: ZoneInfo) -> int:
+    offset = moment.astimezone(zone).utcoffset() or timedelta()
+    return int(offset.total_seconds()) * 1_000_000
+
+
+def _microseconds(moment: datetime) -> int:
+    return int(moment.timestamp()) * 1_000_000

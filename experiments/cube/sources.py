@@ -1,0 +1,90 @@
+"""Sources of the cube as SQL on a row `e` of the events view, and which of them share a scan."""
+
+from collections.abc import Iterable, Sequence
+
+from events.engines.sql import Expression
+from experiments.cube.measures import ENGAGEMENT, OWN_TYPES, SURVEY_SCALES, SourceKey
+from experiments.cube.statements import Properties, condition, fields_of
+from experiments.targeting.countable import COLUMNS
+
+
+def named(event: str) -> Expression:
+    """Rows of the events view with this name."""
+    if event in (ENGAGEMENT, *OWN_TYPES):
+        return Expression.of("e.type = $type", type=event)
+    return Expression.of("e.type = 'track' AND e.event = $event", event=event)
+
+
+def valid_score(key: SourceKey) -> list[Expression]:
+    """Answers to a survey that lie on its scale."""
+    if key.score is None:
+        return []
+    low, high = SURVEY_SCALES[key.score]
+    return [Expression.of("e.value >= $low AND e.value <= $high", low=float(low), high=float(high))]
+
+
+def wanted_refunds(key: SourceKey, properties: Properties) -> list[Expression]:
+    """Which refunds count, on a row `r` of them: of what kind, by their `where` and by that of their orders."""
+    chosen = {
+        "r.message_id IN (SELECT e.message_id FROM events AS e WHERE $wanted)": key.condition,
+        "r.order_key IN (SELECT e.order_key FROM purchases AS e WHERE $wanted)": key.order_condition,
+    }
+    kind = [] if key.event == "Order Refunded" else [Expression.of("r.event = 'Order Cancelled'")]
+    return kind + [Expression.of(text, wanted=condition(where, properties)) for text, where in chosen.items() if where]
+
+
+def amount(key: SourceKey, properties: Properties) -> Expression:
+    """What one event gives."""
+    match key.score:
+        case "csat":
+            return Expression.of("CASE WHEN e.value >= 4.0 THEN 1.0 ELSE 0.0 END")
+        case "nps":
+            return Expression.of("CASE WHEN e.value >= 9.0 THEN 100.0 WHEN e.value <= 6.0 THEN -100.0 ELSE 0.0 END")
+        case "ces":
+            return Expression.of("e.value")
+        case None:
+            pass
+    if key.value == "value":
+        return Expression.of("e.value")
+    number = properties.number(key.value)
+    return Expression.of(f"coalesce({number}, e.value)" if key.value == "total" else number)
+
+
+def choice(tests: Sequence[Expression], results: Sequence[str], otherwise: str) -> Expression:
+    """CASE over the tests, with plain results."""
+    return chosen(tests, [Expression.of(result) for result in results], Expression.of(otherwise))
+
+
+def chosen(
+    tests: Sequence[Expression], results: Sequence[Expression], otherwise: Expression | None = None
+) -> Expression:
+    """CASE over the tests; a single test needs none, since the rows were filtered by it."""
+    if len(tests) == 1:
+        return results[0]
+    chosen = otherwise or Expression.of("NULL")
+    for test, result in zip(reversed(tests), reversed(results), strict=True):
+        chosen = Expression.of(
+            "CASE WHEN $test THEN $result ELSE $otherwise END", test=test, result=result, otherwise=chosen
+        )
+    return chosen
+
+
+def layers_of(sources: Iterable[SourceKey]) -> list[list[SourceKey]]:
+    """Sources by scan: at most one of each event, so that a row has one source, and those that read JSON apart."""
+    layers: list[list[SourceKey]] = []
+    for key in sources:
+        free = next((layer for layer in layers if all(_go_together(key, other) for other in layer)), None)
+        if free is None:
+            layers.append([key])
+        else:
+            free.append(key)
+    return layers
+
+
+def _go_together(key: SourceKey, other: SourceKey) -> bool:
+    """Whether one scan serves both: JSON is not read of the many events of a source that asks for none of it."""
+    return key.event != other.event and _reads_json(key) == _reads_json(other)
+
+
+def _reads_json(key: SourceKey) -> bool:
+    return any(name not in COLUMNS and name != "value" for name in (*fields_of(key.condition), key.value))

@@ -1,0 +1,313 @@
+"""What definition files mean once they are read: frozen models, with units in the names of quantities."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Status = Literal["draft", "running", "paused", "stopped", "archived"]
+UnitKind = Literal["visitor", "user"]
+Method = Literal["anytime", "planned", "fixed", "bayesian"]
+Correction = Literal["holm", "bh"]
+IdentityRule = Literal["first_touch", "strict"]
+Outcome = Literal["shipped", "rolled_back", "inconclusive"]
+Strategy = Literal["for_you", "buy_again", "bought_together", "popular"]
+NotInReason = Literal["audience", "traffic", "layer", "holdout", "unit"]
+
+
+class Definition(BaseModel):
+    """The border between YAML (or the stored snapshot) and the inside: frozen, and nothing unknown passes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Layer(Definition):
+    """Experiments of one layer are mutually exclusive; `start` and `end` are shares of 1, half-open."""
+
+    name: str
+    start: float
+    end: float
+
+
+class TrafficStep(Definition):
+    """From `since` on (None: from the start), this share (of 1) of the audience takes part."""
+
+    since: datetime | None
+    share: float
+
+
+class Audience(Definition):
+    """Who may take part: members of all named segments, for whom `where` (GrowthBook conditions) holds as well."""
+
+    segments: tuple[str, ...] = ()
+    where: dict[str, Any] = {}
+
+
+class Recommend(Definition):
+    """The products a variant shows: a slot of `recommendations.yaml` or a strategy, or a slot with parts overridden."""
+
+    slot: str | None = None
+    strategy: Strategy | None = None
+    limit: int | None = None
+
+
+class Variant(Definition):
+    """One message; `weight` is its share of 1 (all weights of an experiment add up to 1; 0 serves nobody)."""
+
+    key: str
+    weight: float
+    payload: Any
+    recommend: Recommend | None = None
+
+
+class Preview(Definition):
+    """Visitors who always see one variant and are never counted."""
+
+    variant: str
+    visitors: tuple[str, ...]
+
+
+class Guardrail(Definition):
+    """The largest harm borne: relative (0.1 is 10 %), or absolute in the metric's unit."""
+
+    metric: str
+    max_harm: float
+    relative: bool
+    require_safe: bool = False
+
+
+class Prior(Definition):
+    """A proper prior of the relative lift, normal with this mean and standard deviation."""
+
+    mean: float
+    sd: float
+
+
+class Plan(Definition):
+    """How the result will be judged. `alpha` and `power` are probabilities, `mde` relative effects by metric."""
+
+    method: Method = "anytime"
+    alpha: float = 0.05
+    power: float = 0.8
+    days: int = 28
+    min_days: int = 7
+    looks: int = 4
+    mde: dict[str, float] = {}
+    cuped_seconds: int = 14 * 86_400  # how far CUPED looks back before the exposure; 0 switches it off
+    correction: Correction = "holm"
+    dimensions: tuple[str, ...] = ()
+    prior: Prior | None = None
+    identity: IdentityRule = "first_touch"
+
+
+class GivenVisitor(Definition):
+    """The visitor of an in-file test; `segments` are taken as held, whatever the attributes say."""
+
+    visitor: str | None = None
+    user: str | None = None
+    segments: tuple[str, ...] = ()
+    attributes: dict[str, Any] = {}
+
+
+class Expectation(Definition):
+    """What an in-file test expects of the answer; None is not asked."""
+
+    in_experiment: bool | None = None
+    because: NotInReason | None = None
+    variant: str | None = None
+
+
+class VisitorTest(Definition):
+    """An in-file test of one visitor; `line` is where it stands in the file."""
+
+    line: int
+    given: GivenVisitor
+    expect: Expectation
+
+
+class SplitTest(Definition):
+    """An in-file test of the shares of `visitors` made-up visitors, each within `tolerance` (of 1) of its weight."""
+
+    line: int
+    visitors: int
+    tolerance: float
+
+
+class DecisionNote(Definition):
+    """What was decided when the experiment was stopped."""
+
+    outcome: Outcome | None = None
+    variant: str | None = None
+    note: str | None = None
+
+
+class Experiment(Definition):
+    """One experiment file, resolved: defaults filled in, words turned into numbers, dates with a zone."""
+
+    key: str
+    name: str
+    owner: str | None = None
+    hypothesis: str | None = None
+    status: Status = "draft"
+    start: datetime | None = None
+    end: datetime | None = None
+    phase: int = 0
+    unit: UnitKind = "visitor"
+    layer: Layer | None = None
+    holdouts: tuple[str, ...] = ()
+    traffic: tuple[TrafficStep, ...] = (TrafficStep(since=None, share=1.0),)
+    audience: Audience = Audience()
+    variants: tuple[Variant, ...]
+    preview: Preview | None = None
+    goals: tuple[str, ...]
+    secondary: tuple[str, ...] = ()
+    guardrails: tuple[Guardrail, ...] = ()
+    plan: Plan = Plan()
+    tests: tuple[VisitorTest | SplitTest, ...] = ()
+    decision: DecisionNote = DecisionNote()
+
+    @property
+    def control(self) -> Variant:
+        """The first variant."""
+        return self.variants[0]
+
+    @property
+    def seed(self) -> str:
+        """What the unit is hashed with: the key in phase 0, `key:n` in phase n."""
+        return self.key if self.phase == 0 else f"{self.key}:{self.phase}"
+
+    @property
+    def servable(self) -> bool:
+        """Whether it is answered at all; drafts and archived experiments are not found."""
+        return self.status not in ("draft", "archived")
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of all metrics it reads, goals first, each once."""
+        guardrails = (guardrail.metric for guardrail in self.guardrails)
+        return tuple(dict.fromkeys((*self.goals, *self.secondary, *guardrails)))
+
+    def started(self, now: datetime) -> bool:
+        """Whether its start lies behind."""
+        return self.start is None or now >= self.start
+
+    def ended(self, now: datetime) -> bool:
+        """Whether its end lies behind."""
+        return self.end is not None and now >= self.end
+
+    def active(self, now: datetime) -> bool:
+        """Whether it assigns visitors at this moment."""
+        return self.status == "running" and self.started(now) and not self.ended(now)
+
+    def traffic_share(self, now: datetime) -> float:
+        """The share (of 1) of the audience that takes part at this moment."""
+        reached = [step.share for step in self.traffic if step.since is None or step.since <= now]
+        return reached[-1] if reached else 0.0
+
+
+class Segment(Definition):
+    """A named audience of `segments.yaml`."""
+
+    name: str
+    where: dict[str, Any]
+
+
+class Holdout(Definition):
+    """A share (of 1) of visitors who see none of the experiments that name it."""
+
+    name: str
+    share: float
+
+
+class Shop(Definition):
+    """What governs days, money and the cookie."""
+
+    timezone: str = "UTC"
+    currency: str = "EUR"
+    cookie_domain: str | None = None
+
+
+MetricType = Literal["proportion", "count", "mean", "ratio", "quantile", "funnel", "retention", "csat", "nps", "ces"]
+Want = Literal["up", "down"]
+
+
+class Cap(Definition):
+    """Values above are cut: `fixed` in the metric's unit, or `percentile` (0.999 is p99.9) of the non-zero values."""
+
+    fixed: float | None = None
+    percentile: float | None = None
+
+
+class Subtract(Definition):
+    """What is taken off the value: `value` of these events, joined to their order, within a time after it."""
+
+    event: str
+    value: str
+    within_seconds: int | None = None
+
+
+class RatioPart(Definition):
+    """A numerator or denominator: the sum of a field of these events, or (None) how many there are."""
+
+    event: str
+    sum: str | None = None
+    where: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def count(self) -> bool:
+        """Whether events are counted instead of a field being summed."""
+        return self.sum is None
+
+
+class Metric(Definition):
+    """One metric; a field that its type does not use is None (or empty). Durations are whole seconds."""
+
+    name: str
+    type: MetricType
+    event: str | None = None
+    value: str | None = None
+    window_seconds: int = 7 * 86_400
+    cap: Cap | None = None
+    subtract: Subtract | None = None
+    where: dict[str, Any] = Field(default_factory=dict)
+    numerator: RatioPart | None = None
+    denominator: RatioPart | None = None
+    steps: tuple[str, ...] = ()
+    from_seconds: int | None = None
+    to_seconds: int | None = None
+    q: float | None = None
+    want: Want = "up"
+
+
+class Boost(Definition):
+    """Products whose `field` (category, brand, product_id) is `value` have their score multiplied by `factor`."""
+
+    field: str
+    value: str
+    factor: float
+
+
+class Rules(Definition):
+    """What may be shown in a slot, besides the order that the strategy gives it.
+
+    `filter` holds conditions (GrowthBook language) by product field: category, brand, price, in_stock, group_id.
+    """
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    boost: tuple[Boost, ...] = ()
+    filter: dict[str, Any] = Field(default_factory=dict)
+    exclude_purchased: bool | None = None
+    repurchase_after_seconds: int | None = None
+    accessories_of: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    diversity: float | None = None
+
+
+class Slot(Definition):
+    """A place on a page that shows recommended products."""
+
+    name: str
+    strategy: Strategy = "for_you"
+    limit: int = 10
+    fallback: Strategy = "popular"
+    rules: Rules = Rules()

@@ -1,0 +1,230 @@
+"""Percentages, durations, money, dates and names as a marketer writes them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, tzinfo
+from decimal import Decimal
+from typing import Any, Final, TypeVar, cast, get_args
+
+from experiments.definitions.located import Located, Wrong, did_you_mean, refuse, shortened
+
+T = TypeVar("T")
+NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
+KEY: Final = r"[a-z0-9][a-z0-9._-]{0,99}"
+NUMBER: Final = r"[0-9]{1,12}(?:\.[0-9]{1,9})?"
+DURATION_UNITS: Final = {
+    "second": 1, "seconds": 1, "minute": 60, "minutes": 60, "hour": 3600, "hours": 3600,
+    "day": 86_400, "days": 86_400, "week": 604_800, "weeks": 604_800,
+}  # fmt: skip
+DURATION: Final = rf"{NUMBER} ?(?:{'|'.join(DURATION_UNITS)})"
+PERCENTAGE: Final = rf"{NUMBER} ?%"
+MONEY: Final = rf"{NUMBER} [A-Z]{{3}}"
+DATE: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?(?:Z|[+-][0-9]{2}:[0-9]{2})?)?"
+FINEST_SHARE: Final = Decimal("0.01")  # in percent: bucketing has 10,000 buckets
+LONGEST_SECONDS: Final = 1000 * 86_400
+
+
+def as_text(node: Located) -> str:
+    """A text on one line or several; a number or `true` is taken as it was written."""
+    if node.value is None or isinstance(node.value, (tuple, Mapping)):
+        raise Wrong(f"{node.described} stands where a text is needed")
+    if not node.text.strip():
+        raise Wrong("is empty, write a text or leave the field out")
+    if len(node.text) > 2000:
+        raise Wrong(f"{len(node.text)} characters, a text may have 2000")
+    return node.text
+
+
+def as_line(node: Located) -> str:
+    """A text of one line without control characters, such as an event's or an attribute's name."""
+    text = as_text(node)
+    if not text.isprintable() or len(text) > 250:
+        raise Wrong(f'"{shortened(text)}" must be one line of at most 250 printable characters')
+    return text
+
+
+def as_name(node: Located) -> str:
+    """A name of a variant, metric, segment, holdout, layer or slot."""
+    return _matching(node, NAME, "letters, digits, dots, dashes and underscores, at most 100, a letter or digit first")
+
+
+def as_key(node: Located) -> str:
+    """An experiment's key."""
+    return _matching(node, KEY, "a-z, 0-9, dots, dashes and underscores, at most 100, a letter or digit first")
+
+
+def _matching(node: Located, pattern: str, allowed: str) -> str:
+    text = as_text(node)
+    if not re.fullmatch(pattern, text):
+        raise Wrong(f'"{shortened(text)}" is no name here; allowed are {allowed}')
+    return text
+
+
+def as_truth(node: Located) -> bool:
+    """true or false."""
+    if not isinstance(node.value, bool):
+        raise Wrong(f"{node.described} is neither true nor false")
+    return node.value
+
+
+def as_number(node: Located) -> float:
+    """A finite number."""
+    if isinstance(node.value, bool) or not isinstance(node.value, (int, float, str)):
+        raise Wrong(f"{node.described} is no number")
+    if not re.fullmatch(rf"-?{NUMBER}", node.text):
+        raise Wrong(f"{node.described} is no number")
+    return float(node.text)
+
+
+def whole(least: int, most: int) -> Callable[[Located], int]:
+    """A whole number within bounds."""
+
+    def convert(node: Located) -> int:
+        if not re.fullmatch(r"-?[0-9]{1,12}", node.text) or not least <= int(node.text) <= most:
+            raise Wrong(f"{node.described} is no whole number from {least} to {most}")
+        return int(node.text)
+
+    return convert
+
+
+def as_days(node: Located) -> int:
+    """A whole number of days, `28` or `28 days`."""
+    text = re.sub(r" ?days?\Z", "", node.text)
+    if not re.fullmatch(r"[0-9]{1,4}", text) or not 1 <= int(text) <= 1000:
+        raise Wrong(f"{node.described} is no whole number of days from 1 to 1000, write 28 or 28 days")
+    return int(text)
+
+
+def one_of(literal: Any) -> Callable[[Located], Any]:
+    """One word of a Literal type."""
+    words: tuple[str, ...] = get_args(literal)
+
+    def convert(node: Located) -> Any:
+        if node.text not in words:
+            wrong = f"{node.described} is not known" if node.text else "is empty"
+            raise Wrong(f"{wrong}{did_you_mean(node.text, words)}")
+        return node.text
+
+    return convert
+
+
+def percent(node: Located) -> Decimal:
+    """The number before the percent sign."""
+    if isinstance(node.value, (tuple, Mapping)) or not re.fullmatch(PERCENTAGE, node.text):
+        raise Wrong(f"{node.described} is no percentage, write it with its sign, as in {_as_percentage(node.text)}")
+    return Decimal(node.text.rstrip("% "))
+
+
+def _as_percentage(text: str) -> str:
+    """What was probably meant: `80` → 80%, `0.04` → 4%."""
+    if not re.fullmatch(NUMBER, text):
+        return "2%"
+    return f"{text}%" if float(text) >= 1 else f"{(Decimal(text) * 100).normalize():f}%"
+
+
+def as_effect(node: Located) -> float:
+    """A relative effect greater than zero, `4%` → 0.04."""
+    value = percent(node)
+    if not 0 < value <= 1000:
+        raise Wrong(f"{node.described} must lie above 0 % and not above 1000 %")
+    return float(value / 100)
+
+
+def as_probability(node: Located) -> float:
+    """A probability between 0 and 1 without its ends, `5%` or 0.05."""
+    plain = re.fullmatch(NUMBER, node.text)
+    value = Decimal(node.text) if plain else percent(node) / 100
+    if not 0 < value < 1:
+        raise Wrong(f"{node.described} must lie between 0 and 1, as in 0.05 or 5%")
+    return float(value)
+
+
+def share_percent(node: Located) -> Decimal:
+    """A share of visitors in percent: 0 to 100, in steps of 0.01."""
+    value = percent(node)
+    if value > 100:
+        raise Wrong(f"{words_of(value)} is more than everyone, a share may not exceed 100 %")
+    if value % FINEST_SHARE:
+        raise Wrong(f"{words_of(value)} is finer than 0.01 %, the finest share bucketing knows")
+    return value
+
+
+def as_share(node: Located) -> float:
+    """A share of visitors as a fraction of 1."""
+    return float(share_percent(node) / 100)
+
+
+def words_of(value: Decimal | float) -> str:
+    """A percentage in words: Decimal("12.50") → `12.5 %`."""
+    return f"{float(value):.6f}".rstrip("0").rstrip(".") + " %"
+
+
+def as_seconds(node: Located) -> int:
+    """A duration such as `7 days` or `30 minutes`, in whole seconds."""
+    if isinstance(node.value, (tuple, Mapping)) or not re.fullmatch(DURATION, node.text):
+        number = node.text if re.fullmatch(NUMBER, node.text) else "7"
+        raise Wrong(
+            f"{node.described} is no duration, write a number and seconds, minutes, hours, days or weeks: {number} days"
+        )
+    number, unit = re.match(rf"({NUMBER}) ?(\w+)\Z", node.text).groups()  # pyright: ignore[reportOptionalMemberAccess]
+    seconds = Decimal(number) * DURATION_UNITS[unit]
+    if seconds % 1 or not 1 <= seconds <= LONGEST_SECONDS:
+        raise Wrong(f"{node.described} must be whole seconds, at least 1 and at most 1000 days")
+    return int(seconds)
+
+
+def moment(zone: tzinfo) -> Callable[[Located], datetime]:
+    """A date, or date and time; without a zone it is the shop's. The answer is in UTC."""
+
+    def convert(node: Located) -> datetime:
+        return moment_of(node.text if not isinstance(node.value, (tuple, Mapping)) else node.described, zone)
+
+    return convert
+
+
+def moment_of(text: str, zone: tzinfo) -> datetime:
+    """The moment a date names; raises Wrong."""
+    hint = "write 2026-01-05, 2026-01-05T12:00 (the shop's time) or 2026-01-05T12:00:00Z"
+    if not re.fullmatch(DATE, text):
+        raise Wrong(f'"{shortened(text)}" is no date, {hint}')
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Wrong(f'"{text}" is no date ({error}), {hint}') from None
+    if not 2000 <= parsed.year < 3000:
+        raise Wrong(f'"{text}" lies outside the years 2000 to 2999')
+    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=zone)).astimezone(UTC)
+
+
+def listed(convert: Callable[[Located], T], least: int = 0) -> Callable[[Located], tuple[T, ...]]:
+    """A list of such values, none of them twice."""
+
+    def convert_all(node: Located) -> tuple[T, ...]:
+        if not isinstance(node.value, tuple):
+            raise Wrong(f"{node.described} is no list, write it in brackets: [{shortened(node.text) or '…'}]")
+        if len(node.value) < least:
+            raise Wrong(f"holds {len(node.value) or 'nothing'}, name at least {least}")
+        values: list[T] = []
+        wrongs: list[Wrong] = []
+        for item in node.value:
+            try:
+                value = convert(item)
+            except Wrong as wrong:
+                wrongs.extend(wrong.within(item.line))
+                continue
+            if value in values:
+                wrongs.append(Wrong(f"{item.described} stands twice, keep one", item.line))
+            values.append(value)
+        refuse(wrongs)
+        return tuple(values)
+
+    return convert_all
+
+
+def as_mapping(node: Located) -> dict[str, Any]:
+    """Any mapping, as JSON."""
+    if not isinstance(node.value, Mapping):
+        raise Wrong(f"{node.described} stands where a mapping of fields is needed, {{field: value}}")
+    return cast("dict[str, Any]", node.plain())

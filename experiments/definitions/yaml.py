@@ -1,0 +1,177 @@
+"""Reads one YAML file into values with line numbers; what a marketer wrote stays what it was, and no bomb goes off.
+
+It walks the parser's events, of which PyYAML's `compose()` would make its nodes: composing 200,000 open brackets with
+libyaml ends the process with a segmentation fault, and a composed node no longer tells an alias or a tag.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+import yaml
+
+from experiments.definitions.located import Located, Problems, Scalar, shortened
+
+MAX_BYTES: Final = 256_000
+MAX_LEVELS: Final = 20
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_INTEGER: Final = re.compile(r"-?[0-9]{1,19}\Z")
+_FLOAT: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?\Z")
+
+
+def read_yaml(content: bytes, problems: Problems) -> Located | None:
+    """The one document of a file; None where it is empty, or (with the mistake remembered) cannot be read."""
+    if len(content) > MAX_BYTES:
+        problems.add(1, "", f"{len(content) // 1000} kB, a definition file may have {MAX_BYTES // 1000} kB")
+        return None
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        problems.add(line, "", "holds bytes that are not UTF-8, save the file as UTF-8")
+        return None
+    return _document(text, problems)
+
+
+def plain_scalar(text: str) -> Scalar:
+    """What an unquoted word means: null, true, false, a number that is written the same again, else the text itself.
+
+    Whole numbers beyond 64 bits stay text, because JSON clients would round them.
+    """
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INTEGER.match(text) and str(int(text)) == text and abs(int(text)) < 2**63:
+        return int(text)
+    if len(text) <= 32 and _FLOAT.match(text):
+        number = float(text)
+        return number if math.isfinite(number) and repr(number) == text else text
+    return text
+
+
+_WORDS: Final[dict[str, Scalar]] = {"null": None, "true": True, "false": False}
+
+
+class _Refused(Exception):
+    """The file cannot be read further than this line."""
+
+    def __init__(self, line: int, message: str) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+def _document(text: str, problems: Problems) -> Located | None:
+    try:
+        return _Walk(yaml.parse(text, Loader=_Loader), problems).document()
+    except _Refused as refused:
+        problems.add(refused.line, "", str(refused))
+    except yaml.MarkedYAMLError as error:
+        begun = error.context_mark if _unfinished(error) else None
+        mark = begun or error.problem_mark or error.context_mark
+        line = min(mark.line + 1, text.count("\n") + 1) if mark else 0
+        problems.add(line, "", _explanation(error, text, line))
+    except yaml.YAMLError as error:  # characters that YAML does not allow
+        line = text.count("\n", 0, max(getattr(error, "position", 0) or 0, 0)) + 1
+        problems.add(line, "", "holds a control character that YAML does not allow, delete it")
+    return None
+
+
+class _Walk:
+    """One pass over the events of a file."""
+
+    __slots__ = ("_events", "_problems")
+
+    def __init__(self, events: Iterator[Any], problems: Problems) -> None:
+        self._events = events
+        self._problems = problems
+
+    def document(self) -> Located | None:
+        root = None
+        for event in self._events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                if root is not None:
+                    raise _Refused(_line(event), "a second document begins here (---), a file holds one")
+                root = self._node(next(self._events), 1)
+        return None if root is None or (root.value == "" and not root.text) else root
+
+    def _node(self, event: Any, level: int) -> Located:
+        line = _line(event)
+        if isinstance(event, yaml.AliasEvent):
+            raise _Refused(line, f"*{event.anchor} is an alias, which is not allowed here; write the value out")
+        if event.anchor is not None:
+            raise _Refused(line, f"&{event.anchor} is an anchor, which is not allowed here; leave it out")
+        if event.tag is not None:
+            raise _Refused(line, f"{shortened(event.tag)} is a tag, which is not allowed here; leave it out")
+        if isinstance(event, yaml.ScalarEvent):
+            return _scalar(event, line)
+        if level > MAX_LEVELS:
+            raise _Refused(line, f"nested deeper than {MAX_LEVELS} levels")
+        if isinstance(event, yaml.SequenceStartEvent):
+            return Located(tuple(self._items(level)), line)
+        return Located(self._fields(level), line)
+
+    def _items(self, level: int) -> Iterator[Located]:
+        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+            yield self._node(event, level + 1)
+
+    def _fields(self, level: int) -> dict[str, Located]:
+        fields: dict[str, Located] = {}
+        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+            key = self._node(event, level + 1)
+            value = self._node(next(self._events), level + 1)
+            if isinstance(key.value, (tuple, dict)):
+                raise _Refused(key.line, f"{key.described} stands where the name of a field is needed")
+            if key.text in fields:
+                first = fields[key.text].line
+                message = f'"{shortened(key.text)}" stands twice (first in line {first}), keep one'
+                self._problems.add(key.line, "", message)
+            else:
+                fields[key.text] = Located(value.value, key.line, value.text)
+        return fields
+
+
+def _line(event: Any) -> int:
+    return int(event.start_mark.line) + 1
+
+
+def _scalar(event: Any, line: int) -> Located:
+    text = str(event.value)
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        raise _Refused(line, "holds half of a character (a lone surrogate), write the whole character")
+    return Located(plain_scalar(text) if event.implicit[0] else text, line, text)
+
+
+def _unfinished(error: yaml.MarkedYAMLError) -> bool:
+    """Whether something was opened and never closed: its beginning says more than the end of the file."""
+    problem = str(error.problem)
+    return any(sign in problem for sign in ("',' or '}'", "',' or ']'", "unexpected end of stream"))
+
+
+def _explanation(error: yaml.MarkedYAMLError, text: str, line: int) -> str:
+    """The parser's complaint in the words of the person who typed it."""
+    problem = str(error.problem or error.context or "it cannot be read")
+    written = text.split("\n")[line - 1] if line else ""
+    if "\t" in written[: len(written) - len(written.lstrip())]:
+        return "a tab cannot indent YAML, use spaces"
+    for sign, words in _EXPLANATIONS.items():
+        if sign in problem:
+            return words
+    return f"not readable as YAML: {shortened(problem, 100)}"
+
+
+_EXPLANATIONS: Final = {
+    "mapping values are not allowed": 'a second ": " in this line; put a text that holds one in quotes',
+    "could not find expected ':'": 'this line is no "field: value", or a field above it is not finished',
+    "expected ',' or '}'": "the { that is opened here is not closed, or a comma is missing in it",
+    "expected ',' or ']'": "the [ that is opened here is not closed, or a comma is missing in it",
+    "expected node content": "a bracket { or [ is not closed, or a value is missing",
+    "did not find expected key": "the indentation does not fit the lines above, or a quote or bracket is wrong",
+    "block end": "the indentation does not fit the lines above, or a quote or bracket is wrong",
+    "'-' indicator": "the list does not fit the lines above, check the indentation",
+    "block sequence entries": "a list begins in the middle of a line, put each - on its own line",
+    "unexpected end of stream": "the quote that is opened here is not closed",
+    "cannot start any token": "a value begins with a character YAML keeps for itself (@, %, `), put it in quotes",
+    "undefined alias": "an alias (*name), which is not allowed here; write the value out",
+}

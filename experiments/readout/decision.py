@@ -1,0 +1,183 @@
+"""The decision: a pure function of the verdicts, as the table in docs/statistics.md says."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from experiments.readout.encoding import Decision, Verdict
+from experiments.readout.inference import Judge, JudgedComparison
+from experiments.readout.metrics import Family, JudgedMetric, verdict_of
+from experiments.readout.study import Study
+from experiments.statistics.bayesian import Posterior
+from experiments.statistics.estimate import Interval
+
+
+@dataclass(frozen=True, slots=True)
+class VariantEvidence:
+    """What is known of one variant: its goals in order (the first is primary), its guardrails, its expected loss.
+
+    `blocking` are the guardrails of the strict form that are not safe, `blocked` the reasons for which a winning goal
+    may not be shipped (answers to a survey that differ between the variants).
+    """
+
+    variant: str
+    goals: Sequence[tuple[str, Verdict]]
+    guardrails: Sequence[tuple[str, Verdict]] = ()
+    blocking: Sequence[str] = ()
+    blocked: Sequence[str] = ()
+    expected_loss: float | None = None
+
+    @property
+    def primary(self) -> Verdict:
+        return self.goals[0][1]
+
+    @property
+    def violated(self) -> list[str]:
+        return [name for name, verdict in self.guardrails if verdict == "violated"]
+
+    @property
+    def losing(self) -> list[str]:
+        return [name for name, verdict in self.goals if verdict == "loses"]
+
+    @property
+    def wins(self) -> bool:
+        """The primary wins, no other goal loses, no guardrail is violated, and nothing stands in the way."""
+        return self.primary == "wins" and not (self.losing or self.violated or self.blocking or self.blocked)
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Whole shop days: how many have closed since the first exposure, how many the plan has, how many it needs."""
+
+    closed_days: int
+    days: int
+    min_days: int
+
+    @property
+    def days_left(self) -> int:
+        return max(0, self.days - self.closed_days)
+
+    @property
+    def is_over(self) -> bool:
+        return self.closed_days >= self.days
+
+
+def decide(
+    variants: Sequence[VariantEvidence], schedule: Schedule, *, alarm: bool, stopped: bool = False,
+    open_questions: Sequence[str] = (),
+) -> Decision:  # fmt: skip
+    """What to do now, and why. `stopped` experiments gather no more units; `open_questions` explain keeping on."""
+    left = 0 if stopped else schedule.days_left
+    if alarm:
+        reason = "sample ratio mismatch: the variants did not fill as their weights say, no number can be trusted"
+        return Decision("unhealthy", None, left, (reason,))
+    harmed = [reason for evidence in variants for reason in _harm(evidence)]
+    winners = [evidence for evidence in variants if evidence.wins]
+    if harmed and not winners:
+        return Decision(
+            "roll_back", variants[0].variant if len(variants) == 1 else _worst(variants), left, tuple(harmed)
+        )
+    if winners and (schedule.closed_days >= schedule.min_days or stopped):
+        return _ship(winners, schedule, left, harmed)
+    because = tuple(reason for evidence in variants for reason in _standing(evidence, schedule))
+    if stopped or schedule.is_over:
+        ended = "the plan is over" if schedule.is_over else "nobody is enrolled any more"
+        return Decision("inconclusive", None, 0, because or (f"{ended} and no goal won or lost",))
+    return Decision("keep_running", None, left, (*because, *open_questions) or (f"{left} days of the plan are left",))
+
+
+def _harm(evidence: VariantEvidence) -> list[str]:
+    reasons = [f"{evidence.variant}: guardrail {name} is violated" for name in evidence.violated]
+    if evidence.primary == "loses":
+        reasons.append(f"{evidence.variant}: {evidence.goals[0][0]} loses")
+    return reasons
+
+
+def _worst(variants: Sequence[VariantEvidence]) -> str | None:
+    """The variant to take back; None where all of them harm, or it is not one alone."""
+    harmful = [evidence.variant for evidence in variants if _harm(evidence)]
+    return harmful[0] if len(harmful) == 1 else None
+
+
+def _ship(winners: Sequence[VariantEvidence], schedule: Schedule, left: int, harmed: Sequence[str]) -> Decision:
+    best = min(winners, key=lambda evidence: float("inf") if evidence.expected_loss is None else evidence.expected_loss)
+    because = [f"{best.variant}: {best.goals[0][0]} wins, no other goal loses, no guardrail is violated"]
+    if len(winners) > 1:
+        because.append(f"{best.variant} has the lowest expected loss of {len(winners)} winners")
+    if not schedule.is_over:
+        because.append("stopped_early_estimate_inflated")
+    return Decision("ship", best.variant, left, (*because, *harmed))
+
+
+def _standing(evidence: VariantEvidence, schedule: Schedule) -> list[str]:
+    """Why a variant that may look good is not shipped."""
+    name = evidence.variant
+    reasons = [f"{name}: guardrail {guardrail} is not known to be safe" for guardrail in evidence.blocking]
+    reasons += [f"{name}: {reason}" for reason in evidence.blocked]
+    if evidence.primary == "wins":
+        reasons += [f"{name}: {goal} loses" for goal in evidence.losing]
+        if evidence.wins and schedule.closed_days < schedule.min_days:
+            reasons.append(f"{name}: {evidence.goals[0][0]} wins, but the plan asks for {schedule.min_days} whole days")
+    return reasons
+
+
+def decision_of(
+    judge: Judge, study: Study, metrics: Sequence[JudgedMetric], family: Family, as_of: datetime, *, alarm: bool
+) -> Decision:
+    """The decision of a study, by the method of its plan; one that enrols no more has no days left."""
+    calendar, waits = judge.calendar, study.not_started(as_of)
+    if waits and calendar.first_day is None:
+        return Decision("not_started", None, judge.plan.days, (waits,))
+    closed = judge.plan.days if calendar.first_day is None and study.stopped else calendar.closed_days
+    evidence = [evidence_of(judge, study.arms, metrics, family, arm) for arm in range(1, len(study.arms))]
+    return decide(
+        evidence,
+        Schedule(closed, judge.plan.days, judge.plan.min_days),
+        alarm=alarm,
+        stopped=study.has_stopped(as_of),
+        open_questions=_open_questions(study, metrics),
+    )
+
+
+def evidence_of(
+    judge: Judge, arms: Sequence[str], metrics: Sequence[JudgedMetric], family: Family, arm: int
+) -> VariantEvidence:
+    """What is known of one variant."""
+    found = [(metric, metric.comparisons[arm - 1]) for metric in metrics]
+    goals = [(metric, each) for metric, each in found if metric.studied.role == "goal"]
+    limits = [(metric, each) for metric, each in found if metric.guardrail is not None]
+    verdicts: list[tuple[JudgedMetric, Verdict]] = [
+        (metric, verdict_of(judge, metric, each, family)) for metric, each in limits
+    ]
+    return VariantEvidence(
+        variant=arms[arm],
+        goals=[(metric.studied.metric.name, verdict_of(judge, metric, each, family)) for metric, each in goals],
+        guardrails=[(metric.studied.metric.name, verdict) for metric, verdict in verdicts],
+        blocking=[
+            metric.studied.metric.name
+            for metric, verdict in verdicts
+            if metric.guardrail is not None and metric.guardrail.require_safe and verdict != "safe"
+        ],
+        blocked=[f"{metric.studied.metric.name}: {reason}" for metric, each in goals[:1] for reason in each.blocked],
+        expected_loss=_expected_loss(goals[0][1]),
+    )
+
+
+def _expected_loss(primary: JudgedComparison) -> float | None:
+    found = primary.comparison.bayesian
+    return found.expected_loss if isinstance(found, Posterior) else None
+
+
+def _open_questions(study: Study, metrics: Sequence[JudgedMetric]) -> list[str]:
+    """What the goals still lack: an interval as narrow as the effect that the plan wants to detect."""
+    questions: list[str] = []
+    for metric in (metric for metric in metrics if metric.studied.role == "goal"):
+        name = metric.studied.metric.name
+        target = study.plan.mde.get(name)
+        intervals = [each.answer.ci for each in metric.comparisons]
+        widest = max((ci.width / 2.0 for ci in intervals if isinstance(ci, Interval)), default=None)
+        if target is None:
+            continue
+        if widest is None or widest > target:
+            questions.append(f"{name}: the interval is still wider than the {100 * target:g} % target")
+    return questions

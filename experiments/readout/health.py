@@ -1,0 +1,224 @@
+"""Whether a readout can be trusted at all: allocation, several variants at once, what was left out, interactions."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
+from typing import Final
+
+import numpy as np
+
+from events.engines.sql import Expression, inline_table
+from events.parts.ledger import Loss
+from experiments.catalog.catalog import Catalog
+from experiments.cube.cube import FOREVER_US, Cube, levels_table
+from experiments.cube.measures import MetricRule
+from experiments.cube.observations import MetricObservation, Observer
+from experiments.cube.shop_days import calendar_date
+from experiments.cube.statements import statement
+from experiments.definitions.model import Experiment
+from experiments.readout.encoding import Check, Excluded, Health, MultiExposure, Srm, SrmLevel, number
+from experiments.readout.inference import Calendar, pairs_on
+from experiments.readout.study import Study
+from experiments.statistics.arms import Pair
+from experiments.statistics.estimate import NoEstimate
+from experiments.statistics.interaction import Interaction, interaction
+from experiments.statistics.moments import JointMoments
+from experiments.statistics.multiplicity import adjusted, holm
+from experiments.statistics.sample_ratio import balance, chi_square
+
+MULTI_EXPOSURE_WARNING = 0.01
+ESTIMATE = "{type: mean, event: page, value: engaged_seconds, window: 1 day}"
+
+
+def health_of(
+    cube: Cube, study: Study, calendar: Calendar, dimensions: Sequence[str], checks: Sequence[Check] = ()
+) -> Health:
+    """The health of a study whose cube is built."""
+    rate = _multi_exposure_rate(cube)
+    found = [*_pauses(study), *checks]
+    if rate > MULTI_EXPOSURE_WARNING:
+        found.insert(
+            0, Check("multi_exposure", f"{rate:.1%} of the units saw several variants; above 1 % look for the cause")
+        )
+    exposures, events = cube.excluded()
+    return Health(
+        srm=_srm(cube, study, calendar, dimensions),
+        multi_exposure=MultiExposure(rate),
+        excluded=Excluded(
+            quarantined=int(exposures[0]) + int(events[0]),
+            bots=int(exposures[1]),
+            forced=int(exposures[2]),
+            forged=int(exposures[3]),
+            currency=int(events[1]),
+        ),
+        checks=tuple(found),
+    )
+
+
+def srm_of(
+    closed_days: Sequence[Sequence[int]],
+    weights: Sequence[float],
+    drill_down: Sequence[SrmLevel] = (),
+    now: Sequence[int] | None = None,
+) -> Srm:
+    """From cumulative counts per arm at each closed day, and now (None: the last of the days)."""
+    found = balance(closed_days, weights, now)
+    return Srm(
+        p=number(found.p),
+        sequential_p=number(found.sequential_p),
+        alarm=found.alarm,
+        expected=found.expected,
+        observed=found.observed,
+        drill_down=tuple(drill_down),
+    )
+
+
+def engaged_time_checks(observed: Mapping[str, MetricObservation]) -> list[Check]:
+    """Engaged time that is an estimate, and engaged time of a site that sends none."""
+    found: list[Check] = []
+    for name, metric in observed.items():
+        if metric.rule.estimated:
+            told = "the time to the next page view within 30 minutes; the last page view of a visit has none"
+            found.append(Check("engaged_time_estimated", f"{name}: estimated from page views: {told}"))
+        elif (
+            metric.final_beats
+            and not any(views for _, views in metric.final_beats)
+            and any(arm.count for arm in metric.arms)
+        ):
+            told = f"a site without the snippet can estimate it from page views: engaged_time_estimate, or {ESTIMATE}"
+            found.append(Check("no_engaged_time", f"{name}: no page view sent engaged time; {told}"))
+    return found
+
+
+def lost_events(lost: Iterable[Loss]) -> list[Check]:
+    """Damaged parts of the log that a person decided to go on without."""
+    told = "was damaged and set aside on"
+    return [
+        Check("events_lost", f"part {loss.name} {told} {loss.set_aside_at[:10]}: its events are in no number")
+        for loss in lost
+    ]
+
+
+def _srm(cube: Cube, study: Study, calendar: Calendar, dimensions: Sequence[str]) -> Srm:
+    rows = cube.engine.rows(statement("days_of_units"))
+    arms = len(study.arms)
+    days = sorted({int(day) for _, day, _ in rows})
+    counts = np.zeros((len(days), arms), dtype=np.int64)
+    for arm, day, n in rows:
+        counts[days.index(int(day)), int(arm)] = int(n)
+    cumulative = counts.cumsum(axis=0) if days else np.zeros((1, arms), dtype=np.int64)
+    closed = [row for row, day in enumerate(days) if calendar.closed(day)]
+    looks = [tuple(int(n) for n in cumulative[row]) for row in closed]
+    now = tuple(int(n) for n in cumulative[-1])
+    levels = [
+        ("day", calendar_date(day).isoformat(), tuple(int(n) for n in counts[row])) for row, day in enumerate(days)
+    ]
+    for dimension in dimensions:
+        levels += [(dimension, level, observed) for level, observed in _level_counts(cube, dimension, arms)]
+    return srm_of(looks, study.weights, _drill_down(levels, study.weights), now)
+
+
+def _level_counts(cube: Cube, dimension: str, arms: int) -> list[tuple[str, tuple[int, ...]]]:
+    rows = cube.engine.rows(statement("units_by_level").tables(levels=levels_table(cube.plan, dimension)))
+    levels: dict[str, list[int]] = {}
+    for arm, level, n in rows:
+        levels.setdefault(str(level), [0] * arms)[int(arm)] = int(n)
+    return [(level, tuple(counts)) for level, counts in sorted(levels.items())]
+
+
+def _drill_down(levels: Sequence[tuple[str, str, tuple[int, ...]]], weights: Sequence[float]) -> list[SrmLevel]:
+    tests = [chi_square(observed, weights) for _, _, observed in levels]
+    p_values = [test if isinstance(test, NoEstimate) else test.p for test in tests]
+    corrected = adjusted(p_values, "holm") if p_values else ()
+    return [
+        SrmLevel(dimension, level, observed, number(p), number(q))
+        for (dimension, level, observed), p, q in zip(levels, p_values, corrected, strict=True)
+    ]
+
+
+def _multi_exposure_rate(cube: Cube) -> float:
+    several = int(cube.engine.rows(statement("several_variants"))[0][0])
+    units = int(cube.engine.rows(statement("count_units"))[0][0])
+    return several / units if units else 0.0
+
+
+def _pauses(study: Study) -> list[Check]:
+    spans = [(pause.since, pause.until) for pause in study.pauses]
+    return [
+        Check(
+            "paused", f"paused from {since:%Y-%m-%d %H:%M} UTC" + (f" to {until:%Y-%m-%d %H:%M} UTC" if until else "")
+        )
+        for since, until in spans
+    ]
+
+
+ALPHA: Final = 0.05
+MOST_NEIGHBOURS: Final = 5
+
+
+def interaction_checks(study: Study, cube: Cube, observer: Observer, catalog: Catalog) -> list[Check]:
+    """One check for each other running experiment whose arms change the effect on the primary goal (Holm, 5 %)."""
+    if study.experiment.status != "running":
+        return []
+    rule = cube.plan.rule(study.goals[0])
+    if rule.metric.type == "quantile":
+        return []
+    checks: list[Check] = []
+    for other in _neighbours(study.experiment, catalog)[:MOST_NEIGHBOURS]:
+        _put_overlap(cube, other)
+        observer.tabulate(rule)
+        levels = observer.levels_of(rule, "overlap")
+        found = contrasts(rule, levels, study.arms, [variant.key for variant in other.variants])
+        checks += _checks(study, other, found)
+    return checks
+
+
+def contrasts(
+    rule: MetricRule, levels: Mapping[str, Sequence[JointMoments]], arms: Sequence[str], others: Sequence[str]
+) -> dict[tuple[str, str], Interaction]:
+    """By variant and the other's variant: the effect there minus the effect among the other's control."""
+    found: dict[tuple[str, str], Interaction] = {}
+    for treatment, other in product(range(1, len(arms)), others[1:]):
+        if others[0] not in levels or other not in levels:
+            continue
+        beside = [pairs_on(rule, levels[level], treatment, cuped=False)[0] for level in (others[0], other)]
+        known = [pair for pair in beside if isinstance(pair, Pair)]
+        contrast = interaction(known[0], known[1]) if len(known) == 2 else None
+        if isinstance(contrast, Interaction):
+            found[arms[treatment], other] = contrast
+    return found
+
+
+def _neighbours(experiment: Experiment, catalog: Catalog) -> list[Experiment]:
+    """Others that run over the same kind of unit; experiments of one layer share no unit."""
+    return [
+        other
+        for other in catalog.experiments.values()
+        if other.key != experiment.key
+        and other.status == "running"
+        and other.unit == experiment.unit
+        and not (other.layer and experiment.layer and other.layer.name == experiment.layer.name)
+    ]
+
+
+def _put_overlap(cube: Cube, other: Experiment) -> None:
+    arms = [variant.key for variant in other.variants]
+    unit = Expression.of("e.visitor_id" if other.unit == "visitor" else "e.user_id")
+    cube.put("other_arms", inline_table({"variant": arms, "arm": range(len(arms))}))
+    exposures = statement("exposures").tables(arms="other_arms")
+    cube.put("other_exposures", exposures.bind(unit=unit, stop=FOREVER_US, experiment=other.key, phase=other.phase))
+    units = statement("units").tables(exposures="other_exposures")
+    cube.put("other_units", units.bind(exposed_on=cube.scope.days.sql("f.time")))
+    cube.put("overlap", statement("overlap"))
+
+
+def _checks(study: Study, other: Experiment, found: Mapping[tuple[str, str], Interaction]) -> list[Check]:
+    corrected = holm([contrast.p for contrast in found.values()])
+    return [
+        Check(
+            "interaction",
+            f"{study.goals[0]}: the effect of {variant} differs between {other.variants[0].key} and {level}"
+            f" of {other.key} by {contrast.difference:.4g} (p = {p:.2g}); read both together",
+        )
+        for ((variant, level), contrast), p in zip(found.items(), corrected, strict=True)
+        if p <= ALPHA
+    ]

@@ -1,0 +1,421 @@
+"""Analyses a table of units that comes from elsewhere with the same engine and gives the same readout."""
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Final, Literal, get_args
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from events.engines.sql import Expression, column
+from events.engines.tables import TableReader
+from experiments.cube.measures import NONE, MetricRule, Window
+from experiments.cube.observations import MetricObservation
+from experiments.cube.shop_days import DAY_US
+from experiments.cube.statements import statement
+from experiments.cube.sums import COLUMNS, PAIRS
+from experiments.definitions.model import Metric, Plan, RatioPart
+from experiments.readout.decision import Schedule, decide, evidence_of
+from experiments.readout.encoding import Excluded, Health, MultiExposure, Readout
+from experiments.readout.health import srm_of
+from experiments.readout.inference import Calendar, Judge
+from experiments.readout.metrics import family_of, judged_metric, metric_readout
+from experiments.readout.study import StudiedMetric
+from experiments.statistics.moments import JointMoments
+
+TableMetricType = Literal["proportion", "mean", "count", "ratio"]
+TableMethod = Literal["anytime", "fixed", "bayesian"]
+
+
+class ImportFailed(ValueError):
+    """The table, or what was asked of it, cannot be analysed; says which and what would be right."""
+
+
+class TableMetric(BaseModel):
+    """One metric of a table: a column, or (ratio) two; covariates are the same, from before exposure."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    type: TableMetricType
+    column: str
+    denominator: str | None = None
+    covariate: str | None = None
+    denominator_covariate: str | None = None
+
+
+class ImportRequest(BaseModel):
+    """One row per unit. `planned_units` is n* of the anytime method, all variants together; None: as the table has."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    experiment: str
+    unit: str
+    variant: str
+    metrics: tuple[TableMetric, ...]
+    control: str | None = None
+    weights: dict[str, float] = {}
+    method: TableMethod = "fixed"
+    planned_units: int | None = None
+    alpha: float = 0.05
+
+
+def import_request(  # noqa: PLR0913 - one for each option of the command
+    *,
+    experiment: str,
+    unit: str,
+    variant: str,
+    metrics: Sequence[str],
+    control: str | None = None,
+    weights: str | None = None,
+    covariates: Sequence[str] = (),
+    method: str = "fixed",
+    planned_units: int | None = None,
+) -> ImportRequest:
+    """From the texts of the command line; raises `ImportFailed`."""
+    if not metrics:
+        raise ImportFailed("no metric is named; write --metric NAME=TYPE:COLUMN")
+    if method not in get_args(TableMethod):
+        raise ImportFailed(f"method {method!r} is not one of {', '.join(get_args(TableMethod))}: a table has no looks")
+    if planned_units is not None and planned_units < 1:
+        raise ImportFailed(f"units {planned_units}: the planned number of units is at least 1")
+    parsed = [parse_metric(text) for text in metrics]
+    _once([metric.name for metric in parsed])
+    return ImportRequest(
+        experiment=experiment,
+        unit=unit,
+        variant=variant,
+        metrics=tuple(_with_covariates(parsed, covariates)),
+        control=control,
+        weights=parse_weights(weights) if weights else {},
+        method=method,  # pyright: ignore[reportArgumentType] - one of TableMethod, as was just checked
+        planned_units=planned_units,
+    )
+
+
+def parse_metric(text: str) -> TableMetric:
+    """`retention=proportion:column`, or `order_value=ratio:revenue/orders`."""
+    name, equals, rest = text.partition("=")
+    kind, colon, column = rest.partition(":")
+    if not (name and equals and colon and column):
+        raise ImportFailed(f"metric {text!r}: write NAME=TYPE:COLUMN, for example retention_7=proportion:retention_7")
+    types = get_args(TableMetricType)
+    if kind not in types:
+        close = get_close_matches(kind, types, 1)
+        hint = f"did you mean {close[0]}?" if close else f"one of {', '.join(types)}"
+        raise ImportFailed(f"metric {name}: type {kind!r} cannot be read from a table; {hint}")
+    if kind != "ratio":
+        return TableMetric(name=name, type=kind, column=column)  # pyright: ignore[reportArgumentType]
+    above, slash, below = column.partition("/")
+    if not (above and slash and below):
+        raise ImportFailed(f"metric {name}: a ratio names two columns, {name}=ratio:NUMERATOR/DENOMINATOR")
+    return TableMetric(name=name, type="ratio", column=above, denominator=below)
+
+
+def parse_weights(text: str) -> dict[str, float]:
+    """`control=60,b=40`."""
+    weights: dict[str, float] = {}
+    for part in text.split(","):
+        name, _, value = part.strip().partition("=")
+        try:
+            weight = float(value)
+        except ValueError:
+            weight = -1.0
+        if not name or not 0.0 <= weight < float("inf"):
+            raise ImportFailed(f"weights {text!r}: write VARIANT=WEIGHT,…, for example control=60,b=40")
+        weights[name] = weight
+    if sum(weights.values()) <= 0.0:
+        raise ImportFailed(f"weights {text!r}: at least one weight is above 0")
+    return weights
+
+
+def _with_covariates(metrics: Sequence[TableMetric], texts: Sequence[str]) -> list[TableMetric]:
+    named = {metric.name: metric for metric in metrics}
+    for text in texts:
+        name, equals, column = text.partition("=")
+        if name not in named or not equals or not column:
+            known = ", ".join(named)
+            raise ImportFailed(f"covariate {text!r}: write METRIC=COLUMN with a metric of this import ({known})")
+        above, slash, below = column.partition("/")
+        if (named[name].type == "ratio") != bool(slash and below):
+            raise ImportFailed(
+                f"covariate {text!r}: a ratio takes NUMERATOR/DENOMINATOR, every other metric one column"
+            )
+        update = {"covariate": above, "denominator_covariate": below or None}
+        named[name] = named[name].model_copy(update=update)
+    return list(named.values())
+
+
+def _once(names: Sequence[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ImportFailed(f"metric {twice[0]} is named twice; every metric needs a name of its own")
+
+
+__all__ = ["ImportFailed", "ImportRequest", "TableMetric", "import_request", "import_table", "parse_metric"]
+CONTROL: Final = "control"
+NUMBERS: Final = ("BOOLEAN", "INT", "DOUBLE", "FLOAT", "DECIMAL", "REAL")
+WHOLE_NUMBERS: Final = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
+
+
+@dataclass(frozen=True, slots=True)
+class _Arms:
+    """The variants, control first, with the row that the table gave for each."""
+
+    names: tuple[str, ...]
+    rows: tuple[Mapping[str, Any], ...]
+
+    @property
+    def units(self) -> tuple[int, ...]:
+        return tuple(int(row["n"]) for row in self.rows)
+
+
+def import_table(path: Path, request: ImportRequest) -> Readout:
+    """The readout of a CSV or Parquet file: watermark None, fingerprint the sha256 of the file. Writes nothing.
+
+    Raises `ImportFailed`, naming the column, the unit or the cell that is wrong.
+    """
+    fingerprint = _fingerprint(path)
+    with TableReader(path) as table:
+        try:
+            types = table.types()
+        except ValueError as error:
+            raise ImportFailed(f"{path.name} is neither CSV nor Parquet that can be read: {error}") from error
+        _check_columns(path, request, types)
+        arms = _arms(path, request, table, types)
+        _check_units(request, table, types[request.unit], sum(arms.units))
+    return _readout(request, fingerprint, arms)
+
+
+def _fingerprint(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ImportFailed(f"{path.name} cannot be read: {error.strerror}") from error
+
+
+def _check_columns(path: Path, request: ImportRequest, types: Mapping[str, str]) -> None:
+    measured = [name for metric in request.metrics for name in _columns(metric).values()]
+    for name in (request.unit, request.variant, *measured):
+        if name not in types:
+            raise ImportFailed(f"{path.name} has no column {name!r}; it has {', '.join(list(types)[:20])}")
+    for name in measured:
+        if not any(kind in types[name] for kind in NUMBERS):
+            raise ImportFailed(
+                f"column {name!r} holds text ({types[name].lower()}); a metric needs numbers or true/false"
+            )
+
+
+def _check_units(request: ImportRequest, table: TableReader, kind: str, rows: int) -> None:
+    """Each unit stands once. Whole numbers are sorted for that, a third of the work of counting different ones."""
+    unit = column(request.unit)
+    if kind in WHOLE_NUMBERS:
+        numbers = np.sort(table.columns(statement("table_ids").bind(unit=unit))["unit"])
+        if (numbers[1:] > numbers[:-1]).all():
+            return
+    if int(table.rows(statement("table_units").bind(unit=unit))[0][0]) == rows:
+        return
+    twice = table.rows(statement("table_twice").bind(unit=unit))
+    if twice:
+        raise ImportFailed(f"unit {twice[0][0]!r} stands in {twice[0][1]} rows; an import needs one row per unit")
+
+
+def _arms(path: Path, request: ImportRequest, table: TableReader, types: Mapping[str, str]) -> _Arms:
+    shifts = _shifts(request, table, types)
+    measured = statement("table_arms").bind(variant=column(request.variant), unit=column(request.unit))
+    for index, metric in enumerate(request.metrics):
+        measured = measured.also(**_moments_sql(index, metric, types, shifts))
+    rows = {row["variant"]: row for row in table.records(measured)}
+    if None in rows:
+        raise ImportFailed(f"{rows[None]['n']} rows have no variant in column {request.variant!r}")
+    missing = sum(int(row["n"]) - int(row["units"]) for row in rows.values())
+    if missing:
+        raise ImportFailed(f"{missing} rows have no unit in column {request.unit!r}")
+    names = _ordered(path, request, sorted(rows))
+    arms = _Arms(names, tuple(_shifted_back(rows[name], request, shifts) for name in names))
+    for index, metric in enumerate(request.metrics):
+        _check_values(index, metric, arms)
+    return arms
+
+
+def _ordered(path: Path, request: ImportRequest, names: Sequence[str]) -> tuple[str, ...]:
+    """Control first: the one named, else `control`, else the first by name."""
+    if len(names) < 2:
+        raise ImportFailed(f"{path.name} has {len(names)} variants in column {request.variant!r}; a test needs two")
+    control = request.control if request.control is not None else CONTROL if CONTROL in names else names[0]
+    if control not in names:
+        raise ImportFailed(f"control {control!r} is no value of column {request.variant!r}; it has {', '.join(names)}")
+    unknown = sorted(set(request.weights) - set(names))
+    if unknown:
+        raise ImportFailed(f"weights name {unknown[0]!r}, which is no variant; there are {', '.join(names)}")
+    left_out = sorted(set(names) - set(request.weights)) if request.weights else []
+    if left_out:
+        raise ImportFailed(f"weights leave out {left_out[0]!r}; name every variant: {', '.join(names)}")
+    return (control, *(name for name in names if name != control))
+
+
+def _columns(metric: TableMetric) -> dict[str, str]:
+    """The table's columns by role: y value, d denominator, x and e their covariates."""
+    roles = {"y": metric.column, "d": metric.denominator}
+    roles |= {"x": metric.covariate, "e": metric.denominator_covariate}
+    return {role: name for role, name in roles.items() if name is not None}
+
+
+def _shifts(request: ImportRequest, table: TableReader, types: Mapping[str, str]) -> dict[str, float]:
+    """A value of each measured column. At 1e15 ± 1 even the engine's stable variance is wrong by half without it."""
+    names = dict.fromkeys(name for metric in request.metrics for name in _columns(metric).values())
+    first = statement("table_first").also(**{f"c{i}": _number(name, types[name]) for i, name in enumerate(names)})
+    rows = table.rows(first)
+    values = rows[0][1:] if rows else [0.0] * len(names)
+    usable = (value if value is not None and math.isfinite(value) else 0.0 for value in values)
+    return dict(zip(names, (float(value) for value in usable), strict=True))
+
+
+def _shifted_back(row: Mapping[str, Any], request: ImportRequest, shifts: Mapping[str, float]) -> dict[str, Any]:
+    """The row of a variant with means as they are in the table."""
+    back = dict(row)
+    for index, metric in enumerate(request.metrics):
+        for role, name in _columns(metric).items():
+            mean = f"m{index}_mean_{role}"
+            back[mean] = None if row[mean] is None else row[mean] + _shift(role, name, shifts)
+    return back
+
+
+def _shift(role: str, name: str, shifts: Mapping[str, float]) -> float:
+    """What a mean gets back. That of a covariate gets nothing: of it only differences count."""
+    return shifts[name] if role in ("y", "d") else 0.0
+
+
+def _moments_sql(
+    index: int, metric: TableMetric, types: Mapping[str, str], shifts: Mapping[str, float]
+) -> dict[str, Expression]:
+    """Means, variances and covariances of a metric's columns by the engine's own stable functions, in one pass."""
+    near = {role: shifts[name] for role, name in _columns(metric).items()}
+    plain = {role: _number(name, types[name]) for role, name in _columns(metric).items()}
+    values = {
+        role: Expression.of("coalesce($v - $shift, 0.0)", v=value, shift=near[role] if metric.type != "ratio" else 0.0)
+        if role in ("x", "e")
+        else Expression.of("$v - $shift", v=value, shift=near[role])
+        for role, value in plain.items()
+    }
+    if metric.covariate:
+        values["h"] = Expression.of("CASE WHEN $c IS NULL THEN 0.0 ELSE 1.0 END", c=column(metric.covariate))
+    found = {f"mean_{role}": Expression.of("avg($v)", v=value) for role, value in values.items()}
+    for left, right in PAIRS:
+        if left in values and right in values:
+            function = "var_samp($a)" if left == right else "covar_samp($a, $b)"
+            bound = {"a": values[left]} if left == right else {"a": values[left], "b": values[right]}
+            found[f"spread_{left}{right}"] = Expression.of(function, **bound)
+    found |= _checks_sql(metric, plain)
+    return {f"m{index}_{name}": expression for name, expression in found.items()}
+
+
+def _checks_sql(metric: TableMetric, values: Mapping[str, Expression]) -> dict[str, Expression]:
+    """What tells empty, infinite and impossible cells."""
+    found: dict[str, Expression] = {}
+    for role in (role for role in ("y", "d") if role in values):
+        found[f"known_{role}"] = Expression.of("count($c)", c=values[role])
+        found[f"low_{role}"] = Expression.of("min($c)", c=values[role])
+        found[f"high_{role}"] = Expression.of("max($c)", c=values[role])
+    if metric.type == "proportion":
+        found["other_y"] = Expression.of("sum(CASE WHEN $c IN (0.0, 1.0) THEN 0 ELSE 1 END)", c=values["y"])
+    return found
+
+
+def _number(name: str, kind: str) -> Expression:
+    """A column as a number. Truth values are spelled out: a cast of them would be pushed into the reading of a CSV."""
+    text = "CASE WHEN $c THEN 1.0 WHEN NOT $c THEN 0.0 END" if kind == "BOOLEAN" else "CAST($c AS DOUBLE)"
+    return Expression.of(text, c=column(name))
+
+
+def _check_values(index: int, metric: TableMetric, arms: _Arms) -> None:
+    for role, name in _columns(metric).items():
+        if role not in ("y", "d"):
+            continue
+        empty = sum(int(row["n"]) - int(row[f"m{index}_known_{role}"]) for row in arms.rows)
+        if empty:
+            raise ImportFailed(f"column {name!r} is empty in {empty} rows; write 0 where a unit brought nothing")
+        ends = [float(row[f"m{index}_{end}_{role}"]) for row in arms.rows for end in ("low", "high")]
+        if not all(math.isfinite(end) for end in ends):
+            raise ImportFailed(f"column {name!r} holds NaN or infinity; a metric needs finite numbers")
+    if metric.type == "proportion" and any(int(row[f"m{index}_other_y"]) for row in arms.rows):
+        raise ImportFailed(f"column {metric.column!r} holds other values than 0 and 1; use mean:{metric.column}")
+
+
+def _readout(request: ImportRequest, fingerprint: str, arms: _Arms) -> Readout:
+    weights = _weights(request, arms.names)
+    judge = Judge(
+        plan=Plan(method=request.method, alpha=request.alpha),
+        calendar=Calendar(None, 0, DAY_US),
+        planned_units=request.planned_units or sum(arms.units),
+        weights=weights,
+        family=len(request.metrics) * (len(arms.names) - 1),
+    )
+    metrics = [
+        judged_metric(
+            judge, _studied(metric), _observation(index, metric, arms), None, cuped=metric.covariate is not None
+        )
+        for index, metric in enumerate(request.metrics)
+    ]
+    family = family_of(judge, metrics)
+    srm = srm_of([arms.units], weights)
+    evidence = [evidence_of(judge, arms.names, metrics, family, arm) for arm in range(1, len(arms.names))]
+    days = judge.plan.days
+    return Readout(
+        experiment=request.experiment,
+        phase=0,
+        fingerprint=fingerprint,
+        as_of=datetime.now(UTC).replace(microsecond=0),
+        watermark=None,
+        pending=0,
+        closed=True,
+        health=Health(srm, MultiExposure(0.0, "one_row_per_unit"), Excluded()),
+        decision=decide(evidence, Schedule(days, days, 0), alarm=srm.alarm, stopped=True),
+        metrics=tuple(metric_readout(judge, metric, family, arms.names, "unit") for metric in metrics),
+    )
+
+
+def _weights(request: ImportRequest, names: Sequence[str]) -> tuple[float, ...]:
+    if not request.weights:
+        return tuple(1.0 / len(names) for _ in names)
+    total = sum(request.weights.values())
+    return tuple(request.weights.get(name, 0.0) / total for name in names)
+
+
+def _studied(metric: TableMetric) -> StudiedMetric:
+    return StudiedMetric(_definition(metric), "goal", post_hoc=False)
+
+
+def _definition(metric: TableMetric) -> Metric:
+    if metric.type == "ratio":
+        parts = (
+            RatioPart(event=metric.column, sum=metric.column),
+            RatioPart(event=metric.column, sum=metric.denominator),
+        )
+        return Metric(name=metric.name, type="ratio", numerator=parts[0], denominator=parts[1], window_seconds=0)
+    return Metric(name=metric.name, type=metric.type, event=metric.column, window_seconds=0)
+
+
+def _observation(index: int, metric: TableMetric, arms: _Arms) -> MetricObservation:
+    ratio = metric.type == "ratio"
+    rule = MetricRule(_definition(metric), Window(0, 0), 0, "amount", base=0 if ratio else NONE, base_field="amount")
+    return MetricObservation(
+        rule=rule,
+        cap=None,
+        arms=tuple(_joint(index, row) for row in arms.rows),
+        immature=(0,) * len(arms.names),
+    )
+
+
+def _joint(index: int, row: Mapping[str, Any]) -> JointMoments:
+    """Moments of all columns; those that a metric lacks are all zero."""
+    n = int(row["n"])
+    means = tuple(float(row.get(f"m{index}_mean_{name}") or 0.0) for name in COLUMNS)
+    spreads = tuple(float(row.get(f"m{index}_spread_{left}{right}") or 0.0) * (n - 1) for left, right in PAIRS)
+    return JointMoments(COLUMNS, n, means, spreads)

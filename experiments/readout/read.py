@@ -1,0 +1,303 @@
+"""Reads what came of an experiment: one cube, moments, tests, corrections, decision; cached until the log changes."""
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar
+
+from events.engines.duckdb import EventLog, Snapshot
+from events.engines.tables import Table
+from events.parts.ledger import Loss
+from experiments.cube.cube import FOREVER_US, Cube, CubeScope
+from experiments.cube.measures import CubePlan, cube_plan
+from experiments.cube.observations import MetricObservation, Observer
+from experiments.cube.shop_days import DAY_US, ShopDays, shop_days
+from experiments.cube.statements import statement
+from experiments.readout import satisfaction
+from experiments.readout.decision import decision_of
+from experiments.readout.encoding import Check, MetricReadout, Readout, plain
+from experiments.readout.health import engaged_time_checks, health_of, interaction_checks, lost_events
+from experiments.readout.inference import Calendar, Judge
+from experiments.readout.metrics import JudgedMetric, family_of, judged_metric, metric_readout, timeseries_json
+from experiments.readout.planning import empty_plan, traffic_plan
+from experiments.readout.study import (
+    Archive,
+    InvalidDate,
+    Opened,
+    ReadoutQuery,
+    Study,
+    UnknownDimension,
+    microseconds,
+    moment_of,
+    study_of,
+)
+from experiments.readout.tables import analyst_sql, comparison_rows, unit_table
+
+Answer = TypeVar("Answer")
+FRESH_US: Final = 60 * 1_000_000  # how long an answer stands while nothing arrives: units grow mature, days close
+MARGIN_US: Final = 400 * DAY_US  # how far before and after the exposures events may count
+MAX_DIMENSIONS: Final = 8
+
+
+@dataclass(slots=True)
+class Readouts:
+    """Every readout of one log. Computed by one thread; `now` is the clock."""
+
+    log: EventLog
+    archive: Archive
+    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    cache_entries: int = 256
+    _cache: OrderedDict[tuple[object, ...], Readout] = field(default_factory=OrderedDict[tuple[object, ...], Readout])
+    _switch: threading.Lock = field(default_factory=threading.Lock)
+
+    def read(self, key: str, query: ReadoutQuery = ReadoutQuery()) -> Readout:  # noqa: B008 - frozen
+        """The readout of an experiment; raises the `NotFound`s, `InvalidDate`, `DataDamaged` and `QueryTimeout`."""
+        look = self._look(key, query)
+        readout = self._recalled(look.mark) or self._keep(
+            look.mark, self._compute(look.study, query, look.snapshot, look.as_of)
+        )
+        return replace(readout, pending=query.pending, watermark=self._watermark(query, look.snapshot))
+
+    def remembered(self, key: str, query: ReadoutQuery = ReadoutQuery()) -> Readout | None:  # noqa: B008 - frozen
+        """What `read` would answer without computing, None where it would have to; another thread may ask this."""
+        look = self._look(key, query)
+        readout = self._recalled(look.mark)
+        return readout and replace(readout, pending=query.pending, watermark=self._watermark(query, look.snapshot))
+
+    def etag(self, readout: Readout) -> str:
+        """What a readout says and what it lacks, as a name: the moments it was made at and reaches to are not in it."""
+        return readout.etag if readout.pending == 0 else f"{readout.etag}-{readout.pending}"
+
+    def results(self, pending: int | None = 0, watermark: datetime | None = None) -> list[dict[str, Any]]:
+        """All running experiments, one row per comparison."""
+        query = ReadoutQuery(pending=pending, watermark=watermark)
+        running = [e.key for e in self.archive.latest().experiments.values() if e.status == "running"]
+        return [row for key in sorted(running) for row in comparison_rows(self.read(key, query))]
+
+    def timeseries(self, key: str, metric: str | None = None, query: ReadoutQuery | None = None) -> dict[str, Any]:
+        """Every shop day of one metric (None: of all), cumulative and alone, with anytime intervals."""
+        readout = self.read(key, replace(query or ReadoutQuery(), metric=metric))
+        return timeseries_json(readout)
+
+    def units(self, key: str, query: ReadoutQuery | None = None) -> Table:
+        """One row per unit."""
+        query = query or ReadoutQuery()
+        study = study_of(self.archive, key, query)
+        dimensions = _dimensions(study, query)
+        return self.observe(study, query, dimensions, lambda opened: unit_table(opened.cube, opened.observer))
+
+    def plan(self, key: str) -> dict[str, Any]:
+        """Units a day, detectable effects, days to the wanted ones: from the experiment's traffic, else the site's."""
+        query = ReadoutQuery()
+        study = study_of(self.archive, key, query)
+        planned = self.observe(study, query, (), traffic_plan(study, "exposures"))
+        if planned is None:
+            since = microseconds(self.as_of(query)) - study.plan.days * DAY_US
+            planned = self.observe(study, query, (), traffic_plan(study, "site"), site_since_us=since)
+        return plain(planned or empty_plan(study))
+
+    def cx(self, query: ReadoutQuery | None = None) -> dict[str, Any]:
+        """CSAT, NPS, CES and retention of the whole site per day."""
+        query = query or ReadoutQuery()
+        as_of = self.as_of(query)
+        snapshot, now_us = self.log.snapshot(), microseconds(as_of)
+        shop = self.archive.latest().shop
+        days = shop_days(shop.timezone, now_us - MARGIN_US, now_us + MARGIN_US)
+        with self.log.open(snapshot, None if query.at is None else now_us, satisfaction.PROPERTIES.names) as engine:
+            rows = satisfaction.customer_experience(engine, days, now_us)
+        watermark = self._watermark(query, snapshot)
+        return plain({"as_of": as_of, "watermark": watermark, "pending": query.pending, "days": rows})
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Every metric that is defined, with its definition."""
+        known = self.archive.latest().metrics
+        return [known[name].model_dump(mode="json", exclude_none=True) for name in sorted(known)]
+
+    def as_of(self, query: ReadoutQuery) -> datetime:
+        """The moment that a query looks from."""
+        now = self.now()
+        if query.at is not None and query.at > now:
+            raise InvalidDate(f"at: {query.at:%Y-%m-%dT%H:%M:%SZ} lies in the future; it is {now:%Y-%m-%dT%H:%M:%SZ}")
+        return query.at or now
+
+    def observe(
+        self,
+        study: Study,
+        query: ReadoutQuery,
+        dimensions: Sequence[str],
+        answer: Callable[[Opened], Answer],
+        snapshot: Snapshot | None = None,
+        site_since_us: int | None = None,
+    ) -> Answer:
+        """Build the cube of a study and answer from it; the engine lives as long as that takes."""
+        as_of = self.as_of(query)
+        snapshot = snapshot or self.log.snapshot()
+        as_of_us = microseconds(as_of)
+        days = _days_of(study, snapshot, as_of_us)
+        plan = cube_plan((item.metric for item in study.metrics), round(study.plan.cuped_seconds), dimensions)
+        received_until = None if query.at is None else as_of_us
+        with self.log.open(snapshot, received_until, plan.properties.names) as engine:
+            scope = replace(_scope(study, plan, days, as_of_us), site_since_us=site_since_us)
+            cube = Cube(engine, scope, plan)
+            cube.build()
+            calendar = _calendar(cube, days, study, as_of_us)
+            closed = cube.scope.known_until_us <= as_of_us
+            return answer(Opened(study, cube, calendar, Observer(cube, as_of_us), closed))
+
+    def _look(self, key: str, query: ReadoutQuery) -> "_Look":
+        as_of = self.as_of(query)
+        study, snapshot = study_of(self.archive, key, query), self.log.snapshot()
+        asked = (query.at, query.metric, query.dimension, query.include_sql)
+        mark = (key, study.identity, snapshot.identity, asked, query.at or microseconds(as_of) // FRESH_US)
+        return _Look(study, snapshot, as_of, mark)
+
+    def _compute(self, study: Study, query: ReadoutQuery, snapshot: Snapshot, as_of: datetime) -> Readout:
+        dimensions = _dimensions(study, query)
+
+        def answer(opened: Opened) -> Readout:
+            return self._readout(opened, query, as_of, snapshot.lost)
+
+        return self.observe(study, query, dimensions, answer, snapshot)
+
+    def _readout(self, opened: Opened, query: ReadoutQuery, as_of: datetime, lost: Sequence[Loss]) -> Readout:
+        study, cube = opened.study, opened.cube
+        judge = judge_of(study, opened.calendar)
+        metrics, texts = self._judged(opened, judge, query)
+        family = family_of(judge, metrics)
+        checks = [] if study.not_started(as_of) else _empty(cube)
+        checks += self._interactions(opened) if query.at is None else []
+        checks += [*lost_events(lost), *engaged_time_checks({m.studied.metric.name: m.observed for m in metrics})]
+        health = health_of(cube, study, opened.calendar, cube.plan.dimensions, checks)
+        rows = [
+            metric_readout(judge, metric, family, study.arms, study.experiment.unit, texts.get(index))
+            for index, metric in enumerate(metrics)
+        ]
+        readout = Readout(
+            experiment=study.experiment.key,
+            phase=study.experiment.phase,
+            fingerprint=study.fingerprint,
+            as_of=as_of.astimezone(UTC).replace(microsecond=0),
+            watermark=None,
+            pending=None,
+            closed=opened.closed,
+            health=health,
+            decision=decision_of(judge, study, metrics, family, as_of, alarm=health.srm.alarm),
+            metrics=_asked(rows, query),
+        )
+        return replace(readout, etag=_etag(readout))
+
+    def _judged(self, opened: Opened, judge: Judge, query: ReadoutQuery) -> tuple[list[JudgedMetric], dict[int, str]]:
+        found: dict[str, MetricObservation] = {}
+        texts: dict[int, str] = {}
+        metrics: list[JudgedMetric] = []
+        plan, look_days = opened.cube.plan, [day for _, day in judge.looks_reached() if judge.waits_for_looks]
+        for index, studied in enumerate(opened.study.metrics):
+            rule = plan.rule(studied.metric.name)
+            if rule.name not in found:
+                found[rule.name] = opened.observer.observe(rule, plan.dimensions, look_days)
+                if query.include_sql:
+                    texts[index] = analyst_sql(opened.cube, opened.observer, rule)
+            limit = next((g for g in opened.study.experiment.guardrails if g.metric == rule.name), None)
+            chosen = limit if studied.role == "guardrail" else None
+            metrics.append(judged_metric(judge, studied, found[rule.name], chosen, cuped=plan.lookback_us > 0))
+        return metrics, texts
+
+    def _interactions(self, opened: Opened) -> list[Check]:
+        return interaction_checks(opened.study, opened.cube, opened.observer, self.archive.latest())
+
+    def _watermark(self, query: ReadoutQuery, snapshot: Snapshot) -> datetime | None:
+        if query.watermark is not None:
+            return query.watermark
+        return None if snapshot.watermark_us is None else moment_of(snapshot.watermark_us)
+
+    def _recalled(self, mark: tuple[object, ...]) -> Readout | None:
+        with self._switch:
+            found = self._cache.get(mark)
+            if found is not None:
+                self._cache.move_to_end(mark)
+            return found
+
+    def _keep(self, mark: tuple[object, ...], readout: Readout) -> Readout:
+        with self._switch:
+            self._cache[mark] = readout
+            while len(self._cache) > self.cache_entries:
+                self._cache.popitem(last=False)
+        return readout
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What a question is answered from; equal `mark`s have equal answers."""
+
+    study: Study
+    snapshot: Snapshot
+    as_of: datetime
+    mark: tuple[object, ...]
+
+
+def judge_of(study: Study, calendar: Calendar) -> Judge:
+    """How a study's comparisons are judged."""
+    return Judge(study.plan, calendar, study.planned_units, study.weights, study.family)
+
+
+def _dimensions(study: Study, query: ReadoutQuery) -> tuple[str, ...]:
+    asked = () if query.dimension is None else (query.dimension,)
+    return tuple(dict.fromkeys((*study.plan.dimensions, *asked)))[:MAX_DIMENSIONS]
+
+
+def _days_of(study: Study, snapshot: Snapshot, as_of_us: int) -> ShopDays:
+    first = min((part.min_received_at for part in snapshot.parts), default=as_of_us)
+    return shop_days(study.shop.timezone, min(first, as_of_us) - MARGIN_US, as_of_us + MARGIN_US)
+
+
+def _scope(study: Study, plan: CubePlan, days: ShopDays, as_of_us: int) -> CubeScope:
+    stopped = study.stopped
+    stop_us = microseconds(stopped) if stopped and microseconds(stopped) <= as_of_us else FOREVER_US
+    closes_us = stop_us + plan.boundaries[-1] if stop_us != FOREVER_US else FOREVER_US
+    return CubeScope(
+        experiment=study.experiment.key,
+        phase=study.experiment.phase,
+        arms=study.arms,
+        unit=study.experiment.unit,
+        identity=study.plan.identity,
+        currency=study.shop.currency,
+        days=days,
+        stop_us=stop_us,
+        known_until_us=closes_us,
+    )
+
+
+def _calendar(cube: Cube, days: ShopDays, study: Study, as_of_us: int) -> Calendar:
+    first = cube.engine.rows(statement("span"))[0][0]
+    return Calendar(None if first is None else days.day(int(first)), days.day(as_of_us), DAY_US)
+
+
+def _asked(rows: Sequence[MetricReadout], query: ReadoutQuery) -> tuple[MetricReadout, ...]:
+    chosen = [row for row in rows if query.metric in (None, row.metric)]
+    if query.dimension is None:
+        return tuple(chosen)
+    levels = [
+        replace(row, dimensions=tuple(level for level in row.dimensions if level.dimension == query.dimension))
+        for row in chosen
+    ]
+    known = {level.level for row in levels for level in row.dimensions}
+    if known == {""}:
+        named = (level.dimension for row in rows for level in row.dimensions if level.dimension != query.dimension)
+        raise UnknownDimension(query.dimension, sorted({*named, "device", "country"} - {query.dimension}))
+    return tuple(levels)
+
+
+def _empty(cube: Cube) -> list[Check]:
+    if cube.engine.rows(statement("count_units"))[0][0]:
+        return []
+    return [Check("no_exposures", "nobody has been exposed yet: evaluating is not seeing, an exposure must be sent")]
+
+
+def _etag(readout: Readout) -> str:
+    """Equal for readouts that say the same of the same definition, whatever arrived in between that does not matter."""
+    said = (readout.experiment, readout.phase, readout.fingerprint, readout.closed)
+    content = repr((*said, readout.health, readout.decision, readout.metrics))
+    return hashlib.sha256(content.encode()).hexdigest()[:32]

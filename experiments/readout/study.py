@@ -1,0 +1,247 @@
+"""What is analysed: the frozen design of an experiment's phase, with its metrics resolved, as of a moment."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from typing import Final, Protocol
+
+from experiments.catalog.catalog import Catalog
+from experiments.catalog.phases import UNITS_PER_VARIANT, FrozenDesign, Pause
+from experiments.cube.cube import Cube
+from experiments.cube.observations import Observer
+from experiments.definitions.model import Experiment, Metric, Plan, Shop
+from experiments.readout.encoding import Role
+from experiments.readout.inference import Calendar
+
+
+class NotFound(LookupError):
+    """Something asked for by name does not exist; `suggestions` are names that do, the likeliest first."""
+
+    what = "thing"
+
+    def __init__(self, name: str, known: Iterable[str] = ()) -> None:
+        """Name what was asked for, and what there is."""
+        names = [str(item) for item in known]
+        close = get_close_matches(name, names, 3, 0.5)
+        self.name = name
+        self.suggestions = tuple(close or sorted(names)[:10])
+        super().__init__(f"there is no {self.what} {name!r}; {self._hint(bool(close))}")
+
+    def _hint(self, close: bool) -> str:
+        if not self.suggestions:
+            return f"no {self.what} is known here"
+        listed = ", ".join(self.suggestions)
+        return f"did you mean {listed}?" if close else f"there is {listed}"
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class UnknownExperiment(NotFound):
+    what = "experiment"
+
+
+class UnknownMetric(NotFound):
+    what = "metric"
+
+
+class UnknownDimension(NotFound):
+    what = "dimension"
+
+
+class UnknownPhase(NotFound):
+    what = "phase"
+
+
+class InvalidDate(ValueError):
+    """A moment that cannot be read, or that lies in the future."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadoutQuery:
+    """`at` repeats a past look. `pending` and `watermark` are what the store says at the moment of asking.
+
+    `pending` is how many acknowledged events are not in the log yet, None where the store cannot be asked.
+    """
+
+    at: datetime | None = None
+    metric: str | None = None
+    dimension: str | None = None
+    phase: int | None = None
+    include_sql: bool = False
+    pending: int | None = 0
+    watermark: datetime | None = None
+
+
+def moment(text: str) -> datetime:
+    """A moment in ISO 8601; a date is its first instant, and without a zone it is UTC. Raises `InvalidDate`."""
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidDate(f"at: {text[:40]!r} is not a moment; write 2026-01-20T09:00:00Z") from None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def microseconds(time: datetime) -> int:
+    """A moment as the log writes it."""
+    whole = int(time.astimezone(UTC).replace(microsecond=0).timestamp())
+    return whole * 1_000_000 + time.microsecond
+
+
+def moment_of(time_us: int) -> datetime:
+    """A moment of the log."""
+    return datetime.fromtimestamp(time_us // 1_000_000, UTC).replace(microsecond=time_us % 1_000_000)
+
+
+UNFROZEN: Final = "not frozen"
+
+
+class Archive(Protocol):
+    """Definitions now and then; `experiments.catalog_archive.CatalogArchive` is one."""
+
+    def latest(self) -> Catalog: ...
+
+    def at(self, time: datetime) -> Catalog | None: ...
+
+    def design(self, key: str, phase: int) -> FrozenDesign | None: ...
+
+    def phases(self, key: str) -> tuple[FrozenDesign, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class StudiedMetric:
+    """A metric and what it is to the experiment; `post_hoc` where the frozen design does not hold it."""
+
+    metric: Metric
+    role: Role
+    post_hoc: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """One phase of one experiment. `planned_units` counts all variants, `stopped` is when it ceased to enrol."""
+
+    experiment: Experiment
+    shop: Shop
+    metrics: tuple[StudiedMetric, ...]
+    fingerprint: str
+    planned_units: int
+    started: datetime | None
+    stopped: datetime | None
+    pauses: tuple[Pause, ...]
+
+    @property
+    def identity(self) -> str:
+        """Equal for two studies that are read in the same way."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()
+
+    @property
+    def plan(self) -> Plan:
+        return self.experiment.plan
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """Keys of the variants, control first."""
+        return tuple(variant.key for variant in self.experiment.variants)
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        return tuple(variant.weight for variant in self.experiment.variants)
+
+    def not_started(self, as_of: datetime) -> str | None:
+        """Why nobody could be assigned yet; None once somebody could."""
+        if self.experiment.status == "draft":
+            return "it is a draft: nobody is assigned before its status is running"
+        if self.started is not None and self.started > as_of:
+            return f"it starts at {self.started.astimezone(UTC):%Y-%m-%d %H:%M} UTC: nobody is assigned before"
+        return None
+
+    def has_stopped(self, as_of: datetime) -> bool:
+        """Whether it enrols no more. A frozen design keeps the status that it had then, and learns of its end."""
+        ended = self.stopped is not None and self.stopped <= as_of
+        return ended or self.experiment.status in ("stopped", "archived")
+
+    @property
+    def goals(self) -> tuple[str, ...]:
+        return self.experiment.goals
+
+    @property
+    def family(self) -> int:
+        """Goals × variants that are compared."""
+        return max(1, len(self.goals) * (len(self.arms) - 1))
+
+
+def study_of(archive: Archive, key: str, query: ReadoutQuery) -> Study:
+    """The study that a query asks for; raises the `NotFound`s of `readout_errors`."""
+    catalog = (archive.at(query.at) if query.at else None) or archive.latest()
+    design = _design(archive, catalog, key, query.phase)
+    current = catalog.experiments.get(key)
+    if design is None and current is None:
+        raise UnknownExperiment(key, archive.latest().experiments)
+    experiment = design.experiment if design else current
+    assert experiment is not None
+    known = {**catalog.metrics, **(design.metrics if design else {})}
+    return Study(
+        experiment=experiment,
+        shop=catalog.shop,
+        metrics=_metrics(experiment, current, known, query.metric),
+        fingerprint=design.fingerprint if design else UNFROZEN,
+        planned_units=design.planned_units if design else UNITS_PER_VARIANT * len(experiment.variants),
+        started=_started(experiment, design),
+        stopped=_past(design.closed_at if design else experiment.end, query.at),
+        pauses=tuple(pause for pause in design.pauses if _past(pause.since, query.at)) if design else (),
+    )
+
+
+def _design(archive: Archive, catalog: Catalog, key: str, phase: int | None) -> FrozenDesign | None:
+    current = catalog.experiments.get(key)
+    if phase is not None:
+        found = archive.design(key, phase)
+        if found is None and (current is None or current.phase != phase):
+            known = {design.phase for design in archive.phases(key)} | ({current.phase} if current else set())
+            if not known:
+                raise UnknownExperiment(key, archive.latest().experiments)
+            raise UnknownPhase(str(phase), (str(number) for number in sorted(known)))
+        return found
+    if current is not None:
+        return archive.design(key, current.phase)
+    former = archive.phases(key)
+    return former[-1] if former else None
+
+
+def _metrics(
+    experiment: Experiment, current: Experiment | None, known: Mapping[str, Metric], asked: str | None
+) -> tuple[StudiedMetric, ...]:
+    """Goals, secondary metrics, guardrails, then what is asked for beyond them; a guardrail may be a goal as well."""
+    secondary = dict.fromkeys((*experiment.secondary, *(current.secondary if current else ())))
+    named: list[tuple[str, Role]] = [(name, "goal") for name in experiment.goals]
+    named.extend((name, "secondary") for name in secondary if name not in experiment.goals)
+    named.extend((guardrail.metric, "guardrail") for guardrail in experiment.guardrails)
+    if asked is not None and asked not in {name for name, _ in named}:
+        named.append((asked, "secondary"))
+    for name, _ in named:
+        if name not in known:
+            raise UnknownMetric(name, known)
+    return tuple(StudiedMetric(known[name], role, name not in experiment.metrics) for name, role in named)
+
+
+def _started(experiment: Experiment, design: FrozenDesign | None) -> datetime | None:
+    return experiment.start or (design.frozen_at if design else None)
+
+
+def _past(time: datetime | None, at: datetime | None) -> datetime | None:
+    """A time, unless it lies after the moment that is looked back to."""
+    return None if time is not None and at is not None and time > at else time
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A study with its cube built, ready to be observed."""
+
+    study: Study
+    cube: Cube
+    calendar: Calendar
+    observer: Observer
+    closed: bool

@@ -1,0 +1,169 @@
+"""Replays the site's own traffic as A/A tests: the logged units split anew, again and again, with nothing to find."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from experiments.cube.measures import MetricRule
+from experiments.cube.observations import UnitDays
+from experiments.readout.read import Readouts
+from experiments.readout.study import Opened, ReadoutQuery, study_of
+from experiments.statistics.arms import FEWEST_DENOMINATORS
+from experiments.statistics.sequential import tuning
+
+Floats = npt.NDArray[np.float64]
+_TINY: Final = 1e-300
+
+
+def crossed_fixed(sums: Floats, alpha: float, *, ratio: bool) -> npt.NDArray[np.bool_]:
+    """Whether the two-sided Welch test rejects at the last day; thousands of units, so t is normal.
+
+    `sums` are (2 arms × replays × days × [n, y, d, yy, yd, dd]).
+    """
+    difference, error, _ = _effect(sums[:, :, -1], ratio=ratio)
+    return np.abs(difference) > NormalDist().inv_cdf(1.0 - alpha / 2.0) * error
+
+
+def crossed_anytime(sums: Floats, alpha: float, planned_units: int, *, ratio: bool) -> npt.NDArray[np.bool_]:
+    """Whether the confidence sequence excludes zero at any day: its p falls to alpha."""
+    difference, error, units = _effect(sums, ratio=ratio)
+    precision = tuning(alpha, planned_units) * units
+    statistic = np.square(difference) / np.maximum(np.square(error), _TINY)
+    exponent = 0.5 * np.log1p(precision) - 0.5 * statistic * precision / (precision + 1.0)
+    known = (error > 0.0) & (exponent <= math.log(alpha))
+    return np.asarray(known.any(axis=1))
+
+
+def _effect(sums: Floats, *, ratio: bool) -> tuple[Floats, Floats, Floats]:
+    """Treatment less control, its standard error (0 where there is none), and the units of both."""
+    values, errors = zip(*(_arm(arm, ratio=ratio) for arm in sums), strict=True)
+    usable = (sums[..., 0] >= 2.0).all(axis=0)
+    if ratio:
+        worth = np.square(sums[..., 2]) / np.maximum(sums[..., 5], _TINY)
+        usable &= (worth >= FEWEST_DENOMINATORS).all(axis=0)
+    error = np.where(usable, np.sqrt(errors[0] + errors[1]), 0.0)
+    return np.where(usable, values[1] - values[0], 0.0), error, sums[..., 0].sum(axis=0)
+
+
+def _arm(sums: Floats, *, ratio: bool) -> tuple[Floats, Floats]:
+    """Value and squared standard error of one arm."""
+    n = np.maximum(sums[..., 0], 2.0)
+    y, d = sums[..., 1] / n, sums[..., 2] / n
+    yy = np.maximum(0.0, sums[..., 3] - n * y * y) / (n - 1.0)
+    if not ratio:
+        return y, yy / n
+    yd = (sums[..., 4] - n * y * d) / (n - 1.0)
+    dd = np.maximum(0.0, sums[..., 5] - n * d * d) / (n - 1.0)
+    base = np.where(d == 0.0, np.inf, d)
+    value = y / base
+    return value, np.maximum(0.0, yy - 2.0 * value * yd + value * value * dd) / (base * base) / n
+
+
+BATCH_CELLS: Final = 24_000_000  # units × replays that are held in memory at once
+FEWEST_UNITS: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayRate:
+    """How often a metric found a difference where there is none; `method` anytime looks every day, fixed at the end.
+
+    `standard_error` is that of the rate: an honest test stays below alpha + 2 of them.
+    """
+
+    metric: str
+    method: str
+    alpha: float
+    units: int
+    days: int
+    replays: int
+    false_positive_rate: float
+    standard_error: float
+
+
+def replay(
+    readouts: Readouts,
+    key: str,
+    replays: int = 1000,
+    seed: int = 20260105,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[ReplayRate]:
+    """Split the units of an experiment 50 : 50, `replays` times per metric; quantiles are left out.
+
+    Raises what a readout raises. `progress(done, total)` is called after every batch.
+    """
+    query = ReadoutQuery()
+    study = study_of(readouts.archive, key, query)
+    found = readouts.observe(study, query, (), _unit_days)
+    total = replays * len(found)
+    rates: list[ReplayRate] = []
+    for index, (rule, days) in enumerate(found):
+        done = index * replays
+        for_metric = _Replayed(rule, days, study.plan.alpha, replays)
+        for split in _splits(days.units, replays, np.random.default_rng((seed, index))):
+            for_metric.add(split)
+            if progress is not None:
+                progress(done + for_metric.done, total)
+        rates += for_metric.rates()
+    return rates
+
+
+def _unit_days(opened: Opened) -> list[tuple[MetricRule, UnitDays]]:
+    rules = {rule.name: rule for rule in opened.cube.plan.rules if rule.metric.type != "quantile"}
+    found = [(rule, opened.observer.unit_days(rule)) for rule in rules.values()]
+    return [(rule, days) for rule, days in found if days.units >= FEWEST_UNITS]
+
+
+def _splits(units: int, replays: int, random: np.random.Generator) -> Iterator[npt.NDArray[np.bool_]]:
+    """(replays × units) in batches: who is in treatment."""
+    size = max(1, min(replays, BATCH_CELLS // max(1, units)))
+    for start in range(0, replays, size):
+        count = min(size, replays - start)
+        bits = random.integers(0, 256, size=(count, (units + 7) // 8), dtype=np.uint8)
+        yield np.unpackbits(bits, axis=1, count=units).astype(np.bool_)
+
+
+@dataclass(slots=True)
+class _Replayed:
+    rule: MetricRule
+    days: UnitDays
+    alpha: float
+    replays: int
+    done: int = 0
+    fixed: int = 0
+    anytime: int = 0
+
+    def add(self, split: npt.NDArray[np.bool_]) -> None:
+        sums = _cumulative(self.days, split)
+        self.fixed += int(crossed_fixed(sums, self.alpha, ratio=self.rule.is_ratio).sum())
+        planned = self.days.units
+        self.anytime += int(crossed_anytime(sums, self.alpha, planned, ratio=self.rule.is_ratio).sum())
+        self.done += len(split)
+
+    def rates(self) -> list[ReplayRate]:
+        return [self._rate("fixed", self.fixed), self._rate("anytime", self.anytime)]
+
+    def _rate(self, method: str, crossed: int) -> ReplayRate:
+        rate = crossed / self.replays
+        error = math.sqrt(rate * (1.0 - rate) / self.replays)
+        days = len(self.days.calendar)
+        return ReplayRate(self.rule.name, method, self.alpha, self.days.units, days, self.replays, rate, error)
+
+
+def _cumulative(days: UnitDays, split: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    """Sums at the close of each day, (2 arms × replays × days × [n, y, d, yy, yd, dd])."""
+    size = len(days.calendar)
+    sums = np.zeros((2, len(split), size, 6))
+    whole = np.zeros((size, 6))
+    for day in range(size):
+        entered, active, steps = days.of(day)
+        sums[1, :, day, 0] = split[:, entered].sum(axis=1)
+        sums[1, :, day, 1:] = split[:, active].astype(np.float64) @ steps
+        whole[day, 0] = len(entered)
+        whole[day, 1:] = steps.sum(axis=0)
+    sums[0] = whole - sums[1]
+    return sums.cumsum(axis=2)

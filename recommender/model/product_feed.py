@@ -1,0 +1,234 @@
+"""Reads a catalogue of products row by row, naming every wrong row, and makes it the shop's, whole or not at all."""
+
+import csv
+import fcntl
+import json
+import math
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from events.parts.arrow import UnreadableParquet, parquet_rows
+from recommender.model.artefact import new_version, publish, write_artefact
+from recommender.model.products import NONE, Product, product_arrays
+
+_UNCLEAN: Final = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+
+Format = Literal["ndjson", "csv", "parquet"]
+Row = Mapping[str, Any]
+
+KNOWN: Final = (
+    "product_id", "name", "category", "brand", "price", "in_stock", "url", "image_url", "group_id", "accessories_of",
+)  # fmt: skip
+TRUE: Final = frozenset({"true", "1", "yes"})
+FALSE: Final = frozenset({"false", "0", "no"})
+LARGEST_PRICE: Final = 1e9
+LONGEST_ID: Final = 256  # bytes, as everywhere
+LONGEST_TEXT: Final = 2_048
+MOST_ROWS: Final = 2_000_000
+MOST_ACCESSORIES: Final = 1_000
+LIST: Final = "|"  # between the ids of a list in one CSV cell
+CSV_FIELD_LIMIT: Final = 1_000_000
+
+
+class RowError(ValueError):
+    """What is wrong with one row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The rows of an upload: products in order, and a sentence for each bad row."""
+
+    products: list[Product]
+    errors: list[str]
+
+
+def read_products_file(path: Path, form: Format) -> Reading:
+    """Every row of an upload; a product that comes twice is an error of its second row."""
+    products: dict[str, Product] = {}
+    first: dict[str, int] = {}
+    errors: list[str] = []
+    for number, row in _rows(path, form):
+        try:
+            product = _product(row)
+            if product.product_id in products:
+                raise RowError(
+                    f"product_id {_shown(product.product_id)} was in row {first[product.product_id]} already"
+                )
+            products[product.product_id] = product
+            first[product.product_id] = number
+        except RowError as error:
+            errors.append(f"row {number}: {error}")
+        if number > MOST_ROWS:
+            errors.append(f"row {number}: a catalogue has at most {MOST_ROWS} products")
+            break
+    return Reading(list(products.values()), errors)
+
+
+def _rows(path: Path, form: Format) -> Iterator[tuple[int, Row | str]]:
+    """Rows by number, from 1; a text in place of a row says why there is none."""
+    readers = {"ndjson": _json_lines, "csv": _csv_lines, "parquet": _parquet_lines}
+    return readers[form](path)
+
+
+def _json_lines(path: Path) -> Iterator[tuple[int, Row | str]]:
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if line.strip():
+                yield number, _json_row(line)
+
+
+def _json_row(line: bytes) -> Row | str:
+    try:
+        row = json.loads(line.decode("utf-8-sig"), parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        return f"it is not JSON ({str(error)[:80]})"
+    return row if isinstance(row, dict) else "it is not a JSON object"
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _csv_lines(path: Path) -> Iterator[tuple[int, Row | str]]:
+    csv.field_size_limit(CSV_FIELD_LIMIT)
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file, strict=True)
+        number = 0
+        try:
+            for number, row in enumerate(reader, 1):
+                yield number, _csv_row(row)
+        except UnicodeDecodeError:
+            yield number + 1, "it is not UTF-8"
+        except csv.Error as error:
+            yield number + 1, f"it is not CSV ({error})"
+
+
+def _csv_row(row: dict[str | None, Any]) -> Row | str:
+    if None in row:
+        return "it has more cells than the first line has names"
+    return {str(name): value for name, value in row.items() if value not in (None, "")}
+
+
+def _parquet_lines(path: Path) -> Iterator[tuple[int, Row | str]]:
+    try:
+        yield from enumerate(parquet_rows(path), 1)
+    except UnreadableParquet as error:
+        yield 1, str(error)
+
+
+def _product(row: Row | str) -> Product:
+    if isinstance(row, str):
+        raise RowError(row)
+    return Product(
+        product_id=_identifier(row.get("product_id"), "product_id"),
+        name=_text(row, "name") or None,
+        category=_text(row, "category"),
+        brand=_text(row, "brand"),
+        price=_price(row.get("price")),
+        in_stock=_flag(row.get("in_stock")),
+        url=_text(row, "url") or None,
+        image_url=_text(row, "image_url") or None,
+        group_id=_text(row, "group_id"),
+        accessories_of=tuple(_accessories(row.get("accessories_of"))),
+    )
+
+
+def _identifier(value: Any, name: str) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str) or not value:
+        raise RowError(f"{name} is missing; each product needs one, as text")
+    if len(value.encode("utf-8", "surrogatepass")) > LONGEST_ID or not _clean(value):
+        raise RowError(f"{name} {_shown(value)} may have {LONGEST_ID} bytes and no control characters")
+    return value
+
+
+def _text(row: Row, name: str) -> str:
+    value = row.get(name)
+    if value is None:
+        return NONE
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str) or len(value) > LONGEST_TEXT or not _clean(value):
+        raise RowError(f"{name} must be a text of at most {LONGEST_TEXT} characters without control characters")
+    return value
+
+
+def _price(value: Any) -> float | None:
+    if value is None:
+        return None
+    try:
+        price = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        price = math.nan
+    if not 0 <= price <= LARGEST_PRICE:
+        raise RowError(f"price {_shown(value)} must be a number from 0 to {LARGEST_PRICE:.0f}")
+    return price
+
+
+def _flag(value: Any) -> bool:
+    if value is None:
+        return True
+    if isinstance(value, bool):
+        return value
+    text = str(value).lower()
+    if text not in TRUE | FALSE:
+        raise RowError(f"in_stock {_shown(value)} must be true or false")
+    return text in TRUE
+
+
+def _accessories(value: Any) -> Iterable[str]:
+    ids = value.split(LIST) if isinstance(value, str) else value
+    if ids is None:
+        return ()
+    if not isinstance(ids, list) or len(ids) > MOST_ACCESSORIES:
+        raise RowError(f"accessories_of must be a list of at most {MOST_ACCESSORIES} product ids")
+    return [_identifier(each, "accessories_of") for each in ids]
+
+
+def _clean(text: str) -> bool:
+    """No control characters, no lone surrogates."""
+    return text.isprintable() or _UNCLEAN.search(text) is None
+
+
+def _shown(value: Any) -> str:
+    return ascii(value)[:60]
+
+
+LISTED: Final = 20  # bad rows that an answer names
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What became of an upload; `errors` names the first bad rows, `bad_rows` counts all of them."""
+
+    version: str | None
+    products: int
+    bad_rows: int
+    errors: tuple[str, ...]
+
+
+def import_products(folder: Path, upload: Path, form: Format) -> Imported:
+    """Reads, checks and publishes an upload. One bad row refuses it, so that the shop's list is never half of one."""
+    reading = read_products_file(upload, form)
+    if reading.errors:
+        return Imported(None, len(reading.products), len(reading.errors), tuple(reading.errors[:LISTED]))
+    if not reading.products:
+        return Imported(None, 0, 1, ("row 1: the upload holds no product; a catalogue has at least one",))
+    version = new_version()
+    facts = {"kind": "products", "products": len(reading.products)}
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of two uploads at once the last one stands
+        write_artefact(folder, version, product_arrays(reading.products).as_dict(), facts)
+        publish(folder, version)
+    return Imported(version, len(reading.products), 0, ())
+
+
+def upload_path(folder: Path, name: str) -> Path:
+    """Where an upload waits until it has been read."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f".upload-{os.getpid()}-{name}"

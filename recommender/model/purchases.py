@@ -1,0 +1,100 @@
+"""What was bought, as columns: the input of every model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from recommender.model.identifiers import Bools, Doubles, Ints
+
+
+class Coded(NamedTuple):
+    """Codes from 0 of the customer, the product and the basket of each line."""
+
+    customers: Ints
+    products: Ints
+    baskets: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Purchases:
+    """Lines of baskets, one per basket and product, in order of time.
+
+    `customers`, `products`, `baskets` are codes from 0; `days` is when, in days since 1970 UTC. `customer_ids` and
+    `product_ids` give the text of each code.
+    """
+
+    customers: Ints
+    products: Ints
+    baskets: Ints
+    days: Doubles
+    customer_ids: Sequence[str]
+    product_ids: Sequence[str]
+
+    @classmethod
+    def of(
+        cls, customers: Sequence[str], products: Sequence[str], orders: Sequence[str], days: Sequence[float]
+    ) -> "Purchases":
+        """Purchases from one text of each kind a line."""
+        customer_ids, customer_codes = codes(customers)
+        product_ids, product_codes = codes(products)
+        _, order_codes = codes(orders)
+        coded = Coded(customer_codes, product_codes, order_codes)
+        return cls.coded(coded, np.asarray(days, np.float64), customer_ids, product_ids)
+
+    @classmethod
+    def coded(
+        cls, lines: "Coded", days: Doubles, customer_ids: Sequence[str], product_ids: Sequence[str]
+    ) -> "Purchases":
+        """Purchases from codes, in any order; a product twice in a basket counts once."""
+        key = lines.baskets.astype(np.int64) * max(1, len(product_ids)) + lines.products
+        _, first = np.unique(key, return_index=True)
+        order = first[np.argsort(days[first], kind="stable")]
+        customers, products, baskets = (column[order] for column in lines)
+        return cls(customers, products, baskets, days[order], customer_ids, product_ids)
+
+    def __len__(self) -> int:
+        return len(self.days)
+
+    @property
+    def start(self) -> float:
+        """The day of the first line; 0 when there is none."""
+        return float(self.days[0]) if len(self) else 0.0
+
+    @property
+    def orders(self) -> int:
+        """How many baskets there are."""
+        return len(np.unique(self.baskets))
+
+    def before(self, day: float) -> "Purchases":
+        """The lines before a day."""
+        return self.where(self.days < day)
+
+    def during(self, start: float, end: float) -> "Purchases":
+        """The lines in [start, end)."""
+        return self.where((self.days >= start) & (self.days < end))
+
+    def where(self, chosen: Bools) -> "Purchases":
+        """Some of the lines; codes stay what they are."""
+        return replace(
+            self,
+            customers=self.customers[chosen],
+            products=self.products[chosen],
+            baskets=self.baskets[chosen],
+            days=self.days[chosen],
+        )
+
+    def first_purchases(self) -> Bools:
+        """Which lines are a customer's first of that product."""
+        key = self.customers.astype(np.int64) * max(1, len(self.product_ids)) + self.products
+        first = np.zeros(len(self), np.bool_)
+        first[np.unique(key, return_index=True)[1]] = True  # lines are in order of time
+        return first
+
+
+def codes(texts: Sequence[str]) -> tuple[list[str], Ints]:
+    """The distinct texts in order of appearance, and the code of each text."""
+    known: dict[str, int] = {}
+    coded = np.fromiter((known.setdefault(text, len(known)) for text in texts), np.int32, len(texts))
+    return list(known), coded

@@ -1,0 +1,95 @@
+"""What a customer has bought as of now: the model's memory of them and the purchases that came after it."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from recommender.model.frequency import SHORT, Habit
+from recommender.model.model import Model
+
+_DAY_US: Final = 86_400_000_000
+EMPTY: Final = Habit(
+    np.empty(0, np.int32), *(np.empty(0, np.float32) for _ in range(5))  # nothing bought
+)  # fmt: skip
+
+
+class Bought(msgspec.Struct, frozen=True):
+    """One product that a customer bought, and when (days since 1970)."""
+
+    product_id: str
+    day: float
+
+
+def habit_now(model: Model, remembered: Habit | None, bought: Sequence[Bought], day: float) -> Habit | None:
+    """The habit at `day`; purchases that the model remembers already do not count twice. None for a stranger.
+
+    Without a memory every purchase counts, however old: the customer is new to the model, or became known by log-in.
+    """
+    if remembered is not None:
+        bought = [each for each in bought if each.day >= model.at_day]
+    codes = model.index.places_of([each.product_id for each in bought])
+    known = [(code, each.day) for code, each in zip(codes, bought, strict=True) if code >= 0]
+    if remembered is None and not known:
+        return None
+    habit = EMPTY if remembered is None else _faded(model, remembered, day)
+    return _joined(habit, _gathered(model, known, day)) if known else habit
+
+
+def _faded(model: Model, habit: Habit, day: float) -> Habit:
+    """The same purchases, as much as is left of them at `day`."""
+    life = model.weights.habit_half_life
+    age = max(0.0, day - model.at_day)
+    left, left_short = np.float32(0.5 ** (age / life)), np.float32(0.5 ** (age * SHORT / life))
+    return Habit(habit.items, habit.counts, habit.decayed * left, habit.recent * left_short, habit.last, habit.first)
+
+
+def _gathered(model: Model, known: Sequence[tuple[int, float]], day: float) -> Habit:
+    """The purchases of each product, strongest first, equal ones in order of code; plain Python, as there are few."""
+    life = model.weights.habit_half_life
+    sums: dict[int, list[float]] = {}
+    for code, bought in sorted(known):
+        age = max(day - bought, 0.0)
+        decayed, recent = 0.5 ** (age / life), 0.5 ** (age * SHORT / life)
+        row = sums.setdefault(code, [code, 0.0, 0.0, 0.0, bought, bought])
+        row[1] += 1
+        row[2] += decayed
+        row[3] += recent
+        row[4] = bought  # in order of time
+    columns = np.array(sorted(sums.values(), key=_weakness)).T  # float64 holds every code
+    return Habit(columns[0].astype(np.int32), *columns[1:].astype(np.float32))
+
+
+def _weakness(row: Sequence[float]) -> float:
+    return -row[2]
+
+
+def _joined(habit: Habit, fresh: Habit) -> Habit:
+    """Both together, strongest first, equal ones in order of code."""
+    if not len(habit):
+        return fresh
+    habit = _merged(habit, fresh)
+    order = (-habit.decayed).argsort(kind="stable")
+    columns = (habit.counts, habit.decayed, habit.recent, habit.last, habit.first)
+    return Habit(habit.items.take(order), *(column.take(order) for column in columns))
+
+
+def _merged(habit: Habit, fresh: Habit) -> Habit:
+    """Both together, in order of code."""
+    items, places = np.unique(np.concatenate([habit.items, fresh.items]), return_inverse=True)
+    before, after = places[: len(habit)], places[len(habit) :]
+    counts, decayed, recent = (np.zeros(len(items), np.float32) for _ in range(3))
+    counts[before], decayed[before], recent[before] = habit.counts, habit.decayed, habit.recent
+    counts[after] += fresh.counts
+    decayed[after] += fresh.decayed
+    recent[after] += fresh.recent
+    last, first = np.full(len(items), -np.inf, np.float32), np.full(len(items), np.inf, np.float32)
+    last[before], first[before] = habit.last, habit.first
+    last[after], first[after] = np.maximum(last[after], fresh.last), np.minimum(first[after], fresh.first)
+    return Habit(items, counts, decayed, recent, last, first)
+
+
+def day_of(microseconds: int) -> float:
+    """Microseconds UTC as days since 1970."""
+    return microseconds / _DAY_US

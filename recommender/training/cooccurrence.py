@@ -1,0 +1,189 @@
+"""What is bought together: blocked products of the basket matrix, of which each product keeps its nearest."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from recommender.model.identifiers import Doubles, Floats, Ints
+from recommender.model.model import Closeness
+from recommender.model.purchases import Purchases
+from recommender.training.sparse import SparseMatrix, sparse
+
+
+@dataclass(frozen=True, slots=True)
+class Margins:
+    """Of each product: `counts` the baskets that hold it, `companions` the other lines of those baskets."""
+
+    counts: Floats
+    companions: Floats
+
+    @classmethod
+    def of(cls, baskets: SparseMatrix) -> "Margins":
+        counts = np.bincount(baskets.indices, minlength=baskets.shape[1])
+        lines: Doubles = baskets.T @ np.diff(baskets.indptr).astype(np.float64)
+        return cls(counts.astype(np.float32), (lines - counts).astype(np.float32))
+
+    def nearness(self, closeness: Closeness) -> "Nearness":
+        """The formula of `Nearness` with everything that depends on one product alone worked out."""
+        counts, all_companions = np.maximum(self.counts, 1), max(float(self.companions.sum()), 1.0)
+        size = 1 + self.companions / counts
+        return Nearness(
+            source=(counts**-closeness.alpha).astype(np.float32),
+            target=(counts ** (closeness.alpha - 1) * size**-closeness.crowding).astype(np.float32),
+            companions=self.companions,
+            chance=(closeness.chance / all_companions * self.companions).astype(np.float32),
+            doubt=np.float32(closeness.doubt),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Nearness:
+    """How near product j is to product i, from the c_ij baskets that hold both:
+
+    max(c_ij − β r_i r_j / R, 0) / (c_i^α c_j^(1−α)) · c_ij / (c_ij + s) · n_j^−κ
+
+    The asymmetric cosine (Aiolli, Efficient top-N recommendation for very large scale binary rated datasets, RecSys
+    2013, eq. 2, on baskets instead of users), less what chance alone puts together (r_i other lines stand in the
+    baskets of i, R in all), doubted where it rests on few baskets, and less for what mostly lies in large baskets (n_j
+    lines on average). `weights.Closeness` holds α, β, s and κ.
+    """
+
+    source: Floats
+    target: Floats
+    companions: Floats
+    chance: Floats
+    doubt: np.float32
+
+    def scores(self, sources: Ints, items: Ints, supports: Ints) -> Floats:
+        """The score of each pair; 0 where `items` is −1."""
+        scores = supports.astype(np.float32)
+        trust = scores + self.doubt
+        np.divide(scores, trust, out=trust, where=trust > 0)
+        scores -= self.companions.take(sources) * self.chance.take(items, mode="clip")
+        np.maximum(scores, 0, out=scores)
+        scores *= trust
+        scores *= self.source.take(sources)
+        scores *= self.target.take(items, mode="clip")
+        return scores
+
+
+KEPT: Final = 100
+ROWS_AT_ONCE: Final = 2_000
+CELLS_PER_BLOCK: Final = 1_000_000  # of the product of matrices; few rows where products are popular, else many
+LARGEST_BASKET: Final = 200  # cost grows with the square of a basket
+NOBODY: Final = -1
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """Each product's nearest products, one row each, best first; `items` is −1 where there are fewer.
+
+    `supports` is in how many baskets both were, `scores` how near they are.
+    """
+
+    items: Ints
+    scores: Floats
+    supports: Ints
+
+
+def basket_matrix(purchases: Purchases) -> SparseMatrix:
+    """Baskets × products, 1 where the basket holds the product; of a huge basket only its first lines count."""
+    rows, columns = purchases.baskets, purchases.products
+    counts = np.bincount(rows)
+    if counts.max(initial=0) > LARGEST_BASKET:
+        kept = _first_of_each(rows, counts) < LARGEST_BASKET
+        rows, columns = rows[kept], columns[kept]
+    shape = (len(counts), len(purchases.product_ids))
+    return sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape=shape)
+
+
+def _first_of_each(rows: Ints, counts: npt.NDArray[np.intp]) -> npt.NDArray[np.int64]:
+    """How many lines of the same basket come before each line."""
+    order = np.argsort(rows, kind="stable")
+    starts = np.cumsum(counts) - counts
+    place = np.empty(len(rows), np.int64)
+    place[order] = np.arange(len(rows)) - starts[rows[order]]
+    return place
+
+
+def neighbours(
+    baskets: SparseMatrix,
+    closeness: Closeness,
+    kept: int = KEPT,
+    progress: Progress | None = None,
+    block_cells: int = CELLS_PER_BLOCK,
+) -> Neighbours:
+    """For each product the `kept` products that share most baskets for what they are, and how near they are.
+
+    Memory is one block of rows at a time.
+    """
+    nearness = Margins.of(baskets).nearness(closeness)
+    products = baskets.T.tocsr()
+    size = products.shape[0]
+    items, supports = np.full((size, kept), NOBODY, np.int32), np.zeros((size, kept), np.int32)
+    for rows in _blocks(products, baskets, block_cells):
+        _keep_best(products[rows] @ baskets, rows.start, nearness.target, items[rows], supports[rows])
+        if progress is not None:
+            progress(rows.stop, size)
+    del products, baskets  # the scores take their place in memory
+    return ranked(items, supports, nearness)
+
+
+def ranked(items: Ints, supports: Ints, nearness: Nearness) -> Neighbours:
+    """The same pairs with their scores, best first, in place; what is not near at all is taken out."""
+    scores = np.empty(items.shape, np.float32)
+    for start in range(0, len(items), ROWS_AT_ONCE):
+        rows = slice(start, start + ROWS_AT_ONCE)
+        sources = np.arange(start, min(start + ROWS_AT_ONCE, len(items)), dtype=np.int32)
+        found = nearness.scores(sources[:, None], items[rows], supports[rows])
+        order = np.argsort(-found, axis=1, kind="stable")
+        scores[rows] = np.take_along_axis(found, order, axis=1)
+        for column in (items, supports):
+            column[rows] = np.take_along_axis(column[rows], order, axis=1)
+        items[rows][scores[rows] <= 0] = NOBODY
+    return Neighbours(items, scores, supports)
+
+
+def _blocks(products: SparseMatrix, baskets: SparseMatrix, block_cells: int) -> Iterator[slice]:
+    """Rows whose product with all baskets fills so many cells at most, or one row that alone may fill more."""
+    size = products.shape[0]
+    lines = products @ np.diff(baskets.indptr).astype(np.float64)
+    cells = np.cumsum(np.minimum(lines, size))
+    start = 0
+    while start < size:
+        before = cells[start - 1] if start else 0.0
+        stop = max(start + 1, int(np.searchsorted(cells, before + block_cells, "right")))
+        yield slice(start, stop)
+        start = stop
+
+
+def _keep_best(block: SparseMatrix, start: int, target: Floats, items: Ints, supports: Ints) -> None:
+    """Fills the rows of one block, in order of place; a product is no neighbour of its own."""
+    columns = np.append(block.indices, np.int32(NOBODY))  # the last place stands for nobody
+    counts = np.append(block.data, np.float32(0))
+    scores = -counts * target.take(columns, mode="clip")  # the smaller the better, as numpy sorts
+    own = np.repeat(np.arange(start, start + len(items), dtype=np.int32), np.diff(block.indptr))
+    scores[:-1][columns[:-1] == own] = 0
+    places = _partitioned(scores, block.indptr.tolist(), items.shape[1])
+    places.sort(axis=1)
+    places[scores.take(places) >= 0] = len(columns) - 1
+    items[:] = columns.take(places)
+    supports[:] = counts.take(places)
+
+
+def _partitioned(scores: Floats, starts: list[int], kept: int) -> npt.NDArray[np.intp]:
+    """For each row the places of its `kept` smallest scores, in no order; the last place of all where it is shorter."""
+    places = np.full((len(starts) - 1, kept), len(scores) - 1, np.intp)
+    for row, (low, high) in enumerate(pairwise(starts)):
+        if high - low > kept:
+            places[row] = scores[low:high].argpartition(kept - 1)[:kept]
+            places[row] += low
+        else:
+            places[row, : high - low] = np.arange(low, high)
+    return places

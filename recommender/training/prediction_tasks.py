@@ -1,0 +1,105 @@
+"""What customers did after a cut-off, as questions with answers: the next basket, novel products, a hidden product."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from recommender.model.identifiers import Bools, Floats, Ints
+from recommender.model.purchases import Purchases
+
+TOP: Final = 10
+MIN_BASKETS: Final = 5
+SMALLEST_BASKET: Final = 3
+_DISCOUNT: Final = 1 / np.log2(np.arange(2, TOP + 2))
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A customer, the products at hand (of a cart), and what they bought then."""
+
+    customer: int
+    cart: Ints
+    bought: frozenset[int]
+
+
+def kept_products(history: Purchases, min_baskets: int = MIN_BASKETS) -> Bools:
+    """The products that evaluation looks at: those in at least so many baskets before the cut-off."""
+    return np.bincount(history.products, minlength=len(history.product_ids)) >= min_baskets
+
+
+def next_baskets(history: Purchases, window: Purchases) -> list[Question]:
+    """The first basket of each known customer in the window."""
+    known = np.bincount(history.customers, minlength=len(history.customer_ids)) > 0
+    first: dict[int, int] = {}
+    baskets: dict[int, set[int]] = {}
+    lines = zip(window.customers.tolist(), window.baskets.tolist(), window.products.tolist(), strict=True)
+    for customer, basket, product in lines:
+        if known[customer] and first.setdefault(customer, basket) == basket:
+            baskets.setdefault(customer, set()).add(product)
+    return [Question(customer, _NO_CART, frozenset(bought)) for customer, bought in sorted(baskets.items())]
+
+
+def novel_products(history: Purchases, window: Purchases) -> list[Question]:
+    """What each known customer bought in the window and had never bought before."""
+    width = len(history.product_ids)
+    before = np.unique(history.customers.astype(np.int64) * width + history.products)
+    during = np.unique(window.customers.astype(np.int64) * width + window.products)
+    new = during[~np.isin(during, before, assume_unique=True)]
+    known = np.bincount(history.customers, minlength=len(history.customer_ids)) > 0
+    bought: dict[int, set[int]] = {}
+    for customer, product in zip((new // width).tolist(), (new % width).tolist(), strict=True):
+        if known[customer]:
+            bought.setdefault(customer, set()).add(product)
+    return [Question(customer, _NO_CART, frozenset(products)) for customer, products in sorted(bought.items())]
+
+
+def hidden_products(window: Purchases, count: int, seed: int = 0) -> list[Question]:
+    """Baskets of at least three products, of which one is hidden."""
+    baskets: dict[tuple[int, int], list[int]] = {}
+    lines = zip(window.customers.tolist(), window.baskets.tolist(), window.products.tolist(), strict=True)
+    for customer, basket, product in lines:
+        baskets.setdefault((basket, customer), []).append(product)
+    large = [
+        (customer, sorted(bought))
+        for (_, customer), bought in sorted(baskets.items())
+        if len(bought) >= SMALLEST_BASKET
+    ]
+    dice = np.random.default_rng(seed)
+    questions: list[Question] = []
+    for place in dice.permutation(len(large))[:count]:
+        customer, bought = large[place]
+        hidden = bought[dice.integers(len(bought))]
+        cart = np.array([product for product in bought if product != hidden], np.int32)
+        questions.append(Question(customer, cart, frozenset([hidden])))
+    return questions
+
+
+def gain(top: Ints, bought: frozenset[int]) -> float:
+    """NDCG@10 of one list."""
+    hits = sum(_DISCOUNT[place] for place, product in enumerate(top[:TOP].tolist()) if product in bought)
+    return float(hits / _DISCOUNT[: min(TOP, len(bought))].sum())
+
+
+def hit(top: Ints, bought: frozenset[int]) -> float:
+    """HR@10 of one list."""
+    return float(not bought.isdisjoint(top[:TOP].tolist()))
+
+
+def recall(top: Ints, bought: frozenset[int]) -> float:
+    """Recall@10 of one list."""
+    return len(bought.intersection(top[:TOP].tolist())) / min(TOP, len(bought))
+
+
+def best(items: Ints, scores: Floats, count: int = TOP) -> Ints:
+    """The products of the largest scores, best first; equal ones in order of code."""
+    if len(items) > count:
+        places = np.argpartition(-scores, count - 1)
+        edge = scores[places[count - 1]]
+        places = np.flatnonzero(scores >= edge)
+    else:
+        places = np.arange(len(items))
+    return items[places[np.lexsort((items[places], -scores[places]))][:count]]
+
+
+_NO_CART: Final = np.empty(0, np.int32)

@@ -1,0 +1,112 @@
+"""Where purchases come from: the event log, or one table of order lines."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from events.engines.duckdb import DuckEngine, EngineLimits, EventLog
+from events.engines.sql import Statement, load
+from events.engines.tables import TableReader
+from recommender.model.purchases import Coded, Purchases
+
+REQUIRED: Final = ("user", "product", "order", "time")
+LIMITS: Final = EngineLimits(memory_mb=1024, threads=1, timeout_seconds=3600.0)
+_NUMBERS: Final = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "DOUBLE", "FLOAT", "DECIMAL", "U")
+_LATEST_SECONDS: Final = 4_102_444_800  # 2100: a time beyond it is not in seconds
+
+
+class TableError(ValueError):
+    """A table of purchases that cannot be used; says what is wrong and what would be right."""
+
+
+def purchases_from_log(data: Path) -> Purchases:
+    """Every order line of the log, refunded ones left out. Raises DataDamaged."""
+    log = EventLog(data, LIMITS)
+    with log.open(log.snapshot()) as engine:
+        engine.materialise("lines", load(Path(__file__).with_name("order_lines.sql")))
+        return _coded(engine)
+
+
+def purchases_from_table(path: Path) -> Purchases:
+    """A CSV or Parquet file with the columns user, product, order, time and, if known, quantity and price.
+
+    `time` is a timestamp, or seconds since 1970. Lines that lack one of the four do not count, nor those of a quantity
+    of 0 or less; without a quantity they count once. Raises TableError.
+    """
+    if not path.is_file():
+        raise TableError(f"{path}: there is no such file")
+    try:
+        with TableReader(path) as reader:
+            found = _read(reader)
+    except ValueError as error:
+        raise TableError(f"{path.name}: {str(error)[:300]}") from None
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] not in ("duckdb", "_duckdb"):
+            raise
+        raise TableError(f"{path.name}: {str(error).splitlines()[0][:300]}") from None
+    if not len(found):
+        raise TableError(f"{path.name}: it holds no purchase; each line needs {', '.join(REQUIRED)}")
+    return found
+
+
+def _read(reader: TableReader) -> Purchases:
+    """Raises ValueError for what cannot be read as a purchase."""
+    types = reader.types()
+    missing = [name for name in REQUIRED if name not in types]
+    if missing:
+        there = ", ".join(types)[:100]
+        raise ValueError(f"column {missing[0]} is missing; it needs {', '.join(REQUIRED)}, and has {there}")
+    seconds = _seconds(types["time"])
+    right = "must be a timestamp such as 2026-01-31T12:00:00, or seconds since 1970"
+    _refuse(reader, "time", f"{seconds} IS NULL OR {seconds} NOT BETWEEN 0 AND {_LATEST_SECONDS}", right)
+    if "quantity" in types:
+        _refuse(reader, "quantity", 'TRY_CAST("quantity" AS DOUBLE) IS NULL', "must be a number")
+    reader.materialise("lines", Statement.of(_selection(types, seconds)))
+    return _coded(reader)
+
+
+def _refuse(reader: TableReader, column: str, wrong: str, right: str) -> None:
+    """Raises ValueError with the first value of a column that is wrong."""
+    query = f'SELECT CAST("{column}" AS VARCHAR) FROM imported WHERE "{column}" IS NOT NULL AND ({wrong}) LIMIT 1'
+    for (value,) in reader.rows(Statement.of(query)):
+        raise ValueError(f"{column} {ascii(value)[:60]} {right}")
+
+
+def _seconds(type_of_time: str) -> str:
+    """The time of a line in seconds since 1970, NULL where it is none."""
+    if type_of_time.startswith(_NUMBERS):
+        return 'CAST("time" AS DOUBLE)'
+    if type_of_time == "TIMESTAMP WITH TIME ZONE":
+        return 'epoch("time")'
+    return 'epoch(TRY_CAST("time" AS TIMESTAMP))'
+
+
+def _selection(types: Mapping[str, str], seconds: str) -> str:
+    present = " AND ".join(f'"{name}" IS NOT NULL' for name in REQUIRED)
+    positive = ' AND coalesce(TRY_CAST("quantity" AS DOUBLE), 1) > 0' if "quantity" in types else ""
+    return (
+        f'SELECT CAST("user" AS VARCHAR) AS customer, CAST("product" AS VARCHAR) AS product, '
+        f'CAST("order" AS VARCHAR) AS basket, {seconds} / 86400.0 AS day FROM imported WHERE {present}{positive}'
+    )
+
+
+def _coded(engine: DuckEngine | TableReader) -> Purchases:
+    """The table `lines` with texts as codes: texts are many and long, codes are not."""
+    names: dict[str, list[str]] = {}
+    for column in ("customer", "product", "basket"):
+        numbered = f"SELECT {column}, row_number() OVER (ORDER BY {column}) - 1 AS code FROM lines GROUP BY {column}"
+        engine.materialise(f"{column}_codes", Statement.of(numbered))
+        if column != "basket":
+            rows = engine.rows(Statement.of(f"SELECT {column} FROM {column}_codes ORDER BY code"))
+            names[column] = [row[0] for row in rows]
+    found = engine.columns(
+        Statement.of(
+            "SELECT c.code AS customer, p.code AS product, b.code AS basket, l.day AS day FROM lines AS l "
+            "JOIN customer_codes AS c ON c.customer = l.customer JOIN product_codes AS p ON p.product = l.product "
+            "JOIN basket_codes AS b ON b.basket = l.basket ORDER BY l.day, b.code, p.code"
+        )
+    )
+    coded = Coded(*(found[name].astype(np.int32) for name in ("customer", "product", "basket")))
+    return Purchases.coded(coded, found["day"].astype(np.float64), names["customer"], names["product"])

@@ -1,0 +1,154 @@
+"""The conversation with the analysis process: answers, refusals, time-outs, askers who leave, and servers that die."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.analysis.client import AnalysisAnswer, AnalysisClient, AnalysisError
+from app.analysis.server import AnalysisServer, Call
+from app.http.server import listen_unix, turn_away
+from events.parts.part import DataDamaged
+from experiments.readout.study import InvalidDate, UnknownMetric
+
+pytestmark = pytest.mark.anyio
+
+
+@asynccontextmanager
+async def serving(folder: Path, **calls: Call) -> AsyncGenerator[AnalysisClient]:
+    """A client of a real server on a real socket with these calls."""
+    listener = listen_unix(folder / "analysis.sock")
+    stop, ready = asyncio.Event(), asyncio.Event()
+    task = asyncio.create_task(AnalysisServer(calls).serve(listener, ready.set, stop))
+    await ready.wait()
+    yield AnalysisClient(folder / "analysis.sock", timeout_seconds=5)
+    stop.set()
+    await task
+
+
+async def echo(arguments: dict[str, Any]) -> AnalysisAnswer:
+    return AnalysisAnswer(200, "text/plain", str(arguments["text"]).encode(), {"etag": '"1"'})
+
+
+async def test_an_answer_comes_with_its_body_type_and_headers(tmp_path: Path) -> None:
+    async with serving(tmp_path, echo=echo) as client:
+        answer = await client.call("echo", {"text": "ž" * 300_000})
+    assert answer == AnalysisAnswer(200, "text/plain", ("ž" * 300_000).encode(), {"etag": '"1"'})
+
+
+async def test_an_unknown_call_is_refused_by_name(tmp_path: Path) -> None:
+    async with serving(tmp_path) as client:
+        with pytest.raises(AnalysisError, match="no call 'guess'"):
+            await client.call("guess")
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (UnknownMetric("purchase_rat", ["purchase_rate"]), 404, "unknown_metric"),
+        (InvalidDate("at: 'x' is not a moment"), 400, "invalid_date"),
+        (DataDamaged("0-1.parquet", "its sha256 is another"), 503, "data_damaged"),
+    ],
+)
+async def test_what_a_call_raises_reaches_the_asker_as_status_code_and_sentence(
+    tmp_path: Path, error: Exception, status: int, code: str
+) -> None:
+    async def fail(arguments: dict[str, Any]) -> AnalysisAnswer:
+        raise error
+
+    async with serving(tmp_path, fail=fail) as client:
+        with pytest.raises(AnalysisError) as refused:
+            await client.call("fail")
+    assert (refused.value.status, refused.value.code, refused.value.detail) == (status, code, str(error))
+
+
+async def test_an_unforeseen_failure_tells_the_asker_nothing_of_the_inside(tmp_path: Path) -> None:
+    async def fail(arguments: dict[str, Any]) -> AnalysisAnswer:
+        raise RuntimeError("/secret/path")
+
+    async with serving(tmp_path, fail=fail) as client:
+        with pytest.raises(AnalysisError) as refused:
+            await client.call("fail")
+    assert (refused.value.status, refused.value.code) == (503, "analysis_failed")
+    assert "secret" not in refused.value.detail
+
+
+async def test_a_call_that_takes_too_long_ends_in_time(tmp_path: Path) -> None:
+    async def never(arguments: dict[str, Any]) -> AnalysisAnswer:
+        await asyncio.sleep(60)
+        raise AssertionError
+
+    async with serving(tmp_path, never=never) as client:
+        with pytest.raises(AnalysisError) as refused:
+            await client.call("never", timeout_seconds=0.1)
+    assert (refused.value.status, refused.value.code) == (503, "analysis_timeout")
+    assert refused.value.retry_after_seconds == 5
+
+
+async def test_hanging_up_cancels_the_call(tmp_path: Path) -> None:
+    begun, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def wait(arguments: dict[str, Any]) -> AnalysisAnswer:
+        begun.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            cancelled.set()
+        raise AssertionError
+
+    async with serving(tmp_path, wait=wait) as client:
+        asker = asyncio.create_task(client.call("wait"))
+        await begun.wait()
+        asker.cancel()
+        await asyncio.wait_for(cancelled.wait(), 30)
+
+
+async def test_a_server_that_dies_under_a_call_is_asked_once_more(tmp_path: Path) -> None:
+    listener = listen_unix(tmp_path / "analysis.sock")
+    listener.setblocking(True)
+
+    def die_then_hand_over() -> None:
+        listener.accept()[0].close()
+
+    threading.Thread(target=die_then_hand_over, daemon=True).start()
+    client = AnalysisClient(tmp_path / "analysis.sock", timeout_seconds=5)
+    asker = asyncio.create_task(client.call("echo", {"text": "here"}))
+    await asyncio.sleep(0.02)
+    stop = asyncio.Event()
+    heir = asyncio.create_task(AnalysisServer({"echo": echo}).serve(listener, lambda: None, stop))
+    assert (await asker).body == b"here"
+    stop.set()
+    await heir
+
+
+async def test_askers_of_a_server_that_cannot_start_are_turned_away_at_once(tmp_path: Path) -> None:
+    listener = listen_unix(tmp_path / "analysis.sock")
+    client = AnalysisClient(tmp_path / "analysis.sock", timeout_seconds=5)
+    asker = asyncio.create_task(client.call("echo", {"text": "anyone?"}))
+    while not asker.done():
+        await asyncio.sleep(0.02)
+        turn_away(listener)
+    with pytest.raises(AnalysisError) as refused:
+        await asker
+    assert refused.value.code == "analysis_unavailable"
+    listener.close()
+
+
+async def test_nobody_listening_is_an_unavailable_analysis(tmp_path: Path) -> None:
+    with pytest.raises(AnalysisError) as refused:
+        await AnalysisClient(tmp_path / "nobody.sock").call("echo")
+    assert (refused.value.status, refused.value.code) == (503, "analysis_unavailable")
+
+
+async def test_rubbish_on_the_socket_harms_nobody(tmp_path: Path) -> None:
+    async with serving(tmp_path, echo=echo) as client:
+        with socket.socket(socket.AF_UNIX) as rude:
+            rude.connect(str(tmp_path / "analysis.sock"))
+            rude.sendall(b"\x00\x00\x00\x03{}x" + b"\xff" * 64)
+            await asyncio.sleep(0.05)
+            assert (await client.call("echo", {"text": "still here"})).body == b"still here"

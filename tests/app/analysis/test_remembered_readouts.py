@@ -1,0 +1,132 @@
+"""A readout that is known already is answered at once, whatever else is being computed."""
+
+import asyncio
+import json
+import threading
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import SMALLEST_DEFINITIONS
+from servers.service import write_definitions
+from worlds.event_log import received, write_log
+
+from app.analysis.calls import calls
+from app.analysis.client import AnalysisAnswer
+from app.analysis.responses import results_body, timeseries_body
+from app.analysis.state import Analysis
+from app.runtime.settings import Settings
+from events.records import EXPOSURE, Record
+from experiments.catalog.publisher import CatalogKeeper
+from experiments.readout.encoding import readout_json
+from experiments.readout.metrics import timeseries_json
+
+pytestmark = pytest.mark.anyio
+BANNER = "free-shipping-banner"
+
+
+@pytest.fixture
+async def analysis(tmp_path: Path) -> AsyncIterator[Analysis]:
+    """The analysis of a small log, without a store."""
+    definitions = write_definitions(tmp_path / "definitions", SMALLEST_DEFINITIONS)
+    CatalogKeeper(definitions, tmp_path, lambda: datetime.now(UTC)).boot()
+    write_log(tmp_path, received([exposure(number) for number in range(20)]))
+    opened = await Analysis.open(Settings(data=tmp_path))
+    yield opened
+    await opened.close()
+
+
+def exposure(number: int) -> Record:
+    variant = "threshold" if number % 2 else "control"
+    now = int(datetime.now(UTC).timestamp() * 1e6)
+    return Record(
+        message_id=f"m-{number}", visitor_id=f"v-{number}", type=EXPOSURE, time=now,
+        experiment=BANNER, variant=variant, phase=0, exposure_source="ofrep", device="mobile",
+    )  # fmt: skip
+
+
+def page(number: int) -> Record:
+    now = int(datetime.now(UTC).timestamp() * 1e6)
+    return Record(message_id=f"p-{number}", visitor_id=f"stranger-{number}", type="page", time=now)
+
+
+def order(number: int) -> Record:
+    now = int(datetime.now(UTC).timestamp() * 1e6)
+    return Record(
+        message_id=f"o-{number}", visitor_id=f"v-{number}", type="track", event="Order Completed", time=now,
+        order_id=f"o-{number}", value=10.0, currency="EUR",
+    )  # fmt: skip
+
+
+async def answer_of(analysis: Analysis, name: str = "results", **arguments: Any) -> AnalysisAnswer:
+    return await calls(analysis)[name]({"key": BANNER, **arguments})
+
+
+async def ask(analysis: Analysis, name: str = "results", **arguments: Any) -> dict[str, Any]:
+    return json.loads((await answer_of(analysis, name, **arguments)).body)
+
+
+async def test_a_known_readout_does_not_wait_behind_one_that_is_computed(analysis: Analysis) -> None:
+    known = await ask(analysis)
+    go = threading.Event()
+    long = asyncio.create_task(analysis.readout_jobs.answer("a long readout", lambda: go.wait(20)))
+    try:
+        assert await asyncio.wait_for(ask(analysis), 30) == known
+        new = asyncio.create_task(ask(analysis, dimension="device"))
+        await asyncio.sleep(0.2)
+        assert not new.done()
+        assert "metrics" in await asyncio.wait_for(ask(analysis, "timeseries"), 30)
+    finally:
+        go.set()
+    await asyncio.gather(long, new)
+
+
+async def test_what_arrived_meanwhile_is_read_anew(analysis: Analysis, tmp_path: Path) -> None:
+    await ask(analysis)
+    assert await asyncio.to_thread(analysis.readouts.remembered, BANNER) is not None
+    write_log(tmp_path, received([exposure(30)]), shard=1)
+    assert await asyncio.to_thread(analysis.readouts.remembered, BANNER) is None
+
+
+READ_FROM_THE_LOG = ["results", "timeseries", "all_results", "units", "plan", "cx", "metrics", "experiments"]
+
+
+@pytest.mark.parametrize("name", READ_FROM_THE_LOG)
+async def test_the_etag_stands_while_what_arrives_changes_no_number(
+    analysis: Analysis, tmp_path: Path, name: str
+) -> None:
+    first = await answer_of(analysis, name)
+    write_log(tmp_path, received([page(1)]), shard=1)
+    moved = await answer_of(analysis, name)
+    assert moved.headers["etag"] == first.headers["etag"]
+
+
+@pytest.mark.parametrize("name", ["results", "timeseries", "all_results", "units"])
+@pytest.mark.parametrize("form", [None, "csv"])
+async def test_the_etag_changes_with_the_numbers(
+    analysis: Analysis, tmp_path: Path, name: str, form: str | None
+) -> None:
+    first = await answer_of(analysis, name, format=form)
+    write_log(tmp_path, received([order(1)]), shard=1)
+    assert (await answer_of(analysis, name, format=form)).headers["etag"] != first.headers["etag"]
+
+
+async def test_a_readout_that_lacks_events_has_an_etag_of_its_own(analysis: Analysis) -> None:
+    readout = await asyncio.to_thread(analysis.readouts.read, BANNER)
+    names = {analysis.readouts.etag(replace(readout, pending=pending)) for pending in (0, 7, None)}
+    assert len(names) == 3
+
+
+async def test_a_remembered_body_is_that_of_the_readout_but_for_the_head(analysis: Analysis) -> None:
+    first = await ask(analysis)
+    readout = await asyncio.to_thread(analysis.readouts.remembered, BANNER)
+    assert readout is not None
+    later = replace(readout, watermark=datetime(2030, 1, 1, tzinfo=UTC), pending=3)
+    bodies = {results_body: readout_json, timeseries_body: timeseries_json}
+    for body, form in bodies.items():
+        for known in (readout, later, readout):
+            assert json.loads(body(known)) == json.loads(json.dumps(form(known)))
+    assert list(first) == list(readout_json(readout))

@@ -1,0 +1,246 @@
+"""The command line: quick, documented, and clear about what is wrong."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+from conftest import SMALLEST_DEFINITIONS, StartService
+from servers.service import Service, write_definitions
+
+from app.cli.main import app
+from app.cli.output import say_plan
+from experiments.catalog.publisher import CatalogKeeper
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "cli.md"
+
+
+def resonate(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("RESONATE_")}
+    environment = {**kept, **{f"RESONATE_{name}": value for name, value in variables.items()}}
+    command = [sys.executable, "-P", "-m", "app.cli.main", *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+def documented() -> dict[str, str]:
+    return dict(re.findall(r"^\| `resonate ([\w ]+)` \| (.*) \|$", DOCUMENT.read_text(), re.MULTILINE))
+
+
+def test_every_command_is_documented_in_its_own_words() -> None:
+    assert documented() == described(typer.main.get_command(app))
+
+
+def described(group: Any, prefix: str = "") -> dict[str, str]:
+    """Every command under its whole name, with its own words."""
+    found: dict[str, str] = {}
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            found |= described(command, f"{name} ")
+        else:
+            found[prefix + name] = " ".join(command.help.split())
+    return found
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import app.cli.main, sys; print([n for n in ('pydantic', 'duckdb', 'fastapi', 'numpy') if n in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_who_has_written_nothing_yet_is_told_how_to_begin(tmp_path: Path) -> None:
+    where = {"DEFINITIONS": str(tmp_path / "definitions"), "DATA": str(tmp_path / "data"), "PORT": "0"}
+    for command in ("check", "serve"):
+        absent = resonate(command, **where)
+        assert absent.returncode == 1
+        assert "`resonate new KEY`" in absent.stderr
+    (tmp_path / "definitions").mkdir()
+    empty = resonate("check", **where)
+    assert (empty.returncode, empty.stdout) == (0, "0 experiments, 0 tests, 0 errors, 0 warnings\n")
+    assert empty.stderr == f"{where['DEFINITIONS']} holds no experiment yet; begin one with `resonate new KEY`\n"
+    begun = resonate("new", "banner", **where)
+    assert begun.stdout.startswith(f"wrote {where['DEFINITIONS']}/banner.yaml: ")
+    assert resonate("check", **where).stdout == "1 experiment, 2 tests, 0 errors, 0 warnings\n"
+
+
+def test_a_service_without_experiments_starts_and_says_how_to_begin(start_service: StartService) -> None:
+    service = start_service({}, RESONATE_WORKERS="1")
+    assert "holds no experiment yet; begin one with `resonate new KEY`" in service.log_text()
+    time.sleep(1.5)  # three looks of the worker at what was published
+    assert "recommendation" not in service.log_text()
+
+
+def test_an_unknown_command_is_wrong_usage() -> None:
+    done = resonate("serv")
+    assert done.returncode == 2
+    assert "serve" in done.stderr
+
+
+def test_a_good_folder_passes_the_check(tmp_path: Path) -> None:
+    folder = write_definitions(tmp_path / "definitions", SMALLEST_DEFINITIONS)
+    done = resonate("check", "--json", str(folder))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["passed"] is True
+
+
+def test_a_bad_folder_fails_the_check_with_file_line_and_every_error(tmp_path: Path) -> None:
+    folder = write_definitions(
+        tmp_path / "definitions",
+        {
+            "one.yaml": "key: one\nstatus: runing\nvariants: [a, b]\ngoal: purchase_rate\n",
+            "two.yaml": "key: two\nvariants: [a, b]\ngoal: no_such_metric\n",
+        },
+    )
+    done = resonate("check", str(folder))
+    assert done.returncode == 1
+    assert "one.yaml:2" in done.stderr
+    assert "two.yaml:3" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    done = resonate("check", str(tmp_path / "nowhere"))
+    assert done.returncode == 1
+    assert "nowhere" in done.stderr
+
+
+def test_a_new_experiment_file_passes_the_check(tmp_path: Path) -> None:
+    folder = write_definitions(tmp_path / "definitions", {})
+    assert resonate("new", "first-try", str(folder)).returncode == 0
+    assert resonate("check", str(folder)).returncode == 0
+    again = resonate("new", "first-try", str(folder))
+    assert again.returncode == 1
+    assert "first-try" in again.stderr
+
+
+def test_the_schema_is_one_json_document() -> None:
+    assert json.loads(resonate("schema").stdout)["type"] == "object"
+
+
+def test_keys_are_made_with_their_digests() -> None:
+    publishable, secret = json.loads(resonate("keys", "--json").stdout)
+    assert publishable["key"].startswith("pk_")
+    assert secret["key"].startswith("sk_")
+    assert re.fullmatch(r"sha256:[0-9a-f]{64}", secret["digest"])
+
+
+def test_a_promise_is_measured_in_numbers_for_machines() -> None:
+    done = resonate("simulate", "--figure", "sample-ratio", "--runs", "200", "--json")
+    assert done.returncode in (0, 1), done.stderr
+    assert all("demand" in rate for rate in json.loads(done.stdout))
+
+
+def test_a_figure_that_does_not_exist_is_refused() -> None:
+    done = resonate("simulate", "--figure", "luck")
+    assert done.returncode == 1
+    assert "luck" in done.stderr
+
+
+@pytest.mark.parametrize("command", [["results", "x"], ["plan", "x"], ["pause", "x"], ["export"]])
+def test_a_data_directory_without_data_is_named_with_its_variable(tmp_path: Path, command: list[str]) -> None:
+    done = resonate(*command, DATA=str(tmp_path / "empty"))
+    assert done.returncode == 1
+    assert "RESONATE_DATA" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> "Service":
+    """One service for the commands that speak to a running one."""
+    root = tmp_path_factory.mktemp("cli")
+    service = Service(root / "data", write_definitions(root / "definitions", SMALLEST_DEFINITIONS), {})
+    service.start()
+    with service.client() as client:
+        for visitor in range(20):
+            context = {"context": {"targetingKey": f"v-{visitor}"}}
+            assert client.post("/ofrep/v1/evaluate/flags/free-shipping-banner", json=context).status_code == 200
+    yield service
+    service.end()
+
+
+def test_results_of_a_running_service_have_what_was_just_acknowledged(standing: Service) -> None:
+    done = resonate("results", "free-shipping-banner", "--json", DATA=str(standing.data))
+    assert done.returncode == 0, done.stderr
+    readout = json.loads(done.stdout)
+    assert sum(readout["health"]["srm"]["observed"]) == 20
+
+
+def test_results_are_a_table_for_people(standing: Service) -> None:
+    done = resonate("results", "free-shipping-banner", DATA=str(standing.data))
+    assert done.returncode == 0, done.stderr
+    assert "purchase_rate" in done.stdout
+    assert "threshold" in done.stdout
+
+
+def test_units_too_few_to_be_split_anew_are_said_to_people(tmp_path: Path) -> None:
+    definitions = write_definitions(tmp_path / "definitions", SMALLEST_DEFINITIONS)
+    CatalogKeeper(definitions, tmp_path / "data", lambda: datetime.now(UTC)).boot()
+    done = resonate("aa", "free-shipping-banner", DATA=str(tmp_path / "data"))
+    assert "no metric has the 20 exposed units yet that can be split anew" in done.stderr
+
+
+def test_a_plan_without_traffic_says_so_to_people(standing: Service) -> None:
+    done = resonate("plan", "free-shipping-banner", DATA=str(standing.data))
+    assert done.returncode == 0
+    assert "planned_units" in done.stdout
+    assert "too little traffic was logged" in done.stdout
+    assert "{" not in done.stdout
+
+
+def test_a_plan_is_a_line_per_metric_with_its_whole_name(capsys: pytest.CaptureFixture[str]) -> None:
+    metric = {"metric": "revenue_per_visitor", "mean": 5.7, "detectable_lift": 0.2, "mde": 0.04, "note": "719 days"}
+    say_plan({"experiment": "x", "days": 28, "metrics": [{**metric, "units_per_variant": 76839, "days_to_mde": None}]})
+    shown = capsys.readouterr().out
+    for text in ("plan of x", "revenue_per_visitor ", "+20.00%", "+4.00%", "76,839", "revenue_per_visitor: 719 days"):
+        assert text in shown
+
+
+def test_an_unknown_experiment_is_refused_with_the_one_that_was_meant(standing: Service) -> None:
+    for command in ("results", "plan", "pause"):
+        done = resonate(command, "free-shiping-banner", DATA=str(standing.data))
+        assert done.returncode == 1
+        assert "free-shipping-banner" in done.stderr
+
+
+def test_an_export_is_every_event_as_a_line(standing: Service, tmp_path: Path) -> None:
+    target = tmp_path / "events.ndjson"
+    done = resonate("export", "--output", str(target), DATA=str(standing.data))
+    assert done.returncode == 0, done.stderr
+    assert len([json.loads(line) for line in target.read_text().splitlines()]) == 20
+    assert "next cursor" in done.stderr
+
+
+def test_the_log_of_a_running_service_can_be_verified(standing: Service) -> None:
+    done = resonate("verify", "--json", DATA=str(standing.data))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["sound"] is True
+
+
+def test_a_pause_is_followed_by_the_running_service(standing: Service) -> None:
+    try:
+        done = resonate("pause", "free-shipping-banner", DATA=str(standing.data))
+        assert done.returncode == 0, done.stderr
+        assert _reason_within(standing, "DISABLED", 2)
+    finally:
+        assert resonate("resume", "free-shipping-banner", DATA=str(standing.data)).returncode == 0
+    assert _reason_within(standing, "SPLIT", 2)
+
+
+def _reason_within(service: Service, reason: str, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    body = {"context": {"targetingKey": "v-1", "resonate.expose": False}}
+    with service.client() as client:
+        while time.monotonic() < deadline:
+            answer = client.post("/ofrep/v1/evaluate/flags/free-shipping-banner", json=body).json()
+            if answer["reason"] == reason:
+                return True
+            time.sleep(0.05)
+    return False

@@ -1,0 +1,42 @@
+"""`resonate demo` in front of a person: it starts, fills, finds what is true, and stops when told."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from servers.patience import patience
+
+AHEAD = re.compile(r"for_you against popular: recommendation_click_rate .*: for_you is ahead")
+LINE = re.compile(r"purchase_rate [\d.]+% of (\d+) → .* of (\d+), lift .*, the truth \+30% is (inside|outside)")
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
+
+
+@pytest.mark.slow
+def test_within_a_minute_the_readout_fills_and_holds_the_true_effect_and_for_you_is_found_ahead(tmp_path: Path) -> None:
+    settings = {"RESONATE_DATA": str(tmp_path / "data"), "RESONATE_PORT": str(free_port()), "PYTHONUNBUFFERED": "1"}
+    command = [str(Path(sys.executable).with_name("resonate")), "demo"]
+    started = time.monotonic()
+    with subprocess.Popen(command, env=os.environ | settings, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as demo:
+        try:
+            assert demo.stdout is not None
+            readouts = (match for line in demo.stdout if (match := LINE.search(line)))
+            first, second = next(readouts), next(readouts)
+            assert int(second[1]) + int(second[2]) > int(first[1]) + int(first[2]) > 0
+            assert second[3] == "inside"
+            assert time.monotonic() - started < patience(60)
+            assert any(AHEAD.search(line) for line in demo.stdout)
+            assert time.monotonic() - started < patience(300)
+        finally:
+            demo.send_signal(signal.SIGINT)
+            assert demo.wait(timeout=20) == 0

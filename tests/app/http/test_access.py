@@ -1,0 +1,132 @@
+"""Walks every route of the service with every class of key and asserts every cell."""
+
+import hashlib
+import json
+import stat
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from servers.one_worker import PUBLISHABLE, SECRET, OneWorker
+
+from app.http.access import Keys
+from app.main import cold_routes
+
+OPEN = {"/healthz", "/readyz", "/metrics", "/docs", "/docs.css", "/openapi.json"}
+IN_PATH = {"/api/features/{key}", "/v1/projects/{key}/settings"}
+UNKNOWN = {"none": None, "wrong": "pk_wrong_0123456789", "near miss": PUBLISHABLE[:-1] + "8", "longer": SECRET + "x",
+           "prefix": SECRET[:-1], "basic": "a:b"}  # fmt: skip
+
+
+def routes(worker: OneWorker) -> list[tuple[str, str]]:
+    """(method, path) of every route: the path table of the hot tier and FastAPI's router."""
+    table = worker.app.table
+    hot = [(route.method, route.name) for route in (*table.exact.values(), *table.below.values())]
+    return [*hot, *cold_routes()]
+
+
+def send(client: httpx.Client, method: str, path: str, key: str | None) -> httpx.Response:
+    address = path.replace("{identifier:path}", "v-1")
+    if path in IN_PATH:
+        return client.request(method, address.replace("{key}", key or "none"))
+    headers = {} if key is None else {"authorization": f"Bearer {key}"}
+    return client.request(method, address.replace("{key}", "banner"), headers=headers, content=b"{")
+
+
+def is_secret(path: str) -> bool:
+    return path.startswith("/v1/") and path.split("/")[2] in {
+        "experiments", "results", "metrics", "cx", "export", "visitors", "users", "products", "recommender",
+    }  # fmt: skip
+
+
+def test_every_route_treats_every_class_of_key_as_it_must(worker: OneWorker) -> None:
+    listed = routes(worker)
+    assert len(listed) > 35
+    with worker.client(None) as client:
+        for method, path in listed:
+            for name, key in UNKNOWN.items():
+                status = send(client, method, path, key).status_code
+                assert status == expected_unknown(path), (method, path, name, status)
+            publishable = send(client, method, path, PUBLISHABLE).status_code
+            assert (publishable == 403) == is_secret(path), (method, path, publishable)
+            secret = send(client, method, path, SECRET).status_code
+            assert secret in (400, 401) if path in IN_PATH else secret not in (401, 403), (method, path, secret)
+
+
+def expected_unknown(path: str) -> int:
+    if path in OPEN:
+        return 200
+    return 400 if path == "/api/features/{key}" else 401
+
+
+def test_a_route_that_is_not_listed_does_not_exist_for_anyone(worker: OneWorker) -> None:
+    with worker.client(SECRET) as client:
+        for path in (
+            "/admin",
+            "/v1",
+            "/v1/",
+            "/v1/experiment",
+            "/.env",
+            "/openapi.yaml",
+            "/redoc",
+            "/ofrep/v1",
+            "/static/x",
+        ):
+            assert client.get(path).status_code == 404, path
+
+
+def test_a_digest_is_as_good_as_the_value(tmp_path: Path) -> None:
+    digest = "sha256:" + hashlib.sha256(SECRET.encode()).hexdigest()
+    keys = Keys.open((), (digest,), tmp_path / "keys.json")
+    found = keys.grant(SECRET.encode())
+    assert found is not None
+    assert found.secret
+    assert keys.grant(digest.encode()) is None
+    assert not (tmp_path / "keys.json").exists()
+
+
+def test_with_no_key_configured_one_of_each_is_made_kept_private_and_shown_once(tmp_path: Path) -> None:
+    file = tmp_path / "data" / "keys.json"
+    first = Keys.open((), (), file)
+    again = Keys.open((), (), file)
+    assert first.generated is not None
+    assert again.generated is None
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert list(file.parent.iterdir()) == [file]
+    for keys in (first, again):
+        grants = [keys.grant(key.encode()) for key in (first.generated.publishable, first.generated.secret)]
+        assert [grant is not None and grant.secret for grant in grants] == [False, True]
+    assert set(json.loads(file.read_text())) == {"publishable", "secret"}
+
+
+@pytest.mark.parametrize(
+    ("entry", "origin", "allowed"),
+    [
+        ("pk_a_12345678", "https://anyone.example", True),
+        ("pk_a_12345678@https://shop.example", "https://shop.example", True),
+        ("pk_a_12345678@https://shop.example", "https://shop.example.evil", False),
+        ("pk_a_12345678@https://shop.example|https://b.example", "https://b.example", True),
+        ("pk_a_12345678@https://shop.example", "null", False),
+    ],
+)
+def test_a_publishable_key_is_for_pages_of_its_origins(tmp_path: Path, entry: str, origin: str, allowed: bool) -> None:
+    keys = Keys.open((entry,), (), tmp_path / "keys.json")
+    grant = keys.grant(b"pk_a_12345678")
+    assert grant is not None
+    assert grant.allows(origin) is allowed
+    assert keys.allows_origin(origin) is allowed
+
+
+def test_a_page_of_another_origin_is_refused_and_its_preflight_too(tmp_path: Path) -> None:
+    with (
+        OneWorker(tmp_path, publishable_keys=(f"{PUBLISHABLE}@https://shop.example",)) as worker,
+        worker.client() as client,
+    ):
+        event = {"anonymousId": "v", "event": "E"}
+        good = client.post("/v1/track", json=event, headers={"origin": "https://shop.example"})
+        bad = client.post("/v1/track", json=event, headers={"origin": "https://evil.example"})
+        preflight: Any = client.options("/v1/track", headers={"origin": "https://evil.example"})
+    assert (good.status_code, good.headers["access-control-allow-origin"]) == (200, "https://shop.example")
+    assert (bad.status_code, bad.json()["code"]) == (403, "origin_not_allowed")
+    assert "access-control-allow-origin" not in preflight.headers

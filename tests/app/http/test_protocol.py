@@ -1,0 +1,122 @@
+"""The protocol's edges that a well-behaved client never touches: limits, back-pressure, many connections."""
+
+import contextlib
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPResponse
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+from servers.one_worker import PUBLISHABLE, OneWorker
+from servers.patience import patience
+
+from app.http.protocol import ReceiptProtocol, server_config
+
+FLAG = "/ofrep/v1/evaluate/flags/banner"
+BODY = {"context": {"targetingKey": "v", "resonate.expose": False}}
+
+
+def address(worker: OneWorker) -> tuple[str, int]:
+    host, port = worker.url.removeprefix("http://").split(":")
+    return host, int(port)
+
+
+def test_a_connection_that_is_kept_and_idle_is_closed_in_time(tmp_path: Path) -> None:
+    with OneWorker(tmp_path) as worker:
+        worker._server.config.timeout_keep_alive = 1  # pyright: ignore[reportPrivateUsage] - the usual 65 s are long
+        with socket.create_connection(address(worker), timeout=patience(1)) as connection:
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert connection.recv(4096).startswith(b"HTTP/1.1 200")
+            began = time.monotonic()
+            assert connection.recv(4096) == b""
+            assert 0.5 < time.monotonic() - began < patience(1)
+
+
+def test_a_client_that_does_not_read_its_answers_is_not_read_from(worker: OneWorker) -> None:
+    body = b'{"context":{"targetingKey":"reader-1"}}'
+    head = f"POST /ofrep/v1/evaluate/flags HTTP/1.1\r\nHost: a\r\nX-API-Key: {PUBLISHABLE}\r\n".encode()
+    request = head + b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+    sent = 0
+    with socket.create_connection(address(worker)) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.settimeout(1)
+        with contextlib.suppress(TimeoutError):
+            while sent < 64 << 20:
+                sent += connection.send(request * 500)
+        assert 500 * len(request) < sent < 64 << 20  # the server stopped reading long before
+        connection.setblocking(False)
+    with worker.client() as client:
+        assert client.get("/healthz").status_code == 200
+
+
+def test_reading_stops_while_answers_pile_up_and_goes_on_when_they_are_gone(worker: OneWorker) -> None:
+    with socket.create_connection(address(worker), timeout=3) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+        answer = HTTPResponse(connection)
+        answer.begin()
+        assert answer.read()  # head and body may come apart
+        peer = connection.getsockname()
+        (protocol,) = (each for each in worker.connections() if each.client == peer)
+        paused = threading.Event()
+        protocol.loop.call_soon_threadsafe(lambda: (protocol.pause_writing(), paused.set()))
+        assert paused.wait(3)
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+        connection.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            connection.recv(4096)
+        assert protocol.flow.read_paused
+        protocol.loop.call_soon_threadsafe(protocol.resume_writing)
+        connection.settimeout(3)
+        assert connection.recv(4096).startswith(b"HTTP/1.1 200")
+
+
+def test_idle_connections_leave_others_alone(worker: OneWorker) -> None:
+    idle = [socket.create_connection(address(worker)) for _ in range(300)]
+    try:
+        with worker.client() as client:
+            began = time.monotonic()
+            assert all(client.post(FLAG, json=BODY).status_code == 200 for _ in range(50))
+            assert time.monotonic() - began < patience(2)
+    finally:
+        for connection in idle:
+            connection.close()
+
+
+def test_connections_beyond_the_limit_are_told_to_come_back() -> None:
+    async def application(scope: object, receive: object, send: object) -> None:
+        raise AssertionError("not asked")
+
+    server = uvicorn.Server(server_config(application, host="127.0.0.1", port=0, lifespan="off", limit_concurrency=2))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    held = [socket.create_connection(("127.0.0.1", port)) for _ in range(2)]
+    time.sleep(0.1)
+    answer = httpx.get(f"http://127.0.0.1:{port}/")
+    for connection in held:
+        connection.close()
+    server.should_exit = True
+    thread.join(5)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    assert answer.json()["code"] == "too_many_connections"
+
+
+def test_many_connections_at_once_get_each_their_own_answer(worker: OneWorker) -> None:
+    def one(number: int) -> bool:
+        with worker.client() as client:
+            body = {"visitor_id": f"many-{number}", "experiments": ["banner"]}
+            answer = client.post("/v1/personalize", json=body, headers={"x-request-id": f"r-{number}"})
+            return answer.headers["x-request-id"] == f"r-{number}" and answer.status_code == 200
+
+    with ThreadPoolExecutor(16) as together:
+        assert all(together.map(one, range(64)))
+
+
+def test_the_protocol_is_what_the_worker_runs() -> None:
+    assert server_config(lambda *_: None).http is ReceiptProtocol

@@ -1,0 +1,87 @@
+"""Recommendations are trained soon after the start, each minute while there is no model, then by the hours set."""
+
+import json
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from app.processes import training_schedule
+from app.processes.training_schedule import FIRST_WAIT_SECONDS, RETRY_SECONDS, TrainingSchedule
+
+HOURS = 24.0
+WALL = 1_790_000_000.0
+
+
+class Clock:
+    """Both clocks of the schedule."""
+
+    def __init__(self) -> None:
+        self.passed = 0.0
+
+    def after(self, seconds: float) -> None:
+        self.passed += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    clocks = SimpleNamespace(monotonic=lambda: made.passed, time=lambda: WALL + made.passed)
+    monkeypatch.setattr(training_schedule, "time", clocks)
+    return made
+
+
+def report(data: Path, outcome: str, *, at: float, live: bool = True) -> None:
+    (data / "models").mkdir(exist_ok=True)
+    file = data / "models" / "last-training.json"
+    file.write_text(json.dumps({"outcome": outcome}))
+    os.utime(file, (WALL + at, WALL + at))
+    if live:
+        (data / "models" / "current").write_text("1")
+
+
+def test_nothing_is_trained_while_the_service_starts(clock: Clock, tmp_path: Path) -> None:
+    schedule = TrainingSchedule(tmp_path, HOURS)
+    clock.after(FIRST_WAIT_SECONDS - 1)
+    assert not schedule.due()
+    clock.after(1)
+    assert schedule.due()
+
+
+@pytest.mark.parametrize("outcome", [None, "refused", "too_little_data", "failed"])
+def test_without_a_model_it_is_tried_every_minute(clock: Clock, tmp_path: Path, outcome: str | None) -> None:
+    schedule = TrainingSchedule(tmp_path, HOURS)
+    if outcome:
+        report(tmp_path, outcome, at=0, live=False)
+    clock.after(FIRST_WAIT_SECONDS)
+    assert schedule.due()
+    assert not schedule.due()
+    clock.after(RETRY_SECONDS)
+    assert schedule.due()
+
+
+@pytest.mark.parametrize("outcome", ["published", "refused", "failed"])
+def test_a_live_model_is_trained_anew_after_the_hours_whatever_came_of_the_last_training(
+    clock: Clock, tmp_path: Path, outcome: str
+) -> None:
+    report(tmp_path, outcome, at=0)
+    schedule = TrainingSchedule(tmp_path, HOURS)
+    clock.after(HOURS * 3600 - 1)
+    assert not schedule.due()
+    clock.after(RETRY_SECONDS)
+    assert schedule.due()
+
+
+def test_a_model_of_which_no_training_is_reported_is_trained_anew(clock: Clock, tmp_path: Path) -> None:
+    report(tmp_path, "published", at=0)
+    (tmp_path / "models" / "last-training.json").unlink()
+    schedule = TrainingSchedule(tmp_path, HOURS)
+    clock.after(FIRST_WAIT_SECONDS)
+    assert schedule.due()
+
+
+def test_zero_hours_are_never(clock: Clock, tmp_path: Path) -> None:
+    schedule = TrainingSchedule(tmp_path, 0)
+    clock.after(1e9)
+    assert not schedule.due()

@@ -1,0 +1,61 @@
+"""Schemathesis against a whole service, seeded, with a key of either class: no failure in a thousand cases and more."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from servers.service import PUBLISHABLE_KEY, SECRET_KEY, Service, running
+
+pytestmark = pytest.mark.slow
+
+FILES = {
+    "free-shipping-banner.yaml": (
+        "key: free-shipping-banner\nstatus: running\nvariants: [control, threshold]\ngoal: purchase_rate\n"
+    )
+}
+UNLIMITED = {
+    f"RESONATE_{name}": "1000000"
+    for name in ("RATE_LIMIT_PER_SECOND", "RATE_LIMIT_BURST", "SECRET_RATE_LIMIT_PER_SECOND", "SECRET_RATE_LIMIT_BURST")
+}
+# Tracking answers 200 to bad events and names them, and everywhere a little more is taken than the schema promises.
+LENIENT = "negative_data_rejection"
+# No schema can say that a key or a cursor must be one of ours, and a moment one of the past.
+AT = [f"/v1/experiments/{{key}}/{name}" for name in ("results", "timeseries", "units")]
+OPAQUE = ("/api/features/{key}", "/v1/export/events", *AT)
+UPLOADS = ("/v1/products",)  # CSV, NDJSON and Parquet, which are not made from a schema
+CASES = 1_000
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with running(tmp_path_factory.mktemp("schemathesis"), FILES, RESONATE_WORKERS="1", **UNLIMITED) as service:
+        yield service
+
+
+def run(service: Service, key: str, folder: Path, *options: str) -> tuple[int, str, int]:
+    """Exit code, output, and the number of generated cases."""
+    command = [
+        str(Path(sys.executable).with_name("st")), "run", f"{service.url}/openapi.json",
+        "-H", f"Authorization: Bearer {key}",
+        "--seed", "1", "-w", "1",
+        "--phases", "examples,coverage,fuzzing", "--continue-on-failure", *options,
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
+    generated = re.findall(r"(\d[\d,]*) generated", done.stdout)
+    return done.returncode, done.stdout, int(generated[-1].replace(",", "")) if generated else 0
+
+
+@pytest.mark.parametrize("key", [SECRET_KEY, PUBLISHABLE_KEY], ids=["secret", "publishable"])
+def test_no_generated_request_finds_a_fault(whole: Service, tmp_path: Path, key: str) -> None:
+    left_out = [part for path in (*OPAQUE, *UPLOADS) for part in ("--exclude-path", path)]
+    code, output, cases = run(whole, key, tmp_path, "-n", "20", "--exclude-checks", LENIENT, *left_out)
+    assert code == 0, output
+    assert cases >= CASES, output[-2000:]
+    only = [part for path in OPAQUE for part in ("--include-path", path)]
+    lenient = f"{LENIENT},positive_data_acceptance"
+    code, output, _ = run(whole, key, tmp_path, "-n", "20", "--exclude-checks", lenient, *only)
+    assert code == 0, output
+    assert "Traceback" not in whole.log_text()

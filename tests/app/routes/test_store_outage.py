@@ -1,0 +1,49 @@
+"""While the store is down assignment goes on, tracking says so, and both are well again when it returns."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+from servers.one_worker import OneWorker, records
+from servers.patience import patience
+
+FLAG = "/ofrep/v1/evaluate/flags/banner"
+
+
+def timed(client: httpx.Client, path: str, body: dict[str, Any]) -> tuple[httpx.Response, float]:
+    began = time.monotonic()
+    answer = client.post(path, json=body)
+    return answer, time.monotonic() - began
+
+
+def test_an_outage_costs_no_assignment_and_no_event_is_acknowledged_from_memory(tmp_path: Path) -> None:
+    with OneWorker(tmp_path) as worker, worker.client() as client:
+        client.post(FLAG, json={"context": {"targetingKey": "before"}})
+        worker.store.stop()
+        for number in range(5):
+            answer, seconds = timed(client, FLAG, {"context": {"targetingKey": f"down-{number}"}})
+            assert (answer.status_code, answer.json()["metadata"]["exposure"]) == (200, "unlogged")
+            assert answer.json()["metadata"]["exposure_id"]
+            assert seconds < patience(2)
+            refused, seconds = timed(
+                client, "/v1/track", {"anonymousId": "down", "event": "E", "messageId": f"m{number}"}
+            )
+            assert (refused.status_code, seconds < patience(2)) == (503, True)
+            assert int(refused.headers["retry-after"]) >= 1
+            assert refused.headers["content-type"] == "application/problem+json"
+        ready = client.get("/readyz")
+        assert (ready.status_code, ready.json()["status"]) == (200, "degraded")
+        assert ready.json()["degraded"] == [refused.json()["code"]]
+        body = {"visitor_id": "down-9", "experiments": ["banner", "mobile-only"]}
+        told = client.post("/v1/personalize", json=body).json()["experiments"]
+        assert (told["banner"]["exposure"], "exposure" in told["mobile-only"]) == ("unlogged", False)
+
+        worker.store.start()
+        back = time.monotonic()
+        while client.post("/v1/track", json={"anonymousId": "back", "event": "E"}).status_code != 200:
+            assert time.monotonic() - back < patience(2)
+            time.sleep(0.05)
+        assert records(worker, visitor_id="down") == []
+        assert client.get("/readyz").json()["degraded"] == []
+        assert client.post(FLAG, json={"context": {"targetingKey": "after"}}).json()["metadata"]["exposure"] == "logged"

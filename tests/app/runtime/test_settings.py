@@ -1,0 +1,106 @@
+"""The settings: read from the environment, refused in words, and documented."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from app.runtime.settings import Settings, SettingsError, load_settings, unknown_variables, variable
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "settings.md"
+
+
+def problems(**environment: str) -> list[str]:
+    with pytest.raises(SettingsError) as refused:
+        load_settings({f"RESONATE_{name}": value for name, value in environment.items()})
+    return refused.value.problems
+
+
+def test_an_empty_environment_gives_a_service_on_this_machine_alone() -> None:
+    settings = load_settings({})
+    assert (settings.host, settings.port, settings.redis_url) == ("127.0.0.1", 8000, None)
+
+
+def test_keys_are_separated_by_commas_and_blanks_around_them_do_not_count() -> None:
+    settings = load_settings({"RESONATE_SECRET_KEYS": " sk_12345678 , sk_abcdefgh,"})
+    assert settings.secret_keys == ("sk_12345678", "sk_abcdefgh")
+
+
+def test_an_empty_variable_is_an_absent_one() -> None:
+    assert load_settings({"RESONATE_REDIS_URL": "", "RESONATE_PORT": ""}) == load_settings({})
+
+
+def test_the_options_of_a_command_go_before_the_environment() -> None:
+    assert load_settings({"RESONATE_PORT": "1234"}, port=4321).port == 4321
+
+
+def test_a_bad_value_names_its_variable_and_what_would_be_right() -> None:
+    [problem] = problems(PORT="eighty")
+    assert problem.startswith("RESONATE_PORT: it should be a valid integer")
+    assert "'eighty'" in problem
+    assert "Port to listen on" in problem
+
+
+def test_every_bad_value_is_told_at_once() -> None:
+    told = problems(PORT="99999", WORKERS="0", LOG_LEVEL="loud", TRUSTED_PROXIES="somewhere", ORIGINS="shop.example/a")
+    assert {line.partition(":")[0] for line in told} == {
+        "RESONATE_PORT",
+        "RESONATE_WORKERS",
+        "RESONATE_LOG_LEVEL",
+        "RESONATE_TRUSTED_PROXIES",
+        "RESONATE_ORIGINS",
+    }
+
+
+@pytest.mark.parametrize("key", ["short", "with blank inside", "sha256:abc", "ключключключ"])
+def test_a_key_that_cannot_be_one_is_refused_without_being_shown(key: str) -> None:
+    [problem] = problems(SECRET_KEYS=f"sk_12345678,{key}")
+    assert "2" in problem
+    assert key not in problem
+
+
+def test_the_password_of_a_store_is_not_shown() -> None:
+    [problem] = problems(REDIS_URL="http://user:hunter22@store")
+    assert "hunter22" not in problem
+    assert "redis://" in problem
+
+
+def test_an_unknown_variable_is_told_with_the_one_that_was_meant() -> None:
+    assert unknown_variables({"RESONATE_WORKER": "2"}) == [
+        "RESONATE_WORKER is not a setting, did you mean RESONATE_WORKERS?"
+    ]
+
+
+def test_known_variables_and_those_of_others_raise_no_warning() -> None:
+    assert unknown_variables({"RESONATE_PORT": "1", "PATH": "/bin", "RESONATE_CRASH_AT": "after_tmp"}) == []
+
+
+def test_settings_survive_the_way_to_a_child_process() -> None:
+    settings = load_settings({"RESONATE_TRUSTED_PROXIES": "10.0.0.0/8,::1", "RESONATE_SECRET_KEYS": "sk_12345678"})
+    assert Settings.model_validate_json(settings.model_dump_json()) == settings
+
+
+def test_secrets_are_the_values_of_keys_without_origins_and_digests() -> None:
+    settings = load_settings(
+        {"RESONATE_PUBLISHABLE_KEYS": "pk_12345678@https://a.example", "RESONATE_SECRET_KEYS": "sha256:" + "0" * 64}
+    )
+    assert settings.secrets == ("pk_12345678",)
+
+
+def test_every_setting_is_documented_with_its_meaning_and_nothing_else_is() -> None:
+    rows = dict(re.findall(r"^\| `(RESONATE_\w+)` \| [^|]* \| (.*?) \|$", DOCUMENT.read_text(), re.MULTILINE))
+    assert rows == {variable(name): field.description for name, field in Settings.model_fields.items()}
+
+
+def test_every_documented_default_is_the_one_in_the_code() -> None:
+    rows = dict(re.findall(r"^\| `(RESONATE_\w+)` \| ([^|]*) \|", DOCUMENT.read_text(), re.MULTILINE))
+    for name, field in Settings.model_fields.items():
+        if field.default_factory is None:
+            assert rows[variable(name)] == shown(field.default), name
+
+
+def shown(default: object) -> str:
+    if default in (None, ()):
+        return "none"
+    text = ",".join(map(str, default)) if isinstance(default, tuple) else f"{default}"
+    return f"`{text.removesuffix('.0')}`"

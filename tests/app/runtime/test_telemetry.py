@@ -1,0 +1,73 @@
+"""Counters are right across workers: any of them tells the sum of all, also of those that died."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from prometheus_client.parser import text_string_to_metric_families
+from servers.one_worker import SECRET, OneWorker
+
+from app.runtime.telemetry import Telemetry
+
+OTHER_WORKER = """
+import os, signal, sys
+from pathlib import Path
+from app.runtime.telemetry import Telemetry
+telemetry = Telemetry(Path(sys.argv[1]), ["/v1/track"])
+for _ in range(1000):
+    telemetry.answered("/v1/track", 200, 0.004)
+    telemetry.events("stored", 2)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def samples(text: str) -> dict[tuple[str, ...], float]:
+    found: dict[tuple[str, ...], float] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            found[(sample.name, *sample.labels.values())] = sample.value
+    return found
+
+
+def test_what_killed_workers_counted_stays_counted(tmp_path: Path) -> None:
+    telemetry = Telemetry(tmp_path, ["/v1/track"])
+    telemetry.answered("/v1/track", 200, 0.5)
+    telemetry.answered("/never/heard/of", 418, 0.5)
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", OTHER_WORKER, str(tmp_path)], check=False)
+    told = samples(telemetry.exposition({"resonate_gauge": 1.5}))
+    assert told[("resonate_http_requests_total", "/v1/track", "200")] == 2001
+    assert told[("resonate_http_requests_total", "other", "other")] == 1
+    assert told[("resonate_http_request_seconds_count", "/v1/track")] == 2001
+    assert told[("resonate_http_request_seconds_bucket", "/v1/track", "0.005")] == 2000
+    assert told[("resonate_events_total", "stored")] == 4000
+    assert told[("resonate_gauge",)] == 1.5
+    telemetry.close()
+
+
+def test_a_file_of_another_release_is_left_alone(tmp_path: Path) -> None:
+    old = Telemetry(tmp_path, ["/old"])
+    old.answered("/old", 200, 0.1)
+    assert "/old" not in Telemetry(tmp_path, ["/new"]).exposition({})
+
+
+def test_the_endpoint_counts_requests_events_and_exposures_by_outcome(worker: OneWorker) -> None:
+    with worker.client(SECRET) as client:
+        before = samples(client.get("/metrics").text)
+        batch = [{"type": "page", "anonymousId": "v", "messageId": "twice"}] * 2 + [{"type": "nonsense"}]
+        client.post("/v1/batch", json={"batch": batch})
+        client.post("/ofrep/v1/evaluate/flags/banner", json={"context": {"targetingKey": "counted"}})
+        client.get("/v1/experiments/x/results", headers={"authorization": "Bearer wrong"})
+        after = samples(client.get("/metrics").text)
+
+    def grown(*name: str) -> float:
+        return after.get(name, 0) - before.get(name, 0)
+
+    assert grown("resonate_events_total", "stored") == 1
+    assert grown("resonate_events_total", "duplicate") == 1
+    assert grown("resonate_events_total", "rejected") == 1
+    assert grown("resonate_exposures_total", "logged") == 1
+    assert grown("resonate_http_requests_total", "/v1/batch", "200") == 1
+    assert grown("resonate_http_requests_total", "/v1/experiments/{key}/results", "401") == 1
+    assert after[("resonate_store_available",)] == 1
+    assert any(name[0] == "resonate_worker_resident_bytes" for name in after)

@@ -1,0 +1,68 @@
+"""GrowthBook's exposure events as records, from the JavaScript SDK and from the Python one."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from events.dialects.growthbook import read_event, read_events
+from events.dialects.validation import Arrival, Refused
+
+ARRIVAL = Arrival(received_at=1_800_000_000_000_000)
+JAVASCRIPT = {"experimentId": "banner", "variationId": "b", "hashAttribute": "id", "hashValue": "v-1"}
+PYTHON = {"experiment_id": "banner", "variation_id": 1, "variation_key": "b", "hash_attribute": "id",
+          "hash_value": "v-1",
+          "in_experiment": True, "hash_used": True}  # fmt: skip
+
+
+def viewed(properties: Any, name: str = "Experiment Viewed", **fields: Any) -> Any:
+    return read_event({"event_name": name, "properties_json": properties, "context_json": {"a": 1}, **fields}, ARRIVAL)
+
+
+@pytest.mark.parametrize(("name", "properties"), [("Experiment Viewed", JAVASCRIPT), ("$$experiment_viewed", PYTHON)])
+def test_both_sdks_report_the_same_exposure(name: str, properties: dict[str, Any]) -> None:
+    record = viewed(properties, name)
+    assert (record.type, record.event, record.exposure_source) == ("exposure", "Experiment Viewed", "growthbook")
+    assert (record.experiment, record.variant, record.visitor_id, record.properties) == ("banner", "b", "v-1", {"a": 1})
+
+
+def test_properties_may_be_the_text_of_an_object() -> None:
+    assert viewed(msgspec.json.encode(JAVASCRIPT).decode()).variant == "b"
+
+
+def test_a_unit_of_users_keeps_its_device_as_the_visitor() -> None:
+    record = viewed({**JAVASCRIPT, "hashAttribute": "user_id", "hashValue": "u-1"}, device_id="v-9")
+    assert (record.visitor_id, record.user_id) == ("v-9", "u-1")
+
+
+def test_who_was_not_in_the_experiment_was_not_exposed() -> None:
+    record = viewed({**PYTHON, "in_experiment": False}, "$$experiment_viewed", device_id="v-1")
+    assert record.type == "track"
+
+
+def test_other_events_are_tracked_under_their_name() -> None:
+    record = read_event({"event_name": "Feature Evaluated", "device_id": "v-1", "properties_json": {"f": 1}}, ARRIVAL)
+    assert (record.type, record.event, record.properties) == ("track", "Feature Evaluated", {"f": 1})
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {},
+        {"event_name": 3},
+        {"event_name": "E"},
+        {"event_name": "Experiment Viewed", "properties_json": {}},
+        {"event_name": "Experiment Viewed", "properties_json": {**JAVASCRIPT, "hashValue": ""}},
+        {"event_name": "E", "device_id": "v", "properties_json": "{"},
+        {"event_name": "E", "device_id": "v", "properties_json": []},
+    ],
+)
+def test_what_cannot_be_an_event_is_refused(item: dict[str, Any]) -> None:
+    with pytest.raises(Refused):
+        read_event(item, ARRIVAL)
+
+
+def test_one_bad_event_never_costs_the_good_ones() -> None:
+    good = msgspec.Raw(msgspec.json.encode({"event_name": "E", "device_id": "v"}))
+    reading = read_events([good, msgspec.Raw(b"null"), msgspec.Raw(b'"\xff"'), good], ARRIVAL)
+    assert (len(reading.records), [refusal.index for refusal in reading.refusals]) == (2, [1, 2])

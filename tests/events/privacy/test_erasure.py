@@ -1,0 +1,131 @@
+"""Who is erased is gone at once from what is read, and soon from what is stored; who returns counts anew."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from oracles.writing import exported, exported_ids, record, settle, write_all, writing
+
+from events.deletes.tombstones import Tombstone, mirror_tombstones, read_tombstones, tombstone
+from events.ingest.history import History
+from events.ingest.stream import Stream
+from events.privacy.erasure import erase
+from events.privacy.person import held, person_of
+from events.store.availability import StoreUnavailable
+from events.store.connection import Connection
+from events.store.embedded import EmbeddedStore
+from events.store.keys import TOMBSTONES, events_key
+from events.writer.compaction import Compaction
+
+pytestmark = pytest.mark.anyio
+LATER = 4_000_000_000.0
+
+
+async def test_an_erased_visitor_is_absent_at_once_and_counts_anew(
+    connection: Connection, stream: Stream, tmp_path: Path
+) -> None:
+    async with writing(connection, tmp_path):
+        await stream.append([record("m-1", "v-1"), record("m-2", "v-2")])
+        await erase(connection, tmp_path, "visitor", "v-1")
+        assert exported_ids(tmp_path) == ["m-2"]
+        await stream.append([record("m-3", "v-1")])
+        await settle(connection)
+    assert exported_ids(tmp_path) == ["m-2", "m-3"]
+
+
+async def test_erasure_follows_the_identity_edges_to_their_end(
+    connection: Connection, stream: Stream, tmp_path: Path
+) -> None:
+    linked = [
+        record("m-1", "phone", user_id="anna"),
+        record("m-2", "laptop", user_id="anna", type="identify"),
+        record("m-3", "anna", user_id="anna.b", type="alias"),
+        record("m-4", "tablet", user_id="anna.b"),
+        record("m-5", "tablet"),
+        record("m-6", "other", user_id="bert"),
+        record("m-7", "bert", user_id="bert"),
+        record("m-8", "", user_id=None),
+    ]
+    await stream.append(linked)
+    async with writing(connection, tmp_path):
+        person = await erase(connection, tmp_path, "user", "anna.b")
+    assert person.visitors == {"anna", "phone", "laptop", "tablet"}
+    assert person.users == {"anna", "anna.b"}
+    assert exported_ids(tmp_path) == ["m-6", "m-7", "m-8"]
+
+
+async def test_nothing_of_the_erased_is_left_in_any_file(
+    connection: Connection, stream: Stream, tmp_path: Path, store: EmbeddedStore
+) -> None:
+    order = {"event": "Order Completed", "order_id": "o-1", "product_ids": ["p"], "quantities": [1.0], "prices": [2.0]}
+    await stream.append([record("m-1", "visitor-to-erase", user_id="user-to-erase", **order), record("m-2", "v-2")])
+    async with writing(connection, tmp_path):
+        await erase(connection, tmp_path, "visitor", "visitor-to-erase")
+    Compaction(tmp_path, 0, lambda: LATER).run()
+    Compaction(tmp_path, 0, lambda: LATER).run()
+    assert await connection.client.xlen(events_key(0)) == 0
+    recent = await History(connection).recent(["visitor-to-erase", "user-to-erase"])
+    assert recent.purchases == ()
+    while int((await connection.client.info("persistence"))["aof_rewrite_in_progress"]):
+        await asyncio.sleep(0.05)
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert [path for path in files if b"to-erase" in path.read_bytes()] == []
+    assert exported_ids(tmp_path) == ["m-2"]
+
+
+async def test_an_erasure_waits_for_what_was_acknowledged_before_it(
+    connection: Connection, stream: Stream, tmp_path: Path
+) -> None:
+    await stream.append([record("m-1", "v-1")])
+    with pytest.raises(StoreUnavailable, match="log_behind"):  # no writer: nobody can say who is joined with whom
+        await erase(connection, tmp_path, "visitor", "v-1")
+    assert read_tombstones(tmp_path) == []
+
+
+async def test_tombstones_outlive_the_disk_and_the_store(
+    connection: Connection, stream: Stream, tmp_path: Path
+) -> None:
+    await stream.append([record("m-1", "v-1")])
+    async with writing(connection, tmp_path):
+        await erase(connection, tmp_path, "visitor", "v-1")
+    stones = read_tombstones(tmp_path)
+    (tmp_path / "tombstones.json").unlink()
+    await write_all(connection, tmp_path)  # a writer that starts restores them
+    assert read_tombstones(tmp_path) == stones
+    await connection.client.delete(TOMBSTONES)
+    await mirror_tombstones(connection, tmp_path)
+    assert await connection.client.hlen(TOMBSTONES) == len(stones)
+
+
+async def test_everything_that_is_held_about_a_person_is_shown(
+    connection: Connection, stream: Stream, tmp_path: Path
+) -> None:
+    await stream.append([record("m-1", "phone", user_id="anna"), record("m-2", "phone"), record("m-3", "other")])
+    await stream.append([record("m-4", "anna", user_id="anna"), record("m-5", "laptop")])
+    await write_all(connection, tmp_path)
+    shown = held(tmp_path, "visitor", "phone")
+    assert shown.person == (frozenset({"phone", "anna"}), frozenset({"anna"}))
+    assert shown.events == [row for row in exported(tmp_path) if row["message_id"] in {"m-1", "m-2", "m-4"}]
+    async with writing(connection, tmp_path):
+        await erase(connection, tmp_path, "visitor", "phone")
+    assert held(tmp_path, "visitor", "phone").events == []
+
+
+async def test_nothing_is_held_about_somebody_never_seen(tmp_path: Path) -> None:
+    assert held(tmp_path, "user", "nobody").events == []
+    assert person_of(tmp_path, "user", "nobody") == (frozenset(), frozenset({"nobody"}))
+
+
+stones = st.builds(
+    lambda positions, at: tombstone("visitor", "v", positions, at),
+    st.dictionaries(st.integers(0, 3), st.integers(0, 9)),
+    st.integers(0, 9),
+)
+
+
+@given(stones, stones, stones)
+def test_tombstones_of_one_id_add_up_in_any_order(first: Tombstone, second: Tombstone, third: Tombstone) -> None:
+    assert first.joined(second).joined(third) == third.joined(first.joined(second))
+    assert first.joined(first) == first

@@ -1,0 +1,180 @@
+"""One data directory at a time takes events out of a store."""
+
+import asyncio
+import logging
+import threading
+from pathlib import Path
+
+import pytest
+from oracles.writing import messages, settle, writing, written_ids
+
+from events.ingest.stream import Stream
+from events.store.connection import Connection
+from events.store.embedded import EmbeddedStore
+from events.writer.lease import Lease, Owner, while_owner
+from events.writer.shard import WriterOptions
+from events.writer.watermark import StoreTakenOver
+from events.writer.writer import run_writer
+
+pytestmark = pytest.mark.anyio
+
+SECONDS = 0.4
+
+
+def owner(folder: Path) -> Owner:
+    folder.mkdir(exist_ok=True)
+    return Owner.of(folder, 7)
+
+
+class Work:
+    """Work that lasts until it is told to stop, or cut off."""
+
+    def __init__(self) -> None:
+        self.stop = asyncio.Event()
+        self.begun = asyncio.Event()
+        self.cut_off = False
+
+    async def __call__(self) -> None:
+        self.begun.set()
+        try:
+            await self.stop.wait()
+        except asyncio.CancelledError:
+            self.cut_off = True
+            raise
+
+    def under(self, lease: Lease) -> asyncio.Task[None]:
+        return asyncio.create_task(while_owner(lease, self, self.stop, SECONDS / 8))
+
+
+def test_a_data_directory_keeps_its_identity_and_no_two_have_the_same(tmp_path: Path) -> None:
+    assert owner(tmp_path / "a") == owner(tmp_path / "a")
+    assert owner(tmp_path / "a").log != owner(tmp_path / "b").log
+
+
+async def test_a_second_data_directory_is_refused_with_the_name_of_the_first(
+    any_connection: Connection, tmp_path: Path
+) -> None:
+    first, second = (owner(tmp_path / name) for name in "ab")
+    assert await Lease(any_connection, first).claim() is None
+    assert await Lease(any_connection, second).claim() == first
+    assert await Lease(any_connection, second).other() == first
+    assert "pid 7 on" in str(first)
+    assert str(tmp_path / "a") in str(first)
+
+
+async def test_the_same_data_directory_goes_on_at_once(any_connection: Connection, tmp_path: Path) -> None:
+    assert await Lease(any_connection, owner(tmp_path)).claim() is None
+    assert await Lease(any_connection, Owner.of(tmp_path, 8)).claim() is None
+    assert await Lease(any_connection, Owner.of(tmp_path, 9)).other() is None
+
+
+async def test_a_lease_that_is_given_back_is_free_and_one_that_is_not_renewed_ends(
+    connection: Connection, tmp_path: Path
+) -> None:
+    first, second = (Lease(connection, owner(tmp_path / name), SECONDS) for name in "ab")
+    await first.claim()
+    await first.release()
+    await asyncio.sleep(0.01)
+    assert await second.claim() is None
+    assert await first.claim() is not None
+    await asyncio.sleep(SECONDS)
+    assert await first.claim() is None
+
+
+async def test_a_lease_is_renewed_while_the_work_lasts_and_passes_on_when_it_ends(
+    connection: Connection, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = (Lease(connection, owner(tmp_path / name), SECONDS) for name in "ab")
+    here, there = Work(), Work()
+    task = here.under(first)
+    await here.begun.wait()
+    with caplog.at_level(logging.ERROR):
+        waiting = there.under(second)
+        await asyncio.sleep(SECONDS * 2)
+    assert not there.begun.is_set()
+    assert [record.message for record in caplog.records].count(caplog.records[0].message) == 1
+    assert f"belongs to the service of {tmp_path / 'a'}" in caplog.text
+    here.stop.set()
+    await task
+    await asyncio.wait_for(there.begun.wait(), SECONDS * 2)
+    there.stop.set()
+    await waiting
+
+
+async def test_work_whose_lease_was_taken_over_is_cut_off_and_begun_again_later(
+    connection: Connection, tmp_path: Path
+) -> None:
+    first, second = (Lease(connection, owner(tmp_path / name), SECONDS) for name in "ab")
+    here = Work()
+    task = here.under(first)
+    await here.begun.wait()
+    here.begun.clear()
+    await first.release()
+    await asyncio.sleep(0.01)
+    assert await second.claim() is None
+    await asyncio.wait_for(here.begun.wait(), SECONDS * 4)
+    assert here.cut_off
+    here.stop.set()
+    await task
+
+
+async def test_what_goes_wrong_in_the_work_ends_it(connection: Connection, tmp_path: Path) -> None:
+    async def broken() -> None:
+        raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError, match="broken"):
+        await while_owner(Lease(connection, owner(tmp_path)), broken, asyncio.Event())
+
+
+async def test_a_store_that_is_away_is_left_to_the_work(
+    connection: Connection, store: EmbeddedStore, tmp_path: Path
+) -> None:
+    store.stop()
+    here = Work()
+    task = here.under(Lease(connection, owner(tmp_path / "a")))
+    await asyncio.wait_for(here.begun.wait(), 30)
+    here.stop.set()
+    await asyncio.wait_for(task, 30)
+
+
+async def test_a_writer_that_stood_still_for_longer_than_its_lease_trims_nothing(
+    connection: Connection, tmp_path: Path
+) -> None:
+    """It has a part on its disk that nobody knows of; the store forgets nothing that the new owner has not read."""
+    halted, goes_on = threading.Event(), threading.Event()
+
+    def stand_still(point: str) -> None:
+        if point == "after_link":
+            halted.set()
+            goes_on.wait(20)
+
+    stream = Stream(connection)
+    await stream.append(messages(1, 2))
+    slow = asyncio.create_task(
+        run_writer(connection, tmp_path / "a", WriterOptions(owner="a", reach=stand_still), asyncio.Event())
+    )
+    await asyncio.to_thread(halted.wait, 20)
+    async with writing(connection, tmp_path / "b", WriterOptions(owner="b")):
+        await settle(connection)
+        goes_on.set()
+        await stream.append(messages(3))
+        with pytest.raises(ExceptionGroup) as raised:
+            await asyncio.wait_for(slow, 20)
+        assert raised.group_contains(StoreTakenOver)
+    await stream.close()
+    assert written_ids(tmp_path / "b") == ["m-1", "m-2", "m-3"]
+
+
+async def test_work_that_finds_the_store_taken_over_is_begun_again_with_the_lease(
+    connection: Connection, tmp_path: Path
+) -> None:
+    begun = 0
+
+    async def work() -> None:
+        nonlocal begun
+        begun += 1
+        if begun == 1:
+            raise ExceptionGroup("shards", [StoreTakenOver("taken over")])
+
+    await while_owner(Lease(connection, owner(tmp_path), SECONDS), work, asyncio.Event(), SECONDS / 8)
+    assert begun == 2

@@ -1,0 +1,234 @@
+"""The writer takes what was acknowledged into parts, once, and says how far it has come."""
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+from oracles.writing import exported, exported_ids, messages, settle, write_all, writing, written_ids
+from servers.patience import patience
+
+from events.ingest.stream import Stream
+from events.parts.part import DataDamaged, live_parts, survey
+from events.records import COLUMNS, Record
+from events.store.availability import StoreUnavailable
+from events.store.connection import Connection, connect
+from events.store.embedded import EmbeddedStore
+from events.store.keys import events_key
+from events.writer.resumption import newest_on_disk
+from events.writer.shard import WriterOptions
+from events.writer.watermark import log_watermark, pending, read_watermarks, wait_until_written
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_every_column_of_a_record_comes_back_from_the_parts(
+    connection: Connection, stream: Stream, tmp_path: Path
+) -> None:
+    full = Record(
+        message_id="m-1", type="track", visitor_id="v-1", time=1_790_000_000_123_456, event="Order Completed",
+        user_id="u-1", experiment="e", variant="b", phase=2, propensity=0.25, exposure_source="ofrep", value=19.9,
+        currency="EUR", order_id="o-1", product_ids=["p-1", "p-2"], quantities=[1.0, 2.0], prices=[9.9, 5.0],
+        page_view_id="pv", engaged_ms=1200, url="https://a.example/ä", path="/ä", device="mobile", country="DE",
+        bot=True, forced=True, forged=True, backend=True, quarantined=True,
+        properties={"a": {"b": [1, 2.5, None, "ö"]}}, context={"ip": None},
+    )  # fmt: skip
+    await stream.append([full])
+    await write_all(connection, tmp_path)
+    row = exported(tmp_path)[0]
+    assert {name: row[name] for name in Record.__struct_fields__} == {
+        name: getattr(full, name) for name in Record.__struct_fields__
+    }
+    assert set(row) == set(COLUMNS)
+
+
+async def test_a_part_is_cut_when_its_events_are_many(connection: Connection, stream: Stream, tmp_path: Path) -> None:
+    for start in range(0, 100, 10):
+        await stream.append(messages(*range(start, start + 10)))
+    await write_all(connection, tmp_path, WriterOptions(cut_events=25))
+    assert [part.rows for part in live_parts(tmp_path / "log")] == [30, 30, 30, 10]
+    assert len(set(written_ids(tmp_path))) == 100
+
+
+async def test_a_part_is_cut_once_its_first_event_is_old(
+    connection: Connection, stream: Stream, tmp_path: Path
+) -> None:
+    async with writing(connection, tmp_path, WriterOptions(cut_seconds=0.3)):
+        await stream.append(messages(1))
+        started = time.monotonic()
+        while not (tmp_path / "log").is_dir() or not live_parts(tmp_path / "log"):
+            await asyncio.sleep(0.01)
+            assert time.monotonic() - started < patience(0.5)
+        assert time.monotonic() - started > 0.2
+
+
+async def test_a_waiting_reader_is_served_before_the_part_is_full(
+    connection: Connection, stream: Stream, tmp_path: Path
+) -> None:
+    async with writing(connection, tmp_path, WriterOptions(cut_seconds=60)):
+        await stream.append(messages(1))
+        position = await stream.position()
+        marks = await wait_until_written(connection, position, 1.5)
+        assert marks[0].stream_number == position[0]
+        assert exported_ids(tmp_path) == ["m-1"]
+
+
+async def test_pending_counts_what_is_acknowledged_and_in_no_part(
+    connection: Connection, stream: Stream, tmp_path: Path
+) -> None:
+    await stream.append(messages(1, 2))
+    assert await pending(connection, await read_watermarks(connection)) == 2
+    async with writing(connection, tmp_path):
+        await settle(connection)
+        assert await pending(connection, await read_watermarks(connection)) == 0
+    await stream.append(messages(3))
+    assert await pending(connection, await read_watermarks(connection)) == 1
+
+
+async def test_the_watermark_goes_on_when_nothing_happens(connection: Connection, tmp_path: Path) -> None:
+    async with writing(connection, tmp_path):
+        before = time.time_ns() // 1000
+        while log_watermark(await read_watermarks(connection)) < before:
+            await asyncio.sleep(0.05)
+
+
+async def test_the_stream_forgets_what_stands_in_parts(connection: Connection, stream: Stream, tmp_path: Path) -> None:
+    await stream.append(messages(1, 2, 3))
+    await write_all(connection, tmp_path)
+    assert await connection.client.xlen(events_key(0)) == 0
+
+
+async def test_parts_lie_in_the_folder_of_the_day_of_receipt(
+    connection: Connection, stream: Stream, tmp_path: Path
+) -> None:
+    await connection.client.xadd(events_key(0), _entry("m-1"), id="1789948799999-0")  # 2026-09-20T23:59:59.999Z
+    await connection.client.xadd(events_key(0), _entry("m-2"), id="1789948800000-0")
+    await write_all(connection, tmp_path)
+    parts = live_parts(tmp_path / "log")
+    assert [part.date.isoformat() for part in parts] == ["2026-09-20", "2026-09-21"]
+    assert [part.path.parent.name for part in parts] == ["date=2026-09-20", "date=2026-09-21"]
+
+
+async def test_a_store_clock_that_jumped_ahead_moves_no_row_into_the_future(
+    connection: Connection, stream: Stream, tmp_path: Path
+) -> None:
+    await connection.client.xadd(events_key(0), _entry("m-1"), id="4102444800000-0")  # 2100-01-01
+    await stream.append(messages(2))
+    await write_all(connection, tmp_path)
+    parts = live_parts(tmp_path / "log")
+    assert all(part.max_received_at <= time.time_ns() // 1000 for part in parts)
+    assert exported_ids(tmp_path) == ["m-1", "m-2"]
+
+
+async def test_an_entry_that_is_no_record_is_kept_aside_and_the_others_are_written(
+    connection: Connection, stream: Stream, tmp_path: Path
+) -> None:
+    await stream.append(messages(1))
+    await connection.client.xadd(events_key(0), {"n": 1, "t": 2, "e": b'[{"message_id": "m-'})
+    await stream.append(messages(3))
+    await write_all(connection, tmp_path)
+    assert exported_ids(tmp_path) == ["m-1", "m-3"]
+    assert [path.read_bytes() for path in (tmp_path / "log").glob("unreadable-*")] == [b'[{"message_id": "m-']
+
+
+async def test_two_writers_at_once_write_everything_once(
+    connection: Connection, stream: Stream, tmp_path: Path
+) -> None:
+    options = WriterOptions(cut_seconds=0.01)
+    async with writing(connection, tmp_path, options), writing(connection, tmp_path, options):
+        for number in range(100):
+            await stream.append(messages(number))
+        await settle(connection)
+    assert written_ids(tmp_path) == sorted(f"m-{number}" for number in range(100))
+
+
+async def test_a_store_that_lost_everything_goes_on_above_the_parts(
+    connection: Connection, stream: Stream, tmp_path: Path
+) -> None:
+    await connection.client.xadd(events_key(0), _entry("m-1"), id="4102444800000-0")
+    await write_all(connection, tmp_path)
+    await connection.client.flushall()
+    await stream.append(messages(2))  # its id lies behind the part's
+    await write_all(connection, tmp_path)
+    assert exported_ids(tmp_path) == ["m-1", "m-2"]
+    await stream.append(messages(3))
+    await write_all(connection, tmp_path)
+    assert exported_ids(tmp_path) == ["m-1", "m-2", "m-3"]
+
+
+async def test_parts_that_the_store_knows_of_and_the_disk_does_not_are_named_as_missing(
+    connection: Connection, stream: Stream, tmp_path: Path
+) -> None:
+    await stream.append(messages(1))
+    await write_all(connection, tmp_path)
+    for path in live_parts(tmp_path / "log")[0].path.parent.iterdir():
+        path.unlink()
+    await stream.append(messages(2))
+    await write_all(connection, tmp_path)
+    with pytest.raises(DataDamaged, match=r"0-000000000000\.parquet"):
+        live_parts(tmp_path / "log")
+
+
+async def test_what_was_read_goes_to_the_disk_when_the_store_is_lost(
+    connection: Connection, stream: Stream, tmp_path: Path, store: object
+) -> None:
+    async with writing(connection, tmp_path, WriterOptions(cut_seconds=60)):
+        await stream.append(messages(1))
+        await asyncio.sleep(0.3)
+        store.stop()  # type: ignore[attr-defined]
+        await asyncio.sleep(0.5)
+        assert exported_ids(tmp_path) == ["m-1"]
+
+
+async def test_a_writer_that_begins_before_its_store_waits_for_it(tmp_path: Path) -> None:
+    store = EmbeddedStore(tmp_path)
+    connection = await connect(None, store.socket)
+    async with writing(connection, tmp_path):
+        await asyncio.sleep(0.2)
+        store.start()
+        stream = Stream(connection)
+        while True:
+            try:
+                await stream.append(messages(1))
+                break
+            except StoreUnavailable:
+                await asyncio.sleep(0.1)
+        await settle(connection)
+    await stream.close()
+    await connection.close()
+    store.stop()
+    assert exported_ids(tmp_path) == ["m-1"]
+
+
+async def test_the_writer_merges_and_drops_old_days_meanwhile(
+    connection: Connection, stream: Stream, tmp_path: Path
+) -> None:
+    for day in range(4):
+        for number in (2 * day, 2 * day + 1):
+            milliseconds = 1_789_948_800_000 + day * 86_400_000 + number
+            await connection.client.xadd(events_key(0), _entry(f"m-{number}"), id=f"{milliseconds}-0")
+            await write_all(connection, tmp_path)
+    async with writing(connection, tmp_path, WriterOptions(retention_days=2, now=lambda: 1_789_948_800 + 3.9 * 86_400)):
+        while len(live_parts(tmp_path / "log")) > 4:
+            await asyncio.sleep(0.02)
+    assert exported_ids(tmp_path) == [f"m-{number}" for number in range(2, 8)]
+
+
+async def test_a_writer_whose_newest_part_is_damaged_goes_on_and_readers_name_the_part(
+    connection: Connection, stream: Stream, tmp_path: Path
+) -> None:
+    await stream.append(messages(1))
+    await write_all(connection, tmp_path)
+    part = live_parts(tmp_path / "log")[0]
+    part.path.with_suffix(".json").write_bytes(b"{")
+    assert newest_on_disk(tmp_path / "log", 0) == (0, part.last_stream_number)  # the footer says it too
+    part.path.write_bytes(b"")
+    await stream.append(messages(2))
+    await write_all(connection, tmp_path)
+    assert [damage.name for damage in survey(tmp_path / "log").damages] == [part.path.name]
+    assert [part.low for part in survey(tmp_path / "log").parts] == [1]
+
+
+def _entry(message_id: str) -> dict[str, str | int]:
+    event = f'[{{"message_id":"{message_id}","type":"track","visitor_id":"v","time":1790000000000000}}]'
+    return {"n": 1, "t": 1, "e": event}

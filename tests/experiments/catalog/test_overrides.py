@@ -1,0 +1,126 @@
+"""Pause, resume and stop work without the files, and outrank them until the file says the same."""
+
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+from worlds.catalog_folders import BANNER, Shop
+
+from experiments.catalog.overrides import OverrideRefused, UnknownExperiment, order
+from experiments.catalog.reader import CatalogFollower
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    shop = Shop(tmp_path)
+    shop.boot(banner=BANNER, draft="key: draft\nvariants: [a, b]\ngoal: csat\n")
+    return shop
+
+
+def status(shop: Shop) -> str:
+    return CatalogFollower(shop.data).catalog.experiments["banner"].status
+
+
+def test_a_pause_holds_and_a_resumption_takes_it_back(shop: Shop) -> None:
+    shop.order("pause")
+    assert status(shop) == "paused"
+    shop.order("resume")
+    assert status(shop) == "running"
+    assert shop.keeper.catalog.overridden == {}
+
+
+def test_an_order_outranks_the_file_until_the_file_says_the_same(shop: Shop) -> None:
+    shop.order("pause")
+    assert shop.edit(BANNER + "name: Banner\n") == []
+    assert (status(shop), dict(shop.keeper.catalog.written)) == ("paused", {"banner": "running"})
+    shop.edit(BANNER.replace("running", "paused") + "name: Banner\n")
+    assert (status(shop), dict(shop.keeper.catalog.overridden)) == ("paused", {})
+    shop.edit(BANNER + "name: Banner\n")
+    assert status(shop) == "running"
+
+
+def test_an_order_works_while_a_file_is_bad(shop: Shop) -> None:
+    shop.edit("key: second\nvariants: [", "second.yaml")
+    shop.order("stop")
+    assert status(shop) == "stopped"
+    assert len(shop.keeper.errors) == 1
+
+
+def test_an_order_survives_a_restart(shop: Shop) -> None:
+    shop.order("pause")
+    assert shop.boot().catalog.experiments["banner"].status == "paused"
+    shop.order("resume")
+    assert shop.boot().catalog.experiments["banner"].status == "running"
+
+
+def test_a_file_that_ends_the_experiment_ends_the_pause(shop: Shop) -> None:
+    shop.order("pause")
+    shop.edit(BANNER.replace("running", "stopped"))
+    assert status(shop) == "stopped"
+
+
+def test_a_resumption_outranks_a_file_that_is_paused(shop: Shop) -> None:
+    shop.edit(BANNER.replace("running", "paused"))
+    shop.order("resume")
+    assert status(shop) == "running"
+
+
+def test_an_order_given_twice_is_given_once(shop: Shop) -> None:
+    shop.order("pause")
+    first = order(shop.data, shop.keeper.catalog, "banner", "pause", shop.now)
+    shop.wait(hours=1)
+    assert order(shop.data, shop.keeper.catalog, "banner", "pause", shop.now) == first
+
+
+def test_orders_in_a_row_count_before_anybody_published_the_first(shop: Shop) -> None:
+    catalog = shop.keeper.catalog
+    order(shop.data, catalog, "banner", "pause", shop.now)
+    order(shop.data, catalog, "banner", "stop", shop.now)
+    with pytest.raises(OverrideRefused, match="banner is stopped, only one that is running can be told to pause"):
+        order(shop.data, catalog, "banner", "pause", shop.now)
+
+
+def test_orders_that_make_no_sense_are_refused(shop: Shop) -> None:
+    catalog = shop.keeper.catalog
+    with pytest.raises(UnknownExperiment, match='unknown experiment "baner", did you mean "banner"'):
+        order(shop.data, catalog, "baner", "pause", shop.now)
+    with pytest.raises(
+        OverrideRefused, match="draft is draft, only one that is paused or stopped can be told to resume"
+    ):
+        order(shop.data, catalog, "draft", "resume", shop.now)
+    shop.edit(BANNER.replace("running", "stopped"))
+    with pytest.raises(OverrideRefused, match="the file says stopped, which an order cannot take back"):
+        order(shop.data, shop.keeper.catalog, "banner", "resume", shop.now)
+
+
+def test_an_order_for_a_file_that_is_gone_is_forgotten(shop: Shop) -> None:
+    shop.order("pause")
+    (shop.definitions / "banner.yaml").unlink()
+    shop.settle()
+    assert shop.edit(BANNER) == []
+    assert status(shop) == "running"
+
+
+def _pause(data: Path, key: str) -> str:
+    follower = CatalogFollower(data)
+    return order(data, follower.catalog, key, "pause", follower.catalog.received_at).status
+
+
+def test_orders_of_many_processes_at_once_are_all_kept(shop: Shop) -> None:
+    keys = [f"banner-{number}" for number in range(40)]
+    for key in keys:
+        shop.write(BANNER.replace("key: banner", f"key: {key}"), f"{key}.yaml")
+    shop.settle()
+    with ProcessPoolExecutor(4, mp_context=get_context("fork")) as processes:
+        assert list(processes.map(_pause, [shop.data] * 40, keys)) == ["paused"] * 40
+    shop.keeper.poll()
+    assert sorted(shop.keeper.catalog.overridden) == sorted(keys)
+
+
+def test_a_pause_without_the_files_is_noted_in_the_frozen_design(shop: Shop) -> None:
+    shop.wait(hours=1)
+    shop.order("pause")
+    design = shop.archive().design("banner", 0)
+    assert design
+    assert [pause.since for pause in design.pauses] == [shop.now]

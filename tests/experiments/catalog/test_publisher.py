@@ -1,0 +1,221 @@
+"""A comma never takes the shop down: what is served changes as a whole, or not at all."""
+
+import random
+import time
+from pathlib import Path
+
+import pytest
+from servers.patience import patience
+from worlds.catalog_folders import BANNER, Shop
+
+from experiments.catalog.catalog import load
+from experiments.catalog.publisher import CatalogKeeper
+from experiments.catalog.reader import CatalogArchive, CatalogFollower, NoCatalog
+from experiments.definitions.located import DefinitionErrors
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    return Shop(tmp_path)
+
+
+def test_a_folder_is_served_by_every_follower_with_one_version(shop: Shop) -> None:
+    follower = shop.boot(banner=BANNER)
+    assert follower.catalog.version == shop.keeper.catalog.version == load(shop.definitions).version
+    assert [compiled.key for compiled in follower.catalog.running] == ["banner"]
+
+
+def test_a_changed_folder_is_live_after_two_polls(shop: Shop) -> None:
+    follower = shop.boot(banner=BANNER)
+    shop.write("key: second\nvariants: [a, b]\ngoal: csat\nstatus: running\n", "second.yaml")
+    assert not shop.keeper.poll()  # the first poll only sees that someone is writing
+    assert shop.keeper.poll()  # and the second that he has finished
+    assert follower.poll()
+    assert list(follower.catalog.compiled) == ["banner", "second"]
+
+
+def test_one_bad_file_refuses_the_swap_of_all(shop: Shop) -> None:
+    follower = shop.boot(banner=BANNER)
+    version = follower.catalog.version
+    shop.write("key: second\nvariants: [a, b]\ngoal: csat\n", "second.yaml")
+    errors = shop.edit("key: third\nvariants: [a\n", "third.yaml")
+    assert errors == ["third.yaml:2: the [ that is opened here is not closed, or a comma is missing in it"]
+    assert follower.poll()
+    assert (follower.catalog.version, [str(error) for error in follower.errors]) == (version, errors)
+
+
+def test_errors_go_when_the_file_is_repaired(shop: Shop) -> None:
+    follower = shop.boot(banner=BANNER)
+    shop.edit("key: second\nvariants: [a\n", "second.yaml")
+    assert shop.edit("key: second\nvariants: [a, b]\ngoal: csat\n", "second.yaml") == []
+    follower.poll()
+    assert follower.errors == ()
+    assert "second" in follower.catalog.experiments
+
+
+def test_a_bad_folder_boots_from_the_last_good_catalogue(shop: Shop) -> None:
+    version = shop.boot(banner=BANNER).catalog.version
+    shop.write("key: banner\nstatus: runing\n")
+    follower = shop.boot()
+    assert follower.catalog.version == version
+    assert len(follower.errors) == 3
+
+
+def test_errors_go_when_the_file_is_repaired_while_the_service_is_down(shop: Shop) -> None:
+    shop.boot(banner=BANNER)
+    assert shop.edit("key: [") != []
+    assert shop.boot(banner=BANNER).errors == ()
+
+
+def test_a_missing_folder_boots_from_the_last_good_catalogue(shop: Shop) -> None:
+    version = shop.boot(banner=BANNER).catalog.version
+    for path in shop.definitions.iterdir():
+        path.unlink()
+    shop.definitions.rmdir()
+    follower = shop.boot()
+    assert follower.catalog.version == version
+    assert "make the folder" in str(follower.errors[0])
+
+
+def test_the_first_boot_fails_with_every_error(shop: Shop) -> None:
+    shop.write("key: banner\n")
+    shop.write("currency: euro\n", "shop.yaml")
+    with pytest.raises(DefinitionErrors) as failure:
+        shop.keeper.boot()
+    assert len(failure.value.errors) == 3
+    with pytest.raises(NoCatalog):
+        CatalogFollower(shop.data)
+
+
+def test_a_damaged_snapshot_is_replaced_from_the_history(shop: Shop) -> None:
+    version = shop.boot(banner=BANNER).catalog.version
+    (shop.data / "catalogue" / "current.json").write_text('{"version": "')
+    shop.write("key: banner\nvariants: [")
+    assert shop.new_keeper().boot().version == version
+
+
+def test_a_folder_without_experiments_is_a_catalogue(shop: Shop) -> None:
+    assert shop.boot().catalog.servable == ()
+
+
+def test_two_hundred_cut_off_files_never_change_what_is_served(shop: Shop) -> None:
+    text = BANNER + (
+        "traffic: 60%\naudience:\n  where: {device: {$in: [mobile, desktop]}}\nguardrails: {refund_rate: 10%}\n"
+        "plan: {days: 28, mde: {purchase_rate: 4%}}\nsecondary: [csat]\ntests:\n  - {split: 1000, tolerance: 5%}\n"
+    )
+    metrics = "purchase_rate: {type: proportion, event: Order Completed, window: 3 days}\ncsat: {type: csat}\n"
+    follower = shop.boot(banner=text, metrics=metrics)
+    version, noise = follower.catalog.version, random.Random(20)
+    for _ in range(200):
+        name, whole = noise.choice([("banner.yaml", text), ("metrics.yaml", metrics)])
+        shop.edit(whole[: noise.randrange(len(whole))], name)
+        follower.poll()
+        assert follower.catalog.version == version
+        shop.write(whole, name)
+    assert shop.settle() == []
+
+
+def test_a_file_that_is_shortened_on_purpose_ends_with_a_comment(shop: Shop) -> None:
+    follower = shop.boot(banner=BANNER + "secondary: [csat]\n")
+    assert shop.edit(BANNER) == [
+        "banner.yaml:7: is the served file cut off here; finish it,"
+        " or, to shorten it on purpose, end it with a comment (# …)"
+    ]
+    assert shop.edit(BANNER + "# no secondary metric\n") == []
+    follower.poll()
+    assert follower.catalog.experiments["banner"].secondary == ()
+
+
+def test_tests_may_be_cut_off_because_nothing_served_depends_on_them(shop: Shop) -> None:
+    shop.boot(banner=BANNER + "tests:\n  - {split: 1000}\n")
+    assert shop.edit(BANNER) == []
+
+
+def test_a_full_disk_keeps_what_is_served_and_heals(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    follower = shop.boot(banner=BANNER)
+    history = shop.data / "catalogue" / "history"
+    history.rename(history.with_name("away"))
+    history.write_text("a file where a folder must be")  # stands for any failure to write
+    errors = shop.edit("key: second\nvariants: [a, b]\ngoal: csat\n", "second.yaml")
+    assert errors[0].startswith("the data directory: cannot keep the catalogue")
+    assert list(follower.catalog.experiments) == ["banner"]
+    history.unlink()
+    history.with_name("away").rename(history)
+    assert shop.settle() == []
+    follower.poll()
+    assert list(follower.catalog.experiments) == ["banner", "second"]
+
+
+def test_a_snapshot_that_cannot_be_read_leaves_the_follower_with_the_old_one(shop: Shop) -> None:
+    follower = shop.boot(banner=BANNER)
+    version = follower.catalog.version
+    (shop.data / "catalogue" / "current.json").write_bytes(b"\x00\x01")
+    assert not follower.poll()
+    assert follower.catalog.version == version
+
+
+def test_past_catalogues_are_found_by_the_time_they_were_received(shop: Shop) -> None:
+    first, begun = shop.boot(banner=BANNER).catalog.version, shop.now
+    shop.wait(hours=1)
+    shop.edit("key: second\nvariants: [a, b]\ngoal: csat\n", "second.yaml")
+    archive = CatalogArchive(shop.data)
+    at = [archive.at(begun), archive.at(shop.now), archive.latest()]
+    assert [catalog and catalog.version for catalog in at] == [first, *[shop.keeper.catalog.version] * 2]
+    shop.wait(days=-2)
+    assert archive.at(shop.now) is None
+
+
+def test_hidden_files_folders_and_other_files_are_left_alone(shop: Shop) -> None:
+    for name in (".banner.yaml.swp", ".hidden.yaml", "notes.txt", "banner.yaml~"):
+        shop.write("}{", name)
+    (shop.definitions / "drafts.yaml").mkdir()
+    assert list(shop.boot(banner=BANNER).catalog.experiments) == ["banner"]
+
+
+def test_an_ending_in_capitals_is_named_and_not_passed_over(shop: Shop) -> None:
+    shop.boot(banner=BANNER)
+    assert shop.edit(BANNER, "sale.YAML") == ["sale.YAML: ends in .YAML, name the file sale.yaml"]
+
+
+def test_a_link_to_nowhere_is_named(shop: Shop) -> None:
+    shop.boot(banner=BANNER)
+    (shop.definitions / "gone.yaml").symlink_to("nowhere")
+    assert shop.settle() == ["gone.yaml: cannot be read: is no regular file"]
+
+
+def test_a_design_that_is_no_longer_served_can_still_be_reported_for_a_day(shop: Shop) -> None:
+    follower = shop.boot(banner=BANNER)
+    shop.edit(BANNER.replace("free shipping", "gratis") + "phase: 1\n")
+    follower.poll()
+    assert [compiled.phase for compiled in follower.catalog.served["banner"]] == [1, 0]
+    shop.wait(hours=25)
+    shop.edit(BANNER.replace("free shipping", "gratis") + "phase: 1\nname: Banner\n")
+    follower.poll()
+    assert [compiled.phase for compiled in follower.catalog.served["banner"]] == [1]
+
+
+def test_a_design_that_was_paused_or_stopped_before_it_went_can_be_reported_for_a_day_too(shop: Shop) -> None:
+    follower = shop.boot(banner=BANNER)
+    shop.edit(BANNER.replace("status: running", "status: paused"))
+    shop.edit(BANNER.replace("free shipping", "gratis") + "phase: 1\n")
+    follower.poll()
+    assert [compiled.phase for compiled in follower.catalog.served["banner"]] == [1, 0]
+    shop.edit(BANNER.replace("free shipping", "gratis").replace("running", "stopped") + "phase: 1\n")
+    (shop.definitions / "banner.yaml").unlink()
+    shop.settle()
+    follower.poll()
+    assert [compiled.phase for compiled in follower.catalog.served["banner"]] == [1, 0]
+    assert follower.catalog.servable == ()
+
+
+def test_a_hundred_experiments_are_read_frozen_and_compiled_in_a_second(shop: Shop) -> None:
+    for number in range(100):
+        shop.write(BANNER.replace("key: banner", f"key: banner-{number}"), f"banner-{number}.yaml")
+    begun = time.perf_counter()
+    shop.boot()
+    assert time.perf_counter() - begun < patience(1)
+
+
+def test_the_catalogue_comes_after_boot(shop: Shop) -> None:
+    with pytest.raises(DefinitionErrors):
+        _ = CatalogKeeper(shop.definitions, shop.data, lambda: shop.now).catalog

@@ -1,0 +1,141 @@
+"""The marketer's guide is true: its files pass the check, its tables are what the code does."""
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from experiments.assignment.assign import Assignment, assign
+from experiments.catalog.catalog import load
+from experiments.catalog.check import check
+from experiments.definitions.folder import builtin_metrics, read_sources
+from experiments.definitions.metrics import FIELDS
+from experiments.definitions.model import Plan, Shop, Slot, SplitTest
+
+GUIDE = (Path(__file__).parents[3] / "docs" / "definitions.md").read_text(encoding="utf-8")
+NOW = datetime(2026, 1, 10, tzinfo=UTC)
+
+
+def table(heading: str) -> list[list[str]]:
+    """The cells of the first table below a heading."""
+    blocks = GUIDE.split(f"{heading}\n")[1].split("\n\n")
+    rows = next(block.strip() for block in blocks if block.strip().startswith("| ")).split("\n")[2:]
+    return [[cell.strip().strip("`") for cell in row.split("|")[1:-1]] for row in rows]
+
+
+def guide_folder(folder: Path) -> Path:
+    for block in GUIDE.split("```yaml\n")[1:]:
+        text = block.partition("```")[0]
+        (folder / text.partition("\n")[0].removeprefix("# ")).write_text(text)
+    return folder
+
+
+def test_the_files_of_the_guide_pass_the_check(tmp_path: Path) -> None:
+    result = check(guide_folder(tmp_path), NOW)
+    assert result.errors == ()
+    assert (result.experiments, result.tests) == (2, 3)
+
+
+def test_the_table_of_defaults_is_true(tmp_path: Path) -> None:
+    text = "key: k\nvariants: [a, b]\ngoal: m\ntests:\n  - {split: 100}\n"
+    sides = {"metrics.yaml": b"m: {type: count, event: e}\n", "recommendations.yaml": b"s: {}\n"}
+    reading = read_sources({"k.yaml": text.encode(), **sides})
+    content, experiment = reading.complete(), reading.files["k"].experiment
+    metric = next(metric for metric in content.metrics if metric.name == "m")
+    split = experiment.tests[0]
+    assert isinstance(split, SplitTest)
+    slot, plan, shop = content.slots[0], experiment.plan, content.shop
+    assert (plan, shop, slot) == (Plan(), Shop(), Slot(name="s"))
+    assert dict(rows_of_defaults()) == {
+        "name": "the key" if experiment.name == "k" else "",
+        "status": experiment.status,
+        "phase": str(experiment.phase),
+        "unit": experiment.unit,
+        "layer": "none" if experiment.layer is None else "",
+        "holdouts": "none" if not experiment.holdouts else "",
+        "audience": "everyone" if not experiment.audience.segments and not experiment.audience.where else "",
+        "traffic": f"{experiment.traffic[0].share:.0%}",
+        "weight of a variant": "equal weights" if [v.weight for v in experiment.variants] == [0.5, 0.5] else "",
+        "payload of a variant": str(experiment.control.payload),
+        "plan.method": plan.method,
+        "plan.alpha": str(plan.alpha),
+        "plan.power": str(plan.power),
+        "plan.days": str(plan.days),
+        "plan.min_days": str(plan.min_days),
+        "plan.looks": str(plan.looks),
+        "plan.cuped": f"{plan.cuped_seconds // 86400} days",
+        "plan.correction": plan.correction,
+        "plan.identity": plan.identity,
+        "window of a metric": f"{metric.window_seconds // 86400} days",
+        "want of a metric": metric.want,
+        "timezone of the shop": shop.timezone,
+        "currency of the shop": shop.currency,
+        "cookie_domain of the shop": "the host" if shop.cookie_domain is None else "",
+        "tolerance of a split test": f"{split.tolerance:.0%}",
+        "strategy of a slot": slot.strategy,
+        "fallback of a slot": slot.fallback,
+        "limit of a slot": str(slot.limit),
+    }
+
+
+def rows_of_defaults() -> list[tuple[str, str]]:
+    rows = re.findall(r"^\| `([^`]+)`([^|]*) \| `?([^|`]+)`? \|$", GUIDE.split("## The long form")[0], re.MULTILINE)
+    return [(field + more, value) for field, more, value in rows]
+
+
+def test_days_bound_looks_and_the_least_days() -> None:
+    reading = read_sources({"k.yaml": b"key: k\nvariants: [a, b]\ngoal: csat\nplan: {days: 3}\n"})
+    plan = reading.complete().experiments[0].plan
+    assert (plan.min_days, plan.looks) == (3, 3)
+
+
+def test_the_table_of_metric_types_is_true() -> None:
+    rows = table("### Metric types")
+    assert {row[0]: tuple(re.findall(r"\w+", row[2])) for row in rows} == FIELDS
+
+
+def test_the_list_of_built_in_metrics_is_true() -> None:
+    listed = re.findall(r"`(\w+)`", GUIDE.split("name there replaces it): ")[1].split(".\n")[0])
+    assert listed == [metric.name for metric in builtin_metrics()]
+
+
+BASE = "key: banner\nvariants: [control, threshold]\ngoal: csat\n"
+STATES = {
+    "draft": "status: draft\n",
+    "archived": "status: archived\n",
+    "before start": "status: running\nstart: 2026-01-11\n",
+    "paused": "status: paused\n",
+    "after end": "status: running\nend: 2026-01-09\n",
+    "stopped": "status: stopped\n",
+    "stopped and shipped": "status: stopped\ndecision: {outcome: shipped, variant: threshold}\n",
+    "audience says no": "status: running\naudience: {where: {device: fridge}}\n",
+    "layer says no": "status: running\nlayer: {name: l, share: [0%, 0.01%]}\n",
+    "holdout says no": "status: running\nholdouts: [most]\n",
+    "traffic says no": "status: running\ntraffic: 0%\n",
+    "unit says no": "status: running\nunit: user\n",
+    "preview": "status: running\npreview: {variant: threshold, visitors: [v-1]}\n",
+    "force": "status: running\n",
+    "assigned": "status: running\n",
+}
+
+
+@pytest.mark.parametrize("row", table("## What is served, and what is counted"), ids=lambda row: row[0])
+def test_the_table_of_states_is_true(tmp_path: Path, row: list[str]) -> None:
+    state, answer, reason, because, enrols = row
+    (tmp_path / "banner.yaml").write_text(BASE + STATES[state])
+    (tmp_path / "holdouts.yaml").write_text("most: {share: 99.99%}\n")
+    compiled = load(tmp_path).compiled.get("banner")
+    if answer == "not found":
+        assert compiled is None
+        return
+    assert compiled
+    forced = {"banner": "threshold"} if state == "force" else None
+    found: Assignment = assign(compiled, "v-1", {}, NOW.timestamp(), forced)
+    expected = found.variant if answer == "its variant" else answer
+    assert (found.variant, found.reason, found.because or "") == (expected, reason, because)
+    assert found.enrols == (enrols == "by exposure")
+
+
+def test_every_state_is_in_the_table() -> None:
+    assert [row[0] for row in table("## What is served, and what is counted")] == list(STATES)

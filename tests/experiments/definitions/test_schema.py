@@ -1,0 +1,81 @@
+"""The JSON Schema takes every file the reader takes, and refuses the mistakes an editor can see."""
+
+from pathlib import Path
+from typing import Any, get_args
+
+import jsonschema
+import pytest
+import yaml
+from worlds.definition_examples import METRICS
+from worlds.definition_mistakes import Mistake, mistakes
+
+from experiments.definitions.folder import SIDES, builtin_metrics, read_sources
+from experiments.definitions.located import Problems
+from experiments.definitions.schema import TEMPLATE, SchemaKind, json_schema
+from experiments.definitions.yaml import read_yaml
+
+REPOSITORY = Path(__file__).parents[3]
+EDITOR = [mistake for mistake in mistakes() if mistake.seen_by_editor]
+
+
+def accepted(name: str, text: str) -> bool:
+    """Whether the schema takes a file, read as we read it and as an editor (YAML 1.1 here, 1.2 there) may."""
+    node = read_yaml(text.encode(), Problems(name))
+    return _valid(name, node.plain() if node else None)
+
+
+def _valid(name: str, value: Any) -> bool:
+    stem = Path(name).stem
+    kind: Any = stem if stem in SIDES else "experiment"
+    try:
+        jsonschema.validate(value, json_schema(kind))
+    except jsonschema.ValidationError:
+        return False
+    return True
+
+
+def valid_files() -> dict[str, str]:
+    guide = (REPOSITORY / "docs" / "definitions.md").read_text(encoding="utf-8")
+    blocks = [block.partition("\n```")[0] for block in guide.split("```yaml\n")[1:]]
+    files = {block.partition("\n")[0].removeprefix("# "): block for block in blocks}
+    files |= {
+        str(path.relative_to(REPOSITORY)): path.read_text()
+        for path in REPOSITORY.glob("examples/**/definitions/*.y*ml")
+    }
+    return files | {
+        "new.yaml": TEMPLATE.format(key="new"),
+        "metrics.yaml of tests": "".join(f"m{n}: {text}\n" for n, text in enumerate(METRICS)),
+    }
+
+
+@pytest.mark.parametrize(("name", "text"), valid_files().items(), ids=valid_files().keys())
+def test_a_valid_file_is_accepted(name: str, text: str) -> None:
+    assert accepted(name.removesuffix(" of tests"), text)
+
+
+@pytest.mark.parametrize("mistake", EDITOR, ids=[mistake.name for mistake in EDITOR])
+def test_a_mistake_of_shape_is_refused(mistake: Mistake) -> None:
+    assert not all(accepted(name, text) for name, text in mistake.files.items())
+
+
+def test_most_mistakes_are_seen_by_an_editor() -> None:
+    assert len(EDITOR) >= 60
+
+
+def test_the_built_in_metrics_are_accepted() -> None:
+    text = (REPOSITORY / "experiments" / "builtin_metrics.yaml").read_text()
+    assert accepted("metrics.yaml", text)
+    assert len(yaml.safe_load(text)) == len(builtin_metrics())
+
+
+@pytest.mark.parametrize("kind", get_args(SchemaKind))
+def test_a_schema_is_itself_valid_and_titled(kind: SchemaKind) -> None:
+    schema = json_schema(kind)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert schema["title"] == f"Resonate {kind}"
+
+
+def test_every_field_the_reader_knows_is_in_the_schema() -> None:
+    errors = read_sources({"banner.yaml": b"key: banner\nzzz: 1\n"}).errors
+    known = next(error.message for error in errors if "zzz" in error.message).partition("known are ")[2].split(", ")
+    assert sorted(json_schema()["properties"]) == known

@@ -1,0 +1,68 @@
+"""The decision is a table: every row of it."""
+
+import pytest
+
+from experiments.readout.decision import Schedule, VariantEvidence, decide
+
+RUNNING = Schedule(closed_days=10, days=28, min_days=7)
+EARLY = Schedule(closed_days=3, days=28, min_days=7)
+OVER = Schedule(closed_days=28, days=28, min_days=7)
+WINS = VariantEvidence("b", [("sales", "wins")], expected_loss=0.001)
+LOSES = VariantEvidence("b", [("sales", "loses")])
+UNCLEAR = VariantEvidence("b", [("sales", "unclear")])
+
+
+def variant(**changes: object) -> VariantEvidence:
+    return VariantEvidence(**({"variant": "b", "goals": [("sales", "wins")]} | changes))
+
+
+@pytest.mark.parametrize(
+    ("evidence", "schedule", "action", "variant"),
+    [
+        ([WINS], RUNNING, "ship", "b"),
+        ([WINS], EARLY, "keep_running", None),
+        ([WINS], OVER, "ship", "b"),
+        ([LOSES], RUNNING, "roll_back", "b"),
+        ([LOSES], EARLY, "roll_back", "b"),
+        ([UNCLEAR], RUNNING, "keep_running", None),
+        ([UNCLEAR], OVER, "inconclusive", None),
+        ([variant(guardrails=[("refunds", "violated")])], RUNNING, "roll_back", "b"),
+        ([variant(guardrails=[("refunds", "unclear")])], RUNNING, "ship", "b"),
+        ([variant(guardrails=[("refunds", "unclear")], blocking=["refunds"])], RUNNING, "keep_running", None),
+        ([variant(blocked=["nps: response_rates_differ"])], RUNNING, "keep_running", None),
+        ([variant(goals=[("sales", "wins"), ("nps", "loses")])], RUNNING, "keep_running", None),
+        ([variant(goals=[("sales", "unclear"), ("nps", "wins")])], RUNNING, "keep_running", None),
+        ([WINS, variant(variant="c", expected_loss=0.0001)], RUNNING, "ship", "c"),
+        ([WINS, VariantEvidence("c", [("sales", "loses")])], RUNNING, "ship", "b"),
+        ([UNCLEAR, VariantEvidence("c", [("sales", "loses")])], RUNNING, "roll_back", "c"),
+    ],
+)
+def test_the_table_of_decisions(
+    evidence: list[VariantEvidence], schedule: Schedule, action: str, variant: str | None
+) -> None:
+    found = decide(evidence, schedule, alarm=False)
+    assert (found.action, found.variant) == (action, variant)
+    assert found.because
+
+
+def test_a_sample_ratio_mismatch_outranks_everything() -> None:
+    found = decide([WINS], RUNNING, alarm=True)
+    assert (found.action, found.variant) == ("unhealthy", None)
+
+
+def test_shipping_before_the_plan_is_over_says_that_the_estimate_is_inflated() -> None:
+    assert "stopped_early_estimate_inflated" in decide([WINS], RUNNING, alarm=False).because
+    assert "stopped_early_estimate_inflated" not in decide([WINS], OVER, alarm=False).because
+
+
+def test_a_stopped_experiment_has_no_days_left() -> None:
+    found = decide([UNCLEAR], RUNNING, alarm=False, stopped=True)
+    assert (found.action, found.days_left) == ("inconclusive", 0)
+    assert decide([UNCLEAR], RUNNING, alarm=False).days_left == 18
+
+
+def test_an_early_stop_is_not_called_the_end_of_the_plan() -> None:
+    assert decide([UNCLEAR], RUNNING, alarm=False, stopped=True).because == (
+        "nobody is enrolled any more and no goal won or lost",
+    )
+    assert decide([UNCLEAR], OVER, alarm=False).because == ("the plan is over and no goal won or lost",)

@@ -1,0 +1,90 @@
+"""The readout of random shops agrees, cell by cell, with a second one written in plain Python."""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from oracles.readout_oracle import DAY, Oracle, World
+from worlds.event_log import write_log
+from worlds.readout_worlds import METRICS, START, world
+
+from events.engines.duckdb import EventLog
+from experiments.cube.cube import FOREVER_US, Cube, CubeScope
+from experiments.cube.measures import cube_plan
+from experiments.cube.observations import MetricObservation, Observer
+from experiments.cube.shop_days import shop_days
+from experiments.statistics.moments import JointMoments
+
+NAMES = {metric.name: metric for metric in METRICS}
+
+
+@contextmanager
+def observed(made: World, data: Path, cut: int = 60) -> Iterator[Observer]:
+    write_log(data, made.events, cut)
+    log = EventLog(data)
+    plan = cube_plan(METRICS, made.lookback // 1_000_000, ("device",))
+    stop = FOREVER_US if made.stop is None else made.stop
+    scope = CubeScope(
+        experiment=made.experiment,
+        phase=made.phase,
+        arms=made.arms,
+        unit="user" if made.unit == "user" else "visitor",
+        identity="strict" if made.identity == "strict" else "first_touch",
+        currency=made.currency,
+        days=shop_days(made.timezone, START - 40 * DAY, START + 40 * DAY),
+        stop_us=stop,
+        known_until_us=stop if stop == FOREVER_US else stop + plan.boundaries[-1],
+    )
+    with log.open(log.snapshot(), None, plan.properties.names) as engine:
+        cube = Cube(engine, scope, plan)
+        cube.build()
+        yield Observer(cube, made.as_of)
+
+
+def agree(ours: JointMoments, theirs: JointMoments) -> None:
+    assert ours.count == theirs.count
+    if theirs.count:
+        names = ours.columns
+        assert ours.means == pytest.approx(theirs.means, abs=1e-9), names
+        assert ours.comoments == pytest.approx(theirs.comoments, rel=1e-9, abs=1e-6), names
+
+
+def check_all(made: World, data: Path) -> None:
+    oracle = Oracle(replace(made, longest=7 * DAY))
+    with observed(made, data) as observer:
+        for rule in observer.cube.plan.rules:
+            found = observer.observe(rule, ("device",))
+            for ours, theirs in zip(found.arms, oracle.moments(NAMES[rule.name]), strict=True):
+                agree(ours, theirs)
+            check_days(found, oracle)
+
+
+def check_days(found: MetricObservation, oracle: Oracle) -> None:
+    assert found.looks is not None
+    for day, arms in zip(found.looks.days, found.looks.cumulative, strict=True):
+        for ours, theirs in zip(arms, oracle.moments(NAMES[found.rule.name], until_day=day), strict=True):
+            agree(ours, theirs)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_every_metric_and_every_day_agrees_with_the_oracle(seed: int, tmp_path: Path) -> None:
+    check_all(world(seed), tmp_path)
+
+
+@pytest.mark.parametrize("identity", ["first_touch", "strict"])
+@pytest.mark.parametrize("unit", ["visitor", "user"])
+def test_units_and_identities_of_every_kind_agree_with_the_oracle(unit: str, identity: str, tmp_path: Path) -> None:
+    check_all(world(40, unit=unit, identity=identity), tmp_path)
+
+
+def test_a_stopped_experiment_takes_neither_later_exposures_nor_later_identities(tmp_path: Path) -> None:
+    check_all(world(50, stop=START + 2 * DAY), tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 160))
+def test_many_more_shops_agree_with_the_oracle(seed: int, tmp_path: Path) -> None:
+    check_all(world(seed, timezone=random.Random(seed).choice(["UTC", "America/New_York", "Asia/Kolkata"])), tmp_path)

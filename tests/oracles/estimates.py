@@ -1,0 +1,46 @@
+"""Shorthand of the statistics tests: arms from counts, and values that must be there."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from experiments.statistics.arms import Pair, mean_arm, pair, proportion_arm
+from experiments.statistics.estimate import Interval, NoEstimate
+from experiments.statistics.moments import Moments
+
+VECTORS = Path(__file__).parents[3] / "shared" / "vectors" / "statistics"
+Value = TypeVar("Value")
+
+
+def existing(value: Value | NoEstimate) -> Value:
+    """The value, which must not be a reason."""
+    assert not isinstance(value, NoEstimate), value
+    return value
+
+
+def ends(interval: Interval | NoEstimate) -> list[float]:
+    """Both ends of an interval that must be there."""
+    present = existing(interval)
+    return [present.low, present.high]
+
+
+def shares(x_c: int, n_c: int, x_t: int, n_t: int) -> Pair:
+    """Conversions of units, control and treatment."""
+    return existing(pair(proportion_arm(n_c, x_c), proportion_arm(n_t, x_t)))
+
+
+def means(control: Sequence[float], treatment: Sequence[float]) -> Pair:
+    """Values of units, control and treatment."""
+    return existing(pair(mean_arm(Moments.of(control)), mean_arm(Moments.of(treatment))))
+
+
+def vector_cases(name: str) -> list[Any]:
+    """The published cases of one method as parameters; skipped, saying so, where they are absent."""
+    path = VECTORS / f"{name}.json"
+    if not path.is_file():
+        reason = f"the published vectors {name}.json are not beside the checkout"
+        return [pytest.param({}, marks=pytest.mark.skip(reason=reason), id=name)]
+    return [pytest.param(case, id=str(case["id"])) for case in json.loads(path.read_text())["cases"]]

@@ -1,0 +1,419 @@
+"""A second readout in plain Python, written from the specification and not from the SQL, over lists of records."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from worlds.event_log import Received
+
+from experiments.definitions.model import Metric, RatioPart
+from experiments.statistics.moments import JointMoments
+
+DAY = 86_400_000_000
+HALF_HOUR = 1_800_000_000
+Row = dict[str, Any]
+Terms = tuple[int | None, dict[str, Any]]  # of refunds: how long after their order, and which orders count
+ANY: Terms = (None, {})
+
+
+@dataclass(frozen=True)
+class World:
+    """What is analysed: the log, and everything the definition says. `as_of`, `stop` in µs."""
+
+    events: Sequence[Received]
+    experiment: str
+    arms: tuple[str, ...]
+    as_of: int
+    phase: int = 0
+    unit: str = "visitor"
+    identity: str = "first_touch"
+    timezone: str = "UTC"
+    currency: str = "EUR"
+    lookback: int = 14 * DAY
+    stop: int | None = None
+    longest: int = 7 * DAY
+
+
+@dataclass
+class Unit:
+    name: str
+    arm: int
+    exposed_at: int
+    attributes: dict[str, Any]
+    has_history: bool = False
+
+
+class Oracle:
+    """Reads a world metric by metric."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.log = self._log()
+        self.exposures = sorted(self._exposures(), key=lambda row: (row["time"], row["place"]))
+        self.units: dict[str, Unit] = {}
+        seen = defaultdict(set)
+        for row in self.exposures:
+            name = row["visitor_id"] if world.unit == "visitor" else row["user_id"]
+            arm = world.arms.index(row["variant"])
+            seen[name].add(arm)
+            if name not in self.units:
+                self.units[name] = Unit(name, arm, row["time"], row["properties"] or {})
+        self.several = sum(1 for arms in seen.values() if len(arms) > 1)
+        self.by_user = {row["visitor_id"] for row in self.exposures if row["visitor_id"] == row["user_id"]}
+        self._edges()
+        for row in self.log:
+            unit = self.owner(row)
+            if unit and not row["bot"]:
+                gap = unit.exposed_at - row["time"]
+                unit.has_history |= HALF_HOUR < gap <= max(world.lookback, HALF_HOUR)
+        self.orders = self._orders()
+
+    def _log(self) -> list[Row]:
+        """Each message once, the lowest position; nothing from quarantine."""
+        rows: dict[str, Row] = {}
+        ordered = sorted(self.world.events, key=lambda event: event.received_at)
+        for place, event in enumerate(ordered):
+            record = event.record
+            if record.message_id not in rows:
+                names = record.__struct_fields__
+                row = {name: getattr(record, name) for name in names}
+                rows[record.message_id] = row | {"place": place, "received_at": event.received_at}
+        return [row for row in rows.values() if not row["quarantined"]]
+
+    def _exposures(self) -> Iterable[Row]:
+        world = self.world
+        for row in self.log:
+            ours = (row["type"], row["experiment"], row["phase"]) == ("exposure", world.experiment, world.phase)
+            bad = row["bot"] or row["forged"] or row["forced"] or row["variant"] not in world.arms
+            named = row["visitor_id"] if world.unit == "visitor" else row["user_id"]
+            if ours and not bad and named and (world.stop is None or row["time"] <= world.stop):
+                yield row
+
+    def _edges(self) -> None:
+        known = None if self.world.stop is None else self.world.stop + self.world.longest
+        self.visitors_of, self.users_of = defaultdict(set), defaultdict(set)
+        for row in self.log:
+            user, visitor = row["user_id"], row["visitor_id"]
+            if user and user != visitor and (known is None or row["received_at"] <= known):
+                self.visitors_of[user].add(visitor)
+                self.users_of[visitor].add(user)
+
+    def owner(self, row: Row) -> Unit | None:
+        """The unit that an event belongs to."""
+        strict = self.world.identity == "strict"
+        if self.world.unit == "user":
+            if row["user_id"] is not None:
+                return self.units.get(row["user_id"])
+            return None if strict else self._first(self.users_of[row["visitor_id"]])
+        if row["user_id"] != row["visitor_id"]:
+            return self.units.get(row["visitor_id"])
+        own = {row["visitor_id"]} & self.by_user
+        return self._first(own if strict else own | self.visitors_of[row["user_id"]])
+
+    def _first(self, names: Iterable[str]) -> Unit | None:
+        found = [self.units[name] for name in names if name in self.units]
+        return min(found, key=lambda unit: (unit.exposed_at, unit.name), default=None)
+
+    def day(self, time: int) -> int:
+        """The shop's calendar day."""
+        local = datetime.fromtimestamp(time // 1_000_000, UTC).astimezone(ZoneInfo(self.world.timezone))
+        return (local.date() - datetime(1970, 1, 1).date()).days * DAY
+
+    def _named(self, name: str) -> list[Row]:
+        rows = [row for row in self.log if row["type"] == "track" and row["event"] == name and not row["bot"]]
+        return sorted(rows, key=lambda row: (row["time"], row["place"]))
+
+    def _orders(self) -> dict[str, Row]:
+        copies = defaultdict(list)
+        for row in self._named("Order Completed"):
+            copies[row["order_id"] or "message:" + row["message_id"]].append(row)
+        checkouts: dict[str, Row] = {}
+        for row in self._named("Checkout Started"):
+            if row["order_id"] and row["visitor_id"]:
+                checkouts.setdefault(row["order_id"], row)
+        orders: dict[str, Row] = {}
+        for key, rows in copies.items():
+            anonymous = [row for row in rows if row["visitor_id"] and row["visitor_id"] != row["user_id"]]
+            known = anonymous or [row for row in rows if row["visitor_id"]]
+            money = next((row for row in rows if row["backend"]), rows[0])
+            order = dict(money) | {"time": rows[0]["time"], "key": key}
+            who = known[0] if known else None
+            if who is None and key in checkouts and checkouts[key]["time"] <= rows[0]["time"] + DAY:
+                who = checkouts[key]
+            order["visitor_id"], order["user_id"] = (who["visitor_id"], who["user_id"]) if who else ("", None)
+            orders[key] = order
+        return orders
+
+    def _refunds(self) -> list[Row]:
+        """Each refund once, joined to its order; never more than the order."""
+        found: dict[str, Row] = {}
+        rows = self._named("Order Refunded") + self._named("Order Cancelled")
+        for row in sorted(rows, key=lambda row: (not row["backend"], row["time"], row["place"])):
+            if row["order_id"] is None:
+                continue
+            refund = (row["properties"] or {}).get("refund_id")
+            cancelled = row["event"] == "Order Cancelled"
+            key = (
+                "order:" + row["order_id"]
+                if cancelled
+                else f"refund:{refund}"
+                if refund
+                else "message:" + row["message_id"]
+            )
+            found.setdefault(key, row | {"key": key})
+        left: dict[str, float] = {}
+        joined: list[Row] = []
+        for row in sorted(found.values(), key=lambda row: (row["time"], row["key"])):
+            order = self.orders.get(row["order_id"])
+            if order is None or self._foreign(order) or self._foreign(row):
+                continue
+            rest = left.setdefault(row["order_id"], order["value"] or 0.0)
+            asked = rest if row["event"] == "Order Cancelled" or row["value"] is None else abs(row["value"])
+            amount = min(rest, asked)
+            left[row["order_id"]] = rest - amount
+            joined.append(row | {"amount": amount, "order": order})
+        return joined
+
+    def _foreign(self, row: Row) -> bool:
+        return (row["currency"] or self.world.currency) != self.world.currency
+
+    def contributions(  # noqa: C901 - one case after the other
+        self, event: str, value: str | None, where: dict[str, Any], span: tuple[int, int], terms: Terms
+    ) -> list[tuple[Unit, int, float]]:
+        """(unit, day, amount) of the events of one kind in a span of time since exposure; amount 1 to count."""
+        if event == "engagement":
+            return self._engagement(span, value is None)
+        if (event, value) == ("page", "engaged_seconds"):
+            return self._page_times(where, span)
+        if event in ("Order Refunded", "Order Cancelled"):
+            return self._refund_parts(event, (where, terms), span, count=value is None)
+        if event == "Order Completed":
+            rows = list(self.orders.values())
+        elif event in ("page", "screen"):
+            rows = [row for row in self.log if row["type"] == event and not row["bot"]]
+        else:
+            rows = self._named(event)
+        found: list[tuple[Unit, int, float]] = []
+        for row in rows:
+            unit = self.owner(row)
+            if (
+                unit
+                and span[0] <= row["time"] - unit.exposed_at < span[1]
+                and not self._foreign(row)
+                and _meets(row, where)
+            ):
+                amount = 1.0 if value is None else _amount(row, value)
+                if amount is not None:
+                    found.append((unit, self.day(row["time"]), amount))
+        return found
+
+    def _refund_parts(
+        self, event: str, wanted: tuple[dict[str, Any], Terms], span: tuple[int, int], *, count: bool
+    ) -> list[tuple[Unit, int, float]]:
+        where, (within, order_where) = wanted
+        found: list[tuple[Unit, int, float]] = []
+        for row in self._refunds():
+            unit = self.owner(row["order"])
+            if unit is None or (event == "Order Cancelled" and row["event"] != event):
+                continue
+            counted = span[0] <= row["order"]["time"] - unit.exposed_at < span[1] and _meets(row["order"], order_where)
+            timely = row["time"] - unit.exposed_at < span[1]
+            if within is not None and span[1] > 0:
+                timely = row["time"] - row["order"]["time"] < within
+            if counted and timely and _meets(row, where):
+                found.append((unit, self.day(row["time"]), 1.0 if count else row["amount"]))
+        return found
+
+    def _engagement(self, span: tuple[int, int], count: bool) -> list[tuple[Unit, int, float]]:
+        views: dict[tuple[str, str], list[Row]] = defaultdict(list)
+        for row in self.log:
+            unit = self.owner(row)
+            if unit and row["page_view_id"] and row["type"] in ("page", "engagement") and not row["bot"]:
+                views[unit.name, row["page_view_id"]].append(row)
+        found: list[tuple[Unit, int, float]] = []
+        for (name, _), rows in views.items():
+            unit = self.units[name]
+            beats = [row for row in rows if row["type"] == "engagement" and row["engaged_ms"] is not None]
+            inside = [row for row in beats if span[0] <= row["time"] - unit.exposed_at < span[1]]
+            if not inside:
+                continue
+            before = [row["engaged_ms"] for row in beats if row["time"] - unit.exposed_at < span[0]]
+            start = min((row["time"] for row in rows if row["type"] == "page"), default=0)
+            start = max(start, unit.exposed_at + span[0])
+            engaged = max(row["engaged_ms"] for row in inside) - max(before, default=0)
+            possible = (max(row["time"] for row in inside) - start) / 1000
+            seconds = max(0.0, min(engaged, possible)) / 1000
+            found.append((unit, min(self.day(row["time"]) for row in inside), 1.0 if count else seconds))
+        return found
+
+    def _page_times(self, where: dict[str, Any], span: tuple[int, int]) -> list[tuple[Unit, int, float]]:
+        """The seconds in the span between a page view and the visitor's next one, unless half an hour lies between."""
+        visits: dict[tuple[str, str], list[Row]] = defaultdict(list)
+        for row in sorted(self.log, key=lambda row: (row["time"], row["message_id"])):
+            unit = self.owner(row)
+            if unit and row["type"] == "page" and not row["bot"]:
+                visits[unit.name, row["visitor_id"]].append(row)
+        found: list[tuple[Unit, int, float]] = []
+        for (name, _), pages in visits.items():
+            unit = self.units[name]
+            first, until = (unit.exposed_at + offset for offset in span)
+            for page, following in pairwise(pages):
+                seconds = (min(following["time"], until) - max(page["time"], first)) / 1e6
+                left = following["time"] - page["time"] >= HALF_HOUR
+                if not left and page["time"] < until and following["time"] > first and _meets(page, where):
+                    found.append((unit, self.day(following["time"]), seconds))
+        return found
+
+    def columns(  # noqa: C901 - the specification, top to bottom
+        self, metric: Metric, until_day: int | None = None
+    ) -> dict[int, dict[str, list[float]]]:
+        """Per arm the columns y, d, x, e and h over its units; with `until_day` as they stood at that day's close."""
+        parts = _parts(metric)
+        start, end = _span(metric)
+        look = (-self.world.lookback, 0)
+        sums = {role: defaultdict(float) for role in ("gross", "taken", "base", "x", "xtaken", "e")}
+        whole: dict[str, float] = defaultdict(float)
+        for role, early, (event, value, where, terms) in parts:
+            for unit, day, amount in self.contributions(event, value, where, (start, end), terms):
+                if role == "gross":
+                    whole[unit.name] += amount
+                if until_day is None or metric.type in ("retention", "funnel") or day <= until_day:
+                    sums[role][unit.name] += amount
+            for unit, _, amount in self.contributions(event, value, where, look, terms):
+                sums[early][unit.name] += amount
+        if metric.type == "funnel":
+            sums["gross"] = self._funnel(metric)
+            sums["x"] = defaultdict(float)
+        cap = _cap(metric, whole)
+        arms = {arm: {name: [] for name in "ydxeh"} for arm in range(len(self.world.arms))}
+        for unit in self.units.values():
+            closed = metric.type in ("retention", "funnel")
+            if closed and unit.exposed_at + end > self.world.as_of:
+                continue
+            if until_day is not None and self.day(unit.exposed_at + (end if closed else 0)) > until_day:
+                continue
+            row = arms[unit.arm]
+            row["y"].append(min(sums["gross"][unit.name], cap) - sums["taken"][unit.name])
+            row["d"].append(sums["base"][unit.name])
+            row["x"].append(min(sums["x"][unit.name], cap) - sums["xtaken"][unit.name])
+            row["e"].append(sums["e"][unit.name])
+            row["h"].append(float(unit.has_history))
+        return arms
+
+    def moments(self, metric: Metric, until_day: int | None = None) -> list[JointMoments]:
+        """The same as joint moments."""
+        return [JointMoments.of(columns) for columns in self.columns(metric, until_day).values()]
+
+    def _funnel(self, metric: Metric) -> dict[str, float]:
+        end = _span(metric)[1]
+        rows = defaultdict(list)
+        for step in set(metric.steps):
+            source = (
+                list(self.orders.values())
+                if step == "Order Completed"
+                else [
+                    row
+                    for row in self.log
+                    if not row["bot"] and (row["type"] == step or (row["type"] == "track" and row["event"] == step))
+                ]
+            )
+            for row in source:
+                unit = self.owner(row)
+                if unit and 0 <= row["time"] - unit.exposed_at < end and not self._foreign(row):
+                    rows[unit.name].append((row["time"], step))
+        done: dict[str, float] = defaultdict(float)
+        for name, found in rows.items():
+            time, before = -1, ""
+            for step in metric.steps:
+                later = [at for at, event in found if event == step and (at > time or (at == time and step != before))]
+                if not later:
+                    break
+                time, before = min(later), step
+            else:
+                done[name] = 1.0
+        return done
+
+
+def _meets(row: Row, where: dict[str, Any]) -> bool:
+    properties = row["properties"] or {}
+    return all(
+        (row[name] if name in ("device", "country") else properties.get(name)) == value for name, value in where.items()
+    )
+
+
+def _amount(row: Row, value: str) -> float | None:
+    if value.startswith(("score:", "answer:")):
+        what, survey = value.split(":")
+        score = None if row["value"] is None else _score(survey, row["value"])
+        return score if score is None or what == "score" else 1.0
+    if value in ("value", "revenue", "score"):
+        return row["value"] or 0.0
+    found = (row["properties"] or {}).get(value)
+    if isinstance(found, int | float):
+        return float(found)
+    return (row["value"] or 0.0) if value == "total" else 0.0
+
+
+def _span(metric: Metric) -> tuple[int, int]:
+    if metric.type == "retention":
+        return (metric.from_seconds or 0) * 1_000_000, (metric.to_seconds or 0) * 1_000_000
+    return 0, metric.window_seconds * 1_000_000
+
+
+What = tuple[str, str | None, dict[str, Any], Terms]
+Part = tuple[str, str, What]
+
+
+def _parts(metric: Metric) -> list[Part]:
+    """(role, role before exposure, what is counted)."""
+    if metric.type == "funnel":
+        return []
+    if metric.type == "ratio":
+        above, below = metric.numerator, metric.denominator
+        assert above is not None
+        assert below is not None
+        counted = below.where if below.event == "Order Completed" else {}
+        return [("gross", "x", _ratio_part(above, counted)), ("base", "e", _ratio_part(below, {}))]
+    if metric.type in ("csat", "nps", "ces"):
+        event = metric.event or ""
+        asked = (
+            (event, f"score:{metric.type}", metric.where, ANY),
+            (event, f"answer:{metric.type}", metric.where, ANY),
+        )
+        return [("gross", "x", asked[0]), ("base", "e", asked[1])]
+    value = metric.value if metric.type == "mean" else None
+    parts: list[Part] = [("gross", "x", (metric.event or "", value, metric.where, ANY))]
+    if metric.subtract:
+        within = metric.subtract.within_seconds
+        terms = (None if within is None else within * 1_000_000, metric.where)
+        parts.append(("taken", "xtaken", (metric.subtract.event, "value", {}, terms)))
+    return parts
+
+
+def _ratio_part(part: RatioPart, order_where: dict[str, Any]) -> What:
+    return (part.event, part.sum, part.where, (None, order_where))
+
+
+def _cap(metric: Metric, gross: dict[str, float]) -> float:
+    """Of the current look, for all days; a percentile is the smallest value that this share of non-zero ones reach."""
+    if metric.type in ("proportion", "retention", "funnel"):
+        return 1.0
+    fixed = float("inf") if metric.cap is None or metric.cap.fixed is None else metric.cap.fixed
+    values = sorted(value for value in gross.values() if value > 0)
+    if metric.cap is None or metric.cap.percentile is None or not values:
+        return fixed
+    rank = next(n for n in range(1, len(values) + 1) if n >= metric.cap.percentile * len(values) - 1e-9)
+    return min(fixed, round(values[rank - 1], 2))
+
+
+def _score(survey: str, score: float) -> float | None:
+    """What an answer counts; None where it is no answer of this survey's scale."""
+    if survey == "csat":
+        return None if not 1 <= score <= 5 else float(score >= 4)
+    if survey == "nps":
+        return None if not 0 <= score <= 10 else 100.0 if score >= 9 else -100.0 if score <= 6 else 0.0
+    return None if not 1 <= score <= 7 else score

@@ -1,0 +1,85 @@
+"""Runs the writer and reads back what it wrote, for tests of the log."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from events.ingest.stream import Stream
+from events.log.export import Exporter
+from events.parts.part import live_parts
+from events.records import Record
+from events.store.availability import StoreUnavailable
+from events.store.connection import Connection
+from events.writer.shard import WriterOptions
+from events.writer.watermark import wait_until_written
+from events.writer.writer import run_writer
+
+
+@asynccontextmanager
+async def writing(connection: Connection, data: Path, options: WriterOptions | None = None) -> AsyncIterator[None]:
+    """A writer that runs as long as the block, and then writes what is left."""
+    stop = asyncio.Event()
+    task = asyncio.create_task(run_writer(connection, data, options or WriterOptions(), stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await asyncio.wait_for(task, 20)
+
+
+async def write_all(connection: Connection, data: Path, options: WriterOptions | None = None) -> None:
+    """Take everything that is in the stream into parts."""
+    async with writing(connection, data, options):
+        await settle(connection)
+
+
+async def settle(connection: Connection, timeout_seconds: float = 30) -> None:
+    """Wait until the writer has passed what was acknowledged; fails when it does not get there."""
+    position = await _position(connection)
+    marks = await wait_until_written(connection, position, timeout_seconds)
+    assert all(marks[shard].stream_number >= number for shard, number in position.items())
+
+
+async def _position(connection: Connection) -> dict[int, int]:
+    """A store on a busy machine may need more than the one second that a service would give it."""
+    for _ in range(10):
+        try:
+            return await Stream(connection).position()
+        except StoreUnavailable:
+            continue
+    return await Stream(connection).position()
+
+
+def record(message_id: str, visitor_id: str = "v-1", **fields: Any) -> Record:
+    """A record from what the test cares about."""
+    chosen: dict[str, Any] = {"type": "track", "time": 1_790_000_000_000_000} | fields
+    return Record(message_id=message_id, visitor_id=visitor_id, **chosen)
+
+
+def written_ids(data: Path) -> list[str]:
+    """The message_id of every row in live parts, hidden or not."""
+    tables = [pq.ParquetFile(part.path).read(columns=["message_id"]) for part in live_parts(data / "log")]
+    return sorted(name for table in tables for name in table.column("message_id").to_pylist())
+
+
+def exported(data: Path, limit: int = 1000) -> list[dict[str, Any]]:
+    """Everything that the export gives, page by page."""
+    exporter, rows, cursor = Exporter(data), [], None
+    while (page := exporter.page(cursor, limit)).rows:
+        rows += page.rows
+        cursor = page.cursor
+    return rows
+
+
+def exported_ids(data: Path, limit: int = 1000) -> list[str]:
+    """The message_id of every exported row, in order of the names."""
+    return sorted(row["message_id"] for row in exported(data, limit))
+
+
+def messages(*names: str | int) -> Sequence[Record]:
+    """Records of as many visitors as there are names."""
+    return [record(f"m-{name}", f"v-{name}") for name in names]

@@ -1,0 +1,98 @@
+"""One real worker of ours in this process: `create_app` under uvicorn on a free port, with a real embedded store."""
+
+import threading
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import redis
+import uvicorn
+
+from app.http.protocol import server_config
+from app.main import create_app
+from app.runtime.settings import Settings
+from events.store.embedded import EmbeddedStore
+from events.store.keys import events_key
+from experiments.catalog.publisher import CatalogKeeper
+
+PUBLISHABLE = "pk_test_0123456789"
+SECRET = "sk_test_0123456789"
+DEFINITIONS: Mapping[str, str] = {
+    "banner.yaml": """
+key: banner
+status: running
+variants:
+  - {key: control, payload: {banner: null, price: 9.0}}
+  - {key: threshold, payload: {banner: Free shipping, price: 10.5}}
+goal: purchase_rate
+""",
+    "mobile-only.yaml": """
+key: mobile-only
+status: running
+audience: {where: {device: mobile}}
+preview: {variant: b, visitors: [qa-1]}
+variants: [{key: a, payload: one}, {key: b, payload: two}]
+goal: purchase_rate
+""",
+    "members.yaml": "key: members\nstatus: running\nunit: user\nvariants: [a, b]\ngoal: purchase_rate\n",
+    "draft.yaml": "key: draft\nvariants: [a, b]\ngoal: purchase_rate\n",
+    "paused.yaml": "key: paused\nstatus: paused\nvariants: [a, b]\ngoal: purchase_rate\n",
+}
+
+
+class OneWorker:
+    """A worker that runs while the `with` block does; `store` may be stopped and started inside it."""
+
+    def __init__(self, root: Path, files: Mapping[str, str] = DEFINITIONS, **settings: Any) -> None:
+        definitions = root / "definitions"
+        definitions.mkdir(parents=True)
+        for name, text in files.items():
+            (definitions / name).write_text(text)
+        keys: dict[str, Any] = {"publishable_keys": (PUBLISHABLE,), "secret_keys": (SECRET,)}
+        rates = {"rate_limit_per_second": 1_000_000, "rate_limit_burst": 1_000_000}
+        self.settings = Settings(data=root / "data", definitions=definitions, **{**keys, **rates, **settings})
+        self.store = EmbeddedStore(self.settings.data)
+        self.keeper = CatalogKeeper(definitions, self.settings.data, lambda: datetime.now(UTC))
+        self.url = ""
+        self.app: Any = None
+
+    def __enter__(self) -> "OneWorker":
+        self.settings.data.mkdir(parents=True, exist_ok=True)
+        self.store.start()
+        self.keeper.boot()
+        self.app = create_app(self.settings)
+        self._server = uvicorn.Server(server_config(self.app, host="127.0.0.1", port=0))
+        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        self._thread.start()
+        while not self._server.started:
+            if not self._thread.is_alive():
+                raise AssertionError("the worker did not start")
+            self._thread.join(0.01)
+        port = self._server.servers[0].sockets[0].getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.should_exit = True
+        self._thread.join(10)
+        self.store.stop()
+
+    def connections(self) -> list[Any]:
+        """The protocol of every open connection."""
+        return list(self._server.server_state.connections)
+
+    def client(self, key: str | None = PUBLISHABLE, **options: Any) -> httpx.Client:
+        """An httpx client that sends this key, or none."""
+        headers = {} if key is None else {"authorization": f"Bearer {key}"}
+        return httpx.Client(base_url=self.url, headers={**headers, **options.pop("headers", {})}, timeout=10, **options)
+
+
+def records(worker: OneWorker, **wanted: Any) -> list[dict[str, Any]]:
+    """Every record in the store whose members have these values, in the order of the log."""
+    with redis.Redis(unix_socket_path=str(worker.store.socket)) as store:
+        entries = store.xrange(events_key(0))
+    found = [record for _, fields in entries for record in msgspec.json.decode(fields[b"e"])]
+    return [record for record in found if all(record.get(name) == value for name, value in wanted.items())]

@@ -1,0 +1,33 @@
+"""Every metric type as a marketer writes it, with what it means."""
+
+from typing import Any
+
+from experiments.definitions.model import Cap, RatioPart, Subtract
+
+METRICS: dict[str, dict[str, Any]] = {
+    "{type: proportion, event: Order Completed, window: 7 days}": {"event": "Order Completed"},
+    "{type: count, event: page, cap: 20}": {"cap": Cap(fixed=20.0)},
+    "{type: mean, event: e, value: revenue, cap: p99.9, subtract: {event: r, value: total, within: 30 days}}": {
+        "cap": Cap(percentile=0.999),
+        "subtract": Subtract(event="r", value="total", within_seconds=30 * 86400),
+    },
+    "{type: mean, event: e, value: revenue, cap: 500 EUR}": {"cap": Cap(fixed=500.0)},
+    "{type: mean, event: engagement, value: engaged_seconds, cap: 30 minutes, window: 1 day}": {
+        "cap": Cap(fixed=1800.0),
+        "window_seconds": 86400,
+    },
+    "{type: ratio, numerator: {event: a, sum: revenue}, denominator: {event: b, count: true, where: {x: 1}}}": {
+        "numerator": RatioPart(event="a", sum="revenue"),
+        "denominator": RatioPart(event="b", where={"x": 1}),
+    },
+    "{type: quantile, event: e, value: v, q: 0.75}": {"q": 0.75},
+    "{type: funnel, steps: [a, b, c], window: 12 hours}": {"steps": ("a", "b", "c"), "window_seconds": 43200},
+    "{type: retention, event: page, from: 7 days, to: 14 days}": {
+        "from_seconds": 604800,
+        "to_seconds": 1209600,
+        "window_seconds": 1209600,
+    },
+    "{type: csat, where: {survey: csat}}": {"event": "Survey Answered", "where": {"survey": "csat"}},
+    "{type: nps, event: Poll}": {"event": "Poll"},
+    "{type: ces, want: down}": {"want": "down"},
+}

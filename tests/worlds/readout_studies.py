@@ -1,0 +1,72 @@
+"""Small studies over real parts: definitions from files, a log from records, a clock that stands still."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from worlds.event_log import received, write_log
+
+from events.engines.duckdb import EventLog
+from events.records import Record
+from experiments.catalog.catalog import Catalog, load
+from experiments.catalog.phases import FrozenDesign
+from experiments.readout.read import Readouts
+
+DAY = 86_400_000_000
+HOUR = DAY // 24
+START = 1_767_571_200_000_000  # 2026-01-05
+SMALLEST = "key: banner\nstatus: running\nvariants: [control, b]\n"
+
+
+@dataclass(frozen=True)
+class Definitions:
+    """An archive of one catalogue that was never frozen, unless `frozen` says so."""
+
+    catalog: Catalog
+    frozen: FrozenDesign | None = None
+
+    def latest(self) -> Catalog:
+        return self.catalog
+
+    def at(self, time: datetime) -> Catalog:
+        return self.catalog
+
+    def design(self, key: str, phase: int) -> FrozenDesign | None:
+        return self.frozen if self.frozen and (self.frozen.key, self.frozen.phase) == (key, phase) else None
+
+    def phases(self, key: str) -> tuple[FrozenDesign, ...]:
+        return (self.frozen,) if self.frozen and self.frozen.key == key else ()
+
+
+class Shop:
+    """Records that are written to a log once they are read."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+
+    def add(self, kind: str, visitor: str, time: int, **fields: Any) -> None:
+        fields.setdefault("message_id", f"m{len(self.records)}")
+        self.records.append(Record(type=kind, visitor_id=visitor, time=time, **fields))
+
+    def expose(self, visitor: str, variant: str, time: int = START, **fields: Any) -> None:
+        fields = {"experiment": "banner", "phase": 0, **fields}
+        self.add("exposure", visitor, time, variant=variant, **fields)
+
+    def buy(self, visitor: str, time: int, value: float = 10.0, **fields: Any) -> None:
+        fields = {"order_id": f"o{len(self.records)}", "currency": "EUR", **fields}
+        self.add("track", visitor, time, event="Order Completed", value=value, **fields)
+
+
+def readouts(
+    data: Path, records: Sequence[Record], days: float, files: dict[str, str], delay_us: int = 1_000
+) -> Readouts:
+    """Readouts as of so many days after the start; `files` are definition files by name."""
+    definitions = data / "definitions"
+    definitions.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (definitions / name).write_text(text)
+    write_log(data, received(records, delay_us), cut=500)
+    now = datetime.fromtimestamp((START + days * DAY) / 1e6, UTC)
+    return Readouts(EventLog(data), Definitions(load(definitions)), now=lambda: now)
