@@ -24,7 +24,7 @@ from app.routes.personalize import Personalize
 from app.routes.recommendations import recommend
 from app.routes.tracking import Tracking
 from app.runtime.settings import Settings
-from app.worker.resources import open_resources
+from app.worker.resources import Resources, open_resources
 from events.records import ALIAS, ENGAGEMENT, GROUP, IDENTIFY, PAGE, SCREEN, TRACK
 
 logger = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 KINDS: Final = (TRACK, PAGE, SCREEN, IDENTIFY, GROUP, ALIAS)
 
 
-def path_table() -> PathTable:
+def path_table() -> PathTable[Resources]:
     """Every hot path, by exact path or by the prefix before its last segment."""
     ofrep = Ofrep()
     evaluate = HotRoute("/ofrep/v1/evaluate/flags/{key}", "POST", ofrep.evaluate)
@@ -53,8 +53,8 @@ def path_table() -> PathTable:
     )
 
 
-def _tracking() -> dict[str, HotRoute]:
-    routes: dict[str, HotRoute] = {}
+def _tracking() -> dict[str, HotRoute[Resources]]:
+    routes: dict[str, HotRoute[Resources]] = {}
     for kind in (*KINDS, None):
         handler = Tracking(kind)
         name = kind or "batch"
@@ -100,7 +100,7 @@ class Application:
         self.deadlines = ReceiptDeadlines()
         self.table = path_table()
         self.cold = cold_application()
-        self._dispatch: Dispatch | None = None
+        self._dispatch: Dispatch[Resources] | None = None
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] == "http" and self._dispatch is not None:
@@ -117,7 +117,8 @@ class Application:
         async with open_resources(self.settings, route_names(self.table)) as resources:
             self.cold.state.resources = resources
             sweep = asyncio.create_task(self.deadlines.sweep())
-            self._dispatch = Dispatch(self.table, Cold(self.cold, self.deadlines, resources), self.deadlines, resources)
+            cold = Cold(self.cold, self.deadlines, resources.access)
+            self._dispatch = Dispatch(self.table, cold, self.deadlines, resources.access, resources)
             try:
                 yield
             finally:
@@ -153,7 +154,7 @@ def allowed_methods(path: str) -> list[str]:
     return sorted({method for route in found for method in route.methods or ()}) or ["GET"]
 
 
-def route_names(table: PathTable) -> list[str]:
+def route_names(table: PathTable[Resources]) -> list[str]:
     """Every route by the name that the OpenAPI and the counters give it."""
     hot = [route.name for route in (*table.exact.values(), *table.below.values())]
     return [*hot, *sorted({path for _, path in cold_routes()} - set(hot))]

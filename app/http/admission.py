@@ -1,9 +1,15 @@
 """Lets a request in: its key, the origin of its page, and the rate of its caller."""
 
+import math
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import Final
 
 from app.http.access import (
     Grant,
+    Keys,
     origin_refused,
     presented_in_headers,
     presented_in_query,
@@ -12,31 +18,85 @@ from app.http.access import (
 )
 from app.http.errors import retry_later
 from app.http.exchange import Exchange
-from app.http.rate_limit import caller_address
-from app.worker.resources import Resources
+from app.runtime.telemetry import Telemetry
+
+MAX_BUCKETS: Final = 50_000
 
 
-def admit(exchange: Exchange, resources: Resources) -> Grant:
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """`per_second` requests for good, `burst` of them at once. `per_second` 0 means no limit."""
+
+    per_second: float
+    burst: int
+
+
+@dataclass(slots=True)
+class RateLimiter:
+    """One bucket for each (key, address), held as its theoretical arrival time (ITU-T I.371, virtual scheduling).
+
+    Buckets that are full again are forgotten; when even so there are too many, all are: the limiter fails open.
+    """
+
+    publishable: Rate
+    secret: Rate
+    arrivals: dict[tuple[bytes, str], float] = field(default_factory=dict[tuple[bytes, str], float])
+
+    def wait_seconds(self, digest: bytes, address: str, secret: bool, now: float) -> int:
+        """0 when the request may pass (it is counted), else the whole seconds after which the next one may."""
+        rate = self.secret if secret else self.publishable
+        if not rate.per_second:
+            return 0
+        bucket = (digest, address)
+        interval = 1.0 / rate.per_second
+        arrival = self.arrivals.get(bucket, now)
+        if arrival < now:
+            arrival = now
+        early = arrival - now - interval * (rate.burst - 1)
+        if early > 1e-9:  # the subtraction of two clock readings rounds
+            return math.ceil(early)
+        self.arrivals[bucket] = arrival + interval
+        if len(self.arrivals) > MAX_BUCKETS:
+            self._forget(now)
+        return 0
+
+    def _forget(self, now: float) -> None:
+        self.arrivals = {bucket: arrival for bucket, arrival in self.arrivals.items() if arrival > now}
+        if len(self.arrivals) > MAX_BUCKETS // 2:
+            self.arrivals = {}
+
+
+@dataclass(frozen=True, slots=True)
+class AccessPolicy:
+    """Whom a server lets in and how often, whose word it takes for an address, and where it counts its answers."""
+
+    keys: Keys
+    limiter: RateLimiter
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
+    telemetry: Telemetry
+
+
+def admit(exchange: Exchange, policy: AccessPolicy) -> Grant:
     """The grant of a request that must carry a key in its headers or its query. Raises Problem 401, 403 or 429."""
-    grant = admit_if_presented(exchange, resources)
+    grant = admit_if_presented(exchange, policy)
     if grant is None:
         raise unknown_key(None)
     return grant
 
 
-def admit_if_presented(exchange: Exchange, resources: Resources) -> Grant | None:
+def admit_if_presented(exchange: Exchange, policy: AccessPolicy) -> Grant | None:
     """The grant, or None when neither headers nor query hold a key: it may still be in the body."""
     presented = presented_in_headers(exchange.headers)
     if presented is not None:
-        return admit_key(exchange, resources, presented)
+        return admit_key(exchange, policy, presented)
     query = exchange.scope["query_string"]
     in_query = presented_in_query(query) if query else None
-    return None if in_query is None else admit_key(exchange, resources, in_query, in_address=True)
+    return None if in_query is None else admit_key(exchange, policy, in_query, in_address=True)
 
 
-def admit_key(exchange: Exchange, resources: Resources, key: bytes, *, in_address: bool = False) -> Grant:
+def admit_key(exchange: Exchange, policy: AccessPolicy, key: bytes, *, in_address: bool = False) -> Grant:
     """The grant of this key, wherever it was found. Raises Problem 401, 403 or 429."""
-    grant = resources.keys.grant(key)
+    grant = policy.keys.grant(key)
     if grant is None:
         raise unknown_key(key)
     if in_address and grant.secret:
@@ -44,15 +104,34 @@ def admit_key(exchange: Exchange, resources: Resources, key: bytes, *, in_addres
     origin = exchange.headers.get(b"origin")
     if origin is not None and not grant.secret and not grant.allows(origin.decode("latin-1")):
         raise origin_refused()
-    _count(exchange, resources, grant)
+    _count(exchange, policy, grant)
     exchange.grant = grant
     return grant
 
 
-def _count(exchange: Exchange, resources: Resources, grant: Grant) -> None:
+def _count(exchange: Exchange, policy: AccessPolicy, grant: Grant) -> None:
     client = exchange.scope["client"]
-    address = caller_address(client[0] if client else "", exchange.headers, resources.settings.trusted_proxies)
-    wait = resources.limiter.wait_seconds(grant.digest, address, grant.secret, time.monotonic())
+    address = caller_address(client[0] if client else "", exchange.headers, policy.trusted_proxies)
+    wait = policy.limiter.wait_seconds(grant.digest, address, grant.secret, time.monotonic())
     if wait:
         detail = f"too many requests with this key from this address; try again in {wait} s"
         raise retry_later(429, "rate_limited", detail, wait)
+
+
+def caller_address(peer: str, headers: Mapping[bytes, bytes], trusted: tuple[IPv4Network | IPv6Network, ...]) -> str:
+    """The address that calls: the peer, or behind trusted proxies the last address that none of them vouches for."""
+    if not trusted or not _is_trusted(peer, trusted):
+        return peer
+    hops = headers.get(b"x-forwarded-for", b"").decode("latin-1").split(",")
+    for hop in reversed([hop.strip() for hop in hops]):
+        if hop and not _is_trusted(hop, trusted):
+            return hop[:64]
+    return peer
+
+
+def _is_trusted(address: str, trusted: tuple[IPv4Network | IPv6Network, ...]) -> bool:
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return False
+    return any(parsed in network for network in trusted)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
+from app.http.admission import AccessPolicy
 from app.http.body import MAX_BODY, Disconnected, ReceiptDeadlines, check_length, too_large
 from app.http.dispatch import problem_answer, unexpected
 from app.http.errors import Headers, Problem
@@ -22,7 +23,6 @@ from app.http.exchange import (
     traceparent,
 )
 from app.runtime.telemetry import OTHER_ROUTE
-from app.worker.resources import Resources
 
 PAGE_PATHS: Final = (
     "/v1/recommendations",
@@ -39,10 +39,10 @@ SAFETY: Final = [(b"x-content-type-options", b"nosniff")]
 class Cold:
     """The ASGI application of all that is not hot."""
 
-    def __init__(self, application: ASGIApplication, deadlines: ReceiptDeadlines, resources: Resources) -> None:
+    def __init__(self, application: ASGIApplication, deadlines: ReceiptDeadlines, access: AccessPolicy) -> None:
         self._application = application
         self._deadlines = deadlines
-        self._resources = resources
+        self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
@@ -60,13 +60,13 @@ class Cold:
         except Exception as error:  # noqa: BLE001 - the outermost loop of a worker: logged, and never a 500
             await reply.answer(unexpected(error, scope["path"], exchange.request_id))
         route = getattr(scope.get("route"), "path", OTHER_ROUTE)
-        self._resources.telemetry.answered(route, reply.status, time.perf_counter() - started)
+        self._access.telemetry.answered(route, reply.status, time.perf_counter() - started)
 
     async def _serve(self, exchange: Exchange, receive: Receive, reply: "_Reply") -> None:
         scope = exchange.scope
         if scope["method"] == "OPTIONS" and scope["path"].startswith(PAGE_PATHS):
             origin = page_origin(exchange.headers)
-            preflight = preflight_headers(origin, _page_methods(scope["path"]), self._resources.keys)
+            preflight = preflight_headers(origin, _page_methods(scope["path"]), self._access.keys)
             await reply.answer(Answer(204, b"", headers=preflight))
             return
         body = _Body(exchange, receive, self._deadlines)

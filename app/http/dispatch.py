@@ -4,8 +4,9 @@ import logging
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
+from app.http.admission import AccessPolicy
 from app.http.body import MAX_BODY, Disconnected, ReceiptDeadlines, check_length, unpacked
 from app.http.errors import PROBLEM_TYPE, Headers, Problem, problem_body, retry_later
 from app.http.exchange import (
@@ -25,24 +26,24 @@ from app.http.exchange import (
     request_id,
     traceparent,
 )
-from app.worker.resources import Resources
 
 logger = logging.getLogger(__name__)
 
 
-Handler = Callable[[Exchange, Resources, bytes], Answer | Pending]
+State = TypeVar("State")  # what the handlers of an application work with
+Handler = Callable[[Exchange, State, bytes], Answer | Pending]
 
 
 Whole = tuple[Answer, Headers]  # an answer and all its headers, ready to be written
 
 
 @dataclass(frozen=True, slots=True)
-class HotRoute:
+class HotRoute(Generic[State]):
     """A path of the fast tier. `public` answers go to any origin without credentials and may be cached by proxies."""
 
     name: str  # as the OpenAPI writes it
     method: str
-    handler: Handler
+    handler: Handler[State]
     public: bool = False
 
     @property
@@ -51,29 +52,35 @@ class HotRoute:
 
 
 @dataclass(frozen=True, slots=True)
-class PathTable:
+class PathTable(Generic[State]):
     """`exact` paths, and `below`: paths that are a prefix ending in a slash and one more segment."""
 
-    exact: Mapping[str, HotRoute]
-    below: Mapping[str, HotRoute]
+    exact: Mapping[str, HotRoute[State]]
+    below: Mapping[str, HotRoute[State]]
 
-    def find(self, path: str) -> HotRoute | None:
+    def find(self, path: str) -> HotRoute[State] | None:
         return self.exact.get(path) or self.below.get(path[: path.rfind("/") + 1])
 
 
-class Dispatch:
+class Dispatch(Generic[State]):
     """The ASGI application inside the lifespan: fast tier ahead of the cold one.
 
     Our protocol has a shorter way to the fast tier, `answer_whole`, for bodies that came in one piece.
     """
 
     def __init__(
-        self, table: PathTable, cold: ASGIApplication, deadlines: ReceiptDeadlines, resources: Resources
+        self,
+        table: PathTable[State],
+        cold: ASGIApplication,
+        deadlines: ReceiptDeadlines,
+        access: AccessPolicy,
+        state: State,
     ) -> None:
         self._table = table
         self._cold = cold
         self._deadlines = deadlines
-        self._resources = resources
+        self._access = access
+        self._state = state
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         route = self._table.find(scope["path"])
@@ -104,7 +111,7 @@ class Dispatch:
             return answer, self._closed(route, exchange, answer, started)
         return self._later(route, exchange, answer, started)
 
-    async def _received(self, route: HotRoute, exchange: Exchange, receive: Receive) -> Answer:
+    async def _received(self, route: HotRoute[State], exchange: Exchange, receive: Receive) -> Answer:
         try:
             check_length(exchange.headers, MAX_BODY)
             body = await self._deadlines.collect(receive, MAX_BODY)
@@ -113,11 +120,11 @@ class Dispatch:
         answer = self._answer(route, exchange, body)
         return answer if isinstance(answer, Answer) else await self._awaited(exchange, answer)
 
-    def _answer(self, route: HotRoute, exchange: Exchange, body: bytes) -> Answer | Pending:
+    def _answer(self, route: HotRoute[State], exchange: Exchange, body: bytes) -> Answer | Pending:
         try:
             method = exchange.scope["method"]
             if method == route.method or (method == "HEAD" and route.method == "GET"):
-                return route.handler(exchange, self._resources, unpacked(exchange.headers, body))
+                return route.handler(exchange, self._state, unpacked(exchange.headers, body))
             return self._other_method(route, exchange)
         except Problem as problem:
             return problem_answer(problem, exchange.scope["path"])
@@ -132,22 +139,22 @@ class Dispatch:
         except Exception as error:  # noqa: BLE001 - the outermost loop of a worker: logged, and never a 500
             return unexpected(error, exchange.scope["path"], exchange.request_id)
 
-    async def _later(self, route: HotRoute, exchange: Exchange, pending: Pending, started: float) -> "Whole":
+    async def _later(self, route: HotRoute[State], exchange: Exchange, pending: Pending, started: float) -> "Whole":
         answer = await self._awaited(exchange, pending)
         return answer, self._closed(route, exchange, answer, started)
 
-    def _closed(self, route: HotRoute, exchange: Exchange, answer: Answer, started: float) -> Headers:
+    def _closed(self, route: HotRoute[State], exchange: Exchange, answer: Answer, started: float) -> Headers:
         """Counts the answer and gives its headers."""
-        self._resources.telemetry.answered(route.name, answer.status, time.perf_counter() - started)
+        self._access.telemetry.answered(route.name, answer.status, time.perf_counter() - started)
         return _headers(route, answer, exchange)
 
-    def _other_method(self, route: HotRoute, exchange: Exchange) -> Answer:
+    def _other_method(self, route: HotRoute[State], exchange: Exchange) -> Answer:
         method = exchange.scope["method"]
         if method == "OPTIONS" and route.public:
             return Answer(204, b"", headers=public_preflight_headers(route.methods))
         if method == "OPTIONS":
             origin = page_origin(exchange.headers)
-            preflight = preflight_headers(origin, route.methods, self._resources.keys)
+            preflight = preflight_headers(origin, route.methods, self._access.keys)
             return Answer(204, b"", headers=preflight)
         raise method_not_allowed(method, route.methods.decode())
 
@@ -171,7 +178,7 @@ def method_not_allowed(method: str, allowed: str) -> Problem:
     return Problem(405, "method_not_allowed", detail, headers={"Allow": allowed})
 
 
-def _headers(route: HotRoute, answer: Answer, exchange: Exchange) -> Headers:
+def _headers(route: HotRoute[Any], answer: Answer, exchange: Exchange) -> Headers:
     status, given = answer.status, exchange.headers
     headers: Headers = [(b"x-request-id", exchange.request_id), *answer.headers]
     if status != 204 and status != 304:

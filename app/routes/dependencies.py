@@ -26,7 +26,7 @@ def resources_of(request: Request) -> Resources:
 
 async def known_key(request: Request) -> Grant:
     """Any key. Raises Problem 401, 403 (origin) or 429."""
-    return admit(exchange_of(request), resources_of(request))
+    return admit(exchange_of(request), resources_of(request).access)
 
 
 async def secret_key(request: Request) -> Grant:

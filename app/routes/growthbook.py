@@ -36,7 +36,7 @@ class Features:
     def __call__(self, exchange: Exchange, resources: Resources, body: bytes) -> Answer:
         key = exchange.scope["path"][len(FEATURES_PREFIX) :]
         try:
-            admit_key(exchange, resources, key.encode(), in_address=True)
+            admit_key(exchange, resources.access, key.encode(), in_address=True)
         except Problem as problem:
             if problem.status == 401:
                 return Answer(400, msgspec.json.encode({"status": 400, "error": "Invalid API key"}), JSON_TYPE)
@@ -62,7 +62,7 @@ class Features:
 
 def ingest(exchange: Exchange, resources: Resources, body: bytes) -> Pending:
     """`POST /track?client_key=`; success means durable, as everywhere."""
-    grant = admit(exchange, resources)
+    grant = admit(exchange, resources.access)
     events = decode(body, EVENTS)
     items = events if isinstance(events, list) else _wrapped(events)
     try:

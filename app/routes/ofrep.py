@@ -39,7 +39,7 @@ class Ofrep:
         """`POST /ofrep/v1/evaluate/flags/{key}`"""
         key = exchange.scope["path"][len(PREFIX) :]
         try:
-            admit(exchange, resources)
+            admit(exchange, resources.access)
             return self._evaluate(key, exchange, resources, body)
         except Problem as problem:
             problem.flag = key[:128]
@@ -47,7 +47,7 @@ class Ofrep:
 
     def evaluate_all(self, exchange: Exchange, resources: Resources, body: bytes) -> Answer:
         """`POST /ofrep/v1/evaluate/flags`"""
-        admit(exchange, resources)
+        admit(exchange, resources.access)
         visitor, context = read_context(decode(body, DECODER))
         catalog = resources.catalogs.catalog
         stems = self._stems.of(catalog)

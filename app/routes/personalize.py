@@ -63,7 +63,7 @@ class Personalize:
         self._stems = Stems()
 
     def __call__(self, exchange: Exchange, resources: Resources, raw: bytes) -> Answer | Pending:
-        admit(exchange, resources)
+        admit(exchange, resources.access)
         body = decode(raw, DECODER)
         attributes = _attributes(body)
         catalog = resources.catalogs.catalog

@@ -41,7 +41,7 @@ DECODER: Final = msgspec.json.Decoder(RecommendationsBody)
 
 def recommend(exchange: Exchange, resources: Resources, body: bytes) -> Pending:
     """The handler."""
-    admit(exchange, resources)
+    admit(exchange, resources.access)
     return _answer(checked(decode(body, DECODER)), resources)
 
 

@@ -17,14 +17,14 @@ PublishableKey = Annotated[str, Path(max_length=512, description="A publishable 
 
 @router.get("/v1/projects/{key}/settings", summary="Settings of Segment's browser SDK")
 async def segment_settings(key: PublishableKey, request: Request, asked: Asked, worker: Worker) -> JSONResponse:
-    admit_key(asked, worker, key.encode(), in_address=True)
+    admit_key(asked, worker.access, key.encode(), in_address=True)
     return JSONResponse(_segment(key, request), headers=CACHED)
 
 
 @router.get("/sourceConfig/", summary="Settings of RudderStack's browser SDK")
 @router.get("/sourceConfig", include_in_schema=False)
 async def rudderstack_settings(asked: Asked, worker: Worker) -> JSONResponse:
-    admit(asked, worker)
+    admit(asked, worker.access)
     presented = presented_in_headers(asked.headers) or presented_in_query(asked.query)
     if presented is None:
         raise unknown_key(None)

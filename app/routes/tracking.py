@@ -70,7 +70,7 @@ class Tracking:
         self._kind = kind
 
     def __call__(self, exchange: Exchange, resources: Resources, body: bytes) -> Pending:
-        grant = admit_if_presented(exchange, resources)
+        grant = admit_if_presented(exchange, resources.access)
         if self._kind is None:
             batch = _decoded(body, BATCH, grant)
             grant = grant or admit_written(exchange, resources, batch.writeKey)
@@ -86,7 +86,7 @@ def admit_written(exchange: Exchange, resources: Resources, key: Any) -> Grant:
     """The grant of the body's `writeKey`. Raises Problem 401, 403 or 429."""
     if type(key) is not str:
         raise unknown_key(None)
-    return admit_key(exchange, resources, key.encode())
+    return admit_key(exchange, resources.access, key.encode())
 
 
 def arrival(exchange: Exchange, resources: Resources, grant: Grant) -> Arrival:

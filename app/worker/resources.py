@@ -9,7 +9,7 @@ from typing import Final
 
 from app.analysis.client import AnalysisClient
 from app.http.access import Keys
-from app.http.rate_limit import Rate, RateLimiter
+from app.http.admission import AccessPolicy, Rate, RateLimiter
 from app.runtime.data_directory import DataDirectory, store_connection
 from app.runtime.settings import Settings
 from app.runtime.telemetry import RecommendationCounts, Telemetry
@@ -34,8 +34,7 @@ class Resources:
     connection: Connection
     stream: Stream
     history: History
-    keys: Keys
-    limiter: RateLimiter
+    access: AccessPolicy
     analysis: AnalysisClient
     telemetry: Telemetry
     recommender: LiveRecommender
@@ -63,10 +62,7 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
             connection=connection,
             stream=stream,
             history=history,
-            keys=Keys.open(
-                settings.publishable_keys, settings.secret_keys, settings.data / "keys.json", settings.origins
-            ),
-            limiter=_limiter(settings),
+            access=_access(settings, telemetry),
             analysis=AnalysisClient(directory.analysis_socket, settings.analysis_timeout_seconds),
             telemetry=telemetry,
             recommender=recommender,
@@ -91,11 +87,13 @@ async def follow(resources: Resources) -> None:
             logger.warning("definitions or model could not be read: %s", error)
 
 
-def _limiter(settings: Settings) -> RateLimiter:
-    return RateLimiter(
+def _access(settings: Settings, telemetry: Telemetry) -> AccessPolicy:
+    limiter = RateLimiter(
         publishable=Rate(settings.rate_limit_per_second, settings.rate_limit_burst),
         secret=Rate(settings.secret_rate_limit_per_second, settings.secret_rate_limit_burst),
     )
+    keys = Keys.open(settings.publishable_keys, settings.secret_keys, settings.data / "keys.json", settings.origins)
+    return AccessPolicy(keys, limiter, settings.trusted_proxies, telemetry)
 
 
 async def _stop(task: asyncio.Task[None]) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from servers.one_worker import OneWorker
 
-from app.http.rate_limit import MAX_BUCKETS, Rate, RateLimiter, caller_address
+from app.http.admission import MAX_BUCKETS, Rate, RateLimiter, caller_address
 
 KEY = b"digest"
 
@@ -65,7 +65,7 @@ def test_only_trusted_proxies_are_believed(peer: str, forwarded: str, address: s
 
 
 def test_over_http_it_is_429_with_whole_seconds_and_others_are_served(worker: OneWorker) -> None:
-    limits = worker.app.cold.state.resources.limiter
+    limits = worker.app.cold.state.resources.access.limiter
     usual, limits.publishable = limits.publishable, Rate(0.5, 2)
     try:
         with worker.client() as client:
