@@ -1,22 +1,25 @@
 """Commands for analysts: results, plan, import, and export and verify of the event log."""
 
-import asyncio
 import json
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from app.analysis.client import AnalysisAnswer, AnalysisClient, AnalysisError
-from app.cli.output import NO_SERVICE, AsJson, Key, Refused, complain, environment_settings, progress, say, say_json
-from app.runtime.data_directory import DataDirectory
-from app.runtime.settings import Settings
-
-if TYPE_CHECKING:
-    from experiments.readout.read import Readouts
-
+from app.cli.output import (
+    AsJson,
+    Key,
+    Refused,
+    complain,
+    environment_settings,
+    progress,
+    say,
+    say_json,
+    say_plan,
+    say_readout,
+)
 
 commands = typer.Typer()
 
@@ -33,7 +36,7 @@ def results(
     as_json: AsJson = False,
 ) -> None:
     """The readout of an experiment as a table."""
-    from app.cli.output import say_readout
+    from app.cli.analysis import ask
 
     answer = ask(environment_settings(), "results", key=key, at=at, metric=metric, dimension=dimension, phase=phase)
     readout = json.loads(answer.body)
@@ -43,7 +46,7 @@ def results(
 @commands.command()
 def plan(key: Key, as_json: AsJson = False) -> None:
     """Visitors a day, the smallest effect that can be seen, and the days until the planned one can."""
-    from app.cli.output import say_plan
+    from app.cli.analysis import ask
 
     answer = json.loads(ask(environment_settings(), "plan", key=key).body)
     (say_json if as_json else say_plan)(answer)
@@ -64,7 +67,6 @@ def import_file(  # noqa: PLR0913 (one parameter per option of the command)
     as_json: AsJson = False,
 ) -> None:
     """Analyse a table with the same engine and print the same readout."""
-    from app.cli.output import say_readout
     from experiments.readout.encoding import readout_json
     from experiments.readout.importing import ImportFailed, import_request, import_table
 
@@ -88,6 +90,8 @@ def export(
     cursor: Annotated[str | None, typer.Option(help="Go on after an earlier export.")] = None,
 ) -> None:
     """Every event as NDJSON, in order; the cursor for the next export is printed at the end, on standard error."""
+
+    from app.cli.analysis import ask
 
     settings = environment_settings()
     target = output.open("wb") if output else typer.get_binary_stream("stdout")
@@ -149,62 +153,3 @@ def _set_aside(data: Path, name: str) -> None:
         raise Refused(str(error)) from None
     finally:
         os.close(lock)
-
-
-def ask(settings: Settings, name: str, **arguments: Any) -> AnalysisAnswer:
-    """The answer of a call of `app.analysis.calls`; arguments that are None are left out. Raises Refused."""
-    given = {key: value for key, value in arguments.items() if value is not None}
-    try:
-        return asyncio.run(_asked(settings, name, given))
-    except AnalysisError as error:
-        raise Refused(error.detail) from None
-
-
-def service_runs(settings: Settings) -> bool:
-    """Whether a service owns the data directory now."""
-    try:
-        return "pid" in json.loads(DataDirectory(settings.data).address_file.read_text())
-    except (OSError, ValueError):
-        return False
-
-
-def local_readouts(settings: Settings) -> "Readouts":
-    """The readouts of the data directory, for work that is too long to ask a service for. Raises Refused."""
-    from app.analysis.state import analysis_limits
-    from events.engines.duckdb import EventLog
-    from experiments.catalog.reader import CatalogArchive, NoCatalog
-    from experiments.readout.read import Readouts
-
-    try:
-        archive = CatalogArchive(settings.data)
-    except NoCatalog:
-        raise Refused(NO_SERVICE.format(settings.data)) from None
-    return Readouts(EventLog(settings.data, analysis_limits(settings)), archive)
-
-
-async def _asked(settings: Settings, name: str, arguments: dict[str, Any]) -> AnalysisAnswer:
-    if service_runs(settings):
-        client = AnalysisClient(DataDirectory(settings.data).analysis_socket, settings.analysis_timeout_seconds)
-        return await client.call(name, arguments)
-    return await _read_here(settings, name, arguments)
-
-
-async def _read_here(settings: Settings, name: str, arguments: dict[str, Any]) -> AnalysisAnswer:
-    """Without a service the parts are read as they lie; events still in its store are pending."""
-    from app.analysis.calls import calls
-    from app.analysis.server import refusal
-    from app.analysis.state import Analysis
-    from experiments.catalog.reader import NoCatalog
-
-    try:
-        analysis = await Analysis.open(settings)
-    except NoCatalog:
-        raise Refused(NO_SERVICE.format(settings.data)) from None
-    try:
-        return await calls(analysis)[name](arguments)
-    except AnalysisError:
-        raise
-    except Exception as error:
-        raise refusal(error, name) from error
-    finally:
-        await analysis.close()

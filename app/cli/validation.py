@@ -49,7 +49,7 @@ def aa(
     as_json: AsJson = False,
 ) -> None:
     """Split the logged units of an experiment anew, many times: how often does each metric find what is not there?"""
-    from app.cli.results import local_readouts
+    from app.cli.analysis import local_readouts
     from events.parts.part import DataDamaged
     from experiments.readout.study import NotFound
     from experiments.validation.aa import FEWEST_UNITS, replay

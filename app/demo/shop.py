@@ -79,7 +79,7 @@ def clicked(person: Customer, category: str, dice: random.Random) -> bool:
     return dice.random() < CLICK_RATE[category in person.tastes]
 
 
-ENGAGEMENT: Final = Path(__file__).parents[1] / "snippet" / "engagement.js"
+ENGAGEMENT: Final = Path(__file__).parents[1] / "tag" / "engagement.js"
 
 
 class _Page(SimpleHTTPRequestHandler):

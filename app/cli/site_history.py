@@ -1,0 +1,114 @@
+"""What the log says about planned experiments, for the warnings of `resonate check`: traffic and audiences met."""
+
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from app.processes.design_freeze import site_plan
+from experiments.assignment.compilation import compile_as_designed
+from experiments.catalog.check import MATCHED_DAYS, SiteHistory
+from experiments.cube.statements import statement
+from experiments.definitions.model import Experiment, Guardrail, Metric, Variant
+from experiments.readout.planning import MetricPlan, TrafficPlan
+from experiments.readout.read import Readouts
+from experiments.targeting.predicates import ConditionError
+
+FEWEST: Final = 100  # fewer visitors say nothing about an audience
+MOST: Final = 20_000  # exposures looked at, as the statement says
+DAY_US: Final = 86_400_000_000
+
+Visitor = tuple[str, Mapping[str, Any]]  # id and attributes
+
+
+class RecentVisitors:
+    """Visitors of the last 7 days with what was known of them; read once, on the first question."""
+
+    def __init__(self, readouts: Readouts) -> None:
+        self.readouts = readouts
+        self._visitors: list[Visitor] | None = None
+
+    def matching(self, experiment: Experiment) -> int | None:
+        """How many meet the audience; None where nobody can say.
+
+        That is: too few visitors, more than are looked at and none of those, or a segment that is not served yet.
+        """
+        visitors = self._known()
+        if len({visitor for visitor, _ in visitors}) < FEWEST:
+            return None
+        try:
+            unlimited = experiment.model_copy(
+                update={"holdouts": ()}
+            )  # who is held out meets the audience all the same
+            audience = compile_as_designed(unlimited, self.readouts.archive.latest().segments, {}).audience
+        except (ConditionError, KeyError):
+            return None
+        if audience is None:
+            return len({visitor for visitor, _ in visitors})
+        met = {visitor for visitor, attributes in visitors if audience({**attributes, "id": visitor})}
+        return None if not met and len(visitors) >= MOST else len(met)
+
+    def _known(self) -> list[Visitor]:
+        if self._visitors is None:
+            self._visitors = self._read()
+        return self._visitors
+
+    def _read(self) -> list[Visitor]:
+        log = self.readouts.log
+        since = int(time.time() * 1e6) - MATCHED_DAYS * DAY_US
+        with log.open(log.snapshot()) as engine:
+            rows = engine.rows(statement("recent_attributes").bind(since=since))
+        return [(visitor, msgspec.json.decode(properties)) for visitor, properties in rows]
+
+
+EVERYONE = Experiment(
+    key="everyone",
+    name="everyone",
+    variants=(Variant(key="control", weight=0.5, payload=None), Variant(key="other", weight=0.5, payload=None)),
+    goals=(),
+)
+
+
+def site_history(readouts: Readouts) -> SiteHistory:
+    """The history of a data directory; each experiment's traffic is read once."""
+    known = _Plans(readouts)
+    return SiteHistory(
+        events=known.events,
+        days_to_mde=known.days_to_mde,
+        smallest_harm=known.smallest_harm,
+        matching_visitors=RecentVisitors(readouts).matching,
+    )
+
+
+class _Plans:
+    """Plans of experiments by key, and what they say of each metric."""
+
+    def __init__(self, readouts: Readouts) -> None:
+        self.readouts = readouts
+        self._plans: dict[str, TrafficPlan | None] = {}
+        self._events: dict[str, int | None] = {}
+
+    def events(self, metric: Metric) -> int | None:
+        """0 where the site has traffic and no value of this metric; else None: how many is not asked."""
+        if metric.name not in self._events:
+            plan = site_plan(self.readouts, EVERYONE, metric)
+            unseen = plan is not None and all(found.mean is None for found in plan.metrics)
+            self._events[metric.name] = 0 if unseen else None
+        return self._events[metric.name]
+
+    def days_to_mde(self, experiment: Experiment, metric: str) -> float | None:
+        found = self._metric(experiment, metric)
+        return found.days_to_mde if found else None
+
+    def smallest_harm(self, experiment: Experiment, guardrail: Guardrail) -> float | None:
+        found = self._metric(experiment, guardrail.metric)
+        if found is None or found.detectable_lift is None or found.mean is None:
+            return None
+        return found.detectable_lift * (1.0 if guardrail.relative else abs(found.mean))
+
+    def _metric(self, experiment: Experiment, name: str) -> MetricPlan | None:
+        if experiment.key not in self._plans:
+            self._plans[experiment.key] = site_plan(self.readouts, experiment)
+        plan = self._plans[experiment.key]
+        return next((metric for metric in plan.metrics if metric.metric == name), None) if plan else None
