@@ -1,0 +1,56 @@
+"""A slip of the pen is told from a name that is not there at all."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kit.suggestions import did_you_mean, nearest
+
+KNOWN = ("start", "audience", "variants", "goal", "guardrails", "split", "exposure", "holdouts")
+known_names = st.sampled_from(KNOWN)
+
+
+@given(name=known_names, place=st.integers(0, 4), letter=st.sampled_from("abcxyz"))
+def test_a_name_with_one_wrong_letter_is_recognised(name: str, place: int, letter: str) -> None:
+    place %= len(name)
+    assert nearest(name[:place] + letter + name[place + 1 :], KNOWN) == (name,)
+
+
+@given(name=known_names, place=st.integers(0, 4))
+def test_a_name_with_a_letter_too_few_or_twice_is_recognised_in_any_case(name: str, place: int) -> None:
+    place %= len(name)
+    assert nearest((name[:place] + name[place + 1 :]).upper(), KNOWN) == (name,)
+    assert nearest(name[:place] + name[place] + name[place:], KNOWN) == (name,)
+
+
+@given(name=st.text(max_size=300), most=st.integers(1, 4))
+def test_only_known_names_are_suggested_each_once_and_no_more_than_asked(name: str, most: int) -> None:
+    found = nearest(name, KNOWN, most)
+    assert len(set(found)) == len(found) <= most
+    assert set(found) <= set(KNOWN)
+
+
+def test_the_likeliest_comes_first() -> None:
+    assert nearest("purchase_rat", ["purchase_value", "purchase_rate", "refunds"], 3) == (
+        "purchase_rate",
+        "purchase_value",
+    )
+
+
+def test_a_name_of_any_length_is_compared_by_its_beginning() -> None:
+    assert nearest("x" * 1_000_000, ["x" * 100, "y"]) == ("x" * 100,)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (did_you_mean("strat", KNOWN), ", did you mean start?"),
+        (did_you_mean("strat", KNOWN, "; it takes none"), ", did you mean start?"),
+        (did_you_mean("strat", KNOWN, lead="; ", quote="'"), "; did you mean 'start'?"),
+        (did_you_mean("zzz", KNOWN, "; it takes none"), "; it takes none"),
+        (did_you_mean("zzz", KNOWN), ""),
+        (did_you_mean("zzz", []), ""),
+    ],
+)
+def test_the_end_of_the_sentence_asks_or_says_what_is_right(said: str, told: str) -> None:
+    assert said == told
