@@ -1,0 +1,142 @@
+"""Background work that never ends without a word: rounds that go on, work done once, and works side by side."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+
+LONGEST_PAUSE_SECONDS: Final = 10.0
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+
+class Tasks:
+    """The background work of one owner, who closes it (`async with`, or `close`): nothing of it outlives that."""
+
+    def __init__(self) -> None:
+        self._running: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under way: true at once when the last work has done its last step."""
+        return not self._running
+
+    def start(self, work: Callable[[], Awaitable[object]], name: str) -> None:
+        """Do something once. What it raises is logged by this name; nobody waits for it but `finish`."""
+        self._spawn(self._once(work, name), name)
+
+    def repeat(
+        self,
+        work: Callable[[], Awaitable[bool | None]],
+        name: str,
+        every_seconds: float,
+        longest_pause_seconds: float = LONGEST_PAUSE_SECONDS,
+    ) -> None:
+        """Do something again and again, for the first time after a pause, until a round returns True.
+
+        Whatever a round raises is logged by this name, and the rounds go on: after pauses that double with each
+        failure in a row, up to the longest.
+        """
+        self._spawn(self._rounds(work, name, every_seconds, max(every_seconds, longest_pause_seconds)), name)
+
+    async def finish(self) -> None:
+        """Wait until all that was started has ended by itself."""
+        while self._running:
+            await asyncio.wait(self._running)
+
+    async def close(self) -> None:
+        """Cancel what is under way and wait for its end; nothing can be started after that."""
+        self._closed = True
+        for task in self._running:
+            task.cancel()
+        await self.finish()
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        if self._closed:
+            work.close()
+            raise RuntimeError(f"{name} is started by an owner that has closed")
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)  # for one that is cancelled before its first step
+
+    async def _once(self, work: Callable[[], Awaitable[object]], name: str) -> None:
+        try:
+            await work()
+        except (Exception, asyncio.CancelledError) as error:
+            if _is_own_end(error):
+                raise
+            logger.exception("%s failed", name)
+        finally:
+            self._running.discard(_current())
+
+    async def _rounds(
+        self, work: Callable[[], Awaitable[bool | None]], name: str, every_seconds: float, longest_seconds: float
+    ) -> None:
+        pause, finished = every_seconds, False
+        try:
+            while not finished:
+                await asyncio.sleep(pause)
+                try:
+                    finished = bool(await work())
+                    pause = every_seconds
+                except (Exception, asyncio.CancelledError) as error:
+                    if _is_own_end(error):
+                        raise
+                    pause = min(pause * 2, longest_seconds)
+                    logger.exception("%s failed, it goes on in %g s", name, pause)
+        finally:
+            self._running.discard(_current())
+
+
+async def together(*works: Coroutine[Any, Any, None]) -> None:
+    """Do several things side by side; the first that fails cancels the others, and what it raised is raised."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for work in works:
+                group.create_task(work)
+    except BaseExceptionGroup as failed:
+        for other in failed.exceptions[1:]:
+            logger.error("another of the works failed too", exc_info=other)
+        raise failed.exceptions[0] from None
+
+
+async def unless(end: Coroutine[Any, Any, object], work: Coroutine[Any, Any, T]) -> T | None:
+    """What the work returns, or None where `end` returns first; the other one is cancelled and has ended by then.
+
+    Raises what the work raises, or what `end` raises before that.
+    """
+    loop = asyncio.get_running_loop()
+    working, ending = loop.create_task(work), loop.create_task(end)
+    try:
+        await asyncio.wait({working, ending}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+        ending.result()
+        return None
+    finally:
+        for task in (working, ending):
+            task.cancel()
+        await asyncio.wait({working, ending})
+
+
+def _is_own_end(error: BaseException) -> bool:
+    """Whether the owner ends this task; the cancellation of something that it awaited is an error like others."""
+    return isinstance(error, asyncio.CancelledError) and _current().cancelling() > 0
+
+
+def _current() -> asyncio.Task[Any]:
+    task = asyncio.current_task()
+    assert task is not None
+    return task
