@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 import uvloop
-from patience import patience
+from servers.patience import patience
 
 from kit.child import (
     ORPHANED,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from patience import patience
+from servers.patience import patience
 
 from kit.tasks import Tasks, together, unless
 
