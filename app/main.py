@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Coroutine
+from importlib.metadata import version
 from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
@@ -77,7 +78,7 @@ def cold_application() -> FastAPI:
     application = FastAPI(
         title="Resonate",
         description="Messages, events, statistics and recommendations in one service.",
-        version="1",
+        version=version("resonate"),
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json",

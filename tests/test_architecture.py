@@ -107,6 +107,11 @@ def test_init_files_are_empty(package: str) -> None:
     assert [str(path) for path in (REPOSITORY / package).rglob("__init__.py") if path.stat().st_size] == []
 
 
+def test_nothing_is_read_from_above_the_packages() -> None:
+    above = re.compile(r"__file__.*(parents|\.parent\.parent|pardir|\.\.)")
+    assert [path for path in modules() if above.search(path.read_text())] == []
+
+
 @pytest.mark.parametrize(
     "module",
     [

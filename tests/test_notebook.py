@@ -10,7 +10,7 @@ from servers.service import SECRET_KEY, Service
 
 REPOSITORY = Path(__file__).parents[1]
 NOTEBOOK = REPOSITORY / "examples" / "notebook" / "weekly.py"
-EXAMPLE = {file.name: file.read_text() for file in (REPOSITORY / "examples/shop/definitions").glob("*.yaml")}
+EXAMPLE = {file.name: file.read_text() for file in (REPOSITORY / "app/demo/example_shop/definitions").glob("*.yaml")}
 
 
 def test_the_weekly_notebook_runs_and_its_units_agree_with_the_readout(start_service) -> None:

@@ -13,7 +13,7 @@ REPOSITORY = Path(__file__).parents[1]
 CALLS = re.findall(
     r"^```sh\n(.*?)^```", (REPOSITORY / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
 )
-EXAMPLE = {file.name: file.read_text() for file in (REPOSITORY / "examples/shop/definitions").glob("*.yaml")}
+EXAMPLE = {file.name: file.read_text() for file in (REPOSITORY / "app/demo/example_shop/definitions").glob("*.yaml")}
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="no curl: `make test-tools` installs it by apt as root")

@@ -1,22 +1,39 @@
 """The command line, `resonate`: each command's words, options and exit code; what they do is imported when they run."""
 
 import sys
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
 from app.cli import definitions, recommender, results, service, validation
-from app.cli.output import Refused, complain
+from app.cli.output import Refused, complain, say
 
 app = typer.Typer(
     name="resonate",
-    help="Messages, events, statistics and recommendations in one service. Start with: resonate demo",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for part in (service, definitions, results, results, validation):
+for part in (service, definitions, results, validation):
     app.registered_commands += part.commands.registered_commands
 app.add_typer(recommender.commands, name="recommender")
+
+
+def tell_version(asked: bool) -> None:
+    """What `--version` says, and nothing else."""
+    if asked:
+        say(f"resonate {version('resonate')}")
+        raise typer.Exit
+
+
+@app.callback()
+def resonate(
+    version: Annotated[
+        bool, typer.Option("--version", callback=tell_version, is_eager=True, help="Say which version this is.")
+    ] = False,
+) -> None:
+    """Messages, events, statistics and recommendations in one service. Start with: resonate demo"""
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +20,7 @@ from rich.console import Console
 from app.demo.crowd import Crowd
 from app.demo.shop import TRUE_LIFT, read_products, serving
 
-SHOP: Final = Path(__file__).parents[2] / "examples" / "shop"
+SHOP: Final = files("app.demo") / "example_shop"
 CUSTOMERS: Final = 1_500
 VISITS_PER_SECOND: Final = 40.0
 REPORT_SECONDS: Final = 10.0

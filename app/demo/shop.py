@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 from threading import Thread
 from types import MappingProxyType
 from typing import Any, Final
@@ -38,14 +39,13 @@ class Customer:
     tastes: frozenset[str]
 
 
-def read_products(file: Path) -> tuple[Product, ...]:
+def read_products(file: Traversable) -> tuple[Product, ...]:
     """The example shop's catalogue."""
-    with file.open(encoding="utf-8", newline="") as lines:
-        return tuple(
-            Product(row["product_id"], row["name"], row["category"], float(row["price"]))
-            for row in csv.DictReader(lines)
-            if row["in_stock"] == "true"
-        )
+    return tuple(
+        Product(row["product_id"], row["name"], row["category"], float(row["price"]))
+        for row in csv.DictReader(file.read_text(encoding="utf-8").splitlines())
+        if row["in_stock"] == "true"
+    )
 
 
 def customer(visitor_id: str, categories: tuple[str, ...], dice: random.Random) -> Customer:
@@ -79,7 +79,7 @@ def clicked(person: Customer, category: str, dice: random.Random) -> bool:
     return dice.random() < CLICK_RATE[category in person.tastes]
 
 
-ENGAGEMENT: Final = Path(__file__).parents[1] / "tag" / "engagement.js"
+ENGAGEMENT: Final = files("app") / "tag" / "engagement.js"
 
 
 class _Page(SimpleHTTPRequestHandler):
@@ -103,7 +103,7 @@ class _Page(SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def serving(folder: Path, config: Mapping[str, Any], port: int = 0) -> Generator[str]:
+def serving(folder: Traversable, config: Mapping[str, Any], port: int = 0) -> Generator[str]:
     """The address of the shop's pages while the block runs; `config` becomes `window.shop` of each page."""
     scripts = {
         "/config.js": f"window.shop = {json.dumps(config)};\n".encode(),

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse
 
 from app.routes.dependencies import Worker
@@ -29,9 +29,9 @@ async def healthz() -> JSONResponse:
 
 
 @router.get("/readyz", summary="Whether assignments can be served, and what is not as it should be")
-async def readyz(worker: Worker) -> JSONResponse:
+async def readyz(request: Request, worker: Worker) -> JSONResponse:
     causes, refused = await _writer_causes(worker)
-    ready = readiness(worker, causes, refused)
+    ready = readiness(worker, causes, refused) | {"version": request.app.version}
     return JSONResponse(ready, status_code=200 if ready["status"] != "unavailable" else 503, headers=NEVER_STORED)
 
 

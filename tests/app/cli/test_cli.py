@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ from app.cli.main import app
 from app.cli.output import say_plan
 from experiments.catalog.publisher import CatalogKeeper
 
+TOO_HEAVY_TO_SAY_WHAT_THIS_IS = {
+    "duckdb", "fastapi", "httpx", "numpy", "pyarrow", "pydantic", "redis", "scipy", "sqlglot", "statsmodels", "uvicorn"
+}  # fmt: skip
 DOCUMENT = Path(__file__).parents[3] / "docs" / "cli.md"
 
 
@@ -48,12 +52,22 @@ def described(group: Any, prefix: str = "") -> dict[str, str]:
     return found
 
 
-def test_help_loads_nothing_heavy() -> None:
-    code = (
-        "import app.cli.main, sys; print([n for n in ('pydantic', 'duckdb', 'fastapi', 'numpy') if n in sys.modules])"
+@pytest.mark.parametrize("option", ["--version", "--help"])
+def test_who_asks_what_this_is_loads_nothing_heavy(option: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "app.cli.main", option], capture_output=True, text=True, check=True
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    loaded = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
+    assert "typer" in loaded
+    assert loaded & TOO_HEAVY_TO_SAY_WHAT_THIS_IS == set()
+
+
+def test_the_version_is_that_of_the_installed_distribution(service: Service) -> None:
+    said = resonate("--version").stdout
+    assert said == f"resonate {version('resonate')}\n"
+    with service.client() as client:
+        ready, document = (client.get(page).json() for page in ("/readyz", "/openapi.json"))
+    assert said.split()[1] == ready["version"] == document["info"]["version"]
 
 
 def test_who_has_written_nothing_yet_is_told_how_to_begin(tmp_path: Path) -> None:

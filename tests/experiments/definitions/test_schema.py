@@ -40,7 +40,7 @@ def valid_files() -> dict[str, str]:
     files = {block.partition("\n")[0].removeprefix("# "): block for block in blocks}
     files |= {
         str(path.relative_to(REPOSITORY)): path.read_text()
-        for path in REPOSITORY.glob("examples/**/definitions/*.y*ml")
+        for path in REPOSITORY.glob("app/demo/example_shop/definitions/*.y*ml")
     }
     return files | {
         "new.yaml": TEMPLATE.format(key="new"),
