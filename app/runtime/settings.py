@@ -68,11 +68,18 @@ def _a_store(url: str | None) -> str | None:
     return url
 
 
+def _named_in_utf_8(path: Path) -> Path:
+    if os.fsencode(path).decode(errors="replace") != str(path):
+        raise ValueError("its name is not UTF-8, name another or rename it")
+    return path
+
+
 def _default_workers() -> int:
     return max(1, (os.cpu_count() or 1) - 1)
 
 
 Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_parts)]
+Folder = Annotated[Path, AfterValidator(_named_in_utf_8)]
 Keys = Annotated[Texts, AfterValidator(_each_a_key)]
 
 
@@ -84,8 +91,8 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", min_length=1, description="Address to listen on; `0.0.0.0` for every interface.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; `0` takes a free one.")
     workers: int = Field(default_factory=_default_workers, ge=1, le=128, description="Processes that answer HTTP.")
-    data: Path = Field(Path("data"), description="Data directory: log, store, catalogue, models, generated keys.")
-    definitions: Path = Field(Path("definitions"), description="Folder of the definition files.")
+    data: Folder = Field(Path("data"), description="Data directory: log, store, catalogue, models, generated keys.")
+    definitions: Folder = Field(Path("definitions"), description="Folder of the definition files.")
     redis_url: Annotated[str | None, AfterValidator(_a_store)] = Field(
         None, description="An external Redis or Valkey; without it the embedded store is started."
     )
@@ -111,7 +118,9 @@ class Settings(BaseSettings):
     analysis_memory_mb: int = Field(2048, ge=128, description="Memory of the readout engine; beyond it spills to disk.")
     analysis_timeout_seconds: float = Field(60.0, gt=0, le=3600, description="Longest readout or export page.")
     drain_seconds: float = Field(7.0, ge=0, le=300, description="Longest wait for open requests after SIGTERM.")
-    training_hours: float = Field(24.0, ge=0, description="Hours between trainings of recommendations; `0` is never.")
+    training_hours: float = Field(
+        24.0, ge=0, allow_inf_nan=False, description="Hours between trainings of recommendations; `0` is never."
+    )
     log_level: LogLevel = Field("info", description="Least severe messages that are written.")
     log_format: LogFormat = Field("json", description="`json`: one object a line; `text`: for people.")
 

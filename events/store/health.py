@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 STATE_BYTES: Final = 1024  # written in place and never longer, so that a full disk cannot refuse it
+LONGEST_TEXTS: Final = (300, 140, 60)  # characters of a sentence: fewer where they take up to six bytes each
 
 
 class StoreState(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +31,8 @@ def store_directory(data: Path) -> Path:
 
 def write_state(data: Path, state: StoreState) -> None:
     """Overwrites the state in place."""
-    text = msgspec.json.encode(_shortened(state)).ljust(STATE_BYTES)
+    texts = (msgspec.json.encode(_shortened(state, longest)) for longest in LONGEST_TEXTS)
+    text = next(text for text in texts if len(text) <= STATE_BYTES).ljust(STATE_BYTES)
     descriptor = os.open(store_directory(data) / "state", os.O_WRONLY | os.O_CREAT, 0o600)
     try:
         os.pwrite(descriptor, text, 0)
@@ -70,7 +72,7 @@ def _is_empty(path: Path) -> bool:
         return False
 
 
-def _shortened(state: StoreState) -> StoreState:
+def _shortened(state: StoreState, longest: int) -> StoreState:
     return msgspec.structs.replace(
-        state, detail=state.detail and state.detail[:300], salvage=state.salvage and state.salvage[:300]
+        state, detail=state.detail and state.detail[:longest], salvage=state.salvage and state.salvage[:longest]
     )

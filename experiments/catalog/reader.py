@@ -7,7 +7,7 @@ import re
 import threading
 import zlib
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +19,7 @@ from experiments.catalog.phases import FrozenDesign, Phases, read_phases
 from experiments.definitions.content import Snapshot
 from experiments.definitions.located import DefinitionError
 from experiments.definitions.model import Definition
+from kit.time import microseconds, moment_of
 
 _HISTORY_NAME: Final = re.compile(r"(\d{16})-([0-9a-f]{32})\.json\.gz")
 
@@ -54,8 +55,10 @@ def last_good(paths: CatalogPaths) -> Snapshot | None:
 def publish(paths: CatalogPaths, snapshot: Snapshot, sources: Mapping[str, bytes]) -> None:
     """Make a snapshot the one that is served; it enters the history first."""
     content = snapshot.model_dump_json().encode()
-    microseconds = round(snapshot.received_at.timestamp() * 1_000_000)
-    replace_file(paths.history / f"{microseconds:016d}-{snapshot.version}.json.gz", gzip.compress(content, mtime=0))
+    replace_file(
+        paths.history / f"{microseconds(snapshot.received_at):016d}-{snapshot.version}.json.gz",
+        gzip.compress(content, mtime=0),
+    )
     replace_file(paths.current, content)
     write_sources(paths, sources)
 
@@ -102,7 +105,7 @@ def history_files(paths: CatalogPaths) -> list[Path]:
 
 def received_at(path: Path) -> datetime:
     """When a snapshot of the history was received."""
-    return datetime.fromtimestamp(int(path.name.partition("-")[0]) / 1_000_000, UTC)
+    return moment_of(int(path.name.partition("-")[0]))
 
 
 class NoCatalog(Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -179,6 +180,10 @@ def builtin_metrics() -> tuple[Metric, ...]:
 
 def _sources(paths: list[Path], errors: list[DefinitionError]) -> Iterator[tuple[str, bytes]]:
     for path in paths:
+        readable = os.fsencode(path.name).decode(errors="replace")
+        if readable != path.name:
+            errors.append(DefinitionError(readable, 0, "", "its name is not UTF-8, rename the file"))
+            continue
         if path.suffix not in SUFFIXES:
             right = path.stem + path.suffix.lower()
             errors.append(DefinitionError(path.name, 0, "", f"ends in {path.suffix}, name the file {right}"))

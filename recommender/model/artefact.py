@@ -71,7 +71,7 @@ def publish(folder: Path, version: str) -> None:
 def current_version(folder: Path) -> str | None:
     """The version that is published, None before the first."""
     try:
-        version = (folder / CURRENT).read_text().strip()
+        version = (folder / CURRENT).read_text(errors="replace").strip()
     except (FileNotFoundError, NotADirectoryError):
         return None
     return version if VERSION.fullmatch(version) else None

@@ -1,6 +1,5 @@
 """A whole training: purchases in, a model published or refused, a report written."""
 
-import json
 import math
 import os
 import shutil
@@ -11,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
+import msgspec
 import numpy as np
 
 from recommender.model.artefact import (
@@ -111,10 +111,10 @@ def live_facts(folder: Path) -> dict[str, Any]:
 
 
 def keep(folder: Path, report: Report) -> Report:
-    """Writes the report beside the models."""
+    """Writes the report beside the models; what is no number becomes null, so that every reader can read the rest."""
     folder.mkdir(parents=True, exist_ok=True)
     draft = folder / f".{REPORT}.{os.getpid()}"
-    draft.write_text(json.dumps(report.as_json(), indent=1))
+    draft.write_bytes(msgspec.json.format(msgspec.json.encode(report.as_json()), indent=1))
     draft.replace(folder / REPORT)
     return report
 

@@ -44,6 +44,26 @@ async def test_the_newest_line_comes_first_with_its_time_quantity_and_price(
     )
 
 
+async def test_lines_are_read_as_they_were_bought_whatever_they_hold(
+    stream: Stream, history: History, order: MakeRecord
+) -> None:
+    bought = [
+        Purchase(name, time, quantity, price)
+        for name in ("1 2 3", "- -", "ü💥", "a'\"\\b", "null")
+        for time, quantity, price in (
+            (2**53 - 1, 1e-7, 5e-324),
+            (1_790_000_000_123_457, 0.1 + 0.2, None),
+            (0, 1e22, 0.0),
+        )
+    ]
+    lines = [
+        order(f"o {number} é", line.product_id, time=line.time, quantities=[line.quantity], prices=[line.price])
+        for number, line in enumerate(bought)
+    ]
+    await stream.append(lines)
+    assert set((await history.recent(["v-1"])).purchases) == set(bought)
+
+
 async def test_at_most_fifty_lines_are_kept_and_they_are_the_newest(
     stream: Stream, history: History, order: MakeRecord, connection: Connection
 ) -> None:

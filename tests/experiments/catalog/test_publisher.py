@@ -1,5 +1,6 @@
 """A comma never takes the shop down: what is served changes as a whole, or not at all."""
 
+import os
 import random
 import time
 from pathlib import Path
@@ -175,6 +176,17 @@ def test_hidden_files_folders_and_other_files_are_left_alone(shop: Shop) -> None
 def test_an_ending_in_capitals_is_named_and_not_passed_over(shop: Shop) -> None:
     shop.boot(banner=BANNER)
     assert shop.edit(BANNER, "sale.YAML") == ["sale.YAML: ends in .YAML, name the file sale.yaml"]
+
+
+def test_a_file_name_that_is_not_utf_8_is_named_and_the_shop_stays_open(shop: Shop) -> None:
+    follower = shop.boot(banner=BANNER)
+    stray = Path(os.fsdecode(os.fsencode(shop.definitions) + b"/caf\xe9.yaml"))
+    stray.write_text(BANNER.replace("banner", "other"))
+    assert shop.settle() == ["caf\ufffd.yaml: its name is not UTF-8, rename the file"]
+    assert follower.poll()
+    assert (list(follower.catalog.compiled), follower.errors) == (["banner"], shop.keeper.errors)
+    stray.unlink()
+    assert shop.settle() == []
 
 
 def test_a_link_to_nowhere_is_named(shop: Shop) -> None:

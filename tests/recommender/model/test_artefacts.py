@@ -66,3 +66,9 @@ def test_old_versions_go_and_the_live_one_stays(folder: Path) -> None:
     kept = {path.name for path in folder.iterdir() if path.is_dir()}
     assert "v6" in kept
     assert len(kept) == 3
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"v1\xe9", b"\x00"])
+def test_a_current_file_of_other_bytes_names_no_version(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "current").write_bytes(content)
+    assert current_version(tmp_path) is None

@@ -1,0 +1,87 @@
+"""What the catalogue keeps on disk, or says to another process, is read back as it was written."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from worlds.drawn import values
+
+from experiments.catalog.catalog import catalog_of
+from experiments.catalog.files import CatalogPaths
+from experiments.catalog.overrides import Override, order, read_overrides
+from experiments.catalog.phases import FrozenDesign, read_phases, write_phases
+from experiments.catalog.reader import (
+    KeeperState,
+    history_files,
+    publish,
+    read_snapshot,
+    read_sources_of,
+    read_state,
+    received_at,
+    write_sources,
+    write_state,
+)
+from experiments.definitions.content import CatalogContent, Snapshot, content_version
+from experiments.definitions.model import Experiment, Variant
+
+FEW = settings(max_examples=25)
+
+
+@FEW
+@given(st.lists(values(FrozenDesign), max_size=2, unique_by=lambda design: (design.key, design.phase)))
+def test_frozen_designs_are_read_as_they_were_written(designs: list[FrozenDesign]) -> None:
+    phases = {(design.key, design.phase): design for design in designs}
+    with TemporaryDirectory() as folder:
+        write_phases(CatalogPaths(Path(folder)), phases)
+        assert read_phases(CatalogPaths(Path(folder))) == phases
+
+
+@FEW
+@given(values(FrozenDesign))
+def test_the_external_store_gives_a_design_back_as_it_took_it(design: FrozenDesign) -> None:
+    assert FrozenDesign.model_validate_json(design.model_dump_json(exclude_defaults=True)) == design
+
+
+@FEW
+@given(values(Experiment))
+def test_an_experiment_is_told_to_another_process_as_it_is(experiment: Experiment) -> None:
+    assert Experiment.model_validate(json.loads(json.dumps(experiment.model_dump(mode="json")))) == experiment
+
+
+@FEW
+@given(values(Snapshot))
+def test_a_release_is_read_from_current_and_history_as_it_was_published(snapshot: Snapshot) -> None:
+    snapshot = snapshot.model_copy(update={"version": content_version(snapshot.content, snapshot.overridden)})
+    with TemporaryDirectory() as folder:
+        paths = CatalogPaths(Path(folder))
+        publish(paths, snapshot, {})
+        (kept,) = history_files(paths)
+        current, former = read_snapshot(paths.current), read_snapshot(kept)
+        assert (current, former, received_at(kept)) == (snapshot, snapshot, snapshot.received_at)
+        assert current is not None
+        assert content_version(current.content, current.overridden) == snapshot.version
+
+
+@FEW
+@given(st.text(max_size=12), values(datetime))
+def test_an_order_is_read_as_it_was_given(key: str, now: datetime) -> None:
+    variants = (Variant(key="a", weight=0.5, payload=None), Variant(key="b", weight=0.5, payload=None))
+    running = Experiment(key=key, name=key, status="running", variants=variants, goals=())
+    snapshot = Snapshot(version="v", received_at=now, content=CatalogContent(experiments=(running,)))
+    with TemporaryDirectory() as data:
+        given = order(Path(data), catalog_of(snapshot), key, "pause", now)
+        assert read_overrides(CatalogPaths(Path(data))) == {key: given}
+        assert given == Override(status="paused", ordered_at=now)
+
+
+@FEW
+@given(values(KeeperState), st.dictionaries(st.text(max_size=8), st.text().map(str.encode), max_size=3))
+def test_mistakes_and_texts_are_read_as_they_were_written(state: KeeperState, sources: dict[str, bytes]) -> None:
+    with TemporaryDirectory() as folder:
+        paths = CatalogPaths(Path(folder))
+        write_state(paths, state)
+        write_sources(paths, sources)
+        assert (read_state(paths), read_sources_of(paths)) == (state, sources)
