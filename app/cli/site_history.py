@@ -1,6 +1,5 @@
 """What the log says about planned experiments, for the warnings of `resonate check`: traffic and audiences met."""
 
-import time
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -14,10 +13,10 @@ from experiments.definitions.model import Experiment, Guardrail, Metric, Variant
 from experiments.readout.planning import MetricPlan, TrafficPlan
 from experiments.readout.read import Readouts
 from experiments.targeting.predicates import ConditionError
+from kit.time import DAY_US, now_us
 
 FEWEST: Final = 100  # fewer visitors say nothing about an audience
 MOST: Final = 20_000  # exposures looked at, as the statement says
-DAY_US: Final = 86_400_000_000
 
 Visitor = tuple[str, Mapping[str, Any]]  # id and attributes
 
@@ -56,7 +55,7 @@ class RecentVisitors:
 
     def _read(self) -> list[Visitor]:
         log = self.readouts.log
-        since = int(time.time() * 1e6) - MATCHED_DAYS * DAY_US
+        since = now_us() - MATCHED_DAYS * DAY_US
         with log.open(log.snapshot()) as engine:
             rows = engine.rows(statement("recent_attributes").bind(since=since))
         return [(visitor, msgspec.json.decode(properties)) for visitor, properties in rows]

@@ -12,11 +12,11 @@ from app.http.exchange import Exchange, new_id
 from app.worker.resources import Resources
 from events.dialects.segment import EXPERIMENT_VIEWED
 from events.dialects.user_agents import Client, client
-from events.dialects.validation import now_microseconds
 from events.records import EXPOSURE, ExposureSource, Record
 from events.store.availability import StoreUnavailable
 from experiments.assignment.assign import Assignment
 from experiments.catalog.catalog import Catalog
+from kit.time import now_us
 
 FORCE: Final = "resonate_force"
 FORCE_ATTRIBUTE: Final = "resonate.force"
@@ -147,7 +147,7 @@ def exposure(assignment: Assignment, exposing: Exposing, machine: Client, backen
         event=EXPERIMENT_VIEWED,
         visitor_id=exposing.unit.visitor_id,
         user_id=exposing.unit.user_id,
-        time=now_microseconds(),
+        time=now_us(),
         experiment=assignment.experiment,
         variant=assignment.variant,
         phase=assignment.phase,

@@ -12,11 +12,12 @@ from app.http.errors import Problem, retry_later, unreadable
 from app.http.exchange import Answer, Exchange, Pending
 from app.worker.resources import Resources
 from events.dialects.segment import BatchBody, BatchMissing, BatchTooLarge, Reading, read_batch, read_single
-from events.dialects.validation import Arrival, Refusal, now_microseconds
+from events.dialects.validation import Arrival, Refusal
 from events.records import EXPOSURE, Record
 from events.store.availability import StoreUnavailable
 from experiments.assignment.assign import CompiledExperiment, plausible
 from experiments.catalog.catalog import Catalog
+from kit.time import now_us
 
 
 def judged(records: Sequence[Record], catalog: Catalog) -> list[Record]:
@@ -92,7 +93,7 @@ def admit_written(exchange: Exchange, resources: Resources, key: Any) -> Grant:
 def arrival(exchange: Exchange, resources: Resources, grant: Grant) -> Arrival:
     """What the request says about its events."""
     return Arrival(
-        received_at=now_microseconds(),
+        received_at=now_us(),
         backend=grant.secret,
         user_agent=exchange.user_agent,
         retention_days=resources.settings.retention_days,

@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Mapping
-from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from kit.suggestions import did_you_mean
 
 PREFIX: Final = "RESONATE_"
 STORE_SCHEMES: Final = ("redis://", "rediss://", "redis+cluster://", "rediss+cluster://", "unix://")
@@ -151,7 +152,8 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     """A warning for each `RESONATE_*` variable that means nothing, with the name that was probably meant."""
     known = {variable(name) for name in Settings.model_fields}
     strays = sorted(name for name in environment if name.startswith(PREFIX) and name not in known | OUTSIDE)
-    return [f"{name} is not a setting{_suggestion(name, known)}" for name in strays]
+    otherwise = ", it is not read; docs/settings.md lists those that are"
+    return [f"{name} is not a setting{did_you_mean(name, sorted(known), otherwise)}" for name in strays]
 
 
 def variable(field: str) -> str:
@@ -174,8 +176,3 @@ def _problem(details: Any) -> str:
 def _meaning(field: str) -> str:
     info = Settings.model_fields.get(field)
     return f"{(info.description or '').rstrip('.')}." if info else ""
-
-
-def _suggestion(name: str, known: set[str]) -> str:
-    near = get_close_matches(name, sorted(known), n=1, cutoff=0.75)
-    return f", did you mean {near[0]}?" if near else ", it is not read; docs/settings.md lists those that are"

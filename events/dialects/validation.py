@@ -1,9 +1,9 @@
 """What an event must be to be taken in: ids, sizes, numbers, times. One refusal names one event, never the batch."""
 
-import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
+
+from kit.time import DAY_US, microseconds, parsed
 
 MAX_ID_BYTES: Final = 256
 MAX_MESSAGE_ID: Final = 99
@@ -13,8 +13,6 @@ MAX_EVENT_BYTES: Final = 32_768
 MAX_BATCH: Final = 2_500
 MAX_INTEGER: Final = 2**63
 MAX_REVENUE: Final = 1e9
-MICROSECONDS: Final = 1_000_000
-DAY: Final = 86_400 * MICROSECONDS
 SHARED_IDS: Final = frozenset(
     {"", "null", "undefined", "NaN", "[object Object]", "00000000-0000-0000-0000-000000000000"}
 )
@@ -54,12 +52,7 @@ class Arrival:
 
     def impossible(self, moment: int) -> bool:
         """More than a day in the future, or older than what the log keeps."""
-        return moment > self.received_at + DAY or moment < self.received_at - self.retention_days * DAY
-
-
-def now_microseconds() -> int:
-    """The clock of this machine, in microseconds UTC."""
-    return time.time_ns() // 1_000
+        return moment > self.received_at + DAY_US or moment < self.received_at - self.retention_days * DAY_US
 
 
 def identifier(value: Any, field: str) -> str:
@@ -128,9 +121,8 @@ def moment(value: Any, field: str) -> int | None:
         return None
     if type(value) is str:
         try:
-            parsed = datetime.fromisoformat(value)
-            return round((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp() * MICROSECONDS)
-        except (ValueError, OverflowError):
+            return microseconds(parsed(value))
+        except ValueError:
             raise Refused("invalid_time", f"{field}: it must be ISO 8601 such as 2026-01-20T09:00:03.123Z") from None
     if (type(value) is int or type(value) is float) and abs(value) < 1e15:
         return round(value * 1_000)

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.dialects.segment import BatchBody, read_batch, read_event, read_single
-from events.dialects.validation import DAY, Arrival, Refused
+from events.dialects.validation import Arrival, Refused
 from events.records import Record
+from kit.time import DAY_US
 
 NOW = 1_800_000_000_000_000
 ARRIVAL = Arrival(received_at=NOW)
@@ -59,7 +60,7 @@ def test_a_survey_is_worth_its_score() -> None:
     assert (answer.value, answer.properties) == (9.0, {"survey": "nps", "score": 9})
 
 
-@given(skew=st.integers(-10 * DAY, 10 * DAY), ago=st.integers(0, DAY))
+@given(skew=st.integers(-10 * DAY_US, 10 * DAY_US), ago=st.integers(0, DAY_US))
 def test_a_wrong_clock_of_the_client_cancels_out(skew: int, ago: int) -> None:
     happened, sent = NOW - ago + skew, NOW + skew
     record = track(sent_at=sent / 1000, timestamp=happened / 1000)
@@ -77,7 +78,7 @@ def test_without_sent_at_the_time_is_taken_as_it_is_and_without_any_it_is_now() 
 
 @pytest.mark.parametrize(
     ("moment", "impossible"),
-    [(NOW + DAY - 1, False), (NOW + DAY + 1000, True), (NOW - 729 * DAY, False), (NOW - 731 * DAY, True)],
+    [(NOW + DAY_US - 1, False), (NOW + DAY_US + 1000, True), (NOW - 729 * DAY_US, False), (NOW - 731 * DAY_US, True)],
 )
 def test_an_impossible_time_is_quarantined_and_kept(moment: int, impossible: bool) -> None:
     record = track(timestamp=moment / 1000)
