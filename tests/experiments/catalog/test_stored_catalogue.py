@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from worlds.drawn import values
 
@@ -27,7 +27,7 @@ from experiments.catalog.reader import (
 from experiments.definitions.content import CatalogContent, Snapshot, content_version
 from experiments.definitions.model import Experiment, Variant
 
-FEW = settings(max_examples=25)
+FEW = settings(max_examples=25, phases=(Phase.explicit, Phase.generate))  # too slow on the disk to be made smaller
 
 
 @FEW

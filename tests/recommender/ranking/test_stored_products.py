@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from recommender.model.identifiers import Index, Texts
@@ -18,7 +18,7 @@ from recommender.model.product_feed import KNOWN, LARGEST_PRICE, import_products
 from recommender.model.products import SHOWN, Product
 from recommender.ranking.serving import read_products
 
-FEW = settings(max_examples=25)
+FEW = settings(max_examples=25, phases=(Phase.explicit, Phase.generate))  # too slow on the disk to be made smaller
 CLEAN = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="|"), min_size=1, max_size=8)
 PRODUCTS = st.lists(
     st.builds(
