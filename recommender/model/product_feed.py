@@ -1,17 +1,17 @@
 """Reads a catalogue of products row by row, naming every wrong row, and makes it the shop's, whole or not at all."""
 
 import csv
-import fcntl
 import json
 import math
-import os
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 from events.parts.arrow import UnreadableParquet, parquet_rows
+from kit.files import locked
 from recommender.model.artefact import new_version, publish, write_artefact
 from recommender.model.products import NONE, Product, product_arrays
 
@@ -221,14 +221,12 @@ def import_products(folder: Path, upload: Path, form: Format) -> Imported:
         return Imported(None, 0, 1, ("row 1: the upload holds no product; a catalogue has at least one",))
     version = new_version()
     facts = {"kind": "products", "products": len(reading.products)}
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # of two uploads at once the last one stands
+    with locked(folder / "products"):  # of two uploads at once the last one stands
         write_artefact(folder, version, product_arrays(reading.products).as_dict(), facts)
         publish(folder, version)
     return Imported(version, len(reading.products), 0, ())
 
 
-def upload_path(folder: Path, name: str) -> Path:
-    """Where an upload waits until it has been read."""
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / f".upload-{os.getpid()}-{name}"
+if __name__ == "__main__":  # folder, upload and form: asked for by a process that must stay small
+    place, file, form = sys.argv[1:]
+    print(json.dumps(asdict(import_products(Path(place), Path(file), cast("Format", form)))))

@@ -155,12 +155,6 @@ def running(root: Path, files: Mapping[str, str], **variables: str) -> Iterator[
 
 
 def _role(command: list[str]) -> str:
-    names = {
-        "app.processes.worker": "worker",
-        "app.processes.writer_process": "writer",
-        "app.processes.analysis": "analysis",
-    }
-    for module, role in {**names, "app.processes.trainer_process": "trainer"}.items():
-        if module in command:
-            return role
+    if "app.processes.entry" in command:
+        return command[command.index("app.processes.entry") + 1]
     return "store" if any("valkey" in part or "redis-server" in part for part in command[:1]) else "other"
