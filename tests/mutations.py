@@ -116,7 +116,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     "dropped_deadline": Mutation(
         "a body may take as long as it likes",
         (f"{RUDE}::test_fifty_slow_clients_are_dropped_in_six_seconds_while_others_are_served",),
-        (Edit("app/http/body.py", "RECEIPT_SECONDS: Final = 5.0", "RECEIPT_SECONDS: Final = 50.0"),),
+        (Edit("app/http/deadlines.py", "RECEIPT_SECONDS: Final = 5.0", "RECEIPT_SECONDS: Final = 50.0"),),
     ),
     "no_deduplication": Mutation(
         "neither the door nor the readers notice a repeat",

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Final
@@ -17,7 +17,7 @@ from app.http.access import (
     unknown_key,
 )
 from app.http.errors import retry_later
-from app.http.exchange import Exchange
+from app.http.exchange import Exchange, unique_ids
 from app.runtime.telemetry import Telemetry
 
 MAX_BUCKETS: Final = 50_000
@@ -68,12 +68,13 @@ class RateLimiter:
 
 @dataclass(frozen=True, slots=True)
 class AccessPolicy:
-    """Whom a server lets in and how often, whose word it takes for an address, and where it counts its answers."""
+    """Whom a server lets in and how often, whose word on addresses it takes, and where it counts and names answers."""
 
     keys: Keys
     limiter: RateLimiter
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
     telemetry: Telemetry
+    ids: Iterator[str] = field(default_factory=unique_ids)
 
 
 def admit(exchange: Exchange, policy: AccessPolicy) -> Grant:

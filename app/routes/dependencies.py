@@ -9,7 +9,7 @@ from app.http.access import Grant, needs_secret
 from app.http.admission import admit
 from app.http.cold import EXCHANGE
 from app.http.errors import Problem
-from app.http.exchange import Exchange, matches, traceparent
+from app.http.exchange import Exchange, matches
 from app.worker.resources import Resources
 from events.store.availability import StoreUnavailable
 
@@ -47,9 +47,8 @@ async def ask(exchange: Exchange, resources: Resources, call: str, **arguments: 
     """The answer of `call`, or 304 where the caller holds it already. Raises Problem with what the process refused."""
     arguments["request_id"] = exchange.request_id.decode()
     arguments["acknowledged"] = await acknowledged(resources)
-    trace = traceparent(exchange.headers)
-    if trace is not None:
-        arguments["traceparent"] = trace.decode()
+    if exchange.traceparent is not None:
+        arguments["traceparent"] = exchange.traceparent.decode()
     try:
         answer = await resources.analysis.call(call, arguments)
     except AnalysisError as error:

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from app.http.exchange import Exchange, new_id
+from app.http.exchange import Exchange
 from app.worker.resources import Resources
 from events.dialects.segment import EXPERIMENT_VIEWED
 from events.dialects.user_agents import Client, client
@@ -126,7 +126,7 @@ async def expose(exchange: Exchange, resources: Resources, exposing: Exposing) -
     """Stores one exposure for each assignment and tells whether the log has them."""
     backend = exchange.grant is not None and exchange.grant.secret
     machine = visitor_client(exchange, exposing.attributes, backend)
-    records = [exposure(assignment, exposing, machine, backend) for assignment in exposing.assignments]
+    records = [exposure(next(resources.access.ids), each, exposing, machine, backend) for each in exposing.assignments]
     outcome = LOGGED
     try:
         await resources.stream.append(records)
@@ -137,12 +137,12 @@ async def expose(exchange: Exchange, resources: Resources, exposing: Exposing) -
     return Exposed(outcome, [record.message_id for record in records])
 
 
-def exposure(assignment: Assignment, exposing: Exposing, machine: Client, backend: bool) -> Record:
+def exposure(message_id: str, assignment: Assignment, exposing: Exposing, machine: Client, backend: bool) -> Record:
     """The fact that this unit was shown this variant now."""
     given = exposing.attributes or {}
     device, country = given.get("device"), given.get("country")
     return Record(
-        message_id=new_id(),
+        message_id=message_id,
         type=EXPOSURE,
         event=EXPERIMENT_VIEWED,
         visitor_id=exposing.unit.visitor_id,
