@@ -30,6 +30,10 @@ class Rate:
     per_second: float
     burst: int
 
+    def share(self, workers: int) -> "Rate":
+        """What each of so many workers may let pass, so that all together keep the rate: at least one at once."""
+        return Rate(self.per_second / workers, max(1, self.burst // workers))
+
 
 @dataclass(slots=True)
 class RateLimiter:

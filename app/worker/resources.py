@@ -89,8 +89,8 @@ async def follow(resources: Resources) -> None:
 
 def _access(settings: Settings, telemetry: Telemetry) -> AccessPolicy:
     limiter = RateLimiter(
-        publishable=Rate(settings.rate_limit_per_second, settings.rate_limit_burst),
-        secret=Rate(settings.secret_rate_limit_per_second, settings.secret_rate_limit_burst),
+        publishable=Rate(settings.rate_limit_per_second, settings.rate_limit_burst).share(settings.workers),
+        secret=Rate(settings.secret_rate_limit_per_second, settings.secret_rate_limit_burst).share(settings.workers),
     )
     keys = Keys.open(settings.publishable_keys, settings.secret_keys, settings.data / "keys.json", settings.origins)
     return AccessPolicy(keys, limiter, settings.trusted_proxies, telemetry)
