@@ -10,8 +10,8 @@ import numpy as np
 from recommender.evaluation.peers import NAMES, fitted_tifu, peer_answers, tifu_answers
 from recommender.model.model import Weights
 from recommender.model.purchases import Purchases
+from recommender.ranking.request import STRATEGIES
 from recommender.ranking.serving import as_served
-from recommender.ranking.strategies import STRATEGIES
 from recommender.training.build import build
 from recommender.training.fitting import Window, fitted
 from recommender.training.prediction_tasks import Question, hidden_products, next_baskets, novel_products

@@ -9,24 +9,13 @@ import numpy as np
 from recommender.model.frequency import Habit
 from recommender.model.identifiers import Ints
 from recommender.model.model import Model
-from recommender.ranking.assortment import Shelf
+from recommender.ranking.assortment import Assortment
 from recommender.ranking.candidates import Evidence, Scratch
-from recommender.ranking.strategies import Scored, Strategy
+from recommender.ranking.request import Because, Strategy
+from recommender.ranking.strategies import Scored
 
 NAMED: Final = 3  # products that a reason names at most
 FAINT: Final = 0.02  # of EASE's scale: taste says next to nothing
-
-
-class Because(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`type` says what kind of reason; `because` names products or a category; `support` counts what it rests on.
-
-    The wire form leaves out what is not known.
-    """
-
-    type: str
-    because: tuple[str, ...]
-    support: int | None = None
-    every_days: int | None = None
 
 
 class Spoken(msgspec.Struct, frozen=True):
@@ -36,17 +25,17 @@ class Spoken(msgspec.Struct, frozen=True):
     strength: float = 0.0
 
 
-def popular(shelf: Shelf, place: int) -> Because:
+def popular(assortment: Assortment, place: int) -> Because:
     """What many buy; or, without any purchase, simply what the catalogue holds."""
-    code = int(shelf.model_codes[place]) if len(shelf.model_codes) else -1
-    if shelf.model is None or code < 0:
-        return newcomer(shelf, place)
-    return Because("popular", (), int(shelf.model.arrays.baskets[code]))
+    code = int(assortment.model_codes[place]) if len(assortment.model_codes) else -1
+    if assortment.model is None or code < 0:
+        return newcomer(assortment, place)
+    return Because("popular", (), int(assortment.model.arrays.baskets[code]))
 
 
-def newcomer(shelf: Shelf, place: int) -> Because:
+def newcomer(assortment: Assortment, place: int) -> Because:
     """A product that nobody has bought yet; it rides on its category."""
-    category = shelf.categories[int(shelf.category[place])] if shelf.size else ""
+    category = assortment.categories[int(assortment.category[place])] if assortment.size else ""
     return Because("new_product", (category,) if category else ())
 
 

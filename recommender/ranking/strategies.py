@@ -1,7 +1,7 @@
 """The four strategies: from a customer's situation to products with scores, over the products that may be shown."""
 
 from collections.abc import Callable
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -11,20 +11,22 @@ from recommender.model.identifiers import Bools, Floats, Ints
 from recommender.model.model import DYNAMIC_FOR_YOU_TERMS, Model
 from recommender.ranking import candidates
 from recommender.ranking.candidates import NO_EVIDENCE, Candidates, Evidence, Scratch
+from recommender.ranking.request import Strategy
 
-Strategy = Literal["for_you", "buy_again", "bought_together", "popular"]
-STRATEGIES: Final[tuple[Strategy, ...]] = ("for_you", "buy_again", "bought_together", "popular")
 BY_TASTE: Final = 200
 BY_RISE: Final = 150
+BASKET_DAYS: Final = 1.0  # purchases this close to the last one count as the same basket
+LATEST: Final = 5
 
 Eligible = Callable[[Ints], Bools]
 
 
 class Situation(msgspec.Struct, frozen=True):
-    """Who asks and where: own purchases (None for a stranger), products of the page or cart, the day since 1970."""
+    """Who asks and where: own purchases (None for a stranger), the known products of the page or cart (None without
+    one), the day since 1970."""
 
     habit: Habit | None
-    cart: Ints
+    cart: Ints | None
     day: float
 
 
@@ -97,14 +99,19 @@ def together_scores(terms: Floats, own: float, both: float) -> Floats:
 
 
 def _together(model: Model, situation: Situation, eligible: Eligible, scratch: Scratch, best: int | None) -> Scored:
-    if not len(situation.cart):
+    """What goes with the cart; without one, with the last purchases."""
+    habit, cart = situation.habit, situation.cart
+    if cart is None and habit is not None:
+        latest = np.argsort(-habit.last, kind="stable")[:LATEST]
+        cart = habit.items[latest[habit.last[latest] >= habit.last.max(initial=0) - BASKET_DAYS]]
+    if cart is None or not len(cart):
         return _nothing()
-    found = candidates.together(model, situation.cart, situation.habit, situation.day, scratch, best)
+    found = candidates.together(model, cart, habit, situation.day, scratch, best)
     found = within(found, eligible)
     if found.cut and best is not None and len(found.items) - found.kept_always < best:
         return _together(model, situation, eligible, scratch, None)
     weights = model.weights.together
-    own, both = (0.0, 0.0) if situation.habit is None else (weights.own, weights.both)
+    own, both = (0.0, 0.0) if habit is None else (weights.own, weights.both)
     scores = together_scores(found.terms, own, both)
     if not (scores > 0).all():
         said = (scores > 0).nonzero()[0]

@@ -12,7 +12,8 @@ from recommender.model.model import Closeness, Model, ModelArrays, TogetherWeigh
 from recommender.model.purchases import Purchases
 from recommender.ranking import candidates
 from recommender.ranking.candidates import Candidates, Scratch
-from recommender.ranking.strategies import STRATEGIES, Eligible, Situation, shortlist, together_scores, within
+from recommender.ranking.request import STRATEGIES
+from recommender.ranking.strategies import Eligible, Situation, shortlist, together_scores, within
 from recommender.training.build import assembled
 from recommender.training.cooccurrence import Margins, Neighbours, basket_matrix, neighbours, ranked
 from recommender.training.ease import customer_matrix, taste

@@ -7,10 +7,11 @@ from typing import Any, Final
 
 import numpy as np
 
+from kit.time import DAY_SECONDS
 from recommender.model.model import ModelArrays, Weights
 from recommender.model.purchases import Purchases
-from recommender.ranking.serving import DAY_SECONDS, as_served, model_facts
-from recommender.ranking.strategies import STRATEGIES
+from recommender.ranking.request import STRATEGIES
+from recommender.ranking.serving import as_served, model_facts
 from recommender.training.build import build
 from recommender.training.cooccurrence import Progress
 from recommender.training.fitting import Window, blended, fitted
