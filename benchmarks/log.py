@@ -103,7 +103,7 @@ async def ingest(stream: Stream, events: Sequence[Record]) -> float:
 
 async def drain(connection: Connection, data: Path, events: int) -> tuple[float, float]:
     """Events written per second of wall clock, and per second of this process's own time."""
-    position = await Stream(connection).position()
+    position = await connection.position()
     stop = asyncio.Event()
     started, cpu = time.perf_counter(), time.process_time()
     writer = asyncio.create_task(run_writer(connection, data, WriterOptions(), stop))

@@ -14,7 +14,6 @@ from app.analysis.jobs import Jobs
 from app.runtime.data_directory import DataDirectory, store_connection
 from app.runtime.settings import Settings
 from events.engines.duckdb import EngineLimits, EventLog
-from events.ingest.stream import Stream
 from events.log.export import Exporter
 from events.parts.part import DataDamaged
 from events.store.availability import StoreUnavailable
@@ -87,7 +86,7 @@ class Analysis:
     async def _acknowledged(self, given: Mapping[str, int] | None) -> dict[int, int]:
         """What a worker had in its store when it asked; the command line gives nothing and means all there is now."""
         if given is None:
-            return await Stream(self.connection).position()
+            return await self.connection.position()
         return {int(shard): int(number) for shard, number in given.items()}
 
     def note_health(self, damage: DataDamaged | None) -> None:

@@ -59,7 +59,7 @@ async def ask(exchange: Exchange, resources: Resources, call: str, **arguments: 
 async def acknowledged(resources: Resources) -> dict[str, int]:
     """How far each shard's log was at this moment: what an answer must have seen. Empty while the store is down."""
     try:
-        return {str(shard): number for shard, number in (await resources.stream.position()).items()}
+        return {str(shard): number for shard, number in (await resources.connection.position()).items()}
     except StoreUnavailable:
         return {}
 

@@ -1,10 +1,10 @@
 """What one HTTP worker holds while it lives: opened at start-up in order, closed in reverse."""
 
-import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from app.analysis.client import AnalysisClient
@@ -18,6 +18,7 @@ from events.ingest.history import History
 from events.ingest.stream import Stream
 from events.store.connection import Connection
 from experiments.catalog.reader import CatalogFollower
+from kit.tasks import Tasks
 
 logger = logging.getLogger(__name__)
 
@@ -48,11 +49,12 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
     async with contextlib.AsyncExitStack() as stack:
         connection = await store_connection(settings)
         stack.push_async_callback(connection.close)
-        stream = Stream(connection)
+        stream, history = Stream(connection), History(connection)
         stack.push_async_callback(stream.close)
+        stack.push_async_callback(history.close)
         telemetry = Telemetry(directory.run / "metrics", routes)
         stack.callback(telemetry.close)
-        catalogs, history = CatalogFollower(settings.data), History(connection)
+        catalogs = CatalogFollower(settings.data)
         counts = RecommendationCounts(directory.run / "metrics")
         recommender = await open_recommender(settings.data, catalogs, history, counts)
         stack.push_async_callback(recommender.close)
@@ -67,24 +69,24 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
             telemetry=telemetry,
             recommender=recommender,
         )
-        follower = asyncio.create_task(follow(resources))
-        stack.push_async_callback(_stop, follower)
+        tasks = await stack.enter_async_context(Tasks())
+        for follow, name in ((follow_definitions, "following the definitions"), (follow_models, "following models")):
+            tasks.repeat(partial(follow, resources), name, POLL_SECONDS, POLL_SECONDS)
         yield resources
 
 
-async def follow(resources: Resources) -> None:
-    """Twice a second looks for newer definitions and a newer model, and swaps them in as a whole."""
-    while True:
-        await asyncio.sleep(POLL_SECONDS)
-        try:
-            version = resources.catalogs.catalog.version
-            resources.catalogs.poll()
-            if resources.catalogs.catalog.version != version:
-                logger.info("definitions swapped", extra={"version": resources.catalogs.catalog.version})
-            if resources.recommender.poll():
-                logger.info("a newer recommendation model or catalogue is being loaded")
-        except (OSError, ValueError) as error:  # a snapshot that cannot be read now is read at the next look
-            logger.warning("definitions or model could not be read: %s", error)
+async def follow_definitions(resources: Resources) -> None:
+    """Looks for newer definitions, and swaps them in as a whole."""
+    version = resources.catalogs.catalog.version
+    resources.catalogs.poll()
+    if resources.catalogs.catalog.version != version:
+        logger.info("definitions swapped", extra={"version": resources.catalogs.catalog.version})
+
+
+async def follow_models(resources: Resources) -> None:
+    """Looks for a newer model or newer products, and begins to load them."""
+    if resources.recommender.poll():
+        logger.info("a newer recommendation model or catalogue is being loaded")
 
 
 def _access(settings: Settings, telemetry: Telemetry) -> AccessPolicy:
@@ -94,9 +96,3 @@ def _access(settings: Settings, telemetry: Telemetry) -> AccessPolicy:
     )
     keys = Keys.open(settings.publishable_keys, settings.secret_keys, settings.data / "keys.json", settings.origins)
     return AccessPolicy(keys, limiter, settings.trusted_proxies, telemetry)
-
-
-async def _stop(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task

@@ -4,18 +4,13 @@ import asyncio
 import logging
 import time
 from pathlib import Path
-from typing import Any, Final
-
-from redis.asyncio import RedisCluster
-from redis.exceptions import RedisError
+from typing import Final
 
 from events.deletes.tombstones import PersonKind, add_tombstones, mirror_tombstones, tombstone
-from events.ingest.history import History
+from events.ingest.history import forget
 from events.privacy.person import Person, person_of
-from events.records import position_number
 from events.store.availability import StoreUnavailable
 from events.store.connection import Connection
-from events.store.keys import events_key
 from events.writer.watermark import wait_until_written
 
 _logger = logging.getLogger(__name__)
@@ -30,7 +25,7 @@ async def erase(connection: Connection, data: Path, kind: PersonKind, identifier
     StoreUnavailable, also when the writer is too far behind to say who is joined with whom: then ask again. Raises
     DataDamaged when a part is missing: nobody could say that the person is not in it.
     """
-    positions = await _positions(connection)
+    positions = await connection.position()
     marks = await wait_until_written(connection, positions, WAIT_SECONDS)
     if any(marks[shard].stream_number < number for shard, number in positions.items()):
         raise StoreUnavailable(next((mark.cause for mark in marks.values() if mark.cause), "log_behind"))
@@ -40,26 +35,9 @@ async def erase(connection: Connection, data: Path, kind: PersonKind, identifier
     stones += [tombstone("user", user, positions, erased_at) for user in person.users]
     await asyncio.to_thread(add_tombstones, data, stones)
     await mirror_tombstones(connection, data)
-    await _forget_in_store(connection, person)
-    return person
-
-
-async def _positions(connection: Connection) -> dict[int, int]:
-    await connection.prepare()
-    shards = range(connection.shards)
-    answers = await connection.call_many([("resonate_position", events_key(shard), ()) for shard in shards])
-    return {shard: position_number(answer[0]) for shard, answer in zip(shards, answers, strict=True)}
-
-
-async def _forget_in_store(connection: Connection, person: Person) -> None:
-    history = History(connection)
+    await forget(connection, sorted(person.visitors | person.users))
     try:
-        await history.forget(sorted(person.visitors | person.users))
-    finally:
-        await history.close()
-    client = connection.client
-    servers: dict[str, Any] = {"target_nodes": client.get_primaries()} if isinstance(client, RedisCluster) else {}
-    try:
-        await client.execute_command("BGREWRITEAOF", **servers)
-    except RedisError as error:  # a managed store may not allow it, or is at it already
+        await connection.rewrite_file()
+    except StoreUnavailable as error:  # a managed store may not allow it, or is at it already
         _logger.info("the store was not asked to rewrite its file", extra={"why": str(error)})
+    return person

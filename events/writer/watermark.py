@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from events.records import stream_text
 from events.store.connection import Connection
@@ -31,9 +31,8 @@ class Watermark:
 
 async def read_watermarks(connection: Connection) -> dict[int, Watermark]:
     """The watermark of each shard; raises StoreUnavailable."""
-    shards = range(connection.shards)
-    answers = await connection.answer(asyncio.gather(*(_fields(connection, shard) for shard in shards)))
-    return {shard: _watermark(fields) for shard, fields in zip(shards, answers, strict=True)}
+    answers = await connection.hashes([watermark_key(shard) for shard in range(connection.shards)])
+    return {shard: _watermark(fields) for shard, fields in enumerate(answers)}
 
 
 def log_watermark(marks: Mapping[int, Watermark]) -> int:
@@ -83,10 +82,6 @@ async def publish(connection: Connection, shard: int, mark: Watermark, owner: st
     fields += ["owner", owner] if owner else []
     if await connection.call("resonate_mark", events_key(shard), stream_text(number), *fields) == -1:
         raise StoreTakenOver(f"another data directory's writer goes on with shard {shard} of the store")
-
-
-async def _fields(connection: Connection, shard: int) -> Any:
-    return await connection.client.hgetall(watermark_key(shard))
 
 
 def _watermark(fields: Mapping[bytes, bytes]) -> Watermark:

@@ -16,6 +16,7 @@ from events.store.connection import Connection
 from events.writer.compaction import Compaction
 from events.writer.decoding import EARLIEST_CLOCK
 from events.writer.shard import ShardWriter, WriterOptions, pause
+from kit.tasks import together
 
 _logger = logging.getLogger(__name__)
 
@@ -74,10 +75,7 @@ async def run_writer(connection: Connection, data: Path, options: WriterOptions,
         return
     await _restore_tombstones(connection, data)
     writers = [ShardWriter(connection, log, shard, options) for shard in range(connection.shards)]
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(_keep(data, options, stop))
-        for writer in writers:
-            tasks.create_task(writer.run(stop))
+    await together(_keep(data, options, stop), *[writer.run(stop) for writer in writers])
 
 
 async def _first_answer(connection: Connection, stop: asyncio.Event) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from events.ingest.stream import Stream
 from events.log.export import Exporter
 from events.parts.part import live_parts
 from events.records import Record
@@ -48,10 +47,10 @@ async def _position(connection: Connection) -> dict[int, int]:
     """A store on a busy machine may need more than the one second that a service would give it."""
     for _ in range(10):
         try:
-            return await Stream(connection).position()
+            return await connection.position()
         except StoreUnavailable:
             continue
-    return await Stream(connection).position()
+    return await connection.position()
 
 
 def record(message_id: str, visitor_id: str = "v-1", **fields: Any) -> Record:
