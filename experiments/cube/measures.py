@@ -79,6 +79,7 @@ class MetricRule:
     closed_window: bool = False  # only units whose window has closed
     over_events: bool = False  # a quantile whose sample is the events, not the units
     estimated: bool = False  # engaged time that page events tell, not beats
+    cuped: bool = False  # adjusted for what was known before the exposure
 
     @property
     def name(self) -> str:
@@ -117,7 +118,10 @@ class CubePlan:
 def cube_plan(metrics: Iterable[Metric], lookback_seconds: int, dimensions: Iterable[str] = ()) -> CubePlan:
     """The plan of one cube for these metrics; `lookback_seconds` 0 switches the covariate off."""
     sources = _Sources()
-    rules = tuple(_rule(metric, sources) for metric in metrics)
+    rules = tuple(
+        replace(_rule(metric, sources), cuped=lookback_seconds > 0 and metric.type not in ("quantile", "funnel"))
+        for metric in metrics
+    )
     lookback_us = lookback_seconds * SECOND_US
     boundaries = {0, -lookback_us}
     for rule in rules:

@@ -22,11 +22,11 @@ from experiments.cube.sums import COLUMNS, PAIRS
 from experiments.definitions.model import Metric, Plan, RatioPart
 from experiments.readout.decision import Schedule, decide, evidence_of
 from experiments.readout.encoding import Excluded, Health, MultiExposure, Readout
-from experiments.readout.health import srm_of
 from experiments.readout.inference import Calendar, Judge
-from experiments.readout.metrics import family_of, judged_metric, metric_readout
+from experiments.readout.metrics import metric_readout, settled
 from experiments.readout.study import StudiedMetric
 from experiments.statistics.moments import JointMoments
+from experiments.statistics.sample_ratio import balance
 
 TableMetricType = Literal["proportion", "mean", "count", "ratio"]
 TableMethod = Literal["anytime", "fixed", "bayesian"]
@@ -354,19 +354,18 @@ def _readout(request: ImportRequest, fingerprint: str, arms: _Arms) -> Readout:
         plan=Plan(method=request.method, alpha=request.alpha),
         calendar=Calendar(None, 0, DAY_US),
         planned_units=request.planned_units or sum(arms.units),
+        arms=arms.names,
         weights=weights,
         family=len(request.metrics) * (len(arms.names) - 1),
     )
-    metrics = [
-        judged_metric(
-            judge, _studied(metric), _observation(index, metric, arms), None, cuped=metric.covariate is not None
-        )
-        for index, metric in enumerate(request.metrics)
-    ]
-    family = family_of(judge, metrics)
-    srm = srm_of([arms.units], weights)
-    evidence = [evidence_of(judge, arms.names, metrics, family, arm) for arm in range(1, len(arms.names))]
-    days = judge.plan.days
+    metrics = settled(
+        judge,
+        [
+            metric_readout(judge, _studied(metric), _observation(index, metric, arms), None, "unit")
+            for index, metric in enumerate(request.metrics)
+        ],
+    )
+    srm, days = balance([arms.units], weights), judge.plan.days
     return Readout(
         experiment=request.experiment,
         phase=0,
@@ -376,8 +375,8 @@ def _readout(request: ImportRequest, fingerprint: str, arms: _Arms) -> Readout:
         pending=0,
         closed=True,
         health=Health(srm, MultiExposure(0.0, "one_row_per_unit"), Excluded()),
-        decision=decide(evidence, Schedule(days, days, 0), alarm=srm.alarm, stopped=True),
-        metrics=tuple(metric_readout(judge, metric, family, arms.names, "unit") for metric in metrics),
+        decision=decide(evidence_of(metrics), Schedule(days, days, 0), alarm=srm.alarm, stopped=True),
+        metrics=metrics,
     )
 
 
@@ -404,7 +403,10 @@ def _definition(metric: TableMetric) -> Metric:
 
 def _observation(index: int, metric: TableMetric, arms: _Arms) -> MetricObservation:
     ratio = metric.type == "ratio"
-    rule = MetricRule(_definition(metric), Window(0, 0), 0, "amount", base=0 if ratio else NONE, base_field="amount")
+    rule = MetricRule(
+        _definition(metric), Window(0, 0), 0, "amount",
+        base=0 if ratio else NONE, base_field="amount", cuped=metric.covariate is not None,
+    )  # fmt: skip
     return MetricObservation(
         rule=rule,
         cap=None,

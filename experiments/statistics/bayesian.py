@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -184,6 +185,7 @@ class Posterior:
     expected_loss_control: float  # of keeping control
     ci: Interval
     mean: float
+    peek_proof: ClassVar[bool] = False
 
 
 def posterior(pair: Pair, prior: Prior | None = None, level: float = 0.95, want: Want = "up") -> Posterior | NoEstimate:
