@@ -1,6 +1,7 @@
 """Load that goes on while a service ends: half the clients open a connection per request, half keep theirs.
 
-Prints a line once it is under way, and at the end how many requests were answered and how many connections were reset or cut off in the middle.
+Prints a line once it is under way, and at the end how many requests were answered and how many connections were
+reset or cut off in the middle.
 """
 
 import asyncio
