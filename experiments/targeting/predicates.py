@@ -157,6 +157,15 @@ def matches(pattern: str, any_case: bool = False) -> Test:
     return test
 
 
+def unreadable_pattern(pattern: str) -> str | None:
+    """What is wrong with a pattern; None where RE2 and a browser read it alike."""
+    try:
+        matches(pattern)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
 def _truthy(value: Any) -> bool:
     """JavaScript's `!!value`: empty arrays and objects are true."""
     return bool(value) or isinstance(value, list | dict)
