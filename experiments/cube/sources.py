@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from events.engines.sql import Expression
 from experiments.cube.measures import ENGAGEMENT, OWN_TYPES, SURVEY_SCALES, SourceKey
 from experiments.cube.statements import Properties, condition, fields_of
-from experiments.targeting.countable import COLUMNS
+from experiments.definitions.metrics import COLUMNS
 
 
 def named(event: str) -> Expression:

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from experiments.definitions.grammar import NAME_PATTERN, Kind, Schema, any_of, scalar, words
 from experiments.definitions.located import Located, Place, Wrong, joined, shortened
-from experiments.targeting.predicates import unreadable_pattern
-from kit.conditions import Mistake, parse
+from experiments.targeting.predicates import read_condition
+from kit.conditions import Mistake
 from kit.time import DAY_SECONDS
 
 KEY_PATTERN: Final = r"[a-z0-9][a-z0-9._-]{0,99}"
@@ -191,14 +191,9 @@ def _condition(place: Place) -> dict[str, Any] | None:
     written = place.attempt(as_mapping)
     if written is None:
         return None
-    mistakes = condition_mistakes(written)
+    mistakes = read_condition(written).mistakes
     tell(place, mistakes)
     return None if mistakes else written
-
-
-def condition_mistakes(condition: Any) -> tuple[Mistake, ...]:
-    """What is wrong with a condition in GrowthBook's language."""
-    return parse(condition, unreadable_pattern, group_hint="segments are named in audience.segments").mistakes
 
 
 def tell(place: Place, mistakes: tuple[Mistake, ...]) -> None:

@@ -32,10 +32,10 @@ from experiments.definitions.quantities import (
     as_mapping,
     as_number,
     as_share,
-    condition_mistakes,
     tell,
     whole,
 )
+from experiments.targeting.predicates import read_condition
 
 BOOSTED: Final = ("category", "brand", "product_id")
 FILTERED: Final = ("category", "brand", "price", "in_stock", "group_id")
@@ -83,7 +83,7 @@ def _product_condition(place: Place) -> Any:
         return None if among is None else {"$in": list(among)}
     if not isinstance(place.node.value, Mapping):
         return place.node.value
-    mistakes = condition_mistakes({"value": place.node.plain()})
+    mistakes = read_condition({"value": place.node.plain()}).mistakes
     tell(place, tuple(replace(mistake, path=mistake.path[1:]) for mistake in mistakes))
     return None if mistakes else as_mapping(place.node)
 
