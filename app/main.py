@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -107,9 +107,10 @@ class Application:
             return self._dispatch(scope, receive, send)
         return self._live(scope, receive, send)
 
-    def answer_whole(self, scope: Scope, body: bytes) -> Whole | Coroutine[Any, Any, Whole] | None:
-        """The protocol's short way: the answer to a request whose body came in one piece, if its path is a hot one."""
-        return None if self._dispatch is None else self._dispatch.answer_whole(scope, body)
+    @property
+    def answer_whole(self) -> Callable[[Scope, bytes], Whole | Coroutine[Any, Any, Whole] | None] | None:
+        """The protocol's short way to what is served, which a connection looks up once."""
+        return None if self._dispatch is None else self._dispatch.answer_whole
 
     @contextlib.asynccontextmanager
     async def lifespan(self) -> AsyncGenerator[None]:

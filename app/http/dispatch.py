@@ -104,7 +104,9 @@ class Dispatch(Generic[State]):
         method = exchange.scope["method"]
         try:
             if method == route.method or (method == "HEAD" and route.method == "GET"):
-                answer = route.handler(exchange, self._state, unpacked(exchange.headers, body))
+                if b"content-encoding" in exchange.headers or len(body) > MAX_BODY:
+                    body = unpacked(exchange.headers, body)
+                answer = route.handler(exchange, self._state, body)
             elif method == "OPTIONS":
                 answer = preflight(exchange, route.pages, route.methods.encode(), self._access.keys)
             else:

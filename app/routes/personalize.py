@@ -11,8 +11,8 @@ from app.http.admission import admit
 from app.http.body import decode
 from app.http.errors import Problem
 from app.http.exchange import Answer, Exchange, Pending
-from app.routes.evaluation import Exposing, Stems, Unit, expose, forced_variants
-from app.routes.ofrep import check_user, exposed_attributes
+from app.routes.evaluation import Stems, Visitor, expose, forced_variants
+from app.routes.ofrep import check_user
 from app.worker.recommendations import ListAnswer
 from app.worker.resources import Resources
 from events.dialects.validation import Refused, check_bounds, id_problem
@@ -67,7 +67,7 @@ class Personalize:
     """The handler, with the answers of the current catalogue kept ready."""
 
     def __init__(self) -> None:
-        self._stems = Stems()
+        self._stems = Stems(personalize_stem)
 
     def __call__(self, exchange: Exchange, resources: Resources, raw: bytes) -> Answer | Pending:
         admit(exchange, resources.access)
@@ -76,34 +76,45 @@ class Personalize:
         view = page_view(exchange, resources, body, attributes)
         if not view.enrolling and not view.lists:
             return self._answer(view, {}, {})
-        unit = Unit(body.visitor_id, _user(body))
-        exposing = Exposing("personalize", unit, exposed_attributes(attributes, len(raw)), view.enrolling)
-        return self._later(exchange, resources, view, exposing)
+        return self._later(exchange, resources, view, Visitor.of(body.visitor_id, attributes, len(raw)))
 
-    async def _later(self, exchange: Exchange, resources: Resources, view: PageView, exposing: Exposing) -> Answer:
+    async def _later(self, exchange: Exchange, resources: Resources, view: PageView, visitor: Visitor) -> Answer:
         """What waits: for the log, and for recommendations."""
         told: dict[str, bytes] = {}
-        if exposing.assignments:
-            exposed = await expose(exchange, resources, exposing)
-            for assignment, exposure_id in zip(exposing.assignments, exposed.ids, strict=True):
-                ending = b',"exposure":"%b","exposure_id":"%b"' % (exposed.outcome, exposure_id.encode())
-                told[assignment.experiment] = ending
+        if view.enrolling:
+            exposed = await expose(exchange, resources, "personalize", visitor, view.enrolling)
+            told = {shown.experiment: ending for shown, ending in zip(view.enrolling, exposed, strict=True)}
         lists = await resources.recommender.lists(list(view.lists.values()))
         return self._answer(view, told, dict(zip(view.lists, lists, strict=True)))
 
     def _answer(self, view: PageView, told: Mapping[str, bytes], lists: Mapping[str, ListAnswer]) -> Answer:
-        stems = self._stems.of(view.catalog)
-        messages = b"},".join([stems.ours(each) + told.get(each.experiment, b"") for each in view.assignments])
+        stem = self._stems.of
+        shown = [stem(view.catalog, each) + told.get(each.experiment, b"") for each in view.assignments]
+        messages = b"},".join(shown)
         body = b'{"experiments":{%b},"recommendations":%b' % (
             messages + b"}" if messages else b"",
             msgspec.json.encode(lists),
         )
         if view.unknown:
-            errors = {
-                key[:100]: {"code": "unknown_experiment", "message": stems.not_served(key)} for key in view.unknown
-            }
+            said = {key: self._stems.not_served(view.catalog, key) for key in view.unknown}
+            errors = {key[:100]: {"code": "unknown_experiment", "message": said[key]} for key in view.unknown}
             body += b',"errors":%b' % msgspec.json.encode(errors)
         return Answer(200, body + b"}")
+
+
+def personalize_stem(assignment: Assignment) -> bytes:
+    """`"key":{…` without its last `}`."""
+    answer: dict[str, Any] = {
+        "variant": assignment.variant,
+        "payload": assignment.payload,
+        "in_experiment": assignment.in_experiment,
+        "reason": str(assignment.reason),
+    }
+    if assignment.because is not None:
+        answer["because"] = assignment.because
+    if assignment.forced:
+        answer["forced"] = True
+    return msgspec.json.encode(assignment.experiment) + b":" + msgspec.json.encode(answer)[:-1]
 
 
 def checked_attributes(body: PersonalizeBody) -> dict[str, Any]:

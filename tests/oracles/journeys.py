@@ -17,14 +17,16 @@ PROTOCOL = f"{REPOSITORY / 'app/http/protocol.py'}"  # reads bytes for uvicorn; 
 
 @dataclass
 class Journey:
-    """Every call of ours in its order; a coroutine that goes on after an `await` is entered again."""
+    """Every call of ours in its order; going on after an `await` is none, for who reads has not left the function."""
 
     calls: list[CodeType] = field(default_factory=list[CodeType])
+    begun: set[FrameType] = field(default_factory=set[FrameType])  # held, so that no frame is taken for an ended one
 
     def note(self, frame: FrameType, event: str, _: Any) -> None:
         """What `sys.setprofile` calls."""
         place = frame.f_code.co_filename
-        if event == "call" and place.startswith(OURS) and place != PROTOCOL:
+        if event == "call" and place.startswith(OURS) and place != PROTOCOL and frame not in self.begun:
+            self.begun.add(frame)
             self.calls.append(frame.f_code)
 
     @property
