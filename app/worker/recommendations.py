@@ -33,7 +33,7 @@ ANY_PAGE: Final = ListRequest("for_you", limit=10)  # what a page asks for that 
 ANY_CART: Final = ListRequest("bought_together", limit=10)
 NONE: Final = "-"
 NO_HISTORY: Final = Recent((), available=True)
-CURRENT_FILES: Final = ("models/current", "products/current", "tombstones.json")
+CURRENT_FILES: Final = ("models/current", "products/current", "tombstones.json")  # each change of them is a change
 
 
 class ListAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -61,31 +61,22 @@ class LiveRecommender:
         self._publication: Publication | None = None
         self._slots: Mapping[str, ListRequest] = {}
         self._slots_of: Catalog | None = None
-        self._seen: tuple[FileMark | None, ...] = ()
-        self._loading: asyncio.Task[None] | None = None
+        self._loaded: tuple[FileMark | None, ...] = (None,) * len(CURRENT_FILES)
 
-    async def open(self) -> "LiveRecommender":
-        """Loads what is published before the first request."""
-        self._seen = self._marks()
-        if any(self._seen):
-            await self._load()
-        return self
+    async def open(self) -> None:
+        """Loads what is published before the first request; without what cannot be loaded the worker serves too."""
+        try:
+            await self.refresh()
+        except (OSError, ValueError) as error:
+            logger.error("what is published could not be loaded: %s", error)
 
-    async def close(self) -> None:
-        """Ends a load that is under way."""
-        if self._loading is not None:
-            self._loading.cancel()
-            await asyncio.wait({self._loading})
-        self._counts.close()
-
-    def poll(self) -> bool:
-        """Begins to load what was published since; True when it has begun."""
-        marks = self._marks()
-        if marks == self._seen or (self._loading is not None and not self._loading.done()):
-            return False
-        self._seen = marks
-        self._loading = asyncio.get_running_loop().create_task(self._load())
-        return True
+    async def refresh(self) -> None:
+        """Loads what was published since, and forgets who was erased since; until then the former model serves."""
+        marks = tuple(mark_of(self.data / name) for name in CURRENT_FILES)
+        if marks != self._loaded:
+            self._publication = await asyncio.to_thread(current_publication, self.data, self._publication)
+            self._loaded = marks
+            logger.info("recommendations rest on model and products %s", self.versions)
 
     @property
     def versions(self) -> "Versions":
@@ -169,17 +160,6 @@ class LiveRecommender:
         name = f"{strategy}.{fallback or NONE}.{model_version or NONE}.{unique}"
         return ListAnswer(name, strategy, model_version, ranking.items, fallback, history)
 
-    async def _load(self) -> None:
-        try:
-            self._publication = await asyncio.to_thread(current_publication, self.data, self._publication)
-        except (OSError, ValueError) as error:
-            logger.error("what is published could not be loaded, the former model serves: %s", error)
-            self._seen = ()
-
-    def _marks(self) -> tuple[FileMark | None, ...]:
-        """What changes when something is published or somebody is erased: three looks at the disk."""
-        return tuple(mark_of(self.data / name) for name in CURRENT_FILES)
-
 
 class ErasedPerson(msgspec.Struct, frozen=True):
     """What a worker needs of an erasure: the digest of the id."""
@@ -226,10 +206,3 @@ def slot_request(slot: Slot) -> ListRequest:
         diversity=rules.diversity or 0.0,
     )
     return ListRequest(slot.strategy, min(slot.limit, LARGEST_LIMIT), slot.fallback, rules=listed)
-
-
-async def open_recommender(
-    data: Path, catalogs: CatalogFollower, history: History, counts: RecommendationCounts
-) -> LiveRecommender:
-    """The recommender of one worker, with what is published loaded."""
-    return await LiveRecommender(data, catalogs, history, counts).open()

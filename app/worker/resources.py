@@ -13,7 +13,7 @@ from app.http.admission import AccessPolicy, Rate, RateLimiter
 from app.runtime.data_directory import DataDirectory, store_connection
 from app.runtime.settings import Settings
 from app.runtime.telemetry import RecommendationCounts, Telemetry
-from app.worker.recommendations import LiveRecommender, open_recommender
+from app.worker.recommendations import LiveRecommender
 from events.ingest.history import History
 from events.ingest.stream import Stream
 from events.store.connection import Connection
@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 
 POLL_SECONDS: Final = 0.5
+LONGEST_PAUSE_SECONDS: Final = 2.0  # after failures
 
 
 @dataclass(slots=True)
@@ -43,9 +44,16 @@ class Resources:
 
 @contextlib.asynccontextmanager
 async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGenerator[Resources]:
-    """Opens everything a worker needs; `routes` are the names its telemetry counts by."""
+    """Opens everything a worker needs; `routes` are the names its telemetry counts by.
+
+    Twice a second newer definitions and a newer model are looked for, and swapped in as a whole.
+    """
     directory = DataDirectory(settings.data)
     directory.make()
+    limiter = RateLimiter(
+        publishable=Rate(settings.rate_limit_per_second, settings.rate_limit_burst).share(settings.workers),
+        secret=Rate(settings.secret_rate_limit_per_second, settings.secret_rate_limit_burst).share(settings.workers),
+    )
     async with contextlib.AsyncExitStack() as stack:
         connection = await store_connection(settings)
         stack.push_async_callback(connection.close)
@@ -54,45 +62,31 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
         stack.push_async_callback(history.close)
         telemetry = Telemetry(directory.run / "metrics", routes)
         stack.callback(telemetry.close)
-        catalogs = CatalogFollower(settings.data)
+        keys = Keys.open(settings.publishable_keys, settings.secret_keys, settings.data / "keys.json", settings.origins)
         counts = RecommendationCounts(directory.run / "metrics")
-        recommender = await open_recommender(settings.data, catalogs, history, counts)
-        stack.push_async_callback(recommender.close)
-        resources = Resources(
+        stack.callback(counts.close)
+        catalogs = CatalogFollower(settings.data)
+        recommender = LiveRecommender(settings.data, catalogs, history, counts)
+        await recommender.open()
+        following = await stack.enter_async_context(Tasks())
+        following.repeat(partial(take_up, catalogs), "taking up definitions", POLL_SECONDS, LONGEST_PAUSE_SECONDS)
+        following.repeat(recommender.refresh, "loading what is recommended from", POLL_SECONDS, LONGEST_PAUSE_SECONDS)
+        yield Resources(
             settings=settings,
             catalogs=catalogs,
             connection=connection,
             stream=stream,
             history=history,
-            access=_access(settings, telemetry),
+            access=AccessPolicy(keys, limiter, settings.trusted_proxies, telemetry),
             analysis=AnalysisClient(directory.analysis_socket, settings.analysis_timeout_seconds),
             telemetry=telemetry,
             recommender=recommender,
         )
-        tasks = await stack.enter_async_context(Tasks())
-        for follow, name in ((follow_definitions, "following the definitions"), (follow_models, "following models")):
-            tasks.repeat(partial(follow, resources), name, POLL_SECONDS, POLL_SECONDS)
-        yield resources
 
 
-async def follow_definitions(resources: Resources) -> None:
-    """Looks for newer definitions, and swaps them in as a whole."""
-    version = resources.catalogs.catalog.version
-    resources.catalogs.poll()
-    if resources.catalogs.catalog.version != version:
-        logger.info("definitions swapped", extra={"version": resources.catalogs.catalog.version})
-
-
-async def follow_models(resources: Resources) -> None:
-    """Looks for a newer model or newer products, and begins to load them."""
-    if resources.recommender.poll():
-        logger.info("a newer recommendation model or catalogue is being loaded")
-
-
-def _access(settings: Settings, telemetry: Telemetry) -> AccessPolicy:
-    limiter = RateLimiter(
-        publishable=Rate(settings.rate_limit_per_second, settings.rate_limit_burst).share(settings.workers),
-        secret=Rate(settings.secret_rate_limit_per_second, settings.secret_rate_limit_burst).share(settings.workers),
-    )
-    keys = Keys.open(settings.publishable_keys, settings.secret_keys, settings.data / "keys.json", settings.origins)
-    return AccessPolicy(keys, limiter, settings.trusted_proxies, telemetry)
+async def take_up(catalogs: CatalogFollower) -> None:
+    """Swaps in newer definitions, if there are."""
+    version = catalogs.catalog.version
+    catalogs.poll()
+    if catalogs.catalog.version != version:
+        logger.info("definitions swapped", extra={"version": catalogs.catalog.version})

@@ -1,9 +1,10 @@
 """What may be shown: filters on product fields, lists of products, and the boosts of a slot; nothing needs numpy."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any, Final
+
+from kit.suggestions import did_you_mean
 
 NUMBERS: Final = frozenset({"price"})
 FLAGS: Final = frozenset({"in_stock"})
@@ -59,7 +60,8 @@ def conditions(filter_: Mapping[str, Any]) -> tuple[Condition, ...]:
     found: list[Condition] = []
     for name, wanted in filter_.items():
         if name not in FIELDS:
-            raise FilterError(f"filter.{name[:60]}: no product field{_suggestion(name, FIELDS)}")
+            meant = did_you_mean(name, FIELDS, f"; it takes {', '.join(FIELDS)}")
+            raise FilterError(f"filter.{name[:60]}: no product field{meant}")
         operators = wanted if isinstance(wanted, dict) else {"$eq": wanted}
         found += [_condition(name, operator, value) for operator, value in operators.items()]
     return tuple(found)
@@ -68,7 +70,8 @@ def conditions(filter_: Mapping[str, Any]) -> tuple[Condition, ...]:
 def _condition(name: str, operator: str, value: Any) -> Condition:
     place = f"filter.{name}"
     if operator not in OPERATORS:
-        raise FilterError(f"{place}: {operator[:60]!r} is no operator{_suggestion(operator, OPERATORS)}")
+        meant = did_you_mean(operator, OPERATORS, f"; it takes {', '.join(OPERATORS)}")
+        raise FilterError(f"{place}: {operator[:60]!r} is no operator{meant}")
     if operator in COMPARISONS and name not in NUMBERS:
         raise FilterError(f"{place}: {operator} compares numbers; {name} takes $eq, $ne, $in or $nin")
     if operator in ("$in", "$nin"):
@@ -90,8 +93,3 @@ def _checked(place: str, name: str, value: Any) -> Value:
     if not isinstance(value, str) or len(value) > 256:
         raise FilterError(f"{place}: it must be a text of at most 256 characters")
     return value
-
-
-def _suggestion(name: str, known: Sequence[str]) -> str:
-    near = get_close_matches(name[:60], known, n=1)
-    return f", did you mean {near[0]}?" if near else f"; it takes {', '.join(known)}"

@@ -1,34 +1,68 @@
-"""A worker takes up what is published for as long as it lives, whatever went wrong in a look before."""
+"""A worker takes up what is published and defined, whatever goes wrong on the way."""
 
-import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from servers.one_worker import OneWorker
+from servers.patience import patience
+from worlds.shop_worlds import publish_trained, taste_world
+
+import app.worker.recommendations as recommendations
+from experiments.catalog.reader import CatalogFollower
 
 
-class Foreign(Exception):
-    """An exception that nobody foresaw."""
+def failing_once(act: Callable[..., Any], error: Exception) -> Callable[..., Any]:
+    """The same act, that fails in a foreign way when it is called for the first time."""
+    errors = [error]
+
+    def failing(*arguments: Any) -> Any:
+        if errors:
+            raise errors.pop()
+        return act(*arguments)
+
+    return failing
 
 
-@pytest.mark.parametrize("followed", ["catalogs", "recommender"])
-def test_a_look_that_raises_anything_is_logged_and_followed_by_others(
-    followed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + patience(10)
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("error", [KeyError("weights"), RuntimeError("foreign"), OSError("disk")])
+def test_a_model_is_taken_up_after_a_foreign_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    failed, looked_again = threading.Event(), threading.Event()
-    with OneWorker(tmp_path) as worker:
-        kind: Any = type(getattr(worker.app.cold.state.resources, followed))
-        poll = kind.poll
+    failing = failing_once(recommendations.current_publication, error)
+    with OneWorker(tmp_path) as worker, worker.client() as client:
+        monkeypatch.setattr(recommendations, "current_publication", failing)
+        version = publish_trained(worker.settings.data / "models", taste_world())
+        until(lambda: client.post("/v1/recommendations", json={}).json()["model_version"] == version)
 
-        def fail_once(self: Any) -> Any:
-            if not failed.is_set():
-                failed.set()
-                raise Foreign
-            looked_again.set()
-            return poll(self)
 
-        monkeypatch.setattr(kind, "poll", fail_once)
-        assert looked_again.wait(20)
-    assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [Foreign]
-    assert "following" in caplog.text
+def test_definitions_are_taken_up_after_a_foreign_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with OneWorker(tmp_path) as worker, worker.client() as client:
+        monkeypatch.setattr(CatalogFollower, "poll", failing_once(CatalogFollower.poll, KeyError("foreign")))
+        (worker.settings.definitions / "draft.yaml").write_text(
+            "key: draft\nstatus: running\nvariants: [a, b]\ngoal: purchase_rate\n"
+        )
+
+        def is_shown() -> bool:
+            worker.keeper.poll()  # publishes what was written once it rests
+            return "draft" in client.post("/v1/personalize", json={"visitor_id": "v"}).json()["experiments"]
+
+        until(is_shown)
+
+
+def test_a_worker_starts_and_serves_beside_what_cannot_be_read(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    version = publish_trained(data / "models", taste_world())
+    (data / "tombstones.json").write_text("no JSON")
+    with OneWorker(tmp_path) as worker, worker.client() as client:
+        assert client.post("/v1/recommendations", json={}).json()["items"] == []
+        (data / "tombstones.json").write_text("[]")
+        until(lambda: client.post("/v1/recommendations", json={}).json()["model_version"] == version)
