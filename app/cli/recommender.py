@@ -45,12 +45,11 @@ def train(
 def evaluate(as_json: AsJson = False) -> None:
     """Judge the strategies on Complete Journey (a dev dependency) beside implicit's models; takes some minutes."""
     try:
-        from recommender.evaluation.evaluate import evaluate as run
-        from recommender.evaluation.evaluate import load_journey
+        from recommender.evaluation.evaluate import load_journey, run_protocol
 
         with progress() as bar:
             line = bar.add_task("reading Complete Journey", total=None)
-            evaluation = run(load_journey(), tell=lambda text: bar.update(line, description=text))
+            evaluation = run_protocol(load_journey(), tell=lambda text: bar.update(line, description=text))
     except ImportError as error:
         raise Refused(f"{error.name} is not installed; the evaluation needs the development packages") from None
     found = evaluation.as_json()

@@ -45,7 +45,7 @@ class Artefact:
 def write_artefact(
     folder: Path, version: str, arrays: Mapping[str, npt.NDArray[Any]], facts: Mapping[str, Any]
 ) -> Path:
-    """Writes a version durably, beside the others; nobody reads it before `publish`."""
+    """Writes a version durably, beside the others; nobody reads it before `publish_version`."""
     draft = folder / f".{version}.{os.getpid()}.draft"
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
@@ -59,7 +59,7 @@ def write_artefact(
     return target
 
 
-def publish(folder: Path, version: str) -> None:
+def publish_version(folder: Path, version: str) -> None:
     """Makes a version the current one, atomically, and drops versions that nobody uses any more."""
     replace_durably(folder / CURRENT, version.encode())
     old = sorted((path for path in folder.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime)

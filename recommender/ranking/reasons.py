@@ -12,13 +12,13 @@ from recommender.model.model import Model
 from recommender.ranking.assortment import Assortment
 from recommender.ranking.candidates import Evidence, Scratch
 from recommender.ranking.request import Because, Strategy
-from recommender.ranking.strategies import Scored
+from recommender.ranking.strategies import ProductScores
 
 NAMED: Final = 3  # products that a reason names at most
 FAINT: Final = 0.02  # of EASE's scale: taste says next to nothing
 
 
-class Spoken(msgspec.Struct, frozen=True):
+class Voices(msgspec.Struct, frozen=True):
     """What speaks for one product: those that say most, strongest first, and how strong all of them are together."""
 
     sources: Sequence[int] = ()
@@ -45,7 +45,7 @@ def accessory(main: str) -> Because:
 
 
 def reasons(
-    model: Model, strategy: Strategy, found: Scored, chosen: Ints, habit: Habit | None, scratch: Scratch
+    model: Model, strategy: Strategy, found: ProductScores, chosen: Ints, habit: Habit | None, scratch: Scratch
 ) -> list[Because]:
     """The reason for each of the chosen products (codes of the model)."""
     if strategy == "buy_again" and habit is not None:
@@ -63,7 +63,7 @@ def reasons(
     return told
 
 
-def _by_others(model: Model, strategy: Strategy, chosen: Ints, spoken: Sequence[Spoken]) -> list[Because]:
+def _by_others(model: Model, strategy: Strategy, chosen: Ints, spoken: Sequence[Voices]) -> list[Because]:
     arrays = model.arrays
     categories = arrays.category.take(chosen).tolist()
     counts = arrays.rise_long.take(chosen).tolist()
@@ -80,7 +80,7 @@ def _by_others(model: Model, strategy: Strategy, chosen: Ints, spoken: Sequence[
     return told
 
 
-def _supports(model: Model, chosen: Ints, spoken: Sequence[Spoken]) -> list[int]:
+def _supports(model: Model, chosen: Ints, spoken: Sequence[Voices]) -> list[int]:
     """In how many baskets each product was with the one that says most for it; 0 where nothing does."""
     if not any(said.sources for said in spoken):
         return [0] * len(spoken)
@@ -101,9 +101,9 @@ def _rhythms(model: Model, habit: Habit, chosen: Ints, scratch: Scratch) -> list
     return told
 
 
-def _spoken(evidence: Evidence, chosen: Ints, scratch: Scratch) -> list[Spoken]:
+def _spoken(evidence: Evidence, chosen: Ints, scratch: Scratch) -> list[Voices]:
     """For each chosen product what speaks for it."""
-    nothing = [Spoken()] * len(chosen)
+    nothing = [Voices()] * len(chosen)
     if not len(evidence.items) or not len(chosen):
         return nothing
     places = scratch.places(evidence.items, chosen)
@@ -121,6 +121,6 @@ def _spoken(evidence: Evidence, chosen: Ints, scratch: Scratch) -> list[Spoken]:
     ends = np.bincount(owners, minlength=len(chosen)).cumsum().tolist()
     starts = [0, *ends[:-1]]
     return [
-        Spoken(sources[start : min(end, start + NAMED)], total)
+        Voices(sources[start : min(end, start + NAMED)], total)
         for start, end, total in zip(starts, ends, totals, strict=True)
     ]

@@ -12,7 +12,7 @@ import msgspec
 from kit.time import DAY_SECONDS
 from recommender.model.artefact import MODELS, Artefact, ArtefactDamaged, current_version, read_artefact, write_artefact
 from recommender.model.frequency import Habit
-from recommender.model.identifiers import digest
+from recommender.model.identifiers import id_digest
 from recommender.model.model import Model, ModelArrays, Weights
 from recommender.model.products import ProductArrays
 from recommender.ranking.assortment import Assortment
@@ -98,7 +98,7 @@ class Publication:
         if model is None:
             return None
         for each in ids:
-            found = None if (wanted := digest(each)) in self._erased else model.habit(wanted)
+            found = None if (wanted := id_digest(each)) in self._erased else model.habit(wanted)
             if found is not None:
                 return found
         return None
@@ -164,7 +164,7 @@ def model_of(artefact: Artefact) -> Model:
         raise ArtefactDamaged(artefact.version, f"it is not of this release's making ({error})"[:200]) from None
 
 
-def read_products(data: Path) -> ProductArrays | None:
+def published_products(data: Path) -> ProductArrays | None:
     """The published catalogue, None before the first. Raises ArtefactDamaged."""
     version = current_version(data / PRODUCTS)
     return None if version is None else _product_arrays(read_artefact(data / PRODUCTS, version))

@@ -14,7 +14,7 @@ from servers.one_worker import DEFINITIONS, SECRET, OneWorker
 from servers.patience import patience
 from worlds.shop_worlds import products_of_taste, publish_trained, taste_world, write_trained
 
-from recommender.model.artefact import publish
+from recommender.model.artefact import publish_version
 
 BOUGHT = ("wine-7", "wine-3", "wine-5", "cheese-4", "cheese-6")
 FILES = {
@@ -257,7 +257,7 @@ def test_a_damaged_model_is_refused_by_name_and_the_former_one_serves(
     damaged = write_trained(folder, taste_world())
     path = folder / damaged / "popularity.npy"
     path.write_bytes(path.read_bytes()[:-1] + b"\xff")
-    publish(folder, damaged)
+    publish_version(folder, damaged)
     _until(lambda: f"{damaged}/popularity.npy" in secret.get("/v1/recommender").json()["damaged"])
     assert asked(client)["model_version"] == live
     healed = publish_trained(folder, taste_world())

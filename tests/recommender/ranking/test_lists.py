@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from oracles.proving import examples
 from worlds.shop_worlds import DAY, products_of_taste, taste_world
 
-from recommender.model.identifiers import digest
+from recommender.model.identifiers import id_digest
 from recommender.model.model import Model
-from recommender.model.products import Product, product_arrays
+from recommender.model.products import ProductRow, product_arrays
 from recommender.ranking.assortment import Assortment
 from recommender.ranking.rank import Ranker
 from recommender.ranking.request import STRATEGIES, ListRequest, Ranking, Strategy
@@ -20,14 +20,14 @@ from recommender.ranking.rules import FilterError, ListRules, ScoreBoost, condit
 NAMES = sorted(products_of_taste())
 
 
-def catalogue() -> list[Product]:
+def catalogue() -> list[ProductRow]:
     """Every product of the world, one that nobody bought, groups of two and prices by number."""
     found = [
-        Product(name, category=category, price=float(place % 12), brand=f"b{place % 3}", group_id=f"g{place // 2}",
+        ProductRow(name, category=category, price=float(place % 12), brand=f"b{place % 3}", group_id=f"g{place // 2}",
                 in_stock=place % 5 > 0)
         for place, (name, category) in enumerate(products_of_taste().items())
     ]  # fmt: skip
-    return [*found, Product("coffee-new", category="Coffee", price=5.0, brand="b1")]
+    return [*found, ProductRow("coffee-new", category="Coffee", price=5.0, brand="b1")]
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,7 @@ def test_for_you_shows_the_taste_and_nothing_that_was_bought(ranker: Ranker, mod
 
 
 def test_buy_again_knows_the_rhythm(ranker: Ranker, model: Model) -> None:
-    habit = model.habit(digest("regular"))
+    habit = model.habit(id_digest("regular"))
     assert habit is not None
     [first, *_] = ranker.rank(ListRequest("buy_again", 3), habit, DAY).items
     assert (first.product_id, first.because.type, first.because.every_days) == ("bread-3", "buy_again", 7)
@@ -183,7 +183,7 @@ def test_purchases_come_back_when_it_is_time(ranker: Ranker, model: Model) -> No
 
 
 def test_pairs_of_the_merchant_serve_until_purchases_say_more(model: Model) -> None:
-    products = [*catalogue(), Product("mount", accessories_of=("coffee-new",))]
+    products = [*catalogue(), ProductRow("mount", accessories_of=("coffee-new",))]
     ranker = Ranker(Assortment(model, product_arrays(products)))
     [first, *_] = asked(ranker, "bought_together", None, cart=("coffee-new",)).items
     assert (first.product_id, first.because.type, first.because.because) == ("mount", "accessory", ("coffee-new",))
@@ -192,7 +192,8 @@ def test_pairs_of_the_merchant_serve_until_purchases_say_more(model: Model) -> N
 
 
 def test_a_category_holds_what_lies_below_it() -> None:
-    products = [Product("a", category="Food > Cheese"), Product("b", category="Food"), Product("c", category="Foodies")]
+    paths = {"a": "Food > Cheese", "b": "Food", "c": "Foodies"}
+    products = [ProductRow(name, category=path) for name, path in paths.items()]
     ranker = Ranker(Assortment(None, product_arrays(products)))
     assert ids(asked(ranker, "popular", None, rules=ListRules(conditions=conditions({"category": "Food"})))) == [
         "a",

@@ -20,8 +20,8 @@ from recommender.ranking.rank import Ranker
 from recommender.ranking.request import STRATEGIES, ListRequest, Ranking
 from recommender.ranking.serving import read_publication
 from recommender.training import publish
-from recommender.training.publish import settle
-from recommender.training.train import Trained, train
+from recommender.training.publish import publish_unless_worse
+from recommender.training.train import TrainedModel, train_model
 
 UNSHRUNK = (Phase.explicit, Phase.generate)  # a shop trained or published is too slow to be made smaller
 NUMBERS = st.floats(-1e6, 1e6)
@@ -36,7 +36,7 @@ WEIGHTS = st.builds(
 )
 
 
-def loaded(trained: Trained) -> Model:
+def loaded(trained: TrainedModel) -> Model:
     """The published model as a worker has it."""
     with TemporaryDirectory() as data:
         publish_trained(Path(data) / MODELS, trained)
@@ -63,7 +63,7 @@ def test_a_loaded_model_gives_the_lists_of_the_training_scores_included(
     customers: int, seed: int, part_of_a_day: float
 ) -> None:
     purchases = purchases_of(taste_lines(customers, seed))
-    trained = train(purchases, [f"C{len(name) % 3}" for name in purchases.product_ids], DAY + part_of_a_day)
+    trained = train_model(purchases, [f"C{len(name) % 3}" for name in purchases.product_ids], DAY + part_of_a_day)
     model = loaded(trained)
     assert trained.strategies == set(STRATEGIES)
     assert (model.weights, model.at_day, model.strategies) == (trained.weights, trained.at_day, trained.strategies)
@@ -143,8 +143,8 @@ def test_a_model_that_changes_between_training_and_loading_is_refused(
     trained = taste_world()
     swapped = replace(trained, weights=replace(trained.weights, buy_again=trained.weights.buy_again[::-1]))
     as_json = swapped.as_json()
-    monkeypatch.setattr(Trained, "as_json", lambda self: as_json)
-    report = settle(tmp_path, trained, 0.0)
+    monkeypatch.setattr(TrainedModel, "as_json", lambda self: as_json)
+    report = publish_unless_worse(tmp_path, trained, 0.0)
     assert (report.outcome, report.reasons) == ("refused", ("weights: not read as it was written",))
     assert current_version(tmp_path) is None
     assert [path.name for path in tmp_path.iterdir()] == [publish.REPORT]
@@ -152,9 +152,9 @@ def test_a_model_that_changes_between_training_and_loading_is_refused(
 
 def test_the_gate_judges_what_was_written(monkeypatch: pytest.MonkeyPatch) -> None:
     purchases = purchases_of(taste_lines())
-    fair = train(purchases, [""] * len(purchases.product_ids), DAY).table
+    fair = train_model(purchases, [""] * len(purchases.product_ids), DAY).table
     ordered = Weights.from_json
     monkeypatch.setattr(
         Weights, "from_json", lambda facts: replace(ordered(facts), for_you=ordered(facts).for_you[::-1])
     )
-    assert train(purchases, [""] * len(purchases.product_ids), DAY).table["novel"].ndcg < fair["novel"].ndcg
+    assert train_model(purchases, [""] * len(purchases.product_ids), DAY).table["novel"].ndcg < fair["novel"].ndcg
