@@ -134,7 +134,7 @@ async def expose(
     try:
         await resources.stream.append(records)
     except StoreUnavailable:
-        resources.telemetry.store_refused()
+        resources.telemetry.went_wrong("store_refused")
         logged = False
     resources.telemetry.exposures(logged, len(records))
     outcome = b"logged" if logged else b"unlogged"

@@ -108,7 +108,7 @@ async def store(reading: Reading, resources: Resources) -> Answer:
         try:
             appended = await resources.stream.append(records)
         except StoreUnavailable as unavailable:
-            resources.telemetry.store_refused()
+            resources.telemetry.went_wrong("store_refused")
             raise retry_later(503, unavailable.cause, str(unavailable), unavailable.retry_after_seconds) from None
         _count(records, appended.stored, appended.duplicates, resources)
     if not reading.refusals:

@@ -1,7 +1,7 @@
 """Group commit of one shard: while a flush is under way, what arrives waits, packed, for the next one; no timer."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
@@ -79,15 +79,7 @@ class StreamLimits:
     flush_events: int = 10_000
 
 
-@dataclass(slots=True)
-class LaneCounters:
-    """What a lane has done since the worker started."""
-
-    flushes: int = 0
-    stored: int = 0
-    duplicates: int = 0
-    conflicts: int = 0  # same messageId, other body: the first stays
-    failures: int = 0  # flushes that were not acknowledged
+Count: TypeAlias = Callable[[str, int], None]  # the name of what went wrong, and how often
 
 
 class Lane:
@@ -96,12 +88,12 @@ class Lane:
     Whatever becomes of a flush, each of its futures is resolved.
     """
 
-    def __init__(self, shard: int, connection: Connection, limits: StreamLimits) -> None:
-        self.counters = LaneCounters()
+    def __init__(self, shard: int, connection: Connection, limits: StreamLimits, count: Count) -> None:
         self._key = events_key(shard)
         self.breaker = Breaker(partial(connection.call, APPEND, self._key, b"", b"", b"[]"))  # refused as others are
         self._connection = connection
         self._limits = limits
+        self._count = count
         self._waiting: Waiting = []
         self._waiting_bytes = 0
         self._waiting_events = 0
@@ -199,14 +191,12 @@ class Lane:
             if not future.done():  # a request that was cancelled waits no more
                 future.set_result(len(duplicates.intersection(range(start, end))) if duplicates else 0)
             start = end
-        self.counters.flushes += 1
-        self.counters.stored += start - len(duplicates)
-        self.counters.duplicates += len(duplicates)
-        self.counters.conflicts += conflicts
+        if conflicts:
+            self._count("message_conflicts", conflicts)
 
     def _refuse(self, flush: Waiting, refusal: StoreUnavailable) -> None:
         """The same for all that waits behind a flush, where the next one would fail as well."""
-        self.counters.failures += 1
+        self._count("flush_failures", 1)
         if is_out_of_reach(refusal.cause):
             self.breaker.open(refusal.cause)
             flush = flush + self._waiting

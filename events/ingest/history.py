@@ -1,7 +1,7 @@
 """What customers bought lately: written before a request is answered, read fast or not at all."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, zip_longest
 from typing import Final, TypeAlias
 
@@ -26,9 +26,9 @@ LogIn = tuple[str, str]  # visitor_id, user_id
 class HistoryUpdates:
     """The writing side of `{h:<customer>}`; the log is durable by then, so a failure here is counted, not raised."""
 
-    def __init__(self, connection: Connection) -> None:
-        self.failures = 0
+    def __init__(self, connection: Connection, count: Callable[[str, int], None]) -> None:
         self._connection = connection
+        self._count = count
         self._joined: dict[LogIn, None] = {}
 
     async def apply(self, records: Sequence[Record]) -> None:
@@ -53,7 +53,7 @@ class HistoryUpdates:
                 moved: list[Call] = [("resonate_purchased", history_key(user), tuple(lines)) for user, lines in found]
                 await self._connection.call_many(moved, TIMEOUT_SECONDS)
         except StoreUnavailable:
-            self.failures += 1
+            self._count("history_failures", 1)
             return
         if len(self._joined) > LOG_INS_REMEMBERED:
             self._joined.clear()

@@ -1,10 +1,11 @@
 """The door of the log: what `append` has returned from is durable, and each messageId is in it once."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from events.ingest.group_commit import Lane, LaneCounters, Parcel, StreamLimits, by_shard
+from events.ingest.group_commit import Count, Lane, Parcel, StreamLimits, by_shard
 from events.ingest.history import HistoryUpdates
 from events.records import Record
 from events.store.availability import Breaker, StoreUnavailable
@@ -25,23 +26,25 @@ class StreamState:
 
     available: bool
     cause: str | None
-    flushes: int
-    stored: int
-    duplicates: int
-    conflicts: int
-    failures: int
-    history_failures: int
+    flush_failures: int  # flushes that were not acknowledged
+    message_conflicts: int  # same messageId, other body: the first stays
+    history_failures: int  # orders and log-ins that did not reach the purchase histories
 
 
 class Stream:
-    """Appends records durably, with a flush or two under way per shard and everything else gathering behind them."""
+    """Appends records durably, with a flush or two under way per shard and everything else gathering behind them.
 
-    def __init__(self, connection: Connection, limits: StreamLimits | None = None) -> None:
+    `count` is told what goes wrong, by the names of the counters in `StreamState`.
+    """
+
+    def __init__(self, connection: Connection, limits: StreamLimits | None = None, count: Count | None = None) -> None:
         self._connection = connection
         self._limits = limits or StreamLimits()
         self._lanes: list[Lane] = []
         self._unprepared = Breaker(connection.probe)  # until the shards are known
-        self._histories = HistoryUpdates(connection)
+        self._tell = count
+        self._counts: Counter[str] = Counter()
+        self._histories = HistoryUpdates(connection, self._count)
 
     async def append(self, records: Sequence[Record]) -> Appended:
         """Returns when every record is durable and the customers' histories hold their purchases.
@@ -73,13 +76,8 @@ class Stream:
         """What `/readyz` and `/metrics` report about the log's door."""
         breakers = [*(lane.breaker for lane in self._lanes), self._unprepared]
         cause = next((breaker.cause for breaker in breakers if breaker.cause is not None), None)
-        counters = [lane.counters for lane in self._lanes]
-        return StreamState(
-            available=cause is None,
-            cause=cause,
-            history_failures=self._histories.failures,
-            **{name: sum(getattr(each, name) for each in counters) for name in LaneCounters.__slots__},
-        )
+        counts = {name: self._counts[name] for name in ("flush_failures", "message_conflicts", "history_failures")}
+        return StreamState(available=cause is None, cause=cause, **counts)
 
     async def close(self) -> None:
         """Flushes what waits; the connection stays open, it belongs to the caller."""
@@ -87,11 +85,16 @@ class Stream:
             await lane.close()
         await self._unprepared.close()
 
+    def _count(self, name: str, count: int) -> None:
+        self._counts[name] += count
+        if self._tell is not None:
+            self._tell(name, count)
+
     def _known_lanes(self) -> list[Lane]:
         try:
             shards = self._connection.shards
         except StoreUnavailable as unavailable:
             self._unprepared.open(unavailable.cause)
             raise
-        self._lanes = [Lane(shard, self._connection, self._limits) for shard in range(shards)]
+        self._lanes = [Lane(shard, self._connection, self._limits, self._count) for shard in range(shards)]
         return self._lanes

@@ -71,14 +71,11 @@ class Breaker:
         self._probe_seconds = probe_seconds
         self._probing = Tasks()
         self.cause: str | None = None
-        self.opened = 0  # how often
 
     def open(self, cause: str) -> None:
         """Notes why the store cannot be asked; a probe is under way from now on."""
         if self.cause == STOPPING:
             return
-        if self.cause is None:
-            self.opened += 1
         self.cause = cause
         if self._probing.idle:
             self._probing.repeat(self._answered, "the probe of the store", self._probe_seconds, self._probe_seconds)
