@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from events.parts.arrow import Table, compute
 from events.parts.digests import USER_SEED, VISITOR_SEED, Digests, digest, digests
-from events.parts.durable import replace_durably
 from events.store.connection import Connection
 from events.store.keys import TOMBSTONES
+from kit.files import replace_file
 
 PersonKind = Literal["visitor", "user"]
 
@@ -78,7 +78,7 @@ def add_tombstones(data: Path, new: Iterable[Tombstone]) -> None:
         joined = {stone.field: stone for stone in read_tombstones(data)}
         for stone in new:
             joined[stone.field] = stone.joined(joined[stone.field]) if stone.field in joined else stone
-        replace_durably(data / FILE, msgspec.json.encode(list(joined.values())))
+        replace_file(data / FILE, msgspec.json.encode(list(joined.values())))
 
 
 async def mirror_tombstones(connection: Connection, data: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from events.parts.durable import replace_file
+from kit.files import replace_file
 
 DATA_SUFFIX: Final = ".parquet"
 MANIFEST_SUFFIX: Final = ".json"
@@ -74,7 +74,7 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def write_manifest(path: Path, manifest: Manifest) -> None:
-    """Put the manifest in place whole or not at all. The caller makes the folder durable."""
+    """Put the manifest in place whole or not at all, durably with every other name in its folder."""
     replace_file(path, msgspec.json.encode(manifest))
 
 

@@ -12,11 +12,11 @@ from typing import Any, Final, Self
 
 import msgspec
 
-from events.parts.durable import replace_durably
 from events.store.availability import StoreUnavailable
 from events.store.connection import Connection
 from events.store.keys import OWNER
 from events.writer.watermark import StoreTakenOver
+from kit.files import replace_file
 from kit.tasks import unless
 
 LEASE_SECONDS: Final = 10.0
@@ -128,5 +128,5 @@ def _identity(data: Path) -> str:
     with contextlib.suppress(FileNotFoundError):
         return path.read_text().strip()
     made = secrets.token_hex(16)
-    replace_durably(path, f"{made}{os.linesep}".encode())
+    replace_file(path, f"{made}{os.linesep}".encode())
     return made

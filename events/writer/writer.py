@@ -8,7 +8,6 @@ from typing import Final
 
 from events.deletes.tombstones import mirror_tombstones
 from events.parts.arrow import release_memory
-from events.parts.durable import TEMPORARY_PREFIX
 from events.parts.ledger import read_dropped, write_dropped
 from events.parts.manifest import FolderListing, Found, PartName, date_folders
 from events.store.availability import StoreUnavailable
@@ -16,6 +15,7 @@ from events.store.connection import Connection
 from events.writer.compaction import Compaction
 from events.writer.decoding import EARLIEST_CLOCK
 from events.writer.shard import ShardWriter, WriterOptions, pause
+from kit.files import remove_leftovers
 from kit.tasks import together
 
 _logger = logging.getLogger(__name__)
@@ -69,7 +69,8 @@ async def run_writer(connection: Connection, data: Path, options: WriterOptions,
     """
     log = data / LOG
     log.mkdir(parents=True, exist_ok=True)
-    _remove_temporary_files(log)
+    for folder in (log, *date_folders(log)):
+        remove_leftovers(folder)
     await _first_answer(connection, stop)
     if stop.is_set():
         return
@@ -109,9 +110,3 @@ async def _keep(data: Path, options: WriterOptions, stop: asyncio.Event) -> None
         except Exception:
             _logger.exception("compaction or retention failed, it is tried again")
         await pause(stop, _KEEP_SECONDS)
-
-
-def _remove_temporary_files(log: Path) -> None:
-    for folder in (log, *date_folders(log)):
-        for path in folder.glob(f"{TEMPORARY_PREFIX}*"):
-            path.unlink(missing_ok=True)
