@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from app.processes.entry import ENTRY
 from app.runtime.data_directory import store_connection
 from app.runtime.settings import Settings
+from events.parts.manifest import holds_log
 from events.store.availability import StoreRefused, StoreUnavailable
 from events.store.connection import Connection
 from events.store.keys import DESIGNS
@@ -53,7 +54,7 @@ class SiteTraffic:
 
         if (datetime.now(UTC) - before).total_seconds() < WRITTEN_SECONDS:
             raise TrafficAwaited
-        if next((self.data / "log").glob("date=*"), None) is None:
+        if not holds_log(self.data):
             return None
         kind = experiment.unit, experiment.plan.identity
         question = self._questions.get(kind)

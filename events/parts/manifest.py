@@ -78,6 +78,7 @@ def write_manifest(path: Path, manifest: Manifest) -> None:
     replace_file(path, msgspec.json.encode(manifest))
 
 
+LOG: Final = "log"
 FOLDER_PREFIX: Final = "date="
 _FOLDER = re.compile(re.escape(FOLDER_PREFIX) + r"\d{4}-\d{2}-\d{2}")
 _SETTLED_NANOSECONDS: Final = 100_000_000  # a folder that changed this recently may change again within one clock tick
@@ -111,6 +112,11 @@ class Found:
     def digests(self) -> Path:
         """The digests of the part's ids (`events.parts.digests`), which can be made again from the part."""
         return self.folder / f"{self.name.stem}{DIGESTS_SUFFIX}"
+
+
+def holds_log(data: Path) -> bool:
+    """Whether anything was ever written into the log of a data directory, and is not all gone by retention."""
+    return bool(date_folders(data / LOG))
 
 
 def date_folder(log: Path, day: date) -> Path:

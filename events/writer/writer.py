@@ -9,7 +9,7 @@ from typing import Final
 from events.deletes.tombstones import mirror_tombstones
 from events.parts.arrow import release_memory
 from events.parts.ledger import read_dropped, write_dropped
-from events.parts.manifest import FolderListing, Found, PartName, date_folders
+from events.parts.manifest import LOG, FolderListing, Found, PartName, date_folders
 from events.store.availability import StoreUnavailable
 from events.store.connection import Connection
 from events.writer.compaction import Compaction
@@ -56,7 +56,6 @@ def _remove(file: Found) -> None:
         file.folder.rmdir()
 
 
-LOG: Final = "log"
 _KEEP_SECONDS: Final = 5.0
 _AGAIN_SECONDS: Final = 0.5
 
