@@ -49,7 +49,7 @@ from experiments.catalog.reader import CatalogArchive, CatalogFollower
 from experiments.definitions.model import Experiment
 from experiments.readout.encoding import Readout
 from experiments.readout.satisfaction import COLUMNS
-from experiments.readout.study import ReadoutQuery, UnknownExperiment, moment
+from experiments.readout.study import ReadoutQuery, UnknownExperiment, parsed_at
 from experiments.readout.tables import flat_rows
 from recommender.evaluation.attribution import attribution
 
@@ -262,7 +262,7 @@ def _question(name: str, arguments: Arguments, query: ReadoutQuery) -> Hashable:
 def _query(arguments: Arguments, written: Written) -> ReadoutQuery:
     at, phase = arguments.get("at"), arguments.get("phase")
     return ReadoutQuery(
-        at=moment(at) if at else None,
+        at=parsed_at(at) if at else None,
         metric=arguments.get("metric"),
         dimension=arguments.get("dimension"),
         phase=None if phase is None else int(phase),

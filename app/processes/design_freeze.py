@@ -132,7 +132,8 @@ def site_plan(
     metrics that the served definitions need not hold.
     """
     from experiments.readout.planning import traffic_plan
-    from experiments.readout.study import ReadoutQuery, StudiedMetric, Study, microseconds
+    from experiments.readout.study import ReadoutQuery, StudiedMetric, Study
+    from kit.time import microseconds
 
     catalog = readouts.archive.latest()
     chosen = [catalog.metrics[name] for name in experiment.metrics if name in catalog.metrics]

@@ -33,7 +33,7 @@ def wanted_refunds(key: SourceKey, properties: Properties) -> list[Expression]:
     return kind + [Expression.of(text, wanted=condition(where, properties)) for text, where in chosen.items() if where]
 
 
-def amount(key: SourceKey, properties: Properties) -> Expression:
+def event_amount(key: SourceKey, properties: Properties) -> Expression:
     """What one event gives."""
     match key.score:
         case "csat":

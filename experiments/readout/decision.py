@@ -8,7 +8,7 @@ from experiments.readout.encoding import Decision, MetricReadout
 from experiments.readout.inference import Judge, Verdict
 from experiments.readout.study import Study
 from experiments.statistics.bayesian import Posterior
-from experiments.statistics.estimate import Interval
+from experiments.statistics.estimate import Caveat, Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ def _ship(winners: Sequence[VariantEvidence], schedule: Schedule, left: int, har
     if len(winners) > 1:
         because.append(f"{best.variant} has the lowest expected loss of {len(winners)} winners")
     if not schedule.is_over:
-        because.append("stopped_early_estimate_inflated")
+        because.append(Caveat.STOPPED_EARLY_ESTIMATE_INFLATED.value)
     return Decision("ship", best.variant, left, (*because, *harmed))
 
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from enum import Enum
 from typing import Any, Final, Literal
 
@@ -11,6 +11,7 @@ from experiments.definitions.model import Guardrail
 from experiments.readout.inference import ComparisonReadout, Methods
 from experiments.statistics.estimate import Interval, NoEstimate
 from experiments.statistics.sample_ratio import Balance
+from kit.time import iso
 
 Number = float | NoEstimate | None
 Role = Literal["goal", "secondary", "guardrail"]
@@ -65,11 +66,6 @@ def plain(value: Any) -> Any:
             return {str(key): plain(item) for key, item in value.items()}
         case _:
             return _object(value) if is_dataclass(value) else value
-
-
-def iso(moment: datetime) -> str:
-    """UTC with Z; fractions of a second only where there are any."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _object(value: Any) -> Any:

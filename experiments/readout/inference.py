@@ -9,7 +9,7 @@ from experiments.cube.observations import MetricObservation, QuantileSample
 from experiments.cube.sums import columns_of
 from experiments.definitions.model import Guardrail, Plan
 from experiments.statistics.arms import Arm, Pair, mean_arm, pair, proportion_arm, ratio_arm
-from experiments.statistics.bayesian import Posterior, Prior
+from experiments.statistics.bayesian import LiftPrior, Posterior
 from experiments.statistics.comparison import (
     Answer,
     Comparison,
@@ -22,7 +22,7 @@ from experiments.statistics.comparison import (
     simultaneous_interval,
 )
 from experiments.statistics.cuped import adjust_means, adjust_ratios
-from experiments.statistics.estimate import Interval, NoEstimate, Reason, missing
+from experiments.statistics.estimate import Caveat, Interval, NoEstimate, missing
 from experiments.statistics.fixed import PooledZ, few
 from experiments.statistics.guardrail import GuardrailAnswer, Margin, guardrail
 from experiments.statistics.moments import JointMoments
@@ -74,7 +74,7 @@ class Judge:
             planned_units=max(1, round(self.planned_units * share)),
             look=look,
             family=self.family,
-            prior=None if prior is None else Prior(prior.mean, prior.sd),
+            prior=None if prior is None else LiftPrior(prior.mean, prior.sd),
             want="up" if want == "up" else "down",
         )
 
@@ -324,7 +324,7 @@ def _lowest(
         return now.comparison.anytime.p, now.comparison.difference
     closed = [row for row, day in enumerate(observed.looks.days) if judge.calendar.closed(day)]
     looks = [observed.looks.cumulative[row] for row in closed]
-    nothing = NoEstimate(Reason.NOT_ENOUGH_UNITS if closed else Reason.BEFORE_FIRST_LOOK)
+    nothing = NoEstimate(Caveat.NOT_ENOUGH_UNITS if closed else Caveat.BEFORE_FIRST_LOOK)
     lowest: tuple[float | NoEstimate, float | NoEstimate] = nothing, nothing
     for day in anytime_answers(judge, observed.rule, looks, treatment):
         p = day.answer.p

@@ -16,11 +16,11 @@ from events.parts.ledger import Loss
 from experiments.cube.cube import FOREVER_US, Cube, CubeScope
 from experiments.cube.measures import CubePlan, cube_plan
 from experiments.cube.observations import MetricObservation, Observer
-from experiments.cube.shop_days import DAY_US, ShopDays, shop_days
+from experiments.cube.shop_days import ShopDays, shop_days
 from experiments.cube.statements import statement
 from experiments.readout import satisfaction
 from experiments.readout.decision import decision_of
-from experiments.readout.encoding import Check, MetricReadout, Readout, plain, timeseries_json
+from experiments.readout.encoding import Check, MetricReadout, Readout, plain
 from experiments.readout.health import engaged_time_checks, health_of, interaction_checks, lost_events
 from experiments.readout.inference import Calendar, Judge
 from experiments.readout.metrics import metric_readout, settled
@@ -32,14 +32,13 @@ from experiments.readout.study import (
     ReadoutQuery,
     Study,
     UnknownDimension,
-    microseconds,
-    moment_of,
     study_of,
 )
 from experiments.readout.tables import analyst_sql, comparison_rows, unit_table
+from kit.time import DAY_US, SECOND_US, microseconds, moment_of
 
 Answer = TypeVar("Answer")
-FRESH_US: Final = 60 * 1_000_000  # how long an answer stands while nothing arrives: units grow mature, days close
+FRESH_US: Final = 60 * SECOND_US  # how long an answer stands while nothing arrives: units grow mature, days close
 MARGIN_US: Final = 400 * DAY_US  # how far before and after the exposures events may count
 MAX_DIMENSIONS: Final = 8
 
@@ -78,11 +77,6 @@ class Readouts:
         query = ReadoutQuery(pending=pending, watermark=watermark)
         running = [e.key for e in self.archive.latest().experiments.values() if e.status == "running"]
         return [row for key in sorted(running) for row in comparison_rows(self.read(key, query))]
-
-    def timeseries(self, key: str, metric: str | None = None, query: ReadoutQuery | None = None) -> dict[str, Any]:
-        """Every shop day of one metric (None: of all), cumulative and alone, with anytime intervals."""
-        readout = self.read(key, replace(query or ReadoutQuery(), metric=metric))
-        return timeseries_json(readout)
 
     def units(self, key: str, query: ReadoutQuery | None = None) -> Table:
         """One row per unit."""

@@ -13,8 +13,8 @@ from experiments.cube.cube import Cube, levels_table
 from experiments.cube.measures import MetricRule
 from experiments.cube.observations import Observer
 from experiments.cube.statements import statement
-from experiments.readout.encoding import Readout, iso, readout_json
-from experiments.readout.study import moment_of
+from experiments.readout.encoding import Readout, readout_json
+from kit.time import iso, moment_of
 
 NAMES: Final = (
     "experiment", "phase", "as_of", "metric", "role", "type", "variant", "against", "dimension", "level", "method",

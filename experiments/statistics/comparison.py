@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from experiments.statistics.arms import Pair
-from experiments.statistics.bayesian import Posterior, Prior, posterior
+from experiments.statistics.bayesian import LiftPrior, Posterior, posterior
 from experiments.statistics.effect import Effect, difference_interval, effect, lift, lift_interval
-from experiments.statistics.estimate import Interval, NoEstimate, Reason, Want, missing
+from experiments.statistics.estimate import Caveat, Interval, NoEstimate, Want, missing
 from experiments.statistics.fixed import (
     PooledZ,
     few,
@@ -44,7 +44,7 @@ class Question:
     planned_units: int = 20_000
     look: Look | None = None
     family: int = 1
-    prior: Prior | None = None
+    prior: LiftPrior | None = None
     want: Want = "up"
 
 
@@ -90,7 +90,7 @@ class Comparison:
     planned: PlannedAnswer | NoEstimate
     bayesian: Posterior | NoEstimate
     unadjusted: Answer | None
-    reasons: tuple[Reason, ...]
+    reasons: tuple[Caveat, ...]
 
 
 def compare(pair: Pair | NoEstimate, question: Question, adjusted: Pair | NoEstimate | None = None) -> Comparison:
@@ -187,7 +187,7 @@ def _anytime(measured: Effect | NoEstimate, question: Question, alpha: float) ->
 def _planned(measured: Effect | NoEstimate, question: Question) -> PlannedAnswer | NoEstimate:
     look = question.look
     if look is None:
-        return NoEstimate(Reason.BEFORE_FIRST_LOOK)
+        return NoEstimate(Caveat.BEFORE_FIRST_LOOK)
     if isinstance(measured, NoEstimate):
         return measured
     freedom, shared = measured.degrees_of_freedom, question.alpha / question.family
@@ -206,7 +206,7 @@ def _answer(measured: Effect, p: float, critical: float) -> Answer:
     return Answer(p, relative, absolute, measured.statistic, measured.degrees_of_freedom)
 
 
-def _exact(pair: Pair, alpha: float, reason: Reason) -> Answer:
+def _exact(pair: Pair, alpha: float, reason: Caveat) -> Answer:
     p, none = fisher_p(pair), NoEstimate(reason)
     absolute, relative = newcombe_interval(pair, alpha), newcombe_lift_interval(pair, alpha)
     if not isinstance(relative, NoEstimate):
@@ -229,7 +229,7 @@ def _reconciled(interval: Interval, significant: bool) -> Interval:
 
 
 def _credible(chances: Posterior | NoEstimate) -> Answer:
-    none = NoEstimate(Reason.NOT_A_TEST)
+    none = NoEstimate(Caveat.NOT_A_TEST)
     return Answer(none, chances if isinstance(chances, NoEstimate) else chances.ci, none, none, none)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from scipy.special import chdtrc, gammaln
 
-from experiments.statistics.estimate import NoEstimate, Reason
+from experiments.statistics.estimate import Caveat, NoEstimate
 from experiments.statistics.fixed import SMALLEST_P
 from experiments.statistics.multiplicity import adjusted
 
@@ -78,7 +78,7 @@ def chi_square(counts: Sequence[int], weights: Sequence[float]) -> ChiSquare | N
     kept = _tested(counts, weights)
     units = sum(count for count, _ in kept)
     if len(kept) < 2 or units == 0:
-        return NoEstimate(Reason.NOT_ENOUGH_UNITS)
+        return NoEstimate(Caveat.NOT_ENOUGH_UNITS)
     statistic = math.fsum((count - units * share) ** 2 / (units * share) for count, share in kept)
     p = float(chdtrc(len(kept) - 1, statistic))
     return ChiSquare(statistic, len(kept) - 1, max(SMALLEST_P, p))

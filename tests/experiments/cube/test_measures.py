@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 
 from experiments.assignment.payload import portable
 from experiments.cube.measures import cube_plan
-from experiments.cube.shop_days import DAY_US, calendar_date, shop_days
+from experiments.cube.shop_days import calendar_date, shop_days
 from experiments.cube.statements import Properties, UncountableCondition, condition, properties_of
 from experiments.definitions.metrics import uncountable
 from experiments.definitions.model import Metric, RatioPart
 from experiments.targeting.predicates import ConditionError, compile_condition
 from kit.conditions import ORDERS as ORDERED
 from kit.conditions import parse
+from kit.time import DAY_US
 
 
 def asked(text: str, values: dict[str, object] | None = None) -> list[tuple[object, ...]]:

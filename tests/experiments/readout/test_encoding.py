@@ -11,7 +11,7 @@ from worlds.readout_studies import DAY, HOUR, SMALLEST, START, Shop, readouts
 
 from experiments.readout.encoding import plain, readout_json, timeseries_json
 from experiments.readout.tables import comparison_rows, flat_rows
-from experiments.statistics.estimate import Interval, NoEstimate, Reason
+from experiments.statistics.estimate import Caveat, Interval, NoEstimate
 
 GOALS = (
     "goals: [purchase_rate, average_order_value]\nguardrails: {refund_rate: 10%}\n"
@@ -72,5 +72,5 @@ def test_every_form_says_the_same_as_ever_in_the_same_order(method: str, visitor
 
 
 def test_what_cannot_be_said_is_null() -> None:
-    said = (NoEstimate(Reason.TIES), Interval(1.0, float("inf")), float("nan"), None, Reason.TIES)
+    said = (NoEstimate(Caveat.TIES), Interval(1.0, float("inf")), float("nan"), None, Caveat.TIES)
     assert plain({"said": said}) == {"said": [None, [1.0, None], None, None, "ties"]}

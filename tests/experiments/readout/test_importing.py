@@ -16,7 +16,7 @@ from events.engines.tables import Table, parquet_bytes
 from experiments.readout.encoding import readout_json
 from experiments.readout.importing import ImportFailed, ImportRequest, import_request, import_table
 from experiments.readout.inference import ComparisonReadout
-from experiments.statistics.estimate import NoEstimate, Reason
+from experiments.statistics.estimate import Caveat, NoEstimate
 from experiments.statistics.moments import JointMoments
 
 
@@ -97,7 +97,7 @@ def test_a_difference_finer_than_the_means_can_hold_is_no_difference(tmp_path: P
     chance = random.Random(0)
     rows = [f"u{n},{'b' if n % 2 else 'control'},{1e15 + round(chance.gauss(0.06, 1) * 8) / 8!r}" for n in range(16000)]
     found = _import(tmp_path, ["unit,variant,y", *rows], ["m=mean:y"])
-    assert (found.p, found.reasons) == (NoEstimate(Reason.OUT_OF_RANGE), ("out_of_range",))
+    assert (found.p, found.reasons) == (NoEstimate(Caveat.OUT_OF_RANGE), ("out_of_range",))
 
 
 def test_a_covariate_far_from_zero_says_what_it_says_near_it(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from events.engines.duckdb import EngineLimits, EventLog, QueryTimeout
 from events.engines.tables import csv_bytes, parquet_bytes
 from events.parts.part import DataDamaged
 from experiments.catalog.phases import FrozenDesign
-from experiments.readout.encoding import readout_json
+from experiments.readout.encoding import readout_json, timeseries_json
 from experiments.readout.study import (
     InvalidDate,
     ReadoutQuery,
@@ -25,11 +25,11 @@ from experiments.readout.study import (
     UnknownExperiment,
     UnknownMetric,
     UnknownPhase,
-    moment,
-    moment_of,
+    parsed_at,
 )
 from experiments.readout.tables import flat_rows
-from experiments.statistics.estimate import NoEstimate, Reason
+from experiments.statistics.estimate import Caveat, NoEstimate
+from kit.time import moment_of
 
 GOAL = {"banner.yaml": SMALLEST + "goal: purchase_rate\n"}
 RICH = {
@@ -204,7 +204,7 @@ def test_unknown_names_are_answered_with_suggestions(tmp_path: Path) -> None:
     with pytest.raises(UnknownDimension, match="device"):
         found.read("banner", ReadoutQuery(dimension="devise"))
     with pytest.raises(InvalidDate, match="2026-01-20T09:00:00Z"):
-        moment("yesterday")
+        parsed_at("yesterday")
 
 
 def test_a_metric_that_the_experiment_does_not_name_is_post_hoc(tmp_path: Path) -> None:
@@ -257,8 +257,7 @@ def test_the_last_closed_day_of_the_series_is_the_readout(tmp_path: Path) -> Non
     comparison = found.read("banner").metrics[0].comparisons[0]
     assert last.difference == pytest.approx(comparison.difference, rel=1e-9)
     assert last.p_min == comparison.methods.anytime.p_min
-    served = found.timeseries("banner", "purchase_rate")
-    assert len(served["metrics"][0]["days"]) == len(series)
+    assert len(timeseries_json(found.read("banner"))["metrics"][0]["days"]) == len(series)
 
 
 def test_a_planned_test_decides_only_at_its_looks(tmp_path: Path) -> None:
@@ -283,7 +282,7 @@ def test_the_bayesian_method_decides_by_chance_and_loss(tmp_path: Path) -> None:
     files = {"banner.yaml": SMALLEST + "goal: purchase_rate\nplan: {method: bayesian}\n"}
     comparison = readouts(tmp_path, crowd(3000, lift=0.6).records, 30, files).read("banner").metrics[0].comparisons[0]
     assert existing(comparison.methods.bayesian).chance_to_win > 0.95
-    assert (comparison.p, comparison.verdict) == (NoEstimate(Reason.NOT_A_TEST), "wins")
+    assert (comparison.p, comparison.verdict) == (NoEstimate(Caveat.NOT_A_TEST), "wins")
 
 
 def test_flat_rows_hold_one_row_per_method_with_the_names_of_the_json(tmp_path: Path) -> None:
@@ -407,12 +406,12 @@ def test_a_frozen_experiment_that_was_stopped_is_not_kept_running(tmp_path: Path
 
 
 def test_a_series_without_days_says_why(tmp_path: Path) -> None:
-    some = readouts(tmp_path / "some", crowd(60).records, 30, RICH).timeseries("banner")["metrics"]
+    some = timeseries_json(readouts(tmp_path / "some", crowd(60).records, 30, RICH).read("banner"))["metrics"]
     assert {metric["metric"]: metric["reasons"] for metric in some if not metric["days"]} == {
         "time_on_site_p75": ["quantiles_have_no_days"]
     }
     assert all(metric["reasons"] == [] for metric in some if metric["days"])
-    nobody = readouts(tmp_path / "none", [], 30, GOAL).timeseries("banner")["metrics"]
+    nobody = timeseries_json(readouts(tmp_path / "none", [], 30, GOAL).read("banner"))["metrics"]
     assert nobody[0]["reasons"] == ["not_enough_units"]
 
 

@@ -9,7 +9,7 @@ from scipy.special import ndtr
 from scipy.stats import multivariate_normal
 
 from experiments.statistics.comparison import PlannedAnswer, Question, compare
-from experiments.statistics.estimate import NoEstimate, Reason
+from experiments.statistics.estimate import Caveat, NoEstimate
 from experiments.statistics.sequential import Look, boundary, bounds, equal_looks, planned_p, spent
 
 FOUR = equal_looks(4)
@@ -85,4 +85,4 @@ def test_a_family_shares_alpha_before_the_first_look() -> None:
 
 
 def test_before_its_first_look_a_planned_test_says_nothing() -> None:
-    assert planned(None) == NoEstimate(Reason.BEFORE_FIRST_LOOK)
+    assert planned(None) == NoEstimate(Caveat.BEFORE_FIRST_LOOK)
