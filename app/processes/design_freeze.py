@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from app.processes.entry import ENTRY
+from app.processes.supervised import ENTRY
 from app.runtime.data_directory import store_connection
 from app.runtime.settings import Settings
 from events.parts.manifest import holds_log

@@ -19,8 +19,6 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from app.runtime.settings import Settings
 
-ENTRY: Final = "app.processes.entry"
-
 logger = logging.getLogger("resonate.trainer")
 
 

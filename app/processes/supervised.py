@@ -6,9 +6,9 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
-from app.processes.entry import ENTRY
 from kit.child import Child, Terms, start_module
 
+ENTRY: Final = "app.processes.entry"  # the module of every process, which knows them by name
 FIRST_DELAY_SECONDS: Final = 0.05
 LONGEST_DELAY_SECONDS: Final = 5.0
 STEADY_SECONDS: Final = 1.0  # a child that was ready this long is a healthy one that died, not one that cannot start
