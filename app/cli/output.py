@@ -91,18 +91,27 @@ def progress() -> "Generator[Progress]":
 
 NOTHING = "–"
 
-Readout = dict[str, Any]
 
-
-def say_readout(readout: Readout) -> None:
+def say_readout(readout: dict[str, Any]) -> None:
     """Health and decision, then a table per metric with its arms and comparisons."""
     say(f"{readout['experiment']}, phase {readout['phase']}, as of {readout['as_of']}")
-    for line in _health(readout["health"]) + _decision(readout.get("decision")):
+    for line in _health(readout["health"]):
         say(f"  {line}")
+    if decision := readout.get("decision"):
+        variant = f" {decision['variant']}" if decision.get("variant") else ""
+        say(f"  {decision['action'].replace('_', ' ')}{variant}")
+        for reason in decision["because"]:
+            say(f"  because {reason}")
     if readout["pending"]:
         say(f"  {readout['pending']} events were acknowledged and are not counted yet")
+    names = ["variant", "units", "value", "lift", "interval", "p", "p adj.", "verdict"]
     for metric in readout["metrics"]:
-        _say_metric(metric)
+        comparisons = {row["variant"]: row for row in metric["comparisons"]}
+        rows = [_cells(arm, comparisons.get(arm["variant"])) for arm in metric["arms"]]
+        say_table(f"{metric['metric']} ({metric['role']}, {metric['type']})", names, rows)
+        for row in metric["comparisons"]:
+            if row["reasons"]:
+                say(f"  {row['variant']}: {', '.join(row['reasons'])}")
 
 
 def say_plan(plan: dict[str, Any]) -> None:
@@ -113,40 +122,26 @@ def say_plan(plan: dict[str, Any]) -> None:
         say("  too little traffic was logged to say what can be seen; send events, then ask again")
         return
     names = ["metric", "value now", "smallest lift seen", "wanted lift (mde)", "units per variant", "days to mde"]
-    say_table("metrics", names, [_planned(metric) for metric in plan["metrics"]])
+    rows: list[list[str]] = []
+    for metric in plan["metrics"]:
+        counts = (metric["units_per_variant"], metric["days_to_mde"])
+        row = [metric["metric"], _number(metric["mean"]), _percent(metric["detectable_lift"]), _percent(metric["mde"])]
+        rows.append([*row, *(NOTHING if count is None else f"{count:,}" for count in counts)])
+    say_table("metrics", names, rows)
     for metric in plan["metrics"]:
         if metric["note"]:
             say(f"  {metric['metric']}: {metric['note']}")
 
 
-def _planned(metric: dict[str, Any]) -> list[str]:
-    return [
-        metric["metric"],
-        _number(metric["mean"]),
-        _percent(metric["detectable_lift"]),
-        _percent(metric["mde"]),
-        *(NOTHING if metric[name] is None else f"{metric[name]:,}" for name in ("units_per_variant", "days_to_mde")),
-    ]
-
-
-def _say_metric(metric: dict[str, Any]) -> None:
-    comparisons = {row["variant"]: row for row in metric["comparisons"]}
-    names = ["variant", "units", "value", "lift", "interval", "p", "p adj.", "verdict"]
-    rows = [_arm(arm, comparisons.get(arm["variant"])) for arm in metric["arms"]]
-    say_table(f"{metric['metric']} ({metric['role']}, {metric['type']})", names, rows)
-    for row in metric["comparisons"]:
-        if row["reasons"]:
-            say(f"  {row['variant']}: {', '.join(row['reasons'])}")
-
-
-def _arm(arm: dict[str, Any], comparison: dict[str, Any] | None) -> list[str]:
+def _cells(arm: dict[str, Any], comparison: dict[str, Any] | None) -> list[str]:
     cells = [str(arm["variant"]), f"{arm['units']:,}", _number(arm["value"])]
     if comparison is None:
         return [*cells, *[""] * 5]
+    bounds = comparison["ci"]
     return [
         *cells,
         _percent(comparison["lift"]),
-        _interval(comparison["ci"]),
+        f"{_percent(bounds[0])} … {_percent(bounds[1])}" if bounds else NOTHING,
         _number(comparison["p"]),
         _number(comparison["p_adjusted"]),
         str(comparison["verdict"]),
@@ -163,21 +158,9 @@ def _health(health: dict[str, Any]) -> list[str]:
     return lines + [str(check["detail"]) for check in health["checks"]]
 
 
-def _decision(decision: dict[str, Any] | None) -> list[str]:
-    if not decision:
-        return []
-    action = str(decision["action"]).replace("_", " ")
-    variant = f" {decision['variant']}" if decision.get("variant") else ""
-    return [f"{action}{variant}", *(f"because {reason}" for reason in decision["because"])]
-
-
 def _number(value: float | None) -> str:
     return NOTHING if value is None else f"{value:.4g}"
 
 
 def _percent(value: float | None) -> str:
     return NOTHING if value is None else f"{value:+.2%}"
-
-
-def _interval(bounds: list[float | None] | None) -> str:
-    return NOTHING if not bounds else f"{_percent(bounds[0])} … {_percent(bounds[1])}"

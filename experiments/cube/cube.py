@@ -45,13 +45,19 @@ class Cube:
     def build(self) -> None:
         """Materialise everything, once."""
         self.expose()
-        self._histories()
+        lookback = max(self.plan.lookback_us, VISIT_US)
+        self.put("histories", self.attributed("histories", lookback=lookback, visit=VISIT_US))
         for dimension in self.plan.dimensions:
-            self.put(levels_table(self.plan, dimension), self._levels(dimension))
+            # the attribute at the first exposure; what the log knows of the device stands in where it was not given
+            text = self.plan.properties.attribute(dimension)
+            level = f"coalesce({text}, e.{dimension})" if dimension in ("device", "country") else text
+            self.put(levels_table(self.plan, dimension), statement("levels").bind(level=Expression.of(level)))
         if any(key.kind in ("orders", "refunds", "funnel") for key in self.plan.sources):
             self._purchases()
         if any(key.kind == "refunds" for key in self.plan.sources):
-            self._refunds()
+            refund_id = Expression.of(self.plan.properties.text("refund_id"))
+            self.put("refunds", statement("refunds").bind(refund_id=refund_id))
+            self.put("returned", self._returned())
         self.put("cube", union_all([*self._event_layers(), *self._own_layers(), _EMPTY]))
         for name in self.tables:
             if name.startswith(("beats_", "page_times_", "steps_")):
@@ -120,16 +126,6 @@ class Cube:
     def _of_experiment(self, name: str) -> Statement:
         return statement(name).bind(experiment=self.scope.experiment, phase=self.scope.phase)
 
-    def _levels(self, dimension: str) -> Statement:
-        """The attribute at the first exposure; what the log knows of the device stands in where it was not given."""
-        text = self.plan.properties.attribute(dimension)
-        level = f"coalesce({text}, e.{dimension})" if dimension in ("device", "country") else text
-        return statement("levels").bind(level=Expression.of(level))
-
-    def _histories(self) -> None:
-        lookback = max(self.plan.lookback_us, VISIT_US)
-        self.put("histories", self.attributed("histories", lookback=lookback, visit=VISIT_US))
-
     def _purchases(self) -> None:
         read = self._read_of_orders()
         copies = statement("order_copies").also(**{name: Expression.of(f"e.{name}") for name in read})
@@ -151,10 +147,6 @@ class Cube:
             names = [*fields_of(key.condition), *([] if key.value == "value" else [key.value])]
             found += [column for name in names for column in self.plan.properties.columns(name)]
         return [name for name in dict.fromkeys(found) if name not in _ORDER_COLUMNS]
-
-    def _refunds(self) -> None:
-        self.put("refunds", statement("refunds").bind(refund_id=Expression.of(self.plan.properties.text("refund_id"))))
-        self.put("returned", self._returned())
 
     def _returned(self) -> Statement:
         return self.attributed("returned", day=self.scope.days.sql("r.time"), currency=self.scope.currency)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from experiments.cube.statements import Properties, properties_of
-from experiments.definitions.model import Cap, Metric, RatioPart
+from experiments.definitions.model import Cap, Metric
 from kit.time import SECOND_US
 
 ORDER: Final = "Order Completed"
@@ -126,7 +126,12 @@ def cube_plan(metrics: Iterable[Metric], lookback_seconds: int, dimensions: Iter
     boundaries = {0, -lookback_us}
     for rule in rules:
         boundaries |= {rule.window.start_us, rule.window.end_us}
-    named = [name for key in sources.found for name in _properties(key)]
+    named = [
+        name
+        for key in sources.found
+        for name in (*properties_of(key.condition), key.value)
+        if name not in ("value", ENGAGED)
+    ]
     properties = tuple(dict.fromkeys((*named, "refund_id", "final", *dimensions)))
     return CubePlan(
         rules=rules,
@@ -156,7 +161,9 @@ def _rule(metric: Metric, sources: _Sources) -> MetricRule:
         case "ratio":
             return _ratio(metric, sources)
         case "csat" | "nps" | "ces":
-            return _survey(metric, metric.type, sources)
+            key = SourceKey("events", metric.event or "", where=_text(metric.where), score=metric.type)
+            source = sources.index(key)
+            return MetricRule(metric, _window(metric), source, "amount", base=source, base_field="events")
         case "funnel":
             window = _window(metric)
             key = SourceKey("funnel", metric.steps[-1], steps=metric.steps, window=window, where=_text(metric.where))
@@ -202,7 +209,7 @@ def _ratio(metric: Metric, sources: _Sources) -> MetricRule:
     if above is None or below is None:
         raise ValueError(f"metric {metric.name}: a ratio needs a numerator and a denominator")
     fixed, percentile = _cap(metric.cap)
-    key, base_key = (_part(part, metric, window) for part in (above, below))
+    key, base_key = (_key(part.event, part.sum, {**metric.where, **part.where}, window) for part in (above, below))
     source, base = (sources.index(each) for each in (_of_orders(key, base_key), base_key))
     return MetricRule(
         metric, window,
@@ -216,23 +223,12 @@ def _ratio(metric: Metric, sources: _Sources) -> MetricRule:
     )  # fmt: skip
 
 
-def _part(part: RatioPart, metric: Metric, window: MetricWindow) -> SourceKey:
-    return _key(part.event, part.sum, {**metric.where, **part.where}, window)
-
-
 def _of_orders(refunds: SourceKey, orders: SourceKey) -> SourceKey:
     """A refund counts only if its order does."""
     joined = refunds.kind == "refunds" and orders.kind == "orders"
     if not joined:
         return refunds
     return replace(refunds, order_where=orders.where, order_value=_own_amount(orders.value))
-
-
-def _survey(metric: Metric, score: Score, sources: _Sources) -> MetricRule:
-    window = _window(metric)
-    key = SourceKey("events", metric.event or "", where=_text(metric.where), score=score)
-    source = sources.index(key)
-    return MetricRule(metric, window, source, "amount", base=source, base_field="events")
 
 
 def _key(
@@ -273,8 +269,3 @@ def _window(metric: Metric) -> MetricWindow:
 
 def _text(where: Mapping[str, Any]) -> str:
     return json.dumps(where, sort_keys=True)
-
-
-def _properties(key: SourceKey) -> list[str]:
-    named = properties_of(key.condition)
-    return [name for name in (*named, key.value) if name not in ("value", ENGAGED)]

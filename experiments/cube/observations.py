@@ -167,17 +167,20 @@ class Observer:
         shifts = self._shifts(sum(n for n, _ in counts.values()))
         if rule.over_events:
             prepare_samples(self.cube, rule)
+        open_windows = statement("immature").bind(mature=self.as_of_us - rule.window.end_us)
         return MetricObservation(
             rule=rule,
             cap=None if cap == NO_CAP or rule.is_share else cap,
             arms=self._moments(counts, shifts),
-            immature=self._immature(rule),
+            immature=self._per_arm(self.cube.once(open_windows)),
             levels={name: self.levels_of(rule, self._table(name)) for name in dimensions},
             samples=self._whole(rule) if quantile else (),
             level_samples={name: self._samples(rule, self._table(name)) for name in dimensions if quantile},
             looks=self._looks(rule, cap, shifts) if by_day and not quantile else None,
             look_samples=look_samples,
-            responders=self._responders() if rule.metric.type in SURVEYS else None,
+            responders=self._per_arm(self.cube.engine.columns(statement("responders")))
+            if rule.metric.type in SURVEYS
+            else None,
             final_beats=self._final_beats(rule),
             steps=self._steps(rule),
         )
@@ -275,10 +278,6 @@ class Observer:
             for level in sorted({level for _, level in counts})
         }
 
-    def _immature(self, rule: MetricRule) -> tuple[int, ...]:
-        found = self.cube.once(statement("immature").bind(mature=self.as_of_us - rule.window.end_us))
-        return self._per_arm({int(arm): int(n) for arm, n in zip(found["arm"], found["n"], strict=True)})
-
     def _looks(self, rule: MetricRule, cap: float, shifts: Shifts) -> Looks:
         self._put_days(rule)
         engine = self.cube.engine
@@ -294,9 +293,6 @@ class Observer:
     def _put_days(self, rule: MetricRule) -> None:
         days = statement("entry_days") if rule.closed_window else self._sources(statement("metric_days"), rule)
         self.cube.put("metric_days", days)
-
-    def _responders(self) -> tuple[int, ...]:
-        return self._per_arm({int(arm): int(n) for arm, n in self.cube.engine.rows(statement("responders"))})
 
     def _final_beats(self, rule: MetricRule) -> tuple[tuple[int, int], ...] | None:
         if self.cube.plan.sources[rule.source].kind != "engagement":
@@ -315,7 +311,7 @@ class Observer:
             statement("step_counts").tables(reached=reached_table(rule.source, step)).bind(mature=self.mature(rule))
             for step in range(len(key.steps))
         ]
-        return tuple(self._per_arm({int(a): int(n) for a, n in self.cube.engine.rows(step)}) for step in reached)
+        return tuple(self._per_arm(self.cube.engine.columns(step)) for step in reached)
 
     def _whole(self, rule: MetricRule, mature: int | None = None) -> tuple[QuantileSample, ...]:
         if WHOLE not in self.cube.tables:
@@ -335,8 +331,9 @@ class Observer:
     def _table(self, dimension: str) -> str:
         return levels_table(self.cube.plan, dimension)
 
-    def _per_arm(self, found: Mapping[int, int]) -> tuple[int, ...]:
-        return tuple(found.get(arm, 0) for arm in range(len(self.cube.scope.arms)))
+    def _per_arm(self, found: Columns) -> tuple[int, ...]:
+        counts = {int(arm): int(n) for arm, n in zip(found["arm"], found["n"], strict=True)}
+        return tuple(counts.get(arm, 0) for arm in range(len(self.cube.scope.arms)))
 
 
 def _field(name: Field) -> Expression:

@@ -60,16 +60,15 @@ def calendar_date(day: int) -> date:
 @lru_cache(maxsize=256)
 def _days(timezone: str, first: date, last: date) -> ShopDays:
     zone = ZoneInfo(timezone)
-    moments = [datetime(first.year, first.month, first.day, tzinfo=UTC) + timedelta(days=n) for n in _span(first, last)]
+    moments = [
+        datetime(first.year, first.month, first.day, tzinfo=UTC) + timedelta(days=n)
+        for n in range((last - first).days + 1)
+    ]
     offsets = [(microseconds(moments[0]), _offset(moments[0], zone))]
     for before, after in pairwise(moments):
         if _offset(before, zone) != _offset(after, zone):
             offsets.append((microseconds(_change(before, after, zone)), _offset(after, zone)))
     return ShopDays(tuple(offsets))
-
-
-def _span(first: date, last: date) -> range:
-    return range((last - first).days + 1)
 
 
 def _change(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:

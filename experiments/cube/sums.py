@@ -115,7 +115,9 @@ def looks_of(units: Columns, entries: Columns, looks: Columns, shifts: Shifts, a
         for row in range(len(days)):
             totals = {name: float(added[name][row]) for name in ("y", "d")}
             cumulative[row].append(with_exact_means(_moments(row, n, sums, products, shifts), totals))
-            daily[row].append(_own_moments(row, n, own))
+            alone = {"y": float(own["own_y"][row]), "d": float(own["own_d"][row])}
+            pairs = {(a, b): float(own[f"own_{a}{b}"][row]) for a, b in (("y", "y"), ("y", "d"), ("d", "d"))}
+            daily[row].append(JointMoments.from_sums(round(n[row]), alone, pairs))
     return Looks(
         tuple(int(day) for day in days), tuple(tuple(row) for row in cumulative), tuple(tuple(row) for row in daily)
     )
@@ -164,11 +166,3 @@ def _moments(row: int, n: Floats, sums: dict[str, Floats], products: dict[str, F
     totals = {name: float(sums[name][row]) for name in ("y", "d", "x", "e", "h")}
     pairs = {(left, right): float(products[left + right][row]) for left, right in PAIRS}
     return JointMoments.from_sums(round(n[row]), totals, pairs, {name: shifts.of(name) for name in totals})
-
-
-def _own_moments(row: int, n: Floats, own: dict[str, Floats]) -> JointMoments:
-    totals = {"y": float(own["own_y"][row]), "d": float(own["own_d"][row])}
-    pairs = {
-        (left, right): float(own[f"own_{left}{right}"][row]) for left, right in (("y", "y"), ("y", "d"), ("d", "d"))
-    }
-    return JointMoments.from_sums(round(n[row]), totals, pairs)

@@ -73,9 +73,8 @@ def decide(
     harmed = [reason for evidence in variants for reason in _harm(evidence)]
     winners = [evidence for evidence in variants if evidence.wins]
     if harmed and not winners:
-        return Decision(
-            "roll_back", variants[0].variant if len(variants) == 1 else _worst(variants), left, tuple(harmed)
-        )
+        harmful = [evidence.variant for evidence in variants if _harm(evidence)]  # all of them, or one to take back
+        return Decision("roll_back", harmful[0] if len(harmful) == 1 else None, left, tuple(harmed))
     if winners and (schedule.closed_days >= schedule.min_days or stopped):
         return _ship(winners, schedule, left, harmed)
     because = tuple(reason for evidence in variants for reason in _standing(evidence, schedule))
@@ -90,12 +89,6 @@ def _harm(evidence: VariantEvidence) -> list[str]:
     if evidence.primary == "loses":
         reasons.append(f"{evidence.variant}: {evidence.goals[0][0]} loses")
     return reasons
-
-
-def _worst(variants: Sequence[VariantEvidence]) -> str | None:
-    """The variant to take back; None where all of them harm, or it is not one alone."""
-    harmful = [evidence.variant for evidence in variants if _harm(evidence)]
-    return harmful[0] if len(harmful) == 1 else None
 
 
 def _ship(winners: Sequence[VariantEvidence], schedule: Schedule, left: int, harmed: Sequence[str]) -> Decision:

@@ -30,7 +30,7 @@ METHODS: Final[Mapping[str, tuple[str, ...]]] = {
     "unadjusted": ("p", "ci"),
 }
 """What is served of each method's answer, in order."""
-OWN_NAMES: Final = {"df": "degrees_of_freedom"}
+_OWN_NAMES: Final = {"df": "degrees_of_freedom"}
 
 
 def readout_json(readout: "Readout") -> dict[str, Any]:
@@ -75,17 +75,17 @@ def _object(value: Any) -> Any:
         case Interval():
             return [plain(value.low), plain(value.high)]
         case Methods():
-            return {method: _answer(getattr(value, method), names) for method, names in METHODS.items()}
+            return {method: _said(getattr(value, method), names) for method, names in METHODS.items()}
         case _:
             named = [item.name for item in fields(value) if item.metadata.get("served", True)]
             served = {name: plain(getattr(value, name)) for name in named}
             return {name: item for name, item in served.items() if name not in OPTIONAL or item not in (None, [])}
 
 
-def _answer(answer: object, names: Sequence[str]) -> dict[str, Any] | None:
+def _said(answer: object, names: Sequence[str]) -> dict[str, Any] | None:
     if answer is None or isinstance(answer, NoEstimate):
         return None
-    return {name: plain(getattr(answer, OWN_NAMES.get(name, name))) for name in names}
+    return {name: plain(getattr(answer, _OWN_NAMES.get(name, name))) for name in names}
 
 
 @dataclass(frozen=True, slots=True)

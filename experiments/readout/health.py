@@ -33,8 +33,14 @@ def health_of(
     cube: Cube, study: Study, calendar: Calendar, dimensions: Sequence[str], checks: Sequence[Check] = ()
 ) -> Health:
     """The health of a study whose cube is built."""
-    rate = _multi_exposure_rate(cube)
-    found = [*_pauses(study), *checks]
+    several = int(cube.engine.rows(statement("several_variants"))[0][0])
+    units = int(cube.engine.rows(statement("count_units"))[0][0])
+    rate = several / units if units else 0.0
+    found: list[Check] = []
+    for pause in study.pauses:
+        until = f" to {pause.until:%Y-%m-%d %H:%M} UTC" if pause.until else ""
+        found.append(Check("paused", f"paused from {pause.since:%Y-%m-%d %H:%M} UTC{until}"))
+    found += checks
     if rate > MULTI_EXPOSURE_WARNING:
         found.insert(
             0, Check("multi_exposure", f"{rate:.1%} of the units saw several variants; above 1 % look for the cause")
@@ -95,32 +101,13 @@ def _srm(cube: Cube, study: Study, calendar: Calendar, dimensions: Sequence[str]
         ("day", calendar_date(day).isoformat(), tuple(int(n) for n in counts[row])) for row, day in enumerate(days)
     ]
     for dimension in dimensions:
-        levels += [(dimension, level, observed) for level, observed in _level_counts(cube, dimension, arms)]
+        found: dict[str, list[int]] = {}
+        for arm, level, n in cube.engine.rows(
+            statement("units_by_level").tables(levels=levels_table(cube.plan, dimension))
+        ):
+            found.setdefault(str(level), [0] * arms)[int(arm)] = int(n)
+        levels += [(dimension, level, tuple(observed)) for level, observed in sorted(found.items())]
     return balance(looks, study.weights, now, levels)
-
-
-def _level_counts(cube: Cube, dimension: str, arms: int) -> list[tuple[str, tuple[int, ...]]]:
-    rows = cube.engine.rows(statement("units_by_level").tables(levels=levels_table(cube.plan, dimension)))
-    levels: dict[str, list[int]] = {}
-    for arm, level, n in rows:
-        levels.setdefault(str(level), [0] * arms)[int(arm)] = int(n)
-    return [(level, tuple(counts)) for level, counts in sorted(levels.items())]
-
-
-def _multi_exposure_rate(cube: Cube) -> float:
-    several = int(cube.engine.rows(statement("several_variants"))[0][0])
-    units = int(cube.engine.rows(statement("count_units"))[0][0])
-    return several / units if units else 0.0
-
-
-def _pauses(study: Study) -> list[Check]:
-    spans = [(pause.since, pause.until) for pause in study.pauses]
-    return [
-        Check(
-            "paused", f"paused from {since:%Y-%m-%d %H:%M} UTC" + (f" to {until:%Y-%m-%d %H:%M} UTC" if until else "")
-        )
-        for since, until in spans
-    ]
 
 
 ALPHA: Final = 0.05
@@ -135,12 +122,18 @@ def interaction_checks(study: Study, cube: Cube, observer: Observer, catalog: Ca
     if rule.metric.type == "quantile":
         return []
     checks: list[Check] = []
+    primary = study.goals[0]
     for other in _neighbours(study.experiment, catalog)[:MOST_NEIGHBOURS]:
         _put_overlap(cube, other)
         observer.tabulate(rule)
         levels = observer.levels_of(rule, "overlap")
         found = contrasts(rule, levels, study.arms, [variant.key for variant in other.variants])
-        checks += _checks(study, other, found)
+        corrected = holm([contrast.p for contrast in found.values()])
+        for ((variant, level), contrast), p in zip(found.items(), corrected, strict=True):
+            if p <= ALPHA:
+                told = f"{primary}: the effect of {variant} differs between {other.variants[0].key} and {level}"
+                told += f" of {other.key} by {contrast.difference:.4g} (p = {p:.2g}); read both together"
+                checks.append(Check("interaction", told))
     return checks
 
 
@@ -182,16 +175,3 @@ def _put_overlap(cube: Cube, other: Experiment) -> None:
     units = statement("units").tables(exposures="other_exposures")
     cube.put("other_units", units.bind(exposed_on=cube.scope.days.sql("f.time")))
     cube.put("overlap", statement("overlap"))
-
-
-def _checks(study: Study, other: Experiment, found: Mapping[tuple[str, str], Interaction]) -> list[Check]:
-    corrected = holm([contrast.p for contrast in found.values()])
-    return [
-        Check(
-            "interaction",
-            f"{study.goals[0]}: the effect of {variant} differs between {other.variants[0].key} and {level}"
-            f" of {other.key} by {contrast.difference:.4g} (p = {p:.2g}); read both together",
-        )
-        for ((variant, level), contrast), p in zip(found.items(), corrected, strict=True)
-        if p <= ALPHA
-    ]

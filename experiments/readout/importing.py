@@ -193,7 +193,7 @@ def import_table(path: Path, request: ImportRequest) -> Readout:
         except ValueError as error:
             raise ImportFailed(f"{path.name} is neither CSV nor Parquet that can be read: {error}") from error
         _check_columns(path, request, types)
-        arms = _arms(path, request, table, types)
+        arms = _measured(path, request, table, types)
         _check_units(request, table, types[request.unit], sum(arms.units))
     return _readout(request, fingerprint, arms)
 
@@ -224,7 +224,7 @@ def _check_units(request: ImportRequest, table: TableReader, kind: str, rows: in
         raise ImportFailed(f"unit {twice[0][0]!r} stands in {twice[0][1]} rows; an import needs one row per unit")
 
 
-def _arms(path: Path, request: ImportRequest, table: TableReader, types: Mapping[str, str]) -> _Arms:
+def _measured(path: Path, request: ImportRequest, table: TableReader, types: Mapping[str, str]) -> _Arms:
     shifts = _shifts(request, table, types)
     measured = statement("table_arms").bind(variant=column(request.variant), unit=column(request.unit))
     for index, metric in enumerate(request.metrics):
@@ -261,7 +261,7 @@ def _ordered(path: Path, request: ImportRequest, names: Sequence[str]) -> tuple[
 def _shifts(request: ImportRequest, table: TableReader, types: Mapping[str, str]) -> dict[str, float]:
     """A value of each measured column. At 1e15 ± 1 even the engine's stable variance is wrong by half without it."""
     names = dict.fromkeys(name for metric in request.metrics for name in metric.columns.values())
-    first = statement("table_first").also(**{f"c{i}": _number(name, types[name]) for i, name in enumerate(names)})
+    first = statement("table_first").also(**{f"c{i}": _as_number(name, types[name]) for i, name in enumerate(names)})
     rows = table.rows(first)
     values = rows[0][1:] if rows else [0.0] * len(names)
     usable = (value if value is not None and math.isfinite(value) else 0.0 for value in values)
@@ -273,7 +273,7 @@ def _moments_sql(
 ) -> dict[str, Expression]:
     """Means, variances and covariances of a metric's columns by the engine's own stable functions, in one pass."""
     near = {role: shifts[name] for role, name in metric.columns.items()}
-    plain = {role: _number(name, types[name]) for role, name in metric.columns.items()}
+    plain = {role: _as_number(name, types[name]) for role, name in metric.columns.items()}
     values = {
         role: Expression.of("coalesce($v - $shift, 0.0)", v=value, shift=near[role] if metric.type != "ratio" else 0.0)
         if role in ("x", "e")
@@ -304,7 +304,7 @@ def _checks_sql(metric: TableMetric, values: Mapping[str, Expression]) -> dict[s
     return found
 
 
-def _number(name: str, kind: str) -> Expression:
+def _as_number(name: str, kind: str) -> Expression:
     """A column as a number. Truth values are spelled out: a cast of them would be pushed into the reading of a CSV."""
     text = "CASE WHEN $c THEN 1.0 WHEN NOT $c THEN 0.0 END" if kind == "BOOLEAN" else "CAST($c AS DOUBLE)"
     return Expression.of(text, c=column(name))
@@ -361,14 +361,12 @@ def _metric(judge: Judge, index: int, metric: TableMetric, arms: _Arms) -> Metri
         definition, MetricWindow(0, 0), 0, "amount",
         base=0 if ratio else NONE, base_field="amount", cuped=metric.covariate is not None,
     )  # fmt: skip
-    moments = tuple(_joint(index, metric, row, arms.shifts) for row in arms.rows)
-    observed = MetricObservation(rule, None, moments, (0,) * len(arms.names))
+    back = {role: arms.shifts[name] for role, name in metric.columns.items() if role in ("y", "d")}
+    moments: list[JointMoments] = []  # columns that the metric lacks are all zero; of covariates differences count
+    for row in arms.rows:
+        n = int(row["n"])
+        means = tuple(float(row.get(f"m{index}_mean_{role}") or 0.0) + back.get(role, 0.0) for role in COLUMNS)
+        spreads = tuple(float(row.get(f"m{index}_spread_{a}{b}") or 0.0) * (n - 1) for a, b in PAIRS)
+        moments.append(JointMoments(COLUMNS, n, means, spreads))
+    observed = MetricObservation(rule, None, tuple(moments), (0,) * len(arms.names))
     return metric_readout(judge, StudiedMetric(definition, "goal", post_hoc=False), observed, None, "unit")
-
-
-def _joint(index: int, metric: TableMetric, row: Mapping[str, Any], shifts: Mapping[str, float]) -> JointMoments:
-    """Moments of all columns; those that a metric lacks are all zero. Of covariates only differences count."""
-    n, back = int(row["n"]), {role: shifts[name] for role, name in metric.columns.items() if role in ("y", "d")}
-    means = tuple(float(row.get(f"m{index}_mean_{role}") or 0.0) + back.get(role, 0.0) for role in COLUMNS)
-    spreads = tuple(float(row.get(f"m{index}_spread_{left}{right}") or 0.0) * (n - 1) for left, right in PAIRS)
-    return JointMoments(COLUMNS, n, means, spreads)

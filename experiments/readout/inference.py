@@ -166,7 +166,7 @@ class ComparisonReadout:
 
 def judge_metric(judge: Judge, observed: MetricObservation) -> tuple[ComparisonReadout, ...]:
     """Every treatment of a metric against control."""
-    return tuple(_judged(judge, observed, treatment) for treatment in range(1, len(observed.arms)))
+    return tuple(_compared(judge, observed, treatment) for treatment in range(1, len(observed.arms)))
 
 
 def judge_level(judge: Judge, there: MetricObservation) -> tuple[ComparisonReadout, ...]:
@@ -244,14 +244,14 @@ def anytime_answers(
     return answers
 
 
-def _judged(judge: Judge, observed: MetricObservation, treatment: int) -> ComparisonReadout:
+def _compared(judge: Judge, observed: MetricObservation, treatment: int) -> ComparisonReadout:
     rule, method = observed.rule, judge.plan.method
     if rule.metric.type == "quantile":
         arms = arms_of(observed)
         current: Judged = pair(arms[0], arms[treatment]), None
     else:
         current = pairs_on(rule, observed.arms, treatment)
-    now = _asked(judge.question(treatment, rule.metric.want), current)
+    now = _ruled(judge.question(treatment, rule.metric.want), current)
     ruling = _ruling(judge, observed, now, treatment)
     shown, said = ruling or now, now.comparison
     answer = answer_of(shown.comparison, method)
@@ -287,7 +287,7 @@ def _judged(judge: Judge, observed: MetricObservation, treatment: int) -> Compar
     )
 
 
-def _asked(question: Question, judged: Judged) -> Ruling:
+def _ruled(question: Question, judged: Judged) -> Ruling:
     return Ruling(question, *judged, compare(judged[0], question, judged[1]))
 
 
@@ -300,7 +300,7 @@ def _ruling(judge: Judge, observed: MetricObservation, now: Ruling, treatment: i
         found = _pairs_at(observed, last_day, treatment)
         if found is None:
             continue
-        ruling = _asked(judge.question(treatment, observed.rule.metric.want, look), found)
+        ruling = _ruled(judge.question(treatment, observed.rule.metric.want, look), found)
         if isinstance(ruling.comparison.planned, PlannedAnswer) and ruling.comparison.planned.crossed:
             break
     return ruling

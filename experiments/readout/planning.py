@@ -60,6 +60,11 @@ def metric_plan(study: Study, observed: MetricObservation, units_per_day: float)
     needed = required_units(arm.value, arm.variance, wanted, design) if wanted else None
     pair_share = control_share * (1.0 + design.ratio)
     days = None if needed is None else duration_days(needed, units_per_day * pair_share, design)
+    note = None
+    if days is None:
+        note = "the wanted effect cannot be reached with this traffic"
+    elif days > WEEKS_WARNING:
+        note = f"{days} days are more than 8 weeks; a larger effect or another metric would do"
     return MetricPlan(
         metric=name,
         mean=arm.value,
@@ -69,7 +74,7 @@ def metric_plan(study: Study, observed: MetricObservation, units_per_day: float)
         mde=mde,
         units_per_variant=None if needed is None else round(needed),
         days_to_mde=days if mde is not None else None,
-        note=_note(days) if mde is not None else None,
+        note=note if mde is not None else None,
     )
 
 
@@ -89,16 +94,6 @@ def design_of(study: Study) -> tuple[Design, float]:
     alpha = plan.alpha / study.family
     price = inflation(plan.method, alpha, plan.power, plan.looks)
     return Design(alpha, plan.power, smallest / control if control else 1.0, price), control
-
-
-def _note(days: int | None) -> str | None:
-    if days is None:
-        return "the wanted effect cannot be reached with this traffic"
-    return (
-        f"{days} days are more than 8 weeks; a larger effect or another metric would do"
-        if days > WEEKS_WARNING
-        else None
-    )
 
 
 FEWEST_UNITS = 100

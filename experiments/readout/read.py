@@ -12,7 +12,6 @@ import msgspec
 
 from events.engines.duckdb import EventLog, Snapshot
 from events.engines.tables import Table
-from events.parts.ledger import Loss
 from experiments.cube.cube import FOREVER_US, Cube, CubeScope
 from experiments.cube.measures import CubePlan, cube_plan
 from experiments.cube.observations import MetricObservation, Observer
@@ -37,7 +36,7 @@ from experiments.readout.study import (
 from experiments.readout.tables import analyst_sql, comparison_rows, unit_table
 from kit.time import DAY_US, SECOND_US, microseconds, moment_of
 
-Answer = TypeVar("Answer")
+Found = TypeVar("Found")
 FRESH_US: Final = 60 * SECOND_US  # how long an answer stands while nothing arrives: units grow mature, days close
 MARGIN_US: Final = 400 * DAY_US  # how far before and after the exposures events may count
 MAX_DIMENSIONS: Final = 8
@@ -57,9 +56,16 @@ class Readouts:
     def read(self, key: str, query: ReadoutQuery = ReadoutQuery()) -> Readout:  # noqa: B008 - frozen
         """The readout of an experiment; raises the `NotFound`s, `InvalidDate`, `DataDamaged` and `QueryTimeout`."""
         look = self._look(key, query)
-        readout = self._recalled(look.mark) or self._keep(
-            look.mark, self._compute(look.study, query, look.snapshot, look.as_of)
-        )
+        readout = self._recalled(look.mark)
+        if readout is None:
+            dimensions = _dimensions(look.study, query)
+            readout = self.observe(
+                look.study, query, dimensions, lambda opened: self._readout(opened, query, look), look.snapshot
+            )
+            with self._switch:
+                self._cache[look.mark] = readout
+                while len(self._cache) > self.cache_entries:
+                    self._cache.popitem(last=False)
         return replace(readout, pending=query.pending, watermark=self._watermark(query, look.snapshot))
 
     def remembered(self, key: str, query: ReadoutQuery = ReadoutQuery()) -> Readout | None:  # noqa: B008 - frozen
@@ -124,22 +130,25 @@ class Readouts:
         study: Study,
         query: ReadoutQuery,
         dimensions: Sequence[str],
-        answer: Callable[[Opened], Answer],
+        answer: Callable[[Opened], Found],
         snapshot: Snapshot | None = None,
         site_since_us: int | None = None,
-    ) -> Answer:
+    ) -> Found:
         """Build the cube of a study and answer from it; the engine lives as long as that takes."""
         as_of = self.as_of(query)
         snapshot = snapshot or self.log.snapshot()
         as_of_us = microseconds(as_of)
-        days = _days_of(study, snapshot, as_of_us)
+        first = min((part.min_received_at for part in snapshot.parts), default=as_of_us)
+        days = shop_days(study.shop.timezone, min(first, as_of_us) - MARGIN_US, as_of_us + MARGIN_US)
         plan = cube_plan((item.metric for item in study.metrics), round(study.plan.cuped_seconds), dimensions)
         received_until = None if query.at is None else as_of_us
         with self.log.open(snapshot, received_until, plan.properties.names) as engine:
             scope = replace(_scope(study, plan, days, as_of_us), site_since_us=site_since_us)
             cube = Cube(engine, scope, plan)
             cube.build()
-            calendar = _calendar(cube, days, study, as_of_us)
+            exposed = engine.rows(statement("span"))[0][0]
+            first_day = None if exposed is None else days.day(int(exposed))
+            calendar = Calendar(first_day, days.day(as_of_us), DAY_US)
             closed = cube.scope.known_until_us <= as_of_us
             return answer(Opened(study, cube, calendar, Observer(cube, as_of_us), closed))
 
@@ -150,17 +159,9 @@ class Readouts:
         mark = (key, study.identity, snapshot.identity, asked, query.at or microseconds(as_of) // FRESH_US)
         return _Look(study, snapshot, as_of, mark)
 
-    def _compute(self, study: Study, query: ReadoutQuery, snapshot: Snapshot, as_of: datetime) -> Readout:
-        dimensions = _dimensions(study, query)
-
-        def answer(opened: Opened) -> Readout:
-            return self._readout(opened, query, as_of, snapshot.lost)
-
-        return self.observe(study, query, dimensions, answer, snapshot)
-
-    def _readout(self, opened: Opened, query: ReadoutQuery, as_of: datetime, lost: Sequence[Loss]) -> Readout:
-        study, cube = opened.study, opened.cube
-        judge = judge_of(study, opened.calendar)
+    def _readout(self, opened: Opened, query: ReadoutQuery, look: "_Look") -> Readout:
+        study, cube, as_of = opened.study, opened.cube, look.as_of
+        judge = Judge(study.plan, opened.calendar, study.planned_units, study.arms, study.weights, study.family)
         observed, texts = self._observed(opened, judge, query)
         rows: list[MetricReadout] = []
         for studied in study.metrics:
@@ -170,9 +171,13 @@ class Readouts:
             row = metric_readout(judge, studied, observed[name], limit, study.experiment.unit)
             rows.append(replace(row, sql=texts.pop(name, None)))
         metrics = settled(judge, rows)
-        checks = [] if study.not_started(as_of) else _empty(cube)
-        checks += self._interactions(opened) if query.at is None else []
-        checks += [*lost_events(lost), *engaged_time_checks(observed)]
+        checks: list[Check] = []
+        if not study.not_started(as_of) and not cube.engine.rows(statement("count_units"))[0][0]:
+            told = "nobody has been exposed yet: evaluating is not seeing, an exposure must be sent"
+            checks.append(Check("no_exposures", told))
+        if query.at is None:
+            checks += interaction_checks(study, cube, opened.observer, self.archive.latest())
+        checks += [*lost_events(look.snapshot.lost), *engaged_time_checks(observed)]
         health = health_of(cube, study, opened.calendar, cube.plan.dimensions, checks)
         readout = Readout(
             experiment=study.experiment.key,
@@ -186,7 +191,11 @@ class Readouts:
             decision=decision_of(judge, study, metrics, as_of, alarm=health.srm.alarm),
             metrics=_asked(metrics, query),
         )
-        return replace(readout, etag=_etag(readout))
+        # equal for readouts that say the same of the same definition, whatever arrived in between that does not matter
+        said = (readout.experiment, readout.phase, readout.fingerprint, readout.closed, health, readout.decision)
+        series = [metric.series for metric in readout.metrics]
+        content = msgspec.json.encode(plain([*said, readout.metrics, series]))
+        return replace(readout, etag=hashlib.sha256(content).hexdigest()[:32])
 
     def _observed(
         self, opened: Opened, judge: Judge, query: ReadoutQuery
@@ -202,9 +211,6 @@ class Readouts:
                 texts[name] = analyst_sql(opened.cube, opened.observer, rule)
         return found, texts
 
-    def _interactions(self, opened: Opened) -> list[Check]:
-        return interaction_checks(opened.study, opened.cube, opened.observer, self.archive.latest())
-
     def _watermark(self, query: ReadoutQuery, snapshot: Snapshot) -> datetime | None:
         if query.watermark is not None:
             return query.watermark
@@ -217,13 +223,6 @@ class Readouts:
                 self._cache.move_to_end(mark)
             return found
 
-    def _keep(self, mark: tuple[object, ...], readout: Readout) -> Readout:
-        with self._switch:
-            self._cache[mark] = readout
-            while len(self._cache) > self.cache_entries:
-                self._cache.popitem(last=False)
-        return readout
-
 
 @dataclass(frozen=True, slots=True)
 class _Look:
@@ -235,19 +234,9 @@ class _Look:
     mark: tuple[object, ...]
 
 
-def judge_of(study: Study, calendar: Calendar) -> Judge:
-    """How a study's comparisons are judged."""
-    return Judge(study.plan, calendar, study.planned_units, study.arms, study.weights, study.family)
-
-
 def _dimensions(study: Study, query: ReadoutQuery) -> tuple[str, ...]:
     asked = () if query.dimension is None else (query.dimension,)
     return tuple(dict.fromkeys((*study.plan.dimensions, *asked)))[:MAX_DIMENSIONS]
-
-
-def _days_of(study: Study, snapshot: Snapshot, as_of_us: int) -> ShopDays:
-    first = min((part.min_received_at for part in snapshot.parts), default=as_of_us)
-    return shop_days(study.shop.timezone, min(first, as_of_us) - MARGIN_US, as_of_us + MARGIN_US)
 
 
 def _scope(study: Study, plan: CubePlan, days: ShopDays, as_of_us: int) -> CubeScope:
@@ -267,11 +256,6 @@ def _scope(study: Study, plan: CubePlan, days: ShopDays, as_of_us: int) -> CubeS
     )
 
 
-def _calendar(cube: Cube, days: ShopDays, study: Study, as_of_us: int) -> Calendar:
-    first = cube.engine.rows(statement("span"))[0][0]
-    return Calendar(None if first is None else days.day(int(first)), days.day(as_of_us), DAY_US)
-
-
 def _asked(rows: Sequence[MetricReadout], query: ReadoutQuery) -> tuple[MetricReadout, ...]:
     chosen = [row for row in rows if query.metric in (None, row.metric)]
     if query.dimension is None:
@@ -285,17 +269,3 @@ def _asked(rows: Sequence[MetricReadout], query: ReadoutQuery) -> tuple[MetricRe
         named = (level.dimension for row in rows for level in row.dimensions if level.dimension != query.dimension)
         raise UnknownDimension(query.dimension, sorted({*named, "device", "country"} - {query.dimension}))
     return tuple(levels)
-
-
-def _empty(cube: Cube) -> list[Check]:
-    if cube.engine.rows(statement("count_units"))[0][0]:
-        return []
-    return [Check("no_exposures", "nobody has been exposed yet: evaluating is not seeing, an exposure must be sent")]
-
-
-def _etag(readout: Readout) -> str:
-    """Equal for readouts that say the same of the same definition, whatever arrived in between that does not matter."""
-    said = (readout.experiment, readout.phase, readout.fingerprint, readout.closed)
-    series = [metric.series for metric in readout.metrics]
-    content = msgspec.json.encode(plain([*said, readout.health, readout.decision, readout.metrics, series]))
-    return hashlib.sha256(content).hexdigest()[:32]

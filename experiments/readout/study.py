@@ -28,13 +28,9 @@ class NotFound(LookupError):
         close = nearest(name, names, 3)
         self.name = name
         self.suggestions = tuple(close or sorted(names)[:10])
-        super().__init__(f"there is no {self.what} {name!r}; {self._hint(bool(close))}")
-
-    def _hint(self, close: bool) -> str:
-        if not self.suggestions:
-            return f"no {self.what} is known here"
         listed = ", ".join(self.suggestions)
-        return f"did you mean {listed}?" if close else f"there is {listed}"
+        hint = f"did you mean {listed}?" if close else f"there is {listed}"
+        super().__init__(f"there is no {self.what} {name!r}; {hint if listed else f'no {self.what} is known here'}")
 
     def __str__(self) -> str:
         return str(self.args[0])
@@ -181,7 +177,7 @@ def study_of(archive: Archive, key: str, query: ReadoutQuery) -> Study:
         metrics=_metrics(experiment, current, known, query.metric),
         fingerprint=design.fingerprint if design else UNFROZEN,
         planned_units=design.planned_units if design else UNITS_PER_VARIANT * len(experiment.variants),
-        started=_started(experiment, design),
+        started=experiment.start or (design.frozen_at if design else None),
         stopped=_past(design.closed_at if design else experiment.end, query.at),
         pauses=tuple(pause for pause in design.pauses if _past(pause.since, query.at)) if design else (),
     )
@@ -217,10 +213,6 @@ def _metrics(
         if name not in known:
             raise UnknownMetric(name, known)
     return tuple(StudiedMetric(known[name], role, name not in experiment.metrics) for name, role in named)
-
-
-def _started(experiment: Experiment, design: FrozenDesign | None) -> datetime | None:
-    return experiment.start or (design.frozen_at if design else None)
 
 
 def _past(time: datetime | None, at: datetime | None) -> datetime | None:

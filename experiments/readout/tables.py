@@ -114,26 +114,19 @@ def unit_table(cube: Cube, observer: Observer) -> Table:
         "has_history": [bool(seen) for seen in units["has_history"]],
     }
     for dimension in cube.plan.dimensions:
-        columns[dimension] = _levels(cube, dimension, numbers)
+        found = cube.engine.rows(statement("unit_levels").tables(levels=levels_table(cube.plan, dimension)))
+        known = {int(unit): str(level) for unit, level in found}
+        columns[dimension] = [known.get(unit) or None for unit in numbers.tolist()]
     exposed: npt.NDArray[np.int64] = units["exposed_at"].astype(np.int64)
     for rule in cube.plan.rules:
         observer.tabulate(rule)
-        found = cube.engine.columns(statement("unit_metric"))
+        values = cube.engine.columns(statement("unit_metric"))
         mature = exposed <= observer.mature(rule)
-        for name, column in _metric_columns(rule, cube.plan.lookback_us > 0).items():
-            columns[name] = _spread(found, column, numbers, mature)
+        for before, column, base in (("", "y", "d"), (BEFORE, "x", "e"))[: 2 if cube.plan.lookback_us > 0 else 1]:
+            columns[rule.name + before] = _spread(values, column, numbers, mature)
+            if rule.is_ratio:
+                columns[rule.name + DENOMINATOR + before] = _spread(values, base, numbers, mature)
     return Table(columns)
-
-
-def _metric_columns(rule: MetricRule, covariate: bool) -> dict[str, str]:
-    columns = {rule.name: "y"}
-    if rule.is_ratio:
-        columns[rule.name + DENOMINATOR] = "d"
-    if covariate:
-        columns[rule.name + BEFORE] = "x"
-        if rule.is_ratio:
-            columns[rule.name + DENOMINATOR + BEFORE] = "e"
-    return columns
 
 
 def _spread(
@@ -143,12 +136,6 @@ def _spread(
     known = dict(zip(found["unit"].tolist(), found[column].tolist(), strict=True))
     pairs = zip(numbers.tolist(), mature.tolist(), strict=True)
     return [float(known.get(unit, 0.0)) if counted else None for unit, counted in pairs]
-
-
-def _levels(cube: Cube, dimension: str, numbers: npt.NDArray[np.int64]) -> list[str | None]:
-    found = cube.engine.rows(statement("unit_levels").tables(levels=levels_table(cube.plan, dimension)))
-    known = {int(unit): str(level) for unit, level in found}
-    return [known.get(unit) or None for unit in numbers.tolist()]
 
 
 def analyst_sql(cube: Cube, observer: Observer, rule: MetricRule) -> str:

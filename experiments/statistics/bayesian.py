@@ -64,7 +64,9 @@ def beta_lift(pair: Pair, level: float = 0.95) -> BetaLift | NoEstimate:
     drop = max(0.0, float(weights @ (treatment.below(x) - treatment.mean / x * reduced.below(x))))
     mean = treatment.mean * (control.a + control.b - 1.0) / (control.a - 1.0) - 1.0
     ci = _ratio_interval(control, treatment, (x, weights), 1.0 - level)
-    return BetaLift(_chance_greater(control, treatment), drop, max(0.0, drop + mean), ci, mean)
+    greater, smaller = float(weights @ treatment.above(x)), float(weights @ treatment.below(x))
+    chance = greater if greater < smaller else 1.0 - smaller  # from its smaller side
+    return BetaLift(chance, drop, max(0.0, drop + mean), ci, mean)
 
 
 def _posterior(arm: Arm) -> _Beta:
@@ -74,22 +76,12 @@ def _posterior(arm: Arm) -> _Beta:
 
 def _nodes(beta: _Beta) -> tuple[Array, Array]:
     """Points and weights that integrate against this density; the weights are normalised numerically."""
-    x, width = _scaled(beta.interval(BEYOND))
+    reach = beta.interval(BEYOND)
+    half = (reach.high - reach.low) / 2.0
+    x, width = reach.low + half * (_POSITIONS + 1.0), half * _WEIGHTS
     logarithm = xlogy(beta.a - 1.0, x) + xlog1py(beta.b - 1.0, -x)
     weights = width * np.exp(logarithm - logarithm.max())
     return x, weights / weights.sum()
-
-
-def _scaled(interval: Interval) -> tuple[Array, Array]:
-    half = (interval.high - interval.low) / 2.0
-    return interval.low + half * (_POSITIONS + 1.0), half * _WEIGHTS
-
-
-def _chance_greater(control: _Beta, treatment: _Beta) -> float:
-    """P(p_t > p_c) from its smaller side."""
-    x, weights = _nodes(control)
-    greater, smaller = float(weights @ treatment.above(x)), float(weights @ treatment.below(x))
-    return greater if greater < smaller else 1.0 - smaller
 
 
 def _ratio_interval(control: _Beta, treatment: _Beta, nodes: tuple[Array, Array], outside: float) -> Interval:

@@ -99,7 +99,8 @@ def compare(pair: Pair | NoEstimate, question: Question, adjusted: Pair | NoEsti
     Few conversions are judged exactly and unadjusted.
     """
     if isinstance(pair, NoEstimate):
-        return _silent(pair)
+        answer = _absent(pair)
+        return Comparison(pair, pair, False, False, answer, pair, answer, pair, pair, None, (pair.reason,))
     exact = few(pair)
     judged = _judged(pair, adjusted)
     cuped = judged is not pair
@@ -239,9 +240,3 @@ def _answered(planned: PlannedAnswer | NoEstimate) -> Answer:
 
 def _absent(cause: NoEstimate) -> Answer:
     return Answer(cause, cause, cause, cause, cause)
-
-
-def _silent(cause: NoEstimate) -> Comparison:
-    """A comparison of which nothing can be said."""
-    answer = _absent(cause)
-    return Comparison(cause, cause, False, False, answer, cause, answer, cause, cause, None, (cause.reason,))

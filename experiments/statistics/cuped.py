@@ -46,7 +46,9 @@ def adjust_ratios(control: JointMoments, treatment: JointMoments) -> Adjustment 
     Coefficients come from the sum of both arms' covariances of the linearised ratios before and after exposure.
     """
     arms = _columns_of_ratio(control), _columns_of_ratio(treatment)
-    centre = _ratios(_common_means(control, treatment), control.columns)
+    share = treatment.count / max(1, control.count + treatment.count)  # of the means of both arms together
+    means = (ours + (theirs - ours) * share for ours, theirs in zip(control.means, treatment.means, strict=True))
+    centre = _ratios(tuple(means), control.columns)
     if centre is None or arms[0] is None or arms[1] is None:
         return NoEstimate(Caveat.COVARIATE_CONSTANT)
     joint = Covariance(*(ours + theirs for ours, theirs in zip(arms[0].covariance, arms[1].covariance, strict=True)))
@@ -77,7 +79,7 @@ class _Columns:
 def _columns_of_mean(moments: JointMoments) -> _Columns | None:
     if moments.count < 2:
         return None
-    means = _value(moments, "y"), _value(moments, "x"), _value(moments, HISTORY)
+    means = _mean_of(moments, "y"), _mean_of(moments, "x"), _mean_of(moments, HISTORY)
     of = _Covariances(moments)
     pairs = (("y", "y"), ("y", "x"), ("y", HISTORY), ("x", "x"), ("x", HISTORY), (HISTORY, HISTORY))
     return _Columns(moments.count, means, Covariance(*(of(left, right) for left, right in pairs)))
@@ -116,13 +118,7 @@ def _ratios(means: tuple[float, ...], columns: tuple[str, ...]) -> Values | None
     return mean["num"] / mean["den"], mean["xnum"] / mean["xden"], mean.get(HISTORY, 0.0)
 
 
-def _common_means(control: JointMoments, treatment: JointMoments) -> tuple[float, ...]:
-    """Those of both arms together."""
-    share = treatment.count / max(1, control.count + treatment.count)
-    return tuple(ours + (theirs - ours) * share for ours, theirs in zip(control.means, treatment.means, strict=True))
-
-
-def _value(moments: JointMoments, name: str) -> float:
+def _mean_of(moments: JointMoments, name: str) -> float:
     return moments.mean(name) if name in moments.columns else 0.0
 
 
@@ -157,7 +153,7 @@ def _adjust(arms: tuple[_Columns, _Columns], joint: Covariance, centre: Values) 
     coefficients = _coefficients(joint)
     if coefficients is None:
         return NoEstimate(Caveat.COVARIATE_CONSTANT)
-    control, treatment = (_arm(arm, coefficients, centre) for arm in arms)
+    control, treatment = (_moved(arm, coefficients, centre) for arm in arms)
     coarseness = max(abs(slope) * math.ulp(mean) for slope, mean in zip(coefficients, centre[1:], strict=True))
     if 0.0 < math.sqrt(control.error + treatment.error) < COARSEST * coarseness:
         return NoEstimate(Caveat.OUT_OF_RANGE)  # covariates like 1e15 have no such digits
@@ -182,7 +178,7 @@ def _coefficients(joint: Covariance) -> tuple[float, float] | None:
     return slope, (hy - slope * xh) / hh
 
 
-def _arm(arm: _Columns, coefficients: tuple[float, float], centre: Values) -> Arm:
+def _moved(arm: _Columns, coefficients: tuple[float, float], centre: Values) -> Arm:
     slope, step = coefficients
     value, x, history = arm.means
     yy, yx, yh, xx, xh, hh = arm.covariance

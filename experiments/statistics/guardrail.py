@@ -49,26 +49,23 @@ def guardrail(
         return GuardrailAnswer(GuardrailVerdict.UNCLEAR, pair, (pair.reason,))
     judged = answer_at(pair, question, method, question.alpha, adjusted)
     one_sided = answer_at(pair, question, method, min(MOST_ALPHA, 2.0 * question.alpha), adjusted)
-    harm = _harm(judged, pair, question, method == "bayesian")
-    bound = _harm(one_sided, pair, question, margin.relative or method == "bayesian")
+    harm = _harm_of(judged, pair, question, method == "bayesian")
+    bound = _harm_of(one_sided, pair, question, margin.relative or method == "bayesian")
     worst_case = bound if isinstance(bound, NoEstimate) else bound.high
     if method == "bayesian" and not margin.relative and not isinstance(worst_case, NoEstimate):
         worst_case *= abs(pair.control.value)
-    return GuardrailAnswer(_verdict(harm, worst_case, margin), worst_case, missing(harm, worst_case))
+    verdict = GuardrailVerdict.SAFE
+    if isinstance(harm, Interval) and harm.low > 0.0:
+        verdict = GuardrailVerdict.VIOLATED
+    elif isinstance(worst_case, NoEstimate) or worst_case >= margin.max_harm:
+        verdict = GuardrailVerdict.UNCLEAR
+    return GuardrailAnswer(verdict, worst_case, missing(harm, worst_case))
 
 
-def _harm(answer: Answer, pair: Pair, question: Question, relative: bool) -> Interval | NoEstimate:
+def _harm_of(answer: Answer, pair: Pair, question: Question, relative: bool) -> Interval | NoEstimate:
     """The interval turned so that positive is harm; of a lift against a negative control the sign turns once more."""
     interval = answer.ci if relative else answer.difference_ci
     if isinstance(interval, NoEstimate):
         return interval
     turned = (question.want == "up") != (relative and pair.control.value < 0.0)
     return Interval(-interval.high, -interval.low) if turned else interval
-
-
-def _verdict(harm: Interval | NoEstimate, worst_case: float | NoEstimate, margin: Margin) -> GuardrailVerdict:
-    if isinstance(harm, Interval) and harm.low > 0.0:
-        return GuardrailVerdict.VIOLATED
-    if isinstance(worst_case, NoEstimate) or worst_case >= margin.max_harm:
-        return GuardrailVerdict.UNCLEAR
-    return GuardrailVerdict.SAFE

@@ -35,12 +35,14 @@ class Design:
 
 def required_units(mean: float, variance: float, relative_effect: float, design: Design) -> float | None:
     """Units of control (not rounded) that detect this lift with the design's power; None where no number can."""
-    effect_size = _effect_size(mean, variance, relative_effect)
-    if effect_size == 0.0:
+    difference = abs(mean * relative_effect)
+    if difference == 0.0:
         return None
-    if math.isinf(effect_size):
+    if variance <= 0.0:
         return 2.0 * design.inflation
-    start = _normal_units(effect_size, design)
+    effect_size = difference / math.sqrt(variance)  # Cohen's d
+    quantiles = _z(design.alpha / 2.0) + _z(1.0 - design.power)
+    start = (1.0 + 1.0 / design.ratio) * (quantiles / effect_size) ** 2  # where the t is normal
     low, high = _fewest(design), max(2.0 * start + 100.0, 4.0 * _fewest(design))
     if start > MOST_UNITS:
         return None
@@ -90,14 +92,6 @@ def inflation(
     return ((critical + _z(1.0 - power)) / (_z(alpha / 2.0) + _z(1.0 - power))) ** 2
 
 
-def _effect_size(mean: float, variance: float, relative_effect: float) -> float:
-    """Cohen's d of a relative effect; infinite without variance."""
-    difference = abs(mean * relative_effect)
-    if difference == 0.0:
-        return 0.0
-    return difference / math.sqrt(variance) if variance > 0.0 else math.inf
-
-
 def power(effect_size: float, control_units: float, design: Design) -> float:
     """P(|T| > c) for non-central t: E[Φ(δ − c·s) + Φ(−δ − c·s)] over s = √(χ²/df), by quadrature.
 
@@ -124,11 +118,6 @@ def _scale_nodes(freedom: float) -> tuple[Array, Array]:
 def _fewest(design: Design) -> float:
     """Control units below which an arm has fewer than two."""
     return max(2.0, 2.0 / design.ratio)
-
-
-def _normal_units(effect_size: float, design: Design) -> float:
-    quantiles = _z(design.alpha / 2.0) + _z(1.0 - design.power)
-    return (1.0 + 1.0 / design.ratio) * (quantiles / effect_size) ** 2
 
 
 def _z(tail: float) -> float:

@@ -98,7 +98,8 @@ def quantile_estimate(
     if low < 1 or high > count:
         return NoEstimate(Caveat.NOT_ENOUGH_UNITS)
     ci = Interval(histogram.at_rank(low), histogram.at_rank(high))
-    if _ties(histogram, value) > MOST_TIES or ci.width <= 0.0:
+    ties = float(histogram.counts[int(np.searchsorted(histogram.values, value))]) / count
+    if ties > MOST_TIES or ci.width <= 0.0:
         return NoEstimate(Caveat.TIES)
     units = clusters.count if clusters is not None else count
     return QuantileEstimate(value, ci, quantile_arm(units, value, ci, alpha))
@@ -116,7 +117,3 @@ def _rank_spread(count: int, q: float, clusters: JointMoments | None) -> float |
         return math.sqrt(count * q * (1.0 - q))
     share = ratio_arm(clusters)
     return share if isinstance(share, NoEstimate) else count * math.sqrt(share.error)
-
-
-def _ties(histogram: Histogram, value: float) -> float:
-    return float(histogram.counts[int(np.searchsorted(histogram.values, value))]) / histogram.count

@@ -41,7 +41,7 @@ def crossed_anytime(sums: Floats, alpha: float, planned_units: int, *, ratio: bo
 
 def _effect(sums: Floats, *, ratio: bool) -> tuple[Floats, Floats, Floats]:
     """Treatment less control, its standard error (0 where there is none), and the units of both."""
-    values, errors = zip(*(_arm(arm, ratio=ratio) for arm in sums), strict=True)
+    values, errors = zip(*(_value_and_error(arm, ratio=ratio) for arm in sums), strict=True)
     usable = (sums[..., 0] >= 2.0).all(axis=0)
     if ratio:
         worth = np.square(sums[..., 2]) / np.maximum(sums[..., 5], _TINY)
@@ -50,7 +50,7 @@ def _effect(sums: Floats, *, ratio: bool) -> tuple[Floats, Floats, Floats]:
     return np.where(usable, values[1] - values[0], 0.0), error, sums[..., 0].sum(axis=0)
 
 
-def _arm(sums: Floats, *, ratio: bool) -> tuple[Floats, Floats]:
+def _value_and_error(sums: Floats, *, ratio: bool) -> tuple[Floats, Floats]:
     """Value and squared standard error of one arm."""
     n = np.maximum(sums[..., 0], 2.0)
     y, d = sums[..., 1] / n, sums[..., 2] / n
@@ -98,7 +98,7 @@ def replay(
     """
     query = ReadoutQuery()
     study = study_of(readouts.archive, key, query)
-    found = readouts.observe(study, query, (), _unit_days)
+    found = readouts.observe(study, query, (), _days_by_metric)
     total = replays * len(found)
     rates: list[ReplayRate] = []
     for index, (rule, days) in enumerate(found):
@@ -112,7 +112,7 @@ def replay(
     return rates
 
 
-def _unit_days(opened: Opened) -> list[tuple[MetricRule, UnitDays]]:
+def _days_by_metric(opened: Opened) -> list[tuple[MetricRule, UnitDays]]:
     rules = {rule.name: rule for rule in opened.cube.plan.rules if rule.metric.type != "quantile"}
     found = [(rule, opened.observer.unit_days(rule)) for rule in rules.values()]
     return [(rule, days) for rule, days in found if days.units >= FEWEST_UNITS]

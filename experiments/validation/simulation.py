@@ -95,13 +95,11 @@ def _binomial(units: int, rate: float) -> list[tuple[int, float]]:
     """Conversions that matter and their probabilities."""
     spread = math.sqrt(units * rate * (1.0 - rate))
     low, high = max(0, int(units * rate - TAIL * spread)), min(units, int(units * rate + TAIL * spread) + 1)
-    return [(x, _probability(x, units, rate)) for x in range(low, high + 1)]
-
-
-def _probability(x: int, units: int, rate: float) -> float:
-    """Binomial probability of x conversions."""
-    logarithm = math.lgamma(units + 1.0) - math.lgamma(x + 1.0) - math.lgamma(units - x + 1.0)
-    return math.exp(logarithm + x * math.log(rate) + (units - x) * math.log1p(-rate))
+    found: list[tuple[int, float]] = []
+    for x in range(low, high + 1):
+        logarithm = math.lgamma(units + 1.0) - math.lgamma(x + 1.0) - math.lgamma(units - x + 1.0)
+        found.append((x, math.exp(logarithm + x * math.log(rate) + (units - x) * math.log1p(-rate))))
+    return found
 
 
 Array = npt.NDArray[np.float64]
@@ -187,6 +185,7 @@ def _statistics(
 RUNS: Final = 4000
 SEED: Final = 20260105
 PEEKED: Final = "GrowthBook relative 1.6 / 3.7 / 7.5 %; fixed z peeked 28-39 %"
+POWERED: Final = "GrowthBook 0.80, Eppo 0.83"
 COVERED: Final = "delta 0.936-0.947, Spotify 0.83-0.95"
 
 Measure = Callable[[int, np.random.Generator], float]
@@ -232,48 +231,27 @@ def error_rates(
     for done, figure in enumerate(chosen):
         if progress is not None:
             progress(figure.name, done, len(chosen))
-        rows.append(_measured(figure, runs, np.random.default_rng([seed, FIGURES.index(figure)])))
+        ours = figure.measure(runs, np.random.default_rng([seed, FIGURES.index(figure)]))
+        error = math.sqrt(ours * (1.0 - ours) / runs) if figure.by_chance else 0.0
+        low, high = figure.range
+        met = low - 2.0 * error <= ours <= high + 2.0 * error
+        rows.append(ErrorRate(figure.name, figure.demand, ours, error, figure.peers, met))
     if progress is not None:
         progress("", len(chosen), len(chosen))
     return rows
 
 
-def _measured(figure: Figure, runs: int, rng: np.random.Generator) -> ErrorRate:
-    ours = figure.measure(runs, rng)
-    error = math.sqrt(ours * (1.0 - ours) / runs) if figure.by_chance else 0.0
-    low, high = figure.range
-    met = low - 2.0 * error <= ours <= high + 2.0 * error
-    return ErrorRate(figure.name, figure.demand, ours, error, figure.peers, met)
+def _rejections(
+    name: str, demand: str, within: tuple[float, float], peers: str, reject: Callable[..., float], *shape: float
+) -> Figure:
+    """Of looks, units per look, and the true rates of both arms."""
+    measure: Measure = lambda runs, rng: reject(runs, rng, *shape)  # noqa: E731
+    return Figure(name, demand, within, peers, measure)
 
 
 def _false_positives(looks: int, units: int) -> Figure:
     name = f"false positives at any look, anytime, {looks} looks × {units:,} per arm"
-    measure: Measure = lambda runs, rng: anytime_rejections(runs, rng, looks, units, 0.05, 0.05)  # noqa: E731
-    return Figure(name, "≤ 5 %", (0.0, 0.05), PEEKED, measure)
-
-
-def _power() -> tuple[Figure, Figure]:
-    """28 days of 2,500 units per arm; a planned test looks at them four times."""
-    peers = "GrowthBook 0.80, Eppo 0.83"
-
-    def anytime(runs: int, rng: np.random.Generator) -> float:
-        return anytime_rejections(runs, rng, 28, 2500, 0.05, 0.055)
-
-    def planned(runs: int, rng: np.random.Generator) -> float:
-        return planned_rejections(runs, rng, 4, 7 * 2500, 0.05, 0.055)
-
-    return (
-        Figure("power at +10 % on 5 %, anytime, 28 looks", "≥ 0.90", (0.90, 1.0), peers, anytime),
-        Figure("power at +10 % on 5 %, planned, 4 looks", "≥ 0.975", (0.975, 1.0), peers, planned),
-    )
-
-
-def _planned_false_positives() -> Figure:
-    def measure(runs: int, rng: np.random.Generator) -> float:
-        return planned_rejections(runs, rng, 4, 7 * 2500, 0.05, 0.05)
-
-    peers = "four-look bounds read daily 6.4-9 %, read on after the end 9.3 %"
-    return Figure("false positives at any look, planned, 4 looks", "≤ 5 %", (0.0, 0.05), peers, measure)
+    return _rejections(name, "≤ 5 %", (0.0, 0.05), PEEKED, anytime_rejections, looks, units, 0.05, 0.05)
 
 
 def _coverage(units: int, control: float, treatment: float) -> Figure:
@@ -298,8 +276,39 @@ FIGURES: Final[tuple[Figure, ...]] = (
     _false_positives(28, 2500),
     _false_positives(100, 500),
     _false_positives(100, 50),
-    _planned_false_positives(),
-    *_power(),
+    _rejections(
+        "false positives at any look, planned, 4 looks",
+        "≤ 5 %",
+        (0.0, 0.05),
+        "four-look bounds read daily 6.4-9 %, read on after the end 9.3 %",
+        planned_rejections,
+        4,
+        17_500,
+        0.05,
+        0.05,
+    ),
+    _rejections(  # 28 days of 2,500 units per arm; a planned test looks at them four times
+        "power at +10 % on 5 %, anytime, 28 looks",
+        "≥ 0.90",
+        (0.90, 1.0),
+        POWERED,
+        anytime_rejections,
+        28,
+        2500,
+        0.05,
+        0.055,
+    ),
+    _rejections(
+        "power at +10 % on 5 %, planned, 4 looks",
+        "≥ 0.975",
+        (0.975, 1.0),
+        POWERED,
+        planned_rejections,
+        4,
+        17_500,
+        0.05,
+        0.055,
+    ),
     _coverage(1000, 0.02, 0.02),
     _coverage(1000, 0.02, 0.026),
     _coverage(10_000, 0.05, 0.055),

@@ -48,7 +48,7 @@ def test_newcombe_and_wilson_meet_statsmodels(table: tuple[int, int, int, int]) 
     assert ends(wilson_interval(pair.control, 0.05)) == pytest.approx([float(end) for end in wilson], abs=1e-9)
 
 
-@speaks(lift=0.6)
+@speaks(lift=0.25)
 @given(table=tables)
 def test_the_lift_interval_holds_zero_exactly_when_the_difference_does(table: tuple[int, int, int, int]) -> None:
     pair = shares(*table)
@@ -57,7 +57,7 @@ def test_the_lift_interval_holds_zero_exactly_when_the_difference_does(table: tu
         assert lift.contains(0.0) == difference.contains(0.0)
 
 
-@speaks(lift=0.6)
+@speaks(lift=0.25)
 @given(table=tables)
 def test_the_lift_interval_ends_where_the_interval_of_the_contrast_touches_zero(
     table: tuple[int, int, int, int],

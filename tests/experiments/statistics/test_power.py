@@ -24,7 +24,7 @@ designs = st.builds(
 )
 
 
-@speaks(units=0.8)
+@speaks(units=0.5)
 @given(lift=st.floats(0.01, 0.5), design=designs)
 def test_units_lift_and_power_are_one_relation(lift: float, design: Design) -> None:
     units = required_units(5.0, 25.0, lift, design) or 0.0
@@ -43,7 +43,7 @@ def test_nine_to_one_is_solved_where_tea_tasting_raises() -> None:
     assert 10 * units == pytest.approx(1_709_308, rel=1e-5)
 
 
-@speaks(expected=0.6)
+@speaks(expected=0.5)
 @given(units=st.floats(2.0, 1e5), shift=st.floats(0.0, 12.0), design=designs)
 def test_power_meets_statsmodels_where_that_has_a_number(units: float, shift: float, design: Design) -> None:
     units = max(units, 2.0 / design.ratio)
