@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from events.engines.duckdb import EventLog
 from events.engines.sql import load
+from kit.time import DAY_US
 
 WINDOW_DAYS: Final = 7
 PROPERTIES: Final = ("recommendation_id", "product_id")  # text_0 and text_1 of the statement
@@ -17,21 +18,21 @@ def attribution(log: EventLog) -> list[dict[str, Any]]:
 
     A purchase counts when the visitor clicked on that product in such a list at most a week before. Raises DataDamaged.
     """
-    statement = load(_SQL).bind(window_us=WINDOW_DAYS * 86_400_000_000)
+    statement = load(_SQL).bind(window_us=WINDOW_DAYS * DAY_US)
     with log.open(log.snapshot(), properties=PROPERTIES) as engine:
-        return [_row(*row) for row in engine.rows(statement)]
-
-
-def _row(strategy: str, fallback: str, model: str, *counts: Any) -> dict[str, Any]:
-    views, clicks, purchases = (int(count) for count in counts[:3])
-    return {
-        "strategy": strategy,
-        "fallback": None if fallback == NONE else fallback,
-        "model_version": None if model == NONE else model,
-        "views": views,
-        "clicks": clicks,
-        "click_rate": clicks / views if views else None,
-        "purchases": purchases,
-        "attributed_revenue": round(float(counts[3]), 2),
-        "attributed_revenue_per_view": float(counts[3]) / views if views else None,
-    }
+        rows = list(engine.rows(statement))
+    found: list[dict[str, Any]] = []
+    for strategy, fallback, model, views, clicks, purchases, revenue in rows:
+        figures = {
+            "strategy": strategy,
+            "fallback": None if fallback == NONE else fallback,
+            "model_version": None if model == NONE else model,
+            "views": int(views),
+            "clicks": int(clicks),
+            "click_rate": clicks / views if views else None,
+            "purchases": int(purchases),
+            "attributed_revenue": round(float(revenue), 2),
+            "attributed_revenue_per_view": float(revenue) / views if views else None,
+        }
+        found.append(figures)
+    return found

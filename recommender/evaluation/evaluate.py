@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from kit.time import DAY_SECONDS
 from recommender.evaluation.peers import NAMES, fitted_tifu, peer_answers, tifu_answers
 from recommender.model.model import Weights
 from recommender.model.purchases import Purchases
@@ -19,8 +20,8 @@ from recommender.training.scorecard import TASKS, Lists, Score, measure, popular
 
 NO_PRODUCTS: Final = frozenset({"FUEL", "MISCELLANEOUS", "COUPON"})
 STORE_SUPPLIES: Final = ("CNTRL", "STORE SUP")
-VALIDATION_CUT: Final = datetime(2017, 11, 1, tzinfo=UTC).timestamp() / 86_400
-TEST_CUT: Final = datetime(2017, 12, 1, tzinfo=UTC).timestamp() / 86_400
+VALIDATION_CUT: Final = datetime(2017, 11, 1, tzinfo=UTC).timestamp() / DAY_SECONDS
+TEST_CUT: Final = datetime(2017, 12, 1, tzinfo=UTC).timestamp() / DAY_SECONDS
 SEPARATOR: Final = " > "
 
 
@@ -38,29 +39,21 @@ def load_journey() -> Journey:
 
     frames: Any = get_data(["transactions", "products"])
     lines = frames["transactions"].merge(frames["products"], on="product_id", how="left")
-    lines = lines[_clean(lines)]
+    department = lines["department"].astype(object)
+    sold = department.notna() & ~department.isin(NO_PRODUCTS) & (lines["quantity"] > 0) & (lines["sales_value"] > 0)
+    for word in STORE_SUPPLIES:
+        sold &= ~department.astype(str).str.contains(word, regex=False)
+    lines = lines[sold]
     customers, products, orders = (
         lines[name].astype(str).tolist() for name in ("household_id", "product_id", "basket_id")
     )
-    days = (lines["transaction_timestamp"].astype("int64") / _per_day(lines)).tolist()
+    unit = str(lines["transaction_timestamp"].dtype).partition("[")[2].rstrip("]")  # pandas keeps µs or ns
+    seconds = lines["transaction_timestamp"].astype("int64") / {"s": 1, "ms": 1e3, "us": 1e6, "ns": 1e9}[unit]
+    days = (seconds / DAY_SECONDS).tolist()
     purchases = Purchases.of(customers, products, orders, days)
     paths = lines["product_category"].fillna("") + SEPARATOR + lines["product_type"].fillna("")
     named = dict(zip(products, paths.tolist(), strict=True))
     return Journey(purchases, [named[product] for product in purchases.product_ids])
-
-
-def _clean(lines: Any) -> Any:
-    department = lines["department"].astype(object)
-    named = department.notna() & ~department.isin(NO_PRODUCTS)
-    for word in STORE_SUPPLIES:
-        named &= ~department.astype(str).str.contains(word, regex=False)
-    return named & (lines["quantity"] > 0) & (lines["sales_value"] > 0)
-
-
-def _per_day(lines: Any) -> float:
-    """How many of the timestamps' units make a day: pandas keeps microseconds or nanoseconds."""
-    unit = str(lines["transaction_timestamp"].dtype).partition("[")[2].rstrip("]")
-    return 86_400 * {"s": 1, "ms": 1e3, "us": 1e6, "ns": 1e9}[unit]
 
 
 WINDOW_DAYS: Final = 28.0
@@ -81,25 +74,24 @@ class Evaluation:
 
     def as_json(self) -> dict[str, Any]:
         """`tasks.<task>` → the measure, ours, each peer, the ratio to the best of them, and the interval."""
-        tasks = {task: self._task(task) for task in TASKS}
+        tasks: dict[str, dict[str, Any]] = {}
+        for task in TASKS:
+            own, others = self.ours[task], self.peers[task]
+            value = own.hit_rate if task.startswith("completion") else own.ndcg
+            best = max(others.values(), default=0.0)
+            tasks[task] = {
+                "measure": MEASURES.get(task, "HR@10"),
+                "ours": round(value, 5),
+                "peers": {name: round(peer, 5) for name, peer in others.items()},
+                "popularity": round(own.popular, 5),
+                "ratio": round(value / best, 4) if best else None,
+                "ci": [round(end, 5) for end in own.interval],  # of the difference to popularity
+                **{name: each for name, each in own.as_json().items() if name not in ("popular", "difference_ci")},
+            }
         if self.tifu_knn is not None:
             ratio = round(self.ours["next_basket"].ndcg / self.tifu_knn, 4)
             tasks["next_basket"]["tifu_knn"] = {"value": round(self.tifu_knn, 5), "ratio": ratio}
         return {"tasks": tasks, "weights": self.weights.as_json()}
-
-    def _task(self, task: str) -> dict[str, Any]:
-        own, others = self.ours[task], self.peers[task]
-        value = own.hit_rate if task.startswith("completion") else own.ndcg
-        best = max(others.values(), default=0.0)
-        return {
-            "measure": MEASURES.get(task, "HR@10"),
-            "ours": round(value, 5),
-            "peers": {name: round(peer, 5) for name, peer in others.items()},
-            "popularity": round(own.popular, 5),
-            "ratio": round(value / best, 4) if best else None,
-            "ci": [round(end, 5) for end in own.interval],  # of the difference to popularity
-            **{name: figure for name, figure in own.as_json().items() if name not in ("popular", "difference_ci")},
-        }
 
 
 def run_protocol(journey: Journey, peers: Sequence[str] = NAMES, tell: Tell = lambda text: None) -> Evaluation:

@@ -134,7 +134,10 @@ def fitted_tifu(window: FittingWindow) -> TifuSettings:
 
 def customer_vectors(history: Purchases, settings: TifuSettings) -> SparseMatrix:
     """Customers × products: the decayed mean of groups of baskets, each the decayed mean of its own (eq. 1 and 2)."""
-    customers, places = np.unique(history.customers.astype(np.int64) << 32 | _in_time(history), return_inverse=True)
+    seen, first, places = np.unique(history.baskets, return_index=True, return_inverse=True)
+    rank = np.empty(len(seen), np.int32)  # of each basket in order of time; lines are in that order
+    rank[np.argsort(first, kind="stable")] = np.arange(len(seen), dtype=np.int32)
+    customers, places = np.unique(history.customers.astype(np.int64) << 32 | rank[places], return_inverse=True)
     owner = customers >> 32
     counts = np.bincount(owner)[owner]  # baskets of the basket's customer
     first = np.searchsorted(owner, owner)
@@ -146,14 +149,6 @@ def customer_vectors(history: Purchases, settings: TifuSettings) -> SparseMatrix
     weights /= settings.groups
     lines = (weights[places].astype(np.float32), (history.customers, history.products))
     return sparse.csr_matrix(lines, shape=(len(history.customer_ids), len(history.product_ids)))
-
-
-def _in_time(history: Purchases) -> Ints:
-    """The number of each line's basket in order of time; lines are in that order."""
-    seen, first, places = np.unique(history.baskets, return_index=True, return_inverse=True)
-    rank = np.empty(len(seen), np.int32)
-    rank[np.argsort(first, kind="stable")] = np.arange(len(seen), dtype=np.int32)
-    return rank[places]
 
 
 def _scores(vectors: SparseMatrix, customers: Sequence[int], settings: TifuSettings) -> Iterator[Floats]:

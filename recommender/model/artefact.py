@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import re
 import secrets
 import shutil
@@ -15,13 +14,12 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from kit.files import replace_file, sync, write_file
+from kit.files import replace_file, sync, temporary_path, write_file
 
 MANIFEST: Final = "manifest.json"
 CURRENT: Final = "current"
 VERSION: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
 KEPT_VERSIONS: Final = 3  # workers may still map the one before
-_CHUNK: Final = 1 << 20
 
 
 class ArtefactDamaged(Exception):
@@ -46,10 +44,14 @@ def write_artefact(
     folder: Path, version: str, arrays: Mapping[str, npt.NDArray[Any]], facts: Mapping[str, Any]
 ) -> Path:
     """Writes a version durably, beside the others; nobody reads it before `publish_version`."""
-    draft = folder / f".{version}.{os.getpid()}.draft"
-    shutil.rmtree(draft, ignore_errors=True)
+    draft = temporary_path(folder / version)
     draft.mkdir(parents=True)
-    files = {name: _write_array(draft / f"{name}.npy", array) for name, array in arrays.items()}
+    files: dict[str, str] = {}
+    for name, array in arrays.items():
+        path = draft / f"{name}.npy"
+        np.save(path, np.ascontiguousarray(array), allow_pickle=False)
+        sync(path)
+        files[name] = _sha256(path)
     manifest = {**facts, "version": version, "files": files}
     write_file(draft / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True).encode())
     sync(draft)
@@ -79,22 +81,26 @@ def current_version(folder: Path) -> str | None:
 
 def read_artefact(folder: Path, version: str) -> Artefact:
     """A version with every file verified. Raises ArtefactDamaged, naming the file."""
-    place = folder / version
-    facts = _manifest(place)
+    facts = read_facts(folder, version)
+    arrays: dict[str, npt.NDArray[Any]] = {}
     for name, digest in facts["files"].items():
-        _verify(place / f"{name}.npy", digest)
-    return Artefact(version, {name: _mapped(place / f"{name}.npy") for name in facts["files"]}, facts)
+        path = folder / version / f"{name}.npy"
+        try:
+            found = _sha256(path)
+        except OSError as error:
+            raise ArtefactDamaged(f"{version}/{path.name}", error.strerror or "cannot be read") from None
+        if found != digest:
+            raise ArtefactDamaged(f"{version}/{path.name}", "its sha256 is not that of the manifest")
+        mapped = np.load(path, mmap_mode="r", allow_pickle=False)  # pages that every process shares
+        arrays[name] = np.asarray(mapped) if mapped.size else np.load(path, allow_pickle=False)
+    return Artefact(version, arrays, facts)
 
 
 def read_facts(folder: Path, version: str) -> dict[str, Any]:
     """The manifest of a version, without its arrays. Raises ArtefactDamaged."""
-    return _manifest(folder / version)
-
-
-def _manifest(place: Path) -> dict[str, Any]:
-    name = f"{place.name}/{MANIFEST}"
+    name = f"{version}/{MANIFEST}"
     try:
-        facts = json.loads((place / MANIFEST).read_text())
+        facts = json.loads((folder / version / MANIFEST).read_text())
     except OSError as error:
         raise ArtefactDamaged(name, error.strerror or "cannot be read") from None
     except ValueError:
@@ -104,36 +110,9 @@ def _manifest(place: Path) -> dict[str, Any]:
     return facts
 
 
-def _verify(path: Path, digest: str) -> None:
-    name = f"{path.parent.name}/{path.name}"
-    try:
-        found = _sha256(path)
-    except OSError as error:
-        raise ArtefactDamaged(name, error.strerror or "cannot be read") from None
-    if found != digest:
-        raise ArtefactDamaged(name, "its sha256 is not that of the manifest")
-
-
-def _mapped(path: Path) -> npt.NDArray[Any]:
-    """The array as pages that every process shares; an empty one cannot be mapped."""
-    mapped = np.load(path, mmap_mode="r", allow_pickle=False)
-    return np.asarray(mapped) if mapped.size else np.load(path, allow_pickle=False)
-
-
-def _write_array(path: Path, array: npt.NDArray[Any]) -> str:
-    with path.open("wb") as file:
-        np.save(file, np.ascontiguousarray(array), allow_pickle=False)
-        file.flush()
-        os.fsync(file.fileno())
-    return _sha256(path)
-
-
 def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 MODELS: Final = "models"

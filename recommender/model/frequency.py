@@ -1,13 +1,12 @@
 """A customer's own purchases: how often, how lately, how regularly."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from recommender.model.identifiers import Doubles, Floats, Ints
+from recommender.model.identifiers import Floats, Ints
 from recommender.model.purchases import Purchases
 
 LONGEST_HISTORY: Final = 1_000  # products of one customer
@@ -47,7 +46,7 @@ class Habit:
 
 
 def habits(purchases: Purchases, at_day: float, half_life_days: float) -> Habits:
-    """What everyone bought, as it stands at `at_day`."""
+    """What everyone bought, as it stands at `at_day`, of each customer the strongest."""
     order = np.lexsort((purchases.products, purchases.customers))  # stable: time stays in order inside
     customers, items, days = purchases.customers[order], purchases.products[order], purchases.days[order]
     fresh = np.ones(len(order), np.bool_)
@@ -55,20 +54,16 @@ def habits(purchases: Purchases, at_day: float, half_life_days: float) -> Habits
     starts = np.flatnonzero(fresh)
     ends = np.append(starts[1:], len(order))
     age = at_day - days
-    sums = [_sums(0.5 ** (age / life), starts) for life in (half_life_days, half_life_days / SHORT)]
-    columns = [items[starts], ends - starts, *sums, days[ends - 1] if len(starts) else days, days[starts]]
-    return _strongest_first(customers[starts], columns, len(purchases.customer_ids))
-
-
-def _sums(values: Doubles, starts: npt.NDArray[np.int64]) -> Doubles:
-    return np.add.reduceat(values, starts) if len(starts) else values
-
-
-def _strongest_first(customers: Ints, columns: Sequence[npt.NDArray[Any]], size: int) -> Habits:
-    order = np.lexsort((-np.asarray(columns[2], np.float64), customers))
+    if not len(starts):
+        nothing = np.empty(0, np.float32)
+        return Habits(np.zeros(len(purchases.customer_ids) + 1, np.int64), items, *(nothing for _ in range(5)))
+    decayed, recent = (
+        np.add.reduceat(0.5 ** (age / life), starts) for life in (half_life_days, half_life_days / SHORT)
+    )
+    customers, columns = customers[starts], (ends - starts, decayed, recent, days[ends - 1], days[starts])
+    order = np.lexsort((-decayed, customers))
     place = np.arange(len(order)) - np.searchsorted(customers[order], customers[order])
     order = order[place < LONGEST_HISTORY]
-    counts = np.bincount(customers[order], minlength=size)
+    counts = np.bincount(customers[order], minlength=len(purchases.customer_ids))
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    items, *numbers = (column[order] for column in columns)
-    return Habits(offsets, items.astype(np.int32), *(column.astype(np.float32) for column in numbers))
+    return Habits(offsets, items[starts][order], *(column[order].astype(np.float32) for column in columns))

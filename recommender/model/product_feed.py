@@ -51,7 +51,8 @@ def read_products_file(path: Path, form: Format) -> UploadRows:
     products: dict[str, ProductRow] = {}
     first: dict[str, int] = {}
     errors: list[str] = []
-    for number, row in _rows(path, form):
+    readers = {"ndjson": _json_lines, "csv": _csv_lines, "parquet": _parquet_lines}
+    for number, row in readers[form](path):
         try:
             product = _product(row)
             if product.product_id in products:
@@ -68,25 +69,18 @@ def read_products_file(path: Path, form: Format) -> UploadRows:
     return UploadRows(list(products.values()), errors)
 
 
-def _rows(path: Path, form: Format) -> Iterator[tuple[int, Row | str]]:
-    """Rows by number, from 1; a text in place of a row says why there is none."""
-    readers = {"ndjson": _json_lines, "csv": _csv_lines, "parquet": _parquet_lines}
-    return readers[form](path)
-
-
 def _json_lines(path: Path) -> Iterator[tuple[int, Row | str]]:
+    """Rows by number, from 1; a text in place of a row says why there is none. So do the other readers."""
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
-            if line.strip():
-                yield number, _json_row(line)
-
-
-def _json_row(line: bytes) -> Row | str:
-    try:
-        row = json.loads(line.decode("utf-8-sig"), parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        return f"it is not JSON ({str(error)[:80]})"
-    return row if isinstance(row, dict) else "it is not a JSON object"
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line.decode("utf-8-sig"), parse_constant=_no_constant)
+            except (ValueError, RecursionError) as error:
+                yield number, f"it is not JSON ({str(error)[:80]})"
+            else:
+                yield number, row if isinstance(row, dict) else "it is not a JSON object"
 
 
 def _no_constant(name: str) -> Any:
@@ -100,17 +94,14 @@ def _csv_lines(path: Path) -> Iterator[tuple[int, Row | str]]:
         number = 0
         try:
             for number, row in enumerate(reader, 1):
-                yield number, _csv_row(row)
+                if None in row:
+                    yield number, "it has more cells than the first line has names"
+                else:
+                    yield number, {str(name): value for name, value in row.items() if value not in (None, "")}
         except UnicodeDecodeError:
             yield number + 1, "it is not UTF-8"
         except csv.Error as error:
             yield number + 1, f"it is not CSV ({error})"
-
-
-def _csv_row(row: dict[str | None, Any]) -> Row | str:
-    if None in row:
-        return "it has more cells than the first line has names"
-    return {str(name): value for name, value in row.items() if value not in (None, "")}
 
 
 def _parquet_lines(path: Path) -> Iterator[tuple[int, Row | str]]:

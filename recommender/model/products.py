@@ -1,6 +1,6 @@
 """The shop's catalogue of products as columns."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
@@ -78,7 +78,11 @@ def product_arrays(products: Sequence[ProductRow]) -> ProductArrays:
     group_names, group = codes([product.group_id for product in products])
     labels = [Texts.of(each) for each in (category_names, brand_names, group_names)]
     offsets, items = _accessories(products, index)
-    shown = Texts.of([_shown(product) for product in products])
+    texts: list[str] = []
+    for product in products:
+        known = {name: value for name in SHOWN if (value := getattr(product, name)) not in (None, NONE)}
+        texts.append(msgspec.json.encode(known).decode() if known else NONE)
+    shown = Texts.of(texts)
     return ProductArrays(
         id_blob=ids.blob,
         id_offsets=ids.offsets,
@@ -102,14 +106,9 @@ def product_arrays(products: Sequence[ProductRow]) -> ProductArrays:
     )
 
 
-def _shown(product: ProductRow) -> str:
-    known = {name: value for name in SHOWN if (value := getattr(product, name)) not in (None, NONE)}
-    return msgspec.json.encode(known).decode() if known else NONE
-
-
 def _accessories(products: Sequence[ProductRow], index: Index) -> tuple[npt.NDArray[np.int64], Ints]:
     """For each product what the merchant says goes with it; products that are not in the catalogue are passed over."""
-    pairs = list(_pairs(products))
+    pairs = [(main, place) for place, product in enumerate(products) for main in product.accessories_of]
     mains = index.find([main for main, _ in pairs])
     accessories = np.array([place for _, place in pairs], np.int32)
     known = mains >= 0
@@ -117,9 +116,3 @@ def _accessories(products: Sequence[ProductRow], index: Index) -> tuple[npt.NDAr
     order = np.argsort(mains, kind="stable")
     counts = np.bincount(mains, minlength=len(products))
     return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), accessories[order]
-
-
-def _pairs(products: Sequence[ProductRow]) -> Iterable[tuple[str, int]]:
-    for place, product in enumerate(products):
-        for main in product.accessories_of:
-            yield main, place

@@ -40,10 +40,16 @@ class Scratch:
             self._sums[more] = 0
         np.add.at(self._sums, codes, values)
         if best is not None and is_cut(len(codes), best):
-            codes = codes.take(self._strong(items, best))
+            found = self._sums.take(items)
+            sample = found[: len(found) // SAMPLE].copy()  # sums that reach the best of a part reach the best of all
+            sample.partition(len(sample) - best)
+            codes = codes.take((found >= max(sample[len(sample) - best], LEAST)).nonzero()[0])
         if len(more):
             codes = np.concatenate((codes, more.astype(np.intp)))
-        found = codes.take(self._once(codes))
+        places = np.arange(len(codes))
+        self._places[codes] = places
+        self._places[-1] = -1
+        found = codes.take((self._places.take(codes) == places).nonzero()[0])  # where each stands for the last time
         return found.astype(np.int32), self._sums.take(found)
 
     def sums_at(self, wanted: Ints, items: Ints, values: Floats) -> Floats:
@@ -60,20 +66,6 @@ class Scratch:
         self._places[codes] = -1
         self._places[wanted] = np.arange(len(wanted))
         return self._places.take(codes)
-
-    def _strong(self, items: Ints, best: int) -> npt.NDArray[np.intp]:
-        """Where sums stand that reach the `best`-th largest of a part of all sums."""
-        sums = self._sums.take(items)
-        sample = sums[: len(sums) // SAMPLE].copy()
-        sample.partition(len(sample) - best)
-        return (sums >= max(sample[len(sample) - best], LEAST)).nonzero()[0]
-
-    def _once(self, codes: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
-        """Where each product stands for the last time."""
-        places = np.arange(len(codes))
-        self._places[codes] = places
-        self._places[-1] = -1
-        return (self._places.take(codes) == places).nonzero()[0]
 
 
 def is_cut(count: int, best: int | None) -> bool:
@@ -145,7 +137,15 @@ def for_you(model: Model, habit: Habit, day: float, scratch: Scratch) -> Candida
     """Products near the customer's taste, and what many buy for the first time."""
     evidence = taste_evidence(model, habit)
     items, sums = scratch.summed(evidence.items, evidence.strengths, model.newest)
-    return Candidates(items, _for_you_terms(model, habit, day, items, sums), evidence)
+    arrays = model.arrays
+    left = 0.5 ** ((day - habit.first) / model.weights.habit_half_life)
+    category = affinity(arrays.category, arrays.category_share, habit, left)
+    family = affinity(arrays.family, arrays.family_share, habit, left)
+    terms = np.empty((3, len(items)), np.float32)
+    np.sqrt(np.maximum(sums, 0), terms[0])
+    category.take(arrays.category.take(items), out=terms[1])
+    family.take(arrays.family.take(items), out=terms[2])
+    return Candidates(items, terms.T, evidence)
 
 
 def bought_together(
@@ -211,15 +211,3 @@ def affinity(labels: Ints, shares: Floats, habit: Habit, left: Floats) -> Floats
     np.log(ratio, ratio)
     ratio -= math.log(float(left.sum()) + _SMOOTHING)
     return ratio.astype(np.float32)
-
-
-def _for_you_terms(model: Model, habit: Habit, day: float, items: Ints, sums: Floats) -> Floats:
-    arrays = model.arrays
-    left = 0.5 ** ((day - habit.first) / model.weights.habit_half_life)
-    category = affinity(arrays.category, arrays.category_share, habit, left)
-    family = affinity(arrays.family, arrays.family_share, habit, left)
-    terms = np.empty((3, len(items)), np.float32)
-    np.sqrt(np.maximum(sums, 0), terms[0])
-    category.take(arrays.category.take(items), out=terms[1])
-    family.take(arrays.family.take(items), out=terms[2])
-    return terms.T

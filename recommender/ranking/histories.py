@@ -1,6 +1,7 @@
 """What a customer has bought as of now: the model's memory of them and the purchases that came after it."""
 
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Final
 
 import numpy as np
@@ -49,26 +50,14 @@ def _gathered(model: Model, known: Sequence[tuple[int, float]], day: float) -> H
         row[2] += decayed
         row[3] += recent
         row[4] = bought  # in order of time
-    columns = np.array(sorted(sums.values(), key=_weakness)).T  # float64 holds every code
+    columns = np.array(sorted(sums.values(), key=itemgetter(2), reverse=True)).T  # float64 holds every code
     return Habit(columns[0].astype(np.int32), *columns[1:].astype(np.float32))
-
-
-def _weakness(row: Sequence[float]) -> float:
-    return -row[2]
 
 
 def _joined(habit: Habit, fresh: Habit) -> Habit:
     """Both together, strongest first, equal ones in order of code."""
     if not len(habit):
         return fresh
-    habit = _merged(habit, fresh)
-    order = (-habit.decayed).argsort(kind="stable")
-    columns = (habit.counts, habit.decayed, habit.recent, habit.last, habit.first)
-    return Habit(habit.items.take(order), *(column.take(order) for column in columns))
-
-
-def _merged(habit: Habit, fresh: Habit) -> Habit:
-    """Both together, in order of code."""
     items, places = np.unique(np.concatenate([habit.items, fresh.items]), return_inverse=True)
     before, after = places[: len(habit)], places[len(habit) :]
     counts, decayed, recent = (np.zeros(len(items), np.float32) for _ in range(3))
@@ -79,4 +68,5 @@ def _merged(habit: Habit, fresh: Habit) -> Habit:
     last, first = np.full(len(items), -np.inf, np.float32), np.full(len(items), np.inf, np.float32)
     last[before], first[before] = habit.last, habit.first
     last[after], first[after] = np.maximum(last[after], fresh.last), np.minimum(first[after], fresh.first)
-    return Habit(items, counts, decayed, recent, last, first)
+    order = (-decayed).argsort(kind="stable")
+    return Habit(items.take(order), *(column.take(order) for column in (counts, decayed, recent, last, first)))

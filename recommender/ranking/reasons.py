@@ -67,7 +67,11 @@ def _by_others(model: Model, strategy: Strategy, chosen: Ints, spoken: Sequence[
     arrays = model.arrays
     categories = arrays.category.take(chosen).tolist()
     counts = arrays.rise_long.take(chosen).tolist()
-    supports = _supports(model, chosen, spoken)
+    supports = [0] * len(spoken)  # in how many baskets each product was with the one that says most for it
+    if any(said.sources for said in spoken):
+        first = [said.sources[0] if said.sources else 0 for said in spoken]
+        pairs = arrays.neighbour_items.take(first, 0) == chosen[:, None]
+        supports = (arrays.neighbour_supports.take(first, 0) * pairs).sum(1).tolist()
     kind = "bought_together" if strategy == "bought_together" else "because_you_bought"
     told: list[Because] = []
     for place, said in enumerate(spoken):
@@ -78,15 +82,6 @@ def _by_others(model: Model, strategy: Strategy, chosen: Ints, spoken: Sequence[
         else:
             told.append(Because(kind, tuple([model.ids[source] for source in said.sources]), supports[place]))
     return told
-
-
-def _supports(model: Model, chosen: Ints, spoken: Sequence[Voices]) -> list[int]:
-    """In how many baskets each product was with the one that says most for it; 0 where nothing does."""
-    if not any(said.sources for said in spoken):
-        return [0] * len(spoken)
-    first = [said.sources[0] if said.sources else 0 for said in spoken]
-    pairs = model.arrays.neighbour_items.take(first, 0) == chosen[:, None]
-    return (model.arrays.neighbour_supports.take(first, 0) * pairs).sum(1).tolist()
 
 
 def _rhythms(model: Model, habit: Habit, chosen: Ints, scratch: Scratch) -> list[Because]:

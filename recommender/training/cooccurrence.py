@@ -6,7 +6,6 @@ from itertools import pairwise
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from recommender.model.identifiers import Doubles, Floats, Ints
 from recommender.model.model import Closeness
@@ -97,19 +96,13 @@ def basket_matrix(purchases: Purchases) -> SparseMatrix:
     rows, columns = purchases.baskets, purchases.products
     counts = np.bincount(rows)
     if counts.max(initial=0) > LARGEST_BASKET:
-        kept = _first_of_each(rows, counts) < LARGEST_BASKET
+        order = np.argsort(rows, kind="stable")
+        place = np.empty(len(rows), np.int64)  # how many lines of the same basket come before
+        place[order] = np.arange(len(rows)) - (np.cumsum(counts) - counts)[rows[order]]
+        kept = place < LARGEST_BASKET
         rows, columns = rows[kept], columns[kept]
     shape = (len(counts), len(purchases.product_ids))
     return sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape=shape)
-
-
-def _first_of_each(rows: Ints, counts: npt.NDArray[np.intp]) -> npt.NDArray[np.int64]:
-    """How many lines of the same basket come before each line."""
-    order = np.argsort(rows, kind="stable")
-    starts = np.cumsum(counts) - counts
-    place = np.empty(len(rows), np.int64)
-    place[order] = np.arange(len(rows)) - starts[rows[order]]
-    return place
 
 
 def neighbours(
@@ -170,20 +163,15 @@ def _keep_best(block: SparseMatrix, start: int, target: Floats, items: Ints, sup
     scores = -counts * target.take(columns, mode="clip")  # the smaller the better, as numpy sorts
     own = np.repeat(np.arange(start, start + len(items), dtype=np.int32), np.diff(block.indptr))
     scores[:-1][columns[:-1] == own] = 0
-    places = _partitioned(scores, block.indptr.tolist(), items.shape[1])
-    places.sort(axis=1)
-    places[scores.take(places) >= 0] = len(columns) - 1
-    items[:] = columns.take(places)
-    supports[:] = counts.take(places)
-
-
-def _partitioned(scores: Floats, starts: list[int], kept: int) -> npt.NDArray[np.intp]:
-    """For each row the places of its `kept` smallest scores, in no order; the last place of all where it is shorter."""
-    places = np.full((len(starts) - 1, kept), len(scores) - 1, np.intp)
-    for row, (low, high) in enumerate(pairwise(starts)):
+    kept = items.shape[1]
+    places = np.full(items.shape, len(columns) - 1, np.intp)
+    for row, (low, high) in enumerate(pairwise(block.indptr.tolist())):
         if high - low > kept:
             places[row] = scores[low:high].argpartition(kept - 1)[:kept]
             places[row] += low
         else:
             places[row, : high - low] = np.arange(low, high)
-    return places
+    places.sort(axis=1)
+    places[scores.take(places) >= 0] = len(columns) - 1
+    items[:] = columns.take(places)
+    supports[:] = counts.take(places)

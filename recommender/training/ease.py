@@ -36,7 +36,7 @@ def customer_matrix(purchases: Purchases, at_day: float, half_life_days: float) 
 
 
 def taste(matrix: SparseMatrix, regularisation: float, largest: int = LARGEST, kept: int = KEPT) -> Taste:
-    """EASE in closed form: B = I − P diag(1/diag P) with P = (X'X + λI)⁻¹.
+    """EASE in closed form: B = I − P diag(1/diag P) with P = (X'X + λI)⁻¹; of each row the largest weights.
 
     Steck, Embarrassingly shallow autoencoders for sparse data, WWW 2019, eq. 8. `regularisation` is λ.
     """
@@ -49,11 +49,7 @@ def taste(matrix: SparseMatrix, regularisation: float, largest: int = LARGEST, k
     weights = np.linalg.inv(gram)
     weights /= -np.diag(weights).copy()
     np.fill_diagonal(weights, 0.0)
-    return _strongest(chosen, weights.astype(np.float32), kept)
-
-
-def _strongest(chosen: Ints, weights: Floats, kept: int) -> Taste:
-    """Keeps what matters of each row, by the size of the weight."""
+    weights = weights.astype(np.float32)
     kept = min(kept, max(1, len(chosen) - 1))
     if not len(chosen):
         return Taste(chosen, np.empty((0, kept), np.int32), np.empty((0, kept), np.float32))

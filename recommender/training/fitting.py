@@ -1,7 +1,8 @@
 """Fits half-lives, closeness, regularisation and blends on a validation window; nothing here is a constant of taste."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -15,7 +16,7 @@ from recommender.ranking.candidates import Candidates, Scratch
 from recommender.ranking.request import STRATEGIES
 from recommender.ranking.strategies import Eligible, Situation, shortlist, together_scores, within
 from recommender.training.build import assembled
-from recommender.training.cooccurrence import Margins, Neighbours, basket_matrix, neighbours, ranked
+from recommender.training.cooccurrence import Margins, basket_matrix, neighbours, ranked
 from recommender.training.ease import customer_matrix, taste
 from recommender.training.prediction_tasks import (
     TOP,
@@ -127,8 +128,11 @@ class FittingWindow:
 
 def fitted(window: FittingWindow) -> tuple[Weights, ModelArrays]:
     """Weights fitted on the window, and the arrays of the model before it."""
-    half_life = _half_life(window)
-    closeness, guest, nearest = _closeness(window)
+    half_life = max(HALF_LIVES, key=partial(_frequency_gain, window))
+    baskets = basket_matrix(window.history)
+    nearest, margins = neighbours(baskets, Closeness()), Margins.of(baskets)
+    closeness, guest = fitted_closeness(HiddenProducts(window.hidden, nearest), margins)
+    nearest = ranked(nearest.items, nearest.supports, margins.nearness(closeness))
     weights = Weights(habit_half_life=half_life, closeness=closeness, together=TogetherWeights(guest=guest))
     matrix = customer_matrix(window.history, window.day, half_life)
     weights = replace(weights, regularisation=_regularisation(window, matrix, weights))
@@ -225,12 +229,8 @@ def outside(kept: Bools, question: PredictionTask) -> Eligible:
     return lambda items: mask[items]
 
 
-def _half_life(window: FittingWindow) -> float:
-    """The half-life whose decayed frequency finds most of the next baskets."""
-    return _argmax(HALF_LIVES, lambda days: _frequency_gain(window, days))
-
-
 def _frequency_gain(window: FittingWindow, half_life_days: float) -> float:
+    """How much of the next baskets is found by frequency that decays by a half-life."""
     matrix = customer_matrix(window.history, window.day, 1e9)
     left = 0.5 ** ((window.day - window.history.days) / half_life_days)
     lines = (left, (window.history.customers, window.history.products))
@@ -242,14 +242,6 @@ def _frequency_gain(window: FittingWindow, half_life_days: float) -> float:
         for low, high in [matrix.indptr[question.customer : question.customer + 2]]
     ]
     return float(np.mean(gains)) if gains else FLAT
-
-
-def _closeness(window: FittingWindow) -> tuple[Closeness, float, Neighbours]:
-    """How near products are, the power that suits a guest's cart, and the neighbours by that formula."""
-    baskets = basket_matrix(window.history)
-    nearest, margins = neighbours(baskets, Closeness()), Margins.of(baskets)
-    closeness, power = fitted_closeness(HiddenProducts(window.hidden, nearest), margins)
-    return closeness, power, ranked(nearest.items, nearest.supports, margins.nearness(closeness))
 
 
 def _regularisation(window: FittingWindow, matrix: SparseMatrix, weights: Weights) -> float:
@@ -269,12 +261,7 @@ def _regularisation(window: FittingWindow, matrix: SparseMatrix, weights: Weight
             gains.append(gain(best(items[new], sums[new]), question.bought))
         return float(np.mean(gains)) if gains else FLAT
 
-    return _argmax(REGULARISATIONS, novel_gain)
-
-
-def _argmax(choices: Sequence[float], value: Callable[[float], float]) -> float:
-    """The choice of the largest value; of equal ones the first."""
-    return max(choices, key=value)
+    return max(REGULARISATIONS, key=novel_gain)
 
 
 def _some(questions: list[PredictionTask]) -> list[PredictionTask]:

@@ -144,7 +144,9 @@ def run_training(data: Path, table: Path | None = None, progress: Progress | Non
     started = time.process_time()
     now_seconds = int(time.time())  # before the log is read: what comes while it is read is not of this model
     purchases = purchases_from_log(data) if table is None else purchases_from_table(table)
-    cut_off = (now_seconds if table is None or not len(purchases) else _end_seconds(purchases)) / DAY_SECONDS
+    cut_off = (
+        now_seconds if table is None or not len(purchases) else math.ceil(purchases.days[-1] * DAY_SECONDS) + 1
+    ) / DAY_SECONDS
     models = data / MODELS
     models.mkdir(parents=True, exist_ok=True)
     trained = train_model(purchases, categories_of(data, purchases), cut_off, progress, models)
@@ -162,8 +164,3 @@ def categories_of(data: Path, purchases: Purchases) -> list[str]:
     names = Texts(products.category_blob, products.category_offsets).all()
     places = Index(products.id_digests, products.id_places).find(list(purchases.product_ids))
     return [names[int(products.category[place])] if place >= 0 else "" for place in places]
-
-
-def _end_seconds(purchases: Purchases) -> int:
-    """Just after the last line of a table: its time is what it knows of."""
-    return math.ceil(purchases.days[-1] * DAY_SECONDS) + 1

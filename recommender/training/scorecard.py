@@ -14,6 +14,7 @@ from recommender.training.prediction_tasks import TOP, PredictionTask, best, gai
 
 RESAMPLES: Final = 1_000
 POPULAR_DAYS: Final = 28.0
+CHUNK: Final = 512
 TASKS: Final[dict[str, Strategy]] = {
     "next_basket": "buy_again",
     "novel": "for_you",
@@ -78,7 +79,15 @@ def popular_lists(window: FittingWindow, model: Model, task: str, part: slice = 
     recent = history.during(window.day - POPULAR_DAYS, window.day)
     counts = np.bincount(recent.products, minlength=len(history.product_ids))
     order = np.argsort(-counts, kind="stable").astype(np.int32)
-    return [_first(order, _eligible(window, model, task, question)) for question in questions(window, task, part)]
+    lists: Lists = []
+    for question in questions(window, task, part):
+        eligible, found, start = _eligible(window, model, task, question), order[:0], 0
+        while len(found) < TOP and start < len(order):
+            chunk = order[start : start + CHUNK]
+            found = np.concatenate([found, chunk[eligible(chunk)]])
+            start += CHUNK
+        lists.append(found[:TOP])
+    return lists
 
 
 def measure(task: str) -> Callable[[Ints, frozenset[int]], float]:
@@ -119,18 +128,6 @@ def _eligible(window: FittingWindow, model: Model, task: str, question: Predicti
         return outside(window.kept, question)
     kept: Bools = window.kept
     return lambda items: kept[items]
-
-
-def _first(order: Ints, eligible: Eligible) -> Ints:
-    found: list[Ints] = []
-    count = 0
-    for start in range(0, len(order), 512):
-        chunk = order[start : start + 512]
-        found.append(chunk[eligible(chunk)])
-        count += len(found[-1])
-        if count >= TOP:
-            break
-    return np.concatenate(found)[:TOP] if found else order[:0]
 
 
 def _mean(values: Sequence[float] | Doubles) -> float:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -60,24 +61,20 @@ class HiddenProducts:
 def fitted_closeness(hidden: HiddenProducts, margins: Margins) -> tuple[Closeness, float]:
     """The formula that finds the hidden products earliest, and the power of its scores that suits it.
 
-    One number after the other is set to the best of its choices, until none of them changes any more.
+    One number after the other is set to the best of its choices (of equal ones the current one), until none of them
+    changes any more.
     """
     closeness, power = Closeness(), POWERS[1]
     for _ in range(ROUNDS):
         before = closeness, power
         for name in CHOICES:
-            closeness = _improved(hidden, margins, closeness, power, name)
-        power = _best_power(hidden, margins.nearness(closeness), power)
+            tried = [closeness, *(replace(closeness, **{name: choice}) for choice in CHOICES[name])]
+            closeness = max(tried, key=partial(_gain, hidden, margins, power=power))
+        power = max((power, *POWERS), key=partial(_gain, hidden, margins, closeness))
         if before == (closeness, power):
             break
     return closeness, power
 
 
-def _improved(hidden: HiddenProducts, margins: Margins, closeness: Closeness, power: float, name: str) -> Closeness:
-    """The best choice for one number; the current one where none is better."""
-    tried = [closeness, *(replace(closeness, **{name: choice}) for choice in CHOICES[name])]
-    return max(tried, key=lambda each: hidden.gain(margins.nearness(each), power))
-
-
-def _best_power(hidden: HiddenProducts, nearness: Nearness, power: float) -> float:
-    return max((power, *POWERS), key=lambda each: hidden.gain(nearness, each))
+def _gain(hidden: HiddenProducts, margins: Margins, closeness: Closeness, power: float) -> float:
+    return hidden.gain(margins.nearness(closeness), power)

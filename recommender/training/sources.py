@@ -1,6 +1,5 @@
 """Where purchases come from: the event log, or one table of order lines."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -9,6 +8,7 @@ import numpy as np
 from events.engines.duckdb import DuckEngine, EngineLimits, EventLog
 from events.engines.sql import Statement, load
 from events.engines.tables import TableReader
+from kit.time import DAY_SECONDS
 from recommender.model.purchases import LineCodes, Purchases
 
 REQUIRED: Final = ("user", "product", "order", "time")
@@ -58,12 +58,22 @@ def _read(reader: TableReader) -> Purchases:
     if missing:
         there = ", ".join(types)[:100]
         raise ValueError(f"column {missing[0]} is missing; it needs {', '.join(REQUIRED)}, and has {there}")
-    seconds = _seconds(types["time"])
+    seconds = 'epoch(TRY_CAST("time" AS TIMESTAMP))'  # since 1970, NULL where it is no time
+    if types["time"].startswith(_NUMBERS):
+        seconds = 'CAST("time" AS DOUBLE)'
+    elif types["time"] == "TIMESTAMP WITH TIME ZONE":
+        seconds = 'epoch("time")'
     right = "must be a timestamp such as 2026-01-31T12:00:00, or seconds since 1970"
     _refuse(reader, "time", f"{seconds} IS NULL OR {seconds} NOT BETWEEN 0 AND {_LATEST_SECONDS}", right)
     if "quantity" in types:
         _refuse(reader, "quantity", 'TRY_CAST("quantity" AS DOUBLE) IS NULL', "must be a number")
-    reader.materialise("lines", Statement.of(_selection(types, seconds)))
+    present = " AND ".join(f'"{name}" IS NOT NULL' for name in REQUIRED)
+    positive = ' AND coalesce(TRY_CAST("quantity" AS DOUBLE), 1) > 0' if "quantity" in types else ""
+    selection = (
+        f'SELECT CAST("user" AS VARCHAR) AS customer, CAST("product" AS VARCHAR) AS product, CAST("order" AS VARCHAR) '
+        f"AS basket, {seconds} / {DAY_SECONDS}.0 AS day FROM imported WHERE {present}{positive}"
+    )
+    reader.materialise("lines", Statement.of(selection))
     return _coded(reader)
 
 
@@ -72,24 +82,6 @@ def _refuse(reader: TableReader, column: str, wrong: str, right: str) -> None:
     query = f'SELECT CAST("{column}" AS VARCHAR) FROM imported WHERE "{column}" IS NOT NULL AND ({wrong}) LIMIT 1'
     for (value,) in reader.rows(Statement.of(query)):
         raise ValueError(f"{column} {ascii(value)[:60]} {right}")
-
-
-def _seconds(type_of_time: str) -> str:
-    """The time of a line in seconds since 1970, NULL where it is none."""
-    if type_of_time.startswith(_NUMBERS):
-        return 'CAST("time" AS DOUBLE)'
-    if type_of_time == "TIMESTAMP WITH TIME ZONE":
-        return 'epoch("time")'
-    return 'epoch(TRY_CAST("time" AS TIMESTAMP))'
-
-
-def _selection(types: Mapping[str, str], seconds: str) -> str:
-    present = " AND ".join(f'"{name}" IS NOT NULL' for name in REQUIRED)
-    positive = ' AND coalesce(TRY_CAST("quantity" AS DOUBLE), 1) > 0' if "quantity" in types else ""
-    return (
-        f'SELECT CAST("user" AS VARCHAR) AS customer, CAST("product" AS VARCHAR) AS product, '
-        f'CAST("order" AS VARCHAR) AS basket, {seconds} / 86400.0 AS day FROM imported WHERE {present}{positive}'
-    )
 
 
 def _coded(engine: DuckEngine | TableReader) -> Purchases:
