@@ -174,21 +174,15 @@ async def forget(connection: Connection, customers: Sequence[str]) -> None:
 
 
 def _purchases(answers: Sequence[Lines]) -> tuple[Purchase, ...]:
-    """The lines of all answers once each, newest first; the customer named first has the say."""
-    lines = (
-        answers[0]
-        if len(answers) == 1
-        else {field: value for each in reversed(answers) for field, value in each.items()}
-    )
-    found = [purchase for field, value in lines.items() if (purchase := _purchase(field, value))]
+    """The lines of all answers once each, newest first, without what was refunded; who is named first has the say."""
+    lines = answers[0] if len(answers) == 1 else {key: line for each in reversed(answers) for key, line in each.items()}
+    found: list[Purchase] = []
+    for field, value in lines.items():
+        product = field.partition(SEPARATED)[2].decode()
+        time, amount, *price = value.split(b" ")
+        quantity = float(amount)
+        if product and quantity != 0:
+            paid = float(price[0]) if price[0] != b"-" else None
+            found.append(Purchase(product, int(time), quantity, paid))
     found.sort(key=lambda purchase: -purchase.time)
     return tuple(found[:PURCHASES_KEPT])
-
-
-def _purchase(field: bytes, value: bytes) -> Purchase | None:
-    product = field.partition(SEPARATED)[2].decode()
-    time, amount, *price = value.split(b" ")
-    quantity = float(amount)
-    if not product or quantity == 0:
-        return None  # refunded
-    return Purchase(product, int(time), quantity, float(price[0]) if price[0] != b"-" else None)

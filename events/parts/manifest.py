@@ -113,6 +113,11 @@ class Found:
         """The digests of the part's ids (`events.parts.digests`), which can be made again from the part."""
         return self.folder / f"{self.name.stem}{DIGESTS_SUFFIX}"
 
+    def remove(self) -> None:
+        """Delete the files; the data first: without its manifest a plain part would look like one being written."""
+        for path in (self.data, self.digests, self.manifest):
+            path.unlink(missing_ok=True)
+
 
 def holds_log(data: Path) -> bool:
     """Whether anything was ever written into the log of a data directory, and is not all gone by retention."""

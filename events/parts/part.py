@@ -142,7 +142,8 @@ class PartListing:
         dropped = read_dropped(self._log)
         files = [file for file in self._folders.files() if not dropped.covers(file.name)]
         found = Survey([], [])
-        for shard, own in groupby(sorted(files, key=_widest_first), key=lambda file: file.name.shard):
+        files.sort(key=lambda file: (file.name.shard, file.name.low, -file.name.high, -file.name.generation))
+        for shard, own in groupby(files, key=lambda file: file.name.shard):  # the widest of each first
             standing = _standing(list(own))
             for file in standing:
                 self._add(file, found)
@@ -155,15 +156,11 @@ class PartListing:
             found.damages.append(DataDamaged(file.data.name, "the file is missing"))
             return
         try:
-            found.parts.append(part_of(file, self._manifest(file)))
+            if file.data not in self._manifests:
+                self._manifests[file.data] = read_manifest(file.manifest)
+            found.parts.append(part_of(file, self._manifests[file.data]))
         except (OSError, ValueError):
             found.damages.append(DataDamaged(file.data.name, f"its manifest {file.manifest.name} cannot be read"))
-
-    def _manifest(self, file: Found) -> Manifest:
-        known = self._manifests.get(file.data)
-        if known is None:
-            known = self._manifests[file.data] = read_manifest(file.manifest)
-        return known
 
 
 def part_of(file: Found, manifest: Manifest) -> Part:
@@ -183,10 +180,6 @@ def part_of(file: Found, manifest: Manifest) -> Part:
         min_received_at=manifest.min_received_at,
         max_received_at=manifest.max_received_at,
     )
-
-
-def _widest_first(file: Found) -> tuple[int, int, int, int]:
-    return (file.name.shard, file.name.low, -file.name.high, -file.name.generation)
 
 
 def _standing(files: list[Found]) -> list[Found]:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from events.deletes.tombstones import Tombstone, erased, may_concern, read_tombstones
 from events.parts.arrow import Table, arrow, compute, parquet
 from events.parts.digests import MESSAGE_SEED, digests, read_columns, read_digests, repeated
-from events.parts.manifest import LOG, FolderListing, Found, PartName
+from events.parts.manifest import LOG, FolderListing, PartName
 from events.parts.part import SCHEMA, DataDamaged, Part, PartListing, verify
 from events.parts.sealing import Place, write_part
 
@@ -162,14 +162,11 @@ class Compaction:
 
     def _runs(self, parts: list[Part]) -> Iterator[list[Part]]:
         """What to merge of one shard and day: everything of a closed day, else more than 32 of one generation."""
-        if self._is_closed(parts[0]):
+        if datetime.fromtimestamp(self._now() - self._grace_seconds, UTC).date() > parts[0].date:
             yield from (run for run in _unbroken(parts) if len(run) > 1)
             return
         for _, tier in groupby(parts, key=lambda part: part.generation):
             yield from (run for run in _unbroken(list(tier)) if len(run) > MOST_PARTS)
-
-    def _is_closed(self, part: Part) -> bool:
-        return datetime.fromtimestamp(self._now() - self._grace_seconds, UTC).date() > part.date
 
     def _holds_erased(self, part: Part, stones: Sequence[Tombstone]) -> bool:
         if not any(stone.positions.get(part.shard, -1) >= part.first_stream_number for stone in stones):
@@ -202,14 +199,12 @@ class Compaction:
         for _, folder in groupby(FolderListing(self._log).files(), key=lambda file: file.folder):
             files = list(folder)
             merges = [file for file in files if file.name.generation > 0 and file.has_manifest and file.has_data]
-            old = [merge for merge in merges if self._is_old(merge)]
+            old_enough = self._now() - self._grace_seconds
+            old = [merge for merge in merges if os.stat(merge.manifest).st_mtime <= old_enough]
             for file in files:
                 begun = file.name.generation > 0 and not file.has_manifest
                 if begun or any(merge.name.covers(file.name) for merge in old):
-                    _remove(file)
-
-    def _is_old(self, merge: Found) -> bool:
-        return self._now() - os.stat(merge.manifest).st_mtime >= self._grace_seconds
+                    file.remove()
 
 
 def _unbroken(parts: Sequence[Part]) -> list[list[Part]]:
@@ -221,9 +216,3 @@ def _unbroken(parts: Sequence[Part]) -> list[list[Part]]:
         else:
             runs.append([part])
     return runs
-
-
-def _remove(file: Found) -> None:
-    """The data goes first: without its manifest a plain part would look like one that is still being written."""
-    for path in (file.data, file.digests, file.manifest):
-        path.unlink(missing_ok=True)

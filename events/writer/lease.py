@@ -16,7 +16,7 @@ from events.store.availability import StoreUnavailable
 from events.store.connection import Connection
 from events.store.keys import OWNER
 from events.writer.watermark import StoreTakenOver
-from kit.files import replace_file
+from kit.files import read_or_none, replace_file
 from kit.tasks import unless
 
 LEASE_SECONDS: Final = 10.0
@@ -36,7 +36,12 @@ class Owner(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, data: Path, pid: int) -> Self:
         """The owner that a service of this data directory is; the identity is made on first use and kept in it."""
-        return cls(_identity(data), str(data), socket.gethostname(), pid)
+        path = data / "identity"
+        identity = (read_or_none(path) or b"").decode().strip()
+        if not identity:
+            identity = secrets.token_hex(16)
+            replace_file(path, f"{identity}{os.linesep}".encode())
+        return cls(identity, str(data), socket.gethostname(), pid)
 
     def __str__(self) -> str:
         return f"the service of {self.data} (pid {self.pid} on {self.host})"
@@ -121,12 +126,3 @@ async def _refusing(lease: Lease) -> Owner | None:
         return await lease.claim()
     except StoreUnavailable:
         return None
-
-
-def _identity(data: Path) -> str:
-    path = data / "identity"
-    with contextlib.suppress(FileNotFoundError):
-        return path.read_text().strip()
-    made = secrets.token_hex(16)
-    replace_file(path, f"{made}{os.linesep}".encode())
-    return made

@@ -95,16 +95,12 @@ class ShardWriter:
         while not stop.is_set():
             drained = await self._attempt(last=False)
             if drained:
-                await pause(stop, self._look_seconds)
+                # many shards without events are looked at more seldom, together as often as a few
+                idle = _LOOK_SECONDS * max(1.0, self._connection.shards / _SHARDS_LOOKED_AT)
+                await pause(stop, _LOOK_SECONDS if self._buffer.entries else min(idle, _IDLE_MARK_SECONDS))
         while not await self._attempt(last=True):
             if self._held_up:
                 return  # what is acknowledged is in the store, and the next writer finds it there
-
-    @property
-    def _look_seconds(self) -> float:
-        """Many shards without events are looked at more seldom, together as often as a few."""
-        idle = _LOOK_SECONDS * max(1.0, self._connection.shards / _SHARDS_LOOKED_AT)
-        return _LOOK_SECONDS if self._buffer.entries else min(idle, _IDLE_MARK_SECONDS)
 
     async def _attempt(self, *, last: bool) -> bool:
         """One round, with what can go wrong in it; True when there is nothing to hurry for."""
@@ -122,7 +118,9 @@ class ShardWriter:
 
     async def _round(self, *, last: bool) -> bool:
         if not self._resumed:
-            await self._resume()
+            point = await resume_point(self._connection, self._log, self._shard, self._options.owner)
+            self._mark = replace(self._mark, sequence=point.sequence, stream_number=point.stream_number)
+            self._resumed = True
         self._held_up = False
         asked_us = int(self._options.now() * 1e6)
         drained, wanted = await self._read()
@@ -134,11 +132,6 @@ class ShardWriter:
             self._mark = replace(self._mark, time_us=max(asked_us, self._mark.time_us))
             await self._publish()
         return drained
-
-    async def _resume(self) -> None:
-        point = await resume_point(self._connection, self._log, self._shard, self._options.owner)
-        self._mark = replace(self._mark, sequence=point.sequence, stream_number=point.stream_number)
-        self._resumed = True
 
     def _due(self, wanted: int, *, last: bool) -> bool:
         return (

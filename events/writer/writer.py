@@ -9,7 +9,7 @@ from typing import Final
 from events.deletes.tombstones import mirror_tombstones
 from events.parts.arrow import release_memory
 from events.parts.ledger import read_dropped, write_dropped
-from events.parts.manifest import LOG, FolderListing, Found, PartName, date_folders
+from events.parts.manifest import LOG, FolderListing, PartName, date_folders
 from events.store.availability import StoreUnavailable
 from events.store.connection import Connection
 from events.writer.compaction import Compaction
@@ -32,28 +32,21 @@ def retain(log: Path, days: int, now_seconds: float) -> list[PartName]:
     files = FolderListing(log).files()
     oldest = datetime.fromtimestamp(now_seconds, UTC).date() - timedelta(days=days)
     ledger = read_dropped(log)
-    gone = [
-        file for file in files if file.date < oldest and not _is_newest(file, files) and not ledger.covers(file.name)
-    ]
+    newest: dict[int, int] = {}
+    for file in files:
+        newest[file.name.shard] = max(file.name.high, newest.get(file.name.shard, -1))
+    old = [file for file in files if file.date < oldest and file.name.high < newest[file.name.shard]]
+    gone = [file for file in old if not ledger.covers(file.name)]
     if gone:
         ledger = ledger.with_names([file.name for file in gone])
         write_dropped(log, ledger)
         _logger.info("retention dropped parts", extra={"parts": len(gone), "older_than": oldest.isoformat()})
     for file in files:
         if ledger.covers(file.name):
-            _remove(file)
+            file.remove()
+            if not any(file.folder.iterdir()):
+                file.folder.rmdir()
     return [file.name for file in gone]
-
-
-def _is_newest(file: Found, files: list[Found]) -> bool:
-    return file.name.high == max(other.name.high for other in files if other.name.shard == file.name.shard)
-
-
-def _remove(file: Found) -> None:
-    for path in (file.data, file.digests, file.manifest):
-        path.unlink(missing_ok=True)
-    if not any(file.folder.iterdir()):
-        file.folder.rmdir()
 
 
 _KEEP_SECONDS: Final = 5.0
@@ -73,7 +66,10 @@ async def run_writer(connection: Connection, data: Path, options: WriterOptions,
     await _first_answer(connection, stop)
     if stop.is_set():
         return
-    await _restore_tombstones(connection, data)
+    try:  # a data directory that was restored from a backup must not bring back who was erased since
+        await mirror_tombstones(connection, data)
+    except StoreUnavailable as error:
+        _logger.warning("tombstones were not compared with the store's", extra={"cause": error.cause})
     writers = [ShardWriter(connection, log, shard, options) for shard in range(connection.shards)]
     await together(_keep(data, options, stop), *[writer.run(stop) for writer in writers])
 
@@ -87,14 +83,6 @@ async def _first_answer(connection: Connection, stop: asyncio.Event) -> None:
             _logger.warning("the writer waits for the store", extra={"cause": error.cause})
             await pause(stop, _AGAIN_SECONDS)
     return None
-
-
-async def _restore_tombstones(connection: Connection, data: Path) -> None:
-    """A data directory that was restored from a backup must not bring back who was erased since."""
-    try:
-        await mirror_tombstones(connection, data)
-    except StoreUnavailable as error:
-        _logger.warning("tombstones were not compared with the store's", extra={"cause": error.cause})
 
 
 async def _keep(data: Path, options: WriterOptions, stop: asyncio.Event) -> None:
