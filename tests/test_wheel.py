@@ -1,6 +1,5 @@
 """The wheel works by itself: installed with the runtime lock outside the checkout, used in an empty folder."""
 
-import json
 import os
 import re
 import signal
@@ -13,8 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from email import message_from_bytes
 from pathlib import Path
-from urllib.request import urlopen
+from threading import Timer
 
+import httpx
 import pytest
 from packaging.requirements import Requirement
 from servers.patience import patience
@@ -70,12 +70,15 @@ class Installed:
             stdout=subprocess.PIPE,
             text=True,
         ) as process:
+            hung = Timer(patience(60), process.kill)
+            hung.start()
             try:
                 assert process.stdout is not None
                 yield iter(process.stdout)
             finally:
                 process.send_signal(signal.SIGINT)
                 process.stdout.read()
+                hung.cancel()
             assert process.wait(timeout=patience(20)) == 0
 
     def files(self) -> set[Path]:
@@ -141,7 +144,7 @@ def test_a_first_experiment_is_written_checked_and_served(installed: Installed) 
     port = free_port()
     with installed.running("serve", port) as lines:
         assert any(str(port) in line for line in lines)
-        ready, document = (json.load(urlopen(f"http://127.0.0.1:{port}/{page}")) for page in ("readyz", "openapi.json"))
+        ready, document = (httpx.get(f"http://127.0.0.1:{port}/{page}").json() for page in ("readyz", "openapi.json"))
     assert ready["status"] == "ready"
     assert ready["version"] == document["info"]["version"] == project()["project"]["version"]
     assert {path.name for path in installed.folder.iterdir()} == {"data", "definitions"}
