@@ -20,7 +20,9 @@ from pathlib import Path
 
 from benchmarks import readout_log
 from benchmarks.readout_by_hand import SOURCES, by_hand
-from experiments.catalog.catalog import Catalog, load
+from experiments.catalog.catalog import Catalog, catalog_of
+from experiments.definitions.content import PublishedCatalog, content_version
+from experiments.definitions.folder import read_folder
 
 TURNS = 3
 DEFINITION = """
@@ -142,7 +144,9 @@ def ours(data: Path, metrics: int, dimensions: int) -> tuple[Callable[[], object
         goal=names[0], secondary=", ".join(names[1:]), dimensions=", ".join(("device", "plan")[:dimensions])
     )
     (data / "definitions" / "banner.yaml").write_text(text)
-    catalog = load(data / "definitions")
+    content = read_folder(data / "definitions").complete()
+    published = PublishedCatalog(version=content_version(content), received_at=datetime.now(UTC), content=content)
+    catalog = catalog_of(published)
 
     from events.engines.duckdb import EngineLimits, EventLog
     from experiments.readout.read import Readouts

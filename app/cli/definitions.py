@@ -23,11 +23,10 @@ Folder = Annotated[Path | None, typer.Argument(help="Folder of the definition fi
 @commands.command()
 def check(folder: Folder = None, as_json: AsJson = False) -> None:
     """Check all definition files and run the tests inside them; exit code 1 when something is wrong."""
-    from experiments.catalog.check import check as checked
-    from experiments.catalog.check import served_in
+    from experiments.catalog.check import check_folder, served_in
 
     settings = environment_settings()
-    result = checked(_folder(folder), datetime.now(UTC), served_in(settings.data), _history(settings))
+    result = check_folder(_folder(folder), datetime.now(UTC), served_in(settings.data), _history(settings))
     if as_json:
         say_json({"passed": result.passed, **asdict(result)})
     else:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.http.errors import Problem
 from app.routes.dependencies import Asked, Secret, Worker, ask
 from app.worker.resources import Resources
-from experiments.catalog.overrides import OverrideRefused, UnknownExperiment, order
+from experiments.catalog.overrides import NothingToOverride, OverrideRefused, order
 
 router = APIRouter(tags=["Results"])
 
@@ -143,7 +143,7 @@ async def _ordered(worker: Resources, key: str, action: Action) -> JSONResponse:
     catalog, now = worker.catalogs.catalog, datetime.now(UTC)
     try:
         override = await asyncio.to_thread(order, worker.settings.data, catalog, key, action, now)
-    except UnknownExperiment as error:
+    except NothingToOverride as error:
         raise Problem(404, "unknown_experiment", str(error)) from None
     except OverrideRefused as error:
         raise Problem(409, "order_refused", str(error)) from None

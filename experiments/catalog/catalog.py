@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from experiments.assignment.assign import CompiledExperiment
 from experiments.assignment.compilation import compile_experiment
-from experiments.definitions.content import CatalogContent, FormerDesign, Snapshot, content_version
-from experiments.definitions.folder import read_folder
+from experiments.definitions.content import CatalogContent, FormerDesign, PublishedCatalog
 from experiments.definitions.model import Experiment, Holdout, Metric, Segment, Shop, Slot, Status
 
 REPORTED_FOR = timedelta(hours=24)  # how long a client may hold an old payload and report exposures to it
@@ -46,13 +44,7 @@ class Catalog:
     served: Mapping[str, tuple[CompiledExperiment, ...]]
 
 
-def load(folder: Path) -> Catalog:
-    """The catalogue of a folder of definition files; raises DefinitionErrors with every mistake of every file."""
-    content = read_folder(folder).complete()
-    return catalog_of(Snapshot(version=content_version(content), received_at=datetime.now(UTC), content=content))
-
-
-def catalog_of(snapshot: Snapshot) -> Catalog:
+def catalog_of(snapshot: PublishedCatalog) -> Catalog:
     """A snapshot, compiled."""
     content = snapshot.content
     segments = {segment.name: segment for segment in content.segments}
@@ -80,7 +72,7 @@ def catalog_of(snapshot: Snapshot) -> Catalog:
 
 
 def _served(
-    servable: tuple[CompiledExperiment, ...], snapshot: Snapshot
+    servable: tuple[CompiledExperiment, ...], snapshot: PublishedCatalog
 ) -> Mapping[str, tuple[CompiledExperiment, ...]]:
     served: dict[str, list[CompiledExperiment]] = {compiled.key: [compiled] for compiled in servable}
     for former in reversed(snapshot.former):
@@ -96,7 +88,7 @@ def _compiled(former: FormerDesign) -> CompiledExperiment:
     )
 
 
-def former_designs(before: Snapshot, after: CatalogContent, now: datetime) -> tuple[FormerDesign, ...]:
+def former_designs(before: PublishedCatalog, after: CatalogContent, now: datetime) -> tuple[FormerDesign, ...]:
     """What clients may still report exposures to once `after` is served: each design that was served until now.
 
     Paused and stopped ones too: they may have run an hour ago, and a client may hold the payload of then.

@@ -15,12 +15,11 @@ from pydantic import ValidationError
 
 from experiments.assignment.assign import CompiledExperiment, assign
 from experiments.assignment.compilation import compile_as_designed
-from experiments.catalog.files import CatalogPaths
+from experiments.catalog.files import CatalogPaths, last_good
 from experiments.catalog.freeze import refused_changes
 from experiments.catalog.phases import Phases, read_phases
-from experiments.catalog.reader import last_good
 from experiments.definitions.content import CatalogContent, canonical
-from experiments.definitions.experiment import ExperimentFile
+from experiments.definitions.experiment import MOST_MADE_UP, ExperimentFile
 from experiments.definitions.folder import FolderReading, read_folder
 from experiments.definitions.located import DefinitionError
 from experiments.definitions.model import (
@@ -197,7 +196,9 @@ def served_in(data: Path) -> Served | None:
         return None
 
 
-def check(folder: Path, now: datetime, served: Served | None = None, history: SiteHistory | None = None) -> CheckResult:
+def check_folder(
+    folder: Path, now: datetime, served: Served | None = None, history: SiteHistory | None = None
+) -> CheckResult:
     """Check a folder of definition files; with `served` also against the running designs, with `history` the log."""
     reading = read_folder(folder)
     tests = sum(len(file.experiment.tests) for file in reading.files.values() if file.complete)
@@ -274,7 +275,7 @@ def _by_chance(weight: float, share: float, test: SplitTest) -> str:
     if abs(share - weight) > luck:
         return ""
     enough = ceil(weight * (1 - weight) * (_LUCKY_DRAW / test.tolerance) ** 2) if test.tolerance else 0
-    more = f", or split: {enough}" if 0 < enough <= 1_000_000 else ""
+    more = f", or split: {enough}" if 0 < enough <= MOST_MADE_UP else ""
     return f"; with so few it is chance, write tolerance: {ceil(luck * 1000) / 10:g}%{more}"
 
 

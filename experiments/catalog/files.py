@@ -1,15 +1,23 @@
-"""Where the catalogue lives in the data directory, and how a file there is replaced as a whole."""
+"""Where the catalogue lives in the data directory: its files, how they are written and read back."""
 
-from __future__ import annotations
-
-import fcntl
-import os
-from collections.abc import Generator
-from contextlib import contextmanager
+import gzip
+import re
+import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Final
 
-from kit import files
+from pydantic import TypeAdapter, ValidationError
+
+from experiments.definitions.content import PublishedCatalog
+from experiments.definitions.located import DefinitionError
+from experiments.definitions.model import Definition
+from kit.files import read_or_none, replace_file
+from kit.time import microseconds, moment_of
+
+_HISTORY_NAME: Final = re.compile(r"(\d{16})-([0-9a-f]{32})\.json\.gz")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,38 +62,85 @@ class CatalogPaths:
         return self.folder / "history"
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file, and the folder where there is none, so that readers and a crash see it whole."""
-    files.replace_file(path, content)
+class KeeperState(Definition):
+    """What is wrong with the definition files now; no errors where the folder is what is served."""
+
+    errors: tuple[DefinitionError, ...] = ()
+    since: datetime | None = None
 
 
-def read_or_none(path: Path) -> bytes | None:
-    """A file's content, None where there is no such file."""
+_STATE: TypeAdapter[KeeperState] = TypeAdapter(KeeperState)
+_SOURCES: TypeAdapter[dict[str, str]] = TypeAdapter(dict[str, str])
+
+
+def read_published(path: Path) -> PublishedCatalog | None:
+    """A snapshot; None where there is none that can be read."""
     try:
-        return path.read_bytes()
+        content = read_or_none(path)
+        if content and path.suffix == ".gz":
+            content = gzip.decompress(content)
+        return PublishedCatalog.model_validate_json(content) if content else None
+    except (OSError, EOFError, zlib.error, ValidationError):
+        return None
+
+
+def last_good(paths: CatalogPaths) -> PublishedCatalog | None:
+    """The snapshot to serve at boot: the current one, else the newest of the history that can be read."""
+    found = read_published(paths.current)
+    return found or next(filter(None, map(read_published, reversed(history_files(paths)))), None)
+
+
+def publish_catalog(paths: CatalogPaths, snapshot: PublishedCatalog, sources: Mapping[str, bytes]) -> None:
+    """Make a snapshot the one that is served; it enters the history first."""
+    content = snapshot.model_dump_json().encode()
+    replace_file(
+        paths.history / f"{microseconds(snapshot.received_at):016d}-{snapshot.version}.json.gz",
+        gzip.compress(content, mtime=0),
+    )
+    replace_file(paths.current, content)
+    write_sources(paths, sources)
+
+
+def write_sources(paths: CatalogPaths, sources: Mapping[str, bytes]) -> None:
+    """Keep the texts that the served catalogue was read from."""
+    replace_file(
+        paths.sources, _SOURCES.dump_json({name: text.decode(errors="replace") for name, text in sources.items()})
+    )
+
+
+def read_sources_of(paths: CatalogPaths) -> dict[str, bytes]:
+    """The texts that the served catalogue was read from; none where they cannot be read."""
+    try:
+        content = read_or_none(paths.sources)
+        texts = _SOURCES.validate_json(content) if content else {}
+    except (OSError, ValidationError):
+        return {}
+    return {name: text.encode() for name, text in texts.items()}
+
+
+def write_keeper_state(paths: CatalogPaths, state: KeeperState) -> None:
+    """Tell the workers what is wrong."""
+    replace_file(paths.state, _STATE.dump_json(state))
+
+
+def read_keeper_state(paths: CatalogPaths) -> KeeperState:
+    """What is wrong, as the keeper last said."""
+    try:
+        content = read_or_none(paths.state)
+        return _STATE.validate_json(content) if content else KeeperState()
+    except (OSError, ValidationError):
+        return KeeperState()
+
+
+def history_files(paths: CatalogPaths) -> list[Path]:
+    """Every snapshot that was served, the oldest first."""
+    try:
+        names = sorted(path.name for path in paths.history.iterdir() if _HISTORY_NAME.fullmatch(path.name))
     except FileNotFoundError:
-        return None
+        return []
+    return [paths.history / name for name in names]
 
 
-@contextmanager
-def locked(path: Path) -> Generator[None]:
-    """Hold the one lock that belongs to a file, across processes, while it is read and replaced."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-FileMark = tuple[int, int, int, int]
-
-
-def mark_of(path: Path) -> FileMark | None:
-    """What changes whenever a file is written or replaced; None where there is none. One stat."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
+def time_of(path: Path) -> datetime:
+    """When a snapshot of the history was received."""
+    return moment_of(int(path.name.partition("-")[0]))

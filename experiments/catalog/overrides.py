@@ -10,10 +10,11 @@ from typing import Final, Literal
 from pydantic import TypeAdapter
 
 from experiments.catalog.catalog import Catalog
-from experiments.catalog.files import CatalogPaths, locked, read_or_none, replace_file
+from experiments.catalog.files import CatalogPaths
 from experiments.definitions.content import CatalogContent
 from experiments.definitions.grammar import meant
 from experiments.definitions.model import Definition, Status
+from kit.files import locked, read_or_none, replace_file
 
 Action = Literal["pause", "resume", "stop"]
 
@@ -29,7 +30,7 @@ class OverrideRefused(Exception):
     """The order makes no sense for the experiment as it is; the message says what would."""
 
 
-class UnknownExperiment(OverrideRefused):
+class NothingToOverride(OverrideRefused):
     """No file defines an experiment of this key."""
 
 
@@ -51,10 +52,10 @@ def read_overrides(paths: CatalogPaths) -> dict[str, Override]:
 def order(data: Path, catalog: Catalog, key: str, action: Action, now: datetime) -> Override:
     """Note an order on disk; the keeper publishes it within a second. An order that is in force already is answered.
 
-    Raises UnknownExperiment, or OverrideRefused where the experiment's status does not allow it.
+    Raises NothingToOverride, or OverrideRefused where the experiment's status does not allow it.
     """
     if key not in catalog.experiments:
-        raise UnknownExperiment(f'unknown experiment "{key}"{meant(key, catalog.experiments)}')
+        raise NothingToOverride(f'unknown experiment "{key}"{meant(key, catalog.experiments)}')
     paths = CatalogPaths(data)
     with locked(paths.overrides):
         overrides = read_overrides(paths)
@@ -82,7 +83,7 @@ def _yields(ordered: Status, written: Status) -> bool:
     return ordered == written or firmness[written] > max(firmness[ordered], 1)
 
 
-def settle(paths: CatalogPaths, content: CatalogContent) -> Mapping[str, Status]:
+def settled_overrides(paths: CatalogPaths, content: CatalogContent) -> Mapping[str, Status]:
     """The orders that outrank the files, by key; those the files have caught up with are forgotten."""
     overrides = read_overrides(paths)
     kept = outranking(overrides, content)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from experiments.catalog.files import CatalogPaths, read_or_none, replace_file
-from experiments.definitions.content import CatalogContent, digest
+from experiments.catalog.files import CatalogPaths
+from experiments.definitions.content import CatalogContent, canonical
 from experiments.definitions.folder import builtin_metrics
 from experiments.definitions.model import Definition, Experiment, Holdout, Metric, Segment
+from kit.files import read_or_none, replace_file
 
 UNITS_PER_VARIANT: Final = 10_000  # planned where no traffic was logged
 
@@ -114,7 +116,7 @@ def with_traffic(design: FrozenDesign, daily_units: DailyUnits) -> FrozenDesign:
 
 def fingerprint(design: FrozenDesign) -> str:
     """A hash of everything that may not change under (key, phase)."""
-    return digest({"key": design.key, "phase": design.phase, **design_parts(design)})
+    return sha256(canonical({"key": design.key, "phase": design.phase, **design_parts(design)})).hexdigest()
 
 
 def design_parts(design: FrozenDesign) -> dict[str, Any]:

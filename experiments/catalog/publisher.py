@@ -9,23 +9,24 @@ from time import monotonic
 from typing import Final
 
 from experiments.catalog.catalog import Catalog, catalog_of, former_designs
-from experiments.catalog.files import CatalogPaths, FileMark, mark_of
-from experiments.catalog.freeze import DesignFreezer, FreezeSources, half_written, refused_changes
-from experiments.catalog.overrides import outranking, read_overrides, settle
-from experiments.catalog.reader import (
+from experiments.catalog.files import (
+    CatalogPaths,
     KeeperState,
     last_good,
-    publish,
+    publish_catalog,
+    read_keeper_state,
     read_sources_of,
-    read_state,
+    write_keeper_state,
     write_sources,
-    write_state,
 )
-from experiments.definitions.content import CatalogContent, Snapshot, content_version
+from experiments.catalog.freeze import DesignFreezer, FreezeSources, half_written, refused_changes
+from experiments.catalog.overrides import outranking, read_overrides, settled_overrides
+from experiments.definitions.content import CatalogContent, PublishedCatalog, content_version
 from experiments.definitions.experiment import ExperimentFile
 from experiments.definitions.folder import FolderReading, definition_files, read_folder
 from experiments.definitions.located import DefinitionError, DefinitionErrors
 from experiments.definitions.model import Status
+from kit.files import FileMark, mark_of
 
 SETTLED_SECONDS: Final = 0.15
 Signature = tuple[tuple[str, FileMark | None], ...]
@@ -57,7 +58,7 @@ class CatalogKeeper:
         self._ordered: FileMark | None = None
         self._next_start: datetime | None = None
         self._files: Mapping[str, ExperimentFile] = {}
-        self._snapshot: Snapshot | None = None
+        self._snapshot: PublishedCatalog | None = None
         self._catalog: Catalog | None = None
         self._freezer = DesignFreezer(self._paths, self._sources)
         self._good_sources: Mapping[str, bytes] = {}
@@ -145,7 +146,7 @@ class CatalogKeeper:
         if self._written is None:
             return
         self._ordered = mark_of(self._paths.overrides)
-        overridden = settle(self._paths, self._written)
+        overridden = settled_overrides(self._paths, self._written)
         content = self._written.under(overridden)
         self._freezer.claim(content, self._files, now)
         self._freezer.follow(content, now)
@@ -157,10 +158,12 @@ class CatalogKeeper:
             write_sources(self._paths, sources)
         self._good_sources = dict(sources or self._good_sources)
 
-    def _next(self, content: CatalogContent, overridden: Mapping[str, Status], version: str, now: datetime) -> Snapshot:
+    def _next(
+        self, content: CatalogContent, overridden: Mapping[str, Status], version: str, now: datetime
+    ) -> PublishedCatalog:
         files = self._written.experiments if self._written else ()
         written: dict[str, Status] = {item.key: item.status for item in files if item.key in overridden}
-        return Snapshot(
+        return PublishedCatalog(
             version=version,
             received_at=now,
             content=content,
@@ -169,9 +172,9 @@ class CatalogKeeper:
             former=former_designs(self._snapshot, content, now) if self._snapshot else (),
         )
 
-    def _swap(self, snapshot: Snapshot, sources: Mapping[str, bytes] | None) -> None:
+    def _swap(self, snapshot: PublishedCatalog, sources: Mapping[str, bytes] | None) -> None:
         catalog = catalog_of(snapshot)
-        publish(self._paths, snapshot, sources or self._good_sources)
+        publish_catalog(self._paths, snapshot, sources or self._good_sources)
         self._snapshot, self._catalog = snapshot, catalog
 
     def _report(self, errors: list[DefinitionError], now: datetime) -> None:
@@ -181,6 +184,6 @@ class CatalogKeeper:
                 DefinitionError("phases.json", 0, "", "could not be read and was moved aside, designs are frozen anew")
             )
         found = tuple(sorted(set(errors)))
-        if found != read_state(self._paths).errors or not self._paths.state.exists():
-            write_state(self._paths, KeeperState(errors=found, since=now if found else None))
+        if found != read_keeper_state(self._paths).errors or not self._paths.state.exists():
+            write_keeper_state(self._paths, KeeperState(errors=found, since=now if found else None))
         self.errors = found

@@ -1,111 +1,15 @@
-"""The published catalogue as a worker or the analysis sees it: live, as of a time, and as snapshots on disk."""
+"""The published catalogue as a worker or the analysis sees it: live, and as of a time."""
 
-from __future__ import annotations
-
-import gzip
-import re
 import threading
-import zlib
-from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from pydantic import TypeAdapter, ValidationError
-
 from experiments.catalog.catalog import Catalog, catalog_of
-from experiments.catalog.files import CatalogPaths, FileMark, mark_of, read_or_none, replace_file
+from experiments.catalog.files import CatalogPaths, history_files, read_keeper_state, read_published, time_of
 from experiments.catalog.phases import FrozenDesign, Phases, read_phases
-from experiments.definitions.content import Snapshot
 from experiments.definitions.located import DefinitionError
-from experiments.definitions.model import Definition
-from kit.time import microseconds, moment_of
-
-_HISTORY_NAME: Final = re.compile(r"(\d{16})-([0-9a-f]{32})\.json\.gz")
-
-
-class KeeperState(Definition):
-    """What is wrong with the definition files now; no errors where the folder is what is served."""
-
-    errors: tuple[DefinitionError, ...] = ()
-    since: datetime | None = None
-
-
-_STATE: TypeAdapter[KeeperState] = TypeAdapter(KeeperState)
-_SOURCES: TypeAdapter[dict[str, str]] = TypeAdapter(dict[str, str])
-
-
-def read_snapshot(path: Path) -> Snapshot | None:
-    """A snapshot; None where there is none that can be read."""
-    try:
-        content = read_or_none(path)
-        if content and path.suffix == ".gz":
-            content = gzip.decompress(content)
-        return Snapshot.model_validate_json(content) if content else None
-    except (OSError, EOFError, zlib.error, ValidationError):
-        return None
-
-
-def last_good(paths: CatalogPaths) -> Snapshot | None:
-    """The snapshot to serve at boot: the current one, else the newest of the history that can be read."""
-    found = read_snapshot(paths.current)
-    return found or next(filter(None, map(read_snapshot, reversed(history_files(paths)))), None)
-
-
-def publish(paths: CatalogPaths, snapshot: Snapshot, sources: Mapping[str, bytes]) -> None:
-    """Make a snapshot the one that is served; it enters the history first."""
-    content = snapshot.model_dump_json().encode()
-    replace_file(
-        paths.history / f"{microseconds(snapshot.received_at):016d}-{snapshot.version}.json.gz",
-        gzip.compress(content, mtime=0),
-    )
-    replace_file(paths.current, content)
-    write_sources(paths, sources)
-
-
-def write_sources(paths: CatalogPaths, sources: Mapping[str, bytes]) -> None:
-    """Keep the texts that the served catalogue was read from."""
-    replace_file(
-        paths.sources, _SOURCES.dump_json({name: text.decode(errors="replace") for name, text in sources.items()})
-    )
-
-
-def read_sources_of(paths: CatalogPaths) -> dict[str, bytes]:
-    """The texts that the served catalogue was read from; none where they cannot be read."""
-    try:
-        content = read_or_none(paths.sources)
-        texts = _SOURCES.validate_json(content) if content else {}
-    except (OSError, ValidationError):
-        return {}
-    return {name: text.encode() for name, text in texts.items()}
-
-
-def write_state(paths: CatalogPaths, state: KeeperState) -> None:
-    """Tell the workers what is wrong."""
-    replace_file(paths.state, _STATE.dump_json(state))
-
-
-def read_state(paths: CatalogPaths) -> KeeperState:
-    """What is wrong, as the keeper last said."""
-    try:
-        content = read_or_none(paths.state)
-        return _STATE.validate_json(content) if content else KeeperState()
-    except (OSError, ValidationError):
-        return KeeperState()
-
-
-def history_files(paths: CatalogPaths) -> list[Path]:
-    """Every snapshot that was served, the oldest first."""
-    try:
-        names = sorted(path.name for path in paths.history.iterdir() if _HISTORY_NAME.fullmatch(path.name))
-    except FileNotFoundError:
-        return []
-    return [paths.history / name for name in names]
-
-
-def received_at(path: Path) -> datetime:
-    """When a snapshot of the history was received."""
-    return moment_of(int(path.name.partition("-")[0]))
+from kit.files import FileMark, mark_of
 
 
 class NoCatalog(Exception):
@@ -140,13 +44,13 @@ class CatalogFollower:
         if marks == self._marks:
             return False
         changed = marks[0] != self._marks[0] and self._load()
-        errors = read_state(self._paths).errors
+        errors = read_keeper_state(self._paths).errors
         changed = changed or errors != self.errors
         self._marks, self.errors = marks, errors
         return changed
 
     def _load(self) -> bool:
-        snapshot = read_snapshot(self._paths.current)
+        snapshot = read_published(self._paths.current)
         if snapshot is None:
             return False
         self._catalog = catalog_of(snapshot)
@@ -175,7 +79,7 @@ class CatalogArchive:
 
     def at(self, time: datetime) -> Catalog | None:
         """The catalogue that was served at a time; None before the first."""
-        known = [path for path in history_files(self._paths) if received_at(path) <= time]
+        known = [path for path in history_files(self._paths) if time_of(path) <= time]
         with self._loading:
             return next(filter(None, (self._past.get(path.name) or self._load(path) for path in reversed(known))), None)
 
@@ -195,7 +99,7 @@ class CatalogArchive:
         return self._phases
 
     def _load(self, path: Path) -> Catalog | None:
-        snapshot = read_snapshot(path)
+        snapshot = read_published(path)
         if snapshot is None:
             return None
         while len(self._past) >= _REMEMBERED:

@@ -47,7 +47,7 @@ class FormerDesign(Definition):
     until: datetime
 
 
-class Snapshot(Definition):
+class PublishedCatalog(Definition):
     """One published catalogue: `content` has `overridden` statuses in it already; `written` is what those files say."""
 
     version: str
@@ -61,11 +61,6 @@ class Snapshot(Definition):
 def canonical(value: Any) -> bytes:
     """JSON with sorted names: equal values give equal bytes."""
     return msgspec.json.encode(value, order="sorted")
-
-
-def digest(value: Any) -> str:
-    """A sha256 in hex over the canonical JSON."""
-    return sha256(canonical(value)).hexdigest()
 
 
 def content_version(content: CatalogContent, overridden: Mapping[str, Status] | None = None) -> str:

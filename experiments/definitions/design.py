@@ -5,17 +5,28 @@ from itertools import pairwise
 from re import fullmatch
 from typing import Any, Final
 
-from experiments.definitions.grammar import Entry, Kind, Section, any_of, constant, listed, named, one_of, scalar, words
-from experiments.definitions.located import Located, Place, Wrong
+from experiments.definitions.grammar import (
+    FieldSpec,
+    Kind,
+    Section,
+    by_name,
+    constant,
+    either,
+    listed,
+    one_of,
+    scalar,
+    words,
+)
+from experiments.definitions.located import Located, Location, Wrong
 from experiments.definitions.model import (
     Audience,
     Correction,
     Guardrail,
     IdentityRule,
     Layer,
+    LiftPrior,
     Method,
     Plan,
-    Prior,
     TrafficStep,
 )
 from experiments.definitions.quantities import (
@@ -56,12 +67,12 @@ _LAYER_HINT: Final = "write {name: product-page, share: [0%, 40%]}"
 _RANGE: Final = scalar(_range, {"type": "array", "items": words(PERCENTAGE), "minItems": 2, "maxItems": 2})
 LAYER: Final = Section(
     Layer,
-    {"name": Entry(NAME, needed=_LAYER_HINT), "share": Entry(_RANGE, needed=_LAYER_HINT)},
+    {"name": FieldSpec(NAME, needed=_LAYER_HINT), "share": FieldSpec(_RANGE, needed=_LAYER_HINT)},
     build=lambda name, share: Layer(name=name, start=share[0], end=share[1]),
 ).kind
 
 
-def _traffic(place: Place) -> tuple[TrafficStep, ...] | None:
+def _traffic(place: Location) -> tuple[TrafficStep, ...] | None:
     """One percentage, or one from each date on."""
     if not isinstance(place.node.value, Mapping):
         share = place.attempt(as_share)
@@ -88,7 +99,7 @@ def _traffic(place: Place) -> tuple[TrafficStep, ...] | None:
 _BY_DATE: Final = {f"^{DATE_PATTERN}$": words(PERCENTAGE)}
 TRAFFIC: Final = Kind(
     _traffic,
-    any_of(
+    either(
         words(PERCENTAGE),
         {"type": "object", "patternProperties": _BY_DATE, "additionalProperties": False, "minProperties": 1},
     ),
@@ -111,8 +122,8 @@ _SAFE: Final = constant("safe", "is not known, write require: safe or leave it o
 _STRICT: Final = Section(
     Guardrail,
     {
-        "max_harm": Entry(_HARM, needed="write {max_harm: 10%, require: safe}", unnamed=True),
-        "require": Entry(_SAFE, unnamed=True),
+        "max_harm": FieldSpec(_HARM, needed="write {max_harm: 10%, require: safe}", unnamed=True),
+        "require": FieldSpec(_SAFE, unnamed=True),
     },
     build=lambda max_harm, require=None: Guardrail(
         metric="", max_harm=max_harm[0], relative=max_harm[1], require_safe=require is not None
@@ -120,7 +131,7 @@ _STRICT: Final = Section(
 ).kind
 
 
-def _guardrail(place: Place) -> Guardrail | None:
+def _guardrail(place: Location) -> Guardrail | None:
     if isinstance(place.node.value, Mapping):
         strict = _STRICT.read(place)
         return strict.model_copy(update={"metric": place.name}) if strict else None
@@ -128,10 +139,10 @@ def _guardrail(place: Place) -> Guardrail | None:
     return harm and Guardrail(metric=place.name, max_harm=harm[0], relative=harm[1])
 
 
-_GUARDRAILS: Final = named(Kind(_guardrail, any_of(_HARM.schema, _STRICT.schema)))
+_GUARDRAILS: Final = by_name(Kind(_guardrail, either(_HARM.schema, _STRICT.schema)))
 
 
-def _guardrails(place: Place) -> tuple[Guardrail, ...] | None:
+def _guardrails(place: Location) -> tuple[Guardrail, ...] | None:
     if not isinstance(place.node.value, Mapping):
         return place.fail("name each metric with the largest harm it may take: {refund_rate: 10%}")
     return tuple((_GUARDRAILS.read(place) or {}).values())
@@ -151,13 +162,13 @@ def _signed_effect(node: Located) -> float:
 
 
 _LOOK_BACK: Final = scalar(
-    _look_back, any_of(words(DURATION, "off", "0 days"), {"enum": [False, 0]}), written=SECONDS.written
+    _look_back, either(words(DURATION, "off", "0 days"), {"enum": [False, 0]}), written=SECONDS.written
 )
 _PRIOR_HINT: Final = "write how far relative lifts usually lie from the mean: {mean: 0%, sd: 10%}"
 _PRIOR: Final = Section(
-    Prior,
-    {"mean": scalar(_signed_effect, words(f"-?{PERCENTAGE}")), "sd": Entry(EFFECT, needed=_PRIOR_HINT)},
-    build=lambda sd, mean=0.0: Prior(mean=mean, sd=sd),
+    LiftPrior,
+    {"mean": scalar(_signed_effect, words(f"-?{PERCENTAGE}")), "sd": FieldSpec(EFFECT, needed=_PRIOR_HINT)},
+    build=lambda sd, mean=0.0: LiftPrior(mean=mean, sd=sd),
 ).kind
 
 
@@ -168,7 +179,7 @@ def _plan(**fields: Any) -> Plan:
     return plan.model_copy(update={**bounded, **fields})
 
 
-def _check_plan(plan: Plan, place: Place) -> None:
+def _check_plan(plan: Plan, place: Location) -> None:
     if plan.min_days > plan.days:
         place.fail(f"{plan.min_days} is more than the {plan.days} days of the plan", name="min_days")
     if plan.looks > plan.days:
@@ -184,8 +195,8 @@ PLAN: Final = Section(
         "days": DAYS,
         "min_days": DAYS,
         "looks": whole(1, 100),
-        "mde": named(EFFECT),
-        "cuped": Entry(_LOOK_BACK, to="cuped_seconds"),
+        "mde": by_name(EFFECT),
+        "cuped": FieldSpec(_LOOK_BACK, to="cuped_seconds"),
         "correction": one_of(Correction),
         "dimensions": listed(LINE),
         "prior": _PRIOR,

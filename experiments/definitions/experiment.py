@@ -11,18 +11,18 @@ from pydantic import Field
 from experiments.definitions.design import AUDIENCE, GUARDRAILS, LAYER, PLAN, TRAFFIC
 from experiments.definitions.grammar import (
     Entries,
-    Entry,
+    FieldSpec,
     Kind,
     Section,
-    any_of,
-    fields_of,
+    either,
     fields_schema,
     listed,
     one_of,
+    read_fields,
     scalar,
     words,
 )
-from experiments.definitions.located import Located, Place, Problems, Wrong
+from experiments.definitions.located import Located, Location, Problems, Wrong
 from experiments.definitions.model import (
     DecisionNote,
     Definition,
@@ -59,14 +59,15 @@ from experiments.definitions.quantities import (
 
 FINEST: Final = Decimal("0.0001")
 MOST_VARIANTS: Final = 100
+MOST_MADE_UP: Final = 10**6  # visitors of a split test
 
 
-def _check_given(given: GivenVisitor, place: Place) -> None:
+def _check_given(given: GivenVisitor, place: Location) -> None:
     if given.visitor is None and given.user is None:
         place.fail("names nobody, write {visitor: v-1}")
 
 
-def _check_expectation(expected: Expectation, place: Place) -> None:
+def _check_expectation(expected: Expectation, place: Location) -> None:
     if expected == Expectation():
         place.fail("expects nothing, write {in: true}, {in: false, because: audience} or {variant: control}")
     if expected.because and expected.in_experiment:
@@ -77,27 +78,27 @@ _GIVEN: Final = Section(
     GivenVisitor,
     {"visitor": LINE, "user": LINE, "segments": listed(NAME), "attributes": OBJECT},
     check=_check_given,
-    also=any_of({"required": ["visitor"]}, {"required": ["user"]}),
+    also=either({"required": ["visitor"]}, {"required": ["user"]}),
 ).kind
 _EXPECT: Final = Section(
     Expectation,
-    {"in": Entry(TRUTH, to="in_experiment"), "because": one_of(NotInReason), "variant": NAME},
+    {"in": FieldSpec(TRUTH, to="in_experiment"), "because": one_of(NotInReason), "variant": NAME},
     check=_check_expectation,
     also={"minProperties": 1},
 ).kind
 _TEST_HINT: Final = "{given: {visitor: v-1}, expect: {in: true}}"
 _VISITOR_TEST: Final = Section(
-    VisitorTest, {"given": Entry(_GIVEN, needed=_TEST_HINT), "expect": Entry(_EXPECT, needed=_TEST_HINT)}
+    VisitorTest, {"given": FieldSpec(_GIVEN, needed=_TEST_HINT), "expect": FieldSpec(_EXPECT, needed=_TEST_HINT)}
 ).kind
-_VISITORS: Final = Entry(
-    whole(100, 1_000_000),
+_VISITORS: Final = FieldSpec(
+    whole(100, MOST_MADE_UP),
     needed="say with how many made-up visitors: {split: 10000, tolerance: 1%}",
     to="visitors",
 )
 SPLIT_TEST: Final = Section(SplitTest, {"split": _VISITORS, "tolerance": SHARE})
 
 
-def _test(place: Place) -> VisitorTest | SplitTest | None:
+def _test(place: Location) -> VisitorTest | SplitTest | None:
     if place.has("split") or place.has("tolerance"):
         return SPLIT_TEST.read(place)
     asked = place.has("given"), place.has("expect")
@@ -107,15 +108,15 @@ def _test(place: Place) -> VisitorTest | SplitTest | None:
     return _VISITOR_TEST.read(place)
 
 
-_TEST: Final = Kind(_test, any_of(_VISITOR_TEST.schema, SPLIT_TEST.kind.schema))
+_TEST: Final = Kind(_test, either(_VISITOR_TEST.schema, SPLIT_TEST.kind.schema))
 
 
-def _tests(place: Place) -> tuple[VisitorTest | SplitTest, ...] | None:
+def _tests(place: Location) -> tuple[VisitorTest | SplitTest, ...] | None:
     if not isinstance(place.node.value, tuple):
         return place.fail("is no list, begin each test with a dash: - {split: 10000, tolerance: 1%}")
     read: list[VisitorTest | SplitTest] = []
     for number, item in enumerate(place.node.value, start=1):
-        test = _TEST.sound(Place(item, place.problems, place.around, f"tests[{number}]"))
+        test = _TEST.sound(Location(item, place.problems, place.around, f"tests[{number}]"))
         read.extend([test] if test else [])
     return tuple(read)
 
@@ -144,7 +145,7 @@ def _weight(node: Located) -> _Weight:
     raise Wrong(f"{node.described} is no weight, write a number such as 1 or a percentage such as 50%")
 
 
-def _check_recommend(recommend: Recommend, place: Place) -> None:
+def _check_recommend(recommend: Recommend, place: Location) -> None:
     if recommend.slot is None and recommend.strategy is None:
         place.fail("names neither a slot nor a strategy, write one of them: {strategy: bought_together}")
 
@@ -153,14 +154,14 @@ _RECOMMEND: Final = Section(
     Recommend,
     {"slot": NAME, "strategy": one_of(Strategy), "limit": whole(1, 100)},
     check=_check_recommend,
-    also=any_of({"required": ["slot"]}, {"required": ["strategy"]}),
+    also=either({"required": ["slot"]}, {"required": ["strategy"]}),
 ).kind
 VARIANT: Final = Section(
     _Draft,
     {
-        "key": Entry(NAME, needed="name the variant: {key: control}"),
-        "weight": scalar(_weight, any_of({"type": "number", "minimum": 0}, words(PERCENTAGE, NUMBER))),
-        "payload": Entry(
+        "key": FieldSpec(NAME, needed="name the variant: {key: control}"),
+        "weight": scalar(_weight, either({"type": "number", "minimum": 0}, words(PERCENTAGE, NUMBER))),
+        "payload": FieldSpec(
             scalar(Located.plain, {"default": {}}), null=True, help="Any JSON, of one type in all variants"
         ),
         "recommend": _RECOMMEND,
@@ -168,21 +169,21 @@ VARIANT: Final = Section(
 )
 
 
-_VARIANT: Final = Kind(VARIANT.read, any_of(NAME.schema, VARIANT.kind.schema))
+_VARIANT: Final = Kind(VARIANT.read, either(NAME.schema, VARIANT.kind.schema))
 
 
-def _draft(item: Located, number: int, variants: Place) -> _Draft | None:
-    place = Place(item, variants.problems, variants.around, f"variants[{number}]")
+def _draft(item: Located, number: int, variants: Location) -> _Draft | None:
+    place = Location(item, variants.problems, variants.around, f"variants[{number}]")
     if not isinstance(item.value, (tuple, Mapping)):
         key = place.attempt(as_name)
         return None if key is None else _Draft(key=key, line=item.line)
     named = place.fields.get("key")
     if named and fullmatch(r"[\w.-]+", named.text):
-        place = Place(item, variants.problems, variants.around, f"variants.{named.text}")
+        place = Location(item, variants.problems, variants.around, f"variants.{named.text}")
     return _VARIANT.sound(place)
 
 
-def _variants(place: Place) -> tuple[Variant, ...] | None:
+def _variants(place: Location) -> tuple[Variant, ...] | None:
     """The variants, where all of them can be read: their weights only mean something together."""
     items = place.node.value
     if not isinstance(items, tuple) or not 2 <= len(items) <= MOST_VARIANTS:
@@ -242,7 +243,7 @@ def _percentages(drafts: list[_Draft]) -> list[float]:
     return [float(share / 100) for share in shares]
 
 
-def _check_payloads(drafts: list[_Draft], place: Place) -> None:
+def _check_payloads(drafts: list[_Draft], place: Location) -> None:
     first = drafts[0]
     for draft in drafts[1:]:
         if _json_type(draft.payload) != _json_type(first.payload):
@@ -267,27 +268,27 @@ def _described(draft: _Draft) -> str:
 
 _PREVIEW_HINT: Final = "write {variant: threshold, visitors: [qa-1]}"
 EXPERIMENT: Final[Entries] = {
-    "key": Entry(KEY, needed="write the name of the file", help="The name of the file and of the flag"),
-    "name": Entry(LINE, help="What reports call it"),
+    "key": FieldSpec(KEY, needed="write the name of the file", help="The name of the file and of the flag"),
+    "name": FieldSpec(LINE, help="What reports call it"),
     "owner": LINE,
     "hypothesis": TEXT,
     "status": one_of(Status),
     "start": DATE,
     "end": DATE,
-    "phase": Entry(whole(0, 9999), help="A change of design is a new phase"),
+    "phase": FieldSpec(whole(0, 9999), help="A change of design is a new phase"),
     "unit": one_of(UnitKind),
     "layer": LAYER,
     "holdouts": listed(NAME),
     "audience": AUDIENCE,
     "traffic": TRAFFIC,
-    "variants": Entry(
+    "variants": FieldSpec(
         Kind(_variants, listed(_VARIANT, least=2).schema),
         needed="name the messages to compare, the control first: [control, threshold]",
         help="The first is the control",
     ),
     "preview": Section(
         Preview,
-        {"variant": Entry(NAME, needed=_PREVIEW_HINT), "visitors": Entry(listed(LINE), needed=_PREVIEW_HINT)},
+        {"variant": FieldSpec(NAME, needed=_PREVIEW_HINT), "visitors": FieldSpec(listed(LINE), needed=_PREVIEW_HINT)},
     ).kind,
     "goal": NAME,
     "goals": listed(NAME, least=1),
@@ -332,12 +333,12 @@ def experiment_file(root: Located | None, stem: str, problems: Problems) -> Expe
         if not problems.found:
             problems.add(1, "", "is empty; the smallest experiment has key, variants and goal")
         return None
-    place = Place(root, problems)
+    place = Location(root, problems)
     if not isinstance(root.value, Mapping):
         return place.fail(f"{root.described} stands where a mapping of fields is needed, {{field: value}}")
     nameable = fullmatch(KEY_PATTERN, stem) is not None
     hint = f"write the name of the file: key: {stem}" if nameable else "as in key: sale, and name the file sale.yaml"
-    fields = fields_of(place, {**EXPERIMENT, "key": Entry(KEY, needed=hint)})
+    fields = read_fields(place, {**EXPERIMENT, "key": FieldSpec(KEY, needed=hint)})
     key = fields.setdefault("key", stem)
     if key != stem:
         write = f"write key: {stem}, or " if nameable else ""
@@ -355,7 +356,7 @@ def experiment_file(root: Located | None, stem: str, problems: Problems) -> Expe
     return ExperimentFile(problems.file, experiment, root, complete=not problems.found)
 
 
-def _check(experiment: Experiment, place: Place) -> None:
+def _check(experiment: Experiment, place: Location) -> None:
     """What the fields say about each other."""
     _check_decision(experiment, place)
     start, end = experiment.start, experiment.end
@@ -370,7 +371,7 @@ def _check(experiment: Experiment, place: Place) -> None:
             place.problems.add(place.fields["plan"].at(("mde", metric)).line, "plan.mde", message)
 
 
-def _check_decision(experiment: Experiment, place: Place) -> None:
+def _check_decision(experiment: Experiment, place: Location) -> None:
     """Every variant that is named is one, and only what is stopped is decided."""
     decision = experiment.decision
     keys = [variant.key for variant in experiment.variants]

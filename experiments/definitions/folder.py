@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 from experiments.definitions.content import CatalogContent
 from experiments.definitions.experiment import ExperimentFile, experiment_file
 from experiments.definitions.grammar import meant
-from experiments.definitions.located import DefinitionError, DefinitionErrors, Located, Place, Problems
-from experiments.definitions.metrics import metrics_of
+from experiments.definitions.located import DefinitionError, DefinitionErrors, Located, Location, Problems
+from experiments.definitions.metrics import METRICS
 from experiments.definitions.model import Experiment, Layer, Metric, Shop
 from experiments.definitions.quantities import words_of
 from experiments.definitions.side_files import HOLDOUTS, SEGMENTS, SHOP, SLOTS
@@ -159,13 +159,33 @@ def read_folder(folder: Path) -> FolderReading:
         wrong = DefinitionError(str(folder), 0, "", f"{reason}; {right}")
         return FolderReading(None, (wrong,), {}, {})
     errors: list[DefinitionError] = []
-    sources = dict(_sources(paths, errors))
-    return _Reader(sources, errors).reading()
+    return read_sources(dict(_sources(paths, errors)), errors)
 
 
-def read_sources(sources: Mapping[str, bytes]) -> FolderReading:
-    """As `read_folder`, of file contents by file name."""
-    return _Reader(dict(sources), []).reading()
+def read_sources(sources: Mapping[str, bytes], errors: Iterable[DefinitionError] = ()) -> FolderReading:
+    """As `read_folder`, of file contents by file name; `errors` were found before."""
+    found = [*errors]
+    roots = {stem: _side(stem, sources, found) for stem in SIDES}
+    content, declared = _sides(roots)
+    for problems, _ in roots.values():
+        found.extend(problems.found)
+    files: dict[str, ExperimentFile] = {}
+    for name, source in sources.items():
+        stem = name.rpartition(".")[0]
+        if stem in SIDES:
+            continue
+        problems = Problems(name, ZoneInfo(content.shop.timezone), content.shop.currency)
+        read = experiment_file(read_yaml(source, problems), stem, problems)
+        if read and read.experiment.key in files:
+            problems.add(1, "", f"{files[read.experiment.key].file} has the same key, keep one of the files")
+        elif read:
+            files[read.experiment.key] = read
+        found.extend(problems.found)
+    found.extend(check_references(files, declared))
+    files = dict(sorted(files.items()))
+    experiments = tuple(file.experiment.model_copy(update={"tests": ()}) for file in files.values())
+    whole = None if found else content.model_copy(update={"experiments": experiments})
+    return FolderReading(whole, tuple(sorted(set(found))), files, sources)
 
 
 @cache
@@ -173,10 +193,11 @@ def builtin_metrics() -> tuple[Metric, ...]:
     """The metrics that every shop has."""
     path = Path(__file__).with_name("builtin_metrics.yaml")
     problems = Problems(path.name)
-    metrics = metrics_of(read_yaml(path.read_bytes(), problems), problems)
+    root = read_yaml(path.read_bytes(), problems)
+    metrics = METRICS.read(Location(root, problems)) if root else None
     if problems.found:
         raise DefinitionErrors(problems.found)
-    return tuple(metrics.values())
+    return tuple((metrics or {}).values())
 
 
 def _sources(paths: list[Path], errors: list[DefinitionError]) -> Iterator[tuple[str, bytes]]:
@@ -200,77 +221,34 @@ def _sources(paths: list[Path], errors: list[DefinitionError]) -> Iterator[tuple
             )
 
 
-class _Reader:
-    """One reading of a folder; collects the errors of all files."""
-
-    def __init__(self, sources: dict[str, bytes], errors: list[DefinitionError]) -> None:
-        self._sources = sources
-        self._errors = errors
-        self._files: dict[str, ExperimentFile] = {}
-
-    def reading(self) -> FolderReading:
-        roots = {name: self._side(name) for name in SIDES}
-        content, declared = self._sides(roots)
-        self._experiments(content.shop)
-        self._errors.extend(check_references(self._files, declared))
-        files = dict(sorted(self._files.items()))
-        experiments = tuple(file.experiment.model_copy(update={"tests": ()}) for file in files.values())
-        whole = None if self._errors else content.model_copy(update={"experiments": experiments})
-        return FolderReading(whole, tuple(sorted(set(self._errors))), files, self._sources)
-
-    def _side(self, stem: str) -> tuple[Problems, Located | None]:
-        names = [stem + suffix for suffix in SUFFIXES if stem + suffix in self._sources] or [stem + SUFFIXES[0]]
-        problems = Problems(names[0])
-        content = self._sources.get(names[0])
-        for other in names[1:]:
-            self._errors.append(DefinitionError(other, 1, "", f"{names[0]} is there too, keep one of the files"))
-        return problems, None if content is None else read_yaml(content, problems)
-
-    def _sides(self, roots: dict[str, tuple[Problems, Located | None]]) -> tuple[CatalogContent, Declared]:
-        """The side files, and the names they declare: None where a file cannot be read, so that nothing is unknown."""
-        unreadable = {stem for stem, (problems, _) in roots.items() if problems.found}
-        places = {stem: Place(root, problems) for stem, (problems, root) in roots.items() if root is not None}
-        shop = SHOP.read(places["shop"]) if "shop" in places else None
-        shop = shop or Shop()
-        problems, root = roots["metrics"]
-        own = metrics_of(root, replace(problems, currency=shop.currency))
-        metrics = {metric.name: metric for metric in builtin_metrics()} | own
-        segments = (SEGMENTS.read(places["segments"]) if "segments" in places else None) or {}
-        holdouts = (HOLDOUTS.read(places["holdouts"]) if "holdouts" in places else None) or {}
-        slots = (SLOTS.read(places["recommendations"]) if "recommendations" in places else None) or {}
-        for problems, _ in roots.values():
-            self._errors.extend(problems.found)
-        names = {stem: None if stem in unreadable else _names(root) for stem, (_, root) in roots.items()}
-        own_names = names["metrics"]
-        declared = Declared(
-            metrics=None if own_names is None else own_names | metrics.keys(),
-            segments=names["segments"],
-            holdouts=names["holdouts"],
-            slots=names["recommendations"],
-        )
-        content = CatalogContent(
-            shop=shop,
-            metrics=tuple(metrics.values()),
-            segments=tuple(segments.values()),
-            holdouts=tuple(holdouts.values()),
-            slots=tuple(slots.values()),
-        )
-        return content, declared
-
-    def _experiments(self, shop: Shop) -> None:
-        for name, source in self._sources.items():
-            stem = name.rpartition(".")[0]
-            if stem in SIDES:
-                continue
-            problems = Problems(name, ZoneInfo(shop.timezone), shop.currency)
-            root = read_yaml(source, problems)
-            read = experiment_file(root, stem, problems)
-            if read and read.experiment.key in self._files:
-                problems.add(1, "", f"{self._files[read.experiment.key].file} has the same key, keep one of the files")
-            elif read:
-                self._files[read.experiment.key] = read
-            self._errors.extend(problems.found)
+def _side(stem: str, sources: Mapping[str, bytes], errors: list[DefinitionError]) -> tuple[Problems, Located | None]:
+    names = [stem + suffix for suffix in SUFFIXES if stem + suffix in sources] or [stem + SUFFIXES[0]]
+    problems = Problems(names[0])
+    for other in names[1:]:
+        errors.append(DefinitionError(other, 1, "", f"{names[0]} is there too, keep one of the files"))
+    return problems, None if names[0] not in sources else read_yaml(sources[names[0]], problems)
 
 
-def _names(root: Located | None) -> frozenset[str]:
-    return frozenset(root.value if root is not None and isinstance(root.value, Mapping) else ())
+def _sides(roots: Mapping[str, tuple[Problems, Located | None]]) -> tuple[CatalogContent, Declared]:
+    """The side files, and the names they declare: None where a file cannot be read, so that nothing is unknown."""
+    places = {stem: Location(root or Located({}, 1), problems) for stem, (problems, root) in roots.items()}
+    names = {stem: None if place.problems.found else frozenset(place.fields) for stem, place in places.items()}
+    shop = SHOP.read(places["shop"]) or Shop()
+    problems = replace(places["metrics"].problems, currency=shop.currency)
+    own = METRICS.read(replace(places["metrics"], problems=problems)) or {}
+    metrics = {metric.name: metric for metric in builtin_metrics()} | own
+    own_names = names["metrics"]
+    declared = Declared(
+        metrics=None if own_names is None else own_names | metrics.keys(),
+        segments=names["segments"],
+        holdouts=names["holdouts"],
+        slots=names["recommendations"],
+    )
+    content = CatalogContent(
+        shop=shop,
+        metrics=tuple(metrics.values()),
+        segments=tuple((SEGMENTS.read(places["segments"]) or {}).values()),
+        holdouts=tuple((HOLDOUTS.read(places["holdouts"]) or {}).values()),
+        slots=tuple((SLOTS.read(places["recommendations"]) or {}).values()),
+    )
+    return content, declared

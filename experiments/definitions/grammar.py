@@ -12,7 +12,7 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar, get_args
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from experiments.definitions.located import Located, Place, Wrong, shortened
+from experiments.definitions.located import Located, Location, Wrong, shortened
 from kit.suggestions import did_you_mean
 
 T = TypeVar("T")
@@ -31,11 +31,11 @@ def _as_it_is(value: Any) -> Any:
 class Kind(Generic[T]):
     """A kind of value: `read` answers None where it told a mistake, `written` is a value as a file writes it."""
 
-    read: Callable[[Place], T | None]
+    read: Callable[[Location], T | None]
     schema: Schema
     written: Callable[[Any], Any] = _as_it_is
 
-    def sound(self, place: Place) -> T | None:
+    def sound(self, place: Location) -> T | None:
         """The value; None where any mistake of it was told."""
         told = len(place.problems.found)
         value = self.read(place)
@@ -43,7 +43,7 @@ class Kind(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class FieldSpec:
     """A field of a mapping.
 
     `needed` says what to write where it is missing; a field without it may be absent, or null. `to` is its name in the
@@ -59,7 +59,7 @@ class Entry:
     unnamed: bool = False
 
 
-Entries: TypeAlias = Mapping[str, Entry | Kind[Any]]
+Entries: TypeAlias = Mapping[str, FieldSpec | Kind[Any]]
 
 
 def scalar(convert: Callable[[Located], T], schema: Schema, written: Callable[[Any], Any] = _as_it_is) -> Kind[T]:
@@ -91,7 +91,7 @@ def one_of(literal: Any) -> Kind[Any]:
     return scalar(convert, {"enum": list(words)})
 
 
-def any_of(*schemas: Schema) -> Schema:
+def either(*schemas: Schema) -> Schema:
     """What one of these schemas takes."""
     return {"anyOf": list(schemas)}
 
@@ -104,7 +104,7 @@ def words(*patterns: str) -> Schema:
 def listed(kind: Kind[T], least: int = 0) -> Kind[tuple[T, ...]]:
     """A list of such values, none of them twice."""
 
-    def read(place: Place) -> tuple[T, ...] | None:
+    def read(place: Location) -> tuple[T, ...] | None:
         items = place.node.value
         if not isinstance(items, tuple):
             text = shortened(place.node.text) or "…"
@@ -124,14 +124,14 @@ def listed(kind: Kind[T], least: int = 0) -> Kind[tuple[T, ...]]:
     return Kind(read, {"type": "array", "items": kind.schema, "minItems": least, "uniqueItems": True})
 
 
-def named(kind: Kind[T], no_name: str = "", whose: str = "") -> Kind[dict[str, T]]:
+def by_name(kind: Kind[T], no_name: str = "", whose: str = "") -> Kind[dict[str, T]]:
     """A mapping whose names are the marketer's own; values with a mistake are left out.
 
     `no_name` is said of what cannot be a name; where it is empty, other files say which names there are. `whose` names
     what is no name of ours at all, such as products.
     """
 
-    def read(place: Place) -> dict[str, T] | None:
+    def read(place: Location) -> dict[str, T] | None:
         if not isinstance(place.node.value, Mapping):
             needed = f"stands where a mapping of {whose} is needed" if whose else NO_MAPPING
             return place.fail(f"{place.node.described} {needed}")
@@ -151,7 +151,7 @@ def named(kind: Kind[T], no_name: str = "", whose: str = "") -> Kind[dict[str, T
     return Kind(read, {"type": "object", "patternProperties": by_name, "additionalProperties": False})
 
 
-def _unchecked(_: Any, __: Place) -> None:
+def _unchecked(_: Any, __: Location) -> None:
     pass
 
 
@@ -166,7 +166,7 @@ class Section(Generic[M]):
     model: type[M]
     entries: Entries
     build: Callable[..., M] | None = None
-    check: Callable[[M, Place], None] = _unchecked
+    check: Callable[[M, Location], None] = _unchecked
     also: Schema = field(default_factory=dict[str, Any])
     no_mapping: str = NO_MAPPING
     elsewhere: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -176,12 +176,12 @@ class Section(Generic[M]):
         """The mapping as a kind of value."""
         return Kind(self.read, {**fields_schema(self.model, self.entries), **self.also})
 
-    def read(self, place: Place) -> M | None:
+    def read(self, place: Location) -> M | None:
         """The model; None where a field that is needed cannot be read, while other wrong ones hold their defaults."""
         told = len(place.problems.found)
         if not isinstance(place.node.value, Mapping):
             return place.fail(f"{place.node.described} {self.no_mapping}")
-        values = fields_of(place, self.entries, self.elsewhere)
+        values = read_fields(place, self.entries, self.elsewhere)
         entries = {name: entry_of(entry) for name, entry in self.entries.items()}
         if any(entry.needed and (entry.to or name) not in values for name, entry in entries.items()):
             return None
@@ -193,13 +193,13 @@ class Section(Generic[M]):
         return model
 
 
-def entry_of(entry: Entry | Kind[Any]) -> Entry:
+def entry_of(entry: FieldSpec | Kind[Any]) -> FieldSpec:
     """A kind that stands for itself is a field that may be absent."""
-    return entry if isinstance(entry, Entry) else Entry(entry)
+    return entry if isinstance(entry, FieldSpec) else FieldSpec(entry)
 
 
-def fields_of(
-    place: Place, entries: Entries, elsewhere: Mapping[str, str] | None = None, *, others: bool = True
+def read_fields(
+    place: Location, entries: Entries, elsewhere: Mapping[str, str] | None = None, *, others: bool = True
 ) -> dict[str, Any]:
     """What could be read of the fields, by the model's names; missing ones are told, and `others` that are unknown."""
     values: dict[str, Any] = {}
@@ -229,12 +229,12 @@ def fields_schema(model: type[BaseModel], entries: Entries) -> Schema:
         default = default_of(model, name, entry)
         described = {"description": entry.help} if entry.help else {}
         part = {**entry.kind.schema, **({} if default is None else {"default": default}), **described}
-        properties[name] = part if entry.needed or entry.null else any_of(part, {"type": "null"})
+        properties[name] = part if entry.needed or entry.null else either(part, {"type": "null"})
     needed = [name for name, entry in entries.items() if entry_of(entry).needed]
     return {"type": "object", "properties": properties, "required": needed, "additionalProperties": False}
 
 
-def default_of(model: type[BaseModel], name: str, entry: Entry) -> Any:
+def default_of(model: type[BaseModel], name: str, entry: FieldSpec) -> Any:
     """What a field means where it is left out, as a file would write it; None where that is nothing."""
     known = model.model_fields.get(entry.to or name)
     if known is None or known.default is PydanticUndefined or known.default is None:

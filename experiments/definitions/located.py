@@ -98,7 +98,7 @@ class Problems:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Location:
     """A value with its name, the path around it, and where its mistakes are told."""
 
     node: Located
@@ -120,9 +120,9 @@ class Place:
         """Whether a field is there and not null."""
         return name in self.fields and self.fields[name].value is not None
 
-    def inner(self, name: str, node: Located | None = None) -> Place:
+    def inner(self, name: str, node: Located | None = None) -> Location:
         """The place of a field, or of another value within this one."""
-        return Place(node or self.fields[name], self.problems, self.path, name)
+        return Location(node or self.fields[name], self.problems, self.path, name)
 
     def fail(self, message: str, line: int | None = None, name: str = "") -> None:
         """Tell a mistake of the value, or of one of its fields."""

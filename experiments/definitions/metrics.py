@@ -7,20 +7,20 @@ from typing import Any, Final, get_args
 from experiments.definitions.grammar import (
     NO_MAPPING,
     NO_NAME,
-    Entry,
+    FieldSpec,
     Kind,
     Section,
-    any_of,
+    by_name,
     constant,
-    fields_of,
+    either,
     fields_schema,
     listed,
-    named,
     one_of,
+    read_fields,
     scalar,
     words,
 )
-from experiments.definitions.located import Located, Place, Problems, Wrong
+from experiments.definitions.located import Located, Location, Wrong
 from experiments.definitions.model import Cap, Metric, MetricType, RatioPart, Subtract, Want
 from experiments.definitions.quantities import (
     CONDITION,
@@ -93,14 +93,14 @@ def _no_order(name: str, operand: Any) -> Iterator[str]:
 _NO_VALUE: Final = "lists and objects cannot be compared over the log; name one value, or $in"
 
 
-def _countable(place: Place) -> dict[str, Any] | None:
+def _countable(place: Location) -> dict[str, Any] | None:
     where = CONDITION.read(place)
     mistakes = () if where is None else tuple(uncountable(parse(where).where))
     tell(place, mistakes)
     return None if mistakes else where
 
 
-def _cap(place: Place) -> Cap | None:
+def _cap(place: Location) -> Cap | None:
     node, currency = place.node, place.problems.currency
     percentile = fullmatch(r"p([0-9]{1,2}(?:\.[0-9]{1,4})?)", node.text)
     if percentile and 0 < float(percentile[1]) < 100:
@@ -123,18 +123,18 @@ _REFUND: Final = "write {event: Order Refunded, value: total, within: 30 days}"
 _SUBTRACT: Final = Section(
     Subtract,
     {
-        "event": Entry(LINE, needed=_REFUND),
-        "value": Entry(LINE, needed=_REFUND),
-        "within": Entry(SECONDS, to="within_seconds"),
+        "event": FieldSpec(LINE, needed=_REFUND),
+        "value": FieldSpec(LINE, needed=_REFUND),
+        "within": FieldSpec(SECONDS, to="within_seconds"),
     },
     no_mapping=f"is not enough, {_REFUND}",
 ).kind
 _PART_HINT: Final = "write {event: Order Completed, sum: revenue} or {event: Order Completed, count: true}"
-_PART_FIELDS: Final = {"event": Entry(LINE, needed=_PART_HINT), "where": Entry(_WHERE, unnamed=True)}
+_PART_FIELDS: Final = {"event": FieldSpec(LINE, needed=_PART_HINT), "where": FieldSpec(_WHERE, unnamed=True)}
 _TRUE: Final = constant(True, f"is not true, {_PART_HINT}", before="count: ")
 
 
-def _check_part(_: RatioPart, place: Place) -> None:
+def _check_part(_: RatioPart, place: Location) -> None:
     if place.has("count") == place.has("sum"):
         both = "both sum and" if place.has("sum") else "neither sum nor"
         place.fail(f"has {both} count, {_PART_HINT}")
@@ -143,14 +143,14 @@ def _check_part(_: RatioPart, place: Place) -> None:
 _PART: Final = Kind(
     Section(
         RatioPart,
-        {**_PART_FIELDS, "sum": LINE, "count": Entry(_TRUE, unnamed=True)},
+        {**_PART_FIELDS, "sum": LINE, "count": FieldSpec(_TRUE, unnamed=True)},
         build=lambda count=None, **fields: RatioPart(**fields),
         check=_check_part,
         no_mapping=f"is not enough, {_PART_HINT}",
     ).read,
-    any_of(
-        fields_schema(RatioPart, {**_PART_FIELDS, "count": Entry(_TRUE, needed=_PART_HINT)}),
-        fields_schema(RatioPart, {**_PART_FIELDS, "sum": Entry(LINE, needed=_PART_HINT)}),
+    either(
+        fields_schema(RatioPart, {**_PART_FIELDS, "count": FieldSpec(_TRUE, needed=_PART_HINT)}),
+        fields_schema(RatioPart, {**_PART_FIELDS, "sum": FieldSpec(LINE, needed=_PART_HINT)}),
     ),
 )
 
@@ -181,7 +181,7 @@ _PARTS: Final[dict[str, tuple[Kind[Any], str]]] = {
     "cap": (
         Kind(
             _cap,
-            any_of({"type": "number", "exclusiveMinimum": 0}, words(r"p[0-9]{1,2}(?:\.[0-9]{1,4})?", DURATION, MONEY)),
+            either({"type": "number", "exclusiveMinimum": 0}, words(r"p[0-9]{1,2}(?:\.[0-9]{1,4})?", DURATION, MONEY)),
         ),
         "",
     ),
@@ -193,7 +193,7 @@ _PARTS: Final[dict[str, tuple[Kind[Any], str]]] = {
     "from": (
         scalar(
             lambda node: 0 if node.text in ("0", "0 days") else as_seconds(node),
-            any_of(words(DURATION, "0 days"), {"const": 0}),
+            either(words(DURATION, "0 days"), {"const": 0}),
         ),
         "from_seconds",
     ),
@@ -209,41 +209,36 @@ def _metric(**fields: Any) -> Metric:
     return Metric(**fields)
 
 
-def _check_metric(metric: Metric, place: Place) -> None:
+def _check_metric(metric: Metric, place: Location) -> None:
     if metric.type == "retention" and (metric.from_seconds or 0) >= (metric.to_seconds or 0):
         place.fail("is not after from", name="to")
 
 
 def _of_type(kind: str) -> Section[Metric]:
-    entries: dict[str, Entry] = {"type": Entry(constant(kind, ""), needed=f"write type: {kind}")}
+    entries: dict[str, FieldSpec] = {"type": FieldSpec(constant(kind, ""), needed=f"write type: {kind}")}
     for name in FIELDS[kind]:
         needed = name in _EXAMPLES and not (name == "event" and kind in SURVEYS)
         read, to = _PARTS[name]
-        entries[name] = Entry(read, needed=f"a {kind} needs {_EXAMPLES[name]}" if needed else "", to=to)
-    entries["want"] = Entry(one_of(Want))
+        entries[name] = FieldSpec(read, needed=f"a {kind} needs {_EXAMPLES[name]}" if needed else "", to=to)
+    entries["want"] = FieldSpec(one_of(Want))
     others = f"a {kind} has no {{}}; it has {', '.join((*FIELDS[kind], 'want'))}"
     elsewhere = {name: others for name in _PARTS if name not in entries}
     return Section(Metric, entries, build=_metric, check=_check_metric, elsewhere=elsewhere)
 
 
 OF_TYPE: Final = {kind: _of_type(kind) for kind in get_args(MetricType)}
-_TYPE: Final = {"type": Entry(one_of(MetricType), needed="write one such as type: proportion")}
+_TYPE: Final = {"type": FieldSpec(one_of(MetricType), needed="write one such as type: proportion")}
 
 
-def _metric_of(place: Place) -> Metric | None:
+def _metric_of(place: Location) -> Metric | None:
     """A metric, by the fields of its type."""
     if not isinstance(place.node.value, Mapping):
         return place.fail(f"{place.node.described} {NO_MAPPING}")
-    kind = fields_of(place, _TYPE, others=False).get("type")
+    kind = read_fields(place, _TYPE, others=False).get("type")
     return None if kind is None else OF_TYPE[kind].read(place)
 
 
-METRICS: Final = named(
-    Kind(_metric_of, any_of(*(section.kind.schema for section in OF_TYPE.values()))),
+METRICS: Final = by_name(
+    Kind(_metric_of, either(*(section.kind.schema for section in OF_TYPE.values()))),
     no_name=NO_NAME.replace("here", "for a metric"),
 )
-
-
-def metrics_of(root: Located | None, problems: Problems) -> dict[str, Metric]:
-    """The metrics of a file by name; wrong ones are told and left out."""
-    return {} if root is None else METRICS.read(Place(root, problems)) or {}

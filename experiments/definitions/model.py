@@ -5,6 +5,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from kit.time import DAY_SECONDS
+
 Status = Literal["draft", "running", "paused", "stopped", "archived"]
 UnitKind = Literal["visitor", "user"]
 Method = Literal["anytime", "planned", "fixed", "bayesian"]
@@ -76,7 +78,7 @@ class Guardrail(Definition):
     require_safe: bool = False
 
 
-class Prior(Definition):
+class LiftPrior(Definition):
     """A proper prior of the relative lift, normal with this mean and standard deviation."""
 
     mean: float
@@ -93,10 +95,10 @@ class Plan(Definition):
     min_days: int = 7
     looks: int = 4
     mde: dict[str, float] = {}
-    cuped_seconds: int = 14 * 86_400  # how far CUPED looks back before the exposure; 0 switches it off
+    cuped_seconds: int = 14 * DAY_SECONDS  # how far CUPED looks back before the exposure; 0 switches it off
     correction: Correction = "holm"
     dimensions: tuple[str, ...] = ()
-    prior: Prior | None = None
+    prior: LiftPrior | None = None
     identity: IdentityRule = "first_touch"
 
 
@@ -266,7 +268,7 @@ class Metric(Definition):
     type: MetricType
     event: str | None = None
     value: str | None = None
-    window_seconds: int = 7 * 86_400
+    window_seconds: int = 7 * DAY_SECONDS
     cap: Cap | None = None
     subtract: Subtract | None = None
     where: dict[str, Any] = Field(default_factory=dict)

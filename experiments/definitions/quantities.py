@@ -6,8 +6,8 @@ from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from typing import Any, Final
 
-from experiments.definitions.grammar import NAME_PATTERN, Kind, Schema, any_of, scalar, words
-from experiments.definitions.located import Located, Place, Wrong, joined, shortened
+from experiments.definitions.grammar import NAME_PATTERN, Kind, Schema, either, scalar, words
+from experiments.definitions.located import Located, Location, Wrong, joined, shortened
 from experiments.targeting.predicates import read_condition
 from kit.conditions import Mistake
 from kit.time import DAY_SECONDS
@@ -175,7 +175,7 @@ def _probability(node: Located) -> float:
     return float(value)
 
 
-def _moment(place: Place) -> datetime | None:
+def _moment(place: Location) -> datetime | None:
     zone = place.problems.zone
     return place.attempt(lambda node: moment_in(node.text if node.text else node.described, zone))
 
@@ -187,7 +187,7 @@ def as_mapping(node: Located) -> dict[str, Any]:
     return {name: value.plain() for name, value in node.value.items()}
 
 
-def _condition(place: Place) -> dict[str, Any] | None:
+def _condition(place: Location) -> dict[str, Any] | None:
     written = place.attempt(as_mapping)
     if written is None:
         return None
@@ -196,7 +196,7 @@ def _condition(place: Place) -> dict[str, Any] | None:
     return None if mistakes else written
 
 
-def tell(place: Place, mistakes: tuple[Mistake, ...]) -> None:
+def tell(place: Location, mistakes: tuple[Mistake, ...]) -> None:
     """Tell the mistakes of a condition, each at its own line."""
     for mistake in mistakes[:MOST_CONDITION_MISTAKES]:
         path = joined(place.path, *mistake.path)
@@ -209,12 +209,12 @@ LINE: Final = scalar(as_line, _TEXT_SCHEMA)
 NAME: Final = scalar(as_name, {"type": _SCALAR, "pattern": f"^{NAME_PATTERN}$"})
 KEY: Final = scalar(as_key, {"type": _SCALAR, "pattern": f"^{KEY_PATTERN}$"})
 TRUTH: Final = scalar(_truth, {"type": "boolean"})
-DAYS: Final = scalar(_days, any_of({"type": "integer", "minimum": 1, "maximum": 1000}, words("[0-9]{1,4} ?days?")))
+DAYS: Final = scalar(_days, either({"type": "integer", "minimum": 1, "maximum": 1000}, words("[0-9]{1,4} ?days?")))
 DATE: Final = Kind(_moment, words(DATE_PATTERN))
 EFFECT: Final = scalar(_effect, words(PERCENTAGE))
 SHARE: Final = scalar(as_share, words(PERCENTAGE), lambda share: f"{share:.0%}")
 PROBABILITY: Final = scalar(
-    _probability, any_of({"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}, words(PERCENTAGE))
+    _probability, either({"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}, words(PERCENTAGE))
 )
 SECONDS: Final = scalar(as_seconds, words(DURATION), lambda seconds: f"{seconds // DAY_SECONDS} days")
 OBJECT: Final = scalar(as_mapping, {"type": "object"})

@@ -8,18 +8,18 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from experiments.definitions.grammar import (
     NO_NAME,
-    Entry,
+    FieldSpec,
     Kind,
     Section,
-    fields_of,
+    by_name,
     fields_schema,
     listed,
     meant,
-    named,
     one_of,
+    read_fields,
     scalar,
 )
-from experiments.definitions.located import Located, Place, Wrong
+from experiments.definitions.located import Located, Location, Wrong
 from experiments.definitions.model import Boost, Definition, Holdout, Rules, Segment, Shop, Slot, Strategy
 from experiments.definitions.quantities import (
     CONDITION,
@@ -76,7 +76,7 @@ def _diversity(node: Located) -> float:
     return value
 
 
-def _product_condition(place: Place) -> Any:
+def _product_condition(place: Location) -> Any:
     """`Tea`, `[Tea, Coffee]`, or operators, which are those of a condition on one field."""
     if isinstance(place.node.value, tuple):
         among = listed(TEXT).read(place)
@@ -93,11 +93,11 @@ class _NoFields(Definition):
 
 
 _FACTOR: Final = scalar(as_number, {"type": "number", "exclusiveMinimum": 0, "maximum": 100})
-_BOOSTS: Final = {field: Entry(named(_FACTOR, whose="names"), unnamed=True) for field in BOOSTED}
+_BOOSTS: Final = {field: FieldSpec(by_name(_FACTOR, whose="names"), unnamed=True) for field in BOOSTED}
 
 
-def _boosts(place: Place) -> tuple[Boost, ...] | None:
-    by_field = fields_of(place, _BOOSTS)
+def _boosts(place: Location) -> tuple[Boost, ...] | None:
+    by_field = read_fields(place, _BOOSTS)
     boosts = [
         Boost(field=field, value=value, factor=factor)
         for field, factors in by_field.items()
@@ -120,8 +120,8 @@ _RULES: Final = Section(
         "exclude": listed(LINE),
         "boost": Kind(_boosts, fields_schema(_NoFields, _BOOSTS)),
         "exclude_purchased": TRUTH,
-        "repurchase_after": Entry(SECONDS, to="repurchase_after_seconds"),
-        "accessories_of": named(listed(LINE, least=1), whose="names"),
+        "repurchase_after": FieldSpec(SECONDS, to="repurchase_after_seconds"),
+        "accessories_of": by_name(listed(LINE, least=1), whose="names"),
         "diversity": scalar(_diversity, {"type": "number", "minimum": 0, "maximum": 1}),
         **{field: Kind(_product_condition, {}) for field in FILTERED},
     },
@@ -136,14 +136,15 @@ SHOP: Final = Section(
         "cookie_domain": scalar(_cookie_domain, {"type": "string", "examples": [".shop.example"]}),
     },
 )
-SEGMENTS: Final = named(
-    Section(Segment, {"where": Entry(CONDITION, needed="write {where: {country: {$in: [SK, CZ]}}}")}).kind, NO_NAME
+SEGMENTS: Final = by_name(
+    Section(Segment, {"where": FieldSpec(CONDITION, needed="write {where: {country: {$in: [SK, CZ]}}}")}).kind, NO_NAME
 )
-HOLDOUTS: Final = named(
-    Section(Holdout, {"share": Entry(scalar(_holdout_share, SHARE.schema), needed="write {share: 5%}")}).kind, NO_NAME
+HOLDOUTS: Final = by_name(
+    Section(Holdout, {"share": FieldSpec(scalar(_holdout_share, SHARE.schema), needed="write {share: 5%}")}).kind,
+    NO_NAME,
 )
 SLOT: Final = Section(
     Slot,
     {"strategy": one_of(Strategy), "limit": whole(1, 100), "fallback": one_of(Strategy), "rules": _RULES},
 )
-SLOTS: Final = named(SLOT.kind, NO_NAME)
+SLOTS: Final = by_name(SLOT.kind, NO_NAME)

@@ -53,7 +53,7 @@ def number_text(value: float) -> str:
     return ("-" if double < 0 else "") + _digits(abs(double))
 
 
-def number(value: Any) -> float:
+def number_of(value: Any) -> float:
     """`Number(value)`, section 7.1.4; NaN for what is none."""
     if isinstance(value, bool | int | float):
         return _double(value)
@@ -62,12 +62,12 @@ def number(value: Any) -> float:
     return _number_of_text(text(value).strip(_BLANKS))
 
 
-def order(left: Any, right: Any) -> int | None:
+def ordering(left: Any, right: Any) -> int | None:
     """-1, 0 or 1 as `<` and `>` see two values (section 7.2.12); None where neither is less, equal or greater."""
     left, right = _primitive(left), _primitive(right)
     if isinstance(left, str) and isinstance(right, str):
         return text_order(left, right)
-    first, second = number(left), number(right)
+    first, second = number_of(left), number_of(right)
     if math.isnan(first) or math.isnan(second):
         return None
     return (first > second) - (first < second)

@@ -7,8 +7,7 @@ from typing import Any, Final, TypeAlias
 
 import re2
 
-from experiments.targeting.javascript import number as number_of
-from experiments.targeting.javascript import order, same_json, text, text_order, type_name, version_text
+from experiments.targeting.javascript import number_of, ordering, same_json, text, text_order, type_name, version_text
 from kit.conditions import (
     OPPOSITES,
     ORDERS,
@@ -33,7 +32,7 @@ Attributes: TypeAlias = Mapping[str, Any]
 Condition: TypeAlias = Callable[[Attributes], bool]
 
 LONGEST_PATTERN: Final = 256  # characters
-LONGEST_SUBJECT_BYTES: Final = 2048  # a longer text matches no pattern
+LONGEST_SUBJECT_BYTES: Final = 2048  # a longer text matches_pattern no pattern
 # Written in RE2 (or Python) but read otherwise by a browser, or not at all: (?i) (?P<x>) \A \z \Q \pL \C [[:alpha:]]
 _NOT_JAVASCRIPT: Final = re.compile(r"\(\?(?!:|<[A-Za-z_$])|\\[AzZQEpPCaX]|\\x\{|\[\[:")
 
@@ -112,7 +111,7 @@ def compares(name: str, expected: Any) -> Test:
     compare = ORDERS[name]
 
     def test(value: Any) -> bool:
-        outcome = order(value, expected)
+        outcome = ordering(value, expected)
         return outcome is not None and compare(outcome, 0)
 
     if type_name(expected) != "number":
@@ -172,7 +171,7 @@ def negated(test: Test) -> Test:
     return lambda value: not test(value)
 
 
-def matches(pattern: str, any_case: bool = False) -> Test:
+def matches_pattern(pattern: str, any_case: bool = False) -> Test:
     """`$regex`, `$regexi`: found anywhere in the text, in time linear in it (RE2). Raises ValueError with a reason."""
     if len(pattern) > LONGEST_PATTERN:
         raise ValueError(f"the pattern has {len(pattern)} characters, at most {LONGEST_PATTERN} are allowed")
@@ -197,7 +196,7 @@ def matches(pattern: str, any_case: bool = False) -> Test:
 def unreadable_pattern(pattern: str) -> str | None:
     """What is wrong with a pattern; None where RE2 and a browser read it alike."""
     try:
-        matches(pattern)
+        matches_pattern(pattern)
     except ValueError as error:
         return str(error)
     return None
@@ -223,8 +222,8 @@ _TESTS: Final[Mapping[str, Callable[[Any], Test]]] = {
     "$ini": partial(is_in, any_case=True),
     "$exists": exists,
     "$type": is_type,
-    "$regex": matches,
-    "$regexi": partial(matches, any_case=True),
+    "$regex": matches_pattern,
+    "$regexi": partial(matches_pattern, any_case=True),
 }
 
 

@@ -5,10 +5,22 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
+from experiments.catalog.catalog import Catalog, catalog_of
 from experiments.catalog.freeze import FreezeSources
 from experiments.catalog.overrides import Action, order
 from experiments.catalog.publisher import CatalogKeeper
 from experiments.catalog.reader import CatalogArchive, CatalogFollower
+from experiments.definitions.content import PublishedCatalog, content_version
+from experiments.definitions.folder import read_folder
+
+
+def catalog_in(folder: Path) -> Catalog:
+    """The catalogue of a folder of definition files, as it would be served without a keeper."""
+    content = read_folder(folder).complete()
+    return catalog_of(
+        PublishedCatalog(version=content_version(content), received_at=datetime.now(UTC), content=content)
+    )
+
 
 BANNER = """\
 key: banner

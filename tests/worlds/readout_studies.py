@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from worlds.catalog_folders import catalog_in
 from worlds.event_log import received, write_log
 
 from events.engines.duckdb import EventLog
 from events.records import Record
-from experiments.catalog.catalog import Catalog, load
+from experiments.catalog.catalog import Catalog
 from experiments.catalog.phases import FrozenDesign
 from experiments.readout.read import Readouts
 
@@ -69,4 +70,4 @@ def readouts(
         (definitions / name).write_text(text)
     write_log(data, received(records, delay_us), cut=500)
     now = datetime.fromtimestamp((START + days * DAY) / 1e6, UTC)
-    return Readouts(EventLog(data), Definitions(load(definitions)), now=lambda: now)
+    return Readouts(EventLog(data), Definitions(catalog_in(definitions)), now=lambda: now)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from worlds.catalog_folders import BANNER, Shop
 
-from experiments.catalog.check import CheckResult, SiteHistory, check, served_in
+from experiments.catalog.check import CheckResult, SiteHistory, check_folder, served_in
 
 NOW = datetime(2026, 1, 10, tzinfo=UTC)
 DESIGN = BANNER.replace("status: running", "status: draft") + (
@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
 def checked(folder: Path, history: SiteHistory | None = None, **texts: str) -> CheckResult:
     for stem, text in texts.items():
         (folder / f"{stem}.yaml").write_text(text)
-    return check(folder, NOW, None, history)
+    return check_folder(folder, NOW, None, history)
 
 
 def test_tests_ignore_status_dates_and_dated_traffic(folder: Path) -> None:
@@ -94,9 +94,9 @@ def test_a_change_that_the_service_would_refuse_is_told_beforehand(tmp_path: Pat
     assert served_in(shop.data) is None
     shop.boot(banner=BANNER)
     shop.write(BANNER.replace("free shipping", "gratis"))
-    result = check(shop.definitions, shop.now, served_in(shop.data))
+    result = check_folder(shop.definitions, shop.now, served_in(shop.data))
     assert [error.path for error in result.errors] == ["variants"]
-    assert check(shop.definitions, shop.now).passed
+    assert check_folder(shop.definitions, shop.now).passed
 
 
 def test_two_running_experiments_on_the_same_payload_field_are_warned_of(folder: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from worlds.catalog_folders import BANNER, Shop
 
-from experiments.catalog.overrides import OverrideRefused, UnknownExperiment, order
+from experiments.catalog.overrides import NothingToOverride, OverrideRefused, order
 from experiments.catalog.reader import CatalogFollower
 
 
@@ -83,7 +83,7 @@ def test_orders_in_a_row_count_before_anybody_published_the_first(shop: Shop) ->
 
 def test_orders_that_make_no_sense_are_refused(shop: Shop) -> None:
     catalog = shop.keeper.catalog
-    with pytest.raises(UnknownExperiment, match='unknown experiment "baner", did you mean "banner"'):
+    with pytest.raises(NothingToOverride, match='unknown experiment "baner", did you mean "banner"'):
         order(shop.data, catalog, "baner", "pause", shop.now)
     with pytest.raises(
         OverrideRefused, match="draft is draft, only one that is paused or stopped can be told to resume"

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 from servers.patience import patience
-from worlds.catalog_folders import BANNER, Shop
+from worlds.catalog_folders import BANNER, Shop, catalog_in
 
-from experiments.catalog.catalog import load
 from experiments.catalog.publisher import CatalogKeeper
 from experiments.catalog.reader import CatalogArchive, CatalogFollower, NoCatalog
 from experiments.definitions.located import DefinitionErrors
@@ -22,7 +21,7 @@ def shop(tmp_path: Path) -> Shop:
 
 def test_a_folder_is_served_by_every_follower_with_one_version(shop: Shop) -> None:
     follower = shop.boot(banner=BANNER)
-    assert follower.catalog.version == shop.keeper.catalog.version == load(shop.definitions).version
+    assert follower.catalog.version == shop.keeper.catalog.version == catalog_in(shop.definitions).version
     assert [compiled.key for compiled in follower.catalog.running] == ["banner"]
 
 

@@ -10,21 +10,21 @@ from hypothesis import strategies as st
 from worlds.drawn import values
 
 from experiments.catalog.catalog import catalog_of
-from experiments.catalog.files import CatalogPaths
-from experiments.catalog.overrides import Override, order, read_overrides
-from experiments.catalog.phases import FrozenDesign, read_phases, write_phases
-from experiments.catalog.reader import (
+from experiments.catalog.files import (
+    CatalogPaths,
     KeeperState,
     history_files,
-    publish,
-    read_snapshot,
+    publish_catalog,
+    read_keeper_state,
+    read_published,
     read_sources_of,
-    read_state,
-    received_at,
+    time_of,
+    write_keeper_state,
     write_sources,
-    write_state,
 )
-from experiments.definitions.content import CatalogContent, Snapshot, content_version
+from experiments.catalog.overrides import Override, order, read_overrides
+from experiments.catalog.phases import FrozenDesign, read_phases, write_phases
+from experiments.definitions.content import CatalogContent, PublishedCatalog, content_version
 from experiments.definitions.model import Experiment, Variant
 
 FEW = settings(max_examples=25, phases=(Phase.explicit, Phase.generate))  # too slow on the disk to be made smaller
@@ -52,15 +52,15 @@ def test_an_experiment_is_told_to_another_process_as_it_is(experiment: Experimen
 
 
 @FEW
-@given(values(Snapshot))
-def test_a_release_is_read_from_current_and_history_as_it_was_published(snapshot: Snapshot) -> None:
+@given(values(PublishedCatalog))
+def test_a_release_is_read_from_current_and_history_as_it_was_published(snapshot: PublishedCatalog) -> None:
     snapshot = snapshot.model_copy(update={"version": content_version(snapshot.content, snapshot.overridden)})
     with TemporaryDirectory() as folder:
         paths = CatalogPaths(Path(folder))
-        publish(paths, snapshot, {})
+        publish_catalog(paths, snapshot, {})
         (kept,) = history_files(paths)
-        current, former = read_snapshot(paths.current), read_snapshot(kept)
-        assert (current, former, received_at(kept)) == (snapshot, snapshot, snapshot.received_at)
+        current, former = read_published(paths.current), read_published(kept)
+        assert (current, former, time_of(kept)) == (snapshot, snapshot, snapshot.received_at)
         assert current is not None
         assert content_version(current.content, current.overridden) == snapshot.version
 
@@ -70,7 +70,7 @@ def test_a_release_is_read_from_current_and_history_as_it_was_published(snapshot
 def test_an_order_is_read_as_it_was_given(key: str, now: datetime) -> None:
     variants = (Variant(key="a", weight=0.5, payload=None), Variant(key="b", weight=0.5, payload=None))
     running = Experiment(key=key, name=key, status="running", variants=variants, goals=())
-    snapshot = Snapshot(version="v", received_at=now, content=CatalogContent(experiments=(running,)))
+    snapshot = PublishedCatalog(version="v", received_at=now, content=CatalogContent(experiments=(running,)))
     with TemporaryDirectory() as data:
         given = order(Path(data), catalog_of(snapshot), key, "pause", now)
         assert read_overrides(CatalogPaths(Path(data))) == {key: given}
@@ -82,6 +82,6 @@ def test_an_order_is_read_as_it_was_given(key: str, now: datetime) -> None:
 def test_mistakes_and_texts_are_read_as_they_were_written(state: KeeperState, sources: dict[str, bytes]) -> None:
     with TemporaryDirectory() as folder:
         paths = CatalogPaths(Path(folder))
-        write_state(paths, state)
+        write_keeper_state(paths, state)
         write_sources(paths, sources)
-        assert (read_state(paths), read_sources_of(paths)) == (state, sources)
+        assert (read_keeper_state(paths), read_sources_of(paths)) == (state, sources)

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from worlds.catalog_folders import catalog_in
 
 from experiments.assignment.assign import Assignment, assign
-from experiments.catalog.catalog import load
-from experiments.catalog.check import check
+from experiments.catalog.check import check_folder
 from experiments.definitions.design import PLAN
 from experiments.definitions.experiment import EXPERIMENT, SPLIT_TEST, VARIANT
 from experiments.definitions.folder import builtin_metrics, read_sources
@@ -36,7 +36,7 @@ def guide_folder(folder: Path) -> Path:
 
 
 def test_the_files_of_the_guide_pass_the_check(tmp_path: Path) -> None:
-    result = check(guide_folder(tmp_path), NOW)
+    result = check_folder(guide_folder(tmp_path), NOW)
     assert result.errors == ()
     assert (result.experiments, result.tests) == (2, 3)
 
@@ -126,7 +126,7 @@ def test_the_table_of_states_is_true(tmp_path: Path, row: list[str]) -> None:
     state, answer, reason, because, enrols = row
     (tmp_path / "banner.yaml").write_text(BASE + STATES[state])
     (tmp_path / "holdouts.yaml").write_text("most: {share: 99.99%}\n")
-    compiled = load(tmp_path).compiled.get("banner")
+    compiled = catalog_in(tmp_path).compiled.get("banner")
     if answer == "not found":
         assert compiled is None
         return

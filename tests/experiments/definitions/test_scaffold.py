@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from experiments.catalog.check import check
+from experiments.catalog.check import check_folder
 from experiments.definitions.schema import ScaffoldRefused, new_experiment
 
 NOW = datetime(2026, 1, 10, tzinfo=UTC)
@@ -15,7 +15,7 @@ NOW = datetime(2026, 1, 10, tzinfo=UTC)
 @pytest.mark.parametrize("key", ["free-shipping", "a", "0.b_c", "x" * 100])
 def test_a_new_file_passes_the_check(tmp_path: Path, key: str) -> None:
     path = new_experiment(key, tmp_path / "definitions")
-    result = check(path.parent, NOW)
+    result = check_folder(path.parent, NOW)
     assert (path.name, result.errors, result.tests) == (f"{key}.yaml", (), 2)
 
 
@@ -25,7 +25,7 @@ def test_every_commented_line_is_valid_too(tmp_path: Path) -> None:
     path.write_text(
         "\n".join(line.removeprefix("# ") if line.startswith("# ") else line for line in lines).replace("#   ", "  ")
     )
-    result = check(tmp_path, NOW)
+    result = check_folder(tmp_path, NOW)
     assert result.errors == ()
     assert len(yaml.safe_load(path.read_text())) >= 14
 

@@ -8,7 +8,7 @@ from growthbook.core import _js_number_to_string, _strict_deep_equal, paddedVers
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.targeting.javascript import number, number_text, order, same_json, text, version_text
+from experiments.targeting.javascript import number_of, number_text, ordering, same_json, text, version_text
 from experiments.targeting.predicates import strictly_equals
 
 JSON_VALUES = st.recursive(
@@ -57,12 +57,12 @@ def test_any_value_is_written_as_a_browser_writes_it(value: Any, expected: str) 
     ],
 )
 def test_any_value_is_read_as_a_number_as_a_browser_reads_it(value: Any, expected: float) -> None:
-    assert number(value) == expected
+    assert number_of(value) == expected
 
 
 @pytest.mark.parametrize("value", ["1_000", "nan", "inf", "1e", "-0x1F", "twelve", {"a": 1}, [1, 2], "٣"])
 def test_what_a_browser_reads_as_no_number_is_none(value: Any) -> None:
-    assert math.isnan(number(value))
+    assert math.isnan(number_of(value))
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_what_a_browser_reads_as_no_number_is_none(value: Any) -> None:
     [("10", "9", -1), ("10", 9, 1), (None, 0, 0), ("a", 1, None), (True, 0.5, 1), ("\uff5e", "😀", 1), ([2], 1, 1)],
 )
 def test_values_are_ordered_as_a_browser_orders_them(left: Any, right: Any, expected: int | None) -> None:
-    assert order(left, right) == expected
+    assert ordering(left, right) == expected
 
 
 @given(JSON_VALUES, JSON_VALUES)
