@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final, get_args
+from typing import Final, get_args
 
 from experiments.assignment.assign import VISITOR_ATTRIBUTE, Assignment, CompiledExperiment, Gate, Reason, Stage, fixed
 from experiments.assignment.bucketing import bucket_ranges
@@ -20,9 +20,15 @@ def compile_experiment(
 
     Raises ConditionError where a condition says nothing sensible, KeyError where a name is not defined.
     """
-    condition = _merged_condition(experiment, segments)
+    wheres = [segments[name].where for name in experiment.audience.segments]
+    parts = [where for where in (*wheres, experiment.audience.where) if where]
+    condition = {"$and": parts} if len(parts) > 1 else parts[0] if parts else None
     asked = fields(read_condition(condition or {}).where)
     changes, stages = _schedule(experiment)
+    # Holdouts first, then the layer. A holdout keeps out the low end of its line.
+    gates = [Gate("holdout", f"holdout:{name}", holdouts[name].share, 1.0) for name in experiment.holdouts]
+    if layer := experiment.layer:
+        gates.append(Gate("layer", f"layer:{layer.name}", layer.start, layer.end))
     return CompiledExperiment(
         definition=experiment,
         key=experiment.key,
@@ -32,7 +38,7 @@ def compile_experiment(
         condition=condition,
         audience=None if condition is None else compile_condition(condition),
         asks_visitor_id=any(field.name.split(".")[0] == VISITOR_ATTRIBUTE for field in asked),
-        gates=_gates(experiment, holdouts),
+        gates=tuple(gates),
         variants=experiment.variants,
         changes=changes,
         stages=stages,
@@ -81,37 +87,19 @@ def _shipped(experiment: Experiment) -> Assignment | None:
     return fixed(experiment, winner, Reason.STATIC)
 
 
-def _merged_condition(experiment: Experiment, segments: Mapping[str, Segment]) -> Mapping[str, Any] | None:
-    wheres = [segments[name].where for name in experiment.audience.segments]
-    parts = [where for where in (*wheres, experiment.audience.where) if where]
-    if len(parts) > 1:
-        return {"$and": parts}
-    return parts[0] if parts else None
-
-
-def _gates(experiment: Experiment, holdouts: Mapping[str, Holdout]) -> tuple[Gate, ...]:
-    """Holdouts first, then the layer. A holdout keeps out the low end of its line."""
-    gates = [Gate("holdout", f"holdout:{name}", holdouts[name].share, 1.0) for name in experiment.holdouts]
-    if experiment.layer is not None:
-        layer = experiment.layer
-        gates.append(Gate("layer", f"layer:{layer.name}", layer.start, layer.end))
-    return tuple(gates)
-
-
 def _schedule(experiment: Experiment) -> tuple[tuple[float, ...], tuple[Stage, ...]]:
     if experiment.status != "running":
         open_to_shipped = _shipped(experiment) is not None
         return (), (Stage(0.0, (), closed=not open_to_shipped),)
     dates = (experiment.start, experiment.end, *(step.since for step in experiment.traffic))
     moments = sorted({date for date in dates if date is not None})
-    stages = tuple(_stage(experiment, moment) for moment in (_EARLIEST, *moments))
+    stages = tuple(
+        _open_stage(experiment, experiment.traffic_share(moment))
+        if experiment.active(moment)
+        else Stage(0.0, (), closed=True)
+        for moment in (_EARLIEST, *moments)
+    )
     return tuple(moment.timestamp() for moment in moments), stages
-
-
-def _stage(experiment: Experiment, moment: datetime) -> Stage:
-    if not experiment.active(moment):
-        return Stage(0.0, (), closed=True)
-    return _open_stage(experiment, experiment.traffic_share(moment))
 
 
 def _open_stage(experiment: Experiment, coverage: float) -> Stage:

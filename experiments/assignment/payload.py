@@ -11,7 +11,7 @@ a thing, the answer that `compiled` gives for null is written into the condition
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeAlias
 
-from experiments.assignment.assign import VISITOR_ATTRIBUTE, CompiledExperiment, Gate
+from experiments.assignment.assign import VISITOR_ATTRIBUTE, CompiledExperiment
 from experiments.targeting.predicates import compiled, read_condition
 from kit.conditions import PLAIN, Field, Joined, Members, Nested, Never, Operation, Opposite, Where
 
@@ -23,20 +23,16 @@ _AGREED: Final = frozenset(("$eq", "$ne", "$in", "$nin", "$ini", "$nini", "$exis
 
 def features(experiments: Iterable[CompiledExperiment], now: float) -> JSON:
     """The `features` object of the SDK payload at `now` (epoch seconds), by experiment key."""
-    return {experiment.key: _feature(experiment, now) for experiment in experiments}
-
-
-def _feature(experiment: CompiledExperiment, now: float) -> JSON:
-    rules = [*_preview_rules(experiment), *_rules(experiment, now)]
-    return {"defaultValue": experiment.definition.control.payload, "rules": rules}
-
-
-def _preview_rules(experiment: CompiledExperiment) -> list[JSON]:
-    preview = experiment.definition.preview
-    if preview is None:
-        return []
-    payload = next(variant.payload for variant in experiment.variants if variant.key == preview.variant)
-    return [{"condition": {VISITOR_ATTRIBUTE: {"$in": list(preview.visitors)}}, "force": payload}]
+    found: JSON = {}
+    for experiment in experiments:
+        rules = _rules(experiment, now)
+        preview = experiment.definition.preview
+        if preview is not None:
+            payload = next(variant.payload for variant in experiment.variants if variant.key == preview.variant)
+            condition = {VISITOR_ATTRIBUTE: {"$in": list(preview.visitors)}}
+            rules = [{"condition": condition, "force": payload}, *rules]
+        found[experiment.key] = {"defaultValue": experiment.definition.control.payload, "rules": rules}
+    return found
 
 
 def _rules(experiment: CompiledExperiment, now: float) -> list[JSON]:
@@ -46,7 +42,7 @@ def _rules(experiment: CompiledExperiment, now: float) -> list[JSON]:
         return [{**audience, "force": experiment.shipped.payload}]
     if stage.closed:
         return []
-    rule = {
+    rule: JSON = {
         "key": experiment.key,
         "name": experiment.definition.name,
         "seed": experiment.seed,
@@ -58,17 +54,12 @@ def _rules(experiment: CompiledExperiment, now: float) -> list[JSON]:
         "coverage": stage.coverage,
         "meta": [{"key": variant.key} for variant in experiment.variants],
     }
-    filters = [_filter(experiment, gate) for gate in experiment.gates]
-    return [{**rule, **audience, **({"filters": filters} if filters else {})}]
-
-
-def _filter(experiment: CompiledExperiment, gate: Gate) -> Mapping[str, Any]:
-    return {
-        "attribute": experiment.hash_attribute,
-        "seed": gate.seed,
-        "hashVersion": 2,
-        "ranges": [[gate.low, gate.high]],
-    }
+    if experiment.gates:
+        outside = {"attribute": experiment.hash_attribute, "hashVersion": 2}
+        rule["filters"] = [
+            {**outside, "seed": gate.seed, "ranges": [[gate.low, gate.high]]} for gate in experiment.gates
+        ]
+    return [{**rule, **audience}]
 
 
 def portable(condition: Mapping[str, Any]) -> JSON:

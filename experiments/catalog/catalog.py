@@ -52,6 +52,14 @@ def catalog_of(snapshot: PublishedCatalog) -> Catalog:
     servable = tuple(
         compile_experiment(experiment, segments, holdouts) for experiment in content.experiments if experiment.servable
     )
+    served: dict[str, list[CompiledExperiment]] = {compiled.key: [compiled] for compiled in servable}
+    for former in reversed(snapshot.former):
+        compiled = compile_experiment(
+            former.experiment,
+            {segment.name: segment for segment in former.segments},
+            {holdout.name: holdout for holdout in former.holdouts},
+        )
+        served.setdefault(compiled.key, []).append(compiled)
     return Catalog(
         version=snapshot.version,
         received_at=snapshot.received_at,
@@ -67,24 +75,7 @@ def catalog_of(snapshot: PublishedCatalog) -> Catalog:
         servable=servable,
         running=tuple(compiled for compiled in servable if compiled.definition.status == "running"),
         shown=tuple(each for each in servable if each.definition.status == "running" or each.shipped),
-        served=_served(servable, snapshot),
-    )
-
-
-def _served(
-    servable: tuple[CompiledExperiment, ...], snapshot: PublishedCatalog
-) -> Mapping[str, tuple[CompiledExperiment, ...]]:
-    served: dict[str, list[CompiledExperiment]] = {compiled.key: [compiled] for compiled in servable}
-    for former in reversed(snapshot.former):
-        served.setdefault(former.experiment.key, []).append(_compiled(former))
-    return MappingProxyType({key: tuple(designs) for key, designs in served.items()})
-
-
-def _compiled(former: FormerDesign) -> CompiledExperiment:
-    return compile_experiment(
-        former.experiment,
-        {segment.name: segment for segment in former.segments},
-        {holdout.name: holdout for holdout in former.holdouts},
+        served=MappingProxyType({key: tuple(designs) for key, designs in served.items()}),
     )
 
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from experiments.assignment.assign import CompiledExperiment, assign
+from experiments.assignment.assign import assign
 from experiments.assignment.compilation import compile_as_designed
 from experiments.catalog.files import CatalogPaths, last_good
 from experiments.catalog.freeze import refused_changes
@@ -68,11 +68,12 @@ def warnings_of(
             yield from _duration(file, history)
             yield from _goals_without_history(file, metrics, history)
             yield from _unreachable_margins(file, history)
-            yield from _nobody_matched(file, history)
+            if history.matching_visitors(file.experiment) == 0:
+                message = f"nobody matched in the last {MATCHED_DAYS} days"
+                yield _warning(file, "audience", f"{message}; check the names and values of the attributes")
     running = [file for file in files.values() if file.experiment.status == "running"]
     for one, other in combinations(running, 2):
-        yield from _same_payload_field(one, other)
-        yield from _layer_of_two_units(one, other)
+        yield from _blurring(one, other)
 
 
 def _warning(file: ExperimentFile, path: str, message: str) -> DefinitionError:
@@ -119,18 +120,14 @@ def _harm(harm: float, guardrail: Guardrail) -> str:
     return words_of(harm * 100) if guardrail.relative else f"{harm:.4g} points"
 
 
-def _nobody_matched(file: ExperimentFile, history: SiteHistory) -> Iterator[DefinitionError]:
-    if history.matching_visitors(file.experiment) == 0:
-        message = f"nobody matched in the last {MATCHED_DAYS} days; check the names and values of the attributes"
-        yield _warning(file, "audience", message)
-
-
-def _same_payload_field(one: ExperimentFile, other: ExperimentFile) -> Iterator[DefinitionError]:
-    """Two experiments that change the same thing blur each other, unless one layer keeps them apart."""
+def _blurring(one: ExperimentFile, other: ExperimentFile) -> Iterator[DefinitionError]:
+    """Two experiments that change the same thing blur each other, unless one layer of one unit keeps them apart."""
     first, second = one.experiment, other.experiment
-    apart = first.layer and second.layer and first.layer.name == second.layer.name
-    shared = [] if apart else sorted(_tested_fields(first) & _tested_fields(second))
-    for field in shared:
+    layer = second.layer if first.layer and second.layer and first.layer.name == second.layer.name else None
+    if layer and first.unit != second.unit:
+        message = f"{layer.name} holds {first.key} of unit {first.unit} too"
+        yield _warning(other, "layer", f"{message}; visitors and users cannot exclude each other")
+    for field in [] if layer else sorted(_tested_fields(first) & _tested_fields(second)):
         message = f"payload field {field} is changed by {first.key} too; put both in one layer, or name it differently"
         yield _warning(other, "variants", message)
 
@@ -148,13 +145,6 @@ def _tested_fields(experiment: Experiment) -> set[str]:
         )
         > 1
     }
-
-
-def _layer_of_two_units(one: ExperimentFile, other: ExperimentFile) -> Iterator[DefinitionError]:
-    first, second = one.experiment, other.experiment
-    if first.layer and second.layer and first.layer.name == second.layer.name and first.unit != second.unit:
-        message = f"{second.layer.name} holds {first.key} of unit {first.unit} too"
-        yield _warning(other, "layer", f"{message}; visitors and users cannot exclude each other")
 
 
 _LUCKY_DRAW: Final = 4.0  # standard errors: chance alone goes beyond once in 16,000 draws
@@ -258,7 +248,9 @@ def _split_failure(file: ExperimentFile, test: SplitTest, now: datetime) -> str 
     open_to_all = experiment.model_copy(
         update={"audience": Audience(), "holdouts": (), "layer": None, "traffic": _EVERYONE}
     )
-    counts = _drawn(compile_as_designed(open_to_all, {}, {}), experiment, test.visitors, now)
+    compiled, moment = compile_as_designed(open_to_all, {}, {}), now.timestamp()
+    names = (f"{experiment.key}-{number}" for number in range(test.visitors))
+    counts = Counter(assign(compiled, name, {"user_id": name}, moment).variant for name in names)
     for variant in experiment.variants:
         share = counts[variant.key] / test.visitors
         if abs(share - variant.weight) > test.tolerance:
@@ -277,9 +269,3 @@ def _by_chance(weight: float, share: float, test: SplitTest) -> str:
     enough = ceil(weight * (1 - weight) * (_LUCKY_DRAW / test.tolerance) ** 2) if test.tolerance else 0
     more = f", or split: {enough}" if 0 < enough <= MOST_MADE_UP else ""
     return f"; with so few it is chance, write tolerance: {ceil(luck * 1000) / 10:g}%{more}"
-
-
-def _drawn(compiled: CompiledExperiment, experiment: Experiment, visitors: int, now: datetime) -> Counter[str]:
-    names = (f"{experiment.key}-{number}" for number in range(visitors))
-    moment = now.timestamp()
-    return Counter(assign(compiled, name, {"user_id": name}, moment).variant for name in names)

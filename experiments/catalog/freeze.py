@@ -44,10 +44,20 @@ def refused_changes(
             continue
         if experiment.servable:
             yield from changed_design(design, content, file)
-            yield from _end_in_the_past(design, experiment, file, now)
+            end = experiment.end
+            earlier = end is not None and end < now and (design.end is None or end < design.end)
+            if earlier and experiment.status == "running":
+                passed = f"{end:%Y-%m-%d %H:%M} UTC has passed, an end may move later"
+                yield DefinitionError(
+                    file.file, file.line("end"), "end", f"{passed}; to stop now write status: stopped"
+                )
         former = before.experiment(experiment.key) if before else None
         if former and former.phase == experiment.phase:
-            yield from _narrowed(former, experiment, file, now)
+            served, asked = former.traffic_share(now), experiment.traffic_share(now)
+            message = f"narrows from {words_of(served * 100)}, which is served, to {words_of(asked * 100)};"
+            message += f" traffic only ever widens within a phase, write phase: {experiment.phase + 1} to begin anew"
+            if asked < served:
+                yield DefinitionError(file.file, file.line("traffic"), "traffic", message)
 
 
 def changed_design(design: FrozenDesign, content: CatalogContent, file: ExperimentFile) -> Iterator[DefinitionError]:
@@ -55,7 +65,9 @@ def changed_design(design: FrozenDesign, content: CatalogContent, file: Experime
 
     Once an experiment is stopped, side files may change for those that run: its readout has the frozen ones.
     """
-    wanted = _wanted(design, content, file)
+    wanted = freeze(file.experiment, content, design.frozen_at)
+    released = {name: design.metrics[name] for name in wanted.builtin if name in design.builtin}
+    wanted = wanted.model_copy(update={"metrics": wanted.metrics | released})  # what a release redefines is no change
     frozen, asked = design_parts(design), design_parts(wanted)
     for part, value in frozen.items():
         what = _what_changed(part, design, wanted)
@@ -70,13 +82,6 @@ def changed_design(design: FrozenDesign, content: CatalogContent, file: Experime
         yield DefinitionError(file.file, file.line(field), field, message)
 
 
-def _wanted(design: FrozenDesign, content: CatalogContent, file: ExperimentFile) -> FrozenDesign:
-    """The design that the files ask for; a built-in metric that a later release defines anew is nobody's change."""
-    wanted = freeze(file.experiment, content, design.frozen_at)
-    released = {name: design.metrics[name] for name in wanted.builtin if name in design.builtin}
-    return wanted.model_copy(update={"metrics": wanted.metrics | released})
-
-
 def _what_changed(part: str, design: FrozenDesign, wanted: FrozenDesign) -> str:
     """The thing itself, where a side file changed it and not the experiment's own."""
     if part == "audience" and design.experiment.audience == wanted.experiment.audience:
@@ -89,29 +94,6 @@ def _what_changed(part: str, design: FrozenDesign, wanted: FrozenDesign) -> str:
         names = [name for name in design.metrics if design.metrics[name] != wanted.metrics.get(name)]
         return f"{', '.join(names)} of metrics.yaml"
     return "this"
-
-
-def _end_in_the_past(
-    design: FrozenDesign, experiment: Experiment, file: ExperimentFile, now: datetime
-) -> Iterator[DefinitionError]:
-    earlier = experiment.end and (design.end is None or experiment.end < design.end)
-    if earlier and experiment.end and experiment.end < now and experiment.status == "running":
-        message = (
-            f"{experiment.end:%Y-%m-%d %H:%M} UTC has passed, an end may move later; to stop now write status: stopped"
-        )
-        yield DefinitionError(file.file, file.line("end"), "end", message)
-
-
-def _narrowed(
-    former: Experiment, experiment: Experiment, file: ExperimentFile, now: datetime
-) -> Iterator[DefinitionError]:
-    served, asked = former.traffic_share(now), experiment.traffic_share(now)
-    if asked < served:
-        message = (
-            f"narrows from {words_of(served * 100)}, which is served, to {words_of(asked * 100)};"
-            f" traffic only ever widens within a phase, write phase: {experiment.phase + 1} to begin anew"
-        )
-        yield DefinitionError(file.file, file.line("traffic"), "traffic", message)
 
 
 def half_written(
@@ -167,16 +149,12 @@ class DesignFreezer:
         self._unmirrored: set[tuple[str, int]] = set()
         self._away_since: datetime | None = None
         self.moved_aside = False
-        self.phases: dict[tuple[str, int], FrozenDesign] = self._read()
-
-    def _read(self) -> dict[tuple[str, int], FrozenDesign]:
-        """What is on disk; a file that nobody can read is moved aside, so that the shop still opens."""
+        self.phases: dict[tuple[str, int], FrozenDesign] = {}
         try:
-            return read_phases(self._paths)
-        except ValidationError:
-            self._paths.phases.replace(self._paths.phases.with_suffix(".damaged"))
+            self.phases = read_phases(paths)
+        except ValidationError:  # nobody can read it: moved aside, so that the shop still opens
+            paths.phases.replace(paths.phases.with_suffix(".damaged"))
             self.moved_aside = True
-            return {}
 
     def claim(
         self, content: CatalogContent, files: Mapping[str, ExperimentFile], now: datetime

@@ -60,21 +60,17 @@ def order(data: Path, catalog: Catalog, key: str, action: Action, now: datetime)
     with locked(paths.overrides):
         overrides = read_overrides(paths)
         status = overrides[key].status if key in overrides else catalog.experiments[key].status
-        _check(catalog, key, action, status)
+        if status not in _FROM[action]:
+            allowed = " or ".join(word for word in _FROM[action] if word != _WANTED[action])
+            raise OverrideRefused(f"{key} is {status}, only one that is {allowed} can be told to {action}")
+        written = catalog.written[key] if key in catalog.written else catalog.experiments[key].status
+        if action == "resume" and _yields(_WANTED[action], written) and written != "running":
+            raise OverrideRefused(f"{key}: the file says {written}, which an order cannot take back; edit the file")
         if key in overrides and status == _WANTED[action]:
             return overrides[key]
         overrides[key] = Override(status=_WANTED[action], ordered_at=now)
         replace_file(paths.overrides, _ADAPTER.dump_json(overrides))
         return overrides[key]
-
-
-def _check(catalog: Catalog, key: str, action: Action, status: Status) -> None:
-    if status not in _FROM[action]:
-        allowed = " or ".join(word for word in _FROM[action] if word != _WANTED[action])
-        raise OverrideRefused(f"{key} is {status}, only one that is {allowed} can be told to {action}")
-    written = catalog.written[key] if key in catalog.written else catalog.experiments[key].status
-    if action == "resume" and _yields(_WANTED[action], written) and written != "running":
-        raise OverrideRefused(f"{key}: the file says {written}, which an order cannot take back; edit the file")
 
 
 def _yields(ordered: Status, written: Status) -> bool:
@@ -88,7 +84,10 @@ def settled_overrides(paths: CatalogPaths, content: CatalogContent) -> Mapping[s
     overrides = read_overrides(paths)
     kept = outranking(overrides, content)
     if len(kept) != len(overrides):
-        _forget(paths, overrides, kept)
+        settled = {key: value for key, value in overrides.items() if key not in kept}
+        with locked(paths.overrides):  # an order that came meanwhile stays
+            now = {key: value for key, value in read_overrides(paths).items() if settled.get(key) != value}
+            replace_file(paths.overrides, _ADAPTER.dump_json(now))
     return kept
 
 
@@ -100,11 +99,3 @@ def outranking(overrides: Mapping[str, Override], content: CatalogContent) -> di
         for key, override in overrides.items()
         if key in written and not _yields(override.status, written[key])
     }
-
-
-def _forget(paths: CatalogPaths, seen: Mapping[str, Override], kept: Mapping[str, Status]) -> None:
-    """Take the settled orders off the disk, but not one that came meanwhile."""
-    with locked(paths.overrides):
-        settled = {key for key in seen if key not in kept}
-        now = {key: value for key, value in read_overrides(paths).items() if key not in settled or value != seen[key]}
-        replace_file(paths.overrides, _ADAPTER.dump_json(now))

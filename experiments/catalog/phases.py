@@ -149,30 +149,19 @@ def _resolved(part: Definition) -> dict[str, Any]:
 def followed(design: FrozenDesign, experiment: Experiment | None, now: datetime) -> FrozenDesign:
     """The design with what became of it: pauses, end, stop. `experiment` is what is served under the key now."""
     if experiment is None or experiment.phase != design.phase or experiment.status in ("draft", "archived", "stopped"):
-        return _stopped(design, now)
+        return design if design.stopped_at else _closed_pauses(design, now).model_copy(update={"stopped_at": now})
     design = design if design.end == experiment.end else design.model_copy(update={"end": experiment.end})
     if experiment.status == "paused":
         return _paused(design, design.stopped_at or now)
-    return _resumed(design, now)
-
-
-def _stopped(design: FrozenDesign, now: datetime) -> FrozenDesign:
-    if design.stopped_at:
-        return design
-    return _closed_pauses(design, now).model_copy(update={"stopped_at": now})
+    if design.stopped_at:  # a stop that is taken back was a pause
+        design = _paused(design, design.stopped_at)
+    return _closed_pauses(design, now)
 
 
 def _paused(design: FrozenDesign, since: datetime) -> FrozenDesign:
     if design.pauses and design.pauses[-1].until is None:
         return design
     return design.model_copy(update={"stopped_at": None, "pauses": (*design.pauses, Pause(since=since))})
-
-
-def _resumed(design: FrozenDesign, now: datetime) -> FrozenDesign:
-    """Running again; a stop that is taken back was a pause."""
-    if design.stopped_at:
-        design = _paused(design, design.stopped_at)
-    return _closed_pauses(design, now)
 
 
 def _closed_pauses(design: FrozenDesign, now: datetime) -> FrozenDesign:

@@ -25,7 +25,6 @@ from experiments.definitions.content import CatalogContent, PublishedCatalog, co
 from experiments.definitions.experiment import ExperimentFile
 from experiments.definitions.folder import FolderReading, definition_files, read_folder
 from experiments.definitions.located import DefinitionError, DefinitionErrors
-from experiments.definitions.model import Status
 from kit.files import FileMark, mark_of
 
 SETTLED_SECONDS: Final = 0.15
@@ -88,19 +87,16 @@ class CatalogKeeper:
         """Look at file times; True when another catalogue, or other errors, were published. Never raises for a file."""
         version, errors = self.catalog.version, self.errors
         try:
-            self._look()
+            now = self._clock()
+            self._freezer.ask_again(now)
+            if self._settled() and self._seen != self._taken:
+                self._take(self._seen)
+            elif mark_of(self._paths.overrides) != self._ordered or (self._next_start and now >= self._next_start):
+                self._publish(now)
         except OSError as error:
             reason = (error.strerror or "unknown cause").lower()
             self.errors = (DefinitionError("the data directory", 0, "", f"cannot keep the catalogue: {reason}"),)
         return (version, errors) != (self.catalog.version, self.errors)
-
-    def _look(self) -> None:
-        now = self._clock()
-        self._freezer.ask_again(now)
-        if self._settled() and self._seen != self._taken:
-            self._take(self._seen)
-        elif mark_of(self._paths.overrides) != self._ordered or (self._next_start and now >= self._next_start):
-            self._publish(now)
 
     def _settled(self) -> bool:
         """Whether the files are what they were when they were looked at before, some time ago."""
@@ -153,29 +149,20 @@ class CatalogKeeper:
         self._next_start = self._freezer.next_start(content, now)
         version = content_version(content, overridden)
         if self._snapshot is None or version != self._snapshot.version:
-            self._swap(self._next(content, overridden, version, now), sources)
+            published = PublishedCatalog(
+                version=version,
+                received_at=now,
+                content=content,
+                written={item.key: item.status for item in self._written.experiments if item.key in overridden},
+                overridden=dict(overridden),
+                former=former_designs(self._snapshot, content, now) if self._snapshot else (),
+            )
+            catalog = catalog_of(published)
+            publish_catalog(self._paths, published, sources or self._good_sources)
+            self._snapshot, self._catalog = published, catalog
         elif sources is not None and sources != self._good_sources:
             write_sources(self._paths, sources)
         self._good_sources = dict(sources or self._good_sources)
-
-    def _next(
-        self, content: CatalogContent, overridden: Mapping[str, Status], version: str, now: datetime
-    ) -> PublishedCatalog:
-        files = self._written.experiments if self._written else ()
-        written: dict[str, Status] = {item.key: item.status for item in files if item.key in overridden}
-        return PublishedCatalog(
-            version=version,
-            received_at=now,
-            content=content,
-            written=written,
-            overridden=dict(overridden),
-            former=former_designs(self._snapshot, content, now) if self._snapshot else (),
-        )
-
-    def _swap(self, snapshot: PublishedCatalog, sources: Mapping[str, bytes] | None) -> None:
-        catalog = catalog_of(snapshot)
-        publish_catalog(self._paths, snapshot, sources or self._good_sources)
-        self._snapshot, self._catalog = snapshot, catalog
 
     def _report(self, errors: list[DefinitionError], now: datetime) -> None:
         """Tell the workers what is wrong, where that changed."""

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from experiments.definitions.design import AUDIENCE, GUARDRAILS, LAYER, PLAN, TRAFFIC
 from experiments.definitions.grammar import (
+    NAME_PATTERN,
     Entries,
     FieldSpec,
     Kind,
@@ -62,11 +63,6 @@ MOST_VARIANTS: Final = 100
 MOST_MADE_UP: Final = 10**6  # visitors of a split test
 
 
-def _check_given(given: GivenVisitor, place: Location) -> None:
-    if given.visitor is None and given.user is None:
-        place.fail("names nobody, write {visitor: v-1}")
-
-
 def _check_expectation(expected: Expectation, place: Location) -> None:
     if expected == Expectation():
         place.fail("expects nothing, write {in: true}, {in: false, because: audience} or {variant: control}")
@@ -77,8 +73,8 @@ def _check_expectation(expected: Expectation, place: Location) -> None:
 _GIVEN: Final = Section(
     GivenVisitor,
     {"visitor": LINE, "user": LINE, "segments": listed(NAME), "attributes": OBJECT},
-    check=_check_given,
-    also=either({"required": ["visitor"]}, {"required": ["user"]}),
+    least=("visitor", "user"),
+    nothing="names nobody, write {visitor: v-1}",
 ).kind
 _EXPECT: Final = Section(
     Expectation,
@@ -145,16 +141,11 @@ def _weight(node: Located) -> _Weight:
     raise Wrong(f"{node.described} is no weight, write a number such as 1 or a percentage such as 50%")
 
 
-def _check_recommend(recommend: Recommend, place: Location) -> None:
-    if recommend.slot is None and recommend.strategy is None:
-        place.fail("names neither a slot nor a strategy, write one of them: {strategy: bought_together}")
-
-
 _RECOMMEND: Final = Section(
     Recommend,
     {"slot": NAME, "strategy": one_of(Strategy), "limit": whole(1, 100)},
-    check=_check_recommend,
-    also=either({"required": ["slot"]}, {"required": ["strategy"]}),
+    least=("slot", "strategy"),
+    nothing="names neither a slot nor a strategy, write one of them: {strategy: bought_together}",
 ).kind
 VARIANT: Final = Section(
     _Draft,
@@ -178,7 +169,7 @@ def _draft(item: Located, number: int, variants: Location) -> _Draft | None:
         key = place.attempt(as_name)
         return None if key is None else _Draft(key=key, line=item.line)
     named = place.fields.get("key")
-    if named and fullmatch(r"[\w.-]+", named.text):
+    if named and fullmatch(NAME_PATTERN, named.text):
         place = Location(item, variants.problems, variants.around, f"variants.{named.text}")
     return _VARIANT.sound(place)
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import combinations
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -15,7 +16,7 @@ from experiments.definitions.experiment import ExperimentFile, experiment_file
 from experiments.definitions.grammar import meant
 from experiments.definitions.located import DefinitionError, DefinitionErrors, Located, Location, Problems
 from experiments.definitions.metrics import METRICS
-from experiments.definitions.model import Experiment, Layer, Metric, Shop
+from experiments.definitions.model import Layer, Metric, Shop
 from experiments.definitions.quantities import words_of
 from experiments.definitions.side_files import HOLDOUTS, SEGMENTS, SHOP, SLOTS
 from experiments.definitions.yaml import MAX_BYTES, read_yaml
@@ -34,33 +35,23 @@ class Declared:
 def check_references(files: Mapping[str, ExperimentFile], declared: Declared) -> Iterator[DefinitionError]:
     """Every name that no file declares, and every overlap in a layer."""
     for file in files.values():
-        yield from _unknown_metrics(file, declared.metrics)
-        yield from _unknown(file, "holdouts", file.experiment.holdouts, declared.holdouts, "holdouts.yaml")
-        segments = file.experiment.audience.segments
-        yield from _unknown(file, "audience.segments", segments, declared.segments, "segments.yaml")
+        experiment = file.experiment
+        guardrails = [guardrail.metric for guardrail in experiment.guardrails]
+        named: tuple[tuple[str, Collection[str], Collection[str] | None, str], ...] = (
+            (file.goal_field, experiment.goals, declared.metrics, "metric"),
+            ("secondary", experiment.secondary, declared.metrics, "metric"),
+            ("guardrails", guardrails, declared.metrics, "metric"),
+            ("holdouts", experiment.holdouts, declared.holdouts, "holdout"),
+            ("audience.segments", experiment.audience.segments, declared.segments, "segment"),
+        )
+        for field, names, known, kind in named:
+            for place, name in enumerate(names):
+                if known is not None and name not in known:
+                    line = file.line(*field.split("."), name if field == "guardrails" else place)
+                    hint = meant(name, known) or f"; none are declared in {kind}s.yaml"
+                    yield DefinitionError(file.file, line, field, f'unknown {kind} "{name}"{hint}')
         yield from _unknown_slots(file, declared.slots)
     yield from _overlaps(files)
-
-
-def _unknown_metrics(file: ExperimentFile, known: Collection[str] | None) -> Iterator[DefinitionError]:
-    experiment = file.experiment
-    guardrails = [guardrail.metric for guardrail in experiment.guardrails]
-    named = {file.goal_field: experiment.goals, "secondary": experiment.secondary, "guardrails": guardrails}
-    for field, names in named.items():
-        yield from _unknown(file, field, names, known, "metrics.yaml")
-
-
-def _unknown(
-    file: ExperimentFile, field: str, names: Collection[str], known: Collection[str] | None, where: str
-) -> Iterator[DefinitionError]:
-    for place, name in enumerate(names):
-        if known is not None and name not in known:
-            step = name if field == "guardrails" else place
-            hint = meant(name, known) or f"; none are declared in {where}"
-            kind = "metric" if where == "metrics.yaml" else where.removesuffix("s.yaml")
-            yield DefinitionError(
-                file.file, file.line(*field.split("."), step), field, f'unknown {kind} "{name}"{hint}'
-            )
 
 
 def _unknown_slots(file: ExperimentFile, known: Collection[str] | None) -> Iterator[DefinitionError]:
@@ -76,35 +67,22 @@ def _unknown_slots(file: ExperimentFile, known: Collection[str] | None) -> Itera
 
 def _overlaps(files: Mapping[str, ExperimentFile]) -> Iterator[DefinitionError]:
     """Each overlap is the mistake of the file that is not running, else of the later one."""
-    layers: dict[str, list[ExperimentFile]] = {}
+    layers: dict[str, list[tuple[Layer, ExperimentFile]]] = {}
     for file in sorted(files.values(), key=lambda file: (file.experiment.status != "running", file.experiment.key)):
         layer = file.experiment.layer
         if layer and file.experiment.status != "archived":
-            layers.setdefault(layer.name, []).append(file)
+            layers.setdefault(layer.name, []).append((layer, file))
     for members in layers.values():
-        yield from _overlaps_of(members)
-
-
-def _overlaps_of(members: list[ExperimentFile]) -> Iterator[DefinitionError]:
-    for place, file in enumerate(members):
-        for other in members[:place]:
-            mine, theirs = _layer(file.experiment), _layer(other.experiment)
+        for (theirs, other), (mine, file) in combinations(members, 2):
             if mine.start < theirs.end and theirs.start < mine.end:
-                free = _free([_layer(member.experiment) for member in members if member is not file])
-                message = (
-                    f"{mine.name}: {_range(mine)} overlaps {_range(theirs)} of {other.experiment.key}; free is {free}"
-                )
+                overlap = f"{_range(mine.start, mine.end)} overlaps {_range(theirs.start, theirs.end)}"
+                free = _free([layer for layer, member in members if member is not file])
+                message = f"{mine.name}: {overlap} of {other.experiment.key}; free is {free}"
                 yield DefinitionError(file.file, file.line("layer", "share"), "layer", message)
 
 
-def _layer(experiment: Experiment) -> Layer:
-    if experiment.layer is None:
-        raise ValueError(f"{experiment.key} has no layer")
-    return experiment.layer
-
-
-def _range(layer: Layer) -> str:
-    return f"{words_of(layer.start * 100)} to {words_of(layer.end * 100)}"
+def _range(start: float, end: float) -> str:
+    return f"{words_of(start * 100)} to {words_of(end * 100)}"
 
 
 def _free(taken: list[Layer]) -> str:
@@ -113,10 +91,10 @@ def _free(taken: list[Layer]) -> str:
     here = 0.0
     for layer in sorted(taken, key=lambda layer: layer.start):
         if layer.start > here:
-            gaps.append(f"{words_of(here * 100)} to {words_of(layer.start * 100)}")
+            gaps.append(_range(here, layer.start))
         here = max(here, layer.end)
     if here < 1:
-        gaps.append(f"{words_of(here * 100)} to 100 %")
+        gaps.append(_range(here, 1))
     return ", ".join(gaps) or "nothing"
 
 

@@ -67,6 +67,23 @@ def scalar(convert: Callable[[Located], T], schema: Schema, written: Callable[[A
     return Kind(lambda place: place.attempt(convert), schema, written)
 
 
+def checked(convert: Callable[[Located], T], holds: Callable[[T], bool], wrong: str, schema: Schema) -> Kind[T]:
+    """A kind of which not every value is taken; `wrong` is said after the value that stands there."""
+
+    def within(node: Located) -> T:
+        value = convert(node)
+        if not holds(value):
+            raise Wrong(f"{node.described} {wrong}")
+        return value
+
+    return scalar(within, schema)
+
+
+def text_of(node: Located) -> str:
+    """A scalar as it was written; nothing of a list or a mapping."""
+    return node.text
+
+
 def constant(value: Any, wrong: str, before: str = "") -> Kind[Any]:
     """One value, or the field is left out; `wrong` is said after the value that stands there, `before` before it."""
 
@@ -159,14 +176,17 @@ def _unchecked(_: Any, __: Location) -> None:
 class Section(Generic[M]):
     """A mapping of fields that is read into a model.
 
-    `build` makes the model of what was read. `check` is asked where no mistake was found so far. `also` is added to the
-    schema. `no_mapping` is said of anything else, and `elsewhere` of fields that belong to other mappings of the kind.
+    `build` makes the model of what was read. `check` is asked where no mistake was found so far. One of the fields
+    `least` must be there, else `nothing` is said. `also` is added to the schema, `no_mapping` is said of anything else,
+    and `elsewhere` of fields that belong to other mappings of the kind.
     """
 
     model: type[M]
     entries: Entries
     build: Callable[..., M] | None = None
     check: Callable[[M, Location], None] = _unchecked
+    least: tuple[str, ...] = ()
+    nothing: str = ""
     also: Schema = field(default_factory=dict[str, Any])
     no_mapping: str = NO_MAPPING
     elsewhere: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -174,7 +194,8 @@ class Section(Generic[M]):
     @property
     def kind(self) -> Kind[M]:
         """The mapping as a kind of value."""
-        return Kind(self.read, {**fields_schema(self.model, self.entries), **self.also})
+        least = either(*({"required": [name]} for name in self.least)) if self.least else {}
+        return Kind(self.read, {**fields_schema(self.model, self.entries), **least, **self.also})
 
     def read(self, place: Location) -> M | None:
         """The model; None where a field that is needed cannot be read, while other wrong ones hold their defaults."""
@@ -189,6 +210,8 @@ class Section(Generic[M]):
         own = {name: value for name, value in own.items() if name in self.model.model_fields and name not in entries}
         model = (self.build or self.model)(**own, **values)
         if len(place.problems.found) == told:
+            if self.least and not any(place.has(name) for name in self.least):
+                place.fail(self.nothing)
             self.check(model, place)
         return model
 

@@ -11,6 +11,7 @@ from experiments.definitions.grammar import (
     Kind,
     Section,
     by_name,
+    checked,
     constant,
     either,
     fields_schema,
@@ -20,7 +21,7 @@ from experiments.definitions.grammar import (
     scalar,
     words,
 )
-from experiments.definitions.located import Located, Location, Wrong
+from experiments.definitions.located import Location
 from experiments.definitions.model import Cap, Metric, MetricType, RatioPart, Subtract, Want
 from experiments.definitions.quantities import (
     CONDITION,
@@ -155,13 +156,6 @@ _PART: Final = Kind(
 )
 
 
-def _quantile(node: Located) -> float:
-    value = as_number(node)
-    if not 0 < value < 1:
-        raise Wrong(f"{node.described} must lie between 0 and 1, as in 0.75")
-    return value
-
-
 _EXAMPLES: Final = {
     "event": "event: Order Completed",
     "value": "value: revenue",
@@ -188,7 +182,15 @@ _PARTS: Final[dict[str, tuple[Kind[Any], str]]] = {
     "subtract": (_SUBTRACT, ""),
     "numerator": (_PART, ""),
     "denominator": (_PART, ""),
-    "q": (scalar(_quantile, {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}), ""),
+    "q": (
+        checked(
+            as_number,
+            lambda value: 0 < value < 1,
+            "must lie between 0 and 1, as in 0.75",
+            {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+        ),
+        "",
+    ),
     "steps": (listed(LINE, least=2), ""),
     "from": (
         scalar(

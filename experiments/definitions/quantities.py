@@ -6,7 +6,7 @@ from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from typing import Any, Final
 
-from experiments.definitions.grammar import NAME_PATTERN, Kind, Schema, either, scalar, words
+from experiments.definitions.grammar import NAME_PATTERN, Kind, Schema, checked, either, scalar, words
 from experiments.definitions.located import Located, Location, Wrong, joined, shortened
 from experiments.targeting.predicates import read_condition
 from kit.conditions import Mistake
@@ -148,12 +148,6 @@ def moment_in(text: str, zone: tzinfo) -> datetime:
     return (parsed if parsed.tzinfo else parsed.replace(tzinfo=zone)).astimezone(UTC)
 
 
-def _truth(node: Located) -> bool:
-    if not isinstance(node.value, bool):
-        raise Wrong(f"{node.described} is neither true nor false")
-    return node.value
-
-
 def _days(node: Located) -> int:
     text = re.sub(r" ?days?\Z", "", node.text)
     if not re.fullmatch(r"[0-9]{1,4}", text) or not 1 <= int(text) <= 1000:
@@ -208,7 +202,9 @@ TEXT: Final = scalar(as_text, _TEXT_SCHEMA)
 LINE: Final = scalar(as_line, _TEXT_SCHEMA)
 NAME: Final = scalar(as_name, {"type": _SCALAR, "pattern": f"^{NAME_PATTERN}$"})
 KEY: Final = scalar(as_key, {"type": _SCALAR, "pattern": f"^{KEY_PATTERN}$"})
-TRUTH: Final = scalar(_truth, {"type": "boolean"})
+TRUTH: Final = checked(
+    Located.plain, lambda value: isinstance(value, bool), "is neither true nor false", {"type": "boolean"}
+)
 DAYS: Final = scalar(_days, either({"type": "integer", "minimum": 1, "maximum": 1000}, words("[0-9]{1,4} ?days?")))
 DATE: Final = Kind(_moment, words(DATE_PATTERN))
 EFFECT: Final = scalar(_effect, words(PERCENTAGE))

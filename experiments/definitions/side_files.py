@@ -12,12 +12,14 @@ from experiments.definitions.grammar import (
     Kind,
     Section,
     by_name,
+    checked,
     fields_schema,
     listed,
     meant,
     one_of,
     read_fields,
     scalar,
+    text_of,
 )
 from experiments.definitions.located import Located, Location, Wrong
 from experiments.definitions.model import Boost, Definition, Holdout, Rules, Segment, Shop, Slot, Strategy
@@ -48,32 +50,6 @@ def _timezone(node: Located) -> str:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise Wrong(f"{node.described} is no time zone{meant(name, available_timezones())}") from None
     return name
-
-
-def _currency(node: Located) -> str:
-    if not fullmatch(r"[A-Z]{3}", node.text):
-        raise Wrong(f"{node.described} is no currency, write its three letters, as in EUR")
-    return node.text
-
-
-def _cookie_domain(node: Located) -> str:
-    if not fullmatch(r"\.?(?:[a-z0-9][a-z0-9-]{0,62}\.){1,8}[a-z]{2,63}", node.text):
-        raise Wrong(f"{node.described} is no domain, write it as in .shop.example")
-    return node.text
-
-
-def _holdout_share(node: Located) -> float:
-    share = as_share(node)
-    if not 0 < share < 1:
-        raise Wrong(f"{node.described} must lie between 0 % and 100 %")
-    return share
-
-
-def _diversity(node: Located) -> float:
-    value = as_number(node)
-    if not 0 <= value <= 1:
-        raise Wrong(f"{node.described} must lie between 0 and 1")
-    return value
 
 
 def _product_condition(place: Location) -> Any:
@@ -122,7 +98,12 @@ _RULES: Final = Section(
         "exclude_purchased": TRUTH,
         "repurchase_after": FieldSpec(SECONDS, to="repurchase_after_seconds"),
         "accessories_of": by_name(listed(LINE, least=1), whose="names"),
-        "diversity": scalar(_diversity, {"type": "number", "minimum": 0, "maximum": 1}),
+        "diversity": checked(
+            as_number,
+            lambda value: 0 <= value <= 1,
+            "must lie between 0 and 1",
+            {"type": "number", "minimum": 0, "maximum": 1},
+        ),
         **{field: Kind(_product_condition, {}) for field in FILTERED},
     },
     build=_rules,
@@ -132,15 +113,26 @@ SHOP: Final = Section(
     Shop,
     {
         "timezone": scalar(_timezone, {"type": "string", "examples": ["Europe/Bratislava"]}),
-        "currency": scalar(_currency, {"type": "string", "pattern": "^[A-Z]{3}$"}),
-        "cookie_domain": scalar(_cookie_domain, {"type": "string", "examples": [".shop.example"]}),
+        "currency": checked(
+            text_of,
+            lambda text: fullmatch(r"[A-Z]{3}", text) is not None,
+            "is no currency, write its three letters, as in EUR",
+            {"type": "string", "pattern": "^[A-Z]{3}$"},
+        ),
+        "cookie_domain": checked(
+            text_of,
+            lambda text: fullmatch(r"\.?(?:[a-z0-9][a-z0-9-]{0,62}\.){1,8}[a-z]{2,63}", text) is not None,
+            "is no domain, write it as in .shop.example",
+            {"type": "string", "examples": [".shop.example"]},
+        ),
     },
 )
 SEGMENTS: Final = by_name(
     Section(Segment, {"where": FieldSpec(CONDITION, needed="write {where: {country: {$in: [SK, CZ]}}}")}).kind, NO_NAME
 )
+_SOME: Final = checked(as_share, lambda share: 0 < share < 1, "must lie between 0 % and 100 %", SHARE.schema)
 HOLDOUTS: Final = by_name(
-    Section(Holdout, {"share": FieldSpec(scalar(_holdout_share, SHARE.schema), needed="write {share: 5%}")}).kind,
+    Section(Holdout, {"share": FieldSpec(_SOME, needed="write {share: 5%}")}).kind,
     NO_NAME,
 )
 SLOT: Final = Section(
