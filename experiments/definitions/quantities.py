@@ -89,15 +89,17 @@ def whole(least: int, most: int) -> Kind[int]:
 def percent(node: Located) -> Decimal:
     """The number before the percent sign."""
     if isinstance(node.value, (tuple, Mapping)) or not re.fullmatch(PERCENTAGE, node.text):
-        raise Wrong(f"{node.described} is no percentage, write it with its sign, as in {_as_percentage(node.text)}")
+        meant = "2%"
+        if re.fullmatch(NUMBER, node.text):  # `80` → 80%, `0.04` → 4%
+            share = (Decimal(node.text) * 100).normalize()
+            meant = f"{node.text}%" if float(node.text) >= 1 else f"{share:f}%"
+        raise Wrong(f"{node.described} is no percentage, write it with its sign, as in {meant}")
     return Decimal(node.text.rstrip("% "))
 
 
-def _as_percentage(text: str) -> str:
-    """What was probably meant: `80` → 80%, `0.04` → 4%."""
-    if not re.fullmatch(NUMBER, text):
-        return "2%"
-    return f"{text}%" if float(text) >= 1 else f"{(Decimal(text) * 100).normalize():f}%"
+def as_fraction(node: Located) -> float:
+    """A percentage as a fraction of 1."""
+    return float(percent(node) / 100)
 
 
 def share_percent(node: Located) -> Decimal:
@@ -155,20 +157,6 @@ def _days(node: Located) -> int:
     return int(text)
 
 
-def _effect(node: Located) -> float:
-    value = percent(node)
-    if not 0 < value <= 1000:
-        raise Wrong(f"{node.described} must lie above 0 % and not above 1000 %")
-    return float(value / 100)
-
-
-def _probability(node: Located) -> float:
-    value = Decimal(node.text) if re.fullmatch(NUMBER, node.text) else percent(node) / 100
-    if not 0 < value < 1:
-        raise Wrong(f"{node.described} must lie between 0 and 1, as in 0.05 or 5%")
-    return float(value)
-
-
 def _moment(place: Location) -> datetime | None:
     zone = place.problems.zone
     return place.attempt(lambda node: moment_in(node.text if node.text else node.described, zone))
@@ -207,10 +195,15 @@ TRUTH: Final = checked(
 )
 DAYS: Final = scalar(_days, either({"type": "integer", "minimum": 1, "maximum": 1000}, words("[0-9]{1,4} ?days?")))
 DATE: Final = Kind(_moment, words(DATE_PATTERN))
-EFFECT: Final = scalar(_effect, words(PERCENTAGE))
+EFFECT: Final = checked(
+    as_fraction, lambda effect: 0 < effect <= 10, "must lie above 0 % and not above 1000 %", words(PERCENTAGE)
+)
 SHARE: Final = scalar(as_share, words(PERCENTAGE), lambda share: f"{share:.0%}")
-PROBABILITY: Final = scalar(
-    _probability, either({"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}, words(PERCENTAGE))
+PROBABILITY: Final = checked(
+    lambda node: float(node.text) if re.fullmatch(NUMBER, node.text) else as_fraction(node),
+    lambda probability: 0 < probability < 1,
+    "must lie between 0 and 1, as in 0.05 or 5%",
+    either({"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}, words(PERCENTAGE)),
 )
 SECONDS: Final = scalar(as_seconds, words(DURATION), lambda seconds: f"{seconds // DAY_SECONDS} days")
 OBJECT: Final = scalar(as_mapping, {"type": "object"})

@@ -184,7 +184,9 @@ def matches_pattern(pattern: str, any_case: bool = False) -> Test:
     try:
         found = re2.compile(pattern.encode("utf-8", "replace"), options).search
     except re2.error as error:
-        raise ValueError(f"the pattern cannot be read: {_reason(error)}") from error
+        detail = error.args[0] if error.args else "unknown reason"
+        reason = detail.decode("utf-8", "replace") if isinstance(detail, bytes) else str(detail)
+        raise ValueError(f"the pattern cannot be read: {reason}") from error
 
     def test(value: Any) -> bool:
         subject = text(value).encode("utf-8", "replace")
@@ -205,11 +207,6 @@ def unreadable_pattern(pattern: str) -> str | None:
 def _truthy(value: Any) -> bool:
     """JavaScript's `!!value`: empty arrays and objects are true."""
     return bool(value) or isinstance(value, list | dict)
-
-
-def _reason(error: Exception) -> str:
-    detail = error.args[0] if error.args else "unknown reason"
-    return detail.decode("utf-8", "replace") if isinstance(detail, bytes) else str(detail)
 
 
 _TESTS: Final[Mapping[str, Callable[[Any], Test]]] = {
@@ -233,9 +230,10 @@ def _entry(entry: Field | Joined | Opposite | Never) -> Condition:
             return _attribute(entry.name, _all([_test(test) for test in entry.tests]))
         case Joined("$and"):
             return _all([compiled(part) for part in entry.parts])
-        case Joined():
-            either = _any([compiled(part) for part in entry.parts])
-            return negated(either) if entry.operator == "$nor" else either
+        case Joined():  # an empty `$or` is met, as every SDK has it
+            parts = [compiled(part) for part in entry.parts]
+            nor = entry.operator == "$nor"
+            return lambda attributes: (not parts or any(part(attributes) for part in parts)) is not nor
         case Opposite():
             return negated(compiled(entry.part))
         case Never():
@@ -292,8 +290,3 @@ def _all(tests: Sequence[Test]) -> Test:
         first, second = tests
         return lambda value: first(value) and second(value)
     return lambda value: all(test(value) for test in tests)
-
-
-def _any(tests: Sequence[Test]) -> Test:
-    """One of them; an empty list is met, as every SDK has it."""
-    return lambda value: not tests or any(test(value) for test in tests)
