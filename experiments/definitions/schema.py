@@ -17,6 +17,7 @@ from experiments.definitions.grammar import Schema
 from experiments.definitions.metrics import METRICS
 from experiments.definitions.quantities import KEY_PATTERN
 from experiments.definitions.side_files import HOLDOUTS, SEGMENTS, SHOP, SLOTS
+from kit.files import create_file
 
 SchemaKind = Literal["experiment", "shop", "metrics", "segments", "holdouts", "recommendations"]
 _SCHEMAS: Final[Mapping[SchemaKind, Schema]] = {
@@ -74,11 +75,7 @@ def new_experiment(key: str, folder: Path) -> Path:
     for suffix in SUFFIXES:
         if (folder / f"{key}{suffix}").exists():
             raise ScaffoldRefused(f"{key}{suffix} exists already, choose another key")
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{key}{SUFFIXES[0]}"
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(TEMPLATE.format(key=key))
-    except FileExistsError:
-        raise ScaffoldRefused(f"{path.name} exists already, choose another key") from None
+    if not create_file(path, TEMPLATE.format(key=key).encode()):
+        raise ScaffoldRefused(f"{path.name} exists already, choose another key")
     return path
