@@ -252,20 +252,17 @@ def _split_failure(file: ExperimentFile, test: SplitTest, now: datetime) -> str 
     names = (f"{experiment.key}-{number}" for number in range(test.visitors))
     counts = Counter(assign(compiled, name, {"user_id": name}, moment).variant for name in names)
     for variant in experiment.variants:
-        share = counts[variant.key] / test.visitors
-        if abs(share - variant.weight) > test.tolerance:
-            return (
-                f"{variant.key} got {share:.2%} of {test.visitors} visitors, its weight is {variant.weight:.2%},"
-                f" the tolerance {test.tolerance:.2%}{_by_chance(variant.weight, share, test)}"
-            )
+        share, weight = counts[variant.key] / test.visitors, variant.weight
+        if abs(share - weight) <= test.tolerance:
+            continue
+        failure = (
+            f"{variant.key} got {share:.2%} of {test.visitors} visitors, its weight is {weight:.2%},"
+            f" the tolerance {test.tolerance:.2%}"
+        )
+        luck = _LUCKY_DRAW * sqrt(weight * (1 - weight) / test.visitors)
+        if abs(share - weight) > luck:
+            return failure
+        enough = ceil(weight * (1 - weight) * (_LUCKY_DRAW / test.tolerance) ** 2) if test.tolerance else 0
+        more = f", or split: {enough}" if 0 < enough <= MOST_MADE_UP else ""
+        return f"{failure}; with so few it is chance, write tolerance: {ceil(luck * 1000) / 10:g}%{more}"
     return None
-
-
-def _by_chance(weight: float, share: float, test: SplitTest) -> str:
-    """What would be right, where the tolerance asks more of so few visitors than chance allows."""
-    luck = _LUCKY_DRAW * sqrt(weight * (1 - weight) / test.visitors)
-    if abs(share - weight) > luck:
-        return ""
-    enough = ceil(weight * (1 - weight) * (_LUCKY_DRAW / test.tolerance) ** 2) if test.tolerance else 0
-    more = f", or split: {enough}" if 0 < enough <= MOST_MADE_UP else ""
-    return f"; with so few it is chance, write tolerance: {ceil(luck * 1000) / 10:g}%{more}"

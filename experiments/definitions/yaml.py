@@ -33,7 +33,23 @@ def read_yaml(content: bytes, problems: Problems) -> Located | None:
         line = content.count(b"\n", 0, error.start) + 1
         problems.add(line, "", "holds bytes that are not UTF-8, save the file as UTF-8")
         return None
-    return _document(text, problems)
+    try:
+        return _Walk(yaml.parse(text, Loader=_Loader), problems).document()
+    except _Refused as refused:
+        problems.add(refused.line, "", str(refused))
+    except yaml.MarkedYAMLError as error:
+        # Of what was opened and never closed the beginning says more than the end of the file.
+        unfinished = any(
+            sign in str(error.problem) for sign in ("',' or '}'", "',' or ']'", "unexpected end of stream")
+        )
+        begun = error.context_mark if unfinished else None
+        mark = begun or error.problem_mark or error.context_mark
+        line = min(mark.line + 1, text.count("\n") + 1) if mark else 0
+        problems.add(line, "", _explanation(error, text, line))
+    except yaml.YAMLError as error:  # characters that YAML does not allow
+        line = text.count("\n", 0, max(getattr(error, "position", 0) or 0, 0)) + 1
+        problems.add(line, "", "holds a control character that YAML does not allow, delete it")
+    return None
 
 
 def plain_scalar(text: str) -> Scalar:
@@ -60,22 +76,6 @@ class _Refused(Exception):
     def __init__(self, line: int, message: str) -> None:
         super().__init__(message)
         self.line = line
-
-
-def _document(text: str, problems: Problems) -> Located | None:
-    try:
-        return _Walk(yaml.parse(text, Loader=_Loader), problems).document()
-    except _Refused as refused:
-        problems.add(refused.line, "", str(refused))
-    except yaml.MarkedYAMLError as error:
-        begun = error.context_mark if _unfinished(error) else None
-        mark = begun or error.problem_mark or error.context_mark
-        line = min(mark.line + 1, text.count("\n") + 1) if mark else 0
-        problems.add(line, "", _explanation(error, text, line))
-    except yaml.YAMLError as error:  # characters that YAML does not allow
-        line = text.count("\n", 0, max(getattr(error, "position", 0) or 0, 0)) + 1
-        problems.add(line, "", "holds a control character that YAML does not allow, delete it")
-    return None
 
 
 class _Walk:
@@ -141,12 +141,6 @@ def _scalar(event: Any, line: int) -> Located:
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
         raise _Refused(line, "holds half of a character (a lone surrogate), write the whole character")
     return Located(plain_scalar(text) if event.implicit[0] else text, line, text)
-
-
-def _unfinished(error: yaml.MarkedYAMLError) -> bool:
-    """Whether something was opened and never closed: its beginning says more than the end of the file."""
-    problem = str(error.problem)
-    return any(sign in problem for sign in ("',' or '}'", "',' or ']'", "unexpected end of stream"))
 
 
 def _explanation(error: yaml.MarkedYAMLError, text: str, line: int) -> str:
