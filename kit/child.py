@@ -57,6 +57,7 @@ class Terms:
     descriptors: Sequence[int] = ()  # that it is handed, beside the three of every process
     environment: Mapping[str, str] | None = None  # None: this process's own
     output: BinaryIO | None = None  # where it writes its output and its errors
+    errors: BinaryIO | None = None  # where it writes its errors, if elsewhere
 
 
 AS_USUAL: Final = Terms()
@@ -110,7 +111,7 @@ def start_module(module: str, arguments: Sequence[str] = (), terms: Terms = AS_U
         _command(module, arguments, terms.orphan_signal, terms.niceness),
         stdin=subprocess.PIPE,
         stdout=terms.output,
-        stderr=terms.output,
+        stderr=terms.errors or terms.output,
         pass_fds=terms.descriptors,
         env=terms.environment,
     )

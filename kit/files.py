@@ -78,6 +78,12 @@ def write_file(path: Path, content: bytes) -> None:
         _fill(file, content, durable=True)
 
 
+def append_to(path: Path) -> BinaryIO:
+    """A file, such as a log, open for adding to its end; it is made, and its folder too, where there is none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.open("ab")
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder, and those above it, durably; one that is there stays as it is."""
     if folder.is_dir():

@@ -6,11 +6,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 import httpx
 
 from app.demo.shop import Customer, Product, basket, buys, clicked, customer
+from kit.tasks import Tasks
 
 EXPERIMENTS: Final = ["free-shipping-banner", "checkout-reassurance", "front-page-products"]
 SLOT: Final = "front-page"
@@ -58,26 +60,24 @@ class Crowd:
         """Visits at a steady rate until cancelled: every second one by a known customer, each of whom comes once."""
         waiting = list(known)
         self.dice.shuffle(waiting)
-        async with asyncio.TaskGroup() as visits:
-            visits.create_task(self._keep_remembering(waiting))
+        async with Tasks() as visits:
+            visits.repeat(partial(self._remember_more, waiting), "remembering customers", 1.0)
             due = time.monotonic()
             while True:
                 await self.places.acquire()
                 person = waiting.pop() if waiting and self.dice.random() < 0.5 else self._person("v", self.visits)
-                visits.create_task(self._visit(person))
+                visits.start(partial(self._visit, person), "a visit")
                 self.visits += 1
                 due = max(due + 1 / visits_per_second, time.monotonic() - 1)
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
 
-    async def _keep_remembering(self, waiting: list[Customer]) -> None:
+    async def _remember_more(self, waiting: list[Customer]) -> None:
         """Lets more customers with a past come when those at hand have nearly all been here."""
-        while True:
-            if len(waiting) < REMEMBERED_AT_ONCE:
-                try:
-                    waiting += await self.remember(REMEMBERED_AT_ONCE)
-                except httpx.HTTPError:
-                    self.failures += 1
-            await asyncio.sleep(1)
+        if len(waiting) < REMEMBERED_AT_ONCE:
+            try:
+                waiting += await self.remember(REMEMBERED_AT_ONCE)
+            except httpx.HTTPError:
+                self.failures += 1
 
     def _person(self, kind: str, number: int) -> Customer:
         categories = tuple(sorted({product.category for product in self.products}))
@@ -85,87 +85,65 @@ class Crowd:
 
     async def _visit(self, person: Customer) -> None:
         try:
-            answer = await self._personalize(person)
+            asked = {
+                "visitor_id": person.visitor_id,
+                "attributes": {"device": person.device},
+                "experiments": EXPERIMENTS,
+                "recommendations": [{"slot": SLOT}],
+            }
+            answer = await self.client.post("/v1/personalize", json=asked)
+            answer.raise_for_status()
             page = f"{self.run}-p{self.dice.getrandbits(48):x}"
-            await self._send([self._page(person, page)])
+            viewed = {"path": "/", "page_view_id": page}
+            await self._send(
+                [{"type": "page", "name": "Front page", "anonymousId": person.visitor_id, "properties": viewed}]
+            )
             stayed_seconds = min(LONGEST_STAY_SECONDS, self.dice.expovariate(1 / MEAN_STAY_SECONDS))
             await asyncio.sleep(stayed_seconds)
-            await self._send([self._engagement(person, page, stayed_seconds), *self._deeds(person, answer)])
+            beat = {
+                "type": "engagement",
+                "messageId": f"{page}:1",
+                "anonymousId": person.visitor_id,
+                "pageViewId": page,
+                "seq": 1,
+                "engagedMs": int(1000 * stayed_seconds * self.dice.uniform(0.6, 1.0)),
+                "final": True,
+                "url": "/",
+            }
+            await self._send([beat, *self._deeds(person, answer.json())])
         except httpx.HTTPError:
             self.failures += 1
         finally:
             self.places.release()
 
-    async def _personalize(self, person: Customer) -> dict[str, Any]:
-        body = {
-            "visitor_id": person.visitor_id,
-            "attributes": {"device": person.device},
-            "experiments": EXPERIMENTS,
-            "recommendations": [{"slot": SLOT}],
-        }
-        answer = await self.client.post("/v1/personalize", json=body)
-        answer.raise_for_status()
-        return answer.json()
-
     def _deeds(self, person: Customer, answer: dict[str, Any]) -> list[Event]:
         """What the visitor did while the page was open: perhaps clicked a recommendation, perhaps bought."""
         banner = answer["experiments"]["free-shipping-banner"]["payload"]["banner"] is not None
-        picked = self._clicked(person, answer)
-        events = self._recommendation_events(person, answer, picked)
+        shown = answer.get("recommendations", {}).get(SLOT, {})
+        by_id = {product.product_id: product for product in self.products}
+        items = {
+            item["position"]: by_id[item["product_id"]]
+            for item in shown.get("items", [])
+            if item["product_id"] in by_id
+        }
+        picked = {at: product for at, product in items.items() if clicked(person, product.category, self.dice)}
+        events: list[Event] = []
+        if shown.get("items"):
+            listed = {"recommendation_id": shown["recommendation_id"]}
+            events.append(self._track(person, "Recommendation Viewed", listed))
+            for position, product in picked.items():
+                click = listed | {"product_id": product.product_id, "position": position}
+                events.append(self._track(person, "Recommendation Clicked", click))
         if buys(banner, bool(picked), self.dice):
             self.orders += 1
-            events += self._funnel(person, list(picked.values()))
-        return events
-
-    def _page(self, person: Customer, page: str) -> Event:
-        properties = {"path": "/", "page_view_id": page}
-        return {"type": "page", "name": "Front page", "anonymousId": person.visitor_id, "properties": properties}
-
-    def _engagement(self, person: Customer, page: str, stayed_seconds: float) -> Event:
-        return {
-            "type": "engagement",
-            "messageId": f"{page}:1",
-            "anonymousId": person.visitor_id,
-            "pageViewId": page,
-            "seq": 1,
-            "engagedMs": int(1000 * stayed_seconds * self.dice.uniform(0.6, 1.0)),
-            "final": True,
-            "url": "/",
-        }
-
-    def _clicked(self, person: Customer, answer: dict[str, Any]) -> dict[int, Product]:
-        """What the visitor clicked on of the recommended products, by position."""
-        named = {product.product_id: product for product in self.products}
-        items = answer.get("recommendations", {}).get(SLOT, {}).get("items", [])
-        shown = {item["position"]: named[item["product_id"]] for item in items if item["product_id"] in named}
-        return {at: product for at, product in shown.items() if clicked(person, product.category, self.dice)}
-
-    def _recommendation_events(
-        self, person: Customer, answer: dict[str, Any], picked: dict[int, Product]
-    ) -> list[Event]:
-        shown = answer.get("recommendations", {}).get(SLOT)
-        if not shown or not shown["items"]:
-            return []
-        named = {"recommendation_id": shown["recommendation_id"]}
-        clicks = [
-            self._track(
-                person, "Recommendation Clicked", named | {"product_id": product.product_id, "position": position}
-            )
-            for position, product in picked.items()
-        ]
-        return [self._track(person, "Recommendation Viewed", named), *clicks]
-
-    def _funnel(self, person: Customer, picked: list[Product]) -> list[Event]:
-        order = self._order(person, None, picked)
-        first = order["properties"]["products"][0]
-        steps = [
-            self._track(person, name, {"product_id": first["product_id"]})
-            for name in ("Product Viewed", "Product Added")
-        ]
-        events = [*steps, self._track(person, "Checkout Started", {"order_id": order["properties"]["order_id"]}), order]
-        if self.dice.random() < 0.04:
-            refund = {key: order["properties"][key] for key in ("order_id", "currency", "total")}
-            events.append(self._track(person, "Order Refunded", refund))
+            order = self._order(person, None, list(picked.values()))
+            bought = order["properties"]
+            first = {"product_id": bought["products"][0]["product_id"]}
+            events += [self._track(person, name, first) for name in ("Product Viewed", "Product Added")]
+            events += [self._track(person, "Checkout Started", {"order_id": bought["order_id"]}), order]
+            if self.dice.random() < 0.04:
+                refund = {key: bought[key] for key in ("order_id", "currency", "total")}
+                events.append(self._track(person, "Order Refunded", refund))
         return events
 
     def _order(self, person: Customer, when: datetime | None, picked: list[Product]) -> Event:
