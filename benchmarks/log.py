@@ -28,6 +28,7 @@ from msgspec.structs import replace
 from events.deletes.hidden import HiddenRows
 from events.ingest.stream import Stream
 from events.log.export import Exporter
+from events.log.reader import LogReader
 from events.parts.arrow import allocate_sparingly
 from events.parts.part import Part, PartListing, live_parts
 from events.records import Record
@@ -213,7 +214,7 @@ def _bytes_an_event(parts: Sequence[Part]) -> float:
 
 
 def _export_rate(data: Path) -> float:
-    exporter, cursor, rows = Exporter(data), None, 0
+    exporter, cursor, rows = Exporter(LogReader(data)), None, 0
     started = time.perf_counter()
     while rows < EXPORTED and (page := exporter.page(cursor, 10_000)).rows:
         cursor, rows = page.cursor, rows + len(page.rows)

@@ -45,7 +45,7 @@ from events.privacy.erasure import erase
 from events.privacy.person import Person, held
 from experiments.catalog.catalog import Catalog
 from experiments.catalog.phases import FrozenDesign
-from experiments.catalog.reader import CatalogArchive, CatalogFollower
+from experiments.catalog.reader import CatalogReader
 from experiments.definitions.model import Experiment
 from experiments.readout.encoding import Readout
 from experiments.readout.satisfaction import COLUMNS
@@ -54,26 +54,26 @@ from experiments.readout.tables import flat_rows
 from recommender.evaluation.attribution import attribution
 
 
-def experiments_answer(catalogs: CatalogFollower, archive: CatalogArchive) -> dict[str, Any]:
+def experiments_answer(catalogs: CatalogReader) -> dict[str, Any]:
     """Every experiment in order of key, and what is wrong with the files that are not served."""
-    catalog = catalogs.catalog
+    catalog = catalogs.latest()
     return {
         "version": catalog.version,
         "errors": [str(error) for error in catalogs.errors],
-        "experiments": [_summary(catalog, catalog.experiments[key], archive) for key in sorted(catalog.experiments)],
+        "experiments": [_summary(catalog, catalog.experiments[key], catalogs) for key in sorted(catalog.experiments)],
     }
 
 
-def experiment_answer(catalogs: CatalogFollower, archive: CatalogArchive, key: str) -> dict[str, Any]:
+def experiment_answer(catalogs: CatalogReader, key: str) -> dict[str, Any]:
     """One experiment with its whole definition. Raises UnknownExperiment."""
-    catalog = catalogs.catalog
+    catalog = catalogs.latest()
     experiment = catalog.experiments.get(key)
     if experiment is None:
         raise UnknownExperiment(key, catalog.experiments)
-    return {**_summary(catalog, experiment, archive), "definition": experiment.model_dump(mode="json")}
+    return {**_summary(catalog, experiment, catalogs), "definition": experiment.model_dump(mode="json")}
 
 
-def _summary(catalog: Catalog, experiment: Experiment, archive: CatalogArchive) -> dict[str, Any]:
+def _summary(catalog: Catalog, experiment: Experiment, catalogs: CatalogReader) -> dict[str, Any]:
     return {
         "key": experiment.key,
         "name": experiment.name,
@@ -90,7 +90,7 @@ def _summary(catalog: Catalog, experiment: Experiment, archive: CatalogArchive) 
         "guardrails": [guardrail.metric for guardrail in experiment.guardrails],
         "method": experiment.plan.method,
         "decision": experiment.decision.model_dump(mode="json"),
-        "phases": [_phase(design) for design in archive.phases(experiment.key)],
+        "phases": [_phase(design) for design in catalogs.phases(experiment.key)],
     }
 
 
@@ -131,10 +131,10 @@ class _Calls:
         self.analysis = analysis
 
     async def experiments(self, arguments: Arguments) -> AnalysisAnswer:
-        return json_answer(experiments_answer(self.analysis.catalogs, self.analysis.archive))
+        return json_answer(experiments_answer(self.analysis.catalogs))
 
     async def experiment(self, arguments: Arguments) -> AnalysisAnswer:
-        return json_answer(experiment_answer(self.analysis.catalogs, self.analysis.archive, arguments["key"]))
+        return json_answer(experiment_answer(self.analysis.catalogs, arguments["key"]))
 
     async def results(self, arguments: Arguments) -> AnalysisAnswer:
         def answer(readout: Readout) -> AnalysisAnswer:
@@ -210,14 +210,14 @@ class _Calls:
     async def erase(self, arguments: Arguments) -> AnalysisAnswer:
         kind, identifier = arguments["kind"], arguments["id"]
         await self.analysis.written(arguments)
-        erasure = await erase(self.analysis.connection, self.analysis.settings.data, kind, identifier)
+        erasure = await erase(self.analysis.connection, self.analysis.log.reader, kind, identifier)
         return AnalysisAnswer(202, JSON, msgspec.json.encode(_ids(erasure)))
 
     async def held(self, arguments: Arguments) -> AnalysisAnswer:
         await self.analysis.written(arguments)
         kind, identifier = arguments["kind"], arguments["id"]
         found = await self.analysis.log_jobs.answer(
-            ("held", kind, identifier), lambda: held(self.analysis.settings.data, kind, identifier)
+            ("held", kind, identifier), lambda: held(self.analysis.log.reader, kind, identifier)
         )
         return json_answer({**_ids(found.person), "events": found.events})
 

@@ -20,14 +20,13 @@ from events.parts.part import DataDamaged
 from events.store.availability import StoreUnavailable
 from events.store.connection import Connection
 from events.writer.watermark import log_watermark, pending, wait_until_written
-from experiments.catalog.reader import CatalogArchive, CatalogFollower
+from experiments.catalog.reader import CatalogReader
 from experiments.readout.read import Readouts
 
 logger = logging.getLogger("resonate.analysis")
 
 
 OWN_WRITES_SECONDS: Final = 1.5  # how long a readout or export waits for what was acknowledged before it
-FOLLOW_SECONDS: Final = 0.5
 CLOSE_SECONDS: Final = 0.5
 CLOSE_TRIES: Final = 25
 
@@ -51,11 +50,10 @@ class Analysis:
         self.settings = settings
         self.connection = connection
         self.directory = DataDirectory(settings.data)
-        self.catalogs = CatalogFollower(settings.data)
-        self.archive = CatalogArchive(settings.data)
+        self.catalogs = CatalogReader(settings.data)
         self.log = EventLog(settings.data, analysis_limits(settings))
-        self.readouts = Readouts(self.log, self.archive)
-        self.exporter = Exporter(settings.data)
+        self.readouts = Readouts(self.log, self.catalogs)
+        self.exporter = Exporter(self.log.reader)
         self.readout_jobs = Jobs("readout", self.log.interrupt)
         self.recall_jobs = Jobs("recall", lambda: None)  # what is known already never waits behind a computation
         self.log_jobs = Jobs("log", lambda: None)  # pages are short: they end by themselves
@@ -64,12 +62,6 @@ class Analysis:
     async def open(cls, settings: Settings) -> "Analysis":
         """Connect and read the catalogue's snapshot."""
         return cls(settings, await store_connection(settings))
-
-    async def follow(self) -> None:
-        """Take up each new catalogue within a second, for ever."""
-        while True:
-            self.catalogs.poll()
-            await asyncio.sleep(FOLLOW_SECONDS)
 
     async def written(self, arguments: Mapping[str, Any]) -> Written:
         """Wait (at most 1.5 s) for the writer to pass `acknowledged`, then say how far it came."""

@@ -34,11 +34,11 @@ def local_readouts(settings: Settings) -> "Readouts":
     """The readouts of the data directory, for work that is too long to ask a service for. Raises Refused."""
     from app.analysis.state import analysis_limits
     from events.engines.duckdb import EventLog
-    from experiments.catalog.reader import CatalogArchive, NoCatalog
+    from experiments.catalog.reader import CatalogReader, NoCatalog
     from experiments.readout.read import Readouts
 
     try:
-        archive = CatalogArchive(settings.data)
+        archive = CatalogReader(settings.data)
     except NoCatalog:
         raise Refused(NO_SERVICE.format(settings.data)) from None
     return Readouts(EventLog(settings.data, analysis_limits(settings)), archive)

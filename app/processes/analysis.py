@@ -3,7 +3,6 @@ assignments must never wait for.
 """
 
 import asyncio
-import contextlib
 import importlib
 import os
 import signal
@@ -39,14 +38,10 @@ async def answer(child: Child, settings: "Settings") -> bool:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     analysis = await Analysis.open(settings)
-    following = asyncio.create_task(analysis.follow())
     try:
         listener = socket.socket(fileno=child.socket_descriptor)
         await AnalysisServer(calls(analysis)).serve(listener, child.say_ready, stop)
     finally:
-        following.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await following
         finished = await analysis.close()
     return finished
 

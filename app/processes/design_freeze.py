@@ -161,14 +161,14 @@ def site_plan(
 def units_a_day(data: Path, experiment: "Experiment", before: datetime) -> float | None:
     """The units of the whole site on a day before a moment, as this experiment tells units apart; None: too few."""
     from events.engines.duckdb import EventLog
-    from experiments.catalog.reader import CatalogArchive, NoCatalog
+    from experiments.catalog.reader import CatalogReader, NoCatalog
     from experiments.definitions.model import TrafficStep
     from experiments.readout.read import Readouts
     from experiments.readout.study import ReadoutQuery
 
     everyone = experiment.model_copy(update={"traffic": (TrafficStep(since=None, share=1.0),), "layer": None})
     try:
-        plan = site_plan(Readouts(EventLog(data), CatalogArchive(data)), everyone, query=ReadoutQuery(at=before))
+        plan = site_plan(Readouts(EventLog(data), CatalogReader(data)), everyone, query=ReadoutQuery(at=before))
     except NoCatalog:
         return None
     return plan and plan.units_per_day

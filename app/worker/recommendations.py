@@ -13,7 +13,7 @@ import msgspec
 
 from app.runtime.telemetry import RecommendationCounts
 from events.ingest.history import History, Purchase, Recent
-from experiments.catalog.reader import CatalogFollower
+from experiments.catalog.reader import CatalogReader
 from experiments.definitions.model import Slot, Strategy
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class LiveRecommender:
     Nothing of numpy is imported before there is a model or a catalogue.
     """
 
-    def __init__(self, data: Path, catalogs: CatalogFollower, history: History, counts: RecommendationCounts) -> None:
+    def __init__(self, data: Path, catalogs: CatalogReader, history: History, counts: RecommendationCounts) -> None:
         self.data = data
         self.damages: dict[str, str] = {}  # artefacts that were refused, by name, with the cause
         self._catalogs = catalogs
@@ -200,7 +200,7 @@ def _answer(asked: Asked, ranking: "Ranking | None", model_version: str | None, 
 
 
 async def open_recommender(
-    data: Path, catalogs: CatalogFollower, history: History, counts: RecommendationCounts
+    data: Path, catalogs: CatalogReader, history: History, counts: RecommendationCounts
 ) -> LiveRecommender:
     """The recommender of one worker, with what is published loaded."""
     return await LiveRecommender(data, catalogs, history, counts).open()

@@ -17,7 +17,7 @@ from app.worker.recommendations import LiveRecommender, open_recommender
 from events.ingest.history import History
 from events.ingest.stream import Stream
 from events.store.connection import Connection
-from experiments.catalog.reader import CatalogFollower
+from experiments.catalog.reader import CatalogReader
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ class Resources:
     """The typed state of one worker."""
 
     settings: Settings
-    catalogs: CatalogFollower
+    catalogs: CatalogReader
     connection: Connection
     stream: Stream
     history: History
@@ -52,7 +52,7 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
         stack.push_async_callback(stream.close)
         telemetry = Telemetry(directory.run / "metrics", routes)
         stack.callback(telemetry.close)
-        catalogs, history = CatalogFollower(settings.data), History(connection)
+        catalogs, history = CatalogReader(settings.data), History(connection)
         counts = RecommendationCounts(directory.run / "metrics")
         recommender = await open_recommender(settings.data, catalogs, history, counts)
         stack.push_async_callback(recommender.close)

@@ -27,7 +27,7 @@ class _Matches(NamedTuple):
     rows: Table
 
 
-class Superseded:
+class Duplicates:
     """The repeated rows of a growing set of parts; what it knows of parts of closed days is kept.
 
     A message_id can only stand twice where its digest does. The digests of a part are sorted, so those that stand twice
@@ -48,6 +48,8 @@ class Superseded:
 
         Positions order by (stream_id, shard, position), so that what was received first wins.
         """
+        live = {part.path for part in parts}
+        self._matches = {path: known for path, known in self._matches.items() if path in live}
         candidates = self._candidates(parts)
         if len(candidates) == 0:
             return empty_positions()

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -11,11 +11,9 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 
-from events.deletes.hidden import HiddenRows
 from events.engines.sql import Dialect, Statement, inline_table
-from events.parts.arrow import Table
-from events.parts.ledger import Loss, read_dropped
-from events.parts.part import SCHEMA, Part, PartListing, verify
+from events.log.reader import LogReader, Snapshot
+from events.parts.part import SCHEMA
 
 Columns = dict[str, npt.NDArray[Any]]
 
@@ -114,32 +112,14 @@ class EngineLimits:
     timeout_seconds: float = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The state of the log that an analysis reads: its parts, the rows that are hidden, and how far it was written."""
-
-    parts: tuple[Part, ...]
-    hidden: Table
-    watermark_us: int | None
-    lost: tuple[Loss, ...] = ()
-
-    @property
-    def identity(self) -> tuple[object, ...]:
-        """Equal for two snapshots that hold the same rows."""
-        return tuple(part.path.name for part in self.parts), self.hidden.num_rows, self.watermark_us
-
-
-@dataclass(slots=True)
 class EventLog:
-    """The log of a data directory, for reading; a part's sha256 is verified when it is first met."""
+    """The log of a data directory, for one analysis at a time; whoever else reads it here shares its `reader`."""
 
-    data: Path
-    limits: EngineLimits = EngineLimits()
-    _verified: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
-    _listing: PartListing | None = None
-    _hidden: HiddenRows | None = None
-    _open: "DuckEngine | None" = None
-    _looking: threading.Lock = field(default_factory=threading.Lock)
+    def __init__(self, data: Path, limits: EngineLimits = EngineLimits()) -> None:
+        """Nothing is read yet."""
+        self.reader = LogReader(data)
+        self.limits = limits
+        self._open: DuckEngine | None = None
 
     def interrupt(self) -> None:
         """Stop the analysis that runs now, if any, from another thread; it then raises `QueryTimeout`."""
@@ -150,19 +130,20 @@ class EventLog:
     @property
     def folder(self) -> Path:
         """Where the parts lie."""
-        return self.data / "log"
+        return self.reader.folder
 
     def snapshot(self) -> Snapshot:
-        """The log as it stands; raises `DataDamaged`. Any thread may ask."""
-        with self._looking:
-            return self._snapshot()
+        """The log as it stands, every part verified; raises `DataDamaged`. Any thread may ask."""
+        snapshot = self.reader.snapshot()
+        self.reader.verify(snapshot.parts)
+        return snapshot
 
     @contextmanager
     def open(
         self, snapshot: Snapshot, received_until_us: int | None = None, properties: Sequence[str] = ()
     ) -> "Generator[DuckEngine, None, None]":
         """An engine on the rows received by a moment (µs, inclusive); `properties` become typed columns."""
-        engine = DuckEngine(self.data, self.limits)
+        engine = DuckEngine(self.reader.data, self.limits)
         timer = threading.Timer(self.limits.timeout_seconds, engine.interrupt)
         timer.daemon = True
         timer.start()
@@ -174,23 +155,6 @@ class EventLog:
             self._open = None
             timer.cancel()
             engine.close()
-
-    def _snapshot(self) -> Snapshot:
-        self._listing = self._listing or PartListing(self.folder)
-        self._hidden = self._hidden or HiddenRows(self.data)
-        parts = self._listing.live()
-        for part in parts:
-            self._verify_once(part)
-        filled = [part for part in parts if part.rows]
-        watermark = max((part.max_received_at for part in filled), default=None)
-        lost = tuple(read_dropped(self.folder).lost)
-        return Snapshot(tuple(filled), self._hidden.positions(parts), watermark, lost)
-
-    def _verify_once(self, part: Part) -> None:
-        mark = (part.path.name, part.sha256)
-        if mark not in self._verified:
-            verify(part)
-            self._verified.add(mark)
 
 
 class DuckEngine:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, Literal, Self
 
@@ -144,7 +144,7 @@ def _joined(conditions: Iterable[Expression], connector: type[exp.Connector], no
     return Expression(joined)
 
 
-@cache
+@lru_cache(maxsize=512)
 def _parsed_select(text: str) -> exp.Expr:
     trees = sqlglot.parse(text, dialect="duckdb")
     if len(trees) != 1 or not isinstance(trees[0], exp.Query):
@@ -152,7 +152,7 @@ def _parsed_select(text: str) -> exp.Expr:
     return trees[0]
 
 
-@cache
+@lru_cache(maxsize=512)
 def _parsed_expression(text: str) -> Expression:
     return Expression(sqlglot.parse_one(text, dialect="duckdb", into=exp.Condition))
 

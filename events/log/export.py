@@ -5,7 +5,6 @@ import binascii
 import bisect
 import weakref
 from collections.abc import Iterator
-from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -13,10 +12,10 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from events.deletes.hidden import HiddenRows
+from events.log.reader import LogReader
 from events.parts.arrow import Table, arrow, parquet
 from events.parts.digests import read_columns
-from events.parts.part import SCHEMA, Part, PartListing, verify
+from events.parts.part import SCHEMA, Part
 from events.records import COLUMNS, stream_text
 
 CHUNK_ROWS: Final = 50_000
@@ -135,7 +134,6 @@ def _first_after(table: Table, place: Place) -> int:
 
 
 Row: TypeAlias = dict[str, Any]
-_LOG: Final = "log"
 _POSITION: Final = ["shard", "stream_id", "position"]
 _JSON: Final = [name for name, kind in COLUMNS.items() if kind == "json"]
 _PAST_EVERY_POSITION: Final = 1 << 40
@@ -153,13 +151,11 @@ class Page(NamedTuple):
 
 
 class Exporter:
-    """The export of one data directory, for the process that answers page after page."""
+    """The export of one log, for the process that answers page after page."""
 
-    def __init__(self, data: Path) -> None:
-        """Read the log below `data`."""
-        self._listing = PartListing(data / _LOG)
-        self._hidden = HiddenRows(data)
-        self._verified: set[Path] = set()
+    def __init__(self, reader: LogReader) -> None:
+        """Read what this reader finds."""
+        self._reader = reader
         self._chunks: dict[int, PartChunks] = {}
 
     def page(self, cursor: str | None, limit: int) -> Page:
@@ -169,13 +165,13 @@ class Exporter:
         written so far. Raises `InvalidCursor`, or `DataDamaged` for a part that is not what was written.
         """
         places = _decoded(cursor)
-        parts = self._listing.live()
-        hidden = self._hidden.positions(parts)
-        self._verified &= {part.path for part in parts}
+        snapshot = self._reader.snapshot()
+        live = {part.path for part in snapshot.parts}
+        self._chunks = {shard: chunks for shard, chunks in self._chunks.items() if chunks.part.path in live}
         rows: list[Row] = []
-        for part in parts:
+        for part in snapshot.parts:
             while len(rows) < limit and (place := places.get(part.shard, Place())) < _end(part):
-                more, places[part.shard] = self._rows(part, place, hidden, limit - len(rows))
+                more, places[part.shard] = self._rows(part, place, snapshot.hidden, limit - len(rows))
                 rows += more
         return Page(rows, _encoded(places))
 
@@ -191,9 +187,7 @@ class Exporter:
         """One part of each shard is kept open: pages follow each other."""
         known = self._chunks.get(part.shard)
         if known is None or known.part.path != part.path:
-            if part.path not in self._verified:
-                verify(part)
-                self._verified.add(part.path)
+            self._reader.verify([part])
             known = self._chunks[part.shard] = PartChunks(part)
         return known
 

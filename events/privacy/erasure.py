@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import time
-from pathlib import Path
 from typing import Any, Final
 
 from redis.asyncio import RedisCluster
@@ -11,6 +10,7 @@ from redis.exceptions import RedisError
 
 from events.deletes.tombstones import PersonKind, add_tombstones, mirror_tombstones, tombstone
 from events.ingest.history import History
+from events.log.reader import LogReader
 from events.privacy.person import Person, person_of
 from events.records import position_number
 from events.store.availability import StoreUnavailable
@@ -22,7 +22,7 @@ _logger = logging.getLogger(__name__)
 WAIT_SECONDS: Final = 1.5
 
 
-async def erase(connection: Connection, data: Path, kind: PersonKind, identifier: str) -> Person:
+async def erase(connection: Connection, reader: LogReader, kind: PersonKind, identifier: str) -> Person:
     """Erase a person and return all ids that went with the one given.
 
     When it returns, tombstones on the disk hide every row up to now, the purchase history is gone, and the store has
@@ -34,12 +34,12 @@ async def erase(connection: Connection, data: Path, kind: PersonKind, identifier
     marks = await wait_until_written(connection, positions, WAIT_SECONDS)
     if any(marks[shard].stream_number < number for shard, number in positions.items()):
         raise StoreUnavailable(next((mark.cause for mark in marks.values() if mark.cause), "log_behind"))
-    person = await asyncio.to_thread(person_of, data, kind, identifier)
+    person = await asyncio.to_thread(person_of, reader, kind, identifier)
     erased_at = time.time_ns() // 1000
     stones = [tombstone("visitor", visitor, positions, erased_at) for visitor in person.visitors]
     stones += [tombstone("user", user, positions, erased_at) for user in person.users]
-    await asyncio.to_thread(add_tombstones, data, stones)
-    await mirror_tombstones(connection, data)
+    await asyncio.to_thread(add_tombstones, reader.data, stones)
+    await mirror_tombstones(connection, reader.data)
     await _forget_in_store(connection, person)
     return person
 

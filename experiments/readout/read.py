@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
-from events.engines.duckdb import EventLog, Snapshot
+from events.engines.duckdb import EventLog
 from events.engines.tables import Table
+from events.log.reader import Snapshot
 from events.parts.ledger import Loss
 from experiments.cube.cube import FOREVER_US, Cube, CubeScope
 from experiments.cube.measures import CubePlan, cube_plan

@@ -99,7 +99,7 @@ UNFROZEN: Final = "not frozen"
 
 
 class Archive(Protocol):
-    """Definitions now and then; `experiments.catalog_archive.CatalogArchive` is one."""
+    """Definitions now and then; `experiments.catalog.reader.CatalogReader` is one."""
 
     def latest(self) -> Catalog: ...
 

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from events.ingest.stream import Stream
 from events.log.export import Exporter
+from events.log.reader import LogReader
 from events.parts.part import live_parts
 from events.records import Record
 from events.store.availability import StoreUnavailable
@@ -68,7 +69,7 @@ def written_ids(data: Path) -> list[str]:
 
 def exported(data: Path, limit: int = 1000) -> list[dict[str, Any]]:
     """Everything that the export gives, page by page."""
-    exporter, rows, cursor = Exporter(data), [], None
+    exporter, rows, cursor = Exporter(LogReader(data)), [], None
     while (page := exporter.page(cursor, limit)).rows:
         rows += page.rows
         cursor = page.cursor

@@ -6,6 +6,7 @@ import pytest
 from oracles.writing import exported, exported_ids, messages, record, settle, write_all, writing, written_ids
 
 from events.ingest.stream import Stream
+from events.log.reader import LogReader
 from events.parts.part import live_parts
 from events.privacy.erasure import erase
 from events.store.connection import Connection
@@ -34,7 +35,7 @@ async def test_a_person_is_erased_over_all_shards(any_connection: Connection, tm
     await stream.append([record(f"m-{n}", f"v-{n}", user_id="anna") for n in range(20)])
     await stream.append([record("m-20", "v-20", user_id="bert")])
     async with writing(any_connection, tmp_path):
-        person = await erase(any_connection, tmp_path, "visitor", "v-3")
+        person = await erase(any_connection, LogReader(tmp_path), "visitor", "v-3")
         await stream.append([record("m-21", "v-4", user_id="anna")])
         await settle(any_connection)
     await stream.close()

@@ -1,0 +1,61 @@
+"""The analysis process reads catalogue and log by one reader each, whatever it is asked."""
+
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import SMALLEST_DEFINITIONS
+from oracles.writing import record
+from servers.service import write_definitions
+from worlds.event_log import received, write_log
+
+from app.analysis.calls import calls
+from app.analysis.state import Analysis
+from app.runtime.settings import Settings
+from events.deletes.hidden import HiddenRows
+from events.log.reader import LogReader
+from events.parts.part import PartListing
+from experiments.catalog import reader
+from experiments.catalog.publisher import CatalogKeeper
+from experiments.catalog.reader import CatalogReader
+
+pytestmark = pytest.mark.anyio
+BANNER = "free-shipping-banner"
+EVERY_READ: dict[str, dict[str, Any]] = {
+    "experiments": {}, "experiment": {"key": BANNER}, "results": {"key": BANNER}, "timeseries": {"key": BANNER},
+    "plan": {"key": BANNER}, "units": {"key": BANNER}, "all_results": {}, "metrics": {}, "cx": {},
+    "recommendations": {}, "export_events": {}, "held": {"kind": "visitor", "id": "v-1"},
+}  # fmt: skip
+
+
+async def test_there_is_one_of_each_and_a_catalogue_is_compiled_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    definitions = write_definitions(tmp_path / "definitions", SMALLEST_DEFINITIONS)
+    CatalogKeeper(definitions, tmp_path, lambda: datetime.now(UTC)).boot()
+    write_log(tmp_path, received([record("m-1"), record("m-2", "v-2")]))
+    made: Counter[str] = Counter()
+    for owner, name in (
+        (CatalogReader, "__init__"), (LogReader, "__init__"), (PartListing, "__init__"), (HiddenRows, "__init__"),
+        (reader, "catalog_of"),
+    ):  # fmt: skip
+        count(monkeypatch, owner, name, made)
+    analysis = await Analysis.open(Settings(data=tmp_path))
+    for name, arguments in EVERY_READ.items():
+        assert (await calls(analysis)[name](arguments)).status == 200
+    assert set(EVERY_READ) == set(calls(analysis)) - {"erase"}
+    assert made == {"CatalogReader": 1, "LogReader": 1, "PartListing": 1, "HiddenRows": 1, "catalog_of": 1}
+    await analysis.close()
+
+
+def count(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, made: Counter[str]) -> None:
+    """Count the calls of a function, or the instances of a class."""
+    function, told = getattr(owner, name), owner.__name__ if name == "__init__" else name
+
+    def counting(*arguments: Any) -> Any:
+        made[told] += 1
+        return function(*arguments)
+
+    monkeypatch.setattr(owner, name, counting)
