@@ -13,8 +13,7 @@
 | export_events | cursor, limit | a page of the log |
 | erase, held | kind (visitor or user), id | erasure; all that is held |
 
-Calls that read the log also take `acknowledged`, {shard: stream number}: what was stored before they were asked;
-without it, all that is stored when they are asked.
+Calls that read the log wait for what is stored when they are asked.
 
 What is answered about experiments themselves: their definitions, states and frozen phases.
 """
@@ -106,7 +105,7 @@ def _phase(design: FrozenDesign) -> dict[str, Any]:
     }
 
 
-TRACING: Final = frozenset({"traceparent", "request_id", "acknowledged"})  # not part of what is asked
+TRACING: Final = frozenset({"traceparent", "request_id"})  # not part of what is asked
 MOST_ROWS: Final = 10_000  # of one export page
 
 Arguments = dict[str, Any]
@@ -153,19 +152,19 @@ class _Calls:
         return await self._of_one("timeseries", arguments, answer)
 
     async def plan(self, arguments: Arguments) -> AnalysisAnswer:
-        query = _query(arguments, await self.analysis.written(arguments))
+        query = _query(arguments, await self.analysis.written())
         return await self._readout(
             "plan", arguments, query, lambda: json_answer(self.analysis.readouts.plan(arguments["key"]))
         )
 
     async def units(self, arguments: Arguments) -> AnalysisAnswer:
-        query = _query(arguments, await self.analysis.written(arguments))
+        query = _query(arguments, await self.analysis.written())
         return await self._readout(
             "units", arguments, query, lambda: _units(self.analysis.readouts.units(arguments["key"], query), arguments)
         )
 
     async def all_results(self, arguments: Arguments) -> AnalysisAnswer:
-        query = _query(arguments, await self.analysis.written(arguments))
+        query = _query(arguments, await self.analysis.written())
 
         def compute() -> AnalysisAnswer:
             rows = self.analysis.readouts.results(query.pending, query.watermark)
@@ -177,7 +176,7 @@ class _Calls:
         return json_answer({"metrics": self.analysis.readouts.metrics()})
 
     async def cx(self, arguments: Arguments) -> AnalysisAnswer:
-        query = _query(arguments, await self.analysis.written(arguments))
+        query = _query(arguments, await self.analysis.written())
 
         def compute() -> AnalysisAnswer:
             found, form = self.analysis.readouts.cx(query), arguments.get("format")
@@ -188,14 +187,14 @@ class _Calls:
         return await self._readout("cx", arguments, query, compute)
 
     async def recommendations(self, arguments: Arguments) -> AnalysisAnswer:
-        query = _query(arguments, await self.analysis.written(arguments))
+        query = _query(arguments, await self.analysis.written())
         return await self._readout(
             "recommendations", arguments, query, lambda: json_answer({"strategies": attribution(self.analysis.log)})
         )
 
     async def export_events(self, arguments: Arguments) -> AnalysisAnswer:
         """`pending` is counted before the scan, so that "drained" is never said too early."""
-        written = await self.analysis.written(arguments)
+        written = await self.analysis.written()
         limit = min(int(arguments.get("limit") or 1000), MOST_ROWS)
         cursor = arguments.get("cursor")
         page = await self.analysis.log_jobs.answer(
@@ -209,12 +208,12 @@ class _Calls:
 
     async def erase(self, arguments: Arguments) -> AnalysisAnswer:
         kind, identifier = arguments["kind"], arguments["id"]
-        await self.analysis.written(arguments)
+        await self.analysis.written()
         erasure = await erase(self.analysis.connection, self.analysis.log.reader, kind, identifier)
         return AnalysisAnswer(202, JSON, msgspec.json.encode(_ids(erasure)))
 
     async def held(self, arguments: Arguments) -> AnalysisAnswer:
-        await self.analysis.written(arguments)
+        await self.analysis.written()
         kind, identifier = arguments["kind"], arguments["id"]
         found = await self.analysis.log_jobs.answer(
             ("held", kind, identifier), lambda: held(self.analysis.log.reader, kind, identifier)
@@ -225,7 +224,7 @@ class _Calls:
         self, name: str, arguments: Arguments, answer: Callable[[Readout], AnalysisAnswer]
     ) -> AnalysisAnswer:
         """The answer made of one readout; one that is remembered does not queue behind those that are computed."""
-        query, key = _query(arguments, await self.analysis.written(arguments)), arguments["key"]
+        query, key = _query(arguments, await self.analysis.written()), arguments["key"]
 
         def recalled() -> AnalysisAnswer | None:
             readout = self.analysis.readouts.remembered(key, query)

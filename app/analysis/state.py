@@ -5,23 +5,22 @@ import contextlib
 import json
 import logging
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Final
+from datetime import datetime
+from typing import Final
 
 from app.analysis.jobs import Jobs
 from app.runtime.data_directory import DataDirectory, store_connection
 from app.runtime.settings import Settings
 from events.engines.duckdb import EngineLimits, EventLog
-from events.ingest.stream import Stream
 from events.log.export import Exporter
 from events.parts.part import DataDamaged
 from events.store.availability import StoreUnavailable
 from events.store.connection import Connection
-from events.writer.watermark import log_watermark, pending, wait_until_written
+from events.writer.watermark import wait_until_written
 from experiments.catalog.reader import CatalogReader
 from experiments.readout.read import Readouts
+from kit.time import moment_of
 
 logger = logging.getLogger("resonate.analysis")
 
@@ -63,24 +62,15 @@ class Analysis:
         """Connect and read the catalogue's snapshot."""
         return cls(settings, await store_connection(settings))
 
-    async def written(self, arguments: Mapping[str, Any]) -> Written:
-        """Wait (at most 1.5 s) for the writer to pass `acknowledged`, then say how far it came."""
+    async def written(self) -> Written:
+        """Wait (at most 1.5 s) until the log holds what is acknowledged now, then say how far it came."""
         try:
-            acknowledged = await self._acknowledged(arguments.get("acknowledged"))
-            marks = await wait_until_written(self.connection, acknowledged, OWN_WRITES_SECONDS)
-            left = await pending(self.connection, marks)
+            log = await wait_until_written(self.connection, OWN_WRITES_SECONDS)
         except StoreUnavailable as error:
             logger.warning("answering without the store: %s", error.cause)
             return Written(None, None, None)
-        moment = log_watermark(marks)
-        passed = acknowledged and all(marks[shard].stream_number >= number for shard, number in acknowledged.items())
-        return Written(left, 0 if passed else left, datetime.fromtimestamp(moment / 1e6, UTC) if moment else None)
-
-    async def _acknowledged(self, given: Mapping[str, int] | None) -> dict[int, int]:
-        """What a worker had in its store when it asked; the command line gives nothing and means all there is now."""
-        if given is None:
-            return await Stream(self.connection).position()
-        return {int(shard): int(number) for shard, number in given.items()}
+        watermark = moment_of(log.watermark_us) if log.watermark_us else None
+        return Written(log.pending, log.pending if log.behind else 0, watermark)
 
     def note_health(self, damage: DataDamaged | None) -> None:
         """Tell `/readyz` what is damaged, or that nothing is any more."""

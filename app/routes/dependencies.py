@@ -11,7 +11,6 @@ from app.http.cold import EXCHANGE
 from app.http.errors import Problem
 from app.http.exchange import Exchange, matches, traceparent
 from app.worker.resources import Resources
-from events.store.availability import StoreUnavailable
 
 
 def exchange_of(request: Request) -> Exchange:
@@ -46,7 +45,6 @@ Asked = Annotated[Exchange, Depends(exchange_of)]
 async def ask(exchange: Exchange, resources: Resources, call: str, **arguments: Any) -> Response:
     """The answer of `call`, or 304 where the caller holds it already. Raises Problem with what the process refused."""
     arguments["request_id"] = exchange.request_id.decode()
-    arguments["acknowledged"] = await acknowledged(resources)
     trace = traceparent(exchange.headers)
     if trace is not None:
         arguments["traceparent"] = trace.decode()
@@ -55,14 +53,6 @@ async def ask(exchange: Exchange, resources: Resources, call: str, **arguments: 
     except AnalysisError as error:
         raise _problem(error) from None
     return _response(exchange, answer)
-
-
-async def acknowledged(resources: Resources) -> dict[str, int]:
-    """How far each shard's log was at this moment: what an answer must have seen. Empty while the store is down."""
-    try:
-        return {str(shard): number for shard, number in (await resources.stream.position()).items()}
-    except StoreUnavailable:
-        return {}
 
 
 def _response(exchange: Exchange, answer: AnalysisAnswer) -> Response:

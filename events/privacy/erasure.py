@@ -12,10 +12,8 @@ from events.deletes.tombstones import PersonKind, add_tombstones, mirror_tombsto
 from events.ingest.history import History
 from events.log.reader import LogReader
 from events.privacy.person import Person, person_of
-from events.records import position_number
 from events.store.availability import StoreUnavailable
 from events.store.connection import Connection
-from events.store.keys import events_key
 from events.writer.watermark import wait_until_written
 
 _logger = logging.getLogger(__name__)
@@ -30,25 +28,17 @@ async def erase(connection: Connection, reader: LogReader, kind: PersonKind, ide
     StoreUnavailable, also when the writer is too far behind to say who is joined with whom: then ask again. Raises
     DataDamaged when a part is missing: nobody could say that the person is not in it.
     """
-    positions = await _positions(connection)
-    marks = await wait_until_written(connection, positions, WAIT_SECONDS)
-    if any(marks[shard].stream_number < number for shard, number in positions.items()):
-        raise StoreUnavailable(next((mark.cause for mark in marks.values() if mark.cause), "log_behind"))
+    written = await wait_until_written(connection, WAIT_SECONDS)
+    if written.behind:
+        raise StoreUnavailable(written.cause or "log_behind")
     person = await asyncio.to_thread(person_of, reader, kind, identifier)
     erased_at = time.time_ns() // 1000
-    stones = [tombstone("visitor", visitor, positions, erased_at) for visitor in person.visitors]
-    stones += [tombstone("user", user, positions, erased_at) for user in person.users]
+    stones = [tombstone("visitor", visitor, dict(written.asked), erased_at) for visitor in person.visitors]
+    stones += [tombstone("user", user, dict(written.asked), erased_at) for user in person.users]
     await asyncio.to_thread(add_tombstones, reader.data, stones)
     await mirror_tombstones(connection, reader.data)
     await _forget_in_store(connection, person)
     return person
-
-
-async def _positions(connection: Connection) -> dict[int, int]:
-    await connection.prepare()
-    shards = range(connection.shards)
-    answers = await connection.call_many([("resonate_position", events_key(shard), ()) for shard in shards])
-    return {shard: position_number(answer[0]) for shard, answer in zip(shards, answers, strict=True)}
 
 
 async def _forget_in_store(connection: Connection, person: Person) -> None:

@@ -12,7 +12,7 @@ from events.privacy.erasure import erase
 from events.store.connection import Connection
 from events.store.keys import events_key
 from events.writer.shard import WriterOptions
-from events.writer.watermark import pending, read_watermarks
+from events.writer.watermark import wait_until_written
 
 pytestmark = pytest.mark.anyio
 
@@ -23,7 +23,7 @@ async def test_every_shard_is_written_once(any_connection: Connection, tmp_path:
         for start in range(0, 200, 20):
             await stream.append(messages(*range(start, start + 20)))
         await settle(any_connection)
-        assert await pending(any_connection, await read_watermarks(any_connection)) == 0
+        assert (await wait_until_written(any_connection, 0)).pending == 0
     await stream.close()
     assert written_ids(tmp_path) == sorted(f"m-{number}" for number in range(200))
     assert {part.shard for part in live_parts(tmp_path / "log")} == set(range(any_connection.shards))
