@@ -5,7 +5,9 @@ import threading
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(slots=True, eq=False)
@@ -27,7 +29,7 @@ class Jobs:
         self._running: Job | None = None
         self._switch = threading.Lock()  # so that an interrupt never hits the job after the one it was meant for
 
-    async def answer(self, question: Hashable, compute: Callable[[], Any]) -> Any:
+    async def answer(self, question: Hashable, compute: Callable[[], Answer]) -> Answer:
         """The result of `compute`, shared with everybody who asks the same `question` meanwhile.
 
         Cancelling the last of them interrupts the computation. What `compute` raises is raised to each of them.

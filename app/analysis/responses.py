@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from app.analysis.client import AnalysisAnswer
+from app.analysis.queries import Form
 from events.engines.tables import Table, csv_bytes, parquet_bytes, table_of
 from experiments.readout.encoding import Readout, plain, readout_json
 from experiments.readout.metrics import timeseries_json
@@ -30,22 +31,17 @@ def table_answer(table: Table, form: str, etag: str | None = None) -> AnalysisAn
     return AnalysisAnswer(200, CONTENT_TYPES[form], body, {"etag": etag or _strong(body)})
 
 
-def rows_answer(rows: Sequence[Mapping[str, Any]], names: Sequence[str], form: str | None) -> AnalysisAnswer:
+def rows_answer(rows: Sequence[Mapping[str, Any]], names: Sequence[str], form: Form) -> AnalysisAnswer:
     """Rows of one shape; as JSON `{"rows": […]}`."""
     etag = weak(digest([_still(row) for row in rows]))
-    if is_flat(form):
-        return table_answer(table_of(rows, names), str(form), etag)
-    return json_answer({"rows": rows}, etag)
+    if form == "json":
+        return json_answer({"rows": rows}, etag)
+    return table_answer(table_of(rows, names), form, etag)
 
 
 def object_etag(value: Mapping[str, Any]) -> str:
     """The ETag of an object whose `as_of` and `watermark` follow the clock."""
     return weak(digest(_still(value)))
-
-
-def is_flat(form: str | None) -> bool:
-    """Whether a format is a table."""
-    return form in CONTENT_TYPES
 
 
 def weak(name: str) -> str:
@@ -78,28 +74,23 @@ class _Known:
     readout: Readout = field(compare=False)
 
 
-def results_body(readout: Readout) -> bytes:
-    """The results object."""
-    return _with_head(readout, _results(_Known(readout.etag, readout)))
+class Bodies:
+    """The bodies of the newest readouts; any thread may ask."""
+
+    def __init__(self) -> None:
+        self._rest = lru_cache(REMEMBERED)(_without_head)
+
+    def results(self, readout: Readout) -> bytes:
+        """The results object."""
+        return _with_head(readout, self._rest(_Known(readout.etag, readout), readout_json))
+
+    def timeseries(self, readout: Readout) -> bytes:
+        """The readout's metrics day by day."""
+        return _with_head(readout, self._rest(_Known(readout.etag, readout), timeseries_json))
 
 
-def timeseries_body(readout: Readout) -> bytes:
-    """The readout's metrics day by day."""
-    return _with_head(readout, _timeseries(_Known(readout.etag, readout)))
-
-
-@lru_cache(REMEMBERED)
-def _results(known: _Known) -> bytes:
-    return _without_head(known.readout, readout_json)
-
-
-@lru_cache(REMEMBERED)
-def _timeseries(known: _Known) -> bytes:
-    return _without_head(known.readout, timeseries_json)
-
-
-def _without_head(readout: Readout, form: Callable[[Readout], dict[str, Any]]) -> bytes:
-    return msgspec.json.encode({name: value for name, value in form(readout).items() if name not in HEAD})
+def _without_head(known: _Known, form: Callable[[Readout], dict[str, Any]]) -> bytes:
+    return msgspec.json.encode({name: value for name, value in form(known.readout).items() if name not in HEAD})
 
 
 def _with_head(readout: Readout, rest: bytes) -> bytes:

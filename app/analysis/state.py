@@ -5,11 +5,14 @@ import contextlib
 import json
 import logging
 import os
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from app.analysis.jobs import Jobs
+from app.analysis.responses import Bodies
 from app.runtime.data_directory import DataDirectory, store_connection
 from app.runtime.settings import Settings
 from events.engines.duckdb import EngineLimits, EventLog
@@ -20,6 +23,7 @@ from events.store.connection import Connection
 from events.writer.watermark import wait_until_written
 from experiments.catalog.reader import CatalogReader
 from experiments.readout.read import Readouts
+from kit.files import replace_file
 from kit.time import moment_of
 
 logger = logging.getLogger("resonate.analysis")
@@ -52,6 +56,7 @@ class Analysis:
         self.catalogs = CatalogReader(settings.data)
         self.log = EventLog(settings.data, analysis_limits(settings))
         self.readouts = Readouts(self.log, self.catalogs)
+        self.bodies = Bodies()
         self.exporter = Exporter(self.log.reader)
         self.readout_jobs = Jobs("readout", self.log.interrupt)
         self.recall_jobs = Jobs("recall", lambda: None)  # what is known already never waits behind a computation
@@ -72,14 +77,17 @@ class Analysis:
         watermark = moment_of(log.watermark_us) if log.watermark_us else None
         return Written(log.pending, log.pending if log.behind else 0, watermark)
 
-    def note_health(self, damage: DataDamaged | None) -> None:
-        """Tell `/readyz` what is damaged, or that nothing is any more."""
-        if damage is None:
-            self.directory.degraded_file.unlink(missing_ok=True)
-            return
-        causes = {"causes": [f"data_damaged: {damage}"]}
-        with contextlib.suppress(OSError):  # a full disk must not hide the damage from the asker
-            self.directory.degraded_file.write_text(json.dumps(causes))
+    @contextmanager
+    def telling_health(self) -> Generator[None]:
+        """Tell `/readyz` what was found damaged in this block, or that nothing is any more."""
+        try:
+            yield
+        except DataDamaged as damage:
+            causes = {"causes": [f"data_damaged: {damage}"]}
+            with contextlib.suppress(OSError):  # a full disk must not hide the damage from the asker
+                replace_file(self.directory.degraded_file, json.dumps(causes).encode(), durable=False)
+            raise
+        self.directory.degraded_file.unlink(missing_ok=True)
 
     async def close(self) -> bool:
         """Stop what runs and leave the store; False where a computation does not heed the interrupt in time."""

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 from app.processes.supervised import Child, begin
@@ -28,7 +29,7 @@ def main() -> int:
 
 async def answer(child: Child, settings: "Settings") -> bool:
     """Serve the supervisor's analysis socket; whether all work ended with it."""
-    from app.analysis.calls import calls
+    from app.analysis import calls
     from app.analysis.server import AnalysisServer
     from app.analysis.state import Analysis
 
@@ -40,7 +41,7 @@ async def answer(child: Child, settings: "Settings") -> bool:
     analysis = await Analysis.open(settings)
     try:
         listener = socket.socket(fileno=child.socket_descriptor)
-        await AnalysisServer(calls(analysis)).serve(listener, child.say_ready, stop)
+        await AnalysisServer(partial(calls.answer, analysis)).serve(listener, child.say_ready, stop)
     finally:
         finished = await analysis.close()
     return finished

@@ -1,17 +1,37 @@
 """The analysis process reads catalogue and log by one reader each, whatever it is asked."""
 
+import subprocess
+import sys
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+import msgspec
 import pytest
 from conftest import SMALLEST_DEFINITIONS
 from oracles.writing import record
 from servers.service import write_definitions
 from worlds.event_log import received, write_log
 
-from app.analysis.calls import calls
+from app.analysis.calls import answer
+from app.analysis.client import Request, frame
+from app.analysis.queries import (
+    AllResultsQuery,
+    AttributionQuery,
+    ErasureQuery,
+    EventsQuery,
+    ExperimentQuery,
+    ExperimentsQuery,
+    MetricsQuery,
+    PersonQuery,
+    PlanQuery,
+    Query,
+    ResultsQuery,
+    SatisfactionQuery,
+    TimeseriesQuery,
+    UnitsQuery,
+)
 from app.analysis.state import Analysis
 from app.runtime.settings import Settings
 from events.deletes.hidden import HiddenRows
@@ -23,11 +43,11 @@ from experiments.catalog.reader import CatalogReader
 
 pytestmark = pytest.mark.anyio
 BANNER = "free-shipping-banner"
-EVERY_READ: dict[str, dict[str, Any]] = {
-    "experiments": {}, "experiment": {"key": BANNER}, "results": {"key": BANNER}, "timeseries": {"key": BANNER},
-    "plan": {"key": BANNER}, "units": {"key": BANNER}, "all_results": {}, "metrics": {}, "cx": {},
-    "recommendations": {}, "export_events": {}, "held": {"kind": "visitor", "id": "v-1"},
-}  # fmt: skip
+EVERY_READ: tuple[Query, ...] = (
+    ExperimentsQuery(), ExperimentQuery(BANNER), MetricsQuery(), ResultsQuery(BANNER), TimeseriesQuery(BANNER),
+    PlanQuery(BANNER), UnitsQuery(BANNER), AllResultsQuery(), SatisfactionQuery(), AttributionQuery(), EventsQuery(),
+    PersonQuery("visitor", "v-1"),
+)  # fmt: skip
 
 
 async def test_there_is_one_of_each_and_a_catalogue_is_compiled_once(
@@ -43,9 +63,9 @@ async def test_there_is_one_of_each_and_a_catalogue_is_compiled_once(
     ):  # fmt: skip
         count(monkeypatch, owner, name, made)
     analysis = await Analysis.open(Settings(data=tmp_path))
-    for name, arguments in EVERY_READ.items():
-        assert (await calls(analysis)[name](arguments)).status == 200
-    assert set(EVERY_READ) == set(calls(analysis)) - {"erase"}
+    for query in EVERY_READ:
+        assert (await answer(analysis, query)).status == 200
+    assert {type(query) for query in EVERY_READ} == set(get_args(Query)) - {ErasureQuery}
     assert made == {"CatalogReader": 1, "LogReader": 1, "PartListing": 1, "HiddenRows": 1, "catalog_of": 1}
     await analysis.close()
 
@@ -59,3 +79,14 @@ def count(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, made: Counter[
         return function(*arguments)
 
     monkeypatch.setattr(owner, name, counting)
+
+
+@pytest.mark.parametrize("query", [*EVERY_READ, ErasureQuery("user", "ž")], ids=str)
+def test_every_query_reaches_the_server_as_it_was_asked(query: Query) -> None:
+    assert msgspec.json.decode(frame(Request(query, 2.5))[4:], type=Request) == Request(query, 2.5)
+
+
+def test_a_worker_loads_of_the_analysis_the_client_and_the_queries_alone() -> None:
+    code = "import sys, app.main; print(*(name for name in sys.modules if name.startswith('app.analysis.')))"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60).stdout
+    assert set(loaded.split()) == {"app.analysis.client", "app.analysis.queries"}

@@ -12,7 +12,8 @@ from oracles.writing import messages, write_all
 from redis.asyncio.connection import AbstractConnection
 from servers.service import write_definitions
 
-from app.analysis.calls import calls
+from app.analysis.calls import answer
+from app.analysis.queries import ResultsQuery
 from app.analysis.state import Analysis
 from app.runtime.settings import Settings
 from events.ingest.stream import Stream
@@ -67,22 +68,22 @@ def counting(function: Any, counter: Counted, name: str) -> Any:
 async def test_a_remembered_readout_asks_the_store_once_and_names_no_study_again(
     analysis: Analysis, counted: Counted
 ) -> None:
-    first = await calls(analysis)["results"]({"key": BANNER})
+    first = await answer(analysis, ResultsQuery(BANNER))
     assert counted["__repr__"] == 1
     counted.clear()
-    assert (await calls(analysis)["results"]({"key": BANNER})).headers == first.headers
+    assert (await answer(analysis, ResultsQuery(BANNER))).headers == first.headers
     assert counted == {"send_packed_command": 1}
 
 
 async def test_a_change_of_the_catalogue_names_the_study_anew(
     analysis: Analysis, counted: Counted, tmp_path: Path
 ) -> None:
-    await calls(analysis)["results"]({"key": BANNER})
+    await answer(analysis, ResultsQuery(BANNER))
     text = SMALLEST_DEFINITIONS["free-shipping-banner.yaml"]
     write_definitions(
         tmp_path / "definitions", {"free-shipping-banner.yaml": text + "secondary: [revenue_per_visitor]\n"}
     )
     assert CatalogKeeper(tmp_path / "definitions", tmp_path, lambda: datetime.now(UTC)).boot() is not None
-    answer = await calls(analysis)["results"]({"key": BANNER})
-    assert b"revenue_per_visitor" in answer.body
+    shown = await answer(analysis, ResultsQuery(BANNER))
+    assert b"revenue_per_visitor" in shown.body
     assert counted["__repr__"] == 2
