@@ -102,7 +102,7 @@ async def test_hanging_up_cancels_the_call(tmp_path: Path) -> None:
         raise AssertionError
 
     async with serving(tmp_path, wait) as client:
-        asker = asyncio.create_task(client.ask(ASKED))
+        asker = asyncio.create_task(client.ask(ASKED, timeout_seconds=600))
         await begun.wait()
         asker.cancel()
         await asyncio.wait_for(cancelled.wait(), 30)
