@@ -27,11 +27,10 @@ from app.analysis.queries import (
     UnitsQuery,
 )
 from app.analysis.responses import json_answer, object_etag, rows_answer, table_answer, weak
-from app.analysis.state import Analysis, Written
+from app.analysis.state import Analysis, LogState
 from events.privacy.erasure import erase
 from events.privacy.person import Person, held
 from experiments.catalog.catalog import Catalog
-from experiments.catalog.phases import FrozenDesign
 from experiments.catalog.reader import CatalogReader
 from experiments.definitions.model import Experiment
 from experiments.readout.encoding import Readout
@@ -92,7 +91,7 @@ async def _readable(analysis: Analysis, query: ComputedQuery) -> AnalysisAnswer:
         return await analysis.readout_jobs.answer((query, written), partial(_computed, analysis, query, look))
 
 
-def _look(query: ComputedQuery, written: Written) -> ReadoutQuery:
+def _look(query: ComputedQuery, written: LogState) -> ReadoutQuery:
     look = ReadoutQuery(pending=written.missed, watermark=written.watermark)
     match query:
         case ResultsQuery():
@@ -189,17 +188,16 @@ def _summary(catalog: Catalog, experiment: Experiment, catalogs: CatalogReader) 
         "guardrails": [guardrail.metric for guardrail in experiment.guardrails],
         "method": experiment.plan.method,
         "decision": experiment.decision.model_dump(mode="json"),
-        "phases": [_phase(design) for design in catalogs.phases(experiment.key)],
-    }
-
-
-def _phase(design: FrozenDesign) -> dict[str, Any]:
-    return {
-        "phase": design.phase,
-        "fingerprint": design.fingerprint,
-        "frozen_at": design.frozen_at,
-        "planned_units": design.planned_units,
-        "end": design.end,
-        "stopped_at": design.stopped_at,
-        "pauses": [{"since": pause.since, "until": pause.until} for pause in design.pauses],
+        "phases": [
+            {
+                "phase": design.phase,
+                "fingerprint": design.fingerprint,
+                "frozen_at": design.frozen_at,
+                "planned_units": design.planned_units,
+                "end": design.end,
+                "stopped_at": design.stopped_at,
+                "pauses": [{"since": pause.since, "until": pause.until} for pause in design.pauses],
+            }
+            for design in catalogs.phases(experiment.key)
+        ],
     }

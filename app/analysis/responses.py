@@ -22,18 +22,18 @@ CLOCK: Final = frozenset({"as_of", "watermark"})  # what moves while nothing hap
 def json_answer(value: Any, etag: str | None = None) -> AnalysisAnswer:
     """Any value as JSON; without `etag` that of its bytes."""
     body = msgspec.json.encode(value)
-    return AnalysisAnswer(200, JSON, body, {"etag": etag or _strong(body)})
+    return AnalysisAnswer(200, JSON, body, {"etag": etag or f'"{_digest(body)}"'})
 
 
 def table_answer(table: Table, form: str, etag: str | None = None) -> AnalysisAnswer:
     """A table as `csv` or `parquet`."""
     body = csv_bytes(table) if form == "csv" else parquet_bytes(table)
-    return AnalysisAnswer(200, CONTENT_TYPES[form], body, {"etag": etag or _strong(body)})
+    return AnalysisAnswer(200, CONTENT_TYPES[form], body, {"etag": etag or f'"{_digest(body)}"'})
 
 
 def rows_answer(rows: Sequence[Mapping[str, Any]], names: Sequence[str], form: Form) -> AnalysisAnswer:
     """Rows of one shape; as JSON `{"rows": […]}`."""
-    etag = weak(digest([_still(row) for row in rows]))
+    etag = weak(_digest(msgspec.json.encode([_still(row) for row in rows])))
     if form == "json":
         return json_answer({"rows": rows}, etag)
     return table_answer(table_of(rows, names), form, etag)
@@ -41,7 +41,7 @@ def rows_answer(rows: Sequence[Mapping[str, Any]], names: Sequence[str], form: F
 
 def object_etag(value: Mapping[str, Any]) -> str:
     """The ETag of an object whose `as_of` and `watermark` follow the clock."""
-    return weak(digest(_still(value)))
+    return weak(_digest(msgspec.json.encode(_still(value))))
 
 
 def weak(name: str) -> str:
@@ -49,13 +49,8 @@ def weak(name: str) -> str:
     return f'W/"{name}"'
 
 
-def digest(value: Any) -> str:
-    """The same for equal values."""
-    return hashlib.sha256(msgspec.json.encode(value)).hexdigest()[:32]
-
-
-def _strong(body: bytes) -> str:
-    return f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:32]
 
 
 def _still(value: Mapping[str, Any]) -> dict[str, Any]:

@@ -35,7 +35,7 @@ CLOSE_TRIES: Final = 25
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class LogState:
     """How far the log was written when a call began: `pending` events were not in it (None: the store is away).
 
     `missed` of them the asker may look for: none, once the log holds all that was acknowledged before the call.
@@ -67,15 +67,15 @@ class Analysis:
         """Connect and read the catalogue's snapshot."""
         return cls(settings, await store_connection(settings))
 
-    async def written(self) -> Written:
+    async def written(self) -> LogState:
         """Wait (at most 1.5 s) until the log holds what is acknowledged now, then say how far it came."""
         try:
             log = await wait_until_written(self.connection, OWN_WRITES_SECONDS)
         except StoreUnavailable as error:
             logger.warning("answering without the store: %s", error.cause)
-            return Written(None, None, None)
+            return LogState(None, None, None)
         watermark = moment_of(log.watermark_us) if log.watermark_us else None
-        return Written(log.pending, log.pending if log.behind else 0, watermark)
+        return LogState(log.pending, log.pending if log.behind else 0, watermark)
 
     @contextmanager
     def telling_health(self) -> Generator[None]:

@@ -57,7 +57,7 @@ Name = Annotated[str | None, Field(min_length=1, max_length=200)]
 Phase = Annotated[int | None, Field(ge=0, le=10_000, description="An earlier phase; the current one by default.")]
 
 
-class Units(BaseModel):
+class UnitParameters(BaseModel):
     """The query of a table of units."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -67,7 +67,7 @@ class Units(BaseModel):
     format: Form = "json"
 
 
-class Look(Units):
+class ReadoutParameters(UnitParameters):
     """The query of a readout: which look, which part of it, in which form."""
 
     metric: Name = None
@@ -86,7 +86,9 @@ async def experiment(key: Key, _: Secret, asked: Asked, worker: Worker) -> Respo
 
 
 @router.get("/v1/experiments/{key}/results", summary="The readout of an experiment", responses=FLAT)
-async def results(key: Key, _: Secret, asked: Asked, worker: Worker, look: Annotated[Look, Query()]) -> Response:
+async def results(
+    key: Key, _: Secret, asked: Asked, worker: Worker, look: Annotated[ReadoutParameters, Query()]
+) -> Response:
     query = ResultsQuery(key, look.at, look.phase, look.metric, look.dimension, look.include, look.format)
     return await ask(asked, worker, query)
 
@@ -104,7 +106,9 @@ async def plan(key: Key, _: Secret, asked: Asked, worker: Worker) -> Response:
 
 
 @router.get("/v1/experiments/{key}/units", summary="One row per unit, to rerun any test elsewhere", responses=FLAT)
-async def units(key: Key, _: Secret, asked: Asked, worker: Worker, look: Annotated[Units, Query()]) -> Response:
+async def units(
+    key: Key, _: Secret, asked: Asked, worker: Worker, look: Annotated[UnitParameters, Query()]
+) -> Response:
     return await ask(asked, worker, UnitsQuery(key, look.at, look.phase, look.format))
 
 

@@ -49,7 +49,9 @@ def received_rows(source: str, received_until_us: int | None, properties: Sequen
     columns = [f"e.{name}" for name in PLAIN]
     columns += [f"coalesce(e.{name}, false) AS {name}" for name in BOOLEANS]
     columns += [f"{_extracted(name)} AS text_{index}" for index, name in enumerate(properties)]
-    columns += [f"{_number(name)} AS number_{index}" for index, name in enumerate(properties)]
+    for index, name in enumerate(properties):
+        number = f"TRY_CAST({_extracted(name)} AS DOUBLE)"
+        columns.append(f"CASE WHEN abs({number}) < {LARGEST} THEN {number} END AS number_{index}")
     where = [] if received_until_us is None else [f"e.received_at <= {received_until_us}"]
     if hidden:
         same = " AND ".join(f"h.{name} = e.{name}" for name in POSITION)
@@ -60,11 +62,6 @@ def received_rows(source: str, received_until_us: int | None, properties: Sequen
 
 CLEAN_ROWS: Final = "SELECT * FROM received WHERE NOT quarantined"
 """What a readout may count: nothing from quarantine."""
-
-
-def _number(name: str) -> str:
-    number = f"TRY_CAST({_extracted(name)} AS DOUBLE)"
-    return f"CASE WHEN abs({number}) < {LARGEST} THEN {number} END"
 
 
 def _extracted(name: str) -> str:
@@ -197,7 +194,9 @@ class DuckEngine:
         with self._in_time():
             self._connection.execute(f"CREATE VIEW received AS {rows}")
             self._connection.execute(f"CREATE VIEW events AS {CLEAN_ROWS}")
-            self._lock()
+            self._connection.execute(f"SET allowed_directories = [{quoted(str(self._log))}]")
+            self._connection.execute("SET enable_external_access = false")
+            self._connection.execute("SET lock_configuration = true")
         self._sources = _sources(snapshot, self._log.parent, received_until_us, properties)
 
     def materialise(self, name: str, statement: Statement) -> None:
@@ -246,11 +245,6 @@ class DuckEngine:
     def _timeout(self) -> QueryTimeout:
         seconds = self._limits.timeout_seconds
         return QueryTimeout(f"the analysis took longer than {seconds:g} s; ask for one metric or a shorter experiment")
-
-    def _lock(self) -> None:
-        self._connection.execute(f"SET allowed_directories = [{quoted(str(self._log))}]")
-        self._connection.execute("SET enable_external_access = false")
-        self._connection.execute("SET lock_configuration = true")
 
 
 def _sources(

@@ -38,6 +38,11 @@ class Statement:
         """Parse DuckDB's dialect; anything but a single SELECT (or a union of them) is refused."""
         return cls(_parsed_select(text))
 
+    @classmethod
+    def of_file(cls, path: Path) -> Self:
+        """The statement of a `.sql` file."""
+        return cls.of(path.read_text(encoding="utf-8"))
+
     def bind(self, **values: "Value | Expression") -> "Statement":
         """Put typed literals or expressions in place of `$name`."""
         return replace(self, bound={**self.bound, **{name: _expression(value) for name, value in values.items()}})
@@ -95,11 +100,6 @@ class Expression:
 def column(name: str) -> Expression:
     """A column by a name that somebody else chose."""
     return Expression(exp.column(exp.to_identifier(name, quoted=True)))
-
-
-def load(path: Path) -> Statement:
-    """The statement of a `.sql` file."""
-    return Statement.of(path.read_text(encoding="utf-8"))
 
 
 def all_of(conditions: Iterable[Expression]) -> Expression:

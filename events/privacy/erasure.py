@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from typing import Any, Final
 
 from redis.asyncio import RedisCluster
@@ -15,6 +14,7 @@ from events.privacy.person import Person, person_of
 from events.store.availability import StoreUnavailable
 from events.store.connection import Connection
 from events.writer.watermark import wait_until_written
+from kit.time import now_us
 
 _logger = logging.getLogger(__name__)
 WAIT_SECONDS: Final = 1.5
@@ -32,16 +32,11 @@ async def erase(connection: Connection, reader: LogReader, kind: PersonKind, ide
     if written.behind:
         raise StoreUnavailable(written.cause or "log_behind")
     person = await asyncio.to_thread(person_of, reader, kind, identifier)
-    erased_at = time.time_ns() // 1000
+    erased_at = now_us()
     stones = [tombstone("visitor", visitor, dict(written.asked), erased_at) for visitor in person.visitors]
     stones += [tombstone("user", user, dict(written.asked), erased_at) for user in person.users]
     await asyncio.to_thread(add_tombstones, reader.data, stones)
     await mirror_tombstones(connection, reader.data)
-    await _forget_in_store(connection, person)
-    return person
-
-
-async def _forget_in_store(connection: Connection, person: Person) -> None:
     history = History(connection)
     try:
         await history.forget(sorted(person.visitors | person.users))
@@ -53,3 +48,4 @@ async def _forget_in_store(connection: Connection, person: Person) -> None:
         await client.execute_command("BGREWRITEAOF", **servers)
     except RedisError as error:  # a managed store may not allow it, or is at it already
         _logger.info("the store was not asked to rewrite its file", extra={"why": str(error)})
+    return person

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from events.engines.duckdb import EventLog
-from events.engines.sql import load
+from events.engines.sql import Statement
 
 WINDOW_DAYS: Final = 7
 PROPERTIES: Final = ("recommendation_id", "product_id")  # text_0 and text_1 of the statement
@@ -17,7 +17,7 @@ def attribution(log: EventLog) -> list[dict[str, Any]]:
 
     A purchase counts when the visitor clicked on that product in such a list at most a week before. Raises DataDamaged.
     """
-    statement = load(_SQL).bind(window_us=WINDOW_DAYS * 86_400_000_000)
+    statement = Statement.of_file(_SQL).bind(window_us=WINDOW_DAYS * 86_400_000_000)
     with log.open(log.snapshot(), properties=PROPERTIES) as engine:
         return [_row(*row) for row in engine.rows(statement)]
 
