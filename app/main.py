@@ -1,9 +1,8 @@
 """Builds the service from the one list of all routes: hot paths first, FastAPI behind them. The tour starts here."""
 
-import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -13,8 +12,8 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
-from app.http.body import ReceiptDeadlines
 from app.http.cold import Cold
+from app.http.deadlines import Deadlines
 from app.http.dispatch import Dispatch, HotRoute, PathTable, Whole, method_not_allowed
 from app.http.errors import Problem, problem_body
 from app.routes import documentation, operations, products, recommendations, results, sdk_settings, visitors
@@ -49,7 +48,7 @@ def path_table() -> PathTable[Resources]:
         },
         below={
             "/ofrep/v1/evaluate/flags/": evaluate,
-            "/api/features/": HotRoute("/api/features/{key}", "GET", Features(), public=True),
+            "/api/features/": HotRoute("/api/features/{key}", "GET", Features(), pages="every"),
         },
     )
 
@@ -98,7 +97,7 @@ class Application:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.deadlines = ReceiptDeadlines()
+        self.deadlines = Deadlines()
         self.table = path_table()
         self.cold = cold_application()
         self._dispatch: Dispatch[Resources] | None = None
@@ -108,23 +107,22 @@ class Application:
             return self._dispatch(scope, receive, send)
         return self._live(scope, receive, send)
 
-    def answer_whole(self, scope: Scope, body: bytes) -> Whole | Coroutine[Any, Any, Whole] | None:
-        """The protocol's short way: the answer to a request whose body came in one piece, if its path is a hot one."""
-        return None if self._dispatch is None else self._dispatch.answer_whole(scope, body)
+    @property
+    def answer_whole(self) -> Callable[[Scope, bytes], Whole | Coroutine[Any, Any, Whole] | None] | None:
+        """The protocol's short way to what is served, which a connection looks up once."""
+        return None if self._dispatch is None else self._dispatch.answer_whole
 
     @contextlib.asynccontextmanager
     async def lifespan(self) -> AsyncGenerator[None]:
         """Everything a request needs is there between start-up and shut-down."""
         async with open_resources(self.settings, route_names(self.table)) as resources:
             self.cold.state.resources = resources
-            sweep = asyncio.create_task(self.deadlines.sweep())
             cold = Cold(self.cold, self.deadlines, resources.access)
             self._dispatch = Dispatch(self.table, cold, self.deadlines, resources.access, resources)
             try:
                 yield
             finally:
                 self._dispatch = None
-                sweep.cancel()
 
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":  # WebSockets are not spoken here

@@ -86,7 +86,7 @@ def serving_world() -> Any:
 
     from recommender.model.model import Model, Weights
     from recommender.model.purchases import Purchases
-    from recommender.ranking.strategies import STRATEGIES
+    from recommender.ranking.request import STRATEGIES
     from recommender.training.build import build
 
     orders, products = lines(500_000)
@@ -102,29 +102,26 @@ def serving_world() -> Any:
 
 
 def serve_ours() -> None:
-    from recommender.ranking.assortment import Shelf
-    from recommender.ranking.histories import Bought, habit_now
+    from recommender.ranking.assortment import Assortment
+    from recommender.ranking.histories import habit_now
     from recommender.ranking.rank import Ranker
-    from recommender.ranking.request import Wish
+    from recommender.ranking.request import ListRequest, PastPurchase
 
     model = serving_world()
-    ranker = Ranker(Shelf(model, None))
-    wishes: dict[str, list[Wish]] = {"bought_together": [], "for_you": [], "buy_again": []}
+    ranker = Ranker(Assortment(model, None))
+    asked: dict[str, list[tuple[ListRequest, Any]]] = {"bought_together": [], "for_you": [], "buy_again": []}
     for cart in carts():
         names = tuple(f"sku-{code}" for code in cart)
-        habit = habit_now(model, None, [Bought(name, 119.0) for name in names], 120.0)
-        wishes["bought_together"].append(Wish("bought_together", 10, cart=names))
-        wishes["for_you"].append(Wish("for_you", 10, habit=habit, bought=dict.fromkeys(names, 119.0)))
-        wishes["buy_again"].append(Wish("buy_again", 10, habit=habit))
-    for name, asked in wishes.items():
-        print(
-            json.dumps(
-                {
-                    "strategy": name,
-                    **_latency([_microseconds(lambda wish=wish: ranker.rank(wish, 120.0)) for wish in asked]),
-                }
-            )
-        )
+        bought = tuple(PastPurchase(name, 119.0) for name in names)
+        habit = habit_now(model, None, bought, 120.0)
+        asked["bought_together"].append((ListRequest("bought_together", 10, cart=names), None))
+        asked["for_you"].append((ListRequest("for_you", 10, purchases=bought), habit))
+        asked["buy_again"].append((ListRequest("buy_again", 10), habit))
+    for name, each in asked.items():
+        times = [
+            _microseconds(lambda request=request, own=own: ranker.rank(request, own, 120.0)) for request, own in each
+        ]
+        print(json.dumps({"strategy": name, **_latency(times)}))
 
 
 def nearest(model: Any, scratch: Any, cart: Any) -> Any:

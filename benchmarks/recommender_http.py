@@ -27,7 +27,7 @@ from benchmarks.recommender import lines, serving_world
 from events.ingest.history import History
 from events.store.embedded import EmbeddedStore
 from experiments.catalog.publisher import CatalogKeeper
-from recommender.model.artefact import publish, write_artefact
+from recommender.model.artefact import publish_version, write_artefact
 
 CUSTOMERS, BOUGHT, BATCH = 4_096, 10, 64
 ROUNDS, SECONDS = 5, 3
@@ -125,7 +125,7 @@ def publish_world(data: Path) -> None:
         "strategies": sorted(model.strategies),
     }
     write_artefact(data / "models", "v1", model.arrays.as_dict(), facts)
-    publish(data / "models", "v1")
+    publish_version(data / "models", "v1")
 
 
 def _buy(port: int) -> None:

@@ -40,6 +40,10 @@ class ChildFailed(Exception):
         self.complaint = complaint
 
 
+class ChildLate(ChildFailed):
+    """A process did not answer by its deadline."""
+
+
 class Busy(Exception):
     """As many are at it already as may be at once."""
 
@@ -176,7 +180,7 @@ class Asked:
         answer, complaint = _content(self._output), _content(self._errors).decode(errors="replace").strip()
         self.close()
         if code is None:
-            raise ChildFailed(f"{self._module} did not answer within {self._deadline_seconds:g} s", complaint)
+            raise ChildLate(f"{self._module} did not answer within {self._deadline_seconds:g} s", complaint)
         if code:
             raise ChildFailed(f"{self._module}: {complaint.rpartition(chr(10))[2] or ending(code)}", complaint)
         try:

@@ -12,7 +12,7 @@ REPOSITORY = Path(__file__).parents[1]
 sys.path.insert(0, str(REPOSITORY / "tests"))  # so that every test may import `service`, whatever the import mode
 
 from oracles.proving import EVERY_TIME, register_profiles  # noqa: E402
-from servers.service import PUBLISHABLE_KEY, SECRET_KEY, Service, write_definitions  # noqa: E402
+from servers.service import ENTRY, PUBLISHABLE_KEY, SECRET_KEY, Service, write_definitions  # noqa: E402
 
 register_profiles()
 settings.load_profile(EVERY_TIME)  # `--hypothesis-profile prove` takes its place
@@ -51,9 +51,9 @@ def start_service(tmp_path: Path) -> Iterator[StartService]:
     """Start real services: `start_service({"banner.yaml": "..."}, RESONATE_WORKERS="2")`; each ends with the test."""
     started: list[Service] = []
 
-    def start(files: Mapping[str, str], *, launch_only: bool = False, **variables: str) -> Service:
+    def start(files: Mapping[str, str], *, launch_only: bool = False, entry: str = ENTRY, **variables: str) -> Service:
         root = tmp_path / f"service-{len(started)}"
-        service = Service(root / "data", write_definitions(root / "definitions", files), variables)
+        service = Service(root / "data", write_definitions(root / "definitions", files), variables, entry)
         started.append(service)
         if launch_only:
             service.launch()

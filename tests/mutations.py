@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -116,7 +116,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     "dropped_deadline": Mutation(
         "a body may take as long as it likes",
         (f"{RUDE}::test_fifty_slow_clients_are_dropped_in_six_seconds_while_others_are_served",),
-        (Edit("app/http/body.py", "RECEIPT_SECONDS: Final = 5.0", "RECEIPT_SECONDS: Final = 50.0"),),
+        (Edit("app/http/deadlines.py", "RECEIPT_SECONDS: Final = 5.0", "RECEIPT_SECONDS: Final = 50.0"),),
     ),
     "no_deduplication": Mutation(
         "neither the door nor the readers notice a repeat",
@@ -233,6 +233,39 @@ MUTATIONS: Mapping[str, Mutation] = {
         ),
     ),
 }
+
+
+STATISTICS = "tests/experiments/statistics"
+REFUSABLE: Mapping[str, Sequence[str]] = {  # what may refuse to say a number, by module, and a test that must notice
+    "arms": ("mean_arm test_extremes", "proportion_arm test_lift", "ratio_arm test_extremes", "pair test_exact"),
+    "bayesian": ("posterior test_comparison_properties", "beta_lift test_bayesian"),
+    "comparison": ("_planned test_comparison_properties",),
+    "cuped": ("adjust_means test_cuped", "adjust_ratios test_cuped"),
+    "effect": (
+        "effect test_comparison_properties",
+        "lift test_extremes",
+        "lift_interval test_comparison_properties",
+        "relative_standard_error test_comparison_properties",
+    ),
+    "fixed": ("pooled_z test_statistics_vectors", "newcombe_lift_interval test_exact"),
+    "interaction": ("interaction test_interaction",),
+    "quantiles": ("cap_value test_quantiles", "quantile_estimate test_quantiles"),
+    "sample_ratio": ("chi_square test_sample_ratio",),
+    "survey": ("_explainable test_survey",),
+}
+
+
+def refusals() -> Iterator[tuple[str, Mutation]]:
+    """For each statistic: it always refuses."""
+    for module, functions in REFUSABLE.items():
+        for function, test in (text.split() for text in functions):
+            refusing = f"def {function}(*_: object, **__: object) -> NoEstimate:\n    return NoEstimate(Caveat.TIES)\n"
+            edit = Edit(f"experiments/statistics/{module}.py", f"def {function}(", f"{refusing}\n\ndef _{function}_(")
+            fault = f"{function.strip('_')} refuses whatever it is asked"
+            yield f"silent_{function.strip('_')}", Mutation(fault, (f"{STATISTICS}/{test}.py",), (edit,))
+
+
+MUTATIONS = {**MUTATIONS, **dict(refusals())}
 
 
 def misplaced(mutation: Mutation) -> list[str]:

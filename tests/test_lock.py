@@ -1,6 +1,7 @@
 """The locks name all that is installed: each distribution, the extras it is asked for with, the version it has."""
 
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import distribution, version
@@ -23,11 +24,13 @@ class Asked:
     version: str
 
 
-def locked(name: str) -> dict[str, Requirement]:
-    """The lines of a lock that hold on this machine, by canonical name."""
+def locked(name: str, minor: int = sys.version_info.minor) -> dict[str, Requirement]:
+    """The lines of a lock that hold on this machine, by canonical name; also under another Python 3."""
     text = (REPOSITORY / name).read_text(encoding="utf-8")
     lines = [Requirement(line) for line in re.findall(r"^([^\s#].*?) \\$", text, re.MULTILINE)]
-    return {canonicalize_name(line.name): line for line in lines if line.marker is None or line.marker.evaluate()}
+    python = {"python_version": f"3.{minor}", "python_full_version": f"3.{minor}.9"}
+    here = python if minor != sys.version_info.minor else {}
+    return {canonicalize_name(line.name): line for line in lines if line.marker is None or line.marker.evaluate(here)}
 
 
 def asked(extras: tuple[str, ...]) -> set[Asked]:
@@ -93,3 +96,10 @@ def test_the_development_lock_holds_the_whole_other_one() -> None:
 def test_a_lock_names_no_index(name: str) -> None:
     text = (REPOSITORY / name).read_text(encoding="utf-8")
     assert re.findall(r"://|--(?!hash=sha256:)\S+", text) == []
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_set_up_refuses_the_first_python_that_the_lock_has_nothing_for(name: str) -> None:
+    script = (REPOSITORY / "scripts" / "make-venv.sh").read_text(encoding="utf-8")
+    [refused] = map(int, re.findall(r"< \(3, (\d+)\)", script))
+    assert len(locked(name, minor=refused)) == 0 < 30 < len(locked(name, minor=refused - 1))

@@ -35,7 +35,7 @@ from experiments.catalog.reader import CatalogReader
 from experiments.definitions.model import Experiment
 from experiments.readout.encoding import Readout
 from experiments.readout.satisfaction import COLUMNS
-from experiments.readout.study import ReadoutQuery, UnknownExperiment, moment
+from experiments.readout.study import ReadoutQuery, UnknownExperiment, parsed_at
 from experiments.readout.tables import flat_rows
 from recommender.evaluation.attribution import attribution
 
@@ -109,7 +109,7 @@ def _look(query: ComputedQuery, written: LogState) -> ReadoutQuery:
 
 
 def _moment(text: str | None) -> datetime | None:
-    return moment(text) if text else None
+    return parsed_at(text) if text else None
 
 
 def _remembered(analysis: Analysis, query: ReadableQuery, look: ReadoutQuery) -> AnalysisAnswer | None:

@@ -11,8 +11,7 @@ import msgspec
 from app.analysis.client import AnalysisAnswer
 from app.analysis.queries import Form
 from events.engines.tables import Table, csv_bytes, parquet_bytes, table_of
-from experiments.readout.encoding import Readout, plain, readout_json
-from experiments.readout.metrics import timeseries_json
+from experiments.readout.encoding import Readout, plain, readout_json, timeseries_json
 
 JSON: Final = "application/json"
 CONTENT_TYPES: Final = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}

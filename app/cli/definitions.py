@@ -69,7 +69,9 @@ def schema(
 
 def _history(settings: "Settings") -> "SiteHistory | None":
     """What the log says, where there is one; the engine is loaded for no other folder."""
-    if next((settings.data / "log").glob("date=*"), None) is None:
+    from events.parts.manifest import holds_log
+
+    if not holds_log(settings.data):
         return None
     from app.cli.analysis import local_readouts
     from app.cli.site_history import site_history

@@ -45,12 +45,11 @@ def train(
 def evaluate(as_json: AsJson = False) -> None:
     """Judge the strategies on Complete Journey (a dev dependency) beside implicit's models; takes some minutes."""
     try:
-        from recommender.evaluation.evaluate import evaluate as run
-        from recommender.evaluation.evaluate import load_journey
+        from recommender.evaluation.evaluate import load_journey, run_protocol
 
         with progress() as bar:
             line = bar.add_task("reading Complete Journey", total=None)
-            evaluation = run(load_journey(), tell=lambda text: bar.update(line, description=text))
+            evaluation = run_protocol(load_journey(), tell=lambda text: bar.update(line, description=text))
     except ImportError as error:
         raise Refused(f"{error.name} is not installed; the evaluation needs the development packages") from None
     found = evaluation.as_json()
@@ -61,12 +60,13 @@ def evaluate(as_json: AsJson = False) -> None:
 
 
 def _trained(purchases: Path | None) -> "Report":
+    from events.parts.manifest import holds_log
     from events.parts.part import DataDamaged
     from recommender.training.publish import run_training
     from recommender.training.sources import TableError
 
     settings = environment_settings()
-    if purchases is None and not (settings.data / "log").is_dir():
+    if purchases is None and not holds_log(settings.data):
         raise Refused(f"there is no log in {settings.data}; set RESONATE_DATA, or give --purchases FILE")
     with progress() as bar:
         line = bar.add_task("reading purchases and fitting weights", total=None)

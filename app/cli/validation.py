@@ -18,11 +18,11 @@ def simulate(
     as_json: AsJson = False,
 ) -> None:
     """Measure the error rates that the statistics promise; exit code 1 when a promise is not kept."""
-    from experiments.validation.simulation import simulate as measured
+    from experiments.validation.simulation import error_rates
 
     with progress() as bar:
         task = bar.add_task("figures", total=None)
-        rates = measured(
+        rates = error_rates(
             figure or None, runs, seed, lambda name, done, total: bar.update(task, completed=done, total=total)
         )
     if not rates:

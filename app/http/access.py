@@ -1,20 +1,16 @@
 """Who calls: publishable and secret keys, where they may come from, and the origins a publishable key allows."""
 
-import base64
-import binascii
 import hashlib
 import hmac
 import json
-import os
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from typing import Final
-from urllib.parse import parse_qsl
 
 from app.http.errors import Problem
+from kit.files import create_file
 
 DIGEST_PREFIX: Final = "sha256:"
 ANY_ORIGIN: Final = frozenset({"*"})
@@ -29,25 +25,17 @@ UNKNOWN_KEY: Final = (
 MAX_KEY_BYTES: Final = 512
 
 
-class KeyClass(Enum):
-    """Publishable keys appear in pages; secret keys stay on servers and may do everything."""
-
-    PUBLISHABLE = "publishable"
-    SECRET = "secret"
-
-
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A known key: its class, the browser origins it is for, and a short name that may be logged."""
+    """A known key, the browser origins it is for, and a short name that may be logged.
 
-    key_class: KeyClass
+    Publishable keys appear in pages; `secret` ones stay on servers and may do everything.
+    """
+
+    secret: bool
     digest: bytes
     origins: frozenset[str]
     name: str
-
-    @property
-    def secret(self) -> bool:
-        return self.key_class is KeyClass.SECRET
 
     def allows(self, origin: str) -> bool:
         """Whether a page of `origin` may use this key."""
@@ -78,12 +66,16 @@ class Keys:
         A configured key is a value or `sha256:<hex>`; a publishable one may end in `@origin|origin`, else it is for
         pages of `origins`.
         """
-        allowed = frozenset(origins)
-        if publishable or secret:
-            return cls(_grants(publishable, secret, allowed))
-        generated = None if keys_file.exists() else _make(keys_file)
-        pair = generated or _stored(keys_file)
-        return cls(_grants([pair.publishable], [pair.secret], allowed), generated)
+        generated = None
+        if not publishable and not secret:
+            pair = GeneratedKeys(f"pk_{secrets.token_urlsafe(24)}", f"sk_{secrets.token_urlsafe(32)}")
+            content = json.dumps({"publishable": pair.publishable, "secret": pair.secret}).encode()
+            if not keys_file.exists() and create_file(keys_file, content, 0o600):  # of two that start at once one wins
+                generated = pair
+            stored = json.loads(keys_file.read_text())
+            publishable, secret = [stored["publishable"]], [stored["secret"]]
+        pages = [_grant(text, frozenset(origins), secret=False) for text in publishable]
+        return cls((*pages, *(_grant(text, ANY_ORIGIN, secret=True) for text in secret)), generated)
 
     def grant(self, key: bytes) -> Grant | None:
         """The grant of a presented key, found by comparing digests in constant time."""
@@ -97,27 +89,6 @@ class Keys:
     def allows_origin(self, origin: str) -> bool:
         """Whether any publishable key lets pages of `origin` in: a preflight request carries no key."""
         return any(grant.allows(origin) for grant in self.grants if not grant.secret)
-
-
-def presented_in_headers(headers: dict[bytes, bytes]) -> bytes | None:
-    """The key of `Authorization: Bearer`, `X-API-Key` or the Basic user name, in that order; else None."""
-    authorization = headers.get(b"authorization")
-    if authorization is not None:
-        scheme, _, credentials = authorization.partition(b" ")
-        kind = scheme.lower()
-        if kind == b"bearer":
-            return credentials.strip()
-        return _basic_user(credentials) if kind == b"basic" else b""
-    return headers.get(b"x-api-key")
-
-
-def presented_in_query(query: bytes) -> bytes | None:
-    """The key of `?writeKey=`, `?client_key=` or `?key=`; browsers' clients send it so."""
-    if b"ey=" not in query:
-        return None
-    pairs = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=100))
-    found = pairs.get("writeKey") or pairs.get("client_key") or pairs.get("key")
-    return None if found is None else found.encode()
 
 
 def unknown_key(presented: bytes | None) -> Problem:
@@ -142,51 +113,10 @@ def origin_refused() -> Problem:
     return Problem(403, "origin_not_allowed", "this publishable key is not configured for the page's origin")
 
 
-def _basic_user(credentials: bytes) -> bytes:
-    try:
-        return base64.b64decode(credentials.strip(), validate=True).partition(b":")[0]
-    except binascii.Error:
-        return b""
-
-
-def _grants(publishable: Sequence[str], secret: Sequence[str], origins: frozenset[str]) -> tuple[Grant, ...]:
-    pages = [_publishable(text, origins) for text in publishable]
-    servers = [_grant(KeyClass.SECRET, text, ANY_ORIGIN) for text in secret]
-    return (*pages, *servers)
-
-
-def _publishable(text: str, default: frozenset[str]) -> Grant:
-    key, _, origins = text.partition("@")
-    allowed = frozenset(origin.rstrip("/") for origin in origins.split("|") if origin)
-    return _grant(KeyClass.PUBLISHABLE, key, allowed or default)
-
-
-def _grant(key_class: KeyClass, text: str, origins: frozenset[str]) -> Grant:
-    if text.startswith(DIGEST_PREFIX):
-        digest = bytes.fromhex(text.removeprefix(DIGEST_PREFIX))
-    else:
-        digest = hashlib.sha256(text.encode()).digest()
-    return Grant(key_class, digest, ANY_ORIGIN if "*" in origins else origins, f"{key_class.value}-{digest[:3].hex()}")
-
-
-def _make(keys_file: Path) -> GeneratedKeys | None:
-    """Links a new pair into place: of two processes that start at once, one wins; None for the other."""
-    pair = GeneratedKeys(f"pk_{secrets.token_urlsafe(24)}", f"sk_{secrets.token_urlsafe(32)}")
-    keys_file.parent.mkdir(parents=True, exist_ok=True)
-    draft = keys_file.with_name(f"{keys_file.name}.{os.getpid()}.tmp")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump({"publishable": pair.publishable, "secret": pair.secret}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(draft, keys_file)
-    except FileExistsError:
-        return None
-    finally:
-        draft.unlink()
-    return pair
-
-
-def _stored(keys_file: Path) -> GeneratedKeys:
-    pair = json.loads(keys_file.read_text())
-    return GeneratedKeys(pair["publishable"], pair["secret"])
+def _grant(text: str, origins: frozenset[str], *, secret: bool) -> Grant:
+    key, _, own = (text, "", "") if secret else text.partition("@")
+    origins = frozenset(origin.rstrip("/") for origin in own.split("|") if origin) or origins
+    hexadecimal = key.startswith(DIGEST_PREFIX)
+    digest = bytes.fromhex(key.removeprefix(DIGEST_PREFIX)) if hexadecimal else hashlib.sha256(key.encode()).digest()
+    name = f"{'secret' if secret else 'publishable'}-{digest[:3].hex()}"
+    return Grant(secret, digest, ANY_ORIGIN if "*" in origins else origins, name)

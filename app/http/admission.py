@@ -1,23 +1,18 @@
 """Lets a request in: its key, the origin of its page, and the rate of its caller."""
 
+import base64
+import binascii
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Final
+from urllib.parse import parse_qsl
 
-from app.http.access import (
-    Grant,
-    Keys,
-    origin_refused,
-    presented_in_headers,
-    presented_in_query,
-    secret_in_address,
-    unknown_key,
-)
+from app.http.access import Grant, Keys, origin_refused, secret_in_address, unknown_key
 from app.http.errors import retry_later
-from app.http.exchange import Exchange
+from app.http.exchange import Exchange, unique_ids
 from app.runtime.telemetry import Telemetry
 
 MAX_BUCKETS: Final = 50_000
@@ -29,6 +24,10 @@ class Rate:
 
     per_second: float
     burst: int
+
+    def share(self, workers: int) -> "Rate":
+        """What each of so many workers may let pass, so that all together keep the rate: at least one at once."""
+        return Rate(self.per_second / workers, max(1, self.burst // workers))
 
 
 @dataclass(slots=True)
@@ -68,30 +67,51 @@ class RateLimiter:
 
 @dataclass(frozen=True, slots=True)
 class AccessPolicy:
-    """Whom a server lets in and how often, whose word it takes for an address, and where it counts its answers."""
+    """Whom a server lets in and how often, whose word on addresses it takes, and where it counts and names answers."""
 
     keys: Keys
     limiter: RateLimiter
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
     telemetry: Telemetry
+    ids: Iterator[str] = field(default_factory=unique_ids)
 
 
 def admit(exchange: Exchange, policy: AccessPolicy) -> Grant:
     """The grant of a request that must carry a key in its headers or its query. Raises Problem 401, 403 or 429."""
-    grant = admit_if_presented(exchange, policy)
-    if grant is None:
+    found = presented(exchange)
+    if found is None:
         raise unknown_key(None)
-    return grant
+    key, in_address = found
+    return admit_key(exchange, policy, key, in_address=in_address)
 
 
-def admit_if_presented(exchange: Exchange, policy: AccessPolicy) -> Grant | None:
-    """The grant, or None when neither headers nor query hold a key: it may still be in the body."""
-    presented = presented_in_headers(exchange.headers)
-    if presented is not None:
-        return admit_key(exchange, policy, presented)
-    query = exchange.scope["query_string"]
-    in_query = presented_in_query(query) if query else None
-    return None if in_query is None else admit_key(exchange, policy, in_query, in_address=True)
+def presented(exchange: Exchange) -> tuple[bytes, bool] | None:
+    """The key of a request, and whether it stands in the address.
+
+    It is that of `Authorization: Bearer`, the Basic user name, `X-API-Key`, or, as browsers' clients send it,
+    `?writeKey=`, `?client_key=` or `?key=`. None when there is none: it may still be in the body.
+    """
+    authorization = exchange.headers.get(b"authorization")
+    if authorization is not None:
+        scheme, _, credentials = authorization.partition(b" ")
+        kind = scheme.lower()
+        if kind == b"bearer":
+            return credentials.strip(), False
+        if kind != b"basic":
+            return b"", False
+        try:
+            return base64.b64decode(credentials.strip(), validate=True).partition(b":")[0], False
+        except binascii.Error:
+            return b"", False
+    key = exchange.headers.get(b"x-api-key")
+    if key is not None:
+        return key, False
+    query = exchange.query
+    if b"ey=" not in query:
+        return None
+    pairs = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=100))
+    in_query = pairs.get("writeKey") or pairs.get("client_key") or pairs.get("key")
+    return None if in_query is None else (in_query.encode(), True)
 
 
 def admit_key(exchange: Exchange, policy: AccessPolicy, key: bytes, *, in_address: bool = False) -> Grant:
@@ -104,23 +124,21 @@ def admit_key(exchange: Exchange, policy: AccessPolicy, key: bytes, *, in_addres
     origin = exchange.headers.get(b"origin")
     if origin is not None and not grant.secret and not grant.allows(origin.decode("latin-1")):
         raise origin_refused()
-    _count(exchange, policy, grant)
-    exchange.grant = grant
-    return grant
-
-
-def _count(exchange: Exchange, policy: AccessPolicy, grant: Grant) -> None:
     client = exchange.scope["client"]
-    address = caller_address(client[0] if client else "", exchange.headers, policy.trusted_proxies)
+    address = client[0] if client else ""
+    if policy.trusted_proxies:
+        address = caller_address(address, exchange.headers, policy.trusted_proxies)
     wait = policy.limiter.wait_seconds(grant.digest, address, grant.secret, time.monotonic())
     if wait:
         detail = f"too many requests with this key from this address; try again in {wait} s"
         raise retry_later(429, "rate_limited", detail, wait)
+    exchange.grant = grant
+    return grant
 
 
 def caller_address(peer: str, headers: Mapping[bytes, bytes], trusted: tuple[IPv4Network | IPv6Network, ...]) -> str:
     """The address that calls: the peer, or behind trusted proxies the last address that none of them vouches for."""
-    if not trusted or not _is_trusted(peer, trusted):
+    if not _is_trusted(peer, trusted):
         return peer
     hops = headers.get(b"x-forwarded-for", b"").decode("latin-1").split(",")
     for hop in reversed([hop.strip() for hop in hops]):

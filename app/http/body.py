@@ -1,18 +1,17 @@
-"""Reads a request body within its limits: size before and after decompression, and five seconds to arrive."""
+"""Reads a request body within its limits: of size, before and after decompression, and of time to arrive."""
 
-import asyncio
 import re
+import time
 import zlib
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
+from app.http.deadlines import RECEIPT_SECONDS, UPLOAD_SECONDS, Deadlines
 from app.http.errors import Problem, unreadable
-from app.http.exchange import Receive
+from app.http.exchange import Message, Receive
 
 MAX_BODY: Final = 500_000
-RECEIPT_SECONDS: Final = 5.0
-SWEEP_SECONDS: Final = 0.25
 MAX_MEMBERS: Final = 16  # each one copies what follows it
 GZIP_WINDOW: Final = 31  # zlib's number for "gzip header, largest window"
 SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -25,38 +24,55 @@ class Disconnected(Exception):
     """The caller went away before its body was complete; nobody is left to answer."""
 
 
-class ReceiptDeadlines:
-    """Ends the wait for bodies that take too long; one sweep for all, because a timer each costs more than reading."""
+class BodyReader:
+    """One body on its way: at most `limit` bytes, whole within 5 s, or piece by piece: 5 s for each, 60 s for all."""
 
-    def __init__(self) -> None:
-        self._waiting: dict[asyncio.Task[Any], float] = {}
-        self._expired: set[asyncio.Task[Any]] = set()
+    def __init__(self, receive: Receive, deadlines: Deadlines, limit: int = MAX_BODY) -> None:
+        self._receive = receive
+        self._deadlines = deadlines
+        self._limit = limit
+        self._began = time.monotonic()
+        self._received = 0
+        self._complete = False
 
-    async def sweep(self) -> None:
-        """Runs as long as the worker does."""
-        while True:
-            await asyncio.sleep(SWEEP_SECONDS)
-            latest = asyncio.get_running_loop().time() - RECEIPT_SECONDS
-            for task, since in list(self._waiting.items()):
-                if since < latest:
-                    self._expired.add(task)
-                    del self._waiting[task]
-                    task.cancel()
-
-    async def collect(self, receive: Receive, limit: int) -> bytes:
-        """The whole body as it was sent. Raises Problem 408 or 413, Disconnected."""
-        task = asyncio.current_task()
-        assert task is not None
-        self._waiting[task] = task.get_loop().time()
+    async def whole(self) -> bytes:
+        """All of it. Raises Problem 408 or 413, Disconnected."""
         try:
-            return await _collect(receive, limit)
-        except asyncio.CancelledError:
-            if task not in self._expired or task.uncancel():
-                raise
-            raise _slow() from None
-        finally:
-            self._waiting.pop(task, None)
-            self._expired.discard(task)
+            return await self._deadlines.within(RECEIPT_SECONDS, self._rest())
+        except TimeoutError:
+            raise _slow(f"the body took longer than {RECEIPT_SECONDS:g} s to arrive") from None
+
+    async def receive(self) -> Message:
+        """The whole body as one message of ASGI, and then what follows it. Raises as `whole` does."""
+        if self._complete:
+            return await self._receive()
+        return {"type": "http.request", "body": await self.whole(), "more_body": False}
+
+    async def piece(self) -> Message:
+        """The next message of ASGI's `receive`. Raises Problem 408 or 413, Disconnected."""
+        if self._complete:
+            return await self._receive()
+        if time.monotonic() - self._began > UPLOAD_SECONDS:
+            raise _slow(f"the upload took longer than {UPLOAD_SECONDS:g} s to arrive")
+        try:
+            return self._checked(await self._deadlines.within(RECEIPT_SECONDS, self._receive()))
+        except TimeoutError:
+            raise _slow(f"nothing of the upload arrived for {RECEIPT_SECONDS:g} s") from None
+
+    async def _rest(self) -> bytes:
+        body = b""
+        while not self._complete:
+            body += self._checked(await self._receive()).get("body", b"")
+        return body
+
+    def _checked(self, message: Message) -> Message:
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        self._received += len(message.get("body", b""))
+        if self._received > self._limit:
+            raise too_large(self._limit)
+        self._complete = not message.get("more_body", False)
+        return message
 
 
 def check_length(headers: dict[bytes, bytes], limit: int) -> None:
@@ -115,23 +131,7 @@ def too_large(limit: int) -> Problem:
     return Problem(413, "body_too_large", f"the body may have {limit} bytes, before and after decompression")
 
 
-async def _collect(receive: Receive, limit: int) -> bytes:
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    while message.get("more_body", False):
-        if len(body) > limit:
-            break
-        message = await receive()
-        body += message.get("body", b"")
-    if message["type"] == "http.disconnect":
-        raise Disconnected
-    if len(body) > limit:
-        raise too_large(limit)
-    return body
-
-
-def _slow() -> Problem:
-    detail = f"the body took longer than {RECEIPT_SECONDS:g} s to arrive"
+def _slow(detail: str) -> Problem:
     return Problem(408, "slow_body", detail, headers={"Connection": "close"})
 
 

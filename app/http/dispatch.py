@@ -7,48 +7,41 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from app.http.admission import AccessPolicy
-from app.http.body import MAX_BODY, Disconnected, ReceiptDeadlines, check_length, unpacked
-from app.http.errors import PROBLEM_TYPE, Headers, Problem, problem_body, retry_later
+from app.http.body import MAX_BODY, BodyReader, Disconnected, check_length, unpacked
+from app.http.deadlines import Deadlines
+from app.http.errors import Headers, Problem, problem_body, retry_later
 from app.http.exchange import (
-    PUBLIC,
-    VARY,
     Answer,
     ASGIApplication,
     Exchange,
+    Pages,
     Pending,
     Receive,
     Scope,
     Send,
-    answer_headers,
-    page_origin,
-    preflight_headers,
-    public_preflight_headers,
-    request_id,
-    traceparent,
+    head,
+    preflight,
 )
 
 logger = logging.getLogger(__name__)
 
-
 State = TypeVar("State")  # what the handlers of an application work with
 Handler = Callable[[Exchange, State, bytes], Answer | Pending]
-
-
 Whole = tuple[Answer, Headers]  # an answer and all its headers, ready to be written
 
 
 @dataclass(frozen=True, slots=True)
 class HotRoute(Generic[State]):
-    """A path of the fast tier. `public` answers go to any origin without credentials and may be cached by proxies."""
+    """A path of the fast tier. What pages of `every` origin may read goes without credentials, and proxies keep it."""
 
     name: str  # as the OpenAPI writes it
     method: str
     handler: Handler[State]
-    public: bool = False
+    pages: Pages = "keyed"
 
     @property
-    def methods(self) -> bytes:
-        return f"{self.method}, {'HEAD, ' if self.method == 'GET' else ''}OPTIONS".encode()
+    def methods(self) -> str:
+        return f"{self.method}, {'HEAD, ' if self.method == 'GET' else ''}OPTIONS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +65,7 @@ class Dispatch(Generic[State]):
         self,
         table: PathTable[State],
         cold: ASGIApplication,
-        deadlines: ReceiptDeadlines,
+        deadlines: Deadlines,
         access: AccessPolicy,
         state: State,
     ) -> None:
@@ -87,110 +80,72 @@ class Dispatch(Generic[State]):
         if route is None:
             await self._cold(scope, receive, send)
             return
-        started = time.perf_counter()
-        headers = dict(scope["headers"])
-        exchange = Exchange(scope, headers, request_id(headers))
-        try:
-            answer = await self._received(route, exchange, receive)
-        except Disconnected:
-            return
-        head = self._closed(route, exchange, answer, started)
-        await send({"type": "http.response.start", "status": answer.status, "headers": head})
-        await send({"type": "http.response.body", "body": answer.body})
-
-    def answer_whole(self, scope: Scope, body: bytes) -> "Whole | Coroutine[Any, Any, Whole] | None":
-        """The answer to a request whose body is all there; None where the path is not of the fast tier."""
-        route = self._table.find(scope["path"])
-        if route is None:
-            return None
-        started = time.perf_counter()
-        headers = dict(scope["headers"])
-        exchange = Exchange(scope, headers, request_id(headers))
-        answer = self._answer(route, exchange, body)
-        if isinstance(answer, Answer):
-            return answer, self._closed(route, exchange, answer, started)
-        return self._later(route, exchange, answer, started)
-
-    async def _received(self, route: HotRoute[State], exchange: Exchange, receive: Receive) -> Answer:
+        exchange = Exchange.of(scope, self._access.ids)
         try:
             check_length(exchange.headers, MAX_BODY)
-            body = await self._deadlines.collect(receive, MAX_BODY)
+            body = await BodyReader(receive, self._deadlines).whole()
+        except Disconnected:
+            return
         except Problem as problem:
-            return problem_answer(problem, exchange.scope["path"])
-        answer = self._answer(route, exchange, body)
-        return answer if isinstance(answer, Answer) else await self._awaited(exchange, answer)
+            answered = self._closed(route, exchange, failure(problem, exchange))
+        else:
+            whole = self._answer(route, exchange, body)
+            answered = whole if isinstance(whole, tuple) else await whole
+        answer, headers = answered
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
 
-    def _answer(self, route: HotRoute[State], exchange: Exchange, body: bytes) -> Answer | Pending:
-        try:
-            method = exchange.scope["method"]
-            if method == route.method or (method == "HEAD" and route.method == "GET"):
-                return route.handler(exchange, self._state, unpacked(exchange.headers, body))
-            return self._other_method(route, exchange)
-        except Problem as problem:
-            return problem_answer(problem, exchange.scope["path"])
-        except Exception as error:  # noqa: BLE001 - the outermost loop of a worker: logged, and never a 500
-            return unexpected(error, exchange.scope["path"], exchange.request_id)
+    def answer_whole(self, scope: Scope, body: bytes) -> Whole | Coroutine[Any, Any, Whole] | None:
+        """The answer to a request whose body is all there; None where the path is not of the fast tier."""
+        route = self._table.find(scope["path"])
+        return None if route is None else self._answer(route, Exchange.of(scope, self._access.ids), body)
 
-    async def _awaited(self, exchange: Exchange, pending: Pending) -> Answer:
-        try:
-            return await pending
-        except Problem as problem:
-            return problem_answer(problem, exchange.scope["path"])
-        except Exception as error:  # noqa: BLE001 - the outermost loop of a worker: logged, and never a 500
-            return unexpected(error, exchange.scope["path"], exchange.request_id)
-
-    async def _later(self, route: HotRoute[State], exchange: Exchange, pending: Pending, started: float) -> "Whole":
-        answer = await self._awaited(exchange, pending)
-        return answer, self._closed(route, exchange, answer, started)
-
-    def _closed(self, route: HotRoute[State], exchange: Exchange, answer: Answer, started: float) -> Headers:
-        """Counts the answer and gives its headers."""
-        self._access.telemetry.answered(route.name, answer.status, time.perf_counter() - started)
-        return _headers(route, answer, exchange)
-
-    def _other_method(self, route: HotRoute[State], exchange: Exchange) -> Answer:
+    def _answer(self, route: HotRoute[State], exchange: Exchange, body: bytes) -> Whole | Coroutine[Any, Any, Whole]:
         method = exchange.scope["method"]
-        if method == "OPTIONS" and route.public:
-            return Answer(204, b"", headers=public_preflight_headers(route.methods))
-        if method == "OPTIONS":
-            origin = page_origin(exchange.headers)
-            preflight = preflight_headers(origin, route.methods, self._access.keys)
-            return Answer(204, b"", headers=preflight)
-        raise method_not_allowed(method, route.methods.decode())
+        try:
+            if method == route.method or (method == "HEAD" and route.method == "GET"):
+                if b"content-encoding" in exchange.headers or len(body) > MAX_BODY:
+                    body = unpacked(exchange.headers, body)
+                answer = route.handler(exchange, self._state, body)
+            elif method == "OPTIONS":
+                answer = preflight(exchange, route.pages, route.methods.encode(), self._access.keys)
+            else:
+                raise method_not_allowed(method, route.methods)
+        except Exception as error:  # noqa: BLE001 - the outermost loop of a worker: never a 500
+            answer = failure(error, exchange)
+        if isinstance(answer, Answer):
+            return self._closed(route, exchange, answer)
+        return self._later(route, exchange, answer)
+
+    async def _later(self, route: HotRoute[State], exchange: Exchange, pending: Pending) -> Whole:
+        try:
+            answer = await pending
+        except Exception as error:  # noqa: BLE001 - the outermost loop of a worker: never a 500
+            answer = failure(error, exchange)
+        return self._closed(route, exchange, answer)
+
+    def _closed(self, route: HotRoute[State], exchange: Exchange, answer: Answer) -> Whole:
+        """The answer, counted, with its headers."""
+        self._access.telemetry.answered(route.name, answer.status, time.perf_counter() - exchange.started)
+        return answer, head(answer, exchange, route.pages)
 
 
-def problem_answer(problem: Problem, path: str) -> Answer:
-    """A problem in the words of the path's dialect."""
-    content_type, body = problem_body(problem, path)
-    return Answer(problem.status, body, content_type, problem.headers)
+def failure(error: Exception, exchange: Exchange) -> Answer:
+    """A problem in the words of the path's dialect.
 
-
-def unexpected(error: Exception, path: str, request: bytes) -> Answer:
-    """What nobody foresaw: logged with its trace, answered as a passing fault, so that clients send it again."""
-    logger.error("unexpected error", exc_info=error, extra={"request_id": request.decode(), "route": path[:200]})
-    detail = f"something unexpected happened here; it is in the log under request {request.decode()}"
-    return problem_answer(retry_later(503, "unexpected_error", detail, 1), path)
+    What nobody foresaw is logged with its trace and answered as a passing fault, so that clients send it again.
+    """
+    path = exchange.scope["path"]
+    if not isinstance(error, Problem):
+        request = exchange.request_id.decode()
+        logger.error("unexpected error", exc_info=error, extra={"request_id": request, "route": path[:200]})
+        detail = f"something unexpected happened here; it is in the log under request {request}"
+        error = retry_later(503, "unexpected_error", detail, 1)
+    content_type, body = problem_body(error, path)
+    return Answer(error.status, body, content_type, error.headers)
 
 
 def method_not_allowed(method: str, allowed: str) -> Problem:
     """405, naming what is allowed."""
     detail = f"{method[:20]} is not a method of this address; it takes {allowed}"
     return Problem(405, "method_not_allowed", detail, headers={"Allow": allowed})
-
-
-def _headers(route: HotRoute[Any], answer: Answer, exchange: Exchange) -> Headers:
-    status, given = answer.status, exchange.headers
-    headers: Headers = [(b"x-request-id", exchange.request_id), *answer.headers]
-    if status != 204 and status != 304:
-        headers += ((b"content-type", answer.content_type), (b"content-length", b"%d" % len(answer.body)))
-    if route.public:
-        headers += PUBLIC
-    elif status != 204:
-        origin = page_origin(given) if b"origin" in given else None
-        headers += answer_headers(origin) if origin is not None else (VARY,)
-    if b"traceparent" in given:
-        trace = traceparent(given)
-        headers += [] if trace is None else [(b"traceparent", trace)]
-    if answer.content_type is PROBLEM_TYPE:
-        headers.append((b"cache-control", b"no-store"))
-    return headers

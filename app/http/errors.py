@@ -10,7 +10,7 @@ PROBLEM_TYPE: Final = b"application/problem+json"
 JSON_TYPE: Final = b"application/json"
 MAX_DETAIL: Final = 1_500
 OFREP_PREFIX: Final = "/ofrep/"
-OFREP_CODES: Final = frozenset({"PARSE_ERROR", "TARGETING_KEY_MISSING", "INVALID_CONTEXT", "GENERAL", "FLAG_NOT_FOUND"})
+OFREP_FLAGS: Final = "/ofrep/v1/evaluate/flags/"
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -18,17 +18,16 @@ Headers = list[tuple[bytes, bytes]]
 class Problem(Exception):
     """An answer other than success: `status`, an enumerated `code`, and a `detail` for the person who must fix it.
 
-    `ofrep_code` is what OpenFeature calls it; `flag` names the flag of an OFREP failure; `headers` go out with it.
+    `ofrep_code` is what OpenFeature calls it; `headers` go out with it.
     """
 
-    def __init__(self, status: int, code: str, detail: str, *, ofrep_code: str = "GENERAL", flag: str | None = None,
+    def __init__(self, status: int, code: str, detail: str, *, ofrep_code: str = "GENERAL",
                  headers: Mapping[str, str] | None = None) -> None:  # fmt: skip
         super().__init__(detail)
         self.status = status
         self.code = code
         self.detail = detail[:MAX_DETAIL]
         self.ofrep_code = ofrep_code
-        self.flag = flag
         self.headers: Headers = [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()]
 
 
@@ -43,9 +42,11 @@ def unreadable(detail: str) -> Problem:
 
 
 def problem_body(problem: Problem, path: str) -> tuple[bytes, bytes]:
-    """Content type and body of a problem: flat OFREP JSON under /ofrep, else problem+json."""
+    """Content type and body of a problem: OFREP 0.3.0 under /ofrep, with the one flag asked for, else problem+json."""
     if path.startswith(OFREP_PREFIX):
-        return JSON_TYPE, ofrep_body(problem)
+        failure = {"errorCode": problem.ofrep_code, "errorDetails": problem.detail}
+        flag = {"key": path[len(OFREP_FLAGS) :][:128]} if path.startswith(OFREP_FLAGS) else {}
+        return JSON_TYPE, msgspec.json.encode({**flag, **failure})
     title = HTTPStatus(problem.status).phrase
     body = {
         "type": f"urn:resonate:problem:{problem.code}",
@@ -56,10 +57,3 @@ def problem_body(problem: Problem, path: str) -> tuple[bytes, bytes]:
         "message": problem.detail,
     }
     return PROBLEM_TYPE, msgspec.json.encode(body)
-
-
-def ofrep_body(problem: Problem) -> bytes:
-    """The failure body of OFREP 0.3.0; `key` only where one flag was asked for."""
-    code = "FLAG_NOT_FOUND" if problem.status == 404 and problem.flag is not None else problem.ofrep_code
-    body = {"errorCode": code, "errorDetails": problem.detail}
-    return msgspec.json.encode(body if problem.flag is None else {"key": problem.flag, **body})

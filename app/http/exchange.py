@@ -1,27 +1,37 @@
-"""One request on the fast tier, its answer, and what browsers of other origins may do with it."""
+"""One request, its answer, and the head of that answer: request id, trace, and what other origins' pages may do."""
 
 import itertools
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
-from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, NamedTuple
 
 from app.http.access import Grant, Keys
-from app.http.errors import Headers
+from app.http.errors import JSON_TYPE, Headers
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 ASGIApplication = Callable[[Scope, Receive, Send], Awaitable[None]]
+Pages = Literal["every", "keyed", "none"]  # of other origins: all, those that a key allows, or none may read an answer
 
-JSON: Final = b"application/json"
 REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._\-]{1,64}")
 TRACEPARENT: Final = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
-
-_PREFIX = secrets.token_hex(8)  # with the counter below an id that no other worker and no other start gives
-_NUMBERS = itertools.count(1)
+MAX_ORIGIN: Final = 300
+MAX_AGE_SECONDS: Final = 7_200
+ALLOWED_HEADERS: Final = (
+    b"authorization, content-type, if-none-match, x-api-key, x-retry-count, anonymousid, sentat, idempotency-key, "
+    b"content-encoding, x-request-id, traceparent"
+)
+EXPOSE: Final = (b"access-control-expose-headers", b"ETag, Retry-After, x-sse-support, X-Request-Id")
+EVERY_PAGE: Final[Headers] = [(b"access-control-allow-origin", b"*"), EXPOSE]
+CREDENTIALS: Final = (b"access-control-allow-credentials", b"true")
+VARY: Final = (b"vary", b"Origin")
+NO_SNIFFING: Final = (b"x-content-type-options", b"nosniff")
+NEVER_STORED: Final = (b"cache-control", b"no-store")
 
 
 class Answer(NamedTuple):
@@ -29,8 +39,12 @@ class Answer(NamedTuple):
 
     status: int
     body: bytes
-    content_type: bytes = JSON
+    content_type: bytes = JSON_TYPE  # empty where `headers` say it
     headers: Headers = []  # noqa: RUF012 - never changed
+
+
+# A handler gets the whole body. It returns what it can say at once, and a coroutine where it must wait for the log.
+Pending = Coroutine[Any, Any, Answer]
 
 
 @dataclass(slots=True)
@@ -39,8 +53,18 @@ class Exchange:
 
     scope: Scope
     headers: dict[bytes, bytes]
-    request_id: bytes
+    request_id: bytes  # the caller's `X-Request-Id` where it is harmless, else a new one
+    started: float = field(default_factory=time.perf_counter)
     grant: Grant | None = None
+
+    @classmethod
+    def of(cls, scope: Scope, ids: Iterator[str]) -> "Exchange":
+        """The exchange that a request begins."""
+        headers = dict(scope["headers"])
+        given = headers.get(b"x-request-id")
+        if given is None or not REQUEST_ID.fullmatch(given):
+            given = next(ids).encode()
+        return cls(scope, headers, given)
 
     @property
     def user_agent(self) -> str:
@@ -50,42 +74,52 @@ class Exchange:
     def query(self) -> bytes:
         return self.scope["query_string"]
 
-
-# A handler gets the whole body. It returns what it can say at once, and a coroutine where it must wait for the log.
-Pending = Coroutine[Any, Any, Answer]
-
-
-def new_id() -> str:
-    """An id that is unique over workers and starts: 64 random bits of this process and a running number."""
-    return f"{_PREFIX}{next(_NUMBERS):08x}"
+    @property
+    def traceparent(self) -> bytes | None:
+        """The caller's W3C trace context where it is well-formed."""
+        given = self.headers.get(b"traceparent")
+        return given if given is not None and TRACEPARENT.fullmatch(given) else None
 
 
-def request_id(headers: dict[bytes, bytes]) -> bytes:
-    """The caller's `X-Request-Id` where it is harmless, else a new one."""
-    given = headers.get(b"x-request-id")
-    if given is not None and REQUEST_ID.fullmatch(given):
-        return given
-    return new_id().encode()
+def unique_ids() -> Iterator[str]:
+    """Ids that no other worker and no other start gives: 64 random bits and a running number."""
+    return map(f"{secrets.token_hex(8)}%08x".__mod__, itertools.count(1))
 
 
-def traceparent(headers: dict[bytes, bytes]) -> bytes | None:
-    """The caller's W3C trace context where it is well-formed."""
-    given = headers.get(b"traceparent")
-    return given if given is not None and TRACEPARENT.fullmatch(given) else None
+def head(answer: Answer, exchange: Exchange, pages: Pages) -> Headers:
+    """All headers of an answer. A page of another origin may read it whatever its status, where `pages` lets it in."""
+    status, given = answer.status, exchange.headers
+    headers: Headers = [(b"x-request-id", exchange.request_id), NO_SNIFFING, *answer.headers]
+    if answer.content_type and status not in (204, 304):
+        headers += ((b"content-type", answer.content_type), (b"content-length", b"%d" % len(answer.body)))
+    if pages == "every":
+        headers += EVERY_PAGE
+    elif pages == "keyed" and status != 204:  # never `*`, because credentials are allowed; a preflight says it itself
+        origin = page_origin(given) if b"origin" in given else None
+        allowed: Headers = [] if origin is None else [(b"access-control-allow-origin", origin), CREDENTIALS, EXPOSE]
+        headers += (*allowed, VARY)
+    if b"traceparent" in given and exchange.traceparent is not None:
+        headers.append((b"traceparent", exchange.traceparent))
+    if status >= 400 and all(name != b"cache-control" for name, _ in answer.headers):
+        headers.append(NEVER_STORED)
+    return headers
 
 
-MAX_ORIGIN: Final = 300
-MAX_AGE_SECONDS: Final = 7_200
-ALLOWED_HEADERS: Final = (
-    b"authorization, content-type, if-none-match, x-api-key, x-retry-count, anonymousid, sentat, idempotency-key, "
-    b"content-encoding, x-request-id, traceparent"
-)
-EXPOSED_HEADERS: Final = b"ETag, Retry-After, x-sse-support, X-Request-Id"
-PUBLIC: Final[Headers] = [
-    (b"access-control-allow-origin", b"*"),
-    (b"access-control-expose-headers", EXPOSED_HEADERS),
-]
-VARY: Final = (b"vary", b"Origin")
+def preflight(exchange: Exchange, pages: Pages, methods: bytes, keys: Keys) -> Answer:
+    """The answer to OPTIONS: a preflight carries no key, so any key that lets the origin in will do."""
+    headers: Headers = [(b"allow", methods)]
+    origin = page_origin(exchange.headers)
+    if pages == "keyed":
+        headers.append(VARY)
+        if origin is None or not keys.allows_origin(origin.decode("ascii")):
+            return Answer(204, b"", headers=headers)
+        headers += [(b"access-control-allow-origin", origin), CREDENTIALS]
+    headers += [
+        (b"access-control-allow-methods", methods),
+        (b"access-control-allow-headers", ALLOWED_HEADERS),
+        (b"access-control-max-age", b"%d" % MAX_AGE_SECONDS),
+    ]
+    return Answer(204, b"", headers=headers)
 
 
 def page_origin(headers: dict[bytes, bytes]) -> bytes | None:
@@ -94,42 +128,6 @@ def page_origin(headers: dict[bytes, bytes]) -> bytes | None:
     if origin is None or len(origin) > MAX_ORIGIN or not (origin.isascii() and origin.decode("ascii").isprintable()):
         return None
     return origin
-
-
-def answer_headers(origin: bytes) -> Headers:
-    """For an answer to a page of `origin`, whatever its status; never `*`, because credentials are allowed."""
-    return [
-        (b"access-control-allow-origin", origin),
-        (b"access-control-allow-credentials", b"true"),
-        (b"access-control-expose-headers", EXPOSED_HEADERS),
-        VARY,
-    ]
-
-
-def preflight_headers(origin: bytes | None, methods: bytes, keys: Keys) -> Headers:
-    """For an OPTIONS request: a preflight carries no key, so any key that lets the origin in will do."""
-    headers: Headers = [(b"allow", methods), VARY]
-    if origin is None or not keys.allows_origin(origin.decode("ascii")):
-        return headers
-    return [
-        *headers,
-        (b"access-control-allow-origin", origin),
-        (b"access-control-allow-credentials", b"true"),
-        *_permissions(methods),
-    ]
-
-
-def public_preflight_headers(methods: bytes) -> Headers:
-    """For an OPTIONS request to what every page may read; `PUBLIC` goes with it, as with every public answer."""
-    return [(b"allow", methods), *_permissions(methods)]
-
-
-def _permissions(methods: bytes) -> Headers:
-    return [
-        (b"access-control-allow-methods", methods),
-        (b"access-control-allow-headers", ALLOWED_HEADERS),
-        (b"access-control-max-age", b"%d" % MAX_AGE_SECONDS),
-    ]
 
 
 def matches(if_none_match: bytes | None, etag: bytes) -> bool:

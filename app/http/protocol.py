@@ -2,15 +2,15 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from app.http.deadlines import RECEIPT_SECONDS, Deadlines, Queue
 from app.http.errors import PROBLEM_TYPE, Problem, problem_body
 
-RECEIPT_SECONDS: Final = 5.0
-CHECK_SECONDS: Final = 0.5
 MAX_HEADER_BYTES: Final = 16 * 1024
 MAX_URL_BYTES: Final = 8 * 1024
 SMALL_READ: Final = 8 * 1024  # a request that came in one read of this size cannot break a limit
@@ -38,8 +38,8 @@ class ReceiptProtocol(HttpToolsProtocol):
     task unless the answer must wait, one write. That halves what uvicorn costs per request.
     """
 
-    waiting_since: float | None = None  # loop time of the connection or of the head's first byte; None while answering
-    idle_since: float | None = None  # loop time of the last answer of a connection that is kept
+    heads: Queue  # of connections that have sent nothing yet, or a part of a head
+    idle: Queue  # of connections that are kept after an answer, until the next head begins
     head_bytes: int = 0  # of an unfinished head, in the reads that it filled
     head_done: bool = False  # in this read
     large_read: bool = False
@@ -47,38 +47,42 @@ class ReceiptProtocol(HttpToolsProtocol):
     answer_whole: Any = None
     undecided: bool = False  # a head is there that may take the short way, if its body comes in the same read
     early_body: bytes = b""
-    check_handle: asyncio.TimerHandle | None = None
+
+    def __init__(self, *, deadlines: Deadlines, **options: Any) -> None:
+        super().__init__(**options)
+        self.deadlines = deadlines
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.answer_whole = getattr(self.app, "answer_whole", None)
-        self.waiting_since = self.loop.time()
-        self.check_handle = self.loop.call_later(CHECK_SECONDS, self.check_receipt)
+        self.heads = self.deadlines.queue(RECEIPT_SECONDS)
+        self.idle = self.deadlines.queue(self.timeout_keep_alive)
+        self.heads[self.give_up] = self.loop.time()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self.check_handle is not None:
-            self.check_handle.cancel()
-            self.check_handle = None
+        self.heads.pop(self.give_up, None)
+        self.idle.pop(self.transport.close, None)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         if self.refused:
             return
-        self.idle_since = None
         self.large_read = len(data) > SMALL_READ
         self.head_done = False
         super().data_received(data)
         if self.undecided:  # the rest of the body is still on its way
             self.take_long_way()
-        if self.waiting_since is not None and not self.head_done:  # all of this read belongs to one unfinished head
+        if not self.head_done and self.give_up in self.heads:  # all of this read belongs to one unfinished head
             self.bound_head(len(data))
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.waiting_since = self.loop.time()
+        self.idle.pop(self.transport.close, None)
+        self.heads.pop(self.give_up, None)  # one queues up anew: the oldest stands first
+        self.heads[self.give_up] = self.loop.time()
 
     def on_headers_complete(self) -> None:
-        self.waiting_since = None
+        self.heads.pop(self.give_up, None)
         self.head_done = True
         if (self.head_bytes or self.large_read) and self.head_too_large():
             return
@@ -113,7 +117,8 @@ class ReceiptProtocol(HttpToolsProtocol):
             cycle, app = self.pipeline.pop()
             self._start_asgi_task(cycle, app)
         else:
-            self.idle_since = self.loop.time()
+            self.idle.pop(self.transport.close, None)
+            self.idle[self.transport.close] = self.loop.time()
 
     def pause_writing(self) -> None:
         """A client that does not read its answers is not read from either."""
@@ -220,19 +225,6 @@ class ReceiptProtocol(HttpToolsProtocol):
             self.refuse(431, "headers_too_large", "the headers are larger than 16 kB")
         return self.refused
 
-    def check_receipt(self) -> None:
-        """Runs twice a second for each open connection."""
-        if self.transport.is_closing():
-            return
-        now, since, idle = self.loop.time(), self.waiting_since, self.idle_since
-        if since is not None and now - since > RECEIPT_SECONDS:
-            self.give_up()
-            return
-        if idle is not None and now - idle > self.timeout_keep_alive:
-            self.transport.close()
-            return
-        self.check_handle = self.loop.call_later(CHECK_SECONDS, self.check_receipt)
-
     def give_up(self) -> None:
         """408 to a head that stays half-sent; a connection that never spoke is closed without a word."""
         if self.headers is None:  # pyright: ignore[reportUnnecessaryComparison] - uvicorn declares it so before the first request
@@ -273,7 +265,7 @@ def refusal(problem: Problem, retry_after_seconds: int | None) -> bytes:
 def server_config(app: Callable[..., Any], **options: Any) -> uvicorn.Config:
     """How a worker runs uvicorn: uvloop, our protocol, no access log, no server and date headers, no WebSockets."""
     settled: dict[str, Any] = {
-        "http": ReceiptProtocol,
+        "http": partial(ReceiptProtocol, deadlines=getattr(app, "deadlines", None) or Deadlines()),
         "interface": "asgi3",
         "loop": "uvloop",
         "ws": "none",

@@ -1,31 +1,25 @@
-"""How many units a day would take part in an experiment, by the log: `python -P -m app.site_traffic DATA PARENT`.
+"""What freezing a design asks: the site's traffic by the log, and the designs that an external store already holds.
 
-A process of its own, because it needs the analysis engine, which neither the supervisor nor a worker may load; and
-nobody waits for it, because a new experiment goes live before the log is read. It reads a question (JSON) from standard
-input and prints a number, or null where the log cannot say.
-
-Frozen designs kept in the external store too: a new data directory must not analyse a running experiment anew.
+The log is read by a process of its own, because that needs the analysis engine, which neither the supervisor nor a
+worker may load; and nobody waits for it, because a new experiment goes live before the log is read.
 """
 
 import asyncio
-import json
 import logging
-import os
-import subprocess
-import sys
-import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from app.processes.supervised import ENTRY
 from app.runtime.data_directory import store_connection
 from app.runtime.settings import Settings
+from events.parts.manifest import holds_log
 from events.store.availability import StoreRefused, StoreUnavailable
 from events.store.connection import Connection
 from events.store.keys import DESIGNS
 from experiments.catalog.freeze import MirrorUnavailable
 from experiments.catalog.phases import FrozenDesign
+from kit.child import Asked, ChildFailed
 
 if TYPE_CHECKING:
     from experiments.definitions.model import Experiment, Metric
@@ -60,7 +54,7 @@ class SiteTraffic:
 
         if (datetime.now(UTC) - before).total_seconds() < WRITTEN_SECONDS:
             raise TrafficAwaited
-        if next((self.data / "log").glob("date=*"), None) is None:
+        if not holds_log(self.data):
             return None
         kind = experiment.unit, experiment.plan.identity
         question = self._questions.get(kind)
@@ -84,20 +78,17 @@ class _Question:
         self._key = experiment.key
         self._before = before
         self._answer: float | None = None
-        self._asked_at = monotonic()
-        command = [sys.executable, "-P", "-m", "app.processes.design_freeze", str(data), str(os.getpid())]
-        with tempfile.TemporaryFile() as asked:
-            asked.write(json.dumps([experiment.model_dump(mode="json"), before.isoformat()]).encode())
-            asked.seek(0)
-            pipe = subprocess.PIPE
-            self._process: subprocess.Popen[bytes] | None = subprocess.Popen(
-                command, stdin=asked, stdout=pipe, stderr=pipe, process_group=0
-            )
-        os.setpriority(os.PRIO_PROCESS, self._process.pid, NICENESS)
+        self._asked: Asked | None = Asked(
+            ENTRY,
+            ("traffic", str(data)),
+            [experiment.model_dump(mode="json"), before.isoformat()],
+            deadline_seconds=TIMEOUT_SECONDS,
+            niceness=NICENESS,
+        )
 
     @property
     def answered(self) -> bool:
-        return self._process is None
+        return self._asked is None
 
     def holds_for(self, before: datetime) -> bool:
         """Whether the answer is that of another moment too: soon after nothing there may be something."""
@@ -108,27 +99,22 @@ class _Question:
         """What everyone on the site would be. Raises TrafficAwaited."""
         from experiments.catalog.phases import TrafficAwaited
 
-        if self._process is None:
+        if self._asked is None:
             return self._answer
-        late = monotonic() - self._asked_at > TIMEOUT_SECONDS
-        if self._process.poll() is None and not late:
+        if not self._asked.ended:
             raise TrafficAwaited
-        said, complained = self.end()
         try:
-            self._answer = json.loads(said)
-        except ValueError:
-            last = complained.decode(errors="replace").strip().rpartition("\n")[2]
-            reason = f"not read within {TIMEOUT_SECONDS:g} s" if late else last
-            logger.warning("the traffic of %s is not known, its planned units are assumed: %s", self._key, reason)
+            self._answer = self._asked.answer()
+        except ChildFailed as failure:
+            logger.warning("the traffic of %s is not known, its planned units are assumed: %s", self._key, failure)
+        self._asked = None
         return self._answer
 
-    def end(self) -> tuple[bytes, bytes]:
-        """End the process; what it said and what it complained of."""
-        if self._process is None:
-            return b"", b""
-        self._process.kill()
-        ended, self._process = self._process, None
-        return ended.communicate()
+    def end(self) -> None:
+        """End the process, if it still reads."""
+        if self._asked is not None:
+            self._asked.close()
+            self._asked = None
 
 
 def share_of_everyone(experiment: "Experiment") -> float:
@@ -146,7 +132,8 @@ def site_plan(
     metrics that the served definitions need not hold.
     """
     from experiments.readout.planning import traffic_plan
-    from experiments.readout.study import ReadoutQuery, StudiedMetric, Study, microseconds
+    from experiments.readout.study import ReadoutQuery, StudiedMetric, Study
+    from kit.time import microseconds
 
     catalog = readouts.archive.latest()
     chosen = [catalog.metrics[name] for name in experiment.metrics if name in catalog.metrics]
@@ -158,36 +145,24 @@ def site_plan(
     return readouts.observe(study, query, (), traffic_plan(study, "site"), site_since_us=since)
 
 
-def units_a_day(data: Path, experiment: "Experiment", before: datetime) -> float | None:
-    """The units of the whole site on a day before a moment, as this experiment tells units apart; None: too few."""
+def answer_traffic(data: Path, question: Any) -> float | None:
+    """The units of the whole site on a day before a moment, as an experiment tells units apart; None: too few.
+
+    `question` is what `SiteTraffic` asks its process: the experiment as JSON, and the moment.
+    """
     from events.engines.duckdb import EventLog
     from experiments.catalog.reader import CatalogReader, NoCatalog
-    from experiments.definitions.model import TrafficStep
+    from experiments.definitions.model import Experiment, TrafficStep
     from experiments.readout.read import Readouts
     from experiments.readout.study import ReadoutQuery
 
+    experiment, before = Experiment.model_validate(question[0]), datetime.fromisoformat(question[1])
     everyone = experiment.model_copy(update={"traffic": (TrafficStep(since=None, share=1.0),), "layer": None})
     try:
         plan = site_plan(Readouts(EventLog(data), CatalogReader(data)), everyone, query=ReadoutQuery(at=before))
     except NoCatalog:
         return None
     return plan and plan.units_per_day
-
-
-def main() -> int:
-    """Answer one question."""
-    from app.processes.supervised import live_no_longer_than
-    from experiments.definitions.model import Experiment
-
-    live_no_longer_than(int(sys.argv[2]))
-    experiment, before = json.load(sys.stdin)
-    asked = Experiment.model_validate(experiment), datetime.fromisoformat(before)
-    print(json.dumps(units_a_day(Path(sys.argv[1]), *asked)))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
 
 
 class DesignMirror:

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Generator
 from datetime import UTC, datetime
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Final
 
@@ -19,9 +20,10 @@ from app.http.server import address_of, listen_unix, turn_away
 from app.processes.design_freeze import SiteTraffic
 from app.processes.store import Store
 from app.processes.supervised import ChildProcess, Role
-from app.processes.training_schedule import TrainingSchedule
 from app.runtime.data_directory import DataDirectory
 from app.runtime.settings import Settings
+from kit.child import ending
+from kit.files import remove_leftovers
 
 if TYPE_CHECKING:
     from experiments.catalog.freeze import FreezeSources
@@ -36,6 +38,10 @@ WORKER_GRACE_SECONDS: Final = 0.5  # beyond the drain, for closing what a worker
 ENDING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 ANALYSIS_NICENESS: Final = 10
 TRAINER_NICENESS: Final = 15
+SWEEP_SECONDS: Final = 60.0
+OLDEST_UPLOAD_SECONDS: Final = 300.0  # well beyond the deadlines of an upload and of its reading
+FIRST_TRAINING_SECONDS: Final = 20.0  # after the start, so that a start is quick
+TRAINING_LOOK_SECONDS: Final = 60.0  # between looks at when the last training was
 
 
 class Supervisor:
@@ -52,6 +58,7 @@ class Supervisor:
         self.ending = False
         self.announced = False
         self.listening = False  # for the first call of the analysis
+        self.sweep_at = 0.0
 
     def run(self) -> int:
         """Serve until SIGTERM or SIGINT; the exit code.
@@ -59,6 +66,7 @@ class Supervisor:
         Raises StoreFailed, DefinitionErrors.
         """
         self.directory.clear_metrics()
+        remove_leftovers(self.directory.uploads)
         self.analysis_listener = listen_unix(self.directory.analysis_socket)
         self.keys = Keys.open(
             self.settings.publishable_keys,
@@ -78,12 +86,11 @@ class Supervisor:
                 self._stop()
 
     def _name_children(self) -> None:
-        worker = Role("worker", "app.processes.worker", socket_descriptor=self.listener.fileno())
+        worker = Role("worker", socket_descriptor=self.listener.fileno())
         self.workers = [ChildProcess(worker) for _ in range(self.settings.workers)]
-        self.writer = ChildProcess(Role("writer", "app.processes.writer_process"))
-        activated = Role("analysis", "app.processes.analysis", ANALYSIS_NICENESS, self.analysis_listener.fileno())
-        self.analysis = ChildProcess(activated)
-        self.trainer = ChildProcess(Role("trainer", "app.processes.trainer_process", TRAINER_NICENESS))
+        self.writer = ChildProcess(Role("writer"))
+        self.analysis = ChildProcess(Role("analysis", ANALYSIS_NICENESS, self.analysis_listener.fileno()))
+        self.trainer = ChildProcess(Role("trainer", TRAINER_NICENESS))
         self.traffic = SiteTraffic(self.directory.root)
         self.training = TrainingSchedule(self.directory.root, self.settings.training_hours)
 
@@ -121,8 +128,15 @@ class Supervisor:
         self._reap()
         self._start_due()
         self.store.watch()
+        self._sweep_uploads()
         if self.keeper.poll():
             self._report_definitions()
+
+    def _sweep_uploads(self) -> None:
+        """Once a minute, what killed workers left of uploads goes."""
+        if time.monotonic() >= self.sweep_at:
+            remove_leftovers(self.directory.uploads, OLDEST_UPLOAD_SECONDS)
+            self.sweep_at = time.monotonic() + SWEEP_SECONDS
 
     def _launch(self, child: ChildProcess) -> None:
         child.start()
@@ -150,7 +164,7 @@ class Supervisor:
             if child is self.analysis and not was_ready:
                 turn_away(self.analysis_listener)
             level = logging.INFO if child is self.trainer and not code else logging.WARNING
-            logger.log(level, "%s ended with %s", child.role.name, _ending(code), extra={"child": pid})
+            logger.log(level, "%s ended with %s", child.role.name, ending(code), extra={"child": pid})
 
     def _forget_pipe(self, child: ChildProcess) -> None:
         if child.ready_descriptor is not None:
@@ -243,6 +257,30 @@ class Supervisor:
         self.ending = True
 
 
+class TrainingSchedule:
+    """Says when a training is due; `hours` 0 is never. `last-training.json` is written by each of them."""
+
+    def __init__(self, data: Path, hours: float) -> None:
+        self.models = data / "models"
+        self.seconds = hours * 3600
+        self._look_at = time.monotonic() + FIRST_TRAINING_SECONDS
+
+    def due(self) -> bool:
+        """Asked often, it looks at the disk once a minute."""
+        if not self.seconds or time.monotonic() < self._look_at:
+            return False
+        self._look_at = time.monotonic() + TRAINING_LOOK_SECONDS
+        trained = self._trained_at()
+        return trained is None or time.time() - trained >= self.seconds
+
+    def _trained_at(self) -> float | None:
+        """Epoch seconds of the last training, whatever came of it; None while no model is live."""
+        try:
+            return (self.models / "last-training.json").stat().st_mtime if (self.models / "current").exists() else None
+        except OSError:
+            return None
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
 
@@ -256,10 +294,6 @@ def _drop(wakeups: socket.socket) -> None:
     with contextlib.suppress(BlockingIOError):
         while wakeups.recv(4096):
             pass
-
-
-def _ending(code: int) -> str:
-    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
 
 def _print_keys(keys: GeneratedKeys) -> None:

@@ -1,110 +1,85 @@
 """What every evaluation shares: answers kept ready per catalogue, forced variants, exposures for the log."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-import msgspec
-
-from app.http.exchange import Exchange, new_id
+from app.http.exchange import Exchange
 from app.worker.resources import Resources
 from events.dialects.segment import EXPERIMENT_VIEWED
-from events.dialects.user_agents import Client, client
+from events.dialects.user_agents import client
 from events.records import EXPOSURE, ExposureSource, Record
 from events.store.availability import StoreUnavailable
-from experiments.assignment.assign import Assignment
+from experiments.assignment.assign import USER_ATTRIBUTE, Assignment
 from experiments.catalog.catalog import Catalog
+from kit.suggestions import did_you_mean
 from kit.time import now_us
 
 FORCE: Final = "resonate_force"
 FORCE_ATTRIBUTE: Final = "resonate.force"
 MAX_UNKNOWN: Final = 1_000
-LOGGED: Final = b"logged"
-UNLOGGED: Final = b"unlogged"
+MAX_ATTRIBUTES: Final = 32_768
+EXPOSE: Final = "resonate.expose"
+NO_ATTRIBUTES: Final = frozenset({"targetingKey", USER_ATTRIBUTE, EXPOSE, FORCE_ATTRIBUTE})
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
-    """The visitor of an evaluation, and the user where one is logged in."""
+class Visitor:
+    """Who is shown something: the visitor, the user where one is logged in, and the attributes for the log."""
 
     visitor_id: str
     user_id: str | None
+    attributes: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, visitor_id: str, told: Mapping[str, Any], size: int) -> "Visitor":
+        """From all that was told in a body of `size` bytes: a user's number counts as its text, as SDKs hash it.
+
+        No attributes are kept where they may be larger than an event.
+        """
+        user = told.get(USER_ATTRIBUTE)
+        kept = {} if size > MAX_ATTRIBUTES else {name: told[name] for name in told if name not in NO_ATTRIBUTES}
+        return cls(visitor_id, user if user is None or type(user) is str else str(user), kept)
 
 
-@dataclass(frozen=True, slots=True)
-class Exposing:
-    """What is about to be exposed: by which call, to whom, decided on what."""
+class Stems:
+    """Encoded answers of the live catalogue, up to where the exposure is told: few distinct ones are ever given."""
 
-    source: ExposureSource
-    unit: Unit
-    attributes: dict[str, Any] | None
-    assignments: Sequence[Assignment]
-
-
-@dataclass(frozen=True, slots=True)
-class Exposed:
-    """What became of the exposures of one evaluation, with the message id of each, in order."""
-
-    outcome: bytes  # LOGGED | UNLOGGED
-    ids: list[str]
-
-
-class CatalogStems:
-    """Encoded answers of one catalogue, up to the two braces that close them: few distinct ones are ever given."""
-
-    def __init__(self, catalog: Catalog) -> None:
-        self.catalog = catalog
-        self._ofrep: dict[tuple[Any, ...], bytes] = {}
-        self._ours: dict[tuple[Any, ...], bytes] = {}
+    def __init__(self, write: Callable[[Assignment], bytes]) -> None:
+        self._write = write
+        self._catalog: Catalog | None = None
+        self._stems: dict[tuple[Any, ...], bytes] = {}
         self._unknown: dict[str, str] = {}  # looked up once, because searching for what was meant takes a millisecond
 
-    def ofrep(self, assignment: Assignment) -> bytes:
-        """An OFREP success without its last `}}`."""
-        key = _key(assignment)
-        stem = self._ofrep.get(key)
+    def of(self, catalog: Catalog, assignment: Assignment) -> bytes:
+        """What `write` makes of the assignment, made once."""
+        if catalog is not self._catalog:
+            self._catalog, self._stems, self._unknown = catalog, {}, {}
+        key = (
+            assignment.experiment,
+            assignment.variant,
+            assignment.reason,
+            assignment.because,
+            assignment.forced,
+            assignment.in_experiment,
+        )
+        stem = self._stems.get(key)
         if stem is None:
-            stem = self._ofrep[key] = _ofrep_stem(assignment)
+            stem = self._stems[key] = self._write(assignment)
         return stem
 
-    def not_served(self, key: str) -> str:
+    def not_served(self, catalog: Catalog, key: str) -> str:
         """What is said of a key that is not served, with the one that was probably meant."""
+        if catalog is not self._catalog:
+            self._catalog, self._stems, self._unknown = catalog, {}, {}
         said = self._unknown.get(key)
         if said is None:
             while len(self._unknown) >= MAX_UNKNOWN:
                 del self._unknown[next(iter(self._unknown))]
-            near = get_close_matches(key[:100], self.catalog.compiled.keys(), n=1)
-            meant = f"; did you mean {near[0]!r}?" if near else ""
+            meant = did_you_mean(key, catalog.compiled, lead="; ", quote="'")
             said = self._unknown[key] = f"no experiment {key[:100]!r} is served here{meant}"
         return said
-
-    def ours(self, assignment: Assignment) -> bytes:
-        """`"key":{…` of /v1/personalize without its last `}`."""
-        key = _key(assignment)
-        stem = self._ours.get(key)
-        if stem is None:
-            stem = self._ours[key] = _our_stem(assignment)
-        return stem
-
-
-class Stems:
-    """The stems of the catalogue that is live."""
-
-    def __init__(self) -> None:
-        self._current: CatalogStems | None = None
-
-    def of(self, catalog: Catalog) -> CatalogStems:
-        current = self._current
-        if current is None or current.catalog is not catalog:
-            current = self._current = CatalogStems(catalog)
-        return current
-
-
-def unit_of(visitor: str, attributes: Mapping[str, Any]) -> Unit:
-    """The visitor and the `user_id` among the attributes; a number counts as its text, as SDKs hash it."""
-    user = attributes.get("user_id")
-    return Unit(visitor, user if user is None or type(user) is str else str(user))
 
 
 def forced_variants(exchange: Exchange, attributes: Mapping[str, Any]) -> dict[str, str] | None:
@@ -112,102 +87,55 @@ def forced_variants(exchange: Exchange, attributes: Mapping[str, Any]) -> dict[s
     query = exchange.scope["query_string"]
     texts: list[str] = []
     if query and FORCE.encode() in query:
-        pairs = parse_qsl(query.decode("latin-1"), max_num_fields=100)
-        texts = [value for name, value in pairs if name == FORCE]
+        texts = [value for name, value in parse_qsl(query.decode("latin-1"), max_num_fields=100) if name == FORCE]
     attribute = attributes.get(FORCE_ATTRIBUTE)
     if type(attribute) is str:
         texts.append(attribute)
     if not texts:
         return None
-    return dict(_pair(text) for part in texts for text in part.split(","))
+    pairs = [text.partition(":") for part in texts for text in part.split(",")]
+    return {key: variant for key, _, variant in pairs}
 
 
-async def expose(exchange: Exchange, resources: Resources, exposing: Exposing) -> Exposed:
-    """Stores one exposure for each assignment and tells whether the log has them."""
-    backend = exchange.grant is not None and exchange.grant.secret
-    machine = visitor_client(exchange, exposing.attributes, backend)
-    records = [exposure(assignment, exposing, machine, backend) for assignment in exposing.assignments]
-    outcome = LOGGED
+async def expose(
+    exchange: Exchange, resources: Resources, source: ExposureSource, visitor: Visitor, shown: Sequence[Assignment]
+) -> list[bytes]:
+    """Stores that the visitor was shown these variants now; for each the members that tell what became of it.
+
+    The client is that of the page by its own user agent, of a backend what it says in the attribute `userAgent`.
+    """
+    given, backend = visitor.attributes, exchange.grant is not None and exchange.grant.secret
+    agent, device, country = given.get("userAgent"), given.get("device"), given.get("country")
+    told = agent if type(agent) is str else ""
+    machine = client(told if told or backend else exchange.user_agent)
+    now = now_us()
+    records = [
+        Record(
+            message_id=next(resources.access.ids),
+            type=EXPOSURE,
+            event=EXPERIMENT_VIEWED,
+            visitor_id=visitor.visitor_id,
+            user_id=visitor.user_id,
+            time=now,
+            experiment=assignment.experiment,
+            variant=assignment.variant,
+            phase=assignment.phase,
+            propensity=assignment.propensity,
+            exposure_source=source,
+            device=device if type(device) is str else machine.device,
+            country=country if type(country) is str else None,
+            bot=machine.bot,
+            backend=backend,
+            properties=dict(given) or None,
+        )
+        for assignment in shown
+    ]
+    logged = True
     try:
         await resources.stream.append(records)
     except StoreUnavailable:
-        resources.telemetry.store_refused()
-        outcome = UNLOGGED
-    resources.telemetry.exposures(outcome is LOGGED, len(records))
-    return Exposed(outcome, [record.message_id for record in records])
-
-
-def exposure(assignment: Assignment, exposing: Exposing, machine: Client, backend: bool) -> Record:
-    """The fact that this unit was shown this variant now."""
-    given = exposing.attributes or {}
-    device, country = given.get("device"), given.get("country")
-    return Record(
-        message_id=new_id(),
-        type=EXPOSURE,
-        event=EXPERIMENT_VIEWED,
-        visitor_id=exposing.unit.visitor_id,
-        user_id=exposing.unit.user_id,
-        time=now_us(),
-        experiment=assignment.experiment,
-        variant=assignment.variant,
-        phase=assignment.phase,
-        propensity=assignment.propensity,
-        exposure_source=exposing.source,
-        device=device if type(device) is str else machine.device,
-        country=country if type(country) is str else None,
-        bot=machine.bot,
-        backend=backend,
-        properties=exposing.attributes or None,
-    )
-
-
-def visitor_client(exchange: Exchange, attributes: Mapping[str, Any] | None, backend: bool) -> Client:
-    """The visitor's client: of a page its own user agent, of a backend what it says in the attribute `userAgent`."""
-    told = (attributes or {}).get("userAgent")
-    text = told if type(told) is str else ""
-    if not text and not backend:
-        text = exchange.user_agent
-    return client(text)
-
-
-def _pair(text: str) -> tuple[str, str]:
-    key, _, variant = text.partition(":")
-    return key, variant
-
-
-def _key(assignment: Assignment) -> tuple[Any, ...]:
-    return (
-        assignment.experiment,
-        assignment.variant,
-        assignment.reason,
-        assignment.because,
-        assignment.forced,
-        assignment.in_experiment,
-    )
-
-
-def _ofrep_stem(assignment: Assignment) -> bytes:
-    metadata: dict[str, Any] = {"in_experiment": assignment.in_experiment, "phase": assignment.phase}
-    if assignment.because is not None:
-        metadata["because"] = assignment.because
-    if assignment.forced:
-        metadata["forced"] = True
-    answer: dict[str, Any] = {"key": assignment.experiment, "value": assignment.payload}
-    if assignment.payload is None:  # OFREP has no null: the client falls back to the default in its own code
-        del answer["value"]
-    answer |= {"reason": str(assignment.reason), "variant": assignment.variant, "metadata": metadata}
-    return msgspec.json.encode(answer)[:-2]
-
-
-def _our_stem(assignment: Assignment) -> bytes:
-    answer: dict[str, Any] = {
-        "variant": assignment.variant,
-        "payload": assignment.payload,
-        "in_experiment": assignment.in_experiment,
-        "reason": str(assignment.reason),
-    }
-    if assignment.because is not None:
-        answer["because"] = assignment.because
-    if assignment.forced:
-        answer["forced"] = True
-    return msgspec.json.encode(assignment.experiment) + b":" + msgspec.json.encode(answer)[:-1]
+        resources.telemetry.went_wrong("store_refused")
+        logged = False
+    resources.telemetry.exposures(logged, len(records))
+    outcome = b"logged" if logged else b"unlogged"
+    return [b',"exposure":"%b","exposure_id":"%b"' % (outcome, record.message_id.encode()) for record in records]

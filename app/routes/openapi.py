@@ -83,7 +83,7 @@ PERSONALIZE: Final[JSON] = {
                 "type": "object",
                 "required": ["slot"],
                 "properties": {
-                    "slot": {"type": "string"},
+                    "slot": {"type": "string", "maxLength": 100},
                     "items": {"type": ["array", "null"], "items": {"type": "string"}, "maxItems": 100},
                     "limit": {"type": ["integer", "null"], "minimum": 1, "maximum": 100},
                 },
@@ -292,7 +292,8 @@ def _personalize() -> JSON:
     summary = "Messages and products of one page view"
     operation = _operation("Assignment", summary, PERSONALIZE, body, _answer("What to show.", schema, answer))
     operation["description"] = (
-        "Experiments that are named are exposed, unless `expose` says otherwise; all running ones are not."
+        "Experiments that are named are exposed, unless `expose` says otherwise; all running ones are not. "
+        "A slot that is asked for twice is a 400, `duplicate_slot`; a refused request exposes nothing."
     )
     return {"/v1/personalize": {"post": operation}}
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ from app.routes.dependencies import Worker
 from app.runtime.data_directory import DataDirectory
 from app.worker.resources import Resources
 from events.store.availability import StoreUnavailable
-from events.store.health import recorded_cause, recorded_salvage
+from events.store.health import read_state, recorded_cause
 from events.writer.watermark import read_watermarks
 
 router = APIRouter(tags=["Operations"])
@@ -21,6 +22,7 @@ PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
 NEVER_STORED: Final = {"cache-control": "no-store"}
 LISTED_ERRORS: Final = 20
 STORE_SECONDS: Final = 1.0
+LOSSES: Final = {"message_conflicts", "history_failures"}  # what is acknowledged and does not reach where it belongs
 
 
 @router.get("/healthz", summary="Whether this process answers")
@@ -47,12 +49,15 @@ async def metrics(worker: Worker) -> PlainTextResponse:
 
 
 def readiness(worker: Resources, writer: Sequence[str] = (), refused: str | None = None) -> dict[str, Any]:
-    """`ready`, or `degraded` with its causes: a bad definition file, a store that is down, a damaged part.
+    """`ready`, or `degraded` with its causes: a bad definition file, a store that is down, a damaged part, lost data.
 
     `writer` is what the writer complains of, `refused` why the store did not answer just now.
     """
     cause = worker.stream.state.cause or _store_cause(worker) or refused
-    causes = [*_definitions(worker), *_recorded(worker), *writer, *_salvaged(worker)]
+    embedded = None if worker.settings.redis_url else read_state(worker.settings.data)
+    salvaged = [f"store_salvaged: {embedded.salvage}"] if embedded and embedded.salvage else []
+    lost = sorted(LOSSES & worker.telemetry.growing(time.time()))
+    causes = [*_definitions(worker), *_recorded(worker), *writer, *salvaged, *lost]
     if cause is not None:
         causes.append(cause)
     return {
@@ -62,7 +67,13 @@ def readiness(worker: Resources, writer: Sequence[str] = (), refused: str | None
             "version": worker.catalogs.catalog.version,
             "errors": [str(error) for error in worker.catalogs.errors[:LISTED_ERRORS]],
         },
-        "store": {"available": cause is None, "cause": cause, "version": worker.connection.version},
+        "store": {
+            "available": cause is None,
+            "cause": cause,
+            "version": worker.connection.version,
+            "detail": embedded.detail if embedded else None,
+            "restarts": embedded.restarts if embedded else None,
+        },
         "warnings": list(worker.connection.warnings),
     }
 
@@ -91,12 +102,6 @@ async def _writer_causes(worker: Resources) -> tuple[list[str], str | None]:
 def _store_cause(worker: Resources) -> str | None:
     """What the embedded store's owner recorded against it, before any request of this worker has noticed."""
     return None if worker.settings.redis_url else recorded_cause(worker.settings.data)
-
-
-def _salvaged(worker: Resources) -> list[str]:
-    """A damaged append-only file was mended by leaving out what could not be read: somebody must look at it."""
-    found = None if worker.settings.redis_url else recorded_salvage(worker.settings.data)
-    return [f"store_salvaged: {found}"] if found else []
 
 
 def _recorded(worker: Resources) -> list[str]:

@@ -11,17 +11,20 @@ from app.http.admission import admit
 from app.http.body import decode
 from app.http.errors import Problem
 from app.http.exchange import Answer, Exchange, Pending
-from app.routes.evaluation import CatalogStems, Exposing, Stems, Unit, expose, forced_variants
-from app.routes.ofrep import check_user, exposed_attributes
+from app.routes.evaluation import Stems, Visitor, expose, forced_variants
+from app.routes.ofrep import check_user
+from app.worker.recommendations import ListAnswer
 from app.worker.resources import Resources
 from events.dialects.validation import Refused, check_bounds, id_problem
 from experiments.assignment.assign import Assignment, assign
 from experiments.catalog.catalog import Catalog
+from recommender.ranking.request import ListRequest
 
 MAX_EXPERIMENTS: Final = 200
 MAX_SLOTS: Final = 20
 MAX_ITEMS: Final = 100
 MAX_LIMIT: Final = 100
+MAX_SLOT: Final = 100
 
 
 class SlotRequest(msgspec.Struct, frozen=True):
@@ -47,53 +50,78 @@ DECODER: Final = msgspec.json.Decoder(PersonalizeBody)
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """One page view, evaluated: what each experiment answers, and which keys nobody knows."""
+class PageView:
+    """One page view, checked and evaluated: what each experiment answers, which keys nobody knows, the lists by slot.
 
-    body: PersonalizeBody
+    `enrolling` are the assignments that are shown, so that the log must know of them.
+    """
+
     catalog: Catalog
     assignments: Sequence[Assignment]
     unknown: Sequence[str]
+    enrolling: Sequence[Assignment]
+    lists: Mapping[str, ListRequest]
 
 
 class Personalize:
     """The handler, with the answers of the current catalogue kept ready."""
 
     def __init__(self) -> None:
-        self._stems = Stems()
+        self._stems = Stems(personalize_stem)
 
     def __call__(self, exchange: Exchange, resources: Resources, raw: bytes) -> Answer | Pending:
         admit(exchange, resources.access)
         body = decode(raw, DECODER)
-        attributes = _attributes(body)
-        catalog = resources.catalogs.catalog
-        assignments, unknown = _assignments(exchange, catalog, body, attributes)
-        view = View(body, catalog, assignments, unknown)
-        exposing = _exposing(body, assignments)
-        if not exposing and not body.recommendations:
+        attributes = checked_attributes(body)
+        view = page_view(exchange, resources, body, attributes)
+        if not view.enrolling and not view.lists:
             return self._answer(view, {}, {})
-        kept = exposed_attributes(attributes, len(raw))
-        unit = Unit(body.visitor_id, _user_text(body.user_id))
-        return self._slow(exchange, resources, view, Exposing("personalize", unit, kept, exposing))
+        return self._later(exchange, resources, view, Visitor.of(body.visitor_id, attributes, len(raw)))
 
-    async def _slow(self, exchange: Exchange, resources: Resources, view: View, exposing: Exposing) -> Answer:
+    async def _later(self, exchange: Exchange, resources: Resources, view: PageView, visitor: Visitor) -> Answer:
         """What waits: for the log, and for recommendations."""
         told: dict[str, bytes] = {}
-        if exposing.assignments:
-            exposed = await expose(exchange, resources, exposing)
-            for assignment, exposure_id in zip(exposing.assignments, exposed.ids, strict=True):
-                ending = b',"exposure":"%b","exposure_id":"%b"' % (exposed.outcome, exposure_id.encode())
-                told[assignment.experiment] = ending
-        return self._answer(view, told, await _recommendations(resources, view))
+        if view.enrolling:
+            exposed = await expose(exchange, resources, "personalize", visitor, view.enrolling)
+            told = {shown.experiment: ending for shown, ending in zip(view.enrolling, exposed, strict=True)}
+        lists = await resources.recommender.lists(list(view.lists.values()))
+        return self._answer(view, told, dict(zip(view.lists, lists, strict=True)))
 
-    def _answer(self, view: View, told: Mapping[str, bytes], lists: Mapping[str, Any]) -> Answer:
-        stems = self._stems.of(view.catalog)
-        messages = b"},".join([stems.ours(each) + told.get(each.experiment, b"") for each in view.assignments])
-        return Answer(200, _body(messages, lists, view.unknown, stems))
+    def _answer(self, view: PageView, told: Mapping[str, bytes], lists: Mapping[str, ListAnswer]) -> Answer:
+        stem = self._stems.of
+        shown = [stem(view.catalog, each) + told.get(each.experiment, b"") for each in view.assignments]
+        messages = b"},".join(shown)
+        body = b'{"experiments":{%b},"recommendations":%b' % (
+            messages + b"}" if messages else b"",
+            msgspec.json.encode(lists),
+        )
+        if view.unknown:
+            said = {key: self._stems.not_served(view.catalog, key) for key in view.unknown}
+            errors = {key[:100]: {"code": "unknown_experiment", "message": said[key]} for key in view.unknown}
+            body += b',"errors":%b' % msgspec.json.encode(errors)
+        return Answer(200, body + b"}")
 
 
-def _attributes(body: PersonalizeBody) -> dict[str, Any]:
-    """The attributes with the user among them, once everything in the body is within its limits."""
+def personalize_stem(assignment: Assignment) -> bytes:
+    """`"key":{…` without its last `}`."""
+    answer: dict[str, Any] = {
+        "variant": assignment.variant,
+        "payload": assignment.payload,
+        "in_experiment": assignment.in_experiment,
+        "reason": str(assignment.reason),
+    }
+    if assignment.because is not None:
+        answer["because"] = assignment.because
+    if assignment.forced:
+        answer["forced"] = True
+    return msgspec.json.encode(assignment.experiment) + b":" + msgspec.json.encode(answer)[:-1]
+
+
+def checked_attributes(body: PersonalizeBody) -> dict[str, Any]:
+    """The attributes with the user among them, once the visitor and all that is told of them is within its limits.
+
+    Raises Problem 400.
+    """
     problem = id_problem(body.visitor_id)
     if problem is not None:
         raise Problem(400, "invalid_id", f"visitor_id: {problem}")
@@ -104,76 +132,68 @@ def _attributes(body: PersonalizeBody) -> dict[str, Any]:
         check_bounds(attributes, "attributes")
     except Refused as refused:
         raise Problem(400, refused.code, refused.message) from None
-    if body.experiments is not None and len(body.experiments) > MAX_EXPERIMENTS:
-        raise Problem(400, "too_many_experiments", f"experiments: at most {MAX_EXPERIMENTS} keys")
-    if body.user_id is None:
-        return attributes
-    return {**attributes, "user_id": body.user_id}
+    return attributes if body.user_id is None else {**attributes, "user_id": body.user_id}
 
 
-def _assignments(
-    exchange: Exchange, catalog: Catalog, body: PersonalizeBody, attributes: dict[str, Any]
-) -> tuple[list[Assignment], list[str]]:
-    """The assignments asked for (all that run or were shipped where none is named), and keys that are not served."""
-    forced = forced_variants(exchange, attributes)
-    now = time.time()
+def page_view(exchange: Exchange, resources: Resources, body: PersonalizeBody, attributes: dict[str, Any]) -> PageView:
+    """What the body asks for, checked to its end and evaluated, with no effect yet. Raises Problem 400.
+
+    Where no experiment is named, all that run or were shipped are evaluated. Evaluating is not seeing: only experiments
+    that were named enrol, unless the caller says otherwise.
+    """
+    catalog, now, forced = resources.catalogs.catalog, time.time(), forced_variants(exchange, attributes)
+    unknown: list[str] = []
     if body.experiments is None:
-        everything = [assign(each, body.visitor_id, attributes, now, forced) for each in catalog.shown]
-        return everything, []
-    named = dict.fromkeys(body.experiments)
-    found = [catalog.compiled[key] for key in named if key in catalog.compiled]
-    unknown = [key for key in named if key not in catalog.compiled]
-    return [assign(each, body.visitor_id, attributes, now, forced) for each in found], unknown
-
-
-def _exposing(body: PersonalizeBody, assignments: Sequence[Assignment]) -> list[Assignment]:
-    """Evaluating is not seeing: only experiments that were named expose, unless the caller says otherwise."""
+        shown = catalog.shown
+    else:
+        if len(body.experiments) > MAX_EXPERIMENTS:
+            raise Problem(400, "too_many_experiments", f"experiments: at most {MAX_EXPERIMENTS} keys")
+        named = dict.fromkeys(body.experiments)
+        shown = [catalog.compiled[key] for key in named if key in catalog.compiled]
+        unknown = [key for key in named if key not in catalog.compiled]
+    assignments = [assign(each, body.visitor_id, attributes, now, forced) for each in shown]
     wanted = body.experiments is not None if body.expose is None else body.expose
-    return [assignment for assignment in assignments if assignment.enrols] if wanted else []
+    enrolling = [assignment for assignment in assignments if assignment.enrols] if wanted else []
+    lists = _lists(resources, body, catalog, assignments) if body.recommendations else {}
+    return PageView(catalog, assignments, unknown, enrolling, lists)
 
 
-def _user_text(user: str | int | None) -> str | None:
-    return user if user is None or isinstance(user, str) else str(user)
-
-
-async def _recommendations(resources: Resources, view: View) -> Mapping[str, Any]:
-    asked = view.body.recommendations or []
+def _lists(
+    resources: Resources, body: PersonalizeBody, catalog: Catalog, assignments: Sequence[Assignment]
+) -> Mapping[str, ListRequest]:
+    """The list of each slot; a strategy may be what an experiment tests, and then its variant decides."""
+    asked = body.recommendations or []
     if len(asked) > MAX_SLOTS:
         raise Problem(400, "too_many_slots", f"recommendations: at most {MAX_SLOTS} slots")
-    return {slot.slot: await _product_list(resources, slot, view) for slot in asked}
+    tested = {
+        variant.recommend.slot: variant.recommend
+        for assignment in assignments
+        for variant in catalog.compiled[assignment.experiment].definition.variants
+        if variant.key == assignment.variant and variant.recommend is not None
+    }
+    lists: dict[str, ListRequest] = {}
+    for number, each in enumerate(asked):
+        items, limit = each.items or [], each.limit
+        whole = limit is None or (1 <= limit <= MAX_LIMIT and limit == int(limit))  # 5.0 is whole too, in JSON
+        if len(items) > MAX_ITEMS or len(each.slot) > MAX_SLOT or not whole:
+            what = (
+                f"a name of at most {MAX_SLOT} characters, at most {MAX_ITEMS} items, a whole limit of 1 to {MAX_LIMIT}"
+            )
+            raise Problem(400, "invalid_slot", f"recommendations[{number}]: {what}")
+        if each.slot in lists:
+            what = f"{each.slot[:100]!r} is asked for twice; its list would have one place in the answer"
+            raise Problem(400, "duplicate_slot", f"recommendations[{number}].slot: {what}")
+        choice = tested.get(each.slot)
+        strategy, most = (None, None) if choice is None else (choice.strategy, choice.limit)
+        lists[each.slot] = resources.recommender.request(
+            each.slot,
+            (_user(body), body.visitor_id),
+            items,
+            strategy,
+            most or (None if limit is None else int(limit)),
+        )
+    return lists
 
 
-async def _product_list(resources: Resources, slot: SlotRequest, view: View) -> Mapping[str, Any]:
-    items = slot.items or []
-    limit = MAX_LIMIT if slot.limit is None else int(slot.limit)  # 5.0 is a whole number too, in JSON
-    if len(items) > MAX_ITEMS or not 1 <= limit <= MAX_LIMIT or slot.limit not in (None, limit):
-        raise Problem(400, "invalid_slot", f"recommendations: at most {MAX_ITEMS} items, limit from 1 to {MAX_LIMIT}")
-    request: dict[str, Any] = {"visitor_id": view.body.visitor_id, "slot": slot.slot, "items": items}
-    if view.body.user_id is not None:
-        request["user_id"] = _user_text(view.body.user_id)
-    if slot.limit is not None:
-        request["limit"] = limit
-    request |= _strategy_under_test(slot.slot, view.catalog, view.assignments)
-    return await resources.recommender.recommend(request)
-
-
-def _strategy_under_test(slot: str, catalog: Catalog, assignments: Sequence[Assignment]) -> dict[str, Any]:
-    """What the variants that this visitor got say about the slot: a strategy may be what an experiment tests."""
-    chosen: dict[str, Any] = {}
-    for assignment in assignments:
-        for variant in catalog.compiled[assignment.experiment].definition.variants:
-            recommend = variant.recommend
-            if variant.key == assignment.variant and recommend is not None and recommend.slot == slot:
-                chosen |= {"strategy": recommend.strategy, "limit": recommend.limit}
-    return {name: value for name, value in chosen.items() if value is not None}
-
-
-def _body(messages: bytes, lists: Mapping[str, Any], unknown: Sequence[str], stems: CatalogStems) -> bytes:
-    body = b'{"experiments":{%b},"recommendations":%b' % (
-        messages + b"}" if messages else b"",
-        msgspec.json.encode(lists),
-    )
-    if not unknown:
-        return body + b"}"
-    errors = {key[:100]: {"code": "unknown_experiment", "message": stems.not_served(key)} for key in unknown}
-    return body + b',"errors":%b}' % msgspec.json.encode(errors)
+def _user(body: PersonalizeBody) -> str | None:
+    return None if body.user_id is None else str(body.user_id)

@@ -1,10 +1,7 @@
 """`PUT /v1/products`: the shop's catalogue, streamed to disk and taken as a whole or not at all."""
 
 import asyncio
-import contextlib
-import json
-import secrets
-import sys
+import logging
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,9 +9,14 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 
 from app.http.cold import EXCHANGE
-from app.http.errors import PROBLEM_TYPE, Problem
+from app.http.errors import PROBLEM_TYPE, Problem, retry_later
 from app.http.exchange import Exchange
 from app.routes.dependencies import Secret, Worker
+from app.runtime.data_directory import DataDirectory
+from kit.child import Busy, ChildFailed, ChildLate, ask, place
+from kit.files import temporary_file
+
+logger = logging.getLogger(__name__)
 
 router = APIRouter(tags=["Recommendations"])
 
@@ -28,8 +30,10 @@ FORMS: Final = {
     "application/x-parquet": "parquet",
 }
 PARQUET_MAGIC: Final = b"PAR1"
+READER: Final = "recommender.model.product_feed"  # a process of its own: what reads Parquet never enters a worker
 READING_SECONDS: Final = 120.0
-LARGEST: Final = 64 * 1024 * 1024
+AT_ONCE: Final = 2  # of them, because each takes 64 MB and more
+RETRY_SECONDS: Final = 5
 EXAMPLE: Final = (
     '{"product_id": "sku-17", "category": "Camping > Stoves", "brand": "Primus", "price": 49.9, "in_stock": true}\n'
 )
@@ -55,28 +59,18 @@ BODY: Final[dict[str, Any]] = {
 @router.put("/v1/products", summary="Replace the catalogue of products, atomically", openapi_extra=BODY)
 async def put_products(request: Request, _: Secret, worker: Worker) -> Response:
     exchange: Exchange = request.scope["state"][EXCHANGE]
-    folder = worker.settings.data / "products"
-    folder.mkdir(parents=True, exist_ok=True)
-    upload = folder / f".upload-{secrets.token_hex(8)}"
-    try:
-        first = await _stream_to(upload, request)
-        imported = await _imported(folder, upload, _form(exchange, first))
-    finally:
-        upload.unlink(missing_ok=True)
+    uploads = DataDirectory(worker.settings.data).uploads
+    with temporary_file(uploads / "products") as file:
+        first = b""
+        async for piece in request.stream():
+            first = first or piece[:4]
+            await asyncio.to_thread(file.write, piece)
+        file.flush()
+        imported = await _imported(worker.settings.data / "products", uploads, file.name, _form(exchange, first))
     if imported["version"] is None:
         return _refusal(imported)
     told = {"products": imported["products"], "version": imported["version"]}
     return Response(msgspec.json.encode(told), media_type="application/json")
-
-
-async def _stream_to(path: Path, request: Request) -> bytes:
-    """Writes the body to disk piece by piece; its first bytes."""
-    first = b""
-    with path.open("wb") as file:
-        async for piece in request.stream():
-            first = first or piece[:4]
-            await asyncio.to_thread(file.write, piece)
-    return first
 
 
 def _form(exchange: Exchange, first: bytes) -> str:
@@ -94,22 +88,21 @@ def _form(exchange: Exchange, first: bytes) -> str:
     raise Problem(415, "content_type_not_supported", detail)
 
 
-async def _imported(folder: Path, upload: Path, form: str) -> dict[str, Any]:
-    """Reads the upload in a process of its own. Raises Problem 400 when that process cannot make sense of it."""
-    command = [sys.executable, "-P", "-m", "app.processes.product_import", str(folder), str(upload), form]
-    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+async def _imported(folder: Path, uploads: Path, upload: str, form: str) -> dict[str, Any]:
+    """Reads the upload in a process of its own. Raises Problem 400 when that process cannot make sense of it, 503."""
     try:
-        async with asyncio.timeout(READING_SECONDS):
-            output, _ = await process.communicate()
-    except TimeoutError:
+        with place(uploads, AT_ONCE):
+            return await ask(READER, (str(folder), upload, form), deadline_seconds=READING_SECONDS)
+    except Busy:
+        detail = f"{AT_ONCE} catalogues are being read already; send it again in {RETRY_SECONDS} s"
+        raise retry_later(503, "catalogue_busy", detail, RETRY_SECONDS) from None
+    except ChildLate:
         raise Problem(400, "catalogue_too_large", "the catalogue took too long to read; send fewer products") from None
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            if process.returncode is None:
-                process.kill()
-    if process.returncode != 0:
-        raise Problem(400, "unreadable_catalogue", "the catalogue could not be read; the service's log says why")
-    return json.loads(output)
+    except ChildFailed as failure:
+        logger.error("a catalogue could not be read: %s", failure, extra={"complaint": failure.complaint})
+        raise Problem(
+            400, "unreadable_catalogue", "the catalogue could not be read; the service's log says why"
+        ) from None
 
 
 def _refusal(imported: dict[str, Any]) -> Response:

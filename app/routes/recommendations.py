@@ -1,7 +1,7 @@
 """Products for one visitor, lists that may be cached for everybody, and the report on the live model."""
 
 import json
-from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -11,10 +11,13 @@ from app.analysis.queries import AttributionQuery
 from app.http.admission import admit
 from app.http.body import decode
 from app.http.errors import Problem
-from app.http.exchange import Answer, Exchange, Pending
+from app.http.exchange import Answer, Exchange, Pending, matches
 from app.routes.dependencies import Asked, Known, Secret, Worker, ask
+from app.worker.recommendations import LiveRecommender
 from app.worker.resources import Resources
 from events.dialects.validation import id_problem
+from recommender.ranking.request import ListRequest, Strategy
+from recommender.ranking.rules import FilterError, ListRules, conditions
 
 MAX_ITEMS: Final = 200
 MAX_EXCLUDED: Final = 1_000
@@ -28,7 +31,7 @@ class RecommendationsBody(msgspec.Struct, frozen=True):
     visitor_id: str | None = None
     user_id: str | int | None = None
     slot: str | None = None
-    strategy: Literal["for_you", "buy_again", "bought_together", "popular"] | None = None
+    strategy: Strategy | None = None
     items: list[str] | None = None
     limit: int | float | None = None  # 5.0 is a whole number too, in JSON
     filter: dict[str, Any] | None = None
@@ -43,43 +46,54 @@ DECODER: Final = msgspec.json.Decoder(RecommendationsBody)
 def recommend(exchange: Exchange, resources: Resources, body: bytes) -> Pending:
     """The handler."""
     admit(exchange, resources.access)
-    return _answer(checked(decode(body, DECODER)), resources)
+    return _answer(list_request(decode(body, DECODER), resources.recommender), resources.recommender)
 
 
-async def _answer(request: Mapping[str, Any], resources: Resources) -> Answer:
-    return Answer(200, msgspec.json.encode(await resources.recommender.recommend(request)))
+async def _answer(request: ListRequest, recommender: LiveRecommender) -> Answer:
+    [answer] = await recommender.lists([request])
+    return Answer(200, msgspec.json.encode(answer))
 
 
-def checked(body: RecommendationsBody) -> Mapping[str, Any]:
-    """The body within its limits. Raises Problem 400 that names the field."""
-    request = {name: value for name, value in msgspec.structs.asdict(body).items() if value is not None}
-    if "user_id" in request:
-        request["user_id"] = str(request["user_id"])
-    for name in ("visitor_id", "user_id"):
-        problem = id_problem(request[name]) if name in request else None
+def list_request(body: RecommendationsBody, recommender: LiveRecommender) -> ListRequest:
+    """The list that a body asks for. Raises Problem 400 that names the field."""
+    user = None if body.user_id is None else str(body.user_id)
+    for name, given in (("visitor_id", body.visitor_id), ("user_id", user)):
+        problem = None if given is None else id_problem(given)
         if problem is not None:
             raise Problem(400, "invalid_id", f"{name}: {problem}")
-    _at_most(body.items, MAX_ITEMS, "items")
-    _at_most(body.exclude, MAX_EXCLUDED, "exclude")
-    _whole_limit(request)
-    if body.diversity is not None and not 0 <= body.diversity <= 1:
-        raise Problem(400, "invalid_diversity", "diversity: it must be from 0 to 1")
+    for name, listed, most in (("items", body.items, MAX_ITEMS), ("exclude", body.exclude, MAX_EXCLUDED)):
+        if listed is not None and len(listed) > most:
+            raise Problem(400, f"too_many_{name}", f"{name}: at most {most} product ids")
     if body.slot is not None and len(body.slot) > MAX_SLOT:
         raise Problem(400, "invalid_slot", f"slot: a name has at most {MAX_SLOT} characters")
-    return request
+    limit = None if body.limit is None else _whole(body.limit)
+    if body.diversity is not None and not 0 <= body.diversity <= 1:
+        raise Problem(400, "invalid_diversity", "diversity: it must be from 0 to 1")
+    request = recommender.request(body.slot, (user, body.visitor_id), body.items or (), body.strategy, limit)
+    if not (body.filter or body.exclude) and body.exclude_purchased is None and body.diversity is None:
+        return request
+    return msgspec.structs.replace(request, rules=_with_own(request.rules, body))
 
 
-def _whole_limit(request: dict[str, Any]) -> None:
-    limit = request.get("limit", 1)
+def _whole(limit: float) -> int:
     if not 1 <= limit <= MAX_LIMIT or limit != int(limit):
         raise Problem(400, "invalid_limit", f"limit: it must be a whole number from 1 to {MAX_LIMIT}")
-    if "limit" in request:
-        request["limit"] = int(limit)
+    return int(limit)
 
 
-def _at_most(listed: list[str] | None, most: int, name: str) -> None:
-    if listed is not None and len(listed) > most:
-        raise Problem(400, f"too_many_{name}", f"{name}: at most {most} product ids")
+def _with_own(slot: ListRules, body: RecommendationsBody) -> ListRules:
+    """The slot's rules and the body's together."""
+    try:
+        filters = conditions(body.filter or {})
+    except FilterError as error:
+        raise Problem(400, "invalid_filter", str(error)) from None
+    return replace(
+        slot,
+        exclude=(*slot.exclude, *(body.exclude or ())),
+        conditions=(*slot.conditions, *filters),
+        exclude_purchased=slot.exclude_purchased if body.exclude_purchased is None else body.exclude_purchased,
+        diversity=slot.diversity if body.diversity is None else body.diversity,
+    )
 
 
 router = APIRouter(tags=["Recommendations"])
@@ -97,11 +111,10 @@ async def product_recommendations(
     slot: Annotated[str | None, Query(max_length=100)] = None,
     strategy: Annotated[Literal["bought_together", "popular"] | None, Query()] = None,
 ) -> Response:
-    request: dict[str, Any] = {"limit": limit}
-    request |= {name: value for name, value in (("slot", slot), ("strategy", strategy)) if value is not None}
-    answer, etag = worker.recommender.page_products(product_id, request)
+    request = worker.recommender.request(slot, (), (product_id,), strategy or "bought_together", limit)
+    answer, etag = worker.recommender.page_list(request)
     headers = {"etag": etag, "cache-control": CACHED}
-    if asked.headers.get(b"if-none-match", b"").decode("latin-1") == etag:
+    if matches(asked.headers.get(b"if-none-match"), etag.encode()):
         return Response(status_code=304, headers=headers)
     return Response(msgspec.json.encode(answer), headers=headers, media_type="application/json")
 
@@ -126,7 +139,7 @@ def model_report(worker: Resources) -> dict[str, Any]:
     return {
         "model_version": model,
         "products_version": products,
-        "products": recommender.shelf_size,
+        "products": recommender.assortment_size,
         "model": {name: value for name, value in recommender.facts.items() if name != "files"},
         "damaged": recommender.damages,
         "last_training": recommender.last_training(),

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import JSONResponse
 
-from app.http.access import presented_in_headers, presented_in_query, unknown_key
-from app.http.admission import admit, admit_key
+from app.http.access import unknown_key
+from app.http.admission import admit_key, presented
 from app.routes.dependencies import Asked, Worker
 
 router = APIRouter(tags=["Tracking"])
@@ -24,11 +24,12 @@ async def segment_settings(key: PublishableKey, request: Request, asked: Asked, 
 @router.get("/sourceConfig/", summary="Settings of RudderStack's browser SDK")
 @router.get("/sourceConfig", include_in_schema=False)
 async def rudderstack_settings(asked: Asked, worker: Worker) -> JSONResponse:
-    admit(asked, worker.access)
-    presented = presented_in_headers(asked.headers) or presented_in_query(asked.query)
-    if presented is None:
+    found = presented(asked)
+    if found is None:
         raise unknown_key(None)
-    return JSONResponse(_rudderstack(presented.decode()), headers={"cache-control": "no-store"})
+    key, in_address = found
+    admit_key(asked, worker.access, key, in_address=in_address)
+    return JSONResponse(_rudderstack(key.decode()), headers={"cache-control": "no-store"})
 
 
 def _segment(key: str, request: Request) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from app.http.access import Grant, unknown_key
-from app.http.admission import admit_if_presented, admit_key
+from app.http.admission import admit_key, presented
 from app.http.body import Decoded, decode
 from app.http.errors import Problem, retry_later, unreadable
 from app.http.exchange import Answer, Exchange, Pending
@@ -71,7 +71,8 @@ class Tracking:
         self._kind = kind
 
     def __call__(self, exchange: Exchange, resources: Resources, body: bytes) -> Pending:
-        grant = admit_if_presented(exchange, resources.access)
+        found = presented(exchange)
+        grant = None if found is None else admit_key(exchange, resources.access, found[0], in_address=found[1])
         if self._kind is None:
             batch = _decoded(body, BATCH, grant)
             grant = grant or admit_written(exchange, resources, batch.writeKey)
@@ -107,7 +108,7 @@ async def store(reading: Reading, resources: Resources) -> Answer:
         try:
             appended = await resources.stream.append(records)
         except StoreUnavailable as unavailable:
-            resources.telemetry.store_refused()
+            resources.telemetry.went_wrong("store_refused")
             raise retry_later(503, unavailable.cause, str(unavailable), unavailable.retry_after_seconds) from None
         _count(records, appended.stored, appended.duplicates, resources)
     if not reading.refusals:

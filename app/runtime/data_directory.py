@@ -1,6 +1,5 @@
 """The data directory: where each thing lies, where its store is, and the lock that says one service owns it."""
 
-import fcntl
 import os
 import shutil
 import tempfile
@@ -12,6 +11,7 @@ from typing import Final
 from app.runtime.settings import Settings
 from events.store.connection import Connection, connect
 from events.store.embedded import EmbeddedStore
+from kit.files import read_or_none, replace_file, take_lock
 
 LONGEST_SOCKET_PATH: Final = 100  # bytes; the kernel takes 104 on macOS, 108 on Linux
 
@@ -61,11 +61,17 @@ class DataDirectory:
         """The counters of this run's workers."""
         return self.run / "metrics"
 
+    @property
+    def uploads(self) -> Path:
+        """What is being uploaded; the supervisor sweeps what a killed worker left."""
+        return self.run / "uploads"
+
     def make(self) -> None:
         """Make the directory, for its owner only. Raises DirectoryUnusable."""
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             self.run.mkdir(mode=0o700, exist_ok=True)
+            self.uploads.mkdir(exist_ok=True)
             self.analysis_socket.parent.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise DirectoryUnusable(
@@ -78,9 +84,7 @@ class DataDirectory:
 
     def publish(self, address: str) -> None:
         """Say where the running service answers; the file is whole or absent, never half."""
-        fresh = self.address_file.with_suffix(".new")
-        fresh.write_text(address)
-        fresh.replace(self.address_file)
+        replace_file(self.address_file, address.encode(), durable=False)
 
     def claim(self) -> int:
         """Lock the directory for this process and return the descriptor that holds the lock.
@@ -88,17 +92,14 @@ class DataDirectory:
         Raises DirectoryInUse, naming the owner. The kernel frees the lock when its holder ends, however it ends.
         """
         try:
-            descriptor = os.open(self.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = take_lock(self.lock_file)
         except OSError as error:
             raise DirectoryUnusable(f"data directory {self.root}: cannot write its lock: {error.strerror}") from None
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            owner = os.pread(descriptor, 32, 0).decode().strip() or "unknown"
-            os.close(descriptor)
+        if descriptor is None:
+            owner = (read_or_none(self.lock_file) or b"").decode().strip() or "unknown"
             raise DirectoryInUse(
                 f"data directory in use by pid {owner}: {self.root} belongs to another running service"
-            ) from None
+            )
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         return descriptor

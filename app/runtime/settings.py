@@ -14,7 +14,6 @@ from kit.suggestions import did_you_mean
 PREFIX: Final = "RESONATE_"
 STORE_SCHEMES: Final = ("redis://", "rediss://", "redis+cluster://", "rediss+cluster://", "unix://")
 SECRET_FIELDS: Final = frozenset({"publishable_keys", "secret_keys", "redis_url"})  # never shown in a message
-OUTSIDE: Final = frozenset({"RESONATE_CRASH_AT"})  # hooks of the tests, read where they act
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["json", "text"]
@@ -151,7 +150,7 @@ def load_settings(environment: Mapping[str, str], **given: Any) -> Settings:
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     """A warning for each `RESONATE_*` variable that means nothing, with the name that was probably meant."""
     known = {variable(name) for name in Settings.model_fields}
-    strays = sorted(name for name in environment if name.startswith(PREFIX) and name not in known | OUTSIDE)
+    strays = sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
     otherwise = ", it is not read; docs/settings.md lists those that are"
     return [f"{name} is not a setting{did_you_mean(name, sorted(known), otherwise)}" for name in strays]
 

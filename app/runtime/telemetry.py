@@ -3,8 +3,9 @@
 import hashlib
 import mmap
 import os
+import time
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +13,8 @@ STATUSES: Final = (200, 202, 204, 304, 400, 401, 403, 404, 405, 406, 408, 409, 4
 LATENCY_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 10.0, 60.0)
 EVENT_OUTCOMES: Final = ("stored", "duplicate", "rejected", "quarantined", "bot", "forged")
 EXPOSURE_OUTCOMES: Final = ("logged", "unlogged")
+TROUBLES: Final = ("store_refused", "flush_failures", "message_conflicts", "history_failures")
+GROWING_SECONDS: Final = 60.0
 DOUBLE_BYTES: Final = 8
 OTHER_ROUTE: Final = "other"
 
@@ -30,8 +33,10 @@ class Telemetry:
         self._latency_width = len(LATENCY_SECONDS) + 2  # one bucket past the last bound, and the sum of seconds
         self._events_start = self._latency_start + len(self.routes) * self._latency_width
         self._exposures_start = self._events_start + len(EVENT_OUTCOMES)
-        self.size = self._exposures_start + len(EXPOSURE_OUTCOMES) + 1
-        layout = hashlib.sha256(repr((self.routes, STATUSES, LATENCY_SECONDS, EVENT_OUTCOMES)).encode()).hexdigest()[:8]
+        self._troubles_start = self._exposures_start + len(EXPOSURE_OUTCOMES)
+        self.size = self._troubles_start + 2 * len(TROUBLES)  # each with the time of its last growth
+        names = (self.routes, STATUSES, LATENCY_SECONDS, EVENT_OUTCOMES, TROUBLES)
+        layout = hashlib.sha256(repr(names).encode()).hexdigest()[:8]
         self.pattern = f"*.{layout}.counters"
         folder.mkdir(parents=True, exist_ok=True)
         self._map = _mapped(folder / f"{os.getpid()}.{layout}.counters", self.size * DOUBLE_BYTES)
@@ -57,9 +62,20 @@ class Telemetry:
         """`count` evaluations exposed a visitor; `logged` tells whether the store took them."""
         self._values[self._exposures_start + (not logged)] += count
 
-    def store_refused(self) -> None:
-        """The store could not take a write."""
-        self._values[self.size - 1] += 1
+    def went_wrong(self, trouble: str, count: int = 1) -> None:
+        """One of TROUBLES came up: the store refused a write, a flush, …"""
+        index = self._troubles_start + 2 * TROUBLES.index(trouble)
+        self._values[index] += count
+        self._values[index + 1] = time.time()
+
+    def growing(self, now_seconds: float) -> set[str]:
+        """Those of TROUBLES that came up in any worker within the last minute."""
+        files = [values for _, values in self._files()]
+        return {
+            trouble
+            for index, trouble in enumerate(TROUBLES)
+            if any(now_seconds - values[self._troubles_start + 2 * index + 1] < GROWING_SECONDS for values in files)
+        }
 
     def exposition(self, gauges: Mapping[str, float]) -> str:
         """All workers' counters and this worker's `gauges` in Prometheus' text format 0.0.4."""
@@ -79,15 +95,19 @@ class Telemetry:
     def _totals(self) -> tuple[list[float], dict[str, int]]:
         totals = [0.0] * self.size
         workers: dict[str, int] = {}
-        for path in sorted(self.folder.glob(self.pattern)):
-            data = path.read_bytes()
-            if len(data) == self.size * DOUBLE_BYTES:
-                totals = [total + value for total, value in zip(totals, memoryview(data).cast("d"), strict=True)]
-            pid = path.name.partition(".")[0]
+        for pid, values in self._files():
+            totals = [total + value for total, value in zip(totals, values, strict=True)]
             resident = _resident_bytes(pid)
             if resident:
                 workers[pid] = resident
         return totals, workers
+
+    def _files(self) -> Iterator[tuple[str, "memoryview[float]"]]:
+        """The process and the counts of each worker of this run."""
+        for path in sorted(self.folder.glob(self.pattern)):
+            data = path.read_bytes()
+            if len(data) == self.size * DOUBLE_BYTES:
+                yield path.name.partition(".")[0], memoryview(data).cast("d")
 
     def _request_lines(self, totals: list[float]) -> list[str]:
         lines = ["# TYPE resonate_http_requests_total counter"]
@@ -115,7 +135,10 @@ class Telemetry:
         for offset, outcome in enumerate(EXPOSURE_OUTCOMES):
             count = totals[self._exposures_start + offset]
             lines.append(f'resonate_exposures_total{{outcome="{outcome}"}} {count:.0f}')
-        return [*lines, "# TYPE resonate_store_refused_total counter", f"resonate_store_refused_total {totals[-1]:.0f}"]
+        for offset, trouble in enumerate(TROUBLES):
+            name, count = f"resonate_{trouble}_total", totals[self._troubles_start + 2 * offset]
+            lines += [f"# TYPE {name} counter", f"{name} {count:.0f}"]
+        return lines
 
 
 def _histogram(route: str, counts: Sequence[float], seconds: float) -> list[str]:

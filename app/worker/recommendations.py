@@ -5,62 +5,46 @@ import hashlib
 import logging
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from app.runtime.telemetry import RecommendationCounts
-from events.ingest.history import History, Purchase, Recent
+from events.ingest.history import History, Recent
+from experiments.catalog.catalog import Catalog
 from experiments.catalog.reader import CatalogReader
-from experiments.definitions.model import Slot, Strategy
+from experiments.definitions.model import Slot
+from kit.files import FileMark, mark_of, read_or_none
+from kit.time import DAY_SECONDS, DAY_US
+from recommender.ranking.request import ListItem, ListRequest, PastPurchase, Ranking, Strategy
+from recommender.ranking.rules import Condition, FilterError, ListRules, ScoreBoost, conditions
 
 if TYPE_CHECKING:
-    from app.worker.loading import SlotRules
-    from recommender.ranking.request import Ranking
-    from recommender.ranking.serving import Loaded, Versions
+    from recommender.ranking.serving import Publication, Versions
 
 
 logger = logging.getLogger(__name__)
 
 
-DEFAULT_LIMIT: Final = 10
 LARGEST_LIMIT: Final = 100
-
-
-class Asked(msgspec.Struct, frozen=True):
-    """One list: for whom, by which strategy, around which products, under which rules."""
-
-    strategy: Strategy
-    fallback: Strategy
-    limit: int
-    customers: tuple[str, ...]
-    items: tuple[str, ...]
-    request: Mapping[str, Any]
-    slot: Slot | None
-
-
-def asked_of(request: Mapping[str, Any], slots: Mapping[str, Slot]) -> Asked:
-    """A checked request with the slot's strategy, limit and rules where it gives none; an unknown slot has no rules."""
-    slot = slots.get(request.get("slot") or "")
-    items = tuple(dict.fromkeys(request.get("items") or ()))
-    usual: Strategy = "bought_together" if items else "for_you"
-    people = (request.get("user_id"), request.get("visitor_id"))
-    return Asked(
-        strategy=request.get("strategy") or (slot.strategy if slot is not None else usual),
-        fallback=slot.fallback if slot is not None else "popular",
-        limit=min(request.get("limit") or (slot.limit if slot is not None else DEFAULT_LIMIT), LARGEST_LIMIT),
-        customers=tuple(person for person in dict.fromkeys(people) if person),
-        items=items,
-        request=request,
-        slot=slot,
-    )
-
-
+ANY_PAGE: Final = ListRequest("for_you", limit=10)  # what a page asks for that names no slot
+ANY_CART: Final = ListRequest("bought_together", limit=10)
 NONE: Final = "-"
 NO_HISTORY: Final = Recent((), available=True)
-CURRENT_FILES: Final = ("models/current", "products/current", "tombstones.json")
+CURRENT_FILES: Final = ("models/current", "products/current", "tombstones.json")  # each change of them is a change
+
+
+class ListAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One list as it is answered; `fallback` is the strategy that served in place of the one asked for."""
+
+    recommendation_id: str
+    strategy: Strategy
+    model_version: str | None
+    items: Sequence[ListItem]
+    fallback: Strategy | None = None
+    history: str | None = None
 
 
 class LiveRecommender:
@@ -71,52 +55,48 @@ class LiveRecommender:
 
     def __init__(self, data: Path, catalogs: CatalogReader, history: History, counts: RecommendationCounts) -> None:
         self.data = data
-        self.damages: dict[str, str] = {}  # artefacts that were refused, by name, with the cause
         self._catalogs = catalogs
         self._history = history
         self._counts = counts
-        self._loaded: Loaded | None = None
-        self._slot_rules: SlotRules | None = None
-        self._seen: tuple[tuple[int, int] | None, ...] = ()
-        self._loading: asyncio.Task[None] | None = None
+        self._publication: Publication | None = None
+        self._slots: Mapping[str, ListRequest] = {}
+        self._slots_of: Catalog | None = None
+        self._loaded: tuple[FileMark | None, ...] = (None,) * len(CURRENT_FILES)
 
-    async def open(self) -> "LiveRecommender":
-        """Loads what is published before the first request."""
-        self._seen = self._marks()
-        if any(self._seen):
-            await self._load()
-        return self
+    async def open(self) -> None:
+        """Loads what is published before the first request; without what cannot be loaded the worker serves too."""
+        try:
+            await self.refresh()
+        except (OSError, ValueError) as error:
+            logger.error("what is published could not be loaded: %s", error)
 
-    async def close(self) -> None:
-        """Ends a load that is under way."""
-        if self._loading is not None:
-            self._loading.cancel()
-            await asyncio.wait({self._loading})
-        self._counts.close()
-
-    def poll(self) -> bool:
-        """Begins to load what was published since; True when it has begun."""
-        marks = self._marks()
-        if marks == self._seen or (self._loading is not None and not self._loading.done()):
-            return False
-        self._seen = marks
-        self._loading = asyncio.get_running_loop().create_task(self._load())
-        return True
+    async def refresh(self) -> None:
+        """Loads what was published since, and forgets who was erased since; until then the former model serves."""
+        marks = tuple(mark_of(self.data / name) for name in CURRENT_FILES)
+        if marks != self._loaded:
+            self._publication = await asyncio.to_thread(current_publication, self.data, self._publication)
+            self._loaded = marks
+            logger.info("recommendations rest on model and products %s", self.versions)
 
     @property
     def versions(self) -> "Versions":
         """Of the model and of the catalogue of products that serve now."""
-        return self._loaded.versions if self._loaded is not None else (None, None)
+        return self._publication.versions if self._publication is not None else (None, None)
 
     @property
     def facts(self) -> Mapping[str, Any]:
         """The manifest of the live model, empty without one."""
-        return self._loaded.facts if self._loaded is not None else {}
+        return self._publication.facts if self._publication is not None else {}
 
     @property
-    def shelf_size(self) -> int:
+    def damages(self) -> Mapping[str, str]:
+        """The artefacts that were refused, by name, with the cause."""
+        return self._publication.damages if self._publication is not None else {}
+
+    @property
+    def assortment_size(self) -> int:
         """How many products can be shown."""
-        return self._loaded.shelf.size if self._loaded is not None else 0
+        return self._publication.assortment.size if self._publication is not None else 0
 
     def served(self) -> dict[str, dict[str, Any]]:
         """What was asked for and how often another strategy served, over all workers, since the start."""
@@ -129,78 +109,100 @@ class LiveRecommender:
         except (FileNotFoundError, msgspec.DecodeError):
             return None
 
-    async def recommend(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The answer to one body of `POST /v1/recommendations`. Raises Problem 400 for a filter that means nothing."""
-        slots = self._catalogs.catalog.slots
-        asked = asked_of(request, slots)
-        recent = await self._recent(asked.customers) if self._loaded is not None else NO_HISTORY
-        ranking = self._ranking(asked, recent.purchases)
-        answer = _answer(asked, ranking, self.versions[0], secrets.token_hex(10))
-        self._counts.served(asked.strategy, answer.get("fallback") is not None, len(answer["items"]))
-        if not recent.available:
-            answer["history"] = "unavailable"
-        return answer
+    def request(
+        self, slot: str | None, ids: Iterable[str | None], cart: Iterable[str], strategy: Strategy | None,
+        limit: int | None,
+    ) -> ListRequest:  # fmt: skip
+        """A request for one list, with what its slot says where it says nothing; an unknown slot says nothing either.
 
-    def page_products(self, product: str, request: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
-        """What goes with one product for everybody, and the ETag: the same until something is published."""
-        slots = self._catalogs.catalog.slots
-        asked = asked_of({"strategy": "bought_together", **request, "items": [product]}, slots)
-        ranking = self._ranking(asked, ())
-        what = (self.versions, self._catalogs.catalog.version, product, sorted(request.items()))
-        etag = hashlib.blake2b(repr(what).encode(), digest_size=12).hexdigest()
-        answer = _answer(asked, ranking, self.versions[0], f"p{etag}")
-        self._counts.served(asked.strategy, answer.get("fallback") is not None, len(answer["items"]))
-        return answer, f'"{etag}"'
+        `ids` are the user's and the visitor's, `cart` the products of the page.
+        """
+        catalog = self._catalogs.catalog
+        if catalog is not self._slots_of:
+            self._slots = {name: slot_request(each) for name, each in catalog.slots.items()}
+            self._slots_of = catalog
+        cart = tuple(dict.fromkeys(cart))
+        usual = self._slots.get(slot or "", ANY_CART if cart else ANY_PAGE)
+        return ListRequest(
+            strategy=strategy or usual.strategy,
+            limit=limit or usual.limit,
+            fallback=usual.fallback,
+            cart=cart,
+            ids=tuple([each for each in dict.fromkeys(ids) if each]),
+            rules=usual.rules,
+        )
 
-    def _ranking(self, asked: Asked, purchases: Sequence[Purchase]) -> "Ranking | None":
-        """The list by what serves now; None before anything is published."""
-        if self._loaded is None or self._slot_rules is None:
-            return None
-        return self._loaded.ranking(self._slot_rules.question(asked, purchases), time.time())
+    async def lists(self, requests: Sequence[ListRequest]) -> list[ListAnswer]:
+        """The answers to requests of one visitor; what they bought lately is read once for all of them."""
+        recent = NO_HISTORY
+        if self._publication is not None and requests and requests[0].ids:
+            recent = await self._history.recent(requests[0].ids)
+        purchases = tuple([PastPurchase(each.product_id, each.time / DAY_US) for each in recent.purchases])
+        history = None if recent.available else "unavailable"
+        return [
+            self._answer(msgspec.structs.replace(request, purchases=purchases), secrets.token_hex(10), history)
+            for request in requests
+        ]
 
-    async def _recent(self, customers: Sequence[str]) -> Recent:
-        return await self._history.recent(customers) if customers else NO_HISTORY
+    def page_list(self, request: ListRequest) -> tuple[ListAnswer, str]:
+        """A list for everybody, and its ETag: the same until something else is published, or defined for its slot."""
+        etag = hashlib.blake2b(repr((self.versions, request)).encode(), digest_size=12).hexdigest()
+        return self._answer(request, f"p{etag}"), f'"{etag}"'
 
-    async def _load(self) -> None:
-        from app.worker.loading import SlotRules, loaded_from
+    def _answer(self, request: ListRequest, unique: str, history: str | None = None) -> ListAnswer:
+        """The list by what serves now, an empty one before anything is published."""
+        strategy, model_version, ranking = request.strategy, None, Ranking((), "popular")
+        if self._publication is not None:
+            model_version = self._publication.versions[0]
+            ranking = self._publication.ranking(request, time.time())
+        fallback = None if strategy == "popular" else ranking.fallback
+        self._counts.served(strategy, fallback is not None, len(ranking.items))
+        name = f"{strategy}.{fallback or NONE}.{model_version or NONE}.{unique}"
+        return ListAnswer(name, strategy, model_version, ranking.items, fallback, history)
 
-        self._slot_rules = self._slot_rules or SlotRules()
+
+class ErasedPerson(msgspec.Struct, frozen=True):
+    """What a worker needs of an erasure: the digest of the id."""
+
+    digest: str
+
+
+def current_publication(data: Path, before: "Publication | None" = None) -> "Publication":
+    """What should be served now, with damages in the log; the first import of numpy in a worker.
+
+    The past of erased customers is forgotten at once: who returns is known by the purchases that came after, from the
+    store, until the next training.
+    """
+    from recommender.ranking.serving import read_publication
+
+    written = read_or_none(data / "tombstones.json")
+    stones = [] if written is None else msgspec.json.decode(written, type=list[ErasedPerson])
+    found = read_publication(data, before, frozenset(int(stone.digest[:16], 16) for stone in stones))
+    for name, cause in found.damages.items():
+        logger.error("artefact refused, the former one serves: %s: %s", name, cause)
+    return found
+
+
+def slot_request(slot: Slot) -> ListRequest:
+    """What a page asks for that names the slot and nothing else.
+
+    A condition that cannot be judged on products is passed over, because a page must not fail.
+    """
+    rules, filters = slot.rules, list[Condition]()
+    for name, wanted in rules.filter.items():
         try:
-            self._loaded = await asyncio.to_thread(loaded_from, self.data, self._loaded, self.damages)
-        except (OSError, ValueError) as error:
-            logger.error("what is published could not be loaded, the former model serves: %s", error)
-            self._seen = ()
-
-    def _marks(self) -> tuple[tuple[int, int] | None, ...]:
-        """What changes when something is published or somebody is erased: three looks at the disk."""
-        return tuple(_mark(self.data / name) for name in CURRENT_FILES)
-
-
-def _mark(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return None
-    return found.st_mtime_ns, found.st_ino
-
-
-def _answer(asked: Asked, ranking: "Ranking | None", model_version: str | None, unique: str) -> dict[str, Any]:
-    fallback = "popular" if ranking is None else ranking.fallback
-    if asked.strategy == "popular":
-        fallback = None
-    answer: dict[str, Any] = {
-        "recommendation_id": f"{asked.strategy}.{fallback or NONE}.{model_version or NONE}.{unique}",
-        "strategy": asked.strategy,
-        "model_version": model_version,
-        "items": () if ranking is None else ranking.items,
-    }
-    if fallback is not None:
-        answer["fallback"] = fallback
-    return answer
-
-
-async def open_recommender(
-    data: Path, catalogs: CatalogReader, history: History, counts: RecommendationCounts
-) -> LiveRecommender:
-    """The recommender of one worker, with what is published loaded."""
-    return await LiveRecommender(data, catalogs, history, counts).open()
+            filters += conditions({name: wanted})
+        except FilterError as error:
+            logger.warning("recommendations.yaml: %s; this rule is not applied", error)
+    seconds = rules.repurchase_after_seconds
+    listed = ListRules(
+        include=rules.include,
+        exclude=rules.exclude,
+        boosts=tuple(ScoreBoost(each.field, each.value, each.factor) for each in rules.boost),
+        conditions=tuple(filters),
+        exclude_purchased=rules.exclude_purchased,
+        repurchase_after_days=None if seconds is None else seconds / DAY_SECONDS,
+        accessories_of=rules.accessories_of,
+        diversity=rules.diversity or 0.0,
+    )
+    return ListRequest(slot.strategy, min(slot.limit, LARGEST_LIMIT), slot.fallback, rules=listed)

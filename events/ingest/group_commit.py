@@ -1,18 +1,20 @@
 """Group commit of one shard: while a flush is under way, what arrives waits, packed, for the next one; no timer."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
-from typing import Any, Final, cast
+from typing import Final, TypeAlias
 from zlib import crc32
 
 import msgspec
 
 from events.records import Record
-from events.store.availability import Breaker, StoreUnavailable, is_out_of_reach
+from events.store.availability import BUSY, STOPPING, UNKNOWN, Breaker, StoreUnavailable, is_out_of_reach
 from events.store.connection import Connection, HeldConnection
 from events.store.keys import events_key
+from kit.tasks import Tasks
 
 BODY_BITS: Final = 0x1FFF  # 13 bits take the store no more room than the two bytes of a small integer
 
@@ -23,7 +25,7 @@ _TIME_MEMBER: Final = b',"time":'
 class Parcel:
     """The records of one request that belong to one shard, ready to be joined with others into one flush."""
 
-    __slots__ = ("count", "digests", "lengths", "texts")
+    __slots__ = ("count", "digests", "lengths", "size", "texts")
 
     def __init__(self, records: Sequence[Record]) -> None:
         texts = [_encode(record) for record in records]
@@ -36,11 +38,7 @@ class Parcel:
             ]
         )
         self.texts = b",".join(texts)
-
-    @property
-    def size(self) -> int:
-        """Bytes that wait in memory for this parcel."""
-        return len(self.texts)
+        self.size = len(self.texts)
 
 
 def body_digest(text: bytes) -> int:
@@ -66,8 +64,9 @@ def by_shard(records: Sequence[Record], shards: int) -> dict[int, list[int]]:
 
 
 APPEND: Final = "resonate_append"
-FLUSHES_AT_ONCE: Final = 2
 CROWD: Final = 8  # so many parcels must wait before a second flush begins beside the first
+
+Waiting: TypeAlias = list[tuple[Parcel, asyncio.Future[int]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,124 +79,128 @@ class StreamLimits:
     flush_events: int = 10_000
 
 
-@dataclass(slots=True)
-class LaneCounters:
-    """What a lane has done since the worker started."""
-
-    flushes: int = 0
-    stored: int = 0
-    duplicates: int = 0
-    conflicts: int = 0  # same messageId, other body: the first stays
-    failures: int = 0  # flushes that were not acknowledged
+Count: TypeAlias = Callable[[str, int], None]  # the name of what went wrong, and how often
 
 
 class Lane:
-    """The waiting parcels of one shard, and the tasks that flush them: one, and a second one for a crowd."""
+    """The waiting parcels of one shard, and what flushes them: one round after the other, and two for a crowd.
 
-    def __init__(self, shard: int, connection: Connection, limits: StreamLimits) -> None:
-        self.counters = LaneCounters()
-        self.breaker = Breaker(self._probe)
+    Whatever becomes of a flush, each of its futures is resolved.
+    """
+
+    def __init__(self, shard: int, connection: Connection, limits: StreamLimits, count: Count) -> None:
         self._key = events_key(shard)
+        self.breaker = Breaker(partial(connection.call, APPEND, self._key, b"", b"", b"[]"))  # refused as others are
         self._connection = connection
-        self._idle: list[HeldConnection | None] = [connection.held() for _ in range(FLUSHES_AT_ONCE)]
         self._limits = limits
-        self._waiting: list[tuple[Parcel, asyncio.Future[int]]] = []
+        self._count = count
+        self._waiting: Waiting = []
         self._waiting_bytes = 0
         self._waiting_events = 0
-        self._flushing: set[asyncio.Task[None]] = set()
+        self._closing = False
+        self._some, self._crowd = asyncio.Event(), asyncio.Event()
+        self._held = [connection.held(), connection.held()]
+        self._flushing = Tasks()
+        for held, told in zip(self._held, (self._some, self._crowd), strict=True):
+            self._flushing.repeat(partial(self._flush_when_told, told, held), f"a flush of shard {shard}", 0)
 
-    def put(self, parcel: Parcel) -> asyncio.Future[int]:
-        """Queues a parcel; the future gives the number of its duplicates once the parcel is durable.
-
-        Raises StoreUnavailable at once while the store is known to be down, or when too much waits already (`busy`).
-        """
-        self.breaker.check()
+    def check(self, parcel: Parcel) -> None:
+        """Raises StoreUnavailable while the store is known to be down, or when too much waits already (`busy`)."""
+        if self.breaker.cause is not None:
+            raise StoreUnavailable(self.breaker.cause)
         if (
             self._waiting_bytes + parcel.size > self._limits.waiting_bytes
             or self._waiting_events + parcel.count > self._limits.waiting_events
         ):
-            raise StoreUnavailable("busy")
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[int] = loop.create_future()
+            raise StoreUnavailable(BUSY)
+
+    def put(self, parcel: Parcel) -> asyncio.Future[int]:
+        """Queues a parcel; the future gives the number of its duplicates once the parcel is durable.
+
+        Raises StoreUnavailable at once, as `check`.
+        """
+        self.check(parcel)
+        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._waiting.append((parcel, future))
         self._waiting_bytes += parcel.size
         self._waiting_events += parcel.count
-        if not self._flushing or (self._idle and len(self._waiting) >= CROWD):
-            self._flushing.add(loop.create_task(self._flush_all(self._idle.pop())))
+        self._some.set()
+        if len(self._waiting) >= CROWD:
+            self._crowd.set()
         return future
 
     async def close(self) -> None:
         """Flushes what waits, then stops."""
-        while self._flushing:
-            await asyncio.wait(self._flushing)
+        self._closing = True
+        self._some.set()
+        self._crowd.set()
+        await self._flushing.finish()
         await self.breaker.close()
+        for held in self._held:
+            await self._connection.release(held)
 
-    async def _flush_all(self, held: HeldConnection | None) -> None:
-        try:
-            while self._waiting:
-                await self._flush(self._next_flush(), held)
-        finally:
-            self._idle.append(held)
-            self._flushing.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+    async def _flush_when_told(self, told: asyncio.Event, held: HeldConnection | None) -> bool:
+        await told.wait()
+        while self._waiting:
+            await self._flush(self._taken(), held)
+        told.clear()
+        return self._closing
 
-    def _next_flush(self) -> list[tuple[Parcel, asyncio.Future[int]]]:
+    def _taken(self) -> Waiting:
+        """What waits, up to the size of a flush; at least one parcel."""
         size = events = taken = 0
         for parcel, _ in self._waiting:
+            if taken and (
+                size + parcel.size > self._limits.flush_bytes or events + parcel.count > self._limits.flush_events
+            ):
+                break
             size += parcel.size
             events += parcel.count
-            if taken and (size > self._limits.flush_bytes or events > self._limits.flush_events):
-                size -= parcel.size
-                events -= parcel.count
-                break
             taken += 1
         flush, self._waiting = self._waiting[:taken], self._waiting[taken:]
         self._waiting_bytes -= size
         self._waiting_events -= events
         return flush
 
-    async def _flush(self, flush: list[tuple[Parcel, asyncio.Future[int]]], held: HeldConnection | None) -> None:
-        parcels = [parcel for parcel, _ in flush]
+    async def _flush(self, flush: Waiting, held: HeldConnection | None) -> None:
+        refusal: StoreUnavailable | None = StoreUnavailable(UNKNOWN)
         try:
-            answer = await self._connection.call(
+            _, duplicates, conflicts = await self._connection.call(
                 APPEND,
                 self._key,
-                b"".join([parcel.digests for parcel in parcels]),
-                b"".join([parcel.lengths for parcel in parcels]),
-                b"[" + b",".join([parcel.texts for parcel in parcels]) + b"]",
+                b"".join([parcel.digests for parcel, _ in flush]),
+                b"".join([parcel.lengths for parcel, _ in flush]),
+                b"[" + b",".join([parcel.texts for parcel, _ in flush]) + b"]",
                 held=held,
             )
+            self._acknowledge(flush, set(duplicates), int(conflicts))
+            refusal = None
         except StoreUnavailable as unavailable:
-            self._fail(flush, unavailable)
+            refusal = unavailable
         except asyncio.CancelledError:
-            self._fail(flush, StoreUnavailable("stopping"))
+            refusal = StoreUnavailable(STOPPING)
             raise
-        else:
-            self._acknowledge(flush, answer)
+        finally:
+            if refusal is not None:
+                self._refuse(flush, refusal)
 
-    def _acknowledge(self, flush: list[tuple[Parcel, asyncio.Future[int]]], answer: list[Any]) -> None:
-        _, duplicates, conflicts = answer
-        events = sum([parcel.count for parcel, _ in flush])
-        self.counters.flushes += 1
-        self.counters.stored += events - len(duplicates)
-        self.counters.duplicates += len(duplicates)
-        self.counters.conflicts += conflicts
+    def _acknowledge(self, flush: Waiting, duplicates: set[int], conflicts: int) -> None:
         start = 0
         for parcel, future in flush:
             end = start + parcel.count
             if not future.done():  # a request that was cancelled waits no more
-                future.set_result(sum(start <= index < end for index in duplicates) if duplicates else 0)
+                future.set_result(len(duplicates.intersection(range(start, end))) if duplicates else 0)
             start = end
+        if conflicts:
+            self._count("message_conflicts", conflicts)
 
-    def _fail(self, flush: list[tuple[Parcel, asyncio.Future[int]]], unavailable: StoreUnavailable) -> None:
-        self.counters.failures += 1
-        if is_out_of_reach(unavailable):
-            self.breaker.open(unavailable.cause)
+    def _refuse(self, flush: Waiting, refusal: StoreUnavailable) -> None:
+        """The same for all that waits behind a flush, where the next one would fail as well."""
+        self._count("flush_failures", 1)
+        if is_out_of_reach(refusal.cause):
+            self.breaker.open(refusal.cause)
             flush = flush + self._waiting
             self._waiting, self._waiting_bytes, self._waiting_events = [], 0, 0
         for _, future in flush:
             if not future.done():
-                future.set_exception(StoreUnavailable(unavailable.cause, unavailable.retry_after_seconds))
-
-    async def _probe(self) -> None:
-        """An append of nothing: refused for the same reasons as any other."""
-        await self._connection.call("resonate_append", self._key, b"", b"", b"[]")
+                future.set_exception(StoreUnavailable(refusal.cause, refusal.retry_after_seconds))

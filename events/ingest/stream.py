@@ -1,15 +1,15 @@
 """The door of the log: what `append` has returned from is durable, and each messageId is in it once."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from events.ingest.group_commit import Lane, LaneCounters, Parcel, StreamLimits, by_shard
+from events.ingest.group_commit import Count, Lane, Parcel, StreamLimits, by_shard
 from events.ingest.history import HistoryUpdates
-from events.records import Record, position_number
-from events.store.availability import StoreUnavailable
+from events.records import Record
+from events.store.availability import Breaker, StoreUnavailable
 from events.store.connection import Connection
-from events.store.keys import events_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,23 +26,25 @@ class StreamState:
 
     available: bool
     cause: str | None
-    flushes: int
-    stored: int
-    duplicates: int
-    conflicts: int
-    failures: int
-    history_failures: int
+    flush_failures: int  # flushes that were not acknowledged
+    message_conflicts: int  # same messageId, other body: the first stays
+    history_failures: int  # orders and log-ins that did not reach the purchase histories
 
 
 class Stream:
-    """Appends records durably, with a flush or two under way per shard and everything else gathering behind them."""
+    """Appends records durably, with a flush or two under way per shard and everything else gathering behind them.
 
-    def __init__(self, connection: Connection, limits: StreamLimits | None = None) -> None:
+    `count` is told what goes wrong, by the names of the counters in `StreamState`.
+    """
+
+    def __init__(self, connection: Connection, limits: StreamLimits | None = None, count: Count | None = None) -> None:
         self._connection = connection
         self._limits = limits or StreamLimits()
         self._lanes: list[Lane] = []
-        self._unprepared = Lane(0, connection, self._limits)  # its breaker probes until the shards are known
-        self._histories = HistoryUpdates(connection)
+        self._unprepared = Breaker(connection.probe)  # until the shards are known
+        self._tell = count
+        self._counts: Counter[str] = Counter()
+        self._histories = HistoryUpdates(connection, self._count)
 
     async def append(self, records: Sequence[Record]) -> Appended:
         """Returns when every record is durable and the customers' histories hold their purchases.
@@ -50,57 +52,49 @@ class Stream:
         Raises StoreUnavailable within 1.2 s when that cannot be promised: then some records may be stored all the
         same, and a client that sends them again (same messageId) does not double them.
         """
-        lanes = self._known_lanes()
+        lanes = self._lanes or self._known_lanes()
+        if not records:
+            return Appended(0, 0)
         if len(lanes) == 1:
-            duplicates = await lanes[0].put(Parcel(records)) if records else 0
+            duplicates = await lanes[0].put(Parcel(records))
         else:
-            duplicates = await _all_of(self._put(lanes, records))
+            shards = by_shard(records, len(lanes))
+            parcels = {shard: Parcel([records[index] for index in indexes]) for shard, indexes in shards.items()}
+            for shard, parcel in parcels.items():
+                lanes[shard].check(parcel)  # before anything is stored: a shard that is down refuses the whole request
+            puts = [lanes[shard].put(parcel) for shard, parcel in parcels.items()]
+            outcomes = await asyncio.gather(*puts, return_exceptions=True)  # each is heard, also after one that failed
+            for outcome in outcomes:
+                if isinstance(outcome, BaseException):
+                    raise outcome
+            duplicates = sum([put.result() for put in puts])
         await self._histories.apply(records)
         return Appended(len(records) - duplicates, duplicates)
-
-    async def position(self) -> dict[int, int]:
-        """The last stream number of each shard right now (0: nothing yet); raises StoreUnavailable."""
-        shards = range(self._connection.shards)
-        answers = await self._connection.call_many([("resonate_position", events_key(shard), ()) for shard in shards])
-        return {shard: position_number(answer[0]) for shard, answer in zip(shards, answers, strict=True)}
 
     @property
     def state(self) -> StreamState:
         """What `/readyz` and `/metrics` report about the log's door."""
-        lanes = [*self._lanes, self._unprepared]
-        cause = next((lane.breaker.cause for lane in lanes if lane.breaker.cause is not None), None)
-        counters = [lane.counters for lane in lanes]
-        return StreamState(
-            available=cause is None,
-            cause=cause,
-            history_failures=self._histories.failures,
-            **{name: sum(getattr(each, name) for each in counters) for name in LaneCounters.__slots__},
-        )
+        breakers = [*(lane.breaker for lane in self._lanes), self._unprepared]
+        cause = next((breaker.cause for breaker in breakers if breaker.cause is not None), None)
+        counts = {name: self._counts[name] for name in ("flush_failures", "message_conflicts", "history_failures")}
+        return StreamState(available=cause is None, cause=cause, **counts)
 
     async def close(self) -> None:
         """Flushes what waits; the connection stays open, it belongs to the caller."""
-        for lane in [*self._lanes, self._unprepared]:
+        for lane in self._lanes:
             await lane.close()
+        await self._unprepared.close()
+
+    def _count(self, name: str, count: int) -> None:
+        self._counts[name] += count
+        if self._tell is not None:
+            self._tell(name, count)
 
     def _known_lanes(self) -> list[Lane]:
-        if not self._lanes:
-            try:
-                shards = self._connection.shards
-            except StoreUnavailable as unavailable:
-                self._unprepared.breaker.open(unavailable.cause)
-                raise
-            self._lanes = [Lane(shard, self._connection, self._limits) for shard in range(shards)]
+        try:
+            shards = self._connection.shards
+        except StoreUnavailable as unavailable:
+            self._unprepared.open(unavailable.cause)
+            raise
+        self._lanes = [Lane(shard, self._connection, self._limits, self._count) for shard in range(shards)]
         return self._lanes
-
-    def _put(self, lanes: list[Lane], records: Sequence[Record]) -> list[asyncio.Future[int]]:
-        for shard in (parts := by_shard(records, len(lanes))):
-            lanes[shard].breaker.check()  # before anything is stored: a shard that is down refuses the whole request
-        return [lanes[shard].put(Parcel([records[index] for index in indexes])) for shard, indexes in parts.items()]
-
-
-async def _all_of(waiting: Sequence[asyncio.Future[int]]) -> int:
-    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
-    for outcome in outcomes:
-        if isinstance(outcome, BaseException):
-            raise outcome
-    return sum(outcome for outcome in outcomes if isinstance(outcome, int))

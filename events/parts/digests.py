@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from events.parts.arrow import Array, Table, arrow, compute, parquet
-from events.parts.durable import temporary_path
+from kit.files import replace_file
 
 Digests = npt.NDArray[np.uint64]
 
@@ -63,12 +63,7 @@ def write_digests(path: Path, content: PartDigests) -> None:
     """Write the digests beside their part. They can be made again, so nothing waits for the disk."""
     body = np.concatenate(content)
     header = np.array([_FORMAT, len(content.messages), len(content.people), zlib.crc32(body.tobytes())], np.uint64)
-    temporary = temporary_path(path)
-    try:
-        temporary.write_bytes(header.tobytes() + body.tobytes())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    replace_file(path, header.tobytes() + body.tobytes(), durable=False)
 
 
 def read_digests(path: Path, part: Path) -> PartDigests:

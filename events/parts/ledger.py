@@ -6,8 +6,8 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from events.parts.durable import replace_durably
 from events.parts.manifest import PartName
+from kit.files import replace_file
 
 LEDGER: Final = "dropped.json"
 
@@ -56,7 +56,7 @@ def read_dropped(log: Path) -> Dropped:
 
 def write_dropped(log: Path, dropped: Dropped) -> None:
     """Put the ledger in place durably: it has to stand before the first of its parts goes."""
-    replace_durably(log / LEDGER, msgspec.json.encode(dropped))
+    replace_file(log / LEDGER, msgspec.json.encode(dropped))
 
 
 def _joined(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from events.parts.durable import replace_file
+from kit.files import replace_file
 
 DATA_SUFFIX: Final = ".parquet"
 MANIFEST_SUFFIX: Final = ".json"
@@ -74,10 +74,11 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def write_manifest(path: Path, manifest: Manifest) -> None:
-    """Put the manifest in place whole or not at all. The caller makes the folder durable."""
+    """Put the manifest in place whole or not at all, durably with every other name in its folder."""
     replace_file(path, msgspec.json.encode(manifest))
 
 
+LOG: Final = "log"
 FOLDER_PREFIX: Final = "date="
 _FOLDER = re.compile(re.escape(FOLDER_PREFIX) + r"\d{4}-\d{2}-\d{2}")
 _SETTLED_NANOSECONDS: Final = 100_000_000  # a folder that changed this recently may change again within one clock tick
@@ -111,6 +112,11 @@ class Found:
     def digests(self) -> Path:
         """The digests of the part's ids (`events.parts.digests`), which can be made again from the part."""
         return self.folder / f"{self.name.stem}{DIGESTS_SUFFIX}"
+
+
+def holds_log(data: Path) -> bool:
+    """Whether anything was ever written into the log of a data directory, and is not all gone by retention."""
+    return bool(date_folders(data / LOG))
 
 
 def date_folder(log: Path, day: date) -> Path:

@@ -12,9 +12,9 @@ import numpy as np
 
 from events.parts.arrow import Table, compute, parquet
 from events.parts.digests import NO_DIGESTS, PartDigests, distinct, table_digests, write_digests
-from events.parts.durable import sync_folder, temporary_path
 from events.parts.manifest import Found, Manifest, PartName, date_folder, write_manifest
 from events.parts.part import SCHEMA, Part, part_of
+from kit.files import make_folder, temporary_file
 
 CrashPoint = Literal["after_tmp", "after_fsync", "after_link", "after_trim"]
 Reach = Callable[[CrashPoint], None]
@@ -89,16 +89,16 @@ def write_part(place: Place, tables: Iterable[Table], reach: Reach = unreached) 
     does not take it; nothing is left behind then.
     """
     files = place.files
-    _make_folder(files.folder)
-    temporary = temporary_path(files.data)
-    try:
-        tally = _write(temporary, place, tables)
+    make_folder(files.folder)
+    with temporary_file(files.data) as file:
+        tally = _write(Path(file.name), place, tables)
         reach("after_tmp")
-        _sync(temporary)
+        os.fsync(file.fileno())
         reach("after_fsync")
-        _link(temporary, files.data)
-    finally:
-        temporary.unlink(missing_ok=True)
+        try:
+            os.link(file.name, files.data)
+        except FileExistsError as error:
+            raise PartExists(files.data.name) from error
     reach("after_link")
     return _seal(files, place, tally)
 
@@ -168,28 +168,7 @@ def _seal(files: Found, place: Place, tally: _Tally) -> Part:
         max_received_at=tally.received_at[1],
     )
     write_manifest(files.manifest, manifest)
-    sync_folder(files.folder)
     return part_of(files, manifest)
-
-
-def _make_folder(folder: Path) -> None:
-    if folder.is_dir():
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    sync_folder(folder.parent)
-    sync_folder(folder.parent.parent)
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
-
-
-def _link(temporary: Path, path: Path) -> None:
-    try:
-        os.link(temporary, path)
-    except FileExistsError as error:
-        raise PartExists(path.name) from error
 
 
 def _sha256(path: Path) -> str:

@@ -2,13 +2,10 @@
 
 import asyncio
 import logging
-from typing import Any, Final
-
-from redis.asyncio import RedisCluster
-from redis.exceptions import RedisError
+from typing import Final
 
 from events.deletes.tombstones import PersonKind, add_tombstones, mirror_tombstones, tombstone
-from events.ingest.history import History
+from events.ingest.history import forget
 from events.log.reader import LogReader
 from events.privacy.person import Person, person_of
 from events.store.availability import StoreUnavailable
@@ -37,15 +34,9 @@ async def erase(connection: Connection, reader: LogReader, kind: PersonKind, ide
     stones += [tombstone("user", user, dict(written.asked), erased_at) for user in person.users]
     await asyncio.to_thread(add_tombstones, reader.data, stones)
     await mirror_tombstones(connection, reader.data)
-    history = History(connection)
+    await forget(connection, sorted(person.visitors | person.users))
     try:
-        await history.forget(sorted(person.visitors | person.users))
-    finally:
-        await history.close()
-    client = connection.client
-    servers: dict[str, Any] = {"target_nodes": client.get_primaries()} if isinstance(client, RedisCluster) else {}
-    try:
-        await client.execute_command("BGREWRITEAOF", **servers)
-    except RedisError as error:  # a managed store may not allow it, or is at it already
+        await connection.rewrite_file()
+    except StoreUnavailable as error:  # a managed store may not allow it, or is at it already
         _logger.info("the store was not asked to rewrite its file", extra={"why": str(error)})
     return person

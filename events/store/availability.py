@@ -1,13 +1,11 @@
 """What the store's client raises becomes one error with a cause; a store that does not answer is not asked on."""
 
-import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Final
 
 from redis import exceptions
 
-STORE_ERRORS: Final = (exceptions.RedisError, OSError)  # builtin TimeoutError is an OSError
+from kit.tasks import Tasks
 
 _CAUSES: Final[tuple[tuple[type[Exception], str], ...]] = (
     (exceptions.TimeoutError, "store_timeout"),
@@ -19,11 +17,14 @@ _CAUSES: Final[tuple[tuple[type[Exception], str], ...]] = (
     (exceptions.NoPermissionError, "store_login_refused"),
     (exceptions.ReadOnlyError, "store_read_only"),
     (exceptions.ClusterDownError, "store_cluster_down"),
-    (exceptions.MasterDownError, "store_cluster_down"),
+    (exceptions.SlotNotCoveredError, "store_cluster_down"),
     (exceptions.ConnectionError, "store_down"),
+    (exceptions.RedisClusterException, "store_down"),  # no node could be reached; it derives from Exception alone
     (OSError, "store_down"),
 )
-_ANSWERED: Final = frozenset({"store_error", "busy"})
+UNKNOWN: Final = "store_error"
+BUSY: Final = "busy"
+STOPPING: Final = "stopping"
 
 
 class StoreUnavailable(Exception):
@@ -39,23 +40,24 @@ class StoreRefused(Exception):
     """This store must not be used as it is set up; the message says what would be right."""
 
 
-def cause_of(error: BaseException) -> str:
-    """The word that names why a command failed: `store_down`, `store_timeout`, `store_out_of_memory`, …"""
+def cause_of(error: Exception) -> str:
+    """The word that names why a command failed: `store_down`, `store_timeout`, `store_out_of_memory`, …
+
+    `store_error` for everything that has no word of its own, whatever class it is of.
+    """
     if isinstance(error, StoreUnavailable):
         return error.cause
-    for kind, cause in _CAUSES:
-        if isinstance(error, kind):
-            return cause
-    return "store_disk_full" if str(error).startswith("MISCONF") else "store_error"
+    known = next((cause for kind, cause in _CAUSES if isinstance(error, kind)), UNKNOWN)
+    return "store_disk_full" if known == UNKNOWN and str(error).startswith("MISCONF") else known
 
 
-def is_out_of_reach(error: BaseException) -> bool:
+def is_out_of_reach(cause: str) -> bool:
     """Whether the next command would fail the same way, so that waiting for a probe is better than trying.
 
     Every cause but those that a store which answers gives to single commands; the embedded store's own words for why
     it does not run count as well.
     """
-    return cause_of(error) not in _ANSWERED
+    return cause not in {UNKNOWN, BUSY}
 
 
 PROBE_SECONDS: Final = 0.5
@@ -67,17 +69,16 @@ class Breaker:
     def __init__(self, probe: Callable[[], Awaitable[object]], probe_seconds: float = PROBE_SECONDS) -> None:
         self._probe = probe
         self._probe_seconds = probe_seconds
-        self._probing: asyncio.Task[None] | None = None
+        self._probing = Tasks()
         self.cause: str | None = None
-        self.opened = 0  # how often
 
     def open(self, cause: str) -> None:
         """Notes why the store cannot be asked; a probe is under way from now on."""
-        if self.cause is None:
-            self.opened += 1
+        if self.cause == STOPPING:
+            return
         self.cause = cause
-        if self._probing is None:
-            self._probing = asyncio.get_running_loop().create_task(self._probe_until_answered())
+        if self._probing.idle:
+            self._probing.repeat(self._answered, "the probe of the store", self._probe_seconds, self._probe_seconds)
 
     def check(self) -> None:
         """Raises StoreUnavailable at once while the breaker is open."""
@@ -85,19 +86,15 @@ class Breaker:
             raise StoreUnavailable(self.cause)
 
     async def close(self) -> None:
-        """Ends the probing; the breaker is not used afterwards."""
-        if self._probing is not None:
-            self._probing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._probing
+        """Ends the probing, and refuses from then on."""
+        self.cause = STOPPING
+        await self._probing.close()
 
-    async def _probe_until_answered(self) -> None:
-        while self.cause is not None:
-            await asyncio.sleep(self._probe_seconds)
-            try:
-                await self._probe()
-            except (StoreUnavailable, *STORE_ERRORS) as error:
-                self.cause = cause_of(error)
-            else:
-                self.cause = None
-        self._probing = None
+    async def _answered(self) -> bool:
+        try:
+            await self._probe()
+        except StoreUnavailable as unavailable:
+            self.cause = unavailable.cause
+            return False
+        self.cause = None
+        return True

@@ -59,12 +59,6 @@ def recorded_cause(data: Path) -> str | None:
     return "store_disk_full" if _is_empty(store_directory(data) / "state") else None
 
 
-def recorded_salvage(data: Path) -> str | None:
-    """What was cut from the store's append-only file or moved aside, or None when nothing was."""
-    state = read_state(data)
-    return state.salvage if state else None
-
-
 def _is_empty(path: Path) -> bool:
     try:
         return path.stat().st_size == 0

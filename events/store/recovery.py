@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from events.parts.durable import sync_folder, write_durably
+from kit.files import sync, write_file
 
 AOF_FOLDER: Final = "appendonlydir"
 MANIFEST: Final = "appendonly.aof.manifest"
@@ -79,7 +79,7 @@ def finish_interrupted(store: Path) -> None:
     """Puts salvaged files in their place: the last step of a salvage, repeated at the start after a crash before it."""
     if (store / SALVAGED).is_dir() and not (store / AOF_FOLDER).exists():
         (store / SALVAGED).rename(store / AOF_FOLDER)
-        sync_folder(store)
+        sync(store)
 
 
 def damaged_folders(store: Path) -> list[Path]:
@@ -155,8 +155,8 @@ def _copy_sound(folder: Path, fresh: Path) -> tuple[int, int, tuple[str, ...]]:
         kept, lost = kept + length, lost + size - length
         if length < size:
             damaged.append(file.name)
-    write_durably(fresh / MANIFEST, "".join(file.manifest_line for file in files).encode())
-    sync_folder(fresh)
+    write_file(fresh / MANIFEST, "".join(file.manifest_line for file in files).encode())
+    sync(fresh)
     return kept, lost, tuple(damaged)
 
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from events.deletes.tombstones import Tombstone, erased, may_concern, read_tombstones
 from events.parts.arrow import Table, arrow, compute, parquet
 from events.parts.digests import MESSAGE_SEED, digests, read_columns, read_digests, repeated
-from events.parts.manifest import FolderListing, Found, PartName
+from events.parts.manifest import LOG, FolderListing, Found, PartName
 from events.parts.part import SCHEMA, DataDamaged, Part, PartListing, verify
 from events.parts.sealing import Place, write_part
 
@@ -110,7 +110,6 @@ def _repeats(suspects: Table) -> npt.NDArray[np.intp]:
 
 
 MOST_PARTS: Final = 32
-_LOG: Final = "log"
 _logger = logging.getLogger(__name__)
 
 
@@ -135,7 +134,7 @@ class Compaction:
     ) -> None:
         """Keep replaced parts for `grace_seconds`; `now` is in seconds since 1970; give up soon once `is_stopping`."""
         self._data = data
-        self._log = data / _LOG
+        self._log = data / LOG
         self._grace_seconds = grace_seconds
         self._now = now
         self._is_stopping = is_stopping

@@ -12,11 +12,12 @@ from typing import Any, Final, Self
 
 import msgspec
 
-from events.parts.durable import replace_durably
 from events.store.availability import StoreUnavailable
 from events.store.connection import Connection
 from events.store.keys import OWNER
 from events.writer.watermark import StoreTakenOver
+from kit.files import replace_file
+from kit.tasks import unless
 
 LEASE_SECONDS: Final = 10.0
 RENEW_SECONDS: Final = 2.0
@@ -79,16 +80,17 @@ async def while_owner(
     Work whose lease was lost (this process stood still for longer than it lasts) is cut off, and begun again later.
     What it does before that is harmless: the store lets only the last owner trim (`StoreTakenOver`).
     """
+
+    async def work_whole() -> bool:
+        await work()
+        return True
+
     while await _claimed(lease, stop, renew_seconds):
-        working = asyncio.ensure_future(work())
         try:
-            if await _kept(lease, working, renew_seconds):
+            if await unless(_taken_over(lease, renew_seconds), work_whole()):
                 return await lease.release()
-        finally:
-            if not working.done():
-                working.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await working
+        except StoreTakenOver as lost:
+            _logger.error("%s", lost)
     return None
 
 
@@ -107,20 +109,11 @@ async def _claimed(lease: Lease, stop: asyncio.Event, renew_seconds: float) -> b
     return False
 
 
-async def _kept(lease: Lease, working: "asyncio.Future[None]", renew_seconds: float) -> bool:
-    """Renew until the work is done; False as soon as another owner has the lease."""
-    while not working.done():
-        await asyncio.wait({working}, timeout=renew_seconds)
-        if not working.done() and (other := await _refusing(lease)) is not None:
-            _logger.error("the store was taken over by %s", other)
-            return False
-    taken_over = False
-    try:
-        working.result()
-    except* StoreTakenOver as lost:
-        _logger.error("%s", lost.exceptions[0])
-        taken_over = True
-    return not taken_over
+async def _taken_over(lease: Lease, renew_seconds: float) -> None:
+    """Renew the lease; return as soon as another owner has it."""
+    while (other := await _refusing(lease)) is None:
+        await asyncio.sleep(renew_seconds)
+    _logger.error("the store was taken over by %s", other)
 
 
 async def _refusing(lease: Lease) -> Owner | None:
@@ -135,5 +128,5 @@ def _identity(data: Path) -> str:
     with contextlib.suppress(FileNotFoundError):
         return path.read_text().strip()
     made = secrets.token_hex(16)
-    replace_durably(path, f"{made}{os.linesep}".encode())
+    replace_file(path, f"{made}{os.linesep}".encode())
     return made

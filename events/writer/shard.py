@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from events.parts.durable import replace_durably
 from events.parts.manifest import PartName
 from events.parts.part import PartListing
 from events.parts.sealing import PartExists, Place, Reach, unreached, write_part
@@ -21,6 +20,7 @@ from events.store.keys import events_key, wanted_key
 from events.writer.decoding import Entry, EntryUnreadable, entry, received_at, received_date, rows
 from events.writer.resumption import resume_point
 from events.writer.watermark import Watermark, publish
+from kit.files import replace_file
 
 _LOOK_SECONDS: Final = 0.05
 _SHARDS_LOOKED_AT: Final = 4
@@ -210,7 +210,7 @@ class ShardWriter:
             except EntryUnreadable as error:
                 path = self._log / f"unreadable-{self._shard}-{stream_text(item.stream_number)}.json"
                 _logger.error("an entry of the stream is not readable, it is kept aside", extra={"why": str(error)})
-                replace_durably(path, item.events)
+                replace_file(path, item.events)
         return readable
 
     async def _publish(self) -> None:

@@ -8,14 +8,15 @@ from typing import Final
 
 from events.deletes.tombstones import mirror_tombstones
 from events.parts.arrow import release_memory
-from events.parts.durable import TEMPORARY_PREFIX
 from events.parts.ledger import read_dropped, write_dropped
-from events.parts.manifest import FolderListing, Found, PartName, date_folders
+from events.parts.manifest import LOG, FolderListing, Found, PartName, date_folders
 from events.store.availability import StoreUnavailable
 from events.store.connection import Connection
 from events.writer.compaction import Compaction
 from events.writer.decoding import EARLIEST_CLOCK
 from events.writer.shard import ShardWriter, WriterOptions, pause
+from kit.files import remove_leftovers
+from kit.tasks import together
 
 _logger = logging.getLogger(__name__)
 
@@ -55,7 +56,6 @@ def _remove(file: Found) -> None:
         file.folder.rmdir()
 
 
-LOG: Final = "log"
 _KEEP_SECONDS: Final = 5.0
 _AGAIN_SECONDS: Final = 0.5
 
@@ -68,16 +68,14 @@ async def run_writer(connection: Connection, data: Path, options: WriterOptions,
     """
     log = data / LOG
     log.mkdir(parents=True, exist_ok=True)
-    _remove_temporary_files(log)
+    for folder in (log, *date_folders(log)):
+        remove_leftovers(folder)
     await _first_answer(connection, stop)
     if stop.is_set():
         return
     await _restore_tombstones(connection, data)
     writers = [ShardWriter(connection, log, shard, options) for shard in range(connection.shards)]
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(_keep(data, options, stop))
-        for writer in writers:
-            tasks.create_task(writer.run(stop))
+    await together(_keep(data, options, stop), *[writer.run(stop) for writer in writers])
 
 
 async def _first_answer(connection: Connection, stop: asyncio.Event) -> None:
@@ -111,9 +109,3 @@ async def _keep(data: Path, options: WriterOptions, stop: asyncio.Event) -> None
         except Exception:
             _logger.exception("compaction or retention failed, it is tried again")
         await pause(stop, _KEEP_SECONDS)
-
-
-def _remove_temporary_files(log: Path) -> None:
-    for folder in (log, *date_folders(log)):
-        for path in folder.glob(f"{TEMPORARY_PREFIX}*"):
-            path.unlink(missing_ok=True)

@@ -7,7 +7,8 @@ from typing import Any, Final, get_args
 from experiments.assignment.assign import VISITOR_ATTRIBUTE, Assignment, CompiledExperiment, Gate, Reason, Stage, fixed
 from experiments.assignment.bucketing import bucket_ranges
 from experiments.definitions.model import DecisionNote, Experiment, Holdout, NotInReason, Segment, TrafficStep
-from experiments.targeting.predicates import compile_condition
+from experiments.targeting.predicates import compile_condition, read_condition
+from kit.conditions import fields
 
 _EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
 
@@ -20,6 +21,7 @@ def compile_experiment(
     Raises ConditionError where a condition says nothing sensible, KeyError where a name is not defined.
     """
     condition = _merged_condition(experiment, segments)
+    asked = fields(read_condition(condition or {}).where)
     changes, stages = _schedule(experiment)
     return CompiledExperiment(
         definition=experiment,
@@ -29,7 +31,7 @@ def compile_experiment(
         by_user=experiment.unit == "user",
         condition=condition,
         audience=None if condition is None else compile_condition(condition),
-        asks_visitor_id=_mentions(condition, VISITOR_ATTRIBUTE),
+        asks_visitor_id=any(field.name.split(".")[0] == VISITOR_ATTRIBUTE for field in asked),
         gates=_gates(experiment, holdouts),
         variants=experiment.variants,
         changes=changes,
@@ -85,12 +87,6 @@ def _merged_condition(experiment: Experiment, segments: Mapping[str, Segment]) -
     if len(parts) > 1:
         return {"$and": parts}
     return parts[0] if parts else None
-
-
-def _mentions(condition: Any, attribute: str) -> bool:
-    if isinstance(condition, Mapping):
-        return any(key.split(".")[0] == attribute or _mentions(value, attribute) for key, value in condition.items())
-    return isinstance(condition, list) and any(_mentions(item, attribute) for item in condition)
 
 
 def _gates(experiment: Experiment, holdouts: Mapping[str, Holdout]) -> tuple[Gate, ...]:

@@ -3,55 +3,22 @@
 An experiment that assigns is one rule. One that is paused, stopped or not yet begun has no rule, so everyone gets
 control as the default value. Shipped variants and previews are forced values, which no SDK reports as an exposure.
 
-Conditions rewritten so that every SDK decides them alike where an attribute is missing.
-
-A missing attribute is null. JavaScript orders null as 0 and searches it as the text "null", other SDKs never match it.
-Where a test asks such a thing, the answer that `compile_condition` gives for null is written into the condition.
+Conditions are rewritten so that every SDK decides them alike where an attribute is missing. A missing attribute is
+null: JavaScript orders null as 0 and searches it as the text "null", other SDKs never match it. Where a test asks such
+a thing, the answer that `compiled` gives for null is written into the condition.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from experiments.assignment.assign import VISITOR_ATTRIBUTE, CompiledExperiment, Gate
-from experiments.targeting.predicates import compile_condition
+from experiments.targeting.predicates import compiled, read_condition
+from kit.conditions import PLAIN, Field, Joined, Members, Nested, Never, Operation, Opposite, Where
+
+JSON: TypeAlias = dict[str, Any]
 
 # Every SDK agrees on these about null.
-_AGREED: Final = frozenset(
-    {"$eq", "$ne", "$in", "$nin", "$ini", "$nini", "$inGroup", "$notInGroup", "$exists", "$type"}
-)
-
-
-def portable(condition: Mapping[str, Any], saved_groups: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The same condition, with a branch for null wherever SDKs differ about it."""
-    parts: list[dict[str, Any]] = []
-    plain: dict[str, Any] = {}
-    for key, value in condition.items():
-        if key in ("$and", "$or", "$nor"):
-            plain[key] = [portable(item, saved_groups) for item in value]
-        elif key == "$not":
-            plain[key] = portable(value, saved_groups)
-        elif key.startswith("$") or _agreed(value):
-            plain[key] = value
-        else:
-            parts.append(_with_branch_for_null(key, value, saved_groups))
-    if not parts:
-        return plain
-    return {"$and": [*([plain] if plain else []), *parts]}
-
-
-def _agreed(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return all(operator in _AGREED or not operator.startswith("$") for operator in value)
-    return not (value == "null" or (isinstance(value, int | float) and not isinstance(value, bool) and value == 0))
-
-
-def _with_branch_for_null(path: str, value: Any, saved_groups: Mapping[str, Any] | None) -> dict[str, Any]:
-    if compile_condition({path: value}, saved_groups)({}):
-        return {"$or": [{path: {"$exists": False}}, {path: value}]}
-    return {"$and": [{path: {"$exists": True}}, {path: value}]}
-
-
-JSON = dict[str, Any]
+_AGREED: Final = frozenset(("$eq", "$ne", "$in", "$nin", "$ini", "$nini", "$exists", "$type"))
 
 
 def features(experiments: Iterable[CompiledExperiment], now: float) -> JSON:
@@ -102,3 +69,35 @@ def _filter(experiment: CompiledExperiment, gate: Gate) -> Mapping[str, Any]:
         "hashVersion": 2,
         "ranges": [[gate.low, gate.high]],
     }
+
+
+def portable(condition: Mapping[str, Any]) -> JSON:
+    """The same condition, with a branch for null wherever SDKs differ about it."""
+    return _portable(read_condition(condition).where)
+
+
+def _portable(where: Where) -> JSON:
+    plain: JSON = {}
+    parts: list[JSON] = []
+    for entry in where.entries:
+        match entry:
+            case Field() if all(_agreed(test) for test in entry.tests):
+                plain[entry.name] = entry.written
+            case Field():
+                missing = compiled(Where((entry,)))({})
+                branch = {entry.name: {"$exists": not missing}}
+                parts.append({"$or" if missing else "$and": [branch, {entry.name: entry.written}]})
+            case Joined():
+                plain[entry.operator] = [_portable(part) for part in entry.parts]
+            case Opposite():
+                plain["$not"] = _portable(entry.part)
+            case Never():
+                plain["$nor"] = [{}]
+    return {"$and": [*([plain] if plain else []), *parts]} if parts else plain
+
+
+def _agreed(test: Operation | Nested | Members) -> bool:
+    if not isinstance(test, Operation) or test.operator != PLAIN:
+        return test.operator in _AGREED
+    number = isinstance(test.operand, int | float) and not isinstance(test.operand, bool)
+    return test.operand != 0 if number else test.operand != "null"

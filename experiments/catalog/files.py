@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from events.parts.durable import replace_durably
+from kit import files
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,7 @@ class CatalogPaths:
 
 def replace_file(path: Path, content: bytes) -> None:
     """Write a file, and the folder where there is none, so that readers and a crash see it whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    replace_durably(path, content)
+    files.replace_file(path, content)
 
 
 def read_or_none(path: Path) -> bytes | None:

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from experiments.catalog.catalog import Catalog
 from experiments.catalog.files import CatalogPaths, locked, read_or_none, replace_file
 from experiments.definitions.content import CatalogContent
-from experiments.definitions.located import did_you_mean
+from experiments.definitions.grammar import meant
 from experiments.definitions.model import Definition, Status
 
 Action = Literal["pause", "resume", "stop"]
@@ -54,7 +54,7 @@ def order(data: Path, catalog: Catalog, key: str, action: Action, now: datetime)
     Raises UnknownExperiment, or OverrideRefused where the experiment's status does not allow it.
     """
     if key not in catalog.experiments:
-        raise UnknownExperiment(f'unknown experiment "{key}"{did_you_mean(key, catalog.experiments)}')
+        raise UnknownExperiment(f'unknown experiment "{key}"{meant(key, catalog.experiments)}')
     paths = CatalogPaths(data)
     with locked(paths.overrides):
         overrides = read_overrides(paths)

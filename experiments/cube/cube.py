@@ -8,11 +8,12 @@ from events.engines.duckdb import Columns, Engine
 from events.engines.sql import Expression, Statement, all_of, any_of, inline_table, union_all
 from experiments.cube.measures import CubePlan, SourceKey
 from experiments.cube.shop_days import ShopDays
-from experiments.cube.sources import amount, choice, chosen, layers_of, named, valid_score, wanted_refunds
+from experiments.cube.sources import choice, chosen, event_amount, layers_of, named, valid_score, wanted_refunds
 from experiments.cube.statements import condition, fields_of, statement
+from kit.time import SECOND_US
 
 FOREVER_US: Final = 1 << 62
-VISIT_US: Final = 30 * 60 * 1_000_000  # a history is an earlier visit, not the page view that led to the exposure
+VISIT_US: Final = 30 * 60 * SECOND_US  # a history is an earlier visit, not the page view that led to the exposure
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ class Cube:
 
     def amount_of(self, key: SourceKey) -> Expression:
         """What one event of a source gives."""
-        return amount(key, self.plan.properties)
+        return event_amount(key, self.plan.properties)
 
     def segments(self) -> Expression:
         """The segment of the time since exposure."""

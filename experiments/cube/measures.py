@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 
 from experiments.cube.statements import Properties, properties_of
 from experiments.definitions.model import Cap, Metric, RatioPart
+from kit.time import SECOND_US
 
 ORDER: Final = "Order Completed"
 REFUNDS: Final = ("Order Refunded", "Order Cancelled")
@@ -15,7 +16,6 @@ ENGAGED: Final = "engaged_seconds"
 PAGE: Final = "page"
 OWN_TYPES: Final = ("page", "screen", "identify", "group")  # events that have a type of their own, and no name
 NO_CAP: Final = 1e300
-SECOND_US: Final = 1_000_000
 NONE: Final = -1
 
 SourceKind = Literal["events", "orders", "refunds", "engagement", "page_times", "funnel"]
@@ -26,7 +26,7 @@ SURVEY_SCALES: Final[Mapping[str, tuple[float, float]]] = {"csat": (1, 5), "nps"
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class MetricWindow:
     """Half-open time since exposure, in µs."""
 
     start_us: int
@@ -47,7 +47,7 @@ class SourceKey:
     where: str = "{}"
     score: Score | None = None
     steps: tuple[str, ...] = ()
-    window: Window | None = None
+    window: MetricWindow | None = None
     within_us: int | None = None
     order_where: str = "{}"
     order_value: str = "value"
@@ -68,7 +68,7 @@ class MetricRule:
     """How a metric is read from the cube. Sources are indexes of the plan's sources; NONE where there is none."""
 
     metric: Metric
-    window: Window
+    window: MetricWindow
     source: int
     field: Field
     taken: int = NONE
@@ -79,6 +79,7 @@ class MetricRule:
     closed_window: bool = False  # only units whose window has closed
     over_events: bool = False  # a quantile whose sample is the events, not the units
     estimated: bool = False  # engaged time that page events tell, not beats
+    cuped: bool = False  # adjusted for what was known before the exposure
 
     @property
     def name(self) -> str:
@@ -117,7 +118,10 @@ class CubePlan:
 def cube_plan(metrics: Iterable[Metric], lookback_seconds: int, dimensions: Iterable[str] = ()) -> CubePlan:
     """The plan of one cube for these metrics; `lookback_seconds` 0 switches the covariate off."""
     sources = _Sources()
-    rules = tuple(_rule(metric, sources) for metric in metrics)
+    rules = tuple(
+        replace(_rule(metric, sources), cuped=lookback_seconds > 0 and metric.type not in ("quantile", "funnel"))
+        for metric in metrics
+    )
     lookback_us = lookback_seconds * SECOND_US
     boundaries = {0, -lookback_us}
     for rule in rules:
@@ -158,7 +162,7 @@ def _rule(metric: Metric, sources: _Sources) -> MetricRule:
             key = SourceKey("funnel", metric.steps[-1], steps=metric.steps, window=window, where=_text(metric.where))
             return MetricRule(metric, window, sources.index(key), "events", fixed_cap=1.0, closed_window=True)
         case "retention":
-            window = Window((metric.from_seconds or 0) * SECOND_US, (metric.to_seconds or 0) * SECOND_US)
+            window = MetricWindow((metric.from_seconds or 0) * SECOND_US, (metric.to_seconds or 0) * SECOND_US)
             source = sources.index(_key(metric.event or "", None, metric.where, window))
             return MetricRule(metric, window, source, "events", fixed_cap=1.0, closed_window=True)
         case "proportion" | "count":
@@ -212,7 +216,7 @@ def _ratio(metric: Metric, sources: _Sources) -> MetricRule:
     )  # fmt: skip
 
 
-def _part(part: RatioPart, metric: Metric, window: Window) -> SourceKey:
+def _part(part: RatioPart, metric: Metric, window: MetricWindow) -> SourceKey:
     return _key(part.event, part.sum, {**metric.where, **part.where}, window)
 
 
@@ -232,7 +236,7 @@ def _survey(metric: Metric, score: Score, sources: _Sources) -> MetricRule:
 
 
 def _key(
-    event: str, value: str | None, where: Mapping[str, Any], window: Window, within_us: int | None = None
+    event: str, value: str | None, where: Mapping[str, Any], window: MetricWindow, within_us: int | None = None
 ) -> SourceKey:
     condition = _text(where)
     if event == ENGAGEMENT and value in (None, ENGAGED):
@@ -263,8 +267,8 @@ def _cap(cap: Cap | None) -> tuple[float, float | None]:
     return (NO_CAP if cap.fixed is None else cap.fixed), cap.percentile
 
 
-def _window(metric: Metric) -> Window:
-    return Window(0, metric.window_seconds * SECOND_US)
+def _window(metric: Metric) -> MetricWindow:
+    return MetricWindow(0, metric.window_seconds * SECOND_US)
 
 
 def _text(where: Mapping[str, Any]) -> str:

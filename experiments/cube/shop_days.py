@@ -8,8 +8,8 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from events.engines.sql import Expression
+from kit.time import DAY_US, microseconds
 
-DAY_US: Final = 86_400_000_000
 EPOCH: Final = date(1970, 1, 1)
 _MARGIN: Final = timedelta(days=2)
 
@@ -61,10 +61,10 @@ def calendar_date(day: int) -> date:
 def _days(timezone: str, first: date, last: date) -> ShopDays:
     zone = ZoneInfo(timezone)
     moments = [datetime(first.year, first.month, first.day, tzinfo=UTC) + timedelta(days=n) for n in _span(first, last)]
-    offsets = [(_microseconds(moments[0]), _offset(moments[0], zone))]
+    offsets = [(microseconds(moments[0]), _offset(moments[0], zone))]
     for before, after in pairwise(moments):
         if _offset(before, zone) != _offset(after, zone):
-            offsets.append((_microseconds(_change(before, after, zone)), _offset(after, zone)))
+            offsets.append((microseconds(_change(before, after, zone)), _offset(after, zone)))
     return ShopDays(tuple(offsets))
 
 
@@ -87,8 +87,4 @@ def _change(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
 
 def _offset(moment: datetime, zone: ZoneInfo) -> int:
     offset = moment.astimezone(zone).utcoffset() or timedelta()
-    return int(offset.total_seconds()) * 1_000_000
-
-
-def _microseconds(moment: datetime) -> int:
-    return int(moment.timestamp()) * 1_000_000
+    return offset // timedelta(microseconds=1)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from events.engines.sql import Expression
 from experiments.cube.measures import ENGAGEMENT, OWN_TYPES, SURVEY_SCALES, SourceKey
 from experiments.cube.statements import Properties, condition, fields_of
-from experiments.targeting.countable import COLUMNS
+from experiments.definitions.metrics import COLUMNS
 
 
 def named(event: str) -> Expression:
@@ -33,7 +33,7 @@ def wanted_refunds(key: SourceKey, properties: Properties) -> list[Expression]:
     return kind + [Expression.of(text, wanted=condition(where, properties)) for text, where in chosen.items() if where]
 
 
-def amount(key: SourceKey, properties: Properties) -> Expression:
+def event_amount(key: SourceKey, properties: Properties) -> Expression:
     """What one event gives."""
     match key.score:
         case "csat":

@@ -7,7 +7,21 @@ from pathlib import Path
 from typing import Any, Final
 
 from events.engines.sql import Expression, Statement, all_of, any_of
-from experiments.targeting.countable import COLUMNS, JOINED, ORDERED, uncountable
+from experiments.definitions.metrics import COLUMNS, uncountable
+from kit.conditions import (
+    OPPOSITES,
+    ORDERS,
+    Field,
+    Joined,
+    Nested,
+    Never,
+    Operation,
+    Opposite,
+    Tests,
+    Where,
+    fields,
+    parse,
+)
 
 FOLDER: Final = Path(__file__).parent / "sql"
 
@@ -56,66 +70,64 @@ def properties_of(where: Mapping[str, Any]) -> list[str]:
 
 def fields_of(where: Mapping[str, Any]) -> list[str]:
     """All that a condition reads."""
-    found: list[str] = []
-    for name, test in where.items():
-        if name in JOINED:
-            found += [inner for part in test for inner in fields_of(part)]
-        elif name == "$not":
-            found += fields_of(test)
-        else:
-            found.append(name)
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(field.name for field in fields(parse(where).where)))
 
 
 def condition(where: Mapping[str, Any], properties: Properties) -> Expression:
     """The condition on a row `e` of the events view; a missing property behaves as it does in the browser."""
-    for path, message in uncountable(where):
-        raise UncountableCondition(f"where: {'.'.join(map(str, path))}: {message}")
-    return _condition(where, properties)
+    parsed = parse(where)
+    for mistake in (*parsed.mistakes, *uncountable(parsed.where)):
+        raise UncountableCondition(f"where: {'.'.join(map(str, mistake.path))}: {mistake.message}")
+    return _where(parsed.where, properties)
 
 
-def _condition(where: Mapping[str, Any], properties: Properties) -> Expression:
-    return all_of(_clause(name, test, properties) for name, test in where.items())
+def _where(where: Where, properties: Properties) -> Expression:
+    return all_of(_entry(entry, properties) for entry in where.entries)
 
 
-def _clause(name: str, test: Any, properties: Properties) -> Expression:
-    match name:
-        case "$and":
-            return all_of(_condition(part, properties) for part in test)
-        case "$or":
-            return any_of(_condition(part, properties) for part in test)
-        case "$nor":
-            return _negated(any_of(_condition(part, properties) for part in test))
-        case "$not":
-            return _negated(_condition(test, properties))
-        case _:
-            return _field(name, test, properties)
+def _entry(entry: Field | Joined | Opposite | Never, properties: Properties) -> Expression:
+    match entry:
+        case Field():
+            return _tests(entry.name, entry.tests, properties)
+        case Joined("$and"):
+            return all_of(_where(part, properties) for part in entry.parts)
+        case Joined():
+            either = any_of(_where(part, properties) for part in entry.parts) if entry.parts else all_of(())
+            return _negated(either) if entry.operator == "$nor" else either
+        case Opposite():
+            return _negated(_where(entry.part, properties))
+        case Never():
+            return any_of(())
 
 
-def _field(name: str, test: Any, properties: Properties) -> Expression:
-    if isinstance(test, Mapping):
-        return all_of(_operator(name, operator, value, properties) for operator, value in test.items())
-    return _equal(name, test, properties)
+def _tests(name: str, tests: Tests, properties: Properties) -> Expression:
+    expressions: list[Expression] = []
+    for test in tests:
+        if isinstance(test, Nested):
+            expressions.append(_negated(_tests(name, test.parts[0], properties)))
+        elif isinstance(test, Operation):
+            opposite = OPPOSITES.get(test.operator)
+            built = _operation(name, opposite or test.operator, test.operand, properties)
+            expressions.append(_negated(built) if opposite else built)
+    return all_of(expressions)
 
 
-def _operator(name: str, operator: str, value: Any, properties: Properties) -> Expression:
+def _operation(name: str, operator: str, operand: Any, properties: Properties) -> Expression:
     match operator:
-        case "$eq":
-            return _equal(name, value, properties)
-        case "$ne":
-            return _negated(_equal(name, value, properties))
-        case "$in" | "$nin":
-            among = any_of(_equal(name, item, properties) for item in value)
-            return among if operator == "$in" else _negated(among)
+        case "$in":
+            return any_of(_equal(name, item, properties) for item in operand)
         case "$exists":
             present = Expression.of(f"{properties.text(name)} IS NOT NULL")
-            return present if value else _negated(present)
-        case "$not":
-            return _negated(_field(name, value, properties))
+            return present if operand else _negated(present)
         case "$regex":
-            return _held(Expression.of(f"regexp_matches({properties.text(name)}, $pattern)", pattern=str(value)))
+            return _held(Expression.of(f"regexp_matches({properties.text(name)}, $pattern)", pattern=str(operand)))
+        case _ if operator in ORDERS:
+            return _compared(name, _SIGNS[operator], operand, properties)
         case _:
-            return _compared(name, ORDERED[operator], value, properties)
+            return _equal(name, operand, properties)
+
+
+_SIGNS: Final = {"$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
 
 
 def _equal(name: str, value: Any, properties: Properties) -> Expression:

@@ -1,18 +1,31 @@
 """Reads one experiment file: every field of it, its variants and its tests, every mistake of it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import tzinfo
 from decimal import Decimal
 from re import fullmatch
-from typing import Any
+from typing import Any, Final, NamedTuple
 
-from experiments.definitions.design import audience_of, guardrails_of, layer_of, plan_of, traffic_of
-from experiments.definitions.located import Located, Problems, Section, Wrong, shortened
+from pydantic import Field
+
+from experiments.definitions.design import AUDIENCE, GUARDRAILS, LAYER, PLAN, TRAFFIC
+from experiments.definitions.grammar import (
+    Entries,
+    Entry,
+    Kind,
+    Section,
+    any_of,
+    fields_of,
+    fields_schema,
+    listed,
+    one_of,
+    scalar,
+    words,
+)
+from experiments.definitions.located import Located, Place, Problems, Wrong
 from experiments.definitions.model import (
     DecisionNote,
+    Definition,
     Expectation,
     Experiment,
     GivenVisitor,
@@ -28,185 +41,169 @@ from experiments.definitions.model import (
     VisitorTest,
 )
 from experiments.definitions.quantities import (
+    DATE,
     KEY,
+    KEY_PATTERN,
+    LINE,
+    NAME,
     NUMBER,
+    OBJECT,
     PERCENTAGE,
-    as_key,
-    as_line,
-    as_mapping,
+    SHARE,
+    TEXT,
+    TRUTH,
     as_name,
-    as_share,
-    as_text,
-    as_truth,
-    listed,
-    moment,
-    one_of,
     whole,
     words_of,
 )
 
-
-def tests_of(section: Section) -> tuple[VisitorTest | SplitTest, ...]:
-    """The field `tests`."""
-    node = section.take("tests")
-    if node is None:
-        return ()
-    if not isinstance(node.value, tuple):
-        section.fail("is no list, begin each test with a dash: - {split: 10000, tolerance: 1%}", name="tests")
-        return ()
-    read = [_test(item, f"tests[{place + 1}]", section) for place, item in enumerate(node.value)]
-    return tuple(test for test in read if test)
+FINEST: Final = Decimal("0.0001")
+MOST_VARIANTS: Final = 100
 
 
-def _test(node: Located, path: str, experiment: Section) -> VisitorTest | SplitTest | None:
-    section = Section(node, path, experiment.problems)
-    if section.has("split") or section.has("tolerance"):
-        return _split(section)
-    if section.clean and not section.has("given") and not section.has("expect"):
-        section.fail("a test has given and expect, or split: {given: {visitor: v-1}, expect: {in: true}}")
-        return None
-    given = section.section("given")
-    expect = section.section("expect")
-    if section.clean and (given is None or expect is None):
-        section.fail("a test has both given and expect: {given: {visitor: v-1}, expect: {in: true}}")
-    if given is None or expect is None:
-        return None
-    visitor, expectation = _given(given), _expectation(expect)
-    return VisitorTest(line=node.line, given=visitor, expect=expectation) if section.close() else None
+def _check_given(given: GivenVisitor, place: Place) -> None:
+    if given.visitor is None and given.user is None:
+        place.fail("names nobody, write {visitor: v-1}")
 
 
-def _split(section: Section) -> SplitTest | None:
-    visitors = section.require(
-        "split", whole(100, 1_000_000), "say with how many made-up visitors: {split: 10000, tolerance: 1%}"
-    )
-    tolerance = section.read("tolerance", as_share, 0.01)
-    if not section.close() or visitors is None:
-        return None
-    return SplitTest(line=section.line, visitors=visitors, tolerance=tolerance)
-
-
-def _given(section: Section) -> GivenVisitor:
-    given = GivenVisitor(
-        visitor=section.read("visitor", as_line, None),
-        user=section.read("user", as_line, None),
-        segments=section.read("segments", listed(as_name), ()),
-        attributes=section.read("attributes", as_mapping, {}),
-    )
-    if section.close() and given.visitor is None and given.user is None:
-        section.fail("names nobody, write {visitor: v-1}")
-    return given
-
-
-def _expectation(section: Section) -> Expectation:
-    expected = Expectation(
-        in_experiment=section.read("in", as_truth, None),
-        because=section.read("because", one_of(NotInReason), None),
-        variant=section.read("variant", as_name, None),
-    )
-    if not section.close():
-        return expected
+def _check_expectation(expected: Expectation, place: Place) -> None:
     if expected == Expectation():
-        section.fail("expects nothing, write {in: true}, {in: false, because: audience} or {variant: control}")
+        place.fail("expects nothing, write {in: true}, {in: false, because: audience} or {variant: control}")
     if expected.because and expected.in_experiment:
-        section.fail("in: true has no because, leave one of them out")
-    return expected
+        place.fail("in: true has no because, leave one of them out")
 
 
-FINEST = Decimal("0.0001")
-MOST_VARIANTS = 100
+_GIVEN: Final = Section(
+    GivenVisitor,
+    {"visitor": LINE, "user": LINE, "segments": listed(NAME), "attributes": OBJECT},
+    check=_check_given,
+    also=any_of({"required": ["visitor"]}, {"required": ["user"]}),
+).kind
+_EXPECT: Final = Section(
+    Expectation,
+    {"in": Entry(TRUTH, to="in_experiment"), "because": one_of(NotInReason), "variant": NAME},
+    check=_check_expectation,
+    also={"minProperties": 1},
+).kind
+_TEST_HINT: Final = "{given: {visitor: v-1}, expect: {in: true}}"
+_VISITOR_TEST: Final = Section(
+    VisitorTest, {"given": Entry(_GIVEN, needed=_TEST_HINT), "expect": Entry(_EXPECT, needed=_TEST_HINT)}
+).kind
+_VISITORS: Final = Entry(
+    whole(100, 1_000_000),
+    needed="say with how many made-up visitors: {split: 10000, tolerance: 1%}",
+    to="visitors",
+)
+SPLIT_TEST: Final = Section(SplitTest, {"split": _VISITORS, "tolerance": SHARE})
 
 
-@dataclass(frozen=True, slots=True)
-class _Weight:
+def _test(place: Place) -> VisitorTest | SplitTest | None:
+    if place.has("split") or place.has("tolerance"):
+        return SPLIT_TEST.read(place)
+    asked = place.has("given"), place.has("expect")
+    if isinstance(place.node.value, Mapping) and not all(asked):
+        several = "both given and expect" if any(asked) else "given and expect, or split"
+        return place.fail(f"a test has {several}: {_TEST_HINT}")
+    return _VISITOR_TEST.read(place)
+
+
+_TEST: Final = Kind(_test, any_of(_VISITOR_TEST.schema, SPLIT_TEST.kind.schema))
+
+
+def _tests(place: Place) -> tuple[VisitorTest | SplitTest, ...] | None:
+    if not isinstance(place.node.value, tuple):
+        return place.fail("is no list, begin each test with a dash: - {split: 10000, tolerance: 1%}")
+    read: list[VisitorTest | SplitTest] = []
+    for number, item in enumerate(place.node.value, start=1):
+        test = _TEST.sound(Place(item, place.problems, place.around, f"tests[{number}]"))
+        read.extend([test] if test else [])
+    return tuple(read)
+
+
+class _Weight(NamedTuple):
     value: Decimal
-    percent: bool
+    percent: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Draft:
+class _Draft(Definition):
     """A variant before the weights of all are known."""
 
     key: str
     line: int
-    weight: _Weight | None
-    payload: Any
-    has_payload: bool
-    recommend: Recommend | None
+    weight: _Weight | None = None
+    payload: Any = Field(default_factory=dict[str, Any])
+    recommend: Recommend | None = None
 
 
-def variants_of(section: Section) -> tuple[Variant, ...]:
-    """The field `variants`; empty, with the mistakes reported, where it cannot be read."""
-    node = section.take("variants")
-    if node is None:
-        section.fail("variants is missing, name the messages to compare, the control first: [control, threshold]")
-        return ()
-    if not isinstance(node.value, tuple) or not 2 <= len(node.value) <= MOST_VARIANTS:
-        found = f"{len(node.value)} named" if isinstance(node.value, tuple) else f"{node.described} is no list"
-        section.fail(
-            f"{found}, name two or more (at most {MOST_VARIANTS}), the control first: [control, threshold]",
-            name="variants",
-        )
-        return ()
-    drafts = [_draft(item, place, section.problems) for place, item in enumerate(node.value)]
-    read = [draft for draft in drafts if draft]
-    if len(read) < len(drafts) or not _distinct(read, section):
-        return ()
-    return _weighed(read, section)
-
-
-def _draft(node: Located, place: int, problems: Problems) -> _Draft | None:
-    path = f"variants[{place + 1}]"
-    if not isinstance(node.value, (tuple, Mapping)):
-        key = problems.attempt(node, path, as_name)
-        return None if key is None else _Draft(key, node.line, None, {}, False, None)
-    section = Section(node, path, problems)
-    key = section.require("key", as_name, "name the variant: {key: control}")
-    section.path = f"variants.{key}" if key else path
-    weight = section.read("weight", _weight, None)
-    section.take("payload")
-    payload = section.fields.get("payload")
-    recommend = _recommend(section)
-    if not section.close() or key is None:
-        return None
-    return _Draft(key, node.line, weight, payload.plain() if payload else {}, payload is not None, recommend)
-
-
-def _weight(node: Located) -> _Weight | None:
+def _weight(node: Located) -> _Weight:
     scalar = not isinstance(node.value, (tuple, Mapping))
     if scalar and fullmatch(PERCENTAGE, node.text):
         return _Weight(Decimal(node.text.rstrip("% ")), percent=True)
     if scalar and fullmatch(NUMBER, node.text):
-        return _Weight(Decimal(node.text), percent=False)
+        return _Weight(Decimal(node.text))
     raise Wrong(f"{node.described} is no weight, write a number such as 1 or a percentage such as 50%")
 
 
-def _recommend(section: Section) -> Recommend | None:
-    inner = section.section("recommend")
-    if inner is None:
+def _check_recommend(recommend: Recommend, place: Place) -> None:
+    if recommend.slot is None and recommend.strategy is None:
+        place.fail("names neither a slot nor a strategy, write one of them: {strategy: bought_together}")
+
+
+_RECOMMEND: Final = Section(
+    Recommend,
+    {"slot": NAME, "strategy": one_of(Strategy), "limit": whole(1, 100)},
+    check=_check_recommend,
+    also=any_of({"required": ["slot"]}, {"required": ["strategy"]}),
+).kind
+VARIANT: Final = Section(
+    _Draft,
+    {
+        "key": Entry(NAME, needed="name the variant: {key: control}"),
+        "weight": scalar(_weight, any_of({"type": "number", "minimum": 0}, words(PERCENTAGE, NUMBER))),
+        "payload": Entry(
+            scalar(Located.plain, {"default": {}}), null=True, help="Any JSON, of one type in all variants"
+        ),
+        "recommend": _RECOMMEND,
+    },
+)
+
+
+_VARIANT: Final = Kind(VARIANT.read, any_of(NAME.schema, VARIANT.kind.schema))
+
+
+def _draft(item: Located, number: int, variants: Place) -> _Draft | None:
+    place = Place(item, variants.problems, variants.around, f"variants[{number}]")
+    if not isinstance(item.value, (tuple, Mapping)):
+        key = place.attempt(as_name)
+        return None if key is None else _Draft(key=key, line=item.line)
+    named = place.fields.get("key")
+    if named and fullmatch(r"[\w.-]+", named.text):
+        place = Place(item, variants.problems, variants.around, f"variants.{named.text}")
+    return _VARIANT.sound(place)
+
+
+def _variants(place: Place) -> tuple[Variant, ...] | None:
+    """The variants, where all of them can be read: their weights only mean something together."""
+    items = place.node.value
+    if not isinstance(items, tuple) or not 2 <= len(items) <= MOST_VARIANTS:
+        found = f"{len(items)} named" if isinstance(items, tuple) else f"{place.node.described} is no list"
+        most = f"name two or more (at most {MOST_VARIANTS}), the control first: [control, threshold]"
+        return place.fail(f"{found}, {most}")
+    read = [_draft(item, number, place) for number, item in enumerate(items, start=1)]
+    drafts = [draft for draft in read if draft]
+    if len(drafts) < len(read):
         return None
-    slot = inner.read("slot", as_name, None)
-    strategy = inner.read("strategy", one_of(Strategy), None)
-    limit = inner.read("limit", whole(1, 100), None)
-    if inner.close() and slot is None and strategy is None:
-        inner.fail("names neither a slot nor a strategy, write one of them: {strategy: bought_together}")
-    return Recommend(slot=slot, strategy=strategy, limit=limit)
-
-
-def _distinct(drafts: list[_Draft], section: Section) -> bool:
     keys = [draft.key for draft in drafts]
-    for place, draft in enumerate(drafts):
-        if draft.key in keys[:place]:
-            section.fail(f'"{draft.key}" stands twice, every variant needs its own name', draft.line, "variants")
-    return len(set(keys)) == len(keys)
-
-
-def _weighed(drafts: list[_Draft], section: Section) -> tuple[Variant, ...]:
-    _check_payloads(drafts, section)
+    for number, draft in enumerate(drafts):
+        if draft.key in keys[:number]:
+            place.fail(f'"{draft.key}" stands twice, every variant needs its own name', draft.line)
+    if len(set(keys)) < len(keys):
+        return None
+    _check_payloads(drafts, place)
     try:
         shares = _shares(drafts)
     except Wrong as wrong:
-        section.fail(str(wrong), wrong.line, "variants")
-        return ()
+        return place.fail(str(wrong), wrong.line)
     return tuple(
         Variant(key=draft.key, weight=share, payload=draft.payload, recommend=draft.recommend)
         for draft, share in zip(drafts, shares, strict=True)
@@ -215,7 +212,7 @@ def _weighed(drafts: list[_Draft], section: Section) -> tuple[Variant, ...]:
 
 def _shares(drafts: list[_Draft]) -> list[float]:
     """Weights as shares of 1; raises Wrong where they do not add up or are too fine."""
-    weights = [draft.weight or _Weight(Decimal(1), percent=False) for draft in drafts]
+    weights = [draft.weight or _Weight(Decimal(1)) for draft in drafts]
     if any(weight.percent for weight in weights):
         return _percentages(drafts)
     total = sum(weight.value for weight in weights)
@@ -245,15 +242,14 @@ def _percentages(drafts: list[_Draft]) -> list[float]:
     return [float(share / 100) for share in shares]
 
 
-def _check_payloads(drafts: list[_Draft], section: Section) -> None:
+def _check_payloads(drafts: list[_Draft], place: Place) -> None:
     first = drafts[0]
     for draft in drafts[1:]:
         if _json_type(draft.payload) != _json_type(first.payload):
-            section.fail(
+            place.fail(
                 f"the payload of {first.key} is {_described(first)}, that of {draft.key} is {_described(draft)};"
                 " a payload has one type in all variants",
                 draft.line,
-                "variants",
             )
 
 
@@ -266,11 +262,45 @@ def _json_type(value: Any) -> str:
 
 
 def _described(draft: _Draft) -> str:
-    return (
-        _json_type(draft.payload)
-        if draft.has_payload
-        else f"{_json_type(draft.payload)} (the default {shortened('{}')})"
-    )
+    return _json_type(draft.payload) + ("" if "payload" in draft.model_fields_set else " (the default {})")
+
+
+_PREVIEW_HINT: Final = "write {variant: threshold, visitors: [qa-1]}"
+EXPERIMENT: Final[Entries] = {
+    "key": Entry(KEY, needed="write the name of the file", help="The name of the file and of the flag"),
+    "name": Entry(LINE, help="What reports call it"),
+    "owner": LINE,
+    "hypothesis": TEXT,
+    "status": one_of(Status),
+    "start": DATE,
+    "end": DATE,
+    "phase": Entry(whole(0, 9999), help="A change of design is a new phase"),
+    "unit": one_of(UnitKind),
+    "layer": LAYER,
+    "holdouts": listed(NAME),
+    "audience": AUDIENCE,
+    "traffic": TRAFFIC,
+    "variants": Entry(
+        Kind(_variants, listed(_VARIANT, least=2).schema),
+        needed="name the messages to compare, the control first: [control, threshold]",
+        help="The first is the control",
+    ),
+    "preview": Section(
+        Preview,
+        {"variant": Entry(NAME, needed=_PREVIEW_HINT), "visitors": Entry(listed(LINE), needed=_PREVIEW_HINT)},
+    ).kind,
+    "goal": NAME,
+    "goals": listed(NAME, least=1),
+    "secondary": listed(NAME),
+    "guardrails": GUARDRAILS,
+    "plan": PLAN.kind,
+    "tests": Kind(_tests, {"type": "array", "items": _TEST.schema}),
+    "decision": Section(DecisionNote, {"outcome": one_of(Outcome), "variant": NAME, "note": TEXT}).kind,
+}
+EXPERIMENT_SCHEMA: Final = {
+    **fields_schema(Experiment, EXPERIMENT),
+    "oneOf": [{"required": ["goal"]}, {"required": ["goals"]}],
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,120 +326,63 @@ class ExperimentFile:
         return self.root.at(path).line
 
 
-def experiment_file(root: Located | None, stem: str, zone: tzinfo, problems: Problems) -> ExperimentFile | None:
-    """The experiment of a file named `stem`, every mistake reported; None where nothing can be made of the file."""
+def experiment_file(root: Located | None, stem: str, problems: Problems) -> ExperimentFile | None:
+    """The experiment of a file named `stem`, every mistake told; None where nothing can be made of the file."""
     if root is None:
         if not problems.found:
             problems.add(1, "", "is empty; the smallest experiment has key, variants and goal")
         return None
-    section = Section(root, "", problems)
-    if not section.clean:
-        return None
-    experiment = _experiment(section, stem, zone)
+    place = Place(root, problems)
+    if not isinstance(root.value, Mapping):
+        return place.fail(f"{root.described} stands where a mapping of fields is needed, {{field: value}}")
+    nameable = fullmatch(KEY_PATTERN, stem) is not None
+    hint = f"write the name of the file: key: {stem}" if nameable else "as in key: sale, and name the file sale.yaml"
+    fields = fields_of(place, {**EXPERIMENT, "key": Entry(KEY, needed=hint)})
+    key = fields.setdefault("key", stem)
+    if key != stem:
+        write = f"write key: {stem}, or " if nameable else ""
+        place.fail(f'"{key}" is not the name of the file, {write}name the file {key}.yaml', name="key")
+    if place.has("goal") and place.has("goals"):
+        place.fail("stands beside goals, keep one of them", name="goal")
+    elif not place.has("goal") and not place.has("goals"):
+        place.fail("goal is missing, name the metric that decides: goal: purchase_rate")
+    goal = fields.pop("goal", None)
+    fields.setdefault("goals", (goal,) if goal else ())
+    experiment = Experiment.model_construct(None, **{"name": key, "variants": (), **fields})
+    _check(experiment, place)
+    if not problems.found:
+        experiment = Experiment(**{"name": key, **fields})
     return ExperimentFile(problems.file, experiment, root, complete=not problems.found)
 
 
-def _experiment(section: Section, stem: str, zone: tzinfo) -> Experiment:
-    nameable = fullmatch(KEY, stem) is not None
-    hint = f"write the name of the file: key: {stem}" if nameable else "as in key: sale, and name the file sale.yaml"
-    key = section.require("key", as_key, hint)
-    if key is not None and key != stem:
-        write = f"write key: {stem}, or " if nameable else ""
-        section.fail(f'"{key}" is not the name of the file, {write}name the file {key}.yaml', name="key")
-    fields: dict[str, Any] = {**_words(section, key or stem), **_dates(section, zone), **_design(section, zone)}
-    goals, secondary = _goals(section), section.read("secondary", listed(as_name), ())
-    fields |= {"goals": goals, "secondary": secondary, "tests": tests_of(section)}
-    fields |= {"preview": _preview(section), "decision": _decision(section)}
-    for name in secondary:
-        if name in goals:
-            section.fail(f"{name} is a goal already, leave it out here", name="secondary")
-    section.close()
-    experiment = Experiment.model_construct(key=key or stem, **fields)
-    _check(experiment, section)
-    return Experiment(key=experiment.key, **fields) if section.clean else experiment
-
-
-def _words(section: Section, key: str) -> dict[str, Any]:
-    return {
-        "name": section.read("name", as_line, key),
-        "owner": section.read("owner", as_line, None),
-        "hypothesis": section.read("hypothesis", as_text, None),
-        "status": section.read("status", one_of(Status), "draft"),
-        "phase": section.read("phase", whole(0, 9999), 0),
-        "unit": section.read("unit", one_of(UnitKind), "visitor"),
-    }
-
-
-def _dates(section: Section, zone: tzinfo) -> dict[str, Any]:
-    start, end = section.read("start", moment(zone), None), section.read("end", moment(zone), None)
-    if start and end and end <= start:
-        section.fail(f"{end:%Y-%m-%dT%H:%MZ} is not after the start, {start:%Y-%m-%dT%H:%MZ}", name="end")
-    return {"start": start, "end": end}
-
-
-def _design(section: Section, zone: tzinfo) -> dict[str, Any]:
-    return {
-        "layer": layer_of(section),
-        "holdouts": section.read("holdouts", listed(as_name), ()),
-        "traffic": traffic_of(section, zone),
-        "audience": audience_of(section),
-        "variants": variants_of(section),
-        "guardrails": guardrails_of(section),
-        "plan": plan_of(section),
-    }
-
-
-def _goals(section: Section) -> tuple[str, ...]:
-    goal = section.read("goal", as_name, None)
-    goals = section.read("goals", listed(as_name, least=1), None)
-    if section.has("goal") and section.has("goals"):
-        section.fail("stands beside goals, keep one of them", name="goal")
-    elif not section.has("goal") and not section.has("goals"):
-        section.fail("goal is missing, name the metric that decides: goal: purchase_rate")
-    return goals or ((goal,) if goal else ())
-
-
-def _preview(section: Section) -> Preview | None:
-    inner = section.section("preview")
-    if inner is None:
-        return None
-    hint = "write {variant: threshold, visitors: [qa-1]}"
-    variant = inner.require("variant", as_name, hint)
-    visitors = inner.require("visitors", listed(as_line), hint)
-    inner.close()
-    return Preview(variant=variant, visitors=visitors) if variant and visitors is not None else None
-
-
-def _decision(section: Section) -> DecisionNote:
-    inner = section.section("decision")
-    if inner is None:
-        return DecisionNote()
-    note = DecisionNote(
-        outcome=inner.read("outcome", one_of(Outcome), None),
-        variant=inner.read("variant", as_name, None),
-        note=inner.read("note", as_text, None),
-    )
-    inner.close()
-    return note
-
-
-def _check(experiment: Experiment, section: Section) -> None:
+def _check(experiment: Experiment, place: Place) -> None:
     """What the fields say about each other."""
+    _check_decision(experiment, place)
+    start, end = experiment.start, experiment.end
+    if start and end and end <= start:
+        place.fail(f"{end:%Y-%m-%dT%H:%MZ} is not after the start, {start:%Y-%m-%dT%H:%MZ}", name="end")
+    for name in experiment.secondary:
+        if name in experiment.goals:
+            place.fail(f"{name} is a goal already, leave it out here", name="secondary")
+    for metric in experiment.plan.mde:
+        if experiment.goals and metric not in experiment.metrics:
+            message = f"{metric} is no metric of this experiment, they are {', '.join(experiment.metrics)}"
+            place.problems.add(place.fields["plan"].at(("mde", metric)).line, "plan.mde", message)
+
+
+def _check_decision(experiment: Experiment, place: Place) -> None:
+    """Every variant that is named is one, and only what is stopped is decided."""
     decision = experiment.decision
     keys = [variant.key for variant in experiment.variants]
     for field, line, variant in _named_variants(experiment):
         if keys and variant not in keys:
-            section.fail(f"{variant} is no variant, they are {', '.join(keys)}", line, field)
+            place.fail(f"{variant} is no variant, they are {', '.join(keys)}", line, field)
     if decision.outcome == "shipped" and not decision.variant:
-        section.fail("shipped what? name the variant: {outcome: shipped, variant: threshold}", name="decision")
-    status = section.fields["status"].text if section.has("status") else experiment.status
+        place.fail("shipped what? name the variant: {outcome: shipped, variant: threshold}", name="decision")
+    status = place.fields["status"].text if place.has("status") else experiment.status
     if decision.outcome and status not in ("stopped", "archived"):
         message = f"{decision.outcome} is for a stopped experiment, the status is {status}"
-        section.fail(message, name="decision")
-    for metric in experiment.plan.mde:
-        if experiment.goals and metric not in experiment.metrics:
-            message = f"{metric} is no metric of this experiment, they are {', '.join(experiment.metrics)}"
-            section.problems.add(section.fields["plan"].at(("mde", metric)).line, "plan.mde", message)
+        place.fail(message, name="decision")
 
 
 def _named_variants(experiment: Experiment) -> Iterator[tuple[str, int | None, str]]:

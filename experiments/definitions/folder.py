@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -12,11 +12,12 @@ from zoneinfo import ZoneInfo
 
 from experiments.definitions.content import CatalogContent
 from experiments.definitions.experiment import ExperimentFile, experiment_file
-from experiments.definitions.located import DefinitionError, DefinitionErrors, Located, Problems, did_you_mean
+from experiments.definitions.grammar import meant
+from experiments.definitions.located import DefinitionError, DefinitionErrors, Located, Place, Problems
 from experiments.definitions.metrics import metrics_of
 from experiments.definitions.model import Experiment, Layer, Metric, Shop
 from experiments.definitions.quantities import words_of
-from experiments.definitions.side_files import holdouts_of, segments_of, shop_of, slots_of
+from experiments.definitions.side_files import HOLDOUTS, SEGMENTS, SHOP, SLOTS
 from experiments.definitions.yaml import MAX_BYTES, read_yaml
 
 
@@ -55,7 +56,7 @@ def _unknown(
     for place, name in enumerate(names):
         if known is not None and name not in known:
             step = name if field == "guardrails" else place
-            hint = did_you_mean(name, known) or f"; none are declared in {where}"
+            hint = meant(name, known) or f"; none are declared in {where}"
             kind = "metric" if where == "metrics.yaml" else where.removesuffix("s.yaml")
             yield DefinitionError(
                 file.file, file.line(*field.split("."), step), field, f'unknown {kind} "{name}"{hint}'
@@ -67,7 +68,7 @@ def _unknown_slots(file: ExperimentFile, known: Collection[str] | None) -> Itera
     for place, variant in enumerate(file.experiment.variants):
         shown = variant.recommend
         if shown and shown.slot and not shown.strategy and known is not None and shown.slot not in known:
-            hint = did_you_mean(shown.slot, known) or "; none are declared in recommendations.yaml"
+            hint = meant(shown.slot, known) or "; none are declared in recommendations.yaml"
             line = file.line("variants", place, "recommend", "slot")
             path = f"variants.{variant.key}.recommend.slot"
             yield DefinitionError(file.file, line, path, f'unknown slot "{shown.slot}"{hint}, or name a strategy')
@@ -172,10 +173,10 @@ def builtin_metrics() -> tuple[Metric, ...]:
     """The metrics that every shop has."""
     path = Path(__file__).with_name("builtin_metrics.yaml")
     problems = Problems(path.name)
-    named = metrics_of(read_yaml(path.read_bytes(), problems), "EUR", problems)
+    metrics = metrics_of(read_yaml(path.read_bytes(), problems), problems)
     if problems.found:
         raise DefinitionErrors(problems.found)
-    return tuple(entry.thing for entry in named.values())
+    return tuple(metrics.values())
 
 
 def _sources(paths: list[Path], errors: list[DefinitionError]) -> Iterator[tuple[str, bytes]]:
@@ -228,14 +229,15 @@ class _Reader:
     def _sides(self, roots: dict[str, tuple[Problems, Located | None]]) -> tuple[CatalogContent, Declared]:
         """The side files, and the names they declare: None where a file cannot be read, so that nothing is unknown."""
         unreadable = {stem for stem, (problems, _) in roots.items() if problems.found}
-        shop = shop_of(roots["shop"][1], roots["shop"][0])
-        own = metrics_of(roots["metrics"][1], shop.currency, roots["metrics"][0])
-        metrics = {metric.name: metric for metric in builtin_metrics()} | {
-            name: entry.thing for name, entry in own.items()
-        }
-        segments = segments_of(roots["segments"][1], roots["segments"][0])
-        holdouts = holdouts_of(roots["holdouts"][1], roots["holdouts"][0])
-        slots = slots_of(roots["recommendations"][1], roots["recommendations"][0])
+        places = {stem: Place(root, problems) for stem, (problems, root) in roots.items() if root is not None}
+        shop = SHOP.read(places["shop"]) if "shop" in places else None
+        shop = shop or Shop()
+        problems, root = roots["metrics"]
+        own = metrics_of(root, replace(problems, currency=shop.currency))
+        metrics = {metric.name: metric for metric in builtin_metrics()} | own
+        segments = (SEGMENTS.read(places["segments"]) if "segments" in places else None) or {}
+        holdouts = (HOLDOUTS.read(places["holdouts"]) if "holdouts" in places else None) or {}
+        slots = (SLOTS.read(places["recommendations"]) if "recommendations" in places else None) or {}
         for problems, _ in roots.values():
             self._errors.extend(problems.found)
         names = {stem: None if stem in unreadable else _names(root) for stem, (_, root) in roots.items()}
@@ -256,14 +258,13 @@ class _Reader:
         return content, declared
 
     def _experiments(self, shop: Shop) -> None:
-        zone = ZoneInfo(shop.timezone)
         for name, source in self._sources.items():
             stem = name.rpartition(".")[0]
             if stem in SIDES:
                 continue
-            problems = Problems(name)
+            problems = Problems(name, ZoneInfo(shop.timezone), shop.currency)
             root = read_yaml(source, problems)
-            read = experiment_file(root, stem, zone, problems)
+            read = experiment_file(root, stem, problems)
             if read and read.experiment.key in self._files:
                 problems.add(1, "", f"{self._files[read.experiment.key].file} has the same key, keep one of the files")
             elif read:

@@ -130,7 +130,7 @@ class SplitTest(Definition):
 
     line: int
     visitors: int
-    tolerance: float
+    tolerance: float = 0.01
 
 
 class DecisionNote(Definition):

@@ -1,29 +1,31 @@
-"""Percentages, durations, money, dates and names as a marketer writes them."""
-
-from __future__ import annotations
+"""Percentages, durations, money, dates, names and conditions as a marketer writes them."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
-from typing import Any, Final, TypeVar, cast, get_args
+from typing import Any, Final
 
-from experiments.definitions.located import Located, Wrong, did_you_mean, refuse, shortened
+from experiments.definitions.grammar import NAME_PATTERN, Kind, Schema, any_of, scalar, words
+from experiments.definitions.located import Located, Place, Wrong, joined, shortened
+from experiments.targeting.predicates import read_condition
+from kit.conditions import Mistake
+from kit.time import DAY_SECONDS
 
-T = TypeVar("T")
-NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
-KEY: Final = r"[a-z0-9][a-z0-9._-]{0,99}"
+KEY_PATTERN: Final = r"[a-z0-9][a-z0-9._-]{0,99}"
 NUMBER: Final = r"[0-9]{1,12}(?:\.[0-9]{1,9})?"
 DURATION_UNITS: Final = {
     "second": 1, "seconds": 1, "minute": 60, "minutes": 60, "hour": 3600, "hours": 3600,
-    "day": 86_400, "days": 86_400, "week": 604_800, "weeks": 604_800,
+    "day": DAY_SECONDS, "days": DAY_SECONDS, "week": 7 * DAY_SECONDS, "weeks": 7 * DAY_SECONDS,
 }  # fmt: skip
 DURATION: Final = rf"{NUMBER} ?(?:{'|'.join(DURATION_UNITS)})"
 PERCENTAGE: Final = rf"{NUMBER} ?%"
 MONEY: Final = rf"{NUMBER} [A-Z]{{3}}"
-DATE: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?(?:Z|[+-][0-9]{2}:[0-9]{2})?)?"
+DATE_PATTERN: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?(?:Z|[+-][0-9]{2}:[0-9]{2})?)?"
 FINEST_SHARE: Final = Decimal("0.01")  # in percent: bucketing has 10,000 buckets
-LONGEST_SECONDS: Final = 1000 * 86_400
+LONGEST_SECONDS: Final = 1000 * DAY_SECONDS
+MOST_CONDITION_MISTAKES: Final = 20  # told of one condition
+_SCALAR: Final = ["string", "number", "boolean"]  # an editor may read a text that looks like one of these as one
 
 
 def as_text(node: Located) -> str:
@@ -47,12 +49,14 @@ def as_line(node: Located) -> str:
 
 def as_name(node: Located) -> str:
     """A name of a variant, metric, segment, holdout, layer or slot."""
-    return _matching(node, NAME, "letters, digits, dots, dashes and underscores, at most 100, a letter or digit first")
+    return _matching(
+        node, NAME_PATTERN, "letters, digits, dots, dashes and underscores, at most 100, a letter or digit first"
+    )
 
 
 def as_key(node: Located) -> str:
     """An experiment's key."""
-    return _matching(node, KEY, "a-z, 0-9, dots, dashes and underscores, at most 100, a letter or digit first")
+    return _matching(node, KEY_PATTERN, "a-z, 0-9, dots, dashes and underscores, at most 100, a letter or digit first")
 
 
 def _matching(node: Located, pattern: str, allowed: str) -> str:
@@ -60,13 +64,6 @@ def _matching(node: Located, pattern: str, allowed: str) -> str:
     if not re.fullmatch(pattern, text):
         raise Wrong(f'"{shortened(text)}" is no name here; allowed are {allowed}')
     return text
-
-
-def as_truth(node: Located) -> bool:
-    """true or false."""
-    if not isinstance(node.value, bool):
-        raise Wrong(f"{node.described} is neither true nor false")
-    return node.value
 
 
 def as_number(node: Located) -> float:
@@ -78,7 +75,7 @@ def as_number(node: Located) -> float:
     return float(node.text)
 
 
-def whole(least: int, most: int) -> Callable[[Located], int]:
+def whole(least: int, most: int) -> Kind[int]:
     """A whole number within bounds."""
 
     def convert(node: Located) -> int:
@@ -86,28 +83,7 @@ def whole(least: int, most: int) -> Callable[[Located], int]:
             raise Wrong(f"{node.described} is no whole number from {least} to {most}")
         return int(node.text)
 
-    return convert
-
-
-def as_days(node: Located) -> int:
-    """A whole number of days, `28` or `28 days`."""
-    text = re.sub(r" ?days?\Z", "", node.text)
-    if not re.fullmatch(r"[0-9]{1,4}", text) or not 1 <= int(text) <= 1000:
-        raise Wrong(f"{node.described} is no whole number of days from 1 to 1000, write 28 or 28 days")
-    return int(text)
-
-
-def one_of(literal: Any) -> Callable[[Located], Any]:
-    """One word of a Literal type."""
-    words: tuple[str, ...] = get_args(literal)
-
-    def convert(node: Located) -> Any:
-        if node.text not in words:
-            wrong = f"{node.described} is not known" if node.text else "is empty"
-            raise Wrong(f"{wrong}{did_you_mean(node.text, words)}")
-        return node.text
-
-    return convert
+    return scalar(convert, {"type": "integer", "minimum": least, "maximum": most})
 
 
 def percent(node: Located) -> Decimal:
@@ -122,23 +98,6 @@ def _as_percentage(text: str) -> str:
     if not re.fullmatch(NUMBER, text):
         return "2%"
     return f"{text}%" if float(text) >= 1 else f"{(Decimal(text) * 100).normalize():f}%"
-
-
-def as_effect(node: Located) -> float:
-    """A relative effect greater than zero, `4%` → 0.04."""
-    value = percent(node)
-    if not 0 < value <= 1000:
-        raise Wrong(f"{node.described} must lie above 0 % and not above 1000 %")
-    return float(value / 100)
-
-
-def as_probability(node: Located) -> float:
-    """A probability between 0 and 1 without its ends, `5%` or 0.05."""
-    plain = re.fullmatch(NUMBER, node.text)
-    value = Decimal(node.text) if plain else percent(node) / 100
-    if not 0 < value < 1:
-        raise Wrong(f"{node.described} must lie between 0 and 1, as in 0.05 or 5%")
-    return float(value)
 
 
 def share_percent(node: Located) -> Decimal:
@@ -175,19 +134,10 @@ def as_seconds(node: Located) -> int:
     return int(seconds)
 
 
-def moment(zone: tzinfo) -> Callable[[Located], datetime]:
-    """A date, or date and time; without a zone it is the shop's. The answer is in UTC."""
-
-    def convert(node: Located) -> datetime:
-        return moment_of(node.text if not isinstance(node.value, (tuple, Mapping)) else node.described, zone)
-
-    return convert
-
-
-def moment_of(text: str, zone: tzinfo) -> datetime:
-    """The moment a date names; raises Wrong."""
+def moment_in(text: str, zone: tzinfo) -> datetime:
+    """The moment a date names, or date and time; without a zone it is the shop's. Raises Wrong."""
     hint = "write 2026-01-05, 2026-01-05T12:00 (the shop's time) or 2026-01-05T12:00:00Z"
-    if not re.fullmatch(DATE, text):
+    if not re.fullmatch(DATE_PATTERN, text):
         raise Wrong(f'"{shortened(text)}" is no date, {hint}')
     try:
         parsed = datetime.fromisoformat(text)
@@ -198,33 +148,75 @@ def moment_of(text: str, zone: tzinfo) -> datetime:
     return (parsed if parsed.tzinfo else parsed.replace(tzinfo=zone)).astimezone(UTC)
 
 
-def listed(convert: Callable[[Located], T], least: int = 0) -> Callable[[Located], tuple[T, ...]]:
-    """A list of such values, none of them twice."""
+def _truth(node: Located) -> bool:
+    if not isinstance(node.value, bool):
+        raise Wrong(f"{node.described} is neither true nor false")
+    return node.value
 
-    def convert_all(node: Located) -> tuple[T, ...]:
-        if not isinstance(node.value, tuple):
-            raise Wrong(f"{node.described} is no list, write it in brackets: [{shortened(node.text) or '…'}]")
-        if len(node.value) < least:
-            raise Wrong(f"holds {len(node.value) or 'nothing'}, name at least {least}")
-        values: list[T] = []
-        wrongs: list[Wrong] = []
-        for item in node.value:
-            try:
-                value = convert(item)
-            except Wrong as wrong:
-                wrongs.extend(wrong.within(item.line))
-                continue
-            if value in values:
-                wrongs.append(Wrong(f"{item.described} stands twice, keep one", item.line))
-            values.append(value)
-        refuse(wrongs)
-        return tuple(values)
 
-    return convert_all
+def _days(node: Located) -> int:
+    text = re.sub(r" ?days?\Z", "", node.text)
+    if not re.fullmatch(r"[0-9]{1,4}", text) or not 1 <= int(text) <= 1000:
+        raise Wrong(f"{node.described} is no whole number of days from 1 to 1000, write 28 or 28 days")
+    return int(text)
+
+
+def _effect(node: Located) -> float:
+    value = percent(node)
+    if not 0 < value <= 1000:
+        raise Wrong(f"{node.described} must lie above 0 % and not above 1000 %")
+    return float(value / 100)
+
+
+def _probability(node: Located) -> float:
+    value = Decimal(node.text) if re.fullmatch(NUMBER, node.text) else percent(node) / 100
+    if not 0 < value < 1:
+        raise Wrong(f"{node.described} must lie between 0 and 1, as in 0.05 or 5%")
+    return float(value)
+
+
+def _moment(place: Place) -> datetime | None:
+    zone = place.problems.zone
+    return place.attempt(lambda node: moment_in(node.text if node.text else node.described, zone))
 
 
 def as_mapping(node: Located) -> dict[str, Any]:
     """Any mapping, as JSON."""
     if not isinstance(node.value, Mapping):
         raise Wrong(f"{node.described} stands where a mapping of fields is needed, {{field: value}}")
-    return cast("dict[str, Any]", node.plain())
+    return {name: value.plain() for name, value in node.value.items()}
+
+
+def _condition(place: Place) -> dict[str, Any] | None:
+    written = place.attempt(as_mapping)
+    if written is None:
+        return None
+    mistakes = read_condition(written).mistakes
+    tell(place, mistakes)
+    return None if mistakes else written
+
+
+def tell(place: Place, mistakes: tuple[Mistake, ...]) -> None:
+    """Tell the mistakes of a condition, each at its own line."""
+    for mistake in mistakes[:MOST_CONDITION_MISTAKES]:
+        path = joined(place.path, *mistake.path)
+        place.problems.add(place.node.at(mistake.path).line, path, mistake.message)
+
+
+_TEXT_SCHEMA: Final[Schema] = {"type": _SCALAR, "pattern": r"\S"}
+TEXT: Final = scalar(as_text, _TEXT_SCHEMA)
+LINE: Final = scalar(as_line, _TEXT_SCHEMA)
+NAME: Final = scalar(as_name, {"type": _SCALAR, "pattern": f"^{NAME_PATTERN}$"})
+KEY: Final = scalar(as_key, {"type": _SCALAR, "pattern": f"^{KEY_PATTERN}$"})
+TRUTH: Final = scalar(_truth, {"type": "boolean"})
+DAYS: Final = scalar(_days, any_of({"type": "integer", "minimum": 1, "maximum": 1000}, words("[0-9]{1,4} ?days?")))
+DATE: Final = Kind(_moment, words(DATE_PATTERN))
+EFFECT: Final = scalar(_effect, words(PERCENTAGE))
+SHARE: Final = scalar(as_share, words(PERCENTAGE), lambda share: f"{share:.0%}")
+PROBABILITY: Final = scalar(
+    _probability, any_of({"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}, words(PERCENTAGE))
+)
+SECONDS: Final = scalar(as_seconds, words(DURATION), lambda seconds: f"{seconds // DAY_SECONDS} days")
+OBJECT: Final = scalar(as_mapping, {"type": "object"})
+CONDITION: Final = Kind(_condition, {"type": "object", "description": "GrowthBook condition language"})
+"""Who it holds for, checked by reading it; the value is the condition as it is written."""

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from experiments.readout.encoding import Decision, Verdict
-from experiments.readout.inference import Judge, JudgedComparison
-from experiments.readout.metrics import Family, JudgedMetric, verdict_of
+from experiments.readout.encoding import Decision, MetricReadout
+from experiments.readout.inference import Judge, Verdict
 from experiments.readout.study import Study
 from experiments.statistics.bayesian import Posterior
-from experiments.statistics.estimate import Interval
+from experiments.statistics.estimate import Caveat, Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +104,7 @@ def _ship(winners: Sequence[VariantEvidence], schedule: Schedule, left: int, har
     if len(winners) > 1:
         because.append(f"{best.variant} has the lowest expected loss of {len(winners)} winners")
     if not schedule.is_over:
-        because.append("stopped_early_estimate_inflated")
+        because.append(Caveat.STOPPED_EARLY_ESTIMATE_INFLATED.value)
     return Decision("ship", best.variant, left, (*because, *harmed))
 
 
@@ -122,16 +121,15 @@ def _standing(evidence: VariantEvidence, schedule: Schedule) -> list[str]:
 
 
 def decision_of(
-    judge: Judge, study: Study, metrics: Sequence[JudgedMetric], family: Family, as_of: datetime, *, alarm: bool
+    judge: Judge, study: Study, metrics: Sequence[MetricReadout], as_of: datetime, *, alarm: bool
 ) -> Decision:
     """The decision of a study, by the method of its plan; one that enrols no more has no days left."""
     calendar, waits = judge.calendar, study.not_started(as_of)
     if waits and calendar.first_day is None:
         return Decision("not_started", None, judge.plan.days, (waits,))
     closed = judge.plan.days if calendar.first_day is None and study.stopped else calendar.closed_days
-    evidence = [evidence_of(judge, study.arms, metrics, family, arm) for arm in range(1, len(study.arms))]
     return decide(
-        evidence,
+        evidence_of(metrics),
         Schedule(closed, judge.plan.days, judge.plan.min_days),
         alarm=alarm,
         stopped=study.has_stopped(as_of),
@@ -139,45 +137,36 @@ def decision_of(
     )
 
 
-def evidence_of(
-    judge: Judge, arms: Sequence[str], metrics: Sequence[JudgedMetric], family: Family, arm: int
-) -> VariantEvidence:
-    """What is known of one variant."""
-    found = [(metric, metric.comparisons[arm - 1]) for metric in metrics]
-    goals = [(metric, each) for metric, each in found if metric.studied.role == "goal"]
-    limits = [(metric, each) for metric, each in found if metric.guardrail is not None]
-    verdicts: list[tuple[JudgedMetric, Verdict]] = [
-        (metric, verdict_of(judge, metric, each, family)) for metric, each in limits
-    ]
-    return VariantEvidence(
-        variant=arms[arm],
-        goals=[(metric.studied.metric.name, verdict_of(judge, metric, each, family)) for metric, each in goals],
-        guardrails=[(metric.studied.metric.name, verdict) for metric, verdict in verdicts],
-        blocking=[
-            metric.studied.metric.name
-            for metric, verdict in verdicts
-            if metric.guardrail is not None and metric.guardrail.require_safe and verdict != "safe"
-        ],
-        blocked=[f"{metric.studied.metric.name}: {reason}" for metric, each in goals[:1] for reason in each.blocked],
-        expected_loss=_expected_loss(goals[0][1]),
-    )
+def evidence_of(metrics: Sequence[MetricReadout]) -> list[VariantEvidence]:
+    """What is known of each variant."""
+    found: list[VariantEvidence] = []
+    limited = [(metric, metric.guardrail) for metric in metrics if metric.guardrail is not None]
+    goals = [metric for metric in metrics if metric.role == "goal"]
+    for arm, primary in enumerate(goals[0].comparisons):
+        verdicts: list[tuple[str, Verdict]] = [
+            (metric.metric, metric.comparisons[arm].verdict) for metric, _ in limited
+        ]
+        strict = [metric.metric for metric, limit in limited if limit.require_safe]
+        chances = primary.methods.bayesian
+        found.append(
+            VariantEvidence(
+                variant=primary.variant,
+                goals=[(goal.metric, goal.comparisons[arm].verdict) for goal in goals],
+                guardrails=verdicts,
+                blocking=[name for name, verdict in verdicts if name in strict and verdict != "safe"],
+                blocked=[f"{goals[0].metric}: {reason}" for reason in primary.blocked],
+                expected_loss=chances.expected_loss if isinstance(chances, Posterior) else None,
+            )
+        )
+    return found
 
 
-def _expected_loss(primary: JudgedComparison) -> float | None:
-    found = primary.comparison.bayesian
-    return found.expected_loss if isinstance(found, Posterior) else None
-
-
-def _open_questions(study: Study, metrics: Sequence[JudgedMetric]) -> list[str]:
+def _open_questions(study: Study, metrics: Sequence[MetricReadout]) -> list[str]:
     """What the goals still lack: an interval as narrow as the effect that the plan wants to detect."""
     questions: list[str] = []
-    for metric in (metric for metric in metrics if metric.studied.role == "goal"):
-        name = metric.studied.metric.name
-        target = study.plan.mde.get(name)
-        intervals = [each.answer.ci for each in metric.comparisons]
-        widest = max((ci.width / 2.0 for ci in intervals if isinstance(ci, Interval)), default=None)
-        if target is None:
-            continue
-        if widest is None or widest > target:
-            questions.append(f"{name}: the interval is still wider than the {100 * target:g} % target")
+    for metric in (metric for metric in metrics if metric.role == "goal"):
+        target = study.plan.mde.get(metric.metric)
+        widths = [each.ci.width / 2.0 for each in metric.comparisons if isinstance(each.ci, Interval)]
+        if target is not None and (not widths or max(widths) > target):
+            questions.append(f"{metric.metric}: the interval is still wider than the {100 * target:g} % target")
     return questions

@@ -1,31 +1,61 @@
-"""A readout as plain frozen data, under the field names that are served, and as JSON without NaN."""
+"""A readout as frozen answers, and what is served of them: JSON without NaN, in which what cannot be said is null."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from enum import Enum
 from typing import Any, Final, Literal
 
+from experiments.definitions.model import Guardrail
+from experiments.readout.inference import ComparisonReadout, Methods
 from experiments.statistics.estimate import Interval, NoEstimate
+from experiments.statistics.sample_ratio import Balance
+from kit.time import iso
 
-Number = float | None
-Range = tuple[float, float] | None  # JSON [low, high]
+Number = float | NoEstimate | None
+Role = Literal["goal", "secondary", "guardrail"]
+Action = Literal["unhealthy", "roll_back", "ship", "keep_running", "inconclusive", "not_started"]
+
 OPTIONAL: Final = frozenset(
     {"response_rate", "final_beat_share", "value_ci", "steps", "sql", "cap", "dimensions", "estimated"}
 )
 """Members that stand in the JSON only where a metric has them."""
+METHODS: Final[Mapping[str, tuple[str, ...]]] = {
+    "fixed": ("p", "ci", "difference_ci", "statistic", "df"),
+    "z_pooled": ("p", "statistic"),
+    "anytime": ("p", "p_min", "ci", "difference_ci", "p_min_adjusted"),
+    "planned": ("look", "looks", "boundary", "crossed", "p", "ci"),
+    "bayesian": ("chance_to_win", "expected_loss", "ci", "peek_proof"),
+    "unadjusted": ("p", "ci"),
+}
+"""What is served of each method's answer, in order."""
+OWN_NAMES: Final = {"df": "degrees_of_freedom"}
+
+
+def readout_json(readout: "Readout") -> dict[str, Any]:
+    """The results object: no NaN, no infinity, times in UTC as ISO 8601 with Z."""
+    return plain(readout)
+
+
+def timeseries_json(readout: "Readout") -> dict[str, Any]:
+    """The series of a readout as served, one list of days per metric; `reasons` say why there is none."""
+    metrics: list[dict[str, Any]] = []
+    for metric in readout.metrics:
+        lacking = "quantiles_have_no_days" if metric.type == "quantile" else "not_enough_units"
+        named = {"metric": metric.metric, "role": metric.role, "type": metric.type}
+        metrics.append({**named, "days": plain(metric.series), "reasons": [] if metric.series else [lacking]})
+    head = ("experiment", "phase", "fingerprint", "as_of", "watermark", "pending")
+    return {**{name: plain(getattr(readout, name)) for name in head}, "metrics": metrics}
 
 
 def plain(value: Any) -> Any:
     """Dataclasses as JSON objects; what cannot be said is null."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return _members(value)
     match value:
         case Enum():
             return value.value
         case float():
-            return value if math.isfinite(value) else None
+            return float(value) if math.isfinite(value) else None
         case datetime():
             return iso(value)
         case date():
@@ -35,59 +65,27 @@ def plain(value: Any) -> Any:
         case Mapping():
             return {str(key): plain(item) for key, item in value.items()}
         case _:
-            return value
+            return _object(value) if is_dataclass(value) else value
 
 
-def iso(moment: datetime) -> str:
-    """UTC with Z; fractions of a second only where there are any."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+def _object(value: Any) -> Any:
+    match value:
+        case NoEstimate():
+            return None
+        case Interval():
+            return [plain(value.low), plain(value.high)]
+        case Methods():
+            return {method: _answer(getattr(value, method), names) for method, names in METHODS.items()}
+        case _:
+            named = [item.name for item in fields(value) if item.metadata.get("served", True)]
+            served = {name: plain(getattr(value, name)) for name in named}
+            return {name: item for name, item in served.items() if name not in OPTIONAL or item not in (None, [])}
 
 
-def number(value: float | NoEstimate | None) -> Number:
-    """A number, or None where it cannot be given."""
-    if value is None or isinstance(value, NoEstimate):
+def _answer(answer: object, names: Sequence[str]) -> dict[str, Any] | None:
+    if answer is None or isinstance(answer, NoEstimate):
         return None
-    return float(value) if math.isfinite(value) else None
-
-
-def ends(interval: Interval | NoEstimate | None) -> Range:
-    """Both ends of an interval, or None."""
-    return (interval.low, interval.high) if isinstance(interval, Interval) else None
-
-
-def _members(value: Any) -> dict[str, Any]:
-    served = {
-        item.name: plain(getattr(value, item.name)) for item in fields(value) if item.metadata.get("served", True)
-    }
-    return {name: item for name, item in served.items() if name not in OPTIONAL or item not in (None, [])}
-
-
-__all__ = ["ends", "iso", "number", "plain"]
-
-Role = Literal["goal", "secondary", "guardrail"]
-Action = Literal["unhealthy", "roll_back", "ship", "keep_running", "inconclusive", "not_started"]
-Verdict = Literal["wins", "loses", "unclear", "violated", "safe"]
-
-
-@dataclass(frozen=True, slots=True)
-class SrmLevel:
-    """One row of the drill-down: where an imbalance comes from. `p_adjusted` is Holm's over all rows."""
-
-    dimension: str
-    level: str
-    observed: tuple[int, ...]
-    p: Number
-    p_adjusted: Number
-
-
-@dataclass(frozen=True, slots=True)
-class Srm:
-    p: Number
-    sequential_p: Number
-    alarm: bool
-    expected: tuple[float, ...]
-    observed: tuple[int, ...]
-    drill_down: tuple[SrmLevel, ...] = ()
+    return {name: plain(getattr(answer, OWN_NAMES.get(name, name))) for name in names}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +113,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    srm: Srm
+    srm: Balance
     multi_exposure: MultiExposure
     excluded: Excluded
     checks: tuple[Check, ...] = ()
@@ -138,101 +136,12 @@ class ArmReadout:
     units_immature: int
     value: Number
     variance: Number
-    numerator: Number
-    denominator: Number
-    response_rate: Number = None
-    final_beat_share: Number = None
-    value_ci: Range = None
+    numerator: float | None
+    denominator: float | None
+    response_rate: float | None = None
+    final_beat_share: float | None = None
+    value_ci: Interval | NoEstimate | None = None
     steps: tuple[int, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class MethodAnswer:
-    p: Number
-    ci: Range
-    difference_ci: Range
-
-
-@dataclass(frozen=True, slots=True)
-class FixedAnswer:
-    p: Number
-    ci: Range
-    difference_ci: Range
-    statistic: Number
-    df: Number
-
-
-@dataclass(frozen=True, slots=True)
-class PooledAnswer:
-    p: Number
-    statistic: Number
-
-
-@dataclass(frozen=True, slots=True)
-class AnytimeAnswer:
-    """`p_min` is the smallest p over the closed days; adjusted for the family, it decides."""
-
-    p: Number
-    p_min: Number
-    ci: Range
-    difference_ci: Range
-    p_min_adjusted: Number = None
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedReadout:
-    look: int | None
-    looks: int
-    boundary: Number
-    crossed: bool
-    p: Number = None
-    ci: Range = None
-
-
-@dataclass(frozen=True, slots=True)
-class BayesianReadout:
-    chance_to_win: Number
-    expected_loss: Number
-    ci: Range
-    peek_proof: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class UnadjustedReadout:
-    """Without CUPED."""
-
-    p: Number
-    ci: Range
-
-
-@dataclass(frozen=True, slots=True)
-class Methods:
-    """Every method side by side; only the plan's decides."""
-
-    fixed: FixedAnswer
-    z_pooled: PooledAnswer | None
-    anytime: AnytimeAnswer
-    planned: PlannedReadout | None
-    bayesian: BayesianReadout | None
-    unadjusted: UnadjustedReadout | None
-
-
-@dataclass(frozen=True, slots=True)
-class ComparisonReadout:
-    variant: str
-    against: str
-    lift: Number
-    ci: Range
-    difference: Number
-    difference_ci: Range
-    p: Number
-    p_adjusted: Number
-    ci_simultaneous: Range
-    method: str
-    cuped: bool
-    verdict: Verdict
-    reasons: tuple[str, ...]
-    methods: Methods
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,9 +166,9 @@ class LookReadout:
     value: Number = None
     control_value: Number = None
     lift: Number = None
-    ci: Range = None
+    ci: Interval | NoEstimate | None = None
     difference: Number = None
-    difference_ci: Range = None
+    difference_ci: Interval | NoEstimate | None = None
     p: Number = None
     p_min: Number = None
     closed: bool = False
@@ -267,6 +176,8 @@ class LookReadout:
 
 @dataclass(frozen=True, slots=True)
 class MetricReadout:
+    """One metric of the experiment; `guardrail` is its limit where it is one."""
+
     metric: str
     role: Role
     type: str
@@ -276,11 +187,12 @@ class MetricReadout:
     post_hoc: bool
     arms: tuple[ArmReadout, ...]
     comparisons: tuple[ComparisonReadout, ...]
-    cap: Number = None
+    cap: float | None = None
     estimated: str | None = None  # what the values are estimated from, where they are
     dimensions: tuple[LevelReadout, ...] = ()
     sql: str | None = None
     series: tuple[LookReadout, ...] = field(default=(), metadata={"served": False})
+    guardrail: Guardrail | None = field(default=None, metadata={"served": False})
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,8 +214,3 @@ class Readout:
     def metric(self, name: str) -> MetricReadout:
         """The readout of one metric."""
         return next(metric for metric in self.metrics if metric.metric == name)
-
-
-def readout_json(readout: Readout) -> dict[str, Any]:
-    """The results object: no NaN, no infinity, times in UTC as ISO 8601 with Z."""
-    return plain(readout)

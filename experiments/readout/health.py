@@ -1,6 +1,7 @@
 """Whether a readout can be trusted at all: allocation, several variants at once, what was left out, interactions."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 from typing import Final
 
@@ -15,15 +16,14 @@ from experiments.cube.observations import MetricObservation, Observer
 from experiments.cube.shop_days import calendar_date
 from experiments.cube.statements import statement
 from experiments.definitions.model import Experiment
-from experiments.readout.encoding import Check, Excluded, Health, MultiExposure, Srm, SrmLevel, number
+from experiments.readout.encoding import Check, Excluded, Health, MultiExposure
 from experiments.readout.inference import Calendar, pairs_on
 from experiments.readout.study import Study
 from experiments.statistics.arms import Pair
-from experiments.statistics.estimate import NoEstimate
 from experiments.statistics.interaction import Interaction, interaction
 from experiments.statistics.moments import JointMoments
-from experiments.statistics.multiplicity import adjusted, holm
-from experiments.statistics.sample_ratio import balance, chi_square
+from experiments.statistics.multiplicity import holm
+from experiments.statistics.sample_ratio import Balance, balance
 
 MULTI_EXPOSURE_WARNING = 0.01
 ESTIMATE = "{type: mean, event: page, value: engaged_seconds, window: 1 day}"
@@ -54,24 +54,6 @@ def health_of(
     )
 
 
-def srm_of(
-    closed_days: Sequence[Sequence[int]],
-    weights: Sequence[float],
-    drill_down: Sequence[SrmLevel] = (),
-    now: Sequence[int] | None = None,
-) -> Srm:
-    """From cumulative counts per arm at each closed day, and now (None: the last of the days)."""
-    found = balance(closed_days, weights, now)
-    return Srm(
-        p=number(found.p),
-        sequential_p=number(found.sequential_p),
-        alarm=found.alarm,
-        expected=found.expected,
-        observed=found.observed,
-        drill_down=tuple(drill_down),
-    )
-
-
 def engaged_time_checks(observed: Mapping[str, MetricObservation]) -> list[Check]:
     """Engaged time that is an estimate, and engaged time of a site that sends none."""
     found: list[Check] = []
@@ -98,7 +80,7 @@ def lost_events(lost: Iterable[Loss]) -> list[Check]:
     ]
 
 
-def _srm(cube: Cube, study: Study, calendar: Calendar, dimensions: Sequence[str]) -> Srm:
+def _srm(cube: Cube, study: Study, calendar: Calendar, dimensions: Sequence[str]) -> Balance:
     rows = cube.engine.rows(statement("days_of_units"))
     arms = len(study.arms)
     days = sorted({int(day) for _, day, _ in rows})
@@ -114,7 +96,7 @@ def _srm(cube: Cube, study: Study, calendar: Calendar, dimensions: Sequence[str]
     ]
     for dimension in dimensions:
         levels += [(dimension, level, observed) for level, observed in _level_counts(cube, dimension, arms)]
-    return srm_of(looks, study.weights, _drill_down(levels, study.weights), now)
+    return balance(looks, study.weights, now, levels)
 
 
 def _level_counts(cube: Cube, dimension: str, arms: int) -> list[tuple[str, tuple[int, ...]]]:
@@ -123,16 +105,6 @@ def _level_counts(cube: Cube, dimension: str, arms: int) -> list[tuple[str, tupl
     for arm, level, n in rows:
         levels.setdefault(str(level), [0] * arms)[int(arm)] = int(n)
     return [(level, tuple(counts)) for level, counts in sorted(levels.items())]
-
-
-def _drill_down(levels: Sequence[tuple[str, str, tuple[int, ...]]], weights: Sequence[float]) -> list[SrmLevel]:
-    tests = [chi_square(observed, weights) for _, _, observed in levels]
-    p_values = [test if isinstance(test, NoEstimate) else test.p for test in tests]
-    corrected = adjusted(p_values, "holm") if p_values else ()
-    return [
-        SrmLevel(dimension, level, observed, number(p), number(q))
-        for (dimension, level, observed), p, q in zip(levels, p_values, corrected, strict=True)
-    ]
 
 
 def _multi_exposure_rate(cube: Cube) -> float:
@@ -177,10 +149,11 @@ def contrasts(
 ) -> dict[tuple[str, str], Interaction]:
     """By variant and the other's variant: the effect there minus the effect among the other's control."""
     found: dict[tuple[str, str], Interaction] = {}
+    plain = replace(rule, cuped=False)
     for treatment, other in product(range(1, len(arms)), others[1:]):
         if others[0] not in levels or other not in levels:
             continue
-        beside = [pairs_on(rule, levels[level], treatment, cuped=False)[0] for level in (others[0], other)]
+        beside = [pairs_on(plain, levels[level], treatment)[0] for level in (others[0], other)]
         known = [pair for pair in beside if isinstance(pair, Pair)]
         contrast = interaction(known[0], known[1]) if len(known) == 2 else None
         if isinstance(contrast, Interaction):

@@ -5,7 +5,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
@@ -14,19 +13,20 @@ from pydantic import BaseModel, ConfigDict
 
 from events.engines.sql import Expression, column
 from events.engines.tables import TableReader
-from experiments.cube.measures import NONE, MetricRule, Window
+from experiments.cube.measures import NONE, MetricRule, MetricWindow
 from experiments.cube.observations import MetricObservation
-from experiments.cube.shop_days import DAY_US
 from experiments.cube.statements import statement
 from experiments.cube.sums import COLUMNS, PAIRS
 from experiments.definitions.model import Metric, Plan, RatioPart
 from experiments.readout.decision import Schedule, decide, evidence_of
-from experiments.readout.encoding import Excluded, Health, MultiExposure, Readout
-from experiments.readout.health import srm_of
+from experiments.readout.encoding import Excluded, Health, MetricReadout, MultiExposure, Readout
 from experiments.readout.inference import Calendar, Judge
-from experiments.readout.metrics import family_of, judged_metric, metric_readout
+from experiments.readout.metrics import metric_readout, settled
 from experiments.readout.study import StudiedMetric
 from experiments.statistics.moments import JointMoments
+from experiments.statistics.sample_ratio import balance
+from kit.suggestions import did_you_mean
+from kit.time import DAY_US
 
 TableMetricType = Literal["proportion", "mean", "count", "ratio"]
 TableMethod = Literal["anytime", "fixed", "bayesian"]
@@ -47,6 +47,12 @@ class TableMetric(BaseModel):
     denominator: str | None = None
     covariate: str | None = None
     denominator_covariate: str | None = None
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The table's columns by role: y value, d denominator, x and e their covariates."""
+        roles = {"y": self.column, "d": self.denominator, "x": self.covariate, "e": self.denominator_covariate}
+        return {role: name for role, name in roles.items() if name is not None}
 
 
 class ImportRequest(BaseModel):
@@ -85,7 +91,10 @@ def import_request(  # noqa: PLR0913 - one for each option of the command
     if planned_units is not None and planned_units < 1:
         raise ImportFailed(f"units {planned_units}: the planned number of units is at least 1")
     parsed = [parse_metric(text) for text in metrics]
-    _once([metric.name for metric in parsed])
+    names = [metric.name for metric in parsed]
+    for name in names:
+        if names.count(name) > 1:
+            raise ImportFailed(f"metric {name} is named twice; every metric needs a name of its own")
     return ImportRequest(
         experiment=experiment,
         unit=unit,
@@ -106,8 +115,7 @@ def parse_metric(text: str) -> TableMetric:
         raise ImportFailed(f"metric {text!r}: write NAME=TYPE:COLUMN, for example retention_7=proportion:retention_7")
     types = get_args(TableMetricType)
     if kind not in types:
-        close = get_close_matches(kind, types, 1)
-        hint = f"did you mean {close[0]}?" if close else f"one of {', '.join(types)}"
+        hint = did_you_mean(kind, types, f"one of {', '.join(types)}", lead="")
         raise ImportFailed(f"metric {name}: type {kind!r} cannot be read from a table; {hint}")
     if kind != "ratio":
         return TableMetric(name=name, type=kind, column=column)  # pyright: ignore[reportArgumentType]
@@ -151,13 +159,6 @@ def _with_covariates(metrics: Sequence[TableMetric], texts: Sequence[str]) -> li
     return list(named.values())
 
 
-def _once(names: Sequence[str]) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ImportFailed(f"metric {twice[0]} is named twice; every metric needs a name of its own")
-
-
-__all__ = ["ImportFailed", "ImportRequest", "TableMetric", "import_request", "import_table", "parse_metric"]
 CONTROL: Final = "control"
 NUMBERS: Final = ("BOOLEAN", "INT", "DOUBLE", "FLOAT", "DECIMAL", "REAL")
 WHOLE_NUMBERS: Final = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
@@ -165,10 +166,11 @@ WHOLE_NUMBERS: Final = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", 
 
 @dataclass(frozen=True, slots=True)
 class _Arms:
-    """The variants, control first, with the row that the table gave for each."""
+    """The variants, control first, with the row that the table gave for each; its means are less `shifts`."""
 
     names: tuple[str, ...]
     rows: tuple[Mapping[str, Any], ...]
+    shifts: Mapping[str, float]
 
     @property
     def units(self) -> tuple[int, ...]:
@@ -180,7 +182,11 @@ def import_table(path: Path, request: ImportRequest) -> Readout:
 
     Raises `ImportFailed`, naming the column, the unit or the cell that is wrong.
     """
-    fingerprint = _fingerprint(path)
+    try:
+        with path.open("rb") as file:
+            fingerprint = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ImportFailed(f"{path.name} cannot be read: {error.strerror}") from error
     with TableReader(path) as table:
         try:
             types = table.types()
@@ -192,16 +198,8 @@ def import_table(path: Path, request: ImportRequest) -> Readout:
     return _readout(request, fingerprint, arms)
 
 
-def _fingerprint(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ImportFailed(f"{path.name} cannot be read: {error.strerror}") from error
-
-
 def _check_columns(path: Path, request: ImportRequest, types: Mapping[str, str]) -> None:
-    measured = [name for metric in request.metrics for name in _columns(metric).values()]
+    measured = [name for metric in request.metrics for name in metric.columns.values()]
     for name in (request.unit, request.variant, *measured):
         if name not in types:
             raise ImportFailed(f"{path.name} has no column {name!r}; it has {', '.join(list(types)[:20])}")
@@ -238,7 +236,7 @@ def _arms(path: Path, request: ImportRequest, table: TableReader, types: Mapping
     if missing:
         raise ImportFailed(f"{missing} rows have no unit in column {request.unit!r}")
     names = _ordered(path, request, sorted(rows))
-    arms = _Arms(names, tuple(_shifted_back(rows[name], request, shifts) for name in names))
+    arms = _Arms(names, tuple(rows[name] for name in names), shifts)
     for index, metric in enumerate(request.metrics):
         _check_values(index, metric, arms)
     return arms
@@ -260,16 +258,9 @@ def _ordered(path: Path, request: ImportRequest, names: Sequence[str]) -> tuple[
     return (control, *(name for name in names if name != control))
 
 
-def _columns(metric: TableMetric) -> dict[str, str]:
-    """The table's columns by role: y value, d denominator, x and e their covariates."""
-    roles = {"y": metric.column, "d": metric.denominator}
-    roles |= {"x": metric.covariate, "e": metric.denominator_covariate}
-    return {role: name for role, name in roles.items() if name is not None}
-
-
 def _shifts(request: ImportRequest, table: TableReader, types: Mapping[str, str]) -> dict[str, float]:
     """A value of each measured column. At 1e15 ± 1 even the engine's stable variance is wrong by half without it."""
-    names = dict.fromkeys(name for metric in request.metrics for name in _columns(metric).values())
+    names = dict.fromkeys(name for metric in request.metrics for name in metric.columns.values())
     first = statement("table_first").also(**{f"c{i}": _number(name, types[name]) for i, name in enumerate(names)})
     rows = table.rows(first)
     values = rows[0][1:] if rows else [0.0] * len(names)
@@ -277,27 +268,12 @@ def _shifts(request: ImportRequest, table: TableReader, types: Mapping[str, str]
     return dict(zip(names, (float(value) for value in usable), strict=True))
 
 
-def _shifted_back(row: Mapping[str, Any], request: ImportRequest, shifts: Mapping[str, float]) -> dict[str, Any]:
-    """The row of a variant with means as they are in the table."""
-    back = dict(row)
-    for index, metric in enumerate(request.metrics):
-        for role, name in _columns(metric).items():
-            mean = f"m{index}_mean_{role}"
-            back[mean] = None if row[mean] is None else row[mean] + _shift(role, name, shifts)
-    return back
-
-
-def _shift(role: str, name: str, shifts: Mapping[str, float]) -> float:
-    """What a mean gets back. That of a covariate gets nothing: of it only differences count."""
-    return shifts[name] if role in ("y", "d") else 0.0
-
-
 def _moments_sql(
     index: int, metric: TableMetric, types: Mapping[str, str], shifts: Mapping[str, float]
 ) -> dict[str, Expression]:
     """Means, variances and covariances of a metric's columns by the engine's own stable functions, in one pass."""
-    near = {role: shifts[name] for role, name in _columns(metric).items()}
-    plain = {role: _number(name, types[name]) for role, name in _columns(metric).items()}
+    near = {role: shifts[name] for role, name in metric.columns.items()}
+    plain = {role: _number(name, types[name]) for role, name in metric.columns.items()}
     values = {
         role: Expression.of("coalesce($v - $shift, 0.0)", v=value, shift=near[role] if metric.type != "ratio" else 0.0)
         if role in ("x", "e")
@@ -335,7 +311,7 @@ def _number(name: str, kind: str) -> Expression:
 
 
 def _check_values(index: int, metric: TableMetric, arms: _Arms) -> None:
-    for role, name in _columns(metric).items():
+    for role, name in metric.columns.items():
         if role not in ("y", "d"):
             continue
         empty = sum(int(row["n"]) - int(row[f"m{index}_known_{role}"]) for row in arms.rows)
@@ -349,24 +325,19 @@ def _check_values(index: int, metric: TableMetric, arms: _Arms) -> None:
 
 
 def _readout(request: ImportRequest, fingerprint: str, arms: _Arms) -> Readout:
-    weights = _weights(request, arms.names)
+    given = request.weights or dict.fromkeys(arms.names, 1.0)
+    total = sum(given.values())
+    weights = tuple(given[name] / total for name in arms.names)
     judge = Judge(
         plan=Plan(method=request.method, alpha=request.alpha),
         calendar=Calendar(None, 0, DAY_US),
         planned_units=request.planned_units or sum(arms.units),
+        arms=arms.names,
         weights=weights,
         family=len(request.metrics) * (len(arms.names) - 1),
     )
-    metrics = [
-        judged_metric(
-            judge, _studied(metric), _observation(index, metric, arms), None, cuped=metric.covariate is not None
-        )
-        for index, metric in enumerate(request.metrics)
-    ]
-    family = family_of(judge, metrics)
-    srm = srm_of([arms.units], weights)
-    evidence = [evidence_of(judge, arms.names, metrics, family, arm) for arm in range(1, len(arms.names))]
-    days = judge.plan.days
+    metrics = settled(judge, [_metric(judge, index, metric, arms) for index, metric in enumerate(request.metrics)])
+    srm, days = balance([arms.units], weights), judge.plan.days
     return Readout(
         experiment=request.experiment,
         phase=0,
@@ -376,46 +347,28 @@ def _readout(request: ImportRequest, fingerprint: str, arms: _Arms) -> Readout:
         pending=0,
         closed=True,
         health=Health(srm, MultiExposure(0.0, "one_row_per_unit"), Excluded()),
-        decision=decide(evidence, Schedule(days, days, 0), alarm=srm.alarm, stopped=True),
-        metrics=tuple(metric_readout(judge, metric, family, arms.names, "unit") for metric in metrics),
+        decision=decide(evidence_of(metrics), Schedule(days, days, 0), alarm=srm.alarm, stopped=True),
+        metrics=metrics,
     )
 
 
-def _weights(request: ImportRequest, names: Sequence[str]) -> tuple[float, ...]:
-    if not request.weights:
-        return tuple(1.0 / len(names) for _ in names)
-    total = sum(request.weights.values())
-    return tuple(request.weights.get(name, 0.0) / total for name in names)
-
-
-def _studied(metric: TableMetric) -> StudiedMetric:
-    return StudiedMetric(_definition(metric), "goal", post_hoc=False)
-
-
-def _definition(metric: TableMetric) -> Metric:
-    if metric.type == "ratio":
-        parts = (
-            RatioPart(event=metric.column, sum=metric.column),
-            RatioPart(event=metric.column, sum=metric.denominator),
-        )
-        return Metric(name=metric.name, type="ratio", numerator=parts[0], denominator=parts[1], window_seconds=0)
-    return Metric(name=metric.name, type=metric.type, event=metric.column, window_seconds=0)
-
-
-def _observation(index: int, metric: TableMetric, arms: _Arms) -> MetricObservation:
+def _metric(judge: Judge, index: int, metric: TableMetric, arms: _Arms) -> MetricReadout:
+    above, below = (RatioPart(event=metric.column, sum=name) for name in (metric.column, metric.denominator))
     ratio = metric.type == "ratio"
-    rule = MetricRule(_definition(metric), Window(0, 0), 0, "amount", base=0 if ratio else NONE, base_field="amount")
-    return MetricObservation(
-        rule=rule,
-        cap=None,
-        arms=tuple(_joint(index, row) for row in arms.rows),
-        immature=(0,) * len(arms.names),
-    )
+    parts: dict[str, Any] = {"numerator": above, "denominator": below} if ratio else {"event": metric.column}
+    definition = Metric(name=metric.name, type=metric.type, window_seconds=0, **parts)
+    rule = MetricRule(
+        definition, MetricWindow(0, 0), 0, "amount",
+        base=0 if ratio else NONE, base_field="amount", cuped=metric.covariate is not None,
+    )  # fmt: skip
+    moments = tuple(_joint(index, metric, row, arms.shifts) for row in arms.rows)
+    observed = MetricObservation(rule, None, moments, (0,) * len(arms.names))
+    return metric_readout(judge, StudiedMetric(definition, "goal", post_hoc=False), observed, None, "unit")
 
 
-def _joint(index: int, row: Mapping[str, Any]) -> JointMoments:
-    """Moments of all columns; those that a metric lacks are all zero."""
-    n = int(row["n"])
-    means = tuple(float(row.get(f"m{index}_mean_{name}") or 0.0) for name in COLUMNS)
+def _joint(index: int, metric: TableMetric, row: Mapping[str, Any], shifts: Mapping[str, float]) -> JointMoments:
+    """Moments of all columns; those that a metric lacks are all zero. Of covariates only differences count."""
+    n, back = int(row["n"]), {role: shifts[name] for role, name in metric.columns.items() if role in ("y", "d")}
+    means = tuple(float(row.get(f"m{index}_mean_{role}") or 0.0) + back.get(role, 0.0) for role in COLUMNS)
     spreads = tuple(float(row.get(f"m{index}_spread_{left}{right}") or 0.0) * (n - 1) for left, right in PAIRS)
     return JointMoments(COLUMNS, n, means, spreads)

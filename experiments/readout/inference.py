@@ -1,14 +1,15 @@
 """From moments to verdicts: every comparison of one metric, judged by every method, the plan's deciding."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal
 
 from experiments.cube.measures import SURVEYS, MetricRule
 from experiments.cube.observations import MetricObservation, QuantileSample
 from experiments.cube.sums import columns_of
 from experiments.definitions.model import Guardrail, Plan
 from experiments.statistics.arms import Arm, Pair, mean_arm, pair, proportion_arm, ratio_arm
-from experiments.statistics.bayesian import Prior
+from experiments.statistics.bayesian import LiftPrior, Posterior
 from experiments.statistics.comparison import (
     Answer,
     Comparison,
@@ -20,14 +21,18 @@ from experiments.statistics.comparison import (
     compare,
     simultaneous_interval,
 )
-from experiments.statistics.cuped import Adjustment, adjust_means, adjust_ratios
-from experiments.statistics.estimate import Interval, NoEstimate, Reason, missing
-from experiments.statistics.fixed import few
+from experiments.statistics.cuped import adjust_means, adjust_ratios
+from experiments.statistics.estimate import Caveat, Interval, NoEstimate, missing
+from experiments.statistics.fixed import PooledZ, few
 from experiments.statistics.guardrail import GuardrailAnswer, Margin, guardrail
 from experiments.statistics.moments import JointMoments
 from experiments.statistics.quantiles import quantile_estimate
 from experiments.statistics.sequential import Look, equal_looks
 from experiments.statistics.survey import Responses, response_guard
+
+Verdict = Literal["wins", "loses", "unclear", "violated", "safe"]
+ESTIMATED_FROM: Final = "page_views"
+_UNSERVED: Final = {"served": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +56,12 @@ class Calendar:
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """How all comparisons of an experiment are judged: its plan, its calendar, n* and the weights of its variants."""
+    """How all comparisons of an experiment are judged: its plan, its calendar, n*, its variants and their weights."""
 
     plan: Plan
     calendar: Calendar
     planned_units: int
+    arms: tuple[str, ...]
     weights: tuple[float, ...]
     family: int
 
@@ -68,7 +74,7 @@ class Judge:
             planned_units=max(1, round(self.planned_units * share)),
             look=look,
             family=self.family,
-            prior=None if prior is None else Prior(prior.mean, prior.sd),
+            prior=None if prior is None else LiftPrior(prior.mean, prior.sd),
             want="up" if want == "up" else "down",
         )
 
@@ -93,12 +99,9 @@ class Judge:
         return reached
 
 
-Judged = tuple[Pair | NoEstimate, Pair | NoEstimate | None]
-
-
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """What the plan's method decides on: by which question, of which arms."""
+    """What a method is asked of which arms, and what every method says."""
 
     question: Question
     pair: Pair | NoEstimate
@@ -107,46 +110,66 @@ class Ruling:
 
 
 @dataclass(frozen=True, slots=True)
-class JudgedComparison:
-    """One variant against control. `ruling` is None while the method may not decide (before a look, before the end).
+class AnytimeAnswer(Answer):
+    """`p_min` is the smallest p over the closed days; adjusted for the family, it decides."""
 
-    `p_min` is the running minimum of the anytime p, `leaning` the difference that decides on the direction (on the day
-    that reached p_min, which need not be today's), `blocked` why a win may not be shipped.
+    p_min: float | NoEstimate
+    p_min_adjusted: float | NoEstimate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Methods:
+    """Every method side by side; only the plan's decides. `unadjusted` is the fixed one without CUPED."""
+
+    fixed: Answer
+    z_pooled: PooledZ | NoEstimate
+    anytime: AnytimeAnswer
+    planned: PlannedAnswer | NoEstimate
+    bayesian: Posterior | NoEstimate
+    unadjusted: Answer | None
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonReadout:
+    """One variant against control: the deciding method's numbers, and every method's beside them.
+
+    `p_adjusted` and `verdict` stand once the family is known. `now` is what today's numbers say, `ruling` what the
+    method decides on: None while it may not decide (before a look, before the end). `leaning` is the difference that
+    decides on the direction (on the day that reached p_min, which need not be today's), `blocked` why a win may not be
+    shipped.
     """
 
-    treatment: int
+    variant: str
+    against: str
+    lift: float | NoEstimate
+    ci: Interval | NoEstimate
+    difference: float | NoEstimate
+    difference_ci: Interval | NoEstimate
+    p: float | NoEstimate
+    p_adjusted: float | NoEstimate | None
+    ci_simultaneous: Interval | NoEstimate
     method: Method
-    question: Question
-    pair: Pair | NoEstimate
-    adjusted: Pair | NoEstimate | None
-    comparison: Comparison
-    ruling: Ruling | None
-    answer: Answer
-    p_min: float | NoEstimate
-    leaning: float | NoEstimate
-    simultaneous: Interval | NoEstimate
-    blocked: tuple[str, ...] = ()
+    cuped: bool
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    methods: Methods
+    now: Ruling = field(metadata=_UNSERVED)
+    ruling: Ruling | None = field(metadata=_UNSERVED)
+    leaning: float | NoEstimate = field(metadata=_UNSERVED)
+    blocked: tuple[str, ...] = field(metadata=_UNSERVED)
 
     @property
     def deciding_p(self) -> float | NoEstimate:
         """The p that is corrected for the family and decides; of the anytime method the running minimum."""
-        return self.p_min if self.method == "anytime" else self.answer.p
-
-    @property
-    def reasons(self) -> tuple[str, ...]:
-        """Why numbers are missing or to be read with care, each once."""
-        missing_now = missing(self.answer.p, self.answer.ci, self.simultaneous, self.p_min)
-        return tuple(
-            dict.fromkeys([*(str(reason) for reason in (*self.comparison.reasons, *missing_now)), *self.blocked])
-        )
+        return self.methods.anytime.p_min if self.method == "anytime" else self.p
 
 
-def judge_metric(judge: Judge, observed: MetricObservation, *, cuped: bool) -> tuple[JudgedComparison, ...]:
+def judge_metric(judge: Judge, observed: MetricObservation) -> tuple[ComparisonReadout, ...]:
     """Every treatment of a metric against control."""
-    return tuple(_judged(judge, observed, arm, cuped=cuped) for arm in range(1, len(observed.arms)))
+    return tuple(_judged(judge, observed, treatment) for treatment in range(1, len(observed.arms)))
 
 
-def judge_level(judge: Judge, there: MetricObservation) -> "tuple[Judge, tuple[JudgedComparison, ...]]":
+def judge_level(judge: Judge, there: MetricObservation) -> tuple[ComparisonReadout, ...]:
     """The same within one level of a dimension: by the current numbers alone, unadjusted, by a method without looks."""
     method = judge.plan.method if judge.plan.method in ("anytime", "bayesian") else "fixed"
     exploring = replace(
@@ -155,7 +178,7 @@ def judge_level(judge: Judge, there: MetricObservation) -> "tuple[Judge, tuple[J
         calendar=replace(judge.calendar, first_day=None),
         family=1,
     )
-    return exploring, judge_metric(exploring, there, cuped=False)
+    return judge_metric(exploring, replace(there, rule=replace(there.rule, cuped=False)))
 
 
 def arms_of(observed: MetricObservation) -> tuple[Arm | NoEstimate, ...]:
@@ -174,22 +197,29 @@ def arm_of(rule: MetricRule, moments: JointMoments) -> Arm | NoEstimate:
     return mean_arm(moments.moments("y"))
 
 
-def judge_guardrail(judged: JudgedComparison, limit: Guardrail) -> GuardrailAnswer:
+def judge_guardrail(judged: ComparisonReadout, limit: Guardrail) -> GuardrailAnswer:
     """The verdict of a guardrail by the plan's method; until that may decide, by the anytime one: harm cannot wait."""
+    ruling, method = judged.ruling or judged.now, judged.method if judged.ruling else "anytime"
     margin = Margin(limit.max_harm, limit.relative)
-    if judged.ruling is None:
-        return guardrail(judged.pair, judged.question, margin, "anytime", judged.adjusted)
-    ruling = judged.ruling
-    return guardrail(ruling.pair, ruling.question, margin, judged.method, ruling.adjusted)
+    return guardrail(ruling.pair, ruling.question, margin, method, ruling.adjusted)
 
 
-def pairs_on(rule: MetricRule, arms: Sequence[JointMoments], treatment: int, *, cuped: bool) -> Judged:
-    """The pair of a treatment, and the same after CUPED."""
-    plain = pair(arm_of(rule, arms[0]), arm_of(rule, arms[treatment]))
-    if not cuped or rule.metric.type in ("quantile", "funnel"):
+Judged = tuple[Pair | NoEstimate, Pair | NoEstimate | None]
+
+
+def pairs_on(rule: MetricRule, arms: Sequence[JointMoments], treatment: int) -> Judged:
+    """The pair of a treatment, and the same after CUPED where the rule has it."""
+    control, treated = arms[0], arms[treatment]
+    plain = pair(arm_of(rule, control), arm_of(rule, treated))
+    if not rule.cuped:
         return plain, None
-    found = _adjustment(rule, arms[0], arms[treatment])
-    return plain, found.pair if isinstance(found, Adjustment) else found
+    if rule.is_ratio:
+        names = {"y": "num", "d": "den", "x": "xnum", "e": "xden", "h": "has_history"}
+        found = adjust_ratios(columns_of(control, names), columns_of(treated, names))
+    else:
+        names = {"y": "y", "x": "x", "h": "has_history"}
+        found = adjust_means(columns_of(control, names), columns_of(treated, names))
+    return plain, found if isinstance(found, NoEstimate) else found.pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,103 +231,108 @@ class DayAnswer:
 
 
 def anytime_answers(
-    judge: Judge, rule: MetricRule, looks: Sequence[Sequence[JointMoments]], treatment: int, *, cuped: bool
+    judge: Judge, rule: MetricRule, looks: Sequence[Sequence[JointMoments]], treatment: int
 ) -> list[DayAnswer]:
     """The anytime answer of every day."""
     question = judge.question(treatment, rule.metric.want)
     answers: list[DayAnswer] = []
     for arms in looks:
-        plain, adjusted = pairs_on(rule, arms, treatment, cuped=cuped)
+        plain, adjusted = pairs_on(rule, arms, treatment)
         use = isinstance(plain, Pair) and isinstance(adjusted, Pair) and few(plain) is None
         judged = adjusted if use and adjusted is not None else plain
         answers.append(DayAnswer(judged, answer_at(judged, question, "anytime", question.alpha)))
     return answers
 
 
-def _judged(judge: Judge, observed: MetricObservation, treatment: int, *, cuped: bool) -> JudgedComparison:
+def _judged(judge: Judge, observed: MetricObservation, treatment: int) -> ComparisonReadout:
     rule, method = observed.rule, judge.plan.method
-    question = judge.question(treatment, rule.metric.want)
-    plain, adjusted = _current(observed, treatment, cuped=cuped)
-    comparison = compare(plain, question, adjusted)
-    now = Ruling(question, plain, adjusted, comparison)
-    ruling = _ruling(judge, observed, now, treatment, cuped=cuped)
-    shown = ruling or now
-    p_min, leaning = _lowest(judge, observed, now, treatment, cuped=cuped)
-    return JudgedComparison(
-        treatment=treatment,
+    if rule.metric.type == "quantile":
+        arms = arms_of(observed)
+        current: Judged = pair(arms[0], arms[treatment]), None
+    else:
+        current = pairs_on(rule, observed.arms, treatment)
+    now = _asked(judge.question(treatment, rule.metric.want), current)
+    ruling = _ruling(judge, observed, now, treatment)
+    shown, said = ruling or now, now.comparison
+    answer = answer_of(shown.comparison, method)
+    p_min, leaning = _lowest(judge, observed, now, treatment)
+    day = said.anytime
+    anytime = AnytimeAnswer(day.p, day.ci, day.difference_ci, day.statistic, day.degrees_of_freedom, p_min)
+    simultaneous = simultaneous_interval(shown.pair, shown.question, method, shown.adjusted)
+    planned, blocked = shown.comparison.planned, _survey_reasons(observed, treatment)
+    if isinstance(planned, NoEstimate) and method == "planned":
+        planned = PlannedAnswer(*[planned] * 5, look=None, looks=judge.plan.looks, boundary=planned, crossed=False)
+    reasons = [*said.reasons, *missing(answer.p, answer.ci, simultaneous, p_min), *blocked]
+    if rule.estimated:  # where values are estimated, every table that shows them says so
+        reasons.append(f"estimated_from_{ESTIMATED_FROM}")
+    return ComparisonReadout(
+        variant=judge.arms[treatment],
+        against=judge.arms[0],
+        lift=shown.comparison.lift,
+        ci=answer.ci,
+        difference=shown.comparison.difference,
+        difference_ci=answer.difference_ci,
+        p=answer.p,
+        p_adjusted=None,
+        ci_simultaneous=simultaneous,
         method=method,
-        question=question,
-        pair=plain,
-        adjusted=adjusted,
-        comparison=comparison,
+        cuped=shown.comparison.cuped,
+        verdict="unclear",
+        reasons=tuple(dict.fromkeys(str(reason) for reason in reasons)),
+        methods=Methods(said.fixed, said.pooled, anytime, planned, said.bayesian, said.unadjusted),
+        now=now,
         ruling=ruling,
-        answer=answer_of(shown.comparison, method),
-        p_min=p_min,
         leaning=leaning if method == "anytime" else shown.comparison.difference,
-        simultaneous=simultaneous_interval(shown.pair, shown.question, method, shown.adjusted),
-        blocked=_survey_reasons(observed, treatment),
+        blocked=blocked,
     )
 
 
-def _current(observed: MetricObservation, treatment: int, *, cuped: bool) -> Judged:
-    if observed.rule.metric.type == "quantile":
-        arms = arms_of(observed)
-        return pair(arms[0], arms[treatment]), None
-    return pairs_on(observed.rule, observed.arms, treatment, cuped=cuped)
+def _asked(question: Question, judged: Judged) -> Ruling:
+    return Ruling(question, *judged, compare(judged[0], question, judged[1]))
 
 
-def _ruling(judge: Judge, observed: MetricObservation, now: Ruling, treatment: int, *, cuped: bool) -> Ruling | None:
+def _ruling(judge: Judge, observed: MetricObservation, now: Ruling, treatment: int) -> Ruling | None:
     """Anytime and Bayesian decide now; a fixed test once, at its last day; a planned one where it crossed first."""
     if not judge.waits_for_looks or judge.calendar.first_day is None:
         return now
     ruling: Ruling | None = None
     for look, last_day in judge.looks_reached():
-        found = _pairs_at(observed, last_day, treatment, cuped=cuped)
+        found = _pairs_at(observed, last_day, treatment)
         if found is None:
             continue
-        question = judge.question(treatment, observed.rule.metric.want, look)
-        plain, adjusted = found
-        ruling = Ruling(question, plain, adjusted, compare(plain, question, adjusted))
+        ruling = _asked(judge.question(treatment, observed.rule.metric.want, look), found)
         if isinstance(ruling.comparison.planned, PlannedAnswer) and ruling.comparison.planned.crossed:
             break
     return ruling
 
 
-def _pairs_at(observed: MetricObservation, day: int, treatment: int, *, cuped: bool) -> Judged | None:
+def _pairs_at(observed: MetricObservation, day: int, treatment: int) -> Judged | None:
     """The pair as it stood at the close of a day; None where nobody had entered yet."""
     if observed.looks is None:
         samples = observed.look_samples[day]
         control, treated = (_quantile_arm(observed.rule, samples[arm]) for arm in (0, treatment))
         return pair(control, treated), None
     rows = [row for row, known in enumerate(observed.looks.days) if known <= day]
-    return pairs_on(observed.rule, observed.looks.cumulative[rows[-1]], treatment, cuped=cuped) if rows else None
+    return pairs_on(observed.rule, observed.looks.cumulative[rows[-1]], treatment) if rows else None
 
 
 def _lowest(
-    judge: Judge, observed: MetricObservation, now: Ruling, treatment: int, *, cuped: bool
+    judge: Judge, observed: MetricObservation, now: Ruling, treatment: int
 ) -> tuple[float | NoEstimate, float | NoEstimate]:
     """p_min over closed days and the difference on its day; without days (a table, a quantile) those of now."""
     if observed.looks is None:
         return now.comparison.anytime.p, now.comparison.difference
     closed = [row for row, day in enumerate(observed.looks.days) if judge.calendar.closed(day)]
     looks = [observed.looks.cumulative[row] for row in closed]
-    nothing = NoEstimate(Reason.NOT_ENOUGH_UNITS if closed else Reason.BEFORE_FIRST_LOOK)
+    nothing = NoEstimate(Caveat.NOT_ENOUGH_UNITS if closed else Caveat.BEFORE_FIRST_LOOK)
     lowest: tuple[float | NoEstimate, float | NoEstimate] = nothing, nothing
-    for day in anytime_answers(judge, observed.rule, looks, treatment, cuped=cuped):
+    for day in anytime_answers(judge, observed.rule, looks, treatment):
         p = day.answer.p
         if isinstance(day.pair, Pair) and not isinstance(p, NoEstimate):
             before = lowest[0]
             if isinstance(before, NoEstimate) or p < before:
                 lowest = p, day.pair.treatment.value - day.pair.control.value
     return lowest
-
-
-def _adjustment(rule: MetricRule, control: JointMoments, treatment: JointMoments) -> Adjustment | NoEstimate:
-    if rule.is_ratio:
-        names = {"y": "num", "d": "den", "x": "xnum", "e": "xden", "h": "has_history"}
-        return adjust_ratios(columns_of(control, names), columns_of(treatment, names))
-    names = {"y": "y", "x": "x", "h": "has_history"}
-    return adjust_means(columns_of(control, names), columns_of(treatment, names))
 
 
 def _quantile_arm(rule: MetricRule, sample: QuantileSample) -> Arm | NoEstimate:

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from functools import reduce
 
 from experiments.cube.observations import MetricObservation
-from experiments.cube.shop_days import DAY_US
 from experiments.cube.statements import statement
 from experiments.readout.inference import arm_of, arms_of
 from experiments.readout.study import Opened, Study
 from experiments.statistics.arms import Arm
-from experiments.statistics.estimate import NoEstimate, Reason
+from experiments.statistics.estimate import Caveat, NoEstimate
 from experiments.statistics.power import Design, detectable_lift, duration_days, inflation, required_units
+from kit.time import DAY_US
 
 WEEKS_WARNING = 56
 
@@ -51,7 +51,7 @@ def metric_plan(study: Study, observed: MetricObservation, units_per_day: float)
     name, units = observed.rule.name, sum(arm.count for arm in observed.arms)
     arm, mde = _whole(observed), study.plan.mde.get(name)
     if not isinstance(arm, Arm) or arm.value == 0.0:
-        unknown = not isinstance(arm, Arm) and arm.reason is Reason.TIES
+        unknown = not isinstance(arm, Arm) and arm.reason is Caveat.TIES
         note = "too many values are alike: ties" if unknown else "no value of this metric is in the log yet"
         return MetricPlan(name, None, None, units, None, mde, None, None, note)
     design, control_share = design_of(study)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
+import msgspec
+
 from events.engines.duckdb import EventLog
 from events.engines.tables import Table
 from events.log.reader import Snapshot
@@ -15,14 +17,14 @@ from events.parts.ledger import Loss
 from experiments.cube.cube import FOREVER_US, Cube, CubeScope
 from experiments.cube.measures import CubePlan, cube_plan
 from experiments.cube.observations import MetricObservation, Observer
-from experiments.cube.shop_days import DAY_US, ShopDays, shop_days
+from experiments.cube.shop_days import ShopDays, shop_days
 from experiments.cube.statements import statement
 from experiments.readout import satisfaction
 from experiments.readout.decision import decision_of
 from experiments.readout.encoding import Check, MetricReadout, Readout, plain
 from experiments.readout.health import engaged_time_checks, health_of, interaction_checks, lost_events
 from experiments.readout.inference import Calendar, Judge
-from experiments.readout.metrics import JudgedMetric, family_of, judged_metric, metric_readout, timeseries_json
+from experiments.readout.metrics import metric_readout, settled
 from experiments.readout.planning import empty_plan, traffic_plan
 from experiments.readout.study import (
     Archive,
@@ -32,13 +34,12 @@ from experiments.readout.study import (
     Studies,
     Study,
     UnknownDimension,
-    microseconds,
-    moment_of,
 )
 from experiments.readout.tables import analyst_sql, comparison_rows, unit_table
+from kit.time import DAY_US, SECOND_US, microseconds, moment_of
 
 Answer = TypeVar("Answer")
-FRESH_US: Final = 60 * 1_000_000  # how long an answer stands while nothing arrives: units grow mature, days close
+FRESH_US: Final = 60 * SECOND_US  # how long an answer stands while nothing arrives: units grow mature, days close
 MARGIN_US: Final = 400 * DAY_US  # how far before and after the exposures events may count
 MAX_DIMENSIONS: Final = 8
 
@@ -78,11 +79,6 @@ class Readouts:
         query = ReadoutQuery(pending=pending, watermark=watermark)
         running = [e.key for e in self.archive.latest().experiments.values() if e.status == "running"]
         return [row for key in sorted(running) for row in comparison_rows(self.read(key, query))]
-
-    def timeseries(self, key: str, metric: str | None = None, query: ReadoutQuery | None = None) -> dict[str, Any]:
-        """Every shop day of one metric (None: of all), cumulative and alone, with anytime intervals."""
-        readout = self.read(key, replace(query or ReadoutQuery(), metric=metric))
-        return timeseries_json(readout)
 
     def units(self, key: str, query: ReadoutQuery | None = None) -> Table:
         """One row per unit."""
@@ -167,16 +163,19 @@ class Readouts:
     def _readout(self, opened: Opened, query: ReadoutQuery, as_of: datetime, lost: Sequence[Loss]) -> Readout:
         study, cube = opened.study, opened.cube
         judge = judge_of(study, opened.calendar)
-        metrics, texts = self._judged(opened, judge, query)
-        family = family_of(judge, metrics)
+        observed, texts = self._observed(opened, judge, query)
+        rows: list[MetricReadout] = []
+        for studied in study.metrics:
+            name = studied.metric.name
+            limit = next((g for g in study.experiment.guardrails if g.metric == name), None)
+            limit = limit if studied.role == "guardrail" else None
+            row = metric_readout(judge, studied, observed[name], limit, study.experiment.unit)
+            rows.append(replace(row, sql=texts.pop(name, None)))
+        metrics = settled(judge, rows)
         checks = [] if study.not_started(as_of) else _empty(cube)
         checks += self._interactions(opened) if query.at is None else []
-        checks += [*lost_events(lost), *engaged_time_checks({m.studied.metric.name: m.observed for m in metrics})]
+        checks += [*lost_events(lost), *engaged_time_checks(observed)]
         health = health_of(cube, study, opened.calendar, cube.plan.dimensions, checks)
-        rows = [
-            metric_readout(judge, metric, family, study.arms, study.experiment.unit, texts.get(index))
-            for index, metric in enumerate(metrics)
-        ]
         readout = Readout(
             experiment=study.experiment.key,
             phase=study.experiment.phase,
@@ -186,26 +185,24 @@ class Readouts:
             pending=None,
             closed=opened.closed,
             health=health,
-            decision=decision_of(judge, study, metrics, family, as_of, alarm=health.srm.alarm),
-            metrics=_asked(rows, query),
+            decision=decision_of(judge, study, metrics, as_of, alarm=health.srm.alarm),
+            metrics=_asked(metrics, query),
         )
         return replace(readout, etag=_etag(readout))
 
-    def _judged(self, opened: Opened, judge: Judge, query: ReadoutQuery) -> tuple[list[JudgedMetric], dict[int, str]]:
-        found: dict[str, MetricObservation] = {}
-        texts: dict[int, str] = {}
-        metrics: list[JudgedMetric] = []
+    def _observed(
+        self, opened: Opened, judge: Judge, query: ReadoutQuery
+    ) -> tuple[dict[str, MetricObservation], dict[str, str]]:
+        """What the log says of each metric, and the SQL that says so where it was asked for."""
         plan, look_days = opened.cube.plan, [day for _, day in judge.looks_reached() if judge.waits_for_looks]
-        for index, studied in enumerate(opened.study.metrics):
-            rule = plan.rule(studied.metric.name)
-            if rule.name not in found:
-                found[rule.name] = opened.observer.observe(rule, plan.dimensions, look_days)
-                if query.include_sql:
-                    texts[index] = analyst_sql(opened.cube, opened.observer, rule)
-            limit = next((g for g in opened.study.experiment.guardrails if g.metric == rule.name), None)
-            chosen = limit if studied.role == "guardrail" else None
-            metrics.append(judged_metric(judge, studied, found[rule.name], chosen, cuped=plan.lookback_us > 0))
-        return metrics, texts
+        found: dict[str, MetricObservation] = {}
+        texts: dict[str, str] = {}
+        for name in dict.fromkeys(studied.metric.name for studied in opened.study.metrics):
+            rule = plan.rule(name)
+            found[name] = opened.observer.observe(rule, plan.dimensions, look_days)
+            if query.include_sql:
+                texts[name] = analyst_sql(opened.cube, opened.observer, rule)
+        return found, texts
 
     def _interactions(self, opened: Opened) -> list[Check]:
         return interaction_checks(opened.study, opened.cube, opened.observer, self.archive.latest())
@@ -242,7 +239,7 @@ class _Look:
 
 def judge_of(study: Study, calendar: Calendar) -> Judge:
     """How a study's comparisons are judged."""
-    return Judge(study.plan, calendar, study.planned_units, study.weights, study.family)
+    return Judge(study.plan, calendar, study.planned_units, study.arms, study.weights, study.family)
 
 
 def _dimensions(study: Study, query: ReadoutQuery) -> tuple[str, ...]:
@@ -301,5 +298,6 @@ def _empty(cube: Cube) -> list[Check]:
 def _etag(readout: Readout) -> str:
     """Equal for readouts that say the same of the same definition, whatever arrived in between that does not matter."""
     said = (readout.experiment, readout.phase, readout.fingerprint, readout.closed)
-    content = repr((*said, readout.health, readout.decision, readout.metrics))
-    return hashlib.sha256(content.encode()).hexdigest()[:32]
+    series = [metric.series for metric in readout.metrics]
+    content = msgspec.json.encode(plain([*said, readout.health, readout.decision, readout.metrics, series]))
+    return hashlib.sha256(content).hexdigest()[:32]

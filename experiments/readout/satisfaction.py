@@ -4,8 +4,9 @@ from typing import Any, Final
 
 from events.engines.duckdb import Engine
 from events.engines.sql import Expression
-from experiments.cube.shop_days import DAY_US, ShopDays, calendar_date
+from experiments.cube.shop_days import ShopDays, calendar_date
 from experiments.cube.statements import Properties, statement
+from kit.time import DAY_US
 
 PROPERTIES: Final = Properties(("survey",))
 DAYS: Final = 90

@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from functools import cached_property
 from typing import Final, Protocol
 
@@ -15,6 +14,8 @@ from experiments.cube.observations import Observer
 from experiments.definitions.model import Experiment, Metric, Plan, Shop
 from experiments.readout.encoding import Role
 from experiments.readout.inference import Calendar
+from kit.suggestions import nearest
+from kit.time import parsed
 
 
 class NotFound(LookupError):
@@ -25,7 +26,7 @@ class NotFound(LookupError):
     def __init__(self, name: str, known: Iterable[str] = ()) -> None:
         """Name what was asked for, and what there is."""
         names = [str(item) for item in known]
-        close = get_close_matches(name, names, 3, 0.5)
+        close = nearest(name, names, 3)
         self.name = name
         self.suggestions = tuple(close or sorted(names)[:10])
         super().__init__(f"there is no {self.what} {name!r}; {self._hint(bool(close))}")
@@ -76,24 +77,15 @@ class ReadoutQuery:
     watermark: datetime | None = None
 
 
-def moment(text: str) -> datetime:
-    """A moment in ISO 8601; a date is its first instant, and without a zone it is UTC. Raises `InvalidDate`."""
+def parsed_at(text: str) -> datetime:
+    """The moment of a look in ISO 8601; a date is its first instant, and without a zone it is UTC.
+
+    Raises `InvalidDate`.
+    """
     try:
-        parsed = datetime.fromisoformat(text)
+        return parsed(text)
     except ValueError:
         raise InvalidDate(f"at: {text[:40]!r} is not a moment; write 2026-01-20T09:00:00Z") from None
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
-
-
-def microseconds(time: datetime) -> int:
-    """A moment as the log writes it."""
-    whole = int(time.astimezone(UTC).replace(microsecond=0).timestamp())
-    return whole * 1_000_000 + time.microsecond
-
-
-def moment_of(time_us: int) -> datetime:
-    """A moment of the log."""
-    return datetime.fromtimestamp(time_us // 1_000_000, UTC).replace(microsecond=time_us % 1_000_000)
 
 
 UNFROZEN: Final = "not frozen"

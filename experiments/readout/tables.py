@@ -1,6 +1,6 @@
 """A readout as flat rows, its units as a table, and the SQL behind it, for analysts who go on elsewhere."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -13,8 +13,8 @@ from experiments.cube.cube import Cube, levels_table
 from experiments.cube.measures import MetricRule
 from experiments.cube.observations import Observer
 from experiments.cube.statements import statement
-from experiments.readout.encoding import ArmReadout, ComparisonReadout, MetricReadout, Range, Readout, iso
-from experiments.readout.study import moment_of
+from experiments.readout.encoding import Readout, readout_json
+from kit.time import iso, moment_of
 
 NAMES: Final = (
     "experiment", "phase", "as_of", "metric", "role", "type", "variant", "against", "dimension", "level", "method",
@@ -25,119 +25,76 @@ NAMES: Final = (
 )  # fmt: skip
 
 
+_METRIC: Final = ("metric", "role", "type", "post_hoc")
+_ARM: Final = ("variant", "units", "units_immature", "value", "variance", "numerator", "denominator")
+_COMPARISON: Final = ("against", "lift", "difference", "cuped", "verdict")
+SUMMARY: Final = (
+    "experiment", "phase", "as_of", "action", "metric", "role", "type", "variant", "against", "units", "value",
+    "control_value", "lift", "ci_low", "ci_high", "difference", "difference_ci_low", "difference_ci_high", "p",
+    "p_adjusted", "method", "cuped", "verdict", "srm_alarm", "pending",
+)  # fmt: skip
+
+
 def flat_rows(readout: Readout) -> Table:
     """Every number of a readout, with the names of the JSON."""
+    said = readout_json(readout)
     rows: list[dict[str, Any]] = []
-    for metric in readout.metrics:
-        rows += _metric_rows(readout, metric)
+    for metric in said["metrics"]:
+        head = {name: said[name] for name in ("experiment", "phase", "as_of", "fingerprint")}
+        head |= {name: metric[name] for name in _METRIC}
+        for place in (metric, *metric.get("dimensions", ())):
+            here = head | {"dimension": place.get("dimension"), "level": place.get("level")}
+            found = {comparison["variant"]: comparison for comparison in place["comparisons"]}
+            control = place["arms"][0]["value"]
+            for arm in place["arms"]:
+                shown = here | {"control_value": control} | {name: arm[name] for name in _ARM}
+                answers = _answers(arm["value"], control, found[arm["variant"]]) if arm["variant"] in found else [{}]
+                rows += [_row(NAMES, shown | answer) for answer in answers]
     return table_of(rows, NAMES)
 
 
 def comparison_rows(readout: Readout) -> list[dict[str, Any]]:
     """One row per comparison, by the deciding method: the list over all running experiments."""
-    return [
-        {
-            "experiment": readout.experiment,
-            "phase": readout.phase,
-            "as_of": iso(readout.as_of),
-            "action": readout.decision.action,
-            "metric": metric.metric,
-            "role": metric.role,
-            "type": metric.type,
-            "variant": comparison.variant,
-            "against": comparison.against,
-            "units": _arm(metric, comparison.variant).units,
-            "value": _arm(metric, comparison.variant).value,
-            "control_value": metric.arms[0].value,
-            "lift": comparison.lift,
-            **_interval("ci", comparison.ci),
-            "difference": comparison.difference,
-            **_interval("difference_ci", comparison.difference_ci),
-            "p": comparison.p,
-            "p_adjusted": comparison.p_adjusted,
-            "method": comparison.method,
-            "cuped": comparison.cuped,
-            "verdict": comparison.verdict,
-            "srm_alarm": readout.health.srm.alarm,
-            "pending": readout.pending,
-        }
-        for metric in readout.metrics
-        for comparison in metric.comparisons
-    ]
+    said = readout_json(readout)
+    rows: list[dict[str, Any]] = []
+    for metric in said["metrics"]:
+        arms = {arm["variant"]: arm for arm in metric["arms"]}
+        for comparison in metric["comparisons"]:
+            found = said | metric | arms[comparison["variant"]] | comparison
+            found |= {"action": readout.decision.action, "srm_alarm": readout.health.srm.alarm}
+            found["control_value"] = metric["arms"][0]["value"]
+            rows.append(_row(SUMMARY, found))
+    return rows
 
 
-def _metric_rows(readout: Readout, metric: MetricReadout) -> Iterator[dict[str, Any]]:
-    shared = {
-        "experiment": readout.experiment,
-        "phase": readout.phase,
-        "as_of": iso(readout.as_of),
-        "fingerprint": readout.fingerprint,
-        "metric": metric.metric,
-        "role": metric.role,
-        "type": metric.type,
-        "post_hoc": metric.post_hoc,
-    }
-    places = [(None, None, metric.arms, metric.comparisons)]
-    places += [(level.dimension, level.level, level.arms, level.comparisons) for level in metric.dimensions]
-    for dimension, name, arms, comparisons in places:
-        found = {comparison.variant: comparison for comparison in comparisons}
-        for arm in arms:
-            here = shared | {"dimension": dimension, "level": name, "control_value": arms[0].value}
-            here |= {name: getattr(arm, name) for name in _ARM}
-            comparison = found.get(arm.variant)
-            if comparison is None:
-                yield here
-                continue
-            for method, answer in _methods(comparison):
-                plain = _plain(arm, arms[0]) if method in ("z_pooled", "unadjusted") else {}
-                yield here | _comparison(comparison) | plain | {"method": method} | answer
-
-
-_ARM: Final = ("variant", "units", "units_immature", "value", "variance", "numerator", "denominator")
-
-
-def _comparison(comparison: ComparisonReadout) -> dict[str, Any]:
-    return {
-        "against": comparison.against,
-        "lift": comparison.lift,
-        "difference": comparison.difference,
-        "cuped": comparison.cuped,
-        "verdict": comparison.verdict,
-        "reasons": " ".join(comparison.reasons),
-    }
-
-
-def _plain(arm: ArmReadout, control: ArmReadout) -> dict[str, Any]:
-    """The effect as it stands in the arms, without CUPED."""
-    if arm.value is None or control.value is None:
-        return {"lift": None, "difference": None}
-    difference = arm.value - control.value
-    return {"lift": difference / control.value if control.value else None, "difference": difference, "cuped": False}
-
-
-def _methods(comparison: ComparisonReadout) -> Iterator[tuple[str, dict[str, Any]]]:
-    methods = comparison.methods
-    for name in ("fixed", "z_pooled", "anytime", "planned", "bayesian", "unadjusted"):
-        answer = getattr(methods, name)
+def _answers(value: float | None, control: float | None, comparison: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """What each method says of a comparison."""
+    shared = {name: comparison[name] for name in _COMPARISON} | {"reasons": " ".join(comparison["reasons"])}
+    unadjusted: dict[str, Any] = {"lift": None, "difference": None}
+    if value is not None and control is not None:  # the effect as it stands in the arms, without CUPED
+        difference = value - control
+        unadjusted = {"lift": difference / control if control else None, "difference": difference, "cuped": False}
+    for method, answer in comparison["methods"].items():
         if answer is None:
             continue
-        decides = name == comparison.method
-        row: dict[str, Any] = {"decides": decides}
-        for member in answer.__dataclass_fields__:
-            value = getattr(answer, member)
-            row |= _interval(member, value) if member.endswith("ci") else {member: value}
-        if decides:
-            row["p_adjusted"] = comparison.p_adjusted
-        yield name, row
+        row = shared | (unadjusted if method in ("z_pooled", "unadjusted") else {}) | answer
+        decides = method == comparison["method"]
+        yield (
+            row | {"method": method, "decides": decides} | ({"p_adjusted": comparison["p_adjusted"]} if decides else {})
+        )
 
 
-def _interval(name: str, ends: Range) -> dict[str, float | None]:
-    low, high = ends or (None, None)
-    return {f"{name}_low": low, f"{name}_high": high}
-
-
-def _arm(metric: MetricReadout, variant: str) -> Any:
-    return next(arm for arm in metric.arms if arm.variant == variant)
+def _row(names: Sequence[str], found: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of these names; `ci_low` and `ci_high` are the ends of `ci`."""
+    row: dict[str, Any] = {}
+    for name in names:
+        stem, _, end = name.rpartition("_")
+        if end in ("low", "high"):
+            bounds = found.get(stem)
+            row[name] = bounds and bounds[end == "high"]
+        else:
+            row[name] = found.get(name)
+    return row
 
 
 BEFORE: Final = "_before"

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from experiments.statistics.estimate import NoEstimate, Reason
+from experiments.statistics.estimate import Caveat, NoEstimate
 from experiments.statistics.moments import JointMoments, Moments, is_finite
 
 FEWEST_DENOMINATORS = 10.0
@@ -45,9 +45,9 @@ class Pair:
 def mean_arm(moments: Moments) -> Arm | NoEstimate:
     """Mean per unit (means, counts, engaged time, CES per unit)."""
     if moments.count < 1:
-        return NoEstimate(Reason.NOT_ENOUGH_UNITS)
+        return NoEstimate(Caveat.NOT_ENOUGH_UNITS)
     if not is_finite(moments.mean, moments.m2):
-        return NoEstimate(Reason.OUT_OF_RANGE)
+        return NoEstimate(Caveat.OUT_OF_RANGE)
     return Arm(moments.count, moments.mean, moments.variance)
 
 
@@ -64,15 +64,15 @@ def ratio_arm(moments: JointMoments, scale: float = 1.0) -> Arm | NoEstimate:
     """
     denominator = moments.mean("den") if moments.count else 0.0
     if moments.count < 1:
-        return NoEstimate(Reason.NOT_ENOUGH_UNITS)
+        return NoEstimate(Caveat.NOT_ENOUGH_UNITS)
     if not is_finite(*moments.means, *moments.comoments):
-        return NoEstimate(Reason.OUT_OF_RANGE)
+        return NoEstimate(Caveat.OUT_OF_RANGE)
     if denominator == 0.0:
-        return NoEstimate(Reason.NO_DENOMINATOR)
+        return NoEstimate(Caveat.NO_DENOMINATOR)
     ratio = moments.mean("num") / denominator
     variance = _linearised_variance(moments, ratio) / denominator / denominator
     if not is_finite(ratio, variance):
-        return NoEstimate(Reason.OUT_OF_RANGE)
+        return NoEstimate(Caveat.OUT_OF_RANGE)
     return Arm(moments.count, ratio * scale, variance * scale * scale, denominators=effective_denominators(moments))
 
 

@@ -1,8 +1,8 @@
 """The Bayesian method: a Gaussian posterior of the lift, and the exact beta-binomial where conversions are few."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,7 @@ from scipy.special import betainc, betaincc, betainccinv, betaincinv, ndtr, ndtr
 
 from experiments.statistics.arms import Arm, Pair
 from experiments.statistics.effect import effect, lift, relative_standard_error
-from experiments.statistics.estimate import Interval, NoEstimate, Reason, Want
+from experiments.statistics.estimate import Caveat, Interval, NoEstimate, Want
 from experiments.statistics.fixed import few
 from experiments.statistics.moments import is_finite
 from experiments.statistics.roots import root
@@ -18,20 +18,7 @@ from experiments.statistics.roots import root
 Array = npt.NDArray[np.float64]
 NODES = 160
 BEYOND = 1e-18  # probability outside the integrated range of an arm
-NEGLIGIBLE = 46.0  # natural logarithm of how much smaller than its peak an integrand may be left out
 _POSITIONS, _WEIGHTS = np.polynomial.legendre.leggauss(NODES)
-
-
-@dataclass(frozen=True, slots=True)
-class BetaPosterior:
-    """Difference of two shares; losses are absolute. `expected_drop` is E[max(0, p_c − p_t)], the loss of shipping."""
-
-    chance_greater: float
-    expected_drop: float
-    expected_rise: float
-    control_ci: Interval
-    treatment_ci: Interval
-    mean_difference: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,35 +52,12 @@ class _Beta:
         return np.asarray(betaincc(self.a, self.b, x))
 
 
-def beta_binomial(pair: Pair, level: float = 0.95) -> BetaPosterior | NoEstimate:
-    """Posterior of the difference of two shares; both arms need `conversions`."""
-    if pair.control.conversions is None or pair.treatment.conversions is None:
-        return NoEstimate(Reason.NOT_A_TEST)
-    control, treatment = _posterior(pair.control), _posterior(pair.treatment)
-    step = treatment.mean - control.mean
-    if step >= 0.0:  # integrate the smaller side; the larger one follows from the mean difference
-        drop = _overlap(treatment, control)
-        rise = drop + step
-    else:
-        rise = _overlap(control, treatment)
-        drop = rise - step
-    outside = 1.0 - level
-    return BetaPosterior(
-        _chance_greater(control, treatment),
-        drop,
-        rise,
-        control.interval(outside),
-        treatment.interval(outside),
-        step,
-    )
-
-
 def beta_lift(pair: Pair, level: float = 0.95) -> BetaLift | NoEstimate:
     """Posterior of the relative lift; without a conversion in control it has no mean: `control_mean_near_zero`."""
     if pair.control.conversions is None or pair.treatment.conversions is None:
-        return NoEstimate(Reason.NOT_A_TEST)
+        return NoEstimate(Caveat.NOT_A_TEST)
     if pair.control.conversions == 0:
-        return NoEstimate(Reason.CONTROL_MEAN_NEAR_ZERO)
+        return NoEstimate(Caveat.CONTROL_MEAN_NEAR_ZERO)
     control, treatment = _posterior(pair.control), _posterior(pair.treatment)
     x, weights = _nodes(control)
     reduced = _Beta(treatment.a + 1.0, treatment.b)
@@ -128,27 +92,6 @@ def _chance_greater(control: _Beta, treatment: _Beta) -> float:
     return greater if greater < smaller else 1.0 - smaller
 
 
-def _overlap(greater: _Beta, smaller: _Beta) -> float:
-    """E[max(0, S − G)] = ∫ P(G < x)·P(S > x) dx, over the part where the integrand matters."""
-    one, other = greater.interval(BEYOND), smaller.interval(BEYOND)
-
-    def integrand(x: Array) -> Array:
-        return greater.below(x) * smaller.above(x)
-
-    return _peaked_integral(integrand, Interval(min(one.low, other.low), max(one.high, other.high)))
-
-
-def _peaked_integral(integrand: Callable[[Array], Array], interval: Interval) -> float:
-    grid = np.linspace(interval.low, interval.high, 400)
-    values = integrand(grid)
-    kept = np.flatnonzero(values > values.max() * math.exp(-NEGLIGIBLE))
-    if kept.size == 0:
-        return 0.0
-    first, last = max(0, int(kept[0]) - 1), min(grid.size - 1, int(kept[-1]) + 1)
-    x, width = _scaled(Interval(float(grid[first]), float(grid[last])))
-    return float(integrand(x) @ width)
-
-
 def _ratio_interval(control: _Beta, treatment: _Beta, nodes: tuple[Array, Array], outside: float) -> Interval:
     """Equal-tailed interval of p_t / p_c − 1 from P(p_t ≤ r·p_c) = ∫ f_c(x)·F_t(r·x) dx."""
     x, weights = nodes
@@ -165,7 +108,7 @@ def _ratio_interval(control: _Beta, treatment: _Beta, nodes: tuple[Array, Array]
 
 
 @dataclass(frozen=True, slots=True)
-class Prior:
+class LiftPrior:
     """Normal prior of the relative lift (0.1 is ten percent)."""
 
     mean: float
@@ -184,9 +127,12 @@ class Posterior:
     expected_loss_control: float  # of keeping control
     ci: Interval
     mean: float
+    peek_proof: ClassVar[bool] = False
 
 
-def posterior(pair: Pair, prior: Prior | None = None, level: float = 0.95, want: Want = "up") -> Posterior | NoEstimate:
+def posterior(
+    pair: Pair, prior: LiftPrior | None = None, level: float = 0.95, want: Want = "up"
+) -> Posterior | NoEstimate:
     """Posterior of the relative lift: Gaussian on the delta scale; beta-binomial where conversions are few and flat."""
     if prior is None and few(pair) is not None:
         return _of_conversions(pair, level, want)
@@ -201,11 +147,11 @@ def posterior(pair: Pair, prior: Prior | None = None, level: float = 0.95, want:
     if pair.control.value < 0.0:  # a lift against a negative control goes up when the metric goes down
         want = "down" if want == "up" else "up"
     answer = gaussian(relative, error, prior, level, want)
-    return answer if is_finite(answer.ci.width) else NoEstimate(Reason.CONTROL_MEAN_NEAR_ZERO)
+    return answer if is_finite(answer.ci.width) else NoEstimate(Caveat.CONTROL_MEAN_NEAR_ZERO)
 
 
 def gaussian(
-    relative: float, standard_error: float, prior: Prior | None = None, level: float = 0.95, want: Want = "up"
+    relative: float, standard_error: float, prior: LiftPrior | None = None, level: float = 0.95, want: Want = "up"
 ) -> Posterior:
     """Posterior of a normally measured lift: precision 1/SE² + 1/s0², flat where no prior is given.
 

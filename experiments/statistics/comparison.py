@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from experiments.statistics.arms import Pair
-from experiments.statistics.bayesian import Posterior, Prior, posterior
+from experiments.statistics.bayesian import LiftPrior, Posterior, posterior
 from experiments.statistics.effect import Effect, difference_interval, effect, lift, lift_interval
-from experiments.statistics.estimate import Interval, NoEstimate, Reason, Want, missing
+from experiments.statistics.estimate import Caveat, Interval, NoEstimate, Want, missing
 from experiments.statistics.fixed import (
     PooledZ,
     few,
@@ -44,7 +44,7 @@ class Question:
     planned_units: int = 20_000
     look: Look | None = None
     family: int = 1
-    prior: Prior | None = None
+    prior: LiftPrior | None = None
     want: Want = "up"
 
 
@@ -60,17 +60,16 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class PlannedAnswer:
-    """The last look of a planned test: boundary in standard normal units at alpha / family, crossed or not.
+class PlannedAnswer(Answer):
+    """The last look of a planned test (None before the first): boundary in standard normal units at alpha / family.
 
-    `answer.p` is the repeated p of this look, for the family of one: times `family` it is the adjusted one.
+    `p` is the repeated p of this look, for the family of one: times `family` it is the adjusted one.
     """
 
-    look: int
+    look: int | None
     looks: int
-    boundary: float
+    boundary: float | NoEstimate
     crossed: bool
-    answer: Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +90,7 @@ class Comparison:
     planned: PlannedAnswer | NoEstimate
     bayesian: Posterior | NoEstimate
     unadjusted: Answer | None
-    reasons: tuple[Reason, ...]
+    reasons: tuple[Caveat, ...]
 
 
 def compare(pair: Pair | NoEstimate, question: Question, adjusted: Pair | NoEstimate | None = None) -> Comparison:
@@ -130,8 +129,7 @@ def answer_of(comparison: Comparison, method: Method) -> Answer:
     if method == "anytime":
         return comparison.anytime
     if method == "planned":
-        planned = comparison.planned
-        return _absent(planned) if isinstance(planned, NoEstimate) else planned.answer
+        return _answered(comparison.planned)
     return _credible(comparison.bayesian)
 
 
@@ -151,8 +149,7 @@ def answer_at(
     if method == "anytime":
         return _anytime(effect(judged), question, alpha)
     if method == "planned":
-        planned = _planned(effect(judged), replace(question, alpha=alpha))
-        return _absent(planned) if isinstance(planned, NoEstimate) else planned.answer
+        return _answered(_planned(effect(judged), replace(question, alpha=alpha)))
     return _credible(posterior(judged, question.prior, 1.0 - alpha, question.want))
 
 
@@ -190,13 +187,18 @@ def _anytime(measured: Effect | NoEstimate, question: Question, alpha: float) ->
 def _planned(measured: Effect | NoEstimate, question: Question) -> PlannedAnswer | NoEstimate:
     look = question.look
     if look is None:
-        return NoEstimate(Reason.BEFORE_FIRST_LOOK)
+        return NoEstimate(Caveat.BEFORE_FIRST_LOOK)
     if isinstance(measured, NoEstimate):
         return measured
     freedom, shared = measured.degrees_of_freedom, question.alpha / question.family
     answer = _answer(measured, planned_p(welch_p(measured), look), planned_critical(question.alpha, look, freedom))
-    crossed = abs(measured.statistic) >= planned_critical(shared, look, freedom)
-    return PlannedAnswer(look.number, len(look.information), boundary(shared, look), crossed, answer)
+    return PlannedAnswer(
+        answer.p, answer.ci, answer.difference_ci, answer.statistic, answer.degrees_of_freedom,
+        look=look.number,
+        looks=len(look.information),
+        boundary=boundary(shared, look),
+        crossed=abs(measured.statistic) >= planned_critical(shared, look, freedom),
+    )  # fmt: skip
 
 
 def _answer(measured: Effect, p: float, critical: float) -> Answer:
@@ -204,7 +206,7 @@ def _answer(measured: Effect, p: float, critical: float) -> Answer:
     return Answer(p, relative, absolute, measured.statistic, measured.degrees_of_freedom)
 
 
-def _exact(pair: Pair, alpha: float, reason: Reason) -> Answer:
+def _exact(pair: Pair, alpha: float, reason: Caveat) -> Answer:
     p, none = fisher_p(pair), NoEstimate(reason)
     absolute, relative = newcombe_interval(pair, alpha), newcombe_lift_interval(pair, alpha)
     if not isinstance(relative, NoEstimate):
@@ -227,8 +229,12 @@ def _reconciled(interval: Interval, significant: bool) -> Interval:
 
 
 def _credible(chances: Posterior | NoEstimate) -> Answer:
-    none = NoEstimate(Reason.NOT_A_TEST)
+    none = NoEstimate(Caveat.NOT_A_TEST)
     return Answer(none, chances if isinstance(chances, NoEstimate) else chances.ci, none, none, none)
+
+
+def _answered(planned: PlannedAnswer | NoEstimate) -> Answer:
+    return _absent(planned) if isinstance(planned, NoEstimate) else planned
 
 
 def _absent(cause: NoEstimate) -> Answer:

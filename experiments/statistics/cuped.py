@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from experiments.statistics.arms import CANCELLED, Arm, Pair, effective_denominators
 from experiments.statistics.effect import COARSEST
-from experiments.statistics.estimate import NoEstimate, Reason
+from experiments.statistics.estimate import Caveat, NoEstimate
 from experiments.statistics.moments import ROUNDING, JointMoments, is_finite
 
 Values = tuple[float, float, float]  # of y, x and h
@@ -36,7 +36,7 @@ def adjust_means(control: JointMoments, treatment: JointMoments) -> Adjustment |
     arms = _columns_of_mean(control), _columns_of_mean(treatment)
     together = _columns_of_mean(control + treatment)
     if together is None or arms[0] is None or arms[1] is None:
-        return NoEstimate(Reason.NOT_ENOUGH_UNITS)
+        return NoEstimate(Caveat.NOT_ENOUGH_UNITS)
     return _adjust((arms[0], arms[1]), together.covariance, together.means)
 
 
@@ -48,7 +48,7 @@ def adjust_ratios(control: JointMoments, treatment: JointMoments) -> Adjustment 
     arms = _columns_of_ratio(control), _columns_of_ratio(treatment)
     centre = _ratios(_common_means(control, treatment), control.columns)
     if centre is None or arms[0] is None or arms[1] is None:
-        return NoEstimate(Reason.COVARIATE_CONSTANT)
+        return NoEstimate(Caveat.COVARIATE_CONSTANT)
     joint = Covariance(*(ours + theirs for ours, theirs in zip(arms[0].covariance, arms[1].covariance, strict=True)))
     return _adjust((arms[0], arms[1]), joint, centre)
 
@@ -153,17 +153,17 @@ def _packed(row: int, column: int, size: int) -> int:
 
 def _adjust(arms: tuple[_Columns, _Columns], joint: Covariance, centre: Values) -> Adjustment | NoEstimate:
     if not is_finite(*joint, *centre):
-        return NoEstimate(Reason.OUT_OF_RANGE)
+        return NoEstimate(Caveat.OUT_OF_RANGE)
     coefficients = _coefficients(joint)
     if coefficients is None:
-        return NoEstimate(Reason.COVARIATE_CONSTANT)
+        return NoEstimate(Caveat.COVARIATE_CONSTANT)
     control, treatment = (_arm(arm, coefficients, centre) for arm in arms)
     coarseness = max(abs(slope) * math.ulp(mean) for slope, mean in zip(coefficients, centre[1:], strict=True))
     if 0.0 < math.sqrt(control.error + treatment.error) < COARSEST * coarseness:
-        return NoEstimate(Reason.OUT_OF_RANGE)  # covariates like 1e15 have no such digits
+        return NoEstimate(Caveat.OUT_OF_RANGE)  # covariates like 1e15 have no such digits
     before = sum(max(0.0, arm.covariance.yy) / arm.count for arm in arms)
     if before == 0.0:
-        return NoEstimate(Reason.COVARIATE_UNRELATED)
+        return NoEstimate(Caveat.COVARIATE_UNRELATED)
     ratio = (control.error + treatment.error) / before
     return Adjustment(Pair(control, treatment), coefficients, ratio)
 

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from experiments.statistics.arms import Pair
-from experiments.statistics.estimate import Interval, NoEstimate, Reason
+from experiments.statistics.estimate import Caveat, Interval, NoEstimate
 
 COARSEST = 2.0  # last places of the means that a standard error spans; rounding then adds at most 4 % of variance
 
@@ -37,14 +37,14 @@ def effect(pair: Pair) -> Effect | NoEstimate:
     """
     control, treatment = pair.control, pair.treatment
     if not (control.is_settled and treatment.is_settled):
-        return NoEstimate(Reason.NOT_ENOUGH_UNITS)
+        return NoEstimate(Caveat.NOT_ENOUGH_UNITS)
     a, b = control.error, treatment.error
     if not math.isfinite(a + b) or not math.isfinite(treatment.value - control.value):
-        return NoEstimate(Reason.OUT_OF_RANGE)
+        return NoEstimate(Caveat.OUT_OF_RANGE)
     if a + b <= 0.0:
-        return NoEstimate(Reason.NO_VARIANCE)
+        return NoEstimate(Caveat.NO_VARIANCE)
     if math.sqrt(a + b) < COARSEST * max(math.ulp(control.value), math.ulp(treatment.value)):
-        return NoEstimate(Reason.OUT_OF_RANGE)
+        return NoEstimate(Caveat.OUT_OF_RANGE)
     share = a / (a + b)  # shares, not squares of a and b: those underflow for tiny scales
     freedom = 1.0 / (share * share / (control.count - 1) + (1.0 - share) * (1.0 - share) / (treatment.count - 1))
     difference = treatment.value - control.value
@@ -60,9 +60,9 @@ def difference_interval(effect: Effect, critical: float) -> Interval:
 def lift(pair: Pair) -> float | NoEstimate:
     """treatment / control − 1, computed from the difference so that large means do not cancel."""
     if pair.control.value == 0.0:
-        return NoEstimate(Reason.CONTROL_MEAN_NEAR_ZERO)
+        return NoEstimate(Caveat.CONTROL_MEAN_NEAR_ZERO)
     relative = (pair.treatment.value - pair.control.value) / pair.control.value
-    return relative if math.isfinite(relative) else NoEstimate(Reason.CONTROL_MEAN_NEAR_ZERO)
+    return relative if math.isfinite(relative) else NoEstimate(Caveat.CONTROL_MEAN_NEAR_ZERO)
 
 
 def lift_interval(effect: Effect, critical: float) -> Interval | NoEstimate:
@@ -73,11 +73,11 @@ def lift_interval(effect: Effect, critical: float) -> Interval | NoEstimate:
     holds zero exactly when the interval of the difference does.
     """
     if effect.control == 0.0:
-        return NoEstimate(Reason.CONTROL_MEAN_NEAR_ZERO)
+        return NoEstimate(Caveat.CONTROL_MEAN_NEAR_ZERO)
     ratio = critical / effect.control
     g = ratio * effect.control_error * ratio
     if not g < 1.0:
-        return NoEstimate(Reason.CONTROL_MEAN_NEAR_ZERO)
+        return NoEstimate(Caveat.CONTROL_MEAN_NEAR_ZERO)
     relative = effect.difference / effect.control
     half_width = critical * effect.standard_error
     distance = abs(effect.difference) - half_width
@@ -94,14 +94,14 @@ def _roots(a: float, b: float, c: float, root: float) -> Interval | NoEstimate:
         return Interval(0.0, 0.0)
     low, high = sorted((larger / a, c / larger))
     if not (math.isfinite(low) and math.isfinite(high)):
-        return NoEstimate(Reason.CONTROL_MEAN_NEAR_ZERO)
+        return NoEstimate(Caveat.CONTROL_MEAN_NEAR_ZERO)
     return Interval(low, high)
 
 
 def relative_standard_error(effect: Effect) -> float | NoEstimate:
     """First-order delta standard error of the lift: √(b/m² + a·(m_t/m)²/m²); the scale of the Bayesian posterior."""
     if effect.control == 0.0:
-        return NoEstimate(Reason.CONTROL_MEAN_NEAR_ZERO)
+        return NoEstimate(Caveat.CONTROL_MEAN_NEAR_ZERO)
     ratio = 1.0 + effect.difference / effect.control
     error = math.sqrt(effect.treatment_error + ratio * ratio * effect.control_error) / abs(effect.control)
-    return error if math.isfinite(error) and error > 0.0 else NoEstimate(Reason.CONTROL_MEAN_NEAR_ZERO)
+    return error if math.isfinite(error) and error > 0.0 else NoEstimate(Caveat.CONTROL_MEAN_NEAR_ZERO)

@@ -7,7 +7,7 @@ from typing import Literal
 Want = Literal["up", "down"]  # the direction of the metric that is good for the shop
 
 
-class Reason(StrEnum):
+class Caveat(StrEnum):
     """Why a number is missing, or why it should be read with care."""
 
     NOT_ENOUGH_UNITS = "not_enough_units"  # an arm has fewer than two units, or too few for this quantile
@@ -21,7 +21,6 @@ class Reason(StrEnum):
     TIES = "ties"  # more than 5 % of the values equal the quantile
     OUT_OF_RANGE = "out_of_range"  # the sums left the range of double precision
     BEFORE_FIRST_LOOK = "before_first_look"  # no look of the plan, or no day, has closed yet
-    NOT_PLANNED = "not_planned"  # the plan holds no looks
     NOT_A_TEST = "not_a_test"  # this method has no p-value
     RESPONSE_RATES_DIFFER = "response_rates_differ"  # who answers the survey depends on the variant
     RESPONSE_COULD_EXPLAIN = "response_could_explain"  # one point more answers could make this difference
@@ -32,7 +31,7 @@ class Reason(StrEnum):
 class NoEstimate:
     """The place of a number that cannot be given, with the reason."""
 
-    reason: Reason
+    reason: Caveat
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +49,6 @@ class Interval:
         return self.high - self.low
 
 
-def missing(*values: object) -> tuple[Reason, ...]:
+def missing(*values: object) -> tuple[Caveat, ...]:
     """The reasons of those values that are not there, each once, in order."""
     return tuple(dict.fromkeys(value.reason for value in values if isinstance(value, NoEstimate)))

@@ -8,7 +8,7 @@ from scipy.special import gammaln, ndtr, ndtri, stdtr, stdtrit
 
 from experiments.statistics.arms import Arm, Pair
 from experiments.statistics.effect import Effect
-from experiments.statistics.estimate import Interval, NoEstimate, Reason
+from experiments.statistics.estimate import Caveat, Interval, NoEstimate
 
 SMALLEST_P = 5e-324  # a p-value is never zero; below this double precision has no number
 
@@ -35,12 +35,12 @@ def pooled_z(pair: Pair) -> PooledZ | NoEstimate:
     """z of x_t/n_t − x_c/n_c with the pooled share; both arms need `conversions`."""
     control, treatment = pair.control, pair.treatment
     if control.conversions is None or treatment.conversions is None:
-        return NoEstimate(Reason.NOT_A_TEST)
+        return NoEstimate(Caveat.NOT_A_TEST)
     units = control.count + treatment.count
     pooled = (control.conversions + treatment.conversions) / units
     error = math.sqrt(pooled * (1.0 - pooled) * (1.0 / control.count + 1.0 / treatment.count))
     if error == 0.0:
-        return NoEstimate(Reason.NO_VARIANCE)
+        return NoEstimate(Caveat.NO_VARIANCE)
     shares = treatment.conversions / treatment.count - control.conversions / control.count
     return PooledZ(normal_p(shares / error), shares / error)
 
@@ -61,15 +61,15 @@ FAR = 10_000  # tables between the observed and the likeliest one, above which u
 UNDERFLOW = -800.0  # a log probability for which double precision has no number
 
 
-def few(pair: Pair) -> Reason | None:
+def few(pair: Pair) -> Caveat | None:
     """`few_conversions` below 10 conversions in an arm, `few_non_conversions` below 10 others; None else."""
     control, treatment = pair.control, pair.treatment
     if control.conversions is None or treatment.conversions is None:
         return None
     if min(control.conversions, treatment.conversions) < FEW:
-        return Reason.FEW_CONVERSIONS
+        return Caveat.FEW_CONVERSIONS
     others = min(control.count - control.conversions, treatment.count - treatment.conversions)
-    return Reason.FEW_NON_CONVERSIONS if others < FEW else None
+    return Caveat.FEW_NON_CONVERSIONS if others < FEW else None
 
 
 def fisher_p(pair: Pair) -> float:
@@ -134,7 +134,7 @@ def newcombe_lift_interval(pair: Pair, alpha: float) -> Interval | NoEstimate:
     control, treatment = wilson_interval(pair.control, alpha), wilson_interval(pair.treatment, alpha)
     p_c, p_t = _conversions(pair.control) / pair.control.count, _conversions(pair.treatment) / pair.treatment.count
     if control.low <= 0.0:
-        return NoEstimate(Reason.CONTROL_MEAN_NEAR_ZERO)
+        return NoEstimate(Caveat.CONTROL_MEAN_NEAR_ZERO)
     product = p_t * p_c
     numerator_low = treatment.low * (2.0 * p_t - treatment.low)
     numerator_high = treatment.high * (2.0 * p_t - treatment.high)

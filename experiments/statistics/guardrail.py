@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from experiments.statistics.arms import Pair
 from experiments.statistics.comparison import Answer, Method, Question, answer_at
-from experiments.statistics.estimate import Interval, NoEstimate, Reason, missing
+from experiments.statistics.estimate import Caveat, Interval, NoEstimate, missing
 
 MOST_ALPHA = 0.999  # a level that one-sided intervals of any plan stay below
 
@@ -30,7 +30,7 @@ class GuardrailAnswer:
 
     verdict: GuardrailVerdict
     worst_case: float | NoEstimate
-    reasons: tuple[Reason, ...]
+    reasons: tuple[Caveat, ...]
 
 
 def guardrail(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from experiments.statistics.arms import Arm, Pair
 from experiments.statistics.effect import Effect, difference_interval
-from experiments.statistics.estimate import Interval, NoEstimate, Reason
+from experiments.statistics.estimate import Caveat, Interval, NoEstimate
 from experiments.statistics.fixed import welch_critical, welch_p
 
 
@@ -25,10 +25,10 @@ def interaction(beside_control: Pair, beside_treatment: Pair, alpha: float = 0.0
     """
     cells = (beside_control.control, beside_control.treatment, beside_treatment.control, beside_treatment.treatment)
     if not all(cell.is_settled for cell in cells):
-        return NoEstimate(Reason.NOT_ENOUGH_UNITS)
+        return NoEstimate(Caveat.NOT_ENOUGH_UNITS)
     error = math.fsum(cell.error for cell in cells)
     if error <= 0.0:
-        return NoEstimate(Reason.NO_VARIANCE)
+        return NoEstimate(Caveat.NO_VARIANCE)
     freedom = 1.0 / math.fsum((cell.error / error) ** 2 / (cell.count - 1) for cell in cells)
     first, second = (_difference(cells[:2]), _difference(cells[2:]))
     units = sum(cell.count for cell in cells)

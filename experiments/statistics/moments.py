@@ -58,10 +58,6 @@ class Moments:
         mean = self.mean + step * (other.count / count)
         return Moments(count, mean, self.m2 + other.m2 + step * step * (self.count / count) * other.count)
 
-    def scaled(self, factor: float) -> "Moments":
-        """Moments of every value times `factor`."""
-        return Moments(self.count, self.mean * factor, self.m2 * factor * factor)
-
     @property
     def total(self) -> float:
         return self.mean * self.count

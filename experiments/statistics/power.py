@@ -33,12 +33,6 @@ class Design:
     inflation: float = 1.0
 
 
-def power_of(mean: float, variance: float, relative_effect: float, control_units: float, design: Design) -> float:
-    """Power of the two-sided t-test, both arms with this variance."""
-    effect_size = _effect_size(mean, variance, relative_effect)
-    return _power(effect_size, control_units / design.inflation, design)
-
-
 def required_units(mean: float, variance: float, relative_effect: float, design: Design) -> float | None:
     """Units of control (not rounded) that detect this lift with the design's power; None where no number can."""
     effect_size = _effect_size(mean, variance, relative_effect)
@@ -50,10 +44,10 @@ def required_units(mean: float, variance: float, relative_effect: float, design:
     low, high = _fewest(design), max(2.0 * start + 100.0, 4.0 * _fewest(design))
     if start > MOST_UNITS:
         return None
-    if _power(effect_size, low, design) >= design.power:
+    if power(effect_size, low, design) >= design.power:
         return low * design.inflation
     low = max(low, start / 2.0 if start > 100.0 else low)
-    units = root(lambda units: _power(effect_size, units, design) - design.power, low, high)
+    units = root(lambda units: power(effect_size, units, design) - design.power, low, high)
     return units * design.inflation
 
 
@@ -66,9 +60,9 @@ def detectable_lift(mean: float, variance: float, control_units: float, design: 
         return 0.0
     guess = (_z(design.alpha / 2.0) + _z(1.0 - design.power)) * math.sqrt((1.0 + 1.0 / design.ratio) / units)
     high = 2.0 * guess
-    while _power(high, units, design) < design.power:  # a handful of units: t has far heavier tails than the normal
+    while power(high, units, design) < design.power:  # a handful of units: t has far heavier tails than the normal
         high *= 2.0
-    size = root(lambda size: _power(size, units, design) - design.power, guess / 4.0, high)
+    size = root(lambda size: power(size, units, design) - design.power, guess / 4.0, high)
     return size * math.sqrt(variance) / abs(mean)
 
 
@@ -104,13 +98,11 @@ def _effect_size(mean: float, variance: float, relative_effect: float) -> float:
     return difference / math.sqrt(variance) if variance > 0.0 else math.inf
 
 
-def _power(effect_size: float, control_units: float, design: Design) -> float:
+def power(effect_size: float, control_units: float, design: Design) -> float:
     """P(|T| > c) for non-central t: E[Φ(δ − c·s) + Φ(−δ − c·s)] over s = √(χ²/df), by quadrature.
 
     The non-central t of scipy, which statsmodels uses, is NaN for one in six designs with δ below 12.
     """
-    if math.isinf(effect_size):
-        return 1.0
     freedom = control_units * (1.0 + design.ratio) - 2.0
     shift = effect_size * math.sqrt(control_units * design.ratio / (1.0 + design.ratio))
     critical = welch_critical(design.alpha, freedom)

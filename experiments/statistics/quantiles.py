@@ -9,8 +9,8 @@ import numpy.typing as npt
 from scipy.special import ndtri
 
 from experiments.statistics.arms import Arm, ratio_arm
-from experiments.statistics.estimate import Interval, NoEstimate, Reason
-from experiments.statistics.moments import JointMoments, Moments, Values
+from experiments.statistics.estimate import Caveat, Interval, NoEstimate
+from experiments.statistics.moments import JointMoments, Values
 
 MOST_TIES = 0.05  # share of the values at the quantile above which its interval is not to be trusted
 
@@ -45,10 +45,6 @@ class Histogram:
     def count(self) -> int:
         return int(self.counts.sum())
 
-    @property
-    def moments(self) -> Moments:
-        return _weighted_moments(self.values, self.counts)
-
     def nonzero(self) -> "Histogram":
         """Without the zeros: those who bought."""
         kept = self.values != 0.0
@@ -61,21 +57,8 @@ class Histogram:
     def quantile(self, q: float) -> float | NoEstimate:
         """The smallest value that at least a share q of the values do not exceed."""
         if self.count == 0:
-            return NoEstimate(Reason.NOT_ENOUGH_UNITS)
+            return NoEstimate(Caveat.NOT_ENOUGH_UNITS)
         return self.at_rank(max(1, math.ceil(self.count * q - 1e-9)))
-
-    def capped(self, cap: float) -> Moments:
-        """Moments of the values after capping them from above."""
-        return _weighted_moments(np.minimum(self.values, cap), self.counts)
-
-
-def _weighted_moments(values: npt.NDArray[np.float64], counts: npt.NDArray[np.int64]) -> Moments:
-    count = int(counts.sum())
-    if count == 0:
-        return Moments(0, 0.0, 0.0)
-    shift = float(values[0])
-    mean = float((values - shift) @ counts) / count
-    return Moments(count, shift + mean, float(np.square(values - shift - mean) @ counts))
 
 
 def cap_value(pooled: Histogram, percentile: float) -> float | NoEstimate:
@@ -113,10 +96,10 @@ def quantile_estimate(
     z = -float(ndtri(alpha / 2.0))
     low, high = math.floor(count * q - z * spread), math.ceil(count * q + z * spread)
     if low < 1 or high > count:
-        return NoEstimate(Reason.NOT_ENOUGH_UNITS)
+        return NoEstimate(Caveat.NOT_ENOUGH_UNITS)
     ci = Interval(histogram.at_rank(low), histogram.at_rank(high))
     if _ties(histogram, value) > MOST_TIES or ci.width <= 0.0:
-        return NoEstimate(Reason.TIES)
+        return NoEstimate(Caveat.TIES)
     units = clusters.count if clusters is not None else count
     return QuantileEstimate(value, ci, quantile_arm(units, value, ci, alpha))
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from scipy.special import chdtrc, gammaln
 
-from experiments.statistics.estimate import NoEstimate, Reason
+from experiments.statistics.estimate import Caveat, NoEstimate
 from experiments.statistics.fixed import SMALLEST_P
+from experiments.statistics.multiplicity import adjusted
 
 ALARM_ALPHA = 0.01
 CONCENTRATION = 100.0  # prior units per arm: a_i = 100·K·θ_i
@@ -18,6 +19,17 @@ class ChiSquare:
     statistic: float
     degrees_of_freedom: int
     p: float
+
+
+@dataclass(frozen=True, slots=True)
+class LevelBalance:
+    """One row of the drill-down: where an imbalance comes from. `p_adjusted` is Holm's over all rows."""
+
+    dimension: str
+    level: str
+    observed: tuple[int, ...]
+    p: float | NoEstimate
+    p_adjusted: float | NoEstimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +44,33 @@ class Balance:
     alarm: bool
     expected: tuple[float, ...]
     observed: tuple[int, ...]
+    drill_down: tuple[LevelBalance, ...] = ()
 
 
 def balance(
-    closed_days: Sequence[Sequence[int]], weights: Sequence[float], now: Sequence[int] | None = None
+    closed_days: Sequence[Sequence[int]],
+    weights: Sequence[float],
+    now: Sequence[int] | None = None,
+    levels: Sequence[tuple[str, str, tuple[int, ...]]] = (),
 ) -> Balance:
     """The alarm from cumulative counts per arm at each closed day, χ² from those of `now` (None: the last of the days).
 
-    A day that is still open is no look: morning and evening visitors may fill the arms in bursts.
+    A day that is still open is no look: morning and evening visitors may fill the arms in bursts. `levels` are
+    dimension, level and counts per arm of what is drilled down to.
     """
     observed = tuple(closed_days[-1] if now is None else now)
     total = math.fsum(weights)
     expected = tuple(weight / total for weight in weights)
-    test = chi_square(observed, weights)
+    p, *level_ps = (
+        test if isinstance(test, NoEstimate) else test.p
+        for test in (chi_square(counts, weights) for counts in (observed, *(counts for _, _, counts in levels)))
+    )
     alarm_p = sequential_p([log_bayes_factor(counts, weights) for counts in closed_days])
-    p = test if isinstance(test, NoEstimate) else test.p
-    return Balance(p, alarm_p, alarm_p < ALARM_ALPHA, expected, observed)
+    drill_down = (
+        LevelBalance(*level, level_p, corrected)
+        for level, level_p, corrected in zip(levels, level_ps, adjusted(level_ps), strict=True)
+    )
+    return Balance(p, alarm_p, alarm_p < ALARM_ALPHA, expected, observed, tuple(drill_down))
 
 
 def chi_square(counts: Sequence[int], weights: Sequence[float]) -> ChiSquare | NoEstimate:
@@ -55,7 +78,7 @@ def chi_square(counts: Sequence[int], weights: Sequence[float]) -> ChiSquare | N
     kept = _tested(counts, weights)
     units = sum(count for count, _ in kept)
     if len(kept) < 2 or units == 0:
-        return NoEstimate(Reason.NOT_ENOUGH_UNITS)
+        return NoEstimate(Caveat.NOT_ENOUGH_UNITS)
     statistic = math.fsum((count - units * share) ** 2 / (units * share) for count, share in kept)
     p = float(chdtrc(len(kept) - 1, statistic))
     return ChiSquare(statistic, len(kept) - 1, max(SMALLEST_P, p))

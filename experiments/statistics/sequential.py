@@ -1,7 +1,6 @@
 """Looking again and again: the anytime-valid confidence sequence, and group-sequential bounds at planned looks."""
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -10,7 +9,6 @@ import numpy.typing as npt
 from scipy.special import ndtr, ndtri, stdtrit
 
 from experiments.statistics.effect import Effect
-from experiments.statistics.estimate import NoEstimate
 from experiments.statistics.fixed import SMALLEST_P
 from experiments.statistics.roots import root
 
@@ -36,17 +34,6 @@ def anytime_p(effect: Effect, precision: float) -> float:
     statistic = effect.statistic
     exponent = 0.5 * math.log1p(precision) - 0.5 * statistic * statistic * precision / (precision + 1.0)
     return 1.0 if exponent >= 0.0 else max(SMALLEST_P, math.exp(exponent))
-
-
-def running_minimum(p_values: Iterable[float | NoEstimate]) -> tuple[float | NoEstimate, ...]:
-    """p_min per closed day: the smallest p so far; a day that says nothing keeps what was known."""
-    smallest: float | NoEstimate | None = None
-    minima: list[float | NoEstimate] = []
-    for p in p_values:
-        if smallest is None or isinstance(smallest, NoEstimate) or (not isinstance(p, NoEstimate) and p < smallest):
-            smallest = p
-        minima.append(smallest)
-    return tuple(minima)
 
 
 Array = npt.NDArray[np.float64]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from experiments.statistics.arms import pair, proportion_arm
 from experiments.statistics.comparison import Question, compare
-from experiments.statistics.estimate import NoEstimate, Reason
+from experiments.statistics.estimate import Caveat, NoEstimate
 
 POINT = 0.01  # one percentage point of response rate
 
@@ -19,7 +19,7 @@ class Responses:
 
     @property
     def rate(self) -> float | NoEstimate:
-        return self.responders / self.units if self.units else NoEstimate(Reason.NOT_ENOUGH_UNITS)
+        return self.responders / self.units if self.units else NoEstimate(Caveat.NOT_ENOUGH_UNITS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class ResponseGuard:
     treatment_rate: float | NoEstimate
     p: float | NoEstimate
     explainable: float | NoEstimate
-    reasons: tuple[Reason, ...]
+    reasons: tuple[Caveat, ...]
 
 
 def response_guard(
@@ -49,11 +49,11 @@ def response_guard(
     )
     p = compare(arms, Question(alpha=alpha)).fixed.p
     explainable = _explainable(control, treatment, lowest, highest)
-    reasons: list[Reason] = []
+    reasons: list[Caveat] = []
     if not isinstance(p, NoEstimate) and p < alpha:
-        reasons.append(Reason.RESPONSE_RATES_DIFFER)
+        reasons.append(Caveat.RESPONSE_RATES_DIFFER)
     if not isinstance(explainable, NoEstimate) and abs(treatment.value - control.value) <= explainable:
-        reasons.append(Reason.RESPONSE_COULD_EXPLAIN)
+        reasons.append(Caveat.RESPONSE_COULD_EXPLAIN)
     return ResponseGuard(control.rate, treatment.rate, p, explainable, tuple(reasons))
 
 
@@ -61,7 +61,7 @@ def _explainable(control: Responses, treatment: Responses, lowest: float, highes
     shifts: list[float] = []
     for arm in (control, treatment):
         if isinstance(arm.rate, NoEstimate) or arm.responders == 0:
-            return NoEstimate(Reason.NOT_ENOUGH_UNITS)
+            return NoEstimate(Caveat.NOT_ENOUGH_UNITS)
         share = POINT / (arm.rate + POINT)
         shifts.append(share * max(highest - arm.value, arm.value - lowest))
     return max(shifts)

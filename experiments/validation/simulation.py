@@ -131,14 +131,6 @@ def planned_rejections(
     return float((np.abs(statistics) >= np.array(criticals)).any(axis=1).mean())
 
 
-def fixed_rejections_at_every_look(
-    runs: int, rng: np.random.Generator, looks: int, units_per_look: int, control: float, treatment: float
-) -> float:
-    """Share of runs that a fixed test calls significant at some look: what peeking does."""
-    statistics, _ = _statistics(runs, rng, looks, units_per_look, (control, treatment))
-    return float((np.abs(statistics) > 1.959963984540054).any(axis=1).mean())
-
-
 def revenue_rejections(runs: int, rng: np.random.Generator, looks: int, units_per_look: int) -> float:
     """The first share for revenue per unit in an A/A: one unit in twenty buys, amounts are log-normal with σ = 1.5."""
     rho_squared = tuning(ALPHA, 2 * units_per_look * looks)
@@ -228,7 +220,7 @@ class ErrorRate:
     met: bool
 
 
-def simulate(
+def error_rates(
     figures: Sequence[str] | None = None, runs: int = RUNS, seed: int = SEED, progress: Progress | None = None
 ) -> list[ErrorRate]:
     """Measure the figures whose names contain one of the given words (all without any), each with its own stream.

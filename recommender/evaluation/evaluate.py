@@ -10,12 +10,12 @@ import numpy as np
 from recommender.evaluation.peers import NAMES, fitted_tifu, peer_answers, tifu_answers
 from recommender.model.model import Weights
 from recommender.model.purchases import Purchases
+from recommender.ranking.request import STRATEGIES
 from recommender.ranking.serving import as_served
-from recommender.ranking.strategies import STRATEGIES
 from recommender.training.build import build
-from recommender.training.fitting import Window, fitted
-from recommender.training.prediction_tasks import Question, hidden_products, next_baskets, novel_products
-from recommender.training.scorecard import TASKS, Lists, Score, answers, measure, popular_lists, questions, score
+from recommender.training.fitting import FittingWindow, fitted
+from recommender.training.prediction_tasks import PredictionTask, hidden_products, next_baskets, novel_products
+from recommender.training.scorecard import TASKS, Lists, Score, measure, popular_lists, questions, score, task_lists
 
 NO_PRODUCTS: Final = frozenset({"FUEL", "MISCELLANEOUS", "COUPON"})
 STORE_SUPPLIES: Final = ("CNTRL", "STORE SUP")
@@ -102,10 +102,10 @@ class Evaluation:
         }
 
 
-def evaluate(journey: Journey, peers: Sequence[str] = NAMES, tell: Tell = lambda text: None) -> Evaluation:
+def run_protocol(journey: Journey, peers: Sequence[str] = NAMES, tell: Tell = lambda text: None) -> Evaluation:
     """Runs the protocol on the model as loaded. Nothing is chosen by looking at the test window."""
     tell("fitting on the validation window")
-    validation = Window(journey.purchases, journey.categories, VALIDATION_CUT, WINDOW_DAYS)
+    validation = FittingWindow(journey.purchases, journey.categories, VALIDATION_CUT, WINDOW_DAYS)
     weights, _ = fitted(validation)
     test = judged_window(journey)
     tell("training on everything before the test cut")
@@ -116,7 +116,7 @@ def evaluate(journey: Journey, peers: Sequence[str] = NAMES, tell: Tell = lambda
     ours: dict[str, Score] = {}
     for task in TASKS:
         tell(f"answering {task}")
-        lists = answers(test, model, task)
+        lists = task_lists(test, model, task)
         ours[task] = score(task, asked[task], lists, popular_lists(test, model, task))
     values: dict[str, dict[str, float]] = {task: {} for task in TASKS}
     for name in peers:
@@ -128,15 +128,15 @@ def evaluate(journey: Journey, peers: Sequence[str] = NAMES, tell: Tell = lambda
     return Evaluation(ours, values, model.weights, _value("next_basket", asked["next_basket"], lists))
 
 
-def judged_window(journey: Journey) -> Window:
+def judged_window(journey: Journey) -> FittingWindow:
     """The four weeks after the test cut with every question, not the sample that a fit looks at."""
-    window = Window(journey.purchases, journey.categories, TEST_CUT, WINDOW_DAYS)
+    window = FittingWindow(journey.purchases, journey.categories, TEST_CUT, WINDOW_DAYS)
     window.next_baskets = next_baskets(window.history, window.window)
     window.novel = novel_products(window.history, window.window)
     window.hidden = hidden_products(window.window, HIDDEN)
     return window
 
 
-def _value(task: str, asked: Sequence[Question], lists: Lists) -> float:
+def _value(task: str, asked: Sequence[PredictionTask], lists: Lists) -> float:
     judge = measure(task)
     return float(np.mean([judge(top, question.bought) for top, question in zip(lists, asked, strict=True)]))

@@ -14,8 +14,8 @@ import numpy as np
 from recommender.model.identifiers import Bools, Doubles, Floats, Ints
 from recommender.model.purchases import Purchases
 from recommender.training.cooccurrence import basket_matrix
-from recommender.training.fitting import Window
-from recommender.training.prediction_tasks import TOP, Question, best, gain
+from recommender.training.fitting import FittingWindow
+from recommender.training.prediction_tasks import TOP, PredictionTask, best, gain
 from recommender.training.scorecard import Lists
 from recommender.training.sparse import SparseMatrix, sparse
 
@@ -27,7 +27,7 @@ NAMES: Final = ("cosine", "tfidf", "bm25", "als")
 class Peer:
     """One model of implicit, once fitted to customers and once to baskets."""
 
-    def __init__(self, name: str, window: Window) -> None:
+    def __init__(self, name: str, window: FittingWindow) -> None:
         self.kept = np.flatnonzero(window.kept)
         history = window.history
         lines = (np.ones(len(history), np.float32), (history.customers, history.products))
@@ -40,7 +40,7 @@ class Peer:
         self.column = np.full(len(window.kept), -1, np.int32)
         self.column[self.kept] = np.arange(len(self.kept), dtype=np.int32)
 
-    def answers(self, task: str, questions: Sequence[Question]) -> Lists:
+    def answers(self, task: str, questions: Sequence[PredictionTask]) -> Lists:
         """Ten products in answer to each question."""
         if task.startswith("completion"):
             return self._completed(questions)
@@ -49,7 +49,7 @@ class Peer:
         found, scores = self.by_customer.recommend(rows, known, N=TOP, filter_already_liked_items=task == "novel")
         return self._codes(found, np.isfinite(scores) & (scores > _NOTHING))
 
-    def _completed(self, questions: Sequence[Question]) -> Lists:
+    def _completed(self, questions: Sequence[PredictionTask]) -> Lists:
         carts = [self.column[question.cart] for question in questions]
         lengths = [len(cart) for cart in carts]
         rows = np.repeat(np.arange(len(carts)), lengths)
@@ -65,7 +65,7 @@ class Peer:
         return [row[mask] for row, mask in zip(codes, real, strict=True)]
 
 
-def peer_answers(window: Window, asked: Mapping[str, Sequence[Question]], name: str) -> dict[str, Lists]:
+def peer_answers(window: FittingWindow, asked: Mapping[str, Sequence[PredictionTask]], name: str) -> dict[str, Lists]:
     """A peer's lists for every task. Raises ImportError where implicit is not installed."""
     peer = Peer(name, window)
     return {task: peer.answers(task, questions) for task, questions in asked.items()}
@@ -92,7 +92,7 @@ AT_ONCE: Final = 200  # customers
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class TifuSettings:
     """k, m, r_b, r_g and α of the paper."""
 
     neighbours: int
@@ -103,16 +103,16 @@ class Settings:
 
 
 TRIED: Final = (
-    Settings(300, 7, 1.0, 0.6, 0.7),  # these four as in table 3 of the paper, for its four data sets
-    Settings(900, 3, 0.9, 0.7, 0.9),
-    Settings(900, 3, 0.9, 0.6, 0.2),
-    Settings(300, 7, 0.9, 0.7, 0.7),
-    Settings(300, 30, 1.0, 0.9, 0.7),  # and for the many baskets that a household of Complete Journey has
-    Settings(300, 20, 0.9, 0.9, 0.5),
+    TifuSettings(300, 7, 1.0, 0.6, 0.7),  # these four as in table 3 of the paper, for its four data sets
+    TifuSettings(900, 3, 0.9, 0.7, 0.9),
+    TifuSettings(900, 3, 0.9, 0.6, 0.2),
+    TifuSettings(300, 7, 0.9, 0.7, 0.7),
+    TifuSettings(300, 30, 1.0, 0.9, 0.7),  # and for the many baskets that a household of Complete Journey has
+    TifuSettings(300, 20, 0.9, 0.9, 0.5),
 )
 
 
-def tifu_answers(window: Window, questions: Sequence[Question], settings: Settings) -> list[Ints]:
+def tifu_answers(window: FittingWindow, questions: Sequence[PredictionTask], settings: TifuSettings) -> list[Ints]:
     """Ten products for each question, own ones and those of the nearest customers."""
     vectors = customer_vectors(window.history, settings)
     lists: list[Ints] = []
@@ -122,17 +122,17 @@ def tifu_answers(window: Window, questions: Sequence[Question], settings: Settin
     return lists
 
 
-def fitted_tifu(window: Window) -> Settings:
+def fitted_tifu(window: FittingWindow) -> TifuSettings:
     """The settings that foretell most of a window's next baskets."""
 
-    def value(settings: Settings) -> float:
+    def value(settings: TifuSettings) -> float:
         lists = tifu_answers(window, window.next_baskets, settings)
         return float(np.mean([gain(top, asked.bought) for top, asked in zip(lists, window.next_baskets, strict=True)]))
 
     return max(TRIED, key=value)
 
 
-def customer_vectors(history: Purchases, settings: Settings) -> SparseMatrix:
+def customer_vectors(history: Purchases, settings: TifuSettings) -> SparseMatrix:
     """Customers × products: the decayed mean of groups of baskets, each the decayed mean of its own (eq. 1 and 2)."""
     customers, places = np.unique(history.customers.astype(np.int64) << 32 | _in_time(history), return_inverse=True)
     owner = customers >> 32
@@ -156,7 +156,7 @@ def _in_time(history: Purchases) -> Ints:
     return rank[places]
 
 
-def _scores(vectors: SparseMatrix, customers: Sequence[int], settings: Settings) -> Iterator[Floats]:
+def _scores(vectors: SparseMatrix, customers: Sequence[int], settings: TifuSettings) -> Iterator[Floats]:
     """The scores of all products for some customers at a time: α u + (1 − α) of the neighbours' mean (eq. 3)."""
     squares = np.asarray(vectors.multiply(vectors).sum(1)).ravel()
     known = np.flatnonzero(np.diff(vectors.indptr))

@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from events.parts.durable import replace_durably, sync_folder, write_durably
+from kit.files import replace_file, sync, write_file
 
 MANIFEST: Final = "manifest.json"
 CURRENT: Final = "current"
@@ -45,23 +45,23 @@ class Artefact:
 def write_artefact(
     folder: Path, version: str, arrays: Mapping[str, npt.NDArray[Any]], facts: Mapping[str, Any]
 ) -> Path:
-    """Writes a version durably, beside the others; nobody reads it before `publish`."""
+    """Writes a version durably, beside the others; nobody reads it before `publish_version`."""
     draft = folder / f".{version}.{os.getpid()}.draft"
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     files = {name: _write_array(draft / f"{name}.npy", array) for name, array in arrays.items()}
     manifest = {**facts, "version": version, "files": files}
-    write_durably(draft / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True).encode())
-    sync_folder(draft)
+    write_file(draft / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True).encode())
+    sync(draft)
     target = folder / version
     draft.rename(target)
-    sync_folder(folder)
+    sync(folder)
     return target
 
 
-def publish(folder: Path, version: str) -> None:
+def publish_version(folder: Path, version: str) -> None:
     """Makes a version the current one, atomically, and drops versions that nobody uses any more."""
-    replace_durably(folder / CURRENT, version.encode())
+    replace_file(folder / CURRENT, version.encode())
     old = sorted((path for path in folder.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime)
     for path in old[:-KEPT_VERSIONS]:
         if path.name != version:

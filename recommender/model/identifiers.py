@@ -68,7 +68,7 @@ class Index:
 
     @classmethod
     def of(cls, texts: Sequence[str]) -> "Index":
-        digests = np.fromiter(map(digest, texts), np.uint64, len(texts))
+        digests = np.fromiter(map(id_digest, texts), np.uint64, len(texts))
         order = np.argsort(digests, kind="stable").astype(np.int32)
         return cls(digests[order], order)
 
@@ -82,7 +82,7 @@ class Index:
         new = [text for text in texts if text not in known]
         if not new:
             return [known[text] for text in texts]
-        found = self.find_digests(np.fromiter(map(digest, new), np.uint64, len(new))).tolist()
+        found = self.find_digests(np.fromiter(map(id_digest, new), np.uint64, len(new))).tolist()
         fresh = dict(zip(new, found, strict=True))
         places = [fresh[text] if text in fresh else known[text] for text in texts]
         if len(known) + len(fresh) > REMEMBERED:
@@ -98,6 +98,6 @@ class Index:
         return np.where(self.digests[near] == wanted, self.places[near], UNKNOWN).astype(np.int32)
 
 
-def digest(text: str) -> int:
+def id_digest(text: str) -> int:
     """The first 64 bits of the BLAKE2b digest by which erasure names an id."""
     return int.from_bytes(blake2b(text.encode(), digest_size=_EXACT_BYTES).digest()[:_WORD], "big")

@@ -1,19 +1,19 @@
 """Reads a catalogue of products row by row, naming every wrong row, and makes it the shop's, whole or not at all."""
 
 import csv
-import fcntl
 import json
 import math
-import os
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 from events.parts.arrow import UnreadableParquet, parquet_rows
-from recommender.model.artefact import new_version, publish, write_artefact
-from recommender.model.products import NONE, Product, product_arrays
+from kit.files import locked
+from recommender.model.artefact import new_version, publish_version, write_artefact
+from recommender.model.products import NONE, ProductRow, product_arrays
 
 _UNCLEAN: Final = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 
@@ -39,16 +39,16 @@ class RowError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class UploadRows:
     """The rows of an upload: products in order, and a sentence for each bad row."""
 
-    products: list[Product]
+    products: list[ProductRow]
     errors: list[str]
 
 
-def read_products_file(path: Path, form: Format) -> Reading:
+def read_products_file(path: Path, form: Format) -> UploadRows:
     """Every row of an upload; a product that comes twice is an error of its second row."""
-    products: dict[str, Product] = {}
+    products: dict[str, ProductRow] = {}
     first: dict[str, int] = {}
     errors: list[str] = []
     for number, row in _rows(path, form):
@@ -65,7 +65,7 @@ def read_products_file(path: Path, form: Format) -> Reading:
         if number > MOST_ROWS:
             errors.append(f"row {number}: a catalogue has at most {MOST_ROWS} products")
             break
-    return Reading(list(products.values()), errors)
+    return UploadRows(list(products.values()), errors)
 
 
 def _rows(path: Path, form: Format) -> Iterator[tuple[int, Row | str]]:
@@ -120,10 +120,10 @@ def _parquet_lines(path: Path) -> Iterator[tuple[int, Row | str]]:
         yield 1, str(error)
 
 
-def _product(row: Row | str) -> Product:
+def _product(row: Row | str) -> ProductRow:
     if isinstance(row, str):
         raise RowError(row)
-    return Product(
+    return ProductRow(
         product_id=_identifier(row.get("product_id"), "product_id"),
         name=_text(row, "name") or None,
         category=_text(row, "category"),
@@ -203,7 +203,7 @@ LISTED: Final = 20  # bad rows that an answer names
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
+class ImportOutcome:
     """What became of an upload; `errors` names the first bad rows, `bad_rows` counts all of them."""
 
     version: str | None
@@ -212,23 +212,21 @@ class Imported:
     errors: tuple[str, ...]
 
 
-def import_products(folder: Path, upload: Path, form: Format) -> Imported:
+def import_products(folder: Path, upload: Path, form: Format) -> ImportOutcome:
     """Reads, checks and publishes an upload. One bad row refuses it, so that the shop's list is never half of one."""
     reading = read_products_file(upload, form)
     if reading.errors:
-        return Imported(None, len(reading.products), len(reading.errors), tuple(reading.errors[:LISTED]))
+        return ImportOutcome(None, len(reading.products), len(reading.errors), tuple(reading.errors[:LISTED]))
     if not reading.products:
-        return Imported(None, 0, 1, ("row 1: the upload holds no product; a catalogue has at least one",))
+        return ImportOutcome(None, 0, 1, ("row 1: the upload holds no product; a catalogue has at least one",))
     version = new_version()
     facts = {"kind": "products", "products": len(reading.products)}
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # of two uploads at once the last one stands
+    with locked(folder / "products"):  # of two uploads at once the last one stands
         write_artefact(folder, version, product_arrays(reading.products).as_dict(), facts)
-        publish(folder, version)
-    return Imported(version, len(reading.products), 0, ())
+        publish_version(folder, version)
+    return ImportOutcome(version, len(reading.products), 0, ())
 
 
-def upload_path(folder: Path, name: str) -> Path:
-    """Where an upload waits until it has been read."""
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / f".upload-{os.getpid()}-{name}"
+if __name__ == "__main__":  # folder, upload and form: asked for by a process that must stay small
+    place, file, form = sys.argv[1:]
+    print(json.dumps(asdict(import_products(Path(place), Path(file), cast("Format", form)))))

@@ -17,7 +17,7 @@ NONE: Final = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Product:
+class ProductRow:
     """One row of the catalogue. `price` is in the shop's currency; `accessories_of` are the products it belongs to."""
 
     product_id: str
@@ -69,7 +69,7 @@ class ProductArrays:
         return msgspec.Raw(self.shown_blob[start:end].tobytes()) if end > start else None
 
 
-def product_arrays(products: Sequence[Product]) -> ProductArrays:
+def product_arrays(products: Sequence[ProductRow]) -> ProductArrays:
     """The columns of a catalogue; a price that is not known is NaN."""
     names = [product.product_id for product in products]
     ids, index = Texts.of(names), Index.of(names)
@@ -102,12 +102,12 @@ def product_arrays(products: Sequence[Product]) -> ProductArrays:
     )
 
 
-def _shown(product: Product) -> str:
+def _shown(product: ProductRow) -> str:
     known = {name: value for name in SHOWN if (value := getattr(product, name)) not in (None, NONE)}
     return msgspec.json.encode(known).decode() if known else NONE
 
 
-def _accessories(products: Sequence[Product], index: Index) -> tuple[npt.NDArray[np.int64], Ints]:
+def _accessories(products: Sequence[ProductRow], index: Index) -> tuple[npt.NDArray[np.int64], Ints]:
     """For each product what the merchant says goes with it; products that are not in the catalogue are passed over."""
     pairs = list(_pairs(products))
     mains = index.find([main for main, _ in pairs])
@@ -119,7 +119,7 @@ def _accessories(products: Sequence[Product], index: Index) -> tuple[npt.NDArray
     return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), accessories[order]
 
 
-def _pairs(products: Sequence[Product]) -> Iterable[tuple[str, int]]:
+def _pairs(products: Sequence[ProductRow]) -> Iterable[tuple[str, int]]:
     for place, product in enumerate(products):
         for main in product.accessories_of:
             yield main, place

@@ -9,7 +9,7 @@ import numpy as np
 from recommender.model.identifiers import Bools, Doubles, Ints
 
 
-class Coded(NamedTuple):
+class LineCodes(NamedTuple):
     """Codes from 0 of the customer, the product and the basket of each line."""
 
     customers: Ints
@@ -40,12 +40,12 @@ class Purchases:
         customer_ids, customer_codes = codes(customers)
         product_ids, product_codes = codes(products)
         _, order_codes = codes(orders)
-        coded = Coded(customer_codes, product_codes, order_codes)
+        coded = LineCodes(customer_codes, product_codes, order_codes)
         return cls.coded(coded, np.asarray(days, np.float64), customer_ids, product_ids)
 
     @classmethod
     def coded(
-        cls, lines: "Coded", days: Doubles, customer_ids: Sequence[str], product_ids: Sequence[str]
+        cls, lines: "LineCodes", days: Doubles, customer_ids: Sequence[str], product_ids: Sequence[str]
     ) -> "Purchases":
         """Purchases from codes, in any order; a product twice in a basket counts once."""
         key = lines.baskets.astype(np.int64) * max(1, len(product_ids)) + lines.products

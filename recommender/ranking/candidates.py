@@ -148,7 +148,7 @@ def for_you(model: Model, habit: Habit, day: float, scratch: Scratch) -> Candida
     return Candidates(items, _for_you_terms(model, habit, day, items, sums), evidence)
 
 
-def together(
+def bought_together(
     model: Model, cart: Ints, habit: Habit | None, day: float, scratch: Scratch, best: int | None = None
 ) -> Candidates:
     """Products bought with those of the cart; of a known customer also their own ones.

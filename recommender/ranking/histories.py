@@ -3,26 +3,18 @@
 from collections.abc import Sequence
 from typing import Final
 
-import msgspec
 import numpy as np
 
 from recommender.model.frequency import SHORT, Habit
 from recommender.model.model import Model
+from recommender.ranking.request import PastPurchase
 
-_DAY_US: Final = 86_400_000_000
 EMPTY: Final = Habit(
     np.empty(0, np.int32), *(np.empty(0, np.float32) for _ in range(5))  # nothing bought
 )  # fmt: skip
 
 
-class Bought(msgspec.Struct, frozen=True):
-    """One product that a customer bought, and when (days since 1970)."""
-
-    product_id: str
-    day: float
-
-
-def habit_now(model: Model, remembered: Habit | None, bought: Sequence[Bought], day: float) -> Habit | None:
+def habit_now(model: Model, remembered: Habit | None, bought: Sequence[PastPurchase], day: float) -> Habit | None:
     """The habit at `day`; purchases that the model remembers already do not count twice. None for a stranger.
 
     Without a memory every purchase counts, however old: the customer is new to the model, or became known by log-in.
@@ -88,8 +80,3 @@ def _merged(habit: Habit, fresh: Habit) -> Habit:
     last[before], first[before] = habit.last, habit.first
     last[after], first[after] = np.maximum(last[after], fresh.last), np.minimum(first[after], fresh.first)
     return Habit(items, counts, decayed, recent, last, first)
-
-
-def day_of(microseconds: int) -> float:
-    """Microseconds UTC as days since 1970."""
-    return microseconds / _DAY_US

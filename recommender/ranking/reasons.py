@@ -9,44 +9,33 @@ import numpy as np
 from recommender.model.frequency import Habit
 from recommender.model.identifiers import Ints
 from recommender.model.model import Model
-from recommender.ranking.assortment import Shelf
+from recommender.ranking.assortment import Assortment
 from recommender.ranking.candidates import Evidence, Scratch
-from recommender.ranking.strategies import Scored, Strategy
+from recommender.ranking.request import Because, Strategy
+from recommender.ranking.strategies import ProductScores
 
 NAMED: Final = 3  # products that a reason names at most
 FAINT: Final = 0.02  # of EASE's scale: taste says next to nothing
 
 
-class Because(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`type` says what kind of reason; `because` names products or a category; `support` counts what it rests on.
-
-    The wire form leaves out what is not known.
-    """
-
-    type: str
-    because: tuple[str, ...]
-    support: int | None = None
-    every_days: int | None = None
-
-
-class Spoken(msgspec.Struct, frozen=True):
+class Voices(msgspec.Struct, frozen=True):
     """What speaks for one product: those that say most, strongest first, and how strong all of them are together."""
 
     sources: Sequence[int] = ()
     strength: float = 0.0
 
 
-def popular(shelf: Shelf, place: int) -> Because:
+def popular(assortment: Assortment, place: int) -> Because:
     """What many buy; or, without any purchase, simply what the catalogue holds."""
-    code = int(shelf.model_codes[place]) if len(shelf.model_codes) else -1
-    if shelf.model is None or code < 0:
-        return newcomer(shelf, place)
-    return Because("popular", (), int(shelf.model.arrays.baskets[code]))
+    code = int(assortment.model_codes[place]) if len(assortment.model_codes) else -1
+    if assortment.model is None or code < 0:
+        return newcomer(assortment, place)
+    return Because("popular", (), int(assortment.model.arrays.baskets[code]))
 
 
-def newcomer(shelf: Shelf, place: int) -> Because:
+def newcomer(assortment: Assortment, place: int) -> Because:
     """A product that nobody has bought yet; it rides on its category."""
-    category = shelf.categories[int(shelf.category[place])] if shelf.size else ""
+    category = assortment.categories[int(assortment.category[place])] if assortment.size else ""
     return Because("new_product", (category,) if category else ())
 
 
@@ -56,7 +45,7 @@ def accessory(main: str) -> Because:
 
 
 def reasons(
-    model: Model, strategy: Strategy, found: Scored, chosen: Ints, habit: Habit | None, scratch: Scratch
+    model: Model, strategy: Strategy, found: ProductScores, chosen: Ints, habit: Habit | None, scratch: Scratch
 ) -> list[Because]:
     """The reason for each of the chosen products (codes of the model)."""
     if strategy == "buy_again" and habit is not None:
@@ -74,7 +63,7 @@ def reasons(
     return told
 
 
-def _by_others(model: Model, strategy: Strategy, chosen: Ints, spoken: Sequence[Spoken]) -> list[Because]:
+def _by_others(model: Model, strategy: Strategy, chosen: Ints, spoken: Sequence[Voices]) -> list[Because]:
     arrays = model.arrays
     categories = arrays.category.take(chosen).tolist()
     counts = arrays.rise_long.take(chosen).tolist()
@@ -91,7 +80,7 @@ def _by_others(model: Model, strategy: Strategy, chosen: Ints, spoken: Sequence[
     return told
 
 
-def _supports(model: Model, chosen: Ints, spoken: Sequence[Spoken]) -> list[int]:
+def _supports(model: Model, chosen: Ints, spoken: Sequence[Voices]) -> list[int]:
     """In how many baskets each product was with the one that says most for it; 0 where nothing does."""
     if not any(said.sources for said in spoken):
         return [0] * len(spoken)
@@ -112,9 +101,9 @@ def _rhythms(model: Model, habit: Habit, chosen: Ints, scratch: Scratch) -> list
     return told
 
 
-def _spoken(evidence: Evidence, chosen: Ints, scratch: Scratch) -> list[Spoken]:
+def _spoken(evidence: Evidence, chosen: Ints, scratch: Scratch) -> list[Voices]:
     """For each chosen product what speaks for it."""
-    nothing = [Spoken()] * len(chosen)
+    nothing = [Voices()] * len(chosen)
     if not len(evidence.items) or not len(chosen):
         return nothing
     places = scratch.places(evidence.items, chosen)
@@ -132,6 +121,6 @@ def _spoken(evidence: Evidence, chosen: Ints, scratch: Scratch) -> list[Spoken]:
     ends = np.bincount(owners, minlength=len(chosen)).cumsum().tolist()
     starts = [0, *ends[:-1]]
     return [
-        Spoken(sources[start : min(end, start + NAMED)], total)
+        Voices(sources[start : min(end, start + NAMED)], total)
         for start, end, total in zip(starts, ends, totals, strict=True)
     ]

@@ -1,34 +1,52 @@
-"""What is asked of the recommender, and what comes back."""
+"""What is asked of the recommender, and what comes back; nothing here needs numpy."""
 
-from collections.abc import Mapping
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
-from recommender.model.frequency import Habit
-from recommender.ranking.reasons import Because
-from recommender.ranking.rules import Rules
-from recommender.ranking.strategies import Strategy
+from recommender.ranking.rules import ListRules
 
-NO_RULES: Final = Rules()
+Strategy = Literal["for_you", "buy_again", "bought_together", "popular"]
+STRATEGIES: Final[tuple[Strategy, ...]] = ("for_you", "buy_again", "bought_together", "popular")
+NO_RULES: Final = ListRules()
 
 
-class Wish(msgspec.Struct, frozen=True):
-    """One list that is asked for: `cart` holds ids.
+class PastPurchase(msgspec.Struct, frozen=True):
+    """One product that a visitor bought, and when (days since 1970)."""
 
-    `bought` gives when products were bought last, of those that `habit` does not know.
+    product_id: str
+    day: float
+
+
+class ListRequest(msgspec.Struct, frozen=True):
+    """One list that is asked for, and all that it depends on besides what is published and the time.
+
+    `cart` holds the products of the page or the cart; `ids` those of who asks, user before visitor; `purchases` what
+    they bought lately.
     """
 
     strategy: Strategy
     limit: int
     fallback: Strategy = "popular"
     cart: tuple[str, ...] = ()
-    habit: Habit | None = None
-    bought: Mapping[str, float] = {}
-    rules: Rules = NO_RULES
+    ids: tuple[str, ...] = ()
+    purchases: tuple[PastPurchase, ...] = ()
+    rules: ListRules = NO_RULES
 
 
-class Ranked(msgspec.Struct, frozen=True, omit_defaults=True, rename={"because": "reason"}):
+class Because(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`type` says what kind of reason; `because` names products or a category; `support` counts what it rests on.
+
+    The wire form leaves out what is not known.
+    """
+
+    type: str
+    because: tuple[str, ...]
+    support: int | None = None
+    every_days: int | None = None
+
+
+class ListItem(msgspec.Struct, frozen=True, omit_defaults=True, rename={"because": "reason"}):
     """One product of a list; `score` is relative to the best of its strategy, from 0 to 1 unless boosted.
 
     `product` is what the catalogue says that a page shows of it.
@@ -44,5 +62,5 @@ class Ranked(msgspec.Struct, frozen=True, omit_defaults=True, rename={"because":
 class Ranking(msgspec.Struct, frozen=True):
     """A list, and the strategy that served in place of the wished one (None when it served itself)."""
 
-    items: tuple[Ranked, ...]
+    items: tuple[ListItem, ...]
     fallback: Strategy | None

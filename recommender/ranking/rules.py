@@ -1,25 +1,17 @@
-"""What may be shown: filters on product fields, lists of products, and the boosts of a slot."""
+"""What may be shown: filters on product fields, lists of products, and the boosts of a slot; nothing needs numpy."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any, Final
 
-import numpy as np
-
-from recommender.model.identifiers import Bools, Ints
+from kit.suggestions import did_you_mean
 
 NUMBERS: Final = frozenset({"price"})
 FLAGS: Final = frozenset({"in_stock"})
 FIELDS: Final = ("category", "brand", "price", "in_stock", "group_id", "product_id")
 LARGEST_LIST: Final = 1_000
-_COMPARISONS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
-    "$gt": np.greater,
-    "$gte": np.greater_equal,
-    "$lt": np.less,
-    "$lte": np.less_equal,
-}
-OPERATORS: Final = ("$eq", "$ne", "$in", "$nin", *_COMPARISONS)
+COMPARISONS: Final = ("$gt", "$gte", "$lt", "$lte")
+OPERATORS: Final = ("$eq", "$ne", "$in", "$nin", *COMPARISONS)
 
 Value = str | float | bool | None
 
@@ -38,7 +30,7 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
-class Boost:
+class ScoreBoost:
     """Products whose `field` is `value` have their score multiplied by `factor`."""
 
     field: str
@@ -47,12 +39,12 @@ class Boost:
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class ListRules:
     """The rules of a slot, or of one request. `include` empty is no restriction; None is "as the strategy does"."""
 
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
-    boosts: tuple[Boost, ...] = ()
+    boosts: tuple[ScoreBoost, ...] = ()
     conditions: tuple[Condition, ...] = ()
     exclude_purchased: bool | None = None
     repurchase_after_days: float | None = None
@@ -68,33 +60,19 @@ def conditions(filter_: Mapping[str, Any]) -> tuple[Condition, ...]:
     found: list[Condition] = []
     for name, wanted in filter_.items():
         if name not in FIELDS:
-            raise FilterError(f"filter.{name[:60]}: no product field{_suggestion(name, FIELDS)}")
+            meant = did_you_mean(name, FIELDS, f"; it takes {', '.join(FIELDS)}")
+            raise FilterError(f"filter.{name[:60]}: no product field{meant}")
         operators = wanted if isinstance(wanted, dict) else {"$eq": wanted}
         found += [_condition(name, operator, value) for operator, value in operators.items()]
     return tuple(found)
 
 
-def holds(condition: Condition, values: Any) -> Bools:
-    """Which of the values (numbers with NaN for none, or flags) satisfy the condition.
-
-    An unknown value never does, except that it is not equal to anything.
-    """
-    if condition.operator in _COMPARISONS:
-        return _COMPARISONS[condition.operator](values, condition.values[0])
-    inside = np.isin(values, np.array(condition.values))
-    return ~inside if condition.operator in ("$ne", "$nin") else inside
-
-
-def is_path_within(path: str, wanted: str) -> bool:
-    """Whether a category path is `wanted` or lies below it: `Food > Cheese` is within `Food`."""
-    return path == wanted or path.startswith(wanted + " > ")
-
-
 def _condition(name: str, operator: str, value: Any) -> Condition:
     place = f"filter.{name}"
     if operator not in OPERATORS:
-        raise FilterError(f"{place}: {operator[:60]!r} is no operator{_suggestion(operator, OPERATORS)}")
-    if operator in _COMPARISONS and name not in NUMBERS:
+        meant = did_you_mean(operator, OPERATORS, f"; it takes {', '.join(OPERATORS)}")
+        raise FilterError(f"{place}: {operator[:60]!r} is no operator{meant}")
+    if operator in COMPARISONS and name not in NUMBERS:
         raise FilterError(f"{place}: {operator} compares numbers; {name} takes $eq, $ne, $in or $nin")
     if operator in ("$in", "$nin"):
         if not isinstance(value, list) or len(value) > LARGEST_LIST:
@@ -115,16 +93,3 @@ def _checked(place: str, name: str, value: Any) -> Value:
     if not isinstance(value, str) or len(value) > 256:
         raise FilterError(f"{place}: it must be a text of at most 256 characters")
     return value
-
-
-def _suggestion(name: str, known: Sequence[str]) -> str:
-    near = get_close_matches(name[:60], known, n=1)
-    return f", did you mean {near[0]}?" if near else f"; it takes {', '.join(known)}"
-
-
-def chosen_codes(condition: Condition, labels: Sequence[str]) -> Ints:
-    """The codes of the labels that satisfy a condition on a text; a category holds what lies below it."""
-    negative = condition.operator in ("$ne", "$nin")
-    match = is_path_within if condition.field == "category" else str.__eq__
-    hits = [any(match(label, wanted) for wanted in condition.values) for label in labels]
-    return np.flatnonzero(np.array(hits, np.bool_) != negative).astype(np.int32)

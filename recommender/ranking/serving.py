@@ -9,148 +9,127 @@ from typing import Any, Final
 
 import msgspec
 
+from kit.time import DAY_SECONDS
 from recommender.model.artefact import MODELS, Artefact, ArtefactDamaged, current_version, read_artefact, write_artefact
 from recommender.model.frequency import Habit
-from recommender.model.identifiers import digest
+from recommender.model.identifiers import id_digest
 from recommender.model.model import Model, ModelArrays, Weights
 from recommender.model.products import ProductArrays
-from recommender.ranking.assortment import Shelf
-from recommender.ranking.histories import Bought, habit_now
+from recommender.ranking.assortment import Assortment
+from recommender.ranking.histories import habit_now
 from recommender.ranking.rank import Ranker
-from recommender.ranking.request import Ranking, Wish
-from recommender.ranking.rules import Rules
-from recommender.ranking.strategies import STRATEGIES, Strategy
+from recommender.ranking.request import STRATEGIES, ListRequest, Ranking
 
 KEPT: Final = 500
 LONGEST_KEPT: Final = 24  # products of a list
-LARGEST_KEPT: Final = 8_192  # bytes, about, of what a caller may write into a question
+LARGEST_KEPT: Final = 8_192  # bytes, about, of what a caller may write into a request
 TEXT_BYTES: Final = 64  # of an empty text
 STEP_DAYS: Final = 0.01  # time goes on in steps of a quarter of an hour: no score looks closer
-DAY_SECONDS: Final = 86_400.0
-
-
-class Question(msgspec.Struct, frozen=True):
-    """All that a list depends on, besides what is published and the time.
-
-    `customers` are the ids of a customer whom the model knows, nobody else's: strangers who ask the same share a list.
-    """
-
-    strategy: Strategy
-    fallback: Strategy
-    limit: int
-    cart: tuple[str, ...]
-    customers: tuple[str, ...]
-    bought: tuple[Bought, ...]
-    rules: Rules
 
 
 class RecentLists:
     """Makes each list once a step, as of the end of the step; of more than can be kept the oldest goes.
 
-    Large questions are answered anew each time, so that nobody can fill the worker's memory with them.
+    Large requests are answered anew each time, so that nobody can fill the worker's memory with them.
     """
 
-    def __init__(self, make: Callable[[Question, float], Ranking]) -> None:
+    def __init__(self, make: Callable[[ListRequest, float], Ranking]) -> None:
         self._make = make
         self._step = 0
-        self._made: dict[Question, Ranking] = {}
+        self._made: dict[ListRequest, Ranking] = {}
 
-    def of(self, question: Question, now_seconds: float) -> Ranking:
-        """The list for a question; the time is in seconds since 1970."""
+    def of(self, request: ListRequest, now_seconds: float) -> Ranking:
+        """The list for a request; the time is in seconds since 1970."""
         step = math.ceil(now_seconds / DAY_SECONDS / STEP_DAYS)
         if step != self._step:
             self._made.clear()
             self._step = step
-        found = self._made.get(question)
+        found = self._made.get(request)
         if found is None:
-            found = self._make(question, step * STEP_DAYS)
-            if question.limit <= LONGEST_KEPT and _bytes(question) <= LARGEST_KEPT:
-                self._keep(question, found)
+            found = self._make(request, step * STEP_DAYS)
+            rules = request.rules
+            texts = [*request.cart, *rules.include, *rules.exclude]
+            texts += [str(value) for condition in rules.conditions for value in condition.values]
+            size = sum(map(len, texts)) + TEXT_BYTES * len(texts)
+            if request.limit <= LONGEST_KEPT and size <= LARGEST_KEPT:
+                if len(self._made) >= KEPT:
+                    del self._made[next(iter(self._made))]
+                self._made[request] = found
         return found
-
-    def _keep(self, question: Question, made: Ranking) -> None:
-        if len(self._made) >= KEPT:
-            del self._made[next(iter(self._made))]
-        self._made[question] = made
-
-
-def _bytes(question: Question) -> int:
-    rules = question.rules
-    texts = [*question.cart, *rules.include, *rules.exclude]
-    for condition in rules.conditions:
-        texts += map(str, condition.values)
-    return sum(map(len, texts)) + TEXT_BYTES * len(texts)
 
 
 PRODUCTS: Final = "products"
-
+NO_DAMAGES: Final[Mapping[str, str]] = {}
 
 Versions = tuple[str | None, str | None]
-Complain = Callable[[ArtefactDamaged], None]
 
 
-class Loaded:
-    """A pair of versions, ready to serve; None stands for what does not exist yet."""
+class Publication:
+    """The published model and products, ready to serve; a version of None stands for what does not exist yet.
+
+    `damages` names each artefact that was refused, with the cause: the former one serves in its place.
+    """
 
     def __init__(
-        self, versions: Versions, shelf: Shelf, facts: Mapping[str, Any], erased: frozenset[int] = frozenset()
+        self,
+        versions: Versions,
+        assortment: Assortment,
+        facts: Mapping[str, Any],
+        erased: frozenset[int] = frozenset(),
+        damages: Mapping[str, str] = NO_DAMAGES,
     ) -> None:
         self.versions = versions
-        self.shelf = shelf
+        self.assortment = assortment
         self.facts = facts
+        self.damages = damages
         self._erased = erased
-        self._ranker = Ranker(shelf)
+        self._ranker = Ranker(assortment)
         self._lists = RecentLists(self._made)
 
-    def ranking(self, question: Question, now_seconds: float) -> Ranking:
-        """The list for a question whose `customers` are all ids of who asks."""
-        if question.customers and self.remembered(question.customers) is None:
-            question = msgspec.structs.replace(question, customers=())
-        return self._lists.of(question, now_seconds)
+    def ranking(self, request: ListRequest, now_seconds: float) -> Ranking:
+        """The list; all strangers who ask the same share one."""
+        if request.ids and self.remembered(request.ids) is None:
+            request = msgspec.structs.replace(request, ids=())
+        return self._lists.of(request, now_seconds)
 
-    def remembered(self, customers: Sequence[str]) -> Habit | None:
+    def remembered(self, ids: Sequence[str]) -> Habit | None:
         """What the model knows of a customer by any of their ids, the first one first; of an erased one nothing."""
-        model = self.shelf.model
+        model = self.assortment.model
         if model is None:
             return None
-        for customer in customers:
-            found = None if (wanted := digest(customer)) in self._erased else model.habit(wanted)
+        for each in ids:
+            found = None if (wanted := id_digest(each)) in self._erased else model.habit(wanted)
             if found is not None:
                 return found
         return None
 
-    def _made(self, question: Question, day: float) -> Ranking:
-        model = self.shelf.model
-        remembered = self.remembered(question.customers)
-        wish = Wish(
-            strategy=question.strategy,
-            limit=question.limit,
-            fallback=question.fallback,
-            cart=question.cart,
-            habit=None if model is None else habit_now(model, remembered, question.bought, day),
-            bought={each.product_id: each.day for each in sorted(question.bought, key=_day)},
-            rules=question.rules,
-        )
-        return self._ranker.rank(wish, day)
+    def _made(self, request: ListRequest, day: float) -> Ranking:
+        model = self.assortment.model
+        remembered = self.remembered(request.ids)
+        habit = None if model is None else habit_now(model, remembered, request.purchases, day)
+        return self._ranker.rank(request, habit, day)
 
 
-def published(data: Path) -> Versions:
-    """The versions that should be served: two small files, looked at each half second."""
-    return current_version(data / MODELS), current_version(data / PRODUCTS)
-
-
-def load(data: Path, wanted: Versions, before: Loaded | None, erased: frozenset[int], complain: Complain) -> Loaded:
-    """What should be served. For a damaged artefact the former one goes on serving, and `complain` hears its name."""
-    former = (before.versions[0], before.shelf.model, before.facts) if before is not None else (None, None, {})
-    model_version, model, facts = former
-    if wanted[0] is not None and wanted[0] != model_version:
-        try:
-            artefact = read_artefact(data / MODELS, wanted[0])
-            model_version, model, facts = wanted[0], model_of(artefact), artefact.facts
-        except ArtefactDamaged as damage:
-            complain(damage)
-    product_version, products = _products(data, wanted[1], before, complain)
-    return Loaded((model_version, product_version), Shelf(model, products), facts, erased)
+def read_publication(data: Path, before: Publication | None, erased: frozenset[int]) -> Publication:
+    """What should be served now; what has not changed since `before` is not read again."""
+    damages: dict[str, str] = {}
+    model_version, product_version = before.versions if before is not None else (None, None)
+    model, products = (before.assortment.model, before.assortment.products) if before is not None else (None, None)
+    facts = before.facts if before is not None else {}
+    wanted = current_version(data / MODELS)
+    try:
+        if wanted is not None and wanted != model_version:
+            artefact = read_artefact(data / MODELS, wanted)
+            model_version, model, facts = wanted, model_of(artefact), artefact.facts
+    except ArtefactDamaged as damage:
+        damages[damage.name] = damage.cause
+    wanted = current_version(data / PRODUCTS)
+    try:
+        if wanted is not None and wanted != product_version:
+            product_version, products = wanted, _product_arrays(read_artefact(data / PRODUCTS, wanted))
+    except ArtefactDamaged as damage:
+        damages[damage.name] = damage.cause
+    return Publication((model_version, product_version), Assortment(model, products), facts, erased, damages)
 
 
 def model_facts(weights: Weights, at_day: float, strategies: frozenset[str]) -> dict[str, Any]:
@@ -185,23 +164,10 @@ def model_of(artefact: Artefact) -> Model:
         raise ArtefactDamaged(artefact.version, f"it is not of this release's making ({error})"[:200]) from None
 
 
-def read_products(data: Path) -> ProductArrays | None:
+def published_products(data: Path) -> ProductArrays | None:
     """The published catalogue, None before the first. Raises ArtefactDamaged."""
     version = current_version(data / PRODUCTS)
     return None if version is None else _product_arrays(read_artefact(data / PRODUCTS, version))
-
-
-def _products(
-    data: Path, wanted: str | None, before: Loaded | None, complain: Complain
-) -> tuple[str | None, ProductArrays | None]:
-    former = (before.versions[1], before.shelf.products) if before is not None else (None, None)
-    if wanted is None or wanted == former[0]:
-        return former
-    try:
-        return wanted, _product_arrays(read_artefact(data / PRODUCTS, wanted))
-    except ArtefactDamaged as damage:
-        complain(damage)
-        return former
 
 
 def _product_arrays(artefact: Artefact) -> ProductArrays:
@@ -209,7 +175,3 @@ def _product_arrays(artefact: Artefact) -> ProductArrays:
         return ProductArrays(**artefact.arrays)
     except TypeError as error:
         raise ArtefactDamaged(artefact.version, f"it is not of this release's making ({error})"[:200]) from None
-
-
-def _day(bought: Bought) -> float:
-    return bought.day

@@ -1,7 +1,7 @@
 """The four strategies: from a customer's situation to products with scores, over the products that may be shown."""
 
 from collections.abc import Callable
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -11,24 +11,26 @@ from recommender.model.identifiers import Bools, Floats, Ints
 from recommender.model.model import DYNAMIC_FOR_YOU_TERMS, Model
 from recommender.ranking import candidates
 from recommender.ranking.candidates import NO_EVIDENCE, Candidates, Evidence, Scratch
+from recommender.ranking.request import Strategy
 
-Strategy = Literal["for_you", "buy_again", "bought_together", "popular"]
-STRATEGIES: Final[tuple[Strategy, ...]] = ("for_you", "buy_again", "bought_together", "popular")
 BY_TASTE: Final = 200
 BY_RISE: Final = 150
+BASKET_DAYS: Final = 1.0  # purchases this close to the last one count as the same basket
+LATEST: Final = 5
 
 Eligible = Callable[[Ints], Bools]
 
 
 class Situation(msgspec.Struct, frozen=True):
-    """Who asks and where: own purchases (None for a stranger), products of the page or cart, the day since 1970."""
+    """Who asks and where: own purchases (None for a stranger), the known products of the page or cart (None without
+    one), the day since 1970."""
 
     habit: Habit | None
-    cart: Ints
+    cart: Ints | None
     day: float
 
 
-class Scored(msgspec.Struct, frozen=True):
+class ProductScores(msgspec.Struct, frozen=True):
     """Products (each once) with their scores, the larger the better, and what speaks for them."""
 
     items: Ints
@@ -43,7 +45,7 @@ def scored(
     eligible: Eligible,
     scratch: Scratch,
     best: int | None = None,
-) -> Scored:
+) -> ProductScores:
     """The scores of a strategy; no products at all where it has nothing to go by.
 
     With `best` others may be missing, but none of those that score so high.
@@ -59,9 +61,9 @@ def scored(
         return _nothing()
     if strategy == "buy_again":
         found = within(candidates.buy_again(model, habit, situation.day, scratch), eligible)
-        return Scored(found.items, found.terms @ np.array(model.weights.buy_again, np.float32), found.evidence)
+        return ProductScores(found.items, found.terms @ np.array(model.weights.buy_again, np.float32), found.evidence)
     found = shortlist(model, within(candidates.for_you(model, habit, situation.day, scratch), eligible))
-    return Scored(found.items, for_you_scores(model, found), found.evidence)
+    return ProductScores(found.items, for_you_scores(model, found), found.evidence)
 
 
 def for_you_scores(model: Model, found: Candidates) -> Floats:
@@ -96,31 +98,38 @@ def together_scores(terms: Floats, own: float, both: float) -> Floats:
     return ((1 - own) * cart + own * habit + both * np.sqrt(cart * habit)).astype(np.float32)
 
 
-def _together(model: Model, situation: Situation, eligible: Eligible, scratch: Scratch, best: int | None) -> Scored:
-    if not len(situation.cart):
+def _together(
+    model: Model, situation: Situation, eligible: Eligible, scratch: Scratch, best: int | None
+) -> ProductScores:
+    """What goes with the cart; without one, with the last purchases."""
+    habit, cart = situation.habit, situation.cart
+    if cart is None and habit is not None:
+        latest = np.argsort(-habit.last, kind="stable")[:LATEST]
+        cart = habit.items[latest[habit.last[latest] >= habit.last.max(initial=0) - BASKET_DAYS]]
+    if cart is None or not len(cart):
         return _nothing()
-    found = candidates.together(model, situation.cart, situation.habit, situation.day, scratch, best)
+    found = candidates.bought_together(model, cart, habit, situation.day, scratch, best)
     found = within(found, eligible)
     if found.cut and best is not None and len(found.items) - found.kept_always < best:
         return _together(model, situation, eligible, scratch, None)
     weights = model.weights.together
-    own, both = (0.0, 0.0) if situation.habit is None else (weights.own, weights.both)
+    own, both = (0.0, 0.0) if habit is None else (weights.own, weights.both)
     scores = together_scores(found.terms, own, both)
     if not (scores > 0).all():
         said = (scores > 0).nonzero()[0]
-        return Scored(found.items.take(said), np.log(scores.take(said)), found.evidence)
-    return Scored(found.items, np.log(scores), found.evidence)
+        return ProductScores(found.items.take(said), np.log(scores.take(said)), found.evidence)
+    return ProductScores(found.items, np.log(scores), found.evidence)
 
 
-def _popular(model: Model, eligible: Eligible) -> Scored:
+def _popular(model: Model, eligible: Eligible) -> ProductScores:
     items = model.most_popular
     counts = model.arrays.popularity.take(items)
     shown = (eligible(items) & (counts > 0)).nonzero()[0]
-    return Scored(items.take(shown), np.log(counts.take(shown)), NO_EVIDENCE)
+    return ProductScores(items.take(shown), np.log(counts.take(shown)), NO_EVIDENCE)
 
 
-def _nothing() -> Scored:
-    return Scored(np.empty(0, np.int32), np.empty(0, np.float32), NO_EVIDENCE)
+def _nothing() -> ProductScores:
+    return ProductScores(np.empty(0, np.int32), np.empty(0, np.float32), NO_EVIDENCE)
 
 
 def _taken(found: Candidates, mask: Bools) -> Candidates:

@@ -7,18 +7,19 @@ from typing import Final
 import numpy as np
 
 from recommender.model.frequency import Habit
-from recommender.model.identifiers import Bools, Doubles, Floats, digest
+from recommender.model.identifiers import Bools, Doubles, Floats, id_digest
 from recommender.model.model import Closeness, Model, ModelArrays, TogetherWeights, Weights
 from recommender.model.purchases import Purchases
 from recommender.ranking import candidates
 from recommender.ranking.candidates import Candidates, Scratch
-from recommender.ranking.strategies import STRATEGIES, Eligible, Situation, shortlist, together_scores, within
+from recommender.ranking.request import STRATEGIES
+from recommender.ranking.strategies import Eligible, Situation, shortlist, together_scores, within
 from recommender.training.build import assembled
 from recommender.training.cooccurrence import Margins, Neighbours, basket_matrix, neighbours, ranked
 from recommender.training.ease import customer_matrix, taste
 from recommender.training.prediction_tasks import (
     TOP,
-    Question,
+    PredictionTask,
     best,
     gain,
     hidden_products,
@@ -101,7 +102,7 @@ SHARED_QUESTIONS: Final = 1_500
 FLAT: Final = -1.0
 
 
-class Window:
+class FittingWindow:
     """Purchases before a day, and what followed it in the window: the material of a fit."""
 
     def __init__(self, purchases: Purchases, categories: Sequence[str], day: float, days: float) -> None:
@@ -118,13 +119,13 @@ class Window:
         self.hidden = hidden_products(self.window, QUESTIONS)
         self.scratch = Scratch(len(purchases.product_ids))
 
-    def situation(self, model: Model, question: Question, *, known: bool = True) -> Situation:
+    def situation(self, model: Model, question: PredictionTask, *, known: bool = True) -> Situation:
         """A question as serving would meet it."""
-        habit = model.habit(digest(self.history.customer_ids[question.customer])) if known else None
+        habit = model.habit(id_digest(self.history.customer_ids[question.customer])) if known else None
         return Situation(habit, question.cart, self.day)
 
 
-def fitted(window: Window) -> tuple[Weights, ModelArrays]:
+def fitted(window: FittingWindow) -> tuple[Weights, ModelArrays]:
     """Weights fitted on the window, and the arrays of the model before it."""
     half_life = _half_life(window)
     closeness, guest, nearest = _closeness(window)
@@ -136,7 +137,7 @@ def fitted(window: Window) -> tuple[Weights, ModelArrays]:
     return blended(window, arrays, weights), arrays
 
 
-def blended(window: Window, arrays: ModelArrays, weights: Weights, part: slice = slice(None)) -> Weights:
+def blended(window: FittingWindow, arrays: ModelArrays, weights: Weights, part: slice = slice(None)) -> Weights:
     """The weights of every strategy's terms, from a part of the questions."""
     model = Model(arrays, weights, window.day, frozenset(STRATEGIES))
     again = [_again_choice(window, model, question) for question in window.next_baskets[part]]
@@ -145,7 +146,9 @@ def blended(window: Window, arrays: ModelArrays, weights: Weights, part: slice =
     return replace(weights, together=_shares(window, arrays, weights, window.hidden[part][:SHARED_QUESTIONS]))
 
 
-def _shares(window: Window, arrays: ModelArrays, weights: Weights, questions: Sequence[Question]) -> TogetherWeights:
+def _shares(
+    window: FittingWindow, arrays: ModelArrays, weights: Weights, questions: Sequence[PredictionTask]
+) -> TogetherWeights:
     """The power and shares of `bought_together` that find most of a known customer's hidden products."""
     shares = [(own, both) for own in OWN_SHARES for both in BOTH_SHARES]
     guest = weights.together.guest
@@ -161,10 +164,12 @@ def _shares(window: Window, arrays: ModelArrays, weights: Weights, questions: Se
     return trials[int(hits.argmax())]
 
 
-def _found(window: Window, model: Model, question: Question, pairs: Sequence[tuple[float, float]]) -> Bools:
+def _found(
+    window: FittingWindow, model: Model, question: PredictionTask, pairs: Sequence[tuple[float, float]]
+) -> Bools:
     """For each pair of shares whether the hidden product is among the best ten."""
     habit = window.situation(model, question).habit
-    found = candidates.together(model, question.cart, habit, window.day, window.scratch)
+    found = candidates.bought_together(model, question.cart, habit, window.day, window.scratch)
     found = within(found, outside(window.kept, question))
     (hidden,) = question.bought
     at = np.flatnonzero(found.items == hidden)
@@ -180,12 +185,12 @@ def _fit(choices: Sequence[Choice | None], default: tuple[float, ...]) -> tuple[
     return tuple(blend(useful).tolist()) if len(useful) >= len(default) * 5 else default
 
 
-def _choice(found: Candidates, terms: Floats, question: Question) -> Choice | None:
+def _choice(found: Candidates, terms: Floats, question: PredictionTask) -> Choice | None:
     bought = np.isin(found.items, np.fromiter(question.bought, np.int32, len(question.bought)))
     return Choice(terms, bought) if bought.any() else None
 
 
-def _again_choice(window: Window, model: Model, question: Question) -> Choice | None:
+def _again_choice(window: FittingWindow, model: Model, question: PredictionTask) -> Choice | None:
     situation = window.situation(model, question)
     if situation.habit is None:
         return None
@@ -194,7 +199,7 @@ def _again_choice(window: Window, model: Model, question: Question) -> Choice | 
     return _choice(Candidates(found.items[often], found.terms[often], found.evidence), found.terms[often], question)
 
 
-def _novel_choice(window: Window, model: Model, question: Question) -> Choice | None:
+def _novel_choice(window: FittingWindow, model: Model, question: PredictionTask) -> Choice | None:
     situation = window.situation(model, question)
     if situation.habit is None:
         return None
@@ -213,19 +218,19 @@ def unowned(kept: Bools, habit: Habit | None) -> Eligible:
     return lambda items: mask[items]
 
 
-def outside(kept: Bools, question: Question) -> Eligible:
+def outside(kept: Bools, question: PredictionTask) -> Eligible:
     """Kept products that are not in the cart."""
     mask = kept.copy()
     mask[question.cart] = False
     return lambda items: mask[items]
 
 
-def _half_life(window: Window) -> float:
+def _half_life(window: FittingWindow) -> float:
     """The half-life whose decayed frequency finds most of the next baskets."""
     return _argmax(HALF_LIVES, lambda days: _frequency_gain(window, days))
 
 
-def _frequency_gain(window: Window, half_life_days: float) -> float:
+def _frequency_gain(window: FittingWindow, half_life_days: float) -> float:
     matrix = customer_matrix(window.history, window.day, 1e9)
     left = 0.5 ** ((window.day - window.history.days) / half_life_days)
     lines = (left, (window.history.customers, window.history.products))
@@ -239,7 +244,7 @@ def _frequency_gain(window: Window, half_life_days: float) -> float:
     return float(np.mean(gains)) if gains else FLAT
 
 
-def _closeness(window: Window) -> tuple[Closeness, float, Neighbours]:
+def _closeness(window: FittingWindow) -> tuple[Closeness, float, Neighbours]:
     """How near products are, the power that suits a guest's cart, and the neighbours by that formula."""
     baskets = basket_matrix(window.history)
     nearest, margins = neighbours(baskets, Closeness()), Margins.of(baskets)
@@ -247,7 +252,7 @@ def _closeness(window: Window) -> tuple[Closeness, float, Neighbours]:
     return closeness, power, ranked(nearest.items, nearest.supports, margins.nearness(closeness))
 
 
-def _regularisation(window: Window, matrix: SparseMatrix, weights: Weights) -> float:
+def _regularisation(window: FittingWindow, matrix: SparseMatrix, weights: Weights) -> float:
     def novel_gain(regularisation: float) -> float:
         tastes = taste(matrix, regularisation, TRIAL_PRODUCTS)
         gains: list[float] = []
@@ -272,7 +277,7 @@ def _argmax(choices: Sequence[float], value: Callable[[float], float]) -> float:
     return max(choices, key=value)
 
 
-def _some(questions: list[Question]) -> list[Question]:
+def _some(questions: list[PredictionTask]) -> list[PredictionTask]:
     if len(questions) <= QUESTIONS:
         return questions
     chosen = np.random.default_rng(0).permutation(len(questions))[:QUESTIONS]

@@ -15,7 +15,7 @@ _DISCOUNT: Final = 1 / np.log2(np.arange(2, TOP + 2))
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class PredictionTask:
     """A customer, the products at hand (of a cart), and what they bought then."""
 
     customer: int
@@ -28,7 +28,7 @@ def kept_products(history: Purchases, min_baskets: int = MIN_BASKETS) -> Bools:
     return np.bincount(history.products, minlength=len(history.product_ids)) >= min_baskets
 
 
-def next_baskets(history: Purchases, window: Purchases) -> list[Question]:
+def next_baskets(history: Purchases, window: Purchases) -> list[PredictionTask]:
     """The first basket of each known customer in the window."""
     known = np.bincount(history.customers, minlength=len(history.customer_ids)) > 0
     first: dict[int, int] = {}
@@ -37,10 +37,10 @@ def next_baskets(history: Purchases, window: Purchases) -> list[Question]:
     for customer, basket, product in lines:
         if known[customer] and first.setdefault(customer, basket) == basket:
             baskets.setdefault(customer, set()).add(product)
-    return [Question(customer, _NO_CART, frozenset(bought)) for customer, bought in sorted(baskets.items())]
+    return [PredictionTask(customer, _NO_CART, frozenset(bought)) for customer, bought in sorted(baskets.items())]
 
 
-def novel_products(history: Purchases, window: Purchases) -> list[Question]:
+def novel_products(history: Purchases, window: Purchases) -> list[PredictionTask]:
     """What each known customer bought in the window and had never bought before."""
     width = len(history.product_ids)
     before = np.unique(history.customers.astype(np.int64) * width + history.products)
@@ -51,10 +51,10 @@ def novel_products(history: Purchases, window: Purchases) -> list[Question]:
     for customer, product in zip((new // width).tolist(), (new % width).tolist(), strict=True):
         if known[customer]:
             bought.setdefault(customer, set()).add(product)
-    return [Question(customer, _NO_CART, frozenset(products)) for customer, products in sorted(bought.items())]
+    return [PredictionTask(customer, _NO_CART, frozenset(products)) for customer, products in sorted(bought.items())]
 
 
-def hidden_products(window: Purchases, count: int, seed: int = 0) -> list[Question]:
+def hidden_products(window: Purchases, count: int, seed: int = 0) -> list[PredictionTask]:
     """Baskets of at least three products, of which one is hidden."""
     baskets: dict[tuple[int, int], list[int]] = {}
     lines = zip(window.customers.tolist(), window.baskets.tolist(), window.products.tolist(), strict=True)
@@ -66,12 +66,12 @@ def hidden_products(window: Purchases, count: int, seed: int = 0) -> list[Questi
         if len(bought) >= SMALLEST_BASKET
     ]
     dice = np.random.default_rng(seed)
-    questions: list[Question] = []
+    questions: list[PredictionTask] = []
     for place in dice.permutation(len(large))[:count]:
         customer, bought = large[place]
         hidden = bought[dice.integers(len(bought))]
         cart = np.array([product for product in bought if product != hidden], np.int32)
-        questions.append(Question(customer, cart, frozenset([hidden])))
+        questions.append(PredictionTask(customer, cart, frozenset([hidden])))
     return questions
 
 

@@ -18,18 +18,18 @@ from recommender.model.artefact import (
     ArtefactDamaged,
     current_version,
     new_version,
-    publish,
+    publish_version,
     read_artefact,
     read_facts,
     write_artefact,
 )
 from recommender.model.identifiers import Index, Texts
 from recommender.model.purchases import Purchases
-from recommender.ranking.serving import DAY_SECONDS, model_of, read_products
+from recommender.ranking.serving import DAY_SECONDS, model_of, published_products
 from recommender.training.cooccurrence import Progress
 from recommender.training.scorecard import Score
 from recommender.training.sources import purchases_from_log, purchases_from_table
-from recommender.training.train import Trained, train
+from recommender.training.train import TrainedModel, train_model
 
 JUDGED: Final = ("next_basket", "novel")  # the strategies that must beat popularity, by their tasks
 TOLERANCE: Final = 0.2  # of its lift over popularity a model may lose against the live one
@@ -55,7 +55,7 @@ class Report:
         return {**told, "finished_at": _now(), "seconds": round(self.seconds, 2), **self.facts}
 
 
-def settle(folder: Path, trained: Trained, seconds: float) -> Report:
+def publish_unless_worse(folder: Path, trained: TrainedModel, seconds: float) -> Report:
     """Publishes the model unless it is worse than popularity or than the live one; the report is kept either way."""
     version = new_version()
     reasons = refusals(trained, live_facts(folder))
@@ -67,12 +67,12 @@ def settle(folder: Path, trained: Trained, seconds: float) -> Report:
             shutil.rmtree(written)
     if reasons:
         return keep(folder, Report("refused", None, tuple(reasons), facts, seconds))
-    publish(folder, version)
+    publish_version(folder, version)
     outcome: Outcome = "too_little_data" if trained.missing else "published"
     return keep(folder, Report(outcome, version, tuple(trained.missing), facts, seconds))
 
 
-def refusals(trained: Trained, live: Mapping[str, Any]) -> list[str]:
+def refusals(trained: TrainedModel, live: Mapping[str, Any]) -> list[str]:
     """Why a model must not serve; empty when it may."""
     if trained.missing:
         serving = set(live.get("strategies", ())) - {"popular"}
@@ -85,7 +85,7 @@ def refusals(trained: Trained, live: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def changed_on_the_way(trained: Trained, written: Path) -> list[str]:
+def changed_on_the_way(trained: TrainedModel, written: Path) -> list[str]:
     """What of the artefact, loaded as workers load it, is not what was trained; empty when all is the same."""
     try:
         served = model_of(read_artefact(written.parent, written.name))
@@ -147,14 +147,14 @@ def run_training(data: Path, table: Path | None = None, progress: Progress | Non
     cut_off = (now_seconds if table is None or not len(purchases) else _end_seconds(purchases)) / DAY_SECONDS
     models = data / MODELS
     models.mkdir(parents=True, exist_ok=True)
-    trained = train(purchases, categories_of(data, purchases), cut_off, progress, models)
-    return settle(models, trained, time.process_time() - started)
+    trained = train_model(purchases, categories_of(data, purchases), cut_off, progress, models)
+    return publish_unless_worse(models, trained, time.process_time() - started)
 
 
 def categories_of(data: Path, purchases: Purchases) -> list[str]:
     """The category path of each product from the catalogue, "" where it has none."""
     try:
-        products = read_products(data)
+        products = published_products(data)
     except ArtefactDamaged:
         products = None
     if products is None:

@@ -9,8 +9,8 @@ import numpy as np
 from recommender.model.identifiers import Bools, Doubles, Ints
 from recommender.model.model import Model
 from recommender.ranking.strategies import Eligible, Strategy, scored
-from recommender.training.fitting import Window, outside, unowned
-from recommender.training.prediction_tasks import TOP, Question, best, gain, hit, recall
+from recommender.training.fitting import FittingWindow, outside, unowned
+from recommender.training.prediction_tasks import TOP, PredictionTask, best, gain, hit, recall
 
 RESAMPLES: Final = 1_000
 POPULAR_DAYS: Final = 28.0
@@ -48,20 +48,20 @@ class Score:
         }
 
 
-def scorecard(window: Window, model: Model, part: slice = slice(None)) -> dict[str, Score]:
+def scorecard(window: FittingWindow, model: Model, part: slice = slice(None)) -> dict[str, Score]:
     """Every task on the questions of a window."""
-    lists = {task: answers(window, model, task, part) for task in TASKS}
+    lists = {task: task_lists(window, model, task, part) for task in TASKS}
     return {task: score(task, questions(window, task, part), found, popular_lists(window, model, task, part))
             for task, found in lists.items()}  # fmt: skip
 
 
-def questions(window: Window, task: str, part: slice = slice(None)) -> list[Question]:
+def questions(window: FittingWindow, task: str, part: slice = slice(None)) -> list[PredictionTask]:
     """The questions of a task."""
     found = {"next_basket": window.next_baskets, "novel": window.novel}.get(task, window.hidden)
     return found[part]
 
 
-def answers(window: Window, model: Model, task: str, part: slice = slice(None)) -> Lists:
+def task_lists(window: FittingWindow, model: Model, task: str, part: slice = slice(None)) -> Lists:
     """What the task's strategy shows in answer to each question, by the code that serves."""
     lists: Lists = []
     for question in questions(window, task, part):
@@ -72,7 +72,7 @@ def answers(window: Window, model: Model, task: str, part: slice = slice(None)) 
     return lists
 
 
-def popular_lists(window: Window, model: Model, task: str, part: slice = slice(None)) -> Lists:
+def popular_lists(window: FittingWindow, model: Model, task: str, part: slice = slice(None)) -> Lists:
     """What popularity shows instead: the products in most baskets of the last four weeks before the cut-off."""
     history = window.history
     recent = history.during(window.day - POPULAR_DAYS, window.day)
@@ -86,7 +86,7 @@ def measure(task: str) -> Callable[[Ints, frozenset[int]], float]:
     return hit if task.startswith("completion") else gain
 
 
-def score(task: str, asked: Sequence[Question], lists: Lists, popular: Lists) -> Score:
+def score(task: str, asked: Sequence[PredictionTask], lists: Lists, popular: Lists) -> Score:
     """The figures of one set of lists."""
     judge = measure(task)
     own = np.array([judge(top, question.bought) for top, question in zip(lists, asked, strict=True)])
@@ -112,7 +112,7 @@ def bootstrap(values: Doubles, resamples: int = RESAMPLES, seed: int = 0) -> tup
     return float(low), float(high)
 
 
-def _eligible(window: Window, model: Model, task: str, question: Question) -> Eligible:
+def _eligible(window: FittingWindow, model: Model, task: str, question: PredictionTask) -> Eligible:
     if task == "novel":
         return unowned(window.kept, window.situation(model, question).habit)
     if task.startswith("completion"):

@@ -9,7 +9,7 @@ import numpy as np
 from recommender.model.model import Closeness
 from recommender.ranking.candidates import powered
 from recommender.training.cooccurrence import Margins, Nearness, Neighbours
-from recommender.training.prediction_tasks import Question
+from recommender.training.prediction_tasks import PredictionTask
 
 CHOICES: Final[Mapping[str, Sequence[float]]] = {
     "alpha": (0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9),
@@ -25,7 +25,7 @@ MOST_PAIRS: Final = 4_000_000  # of a product at hand and a neighbour of it
 class HiddenProducts:
     """Questions laid out so that a formula is judged on all of them in a few passes over arrays."""
 
-    def __init__(self, questions: Sequence[Question], nearest: Neighbours) -> None:
+    def __init__(self, questions: Sequence[PredictionTask], nearest: Neighbours) -> None:
         size, kept = nearest.items.shape
         lengths = np.array([len(question.cart) for question in questions], np.int64)
         self._count = int(np.searchsorted(lengths.cumsum() * kept, MOST_PAIRS, "right"))

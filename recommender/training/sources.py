@@ -9,7 +9,7 @@ import numpy as np
 from events.engines.duckdb import DuckEngine, EngineLimits, EventLog
 from events.engines.sql import Statement
 from events.engines.tables import TableReader
-from recommender.model.purchases import Coded, Purchases
+from recommender.model.purchases import LineCodes, Purchases
 
 REQUIRED: Final = ("user", "product", "order", "time")
 LIMITS: Final = EngineLimits(memory_mb=1024, threads=1, timeout_seconds=3600.0)
@@ -108,5 +108,5 @@ def _coded(engine: DuckEngine | TableReader) -> Purchases:
             "JOIN basket_codes AS b ON b.basket = l.basket ORDER BY l.day, b.code, p.code"
         )
     )
-    coded = Coded(*(found[name].astype(np.int32) for name in ("customer", "product", "basket")))
+    coded = LineCodes(*(found[name].astype(np.int32) for name in ("customer", "product", "basket")))
     return Purchases.coded(coded, found["day"].astype(np.float64), names["customer"], names["product"])

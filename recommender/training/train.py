@@ -7,13 +7,14 @@ from typing import Any, Final
 
 import numpy as np
 
+from kit.time import DAY_SECONDS
 from recommender.model.model import ModelArrays, Weights
 from recommender.model.purchases import Purchases
-from recommender.ranking.serving import DAY_SECONDS, as_served, model_facts
-from recommender.ranking.strategies import STRATEGIES
+from recommender.ranking.request import STRATEGIES
+from recommender.ranking.serving import as_served, model_facts
 from recommender.training.build import build
 from recommender.training.cooccurrence import Progress
-from recommender.training.fitting import Window, blended, fitted
+from recommender.training.fitting import FittingWindow, blended, fitted
 from recommender.training.scorecard import Score, scorecard
 
 ORDERS: Final = 200
@@ -54,7 +55,7 @@ POPULAR_ONLY: Final = frozenset({"popular"})
 
 
 @dataclass(frozen=True, slots=True)
-class Trained:
+class TrainedModel:
     """A model with what is known of it; `table` is its validation, empty when there was too little to fit on."""
 
     arrays: ModelArrays
@@ -77,13 +78,13 @@ class Trained:
         }
 
 
-def train(
+def train_model(
     purchases: Purchases,
     categories: Sequence[str],
     at_day: float,
     progress: Progress | None = None,
     drafts: Path | None = None,
-) -> Trained:
+) -> TrainedModel:
     """A model of the purchases before `at_day`; below the minimum of data one that only knows what is popular.
 
     The cut-off is a whole second, as the manifest writes it. `drafts` is where the model that is judged is written to
@@ -95,15 +96,15 @@ def train(
     missing = amounts.missing()
     if missing:
         arrays = build(past, categories, at_day, Weights())
-        return Trained(arrays, Weights(), POPULAR_ONLY, at_day, amounts, {}, missing)
+        return TrainedModel(arrays, Weights(), POPULAR_ONLY, at_day, amounts, {}, missing)
     days = min(WINDOW_DAYS, SHARE_OF_SPAN * (at_day - past.start))
-    window = Window(past, categories, at_day - days, days)
-    weights, table = judged(window, drafts)
+    window = FittingWindow(past, categories, at_day - days, days)
+    weights, table = fitted_and_judged(window, drafts)
     arrays = build(past, categories, at_day, weights, progress)
-    return Trained(arrays, weights, frozenset(STRATEGIES), at_day, amounts, table, [])
+    return TrainedModel(arrays, weights, frozenset(STRATEGIES), at_day, amounts, table, [])
 
 
-def judged(window: Window, drafts: Path | None = None) -> tuple[Weights, dict[str, Score]]:
+def fitted_and_judged(window: FittingWindow, drafts: Path | None = None) -> tuple[Weights, dict[str, Score]]:
     """Fitted weights, and the validation table: blends fitted on every second question, judged on the others.
 
     What is judged was written and loaded as workers load it, so that nothing of a model can be lost on the way.

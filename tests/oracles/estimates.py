@@ -1,6 +1,7 @@
 """Shorthand of the statistics tests: arms from counts, and values that must be there."""
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,6 +11,7 @@ import pytest
 from experiments.statistics.arms import Pair, mean_arm, pair, proportion_arm
 from experiments.statistics.estimate import Interval, NoEstimate
 from experiments.statistics.moments import Moments
+from experiments.statistics.power import Design, power
 
 VECTORS = Path(__file__).parents[3] / "shared" / "vectors" / "statistics"
 Value = TypeVar("Value")
@@ -35,6 +37,11 @@ def shares(x_c: int, n_c: int, x_t: int, n_t: int) -> Pair:
 def means(control: Sequence[float], treatment: Sequence[float]) -> Pair:
     """Values of units, control and treatment."""
     return existing(pair(mean_arm(Moments.of(control)), mean_arm(Moments.of(treatment))))
+
+
+def power_of(mean: float, variance: float, relative_effect: float, control_units: float, design: Design) -> float:
+    """Power of the two-sided t-test, both arms with this variance."""
+    return power(abs(mean * relative_effect) / math.sqrt(variance), control_units / design.inflation, design)
 
 
 def vector_cases(name: str) -> list[Any]:

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import pytest
 from conftest import SMALLEST_DEFINITIONS, StartService
 from oracles.promise import Journal, Verdict, restless, verdict
-from servers.faults import KILLS, kill_all, pid_of, seconds_until_ready, until
+from servers.faults import KILLS, REPOSITORY, kill_all, pid_of, seconds_until_ready, until
 from servers.patience import patience
-from servers.service import Service
+from servers.service import ENTRY, Service
 
 from events.log.verify import verify_log
 
@@ -53,12 +53,13 @@ def test_a_power_cut_costs_nothing(service: Service) -> None:
 @pytest.mark.parametrize("point", ["after_tmp", "after_fsync", "after_link", "after_trim"])
 def test_a_writer_that_always_dies_at_the_same_point_costs_nothing(start_service: StartService, point: str) -> None:
     """It dies there again and again while clients send; then the service is killed and started with a sound writer."""
-    service = start_service(SMALLEST_DEFINITIONS, RESONATE_WORKERS="1", RESONATE_CRASH_AT=point)
+    variables = {"RESONATE_WORKERS": "1", "DIES_AT": point, "PYTHONPATH": str(REPOSITORY / "tests")}
+    service = start_service(SMALLEST_DEFINITIONS, entry="servers.dying_writer", **variables)
     with restless(service, "client", clients=2) as path:
-        until(lambda: service.log_text().count("writer ended with signal SIGKILL") >= 3, 20)
+        until(lambda: service.log_text().count("writer ended with signal SIGKILL") >= 3, 60)
         first = pid_of(service, "worker")
     assert pid_of(service, "worker") == first  # nobody else is drawn into it
-    del service.variables["RESONATE_CRASH_AT"]
+    service.entry = ENTRY
     kill_all(service)
     service.wait_ready()
     assert service.log_text().count(signal.SIGKILL.name) >= 3

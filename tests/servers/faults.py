@@ -87,12 +87,13 @@ def stall_store(service: Service) -> None:
 
 def add_second_writer(service: Service) -> None:
     """Another writer works on the same store and log for a second, and is killed."""
-    program = REPOSITORY / "tests" / "events" / "writer_that_dies.py"
+    program = REPOSITORY / "tests" / "events" / "writer" / "writer_that_dies.py"
     command = [sys.executable, "-P", str(program), str(socket_path(service.data)), str(service.data), ""]
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
     process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
     try:
         time.sleep(1.5)
+        assert process.poll() is None
     finally:
         process.kill()
         process.wait()

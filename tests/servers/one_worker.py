@@ -52,7 +52,7 @@ class OneWorker:
         for name, text in files.items():
             (definitions / name).write_text(text)
         keys: dict[str, Any] = {"publishable_keys": (PUBLISHABLE,), "secret_keys": (SECRET,)}
-        rates = {"rate_limit_per_second": 1_000_000, "rate_limit_burst": 1_000_000}
+        rates = {"rate_limit_per_second": 1_000_000, "rate_limit_burst": 1_000_000, "workers": 1}
         self.settings = Settings(data=root / "data", definitions=definitions, **{**keys, **rates, **settings})
         self.store = EmbeddedStore(self.settings.data)
         self.keeper = CatalogKeeper(definitions, self.settings.data, lambda: datetime.now(UTC))

@@ -16,6 +16,7 @@ import psutil
 
 PUBLISHABLE_KEY = "pk_test_0123456789"
 SECRET_KEY = "sk_test_0123456789"
+ENTRY = "app.cli.main"
 
 
 class Service:
@@ -24,11 +25,12 @@ class Service:
     `client(key)` is an httpx client of it; `results(experiment)` waits until nothing is pending.
     """
 
-    def __init__(self, data: Path, definitions: Path, variables: Mapping[str, str]) -> None:
+    def __init__(self, data: Path, definitions: Path, variables: Mapping[str, str], entry: str = ENTRY) -> None:
         self.data = data
         self.definitions = definitions
         self.log = data.with_name(data.name + ".log")
         self.variables = dict(variables)
+        self.entry = entry
         self.process: subprocess.Popen[bytes] | None = None
         self.port = 0
 
@@ -51,7 +53,7 @@ class Service:
         """Start without waiting."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "app.cli.main", "serve"],
+                [sys.executable, "-P", "-m", self.entry, "serve"],
                 env=self.environment(),
                 cwd=Path(__file__).parents[2],
                 stdout=log,
@@ -155,12 +157,7 @@ def running(root: Path, files: Mapping[str, str], **variables: str) -> Iterator[
 
 
 def _role(command: list[str]) -> str:
-    names = {
-        "app.processes.worker": "worker",
-        "app.processes.writer_process": "writer",
-        "app.processes.analysis": "analysis",
-    }
-    for module, role in {**names, "app.processes.trainer_process": "trainer"}.items():
+    for module in ("app.processes.entry", "servers.dying_writer"):
         if module in command:
-            return role
+            return command[command.index(module) + 1]
     return "store" if any("valkey" in part or "redis-server" in part for part in command[:1]) else "other"

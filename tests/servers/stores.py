@@ -76,6 +76,15 @@ class StoreCluster:
     def url(self) -> str:
         return f"redis+cluster://127.0.0.1:{self.nodes[0].port}"
 
+    def is_whole(self) -> bool:
+        """Whether every node knows all nodes and every slot's owner."""
+        clients = [Redis(port=node.port) for node in self.nodes]
+        try:
+            return all(sees_whole_cluster(client) for client in clients)
+        finally:
+            for client in clients:
+                client.close()
+
 
 def start_cluster(folder: Path) -> StoreCluster:
     """Starts the nodes, shares the slots out and lets the nodes meet."""
@@ -89,10 +98,11 @@ def start_cluster(folder: Path) -> StoreCluster:
         client.execute_command("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
     for node in nodes[1:]:
         clients[0].execute_command("CLUSTER", "MEET", "127.0.0.1", node.port)
-    wait_for(lambda: all(sees_whole_cluster(client) for client in clients))
     for client in clients:
         client.close()
-    return StoreCluster(nodes)
+    cluster = StoreCluster(nodes)
+    wait_for(cluster.is_whole)
+    return cluster
 
 
 def sees_whole_cluster(client: Redis) -> bool:

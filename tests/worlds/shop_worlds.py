@@ -5,9 +5,9 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from recommender.model.artefact import new_version, publish, write_artefact
+from recommender.model.artefact import new_version, publish_version, write_artefact
 from recommender.model.purchases import Purchases
-from recommender.training.train import Trained, train
+from recommender.training.train import TrainedModel, train_model
 
 DAY: Final = 20_000.0  # the cut-off of every world, in days since 1970
 CATEGORIES: Final = ("Coffee", "Tea", "Cheese", "Wine", "Bread", "Honey")
@@ -52,22 +52,22 @@ def purchases_of(lines: list[tuple[str, str, str, float]]) -> Purchases:
 
 
 @cache
-def taste_world() -> Trained:
+def taste_world() -> TrainedModel:
     """A trained model of the shop of tastes."""
     purchases = purchases_of(taste_lines())
     categories = products_of_taste()
-    return train(purchases, [categories[product] for product in purchases.product_ids], DAY)
+    return train_model(purchases, [categories[product] for product in purchases.product_ids], DAY)
 
 
-def write_trained(folder: Path, trained: Trained) -> str:
+def write_trained(folder: Path, trained: TrainedModel) -> str:
     """Puts a model beside the live one, whatever the gate would say; its version."""
     version = new_version()
     write_artefact(folder, version, trained.arrays.as_dict(), trained.as_json())
     return version
 
 
-def publish_trained(folder: Path, trained: Trained) -> str:
+def publish_trained(folder: Path, trained: TrainedModel) -> str:
     """Makes a model the live one; its version."""
     version = write_trained(folder, trained)
-    publish(folder, version)
+    publish_version(folder, version)
     return version

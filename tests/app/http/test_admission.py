@@ -1,6 +1,7 @@
 """Token buckets: a burst passes, the rest waits whole seconds, and nobody pays for another."""
 
 from ipaddress import ip_network
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -35,6 +36,22 @@ def test_no_caller_ever_gets_more_than_the_rate_and_the_burst(times: list[float]
     passed = sum(bucket.wait_seconds(KEY, "a", False, moment) == 0 for moment in sorted(times))
     span = max(times) - min(times)
     assert passed <= burst + span * per_second + 1
+
+
+@given(st.integers(1, 40), st.integers(1, 100), st.integers(1, 12), st.data())
+def test_workers_together_keep_the_limit_in_every_instant(
+    per_second: int, burst: int, workers: int, data: st.DataObject
+) -> None:
+    rate = Rate(per_second, burst)
+    shares = [RateLimiter(publishable=rate.share(workers), secret=rate) for _ in range(workers)]
+    moments = sorted(data.draw(st.lists(st.floats(0, 20), min_size=1, max_size=5)))
+    passed = [
+        sum(share.wait_seconds(KEY, "a", False, moment) == 0 for share in shares for _ in range(burst + 1))
+        for moment in moments
+    ]
+    assert max(passed) <= max(burst, workers)
+    assert passed[0] >= min(burst, workers)
+    assert sum(passed) <= max(burst, workers) + workers + per_second * (moments[-1] - moments[0])
 
 
 def test_too_many_buckets_are_forgotten_rather_than_kept() -> None:
@@ -77,3 +94,12 @@ def test_over_http_it_is_429_with_whole_seconds_and_others_are_served(worker: On
     assert [answer.status_code for answer in answers] == [200, 200, 429, 429]
     assert answers[2].headers["retry-after"] == "2"
     assert (flag.status_code, flag.json()["errorCode"]) == (429, "GENERAL")
+
+
+def test_a_worker_of_four_lets_a_quarter_of_the_limit_pass(tmp_path: Path) -> None:
+    with (
+        OneWorker(tmp_path, workers=4, rate_limit_per_second=1, rate_limit_burst=8) as worker,
+        worker.client() as client,
+    ):
+        events = [client.post("/v1/track", json={"anonymousId": "v", "event": "E"}) for _ in range(3)]
+    assert [answer.status_code for answer in events] == [200, 200, 429]

@@ -119,4 +119,4 @@ def test_many_connections_at_once_get_each_their_own_answer(worker: OneWorker) -
 
 
 def test_the_protocol_is_what_the_worker_runs() -> None:
-    assert server_config(lambda *_: None).http is ReceiptProtocol
+    assert server_config(lambda *_: None).http.func is ReceiptProtocol

@@ -1,6 +1,7 @@
 """Load that goes on while a service ends: half the clients open a connection per request, half keep theirs.
 
-Prints how many requests were answered and how many connections were reset or cut off in the middle.
+Prints a line once it is under way, and at the end how many requests were answered and how many connections were
+reset or cut off in the middle.
 """
 
 import asyncio
@@ -8,6 +9,7 @@ import collections
 import json
 import sys
 
+UNDER_WAY = 200  # answers, after which a line says so
 REQUEST = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n"
 
 
@@ -33,6 +35,8 @@ async def client(port: int, keeps: bool, counted: "collections.Counter[str]") ->
             streams = None
             continue
         counted["answered"] += 1
+        if counted["answered"] == UNDER_WAY:
+            print("under way", flush=True)
         if not keeps or b"connection: close" in head.lower():
             writer.close()
             streams = None

@@ -1,5 +1,6 @@
 """The service on a store of the operator's own: used where it is safe, refused where it would lose events."""
 
+import contextlib
 import shutil
 import socket
 import subprocess
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from conftest import SMALLEST_DEFINITIONS, StartService
 from redis import Redis
+from servers.patience import patience
 from servers.service import Service
 from servers.stores import start_cluster, wait_for
 
@@ -129,6 +131,35 @@ def test_a_second_data_directory_on_the_same_store_is_refused_until_the_first_ha
 def owner_of(url: str) -> bytes | None:
     with Redis.from_url(url) as client:
         return client.get(OWNER)
+
+
+def test_a_cluster_that_is_away_at_the_start_degrades_the_service_until_it_comes(
+    start_service: StartService, tmp_path: Path
+) -> None:
+    cluster = start_cluster(tmp_path / "cluster")
+    for node in cluster.nodes:
+        node.kill()
+    service = start_service(SMALLEST_DEFINITIONS, RESONATE_WORKERS="1", RESONATE_REDIS_URL=cluster.url)
+    with service.client(timeout=patience(2)) as client:
+        ready = client.get("/readyz")
+        assert (ready.status_code, ready.json()["degraded"]) == (200, ["store_down"])
+        context = {"context": {"targetingKey": "v-1"}}
+        answer = client.post("/ofrep/v1/evaluate/flags/free-shipping-banner", json=context)
+        assert (answer.status_code, answer.json()["metadata"]["exposure"]) == (200, "unlogged")
+        assert client.post("/v1/recommendations", json={"visitor_id": "v-1", "limit": 3}).status_code == 200
+        event = {"event": "Product Viewed", "anonymousId": "v-1"}
+        refused = client.post("/v1/track", json=event)
+        assert (refused.status_code, refused.json()["code"]) == (503, "store_down")
+        assert int(refused.headers["retry-after"]) >= 1
+        with contextlib.ExitStack() as stack:
+            for node in cluster.nodes:
+                node.start()
+                stack.callback(node.kill)
+            wait_for(cluster.is_whole)
+            wait_for(lambda: client.post("/v1/track", json=event).status_code == 200, patience(2))
+            wait_for(lambda: client.get("/readyz").json()["degraded"] == [], patience(2))
+            assert service.stop() == 0
+    assert "Traceback" not in service.log_text()
 
 
 def test_a_store_that_evicts_is_refused_at_the_start(start_service: StartService, external: str) -> None:

@@ -17,6 +17,8 @@ from servers.faults import until
 from servers.patience import patience
 from servers.service import SECRET_KEY, Service, write_definitions
 
+from app.runtime.data_directory import DataDirectory
+
 BANNER = "free-shipping-banner"
 OWN = {"context": {"targetingKey": "v-1"}}
 
@@ -163,6 +165,16 @@ def test_the_supervisor_killed_leaves_no_orphan(service: Service) -> None:
     assert evaluate(service).status_code == 200
 
 
+def test_what_a_killed_worker_left_of_an_upload_is_gone_after_the_next_start(start_service: StartService) -> None:
+    service = start_service(SMALLEST_DEFINITIONS, launch_only=True)
+    service.end()
+    uploads = DataDirectory(service.data).uploads
+    uploads.mkdir(parents=True, exist_ok=True)
+    (uploads / ".tmp-1-abcd-products").write_bytes(b"half")
+    service.start()
+    assert [path.name for path in uploads.iterdir() if path.name.startswith(".tmp-")] == []
+
+
 def test_a_second_instance_is_refused_every_time(service: Service) -> None:
     for _ in range(20):
         began = time.monotonic()
@@ -273,9 +285,10 @@ def test_no_connection_is_reset_while_the_service_ends(service: Service) -> None
     load = subprocess.Popen(
         ["python3", str(Path(__file__).with_name("drain_load.py")), str(service.port)], stdout=subprocess.PIPE
     )
-    time.sleep(1.5)
+    assert load.stdout is not None
+    assert load.stdout.readline() == b"under way\n"
     assert service.stop() == 0
-    output, _ = load.communicate(timeout=20)
+    output, _ = load.communicate(timeout=patience(20))
     counted = json.loads(output)
     assert counted["answered"] > 100
     assert counted["reset"] == 0

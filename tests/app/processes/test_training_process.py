@@ -13,7 +13,7 @@ from conftest import SMALLEST_DEFINITIONS, StartService
 from servers.service import Service
 from worlds.shop_worlds import DAY, taste_lines
 
-from app.processes.trainer_process import train_once
+from app.processes.entry import train_once
 from events.parts.part import live_parts
 
 NOW_DAY = time.time() / 86_400

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from app.processes import training_schedule
-from app.processes.training_schedule import FIRST_WAIT_SECONDS, RETRY_SECONDS, TrainingSchedule
+from app.processes import supervisor
+from app.processes.supervisor import FIRST_TRAINING_SECONDS, TRAINING_LOOK_SECONDS, TrainingSchedule
 
 HOURS = 24.0
 WALL = 1_790_000_000.0
@@ -28,7 +28,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
     clocks = SimpleNamespace(monotonic=lambda: made.passed, time=lambda: WALL + made.passed)
-    monkeypatch.setattr(training_schedule, "time", clocks)
+    monkeypatch.setattr(supervisor, "time", clocks)
     return made
 
 
@@ -43,7 +43,7 @@ def report(data: Path, outcome: str, *, at: float, live: bool = True) -> None:
 
 def test_nothing_is_trained_while_the_service_starts(clock: Clock, tmp_path: Path) -> None:
     schedule = TrainingSchedule(tmp_path, HOURS)
-    clock.after(FIRST_WAIT_SECONDS - 1)
+    clock.after(FIRST_TRAINING_SECONDS - 1)
     assert not schedule.due()
     clock.after(1)
     assert schedule.due()
@@ -54,10 +54,10 @@ def test_without_a_model_it_is_tried_every_minute(clock: Clock, tmp_path: Path, 
     schedule = TrainingSchedule(tmp_path, HOURS)
     if outcome:
         report(tmp_path, outcome, at=0, live=False)
-    clock.after(FIRST_WAIT_SECONDS)
+    clock.after(FIRST_TRAINING_SECONDS)
     assert schedule.due()
     assert not schedule.due()
-    clock.after(RETRY_SECONDS)
+    clock.after(TRAINING_LOOK_SECONDS)
     assert schedule.due()
 
 
@@ -69,7 +69,7 @@ def test_a_live_model_is_trained_anew_after_the_hours_whatever_came_of_the_last_
     schedule = TrainingSchedule(tmp_path, HOURS)
     clock.after(HOURS * 3600 - 1)
     assert not schedule.due()
-    clock.after(RETRY_SECONDS)
+    clock.after(TRAINING_LOOK_SECONDS)
     assert schedule.due()
 
 
@@ -77,7 +77,7 @@ def test_a_model_of_which_no_training_is_reported_is_trained_anew(clock: Clock, 
     report(tmp_path, "published", at=0)
     (tmp_path / "models" / "last-training.json").unlink()
     schedule = TrainingSchedule(tmp_path, HOURS)
-    clock.after(FIRST_WAIT_SECONDS)
+    clock.after(FIRST_TRAINING_SECONDS)
     assert schedule.due()
 
 

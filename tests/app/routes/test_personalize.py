@@ -3,6 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from oracles.proving import examples
 from servers.one_worker import OneWorker, records
 
 
@@ -75,3 +79,62 @@ def test_a_slot_is_answered_by_the_named_fallback_before_any_model_exists(worker
 def test_null_members_are_the_same_as_absent_ones(worker: OneWorker) -> None:
     nothing = {"user_id": None, "attributes": None, "experiments": None, "recommendations": None, "expose": None}
     assert "banner" in personalize(worker, visitor_id="p-7", **nothing)["experiments"]
+
+
+@pytest.mark.parametrize("twice", [("cart", "cart"), ("front", "cart", "front"), ("", "")])
+def test_a_slot_that_is_asked_for_twice_is_refused_and_enrols_nobody(worker: OneWorker, twice: tuple[str, ...]) -> None:
+    body = {"visitor_id": "p-twice", "experiments": ["banner"], "recommendations": [{"slot": name} for name in twice]}
+    with worker.client() as client:
+        answer = client.post("/v1/personalize", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (400, "duplicate_slot")
+    assert answer.json()["detail"].startswith(f"recommendations[{len(twice) - 1}].slot: {twice[-1]!r}")
+    assert records(worker, visitor_id="p-twice") == []
+
+
+SLOTS = st.lists(
+    st.fixed_dictionaries(
+        {"slot": st.sampled_from("abcdefghij")},
+        optional={"items": st.lists(st.text(max_size=9), max_size=9), "limit": st.integers(1, 100)},
+    ),
+    min_size=1, max_size=5, unique_by=lambda slot: slot["slot"],
+)  # fmt: skip
+PAGES = st.fixed_dictionaries(
+    {"experiments": st.just(["banner"]), "recommendations": SLOTS},
+    optional={"user_id": st.integers(0, 99), "attributes": st.just({"device": "mobile"}), "expose": st.just(True)},
+)
+SPOILT = {
+    "visitor_id": ["", "null", "v" * 300, 7, None],
+    "user_id": ["", "undefined", 1.5, []],
+    "attributes": [[], {"deep": [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}],
+    "experiments": ["banner", ["banner"] * 201, [1]],
+    "expose": ["yes", 1],
+    "recommendations": [{}, [{}], ["a"], [{"slot": str(number)} for number in range(21)]],
+}
+SPOILT_SLOTS = {
+    "slot": [None, 1, "s" * 101],
+    "items": ["a", [1], ["a"] * 101],
+    "limit": [0, -1, 101, 2.5, 1e300, "3"],
+}
+
+
+@settings(max_examples=examples(120), deadline=None)
+@given(
+    page=PAGES,
+    at=st.sampled_from([(name, value) for name, values in SPOILT.items() for value in values]),
+    in_slot=st.none() | st.sampled_from([(name, value) for name, values in SPOILT_SLOTS.items() for value in values]),
+    place=st.integers(0, 4),
+)
+def test_a_page_view_that_is_refused_anywhere_leaves_no_event(
+    worker: OneWorker, page: dict[str, Any], at: tuple[str, Any], in_slot: tuple[str, Any] | None, place: int
+) -> None:
+    body = {"visitor_id": "p-spoilt", **page}
+    if in_slot is None:
+        body[at[0]] = at[1]
+    else:
+        slot = body["recommendations"][place % len(body["recommendations"])]
+        slot[in_slot[0]] = in_slot[1]
+    before = len(records(worker))
+    with worker.client() as client:
+        answer = client.post("/v1/personalize", json=body)
+    assert 400 <= answer.status_code < 500, (body, answer.text)
+    assert len(records(worker)) == before

@@ -14,6 +14,10 @@ import pyarrow.parquet as pq
 import pytest
 from servers.one_worker import SECRET, OneWorker
 
+from app.routes.products import AT_ONCE
+from app.runtime.data_directory import DataDirectory
+from kit.child import place
+
 ROWS = [{"product_id": f"p-{n}", "category": f"C{n % 3}", "price": float(n), "in_stock": n % 2 == 0} for n in range(30)]
 NDJSON = {"content-type": "application/x-ndjson"}
 
@@ -130,7 +134,18 @@ def test_a_publishable_key_may_not_change_it(worker: OneWorker) -> None:
 
 def test_an_upload_leaves_nothing_behind(worker: OneWorker, secret: httpx.Client) -> None:
     secret.put("/v1/products", content=b"{}", headers=NDJSON)
-    assert not list((worker.settings.data / "products").glob(".upload-*"))
+    assert not list(DataDirectory(worker.settings.data).uploads.glob(".tmp-*"))
+
+
+def test_a_third_catalogue_at_once_is_asked_to_come_again(secret: httpx.Client, worker: OneWorker) -> None:
+    uploads = DataDirectory(worker.settings.data).uploads
+    before = secret.get("/v1/recommender").json()["products"]
+    with place(uploads, AT_ONCE), place(uploads, AT_ONCE):
+        refused = secret.put("/v1/products", content=lines(ROWS[:3]), headers=NDJSON)
+    assert (refused.status_code, refused.json()["code"], refused.headers["retry-after"]) == (503, "catalogue_busy", "5")
+    assert not list(uploads.glob(".tmp-*"))
+    assert secret.get("/v1/recommender").json()["products"] == before
+    assert secret.put("/v1/products", content=lines(ROWS), headers=NDJSON).status_code == 200
 
 
 def test_the_catalogue_survives_a_restart(tmp_path: Path) -> None:

@@ -9,11 +9,12 @@ from typing import Any
 
 import httpx
 import pytest
+import redis
 from servers.one_worker import DEFINITIONS, SECRET, OneWorker
 from servers.patience import patience
 from worlds.shop_worlds import products_of_taste, publish_trained, taste_world, write_trained
 
-from recommender.model.artefact import publish
+from recommender.model.artefact import publish_version
 
 BOUGHT = ("wine-7", "wine-3", "wine-5", "cheese-4", "cheese-6")
 FILES = {
@@ -56,6 +57,13 @@ def asked(client: httpx.Client, **body: Any) -> dict[str, Any]:
     answer = client.post("/v1/recommendations", json=body)
     assert answer.status_code == 200, answer.text
     return answer.json()
+
+
+def history_reads(worker: OneWorker) -> int:
+    """How many histories the store was asked for since it started."""
+    with redis.Redis(unix_socket_path=str(worker.store.socket)) as store:
+        commands: dict[str, Any] = store.info("commandstats")  # pyright: ignore[reportAssignmentType]
+    return commands.get("cmdstat_hgetall", {}).get("calls", 0)
 
 
 def ids(answer: dict[str, Any]) -> list[str]:
@@ -121,6 +129,29 @@ def test_a_strategy_under_test_decides_the_slot(client: httpx.Client) -> None:
         assert len(shown["items"]) == {"control": 3, "picked": 4}[variant]
         seen.add(variant)
     assert seen == {"control", "picked"}
+
+
+def test_a_page_of_twenty_slots_reads_what_the_visitor_bought_once(worker: OneWorker, client: httpx.Client) -> None:
+    slots = [{"slot": f"slot-{number}", "limit": 2} for number in range(19)]
+    body = {"visitor_id": "c-3", "recommendations": [*slots, {"slot": "front"}]}
+    before = history_reads(worker)
+    lists = client.post("/v1/personalize", json=body).json()["recommendations"]
+    assert history_reads(worker) == before + 1
+    assert [len(found["items"]) for found in lists.values()] == [2] * 19 + [4]
+
+
+def test_one_list_reads_what_the_visitor_bought_once(worker: OneWorker, client: httpx.Client) -> None:
+    before = history_reads(worker)
+    asked(client, visitor_id="c-3", slot="front")
+    assert history_reads(worker) == before + 1
+
+
+def test_an_answer_to_everybody_knows_its_tag_however_it_is_written(client: httpx.Client) -> None:
+    tag = client.get("/v1/recommendations/honey-0").headers["etag"]
+    for given in (tag, f"W/{tag}", f'"other", {tag}', "*"):
+        answer = client.get("/v1/recommendations/honey-0", headers={"if-none-match": given})
+        assert (answer.status_code, answer.content) == (304, b"")
+    assert client.get("/v1/recommendations/honey-0", headers={"if-none-match": '"other"'}).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -226,7 +257,7 @@ def test_a_damaged_model_is_refused_by_name_and_the_former_one_serves(
     damaged = write_trained(folder, taste_world())
     path = folder / damaged / "popularity.npy"
     path.write_bytes(path.read_bytes()[:-1] + b"\xff")
-    publish(folder, damaged)
+    publish_version(folder, damaged)
     _until(lambda: f"{damaged}/popularity.npy" in secret.get("/v1/recommender").json()["damaged"])
     assert asked(client)["model_version"] == live
     healed = publish_trained(folder, taste_world())

@@ -47,13 +47,13 @@ async def test_a_conflict_is_seen_across_generations(
     await stream.append([record("m-1", value=1.0)])
     await age_by_one_generation(connection)
     await stream.append([record("m-1", value=2.0)])
-    assert stream.state.conflicts == 1
+    assert stream.state.message_conflicts == 1
 
 
 async def test_a_corrected_time_is_no_other_body(stream: Stream, record: MakeRecord) -> None:
     await stream.append([record("m-1", time=1, value=1.0)])
     assert await stream.append([record("m-1", time=2, value=1.0)]) == Appended(0, 1)
-    assert stream.state.conflicts == 0
+    assert stream.state.message_conflicts == 0
 
 
 async def test_a_generation_is_as_wide_as_the_last_one_was_full(

@@ -1,11 +1,11 @@
 """A customer's history: what orders, refunds, copies and log-ins make of it."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 
-from events.ingest.history import History, Purchase
+from events.ingest.history import History, Purchase, forget
 from events.ingest.stream import Stream
 from events.records import Record
 from events.store.connection import Connection
@@ -15,8 +15,10 @@ MakeRecord = Callable[..., Record]
 
 
 @pytest.fixture
-def history(connection: Connection) -> History:
-    return History(connection, wait_seconds=1)
+async def history(connection: Connection) -> AsyncIterator[History]:
+    opened = History(connection, wait_seconds=1)
+    yield opened
+    await opened.close()
 
 
 @pytest.fixture
@@ -134,7 +136,7 @@ async def test_a_forgotten_customer_has_no_history(
     stream: Stream, history: History, order: MakeRecord, connection: Connection
 ) -> None:
     await stream.append([order("o-1", "p-1", user_id="u-1"), order("o-2", "p-2")])
-    await history.forget(["u-1", "v-1"])
+    await forget(connection, ["u-1", "v-1"])
     assert await products(history, "u-1", "v-1") == []
     assert await connection.client.keys("{h:*") == []
 

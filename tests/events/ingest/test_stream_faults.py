@@ -170,9 +170,9 @@ async def test_a_stopped_embedded_store_is_not_tried_with_every_request(
     store.stop()
     assert (await refusal(stream, record("m-1")))[0] == "store_stopped"
     assert (stream.state.available, stream.state.cause) == (False, "store_stopped")
-    failures = stream.state.failures
+    failures = stream.state.flush_failures
     await refusal(stream, record("m-2"))
-    assert stream.state.failures == failures
+    assert stream.state.flush_failures == failures
     store.start()
     await accepted_again(stream, record("m-3"))
 

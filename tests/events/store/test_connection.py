@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 from redis import Redis
 from servers.stores import DURABLE, StoreServer
@@ -13,6 +14,7 @@ from events.records import Record
 from events.store.availability import StoreRefused, StoreUnavailable
 from events.store.connection import Connection, connect
 from events.store.embedded import EmbeddedStore
+from events.writer.watermark import read_watermarks
 
 pytestmark = pytest.mark.anyio
 MakeRecord = Callable[..., Record]
@@ -119,7 +121,7 @@ async def test_the_number_of_shards_is_recorded_and_kept(store: EmbeddedStore, r
         await Stream(connection).append([record(f"m-{number}", f"v-{number}") for number in range(20)])
     async with connected(None, store.socket) as connection:
         assert connection.shards == 4
-        assert len(await Stream(connection).position()) == 4
+        assert len(await connection.position()) == 4
 
 
 async def test_the_number_of_shards_changes_only_when_everything_is_written(
@@ -148,3 +150,16 @@ async def test_functions_are_written_to_the_store_only_when_they_changed(store: 
         size = increment.stat().st_size
         await connection.check()
         assert increment.stat().st_size - size < 1000
+
+
+async def test_asking_again_and_again_opens_nothing_that_stays(store: EmbeddedStore, record: MakeRecord) -> None:
+    async with connected(None, store.socket) as connection:
+        stream = Stream(connection)
+        await stream.append([record("m-1")])
+        asked = [await connection.position(), await read_watermarks(connection)]
+        before = psutil.Process().num_fds(), len(connection._held)
+        for _ in range(100):
+            assert [await connection.position(), await read_watermarks(connection)] == asked
+        assert (psutil.Process().num_fds(), len(connection._held)) == before
+        await stream.close()
+        assert connection._held == set()

@@ -158,9 +158,8 @@ async def test_a_writer_that_stood_still_for_longer_than_its_lease_trims_nothing
         await settle(connection)
         goes_on.set()
         await stream.append(messages(3))
-        with pytest.raises(ExceptionGroup) as raised:
+        with pytest.raises(StoreTakenOver):
             await asyncio.wait_for(slow, 20)
-        assert raised.group_contains(StoreTakenOver)
     await stream.close()
     assert written_ids(tmp_path / "b") == ["m-1", "m-2", "m-3"]
 
@@ -174,7 +173,7 @@ async def test_work_that_finds_the_store_taken_over_is_begun_again_with_the_leas
         nonlocal begun
         begun += 1
         if begun == 1:
-            raise ExceptionGroup("shards", [StoreTakenOver("taken over")])
+            raise StoreTakenOver("taken over")
 
     await while_owner(Lease(connection, owner(tmp_path), SECONDS), work, asyncio.Event(), SECONDS / 8)
     assert begun == 2

@@ -8,12 +8,16 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from experiments.assignment.payload import portable
 from experiments.cube.measures import cube_plan
-from experiments.cube.shop_days import DAY_US, calendar_date, shop_days
+from experiments.cube.shop_days import calendar_date, shop_days
 from experiments.cube.statements import Properties, UncountableCondition, condition, properties_of
+from experiments.definitions.metrics import uncountable
 from experiments.definitions.model import Metric, RatioPart
-from experiments.targeting.countable import ORDERED, uncountable
 from experiments.targeting.predicates import ConditionError, compile_condition
+from kit.conditions import ORDERS as ORDERED
+from kit.conditions import parse
+from kit.time import DAY_US
 
 
 def asked(text: str, values: dict[str, object] | None = None) -> list[tuple[object, ...]]:
@@ -39,9 +43,9 @@ TESTS = st.one_of(
 CONDITIONS = st.recursive(
     TESTS,
     lambda inner: st.one_of(
-        st.lists(inner, min_size=1, max_size=3).map(lambda parts: {"$and": parts}),
-        st.lists(inner, min_size=1, max_size=3).map(lambda parts: {"$or": parts}),
-        st.lists(inner, min_size=1, max_size=3).map(lambda parts: {"$nor": parts}),
+        st.lists(inner, max_size=3).map(lambda parts: {"$and": parts}),
+        st.lists(inner, max_size=3).map(lambda parts: {"$or": parts}),
+        st.lists(inner, max_size=3).map(lambda parts: {"$nor": parts}),
         inner.map(lambda part: {"$not": part}),
     ),
     max_leaves=4,
@@ -68,10 +72,12 @@ ANY_CONDITION = st.recursive(
 
 
 @given(where=CONDITIONS, p=st.sampled_from([None, "a", "b", "ab"]), q=st.sampled_from([None, 0, 3, 10]))
-def test_a_where_means_in_sql_what_it_means_in_an_audience(
+def test_a_where_means_the_same_in_an_audience_in_the_payload_and_in_sql(
     where: dict[str, object], p: str | None, q: int | None
 ) -> None:
-    expected = compile_condition(where)({name: value for name, value in (("p", p), ("q", q)) if value is not None})
+    attributes = {name: value for name, value in (("p", p), ("q", q)) if value is not None}
+    expected = compile_condition(where)(attributes)
+    assert compile_condition(portable(where))(attributes) == expected
     if q is None and "q" in properties_of(where):
         return  # the browser compares a missing number as 0; an event without it is not counted
     sql = condition(where, Properties(("p", "q"))).render("duckdb")
@@ -92,9 +98,9 @@ def test_a_where_means_in_sql_what_it_means_in_an_audience(
 def test_what_cannot_be_counted_is_named_where_it_stands(
     where: dict[str, object], place: tuple[object, ...], message: str
 ) -> None:
-    found = list(uncountable(where))
-    assert [path for path, _ in found] == [place]
-    assert message in found[0][1]
+    found = list(uncountable(parse(where).where))
+    assert [mistake.path for mistake in found] == [place]
+    assert message in found[0].message
     with pytest.raises(UncountableCondition, match="where: "):
         condition(where, Properties(("p",)))
 
@@ -102,12 +108,11 @@ def test_what_cannot_be_counted_is_named_where_it_stands(
 @given(where=ANY_CONDITION)
 def test_a_condition_without_a_complaint_becomes_sql_that_runs(where: dict[str, object]) -> None:
     """Whatever an audience may say: either it is named as uncountable, or every engine can count by it."""
-    assume(isinstance(where, dict))
     try:
         compile_condition(where, {})
     except ConditionError:
         assume(False)
-    assume(not list(uncountable(where)))
+    assume(not list(uncountable(parse(where).where)))
     names = tuple(properties_of(where))
     sql = condition(where, Properties(names)).render("duckdb")
     columns = [f"NULL::VARCHAR AS text_{index}, NULL::DOUBLE AS number_{index}" for index in range(len(names))]

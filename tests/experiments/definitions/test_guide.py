@@ -9,9 +9,13 @@ import pytest
 from experiments.assignment.assign import Assignment, assign
 from experiments.catalog.catalog import load
 from experiments.catalog.check import check
+from experiments.definitions.design import PLAN
+from experiments.definitions.experiment import EXPERIMENT, SPLIT_TEST, VARIANT
 from experiments.definitions.folder import builtin_metrics, read_sources
-from experiments.definitions.metrics import FIELDS
-from experiments.definitions.model import Plan, Shop, Slot, SplitTest
+from experiments.definitions.grammar import Section
+from experiments.definitions.metrics import FIELDS, OF_TYPE
+from experiments.definitions.model import Experiment, Metric, Shop, Slot, SplitTest
+from experiments.definitions.side_files import SHOP, SLOT
 
 GUIDE = (Path(__file__).parents[3] / "docs" / "definitions.md").read_text(encoding="utf-8")
 NOW = datetime(2026, 1, 10, tzinfo=UTC)
@@ -37,46 +41,43 @@ def test_the_files_of_the_guide_pass_the_check(tmp_path: Path) -> None:
     assert (result.experiments, result.tests) == (2, 3)
 
 
-def test_the_table_of_defaults_is_true(tmp_path: Path) -> None:
+IN_WORDS = {  # defaults that are no value a file could hold
+    "name": "the key", "layer": "none", "holdouts": "none", "audience": "everyone",
+    "weight of a variant": "equal weights", "cookie_domain of the shop": "the host",
+}  # fmt: skip
+
+
+def defaults() -> dict[str, str]:
+    """What the fields mean where they are left out, as the grammar of the files has it."""
+    sections = (
+        ("", Section(Experiment, EXPERIMENT)), (" of a variant", VARIANT), ("plan.", PLAN),
+        (" of a metric", OF_TYPE["count"]), (" of the shop", SHOP), (" of a split test", SPLIT_TEST),
+        (" of a slot", SLOT),
+    )  # fmt: skip
+    found = dict(IN_WORDS)
+    for whose, section in sections:
+        for name, schema in section.kind.schema["properties"].items():
+            default = schema.get("anyOf", [schema])[0].get("default", schema.get("default"))
+            label = f"{whose}{name}" if whose.endswith(".") else f"{name}{whose}"
+            found |= {} if default is None else {label: str(default)}
+    return found
+
+
+def test_the_table_of_defaults_is_that_of_the_grammar() -> None:
+    assert dict(rows_of_defaults()) == defaults()
+
+
+def test_what_is_left_out_is_read_as_the_models_default() -> None:
     text = "key: k\nvariants: [a, b]\ngoal: m\ntests:\n  - {split: 100}\n"
     sides = {"metrics.yaml": b"m: {type: count, event: e}\n", "recommendations.yaml": b"s: {}\n"}
     reading = read_sources({"k.yaml": text.encode(), **sides})
     content, experiment = reading.complete(), reading.files["k"].experiment
-    metric = next(metric for metric in content.metrics if metric.name == "m")
-    split = experiment.tests[0]
-    assert isinstance(split, SplitTest)
-    slot, plan, shop = content.slots[0], experiment.plan, content.shop
-    assert (plan, shop, slot) == (Plan(), Shop(), Slot(name="s"))
-    assert dict(rows_of_defaults()) == {
-        "name": "the key" if experiment.name == "k" else "",
-        "status": experiment.status,
-        "phase": str(experiment.phase),
-        "unit": experiment.unit,
-        "layer": "none" if experiment.layer is None else "",
-        "holdouts": "none" if not experiment.holdouts else "",
-        "audience": "everyone" if not experiment.audience.segments and not experiment.audience.where else "",
-        "traffic": f"{experiment.traffic[0].share:.0%}",
-        "weight of a variant": "equal weights" if [v.weight for v in experiment.variants] == [0.5, 0.5] else "",
-        "payload of a variant": str(experiment.control.payload),
-        "plan.method": plan.method,
-        "plan.alpha": str(plan.alpha),
-        "plan.power": str(plan.power),
-        "plan.days": str(plan.days),
-        "plan.min_days": str(plan.min_days),
-        "plan.looks": str(plan.looks),
-        "plan.cuped": f"{plan.cuped_seconds // 86400} days",
-        "plan.correction": plan.correction,
-        "plan.identity": plan.identity,
-        "window of a metric": f"{metric.window_seconds // 86400} days",
-        "want of a metric": metric.want,
-        "timezone of the shop": shop.timezone,
-        "currency of the shop": shop.currency,
-        "cookie_domain of the shop": "the host" if shop.cookie_domain is None else "",
-        "tolerance of a split test": f"{split.tolerance:.0%}",
-        "strategy of a slot": slot.strategy,
-        "fallback of a slot": slot.fallback,
-        "limit of a slot": str(slot.limit),
-    }
+    smallest = Experiment(key="k", name="k", variants=experiment.variants, goals=("m",), tests=experiment.tests)
+    assert experiment == smallest
+    assert experiment.tests == (SplitTest(line=5, visitors=100),)
+    assert [variant.weight for variant in experiment.variants] == [0.5, 0.5]
+    assert (content.shop, content.slots) == (Shop(), (Slot(name="s"),))
+    assert Metric(name="m", type="count", event="e") in content.metrics
 
 
 def rows_of_defaults() -> list[tuple[str, str]]:

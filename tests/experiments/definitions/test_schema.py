@@ -63,7 +63,7 @@ def test_most_mistakes_are_seen_by_an_editor() -> None:
 
 
 def test_the_built_in_metrics_are_accepted() -> None:
-    text = (REPOSITORY / "experiments" / "builtin_metrics.yaml").read_text()
+    text = (REPOSITORY / "experiments" / "definitions" / "builtin_metrics.yaml").read_text()
     assert accepted("metrics.yaml", text)
     assert len(yaml.safe_load(text)) == len(builtin_metrics())
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from oracles.estimates import existing
 from worlds.event_log import received, write_log
 from worlds.readout_studies import DAY, HOUR, SMALLEST, START, Definitions, Shop, readouts
 
@@ -16,7 +17,7 @@ from events.engines.duckdb import EngineLimits, EventLog, QueryTimeout
 from events.engines.tables import csv_bytes, parquet_bytes
 from events.parts.part import DataDamaged
 from experiments.catalog.phases import FrozenDesign
-from experiments.readout.encoding import readout_json
+from experiments.readout.encoding import readout_json, timeseries_json
 from experiments.readout.study import (
     InvalidDate,
     ReadoutQuery,
@@ -24,10 +25,11 @@ from experiments.readout.study import (
     UnknownExperiment,
     UnknownMetric,
     UnknownPhase,
-    moment,
-    moment_of,
+    parsed_at,
 )
 from experiments.readout.tables import flat_rows
+from experiments.statistics.estimate import Caveat, NoEstimate
+from kit.time import moment_of
 
 GOAL = {"banner.yaml": SMALLEST + "goal: purchase_rate\n"}
 RICH = {
@@ -76,7 +78,8 @@ def test_nothing_at_all_in_the_log_is_a_readout_with_reasons_and_no_numbers(tmp_
     found = readouts(tmp_path, [], 1, RICH).read("banner")
     assert [check.code for check in found.health.checks] == ["no_exposures"]
     assert found.watermark is None
-    assert all(comparison.p is None and comparison.reasons for m in found.metrics for comparison in m.comparisons)
+    comparisons = [comparison for metric in found.metrics for comparison in metric.comparisons]
+    assert all(isinstance(comparison.p, NoEstimate) and comparison.reasons for comparison in comparisons)
 
 
 def test_an_order_sent_twice_over_days_is_one_order_with_the_backends_value(tmp_path: Path) -> None:
@@ -201,7 +204,7 @@ def test_unknown_names_are_answered_with_suggestions(tmp_path: Path) -> None:
     with pytest.raises(UnknownDimension, match="device"):
         found.read("banner", ReadoutQuery(dimension="devise"))
     with pytest.raises(InvalidDate, match="2026-01-20T09:00:00Z"):
-        moment("yesterday")
+        parsed_at("yesterday")
 
 
 def test_a_metric_that_the_experiment_does_not_name_is_post_hoc(tmp_path: Path) -> None:
@@ -244,8 +247,7 @@ def test_a_day_that_is_still_open_rings_no_alarm(tmp_path: Path) -> None:
     for days, alarm in ((1.5, False), (2.5, True)):
         srm = readouts(tmp_path / str(days), shop.records, days, GOAL).read("banner").health.srm
         assert (srm.alarm, srm.observed) == (alarm, (200, 500))
-        assert srm.p is not None
-        assert srm.p < 1e-9
+        assert existing(srm.p) < 1e-9
 
 
 def test_the_last_closed_day_of_the_series_is_the_readout(tmp_path: Path) -> None:
@@ -255,18 +257,15 @@ def test_the_last_closed_day_of_the_series_is_the_readout(tmp_path: Path) -> Non
     comparison = found.read("banner").metrics[0].comparisons[0]
     assert last.difference == pytest.approx(comparison.difference, rel=1e-9)
     assert last.p_min == comparison.methods.anytime.p_min
-    served = found.timeseries("banner", "purchase_rate")
-    assert len(served["metrics"][0]["days"]) == len(series)
+    assert len(timeseries_json(found.read("banner"))["metrics"][0]["days"]) == len(series)
 
 
 def test_a_planned_test_decides_only_at_its_looks(tmp_path: Path) -> None:
     files = {"banner.yaml": SMALLEST + "goal: purchase_rate\nplan: {method: planned, days: 8, looks: 4}\n"}
     early = readouts(tmp_path / "early", crowd(2000, lift=0.6).records, 1, files).read("banner").metrics[0]
-    assert early.comparisons[0].methods.planned is not None
-    assert (early.comparisons[0].methods.planned.look, early.comparisons[0].verdict) == (None, "unclear")
+    assert (existing(early.comparisons[0].methods.planned).look, early.comparisons[0].verdict) == (None, "unclear")
     late = readouts(tmp_path / "late", crowd(2000, lift=0.6).records, 30, files).read("banner").metrics[0]
-    assert late.comparisons[0].methods.planned is not None
-    assert late.comparisons[0].methods.planned.crossed
+    assert existing(late.comparisons[0].methods.planned).crossed
     assert late.comparisons[0].verdict == "wins"
 
 
@@ -282,8 +281,8 @@ def test_a_fixed_test_says_nothing_before_its_last_day(tmp_path: Path) -> None:
 def test_the_bayesian_method_decides_by_chance_and_loss(tmp_path: Path) -> None:
     files = {"banner.yaml": SMALLEST + "goal: purchase_rate\nplan: {method: bayesian}\n"}
     comparison = readouts(tmp_path, crowd(3000, lift=0.6).records, 30, files).read("banner").metrics[0].comparisons[0]
-    assert comparison.methods.bayesian is not None
-    assert (comparison.p, comparison.verdict) == (None, "wins")
+    assert existing(comparison.methods.bayesian).chance_to_win > 0.95
+    assert (comparison.p, comparison.verdict) == (NoEstimate(Caveat.NOT_A_TEST), "wins")
 
 
 def test_flat_rows_hold_one_row_per_method_with_the_names_of_the_json(tmp_path: Path) -> None:
@@ -407,12 +406,12 @@ def test_a_frozen_experiment_that_was_stopped_is_not_kept_running(tmp_path: Path
 
 
 def test_a_series_without_days_says_why(tmp_path: Path) -> None:
-    some = readouts(tmp_path / "some", crowd(60).records, 30, RICH).timeseries("banner")["metrics"]
+    some = timeseries_json(readouts(tmp_path / "some", crowd(60).records, 30, RICH).read("banner"))["metrics"]
     assert {metric["metric"]: metric["reasons"] for metric in some if not metric["days"]} == {
         "time_on_site_p75": ["quantiles_have_no_days"]
     }
     assert all(metric["reasons"] == [] for metric in some if metric["days"])
-    nobody = readouts(tmp_path / "none", [], 30, GOAL).timeseries("banner")["metrics"]
+    nobody = timeseries_json(readouts(tmp_path / "none", [], 30, GOAL).read("banner"))["metrics"]
     assert nobody[0]["reasons"] == ["not_enough_units"]
 
 
@@ -445,5 +444,5 @@ def test_a_quantile_is_decided_by_its_last_look_alone(tmp_path: Path, metric: st
         found = readouts(tmp_path / str(days), known, days, files).read("banner").metric(metric)
         comparison = found.comparisons[0]
         answers.append((comparison.p, comparison.ci, comparison.verdict))
-    assert answers[0][0] is not None
+    assert existing(answers[0][0]) > 0.0
     assert answers[1:] == [answers[0]] * 2

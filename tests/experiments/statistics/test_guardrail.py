@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from oracles.estimates import existing, means, shares
+from oracles.proving import judged, speaks
 
 from experiments.statistics.arms import Arm, Pair
 from experiments.statistics.comparison import Method, Question, answer_at, compare
-from experiments.statistics.estimate import Interval, NoEstimate, Reason
+from experiments.statistics.estimate import Caveat, NoEstimate
 from experiments.statistics.guardrail import GuardrailVerdict, Margin, guardrail
 from experiments.statistics.sequential import Look, equal_looks
 
@@ -69,14 +70,15 @@ def test_a_negative_control_turns_the_lift_and_not_the_harm() -> None:
 
 
 def test_what_cannot_be_said_is_unclear_with_a_reason() -> None:
-    silent = guardrail(NoEstimate(Reason.NOT_ENOUGH_UNITS), REFUNDS, Margin(0.1), "fixed")
-    assert (silent.verdict, silent.reasons) == (GuardrailVerdict.UNCLEAR, (Reason.NOT_ENOUGH_UNITS,))
+    silent = guardrail(NoEstimate(Caveat.NOT_ENOUGH_UNITS), REFUNDS, Margin(0.1), "fixed")
+    assert (silent.verdict, silent.reasons) == (GuardrailVerdict.UNCLEAR, (Caveat.NOT_ENOUGH_UNITS,))
     unbounded = guardrail(means([-5.0, 0.1, 5.0], [1.0, 2.0, 3.0]), REFUNDS, Margin(0.1), "fixed")
-    assert (unbounded.verdict, unbounded.reasons) == (GuardrailVerdict.UNCLEAR, (Reason.CONTROL_MEAN_NEAR_ZERO,))
+    assert (unbounded.verdict, unbounded.reasons) == (GuardrailVerdict.UNCLEAR, (Caveat.CONTROL_MEAN_NEAR_ZERO,))
     early = guardrail(shares(300, 10_000, 420, 10_000), Question(), Margin(0.1), "planned")
-    assert early.reasons == (Reason.BEFORE_FIRST_LOOK,)
+    assert early.reasons == (Caveat.BEFORE_FIRST_LOOK,)
 
 
+@speaks(one_sided=0.9)
 @given(
     x_c=st.integers(10, 990),
     x_t=st.integers(10, 990),
@@ -90,6 +92,6 @@ def test_the_verdict_is_that_of_the_intervals(x_c: int, x_t: int, margin: float,
     harmful = (x_t < x_c) == (want == "up") and x_t != x_c
     assert (answer.verdict is GuardrailVerdict.VIOLATED) == (significant and harmful)
     one_sided = answer_at(pair, question, "fixed", 0.1).ci
-    if isinstance(one_sided, Interval) and answer.verdict is not GuardrailVerdict.VIOLATED:
+    if judged(one_sided, "one_sided") and answer.verdict is not GuardrailVerdict.VIOLATED:
         worst = -one_sided.low if want == "up" else one_sided.high
         assert (answer.verdict is GuardrailVerdict.SAFE) == (worst < margin)

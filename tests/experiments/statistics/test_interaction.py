@@ -6,7 +6,7 @@ import statsmodels.api as sm
 from oracles.estimates import existing, means
 
 from experiments.statistics.arms import Arm, Pair
-from experiments.statistics.estimate import NoEstimate, Reason
+from experiments.statistics.estimate import Caveat, NoEstimate
 from experiments.statistics.interaction import interaction
 
 
@@ -32,5 +32,5 @@ def test_independent_experiments_interact_at_the_level_of_the_test() -> None:
 def test_an_empty_or_constant_cell_is_a_reason() -> None:
     usual, single = means([1.0, 2.0], [1.0, 2.0]), Pair(Arm(1, 1.0, 0.0), Arm(5, 1.0, 1.0))
     constant = means([1.0, 1.0], [2.0, 2.0])
-    assert interaction(usual, single) == NoEstimate(Reason.NOT_ENOUGH_UNITS)
-    assert interaction(constant, constant) == NoEstimate(Reason.NO_VARIANCE)
+    assert interaction(usual, single) == NoEstimate(Caveat.NOT_ENOUGH_UNITS)
+    assert interaction(constant, constant) == NoEstimate(Caveat.NO_VARIANCE)

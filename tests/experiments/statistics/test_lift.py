@@ -9,9 +9,9 @@ from oracles.estimates import existing
 
 from experiments.statistics.arms import Arm, Pair
 from experiments.statistics.effect import Effect, effect, lift_interval, relative_standard_error
-from experiments.statistics.estimate import Interval, NoEstimate, Reason
+from experiments.statistics.estimate import Caveat, Interval, NoEstimate
 
-NEAR_ZERO = NoEstimate(Reason.CONTROL_MEAN_NEAR_ZERO)
+NEAR_ZERO = NoEstimate(Caveat.CONTROL_MEAN_NEAR_ZERO)
 
 
 def measured(control: float, treatment: float, a: float, b: float) -> Effect:

@@ -125,10 +125,3 @@ def test_nothing_and_one_unit_have_no_variance_and_raise_nothing() -> None:
     assert empty + empty == empty
     assert JointMoments.from_sums(0, {"num": 0.0, "den": 0.0}, {}) == empty
     assert empty.covariance("num", "den") == 0.0
-
-
-@given(sample=st.lists(values, min_size=1, max_size=20), factor=st.floats(-100, 100))
-def test_scaling_the_moments_is_scaling_the_values(sample: list[float], factor: float) -> None:
-    scaled, direct = Moments.of(sample).scaled(factor), Moments.of([value * factor for value in sample])
-    assert scaled.mean == pytest.approx(direct.mean, rel=1e-9, abs=1e-6)
-    assert math.isclose(scaled.m2, direct.m2, rel_tol=1e-9, abs_tol=1e-2)

@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 from oracles.proving import examples
 from statsmodels.stats.multitest import multipletests
 
-from experiments.statistics.estimate import NoEstimate, Reason
+from experiments.statistics.estimate import Caveat, NoEstimate
 from experiments.statistics.multiplicity import adjusted, benjamini_hochberg, bonferroni, holm
 
 families = st.lists(st.floats(0.0, 1.0), min_size=1, max_size=30)
-MISSING = NoEstimate(Reason.NO_VARIANCE)
+MISSING = NoEstimate(Caveat.NO_VARIANCE)
 
 
 @settings(max_examples=examples(15))  # the oracle takes 50 ms

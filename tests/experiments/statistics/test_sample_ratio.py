@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from oracles.estimates import existing
 from scipy.stats import chisquare, dirichlet_multinomial, multinomial
 
-from experiments.statistics.estimate import NoEstimate, Reason
+from experiments.statistics.estimate import Caveat, NoEstimate
 from experiments.statistics.sample_ratio import balance, chi_square, log_bayes_factor, sequential_p
 
 counted = st.lists(st.tuples(st.integers(0, 10_000), st.floats(0.05, 10.0)), min_size=2, max_size=5)
@@ -40,7 +40,7 @@ def test_an_arm_of_weight_zero_leaves_the_test_and_its_degrees_of_freedom() -> N
 
 
 def test_nobody_yet_or_a_single_arm_is_nothing_to_test() -> None:
-    nothing = NoEstimate(Reason.NOT_ENOUGH_UNITS)
+    nothing = NoEstimate(Caveat.NOT_ENOUGH_UNITS)
     assert chi_square([0, 0], [1, 1]) == chi_square([7, 0], [1, 0]) == nothing
     health = balance([(0, 0)], [1, 1])
     assert (health.p, health.sequential_p, health.alarm) == (nothing, 1.0, False)

@@ -1,25 +1,12 @@
-"""The anytime method: its p and interval belong together, and its minimum only falls."""
+"""The anytime method: its p and interval belong together."""
 
 import math
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from oracles.estimates import existing, shares
 
 from experiments.statistics.comparison import Question, answer_at, compare
-from experiments.statistics.estimate import NoEstimate, Reason
-from experiments.statistics.sequential import anytime_critical, running_minimum, tuning
-
-
-@given(days=st.lists(st.one_of(st.floats(0.0, 1.0), st.just(NoEstimate(Reason.NO_VARIANCE))), min_size=1))
-def test_the_running_minimum_only_falls_and_survives_silent_days(days: list[float | NoEstimate]) -> None:
-    minima = running_minimum(days)
-    known = [day for day in days if not isinstance(day, NoEstimate)]
-    assert len(minima) == len(days)
-    assert minima[-1] == (min(known) if known else days[-1])
-    numbers = [p for p in minima if not isinstance(p, NoEstimate)]
-    assert numbers == sorted(numbers, reverse=True)
+from experiments.statistics.sequential import anytime_critical, tuning
 
 
 @pytest.mark.parametrize("alpha", [0.01, 0.05, 0.1])

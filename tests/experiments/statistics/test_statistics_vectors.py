@@ -4,10 +4,10 @@ from functools import partial
 from typing import Any
 
 import pytest
-from oracles.estimates import ends, existing, shares, vector_cases
+from oracles.estimates import ends, existing, power_of, shares, vector_cases
 
 from experiments.statistics.arms import Arm, Pair, mean_arm, pair, ratio_arm
-from experiments.statistics.bayesian import Posterior, Prior, beta_binomial, gaussian, posterior
+from experiments.statistics.bayesian import LiftPrior, Posterior, beta_lift, gaussian, posterior
 from experiments.statistics.comparison import Answer, Question, compare
 from experiments.statistics.cuped import Adjustment, adjust_means, adjust_ratios
 from experiments.statistics.effect import effect
@@ -15,7 +15,7 @@ from experiments.statistics.estimate import Interval
 from experiments.statistics.fixed import fisher_p, newcombe_interval, pooled_z
 from experiments.statistics.moments import JointMoments, Moments
 from experiments.statistics.multiplicity import benjamini_hochberg, holm
-from experiments.statistics.power import Design, detectable_lift, duration_days, power_of, required_units
+from experiments.statistics.power import Design, detectable_lift, duration_days, required_units
 from experiments.statistics.quantiles import quantile_arm
 from experiments.statistics.sample_ratio import CONCENTRATION, chi_square, log_bayes_factor, sequential_p
 from experiments.statistics.sequential import anytime_critical, anytime_p, bounds, tuning
@@ -167,7 +167,7 @@ def is_like_growthbook(ours: Posterior, peer: dict[str, Any]) -> None:
     assert ours.expected_loss_control == printed(peer["risk_control"])
 
 
-PRIORS = {"improper": None, "proper_0_0.3": Prior(0.0, 0.3), "proper_0.02_0.1": Prior(0.02, 0.1)}
+PRIORS = {"improper": None, "proper_0_0.3": LiftPrior(0.0, 0.3), "proper_0.02_0.1": LiftPrior(0.02, 0.1)}
 
 
 @pytest.mark.parametrize("name", PRIORS)
@@ -188,15 +188,10 @@ def test_the_gaussian_posterior_meets_growthbook_on_the_relative_scale(case: dic
 
 
 @pytest.mark.parametrize("case", vector_cases("bayes_beta_binomial"))
-def test_the_beta_binomial_meets_the_reference(case: dict[str, Any]) -> None:
+def test_the_chance_of_two_betas_meets_the_reference(case: dict[str, Any]) -> None:
     given, reference = case["input"], case["expected"]["reference"]
-    ours = existing(beta_binomial(shares(given["xc"], given["nc"], given["xt"], given["nt"])))
+    ours = existing(beta_lift(shares(given["xc"], given["nc"], given["xt"], given["nt"])))
     assert ours.chance_greater == printed(reference["chance_to_win"])
-    assert ours.expected_drop == pytest.approx(reference["expected_loss_ship_treatment"], rel=1e-9)
-    assert ours.expected_rise == printed(reference["expected_loss_keep_control"])
-    assert ends(ours.control_ci) == printed(reference["credible_95_control"])
-    assert ends(ours.treatment_ci) == printed(reference["credible_95_treatment"])
-    assert ours.mean_difference == printed(reference["mean_diff"])
 
 
 @pytest.mark.parametrize("case", vector_cases("quantile"))

@@ -6,17 +6,17 @@ from oracles.estimates import existing
 
 from experiments.statistics.arms import Pair, ratio_arm
 from experiments.statistics.comparison import Question, compare
-from experiments.statistics.estimate import NoEstimate, Reason
+from experiments.statistics.estimate import Caveat, NoEstimate
 from experiments.statistics.moments import JointMoments
 from experiments.statistics.survey import Responses, response_guard
 
 
-def nps(control: Responses, treatment: Responses) -> tuple[Reason, ...]:
+def nps(control: Responses, treatment: Responses) -> tuple[Caveat, ...]:
     return response_guard(control, treatment, -100.0, 100.0).reasons
 
 
 def test_response_rates_that_differ_stand_in_the_way() -> None:
-    assert Reason.RESPONSE_RATES_DIFFER in nps(Responses(50_000, 6500, 20.0), Responses(50_000, 7500, 60.0))
+    assert Caveat.RESPONSE_RATES_DIFFER in nps(Responses(50_000, 6500, 20.0), Responses(50_000, 7500, 60.0))
 
 
 def test_equal_rates_and_a_large_effect_pass() -> None:
@@ -26,7 +26,7 @@ def test_equal_rates_and_a_large_effect_pass() -> None:
 def test_a_small_effect_could_be_one_point_of_response() -> None:
     """13.0 against 13.4 % response alone made +4.8 points in NPS."""
     guard = response_guard(Responses(50_000, 6500, 20.0), Responses(50_000, 6530, 24.8), -100.0, 100.0)
-    assert guard.reasons == (Reason.RESPONSE_COULD_EXPLAIN,)
+    assert guard.reasons == (Caveat.RESPONSE_COULD_EXPLAIN,)
     assert existing(guard.explainable) > 4.8
     assert guard.control_rate == pytest.approx(0.13)
 
@@ -38,7 +38,7 @@ def test_the_explainable_difference_is_one_point_of_extreme_answers() -> None:
 
 
 def test_no_answers_are_a_reason_and_nobody_asked_too() -> None:
-    nothing = NoEstimate(Reason.NOT_ENOUGH_UNITS)
+    nothing = NoEstimate(Caveat.NOT_ENOUGH_UNITS)
     silent = response_guard(Responses(100, 0, 0.0), Responses(100, 20, 4.0), 1.0, 5.0)
     assert silent.explainable == nothing
     nobody = response_guard(Responses(0, 0, 0.0), Responses(100, 20, 4.0), 1.0, 5.0)

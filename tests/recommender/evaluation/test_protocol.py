@@ -6,8 +6,8 @@ from worlds.shop_worlds import DAY, products_of_taste, purchases_of, taste_lines
 
 from recommender.evaluation import evaluate as protocol
 from recommender.evaluation.evaluate import Journey
-from recommender.evaluation.peers import Settings, customer_vectors, tifu_answers
-from recommender.training.fitting import Window
+from recommender.evaluation.peers import TifuSettings, customer_vectors, tifu_answers
+from recommender.training.fitting import FittingWindow
 from recommender.training.scorecard import TASKS
 
 
@@ -25,7 +25,7 @@ def test_every_task_is_told_with_peers_ratio_and_interval(journey: Journey, monk
     monkeypatch.setattr(protocol, "VALIDATION_CUT", DAY - 56)
     monkeypatch.setattr(protocol, "TEST_CUT", DAY - 28)
     told: list[str] = []
-    found = protocol.evaluate(journey, ("cosine",), told.append).as_json()["tasks"]
+    found = protocol.run_protocol(journey, ("cosine",), told.append).as_json()["tasks"]
     assert set(found) == set(TASKS)
     for figures in found.values():
         assert figures["ratio"] == pytest.approx(figures["ours"] / figures["peers"]["cosine"], abs=1e-3)
@@ -38,7 +38,7 @@ def test_every_task_is_told_with_peers_ratio_and_interval(journey: Journey, monk
 def test_customer_vectors_are_the_papers_means_of_decayed_groups() -> None:
     baskets = [{"a"}, {"a", "b"}, {"b"}, {"c"}, {"a", "c"}]
     lines = [("c", name, f"o{day}", float(day)) for day, basket in enumerate(baskets) for name in sorted(basket)]
-    settings = Settings(1, 2, 0.9, 0.7, 0.5)
+    settings = TifuSettings(1, 2, 0.9, 0.7, 0.5)
     purchases = purchases_of(lines)
     found = dict(zip(purchases.product_ids, customer_vectors(purchases, settings).toarray()[0], strict=True))
     for name in "abc":
@@ -49,9 +49,9 @@ def test_customer_vectors_are_the_papers_means_of_decayed_groups() -> None:
 
 
 def test_tifu_shows_own_products_before_those_of_the_nearest(journey: Journey) -> None:
-    window = Window(journey.purchases, journey.categories, DAY - 28, 28.0)
+    window = FittingWindow(journey.purchases, journey.categories, DAY - 28, 28.0)
     own, near = (
-        tifu_answers(window, window.next_baskets[:20], Settings(5, 3, 0.9, 0.7, share)) for share in (1.0, 0.0)
+        tifu_answers(window, window.next_baskets[:20], TifuSettings(5, 3, 0.9, 0.7, share)) for share in (1.0, 0.0)
     )
     for question, top, other in zip(window.next_baskets, own, near, strict=False):
         bought = set(window.history.products[window.history.customers == question.customer].tolist())

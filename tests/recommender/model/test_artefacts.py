@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recommender.model.artefact import ArtefactDamaged, current_version, publish, read_artefact, write_artefact
+from recommender.model.artefact import ArtefactDamaged, current_version, publish_version, read_artefact, write_artefact
 
 ARRAYS = {"scores": np.arange(6, dtype=np.float32).reshape(2, 3), "nothing": np.empty((0, 4), np.int32)}
 
@@ -13,7 +13,7 @@ ARRAYS = {"scores": np.arange(6, dtype=np.float32).reshape(2, 3), "nothing": np.
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     write_artefact(tmp_path, "v1", ARRAYS, {"cut_off": "2026-01-01"})
-    publish(tmp_path, "v1")
+    publish_version(tmp_path, "v1")
     return tmp_path
 
 
@@ -61,7 +61,7 @@ def test_a_name_that_is_no_version_is_none(folder: Path, text: str) -> None:
 def test_old_versions_go_and_the_live_one_stays(folder: Path) -> None:
     for number in range(2, 7):
         write_artefact(folder, f"v{number}", ARRAYS, {})
-        publish(folder, f"v{number}")
+        publish_version(folder, f"v{number}")
     assert current_version(folder) == "v6"
     kept = {path.name for path in folder.iterdir() if path.is_dir()}
     assert "v6" in kept

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from recommender.model.artefact import current_version
 from recommender.model.product_feed import Format, import_products, read_products_file
-from recommender.ranking.serving import read_products
+from recommender.ranking.serving import published_products
 
 FIELDS = st.sampled_from(["product_id", "price", "in_stock", "category", "x"])
 VALUES = st.none() | st.text(max_size=5) | st.integers() | st.floats(allow_nan=False)
@@ -103,7 +103,7 @@ def test_a_published_catalogue_is_read_back(tmp_path: Path) -> None:
     folder.mkdir()
     imported = import_products(folder, upload(tmp_path, content), "ndjson")
     assert imported.products == 2
-    products = read_products(tmp_path)
+    products = published_products(tmp_path)
     assert products is not None
     assert products.price.tolist()[0] == 3
     assert products.accessory_items.tolist() == [1]

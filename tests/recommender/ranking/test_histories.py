@@ -5,12 +5,14 @@ from pathlib import Path
 import pytest
 from worlds.shop_worlds import DAY, purchases_of, taste_lines, taste_world, write_trained
 
+from kit.time import DAY_SECONDS, DAY_US
 from recommender.model.artefact import read_artefact
-from recommender.model.identifiers import digest
+from recommender.model.identifiers import id_digest
 from recommender.model.model import Model
-from recommender.ranking.histories import Bought, day_of, habit_now
+from recommender.ranking.histories import habit_now
+from recommender.ranking.request import PastPurchase
 from recommender.ranking.serving import model_of
-from recommender.training.train import train
+from recommender.training.train import train_model
 
 
 @pytest.fixture(scope="module")
@@ -20,9 +22,9 @@ def model() -> Model:
 
 
 def test_a_purchase_after_the_cut_off_joins_the_habit(model: Model) -> None:
-    before = model.habit(digest("regular"))
+    before = model.habit(id_digest("regular"))
     assert before is not None
-    after = habit_now(model, before, [Bought("bread-3", DAY + 1), Bought("wine-5", DAY + 2)], DAY + 2)
+    after = habit_now(model, before, [PastPurchase("bread-3", DAY + 1), PastPurchase("wine-5", DAY + 2)], DAY + 2)
     assert after is not None
     counts = {model.ids[int(item)]: float(count) for item, count in zip(after.items, after.counts, strict=True)}
     assert (counts["bread-3"], counts["wine-5"]) == (16, 1)
@@ -31,9 +33,9 @@ def test_a_purchase_after_the_cut_off_joins_the_habit(model: Model) -> None:
 
 
 def test_a_history_older_than_the_model_does_not_count_twice(model: Model) -> None:
-    before = model.habit(digest("regular"))
+    before = model.habit(id_digest("regular"))
     assert before is not None
-    old = [Bought("bread-3", DAY - 2), Bought("bread-3", DAY - 9)]
+    old = [PastPurchase("bread-3", DAY - 2), PastPurchase("bread-3", DAY - 9)]
     after = habit_now(model, before, old, DAY)
     assert after is not None
     assert after.counts.tolist() == before.counts.tolist()
@@ -42,26 +44,26 @@ def test_a_history_older_than_the_model_does_not_count_twice(model: Model) -> No
 
 @pytest.mark.parametrize("seconds", [-1e-6, 0, 1e-6, 0.3])
 def test_a_purchase_within_the_second_of_the_cut_off_counts_once(tmp_path: Path, seconds: float) -> None:
-    bought_us = int(DAY) * 86_400_000_000 + round(seconds * 1e6)
-    purchases = purchases_of([*taste_lines(20), ("regular", "caviar", "o-late", day_of(bought_us))])
-    trained = train(purchases, [""] * len(purchases.product_ids), DAY + 0.4 / 86_400)
+    bought_us = int(DAY) * DAY_US + round(seconds * 1e6)
+    purchases = purchases_of([*taste_lines(20), ("regular", "caviar", "o-late", bought_us / DAY_US)])
+    trained = train_model(purchases, [""] * len(purchases.product_ids), DAY + 0.4 / DAY_SECONDS)
     model = model_of(read_artefact(tmp_path, write_trained(tmp_path, trained)))
-    habit = habit_now(model, model.habit(digest("regular")), [Bought("caviar", day_of(bought_us))], DAY + 1)
+    habit = habit_now(model, model.habit(id_digest("regular")), [PastPurchase("caviar", bought_us / DAY_US)], DAY + 1)
     assert habit is not None
     counts = dict(zip([model.ids[int(item)] for item in habit.items], habit.counts.tolist(), strict=True))
     assert counts["caviar"] == 1
 
 
 def test_of_somebody_the_model_never_met_everything_counts(model: Model) -> None:
-    habit = habit_now(model, None, [Bought("tea-1", DAY - 300), Bought("unknown", DAY)], DAY)
+    habit = habit_now(model, None, [PastPurchase("tea-1", DAY - 300), PastPurchase("unknown", DAY)], DAY)
     assert habit is not None
     assert [model.ids[int(item)] for item in habit.items] == ["tea-1"]
-    assert habit_now(model, None, [Bought("unknown", DAY)], DAY) is None
+    assert habit_now(model, None, [PastPurchase("unknown", DAY)], DAY) is None
     assert habit_now(model, None, [], DAY) is None
 
 
 def test_habits_fade_with_time(model: Model) -> None:
-    before = model.habit(digest("regular"))
+    before = model.habit(id_digest("regular"))
     assert before is not None
     later = habit_now(model, before, [], DAY + model.weights.habit_half_life)
     assert later is not None

@@ -3,32 +3,31 @@
 import random
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles.proving import examples
 from worlds.shop_worlds import DAY, products_of_taste, taste_world
 
+from recommender.model.identifiers import id_digest
 from recommender.model.model import Model
-from recommender.model.products import Product, product_arrays
-from recommender.ranking.assortment import Shelf
+from recommender.model.products import ProductRow, product_arrays
+from recommender.ranking.assortment import Assortment
 from recommender.ranking.rank import Ranker
-from recommender.ranking.request import Ranking, Wish
-from recommender.ranking.rules import Boost, FilterError, Rules, conditions
-from recommender.ranking.strategies import STRATEGIES, Strategy
+from recommender.ranking.request import STRATEGIES, ListRequest, Ranking, Strategy
+from recommender.ranking.rules import FilterError, ListRules, ScoreBoost, conditions
 
 NAMES = sorted(products_of_taste())
 
 
-def catalogue() -> list[Product]:
+def catalogue() -> list[ProductRow]:
     """Every product of the world, one that nobody bought, groups of two and prices by number."""
     found = [
-        Product(name, category=category, price=float(place % 12), brand=f"b{place % 3}", group_id=f"g{place // 2}",
+        ProductRow(name, category=category, price=float(place % 12), brand=f"b{place % 3}", group_id=f"g{place // 2}",
                 in_stock=place % 5 > 0)
         for place, (name, category) in enumerate(products_of_taste().items())
     ]  # fmt: skip
-    return [*found, Product("coffee-new", category="Coffee", price=5.0, brand="b1")]
+    return [*found, ProductRow("coffee-new", category="Coffee", price=5.0, brand="b1")]
 
 
 @pytest.fixture(scope="module")
@@ -39,15 +38,15 @@ def model() -> Model:
 
 @pytest.fixture(scope="module")
 def ranker(model: Model) -> Ranker:
-    return Ranker(Shelf(model, product_arrays(catalogue())))
+    return Ranker(Assortment(model, product_arrays(catalogue())))
 
 
-def asked(ranker: Ranker, strategy: Strategy, place: int | None = 0, **wish: object) -> Ranking:
+def asked(ranker: Ranker, strategy: Strategy, place: int | None = 0, **more: object) -> Ranking:
     """A list for the customer of this place in the model, for a stranger with None."""
-    model = ranker.shelf.model
+    model = ranker.assortment.model
     habit = None if place is None or model is None else model.habit_at(place)
-    chosen = {"limit": 10, "habit": habit, **wish}
-    return ranker.rank(Wish(strategy, **chosen), DAY)  # pyright: ignore[reportArgumentType]
+    chosen = {"limit": 10, **more}
+    return ranker.rank(ListRequest(strategy, **chosen), habit, DAY)  # pyright: ignore[reportArgumentType]
 
 
 def ids(ranking: Ranking) -> list[str]:
@@ -75,18 +74,22 @@ FILTERS = st.fixed_dictionaries(
 
 @settings(max_examples=examples(60), deadline=None)
 @given(
-    wish=st.tuples(st.sampled_from(STRATEGIES), st.none() | st.integers(0, 200), st.integers(1, 40)),
+    asking=st.tuples(st.sampled_from(STRATEGIES), st.none() | st.integers(0, 200), st.integers(1, 40)),
     filter_=FILTERS,
     exclude=st.sets(st.sampled_from([*NAMES, "unknown"]), max_size=70),
     diversity=st.sampled_from([0.0, 0.3, 1.0]),
 )
 def test_under_any_filter_as_many_come_back_as_it_leaves(
-    wish: tuple[Strategy, int | None, int], filter_: dict[str, Any], exclude: set[str], diversity: float
+    asking: tuple[Strategy, int | None, int], filter_: dict[str, Any], exclude: set[str], diversity: float
 ) -> None:
     trained = taste_world()
-    ranker = Ranker(Shelf(Model(trained.arrays, trained.weights, DAY, trained.strategies), product_arrays(catalogue())))
-    rules = Rules(exclude=tuple(exclude), conditions=conditions(filter_), exclude_purchased=False, diversity=diversity)
-    strategy, place, limit = wish
+    ranker = Ranker(
+        Assortment(Model(trained.arrays, trained.weights, DAY, trained.strategies), product_arrays(catalogue()))
+    )
+    rules = ListRules(
+        exclude=tuple(exclude), conditions=conditions(filter_), exclude_purchased=False, diversity=diversity
+    )
+    strategy, place, limit = asking
     found = ids(asked(ranker, strategy, place, limit=limit, rules=rules))
     lowest, category = filter_["price"]["$gte"], filter_.get("category")
     kept = [product for product in catalogue() if product.price is not None and product.price >= lowest]
@@ -112,11 +115,9 @@ def test_for_you_shows_the_taste_and_nothing_that_was_bought(ranker: Ranker, mod
 
 
 def test_buy_again_knows_the_rhythm(ranker: Ranker, model: Model) -> None:
-    from recommender.model.identifiers import digest
-
-    habit = model.habit(digest("regular"))
+    habit = model.habit(id_digest("regular"))
     assert habit is not None
-    [first, *_] = ranker.rank(Wish("buy_again", 3, habit=habit), DAY).items
+    [first, *_] = ranker.rank(ListRequest("buy_again", 3), habit, DAY).items
     assert (first.product_id, first.because.type, first.because.every_days) == ("bread-3", "buy_again", 7)
 
 
@@ -154,9 +155,9 @@ def test_a_new_product_rides_on_its_category(ranker: Ranker, model: Model) -> No
 
 
 def test_a_boost_lifts_and_a_list_of_includes_restricts(ranker: Ranker) -> None:
-    boosted = asked(ranker, "popular", None, rules=Rules(boosts=(Boost("category", "Wine", 100.0),)), limit=3)
+    boosted = asked(ranker, "popular", None, rules=ListRules(boosts=(ScoreBoost("category", "Wine", 100.0),)), limit=3)
     assert {products_of_taste()[name] for name in ids(boosted)} == {"Wine"}
-    only = asked(ranker, "for_you", 2, rules=Rules(include=("wine-1", "tea-4", "nothing"), exclude_purchased=False))
+    only = asked(ranker, "for_you", 2, rules=ListRules(include=("wine-1", "tea-4", "nothing"), exclude_purchased=False))
     assert set(ids(only)) == {"wine-1", "tea-4"}
 
 
@@ -168,40 +169,46 @@ def test_one_of_a_group_while_there_are_others(ranker: Ranker) -> None:
 
 def test_diversity_spreads_a_list_over_categories(ranker: Ranker) -> None:
     categories = products_of_taste() | {"coffee-new": "Coffee"}
-    spread = [categories[name] for name in ids(asked(ranker, "for_you", 5, limit=6, rules=Rules(diversity=1.0)))]
+    spread = [categories[name] for name in ids(asked(ranker, "for_you", 5, limit=6, rules=ListRules(diversity=1.0)))]
     assert len(set(spread)) == 6
 
 
 def test_purchases_come_back_when_it_is_time(ranker: Ranker, model: Model) -> None:
     name = model.ids[int(model.habit_at(0).items[0])]
     for days, shown in ((1_000.0, False), (0.0001, True)):
-        rules = Rules(exclude_purchased=True, repurchase_after_days=days, conditions=conditions({"product_id": name}))
+        rules = ListRules(
+            exclude_purchased=True, repurchase_after_days=days, conditions=conditions({"product_id": name})
+        )
         assert (ids(asked(ranker, "buy_again", 0, rules=rules)) == [name]) is shown
 
 
 def test_pairs_of_the_merchant_serve_until_purchases_say_more(model: Model) -> None:
-    products = [*catalogue(), Product("mount", accessories_of=("coffee-new",))]
-    ranker = Ranker(Shelf(model, product_arrays(products)))
+    products = [*catalogue(), ProductRow("mount", accessories_of=("coffee-new",))]
+    ranker = Ranker(Assortment(model, product_arrays(products)))
     [first, *_] = asked(ranker, "bought_together", None, cart=("coffee-new",)).items
     assert (first.product_id, first.because.type, first.because.because) == ("mount", "accessory", ("coffee-new",))
-    rules = Rules(accessories_of={"coffee-new": ("tea-5",)})
+    rules = ListRules(accessories_of={"coffee-new": ("tea-5",)})
     assert ids(asked(ranker, "bought_together", None, cart=("coffee-new",), rules=rules))[0] == "tea-5"
 
 
 def test_a_category_holds_what_lies_below_it() -> None:
-    products = [Product("a", category="Food > Cheese"), Product("b", category="Food"), Product("c", category="Foodies")]
-    ranker = Ranker(Shelf(None, product_arrays(products)))
-    assert ids(asked(ranker, "popular", None, rules=Rules(conditions=conditions({"category": "Food"})))) == ["a", "b"]
+    paths = {"a": "Food > Cheese", "b": "Food", "c": "Foodies"}
+    products = [ProductRow(name, category=path) for name, path in paths.items()]
+    ranker = Ranker(Assortment(None, product_arrays(products)))
+    assert ids(asked(ranker, "popular", None, rules=ListRules(conditions=conditions({"category": "Food"})))) == [
+        "a",
+        "b",
+    ]
 
 
 def test_without_a_catalogue_everything_is_in_stock_and_nothing_has_a_price(model: Model) -> None:
-    ranker = Ranker(Shelf(model, None))
+    ranker = Ranker(Assortment(model, None))
     for filter_, count in (({"in_stock": True}, 10), ({"in_stock": False}, 0), ({"price": {"$gt": 0}}, 0)):
-        assert len(asked(ranker, "popular", None, rules=Rules(conditions=conditions(filter_))).items) == count
+        assert len(asked(ranker, "popular", None, rules=ListRules(conditions=conditions(filter_))).items) == count
 
 
 def test_an_empty_shop_gives_an_empty_list() -> None:
-    assert asked(Ranker(Shelf(None, None)), "for_you", None).items == ()
+    assert asked(Ranker(Assortment(None, None)), "for_you", None).items == ()
 
 
 @pytest.mark.parametrize(
@@ -223,10 +230,11 @@ def test_a_filter_that_means_nothing_is_explained(filter_: dict[str, object], wo
         conditions(filter_)
 
 
-def test_random_wishes_leave_no_trace_in_the_buffers(ranker: Ranker) -> None:
+def test_random_requests_leave_no_trace_in_the_buffers(ranker: Ranker) -> None:
     before = asked(ranker, "for_you", 4)
     dice = random.Random(2)
     for _ in range(40):
         asked(ranker, dice.choice(STRATEGIES), dice.randrange(100), cart=tuple(dice.sample(NAMES, 3)))
     assert asked(ranker, "for_you", 4) == before
-    assert ranker.free(np.arange(ranker.shelf.size, dtype=np.int32)).all()
+    everything = asked(ranker, "popular", None, limit=100)
+    assert len(everything.items) == ranker.assortment.size

@@ -7,31 +7,30 @@ from hypothesis import strategies as st
 from oracles.proving import examples
 from worlds.shop_worlds import DAY, taste_world
 
+from kit.time import DAY_SECONDS
 from recommender.model.identifiers import REMEMBERED, Index, Texts
 from recommender.model.model import Model
 from recommender.ranking.candidates import MANY, Scratch, is_cut
-from recommender.ranking.histories import Bought
-from recommender.ranking.request import Ranking
-from recommender.ranking.rules import Rules, conditions
-from recommender.ranking.serving import DAY_SECONDS, KEPT, STEP_DAYS, Question, RecentLists
+from recommender.ranking.request import ListRequest, PastPurchase, Ranking
+from recommender.ranking.rules import ListRules, conditions
+from recommender.ranking.serving import KEPT, STEP_DAYS, RecentLists
 from recommender.ranking.strategies import Situation, scored
 
 PRODUCTS = 3_000
 
 
-def question(**changed: object) -> Question:
-    usual = {"strategy": "popular", "fallback": "popular", "limit": 3, "cart": (), "customers": (), "bought": ()}
-    return Question(**{**usual, "rules": Rules(), **changed})  # pyright: ignore[reportArgumentType]
+def request_for(**changed: object) -> ListRequest:
+    return ListRequest(**{"strategy": "popular", "limit": 3, **changed})  # pyright: ignore[reportArgumentType]
 
 
 @pytest.fixture
-def made() -> list[tuple[Question, float]]:
+def made() -> list[tuple[ListRequest, float]]:
     return []
 
 
 @pytest.fixture
-def lists(made: list[tuple[Question, float]]) -> RecentLists:
-    def make(asked: Question, day: float) -> Ranking:
+def lists(made: list[tuple[ListRequest, float]]) -> RecentLists:
+    def make(asked: ListRequest, day: float) -> Ranking:
         made.append((asked, day))
         return Ranking((), None)
 
@@ -88,15 +87,15 @@ def test_little_evidence_is_never_cut() -> None:
     assert not is_cut(10**6, None)
 
 
-def test_the_same_question_is_answered_once_in_a_quarter_of_an_hour(
-    lists: RecentLists, made: list[tuple[Question, float]]
+def test_the_same_request_is_answered_once_in_a_quarter_of_an_hour(
+    lists: RecentLists, made: list[tuple[ListRequest, float]]
 ) -> None:
     step_seconds = STEP_DAYS * DAY_SECONDS
     now = 1_000 * step_seconds + 1
     for later in (0, 1, step_seconds - 2):
-        lists.of(question(), now + later)
-    assert made == [(question(), pytest.approx(1_001 * STEP_DAYS))]
-    lists.of(question(), now + step_seconds)
+        lists.of(request_for(), now + later)
+    assert made == [(request_for(), pytest.approx(1_001 * STEP_DAYS))]
+    lists.of(request_for(), now + step_seconds)
     assert len(made) == 2
 
 
@@ -106,26 +105,26 @@ def test_the_same_question_is_answered_once_in_a_quarter_of_an_hour(
         {"strategy": "for_you"},
         {"limit": 4},
         {"cart": ("a",)},
-        {"customers": ("c",)},
-        {"bought": (Bought("a", 1.0),)},
-        {"rules": Rules(exclude=("a",))},
-        {"rules": Rules(accessories_of={"a": ("b",)})},
+        {"ids": ("c",)},
+        {"purchases": (PastPurchase("a", 1.0),)},
+        {"rules": ListRules(exclude=("a",))},
+        {"rules": ListRules(accessories_of={"a": ("b",)})},
     ],
 )
-def test_another_question_is_answered_anew(
-    lists: RecentLists, made: list[tuple[Question, float]], changed: dict[str, object]
+def test_another_request_is_answered_anew(
+    lists: RecentLists, made: list[tuple[ListRequest, float]], changed: dict[str, object]
 ) -> None:
-    lists.of(question(), 0.0)
-    lists.of(question(**changed), 0.0)
-    assert [asked for asked, _ in made] == [question(), question(**changed)]
+    lists.of(request_for(), 0.0)
+    lists.of(request_for(**changed), 0.0)
+    assert [asked for asked, _ in made] == [request_for(), request_for(**changed)]
 
 
-def test_of_too_many_lists_the_oldest_goes(lists: RecentLists, made: list[tuple[Question, float]]) -> None:
+def test_of_too_many_lists_the_oldest_goes(lists: RecentLists, made: list[tuple[ListRequest, float]]) -> None:
     for number in range(KEPT + 1):
-        lists.of(question(cart=(str(number),)), 0.0)
-    lists.of(question(cart=("1",)), 0.0)
+        lists.of(request_for(cart=(str(number),)), 0.0)
+    lists.of(request_for(cart=("1",)), 0.0)
     assert len(made) == KEPT + 1
-    lists.of(question(cart=("0",)), 0.0)
+    lists.of(request_for(cart=("0",)), 0.0)
     assert len(made) == KEPT + 2
 
 
@@ -135,15 +134,15 @@ def test_of_too_many_lists_the_oldest_goes(lists: RecentLists, made: list[tuple[
         {"limit": 25},
         {"cart": ("a" * 9_000,)},
         {"cart": tuple(map(str, range(200)))},
-        {"rules": Rules(exclude=("a" * 9_000,))},
-        {"rules": Rules(conditions=conditions({"brand": {"$in": [str(n) for n in range(200)]}}))},
+        {"rules": ListRules(exclude=("a" * 9_000,))},
+        {"rules": ListRules(conditions=conditions({"brand": {"$in": [str(n) for n in range(200)]}}))},
     ],
 )
-def test_a_large_question_is_not_kept(
-    lists: RecentLists, made: list[tuple[Question, float]], changed: dict[str, object]
+def test_a_large_request_is_not_kept(
+    lists: RecentLists, made: list[tuple[ListRequest, float]], changed: dict[str, object]
 ) -> None:
     for _ in range(2):
-        lists.of(question(**changed), 0.0)
+        lists.of(request_for(**changed), 0.0)
     assert len(made) == 2
 
 

@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 
 from recommender.model.identifiers import Index, Texts
 from recommender.model.product_feed import KNOWN, LARGEST_PRICE, import_products, read_products_file
-from recommender.model.products import SHOWN, Product
-from recommender.ranking.serving import read_products
+from recommender.model.products import SHOWN, ProductRow
+from recommender.ranking.serving import published_products
 
 FEW = settings(max_examples=25, phases=(Phase.explicit, Phase.generate))  # too slow on the disk to be made smaller
 CLEAN = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="|"), min_size=1, max_size=8)
 PRODUCTS = st.lists(
     st.builds(
-        Product,
+        ProductRow,
         product_id=CLEAN,
         **{name: st.none() | CLEAN for name in ("name", "url", "image_url")},
         **{name: st.just("") | CLEAN for name in ("category", "brand", "group_id")},
@@ -36,13 +36,13 @@ PRODUCTS = st.lists(
 )
 
 
-def rows(products: list[Product]) -> list[dict[str, Any]]:
+def rows(products: list[ProductRow]) -> list[dict[str, Any]]:
     """What a shop would send: nothing where it knows nothing."""
     known = [{name: value for name, value in asdict(each).items() if value not in (None, "", ())} for each in products]
     return [{**row, "in_stock": each.in_stock} for row, each in zip(known, products, strict=True)]
 
 
-def in_every_form(folder: Path, products: list[Product]) -> list[tuple[Path, Any]]:
+def in_every_form(folder: Path, products: list[ProductRow]) -> list[tuple[Path, Any]]:
     sent = rows(products)
     (folder / "ndjson").write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in sent), encoding="utf-8")
     with (folder / "csv").open("w", encoding="utf-8", newline="") as file:
@@ -57,7 +57,7 @@ def in_every_form(folder: Path, products: list[Product]) -> list[tuple[Path, Any
 
 @FEW
 @given(PRODUCTS)
-def test_a_catalogue_says_the_same_in_every_form(products: list[Product]) -> None:
+def test_a_catalogue_says_the_same_in_every_form(products: list[ProductRow]) -> None:
     with TemporaryDirectory() as folder:
         for path, form in in_every_form(Path(folder), products):
             reading = read_products_file(path, form)
@@ -66,11 +66,11 @@ def test_a_catalogue_says_the_same_in_every_form(products: list[Product]) -> Non
 
 @FEW
 @given(PRODUCTS)
-def test_a_published_catalogue_says_of_every_product_what_was_uploaded(products: list[Product]) -> None:
+def test_a_published_catalogue_says_of_every_product_what_was_uploaded(products: list[ProductRow]) -> None:
     with TemporaryDirectory() as data:
         (Path(data) / "products").mkdir()
         import_products(Path(data) / "products", *in_every_form(Path(data), products)[0])
-        found = read_products(Path(data))
+        found = published_products(Path(data))
     assert found is not None
     places = Index(found.id_digests, found.id_places).find([product.product_id for product in products])
     assert places.tolist() == list(range(len(products)))

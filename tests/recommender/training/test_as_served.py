@@ -13,16 +13,15 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from worlds.shop_worlds import DAY, publish_trained, purchases_of, taste_lines, taste_world
 
-from recommender.model.artefact import MODELS, ArtefactDamaged, current_version
+from recommender.model.artefact import MODELS, current_version
 from recommender.model.model import BUY_AGAIN_TERMS, FOR_YOU_TERMS, Closeness, Model, TogetherWeights, Weights
-from recommender.ranking.assortment import Shelf
+from recommender.ranking.assortment import Assortment
 from recommender.ranking.rank import Ranker
-from recommender.ranking.request import Ranking, Wish
-from recommender.ranking.serving import load, published
-from recommender.ranking.strategies import STRATEGIES
+from recommender.ranking.request import STRATEGIES, ListRequest, Ranking
+from recommender.ranking.serving import read_publication
 from recommender.training import publish
-from recommender.training.publish import settle
-from recommender.training.train import Trained, train
+from recommender.training.publish import publish_unless_worse
+from recommender.training.train import TrainedModel, train_model
 
 UNSHRUNK = (Phase.explicit, Phase.generate)  # a shop trained or published is too slow to be made smaller
 NUMBERS = st.floats(-1e6, 1e6)
@@ -37,26 +36,23 @@ WEIGHTS = st.builds(
 )
 
 
-def complain(damage: ArtefactDamaged) -> None:
-    raise damage
-
-
-def loaded(trained: Trained) -> Model:
+def loaded(trained: TrainedModel) -> Model:
     """The published model as a worker has it."""
     with TemporaryDirectory() as data:
         publish_trained(Path(data) / MODELS, trained)
-        model = load(Path(data), published(Path(data)), None, frozenset(), complain).shelf.model
-        assert model is not None
-        return model
+        publication = read_publication(Path(data), None, frozenset())
+        assert publication.damages == {}
+        assert publication.assortment.model is not None
+        return publication.assortment.model
 
 
 def lists(model: Model) -> list[Ranking]:
     """Every strategy's lists for strangers and customers, with and without a cart."""
-    ranker = Ranker(Shelf(model, None))
+    ranker = Ranker(Assortment(model, None))
     habits = [None, *(model.habit_at(place) for place in range(min(8, len(model.arrays.customer_digests))))]
     carts = ((), (model.ids[0], model.ids[model.size // 2]))
     return [
-        ranker.rank(Wish(strategy, 10, habit=habit, cart=cart), DAY)
+        ranker.rank(ListRequest(strategy, 10, cart=cart), habit, DAY)
         for strategy in STRATEGIES for habit in habits for cart in carts
     ]  # fmt: skip
 
@@ -67,7 +63,7 @@ def test_a_loaded_model_gives_the_lists_of_the_training_scores_included(
     customers: int, seed: int, part_of_a_day: float
 ) -> None:
     purchases = purchases_of(taste_lines(customers, seed))
-    trained = train(purchases, [f"C{len(name) % 3}" for name in purchases.product_ids], DAY + part_of_a_day)
+    trained = train_model(purchases, [f"C{len(name) % 3}" for name in purchases.product_ids], DAY + part_of_a_day)
     model = loaded(trained)
     assert trained.strategies == set(STRATEGIES)
     assert (model.weights, model.at_day, model.strategies) == (trained.weights, trained.at_day, trained.strategies)
@@ -130,14 +126,15 @@ def test_an_artefact_with_a_wrong_name_is_damaged_and_says_which(tmp_path: Path)
     version = publish_trained(tmp_path / MODELS, taste_world())
     manifest = tmp_path / MODELS / version / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"due"', '"dew"'))
-    with pytest.raises(ArtefactDamaged, match=r"weights\.buy_again\.due is missing"):
-        load(tmp_path, published(tmp_path), None, frozenset(), complain)
+    damages = read_publication(tmp_path, None, frozenset()).damages
+    assert "weights.buy_again.due is missing" in damages[version]
 
 
 def test_an_unknown_strategy_damages_the_artefact(tmp_path: Path) -> None:
-    publish_trained(tmp_path / MODELS, replace(taste_world(), strategies=frozenset({"popular", "psychic"})))
-    with pytest.raises(ArtefactDamaged, match="strategies: 'psychic' is unknown"):
-        load(tmp_path, published(tmp_path), None, frozenset(), complain)
+    trained = replace(taste_world(), strategies=frozenset({"popular", "psychic"}))
+    version = publish_trained(tmp_path / MODELS, trained)
+    damages = read_publication(tmp_path, None, frozenset()).damages
+    assert "strategies: 'psychic' is unknown" in damages[version]
 
 
 def test_a_model_that_changes_between_training_and_loading_is_refused(
@@ -146,8 +143,8 @@ def test_a_model_that_changes_between_training_and_loading_is_refused(
     trained = taste_world()
     swapped = replace(trained, weights=replace(trained.weights, buy_again=trained.weights.buy_again[::-1]))
     as_json = swapped.as_json()
-    monkeypatch.setattr(Trained, "as_json", lambda self: as_json)
-    report = settle(tmp_path, trained, 0.0)
+    monkeypatch.setattr(TrainedModel, "as_json", lambda self: as_json)
+    report = publish_unless_worse(tmp_path, trained, 0.0)
     assert (report.outcome, report.reasons) == ("refused", ("weights: not read as it was written",))
     assert current_version(tmp_path) is None
     assert [path.name for path in tmp_path.iterdir()] == [publish.REPORT]
@@ -155,9 +152,9 @@ def test_a_model_that_changes_between_training_and_loading_is_refused(
 
 def test_the_gate_judges_what_was_written(monkeypatch: pytest.MonkeyPatch) -> None:
     purchases = purchases_of(taste_lines())
-    fair = train(purchases, [""] * len(purchases.product_ids), DAY).table
+    fair = train_model(purchases, [""] * len(purchases.product_ids), DAY).table
     ordered = Weights.from_json
     monkeypatch.setattr(
         Weights, "from_json", lambda facts: replace(ordered(facts), for_you=ordered(facts).for_you[::-1])
     )
-    assert train(purchases, [""] * len(purchases.product_ids), DAY).table["novel"].ndcg < fair["novel"].ndcg
+    assert train_model(purchases, [""] * len(purchases.product_ids), DAY).table["novel"].ndcg < fair["novel"].ndcg

@@ -8,9 +8,9 @@ import pytest
 from worlds.shop_worlds import DAY, purchases_of, taste_lines, taste_world
 
 from recommender.model.artefact import current_version
-from recommender.training.publish import REPORT, refusals, settle
+from recommender.training.publish import REPORT, publish_unless_worse, refusals
 from recommender.training.scorecard import Score, bootstrap
-from recommender.training.train import Amounts, train
+from recommender.training.train import Amounts, train_model
 
 GOOD = Score(400, 0.30, 0.5, 0.3, 50, 0.10, (0.15, 0.25))
 
@@ -23,7 +23,7 @@ def test_the_world_of_tastes_is_foretold_better_than_by_popularity() -> None:
 
 def test_the_same_purchases_train_the_same_model() -> None:
     purchases = purchases_of(taste_lines(120))
-    first, second = (train(purchases, [""] * len(purchases.product_ids), DAY) for _ in range(2))
+    first, second = (train_model(purchases, [""] * len(purchases.product_ids), DAY) for _ in range(2))
     assert first.weights == second.weights
     assert {name: array.tobytes() for name, array in first.arrays.as_dict().items()} == {
         name: array.tobytes() for name, array in second.arrays.as_dict().items()
@@ -32,9 +32,9 @@ def test_the_same_purchases_train_the_same_model() -> None:
 
 def test_too_little_data_gives_a_model_that_only_knows_what_is_popular(tmp_path: Path) -> None:
     purchases = purchases_of(taste_lines(20))
-    trained = train(purchases, [""] * len(purchases.product_ids), DAY)
+    trained = train_model(purchases, [""] * len(purchases.product_ids), DAY)
     assert trained.strategies == {"popular"}
-    report = settle(tmp_path, trained, 0.1)
+    report = publish_unless_worse(tmp_path, trained, 0.1)
     assert report.outcome == "too_little_data"
     assert any("at least 200 are needed" in reason for reason in report.reasons)
     assert current_version(tmp_path) == report.version
@@ -46,15 +46,17 @@ def test_nothing_at_all_trains_too(lines: list[tuple[str, str, str, float]], tmp
     from recommender.model.purchases import Purchases
 
     purchases = purchases_of(lines) if lines else Purchases.of([], [], [], [])
-    report = settle(tmp_path, train(purchases, [""] * len(purchases.product_ids), DAY), 0.0)
+    report = publish_unless_worse(tmp_path, train_model(purchases, [""] * len(purchases.product_ids), DAY), 0.0)
     assert report.outcome == "too_little_data"
     assert Amounts.of(purchases.before(DAY)) == Amounts(0, 0, 0)
 
 
 def test_a_model_worse_than_popularity_is_refused_and_the_former_one_stays(tmp_path: Path) -> None:
-    version = settle(tmp_path, replace(taste_world(), table={"next_basket": GOOD, "novel": GOOD}), 0.0).version
+    version = publish_unless_worse(
+        tmp_path, replace(taste_world(), table={"next_basket": GOOD, "novel": GOOD}), 0.0
+    ).version
     bad = replace(GOOD, ndcg=0.05, interval=(-0.08, -0.02))
-    report = settle(tmp_path, replace(taste_world(), table={"next_basket": GOOD, "novel": bad}), 0.0)
+    report = publish_unless_worse(tmp_path, replace(taste_world(), table={"next_basket": GOOD, "novel": bad}), 0.0)
     assert (report.outcome, report.version) == ("refused", None)
     assert report.reasons == ("novel: worse than popularity, 0.0500 against 0.1000 (95 % [-0.0800, -0.0200])",)
     assert current_version(tmp_path) == version

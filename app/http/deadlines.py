@@ -1,0 +1,64 @@
+"""Ends what takes too long: whoever is waited for stands in a queue of equal patience, and one sweep reads them all."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from itertools import takewhile
+from typing import Final, TypeVar
+
+RECEIPT_SECONDS: Final = 5.0  # for a request head, a body, and each piece of an upload
+UPLOAD_SECONDS: Final = 60.0  # for an upload as a whole
+SWEEP_SECONDS: Final = 0.25
+
+Awaited = TypeVar("Awaited")
+Queue = dict[Callable[[], object], float]
+
+
+class Deadlines:
+    """The queues of one worker, by their patience in seconds.
+
+    A queue holds what is to be called when somebody's time is over, and the loop time since when it runs, the oldest
+    first: to enter is `queue[call] = loop.time()` after a `pop`. A sweep reads no further than to the first whose time
+    is not over, so that idle connections cost nothing; a timer each would cost more than reading them.
+    """
+
+    def __init__(self) -> None:
+        self._queues: dict[float, Queue] = {}
+
+    def queue(self, seconds: float) -> Queue:
+        """Those whose time is over after so many seconds."""
+        if not self._queues:
+            asyncio.get_running_loop().call_later(SWEEP_SECONDS, self.sweep)
+        return self._queues.setdefault(seconds, {})
+
+    async def within(self, seconds: float, awaitable: Awaitable[Awaited]) -> Awaited:
+        """What is awaited. Raises TimeoutError after so many seconds."""
+        task = asyncio.current_task()
+        assert task is not None
+        over = False
+
+        def end() -> None:
+            nonlocal over
+            over = True
+            task.cancel()
+
+        queue = self.queue(seconds)
+        queue[end] = task.get_loop().time()
+        try:
+            return await awaitable
+        except asyncio.CancelledError:
+            if not over or task.uncancel():
+                raise
+            raise TimeoutError from None
+        finally:
+            queue.pop(end, None)
+
+    def sweep(self) -> None:
+        """Runs as long as the loop does, from the first connection on."""
+        loop = asyncio.get_running_loop()
+        loop.call_later(SWEEP_SECONDS, self.sweep)
+        for seconds, queue in list(self._queues.items()):
+            latest = loop.time() - seconds
+            over = [call for call, _ in takewhile(lambda waiting: waiting[1] < latest, queue.items())]  # noqa: B023
+            for call in over:
+                if queue.pop(call, None) is not None:
+                    call()

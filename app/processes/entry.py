@@ -1,0 +1,183 @@
+"""Every Python process that a service starts, by name: `kit.child` runs this module, bound to who started it.
+
+What a process is for is imported only there: each loads what it needs and nothing of the others.
+"""
+
+import asyncio
+import importlib
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from app.runtime.settings import Settings
+
+logger = logging.getLogger("resonate.trainer")
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """What a process of the supervisor's tree was handed: the pipe that says it is ready, and its socket if any."""
+
+    ready_descriptor: int
+    socket_descriptor: int
+
+    @classmethod
+    def read(cls, arguments: list[str]) -> "Handed":
+        """From the arguments that `ChildProcess` gives."""
+        return cls(*map(int, arguments))
+
+    def settings(self, process: str) -> "Settings":
+        """The settings, from standard input, once the supervisor has written them; logging is then configured."""
+        from app.runtime.logs import configure_logging
+        from app.runtime.settings import Settings
+
+        settings = Settings.model_validate_json(sys.stdin.buffer.read())
+        configure_logging(process, settings.log_level, settings.log_format, settings.secrets)
+        return settings
+
+    def listener(self) -> socket.socket:
+        """The socket that the supervisor listens on for this process."""
+        return socket.socket(fileno=self.socket_descriptor)
+
+    def say_ready(self) -> None:
+        """Tell the supervisor that this process does its work."""
+        os.write(self.ready_descriptor, b"1")
+        os.close(self.ready_descriptor)
+
+
+def work(*arguments: str) -> int:
+    """One HTTP worker: serves until SIGTERM or SIGINT, then drains."""
+    # The supervisor loads the definitions while this process imports; only then are the settings read.
+    from app.http.protocol import server_config
+    from app.http.server import DrainingServer
+    from app.main import create_app
+
+    handed = Handed.read([*arguments])
+    settings = handed.settings("worker")
+    config = server_config(create_app(settings), limit_concurrency=settings.max_connections)
+    server = DrainingServer(config, handed.say_ready, settings.drain_seconds)
+    server.run(sockets=[handed.listener()])
+    return 0 if server.started else 1
+
+
+def write(*arguments: str, reach: Callable[[str], None] = lambda point: None) -> int:
+    """The one process that turns the stream into parts, until SIGTERM, and then what is left in the stream.
+
+    It also compacts and retains, because both change the parts that only it may make. `reach` is called with the name
+    of each crash point that the writer comes to.
+    """
+    handed = Handed.read([*arguments])
+    importlib.import_module("events.writer.writer")  # while the store starts
+    importlib.import_module("events.parts.arrow").allocate_sparingly()
+    asyncio.run(_write(handed, handed.settings("writer"), reach))
+    return 0
+
+
+async def _write(handed: Handed, settings: "Settings", reach: Callable[[str], None]) -> None:
+    """Raises StoreRefused for a store that may not be used."""
+    from app.runtime.data_directory import store_connection
+    from events.writer.lease import Lease, Owner, while_owner
+    from events.writer.shard import WriterOptions
+    from events.writer.writer import run_writer
+
+    stop = _stop_signal()
+    options = WriterOptions(retention_days=settings.retention_days, reach=reach)
+    connection = await store_connection(settings)
+    try:
+        handed.say_ready()
+        if settings.redis_url is None:  # the embedded store has no other user
+            return await run_writer(connection, settings.data, options, stop)
+        owner = Owner.of(settings.data, os.getppid())
+        fenced = replace(options, owner=owner.log)
+        await while_owner(Lease(connection, owner), lambda: run_writer(connection, settings.data, fenced, stop), stop)
+    finally:
+        await connection.close()
+
+
+def analyse(*arguments: str) -> int:
+    """The analysis, until SIGTERM: readouts need memory that assignments must never wait for."""
+    handed = Handed.read([*arguments])
+    importlib.import_module("app.analysis.calls")  # the slow part, before the settings are read
+    finished = asyncio.run(_analyse(handed, handed.settings("analysis")))
+    if not finished:  # a computation that does not look up any more holds nothing that must be kept
+        os._exit(0)
+    return 0
+
+
+async def _analyse(handed: Handed, settings: "Settings") -> bool:
+    """Serve the supervisor's analysis socket; whether all work ended with it."""
+    from app.analysis import calls
+    from app.analysis.server import AnalysisServer
+    from app.analysis.state import Analysis
+
+    stop = _stop_signal()
+    analysis = await Analysis.open(settings)
+    try:
+        answering = partial(calls.answer, analysis)
+        await AnalysisServer(answering).serve(handed.listener(), handed.say_ready, stop)
+    finally:
+        finished = await analysis.close()
+    return finished
+
+
+def train(*arguments: str) -> int:
+    """Trains recommendations on the log once; the report says what became of it, also when the log cannot be read."""
+    handed = Handed.read([*arguments])
+    settings = handed.settings("trainer")
+    handed.say_ready()
+    return train_once(settings.data)
+
+
+def train_once(data: Path) -> int:
+    """One training of a data directory; 1 when its log is damaged."""
+    from events.parts.part import DataDamaged
+    from recommender.model.artefact import MODELS
+    from recommender.training.publish import Report, keep, run_training
+
+    try:
+        report = run_training(data)
+    except DataDamaged as damage:
+        keep(data / MODELS, Report("failed", None, (str(damage),), {}, 0.0))
+        logger.error("training failed, the former model serves: %s", damage)
+        return 1
+    level = logging.WARNING if report.outcome == "refused" else logging.INFO
+    logger.log(level, "training %s", report.outcome, extra={"version": report.version, "reasons": list(report.reasons)})
+    return 0
+
+
+def tell_traffic(data: str) -> int:
+    """Answers how many units a day the log of a data directory has, for the experiment on standard input."""
+    from app.processes.design_freeze import answer_traffic
+
+    print(json.dumps(answer_traffic(Path(data), json.load(sys.stdin))))
+    return 0
+
+
+def _stop_signal() -> asyncio.Event:
+    """Set by SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+PROCESSES: Final[dict[str, Callable[..., int]]] = {
+    "worker": work,
+    "writer": write,
+    "analysis": analyse,
+    "trainer": train,
+    "traffic": tell_traffic,
+}
+
+if __name__ == "__main__":
+    name, *rest = sys.argv[1:]
+    sys.exit(PROCESSES[name](*rest))

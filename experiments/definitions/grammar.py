@@ -1,0 +1,250 @@
+"""What may stand in a definition file: each kind of value once, with its reader and what an editor is told of it.
+
+A mapping of fields is a table of entries. From it come the reader, the names that are known, and the JSON Schema;
+defaults are those of the model that is read.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from re import fullmatch
+from typing import Any, Final, Generic, TypeAlias, TypeVar, get_args
+
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from experiments.definitions.located import Located, Place, Wrong, shortened
+from kit.suggestions import did_you_mean
+
+T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
+Schema: TypeAlias = dict[str, Any]
+NAME_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
+NO_NAME: Final = "is no name here; allowed are letters, digits, dots, dashes and underscores"
+NO_MAPPING: Final = "stands where a mapping of fields is needed, {field: value}"
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[T]):
+    """A kind of value: `read` answers None where it told a mistake, `written` is a value as a file writes it."""
+
+    read: Callable[[Place], T | None]
+    schema: Schema
+    written: Callable[[Any], Any] = _as_it_is
+
+    def sound(self, place: Place) -> T | None:
+        """The value; None where any mistake of it was told."""
+        told = len(place.problems.found)
+        value = self.read(place)
+        return value if len(place.problems.found) == told else None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A field of a mapping.
+
+    `needed` says what to write where it is missing; a field without it may be absent, or null. `to` is its name in the
+    model where that is another, `null` says that null is a value.
+    The mistakes of an `unnamed` field are told at the mapping's own path.
+    """
+
+    kind: Kind[Any]
+    needed: str = ""
+    to: str = ""
+    help: str = ""
+    null: bool = False
+    unnamed: bool = False
+
+
+Entries: TypeAlias = Mapping[str, Entry | Kind[Any]]
+
+
+def scalar(convert: Callable[[Located], T], schema: Schema, written: Callable[[Any], Any] = _as_it_is) -> Kind[T]:
+    """A kind whose reader raises Wrong."""
+    return Kind(lambda place: place.attempt(convert), schema, written)
+
+
+def constant(value: Any, wrong: str, before: str = "") -> Kind[Any]:
+    """One value, or the field is left out; `wrong` is said after the value that stands there, `before` before it."""
+
+    def convert(node: Located) -> Any:
+        if node.value != value:
+            raise Wrong(f"{before}{node.described} {wrong}")
+        return value
+
+    return scalar(convert, {"const": value})
+
+
+def one_of(literal: Any) -> Kind[Any]:
+    """One word of a Literal type."""
+    words: tuple[str, ...] = get_args(literal)
+
+    def convert(node: Located) -> Any:
+        if node.text not in words:
+            wrong = f"{node.described} is not known" if node.text else "is empty"
+            raise Wrong(f"{wrong}{meant(node.text, words)}")
+        return node.text
+
+    return scalar(convert, {"enum": list(words)})
+
+
+def any_of(*schemas: Schema) -> Schema:
+    """What one of these schemas takes."""
+    return {"anyOf": list(schemas)}
+
+
+def words(*patterns: str) -> Schema:
+    """A text of one of these patterns."""
+    return {"type": "string", "pattern": f"^(?:{'|'.join(patterns)})$"}
+
+
+def listed(kind: Kind[T], least: int = 0) -> Kind[tuple[T, ...]]:
+    """A list of such values, none of them twice."""
+
+    def read(place: Place) -> tuple[T, ...] | None:
+        items = place.node.value
+        if not isinstance(items, tuple):
+            text = shortened(place.node.text) or "…"
+            return place.fail(f"{place.node.described} is no list, write it in brackets: [{text}]")
+        if len(items) < least:
+            return place.fail(f"holds {len(items) or 'nothing'}, name at least {least}")
+        told = len(place.problems.found)
+        values: list[T] = []
+        for item in items:
+            value = kind.read(place.inner("", item))
+            if value in values:
+                place.fail(f"{item.described} stands twice, keep one", item.line)
+            elif value is not None:
+                values.append(value)
+        return tuple(values) if len(place.problems.found) == told else None
+
+    return Kind(read, {"type": "array", "items": kind.schema, "minItems": least, "uniqueItems": True})
+
+
+def named(kind: Kind[T], no_name: str = "", whose: str = "") -> Kind[dict[str, T]]:
+    """A mapping whose names are the marketer's own; values with a mistake are left out.
+
+    `no_name` is said of what cannot be a name; where it is empty, other files say which names there are. `whose` names
+    what is no name of ours at all, such as products.
+    """
+
+    def read(place: Place) -> dict[str, T] | None:
+        if not isinstance(place.node.value, Mapping):
+            needed = f"stands where a mapping of {whose} is needed" if whose else NO_MAPPING
+            return place.fail(f"{place.node.described} {needed}")
+        found: dict[str, T] = {}
+        for name, node in place.fields.items():
+            if no_name and not fullmatch(NAME_PATTERN, name):
+                place.inner(name[:60], node).fail(no_name)
+                continue
+            value = kind.sound(place.inner(name, node))
+            if value is not None:
+                found[name] = value
+        return found
+
+    if whose:
+        return Kind(read, {"type": "object", "additionalProperties": kind.schema})
+    by_name = {f"^{NAME_PATTERN}$": kind.schema}
+    return Kind(read, {"type": "object", "patternProperties": by_name, "additionalProperties": False})
+
+
+def _unchecked(_: Any, __: Place) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Section(Generic[M]):
+    """A mapping of fields that is read into a model.
+
+    `build` makes the model of what was read. `check` is asked where no mistake was found so far. `also` is added to the
+    schema. `no_mapping` is said of anything else, and `elsewhere` of fields that belong to other mappings of the kind.
+    """
+
+    model: type[M]
+    entries: Entries
+    build: Callable[..., M] | None = None
+    check: Callable[[M, Place], None] = _unchecked
+    also: Schema = field(default_factory=dict[str, Any])
+    no_mapping: str = NO_MAPPING
+    elsewhere: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def kind(self) -> Kind[M]:
+        """The mapping as a kind of value."""
+        return Kind(self.read, {**fields_schema(self.model, self.entries), **self.also})
+
+    def read(self, place: Place) -> M | None:
+        """The model; None where a field that is needed cannot be read, while other wrong ones hold their defaults."""
+        told = len(place.problems.found)
+        if not isinstance(place.node.value, Mapping):
+            return place.fail(f"{place.node.described} {self.no_mapping}")
+        values = fields_of(place, self.entries, self.elsewhere)
+        entries = {name: entry_of(entry) for name, entry in self.entries.items()}
+        if any(entry.needed and (entry.to or name) not in values for name, entry in entries.items()):
+            return None
+        own = {"line": place.node.line, "name": place.name}
+        own = {name: value for name, value in own.items() if name in self.model.model_fields and name not in entries}
+        model = (self.build or self.model)(**own, **values)
+        if len(place.problems.found) == told:
+            self.check(model, place)
+        return model
+
+
+def entry_of(entry: Entry | Kind[Any]) -> Entry:
+    """A kind that stands for itself is a field that may be absent."""
+    return entry if isinstance(entry, Entry) else Entry(entry)
+
+
+def fields_of(
+    place: Place, entries: Entries, elsewhere: Mapping[str, str] | None = None, *, others: bool = True
+) -> dict[str, Any]:
+    """What could be read of the fields, by the model's names; missing ones are told, and `others` that are unknown."""
+    values: dict[str, Any] = {}
+    for name, given in entries.items():
+        entry = entry_of(given)
+        node = place.fields.get(name)
+        if node is None or (node.value is None and not entry.null):
+            if entry.needed:
+                place.fail(f"{name} is missing, {entry.needed}")
+            continue
+        value = entry.kind.read(place.inner("" if entry.unnamed else name, node))
+        if value is not None or entry.null:
+            values[entry.to or name] = value
+    for name, node in place.fields.items() if others else ():
+        if name in (elsewhere or {}):
+            place.fail((elsewhere or {})[name].format(name), name=name)
+        elif name not in entries:
+            place.fail(f'unknown field "{shortened(name)}"{meant(name, entries, few=2)}', node.line)
+    return values
+
+
+def fields_schema(model: type[BaseModel], entries: Entries) -> Schema:
+    """A mapping of these fields and no others; those that may be absent may be null."""
+    properties: dict[str, Schema] = {}
+    for name, given in entries.items():
+        entry = entry_of(given)
+        default = default_of(model, name, entry)
+        described = {"description": entry.help} if entry.help else {}
+        part = {**entry.kind.schema, **({} if default is None else {"default": default}), **described}
+        properties[name] = part if entry.needed or entry.null else any_of(part, {"type": "null"})
+    needed = [name for name, entry in entries.items() if entry_of(entry).needed]
+    return {"type": "object", "properties": properties, "required": needed, "additionalProperties": False}
+
+
+def default_of(model: type[BaseModel], name: str, entry: Entry) -> Any:
+    """What a field means where it is left out, as a file would write it; None where that is nothing."""
+    known = model.model_fields.get(entry.to or name)
+    if known is None or known.default is PydanticUndefined or known.default is None:
+        return None
+    written = entry.kind.written(known.default)
+    return written if isinstance(written, bool | int | float | str) else None
+
+
+def meant(name: str, known: Iterable[str], few: int = 0) -> str:
+    """`, did you mean "x"?` where a known name is near, else the known names, unless they are many; `few` always."""
+    names = sorted(known)
+    listed = f"; known are {', '.join(names)}" if 0 < len(names) <= 24 else ""
+    return listed if len(names) <= few else did_you_mean(name, names, listed, quote='"')
