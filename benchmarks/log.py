@@ -28,6 +28,7 @@ from msgspec.structs import replace
 from events.deletes.hidden import HiddenRows
 from events.ingest.stream import Stream
 from events.log.export import Exporter
+from events.log.reader import LogReader
 from events.parts.arrow import allocate_sparingly
 from events.parts.part import Part, PartListing, live_parts
 from events.records import Record
@@ -35,7 +36,7 @@ from events.store.connection import Connection, connect
 from events.store.embedded import EmbeddedStore
 from events.writer.compaction import Compaction
 from events.writer.shard import WriterOptions
-from events.writer.watermark import pending, read_watermarks, wait_until_written
+from events.writer.watermark import wait_until_written
 from events.writer.writer import run_writer
 
 ROUNDS = 4
@@ -103,11 +104,10 @@ async def ingest(stream: Stream, events: Sequence[Record]) -> float:
 
 async def drain(connection: Connection, data: Path, events: int) -> tuple[float, float]:
     """Events written per second of wall clock, and per second of this process's own time."""
-    position = await connection.position()
     stop = asyncio.Event()
     started, cpu = time.perf_counter(), time.process_time()
     writer = asyncio.create_task(run_writer(connection, data, WriterOptions(), stop))
-    await wait_until_written(connection, position, 120)
+    await wait_until_written(connection, 120)
     rates = events / (time.perf_counter() - started), events / (time.process_time() - cpu)
     stop.set()
     await writer
@@ -152,7 +152,7 @@ async def soak(data: Path, seconds: float) -> None:
         rate = await ingest(stream, fresh)
         if time.monotonic() > sampled:
             sampled += seconds / 10
-            backlog = await pending(connection, await read_watermarks(connection))
+            backlog = (await wait_until_written(connection, 0)).pending
             least, middle, most = min(sizes), statistics.median(sizes), max(sizes)
             sizes.clear()
             print(
@@ -213,7 +213,7 @@ def _bytes_an_event(parts: Sequence[Part]) -> float:
 
 
 def _export_rate(data: Path) -> float:
-    exporter, cursor, rows = Exporter(data), None, 0
+    exporter, cursor, rows = Exporter(LogReader(data)), None, 0
     started = time.perf_counter()
     while rows < EXPORTED and (page := exporter.page(cursor, 10_000)).rows:
         cursor, rows = page.cursor, rows + len(page.rows)

@@ -48,7 +48,7 @@ class Mutation:
     edits: tuple[Edit, ...]
 
 
-FIND_REPEATS = "superseded = self._superseded.positions(parts, self._visible)"
+FIND_REPEATS = "repeated = self._duplicates.positions(parts, self._visible)"
 WRITE = "write_part(Place(self._log, day, name, entries[-1].stream_number), [table], self._options.reach)"
 
 MUTATIONS: Mapping[str, Mutation] = {
@@ -127,7 +127,7 @@ MUTATIONS: Mapping[str, Mutation] = {
                 "    if before then\n      duplicates",
                 "    if false then\n      duplicates",
             ),
-            Edit("events/deletes/hidden.py", FIND_REPEATS, "superseded = empty_positions()"),
+            Edit("events/deletes/hidden.py", FIND_REPEATS, "repeated = empty_positions()"),
         ),
     ),
     "door_forgets": Mutation(
@@ -147,7 +147,7 @@ MUTATIONS: Mapping[str, Mutation] = {
             f"{DAMAGED_STORE}::test_events_that_are_in_parts_survive_the_loss_of_the_whole_store",
             "tests/events/deletes/test_hidden.py",
         ),
-        (Edit("events/deletes/hidden.py", FIND_REPEATS, "superseded = empty_positions()"),),
+        (Edit("events/deletes/hidden.py", FIND_REPEATS, "repeated = empty_positions()"),),
     ),
     "lazy_fsync": Mutation(
         "the store syncs once a second",

@@ -1,51 +1,37 @@
-"""The calls of the analysis process, by name: what workers ask and what they are given.
+"""How the analysis answers each query: from the catalogue, from readouts one at a time, or from the log beside them."""
 
-| call | arguments | answer |
-| --- | --- | --- |
-| experiments, experiment | key | definitions with status, phases and fingerprints |
-| results | key, at, metric, dimension, phase, include, format | one readout |
-| timeseries | key, metric | a metric day by day |
-| plan | key | traffic, detectable effect, days |
-| units | key, format | one row per unit |
-| all_results | format | one row per comparison of every running experiment |
-| metrics, cx | format | metric definitions; satisfaction of the whole site |
-| recommendations | | views, clicks and attributed revenue by strategy |
-| export_events | cursor, limit | a page of the log |
-| erase, held | kind (visitor or user), id | erasure; all that is held |
-
-Calls that read the log also take `acknowledged`, {shard: stream number}: what was stored before they were asked;
-without it, all that is stored when they are asked.
-
-What is answered about experiments themselves: their definitions, states and frozen phases.
-"""
-
-from collections.abc import Callable, Generator, Hashable, Mapping
-from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 
 from app.analysis.client import AnalysisAnswer
-from app.analysis.responses import (
-    JSON,
-    is_flat,
-    json_answer,
-    object_etag,
-    results_body,
-    rows_answer,
-    table_answer,
-    timeseries_body,
-    weak,
+from app.analysis.queries import (
+    AllResultsQuery,
+    AttributionQuery,
+    ComputedQuery,
+    ErasureQuery,
+    EventsQuery,
+    ExperimentQuery,
+    ExperimentsQuery,
+    MetricsQuery,
+    PersonQuery,
+    PlanQuery,
+    Query,
+    ReadableQuery,
+    ResultsQuery,
+    SatisfactionQuery,
+    TimeseriesQuery,
+    UnitsQuery,
 )
-from app.analysis.server import Call
-from app.analysis.state import Analysis, Written
-from events.engines.tables import Table
-from events.parts.part import DataDamaged
+from app.analysis.responses import json_answer, object_etag, rows_answer, table_answer, weak
+from app.analysis.state import Analysis, LogState
 from events.privacy.erasure import erase
 from events.privacy.person import Person, held
 from experiments.catalog.catalog import Catalog
-from experiments.catalog.phases import FrozenDesign
-from experiments.catalog.reader import CatalogArchive, CatalogFollower
+from experiments.catalog.reader import CatalogReader
 from experiments.definitions.model import Experiment
 from experiments.readout.encoding import Readout
 from experiments.readout.satisfaction import COLUMNS
@@ -53,27 +39,139 @@ from experiments.readout.study import ReadoutQuery, UnknownExperiment, parsed_at
 from experiments.readout.tables import flat_rows
 from recommender.evaluation.attribution import attribution
 
+MOST_ROWS: Final = 10_000  # of one export page
 
-def experiments_answer(catalogs: CatalogFollower, archive: CatalogArchive) -> dict[str, Any]:
+
+async def answer(analysis: Analysis, query: Query) -> AnalysisAnswer:
+    """The answer to a query, of what is stored when it is asked; raises what `app.analysis.server` refuses with."""
+    match query:
+        case ExperimentsQuery():
+            return json_answer(experiments_answer(analysis.catalogs))
+        case ExperimentQuery():
+            return json_answer(experiment_answer(analysis.catalogs, query.key))
+        case MetricsQuery():
+            return json_answer({"metrics": analysis.readouts.metrics()})
+        case EventsQuery():
+            return await _page(analysis, query)
+        case PersonQuery():
+            await analysis.written()
+            find = partial(held, analysis.log.reader, query.kind, query.id)
+            found = await analysis.log_jobs.answer(query, find)
+            return json_answer({**_ids(found.person), "events": found.events})
+        case ErasureQuery():
+            person = await erase(analysis.connection, analysis.log.reader, query.kind, query.id)
+            return AnalysisAnswer(202, "application/json", msgspec.json.encode(_ids(person)))
+        case _:
+            return await _readable(analysis, query)
+
+
+async def _page(analysis: Analysis, query: EventsQuery) -> AnalysisAnswer:
+    """`pending` is counted before the scan, so that "drained" is never said too early."""
+    written = await analysis.written()
+    read = partial(analysis.exporter.page, query.cursor, min(query.limit, MOST_ROWS))
+    page = await analysis.log_jobs.answer((query, written), read)
+    body = b"".join(msgspec.json.encode(row) + b"\n" for row in page.rows)
+    left = "unknown" if written.pending is None else str(written.pending)
+    headers = {"x-resonate-next-cursor": page.cursor, "x-resonate-pending": left}
+    return AnalysisAnswer(200, "application/x-ndjson", body, headers)
+
+
+async def _readable(analysis: Analysis, query: ComputedQuery) -> AnalysisAnswer:
+    """Computed on the readout thread, once for all who ask the same at the same state of the log.
+
+    What is made of one readout that is remembered does not queue behind those that are computed.
+    """
+    written = await analysis.written()
+    look = _look(query, written)
+    with analysis.telling_health():
+        if isinstance(query, ReadableQuery):
+            known = await analysis.recall_jobs.answer((query, written), partial(_remembered, analysis, query, look))
+            if known is not None:
+                return known
+        return await analysis.readout_jobs.answer((query, written), partial(_computed, analysis, query, look))
+
+
+def _look(query: ComputedQuery, written: LogState) -> ReadoutQuery:
+    look = ReadoutQuery(pending=written.missed, watermark=written.watermark)
+    match query:
+        case ResultsQuery():
+            is_sql = query.include == "sql"
+            return replace(
+                look, at=_moment(query.at), metric=query.metric, dimension=query.dimension, phase=query.phase,
+                include_sql=is_sql,
+            )  # fmt: skip
+        case TimeseriesQuery():
+            return replace(look, at=_moment(query.at), metric=query.metric)
+        case UnitsQuery():
+            return replace(look, at=_moment(query.at), phase=query.phase)
+        case _:
+            return look
+
+
+def _moment(text: str | None) -> datetime | None:
+    return parsed_at(text) if text else None
+
+
+def _remembered(analysis: Analysis, query: ReadableQuery, look: ReadoutQuery) -> AnalysisAnswer | None:
+    readout = analysis.readouts.remembered(query.key, look)
+    return readout and _shown(analysis, query, readout)
+
+
+def _computed(analysis: Analysis, query: ComputedQuery, look: ReadoutQuery) -> AnalysisAnswer:
+    readouts = analysis.readouts
+    match query:
+        case ResultsQuery() | TimeseriesQuery():
+            return _shown(analysis, query, readouts.read(query.key, look))
+        case PlanQuery():
+            return json_answer(readouts.plan(query.key))
+        case UnitsQuery():
+            table = readouts.units(query.key, look)
+            return json_answer({"rows": table.rows()}) if query.format == "json" else table_answer(table, query.format)
+        case AllResultsQuery():
+            rows = readouts.results(look.pending, look.watermark)
+            return rows_answer(rows, list(rows[0]) if rows else [], query.format)
+        case SatisfactionQuery():
+            found = readouts.cx(look)
+            if query.format == "json":
+                return json_answer(found, object_etag(found))
+            return rows_answer(found["days"], COLUMNS, query.format)
+        case AttributionQuery():
+            return json_answer({"strategies": attribution(analysis.log)})
+
+
+def _shown(analysis: Analysis, query: ReadableQuery, readout: Readout) -> AnalysisAnswer:
+    etag = weak(analysis.readouts.etag(readout))
+    if isinstance(query, TimeseriesQuery):
+        return AnalysisAnswer(200, "application/json", analysis.bodies.timeseries(readout), {"etag": etag})
+    if query.format == "json":
+        return AnalysisAnswer(200, "application/json", analysis.bodies.results(readout), {"etag": etag})
+    return table_answer(flat_rows(readout), query.format, etag)
+
+
+def _ids(person: Person) -> dict[str, list[str]]:
+    return {"visitors": sorted(person.visitors), "users": sorted(person.users)}
+
+
+def experiments_answer(catalogs: CatalogReader) -> dict[str, Any]:
     """Every experiment in order of key, and what is wrong with the files that are not served."""
-    catalog = catalogs.catalog
+    catalog = catalogs.latest()
     return {
         "version": catalog.version,
         "errors": [str(error) for error in catalogs.errors],
-        "experiments": [_summary(catalog, catalog.experiments[key], archive) for key in sorted(catalog.experiments)],
+        "experiments": [_summary(catalog, catalog.experiments[key], catalogs) for key in sorted(catalog.experiments)],
     }
 
 
-def experiment_answer(catalogs: CatalogFollower, archive: CatalogArchive, key: str) -> dict[str, Any]:
+def experiment_answer(catalogs: CatalogReader, key: str) -> dict[str, Any]:
     """One experiment with its whole definition. Raises UnknownExperiment."""
-    catalog = catalogs.catalog
+    catalog = catalogs.latest()
     experiment = catalog.experiments.get(key)
     if experiment is None:
         raise UnknownExperiment(key, catalog.experiments)
-    return {**_summary(catalog, experiment, archive), "definition": experiment.model_dump(mode="json")}
+    return {**_summary(catalog, experiment, catalogs), "definition": experiment.model_dump(mode="json")}
 
 
-def _summary(catalog: Catalog, experiment: Experiment, archive: CatalogArchive) -> dict[str, Any]:
+def _summary(catalog: Catalog, experiment: Experiment, catalogs: CatalogReader) -> dict[str, Any]:
     return {
         "key": experiment.key,
         "name": experiment.name,
@@ -90,192 +188,16 @@ def _summary(catalog: Catalog, experiment: Experiment, archive: CatalogArchive) 
         "guardrails": [guardrail.metric for guardrail in experiment.guardrails],
         "method": experiment.plan.method,
         "decision": experiment.decision.model_dump(mode="json"),
-        "phases": [_phase(design) for design in archive.phases(experiment.key)],
+        "phases": [
+            {
+                "phase": design.phase,
+                "fingerprint": design.fingerprint,
+                "frozen_at": design.frozen_at,
+                "planned_units": design.planned_units,
+                "end": design.end,
+                "stopped_at": design.stopped_at,
+                "pauses": [{"since": pause.since, "until": pause.until} for pause in design.pauses],
+            }
+            for design in catalogs.phases(experiment.key)
+        ],
     }
-
-
-def _phase(design: FrozenDesign) -> dict[str, Any]:
-    return {
-        "phase": design.phase,
-        "fingerprint": design.fingerprint,
-        "frozen_at": design.frozen_at,
-        "planned_units": design.planned_units,
-        "end": design.end,
-        "stopped_at": design.stopped_at,
-        "pauses": [{"since": pause.since, "until": pause.until} for pause in design.pauses],
-    }
-
-
-TRACING: Final = frozenset({"traceparent", "request_id", "acknowledged"})  # not part of what is asked
-MOST_ROWS: Final = 10_000  # of one export page
-
-Arguments = dict[str, Any]
-
-
-def calls(analysis: Analysis) -> Mapping[str, Call]:
-    """The table of calls over one analysis state."""
-    asked = _Calls(analysis)
-    return {
-        name: getattr(asked, name)
-        for name in (
-            "experiments", "experiment", "results", "timeseries", "plan", "units", "all_results", "metrics", "cx",
-            "recommendations", "export_events", "erase", "held",
-        )
-    }  # fmt: skip
-
-
-class _Calls:
-    """One method per call; its name is the call's."""
-
-    def __init__(self, analysis: Analysis) -> None:
-        self.analysis = analysis
-
-    async def experiments(self, arguments: Arguments) -> AnalysisAnswer:
-        return json_answer(experiments_answer(self.analysis.catalogs, self.analysis.archive))
-
-    async def experiment(self, arguments: Arguments) -> AnalysisAnswer:
-        return json_answer(experiment_answer(self.analysis.catalogs, self.analysis.archive, arguments["key"]))
-
-    async def results(self, arguments: Arguments) -> AnalysisAnswer:
-        def answer(readout: Readout) -> AnalysisAnswer:
-            etag = weak(self.analysis.readouts.etag(readout))
-            if is_flat(arguments.get("format")):
-                return table_answer(flat_rows(readout), arguments["format"], etag)
-            return AnalysisAnswer(200, JSON, results_body(readout), {"etag": etag})
-
-        return await self._of_one("results", arguments, answer)
-
-    async def timeseries(self, arguments: Arguments) -> AnalysisAnswer:
-        def answer(readout: Readout) -> AnalysisAnswer:
-            etag = weak(self.analysis.readouts.etag(readout))
-            return AnalysisAnswer(200, JSON, timeseries_body(readout), {"etag": etag})
-
-        return await self._of_one("timeseries", arguments, answer)
-
-    async def plan(self, arguments: Arguments) -> AnalysisAnswer:
-        query = _query(arguments, await self.analysis.written(arguments))
-        return await self._readout(
-            "plan", arguments, query, lambda: json_answer(self.analysis.readouts.plan(arguments["key"]))
-        )
-
-    async def units(self, arguments: Arguments) -> AnalysisAnswer:
-        query = _query(arguments, await self.analysis.written(arguments))
-        return await self._readout(
-            "units", arguments, query, lambda: _units(self.analysis.readouts.units(arguments["key"], query), arguments)
-        )
-
-    async def all_results(self, arguments: Arguments) -> AnalysisAnswer:
-        query = _query(arguments, await self.analysis.written(arguments))
-
-        def compute() -> AnalysisAnswer:
-            rows = self.analysis.readouts.results(query.pending, query.watermark)
-            return rows_answer(rows, list(rows[0]) if rows else [], arguments.get("format"))
-
-        return await self._readout("all_results", arguments, query, compute)
-
-    async def metrics(self, arguments: Arguments) -> AnalysisAnswer:
-        return json_answer({"metrics": self.analysis.readouts.metrics()})
-
-    async def cx(self, arguments: Arguments) -> AnalysisAnswer:
-        query = _query(arguments, await self.analysis.written(arguments))
-
-        def compute() -> AnalysisAnswer:
-            found, form = self.analysis.readouts.cx(query), arguments.get("format")
-            if is_flat(form):
-                return rows_answer(found["days"], COLUMNS, form)
-            return json_answer(found, object_etag(found))
-
-        return await self._readout("cx", arguments, query, compute)
-
-    async def recommendations(self, arguments: Arguments) -> AnalysisAnswer:
-        query = _query(arguments, await self.analysis.written(arguments))
-        return await self._readout(
-            "recommendations", arguments, query, lambda: json_answer({"strategies": attribution(self.analysis.log)})
-        )
-
-    async def export_events(self, arguments: Arguments) -> AnalysisAnswer:
-        """`pending` is counted before the scan, so that "drained" is never said too early."""
-        written = await self.analysis.written(arguments)
-        limit = min(int(arguments.get("limit") or 1000), MOST_ROWS)
-        cursor = arguments.get("cursor")
-        page = await self.analysis.log_jobs.answer(
-            ("export", cursor, limit, written.watermark, written.pending),
-            lambda: self.analysis.exporter.page(cursor, limit),
-        )
-        body = b"".join(msgspec.json.encode(row) + b"\n" for row in page.rows)
-        left = "unknown" if written.pending is None else str(written.pending)
-        headers = {"x-resonate-next-cursor": page.cursor, "x-resonate-pending": left}
-        return AnalysisAnswer(200, "application/x-ndjson", body, headers)
-
-    async def erase(self, arguments: Arguments) -> AnalysisAnswer:
-        kind, identifier = arguments["kind"], arguments["id"]
-        await self.analysis.written(arguments)
-        erasure = await erase(self.analysis.connection, self.analysis.settings.data, kind, identifier)
-        return AnalysisAnswer(202, JSON, msgspec.json.encode(_ids(erasure)))
-
-    async def held(self, arguments: Arguments) -> AnalysisAnswer:
-        await self.analysis.written(arguments)
-        kind, identifier = arguments["kind"], arguments["id"]
-        found = await self.analysis.log_jobs.answer(
-            ("held", kind, identifier), lambda: held(self.analysis.settings.data, kind, identifier)
-        )
-        return json_answer({**_ids(found.person), "events": found.events})
-
-    async def _of_one(
-        self, name: str, arguments: Arguments, answer: Callable[[Readout], AnalysisAnswer]
-    ) -> AnalysisAnswer:
-        """The answer made of one readout; one that is remembered does not queue behind those that are computed."""
-        query, key = _query(arguments, await self.analysis.written(arguments)), arguments["key"]
-
-        def recalled() -> AnalysisAnswer | None:
-            readout = self.analysis.readouts.remembered(key, query)
-            return None if readout is None else answer(readout)
-
-        with self._health():
-            known = await self.analysis.recall_jobs.answer(_question(name, arguments, query), recalled)
-        return known or await self._readout(
-            name, arguments, query, lambda: answer(self.analysis.readouts.read(key, query))
-        )
-
-    async def _readout(
-        self, name: str, arguments: Arguments, query: ReadoutQuery, compute: Callable[[], AnalysisAnswer]
-    ) -> AnalysisAnswer:
-        """Computed on the readout thread, once for all who ask the same at the same state of the log."""
-        with self._health():
-            return await self.analysis.readout_jobs.answer(_question(name, arguments, query), compute)
-
-    @contextmanager
-    def _health(self) -> Generator[None]:
-        try:
-            yield
-        except DataDamaged as damage:
-            self.analysis.note_health(damage)
-            raise
-        self.analysis.note_health(None)
-
-
-def _question(name: str, arguments: Arguments, query: ReadoutQuery) -> Hashable:
-    asked = {key: value for key, value in arguments.items() if key not in TRACING}
-    return name, msgspec.json.encode(asked, order="sorted"), query.pending, query.watermark
-
-
-def _query(arguments: Arguments, written: Written) -> ReadoutQuery:
-    at, phase = arguments.get("at"), arguments.get("phase")
-    return ReadoutQuery(
-        at=parsed_at(at) if at else None,
-        metric=arguments.get("metric"),
-        dimension=arguments.get("dimension"),
-        phase=None if phase is None else int(phase),
-        include_sql=arguments.get("include") == "sql",
-        pending=written.missed,
-        watermark=written.watermark,
-    )
-
-
-def _ids(person: Person) -> dict[str, list[str]]:
-    return {"visitors": sorted(person.visitors), "users": sorted(person.users)}
-
-
-def _units(table: Table, arguments: Arguments) -> AnalysisAnswer:
-    form = arguments.get("format")
-    return table_answer(table, arguments["format"]) if is_flat(form) else json_answer({"rows": table.rows()})

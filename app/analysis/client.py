@@ -1,21 +1,24 @@
-"""A worker's side of the analysis process: frames of length and JSON over a Unix socket, one call a connection."""
+"""A worker's side of the analysis process: frames of length and JSON over a Unix socket, one query a connection."""
 
 import asyncio
 import struct
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
-LENGTH: Final = struct.Struct(">I")
+from app.analysis.queries import Query
+
 LARGEST_FRAME: Final = 1 << 30  # bytes; a unit table of millions fits
+RESTART_ATTEMPTS: Final = 2  # the process may die under a query; the supervisor starts it again on the next connection
+GRACE_SECONDS: Final = 2.0  # the process itself answers at the time-out; this covers one that no longer does
+_LENGTH: Final = struct.Struct(">I")
 
 
 class Request(msgspec.Struct, frozen=True):
-    """One call: its name in `app.analysis_calls.CALLS`, its arguments, the seconds it may take."""
+    """A query and the seconds that it may take."""
 
-    name: str
-    arguments: dict[str, Any]
+    query: Query
     timeout_seconds: float
 
 
@@ -26,12 +29,12 @@ class Head(msgspec.Struct, frozen=True):
     content_type: str
     size: int
     headers: dict[str, str] = {}
-    code: str | None = None  # given when the call was refused; the body is then the detail
+    code: str | None = None  # given when the query was refused; the body is then the detail
     retry_after_seconds: int | None = None
 
 
 class AnalysisAnswer(msgspec.Struct, frozen=True):
-    """What a call gave: a body ready to be sent, its type, and headers such as ETag."""
+    """What a query gave: a body ready to be sent, its type, and headers such as ETag."""
 
     status: int
     content_type: str
@@ -40,7 +43,7 @@ class AnalysisAnswer(msgspec.Struct, frozen=True):
 
 
 class AnalysisError(Exception):
-    """A call that was refused, as its asker should read it: HTTP status, problem code, a sentence."""
+    """A query that was refused, as its asker should read it: HTTP status, problem code, a sentence."""
 
     def __init__(self, status: int, code: str, detail: str, retry_after_seconds: int | None = None) -> None:
         super().__init__(detail)
@@ -50,55 +53,30 @@ class AnalysisError(Exception):
         self.retry_after_seconds = retry_after_seconds
 
 
-async def read_frame(reader: asyncio.StreamReader) -> bytes:
-    """The next frame; raises IncompleteReadError where the other side has gone."""
-    (size,) = LENGTH.unpack(await reader.readexactly(LENGTH.size))
-    if size > LARGEST_FRAME:
-        raise ValueError(f"a frame of {size} bytes is larger than {LARGEST_FRAME}")
-    return await reader.readexactly(size)
-
-
-def frame(payload: bytes) -> bytes:
-    """The payload with its length before it."""
-    return LENGTH.pack(len(payload)) + payload
-
-
-RESTART_ATTEMPTS: Final = 2  # the process may die under a call; the supervisor starts it again on the next connection
-GRACE_SECONDS: Final = 2.0  # the process itself answers at the time-out; this covers one that no longer does
-
-
 class AnalysisClient:
-    """Calls of the analysis process. `socket_path` is `DataDirectory.analysis_socket`.
-
-    The names of the calls, their arguments and answers are listed in `app.analysis.calls`.
-    """
+    """Asks the analysis process. `socket_path` is `DataDirectory.analysis_socket`."""
 
     def __init__(self, socket_path: Path, timeout_seconds: float = 60.0) -> None:
         self.socket_path = socket_path
         self.timeout_seconds = timeout_seconds
 
-    async def call(
-        self, name: str, arguments: dict[str, Any] | None = None, timeout_seconds: float | None = None
-    ) -> AnalysisAnswer:
-        """The answer of one call. Cancelling it ends the work, unless others wait for the same.
+    async def ask(self, query: Query, timeout_seconds: float | None = None) -> AnalysisAnswer:
+        """The answer to a query. Cancelling it ends the work, unless others wait for the same.
 
-        Raises AnalysisError: refused by the call (unknown_experiment, data_damaged, …), `analysis_timeout` after
-        `timeout_seconds`, `analysis_unavailable` where the process cannot be reached or dies twice under the call.
+        Raises AnalysisError: refused (unknown_experiment, data_damaged, …), `analysis_timeout` after
+        `timeout_seconds`, `analysis_unavailable` where the process cannot be reached or dies twice under the query.
         """
         seconds = self.timeout_seconds if timeout_seconds is None else timeout_seconds
-        request = frame(msgspec.json.encode(Request(name, arguments or {}, seconds)))
+        request = frame(Request(query, seconds))
         try:
             async with asyncio.timeout(seconds + GRACE_SECONDS):
-                return await self._attempts(request)
+                for _ in range(RESTART_ATTEMPTS):
+                    try:
+                        return await self._exchange(request)
+                    except (OSError, asyncio.IncompleteReadError):
+                        await asyncio.sleep(0.05)
         except TimeoutError:
             raise AnalysisError(503, "analysis_timeout", f"no answer within {seconds:g} s", 5) from None
-
-    async def _attempts(self, request: bytes) -> AnalysisAnswer:
-        for _ in range(RESTART_ATTEMPTS):
-            try:
-                return await self._exchange(request)
-            except (OSError, asyncio.IncompleteReadError):
-                await asyncio.sleep(0.05)
         raise AnalysisError(503, "analysis_unavailable", "the analysis process does not answer", 2)
 
     async def _exchange(self, request: bytes) -> AnalysisAnswer:
@@ -113,3 +91,17 @@ class AnalysisClient:
         if head.code is not None:
             raise AnalysisError(head.status, head.code, body.decode(), head.retry_after_seconds)
         return AnalysisAnswer(head.status, head.content_type, body, head.headers)
+
+
+async def read_frame(reader: asyncio.StreamReader) -> bytes:
+    """The next frame; raises IncompleteReadError where the other side has gone."""
+    (size,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
+    if size > LARGEST_FRAME:
+        raise ValueError(f"a frame of {size} bytes is larger than {LARGEST_FRAME}")
+    return await reader.readexactly(size)
+
+
+def frame(content: Request | Head) -> bytes:
+    """The content as JSON, with its length before it."""
+    payload = msgspec.json.encode(content)
+    return _LENGTH.pack(len(payload)) + payload

@@ -5,7 +5,10 @@ import threading
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(slots=True, eq=False)
@@ -27,12 +30,17 @@ class Jobs:
         self._running: Job | None = None
         self._switch = threading.Lock()  # so that an interrupt never hits the job after the one it was meant for
 
-    async def answer(self, question: Hashable, compute: Callable[[], Any]) -> Any:
+    async def answer(self, question: Hashable, compute: Callable[[], Answer]) -> Answer:
         """The result of `compute`, shared with everybody who asks the same `question` meanwhile.
 
         Cancelling the last of them interrupts the computation. What `compute` raises is raised to each of them.
         """
-        job = self._jobs.get(question) or self._submit(question, compute)
+        job = self._jobs.get(question)
+        if job is None:
+            job = self._jobs[question] = Job()
+            job.work = self._thread.submit(self._run, job, compute)
+            job.result = asyncio.wrap_future(job.work)
+            job.result.add_done_callback(partial(self._done, question, job))
         assert job.result is not None
         job.waiters += 1
         try:
@@ -52,14 +60,6 @@ class Jobs:
         for question, job in list(self._jobs.items()):
             self._abandon(question, job)
         self._thread.shutdown(wait=False, cancel_futures=True)
-
-    def _submit(self, question: Hashable, compute: Callable[[], Any]) -> Job:
-        job = Job()
-        job.work = self._thread.submit(self._run, job, compute)
-        job.result = asyncio.wrap_future(job.work)
-        job.result.add_done_callback(lambda result: self._done(question, job, result))
-        self._jobs[question] = job
-        return job
 
     def _run(self, job: Job, compute: Callable[[], Any]) -> Any:
         with self._switch:

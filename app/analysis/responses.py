@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from app.analysis.client import AnalysisAnswer
+from app.analysis.queries import Form
 from events.engines.tables import Table, csv_bytes, parquet_bytes, table_of
 from experiments.readout.encoding import Readout, plain, readout_json, timeseries_json
 
@@ -20,31 +21,26 @@ CLOCK: Final = frozenset({"as_of", "watermark"})  # what moves while nothing hap
 def json_answer(value: Any, etag: str | None = None) -> AnalysisAnswer:
     """Any value as JSON; without `etag` that of its bytes."""
     body = msgspec.json.encode(value)
-    return AnalysisAnswer(200, JSON, body, {"etag": etag or _strong(body)})
+    return AnalysisAnswer(200, JSON, body, {"etag": etag or f'"{_digest(body)}"'})
 
 
 def table_answer(table: Table, form: str, etag: str | None = None) -> AnalysisAnswer:
     """A table as `csv` or `parquet`."""
     body = csv_bytes(table) if form == "csv" else parquet_bytes(table)
-    return AnalysisAnswer(200, CONTENT_TYPES[form], body, {"etag": etag or _strong(body)})
+    return AnalysisAnswer(200, CONTENT_TYPES[form], body, {"etag": etag or f'"{_digest(body)}"'})
 
 
-def rows_answer(rows: Sequence[Mapping[str, Any]], names: Sequence[str], form: str | None) -> AnalysisAnswer:
+def rows_answer(rows: Sequence[Mapping[str, Any]], names: Sequence[str], form: Form) -> AnalysisAnswer:
     """Rows of one shape; as JSON `{"rows": […]}`."""
-    etag = weak(digest([_still(row) for row in rows]))
-    if is_flat(form):
-        return table_answer(table_of(rows, names), str(form), etag)
-    return json_answer({"rows": rows}, etag)
+    etag = weak(_digest(msgspec.json.encode([_still(row) for row in rows])))
+    if form == "json":
+        return json_answer({"rows": rows}, etag)
+    return table_answer(table_of(rows, names), form, etag)
 
 
 def object_etag(value: Mapping[str, Any]) -> str:
     """The ETag of an object whose `as_of` and `watermark` follow the clock."""
-    return weak(digest(_still(value)))
-
-
-def is_flat(form: str | None) -> bool:
-    """Whether a format is a table."""
-    return form in CONTENT_TYPES
+    return weak(_digest(msgspec.json.encode(_still(value))))
 
 
 def weak(name: str) -> str:
@@ -52,13 +48,8 @@ def weak(name: str) -> str:
     return f'W/"{name}"'
 
 
-def digest(value: Any) -> str:
-    """The same for equal values."""
-    return hashlib.sha256(msgspec.json.encode(value)).hexdigest()[:32]
-
-
-def _strong(body: bytes) -> str:
-    return f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:32]
 
 
 def _still(value: Mapping[str, Any]) -> dict[str, Any]:
@@ -77,28 +68,23 @@ class _Known:
     readout: Readout = field(compare=False)
 
 
-def results_body(readout: Readout) -> bytes:
-    """The results object."""
-    return _with_head(readout, _results(_Known(readout.etag, readout)))
+class Bodies:
+    """The bodies of the newest readouts; any thread may ask."""
+
+    def __init__(self) -> None:
+        self._rest = lru_cache(REMEMBERED)(_without_head)
+
+    def results(self, readout: Readout) -> bytes:
+        """The results object."""
+        return _with_head(readout, self._rest(_Known(readout.etag, readout), readout_json))
+
+    def timeseries(self, readout: Readout) -> bytes:
+        """The readout's metrics day by day."""
+        return _with_head(readout, self._rest(_Known(readout.etag, readout), timeseries_json))
 
 
-def timeseries_body(readout: Readout) -> bytes:
-    """The readout's metrics day by day."""
-    return _with_head(readout, _timeseries(_Known(readout.etag, readout)))
-
-
-@lru_cache(REMEMBERED)
-def _results(known: _Known) -> bytes:
-    return _without_head(known.readout, readout_json)
-
-
-@lru_cache(REMEMBERED)
-def _timeseries(known: _Known) -> bytes:
-    return _without_head(known.readout, timeseries_json)
-
-
-def _without_head(readout: Readout, form: Callable[[Readout], dict[str, Any]]) -> bytes:
-    return msgspec.json.encode({name: value for name, value in form(readout).items() if name not in HEAD})
+def _without_head(known: _Known, form: Callable[[Readout], dict[str, Any]]) -> bytes:
+    return msgspec.json.encode({name: value for name, value in form(known.readout).items() if name not in HEAD})
 
 
 def _with_head(readout: Readout, rest: bytes) -> bytes:

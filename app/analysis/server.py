@@ -1,58 +1,67 @@
-"""The server side of the analysis socket: a request, its answer, or the reason why there is none."""
+"""The server side of the analysis socket: a query, its answer, or the reason why there is none."""
 
 import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
 from app.analysis.client import AnalysisAnswer, AnalysisError, Head, Request, frame, read_frame
+from app.analysis.queries import Query
 from events.engines.duckdb import QueryTimeout
 from events.log.export import InvalidCursor
 from events.parts.part import DataDamaged
 from events.store.availability import StoreUnavailable
 from experiments.cube.statements import UncountableCondition
 from experiments.readout.study import InvalidDate, NotFound
+from kit.tasks import unless
 
 logger = logging.getLogger("resonate.analysis")
 
+RETRY_SECONDS: Final = 5
+DAMAGE_RETRY_SECONDS: Final = 60  # damage does not pass by itself; this spares the log from eager clients
 
-RETRY_SECONDS = 5
-DAMAGE_RETRY_SECONDS = 60  # damage does not pass by itself; this spares the log from eager clients
-
-
-def refusal(error: Exception, call: str) -> AnalysisError:
-    """The refusal that an exception of a call stands for; one that is not foreseen is logged and named nowhere else."""
-    if isinstance(error, NotFound):
-        return AnalysisError(404, f"unknown_{error.what}", str(error))
-    if isinstance(error, InvalidDate):
-        return AnalysisError(400, "invalid_date", str(error))
-    if isinstance(error, UncountableCondition):
-        return AnalysisError(400, "uncountable_condition", str(error))
-    if isinstance(error, InvalidCursor):
-        return AnalysisError(400, "invalid_cursor", str(error))
-    if isinstance(error, DataDamaged):
-        return AnalysisError(503, "data_damaged", str(error), DAMAGE_RETRY_SECONDS)
-    if isinstance(error, QueryTimeout):
-        return AnalysisError(503, "analysis_timeout", str(error), RETRY_SECONDS)
-    if isinstance(error, StoreUnavailable):
-        return AnalysisError(503, error.cause, "the event store does not answer", error.retry_after_seconds)
-    logger.error("call %s failed", call, exc_info=error)
-    detail = f"{call} could not be computed; the log of the service says why"
-    return AnalysisError(503, "analysis_failed", detail, RETRY_SECONDS)
+Answering: TypeAlias = Callable[[Any], Awaitable[AnalysisAnswer]]
+"""Answers a query; whatever it raises becomes a refusal."""
 
 
-Call = Callable[[dict[str, Any]], Awaitable[AnalysisAnswer]]
+_REFUSALS: Final[dict[type[Exception], tuple[int, str, int | None]]] = {
+    InvalidDate: (400, "invalid_date", None),
+    UncountableCondition: (400, "uncountable_condition", None),
+    InvalidCursor: (400, "invalid_cursor", None),
+    DataDamaged: (503, "data_damaged", DAMAGE_RETRY_SECONDS),
+    QueryTimeout: (503, "analysis_timeout", RETRY_SECONDS),
+}
+
+
+async def answered(answering: Answering, query: Query) -> AnalysisAnswer:
+    """The answer; raises AnalysisError alone. An exception that is not foreseen is logged and named nowhere else."""
+    try:
+        return await answering(query)
+    except AnalysisError:
+        raise
+    except NotFound as error:
+        raise AnalysisError(404, f"unknown_{error.what}", str(error)) from error
+    except StoreUnavailable as error:
+        detail = "the event store does not answer"
+        raise AnalysisError(503, error.cause, detail, error.retry_after_seconds) from error
+    except Exception as error:
+        for kind, (status, code, retry_seconds) in _REFUSALS.items():
+            if isinstance(error, kind):
+                raise AnalysisError(status, code, str(error), retry_seconds) from error
+        logger.exception("%s failed", type(query).__name__)
+        detail = "the answer could not be computed; the log of the service says why"
+        raise AnalysisError(503, "analysis_failed", detail, RETRY_SECONDS) from error
 
 
 class AnalysisServer:
-    """Answers the calls of a table; each connection asks once, and hanging up cancels its call."""
+    """Answers queries; each connection asks once, and hanging up cancels the work."""
 
-    def __init__(self, calls: Mapping[str, Call]) -> None:
-        self.calls = calls
+    def __init__(self, answering: Answering) -> None:
+        self.answering = answering
 
     async def serve(self, listener: socket.socket, ready: Callable[[], None], stop: asyncio.Event) -> None:
         """Answer connections of `listener` until `stop` is set."""
@@ -62,52 +71,28 @@ class AnalysisServer:
         server.close()
 
     async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection: one call; one that does not speak our language is hung up on."""
+        """One connection: one query; who does not speak our language is hung up on."""
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, msgspec.MsgspecError, ValueError):
             try:
                 request = msgspec.json.decode(await read_frame(reader), type=Request)
-                answer = await self._unless_gone(reader, request)
-                if answer is not None:
+                answer = await unless(reader.read(1), self._answer(request))
+                if answer is not None:  # else the asker hung up before it was there
                     writer.write(answer)
                     await writer.drain()
             finally:
                 writer.close()
 
-    async def _unless_gone(self, reader: asyncio.StreamReader, request: Request) -> bytes | None:
-        """The bytes of the answer; None when the asker hung up before it was there."""
-        work = asyncio.create_task(self._answer(request))
-        gone = asyncio.create_task(reader.read(1))
-        try:
-            await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
-            return work.result() if work.done() else None
-        finally:
-            gone.cancel()
-            work.cancel()
-
     async def _answer(self, request: Request) -> bytes:
         try:
-            answer = await self._called(request)
-        except AnalysisError as error:
-            detail = error.detail.encode()
-            head = Head(
-                error.status, "text/plain", len(detail), code=error.code, retry_after_seconds=error.retry_after_seconds
-            )
-            return frame(msgspec.json.encode(head)) + detail
-        head = Head(answer.status, answer.content_type, len(answer.body), answer.headers)
-        return frame(msgspec.json.encode(head)) + answer.body
-
-    async def _called(self, request: Request) -> AnalysisAnswer:
-        call = self.calls.get(request.name)
-        if call is None:
-            raise AnalysisError(404, "unknown_call", f"the analysis process has no call {request.name!r}")
-        try:
             async with asyncio.timeout(request.timeout_seconds):
-                return await call(request.arguments)
+                answer = await answered(self.answering, request.query)
         except TimeoutError:
-            raise AnalysisError(
-                503, "analysis_timeout", f"the answer took longer than {request.timeout_seconds:g} s", 5
-            ) from None
-        except AnalysisError:
-            raise
-        except Exception as error:
-            raise refusal(error, request.name) from error
+            detail = f"the answer took longer than {request.timeout_seconds:g} s"
+            refused = AnalysisError(503, "analysis_timeout", detail, RETRY_SECONDS)
+        except AnalysisError as error:
+            refused = error
+        else:
+            return frame(Head(answer.status, answer.content_type, len(answer.body), answer.headers)) + answer.body
+        body = refused.detail.encode()
+        wait = refused.retry_after_seconds
+        return frame(Head(refused.status, "text/plain", len(body), {}, refused.code, wait)) + body

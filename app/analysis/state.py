@@ -5,12 +5,14 @@ import contextlib
 import json
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Final
+from datetime import datetime
+from typing import Final
 
 from app.analysis.jobs import Jobs
+from app.analysis.responses import Bodies
 from app.runtime.data_directory import DataDirectory, store_connection
 from app.runtime.settings import Settings
 from events.engines.duckdb import EngineLimits, EventLog
@@ -18,21 +20,22 @@ from events.log.export import Exporter
 from events.parts.part import DataDamaged
 from events.store.availability import StoreUnavailable
 from events.store.connection import Connection
-from events.writer.watermark import log_watermark, pending, wait_until_written
-from experiments.catalog.reader import CatalogArchive, CatalogFollower
+from events.writer.watermark import wait_until_written
+from experiments.catalog.reader import CatalogReader
 from experiments.readout.read import Readouts
+from kit.files import replace_file
+from kit.time import moment_of
 
 logger = logging.getLogger("resonate.analysis")
 
 
 OWN_WRITES_SECONDS: Final = 1.5  # how long a readout or export waits for what was acknowledged before it
-FOLLOW_SECONDS: Final = 0.5
 CLOSE_SECONDS: Final = 0.5
 CLOSE_TRIES: Final = 25
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class LogState:
     """How far the log was written when a call began: `pending` events were not in it (None: the store is away).
 
     `missed` of them the asker may look for: none, once the log holds all that was acknowledged before the call.
@@ -50,11 +53,11 @@ class Analysis:
         self.settings = settings
         self.connection = connection
         self.directory = DataDirectory(settings.data)
-        self.catalogs = CatalogFollower(settings.data)
-        self.archive = CatalogArchive(settings.data)
+        self.catalogs = CatalogReader(settings.data)
         self.log = EventLog(settings.data, analysis_limits(settings))
-        self.readouts = Readouts(self.log, self.archive)
-        self.exporter = Exporter(settings.data)
+        self.readouts = Readouts(self.log, self.catalogs)
+        self.bodies = Bodies()
+        self.exporter = Exporter(self.log.reader)
         self.readout_jobs = Jobs("readout", self.log.interrupt)
         self.recall_jobs = Jobs("recall", lambda: None)  # what is known already never waits behind a computation
         self.log_jobs = Jobs("log", lambda: None)  # pages are short: they end by themselves
@@ -64,39 +67,27 @@ class Analysis:
         """Connect and read the catalogue's snapshot."""
         return cls(settings, await store_connection(settings))
 
-    async def follow(self) -> None:
-        """Take up each new catalogue within a second, for ever."""
-        while True:
-            self.catalogs.poll()
-            await asyncio.sleep(FOLLOW_SECONDS)
-
-    async def written(self, arguments: Mapping[str, Any]) -> Written:
-        """Wait (at most 1.5 s) for the writer to pass `acknowledged`, then say how far it came."""
+    async def written(self) -> LogState:
+        """Wait (at most 1.5 s) until the log holds what is acknowledged now, then say how far it came."""
         try:
-            acknowledged = await self._acknowledged(arguments.get("acknowledged"))
-            marks = await wait_until_written(self.connection, acknowledged, OWN_WRITES_SECONDS)
-            left = await pending(self.connection, marks)
+            log = await wait_until_written(self.connection, OWN_WRITES_SECONDS)
         except StoreUnavailable as error:
             logger.warning("answering without the store: %s", error.cause)
-            return Written(None, None, None)
-        moment = log_watermark(marks)
-        passed = acknowledged and all(marks[shard].stream_number >= number for shard, number in acknowledged.items())
-        return Written(left, 0 if passed else left, datetime.fromtimestamp(moment / 1e6, UTC) if moment else None)
+            return LogState(None, None, None)
+        watermark = moment_of(log.watermark_us) if log.watermark_us else None
+        return LogState(log.pending, log.pending if log.behind else 0, watermark)
 
-    async def _acknowledged(self, given: Mapping[str, int] | None) -> dict[int, int]:
-        """What a worker had in its store when it asked; the command line gives nothing and means all there is now."""
-        if given is None:
-            return await self.connection.position()
-        return {int(shard): int(number) for shard, number in given.items()}
-
-    def note_health(self, damage: DataDamaged | None) -> None:
-        """Tell `/readyz` what is damaged, or that nothing is any more."""
-        if damage is None:
-            self.directory.degraded_file.unlink(missing_ok=True)
-            return
-        causes = {"causes": [f"data_damaged: {damage}"]}
-        with contextlib.suppress(OSError):  # a full disk must not hide the damage from the asker
-            self.directory.degraded_file.write_text(json.dumps(causes))
+    @contextmanager
+    def telling_health(self) -> Generator[None]:
+        """Tell `/readyz` what was found damaged in this block, or that nothing is any more."""
+        try:
+            yield
+        except DataDamaged as damage:
+            causes = {"causes": [f"data_damaged: {damage}"]}
+            with contextlib.suppress(OSError):  # a full disk must not hide the damage from the asker
+                replace_file(self.directory.degraded_file, json.dumps(causes).encode(), durable=False)
+            raise
+        self.directory.degraded_file.unlink(missing_ok=True)
 
     async def close(self) -> bool:
         """Stop what runs and leave the store; False where a computation does not heed the interrupt in time."""

@@ -2,9 +2,11 @@
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 from app.analysis.client import AnalysisAnswer, AnalysisClient, AnalysisError
+from app.analysis.queries import Query
 from app.cli.output import NO_SERVICE, Refused
 from app.runtime.data_directory import DataDirectory
 from app.runtime.settings import Settings
@@ -13,11 +15,10 @@ if TYPE_CHECKING:
     from experiments.readout.read import Readouts
 
 
-def ask(settings: Settings, name: str, **arguments: Any) -> AnalysisAnswer:
-    """The answer of a call of `app.analysis.calls`; arguments that are None are left out. Raises Refused."""
-    given = {key: value for key, value in arguments.items() if value is not None}
+def ask(settings: Settings, query: Query) -> AnalysisAnswer:
+    """The answer to a query. Raises Refused."""
     try:
-        return asyncio.run(_asked(settings, name, given))
+        return asyncio.run(_asked(settings, query))
     except AnalysisError as error:
         raise Refused(error.detail) from None
 
@@ -34,27 +35,24 @@ def local_readouts(settings: Settings) -> "Readouts":
     """The readouts of the data directory, for work that is too long to ask a service for. Raises Refused."""
     from app.analysis.state import analysis_limits
     from events.engines.duckdb import EventLog
-    from experiments.catalog.reader import CatalogArchive, NoCatalog
+    from experiments.catalog.reader import CatalogReader, NoCatalog
     from experiments.readout.read import Readouts
 
     try:
-        archive = CatalogArchive(settings.data)
+        archive = CatalogReader(settings.data)
     except NoCatalog:
         raise Refused(NO_SERVICE.format(settings.data)) from None
     return Readouts(EventLog(settings.data, analysis_limits(settings)), archive)
 
 
-async def _asked(settings: Settings, name: str, arguments: dict[str, Any]) -> AnalysisAnswer:
+async def _asked(settings: Settings, query: Query) -> AnalysisAnswer:
+    """Of the service; without one the parts are read as they lie, and events still in its store are pending."""
     if service_runs(settings):
-        client = AnalysisClient(DataDirectory(settings.data).analysis_socket, settings.analysis_timeout_seconds)
-        return await client.call(name, arguments)
-    return await _read_here(settings, name, arguments)
+        socket_path = DataDirectory(settings.data).analysis_socket
+        return await AnalysisClient(socket_path, settings.analysis_timeout_seconds).ask(query)
 
-
-async def _read_here(settings: Settings, name: str, arguments: dict[str, Any]) -> AnalysisAnswer:
-    """Without a service the parts are read as they lie; events still in its store are pending."""
-    from app.analysis.calls import calls
-    from app.analysis.server import refusal
+    from app.analysis.calls import answer
+    from app.analysis.server import answered
     from app.analysis.state import Analysis
     from experiments.catalog.reader import NoCatalog
 
@@ -63,10 +61,6 @@ async def _read_here(settings: Settings, name: str, arguments: dict[str, Any]) -
     except NoCatalog:
         raise Refused(NO_SERVICE.format(settings.data)) from None
     try:
-        return await calls(analysis)[name](arguments)
-    except AnalysisError:
-        raise
-    except Exception as error:
-        raise refusal(error, name) from error
+        return await answered(partial(answer, analysis), query)
     finally:
         await analysis.close()

@@ -36,9 +36,10 @@ def results(
     as_json: AsJson = False,
 ) -> None:
     """The readout of an experiment as a table."""
+    from app.analysis.queries import ResultsQuery
     from app.cli.analysis import ask
 
-    answer = ask(environment_settings(), "results", key=key, at=at, metric=metric, dimension=dimension, phase=phase)
+    answer = ask(environment_settings(), ResultsQuery(key, at, phase, metric, dimension))
     readout = json.loads(answer.body)
     (say_json if as_json else say_readout)(readout)
 
@@ -46,9 +47,10 @@ def results(
 @commands.command()
 def plan(key: Key, as_json: AsJson = False) -> None:
     """Visitors a day, the smallest effect that can be seen, and the days until the planned one can."""
+    from app.analysis.queries import PlanQuery
     from app.cli.analysis import ask
 
-    answer = json.loads(ask(environment_settings(), "plan", key=key).body)
+    answer = json.loads(ask(environment_settings(), PlanQuery(key)).body)
     (say_json if as_json else say_plan)(answer)
 
 
@@ -91,13 +93,14 @@ def export(
 ) -> None:
     """Every event as NDJSON, in order; the cursor for the next export is printed at the end, on standard error."""
 
+    from app.analysis.queries import EventsQuery
     from app.cli.analysis import ask
 
     settings = environment_settings()
     target = output.open("wb") if output else typer.get_binary_stream("stdout")
     try:
         while True:
-            page = ask(settings, "export_events", cursor=cursor, limit=PAGE_ROWS)
+            page = ask(settings, EventsQuery(cursor, PAGE_ROWS))
             cursor = page.headers["x-resonate-next-cursor"]
             target.write(page.body)
             if not page.body:

@@ -125,11 +125,11 @@ def _supervised(settings: "Settings", directory: "DataDirectory", listener: "soc
 
 def _order(key: str, action: Action, as_json: bool) -> None:
     from experiments.catalog.overrides import OverrideRefused, order
-    from experiments.catalog.reader import CatalogFollower, NoCatalog
+    from experiments.catalog.reader import CatalogReader, NoCatalog
 
     settings = environment_settings()
     try:
-        override = order(settings.data, CatalogFollower(settings.data).catalog, key, action, datetime.now(UTC))
+        override = order(settings.data, CatalogReader(settings.data).catalog, key, action, datetime.now(UTC))
     except NoCatalog:
         raise Refused(NO_SERVICE.format(settings.data)) from None
     except OverrideRefused as error:

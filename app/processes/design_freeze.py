@@ -151,7 +151,7 @@ def answer_traffic(data: Path, question: Any) -> float | None:
     `question` is what `SiteTraffic` asks its process: the experiment as JSON, and the moment.
     """
     from events.engines.duckdb import EventLog
-    from experiments.catalog.reader import CatalogArchive, NoCatalog
+    from experiments.catalog.reader import CatalogReader, NoCatalog
     from experiments.definitions.model import Experiment, TrafficStep
     from experiments.readout.read import Readouts
     from experiments.readout.study import ReadoutQuery
@@ -159,7 +159,7 @@ def answer_traffic(data: Path, question: Any) -> float | None:
     experiment, before = Experiment.model_validate(question[0]), datetime.fromisoformat(question[1])
     everyone = experiment.model_copy(update={"traffic": (TrafficStep(since=None, share=1.0),), "layer": None})
     try:
-        plan = site_plan(Readouts(EventLog(data), CatalogArchive(data)), everyone, query=ReadoutQuery(at=before))
+        plan = site_plan(Readouts(EventLog(data), CatalogReader(data)), everyone, query=ReadoutQuery(at=before))
     except NoCatalog:
         return None
     return plan and plan.units_per_day

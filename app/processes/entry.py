@@ -13,6 +13,7 @@ import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -114,17 +115,15 @@ def analyse(*arguments: str) -> int:
 
 async def _analyse(handed: Handed, settings: "Settings") -> bool:
     """Serve the supervisor's analysis socket; whether all work ended with it."""
-    from app.analysis.calls import calls
+    from app.analysis import calls
     from app.analysis.server import AnalysisServer
     from app.analysis.state import Analysis
-    from kit.tasks import Tasks
 
     stop = _stop_signal()
     analysis = await Analysis.open(settings)
     try:
-        async with Tasks() as tasks:
-            tasks.start(analysis.follow, "following the definitions")
-            await AnalysisServer(calls(analysis)).serve(handed.listener(), handed.say_ready, stop)
+        answering = partial(calls.answer, analysis)
+        await AnalysisServer(answering).serve(handed.listener(), handed.say_ready, stop)
     finally:
         finished = await analysis.close()
     return finished

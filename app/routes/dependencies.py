@@ -1,17 +1,17 @@
 """Who may call a cold route, as FastAPI dependencies; the worker's resources and the analysis for its handlers."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Request, Response
 
-from app.analysis.client import AnalysisAnswer, AnalysisError
+from app.analysis.client import AnalysisError
+from app.analysis.queries import Query
 from app.http.access import Grant, needs_secret
 from app.http.admission import admit
 from app.http.cold import EXCHANGE
 from app.http.errors import Problem
 from app.http.exchange import Exchange, matches
 from app.worker.resources import Resources
-from events.store.availability import StoreUnavailable
 
 
 def exchange_of(request: Request) -> Exchange:
@@ -43,36 +43,16 @@ Worker = Annotated[Resources, Depends(resources_of)]
 Asked = Annotated[Exchange, Depends(exchange_of)]
 
 
-async def ask(exchange: Exchange, resources: Resources, call: str, **arguments: Any) -> Response:
-    """The answer of `call`, or 304 where the caller holds it already. Raises Problem with what the process refused."""
-    arguments["request_id"] = exchange.request_id.decode()
-    arguments["acknowledged"] = await acknowledged(resources)
-    if exchange.traceparent is not None:
-        arguments["traceparent"] = exchange.traceparent.decode()
+async def ask(exchange: Exchange, resources: Resources, query: Query) -> Response:
+    """The answer, or 304 where the caller holds it already. Raises Problem with what the analysis refused."""
     try:
-        answer = await resources.analysis.call(call, arguments)
+        answer = await resources.analysis.ask(query)
     except AnalysisError as error:
-        raise _problem(error) from None
-    return _response(exchange, answer)
-
-
-async def acknowledged(resources: Resources) -> dict[str, int]:
-    """How far each shard's log was at this moment: what an answer must have seen. Empty while the store is down."""
-    try:
-        return {str(shard): number for shard, number in (await resources.connection.position()).items()}
-    except StoreUnavailable:
-        return {}
-
-
-def _response(exchange: Exchange, answer: AnalysisAnswer) -> Response:
+        wait = error.retry_after_seconds
+        headers = {"Retry-After": str(max(1, int(wait)))} if wait is not None else None
+        raise Problem(error.status, error.code, error.detail, headers=headers) from None
     headers = {"cache-control": "private, no-cache", **answer.headers}
     etag = headers.get("etag")
     if etag is not None and matches(exchange.headers.get(b"if-none-match"), etag.encode()):
         return Response(status_code=304, headers=headers)
     return Response(answer.body, answer.status, headers, answer.content_type)
-
-
-def _problem(error: AnalysisError) -> Problem:
-    wait = error.retry_after_seconds
-    headers = {"Retry-After": str(max(1, int(wait)))} if wait is not None else None
-    return Problem(error.status, error.code, error.detail, headers=headers)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from fastapi import APIRouter, Path, Query, Response
 
+from app.analysis.queries import AttributionQuery
 from app.http.admission import admit
 from app.http.body import decode
 from app.http.errors import Problem
@@ -124,7 +125,7 @@ async def product_recommendations(
 async def recommender_report(asked: Asked, worker: Worker, _: Secret) -> Response:
     report = model_report(worker)
     try:
-        attributed = await ask(asked, worker, "recommendations")
+        attributed = await ask(asked, worker, AttributionQuery())
         report["attribution"] = json.loads(bytes(attributed.body))
     except Problem as problem:  # the model is known all the same
         report["attribution"], report["attribution_error"] = None, problem.code

@@ -8,6 +8,19 @@ from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.analysis.queries import (
+    AllResultsQuery,
+    EventsQuery,
+    ExperimentQuery,
+    ExperimentsQuery,
+    Form,
+    MetricsQuery,
+    PlanQuery,
+    ResultsQuery,
+    SatisfactionQuery,
+    TimeseriesQuery,
+    UnitsQuery,
+)
 from app.http.errors import Problem
 from app.routes.dependencies import Asked, Secret, Worker, ask
 from app.worker.resources import Resources
@@ -28,7 +41,7 @@ Key = Annotated[
     Path(max_length=100, description="The experiment's key.", examples=["free-shipping-banner"]),
 ]
 FormQuery = Annotated[
-    Literal["json", "csv", "parquet"],
+    Form,
     Query(alias="format", description="`csv` and `parquet` are flat: one row per comparison."),
 ]
 Moment = Annotated[
@@ -44,17 +57,17 @@ Name = Annotated[str | None, Field(min_length=1, max_length=200)]
 Phase = Annotated[int | None, Field(ge=0, le=10_000, description="An earlier phase; the current one by default.")]
 
 
-class Units(BaseModel):
+class UnitParameters(BaseModel):
     """The query of a table of units."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     at: Moment = None
     phase: Phase = None
-    format: Literal["json", "csv", "parquet"] = "json"
+    format: Form = "json"
 
 
-class Look(Units):
+class ReadoutParameters(UnitParameters):
     """The query of a readout: which look, which part of it, in which form."""
 
     metric: Name = None
@@ -64,49 +77,54 @@ class Look(Units):
 
 @router.get("/v1/experiments", summary="All experiments with their states and what is wrong with the files")
 async def experiments(_: Secret, asked: Asked, worker: Worker) -> Response:
-    return await ask(asked, worker, "experiments")
+    return await ask(asked, worker, ExperimentsQuery())
 
 
 @router.get("/v1/experiments/{key}", summary="One experiment: definition, phases, fingerprints")
 async def experiment(key: Key, _: Secret, asked: Asked, worker: Worker) -> Response:
-    return await ask(asked, worker, "experiment", key=key)
+    return await ask(asked, worker, ExperimentQuery(key))
 
 
 @router.get("/v1/experiments/{key}/results", summary="The readout of an experiment", responses=FLAT)
-async def results(key: Key, _: Secret, asked: Asked, worker: Worker, look: Annotated[Look, Query()]) -> Response:
-    return await ask(asked, worker, "results", key=key, **look.model_dump())
+async def results(
+    key: Key, _: Secret, asked: Asked, worker: Worker, look: Annotated[ReadoutParameters, Query()]
+) -> Response:
+    query = ResultsQuery(key, look.at, look.phase, look.metric, look.dimension, look.include, look.format)
+    return await ask(asked, worker, query)
 
 
 @router.get("/v1/experiments/{key}/timeseries", summary="A metric day by day, cumulative and per day")
 async def timeseries(
     key: Key, _: Secret, asked: Asked, worker: Worker, metric: Name = None, at: Moment = None
 ) -> Response:
-    return await ask(asked, worker, "timeseries", key=key, metric=metric, at=at)
+    return await ask(asked, worker, TimeseriesQuery(key, at, metric))
 
 
 @router.get("/v1/experiments/{key}/plan", summary="Traffic, detectable effect, and days until it is reached")
 async def plan(key: Key, _: Secret, asked: Asked, worker: Worker) -> Response:
-    return await ask(asked, worker, "plan", key=key)
+    return await ask(asked, worker, PlanQuery(key))
 
 
 @router.get("/v1/experiments/{key}/units", summary="One row per unit, to rerun any test elsewhere", responses=FLAT)
-async def units(key: Key, _: Secret, asked: Asked, worker: Worker, look: Annotated[Units, Query()]) -> Response:
-    return await ask(asked, worker, "units", key=key, **look.model_dump())
+async def units(
+    key: Key, _: Secret, asked: Asked, worker: Worker, look: Annotated[UnitParameters, Query()]
+) -> Response:
+    return await ask(asked, worker, UnitsQuery(key, look.at, look.phase, look.format))
 
 
 @router.get("/v1/results", summary="Every running experiment, one row per comparison", responses=FLAT)
 async def all_results(_: Secret, asked: Asked, worker: Worker, form: FormQuery = "json") -> Response:
-    return await ask(asked, worker, "all_results", format=form)
+    return await ask(asked, worker, AllResultsQuery(form))
 
 
 @router.get("/v1/metrics", summary="The metrics and how they are computed")
 async def metrics(_: Secret, asked: Asked, worker: Worker) -> Response:
-    return await ask(asked, worker, "metrics")
+    return await ask(asked, worker, MetricsQuery())
 
 
 @router.get("/v1/cx", summary="CSAT, NPS, CES and retention of the whole site, per day", responses=FLAT)
 async def satisfaction(_: Secret, asked: Asked, worker: Worker, form: FormQuery = "json") -> Response:
-    return await ask(asked, worker, "cx", format=form)
+    return await ask(asked, worker, SatisfactionQuery(form))
 
 
 export_router = APIRouter(tags=["Export"])
@@ -118,7 +136,7 @@ Limit = Annotated[int, Query(ge=1, le=10_000, description="Most rows of a page."
 
 @export_router.get("/v1/export/events", summary="Events as NDJSON, in the order of the log", responses=NDJSON)
 async def events(_: Secret, asked: Asked, worker: Worker, cursor: Cursor = None, limit: Limit = 1_000) -> Response:
-    return await ask(asked, worker, "export_events", cursor=cursor, limit=limit)
+    return await ask(asked, worker, EventsQuery(cursor, limit))
 
 
 Action = Literal["pause", "resume", "stop"]

@@ -1,10 +1,11 @@
 """What is held about one visitor or user, and its erasure."""
 
 import json
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Request, Response
 
+from app.analysis.queries import ErasureQuery, PersonKind, PersonQuery
 from app.http.errors import Problem, unreadable
 from app.http.exchange import Exchange
 from app.routes.dependencies import Asked, Secret, Worker, ask
@@ -14,7 +15,6 @@ from events.dialects.validation import id_problem
 
 router = APIRouter(tags=["Visitors"])
 
-Kind = Literal["visitor", "user"]
 Identifier = Annotated[
     str, Path(max_length=1024, description="The id, percent-encoded.", examples=["v-1"], json_schema_extra=TEXT)
 ]
@@ -67,12 +67,12 @@ async def erase_user(identifier: Identifier, _: Secret, asked: Asked, worker: Wo
     return await _erase(asked, worker, "user", identifier)
 
 
-async def _held(asked: Exchange, worker: Resources, kind: Kind, identifier: str) -> Response:
-    return await ask(asked, worker, "held", kind=kind, id=_checked(identifier))
+async def _held(asked: Exchange, worker: Resources, kind: PersonKind, identifier: str) -> Response:
+    return await ask(asked, worker, PersonQuery(kind, _checked(identifier)))
 
 
-async def _erase(asked: Exchange, worker: Resources, kind: Kind, identifier: str) -> Response:
-    return await ask(asked, worker, "erase", kind=kind, id=_checked(identifier))
+async def _erase(asked: Exchange, worker: Resources, kind: PersonKind, identifier: str) -> Response:
+    return await ask(asked, worker, ErasureQuery(kind, _checked(identifier)))
 
 
 def _checked(identifier: str) -> str:

@@ -14,7 +14,7 @@ import msgspec
 from app.runtime.telemetry import RecommendationCounts
 from events.ingest.history import History, Recent
 from experiments.catalog.catalog import Catalog
-from experiments.catalog.reader import CatalogFollower
+from experiments.catalog.reader import CatalogReader
 from experiments.definitions.model import Slot
 from kit.files import FileMark, mark_of, read_or_none
 from kit.time import DAY_SECONDS, DAY_US
@@ -53,7 +53,7 @@ class LiveRecommender:
     Nothing of numpy is imported before there is a model or a catalogue.
     """
 
-    def __init__(self, data: Path, catalogs: CatalogFollower, history: History, counts: RecommendationCounts) -> None:
+    def __init__(self, data: Path, catalogs: CatalogReader, history: History, counts: RecommendationCounts) -> None:
         self.data = data
         self._catalogs = catalogs
         self._history = history

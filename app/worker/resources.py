@@ -17,7 +17,7 @@ from app.worker.recommendations import LiveRecommender
 from events.ingest.history import History
 from events.ingest.stream import Stream
 from events.store.connection import Connection
-from experiments.catalog.reader import CatalogFollower
+from experiments.catalog.reader import CatalogReader
 from kit.tasks import Tasks
 
 logger = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ class Resources:
     """The typed state of one worker."""
 
     settings: Settings
-    catalogs: CatalogFollower
+    catalogs: CatalogReader
     connection: Connection
     stream: Stream
     history: History
@@ -65,7 +65,7 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
         keys = Keys.open(settings.publishable_keys, settings.secret_keys, settings.data / "keys.json", settings.origins)
         counts = RecommendationCounts(directory.run / "metrics")
         stack.callback(counts.close)
-        catalogs = CatalogFollower(settings.data)
+        catalogs = CatalogReader(settings.data)
         recommender = LiveRecommender(settings.data, catalogs, history, counts)
         await recommender.open()
         following = await stack.enter_async_context(Tasks())
@@ -84,7 +84,7 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
         )
 
 
-async def take_up(catalogs: CatalogFollower) -> None:
+async def take_up(catalogs: CatalogReader) -> None:
     """Swaps in newer definitions, if there are."""
     version = catalogs.catalog.version
     catalogs.poll()

@@ -27,7 +27,7 @@ class _Matches(NamedTuple):
     rows: Table
 
 
-class Superseded:
+class Duplicates:
     """The repeated rows of a growing set of parts; what it knows of parts of closed days is kept.
 
     A message_id can only stand twice where its digest does. The digests of a part are sorted, so those that stand twice
@@ -48,6 +48,8 @@ class Superseded:
 
         Positions order by (stream_id, shard, position), so that what was received first wins.
         """
+        live = {part.path for part in parts}
+        self._matches = {path: known for path, known in self._matches.items() if path in live}
         candidates = self._candidates(parts)
         if len(candidates) == 0:
             return empty_positions()
@@ -63,7 +65,13 @@ class Superseded:
 
     def _candidates(self, parts: Sequence[Part]) -> Digests:
         newest = max((part.date for part in parts), default=None)
-        self._settle([part for part in parts if part.date != newest])
+        settled = [part for part in parts if part.date != newest]
+        paths = frozenset(part.path for part in settled)
+        if paths != self._settled_parts:
+            self._settled = np.concatenate([NO_DIGESTS, *(_messages(part) for part in settled)])
+            self._settled.sort()
+            self._settled_repeated = repeated(self._settled)
+            self._settled_parts = paths
         recent = [part for part in parts if part.date == newest]
         self._recent = {part.path: self._recent.get(part.path, NO_DIGESTS) for part in recent}
         for part in recent:
@@ -72,14 +80,6 @@ class Superseded:
         digests_of_day = np.sort(np.concatenate([NO_DIGESTS, *self._recent.values()]))
         of_both = found_in(self._settled, digests_of_day)
         return distinct(np.sort(np.concatenate([self._settled_repeated, repeated(digests_of_day), of_both])))
-
-    def _settle(self, parts: Sequence[Part]) -> None:
-        paths = frozenset(part.path for part in parts)
-        if paths != self._settled_parts:
-            self._settled = np.concatenate([NO_DIGESTS, *(_messages(part) for part in parts)])
-            self._settled.sort()
-            self._settled_repeated = repeated(self._settled)
-            self._settled_parts = paths
 
     def _rows(self, part: Part, candidates: Digests, rows: Rows) -> Table | None:
         own = self._recent.get(part.path)

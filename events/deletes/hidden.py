@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from events.deletes.duplicates import Superseded, empty_positions
+from events.deletes.duplicates import Duplicates, empty_positions
 from events.deletes.tombstones import Tombstone, erased, may_concern, read_tombstones
 from events.parts.arrow import Table, arrow
 from events.parts.digests import read_columns, read_digests
@@ -14,22 +14,17 @@ _COLUMNS: Final = ["message_id", "shard", "stream_id", "position", "visitor_id",
 _POSITION: Final = ["shard", "stream_id", "position"]
 
 
-def hidden_positions(parts: Sequence[Part], data: Path) -> Table:
-    """As `HiddenRows.positions`, for a process that asks once."""
-    return HiddenRows(data).positions(parts)
-
-
 class HiddenRows:
     """The hidden rows of one data directory, for a process that asks again and again: it looks at what changed only."""
 
     def __init__(self, data: Path) -> None:
         """Look into `data` for tombstones."""
         self._data = data
-        self._superseded = Superseded()
+        self._duplicates = Duplicates()
         self._stones: list[Tombstone] = []
         self._concern: dict[Path, tuple[Tombstone, ...]] = {}
         self._erased: dict[Path, Table] = {}
-        self._asked: tuple[Path, ...] = ()
+        self._asked: tuple[Path, ...] | None = None
         self._answer: Table = empty_positions()
 
     def positions(self, parts: Sequence[Part]) -> Table:
@@ -41,19 +36,18 @@ class HiddenRows:
         stones = read_tombstones(self._data)
         asked = tuple(part.path for part in parts)
         if asked != self._asked or stones != self._stones:
-            self._renew(stones, set(asked))
+            self._asked = None  # until the answer is there: one that failed is asked again
+            if stones != self._stones:
+                self._stones, self._concern, self._erased = stones, {}, {}
+                self._duplicates.forget_rows()
+            live = set(asked)
+            self._concern = {path: known for path, known in self._concern.items() if path in live}
+            self._erased = {path: known for path, known in self._erased.items() if path in live}
             erased_rows = [self._erased_rows(part) for part in parts]
-            superseded = self._superseded.positions(parts, self._visible)
-            self._answer = arrow.concat_tables([superseded, *(rows for rows in erased_rows if rows is not None)])
+            repeated = self._duplicates.positions(parts, self._visible)
+            self._answer = arrow.concat_tables([repeated, *(rows for rows in erased_rows if rows is not None)])
             self._asked = asked
         return self._answer
-
-    def _renew(self, stones: list[Tombstone], kept: set[Path]) -> None:
-        if stones != self._stones:
-            self._stones, kept = stones, set()
-            self._superseded.forget_rows()
-        self._concern = {path: known for path, known in self._concern.items() if path in kept}
-        self._erased = {path: known for path, known in self._erased.items() if path in kept}
 
     def _concerning(self, part: Part) -> tuple[Tombstone, ...]:
         if not self._stones:

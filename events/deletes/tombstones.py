@@ -1,9 +1,6 @@
 """Who was erased, as digests: what makes their rows disappear from every readout at once, and from the parts later."""
 
-import fcntl
-import os
-from collections.abc import Generator, Iterable, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -16,14 +13,13 @@ from events.parts.arrow import Table, compute
 from events.parts.digests import USER_SEED, VISITOR_SEED, Digests, digest, digests
 from events.store.connection import Connection
 from events.store.keys import TOMBSTONES
-from kit.files import replace_file
+from kit.files import locked, read_or_none, replace_file
 
 PersonKind = Literal["visitor", "user"]
 
 FILE: Final = "tombstones.json"
 COLUMN: Final[dict[PersonKind, str]] = {"visitor": "visitor_id", "user": "user_id"}
 SEED: Final[dict[PersonKind, int]] = {"visitor": VISITOR_SEED, "user": USER_SEED}
-_LOCK: Final = "tombstones.lock"
 _DIGEST_BYTES: Final = 16
 
 
@@ -65,16 +61,13 @@ def tombstone(kind: PersonKind, identifier: str, positions: dict[int, int], eras
 
 def read_tombstones(data: Path) -> list[Tombstone]:
     """All tombstones of a data directory. Raises ValueError when the file is not readable: then nothing may be read."""
-    try:
-        content = (data / FILE).read_bytes()
-    except FileNotFoundError:
-        return []
-    return msgspec.json.decode(content, type=list[Tombstone])
+    content = read_or_none(data / FILE)
+    return [] if content is None else msgspec.json.decode(content, type=list[Tombstone])
 
 
 def add_tombstones(data: Path, new: Iterable[Tombstone]) -> None:
     """Add tombstones durably; when this returns, every readout that begins leaves their rows out."""
-    with _alone(data):
+    with locked(data / FILE):
         joined = {stone.field: stone for stone in read_tombstones(data)}
         for stone in new:
             joined[stone.field] = stone.joined(joined[stone.field]) if stone.field in joined else stone
@@ -129,13 +122,3 @@ def _furthest(identifiers: Table, seed: int, candidates: Digests, until: dict[st
 
 def _exact(identifier: str) -> str:
     return blake2b(identifier.encode(), digest_size=_DIGEST_BYTES).hexdigest()
-
-
-@contextmanager
-def _alone(data: Path) -> Generator[None]:
-    descriptor = os.open(data / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -11,11 +11,9 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 
-from events.deletes.hidden import HiddenRows
 from events.engines.sql import Dialect, Statement, inline_table
-from events.parts.arrow import Table
-from events.parts.ledger import Loss, read_dropped
-from events.parts.part import SCHEMA, Part, PartListing, verify
+from events.log.reader import LogReader, Snapshot
+from events.parts.part import SCHEMA
 
 Columns = dict[str, npt.NDArray[Any]]
 
@@ -51,7 +49,9 @@ def received_rows(source: str, received_until_us: int | None, properties: Sequen
     columns = [f"e.{name}" for name in PLAIN]
     columns += [f"coalesce(e.{name}, false) AS {name}" for name in BOOLEANS]
     columns += [f"{_extracted(name)} AS text_{index}" for index, name in enumerate(properties)]
-    columns += [f"{_number(name)} AS number_{index}" for index, name in enumerate(properties)]
+    for index, name in enumerate(properties):
+        number = f"TRY_CAST({_extracted(name)} AS DOUBLE)"
+        columns.append(f"CASE WHEN abs({number}) < {LARGEST} THEN {number} END AS number_{index}")
     where = [] if received_until_us is None else [f"e.received_at <= {received_until_us}"]
     if hidden:
         same = " AND ".join(f"h.{name} = e.{name}" for name in POSITION)
@@ -62,11 +62,6 @@ def received_rows(source: str, received_until_us: int | None, properties: Sequen
 
 CLEAN_ROWS: Final = "SELECT * FROM received WHERE NOT quarantined"
 """What a readout may count: nothing from quarantine."""
-
-
-def _number(name: str) -> str:
-    number = f"TRY_CAST({_extracted(name)} AS DOUBLE)"
-    return f"CASE WHEN abs({number}) < {LARGEST} THEN {number} END"
 
 
 def _extracted(name: str) -> str:
@@ -114,32 +109,14 @@ class EngineLimits:
     timeout_seconds: float = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The state of the log that an analysis reads: its parts, the rows that are hidden, and how far it was written."""
-
-    parts: tuple[Part, ...]
-    hidden: Table
-    watermark_us: int | None
-    lost: tuple[Loss, ...] = ()
-
-    @property
-    def identity(self) -> tuple[object, ...]:
-        """Equal for two snapshots that hold the same rows."""
-        return tuple(part.path.name for part in self.parts), self.hidden.num_rows, self.watermark_us
-
-
-@dataclass(slots=True)
 class EventLog:
-    """The log of a data directory, for reading; a part's sha256 is verified when it is first met."""
+    """The log of a data directory, for one analysis at a time; whoever else reads it here shares its `reader`."""
 
-    data: Path
-    limits: EngineLimits = EngineLimits()
-    _verified: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
-    _listing: PartListing | None = None
-    _hidden: HiddenRows | None = None
-    _open: "DuckEngine | None" = None
-    _looking: threading.Lock = field(default_factory=threading.Lock)
+    def __init__(self, data: Path, limits: EngineLimits = EngineLimits()) -> None:
+        """Nothing is read yet."""
+        self.reader = LogReader(data)
+        self.limits = limits
+        self._open: DuckEngine | None = None
 
     def interrupt(self) -> None:
         """Stop the analysis that runs now, if any, from another thread; it then raises `QueryTimeout`."""
@@ -150,19 +127,20 @@ class EventLog:
     @property
     def folder(self) -> Path:
         """Where the parts lie."""
-        return self.data / "log"
+        return self.reader.folder
 
     def snapshot(self) -> Snapshot:
-        """The log as it stands; raises `DataDamaged`. Any thread may ask."""
-        with self._looking:
-            return self._snapshot()
+        """The log as it stands, every part verified; raises `DataDamaged`. Any thread may ask."""
+        snapshot = self.reader.snapshot()
+        self.reader.verify(snapshot.parts)
+        return snapshot
 
     @contextmanager
     def open(
         self, snapshot: Snapshot, received_until_us: int | None = None, properties: Sequence[str] = ()
     ) -> "Generator[DuckEngine, None, None]":
         """An engine on the rows received by a moment (µs, inclusive); `properties` become typed columns."""
-        engine = DuckEngine(self.data, self.limits)
+        engine = DuckEngine(self.reader.data, self.limits)
         timer = threading.Timer(self.limits.timeout_seconds, engine.interrupt)
         timer.daemon = True
         timer.start()
@@ -174,23 +152,6 @@ class EventLog:
             self._open = None
             timer.cancel()
             engine.close()
-
-    def _snapshot(self) -> Snapshot:
-        self._listing = self._listing or PartListing(self.folder)
-        self._hidden = self._hidden or HiddenRows(self.data)
-        parts = self._listing.live()
-        for part in parts:
-            self._verify_once(part)
-        filled = [part for part in parts if part.rows]
-        watermark = max((part.max_received_at for part in filled), default=None)
-        lost = tuple(read_dropped(self.folder).lost)
-        return Snapshot(tuple(filled), self._hidden.positions(parts), watermark, lost)
-
-    def _verify_once(self, part: Part) -> None:
-        mark = (part.path.name, part.sha256)
-        if mark not in self._verified:
-            verify(part)
-            self._verified.add(mark)
 
 
 class DuckEngine:
@@ -233,7 +194,9 @@ class DuckEngine:
         with self._in_time():
             self._connection.execute(f"CREATE VIEW received AS {rows}")
             self._connection.execute(f"CREATE VIEW events AS {CLEAN_ROWS}")
-            self._lock()
+            self._connection.execute(f"SET allowed_directories = [{quoted(str(self._log))}]")
+            self._connection.execute("SET enable_external_access = false")
+            self._connection.execute("SET lock_configuration = true")
         self._sources = _sources(snapshot, self._log.parent, received_until_us, properties)
 
     def materialise(self, name: str, statement: Statement) -> None:
@@ -282,11 +245,6 @@ class DuckEngine:
     def _timeout(self) -> QueryTimeout:
         seconds = self._limits.timeout_seconds
         return QueryTimeout(f"the analysis took longer than {seconds:g} s; ask for one metric or a shorter experiment")
-
-    def _lock(self) -> None:
-        self._connection.execute(f"SET allowed_directories = [{quoted(str(self._log))}]")
-        self._connection.execute("SET enable_external_access = false")
-        self._connection.execute("SET lock_configuration = true")
 
 
 def _sources(

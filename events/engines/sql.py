@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, Literal, Self
 
@@ -37,6 +37,11 @@ class Statement:
     def of(cls, text: str) -> Self:
         """Parse DuckDB's dialect; anything but a single SELECT (or a union of them) is refused."""
         return cls(_parsed_select(text))
+
+    @classmethod
+    def of_file(cls, path: Path) -> Self:
+        """The statement of a `.sql` file."""
+        return cls.of(path.read_text(encoding="utf-8"))
 
     def bind(self, **values: "Value | Expression") -> "Statement":
         """Put typed literals or expressions in place of `$name`."""
@@ -97,11 +102,6 @@ def column(name: str) -> Expression:
     return Expression(exp.column(exp.to_identifier(name, quoted=True)))
 
 
-def load(path: Path) -> Statement:
-    """The statement of a `.sql` file."""
-    return Statement.of(path.read_text(encoding="utf-8"))
-
-
 def all_of(conditions: Iterable[Expression]) -> Expression:
     """Every condition holds; none at all is true."""
     return _joined(conditions, exp.And, exp.true())
@@ -144,7 +144,7 @@ def _joined(conditions: Iterable[Expression], connector: type[exp.Connector], no
     return Expression(joined)
 
 
-@cache
+@lru_cache(maxsize=512)
 def _parsed_select(text: str) -> exp.Expr:
     trees = sqlglot.parse(text, dialect="duckdb")
     if len(trees) != 1 or not isinstance(trees[0], exp.Query):
@@ -152,7 +152,7 @@ def _parsed_select(text: str) -> exp.Expr:
     return trees[0]
 
 
-@cache
+@lru_cache(maxsize=512)
 def _parsed_expression(text: str) -> Expression:
     return Expression(sqlglot.parse_one(text, dialect="duckdb", into=exp.Condition))
 

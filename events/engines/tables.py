@@ -11,7 +11,7 @@ import duckdb
 
 from events.engines.duckdb import Columns, plain_column, quoted
 from events.engines.sql import Statement
-from events.parts.arrow import Array, arrow, parquet
+from events.parts.arrow import arrow, parquet
 
 
 class TableReader:
@@ -99,12 +99,10 @@ def csv_bytes(table: Table) -> bytes:
 
 def parquet_bytes(table: Table) -> bytes:
     """A Parquet file (zstd) with the types the columns' values have; a column of None alone is text."""
-    arrays = {name: _array(values) for name, values in table.columns.items()}
+    arrays = {name: arrow.array(values) for name, values in table.columns.items()}
+    arrays = {
+        name: array.cast(arrow.string()) if arrow.types.is_null(array.type) else array for name, array in arrays.items()
+    }
     sink = arrow.BufferOutputStream()
     parquet.write_table(arrow.table(arrays), sink, compression="zstd")
     return sink.getvalue().to_pybytes()
-
-
-def _array(values: Sequence[Any]) -> Array:
-    array = arrow.array(values)
-    return array.cast(arrow.string()) if arrow.types.is_null(array.type) else array

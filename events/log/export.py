@@ -5,7 +5,6 @@ import binascii
 import bisect
 import weakref
 from collections.abc import Iterator
-from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -13,10 +12,10 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from events.deletes.hidden import HiddenRows
+from events.log.reader import LogReader
 from events.parts.arrow import Table, arrow, parquet
 from events.parts.digests import read_columns
-from events.parts.part import SCHEMA, Part, PartListing, verify
+from events.parts.part import SCHEMA, Part
 from events.records import COLUMNS, stream_text
 
 CHUNK_ROWS: Final = 50_000
@@ -26,7 +25,7 @@ _LAID_OUT: Final = 40
 """So many chunks of a larger one are laid out in one pass, when the first of them is asked for."""
 
 
-class Place(NamedTuple):
+class Position(NamedTuple):
     """A position in a shard, past which there is more."""
 
     stream_number: int = -1
@@ -43,13 +42,13 @@ class PartChunks:
         numbers, positions = (order.column(name).to_numpy() for name in ("stream_id", "position"))
         sequence = np.lexsort((positions, numbers))
         lasts = [*range(CHUNK_ROWS - 1, len(sequence) - 1, CHUNK_ROWS), len(sequence) - 1] if len(sequence) else []
-        self._ends = [Place(int(numbers[sequence[last]]), int(positions[sequence[last]])) for last in lasts]
+        self._ends = [Position(int(numbers[sequence[last]]), int(positions[sequence[last]])) for last in lasts]
         self._chunk_of_row = np.empty(len(sequence), np.int32)
         self._chunk_of_row[sequence] = np.arange(len(sequence)) // CHUNK_ROWS
         self._layout: _Layout | None = None
         self._read: tuple[int, Table] = (-1, SCHEMA.empty_table())
 
-    def after(self, place: Place) -> tuple[Table, bool]:
+    def after(self, place: Position) -> tuple[Table, bool]:
         """The rows of one chunk that lie past a place, and whether no other chunk follows."""
         chunk = bisect.bisect_right(self._ends, place)
         if chunk == len(self._ends):
@@ -82,7 +81,11 @@ class _Layout:
             first += table.num_rows
 
     def rows(self, chunk: int) -> Table:
-        return arrow.concat_tables([self._piece(*piece) for piece in self._pieces[chunk]])
+        tables: list[Table] = []
+        for start, size in self._pieces[chunk]:
+            self._file.seek(start)
+            tables.append(arrow.ipc.open_stream(self._file.read(size)).read_all())
+        return arrow.concat_tables(tables)
 
     def _sort(self, table: Table, chunk_of_row: npt.NDArray[np.int32]) -> None:
         wanted = np.flatnonzero((chunk_of_row >= self.chunks.start) & (chunk_of_row < self.chunks.stop))
@@ -90,17 +93,10 @@ class _Layout:
         rows, inside = table.take(arrow.array(wanted)), chunk_of_row[wanted]
         for chunk in np.unique(inside):
             start, stop = np.searchsorted(inside, (chunk, chunk + 1))
-            self._add(int(chunk), rows.slice(start, stop - start))
-
-    def _add(self, chunk: int, rows: Table) -> None:
-        sink = arrow.BufferOutputStream()
-        with arrow.ipc.new_stream(sink, SCHEMA, options=arrow.ipc.IpcWriteOptions(compression="zstd")) as stream:
-            stream.write_table(rows)
-        self._pieces[chunk].append((self._file.tell(), self._file.write(sink.getvalue())))
-
-    def _piece(self, start: int, size: int) -> Table:
-        self._file.seek(start)
-        return arrow.ipc.open_stream(self._file.read(size)).read_all()
+            sink = arrow.BufferOutputStream()
+            with arrow.ipc.new_stream(sink, SCHEMA, options=arrow.ipc.IpcWriteOptions(compression="zstd")) as stream:
+                stream.write_table(rows.slice(start, stop - start))
+            self._pieces[int(chunk)].append((self._file.tell(), self._file.write(sink.getvalue())))
 
 
 def _layout(part: Part, chunk_of_row: npt.NDArray[np.int32], chunks: range) -> _Layout | None:
@@ -126,7 +122,7 @@ def _taken(part: Part, wanted: npt.NDArray[np.intp]) -> Table:
     return arrow.concat_tables(tables)
 
 
-def _first_after(table: Table, place: Place) -> int:
+def _first_after(table: Table, place: Position) -> int:
     numbers = table.column("stream_id").to_numpy()
     start = np.searchsorted(numbers, place.stream_number, "left")
     stop = np.searchsorted(numbers, place.stream_number, "right")
@@ -135,7 +131,6 @@ def _first_after(table: Table, place: Place) -> int:
 
 
 Row: TypeAlias = dict[str, Any]
-_LOG: Final = "log"
 _POSITION: Final = ["shard", "stream_id", "position"]
 _JSON: Final = [name for name, kind in COLUMNS.items() if kind == "json"]
 _PAST_EVERY_POSITION: Final = 1 << 40
@@ -153,13 +148,11 @@ class Page(NamedTuple):
 
 
 class Exporter:
-    """The export of one data directory, for the process that answers page after page."""
+    """The export of one log, for the process that answers page after page."""
 
-    def __init__(self, data: Path) -> None:
-        """Read the log below `data`."""
-        self._listing = PartListing(data / _LOG)
-        self._hidden = HiddenRows(data)
-        self._verified: set[Path] = set()
+    def __init__(self, reader: LogReader) -> None:
+        """Read what this reader finds."""
+        self._reader = reader
         self._chunks: dict[int, PartChunks] = {}
 
     def page(self, cursor: str | None, limit: int) -> Page:
@@ -169,33 +162,27 @@ class Exporter:
         written so far. Raises `InvalidCursor`, or `DataDamaged` for a part that is not what was written.
         """
         places = _decoded(cursor)
-        parts = self._listing.live()
-        hidden = self._hidden.positions(parts)
-        self._verified &= {part.path for part in parts}
+        snapshot = self._reader.snapshot()
+        live = {part.path for part in snapshot.parts}
+        self._chunks = {shard: chunks for shard, chunks in self._chunks.items() if chunks.part.path in live}
         rows: list[Row] = []
-        for part in parts:
-            while len(rows) < limit and (place := places.get(part.shard, Place())) < _end(part):
-                more, places[part.shard] = self._rows(part, place, hidden, limit - len(rows))
+        for part in snapshot.parts:
+            while len(rows) < limit and (place := places.get(part.shard, Position())) < _end(part):
+                more, places[part.shard] = self._rows(part, place, snapshot.hidden, limit - len(rows))
                 rows += more
-        return Page(rows, _encoded(places))
+        return Page(rows, base64.urlsafe_b64encode(msgspec.json.encode(places)).decode().rstrip("="))
 
-    def _rows(self, part: Part, after: Place, hidden: Table, limit: int) -> tuple[list[Row], Place]:
-        rest, is_last = self._chunks_of(part).after(after)
+    def _rows(self, part: Part, after: Position, hidden: Table, limit: int) -> tuple[list[Row], Position]:
+        chunks = self._chunks.get(part.shard)  # one part of each shard is kept open: pages follow each other
+        if chunks is None or chunks.part.path != part.path:
+            self._reader.verify([part])
+            chunks = self._chunks[part.shard] = PartChunks(part)
+        rest, is_last = chunks.after(after)
         visible = without(rest, hidden)
         if visible.num_rows > limit:
             page = visible.slice(0, limit)
             return as_rows(page), _place_of(page, limit - 1)
         return as_rows(visible), _end(part) if is_last else _place_of(rest, rest.num_rows - 1)
-
-    def _chunks_of(self, part: Part) -> PartChunks:
-        """One part of each shard is kept open: pages follow each other."""
-        known = self._chunks.get(part.shard)
-        if known is None or known.part.path != part.path:
-            if part.path not in self._verified:
-                verify(part)
-                self._verified.add(part.path)
-            known = self._chunks[part.shard] = PartChunks(part)
-        return known
 
 
 def as_rows(table: Table) -> list[Row]:
@@ -218,24 +205,20 @@ def without(table: Table, hidden: Table) -> Table:
     return table.take(kept.combine_chunks().sort())
 
 
-def _end(part: Part) -> Place:
-    return Place(part.last_stream_number, _PAST_EVERY_POSITION)
+def _end(part: Part) -> Position:
+    return Position(part.last_stream_number, _PAST_EVERY_POSITION)
 
 
-def _place_of(table: Table, index: int) -> Place:
-    return Place(table.column("stream_id")[index].as_py(), table.column("position")[index].as_py())
+def _place_of(table: Table, index: int) -> Position:
+    return Position(table.column("stream_id")[index].as_py(), table.column("position")[index].as_py())
 
 
-def _encoded(places: dict[int, Place]) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode(places)).decode().rstrip("=")
-
-
-def _decoded(cursor: str | None) -> dict[int, Place]:
+def _decoded(cursor: str | None) -> dict[int, Position]:
     if not cursor:
         return {}
     try:
         content = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        return msgspec.json.decode(content, type=dict[int, Place])
+        return msgspec.json.decode(content, type=dict[int, Position])
     except (binascii.Error, ValueError) as error:
         raise InvalidCursor(
             "the cursor is not one that an export gave; send X-Resonate-Next-Cursor as it came, or none to begin anew"

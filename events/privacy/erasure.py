@@ -2,22 +2,22 @@
 
 import asyncio
 import logging
-import time
-from pathlib import Path
 from typing import Final
 
 from events.deletes.tombstones import PersonKind, add_tombstones, mirror_tombstones, tombstone
 from events.ingest.history import forget
+from events.log.reader import LogReader
 from events.privacy.person import Person, person_of
 from events.store.availability import StoreUnavailable
 from events.store.connection import Connection
 from events.writer.watermark import wait_until_written
+from kit.time import now_us
 
 _logger = logging.getLogger(__name__)
 WAIT_SECONDS: Final = 1.5
 
 
-async def erase(connection: Connection, data: Path, kind: PersonKind, identifier: str) -> Person:
+async def erase(connection: Connection, reader: LogReader, kind: PersonKind, identifier: str) -> Person:
     """Erase a person and return all ids that went with the one given.
 
     When it returns, tombstones on the disk hide every row up to now, the purchase history is gone, and the store has
@@ -25,16 +25,15 @@ async def erase(connection: Connection, data: Path, kind: PersonKind, identifier
     StoreUnavailable, also when the writer is too far behind to say who is joined with whom: then ask again. Raises
     DataDamaged when a part is missing: nobody could say that the person is not in it.
     """
-    positions = await connection.position()
-    marks = await wait_until_written(connection, positions, WAIT_SECONDS)
-    if any(marks[shard].stream_number < number for shard, number in positions.items()):
-        raise StoreUnavailable(next((mark.cause for mark in marks.values() if mark.cause), "log_behind"))
-    person = await asyncio.to_thread(person_of, data, kind, identifier)
-    erased_at = time.time_ns() // 1000
-    stones = [tombstone("visitor", visitor, positions, erased_at) for visitor in person.visitors]
-    stones += [tombstone("user", user, positions, erased_at) for user in person.users]
-    await asyncio.to_thread(add_tombstones, data, stones)
-    await mirror_tombstones(connection, data)
+    written = await wait_until_written(connection, WAIT_SECONDS)
+    if written.behind:
+        raise StoreUnavailable(written.cause or "log_behind")
+    person = await asyncio.to_thread(person_of, reader, kind, identifier)
+    erased_at = now_us()
+    stones = [tombstone("visitor", visitor, dict(written.asked), erased_at) for visitor in person.visitors]
+    stones += [tombstone("user", user, dict(written.asked), erased_at) for user in person.users]
+    await asyncio.to_thread(add_tombstones, reader.data, stones)
+    await mirror_tombstones(connection, reader.data)
     await forget(connection, sorted(person.visitors | person.users))
     try:
         await connection.rewrite_file()

@@ -175,10 +175,11 @@ local function last_id(events_key)
   return fields_of(redis.call("XINFO", "STREAM", events_key))["last-generated-id"]
 end
 
--- Answers the last stream id and the number of events appended so far.
+-- Answers the last stream id, the number of events appended so far, and the watermark's fields and values by turns.
 local function position(keys)
-  local counters = shard_prefix(keys[1]) .. "counters"
-  return { last_id(keys[1]), redis.call("HGET", counters, "appended") or "0" }
+  local prefix = shard_prefix(keys[1])
+  local appended = redis.call("HGET", prefix .. "counters", "appended") or "0"
+  return { last_id(keys[1]), appended, redis.call("HGETALL", prefix .. "watermark") }
 end
 
 -- args: the last stream id that a part holds, then fields and values of the watermark by turns. Trims the stream up to

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from events.records import stream_text
+from events.records import position_number, stream_text
 from events.store.connection import Connection
-from events.store.keys import events_key, wanted_key, watermark_key
+from events.store.keys import events_key, wanted_key
 
 _LOOK_SECONDS: Final = 0.02
 _WANTED_MILLISECONDS: Final = 5_000
@@ -29,42 +29,74 @@ class Watermark:
     cause: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A shard at one moment: the last stream number it gave, the events it took so far, and what stands in parts."""
+
+    stream_number: int
+    appended: int
+    mark: Watermark
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How far each shard is written, for somebody who asked when its last stream number was that of `asked`."""
+
+    asked: Mapping[int, int]
+    shards: Mapping[int, Progress]
+
+    @property
+    def behind(self) -> dict[int, int]:
+        """The stream numbers that are in no part yet, of what was there when it was asked."""
+        return {shard: number for shard, number in self.asked.items() if self.shards[shard].mark.stream_number < number}
+
+    @property
+    def pending(self) -> int:
+        """How many acknowledged events are in no part."""
+        return sum(max(0, shard.appended - shard.mark.written) for shard in self.shards.values())
+
+    @property
+    def watermark_us(self) -> int:
+        """Until when everything received stands in parts, in microseconds (0: unknown): the lowest shard's."""
+        return min((shard.mark.time_us for shard in self.shards.values()), default=0)
+
+    @property
+    def cause(self) -> str | None:
+        """What keeps the writer from going on."""
+        return next((shard.mark.cause for shard in self.shards.values() if shard.mark.cause), None)
+
+
+async def read_progress(connection: Connection) -> dict[int, Progress]:
+    """How far each shard is, in one round trip to a single server; raises StoreUnavailable."""
+    await connection.prepare()
+    shards = range(connection.shards)
+    answers = await connection.call_many([("resonate_position", events_key(shard), ()) for shard in shards])
+    return {
+        shard: Progress(position_number(last), int(appended), _watermark(dict(zip(flat[::2], flat[1::2], strict=True))))
+        for shard, (last, appended, flat) in zip(shards, answers, strict=True)
+    }
+
+
 async def read_watermarks(connection: Connection) -> dict[int, Watermark]:
     """The watermark of each shard; raises StoreUnavailable."""
-    answers = await connection.hashes([watermark_key(shard) for shard in range(connection.shards)])
-    return {shard: _watermark(fields) for shard, fields in enumerate(answers)}
+    return {shard: progress.mark for shard, progress in (await read_progress(connection)).items()}
 
 
-def log_watermark(marks: Mapping[int, Watermark]) -> int:
-    """Until when everything received stands in parts, in microseconds: the lowest shard's."""
-    return min((mark.time_us for mark in marks.values()), default=0)
+async def wait_until_written(connection: Connection, timeout_seconds: float = 1.5) -> Written:
+    """How far the log is, as soon as it holds what the store holds now or the time is up.
 
-
-async def wait_until_written(
-    connection: Connection, acknowledged: Mapping[int, int], timeout_seconds: float = 1.5
-) -> dict[int, Watermark]:
-    """The watermarks, as soon as they pass what was acknowledged (stream number by shard) or the time is up.
-
-    The writer is told that somebody waits, so that it does not fill its part first. Raises StoreUnavailable.
+    The writer is told that somebody waits, so that it does not fill its part first. Ask before the log is read, never
+    after it: then `pending` counts at least what the log lacks. Raises StoreUnavailable.
     """
     until = time.monotonic() + timeout_seconds
-    marks = await read_watermarks(connection)
-    behind = _behind(marks, acknowledged)
-    for shard, number in behind.items():
+    shards = await read_progress(connection)
+    written = Written({shard: progress.stream_number for shard, progress in shards.items()}, shards)
+    for shard, number in written.behind.items():
         await connection.answer(connection.client.set(wanted_key(shard), number, px=_WANTED_MILLISECONDS))
-    while behind and time.monotonic() < until:
+    while written.behind and time.monotonic() < until:
         await asyncio.sleep(_LOOK_SECONDS)
-        marks = await read_watermarks(connection)
-        behind = _behind(marks, acknowledged)
-    return marks
-
-
-async def pending(connection: Connection, marks: Mapping[int, Watermark]) -> int:
-    """How many acknowledged events are not in parts by these watermarks. Ask before the scan, never after it."""
-    calls = [("resonate_position", events_key(shard), ()) for shard in marks]
-    answers = await connection.call_many(calls)
-    appended = [int(answer[1]) for answer in answers]
-    return sum(max(0, total - mark.written) for total, mark in zip(appended, marks.values(), strict=True))
+        written = Written(written.asked, await read_progress(connection))
+    return written
 
 
 class StoreTakenOver(Exception):
@@ -92,8 +124,3 @@ def _watermark(fields: Mapping[bytes, bytes]) -> Watermark:
         sequence=int(fields.get(b"sequence", -1)),
         cause=fields.get(b"cause", b"").decode(),
     )
-
-
-def _behind(marks: Mapping[int, Watermark], acknowledged: Mapping[int, int]) -> dict[int, int]:
-    unknown = Watermark()
-    return {shard: number for shard, number in acknowledged.items() if marks.get(shard, unknown).stream_number < number}

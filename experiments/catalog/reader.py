@@ -16,8 +16,14 @@ class NoCatalog(Exception):
     """The keeper has published nothing yet in this data directory."""
 
 
-class CatalogFollower:
-    """The published snapshot as a worker or the analysis process sees it."""
+_REMEMBERED: Final = 8  # past catalogues kept in memory
+
+
+class CatalogReader:
+    """The published catalogue of one data directory: the one that is served, those that were, and frozen designs.
+
+    One a process: a catalogue is compiled once. It never writes.
+    """
 
     def __init__(self, data: Path) -> None:
         """Load what is published; raises NoCatalog where nothing is."""
@@ -25,6 +31,10 @@ class CatalogFollower:
         self._marks: tuple[FileMark | None, FileMark | None] = (None, None)
         self._catalog: Catalog | None = None
         self.errors: tuple[DefinitionError, ...] = ()
+        self._phases: Phases = {}
+        self._phases_mark: FileMark | None = None
+        self._past: dict[str, Catalog] = {}
+        self._loading = threading.Lock()  # remembered readouts are looked up while another is computed
         self.poll()
         if self._catalog is None:
             raise NoCatalog(
@@ -33,49 +43,29 @@ class CatalogFollower:
 
     @property
     def catalog(self) -> Catalog:
-        """The catalogue that is served."""
+        """The catalogue that is served, as of the last poll."""
         if self._catalog is None:
             raise NoCatalog("no catalogue was loaded")
         return self._catalog
+
+    def latest(self) -> Catalog:
+        """The catalogue that is served now."""
+        self.poll()
+        return self.catalog
 
     def poll(self) -> bool:
         """Two stats; True when `catalog` or `errors` were swapped. An unreadable snapshot leaves the old one."""
         marks = mark_of(self._paths.current), mark_of(self._paths.state)
         if marks == self._marks:
             return False
-        changed = marks[0] != self._marks[0] and self._load()
-        errors = read_keeper_state(self._paths).errors
-        changed = changed or errors != self.errors
-        self._marks, self.errors = marks, errors
+        with self._loading:
+            published = read_published(self._paths.current) if marks[0] != self._marks[0] else None
+            if published is not None:
+                self._catalog = catalog_of(published)
+            errors = read_keeper_state(self._paths).errors
+            changed = published is not None or errors != self.errors
+            self._marks, self.errors = marks, errors
         return changed
-
-    def _load(self) -> bool:
-        snapshot = read_published(self._paths.current)
-        if snapshot is None:
-            return False
-        self._catalog = catalog_of(snapshot)
-        return True
-
-
-_REMEMBERED: Final = 8  # past catalogues kept in memory
-
-
-class CatalogArchive:
-    """Catalogues and frozen designs of one data directory; it never writes."""
-
-    def __init__(self, data: Path) -> None:
-        """Raises NoCatalog where nothing was published yet."""
-        self._paths = CatalogPaths(data)
-        self._follower = CatalogFollower(data)
-        self._phases: Phases = {}
-        self._phases_mark: FileMark | None = None
-        self._past: dict[str, Catalog] = {}
-        self._loading = threading.Lock()  # remembered readouts are looked up while another is computed
-
-    def latest(self) -> Catalog:
-        """The catalogue that is served now."""
-        self._follower.poll()
-        return self._follower.catalog
 
     def at(self, time: datetime) -> Catalog | None:
         """The catalogue that was served at a time; None before the first."""

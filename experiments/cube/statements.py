@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from events.engines.sql import Expression, Statement, all_of, any_of, load
+from events.engines.sql import Expression, Statement, all_of, any_of
 from experiments.definitions.metrics import COLUMNS, uncountable
 from kit.conditions import (
     OPPOSITES,
@@ -29,7 +29,7 @@ FOLDER: Final = Path(__file__).parent / "sql"
 @cache
 def statement(name: str) -> Statement:
     """The statement of `sql/<name>.sql`."""
-    return load(FOLDER / f"{name}.sql")
+    return Statement.of_file(FOLDER / f"{name}.sql")
 
 
 class UncountableCondition(ValueError):

@@ -10,8 +10,9 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from events.engines.duckdb import EventLog, Snapshot
+from events.engines.duckdb import EventLog
 from events.engines.tables import Table
+from events.log.reader import Snapshot
 from experiments.cube.cube import FOREVER_US, Cube, CubeScope
 from experiments.cube.measures import CubePlan, cube_plan
 from experiments.cube.observations import MetricObservation, Observer
@@ -29,9 +30,9 @@ from experiments.readout.study import (
     InvalidDate,
     Opened,
     ReadoutQuery,
+    Studies,
     Study,
     UnknownDimension,
-    study_of,
 )
 from experiments.readout.tables import analyst_sql, comparison_rows, unit_table
 from kit.time import DAY_US, SECOND_US, microseconds, moment_of
@@ -51,6 +52,7 @@ class Readouts:
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     cache_entries: int = 256
     _cache: OrderedDict[tuple[object, ...], Readout] = field(default_factory=OrderedDict[tuple[object, ...], Readout])
+    _studies: Studies = field(default_factory=Studies)
     _switch: threading.Lock = field(default_factory=threading.Lock)
 
     def read(self, key: str, query: ReadoutQuery = ReadoutQuery()) -> Readout:  # noqa: B008 - frozen
@@ -87,14 +89,14 @@ class Readouts:
     def units(self, key: str, query: ReadoutQuery | None = None) -> Table:
         """One row per unit."""
         query = query or ReadoutQuery()
-        study = study_of(self.archive, key, query)
+        study = self._studies.of(self.archive, key, query)
         dimensions = _dimensions(study, query)
         return self.observe(study, query, dimensions, lambda opened: unit_table(opened.cube, opened.observer))
 
     def plan(self, key: str) -> dict[str, Any]:
         """Units a day, detectable effects, days to the wanted ones: from the experiment's traffic, else the site's."""
         query = ReadoutQuery()
-        study = study_of(self.archive, key, query)
+        study = self._studies.of(self.archive, key, query)
         planned = self.observe(study, query, (), traffic_plan(study, "exposures"))
         if planned is None:
             since = microseconds(self.as_of(query)) - study.plan.days * DAY_US
@@ -154,7 +156,7 @@ class Readouts:
 
     def _look(self, key: str, query: ReadoutQuery) -> "_Look":
         as_of = self.as_of(query)
-        study, snapshot = study_of(self.archive, key, query), self.log.snapshot()
+        study, snapshot = self._studies.of(self.archive, key, query), self.log.snapshot()
         asked = (query.at, query.metric, query.dimension, query.include_sql)
         mark = (key, study.identity, snapshot.identity, asked, query.at or microseconds(as_of) // FRESH_US)
         return _Look(study, snapshot, as_of, mark)

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Final, Protocol
 
 from experiments.catalog.catalog import Catalog
@@ -84,10 +85,11 @@ def parsed_at(text: str) -> datetime:
 
 
 UNFROZEN: Final = "not frozen"
+REMEMBERED_STUDIES: Final = 256
 
 
 class Archive(Protocol):
-    """Definitions now and then; `experiments.catalog_archive.CatalogArchive` is one."""
+    """Definitions now and then; `experiments.catalog.reader.CatalogReader` is one."""
 
     def latest(self) -> Catalog: ...
 
@@ -107,7 +109,7 @@ class StudiedMetric:
     post_hoc: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Study:
     """One phase of one experiment. `planned_units` counts all variants, `stopped` is when it ceased to enrol."""
 
@@ -120,9 +122,9 @@ class Study:
     stopped: datetime | None
     pauses: tuple[Pause, ...]
 
-    @property
+    @cached_property
     def identity(self) -> str:
-        """Equal for two studies that are read in the same way."""
+        """Equal for two studies that are read in the same way; computed once."""
         return hashlib.sha256(repr(self).encode()).hexdigest()
 
     @property
@@ -161,10 +163,33 @@ class Study:
         return max(1, len(self.goals) * (len(self.arms) - 1))
 
 
+class Studies:
+    """The studies that were asked for; what neither catalogue nor design has changed is not made again."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[object, ...], tuple[Catalog, FrozenDesign | None, Study]] = {}
+
+    def of(self, archive: Archive, key: str, query: ReadoutQuery) -> Study:
+        """The study that a query asks for; raises the `NotFound`s."""
+        catalog = (archive.at(query.at) if query.at else None) or archive.latest()
+        design = _design(archive, catalog, key, query.phase)
+        asked = key, query.at, query.metric, query.phase
+        known = self._known.get(asked)
+        if known is not None and known[0] is catalog and known[1] is design:
+            return known[2]
+        if len(self._known) >= REMEMBERED_STUDIES:
+            self._known.clear()
+        study = _study(archive, catalog, design, key, query)
+        self._known[asked] = catalog, design, study
+        return study
+
+
 def study_of(archive: Archive, key: str, query: ReadoutQuery) -> Study:
-    """The study that a query asks for; raises the `NotFound`s of `readout_errors`."""
-    catalog = (archive.at(query.at) if query.at else None) or archive.latest()
-    design = _design(archive, catalog, key, query.phase)
+    """As `Studies.of`, for one who asks once."""
+    return Studies().of(archive, key, query)
+
+
+def _study(archive: Archive, catalog: Catalog, design: FrozenDesign | None, key: str, query: ReadoutQuery) -> Study:
     current = catalog.experiments.get(key)
     if design is None and current is None:
         raise UnknownExperiment(key, archive.latest().experiments)

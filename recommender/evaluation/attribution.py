@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from events.engines.duckdb import EventLog
-from events.engines.sql import load
+from events.engines.sql import Statement
 from kit.time import DAY_US
 
 WINDOW_DAYS: Final = 7
@@ -18,7 +18,7 @@ def attribution(log: EventLog) -> list[dict[str, Any]]:
 
     A purchase counts when the visitor clicked on that product in such a list at most a week before. Raises DataDamaged.
     """
-    statement = load(_SQL).bind(window_us=WINDOW_DAYS * DAY_US)
+    statement = Statement.of_file(_SQL).bind(window_us=WINDOW_DAYS * DAY_US)
     with log.open(log.snapshot(), properties=PROPERTIES) as engine:
         rows = list(engine.rows(statement))
     found: list[dict[str, Any]] = []

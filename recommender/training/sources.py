@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from events.engines.duckdb import DuckEngine, EngineLimits, EventLog
-from events.engines.sql import Statement, load
+from events.engines.sql import Statement
 from events.engines.tables import TableReader
 from kit.time import DAY_SECONDS
 from recommender.model.purchases import LineCodes, Purchases
@@ -25,7 +25,7 @@ def purchases_from_log(data: Path) -> Purchases:
     """Every order line of the log, refunded ones left out. Raises DataDamaged."""
     log = EventLog(data, LIMITS)
     with log.open(log.snapshot()) as engine:
-        engine.materialise("lines", load(Path(__file__).with_name("order_lines.sql")))
+        engine.materialise("lines", Statement.of_file(Path(__file__).with_name("order_lines.sql")))
         return _coded(engine)
 
 

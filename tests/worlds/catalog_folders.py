@@ -9,7 +9,7 @@ from experiments.catalog.catalog import Catalog, catalog_of
 from experiments.catalog.freeze import FreezeSources
 from experiments.catalog.overrides import Action, order
 from experiments.catalog.publisher import CatalogKeeper
-from experiments.catalog.reader import CatalogArchive, CatalogFollower
+from experiments.catalog.reader import CatalogReader
 from experiments.definitions.content import PublishedCatalog, content_version
 from experiments.definitions.folder import read_folder
 
@@ -63,13 +63,13 @@ class Shop:
         """Write a definition file."""
         (self.definitions / name).write_text(text, encoding="utf-8")
 
-    def boot(self, **texts: str) -> CatalogFollower:
+    def boot(self, **texts: str) -> CatalogReader:
         """Write files (`banner="..."`), boot the keeper, and follow it as a worker does."""
         for stem, text in texts.items():
             self.write(text, f"{stem}.yaml")
         self.keeper = self.new_keeper()
         self.keeper.boot()
-        return CatalogFollower(self.data)
+        return CatalogReader(self.data)
 
     def settle(self) -> list[str]:
         """Poll as often as a change needs to be taken; the lines of what is wrong now."""
@@ -88,9 +88,9 @@ class Shop:
 
     def order(self, action: Action, key: str = "banner") -> None:
         """Pause, resume or stop without the files."""
-        order(self.data, CatalogFollower(self.data).catalog, key, action, self.now)
+        order(self.data, CatalogReader(self.data).catalog, key, action, self.now)
         self.keeper.poll()
 
-    def archive(self) -> CatalogArchive:
+    def archive(self) -> CatalogReader:
         """What the analysis sees."""
-        return CatalogArchive(self.data)
+        return CatalogReader(self.data)

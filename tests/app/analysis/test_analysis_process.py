@@ -1,50 +1,50 @@
 """The conversation with the analysis process: answers, refusals, time-outs, askers who leave, and servers that die."""
 
 import asyncio
-import socket
+import contextlib
 import threading
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from app.analysis.client import AnalysisAnswer, AnalysisClient, AnalysisError
-from app.analysis.server import AnalysisServer, Call
+from app.analysis.queries import ExperimentQuery, Query
+from app.analysis.server import AnalysisServer, Answering
 from app.http.server import listen_unix, turn_away
 from events.parts.part import DataDamaged
 from experiments.readout.study import InvalidDate, UnknownMetric
 
 pytestmark = pytest.mark.anyio
+ASKED = ExperimentQuery("banner")
 
 
 @asynccontextmanager
-async def serving(folder: Path, **calls: Call) -> AsyncGenerator[AnalysisClient]:
-    """A client of a real server on a real socket with these calls."""
+async def serving(folder: Path, answering: Answering) -> AsyncGenerator[AnalysisClient]:
+    """A client of a real server on a real socket that answers so."""
     listener = listen_unix(folder / "analysis.sock")
     stop, ready = asyncio.Event(), asyncio.Event()
-    task = asyncio.create_task(AnalysisServer(calls).serve(listener, ready.set, stop))
+    task = asyncio.create_task(AnalysisServer(answering).serve(listener, ready.set, stop))
     await ready.wait()
     yield AnalysisClient(folder / "analysis.sock", timeout_seconds=5)
     stop.set()
     await task
 
 
-async def echo(arguments: dict[str, Any]) -> AnalysisAnswer:
-    return AnalysisAnswer(200, "text/plain", str(arguments["text"]).encode(), {"etag": '"1"'})
+def framed(content: bytes) -> bytes:
+    return len(content).to_bytes(4, "big") + content
+
+
+async def echo(query: Query) -> AnalysisAnswer:
+    assert isinstance(query, ExperimentQuery)
+    return AnalysisAnswer(200, "text/plain", query.key.encode(), {"etag": '"1"'})
 
 
 async def test_an_answer_comes_with_its_body_type_and_headers(tmp_path: Path) -> None:
-    async with serving(tmp_path, echo=echo) as client:
-        answer = await client.call("echo", {"text": "ž" * 300_000})
+    async with serving(tmp_path, echo) as client:
+        answer = await client.ask(ExperimentQuery("ž" * 300_000))
     assert answer == AnalysisAnswer(200, "text/plain", ("ž" * 300_000).encode(), {"etag": '"1"'})
-
-
-async def test_an_unknown_call_is_refused_by_name(tmp_path: Path) -> None:
-    async with serving(tmp_path) as client:
-        with pytest.raises(AnalysisError, match="no call 'guess'"):
-            await client.call("guess")
 
 
 @pytest.mark.parametrize(
@@ -55,37 +55,37 @@ async def test_an_unknown_call_is_refused_by_name(tmp_path: Path) -> None:
         (DataDamaged("0-1.parquet", "its sha256 is another"), 503, "data_damaged"),
     ],
 )
-async def test_what_a_call_raises_reaches_the_asker_as_status_code_and_sentence(
+async def test_what_an_answer_raises_reaches_the_asker_as_status_code_and_sentence(
     tmp_path: Path, error: Exception, status: int, code: str
 ) -> None:
-    async def fail(arguments: dict[str, Any]) -> AnalysisAnswer:
+    async def fail(query: Query) -> AnalysisAnswer:
         raise error
 
-    async with serving(tmp_path, fail=fail) as client:
+    async with serving(tmp_path, fail) as client:
         with pytest.raises(AnalysisError) as refused:
-            await client.call("fail")
+            await client.ask(ASKED)
     assert (refused.value.status, refused.value.code, refused.value.detail) == (status, code, str(error))
 
 
 async def test_an_unforeseen_failure_tells_the_asker_nothing_of_the_inside(tmp_path: Path) -> None:
-    async def fail(arguments: dict[str, Any]) -> AnalysisAnswer:
+    async def fail(query: Query) -> AnalysisAnswer:
         raise RuntimeError("/secret/path")
 
-    async with serving(tmp_path, fail=fail) as client:
+    async with serving(tmp_path, fail) as client:
         with pytest.raises(AnalysisError) as refused:
-            await client.call("fail")
+            await client.ask(ASKED)
     assert (refused.value.status, refused.value.code) == (503, "analysis_failed")
     assert "secret" not in refused.value.detail
 
 
 async def test_a_call_that_takes_too_long_ends_in_time(tmp_path: Path) -> None:
-    async def never(arguments: dict[str, Any]) -> AnalysisAnswer:
+    async def never(query: Query) -> AnalysisAnswer:
         await asyncio.sleep(60)
         raise AssertionError
 
-    async with serving(tmp_path, never=never) as client:
+    async with serving(tmp_path, never) as client:
         with pytest.raises(AnalysisError) as refused:
-            await client.call("never", timeout_seconds=0.1)
+            await client.ask(ASKED, timeout_seconds=0.1)
     assert (refused.value.status, refused.value.code) == (503, "analysis_timeout")
     assert refused.value.retry_after_seconds == 5
 
@@ -93,7 +93,7 @@ async def test_a_call_that_takes_too_long_ends_in_time(tmp_path: Path) -> None:
 async def test_hanging_up_cancels_the_call(tmp_path: Path) -> None:
     begun, cancelled = asyncio.Event(), asyncio.Event()
 
-    async def wait(arguments: dict[str, Any]) -> AnalysisAnswer:
+    async def wait(query: Query) -> AnalysisAnswer:
         begun.set()
         try:
             await asyncio.sleep(60)
@@ -101,8 +101,8 @@ async def test_hanging_up_cancels_the_call(tmp_path: Path) -> None:
             cancelled.set()
         raise AssertionError
 
-    async with serving(tmp_path, wait=wait) as client:
-        asker = asyncio.create_task(client.call("wait"))
+    async with serving(tmp_path, wait) as client:
+        asker = asyncio.create_task(client.ask(ASKED, timeout_seconds=600))
         await begun.wait()
         asker.cancel()
         await asyncio.wait_for(cancelled.wait(), 30)
@@ -117,10 +117,10 @@ async def test_a_server_that_dies_under_a_call_is_asked_once_more(tmp_path: Path
 
     threading.Thread(target=die_then_hand_over, daemon=True).start()
     client = AnalysisClient(tmp_path / "analysis.sock", timeout_seconds=5)
-    asker = asyncio.create_task(client.call("echo", {"text": "here"}))
+    asker = asyncio.create_task(client.ask(ExperimentQuery("here")))
     await asyncio.sleep(0.02)
     stop = asyncio.Event()
-    heir = asyncio.create_task(AnalysisServer({"echo": echo}).serve(listener, lambda: None, stop))
+    heir = asyncio.create_task(AnalysisServer(echo).serve(listener, lambda: None, stop))
     assert (await asker).body == b"here"
     stop.set()
     await heir
@@ -129,7 +129,7 @@ async def test_a_server_that_dies_under_a_call_is_asked_once_more(tmp_path: Path
 async def test_askers_of_a_server_that_cannot_start_are_turned_away_at_once(tmp_path: Path) -> None:
     listener = listen_unix(tmp_path / "analysis.sock")
     client = AnalysisClient(tmp_path / "analysis.sock", timeout_seconds=5)
-    asker = asyncio.create_task(client.call("echo", {"text": "anyone?"}))
+    asker = asyncio.create_task(client.ask(ExperimentQuery("anyone?")))
     while not asker.done():
         await asyncio.sleep(0.02)
         turn_away(listener)
@@ -141,14 +141,26 @@ async def test_askers_of_a_server_that_cannot_start_are_turned_away_at_once(tmp_
 
 async def test_nobody_listening_is_an_unavailable_analysis(tmp_path: Path) -> None:
     with pytest.raises(AnalysisError) as refused:
-        await AnalysisClient(tmp_path / "nobody.sock").call("echo")
+        await AnalysisClient(tmp_path / "nobody.sock").ask(ASKED)
     assert (refused.value.status, refused.value.code) == (503, "analysis_unavailable")
 
 
-async def test_rubbish_on_the_socket_harms_nobody(tmp_path: Path) -> None:
-    async with serving(tmp_path, echo=echo) as client:
-        with socket.socket(socket.AF_UNIX) as rude:
-            rude.connect(str(tmp_path / "analysis.sock"))
-            rude.sendall(b"\x00\x00\x00\x03{}x" + b"\xff" * 64)
-            await asyncio.sleep(0.05)
-            assert (await client.call("echo", {"text": "still here"})).body == b"still here"
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x00\x00\x00\x03{}x" + b"\xff" * 64,
+        b"\xff\xff\xff\xff",
+        framed(b'{"query":{"type":"GuessQuery","key":"x"},"timeout_seconds":5}'),
+        framed(b'{"query":{"type":"ExperimentQuery","key":["x"]},"timeout_seconds":5}'),
+        framed(b'{"query":{"type":"UnitsQuery","key":"x","format":"exe"},"timeout_seconds":5}'),
+        framed(b'{"query":{"type":"ExperimentQuery","key":"x"},"timeout_seconds":"soon"}'),
+    ],
+)
+async def test_who_does_not_speak_the_language_is_hung_up_on_and_harms_nobody(tmp_path: Path, content: bytes) -> None:
+    async with serving(tmp_path, echo) as client:
+        reader, writer = await asyncio.open_unix_connection(tmp_path / "analysis.sock")
+        writer.write(content)
+        with contextlib.suppress(ConnectionResetError):  # its last bytes may not have been read
+            assert await asyncio.wait_for(reader.read(), 30) == b""
+        writer.close()
+        assert (await client.ask(ExperimentQuery("still here"))).body == b"still here"

@@ -23,9 +23,9 @@ async def test_a_hundred_questions_of_the_command_line_leave_no_connection_open(
         write_definitions(tmp_path / "definitions", SMALLEST_DEFINITIONS), tmp_path, lambda: datetime.now(UTC)
     ).boot()
     analysis = await Analysis.open(Settings(data=tmp_path))
-    first = await analysis.written({})
+    first = await analysis.written()
     before = psutil.Process().num_fds()
-    answers = [await analysis.written({}) for _ in range(100)]
+    answers = [await analysis.written() for _ in range(100)]
     assert (answers, first.pending) == ([first] * 100, 0)
     assert psutil.Process().num_fds() == before
     await analysis.close()

@@ -12,7 +12,7 @@ from app.cli.site_history import FEWEST, site_history
 from events.engines.duckdb import EventLog
 from events.records import EXPOSURE, Record
 from experiments.catalog.publisher import CatalogKeeper
-from experiments.catalog.reader import CatalogArchive
+from experiments.catalog.reader import CatalogReader
 from experiments.definitions.model import Audience, Experiment, Variant
 from experiments.readout.read import Readouts
 
@@ -28,7 +28,7 @@ def experiment(*segments: str, **where: Any) -> Experiment:
 
 
 def matching(data: Path, asked: Experiment) -> int | None:
-    return site_history(Readouts(EventLog(data), CatalogArchive(data))).matching_visitors(asked)
+    return site_history(Readouts(EventLog(data), CatalogReader(data))).matching_visitors(asked)
 
 
 def site(data: Path, visitors: int, days_ago: float = 1) -> Path:

@@ -11,7 +11,7 @@ from servers.patience import patience
 from worlds.shop_worlds import publish_trained, taste_world
 
 import app.worker.recommendations as recommendations
-from experiments.catalog.reader import CatalogFollower
+from experiments.catalog.reader import CatalogReader
 
 
 def failing_once(act: Callable[..., Any], error: Exception) -> Callable[..., Any]:
@@ -46,7 +46,7 @@ def test_a_model_is_taken_up_after_a_foreign_error(
 
 def test_definitions_are_taken_up_after_a_foreign_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with OneWorker(tmp_path) as worker, worker.client() as client:
-        monkeypatch.setattr(CatalogFollower, "poll", failing_once(CatalogFollower.poll, KeyError("foreign")))
+        monkeypatch.setattr(CatalogReader, "poll", failing_once(CatalogReader.poll, KeyError("foreign")))
         (worker.settings.definitions / "draft.yaml").write_text(
             "key: draft\nstatus: running\nvariants: [a, b]\ngoal: purchase_rate\n"
         )

@@ -14,7 +14,7 @@ from oracles.writing import record
 from worlds.event_log import Received, write_log
 
 from events.deletes import duplicates
-from events.deletes.hidden import HiddenRows, hidden_positions
+from events.deletes.hidden import HiddenRows
 from events.deletes.tombstones import add_tombstones, read_tombstones, tombstone
 from events.parts.digests import PartDigests
 from events.parts.part import live_parts
@@ -92,13 +92,13 @@ def test_two_messages_with_one_digest_are_no_repeats(tmp_path: Path, monkeypatch
     same = PartDigests(np.array([7, 7, 7], np.uint64), np.array([], np.uint64))
     monkeypatch.setattr(duplicates, "read_digests", lambda *_: same)
     monkeypatch.setattr(duplicates, "digests", lambda names, _: np.full(len(names), 7, np.uint64))
-    assert hidden_positions(live_parts(tmp_path / "log"), tmp_path).num_rows == 1
+    assert HiddenRows(tmp_path).positions(live_parts(tmp_path / "log")).num_rows == 1
 
 
 def test_a_user_is_hidden_by_the_user_id_alone(tmp_path: Path) -> None:
     events = [record("m-1", "x", user_id="u"), record("m-2", "u"), record("m-3", "x")]
     write_log(tmp_path, [Received(event, START) for event in events])
     add_tombstones(tmp_path, [tombstone("user", "u", {0: 1 << 62}, 1)])
-    assert hidden_positions(live_parts(tmp_path / "log"), tmp_path).column("stream_id").to_pylist() == [
+    assert HiddenRows(tmp_path).positions(live_parts(tmp_path / "log")).column("stream_id").to_pylist() == [
         stream_number(START // 1000, 0)
     ]

@@ -12,6 +12,7 @@ from worlds.event_log import Received, write_log
 from events.deletes.tombstones import add_tombstones, tombstone
 from events.log import export
 from events.log.export import Exporter, InvalidCursor
+from events.log.reader import LogReader
 from events.parts.part import DataDamaged, live_parts
 from events.records import COLUMNS, stream_number
 from events.writer.compaction import Compaction
@@ -50,21 +51,21 @@ def test_pages_add_up_to_the_log_in_order_of_positions(tmp_path: Path, limit: in
 
 def test_a_page_is_as_long_as_was_asked_while_there_are_rows(tmp_path: Path) -> None:
     log_of(tmp_path, 45)
-    assert len(Exporter(tmp_path).page(None, 32).rows) == 32
+    assert len(Exporter(LogReader(tmp_path)).page(None, 32).rows) == 32
 
 
 def test_the_cursor_of_the_end_goes_on_with_what_comes_later(tmp_path: Path) -> None:
     log_of(tmp_path, 5)
-    end = Exporter(tmp_path).page(None, 100)
-    assert Exporter(tmp_path).page(end.cursor, 100) == ([], end.cursor)
+    end = Exporter(LogReader(tmp_path)).page(None, 100)
+    assert Exporter(LogReader(tmp_path)).page(end.cursor, 100) == ([], end.cursor)
     log_of(tmp_path, 5, shard=1)
-    assert names(Exporter(tmp_path).page(end.cursor, 100).rows) == [f"m-1-{n:03d}" for n in range(5)]
+    assert names(Exporter(LogReader(tmp_path)).page(end.cursor, 100).rows) == [f"m-1-{n:03d}" for n in range(5)]
 
 
 def test_an_empty_log_has_a_cursor_too(tmp_path: Path) -> None:
-    page = Exporter(tmp_path).page(None, 10)
+    page = Exporter(LogReader(tmp_path)).page(None, 10)
     assert page.rows == []
-    assert Exporter(tmp_path).page(page.cursor, 10) == page
+    assert Exporter(LogReader(tmp_path)).page(page.cursor, 10) == page
 
 
 @pytest.mark.parametrize("read_ahead", [3, 12, 50_000])  # laid out by chunk, read anew for each, one chunk
@@ -74,11 +75,11 @@ def test_compaction_between_two_pages_changes_nothing(
 ) -> None:
     monkeypatch.setattr(export, "CHUNK_ROWS", read_ahead)
     log_of(tmp_path, 45)
-    exporter, rows, cursor = Exporter(tmp_path), [], None
+    exporter, rows, cursor = Exporter(LogReader(tmp_path)), [], None
     while (page := exporter.page(cursor, 4)).rows:
         rows += page.rows
         cursor = page.cursor
-        exporter = exporter if keep else Exporter(tmp_path)
+        exporter = exporter if keep else Exporter(LogReader(tmp_path))
         if len(rows) == 20:
             Compaction(tmp_path, 0, lambda: NEXT_DAY).run()
             Compaction(tmp_path, 0, lambda: NEXT_DAY * 2).run()
@@ -103,7 +104,7 @@ def test_a_large_merged_part_comes_in_order_with_and_without_room_to_lay_it_out(
     log_of(tmp_path, 90)
     Compaction(tmp_path, 0, lambda: NEXT_DAY).run()
     assert len(live_parts(tmp_path / "log")) == 1
-    exporter, rows, cursor = Exporter(tmp_path), [], None
+    exporter, rows, cursor = Exporter(LogReader(tmp_path)), [], None
     while (page := exporter.page(cursor, 10)).rows:
         rows, cursor = rows + page.rows, page.cursor
     assert names(rows) == [f"m-0-{n:03d}" for n in range(90)]
@@ -128,7 +129,7 @@ def test_of_repeats_in_two_shards_the_one_received_first_wins(tmp_path: Path) ->
 
 def test_rows_erased_between_two_pages_are_left_out(tmp_path: Path) -> None:
     log_of(tmp_path, 40)
-    exporter = Exporter(tmp_path)
+    exporter = Exporter(LogReader(tmp_path))
     first = exporter.page(None, 14)
     add_tombstones(tmp_path, [tombstone("visitor", "v-3", {0: stream_number(START // 1000 + 35, 0)}, 1)])
     second = exporter.page(first.cursor, 100)
@@ -142,7 +143,7 @@ def test_a_damaged_part_is_named_and_nothing_of_it_given(tmp_path: Path) -> None
     content = bytearray(part.path.read_bytes())
     content[300] ^= 4
     part.path.write_bytes(content)
-    exporter = Exporter(tmp_path)
+    exporter = Exporter(LogReader(tmp_path))
     page = exporter.page(None, 10)
     assert len(page.rows) == 10
     with pytest.raises(DataDamaged, match=part.path.name):
@@ -152,4 +153,4 @@ def test_a_damaged_part_is_named_and_nothing_of_it_given(tmp_path: Path) -> None
 @pytest.mark.parametrize("cursor", ["x", "!!", "eyJhIjogMX0", "bnVsbA", "ä"])
 def test_a_cursor_that_no_export_gave_is_refused(tmp_path: Path, cursor: str) -> None:
     with pytest.raises(InvalidCursor, match="X-Resonate-Next-Cursor"):
-        Exporter(tmp_path).page(cursor, 10)
+        Exporter(LogReader(tmp_path)).page(cursor, 10)

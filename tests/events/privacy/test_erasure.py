@@ -11,6 +11,7 @@ from oracles.writing import exported, exported_ids, record, settle, write_all, w
 from events.deletes.tombstones import Tombstone, mirror_tombstones, read_tombstones, tombstone
 from events.ingest.history import History
 from events.ingest.stream import Stream
+from events.log.reader import LogReader
 from events.privacy.erasure import erase
 from events.privacy.person import held, person_of
 from events.store.availability import StoreUnavailable
@@ -28,7 +29,7 @@ async def test_an_erased_visitor_is_absent_at_once_and_counts_anew(
 ) -> None:
     async with writing(connection, tmp_path):
         await stream.append([record("m-1", "v-1"), record("m-2", "v-2")])
-        await erase(connection, tmp_path, "visitor", "v-1")
+        await erase(connection, LogReader(tmp_path), "visitor", "v-1")
         assert exported_ids(tmp_path) == ["m-2"]
         await stream.append([record("m-3", "v-1")])
         await settle(connection)
@@ -50,7 +51,7 @@ async def test_erasure_follows_the_identity_edges_to_their_end(
     ]
     await stream.append(linked)
     async with writing(connection, tmp_path):
-        person = await erase(connection, tmp_path, "user", "anna.b")
+        person = await erase(connection, LogReader(tmp_path), "user", "anna.b")
     assert person.visitors == {"anna", "phone", "laptop", "tablet"}
     assert person.users == {"anna", "anna.b"}
     assert exported_ids(tmp_path) == ["m-6", "m-7", "m-8"]
@@ -62,7 +63,7 @@ async def test_nothing_of_the_erased_is_left_in_any_file(
     order = {"event": "Order Completed", "order_id": "o-1", "product_ids": ["p"], "quantities": [1.0], "prices": [2.0]}
     await stream.append([record("m-1", "visitor-to-erase", user_id="user-to-erase", **order), record("m-2", "v-2")])
     async with writing(connection, tmp_path):
-        await erase(connection, tmp_path, "visitor", "visitor-to-erase")
+        await erase(connection, LogReader(tmp_path), "visitor", "visitor-to-erase")
     Compaction(tmp_path, 0, lambda: LATER).run()
     Compaction(tmp_path, 0, lambda: LATER).run()
     assert await connection.client.xlen(events_key(0)) == 0
@@ -80,7 +81,7 @@ async def test_an_erasure_waits_for_what_was_acknowledged_before_it(
 ) -> None:
     await stream.append([record("m-1", "v-1")])
     with pytest.raises(StoreUnavailable, match="log_behind"):  # no writer: nobody can say who is joined with whom
-        await erase(connection, tmp_path, "visitor", "v-1")
+        await erase(connection, LogReader(tmp_path), "visitor", "v-1")
     assert read_tombstones(tmp_path) == []
 
 
@@ -89,7 +90,7 @@ async def test_tombstones_outlive_the_disk_and_the_store(
 ) -> None:
     await stream.append([record("m-1", "v-1")])
     async with writing(connection, tmp_path):
-        await erase(connection, tmp_path, "visitor", "v-1")
+        await erase(connection, LogReader(tmp_path), "visitor", "v-1")
     stones = read_tombstones(tmp_path)
     (tmp_path / "tombstones.json").unlink()
     await write_all(connection, tmp_path)  # a writer that starts restores them
@@ -105,17 +106,17 @@ async def test_everything_that_is_held_about_a_person_is_shown(
     await stream.append([record("m-1", "phone", user_id="anna"), record("m-2", "phone"), record("m-3", "other")])
     await stream.append([record("m-4", "anna", user_id="anna"), record("m-5", "laptop")])
     await write_all(connection, tmp_path)
-    shown = held(tmp_path, "visitor", "phone")
+    shown = held(LogReader(tmp_path), "visitor", "phone")
     assert shown.person == (frozenset({"phone", "anna"}), frozenset({"anna"}))
     assert shown.events == [row for row in exported(tmp_path) if row["message_id"] in {"m-1", "m-2", "m-4"}]
     async with writing(connection, tmp_path):
-        await erase(connection, tmp_path, "visitor", "phone")
-    assert held(tmp_path, "visitor", "phone").events == []
+        await erase(connection, LogReader(tmp_path), "visitor", "phone")
+    assert held(LogReader(tmp_path), "visitor", "phone").events == []
 
 
 async def test_nothing_is_held_about_somebody_never_seen(tmp_path: Path) -> None:
-    assert held(tmp_path, "user", "nobody").events == []
-    assert person_of(tmp_path, "user", "nobody") == (frozenset(), frozenset({"nobody"}))
+    assert held(LogReader(tmp_path), "user", "nobody").events == []
+    assert person_of(LogReader(tmp_path), "user", "nobody") == (frozenset(), frozenset({"nobody"}))
 
 
 stones = st.builds(

@@ -14,6 +14,7 @@ from oracles.writing import exported_ids
 
 from events.deletes.tombstones import add_tombstones, tombstone
 from events.log.export import Exporter
+from events.log.reader import LogReader
 from events.log.verify import verify_log
 from events.parts.manifest import PartName
 from events.parts.part import Part, live_parts
@@ -55,7 +56,7 @@ class LogAgainstModel(RuleBasedStateMachine):
         self.unwritten: list[Row] = []
         self.rows: list[Row] = []
         self.erased: dict[str, tuple[int, int]] = {}
-        self.exporter = Exporter(self.data)
+        self.exporter = Exporter(LogReader(self.data))
 
     def teardown(self) -> None:
         self.folder.cleanup()

@@ -17,7 +17,7 @@ from events.store.embedded import EmbeddedStore
 from events.store.keys import events_key
 from events.writer.resumption import newest_on_disk
 from events.writer.shard import WriterOptions
-from events.writer.watermark import log_watermark, pending, read_watermarks, wait_until_written
+from events.writer.watermark import wait_until_written
 
 pytestmark = pytest.mark.anyio
 
@@ -68,8 +68,8 @@ async def test_a_waiting_reader_is_served_before_the_part_is_full(
     async with writing(connection, tmp_path, WriterOptions(cut_seconds=60)):
         await stream.append(messages(1))
         position = await connection.position()
-        marks = await wait_until_written(connection, position, 1.5)
-        assert marks[0].stream_number == position[0]
+        written = await wait_until_written(connection, 1.5)
+        assert written.shards[0].mark.stream_number == position[0]
         assert exported_ids(tmp_path) == ["m-1"]
 
 
@@ -77,18 +77,18 @@ async def test_pending_counts_what_is_acknowledged_and_in_no_part(
     connection: Connection, stream: Stream, tmp_path: Path
 ) -> None:
     await stream.append(messages(1, 2))
-    assert await pending(connection, await read_watermarks(connection)) == 2
+    assert (await wait_until_written(connection, 0)).pending == 2
     async with writing(connection, tmp_path):
         await settle(connection)
-        assert await pending(connection, await read_watermarks(connection)) == 0
+        assert (await wait_until_written(connection, 0)).pending == 0
     await stream.append(messages(3))
-    assert await pending(connection, await read_watermarks(connection)) == 1
+    assert (await wait_until_written(connection, 0)).pending == 1
 
 
 async def test_the_watermark_goes_on_when_nothing_happens(connection: Connection, tmp_path: Path) -> None:
     async with writing(connection, tmp_path):
         before = time.time_ns() // 1000
-        while log_watermark(await read_watermarks(connection)) < before:
+        while (await wait_until_written(connection, 0)).watermark_us < before:
             await asyncio.sleep(0.05)
 
 

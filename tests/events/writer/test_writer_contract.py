@@ -6,12 +6,13 @@ import pytest
 from oracles.writing import exported, exported_ids, messages, record, settle, write_all, writing, written_ids
 
 from events.ingest.stream import Stream
+from events.log.reader import LogReader
 from events.parts.part import live_parts
 from events.privacy.erasure import erase
 from events.store.connection import Connection
 from events.store.keys import events_key
 from events.writer.shard import WriterOptions
-from events.writer.watermark import pending, read_watermarks
+from events.writer.watermark import wait_until_written
 
 pytestmark = pytest.mark.anyio
 
@@ -22,7 +23,7 @@ async def test_every_shard_is_written_once(any_connection: Connection, tmp_path:
         for start in range(0, 200, 20):
             await stream.append(messages(*range(start, start + 20)))
         await settle(any_connection)
-        assert await pending(any_connection, await read_watermarks(any_connection)) == 0
+        assert (await wait_until_written(any_connection, 0)).pending == 0
     await stream.close()
     assert written_ids(tmp_path) == sorted(f"m-{number}" for number in range(200))
     assert {part.shard for part in live_parts(tmp_path / "log")} == set(range(any_connection.shards))
@@ -34,7 +35,7 @@ async def test_a_person_is_erased_over_all_shards(any_connection: Connection, tm
     await stream.append([record(f"m-{n}", f"v-{n}", user_id="anna") for n in range(20)])
     await stream.append([record("m-20", "v-20", user_id="bert")])
     async with writing(any_connection, tmp_path):
-        person = await erase(any_connection, tmp_path, "visitor", "v-3")
+        person = await erase(any_connection, LogReader(tmp_path), "visitor", "v-3")
         await stream.append([record("m-21", "v-4", user_id="anna")])
         await settle(any_connection)
     await stream.close()

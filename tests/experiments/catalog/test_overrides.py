@@ -8,7 +8,7 @@ import pytest
 from worlds.catalog_folders import BANNER, Shop
 
 from experiments.catalog.overrides import NothingToOverride, OverrideRefused, order
-from experiments.catalog.reader import CatalogFollower
+from experiments.catalog.reader import CatalogReader
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def shop(tmp_path: Path) -> Shop:
 
 
 def status(shop: Shop) -> str:
-    return CatalogFollower(shop.data).catalog.experiments["banner"].status
+    return CatalogReader(shop.data).catalog.experiments["banner"].status
 
 
 def test_a_pause_holds_and_a_resumption_takes_it_back(shop: Shop) -> None:
@@ -103,7 +103,7 @@ def test_an_order_for_a_file_that_is_gone_is_forgotten(shop: Shop) -> None:
 
 
 def _pause(data: Path, key: str) -> str:
-    follower = CatalogFollower(data)
+    follower = CatalogReader(data)
     return order(data, follower.catalog, key, "pause", follower.catalog.received_at).status
 
 

@@ -10,7 +10,7 @@ from servers.patience import patience
 from worlds.catalog_folders import BANNER, Shop, catalog_in
 
 from experiments.catalog.publisher import CatalogKeeper
-from experiments.catalog.reader import CatalogArchive, CatalogFollower, NoCatalog
+from experiments.catalog.reader import CatalogReader, NoCatalog
 from experiments.definitions.located import DefinitionErrors
 
 
@@ -84,7 +84,7 @@ def test_the_first_boot_fails_with_every_error(shop: Shop) -> None:
         shop.keeper.boot()
     assert len(failure.value.errors) == 3
     with pytest.raises(NoCatalog):
-        CatalogFollower(shop.data)
+        CatalogReader(shop.data)
 
 
 def test_a_damaged_snapshot_is_replaced_from_the_history(shop: Shop) -> None:
@@ -158,7 +158,7 @@ def test_past_catalogues_are_found_by_the_time_they_were_received(shop: Shop) ->
     first, begun = shop.boot(banner=BANNER).catalog.version, shop.now
     shop.wait(hours=1)
     shop.edit("key: second\nvariants: [a, b]\ngoal: csat\n", "second.yaml")
-    archive = CatalogArchive(shop.data)
+    archive = CatalogReader(shop.data)
     at = [archive.at(begun), archive.at(shop.now), archive.latest()]
     assert [catalog and catalog.version for catalog in at] == [first, *[shop.keeper.catalog.version] * 2]
     shop.wait(days=-2)

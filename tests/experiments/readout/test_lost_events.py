@@ -20,7 +20,7 @@ def test_a_readout_names_the_part_that_was_set_aside(tmp_path: Path) -> None:
     last.write_bytes(b"")
     with pytest.raises(DataDamaged):
         made.read("banner")
-    set_aside(made.log.data, last.name, datetime(2026, 2, 3, tzinfo=UTC))
+    set_aside(made.log.reader.data, last.name, datetime(2026, 2, 3, tzinfo=UTC))
     checks = {check.code: check.detail for check in made.read("banner").health.checks}
     assert (
         checks["events_lost"]

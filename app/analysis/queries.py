@@ -1,0 +1,107 @@
+"""What the analysis process can be asked: one frozen struct a query, for routes, command line and server alike.
+
+Those that read the log wait for what is stored when they are asked. Light to import: workers load it.
+"""
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+Form: TypeAlias = Literal["json", "csv", "parquet"]
+PersonKind: TypeAlias = Literal["visitor", "user"]
+
+
+class ExperimentsQuery(msgspec.Struct, frozen=True, tag=True):
+    """Every definition with status, phases and fingerprints, and what is wrong with the files."""
+
+
+class ExperimentQuery(msgspec.Struct, frozen=True, tag=True):
+    """One of them, whole."""
+
+    key: str
+
+
+class MetricsQuery(msgspec.Struct, frozen=True, tag=True):
+    """The metrics that are defined."""
+
+
+class ResultsQuery(msgspec.Struct, frozen=True, tag=True):
+    """One readout. `at` (ISO 8601) repeats a past look."""
+
+    key: str
+    at: str | None = None
+    phase: int | None = None
+    metric: str | None = None
+    dimension: str | None = None
+    include: Literal["sql"] | None = None
+    format: Form = "json"
+
+
+class TimeseriesQuery(msgspec.Struct, frozen=True, tag=True):
+    """One metric day by day, or all of them."""
+
+    key: str
+    at: str | None = None
+    metric: str | None = None
+
+
+class PlanQuery(msgspec.Struct, frozen=True, tag=True):
+    """Traffic, detectable effect, days."""
+
+    key: str
+
+
+class UnitsQuery(msgspec.Struct, frozen=True, tag=True):
+    """One row per unit."""
+
+    key: str
+    at: str | None = None
+    phase: int | None = None
+    format: Form = "json"
+
+
+class AllResultsQuery(msgspec.Struct, frozen=True, tag=True):
+    """One row per comparison of every running experiment."""
+
+    format: Form = "json"
+
+
+class SatisfactionQuery(msgspec.Struct, frozen=True, tag=True):
+    """CSAT, NPS, CES and retention of the whole site per day."""
+
+    format: Form = "json"
+
+
+class AttributionQuery(msgspec.Struct, frozen=True, tag=True):
+    """Views, clicks and attributed revenue of recommendations by strategy."""
+
+
+class EventsQuery(msgspec.Struct, frozen=True, tag=True):
+    """A page of the log."""
+
+    cursor: str | None = None
+    limit: int = 1_000
+
+
+class PersonQuery(msgspec.Struct, frozen=True, tag=True):
+    """All that is held about a person."""
+
+    kind: PersonKind
+    id: str
+
+
+class ErasureQuery(msgspec.Struct, frozen=True, tag=True):
+    """The erasure of a person."""
+
+    kind: PersonKind
+    id: str
+
+
+ReadableQuery: TypeAlias = ResultsQuery | TimeseriesQuery
+"""Answered from one readout, which may be remembered."""
+ComputedQuery: TypeAlias = (
+    ReadableQuery | PlanQuery | UnitsQuery | AllResultsQuery | SatisfactionQuery | AttributionQuery
+)
+Query: TypeAlias = (
+    ExperimentsQuery | ExperimentQuery | MetricsQuery | ComputedQuery | EventsQuery | PersonQuery | ErasureQuery
+)
