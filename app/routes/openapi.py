@@ -1,12 +1,22 @@
 """The OpenAPI document: what FastAPI knows of the cold routes, joined by what the hot handlers take and give."""
 
 from collections.abc import Mapping
+from inspect import cleandoc
 from typing import Any, Final
 
+import msgspec
 from fastapi import FastAPI
 
-JSON = dict[str, Any]
+from app.routes.ofrep import EvaluationBody
+from app.routes.personalize import PersonalizeBody, SlotRequest
+from app.routes.recommendations import RecommendationsBody
+from app.worker.recommendations import ListAnswer
+from recommender.ranking.request import ListItem
 
+JSON = dict[str, Any]
+REFERENCE: Final = "#/components/schemas/{name}"
+
+OPEN_PATHS: Final = ("/healthz", "/readyz", "/metrics")
 SECURITY: Final[list[dict[str, list[str]]]] = [{"bearer": []}, {"apiKey": []}, {"basic": []}]
 PRINTABLE: Final = r"^[^\u0000-\u001f\u007f-\u009f]*$"
 # The schemas promise less than is taken (ids: 256 bytes; attributes: any JSON), so that a promise always holds.
@@ -19,18 +29,24 @@ ATTRIBUTE: Final[JSON] = {
 MAYBE_TEXT: Final[JSON] = {"type": ["string", "null"], "maxLength": 256}
 OBJECT: Final[JSON] = {"type": ["object", "null"], "additionalProperties": True}
 TIME: Final[JSON] = {"type": ["string", "null"], "format": "date-time"}
-ERROR_WORDS: Final[Mapping[str, str]] = {
-    "400": "The body cannot be read, or is invalid.",
+ERRORS: Final[Mapping[str, str]] = {
+    "400": "The request is unreadable or invalid; `detail` names the field, what is wrong and what would be right.",
     "401": "No key, or an unknown one.",
-    "403": "A page of an origin that this key is not for.",
-    "408": "The body took longer than 5 s to arrive.",
-    "413": "More than 500,000 bytes, before or after decompression, or more than 2,500 events.",
-    "415": "A Content-Encoding other than gzip.",
+    "403": "The wrong class of key, or a page of an origin that the key is not for.",
+    "408": "The body, or a piece of an upload, took longer than 5 s to arrive.",
+    "413": "The body is too large, before or after decompression, or holds too many events.",
     "414": "The address is longer than 8 kB.",
+    "415": "A Content-Encoding or Content-Type that is not taken.",
     "429": "Too many requests; `Retry-After` says when.",
     "431": "The headers are larger than 16 kB.",
-    "503": "The store is out of reach; `Retry-After` says when to send the same again.",
+    "503": "Not now; `Retry-After` says when to send the same again.",
 }
+COLD_ERRORS: Final[Mapping[str, str]] = {
+    **ERRORS,
+    "404": "Nothing of this name.",
+    "409": "The order makes no sense for the experiment as it is.",
+}
+PROBLEM: Final[JSON] = {"content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}}
 OFREP_FAILURE: Final[JSON] = {
     "type": "object",
     "required": ["errorCode", "errorDetails"],
@@ -54,44 +70,7 @@ EXAMPLE_FLAG: Final[JSON] = {
     "variant": "threshold",
     "metadata": {"in_experiment": True, "phase": 0, "exposure": "logged", "exposure_id": "5f2c9f6a0d1e4b7a00000001"},
 }
-CONTEXT: Final[JSON] = {
-    "type": "object",
-    "required": ["context"],
-    "properties": {
-        "context": {
-            "type": "object",
-            "required": ["targetingKey"],
-            "properties": {"targetingKey": TEXT, "user_id": {**TEXT, "type": ["string", "null"]}},
-            "additionalProperties": ATTRIBUTE,
-            "maxProperties": 100,
-        }
-    },
-}
 CONTEXT_EXAMPLE: Final[JSON] = {"context": {"targetingKey": "v-1", "device": "mobile", "cart_value": 10.5}}
-PERSONALIZE: Final[JSON] = {
-    "type": "object",
-    "required": ["visitor_id"],
-    "properties": {
-        "visitor_id": TEXT,
-        "user_id": {**TEXT, "type": ["string", "integer", "null"]},
-        "attributes": {"type": ["object", "null"], "additionalProperties": ATTRIBUTE, "maxProperties": 100},
-        "experiments": {"type": ["array", "null"], "items": {"type": "string"}, "maxItems": 200},
-        "recommendations": {
-            "type": ["array", "null"],
-            "maxItems": 20,
-            "items": {
-                "type": "object",
-                "required": ["slot"],
-                "properties": {
-                    "slot": {"type": "string", "maxLength": 100},
-                    "items": {"type": ["array", "null"], "items": {"type": "string"}, "maxItems": 100},
-                    "limit": {"type": ["integer", "null"], "minimum": 1, "maximum": 100},
-                },
-            },
-        },
-        "expose": {"type": ["boolean", "null"]},
-    },
-}
 COMMON: Final[JSON] = {
     "anonymousId": MAYBE_TEXT, "userId": MAYBE_TEXT, "messageId": {"type": ["string", "null"], "maxLength": 99},
     "context": OBJECT, "timestamp": TIME, "originalTimestamp": TIME, "sentAt": TIME,
@@ -121,30 +100,23 @@ EXAMPLES: Final[Mapping[str, JSON]] = {
     "alias": {"previousId": "v-1", "userId": "u-1"},
     "engagement": {"anonymousId": "v-1", "pageViewId": "pv-1", "seq": 3, "engagedMs": 42_000, "final": False},
 }  # fmt: skip
+REJECTED: Final[JSON] = {
+    "type": "object",
+    "required": ["index", "messageId", "code", "message"],
+    "properties": {
+        "index": {"type": "integer"},
+        "messageId": {"type": ["string", "null"]},
+        "code": {"type": "string"},
+        "message": {"type": "string"},
+    },
+}
 TRACKED: Final[JSON] = {
     "type": "object",
     "required": ["success"],
-    "properties": {
-        "success": {"const": True},
-        "rejected": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["index", "messageId", "code", "message"],
-                "properties": {
-                    "index": {"type": "integer"},
-                    "messageId": {"type": ["string", "null"]},
-                    "code": {"type": "string"},
-                    "message": {"type": "string"},
-                },
-            },
-        },
-    },
+    "properties": {"success": {"const": True}, "rejected": {"type": "array", "items": REJECTED}},
 }
-
-
-STRATEGIES: Final = ("for_you", "buy_again", "bought_together", "popular")
-MAYBE_ID: Final[JSON] = {**TEXT, "type": ["string", "null"]}
+SHORT: Final[JSON] = {"minLength": 1, "maxLength": 64, "pattern": PRINTABLE}
+MAYBE_ID: Final[JSON] = {**SHORT, "type": ["string", "null"]}
 ONE_OF: Final[JSON] = {
     "type": "object",
     "properties": {"$in": {"type": "array", "items": TEXT, "minItems": 1, "maxItems": 100}},
@@ -153,7 +125,6 @@ ONE_OF: Final[JSON] = {
 }
 BOUND: Final[JSON] = {"type": "number", "minimum": 0, "maximum": 1_000_000}
 FILTER: Final[JSON] = {
-    "type": ["object", "null"],
     "description": "Product fields by `$eq`, `$ne`, `$in`, `$nin`, `$gt`, `$gte`, `$lt`, `$lte`, or a value alone.",
     "properties": {
         **dict.fromkeys(("category", "brand", "group_id", "product_id"), ONE_OF),
@@ -167,67 +138,54 @@ FILTER: Final[JSON] = {
     },
     "additionalProperties": False,
 }
-IDS: Final[JSON] = {"type": ["array", "null"], "items": {"type": "string"}}
-REQUEST: Final[JSON] = {
-    "type": "object",
-    "properties": {
-        "visitor_id": MAYBE_ID,
-        "user_id": {**TEXT, "type": ["string", "integer", "null"]},
-        "slot": {"type": ["string", "null"], "maxLength": 100},
-        "strategy": {"enum": [*STRATEGIES, None]},
-        "items": {**IDS, "maxItems": 200},
-        "limit": {"type": ["integer", "null"], "minimum": 1, "maximum": 100},
-        "filter": FILTER,
-        "exclude": {**IDS, "maxItems": 1000},
-        "exclude_purchased": {"type": ["boolean", "null"]},
-        "diversity": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
+WORD: Final[JSON] = {"type": "string"}
+LIMIT: Final[JSON] = {"minimum": 1, "maximum": 100, "multipleOf": 1}
+# What is promised of the fields of a body beyond the types that its decoder knows.
+PROMISES: Final[Mapping[type[msgspec.Struct], JSON]] = {
+    EvaluationBody: {
+        "context": {
+            "type": "object",
+            "required": ["targetingKey"],
+            "properties": {"targetingKey": TEXT, "user_id": MAYBE_ID},
+            "additionalProperties": ATTRIBUTE,
+            "maxProperties": 100,
+        }
     },
-}
+    SlotRequest: {"slot": {"maxLength": 100}, "items": {"maxItems": 100}, "limit": LIMIT},
+    PersonalizeBody: {
+        "visitor_id": TEXT,
+        "user_id": SHORT,
+        "attributes": {"additionalProperties": ATTRIBUTE, "maxProperties": 100},
+        "experiments": {"maxItems": 200},
+        "recommendations": {"maxItems": 20},
+    },
+    RecommendationsBody: {
+        "visitor_id": SHORT,
+        "user_id": SHORT,
+        "slot": {"maxLength": 100},
+        "items": {"maxItems": 200},
+        "limit": LIMIT,
+        "filter": FILTER,
+        "exclude": {"maxItems": 1000},
+        "diversity": {"minimum": 0, "maximum": 1},
+    },
+    ListAnswer: {
+        "fallback": {"description": "The strategy that served in its place."},
+        "history": {"type": "string", "const": "unavailable",
+                    "description": "The store was out of reach: recent purchases are missing."},
+    },
+    ListItem: {
+        "product": {"type": "object", "description": "What the catalogue knows of it.",
+                    "properties": {"price": {"type": "number"},
+                                   **dict.fromkeys(("name", "category", "brand", "url", "image_url"), WORD)}},
+    },
+}  # fmt: skip
 EXAMPLE: Final[JSON] = {
     "visitor_id": "v-1",
     "strategy": "bought_together",
     "items": ["sku-17"],
     "limit": 2,
     "filter": {"category": {"$in": ["Camping"]}, "price": {"$gte": 12}, "in_stock": True},
-}
-ITEM: Final[JSON] = {
-    "type": "object",
-    "required": ["product_id", "score", "position", "reason"],
-    "properties": {
-        "product_id": {"type": "string"},
-        "score": {"type": "number"},
-        "position": {"type": "integer"},
-        "reason": {
-            "type": "object",
-            "required": ["type", "because"],
-            "properties": {
-                "type": {"type": "string"},
-                "because": {"type": "array", "items": {"type": "string"}},
-                "support": {"type": "integer"},
-                "every_days": {"type": "integer"},
-            },
-        },
-        "product": {
-            "type": "object",
-            "description": "What the catalogue knows of it.",
-            "properties": {
-                **{name: {"type": "string"} for name in ("name", "category", "brand", "url", "image_url")},
-                "price": {"type": "number"},
-            },
-        },
-    },
-}
-ANSWER: Final[JSON] = {
-    "type": "object",
-    "required": ["recommendation_id", "strategy", "model_version", "items"],
-    "properties": {
-        "recommendation_id": {"type": "string"},
-        "strategy": {"enum": list(STRATEGIES)},
-        "fallback": {"enum": list(STRATEGIES), "description": "The strategy that served in its place."},
-        "model_version": {"type": ["string", "null"]},
-        "history": {"const": "unavailable", "description": "The store was out of reach: recent purchases are missing."},
-        "items": {"type": "array", "items": ITEM},
-    },
 }
 ANSWER_EXAMPLE: Final[JSON] = {
     "recommendation_id": "bought_together.-.20260120T030000-4f2a91.5f2c9f6a0d1e4b7a0001",
@@ -247,24 +205,23 @@ ANSWER_EXAMPLE: Final[JSON] = {
 
 def hot_paths() -> JSON:
     """The path items of every hot route."""
-    return {**_ofrep(), **_personalize(), **_recommendations(), **_tracking(), **_growthbook()}
+    answer = _answer("As many products as were asked for, while there are so many.", _ref(ListAnswer), ANSWER_EXAMPLE)
+    listed = _operation("Recommendations", "Products for one visitor", _ref(RecommendationsBody), EXAMPLE, answer)
+    return {**_ofrep(), **_personalize(), "/v1/recommendations": {"post": listed}, **_tracking(), **_growthbook()}
 
 
 def _ofrep() -> JSON:
     flag_key = {"name": "key", "in": "path", "required": True, "schema": TEXT, "example": "free-shipping-banner"}
-    condition = {
-        "name": "If-None-Match",
-        "in": "header",
-        "schema": {"type": "string"},
-        "description": "The ETag of an earlier answer.",
-    }
+    condition = {"name": "If-None-Match", "in": "header", "schema": {"type": "string"},
+                 "description": "The ETag of an earlier answer."}  # fmt: skip
     flags = {"type": "object", "required": ["flags"], "properties": {"flags": {"type": "array", "items": FLAG}}}
     summary = "Evaluate one experiment for a visitor, and log the exposure"
-    single = _operation("OFREP", summary, CONTEXT, CONTEXT_EXAMPLE,
+    single = _operation("OFREP", summary, _ref(EvaluationBody), CONTEXT_EXAMPLE,
                         _answer("The variant.", FLAG, EXAMPLE_FLAG), failures=OFREP_FAILURE)  # fmt: skip
     single["responses"]["404"] = _answer("No experiment of this key is served.", OFREP_FAILURE)
     single["description"] = 'Not an exposure when the context has `"resonate.expose": false`.'
-    bulk = _operation("OFREP", "Evaluate every experiment for a visitor; never an exposure", CONTEXT, CONTEXT_EXAMPLE,
+    bulk = _operation("OFREP", "Evaluate every experiment for a visitor; never an exposure", _ref(EvaluationBody),
+                      CONTEXT_EXAMPLE,
                       _answer("All flags, with a strong ETag.", flags, {"flags": [EXAMPLE_FLAG], "metadata": {}}),
                       failures=OFREP_FAILURE)  # fmt: skip
     bulk["responses"]["304"] = {"description": "Nothing has changed for this context."}
@@ -277,8 +234,7 @@ def _ofrep() -> JSON:
 def _personalize() -> JSON:
     body = {"visitor_id": "v-1", "attributes": {"device": "mobile"}, "experiments": ["free-shipping-banner"]}
     told = {"variant": "threshold", "payload": {"banner": "Free shipping from 50 EUR"}, "in_experiment": True,
-            "reason": "SPLIT",
-            "exposure": "logged", "exposure_id": "5f2c9f6a0d1e4b7a00000001"}  # fmt: skip
+            "reason": "SPLIT", "exposure": "logged", "exposure_id": "5f2c9f6a0d1e4b7a00000001"}  # fmt: skip
     answer = {"experiments": {"free-shipping-banner": told}, "recommendations": {}}
     schema = {
         "type": "object",
@@ -290,7 +246,7 @@ def _personalize() -> JSON:
         },
     }
     summary = "Messages and products of one page view"
-    operation = _operation("Assignment", summary, PERSONALIZE, body, _answer("What to show.", schema, answer))
+    operation = _operation("Assignment", summary, _ref(PersonalizeBody), body, _answer("What to show.", schema, answer))
     operation["description"] = (
         "Experiments that are named are exposed, unless `expose` says otherwise; all running ones are not. "
         "A slot that is asked for twice is a 400, `duplicate_slot`; a refused request exposes nothing."
@@ -298,29 +254,13 @@ def _personalize() -> JSON:
     return {"/v1/personalize": {"post": operation}}
 
 
-def _recommendations() -> JSON:
-    answer = _answer("As many products as were asked for, while there are so many.", ANSWER, ANSWER_EXAMPLE)
-    operation = _operation("Recommendations", "Products for one visitor", REQUEST, EXAMPLE, answer)
-    return {"/v1/recommendations": {"post": operation}}
-
-
 def _tracking() -> JSON:
     paths: JSON = {}
     for kind, (required, fields) in SPECIFIC.items():
-        schema = {
-            "type": "object",
-            "required": required,
-            "properties": {**COMMON, **fields},
-            "additionalProperties": True,
-        }
+        schema = {"type": "object", "required": required, "properties": {**COMMON, **fields}}
         for path in (f"/v1/{kind}", f"/v1/{kind[0]}") if kind != "engagement" else (f"/v1/{kind}",):
             paths[path] = {"post": _tracked(f"One {kind} event", schema, EXAMPLES[kind])}
-    item = {
-        "type": "object",
-        "required": ["type"],
-        "properties": {**COMMON, "type": {"enum": sorted(SPECIFIC)}},
-        "additionalProperties": True,
-    }
+    item = {"type": "object", "required": ["type"], "properties": {**COMMON, "type": {"enum": sorted(SPECIFIC)}}}
     batch = {
         "type": "object",
         "required": ["batch"],
@@ -333,20 +273,9 @@ def _tracking() -> JSON:
 
 
 def _growthbook() -> JSON:
-    key = {
-        "name": "key",
-        "in": "path",
-        "required": True,
-        "schema": TEXT,
-        "description": "A publishable key.",
-        "example": "pk_demo",
-    }
-    client_key = {
-        "name": "client_key",
-        "in": "query",
-        "schema": {"type": "string"},
-        "description": "A publishable key.",
-    }
+    publishable = {"description": "A publishable key."}
+    key = {"name": "key", "in": "path", "required": True, "schema": TEXT, "example": "pk_demo", **publishable}
+    client_key = {"name": "client_key", "in": "query", "schema": {"type": "string"}, **publishable}
     payload = {
         "type": "object",
         "required": ["status", "features"],
@@ -362,8 +291,8 @@ def _growthbook() -> JSON:
             "200": _answer("Every experiment as a feature.", payload, example),
             "304": {"description": "The payload has not changed."},
             "400": _answer("An unknown key.", {"type": "object"}, {"status": 400, "error": "Invalid API key"}),
-            "403": _problem(ERROR_WORDS["403"]),
-            "429": _problem(ERROR_WORDS["429"]),
+            "403": {**PROBLEM, "description": ERRORS["403"]},
+            "429": {**PROBLEM, "description": ERRORS["429"]},
         },
     }
     event = {
@@ -381,6 +310,23 @@ def _growthbook() -> JSON:
     return {"/api/features/{key}": {"get": features}, "/track": {"post": {**ingest, "parameters": [client_key]}}}
 
 
+def hot_components() -> JSON:
+    """The bodies of the hot routes as their decoders take them, with what is promised of each field beyond its type."""
+    _, components = msgspec.json.schema_components(list(PROMISES), ref_template=REFERENCE)
+    for schema in components.values():
+        schema["description"] = cleandoc(schema["description"])
+    for struct, promises in PROMISES.items():
+        fields = components[struct.__name__]["properties"]
+        for field, promise in promises.items():
+            fields[field] = promise if "type" in promise else {**fields[field], **promise}
+    components[EvaluationBody.__name__]["required"] = ["context"]
+    return components
+
+
+def _ref(struct: type[msgspec.Struct]) -> JSON:
+    return {"$ref": REFERENCE.format(name=struct.__name__)}
+
+
 def _tracked(summary: str, schema: JSON, example: Any, tag: str = "Tracking") -> JSON:
     answer = _answer("Every event that is not named as rejected is durable.", TRACKED, {"success": True})
     return _operation(tag, summary, schema, example, answer)
@@ -388,8 +334,8 @@ def _tracked(summary: str, schema: JSON, example: Any, tag: str = "Tracking") ->
 
 def _operation(tag: str, summary: str, schema: JSON, example: Any, answer: JSON, failures: JSON | None = None) -> JSON:
     responses: JSON = {"200": answer}
-    for status, words in ERROR_WORDS.items():
-        responses[status] = _problem(words) if failures is None else _answer(words, failures)
+    for status, words in ERRORS.items():
+        responses[status] = _answer(words, failures) if failures is not None else {**PROBLEM, "description": words}
     return {
         "tags": [tag],
         "summary": summary,
@@ -406,30 +352,6 @@ def _answer(description: str, schema: JSON, example: Any = None) -> JSON:
     return {"description": description, "content": {"application/json": content}}
 
 
-def _problem(description: str) -> JSON:
-    return {
-        "description": description,
-        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    }
-
-
-OPEN_PATHS: Final = ("/healthz", "/readyz", "/metrics")
-
-
-ERRORS: Final[Mapping[str, str]] = {
-    "400": "The request is unreadable or invalid; `detail` names the field, what is wrong and what would be right.",
-    "401": "No key, or an unknown one.",
-    "403": "The wrong class of key, or a page of an origin that the key is not for.",
-    "404": "Nothing of this name.",
-    "408": "The body took longer than 5 s to arrive.",
-    "409": "The order makes no sense for the experiment as it is.",
-    "413": "The body is too large.",
-    "414": "The address is longer than 8 kB.",
-    "415": "A Content-Encoding other than gzip.",
-    "431": "The headers are larger than 16 kB.",
-    "429": "Too many requests; `Retry-After` says when.",
-    "503": "Not now; `Retry-After` says when.",
-}
 PROBLEM_SCHEMA: Final[JSON] = {
     "type": "object",
     "required": ["type", "title", "status", "detail", "code", "message"],
@@ -464,25 +386,15 @@ def describe(application: FastAPI) -> None:
 def _complete(document: JSON) -> JSON:
     components = document.setdefault("components", {})
     components["securitySchemes"] = SCHEMES
-    components.setdefault("schemas", {})["Problem"] = PROBLEM_SCHEMA
+    components["schemas"] = {**components.get("schemas", {}), **hot_components(), "Problem": PROBLEM_SCHEMA}
     for name in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(name, None)
     for path, operations in document["paths"].items():
         for operation in operations.values():
-            _with_errors(path, operation)
+            operation["responses"].pop("422", None)
+            for status, description in COLD_ERRORS.items():
+                operation["responses"].setdefault(status, {**PROBLEM, "description": description})
+            if path not in OPEN_PATHS:
+                operation["security"] = SECURITY
     document["paths"] = {**hot_paths(), **document["paths"]}
     return document
-
-
-def _with_errors(path: str, operation: JSON) -> None:
-    responses = operation["responses"]
-    responses.pop("422", None)
-    for status, description in ERRORS.items():
-        responses.setdefault(status, {**problem_content(), "description": description})
-    if path not in OPEN_PATHS:
-        operation["security"] = SECURITY
-
-
-def problem_content() -> JSON:
-    """The content of every error outside /ofrep."""
-    return {"content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}}
