@@ -4,7 +4,6 @@ import errno
 import logging
 import os
 import signal
-import subprocess
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,9 +20,10 @@ from events.store.process import (
     socket_path,
     spawn,
     store_binary,
-    take_lock,
 )
 from events.store.recovery import damaged_folders, finish_interrupted, lacks_manifest, salvage
+from kit.child import Child
+from kit.files import take_lock
 
 logger = logging.getLogger("resonate.store")
 
@@ -136,7 +136,7 @@ class EmbeddedStore:
         self._log = self._directory / "store.log"
         self._memory_bytes = memory_bytes
         self._program = program
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Child | None = None
         self._adopted = False
         self._state = StoreState(running=False, cause="store_stopped")
         self._log_start = 0
@@ -182,12 +182,8 @@ class EmbeddedStore:
     def stop(self) -> None:
         """Ends the store in order; everything acknowledged is on the disk already."""
         if self._process is not None:
-            self._process.send_signal(signal.SIGTERM)
-            try:
-                self._process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+            self._process.send(signal.SIGTERM)
+            self._process.wait(STOP_SECONDS)
         elif self._adopted:
             ask(self.socket, "SHUTDOWN", STOP_SECONDS)
         self._process, self._adopted = None, False
@@ -246,10 +242,11 @@ class EmbeddedStore:
 
     # Watching ------------------------------------------------------------------------------------------------------
 
-    def _watch(self, process: subprocess.Popen[bytes]) -> None:
-        if process.poll() is not None:
+    def _watch(self, process: Child) -> None:
+        code = process.code()
+        if code is not None:
             self._process = None
-            self._after_exit(process.returncode)
+            self._after_exit(code)
         elif not self._ready_at and answers(self.socket):
             self._ready_at = time.monotonic()
             self._salvaged_before_this_attempt = False

@@ -1,7 +1,5 @@
 """Finds the embedded store's server program and starts it as a child that dies with its parent."""
 
-import ctypes
-import fcntl
 import hashlib
 import importlib.util
 import os
@@ -11,18 +9,16 @@ import shutil
 import signal
 import socket
 import stat
-import subprocess
-import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from events.store.health import store_directory
+from kit.child import Child, ChildFailed, Terms, printed, start_program
 
 LONGEST_SOCKET_PATH: Final = 103  # bytes; macOS has room for 104 with the closing zero
 PING_SECONDS: Final = 0.05
-PR_SET_PDEATHSIG: Final = 1
+VERSION_SECONDS: Final = 5.0
 
 
 def socket_path(data: Path) -> Path:
@@ -69,31 +65,12 @@ def server_options(data: Path, memory_bytes: int) -> list[str]:
     return [word for name, value in options.items() for word in (f"--{name}", value)]
 
 
-def spawn(program: Path, options: list[str], lock: int) -> subprocess.Popen[bytes]:
+def spawn(program: Path, options: list[str], lock: int) -> Child:
     """Starts the server; it holds `lock` (a locked descriptor) as long as it lives and is told when its parent ends.
 
     Linux sends the signal when the thread that called this ends: call it from the main thread.
     """
-    return subprocess.Popen(
-        [str(program), *options],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        pass_fds=(lock,),
-        start_new_session=True,  # a Ctrl-C at the terminal must not stop it before those who still write to it
-        preexec_fn=_dying_with_parent(),
-    )
-
-
-def take_lock(path: Path) -> int | None:
-    """A descriptor that holds the lock file, or None while a server holds it."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
-    return descriptor
+    return start_program([str(program), *options], Terms(signal.SIGTERM, descriptors=(lock,)))
 
 
 def ask(path: Path, command: str, timeout_seconds: float = PING_SECONDS) -> str | None:
@@ -117,20 +94,6 @@ def information(path: Path) -> dict[str, str]:
     """The fields of `INFO server`, empty when nobody answers."""
     lines = (ask(path, "INFO server", 1.0) or "").splitlines()
     return dict(line.split(":", 1) for line in lines if ":" in line)
-
-
-def _dying_with_parent() -> Callable[[], None] | None:
-    if not sys.platform.startswith("linux"):
-        return None
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
-    parent = os.getpid()
-
-    def before_exec() -> None:
-        prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM))
-        if os.getppid() != parent:  # it ended before it could be asked for
-            os._exit(1)
-
-    return before_exec
 
 
 OLDEST_VERSION: Final = 7
@@ -178,8 +141,8 @@ def packaged_binary() -> Path | None:
 def major_version(program: Path) -> int:
     """The major version a server program reports; 0 when it reports none."""
     try:
-        reported = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=5, check=False).stdout
-    except (OSError, subprocess.TimeoutExpired):
+        reported = printed([str(program), "--version"], VERSION_SECONDS)
+    except ChildFailed:
         return 0
     match = re.search(r"v=(\d+)\.", reported)
     return int(match.group(1)) if match else 0
