@@ -48,10 +48,11 @@ serve: setup ## the service with the definitions in ./definitions
 test: setup-dev test-tools ## all tests
 	@$(PYTEST)
 
-lint: setup-dev ## format, lint, types
+lint: setup-dev ## format, lint, types, nothing unused
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/basedpyright
+	@$(BIN)/vulture
 
 check: lint test-tools ## format, lint, types, the fast tests with coverage
 	@$(PYTEST) -m "not slow and not browser" $(COVERED)

@@ -20,9 +20,6 @@ _UNCLEAN: Final = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 Format = Literal["ndjson", "csv", "parquet"]
 Row = Mapping[str, Any]
 
-KNOWN: Final = (
-    "product_id", "name", "category", "brand", "price", "in_stock", "url", "image_url", "group_id", "accessories_of",
-)  # fmt: skip
 TRUE: Final = frozenset({"true", "1", "yes"})
 FALSE: Final = frozenset({"false", "0", "no"})
 LARGEST_PRICE: Final = 1e9

@@ -4,6 +4,7 @@ import math
 import os
 import shutil
 import time
+from kit.files import replace_file
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -112,10 +113,7 @@ def live_facts(folder: Path) -> dict[str, Any]:
 
 def keep(folder: Path, report: Report) -> Report:
     """Writes the report beside the models; what is no number becomes null, so that every reader can read the rest."""
-    folder.mkdir(parents=True, exist_ok=True)
-    draft = folder / f".{REPORT}.{os.getpid()}"
-    draft.write_bytes(msgspec.json.format(msgspec.json.encode(report.as_json()), indent=1))
-    draft.replace(folder / REPORT)
+    replace_file(folder / REPORT, msgspec.json.format(msgspec.json.encode(report.as_json()), indent=1))
     return report
 
 

@@ -83,7 +83,7 @@ def test_a_living_server_is_adopted_and_noticed_when_it_ends(store: EmbeddedStor
     assert second.pid == store.pid
 
     os.kill(store.pid, signal.SIGKILL)
-    store._process.wait()
+    store._process.wait(10)
     polled_until(second, running=False)
     polled_until(second, running=True)
     assert get_key(second, "nothing") is None

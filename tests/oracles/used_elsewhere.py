@@ -1,0 +1,59 @@
+"""What no line of the product names and is used all the same: the allow-list of vulture, with who uses it."""
+
+# ruff: noqa
+# pyright: basic
+_: object
+
+# Fields that a walk over the dataclass or struct serves, stores or counts by name.
+_.bots
+_.multi_exposure
+_.units_immature
+_.response_rate
+_.final_beat_share
+_.value_ci
+_.exploratory
+_.control_value
+_.p_min_adjusted
+_.z_pooled
+_.against
+_.p_adjusted
+_.ci_simultaneous
+_.units_seen
+_.units_per_variant
+_.peek_proof
+_.control_rate
+_.treatment_rate
+_.false_positive_rate
+_.bad_rows
+_.image_url
+_.support
+_.every_days
+_.recommendation_id
+_.exposure_source
+_.page_view_id
+_.engaged_ms
+_.flush_failures
+_.message_conflicts
+_.history_failures
+
+# Fields of definition files that are shown to people or to pages.
+_.hypothesis
+_.cookie_domain
+
+# Overridden or set for a library that calls or reads them by these names.
+_.log_message
+_.more_body
+_.message_event
+_.total_requests
+_.send_400_response
+_._unsupported_upgrade_warning
+_.handle_exit
+_.should_exit
+_.case_sensitive
+_.log_errors
+msg
+sig
+traceback
+
+# Named in an annotation that is text, because its import is heavy.
+TaskID
