@@ -77,13 +77,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     "dropped_lock": Mutation(
         "a second instance may use the data directory",
         (f"{LIFECYCLE}::test_a_second_instance_is_refused_every_time",),
-        (
-            Edit(
-                "app/runtime/data_directory.py",
-                "fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)",
-                "descriptor.bit_length()",
-            ),
-        ),
+        (Edit("kit/files.py", "fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)", "descriptor.bit_length()"),),
     ),
     "dropped_fence": Mutation(
         "a part replaces the one of another writer instead of failing",
@@ -91,7 +85,7 @@ MUTATIONS: Mapping[str, Mutation] = {
             f"{CRASH_POINTS}::test_a_writer_that_stood_still_while_another_one_went_on_writes_nothing_twice",
             "tests/events/parts/test_parts.py::test_a_name_is_given_once",
         ),
-        (Edit("events/parts/sealing.py", "os.link(temporary, path)", "temporary.replace(path)"),),
+        (Edit("events/parts/sealing.py", "os.link(file.name, files.data)", "os.replace(file.name, files.data)"),),
     ),
     "late_trim": Mutation(
         "a writer whose lease another data directory has taken over trims what that one has not read",
@@ -175,8 +169,8 @@ MUTATIONS: Mapping[str, Mutation] = {
         (f"{LIFECYCLE}::test_the_supervisor_killed_leaves_no_orphan",),
         (
             Edit(
-                "app/processes/supervised.py",
-                "ctypes.CDLL(None).prctl(SET_PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)",
+                "kit/child.py",
+                "ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, int(orphan_signal), 0, 0, 0)",
                 "ctypes.CDLL(None)",
             ),
         ),
