@@ -1,4 +1,7 @@
-"""`resonate demo` in front of a person: it starts, fills, finds what is true, and stops when told."""
+"""`resonate demo` in front of a person: it starts, fills, tells the truth beside it, and stops when told.
+
+How often an interval holds the truth is measured over many seeds, by the tests of simulations.
+"""
 
 import os
 import re
@@ -23,7 +26,7 @@ def free_port() -> int:
 
 
 @pytest.mark.slow
-def test_within_a_minute_the_readout_fills_and_holds_the_true_effect_and_for_you_is_found_ahead(tmp_path: Path) -> None:
+def test_the_readout_fills_beside_the_truth_and_for_you_is_found_ahead(tmp_path: Path) -> None:
     settings = {"RESONATE_DATA": str(tmp_path / "data"), "RESONATE_PORT": str(free_port()), "PYTHONUNBUFFERED": "1"}
     command = [str(Path(sys.executable).with_name("resonate")), "demo"]
     started = time.monotonic()
@@ -33,7 +36,6 @@ def test_within_a_minute_the_readout_fills_and_holds_the_true_effect_and_for_you
             readouts = (match for line in demo.stdout if (match := LINE.search(line)))
             first, second = next(readouts), next(readouts)
             assert int(second[1]) + int(second[2]) > int(first[1]) + int(first[2]) > 0
-            assert second[3] == "inside"
             assert time.monotonic() - started < patience(60)
             assert any(AHEAD.search(line) for line in demo.stdout)
             assert time.monotonic() - started < patience(300)
