@@ -113,7 +113,7 @@ MUTATIONS: Mapping[str, Mutation] = {
         (Edit("app/http/deadlines.py", "RECEIPT_SECONDS: Final = 5.0", "RECEIPT_SECONDS: Final = 50.0"),),
     ),
     "no_deduplication": Mutation(
-        "neither the door nor the readers notice a repeat",
+        "neither the store nor the readers notice a repeat",
         (f"{KILLS}::test_kills_of_single_processes_cost_nothing_and_every_answer_comes_in_time",),
         (
             Edit(
@@ -124,8 +124,8 @@ MUTATIONS: Mapping[str, Mutation] = {
             Edit("events/deletes/hidden.py", FIND_REPEATS, "repeated = empty_positions()"),
         ),
     ),
-    "door_forgets": Mutation(
-        "the door notices no repeat (the readers still do, so the promise holds, but the economy is gone)",
+    "store_forgets": Mutation(
+        "the store notices no repeat (the readers still do, so the promise holds, but the economy is gone)",
         ("tests/events/deletes/test_duplicates.py",),
         (
             Edit(
@@ -136,7 +136,7 @@ MUTATIONS: Mapping[str, Mutation] = {
         ),
     ),
     "readers_forget": Mutation(
-        "readers trust the door for repeats, whose window is a day",
+        "readers trust the store for repeats, whose window is a day",
         (
             f"{DAMAGED_STORE}::test_events_that_are_in_parts_survive_the_loss_of_the_whole_store",
             "tests/events/deletes/test_hidden.py",
@@ -148,7 +148,7 @@ MUTATIONS: Mapping[str, Mutation] = {
         ("tests/events/store/test_embedded.py::test_its_settings_are_durable_private_and_never_evict",),
         (Edit("events/store/process.py", '"appendfsync": "always"', '"appendfsync": "everysec"'),),
     ),
-    "patient_door": Mutation(
+    "patient_ingest": Mutation(
         "a store that stands still is waited for",
         (f"{OUTAGE}::test_a_store_that_stands_still_costs_no_assignment_and_refuses_events_in_time",),
         (Edit("events/store/connection.py", "ANSWER_SECONDS: Final = 1.0", "ANSWER_SECONDS: Final = 10.0"),),

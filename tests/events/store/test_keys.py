@@ -28,7 +28,7 @@ def keys_in_code() -> Iterator[str]:
     yield keys.bucket_key(0, 1, 2).replace("{0}", "{s}").replace("1:2", "<generation>:<bucket>")
     for name, make in vars(keys).items():
         if name.startswith("history") and callable(make):
-            yield make("<customer>")
+            yield make("<person>")
         elif name.endswith("_key") and name != "bucket_key" and callable(make):
             yield make(0).replace("{0}", "{s}")
 
@@ -48,7 +48,7 @@ async def test_nothing_undocumented_is_written(
         .replace(re.escape("{s}"), r"\{\d+\}")
         .replace("<generation>", r"\d+")
         .replace("<bucket>", r"\d+")
-        .replace("<customer>", ".+")
+        .replace("<person>", ".+")
         for key in documented_keys()
     ]
     for key in await connection.client.keys("*"):

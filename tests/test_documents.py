@@ -1,0 +1,50 @@
+"""What the documents name is there: every file, every module, every stop of a journey."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+FOLDERS = ("app", "benchmarks", "docs", "events", "examples", "experiments", "kit", "recommender", "scripts", "tests")
+FILES = {f"/{file.relative_to(REPOSITORY)}" for name in FOLDERS for file in (REPOSITORY / name).rglob("*.*")}
+FILES |= {f"/{file.name}" for file in REPOSITORY.iterdir()}
+DOCUMENTS = sorted(name.removeprefix("/") for name in FILES if name.endswith(".md"))
+FILE = re.compile(r"(?<![\w/.-])(?:\.\./)*((?:[\w.-]+/)*[\w-]+\.(?:js|lock|lua|md|py|sh|sql))\b")
+MODULE = re.compile(rf"(?<![\w/.-])((?:{'|'.join(FOLDERS)})(?:\.[a-z_]\w*)+)\b(?!/)")
+STOP = re.compile(r"`([\w/]+\.py)` → `([\w.]+)`(?: → `([\w.]+)`)?")
+
+
+def missing(text: str) -> list[str]:
+    """The files and modules that a text names and that are nowhere; a file may go by the end of its path."""
+    files = [name for name in FILE.findall(text) if not any(file.endswith(f"/{name}") for file in FILES)]
+    modules = [name for name in MODULE.findall(text) if f"/{'/'.join(name.split('.'))}.py" not in FILES]
+    return [*files, *(name for name in modules if f"/{'/'.join(name.split('.')[:-1])}.py" not in FILES)]
+
+
+def undefined(text: str) -> list[str]:
+    """The stops whose file does not define them."""
+    stops = [(file, name) for file, *names in STOP.findall(text) for name in names if name]
+    parts = [(file, part) for file, name in stops for part in name.split(".")]
+    return [f"{file} {part}" for file, part in parts if not defines((REPOSITORY / file).read_text(), part)]
+
+
+def defines(code: str, name: str) -> bool:
+    return re.search(rf"^ *(?:async )?(?:def|class) {name}\b", code, re.MULTILINE) is not None
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_file_and_module_that_a_document_names_is_there(name: str) -> None:
+    assert missing((REPOSITORY / name).read_text()) == []
+
+
+def test_every_stop_of_a_journey_is_defined_where_it_is_said_to_be() -> None:
+    text = (REPOSITORY / "docs/journeys.md").read_text()
+    assert len(STOP.findall(text)) > 30
+    assert undefined(text) == []
+
+
+def test_a_name_that_leads_nowhere_is_seen() -> None:
+    text = "`events/store/salvage.py`, [why](docs/because.md), `python -m benchmarks.nothing`, `app/main.py`, kit.files"
+    assert missing(text) == ["events/store/salvage.py", "docs/because.md", "benchmarks.nothing"]
+    assert undefined("`app/main.py` → `create_app` → `nowhere`") == ["app/main.py nowhere"]
