@@ -1,4 +1,4 @@
-"""Measures the log's door against the bare store, interleaved in one run, and prints ratios.
+"""Measures appending to the log against the bare store, interleaved in one run, and prints ratios.
 
     python benchmarks/ingest.py [--seconds 2] [--rounds 5] [--data FOLDER]
 
@@ -75,11 +75,11 @@ class Ways:
         self._stream = stream
         self._turn = asyncio.Lock()
 
-    async def door(self, request: int) -> int:
+    async def ours(self, request: int) -> int:
         """The service: 20 events a request, de-duplicated."""
         return (await self._stream.append(events_of(request))).stored
 
-    async def door_one(self, request: int) -> int:
+    async def ours_one(self, request: int) -> int:
         """The service: one event a request, de-duplicated."""
         return (await self._stream.append(events_of(request, 1))).stored
 
@@ -108,7 +108,7 @@ class Ways:
 
     def all(self) -> dict[str, Sender]:
         """Every way by its name."""
-        names = ("door", "pipelined", "bare_each", "door_one", "bare_one", "bare_in_turn")
+        names = ("ours", "pipelined", "bare_each", "ours_one", "bare_one", "bare_in_turn")
         return {name: getattr(self, name) for name in names}
 
 
@@ -167,10 +167,10 @@ async def compare(connection: Connection, rounds: int, seconds: float) -> None:
         print(f"{name:16} {rate:10,.0f} events/s   store {statistics.median(costs[name]):6.1f} µs an event")
     per_id, per_byte = await bytes_kept(connection, stream, first)
     figures = (
-        ("door / bare pipelined XADD", median["door"] / median["pipelined"], ">= 0.5"),
-        ("group commit / one durable XADD per request, in turn", median["door"] / median["bare_in_turn"], ">= 20"),
-        ("group commit / one durable XADD per event, 32 at once", median["door"] / median["bare_each"], ""),
-        ("requests of one event: door / one durable XADD each", median["door_one"] / median["bare_one"], ""),
+        ("ours / bare pipelined XADD", median["ours"] / median["pipelined"], ">= 0.5"),
+        ("group commit / one durable XADD per request, in turn", median["ours"] / median["bare_in_turn"], ">= 20"),
+        ("group commit / one durable XADD per event, 32 at once", median["ours"] / median["bare_each"], ""),
+        ("requests of one event: ours / one durable XADD each", median["ours_one"] / median["bare_one"], ""),
         ("bytes per id", per_id, "<= 20"),
         ("bytes in the store / bytes of JSON", per_byte, "<= 1.4"),
     )

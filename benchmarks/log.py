@@ -1,4 +1,4 @@
-"""Measures the log behind its door: the writer's drain against ingest, bytes per event, compaction, hidden rows.
+"""Measures the log behind the stream: the writer's drain against ingest, bytes per event, compaction, hidden rows.
 
     python benchmarks/log.py [--events 400000] [--data FOLDER] [--soak SECONDS]
 

@@ -129,7 +129,7 @@ def publish_world(data: Path) -> None:
 
 
 def _buy(port: int) -> None:
-    """Every customer's order."""
+    """Every person's order."""
     dice = np.random.default_rng(3)
     _, products = lines(200_000)
     with _client(port, "pk_benchmark") as client:

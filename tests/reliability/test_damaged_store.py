@@ -99,7 +99,7 @@ def test_events_that_are_in_parts_survive_the_loss_of_the_whole_store(service: S
         journal.sent.add("after")
         assert track(client, "after").status_code == 200
         journal.acknowledged.add("after")
-        assert track(client, "m-3").status_code == 200  # the door forgot it, the readout has not
+        assert track(client, "m-3").status_code == 200  # the store forgot it, the readout has not
     assert pid_of(service, "writer")
     ids = [row["message_id"] for row in exported(service)]
     assert sorted(ids) == sorted(journal.acknowledged)

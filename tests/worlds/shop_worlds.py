@@ -20,7 +20,7 @@ def products_of_taste() -> dict[str, str]:
 
 
 def taste_lines(customers: int = 240, seed: int = 1) -> list[tuple[str, str, str, float]]:
-    """Lines of customers who each love two categories; the first of each category is its favourite.
+    """Lines of people who each love two categories; the first of each category is its favourite.
 
     `coffee-0` and `honey-0` are always bought together; `regular` buys `bread-3` every seven days.
     """

@@ -19,7 +19,7 @@ from events.writer.watermark import Watermark
 
 DOCS = (Path(__file__).parents[3] / "docs" / "reliability.md").read_text()
 SHOWN: Mapping[str, Mapping[str, str]] = {  # a name of /metrics, or a path in /readyz
-    "the log's door": {
+    "the stream": {
         "available": "resonate_store_available",
         "cause": "store.cause",
         "flush_failures": "resonate_flush_failures_total",
@@ -51,7 +51,7 @@ def client(worker: OneWorker) -> Iterator[httpx.Client]:
 
 
 def test_every_field_of_what_the_process_knows_has_a_place() -> None:
-    assert set(SHOWN["the log's door"]) == {field.name for field in fields(StreamState)}
+    assert set(SHOWN["the stream"]) == {field.name for field in fields(StreamState)}
     assert set(SHOWN["the embedded store"]) == {field.name for field in struct_fields(StoreState)}
     assert set(SHOWN["the writer"]) | OF_READOUTS == {field.name for field in fields(Watermark)}
 

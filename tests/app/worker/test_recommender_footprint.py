@@ -29,7 +29,7 @@ def test_numpy_waits_for_the_first_model() -> None:
     assert done.stdout.strip() == "False"
 
 
-def test_an_erased_customer_is_unknown_at_once(tmp_path: Path) -> None:
+def test_an_erased_person_is_unknown_at_once(tmp_path: Path) -> None:
     publish_trained(tmp_path / "models", taste_world())
     assert current_publication(tmp_path).remembered(["c-3"]) is not None
     digest = blake2b(b"c-3", digest_size=16).hexdigest()

@@ -1,4 +1,4 @@
-"""The door to the log: locked, verified once, and with its values bound in the tree."""
+"""The engine over the log: locked, verified once, and with its values bound in the tree."""
 
 from pathlib import Path
 

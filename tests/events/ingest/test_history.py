@@ -1,4 +1,4 @@
-"""A customer's history: what orders, refunds, copies and log-ins make of it."""
+"""A history of purchases: what orders, refunds, copies and log-ins make of it."""
 
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -132,7 +132,7 @@ async def test_bots_and_impossible_times_leave_no_purchase(
     assert await products(history) == []
 
 
-async def test_a_forgotten_customer_has_no_history(
+async def test_a_forgotten_person_has_no_history(
     stream: Stream, history: History, order: MakeRecord, connection: Connection
 ) -> None:
     await stream.append([order("o-1", "p-1", user_id="u-1"), order("o-2", "p-2")])

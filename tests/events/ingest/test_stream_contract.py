@@ -1,4 +1,4 @@
-"""What the door promises, the same for the embedded store, a single server, TLS, and a cluster."""
+"""What appending to the stream promises, the same for the embedded store, a single server, TLS, and a cluster."""
 
 import asyncio
 from collections.abc import Callable

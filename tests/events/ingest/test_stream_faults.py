@@ -1,4 +1,4 @@
-"""The door under faults: it refuses in time, never acknowledges what is not durable, and heals by itself."""
+"""The stream under faults: it refuses in time, never acknowledges what is not durable, and heals by itself."""
 
 import asyncio
 import os

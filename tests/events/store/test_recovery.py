@@ -163,7 +163,7 @@ def test_damaged_files_are_kept_untouched_under_names_of_their_own(stopped: Embe
     assert first.files == (only(stopped, "*.incr.aof").name,)
 
 
-def test_a_salvage_that_fails_leaves_the_files_in_their_place(
+def test_a_recovery_that_fails_leaves_the_files_in_their_place(
     stopped: EmbeddedStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full_disk(descriptor: int) -> None:
@@ -178,7 +178,7 @@ def test_a_salvage_that_fails_leaves_the_files_in_their_place(
     assert damaged_folders(directory) == []
 
 
-def test_a_salvage_interrupted_before_its_last_step_is_finished_at_the_next_start(
+def test_a_recovery_interrupted_before_its_last_step_is_finished_at_the_next_start(
     stopped: EmbeddedStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     directory = store_directory(stopped.data)

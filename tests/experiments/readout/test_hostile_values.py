@@ -15,7 +15,7 @@ def _read(data: Path, shop: Shop, metric: str) -> MetricReadout:
 
 
 @pytest.mark.parametrize("price", ["nan", "-NaN", "Infinity", "-inf", "1e308", "1e999", "free"])
-def test_text_that_spells_no_number_of_the_door_counts_as_no_number(price: str, tmp_path: Path) -> None:
+def test_text_that_spells_no_number_of_the_wire_counts_as_no_number(price: str, tmp_path: Path) -> None:
     shop = Shop()
     for number, value in enumerate([1.0, 2.0, 3.0, 4.0, price, price]):
         shop.expose(f"v{number}", "b" if number % 2 else "control")
@@ -26,7 +26,7 @@ def test_text_that_spells_no_number_of_the_door_counts_as_no_number(price: str, 
 
 @pytest.mark.parametrize("kind", ["quantile, q: 0.5", "mean, cap: p99.9"])
 @pytest.mark.parametrize("value", [9.2e18, -9.2e18, 1e15 + 1])
-def test_the_largest_number_of_the_door_does_not_overflow_a_histogram(kind: str, value: float, tmp_path: Path) -> None:
+def test_the_largest_number_of_the_wire_does_not_overflow_a_histogram(kind: str, value: float, tmp_path: Path) -> None:
     shop = Shop()
     for number in range(80):
         name = f"v{number}"

@@ -35,7 +35,7 @@ def test_every_task_is_told_with_peers_ratio_and_interval(journey: Journey, monk
     assert "asking TIFU-KNN" in told
 
 
-def test_customer_vectors_are_the_papers_means_of_decayed_groups() -> None:
+def test_vectors_of_people_are_the_papers_means_of_decayed_groups() -> None:
     baskets = [{"a"}, {"a", "b"}, {"b"}, {"c"}, {"a", "c"}]
     lines = [("c", name, f"o{day}", float(day)) for day, basket in enumerate(baskets) for name in sorted(basket)]
     settings = TifuSettings(1, 2, 0.9, 0.7, 0.5)

@@ -110,7 +110,7 @@ def test_ease_solves_its_closed_form() -> None:
     assert rebuilt == pytest.approx(expected, abs=1e-5)
 
 
-def test_ease_keeps_to_the_products_that_most_customers_bought() -> None:
+def test_ease_keeps_to_the_products_that_most_people_bought() -> None:
     lines = [(c, p, c, 1.0) for c in range(6) for p in range(3 if c else 8)]
     assert taste(customer_matrix(shop(lines), 1.0, 1e9), 1.0, largest=3).products.tolist() == [0, 1, 2]
 

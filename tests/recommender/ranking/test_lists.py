@@ -42,7 +42,7 @@ def ranker(model: Model) -> Ranker:
 
 
 def asked(ranker: Ranker, strategy: Strategy, place: int | None = 0, **more: object) -> Ranking:
-    """A list for the customer of this place in the model, for a stranger with None."""
+    """A list for the person of this place in the model, for a stranger with None."""
     model = ranker.assortment.model
     habit = None if place is None or model is None else model.habit_at(place)
     chosen = {"limit": 10, **more}

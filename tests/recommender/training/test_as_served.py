@@ -47,7 +47,7 @@ def loaded(trained: TrainedModel) -> Model:
 
 
 def lists(model: Model) -> list[Ranking]:
-    """Every strategy's lists for strangers and customers, with and without a cart."""
+    """Every strategy's lists for strangers and known people, with and without a cart."""
     ranker = Ranker(Assortment(model, None))
     habits = [None, *(model.habit_at(place) for place in range(min(8, len(model.arrays.customer_digests))))]
     carts = ((), (model.ids[0], model.ids[model.size // 2]))

@@ -14,7 +14,7 @@ BOUGHT = ("wine-7", "wine-3", "cheese-4")
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """A whole service whose model remembers the customers of the shop of tastes."""
+    """A whole service whose model remembers the people of the shop of tastes."""
     root = tmp_path_factory.mktemp("erasing")
     with running(root, {}, RESONATE_WORKERS="2") as service:
         publish_trained(service.data / "models", taste_world())
@@ -28,7 +28,7 @@ def asked(client: httpx.Client, **body: Any) -> dict[str, Any]:
 
 
 def until_new(client: httpx.Client, customer: str, *, is_new: bool = True, by: str = "visitor_id") -> None:
-    """Waits until a whole second of requests, over both workers, saw a new customer, or a known one."""
+    """Waits until a whole second of requests, over both workers, saw a new person, or a known one."""
     deadline, since = time.monotonic() + 15, time.monotonic()
     while time.monotonic() - since < 1:
         with httpx.Client(base_url=client.base_url, headers=client.headers) as fresh:
