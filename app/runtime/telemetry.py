@@ -1,11 +1,13 @@
 """Counters that are right across workers: each worker adds to a mapped file of doubles, any worker sums all files."""
 
+import contextlib
 import hashlib
 import mmap
 import os
 import time
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,203 +16,163 @@ LATENCY_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 
 EVENT_OUTCOMES: Final = ("stored", "duplicate", "rejected", "quarantined", "bot", "forged")
 EXPOSURE_OUTCOMES: Final = ("logged", "unlogged")
 TROUBLES: Final = ("store_refused", "flush_failures", "message_conflicts", "history_failures")
+STRATEGIES: Final = ("for_you", "buy_again", "bought_together", "popular")
 GROWING_SECONDS: Final = 60.0
-DOUBLE_BYTES: Final = 8
 OTHER_ROUTE: Final = "other"
+DOUBLE_BYTES: Final = 8
+
+Name = tuple[str, ...]  # of one counter: what is counted, and its labels
 
 
-class Telemetry:
-    """What this worker counted, and the sum over all workers of the tree.
+class Counters:
+    """Named doubles of this worker in a mapped file, beside those of the other workers of the run.
 
-    The layout of the file is a function of `routes` alone, so all workers of one release agree on it. A worker that
-    dies leaves its file, so that sums never go back; the supervisor clears the folder before it starts any worker.
+    A file bears a digest of its `names`, so that workers of one release alone are summed. A worker that dies leaves its
+    file, so that sums never go back; the supervisor clears the folder before it starts any worker. Every block of a
+    file is there from the start: a page that a full disk cannot hold would end the worker with SIGBUS.
     """
 
-    def __init__(self, folder: Path, routes: Sequence[str]) -> None:
-        self.routes = (*routes, OTHER_ROUTE)
-        self.folder = folder
-        self._latency_start = len(self.routes) * (len(STATUSES) + 1)
-        self._latency_width = len(LATENCY_SECONDS) + 2  # one bucket past the last bound, and the sum of seconds
-        self._events_start = self._latency_start + len(self.routes) * self._latency_width
-        self._exposures_start = self._events_start + len(EVENT_OUTCOMES)
-        self._troubles_start = self._exposures_start + len(EXPOSURE_OUTCOMES)
-        self.size = self._troubles_start + 2 * len(TROUBLES)  # each with the time of its last growth
-        names = (self.routes, STATUSES, LATENCY_SECONDS, EVENT_OUTCOMES, TROUBLES)
-        layout = hashlib.sha256(repr(names).encode()).hexdigest()[:8]
-        self.pattern = f"*.{layout}.counters"
+    def __init__(self, folder: Path, names: Sequence[Name]) -> None:
+        self.place = {name: place for place, name in enumerate(names)}
+        self._folder = folder
+        self._bytes = len(names) * DOUBLE_BYTES
+        self._ending = f".{hashlib.sha256(repr(names).encode()).hexdigest()[:8]}.counters"
         folder.mkdir(parents=True, exist_ok=True)
-        self._map = _mapped(folder / f"{os.getpid()}.{layout}.counters", self.size * DOUBLE_BYTES)
-        self._values = memoryview(self._map).cast("d")
-        self._route_index = {route: index for index, route in enumerate(self.routes)}
-        self._status_index = {status: index for index, status in enumerate(STATUSES)}
-        self._event_index = {outcome: self._events_start + index for index, outcome in enumerate(EVENT_OUTCOMES)}
+        descriptor = os.open(folder / f"{os.getpid()}{self._ending}", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            there = os.fstat(descriptor).st_size
+            os.pwrite(descriptor, bytes(self._bytes - there), there)  # macOS has no posix_fallocate
+            self._map = mmap.mmap(descriptor, self._bytes)
+        finally:
+            os.close(descriptor)
+        self.values = memoryview(self._map).cast("d")
 
-    def answered(self, route: str, status: int, seconds: float) -> None:
-        """One request of `route` was answered with `status` after `seconds`."""
-        index = self._route_index.get(route, len(self.routes) - 1)
-        values = self._values
-        values[index * (len(STATUSES) + 1) + self._status_index.get(status, len(STATUSES))] += 1
-        start = self._latency_start + index * self._latency_width
-        values[start + bisect_left(LATENCY_SECONDS, seconds)] += 1
-        values[start + self._latency_width - 1] += seconds
+    def workers(self) -> Iterator[tuple[str, "memoryview[float]"]]:
+        """The process and the values of each worker of this run."""
+        for path in sorted(self._folder.glob(f"*{self._ending}")):
+            data = path.read_bytes()
+            if len(data) == self._bytes:
+                yield path.name.removesuffix(self._ending), memoryview(data).cast("d")
 
-    def events(self, outcome: str, count: int = 1) -> None:
-        """`count` events ended as `outcome`, one of EVENT_OUTCOMES."""
-        self._values[self._event_index[outcome]] += count
-
-    def exposures(self, logged: bool, count: int) -> None:
-        """`count` evaluations exposed a visitor; `logged` tells whether the store took them."""
-        self._values[self._exposures_start + (not logged)] += count
-
-    def went_wrong(self, trouble: str, count: int = 1) -> None:
-        """One of TROUBLES came up: the store refused a write, a flush, …"""
-        index = self._troubles_start + 2 * TROUBLES.index(trouble)
-        self._values[index] += count
-        self._values[index + 1] = time.time()
-
-    def growing(self, now_seconds: float) -> set[str]:
-        """Those of TROUBLES that came up in any worker within the last minute."""
-        files = [values for _, values in self._files()]
-        return {
-            trouble
-            for index, trouble in enumerate(TROUBLES)
-            if any(now_seconds - values[self._troubles_start + 2 * index + 1] < GROWING_SECONDS for values in files)
-        }
-
-    def exposition(self, gauges: Mapping[str, float]) -> str:
-        """All workers' counters and this worker's `gauges` in Prometheus' text format 0.0.4."""
-        totals, workers = self._totals()
-        lines = [*self._request_lines(totals), *self._latency_lines(totals), *self._event_lines(totals)]
-        lines.append("# TYPE resonate_worker_resident_bytes gauge")
-        lines += [f'resonate_worker_resident_bytes{{pid="{pid}"}} {size}' for pid, size in workers.items()]
-        for name, value in gauges.items():
-            lines += [f"# TYPE {name} gauge", f"{name} {value:g}"]
-        return "\n".join(lines) + "\n"
+    def totals(self) -> dict[Name, float]:
+        """The sum over all workers by name."""
+        sums = [0.0] * len(self.place)
+        for _, values in self.workers():
+            sums = [total + value for total, value in zip(sums, values, strict=True)]
+        return dict(zip(self.place, sums, strict=True))
 
     def close(self) -> None:
         """Unmaps the file and leaves it, so that what was counted stays counted."""
-        self._values.release()
+        self.values.release()
         self._map.close()
 
-    def _totals(self) -> tuple[list[float], dict[str, int]]:
-        totals = [0.0] * self.size
-        workers: dict[str, int] = {}
-        for pid, values in self._files():
-            totals = [total + value for total, value in zip(totals, values, strict=True)]
-            resident = _resident_bytes(pid)
-            if resident:
-                workers[pid] = resident
-        return totals, workers
 
-    def _files(self) -> Iterator[tuple[str, "memoryview[float]"]]:
-        """The process and the counts of each worker of this run."""
-        for path in sorted(self.folder.glob(self.pattern)):
-            data = path.read_bytes()
-            if len(data) == self.size * DOUBLE_BYTES:
-                yield path.name.partition(".")[0], memoryview(data).cast("d")
+class Telemetry:
+    """What this worker counted, and the sum over all workers of the tree."""
 
-    def _request_lines(self, totals: list[float]) -> list[str]:
-        lines = ["# TYPE resonate_http_requests_total counter"]
-        for index, route in enumerate(self.routes):
-            for offset, status in enumerate((*STATUSES, "other")):
-                count = totals[index * (len(STATUSES) + 1) + offset]
-                if count:
-                    lines.append(f'resonate_http_requests_total{{route="{route}",status="{status}"}} {count:.0f}')
-        return lines
+    def __init__(self, folder: Path, routes: Sequence[str]) -> None:
+        self.routes = (*routes, OTHER_ROUTE)
+        names: list[Name] = [
+            *(("requests", route, str(status)) for route in self.routes for status in (*STATUSES, "other")),
+            *(("seconds", route, str(bound)) for route in self.routes for bound in (*LATENCY_SECONDS, "+Inf", "sum")),
+            *(("events", outcome) for outcome in EVENT_OUTCOMES),
+            *(("exposures", outcome) for outcome in EXPOSURE_OUTCOMES),
+            *((kind, trouble) for trouble in TROUBLES for kind in ("trouble", "trouble at")),
+            *((kind, strategy) for strategy in STRATEGIES for kind in ("lists", "fallbacks", "items")),
+        ]
+        self.counters = Counters(folder, names)
+        place = self.counters.place
+        self._values = self.counters.values
+        self._first = {
+            route: (place["requests", route, "200"], place["seconds", route, "0.0005"]) for route in self.routes
+        }
+        self._status = {status: offset for offset, status in enumerate(STATUSES)}
 
-    def _latency_lines(self, totals: list[float]) -> list[str]:
-        lines = ["# TYPE resonate_http_request_seconds histogram"]
-        for index, route in enumerate(self.routes):
-            start = self._latency_start + index * self._latency_width
-            counts = totals[start : start + self._latency_width - 1]
-            if any(counts):
-                lines += _histogram(route, counts, totals[start + self._latency_width - 1])
-        return lines
+    def answered(self, route: str, status: int, seconds: float) -> None:
+        """One request of `route` was answered with `status` after `seconds`."""
+        requests, latency = self._first.get(route) or self._first[OTHER_ROUTE]
+        values = self._values
+        values[requests + self._status.get(status, len(STATUSES))] += 1
+        values[latency + bisect_left(LATENCY_SECONDS, seconds)] += 1
+        values[latency + len(LATENCY_SECONDS) + 1] += seconds
 
-    def _event_lines(self, totals: list[float]) -> list[str]:
-        lines = ["# TYPE resonate_events_total counter"]
-        for offset, outcome in enumerate(EVENT_OUTCOMES):
-            lines.append(f'resonate_events_total{{outcome="{outcome}"}} {totals[self._events_start + offset]:.0f}')
-        lines.append("# TYPE resonate_exposures_total counter")
-        for offset, outcome in enumerate(EXPOSURE_OUTCOMES):
-            count = totals[self._exposures_start + offset]
-            lines.append(f'resonate_exposures_total{{outcome="{outcome}"}} {count:.0f}')
-        for offset, trouble in enumerate(TROUBLES):
-            name, count = f"resonate_{trouble}_total", totals[self._troubles_start + 2 * offset]
-            lines += [f"# TYPE {name} counter", f"{name} {count:.0f}"]
-        return lines
+    def events(self, outcome: str, count: int = 1) -> None:
+        """`count` events ended as `outcome`, one of EVENT_OUTCOMES."""
+        self._values[self.counters.place["events", outcome]] += count
 
+    def exposures(self, logged: bool, count: int) -> None:
+        """`count` evaluations exposed a visitor; `logged` tells whether the store took them."""
+        self._values[self.counters.place["exposures", EXPOSURE_OUTCOMES[not logged]]] += count
 
-def _histogram(route: str, counts: Sequence[float], seconds: float) -> list[str]:
-    name, lines, running = "resonate_http_request_seconds", [], 0.0
-    for bound, count in zip((*LATENCY_SECONDS, "+Inf"), counts, strict=True):
-        running += count
-        lines.append(f'{name}_bucket{{route="{route}",le="{bound}"}} {running:.0f}')
-    lines += [f'{name}_sum{{route="{route}"}} {seconds:.6f}', f'{name}_count{{route="{route}"}} {running:.0f}']
-    return lines
+    def went_wrong(self, trouble: str, count: int = 1) -> None:
+        """One of TROUBLES came up: the store refused a write, a flush, …"""
+        self._values[self.counters.place["trouble", trouble]] += count
+        self._values[self.counters.place["trouble at", trouble]] = time.time()
 
-
-def _mapped(path: Path, size: int) -> mmap.mmap:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        os.ftruncate(descriptor, size)
-        return mmap.mmap(descriptor, size)
-    finally:
-        os.close(descriptor)
-
-
-def _resident_bytes(pid: str) -> int:
-    try:
-        pages = Path(f"/proc/{pid}/statm").read_text().split()[1]
-    except (OSError, IndexError):
-        return 0
-    return int(pages) * os.sysconf("SC_PAGE_SIZE")
-
-
-STRATEGIES: Final = ("for_you", "buy_again", "bought_together", "popular")
-COUNTED: Final = ("requests", "fallbacks", "items")
-PATTERN: Final = "*.recommendations"
-_WORDS: Final = len(STRATEGIES) * len(COUNTED)
-_WORD_BYTES: Final = 8
-
-
-class RecommendationCounts:
-    """This worker's counts, in a mapped file beside the others'; the supervisor clears the folder at a start."""
-
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._folder = folder
-        descriptor = os.open(folder / f"{os.getpid()}.recommendations", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            os.ftruncate(descriptor, _WORDS * _WORD_BYTES)
-            self._map = mmap.mmap(descriptor, _WORDS * _WORD_BYTES)
-        finally:
-            os.close(descriptor)
-        self._values = memoryview(self._map).cast("d")
-
-    def served(self, strategy: str, fell_back: bool, items: int) -> None:
-        """One list was given."""
-        start = STRATEGIES.index(strategy) * len(COUNTED)
+    def recommended(self, strategy: str, fell_back: bool, items: int) -> None:
+        """One list was given, by one of STRATEGIES or what served in its place."""
+        start = self.counters.place["lists", strategy]
         self._values[start] += 1
         self._values[start + 1] += fell_back
         self._values[start + 2] += items
 
-    def totals(self) -> dict[str, dict[str, Any]]:
+    def growing(self, now_seconds: float) -> set[str]:
+        """Those of TROUBLES that came up in any worker within the last minute."""
+        workers = [values for _, values in self.counters.workers()]
+        place = self.counters.place
+        return {
+            trouble
+            for trouble in TROUBLES
+            if any(now_seconds - values[place["trouble at", trouble]] < GROWING_SECONDS for values in workers)
+        }
+
+    def recommendations(self) -> dict[str, dict[str, Any]]:
         """Over all workers since the start: requests, fallbacks, items and the fallback rate of each strategy."""
-        sums = [0.0] * _WORDS
-        for path in self._folder.glob(PATTERN):
-            data = path.read_bytes()
-            if len(data) == _WORDS * _WORD_BYTES:
-                sums = [total + value for total, value in zip(sums, memoryview(data).cast("d"), strict=True)]
-        return {strategy: _figures(sums[place * 3 : place * 3 + 3]) for place, strategy in enumerate(STRATEGIES)}
+        totals = self.counters.totals()
+        told: dict[str, dict[str, Any]] = {}
+        for strategy in STRATEGIES:
+            requests, fallbacks, items = (int(totals[kind, strategy]) for kind in ("lists", "fallbacks", "items"))
+            rate = fallbacks / requests if requests else None
+            told[strategy] = {"requests": requests, "fallbacks": fallbacks, "items": items, "fallback_rate": rate}
+        return told
+
+    def exposition(self, gauges: Mapping[str, float]) -> str:
+        """All workers' counters and this worker's `gauges` in Prometheus' text format 0.0.4."""
+        totals = self.counters.totals()
+        lines = ["# TYPE resonate_http_requests_total counter"]
+        for name, count in totals.items():
+            if name[0] == "requests" and count:
+                lines.append(f'resonate_http_requests_total{{route="{name[1]}",status="{name[2]}"}} {count:.0f}')
+        lines += self._latency_lines(totals)
+        for kind, outcomes in (("events", EVENT_OUTCOMES), ("exposures", EXPOSURE_OUTCOMES)):
+            lines.append(f"# TYPE resonate_{kind}_total counter")
+            lines += [f'resonate_{kind}_total{{outcome="{each}"}} {totals[kind, each]:.0f}' for each in outcomes]
+        for trouble in TROUBLES:
+            name = f"resonate_{trouble}_total"
+            lines += [f"# TYPE {name} counter", f"{name} {totals['trouble', trouble]:.0f}"]
+        lines.append("# TYPE resonate_worker_resident_bytes gauge")
+        for pid, _ in self.counters.workers():
+            with contextlib.suppress(OSError, IndexError):  # one that has ended, or a system without /proc
+                pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+                if pages:  # else it ends at this moment
+                    lines.append(f'resonate_worker_resident_bytes{{pid="{pid}"}} {pages * mmap.PAGESIZE}')
+        for name, value in gauges.items():
+            lines += [f"# TYPE {name} gauge", f"{name} {value:g}"]
+        return "\n".join(lines) + "\n"
+
+    def _latency_lines(self, totals: Mapping[Name, float]) -> Iterator[str]:
+        """A histogram of each route that was asked for."""
+        name = "resonate_http_request_seconds"
+        yield f"# TYPE {name} histogram"
+        for route in self.routes:
+            bounds = (*map(str, LATENCY_SECONDS), "+Inf")
+            running = list(accumulate(totals["seconds", route, bound] for bound in bounds))
+            if running[-1]:
+                for bound, count in zip(bounds, running, strict=True):
+                    yield f'{name}_bucket{{route="{route}",le="{bound}"}} {count:.0f}'
+                yield f'{name}_sum{{route="{route}"}} {totals["seconds", route, "sum"]:.6f}'
+                yield f'{name}_count{{route="{route}"}} {running[-1]:.0f}'
 
     def close(self) -> None:
-        """Unmaps the file and leaves it, so that what was counted stays counted."""
-        self._values.release()
-        self._map.close()
-
-
-def _figures(counts: list[float]) -> dict[str, Any]:
-    requests, fallbacks, items = (int(count) for count in counts)
-    rate = fallbacks / requests if requests else None
-    return {"requests": requests, "fallbacks": fallbacks, "items": items, "fallback_rate": rate}
+        """Unmaps the file and leaves it."""
+        self.counters.close()

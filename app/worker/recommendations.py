@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from app.runtime.telemetry import RecommendationCounts
+from app.runtime.telemetry import Telemetry
 from events.ingest.history import History, Recent
 from experiments.catalog.catalog import Catalog
 from experiments.catalog.reader import CatalogReader
@@ -53,11 +53,11 @@ class LiveRecommender:
     Nothing of numpy is imported before there is a model or a catalogue.
     """
 
-    def __init__(self, data: Path, catalogs: CatalogReader, history: History, counts: RecommendationCounts) -> None:
+    def __init__(self, data: Path, catalogs: CatalogReader, history: History, telemetry: Telemetry) -> None:
         self.data = data
         self._catalogs = catalogs
         self._history = history
-        self._counts = counts
+        self._telemetry = telemetry
         self._publication: Publication | None = None
         self._slots: Mapping[str, ListRequest] = {}
         self._slots_of: Catalog | None = None
@@ -100,7 +100,7 @@ class LiveRecommender:
 
     def served(self) -> dict[str, dict[str, Any]]:
         """What was asked for and how often another strategy served, over all workers, since the start."""
-        return self._counts.totals()
+        return self._telemetry.recommendations()
 
     def last_training(self) -> Mapping[str, Any] | None:
         """How the last training ended, None before the first."""
@@ -156,7 +156,7 @@ class LiveRecommender:
             model_version = self._publication.versions[0]
             ranking = self._publication.ranking(request, time.time())
         fallback = None if strategy == "popular" else ranking.fallback
-        self._counts.served(strategy, fallback is not None, len(ranking.items))
+        self._telemetry.recommended(strategy, fallback is not None, len(ranking.items))
         name = f"{strategy}.{fallback or NONE}.{model_version or NONE}.{unique}"
         return ListAnswer(name, strategy, model_version, ranking.items, fallback, history)
 

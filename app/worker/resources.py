@@ -12,7 +12,7 @@ from app.http.access import Keys
 from app.http.admission import AccessPolicy, Rate, RateLimiter
 from app.runtime.data_directory import DataDirectory, store_connection
 from app.runtime.settings import Settings
-from app.runtime.telemetry import RecommendationCounts, Telemetry
+from app.runtime.telemetry import Telemetry
 from app.worker.recommendations import LiveRecommender
 from events.ingest.history import History
 from events.ingest.stream import Stream
@@ -63,10 +63,8 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
         stack.push_async_callback(stream.close)
         stack.push_async_callback(history.close)
         keys = Keys.open(settings.publishable_keys, settings.secret_keys, settings.data / "keys.json", settings.origins)
-        counts = RecommendationCounts(directory.run / "metrics")
-        stack.callback(counts.close)
         catalogs = CatalogReader(settings.data)
-        recommender = LiveRecommender(settings.data, catalogs, history, counts)
+        recommender = LiveRecommender(settings.data, catalogs, history, telemetry)
         await recommender.open()
         following = await stack.enter_async_context(Tasks())
         following.repeat(partial(take_up, catalogs), "taking up definitions", POLL_SECONDS, LONGEST_PAUSE_SECONDS)

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app.http.access import Keys
 from app.runtime.settings import Settings, SettingsError, load_settings
-from app.runtime.telemetry import EVENT_OUTCOMES, STATUSES, STRATEGIES, RecommendationCounts, Telemetry
+from app.runtime.telemetry import EVENT_OUTCOMES, STATUSES, STRATEGIES, Telemetry
 
 FEW = settings(max_examples=25)
 GIVEN = st.fixed_dictionaries(
@@ -90,13 +90,13 @@ def test_counters_tell_what_was_counted_also_after_a_worker_began_anew(
 @given(st.lists(st.tuples(st.sampled_from(STRATEGIES), st.booleans(), st.integers(0, 100))), st.booleans())
 def test_lists_are_counted_by_their_own_strategy(lists: list[tuple[str, bool, int]], anew: bool) -> None:
     with TemporaryDirectory() as folder:
-        counts = RecommendationCounts(Path(folder))
+        counts = Telemetry(Path(folder), ROUTES)
         for each in lists:
-            counts.served(*each)
+            counts.recommended(*each)
         if anew:
             counts.close()
-            counts = RecommendationCounts(Path(folder))
-        totals = counts.totals()
+            counts = Telemetry(Path(folder), ROUTES)
+        totals = counts.recommendations()
         counts.close()
     for strategy in STRATEGIES:
         own = [each for each in lists if each[0] == strategy]

@@ -51,6 +51,13 @@ def test_a_file_of_another_release_is_left_alone(tmp_path: Path) -> None:
     assert "/old" not in Telemetry(tmp_path, ["/new"]).exposition({})
 
 
+def test_every_block_of_the_counters_is_there_before_a_full_disk_can_refuse_one(tmp_path: Path) -> None:
+    telemetry = Telemetry(tmp_path, [f"/route/{number}" for number in range(50)])
+    (file,) = tmp_path.iterdir()
+    assert file.stat().st_blocks * 512 >= file.stat().st_size >= telemetry.counters.values.nbytes > 0
+    telemetry.close()
+
+
 def test_the_endpoint_counts_requests_events_and_exposures_by_outcome(worker: OneWorker) -> None:
     with worker.client(SECRET) as client:
         before = samples(client.get("/metrics").text)
