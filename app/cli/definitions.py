@@ -3,15 +3,11 @@
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from app.cli.output import NO_EXPERIMENT, AsJson, Key, Refused, complain, environment_settings, say, say_json
-
-if TYPE_CHECKING:
-    from app.runtime.settings import Settings
-    from experiments.catalog.check import SiteHistory
 
 commands = typer.Typer()
 
@@ -23,10 +19,22 @@ Folder = Annotated[Path | None, typer.Argument(help="Folder of the definition fi
 @commands.command()
 def check(folder: Folder = None, as_json: AsJson = False) -> None:
     """Check all definition files and run the tests inside them; exit code 1 when something is wrong."""
+    from events.parts.manifest import holds_log
     from experiments.catalog.check import check_folder, served_in
 
-    settings = environment_settings()
-    result = check_folder(_folder(folder), datetime.now(UTC), served_in(settings.data), _history(settings))
+    settings = environment_settings(definitions=folder)
+    if not settings.definitions.is_dir():
+        raise Refused(
+            f"{settings.definitions} is not a folder; begin it with `resonate new KEY`, or name another in"
+            " RESONATE_DEFINITIONS"
+        )
+    history = None
+    if holds_log(settings.data):  # the engine is loaded for no other folder
+        from app.cli.analysis import local_readouts
+        from app.cli.site_history import site_history
+
+        history = site_history(local_readouts(settings))
+    result = check_folder(settings.definitions, datetime.now(UTC), served_in(settings.data), history)
     if as_json:
         say_json({"passed": result.passed, **asdict(result)})
     else:
@@ -38,7 +46,7 @@ def check(folder: Folder = None, as_json: AsJson = False) -> None:
         counts |= {"warnings": len(result.warnings)}
         say(", ".join(f"{count} {name if count != 1 else name[:-1]}" for name, count in counts.items()))
         if not result.experiments and not result.errors:
-            complain(NO_EXPERIMENT.format(_folder(folder)))
+            complain(NO_EXPERIMENT.format(settings.definitions))
     if not result.passed:
         raise typer.Exit(1)
 
@@ -64,24 +72,3 @@ def schema(
     from experiments.definitions.schema import json_schema
 
     say_json(json_schema(kind))
-
-
-def _history(settings: "Settings") -> "SiteHistory | None":
-    """What the log says, where there is one; the engine is loaded for no other folder."""
-    from events.parts.manifest import holds_log
-
-    if not holds_log(settings.data):
-        return None
-    from app.cli.analysis import local_readouts
-    from app.cli.site_history import site_history
-
-    return site_history(local_readouts(settings))
-
-
-def _folder(given: Path | None) -> Path:
-    folder = environment_settings(definitions=given).definitions
-    if not folder.is_dir():
-        raise Refused(
-            f"{folder} is not a folder; begin it with `resonate new KEY`, or name another in RESONATE_DEFINITIONS"
-        )
-    return folder

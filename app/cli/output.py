@@ -95,8 +95,14 @@ NOTHING = "–"
 def say_readout(readout: dict[str, Any]) -> None:
     """Health and decision, then a table per metric with its arms and comparisons."""
     say(f"{readout['experiment']}, phase {readout['phase']}, as of {readout['as_of']}")
-    for line in _health(readout["health"]):
-        say(f"  {line}")
+    health = readout["health"]
+    srm = health["srm"]
+    alarm = ": the shares are NOT as planned, do not trust this readout" if srm["alarm"] else ""
+    say(f"  units {' / '.join(map(str, srm['observed']))}, sample ratio p {_number(srm['p'])}{alarm}")
+    excluded = ", ".join(f"{count} {name}" for name, count in health["excluded"].items() if count)
+    left_out = [f"left out: {excluded}"] if excluded else []
+    for detail in (*left_out, *(check["detail"] for check in health["checks"])):
+        say(f"  {detail}")
     if decision := readout.get("decision"):
         variant = f" {decision['variant']}" if decision.get("variant") else ""
         say(f"  {decision['action'].replace('_', ' ')}{variant}")
@@ -146,16 +152,6 @@ def _cells(arm: dict[str, Any], comparison: dict[str, Any] | None) -> list[str]:
         _number(comparison["p_adjusted"]),
         str(comparison["verdict"]),
     ]
-
-
-def _health(health: dict[str, Any]) -> list[str]:
-    srm = health["srm"]
-    shares = f"units {' / '.join(map(str, srm['observed']))}, sample ratio p {_number(srm['p'])}"
-    excluded = {name: count for name, count in health["excluded"].items() if count}
-    lines = [shares + (": the shares are NOT as planned, do not trust this readout" if srm["alarm"] else "")]
-    if excluded:
-        lines.append("left out: " + ", ".join(f"{count} {name}" for name, count in excluded.items()))
-    return lines + [str(check["detail"]) for check in health["checks"]]
 
 
 def _number(value: float | None) -> str:

@@ -8,8 +8,6 @@ import typer
 from app.cli.output import AsJson, Refused, environment_settings, progress, say_facts, say_json, say_table
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
-
     from recommender.training.publish import Report
 
 
@@ -32,7 +30,26 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train on the log, or on a table, and publish the model unless it is worse; running workers take it up at once."""
-    report = _trained(purchases)
+    from events.parts.manifest import holds_log
+    from events.parts.part import DataDamaged
+    from recommender.training.publish import run_training
+    from recommender.training.sources import TableError
+
+    settings = environment_settings()
+    if purchases is None and not holds_log(settings.data):
+        raise Refused(f"there is no log in {settings.data}; set RESONATE_DATA, or give --purchases FILE")
+    with progress() as bar:
+        line = bar.add_task("reading purchases and fitting weights", total=None)
+        try:
+            report = run_training(
+                settings.data,
+                purchases,
+                lambda done, total: bar.update(
+                    line, description="what is bought together", completed=done, total=total
+                ),
+            )
+        except (DataDamaged, TableError) as error:
+            raise Refused(str(error)) from None
     if as_json:
         say_json(report.as_json())
     else:
@@ -56,28 +73,12 @@ def evaluate(as_json: AsJson = False) -> None:
     if as_json:
         say_json(found)
         return
-    say_table("Evaluation, test window of four weeks", ["task", "ours", "popular", "best peer", "ratio"], _rows(found))
-
-
-def _trained(purchases: Path | None) -> "Report":
-    from events.parts.manifest import holds_log
-    from events.parts.part import DataDamaged
-    from recommender.training.publish import run_training
-    from recommender.training.sources import TableError
-
-    settings = environment_settings()
-    if purchases is None and not holds_log(settings.data):
-        raise Refused(f"there is no log in {settings.data}; set RESONATE_DATA, or give --purchases FILE")
-    with progress() as bar:
-        line = bar.add_task("reading purchases and fitting weights", total=None)
-        try:
-            return run_training(settings.data, purchases, lambda done, total: _advance(bar, line, done, total))
-        except (DataDamaged, TableError) as error:
-            raise Refused(str(error)) from None
-
-
-def _advance(bar: "Progress", line: "TaskID", done: int, total: int) -> None:
-    bar.update(line, description="what is bought together", completed=done, total=total)
+    rows: list[list[str]] = []
+    for task, figures in found["tasks"].items():
+        name, value = max(figures["peers"].items(), key=lambda peer: peer[1], default=("none", 0.0))
+        own, popular = f"{figures['measure']} {figures['ours']:.4f}", f"{figures['popularity']:.4f}"
+        rows.append([TASK_NAMES[task], own, popular, f"{name} {value:.4f}", f"{figures['ratio']}"])
+    say_table("Evaluation, test window of four weeks", ["task", "ours", "popular", "best peer", "ratio"], rows)
 
 
 def _tell(report: "Report") -> None:
@@ -94,14 +95,3 @@ def _tell(report: "Report") -> None:
             for task, score in facts["validation"].items()
         ]  # fmt: skip
         say_table("Validation", ["task", "questions", "NDCG@10", "HR@10", "popularity"], rows)
-
-
-def _rows(found: dict[str, Any]) -> list[list[str]]:
-    rows: list[list[str]] = []
-    for task, figures in found["tasks"].items():
-        name, value = max(figures["peers"].items(), key=lambda peer: peer[1], default=("none", 0.0))
-        own = f"{figures['measure']} {figures['ours']:.4f}"
-        rows.append(
-            [TASK_NAMES[task], own, f"{figures['popularity']:.4f}", f"{name} {value:.4f}", f"{figures['ratio']}"]
-        )
-    return rows

@@ -6,7 +6,7 @@ import sys
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -22,13 +22,6 @@ from app.cli.output import (
     say_json,
 )
 
-if TYPE_CHECKING:
-    import socket
-
-    from app.runtime.data_directory import DataDirectory
-    from app.runtime.settings import Settings
-
-
 commands = typer.Typer()
 
 Action = Literal["pause", "resume", "stop"]
@@ -43,6 +36,9 @@ def serve(
     definitions: Annotated[Path | None, typer.Option(help="Folder of definitions (RESONATE_DEFINITIONS).")] = None,
 ) -> None:
     """Run the service until SIGTERM or Ctrl-C; the other settings are RESONATE_* variables (docs/settings.md)."""
+    from app.http.server import CannotListen, listen
+    from app.runtime.data_directory import DataDirectory, DirectoryInUse, DirectoryUnusable
+    from app.runtime.logs import configure_logging
     from app.runtime.settings import unknown_variables
 
     settings = environment_settings(host=host, port=port, workers=workers, data=data, definitions=definitions)
@@ -50,7 +46,25 @@ def serve(
         complain(f"warning: {warning}")
     if settings.definitions.is_dir() and not any(settings.definitions.glob("*.y*ml")):
         complain(NO_EXPERIMENT.format(settings.definitions))
-    sys.exit(_run(settings))
+    configure_logging("supervisor", settings.log_level, settings.log_format, settings.secrets)
+    directory = DataDirectory(settings.data.absolute())
+    try:
+        directory.make()
+        directory.claim()
+        listener = listen(settings.host, settings.port)
+    except (DirectoryInUse, DirectoryUnusable, CannotListen) as error:
+        raise Refused(str(error)) from None
+
+    from app.processes.store import StoreFailed  # who cannot claim the directory need not wait for these
+    from app.processes.supervisor import Supervisor
+    from experiments.definitions.located import DefinitionErrors
+
+    try:
+        sys.exit(Supervisor(settings, directory, listener).run())
+    except StoreFailed as error:
+        raise Refused(str(error)) from None
+    except DefinitionErrors as errors:
+        raise Refused("\n".join(str(error) for error in errors.errors)) from None
 
 
 @commands.command()
@@ -84,7 +98,12 @@ def keys(as_json: AsJson = False) -> None:
     """Make a publishable and a secret key, with the digests that may be configured in their place."""
     made = {name: f"{prefix}_{secrets.token_urlsafe(24)}" for name, prefix in (("publishable", "pk"), ("secret", "sk"))}
     lines = [
-        {"kind": kind, "variable": f"RESONATE_{kind.upper()}_KEYS", "key": key, "digest": _digest(key)}
+        {
+            "kind": kind,
+            "variable": f"RESONATE_{kind.upper()}_KEYS",
+            "key": key,
+            "digest": f"sha256:{sha256(key.encode()).hexdigest()}",
+        }
         for kind, key in made.items()
     ]
     if as_json:
@@ -92,35 +111,6 @@ def keys(as_json: AsJson = False) -> None:
         return
     for line in lines:
         say(f"{line['kind']} key: {line['key']}\n  {line['variable']}={line['digest']}")
-
-
-def _run(settings: "Settings") -> int:
-    from app.http.server import CannotListen, listen
-    from app.runtime.data_directory import DataDirectory, DirectoryInUse, DirectoryUnusable
-    from app.runtime.logs import configure_logging
-
-    configure_logging("supervisor", settings.log_level, settings.log_format, settings.secrets)
-    directory = DataDirectory(settings.data.absolute())
-    try:
-        directory.make()
-        directory.claim()
-        listener = listen(settings.host, settings.port)
-    except (DirectoryInUse, DirectoryUnusable, CannotListen) as error:
-        raise Refused(str(error)) from None
-    return _supervised(settings, directory, listener)
-
-
-def _supervised(settings: "Settings", directory: "DataDirectory", listener: "socket.socket") -> int:
-    from app.processes.store import StoreFailed
-    from app.processes.supervisor import Supervisor
-    from experiments.definitions.located import DefinitionErrors
-
-    try:
-        return Supervisor(settings, directory, listener).run()
-    except StoreFailed as error:
-        raise Refused(str(error)) from None
-    except DefinitionErrors as errors:
-        raise Refused("\n".join(str(error) for error in errors.errors)) from None
 
 
 def _order(key: str, action: Action, as_json: bool) -> None:
@@ -138,7 +128,3 @@ def _order(key: str, action: Action, as_json: bool) -> None:
         say_json({"experiment": key, "status": override.status, "ordered_at": override.ordered_at})
     else:
         say(f"{key} is {override.status}: a running service follows within 2 s")
-
-
-def _digest(key: str) -> str:
-    return "sha256:" + sha256(key.encode()).hexdigest()

@@ -33,7 +33,12 @@ class RecentVisitors:
 
         That is: too few visitors, more than are looked at and none of those, or a segment that is not served yet.
         """
-        visitors = self._known()
+        if self._visitors is None:
+            log, since = self.readouts.log, now_us() - MATCHED_DAYS * DAY_US
+            with log.open(log.snapshot()) as engine:
+                rows = engine.rows(statement("recent_attributes").bind(since=since))
+            self._visitors = [(visitor, msgspec.json.decode(properties)) for visitor, properties in rows]
+        visitors = self._visitors
         if len({visitor for visitor, _ in visitors}) < FEWEST:
             return None
         try:
@@ -47,18 +52,6 @@ class RecentVisitors:
             return len({visitor for visitor, _ in visitors})
         met = {visitor for visitor, attributes in visitors if audience({**attributes, "id": visitor})}
         return None if not met and len(visitors) >= MOST else len(met)
-
-    def _known(self) -> list[Visitor]:
-        if self._visitors is None:
-            self._visitors = self._read()
-        return self._visitors
-
-    def _read(self) -> list[Visitor]:
-        log = self.readouts.log
-        since = now_us() - MATCHED_DAYS * DAY_US
-        with log.open(log.snapshot()) as engine:
-            rows = engine.rows(statement("recent_attributes").bind(since=since))
-        return [(visitor, msgspec.json.decode(properties)) for visitor, properties in rows]
 
 
 EVERYONE = Experiment(

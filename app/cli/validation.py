@@ -70,9 +70,8 @@ def aa(
         complain(f"{key}: no metric has the {FEWEST_UNITS} exposed units yet that can be split anew")
         return
     names = list(asdict(rates[0]))
-    rows = [[_cell(value) for value in asdict(rate).values()] for rate in rates]
+    rows = [
+        [f"{value:.4g}" if isinstance(value, float) else str(value) for value in asdict(rate).values()]
+        for rate in rates
+    ]
     say_table(f"{key}: {replays} A/A replays", names, rows)
-
-
-def _cell(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
