@@ -1,7 +1,6 @@
 """How the analysis answers each query: from the catalogue, from readouts one at a time, or from the log beside them."""
 
 from dataclasses import replace
-from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
@@ -27,7 +26,7 @@ from app.analysis.queries import (
     UnitsQuery,
 )
 from app.analysis.responses import json_answer, object_etag, rows_answer, table_answer, weak
-from app.analysis.state import Analysis, LogState
+from app.analysis.state import Analysis
 from events.privacy.erasure import erase
 from events.privacy.person import Person, held
 from experiments.catalog.catalog import Catalog
@@ -52,7 +51,13 @@ async def answer(analysis: Analysis, query: Query) -> AnalysisAnswer:
         case MetricsQuery():
             return json_answer({"metrics": analysis.readouts.metrics()})
         case EventsQuery():
-            return await _page(analysis, query)
+            written = await analysis.written()  # counted before the scan, so that "drained" is never said too early
+            read = partial(analysis.exporter.page, query.cursor, min(query.limit, MOST_ROWS))
+            page = await analysis.log_jobs.answer((query, written), read)
+            body = b"".join(msgspec.json.encode(row) + b"\n" for row in page.rows)
+            left = "unknown" if written.pending is None else str(written.pending)
+            headers = {"x-resonate-next-cursor": page.cursor, "x-resonate-pending": left}
+            return AnalysisAnswer(200, "application/x-ndjson", body, headers)
         case PersonQuery():
             await analysis.written()
             find = partial(held, analysis.log.reader, query.kind, query.id)
@@ -65,51 +70,27 @@ async def answer(analysis: Analysis, query: Query) -> AnalysisAnswer:
             return await _readable(analysis, query)
 
 
-async def _page(analysis: Analysis, query: EventsQuery) -> AnalysisAnswer:
-    """`pending` is counted before the scan, so that "drained" is never said too early."""
-    written = await analysis.written()
-    read = partial(analysis.exporter.page, query.cursor, min(query.limit, MOST_ROWS))
-    page = await analysis.log_jobs.answer((query, written), read)
-    body = b"".join(msgspec.json.encode(row) + b"\n" for row in page.rows)
-    left = "unknown" if written.pending is None else str(written.pending)
-    headers = {"x-resonate-next-cursor": page.cursor, "x-resonate-pending": left}
-    return AnalysisAnswer(200, "application/x-ndjson", body, headers)
-
-
 async def _readable(analysis: Analysis, query: ComputedQuery) -> AnalysisAnswer:
     """Computed on the readout thread, once for all who ask the same at the same state of the log.
 
     What is made of one readout that is remembered does not queue behind those that are computed.
     """
     written = await analysis.written()
-    look = _look(query, written)
+    look = ReadoutQuery(pending=written.missed, watermark=written.watermark)
+    if isinstance(query, ResultsQuery | TimeseriesQuery | UnitsQuery):
+        look = replace(look, at=parsed_at(query.at) if query.at else None)
+    if isinstance(query, ResultsQuery | TimeseriesQuery):
+        look = replace(look, metric=query.metric)
+    if isinstance(query, ResultsQuery | UnitsQuery):
+        look = replace(look, phase=query.phase)
+    if isinstance(query, ResultsQuery):
+        look = replace(look, dimension=query.dimension, include_sql=query.include == "sql")
     with analysis.telling_health():
         if isinstance(query, ReadableQuery):
             known = await analysis.recall_jobs.answer((query, written), partial(_remembered, analysis, query, look))
             if known is not None:
                 return known
         return await analysis.readout_jobs.answer((query, written), partial(_computed, analysis, query, look))
-
-
-def _look(query: ComputedQuery, written: LogState) -> ReadoutQuery:
-    look = ReadoutQuery(pending=written.missed, watermark=written.watermark)
-    match query:
-        case ResultsQuery():
-            is_sql = query.include == "sql"
-            return replace(
-                look, at=_moment(query.at), metric=query.metric, dimension=query.dimension, phase=query.phase,
-                include_sql=is_sql,
-            )  # fmt: skip
-        case TimeseriesQuery():
-            return replace(look, at=_moment(query.at), metric=query.metric)
-        case UnitsQuery():
-            return replace(look, at=_moment(query.at), phase=query.phase)
-        case _:
-            return look
-
-
-def _moment(text: str | None) -> datetime | None:
-    return parsed_at(text) if text else None
 
 
 def _remembered(analysis: Analysis, query: ReadableQuery, look: ReadoutQuery) -> AnalysisAnswer | None:

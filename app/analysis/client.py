@@ -1,6 +1,7 @@
 """A worker's side of the analysis process: frames of length and JSON over a Unix socket, one query a connection."""
 
 import asyncio
+import contextlib
 import struct
 from pathlib import Path
 from typing import Final
@@ -72,25 +73,21 @@ class AnalysisClient:
             async with asyncio.timeout(seconds + GRACE_SECONDS):
                 for _ in range(RESTART_ATTEMPTS):
                     try:
-                        return await self._exchange(request)
+                        reader, writer = await asyncio.open_unix_connection(str(self.socket_path), limit=1 << 20)
+                        with contextlib.closing(writer):
+                            writer.write(request)
+                            await writer.drain()
+                            head = msgspec.json.decode(await read_frame(reader), type=Head)
+                            body = await reader.readexactly(head.size)
                     except (OSError, asyncio.IncompleteReadError):
                         await asyncio.sleep(0.05)
+                        continue
+                    if head.code is not None:
+                        raise AnalysisError(head.status, head.code, body.decode(), head.retry_after_seconds)
+                    return AnalysisAnswer(head.status, head.content_type, body, head.headers)
         except TimeoutError:
             raise AnalysisError(503, "analysis_timeout", f"no answer within {seconds:g} s", 5) from None
         raise AnalysisError(503, "analysis_unavailable", "the analysis process does not answer", 2)
-
-    async def _exchange(self, request: bytes) -> AnalysisAnswer:
-        reader, writer = await asyncio.open_unix_connection(str(self.socket_path), limit=1 << 20)
-        try:
-            writer.write(request)
-            await writer.drain()
-            head = msgspec.json.decode(await read_frame(reader), type=Head)
-            body = await reader.readexactly(head.size)
-        finally:
-            writer.close()
-        if head.code is not None:
-            raise AnalysisError(head.status, head.code, body.decode(), head.retry_after_seconds)
-        return AnalysisAnswer(head.status, head.content_type, body, head.headers)
 
 
 async def read_frame(reader: asyncio.StreamReader) -> bytes:
