@@ -22,7 +22,6 @@ UNKNOWN_KEY: Final = (
     "this key is not known here; compare it with RESONATE_PUBLISHABLE_KEYS and RESONATE_SECRET_KEYS, or where neither"
     " is set with the pair that the first start printed"
 )
-MAX_KEY_BYTES: Final = 512
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,13 +56,10 @@ class RateLimiter:
             return math.ceil(early)
         self.arrivals[bucket] = arrival + interval
         if len(self.arrivals) > MAX_BUCKETS:
-            self._forget(now)
+            self.arrivals = {bucket: arrival for bucket, arrival in self.arrivals.items() if arrival > now}
+            if len(self.arrivals) > MAX_BUCKETS // 2:
+                self.arrivals = {}
         return 0
-
-    def _forget(self, now: float) -> None:
-        self.arrivals = {bucket: arrival for bucket, arrival in self.arrivals.items() if arrival > now}
-        if len(self.arrivals) > MAX_BUCKETS // 2:
-            self.arrivals = {}
 
 
 @dataclass(frozen=True, slots=True)

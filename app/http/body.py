@@ -86,8 +86,13 @@ def unpacked(headers: dict[bytes, bytes], body: bytes) -> bytes:
     """The body as its sender meant it, decompressed where it says gzip. Raises Problem 400, 413 or 415."""
     if len(body) > MAX_BODY:
         raise too_large(MAX_BODY)
-    encoding = headers.get(b"content-encoding")
-    return decompressed(body, MAX_BODY) if encoding is not None and _is_gzip(encoding) else body
+    encoding = headers.get(b"content-encoding", b"").strip().lower()
+    if encoding in (b"", b"identity"):
+        return body
+    if encoding in (b"gzip", b"x-gzip"):
+        return decompressed(body, MAX_BODY)
+    taken = {"Accept-Encoding": "gzip"}
+    raise Problem(415, "encoding_not_supported", "Content-Encoding may be gzip or absent", headers=taken)
 
 
 def decompressed(body: bytes, limit: int) -> bytes:
@@ -122,8 +127,14 @@ def decode(body: bytes, decoder: "msgspec.json.Decoder[Decoded]") -> Decoded:
         return decoder.decode(body)
     except RecursionError:
         raise unreadable("the body is nested deeper than 32 levels") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise unreadable(f"the body is not what it should be: {_plain(error, body)}") from None
+    except UnicodeDecodeError as error:
+        said = f"byte {error.start} is not UTF-8"
+    except msgspec.DecodeError as error:
+        said = str(error)
+        cut_off = "truncated" in said and not body.rstrip().endswith((b"}", b"]"))
+        if not cut_off and SURROGATE.search(body) and ("surrogate" in said or "truncated" in said):
+            said = "a \\u escape is half of a surrogate pair; write both halves, or the character itself in UTF-8"
+    raise unreadable(f"the body is not what it should be: {said}")
 
 
 def too_large(limit: int) -> Problem:
@@ -133,24 +144,3 @@ def too_large(limit: int) -> Problem:
 
 def _slow(detail: str) -> Problem:
     return Problem(408, "slow_body", detail, headers={"Connection": "close"})
-
-
-def _is_gzip(encoding: bytes) -> bool:
-    name = encoding.strip().lower()
-    if name in (b"", b"identity"):
-        return False
-    if name in (b"gzip", b"x-gzip"):
-        return True
-    raise Problem(
-        415, "encoding_not_supported", "Content-Encoding may be gzip or absent", headers={"Accept-Encoding": "gzip"}
-    )
-
-
-def _plain(error: Exception, body: bytes) -> str:
-    if isinstance(error, UnicodeDecodeError):
-        return f"byte {error.start} is not UTF-8"
-    said = str(error)
-    cut_off = "truncated" in said and not body.rstrip().endswith((b"}", b"]"))
-    if not cut_off and SURROGATE.search(body) and ("surrogate" in said or "truncated" in said):
-        return "a \\u escape is half of a surrogate pair; write both halves, or the character itself in UTF-8"
-    return said

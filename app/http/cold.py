@@ -11,12 +11,8 @@ from app.http.dispatch import failure
 from app.http.exchange import Answer, ASGIApplication, Exchange, Message, Pages, Receive, Scope, Send, head, preflight
 from app.runtime.telemetry import OTHER_ROUTE
 
-PAGE_PATHS: Final = (
-    "/v1/recommendations",
-    "/v1/projects/",
-    "/sourceConfig",
-    "/resonate.js",
-)  # pages of other origins call these
+# pages of other origins call these
+PAGE_PATHS: Final = ("/v1/recommendations", "/v1/projects/", "/sourceConfig", "/resonate.js")
 UPLOADS: Final[Mapping[str, int]] = {"/v1/products": 64 * 1024 * 1024}  # largest body of what is taken piece by piece
 EXCHANGE: Final = "resonate.exchange"
 

@@ -1,6 +1,7 @@
 """uvicorn's server with an end that resets nobody, and the sockets that the supervisor binds for it."""
 
 import asyncio
+import contextlib
 import errno
 import gc
 import logging
@@ -8,6 +9,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,22 +53,27 @@ class DrainingServer(uvicorn.Server):
         self._answer_with_close()
         await asyncio.sleep(ACCEPT_SECONDS)
         await self._stop_listening(sockets or [])
-        loop = asyncio.get_running_loop()
+        loop, state = asyncio.get_running_loop(), self.server_state
         idle_until = loop.time() + IDLE_SECONDS
         deadline = loop.time() + self.drain_seconds
-        while self._open() and loop.time() < deadline:
-            self._answer_with_close()
-            if loop.time() >= idle_until:
-                self._close_idle()
+        while (state.connections or state.tasks) and loop.time() < deadline:
+            self._answer_with_close(hang_up=loop.time() >= idle_until)
             await asyncio.sleep(POLL_SECONDS)
-        self._give_up()
+        if state.tasks:
+            logger.warning("%d open requests are cut off after the drain", len(state.tasks))
+        for task in list(state.tasks):
+            task.cancel()
         await self.lifespan.shutdown()
 
-    def _answer_with_close(self) -> None:
+    def _answer_with_close(self, hang_up: bool = False) -> None:
+        """Every answer from now on is the last of its connection; `hang_up` closes those that wait for none."""
         self.server_state.default_headers = CLOSE
-        for connection in self._connections():
+        connections: list[Any] = list(self.server_state.connections)
+        for connection in connections:
             if connection.cycle is not None and not connection.cycle.response_complete:
                 connection.cycle.keep_alive = False
+            elif hang_up:
+                connection.transport.close()
 
     async def _stop_listening(self, sockets: list[socket.socket]) -> None:
         """Close the listening socket of this process, serving whoever slipped in while it closed."""
@@ -75,44 +82,31 @@ class DrainingServer(uvicorn.Server):
             server.close()
         for listener in sockets:
             listener.close()
-        for copy in copies:
-            await self._accept_rest(copy)
-            copy.close()
-
-    async def _accept_rest(self, listener: socket.socket) -> None:
-        listener.setblocking(False)
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except (BlockingIOError, OSError):
-                return
-            connection.setblocking(False)
-            await asyncio.get_running_loop().connect_accepted_socket(self._protocol, connection)
-
-    def _protocol(self) -> asyncio.Protocol:
         protocol_class: Any = self.config.http_protocol_class
-        return protocol_class(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
-
-    def _close_idle(self) -> None:
-        for connection in self._connections():
-            if connection.cycle is None or connection.cycle.response_complete:
-                connection.transport.close()
-
-    def _open(self) -> bool:
-        return bool(self.server_state.connections or self.server_state.tasks)
-
-    def _give_up(self) -> None:
-        if self.server_state.tasks:
-            logger.warning("%d open requests are cut off after the drain", len(self.server_state.tasks))
-        for task in list(self.server_state.tasks):
-            task.cancel()
-
-    def _connections(self) -> list[Any]:
-        return list(self.server_state.connections)
+        protocol = partial(
+            protocol_class, config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        for copy in copies:
+            copy.setblocking(False)
+            with contextlib.closing(copy):
+                while True:
+                    try:
+                        connection, _ = copy.accept()
+                    except OSError:  # nobody waits any more
+                        break
+                    connection.setblocking(False)
+                    await asyncio.get_running_loop().connect_accepted_socket(protocol, connection)
 
 
 BACKLOG: Final = 2048
 ENDING_SECONDS: Final = 1.0
+NOT_ALLOWED: Final = "port {1} of {0} may not be used by this user; set RESONATE_PORT to a port above 1023"
+REASONS: Final = {
+    errno.EADDRINUSE: "port {1} of {0} is in use by another program; stop it or set RESONATE_PORT to a free port",
+    errno.EACCES: NOT_ALLOWED,
+    errno.EPERM: NOT_ALLOWED,
+    errno.EADDRNOTAVAIL: "RESONATE_HOST: {0} is not an address of this machine",
+}
 
 
 class CannotListen(Exception):
@@ -124,13 +118,27 @@ def listen(host: str, port: int) -> socket.socket:
 
     A port in use is tried again for a moment: workers of a supervisor that was killed hold it while they end.
     """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except socket.gaierror as error:
+        raise CannotListen(f"RESONATE_HOST: {host!r} is not an address of this machine ({error.strerror})") from None
     deadline = time.monotonic() + ENDING_SECONDS
     while True:
-        found = _first_free(host, port)
-        if isinstance(found, socket.socket):
-            return found
-        if found is None or found.errno != errno.EADDRINUSE or time.monotonic() > deadline:
-            raise CannotListen(_reason(host, port, found))
+        number, why = None, "no address was found"
+        for family, kind, protocol, _, address in found:
+            listener = socket.socket(family, kind, protocol)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                listener.bind(address)
+                listener.listen(BACKLOG)
+                listener.setblocking(False)
+                return listener
+            except OSError as error:
+                listener.close()
+                number, why = error.errno, error.strerror
+        if number != errno.EADDRINUSE or time.monotonic() > deadline:
+            told = REASONS.get(number or 0)
+            raise CannotListen(told.format(host, port) if told else f"cannot listen on port {port} of {host}: {why}")
         time.sleep(0.02)
 
 
@@ -159,36 +167,3 @@ def address_of(listener: socket.socket) -> str:
     """The listener's address as people open it in a browser: `http://127.0.0.1:8000`."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def _first_free(host: str, port: int) -> socket.socket | OSError | None:
-    """The listener, or why the last address could not be bound."""
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except socket.gaierror as error:
-        raise CannotListen(f"RESONATE_HOST: {host!r} is not an address of this machine ({error.strerror})") from None
-    failure: OSError | None = None
-    for family, kind, protocol, _, address in found:
-        listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(address)
-            listener.listen(BACKLOG)
-        except OSError as error:
-            listener.close()
-            failure = error
-            continue
-        listener.setblocking(False)
-        return listener
-    return failure
-
-
-def _reason(host: str, port: int, failure: OSError | None) -> str:
-    number = failure.errno if failure else None
-    if number == errno.EADDRINUSE:
-        return f"port {port} of {host} is in use by another program; stop it or set RESONATE_PORT to a free port"
-    if number in (errno.EACCES, errno.EPERM):
-        return f"port {port} of {host} may not be used by this user; set RESONATE_PORT to a port above 1023"
-    if number == errno.EADDRNOTAVAIL:
-        return f"RESONATE_HOST: {host} is not an address of this machine"
-    return f"cannot listen on port {port} of {host}: {failure.strerror if failure else 'no address was found'}"
