@@ -36,7 +36,11 @@ KINDS: Final = (TRACK, PAGE, SCREEN, IDENTIFY, GROUP, ALIAS)
 def path_table() -> PathTable[Resources]:
     """Every hot path, by exact path or by the prefix before its last segment."""
     ofrep = Ofrep()
-    evaluate = HotRoute("/ofrep/v1/evaluate/flags/{key}", "POST", ofrep.evaluate)
+    tracking: dict[str, HotRoute[Resources]] = {}
+    for kind in (*KINDS, None):
+        handler, name = Tracking(kind), kind or "batch"
+        for path in (f"/v1/{name}", f"/v1/{name[0]}"):
+            tracking[path] = HotRoute(path, "POST", handler)
     return PathTable(
         exact={
             "/ofrep/v1/evaluate/flags": HotRoute("/ofrep/v1/evaluate/flags", "POST", ofrep.evaluate_all),
@@ -44,23 +48,13 @@ def path_table() -> PathTable[Resources]:
             "/v1/recommendations": HotRoute("/v1/recommendations", "POST", recommend),
             "/v1/engagement": HotRoute("/v1/engagement", "POST", Tracking(ENGAGEMENT)),
             "/track": HotRoute("/track", "POST", ingest),
-            **_tracking(),
+            **tracking,
         },
         below={
-            "/ofrep/v1/evaluate/flags/": evaluate,
+            "/ofrep/v1/evaluate/flags/": HotRoute("/ofrep/v1/evaluate/flags/{key}", "POST", ofrep.evaluate),
             "/api/features/": HotRoute("/api/features/{key}", "GET", Features(), pages="every"),
         },
     )
-
-
-def _tracking() -> dict[str, HotRoute[Resources]]:
-    routes: dict[str, HotRoute[Resources]] = {}
-    for kind in (*KINDS, None):
-        handler = Tracking(kind)
-        name = kind or "batch"
-        for path in (f"/v1/{name}", f"/v1/{name[0]}"):
-            routes[path] = HotRoute(path, "POST", handler)
-    return routes
 
 
 ROUTERS = (operations.router, results.router, results.export_router, visitors.router, products.router,
@@ -186,14 +180,11 @@ async def _http_exception(request: Request, error: Exception) -> Response:
 
 async def _invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return await _problem(
-        request, Problem(400, "invalid_request", "; ".join(_sentence(each) for each in error.errors()[:5]))
-    )
-
-
-def _sentence(details: Any) -> str:
-    """`query.limit: it should be …`; never the value that was sent."""
-    place = ".".join(str(part) for part in details["loc"])[:100]
-    if details["type"] == "extra_forbidden":
-        return f"{place}: there is no such parameter here; /docs lists those that there are"
-    return f"{place}: {details['msg'].replace('Input should', 'it should')}"
+    sentences: list[str] = []
+    for details in error.errors()[:5]:  # `query.limit: it should be …`; never the value that was sent
+        place = ".".join(str(part) for part in details["loc"])[:100]
+        told = details["msg"].replace("Input should", "it should")
+        if details["type"] == "extra_forbidden":
+            told = "there is no such parameter here; /docs lists those that there are"
+        sentences.append(f"{place}: {told}")
+    return await _problem(request, Problem(400, "invalid_request", "; ".join(sentences)))

@@ -44,7 +44,10 @@ class DataDirectory:
     def analysis_socket(self) -> Path:
         """Where the analysis process listens; in a private temporary folder where the path would be too long."""
         path = self.run.absolute() / "analysis.sock"
-        return path if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH else _short(path)
+        if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
+            return path
+        name = sha256(os.fsencode(path)).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"resonate-{os.getuid()}-{name}" / path.name
 
     @property
     def address_file(self) -> Path:
@@ -103,11 +106,6 @@ class DataDirectory:
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         return descriptor
-
-
-def _short(path: Path) -> Path:
-    name = sha256(os.fsencode(path)).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"resonate-{os.getuid()}-{name}" / path.name
 
 
 async def store_connection(settings: Settings) -> Connection:

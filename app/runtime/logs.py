@@ -62,7 +62,8 @@ class PlainLines(logging.Formatter):
         moment = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
         given = {name: value for name, value in vars(record).items() if name not in STANDARD}
         extra = "".join(f" {name}={json.dumps(value, default=str)}" for name, value in given.items())
-        text = f"{moment} {record.levelname.lower():7} {self.process}: {_one_line(record.getMessage())}{extra}"
+        said = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in record.getMessage())
+        text = f"{moment} {record.levelname.lower():7} {self.process}: {said}{extra}"
         if record.exc_info:
             text += "\n" + self.formatException(record.exc_info)
         return self.redact(text)
@@ -81,7 +82,3 @@ def configure_logging(process: str, level: str, line_format: str, secrets: Itera
     root.setLevel(level.upper())
     for noisy in ("asyncio", "httpx", "httpcore", "uvicorn"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
-
-
-def _one_line(text: str) -> str:
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)

@@ -1,6 +1,7 @@
 """Every `RESONATE_*` variable: how the process runs. Which experiments exist is the catalogue's business."""
 
 import os
+import re
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -13,6 +14,7 @@ from kit.suggestions import did_you_mean
 
 PREFIX: Final = "RESONATE_"
 STORE_SCHEMES: Final = ("redis://", "rediss://", "redis+cluster://", "rediss+cluster://", "unix://")
+DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 SECRET_FIELDS: Final = frozenset({"publishable_keys", "secret_keys", "redis_url"})  # never shown in a message
 
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -37,17 +39,13 @@ def _each_a_key(keys: tuple[str, ...]) -> tuple[str, ...]:
     for position, entry in enumerate(keys, 1):  # the position, because a key must not reach a message
         key, _, origins = entry.partition("@")
         _each_an_origin(tuple(origins.split("|")) if origins else ())
-        if key.startswith("sha256:") and not _is_digest(key[7:]):
+        if key.startswith("sha256:") and not DIGEST.fullmatch(key):
             raise ValueError(f"digest {position} is not sha256: and 64 hexadecimal digits")
         if len(key) < 8:
             raise ValueError(f"key {position} has {len(key)} characters, a key needs at least 8")
         if not (key.isascii() and key.isprintable()) or " " in key:
             raise ValueError(f"key {position} may only have printable ASCII characters without blanks")
     return keys
-
-
-def _is_digest(text: str) -> bool:
-    return len(text) == 64 and all(letter in "0123456789abcdef" for letter in text)
 
 
 def _each_an_origin(origins: tuple[str, ...]) -> tuple[str, ...]:
@@ -97,8 +95,7 @@ class Settings(BaseSettings):
         None, description="An external Redis or Valkey; without it the embedded store is started."
     )
     publishable_keys: Keys = Field(
-        (),
-        description="Keys of pages, or their `sha256:` digests; `KEY@https://a.example|…` names its origins.",
+        (), description="Keys of pages, or their `sha256:` digests; `KEY@https://a.example|…` names its origins."
     )
     secret_keys: Keys = Field((), description="Keys of backends and analysts, or their `sha256:` digests.")
     origins: Annotated[Texts, AfterValidator(_each_an_origin)] = Field(
@@ -141,10 +138,20 @@ def load_settings(environment: Mapping[str, str], **given: Any) -> Settings:
 
     Raises SettingsError: a line for each variable that has a bad value, saying what would be right.
     """
+    fields = {variable(field): field for field in Settings.model_fields}
+    told = {fields[name]: value for name, value in environment.items() if name in fields and value}
     try:
-        return Settings.model_validate({**_of(environment), **given})
+        return Settings.model_validate({**told, **given})
     except ValidationError as error:
-        raise SettingsError([_problem(details) for details in error.errors(include_url=False)]) from None
+        problems: list[str] = []
+        for details in error.errors(include_url=False):
+            field = str(details["loc"][0])
+            message = details["msg"].removeprefix("Value error, ").replace("Input should", "it should")
+            shown = "" if field in SECRET_FIELDS else f" (it is {str(details['input'])[:80]!r})"
+            info = Settings.model_fields.get(field)
+            meaning = f"{(info.description or '').rstrip('.')}." if info else ""
+            problems.append(f"{variable(field)}: {message}{shown}. {meaning}")
+        raise SettingsError(problems) from None
 
 
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:
@@ -158,20 +165,3 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
 def variable(field: str) -> str:
     """The environment's name of a field."""
     return PREFIX + field.upper()
-
-
-def _of(environment: Mapping[str, str]) -> dict[str, str]:
-    names = {variable(field): field for field in Settings.model_fields}
-    return {names[name]: value for name, value in environment.items() if name in names and value}
-
-
-def _problem(details: Any) -> str:
-    field = str(details["loc"][0])
-    message = details["msg"].removeprefix("Value error, ").replace("Input should", "it should")
-    shown = "" if field in SECRET_FIELDS else f" (it is {str(details['input'])[:80]!r})"
-    return f"{variable(field)}: {message}{shown}. {_meaning(field)}"
-
-
-def _meaning(field: str) -> str:
-    info = Settings.model_fields.get(field)
-    return f"{(info.description or '').rstrip('.')}." if info else ""
