@@ -1,10 +1,8 @@
 """A whole training: purchases in, a model published or refused, a report written."""
 
 import math
-import os
 import shutil
 import time
-from kit.files import replace_file
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +12,7 @@ from typing import Any, Final, Literal
 import msgspec
 import numpy as np
 
+from kit.files import replace_file
 from recommender.model.artefact import (
     MODELS,
     ArtefactDamaged,
