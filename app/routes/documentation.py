@@ -37,7 +37,21 @@ def document(description: dict[str, Any]) -> str:
     tags: dict[str, list[str]] = {}
     for path, operations in description["paths"].items():
         for method, operation in operations.items():
-            tags.setdefault(operation.get("tags", ["Other"])[0], []).append(_operation(path, method, operation))
+            parameters = "".join(
+                f"<dt><code>{escape(each['name'])}</code> ({escape(each['in'])})</dt>"
+                f"<dd>{escape(each.get('description', ''))}</dd>"
+                for each in operation.get("parameters", [])
+            )
+            answers = "".join(
+                f"<dt>{escape(status)}</dt><dd>{escape(answer.get('description', ''))}{_examples(answer)}</dd>"
+                for status, answer in operation.get("responses", {}).items()
+            )
+            tags.setdefault(operation.get("tags", ["Other"])[0], []).append(
+                f"<details><summary><b>{method.upper()}</b> <code>{escape(path)}</code> "
+                f"{escape(operation.get('summary', ''))}</summary>"
+                f"<p>{escape(operation.get('description', ''))}</p><dl>{parameters}</dl>"
+                f"{_examples(operation.get('requestBody', {}))}<dl>{answers}</dl></details>"
+            )
     sections = "".join(f"<h2>{escape(tag)}</h2>{''.join(entries)}" for tag, entries in tags.items())
     info = description["info"]
     return (
@@ -45,24 +59,6 @@ def document(description: dict[str, Any]) -> str:
         f'<meta name="viewport" content="width=device-width"><link rel="stylesheet" href="/docs.css">'
         f"<h1>{escape(info['title'])}</h1><p>{escape(info['description'])}</p>"
         f'<p>Machine-readable: <a href="/openapi.json">/openapi.json</a></p>{sections}</html>'
-    )
-
-
-def _operation(path: str, method: str, operation: dict[str, Any]) -> str:
-    parameters = "".join(
-        f"<dt><code>{escape(each['name'])}</code> ({escape(each['in'])})</dt>"
-        f"<dd>{escape(each.get('description', ''))}</dd>"
-        for each in operation.get("parameters", [])
-    )
-    answers = "".join(
-        f"<dt>{escape(status)}</dt><dd>{escape(answer.get('description', ''))}{_examples(answer)}</dd>"
-        for status, answer in operation.get("responses", {}).items()
-    )
-    return (
-        f"<details><summary><b>{method.upper()}</b> <code>{escape(path)}</code> "
-        f"{escape(operation.get('summary', ''))}</summary>"
-        f"<p>{escape(operation.get('description', ''))}</p><dl>{parameters}</dl>"
-        f"{_examples(operation.get('requestBody', {}))}<dl>{answers}</dl></details>"
     )
 
 

@@ -31,7 +31,6 @@ class Features:
         self._second = 0
         self._payload = b""
         self._etag = b""
-        self._updated = ""
 
     def __call__(self, exchange: Exchange, resources: Resources, body: bytes) -> Answer:
         key = exchange.scope["path"][len(FEATURES_PREFIX) :]
@@ -41,40 +40,32 @@ class Features:
             if problem.status == 401:
                 return Answer(400, msgspec.json.encode({"status": 400, "error": "Invalid API key"}), JSON_TYPE)
             raise
-        self._refresh(resources.catalogs.catalog)
+        catalog, now = resources.catalogs.catalog, time.time()
+        if catalog is not self._catalog or int(now) != self._second:
+            encoded = msgspec.json.encode(features(catalog.servable, now))
+            etag = b'W/"%b"' % hashlib.sha256(encoded).hexdigest()[:32].encode()
+            self._catalog, self._second = catalog, int(now)
+            if etag != self._etag:
+                updated = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+                self._payload = b'{"status":200,"features":%b,"dateUpdated":"%b"}' % (encoded, updated.encode())
+                self._etag = etag
         headers = [(b"etag", self._etag), (b"cache-control", CACHE_CONTROL)]
         if matches(exchange.headers.get(b"if-none-match"), self._etag):
             return Answer(304, b"", headers=headers)
         return Answer(200, self._payload, headers=headers)
 
-    def _refresh(self, catalog: Catalog) -> None:
-        now = time.time()
-        if catalog is self._catalog and int(now) == self._second:
-            return
-        encoded = msgspec.json.encode(features(catalog.servable, now))
-        etag = b'W/"%b"' % hashlib.sha256(encoded).hexdigest()[:32].encode()
-        self._catalog, self._second = catalog, int(now)
-        if etag != self._etag:
-            self._updated = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-            self._payload = b'{"status":200,"features":%b,"dateUpdated":"%b"}' % (encoded, self._updated.encode())
-            self._etag = etag
-
 
 def ingest(exchange: Exchange, resources: Resources, body: bytes) -> Pending:
     """`POST /track?client_key=`; success means durable, as everywhere."""
     grant = admit(exchange, resources.access)
-    events = decode(body, EVENTS)
-    items = events if isinstance(events, list) else _wrapped(events)
+    items = decode(body, EVENTS)
+    if not isinstance(items, list):  # one event alone, or `{"events": […]}`
+        inner = items.get("events", [items] if "event_name" in items else None)
+        if type(inner) is not list:
+            raise unreadable("the body must be a JSON array of events")
+        items = [msgspec.Raw(msgspec.json.encode(item)) for item in inner]
     try:
         reading = read_events(items, arrival(exchange, resources, grant))
     except BatchTooLarge as error:
         raise Problem(413, "batch_too_large", str(error)) from None
     return store(reading, resources)
-
-
-def _wrapped(body: dict[str, Any]) -> list[msgspec.Raw]:
-    """One event alone, or `{"events": […]}`."""
-    inner = body.get("events", [body] if "event_name" in body else None)
-    if type(inner) is not list:
-        raise unreadable("the body must be a JSON array of events")
-    return [msgspec.Raw(msgspec.json.encode(item)) for item in inner]

@@ -14,6 +14,12 @@ from app.worker.recommendations import ListAnswer
 from recommender.ranking.request import ListItem
 
 JSON = dict[str, Any]
+
+
+def _object(*required: str, **properties: JSON) -> JSON:
+    return {"type": "object", "required": list(required), "properties": properties}
+
+
 REFERENCE: Final = "#/components/schemas/{name}"
 
 OPEN_PATHS: Final = ("/healthz", "/readyz", "/metrics")
@@ -26,6 +32,7 @@ ATTRIBUTE: Final[JSON] = {
     "minimum": -9_007_199_254_740_991,
     "maximum": 9_007_199_254_740_991,
 }
+WORD: Final[JSON] = {"type": "string"}
 MAYBE_TEXT: Final[JSON] = {"type": ["string", "null"], "maxLength": 256}
 OBJECT: Final[JSON] = {"type": ["object", "null"], "additionalProperties": True}
 TIME: Final[JSON] = {"type": ["string", "null"], "format": "date-time"}
@@ -47,22 +54,15 @@ COLD_ERRORS: Final[Mapping[str, str]] = {
     "409": "The order makes no sense for the experiment as it is.",
 }
 PROBLEM: Final[JSON] = {"content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}}
-OFREP_FAILURE: Final[JSON] = {
-    "type": "object",
-    "required": ["errorCode", "errorDetails"],
-    "properties": {"key": {"type": "string"}, "errorCode": {"type": "string"}, "errorDetails": {"type": "string"}},
-}
-FLAG: Final[JSON] = {
-    "type": "object",
-    "required": ["key", "reason", "variant", "metadata"],
-    "properties": {
-        "key": {"type": "string"},
-        "value": {},
-        "reason": {"enum": ["STATIC", "TARGETING_MATCH", "SPLIT", "DISABLED", "UNKNOWN"]},
-        "variant": {"type": "string"},
-        "metadata": {"type": "object", "additionalProperties": {"type": ["boolean", "string", "number"]}},
-    },
-}
+OFREP_FAILURE: Final = _object("errorCode", "errorDetails", key=WORD, errorCode=WORD, errorDetails=WORD)
+FLAG: Final = _object(
+    "key", "reason", "variant", "metadata",
+    key=WORD,
+    value={},
+    reason={"enum": ["STATIC", "TARGETING_MATCH", "SPLIT", "DISABLED", "UNKNOWN"]},
+    variant=WORD,
+    metadata={"type": "object", "additionalProperties": {"type": ["boolean", "string", "number"]}},
+)  # fmt: skip
 EXAMPLE_FLAG: Final[JSON] = {
     "key": "free-shipping-banner",
     "value": {"banner": "Free shipping from 50 EUR"},
@@ -100,21 +100,11 @@ EXAMPLES: Final[Mapping[str, JSON]] = {
     "alias": {"previousId": "v-1", "userId": "u-1"},
     "engagement": {"anonymousId": "v-1", "pageViewId": "pv-1", "seq": 3, "engagedMs": 42_000, "final": False},
 }  # fmt: skip
-REJECTED: Final[JSON] = {
-    "type": "object",
-    "required": ["index", "messageId", "code", "message"],
-    "properties": {
-        "index": {"type": "integer"},
-        "messageId": {"type": ["string", "null"]},
-        "code": {"type": "string"},
-        "message": {"type": "string"},
-    },
-}
-TRACKED: Final[JSON] = {
-    "type": "object",
-    "required": ["success"],
-    "properties": {"success": {"const": True}, "rejected": {"type": "array", "items": REJECTED}},
-}
+REJECTED: Final = _object(
+    "index", "messageId", "code", "message",
+    index={"type": "integer"}, messageId={"type": ["string", "null"]}, code=WORD, message=WORD,
+)  # fmt: skip
+TRACKED: Final = _object("success", success={"const": True}, rejected={"type": "array", "items": REJECTED})
 SHORT: Final[JSON] = {"minLength": 1, "maxLength": 64, "pattern": PRINTABLE}
 MAYBE_ID: Final[JSON] = {**SHORT, "type": ["string", "null"]}
 ONE_OF: Final[JSON] = {
@@ -138,7 +128,6 @@ FILTER: Final[JSON] = {
     },
     "additionalProperties": False,
 }
-WORD: Final[JSON] = {"type": "string"}
 LIMIT: Final[JSON] = {"minimum": 1, "maximum": 100, "multipleOf": 1}
 # What is promised of the fields of a body beyond the types that its decoder knows.
 PROMISES: Final[Mapping[type[msgspec.Struct], JSON]] = {
@@ -207,14 +196,60 @@ def hot_paths() -> JSON:
     """The path items of every hot route."""
     answer = _answer("As many products as were asked for, while there are so many.", _ref(ListAnswer), ANSWER_EXAMPLE)
     listed = _operation("Recommendations", "Products for one visitor", _ref(RecommendationsBody), EXAMPLE, answer)
-    return {**_ofrep(), **_personalize(), "/v1/recommendations": {"post": listed}, **_tracking(), **_growthbook()}
+    page = {"visitor_id": "v-1", "attributes": {"device": "mobile"}, "experiments": ["free-shipping-banner"]}
+    told = {"variant": "threshold", "payload": {"banner": "Free shipping from 50 EUR"}, "in_experiment": True,
+            "reason": "SPLIT", "exposure": "logged", "exposure_id": "5f2c9f6a0d1e4b7a00000001"}  # fmt: skip
+    shown = {"experiments": {"free-shipping-banner": told}, "recommendations": {}}
+    by_key: JSON = {"type": "object"}
+    schema = _object("experiments", "recommendations", experiments=by_key, recommendations=by_key, errors=by_key)
+    summary = "Messages and products of one page view"
+    personalize = _operation(
+        "Assignment", summary, _ref(PersonalizeBody), page, _answer("What to show.", schema, shown)
+    )
+    personalize["description"] = (
+        "Experiments that are named are exposed, unless `expose` says otherwise; all running ones are not. "
+        "A slot that is asked for twice is a 400, `duplicate_slot`; a refused request exposes nothing."
+    )
+    publishable = {"description": "A publishable key."}
+    key = {"name": "key", "in": "path", "required": True, "schema": TEXT, "example": "pk_demo", **publishable}
+    client_key = {"name": "client_key", "in": "query", "schema": {"type": "string"}, **publishable}
+    payload = _object("status", "features", status={"type": "integer"}, features={"type": "object"})
+    example = {"status": 200, "features": {}, "dateUpdated": "2026-01-20T09:00:00.000Z"}
+    features = {
+        "tags": ["GrowthBook"],
+        "summary": "The features payload of GrowthBook's SDKs",
+        "operationId": "growthbook_features",
+        "parameters": [key],
+        "responses": {
+            "200": _answer("Every experiment as a feature.", payload, example),
+            "304": {"description": "The payload has not changed."},
+            "400": _answer("An unknown key.", {"type": "object"}, {"status": 400, "error": "Invalid API key"}),
+            "403": {**PROBLEM, "description": ERRORS["403"]},
+            "429": {**PROBLEM, "description": ERRORS["429"]},
+        },
+    }
+    event = _object("event_name", event_name=TEXT, properties_json=OBJECT)
+    events = [{"event_name": "Experiment Viewed", "device_id": "v-1",
+               "properties_json": {"experimentId": "free-shipping-banner", "variationId": "threshold",
+                                   "hashAttribute": "id", "hashValue": "v-1"}}]  # fmt: skip
+    ingest = _tracked(
+        "Events of GrowthBook's SDKs", {"type": "array", "items": event, "maxItems": 1000}, events, tag="GrowthBook"
+    )
+    return {
+        **_ofrep(),
+        "/v1/personalize": {"post": personalize},
+        "/v1/recommendations": {"post": listed},
+        **_tracking(),
+        "/api/features/{key}": {"get": features},
+        "/track": {"post": {**ingest, "parameters": [client_key]}},
+    }
 
 
 def _ofrep() -> JSON:
     flag_key = {"name": "key", "in": "path", "required": True, "schema": TEXT, "example": "free-shipping-banner"}
     condition = {"name": "If-None-Match", "in": "header", "schema": {"type": "string"},
                  "description": "The ETag of an earlier answer."}  # fmt: skip
-    flags = {"type": "object", "required": ["flags"], "properties": {"flags": {"type": "array", "items": FLAG}}}
+    flags = _object("flags", flags={"type": "array", "items": FLAG})
     summary = "Evaluate one experiment for a visitor, and log the exposure"
     single = _operation("OFREP", summary, _ref(EvaluationBody), CONTEXT_EXAMPLE,
                         _answer("The variant.", FLAG, EXAMPLE_FLAG), failures=OFREP_FAILURE)  # fmt: skip
@@ -231,83 +266,19 @@ def _ofrep() -> JSON:
     }
 
 
-def _personalize() -> JSON:
-    body = {"visitor_id": "v-1", "attributes": {"device": "mobile"}, "experiments": ["free-shipping-banner"]}
-    told = {"variant": "threshold", "payload": {"banner": "Free shipping from 50 EUR"}, "in_experiment": True,
-            "reason": "SPLIT", "exposure": "logged", "exposure_id": "5f2c9f6a0d1e4b7a00000001"}  # fmt: skip
-    answer = {"experiments": {"free-shipping-banner": told}, "recommendations": {}}
-    schema = {
-        "type": "object",
-        "required": ["experiments", "recommendations"],
-        "properties": {
-            "experiments": {"type": "object"},
-            "recommendations": {"type": "object"},
-            "errors": {"type": "object"},
-        },
-    }
-    summary = "Messages and products of one page view"
-    operation = _operation("Assignment", summary, _ref(PersonalizeBody), body, _answer("What to show.", schema, answer))
-    operation["description"] = (
-        "Experiments that are named are exposed, unless `expose` says otherwise; all running ones are not. "
-        "A slot that is asked for twice is a 400, `duplicate_slot`; a refused request exposes nothing."
-    )
-    return {"/v1/personalize": {"post": operation}}
-
-
 def _tracking() -> JSON:
     paths: JSON = {}
     for kind, (required, fields) in SPECIFIC.items():
-        schema = {"type": "object", "required": required, "properties": {**COMMON, **fields}}
+        schema = _object(*required, **{**COMMON, **fields})
         for path in (f"/v1/{kind}", f"/v1/{kind[0]}") if kind != "engagement" else (f"/v1/{kind}",):
             paths[path] = {"post": _tracked(f"One {kind} event", schema, EXAMPLES[kind])}
-    item = {"type": "object", "required": ["type"], "properties": {**COMMON, "type": {"enum": sorted(SPECIFIC)}}}
-    batch = {
-        "type": "object",
-        "required": ["batch"],
-        "properties": {"batch": {"type": "array", "maxItems": 1000, "items": item}, "sentAt": TIME, "context": OBJECT},
-    }
+    item = _object("type", **COMMON, type={"enum": sorted(SPECIFIC)})
+    listed = {"type": "array", "maxItems": 1000, "items": item}
+    batch = _object("batch", batch=listed, sentAt=TIME, context=OBJECT)
     example = {"batch": [{"type": "track", **EXAMPLES["track"]}], "sentAt": "2026-01-20T09:00:00Z"}
     for path in ("/v1/batch", "/v1/b"):
         paths[path] = {"post": _tracked("Many events; a bad one never costs the good ones", batch, example)}
     return paths
-
-
-def _growthbook() -> JSON:
-    publishable = {"description": "A publishable key."}
-    key = {"name": "key", "in": "path", "required": True, "schema": TEXT, "example": "pk_demo", **publishable}
-    client_key = {"name": "client_key", "in": "query", "schema": {"type": "string"}, **publishable}
-    payload = {
-        "type": "object",
-        "required": ["status", "features"],
-        "properties": {"status": {"type": "integer"}, "features": {"type": "object"}},
-    }
-    example = {"status": 200, "features": {}, "dateUpdated": "2026-01-20T09:00:00.000Z"}
-    features = {
-        "tags": ["GrowthBook"],
-        "summary": "The features payload of GrowthBook's SDKs",
-        "operationId": "growthbook_features",
-        "parameters": [key],
-        "responses": {
-            "200": _answer("Every experiment as a feature.", payload, example),
-            "304": {"description": "The payload has not changed."},
-            "400": _answer("An unknown key.", {"type": "object"}, {"status": 400, "error": "Invalid API key"}),
-            "403": {**PROBLEM, "description": ERRORS["403"]},
-            "429": {**PROBLEM, "description": ERRORS["429"]},
-        },
-    }
-    event = {
-        "type": "object",
-        "required": ["event_name"],
-        "properties": {"event_name": TEXT, "properties_json": OBJECT},
-    }
-    body = [{"event_name": "Experiment Viewed", "device_id": "v-1",
-             "properties_json": {"experimentId": "free-shipping-banner", "variationId": "threshold",
-                                 "hashAttribute": "id",
-                                 "hashValue": "v-1"}}]  # fmt: skip
-    ingest = _tracked(
-        "Events of GrowthBook's SDKs", {"type": "array", "items": event, "maxItems": 1000}, body, tag="GrowthBook"
-    )
-    return {"/api/features/{key}": {"get": features}, "/track": {"post": {**ingest, "parameters": [client_key]}}}
 
 
 def hot_components() -> JSON:
@@ -352,18 +323,10 @@ def _answer(description: str, schema: JSON, example: Any = None) -> JSON:
     return {"description": description, "content": {"application/json": content}}
 
 
-PROBLEM_SCHEMA: Final[JSON] = {
-    "type": "object",
-    "required": ["type", "title", "status", "detail", "code", "message"],
-    "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "code": {"type": "string"},
-        "message": {"type": "string"},
-    },
-}
+PROBLEM_SCHEMA: Final = _object(
+    "type", "title", "status", "detail", "code", "message",
+    type=WORD, title=WORD, status={"type": "integer"}, detail=WORD, code=WORD, message=WORD,
+)  # fmt: skip
 SCHEMES: Final[JSON] = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "A publishable (pk_…) or secret (sk_…) key."},
     "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -376,25 +339,23 @@ def describe(application: FastAPI) -> None:
     original = application.openapi
 
     def openapi() -> JSON:
-        if application.openapi_schema is None:
-            application.openapi_schema = _complete(original())
-        return application.openapi_schema
+        if application.openapi_schema is not None:
+            return application.openapi_schema
+        document = original()
+        components = document.setdefault("components", {})
+        components["securitySchemes"] = SCHEMES
+        components["schemas"] = {**components.get("schemas", {}), **hot_components(), "Problem": PROBLEM_SCHEMA}
+        for name in ("HTTPValidationError", "ValidationError"):
+            components["schemas"].pop(name, None)
+        for path, operations in document["paths"].items():
+            for operation in operations.values():
+                operation["responses"].pop("422", None)
+                for status, description in COLD_ERRORS.items():
+                    operation["responses"].setdefault(status, {**PROBLEM, "description": description})
+                if path not in OPEN_PATHS:
+                    operation["security"] = SECURITY
+        document["paths"] = {**hot_paths(), **document["paths"]}
+        application.openapi_schema = document
+        return document
 
     application.openapi = openapi
-
-
-def _complete(document: JSON) -> JSON:
-    components = document.setdefault("components", {})
-    components["securitySchemes"] = SCHEMES
-    components["schemas"] = {**components.get("schemas", {}), **hot_components(), "Problem": PROBLEM_SCHEMA}
-    for name in ("HTTPValidationError", "ValidationError"):
-        components["schemas"].pop(name, None)
-    for path, operations in document["paths"].items():
-        for operation in operations.values():
-            operation["responses"].pop("422", None)
-            for status, description in COLD_ERRORS.items():
-                operation["responses"].setdefault(status, {**PROBLEM, "description": description})
-            if path not in OPEN_PATHS:
-                operation["security"] = SECURITY
-    document["paths"] = {**hot_paths(), **document["paths"]}
-    return document

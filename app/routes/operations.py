@@ -1,6 +1,7 @@
 """Whether the process lives, whether it can serve, and what it has counted."""
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -32,7 +33,16 @@ async def healthz() -> JSONResponse:
 
 @router.get("/readyz", summary="Whether assignments can be served, and what is not as it should be")
 async def readyz(request: Request, worker: Worker) -> JSONResponse:
-    causes, refused = await _writer_causes(worker)
+    causes, refused = list[str](), None
+    if worker.stream.state.cause is None:  # a store that this worker knows to be away is not asked again
+        try:
+            async with asyncio.timeout(STORE_SECONDS):
+                marks = await read_watermarks(worker.connection)
+            causes = sorted({mark.cause for mark in marks.values() if mark.cause})
+        except StoreUnavailable as unavailable:
+            refused = unavailable.cause
+        except TimeoutError:
+            refused = "store_timeout"
     ready = readiness(worker, causes, refused) | {"version": request.app.version}
     return JSONResponse(ready, status_code=200 if ready["status"] != "unavailable" else 503, headers=NEVER_STORED)
 
@@ -53,11 +63,17 @@ def readiness(worker: Resources, writer: Sequence[str] = (), refused: str | None
 
     `writer` is what the writer complains of, `refused` why the store did not answer just now.
     """
-    cause = worker.stream.state.cause or _store_cause(worker) or refused
-    embedded = None if worker.settings.redis_url else read_state(worker.settings.data)
-    salvaged = [f"store_salvaged: {embedded.salvage}"] if embedded and embedded.salvage else []
-    lost = sorted(LOSSES & worker.telemetry.growing(time.time()))
-    causes = [*_definitions(worker), *_recorded(worker), *writer, *salvaged, *lost]
+    data, is_own = worker.settings.data, worker.settings.redis_url is None
+    cause = worker.stream.state.cause or (recorded_cause(data) if is_own else None) or refused
+    embedded = read_state(data) if is_own else None
+    causes = ["definitions_invalid"] if worker.catalogs.errors else []
+    with contextlib.suppress(OSError, ValueError):  # noted by the analysis: it is not asked, that would start it
+        noted: Mapping[str, Any] = json.loads(DataDirectory(data).degraded_file.read_text())
+        causes += [str(each) for each in noted.get("causes", [])]
+    causes += writer
+    if embedded and embedded.salvage:
+        causes.append(f"store_salvaged: {embedded.salvage}")
+    causes += sorted(LOSSES & worker.telemetry.growing(time.time()))
     if cause is not None:
         causes.append(cause)
     return {
@@ -76,38 +92,3 @@ def readiness(worker: Resources, writer: Sequence[str] = (), refused: str | None
         },
         "warnings": list(worker.connection.warnings),
     }
-
-
-def _definitions(worker: Resources) -> list[str]:
-    return ["definitions_invalid"] if worker.catalogs.errors else []
-
-
-async def _writer_causes(worker: Resources) -> tuple[list[str], str | None]:
-    """What keeps the writer from making parts, as it tells beside its watermarks, or why the store does not answer.
-
-    A store that this worker knows to be away is not asked again.
-    """
-    if worker.stream.state.cause is not None:
-        return [], None
-    try:
-        async with asyncio.timeout(STORE_SECONDS):
-            marks = await read_watermarks(worker.connection)
-    except StoreUnavailable as unavailable:
-        return [], unavailable.cause
-    except TimeoutError:
-        return [], "store_timeout"
-    return sorted({mark.cause for mark in marks.values() if mark.cause}), None
-
-
-def _store_cause(worker: Resources) -> str | None:
-    """What the embedded store's owner recorded against it, before any request of this worker has noticed."""
-    return None if worker.settings.redis_url else recorded_cause(worker.settings.data)
-
-
-def _recorded(worker: Resources) -> list[str]:
-    """What the analysis process has noted; it is not asked, because asking would start it."""
-    try:
-        noted: Mapping[str, Any] = json.loads(DataDirectory(worker.settings.data).degraded_file.read_text())
-    except (OSError, ValueError):
-        return []
-    return [str(cause) for cause in noted.get("causes", [])]

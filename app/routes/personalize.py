@@ -187,13 +187,9 @@ def _lists(
         strategy, most = (None, None) if choice is None else (choice.strategy, choice.limit)
         lists[each.slot] = resources.recommender.request(
             each.slot,
-            (_user(body), body.visitor_id),
+            (None if body.user_id is None else str(body.user_id), body.visitor_id),
             items,
             strategy,
             most or (None if limit is None else int(limit)),
         )
     return lists
-
-
-def _user(body: PersonalizeBody) -> str | None:
-    return None if body.user_id is None else str(body.user_id)

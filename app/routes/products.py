@@ -8,10 +8,9 @@ from typing import Any, Final
 import msgspec
 from fastapi import APIRouter, Request, Response
 
-from app.http.cold import EXCHANGE
-from app.http.errors import PROBLEM_TYPE, Problem, retry_later
+from app.http.errors import PROBLEM_TYPE, Problem, problem_body, retry_later
 from app.http.exchange import Exchange
-from app.routes.dependencies import Secret, Worker
+from app.routes.dependencies import Asked, Secret, Worker
 from app.runtime.data_directory import DataDirectory
 from kit.child import Busy, ChildFailed, ChildLate, ask, place
 from kit.files import temporary_file
@@ -57,8 +56,7 @@ BODY: Final[dict[str, Any]] = {
 
 
 @router.put("/v1/products", summary="Replace the catalogue of products, atomically", openapi_extra=BODY)
-async def put_products(request: Request, _: Secret, worker: Worker) -> Response:
-    exchange: Exchange = request.scope["state"][EXCHANGE]
+async def put_products(request: Request, _: Secret, asked: Asked, worker: Worker) -> Response:
     uploads = DataDirectory(worker.settings.data).uploads
     with temporary_file(uploads / "products") as file:
         first = b""
@@ -66,11 +64,16 @@ async def put_products(request: Request, _: Secret, worker: Worker) -> Response:
             first = first or piece[:4]
             await asyncio.to_thread(file.write, piece)
         file.flush()
-        imported = await _imported(worker.settings.data / "products", uploads, file.name, _form(exchange, first))
-    if imported["version"] is None:
-        return _refusal(imported)
-    told = {"products": imported["products"], "version": imported["version"]}
-    return Response(msgspec.json.encode(told), media_type="application/json")
+        imported = await _imported(worker.settings.data / "products", uploads, file.name, _form(asked, first))
+    if imported["version"] is not None:
+        told = {"products": imported["products"], "version": imported["version"]}
+        return Response(msgspec.json.encode(told), media_type="application/json")
+    listed: list[str] = imported["errors"]  # of bad rows; nothing of the upload is used
+    more = imported["bad_rows"] - len(listed)
+    text = "; ".join(listed) + (f"; and {more} more rows" if more > 0 else "")
+    body = problem_body(Problem(400, "invalid_products", text), request.url.path)[1]
+    refusal = {**msgspec.json.decode(body), "bad_rows": imported["bad_rows"]}
+    return Response(msgspec.json.encode(refusal), 400, media_type=PROBLEM_TYPE.decode())
 
 
 def _form(exchange: Exchange, first: bytes) -> str:
@@ -103,20 +106,3 @@ async def _imported(folder: Path, uploads: Path, upload: str, form: str) -> dict
         raise Problem(
             400, "unreadable_catalogue", "the catalogue could not be read; the service's log says why"
         ) from None
-
-
-def _refusal(imported: dict[str, Any]) -> Response:
-    """400 that names the bad rows; nothing of the upload is used."""
-    listed: list[str] = imported["errors"]
-    more = imported["bad_rows"] - len(listed)
-    text = "; ".join(listed) + (f"; and {more} more rows" if more > 0 else "")
-    problem = {
-        "type": "urn:resonate:problem:invalid_products",
-        "title": "Bad Request",
-        "status": 400,
-        "detail": text[:1_500],
-        "code": "invalid_products",
-        "message": text[:1_500],
-        "bad_rows": imported["bad_rows"],
-    }
-    return Response(msgspec.json.encode(problem), 400, media_type=PROBLEM_TYPE.decode())

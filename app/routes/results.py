@@ -36,14 +36,8 @@ FLAT: Final[dict[int | str, dict[str, Any]]] = {
     304: {"description": "What the caller holds is still right."},
 }
 
-Key = Annotated[
-    str,
-    Path(max_length=100, description="The experiment's key.", examples=["free-shipping-banner"]),
-]
-FormQuery = Annotated[
-    Form,
-    Query(alias="format", description="`csv` and `parquet` are flat: one row per comparison."),
-]
+Key = Annotated[str, Path(max_length=100, description="The experiment's key.", examples=["free-shipping-banner"])]
+FormQuery = Annotated[Form, Query(alias="format", description="`csv` and `parquet` are flat: one row per comparison.")]
 Moment = Annotated[
     str | None,
     Field(

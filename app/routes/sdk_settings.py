@@ -18,23 +18,8 @@ PublishableKey = Annotated[str, Path(max_length=512, description="A publishable 
 @router.get("/v1/projects/{key}/settings", summary="Settings of Segment's browser SDK")
 async def segment_settings(key: PublishableKey, request: Request, asked: Asked, worker: Worker) -> JSONResponse:
     admit_key(asked, worker.access, key.encode(), in_address=True)
-    return JSONResponse(_segment(key, request), headers=CACHED)
-
-
-@router.get("/sourceConfig/", summary="Settings of RudderStack's browser SDK")
-@router.get("/sourceConfig", include_in_schema=False)
-async def rudderstack_settings(asked: Asked, worker: Worker) -> JSONResponse:
-    found = presented(asked)
-    if found is None:
-        raise unknown_key(None)
-    key, in_address = found
-    admit_key(asked, worker.access, key, in_address=in_address)
-    return JSONResponse(_rudderstack(key.decode()), headers={"cache-control": "no-store"})
-
-
-def _segment(key: str, request: Request) -> dict[str, Any]:
     everything = {"__default": {"enabled": True, "integrations": {}}}
-    return {
+    told: dict[str, Any] = {
         "integrations": {
             "Segment.io": {
                 "apiKey": key,
@@ -54,15 +39,23 @@ def _segment(key: str, request: Request) -> dict[str, Any]:
         "legacyVideoPluginsEnabled": False,
         "remotePlugins": [],
     }
+    return JSONResponse(told, headers=CACHED)
 
 
-def _rudderstack(key: str) -> dict[str, Any]:
+@router.get("/sourceConfig/", summary="Settings of RudderStack's browser SDK")
+@router.get("/sourceConfig", include_in_schema=False)
+async def rudderstack_settings(asked: Asked, worker: Worker) -> JSONResponse:
+    found = presented(asked)
+    if found is None:
+        raise unknown_key(None)
+    key, in_address = found
+    admit_key(asked, worker.access, key, in_address=in_address)
     quiet = {"enabled": False}
-    return {
+    told: dict[str, Any] = {
         "source": {
             "id": "resonate",
             "name": "resonate",
-            "writeKey": key,
+            "writeKey": key.decode(),
             "enabled": True,
             "workspaceId": "resonate",
             "config": {"statsCollection": {"errors": quiet, "metrics": quiet}},
@@ -72,3 +65,4 @@ def _rudderstack(key: str) -> dict[str, Any]:
         },
         "consentManagementMetadata": {"providers": []},
     }
+    return JSONResponse(told, headers={"cache-control": "no-store"})

@@ -12,7 +12,7 @@ from app.http.errors import Problem, retry_later, unreadable
 from app.http.exchange import Answer, Exchange, Pending
 from app.worker.resources import Resources
 from events.dialects.segment import BatchBody, BatchMissing, BatchTooLarge, Reading, read_batch, read_single
-from events.dialects.validation import Arrival, Refusal
+from events.dialects.validation import Arrival
 from events.records import EXPOSURE, Record
 from events.store.availability import StoreUnavailable
 from experiments.assignment.assign import CompiledExperiment, plausible
@@ -76,7 +76,12 @@ class Tracking:
         if self._kind is None:
             batch = _decoded(body, BATCH, grant)
             grant = grant or admit_written(exchange, resources, batch.writeKey)
-            reading = _batch(batch, arrival(exchange, resources, grant))
+            try:
+                reading = read_batch(batch, arrival(exchange, resources, grant))
+            except BatchMissing as error:
+                raise unreadable(str(error)) from None
+            except BatchTooLarge as error:
+                raise Problem(413, "batch_too_large", str(error)) from None
         else:
             item = _decoded(body, SINGLE, grant)
             grant = grant or admit_written(exchange, resources, item.get("writeKey"))
@@ -103,18 +108,28 @@ def arrival(exchange: Exchange, resources: Resources, grant: Grant) -> Arrival:
 
 async def store(reading: Reading, resources: Resources) -> Answer:
     """Appends the records and answers once they are durable. Raises Problem 503 when that cannot be promised."""
-    records = judged(reading.records, resources.catalogs.catalog)
+    telemetry, records = resources.telemetry, judged(reading.records, resources.catalogs.catalog)
     if records:
         try:
             appended = await resources.stream.append(records)
         except StoreUnavailable as unavailable:
-            resources.telemetry.went_wrong("store_refused")
+            telemetry.went_wrong("store_refused")
             raise retry_later(503, unavailable.cause, str(unavailable), unavailable.retry_after_seconds) from None
-        _count(records, appended.stored, appended.duplicates, resources)
+        telemetry.events("stored", appended.stored)
+        if appended.duplicates:
+            telemetry.events("duplicate", appended.duplicates)
+        for outcome in ("quarantined", "bot", "forged"):
+            count = sum(getattr(record, outcome) for record in records)
+            if count:
+                telemetry.events(outcome, count)
     if not reading.refusals:
         return Answer(200, SUCCESS)
-    resources.telemetry.events("rejected", len(reading.refusals))
-    return Answer(200, msgspec.json.encode({"success": True, "rejected": [_named(each) for each in reading.refusals]}))
+    telemetry.events("rejected", len(reading.refusals))
+    rejected = [
+        {"index": each.index, "messageId": each.message_id, "code": each.code, "message": each.message}
+        for each in reading.refusals
+    ]
+    return Answer(200, msgspec.json.encode({"success": True, "rejected": rejected}))
 
 
 def _decoded(body: bytes, decoder: msgspec.json.Decoder[Decoded], grant: Grant | None) -> Decoded:
@@ -125,32 +140,3 @@ def _decoded(body: bytes, decoder: msgspec.json.Decoder[Decoded], grant: Grant |
         if grant is None:
             raise unknown_key(None) from None
         raise
-
-
-def _batch(batch: BatchBody, arrived: Arrival) -> Reading:
-    try:
-        return read_batch(batch, arrived)
-    except BatchMissing as error:
-        raise unreadable(str(error)) from None
-    except BatchTooLarge as error:
-        raise Problem(413, "batch_too_large", str(error)) from None
-
-
-def _named(refusal: Refusal) -> dict[str, Any]:
-    return {
-        "index": refusal.index,
-        "messageId": refusal.message_id,
-        "code": refusal.code,
-        "message": refusal.message,
-    }
-
-
-def _count(records: list[Record], stored: int, duplicates: int, resources: Resources) -> None:
-    telemetry = resources.telemetry
-    telemetry.events("stored", stored)
-    if duplicates:
-        telemetry.events("duplicate", duplicates)
-    for outcome in ("quarantined", "bot", "forged"):
-        count = sum(getattr(record, outcome) for record in records)
-        if count:
-            telemetry.events(outcome, count)
