@@ -10,18 +10,7 @@ from app.http.admission import AccessPolicy
 from app.http.body import MAX_BODY, BodyReader, Disconnected, check_length, unpacked
 from app.http.deadlines import Deadlines
 from app.http.errors import Headers, Problem, problem_body, retry_later
-from app.http.exchange import (
-    Answer,
-    ASGIApplication,
-    Exchange,
-    Pages,
-    Pending,
-    Receive,
-    Scope,
-    Send,
-    head,
-    preflight,
-)
+from app.http.exchange import Answer, ASGIApplication, Exchange, Pages, Pending, Receive, Scope, Send, head, preflight
 
 logger = logging.getLogger(__name__)
 
@@ -62,12 +51,7 @@ class Dispatch(Generic[State]):
     """
 
     def __init__(
-        self,
-        table: PathTable[State],
-        cold: ASGIApplication,
-        deadlines: Deadlines,
-        access: AccessPolicy,
-        state: State,
+        self, table: PathTable[State], cold: ASGIApplication, deadlines: Deadlines, access: AccessPolicy, state: State
     ) -> None:
         self._table = table
         self._cold = cold

@@ -154,7 +154,7 @@ def test_no_fault_behind_a_documented_route_is_a_500(worker: OneWorker, monkeypa
     async def fail(*_: object) -> None:
         raise KeyError("planted")
 
-    monkeypatch.setattr(worker.app.cold.state.resources.analysis, "call", fail)
+    monkeypatch.setattr(worker.app.cold.state.resources.analysis, "ask", fail)
     with worker.client(SECRET) as client:
         for path in ("/v1/metrics", "/v1/experiments", "/v1/results", "/v1/visitors/v-1", "/v1/export/events"):
             answer = client.get(path)
