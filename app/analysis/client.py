@@ -61,13 +61,13 @@ class AnalysisClient:
         self.socket_path = socket_path
         self.timeout_seconds = timeout_seconds
 
-    async def ask(self, query: Query, timeout_seconds: float | None = None) -> AnalysisAnswer:
+    async def ask(self, query: Query) -> AnalysisAnswer:
         """The answer to a query. Cancelling it ends the work, unless others wait for the same.
 
         Raises AnalysisError: refused (unknown_experiment, data_damaged, …), `analysis_timeout` after
         `timeout_seconds`, `analysis_unavailable` where the process cannot be reached or dies twice under the query.
         """
-        seconds = self.timeout_seconds if timeout_seconds is None else timeout_seconds
+        seconds = self.timeout_seconds
         request = frame(Request(query, seconds))
         try:
             async with asyncio.timeout(seconds + GRACE_SECONDS):

@@ -65,9 +65,7 @@ def new(key: Key, folder: Folder = None) -> None:
 
 
 @commands.command()
-def schema(
-    kind: Annotated[SchemaKind, typer.Argument(help="Which kind of file.")] = "experiment",
-) -> None:
+def schema(kind: Annotated[SchemaKind, typer.Argument(help="Which kind of file.")] = "experiment") -> None:
     """The JSON Schema of a definition file, so that an editor completes and checks it."""
     from experiments.definitions.schema import json_schema
 

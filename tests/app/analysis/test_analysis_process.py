@@ -84,8 +84,9 @@ async def test_a_call_that_takes_too_long_ends_in_time(tmp_path: Path) -> None:
         raise AssertionError
 
     async with serving(tmp_path, never) as client:
+        client.timeout_seconds = 0.1
         with pytest.raises(AnalysisError) as refused:
-            await client.ask(ASKED, timeout_seconds=0.1)
+            await client.ask(ASKED)
     assert (refused.value.status, refused.value.code) == (503, "analysis_timeout")
     assert refused.value.retry_after_seconds == 5
 
@@ -102,7 +103,8 @@ async def test_hanging_up_cancels_the_call(tmp_path: Path) -> None:
         raise AssertionError
 
     async with serving(tmp_path, wait) as client:
-        asker = asyncio.create_task(client.ask(ASKED, timeout_seconds=600))
+        client.timeout_seconds = 600
+        asker = asyncio.create_task(client.ask(ASKED))
         await begun.wait()
         asker.cancel()
         await asyncio.wait_for(cancelled.wait(), 30)
