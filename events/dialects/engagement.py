@@ -26,7 +26,11 @@ def beat(item: dict[str, Any], sent_at: Any, arrival: Arrival) -> Record:
         raise Refused("missing_id", "anonymousId or userId is required")
     user_id = None if user is None else identifier(user, "userId")
     given = item.get("messageId")
-    when = _when(item, sent_at, arrival)
+    when = arrival.received_at
+    happened = moment(item.get("timestamp"), "timestamp")
+    if happened is not None:
+        sent = moment(sent_at if sent_at is not None else item.get("sentAt"), "sentAt")
+        when = happened if sent is None else arrival.received_at - (sent - happened)
     machine = client("" if arrival.backend else arrival.user_agent)
     url = item.get("url")
     return Record(
@@ -46,14 +50,6 @@ def beat(item: dict[str, Any], sent_at: Any, arrival: Arrival) -> Record:
         quarantined=arrival.impossible(when),
         properties={"seq": sequence, "final": bool(final)},
     )
-
-
-def _when(item: dict[str, Any], sent_at: Any, arrival: Arrival) -> int:
-    happened = moment(item.get("timestamp"), "timestamp")
-    if happened is None:
-        return arrival.received_at
-    sent = moment(sent_at if sent_at is not None else item.get("sentAt"), "sentAt")
-    return happened if sent is None else arrival.received_at - (sent - happened)
 
 
 def _whole(value: Any, field: str, largest: int) -> int:

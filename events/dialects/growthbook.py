@@ -31,9 +31,16 @@ def read_events(items: list[msgspec.Raw], arrival: Arrival) -> Reading:
     refusals: list[Refusal] = []
     for index, raw in enumerate(items):
         try:
-            records.append(read_event(_decoded(raw), arrival))
+            if len(memoryview(raw)) > MAX_EVENT_BYTES:
+                raise Refused("event_too_large", f"the event may have {MAX_EVENT_BYTES} bytes")
+            item = msgspec.json.decode(raw)
+            if type(item) is not dict:
+                raise Refused("unreadable_event", "the event is not a JSON object")
+            records.append(read_event(item, arrival))
         except Refused as refused:
             refusals.append(Refusal(index, None, refused.code, refused.message))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            refusals.append(Refusal(index, None, "unreadable_event", "the event is not valid JSON"))
     return Reading(records, refusals)
 
 
@@ -44,7 +51,8 @@ def read_event(item: dict[str, Any], arrival: Arrival) -> Record:
         raise Refused("missing_event", f"event_name: it must be text of 1 to {MAX_NAME} characters")
     properties = _json_object(item.get("properties_json"), "properties_json")
     attributes = _json_object(item.get("context_json"), "context_json")
-    exposes = _exposes(name, properties)
+    told = properties.get("in_experiment", properties.get("inExperiment"))
+    exposes = name in VIEWED and told is not False  # a unit outside the experiment saw no variant
     fields = _exposure(item, properties) if exposes else _who(item, attributes)
     given = item.get("uuid", item.get("event_uuid"))
     when = moment(item.get("timestamp"), "timestamp") or arrival.received_at
@@ -63,12 +71,6 @@ def read_event(item: dict[str, Any], arrival: Arrival) -> Record:
         properties=(attributes if exposes else properties) or None,
         **fields,
     )
-
-
-def _exposes(name: str, properties: dict[str, Any]) -> bool:
-    """Whether the event says that a variant was shown; a unit outside the experiment saw none."""
-    told = properties.get("in_experiment", properties.get("inExperiment"))
-    return name in VIEWED and told is not False
 
 
 def _exposure(item: dict[str, Any], properties: dict[str, Any]) -> dict[str, Any]:
@@ -113,15 +115,3 @@ def _json_object(value: Any, field: str) -> dict[str, Any]:
         except (msgspec.DecodeError, UnicodeError, RecursionError):
             raise Refused("invalid_field", f"{field}: it is not valid JSON") from None
     return mapping(value, field)
-
-
-def _decoded(raw: msgspec.Raw) -> dict[str, Any]:
-    if len(memoryview(raw)) > MAX_EVENT_BYTES:
-        raise Refused("event_too_large", f"the event may have {MAX_EVENT_BYTES} bytes")
-    try:
-        item = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise Refused("unreadable_event", "the event is not valid JSON") from None
-    if type(item) is not dict:
-        raise Refused("unreadable_event", "the event is not a JSON object")
-    return item

@@ -36,17 +36,18 @@ def commerce(fields: dict[str, Any], name: str, properties: dict[str, Any]) -> N
         value = _products(fields, name, properties["products"], value)
     elif properties.get("product_id") is not None:
         fields["product_ids"] = [identifier(properties["product_id"], "properties.product_id")]
-    fields["value"] = value if value is not None else _plain_value(properties)
+    if value is None:
+        plain = properties.get("value")
+        value = amount(plain, "properties.value") if type(plain) is int or type(plain) is float else None
+    fields["value"] = value
     if properties.get("order_id") is not None:
         fields["order_id"] = identifier(properties["order_id"], "properties.order_id")
     elif name == "Order Completed":
         raise Refused("missing_order_id", "properties.order_id: an order needs its id, or a re-sent one counts twice")
-    fields["currency"] = _currency(properties.get("currency"))
-
-
-def _plain_value(properties: dict[str, Any]) -> float | None:
-    value = properties.get("value")
-    return amount(value, "properties.value") if type(value) is int or type(value) is float else None
+    code = properties.get("currency")
+    if code is not None and (type(code) is not str or not code or len(code) > MAX_CURRENCY or not code.isalnum()):
+        raise Refused("invalid_currency", "properties.currency: it must be an ISO 4217 code such as EUR")
+    fields["currency"] = None if code is None else code.upper()
 
 
 def _products(fields: dict[str, Any], name: str, products: Any, value: float | None) -> float | None:
@@ -54,7 +55,17 @@ def _products(fields: dict[str, Any], name: str, products: Any, value: float | N
         return value
     if type(products) is not list or not all(type(product) is dict for product in products):
         raise Refused("invalid_products", "properties.products: it must be a list of objects")
-    lines = [_line(product, f"properties.products[{index}]") for index, product in enumerate(products)]
+    lines: list[tuple[str | None, float, float | None]] = []
+    for index, product in enumerate(products):
+        field = f"properties.products[{index}]"
+        given = product.get("product_id")
+        given = product.get("sku") if given is None else given
+        quantity = number(product.get("quantity"), f"{field}.quantity")
+        price = amount(product.get("price"), f"{field}.price")
+        if (quantity is not None and quantity < 0) or (price is not None and price < 0):
+            raise Refused("invalid_products", f"{field}: quantity and price may not be negative")
+        found = None if given is None else identifier(given, f"{field}.product_id")
+        lines.append((found, 1.0 if quantity is None else quantity, price))
     named = [line for line in lines if line[0] is not None]
     fields["product_ids"] = [line[0] for line in named]
     fields["quantities"] = [line[1] for line in named]
@@ -62,26 +73,6 @@ def _products(fields: dict[str, Any], name: str, products: Any, value: float | N
     if value is None and name in ORDERS and lines:
         value = amount(sum(quantity * (price or 0.0) for _, quantity, price in lines), "properties.products")
     return value
-
-
-def _line(product: dict[str, Any], field: str) -> tuple[str | None, float, float | None]:
-    name = product.get("product_id")
-    if name is None:
-        name = product.get("sku")
-    quantity = number(product.get("quantity"), f"{field}.quantity")
-    price = amount(product.get("price"), f"{field}.price")
-    if (quantity is not None and quantity < 0) or (price is not None and price < 0):
-        raise Refused("invalid_products", f"{field}: quantity and price may not be negative")
-    found = None if name is None else identifier(name, f"{field}.product_id")
-    return found, 1.0 if quantity is None else quantity, price
-
-
-def _currency(value: Any) -> str | None:
-    if value is None:
-        return None
-    if type(value) is not str or not value or len(value) > MAX_CURRENCY or not value.isalnum():
-        raise Refused("invalid_currency", "properties.currency: it must be an ISO 4217 code such as EUR")
-    return value.upper()
 
 
 KINDS: Final = frozenset({TRACK, PAGE, SCREEN, IDENTIFY, GROUP, ALIAS, ENGAGEMENT})
@@ -134,12 +125,18 @@ def read_batch(body: BatchBody, arrival: Arrival) -> Reading:
         raise BatchTooLarge(f"the batch has {len(items)} events, it may have {MAX_BATCH}")
     records: list[Record] = []
     refusals: list[Refusal] = []
-    sent_at = _sent_at(body.sentAt)
+    try:  # once for the whole batch; one that cannot be read says nothing about any event
+        sent = moment(body.sentAt, "sentAt")
+    except Refused:
+        sent = None
+    sent_at = None if sent is None else sent / 1_000  # epoch milliseconds
     for index, raw in enumerate(items):
         item: dict[str, Any] = {}
         try:
             item = _decoded(raw)
-            records.append(read_event(_with_context(item, body.context), None, sent_at, arrival))
+            if body.context and item.get("context") is None:
+                item["context"] = body.context
+            records.append(read_event(item, None, sent_at, arrival))
         except Refused as refused:
             refusals.append(Refusal(index, _text_or_none(item.get("messageId")), refused.code, refused.message))
     return Reading(records, refusals)
@@ -164,19 +161,26 @@ def read_event(item: dict[str, Any], kind: str | None, sent_at: Any, arrival: Ar
         return beat(item, sent_at, arrival)
     context = mapping(item.get("context"), "context")
     properties = mapping(item.get("traits" if kind in (IDENTIFY, GROUP) else "properties"), "properties")
-    machine = _client(context, arrival)
+    # A backend's own user agent says nothing about the visitor; a page's does, and its context may say more.
+    machine = client(_text(context.get("userAgent")) or "")
+    if arrival.user_agent and not arrival.backend:
+        seen = client(arrival.user_agent)
+        machine = Client(seen.bot or machine.bot, seen.device or machine.device, seen.browser or machine.browser)
     fields = _who(item, kind, properties, arrival)
     when = event_time(item, sent_at, arrival)
     _what(fields, item, kind, properties)
     page = context.get("page")
     page = page if type(page) is dict else {}
+    location = context.get("location")
+    told = _text(location.get("country")) if type(location) is dict else None
+    given = item.get("messageId")
     return Record(
-        message_id=_message_id(item),
+        message_id=str(uuid.uuid4()) if given is None else message_identifier(given),
         time=when,
         url=_text(properties.get("url")) or _text(page.get("url")),
         path=_text(properties.get("path")) or _text(page.get("path")),
         device=machine.device,
-        country=_country(context, arrival),
+        country=told or arrival.country,
         bot=machine.bot,
         backend=arrival.backend,
         quarantined=arrival.impossible(when),
@@ -196,15 +200,6 @@ def event_time(item: dict[str, Any], sent_at: Any, arrival: Arrival) -> int:
     return happened if sent is None else arrival.received_at - (sent - happened)
 
 
-def _sent_at(value: Any) -> float | None:
-    """Read once for the whole batch, as epoch milliseconds; one that cannot be read says nothing about any event."""
-    try:
-        read = moment(value, "sentAt")
-    except Refused:
-        return None
-    return None if read is None else read / 1_000
-
-
 def _decoded(raw: msgspec.Raw) -> dict[str, Any]:
     if len(memoryview(raw)) > MAX_EVENT_BYTES:
         raise Refused("event_too_large", f"the event has {len(memoryview(raw))} bytes, it may have {MAX_EVENT_BYTES}")
@@ -217,35 +212,20 @@ def _decoded(raw: msgspec.Raw) -> dict[str, Any]:
     return item
 
 
-def _with_context(item: dict[str, Any], shared: dict[str, Any] | None) -> dict[str, Any]:
-    if shared and item.get("context") is None:
-        item["context"] = shared
-    return item
-
-
-def _message_id(item: dict[str, Any]) -> str:
-    given = item.get("messageId")
-    return str(uuid.uuid4()) if given is None else message_identifier(given)
-
-
 def _who(item: dict[str, Any], kind: str, properties: dict[str, Any], arrival: Arrival) -> dict[str, Any]:
     user = item.get("userId")
     anonymous = item.get("previousId") if kind == ALIAS else item.get("anonymousId")
     if anonymous is None and user is None:
-        return _payment(item, kind, properties, arrival)
+        # A payment webhook knows the order, not the visitor: its empty visitor id is filled in by the readout.
+        named = ALIASES.get(str(item.get("event")), str(item.get("event")))
+        if kind == TRACK and arrival.backend and named in ORDERS and properties.get("order_id") is not None:
+            return {"visitor_id": ""}
+        raise Refused("missing_id", "anonymousId or userId is required")
     if kind == ALIAS and (anonymous is None or user is None):
         raise Refused("missing_id", "alias: previousId and userId are both required")
     user_id = None if user is None else identifier(user, "userId")
     visitor = user_id if anonymous is None else identifier(anonymous, "previousId" if kind == ALIAS else "anonymousId")
     return {"visitor_id": visitor, "user_id": user_id}
-
-
-def _payment(item: dict[str, Any], kind: str, properties: dict[str, Any], arrival: Arrival) -> dict[str, Any]:
-    """A payment webhook knows the order, not the visitor: its empty visitor id is filled in by the readout."""
-    named = ALIASES.get(str(item.get("event")), str(item.get("event")))
-    if kind == TRACK and arrival.backend and named in ORDERS and properties.get("order_id") is not None:
-        return {"visitor_id": ""}
-    raise Refused("missing_id", "anonymousId or userId is required")
 
 
 def _what(fields: dict[str, Any], item: dict[str, Any], kind: str, properties: dict[str, Any]) -> None:
@@ -267,40 +247,21 @@ def _track(fields: dict[str, Any], item: dict[str, Any], properties: dict[str, A
     name = ALIASES.get(name, name)
     fields["event"] = name
     if name == EXPERIMENT_VIEWED:
-        _exposure(fields, properties)
+        experiment = properties.get("experiment_id", properties.get("experimentId"))
+        variation = properties.get("variation_id", properties.get("variationId"))
+        fields["type"] = EXPOSURE
+        fields["exposure_source"] = "client"
+        fields["experiment"] = identifier(experiment, "properties.experiment_id")
+        fields["variant"] = variation_text(variation, "properties.variation_id")
     elif name == "Survey Answered":
         fields["value"] = number(properties.get("score"), "properties.score")
     else:
         commerce(fields, name, properties)
 
 
-def _exposure(fields: dict[str, Any], properties: dict[str, Any]) -> None:
-    experiment = properties.get("experiment_id", properties.get("experimentId"))
-    variation = properties.get("variation_id", properties.get("variationId"))
-    fields["type"] = EXPOSURE
-    fields["exposure_source"] = "client"
-    fields["experiment"] = identifier(experiment, "properties.experiment_id")
-    fields["variant"] = variation_text(variation, "properties.variation_id")
-
-
 def variation_text(value: Any, field: str) -> str:
     """A variant's key, or its index, which SDKs send as a number. Raises Refused."""
     return str(value) if type(value) is int and 0 <= value < 1_000 else identifier(value, field)
-
-
-def _client(context: dict[str, Any], arrival: Arrival) -> Client:
-    """A backend's own user agent says nothing about the visitor; a page's does, and its context may say more."""
-    told = client(_text(context.get("userAgent")) or "")
-    if arrival.backend or not arrival.user_agent:
-        return told
-    seen = client(arrival.user_agent)
-    return Client(seen.bot or told.bot, seen.device or told.device, seen.browser or told.browser)
-
-
-def _country(context: dict[str, Any], arrival: Arrival) -> str | None:
-    location = context.get("location")
-    told = _text(location.get("country")) if type(location) is dict else None
-    return told or arrival.country
 
 
 def _kept(context: dict[str, Any], item: dict[str, Any], machine: Client) -> dict[str, Any]:

@@ -68,10 +68,12 @@ BROWSERS: Final = (
     ("Chrome", re.compile(r"Chrome/|CriOS/|Chromium/")),
     ("Safari", re.compile(r"Version/[\d.]+.*Safari/|iPhone|iPad")),
 )
-TABLET: Final = re.compile(r"iPad|Tablet|PlayBook|Silk/|Kindle|^(?!.*Mobile).*Android")
-MOBILE: Final = re.compile(r"Mobile|iPhone|iPod|Windows Phone|BlackBerry|Opera Mini|IEMobile")
-TELEVISION: Final = re.compile(r"SmartTV|SMART-TV|AppleTV|GoogleTV|HbbTV|BRAVIA|Web0S|Tizen.*TV|CrKey|AFT[A-Z]")
-DESKTOP: Final = re.compile(r"Windows NT|Macintosh|X11|CrOS")
+DEVICES: Final = (
+    ("tv", re.compile(r"SmartTV|SMART-TV|AppleTV|GoogleTV|HbbTV|BRAVIA|Web0S|Tizen.*TV|CrKey|AFT[A-Z]")),
+    ("tablet", re.compile(r"iPad|Tablet|PlayBook|Silk/|Kindle|^(?!.*Mobile).*Android")),
+    ("mobile", re.compile(r"Mobile|iPhone|iPod|Windows Phone|BlackBerry|Opera Mini|IEMobile")),
+    ("desktop", re.compile(r"Windows NT|Macintosh|X11|CrOS")),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,18 +91,7 @@ def client(user_agent: str) -> Client:
     text = user_agent[:MAX_USER_AGENT]
     lower = text.lower()
     machine = LIBRARY.match(lower) is None and MACHINE.search(lower) is not None
-    return Client(machine, _device(text), _browser(text))
-
-
-def _device(text: str) -> str | None:
-    if TELEVISION.search(text):
-        return "tv"
-    if TABLET.search(text):
-        return "tablet"
-    if MOBILE.search(text):
-        return "mobile"
-    return "desktop" if DESKTOP.search(text) else None
-
-
-def _browser(text: str) -> str | None:
-    return next((name for name, pattern in BROWSERS if pattern.search(text)), None)
+    device, browser = (
+        next((name for name, pattern in families if pattern.search(text)), None) for families in (DEVICES, BROWSERS)
+    )
+    return Client(machine, device, browser)
