@@ -72,7 +72,9 @@ def read_digests(path: Path, part: Path) -> PartDigests:
         words = np.fromfile(path, np.uint64)
     except OSError:
         words = np.empty(0, np.uint64)
-    if not _intact(words):
+    whole = len(words) >= _HEADER and int(words[0]) == _FORMAT
+    whole = whole and len(words) == _HEADER + int(words[1]) + int(words[2])
+    if not whole or int(words[3]) != zlib.crc32(words[_HEADER:].tobytes()):
         return table_digests(read_columns(part, ["message_id", "visitor_id", "user_id"]))
     middle = _HEADER + int(words[1])
     return PartDigests(words[_HEADER:middle], words[middle:])
@@ -107,30 +109,19 @@ def _stand_in(wanted: Digests, sorted_digests: Digests) -> npt.NDArray[np.bool_]
     return sorted_digests[np.minimum(places, len(sorted_digests) - 1)] == wanted
 
 
-def _intact(words: Digests) -> bool:
-    if len(words) < _HEADER or int(words[0]) != _FORMAT or len(words) != _HEADER + int(words[1]) + int(words[2]):
-        return False
-    return int(words[3]) == zlib.crc32(words[_HEADER:].tobytes())
-
-
 def _chunk_digests(texts: Array, seed: int) -> Digests:
     """All texts of a chunk at once, as rows of zero-padded 8-byte words; a text's own words alone count."""
     lengths = np.asarray(compute.binary_length(texts), np.int64)
     width = -(-int(lengths.max(initial=1)) // _WORD) * _WORD
     padded = np.zeros((len(texts), width), np.uint8)
-    padded[np.arange(width) < lengths[:, None]] = _bytes(texts)
+    _, offsets, content = texts.buffers()
+    if content is not None:
+        bounds = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
+        padded[np.arange(width) < lengths[:, None]] = np.frombuffer(content, np.uint8)[bounds[0] : bounds[-1]]
     state = _mixed(lengths.astype(np.uint64) ^ np.uint64(seed))
     for index, word in enumerate(padded.view(np.uint64).T):
         state = np.where(lengths > index * _WORD, _mixed(state ^ word), state)
     return state
-
-
-def _bytes(texts: Array) -> npt.NDArray[np.uint8]:
-    _, offsets, content = texts.buffers()
-    bounds = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
-    if content is None:
-        return np.empty(0, np.uint8)
-    return np.frombuffer(content, np.uint8)[bounds[0] : bounds[-1]]
 
 
 def _mixed(words: Digests) -> Digests:

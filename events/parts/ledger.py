@@ -42,7 +42,14 @@ class Dropped(msgspec.Struct, frozen=True):
         ranges = {shard: list(own) for shard, own in self.shards.items()}
         for name in names:
             ranges.setdefault(name.shard, []).append((name.low, name.high))
-        return replace(self, shards={shard: _joined(own) for shard, own in ranges.items()})
+        joined: dict[int, list[tuple[int, int]]] = {shard: [] for shard in ranges}
+        for shard, own in joined.items():
+            for low, high in sorted(ranges[shard]):
+                if own and low <= own[-1][1] + 1:
+                    own[-1] = (own[-1][0], max(high, own[-1][1]))
+                else:
+                    own.append((low, high))
+        return replace(self, shards=joined)
 
 
 def read_dropped(log: Path) -> Dropped:
@@ -57,13 +64,3 @@ def read_dropped(log: Path) -> Dropped:
 def write_dropped(log: Path, dropped: Dropped) -> None:
     """Put the ledger in place durably: it has to stand before the first of its parts goes."""
     replace_file(log / LEDGER, msgspec.json.encode(dropped))
-
-
-def _joined(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    joined: list[tuple[int, int]] = []
-    for low, high in sorted(ranges):
-        if joined and low <= joined[-1][1] + 1:
-            joined[-1] = (joined[-1][0], max(high, joined[-1][1]))
-        else:
-            joined.append((low, high))
-    return joined

@@ -142,7 +142,12 @@ class FolderListing:
         """Every part's files, in no particular order."""
         looked_at = time.time_ns() - _SETTLED_NANOSECONDS
         folders = date_folders(self._log)
-        self._seen = _changed([self._log, *folders], looked_at)
+        try:
+            self._seen = {os.fspath(folder): os.stat(folder).st_mtime_ns for folder in (self._log, *folders)}
+        except FileNotFoundError:
+            self._seen = {}
+        if max(self._seen.values(), default=0) >= looked_at:
+            self._seen = {}  # one of them may change again within the same tick of the clock
         self._known = {folder: self._known[folder] for folder in folders if folder in self._known}
         return [file for folder in folders for file in self._files(folder)]
 
@@ -162,7 +167,14 @@ class FolderListing:
         known = self._known.get(folder)
         if known is not None and known[0] == changed:
             return known[1]
-        files = _read(folder)
+        suffixes: dict[PartName, set[str]] = {}
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                stem, suffix = os.path.splitext(entry.name)
+                name = part_name(stem)
+                if name is not None and suffix in (DATA_SUFFIX, MANIFEST_SUFFIX):
+                    suffixes.setdefault(name, set()).add(suffix)
+        files = [Found(folder, name, DATA_SUFFIX in own, MANIFEST_SUFFIX in own) for name, own in suffixes.items()]
         if time.time_ns() - changed > _SETTLED_NANOSECONDS:
             self._known[folder] = (changed, files)
         return files
@@ -175,23 +187,3 @@ def date_folders(log: Path) -> list[Path]:
             return sorted(Path(entry.path) for entry in entries if _FOLDER.fullmatch(entry.name))
     except FileNotFoundError:
         return []
-
-
-def _changed(folders: list[Path], before: int) -> dict[str, int]:
-    """When each folder changed last; nothing unless that was before this moment (ns), for all of them."""
-    try:
-        changed = {os.fspath(folder): os.stat(folder).st_mtime_ns for folder in folders}
-    except FileNotFoundError:
-        return {}
-    return changed if max(changed.values()) < before else {}
-
-
-def _read(folder: Path) -> list[Found]:
-    suffixes: dict[PartName, set[str]] = {}
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            stem, suffix = os.path.splitext(entry.name)
-            name = part_name(stem)
-            if name is not None and suffix in (DATA_SUFFIX, MANIFEST_SUFFIX):
-                suffixes.setdefault(name, set()).add(suffix)
-    return [Found(folder, name, DATA_SUFFIX in own, MANIFEST_SUFFIX in own) for name, own in suffixes.items()]

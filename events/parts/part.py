@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from events.parts.arrow import arrow
-from events.parts.ledger import Dropped, read_dropped
+from events.parts.ledger import read_dropped
 from events.parts.manifest import DATA_SUFFIX, DIGESTS_SUFFIX, FolderListing, Found, Manifest, PartName, read_manifest
 from events.records import COLUMNS, Kind
 
@@ -146,21 +146,24 @@ class PartListing:
         for shard, own in groupby(files, key=lambda file: file.name.shard):  # the widest of each first
             standing = _standing(list(own))
             for file in standing:
-                self._add(file, found)
-            found.damages.extend(_gaps(shard, standing, dropped))
+                if not file.has_data:
+                    found.damages.append(DataDamaged(file.data.name, "the file is missing"))
+                    continue
+                try:
+                    if file.data not in self._manifests:
+                        self._manifests[file.data] = read_manifest(file.manifest)
+                    found.parts.append(part_of(file, self._manifests[file.data]))
+                except (OSError, ValueError):
+                    cause = f"its manifest {file.manifest.name} cannot be read"
+                    found.damages.append(DataDamaged(file.data.name, cause))
+            expected = dropped.after(shard, 0)
+            for file in standing:
+                if file.name.low > expected:
+                    missing = PartName(shard, expected, expected, 0)
+                    found.damages.append(DataDamaged(f"{missing.stem}{DATA_SUFFIX}", "the file is missing"))
+                expected = dropped.after(shard, file.name.high + 1)
         self._manifests = {part.path: self._manifests[part.path] for part in found.parts}
         return _without_doubled(found)
-
-    def _add(self, file: Found, found: Survey) -> None:
-        if not file.has_data:
-            found.damages.append(DataDamaged(file.data.name, "the file is missing"))
-            return
-        try:
-            if file.data not in self._manifests:
-                self._manifests[file.data] = read_manifest(file.manifest)
-            found.parts.append(part_of(file, self._manifests[file.data]))
-        except (OSError, ValueError):
-            found.damages.append(DataDamaged(file.data.name, f"its manifest {file.manifest.name} cannot be read"))
 
 
 def part_of(file: Found, manifest: Manifest) -> Part:
@@ -212,14 +215,3 @@ def _without_doubled(found: Survey) -> Survey:
             before[part.shard] = part
     doubled = {damage.name for damage in found.damages}
     return Survey([part for part in found.parts if part.path.name not in doubled], found.damages)
-
-
-def _gaps(shard: int, standing: list[Found], dropped: Dropped) -> list[DataDamaged]:
-    damages: list[DataDamaged] = []
-    expected = dropped.after(shard, 0)
-    for file in standing:
-        if file.name.low > expected:
-            missing = PartName(shard, expected, expected, 0)
-            damages.append(DataDamaged(f"{missing.stem}{DATA_SUFFIX}", "the file is missing"))
-        expected = dropped.after(shard, file.name.high + 1)
-    return damages

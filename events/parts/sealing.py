@@ -90,8 +90,26 @@ def write_part(place: Place, tables: Iterable[Table], reach: Reach = unreached) 
     """
     files = place.files
     make_folder(files.folder)
+    tally = _Tally()
+    footer = {
+        _SHARD: str(place.name.shard),
+        _SEQUENCE: str(place.name.low),
+        _LAST_STREAM_NUMBER: str(place.last_stream_number),
+    }
     with temporary_file(files.data) as file:
-        tally = _write(Path(file.name), place, tables)
+        with parquet.ParquetWriter(
+            Path(file.name),
+            SCHEMA,
+            compression="zstd",
+            compression_level=COMPRESSION_LEVEL,
+            use_dictionary=[name for name in SCHEMA.names if name not in _RISING | _DISTINCT],
+            column_encoding=_RISING | _DISTINCT,
+            store_schema=False,
+        ) as writer:
+            for table in tables:
+                writer.write_table(table.cast(SCHEMA).replace_schema_metadata(), row_group_size=_ROW_GROUP)
+                tally.add(table)
+            writer.add_key_value_metadata(footer)
         reach("after_tmp")
         os.fsync(file.fileno())
         reach("after_fsync")
@@ -129,31 +147,10 @@ def _footer(path: Path) -> dict[bytes, bytes]:
     return parquet.read_metadata(path).metadata or {}
 
 
-def _write(path: Path, place: Place, tables: Iterable[Table]) -> _Tally:
-    tally = _Tally()
-    footer = {
-        _SHARD: str(place.name.shard),
-        _SEQUENCE: str(place.name.low),
-        _LAST_STREAM_NUMBER: str(place.last_stream_number),
-    }
-    with parquet.ParquetWriter(
-        path,
-        SCHEMA,
-        compression="zstd",
-        compression_level=COMPRESSION_LEVEL,
-        use_dictionary=[name for name in SCHEMA.names if name not in _RISING | _DISTINCT],
-        column_encoding=_RISING | _DISTINCT,
-        store_schema=False,
-    ) as writer:
-        for table in tables:
-            writer.write_table(table.cast(SCHEMA).replace_schema_metadata(), row_group_size=_ROW_GROUP)
-            tally.add(table)
-        writer.add_key_value_metadata(footer)
-    return tally
-
-
 def _seal(files: Found, place: Place, tally: _Tally) -> Part:
     write_digests(files.digests, tally.digests)
+    with files.data.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     manifest = Manifest(
         shard=files.name.shard,
         low=files.name.low,
@@ -161,7 +158,7 @@ def _seal(files: Found, place: Place, tally: _Tally) -> Part:
         generation=files.name.generation,
         rows=tally.rows,
         bytes=files.data.stat().st_size,
-        sha256=_sha256(files.data),
+        sha256=sha256,
         first_stream_number=tally.first_stream_number,
         last_stream_number=place.last_stream_number,
         min_received_at=tally.received_at[0],
@@ -169,8 +166,3 @@ def _seal(files: Found, place: Place, tally: _Tally) -> Part:
     )
     write_manifest(files.manifest, manifest)
     return part_of(files, manifest)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
