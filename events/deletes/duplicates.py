@@ -53,8 +53,19 @@ class Duplicates:
         candidates = self._candidates(parts)
         if len(candidates) == 0:
             return empty_positions()
-        found = [self._rows(part, candidates, rows) for part in parts]
-        table = arrow.concat_tables([match for match in found if match is not None]).sort_by(_ORDER).combine_chunks()
+        found: list[Table] = []
+        for part in parts:
+            own = self._recent.get(part.path)
+            hits = found_in(_messages(part) if own is None else own, candidates)
+            if len(hits) == 0:
+                continue
+            known = self._matches.get(part.path)
+            if known is None or not np.array_equal(known.hits, hits):
+                read = rows(part)
+                mask = np.isin(digests(read.column("message_id"), MESSAGE_SEED), hits)
+                known = self._matches[part.path] = _Matches(hits, read.filter(arrow.array(mask)))
+            found.append(known.rows)
+        table = arrow.concat_tables(found).sort_by(_ORDER).combine_chunks()
         names = table.column("message_id")
         repeats = compute.equal(names.slice(1), names.slice(0, max(0, len(names) - 1)))
         return table.slice(1).filter(repeats).select(["shard", "stream_id", "position"])
@@ -80,18 +91,6 @@ class Duplicates:
         digests_of_day = np.sort(np.concatenate([NO_DIGESTS, *self._recent.values()]))
         of_both = found_in(self._settled, digests_of_day)
         return distinct(np.sort(np.concatenate([self._settled_repeated, repeated(digests_of_day), of_both])))
-
-    def _rows(self, part: Part, candidates: Digests, rows: Rows) -> Table | None:
-        own = self._recent.get(part.path)
-        hits = found_in(_messages(part) if own is None else own, candidates)
-        if len(hits) == 0:
-            return None
-        known = self._matches.get(part.path)
-        if known is None or not np.array_equal(known.hits, hits):
-            table = rows(part)
-            mask = np.isin(digests(table.column("message_id"), MESSAGE_SEED), hits)
-            known = self._matches[part.path] = _Matches(hits, table.filter(arrow.array(mask)))
-        return known.rows
 
 
 def empty_positions() -> Table:

@@ -43,9 +43,15 @@ class HiddenRows:
             live = set(asked)
             self._concern = {path: known for path, known in self._concern.items() if path in live}
             self._erased = {path: known for path, known in self._erased.items() if path in live}
-            erased_rows = [self._erased_rows(part) for part in parts]
+            for part in parts:
+                concerning = self._concerning(part)
+                if concerning and part.path not in self._erased:
+                    table = read_columns(part.path, _COLUMNS)
+                    mask = erased(table, part.shard, concerning)
+                    self._erased[part.path] = table.filter(arrow.array(mask)).select(_POSITION)
             repeated = self._duplicates.positions(parts, self._visible)
-            self._answer = arrow.concat_tables([repeated, *(rows for rows in erased_rows if rows is not None)])
+            erased_rows = [self._erased[part.path] for part in parts if part.path in self._erased]
+            self._answer = arrow.concat_tables([repeated, *erased_rows])
             self._asked = asked
         return self._answer
 
@@ -56,15 +62,6 @@ class HiddenRows:
             people = read_digests(part.digests, part.path).people
             self._concern[part.path] = may_concern(self._stones, part.shard, part.first_stream_number, people)
         return self._concern[part.path]
-
-    def _erased_rows(self, part: Part) -> Table | None:
-        stones = self._concerning(part)
-        if not stones:
-            return None
-        if part.path not in self._erased:
-            table = read_columns(part.path, _COLUMNS)
-            self._erased[part.path] = table.filter(arrow.array(erased(table, part.shard, stones))).select(_POSITION)
-        return self._erased[part.path]
 
     def _visible(self, part: Part) -> Table:
         table = read_columns(part.path, _COLUMNS)

@@ -104,20 +104,16 @@ def erased(table: Table, shard: int, stones: Sequence[Tombstone]) -> npt.NDArray
     gone = np.zeros(table.num_rows, np.bool_)
     for kind, column in COLUMN.items():
         until = {stone.digest: stone.positions.get(shard, -1) for stone in stones if stone.kind == kind}
-        if until:
-            candidates = np.array([stone.candidate for stone in stones if stone.kind == kind], np.uint64)
-            gone |= numbers <= _furthest(table.column(column), SEED[kind], candidates, until)
+        if not until:
+            continue
+        candidates = np.array([stone.candidate for stone in stones if stone.kind == kind], np.uint64)
+        encoded = compute.dictionary_encode(table.column(column).combine_chunks())
+        names = encoded.dictionary
+        furthest = np.full(len(names) + 1, -1, np.int64)  # the stream number up to which each id is erased
+        for index in np.flatnonzero(np.isin(digests(names, SEED[kind]), candidates)):
+            furthest[index] = until.get(_exact(names[int(index)].as_py()), -1)
+        gone |= numbers <= furthest[compute.fill_null(encoded.indices, len(names)).to_numpy(zero_copy_only=False)]
     return gone
-
-
-def _furthest(identifiers: Table, seed: int, candidates: Digests, until: dict[str, int]) -> npt.NDArray[np.int64]:
-    """For each row the stream number up to which its id is erased; −1 for the others."""
-    encoded = compute.dictionary_encode(identifiers.combine_chunks())
-    names = encoded.dictionary
-    furthest = np.full(len(names) + 1, -1, np.int64)
-    for index in np.flatnonzero(np.isin(digests(names, seed), candidates)):
-        furthest[index] = until.get(_exact(names[int(index)].as_py()), -1)
-    return furthest[compute.fill_null(encoded.indices, len(names)).to_numpy(zero_copy_only=False)]
 
 
 def _exact(identifier: str) -> str:
