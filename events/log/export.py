@@ -56,7 +56,12 @@ class PartChunks:
         if self._read[0] != chunk:
             self._read = chunk, self._rows(chunk).sort_by([("stream_id", "ascending"), ("position", "ascending")])
         rows = self._read[1]
-        return rows.slice(_first_after(rows, place)), chunk == len(self._ends) - 1
+        numbers = rows.column("stream_id").to_numpy()
+        start = np.searchsorted(numbers, place.stream_number, "left")
+        stop = np.searchsorted(numbers, place.stream_number, "right")
+        inside = rows.column("position").to_numpy()[start:stop]
+        first = int(start + np.searchsorted(inside, place.position, "right"))
+        return rows.slice(first), chunk == len(self._ends) - 1
 
     def _rows(self, chunk: int) -> Table:
         if len(self._ends) > _READ_ANEW:
@@ -64,7 +69,12 @@ class PartChunks:
                 self._layout = _layout(self.part, self._chunk_of_row, range(chunk, chunk + _LAID_OUT))
             if self._layout is not None:
                 return self._layout.rows(chunk)
-        return _taken(self.part, np.flatnonzero(self._chunk_of_row == chunk))
+        tables, first = [SCHEMA.empty_table()], 0
+        for table in _row_groups(self.part):
+            own = np.flatnonzero(self._chunk_of_row[first : first + table.num_rows] == chunk)
+            tables.append(table.take(arrow.array(own)))
+            first += table.num_rows
+        return arrow.concat_tables(tables)
 
 
 class _Layout:
@@ -77,8 +87,18 @@ class _Layout:
         self._pieces: dict[int, list[tuple[int, int]]] = {chunk: [] for chunk in chunks}
         first = 0
         for table in _row_groups(part):
-            self._sort(table, chunk_of_row[first : first + table.num_rows])
+            own = chunk_of_row[first : first + table.num_rows]
             first += table.num_rows
+            wanted = np.flatnonzero((own >= chunks.start) & (own < chunks.stop))
+            wanted = wanted[np.argsort(own[wanted], kind="stable")]
+            rows, inside = table.take(arrow.array(wanted)), own[wanted]
+            for chunk in np.unique(inside):
+                start, stop = np.searchsorted(inside, (chunk, chunk + 1))
+                sink = arrow.BufferOutputStream()
+                options = arrow.ipc.IpcWriteOptions(compression="zstd")
+                with arrow.ipc.new_stream(sink, SCHEMA, options=options) as stream:
+                    stream.write_table(rows.slice(start, stop - start))
+                self._pieces[int(chunk)].append((self._file.tell(), self._file.write(sink.getvalue())))
 
     def rows(self, chunk: int) -> Table:
         tables: list[Table] = []
@@ -86,17 +106,6 @@ class _Layout:
             self._file.seek(start)
             tables.append(arrow.ipc.open_stream(self._file.read(size)).read_all())
         return arrow.concat_tables(tables)
-
-    def _sort(self, table: Table, chunk_of_row: npt.NDArray[np.int32]) -> None:
-        wanted = np.flatnonzero((chunk_of_row >= self.chunks.start) & (chunk_of_row < self.chunks.stop))
-        wanted = wanted[np.argsort(chunk_of_row[wanted], kind="stable")]
-        rows, inside = table.take(arrow.array(wanted)), chunk_of_row[wanted]
-        for chunk in np.unique(inside):
-            start, stop = np.searchsorted(inside, (chunk, chunk + 1))
-            sink = arrow.BufferOutputStream()
-            with arrow.ipc.new_stream(sink, SCHEMA, options=arrow.ipc.IpcWriteOptions(compression="zstd")) as stream:
-                stream.write_table(rows.slice(start, stop - start))
-            self._pieces[int(chunk)].append((self._file.tell(), self._file.write(sink.getvalue())))
 
 
 def _layout(part: Part, chunk_of_row: npt.NDArray[np.int32], chunks: range) -> _Layout | None:
@@ -111,23 +120,6 @@ def _row_groups(part: Part) -> Iterator[Table]:
     file = parquet.ParquetFile(part.path)
     for group in range(file.num_row_groups):
         yield file.read_row_group(group, use_threads=False).cast(SCHEMA)
-
-
-def _taken(part: Part, wanted: npt.NDArray[np.intp]) -> Table:
-    tables, first = [SCHEMA.empty_table()], 0
-    for table in _row_groups(part):
-        inside = wanted[np.searchsorted(wanted, first) : np.searchsorted(wanted, first + table.num_rows)]
-        tables.append(table.take(arrow.array(inside - first)))
-        first += table.num_rows
-    return arrow.concat_tables(tables)
-
-
-def _first_after(table: Table, place: Position) -> int:
-    numbers = table.column("stream_id").to_numpy()
-    start = np.searchsorted(numbers, place.stream_number, "left")
-    stop = np.searchsorted(numbers, place.stream_number, "right")
-    inside = table.column("position").to_numpy()[start:stop]
-    return int(start + np.searchsorted(inside, place.position, "right"))
 
 
 Row: TypeAlias = dict[str, Any]
@@ -161,7 +153,16 @@ class Exporter:
         Repeats and erased rows are left out, whatever compaction did between two pages. No row: nothing more was
         written so far. Raises `InvalidCursor`, or `DataDamaged` for a part that is not what was written.
         """
-        places = _decoded(cursor)
+        places: dict[int, Position] = {}
+        if cursor:
+            try:
+                content = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+                places = msgspec.json.decode(content, type=dict[int, Position])
+            except (binascii.Error, ValueError) as error:
+                raise InvalidCursor(
+                    "the cursor is not one that an export gave;"
+                    " send X-Resonate-Next-Cursor as it came, or none to begin anew"
+                ) from error
         snapshot = self._reader.snapshot()
         live = {part.path for part in snapshot.parts}
         self._chunks = {shard: chunks for shard, chunks in self._chunks.items() if chunks.part.path in live}
@@ -211,15 +212,3 @@ def _end(part: Part) -> Position:
 
 def _place_of(table: Table, index: int) -> Position:
     return Position(table.column("stream_id")[index].as_py(), table.column("position")[index].as_py())
-
-
-def _decoded(cursor: str | None) -> dict[int, Position]:
-    if not cursor:
-        return {}
-    try:
-        content = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        return msgspec.json.decode(content, type=dict[int, Position])
-    except (binascii.Error, ValueError) as error:
-        raise InvalidCursor(
-            "the cursor is not one that an export gave; send X-Resonate-Next-Cursor as it came, or none to begin anew"
-        ) from error

@@ -13,7 +13,7 @@ from events.deletes.tombstones import read_tombstones
 from events.parts.arrow import parquet
 from events.parts.ledger import Loss, read_dropped, write_dropped
 from events.parts.manifest import DATA_SUFFIX, FolderListing, part_name
-from events.parts.part import DataDamaged, Part, survey, verify
+from events.parts.part import DataDamaged, survey, verify
 from events.parts.sealing import footer_stream_number
 
 _LOG: Final = "log"
@@ -58,7 +58,14 @@ def verify_log(data: Path, progress: Progress | None = None) -> LogReport:
     found = survey(data / _LOG)
     damages = [Damage(damage.name, damage.cause) for damage in found.damages]
     for done, part in enumerate(found.parts, 1):
-        damages += _damages(part)
+        try:
+            verify(part)
+            rows: int = parquet.ParquetFile(part.path).metadata.num_rows
+            if (rows, footer_stream_number(part.path)) != (part.rows, part.last_stream_number):
+                cause = "its manifest says other rows or another stream id than its footer"
+                damages.append(Damage(part.path.name, cause))
+        except DataDamaged as damage:
+            damages.append(Damage(damage.name, damage.cause))
         if progress is not None:
             progress(done, len(found.parts))
     try:
@@ -75,17 +82,6 @@ def verify_log(data: Path, progress: Progress | None = None) -> LogReport:
         unreadable=tuple(sorted(path.name for path in (data / _LOG).glob("unreadable-*"))),
         set_aside=tuple(read_dropped(data / _LOG).lost),
     )
-
-
-def _damages(part: Part) -> list[Damage]:
-    try:
-        verify(part)
-    except DataDamaged as damage:
-        return [Damage(damage.name, damage.cause)]
-    rows: int = parquet.ParquetFile(part.path).metadata.num_rows
-    if (rows, footer_stream_number(part.path)) != (part.rows, part.last_stream_number):
-        return [Damage(part.path.name, "its manifest says other rows or another stream id than its footer")]
-    return []
 
 
 FOLDER: Final = "set-aside"
