@@ -142,25 +142,21 @@ class Lane:
     async def _flush_when_told(self, told: asyncio.Event, held: HeldConnection | None) -> bool:
         await told.wait()
         while self._waiting:
-            await self._flush(self._taken(), held)
+            size = events = taken = 0  # what waits, up to the size of a flush; at least one parcel
+            for parcel, _ in self._waiting:
+                if taken and (
+                    size + parcel.size > self._limits.flush_bytes or events + parcel.count > self._limits.flush_events
+                ):
+                    break
+                size += parcel.size
+                events += parcel.count
+                taken += 1
+            flush, self._waiting = self._waiting[:taken], self._waiting[taken:]
+            self._waiting_bytes -= size
+            self._waiting_events -= events
+            await self._flush(flush, held)
         told.clear()
         return self._closing
-
-    def _taken(self) -> Waiting:
-        """What waits, up to the size of a flush; at least one parcel."""
-        size = events = taken = 0
-        for parcel, _ in self._waiting:
-            if taken and (
-                size + parcel.size > self._limits.flush_bytes or events + parcel.count > self._limits.flush_events
-            ):
-                break
-            size += parcel.size
-            events += parcel.count
-            taken += 1
-        flush, self._waiting = self._waiting[:taken], self._waiting[taken:]
-        self._waiting_bytes -= size
-        self._waiting_events -= events
-        return flush
 
     async def _flush(self, flush: Waiting, held: HeldConnection | None) -> None:
         refusal: StoreUnavailable | None = StoreUnavailable(UNKNOWN)
@@ -173,7 +169,14 @@ class Lane:
                 b"[" + b",".join([parcel.texts for parcel, _ in flush]) + b"]",
                 held=held,
             )
-            self._acknowledge(flush, set(duplicates), int(conflicts))
+            repeated, differing, start = set(duplicates), int(conflicts), 0
+            for parcel, future in flush:
+                end = start + parcel.count
+                if not future.done():  # a request that was cancelled waits no more
+                    future.set_result(len(repeated.intersection(range(start, end))) if repeated else 0)
+                start = end
+            if differing:
+                self._count("message_conflicts", differing)
             refusal = None
         except StoreUnavailable as unavailable:
             refusal = unavailable
@@ -183,16 +186,6 @@ class Lane:
         finally:
             if refusal is not None:
                 self._refuse(flush, refusal)
-
-    def _acknowledge(self, flush: Waiting, duplicates: set[int], conflicts: int) -> None:
-        start = 0
-        for parcel, future in flush:
-            end = start + parcel.count
-            if not future.done():  # a request that was cancelled waits no more
-                future.set_result(len(duplicates.intersection(range(start, end))) if duplicates else 0)
-            start = end
-        if conflicts:
-            self._count("message_conflicts", conflicts)
 
     def _refuse(self, flush: Waiting, refusal: StoreUnavailable) -> None:
         """The same for all that waits behind a flush, where the next one would fail as well."""

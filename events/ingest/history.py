@@ -138,7 +138,20 @@ class History:
         except StoreUnavailable as unavailable:
             self.breaker.open(unavailable.cause)
             return Recent((), available=False)
-        return Recent(_purchases(answers), available=True)
+        # The lines of all answers once each, without what was refunded; who is named first has the say.
+        lines = (
+            answers[0] if len(answers) == 1 else {key: line for own in reversed(answers) for key, line in own.items()}
+        )
+        found: list[Purchase] = []
+        for field, value in lines.items():
+            product = field.partition(SEPARATED)[2].decode()
+            time, amount, *price = value.split(b" ")
+            quantity = float(amount)
+            if product and quantity != 0:
+                paid = float(price[0]) if price[0] != b"-" else None
+                found.append(Purchase(product, int(time), quantity, paid))
+        found.sort(key=lambda purchase: -purchase.time)
+        return Recent(tuple(found[:PURCHASES_KEPT]), available=True)
 
     async def close(self) -> None:
         """Ends the reading and the probing; the connection belongs to the caller."""
@@ -171,18 +184,3 @@ async def forget(connection: Connection, customers: Sequence[str]) -> None:
     """Deletes the histories of erased customers; raises StoreUnavailable."""
     for customer in customers:
         await connection.answer(connection.client.unlink(history_key(customer), history_owner_key(customer)))
-
-
-def _purchases(answers: Sequence[Lines]) -> tuple[Purchase, ...]:
-    """The lines of all answers once each, newest first, without what was refunded; who is named first has the say."""
-    lines = answers[0] if len(answers) == 1 else {key: line for each in reversed(answers) for key, line in each.items()}
-    found: list[Purchase] = []
-    for field, value in lines.items():
-        product = field.partition(SEPARATED)[2].decode()
-        time, amount, *price = value.split(b" ")
-        quantity = float(amount)
-        if product and quantity != 0:
-            paid = float(price[0]) if price[0] != b"-" else None
-            found.append(Purchase(product, int(time), quantity, paid))
-    found.sort(key=lambda purchase: -purchase.time)
-    return tuple(found[:PURCHASES_KEPT])

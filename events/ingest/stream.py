@@ -52,14 +52,21 @@ class Stream:
         Raises StoreUnavailable within 1.2 s when that cannot be promised: then some records may be stored all the
         same, and a client that sends them again (same messageId) does not double them.
         """
-        lanes = self._lanes or self._known_lanes()
+        if not self._lanes:
+            try:
+                shards = range(self._connection.shards)
+            except StoreUnavailable as unavailable:
+                self._unprepared.open(unavailable.cause)
+                raise
+            self._lanes = [Lane(shard, self._connection, self._limits, self._count) for shard in shards]
+        lanes = self._lanes
         if not records:
             return Appended(0, 0)
         if len(lanes) == 1:
             duplicates = await lanes[0].put(Parcel(records))
         else:
-            shards = by_shard(records, len(lanes))
-            parcels = {shard: Parcel([records[index] for index in indexes]) for shard, indexes in shards.items()}
+            indexes = by_shard(records, len(lanes))
+            parcels = {shard: Parcel([records[index] for index in own]) for shard, own in indexes.items()}
             for shard, parcel in parcels.items():
                 lanes[shard].check(parcel)  # before anything is stored: a shard that is down refuses the whole request
             puts = [lanes[shard].put(parcel) for shard, parcel in parcels.items()]
@@ -89,12 +96,3 @@ class Stream:
         self._counts[name] += count
         if self._tell is not None:
             self._tell(name, count)
-
-    def _known_lanes(self) -> list[Lane]:
-        try:
-            shards = self._connection.shards
-        except StoreUnavailable as unavailable:
-            self._unprepared.open(unavailable.cause)
-            raise
-        self._lanes = [Lane(shard, self._connection, self._limits, self._count) for shard in range(shards)]
-        return self._lanes
