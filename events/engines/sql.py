@@ -88,7 +88,16 @@ class Expression:
     def of(cls, text: str, **values: "Value | Expression") -> "Expression":
         """Parse an expression in DuckDB's dialect, with `$name` bound as in `Statement.bind`."""
         parsed = _parsed_expression(text)
-        return cls(_replaced(parsed.tree.copy(), values)) if values else parsed
+        if not values:
+            return parsed
+        tree = parsed.tree.copy()
+        for node in list(tree.find_all(exp.Placeholder)):
+            if node.name in values:
+                put = _term(_expression(values[node.name]).tree).copy()
+                if node is tree:
+                    return cls(put)
+                node.replace(put)
+        return cls(tree)
 
     def render(self, dialect: Dialect) -> str:
         """The text for one engine, in brackets where it is more than one term."""
@@ -119,7 +128,12 @@ def union_all(statements: Sequence[Statement]) -> Statement:
 
 def with_tables(statement: Statement, tables: Mapping[str, Statement]) -> Statement:
     """One self-contained statement: those of `tables` that it reads, also by way of others, become its WITH clause."""
-    needed = _reachable(statement, tables)
+    needed: set[str] = set()
+    waiting = [statement]
+    while waiting:
+        new = {name for name in waiting.pop().reads() if name in tables} - needed
+        needed |= new
+        waiting += [tables[name] for name in new]
     return replace(statement, before={name: table for name, table in tables.items() if name in needed})
 
 
@@ -155,17 +169,6 @@ def _parsed_select(text: str) -> exp.Expr:
 @lru_cache(maxsize=512)
 def _parsed_expression(text: str) -> Expression:
     return Expression(sqlglot.parse_one(text, dialect="duckdb", into=exp.Condition))
-
-
-def _replaced(tree: exp.Expr, values: "Mapping[str, Value | Expression]") -> exp.Expr:
-    """The same tree, changed in place."""
-    for node in list(tree.find_all(exp.Placeholder)):
-        if node.name in values:
-            put = _term(_expression(values[node.name]).tree).copy()
-            if node is tree:
-                return put
-            node.replace(put)
-    return tree
 
 
 _ADDED: Final = "added_"
@@ -219,13 +222,3 @@ def _literal(value: Value) -> exp.Expr:
             return exp.cast(exp.convert(value), "BIGINT")
         case float():
             return exp.cast(exp.Literal.number(repr(value)), "DOUBLE")
-
-
-def _reachable(statement: Statement, tables: Mapping[str, Statement]) -> set[str]:
-    found: set[str] = set()
-    waiting = [statement]
-    while waiting:
-        new = {name for name in waiting.pop().reads() if name in tables} - found
-        found |= new
-        waiting += [tables[name] for name in new]
-    return found
