@@ -51,9 +51,18 @@ def held(reader: LogReader, kind: PersonKind, identifier: str) -> Held:
 def _followed(reader: LogReader, snapshot: Snapshot, kind: PersonKind, identifier: str) -> Person:
     visitors = frozenset({identifier} if kind == "visitor" else ())
     person = Person(visitors, frozenset({identifier}) - visitors)
-    while (wider := _neighbours(_concerned(reader, snapshot, person), person)) != person:
+    while True:
+        visitors, users = set(person.visitors), set(person.users)
+        for part in _concerned(reader, snapshot, person):
+            own = _own_rows(part, person, ["type", "visitor_id", "user_id"])
+            edges = own.filter(compute.is_valid(own.column("user_id")))
+            visitors.update(_names(edges, "visitor_id"))
+            users.update(_names(edges, "user_id"))
+            users.update(_names(edges.filter(compute.equal(edges.column("type"), ALIAS)), "visitor_id"))
+        wider = Person(frozenset(visitors - {""}), frozenset(users - {""}))
+        if wider == person:
+            return person
         person = wider
-    return person
 
 
 def _concerned(reader: LogReader, snapshot: Snapshot, person: Person) -> list[Part]:
@@ -61,17 +70,6 @@ def _concerned(reader: LogReader, snapshot: Snapshot, person: Person) -> list[Pa
     ids = ((person.visitors, VISITOR_SEED), (person.users, USER_SEED))
     wanted = np.sort(np.concatenate([digests(arrow.array(sorted(own), arrow.string()), seed) for own, seed in ids]))
     return [part for part in snapshot.parts if len(found_in(reader.people(part), wanted))]
-
-
-def _neighbours(parts: list[Part], person: Person) -> Person:
-    visitors, users = set(person.visitors), set(person.users)
-    for part in parts:
-        own = _own_rows(part, person, ["type", "visitor_id", "user_id"])
-        edges = own.filter(compute.is_valid(own.column("user_id")))
-        visitors.update(_names(edges, "visitor_id"))
-        users.update(_names(edges, "user_id"))
-        users.update(_names(edges.filter(compute.equal(edges.column("type"), ALIAS)), "visitor_id"))
-    return Person(frozenset(visitors - {""}), frozenset(users - {""}))
 
 
 def _names(rows: Table, column: str) -> list[str]:
