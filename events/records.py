@@ -93,7 +93,6 @@ COLUMNS: Final[dict[str, Kind]] = {
     "context": "json",
 }
 
-STREAM_COLUMNS: Final = ("shard", "stream_id", "position", "received_at")  # given by the store, not by the sender
 SEQUENCE_BITS: Final = 20
 
 
