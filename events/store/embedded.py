@@ -174,7 +174,11 @@ class EmbeddedStore:
         if self._process is not None:
             self._watch(self._process)
         elif self._adopted:
-            self._watch_adopted()
+            lock = take_lock(self._directory / "lock")
+            if lock is not None:
+                os.close(lock)
+                self._adopted = False
+                self._wait("store_down", "the adopted store has ended", 0.0)
         if self._process is None and not self._adopted and time.monotonic() >= self._next_attempt_at:
             self._attempt()
         return self._state
@@ -204,7 +208,11 @@ class EmbeddedStore:
             self._wait("store_folder_unusable", f"the folder of the store cannot be used: {error.strerror or error}")
             return
         if lock is None:
-            self._adopt()
+            if answers(self.socket):
+                self._adopted = True
+                self._note(running=True)
+            else:
+                self._wait("store_held", "another server holds this data directory and does not answer yet", 0.05)
             return
         try:
             self._start_server(lock)
@@ -228,13 +236,6 @@ class EmbeddedStore:
         self._attempts += 1
         self._ready_at = 0.0
 
-    def _adopt(self) -> None:
-        if answers(self.socket):
-            self._adopted = True
-            self._note(running=True)
-        else:
-            self._wait("store_held", "another server holds this data directory and does not answer yet", 0.05)
-
     def _salvage(self) -> None:
         result = salvage(self._directory, datetime.now(UTC))
         self._salvaged_before_this_attempt = True
@@ -257,13 +258,6 @@ class EmbeddedStore:
         elif not self._ready_at:
             self._note(running=False, cause="store_loading", detail="the store is loading its data")
 
-    def _watch_adopted(self) -> None:
-        lock = take_lock(self._directory / "lock")
-        if lock is not None:
-            os.close(lock)
-            self._adopted = False
-            self._wait("store_down", "the adopted store has ended", 0.0)
-
     def _after_exit(self, status: int) -> None:
         steady = self._ready_at and time.monotonic() - self._ready_at > STEADY_SECONDS
         self._failures = 1 if steady else self._failures + 1
@@ -281,12 +275,11 @@ class EmbeddedStore:
 
     def _wait(self, cause: str, detail: str, seconds: float | None = None) -> None:
         self._note(running=False, cause=cause, detail=detail)
-        self._next_attempt_at = time.monotonic() + (self._back_off_seconds() if seconds is None else seconds)
-
-    def _back_off_seconds(self) -> float:
-        if self._failures <= FREE_RESTARTS:
-            return 0.0 if self._failures else 0.1
-        return min(LONGEST_BACK_OFF_SECONDS, 0.05 * 2 ** (self._failures - FREE_RESTARTS))
+        if seconds is None and self._failures <= FREE_RESTARTS:
+            seconds = 0.0 if self._failures else 0.1
+        elif seconds is None:
+            seconds = min(LONGEST_BACK_OFF_SECONDS, 0.05 * 2 ** (self._failures - FREE_RESTARTS))
+        self._next_attempt_at = time.monotonic() + seconds
 
     def _note(
         self, *, running: bool, cause: str | None = None, detail: str | None = None, cut: str | None = None

@@ -31,8 +31,13 @@ def store_directory(data: Path) -> Path:
 
 def write_state(data: Path, state: StoreState) -> None:
     """Overwrites the state in place."""
-    texts = (msgspec.json.encode(_shortened(state, longest)) for longest in LONGEST_TEXTS)
-    text = next(text for text in texts if len(text) <= STATE_BYTES).ljust(STATE_BYTES)
+    cut = (
+        msgspec.structs.replace(
+            state, detail=state.detail and state.detail[:most], salvage=state.salvage and state.salvage[:most]
+        )
+        for most in LONGEST_TEXTS
+    )
+    text = next(text for text in map(msgspec.json.encode, cut) if len(text) <= STATE_BYTES).ljust(STATE_BYTES)
     descriptor = os.open(store_directory(data) / "state", os.O_WRONLY | os.O_CREAT, 0o600)
     try:
         os.pwrite(descriptor, text, 0)
@@ -56,17 +61,7 @@ def recorded_cause(data: Path) -> str | None:
     state = read_state(data)
     if state is not None:
         return state.cause
-    return "store_disk_full" if _is_empty(store_directory(data) / "state") else None
-
-
-def _is_empty(path: Path) -> bool:
     try:
-        return path.stat().st_size == 0
+        return "store_disk_full" if (store_directory(data) / "state").stat().st_size == 0 else None
     except OSError:
-        return False
-
-
-def _shortened(state: StoreState, longest: int) -> StoreState:
-    return msgspec.structs.replace(
-        state, detail=state.detail and state.detail[:longest], salvage=state.salvage and state.salvage[:longest]
-    )
+        return None

@@ -46,10 +46,6 @@ class _AofFile:
     sequence: int
     kind: str  # b: base, i: increment
 
-    @property
-    def manifest_line(self) -> str:
-        return f"file {self.name} seq {self.sequence} type {self.kind}\n"
-
 
 def lacks_manifest(store: Path) -> bool:
     """Whether append-only files lie there without their manifest: a server would start empty beside them."""
@@ -64,7 +60,12 @@ def salvage(store: Path, now: datetime) -> Salvage:
     not cost the increments after it, as their commands carry absolute ids and values. Raises OSError (a full disk)
     with the damaged files still in their place.
     """
-    folder, fresh, aside = store / AOF_FOLDER, store / SALVAGED, _free_name(store, now)
+    folder, fresh = store / AOF_FOLDER, store / SALVAGED
+    name, number = f"{DAMAGED}{now:%Y-%m-%dT%H-%M-%S}", 1
+    aside = store / name
+    while aside.exists():
+        number += 1
+        aside = store / f"{name}-{number}"
     try:
         kept, lost, damaged = _copy_sound(folder, fresh)
     except OSError:
@@ -155,7 +156,8 @@ def _copy_sound(folder: Path, fresh: Path) -> tuple[int, int, tuple[str, ...]]:
         kept, lost = kept + length, lost + size - length
         if length < size:
             damaged.append(file.name)
-    write_file(fresh / MANIFEST, "".join(file.manifest_line for file in files).encode())
+    lines = (f"file {file.name} seq {file.sequence} type {file.kind}\n" for file in files)
+    write_file(fresh / MANIFEST, "".join(lines).encode())
     sync(fresh)
     return kept, lost, tuple(damaged)
 
@@ -193,24 +195,10 @@ def _files_by_name(folder: Path) -> list[_AofFile]:
         match = re.fullmatch(r"appendonly\.aof\.(\d+)\.(base|incr)\.(aof|rdb)", path.name)
         if match:
             files.append(_AofFile(path.name, int(match.group(1)), match.group(2)[0]))
-    named = _named_in_manifest(folder)
-    if named:
-        files = [file for file in files if file.name in named]
+    if _manifest_is_sound(folder):
+        lines = (folder / MANIFEST).read_text(encoding="utf-8").splitlines()
+        named = {line.split(" ")[1] for line in lines if " type h" not in line}
+        files = [file for file in files if not named or file.name in named]
     bases = sorted((file for file in files if file.kind == "b"), key=lambda file: file.sequence)[-1:]
     increments = sorted((file for file in files if file.kind == "i"), key=lambda file: file.sequence)
     return bases + increments
-
-
-def _named_in_manifest(folder: Path) -> set[str]:
-    if not _manifest_is_sound(folder):
-        return set()
-    lines = (folder / MANIFEST).read_text(encoding="utf-8").splitlines()
-    return {line.split(" ")[1] for line in lines if " type h" not in line}
-
-
-def _free_name(store: Path, now: datetime) -> Path:
-    name = f"{DAMAGED}{now:%Y-%m-%dT%H-%M-%S}"
-    number = 1
-    while (store / (name if number == 1 else f"{name}-{number}")).exists():
-        number += 1
-    return store / (name if number == 1 else f"{name}-{number}")
