@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from events.deletes.tombstones import Tombstone, erased, may_concern, read_tombstones
 from events.parts.arrow import Table, arrow, compute, parquet
@@ -37,7 +36,16 @@ def merged(parts: Sequence[Part], stones: Sequence[Tombstone], slice_rows: int =
     A repeat of a message goes here only if it is of the same person, who would be erased with the first one; all other
     repeats stay and are hidden (`events.deletes.hidden`). So what compaction drops never changes what a readout sees.
     """
-    for bounds in _slices(parts, slice_rows):
+    count = -(-sum(part.rows for part in parts) // slice_rows)
+    cuts: list[str] = []
+    if count > 1:
+        sample: set[str] = set()
+        for part in parts:
+            for batch in parquet.ParquetFile(part.path).iter_batches(_SAMPLED_AT_ONCE, columns=["visitor_id"]):
+                sample.update(batch.column(0)[::_SAMPLE_EVERY].to_pylist())
+        ordered = sorted(sample)
+        cuts = sorted({ordered[len(ordered) * index // count] for index in range(1, count)})
+    for bounds in zip([None, *cuts], [*cuts, None], strict=True):
         table = arrow.concat_tables([_read(part, bounds) for part in parts])
         if stones:
             table = table.filter(arrow.array(~erased(table, parts[0].shard, stones)))
@@ -47,22 +55,6 @@ def merged(parts: Sequence[Part], stones: Sequence[Tombstone], slice_rows: int =
 def rewritten(part: Part, stones: Sequence[Tombstone]) -> bool:
     """Whether a merge of this part alone would drop rows of erased people."""
     return bool(erased(read_columns(part.path, _PERSON), part.shard, stones).any())
-
-
-def _slices(parts: Sequence[Part], slice_rows: int) -> list[Bounds]:
-    rows = sum(part.rows for part in parts)
-    count = -(-rows // slice_rows)
-    if count <= 1:
-        return [(None, None)]
-    ordered = sorted({visitor for part in parts for visitor in _sample(part)})
-    cuts = sorted({ordered[len(ordered) * index // count] for index in range(1, count)})
-    return list(zip([None, *cuts], [*cuts, None], strict=True))
-
-
-def _sample(part: Part) -> Iterator[str]:
-    """Every so manieth visitor of a part."""
-    for batch in parquet.ParquetFile(part.path).iter_batches(_SAMPLED_AT_ONCE, columns=["visitor_id"]):
-        yield from batch.column(0)[::_SAMPLE_EVERY].to_pylist()
 
 
 def _read(part: Part, bounds: Bounds) -> Table:
@@ -91,22 +83,16 @@ def _without_repeats(table: Table) -> Table:
     suspects = np.flatnonzero(np.isin(hashed, repeated(np.sort(hashed))))
     if len(suspects) == 0:
         return table
-    keep = np.ones(table.num_rows, np.bool_)
-    keep[suspects[_repeats(table.take(arrow.array(suspects)))]] = False
-    return table.filter(arrow.array(keep))
-
-
-def _repeats(suspects: Table) -> npt.NDArray[np.intp]:
     columns = ("stream_id", "position", "message_id", "visitor_id", "user_id")
-    rows = list(zip(*(suspects.column(name).to_pylist() for name in columns), strict=True))
+    suspected = table.take(arrow.array(suspects))
+    rows = list(zip(*(suspected.column(name).to_pylist() for name in columns), strict=True))
+    keep = np.ones(table.num_rows, np.bool_)
     seen: set[tuple[str, ...]] = set()
-    repeats: list[int] = []
     for index in sorted(range(len(rows)), key=lambda index: rows[index][:2]):
         message = rows[index][2:]
-        if message in seen:
-            repeats.append(index)
+        keep[suspects[index]] = message not in seen
         seen.add(message)
-    return np.array(repeats, np.intp)
+    return table.filter(arrow.array(keep))
 
 
 MOST_PARTS: Final = 32
@@ -144,21 +130,25 @@ class Compaction:
         """Merge what is due and remove what is replaced; returns the new parts. Damaged parts are left as they are."""
         self._remove_replaced()
         stones = read_tombstones(self._data)
+        live = self._listing.survey().parts
+        days = groupby(live, key=lambda part: (part.shard, part.date))
+        due = [run for _, day in days for run in self._runs(list(day))]
+        planned = {part.path for run in due for part in run}
+        due += [[part] for part in live if part.path not in planned and self._holds_erased(part, stones)]
         merges: list[Part] = []
-        for parts in self._due(stones):
+        for parts in due:
+            generation = max(part.generation for part in parts) + 1
+            name = PartName(parts[0].shard, parts[0].low, parts[-1].high, generation)
+            place = Place(self._log, parts[0].date, name, max(part.last_stream_number for part in parts))
             try:
-                merges += self._merge(parts, stones)
+                for part in parts:
+                    verify(part)  # a flipped bit must not get a new, right sha256
+                merges.append(write_part(place, self._unless_stopping(merged(parts, stones))))
+            except DataDamaged as damage:
+                _logger.error("parts are not merged", extra={"part": damage.name, "why": damage.cause})
             except Interrupted:
                 break
         return merges
-
-    def _due(self, stones: Sequence[Tombstone]) -> list[list[Part]]:
-        live = self._listing.survey().parts
-        due = [
-            run for _, day in groupby(live, key=lambda part: (part.shard, part.date)) for run in self._runs(list(day))
-        ]
-        planned = {part.path for run in due for part in run}
-        return due + [[part] for part in live if part.path not in planned and self._holds_erased(part, stones)]
 
     def _runs(self, parts: list[Part]) -> Iterator[list[Part]]:
         """What to merge of one shard and day: everything of a closed day, else more than 32 of one generation."""
@@ -175,18 +165,6 @@ class Compaction:
             stones, part.shard, part.first_stream_number, read_digests(part.digests, part.path).people
         )
         return bool(concerned) and rewritten(part, concerned)
-
-    def _merge(self, parts: Sequence[Part], stones: Sequence[Tombstone]) -> list[Part]:
-        generation = max(part.generation for part in parts) + 1
-        name = PartName(parts[0].shard, parts[0].low, parts[-1].high, generation)
-        place = Place(self._log, parts[0].date, name, max(part.last_stream_number for part in parts))
-        try:
-            for part in parts:
-                verify(part)  # a flipped bit must not get a new, right sha256
-        except DataDamaged as damage:
-            _logger.error("parts are not merged", extra={"part": damage.name, "why": damage.cause})
-            return []
-        return [write_part(place, self._unless_stopping(merged(parts, stones)))]
 
     def _unless_stopping(self, tables: Iterator[Table]) -> Iterator[Table]:
         for table in tables:

@@ -83,26 +83,20 @@ def _last_stream_number(found: Found, log: Path) -> int:
 async def _append_unread(connection: Connection, log: Path, shard: int, point: ResumePoint) -> None:
     key = events_key(shard)
     after = 0
-    while entries := await _entries_until(connection, key, after, point.stream_number):
-        written = _written(log, shard, min(entries))
+    while True:
+        until = stream_text(point.stream_number)
+        asked = connection.client.xrange(key, min=f"({stream_text(after)}", max=until, count=_AT_ONCE)
+        answer: Iterable[tuple[bytes, dict[Any, Any]]] = await connection.answer(asked) or []
+        entries = {position_number(stream_id): fields for stream_id, fields in answer}
+        if not entries:
+            return
+        written: set[int] = set()
+        for part in PartListing(log).survey().parts:
+            if part.shard == shard and part.last_stream_number >= min(entries):
+                written.update(compute.unique(read_columns(part.path, ["stream_id"]).column("stream_id")).to_pylist())
         for number in sorted(entries.keys() - written):
             pipeline = connection.client.pipeline(transaction=True)
             pipeline.xadd(key, entries[number])
             pipeline.xdel(key, stream_text(number))
             await connection.answer(pipeline.execute())
         after = max(entries)
-
-
-async def _entries_until(connection: Connection, key: str, after: int, last: int) -> dict[int, dict[Any, Any]]:
-    asked = connection.client.xrange(key, min=f"({stream_text(after)}", max=stream_text(last), count=_AT_ONCE)
-    answer: Iterable[tuple[bytes, dict[Any, Any]]] = await connection.answer(asked) or []
-    return {position_number(stream_id): fields for stream_id, fields in answer}
-
-
-def _written(log: Path, shard: int, first: int) -> set[int]:
-    """The stream numbers from `first` on that stand in parts."""
-    numbers: set[int] = set()
-    for part in PartListing(log).survey().parts:
-        if part.shard == shard and part.last_stream_number >= first:
-            numbers.update(compute.unique(read_columns(part.path, ["stream_id"]).column("stream_id")).to_pylist())
-    return numbers

@@ -105,7 +105,26 @@ class ShardWriter:
     async def _attempt(self, *, last: bool) -> bool:
         """One round, with what can go wrong in it; True when there is nothing to hurry for."""
         try:
-            return await self._round(last=last)
+            if not self._resumed:
+                point = await resume_point(self._connection, self._log, self._shard, self._options.owner)
+                self._mark = replace(self._mark, sequence=point.sequence, stream_number=point.stream_number)
+                self._resumed = True
+            self._held_up = False
+            asked_us = int(self._options.now() * 1e6)
+            drained, wanted = await self._read()
+            while self._buffer.entries and (
+                last
+                or self._buffer.events >= self._options.cut_events
+                or self._buffer.entries[0].stream_number <= wanted
+                or time.monotonic() - self._buffer.since >= self._options.cut_seconds
+            ):
+                await self._cut()
+                await self._publish()
+                self._options.reach("after_trim")
+            if drained and not self._buffer.entries and time.monotonic() - self._marked >= _IDLE_MARK_SECONDS:
+                self._mark = replace(self._mark, time_us=max(asked_us, self._mark.time_us))
+                await self._publish()
+            return drained
         except PartExists as conflict:
             _logger.warning("another writer wrote this part, reading on after it", extra={"part": str(conflict)})
             self._buffer = _Buffer()
@@ -115,31 +134,6 @@ class ShardWriter:
         except OSError as error:
             await self._wait_for_disk(error)
         return False
-
-    async def _round(self, *, last: bool) -> bool:
-        if not self._resumed:
-            point = await resume_point(self._connection, self._log, self._shard, self._options.owner)
-            self._mark = replace(self._mark, sequence=point.sequence, stream_number=point.stream_number)
-            self._resumed = True
-        self._held_up = False
-        asked_us = int(self._options.now() * 1e6)
-        drained, wanted = await self._read()
-        while self._buffer.entries and self._due(wanted, last=last):
-            await self._cut()
-            await self._publish()
-            self._options.reach("after_trim")
-        if drained and not self._buffer.entries and time.monotonic() - self._marked >= _IDLE_MARK_SECONDS:
-            self._mark = replace(self._mark, time_us=max(asked_us, self._mark.time_us))
-            await self._publish()
-        return drained
-
-    def _due(self, wanted: int, *, last: bool) -> bool:
-        return (
-            last
-            or self._buffer.events >= self._options.cut_events
-            or self._buffer.entries[0].stream_number <= wanted
-            or time.monotonic() - self._buffer.since >= self._options.cut_seconds
-        )
 
     async def _read(self) -> tuple[bool, int]:
         """Read on in the stream; answers whether its end was reached, and what a reader waits for."""
@@ -160,28 +154,33 @@ class ShardWriter:
     async def _cut(self) -> None:
         """Make a part of the first buffered entries: of one received date, and not many more than a part's events."""
         now_us = int(self._options.now() * 1e6)
-        entries = self._next_part(now_us)
+        day = received_date(received_at(self._buffer.entries[0].stream_number, now_us))
+        entries: list[Entry] = []
+        events = 0
+        for item in self._buffer.entries:
+            if events >= self._options.cut_events or received_date(received_at(item.stream_number, now_us)) != day:
+                break
+            entries.append(item)
+            events += item.size
         await asyncio.to_thread(self._write, entries, now_us)
         last = entries[-1].stream_number
         self._buffer.take(entries)
         self._mark = replace(self._mark, stream_number=last, time_us=max(received_at(last, now_us), self._mark.time_us))
 
-    def _next_part(self, now_us: int) -> list[Entry]:
-        day = received_date(received_at(self._buffer.entries[0].stream_number, now_us))
-        chosen: list[Entry] = []
-        events = 0
-        for item in self._buffer.entries:
-            if events >= self._options.cut_events or received_date(received_at(item.stream_number, now_us)) != day:
-                break
-            chosen.append(item)
-            events += item.size
-        return chosen
-
     def _write(self, entries: list[Entry], now_us: int) -> None:
         try:
             table = rows(self._shard, entries, now_us)
         except EntryUnreadable:
-            table = rows(self._shard, self._readable(entries, now_us), now_us)
+            readable: list[Entry] = []  # the others are kept aside as they came, for `verify` to report
+            for item in entries:
+                try:
+                    rows(self._shard, [item], now_us)
+                    readable.append(item)
+                except EntryUnreadable as error:
+                    path = self._log / f"unreadable-{self._shard}-{stream_text(item.stream_number)}.json"
+                    _logger.error("an entry of the stream is not readable, it is kept aside", extra={"why": str(error)})
+                    replace_file(path, item.events)
+            table = rows(self._shard, readable, now_us)
         if table.num_rows == 0:
             return
         sequence = self._mark.sequence + 1
@@ -192,19 +191,6 @@ class ShardWriter:
         if newest is None or newest.name.high != sequence:  # this process stood still, and the log went on without it
             raise PartExists(name.stem)
         self._mark = replace(self._mark, sequence=sequence)
-
-    def _readable(self, entries: list[Entry], now_us: int) -> list[Entry]:
-        """The entries that are rows; the others are kept aside as they came, for `verify` to report."""
-        readable: list[Entry] = []
-        for item in entries:
-            try:
-                rows(self._shard, [item], now_us)
-                readable.append(item)
-            except EntryUnreadable as error:
-                path = self._log / f"unreadable-{self._shard}-{stream_text(item.stream_number)}.json"
-                _logger.error("an entry of the stream is not readable, it is kept aside", extra={"why": str(error)})
-                replace_file(path, item.events)
-        return readable
 
     async def _publish(self) -> None:
         self._mark = replace(self._mark, cause="")

@@ -71,10 +71,18 @@ async def read_progress(connection: Connection) -> dict[int, Progress]:
     await connection.prepare()
     shards = range(connection.shards)
     answers = await connection.call_many([("resonate_position", events_key(shard), ()) for shard in shards])
-    return {
-        shard: Progress(position_number(last), int(appended), _watermark(dict(zip(flat[::2], flat[1::2], strict=True))))
-        for shard, (last, appended, flat) in zip(shards, answers, strict=True)
-    }
+    progress: dict[int, Progress] = {}
+    for shard, (last, appended, flat) in zip(shards, answers, strict=True):
+        fields: dict[bytes, bytes] = dict(zip(flat[::2], flat[1::2], strict=True))
+        mark = Watermark(
+            stream_number=int(fields.get(b"stream_id", 0)),
+            time_us=int(fields.get(b"time_us", 0)),
+            written=int(fields.get(b"written", 0)),
+            sequence=int(fields.get(b"sequence", -1)),
+            cause=fields.get(b"cause", b"").decode(),
+        )
+        progress[shard] = Progress(position_number(last), int(appended), mark)
+    return progress
 
 
 async def read_watermarks(connection: Connection) -> dict[int, Watermark]:
@@ -114,13 +122,3 @@ async def publish(connection: Connection, shard: int, mark: Watermark, owner: st
     fields += ["owner", owner] if owner else []
     if await connection.call("resonate_mark", events_key(shard), stream_text(number), *fields) == -1:
         raise StoreTakenOver(f"another data directory's writer goes on with shard {shard} of the store")
-
-
-def _watermark(fields: Mapping[bytes, bytes]) -> Watermark:
-    return Watermark(
-        stream_number=int(fields.get(b"stream_id", 0)),
-        time_us=int(fields.get(b"time_us", 0)),
-        written=int(fields.get(b"written", 0)),
-        sequence=int(fields.get(b"sequence", -1)),
-        cause=fields.get(b"cause", b"").decode(),
-    )

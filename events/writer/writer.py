@@ -63,7 +63,13 @@ async def run_writer(connection: Connection, data: Path, options: WriterOptions,
     log.mkdir(parents=True, exist_ok=True)
     for folder in (log, *date_folders(log)):
         remove_leftovers(folder)
-    await _first_answer(connection, stop)
+    while not stop.is_set():  # the number of shards is recorded in the store, so nothing begins before it answers
+        try:
+            await connection.prepare()
+            break
+        except StoreUnavailable as error:
+            _logger.warning("the writer waits for the store", extra={"cause": error.cause})
+            await pause(stop, _AGAIN_SECONDS)
     if stop.is_set():
         return
     try:  # a data directory that was restored from a backup must not bring back who was erased since
@@ -72,17 +78,6 @@ async def run_writer(connection: Connection, data: Path, options: WriterOptions,
         _logger.warning("tombstones were not compared with the store's", extra={"cause": error.cause})
     writers = [ShardWriter(connection, log, shard, options) for shard in range(connection.shards)]
     await together(_keep(data, options, stop), *[writer.run(stop) for writer in writers])
-
-
-async def _first_answer(connection: Connection, stop: asyncio.Event) -> None:
-    """The number of shards is recorded in the store, so nothing begins before it answers."""
-    while not stop.is_set():
-        try:
-            return await connection.prepare()
-        except StoreUnavailable as error:
-            _logger.warning("the writer waits for the store", extra={"cause": error.cause})
-            await pause(stop, _AGAIN_SECONDS)
-    return None
 
 
 async def _keep(data: Path, options: WriterOptions, stop: asyncio.Event) -> None:
