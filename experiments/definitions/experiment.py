@@ -1,6 +1,6 @@
 """Reads one experiment file: every field of it, its variants and its tests, every mistake of it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from re import fullmatch
@@ -186,12 +186,16 @@ def _variants(place: Location) -> tuple[Variant, ...] | None:
     if len(drafts) < len(read):
         return None
     keys = [draft.key for draft in drafts]
-    for number, draft in enumerate(drafts):
-        if draft.key in keys[:number]:
-            place.fail(f'"{draft.key}" stands twice, every variant needs its own name', draft.line)
-    if len(set(keys)) < len(keys):
+    repeated = [draft for number, draft in enumerate(drafts) if draft.key in keys[:number]]
+    for draft in repeated:
+        place.fail(f'"{draft.key}" stands twice, every variant needs its own name', draft.line)
+    if repeated:
         return None
-    _check_payloads(drafts, place)
+    first, *others = drafts
+    for draft in others:
+        if _json_type(draft.payload) != _json_type(first.payload):
+            both = f"{first.key} is {_described(first)}, that of {draft.key} is {_described(draft)}"
+            place.fail(f"the payload of {both}; a payload has one type in all variants", draft.line)
     try:
         shares = _shares(drafts)
     except Wrong as wrong:
@@ -232,17 +236,6 @@ def _percentages(drafts: list[_Draft]) -> list[float]:
         right = "they may not exceed 100 %" if sum(shares) > 100 else "they must add up to 100 %"
         raise Wrong(f"shares {names} add up to {words_of(Decimal(sum(shares)))}, {right}")
     return [float(share / 100) for share in shares]
-
-
-def _check_payloads(drafts: list[_Draft], place: Location) -> None:
-    first = drafts[0]
-    for draft in drafts[1:]:
-        if _json_type(draft.payload) != _json_type(first.payload):
-            place.fail(
-                f"the payload of {first.key} is {_described(first)}, that of {draft.key} is {_described(draft)};"
-                " a payload has one type in all variants",
-                draft.line,
-            )
 
 
 def _json_type(value: Any) -> str:
@@ -366,8 +359,13 @@ def _check_decision(experiment: Experiment, place: Location) -> None:
     """Every variant that is named is one, and only what is stopped is decided."""
     decision = experiment.decision
     keys = [variant.key for variant in experiment.variants]
-    for field, line, variant in _named_variants(experiment):
-        if keys and variant not in keys:
+    named: list[tuple[str, int | None, str | None]] = [("decision", None, decision.variant)]
+    if experiment.preview:
+        named.insert(0, ("preview", None, experiment.preview.variant))
+    visitors = [test for test in experiment.tests if isinstance(test, VisitorTest)]
+    named += [("tests", test.line, test.expect.variant) for test in visitors]
+    for field, line, variant in named:
+        if variant and keys and variant not in keys:
             place.fail(f"{variant} is no variant, they are {', '.join(keys)}", line, field)
     if decision.outcome == "shipped" and not decision.variant:
         place.fail("shipped what? name the variant: {outcome: shipped, variant: threshold}", name="decision")
@@ -375,14 +373,3 @@ def _check_decision(experiment: Experiment, place: Location) -> None:
     if decision.outcome and status not in ("stopped", "archived"):
         message = f"{decision.outcome} is for a stopped experiment, the status is {status}"
         place.fail(message, name="decision")
-
-
-def _named_variants(experiment: Experiment) -> Iterator[tuple[str, int | None, str]]:
-    """Where the file names a variant: field, line (None: the field's) and name."""
-    if experiment.preview:
-        yield "preview", None, experiment.preview.variant
-    if experiment.decision.variant:
-        yield "decision", None, experiment.decision.variant
-    for test in experiment.tests:
-        if isinstance(test, VisitorTest) and test.expect.variant:
-            yield "tests", test.line, test.expect.variant

@@ -50,19 +50,14 @@ def check_references(files: Mapping[str, ExperimentFile], declared: Declared) ->
                     line = file.line(*field.split("."), name if field == "guardrails" else place)
                     hint = meant(name, known) or f"; none are declared in {kind}s.yaml"
                     yield DefinitionError(file.file, line, field, f'unknown {kind} "{name}"{hint}')
-        yield from _unknown_slots(file, declared.slots)
+        for place, variant in enumerate(experiment.variants):
+            shown, known = variant.recommend, declared.slots  # where a variant names its strategy, any slot will do
+            if shown and shown.slot and not shown.strategy and known is not None and shown.slot not in known:
+                hint = meant(shown.slot, known) or "; none are declared in recommendations.yaml"
+                line = file.line("variants", place, "recommend", "slot")
+                path = f"variants.{variant.key}.recommend.slot"
+                yield DefinitionError(file.file, line, path, f'unknown slot "{shown.slot}"{hint}, or name a strategy')
     yield from _overlaps(files)
-
-
-def _unknown_slots(file: ExperimentFile, known: Collection[str] | None) -> Iterator[DefinitionError]:
-    """A slot need not be declared where the variant names its strategy."""
-    for place, variant in enumerate(file.experiment.variants):
-        shown = variant.recommend
-        if shown and shown.slot and not shown.strategy and known is not None and shown.slot not in known:
-            hint = meant(shown.slot, known) or "; none are declared in recommendations.yaml"
-            line = file.line("variants", place, "recommend", "slot")
-            path = f"variants.{variant.key}.recommend.slot"
-            yield DefinitionError(file.file, line, path, f'unknown slot "{shown.slot}"{hint}, or name a strategy')
 
 
 def _overlaps(files: Mapping[str, ExperimentFile]) -> Iterator[DefinitionError]:
@@ -137,13 +132,37 @@ def read_folder(folder: Path) -> FolderReading:
         wrong = DefinitionError(str(folder), 0, "", f"{reason}; {right}")
         return FolderReading(None, (wrong,), {}, {})
     errors: list[DefinitionError] = []
-    return read_sources(dict(_sources(paths, errors)), errors)
+    sources: dict[str, bytes] = {}
+    for path in paths:
+        readable = os.fsencode(path.name).decode(errors="replace")
+        if readable != path.name:
+            errors.append(DefinitionError(readable, 0, "", "its name is not UTF-8, rename the file"))
+            continue
+        if path.suffix not in SUFFIXES:
+            right = path.stem + path.suffix.lower()
+            errors.append(DefinitionError(path.name, 0, "", f"ends in {path.suffix}, name the file {right}"))
+            continue
+        try:
+            if not path.is_file():
+                raise OSError(0, "is no regular file")
+            with path.open("rb") as file:
+                sources[path.name] = file.read(MAX_BYTES + 1)
+        except OSError as error:
+            reason = (error.strerror or "unknown cause").lower()
+            errors.append(DefinitionError(path.name, 0, "", f"cannot be read: {reason}"))
+    return read_sources(sources, errors)
 
 
 def read_sources(sources: Mapping[str, bytes], errors: Iterable[DefinitionError] = ()) -> FolderReading:
     """As `read_folder`, of file contents by file name; `errors` were found before."""
     found = [*errors]
-    roots = {stem: _side(stem, sources, found) for stem in SIDES}
+    roots: dict[str, tuple[Problems, Located | None]] = {}
+    for stem in SIDES:
+        names = [stem + suffix for suffix in SUFFIXES if stem + suffix in sources] or [stem + SUFFIXES[0]]
+        problems = Problems(names[0])
+        for other in names[1:]:
+            found.append(DefinitionError(other, 1, "", f"{names[0]} is there too, keep one of the files"))
+        roots[stem] = problems, None if names[0] not in sources else read_yaml(sources[names[0]], problems)
     content, declared = _sides(roots)
     for problems, _ in roots.values():
         found.extend(problems.found)
@@ -176,35 +195,6 @@ def builtin_metrics() -> tuple[Metric, ...]:
     if problems.found:
         raise DefinitionErrors(problems.found)
     return tuple((metrics or {}).values())
-
-
-def _sources(paths: list[Path], errors: list[DefinitionError]) -> Iterator[tuple[str, bytes]]:
-    for path in paths:
-        readable = os.fsencode(path.name).decode(errors="replace")
-        if readable != path.name:
-            errors.append(DefinitionError(readable, 0, "", "its name is not UTF-8, rename the file"))
-            continue
-        if path.suffix not in SUFFIXES:
-            right = path.stem + path.suffix.lower()
-            errors.append(DefinitionError(path.name, 0, "", f"ends in {path.suffix}, name the file {right}"))
-            continue
-        try:
-            if not path.is_file():
-                raise OSError(0, "is no regular file")
-            with path.open("rb") as file:
-                yield path.name, file.read(MAX_BYTES + 1)
-        except OSError as error:
-            errors.append(
-                DefinitionError(path.name, 0, "", f"cannot be read: {(error.strerror or 'unknown cause').lower()}")
-            )
-
-
-def _side(stem: str, sources: Mapping[str, bytes], errors: list[DefinitionError]) -> tuple[Problems, Located | None]:
-    names = [stem + suffix for suffix in SUFFIXES if stem + suffix in sources] or [stem + SUFFIXES[0]]
-    problems = Problems(names[0])
-    for other in names[1:]:
-        errors.append(DefinitionError(other, 1, "", f"{names[0]} is there too, keep one of the files"))
-    return problems, None if names[0] not in sources else read_yaml(sources[names[0]], problems)
 
 
 def _sides(roots: Mapping[str, tuple[Problems, Located | None]]) -> tuple[CatalogContent, Declared]:

@@ -168,10 +168,6 @@ def by_name(kind: Kind[T], no_name: str = "", whose: str = "") -> Kind[dict[str,
     return Kind(read, {"type": "object", "patternProperties": by_name, "additionalProperties": False})
 
 
-def _unchecked(_: Any, __: Location) -> None:
-    pass
-
-
 @dataclass(frozen=True, slots=True)
 class Section(Generic[M]):
     """A mapping of fields that is read into a model.
@@ -184,7 +180,7 @@ class Section(Generic[M]):
     model: type[M]
     entries: Entries
     build: Callable[..., M] | None = None
-    check: Callable[[M, Location], None] = _unchecked
+    check: Callable[[M, Location], None] | None = None
     least: tuple[str, ...] = ()
     nothing: str = ""
     also: Schema = field(default_factory=dict[str, Any])
@@ -212,7 +208,8 @@ class Section(Generic[M]):
         if len(place.problems.found) == told:
             if self.least and not any(place.has(name) for name in self.least):
                 place.fail(self.nothing)
-            self.check(model, place)
+            if self.check is not None:
+                self.check(model, place)
         return model
 
 

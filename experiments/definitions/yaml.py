@@ -109,12 +109,11 @@ class _Walk:
         if level > MAX_LEVELS:
             raise _Refused(line, f"nested deeper than {MAX_LEVELS} levels")
         if isinstance(event, yaml.SequenceStartEvent):
-            return Located(tuple(self._items(level)), line)
+            items: list[Located] = []
+            while not isinstance(inner := next(self._events), yaml.SequenceEndEvent):
+                items.append(self._node(inner, level + 1))
+            return Located(tuple(items), line)
         return Located(self._fields(level), line)
-
-    def _items(self, level: int) -> Iterator[Located]:
-        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
-            yield self._node(event, level + 1)
 
     def _fields(self, level: int) -> dict[str, Located]:
         fields: dict[str, Located] = {}
