@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from experiments.readout.read import Readouts
 
 
-def ask(settings: Settings, query: Query) -> AnalysisAnswer:
+def analysis_answer(settings: Settings, query: Query) -> AnalysisAnswer:
     """The answer to a query. Raises Refused."""
     try:
         return asyncio.run(_asked(settings, query))

@@ -37,9 +37,9 @@ def results(
 ) -> None:
     """The readout of an experiment as a table."""
     from app.analysis.queries import ResultsQuery
-    from app.cli.analysis import ask
+    from app.cli.analysis import analysis_answer
 
-    answer = ask(environment_settings(), ResultsQuery(key, at, phase, metric, dimension))
+    answer = analysis_answer(environment_settings(), ResultsQuery(key, at, phase, metric, dimension))
     readout = json.loads(answer.body)
     (say_json if as_json else say_readout)(readout)
 
@@ -48,9 +48,9 @@ def results(
 def plan(key: Key, as_json: AsJson = False) -> None:
     """Visitors a day, the smallest effect that can be seen, and the days until the planned one can."""
     from app.analysis.queries import PlanQuery
-    from app.cli.analysis import ask
+    from app.cli.analysis import analysis_answer
 
-    answer = json.loads(ask(environment_settings(), PlanQuery(key)).body)
+    answer = json.loads(analysis_answer(environment_settings(), PlanQuery(key)).body)
     (say_json if as_json else say_plan)(answer)
 
 
@@ -94,13 +94,13 @@ def export(
     """Every event as NDJSON, in order; the cursor for the next export is printed at the end, on standard error."""
 
     from app.analysis.queries import EventsQuery
-    from app.cli.analysis import ask
+    from app.cli.analysis import analysis_answer
 
     settings = environment_settings()
     target = output.open("wb") if output else typer.get_binary_stream("stdout")
     try:
         while True:
-            page = ask(settings, EventsQuery(cursor, PAGE_ROWS))
+            page = analysis_answer(settings, EventsQuery(cursor, PAGE_ROWS))
             cursor = page.headers["x-resonate-next-cursor"]
             target.write(page.body)
             if not page.body:

@@ -8,7 +8,18 @@ from app.http.admission import AccessPolicy
 from app.http.body import MAX_BODY, BodyReader, Disconnected, check_length
 from app.http.deadlines import Deadlines
 from app.http.dispatch import failure
-from app.http.exchange import Answer, ASGIApplication, Exchange, Message, Pages, Receive, Scope, Send, head, preflight
+from app.http.exchange import (
+    ASGIApplication,
+    Exchange,
+    HttpAnswer,
+    Message,
+    Pages,
+    Receive,
+    Scope,
+    Send,
+    head,
+    preflight,
+)
 from app.runtime.telemetry import OTHER_ROUTE
 
 # pages of other origins call these
@@ -62,11 +73,13 @@ class _Reply:
             return
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message["headers"] = head(Answer(self.status, b"", b"", message["headers"]), self._exchange, self._pages)
+            message["headers"] = head(
+                HttpAnswer(self.status, b"", b"", message["headers"]), self._exchange, self._pages
+            )
         if self.status:
             await self._send(message)
 
-    async def answer(self, answer: Answer) -> None:
+    async def answer(self, answer: HttpAnswer) -> None:
         if self.status:  # too late to say anything else
             return
         self.status = answer.status

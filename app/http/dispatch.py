@@ -10,13 +10,24 @@ from app.http.admission import AccessPolicy
 from app.http.body import MAX_BODY, BodyReader, Disconnected, check_length, unpacked
 from app.http.deadlines import Deadlines
 from app.http.errors import Headers, Problem, problem_body, retry_later
-from app.http.exchange import Answer, ASGIApplication, Exchange, Pages, Pending, Receive, Scope, Send, head, preflight
+from app.http.exchange import (
+    ASGIApplication,
+    Exchange,
+    HttpAnswer,
+    Pages,
+    Pending,
+    Receive,
+    Scope,
+    Send,
+    head,
+    preflight,
+)
 
 logger = logging.getLogger(__name__)
 
 State = TypeVar("State")  # what the handlers of an application work with
-Handler = Callable[[Exchange, State, bytes], Answer | Pending]
-Whole = tuple[Answer, Headers]  # an answer and all its headers, ready to be written
+Handler = Callable[[Exchange, State, bytes], HttpAnswer | Pending]
+Whole = tuple[HttpAnswer, Headers]  # an answer and all its headers, ready to be written
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +108,7 @@ class Dispatch(Generic[State]):
                 raise method_not_allowed(method, route.methods)
         except Exception as error:  # noqa: BLE001 - the outermost loop of a worker: never a 500
             answer = failure(error, exchange)
-        if isinstance(answer, Answer):
+        if isinstance(answer, HttpAnswer):
             return self._closed(route, exchange, answer)
         return self._later(route, exchange, answer)
 
@@ -108,13 +119,13 @@ class Dispatch(Generic[State]):
             answer = failure(error, exchange)
         return self._closed(route, exchange, answer)
 
-    def _closed(self, route: HotRoute[State], exchange: Exchange, answer: Answer) -> Whole:
+    def _closed(self, route: HotRoute[State], exchange: Exchange, answer: HttpAnswer) -> Whole:
         """The answer, counted, with its headers."""
         self._access.telemetry.answered(route.name, answer.status, time.perf_counter() - exchange.started)
         return answer, head(answer, exchange, route.pages)
 
 
-def failure(error: Exception, exchange: Exchange) -> Answer:
+def failure(error: Exception, exchange: Exchange) -> HttpAnswer:
     """A problem in the words of the path's dialect.
 
     What nobody foresaw is logged with its trace and answered as a passing fault, so that clients send it again.
@@ -126,7 +137,7 @@ def failure(error: Exception, exchange: Exchange) -> Answer:
         detail = f"something unexpected happened here; it is in the log under request {request}"
         error = retry_later(503, "unexpected_error", detail, 1)
     content_type, body = problem_body(error, path)
-    return Answer(error.status, body, content_type, error.headers)
+    return HttpAnswer(error.status, body, content_type, error.headers)
 
 
 def method_not_allowed(method: str, allowed: str) -> Problem:

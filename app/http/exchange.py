@@ -34,7 +34,7 @@ NO_SNIFFING: Final = (b"x-content-type-options", b"nosniff")
 NEVER_STORED: Final = (b"cache-control", b"no-store")
 
 
-class Answer(NamedTuple):
+class HttpAnswer(NamedTuple):
     """Status, body and what is not the same for every answer."""
 
     status: int
@@ -44,7 +44,7 @@ class Answer(NamedTuple):
 
 
 # A handler gets the whole body. It returns what it can say at once, and a coroutine where it must wait for the log.
-Pending = Coroutine[Any, Any, Answer]
+Pending = Coroutine[Any, Any, HttpAnswer]
 
 
 @dataclass(slots=True)
@@ -86,7 +86,7 @@ def unique_ids() -> Iterator[str]:
     return map(f"{secrets.token_hex(8)}%08x".__mod__, itertools.count(1))
 
 
-def head(answer: Answer, exchange: Exchange, pages: Pages) -> Headers:
+def head(answer: HttpAnswer, exchange: Exchange, pages: Pages) -> Headers:
     """All headers of an answer. A page of another origin may read it whatever its status, where `pages` lets it in."""
     status, given = answer.status, exchange.headers
     headers: Headers = [(b"x-request-id", exchange.request_id), NO_SNIFFING, *answer.headers]
@@ -105,21 +105,21 @@ def head(answer: Answer, exchange: Exchange, pages: Pages) -> Headers:
     return headers
 
 
-def preflight(exchange: Exchange, pages: Pages, methods: bytes, keys: Keys) -> Answer:
+def preflight(exchange: Exchange, pages: Pages, methods: bytes, keys: Keys) -> HttpAnswer:
     """The answer to OPTIONS: a preflight carries no key, so any key that lets the origin in will do."""
     headers: Headers = [(b"allow", methods)]
     origin = page_origin(exchange.headers)
     if pages == "keyed":
         headers.append(VARY)
         if origin is None or not keys.allows_origin(origin.decode("ascii")):
-            return Answer(204, b"", headers=headers)
+            return HttpAnswer(204, b"", headers=headers)
         headers += [(b"access-control-allow-origin", origin), CREDENTIALS]
     headers += [
         (b"access-control-allow-methods", methods),
         (b"access-control-allow-headers", ALLOWED_HEADERS),
         (b"access-control-max-age", b"%d" % MAX_AGE_SECONDS),
     ]
-    return Answer(204, b"", headers=headers)
+    return HttpAnswer(204, b"", headers=headers)
 
 
 def page_origin(headers: dict[bytes, bytes]) -> bytes | None:

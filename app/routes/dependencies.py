@@ -43,7 +43,7 @@ Worker = Annotated[Resources, Depends(resources_of)]
 Asked = Annotated[Exchange, Depends(exchange_of)]
 
 
-async def ask(exchange: Exchange, resources: Resources, query: Query) -> Response:
+async def analysis_response(exchange: Exchange, resources: Resources, query: Query) -> Response:
     """The answer, or 304 where the caller holds it already. Raises Problem with what the analysis refused."""
     try:
         answer = await resources.analysis.ask(query)

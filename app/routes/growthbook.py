@@ -10,7 +10,7 @@ import msgspec
 from app.http.admission import admit, admit_key
 from app.http.body import decode
 from app.http.errors import JSON_TYPE, Problem, unreadable
-from app.http.exchange import Answer, Exchange, Pending, matches
+from app.http.exchange import Exchange, HttpAnswer, Pending, matches
 from app.routes.tracking import arrival, store
 from app.worker.resources import Resources
 from events.dialects.growthbook import read_events
@@ -32,13 +32,13 @@ class Features:
         self._payload = b""
         self._etag = b""
 
-    def __call__(self, exchange: Exchange, resources: Resources, body: bytes) -> Answer:
+    def __call__(self, exchange: Exchange, resources: Resources, body: bytes) -> HttpAnswer:
         key = exchange.scope["path"][len(FEATURES_PREFIX) :]
         try:
             admit_key(exchange, resources.access, key.encode(), in_address=True)
         except Problem as problem:
             if problem.status == 401:
-                return Answer(400, msgspec.json.encode({"status": 400, "error": "Invalid API key"}), JSON_TYPE)
+                return HttpAnswer(400, msgspec.json.encode({"status": 400, "error": "Invalid API key"}), JSON_TYPE)
             raise
         catalog, now = resources.catalogs.catalog, time.time()
         if catalog is not self._catalog or int(now) != self._second:
@@ -51,8 +51,8 @@ class Features:
                 self._etag = etag
         headers = [(b"etag", self._etag), (b"cache-control", CACHE_CONTROL)]
         if matches(exchange.headers.get(b"if-none-match"), self._etag):
-            return Answer(304, b"", headers=headers)
-        return Answer(200, self._payload, headers=headers)
+            return HttpAnswer(304, b"", headers=headers)
+        return HttpAnswer(200, self._payload, headers=headers)
 
 
 def ingest(exchange: Exchange, resources: Resources, body: bytes) -> Pending:

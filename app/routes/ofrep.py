@@ -9,10 +9,10 @@ import msgspec
 from app.http.admission import admit
 from app.http.body import decode
 from app.http.errors import OFREP_FLAGS, Problem
-from app.http.exchange import Answer, Exchange, Pending, matches
+from app.http.exchange import Exchange, HttpAnswer, Pending, matches
 from app.routes.evaluation import EXPOSE, Stems, Visitor, expose, forced_variants
 from app.worker.resources import Resources
-from events.dialects.validation import Refused, check_bounds, id_problem
+from events.dialects.validation import EventRefused, check_bounds, id_problem
 from experiments.assignment.assign import USER_ATTRIBUTE, Assignment, assign
 
 TARGETING_KEY: Final = "targetingKey"
@@ -33,7 +33,7 @@ class Ofrep:
     def __init__(self) -> None:
         self._stems = Stems(ofrep_stem)
 
-    def evaluate(self, exchange: Exchange, resources: Resources, body: bytes) -> Answer | Pending:
+    def evaluate(self, exchange: Exchange, resources: Resources, body: bytes) -> HttpAnswer | Pending:
         """`POST /ofrep/v1/evaluate/flags/{key}`"""
         admit(exchange, resources.access)
         visitor, context = read_context(decode(body, DECODER))
@@ -45,10 +45,10 @@ class Ofrep:
         assignment = assign(experiment, visitor, context, time.time(), forced_variants(exchange, context))
         stem = self._stems.of(catalog, assignment)
         if not assignment.enrols or context.get(EXPOSE) is False:
-            return Answer(200, stem + b"}}")
+            return HttpAnswer(200, stem + b"}}")
         return _exposed(exchange, resources, Visitor.of(visitor, context, len(body)), assignment, stem)
 
-    def evaluate_all(self, exchange: Exchange, resources: Resources, body: bytes) -> Answer:
+    def evaluate_all(self, exchange: Exchange, resources: Resources, body: bytes) -> HttpAnswer:
         """`POST /ofrep/v1/evaluate/flags`"""
         admit(exchange, resources.access)
         visitor, context = read_context(decode(body, DECODER))
@@ -58,15 +58,15 @@ class Ofrep:
         etag = b'"%b"' % hashlib.sha256(flags).hexdigest()[:32].encode()
         headers = [(b"etag", etag), (b"cache-control", b"private, no-cache")]
         if matches(exchange.headers.get(b"if-none-match"), etag):
-            return Answer(304, b"", headers=headers)
-        return Answer(200, b'{"flags":[%b],"metadata":{}}' % flags, headers=headers)
+            return HttpAnswer(304, b"", headers=headers)
+        return HttpAnswer(200, b'{"flags":[%b],"metadata":{}}' % flags, headers=headers)
 
 
 async def _exposed(
     exchange: Exchange, resources: Resources, visitor: Visitor, assignment: Assignment, stem: bytes
-) -> Answer:
+) -> HttpAnswer:
     (told,) = await expose(exchange, resources, "ofrep", visitor, [assignment])
-    return Answer(200, stem + told + b"}}")
+    return HttpAnswer(200, stem + told + b"}}")
 
 
 def ofrep_stem(assignment: Assignment) -> bytes:
@@ -100,7 +100,7 @@ def read_context(body: EvaluationBody) -> tuple[str, dict[str, Any]]:
         check_user(context[USER_ATTRIBUTE], "context.user_id")
     try:
         check_bounds(context, "context")
-    except Refused as refused:
+    except EventRefused as refused:
         raise _invalid("INVALID_CONTEXT", refused.message) from None
     return visitor, context
 

@@ -10,12 +10,12 @@ import msgspec
 from app.http.admission import admit
 from app.http.body import decode
 from app.http.errors import Problem
-from app.http.exchange import Answer, Exchange, Pending
+from app.http.exchange import Exchange, HttpAnswer, Pending
 from app.routes.evaluation import Stems, Visitor, expose, forced_variants
 from app.routes.ofrep import check_user
 from app.worker.recommendations import ListAnswer
 from app.worker.resources import Resources
-from events.dialects.validation import Refused, check_bounds, id_problem
+from events.dialects.validation import EventRefused, check_bounds, id_problem
 from experiments.assignment.assign import Assignment, assign
 from experiments.catalog.catalog import Catalog
 from recommender.ranking.request import ListRequest
@@ -69,7 +69,7 @@ class Personalize:
     def __init__(self) -> None:
         self._stems = Stems(personalize_stem)
 
-    def __call__(self, exchange: Exchange, resources: Resources, raw: bytes) -> Answer | Pending:
+    def __call__(self, exchange: Exchange, resources: Resources, raw: bytes) -> HttpAnswer | Pending:
         admit(exchange, resources.access)
         body = decode(raw, DECODER)
         attributes = checked_attributes(body)
@@ -78,7 +78,7 @@ class Personalize:
             return self._answer(view, {}, {})
         return self._later(exchange, resources, view, Visitor.of(body.visitor_id, attributes, len(raw)))
 
-    async def _later(self, exchange: Exchange, resources: Resources, view: PageView, visitor: Visitor) -> Answer:
+    async def _later(self, exchange: Exchange, resources: Resources, view: PageView, visitor: Visitor) -> HttpAnswer:
         """What waits: for the log, and for recommendations."""
         told: dict[str, bytes] = {}
         if view.enrolling:
@@ -87,7 +87,7 @@ class Personalize:
         lists = await resources.recommender.lists(list(view.lists.values()))
         return self._answer(view, told, dict(zip(view.lists, lists, strict=True)))
 
-    def _answer(self, view: PageView, told: Mapping[str, bytes], lists: Mapping[str, ListAnswer]) -> Answer:
+    def _answer(self, view: PageView, told: Mapping[str, bytes], lists: Mapping[str, ListAnswer]) -> HttpAnswer:
         stem = self._stems.of
         shown = [stem(view.catalog, each) + told.get(each.experiment, b"") for each in view.assignments]
         messages = b"},".join(shown)
@@ -99,7 +99,7 @@ class Personalize:
             said = {key: self._stems.not_served(view.catalog, key) for key in view.unknown}
             errors = {key[:100]: {"code": "unknown_experiment", "message": said[key]} for key in view.unknown}
             body += b',"errors":%b' % msgspec.json.encode(errors)
-        return Answer(200, body + b"}")
+        return HttpAnswer(200, body + b"}")
 
 
 def personalize_stem(assignment: Assignment) -> bytes:
@@ -130,7 +130,7 @@ def checked_attributes(body: PersonalizeBody) -> dict[str, Any]:
     attributes = body.attributes or {}
     try:
         check_bounds(attributes, "attributes")
-    except Refused as refused:
+    except EventRefused as refused:
         raise Problem(400, refused.code, refused.message) from None
     return attributes if body.user_id is None else {**attributes, "user_id": body.user_id}
 

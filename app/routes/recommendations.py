@@ -11,8 +11,8 @@ from app.analysis.queries import AttributionQuery
 from app.http.admission import admit
 from app.http.body import decode
 from app.http.errors import Problem
-from app.http.exchange import Answer, Exchange, Pending, matches
-from app.routes.dependencies import Asked, Known, Secret, Worker, ask
+from app.http.exchange import Exchange, HttpAnswer, Pending, matches
+from app.routes.dependencies import Asked, Known, Secret, Worker, analysis_response
 from app.worker.recommendations import LiveRecommender
 from app.worker.resources import Resources
 from events.dialects.validation import id_problem
@@ -49,9 +49,9 @@ def recommend(exchange: Exchange, resources: Resources, body: bytes) -> Pending:
     return _answer(list_request(decode(body, DECODER), resources.recommender), resources.recommender)
 
 
-async def _answer(request: ListRequest, recommender: LiveRecommender) -> Answer:
+async def _answer(request: ListRequest, recommender: LiveRecommender) -> HttpAnswer:
     [answer] = await recommender.lists([request])
-    return Answer(200, msgspec.json.encode(answer))
+    return HttpAnswer(200, msgspec.json.encode(answer))
 
 
 def list_request(body: RecommendationsBody, recommender: LiveRecommender) -> ListRequest:
@@ -125,7 +125,7 @@ async def product_recommendations(
 async def recommender_report(asked: Asked, worker: Worker, _: Secret) -> Response:
     report = model_report(worker)
     try:
-        attributed = await ask(asked, worker, AttributionQuery())
+        attributed = await analysis_response(asked, worker, AttributionQuery())
         report["attribution"] = json.loads(bytes(attributed.body))
     except Problem as problem:  # the model is known all the same
         report["attribution"], report["attribution_error"] = None, problem.code

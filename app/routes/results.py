@@ -22,7 +22,7 @@ from app.analysis.queries import (
     UnitsQuery,
 )
 from app.http.errors import Problem
-from app.routes.dependencies import Asked, Secret, Worker, ask
+from app.routes.dependencies import Asked, Secret, Worker, analysis_response
 from app.worker.resources import Resources
 from experiments.catalog.overrides import NothingToOverride, OverrideRefused, order
 
@@ -71,12 +71,12 @@ class ReadoutParameters(UnitParameters):
 
 @router.get("/v1/experiments", summary="All experiments with their states and what is wrong with the files")
 async def experiments(_: Secret, asked: Asked, worker: Worker) -> Response:
-    return await ask(asked, worker, ExperimentsQuery())
+    return await analysis_response(asked, worker, ExperimentsQuery())
 
 
 @router.get("/v1/experiments/{key}", summary="One experiment: definition, phases, fingerprints")
 async def experiment(key: Key, _: Secret, asked: Asked, worker: Worker) -> Response:
-    return await ask(asked, worker, ExperimentQuery(key))
+    return await analysis_response(asked, worker, ExperimentQuery(key))
 
 
 @router.get("/v1/experiments/{key}/results", summary="The readout of an experiment", responses=FLAT)
@@ -84,41 +84,41 @@ async def results(
     key: Key, _: Secret, asked: Asked, worker: Worker, look: Annotated[ReadoutParameters, Query()]
 ) -> Response:
     query = ResultsQuery(key, look.at, look.phase, look.metric, look.dimension, look.include, look.format)
-    return await ask(asked, worker, query)
+    return await analysis_response(asked, worker, query)
 
 
 @router.get("/v1/experiments/{key}/timeseries", summary="A metric day by day, cumulative and per day")
 async def timeseries(
     key: Key, _: Secret, asked: Asked, worker: Worker, metric: Name = None, at: Moment = None
 ) -> Response:
-    return await ask(asked, worker, TimeseriesQuery(key, at, metric))
+    return await analysis_response(asked, worker, TimeseriesQuery(key, at, metric))
 
 
 @router.get("/v1/experiments/{key}/plan", summary="Traffic, detectable effect, and days until it is reached")
 async def plan(key: Key, _: Secret, asked: Asked, worker: Worker) -> Response:
-    return await ask(asked, worker, PlanQuery(key))
+    return await analysis_response(asked, worker, PlanQuery(key))
 
 
 @router.get("/v1/experiments/{key}/units", summary="One row per unit, to rerun any test elsewhere", responses=FLAT)
 async def units(
     key: Key, _: Secret, asked: Asked, worker: Worker, look: Annotated[UnitParameters, Query()]
 ) -> Response:
-    return await ask(asked, worker, UnitsQuery(key, look.at, look.phase, look.format))
+    return await analysis_response(asked, worker, UnitsQuery(key, look.at, look.phase, look.format))
 
 
 @router.get("/v1/results", summary="Every running experiment, one row per comparison", responses=FLAT)
 async def all_results(_: Secret, asked: Asked, worker: Worker, form: FormQuery = "json") -> Response:
-    return await ask(asked, worker, AllResultsQuery(form))
+    return await analysis_response(asked, worker, AllResultsQuery(form))
 
 
 @router.get("/v1/metrics", summary="The metrics and how they are computed")
 async def metrics(_: Secret, asked: Asked, worker: Worker) -> Response:
-    return await ask(asked, worker, MetricsQuery())
+    return await analysis_response(asked, worker, MetricsQuery())
 
 
 @router.get("/v1/cx", summary="CSAT, NPS, CES and retention of the whole site, per day", responses=FLAT)
 async def satisfaction(_: Secret, asked: Asked, worker: Worker, form: FormQuery = "json") -> Response:
-    return await ask(asked, worker, SatisfactionQuery(form))
+    return await analysis_response(asked, worker, SatisfactionQuery(form))
 
 
 export_router = APIRouter(tags=["Export"])
@@ -130,7 +130,7 @@ Limit = Annotated[int, Query(ge=1, le=10_000, description="Most rows of a page."
 
 @export_router.get("/v1/export/events", summary="Events as NDJSON, in the order of the log", responses=NDJSON)
 async def events(_: Secret, asked: Asked, worker: Worker, cursor: Cursor = None, limit: Limit = 1_000) -> Response:
-    return await ask(asked, worker, EventsQuery(cursor, limit))
+    return await analysis_response(asked, worker, EventsQuery(cursor, limit))
 
 
 Action = Literal["pause", "resume", "stop"]

@@ -9,7 +9,7 @@ from app.http.access import Grant, unknown_key
 from app.http.admission import admit_key, presented
 from app.http.body import Decoded, decode
 from app.http.errors import Problem, retry_later, unreadable
-from app.http.exchange import Answer, Exchange, Pending
+from app.http.exchange import Exchange, HttpAnswer, Pending
 from app.worker.resources import Resources
 from events.dialects.segment import BatchBody, BatchMissing, BatchTooLarge, Reading, read_batch, read_single
 from events.dialects.validation import Arrival
@@ -106,7 +106,7 @@ def arrival(exchange: Exchange, resources: Resources, grant: Grant) -> Arrival:
     )
 
 
-async def store(reading: Reading, resources: Resources) -> Answer:
+async def store(reading: Reading, resources: Resources) -> HttpAnswer:
     """Appends the records and answers once they are durable. Raises Problem 503 when that cannot be promised."""
     telemetry, records = resources.telemetry, judged(reading.records, resources.catalogs.catalog)
     if records:
@@ -123,13 +123,13 @@ async def store(reading: Reading, resources: Resources) -> Answer:
             if count:
                 telemetry.events(outcome, count)
     if not reading.refusals:
-        return Answer(200, SUCCESS)
+        return HttpAnswer(200, SUCCESS)
     telemetry.events("rejected", len(reading.refusals))
     rejected = [
         {"index": each.index, "messageId": each.message_id, "code": each.code, "message": each.message}
         for each in reading.refusals
     ]
-    return Answer(200, msgspec.json.encode({"success": True, "rejected": rejected}))
+    return HttpAnswer(200, msgspec.json.encode({"success": True, "rejected": rejected}))
 
 
 def _decoded(body: bytes, decoder: msgspec.json.Decoder[Decoded], grant: Grant | None) -> Decoded:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Request, Response
 from app.analysis.queries import ErasureQuery, PersonKind, PersonQuery
 from app.http.errors import Problem, unreadable
 from app.http.exchange import Exchange
-from app.routes.dependencies import Asked, Secret, Worker, ask
+from app.routes.dependencies import Asked, Secret, Worker, analysis_response
 from app.routes.openapi import TEXT
 from app.worker.resources import Resources
 from events.dialects.validation import id_problem
@@ -68,11 +68,11 @@ async def erase_user(identifier: Identifier, _: Secret, asked: Asked, worker: Wo
 
 
 async def _held(asked: Exchange, worker: Resources, kind: PersonKind, identifier: str) -> Response:
-    return await ask(asked, worker, PersonQuery(kind, _checked(identifier)))
+    return await analysis_response(asked, worker, PersonQuery(kind, _checked(identifier)))
 
 
 async def _erase(asked: Exchange, worker: Resources, kind: PersonKind, identifier: str) -> Response:
-    return await ask(asked, worker, ErasureQuery(kind, _checked(identifier)))
+    return await analysis_response(asked, worker, ErasureQuery(kind, _checked(identifier)))
 
 
 def _checked(identifier: str) -> str:

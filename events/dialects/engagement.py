@@ -3,10 +3,11 @@
 from typing import Any, Final
 
 from events.dialects.user_agents import client
-from events.dialects.validation import Arrival, Refused, identifier, message_identifier, moment
+from events.dialects.validation import Arrival, EventRefused, identifier, message_identifier, moment
 from events.records import ENGAGEMENT, Record
+from kit.time import DAY_SECONDS
 
-LONGEST_PAGE_VIEW_MS: Final = 7 * 86_400_000
+LONGEST_PAGE_VIEW_MS: Final = 7 * DAY_SECONDS * 1_000
 MAX_SEQUENCE: Final = 10_000_000
 
 
@@ -20,10 +21,10 @@ def beat(item: dict[str, Any], sent_at: Any, arrival: Arrival) -> Record:
     engaged = _whole(item.get("engagedMs"), "engagedMs", LONGEST_PAGE_VIEW_MS)
     final = item.get("final")
     if final is not None and type(final) is not bool:
-        raise Refused("invalid_field", "final: it must be true or false")
+        raise EventRefused("invalid_field", "final: it must be true or false")
     anonymous, user = item.get("anonymousId"), item.get("userId")
     if anonymous is None and user is None:
-        raise Refused("missing_id", "anonymousId or userId is required")
+        raise EventRefused("missing_id", "anonymousId or userId is required")
     user_id = None if user is None else identifier(user, "userId")
     given = item.get("messageId")
     when = arrival.received_at
@@ -56,5 +57,5 @@ def _whole(value: Any, field: str, largest: int) -> int:
     if type(value) is float and value.is_integer():
         value = int(value)
     if type(value) is not int or not 0 <= value <= largest:
-        raise Refused("invalid_field", f"{field}: it must be a whole number from 0 to {largest}")
+        raise EventRefused("invalid_field", f"{field}: it must be a whole number from 0 to {largest}")
     return value

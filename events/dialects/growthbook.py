@@ -10,8 +10,8 @@ from events.dialects.user_agents import client
 from events.dialects.validation import (
     MAX_EVENT_BYTES,
     Arrival,
+    EventRefused,
     Refusal,
-    Refused,
     identifier,
     mapping,
     message_identifier,
@@ -32,12 +32,12 @@ def read_events(items: list[msgspec.Raw], arrival: Arrival) -> Reading:
     for index, raw in enumerate(items):
         try:
             if len(memoryview(raw)) > MAX_EVENT_BYTES:
-                raise Refused("event_too_large", f"the event may have {MAX_EVENT_BYTES} bytes")
+                raise EventRefused("event_too_large", f"the event may have {MAX_EVENT_BYTES} bytes")
             item = msgspec.json.decode(raw)
             if type(item) is not dict:
-                raise Refused("unreadable_event", "the event is not a JSON object")
+                raise EventRefused("unreadable_event", "the event is not a JSON object")
             records.append(read_event(item, arrival))
-        except Refused as refused:
+        except EventRefused as refused:
             refusals.append(Refusal(index, None, refused.code, refused.message))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             refusals.append(Refusal(index, None, "unreadable_event", "the event is not valid JSON"))
@@ -48,7 +48,7 @@ def read_event(item: dict[str, Any], arrival: Arrival) -> Record:
     """One event `{event_name, properties_json, context_json, user_id, device_id, url, …}`. Raises Refused."""
     name = item.get("event_name")
     if type(name) is not str or not name or len(name) > MAX_NAME:
-        raise Refused("missing_event", f"event_name: it must be text of 1 to {MAX_NAME} characters")
+        raise EventRefused("missing_event", f"event_name: it must be text of 1 to {MAX_NAME} characters")
     properties = _json_object(item.get("properties_json"), "properties_json")
     attributes = _json_object(item.get("context_json"), "context_json")
     told = properties.get("in_experiment", properties.get("inExperiment"))
@@ -98,7 +98,7 @@ def _first(properties: dict[str, Any], *names: str) -> Any:
 def _who(item: dict[str, Any], attributes: dict[str, Any]) -> dict[str, Any]:
     visitor, user = item.get("device_id") or attributes.get("id"), item.get("user_id")
     if visitor is None and user is None:
-        raise Refused("missing_id", "device_id or user_id is required")
+        raise EventRefused("missing_id", "device_id or user_id is required")
     user_id = None if user is None else identifier(user, "user_id")
     return {
         "type": TRACK,
@@ -113,5 +113,5 @@ def _json_object(value: Any, field: str) -> dict[str, Any]:
         try:
             value = msgspec.json.decode(value)
         except (msgspec.DecodeError, UnicodeError, RecursionError):
-            raise Refused("invalid_field", f"{field}: it is not valid JSON") from None
+            raise EventRefused("invalid_field", f"{field}: it is not valid JSON") from None
     return mapping(value, field)

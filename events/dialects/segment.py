@@ -12,8 +12,8 @@ from events.dialects.validation import (
     MAX_BATCH,
     MAX_EVENT_BYTES,
     Arrival,
+    EventRefused,
     Refusal,
-    Refused,
     amount,
     identifier,
     mapping,
@@ -43,10 +43,12 @@ def commerce(fields: dict[str, Any], name: str, properties: dict[str, Any]) -> N
     if properties.get("order_id") is not None:
         fields["order_id"] = identifier(properties["order_id"], "properties.order_id")
     elif name == "Order Completed":
-        raise Refused("missing_order_id", "properties.order_id: an order needs its id, or a re-sent one counts twice")
+        raise EventRefused(
+            "missing_order_id", "properties.order_id: an order needs its id, or a re-sent one counts twice"
+        )
     code = properties.get("currency")
     if code is not None and (type(code) is not str or not code or len(code) > MAX_CURRENCY or not code.isalnum()):
-        raise Refused("invalid_currency", "properties.currency: it must be an ISO 4217 code such as EUR")
+        raise EventRefused("invalid_currency", "properties.currency: it must be an ISO 4217 code such as EUR")
     fields["currency"] = None if code is None else code.upper()
 
 
@@ -54,7 +56,7 @@ def _products(fields: dict[str, Any], name: str, products: Any, value: float | N
     if products is None:
         return value
     if type(products) is not list or not all(type(product) is dict for product in products):
-        raise Refused("invalid_products", "properties.products: it must be a list of objects")
+        raise EventRefused("invalid_products", "properties.products: it must be a list of objects")
     lines: list[tuple[str | None, float, float | None]] = []
     for index, product in enumerate(products):
         field = f"properties.products[{index}]"
@@ -63,7 +65,7 @@ def _products(fields: dict[str, Any], name: str, products: Any, value: float | N
         quantity = number(product.get("quantity"), f"{field}.quantity")
         price = amount(product.get("price"), f"{field}.price")
         if (quantity is not None and quantity < 0) or (price is not None and price < 0):
-            raise Refused("invalid_products", f"{field}: quantity and price may not be negative")
+            raise EventRefused("invalid_products", f"{field}: quantity and price may not be negative")
         found = None if given is None else identifier(given, f"{field}.product_id")
         lines.append((found, 1.0 if quantity is None else quantity, price))
     named = [line for line in lines if line[0] is not None]
@@ -127,7 +129,7 @@ def read_batch(body: BatchBody, arrival: Arrival) -> Reading:
     refusals: list[Refusal] = []
     try:  # once for the whole batch; one that cannot be read says nothing about any event
         sent = moment(body.sentAt, "sentAt")
-    except Refused:
+    except EventRefused:
         sent = None
     sent_at = None if sent is None else sent / 1_000  # epoch milliseconds
     for index, raw in enumerate(items):
@@ -137,7 +139,7 @@ def read_batch(body: BatchBody, arrival: Arrival) -> Reading:
             if body.context and item.get("context") is None:
                 item["context"] = body.context
             records.append(read_event(item, None, sent_at, arrival))
-        except Refused as refused:
+        except EventRefused as refused:
             refusals.append(Refusal(index, _text_or_none(item.get("messageId")), refused.code, refused.message))
     return Reading(records, refusals)
 
@@ -146,9 +148,9 @@ def read_single(item: dict[str, Any], size: int, kind: str, arrival: Arrival) ->
     """The one event of /v1/track and its siblings; `size` is the body's, in bytes."""
     try:
         if size > MAX_EVENT_BYTES:
-            raise Refused("event_too_large", f"the event has {size} bytes, it may have {MAX_EVENT_BYTES}")
+            raise EventRefused("event_too_large", f"the event has {size} bytes, it may have {MAX_EVENT_BYTES}")
         return Reading([read_event(item, kind, item.get("sentAt"), arrival)], [])
-    except Refused as refused:
+    except EventRefused as refused:
         return Reading([], [Refusal(0, _text_or_none(item.get("messageId")), refused.code, refused.message)])
 
 
@@ -156,7 +158,7 @@ def read_event(item: dict[str, Any], kind: str | None, sent_at: Any, arrival: Ar
     """One call as a record. Raises Refused, naming the field."""
     kind = kind or item.get("type")
     if type(kind) is not str or kind not in KINDS:
-        raise Refused("unknown_type", f"type: it must be one of {', '.join(sorted(KINDS))}")
+        raise EventRefused("unknown_type", f"type: it must be one of {', '.join(sorted(KINDS))}")
     if kind == ENGAGEMENT:
         return beat(item, sent_at, arrival)
     context = mapping(item.get("context"), "context")
@@ -202,13 +204,15 @@ def event_time(item: dict[str, Any], sent_at: Any, arrival: Arrival) -> int:
 
 def _decoded(raw: msgspec.Raw) -> dict[str, Any]:
     if len(memoryview(raw)) > MAX_EVENT_BYTES:
-        raise Refused("event_too_large", f"the event has {len(memoryview(raw))} bytes, it may have {MAX_EVENT_BYTES}")
+        raise EventRefused(
+            "event_too_large", f"the event has {len(memoryview(raw))} bytes, it may have {MAX_EVENT_BYTES}"
+        )
     try:
         item = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refused("unreadable_event", f"the event is not valid JSON: {error}") from None
+        raise EventRefused("unreadable_event", f"the event is not valid JSON: {error}") from None
     if type(item) is not dict:
-        raise Refused("unreadable_event", "the event is not a JSON object")
+        raise EventRefused("unreadable_event", "the event is not a JSON object")
     return item
 
 
@@ -220,9 +224,9 @@ def _who(item: dict[str, Any], kind: str, properties: dict[str, Any], arrival: A
         named = ALIASES.get(str(item.get("event")), str(item.get("event")))
         if kind == TRACK and arrival.backend and named in ORDERS and properties.get("order_id") is not None:
             return {"visitor_id": ""}
-        raise Refused("missing_id", "anonymousId or userId is required")
+        raise EventRefused("missing_id", "anonymousId or userId is required")
     if kind == ALIAS and (anonymous is None or user is None):
-        raise Refused("missing_id", "alias: previousId and userId are both required")
+        raise EventRefused("missing_id", "alias: previousId and userId are both required")
     user_id = None if user is None else identifier(user, "userId")
     visitor = user_id if anonymous is None else identifier(anonymous, "previousId" if kind == ALIAS else "anonymousId")
     return {"visitor_id": visitor, "user_id": user_id}
@@ -243,7 +247,7 @@ def _what(fields: dict[str, Any], item: dict[str, Any], kind: str, properties: d
 def _track(fields: dict[str, Any], item: dict[str, Any], properties: dict[str, Any]) -> None:
     name = item.get("event")
     if type(name) is not str or not name or len(name) > MAX_NAME:
-        raise Refused("missing_event", f"event: track needs the event's name, text of 1 to {MAX_NAME} characters")
+        raise EventRefused("missing_event", f"event: track needs the event's name, text of 1 to {MAX_NAME} characters")
     name = ALIASES.get(name, name)
     fields["event"] = name
     if name == EXPERIMENT_VIEWED:

@@ -18,7 +18,7 @@ SHARED_IDS: Final = frozenset(
 )
 
 
-class Refused(Exception):
+class EventRefused(Exception):
     """Why one event is not taken: an enumerated `code` and a sentence naming the field and what would be right."""
 
     def __init__(self, code: str, message: str) -> None:
@@ -58,10 +58,10 @@ class Arrival:
 def identifier(value: Any, field: str) -> str:
     """An id as it was sent, byte by byte: no trimming, folding or normalisation. Raises Refused."""
     if type(value) is not str:
-        raise Refused("invalid_id", f"{field}: an id is text, this is {_kind(value)}")
+        raise EventRefused("invalid_id", f"{field}: an id is text, this is {_kind(value)}")
     problem = id_problem(value)
     if problem is not None:
-        raise Refused("invalid_id", f"{field}: {problem}")
+        raise EventRefused("invalid_id", f"{field}: {problem}")
     return value
 
 
@@ -80,7 +80,7 @@ def message_identifier(value: Any) -> str:
     """A messageId: text of 1 to 99 characters without control characters. Raises Refused."""
     found = identifier(value, "messageId")
     if len(found) > MAX_MESSAGE_ID:
-        raise Refused("invalid_id", f"messageId: it has {len(found)} characters, it may have {MAX_MESSAGE_ID}")
+        raise EventRefused("invalid_id", f"messageId: it has {len(found)} characters, it may have {MAX_MESSAGE_ID}")
     return found
 
 
@@ -89,7 +89,7 @@ def mapping(value: Any, field: str) -> dict[str, Any]:
     if value is None:
         return {}
     if type(value) is not dict:
-        raise Refused("invalid_field", f"{field}: it must be an object, this is {_kind(value)}")
+        raise EventRefused("invalid_field", f"{field}: it must be an object, this is {_kind(value)}")
     check_bounds(value, field)
     return value
 
@@ -97,13 +97,13 @@ def mapping(value: Any, field: str) -> dict[str, Any]:
 def check_bounds(value: dict[str, Any] | list[Any], field: str, depth: int = 1, keys: int = 0) -> int:
     """Refuses what is nested deeper than 32, has over 512 keys or a number of 2^63 and more; gives the keys seen."""
     if depth > MAX_DEPTH:
-        raise Refused("too_deep", f"{field}: it is nested deeper than {MAX_DEPTH} levels")
+        raise EventRefused("too_deep", f"{field}: it is nested deeper than {MAX_DEPTH} levels")
     items: Any = value
     if type(value) is dict:
         keys += len(value)
         items = value.values()
     if keys > MAX_KEYS:
-        raise Refused("too_many_keys", f"{field}: it has more than {MAX_KEYS} keys")
+        raise EventRefused("too_many_keys", f"{field}: it has more than {MAX_KEYS} keys")
     for item in items:
         kind = type(item)
         if kind is str:
@@ -111,7 +111,7 @@ def check_bounds(value: dict[str, Any] | list[Any], field: str, depth: int = 1, 
         if kind is dict or kind is list:
             keys = check_bounds(item, field, depth + 1, keys)
         elif (kind is float or kind is int) and not -MAX_INTEGER < item < MAX_INTEGER:
-            raise Refused("number_too_large", f"{field}: numbers must lie between -2^63 and 2^63")
+            raise EventRefused("number_too_large", f"{field}: numbers must lie between -2^63 and 2^63")
     return keys
 
 
@@ -123,10 +123,12 @@ def moment(value: Any, field: str) -> int | None:
         try:
             return microseconds(parsed(value))
         except ValueError:
-            raise Refused("invalid_time", f"{field}: it must be ISO 8601 such as 2026-01-20T09:00:03.123Z") from None
+            raise EventRefused(
+                "invalid_time", f"{field}: it must be ISO 8601 such as 2026-01-20T09:00:03.123Z"
+            ) from None
     if (type(value) is int or type(value) is float) and abs(value) < 1e15:
         return round(value * 1_000)
-    raise Refused("invalid_time", f"{field}: it must be ISO 8601 text or epoch milliseconds")
+    raise EventRefused("invalid_time", f"{field}: it must be ISO 8601 text or epoch milliseconds")
 
 
 def number(value: Any, field: str) -> float | None:
@@ -137,11 +139,11 @@ def number(value: Any, field: str) -> float | None:
         try:
             value = float(value.replace("_", "x"))  # Python's own separators are no decimal notation
         except ValueError:
-            raise Refused("invalid_number", f"{field}: {value!r} is not a number") from None
+            raise EventRefused("invalid_number", f"{field}: {value!r} is not a number") from None
     if type(value) is not int and type(value) is not float:
-        raise Refused("invalid_number", f"{field}: it must be a number, this is {_kind(value)}")
+        raise EventRefused("invalid_number", f"{field}: it must be a number, this is {_kind(value)}")
     if not -MAX_INTEGER < value < MAX_INTEGER:
-        raise Refused("number_too_large", f"{field}: numbers must lie between -2^63 and 2^63")
+        raise EventRefused("number_too_large", f"{field}: numbers must lie between -2^63 and 2^63")
     return float(value)
 
 
@@ -149,7 +151,7 @@ def amount(value: Any, field: str) -> float | None:
     """A number of money of at most 1e9 in size. Raises Refused."""
     found = number(value, field)
     if found is not None and abs(found) > MAX_REVENUE:
-        raise Refused("number_too_large", f"{field}: amounts may be at most 1e9, this is {found:g}")
+        raise EventRefused("number_too_large", f"{field}: amounts may be at most 1e9, this is {found:g}")
     return found
 
 

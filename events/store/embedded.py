@@ -13,9 +13,9 @@ from events.store.health import StoreState, store_directory, write_state
 from events.store.process import (
     StoreMissing,
     answers,
-    ask,
     information,
     private_folder,
+    reply_to,
     server_options,
     socket_path,
     spawn,
@@ -189,7 +189,7 @@ class EmbeddedStore:
             self._process.send(signal.SIGTERM)
             self._process.wait(STOP_SECONDS)
         elif self._adopted:
-            ask(self.socket, "SHUTDOWN", STOP_SECONDS)
+            reply_to(self.socket, "SHUTDOWN", STOP_SECONDS)
         self._process, self._adopted = None, False
         self._note(running=False, cause="store_stopped")
 

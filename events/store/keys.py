@@ -18,21 +18,6 @@ def watermark_key(shard: int) -> str:
     return f"{{{shard}}}:watermark"
 
 
-def counters_key(shard: int) -> str:
-    """What the door has seen: a hash of `appended`, `duplicates`, `conflicts` (same messageId, other body)."""
-    return f"{{{shard}}}:counters"
-
-
-def generations_key(shard: int) -> str:
-    """Which two 12-hour generations of message digests are kept, and in how many small hashes each."""
-    return f"{{{shard}}}:ids"
-
-
-def bucket_key(shard: int, generation: int, bucket: int) -> str:
-    """One small hash of a generation: 8-byte digest of a messageId → 13 bits of a digest of its body."""
-    return f"{{{shard}}}:ids:{generation}:{bucket}"
-
-
 def history_key(customer: str) -> str:
     """A customer's newest purchases: a hash of order and product → time, quantity, price."""
     return f"{{h:{customer}}}"

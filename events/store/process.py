@@ -73,7 +73,7 @@ def spawn(program: Path, options: list[str], lock: int) -> Child:
     return start_program([str(program), *options], Terms(signal.SIGTERM, descriptors=(lock,)))
 
 
-def ask(path: Path, command: str, timeout_seconds: float = PING_SECONDS) -> str | None:
+def reply_to(path: Path, command: str, timeout_seconds: float = PING_SECONDS) -> str | None:
     """The server's answer to a command without arguments, or None when there is none in time."""
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
@@ -87,12 +87,12 @@ def ask(path: Path, command: str, timeout_seconds: float = PING_SECONDS) -> str 
 
 def answers(path: Path) -> bool:
     """Whether a server that has loaded its data listens there."""
-    return (ask(path, "PING") or "").startswith("+PONG")
+    return (reply_to(path, "PING") or "").startswith("+PONG")
 
 
 def information(path: Path) -> dict[str, str]:
     """The fields of `INFO server`, empty when nobody answers."""
-    lines = (ask(path, "INFO server", 1.0) or "").splitlines()
+    lines = (reply_to(path, "INFO server", 1.0) or "").splitlines()
     return dict(line.split(":", 1) for line in lines if ":" in line)
 
 

@@ -21,10 +21,10 @@ from experiments.definitions.located import Located, Location, Wrong
 from experiments.definitions.model import (
     Audience,
     Correction,
+    DefinedPrior,
     Guardrail,
     IdentityRule,
     Layer,
-    LiftPrior,
     Method,
     Plan,
     TrafficStep,
@@ -166,9 +166,9 @@ _LOOK_BACK: Final = scalar(
 )
 _PRIOR_HINT: Final = "write how far relative lifts usually lie from the mean: {mean: 0%, sd: 10%}"
 _PRIOR: Final = Section(
-    LiftPrior,
+    DefinedPrior,
     {"mean": scalar(_signed_effect, words(f"-?{PERCENTAGE}")), "sd": FieldSpec(EFFECT, needed=_PRIOR_HINT)},
-    build=lambda sd, mean=0.0: LiftPrior(mean=mean, sd=sd),
+    build=lambda sd, mean=0.0: DefinedPrior(mean=mean, sd=sd),
 ).kind
 
 

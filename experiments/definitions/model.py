@@ -78,7 +78,7 @@ class Guardrail(Definition):
     require_safe: bool = False
 
 
-class LiftPrior(Definition):
+class DefinedPrior(Definition):
     """A proper prior of the relative lift, normal with this mean and standard deviation."""
 
     mean: float
@@ -98,7 +98,7 @@ class Plan(Definition):
     cuped_seconds: int = 14 * DAY_SECONDS  # how far CUPED looks back before the exposure; 0 switches it off
     correction: Correction = "holm"
     dimensions: tuple[str, ...] = ()
-    prior: LiftPrior | None = None
+    prior: DefinedPrior | None = None
     identity: IdentityRule = "first_touch"
 
 

@@ -57,3 +57,6 @@ traceback
 
 # Named in an annotation that is text, because its import is heavy.
 TaskID
+
+# What a test or a benchmark of the log asks for where the product asks for more at once.
+live_parts

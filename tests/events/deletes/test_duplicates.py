@@ -4,11 +4,12 @@ import time
 from collections.abc import Callable
 
 import pytest
+from oracles.store_keys import bucket_key, counters_key, generations_key
 
 from events.ingest.stream import Appended, Stream
 from events.records import Record
 from events.store.connection import Connection
-from events.store.keys import bucket_key, counters_key, events_key, generations_key
+from events.store.keys import events_key
 
 pytestmark = pytest.mark.anyio
 MakeRecord = Callable[..., Record]

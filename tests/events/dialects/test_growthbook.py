@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from events.dialects.growthbook import read_event, read_events
-from events.dialects.validation import Arrival, Refused
+from events.dialects.validation import Arrival, EventRefused
 
 ARRIVAL = Arrival(received_at=1_800_000_000_000_000)
 JAVASCRIPT = {"experimentId": "banner", "variationId": "b", "hashAttribute": "id", "hashValue": "v-1"}
@@ -58,7 +58,7 @@ def test_other_events_are_tracked_under_their_name() -> None:
     ],
 )
 def test_what_cannot_be_an_event_is_refused(item: dict[str, Any]) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(EventRefused):
         read_event(item, ARRIVAL)
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.dialects.segment import BatchBody, read_batch, read_event, read_single
-from events.dialects.validation import Arrival, Refused
+from events.dialects.validation import Arrival, EventRefused
 from events.records import Record
 from kit.time import DAY_US
 
@@ -101,7 +101,7 @@ def test_a_payment_webhook_may_know_nobody_if_a_backend_sends_it() -> None:
     webhook = {"event": "Order Completed", "properties": {"order_id": "o-1", "revenue": 5}}
     record = read_event(webhook, "track", None, BACKEND)
     assert (record.visitor_id, record.backend, record.order_id) == ("", True, "o-1")
-    with pytest.raises(Refused, match="anonymousId or userId"):
+    with pytest.raises(EventRefused, match="anonymousId or userId"):
         read_event(webhook, "track", None, ARRIVAL)
 
 

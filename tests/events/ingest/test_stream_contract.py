@@ -6,13 +6,14 @@ from typing import Any
 
 import msgspec
 import pytest
+from oracles.store_keys import counters_key
 
 from events.ingest.group_commit import shard_of
 from events.ingest.history import History
 from events.ingest.stream import Appended, Stream
 from events.records import Record
 from events.store.connection import Connection
-from events.store.keys import counters_key, events_key
+from events.store.keys import events_key
 
 pytestmark = pytest.mark.anyio
 MakeRecord = Callable[..., Record]

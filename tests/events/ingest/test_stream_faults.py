@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from oracles.store_keys import counters_key
 from servers.patience import patience
 
 from events.ingest.group_commit import StreamLimits
@@ -19,7 +20,7 @@ from events.records import Record
 from events.store.availability import StoreUnavailable
 from events.store.connection import Connection, connect
 from events.store.embedded import EmbeddedStore
-from events.store.keys import counters_key, events_key
+from events.store.keys import events_key
 
 pytestmark = pytest.mark.anyio
 MakeRecord = Callable[..., Record]

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from oracles import store_keys
 
 from events.ingest.stream import Stream
 from events.records import Record
@@ -25,8 +26,8 @@ def keys_in_code() -> Iterator[str]:
     yield keys.DESIGNS
     yield keys.OWNER
     yield keys.TOMBSTONES
-    yield keys.bucket_key(0, 1, 2).replace("{0}", "{s}").replace("1:2", "<generation>:<bucket>")
-    for name, make in vars(keys).items():
+    yield store_keys.bucket_key(0, 1, 2).replace("{0}", "{s}").replace("1:2", "<generation>:<bucket>")
+    for name, make in {**vars(keys), **vars(store_keys)}.items():
         if name.startswith("history") and callable(make):
             yield make("<person>")
         elif name.endswith("_key") and name != "bucket_key" and callable(make):
