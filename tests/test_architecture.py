@@ -193,7 +193,8 @@ ONLY_IN = {  # pattern → the places that may say it, why
     r"\bget_close_matches\b": ("kit/suggestions.py",),
     r"\b86_?400(_000)*\b|[*/] ?1_000_000\b|\b1_000_000 [*/]": ("kit/time.py",),  # seconds and microseconds
 }
-HELPERS_USED_ONCE = 0.58  # at most this share of the private helpers
+HELPERS_USED_ONCE = 0.55  # at most this share of the private helpers
+MODULES, LINES = 194, 28_800  # of the product, at most
 USED_WITHOUT_AN_IMPORT = {
     "hiredis": "redis parses answers with it wherever it is installed",
     "httptools": "uvicorn's protocol, which ours derives from, parses with it",
@@ -248,6 +249,9 @@ def sizes(house: House) -> Iterator[str]:
     for folder, count in Counter(module.folder for module in house.modules.values()).items():
         if count > WIDE.get(folder, 12):
             yield f"{folder} has {count} modules"
+    lines = sum(module.lines for module in house.modules.values())
+    if len(house.modules) > MODULES or lines > LINES:
+        yield f"the product has {len(house.modules)} modules of {lines} lines"
     for module in house.modules.values():
         if module.lines > LONG.get(module.place, 400):
             yield f"{module.place} has {module.lines} lines"
