@@ -37,6 +37,6 @@ async def erase(connection: Connection, reader: LogReader, kind: PersonKind, ide
     await forget(connection, sorted(person.visitors | person.users))
     try:
         await connection.rewrite_file()
-    except StoreUnavailable as error:  # a managed store may not allow it, or is at it already
+    except StoreUnavailable as error:  # erased it is; the file is written anew some other time
         _logger.info("the store was not asked to rewrite its file", extra={"why": str(error)})
     return person

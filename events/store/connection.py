@@ -207,9 +207,19 @@ class Connection:
         return await self.answer(pipeline.execute(), timeout_seconds)
 
     async def rewrite_file(self) -> None:
-        """Has each server write its append-only file anew, without what was deleted; raises StoreUnavailable."""
+        """Has each server write its append-only file anew, without what was deleted; raises StoreUnavailable.
+
+        A server that is at it already, or whose owner does not allow it, is left alone, and it is logged.
+        """
+
+        async def unless_refused(asked: Awaitable[Any]) -> None:
+            try:
+                await asked
+            except ResponseError as refusal:
+                logger.info("a store does not write its file anew: %s", refusal)
+
         for ask in _servers(self.client):
-            await self.answer(ask("BGREWRITEAOF"))
+            await self.answer(unless_refused(ask("BGREWRITEAOF")))
 
     async def answer(self, asked: Awaitable[Any], timeout_seconds: float = ANSWER_SECONDS) -> Any:
         """What the store answers to commands of this client, in time; raises StoreUnavailable with the cause."""

@@ -106,12 +106,16 @@ def power(effect_size: float, control_units: float, design: Design) -> float:
 
 @lru_cache(maxsize=256)
 def _scale_nodes(freedom: float) -> tuple[Array, Array]:
-    """Points and weights that integrate against the density of √(χ²/df), ∝ s^(df−1)·exp(−df·s²/2)."""
+    """Points and weights that integrate against the density of √(χ²/df), ∝ s^(df−1)·exp(−df·s²/2).
+
+    The points stand in √s: at two or three degrees of freedom the density bends sharply at 0.
+    """
     low = math.sqrt(2.0 * float(gammaincinv(freedom / 2.0, BEYOND)) / freedom)
     high = math.sqrt(2.0 * float(gammainccinv(freedom / 2.0, BEYOND)) / freedom)
-    s = low + (high - low) * (_POSITIONS + 1.0) / 2.0
+    root_s = (_POSITIONS + 1.0) / 2.0
+    s = low + (high - low) * root_s**2
     logarithm = freedom * (np.log(s) - (s - 1.0) * (s + 1.0) / 2.0) - np.log(s)
-    weights = _WEIGHTS * np.exp(logarithm - logarithm.max())
+    weights = _WEIGHTS * root_s * np.exp(logarithm - logarithm.max())
     return s, weights / weights.sum()
 
 

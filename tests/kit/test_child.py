@@ -52,13 +52,19 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 
 
+Children = Callable[[], list[psutil.Process]]
+
+
 @pytest.fixture(autouse=True)
-def none_left() -> Iterator[None]:
-    """A test leaves no process behind, beside those that other tests of this process keep."""
+def children() -> Iterator[Children]:
+    """The processes below this one, beside those that other tests keep; a test leaves none behind."""
     kept = psutil.Process().children(recursive=True)
-    yield
-    children = [child for child in psutil.Process().children(recursive=True) if child not in kept]
-    assert psutil.wait_procs(children, timeout=patience(1))[1] == []
+
+    def own() -> list[psutil.Process]:
+        return [child for child in psutil.Process().children(recursive=True) if child not in kept]
+
+    yield own
+    assert psutil.wait_procs(own(), timeout=patience(1))[1] == []
 
 
 def asking(name: str, question: object = None, deadline_seconds: float = patience(3)) -> Coroutine[Any, Any, Any]:
@@ -115,15 +121,15 @@ def test_a_module_that_does_not_answer_in_time_is_ended(way: Callable[..., Any])
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-def test_whoever_is_cancelled_while_asking_leaves_no_process(loop: Loop) -> None:
+def test_whoever_is_cancelled_while_asking_leaves_no_process(loop: Loop, children: Children) -> None:
     async def cancelled() -> None:
         work = asyncio.ensure_future(asking("endless"))
-        while not psutil.Process().children():
+        while not children():
             await asyncio.sleep(0)
         work.cancel()
         with pytest.raises(asyncio.CancelledError):
             await work
-        assert psutil.Process().children() == []
+        assert children() == []
 
     run(cancelled(), loop)
 
@@ -261,9 +267,11 @@ def test_a_program_that_is_run_once_says_what_it_prints() -> None:
         printed(["sleep", "1000"], 0.05)
 
 
-def test_a_question_that_is_not_waited_for_is_ended_by_closing_it(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_question_that_is_not_waited_for_is_ended_by_closing_it(
+    caplog: pytest.LogCaptureFixture, children: Children
+) -> None:
     Asked("kit_test_endless", [], deadline_seconds=1000).close()
-    assert psutil.Process().children() == []
+    assert children() == []
     assert caplog.messages == []
 
 

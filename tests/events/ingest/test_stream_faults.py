@@ -121,7 +121,7 @@ async def test_a_killed_store_heals_without_a_restart_of_the_worker(
 ) -> None:
     await stream.append([record("m-0")])
     os.kill(store.pid, signal.SIGKILL)
-    store._process.wait()
+    store._process.wait(10)
     cause, seconds = await refusal(stream, record("m-1"))
     assert (cause, stream.state.available) == ("store_down", False)
     assert seconds < 1.0
@@ -159,7 +159,7 @@ async def test_the_embedded_stores_own_cause_reaches_the_one_who_appends(
     await stream.append([record("m-0")])
     store._note(running=False, cause="store_disk_full", detail="the disk of the store is full")
     os.kill(store.pid, signal.SIGKILL)
-    store._process.wait()
+    store._process.wait(10)
     assert (await refusal(stream, record("m-1")))[0] == "store_disk_full"
     assert (stream.state.available, stream.state.cause) == (False, "store_disk_full")
 

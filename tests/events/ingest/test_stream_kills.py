@@ -69,7 +69,7 @@ def polled(store: EmbeddedStore, seconds: float) -> None:
 
 def kill_store(store: EmbeddedStore) -> None:
     os.kill(store.pid, signal.SIGKILL)
-    store._process.wait()
+    store._process.wait(10)
     killed = time.monotonic()
     wait_for(lambda: store.poll().running and store.pid is not None)
     assert time.monotonic() - killed < patience(LONGEST_ABSENCE_SECONDS)

@@ -163,3 +163,13 @@ async def test_asking_again_and_again_opens_nothing_that_stays(store: EmbeddedSt
         assert (psutil.Process().num_fds(), len(connection._held)) == before
         await stream.close()
         assert connection._held == set()
+
+
+async def test_a_store_that_writes_its_file_anew_already_is_no_fault(
+    connection: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO"):
+        for _ in range(5):
+            await connection.rewrite_file()
+    assert "does not write its file anew" in caplog.text
+    assert [record for record in caplog.records if record.exc_info] == []

@@ -101,3 +101,9 @@ def test_statistics_load_neither_statsmodels_nor_scipys_distributions_until_a_pl
         "print(sorted({'scipy.stats', 'statsmodels', 'pandas', 'duckdb', 'pyarrow'} & set(sys.modules)))"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+
+
+@pytest.mark.parametrize("alpha", [1e-4, 0.01, 0.05, 0.2])
+def test_without_an_effect_the_power_is_alpha_also_for_a_handful_of_units(alpha: float) -> None:
+    for units in np.linspace(2.0, 4.0, 81):  # from two degrees of freedom on, where the density bends sharply at 0
+        assert power_of(1.0, 1.0, 0.0, float(units), Design(alpha=alpha)) == pytest.approx(alpha, abs=1e-11)

@@ -14,9 +14,13 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from recommender.model.identifiers import Index, Texts
-from recommender.model.product_feed import KNOWN, LARGEST_PRICE, import_products, read_products_file
+from recommender.model.product_feed import LARGEST_PRICE, import_products, read_products_file
 from recommender.model.products import SHOWN, ProductRow
 from recommender.ranking.serving import published_products
+
+KNOWN = (
+    "product_id", "name", "category", "brand", "price", "in_stock", "url", "image_url", "group_id", "accessories_of",
+)  # fmt: skip
 
 FEW = settings(max_examples=25, phases=(Phase.explicit, Phase.generate))  # too slow on the disk to be made smaller
 CLEAN = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="|"), min_size=1, max_size=8)
