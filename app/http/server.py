@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import ctypes
 import errno
 import gc
 import logging
 import os
 import socket
+import struct
 import time
 from collections.abc import Callable
 from functools import partial
@@ -151,6 +153,22 @@ def listen_unix(path: Path) -> socket.socket:
     listener.listen(BACKLOG)
     listener.setblocking(False)
     return listener
+
+
+SO_ATTACH_FILTER: Final = 26  # of Linux; Python names it nowhere
+DROP_ALL: Final = struct.pack("HBBI", 0x06, 0, 0, 0)  # one instruction of the kernel's packet filter: return 0
+
+
+def admit_nobody(listener: socket.socket) -> None:
+    """Let no connection join those that wait at the listener, in whichever process it is open; those are kept.
+
+    Whoever closes the last copy of a listener resets all who wait there, also those who came since it last looked. The
+    kernel drops a newcomer's packets instead; asked again after a second, the address refuses, or its next owner
+    answers. A kernel without packet filters goes on admitting until the close.
+    """
+    program = ctypes.create_string_buffer(DROP_ALL, len(DROP_ALL))
+    with contextlib.suppress(OSError):
+        listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HP", 1, ctypes.addressof(program)))
 
 
 def turn_away(listener: socket.socket) -> None:

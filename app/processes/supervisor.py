@@ -16,7 +16,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Final
 
 from app.http.access import GeneratedKeys, Keys
-from app.http.server import address_of, listen_unix, turn_away
+from app.http.server import address_of, admit_nobody, listen_unix, turn_away
 from app.processes.design_freeze import SiteTraffic
 from app.processes.store import Store
 from app.processes.supervised import ChildProcess, Role
@@ -215,6 +215,7 @@ class Supervisor:
 
     def _stop(self) -> None:
         """End the tree: workers drain, then the writer writes what is left, then the store."""
+        admit_nobody(self.listener)
         self.listener.close()
         deadline = time.monotonic() + self.settings.drain_seconds + WORKER_GRACE_SECONDS
         self._end(self.workers, deadline)

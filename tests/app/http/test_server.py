@@ -1,11 +1,12 @@
-"""The port of a service: one that is just being given up is waited for."""
+"""The listener of a service: a port just being given up is waited for; before the close nobody comes in vain."""
 
+import contextlib
 import socket
 import threading
 
 import pytest
 
-from app.http.server import CannotListen, listen
+from app.http.server import CannotListen, admit_nobody, listen
 
 
 def taken() -> socket.socket:
@@ -25,3 +26,20 @@ def test_a_port_whose_last_owner_is_just_ending_is_waited_for() -> None:
 def test_a_port_that_stays_in_use_is_refused() -> None:
     with taken() as holder, pytest.raises(CannotListen, match="in use by another program"):
         listen("127.0.0.1", holder.getsockname()[1])
+
+
+def test_those_who_wait_are_kept_and_nobody_joins_them() -> None:
+    listener = listen("127.0.0.1", 0)
+    with listener, contextlib.ExitStack() as opened:
+        address = listener.getsockname()
+        for number in range(3):
+            opened.enter_context(socket.create_connection(address)).sendall(b"%d" % number)
+        admit_nobody(listener)
+        with pytest.raises(TimeoutError):
+            socket.create_connection(address, timeout=0.2)
+        said = {opened.enter_context(listener.accept()[0]).recv(1) for _ in range(3)}
+        assert said == {b"0", b"1", b"2"}
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(address)
