@@ -15,7 +15,7 @@ from app.http.protocol import server_config
 from app.main import create_app
 from app.runtime.settings import Settings
 from app.worker import resources
-from events.ingest.stream import Appended
+from events.ingest.stream import Appended, Stream
 from events.records import Record
 from events.store.embedded import EmbeddedStore
 
@@ -75,19 +75,16 @@ def ours(data: Path) -> Any:
     return create_app(Settings(data=data, publishable_keys=("pk_benchmark",), secret_keys=("sk_benchmark",), **fast))
 
 
-class NoLog:
+class NoLog(Stream):
     """Takes exposures and forgets them: what the service would cost without durability."""
 
     async def append(self, records: Sequence[Record]) -> Appended:
         return Appended(len(records), 0)
 
-    async def close(self) -> None:
-        """There is nothing to flush."""
-
 
 def unstored(data: Path) -> Any:
     """The service's own worker with a log that forgets."""
-    resources.Stream = lambda connection: NoLog()  # type: ignore[assignment,misc]
+    resources.Stream = NoLog
     return ours(data)
 
 
