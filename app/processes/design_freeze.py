@@ -192,7 +192,7 @@ class DesignMirror:
 async def _first(connection: Connection, design: FrozenDesign) -> FrozenDesign:
     client = cast("Any", connection.client)
     field = f"{design.key}:{design.phase}"
-    text = design.model_dump_json(exclude_defaults=True)
+    text = design.model_dump_json()
     if await connection.answer(client.hsetnx(DESIGNS, field, text)):
         return design
     held = FrozenDesign.model_validate_json(await connection.answer(client.hget(DESIGNS, field)))

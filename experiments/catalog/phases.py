@@ -74,7 +74,7 @@ def read_phases(paths: CatalogPaths) -> dict[tuple[str, int], FrozenDesign]:
 
 def write_phases(paths: CatalogPaths, phases: Phases) -> None:
     """Replace the frozen designs of a data directory, atomically."""
-    replace_file(paths.phases, _ADAPTER.dump_json([phases[name] for name in sorted(phases)], exclude_defaults=True))
+    replace_file(paths.phases, _ADAPTER.dump_json([phases[name] for name in sorted(phases)]))
 
 
 def freeze(experiment: Experiment, content: CatalogContent, now: datetime) -> FrozenDesign:
