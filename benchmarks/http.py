@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -114,7 +114,7 @@ def definitions(folder: Path) -> None:
 
 
 @contextmanager
-def servers(data: Path) -> Iterator[dict[str, tuple[int, psutil.Process]]]:
+def servers(data: Path) -> Generator[dict[str, tuple[int, psutil.Process]]]:
     """Every server on a port of its own, ready to be asked."""
     running: dict[str, tuple[int, psutil.Process]] = {}
     processes: list[subprocess.Popen[bytes]] = []

@@ -72,7 +72,8 @@ def plain_batch(data: Path) -> Any:
 def ours(data: Path) -> Any:
     """The service's own worker."""
     fast = {"rate_limit_per_second": 10_000_000, "rate_limit_burst": 10_000_000}
-    return create_app(Settings(data=data, publishable_keys=("pk_benchmark",), secret_keys=("sk_benchmark",), **fast))
+    keys = {"publishable_keys": ("pk_benchmark",), "secret_keys": ("sk_benchmark",)}
+    return create_app(Settings.model_validate({"data": data, **keys, **fast}))
 
 
 class NoLog(Stream):

@@ -57,7 +57,8 @@ def run(port: int, process: psutil.Process, seconds: float) -> tuple[float, floa
 def main() -> None:
     """The whole run."""
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 20.0
-    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     with tempfile.TemporaryDirectory() as folder:
         data, port = Path(folder) / "data", free_port()
         data.mkdir()

@@ -147,7 +147,7 @@ def serve_nearest() -> None:
     cells = (scores.ravel().astype(np.float64), items.ravel(), np.arange(PRODUCTS + 1) * NEIGHBOURS)
     similarity = scipy.sparse.csr_matrix(cells, shape=(PRODUCTS, PRODUCTS))
     similarity.sum_duplicates()
-    model.fit(scipy.sparse.identity(PRODUCTS, np.float32, "csr"), show_progress=False)
+    model.fit(scipy.sparse.identity(PRODUCTS, "float32", "csr"), show_progress=False)
     model.similarity, model.scorer = similarity, NearestNeighboursScorer(similarity)
     rows = [
         scipy.sparse.csr_matrix((np.ones(HISTORY, np.float32), (np.zeros(HISTORY, int), cart)), shape=(1, PRODUCTS))

@@ -10,7 +10,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -87,7 +87,7 @@ def _medians(rounds: Sequence[Measured]) -> Measured:
 
 
 @contextmanager
-def store(folder: Path) -> Iterator[Path]:
+def store(folder: Path) -> Generator[Path]:
     """A data directory with its store running on the clients' cores."""
     data = folder / "data"
     data.mkdir()
@@ -104,7 +104,7 @@ def store(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def server(name: str, data: Path) -> Iterator[Server]:
+def server(name: str, data: Path) -> Generator[Server]:
     """One of the servers of `main`, ready to be asked."""
     port = free_port()
     process = subprocess.Popen([sys.executable, "-m", "benchmarks.recommender_http", name, str(port), str(data)])
