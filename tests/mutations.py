@@ -58,8 +58,8 @@ MUTATIONS: Mapping[str, Mutation] = {
         (
             Edit(
                 "events/ingest/group_commit.py",
-                "self._waiting.append((parcel, future))",
-                "self._waiting.append((parcel, future)); future.set_result(0)",
+                "self._waiting.append((batch, future))",
+                "self._waiting.append((batch, future)); future.set_result(0)",
             ),
         ),
     ),

@@ -51,7 +51,7 @@ def test_an_assignment_with_its_durable_exposure_passes_few_functions_and_files(
     body = {"context": {"targetingKey": "v-1", "device": "mobile"}}
     assign = journey(worker, "/ofrep/v1/evaluate/flags/banner", body)
     report("assign", assign)
-    assert "Parcel.__init__" in assign.way()  # it was stored
+    assert "Batch.__init__" in assign.way()  # it was stored
     assert assign.functions <= 45
     assert assign.changes <= 35
 

@@ -1,4 +1,4 @@
-"""The front door: hot paths by one look-up, everything else to FastAPI; every answer leaves through here."""
+"""Every request and every answer pass here: hot paths by one look-up, everything else to FastAPI."""
 
 import logging
 import time

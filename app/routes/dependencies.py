@@ -15,7 +15,7 @@ from app.worker.resources import Resources
 
 
 def exchange_of(request: Request) -> Exchange:
-    """The request as the front door saw it."""
+    """The request as the dispatch saw it."""
     return request.scope["state"][EXCHANGE]
 
 

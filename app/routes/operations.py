@@ -71,8 +71,8 @@ def readiness(worker: Resources, writer: Sequence[str] = (), refused: str | None
         noted: Mapping[str, Any] = json.loads(DataDirectory(data).degraded_file.read_text())
         causes += [str(each) for each in noted.get("causes", [])]
     causes += writer
-    if embedded and embedded.salvage:
-        causes.append(f"store_salvaged: {embedded.salvage}")
+    if embedded and embedded.recovery:
+        causes.append(f"store_salvaged: {embedded.recovery}")
     causes += sorted(LOSSES & worker.telemetry.growing(time.time()))
     if cause is not None:
         causes.append(cause)

@@ -22,7 +22,7 @@ _encode = msgspec.json.Encoder().encode
 _TIME_MEMBER: Final = b',"time":'
 
 
-class Parcel:
+class Batch:
     """The records of one request that belong to one shard, ready to be joined with others into one flush."""
 
     __slots__ = ("count", "digests", "lengths", "size", "texts")
@@ -55,18 +55,10 @@ def shard_of(visitor_id: str, shards: int) -> int:
     return crc32(visitor_id.encode()) % shards
 
 
-def by_shard(records: Sequence[Record], shards: int) -> dict[int, list[int]]:
-    """The indexes of the records of each shard, in their order."""
-    indexes: dict[int, list[int]] = {}
-    for index, record in enumerate(records):
-        indexes.setdefault(shard_of(record.visitor_id, shards), []).append(index)
-    return indexes
-
-
 APPEND: Final = "resonate_append"
-CROWD: Final = 8  # so many parcels must wait before a second flush begins beside the first
+CROWD: Final = 8  # so many batches must wait before a second flush begins beside the first
 
-Waiting: TypeAlias = list[tuple[Parcel, asyncio.Future[int]]]
+Waiting: TypeAlias = list[tuple[Batch, asyncio.Future[int]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +74,8 @@ class StreamLimits:
 Count: TypeAlias = Callable[[str, int], None]  # the name of what went wrong, and how often
 
 
-class Lane:
-    """The waiting parcels of one shard, and what flushes them: one round after the other, and two for a crowd.
+class GroupCommit:
+    """The waiting batches of one shard, and what commits them together: one flush after the other, two for a crowd.
 
     Whatever becomes of a flush, each of its futures is resolved.
     """
@@ -104,26 +96,26 @@ class Lane:
         for held, told in zip(self._held, (self._some, self._crowd), strict=True):
             self._flushing.repeat(partial(self._flush_when_told, told, held), f"a flush of shard {shard}", 0)
 
-    def check(self, parcel: Parcel) -> None:
+    def check(self, batch: Batch) -> None:
         """Raises StoreUnavailable while the store is known to be down, or when too much waits already (`busy`)."""
         if self.breaker.cause is not None:
             raise StoreUnavailable(self.breaker.cause)
         if (
-            self._waiting_bytes + parcel.size > self._limits.waiting_bytes
-            or self._waiting_events + parcel.count > self._limits.waiting_events
+            self._waiting_bytes + batch.size > self._limits.waiting_bytes
+            or self._waiting_events + batch.count > self._limits.waiting_events
         ):
             raise StoreUnavailable(BUSY)
 
-    def put(self, parcel: Parcel) -> asyncio.Future[int]:
-        """Queues a parcel; the future gives the number of its duplicates once the parcel is durable.
+    def put(self, batch: Batch) -> asyncio.Future[int]:
+        """Queues a batch; the future gives the number of its duplicates once the batch is durable.
 
         Raises StoreUnavailable at once, as `check`.
         """
-        self.check(parcel)
+        self.check(batch)
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._waiting.append((parcel, future))
-        self._waiting_bytes += parcel.size
-        self._waiting_events += parcel.count
+        self._waiting.append((batch, future))
+        self._waiting_bytes += batch.size
+        self._waiting_events += batch.count
         self._some.set()
         if len(self._waiting) >= CROWD:
             self._crowd.set()
@@ -142,14 +134,14 @@ class Lane:
     async def _flush_when_told(self, told: asyncio.Event, held: HeldConnection | None) -> bool:
         await told.wait()
         while self._waiting:
-            size = events = taken = 0  # what waits, up to the size of a flush; at least one parcel
-            for parcel, _ in self._waiting:
+            size = events = taken = 0  # what waits, up to the size of a flush; at least one batch
+            for batch, _ in self._waiting:
                 if taken and (
-                    size + parcel.size > self._limits.flush_bytes or events + parcel.count > self._limits.flush_events
+                    size + batch.size > self._limits.flush_bytes or events + batch.count > self._limits.flush_events
                 ):
                     break
-                size += parcel.size
-                events += parcel.count
+                size += batch.size
+                events += batch.count
                 taken += 1
             flush, self._waiting = self._waiting[:taken], self._waiting[taken:]
             self._waiting_bytes -= size
@@ -164,14 +156,14 @@ class Lane:
             _, duplicates, conflicts = await self._connection.call(
                 APPEND,
                 self._key,
-                b"".join([parcel.digests for parcel, _ in flush]),
-                b"".join([parcel.lengths for parcel, _ in flush]),
-                b"[" + b",".join([parcel.texts for parcel, _ in flush]) + b"]",
+                b"".join([batch.digests for batch, _ in flush]),
+                b"".join([batch.lengths for batch, _ in flush]),
+                b"[" + b",".join([batch.texts for batch, _ in flush]) + b"]",
                 held=held,
             )
             repeated, differing, start = set(duplicates), int(conflicts), 0
-            for parcel, future in flush:
-                end = start + parcel.count
+            for batch, future in flush:
+                end = start + batch.count
                 if not future.done():  # a request that was cancelled waits no more
                     future.set_result(len(repeated.intersection(range(start, end))) if repeated else 0)
                 start = end

@@ -1,4 +1,4 @@
-"""What customers bought lately: written before a request is answered, read fast or not at all."""
+"""What people bought lately: written before a request is answered, read fast or not at all."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from events.records import ALIAS, IDENTIFY, Record
-from events.store.availability import UNKNOWN, Breaker, StoreUnavailable
+from events.store.availability import UNKNOWN, Breaker, StoreUnavailable, cause_of
 from events.store.connection import Call, Connection
 from events.store.keys import history_key, history_owner_key
 from kit.tasks import Tasks
@@ -24,7 +24,7 @@ LogIn = tuple[str, str]  # visitor_id, user_id
 
 
 class HistoryUpdates:
-    """The writing side of `{h:<customer>}`; the log is durable by then, so a failure here is counted, not raised."""
+    """The writing side of `{h:<person>}`; the log is durable by then, so a failure here is counted, not raised."""
 
     def __init__(self, connection: Connection, count: Callable[[str, int], None]) -> None:
         self._connection = connection
@@ -64,7 +64,7 @@ def _calls(record: Record) -> Iterable[Call]:
     """What an order or a refund changes in a history."""
     if record.event not in CHANGING or record.quarantined or record.bot:
         return
-    customer = history_key(record.user_id or record.visitor_id)
+    key = history_key(record.user_id or record.visitor_id)
     lines = [
         (product, None if quantity is None else repr(quantity), "-" if price is None else repr(price))
         for product, quantity, price in zip_longest(
@@ -76,12 +76,12 @@ def _calls(record: Record) -> Iterable[Call]:
         order = record.order_id or record.message_id
         fields = [f"{order}{SEPARATOR}{product}" for product, _, _ in lines]
         values = [f"{record.time} {quantity or 1} {price}" for _, quantity, price in lines]
-        yield "resonate_purchased", customer, tuple(chain.from_iterable(zip(fields, values, strict=True)))
+        yield "resonate_purchased", key, tuple(chain.from_iterable(zip(fields, values, strict=True)))
     elif record.event in REFUNDS and record.order_id:
         back = (
             [] if record.event == "Order Cancelled" else [(product, quantity or "-") for product, quantity, _ in lines]
         )
-        yield "resonate_refunded", customer, (str(record.time), record.order_id, *chain.from_iterable(back))
+        yield "resonate_refunded", key, (str(record.time), record.order_id, *chain.from_iterable(back))
 
 
 WAIT_SECONDS: Final = 0.05
@@ -108,7 +108,7 @@ class Recent(msgspec.Struct, frozen=True):
 
 
 class History:
-    """The reading side of `{h:<customer>}`, behind a breaker that opens on the first time-out.
+    """The reading side of `{h:<person>}`, behind a breaker that opens on the first time-out.
 
     Reads that arrive while one is under way share the next round trip, as appends share a flush.
     """
@@ -122,21 +122,18 @@ class History:
         self._reading = Tasks()
         self._reading.repeat(self._read_when_asked, "a read of purchase histories", 0)
 
-    async def recent(self, customers: Sequence[str]) -> Recent:
-        """What these ids of one customer (user, visitor) bought, at most 50 lines; answers within 50 ms."""
+    async def recent(self, ids: Sequence[str]) -> Recent:
+        """What these ids of one person (user, visitor) bought, at most 50 lines; answers within 50 ms."""
         if self.breaker.cause is not None:
             return Recent((), available=False)
         future: asyncio.Future[list[Lines]] = asyncio.get_running_loop().create_future()
-        self._waiting.append(([history_key(customer) for customer in dict.fromkeys(customers)], future))
+        self._waiting.append(([history_key(each) for each in dict.fromkeys(ids)], future))
         self._asked.set()
         try:
             async with asyncio.timeout(self._wait_seconds):
                 answers = await future
-        except TimeoutError:
-            self.breaker.open("store_timeout")
-            return Recent((), available=False)
-        except StoreUnavailable as unavailable:
-            self.breaker.open(unavailable.cause)
+        except (TimeoutError, StoreUnavailable) as error:
+            self.breaker.open(cause_of(error))
             return Recent((), available=False)
         # The lines of all answers once each, without what was refunded; who is named first has the say.
         lines = (
@@ -180,7 +177,7 @@ class History:
                     future.set_exception(StoreUnavailable(cause))
 
 
-async def forget(connection: Connection, customers: Sequence[str]) -> None:
-    """Deletes the histories of erased customers; raises StoreUnavailable."""
-    for customer in customers:
-        await connection.answer(connection.client.unlink(history_key(customer), history_owner_key(customer)))
+async def forget(connection: Connection, ids: Sequence[str]) -> None:
+    """Deletes the histories of erased ids; raises StoreUnavailable."""
+    for each in ids:
+        await connection.answer(connection.client.unlink(history_key(each), history_owner_key(each)))

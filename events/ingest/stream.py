@@ -1,11 +1,11 @@
-"""The door of the log: what `append` has returned from is durable, and each messageId is in it once."""
+"""The log's ingest: what `append` has returned from is durable, and each messageId is in it once."""
 
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from events.ingest.group_commit import Count, Lane, Parcel, StreamLimits, by_shard
+from events.ingest.group_commit import Batch, Count, GroupCommit, StreamLimits, shard_of
 from events.ingest.history import HistoryUpdates
 from events.records import Record
 from events.store.availability import Breaker, StoreUnavailable
@@ -40,56 +40,55 @@ class Stream:
     def __init__(self, connection: Connection, limits: StreamLimits | None = None, count: Count | None = None) -> None:
         self._connection = connection
         self._limits = limits or StreamLimits()
-        self._lanes: list[Lane] = []
+        self._commits: list[GroupCommit] = []
         self._unprepared = Breaker(connection.probe)  # until the shards are known
         self._tell = count
         self._counts: Counter[str] = Counter()
         self._histories = HistoryUpdates(connection, self._count)
 
     async def append(self, records: Sequence[Record]) -> Appended:
-        """Returns when every record is durable and the customers' histories hold their purchases.
+        """Returns when every record is durable and the people's histories hold their purchases.
 
         Raises StoreUnavailable within 1.2 s when that cannot be promised: then some records may be stored all the
         same, and a client that sends them again (same messageId) does not double them.
         """
-        if not self._lanes:
+        if not self._commits:
             try:
                 shards = range(self._connection.shards)
             except StoreUnavailable as unavailable:
                 self._unprepared.open(unavailable.cause)
                 raise
-            self._lanes = [Lane(shard, self._connection, self._limits, self._count) for shard in shards]
-        lanes = self._lanes
+            self._commits = [GroupCommit(shard, self._connection, self._limits, self._count) for shard in shards]
+        commits = self._commits
         if not records:
             return Appended(0, 0)
-        if len(lanes) == 1:
-            duplicates = await lanes[0].put(Parcel(records))
+        if len(commits) == 1:
+            duplicates = await commits[0].put(Batch(records))
         else:
-            indexes = by_shard(records, len(lanes))
-            parcels = {shard: Parcel([records[index] for index in own]) for shard, own in indexes.items()}
-            for shard, parcel in parcels.items():
-                lanes[shard].check(parcel)  # before anything is stored: a shard that is down refuses the whole request
-            puts = [lanes[shard].put(parcel) for shard, parcel in parcels.items()]
-            outcomes = await asyncio.gather(*puts, return_exceptions=True)  # each is heard, also after one that failed
-            for outcome in outcomes:
-                if isinstance(outcome, BaseException):
-                    raise outcome
+            own: dict[int, list[Record]] = {}
+            for record in records:
+                own.setdefault(shard_of(record.visitor_id, len(commits)), []).append(record)
+            batches = {shard: Batch(each) for shard, each in own.items()}
+            for shard, batch in batches.items():
+                commits[shard].check(batch)  # before anything is stored: one shard that is down refuses the whole
+            puts = [commits[shard].put(batch) for shard, batch in batches.items()]
+            await asyncio.gather(*puts, return_exceptions=True)  # each is heard, also after one that failed
             duplicates = sum([put.result() for put in puts])
         await self._histories.apply(records)
         return Appended(len(records) - duplicates, duplicates)
 
     @property
     def state(self) -> StreamState:
-        """What `/readyz` and `/metrics` report about the log's door."""
-        breakers = [*(lane.breaker for lane in self._lanes), self._unprepared]
+        """What `/readyz` and `/metrics` report about the log's ingest."""
+        breakers = [*(commit.breaker for commit in self._commits), self._unprepared]
         cause = next((breaker.cause for breaker in breakers if breaker.cause is not None), None)
         counts = {name: self._counts[name] for name in ("flush_failures", "message_conflicts", "history_failures")}
         return StreamState(available=cause is None, cause=cause, **counts)
 
     async def close(self) -> None:
         """Flushes what waits; the connection stays open, it belongs to the caller."""
-        for lane in self._lanes:
-            await lane.close()
+        for commit in self._commits:
+            await commit.close()
         await self._unprepared.close()
 
     def _count(self, name: str, count: int) -> None:

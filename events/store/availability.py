@@ -80,11 +80,6 @@ class Breaker:
         if self._probing.idle:
             self._probing.repeat(self._answered, "the probe of the store", self._probe_seconds, self._probe_seconds)
 
-    def check(self) -> None:
-        """Raises StoreUnavailable at once while the breaker is open."""
-        if self.cause is not None:
-            raise StoreUnavailable(self.cause)
-
     async def close(self) -> None:
         """Ends the probing, and refuses from then on."""
         self.cause = STOPPING

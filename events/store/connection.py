@@ -190,12 +190,6 @@ class Connection:
         await self.answer(asyncio.gather(*map(ask, {key for _, key, _ in calls})), timeout_seconds)
         return answers
 
-    async def position(self) -> dict[int, int]:
-        """The last stream number of each shard right now (0: nothing yet); raises StoreUnavailable."""
-        await self.prepare()
-        answers = await self.call_many([("resonate_position", events_key(shard), ()) for shard in range(self.shards)])
-        return {shard: position_number(answer[0]) for shard, answer in enumerate(answers)}
-
     async def hashes(self, keys: Sequence[str], timeout_seconds: float = ANSWER_SECONDS) -> list[dict[bytes, bytes]]:
         """What each of these hashes holds, in one round trip on a single server; raises StoreUnavailable."""
         if isinstance(self.client, RedisCluster):

@@ -21,12 +21,11 @@ from events.store.process import (
     spawn,
     store_binary,
 )
-from events.store.recovery import damaged_folders, finish_interrupted, lacks_manifest, salvage
+from events.store.recovery import damaged_folders, finish_interrupted, lacks_manifest, recover
 from kit.child import Child
 from kit.files import take_lock
 
 logger = logging.getLogger("resonate.store")
-
 
 ROOM_BYTES: Final = 256 << 10
 TAIL_BYTES: Final = 64 << 10
@@ -144,7 +143,7 @@ class EmbeddedStore:
         self._next_attempt_at = 0.0
         self._failures = 0
         self._attempts = 0
-        self._salvaged_before_this_attempt = False
+        self._recovered_before_this_attempt = False
 
     @property
     def version(self) -> str:
@@ -227,7 +226,7 @@ class EmbeddedStore:
         program = self._program or store_binary()
         finish_interrupted(self._directory)
         if lacks_manifest(self._directory):
-            self._salvage()
+            self._recover()
         if self._log.exists() and self._log.stat().st_size > LOG_BYTES:
             self._log.replace(self._log.with_suffix(".log.1"))
         self._log_start = self._log.stat().st_size if self._log.exists() else 0
@@ -236,10 +235,10 @@ class EmbeddedStore:
         self._attempts += 1
         self._ready_at = 0.0
 
-    def _salvage(self) -> None:
-        result = salvage(self._directory, datetime.now(UTC))
-        self._salvaged_before_this_attempt = True
-        logger.error("store salvaged: %s", result)
+    def _recover(self) -> None:
+        result = recover(self._directory, datetime.now(UTC))
+        self._recovered_before_this_attempt = True
+        logger.error("store recovered: %s", result)
 
     # Watching ------------------------------------------------------------------------------------------------------
 
@@ -247,31 +246,28 @@ class EmbeddedStore:
         code = process.code()
         if code is not None:
             self._process = None
-            self._after_exit(code)
+            steady = self._ready_at and time.monotonic() - self._ready_at > STEADY_SECONDS
+            self._failures = 1 if steady else self._failures + 1
+            cause, detail = exit_cause(code, self._directory, self._log, self._log_start)
+            logger.error("store ended: %s", detail)
+            if cause != "store_aof_damaged" or self._recovered_before_this_attempt:
+                self._wait(cause, detail)
+                return
+            try:
+                self._recover()
+            except OSError as error:
+                self._wait(*exit_cause(error, self._directory))
+            else:
+                self._wait(cause, detail, 0.0)
         elif not self._ready_at and answers(self.socket):
             self._ready_at = time.monotonic()
-            self._salvaged_before_this_attempt = False
+            self._recovered_before_this_attempt = False
             cut = torn_tail(self._log, self._log_start)
             if cut:
                 logger.warning("store: %s", cut)
             self._note(running=True, cut=cut)
         elif not self._ready_at:
             self._note(running=False, cause="store_loading", detail="the store is loading its data")
-
-    def _after_exit(self, status: int) -> None:
-        steady = self._ready_at and time.monotonic() - self._ready_at > STEADY_SECONDS
-        self._failures = 1 if steady else self._failures + 1
-        cause, detail = exit_cause(status, self._directory, self._log, self._log_start)
-        logger.error("store ended: %s", detail)
-        if cause == "store_aof_damaged" and not self._salvaged_before_this_attempt:
-            try:
-                self._salvage()
-            except OSError as error:
-                self._wait(*exit_cause(error, self._directory))
-            else:
-                self._wait(cause, detail, 0.0)
-            return
-        self._wait(cause, detail)
 
     def _wait(self, cause: str, detail: str, seconds: float | None = None) -> None:
         self._note(running=False, cause=cause, detail=detail)
@@ -291,7 +287,7 @@ class EmbeddedStore:
             cause=cause,
             detail=detail,
             restarts=max(0, self._attempts - 1),
-            salvage=cut or kept,
+            recovery=cut or kept,
         )
         if state == self._state:
             return

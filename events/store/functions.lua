@@ -1,5 +1,5 @@
 #!lua name=resonate
--- What the door does in the store in one atomic step; docs/store.md lists the keys.
+-- What the ingest does in the store in one atomic step; docs/store.md lists the keys.
 -- Every function is given one key and derives the others of the same shard from it, so a cluster can run them too.
 
 local GENERATION_SECONDS = 12 * 3600
@@ -220,7 +220,7 @@ local function raise(keys, args)
   return 1
 end
 
--- The customer's history ---------------------------------------------------------------------------------------------
+-- A person's history -------------------------------------------------------------------------------------------------
 
 local function keep_newest(key)
   local flat = redis.call("HGETALL", key)
@@ -287,7 +287,7 @@ local function joined(keys, args)
   return redis.call("HGETALL", keys[1])
 end
 
--- Ownership: one data directory takes events out ----------------------------------------------------------------------
+-- The lease: one data directory takes events out -----------------------------------------------------------------------
 
 local function claim(keys, arguments)
   local holder = redis.call("GET", keys[1])

@@ -14,14 +14,14 @@ class StoreState(msgspec.Struct, frozen=True, kw_only=True):
     """The embedded store as its owner sees it.
 
     `cause` is a word for machines (`store_disk_full`, `store_aof_damaged`, `store_down`, …) while it does not run,
-    `detail` a sentence for people. `salvage` says what was cut or moved aside, as long as that lies in the directory.
+    `detail` a sentence for people. `recovery` says what was cut or moved aside, as long as that lies in the directory.
     """
 
     running: bool
     cause: str | None = None
     detail: str | None = None
     restarts: int = 0
-    salvage: str | None = None
+    recovery: str | None = msgspec.field(default=None, name="salvage")  # as it is written
 
 
 def store_directory(data: Path) -> Path:
@@ -33,7 +33,7 @@ def write_state(data: Path, state: StoreState) -> None:
     """Overwrites the state in place."""
     cut = (
         msgspec.structs.replace(
-            state, detail=state.detail and state.detail[:most], salvage=state.salvage and state.salvage[:most]
+            state, detail=state.detail and state.detail[:most], recovery=state.recovery and state.recovery[:most]
         )
         for most in LONGEST_TEXTS
     )

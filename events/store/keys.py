@@ -18,14 +18,14 @@ def watermark_key(shard: int) -> str:
     return f"{{{shard}}}:watermark"
 
 
-def history_key(customer: str) -> str:
-    """A customer's newest purchases: a hash of order and product → time, quantity, price."""
-    return f"{{h:{customer}}}"
+def history_key(person: str) -> str:
+    """A person's newest purchases: a hash of order and product → time, quantity, price."""
+    return f"{{h:{person}}}"
 
 
-def history_owner_key(customer: str) -> str:
+def history_owner_key(person: str) -> str:
     """The user who logged in first on this visitor and took over the visitor's purchases."""
-    return f"{{h:{customer}}}:owner"
+    return f"{{h:{person}}}:owner"
 
 
 def wanted_key(shard: int) -> str:

@@ -57,7 +57,7 @@ def server_options(data: Path, memory_bytes: int) -> list[str]:
         "appendonly": "yes",
         "appendfsync": "always",
         "aof-load-truncated": "yes",  # cuts a torn tail, and says so in its log
-        "aof-use-rdb-preamble": "no",  # commands can be salvaged one by one, a broken snapshot only whole
+        "aof-use-rdb-preamble": "no",  # commands can be recovered one by one, a broken snapshot only whole
         "maxmemory": str(memory_bytes),
         "maxmemory-policy": "noeviction",
         "hash-max-listpack-entries": "512",

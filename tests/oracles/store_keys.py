@@ -2,7 +2,7 @@
 
 
 def counters_key(shard: int) -> str:
-    """What the door has seen: a hash of `appended`, `duplicates`, `conflicts` (same messageId, other body)."""
+    """What the ingest has seen: a hash of `appended`, `duplicates`, `conflicts` (same messageId, other body)."""
     return f"{{{shard}}}:counters"
 
 

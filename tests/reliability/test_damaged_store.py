@@ -1,6 +1,6 @@
 """A damaged append-only file under a whole service: what is sound is kept, what is lost is said, never an empty store.
 
-The writer stands still meanwhile, so that the events are nowhere else. What salvage keeps, byte by byte, is proved in
+The writer stands still meanwhile, so that the events are nowhere else. What recovery keeps, byte by byte, is proved in
 tests/events/store/test_recovery.py.
 """
 

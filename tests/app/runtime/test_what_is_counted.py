@@ -31,7 +31,7 @@ SHOWN: Mapping[str, Mapping[str, str]] = {  # a name of /metrics, or a path in /
         "cause": "store.cause",
         "detail": "store.detail",
         "restarts": "store.restarts",
-        "salvage": "degraded",
+        "recovery": "degraded",
     },
     "troubles": {trouble: f"resonate_{trouble}_total" for trouble in TROUBLES},
     "the writer": {"cause": "degraded"},

@@ -30,8 +30,8 @@ def order(record: MakeRecord) -> MakeRecord:
     return make
 
 
-async def products(history: History, *customers: str) -> list[str]:
-    return sorted(line.product_id for line in (await history.recent(customers or ["v-1"])).purchases)
+async def products(history: History, *people: str) -> list[str]:
+    return sorted(line.product_id for line in (await history.recent(people or ["v-1"])).purchases)
 
 
 async def test_the_newest_line_comes_first_with_its_time_quantity_and_price(

@@ -14,7 +14,7 @@ from events.records import Record
 from events.store.availability import StoreRefused, StoreUnavailable
 from events.store.connection import Connection, connect
 from events.store.embedded import EmbeddedStore
-from events.writer.watermark import read_watermarks
+from events.writer.watermark import read_progress, read_watermarks
 
 pytestmark = pytest.mark.anyio
 MakeRecord = Callable[..., Record]
@@ -121,7 +121,7 @@ async def test_the_number_of_shards_is_recorded_and_kept(store: EmbeddedStore, r
         await Stream(connection).append([record(f"m-{number}", f"v-{number}") for number in range(20)])
     async with connected(None, store.socket) as connection:
         assert connection.shards == 4
-        assert len(await connection.position()) == 4
+        assert len(await read_watermarks(connection)) == 4
 
 
 async def test_the_number_of_shards_changes_only_when_everything_is_written(
@@ -156,10 +156,10 @@ async def test_asking_again_and_again_opens_nothing_that_stays(store: EmbeddedSt
     async with connected(None, store.socket) as connection:
         stream = Stream(connection)
         await stream.append([record("m-1")])
-        asked = [await connection.position(), await read_watermarks(connection)]
+        asked = await read_progress(connection)
         before = psutil.Process().num_fds(), len(connection._held)
         for _ in range(100):
-            assert [await connection.position(), await read_watermarks(connection)] == asked
+            assert await read_progress(connection) == asked
         assert (psutil.Process().num_fds(), len(connection._held)) == before
         await stream.close()
         assert connection._held == set()

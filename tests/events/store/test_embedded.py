@@ -199,7 +199,7 @@ def test_an_unfinished_last_write_is_cut_and_reported(store: EmbeddedStore) -> N
         writing.write(b"*3\r\n$3\r\nSET\r\n$4\r\nto")
     store.start()
     assert get_key(store, "kept") == b"1"
-    assert "torn tail" in store.poll().salvage
+    assert "torn tail" in store.poll().recovery
 
 
 @pytest.mark.parametrize("damage", ["garbage", "hole", "manifest", "manifest_lost"])
@@ -226,7 +226,7 @@ def test_a_damaged_append_only_file_is_kept_aside_and_its_sound_beginning_used(
     assert kept == 100 if damage.startswith("manifest") else 40 <= kept <= 50
     [aside] = store_directory(store.data).glob("damaged-*")
     assert (aside / increment.name).stat().st_size == size or damage == "hole"
-    assert str(aside.name) in store.poll().salvage
+    assert str(aside.name) in store.poll().recovery
     set_key(store, "afterwards")
     store.stop()
     store.start()

@@ -13,7 +13,7 @@ from redis import Redis
 
 from events.store.embedded import EmbeddedStore
 from events.store.health import store_directory
-from events.store.recovery import AOF_FOLDER, MANIFEST, damaged_folders, lacks_manifest, salvage, sound_length
+from events.store.recovery import AOF_FOLDER, MANIFEST, damaged_folders, lacks_manifest, recover, sound_length
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 words = st.lists(st.binary(max_size=20), min_size=1, max_size=4)
@@ -111,7 +111,7 @@ def test_a_damaged_base_costs_its_end_but_not_the_increments(stopped: EmbeddedSt
     numbers = kept(stopped)
     assert set(range(50, 100)) <= set(numbers)
     assert 5 <= sum(number < 50 for number in numbers) <= 30
-    assert "damaged" in stopped.poll().salvage
+    assert "damaged" in stopped.poll().recovery
 
 
 def test_a_base_cut_short_costs_its_end_but_not_the_increments(stopped: EmbeddedStore) -> None:
@@ -125,7 +125,7 @@ def test_a_lost_increment_is_said_and_the_base_used(stopped: EmbeddedStore) -> N
     only(stopped, "*.incr.aof").unlink()
     stopped.start()
     assert set(kept(stopped)) == set(range(50))
-    assert stopped.poll().salvage
+    assert stopped.poll().recovery
 
 
 def test_an_empty_manifest_never_empties_the_store(stopped: EmbeddedStore) -> None:
@@ -154,7 +154,7 @@ def test_damaged_files_are_kept_untouched_under_names_of_their_own(stopped: Embe
     content = only(stopped, "*.incr.aof").read_bytes() + b"torn"
     only(stopped, "*.incr.aof").write_bytes(content)
 
-    first, second = salvage(directory, NOW), salvage(directory, NOW)
+    first, second = recover(directory, NOW), recover(directory, NOW)
 
     assert [folder.name for folder in damaged_folders(directory)] == [first.aside.name, second.aside.name]
     assert first.aside.name == "damaged-2026-01-02T03-04-05"
@@ -173,7 +173,7 @@ def test_a_recovery_that_fails_leaves_the_files_in_their_place(
     before = {path.name: path.read_bytes() for path in (directory / AOF_FOLDER).iterdir()}
     monkeypatch.setattr("events.store.recovery.os.fsync", full_disk)
     with pytest.raises(OSError, match="No space left"):
-        salvage(directory, NOW)
+        recover(directory, NOW)
     assert {path.name: path.read_bytes() for path in (directory / AOF_FOLDER).iterdir()} == before
     assert damaged_folders(directory) == []
 
@@ -184,7 +184,7 @@ def test_a_recovery_interrupted_before_its_last_step_is_finished_at_the_next_sta
     directory = store_directory(stopped.data)
     with monkeypatch.context() as crash:
         crash.setattr("events.store.recovery.finish_interrupted", lambda store: None)
-        salvage(directory, NOW)
+        recover(directory, NOW)
     assert not (directory / AOF_FOLDER).exists()
     stopped.start()
     assert kept(stopped) == list(range(100))
