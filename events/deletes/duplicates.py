@@ -8,7 +8,7 @@ import numpy as np
 
 from events.parts.arrow import Table, arrow, compute
 from events.parts.digests import MESSAGE_SEED, Digests, digests, distinct, found_in, read_digests, repeated
-from events.parts.part import Part
+from events.parts.part import POSITION, Part
 
 NO_DIGESTS: Final = np.empty(0, np.uint64)
 _ORDER: Final = [
@@ -31,12 +31,11 @@ class Duplicates:
     """The repeated rows of a growing set of parts; what it knows of parts of closed days is kept.
 
     A message_id can only stand twice where its digest does. The digests of a part are sorted, so those that stand twice
-    come out of a merge of sorted arrays, 8 bytes an event; only their rows are read, and compared as text. The door
-    drops what comes again within 12-24 hours, so they are few.
+    come out of a merge of sorted arrays, 8 bytes an event; only their rows are read, and compared as text. The
+    ingest drops what comes again within 12-24 hours, so they are few.
     """
 
     def __init__(self) -> None:
-        """Nothing is known yet."""
         self._settled_parts: frozenset[Path] = frozenset()
         self._settled = NO_DIGESTS
         self._settled_repeated = NO_DIGESTS
@@ -68,7 +67,7 @@ class Duplicates:
         table = arrow.concat_tables(found).sort_by(_ORDER).combine_chunks()
         names = table.column("message_id")
         repeats = compute.equal(names.slice(1), names.slice(0, max(0, len(names) - 1)))
-        return table.slice(1).filter(repeats).select(["shard", "stream_id", "position"])
+        return table.slice(1).filter(repeats).select(POSITION)
 
     def forget_rows(self) -> None:
         """The erased rows are others now: read the repeated rows again."""
@@ -84,10 +83,8 @@ class Duplicates:
             self._settled_repeated = repeated(self._settled)
             self._settled_parts = paths
         recent = [part for part in parts if part.date == newest]
-        self._recent = {part.path: self._recent.get(part.path, NO_DIGESTS) for part in recent}
-        for part in recent:
-            if len(self._recent[part.path]) == 0:
-                self._recent[part.path] = _messages(part)
+        known = self._recent
+        self._recent = {part.path: known[part.path] if part.path in known else _messages(part) for part in recent}
         digests_of_day = np.sort(np.concatenate([NO_DIGESTS, *self._recent.values()]))
         of_both = found_in(self._settled, digests_of_day)
         return distinct(np.sort(np.concatenate([self._settled_repeated, repeated(digests_of_day), of_both])))
@@ -95,7 +92,7 @@ class Duplicates:
 
 def empty_positions() -> Table:
     """No rows, with the columns of positions."""
-    return arrow.table({name: arrow.array([], arrow.int64()) for name in ("shard", "stream_id", "position")})
+    return arrow.table({name: arrow.array([], arrow.int64()) for name in POSITION})
 
 
 def _messages(part: Part) -> Digests:

@@ -8,17 +8,15 @@ from events.deletes.duplicates import Duplicates, empty_positions
 from events.deletes.tombstones import Tombstone, erased, may_concern, read_tombstones
 from events.parts.arrow import Table, arrow
 from events.parts.digests import read_columns, read_digests
-from events.parts.part import Part
+from events.parts.part import POSITION, Part
 
-_COLUMNS: Final = ["message_id", "shard", "stream_id", "position", "visitor_id", "user_id"]
-_POSITION: Final = ["shard", "stream_id", "position"]
+_COLUMNS: Final = ["message_id", *POSITION, "visitor_id", "user_id"]
 
 
 class HiddenRows:
     """The hidden rows of one data directory, for a process that asks again and again: it looks at what changed only."""
 
     def __init__(self, data: Path) -> None:
-        """Look into `data` for tombstones."""
         self._data = data
         self._duplicates = Duplicates()
         self._stones: list[Tombstone] = []
@@ -48,7 +46,7 @@ class HiddenRows:
                 if concerning and part.path not in self._erased:
                     table = read_columns(part.path, _COLUMNS)
                     mask = erased(table, part.shard, concerning)
-                    self._erased[part.path] = table.filter(arrow.array(mask)).select(_POSITION)
+                    self._erased[part.path] = table.filter(arrow.array(mask)).select(POSITION)
             repeated = self._duplicates.positions(parts, self._visible)
             erased_rows = [self._erased[part.path] for part in parts if part.path in self._erased]
             self._answer = arrow.concat_tables([repeated, *erased_rows])
@@ -68,4 +66,4 @@ class HiddenRows:
         stones = self._concerning(part)
         if stones:
             table = table.filter(arrow.array(~erased(table, part.shard, stones)))
-        return table.select(["message_id", *_POSITION])
+        return table.select(["message_id", *POSITION])

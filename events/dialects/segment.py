@@ -176,8 +176,17 @@ def read_event(item: dict[str, Any], kind: str | None, sent_at: Any, arrival: Ar
     location = context.get("location")
     told = _text(location.get("country")) if type(location) is dict else None
     given = item.get("messageId")
+    message_id = str(uuid.uuid4()) if given is None else message_identifier(given)
+    kept = context
+    if not FORGOTTEN_CONTEXT.isdisjoint(context):
+        kept = {name: value for name, value in context.items() if name not in FORGOTTEN_CONTEXT}
+    if machine.browser is not None:
+        kept = {**kept, "browser": machine.browser}
+    if not KNOWN_FIELDS.issuperset(item):
+        unknown = {name: value for name, value in item.items() if name not in KNOWN_FIELDS}
+        kept = {**kept, "unknown_fields": mapping(unknown, "event")}
     return Record(
-        message_id=str(uuid.uuid4()) if given is None else message_identifier(given),
+        message_id=message_id,
         time=when,
         url=_text(properties.get("url")) or _text(page.get("url")),
         path=_text(properties.get("path")) or _text(page.get("path")),
@@ -187,7 +196,7 @@ def read_event(item: dict[str, Any], kind: str | None, sent_at: Any, arrival: Ar
         backend=arrival.backend,
         quarantined=arrival.impossible(when),
         properties=properties or None,
-        context=_kept(context, item, machine) or None,
+        context=kept or None,
         **fields,
     )
 
@@ -266,18 +275,6 @@ def _track(fields: dict[str, Any], item: dict[str, Any], properties: dict[str, A
 def variation_text(value: Any, field: str) -> str:
     """A variant's key, or its index, which SDKs send as a number. Raises Refused."""
     return str(value) if type(value) is int and 0 <= value < 1_000 else identifier(value, field)
-
-
-def _kept(context: dict[str, Any], item: dict[str, Any], machine: Client) -> dict[str, Any]:
-    kept = context
-    if not FORGOTTEN_CONTEXT.isdisjoint(context):
-        kept = {name: value for name, value in context.items() if name not in FORGOTTEN_CONTEXT}
-    if machine.browser is not None:
-        kept = {**kept, "browser": machine.browser}
-    if not KNOWN_FIELDS.issuperset(item):
-        unknown = {name: value for name, value in item.items() if name not in KNOWN_FIELDS}
-        kept = {**kept, "unknown_fields": mapping(unknown, "event")}
-    return kept
 
 
 def _text(value: Any) -> str | None:

@@ -1,7 +1,7 @@
-"""The analysis process's door to the log: DuckDB, locked down, with typed views over the verified live parts."""
+"""How the analysis process reads the log: DuckDB, locked down, with typed views over the verified live parts."""
 
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from events.engines.sql import Dialect, Statement, inline_table
 from events.log.reader import LogReader, Snapshot
-from events.parts.part import SCHEMA
+from events.parts.part import POSITION, SCHEMA
 
 Columns = dict[str, npt.NDArray[Any]]
 
@@ -36,15 +36,14 @@ PLAIN: Final = (
     "experiment", "variant", "phase", "value", "currency", "order_id", "page_view_id", "engaged_ms", "url", "path",
     "device", "country", "product_ids", "quantities", "prices", "properties",
 )  # fmt: skip
-LARGEST: Final = "9223372036854775808.0"  # 2^63, the bound of every number at the door
-POSITION: Final = ("shard", "stream_id", "position")
+LARGEST: Final = "9223372036854775808.0"  # 2^63, the bound of every number that the ingest takes
 
 
 def received_rows(source: str, received_until_us: int | None, properties: Sequence[str], *, hidden: bool) -> str:
     """Everything stored by then and neither a duplicate nor erased.
 
     Property `properties[i]` is `text_i` (its text, strings without quotes) and `number_i` (NULL unless a number that
-    the door would take: text can spell NaN, infinity and 1e308, and one of them would spoil every sum).
+    the ingest would take: text can spell NaN, infinity and 1e308, and one of them would spoil every sum).
     """
     columns = [f"e.{name}" for name in PLAIN]
     columns += [f"coalesce(e.{name}, false) AS {name}" for name in BOOLEANS]
@@ -124,11 +123,6 @@ class EventLog:
         if engine is not None:
             engine.interrupt()
 
-    @property
-    def folder(self) -> Path:
-        """Where the parts lie."""
-        return self.reader.folder
-
     def snapshot(self) -> Snapshot:
         """The log as it stands, every part verified; raises `DataDamaged`. Any thread may ask."""
         snapshot = self.reader.snapshot()
@@ -197,7 +191,7 @@ class DuckEngine:
             self._connection.execute(f"SET allowed_directories = [{quoted(str(self._log))}]")
             self._connection.execute("SET enable_external_access = false")
             self._connection.execute("SET lock_configuration = true")
-        self._sources = _sources(snapshot, self._log.parent, received_until_us, properties)
+        self._attached = (snapshot, received_until_us, properties)
 
     def materialise(self, name: str, statement: Statement) -> None:
         """Keep the rows of a SELECT as a table."""
@@ -222,7 +216,12 @@ class DuckEngine:
 
     def sources(self) -> dict[str, Statement]:
         """What the views read, as statements that run in the data directory without this engine."""
-        return self._sources()
+        snapshot, received_until_us, properties = self._attached
+        paths = ", ".join(quoted(str(part.path.relative_to(self._log.parent))) for part in snapshot.parts)
+        hidden = snapshot.hidden.to_pydict() if snapshot.hidden.num_rows else None
+        rows = received_rows(f"read_parquet([{paths}])", received_until_us, properties, hidden=hidden is not None)
+        tables = {} if hidden is None else {"hidden": inline_table(hidden)}
+        return {**tables, "received": Statement.of(rows), "events": Statement.of(CLEAN_ROWS)}
 
     def interrupt(self) -> None:
         """Stop what runs, from another thread; it then raises `QueryTimeout`."""
@@ -245,16 +244,3 @@ class DuckEngine:
     def _timeout(self) -> QueryTimeout:
         seconds = self._limits.timeout_seconds
         return QueryTimeout(f"the analysis took longer than {seconds:g} s; ask for one metric or a shorter experiment")
-
-
-def _sources(
-    snapshot: Snapshot, data: Path, received_until_us: int | None, properties: Sequence[str]
-) -> Callable[[], dict[str, Statement]]:
-    def written() -> dict[str, Statement]:
-        paths = ", ".join(quoted(str(part.path.relative_to(data))) for part in snapshot.parts)
-        hidden = snapshot.hidden.to_pydict() if snapshot.hidden.num_rows else None
-        rows = received_rows(f"read_parquet([{paths}])", received_until_us, properties, hidden=hidden is not None)
-        tables = {} if hidden is None else {"hidden": inline_table(hidden)}
-        return {**tables, "received": Statement.of(rows), "events": Statement.of(CLEAN_ROWS)}
-
-    return written

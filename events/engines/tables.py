@@ -1,4 +1,4 @@
-"""Tables that are not the log: a door to one foreign file, and flat tables on their way out as CSV and Parquet."""
+"""Tables that are not the log: one foreign file that is read, and flat tables on their way out as CSV and Parquet."""
 
 import csv
 import io

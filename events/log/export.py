@@ -15,7 +15,7 @@ import numpy.typing as npt
 from events.log.reader import LogReader
 from events.parts.arrow import Table, arrow, parquet
 from events.parts.digests import read_columns
-from events.parts.part import SCHEMA, Part
+from events.parts.part import POSITION, SCHEMA, Part
 from events.records import COLUMNS, stream_text
 
 CHUNK_ROWS: Final = 50_000
@@ -66,7 +66,10 @@ class PartChunks:
     def _rows(self, chunk: int) -> Table:
         if len(self._ends) > _READ_ANEW:
             if self._layout is None or chunk not in self._layout.chunks:
-                self._layout = _layout(self.part, self._chunk_of_row, range(chunk, chunk + _LAID_OUT))
+                try:
+                    self._layout = _Layout(self.part, self._chunk_of_row, range(chunk, chunk + _LAID_OUT))
+                except OSError:  # the disk has no room for it: the part is read anew for each chunk
+                    self._layout = None
             if self._layout is not None:
                 return self._layout.rows(chunk)
         tables, first = [SCHEMA.empty_table()], 0
@@ -108,14 +111,6 @@ class _Layout:
         return arrow.concat_tables(tables)
 
 
-def _layout(part: Part, chunk_of_row: npt.NDArray[np.int32], chunks: range) -> _Layout | None:
-    """None where the disk has no room for it: the part is read anew for each chunk then."""
-    try:
-        return _Layout(part, chunk_of_row, chunks)
-    except OSError:
-        return None
-
-
 def _row_groups(part: Part) -> Iterator[Table]:
     file = parquet.ParquetFile(part.path)
     for group in range(file.num_row_groups):
@@ -123,7 +118,6 @@ def _row_groups(part: Part) -> Iterator[Table]:
 
 
 Row: TypeAlias = dict[str, Any]
-_POSITION: Final = ["shard", "stream_id", "position"]
 _JSON: Final = [name for name, kind in COLUMNS.items() if kind == "json"]
 _PAST_EVERY_POSITION: Final = 1 << 40
 
@@ -201,8 +195,8 @@ def without(table: Table, hidden: Table) -> Table:
     """The rows of a table, in their order, whose positions are not among the hidden ones."""
     if hidden.num_rows == 0 or table.num_rows == 0:
         return table
-    keys = table.select(_POSITION).append_column("row", arrow.array(np.arange(table.num_rows)))
-    kept = keys.join(hidden, keys=_POSITION, join_type="left anti", use_threads=False).column("row")
+    keys = table.select(POSITION).append_column("row", arrow.array(np.arange(table.num_rows)))
+    kept = keys.join(hidden, keys=POSITION, join_type="left anti", use_threads=False).column("row")
     return table.take(kept.combine_chunks().sort())
 
 

@@ -12,11 +12,9 @@ from msgspec.structs import replace
 from events.deletes.tombstones import read_tombstones
 from events.parts.arrow import parquet
 from events.parts.ledger import Loss, read_dropped, write_dropped
-from events.parts.manifest import DATA_SUFFIX, FolderListing, part_name
+from events.parts.manifest import DATA_SUFFIX, LOG, FolderListing, part_name
 from events.parts.part import DataDamaged, survey, verify
 from events.parts.sealing import footer_stream_number
-
-_LOG: Final = "log"
 
 Progress = Callable[[int, int], None]
 """Told after each part how many are done, of how many."""
@@ -55,7 +53,7 @@ class LogReport:
 
 def verify_log(data: Path, progress: Progress | None = None) -> LogReport:
     """Read every live part of a data directory whole; nothing is changed. A running service need not stop for it."""
-    found = survey(data / _LOG)
+    found = survey(data / LOG)
     damages = [Damage(damage.name, damage.cause) for damage in found.damages]
     for done, part in enumerate(found.parts, 1):
         try:
@@ -79,8 +77,8 @@ def verify_log(data: Path, progress: Progress | None = None) -> LogReport:
         bytes=sum(part.bytes for part in found.parts),
         tombstones=tombstones,
         damages=tuple(damages),
-        unreadable=tuple(sorted(path.name for path in (data / _LOG).glob("unreadable-*"))),
-        set_aside=tuple(read_dropped(data / _LOG).lost),
+        unreadable=tuple(sorted(path.name for path in (data / LOG).glob("unreadable-*"))),
+        set_aside=tuple(read_dropped(data / LOG).lost),
     )
 
 
@@ -101,7 +99,7 @@ def set_aside(data: Path, name: str, now: datetime) -> Loss:
     damage = next((damage for damage in verify_log(data).damages if damage.name == name), None)
     if part is None or damage is None:
         raise NotDamaged(f"{name} is not a damaged part of the log; `resonate verify` names those that are")
-    log = data / _LOG
+    log = data / LOG
     loss = Loss(name, damage.cause, now.astimezone(UTC).isoformat(timespec="seconds"))
     files = [file for file in FolderListing(log).files() if file.name == part]
     ledger = read_dropped(log).with_names([part])

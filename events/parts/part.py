@@ -7,6 +7,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from events.parts.arrow import arrow
 from events.parts.ledger import read_dropped
 from events.parts.manifest import DATA_SUFFIX, DIGESTS_SUFFIX, FolderListing, Found, Manifest, PartName, read_manifest
@@ -23,6 +25,8 @@ _ARROW: Final[dict[Kind, Any]] = {
 }
 SCHEMA: Final = arrow.schema([(name, _ARROW[kind]) for name, kind in COLUMNS.items()])
 """The columns of a part, in the order of `events.records`; JSON columns hold their text."""
+POSITION: Final = ["shard", "stream_id", "position"]
+"""The columns that say which row it is."""
 
 _SECOND_LOOKS: Final = 2
 
@@ -31,7 +35,6 @@ class DataDamaged(Exception):
     """A part of the log is not what was written: no number may be computed from it."""
 
     def __init__(self, name: str, cause: str) -> None:
-        """Name the part and what is wrong with it."""
         super().__init__(f"part {name} of the log is damaged: {cause}; restore it from a backup")
         self.name = name
         self.cause = cause
@@ -99,7 +102,6 @@ class PartListing:
     """The live parts of one log, for a process that asks again and again: it reads only what changed."""
 
     def __init__(self, log: Path) -> None:
-        """List the parts below `log`."""
         self._log = log
         self._known: Survey | None = None
         self._folders = FolderListing(log)
@@ -168,21 +170,7 @@ class PartListing:
 
 def part_of(file: Found, manifest: Manifest) -> Part:
     """The part that the files and their manifest make."""
-    return Part(
-        path=file.data,
-        shard=file.name.shard,
-        low=file.name.low,
-        high=file.name.high,
-        generation=file.name.generation,
-        date=file.date,
-        rows=manifest.rows,
-        bytes=manifest.bytes,
-        sha256=manifest.sha256,
-        first_stream_number=manifest.first_stream_number,
-        last_stream_number=manifest.last_stream_number,
-        min_received_at=manifest.min_received_at,
-        max_received_at=manifest.max_received_at,
-    )
+    return Part(path=file.data, date=file.date, **(msgspec.structs.asdict(manifest) | file.name._asdict()))
 
 
 def _standing(files: list[Found]) -> list[Found]:

@@ -152,10 +152,7 @@ def _seal(files: Found, place: Place, tally: _Tally) -> Part:
     with files.data.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     manifest = Manifest(
-        shard=files.name.shard,
-        low=files.name.low,
-        high=files.name.high,
-        generation=files.name.generation,
+        **files.name._asdict(),
         rows=tally.rows,
         bytes=files.data.stat().st_size,
         sha256=sha256,

@@ -27,28 +27,14 @@ class Held(NamedTuple):
     events: list[Row]
 
 
-def person_of(reader: LogReader, kind: PersonKind, identifier: str) -> Person:
+def person_of(reader: LogReader, kind: PersonKind, identifier: str, snapshot: Snapshot | None = None) -> Person:
     """The person behind an id: every row with a visitor and a user is an edge, and the edges are followed to the end.
 
     What an alias replaces may have been a visitor's id or a user's, so it is followed as both.
     Erased rows still join, until compaction drops them: who is erased twice is erased whole.
-    Raises DataDamaged when a part is missing.
+    Looks at the log as it stands, unless a snapshot is given. Raises DataDamaged when a part is missing.
     """
-    return _followed(reader, reader.snapshot(), kind, identifier)
-
-
-def held(reader: LogReader, kind: PersonKind, identifier: str) -> Held:
-    """What a person may ask for, of one state of the log; raises DataDamaged rather than leave something out."""
-    snapshot = reader.snapshot()
-    person = _followed(reader, snapshot, kind, identifier)
-    concerned = _concerned(reader, snapshot, person)
-    reader.verify(concerned)
-    tables = [without(_own_rows(part, person, SCHEMA.names), snapshot.hidden) for part in concerned]
-    table = arrow.concat_tables([SCHEMA.empty_table(), *tables])
-    return Held(person, as_rows(table.sort_by([(name, "ascending") for name in ("stream_id", "shard", "position")])))
-
-
-def _followed(reader: LogReader, snapshot: Snapshot, kind: PersonKind, identifier: str) -> Person:
+    snapshot = snapshot or reader.snapshot()
     visitors = frozenset({identifier} if kind == "visitor" else ())
     person = Person(visitors, frozenset({identifier}) - visitors)
     while True:
@@ -63,6 +49,17 @@ def _followed(reader: LogReader, snapshot: Snapshot, kind: PersonKind, identifie
         if wider == person:
             return person
         person = wider
+
+
+def held(reader: LogReader, kind: PersonKind, identifier: str) -> Held:
+    """What a person may ask for, of one state of the log; raises DataDamaged rather than leave something out."""
+    snapshot = reader.snapshot()
+    person = person_of(reader, kind, identifier, snapshot)
+    concerned = _concerned(reader, snapshot, person)
+    reader.verify(concerned)
+    tables = [without(_own_rows(part, person, SCHEMA.names), snapshot.hidden) for part in concerned]
+    table = arrow.concat_tables([SCHEMA.empty_table(), *tables])
+    return Held(person, as_rows(table.sort_by([(name, "ascending") for name in ("stream_id", "shard", "position")])))
 
 
 def _concerned(reader: LogReader, snapshot: Snapshot, person: Person) -> list[Part]:

@@ -52,29 +52,24 @@ def merged(parts: Sequence[Part], stones: Sequence[Tombstone], slice_rows: int =
         yield _without_repeats(table.sort_by(_ORDER))
 
 
-def rewritten(part: Part, stones: Sequence[Tombstone]) -> bool:
-    """Whether a merge of this part alone would drop rows of erased people."""
-    return bool(erased(read_columns(part.path, _PERSON), part.shard, stones).any())
-
-
 def _read(part: Part, bounds: Bounds) -> Table:
     file = parquet.ParquetFile(part.path)
-    groups = [group for group in range(file.num_row_groups) if _overlaps(file.metadata.row_group(group), bounds)]
-    table = file.read_row_groups(groups, use_threads=False).cast(SCHEMA)
     low, high = bounds
+    groups: list[int] = []
+    for group in range(file.num_row_groups):
+        statistics = file.metadata.row_group(group).column(SCHEMA.get_field_index("visitor_id")).statistics
+        if (
+            statistics is None
+            or not statistics.has_min_max
+            or ((low is None or statistics.max >= low) and (high is None or statistics.min < high))
+        ):
+            groups.append(group)
+    table = file.read_row_groups(groups, use_threads=False).cast(SCHEMA)
     if low is not None:
         table = table.filter(compute.greater_equal(table.column("visitor_id"), low))
     if high is not None:
         table = table.filter(compute.less(table.column("visitor_id"), high))
     return table
-
-
-def _overlaps(group: Table, bounds: Bounds) -> bool:
-    statistics = group.column(SCHEMA.get_field_index("visitor_id")).statistics
-    if statistics is None or not statistics.has_min_max:
-        return True
-    low, high = bounds
-    return (low is None or statistics.max >= low) and (high is None or statistics.min < high)
 
 
 def _without_repeats(table: Table) -> Table:
@@ -159,12 +154,13 @@ class Compaction:
             yield from (run for run in _unbroken(list(tier)) if len(run) > MOST_PARTS)
 
     def _holds_erased(self, part: Part, stones: Sequence[Tombstone]) -> bool:
+        """Whether a merge of this part alone would drop rows of erased people."""
         if not any(stone.positions.get(part.shard, -1) >= part.first_stream_number for stone in stones):
             return False
         concerned = may_concern(
             stones, part.shard, part.first_stream_number, read_digests(part.digests, part.path).people
         )
-        return bool(concerned) and rewritten(part, concerned)
+        return bool(concerned) and bool(erased(read_columns(part.path, _PERSON), part.shard, concerned).any())
 
     def _unless_stopping(self, tables: Iterator[Table]) -> Iterator[Table]:
         for table in tables:

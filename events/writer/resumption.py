@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from events.parts.arrow import compute
 from events.parts.digests import read_columns
 from events.parts.ledger import read_dropped
-from events.parts.manifest import Found, read_manifest
+from events.parts.manifest import read_manifest
 from events.parts.part import PartListing
 from events.parts.sealing import adopt, footer_stream_number
 from events.records import position_number, stream_text
@@ -38,7 +38,14 @@ def newest_on_disk(log: Path, shard: int) -> ResumePoint:
     if found is None:
         return ResumePoint(-1, 0)
     try:
-        return ResumePoint(found.name.high, _last_stream_number(found, log))
+        if not found.has_manifest:
+            _logger.info("a part without a manifest is adopted", extra={"part": found.name.stem})
+            return ResumePoint(found.name.high, adopt(found, log).last_stream_number)
+        try:
+            number = read_manifest(found.manifest).last_stream_number
+        except (OSError, ValueError):
+            number = footer_stream_number(found.data)
+        return ResumePoint(found.name.high, number)
     except (OSError, ValueError) as error:
         _logger.warning("the newest part is not whole", extra={"part": found.name.stem, "why": str(error)})
     if found.has_manifest:
@@ -68,16 +75,6 @@ async def resume_point(connection: Connection, log: Path, shard: int, owner: str
     await connection.call("resonate_raise", events_key(shard), last, *([owner] if owner else []))
     await _append_unread(connection, log, shard, point)
     return point
-
-
-def _last_stream_number(found: Found, log: Path) -> int:
-    if not found.has_manifest:
-        _logger.info("a part without a manifest is adopted", extra={"part": found.name.stem})
-        return adopt(found, log).last_stream_number
-    try:
-        return read_manifest(found.manifest).last_stream_number
-    except (OSError, ValueError):
-        return footer_stream_number(found.data)
 
 
 async def _append_unread(connection: Connection, log: Path, shard: int, point: ResumePoint) -> None:

@@ -16,7 +16,7 @@ def test_a_readout_names_the_part_that_was_set_aside(tmp_path: Path) -> None:
     for number in range(2_000):
         shop.add("page", "v1", START + number)
     made = readouts(tmp_path, shop.records, 30, {"banner.yaml": SMALLEST + "goal: purchase_rate\n"})
-    last = live_parts(made.log.folder)[-1].path
+    last = live_parts(made.log.reader.folder)[-1].path
     last.write_bytes(b"")
     with pytest.raises(DataDamaged):
         made.read("banner")
