@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-LINES, PRODUCTS, ORDERS, CUSTOMERS = 10_000_000, 100_000, 1_300_000, 400_000
+LINES, PRODUCTS, ORDERS, PEOPLE = 10_000_000, 100_000, 1_300_000, 400_000
 HISTORY, NEIGHBOURS, REQUESTS = 50, 100, 3_000
 
 
@@ -92,8 +92,8 @@ def serving_world() -> Any:
     orders, products = lines(500_000)
     days = np.sort(np.random.default_rng(8).uniform(0, 120, len(orders)))
     names = [f"sku-{number}" for number in range(PRODUCTS)]
-    customers = (orders % CUSTOMERS).astype(np.int32)
-    purchases = Purchases(customers, products, orders, days, [f"c-{n}" for n in range(CUSTOMERS)], names)
+    people = (orders % PEOPLE).astype(np.int32)
+    purchases = Purchases(people, products, orders, days, [f"c-{n}" for n in range(PEOPLE)], names)
     arrays = build(purchases, [f"C{n % 200}" for n in range(PRODUCTS)], 120.0, Weights())
     items, scores = neighbourhoods()
     supports = np.ones_like(items)

@@ -1,6 +1,6 @@
 """`POST /v1/recommendations` with a live history against FastAPI's hello world, and what a second worker costs.
 
-Customers bought ten products each, drawn as the world's lines are. 4,096 of them ask in turn, so that every list is
+People bought ten products each, drawn as the world's lines are. 4,096 of them ask in turn, so that every list is
 made anew, then 50 of them, who ask again for what was made within a quarter of an hour. The worker waits for the store
 as long as it takes, else lists without a history would make a busy machine look fast; how many came so is said.
 """
@@ -29,13 +29,13 @@ from events.store.embedded import EmbeddedStore
 from experiments.catalog.publisher import CatalogKeeper
 from recommender.model.artefact import publish_version, write_artefact
 
-CUSTOMERS, BOUGHT, BATCH = 4_096, 10, 64
+PEOPLE, BOUGHT, BATCH = 4_096, 10, 64
 ROUNDS, SECONDS = 5, 3
 HELLO = Case("hello world (FastAPI)", "hello", "/")
 ANEW, AGAIN = (
     Case(name, "patient", "/v1/recommendations",
          post(f"""'{{"visitor_id":"v-live-' .. n % {people} .. '","strategy":"for_you","limit":10}}'"""))
-    for name, people in (("every list made anew", CUSTOMERS), ("customers who ask again", 50))
+    for name, people in (("every list made anew", PEOPLE), ("people who ask again", 50))
 )  # fmt: skip
 
 Server = tuple[int, psutil.Process]
@@ -133,15 +133,15 @@ def _buy(port: int) -> None:
     dice = np.random.default_rng(3)
     _, products = lines(200_000)
     with _client(port, "pk_benchmark") as client:
-        for start in range(0, CUSTOMERS, BATCH):
+        for start in range(0, PEOPLE, BATCH):
             batch = [_order(number, dice.choice(products, BOUGHT).tolist()) for number in range(start, start + BATCH)]
             client.post("/v1/batch", json={"batch": batch}).raise_for_status()
 
 
-def _order(customer: int, products: Sequence[int]) -> dict[str, object]:
+def _order(person: int, products: Sequence[int]) -> dict[str, object]:
     bought = [{"product_id": f"sku-{code}", "quantity": 1, "price": 1} for code in products]
-    properties = {"order_id": f"o-{customer}", "products": bought}
-    return {"type": "track", "anonymousId": f"v-live-{customer}", "event": "Order Completed", "properties": properties}
+    properties = {"order_id": f"o-{person}", "products": bought}
+    return {"type": "track", "anonymousId": f"v-live-{person}", "event": "Order Completed", "properties": properties}
 
 
 def _ask(port: int) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from kit.time import DAY_SECONDS
-from recommender.evaluation.peers import NAMES, fitted_tifu, peer_answers, tifu_answers
+from recommender.evaluation.peers import NAMES, Peer, fitted_tifu, tifu_answers
 from recommender.model.model import Weights
 from recommender.model.purchases import Purchases
 from recommender.ranking.request import STRATEGIES
@@ -44,13 +44,13 @@ def load_journey() -> Journey:
     for word in STORE_SUPPLIES:
         sold &= ~department.astype(str).str.contains(word, regex=False)
     lines = lines[sold]
-    customers, products, orders = (
+    people, products, orders = (
         lines[name].astype(str).tolist() for name in ("household_id", "product_id", "basket_id")
     )
     unit = str(lines["transaction_timestamp"].dtype).partition("[")[2].rstrip("]")  # pandas keeps µs or ns
     seconds = lines["transaction_timestamp"].astype("int64") / {"s": 1, "ms": 1e3, "us": 1e6, "ns": 1e9}[unit]
     days = (seconds / DAY_SECONDS).tolist()
-    purchases = Purchases.of(customers, products, orders, days)
+    purchases = Purchases.of(people, products, orders, days)
     paths = lines["product_category"].fillna("") + SEPARATOR + lines["product_type"].fillna("")
     named = dict(zip(products, paths.tolist(), strict=True))
     return Journey(purchases, [named[product] for product in purchases.product_ids])
@@ -99,7 +99,10 @@ def run_protocol(journey: Journey, peers: Sequence[str] = NAMES, tell: Tell = la
     tell("fitting on the validation window")
     validation = FittingWindow(journey.purchases, journey.categories, VALIDATION_CUT, WINDOW_DAYS)
     weights, _ = fitted(validation)
-    test = judged_window(journey)
+    test = FittingWindow(journey.purchases, journey.categories, TEST_CUT, WINDOW_DAYS)
+    test.next_baskets = next_baskets(test.history, test.window)  # every question, not the sample that a fit looks at
+    test.novel = novel_products(test.history, test.window)
+    test.hidden = hidden_products(test.window, HIDDEN)
     tell("training on everything before the test cut")
     arrays = build(test.history, journey.categories, TEST_CUT, weights)
     model = as_served(arrays, weights, TEST_CUT, frozenset(STRATEGIES))
@@ -113,20 +116,12 @@ def run_protocol(journey: Journey, peers: Sequence[str] = NAMES, tell: Tell = la
     values: dict[str, dict[str, float]] = {task: {} for task in TASKS}
     for name in peers:
         tell(f"asking implicit's {name}")
-        for task, lists in peer_answers(test, asked, name).items():
-            values[task][name] = _value(task, asked[task], lists)
+        peer = Peer(name, test)
+        for task in TASKS:
+            values[task][name] = _value(task, asked[task], peer.answers(task, asked[task]))
     tell("asking TIFU-KNN")
     lists = tifu_answers(test, asked["next_basket"], fitted_tifu(validation))
     return Evaluation(ours, values, model.weights, _value("next_basket", asked["next_basket"], lists))
-
-
-def judged_window(journey: Journey) -> FittingWindow:
-    """The four weeks after the test cut with every question, not the sample that a fit looks at."""
-    window = FittingWindow(journey.purchases, journey.categories, TEST_CUT, WINDOW_DAYS)
-    window.next_baskets = next_baskets(window.history, window.window)
-    window.novel = novel_products(window.history, window.window)
-    window.hidden = hidden_products(window.window, HIDDEN)
-    return window
 
 
 def _value(task: str, asked: Sequence[PredictionTask], lists: Lists) -> float:

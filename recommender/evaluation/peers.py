@@ -5,7 +5,7 @@ TIFU-KNN, the published peer for the next basket, written after its paper (evalu
 Hu, He, Gao and Zhang, Modeling personalized item frequency information for next-basket recommendation, SIGIR 2020.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -25,50 +25,39 @@ NAMES: Final = ("cosine", "tfidf", "bm25", "als")
 
 
 class Peer:
-    """One model of implicit, once fitted to customers and once to baskets."""
+    """One model of implicit, fitted to people and to baskets. Raises ImportError where it is not installed."""
 
     def __init__(self, name: str, window: FittingWindow) -> None:
         self.kept = np.flatnonzero(window.kept)
         history = window.history
-        lines = (np.ones(len(history), np.float32), (history.customers, history.products))
-        shape = (len(history.customer_ids), len(history.product_ids))
-        self.customers = sparse.csr_matrix(lines, shape=shape)[:, self.kept].tocsr()
+        lines = (np.ones(len(history), np.float32), (history.people, history.products))
+        shape = (len(history.person_ids), len(history.product_ids))
+        self.people = sparse.csr_matrix(lines, shape=shape)[:, self.kept].tocsr()
         self.baskets = basket_matrix(history)[:, self.kept].tocsr()
-        self.by_customer, self.by_basket = _model(name), _model(name)
-        self.by_customer.fit(self.customers, show_progress=False)
+        self.by_person, self.by_basket = _model(name), _model(name)
+        self.by_person.fit(self.people, show_progress=False)
         self.by_basket.fit(self.baskets, show_progress=False)
         self.column = np.full(len(window.kept), -1, np.int32)
         self.column[self.kept] = np.arange(len(self.kept), dtype=np.int32)
 
     def answers(self, task: str, questions: Sequence[PredictionTask]) -> Lists:
         """Ten products in answer to each question."""
-        if task.startswith("completion"):
-            return self._completed(questions)
-        rows = np.array([question.customer for question in questions], np.int32)
-        known = self.customers[rows]
-        found, scores = self.by_customer.recommend(rows, known, N=TOP, filter_already_liked_items=task == "novel")
-        return self._codes(found, np.isfinite(scores) & (scores > _NOTHING))
-
-    def _completed(self, questions: Sequence[PredictionTask]) -> Lists:
-        carts = [self.column[question.cart] for question in questions]
-        lengths = [len(cart) for cart in carts]
-        rows = np.repeat(np.arange(len(carts)), lengths)
-        cells = (np.ones(sum(lengths), np.float32), (rows, np.concatenate(carts)))
-        matrix: SparseMatrix = sparse.csr_matrix(cells, shape=(len(carts), len(self.kept)))
-        options: dict[str, Any] = {"recalculate_user": True} if hasattr(self.by_basket, "factors") else {}
-        everyone = np.arange(len(carts), dtype=np.int32)
-        found, scores = self.by_basket.recommend(everyone, matrix, N=TOP, filter_already_liked_items=True, **options)
-        return self._codes(found, np.isfinite(scores) & (scores > _NOTHING))
-
-    def _codes(self, found: Any, real: Bools) -> Lists:
+        if not task.startswith("completion"):
+            rows = np.array([question.person for question in questions], np.int32)
+            known = self.people[rows]
+            found, scores = self.by_person.recommend(rows, known, N=TOP, filter_already_liked_items=task == "novel")
+        else:
+            carts = [self.column[question.cart] for question in questions]
+            lengths = [len(cart) for cart in carts]
+            rows = np.repeat(np.arange(len(carts)), lengths)
+            cells = (np.ones(sum(lengths), np.float32), (rows, np.concatenate(carts)))
+            matrix: SparseMatrix = sparse.csr_matrix(cells, shape=(len(carts), len(self.kept)))
+            options: dict[str, Any] = {"recalculate_user": True} if hasattr(self.by_basket, "factors") else {}
+            rows = np.arange(len(carts), dtype=np.int32)
+            found, scores = self.by_basket.recommend(rows, matrix, N=TOP, filter_already_liked_items=True, **options)
+        real: Bools = np.isfinite(scores) & (scores > _NOTHING)
         codes: Ints = self.kept[np.maximum(found, 0)].astype(np.int32)
         return [row[mask] for row, mask in zip(codes, real, strict=True)]
-
-
-def peer_answers(window: FittingWindow, asked: Mapping[str, Sequence[PredictionTask]], name: str) -> dict[str, Lists]:
-    """A peer's lists for every task. Raises ImportError where implicit is not installed."""
-    peer = Peer(name, window)
-    return {task: peer.answers(task, questions) for task, questions in asked.items()}
 
 
 def _model(name: str) -> Any:
@@ -88,7 +77,7 @@ def _model(name: str) -> Any:
 _NOTHING: Final = -1e30  # implicit marks what it left out with the smallest float
 
 
-AT_ONCE: Final = 200  # customers
+AT_ONCE: Final = 200  # people
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +102,11 @@ TRIED: Final = (
 
 
 def tifu_answers(window: FittingWindow, questions: Sequence[PredictionTask], settings: TifuSettings) -> list[Ints]:
-    """Ten products for each question, own ones and those of the nearest customers."""
-    vectors = customer_vectors(window.history, settings)
+    """Ten products for each question, own ones and those of the nearest people."""
+    vectors = person_vectors(window.history, settings)
     lists: list[Ints] = []
     products = np.arange(vectors.shape[1], dtype=np.int32)
-    for scores in _scores(vectors, [question.customer for question in questions], settings):
+    for scores in _scores(vectors, [question.person for question in questions], settings):
         lists += [best(products, np.where(window.kept, row, -1)) for row in scores]
     return lists
 
@@ -132,14 +121,14 @@ def fitted_tifu(window: FittingWindow) -> TifuSettings:
     return max(TRIED, key=value)
 
 
-def customer_vectors(history: Purchases, settings: TifuSettings) -> SparseMatrix:
-    """Customers × products: the decayed mean of groups of baskets, each the decayed mean of its own (eq. 1 and 2)."""
+def person_vectors(history: Purchases, settings: TifuSettings) -> SparseMatrix:
+    """People × products: the decayed mean of groups of baskets, each the decayed mean of its own (eq. 1 and 2)."""
     seen, first, places = np.unique(history.baskets, return_index=True, return_inverse=True)
     rank = np.empty(len(seen), np.int32)  # of each basket in order of time; lines are in that order
     rank[np.argsort(first, kind="stable")] = np.arange(len(seen), dtype=np.int32)
-    customers, places = np.unique(history.customers.astype(np.int64) << 32 | rank[places], return_inverse=True)
-    owner = customers >> 32
-    counts = np.bincount(owner)[owner]  # baskets of the basket's customer
+    people, places = np.unique(history.people.astype(np.int64) << 32 | rank[places], return_inverse=True)
+    owner = people >> 32
+    counts = np.bincount(owner)[owner]  # baskets of the basket's person
     first = np.searchsorted(owner, owner)
     later = counts - 1 - (np.arange(len(owner)) - first)  # baskets that came after it
     size = -(-counts // settings.groups)
@@ -147,16 +136,16 @@ def customer_vectors(history: Purchases, settings: TifuSettings) -> SparseMatrix
     members = np.minimum(size, counts - group * size)
     weights: Doubles = settings.within_decay ** (later % size) * settings.group_decay**group / members
     weights /= settings.groups
-    lines = (weights[places].astype(np.float32), (history.customers, history.products))
-    return sparse.csr_matrix(lines, shape=(len(history.customer_ids), len(history.product_ids)))
+    lines = (weights[places].astype(np.float32), (history.people, history.products))
+    return sparse.csr_matrix(lines, shape=(len(history.person_ids), len(history.product_ids)))
 
 
-def _scores(vectors: SparseMatrix, customers: Sequence[int], settings: TifuSettings) -> Iterator[Floats]:
-    """The scores of all products for some customers at a time: α u + (1 − α) of the neighbours' mean (eq. 3)."""
+def _scores(vectors: SparseMatrix, people: Sequence[int], settings: TifuSettings) -> Iterator[Floats]:
+    """The scores of all products for some people at a time: α u + (1 − α) of the neighbours' mean (eq. 3)."""
     squares = np.asarray(vectors.multiply(vectors).sum(1)).ravel()
     known = np.flatnonzero(np.diff(vectors.indptr))
-    for start in range(0, len(customers), AT_ONCE):
-        rows = np.array(customers[start : start + AT_ONCE])
+    for start in range(0, len(people), AT_ONCE):
+        rows = np.array(people[start : start + AT_ONCE])
         own = vectors[rows]
         distances = squares[known][None, :] - 2 * np.asarray((own @ vectors[known].T).toarray())
         distances[known[None, :] == rows[:, None]] = np.inf

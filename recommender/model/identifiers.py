@@ -17,7 +17,7 @@ Bools: TypeAlias = npt.NDArray[np.bool_]
 UNKNOWN: Final = -1
 REMEMBERED: Final = 16_384  # texts of one block, or of one index
 LONGEST_REMEMBERED: Final = 256  # characters, as the catalogue's ids
-_EXACT_BYTES: Final = 16  # as the log's tombstones write an id, so that an erased customer is found by it
+_EXACT_BYTES: Final = 16  # as the log's tombstones write an id, so that an erased person is found by it
 _WORD: Final = 8
 
 

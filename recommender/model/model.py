@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Final, cast
 
 import numpy as np
@@ -31,10 +31,10 @@ class Closeness:
 
 @dataclass(frozen=True, slots=True)
 class TogetherWeights:
-    """How the cart and the customer's own habits share a list of `bought_together`.
+    """How the cart and the person's own habits share a list of `bought_together`.
 
     A product's score is (1 − own) c + own h + both √(c h), with c its share of what the cart's neighbours say (each
-    nearness to the power `guest` or `known`) and h its share of what the customer buys again.
+    nearness to the power `guest` or `known`) and h its share of what the person buys again.
     """
 
     guest: float = 1.5
@@ -52,7 +52,7 @@ class Weights:
     regularisation: float = 150.0
     buy_again: tuple[float, ...] = (1.0, *(0.0,) * 10)
     for_you: tuple[float, ...] = (5.0, 0.3, 0.0, 0.0, 0.5, 0.0)
-    together: "TogetherWeights" = field(default_factory=lambda: TogetherWeights())
+    together: TogetherWeights = TogetherWeights()
 
     def as_json(self) -> dict[str, Any]:
         """Each weight under the name of its term."""
@@ -117,12 +117,9 @@ def _number(value: object, place: str) -> float:
     return float(value)
 
 
-Arrays = dict[str, npt.NDArray[Any]]
-
-
 @dataclass(frozen=True, slots=True)
 class ModelArrays:
-    """The arrays of a model, over products p (in the order of `ids`) and customers c (in the order of `customers`).
+    """The arrays of a model, over products p (in the order of `ids`) and people c (`customer_digests`, ascending).
 
     `neighbour_*` are those of `cooccurrence.Neighbours`; `taste_row[p]` is the row of p in `taste_*`, −1 for products
     beyond EASE's reach; `rise_short`, `rise_long` first-time buyers; `category[p]` counts the paths of `categories`,
@@ -159,7 +156,7 @@ class ModelArrays:
     habit_last: Floats
     habit_first: Floats
 
-    def as_dict(self) -> Arrays:
+    def as_dict(self) -> dict[str, npt.NDArray[Any]]:
         """The arrays by name, as an artefact keeps them."""
         return {each.name: getattr(self, each.name) for each in fields(self)}
 
@@ -184,16 +181,16 @@ class Model:
         self.newest = np.argsort(-arrays.rise_long, kind="stable")[:300].astype(np.int32)
         self.most_popular = np.argsort(-arrays.popularity, kind="stable")[:100].astype(np.int32)
 
-    def habit(self, customer_digest: int) -> Habit | None:
-        """What this customer had bought by the cut-off."""
+    def habit(self, digest: int) -> Habit | None:
+        """What this person had bought by the cut-off."""
         arrays = self.arrays
-        place = int(np.searchsorted(arrays.customer_digests, np.uint64(customer_digest)))
-        if place == len(arrays.customer_digests) or int(arrays.customer_digests[place]) != customer_digest:
+        place = int(np.searchsorted(arrays.customer_digests, np.uint64(digest)))
+        if place == len(arrays.customer_digests) or int(arrays.customer_digests[place]) != digest:
             return None
         return self.habit_at(place)
 
     def habit_at(self, place: int) -> Habit:
-        """What the customer of this place had bought by the cut-off."""
+        """What the person of this place had bought by the cut-off."""
         arrays = self.arrays
         part = slice(int(arrays.habit_offsets[place]), int(arrays.habit_offsets[place + 1]))
         return Habit(
@@ -206,8 +203,8 @@ class Model:
         )
 
 
-def customer_order(habits: Habits, digests: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.uint64], Habits]:
-    """Habits in the order of their customers' digests, where a search finds them; empty ones are dropped."""
+def person_order(habits: Habits, digests: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.uint64], Habits]:
+    """Habits in the order of their people's digests, where a search finds them; empty ones are dropped."""
     counts = np.diff(habits.offsets)
     order = np.argsort(digests, kind="stable")
     order = order[counts[order] > 0]

@@ -51,13 +51,24 @@ def read_products_file(path: Path, form: Format) -> UploadRows:
     readers = {"ndjson": _json_lines, "csv": _csv_lines, "parquet": _parquet_lines}
     for number, row in readers[form](path):
         try:
-            product = _product(row)
-            if product.product_id in products:
-                raise RowError(
-                    f"product_id {_shown(product.product_id)} was in row {first[product.product_id]} already"
-                )
+            if isinstance(row, str):
+                raise RowError(row)
+            product = ProductRow(
+                product_id=_identifier(row.get("product_id"), "product_id"),
+                name=_text(row, "name") or None,
+                category=_text(row, "category"),
+                brand=_text(row, "brand"),
+                price=_price(row.get("price")),
+                in_stock=_flag(row.get("in_stock")),
+                url=_text(row, "url") or None,
+                image_url=_text(row, "image_url") or None,
+                group_id=_text(row, "group_id"),
+                accessories_of=tuple(_accessories(row.get("accessories_of"))),
+            )
+            known = first.setdefault(product.product_id, number)
+            if known != number:
+                raise RowError(f"product_id {_shown(product.product_id)} was in row {known} already")
             products[product.product_id] = product
-            first[product.product_id] = number
         except RowError as error:
             errors.append(f"row {number}: {error}")
         if number > MOST_ROWS:
@@ -106,23 +117,6 @@ def _parquet_lines(path: Path) -> Iterator[tuple[int, Row | str]]:
         yield from enumerate(parquet_rows(path), 1)
     except UnreadableParquet as error:
         yield 1, str(error)
-
-
-def _product(row: Row | str) -> ProductRow:
-    if isinstance(row, str):
-        raise RowError(row)
-    return ProductRow(
-        product_id=_identifier(row.get("product_id"), "product_id"),
-        name=_text(row, "name") or None,
-        category=_text(row, "category"),
-        brand=_text(row, "brand"),
-        price=_price(row.get("price")),
-        in_stock=_flag(row.get("in_stock")),
-        url=_text(row, "url") or None,
-        image_url=_text(row, "image_url") or None,
-        group_id=_text(row, "group_id"),
-        accessories_of=tuple(_accessories(row.get("accessories_of"))),
-    )
 
 
 def _identifier(value: Any, name: str) -> str:

@@ -77,7 +77,12 @@ def product_arrays(products: Sequence[ProductRow]) -> ProductArrays:
     brand_names, brand = codes([product.brand for product in products])
     group_names, group = codes([product.group_id for product in products])
     labels = [Texts.of(each) for each in (category_names, brand_names, group_names)]
-    offsets, items = _accessories(products, index)
+    # For each product what the merchant says goes with it; products that are not in the catalogue are passed over.
+    pairs = [(main, place) for place, product in enumerate(products) for main in product.accessories_of]
+    mains = index.find([main for main, _ in pairs])
+    accessories = np.array([place for _, place in pairs], np.int32)[mains >= 0]
+    mains = mains[mains >= 0]
+    counts = np.bincount(mains, minlength=len(products))
     texts: list[str] = []
     for product in products:
         known = {name: value for name in SHOWN if (value := getattr(product, name)) not in (None, NONE)}
@@ -99,20 +104,8 @@ def product_arrays(products: Sequence[ProductRow]) -> ProductArrays:
         group_offsets=labels[2].offsets,
         price=np.array([np.nan if product.price is None else product.price for product in products], np.float64),
         in_stock=np.array([product.in_stock for product in products], np.bool_),
-        accessory_offsets=offsets,
-        accessory_items=items,
+        accessory_offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        accessory_items=accessories[np.argsort(mains, kind="stable")],
         shown_blob=shown.blob,
         shown_offsets=shown.offsets,
     )
-
-
-def _accessories(products: Sequence[ProductRow], index: Index) -> tuple[npt.NDArray[np.int64], Ints]:
-    """For each product what the merchant says goes with it; products that are not in the catalogue are passed over."""
-    pairs = [(main, place) for place, product in enumerate(products) for main in product.accessories_of]
-    mains = index.find([main for main, _ in pairs])
-    accessories = np.array([place for _, place in pairs], np.int32)
-    known = mains >= 0
-    mains, accessories = mains[known], accessories[known]
-    order = np.argsort(mains, kind="stable")
-    counts = np.bincount(mains, minlength=len(products))
-    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), accessories[order]

@@ -10,9 +10,9 @@ from recommender.model.identifiers import Bools, Doubles, Ints
 
 
 class LineCodes(NamedTuple):
-    """Codes from 0 of the customer, the product and the basket of each line."""
+    """Codes from 0 of the person, the product and the basket of each line."""
 
-    customers: Ints
+    people: Ints
     products: Ints
     baskets: Ints
 
@@ -21,38 +21,38 @@ class LineCodes(NamedTuple):
 class Purchases:
     """Lines of baskets, one per basket and product, in order of time.
 
-    `customers`, `products`, `baskets` are codes from 0; `days` is when, in days since 1970 UTC. `customer_ids` and
+    `people`, `products`, `baskets` are codes from 0; `days` is when, in days since 1970 UTC. `person_ids` and
     `product_ids` give the text of each code.
     """
 
-    customers: Ints
+    people: Ints
     products: Ints
     baskets: Ints
     days: Doubles
-    customer_ids: Sequence[str]
+    person_ids: Sequence[str]
     product_ids: Sequence[str]
 
     @classmethod
     def of(
-        cls, customers: Sequence[str], products: Sequence[str], orders: Sequence[str], days: Sequence[float]
+        cls, people: Sequence[str], products: Sequence[str], orders: Sequence[str], days: Sequence[float]
     ) -> "Purchases":
         """Purchases from one text of each kind a line."""
-        customer_ids, customer_codes = codes(customers)
+        person_ids, person_codes = codes(people)
         product_ids, product_codes = codes(products)
         _, order_codes = codes(orders)
-        coded = LineCodes(customer_codes, product_codes, order_codes)
-        return cls.coded(coded, np.asarray(days, np.float64), customer_ids, product_ids)
+        coded = LineCodes(person_codes, product_codes, order_codes)
+        return cls.coded(coded, np.asarray(days, np.float64), person_ids, product_ids)
 
     @classmethod
     def coded(
-        cls, lines: "LineCodes", days: Doubles, customer_ids: Sequence[str], product_ids: Sequence[str]
+        cls, lines: "LineCodes", days: Doubles, person_ids: Sequence[str], product_ids: Sequence[str]
     ) -> "Purchases":
         """Purchases from codes, in any order; a product twice in a basket counts once."""
         key = lines.baskets.astype(np.int64) * max(1, len(product_ids)) + lines.products
         _, first = np.unique(key, return_index=True)
         order = first[np.argsort(days[first], kind="stable")]
-        customers, products, baskets = (column[order] for column in lines)
-        return cls(customers, products, baskets, days[order], customer_ids, product_ids)
+        people, products, baskets = (column[order] for column in lines)
+        return cls(people, products, baskets, days[order], person_ids, product_ids)
 
     def __len__(self) -> int:
         return len(self.days)
@@ -79,15 +79,15 @@ class Purchases:
         """Some of the lines; codes stay what they are."""
         return replace(
             self,
-            customers=self.customers[chosen],
+            people=self.people[chosen],
             products=self.products[chosen],
             baskets=self.baskets[chosen],
             days=self.days[chosen],
         )
 
     def first_purchases(self) -> Bools:
-        """Which lines are a customer's first of that product."""
-        key = self.customers.astype(np.int64) * max(1, len(self.product_ids)) + self.products
+        """Which lines are a person's first of that product."""
+        key = self.people.astype(np.int64) * max(1, len(self.product_ids)) + self.products
         first = np.zeros(len(self), np.bool_)
         first[np.unique(key, return_index=True)[1]] = True  # lines are in order of time
         return first

@@ -1,4 +1,4 @@
-"""Products that a strategy may show a customer, each with the terms of its score.
+"""Products that a strategy may show a person, each with the terms of its score.
 
 Buffers of the model's size in which the products of a request are summed up and looked up.
 
@@ -77,7 +77,7 @@ ASKED: Final = 200  # own products that speak for others
 SHORTLIST: Final = 300  # candidates that are looked at closely
 NEWEST: Final = 30  # own products that say which of the others are due with them
 SMALL: Final = 1e-9
-_SMOOTHING: Final = 5.0  # purchases that a customer without any is credited with
+_SMOOTHING: Final = 5.0  # purchases that a person without any is credited with
 
 
 class Evidence(msgspec.Struct, frozen=True):
@@ -112,7 +112,7 @@ NO_EVIDENCE: Final = Evidence(np.empty(0, np.int32), np.empty(0, np.int32), np.e
 
 
 def buy_again(model: Model, habit: Habit, day: float, scratch: Scratch) -> Candidates:
-    """The customer's own products."""
+    """The person's own products."""
     own = habit.items
     rest = np.maximum(day - habit.last, 0.01)
     gap = (habit.last - habit.first) / np.maximum(habit.counts - 1, 1)
@@ -134,7 +134,7 @@ def buy_again(model: Model, habit: Habit, day: float, scratch: Scratch) -> Candi
 
 
 def for_you(model: Model, habit: Habit, day: float, scratch: Scratch) -> Candidates:
-    """Products near the customer's taste, and what many buy for the first time."""
+    """Products near the person's taste, and what many buy for the first time."""
     evidence = taste_evidence(model, habit)
     items, sums = scratch.summed(evidence.items, evidence.strengths, model.newest)
     arrays = model.arrays
@@ -151,7 +151,7 @@ def for_you(model: Model, habit: Habit, day: float, scratch: Scratch) -> Candida
 def bought_together(
     model: Model, cart: Ints, habit: Habit | None, day: float, scratch: Scratch, best: int | None = None
 ) -> Candidates:
-    """Products bought with those of the cart; of a known customer also their own ones.
+    """Products bought with those of the cart; of a known person also their own ones.
 
     The terms are each product's share of what speaks for it: of the cart's neighbours, of the own habits. With `best`
     only the products that the cart speaks for most are given, about so many or more.
@@ -180,7 +180,7 @@ def powered(values: Floats, power: float) -> Floats:
 
 
 def taste_evidence(model: Model, habit: Habit) -> Evidence:
-    """What the customer's products say about others."""
+    """What the person's products say about others."""
     arrays = model.arrays
     own, left = habit.items[:ASKED], habit.decayed[:ASKED]
     rows = arrays.taste_row.take(own)
@@ -201,7 +201,7 @@ def neighbourhood(model: Model, products: Ints) -> Evidence:
 
 
 def affinity(labels: Ints, shares: Floats, habit: Habit, left: Floats) -> Floats:
-    """For each label how much more the customer buys of it than everyone does, as a smoothed log ratio.
+    """For each label how much more the person buys of it than everyone does, as a smoothed log ratio.
 
     That is log((own + s e) / ((total + s) e)) with e the label's share of all first purchases and s the smoothing.
     """

@@ -1,4 +1,4 @@
-"""What a customer has bought as of now: the model's memory of them and the purchases that came after it."""
+"""What a person has bought as of now: the model's memory of them and the purchases that came after it."""
 
 from collections.abc import Sequence
 from operator import itemgetter
@@ -18,7 +18,7 @@ EMPTY: Final = Habit(
 def habit_now(model: Model, remembered: Habit | None, bought: Sequence[PastPurchase], day: float) -> Habit | None:
     """The habit at `day`; purchases that the model remembers already do not count twice. None for a stranger.
 
-    Without a memory every purchase counts, however old: the customer is new to the model, or became known by log-in.
+    Without a memory every purchase counts, however old: the person is new to the model, or became known by log-in.
     """
     if remembered is not None:
         bought = [each for each in bought if each.day >= model.at_day]
@@ -26,16 +26,13 @@ def habit_now(model: Model, remembered: Habit | None, bought: Sequence[PastPurch
     known = [(code, each.day) for code, each in zip(codes, bought, strict=True) if code >= 0]
     if remembered is None and not known:
         return None
-    habit = EMPTY if remembered is None else _faded(model, remembered, day)
+    habit = EMPTY
+    if remembered is not None:  # the same purchases, as much as is left of them at `day`
+        age, life = max(0.0, day - model.at_day), model.weights.habit_half_life
+        left, left_short = np.float32(0.5 ** (age / life)), np.float32(0.5 ** (age * SHORT / life))
+        decayed, recent = remembered.decayed * left, remembered.recent * left_short
+        habit = Habit(remembered.items, remembered.counts, decayed, recent, remembered.last, remembered.first)
     return _joined(habit, _gathered(model, known, day)) if known else habit
-
-
-def _faded(model: Model, habit: Habit, day: float) -> Habit:
-    """The same purchases, as much as is left of them at `day`."""
-    life = model.weights.habit_half_life
-    age = max(0.0, day - model.at_day)
-    left, left_short = np.float32(0.5 ** (age / life)), np.float32(0.5 ** (age * SHORT / life))
-    return Habit(habit.items, habit.counts, habit.decayed * left, habit.recent * left_short, habit.last, habit.first)
 
 
 def _gathered(model: Model, known: Sequence[tuple[int, float]], day: float) -> Habit:

@@ -184,8 +184,14 @@ class Listing:
         values = np.exp(np.maximum(found.scores - found.scores.max(), LEAST))
         if request.rules.boosts:
             values *= self._boosts(places)
-        if newcomers:
-            places, values = self._with_newcomers(places, values)
+        if newcomers:  # products that nobody bought yet get what their category and brand get on average
+            new = assortment.newcomers[self.allowed(assortment.newcomers)]
+            category = usual(assortment.category.take(places), values, assortment.category.take(new))
+            brand = usual(assortment.brand_codes(places), values, assortment.brand_codes(new))
+            riding = category > 0
+            new, share = new[riding], np.where(brand > 0, (category + brand) / 2, category)[riding]
+            share = (share * self._boosts(new)).astype(np.float32)
+            places, values = np.concatenate([places, new]), np.concatenate([values, share])
         best = largest(values, places, pool)
         taken = np.array(picks.offer(places.take(best), values.take(best)), np.int32)
         codes = assortment.model_codes.take(taken)
@@ -193,17 +199,6 @@ class Listing:
         because = reasons.reasons(model, strategy, found, chosen, self.situation.habit, self.scratch)
         picks.because.update(zip(known, because, strict=True))
         picks.because.update((place, reasons.newcomer(assortment, place)) for place in taken[codes < 0].tolist())
-
-    def _with_newcomers(self, places: Ints, values: Floats) -> tuple[Ints, Floats]:
-        """Products that nobody bought yet get what their category and brand get on average."""
-        assortment = self.assortment
-        new = assortment.newcomers[self.allowed(assortment.newcomers)]
-        category = usual(assortment.category.take(places), values, assortment.category.take(new))
-        brand = usual(assortment.brand_codes(places), values, assortment.brand_codes(new))
-        riding = category > 0
-        new, share = new[riding], np.where(brand > 0, (category + brand) / 2, category)[riding]
-        share = (share * self._boosts(new)).astype(np.float32)
-        return np.concatenate([places, new]), np.concatenate([values, share])
 
     def _boosts(self, places: Ints) -> Floats:
         factors = np.ones(len(places), np.float32)
@@ -239,7 +234,7 @@ class Ranker:
         self._open[-1] = False
 
     def rank(self, request: ListRequest, habit: Habit | None, day: float) -> Ranking:
-        """The list for a customer of this habit. It has `limit` products whenever so many may be shown."""
+        """The list for a person of this habit. It has `limit` products whenever so many may be shown."""
         listing = Listing(self.assortment, self._scratch, self._open, request, habit, day)
         blocked = listing.blocked()
         self._open[blocked] = False

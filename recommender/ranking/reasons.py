@@ -85,7 +85,7 @@ def _by_others(model: Model, strategy: Strategy, chosen: Ints, spoken: Sequence[
 
 
 def _rhythms(model: Model, habit: Habit, chosen: Ints, scratch: Scratch) -> list[Because]:
-    """How often the customer buys these products."""
+    """How often the person buys these products."""
     places = scratch.places(chosen, habit.items)
     counts, last, first = (column.take(places).tolist() for column in (habit.counts, habit.last, habit.first))
     told: list[Because] = []

@@ -62,23 +62,18 @@ def conditions(filter_: Mapping[str, Any]) -> tuple[Condition, ...]:
         if name not in FIELDS:
             meant = did_you_mean(name, FIELDS, f"; it takes {', '.join(FIELDS)}")
             raise FilterError(f"filter.{name[:60]}: no product field{meant}")
-        operators = wanted if isinstance(wanted, dict) else {"$eq": wanted}
-        found += [_condition(name, operator, value) for operator, value in operators.items()]
+        place = f"filter.{name}"
+        for operator, value in (wanted if isinstance(wanted, dict) else {"$eq": wanted}).items():
+            if operator not in OPERATORS:
+                meant = did_you_mean(operator, OPERATORS, f"; it takes {', '.join(OPERATORS)}")
+                raise FilterError(f"{place}: {operator[:60]!r} is no operator{meant}")
+            if operator in COMPARISONS and name not in NUMBERS:
+                raise FilterError(f"{place}: {operator} compares numbers; {name} takes $eq, $ne, $in or $nin")
+            values = value if operator in ("$in", "$nin") else [value]
+            if not isinstance(values, list) or len(values) > LARGEST_LIST:
+                raise FilterError(f"{place}.{operator}: it must be a list of at most {LARGEST_LIST} values")
+            found.append(Condition(name, operator, tuple(_checked(place, name, each) for each in values)))
     return tuple(found)
-
-
-def _condition(name: str, operator: str, value: Any) -> Condition:
-    place = f"filter.{name}"
-    if operator not in OPERATORS:
-        meant = did_you_mean(operator, OPERATORS, f"; it takes {', '.join(OPERATORS)}")
-        raise FilterError(f"{place}: {operator[:60]!r} is no operator{meant}")
-    if operator in COMPARISONS and name not in NUMBERS:
-        raise FilterError(f"{place}: {operator} compares numbers; {name} takes $eq, $ne, $in or $nin")
-    if operator in ("$in", "$nin"):
-        if not isinstance(value, list) or len(value) > LARGEST_LIST:
-            raise FilterError(f"{place}.{operator}: it must be a list of at most {LARGEST_LIST} values")
-        return Condition(name, operator, tuple(_checked(place, name, each) for each in value))
-    return Condition(name, operator, (_checked(place, name, value),))
 
 
 def _checked(place: str, name: str, value: Any) -> Value:

@@ -93,7 +93,7 @@ class Publication:
         return self._lists.of(request, now_seconds)
 
     def remembered(self, ids: Sequence[str]) -> Habit | None:
-        """What the model knows of a customer by any of their ids, the first one first; of an erased one nothing."""
+        """What the model knows of a person by any of their ids, the first one first; of an erased one nothing."""
         model = self.assortment.model
         if model is None:
             return None

@@ -1,4 +1,4 @@
-"""The four strategies: from a customer's situation to products with scores, over the products that may be shown."""
+"""The four strategies: from a person's situation to products with scores, over the products that may be shown."""
 
 from collections.abc import Callable
 from typing import Final
@@ -38,6 +38,9 @@ class ProductScores(msgspec.Struct, frozen=True):
     evidence: Evidence
 
 
+NO_SCORES: Final = ProductScores(np.empty(0, np.int32), np.empty(0, np.float32), NO_EVIDENCE)
+
+
 def scored(
     model: Model,
     strategy: Strategy,
@@ -51,25 +54,23 @@ def scored(
     With `best` others may be missing, but none of those that score so high.
     """
     if strategy not in model.strategies:
-        return _nothing()
+        return NO_SCORES
     habit = situation.habit
     if strategy == "popular":
-        return _popular(model, eligible)
+        items = model.most_popular
+        counts = model.arrays.popularity.take(items)
+        shown = (eligible(items) & (counts > 0)).nonzero()[0]
+        return ProductScores(items.take(shown), np.log(counts.take(shown)), NO_EVIDENCE)
     if strategy == "bought_together":
         return _together(model, situation, eligible, scratch, best)
     if habit is None or not len(habit):
-        return _nothing()
+        return NO_SCORES
     if strategy == "buy_again":
         found = within(candidates.buy_again(model, habit, situation.day, scratch), eligible)
         return ProductScores(found.items, found.terms @ np.array(model.weights.buy_again, np.float32), found.evidence)
     found = shortlist(model, within(candidates.for_you(model, habit, situation.day, scratch), eligible))
-    return ProductScores(found.items, for_you_scores(model, found), found.evidence)
-
-
-def for_you_scores(model: Model, found: Candidates) -> Floats:
-    """The weighted terms of candidates of `for_you`."""
     weights = np.array(model.weights.for_you[:DYNAMIC_FOR_YOU_TERMS], np.float32)
-    return found.terms @ weights + model.rise.take(found.items)
+    return ProductScores(found.items, found.terms @ weights + model.rise.take(found.items), found.evidence)
 
 
 def within(found: Candidates, eligible: Eligible) -> Candidates:
@@ -81,7 +82,7 @@ def within(found: Candidates, eligible: Eligible) -> Candidates:
 
 
 def shortlist(model: Model, found: Candidates) -> Candidates:
-    """The candidates nearest to the taste, and those that most customers buy for the first time."""
+    """The candidates nearest to the taste, and those that most people buy for the first time."""
     if len(found.items) <= candidates.SHORTLIST:
         return found
     mask = np.zeros(len(found.items), np.bool_)
@@ -107,7 +108,7 @@ def _together(
         latest = np.argsort(-habit.last, kind="stable")[:LATEST]
         cart = habit.items[latest[habit.last[latest] >= habit.last.max(initial=0) - BASKET_DAYS]]
     if cart is None or not len(cart):
-        return _nothing()
+        return NO_SCORES
     found = candidates.bought_together(model, cart, habit, situation.day, scratch, best)
     found = within(found, eligible)
     if found.cut and best is not None and len(found.items) - found.kept_always < best:
@@ -119,17 +120,6 @@ def _together(
         said = (scores > 0).nonzero()[0]
         return ProductScores(found.items.take(said), np.log(scores.take(said)), found.evidence)
     return ProductScores(found.items, np.log(scores), found.evidence)
-
-
-def _popular(model: Model, eligible: Eligible) -> ProductScores:
-    items = model.most_popular
-    counts = model.arrays.popularity.take(items)
-    shown = (eligible(items) & (counts > 0)).nonzero()[0]
-    return ProductScores(items.take(shown), np.log(counts.take(shown)), NO_EVIDENCE)
-
-
-def _nothing() -> ProductScores:
-    return ProductScores(np.empty(0, np.int32), np.empty(0, np.float32), NO_EVIDENCE)
 
 
 def _taken(found: Candidates, mask: Bools) -> Candidates:

@@ -7,10 +7,10 @@ import numpy as np
 
 from recommender.model.frequency import habits
 from recommender.model.identifiers import Floats, Index, Ints, Texts, id_digest
-from recommender.model.model import ModelArrays, Weights, customer_order
+from recommender.model.model import ModelArrays, Weights, person_order
 from recommender.model.purchases import Purchases, codes
 from recommender.training.cooccurrence import Neighbours, Progress, basket_matrix, neighbours
-from recommender.training.ease import Taste, customer_matrix, taste
+from recommender.training.ease import Taste, person_matrix, taste
 
 
 def popularity(purchases: Purchases, at_day: float, half_life_days: float) -> Floats:
@@ -20,7 +20,7 @@ def popularity(purchases: Purchases, at_day: float, half_life_days: float) -> Fl
 
 
 def first_time_buyers(purchases: Purchases, at_day: float, half_life_days: float) -> Floats:
-    """How many customers bought each product for the first time, the older the less."""
+    """How many people bought each product for the first time, the older the less."""
     return popularity(purchases.where(purchases.first_purchases()), at_day, half_life_days)
 
 
@@ -35,7 +35,7 @@ def build(
 ) -> ModelArrays:
     """Everything a model holds; `categories` is the category path of each product, "" where it is unknown."""
     nearest = neighbours(basket_matrix(purchases), weights.closeness, progress=progress)
-    matrix = customer_matrix(purchases, at_day, weights.habit_half_life)
+    matrix = person_matrix(purchases, at_day, weights.habit_half_life)
     return assembled(purchases, categories, at_day, weights, nearest, taste(matrix, weights.regularisation))
 
 
@@ -55,8 +55,8 @@ def assembled(
     names = Texts.of(category_names)
     row = np.full(size, -1, np.int32)
     row[tastes.products] = np.arange(len(tastes.products), dtype=np.int32)
-    customers = np.fromiter(map(id_digest, purchases.customer_ids), np.uint64, len(purchases.customer_ids))
-    digests, own = customer_order(habits(purchases, at_day, weights.habit_half_life), customers)
+    people = np.fromiter(map(id_digest, purchases.person_ids), np.uint64, len(purchases.person_ids))
+    digests, own = person_order(habits(purchases, at_day, weights.habit_half_life), people)
     firsts = first_time_buyers(purchases, at_day, weights.habit_half_life)
     return ModelArrays(
         id_blob=ids.blob,

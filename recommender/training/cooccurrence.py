@@ -1,6 +1,6 @@
 """What is bought together: blocked products of the basket matrix, of which each product keeps its nearest."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -120,10 +120,16 @@ def neighbours(
     products = baskets.T.tocsr()
     size = products.shape[0]
     items, supports = np.full((size, kept), NOBODY, np.int32), np.zeros((size, kept), np.int32)
-    for rows in _blocks(products, baskets, block_cells):
-        _keep_best(products[rows] @ baskets, rows.start, nearness.target, items[rows], supports[rows])
+    cells = np.cumsum(np.minimum(products @ np.diff(baskets.indptr).astype(np.float64), size))  # filled up to each row
+    start = 0
+    while start < size:  # rows that fill so many cells at most, or one row that alone may fill more
+        before = cells[start - 1] if start else 0.0
+        stop = max(start + 1, int(np.searchsorted(cells, before + block_cells, "right")))
+        rows = slice(start, stop)
+        _keep_best(products[rows] @ baskets, start, nearness.target, items[rows], supports[rows])
+        start = stop
         if progress is not None:
-            progress(rows.stop, size)
+            progress(stop, size)
     del products, baskets  # the scores take their place in memory
     return ranked(items, supports, nearness)
 
@@ -141,19 +147,6 @@ def ranked(items: Ints, supports: Ints, nearness: Nearness) -> Neighbours:
             column[rows] = np.take_along_axis(column[rows], order, axis=1)
         items[rows][scores[rows] <= 0] = NOBODY
     return Neighbours(items, scores, supports)
-
-
-def _blocks(products: SparseMatrix, baskets: SparseMatrix, block_cells: int) -> Iterator[slice]:
-    """Rows whose product with all baskets fills so many cells at most, or one row that alone may fill more."""
-    size = products.shape[0]
-    lines = products @ np.diff(baskets.indptr).astype(np.float64)
-    cells = np.cumsum(np.minimum(lines, size))
-    start = 0
-    while start < size:
-        before = cells[start - 1] if start else 0.0
-        stop = max(start + 1, int(np.searchsorted(cells, before + block_cells, "right")))
-        yield slice(start, stop)
-        start = stop
 
 
 def _keep_best(block: SparseMatrix, start: int, target: Floats, items: Ints, supports: Ints) -> None:

@@ -1,4 +1,4 @@
-"""What goes with a customer's taste: EASE, a linear model of every popular product from all others."""
+"""What goes with a person's taste: EASE, a linear model of every popular product from all others."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -25,11 +25,11 @@ class Taste:
     weights: Floats
 
 
-def customer_matrix(purchases: Purchases, at_day: float, half_life_days: float) -> SparseMatrix:
-    """Customers × products: how much of each purchase is left at `at_day`, at most 1."""
+def person_matrix(purchases: Purchases, at_day: float, half_life_days: float) -> SparseMatrix:
+    """People × products: how much of each purchase is left at `at_day`, at most 1."""
     left = 0.5 ** ((at_day - purchases.days) / half_life_days)
-    shape = (len(purchases.customer_ids), len(purchases.product_ids))
-    matrix = sparse.csr_matrix((left.astype(np.float32), (purchases.customers, purchases.products)), shape=shape)
+    shape = (len(purchases.person_ids), len(purchases.product_ids))
+    matrix = sparse.csr_matrix((left.astype(np.float32), (purchases.people, purchases.products)), shape=shape)
     matrix.sum_duplicates()
     matrix.data = np.minimum(matrix.data, 1.0)
     return matrix

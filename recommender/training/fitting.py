@@ -17,7 +17,7 @@ from recommender.ranking.request import STRATEGIES
 from recommender.ranking.strategies import Eligible, Situation, shortlist, together_scores, within
 from recommender.training.build import assembled
 from recommender.training.cooccurrence import Margins, basket_matrix, neighbours, ranked
-from recommender.training.ease import customer_matrix, taste
+from recommender.training.ease import person_matrix, taste
 from recommender.training.prediction_tasks import (
     TOP,
     PredictionTask,
@@ -38,7 +38,7 @@ CLOSE: Final = 1e-4
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One customer's candidates: their terms (candidates × terms), and which of them were bought afterwards."""
+    """One person's candidates: their terms (candidates × terms), and which of them were bought afterwards."""
 
     terms: Floats
     bought: Bools
@@ -47,7 +47,7 @@ class Choice:
 def blend(choices: Sequence[Choice], ridge: float = RIDGE) -> Floats:
     """The weight of each term that makes what was bought likeliest among the candidates.
 
-    McFadden, Conditional logit analysis of qualitative choice behavior, 1974; solved by Newton's method. Each customer
+    McFadden, Conditional logit analysis of qualitative choice behavior, 1974; solved by Newton's method. Each person
     counts with the square root of what they bought. Ridge on standardised terms; no choice at all gives zeros.
     """
     useful = [choice for choice in choices if choice.bought.any() and not choice.bought.all()]
@@ -122,7 +122,7 @@ class FittingWindow:
 
     def situation(self, model: Model, question: PredictionTask, *, known: bool = True) -> Situation:
         """A question as serving would meet it."""
-        habit = model.habit(id_digest(self.history.customer_ids[question.customer])) if known else None
+        habit = model.habit(id_digest(self.history.person_ids[question.person])) if known else None
         return Situation(habit, question.cart, self.day)
 
 
@@ -134,8 +134,8 @@ def fitted(window: FittingWindow) -> tuple[Weights, ModelArrays]:
     closeness, guest = fitted_closeness(HiddenProducts(window.hidden, nearest), margins)
     nearest = ranked(nearest.items, nearest.supports, margins.nearness(closeness))
     weights = Weights(habit_half_life=half_life, closeness=closeness, together=TogetherWeights(guest=guest))
-    matrix = customer_matrix(window.history, window.day, half_life)
-    weights = replace(weights, regularisation=_regularisation(window, matrix, weights))
+    matrix = person_matrix(window.history, window.day, half_life)
+    weights = replace(weights, regularisation=max(REGULARISATIONS, key=partial(_novel_gain, window, matrix)))
     tastes = taste(matrix, weights.regularisation)
     arrays = assembled(window.history, window.categories, window.day, weights, nearest, tastes)
     return blended(window, arrays, weights), arrays
@@ -153,7 +153,7 @@ def blended(window: FittingWindow, arrays: ModelArrays, weights: Weights, part: 
 def _shares(
     window: FittingWindow, arrays: ModelArrays, weights: Weights, questions: Sequence[PredictionTask]
 ) -> TogetherWeights:
-    """The power and shares of `bought_together` that find most of a known customer's hidden products."""
+    """The power and shares of `bought_together` that find most of a known person's hidden products."""
     shares = [(own, both) for own in OWN_SHARES for both in BOTH_SHARES]
     guest = weights.together.guest
     trials = [TogetherWeights(guest, power, own, both) for power in POWERS for own, both in shares]
@@ -164,23 +164,15 @@ def _shares(
         tried = replace(weights, together=TogetherWeights(guest, power))
         model = Model(arrays, tried, window.day, frozenset(STRATEGIES))
         for question in questions:
-            hits[number] += _found(window, model, question, shares)
+            habit = window.situation(model, question).habit
+            found = candidates.bought_together(model, question.cart, habit, window.day, window.scratch)
+            found = within(found, outside(window.kept, question))
+            (hidden,) = question.bought
+            at = np.flatnonzero(found.items == hidden)
+            if len(at):  # whether it is among the best ten
+                scores = np.stack([together_scores(found.terms, own, both) for own, both in shares])
+                hits[number] += ((scores > scores[:, at]).sum(1) < TOP) & (scores[:, at[0]] > 0)
     return trials[int(hits.argmax())]
-
-
-def _found(
-    window: FittingWindow, model: Model, question: PredictionTask, pairs: Sequence[tuple[float, float]]
-) -> Bools:
-    """For each pair of shares whether the hidden product is among the best ten."""
-    habit = window.situation(model, question).habit
-    found = candidates.bought_together(model, question.cart, habit, window.day, window.scratch)
-    found = within(found, outside(window.kept, question))
-    (hidden,) = question.bought
-    at = np.flatnonzero(found.items == hidden)
-    if not len(at):
-        return np.zeros(len(pairs), np.bool_)
-    scores = np.stack([together_scores(found.terms, own, both) for own, both in pairs])
-    return ((scores > scores[:, at]).sum(1) < TOP) & (scores[:, at[0]] > 0)
 
 
 def _fit(choices: Sequence[Choice | None], default: tuple[float, ...]) -> tuple[float, ...]:
@@ -215,7 +207,7 @@ def _novel_choice(window: FittingWindow, model: Model, question: PredictionTask)
 
 
 def unowned(kept: Bools, habit: Habit | None) -> Eligible:
-    """Kept products that the customer has not bought."""
+    """Kept products that the person has not bought."""
     mask = kept.copy()
     if habit is not None:
         mask[habit.items] = False
@@ -231,37 +223,35 @@ def outside(kept: Bools, question: PredictionTask) -> Eligible:
 
 def _frequency_gain(window: FittingWindow, half_life_days: float) -> float:
     """How much of the next baskets is found by frequency that decays by a half-life."""
-    matrix = customer_matrix(window.history, window.day, 1e9)
+    matrix = person_matrix(window.history, window.day, 1e9)
     left = 0.5 ** ((window.day - window.history.days) / half_life_days)
-    lines = (left, (window.history.customers, window.history.products))
+    lines = (left, (window.history.people, window.history.products))
     matrix = type(matrix)(lines, shape=matrix.shape)
     matrix.sum_duplicates()
     gains = [
         gain(best(matrix.indices[low:high], matrix.data[low:high]), question.bought)
         for question in window.next_baskets
-        for low, high in [matrix.indptr[question.customer : question.customer + 2]]
+        for low, high in [matrix.indptr[question.person : question.person + 2]]
     ]
     return float(np.mean(gains)) if gains else FLAT
 
 
-def _regularisation(window: FittingWindow, matrix: SparseMatrix, weights: Weights) -> float:
-    def novel_gain(regularisation: float) -> float:
-        tastes = taste(matrix, regularisation, TRIAL_PRODUCTS)
-        gains: list[float] = []
-        row = np.full(matrix.shape[1], -1, np.int32)
-        row[tastes.products] = np.arange(len(tastes.products), dtype=np.int32)
-        for question in window.novel:
-            low, high = matrix.indptr[question.customer : question.customer + 2]
-            own, left = matrix.indices[low:high], matrix.data[low:high]
-            rows = row[own]
-            items = tastes.items[rows[rows >= 0]].ravel()
-            values = (tastes.weights[rows[rows >= 0]] * left[rows >= 0][:, None]).ravel()
-            items, sums = window.scratch.summed(items[items >= 0], values[items >= 0], own[:0])
-            new = ~np.isin(items, own)
-            gains.append(gain(best(items[new], sums[new]), question.bought))
-        return float(np.mean(gains)) if gains else FLAT
-
-    return max(REGULARISATIONS, key=novel_gain)
+def _novel_gain(window: FittingWindow, matrix: SparseMatrix, regularisation: float) -> float:
+    """How much of what is bought for the first time is found by EASE of this regularisation."""
+    tastes = taste(matrix, regularisation, TRIAL_PRODUCTS)
+    gains: list[float] = []
+    row = np.full(matrix.shape[1], -1, np.int32)
+    row[tastes.products] = np.arange(len(tastes.products), dtype=np.int32)
+    for question in window.novel:
+        low, high = matrix.indptr[question.person : question.person + 2]
+        own, left = matrix.indices[low:high], matrix.data[low:high]
+        rows = row[own]
+        items = tastes.items[rows[rows >= 0]].ravel()
+        values = (tastes.weights[rows[rows >= 0]] * left[rows >= 0][:, None]).ravel()
+        items, sums = window.scratch.summed(items[items >= 0], values[items >= 0], own[:0])
+        new = ~np.isin(items, own)
+        gains.append(gain(best(items[new], sums[new]), question.bought))
+    return float(np.mean(gains)) if gains else FLAT
 
 
 def _some(questions: list[PredictionTask]) -> list[PredictionTask]:

@@ -1,5 +1,5 @@
 -- Every line of every order that stands: each order once (its earliest copy), refunded lines left out,
--- of customers who are users where they ever logged in.
+-- of people who are users where they ever logged in.
 WITH orders AS (
     SELECT
         coalesce(order_id, message_id) AS order_id, visitor_id, user_id, time, product_ids, quantities,
@@ -15,7 +15,7 @@ people AS (
 ),
 lines AS (
     SELECT
-        coalesce(o.user_id, p.user_id, o.visitor_id) AS customer, o.order_id, o.time,
+        coalesce(o.user_id, p.user_id, o.visitor_id) AS person, o.order_id, o.time,
         unnest(o.product_ids) AS product, unnest(o.quantities) AS quantity
     FROM orders AS o LEFT JOIN people AS p ON p.visitor_id = o.visitor_id
     WHERE o.copy = 1
@@ -30,7 +30,7 @@ returned_lines AS (
     FROM events
     WHERE order_id IS NOT NULL AND event = 'Order Refunded' AND product_ids IS NOT NULL
 )
-SELECT customer, product, order_id AS basket, time / 86400000000.0 AS day
+SELECT person, product, order_id AS basket, time / 86400000000.0 AS day
 FROM lines AS l
 WHERE product IS NOT NULL AND coalesce(quantity, 1) > 0
     AND NOT EXISTS (SELECT 1 FROM returned AS r WHERE r.order_id = l.order_id)

@@ -1,4 +1,4 @@
-"""What customers did after a cut-off, as questions with answers: the next basket, novel products, a hidden product."""
+"""What people did after a cut-off, as questions with answers: the next basket, novel products, a hidden product."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -16,9 +16,9 @@ _DISCOUNT: Final = 1 / np.log2(np.arange(2, TOP + 2))
 
 @dataclass(frozen=True, slots=True)
 class PredictionTask:
-    """A customer, the products at hand (of a cart), and what they bought then."""
+    """A person, the products at hand (of a cart), and what they bought then."""
 
-    customer: int
+    person: int
     cart: Ints
     bought: frozenset[int]
 
@@ -29,49 +29,47 @@ def kept_products(history: Purchases, min_baskets: int = MIN_BASKETS) -> Bools:
 
 
 def next_baskets(history: Purchases, window: Purchases) -> list[PredictionTask]:
-    """The first basket of each known customer in the window."""
-    known = np.bincount(history.customers, minlength=len(history.customer_ids)) > 0
+    """The first basket of each known person in the window."""
+    known = np.bincount(history.people, minlength=len(history.person_ids)) > 0
     first: dict[int, int] = {}
     baskets: dict[int, set[int]] = {}
-    lines = zip(window.customers.tolist(), window.baskets.tolist(), window.products.tolist(), strict=True)
-    for customer, basket, product in lines:
-        if known[customer] and first.setdefault(customer, basket) == basket:
-            baskets.setdefault(customer, set()).add(product)
-    return [PredictionTask(customer, _NO_CART, frozenset(bought)) for customer, bought in sorted(baskets.items())]
+    lines = zip(window.people.tolist(), window.baskets.tolist(), window.products.tolist(), strict=True)
+    for person, basket, product in lines:
+        if known[person] and first.setdefault(person, basket) == basket:
+            baskets.setdefault(person, set()).add(product)
+    return [PredictionTask(person, _NO_CART, frozenset(bought)) for person, bought in sorted(baskets.items())]
 
 
 def novel_products(history: Purchases, window: Purchases) -> list[PredictionTask]:
-    """What each known customer bought in the window and had never bought before."""
+    """What each known person bought in the window and had never bought before."""
     width = len(history.product_ids)
-    before = np.unique(history.customers.astype(np.int64) * width + history.products)
-    during = np.unique(window.customers.astype(np.int64) * width + window.products)
+    before = np.unique(history.people.astype(np.int64) * width + history.products)
+    during = np.unique(window.people.astype(np.int64) * width + window.products)
     new = during[~np.isin(during, before, assume_unique=True)]
-    known = np.bincount(history.customers, minlength=len(history.customer_ids)) > 0
+    known = np.bincount(history.people, minlength=len(history.person_ids)) > 0
     bought: dict[int, set[int]] = {}
-    for customer, product in zip((new // width).tolist(), (new % width).tolist(), strict=True):
-        if known[customer]:
-            bought.setdefault(customer, set()).add(product)
-    return [PredictionTask(customer, _NO_CART, frozenset(products)) for customer, products in sorted(bought.items())]
+    for person, product in zip((new // width).tolist(), (new % width).tolist(), strict=True):
+        if known[person]:
+            bought.setdefault(person, set()).add(product)
+    return [PredictionTask(person, _NO_CART, frozenset(products)) for person, products in sorted(bought.items())]
 
 
 def hidden_products(window: Purchases, count: int, seed: int = 0) -> list[PredictionTask]:
     """Baskets of at least three products, of which one is hidden."""
     baskets: dict[tuple[int, int], list[int]] = {}
-    lines = zip(window.customers.tolist(), window.baskets.tolist(), window.products.tolist(), strict=True)
-    for customer, basket, product in lines:
-        baskets.setdefault((basket, customer), []).append(product)
+    lines = zip(window.people.tolist(), window.baskets.tolist(), window.products.tolist(), strict=True)
+    for person, basket, product in lines:
+        baskets.setdefault((basket, person), []).append(product)
     large = [
-        (customer, sorted(bought))
-        for (_, customer), bought in sorted(baskets.items())
-        if len(bought) >= SMALLEST_BASKET
+        (person, sorted(bought)) for (_, person), bought in sorted(baskets.items()) if len(bought) >= SMALLEST_BASKET
     ]
     dice = np.random.default_rng(seed)
     questions: list[PredictionTask] = []
     for place in dice.permutation(len(large))[:count]:
-        customer, bought = large[place]
+        person, bought = large[place]
         hidden = bought[dice.integers(len(bought))]
         cart = np.array([product for product in bought if product != hidden], np.int32)
-        questions.append(PredictionTask(customer, cart, frozenset([hidden])))
+        questions.append(PredictionTask(person, cart, frozenset([hidden])))
     return questions
 
 

@@ -27,7 +27,6 @@ from recommender.model.identifiers import Index, Texts
 from recommender.model.purchases import Purchases
 from recommender.ranking.serving import DAY_SECONDS, model_of, published_products
 from recommender.training.cooccurrence import Progress
-from recommender.training.scorecard import Score
 from recommender.training.sources import purchases_from_log, purchases_from_table
 from recommender.training.train import TrainedModel, train_model
 
@@ -58,7 +57,12 @@ class Report:
 def publish_unless_worse(folder: Path, trained: TrainedModel, seconds: float) -> Report:
     """Publishes the model unless it is worse than popularity or than the live one; the report is kept either way."""
     version = new_version()
-    reasons = refusals(trained, live_facts(folder))
+    live = current_version(folder)
+    try:
+        live_facts = {} if live is None else read_facts(folder, live)
+    except ArtefactDamaged:
+        live_facts = {}
+    reasons = refusals(trained, live_facts)
     facts = {"trained_at": _now(), **trained.as_json()}
     if not reasons:
         written = write_artefact(folder, version, trained.arrays.as_dict(), facts)
@@ -79,9 +83,18 @@ def refusals(trained: TrainedModel, live: Mapping[str, Any]) -> list[str]:
         return [f"too little data to replace the live model: {text}" for text in trained.missing] if serving else []
     found: list[str] = []
     for task in JUDGED:
-        score = trained.table[task]
-        if score.questions >= FEWEST_QUESTIONS:
-            found += _refusals(task, score, live.get("validation", {}).get(task))
+        score, before = trained.table[task], live.get("validation", {}).get(task)
+        low, high = score.interval
+        if score.questions < FEWEST_QUESTIONS:
+            continue
+        if high < 0:
+            difference = f"95 % [{low:+.4f}, {high:+.4f}]"
+            found.append(f"{task}: worse than popularity, {score.ndcg:.4f} against {score.popular:.4f} ({difference})")
+        elif before and before["questions"] >= FEWEST_QUESTIONS and before["popular"] and score.popular:
+            now, then = score.ndcg / score.popular, before["ndcg_10"] / before["popular"]
+            if now < then * (1 - TOLERANCE) and 1 + high / score.popular < then:
+                reached = f"{now:.2f} times popularity, the live model reached {then:.2f}"
+                found.append(f"{task}: {reached}; {TOLERANCE:.0%} less is borne")
     return found
 
 
@@ -101,32 +114,10 @@ def changed_on_the_way(trained: TrainedModel, written: Path) -> list[str]:
     return [f"{name}: not read as it was written" for name, equal in same.items() if not equal]
 
 
-def live_facts(folder: Path) -> dict[str, Any]:
-    """The manifest of the live model, empty where there is none that can be read."""
-    version = current_version(folder)
-    try:
-        return read_facts(folder, version) if version is not None else {}
-    except ArtefactDamaged:
-        return {}
-
-
 def keep(folder: Path, report: Report) -> Report:
     """Writes the report beside the models; what is no number becomes null, so that every reader can read the rest."""
     replace_file(folder / REPORT, msgspec.json.format(msgspec.json.encode(report.as_json()), indent=1))
     return report
-
-
-def _refusals(task: str, score: Score, live: Mapping[str, Any] | None) -> list[str]:
-    low, high = score.interval
-    if high < 0:
-        difference = f"95 % [{low:+.4f}, {high:+.4f}]"
-        return [f"{task}: worse than popularity, {score.ndcg:.4f} against {score.popular:.4f} ({difference})"]
-    if live is None or live["questions"] < FEWEST_QUESTIONS or not live["popular"] or not score.popular:
-        return []
-    now, then = score.ndcg / score.popular, live["ndcg_10"] / live["popular"]
-    if now < then * (1 - TOLERANCE) and 1 + high / score.popular < then:
-        return [f"{task}: {now:.2f} times popularity, the live model reached {then:.2f}; {TOLERANCE:.0%} less is borne"]
-    return []
 
 
 def _now() -> str:

@@ -70,7 +70,7 @@ def _read(reader: TableReader) -> Purchases:
     present = " AND ".join(f'"{name}" IS NOT NULL' for name in REQUIRED)
     positive = ' AND coalesce(TRY_CAST("quantity" AS DOUBLE), 1) > 0' if "quantity" in types else ""
     selection = (
-        f'SELECT CAST("user" AS VARCHAR) AS customer, CAST("product" AS VARCHAR) AS product, CAST("order" AS VARCHAR) '
+        f'SELECT CAST("user" AS VARCHAR) AS person, CAST("product" AS VARCHAR) AS product, CAST("order" AS VARCHAR) '
         f"AS basket, {seconds} / {DAY_SECONDS}.0 AS day FROM imported WHERE {present}{positive}"
     )
     reader.materialise("lines", Statement.of(selection))
@@ -87,7 +87,7 @@ def _refuse(reader: TableReader, column: str, wrong: str, right: str) -> None:
 def _coded(engine: DuckEngine | TableReader) -> Purchases:
     """The table `lines` with texts as codes: texts are many and long, codes are not."""
     names: dict[str, list[str]] = {}
-    for column in ("customer", "product", "basket"):
+    for column in ("person", "product", "basket"):
         numbered = f"SELECT {column}, row_number() OVER (ORDER BY {column}) - 1 AS code FROM lines GROUP BY {column}"
         engine.materialise(f"{column}_codes", Statement.of(numbered))
         if column != "basket":
@@ -95,10 +95,10 @@ def _coded(engine: DuckEngine | TableReader) -> Purchases:
             names[column] = [row[0] for row in rows]
     found = engine.columns(
         Statement.of(
-            "SELECT c.code AS customer, p.code AS product, b.code AS basket, l.day AS day FROM lines AS l "
-            "JOIN customer_codes AS c ON c.customer = l.customer JOIN product_codes AS p ON p.product = l.product "
+            "SELECT c.code AS person, p.code AS product, b.code AS basket, l.day AS day FROM lines AS l "
+            "JOIN person_codes AS c ON c.person = l.person JOIN product_codes AS p ON p.product = l.product "
             "JOIN basket_codes AS b ON b.basket = l.basket ORDER BY l.day, b.code, p.code"
         )
     )
-    coded = LineCodes(*(found[name].astype(np.int32) for name in ("customer", "product", "basket")))
-    return Purchases.coded(coded, found["day"].astype(np.float64), names["customer"], names["product"])
+    coded = LineCodes(*(found[name].astype(np.int32) for name in ("person", "product", "basket")))
+    return Purchases.coded(coded, found["day"].astype(np.float64), names["person"], names["product"])

@@ -1,4 +1,4 @@
-"""One training: weights fitted on the last weeks, judged there on other customers, then a model of all purchases."""
+"""One training: weights fitted on the last weeks, judged there on other people, then a model of all purchases."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from recommender.training.fitting import FittingWindow, blended, fitted
 from recommender.training.scorecard import Score, scorecard
 
 ORDERS: Final = 200
-CUSTOMERS: Final = 50  # with at least two products
+PEOPLE: Final = 50  # with at least two products
 PRODUCTS: Final = 10
 
 
@@ -27,7 +27,7 @@ class Amounts:
     """What a training has to go by."""
 
     orders: int
-    customers: int
+    people: int
     products: int
 
     @classmethod
@@ -35,7 +35,7 @@ class Amounts:
         if not len(purchases):
             return cls(0, 0, 0)
         width = max(1, len(purchases.product_ids))
-        pairs = np.unique(purchases.customers.astype(np.int64) * width + purchases.products)
+        pairs = np.unique(purchases.people.astype(np.int64) * width + purchases.products)
         _, counts = np.unique(pairs // width, return_counts=True)
         return cls(purchases.orders, int((counts >= 2).sum()), len(np.unique(purchases.products)))
 
@@ -43,7 +43,7 @@ class Amounts:
         """What is too little, as sentences; empty when there is enough."""
         demands = (
             ("orders", self.orders, ORDERS),
-            ("customers with two products", self.customers, CUSTOMERS),
+            ("people with two products", self.people, PEOPLE),
             ("products bought", self.products, PRODUCTS),
         )
         return [f"{found} {name}, at least {needed} are needed" for name, found, needed in demands if found < needed]
@@ -70,7 +70,7 @@ class TrainedModel:
         """What a report and the manifest say."""
         return {
             "orders": self.amounts.orders,
-            "customers": self.amounts.customers,
+            "customers": self.amounts.people,
             "products": self.amounts.products,
             **model_facts(self.weights, self.at_day, self.strategies),
             "validation": {task: score.as_json() for task, score in self.table.items()},
@@ -99,18 +99,13 @@ def train_model(
         return TrainedModel(arrays, Weights(), POPULAR_ONLY, at_day, amounts, {}, missing)
     days = min(WINDOW_DAYS, SHARE_OF_SPAN * (at_day - past.start))
     window = FittingWindow(past, categories, at_day - days, days)
-    weights, table = fitted_and_judged(window, drafts)
+    weights, arrays = fitted(window)
+    # What is judged: blends fitted on every second question, judged on the others, and written and loaded as workers
+    # load it, so that nothing of a model can be lost on the way.
+    half = blended(window, arrays, weights, slice(0, None, 2))
+    judged = as_served(arrays, half, window.day, frozenset(STRATEGIES), drafts)
+    del arrays  # only the loaded model is kept
+    table = scorecard(window, judged, slice(1, None, 2))
+    del judged
     arrays = build(past, categories, at_day, weights, progress)
     return TrainedModel(arrays, weights, frozenset(STRATEGIES), at_day, amounts, table, [])
-
-
-def fitted_and_judged(window: FittingWindow, drafts: Path | None = None) -> tuple[Weights, dict[str, Score]]:
-    """Fitted weights, and the validation table: blends fitted on every second question, judged on the others.
-
-    What is judged was written and loaded as workers load it, so that nothing of a model can be lost on the way.
-    """
-    weights, arrays = fitted(window)
-    half = blended(window, arrays, weights, slice(0, None, 2))
-    model = as_served(arrays, half, window.day, frozenset(STRATEGIES), drafts)
-    del arrays  # only the loaded model is kept
-    return weights, scorecard(window, model, slice(1, None, 2))

@@ -19,7 +19,7 @@ def products_of_taste() -> dict[str, str]:
     return {f"{category.lower()}-{number}": category for category in CATEGORIES for number in range(PER_CATEGORY)}
 
 
-def taste_lines(customers: int = 240, seed: int = 1) -> list[tuple[str, str, str, float]]:
+def taste_lines(people: int = 240, seed: int = 1) -> list[tuple[str, str, str, float]]:
     """Lines of people who each love two categories; the first of each category is its favourite.
 
     `coffee-0` and `honey-0` are always bought together; `regular` buys `bread-3` every seven days.
@@ -27,7 +27,7 @@ def taste_lines(customers: int = 240, seed: int = 1) -> list[tuple[str, str, str
     dice = random.Random(seed)
     names = list(products_of_taste())
     lines: list[tuple[str, str, str, float]] = []
-    for number in range(customers):
+    for number in range(people):
         loved = dice.sample(CATEGORIES, 2)
         for visit in range(dice.randint(2, 6)):
             day, order = DAY - dice.uniform(0.1, 120), f"o-{number}-{visit}"
@@ -47,8 +47,8 @@ def taste_lines(customers: int = 240, seed: int = 1) -> list[tuple[str, str, str
 
 def purchases_of(lines: list[tuple[str, str, str, float]]) -> Purchases:
     """Lines as purchases."""
-    customers, products, orders, days = zip(*lines, strict=True)
-    return Purchases.of(customers, products, orders, days)
+    people, products, orders, days = zip(*lines, strict=True)
+    return Purchases.of(people, products, orders, days)
 
 
 @cache

@@ -28,11 +28,11 @@ def resonate(*arguments: str, data: Path) -> subprocess.CompletedProcess[str]:
 def orders() -> list[dict[str, Any]]:
     """The world of tastes as events of a backend, moved to the present."""
     found: dict[str, dict[str, Any]] = {}
-    for customer, product, order, day in taste_lines():
+    for person, product, order, day in taste_lines():
         moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime((day - DAY + NOW_DAY) * 86_400))
         event = found.setdefault(
             order,
-            {"type": "track", "event": "Order Completed", "userId": customer, "timestamp": moment,
+            {"type": "track", "event": "Order Completed", "userId": person, "timestamp": moment,
              "properties": {"order_id": order, "products": []}},
         )  # fmt: skip
         event["properties"]["products"].append({"product_id": product, "price": 5, "quantity": 1})
@@ -74,7 +74,7 @@ def test_an_empty_log_trains_to_a_report(tmp_path: Path) -> None:
 
 def test_a_table_trains_without_a_service(tmp_path: Path) -> None:
     table = tmp_path / "lines.csv"
-    rows = [f"{customer},{product},{order},{day * 86_400},1,5" for customer, product, order, day in taste_lines()]
+    rows = [f"{person},{product},{order},{day * 86_400},1,5" for person, product, order, day in taste_lines()]
     table.write_text("user,product,order,time,quantity,price\n" + "\n".join(rows) + "\n")
     done = resonate("recommender", "train", "--purchases", str(table), "--json", data=tmp_path / "data")
     assert done.returncode == 0, done.stderr

@@ -27,12 +27,12 @@ def asked(client: httpx.Client, **body: Any) -> dict[str, Any]:
     return client.post("/v1/recommendations", json=body).raise_for_status().json()
 
 
-def until_new(client: httpx.Client, customer: str, *, is_new: bool = True, by: str = "visitor_id") -> None:
+def until_new(client: httpx.Client, person: str, *, is_new: bool = True, by: str = "visitor_id") -> None:
     """Waits until a whole second of requests, over both workers, saw a new person, or a known one."""
     deadline, since = time.monotonic() + 15, time.monotonic()
     while time.monotonic() - since < 1:
         with httpx.Client(base_url=client.base_url, headers=client.headers) as fresh:
-            answers = [asked(fresh, **{by: customer}, strategy=name) for name in ("for_you", "buy_again")]
+            answers = [asked(fresh, **{by: person}, strategy=name) for name in ("for_you", "buy_again")]
         if any(("fallback" in answer) is not is_new for answer in answers):
             since = time.monotonic()
         assert time.monotonic() < deadline, answers

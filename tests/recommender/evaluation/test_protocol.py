@@ -6,7 +6,7 @@ from worlds.shop_worlds import DAY, products_of_taste, purchases_of, taste_lines
 
 from recommender.evaluation import evaluate as protocol
 from recommender.evaluation.evaluate import Journey
-from recommender.evaluation.peers import TifuSettings, customer_vectors, tifu_answers
+from recommender.evaluation.peers import TifuSettings, person_vectors, tifu_answers
 from recommender.training.fitting import FittingWindow
 from recommender.training.scorecard import TASKS
 
@@ -40,7 +40,7 @@ def test_vectors_of_people_are_the_papers_means_of_decayed_groups() -> None:
     lines = [("c", name, f"o{day}", float(day)) for day, basket in enumerate(baskets) for name in sorted(basket)]
     settings = TifuSettings(1, 2, 0.9, 0.7, 0.5)
     purchases = purchases_of(lines)
-    found = dict(zip(purchases.product_ids, customer_vectors(purchases, settings).toarray()[0], strict=True))
+    found = dict(zip(purchases.product_ids, person_vectors(purchases, settings).toarray()[0], strict=True))
     for name in "abc":
         has = [name in basket for basket in baskets]
         older = (0.9 * has[0] + has[1]) / 2  # groups of three from the end: two baskets, three baskets
@@ -54,6 +54,6 @@ def test_tifu_shows_own_products_before_those_of_the_nearest(journey: Journey) -
         tifu_answers(window, window.next_baskets[:20], TifuSettings(5, 3, 0.9, 0.7, share)) for share in (1.0, 0.0)
     )
     for question, top, other in zip(window.next_baskets, own, near, strict=False):
-        bought = set(window.history.products[window.history.customers == question.customer].tolist())
+        bought = set(window.history.products[window.history.people == question.person].tolist())
         assert set(top[: min(10, len(bought))].tolist()) <= bought
         assert not np.array_equal(top, other)

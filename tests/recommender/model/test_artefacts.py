@@ -1,11 +1,13 @@
 """Artefacts: whole, verified, swapped by name."""
 
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from recommender.model.artefact import ArtefactDamaged, current_version, publish_version, read_artefact, write_artefact
+from recommender.model.model import ModelArrays
 
 ARRAYS = {"scores": np.arange(6, dtype=np.float32).reshape(2, 3), "nothing": np.empty((0, 4), np.int32)}
 
@@ -72,3 +74,12 @@ def test_old_versions_go_and_the_live_one_stays(folder: Path) -> None:
 def test_a_current_file_of_other_bytes_names_no_version(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "current").write_bytes(content)
     assert current_version(tmp_path) is None
+
+
+def test_a_model_that_was_written_before_bears_the_names_that_are_read() -> None:
+    assert " ".join(each.name for each in fields(ModelArrays)) == (
+        "id_blob id_offsets id_digests id_places popularity baskets rise_short rise_long category family"
+        " category_share family_share category_blob category_offsets neighbour_items neighbour_scores"
+        " neighbour_supports taste_row taste_items taste_weights customer_digests habit_offsets habit_items"
+        " habit_counts habit_decayed habit_recent habit_last habit_first"
+    )

@@ -12,7 +12,7 @@ from recommender.model.model import Closeness
 from recommender.model.purchases import Purchases
 from recommender.training.build import first_time_buyers, popularity
 from recommender.training.cooccurrence import LARGEST_BASKET, ROWS_AT_ONCE, Margins, basket_matrix, neighbours
-from recommender.training.ease import customer_matrix, taste
+from recommender.training.ease import person_matrix, taste
 from recommender.training.fitting import Choice, blend
 from recommender.training.prediction_tasks import hidden_products
 from recommender.training.similarity import HiddenProducts, fitted_closeness
@@ -98,7 +98,7 @@ def test_a_huge_basket_counts_only_up_to_the_cap() -> None:
 def test_ease_solves_its_closed_form() -> None:
     dice = np.random.default_rng(3)
     lines = [(int(c), int(p), n, 50.0) for n, (c, p) in enumerate(dice.integers(0, (30, 12), (200, 2)))]
-    matrix = customer_matrix(shop(lines), 50.0, 1e9)
+    matrix = person_matrix(shop(lines), 50.0, 1e9)
     found = taste(matrix, 5.0, kept=11)
     dense = matrix.toarray().astype(np.float64)
     inverse = np.linalg.inv(dense.T @ dense + 5 * np.eye(dense.shape[1]))
@@ -112,17 +112,17 @@ def test_ease_solves_its_closed_form() -> None:
 
 def test_ease_keeps_to_the_products_that_most_people_bought() -> None:
     lines = [(c, p, c, 1.0) for c in range(6) for p in range(3 if c else 8)]
-    assert taste(customer_matrix(shop(lines), 1.0, 1e9), 1.0, largest=3).products.tolist() == [0, 1, 2]
+    assert taste(person_matrix(shop(lines), 1.0, 1e9), 1.0, largest=3).products.tolist() == [0, 1, 2]
 
 
 @given(LINES)
 def test_habits_hold_what_is_left_of_every_purchase(lines: list[tuple[int, int, int, float]]) -> None:
     purchases = shop(lines)
     found = habits(purchases, 100.0, 30.0)
-    for customer in range(len(purchases.customer_ids)):
-        part = slice(found.offsets[customer], found.offsets[customer + 1])
+    for person in range(len(purchases.person_ids)):
+        part = slice(found.offsets[person], found.offsets[person + 1])
         for item, decayed, count in zip(found.items[part], found.decayed[part], found.counts[part], strict=True):
-            days = purchases.days[(purchases.customers == customer) & (purchases.products == item)]
+            days = purchases.days[(purchases.people == person) & (purchases.products == item)]
             assert (decayed, count) == (pytest.approx((0.5 ** ((100 - days) / 30)).sum(), rel=1e-4), len(days))
         assert list(found.decayed[part]) == sorted(found.decayed[part], reverse=True)
 

@@ -63,17 +63,17 @@ def test_sums_of_the_best_are_the_largest_of_all_sums(seed: int, best: int, empt
 
 @settings(max_examples=examples(60), deadline=None)
 @given(
-    seed=st.integers(0, 2**32 - 1), cart=st.integers(21, 40), customer=st.none() | st.integers(0, 200),
+    seed=st.integers(0, 2**32 - 1), cart=st.integers(21, 40), person=st.none() | st.integers(0, 200),
     shown=st.sampled_from([0.1, 0.5, 1.0]), best=st.integers(1, 40),
 )  # fmt: skip
 def test_the_best_that_go_with_a_cart_are_the_same_when_the_weak_are_not_looked_at(
-    seed: int, cart: int, customer: int | None, shown: float, best: int
+    seed: int, cart: int, person: int | None, shown: float, best: int
 ) -> None:
     trained, dice = taste_world(), np.random.default_rng(seed)
     model = Model(trained.arrays, trained.weights, trained.at_day, trained.strategies)
     products = dice.choice(model.size, cart, replace=False).astype(np.int32)
     mask = dice.random(model.size) < shown
-    habit = None if customer is None else model.habit_at(customer)
+    habit = None if person is None else model.habit_at(person)
     lists: list[list[float]] = []
     for wanted in (best, None):
         situation, scratch = Situation(habit, products, DAY), Scratch(model.size)

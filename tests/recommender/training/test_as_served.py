@@ -60,9 +60,9 @@ def lists(model: Model) -> list[Ranking]:
 @settings(max_examples=6, phases=UNSHRUNK)
 @given(st.integers(80, 120), st.integers(0, 2**32 - 1), st.floats(0, 1))
 def test_a_loaded_model_gives_the_lists_of_the_training_scores_included(
-    customers: int, seed: int, part_of_a_day: float
+    people: int, seed: int, part_of_a_day: float
 ) -> None:
-    purchases = purchases_of(taste_lines(customers, seed))
+    purchases = purchases_of(taste_lines(people, seed))
     trained = train_model(purchases, [f"C{len(name) % 3}" for name in purchases.product_ids], DAY + part_of_a_day)
     model = loaded(trained)
     assert trained.strategies == set(STRATEGIES)

@@ -28,8 +28,8 @@ def order(name: str, products: list[str], visitor: str = "v-1", hours: int = 0, 
 
 
 def lines(purchases: Purchases) -> set[tuple[str, str]]:
-    pairs = zip(map(int, purchases.customers), map(int, purchases.products), strict=True)
-    return {(purchases.customer_ids[customer], purchases.product_ids[product]) for customer, product in pairs}
+    pairs = zip(map(int, purchases.people), map(int, purchases.products), strict=True)
+    return {(purchases.person_ids[person], purchases.product_ids[product]) for person, product in pairs}
 
 
 def bought(tmp_path: Path, *records: Record) -> set[tuple[str, str]]:
