@@ -68,11 +68,11 @@ def serve(
 
 
 @commands.command()
-def demo() -> None:
+def demo(seed: Annotated[int, typer.Option(help="Draws the crowd: the same seed, the same visitors.")] = 1) -> None:
     """Start an example shop with a simulated crowd, until stopped; prints where to look."""
     from app.demo.run import run_demo
 
-    sys.exit(run_demo())
+    sys.exit(run_demo(seed))
 
 
 @commands.command()

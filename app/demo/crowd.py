@@ -1,9 +1,7 @@
 """A simulated crowd that visits the example shop and buys there, over the same HTTP calls that a real page makes."""
 
 import asyncio
-import random
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -11,7 +9,7 @@ from typing import Any, Final
 
 import httpx
 
-from app.demo.shop import Customer, Product, basket, buys, clicked, customer
+from app.demo.shop import Product, SimulatedPerson, basket, buys, clicked
 from kit.tasks import Tasks
 
 EXPERIMENTS: Final = ["free-shipping-banner", "checkout-reassurance", "front-page-products"]
@@ -27,127 +25,124 @@ Event = dict[str, Any]
 
 @dataclass(slots=True)
 class Crowd:
-    """Visitors of one run; the counts are of what was sent and what could not be sent.
+    """The visitors that a seed draws; the counts are of what was sent and what could not be sent.
 
-    `remembered` are the customers with a past.
+    Every second one has a past. Who is the n-th visitor, and what they do on the page that they are shown, is the same
+    in every run, however fast it is: each person has a chance of their own. So a run that goes on with the data of an
+    earlier one brings the same people back, whose orders are known already and count once.
     """
 
     client: httpx.AsyncClient
     products: tuple[Product, ...]
-    dice: random.Random
+    seed: int
     visits: int = 0
-    remembered: int = 0
+    remembered: int = 0  # people with a past
     orders: int = 0
     failures: int = 0
     places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_AT_ONCE))
-    run: str = field(default_factory=lambda: f"{int(time.time()):x}")
 
-    async def remember(self, count: int) -> list[Customer]:
-        """Customers with a past: sends their orders of the last 90 days, to recommend from."""
-        people = [self._person("c", self.remembered + number) for number in range(count)]
-        self.remembered += count
+    async def remember(self, count: int) -> None:
+        """Gives so many more people a past: sends their orders of the last 90 days, to recommend from."""
         now = datetime.now(UTC)
-        events = [
-            self._order(person, now - timedelta(days=self.dice.uniform(0.5, HISTORY_DAYS)), [])
-            for person in people
-            for _ in range(self.dice.randint(1, 5))
-        ]
+        events: list[Event] = []
+        for number in range(self.remembered, self.remembered + count):
+            someone = self._someone("c", number)
+            dice = someone.dice("past")
+            for order in range(dice.randint(1, 5)):
+                when = now - timedelta(days=dice.uniform(0.5, HISTORY_DAYS))
+                events.append(self._order(someone, f"past-{order}", []) | {"timestamp": when.isoformat()})
         for start in range(0, len(events), BATCH):
             await self._send(events[start : start + BATCH])
-        return people
+        self.remembered += count
 
-    async def keep_visiting(self, known: Sequence[Customer], visits_per_second: float) -> None:
-        """Visits at a steady rate until cancelled: every second one by a known customer, each of whom comes once."""
-        waiting = list(known)
-        self.dice.shuffle(waiting)
+    async def keep_visiting(self, visits_per_second: float) -> None:
+        """Visits at a steady rate until cancelled; everybody comes once."""
         async with Tasks() as visits:
-            visits.repeat(partial(self._remember_more, waiting), "remembering customers", 1.0)
+            visits.repeat(self._remember_more, "remembering people", 1.0)
             due = time.monotonic()
             while True:
                 await self.places.acquire()
-                person = waiting.pop() if waiting and self.dice.random() < 0.5 else self._person("v", self.visits)
-                visits.start(partial(self._visit, person), "a visit")
+                visits.start(partial(self._visit, self.visitor(self.visits)), "a visit")
                 self.visits += 1
                 due = max(due + 1 / visits_per_second, time.monotonic() - 1)
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
 
-    async def _remember_more(self, waiting: list[Customer]) -> None:
-        """Lets more customers with a past come when those at hand have nearly all been here."""
-        if len(waiting) < REMEMBERED_AT_ONCE:
+    def visitor(self, number: int) -> SimulatedPerson:
+        """The n-th visitor, from 0: in turn somebody with a past and somebody new."""
+        return self._someone("cv"[number % 2], number // 2)
+
+    def deeds(self, visitor: SimulatedPerson, page: dict[str, Any]) -> list[Event]:
+        """What the visitor does on the page that was answered: perhaps clicks a recommendation, perhaps buys."""
+        banner = page["experiments"]["free-shipping-banner"]["payload"]["banner"] is not None
+        shown = page.get("recommendations", {}).get(SLOT, {})
+        by_id = {product.product_id: product for product in self.products}
+        listed = {item["position"]: by_id.get(item["product_id"]) for item in shown.get("items", [])}
+        picked = clicked(visitor, {place: product for place, product in listed.items() if product is not None})
+        events: list[Event] = []
+        if listed:
+            seen = {"recommendation_id": shown["recommendation_id"]}
+            events.append(self._track(visitor, "Recommendation Viewed", seen))
+            for place, product in picked.items():
+                click = seen | {"product_id": product.product_id, "position": place}
+                events.append(self._track(visitor, "Recommendation Clicked", click))
+        if buys(visitor, banner, bool(picked)):
+            order = self._order(visitor, "order", list(picked.values()))
+            bought = order["properties"]
+            first = {"product_id": bought["products"][0]["product_id"]}
+            events += [self._track(visitor, name, first) for name in ("Product Viewed", "Product Added")]
+            events += [self._track(visitor, "Checkout Started", {"order_id": bought["order_id"]}), order]
+            if visitor.dice("refund").random() < 0.04:
+                refund = {key: bought[key] for key in ("order_id", "currency", "total")}
+                events.append(self._track(visitor, "Order Refunded", refund))
+        return events
+
+    async def _remember_more(self) -> None:
+        """Gives more people a past before they come."""
+        if self.remembered - self.visits // 2 < REMEMBERED_AT_ONCE:
             try:
-                waiting += await self.remember(REMEMBERED_AT_ONCE)
+                await self.remember(REMEMBERED_AT_ONCE)
             except httpx.HTTPError:
                 self.failures += 1
 
-    def _person(self, kind: str, number: int) -> Customer:
-        categories = tuple(sorted({product.category for product in self.products}))
-        return customer(f"{self.run}-{kind}{number}", categories, self.dice)
+    def _someone(self, kind: str, number: int) -> SimulatedPerson:
+        return SimulatedPerson.of(f"{self.seed}-{kind}{number}", self.products)
 
-    async def _visit(self, person: Customer) -> None:
+    async def _visit(self, visitor: SimulatedPerson) -> None:
         try:
             asked = {
-                "visitor_id": person.visitor_id,
-                "attributes": {"device": person.device},
+                "visitor_id": visitor.visitor_id,
+                "attributes": {"device": visitor.device},
                 "experiments": EXPERIMENTS,
                 "recommendations": [{"slot": SLOT}],
             }
             answer = await self.client.post("/v1/personalize", json=asked)
             answer.raise_for_status()
-            page = f"{self.run}-p{self.dice.getrandbits(48):x}"
+            page, dice = f"{visitor.visitor_id}-page", visitor.dice("stay")
             viewed = {"path": "/", "page_view_id": page}
             await self._send(
-                [{"type": "page", "name": "Front page", "anonymousId": person.visitor_id, "properties": viewed}]
+                [{"type": "page", "name": "Front page", "anonymousId": visitor.visitor_id, "properties": viewed}]
             )
-            stayed_seconds = min(LONGEST_STAY_SECONDS, self.dice.expovariate(1 / MEAN_STAY_SECONDS))
+            stayed_seconds = min(LONGEST_STAY_SECONDS, dice.expovariate(1 / MEAN_STAY_SECONDS))
             await asyncio.sleep(stayed_seconds)
             beat = {
                 "type": "engagement",
-                "messageId": f"{page}:1",
-                "anonymousId": person.visitor_id,
+                "anonymousId": visitor.visitor_id,
                 "pageViewId": page,
                 "seq": 1,
-                "engagedMs": int(1000 * stayed_seconds * self.dice.uniform(0.6, 1.0)),
+                "engagedMs": int(1000 * stayed_seconds * dice.uniform(0.6, 1.0)),
                 "final": True,
                 "url": "/",
             }
-            await self._send([beat, *self._deeds(person, answer.json())])
+            deeds = self.deeds(visitor, answer.json())
+            await self._send([beat, *deeds])
+            self.orders += any(deed["event"] == "Order Completed" for deed in deeds)
         except httpx.HTTPError:
             self.failures += 1
         finally:
             self.places.release()
 
-    def _deeds(self, person: Customer, answer: dict[str, Any]) -> list[Event]:
-        """What the visitor did while the page was open: perhaps clicked a recommendation, perhaps bought."""
-        banner = answer["experiments"]["free-shipping-banner"]["payload"]["banner"] is not None
-        shown = answer.get("recommendations", {}).get(SLOT, {})
-        by_id = {product.product_id: product for product in self.products}
-        items = {
-            item["position"]: by_id[item["product_id"]]
-            for item in shown.get("items", [])
-            if item["product_id"] in by_id
-        }
-        picked = {at: product for at, product in items.items() if clicked(person, product.category, self.dice)}
-        events: list[Event] = []
-        if shown.get("items"):
-            listed = {"recommendation_id": shown["recommendation_id"]}
-            events.append(self._track(person, "Recommendation Viewed", listed))
-            for position, product in picked.items():
-                click = listed | {"product_id": product.product_id, "position": position}
-                events.append(self._track(person, "Recommendation Clicked", click))
-        if buys(banner, bool(picked), self.dice):
-            self.orders += 1
-            order = self._order(person, None, list(picked.values()))
-            bought = order["properties"]
-            first = {"product_id": bought["products"][0]["product_id"]}
-            events += [self._track(person, name, first) for name in ("Product Viewed", "Product Added")]
-            events += [self._track(person, "Checkout Started", {"order_id": bought["order_id"]}), order]
-            if self.dice.random() < 0.04:
-                refund = {key: bought[key] for key in ("order_id", "currency", "total")}
-                events.append(self._track(person, "Order Refunded", refund))
-        return events
-
-    def _order(self, person: Customer, when: datetime | None, picked: list[Product]) -> Event:
-        lines = basket(person, self.products, picked, self.dice)
+    def _order(self, buyer: SimulatedPerson, name: str, picked: list[Product]) -> Event:
+        lines = basket(buyer, name, self.products, picked)
         total = round(sum(product.price for product in lines), 2)
         bought = [
             {
@@ -160,16 +155,16 @@ class Crowd:
             for product in lines
         ]
         order = {
-            "order_id": f"{self.run}-o{self.dice.getrandbits(48):x}",
+            "order_id": f"{buyer.visitor_id}-{name}",
             "revenue": total,
             "total": total,
             "currency": "EUR",
             "products": bought,
         }
-        return self._track(person, "Order Completed", order) | ({"timestamp": when.isoformat()} if when else {})
+        return self._track(buyer, "Order Completed", order)
 
-    def _track(self, person: Customer, event: str, properties: dict[str, Any]) -> Event:
-        return {"type": "track", "event": event, "anonymousId": person.visitor_id, "properties": properties}
+    def _track(self, visitor: SimulatedPerson, event: str, properties: dict[str, Any]) -> Event:
+        return {"type": "track", "event": event, "anonymousId": visitor.visitor_id, "properties": properties}
 
     async def _send(self, events: list[Event]) -> None:
         answer = await self.client.post("/v1/batch", json={"batch": events})

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import random
 import signal
 from collections.abc import Mapping
 from contextlib import suppress
@@ -24,7 +23,7 @@ from kit.tasks import Tasks
 
 SHOP: Final = files("app.demo") / "example_shop"
 COMMAND: Final = "app.cli.main"
-CUSTOMERS: Final = 1_500
+PEOPLE_WITH_A_PAST: Final = 1_500  # at the start
 VISITS_PER_SECOND: Final = 40.0
 REPORT_SECONDS: Final = 10.0
 READY_SECONDS: Final = 30.0
@@ -34,16 +33,16 @@ BANNER: Final = "free-shipping-banner"
 PRODUCTS: Final = "front-page-products"
 
 
-def run_demo() -> int:
-    """Runs the demo until SIGINT or SIGTERM; the exit code of the service."""
+def run_demo(seed: int) -> int:
+    """Runs the demo until SIGINT or SIGTERM; the exit code of the service. `seed` draws the crowd."""
     environment = {
         "RESONATE_DEFINITIONS": str(SHOP / "definitions"),
         "RESONATE_DATA": "./demo-data",
     } | dict(os.environ)
-    return asyncio.run(_demo(environment, Console()))
+    return asyncio.run(_demo(environment, seed, Console()))
 
 
-async def _demo(environment: Mapping[str, str], console: Console) -> int:
+async def _demo(environment: Mapping[str, str], seed: int, console: Console) -> int:
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
@@ -54,8 +53,10 @@ async def _demo(environment: Mapping[str, str], console: Console) -> int:
     try:
         address = f"http://127.0.0.1:{environment.get('RESONATE_PORT', '8000')}"
         keys = await _ready(service, address, data, environment)
-        products = [asdict(product) for product in read_products(SHOP / "products.csv")]
-        page = {"service": address, "key": keys["publishable"], "products": products}
+        products = read_products(SHOP / "products.csv")
+        page = {"service": address, "key": keys["publishable"], "products": [asdict(product) for product in products]}
+        headers, limits = {"Authorization": f"Bearer {keys['publishable']}"}, httpx.Limits(max_connections=32)
+        client = httpx.AsyncClient(base_url=address, headers=headers, limits=limits, timeout=30)
         with serving(SHOP / "pages", page) as pages:
             results = f"{address}/v1/experiments/{BANNER}/results"
             console.print(f"\n[bold]The example shop[/]     {pages}/")
@@ -67,7 +68,8 @@ async def _demo(environment: Mapping[str, str], console: Console) -> int:
             console.print(
                 f"\nThe banner really lifts the purchase rate by {TRUE_LIFT:+.0%}. Ctrl-C stops everything.\n"
             )
-            await _visits(environment, address, keys, stopped, service, console)
+            async with client:
+                await _visits(environment, Crowd(client, products, seed), keys["secret"], stopped, service, console)
     finally:
         service.send(signal.SIGTERM)
     return service.wait(ENDING_SECONDS)
@@ -97,34 +99,30 @@ async def _ready(service: Child, address: str, data: Path, environment: Mapping[
 
 async def _visits(
     environment: Mapping[str, str],
-    address: str,
-    keys: Mapping[str, str],
+    crowd: Crowd,
+    secret_key: str,
     stopped: asyncio.Event,
     service: Child,
     console: Console,
 ) -> None:
     """Lets the crowd visit and prints the readout every ten seconds, until stopped or the service has gone."""
-    secret = {"Authorization": f"Bearer {keys['secret']}"}
-    headers = {"Authorization": f"Bearer {keys['publishable']}"}
-    limits = httpx.Limits(max_connections=32)
-    async with httpx.AsyncClient(base_url=address, headers=headers, limits=limits, timeout=30) as client:
-        catalogue = (SHOP / "products.csv").read_bytes()
-        answer = await client.put("/v1/products", content=catalogue, headers=secret | {"Content-Type": "text/csv"})
-        answer.raise_for_status()
-        crowd = Crowd(client, read_products(SHOP / "products.csv"), random.Random(1))
-        known = await crowd.remember(CUSTOMERS)
-        async with Tasks() as tasks:
-            tasks.start(partial(crowd.keep_visiting, known, VISITS_PER_SECOND), "the crowd")
-            tasks.start(partial(_train, environment), "the first training")
-            while service.code() is None and not stopped.is_set():
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(stopped.wait(), REPORT_SECONDS)
-                if not stopped.is_set():
-                    console.print(await _report(crowd, secret), soft_wrap=True)
+    secret = {"Authorization": f"Bearer {secret_key}"}
+    catalogue = (SHOP / "products.csv").read_bytes()
+    answer = await crowd.client.put("/v1/products", content=catalogue, headers=secret | {"Content-Type": "text/csv"})
+    answer.raise_for_status()
+    await crowd.remember(PEOPLE_WITH_A_PAST)
+    async with Tasks() as tasks:
+        tasks.start(partial(crowd.keep_visiting, VISITS_PER_SECOND), "the crowd")
+        tasks.start(partial(_train, environment), "the first training")
+        while service.code() is None and not stopped.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stopped.wait(), REPORT_SECONDS)
+            if not stopped.is_set():
+                console.print(await _report(crowd, secret), soft_wrap=True)
 
 
 async def _train(environment: Mapping[str, str]) -> None:
-    """Trains at once on the customers' past, where the service itself would wait for its schedule."""
+    """Trains at once on the crowd's past, where the service itself would wait for its schedule."""
     await asyncio.sleep(WRITTEN_SECONDS)
     with append_to(Path(os.devnull)) as nowhere:
         training = start_module(COMMAND, ["recommender", "train"], Terms(environment=environment, output=nowhere))

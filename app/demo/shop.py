@@ -3,7 +3,7 @@
 import csv
 import json
 import random
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -12,12 +12,12 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from threading import Thread
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Self
 
 PURCHASE_RATE: Final = {True: 0.24, False: 0.08}  # without a banner, by whether the visitor clicked a recommendation
 TRUE_LIFT: Final = 0.30  # what the free-shipping banner really does to the purchase rate
-TASTES: Final = 2  # categories that a customer likes
-CLICK_RATE: Final = {True: 0.06, False: 0.01}  # of one recommended product, by whether the customer likes its category
+TASTES: Final = 2  # categories that a person likes
+CLICK_RATE: Final = {True: 0.06, False: 0.01}  # of one recommended product, by whether the person likes its category
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +31,24 @@ class Product:
 
 
 @dataclass(frozen=True, slots=True)
-class Customer:
+class SimulatedPerson:
     """A simulated person: an id, a device and the categories they like."""
 
     visitor_id: str
     device: str
     tastes: frozenset[str]
+
+    @classmethod
+    def of(cls, visitor_id: str, products: Iterable[Product]) -> Self:
+        """Whoever has this id: always the same person."""
+        dice = random.Random(visitor_id)
+        device = dice.choices(("desktop", "mobile", "tablet"), (0.5, 0.4, 0.1))[0]
+        categories = sorted({product.category for product in products})
+        return cls(visitor_id, device, frozenset(dice.sample(categories, TASTES)))
+
+    def dice(self, occasion: str) -> random.Random:
+        """This person's chance on one occasion: the same whenever, and after whatever else, it is asked for."""
+        return random.Random(f"{self.visitor_id} {occasion}")
 
 
 def read_products(file: Traversable) -> tuple[Product, ...]:
@@ -48,35 +60,35 @@ def read_products(file: Traversable) -> tuple[Product, ...]:
     )
 
 
-def customer(visitor_id: str, categories: tuple[str, ...], dice: random.Random) -> Customer:
-    """A new person with tastes of their own."""
-    device = dice.choices(("desktop", "mobile", "tablet"), (0.5, 0.4, 0.1))[0]
-    return Customer(visitor_id, device, frozenset(dice.sample(categories, TASTES)))
-
-
-def buys(banner: bool, clicked: bool, dice: random.Random) -> bool:
+def buys(visitor: SimulatedPerson, banner: bool, clicked: bool) -> bool:
     """Whether this visit ends in an order: the truth that the readout has to find.
 
     Whoever found something to click buys more often; the banner lifts the rate of both kinds by the same factor.
     """
-    return dice.random() < PURCHASE_RATE[clicked] * (1 + TRUE_LIFT * banner)
+    return visitor.dice("purchase").random() < PURCHASE_RATE[clicked] * (1 + TRUE_LIFT * banner)
 
 
 def basket(
-    person: Customer, products: tuple[Product, ...], clicked: list[Product], dice: random.Random
+    buyer: SimulatedPerson, order: str, products: Sequence[Product], clicked: Sequence[Product]
 ) -> list[Product]:
     """One to three products, nearly always liked ones; one that was clicked on, if any, is among them."""
-    liked = [product for product in products if product.category in person.tastes]
-    pool = liked if dice.random() < 0.9 else list(products)
+    dice = buyer.dice(order)
+    liked = [product for product in products if product.category in buyer.tastes]
+    pool = liked if dice.random() < 0.9 else products
     lines = dice.sample(pool, dice.choices((1, 2, 3), (0.5, 0.3, 0.2))[0])
     if clicked and not any(product in clicked for product in lines):
         lines[0] = dice.choice(clicked)
     return lines
 
 
-def clicked(person: Customer, category: str, dice: random.Random) -> bool:
-    """Whether the customer clicks on one recommended product of this category."""
-    return dice.random() < CLICK_RATE[category in person.tastes]
+def clicked(visitor: SimulatedPerson, listed: Mapping[int, Product]) -> dict[int, Product]:
+    """The recommended products that the visitor clicks on, by their places in the list."""
+    dice = visitor.dice("clicks")
+    return {
+        place: product
+        for place, product in listed.items()
+        if dice.random() < CLICK_RATE[product.category in visitor.tastes]
+    }
 
 
 ENGAGEMENT: Final = files("app") / "tag" / "engagement.js"
