@@ -5,7 +5,7 @@ The tree says what is written. What it means for one value, for rows or for mask
 
 import operator
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, TypeAlias
 
 from kit.suggestions import did_you_mean
@@ -199,7 +199,8 @@ class _Parser:
                 return self.saved_group(value, path)
             case _ if key.startswith("$"):
                 self.refused(path, _unknown(key, _LOGIC))
-                return Field(key, self.muted().value(value, path), value, path)
+                unheard = replace(self, mistakes=[])  # below a mistake only that one is named
+                return Field(key, unheard.value(value, path), value, path)
             case _:
                 return Field(key, self.value(value, path), value, path)
 
@@ -213,8 +214,7 @@ class _Parser:
             return Field(attribute, (Operation("$in", tuple(values), path),), {"$in": values}, path)
         if group.get("type") != "condition":
             return self.refused(path, f"the saved group {name} holds neither a list nor a condition")
-        visited = self.visited | {str(name)}
-        inner = _Parser(self.unreadable, self.groups, self.group_hint, visited, self.mistakes)
+        inner = replace(self, visited=self.visited | {str(name)})
         return Joined("$and", (inner.condition(group.get("condition"), path),), path)
 
     def value(self, value: Any, path: Path, plain: str = PLAIN) -> Tests:
@@ -283,10 +283,6 @@ class _Parser:
                 else f"{name} needs a text, found {_shown(operand)}"
             )
         return None
-
-    def muted(self) -> "_Parser":
-        """The same parser for what stands below a mistake: only that one is named."""
-        return _Parser(self.unreadable, self.groups, self.group_hint, self.visited)
 
     def never(self, path: Path, message: str) -> Where:
         return Where((self.refused(path, message),))

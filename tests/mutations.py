@@ -194,7 +194,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     "believed_exposures": Mutation(
         "an exposure to a variant that the hash does not give is believed",
         ("tests/app/routes/test_tracking.py::test_a_client_exposure_is_named_judged_and_kept",),
-        (Edit("app/routes/tracking.py", "forged=not forced, forced=forced", "forged=False, forced=forced"),),
+        (Edit("app/routes/tracking.py", "forged=record.visitor_id not in newest.previewed", "forged=False"),),
     ),
     "no_rate_limit": Mutation(
         "a key may call as often as it likes",

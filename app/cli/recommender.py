@@ -17,7 +17,7 @@ TASK_NAMES = {
     "next_basket": "next basket (buy_again)",
     "novel": "new products (for_you)",
     "completion_guest": "guest's cart (bought_together)",
-    "completion_known": "known customer's cart",
+    "completion_known": "known visitor's cart",
 }
 
 
@@ -83,7 +83,8 @@ def evaluate(as_json: AsJson = False) -> None:
 
 def _tell(report: "Report") -> None:
     facts: dict[str, Any] = report.as_json()
-    shown = ("version", "cut_off", "orders", "customers", "products", "seconds")
+    facts["people"] = facts["customers"]  # the name in the model's file
+    shown = ("version", "cut_off", "orders", "people", "products", "seconds")
     title = {"published": "Published", "refused": "Refused", "too_little_data": "Published, popularity only"}
     say_facts(title.get(report.outcome, report.outcome), {name: facts[name] for name in shown})
     for reason in report.reasons:

@@ -96,20 +96,9 @@ def unknown_key(presented: bytes | None) -> Problem:
     return Problem(401, "unauthorized", detail, headers={"WWW-Authenticate": 'Bearer realm="resonate"'})
 
 
-def secret_in_address() -> Problem:
-    """401: addresses are logged on the way, so a secret key in one is never accepted."""
-    detail = "a secret key is never accepted in an address; send it as `Authorization: Bearer <key>`"
-    return Problem(401, "secret_key_in_address", detail)
-
-
 def needs_secret() -> Problem:
     """403: a publishable key on a route that needs a secret one."""
     return Problem(403, "secret_key_required", "this route needs a secret key (sk_…); a publishable one was sent")
-
-
-def origin_refused() -> Problem:
-    """403: the page's origin is not one of those configured for this key."""
-    return Problem(403, "origin_not_allowed", "this publishable key is not configured for the page's origin")
 
 
 def _grant(text: str, origins: frozenset[str], *, secret: bool) -> Grant:

@@ -10,8 +10,8 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Final
 from urllib.parse import parse_qsl
 
-from app.http.access import Grant, Keys, origin_refused, secret_in_address, unknown_key
-from app.http.errors import retry_later
+from app.http.access import Grant, Keys, unknown_key
+from app.http.errors import Problem, retry_later
 from app.http.exchange import Exchange, unique_ids
 from app.runtime.telemetry import Telemetry
 
@@ -103,7 +103,7 @@ def presented(exchange: Exchange) -> tuple[bytes, bool] | None:
     key = exchange.headers.get(b"x-api-key")
     if key is not None:
         return key, False
-    query = exchange.query
+    query = exchange.scope["query_string"]
     if b"ey=" not in query:
         return None
     pairs = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=100))
@@ -117,10 +117,12 @@ def admit_key(exchange: Exchange, policy: AccessPolicy, key: bytes, *, in_addres
     if grant is None:
         raise unknown_key(key)
     if in_address and grant.secret:
-        raise secret_in_address()
+        detail = "a secret key is never accepted in an address; send it as `Authorization: Bearer <key>`"
+        raise Problem(401, "secret_key_in_address", detail)
     origin = exchange.headers.get(b"origin")
     if origin is not None and not grant.secret and not grant.allows(origin.decode("latin-1")):
-        raise origin_refused()
+        detail = "this publishable key is not configured for the page's origin"
+        raise Problem(403, "origin_not_allowed", detail)
     client = exchange.scope["client"]
     address = client[0] if client else ""
     if policy.trusted_proxies:

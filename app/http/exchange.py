@@ -71,10 +71,6 @@ class Exchange:
         return self.headers.get(b"user-agent", b"").decode("latin-1")
 
     @property
-    def query(self) -> bytes:
-        return self.scope["query_string"]
-
-    @property
     def traceparent(self) -> bytes | None:
         """The caller's W3C trace context where it is well-formed."""
         given = self.headers.get(b"traceparent")

@@ -15,7 +15,6 @@ from app.runtime.data_directory import store_connection
 from app.runtime.settings import Settings
 from events.parts.manifest import holds_log
 from events.store.availability import StoreRefused, StoreUnavailable
-from events.store.connection import Connection
 from events.store.keys import DESIGNS
 from experiments.catalog.freeze import MirrorUnavailable
 from experiments.catalog.phases import FrozenDesign
@@ -177,26 +176,22 @@ class DesignMirror:
     def __call__(self, design: FrozenDesign) -> FrozenDesign:
         """Raises MirrorUnavailable where the store cannot be asked now."""
         try:
-            return asyncio.run(self._held(design))
+            return asyncio.run(self._first(design))
         except (StoreUnavailable, StoreRefused) as error:
             raise MirrorUnavailable(str(error)) from None
 
-    async def _held(self, design: FrozenDesign) -> FrozenDesign:
+    async def _first(self, design: FrozenDesign) -> FrozenDesign:
         connection = await store_connection(self.settings)
         try:
-            return await _first(connection, design)
+            client = cast("Any", connection.client)
+            field = f"{design.key}:{design.phase}"
+            text = design.model_dump_json()
+            if await connection.answer(client.hsetnx(DESIGNS, field, text)):
+                return design
+            held = FrozenDesign.model_validate_json(await connection.answer(client.hget(DESIGNS, field)))
+            if held.traffic_awaited and held.fingerprint == design.fingerprint and not design.traffic_awaited:
+                await connection.answer(client.hset(DESIGNS, field, text))
+                return design
+            return held
         finally:
             await connection.close()
-
-
-async def _first(connection: Connection, design: FrozenDesign) -> FrozenDesign:
-    client = cast("Any", connection.client)
-    field = f"{design.key}:{design.phase}"
-    text = design.model_dump_json()
-    if await connection.answer(client.hsetnx(DESIGNS, field, text)):
-        return design
-    held = FrozenDesign.model_validate_json(await connection.answer(client.hget(DESIGNS, field)))
-    if held.traffic_awaited and held.fingerprint == design.fingerprint and not design.traffic_awaited:
-        await connection.answer(client.hset(DESIGNS, field, text))
-        return design
-    return held

@@ -1,17 +1,14 @@
 """The supervisor's view of the event store: embedded and kept alive, or external and only looked at."""
 
 import asyncio
+import contextlib
 import logging
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from app.runtime.settings import Settings
 from events.store.embedded import EmbeddedStore, StoreBroken
-
-if TYPE_CHECKING:
-    from events.store.connection import Connection
-
 
 logger = logging.getLogger("resonate.supervisor")
 
@@ -71,33 +68,26 @@ class Store:
 
 
 async def _external(settings: Settings, data: Path) -> str:
-    from events.store.availability import StoreRefused
+    """Name and version of the external store. Raises StoreFailed where another data directory's service uses it."""
+    from events.store.availability import StoreRefused, StoreUnavailable
     from events.store.connection import connect
+    from events.writer.lease import Lease, Owner
 
     try:
         connection = await connect(settings.redis_url, shards=settings.shards)
     except StoreRefused as error:
         raise StoreFailed(f"RESONATE_REDIS_URL: {error}") from None
     try:
-        await _unowned(connection, data)
+        other = None
+        with contextlib.suppress(StoreUnavailable):  # the writer sees to it once the store answers
+            other = await Lease(connection, Owner.of(data, os.getpid())).other()
+        if other is not None:
+            raise StoreFailed(
+                f"RESONATE_REDIS_URL: the store at {connection.address} belongs to {other}, and events would be lost to"
+                " one of both; stop that service, or give this one a store or a database number of its own"
+            )
         for warning in connection.warnings:
             logger.warning(warning)
         return f"{connection.version or 'not reached yet'}, external at {connection.address}"
     finally:
         await connection.close()
-
-
-async def _unowned(connection: "Connection", data: Path) -> None:
-    """Raises StoreFailed where another data directory's service uses the store."""
-    from events.store.availability import StoreUnavailable
-    from events.writer.lease import Lease, Owner
-
-    try:
-        other = await Lease(connection, Owner.of(data, os.getpid())).other()
-    except StoreUnavailable:
-        return  # the writer sees to it once the store answers
-    if other is not None:
-        raise StoreFailed(
-            f"RESONATE_REDIS_URL: the store at {connection.address} belongs to {other}, and events would be lost to one"
-            " of both; stop that service, or give this one a store or a database number of its own"
-        )

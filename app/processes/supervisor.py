@@ -5,29 +5,27 @@ import json
 import logging
 import os
 import selectors
+import shutil
 import signal
 import socket
-import sys
 import time
 from collections.abc import Generator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from app.http.access import GeneratedKeys, Keys
+from app.http.access import Keys
 from app.http.server import address_of, admit_nobody, listen_unix, turn_away
-from app.processes.design_freeze import SiteTraffic
+from app.processes.design_freeze import DesignMirror, SiteTraffic
 from app.processes.store import Store
 from app.processes.supervised import ChildProcess, Role
 from app.runtime.data_directory import DataDirectory
 from app.runtime.settings import Settings
+from experiments.catalog.freeze import FreezeSources
 from kit.child import ending
-from kit.files import remove_leftovers
-
-if TYPE_CHECKING:
-    from experiments.catalog.freeze import FreezeSources
-
+from kit.files import mark_of, remove_leftovers, replace_file
 
 logger = logging.getLogger("resonate.supervisor")
 
@@ -65,7 +63,7 @@ class Supervisor:
 
         Raises StoreFailed, DefinitionErrors.
         """
-        self.directory.clear_metrics()
+        shutil.rmtree(self.directory.metrics, ignore_errors=True)  # counters begin with the service, not with a worker
         remove_leftovers(self.directory.uploads)
         self.analysis_listener = listen_unix(self.directory.analysis_socket)
         self.keys = Keys.open(
@@ -75,7 +73,13 @@ class Supervisor:
             self.settings.origins,
         )
         self.store = Store(self.settings, self.directory.root)
-        self._name_children()
+        worker = Role("worker", socket_descriptor=self.listener.fileno())
+        self.workers = [ChildProcess(worker) for _ in range(self.settings.workers)]
+        self.writer = ChildProcess(Role("writer"))
+        self.analysis = ChildProcess(Role("analysis", ANALYSIS_NICENESS, self.analysis_listener.fileno()))
+        self.trainer = ChildProcess(Role("trainer", TRAINER_NICENESS))
+        self.traffic = SiteTraffic(self.directory.root)
+        self.training = TrainingSchedule(self.directory.root, self.settings.training_hours)
         with self._signals():
             try:
                 self._start()
@@ -85,19 +89,6 @@ class Supervisor:
             finally:
                 self._stop()
 
-    def _name_children(self) -> None:
-        worker = Role("worker", socket_descriptor=self.listener.fileno())
-        self.workers = [ChildProcess(worker) for _ in range(self.settings.workers)]
-        self.writer = ChildProcess(Role("writer"))
-        self.analysis = ChildProcess(Role("analysis", ANALYSIS_NICENESS, self.analysis_listener.fileno()))
-        self.trainer = ChildProcess(Role("trainer", TRAINER_NICENESS))
-        self.traffic = SiteTraffic(self.directory.root)
-        self.training = TrainingSchedule(self.directory.root, self.settings.training_hours)
-
-    @property
-    def children(self) -> list[ChildProcess]:
-        return [*self.workers, self.writer, self.analysis, self.trainer]
-
     def _start(self) -> None:
         """One worker imports while the store starts and the definitions load; it is told how to run after that."""
         first = self.workers[0]
@@ -105,21 +96,15 @@ class Supervisor:
         from experiments.catalog.publisher import CatalogKeeper  # not before the worker starts: it takes 0.15 s
 
         self.store.start()
-        self.keeper = CatalogKeeper(self.settings.definitions, self.directory.root, _now, self._freeze_sources())
+        sources = FreezeSources(self.traffic)
+        if self.settings.redis_url is not None:  # an external store outlives this directory
+            sources = FreezeSources(self.traffic, DesignMirror(self.settings))
+        now = partial(datetime.now, UTC)
+        self.keeper = CatalogKeeper(self.settings.definitions, self.directory.root, now, sources)
         self.keeper.boot()
         self._report_definitions()
         first.instruct(self._instructions())
         self._listen_for_analysis()
-
-    def _freeze_sources(self) -> "FreezeSources":
-        """What freezing a design asks: the log's traffic, and an external store that outlives this directory."""
-        from experiments.catalog.freeze import FreezeSources
-
-        if self.settings.redis_url is None:
-            return FreezeSources(self.traffic)
-        from app.processes.design_freeze import DesignMirror
-
-        return FreezeSources(self.traffic, DesignMirror(self.settings))
 
     def _step(self) -> None:
         """Wait for something to happen, at most one tick, and see to everything."""
@@ -128,15 +113,11 @@ class Supervisor:
         self._reap()
         self._start_due()
         self.store.watch()
-        self._sweep_uploads()
-        if self.keeper.poll():
-            self._report_definitions()
-
-    def _sweep_uploads(self) -> None:
-        """Once a minute, what killed workers left of uploads goes."""
-        if time.monotonic() >= self.sweep_at:
+        if time.monotonic() >= self.sweep_at:  # what killed workers left of uploads
             remove_leftovers(self.directory.uploads, OLDEST_UPLOAD_SECONDS)
             self.sweep_at = time.monotonic() + SWEEP_SECONDS
+        if self.keeper.poll():
+            self._report_definitions()
 
     def _launch(self, child: ChildProcess) -> None:
         child.start()
@@ -156,20 +137,17 @@ class Supervisor:
             self._announce()
 
     def _reap(self) -> None:
-        for child in self.children:
+        for child in [*self.workers, self.writer, self.analysis, self.trainer]:
             pid, was_ready, code = child.pid, child.ready, child.reap()
             if code is None:
                 continue
-            self._forget_pipe(child)
+            if child.ready_descriptor is not None:
+                self.selector.unregister(child.ready_descriptor)
+                child.hear()
             if child is self.analysis and not was_ready:
                 turn_away(self.analysis_listener)
             level = logging.INFO if child is self.trainer and not code else logging.WARNING
             logger.log(level, "%s ended with %s", child.role.name, ending(code), extra={"child": pid})
-
-    def _forget_pipe(self, child: ChildProcess) -> None:
-        if child.ready_descriptor is not None:
-            self.selector.unregister(child.ready_descriptor)
-            child.hear()
 
     def _start_due(self) -> None:
         now = time.monotonic()
@@ -202,9 +180,11 @@ class Supervisor:
             self._relaunch(child)
         address = address_of(self.listener)
         port = self.listener.getsockname()[1]
-        self.directory.publish(json.dumps({"pid": os.getpid(), "url": address, "port": port}))
-        if self.keys.generated is not None:
-            _print_keys(self.keys.generated)
+        told = json.dumps({"pid": os.getpid(), "url": address, "port": port})
+        replace_file(self.directory.address_file, told.encode(), durable=False)
+        if self.keys.generated is not None:  # shown once, on the start that made them; never logged
+            print(f"publishable key {self.keys.generated.publishable}")
+            print(f"secret key      {self.keys.generated.secret}")
         print(f"Resonate is ready on {address} (data {self.directory.root}, store {self.store.name})", flush=True)
 
     def _report_definitions(self) -> None:
@@ -239,7 +219,7 @@ class Supervisor:
         ours, theirs = socket.socketpair()
         for end in (ours, theirs):
             end.setblocking(False)
-        self.selector.register(ours, selectors.EVENT_READ, lambda: _drop(ours))
+        self.selector.register(ours, selectors.EVENT_READ, partial(ours.recv, 4096))
         for number in _heard():
             signal.signal(number, self._end_on_signal)
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
@@ -271,33 +251,11 @@ class TrainingSchedule:
         if not self.seconds or time.monotonic() < self._look_at:
             return False
         self._look_at = time.monotonic() + TRAINING_LOOK_SECONDS
-        trained = self._trained_at()
-        return trained is None or time.time() - trained >= self.seconds
-
-    def _trained_at(self) -> float | None:
-        """Epoch seconds of the last training, whatever came of it; None while no model is live."""
-        try:
-            return (self.models / "last-training.json").stat().st_mtime if (self.models / "current").exists() else None
-        except OSError:
-            return None
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
+        live = mark_of(self.models / "current")  # without a model it is due, whatever came of the last training
+        trained = live and mark_of(self.models / "last-training.json")
+        return trained is None or time.time() - trained[0] / 1e9 >= self.seconds
 
 
 def _heard() -> list[signal.Signals]:
     """The signals that end the service; a hang-up is left alone where it was told to be (nohup)."""
     return [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
-
-
-def _drop(wakeups: socket.socket) -> None:
-    with contextlib.suppress(BlockingIOError):
-        while wakeups.recv(4096):
-            pass
-
-
-def _print_keys(keys: GeneratedKeys) -> None:
-    """Shown once, on the start that made them; never logged."""
-    print(f"publishable key {keys.publishable}", file=sys.stdout)
-    print(f"secret key      {keys.secret}", file=sys.stdout, flush=True)

@@ -143,5 +143,5 @@ def model_report(worker: Resources) -> dict[str, Any]:
         "model": {name: value for name, value in recommender.facts.items() if name != "files"},
         "damaged": recommender.damages,
         "last_training": recommender.last_training(),
-        "strategies": recommender.served(),
+        "strategies": worker.telemetry.recommendations(),
     }

@@ -1,6 +1,5 @@
 """Segment's tracking API: an answer of success means that every event of the request is durable."""
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -20,15 +19,11 @@ from experiments.catalog.catalog import Catalog
 from kit.time import now_us
 
 
-def judged(records: Sequence[Record], catalog: Catalog) -> list[Record]:
-    """The same records; exposures with their variant's key, phase and propensity, marked where they cannot be true."""
-    return [_judged(record, catalog) if record.type == EXPOSURE else record for record in records]
+def judged(record: Record, catalog: Catalog) -> Record:
+    """An exposure with its variant's key, phase and propensity, marked where it cannot be true.
 
-
-def _judged(record: Record, catalog: Catalog) -> Record:
-    """Against every phase served in the last 24 hours, because an SDK may hold an old payload.
-
-    An experiment that is not ours is stored as it is: sites report other tools' tests by the same event.
+    It is held against every phase served in the last 24 hours, because an SDK may hold an old payload. An experiment
+    that is not ours is stored as it is: sites report other tools' tests by the same event.
     """
     phases = catalog.served.get(record.experiment or "", ())
     if not phases or record.variant is None:
@@ -39,13 +34,12 @@ def _judged(record: Record, catalog: Catalog) -> Record:
             return _marked(record, phase, variant, forged=False)
     newest = phases[0]
     variant = _variant_key(newest, record.variant)
-    forced = record.visitor_id in newest.previewed
-    return _marked(record, newest, variant, forged=not forced, forced=forced)
+    return _marked(record, newest, variant, forged=record.visitor_id not in newest.previewed)
 
 
-def _marked(record: Record, phase: CompiledExperiment, variant: str, *, forged: bool, forced: bool = False) -> Record:
+def _marked(record: Record, phase: CompiledExperiment, variant: str, *, forged: bool) -> Record:
     weight = next((each.weight for each in phase.variants if each.key == variant), None)
-    forced = forced or record.visitor_id in phase.previewed
+    forced = record.visitor_id in phase.previewed
     return msgspec.structs.replace(
         record, variant=variant, phase=phase.phase, propensity=weight, forged=forged, forced=forced
     )
@@ -108,7 +102,8 @@ def arrival(exchange: Exchange, resources: Resources, grant: Grant) -> Arrival:
 
 async def store(reading: Reading, resources: Resources) -> HttpAnswer:
     """Appends the records and answers once they are durable. Raises Problem 503 when that cannot be promised."""
-    telemetry, records = resources.telemetry, judged(reading.records, resources.catalogs.catalog)
+    telemetry, catalog = resources.telemetry, resources.catalogs.catalog
+    records = [judged(record, catalog) if record.type == EXPOSURE else record for record in reading.records]
     if records:
         try:
             appended = await resources.stream.append(records)

@@ -5,12 +5,10 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Request, Response
 
-from app.analysis.queries import ErasureQuery, PersonKind, PersonQuery
+from app.analysis.queries import ErasureQuery, PersonQuery
 from app.http.errors import Problem, unreadable
-from app.http.exchange import Exchange
 from app.routes.dependencies import Asked, Secret, Worker, analysis_response
 from app.routes.openapi import TEXT
-from app.worker.resources import Resources
 from events.dialects.validation import id_problem
 
 router = APIRouter(tags=["Visitors"])
@@ -39,40 +37,32 @@ BODY: Final[dict[str, Any]] = {
 
 @router.get("/v1/visitors/{identifier:path}", summary="Everything that is held about a visitor")
 async def visitor(identifier: Identifier, _: Secret, asked: Asked, worker: Worker) -> Response:
-    return await _held(asked, worker, "visitor", identifier)
+    return await analysis_response(asked, worker, PersonQuery("visitor", _checked(identifier)))
 
 
 @router.get("/v1/users/{identifier:path}", summary="Everything that is held about a user")
 async def user(identifier: Identifier, _: Secret, asked: Asked, worker: Worker) -> Response:
-    return await _held(asked, worker, "user", identifier)
+    return await analysis_response(asked, worker, PersonQuery("user", _checked(identifier)))
 
 
 @router.delete("/v1/visitors", summary=ERASED, status_code=202, openapi_extra=BODY)
 async def erase_visitor_of_body(request: Request, _: Secret, asked: Asked, worker: Worker) -> Response:
-    return await _erase(asked, worker, "visitor", _identifier(await request.body()))
+    return await analysis_response(asked, worker, ErasureQuery("visitor", _checked(_identifier(await request.body()))))
 
 
 @router.delete("/v1/users", summary=ERASED, status_code=202, openapi_extra=BODY)
 async def erase_user_of_body(request: Request, _: Secret, asked: Asked, worker: Worker) -> Response:
-    return await _erase(asked, worker, "user", _identifier(await request.body()))
+    return await analysis_response(asked, worker, ErasureQuery("user", _checked(_identifier(await request.body()))))
 
 
 @router.delete("/v1/visitors/{identifier:path}", summary="Erase a visitor and all joined ids", status_code=202)
 async def erase_visitor(identifier: Identifier, _: Secret, asked: Asked, worker: Worker) -> Response:
-    return await _erase(asked, worker, "visitor", identifier)
+    return await analysis_response(asked, worker, ErasureQuery("visitor", _checked(identifier)))
 
 
 @router.delete("/v1/users/{identifier:path}", summary="Erase a user and all joined ids", status_code=202)
 async def erase_user(identifier: Identifier, _: Secret, asked: Asked, worker: Worker) -> Response:
-    return await _erase(asked, worker, "user", identifier)
-
-
-async def _held(asked: Exchange, worker: Resources, kind: PersonKind, identifier: str) -> Response:
-    return await analysis_response(asked, worker, PersonQuery(kind, _checked(identifier)))
-
-
-async def _erase(asked: Exchange, worker: Resources, kind: PersonKind, identifier: str) -> Response:
-    return await analysis_response(asked, worker, ErasureQuery(kind, _checked(identifier)))
+    return await analysis_response(asked, worker, ErasureQuery("user", _checked(identifier)))
 
 
 def _checked(identifier: str) -> str:

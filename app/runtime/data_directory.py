@@ -1,7 +1,6 @@
 """The data directory: where each thing lies, where its store is, and the lock that says one service owns it."""
 
 import os
-import shutil
 import tempfile
 from dataclasses import dataclass
 from hashlib import sha256
@@ -11,7 +10,7 @@ from typing import Final
 from app.runtime.settings import Settings
 from events.store.connection import Connection, connect
 from events.store.embedded import EmbeddedStore
-from kit.files import read_or_none, replace_file, take_lock
+from kit.files import read_or_none, take_lock
 
 LONGEST_SOCKET_PATH: Final = 100  # bytes; the kernel takes 104 on macOS, 108 on Linux
 
@@ -80,14 +79,6 @@ class DataDirectory:
             raise DirectoryUnusable(
                 f"data directory {self.root}: {error.strerror}; set RESONATE_DATA to a directory that can be written"
             ) from None
-
-    def clear_metrics(self) -> None:
-        """Counters start at zero with the service, not with each worker."""
-        shutil.rmtree(self.metrics, ignore_errors=True)
-
-    def publish(self, address: str) -> None:
-        """Say where the running service answers; the file is whole or absent, never half."""
-        replace_file(self.address_file, address.encode(), durable=False)
 
     def claim(self) -> int:
         """Lock the directory for this process and return the descriptor that holds the lock.

@@ -98,10 +98,6 @@ class LiveRecommender:
         """How many products can be shown."""
         return self._publication.assortment.size if self._publication is not None else 0
 
-    def served(self) -> dict[str, dict[str, Any]]:
-        """What was asked for and how often another strategy served, over all workers, since the start."""
-        return self._telemetry.recommendations()
-
     def last_training(self) -> Mapping[str, Any] | None:
         """How the last training ended, None before the first."""
         try:
@@ -170,7 +166,7 @@ class ErasedPerson(msgspec.Struct, frozen=True):
 def current_publication(data: Path, before: "Publication | None" = None) -> "Publication":
     """What should be served now, with damages in the log; the first import of numpy in a worker.
 
-    The past of erased customers is forgotten at once: who returns is known by the purchases that came after, from the
+    The past of erased people is forgotten at once: who returns is known by the purchases that came after, from the
     store, until the next training.
     """
     from recommender.ranking.serving import read_publication

@@ -57,7 +57,7 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
     async with contextlib.AsyncExitStack() as stack:
         connection = await store_connection(settings)
         stack.push_async_callback(connection.close)
-        telemetry = Telemetry(directory.run / "metrics", routes)
+        telemetry = Telemetry(directory.metrics, routes)
         stack.callback(telemetry.close)
         stream, history = Stream(connection, count=telemetry.went_wrong), History(connection)
         stack.push_async_callback(stream.close)
