@@ -1,7 +1,7 @@
 """Files that are replaced whole, created once, locked across processes, and told apart from what they were."""
 
-import contextlib
 import fcntl
+import logging
 import os
 import secrets
 import shutil
@@ -10,6 +10,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final, TypeAlias
+
+logger = logging.getLogger(__name__)
 
 TEMPORARY_PREFIX: Final = ".tmp-"
 
@@ -33,16 +35,23 @@ def temporary_file(path: Path, mode: int = 0o666) -> Generator[BinaryIO]:
 
 
 def remove_leftovers(folder: Path, older_than_seconds: float = 0.0) -> None:
-    """Delete temporary files and folders whose maker was killed; those that may still be written are young."""
+    """Delete temporary files and folders whose maker was killed; those that may still be written are young.
+
+    What cannot be deleted is logged and stays: whoever sweeps goes on.
+    """
     latest = time.time() - older_than_seconds
     for path in folder.glob(f"{TEMPORARY_PREFIX}*"):
-        with contextlib.suppress(FileNotFoundError):
+        try:
             if path.stat().st_mtime > latest:
                 continue
             if path.is_dir():
                 shutil.rmtree(path)
             else:
                 path.unlink()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            logger.warning("a leftover cannot be removed: %s", error)
 
 
 def replace_file(path: Path, content: bytes, *, durable: bool = True) -> None:

@@ -212,6 +212,139 @@ MUTATIONS: Mapping[str, Mutation] = {
             ),
         ),
     ),
+    "unseen_trouble": Mutation(
+        "one of the things that go wrong is counted and never shown",
+        ("tests/app/runtime/test_what_is_counted.py",),
+        (
+            Edit(
+                "app/runtime/telemetry.py",
+                "for trouble in TROUBLES:\n            name",
+                "for trouble in TROUBLES[:-1]:\n            name",
+            ),
+        ),
+    ),
+    "sparse_counters": Mutation(
+        "the blocks of the counters' file are allocated when they are first written to",
+        ("tests/app/runtime/test_telemetry.py",),
+        (
+            Edit(
+                "app/runtime/telemetry.py",
+                "os.pwrite(descriptor, bytes(self._bytes - there), there)",
+                "os.ftruncate(descriptor, max(self._bytes, there))",
+            ),
+        ),
+    ),
+    "leaking_questions": Mutation(
+        "each question opens a connection to the store of its own",
+        ("tests/app/analysis/test_own_writes.py",),
+        (
+            Edit(
+                "app/analysis/state.py",
+                "log = await wait_until_written(self.connection, OWN_WRITES_SECONDS)",
+                "asked = await store_connection(self.settings); self.asked = [*getattr(self, 'asked', ()), asked]; "
+                "log = await wait_until_written(asked, OWN_WRITES_SECONDS)",
+            ),
+            Edit(
+                "app/analysis/state.py",
+                "        await self.connection.close()\n",
+                "        [await each.close() for each in (self.connection, *getattr(self, 'asked', ()))]\n",
+            ),
+        ),
+    ),
+    "hidden_switch": Mutation(
+        "the writer reads a variable that is no setting",
+        ("tests/app/runtime/test_settings.py::test_no_variable_is_read_past_the_settings",),
+        (
+            Edit(
+                "events/writer/writer.py",
+                "compaction = Compaction(",
+                '__import__("os").environ.get("RESONATE_CRASH_AT")\n    compaction = Compaction(',
+            ),
+        ),
+    ),
+    "endless_upload": Mutation(
+        "an upload that stops is waited for",
+        ("tests/app/http/test_bodies.py::test_who_stops_within_a_body_is_answered_on_every_route_that_takes_one",),
+        (
+            Edit(
+                "app/http/body.py",
+                "await self._deadlines.within(RECEIPT_SECONDS, self._receive())",
+                "await self._receive()",
+            ),
+        ),
+    ),
+    "mortal_sweep": Mutation(
+        "the sweep of what takes too long ends with the first error in it",
+        ("tests/app/http/test_bodies.py::test_a_sweep_goes_on_after_whatever_the_end_of_a_wait_raises",),
+        (
+            Edit(
+                "app/http/deadlines.py",
+                "        loop = asyncio.get_running_loop()\n        loop.call_later(SWEEP_SECONDS, self.sweep)\n",
+                "        loop = asyncio.get_running_loop()\n",
+            ),
+            Edit(
+                "app/http/deadlines.py",
+                "                    call()\n",
+                "                    call()\n        loop.call_later(SWEEP_SECONDS, self.sweep)\n",
+            ),
+        ),
+    ),
+    "stubborn_leftover": Mutation(
+        "a leftover that cannot be removed ends whoever sweeps, and the service with the supervisor",
+        ("tests/kit/test_files.py::test_a_leftover_that_cannot_be_removed_is_told_and_keeps_no_other",),
+        (Edit("kit/files.py", "        except OSError as error:\n", "        except BlockingIOError as error:\n"),),
+    ),
+    "half_a_writer": Mutation(
+        "a shard of the writer dies without a word, and the others go on",
+        ("tests/events/writer/test_foreign_errors.py",),
+        (
+            Edit(
+                "kit/tasks.py",
+                "async with asyncio.TaskGroup() as group:\n"
+                "            for work in works:\n"
+                "                group.create_task(work)\n",
+                "await asyncio.gather(*works, return_exceptions=True)\n",
+            ),
+        ),
+    ),
+    "lease_not_renewed": Mutation(
+        "the renewing of the lease dies without a word, and the work goes on",
+        ("tests/events/writer/test_foreign_errors.py",),
+        (
+            Edit(
+                "kit/tasks.py",
+                "await asyncio.wait({working, ending}, return_when=asyncio.FIRST_COMPLETED)",
+                "await asyncio.wait({working})",
+            ),
+        ),
+    ),
+    "timer_per_connection": Mutation(
+        "each connection looks at its own deadline twice a second",
+        ("tests/app/http/test_idle_connections.py",),
+        (
+            Edit(
+                "app/http/protocol.py",
+                "    def connection_made(",
+                "    def look(self) -> None:\n        self.loop.call_later(0.5, self.look)\n\n    def connection_made(",
+            ),
+            Edit(
+                "app/http/protocol.py",
+                "        self.heads = self.deadlines.queue(RECEIPT_SECONDS)\n",
+                "        self.heads = self.deadlines.queue(RECEIPT_SECONDS)\n        self.look()\n",
+            ),
+        ),
+    ),
+    "shared_dice": Mutation(
+        "the demo's visitors draw from one generator, so that what they do depends on who came before",
+        ("tests/app/demo/test_crowd.py",),
+        (
+            Edit(
+                "app/demo/shop.py",
+                'return random.Random(f"{self.visitor_id} {occasion}")',
+                "return random.__dict__.setdefault('shared', random.Random(1))",
+            ),
+        ),
+    ),
     "drained_too_early": Mutation(
         "the export says that nothing is pending while it is",
         (

@@ -165,6 +165,28 @@ def test_leftovers_go_when_they_are_old_and_nothing_else_goes(tmp_path: Path) ->
     assert names(tmp_path) == sorted([kept.name, young.name])
 
 
+@pytest.mark.parametrize(
+    "error", [PermissionError(1, "not permitted"), OSError(16, "busy"), FileNotFoundError()], ids=repr
+)
+def test_a_leftover_that_cannot_be_removed_is_told_and_keeps_no_other(
+    error: OSError, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    leftovers = [temporary_path(tmp_path / name) for name in "xyz"]
+    for path in leftovers:
+        path.write_bytes(b"")
+    stubborn, unlink = sorted(leftovers)[1], Path.unlink
+
+    def refuse(path: Path) -> None:
+        if path == stubborn:
+            raise error
+        unlink(path)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    remove_leftovers(tmp_path)
+    assert names(tmp_path) == [stubborn.name]
+    assert ("a leftover cannot be removed" in caplog.text) == (not isinstance(error, FileNotFoundError))
+
+
 def test_a_file_that_is_not_there_is_none_and_has_no_mark(tmp_path: Path) -> None:
     write_file(tmp_path / "file", b"x")
     assert read_or_none(tmp_path / "none") is None

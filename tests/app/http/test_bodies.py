@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 from servers.one_worker import SECRET, OneWorker
+from servers.patience import patience
 
 import app.http.body
+import app.http.deadlines
 from app.http.body import BodyReader, Disconnected
 from app.http.deadlines import Deadlines, Queue
 from app.http.errors import Problem
@@ -34,6 +36,8 @@ def answers(worker: OneWorker, method: str, path: str, *, length: int = 1_000, d
                 if not piece:
                     return told
             except TimeoutError:
+                if not dripping:
+                    break
                 connection.sendall(b"1")
             except ConnectionError:
                 return told
@@ -124,6 +128,24 @@ def test_a_sweep_reads_no_further_than_to_the_first_that_is_not_late() -> None:
         return queue.looks, late
 
     assert asyncio.run(sweep()) == (3, [0, 1])
+
+
+def test_a_sweep_goes_on_after_whatever_the_end_of_a_wait_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app.http.deadlines, "SWEEP_SECONDS", 0.001)
+
+    async def sweep() -> list[str]:
+        deadlines, told, ended = Deadlines(), list[str](), asyncio.Event()
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: told.append(repr(context["exception"])))
+
+        def fail() -> None:
+            raise KeyError("foreign")
+
+        deadlines.queue(0.0).update({fail: loop.time() - 1, ended.set: loop.time() - 1})
+        await asyncio.wait_for(ended.wait(), patience(1))
+        return told
+
+    assert asyncio.run(sweep()) == ["KeyError('foreign')"]
 
 
 PIECES = ({"type": "http.request", "body": b"ab", "more_body": True}, {"type": "http.request", "body": b"c"})
