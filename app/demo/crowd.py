@@ -28,8 +28,8 @@ class Crowd:
     """The visitors that a seed draws; the counts are of what was sent and what could not be sent.
 
     Every second one has a past. Who is the n-th visitor, and what they do on the page that they are shown, is the same
-    in every run, however fast it is: each person has a chance of their own. So a run that goes on with the data of an
-    earlier one brings the same people back, whose orders are known already and count once.
+    in every run, however fast it is: each person has a chance of their own. A run over an earlier one's data goes on
+    with whoever comes next; the orders of those who come again all the same are known and count once.
     """
 
     client: httpx.AsyncClient

@@ -18,7 +18,7 @@ from rich.console import Console
 from app.demo.crowd import Crowd
 from app.demo.shop import TRUE_LIFT, read_products, serving
 from kit.child import Child, Terms, start_module
-from kit.files import append_to
+from kit.files import append_to, read_or_none, replace_file
 from kit.tasks import Tasks
 
 SHOP: Final = files("app.demo") / "example_shop"
@@ -29,6 +29,7 @@ REPORT_SECONDS: Final = 10.0
 READY_SECONDS: Final = 30.0
 ENDING_SECONDS: Final = 60.0
 WRITTEN_SECONDS: Final = 2.0  # until the past orders are in the log
+CAME: Final = "crowd.json"
 BANNER: Final = "free-shipping-banner"
 PRODUCTS: Final = "front-page-products"
 
@@ -69,10 +70,17 @@ async def _demo(environment: Mapping[str, str], seed: int, console: Console) -> 
                 f"\nThe banner really lifts the purchase rate by {TRUE_LIFT:+.0%}. Ctrl-C stops everything.\n"
             )
             async with client:
-                await _visits(environment, Crowd(client, products, seed), keys["secret"], stopped, service, console)
+                crowd = Crowd(client, products, seed, *_came(data, seed))
+                await _visits(environment, crowd, keys["secret"], stopped, service, console)
     finally:
         service.send(signal.SIGTERM)
     return service.wait(ENDING_SECONDS)
+
+
+def _came(data: Path, seed: int) -> tuple[int, int]:
+    """How many of a seed's people came in the run before over the same data, and have a past: the next ones go on."""
+    drawn, visits, remembered = json.loads(read_or_none(data / CAME) or "[0, 0, 0]")
+    return (visits, remembered) if drawn == seed else (0, 0)
 
 
 async def _ready(service: Child, address: str, data: Path, environment: Mapping[str, str]) -> dict[str, str]:
@@ -110,13 +118,16 @@ async def _visits(
     catalogue = (SHOP / "products.csv").read_bytes()
     answer = await crowd.client.put("/v1/products", content=catalogue, headers=secret | {"Content-Type": "text/csv"})
     answer.raise_for_status()
-    await crowd.remember(PEOPLE_WITH_A_PAST)
+    if not crowd.remembered:
+        await crowd.remember(PEOPLE_WITH_A_PAST)
     async with Tasks() as tasks:
         tasks.start(partial(crowd.keep_visiting, VISITS_PER_SECOND), "the crowd")
         tasks.start(partial(_train, environment), "the first training")
         while service.code() is None and not stopped.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopped.wait(), REPORT_SECONDS)
+            came = json.dumps([crowd.seed, crowd.visits, crowd.remembered]).encode()
+            replace_file(Path(environment["RESONATE_DATA"]) / CAME, came, durable=False)
             if not stopped.is_set():
                 console.print(await _report(crowd, secret), soft_wrap=True)
 

@@ -3,6 +3,7 @@
 How often an interval holds the truth is measured over many seeds, by the tests of simulations.
 """
 
+import json
 import os
 import re
 import signal
@@ -42,3 +43,23 @@ def test_the_readout_fills_beside_the_truth_and_for_you_is_found_ahead(tmp_path:
         finally:
             demo.send_signal(signal.SIGINT)
             assert demo.wait(timeout=20) == 0
+
+
+@pytest.mark.slow
+def test_a_run_over_the_data_of_an_earlier_one_goes_on_with_whoever_comes_next(tmp_path: Path) -> None:
+    settings = {"RESONATE_DATA": str(tmp_path / "data"), "RESONATE_PORT": str(free_port()), "PYTHONUNBUFFERED": "1"}
+    came, units = [0], [0]
+    for _ in range(2):
+        command = [str(Path(sys.executable).with_name("resonate")), "demo", "--seed", "2"]
+        with subprocess.Popen(command, env=os.environ | settings, stdout=subprocess.PIPE, text=True) as demo:
+            try:
+                assert demo.stdout is not None
+                seen = next(found for line in demo.stdout if (found := LINE.search(line)))
+                units.append(int(seen[1]) + int(seen[2]))
+            finally:
+                demo.send_signal(signal.SIGINT)
+                assert demo.wait(timeout=20) == 0
+        came.append(json.loads((tmp_path / "data" / "crowd.json").read_text())[1])
+    new = came[2] - came[1]
+    assert new > 0
+    assert units[2] - units[1] > new / 2  # the first readout of a run may be behind its last visits
