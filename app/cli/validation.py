@@ -44,7 +44,7 @@ def simulate(
 @commands.command()
 def aa(
     key: Key,
-    replays: Annotated[int, typer.Option(min=10, help="How often the logged units are split anew.")] = 1000,
+    runs: Annotated[int, typer.Option("--replays", min=10, help="How often the logged units are split anew.")] = 1000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same answer.")] = 20260105,
     as_json: AsJson = False,
 ) -> None:
@@ -52,14 +52,14 @@ def aa(
     from app.cli.analysis import local_readouts
     from events.parts.part import DataDamaged
     from experiments.readout.study import NotFound
-    from experiments.validation.aa import FEWEST_UNITS, replay
+    from experiments.validation.aa import FEWEST_UNITS, aa_rates
 
     readouts = local_readouts(environment_settings())
     try:
         with progress() as bar:
-            task = bar.add_task("replays", total=None)
-            rates = replay(
-                readouts, key, replays, seed, lambda done, total: bar.update(task, completed=done, total=total)
+            task = bar.add_task("A/A runs", total=None)
+            rates = aa_rates(
+                readouts, key, runs, seed, lambda done, total: bar.update(task, completed=done, total=total)
             )
     except (NotFound, DataDamaged) as error:
         raise Refused(str(error)) from None
@@ -74,4 +74,4 @@ def aa(
         [f"{value:.4g}" if isinstance(value, float) else str(value) for value in asdict(rate).values()]
         for rate in rates
     ]
-    say_table(f"{key}: {replays} A/A replays", names, rows)
+    say_table(f"{key}: {runs} A/A runs", names, rows)

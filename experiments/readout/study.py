@@ -33,9 +33,6 @@ class NotFound(LookupError):
         hint = f"did you mean {listed}?" if close else f"there is {listed}"
         super().__init__(f"there is no {self.what} {name!r}; {hint if listed else f'no {self.what} is known here'}")
 
-    def __str__(self) -> str:
-        return str(self.args[0])
-
 
 class UnknownExperiment(NotFound):
     what = "experiment"
@@ -182,11 +179,6 @@ class Studies:
         study = _study(archive, catalog, design, key, query)
         self._known[asked] = catalog, design, study
         return study
-
-
-def study_of(archive: Archive, key: str, query: ReadoutQuery) -> Study:
-    """As `Studies.of`, for one who asks once."""
-    return Studies().of(archive, key, query)
 
 
 def _study(archive: Archive, catalog: Catalog, design: FrozenDesign | None, key: str, query: ReadoutQuery) -> Study:

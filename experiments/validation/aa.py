@@ -1,4 +1,4 @@
-"""Replays the site's own traffic as A/A tests: the logged units split anew, again and again, with nothing to find."""
+"""A/A tests on the site's own traffic: the logged units split anew, run after run, with nothing to find."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from experiments.cube.measures import MetricRule
 from experiments.cube.observations import UnitDays
 from experiments.readout.read import Readouts
-from experiments.readout.study import Opened, ReadoutQuery, study_of
+from experiments.readout.study import Opened, ReadoutQuery, Studies
 from experiments.statistics.arms import FEWEST_DENOMINATORS
 from experiments.statistics.sequential import tuning
 
@@ -23,7 +23,7 @@ _TINY: Final = 1e-300
 def crossed_fixed(sums: Floats, alpha: float, *, ratio: bool) -> npt.NDArray[np.bool_]:
     """Whether the two-sided Welch test rejects at the last day; thousands of units, so t is normal.
 
-    `sums` are (2 arms × replays × days × [n, y, d, yy, yd, dd]).
+    `sums` are (2 arms × runs × days × [n, y, d, yy, yd, dd]).
     """
     difference, error, _ = _effect(sums[:, :, -1], ratio=ratio)
     return np.abs(difference) > NormalDist().inv_cdf(1.0 - alpha / 2.0) * error
@@ -64,12 +64,12 @@ def _value_and_error(sums: Floats, *, ratio: bool) -> tuple[Floats, Floats]:
     return value, np.maximum(0.0, yy - 2.0 * value * yd + value * value * dd) / (base * base) / n
 
 
-BATCH_CELLS: Final = 24_000_000  # units × replays that are held in memory at once
+BATCH_CELLS: Final = 24_000_000  # units × runs that are held in memory at once
 FEWEST_UNITS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
-class ReplayRate:
+class AARate:
     """How often a metric found a difference where there is none; `method` anytime looks every day, fixed at the end.
 
     `standard_error` is that of the rate: an honest test stays below alpha + 2 of them.
@@ -80,35 +80,33 @@ class ReplayRate:
     alpha: float
     units: int
     days: int
-    replays: int
+    runs: int
     false_positive_rate: float
     standard_error: float
 
 
-def replay(
+def aa_rates(
     readouts: Readouts,
     key: str,
-    replays: int = 1000,
+    runs: int = 1000,
     seed: int = 20260105,
     progress: Callable[[int, int], None] | None = None,
-) -> list[ReplayRate]:
-    """Split the units of an experiment 50 : 50, `replays` times per metric; quantiles are left out.
+) -> list[AARate]:
+    """Split the units of an experiment 50 : 50, `runs` times per metric; quantiles are left out.
 
     Raises what a readout raises. `progress(done, total)` is called after every batch.
     """
     query = ReadoutQuery()
-    study = study_of(readouts.archive, key, query)
+    study = Studies().of(readouts.archive, key, query)
     found = readouts.observe(study, query, (), _days_by_metric)
-    total = replays * len(found)
-    rates: list[ReplayRate] = []
+    rates: list[AARate] = []
     for index, (rule, days) in enumerate(found):
-        done = index * replays
-        for_metric = _Replayed(rule, days, study.plan.alpha, replays)
-        for split in _splits(days.units, replays, np.random.default_rng((seed, index))):
-            for_metric.add(split)
+        tally = _Tally(rule, days, study.plan.alpha)
+        for split in _splits(days.units, runs, np.random.default_rng((seed, index))):
+            tally.add(split)
             if progress is not None:
-                progress(done + for_metric.done, total)
-        rates += for_metric.rates()
+                progress(index * runs + tally.runs, runs * len(found))
+        rates += tally.rates()
     return rates
 
 
@@ -118,52 +116,46 @@ def _days_by_metric(opened: Opened) -> list[tuple[MetricRule, UnitDays]]:
     return [(rule, days) for rule, days in found if days.units >= FEWEST_UNITS]
 
 
-def _splits(units: int, replays: int, random: np.random.Generator) -> Iterator[npt.NDArray[np.bool_]]:
-    """(replays × units) in batches: who is in treatment."""
-    size = max(1, min(replays, BATCH_CELLS // max(1, units)))
-    for start in range(0, replays, size):
-        count = min(size, replays - start)
+def _splits(units: int, runs: int, random: np.random.Generator) -> Iterator[npt.NDArray[np.bool_]]:
+    """(runs × units) in batches: who is in treatment."""
+    size = max(1, min(runs, BATCH_CELLS // max(1, units)))
+    for start in range(0, runs, size):
+        count = min(size, runs - start)
         bits = random.integers(0, 256, size=(count, (units + 7) // 8), dtype=np.uint8)
         yield np.unpackbits(bits, axis=1, count=units).astype(np.bool_)
 
 
 @dataclass(slots=True)
-class _Replayed:
+class _Tally:
+    """How many runs of one metric found a difference, by method."""
+
     rule: MetricRule
     days: UnitDays
     alpha: float
-    replays: int
-    done: int = 0
+    runs: int = 0
     fixed: int = 0
     anytime: int = 0
 
     def add(self, split: npt.NDArray[np.bool_]) -> None:
-        sums = _cumulative(self.days, split)
-        self.fixed += int(crossed_fixed(sums, self.alpha, ratio=self.rule.is_ratio).sum())
-        planned = self.days.units
-        self.anytime += int(crossed_anytime(sums, self.alpha, planned, ratio=self.rule.is_ratio).sum())
-        self.done += len(split)
+        size = len(self.days.calendar)
+        sums = np.zeros((2, len(split), size, 6))  # at the close of each day, once they are added up over the days
+        whole = np.zeros((size, 6))
+        for day in range(size):
+            entered, active, steps = self.days.of(day)
+            sums[1, :, day, 0] = split[:, entered].sum(axis=1)
+            sums[1, :, day, 1:] = split[:, active].astype(np.float64) @ steps
+            whole[day, 0] = len(entered)
+            whole[day, 1:] = steps.sum(axis=0)
+        sums[0] = whole - sums[1]
+        sums, ratio = sums.cumsum(axis=2), self.rule.is_ratio
+        self.fixed += int(crossed_fixed(sums, self.alpha, ratio=ratio).sum())
+        self.anytime += int(crossed_anytime(sums, self.alpha, self.days.units, ratio=ratio).sum())
+        self.runs += len(split)
 
-    def rates(self) -> list[ReplayRate]:
-        return [self._rate("fixed", self.fixed), self._rate("anytime", self.anytime)]
-
-    def _rate(self, method: str, crossed: int) -> ReplayRate:
-        rate = crossed / self.replays
-        error = math.sqrt(rate * (1.0 - rate) / self.replays)
-        days = len(self.days.calendar)
-        return ReplayRate(self.rule.name, method, self.alpha, self.days.units, days, self.replays, rate, error)
-
-
-def _cumulative(days: UnitDays, split: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
-    """Sums at the close of each day, (2 arms × replays × days × [n, y, d, yy, yd, dd])."""
-    size = len(days.calendar)
-    sums = np.zeros((2, len(split), size, 6))
-    whole = np.zeros((size, 6))
-    for day in range(size):
-        entered, active, steps = days.of(day)
-        sums[1, :, day, 0] = split[:, entered].sum(axis=1)
-        sums[1, :, day, 1:] = split[:, active].astype(np.float64) @ steps
-        whole[day, 0] = len(entered)
-        whole[day, 1:] = steps.sum(axis=0)
-    sums[0] = whole - sums[1]
-    return sums.cumsum(axis=2)
+    def rates(self) -> list[AARate]:
+        found: list[AARate] = []
+        for method, crossed in (("fixed", self.fixed), ("anytime", self.anytime)):
+            rate, days = crossed / self.runs, len(self.days.calendar)
+            error = math.sqrt(rate * (1.0 - rate) / self.runs)
+            found.append(AARate(self.rule.name, method, self.alpha, self.days.units, days, self.runs, rate, error))
+        return found

@@ -10,8 +10,9 @@ import pytest
 
 from experiments.statistics.arms import Pair, mean_arm, pair, proportion_arm
 from experiments.statistics.estimate import Interval, NoEstimate
-from experiments.statistics.moments import Moments
+from experiments.statistics.moments import JointMoments, Moments, Values
 from experiments.statistics.power import Design, power
+from experiments.statistics.quantiles import Histogram
 
 VECTORS = Path(__file__).parents[3] / "shared" / "vectors" / "statistics"
 Value = TypeVar("Value")
@@ -36,7 +37,17 @@ def shares(x_c: int, n_c: int, x_t: int, n_t: int) -> Pair:
 
 def means(control: Sequence[float], treatment: Sequence[float]) -> Pair:
     """Values of units, control and treatment."""
-    return existing(pair(mean_arm(Moments.of(control)), mean_arm(Moments.of(treatment))))
+    return existing(pair(mean_arm(moments_of(control)), mean_arm(moments_of(treatment))))
+
+
+def moments_of(values: Values) -> Moments:
+    """The moments of raw values."""
+    return JointMoments.of({"y": values}).moments("y")
+
+
+def histogram_of(values: Values) -> Histogram:
+    """The histogram of raw values."""
+    return Histogram.from_columns(values, [1] * len(values))
 
 
 def power_of(mean: float, variance: float, relative_effect: float, control_units: float, design: Design) -> float:

@@ -1,16 +1,16 @@
-"""Replays of real traffic: an honest test finds what is not there as often as it says."""
+"""A/A tests on real traffic: an honest test finds what is not there as often as it says."""
 
 import random
 from pathlib import Path
 
 import numpy as np
 import pytest
+from oracles.estimates import moments_of
 from worlds.readout_studies import DAY, SMALLEST, START, Shop, readouts
 
 from experiments.statistics.arms import Pair, mean_arm
 from experiments.statistics.comparison import Question, answer_at
-from experiments.statistics.moments import Moments
-from experiments.validation.aa import crossed_anytime, crossed_fixed, replay
+from experiments.validation.aa import aa_rates, crossed_anytime, crossed_fixed
 
 FILES = {
     "banner.yaml": SMALLEST
@@ -32,7 +32,7 @@ def traffic(visitors: int) -> Shop:
 def test_the_sites_own_traffic_split_anew_finds_nothing_more_often_than_alpha(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     found = readouts(tmp_path, traffic(800).records, 40, FILES)
-    rates = replay(found, "banner", replays=400, progress=lambda done, total: seen.append((done, total)))
+    rates = aa_rates(found, "banner", runs=400, progress=lambda done, total: seen.append((done, total)))
     assert {rate.metric for rate in rates} == {
         "purchase_rate",
         "revenue_per_visitor",
@@ -42,14 +42,14 @@ def test_the_sites_own_traffic_split_anew_finds_nothing_more_often_than_alpha(tm
     for rate in rates:
         assert rate.false_positive_rate <= 0.05 + 3 * (0.05 * 0.95 / 400) ** 0.5, rate
     assert seen[-1] == (1600, 1600)
-    assert rates == replay(found, "banner", replays=400)
+    assert rates == aa_rates(found, "banner", runs=400)
 
 
-def test_the_tests_of_many_replays_are_those_of_one_comparison() -> None:
+def test_the_tests_of_many_runs_are_those_of_one_comparison() -> None:
     chance = np.random.default_rng(3)
     control, treatment = chance.normal(5, 2, 900), chance.normal(5.3, 2, 900)
     sums = np.array([[[_sums(control)]], [[_sums(treatment)]]])
-    arms = [mean_arm(Moments.of(values)) for values in (control, treatment)]
+    arms = [mean_arm(moments_of(values)) for values in (control, treatment)]
     pair = Pair(*arms)
     for alpha in (0.001, 0.01, 0.05, 0.3):
         question = Question(alpha=alpha, planned_units=1800)
@@ -71,6 +71,6 @@ def test_early_days_with_an_order_or_two_do_not_make_a_ratio_win(tmp_path: Path)
         shop.expose(f"v{number}", "control", time)
         if chance.random() < 0.05:
             shop.buy(f"v{number}", time + chance.randrange(DAY), value=float(chance.randrange(20, 60)))
-    rates = replay(readouts(tmp_path, shop.records, 40, FILES), "banner", replays=1000)
+    rates = aa_rates(readouts(tmp_path, shop.records, 40, FILES), "banner", runs=1000)
     ratio = next(rate for rate in rates if (rate.metric, rate.method) == ("average_order_value", "anytime"))
     assert ratio.false_positive_rate <= 0.05
