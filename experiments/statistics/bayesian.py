@@ -127,7 +127,12 @@ def posterior(
 ) -> Posterior | NoEstimate:
     """Posterior of the relative lift: Gaussian on the delta scale; beta-binomial where conversions are few and flat."""
     if prior is None and few(pair) is not None:
-        return _of_conversions(pair, level, want)
+        exact = beta_lift(pair, level)
+        if isinstance(exact, NoEstimate):
+            return exact
+        if want == "up":
+            return Posterior(exact.chance_greater, exact.expected_drop, exact.expected_rise, exact.ci, exact.mean)
+        return Posterior(1.0 - exact.chance_greater, exact.expected_rise, exact.expected_drop, exact.ci, exact.mean)
     measured, relative = effect(pair), lift(pair)
     if isinstance(measured, NoEstimate):
         return measured
@@ -169,12 +174,3 @@ def _expected_loss(mean: float, deviation: float) -> float:
     z = mean / deviation
     density = math.exp(-0.5 * z * z) / math.sqrt(math.tau)
     return max(0.0, deviation * (density - z * float(ndtr(-z))))
-
-
-def _of_conversions(pair: Pair, level: float, want: Want) -> Posterior | NoEstimate:
-    exact = beta_lift(pair, level)
-    if isinstance(exact, NoEstimate):
-        return exact
-    if want == "up":
-        return Posterior(exact.chance_greater, exact.expected_drop, exact.expected_rise, exact.ci, exact.mean)
-    return Posterior(1.0 - exact.chance_greater, exact.expected_rise, exact.expected_drop, exact.ci, exact.mean)

@@ -165,7 +165,11 @@ def fixed_answer(pair: Pair, alpha: float) -> Answer:
     """Welch with Fieller; Fisher with Newcombe where conversions are few."""
     reason = few(pair)
     if reason is not None:
-        return _exact(pair, alpha, reason)
+        p, none = fisher_p(pair), NoEstimate(reason)
+        absolute, relative = newcombe_interval(pair, alpha), newcombe_lift_interval(pair, alpha)
+        if not isinstance(relative, NoEstimate):
+            relative = _reconciled(relative, p < alpha)
+        return Answer(p, relative, _reconciled(absolute, p < alpha), none, none)
     measured = effect(pair)
     if isinstance(measured, NoEstimate):
         return _absent(measured)
@@ -205,14 +209,6 @@ def _planned(measured: Effect | NoEstimate, question: Question) -> PlannedAnswer
 def _answer(measured: Effect, p: float, critical: float) -> Answer:
     relative, absolute = lift_interval(measured, critical), difference_interval(measured, critical)
     return Answer(p, relative, absolute, measured.statistic, measured.degrees_of_freedom)
-
-
-def _exact(pair: Pair, alpha: float, reason: Caveat) -> Answer:
-    p, none = fisher_p(pair), NoEstimate(reason)
-    absolute, relative = newcombe_interval(pair, alpha), newcombe_lift_interval(pair, alpha)
-    if not isinstance(relative, NoEstimate):
-        relative = _reconciled(relative, p < alpha)
-    return Answer(p, relative, _reconciled(absolute, p < alpha), none, none)
 
 
 def _reconciled(interval: Interval, significant: bool) -> Interval:

@@ -1,7 +1,9 @@
 """CUPED: taking out of an outcome what was known of the units before their exposure."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import combinations_with_replacement
 from typing import Final, NamedTuple
 
 from experiments.statistics.arms import CANCELLED, Arm, Pair, effective_denominators
@@ -80,7 +82,7 @@ def _columns_of_mean(moments: JointMoments) -> _Columns | None:
     if moments.count < 2:
         return None
     means = _mean_of(moments, "y"), _mean_of(moments, "x"), _mean_of(moments, HISTORY)
-    of = _Covariances(moments)
+    of = _covariances(moments)
     pairs = (("y", "y"), ("y", "x"), ("y", HISTORY), ("x", "x"), ("x", HISTORY), (HISTORY, HISTORY))
     return _Columns(moments.count, means, Covariance(*(of(left, right) for left, right in pairs)))
 
@@ -90,7 +92,7 @@ def _columns_of_ratio(moments: JointMoments) -> _Columns | None:
     means = _ratios(moments.means, moments.columns) if moments.count >= 2 else None
     if means is None:
         return None
-    of, (ratio, before, _) = _Covariances(moments), means
+    of, (ratio, before, _) = _covariances(moments), means
     below, below_before = moments.mean("den"), moments.mean("xden")
 
     def with_outcome(name: str) -> float:
@@ -122,29 +124,14 @@ def _mean_of(moments: JointMoments, name: str) -> float:
     return moments.mean(name) if name in moments.columns else 0.0
 
 
-class _Covariances:
-    """Sample covariances of one arm, 0 for a column that is absent or varies by rounding only."""
-
-    def __init__(self, moments: JointMoments) -> None:
-        """Look at each column once."""
-        self._places = {name: place for place, name in enumerate(moments.columns) if _varies(moments, place)}
-        self._size, self._comoments, self._freedom = len(moments.columns), moments.comoments, moments.count - 1
-
-    def __call__(self, left: str, right: str) -> float:
-        if left not in self._places or right not in self._places:
-            return 0.0
-        first, second = self._places[left], self._places[right]
-        return self._comoments[_packed(min(first, second), max(first, second), self._size)] / self._freedom
-
-
-def _varies(moments: JointMoments, place: int) -> bool:
-    spread = moments.comoments[_packed(place, place, len(moments.columns))] / (moments.count - 1)
-    return spread > (ROUNDING * moments.means[place]) ** 2
-
-
-def _packed(row: int, column: int, size: int) -> int:
-    """Where a pair of columns stands among the packed co-moments."""
-    return row * size - row * (row - 1) // 2 + column - row
+def _covariances(moments: JointMoments) -> Callable[[str, str], float]:
+    """Sample covariances of one arm by column, 0 for one that is absent or varies by rounding only."""
+    pairs = zip(combinations_with_replacement(moments.columns, 2), moments.comoments, strict=True)
+    found = {pair: comoment / (moments.count - 1) for pair, comoment in pairs}
+    for name, mean in zip(moments.columns, moments.means, strict=True):
+        if not found[name, name] > (ROUNDING * mean) ** 2:
+            found = {pair: 0.0 if name in pair else spread for pair, spread in found.items()}
+    return lambda left, right: found.get((left, right), found.get((right, left), 0.0))
 
 
 def _adjust(arms: tuple[_Columns, _Columns], joint: Covariance, centre: Values) -> Adjustment | NoEstimate:

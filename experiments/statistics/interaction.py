@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from experiments.statistics.arms import Arm, Pair
+from experiments.statistics.arms import Pair
 from experiments.statistics.effect import Effect, difference_interval
 from experiments.statistics.estimate import Caveat, Interval, NoEstimate
 from experiments.statistics.fixed import welch_critical, welch_p
@@ -30,12 +30,8 @@ def interaction(beside_control: Pair, beside_treatment: Pair, alpha: float = 0.0
     if error <= 0.0:
         return NoEstimate(Caveat.NO_VARIANCE)
     freedom = 1.0 / math.fsum((cell.error / error) ** 2 / (cell.count - 1) for cell in cells)
-    first, second = (_difference(cells[:2]), _difference(cells[2:]))
+    first, second = (beside.treatment.value - beside.control.value for beside in (beside_control, beside_treatment))
     units = sum(cell.count for cell in cells)
     contrast = Effect(first, second - first, error / 2.0, error / 2.0, math.sqrt(error), freedom, units)
     ci = difference_interval(contrast, welch_critical(alpha, freedom))
     return Interaction(contrast.difference, ci, welch_p(contrast))
-
-
-def _difference(cells: tuple[Arm, ...]) -> float:
-    return cells[1].value - cells[0].value

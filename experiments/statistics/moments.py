@@ -25,38 +25,11 @@ class Moments:
     m2: float
 
     @classmethod
-    def of(cls, values: Values) -> Self:
-        """Moments of raw values, in two passes around the first value."""
-        shifted = np.asarray(values, dtype=np.float64)
-        if shifted.size == 0:
-            return cls(0, 0.0, 0.0)
-        shift = float(shifted[0])
-        shifted = shifted - shift
-        mean = float(shifted.mean())
-        return cls(int(shifted.size), shift + mean, float(np.square(shifted - mean).sum()))
-
-    @classmethod
-    def from_sums(cls, count: int, total: float, squares: float, shift: float = 0.0) -> Self:
-        """Moments from Σ(x − shift) and Σ(x − shift)², as SQL gives them; choose a shift near the mean."""
-        if count == 0:
-            return cls(0, 0.0, 0.0)
-        return cls(count, shift + total / count, max(0.0, _centred(squares, total * total / count)))
-
-    @classmethod
     def of_conversions(cls, count: int, conversions: int) -> Self:
         """Moments of `conversions` ones among `count` units, the others zero."""
         if count == 0:
             return cls(0, 0.0, 0.0)
         return cls(count, conversions / count, conversions * (count - conversions) / count)
-
-    def __add__(self, other: "Moments") -> "Moments":
-        """Moments of both parts together (Chan, Golub & LeVeque 1979)."""
-        count = self.count + other.count
-        if count == 0:
-            return Moments(0, 0.0, 0.0)
-        step = other.mean - self.mean
-        mean = self.mean + step * (other.count / count)
-        return Moments(count, mean, self.m2 + other.m2 + step * step * (self.count / count) * other.count)
 
     @property
     def total(self) -> float:
@@ -98,17 +71,17 @@ class JointMoments:
 
     @classmethod
     def of(cls, columns: Mapping[str, Values]) -> Self:
-        """Joint moments of raw columns of equal length."""
+        """Joint moments of raw columns of equal length, in two passes around the first values."""
         names = tuple(columns)
         table = np.asarray([np.asarray(columns[name], dtype=np.float64) for name in names])
         count = int(table.shape[1])
         if count == 0:
-            return cls(names, 0, (0.0,) * len(names), (0.0,) * len(_pairs(names)))
+            return cls.from_sums(0, dict.fromkeys(names, 0.0), {})
         shift = table[:, :1]
         table = table - shift
         means = table.mean(axis=1, keepdims=True)
         products = (table - means) @ (table - means).T
-        packed = tuple(float(products[i, j]) for i, j in _index_pairs(len(names)))
+        packed = tuple(float(products[i, j]) for i, j in combinations_with_replacement(range(len(names)), 2))
         return cls(names, count, tuple(float(mean) for mean in (shift + means).ravel()), packed)
 
     @classmethod
@@ -119,29 +92,33 @@ class JointMoments:
         products: Mapping[tuple[str, str], float],
         shifts: Mapping[str, float] | None = None,
     ) -> Self:
-        """From Σ(a − shift_a) and Σ(a − shift_a)(b − shift_b) per pair, in either order, as SQL gives them."""
-        names = tuple(totals)
-        shift = shifts or {}
+        """From Σ(a − shift_a) and Σ(a − shift_a)(b − shift_b) per pair, in either order, as SQL gives them.
+
+        Choose shifts near the means.
+        """
+        names, shift = tuple(totals), shifts or {}
+        pairs = tuple(combinations_with_replacement(names, 2))
         if count == 0:
-            return cls(names, 0, (0.0,) * len(names), (0.0,) * len(_pairs(names)))
+            return cls(names, 0, (0.0,) * len(names), (0.0,) * len(pairs))
         packed = tuple(
             _centred(products[a, b] if (a, b) in products else products[b, a], totals[a] * totals[b] / count)
-            for a, b in _pairs(names)
+            for a, b in pairs
         )
         means = tuple(shift.get(name, 0.0) + totals[name] / count for name in names)
         return cls(names, count, means, packed)
 
     def __add__(self, other: "JointMoments") -> "JointMoments":
-        """Joint moments of both parts together."""
+        """Joint moments of both parts together (Chan, Golub & LeVeque 1979)."""
         count = self.count + other.count
         if count == 0:
             return self
         steps = [theirs - ours for ours, theirs in zip(self.means, other.means, strict=True)]
         weight = (self.count / count) * other.count
         means = tuple(ours + step * (other.count / count) for ours, step in zip(self.means, steps, strict=True))
+        pairs = combinations_with_replacement(steps, 2)
         comoments = tuple(
-            ours + theirs + steps[i] * steps[j] * weight
-            for (i, j), ours, theirs in zip(_index_pairs(len(steps)), self.comoments, other.comoments, strict=True)
+            ours + theirs + left * right * weight
+            for (left, right), ours, theirs in zip(pairs, self.comoments, other.comoments, strict=True)
         )
         return JointMoments(self.columns, count, means, comoments)
 
@@ -165,14 +142,6 @@ class JointMoments:
         if left == right:
             return self.moments(left).variance
         return self.comoment(left, right) / (self.count - 1)
-
-
-def _pairs(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    return tuple(combinations_with_replacement(names, 2))
-
-
-def _index_pairs(size: int) -> tuple[tuple[int, int], ...]:
-    return tuple(combinations_with_replacement(range(size), 2))
 
 
 def is_finite(*values: float) -> bool:

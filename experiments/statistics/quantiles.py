@@ -17,16 +17,10 @@ MOST_TIES = 0.05  # share of the values at the quantile above which its interval
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Histogram:
-    """Distinct values in ascending order, and how many units (or events) have each; additive over parts and arms."""
+    """Distinct values in ascending order, and how many units (or events) have each."""
 
     values: npt.NDArray[np.float64]
     counts: npt.NDArray[np.int64]
-
-    @classmethod
-    def of(cls, values: Values) -> "Histogram":
-        """The histogram of raw values."""
-        distinct, counts = np.unique(np.asarray(values, dtype=np.float64), return_counts=True)
-        return cls(distinct, counts.astype(np.int64))
 
     @classmethod
     def from_columns(cls, values: Values, counts: Sequence[int] | npt.NDArray[np.int64]) -> "Histogram":
@@ -35,11 +29,6 @@ class Histogram:
         added = np.zeros(distinct.size, dtype=np.int64)
         np.add.at(added, position, np.asarray(counts, dtype=np.int64))
         return cls(distinct, added)
-
-    def __add__(self, other: "Histogram") -> "Histogram":
-        return Histogram.from_columns(
-            np.concatenate((self.values, other.values)), np.concatenate((self.counts, other.counts))
-        )
 
     @property
     def count(self) -> int:

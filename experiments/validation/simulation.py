@@ -58,7 +58,11 @@ def cuped_variance_ratio(runs: int, rng: np.random.Generator, correlation: float
     """Adjusted over unadjusted variance, divided by 1 − ρ²; a mean over experiments of 2 × 1,000 units."""
     ratios: list[float] = []
     for _ in range(max(20, runs // 20)):
-        arms = (_correlated(rng, correlation) for _ in range(2))
+        arms: list[JointMoments] = []
+        for _ in range(2):
+            x = rng.standard_normal(1000)
+            y = correlation * x + math.sqrt(1.0 - correlation * correlation) * rng.standard_normal(1000)
+            arms.append(JointMoments.of({"y": y, "x": x, "has_history": np.ones(1000)}))
         adjustment = adjust_means(*arms)
         if not isinstance(adjustment, NoEstimate):
             ratios.append(adjustment.variance_ratio)
@@ -76,12 +80,6 @@ def milliseconds_per_comparison(exact: bool) -> float:
         compare(given, question)
         times.append(time.process_time() - start)
     return 1000.0 * median(times)
-
-
-def _correlated(rng: np.random.Generator, correlation: float) -> JointMoments:
-    x = rng.standard_normal(1000)
-    y = correlation * x + math.sqrt(1.0 - correlation * correlation) * rng.standard_normal(1000)
-    return JointMoments.of({"y": y, "x": x, "has_history": np.ones(1000)})
 
 
 def _shares(x_c: int, n_c: int, x_t: int, n_t: int) -> Pair:
@@ -245,8 +243,7 @@ def _rejections(
     name: str, demand: str, within: tuple[float, float], peers: str, reject: Callable[..., float], *shape: float
 ) -> Figure:
     """Of looks, units per look, and the true rates of both arms."""
-    measure: Measure = lambda runs, rng: reject(runs, rng, *shape)  # noqa: E731
-    return Figure(name, demand, within, peers, measure)
+    return Figure(name, demand, within, peers, lambda runs, rng: reject(runs, rng, *shape))
 
 
 def _false_positives(looks: int, units: int) -> Figure:

@@ -7,6 +7,7 @@ from oracles.estimates import existing
 
 from experiments.statistics.arms import ratio_arm
 from experiments.statistics.cuped import Adjustment, adjust_means, adjust_ratios
+from experiments.statistics.estimate import Caveat, NoEstimate
 from experiments.statistics.moments import JointMoments
 
 Columns = dict[str, np.ndarray]
@@ -122,3 +123,11 @@ def test_the_adjusted_variance_of_a_ratio_is_the_one_between_experiments() -> No
         estimates.append(pair.treatment.value - pair.control.value)
         errors.append(pair.control.error + pair.treatment.error)
     assert float(np.var(estimates)) == pytest.approx(float(np.mean(errors)), rel=0.2)
+
+
+def test_a_covariate_that_varies_by_rounding_only_is_a_constant() -> None:
+    rng = np.random.default_rng(9)
+    nearly = np.array([0.1, np.nextafter(0.1, 1.0)])
+    arms = [JointMoments.of({"y": rng.normal(size=400), "x": rng.choice(nearly, 400)}) for _ in range(2)]
+    assert arms[0].comoment("x", "x") > 0.0
+    assert adjust_means(arms[0], arms[1]) == NoEstimate(Caveat.COVARIATE_CONSTANT)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from oracles.estimates import existing, means, shares
+from oracles.estimates import existing, means, moments_of, shares
 
 from experiments.statistics.arms import Arm, Pair, mean_arm, pair, proportion_arm, ratio_arm
 from experiments.statistics.comparison import Question, answer_of, compare
@@ -45,7 +45,7 @@ def test_a_control_mean_that_may_be_zero_has_an_unbounded_lift_interval() -> Non
 
 @pytest.mark.parametrize("values", [[], [4.0]])
 def test_an_empty_arm_and_a_single_unit_are_not_enough(values: list[float]) -> None:
-    arms = pair(mean_arm(Moments.of([1.0, 2.0])), mean_arm(Moments.of(values)))
+    arms = pair(mean_arm(moments_of([1.0, 2.0])), mean_arm(moments_of(values)))
     comparison = compare(arms, QUESTION)
     for method in ("fixed", "anytime"):
         assert answer_of(comparison, method).p == NoEstimate(Caveat.NOT_ENOUGH_UNITS)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.stats
 import tea_tasting
-from oracles.estimates import existing, means, shares
+from oracles.estimates import existing, histogram_of, means, moments_of, shares
 from statsmodels.stats.power import TTestIndPower
 from statsmodels.stats.proportion import confint_proportions_2indep
 
@@ -14,9 +14,9 @@ from experiments.statistics.arms import Arm, Pair, ratio_arm
 from experiments.statistics.comparison import Question, compare, fixed_answer
 from experiments.statistics.cuped import adjust_means
 from experiments.statistics.estimate import Caveat, Interval, NoEstimate
-from experiments.statistics.moments import JointMoments, Moments
+from experiments.statistics.moments import JointMoments
 from experiments.statistics.power import Design, required_units
-from experiments.statistics.quantiles import Histogram, cap_value, quantile_estimate
+from experiments.statistics.quantiles import cap_value, quantile_estimate
 from experiments.statistics.sample_ratio import chi_square, log_bayes_factor, sequential_p
 
 
@@ -96,7 +96,7 @@ def test_sums_of_squares_do_not_cancel_at_a_large_mean() -> None:
     naive = (float((times**2).sum()) - float(times.sum()) ** 2 / 9000) / 8999
     truth = float(np.var(times - 1.7e9, ddof=1))
     assert abs(naive / truth - 1.0) > 0.01
-    assert Moments.of(times).variance == pytest.approx(truth, rel=1e-9)
+    assert moments_of(times).variance == pytest.approx(truth, rel=1e-9)
 
 
 def test_average_order_value_is_a_ratio_and_not_a_mean_of_means() -> None:
@@ -110,11 +110,11 @@ def test_average_order_value_is_a_ratio_and_not_a_mean_of_means() -> None:
 def test_a_cap_over_all_units_loses_revenue_and_one_over_buyers_does_not() -> None:
     rng = np.random.default_rng(3)
     rare = np.where(rng.random(200_000) < 0.0008, rng.lognormal(4.0, 0.5, 200_000), 0.0)
-    assert Histogram.of(rare).quantile(0.999) == 0.0  # everything would be capped away
+    assert histogram_of(rare).quantile(0.999) == 0.0  # everything would be capped away
     usual = np.where(rng.random(200_000) < 0.01, rng.lognormal(4.0, 1.0, 200_000), 0.0)
     over_all, over_buyers = (
-        existing(Histogram.of(usual).quantile(0.999)),
-        existing(cap_value(Histogram.of(usual), 0.999)),
+        existing(histogram_of(usual).quantile(0.999)),
+        existing(cap_value(histogram_of(usual), 0.999)),
     )
     lost, kept = (np.minimum(usual, cap).mean() / usual.mean() for cap in (over_all, over_buyers))
     assert lost < 0.85
@@ -139,7 +139,7 @@ def test_an_unknown_past_is_not_a_past_of_zero() -> None:
 def test_a_quantile_among_ties_is_not_tested() -> None:
     """An A/A of the median rejects 13 % at 50 % zeros; ours says `ties`."""
     values = np.where(np.random.default_rng(5).random(2000) < 0.5, 0.0, 7.0)
-    assert quantile_estimate(Histogram.of(values), 0.4) == NoEstimate(Caveat.TIES)
+    assert quantile_estimate(histogram_of(values), 0.4) == NoEstimate(Caveat.TIES)
 
 
 def test_daily_chi_square_alarms_falsely_and_the_sequential_alarm_does_not() -> None:

@@ -4,12 +4,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from oracles.estimates import ends, existing
+from oracles.estimates import ends, existing, moments_of
 
 from experiments.statistics.arms import Pair, mean_arm, pair, proportion_arm
 from experiments.statistics.comparison import Comparison, Question, compare
 from experiments.statistics.estimate import NoEstimate
-from experiments.statistics.moments import Moments
 from experiments.statistics.sample_ratio import balance
 
 
@@ -28,7 +27,7 @@ def retention(players: pd.DataFrame, column: str) -> Comparison:
 
 def rounds(players: pd.DataFrame) -> Pair | NoEstimate:
     arms = (players.loc[players.version == version, "sum_gamerounds"] for version in ("gate_30", "gate_40"))
-    return pair(*(mean_arm(Moments.of(arm.to_numpy())) for arm in arms))
+    return pair(*(mean_arm(moments_of(arm.to_numpy())) for arm in arms))
 
 
 def test_the_split_is_shown_and_rings_no_alarm(players: pd.DataFrame) -> None:

@@ -24,7 +24,7 @@ printed = partial(pytest.approx, rel=1e-9, abs=1e-13)  # values are printed with
 
 
 def mean_of(count: int, total: float, squares: float) -> Moments:
-    return Moments.from_sums(count, total, squares)
+    return JointMoments.from_sums(count, {"y": total}, {("y", "y"): squares}).moments("y")
 
 
 def ratio_of(case: dict[str, Any], arm: str) -> Arm:
