@@ -107,8 +107,8 @@ TRAFFIC: Final = Kind(
 )
 
 
-def _harm(node: Located) -> tuple[float, bool]:
-    """The largest harm, and whether it is relative."""
+def _largest_harm(node: Located) -> tuple[float, bool]:
+    """How large, and whether that is relative."""
     absolute = fullmatch(rf"({NUMBER}) points?", node.text)
     if absolute and float(absolute[1]) > 0:
         return float(absolute[1]), False
@@ -117,7 +117,7 @@ def _harm(node: Located) -> tuple[float, bool]:
     raise Wrong(f"{node.described} is no harm, write 10% (relative) or 0.2 points (in the metric's unit)")
 
 
-_HARM: Final = scalar(_harm, words(PERCENTAGE, f"{NUMBER} points?"))
+_HARM: Final = scalar(_largest_harm, words(PERCENTAGE, f"{NUMBER} points?"))
 _SAFE: Final = constant("safe", "is not known, write require: safe or leave it out")
 _STRICT: Final = Section(
     Guardrail,

@@ -43,6 +43,7 @@ from experiments.definitions.model import (
 )
 from experiments.definitions.quantities import (
     DATE,
+    FINEST_SHARE,
     KEY,
     KEY_PATTERN,
     LINE,
@@ -52,13 +53,14 @@ from experiments.definitions.quantities import (
     PERCENTAGE,
     SHARE,
     TEXT,
+    TOO_FINE,
     TRUTH,
     as_name,
     whole,
     words_of,
 )
+from experiments.targeting.javascript import type_name
 
-FINEST: Final = Decimal("0.0001")
 MOST_VARIANTS: Final = 100
 MOST_MADE_UP: Final = 10**6  # visitors of a split test
 
@@ -110,11 +112,9 @@ _TEST: Final = Kind(_test, either(_VISITOR_TEST.schema, SPLIT_TEST.kind.schema))
 def _tests(place: Location) -> tuple[VisitorTest | SplitTest, ...] | None:
     if not isinstance(place.node.value, tuple):
         return place.fail("is no list, begin each test with a dash: - {split: 10000, tolerance: 1%}")
-    read: list[VisitorTest | SplitTest] = []
-    for number, item in enumerate(place.node.value, start=1):
-        test = _TEST.sound(Location(item, place.problems, place.around, f"tests[{number}]"))
-        read.extend([test] if test else [])
-    return tuple(read)
+    items = enumerate(place.node.value, start=1)
+    read = [_TEST.sound(Location(item, place.problems, place.around, f"tests[{number}]")) for number, item in items]
+    return tuple(test for test in read if test)
 
 
 class _Weight(NamedTuple):
@@ -193,8 +193,8 @@ def _variants(place: Location) -> tuple[Variant, ...] | None:
         return None
     first, *others = drafts
     for draft in others:
-        if _json_type(draft.payload) != _json_type(first.payload):
-            both = f"{first.key} is {_described(first)}, that of {draft.key} is {_described(draft)}"
+        if type_name(draft.payload) != type_name(first.payload):
+            both = f"{first.key} is {_payload_type(first)}, that of {draft.key} is {_payload_type(draft)}"
             place.fail(f"the payload of {both}; a payload has one type in all variants", draft.line)
     try:
         shares = _shares(drafts)
@@ -215,11 +215,9 @@ def _shares(drafts: list[_Draft]) -> list[float]:
     if not total:
         raise Wrong("all weights are 0, at least one variant needs a weight")
     for draft, weight in zip(drafts, weights, strict=True):
-        if 0 < weight.value / total < FINEST:
-            share = words_of(weight.value / total * 100)
-            raise Wrong(
-                f"{draft.key} has a share of {share}, finer than 0.01 %, the finest share bucketing knows", draft.line
-            )
+        share = weight.value / total * 100
+        if 0 < share < FINEST_SHARE:
+            raise Wrong(f"{draft.key} has a share of {words_of(share)}, {TOO_FINE}", draft.line)
     return [float(weight.value / total) for weight in weights]
 
 
@@ -229,8 +227,8 @@ def _percentages(drafts: list[_Draft]) -> list[float]:
             raise Wrong(f"{draft.key} has no percentage, give every variant one, or write plain numbers", draft.line)
     shares = [draft.weight.value for draft in drafts if draft.weight]
     for draft, share in zip(drafts, shares, strict=True):
-        if share % Decimal("0.01"):
-            raise Wrong(f"{words_of(share)} is finer than 0.01 %, the finest share bucketing knows", draft.line)
+        if share % FINEST_SHARE:
+            raise Wrong(f"{words_of(share)} is {TOO_FINE}", draft.line)
     if sum(shares) != 100:
         names = " and ".join((", ".join(words_of(share) for share in shares[:-1]), words_of(shares[-1])))
         right = "they may not exceed 100 %" if sum(shares) > 100 else "they must add up to 100 %"
@@ -238,16 +236,14 @@ def _percentages(drafts: list[_Draft]) -> list[float]:
     return [float(share / 100) for share in shares]
 
 
-def _json_type(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true or false"
-    if isinstance(value, (int, float)):
-        return "a number"
-    return {str: "a text", list: "a list", dict: "a mapping", type(None): "null"}[type(value)]
+_TYPES: Final = {
+    "null": "null", "boolean": "true or false", "number": "a number",
+    "string": "a text", "array": "a list", "object": "a mapping",
+}  # fmt: skip
 
 
-def _described(draft: _Draft) -> str:
-    return _json_type(draft.payload) + ("" if "payload" in draft.model_fields_set else " (the default {})")
+def _payload_type(draft: _Draft) -> str:
+    return _TYPES[type_name(draft.payload)] + ("" if "payload" in draft.model_fields_set else " (the default {})")
 
 
 _PREVIEW_HINT: Final = "write {variant: threshold, visitors: [qa-1]}"

@@ -1,6 +1,7 @@
 """Reads `metrics.yaml`: each metric type with the fields that belong to it."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from re import fullmatch
 from typing import Any, Final, get_args
 
@@ -120,6 +121,7 @@ def _cap(place: Location) -> Cap | None:
 
 
 _WHERE: Final = Kind(_countable, CONDITION.schema)
+_POSITIVE: Final = {"type": "number", "exclusiveMinimum": 0}
 _REFUND: Final = "write {event: Order Refunded, value: total, within: 30 days}"
 _SUBTRACT: Final = Section(
     Subtract,
@@ -156,51 +158,33 @@ _PART: Final = Kind(
 )
 
 
-_EXAMPLES: Final = {
-    "event": "event: Order Completed",
-    "value": "value: revenue",
-    "numerator": "numerator: {event: Order Completed, sum: revenue}",
-    "denominator": "denominator: {event: Order Completed, count: true}",
-    "q": "q: 0.75",
-    "steps": "steps: [Product Viewed, Order Completed]",
-    "from": "from: 7 days",
-    "to": "to: 14 days",
-}
-"""Of the fields that a metric needs."""
-_PARTS: Final[dict[str, tuple[Kind[Any], str]]] = {
-    "event": (LINE, ""),
-    "value": (LINE, ""),
-    "where": (_WHERE, ""),
-    "window": (SECONDS, "window_seconds"),
-    "cap": (
-        Kind(
-            _cap,
-            either({"type": "number", "exclusiveMinimum": 0}, words(r"p[0-9]{1,2}(?:\.[0-9]{1,4})?", DURATION, MONEY)),
-        ),
-        "",
-    ),
-    "subtract": (_SUBTRACT, ""),
-    "numerator": (_PART, ""),
-    "denominator": (_PART, ""),
-    "q": (
+_PARTS: Final[dict[str, FieldSpec]] = {
+    "event": FieldSpec(LINE, needed="event: Order Completed"),
+    "value": FieldSpec(LINE, needed="value: revenue"),
+    "where": FieldSpec(_WHERE),
+    "window": FieldSpec(SECONDS, to="window_seconds"),
+    "cap": FieldSpec(Kind(_cap, either(_POSITIVE, words(r"p[0-9]{1,2}(?:\.[0-9]{1,4})?", DURATION, MONEY)))),
+    "subtract": FieldSpec(_SUBTRACT),
+    "numerator": FieldSpec(_PART, needed="numerator: {event: Order Completed, sum: revenue}"),
+    "denominator": FieldSpec(_PART, needed="denominator: {event: Order Completed, count: true}"),
+    "q": FieldSpec(
         checked(
-            as_number,
-            lambda value: 0 < value < 1,
-            "must lie between 0 and 1, as in 0.75",
-            {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+            as_number, lambda q: 0 < q < 1, "must lie between 0 and 1, as in 0.75", {**_POSITIVE, "exclusiveMaximum": 1}
         ),
-        "",
+        needed="q: 0.75",
     ),
-    "steps": (listed(LINE, least=2), ""),
-    "from": (
+    "steps": FieldSpec(listed(LINE, least=2), needed="steps: [Product Viewed, Order Completed]"),
+    "from": FieldSpec(
         scalar(
             lambda node: 0 if node.text in ("0", "0 days") else as_seconds(node),
             either(words(DURATION, "0 days"), {"const": 0}),
         ),
-        "from_seconds",
+        needed="from: 7 days",
+        to="from_seconds",
     ),
-    "to": (SECONDS, "to_seconds"),
+    "to": FieldSpec(SECONDS, needed="to: 14 days", to="to_seconds"),
 }
+"""By the name of the field; `needed` is an example, for the types that cannot do without it."""
 
 
 def _metric(**fields: Any) -> Metric:
@@ -219,9 +203,9 @@ def _check_metric(metric: Metric, place: Location) -> None:
 def _of_type(kind: str) -> Section[Metric]:
     entries: dict[str, FieldSpec] = {"type": FieldSpec(constant(kind, ""), needed=f"write type: {kind}")}
     for name in FIELDS[kind]:
-        needed = name in _EXAMPLES and not (name == "event" and kind in SURVEYS)
-        read, to = _PARTS[name]
-        entries[name] = FieldSpec(read, needed=f"a {kind} needs {_EXAMPLES[name]}" if needed else "", to=to)
+        part = _PARTS[name]
+        needed = part.needed and not (name == "event" and kind in SURVEYS)
+        entries[name] = replace(part, needed=f"a {kind} needs {part.needed}" if needed else "")
     entries["want"] = FieldSpec(one_of(Want))
     others = f"a {kind} has no {{}}; it has {', '.join((*FIELDS[kind], 'want'))}"
     elsewhere = {name: others for name in _PARTS if name not in entries}

@@ -23,6 +23,7 @@ PERCENTAGE: Final = rf"{NUMBER} ?%"
 MONEY: Final = rf"{NUMBER} [A-Z]{{3}}"
 DATE_PATTERN: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?(?:Z|[+-][0-9]{2}:[0-9]{2})?)?"
 FINEST_SHARE: Final = Decimal("0.01")  # in percent: bucketing has 10,000 buckets
+TOO_FINE: Final = "finer than 0.01 %, the finest share bucketing knows"
 LONGEST_SECONDS: Final = 1000 * DAY_SECONDS
 MOST_CONDITION_MISTAKES: Final = 20  # told of one condition
 _SCALAR: Final = ["string", "number", "boolean"]  # an editor may read a text that looks like one of these as one
@@ -108,7 +109,7 @@ def share_percent(node: Located) -> Decimal:
     if value > 100:
         raise Wrong(f"{words_of(value)} is more than everyone, a share may not exceed 100 %")
     if value % FINEST_SHARE:
-        raise Wrong(f"{words_of(value)} is finer than 0.01 %, the finest share bucketing knows")
+        raise Wrong(f"{words_of(value)} is {TOO_FINE}")
     return value
 
 

@@ -22,7 +22,7 @@ from experiments.definitions.grammar import (
     text_of,
 )
 from experiments.definitions.located import Located, Location, Wrong
-from experiments.definitions.model import Boost, Definition, Holdout, Rules, Segment, Shop, Slot, Strategy
+from experiments.definitions.model import Boost, Holdout, Rules, Segment, Shop, Slot, Strategy
 from experiments.definitions.quantities import (
     CONDITION,
     LINE,
@@ -64,10 +64,6 @@ def _product_condition(place: Location) -> Any:
     return None if mistakes else as_mapping(place.node)
 
 
-class _NoFields(Definition):
-    """What has no defaults."""
-
-
 _FACTOR: Final = scalar(as_number, {"type": "number", "exclusiveMinimum": 0, "maximum": 100})
 _BOOSTS: Final = {field: FieldSpec(by_name(_FACTOR, whose="names"), unnamed=True) for field in BOOSTED}
 
@@ -94,7 +90,7 @@ _RULES: Final = Section(
     {
         "include": listed(LINE),
         "exclude": listed(LINE),
-        "boost": Kind(_boosts, fields_schema(_NoFields, _BOOSTS)),
+        "boost": Kind(_boosts, fields_schema(Boost, _BOOSTS)),
         "exclude_purchased": TRUTH,
         "repurchase_after": FieldSpec(SECONDS, to="repurchase_after_seconds"),
         "accessories_of": by_name(listed(LINE, least=1), whose="names"),
@@ -131,12 +127,8 @@ SEGMENTS: Final = by_name(
     Section(Segment, {"where": FieldSpec(CONDITION, needed="write {where: {country: {$in: [SK, CZ]}}}")}).kind, NO_NAME
 )
 _SOME: Final = checked(as_share, lambda share: 0 < share < 1, "must lie between 0 % and 100 %", SHARE.schema)
-HOLDOUTS: Final = by_name(
-    Section(Holdout, {"share": FieldSpec(_SOME, needed="write {share: 5%}")}).kind,
-    NO_NAME,
-)
+HOLDOUTS: Final = by_name(Section(Holdout, {"share": FieldSpec(_SOME, needed="write {share: 5%}")}).kind, NO_NAME)
 SLOT: Final = Section(
-    Slot,
-    {"strategy": one_of(Strategy), "limit": whole(1, 100), "fallback": one_of(Strategy), "rules": _RULES},
+    Slot, {"strategy": one_of(Strategy), "limit": whole(1, 100), "fallback": one_of(Strategy), "rules": _RULES}
 )
 SLOTS: Final = by_name(SLOT.kind, NO_NAME)

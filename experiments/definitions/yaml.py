@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import yaml
 
-from experiments.definitions.located import Located, Problems, Scalar, shortened
+from experiments.definitions.located import Located, Problems, Scalar, Wrong, shortened
 
 MAX_BYTES: Final = 256_000
 MAX_LEVELS: Final = 20
@@ -35,8 +35,8 @@ def read_yaml(content: bytes, problems: Problems) -> Located | None:
         return None
     try:
         return _Walk(yaml.parse(text, Loader=_Loader), problems).document()
-    except _Refused as refused:
-        problems.add(refused.line, "", str(refused))
+    except Wrong as wrong:
+        problems.add(wrong.line or 0, "", str(wrong))
     except yaml.MarkedYAMLError as error:
         # Of what was opened and never closed the beginning says more than the end of the file.
         unfinished = any(
@@ -70,14 +70,6 @@ def plain_scalar(text: str) -> Scalar:
 _WORDS: Final[dict[str, Scalar]] = {"null": None, "true": True, "false": False}
 
 
-class _Refused(Exception):
-    """The file cannot be read further than this line."""
-
-    def __init__(self, line: int, message: str) -> None:
-        super().__init__(message)
-        self.line = line
-
-
 class _Walk:
     """One pass over the events of a file."""
 
@@ -92,22 +84,22 @@ class _Walk:
         for event in self._events:
             if isinstance(event, yaml.DocumentStartEvent):
                 if root is not None:
-                    raise _Refused(_line(event), "a second document begins here (---), a file holds one")
+                    raise Wrong("a second document begins here (---), a file holds one", _line(event))
                 root = self._node(next(self._events), 1)
         return None if root is None or (root.value == "" and not root.text) else root
 
     def _node(self, event: Any, level: int) -> Located:
         line = _line(event)
         if isinstance(event, yaml.AliasEvent):
-            raise _Refused(line, f"*{event.anchor} is an alias, which is not allowed here; write the value out")
+            raise Wrong(f"*{event.anchor} is an alias, which is not allowed here; write the value out", line)
         if event.anchor is not None:
-            raise _Refused(line, f"&{event.anchor} is an anchor, which is not allowed here; leave it out")
+            raise Wrong(f"&{event.anchor} is an anchor, which is not allowed here; leave it out", line)
         if event.tag is not None:
-            raise _Refused(line, f"{shortened(event.tag)} is a tag, which is not allowed here; leave it out")
+            raise Wrong(f"{shortened(event.tag)} is a tag, which is not allowed here; leave it out", line)
         if isinstance(event, yaml.ScalarEvent):
             return _scalar(event, line)
         if level > MAX_LEVELS:
-            raise _Refused(line, f"nested deeper than {MAX_LEVELS} levels")
+            raise Wrong(f"nested deeper than {MAX_LEVELS} levels", line)
         if isinstance(event, yaml.SequenceStartEvent):
             items: list[Located] = []
             while not isinstance(inner := next(self._events), yaml.SequenceEndEvent):
@@ -121,7 +113,7 @@ class _Walk:
             key = self._node(event, level + 1)
             value = self._node(next(self._events), level + 1)
             if isinstance(key.value, (tuple, dict)):
-                raise _Refused(key.line, f"{key.described} stands where the name of a field is needed")
+                raise Wrong(f"{key.described} stands where the name of a field is needed", key.line)
             if key.text in fields:
                 first = fields[key.text].line
                 message = f'"{shortened(key.text)}" stands twice (first in line {first}), keep one'
@@ -138,7 +130,7 @@ def _line(event: Any) -> int:
 def _scalar(event: Any, line: int) -> Located:
     text = str(event.value)
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-        raise _Refused(line, "holds half of a character (a lone surrogate), write the whole character")
+        raise Wrong("holds half of a character (a lone surrogate), write the whole character", line)
     return Located(plain_scalar(text) if event.implicit[0] else text, line, text)
 
 

@@ -57,9 +57,12 @@ def number_of(value: Any) -> float:
     """`Number(value)`, section 7.1.4; NaN for what is none."""
     if isinstance(value, bool | int | float):
         return _double(value)
-    if value is None:
+    trimmed = "" if value is None else text(value).strip(_BLANKS)
+    if not trimmed:
         return 0.0
-    return _number_of_text(text(value).strip(_BLANKS))
+    if _DECIMAL.fullmatch(trimmed):
+        return float(trimmed.replace("Infinity", "inf"))
+    return _double(int(trimmed, 0)) if _PREFIXED.fullmatch(trimmed) else math.nan
 
 
 def ordering(left: Any, right: Any) -> int | None:
@@ -122,14 +125,6 @@ def _digits(double: float) -> str:
     if -6 < point <= 0:
         return "0." + "0" * -point + digits
     return f"{digits[0]}{'.' if digits[1:] else ''}{digits[1:]}e{point - 1:+d}"
-
-
-def _number_of_text(trimmed: str) -> float:
-    if not trimmed:
-        return 0.0
-    if _DECIMAL.fullmatch(trimmed):
-        return float(trimmed.replace("Infinity", "inf"))
-    return _double(int(trimmed, 0)) if _PREFIXED.fullmatch(trimmed) else math.nan
 
 
 def _primitive(value: Any) -> Any:
