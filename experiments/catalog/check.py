@@ -13,7 +13,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from experiments.assignment.assign import assign
+from experiments.assignment.assign import CompiledExperiment, assign
 from experiments.assignment.compilation import compile_as_designed
 from experiments.catalog.files import CatalogPaths, last_good
 from experiments.catalog.freeze import refused_changes
@@ -26,9 +26,7 @@ from experiments.definitions.model import (
     Audience,
     Experiment,
     Guardrail,
-    Holdout,
     Metric,
-    Segment,
     SplitTest,
     TrafficStep,
     VisitorTest,
@@ -65,9 +63,11 @@ def warnings_of(
     metrics = {metric.name: metric for metric in content.metrics}
     for file in files.values():
         if file.experiment.status in ("draft", "running", "paused"):
-            yield from _duration(file, history)
-            yield from _goals_without_history(file, metrics, history)
-            yield from _unreachable_margins(file, history)
+            yield from _plan_warnings(file, history)
+            for place, name in enumerate(file.experiment.goals):
+                if history.events(metrics[name]) == 0:
+                    message = f"{name} has no event in the last 28 days; check the event's name, or send it first"
+                    yield DefinitionError(file.file, file.line(file.goal_field, place), file.goal_field, message)
             if history.matching_visitors(file.experiment) == 0:
                 message = f"nobody matched in the last {MATCHED_DAYS} days"
                 yield _warning(file, "audience", f"{message}; check the names and values of the attributes")
@@ -80,44 +80,26 @@ def _warning(file: ExperimentFile, path: str, message: str) -> DefinitionError:
     return DefinitionError(file.file, file.line(*path.split(".")), path, message)
 
 
-def _duration(file: ExperimentFile, history: SiteHistory) -> Iterator[DefinitionError]:
+def _plan_warnings(file: ExperimentFile, history: SiteHistory) -> Iterator[DefinitionError]:
+    """A plan that is too long, and effects and harms that its days cannot show."""
     plan = file.experiment.plan
     if plan.days > LONGEST_DAYS:
-        yield _warning(
-            file, "plan.days", f"{plan.days} days are more than 8 weeks; cookies and seasons will blur the result"
-        )
+        message = f"{plan.days} days are more than 8 weeks; cookies and seasons will blur the result"
+        yield _warning(file, "plan.days", message)
     for metric, effect in plan.mde.items():
         days = history.days_to_mde(file.experiment, metric)
         if days is not None and days > LONGEST_DAYS:
-            wanted = words_of(effect * 100)
-            message = (
-                f"{wanted} takes {days:.0f} days at the site's traffic, more than 8 weeks; aim for a larger effect"
-            )
-            yield _warning(file, f"plan.mde.{metric}", message)
-
-
-def _goals_without_history(
-    file: ExperimentFile, metrics: Mapping[str, Metric], history: SiteHistory
-) -> Iterator[DefinitionError]:
-    field = file.goal_field
-    for place, name in enumerate(file.experiment.goals):
-        if history.events(metrics[name]) == 0:
-            line = file.line(field, place)
-            message = f"{name} has no event in the last 28 days; check the event's name, or send it first"
-            yield DefinitionError(file.file, line, field, message)
-
-
-def _unreachable_margins(file: ExperimentFile, history: SiteHistory) -> Iterator[DefinitionError]:
+            message = f"{words_of(effect * 100)} takes {days:.0f} days at the site's traffic, more than 8 weeks"
+            yield _warning(file, f"plan.mde.{metric}", f"{message}; aim for a larger effect")
     for guardrail in file.experiment.guardrails:
         harm = history.smallest_harm(file.experiment, guardrail)
         if harm is not None and harm > guardrail.max_harm:
-            found, wanted = _harm(harm, guardrail), _harm(guardrail.max_harm, guardrail)
-            message = f"{file.experiment.plan.days} days can rule out a harm of {found}, not of {wanted}"
+            found, wanted = (
+                words_of(each * 100) if guardrail.relative else f"{each:.4g} points"
+                for each in (harm, guardrail.max_harm)
+            )
+            message = f"{plan.days} days can rule out a harm of {found}, not of {wanted}"
             yield _warning(file, f"guardrails.{guardrail.metric}", f"{message}; allow more harm, or plan more days")
-
-
-def _harm(harm: float, guardrail: Guardrail) -> str:
-    return words_of(harm * 100) if guardrail.relative else f"{harm:.4g} points"
 
 
 def _blurring(one: ExperimentFile, other: ExperimentFile) -> Iterator[DefinitionError]:
@@ -136,19 +118,14 @@ def _tested_fields(experiment: Experiment) -> set[str]:
     """The fields of the payload in which variants differ."""
     payloads = [variant.payload for variant in experiment.variants if isinstance(variant.payload, dict)]
     fields: set[str] = set().union(*payloads)
-    missing = object()
     return {
         field
         for field in fields
-        if len(
-            {None if (value := payload.get(field, missing)) is missing else canonical(value) for payload in payloads}
-        )
-        > 1
+        if len({canonical(payload[field]) if field in payload else None for payload in payloads}) > 1
     }
 
 
 _LUCKY_DRAW: Final = 4.0  # standard errors: chance alone goes beyond once in 16,000 draws
-_EVERYONE: Final = (TrafficStep(since=None, share=1.0),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,46 +185,34 @@ def failed_tests(reading: FolderReading, content: CatalogContent, now: datetime)
     for file in reading.files.values():
         for test in file.experiment.tests:
             if isinstance(test, SplitTest):
-                failure = _split_failure(file, test, now)
+                failure = _split_failure(file.experiment, test, now)
             else:
-                failure = _visitor_failure(file, test, (segments, holdouts), now)
+                compiled = compile_as_designed(file.experiment, segments, holdouts, test.given.segments)
+                failure = _visitor_failure(compiled, test, now)
             if failure:
                 yield DefinitionError(file.file, test.line, "tests", failure)
 
 
-def _visitor_failure(
-    file: ExperimentFile,
-    test: VisitorTest,
-    named: tuple[Mapping[str, Segment], Mapping[str, Holdout]],
-    now: datetime,
-) -> str | None:
+def _visitor_failure(compiled: CompiledExperiment, test: VisitorTest, now: datetime) -> str | None:
     given, expected = test.given, test.expect
-    compiled = compile_as_designed(file.experiment, *named, given.segments)
     attributes = {**given.attributes, **({"user_id": given.user} if given.user else {})}
     who = given.visitor or given.user or ""
     answer = assign(compiled, who, attributes, now.timestamp())
-    found = (
-        f"{who} is in and gets {answer.variant}"
-        if answer.in_experiment
-        else f"{who} is out because of {answer.because}"
-    )
+    found = f"is in and gets {answer.variant}" if answer.in_experiment else f"is out because of {answer.because}"
     if expected.in_experiment not in (None, answer.in_experiment):
-        return f"expected in: {str(expected.in_experiment).lower()}, but {found}"
+        return f"expected in: {str(expected.in_experiment).lower()}, but {who} {found}"
     if expected.because and expected.because != answer.because:
-        return f"expected because: {expected.because}, but {found}"
+        return f"expected because: {expected.because}, but {who} {found}"
     if expected.variant and expected.variant != answer.variant:
-        return (
-            f"expected variant: {expected.variant}, but {found}{'' if answer.in_experiment else f', {answer.variant}'}"
-        )
+        all_the_same = "" if answer.in_experiment else f", {answer.variant}"
+        return f"expected variant: {expected.variant}, but {who} {found}{all_the_same}"
     return None
 
 
-def _split_failure(file: ExperimentFile, test: SplitTest, now: datetime) -> str | None:
+def _split_failure(experiment: Experiment, test: SplitTest, now: datetime) -> str | None:
     """Everyone takes part in a split test: it asks how the variants share those who do."""
-    experiment = file.experiment
-    open_to_all = experiment.model_copy(
-        update={"audience": Audience(), "holdouts": (), "layer": None, "traffic": _EVERYONE}
-    )
+    everyone = {"audience": Audience(), "traffic": (TrafficStep(since=None, share=1.0),)}
+    open_to_all = experiment.model_copy(update={**everyone, "holdouts": (), "layer": None})
     compiled, moment = compile_as_designed(open_to_all, {}, {}), now.timestamp()
     names = (f"{experiment.key}-{number}" for number in range(test.visitors))
     counts = Counter(assign(compiled, name, {"user_id": name}, moment).variant for name in names)
@@ -255,10 +220,8 @@ def _split_failure(file: ExperimentFile, test: SplitTest, now: datetime) -> str 
         share, weight = counts[variant.key] / test.visitors, variant.weight
         if abs(share - weight) <= test.tolerance:
             continue
-        failure = (
-            f"{variant.key} got {share:.2%} of {test.visitors} visitors, its weight is {weight:.2%},"
-            f" the tolerance {test.tolerance:.2%}"
-        )
+        failure = f"{variant.key} got {share:.2%} of {test.visitors} visitors, its weight is {weight:.2%}"
+        failure += f", the tolerance {test.tolerance:.2%}"
         luck = _LUCKY_DRAW * sqrt(weight * (1 - weight) / test.visitors)
         if abs(share - weight) > luck:
             return failure

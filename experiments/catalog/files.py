@@ -4,7 +4,6 @@ import gzip
 import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -20,46 +19,18 @@ from kit.time import microseconds, moment_of
 _HISTORY_NAME: Final = re.compile(r"(\d{16})-([0-9a-f]{32})\.json\.gz")
 
 
-@dataclass(frozen=True, slots=True)
 class CatalogPaths:
     """The files of `<data>/catalogue/`. One keeper writes them; only `overrides` has other writers, under a lock."""
 
-    data: Path
-
-    @property
-    def folder(self) -> Path:
-        """The folder of all of them."""
-        return self.data / "catalogue"
-
-    @property
-    def current(self) -> Path:
-        """The last good catalogue, which is served."""
-        return self.folder / "current.json"
-
-    @property
-    def state(self) -> Path:
-        """What is wrong with the definition files now."""
-        return self.folder / "state.json"
-
-    @property
-    def sources(self) -> Path:
-        """The texts of the files the last good catalogue was read from."""
-        return self.folder / "sources.json"
-
-    @property
-    def phases(self) -> Path:
-        """The frozen designs."""
-        return self.folder / "phases.json"
-
-    @property
-    def overrides(self) -> Path:
-        """Pauses, resumptions and stops that were ordered without the files."""
-        return self.folder / "overrides.json"
-
-    @property
-    def history(self) -> Path:
-        """Every catalogue that was ever served, by the time it was received."""
-        return self.folder / "history"
+    def __init__(self, data: Path) -> None:
+        """Those of a data directory."""
+        self.folder = data / "catalogue"
+        self.current = self.folder / "current.json"  # the last good catalogue, which is served
+        self.state = self.folder / "state.json"  # what is wrong with the definition files now
+        self.sources = self.folder / "sources.json"  # the texts of the files that the last good one was read from
+        self.phases = self.folder / "phases.json"  # the frozen designs
+        self.overrides = self.folder / "overrides.json"  # pauses, resumptions and stops ordered without the files
+        self.history = self.folder / "history"  # every catalogue that was ever served, by the time it was received
 
 
 class KeeperState(Definition):

@@ -126,7 +126,7 @@ def design_parts(design: FrozenDesign) -> dict[str, Any]:
     """
     experiment = design.experiment
     segments = {name: design.segments[name].where for name in sorted(experiment.audience.segments)}
-    parts: dict[str, Any] = {
+    return {
         "variants": [_resolved(variant) for variant in experiment.variants],
         "unit": experiment.unit,
         "layer": _resolved(experiment.layer) if experiment.layer else None,
@@ -139,7 +139,6 @@ def design_parts(design: FrozenDesign) -> dict[str, Any]:
         ],
         "plan": _resolved(experiment.plan),
     }
-    return parts
 
 
 def _resolved(part: Definition) -> dict[str, Any]:

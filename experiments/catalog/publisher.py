@@ -49,7 +49,6 @@ class CatalogKeeper:
         self._definitions = definitions
         self._paths = CatalogPaths(data)
         self._clock = clock
-        self._sources = sources or FreezeSources()
         self._pace = pace
         self._seen: Signature = ()
         self._seen_since = 0.0
@@ -59,7 +58,7 @@ class CatalogKeeper:
         self._files: Mapping[str, ExperimentFile] = {}
         self._snapshot: PublishedCatalog | None = None
         self._catalog: Catalog | None = None
-        self._freezer = DesignFreezer(self._paths, self._sources)
+        self._freezer = DesignFreezer(self._paths, sources or FreezeSources())
         self._good_sources: Mapping[str, bytes] = {}
         self._written: CatalogContent | None = None
         self.errors: tuple[DefinitionError, ...] = ()
@@ -89,7 +88,11 @@ class CatalogKeeper:
         try:
             now = self._clock()
             self._freezer.ask_again(now)
-            if self._settled() and self._seen != self._taken:
+            signature = self._signature()
+            if signature != self._seen:
+                self._seen, self._seen_since = signature, self._pace()
+            settled = self._pace() - self._seen_since >= SETTLED_SECONDS
+            if settled and self._seen != self._taken:
                 self._take(self._seen)
             elif mark_of(self._paths.overrides) != self._ordered or (self._next_start and now >= self._next_start):
                 self._publish(now)
@@ -97,13 +100,6 @@ class CatalogKeeper:
             reason = (error.strerror or "unknown cause").lower()
             self.errors = (DefinitionError("the data directory", 0, "", f"cannot keep the catalogue: {reason}"),)
         return (version, errors) != (self.catalog.version, self.errors)
-
-    def _settled(self) -> bool:
-        """Whether the files are what they were when they were looked at before, some time ago."""
-        signature = self._signature()
-        if signature != self._seen:
-            self._seen, self._seen_since = signature, self._pace()
-        return self._pace() - self._seen_since >= SETTLED_SECONDS
 
     def _signature(self) -> Signature:
         try:
@@ -125,8 +121,13 @@ class CatalogKeeper:
             self._publish(now, reading.sources)
         elif self._written is not None:
             self._publish(now)
-        self._report(errors, now)
-        self._taken = signature
+        if self._freezer.moved_aside:
+            moved = "could not be read and was moved aside, designs are frozen anew"
+            errors.append(DefinitionError("phases.json", 0, "", moved))
+        found = tuple(sorted(set(errors)))
+        if found != read_keeper_state(self._paths).errors or not self._paths.state.exists():
+            write_keeper_state(self._paths, KeeperState(errors=found, since=now if found else None))
+        self.errors, self._taken = found, signature
 
     def _refusals(self, reading: FolderReading, content: CatalogContent, now: datetime) -> list[DefinitionError]:
         """What stands in the way of serving a folder that is well written."""
@@ -163,14 +164,3 @@ class CatalogKeeper:
         elif sources is not None and sources != self._good_sources:
             write_sources(self._paths, sources)
         self._good_sources = dict(sources or self._good_sources)
-
-    def _report(self, errors: list[DefinitionError], now: datetime) -> None:
-        """Tell the workers what is wrong, where that changed."""
-        if self._freezer.moved_aside:
-            errors.append(
-                DefinitionError("phases.json", 0, "", "could not be read and was moved aside, designs are frozen anew")
-            )
-        found = tuple(sorted(set(errors)))
-        if found != read_keeper_state(self._paths).errors or not self._paths.state.exists():
-            write_keeper_state(self._paths, KeeperState(errors=found, since=now if found else None))
-        self.errors = found

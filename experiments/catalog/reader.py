@@ -71,7 +71,14 @@ class CatalogReader:
         """The catalogue that was served at a time; None before the first."""
         known = [path for path in history_files(self._paths) if time_of(path) <= time]
         with self._loading:
-            return next(filter(None, (self._past.get(path.name) or self._load(path) for path in reversed(known))), None)
+            for path in reversed(known):
+                if path.name not in self._past and (snapshot := read_published(path)):
+                    while len(self._past) >= _REMEMBERED:
+                        del self._past[next(iter(self._past))]
+                    self._past[path.name] = catalog_of(snapshot)
+                if path.name in self._past:
+                    return self._past[path.name]
+        return None
 
     def design(self, key: str, phase: int) -> FrozenDesign | None:
         """What is analysed for (key, phase), also for former phases; None where it was never served."""
@@ -87,12 +94,3 @@ class CatalogReader:
         if mark != self._phases_mark:
             self._phases, self._phases_mark = read_phases(self._paths), mark
         return self._phases
-
-    def _load(self, path: Path) -> Catalog | None:
-        snapshot = read_published(path)
-        if snapshot is None:
-            return None
-        while len(self._past) >= _REMEMBERED:
-            del self._past[next(iter(self._past))]
-        self._past[path.name] = catalog_of(snapshot)
-        return self._past[path.name]
