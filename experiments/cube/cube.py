@@ -1,6 +1,5 @@
 """Builds the one unit × day cube of a readout on an engine: exposures, units, who owns which event, then the cube."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -8,7 +7,7 @@ from events.engines.duckdb import Columns, Engine
 from events.engines.sql import Expression, Statement, all_of, any_of, inline_table, union_all
 from experiments.cube.measures import CubePlan, SourceKey
 from experiments.cube.shop_days import ShopDays
-from experiments.cube.sources import choice, chosen, event_amount, layers_of, named, valid_score, wanted_refunds
+from experiments.cube.sources import chosen, event_amount, layers_of, named, valid_score, wanted_refunds
 from experiments.cube.statements import condition, fields_of, statement
 from kit.time import SECOND_US
 
@@ -113,10 +112,6 @@ class Cube:
         """The events of a source, with its `where`."""
         return all_of([named(key.event), condition(key.condition, self.plan.properties), *valid_score(key)])
 
-    def amount_of(self, key: SourceKey) -> Expression:
-        """What one event of a source gives."""
-        return event_amount(key, self.plan.properties)
-
     def segments(self) -> Expression:
         """The segment of the time since exposure."""
         since = "e.time - o.exposed_at"
@@ -127,7 +122,11 @@ class Cube:
         return statement(name).bind(experiment=self.scope.experiment, phase=self.scope.phase)
 
     def _purchases(self) -> None:
-        read = self._read_of_orders()
+        found: list[str] = []  # what metrics read of an order beyond its own columns
+        for key in (key for key in self.plan.sources if key.kind in ("orders", "funnel")):
+            names = [*fields_of(key.condition), *([] if key.value == "value" else [key.value])]
+            found += [column for name in names for column in self.plan.properties.columns(name)]
+        read = [name for name in dict.fromkeys(found) if name not in _ORDER_COLUMNS]
         copies = statement("order_copies").also(**{name: Expression.of(f"e.{name}") for name in read})
         chosen = {name: Expression.of(f"max(CASE WHEN c.value_place = 1 THEN c.{name} END)") for name in read}
         only = {name: Expression.of(f"k.{name}") for name in read}
@@ -140,51 +139,29 @@ class Cube:
         self.put("purchases", statement("purchases").also(**{name: Expression.of(f"o.{name}") for name in read}))
         self.engine.drop("orders")
 
-    def _read_of_orders(self) -> list[str]:
-        """What metrics read of an order beyond its own columns."""
-        found: list[str] = []
-        for key in (key for key in self.plan.sources if key.kind in ("orders", "funnel")):
-            names = [*fields_of(key.condition), *([] if key.value == "value" else [key.value])]
-            found += [column for name in names for column in self.plan.properties.columns(name)]
-        return [name for name in dict.fromkeys(found) if name not in _ORDER_COLUMNS]
-
     def _returned(self) -> Statement:
         return self.attributed("returned", day=self.scope.days.sql("r.time"), currency=self.scope.currency)
 
-    def _returned_by(self, index: int, key: SourceKey) -> str:
-        """The table of refunds joined to their orders, by the amounts that a source reads of both."""
-        if key.value == key.order_value == "value":
-            return "returned"
-        amounts = {"refunds": key.value, "purchases": key.order_value}
-        number = self.plan.properties.number
-        for name, value in amounts.items():
-            self.put(f"{name}_{index}", statement(f"{name}_of").bind(amount=Expression.of(number(value))))
-        self.put(f"returned_{index}", self._returned().tables(**{name: f"{name}_{index}" for name in amounts}))
-        return f"returned_{index}"
-
     def _event_layers(self) -> list[Statement]:
         """Plain events and orders."""
-        tables = {"events": "events", "orders": "purchases"}
-        return [
-            self._layer(keys, table)
-            for kind, table in tables.items()
-            for keys in layers_of(key for key in self.plan.sources if key.kind == kind)
-        ]
-
-    def _layer(self, keys: Sequence[SourceKey], table: str) -> Statement:
-        wanted = [self.events_of(key) for key in keys]
-        indexes = [self.plan.sources.index(key) for key in keys]
-        return self.attributed(
-            "cube_events",
-            segment=self.segments(),
-            day=self.scope.days.sql("e.time"),
-            source=choice(wanted, [str(index) for index in indexes], "-1"),
-            amount=chosen(wanted, [self.amount_of(key) for key in keys]),
-            named=any_of(wanted),
-            first=self.plan.boundaries[0],
-            until=self.plan.boundaries[-1],
-            currency=self.scope.currency,
-        ).tables(events=table)
+        layers: list[Statement] = []
+        for kind, table in (("events", "events"), ("orders", "purchases")):
+            for keys in layers_of(key for key in self.plan.sources if key.kind == kind):
+                wanted = [self.events_of(key) for key in keys]
+                indexes = [Expression.of(str(self.plan.sources.index(key))) for key in keys]
+                layer = self.attributed(
+                    "cube_events",
+                    segment=self.segments(),
+                    day=self.scope.days.sql("e.time"),
+                    source=chosen(wanted, indexes, "-1"),
+                    amount=chosen(wanted, [event_amount(key, self.plan.properties) for key in keys]),
+                    named=any_of(wanted),
+                    first=self.plan.boundaries[0],
+                    until=self.plan.boundaries[-1],
+                    currency=self.scope.currency,
+                )
+                layers.append(layer.tables(events=table))
+        return layers
 
     def _own_layers(self) -> list[Statement]:
         """Sources whose rows depend on the window, or on more than one event."""
@@ -215,7 +192,15 @@ class Cube:
         return spans
 
     def _refund_layers(self, index: int, key: SourceKey) -> list[Statement]:
-        wanted, returned = all_of(wanted_refunds(key, self.plan.properties)), self._returned_by(index, key)
+        wanted = all_of(wanted_refunds(key, self.plan.properties))
+        returned = "returned"  # refunds joined to their orders, by the amounts that the source reads of both
+        if (key.value, key.order_value) != ("value", "value"):
+            returned = f"returned_{index}"
+            tables = {"refunds": key.value, "purchases": key.order_value}
+            for name, value in tables.items():
+                amount = Expression.of(self.plan.properties.number(value))
+                self.put(f"{name}_{index}", statement(f"{name}_of").bind(amount=amount))
+            self.put(returned, self._returned().tables(**{name: f"{name}_{index}" for name in tables}))
         layers: list[Statement] = []
         for segment, first, until in self._spans(key):
             timely = Expression.of("r.since < $until", until=until)

@@ -1,11 +1,13 @@
 """What each metric needs of the cube: its sources, its window, its cap. Pure; the SQL is bound elsewhere."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
+import msgspec
+
 from experiments.cube.statements import Properties, properties_of
+from experiments.definitions.content import canonical
 from experiments.definitions.model import Cap, Metric
 from kit.time import SECOND_US
 
@@ -44,23 +46,23 @@ class SourceKey:
     kind: SourceKind
     event: str
     value: str = "value"
-    where: str = "{}"
+    where: bytes = b"{}"
     score: Score | None = None
     steps: tuple[str, ...] = ()
     window: MetricWindow | None = None
     within_us: int | None = None
-    order_where: str = "{}"
+    order_where: bytes = b"{}"
     order_value: str = "value"
 
     @property
     def condition(self) -> dict[str, Any]:
         """The `where` as a mapping."""
-        return json.loads(self.where)
+        return msgspec.json.decode(self.where)
 
     @property
     def order_condition(self) -> dict[str, Any]:
         """The `order_where` as a mapping."""
-        return json.loads(self.order_where)
+        return msgspec.json.decode(self.order_where)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,24 +159,25 @@ class _Sources:
 
 
 def _rule(metric: Metric, sources: _Sources) -> MetricRule:
+    where = canonical(metric.where)
     match metric.type:
         case "ratio":
             return _ratio(metric, sources)
         case "csat" | "nps" | "ces":
-            key = SourceKey("events", metric.event or "", where=_text(metric.where), score=metric.type)
+            key = SourceKey("events", metric.event or "", where=where, score=metric.type)
             source = sources.index(key)
             return MetricRule(metric, _window(metric), source, "amount", base=source, base_field="events")
         case "funnel":
             window = _window(metric)
-            key = SourceKey("funnel", metric.steps[-1], steps=metric.steps, window=window, where=_text(metric.where))
+            key = SourceKey("funnel", metric.steps[-1], steps=metric.steps, window=window, where=where)
             return MetricRule(metric, window, sources.index(key), "events", fixed_cap=1.0, closed_window=True)
         case "retention":
             window = MetricWindow((metric.from_seconds or 0) * SECOND_US, (metric.to_seconds or 0) * SECOND_US)
-            source = sources.index(_key(metric.event or "", None, metric.where, window))
+            source = sources.index(_key(metric.event or "", None, where, window))
             return MetricRule(metric, window, source, "events", fixed_cap=1.0, closed_window=True)
         case "proportion" | "count":
             window = _window(metric)
-            source = sources.index(_key(metric.event or "", None, metric.where, window))
+            source = sources.index(_key(metric.event or "", None, where, window))
             once = metric.type == "proportion"
             fixed, percentile = _cap(metric.cap)
             return MetricRule(
@@ -187,12 +190,12 @@ def _rule(metric: Metric, sources: _Sources) -> MetricRule:
 
 def _mean(metric: Metric, sources: _Sources) -> MetricRule:
     window = _window(metric)
-    source = sources.index(_key(metric.event or "", metric.value, metric.where, window))
+    source = sources.index(_key(metric.event or "", metric.value, canonical(metric.where), window))
     taken = NONE
     if metric.subtract is not None:
         within = metric.subtract.within_seconds
         within_us = None if within is None else within * SECOND_US
-        key = _key(metric.subtract.event, metric.subtract.value, {}, window, within_us)
+        key = _key(metric.subtract.event, metric.subtract.value, b"{}", window, within_us)
         taken = sources.index(_of_orders(key, sources.found[source]))
     fixed, percentile = _cap(metric.cap)
     over_events = metric.type == "quantile" and sources.found[source].kind in ("events", "orders")
@@ -209,7 +212,9 @@ def _ratio(metric: Metric, sources: _Sources) -> MetricRule:
     if above is None or below is None:
         raise ValueError(f"metric {metric.name}: a ratio needs a numerator and a denominator")
     fixed, percentile = _cap(metric.cap)
-    key, base_key = (_key(part.event, part.sum, {**metric.where, **part.where}, window) for part in (above, below))
+    key, base_key = (
+        _key(part.event, part.sum, canonical({**metric.where, **part.where}), window) for part in (above, below)
+    )
     source, base = (sources.index(each) for each in (_of_orders(key, base_key), base_key))
     return MetricRule(
         metric, window,
@@ -231,25 +236,20 @@ def _of_orders(refunds: SourceKey, orders: SourceKey) -> SourceKey:
     return replace(refunds, order_where=orders.where, order_value=_own_amount(orders.value))
 
 
-def _key(
-    event: str, value: str | None, where: Mapping[str, Any], window: MetricWindow, within_us: int | None = None
-) -> SourceKey:
-    condition = _text(where)
+def _key(event: str, value: str | None, where: bytes, window: MetricWindow, within_us: int | None = None) -> SourceKey:
     if event == ENGAGEMENT and value in (None, ENGAGED):
-        return SourceKey("engagement", event, ENGAGED, condition, window=window)
+        return SourceKey("engagement", event, ENGAGED, where, window=window)
     if event == PAGE and value == ENGAGED:
-        return SourceKey("page_times", event, ENGAGED, condition, window=window)
+        return SourceKey("page_times", event, ENGAGED, where, window=window)
     if event in REFUNDS:
-        amount = _own_amount(_value(event, value))
-        return SourceKey("refunds", event, amount, condition, window=window, within_us=within_us)
-    return SourceKey("orders" if event == ORDER else "events", event, _value(event, value), condition)
+        amount = _own_amount(_value(value))
+        return SourceKey("refunds", event, amount, where, window=window, within_us=within_us)
+    return SourceKey("orders" if event == ORDER else "events", event, _value(value), where)
 
 
-def _value(event: str, value: str | None) -> str:
+def _value(value: str | None) -> str:
     """`value` is the log's own column; any other name is a property."""
-    if value in (None, "value", "revenue", "score"):
-        return "value"
-    return value or "value"
+    return "value" if value is None or value in ("revenue", "score") else value
 
 
 def _own_amount(value: str) -> str:
@@ -265,7 +265,3 @@ def _cap(cap: Cap | None) -> tuple[float, float | None]:
 
 def _window(metric: Metric) -> MetricWindow:
     return MetricWindow(0, metric.window_seconds * SECOND_US)
-
-
-def _text(where: Mapping[str, Any]) -> str:
-    return json.dumps(where, sort_keys=True)

@@ -1,6 +1,6 @@
 """Reads moments and quantile values off the cube: per metric and arm, whole, by level of a dimension, and by day."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -11,8 +11,9 @@ from events.engines.duckdb import Columns
 from events.engines.sql import Expression, Statement, inline_table
 from experiments.cube.cube import FOREVER_US, Cube, levels_table, reached_table
 from experiments.cube.measures import NO_CAP, SURVEYS, Field, MetricRule
+from experiments.cube.sources import event_amount
 from experiments.cube.statements import statement
-from experiments.cube.sums import PRODUCTS, SUMS, TOTALS, Looks, Shifts, joint_moments, looks_of
+from experiments.cube.sums import COLUMNS, PRODUCTS, TOTALS, Looks, Shifts, joint_moments, looks_of
 from experiments.statistics.estimate import NoEstimate
 from experiments.statistics.moments import JointMoments
 from experiments.statistics.quantiles import Histogram, cap_value
@@ -37,7 +38,7 @@ def prepare_samples(cube: Cube, rule: MetricRule, through_day: int | None = None
     key = cube.plan.sources[rule.source]
     bound = cube.attributed(
         "samples",
-        amount=cube.amount_of(key),
+        amount=event_amount(key, cube.plan.properties),
         named=cube.events_of(key),
         until=rule.window.end_us,
         so_far=Expression.of(so_far, **values),
@@ -59,14 +60,15 @@ def samples_by_level(
         for place, (total, _) in units.items():
             silent = total - sum(counts[place].values())
             counts[place][0] = counts[place].get(0, 0) + silent
-    histograms = {place: _histogram(found) for place, found in counts.items()}
+    histograms = {place: _histogram(found.items()) for place, found in counts.items()}
     clusters = _clusters(cube, rule, levels, histograms, units) if rule.over_events else {}
     return {place: QuantileSample(histogram, clusters.get(place)) for place, histogram in histograms.items()}
 
 
-def _histogram(cents: Mapping[int, int]) -> Histogram:
-    filled = sorted((value, count) for value, count in cents.items() if count)
-    return Histogram.from_columns([value / CENTS for value, _ in filled], [count for _, count in filled])
+def _histogram(found: Iterable[tuple[float, int]]) -> Histogram:
+    """Of values in cents, each with its count."""
+    filled = [(cents / CENTS, count) for cents, count in found if count]
+    return Histogram.from_columns([value for value, _ in filled], [count for _, count in filled])
 
 
 def _clusters(
@@ -125,7 +127,7 @@ class MetricObservation:
 
 @dataclass(frozen=True, slots=True)
 class UnitDays:
-    """One metric by unit and day, for replays. Units are numbered from 0; `steps` are what a row adds to the sums of
+    """One metric by unit and day, for A/A tests. Units are numbered from 0; `steps` are what a row adds to the sums of
     y, d, y², y·d and d², where y and d are the unit's values so far."""
 
     units: int
@@ -160,27 +162,26 @@ class Observer:
         self, rule: MetricRule, dimensions: Sequence[str] = (), look_days: Sequence[int] = (), *, by_day: bool = True
     ) -> MetricObservation:
         """Everything a readout shows of one metric; `look_days` are the last days of the looks that have closed."""
-        quantile = rule.metric.type == "quantile"
+        engine, quantile = self.cube.engine, rule.metric.type == "quantile"
         look_samples = {day: self._samples_until(rule, day) for day in look_days if quantile}
         cap = self.tabulate(rule)
         counts = self._counts(rule, None)
         shifts = self._shifts(sum(n for n, _ in counts.values()))
         if rule.over_events:
             prepare_samples(self.cube, rule)
+        tables = {name: levels_table(self.cube.plan, name) for name in dimensions}
         open_windows = statement("immature").bind(mature=self.as_of_us - rule.window.end_us)
         return MetricObservation(
             rule=rule,
             cap=None if cap == NO_CAP or rule.is_share else cap,
-            arms=self._moments(counts, shifts),
+            arms=self._moments(statement("moments"), [""], counts, shifts)[""],
             immature=self._per_arm(self.cube.once(open_windows)),
-            levels={name: self.levels_of(rule, self._table(name)) for name in dimensions},
+            levels={name: self.levels_of(rule, table) for name, table in tables.items()},
             samples=self._whole(rule) if quantile else (),
-            level_samples={name: self._samples(rule, self._table(name)) for name in dimensions if quantile},
+            level_samples={name: self._samples(rule, table) for name, table in tables.items() if quantile},
             looks=self._looks(rule, cap, shifts) if by_day and not quantile else None,
             look_samples=look_samples,
-            responders=self._per_arm(self.cube.engine.columns(statement("responders")))
-            if rule.metric.type in SURVEYS
-            else None,
+            responders=self._per_arm(engine.columns(statement("responders"))) if rule.metric.type in SURVEYS else None,
             final_beats=self._final_beats(rule),
             steps=self._steps(rule),
         )
@@ -231,8 +232,7 @@ class Observer:
     def _cap(self, rule: MetricRule) -> float:
         if rule.percentile_cap is None:
             return rule.fixed_cap
-        rows = self.cube.engine.rows(statement("cap_histogram"))
-        pooled = Histogram.from_columns([cents / CENTS for cents, _ in rows], [count for _, count in rows])
+        pooled = _histogram(self.cube.engine.rows(statement("cap_histogram")))
         cap = cap_value(pooled, rule.percentile_cap)
         return rule.fixed_cap if isinstance(cap, NoEstimate) else min(cap, rule.fixed_cap)
 
@@ -250,10 +250,22 @@ class Observer:
         y, d, x, e = (float(value) / max(1, units) for value in sums)
         return Shifts(y, d, x, e)
 
-    def _moments(self, counts: Mapping[tuple[int, str], tuple[int, int]], shifts: Shifts) -> tuple[JointMoments, ...]:
-        rows = _by_arm_and_level(self.cube.engine.columns(statement("moments").bind(**shifts.values())))
-        arms = range(len(self.cube.scope.arms))
-        return tuple(joint_moments(rows.get((arm, "")), counts.get((arm, ""), (0, 0)), shifts) for arm in arms)
+    def _moments(
+        self, sums: Statement, levels: Iterable[str], counts: Mapping[Place, tuple[int, int]], shifts: Shifts
+    ) -> dict[str, tuple[JointMoments, ...]]:
+        found, arms = self.cube.engine.columns(sums.bind(**shifts.values())), range(len(self.cube.scope.arms))
+        names = ("n", *TOTALS, *COLUMNS, *PRODUCTS)
+        level_of = found.get("level", np.full(len(found["arm"]), ""))
+        rows = {
+            (int(arm), str(level)): {name: float(found[name][row]) for name in names}
+            for row, (arm, level) in enumerate(zip(found["arm"], level_of, strict=True))
+        }
+        return {
+            level: tuple(
+                joint_moments(rows.get((arm, level)), counts.get((arm, level), (0, 0)), shifts) for arm in arms
+            )
+            for level in levels
+        }
 
     def unit_days(self, rule: MetricRule) -> UnitDays:
         """The metric by unit and day."""
@@ -262,21 +274,24 @@ class Observer:
         engine = self.cube.engine
         entries = statement("unit_entries").bind(entered=self._entered(rule), mature=self.mature(rule))
         known = NO_CAP if rule.closed_window else cap
-        return _unit_days(engine.columns(entries), engine.columns(statement("unit_days").bind(cap=known)))
+        entered, rows = engine.columns(entries), engine.columns(statement("unit_days").bind(cap=known))
+        units: npt.NDArray[np.int64] = np.unique(entered["unit"].astype(np.int64))
+        calendar = np.unique(np.concatenate([entered["entered"], rows["day"]]).astype(np.int64))
+        first = np.zeros(len(units), dtype=np.int64)
+        first[np.searchsorted(units, entered["unit"].astype(np.int64))] = np.searchsorted(calendar, entered["entered"])
+        day = np.searchsorted(calendar, rows["day"].astype(np.int64))
+        order = np.argsort(day, kind="stable")
+        y, y0, d, d0 = (rows[name].astype(np.float64)[order] for name in ("y", "y0", "d", "d0"))
+        steps = np.column_stack([y - y0, d - d0, y * y - y0 * y0, y * d - y0 * d0, d * d - d0 * d0])
+        unit = np.searchsorted(units, rows["unit"].astype(np.int64)[order])
+        return UnitDays(len(units), tuple(calendar.tolist()), first, unit, day[order], steps)
 
     def levels_of(self, rule: MetricRule, table: str) -> dict[str, tuple[JointMoments, ...]]:
         """Moments of the metric tabulated last, by the levels of a table (unit, level)."""
         counts = self._counts(rule, table)
-        moments = statement("level_moments").tables(levels=table)
         shifts = self._shifts(sum(n for n, _ in counts.values()))
-        rows = _by_arm_and_level(self.cube.engine.columns(moments.bind(**shifts.values())))
-        arms = range(len(self.cube.scope.arms))
-        return {
-            level: tuple(
-                joint_moments(rows.get((arm, level)), counts.get((arm, level), (0, 0)), shifts) for arm in arms
-            )
-            for level in sorted({level for _, level in counts})
-        }
+        levels = sorted({level for _, level in counts})
+        return self._moments(statement("level_moments").tables(levels=table), levels, counts, shifts)
 
     def _looks(self, rule: MetricRule, cap: float, shifts: Shifts) -> Looks:
         self._put_days(rule)
@@ -328,9 +343,6 @@ class Observer:
         levels = {level for _, level in counts}
         return {level: tuple(found.get((arm, level), _NOTHING) for arm in arms) for level in levels}
 
-    def _table(self, dimension: str) -> str:
-        return levels_table(self.cube.plan, dimension)
-
     def _per_arm(self, found: Columns) -> tuple[int, ...]:
         counts = {int(arm): int(n) for arm, n in zip(found["arm"], found["n"], strict=True)}
         return tuple(counts.get(arm, 0) for arm in range(len(self.cube.scope.arms)))
@@ -338,28 +350,3 @@ class Observer:
 
 def _field(name: Field) -> Expression:
     return Expression.of("CAST(c.events AS DOUBLE)" if name == "events" else "c.amount")
-
-
-def _unit_days(entries: Columns, rows: Columns) -> UnitDays:
-    units, calendar = (
-        np.unique(entries["unit"].astype(np.int64)),
-        np.unique(np.concatenate([entries["entered"], rows["day"]]).astype(np.int64)),
-    )
-    entered = np.zeros(len(units), dtype=np.int64)
-    entered[np.searchsorted(units, entries["unit"].astype(np.int64))] = np.searchsorted(calendar, entries["entered"])
-    day = np.searchsorted(calendar, rows["day"].astype(np.int64))
-    order = np.argsort(day, kind="stable")
-    y, y0, d, d0 = (rows[name].astype(np.float64)[order] for name in ("y", "y0", "d", "d0"))
-    steps = np.column_stack([y - y0, d - d0, y * y - y0 * y0, y * d - y0 * d0, d * d - d0 * d0])
-    unit = np.searchsorted(units, rows["unit"].astype(np.int64)[order])
-    return UnitDays(len(units), tuple(int(number) for number in calendar), entered, unit, day[order], steps)
-
-
-def _by_arm_and_level(found: Columns) -> dict[tuple[int, str], dict[str, float]]:
-    arms: npt.NDArray[Any] = found["arm"]
-    levels = found.get("level", np.full(len(arms), ""))
-    names = ("n", *TOTALS, *SUMS, *PRODUCTS)
-    return {
-        (int(arm), str(level)): {name: float(found[name][row]) for name in names}
-        for row, (arm, level) in enumerate(zip(arms, levels, strict=True))
-    }

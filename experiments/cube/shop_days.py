@@ -1,5 +1,6 @@
 """Shop days: which calendar day of the shop a moment belongs to, in Python and in SQL alike."""
 
+from bisect import bisect
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -35,14 +36,12 @@ class ShopDays:
 
     def sql(self, column: str) -> Expression:
         """The same in SQL."""
-        local = f"({column} + {self._offset_sql(column)})"
+        offset = str(self.offsets[-1][1])
+        if len(self.offsets) > 1:
+            cases = [f"WHEN {column} < {since} THEN {before}" for (_, before), (since, _) in pairwise(self.offsets)]
+            offset = f"CASE {' '.join(cases)} ELSE {offset} END"
+        local = f"({column} + {offset})"
         return Expression.of(f"{local} - {local} % {DAY_US}")
-
-    def _offset_sql(self, column: str) -> str:
-        if len(self.offsets) == 1:
-            return str(self.offsets[0][1])
-        cases = [f"WHEN {column} < {since} THEN {before}" for (_, before), (since, _) in pairwise(self.offsets)]
-        return f"CASE {' '.join(cases)} ELSE {self.offsets[-1][1]} END"
 
 
 def shop_days(timezone: str, first_us: int, last_us: int) -> ShopDays:
@@ -66,22 +65,12 @@ def _days(timezone: str, first: date, last: date) -> ShopDays:
     ]
     offsets = [(microseconds(moments[0]), _offset(moments[0], zone))]
     for before, after in pairwise(moments):
-        if _offset(before, zone) != _offset(after, zone):
-            offsets.append((microseconds(_change(before, after, zone)), _offset(after, zone)))
+        old = _offset(before, zone)
+        if old != _offset(after, zone):  # at which second, by halving
+            seconds = range(int(after.timestamp() - before.timestamp()))
+            passed = bisect(seconds, False, key=lambda n: _offset(before + timedelta(seconds=n), zone) != old)
+            offsets.append((microseconds(before + timedelta(seconds=passed)), _offset(after, zone)))
     return ShopDays(tuple(offsets))
-
-
-def _change(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
-    """The second at which the offset changes, by halving."""
-    low, high = int(before.timestamp()), int(after.timestamp())
-    old = _offset(before, zone)
-    while high - low > 1:
-        middle = (low + high) // 2
-        if _offset(datetime.fromtimestamp(middle, UTC), zone) == old:
-            low = middle
-        else:
-            high = middle
-    return datetime.fromtimestamp(high, UTC)
 
 
 def _offset(moment: datetime, zone: ZoneInfo) -> int:

@@ -50,40 +50,30 @@ def event_amount(key: SourceKey, properties: Properties) -> Expression:
     return Expression.of(f"coalesce({number}, e.value)" if key.value == "total" else number)
 
 
-def choice(tests: Sequence[Expression], results: Sequence[str], otherwise: str) -> Expression:
-    """CASE over the tests, with plain results."""
-    return chosen(tests, [Expression.of(result) for result in results], Expression.of(otherwise))
-
-
-def chosen(
-    tests: Sequence[Expression], results: Sequence[Expression], otherwise: Expression | None = None
-) -> Expression:
+def chosen(tests: Sequence[Expression], results: Sequence[Expression], otherwise: str = "NULL") -> Expression:
     """CASE over the tests; a single test needs none, since the rows were filtered by it."""
     if len(tests) == 1:
         return results[0]
-    chosen = otherwise or Expression.of("NULL")
+    case = Expression.of(otherwise)
     for test, result in zip(reversed(tests), reversed(results), strict=True):
-        chosen = Expression.of(
-            "CASE WHEN $test THEN $result ELSE $otherwise END", test=test, result=result, otherwise=chosen
-        )
-    return chosen
+        case = Expression.of("CASE WHEN $test THEN $result ELSE $other END", test=test, result=result, other=case)
+    return case
 
 
 def layers_of(sources: Iterable[SourceKey]) -> list[list[SourceKey]]:
-    """Sources by scan: at most one of each event, so that a row has one source, and those that read JSON apart."""
+    """Sources by scan: at most one of each event, so that a row has one source, and those that read JSON apart.
+
+    JSON is not read of the many events of a source that asks for none of it.
+    """
     layers: list[list[SourceKey]] = []
     for key in sources:
-        free = next((layer for layer in layers if all(_go_together(key, other) for other in layer)), None)
-        if free is None:
-            layers.append([key])
+        for layer in layers:
+            if all(key.event != other.event and _reads_json(key) == _reads_json(other) for other in layer):
+                layer.append(key)
+                break
         else:
-            free.append(key)
+            layers.append([key])
     return layers
-
-
-def _go_together(key: SourceKey, other: SourceKey) -> bool:
-    """Whether one scan serves both: JSON is not read of the many events of a source that asks for none of it."""
-    return key.event != other.event and _reads_json(key) == _reads_json(other)
 
 
 def _reads_json(key: SourceKey) -> bool:

@@ -122,7 +122,9 @@ def _operation(name: str, operator: str, operand: Any, properties: Properties) -
         case "$regex":
             return _held(Expression.of(f"regexp_matches({properties.text(name)}, $pattern)", pattern=str(operand)))
         case _ if operator in ORDERS:
-            return _compared(name, _SIGNS[operator], operand, properties)
+            by_number = isinstance(operand, int | float) and not isinstance(operand, bool)
+            value, read = (float(operand), properties.number) if by_number else (str(operand), properties.text)
+            return _held(Expression.of(f"{read(name)} {_SIGNS[operator]} $value", value=value))
         case _:
             return _equal(name, operand, properties)
 
@@ -140,12 +142,6 @@ def _equal(name: str, value: Any, properties: Properties) -> Expression:
             return _held(Expression.of(f"{properties.number(name)} = $value", value=float(value)))
         case _:
             return _held(Expression.of(f"{properties.text(name)} = $value", value=str(value)))
-
-
-def _compared(name: str, sign: str, value: Any, properties: Properties) -> Expression:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return _held(Expression.of(f"{properties.number(name)} {sign} $value", value=float(value)))
-    return _held(Expression.of(f"{properties.text(name)} {sign} $value", value=str(value)))
 
 
 def _held(test: Expression) -> Expression:

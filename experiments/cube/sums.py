@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import combinations_with_replacement
 from typing import Any, Final
 
 import numpy as np
@@ -11,11 +12,10 @@ from events.engines.duckdb import Columns
 from experiments.statistics.moments import JointMoments
 
 COLUMNS: Final = ("y", "d", "x", "e", "h")  # value, denominator, the same before exposure, has a history
-SUMS: Final = COLUMNS
 TOTALS: Final = ("total_y", "total_d")  # not shifted
 PRODUCTS: Final = ("yy", "yd", "yx", "ye", "yh", "dd", "dx", "de", "dh", "xx", "xe", "xh", "ee", "eh")
 EXACT: Final = 2.0**53
-PAIRS: Final = tuple((left, right) for i, left in enumerate(COLUMNS) for right in COLUMNS[i:])
+PAIRS: Final = tuple(combinations_with_replacement(COLUMNS, 2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def joint_moments(row: Mapping[str, float] | None, units: tuple[int, int], shift
     `row` holds n, Σ(a − shift) and Σ(a − shift)(b − shift) over the units with anything, None where there are none.
     """
     count, histories = units
-    found = row or dict.fromkeys(("n", *TOTALS, *SUMS, *PRODUCTS), 0.0)
+    found = row or dict.fromkeys(("n", *TOTALS, *COLUMNS, *PRODUCTS), 0.0)
     rest, rest_histories = count - found["n"], histories - found["h"]
     totals = {name: found[name] - rest * shifts.of(name) for name in ("y", "d", "x", "e")} | {"h": float(histories)}
     products: dict[tuple[str, str], float] = {}
@@ -73,12 +73,11 @@ def with_exact_means(moments: JointMoments, totals: Mapping[str, float]) -> Join
 
 def columns_of(moments: JointMoments, names: Mapping[str, str]) -> JointMoments:
     """A choice of the columns under other names: what `experiments.statistics` asks for by role."""
-    chosen = tuple(names)
-    pairs = [(left, right) for i, left in enumerate(chosen) for right in chosen[i:]]
+    pairs = combinations_with_replacement(names, 2)
     return JointMoments(
-        tuple(names[name] for name in chosen),
+        tuple(names.values()),
         moments.count,
-        tuple(moments.mean(name) for name in chosen),
+        tuple(moments.mean(name) for name in names),
         tuple(moments.comoment(left, right) for left, right in pairs),
     )
 
@@ -113,8 +112,10 @@ def looks_of(units: Columns, entries: Columns, looks: Columns, shifts: Shifts, a
         own = {name: _on(days, looks, "day", arm, name) for name in OWN}
         sums, products = _sums(n, h, entered, added, shifts)
         for row in range(len(days)):
-            totals = {name: float(added[name][row]) for name in ("y", "d")}
-            cumulative[row].append(with_exact_means(_moments(row, n, sums, products, shifts), totals))
+            totals = {name: float(sums[name][row]) for name in COLUMNS}
+            pairs = {(left, right): float(products[left + right][row]) for left, right in PAIRS}
+            so_far = JointMoments.from_sums(round(n[row]), totals, pairs, {name: shifts.of(name) for name in COLUMNS})
+            cumulative[row].append(with_exact_means(so_far, {name: float(added[name][row]) for name in ("y", "d")}))
             alone = {"y": float(own["own_y"][row]), "d": float(own["own_d"][row])}
             pairs = {(a, b): float(own[f"own_{a}{b}"][row]) for a, b in (("y", "y"), ("y", "d"), ("d", "d"))}
             daily[row].append(JointMoments.from_sums(round(n[row]), alone, pairs))
@@ -160,9 +161,3 @@ def _sums(
         for covariate in ("x", "e", "h"):
             products[value + covariate] = added[value + covariate] - shifts.of(value) * sums[covariate]
     return sums, products
-
-
-def _moments(row: int, n: Floats, sums: dict[str, Floats], products: dict[str, Floats], shifts: Shifts) -> JointMoments:
-    totals = {name: float(sums[name][row]) for name in ("y", "d", "x", "e", "h")}
-    pairs = {(left, right): float(products[left + right][row]) for left, right in PAIRS}
-    return JointMoments.from_sums(round(n[row]), totals, pairs, {name: shifts.of(name) for name in totals})

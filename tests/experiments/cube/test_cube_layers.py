@@ -4,9 +4,9 @@ from experiments.cube.measures import SourceKey
 from experiments.cube.sources import layers_of
 
 VIEWS = SourceKey("events", "Product Viewed")
-MOBILE_VIEWS = SourceKey("events", "Product Viewed", where='{"device": "mobile"}')
+MOBILE_VIEWS = SourceKey("events", "Product Viewed", where=b'{"device": "mobile"}')
 CARTS = SourceKey("events", "Product Added")
-SHELF_CARTS = SourceKey("events", "Product Added", where='{"shelf": "top"}')  # a property: it is in JSON
+SHELF_CARTS = SourceKey("events", "Product Added", where=b'{"shelf": "top"}')  # a property: it is in JSON
 
 
 def test_two_sources_of_one_event_are_read_apart() -> None:

@@ -17,7 +17,7 @@ from experiments.definitions.model import Metric, RatioPart
 from experiments.targeting.predicates import ConditionError, compile_condition
 from kit.conditions import ORDERS as ORDERED
 from kit.conditions import parse
-from kit.time import DAY_US
+from kit.time import DAY_US, microseconds
 
 
 def asked(text: str, values: dict[str, object] | None = None) -> list[tuple[object, ...]]:
@@ -162,3 +162,12 @@ def test_shop_days_are_the_calendars_in_python_and_in_sql(time: int, zone: str) 
     assert asked(f"SELECT {days.sql('t').render('duckdb')} FROM (SELECT {moment}::BIGINT AS t)") == [
         (days.day(moment),)
     ]
+
+
+def test_the_clock_changes_at_its_very_second() -> None:
+    first, last = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 12, 31, tzinfo=UTC)
+    days = shop_days("Europe/Bratislava", microseconds(first), microseconds(last))
+    assert days.offsets[1:] == (
+        (microseconds(datetime(2026, 3, 29, 1, tzinfo=UTC)), DAY_US // 12),
+        (microseconds(datetime(2026, 10, 25, 1, tzinfo=UTC)), DAY_US // 24),
+    )
