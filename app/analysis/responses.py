@@ -11,7 +11,7 @@ import msgspec
 from app.analysis.client import AnalysisAnswer
 from app.analysis.queries import Form
 from events.engines.tables import Table, csv_bytes, parquet_bytes, table_of
-from experiments.readout.encoding import Readout, plain, readout_json, timeseries_json
+from experiments.readout.encoding import HEAD, Readout, plain, readout_json, timeseries_json
 
 JSON: Final = "application/json"
 CONTENT_TYPES: Final = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
@@ -56,7 +56,6 @@ def _still(value: Mapping[str, Any]) -> dict[str, Any]:
     return {name: item for name, item in value.items() if name not in CLOCK}
 
 
-HEAD: Final = ("experiment", "phase", "fingerprint", "as_of", "watermark", "pending")  # of both objects, in order
 REMEMBERED: Final = 64  # bodies
 
 

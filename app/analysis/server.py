@@ -75,14 +75,14 @@ class AnalysisServer:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, msgspec.MsgspecError, ValueError):
             try:
                 request = msgspec.json.decode(await read_frame(reader), type=Request)
-                answer = await unless(reader.read(1), self._answer(request))
+                answer = await unless(reader.read(1), self._framed(request))
                 if answer is not None:  # else the asker hung up before it was there
                     writer.write(answer)
                     await writer.drain()
             finally:
                 writer.close()
 
-    async def _answer(self, request: Request) -> bytes:
+    async def _framed(self, request: Request) -> bytes:
         try:
             async with asyncio.timeout(request.timeout_seconds):
                 answer = await answered(self.answering, request.query)

@@ -21,39 +21,6 @@ MOST: Final = 20_000  # exposures looked at, as the statement says
 Visitor = tuple[str, Mapping[str, Any]]  # id and attributes
 
 
-class RecentVisitors:
-    """Visitors of the last 7 days with what was known of them; read once, on the first question."""
-
-    def __init__(self, readouts: Readouts) -> None:
-        self.readouts = readouts
-        self._visitors: list[Visitor] | None = None
-
-    def matching(self, experiment: Experiment) -> int | None:
-        """How many meet the audience; None where nobody can say.
-
-        That is: too few visitors, more than are looked at and none of those, or a segment that is not served yet.
-        """
-        if self._visitors is None:
-            log, since = self.readouts.log, now_us() - MATCHED_DAYS * DAY_US
-            with log.open(log.snapshot()) as engine:
-                rows = engine.rows(statement("recent_attributes").bind(since=since))
-            self._visitors = [(visitor, msgspec.json.decode(properties)) for visitor, properties in rows]
-        visitors = self._visitors
-        if len({visitor for visitor, _ in visitors}) < FEWEST:
-            return None
-        try:
-            unlimited = experiment.model_copy(
-                update={"holdouts": ()}
-            )  # who is held out meets the audience all the same
-            audience = compile_as_designed(unlimited, self.readouts.archive.latest().segments, {}).audience
-        except (ConditionError, KeyError):
-            return None
-        if audience is None:
-            return len({visitor for visitor, _ in visitors})
-        met = {visitor for visitor, attributes in visitors if audience({**attributes, "id": visitor})}
-        return None if not met and len(visitors) >= MOST else len(met)
-
-
 EVERYONE = Experiment(
     key="everyone",
     name="everyone",
@@ -64,22 +31,18 @@ EVERYONE = Experiment(
 
 def site_history(readouts: Readouts) -> SiteHistory:
     """The history of a data directory; each experiment's traffic is read once."""
-    known = _Plans(readouts)
-    return SiteHistory(
-        events=known.events,
-        days_to_mde=known.days_to_mde,
-        smallest_harm=known.smallest_harm,
-        matching_visitors=RecentVisitors(readouts).matching,
-    )
+    log = _SiteLog(readouts)
+    return SiteHistory(log.events, log.days_to_mde, log.smallest_harm, log.matching_visitors)
 
 
-class _Plans:
-    """Plans of experiments by key, and what they say of each metric."""
+class _SiteLog:
+    """Plans of experiments by key, what they say of each metric, and visitors of the last 7 days: each read once."""
 
     def __init__(self, readouts: Readouts) -> None:
         self.readouts = readouts
         self._plans: dict[str, TrafficPlan | None] = {}
         self._events: dict[str, int | None] = {}
+        self._visitors: list[Visitor] | None = None
 
     def events(self, metric: Metric) -> int | None:
         """0 where the site has traffic and no value of this metric; else None: how many is not asked."""
@@ -104,3 +67,26 @@ class _Plans:
             self._plans[experiment.key] = site_plan(self.readouts, experiment)
         plan = self._plans[experiment.key]
         return next((metric for metric in plan.metrics if metric.metric == name), None) if plan else None
+
+    def matching_visitors(self, experiment: Experiment) -> int | None:
+        """How many meet the audience; None where nobody can say.
+
+        That is: too few visitors, more than are looked at and none of those, or a segment that is not served yet.
+        """
+        if self._visitors is None:
+            log, since = self.readouts.log, now_us() - MATCHED_DAYS * DAY_US
+            with log.open(log.snapshot()) as engine:
+                rows = engine.rows(statement("recent_attributes").bind(since=since))
+            self._visitors = [(visitor, msgspec.json.decode(properties)) for visitor, properties in rows]
+        visitors = self._visitors
+        if len({visitor for visitor, _ in visitors}) < FEWEST:
+            return None
+        try:
+            unlimited = experiment.model_copy(update={"holdouts": ()})  # who is held out meets the audience as well
+            audience = compile_as_designed(unlimited, self.readouts.archive.latest().segments, {}).audience
+        except (ConditionError, KeyError):
+            return None
+        if audience is None:
+            return len({visitor for visitor, _ in visitors})
+        met = {visitor for visitor, attributes in visitors if audience({**attributes, "id": visitor})}
+        return None if not met and len(visitors) >= MOST else len(met)

@@ -39,6 +39,12 @@ class VariantEvidence:
         return [name for name, verdict in self.goals if verdict == "loses"]
 
     @property
+    def harms(self) -> list[str]:
+        """Why it should be taken back."""
+        reasons = [f"{self.variant}: guardrail {name} is violated" for name in self.violated]
+        return [*reasons, f"{self.variant}: {self.goals[0][0]} loses"] if self.primary == "loses" else reasons
+
+    @property
     def wins(self) -> bool:
         """The primary wins, no other goal loses, no guardrail is violated, and nothing stands in the way."""
         return self.primary == "wins" and not (self.losing or self.violated or self.blocking or self.blocked)
@@ -70,10 +76,10 @@ def decide(
     if alarm:
         reason = "sample ratio mismatch: the variants did not fill as their weights say, no number can be trusted"
         return Decision("unhealthy", None, left, (reason,))
-    harmed = [reason for evidence in variants for reason in _harm(evidence)]
+    harmed = [reason for evidence in variants for reason in evidence.harms]
     winners = [evidence for evidence in variants if evidence.wins]
     if harmed and not winners:
-        harmful = [evidence.variant for evidence in variants if _harm(evidence)]  # all of them, or one to take back
+        harmful = [evidence.variant for evidence in variants if evidence.harms]  # all of them, or one to take back
         return Decision("roll_back", harmful[0] if len(harmful) == 1 else None, left, tuple(harmed))
     if winners and (schedule.closed_days >= schedule.min_days or stopped):
         return _ship(winners, schedule, left, harmed)
@@ -82,13 +88,6 @@ def decide(
         ended = "the plan is over" if schedule.is_over else "nobody is enrolled any more"
         return Decision("inconclusive", None, 0, because or (f"{ended} and no goal won or lost",))
     return Decision("keep_running", None, left, (*because, *open_questions) or (f"{left} days of the plan are left",))
-
-
-def _harm(evidence: VariantEvidence) -> list[str]:
-    reasons = [f"{evidence.variant}: guardrail {name} is violated" for name in evidence.violated]
-    if evidence.primary == "loses":
-        reasons.append(f"{evidence.variant}: {evidence.goals[0][0]} loses")
-    return reasons
 
 
 def _ship(winners: Sequence[VariantEvidence], schedule: Schedule, left: int, harmed: Sequence[str]) -> Decision:
@@ -121,12 +120,20 @@ def decision_of(
     if waits and calendar.first_day is None:
         return Decision("not_started", None, judge.plan.days, (waits,))
     closed = judge.plan.days if calendar.first_day is None and study.stopped else calendar.closed_days
+    questions: list[
+        str
+    ] = []  # what goals still lack: an interval as narrow as the effect that the plan wants to detect
+    for metric in (metric for metric in metrics if metric.role == "goal"):
+        target = study.plan.mde.get(metric.metric)
+        widths = [each.ci.width / 2.0 for each in metric.comparisons if isinstance(each.ci, Interval)]
+        if target is not None and (not widths or max(widths) > target):
+            questions.append(f"{metric.metric}: the interval is still wider than the {100 * target:g} % target")
     return decide(
         evidence_of(metrics),
         Schedule(closed, judge.plan.days, judge.plan.min_days),
         alarm=alarm,
         stopped=study.has_stopped(as_of),
-        open_questions=_open_questions(study, metrics),
+        open_questions=questions,
     )
 
 
@@ -152,14 +159,3 @@ def evidence_of(metrics: Sequence[MetricReadout]) -> list[VariantEvidence]:
             )
         )
     return found
-
-
-def _open_questions(study: Study, metrics: Sequence[MetricReadout]) -> list[str]:
-    """What the goals still lack: an interval as narrow as the effect that the plan wants to detect."""
-    questions: list[str] = []
-    for metric in (metric for metric in metrics if metric.role == "goal"):
-        target = study.plan.mde.get(metric.metric)
-        widths = [each.ci.width / 2.0 for each in metric.comparisons if isinstance(each.ci, Interval)]
-        if target is not None and (not widths or max(widths) > target):
-            questions.append(f"{metric.metric}: the interval is still wider than the {100 * target:g} % target")
-    return questions

@@ -17,6 +17,8 @@ Number = float | NoEstimate | None
 Role = Literal["goal", "secondary", "guardrail"]
 Action = Literal["unhealthy", "roll_back", "ship", "keep_running", "inconclusive", "not_started"]
 
+HEAD: Final = ("experiment", "phase", "fingerprint", "as_of", "watermark", "pending")
+"""Members that stand before all others in what is served of a readout, in order."""
 OPTIONAL: Final = frozenset(
     {"response_rate", "final_beat_share", "value_ci", "steps", "sql", "cap", "dimensions", "estimated"}
 )
@@ -45,8 +47,7 @@ def timeseries_json(readout: "Readout") -> dict[str, Any]:
         lacking = "quantiles_have_no_days" if metric.type == "quantile" else "not_enough_units"
         named = {"metric": metric.metric, "role": metric.role, "type": metric.type}
         metrics.append({**named, "days": plain(metric.series), "reasons": [] if metric.series else [lacking]})
-    head = ("experiment", "phase", "fingerprint", "as_of", "watermark", "pending")
-    return {**{name: plain(getattr(readout, name)) for name in head}, "metrics": metrics}
+    return {**{name: plain(getattr(readout, name)) for name in HEAD}, "metrics": metrics}
 
 
 def plain(value: Any) -> Any:

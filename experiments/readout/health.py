@@ -118,12 +118,20 @@ def interaction_checks(study: Study, cube: Cube, observer: Observer, catalog: Ca
     """One check for each other running experiment whose arms change the effect on the primary goal (Holm, 5 %)."""
     if study.experiment.status != "running":
         return []
-    rule = cube.plan.rule(study.goals[0])
+    primary = study.goals[0]
+    rule = cube.plan.rule(primary)
     if rule.metric.type == "quantile":
         return []
     checks: list[Check] = []
-    primary = study.goals[0]
-    for other in _neighbours(study.experiment, catalog)[:MOST_NEIGHBOURS]:
+    layer = study.experiment.layer
+    neighbours = [  # over the same kind of unit; experiments of one layer share no unit
+        other
+        for other in catalog.experiments.values()
+        if (other.status, other.unit) == ("running", study.experiment.unit)
+        and other.key != study.experiment.key
+        and not (other.layer and layer and other.layer.name == layer.name)
+    ]
+    for other in neighbours[:MOST_NEIGHBOURS]:
         _put_overlap(cube, other)
         observer.tabulate(rule)
         levels = observer.levels_of(rule, "overlap")
@@ -152,18 +160,6 @@ def contrasts(
         if isinstance(contrast, Interaction):
             found[arms[treatment], other] = contrast
     return found
-
-
-def _neighbours(experiment: Experiment, catalog: Catalog) -> list[Experiment]:
-    """Others that run over the same kind of unit; experiments of one layer share no unit."""
-    return [
-        other
-        for other in catalog.experiments.values()
-        if other.key != experiment.key
-        and other.status == "running"
-        and other.unit == experiment.unit
-        and not (other.layer and experiment.layer and other.layer.name == experiment.layer.name)
-    ]
 
 
 def _put_overlap(cube: Cube, other: Experiment) -> None:

@@ -225,18 +225,23 @@ def _check_units(request: ImportRequest, table: TableReader, kind: str, rows: in
 
 
 def _measured(path: Path, request: ImportRequest, table: TableReader, types: Mapping[str, str]) -> _Arms:
-    shifts = _shifts(request, table, types)
+    # A value of each column: at 1e15 ± 1 even the engine's stable variance is wrong by half without such a shift.
+    columns = dict.fromkeys(name for metric in request.metrics for name in metric.columns.values())
+    first = statement("table_first").also(**{f"c{i}": _as_number(name, types[name]) for i, name in enumerate(columns)})
+    rows = table.rows(first)
+    values = [float(value or 0.0) for value in rows[0][1:]] if rows else [0.0] * len(columns)
+    shifts = {name: value if math.isfinite(value) else 0.0 for name, value in zip(columns, values, strict=True)}
     measured = statement("table_arms").bind(variant=column(request.variant), unit=column(request.unit))
     for index, metric in enumerate(request.metrics):
         measured = measured.also(**_moments_sql(index, metric, types, shifts))
-    rows = {row["variant"]: row for row in table.records(measured)}
-    if None in rows:
-        raise ImportFailed(f"{rows[None]['n']} rows have no variant in column {request.variant!r}")
-    missing = sum(int(row["n"]) - int(row["units"]) for row in rows.values())
+    found = {row["variant"]: row for row in table.records(measured)}
+    if None in found:
+        raise ImportFailed(f"{found[None]['n']} rows have no variant in column {request.variant!r}")
+    missing = sum(int(row["n"]) - int(row["units"]) for row in found.values())
     if missing:
         raise ImportFailed(f"{missing} rows have no unit in column {request.unit!r}")
-    names = _ordered(path, request, sorted(rows))
-    arms = _Arms(names, tuple(rows[name] for name in names), shifts)
+    names = _ordered(path, request, sorted(found))
+    arms = _Arms(names, tuple(found[name] for name in names), shifts)
     for index, metric in enumerate(request.metrics):
         _check_values(index, metric, arms)
     return arms
@@ -256,16 +261,6 @@ def _ordered(path: Path, request: ImportRequest, names: Sequence[str]) -> tuple[
     if left_out:
         raise ImportFailed(f"weights leave out {left_out[0]!r}; name every variant: {', '.join(names)}")
     return (control, *(name for name in names if name != control))
-
-
-def _shifts(request: ImportRequest, table: TableReader, types: Mapping[str, str]) -> dict[str, float]:
-    """A value of each measured column. At 1e15 ± 1 even the engine's stable variance is wrong by half without it."""
-    names = dict.fromkeys(name for metric in request.metrics for name in metric.columns.values())
-    first = statement("table_first").also(**{f"c{i}": _as_number(name, types[name]) for i, name in enumerate(names)})
-    rows = table.rows(first)
-    values = rows[0][1:] if rows else [0.0] * len(names)
-    usable = (value if value is not None and math.isfinite(value) else 0.0 for value in values)
-    return dict(zip(names, (float(value) for value in usable), strict=True))
 
 
 def _moments_sql(
@@ -288,20 +283,13 @@ def _moments_sql(
             function = "var_samp($a)" if left == right else "covar_samp($a, $b)"
             bound = {"a": values[left]} if left == right else {"a": values[left], "b": values[right]}
             found[f"spread_{left}{right}"] = Expression.of(function, **bound)
-    found |= _checks_sql(metric, plain)
-    return {f"m{index}_{name}": expression for name, expression in found.items()}
-
-
-def _checks_sql(metric: TableMetric, values: Mapping[str, Expression]) -> dict[str, Expression]:
-    """What tells empty, infinite and impossible cells."""
-    found: dict[str, Expression] = {}
-    for role in (role for role in ("y", "d") if role in values):
-        found[f"known_{role}"] = Expression.of("count($c)", c=values[role])
-        found[f"low_{role}"] = Expression.of("min($c)", c=values[role])
-        found[f"high_{role}"] = Expression.of("max($c)", c=values[role])
+    for role in (role for role in ("y", "d") if role in plain):  # what tells empty, infinite and impossible cells
+        found[f"known_{role}"] = Expression.of("count($c)", c=plain[role])
+        found[f"low_{role}"] = Expression.of("min($c)", c=plain[role])
+        found[f"high_{role}"] = Expression.of("max($c)", c=plain[role])
     if metric.type == "proportion":
-        found["other_y"] = Expression.of("sum(CASE WHEN $c IN (0.0, 1.0) THEN 0 ELSE 1 END)", c=values["y"])
-    return found
+        found["other_y"] = Expression.of("sum(CASE WHEN $c IN (0.0, 1.0) THEN 0 ELSE 1 END)", c=plain["y"])
+    return {f"m{index}_{name}": expression for name, expression in found.items()}
 
 
 def _as_number(name: str, kind: str) -> Expression:

@@ -344,12 +344,10 @@ def _survey_reasons(observed: MetricObservation, treatment: int) -> tuple[str, .
     bounds = SURVEYS.get(observed.rule.metric.type)
     if bounds is None or observed.responders is None:
         return ()
-    arms = [arm_of(observed.rule, observed.arms[arm]) for arm in (0, treatment)]
-    if any(isinstance(arm, NoEstimate) for arm in arms):
-        return ()
     asked = [
         Responses(observed.arms[index].count, observed.responders[index], arm.value)
-        for index, arm in zip((0, treatment), arms, strict=True)
-        if isinstance(arm, Arm)
+        for index in (0, treatment)
+        if isinstance(arm := arm_of(observed.rule, observed.arms[index]), Arm)
     ]
-    return tuple(reason.value for reason in response_guard(asked[0], asked[1], *bounds).reasons)
+    guarded = response_guard(asked[0], asked[1], *bounds).reasons if len(asked) == 2 else ()
+    return tuple(reason.value for reason in guarded)

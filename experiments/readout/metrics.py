@@ -36,6 +36,12 @@ def metric_readout(
     judge: Judge, studied: StudiedMetric, observed: MetricObservation, guardrail: Guardrail | None, unit: str
 ) -> MetricReadout:
     """The whole of one metric but for its verdicts, which `settled` gives: they depend on the family."""
+    levels: list[LevelReadout] = []
+    for dimension, found in observed.levels.items():
+        for level, moments in found.items():
+            samples = observed.level_samples.get(dimension, {}).get(level, ())
+            there = MetricObservation(observed.rule, observed.cap, moments, (0,) * len(judge.arms), samples=samples)
+            levels.append(LevelReadout(dimension, level, True, _arms(judge, there), judge_level(judge, there)))
     return MetricReadout(
         metric=studied.metric.name,
         role=studied.role,
@@ -48,7 +54,7 @@ def metric_readout(
         comparisons=judge_metric(judge, observed),
         cap=observed.cap,
         estimated=ESTIMATED_FROM if observed.rule.estimated else None,
-        dimensions=_levels(judge, observed),
+        dimensions=tuple(levels),
         series=_series(judge, observed),
         guardrail=guardrail,
     )
@@ -139,16 +145,6 @@ def _tidy(total: float) -> float:
 
 def _rate(part: int, whole: int) -> float | None:
     return part / whole if whole else None
-
-
-def _levels(judge: Judge, observed: MetricObservation) -> tuple[LevelReadout, ...]:
-    rows: list[LevelReadout] = []
-    for dimension, levels in observed.levels.items():
-        for level, moments in levels.items():
-            samples = observed.level_samples.get(dimension, {}).get(level, ())
-            there = MetricObservation(observed.rule, observed.cap, moments, (0,) * len(judge.arms), samples=samples)
-            rows.append(LevelReadout(dimension, level, True, _arms(judge, there), judge_level(judge, there)))
-    return tuple(rows)
 
 
 def _series(judge: Judge, observed: MetricObservation) -> tuple[LookReadout, ...]:

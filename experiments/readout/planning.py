@@ -1,19 +1,18 @@
 """Plans an experiment from the site's own traffic: units a day, the effect it can see, days to the wanted one."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
+from experiments.catalog.check import LONGEST_DAYS
 from experiments.cube.observations import MetricObservation
 from experiments.cube.statements import statement
 from experiments.readout.inference import arm_of, arms_of
 from experiments.readout.study import Opened, Study
 from experiments.statistics.arms import Arm
-from experiments.statistics.estimate import Caveat, NoEstimate
+from experiments.statistics.estimate import Caveat
 from experiments.statistics.power import Design, detectable_lift, duration_days, inflation, required_units
 from kit.time import DAY_US
-
-WEEKS_WARNING = 56
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,41 +48,39 @@ class TrafficPlan:
 def metric_plan(study: Study, observed: MetricObservation, units_per_day: float) -> MetricPlan:
     """What the traffic can say about one metric; the variants' units are taken together."""
     name, units = observed.rule.name, sum(arm.count for arm in observed.arms)
-    arm, mde = _whole(observed), study.plan.mde.get(name)
+    if observed.rule.metric.type == "quantile":  # whose arms do not add up: the largest that can be told
+        arms = arms_of(observed)
+        arm = max((arm for arm in arms if isinstance(arm, Arm)), key=lambda arm: arm.count, default=arms[0])
+    else:
+        arm = arm_of(observed.rule, reduce(lambda left, right: left + right, observed.arms))
+    mde = study.plan.mde.get(name)
     if not isinstance(arm, Arm) or arm.value == 0.0:
         unknown = not isinstance(arm, Arm) and arm.reason is Caveat.TIES
         note = "too many values are alike: ties" if unknown else "no value of this metric is in the log yet"
         return MetricPlan(name, None, None, units, None, mde, None, None, note)
     design, control_share = design_of(study)
     control_units = units_per_day * study.plan.days * control_share
-    wanted = mde if mde is not None else detectable_lift(arm.value, arm.variance, control_units, design)
+    detectable = detectable_lift(arm.value, arm.variance, control_units, design)
+    wanted = detectable if mde is None else mde
     needed = required_units(arm.value, arm.variance, wanted, design) if wanted else None
     pair_share = control_share * (1.0 + design.ratio)
     days = None if needed is None else duration_days(needed, units_per_day * pair_share, design)
     note = None
     if days is None:
         note = "the wanted effect cannot be reached with this traffic"
-    elif days > WEEKS_WARNING:
+    elif days > LONGEST_DAYS:
         note = f"{days} days are more than 8 weeks; a larger effect or another metric would do"
     return MetricPlan(
         metric=name,
         mean=arm.value,
         variance=arm.variance,
         units_seen=units,
-        detectable_lift=detectable_lift(arm.value, arm.variance, control_units, design),
+        detectable_lift=detectable,
         mde=mde,
         units_per_variant=None if needed is None else round(needed),
         days_to_mde=days if mde is not None else None,
         note=note if mde is not None else None,
     )
-
-
-def _whole(observed: MetricObservation) -> Arm | NoEstimate:
-    """All variants as one arm; of a quantile, whose arms do not add up, the largest that can be told."""
-    if observed.rule.metric.type != "quantile":
-        return arm_of(observed.rule, reduce(lambda left, right: left + right, observed.arms))
-    arms = arms_of(observed)
-    return max((arm for arm in arms if isinstance(arm, Arm)), key=lambda arm: arm.count, default=arms[0])
 
 
 def design_of(study: Study) -> tuple[Design, float]:
@@ -113,26 +110,22 @@ def traffic_plan(study: Study, source: str) -> Callable[[Opened], TrafficPlan | 
         per_day = units / span * share
         observed = [opened.observer.observe(rule, by_day=False) for rule in opened.cube.plan.rules]
         metrics = tuple(metric_plan(study, found, per_day) for found in observed)
-        return _plan(study, source, per_day, metrics)
+        return replace(empty_plan(study), source=source, units_per_day=per_day, metrics=metrics)
 
     return answer
 
 
 def empty_plan(study: Study) -> TrafficPlan:
     """What can be said with no traffic at all."""
-    return _plan(study, "none", 0.0, ())
-
-
-def _plan(study: Study, source: str, per_day: float, metrics: tuple[MetricPlan, ...]) -> TrafficPlan:
     plan = study.plan
     return TrafficPlan(
         experiment=study.experiment.key,
         method=plan.method,
         alpha=plan.alpha,
         power=plan.power,
-        source=source,
-        units_per_day=per_day,
+        source="none",
+        units_per_day=0.0,
         days=plan.days,
         planned_units=study.planned_units,
-        metrics=metrics,
+        metrics=(),
     )

@@ -25,15 +25,7 @@ from experiments.readout.health import engaged_time_checks, health_of, interacti
 from experiments.readout.inference import Calendar, Judge
 from experiments.readout.metrics import metric_readout, settled
 from experiments.readout.planning import empty_plan, traffic_plan
-from experiments.readout.study import (
-    Archive,
-    InvalidDate,
-    Opened,
-    ReadoutQuery,
-    Studies,
-    Study,
-    UnknownDimension,
-)
+from experiments.readout.study import Archive, InvalidDate, Opened, ReadoutQuery, Studies, Study, UnknownDimension
 from experiments.readout.tables import analyst_sql, comparison_rows, unit_table
 from kit.time import DAY_US, SECOND_US, microseconds, moment_of
 
@@ -86,9 +78,8 @@ class Readouts:
         running = [e.key for e in self.archive.latest().experiments.values() if e.status == "running"]
         return [row for key in sorted(running) for row in comparison_rows(self.read(key, query))]
 
-    def units(self, key: str, query: ReadoutQuery | None = None) -> Table:
+    def units(self, key: str, query: ReadoutQuery = ReadoutQuery()) -> Table:  # noqa: B008 - frozen
         """One row per unit."""
-        query = query or ReadoutQuery()
         study = self._studies.of(self.archive, key, query)
         dimensions = _dimensions(study, query)
         return self.observe(study, query, dimensions, lambda opened: unit_table(opened.cube, opened.observer))
@@ -103,9 +94,8 @@ class Readouts:
             planned = self.observe(study, query, (), traffic_plan(study, "site"), site_since_us=since)
         return plain(planned or empty_plan(study))
 
-    def cx(self, query: ReadoutQuery | None = None) -> dict[str, Any]:
+    def cx(self, query: ReadoutQuery = ReadoutQuery()) -> dict[str, Any]:  # noqa: B008 - frozen
         """CSAT, NPS, CES and retention of the whole site per day."""
-        query = query or ReadoutQuery()
         as_of = self.as_of(query)
         snapshot, now_us = self.log.snapshot(), microseconds(as_of)
         shop = self.archive.latest().shop
