@@ -8,16 +8,14 @@ from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from oracles.metric_oracle import Row, Terms, amount_of, cap_of, meets, parts_of, window_of
 from worlds.event_log import Received
 
-from experiments.definitions.model import Metric, RatioPart
+from experiments.definitions.model import Metric
 from experiments.statistics.moments import JointMoments
 
 DAY = 86_400_000_000
 HALF_HOUR = 1_800_000_000
-Row = dict[str, Any]
-Terms = tuple[int | None, dict[str, Any]]  # of refunds: how long after their order, and which orders count
-ANY: Terms = (None, {})
 
 
 @dataclass(frozen=True)
@@ -204,9 +202,9 @@ class Oracle:
                 unit
                 and span[0] <= row["time"] - unit.exposed_at < span[1]
                 and not self._foreign(row)
-                and _meets(row, where)
+                and meets(row, where)
             ):
-                amount = 1.0 if value is None else _amount(row, value)
+                amount = 1.0 if value is None else amount_of(row, value)
                 if amount is not None:
                     found.append((unit, self.day(row["time"]), amount))
         return found
@@ -220,11 +218,11 @@ class Oracle:
             unit = self.owner(row["order"])
             if unit is None or (event == "Order Cancelled" and row["event"] != event):
                 continue
-            counted = span[0] <= row["order"]["time"] - unit.exposed_at < span[1] and _meets(row["order"], order_where)
+            counted = span[0] <= row["order"]["time"] - unit.exposed_at < span[1] and meets(row["order"], order_where)
             timely = row["time"] - unit.exposed_at < span[1]
             if within is not None and span[1] > 0:
                 timely = row["time"] - row["order"]["time"] < within
-            if counted and timely and _meets(row, where):
+            if counted and timely and meets(row, where):
                 found.append((unit, self.day(row["time"]), 1.0 if count else row["amount"]))
         return found
 
@@ -264,7 +262,7 @@ class Oracle:
             for page, following in pairwise(pages):
                 seconds = (min(following["time"], until) - max(page["time"], first)) / 1e6
                 left = following["time"] - page["time"] >= HALF_HOUR
-                if not left and page["time"] < until and following["time"] > first and _meets(page, where):
+                if not left and page["time"] < until and following["time"] > first and meets(page, where):
                     found.append((unit, self.day(following["time"]), seconds))
         return found
 
@@ -272,12 +270,11 @@ class Oracle:
         self, metric: Metric, until_day: int | None = None
     ) -> dict[int, dict[str, list[float]]]:
         """Per arm the columns y, d, x, e and h over its units; with `until_day` as they stood at that day's close."""
-        parts = _parts(metric)
-        start, end = _span(metric)
+        start, end = window_of(metric)
         look = (-self.world.lookback, 0)
         sums = {role: defaultdict(float) for role in ("gross", "taken", "base", "x", "xtaken", "e")}
         whole: dict[str, float] = defaultdict(float)
-        for role, early, (event, value, where, terms) in parts:
+        for role, early, (event, value, where, terms) in parts_of(metric):
             for unit, day, amount in self.contributions(event, value, where, (start, end), terms):
                 if role == "gross":
                     whole[unit.name] += amount
@@ -288,7 +285,7 @@ class Oracle:
         if metric.type == "funnel":
             sums["gross"] = self._funnel(metric)
             sums["x"] = defaultdict(float)
-        cap = _cap(metric, whole)
+        cap = cap_of(metric, whole)
         arms = {arm: {name: [] for name in "ydxeh"} for arm in range(len(self.world.arms))}
         for unit in self.units.values():
             closed = metric.type in ("retention", "funnel")
@@ -309,7 +306,7 @@ class Oracle:
         return [JointMoments.of(columns) for columns in self.columns(metric, until_day).values()]
 
     def _funnel(self, metric: Metric) -> dict[str, float]:
-        end = _span(metric)[1]
+        end = window_of(metric)[1]
         rows = defaultdict(list)
         for step in set(metric.steps):
             source = (
@@ -336,84 +333,3 @@ class Oracle:
             else:
                 done[name] = 1.0
         return done
-
-
-def _meets(row: Row, where: dict[str, Any]) -> bool:
-    properties = row["properties"] or {}
-    return all(
-        (row[name] if name in ("device", "country") else properties.get(name)) == value for name, value in where.items()
-    )
-
-
-def _amount(row: Row, value: str) -> float | None:
-    if value.startswith(("score:", "answer:")):
-        what, survey = value.split(":")
-        score = None if row["value"] is None else _score(survey, row["value"])
-        return score if score is None or what == "score" else 1.0
-    if value in ("value", "revenue", "score"):
-        return row["value"] or 0.0
-    found = (row["properties"] or {}).get(value)
-    if isinstance(found, int | float):
-        return float(found)
-    return (row["value"] or 0.0) if value == "total" else 0.0
-
-
-def _span(metric: Metric) -> tuple[int, int]:
-    if metric.type == "retention":
-        return (metric.from_seconds or 0) * 1_000_000, (metric.to_seconds or 0) * 1_000_000
-    return 0, metric.window_seconds * 1_000_000
-
-
-What = tuple[str, str | None, dict[str, Any], Terms]
-Part = tuple[str, str, What]
-
-
-def _parts(metric: Metric) -> list[Part]:
-    """(role, role before exposure, what is counted)."""
-    if metric.type == "funnel":
-        return []
-    if metric.type == "ratio":
-        above, below = metric.numerator, metric.denominator
-        assert above is not None
-        assert below is not None
-        counted = below.where if below.event == "Order Completed" else {}
-        return [("gross", "x", _ratio_part(above, counted)), ("base", "e", _ratio_part(below, {}))]
-    if metric.type in ("csat", "nps", "ces"):
-        event = metric.event or ""
-        asked = (
-            (event, f"score:{metric.type}", metric.where, ANY),
-            (event, f"answer:{metric.type}", metric.where, ANY),
-        )
-        return [("gross", "x", asked[0]), ("base", "e", asked[1])]
-    value = metric.value if metric.type == "mean" else None
-    parts: list[Part] = [("gross", "x", (metric.event or "", value, metric.where, ANY))]
-    if metric.subtract:
-        within = metric.subtract.within_seconds
-        terms = (None if within is None else within * 1_000_000, metric.where)
-        parts.append(("taken", "xtaken", (metric.subtract.event, "value", {}, terms)))
-    return parts
-
-
-def _ratio_part(part: RatioPart, order_where: dict[str, Any]) -> What:
-    return (part.event, part.sum, part.where, (None, order_where))
-
-
-def _cap(metric: Metric, gross: dict[str, float]) -> float:
-    """Of the current look, for all days; a percentile is the smallest value that this share of non-zero ones reach."""
-    if metric.type in ("proportion", "retention", "funnel"):
-        return 1.0
-    fixed = float("inf") if metric.cap is None or metric.cap.fixed is None else metric.cap.fixed
-    values = sorted(value for value in gross.values() if value > 0)
-    if metric.cap is None or metric.cap.percentile is None or not values:
-        return fixed
-    rank = next(n for n in range(1, len(values) + 1) if n >= metric.cap.percentile * len(values) - 1e-9)
-    return min(fixed, round(values[rank - 1], 2))
-
-
-def _score(survey: str, score: float) -> float | None:
-    """What an answer counts; None where it is no answer of this survey's scale."""
-    if survey == "csat":
-        return None if not 1 <= score <= 5 else float(score >= 4)
-    if survey == "nps":
-        return None if not 0 <= score <= 10 else 100.0 if score >= 9 else -100.0 if score <= 6 else 0.0
-    return None if not 1 <= score <= 7 else score

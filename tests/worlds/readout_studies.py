@@ -1,5 +1,6 @@
 """Small studies over real parts: definitions from files, a log from records, a clock that stands still."""
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +20,13 @@ DAY = 86_400_000_000
 HOUR = DAY // 24
 START = 1_767_571_200_000_000  # 2026-01-05
 SMALLEST = "key: banner\nstatus: running\nvariants: [control, b]\n"
+GOAL = {"banner.yaml": SMALLEST + "goal: purchase_rate\n"}
+RICH = {
+    "banner.yaml": SMALLEST
+    + "goals: [purchase_rate, revenue_per_visitor]\n"
+    + "secondary: [average_order_value, engaged_time, time_on_site_p75, nps, return_d7, checkout_funnel]\n"
+    + "guardrails: {refund_rate: 10%}\nplan: {dimensions: [device]}\n"
+}
 
 
 @dataclass(frozen=True)
@@ -58,6 +66,24 @@ class Shop:
     def buy(self, visitor: str, time: int, value: float = 10.0, **fields: Any) -> None:
         fields = {"order_id": f"o{len(self.records)}", "currency": "EUR", **fields}
         self.add("track", visitor, time, event="Order Completed", value=value, **fields)
+
+
+def crowd(visitors: int, lift: float = 0.0, seed: int = 1) -> Shop:
+    """Visitors of both variants who buy, look and answer; those of b buy more often by the lift."""
+    chance, shop = random.Random(seed), Shop()
+    for number in range(visitors):
+        variant = "b" if number % 2 else "control"
+        time = START + chance.randrange(5 * DAY)
+        name = f"v{number}"
+        shop.expose(name, variant, time, properties={"device": chance.choice(["mobile", "desktop"])})
+        if chance.random() < 0.3 * (1 + lift * (variant == "b")):
+            shop.buy(name, time + chance.randrange(6 * DAY), value=float(chance.randrange(1, 100)))
+        if chance.random() < 0.5:
+            shop.add("page", name, time + chance.randrange(13 * DAY), page_view_id=f"p{number}")
+        if chance.random() < 0.2:
+            score = float(chance.randrange(11))
+            shop.add("track", name, time + HOUR, event="Survey Answered", value=score, properties={"survey": "nps"})
+    return shop
 
 
 def readouts(

@@ -1,0 +1,91 @@
+"""What a metric counts, in plain Python: which events, what each gives, within which time, up to which cap."""
+
+from typing import Any
+
+from experiments.definitions.model import Metric, RatioPart
+
+Row = dict[str, Any]
+Terms = tuple[int | None, dict[str, Any]]  # of refunds: how long after their order, and which orders count
+ANY: Terms = (None, {})
+What = tuple[str, str | None, dict[str, Any], Terms]
+Part = tuple[str, str, What]
+
+
+def meets(row: Row, where: dict[str, Any]) -> bool:
+    """Whether the columns and properties of an event are those of a condition."""
+    properties = row["properties"] or {}
+    return all(
+        (row[name] if name in ("device", "country") else properties.get(name)) == value for name, value in where.items()
+    )
+
+
+def amount_of(row: Row, value: str) -> float | None:
+    """What an event gives; None where it is no answer on the scale of its survey."""
+    if value.startswith(("score:", "answer:")):
+        what, survey = value.split(":")
+        score = None if row["value"] is None else _score(survey, row["value"])
+        return score if score is None or what == "score" else 1.0
+    if value in ("value", "revenue", "score"):
+        return row["value"] or 0.0
+    found = (row["properties"] or {}).get(value)
+    if isinstance(found, int | float):
+        return float(found)
+    return (row["value"] or 0.0) if value == "total" else 0.0
+
+
+def window_of(metric: Metric) -> tuple[int, int]:
+    """The window, half open, in µs since exposure."""
+    if metric.type == "retention":
+        return (metric.from_seconds or 0) * 1_000_000, (metric.to_seconds or 0) * 1_000_000
+    return 0, metric.window_seconds * 1_000_000
+
+
+def parts_of(metric: Metric) -> list[Part]:
+    """(role, role before exposure, what is counted)."""
+    if metric.type == "funnel":
+        return []
+    if metric.type == "ratio":
+        above, below = metric.numerator, metric.denominator
+        assert above is not None
+        assert below is not None
+        counted = below.where if below.event == "Order Completed" else {}
+        return [("gross", "x", _ratio_part(above, counted)), ("base", "e", _ratio_part(below, {}))]
+    if metric.type in ("csat", "nps", "ces"):
+        event = metric.event or ""
+        asked = (
+            (event, f"score:{metric.type}", metric.where, ANY),
+            (event, f"answer:{metric.type}", metric.where, ANY),
+        )
+        return [("gross", "x", asked[0]), ("base", "e", asked[1])]
+    value = metric.value if metric.type == "mean" else None
+    parts: list[Part] = [("gross", "x", (metric.event or "", value, metric.where, ANY))]
+    if metric.subtract:
+        within = metric.subtract.within_seconds
+        terms = (None if within is None else within * 1_000_000, metric.where)
+        parts.append(("taken", "xtaken", (metric.subtract.event, "value", {}, terms)))
+    return parts
+
+
+def _ratio_part(part: RatioPart, order_where: dict[str, Any]) -> What:
+    return (part.event, part.sum, part.where, (None, order_where))
+
+
+def cap_of(metric: Metric, gross: dict[str, float]) -> float:
+    """Of the current look, for all days; a percentile is the smallest value that this share of non-zero ones reach."""
+    if metric.type in ("proportion", "retention", "funnel"):
+        return 1.0
+    fixed = float("inf") if metric.cap is None or metric.cap.fixed is None else metric.cap.fixed
+    values = sorted(value for value in gross.values() if value > 0)
+    if metric.cap is None or metric.cap.percentile is None or not values:
+        return fixed
+    rank = next(n for n in range(1, len(values) + 1) if n >= metric.cap.percentile * len(values) - 1e-9)
+    return min(fixed, round(values[rank - 1], 2))
+
+
+def _score(survey: str, score: float) -> float | None:
+    """What an answer counts; None where it is no answer of this survey's scale."""
+    if survey == "csat":
+        return None if not 1 <= score <= 5 else float(score >= 4)
+    if survey == "nps":
+        return None if not 0 <= score <= 10 else 100.0 if score >= 9 else -100.0 if score <= 6 else 0.0
+    return None if not 1 <= score <= 7 else score
