@@ -1,14 +1,17 @@
 """A comma never takes the shop down: what is served changes as a whole, or not at all."""
 
+import gc
 import os
 import random
 import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from servers.patience import patience
 from worlds.catalog_folders import BANNER, Shop, catalog_in
 
+from experiments.catalog.catalog import Catalog
 from experiments.catalog.publisher import CatalogKeeper
 from experiments.catalog.reader import CatalogReader, NoCatalog
 from experiments.definitions.located import DefinitionErrors
@@ -163,6 +166,24 @@ def test_past_catalogues_are_found_by_the_time_they_were_received(shop: Shop) ->
     assert [catalog and catalog.version for catalog in at] == [first, *[shop.keeper.catalog.version] * 2]
     shop.wait(days=-2)
     assert archive.at(shop.now) is None
+
+
+def test_of_many_past_catalogues_few_stay_in_memory(shop: Shop) -> None:
+    shop.boot(banner=BANNER)
+    begun: list[datetime] = []
+    for number in range(20):
+        shop.wait(hours=1)
+        shop.edit(BANNER + f"owner: owner {number}\n")
+        begun.append(shop.now)
+    archive, before = CatalogReader(shop.data), catalogues_in_memory()
+    found = {catalog and catalog.version for catalog in map(archive.at, begun)}
+    assert len(found - {None}) == len(begun)
+    assert catalogues_in_memory() - before <= 8
+
+
+def catalogues_in_memory() -> int:
+    gc.collect()
+    return sum(isinstance(found, Catalog) for found in gc.get_objects())
 
 
 def test_hidden_files_folders_and_other_files_are_left_alone(shop: Shop) -> None:
