@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -82,16 +84,24 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.cleanup()
 
 
-def test_postgresql_gives_the_same_readout(made: World, expected: list[dict[str, Any]], postgres: str) -> None:
-    other_engines = pytest.importorskip("other_engines")
+@pytest.fixture(scope="module")
+def other_engines() -> ModuleType:
+    """Loaded where it is asked for, because chdb is heavy; it must be there."""
+    return import_module("oracles.other_engines")
+
+
+def test_postgresql_gives_the_same_readout(
+    made: World, expected: list[dict[str, Any]], postgres: str, other_engines: ModuleType
+) -> None:
     rows = other_engines.typed_rows(log_rows(made.events), PLAN.properties.names)
     engine = other_engines.PostgresEngine(postgres, rows, TYPES)
     same(expected, read(engine, made))
     engine.close()
 
 
-def test_clickhouse_gives_the_same_readout(made: World, expected: list[dict[str, Any]], tmp_path: Path) -> None:
-    other_engines = pytest.importorskip("other_engines")
+def test_clickhouse_gives_the_same_readout(
+    made: World, expected: list[dict[str, Any]], tmp_path: Path, other_engines: ModuleType
+) -> None:
     rows = other_engines.typed_rows(log_rows(made.events), PLAN.properties.names)
     engine = other_engines.ClickHouseEngine(tmp_path, rows, TYPES)
     same(expected, read(engine, made))
