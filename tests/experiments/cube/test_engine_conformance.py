@@ -79,7 +79,12 @@ def expected(made: World, tmp_path_factory: pytest.TempPathFactory) -> list[dict
 @pytest.fixture(scope="module")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     pgserver = pytest.importorskip("pgserver", reason="pgserver has no wheel for this Python")
-    server = pgserver.get_server(tmp_path_factory.mktemp("postgres"))
+    start = pgserver.postgres_server.pg_ctl
+    with pytest.MonkeyPatch.context() as patch:  # it gives up after 10 s; the program itself waits a minute
+        patch.setattr(
+            pgserver.postgres_server, "pg_ctl", lambda *given, **named: start(*given, **named | {"timeout": None})
+        )
+        server = pgserver.get_server(tmp_path_factory.mktemp("postgres"))
     yield server.get_uri()
     server.cleanup()
 
