@@ -114,6 +114,7 @@ def start_module(module: str, arguments: Sequence[str] = (), terms: Terms = AS_U
         stderr=terms.errors or terms.output,
         pass_fds=terms.descriptors,
         env=terms.environment,
+        process_group=0,
     )
     return Child(process, module)
 
@@ -167,7 +168,7 @@ class Asked:
             asked.write(json.dumps(question).encode())
             asked.seek(0)
             command = _command(module, arguments, signal.SIGKILL, niceness)
-            process = subprocess.Popen(command, stdin=asked, stdout=self._output, stderr=self._errors)
+            process = subprocess.Popen(command, stdin=asked, stdout=self._output, stderr=self._errors, process_group=0)
         self._child = Child(process, module)
 
     @property
@@ -283,7 +284,6 @@ def main() -> None:
     """The first acts of every Python process that is started here, then the module that it is for."""
     parent, orphan_signal, niceness, module, *arguments = sys.argv[1:]
     live_no_longer_than(int(parent), signal.Signals(int(orphan_signal)))
-    os.setpgid(0, 0)
     os.nice(int(niceness))
     sys.argv[1:] = arguments
     runpy.run_module(module, run_name="__main__", alter_sys=True)

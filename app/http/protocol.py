@@ -83,6 +83,7 @@ class ReceiptProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self.heads.pop(self.give_up, None)
+        self.idle.pop(self.transport.close, None)  # it began while the answer before it was under way
         self.head_done = True
         if (self.head_bytes or self.large_read) and self.head_too_large():
             return

@@ -156,19 +156,27 @@ def listen_unix(path: Path) -> socket.socket:
 
 
 SO_ATTACH_FILTER: Final = 26  # of Linux; Python names it nowhere
-DROP_ALL: Final = struct.pack("HBBI", 0x06, 0, 0, 0)  # one instruction of the kernel's packet filter: return 0
+DROP_SYN: Final = (  # a packet filter over a TCP header: code, steps if true and if false, value
+    (0x30, 0, 0, 13),  # load the byte of the flags
+    (0x54, 0, 0, 0x12),  # of which SYN and ACK
+    (0x15, 0, 1, 0x02),  # where it is SYN alone
+    (0x06, 0, 0, 0),  # keep nothing of the packet
+    (0x06, 0, 0, 0xFFFF_FFFF),  # else all of it
+)
 
 
 def admit_nobody(listener: socket.socket) -> None:
     """Let no connection join those that wait at the listener, in whichever process it is open; those are kept.
 
     Whoever closes the last copy of a listener resets all who wait there, also those who came since it last looked. The
-    kernel drops a newcomer's packets instead; asked again after a second, the address refuses, or its next owner
-    answers. A kernel without packet filters goes on admitting until the close.
+    kernel drops a newcomer's first packet instead; asked again after a second, the address refuses, or its next owner
+    answers. Who was answered already may finish the handshake. A kernel without packet filters goes on admitting.
     """
-    program = ctypes.create_string_buffer(DROP_ALL, len(DROP_ALL))
+    program = b"".join([struct.pack("HBBI", *instruction) for instruction in DROP_SYN])
+    kept = ctypes.create_string_buffer(program, len(program))
     with contextlib.suppress(OSError):
-        listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HP", 1, ctypes.addressof(program)))
+        option = struct.pack("HP", len(DROP_SYN), ctypes.addressof(kept))
+        listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, option)
 
 
 def turn_away(listener: socket.socket) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request, Response
 
-from app.analysis.client import AnalysisError
+from app.analysis.client import AnalysisAnswer, AnalysisError
 from app.analysis.queries import Query
 from app.http.access import Grant, needs_secret
 from app.http.admission import admit
@@ -43,14 +43,19 @@ Worker = Annotated[Resources, Depends(resources_of)]
 Asked = Annotated[Exchange, Depends(exchange_of)]
 
 
-async def analysis_response(exchange: Exchange, resources: Resources, query: Query) -> Response:
-    """The answer, or 304 where the caller holds it already. Raises Problem with what the analysis refused."""
+async def analysed(resources: Resources, query: Query) -> AnalysisAnswer:
+    """What the analysis answers. Raises Problem with what it refused."""
     try:
-        answer = await resources.analysis.ask(query)
+        return await resources.analysis.ask(query)
     except AnalysisError as error:
         wait = error.retry_after_seconds
         headers = {"Retry-After": str(max(1, int(wait)))} if wait is not None else None
         raise Problem(error.status, error.code, error.detail, headers=headers) from None
+
+
+async def analysis_response(exchange: Exchange, resources: Resources, query: Query) -> Response:
+    """The answer, or 304 where the caller holds it already. Raises Problem with what the analysis refused."""
+    answer = await analysed(resources, query)
     headers = {"cache-control": "private, no-cache", **answer.headers}
     etag = headers.get("etag")
     if etag is not None and matches(exchange.headers.get(b"if-none-match"), etag.encode()):

@@ -12,7 +12,7 @@ from app.http.admission import admit
 from app.http.body import decode
 from app.http.errors import Problem
 from app.http.exchange import Exchange, HttpAnswer, Pending, matches
-from app.routes.dependencies import Asked, Known, Secret, Worker, analysis_response
+from app.routes.dependencies import Asked, Known, Secret, Worker, analysed
 from app.worker.recommendations import LiveRecommender
 from app.worker.resources import Resources
 from events.dialects.validation import id_problem
@@ -122,11 +122,10 @@ async def product_recommendations(
 @router.get(
     "/v1/recommender", summary="The live model: validation, coverage, fallback rate, clicks and revenue per strategy"
 )
-async def recommender_report(asked: Asked, worker: Worker, _: Secret) -> Response:
+async def recommender_report(worker: Worker, _: Secret) -> Response:
     report = model_report(worker)
     try:
-        attributed = await analysis_response(asked, worker, AttributionQuery())
-        report["attribution"] = json.loads(bytes(attributed.body))
+        report["attribution"] = json.loads((await analysed(worker, AttributionQuery())).body)
     except Problem as problem:  # the model is known all the same
         report["attribution"], report["attribution_error"] = None, problem.code
     return Response(msgspec.json.encode(report), media_type="application/json", headers={"cache-control": "no-store"})

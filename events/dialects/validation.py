@@ -1,9 +1,10 @@
 """What an event must be to be taken in: ids, sizes, numbers, times. One refusal names one event, never the batch."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
-from kit.time import DAY_US, microseconds, parsed
+from kit.time import DAY_US, microseconds
 
 MAX_ID_BYTES: Final = 256
 MAX_MESSAGE_ID: Final = 99
@@ -121,7 +122,8 @@ def moment(value: Any, field: str) -> int | None:
         return None
     if type(value) is str:
         try:
-            return microseconds(parsed(value))
+            told = datetime.fromisoformat(value)
+            return microseconds(told if told.tzinfo else told.replace(tzinfo=UTC))  # outside the years 1 to 9999 too
         except ValueError:
             raise EventRefused(
                 "invalid_time", f"{field}: it must be ISO 8601 such as 2026-01-20T09:00:03.123Z"

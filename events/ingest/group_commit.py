@@ -97,7 +97,9 @@ class GroupCommit:
             self._flushing.repeat(partial(self._flush_when_told, told, held), f"a flush of shard {shard}", 0)
 
     def check(self, batch: Batch) -> None:
-        """Raises StoreUnavailable while the store is known to be down, or when too much waits already (`busy`)."""
+        """Raises StoreUnavailable while the store is known to be down, when too much waits (`busy`), or at the end."""
+        if self._closing:
+            raise StoreUnavailable(STOPPING)
         if self.breaker.cause is not None:
             raise StoreUnavailable(self.breaker.cause)
         if (

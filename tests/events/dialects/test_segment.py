@@ -85,6 +85,12 @@ def test_an_impossible_time_is_quarantined_and_kept(moment: int, impossible: boo
     assert (record.quarantined, abs(record.time - moment) < 2000) == (impossible, True)
 
 
+@pytest.mark.parametrize("zone", ["", "Z", "+00:00", "+01:00", "-05:00", "+14:00", "-12:00"])
+@pytest.mark.parametrize("told", ["0001-01-01T00:00:00", "9999-12-31T23:59:59"])
+def test_the_first_and_the_last_moment_of_a_calendar_are_quarantined_in_every_zone(told: str, zone: str) -> None:
+    assert track(timestamp=told + zone).quarantined
+
+
 def test_identity_calls_join_visitor_and_user() -> None:
     identify = read_event({"anonymousId": "v", "userId": "u", "traits": {"plan": "gold"}}, "identify", None, ARRIVAL)
     alias = read_event({"previousId": "v", "userId": "u"}, "alias", None, ARRIVAL)
