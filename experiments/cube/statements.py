@@ -74,7 +74,10 @@ def fields_of(where: Mapping[str, Any]) -> list[str]:
 
 
 def condition(where: Mapping[str, Any], properties: Properties) -> Expression:
-    """The condition on a row `e` of the events view; a missing property behaves as it does in the browser."""
+    """The condition on a row `e` of the events view; a missing property is null there.
+
+    Null equals null alone and takes part in no order: where a browser takes it for 0, an event does not count.
+    """
     parsed = parse(where)
     for mistake in (*parsed.mistakes, *uncountable(parsed.where)):
         raise UncountableCondition(f"where: {'.'.join(map(str, mistake.path))}: {mistake.message}")

@@ -314,11 +314,11 @@ def experiment_file(root: Located | None, stem: str, problems: Problems) -> Expe
             problems.add(1, "", "is empty; the smallest experiment has key, variants and goal")
         return None
     place = Location(root, problems)
-    if not isinstance(root.value, Mapping):
-        return place.fail(f"{root.described} stands where a mapping of fields is needed, {{field: value}}")
     nameable = fullmatch(KEY_PATTERN, stem) is not None
     hint = f"write the name of the file: key: {stem}" if nameable else "as in key: sale, and name the file sale.yaml"
     fields = read_fields(place, {**EXPERIMENT, "key": FieldSpec(KEY, needed=hint)})
+    if fields is None:
+        return None
     key = fields.setdefault("key", stem)
     if key != stem:
         write = f"write key: {stem}, or " if nameable else ""

@@ -88,7 +88,7 @@ def constant(value: Any, wrong: str, before: str = "") -> Kind[Any]:
     """One value, or the field is left out; `wrong` is said after the value that stands there, `before` before it."""
 
     def convert(node: Located) -> Any:
-        if node.value != value:
+        if node.value != value or type(node.value) is not type(value):  # 1 is not true
             raise Wrong(f"{before}{node.described} {wrong}")
         return value
 
@@ -196,9 +196,9 @@ class Section(Generic[M]):
     def read(self, place: Location) -> M | None:
         """The model; None where a field that is needed cannot be read, while other wrong ones hold their defaults."""
         told = len(place.problems.found)
-        if not isinstance(place.node.value, Mapping):
-            return place.fail(f"{place.node.described} {self.no_mapping}")
-        values = read_fields(place, self.entries, self.elsewhere)
+        values = read_fields(place, self.entries, self.elsewhere, no_mapping=self.no_mapping)
+        if values is None:
+            return None
         entries = {name: entry_of(entry) for name, entry in self.entries.items()}
         if any(entry.needed and (entry.to or name) not in values for name, entry in entries.items()):
             return None
@@ -219,9 +219,19 @@ def entry_of(entry: FieldSpec | Kind[Any]) -> FieldSpec:
 
 
 def read_fields(
-    place: Location, entries: Entries, elsewhere: Mapping[str, str] | None = None, *, others: bool = True
-) -> dict[str, Any]:
-    """What could be read of the fields, by the model's names; missing ones are told, and `others` that are unknown."""
+    place: Location,
+    entries: Entries,
+    elsewhere: Mapping[str, str] | None = None,
+    *,
+    others: bool = True,
+    no_mapping: str = NO_MAPPING,
+) -> dict[str, Any] | None:
+    """What could be read of the fields, by the model's names; None where it is no mapping.
+
+    Missing ones are told, and `others` that are unknown.
+    """
+    if not isinstance(place.node.value, Mapping):
+        return place.fail(f"{place.node.described} {no_mapping}")
     values: dict[str, Any] = {}
     for name, given in entries.items():
         entry = entry_of(given)
@@ -234,10 +244,10 @@ def read_fields(
         if value is not None or entry.null:
             values[entry.to or name] = value
     for name, node in place.fields.items() if others else ():
-        if name in (elsewhere or {}):
-            place.fail((elsewhere or {})[name].format(name), name=name)
-        elif name not in entries:
-            place.fail(f'unknown field "{shortened(name)}"{meant(name, entries, few=2)}', node.line)
+        if name not in entries:
+            known = (elsewhere or {}).get(name)
+            said = known.format(name) if known else f'unknown field "{shortened(name)}"{meant(name, entries, few=2)}'
+            place.fail(said, node.line, name if known else "")
     return values
 
 

@@ -6,7 +6,6 @@ from re import fullmatch
 from typing import Any, Final, get_args
 
 from experiments.definitions.grammar import (
-    NO_MAPPING,
     NO_NAME,
     FieldSpec,
     Kind,
@@ -218,10 +217,8 @@ _TYPE: Final = {"type": FieldSpec(one_of(MetricType), needed="write one such as 
 
 def _metric_of(place: Location) -> Metric | None:
     """A metric, by the fields of its type."""
-    if not isinstance(place.node.value, Mapping):
-        return place.fail(f"{place.node.described} {NO_MAPPING}")
-    kind = read_fields(place, _TYPE, others=False).get("type")
-    return None if kind is None else OF_TYPE[kind].read(place)
+    told = read_fields(place, _TYPE, others=False) or {}
+    return OF_TYPE[told["type"]].read(place) if "type" in told else None
 
 
 METRICS: Final = by_name(

@@ -160,7 +160,9 @@ def _days(node: Located) -> int:
 
 def _moment(place: Location) -> datetime | None:
     zone = place.problems.zone
-    return place.attempt(lambda node: moment_in(node.text if node.text else node.described, zone))
+    return place.attempt(
+        lambda node: moment_in(node.described if isinstance(node.value, (tuple, Mapping)) else node.text, zone)
+    )
 
 
 def as_mapping(node: Located) -> dict[str, Any]:

@@ -70,6 +70,8 @@ _BOOSTS: Final = {field: FieldSpec(by_name(_FACTOR, whose="names"), unnamed=True
 
 def _boosts(place: Location) -> tuple[Boost, ...] | None:
     by_field = read_fields(place, _BOOSTS)
+    if by_field is None:
+        return None
     boosts = [
         Boost(field=field, value=value, factor=factor)
         for field, factors in by_field.items()

@@ -1,11 +1,15 @@
 """The JSON Schema takes every file the reader takes, and refuses the mistakes an editor can see."""
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
 import jsonschema
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 from worlds.definition_examples import METRICS
 from worlds.definition_mistakes import Mistake, mistakes
 
@@ -79,3 +83,67 @@ def test_every_field_the_reader_knows_is_in_the_schema() -> None:
     errors = read_sources({"banner.yaml": b"key: banner\nzzz: 1\n"}).errors
     known = next(error.message for error in errors if "zzz" in error.message).partition("known are ")[2].split(", ")
     assert sorted(json_schema()["properties"]) == known
+
+
+ODD: list[Any] = [
+    None,
+    True,
+    0,
+    1,
+    1.0,
+    -1,
+    "",
+    "odd",
+    "1 odd",
+    [],
+    [1],
+    ["odd"],
+    {},
+    {"odd": 1},
+    {"odd": {"odd": "odd"}},
+]
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The way to each value below a value."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, below in inner:
+        yield (*path, step)
+        yield from places(below, (*path, step))
+
+
+def folders() -> list[dict[str, str]]:
+    """The guide's folder, the example shop's, and one of every metric type: all without a mistake."""
+    files = valid_files()
+    guide = {name: text for name, text in files.items() if "/" not in name and not name.endswith(" of tests")}
+    shop = {Path(name).name: text for name, text in files.items() if "/" in name}
+    return [guide, shop, {"metrics.yaml": files["metrics.yaml of tests"]}]
+
+
+FOLDERS = folders()
+
+
+def mistakes_of(files: dict[str, str]) -> list[str]:
+    return [str(error) for error in read_sources({name: text.encode() for name, text in files.items()}).errors]
+
+
+@pytest.mark.parametrize("files", FOLDERS)
+def test_the_folders_have_no_mistake(files: dict[str, str]) -> None:
+    assert mistakes_of(files) == []
+
+
+@given(data=st.data())
+def test_whatever_an_editor_refuses_the_reader_refuses(data: st.DataObject) -> None:
+    """One value of one file is replaced by one that mostly does not belong there."""
+    files = data.draw(st.sampled_from(FOLDERS))
+    name = data.draw(st.sampled_from(sorted(files)))
+    node = read_yaml(files[name].encode(), Problems(name))
+    assert node is not None
+    content = node.plain()
+    *way, last = data.draw(st.sampled_from(list(places(content))))
+    holder = content
+    for step in way:
+        holder = holder[step]
+    holder[last] = data.draw(st.sampled_from(ODD))
+    written = json.dumps(content)
+    assert accepted(name, written) or mistakes_of(files | {name: written}), (way, last, holder[last])
