@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import httpx
 import pyarrow.parquet as parquet
 import pytest
+from servers.patience import until
 from servers.service import PUBLISHABLE_KEY, SECRET_KEY, Service, running, write_definitions
 
 BANNER = """
@@ -164,15 +164,11 @@ def test_a_pause_by_the_api_shows_in_the_list_and_a_resumption_too(shop: Service
     with shop.client() as client:
         for action, status in (("pause", "paused"), ("resume", "running")):
             assert client.post(f"/v1/experiments/banner/{action}").status_code == 202
-            assert status_within(client, status, 5)
+            until(lambda status=status: status_of(client) == status, f"it is {status}")
 
 
-def status_within(client: httpx.Client, status: str, seconds: int) -> bool:
-    for _ in range(seconds * 20):
-        if client.get("/v1/experiments/banner").json()["status"] == status:
-            return True
-        time.sleep(0.05)
-    return False
+def status_of(client: httpx.Client) -> str:
+    return client.get("/v1/experiments/banner").json()["status"]
 
 
 def test_the_planned_units_of_a_new_experiment_come_from_the_logged_traffic(shop: Service) -> None:
@@ -180,16 +176,13 @@ def test_the_planned_units_of_a_new_experiment_come_from_the_logged_traffic(shop
         BANNER.replace("key: banner", "key: later").replace("fixed", "anytime")
     )
     with shop.client() as client:
-        until_found(client, "/v1/experiments/later")
-        planned = planned_units(client, "later")
-        assert any(VISITORS * 28 <= units <= (VISITORS + 10) * 28 for units in planned)
+        until(lambda: client.get("/v1/experiments/later").status_code == 200, "it is live")
+        until(lambda: VISITORS * 28 <= planned_units(client, "later") <= (VISITORS + 10) * 28, "the log was read")
 
 
-def planned_units(client: httpx.Client, key: str) -> Iterator[int]:
-    """What is planned for the first phase, asked for half a minute, because the log is read after it went live."""
-    for _ in range(600):
-        yield client.get(f"/v1/experiments/{key}").json()["phases"][0]["planned_units"]
-        time.sleep(0.05)
+def planned_units(client: httpx.Client, key: str) -> int:
+    """What is planned for the first phase: until the log is read, which is after it went live, an assumption."""
+    return client.get(f"/v1/experiments/{key}").json()["phases"][0]["planned_units"]
 
 
 def test_a_check_warns_of_what_the_logged_traffic_cannot_reach(shop: Service, tmp_path: Path) -> None:
@@ -201,14 +194,6 @@ def test_a_check_warns_of_what_the_logged_traffic_cannot_reach(shop: Service, tm
     environment = {**os.environ, "RESONATE_DATA": str(shop.data)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert "more than 8 weeks" in done.stderr
-
-
-def until_found(client: httpx.Client, path: str) -> None:
-    for _ in range(200):
-        if client.get(path).status_code == 200:
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"{path} is still not found")
 
 
 @pytest.mark.slow

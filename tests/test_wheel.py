@@ -12,12 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from email import message_from_bytes
 from pathlib import Path
-from threading import Timer
 
 import httpx
 import pytest
 from packaging.requirements import Requirement
-from servers.patience import patience
+from servers.patience import HUNG_SECONDS, ended_when_hung
 from servers.stores import free_port
 
 REPOSITORY = Path(__file__).parents[1]
@@ -35,7 +34,7 @@ def project() -> dict:
 
 
 def done(*command: str | Path, **options: object) -> str:
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=patience(60), check=False, **options)
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=10 * HUNG_SECONDS, check=False, **options)
     assert ran.returncode == 0, f"{command}\n{ran.stdout}{ran.stderr}"
     return ran.stdout
 
@@ -70,16 +69,14 @@ class Installed:
             stdout=subprocess.PIPE,
             text=True,
         ) as process:
-            hung = Timer(patience(60), process.kill)
-            hung.start()
-            try:
-                assert process.stdout is not None
-                yield iter(process.stdout)
-            finally:
-                process.send_signal(signal.SIGINT)
-                process.stdout.read()
-                hung.cancel()
-            assert process.wait(timeout=patience(20)) == 0
+            with ended_when_hung(process, 10 * HUNG_SECONDS):
+                try:
+                    assert process.stdout is not None
+                    yield iter(process.stdout)
+                finally:
+                    process.send_signal(signal.SIGINT)
+                    process.stdout.read()
+            assert process.wait(timeout=HUNG_SECONDS) == 0
 
     def files(self) -> set[Path]:
         return {path for path in self.environment.rglob("*") if "__pycache__" not in path.parts}

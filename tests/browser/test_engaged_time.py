@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from selenium.webdriver import ActionChains, Chrome
 from selenium.webdriver.support.ui import WebDriverWait
+from servers.patience import stall
 from servers.service import PUBLISHABLE_KEY, Service
 
 from app.demo.shop import serving
@@ -49,14 +50,14 @@ class Reader:
     def read(self, seconds: float) -> None:
         started = time.monotonic()
         while time.monotonic() - started < seconds:
-            time.sleep(0.2)
+            stall(0.2, "a person reads")
             self.move()
         self.engaged += time.monotonic() - started
 
     def leave_for_another_tab(self, seconds: float) -> None:
         first = self.browser.current_window_handle
         self.browser.switch_to.new_window("tab")
-        time.sleep(seconds)
+        stall(seconds, "a person looks at something else")
         self.browser.close()
         self.browser.switch_to.window(first)
 
@@ -108,7 +109,7 @@ def test_a_lost_beat_costs_nothing(reader: Reader, site: Service) -> None:
 def test_a_page_left_open_without_input_stops_counting(reader: Reader, site: Service) -> None:
     reader.open("v-1")
     reader.read(1)
-    time.sleep(3)
+    stall(3, "nobody touches anything")
     reader.go_away()
     assert engaged_seconds(site) == pytest.approx(reader.engaged + 1, abs=TOLERANCE_SECONDS)
 

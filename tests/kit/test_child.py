@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 import uvloop
-from servers.patience import patience
+from servers.patience import HUNG_SECONDS, reached, until
 
 from kit.child import (
     ORPHANED,
@@ -31,8 +30,8 @@ from kit.child import (
 
 MODULES = {
     "echo": "import json, sys; print(json.dumps([sys.argv[1:], json.load(sys.stdin)]))",
-    "endless": "import signal, sys, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-    "print('here', file=sys.stderr, flush=True)\nwhile True: time.sleep(60)",
+    "endless": "import signal, sys\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+    "print('here', file=sys.stderr, flush=True)\nwhile True: signal.pause()",
     "failing": "import sys; print('first', file=sys.stderr); raise ValueError('the rows are odd')",
     "talkative": "import sys; sys.stderr.write('x' * 300_000); print('9' * 300_000 + '.5')",
     "silent": "pass",
@@ -64,18 +63,17 @@ def children() -> Iterator[Children]:
         return [child for child in psutil.Process().children(recursive=True) if child not in kept]
 
     yield own
-    assert psutil.wait_procs(own(), timeout=patience(1))[1] == []
+    assert psutil.wait_procs(own(), timeout=HUNG_SECONDS)[1] == []
 
 
-def asking(name: str, question: object = None, deadline_seconds: float = patience(3)) -> Coroutine[Any, Any, Any]:
+def asking(name: str, question: object = None, deadline_seconds: float = HUNG_SECONDS) -> Coroutine[Any, Any, Any]:
     return ask(f"kit_test_{name}", ["a", "b"], question, deadline_seconds=deadline_seconds)
 
 
-def asked(name: str, question: object = None, deadline_seconds: float = patience(3)) -> Any:
+def asked(name: str, question: object = None, deadline_seconds: float = HUNG_SECONDS) -> Any:
     """The same by one who looks now and then."""
     process = Asked(f"kit_test_{name}", ["a", "b"], question, deadline_seconds=deadline_seconds, niceness=3)
-    while not process.ended:
-        os.sched_yield()
+    until(lambda: process.ended, f"{name} has ended")
     return process.answer()
 
 
@@ -124,8 +122,7 @@ def test_a_module_that_does_not_answer_in_time_is_ended(way: Callable[..., Any])
 def test_whoever_is_cancelled_while_asking_leaves_no_process(loop: Loop, children: Children) -> None:
     async def cancelled() -> None:
         work = asyncio.ensure_future(asking("endless"))
-        while not children():
-            await asyncio.sleep(0)
+        await reached(children, "it is asked")
         work.cancel()
         with pytest.raises(asyncio.CancelledError):
             await work
@@ -146,21 +143,18 @@ STARTS = {
 
 @pytest.mark.parametrize("start", STARTS.values(), ids=STARTS)
 def test_nothing_outlives_a_parent_that_is_killed(tmp_path: Path, start: str) -> None:
-    head = "import asyncio, signal, time\nfrom kit.child import *\n"
-    (tmp_path / "kit_test_parent.py").write_text(f"{head}start_module('kit_test_endless')\ntime.sleep(1000)")
-    program = f"{head}{start}\ntime.sleep(1000)"
+    head = "import asyncio, signal\nfrom kit.child import *\n"
+    (tmp_path / "kit_test_parent.py").write_text(f"{head}start_module('kit_test_endless')\nwhile True: signal.pause()")
+    program = f"{head}{start}\nwhile True: signal.pause()"
     with subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE) as parent:
         family = descendants(parent, 2 if "parent" in start else 1)
         parent.kill()
     await_end(family)
 
 
-def await_end(family: list[psutil.Process], seconds: float = patience(1)) -> None:
+def await_end(family: list[psutil.Process]) -> None:
     """Until all have ended, be it that nobody has taken note of it yet; fails when one goes on."""
-    deadline = time.monotonic() + seconds
-    while living := [process for process in family if lives(process)]:
-        assert time.monotonic() < deadline, f"alive: {living}"
-        os.sched_yield()
+    until(lambda: not any(map(lives, family)), f"all of {family} have ended")
 
 
 def lives(process: psutil.Process) -> bool:
@@ -171,19 +165,16 @@ def lives(process: psutil.Process) -> bool:
 
 def descendants(parent: subprocess.Popen[bytes], at_least: int) -> list[psutil.Process]:
     """The living processes below one, once there are so many, and all of them are past their first acts."""
-    while True:
+
+    def found() -> list[psutil.Process]:
         assert parent.poll() is None, parent.stderr and parent.stderr.read()
         family = psutil.Process(parent.pid).children(recursive=True)
         with contextlib.suppress(psutil.NoSuchProcess):
-            if (
-                len([process for process in family if "kit.child" in process.cmdline() or is_sleep(process)])
-                >= at_least
-            ):
-                return family
+            bound = [each for each in family if "kit.child" in each.cmdline() or each.name() == "sleep"]
+            return family if len(bound) >= at_least else []
+        return []
 
-
-def is_sleep(process: psutil.Process) -> bool:
-    return process.name() == "sleep"
+    return until(found, f"{at_least} processes are below it")
 
 
 def test_a_program_is_told_by_the_signal_that_its_terms_name(tmp_path: Path) -> None:
@@ -191,12 +182,11 @@ def test_a_program_is_told_by_the_signal_that_its_terms_name(tmp_path: Path) -> 
         "trap 'echo told > told; exit' TERM\necho here > here\nwhile :; do sleep 0.01; done"
     )
     program = (
-        "import signal, time\nfrom kit.child import start_program, Terms\n"
-        "start_program(['sh', 'program'], Terms(signal.SIGTERM))\ntime.sleep(1000)"
+        "import signal\nfrom kit.child import start_program, Terms\n"
+        "start_program(['sh', 'program'], Terms(signal.SIGTERM))\nwhile True: signal.pause()"
     )
     with subprocess.Popen([sys.executable, "-c", program], cwd=tmp_path) as parent:
-        while not (tmp_path / "here").exists():
-            assert parent.poll() is None
+        until((tmp_path / "here").exists, "the program is under way")
         family = psutil.Process(parent.pid).children(recursive=True)
         parent.kill()
     await_end(family)
@@ -215,7 +205,7 @@ def test_a_kept_module_hears_what_it_is_told_in_a_group_of_its_own_and_as_nice_a
     child = start_module("kit_test_told", terms=Terms(niceness=2))
     assert child.code() is None
     child.tell(b"settings")
-    assert child.wait(patience(3)) == len(b"settings") + 20 + 100
+    assert child.wait(HUNG_SECONDS) == len(b"settings") + 20 + 100
     assert child.code() == 128
 
 
@@ -231,14 +221,13 @@ def test_a_kept_module_is_handed_descriptors_an_environment_and_a_place_for_its_
     os.close(theirs)
     with open(ours, "rb") as pipe:
         assert pipe.read() == b"hello"
-    assert child.wait(patience(3)) == 0
+    assert child.wait(HUNG_SECONDS) == 0
     assert (tmp_path / "output").read_text() == "1\n"
 
 
 def test_telling_one_that_has_ended_is_seen_by_its_code_alone() -> None:
     child = start_module("kit_test_ending")
-    while child.code() is None:
-        os.sched_yield()
+    until(lambda: child.code() is not None, "it has ended")
     other = start_module("kit_test_ending")
     os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)
     other.tell(b"x" * 100_000)
@@ -250,19 +239,18 @@ def test_one_that_does_not_end_in_time_is_killed_and_it_is_said(
 ) -> None:
     with (tmp_path / "output").open("wb") as output:
         child = start_module("kit_test_endless", terms=Terms(output=output))
-    while not (tmp_path / "output").read_bytes():
-        os.sched_yield()
+    until((tmp_path / "output").read_bytes, "it is under way")
     child.send(signal.SIGTERM)
     assert ending(child.wait(0.05)) == "signal SIGKILL"
     assert caplog.messages == ["kit_test_endless did not end in time and is killed"]
 
 
 def test_a_program_that_is_run_once_says_what_it_prints() -> None:
-    assert printed(["echo", "v=9.1"], patience(1)) == "v=9.1\n"
+    assert printed(["echo", "v=9.1"], HUNG_SECONDS) == "v=9.1\n"
     with pytest.raises(ChildFailed, match="false ended with exit code 1"):
-        printed(["false"], patience(1))
+        printed(["false"], HUNG_SECONDS)
     with pytest.raises(ChildFailed, match="/no/program cannot be run: No such file"):
-        printed(["/no/program"], patience(1))
+        printed(["/no/program"], HUNG_SECONDS)
     with pytest.raises(ChildFailed, match="sleep ended with signal SIGKILL"):
         printed(["sleep", "1000"], 0.05)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from servers.patience import patience
+from servers.patience import HUNG_SECONDS
 
 from kit.tasks import Tasks, together, unless
 
@@ -24,7 +24,7 @@ ERRORS += [TimeoutError(), StopAsyncIteration(), RecursionError(), MemoryError()
 
 def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
     async def bounded() -> None:
-        async with asyncio.timeout(patience(2)):
+        async with asyncio.timeout(HUNG_SECONDS):
             await test()
 
     asyncio.run(bounded())

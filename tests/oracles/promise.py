@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from oracles.writing import written_ids
+from servers.patience import HUNG_SECONDS, until
 from servers.service import SECRET_KEY, Service
 
 CLIENT = Path(__file__).parents[1] / "servers" / "restless_client.py"
 PAGE_ROWS = 10_000
-LONGEST_ANSWER_SECONDS = 2.0
 
 
 @dataclass
@@ -82,7 +81,7 @@ class Verdict:
         assert set(self.statuses) <= {200, 503}, str(self)
 
 
-def verdict(service: Service, journal: Journal, timeout_seconds: float = 40) -> Verdict:
+def verdict(service: Service, journal: Journal, timeout_seconds: float = HUNG_SECONDS) -> Verdict:
     """Waits until nothing is pending and compares."""
     rows = exported(service, timeout_seconds)
     counts = Counter(row["message_id"] for row in rows)
@@ -113,24 +112,25 @@ def _invented(rows: list[dict[str, Any]], journal: Journal) -> Iterator[str]:
             yield row["message_id"]
 
 
-def exported(service: Service, timeout_seconds: float = 40) -> list[dict[str, Any]]:
+def exported(service: Service, timeout_seconds: float = HUNG_SECONDS) -> list[dict[str, Any]]:
     """Every row of the log, once the export said that its end was reached and nothing is pending."""
-    deadline = time.monotonic() + timeout_seconds
     rows: list[dict[str, Any]] = []
     cursor = ""
     with service.client() as client:
-        while time.monotonic() < deadline:
+
+        def is_at_its_end() -> bool:
+            nonlocal cursor
             query = {"limit": PAGE_ROWS} | ({"cursor": cursor} if cursor else {})
             answer = client.get("/v1/export/events", params=query)
             if answer.status_code == 503:  # the analysis process or the store is on its way back
-                time.sleep(0.1)
-                continue
+                return False
             assert answer.status_code == 200, answer.text
-            rows += [json.loads(line) for line in answer.text.splitlines()]
+            rows.extend(json.loads(line) for line in answer.text.splitlines())
             cursor = answer.headers["x-resonate-next-cursor"]
-            if not answer.content and answer.headers["x-resonate-pending"] == "0":
-                return rows
-    raise AssertionError(f"the export did not come to its end within {timeout_seconds:g} s")
+            return not answer.content and answer.headers["x-resonate-pending"] == "0"
+
+        until(is_at_its_end, "the export comes to its end with nothing pending", timeout_seconds, service.told)
+    return rows
 
 
 @contextmanager
@@ -140,13 +140,18 @@ def restless(service: Service, name: str, clients: int = 4, events: int = 20) ->
     words = [service.url, SECRET_KEY, str(path), name, str(clients), str(events)]
     process = subprocess.Popen([sys.executable, str(CLIENT), *words])
     try:
-        deadline = time.monotonic() + 20
-        while len(Journal().read(path).acknowledged) < events:
-            assert process.poll() is None, "the client ended by itself"
-            assert time.monotonic() < deadline, "the client was never acknowledged anything"
-            time.sleep(0.05)
+        goes_on(path, events)
         yield path
         assert process.poll() is None, "the client ended by itself"
     finally:
         process.kill()
         process.wait()
+
+
+def goes_on(path: Path, events: int) -> None:
+    """Until so many more events of the clients were acknowledged."""
+    before = len(Journal().read(path).acknowledged)
+    until(
+        lambda: len(Journal().read(path).acknowledged) >= before + events,
+        f"{events} more events of {path.stem} are acknowledged",
+    )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+from servers.patience import reached
 
 from events.log.export import Exporter
 from events.log.reader import LogReader
@@ -46,6 +47,20 @@ async def settle(connection: Connection, timeout_seconds: float = 30) -> None:
             assert not written.behind
             return
     raise AssertionError("the store does not answer")
+
+
+async def looked(connection: Connection, times: int = 2) -> None:
+    """Until the only writer has looked at the stream so often from now on: what it read before, it has taken."""
+
+    async def looks() -> int:
+        return int((await connection.client.info("commandstats")).get("cmdstat_xrange", {}).get("calls", 0))
+
+    before = await looks()
+
+    async def has_looked() -> bool:
+        return await looks() >= before + times
+
+    await reached(has_looked, "the writer has looked at the stream")
 
 
 def record(message_id: str, visitor_id: str = "v-1", **fields: Any) -> Record:

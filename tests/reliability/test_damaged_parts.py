@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from conftest import SMALLEST_DEFINITIONS
 from oracles.promise import exported
-from servers.faults import assign, degraded, kill, track, until
+from servers.faults import assign, degraded, kill, track
+from servers.patience import until
 from servers.service import Service, running
 
-pytestmark = pytest.mark.xdist_group("faults")  # one after the other: they measure time
+pytestmark = pytest.mark.xdist_group("faults")  # one after the other: each keeps both cores busy
 
 PATHS = ("/v1/experiments/free-shipping-banner/results", "/v1/export/events")
 
@@ -64,8 +65,8 @@ def test_no_number_is_computed_from_a_damaged_part(shop: Service, harm: Callable
     finally:
         part.write_bytes(sound)
     with shop.client() as client:
-        until(lambda: all(client.get(path).status_code == 200 for path in PATHS), 10)
-    until(lambda: degraded(shop) == [], 5)
+        until(lambda: all(client.get(path).status_code == 200 for path in PATHS), "numbers are computed again")
+    until(lambda: degraded(shop) == [], "nothing is degraded any more")
     ids = [row["message_id"] for row in exported(shop)]
     assert len(ids) == len(set(ids))
     assert {"m-0", "m-1", "m-2", f"during-{harm.__name__}"} <= set(ids)

@@ -16,7 +16,7 @@ from servers.service import Service
 
 from events.store.health import store_directory
 
-pytestmark = pytest.mark.xdist_group("faults")  # one after the other: they measure time
+pytestmark = pytest.mark.xdist_group("faults")  # one after the other: each keeps both cores busy
 
 EVENTS = 60
 

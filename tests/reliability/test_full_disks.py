@@ -6,14 +6,16 @@ from pathlib import Path
 import pytest
 from conftest import SMALLEST_DEFINITIONS
 from oracles.promise import Journal, verdict
-from servers.faults import assign, degraded, seconds_until_ready, track, until
-from servers.patience import patience
+from servers.faults import assign, degraded, seconds_until_ready, track
+from servers.patience import until
 from servers.service import Service, write_definitions
 from servers.small_disk import fill, small_disk
 
 from events.store.health import read_state
 
-pytestmark = pytest.mark.xdist_group("faults")  # one after the other: they measure time
+pytestmark = pytest.mark.xdist_group("faults")  # one after the other: each keeps both cores busy
+
+HEALED = "nothing is degraded any more"
 
 
 @pytest.fixture
@@ -27,7 +29,7 @@ def cramped(tmp_path: Path) -> Iterator[Service]:
 
 def acknowledged_until_refused(service: Service, journal: Journal) -> str:
     """Sends events until one is refused; the cause."""
-    with service.client(timeout=patience(2)) as client:
+    with service.client(timeout=20) as client:
         for number in range(5_000):
             message_id = f"m-{number}"
             journal.sent.add(message_id)
@@ -47,16 +49,16 @@ def test_a_full_disk_under_the_store_is_named_and_heals(cramped: Service) -> Non
         journal = Journal()
         ballast = fill(cramped.data / "store", leave_bytes=400_000)
         acknowledged_until_refused(cramped, journal)
-        until(lambda: "store_disk_full" in degraded(cramped), patience(5))
-        with cramped.client(timeout=patience(2)) as client:
+        until(lambda: "store_disk_full" in degraded(cramped), "the full disk is named")
+        with cramped.client(timeout=20) as client:
             assert assign(client, "v-1").status_code == 200
             refused = track(client, "m-refused")
         assert (refused.status_code, refused.json()["code"]) == (503, "store_disk_full")
         restarts = restarts_of(cramped)
         ballast.unlink()
-        assert seconds_until_ready(cramped, journal) < patience(2)
+        seconds_until_ready(cramped, journal)
         assert restarts <= 3
-        until(lambda: degraded(cramped) == [], 5)
+        until(lambda: degraded(cramped) == [], HEALED)
         verdict(cramped, journal).hold()
         assert cramped.stop() == 0
 
@@ -71,13 +73,13 @@ def test_a_full_disk_at_the_start_serves_assignments_and_heals(cramped: Service)
     with small_disk(cramped.data / "store"):
         ballast = fill(cramped.data / "store")
         cramped.start()
-        with cramped.client(timeout=patience(2)) as client:
+        with cramped.client(timeout=20) as client:
             assert assign(client, "v-1").status_code == 200
             assert track(client, "m-1").status_code == 503
         assert degraded(cramped) == ["store_disk_full"]
         journal = Journal()
         ballast.unlink()
-        assert seconds_until_ready(cramped, journal) < patience(2)
+        seconds_until_ready(cramped, journal)
         verdict(cramped, journal).hold()
         assert cramped.stop() == 0
 
@@ -89,18 +91,18 @@ def test_a_full_disk_under_the_parts_is_named_and_heals(cramped: Service) -> Non
         journal = Journal()
         seconds_until_ready(cramped, journal)
         ballast = fill(cramped.data / "log")
-        with cramped.client(timeout=patience(2)) as client:
+        with cramped.client(timeout=20) as client:
             for number in range(50):
                 journal.sent.add(f"m-{number}")
                 assert track(client, f"m-{number}").status_code == 200
                 journal.acknowledged.add(f"m-{number}")
-            until(lambda: degraded(cramped) == ["log_disk_full"], 10)
+            until(lambda: degraded(cramped) == ["log_disk_full"], "the full disk is named")
             assert assign(client, "v-1").status_code == 200
             waiting = client.get("/v1/export/events")
             assert waiting.status_code == 200
             assert int(waiting.headers["x-resonate-pending"]) >= 50
         ballast.unlink()
-        until(lambda: degraded(cramped) == [], 10)
+        until(lambda: degraded(cramped) == [], HEALED)
         verdict(cramped, journal).hold()
         assert cramped.stop() == 0
 
@@ -114,11 +116,11 @@ def test_one_full_disk_under_everything_keeps_assignments_and_heals(cramped: Ser
         seconds_until_ready(cramped, journal)
         ballast = fill(cramped.data, leave_bytes=300_000)
         acknowledged_until_refused(cramped, journal)
-        with cramped.client(timeout=patience(2)) as client:
+        with cramped.client(timeout=20) as client:
             assert [assign(client, f"v-{number}").status_code for number in range(50)] == [200] * 50
-        until(lambda: degraded(cramped) != [], patience(5))
+        until(lambda: degraded(cramped) != [], "the full disk is named")
         ballast.unlink()
         seconds_until_ready(cramped, journal)
-        until(lambda: degraded(cramped) == [], patience(10))
+        until(lambda: degraded(cramped) == [], HEALED)
         verdict(cramped, journal).hold()
         assert cramped.stop() == 0

@@ -3,7 +3,6 @@
 The same for the log alone, with compaction and retention, is tests/events/writer/test_log_model.py.
 """
 
-import time
 from collections.abc import Iterator
 from itertools import count
 
@@ -16,9 +15,10 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 from oracles.promise import Journal, exported
 from oracles.proving import examples
 from servers.faults import KILLS, seconds_until_ready
+from servers.patience import until
 from servers.service import Service, running
 
-pytestmark = pytest.mark.xdist_group("faults")  # one after the other: they measure time
+pytestmark = pytest.mark.xdist_group("faults")  # one after the other: each keeps both cores busy
 
 NAME = "free-shipping-banner.yaml"
 EXAMPLES = examples(3)
@@ -111,10 +111,13 @@ class ServiceAgainstModel(RuleBasedStateMachine):
         assert self._post("/v1/batch", {"batch": batch}).json() == {"success": True}
 
     def _post(self, path: str, body: dict[str, object]) -> httpx.Response:
-        deadline = time.monotonic() + 10
         with self.service.client(timeout=20) as client:
-            while (answer := client.post(path, json=body)).status_code == 503 and time.monotonic() < deadline:
-                time.sleep(0.05)
+
+            def taken() -> list[httpx.Response]:
+                answer = client.post(path, json=body)
+                return [] if answer.status_code == 503 else [answer]
+
+            [answer] = until(taken, f"{path} is taken", tell=self.service.told)
         assert answer.status_code == 200, answer.text
         return answer
 

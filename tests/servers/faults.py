@@ -9,10 +9,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from pathlib import Path
+from typing import TypeVar
 
 import httpx
 import psutil
 from oracles.promise import Journal
+from servers.patience import HUNG_SECONDS, ended_when_hung, stall, until
 from servers.service import Service
 
 from events.store.process import socket_path
@@ -20,16 +22,13 @@ from events.store.process import socket_path
 REPOSITORY = Path(__file__).parents[2]
 STALL_SECONDS = 3.0
 _numbers = count()
+Answer = TypeVar("Answer")
 
 
-def pid_of(service: Service, role: str, timeout_seconds: float = 30) -> int:
+def pid_of(service: Service, role: str) -> int:
     """The process of a role; waits for one that is on its way back."""
-    deadline = time.monotonic() + timeout_seconds
-    while time.monotonic() < deadline:
-        if found := service.processes().get(role):
-            return found[0].pid
-        time.sleep(0.02)
-    raise AssertionError(f"no {role} within {timeout_seconds:g} s:\n{service.log_text()}")
+    found = until(lambda: service.processes().get(role), f"there is a {role}", tell=service.told)
+    return found[0].pid
 
 
 def kill(service: Service, role: str) -> None:
@@ -82,21 +81,21 @@ def frozen(service: Service, role: str) -> Iterator[None]:
 def stall_store(service: Service) -> None:
     """The store does not answer for three seconds."""
     with frozen(service, "store"):
-        time.sleep(STALL_SECONDS)
+        stall(STALL_SECONDS, "the store stands still for longer than an append waits")
 
 
 def add_second_writer(service: Service) -> None:
-    """Another writer works on the same store and log for a second, and is killed."""
+    """Another writer works on the same store and log until it has linked a part, and is killed."""
     program = REPOSITORY / "tests" / "events" / "writer" / "writer_that_dies.py"
     command = [sys.executable, "-P", str(program), str(socket_path(service.data)), str(service.data), ""]
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
-    try:
-        time.sleep(1.5)
-        assert process.poll() is None
-    finally:
-        process.kill()
-        process.wait()
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        try:
+            with ended_when_hung(process, HUNG_SECONDS):
+                assert b"after_link\n" in process.stdout, "it ended, or wrote nothing"
+        finally:
+            process.kill()
 
 
 KILLS: Mapping[str, Callable[[Service], None]] = {
@@ -109,18 +108,21 @@ KILLS: Mapping[str, Callable[[Service], None]] = {
 }
 
 
-def seconds_until_ready(service: Service, journal: Journal, timeout_seconds: float = 30) -> float:
+def seconds_until_ready(service: Service, journal: Journal) -> float:
     """From now until an assignment is answered and an event is acknowledged; both are noted in the journal."""
     began = time.monotonic()
     message_id = f"probe.{next(_numbers)}"
     journal.sent.add(message_id)
-    assigned = stored = False
-    while not (assigned and stored):
-        assert time.monotonic() - began < timeout_seconds, f"not ready again:\n{service.log_text()[-5000:]}"
+    left = {"assign": assign, "track": track}
+
+    def is_ready() -> bool:
         with contextlib.suppress(httpx.HTTPError), service.client(timeout=2) as client:
-            stored = stored or track(client, message_id).status_code == 200
-            assigned = assigned or assign(client, "probe").status_code == 200
-        time.sleep(0.01)
+            for name, ask in list(left.items()):
+                if ask(client, message_id).status_code == 200:
+                    del left[name]
+        return not left
+
+    until(is_ready, "an assignment is answered and an event acknowledged", tell=service.told)
     journal.acknowledged.add(message_id)
     return time.monotonic() - began
 
@@ -150,11 +152,15 @@ def degraded(service: Service) -> list[str]:
     return list(answer.json()["degraded"])
 
 
-def until(condition: Callable[[], bool], seconds: float = 30) -> float:
-    """Wait for it; how long it took."""
-    began = time.monotonic()
-    while time.monotonic() - began < seconds:
-        if condition():
-            return time.monotonic() - began
-        time.sleep(0.02)
-    raise AssertionError(f"not within {seconds:g} s")
+def of_every_worker(service: Service, ask: Callable[[httpx.Client], Answer]) -> list[Answer]:
+    """What each worker answers, over a connection of its own: the others stand still while it is asked."""
+    workers = service.processes()["worker"]
+    answers: list[Answer] = []
+    for asked in workers:
+        with contextlib.ExitStack() as others:
+            for other in workers:
+                if other != asked:
+                    other.suspend()
+                    others.callback(other.resume)
+            answers.append(ask(others.enter_context(service.client())))
+    return answers

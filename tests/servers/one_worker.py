@@ -10,6 +10,7 @@ import httpx
 import msgspec
 import redis
 import uvicorn
+from servers.patience import until
 
 from app.http.protocol import server_config
 from app.main import create_app
@@ -67,10 +68,8 @@ class OneWorker:
         self._server = uvicorn.Server(server_config(self.app, host="127.0.0.1", port=0))
         self._thread = threading.Thread(target=self._server.run, daemon=True)
         self._thread.start()
-        while not self._server.started:
-            if not self._thread.is_alive():
-                raise AssertionError("the worker did not start")
-            self._thread.join(0.01)
+        until(lambda: self._server.started or not self._thread.is_alive(), "the worker has started")
+        assert self._server.started, "the worker did not start"
         port = self._server.servers[0].sockets[0].getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
         return self

@@ -6,13 +6,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import httpx
 import psutil
+from servers.patience import HUNG_SECONDS, until
 
 PUBLISHABLE_KEY = "pk_test_0123456789"
 SECRET_KEY = "sk_test_0123456789"
@@ -43,10 +43,10 @@ class Service:
         assert self.process is not None
         return self.process.pid
 
-    def start(self, timeout_seconds: float = 30) -> "Service":
+    def start(self) -> "Service":
         """Start and wait until `/readyz` answers 200; on the same port again after the first time."""
         self.launch()
-        self.wait_ready(timeout_seconds)
+        self.wait_ready()
         return self
 
     def launch(self) -> subprocess.Popen[bytes]:
@@ -73,18 +73,18 @@ class Service:
             **self.variables,
         }
 
-    def wait_ready(self, timeout_seconds: float = 30) -> None:
-        deadline = time.monotonic() + timeout_seconds
-        while time.monotonic() < deadline:
-            assert self.process is not None
-            if self.process.poll() is not None:
-                raise AssertionError(f"resonate serve ended with {self.process.returncode}:\n{self.log_text()}")
-            with contextlib.suppress(OSError, ValueError, httpx.HTTPError):
-                self.port = self._published_port()
-                if httpx.get(f"{self.url}/readyz", timeout=1).status_code == 200:
-                    return
-            time.sleep(0.02)
-        raise AssertionError(f"not ready within {timeout_seconds} s:\n{self.log_text()}")
+    def wait_ready(self) -> None:
+        """Until `/readyz` answers 200; fails at once when the process ends."""
+        until(self._is_ready, "the service is ready", tell=self.told)
+
+    def _is_ready(self) -> bool:
+        assert self.process is not None
+        if self.process.poll() is not None:
+            raise AssertionError(f"resonate serve ended with {self.process.returncode}{self.told()}")
+        with contextlib.suppress(OSError, ValueError, httpx.HTTPError):
+            self.port = self._published_port()
+            return httpx.get(f"{self.url}/readyz", timeout=1).status_code == 200
+        return False
 
     def _published_port(self) -> int:
         address = json.loads((self.data / "run" / "address").read_text())
@@ -96,18 +96,15 @@ class Service:
         headers = {"authorization": f"Bearer {key}", **options.pop("headers", {})}
         return httpx.Client(base_url=self.url, headers=headers, timeout=options.pop("timeout", 70), **options)
 
-    def results(self, experiment: str, timeout_seconds: float = 40, **query: str) -> dict[str, Any]:
+    def results(self, experiment: str, **query: str) -> dict[str, Any]:
         """The readout once nothing is pending."""
-        deadline = time.monotonic() + timeout_seconds
         with self.client() as client:
-            while True:
-                response = client.get(f"/v1/experiments/{experiment}/results", params=query)
-                body = response.json()
-                if response.status_code == 200 and body["pending"] == 0:
-                    return body
-                if time.monotonic() > deadline:
-                    raise AssertionError(f"still {response.status_code}: {response.text[:2000]}")
-                time.sleep(0.1)
+
+            def settled() -> dict[str, Any] | None:
+                answer = client.get(f"/v1/experiments/{experiment}/results", params=query)
+                return answer.json() if answer.status_code == 200 and answer.json()["pending"] == 0 else None
+
+            return until(settled, f"the readout of {experiment} has nothing pending", tell=self.told) or {}
 
     def processes(self) -> dict[str, list[psutil.Process]]:
         """The living processes of the tree by role: worker, writer, store, analysis, trainer."""
@@ -120,7 +117,11 @@ class Service:
     def log_text(self) -> str:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
-    def stop(self, timeout_seconds: float = 15) -> int:
+    def told(self) -> str:
+        """What a failure adds: the end of the log."""
+        return f"; the log ends with\n{self.log_text()[-5_000:]}"
+
+    def stop(self, timeout_seconds: float = HUNG_SECONDS) -> int:
         """SIGTERM, wait, and the exit code."""
         assert self.process is not None
         if self.process.poll() is None:

@@ -3,7 +3,7 @@
     python tests/servers/store_producer.py DATA NAME
 
 Lines `sent ID…` (before) and `ok ID…` (after the acknowledgement) go to `DATA/NAME.journal`; each batch that is refused
-is sent again under the same ids, and each acknowledged one once more.
+(`refused ID`) is sent again under the same ids, and each acknowledged one once more.
 """
 
 import asyncio
@@ -19,15 +19,17 @@ from events.store.process import socket_path
 
 CLIENTS = 8
 EVENTS = 10
+PAUSE_SECONDS = 0.02  # before what was refused is sent again
 
 
-async def send(stream: Stream, records: list[Record]) -> None:
+async def send(stream: Stream, records: list[Record], journal: int) -> None:
     """Sends until it is acknowledged."""
     while True:
         try:
             await stream.append(records)
         except StoreUnavailable:
-            await asyncio.sleep(0.02)
+            os.write(journal, f"refused {records[0].message_id}\n".encode())
+            await asyncio.sleep(PAUSE_SECONDS)
         else:
             return
 
@@ -45,9 +47,9 @@ async def produce(data: Path, name: str) -> None:
                 Record(message_id=each, type="track", visitor_id=f"v-{number}", time=1, event="x") for each in ids
             ]
             os.write(journal, f"sent {' '.join(ids)}\n".encode())
-            await send(stream, records)
+            await send(stream, records, journal)
             os.write(journal, f"ok {' '.join(ids)}\n".encode())
-            await send(stream, records)
+            await send(stream, records, journal)
 
     await asyncio.gather(*[client(number) for number in range(CLIENTS)])
 

@@ -7,8 +7,6 @@ import socket
 import ssl
 import subprocess
 import threading
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from redis import Redis
 from redis.exceptions import ConnectionError as ConnectionLost
+from servers.patience import until
 
 from events.store.process import store_binary
 
@@ -54,7 +53,7 @@ class StoreServer:
         self.process = subprocess.Popen(
             [*words, "--logfile", "server.log", *self.options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        wait_for(lambda: answers_ping(self.port) or self.process.poll() is not None)
+        until(lambda: answers_ping(self.port) or self.process.poll() is not None, "the store answers")
         return self
 
     def kill(self) -> None:
@@ -101,7 +100,7 @@ def start_cluster(folder: Path) -> StoreCluster:
     for client in clients:
         client.close()
     cluster = StoreCluster(nodes)
-    wait_for(cluster.is_whole)
+    until(cluster.is_whole, "the cluster is whole")
     return cluster
 
 
@@ -188,11 +187,3 @@ def self_signed(folder: Path) -> Path:
     path = folder / "certificate.pem"
     path.write_bytes(pem + builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
     return path
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 30.0) -> None:
-    """Returns when the condition holds; fails when it does not in time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)

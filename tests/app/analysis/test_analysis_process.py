@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from servers.patience import reached
 
 from app.analysis.client import AnalysisAnswer, AnalysisClient, AnalysisError
 from app.analysis.queries import ExperimentQuery, Query
@@ -80,7 +81,7 @@ async def test_an_unforeseen_failure_tells_the_asker_nothing_of_the_inside(tmp_p
 
 async def test_a_call_that_takes_too_long_ends_in_time(tmp_path: Path) -> None:
     async def never(query: Query) -> AnalysisAnswer:
-        await asyncio.sleep(60)
+        await asyncio.Event().wait()
         raise AssertionError
 
     async with serving(tmp_path, never) as client:
@@ -97,7 +98,7 @@ async def test_hanging_up_cancels_the_call(tmp_path: Path) -> None:
     async def wait(query: Query) -> AnalysisAnswer:
         begun.set()
         try:
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
         finally:
             cancelled.set()
         raise AssertionError
@@ -117,10 +118,11 @@ async def test_a_server_that_dies_under_a_call_is_asked_once_more(tmp_path: Path
     def die_then_hand_over() -> None:
         listener.accept()[0].close()
 
-    threading.Thread(target=die_then_hand_over, daemon=True).start()
+    dying = threading.Thread(target=die_then_hand_over, daemon=True)
+    dying.start()
     client = AnalysisClient(tmp_path / "analysis.sock", timeout_seconds=5)
     asker = asyncio.create_task(client.ask(ExperimentQuery("here")))
-    await asyncio.sleep(0.02)
+    await asyncio.to_thread(dying.join)
     stop = asyncio.Event()
     heir = asyncio.create_task(AnalysisServer(echo).serve(listener, lambda: None, stop))
     assert (await asker).body == b"here"
@@ -132,9 +134,12 @@ async def test_askers_of_a_server_that_cannot_start_are_turned_away_at_once(tmp_
     listener = listen_unix(tmp_path / "analysis.sock")
     client = AnalysisClient(tmp_path / "analysis.sock", timeout_seconds=5)
     asker = asyncio.create_task(client.ask(ExperimentQuery("anyone?")))
-    while not asker.done():
-        await asyncio.sleep(0.02)
+
+    def is_told() -> bool:
         turn_away(listener)
+        return asker.done()
+
+    await reached(is_told, "the asker is turned away")
     with pytest.raises(AnalysisError) as refused:
         await asker
     assert refused.value.code == "analysis_unavailable"

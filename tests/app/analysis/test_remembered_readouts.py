@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from conftest import SMALLEST_DEFINITIONS
+from servers.patience import reached
 from servers.service import write_definitions
 from worlds.event_log import received, write_log
 
@@ -81,9 +82,9 @@ async def test_a_known_readout_does_not_wait_behind_one_that_is_computed(analysi
     try:
         assert await asyncio.wait_for(ask(analysis), 30) == known
         new = asyncio.create_task(ask(analysis, ResultsQuery(BANNER, dimension="device")))
-        await asyncio.sleep(0.2)
-        assert not new.done()
+        await reached(lambda: len(analysis.readout_jobs._jobs) == 2, "the new one stands in the queue")
         assert "metrics" in await asyncio.wait_for(ask(analysis, TimeseriesQuery(BANNER)), 30)
+        assert not new.done()
     finally:
         go.set()
     await asyncio.gather(long, new)

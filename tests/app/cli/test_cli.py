@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +13,9 @@ from typing import Any
 import pytest
 import typer.main
 from conftest import SMALLEST_DEFINITIONS, StartService
+from servers.patience import until
 from servers.service import Service, write_definitions
+from worlds.shop_worlds import publish_trained, taste_world
 
 from app.cli.main import app
 from app.cli.output import say_plan
@@ -88,8 +89,10 @@ def test_who_has_written_nothing_yet_is_told_how_to_begin(tmp_path: Path) -> Non
 def test_a_service_without_experiments_starts_and_says_how_to_begin(start_service: StartService) -> None:
     service = start_service({}, RESONATE_WORKERS="1")
     assert "holds no experiment yet; begin one with `resonate new KEY`" in service.log_text()
-    time.sleep(1.5)  # three looks of the worker at what was published
-    assert "recommendation" not in service.log_text()
+    publish_trained(service.data / "models", taste_world())
+    until(lambda: "recommendations rest on model" in service.log_text(), "the worker has looked at what is published")
+    told = [line for line in service.log_text().splitlines() if "recommendation" in line]
+    assert len(told) == 1  # and not before there was any
 
 
 def test_an_unknown_command_is_wrong_usage() -> None:
@@ -242,19 +245,13 @@ def test_a_pause_is_followed_by_the_running_service(standing: Service) -> None:
     try:
         done = resonate("pause", "free-shipping-banner", DATA=str(standing.data))
         assert done.returncode == 0, done.stderr
-        assert _reason_within(standing, "DISABLED", 2)
+        until(lambda: reason(standing) == "DISABLED", "it is paused")
     finally:
         assert resonate("resume", "free-shipping-banner", DATA=str(standing.data)).returncode == 0
-    assert _reason_within(standing, "SPLIT", 2)
+    until(lambda: reason(standing) == "SPLIT", "it goes on")
 
 
-def _reason_within(service: Service, reason: str, seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
+def reason(service: Service) -> str:
     body = {"context": {"targetingKey": "v-1", "resonate.expose": False}}
     with service.client() as client:
-        while time.monotonic() < deadline:
-            answer = client.post("/ofrep/v1/evaluate/flags/free-shipping-banner", json=body).json()
-            if answer["reason"] == reason:
-                return True
-            time.sleep(0.05)
-    return False
+        return client.post("/ofrep/v1/evaluate/flags/free-shipping-banner", json=body).json()["reason"]

@@ -1,6 +1,7 @@
 """Every body has its time: a client that stops is answered, whatever the route, and leaves nothing behind."""
 
 import asyncio
+import itertools
 import json
 import socket
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +9,8 @@ from typing import Any
 
 import pytest
 from servers.one_worker import SECRET, OneWorker
-from servers.patience import patience
+from servers.patience import HUNG_SECONDS
+from servers.slow_client import told
 
 import app.http.body
 import app.http.deadlines
@@ -26,22 +28,7 @@ def answers(worker: OneWorker, method: str, path: str, *, length: int = 1_000, d
     with socket.create_connection((host, int(port)), timeout=20) as connection:
         head = HEAD.format(method, path, SECRET, length).encode()
         connection.sendall(head + b"product_id,price\nsku-")
-        if dripping:
-            connection.settimeout(0.2)
-        told = b""
-        for _ in range(100):
-            try:
-                piece = connection.recv(65_536)
-                told += piece
-                if not piece:
-                    return told
-            except TimeoutError:
-                if not dripping:
-                    break
-                connection.sendall(b"1")
-            except ConnectionError:
-                return told
-    raise AssertionError("it was never given up")
+        return told(connection, itertools.repeat(b"1") if dripping else ())
 
 
 def routes_with_a_body(worker: OneWorker) -> list[tuple[str, str]]:
@@ -62,8 +49,8 @@ def test_who_stops_within_a_body_is_answered_on_every_route_that_takes_one(worke
     assert len(routes) >= 20
     with ThreadPoolExecutor(len(routes)) as together:
         length = {UPLOAD: 1_000_000}
-        told = list(together.map(lambda route: answers(worker, *route, length=length.get(route, 1_000)), routes))
-    for route, answer in zip(routes, told, strict=True):
+        said = list(together.map(lambda route: answers(worker, *route, length=length.get(route, 1_000)), routes))
+    for route, answer in zip(routes, said, strict=True):
         head, _, body = answer.partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 408"), (route, answer)
         code = "errorCode" if route[1].startswith("/ofrep") else "code"
@@ -142,7 +129,7 @@ def test_a_sweep_goes_on_after_whatever_the_end_of_a_wait_raises(monkeypatch: py
             raise KeyError("foreign")
 
         deadlines.queue(0.0).update({fail: loop.time() - 1, ended.set: loop.time() - 1})
-        await asyncio.wait_for(ended.wait(), patience(1))
+        await asyncio.wait_for(ended.wait(), HUNG_SECONDS)
         return told
 
     assert asyncio.run(sweep()) == ["KeyError('foreign')"]

@@ -2,7 +2,8 @@
 
 import contextlib
 import socket
-import threading
+import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,10 +16,11 @@ def taken() -> socket.socket:
     return holder
 
 
-def test_a_port_whose_last_owner_is_just_ending_is_waited_for() -> None:
+def test_a_port_whose_last_owner_is_just_ending_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     holder = taken()
     port = holder.getsockname()[1]
-    threading.Timer(0.2, holder.close).start()
+    waiting = SimpleNamespace(monotonic=time.monotonic, sleep=lambda seconds: holder.close())
+    monkeypatch.setattr("app.http.server.time", waiting)
     with listen("127.0.0.1", port) as listener:
         assert listener.getsockname()[1] == port
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from servers.patience import until
 from worlds.event_log import received, write_log
 
 from app.processes.design_freeze import SiteTraffic
@@ -41,12 +42,15 @@ def a_minute_ago() -> datetime:
 
 def answered(traffic: SiteTraffic, asked: Experiment, before: datetime) -> float | None:
     """What the log says once it was read."""
-    for _ in range(600):
+
+    def said() -> list[float | None]:
         try:
-            return traffic(asked, before)
+            return [traffic(asked, before)]
         except TrafficAwaited:
-            time.sleep(0.05)
-    raise AssertionError("the log is still being read")
+            return []
+
+    [answer] = until(said, "the log was read")
+    return answer
 
 
 def test_traffic_is_asked_once_and_shared_out_by_each_experiment(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ import contextlib
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,9 +12,9 @@ from typing import Any
 import pytest
 from conftest import SMALLEST_DEFINITIONS, StartService
 from redis import Redis
-from servers.patience import patience
+from servers.patience import HUNG_SECONDS, until
 from servers.service import Service
-from servers.stores import start_cluster, wait_for
+from servers.stores import start_cluster
 
 from app.processes.design_freeze import DesignMirror
 from app.runtime.settings import Settings
@@ -36,8 +35,7 @@ def external(tmp_path: Path) -> Iterator[str]:
     options = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--appendonly", "yes"]
     command = [str(store_binary()), *options, "--appendfsync", "always", "--save", "", "--logfile", "log"]
     server = subprocess.Popen(command)
-    while not listening(port):
-        time.sleep(0.02)
+    until(lambda: listening(port), "the store listens")
     yield f"redis://127.0.0.1:{port}/0"
     server.terminate()
     server.wait()
@@ -117,10 +115,10 @@ def test_a_second_data_directory_on_the_same_store_is_refused_until_the_first_ha
 ) -> None:
     variables = {"RESONATE_WORKERS": "1", "RESONATE_REDIS_URL": external}
     first = start_service(SMALLEST_DEFINITIONS, **variables)
-    wait_for(lambda: owner_of(external) is not None)
+    until(lambda: owner_of(external), "the store has an owner")
     second = start_service(SMALLEST_DEFINITIONS, launch_only=True, **variables)
     assert second.process is not None
-    assert second.process.wait(15) == 1
+    assert second.process.wait(HUNG_SECONDS) == 1
     assert f"belongs to the service of {first.data} (pid {first.pid} on " in second.log_text()
     assert "Traceback" not in second.log_text()
     assert first.stop() == 0
@@ -140,7 +138,7 @@ def test_a_cluster_that_is_away_at_the_start_degrades_the_service_until_it_comes
     for node in cluster.nodes:
         node.kill()
     service = start_service(SMALLEST_DEFINITIONS, RESONATE_WORKERS="1", RESONATE_REDIS_URL=cluster.url)
-    with service.client(timeout=patience(2)) as client:
+    with service.client(timeout=20) as client:
         ready = client.get("/readyz")
         assert (ready.status_code, ready.json()["degraded"]) == (200, ["store_down"])
         context = {"context": {"targetingKey": "v-1"}}
@@ -155,9 +153,9 @@ def test_a_cluster_that_is_away_at_the_start_degrades_the_service_until_it_comes
             for node in cluster.nodes:
                 node.start()
                 stack.callback(node.kill)
-            wait_for(cluster.is_whole)
-            wait_for(lambda: client.post("/v1/track", json=event).status_code == 200, patience(2))
-            wait_for(lambda: client.get("/readyz").json()["degraded"] == [], patience(2))
+            until(cluster.is_whole, "the cluster is whole")
+            until(lambda: client.post("/v1/track", json=event).status_code == 200, "events are taken")
+            until(lambda: client.get("/readyz").json()["degraded"] == [], "nothing is degraded any more")
             assert service.stop() == 0
     assert "Traceback" not in service.log_text()
 
@@ -169,7 +167,7 @@ def test_a_store_that_evicts_is_refused_at_the_start(start_service: StartService
         assert server.recv(100) == b"+OK\r\n"
     service = start_service(SMALLEST_DEFINITIONS, launch_only=True, RESONATE_REDIS_URL=external)
     assert service.process is not None
-    assert service.process.wait(15) == 1
+    assert service.process.wait(HUNG_SECONDS) == 1
     assert "RESONATE_REDIS_URL" in service.log_text()
     assert "noeviction" in service.log_text()
 
@@ -191,6 +189,6 @@ def test_a_frozen_design_outlives_the_data_directory(start_service: StartService
     changed = {name: text.replace("threshold", "bundle") for name, text in SMALLEST_DEFINITIONS.items()}
     service = start_service(changed, launch_only=True, RESONATE_WORKERS="1", RESONATE_REDIS_URL=external)
     assert service.process is not None
-    assert service.process.wait(15) == 1
+    assert service.process.wait(HUNG_SECONDS) == 1
     assert "free-shipping-banner.yaml" in service.log_text()
     assert "phase" in service.log_text()

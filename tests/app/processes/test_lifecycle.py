@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,11 +12,13 @@ import httpx
 import psutil
 import pytest
 from conftest import SMALLEST_DEFINITIONS, StartService
-from servers.faults import until
-from servers.patience import patience
+from servers.patience import HUNG_SECONDS, stall, until
 from servers.service import SECRET_KEY, Service, write_definitions
 
+from app.processes.supervisor import TICK_SECONDS
 from app.runtime.data_directory import DataDirectory
+from app.worker.resources import POLL_SECONDS
+from experiments.catalog.publisher import SETTLED_SECONDS
 
 BANNER = "free-shipping-banner"
 OWN = {"context": {"targetingKey": "v-1"}}
@@ -89,7 +90,7 @@ def pid_of(service: Service, role: str) -> int | None:
 
 
 def test_the_tree_has_its_workers_one_writer_one_store_and_no_analysis_yet(service: Service) -> None:
-    assert until(lambda: roles(service) == {"worker": 2, "writer": 1, "store": 1}) < patience(5)
+    until(lambda: roles(service) == {"worker": 2, "writer": 1, "store": 1}, "the tree is whole", tell=service.told)
     assert "Resonate is ready on http://127.0.0.1:" in service.log_text()
     assert "valkey" in service.log_text()
     assert str(service.data) in service.log_text()
@@ -124,12 +125,9 @@ def test_keys_are_made_once_and_shown_once(start_service: StartService) -> None:
 @pytest.mark.parametrize("role", ["worker", "writer", "store"])
 def test_what_is_killed_comes_back_and_loses_nothing(service: Service, role: str) -> None:
     assert track(service, f"before-{role}").status_code == 200
-    until(lambda: pid_of(service, role) is not None)
-    victim = pid_of(service, role)
-    assert victim is not None
+    victim = until(lambda: pid_of(service, role), f"there is a {role}") or 0
     os.kill(victim, signal.SIGKILL)
-    took = until(lambda: pid_of(service, role) not in (None, victim) and stores(service, f"after-{role}"))
-    assert took < patience(3)
+    until(lambda: pid_of(service, role) not in (None, victim) and stores(service, f"after-{role}"), f"{role} is back")
     ids = exported_ids(service)
     assert len(ids) == len({*ids})
     assert {f"before-{role}", f"after-{role}"} <= {*ids}
@@ -148,7 +146,7 @@ def test_the_analysis_process_starts_with_the_first_call_and_comes_back_when_it_
     assert first is not None
     assert psutil.Process(first).nice() > 0
     os.kill(first, signal.SIGKILL)
-    until(lambda: not psutil.pid_exists(first))
+    until(lambda: not psutil.pid_exists(first), "the analysis has ended")
     exported_ids(service)
     assert pid_of(service, "analysis") not in (None, first)
 
@@ -158,7 +156,7 @@ def test_the_supervisor_killed_leaves_no_orphan(service: Service) -> None:
     family = psutil.Process(service.pid).children(recursive=True)
     assert len(family) >= 5
     os.kill(service.pid, signal.SIGKILL)
-    assert psutil.wait_procs(family, timeout=3)[1] == []
+    assert psutil.wait_procs(family, timeout=HUNG_SECONDS)[1] == []
     assert service.process is not None
     service.process.wait()
     service.start()
@@ -177,12 +175,10 @@ def test_what_a_killed_worker_left_of_an_upload_is_gone_after_the_next_start(sta
 
 def test_a_second_instance_is_refused_every_time(service: Service) -> None:
     for _ in range(20):
-        began = time.monotonic()
         second = Service(service.data, service.definitions, {})
         second.log = service.data.with_name("second.log")
         process = second.launch()
-        assert process.wait(10) == 1
-        assert time.monotonic() - began < patience(2)
+        assert process.wait(HUNG_SECONDS) == 1
     assert second.log_text().count(f"data directory in use by pid {service.pid}") == 20
     assert evaluate(service).status_code == 200
 
@@ -194,7 +190,7 @@ def test_a_port_in_use_is_said_with_what_to_do(start_service: StartService) -> N
         port = str(taken.getsockname()[1])
         service = start_service(SMALLEST_DEFINITIONS, launch_only=True, RESONATE_PORT=port)
         assert service.process is not None
-        assert service.process.wait(patience(5)) == 1
+        assert service.process.wait(HUNG_SECONDS) == 1
     assert f"port {port} of 127.0.0.1 is in use by another program" in service.log_text()
     assert "RESONATE_PORT" in service.log_text()
 
@@ -204,11 +200,9 @@ def test_invalid_definitions_stop_the_first_start_with_every_error(start_service
         "one.yaml": "key: one\nstatus: runing\nvariants: [a, b]\ngoal: purchase_rate\n",
         "two.yaml": "key: two\nstatus: running\nvariants: [a]\ngoal: no_such_metric\n",
     }
-    began = time.monotonic()
     service = start_service(files, launch_only=True)
     assert service.process is not None
-    assert service.process.wait(patience(5)) == 1
-    assert time.monotonic() - began < patience(2)
+    assert service.process.wait(HUNG_SECONDS) == 1
     text = service.log_text()
     assert "one.yaml:2" in text
     assert "two.yaml" in text
@@ -228,7 +222,7 @@ def test_a_broken_file_at_a_later_start_leaves_the_last_good_definitions_serving
         file.write_text(good)
 
 
-def test_a_new_definition_is_live_within_two_seconds(start_service: StartService) -> None:
+def test_a_new_definition_is_live_without_a_restart(start_service: StartService) -> None:
     service = start_service(
         SMALLEST_DEFINITIONS
     )  # without a log: its traffic would be asked first (docs/definitions.md)
@@ -236,8 +230,13 @@ def test_a_new_definition_is_live_within_two_seconds(start_service: StartService
         "key: second\nstatus: running\nvariants: [control, other]\ngoal: purchase_rate\n"
     )
     with service.client() as client:
-        took = until(lambda: client.post("/ofrep/v1/evaluate/flags/second", json=OWN).status_code == 200)
-    assert took < patience(2)
+        until(lambda: client.post("/ofrep/v1/evaluate/flags/second", json=OWN).status_code == 200, "it is live")
+
+
+def test_two_looks_at_the_folder_and_one_of_a_worker_take_less_than_the_two_seconds_that_are_promised() -> None:
+    """The second look of the supervisor takes what has settled since the first: tests/experiments/catalog."""
+    assert SETTLED_SECONDS < TICK_SECONDS
+    assert 2 * TICK_SECONDS + POLL_SECONDS < 2
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -246,7 +245,7 @@ def test_the_end_is_clean_and_nothing_is_left_running(service: Service, number: 
     family = psutil.Process(service.pid).children(recursive=True)
     assert service.process is not None
     service.process.send_signal(number)
-    assert service.process.wait(10) == 0
+    assert service.process.wait(HUNG_SECONDS) == 0
     assert psutil.wait_procs(family, timeout=1)[1] == []
     service.start()
     assert f"last-{number}" in exported_ids(service)
@@ -260,25 +259,43 @@ def test_a_request_under_way_is_answered_although_the_end_is_asked_for_twice(ser
     )
     with socket.create_connection(("127.0.0.1", service.port)) as connection:
         connection.sendall(head.encode() + body[:10])
-        time.sleep(0.3)
+        until(lambda: is_accepted(service, connection), "a worker has the connection")
         assert service.process is not None
         service.process.send_signal(signal.SIGTERM)
-        time.sleep(0.5)
+        until(lambda: is_closed(service), "nobody listens any more")
         service.process.send_signal(signal.SIGTERM)
-        time.sleep(0.5)
+        stall(0.5, "a second signal leaves no trace that could be waited for")
         connection.sendall(body[10:])
         answer = connection.recv(65536)
     assert answer.startswith(b"HTTP/1.1 200")
     assert b"connection: close" in answer.lower()
-    assert service.process.wait(10) == 0
+    assert service.process.wait(HUNG_SECONDS) == 0
 
 
-def test_an_idle_connection_does_not_hold_up_the_end(service: Service) -> None:
+def is_accepted(service: Service, connection: socket.socket) -> bool:
+    """Whether a worker holds the other end."""
+    port = connection.getsockname()[1]
+    theirs = [end for worker in service.processes()["worker"] for end in worker.net_connections("tcp")]
+    return any(end.raddr and end.raddr.port == port for end in theirs)
+
+
+def is_closed(service: Service) -> bool:
+    """Whether nobody listens; between the two moments the kernel answers nothing."""
+    try:
+        socket.create_connection(("127.0.0.1", service.port), timeout=0.2).close()
+    except ConnectionRefusedError:
+        return True
+    except TimeoutError:
+        pass
+    return False
+
+
+def test_an_idle_connection_does_not_hold_up_the_end(start_service: StartService) -> None:
+    drain = f"{5 * HUNG_SECONDS:g}"  # so long the end would wait for one that is no idle connection
+    service = start_service(SMALLEST_DEFINITIONS, RESONATE_WORKERS="1", RESONATE_DRAIN_SECONDS=drain)
     with service.client() as client:
         assert client.get("/healthz").status_code == 200
-        began = time.monotonic()
         assert service.stop() == 0
-        assert time.monotonic() - began < patience(5)
 
 
 def test_no_connection_is_reset_while_the_service_ends(service: Service) -> None:
@@ -288,7 +305,7 @@ def test_no_connection_is_reset_while_the_service_ends(service: Service) -> None
     assert load.stdout is not None
     assert load.stdout.readline() == b"under way\n"
     assert service.stop() == 0
-    output, _ = load.communicate(timeout=patience(20))
+    output, _ = load.communicate(timeout=HUNG_SECONDS)
     counted = json.loads(output)
     assert counted["answered"] > 100
     assert counted["reset"] == 0
@@ -297,7 +314,7 @@ def test_no_connection_is_reset_while_the_service_ends(service: Service) -> None
 def test_a_wrong_setting_stops_the_start_with_its_name(start_service: StartService) -> None:
     service = start_service(SMALLEST_DEFINITIONS, launch_only=True, RESONATE_WORKERS="many", RESONATE_WORKES="2")
     assert service.process is not None
-    assert service.process.wait(patience(5)) == 1
+    assert service.process.wait(HUNG_SECONDS) == 1
     assert "RESONATE_WORKERS: it should be a valid integer" in service.log_text()
 
 

@@ -1,11 +1,11 @@
 """A child that dies is started again: at once the first time, ever later while it cannot stay."""
 
 import os
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from servers.patience import until
 
 from app.processes import supervised
 from app.processes.supervised import FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS, STEADY_SECONDS, ChildProcess, Role
@@ -30,10 +30,10 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 MODULE = "child_of_a_test"
 LIVES = """
-import os, sys, time
+import os, signal, sys
 name, ready, _ = sys.argv[1:]
 if name == "endless":
-    time.sleep(60)
+    signal.pause()
 if name == "broken":
     sys.exit(3)
 os.write(int(ready), b"1")
@@ -53,8 +53,7 @@ def live(child: ChildProcess, clock: Clock, seconds: float) -> float:
     os.set_blocking(child.ready_descriptor, True)
     ready = child.hear()  # its end closes the pipe
     clock.now += seconds
-    while (code := child.reap()) is None:
-        time.sleep(0.01)
+    [code] = until(lambda: [code for code in [child.reap()] if code is not None], "it has ended")
     assert code == (0 if ready else 3)
     assert child.start_at is not None
     return child.start_at - clock.now

@@ -8,8 +8,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from conftest import SMALLEST_DEFINITIONS, StartService
+from servers.faults import of_every_worker
+from servers.patience import until
 from servers.service import Service
 from worlds.shop_worlds import DAY, taste_lines
 
@@ -50,21 +53,17 @@ def test_a_training_reaches_every_worker(start_service: StartService) -> None:
     service = start_service(SMALLEST_DEFINITIONS, RESONATE_WORKERS="2", RESONATE_TRAINING_HOURS="0")
     events = orders()
     send(service, events)
-    _until(lambda: sum(part.rows for part in live_parts(service.data / "log")) >= len(events))
+    until(lambda: sum(part.rows for part in live_parts(service.data / "log")) >= len(events), "all is in the log")
     trained = resonate("recommender", "train", "--json", data=service.data)
     assert trained.returncode == 0, trained.stderr
     report = json.loads(trained.stdout)
     assert (report["outcome"], report["orders"]) == ("published", len(events))
-    versions: set[str | None] = set()
 
-    def all_swapped() -> bool:
-        versions.clear()
-        for _ in range(12):  # new connections, so that both workers are met
-            with service.client() as client:
-                versions.add(client.post("/v1/recommendations", json={"user_id": "c-3"}).json()["model_version"])
-        return versions == {report["version"]}
+    def serves_it(client: httpx.Client) -> bool:
+        served = client.post("/v1/recommendations", json={"user_id": "c-3"}).json()["model_version"]
+        return served == report["version"]
 
-    _until(all_swapped)
+    until(lambda: of_every_worker(service, serves_it) == [True, True], "both workers serve the new model")
 
 
 def test_an_empty_log_trains_to_a_report(tmp_path: Path) -> None:
@@ -81,10 +80,3 @@ def test_a_table_trains_without_a_service(tmp_path: Path) -> None:
     assert json.loads(done.stdout)["outcome"] == "published"
     refused = resonate("recommender", "train", "--purchases", str(tmp_path / "no.csv"), data=tmp_path / "data")
     assert (refused.returncode, "there is no such file" in refused.stderr) == (1, True)
-
-
-def _until(condition: Any, seconds: float = 30.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.1)

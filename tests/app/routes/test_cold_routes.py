@@ -1,12 +1,13 @@
 """The cold API against the whole service: results, export, erasure, steering, readiness."""
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import msgspec
 import pytest
+from servers.faults import of_every_worker
+from servers.patience import until
 from servers.service import PUBLISHABLE_KEY, SECRET_KEY, Service, running
 
 FILES = {
@@ -36,14 +37,6 @@ def visit(client: httpx.Client, visitor: str, buys: bool) -> None:
 def analyst(whole: Service) -> Iterator[httpx.Client]:
     with whole.client(SECRET_KEY) as client:
         yield client
-
-
-def until(ask: Any, seconds: float = 30) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := ask()):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    return found
 
 
 def test_results_read_their_own_writes_and_are_not_sent_twice(whole: Service, analyst: httpx.Client) -> None:
@@ -167,17 +160,17 @@ def test_an_erasure_without_one_clear_id_erases_nobody(analyst: httpx.Client, bo
     assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
 
 
-def test_an_experiment_is_paused_and_resumed_without_its_file(analyst: httpx.Client) -> None:
-    def reason() -> str:
+def test_an_experiment_is_paused_and_resumed_without_its_file(whole: Service, analyst: httpx.Client) -> None:
+    def reason(client: httpx.Client) -> str:
         context = {"targetingKey": "steered", "resonate.expose": False}
-        return analyst.post("/ofrep/v1/evaluate/flags/other", json={"context": context}).json()["reason"]
+        return client.post("/ofrep/v1/evaluate/flags/other", json={"context": context}).json()["reason"]
 
-    assert reason() == "SPLIT"
+    assert reason(analyst) == "SPLIT"
     paused = analyst.post("/v1/experiments/other/pause")
     assert (paused.status_code, paused.json()["status"]) == (202, "paused")
-    until(lambda: [reason() for _ in range(8)] == ["DISABLED"] * 8, 3)
+    until(lambda: of_every_worker(whole, reason) == ["DISABLED"] * 2, "it is paused")
     assert analyst.post("/v1/experiments/other/resume").status_code == 202
-    until(lambda: [reason() for _ in range(8)] == ["SPLIT"] * 8, 3)
+    until(lambda: of_every_worker(whole, reason) == ["SPLIT"] * 2, "it goes on")
     unknown = analyst.post("/v1/experiments/othr/pause")
     assert (unknown.status_code, unknown.json()["code"]) == (404, "unknown_experiment")
 
@@ -185,14 +178,16 @@ def test_an_experiment_is_paused_and_resumed_without_its_file(analyst: httpx.Cli
 def test_a_broken_file_is_named_in_readiness_and_nobodys_answer_changes(whole: Service, analyst: httpx.Client) -> None:
     good = (whole.definitions / "other.yaml").read_text()
     (whole.definitions / "other.yaml").write_text("key: other\nstatus: runing\n")
-    told = until(lambda: [each for each in [analyst.get("/readyz").json()] if each["degraded"]], 5)[0]
+    [told] = until(
+        lambda: [each for each in [analyst.get("/readyz").json()] if each["degraded"]], "the file is complained of"
+    )
     assert told["status"] == "degraded"
     assert "definitions_invalid" in told["degraded"]
     assert any("other.yaml" in error for error in told["definitions"]["errors"])
     context = {"context": {"targetingKey": "v", "resonate.expose": False}}
     assert analyst.post("/ofrep/v1/evaluate/flags/other", json=context).json()["reason"] == "SPLIT"
     (whole.definitions / "other.yaml").write_text(good)
-    until(lambda: analyst.get("/readyz").json()["status"] == "ready", 5)
+    until(lambda: analyst.get("/readyz").json()["status"] == "ready", "nothing is complained of")
 
 
 def test_no_key_reached_the_log(whole: Service) -> None:

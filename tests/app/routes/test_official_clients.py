@@ -15,6 +15,7 @@ from openfeature.contrib.provider.ofrep import OFREPProvider
 from openfeature.evaluation_context import EvaluationContext
 from openfeature.flag_evaluation import ErrorCode
 from servers.one_worker import PUBLISHABLE, SECRET, OneWorker, records
+from servers.patience import until
 
 VISITORS = [f"client-{number}" for number in range(40)]
 
@@ -109,9 +110,7 @@ def test_growthbooks_sdk_loads_the_payload_by_itself_and_reports_exposures(worke
     )
     sdk.load_features()
     assert sdk.is_on("banner")
-    deadline = time.monotonic() + 5
-    while not (found := records(worker, visitor_id="gb-1", type="exposure")) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    found = until(lambda: records(worker, visitor_id="gb-1", type="exposure"), "the exposure is reported")
     assert [(each["variant"], each["exposure_source"], each.get("forged")) for each in found] == [
         (ours(worker, "gb-1"), "growthbook", None)
     ]

@@ -2,7 +2,6 @@
 
 import io
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pyarrow.csv as pc
 import pyarrow.parquet as pq
 import pytest
 from servers.one_worker import SECRET, OneWorker
+from servers.patience import until
 
 from app.routes.products import AT_ONCE
 from app.runtime.data_directory import DataDirectory
@@ -42,18 +42,20 @@ def shown(client: httpx.Client, **body: Any) -> set[str]:
     return {item["product_id"] for item in client.post("/v1/recommendations", json=body).json()["items"]}
 
 
-def until(condition: Any, seconds: float = 30.0) -> float:
-    began = time.monotonic()
-    while not condition():
-        assert time.monotonic() - began < seconds, "waited in vain"
-        time.sleep(0.02)
-    return time.monotonic() - began
+def until_shown(client: httpx.Client, *products: str) -> None:
+    until(lambda: shown(client, limit=100) == {*products}, f"{len(products)} products are shown")
 
 
-def test_a_new_catalogue_is_shown_within_a_second_or_so(secret: httpx.Client) -> None:
+def published(worker: OneWorker) -> dict[str, bytes]:
+    """Every file of the catalogues by its place."""
+    folder = worker.settings.data / "products"
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_new_catalogue_is_shown_without_a_restart(secret: httpx.Client) -> None:
     answer = secret.put("/v1/products", content=lines(ROWS), headers=NDJSON)
     assert (answer.status_code, answer.json()["products"]) == (200, 30)
-    assert until(lambda: shown(secret, limit=100) == {row["product_id"] for row in ROWS}) < 3
+    until_shown(secret, *[row["product_id"] for row in ROWS])
     kept = shown(secret, limit=100, filter={"category": {"$in": ["C1"]}, "price": {"$gte": 12}, "in_stock": True})
     assert kept == {"p-16", "p-22", "p-28"}
 
@@ -81,7 +83,7 @@ def test_a_list_repeats_what_the_catalogue_says_of_each_product(secret: httpx.Cl
     body = written.getvalue()
     headers = NDJSON if form == "ndjson" else {"content-type": "text/csv"}
     assert secret.put("/v1/products", content=body, headers=headers).status_code == 200
-    until(lambda: shown(secret) == {row["product_id"] for row in rows})
+    until_shown(secret, *[row["product_id"] for row in rows])
     items = secret.post("/v1/recommendations", json={}).json()["items"]
     told = {item["product_id"]: item.get("product") for item in items}
     assert told == {f"{form}-1": SHOWN, f"{form}-2": {"price": 3.0}, f"{form}-3": None}
@@ -94,21 +96,22 @@ def test_csv_and_parquet_replace_it_as_a_whole(secret: httpx.Client) -> None:
     table = io.BytesIO()
     pq.write_table(pa.table({"product_id": ["only"], "price": [3.5]}), table)
     assert secret.put("/v1/products", content=table.getvalue()).json()["products"] == 1
-    until(lambda: shown(secret) == {"only"})
+    until_shown(secret, "only")
     csv = b"product_id,price\nx,1\ny,2\n"
     assert secret.put("/v1/products", content=csv, headers={"content-type": "text/csv"}).json()["products"] == 2
-    until(lambda: shown(secret) == {"x", "y"})
+    until_shown(secret, "x", "y")
 
 
-def test_a_bad_row_costs_nothing_of_what_is_there(secret: httpx.Client) -> None:
+def test_a_bad_row_costs_nothing_of_what_is_there(worker: OneWorker, secret: httpx.Client) -> None:
     secret.put("/v1/products", content=lines(ROWS[:3]), headers=NDJSON)
-    until(lambda: shown(secret) == {"p-0", "p-1", "p-2"})
+    until_shown(secret, "p-0", "p-1", "p-2")
+    before = published(worker)
     bad = [*ROWS, {"price": 1}, {"product_id": "p-0"}, {"product_id": "q", "price": -1}]
     answer = secret.put("/v1/products", content=lines(bad), headers=NDJSON)
     assert (answer.status_code, answer.json()["code"], answer.json()["bad_rows"]) == (400, "invalid_products", 3)
     for words in ("row 31: product_id is missing", "row 32: product_id 'p-0' was in row 1", "row 33: price -1"):
         assert words in answer.json()["detail"]
-    time.sleep(1)
+    assert published(worker) == before
     assert shown(secret) == {"p-0", "p-1", "p-2"}
 
 

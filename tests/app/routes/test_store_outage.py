@@ -1,25 +1,17 @@
 """While the store is down assignment goes on, tracking says so, and both are well again when it returns."""
 
 import inspect
-import time
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from redis import exceptions
 from servers.one_worker import OneWorker, records
-from servers.patience import patience
+from servers.patience import until
 
 from events.store.connection import HeldConnection
 
 FLAG = "/ofrep/v1/evaluate/flags/banner"
-
-
-def timed(client: httpx.Client, path: str, body: dict[str, Any]) -> tuple[httpx.Response, float]:
-    began = time.monotonic()
-    answer = client.post(path, json=body)
-    return answer, time.monotonic() - began
 
 
 def test_an_outage_costs_no_assignment_and_no_event_is_acknowledged_from_memory(tmp_path: Path) -> None:
@@ -27,14 +19,12 @@ def test_an_outage_costs_no_assignment_and_no_event_is_acknowledged_from_memory(
         client.post(FLAG, json={"context": {"targetingKey": "before"}})
         worker.store.stop()
         for number in range(5):
-            answer, seconds = timed(client, FLAG, {"context": {"targetingKey": f"down-{number}"}})
+            answer = client.post(FLAG, json={"context": {"targetingKey": f"down-{number}"}})
             assert (answer.status_code, answer.json()["metadata"]["exposure"]) == (200, "unlogged")
             assert answer.json()["metadata"]["exposure_id"]
-            assert seconds < patience(2)
-            refused, seconds = timed(
-                client, "/v1/track", {"anonymousId": "down", "event": "E", "messageId": f"m{number}"}
-            )
-            assert (refused.status_code, seconds < patience(2)) == (503, True)
+            event = {"anonymousId": "down", "event": "E", "messageId": f"m{number}"}
+            refused = client.post("/v1/track", json=event)
+            assert refused.status_code == 503
             assert int(refused.headers["retry-after"]) >= 1
             assert refused.headers["content-type"] == "application/problem+json"
         ready = client.get("/readyz")
@@ -45,10 +35,8 @@ def test_an_outage_costs_no_assignment_and_no_event_is_acknowledged_from_memory(
         assert (told["banner"]["exposure"], "exposure" in told["mobile-only"]) == ("unlogged", False)
 
         worker.store.start()
-        back = time.monotonic()
-        while client.post("/v1/track", json={"anonymousId": "back", "event": "E"}).status_code != 200:
-            assert time.monotonic() - back < patience(2)
-            time.sleep(0.05)
+        event = {"anonymousId": "back", "event": "E"}
+        until(lambda: client.post("/v1/track", json=event).status_code == 200, "events are taken again")
         assert records(worker, visitor_id="down") == []
         assert client.get("/readyz").json()["degraded"] == []
         assert client.post(FLAG, json={"context": {"targetingKey": "after"}}).json()["metadata"]["exposure"] == "logged"
@@ -78,5 +66,4 @@ def test_whatever_the_stores_client_raises_is_a_503_with_a_wait_and_never_silenc
             answer = client.post(FLAG, json={"context": {"targetingKey": "v-1"}})
             assert (answer.status_code, answer.json()["metadata"]["exposure"]) == (200, "unlogged")
             failing.clear()
-            while client.post("/v1/track", json=event).status_code != 200:
-                time.sleep(0.02)
+            until(lambda: client.post("/v1/track", json=event).status_code == 200, f"all is well after {kind}")

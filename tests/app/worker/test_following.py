@@ -1,13 +1,12 @@
 """A worker takes up what is published and defined, whatever goes wrong on the way."""
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from servers.one_worker import OneWorker
-from servers.patience import patience
+from servers.patience import until
 from worlds.shop_worlds import publish_trained, taste_world
 
 import app.worker.recommendations as recommendations
@@ -26,13 +25,6 @@ def failing_once(act: Callable[..., Any], error: Exception) -> Callable[..., Any
     return failing
 
 
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + patience(10)
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
-
-
 @pytest.mark.parametrize("error", [KeyError("weights"), RuntimeError("foreign"), OSError("disk")])
 def test_a_model_is_taken_up_after_a_foreign_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
@@ -41,7 +33,7 @@ def test_a_model_is_taken_up_after_a_foreign_error(
     with OneWorker(tmp_path) as worker, worker.client() as client:
         monkeypatch.setattr(recommendations, "current_publication", failing)
         version = publish_trained(worker.settings.data / "models", taste_world())
-        until(lambda: client.post("/v1/recommendations", json={}).json()["model_version"] == version)
+        until(lambda: client.post("/v1/recommendations", json={}).json()["model_version"] == version, "it serves")
 
 
 def test_definitions_are_taken_up_after_a_foreign_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,7 +47,7 @@ def test_definitions_are_taken_up_after_a_foreign_error(tmp_path: Path, monkeypa
             worker.keeper.poll()  # publishes what was written once it rests
             return "draft" in client.post("/v1/personalize", json={"visitor_id": "v"}).json()["experiments"]
 
-        until(is_shown)
+        until(is_shown, "the draft is shown")
 
 
 def test_a_worker_starts_and_serves_beside_what_cannot_be_read(tmp_path: Path) -> None:
@@ -65,4 +57,4 @@ def test_a_worker_starts_and_serves_beside_what_cannot_be_read(tmp_path: Path) -
     with OneWorker(tmp_path) as worker, worker.client() as client:
         assert client.post("/v1/recommendations", json={}).json()["items"] == []
         (data / "tombstones.json").write_text("[]")
-        until(lambda: client.post("/v1/recommendations", json={}).json()["model_version"] == version)
+        until(lambda: client.post("/v1/recommendations", json={}).json()["model_version"] == version, "it serves")

@@ -3,18 +3,18 @@
 import asyncio
 import os
 import signal
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 from oracles.store_keys import counters_key
-from servers.patience import patience
+from servers.patience import reached
 
 from events.ingest.group_commit import StreamLimits
-from events.ingest.history import History
+from events.ingest.history import WAIT_SECONDS, History
 from events.ingest.stream import Appended, Stream
 from events.records import Record
 from events.store.availability import StoreUnavailable
@@ -24,6 +24,7 @@ from events.store.keys import events_key
 
 pytestmark = pytest.mark.anyio
 MakeRecord = Callable[..., Record]
+REPOSITORY = Path(__file__).parents[3]
 
 
 @contextmanager
@@ -36,42 +37,35 @@ def stalled(store: EmbeddedStore) -> Iterator[None]:
         os.kill(store.pid, signal.SIGCONT)
 
 
-@asynccontextmanager
-async def polled(store: EmbeddedStore) -> AsyncIterator[None]:
-    """A supervisor looks after the store meanwhile."""
+async def accepted_again(stream: Stream, record: Record, looked_after: EmbeddedStore | None = None) -> None:
+    """Until an append goes through; a supervisor may look after the store meanwhile."""
 
-    async def poll() -> None:
-        while True:
-            store.poll()
-            await asyncio.sleep(0.05)
-
-    task = asyncio.create_task(poll())
-    try:
-        yield
-    finally:
-        task.cancel()
-
-
-async def accepted_again(stream: Stream, record: Record, seconds: float = patience(2)) -> float:
-    """How long it took until an append went through."""
-    started = time.monotonic()
-    while True:
+    async def is_accepted() -> bool:
+        if looked_after is not None:
+            looked_after.poll()
         try:
-            await stream.append([record])
+            return bool(await stream.append([record]))
         except StoreUnavailable:
-            assert time.monotonic() - started < seconds
-            await asyncio.sleep(0.02)
-        else:
-            return time.monotonic() - started
+            return False
+
+    await reached(is_accepted, "an append goes through")
 
 
-async def refusal(stream: Stream, record: Record) -> tuple[str, float]:
-    """The cause of a refused append and how long it took."""
-    started = time.monotonic()
+async def refusal(stream: Stream, record: Record) -> str:
+    """The cause of a refused append."""
     with pytest.raises(StoreUnavailable) as caught:
         await stream.append([record])
     assert caught.value.retry_after_seconds >= 1
-    return caught.value.cause, time.monotonic() - started
+    return caught.value.cause
+
+
+async def put(stream: Stream, records: Sequence[Record], *, left: int = 0) -> list[asyncio.Task[Appended]]:
+    """Appends each by itself; once no more than `left` of them wait for a flush, as the others are under way."""
+    tasks = [asyncio.create_task(stream.append([each])) for each in records]
+    await asyncio.sleep(0)
+    [commit] = stream._commits
+    await reached(lambda: commit._waiting_events == left, f"all but {left} events are under way")
+    return tasks
 
 
 async def message_ids(connection: Connection) -> list[str]:
@@ -84,27 +78,21 @@ async def test_a_stalled_store_is_refused_in_time_and_accepts_again_when_it_goes
 ) -> None:
     await stream.append([record("m-0")])
     with stalled(store):
-        cause, seconds = await refusal(stream, record("m-1"))
-        assert cause == "store_timeout"
-        assert seconds < 1.5
-        cause, seconds = await refusal(stream, record("m-2"))
-        assert seconds < 0.5  # the breaker is open
+        assert await refusal(stream, record("m-1")) == "store_timeout"
+        failures = stream.state.flush_failures
+        assert await refusal(stream, record("m-2")) == "store_timeout"
+        assert stream.state.flush_failures == failures  # the breaker is open: the store is not asked
     await accepted_again(stream, record("m-3"))
 
 
 async def test_everything_that_waits_behind_a_stalled_flush_is_refused_with_it(
     store: EmbeddedStore, stream: Stream, record: MakeRecord
 ) -> None:
-    async def refused_after(message_id: str) -> float:
-        started = time.monotonic()
-        with pytest.raises(StoreUnavailable):
-            await stream.append([record(message_id)])
-        return time.monotonic() - started
-
     with stalled(store):
-        first = asyncio.create_task(refused_after("m-1"))
-        await asyncio.sleep(0.5)
-        assert await refused_after("m-2") < await first  # with the first, not a whole wait after it
+        [first] = await put(stream, [record("m-1")])
+        outcomes = await asyncio.gather(first, stream.append([record("m-2")]), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [StoreUnavailable] * 2
+    assert stream.state.flush_failures == 1  # with the first, not a whole wait after it
 
 
 async def test_an_ambiguous_flush_is_not_acknowledged_and_sending_again_does_not_double_it(
@@ -122,11 +110,9 @@ async def test_a_killed_store_heals_without_a_restart_of_the_worker(
     await stream.append([record("m-0")])
     os.kill(store.pid, signal.SIGKILL)
     store._process.wait(10)
-    cause, seconds = await refusal(stream, record("m-1"))
-    assert (cause, stream.state.available) == ("store_down", False)
-    assert seconds < 1.0
-    async with polled(store):
-        await accepted_again(stream, record("m-1"))
+    assert await refusal(stream, record("m-1")) == "store_down"
+    assert not stream.state.available
+    await accepted_again(stream, record("m-1"), store)
     assert await message_ids(connection) == ["m-0", "m-1"]
     assert stream.state.available
 
@@ -160,7 +146,7 @@ async def test_the_embedded_stores_own_cause_reaches_the_one_who_appends(
     store._note(running=False, cause="store_disk_full", detail="the disk of the store is full")
     os.kill(store.pid, signal.SIGKILL)
     store._process.wait(10)
-    assert (await refusal(stream, record("m-1")))[0] == "store_disk_full"
+    assert await refusal(stream, record("m-1")) == "store_disk_full"
     assert (stream.state.available, stream.state.cause) == (False, "store_disk_full")
 
 
@@ -169,7 +155,7 @@ async def test_a_stopped_embedded_store_is_not_tried_with_every_request(
 ) -> None:
     await stream.append([record("m-0")])
     store.stop()
-    assert (await refusal(stream, record("m-1")))[0] == "store_stopped"
+    assert await refusal(stream, record("m-1")) == "store_stopped"
     assert (stream.state.available, stream.state.cause) == (False, "store_stopped")
     failures = stream.state.flush_failures
     await refusal(stream, record("m-2"))
@@ -186,7 +172,7 @@ async def test_out_of_memory_refuses_a_flush_whole_and_heals_after_the_drain(
     await connection.client.config_set("maxmemory", 2 << 20)
     before = await connection.client.hgetall(counters_key(0))
 
-    assert (await refusal(stream, record("m-new")))[0] == "store_out_of_memory"
+    assert await refusal(stream, record("m-new")) == "store_out_of_memory"
     assert stream.state.cause == "store_out_of_memory"
     assert await connection.client.hgetall(counters_key(0)) == before
 
@@ -216,10 +202,9 @@ async def test_too_much_waiting_is_refused_as_busy(
     await stream.append([record("m-0")])
     with stalled(store):
         waiting: list[asyncio.Task[Appended]] = []
-        for crowd in (range(1, 2), range(2, 12), range(12, 22)):  # two flushes under way, and ten events that wait
-            waiting += [asyncio.create_task(stream.append([record(f"m-{number}")])) for number in crowd]
-            await asyncio.sleep(0.05)
-        assert (await refusal(stream, record("m-99")))[0] == "busy"
+        for crowd, left in ((range(1, 2), 0), (range(2, 12), 0), (range(12, 22), 10)):  # two flushes, and ten that wait
+            waiting += await put(stream, [record(f"m-{number}") for number in crowd], left=left)
+        assert await refusal(stream, record("m-99")) == "busy"
     assert await asyncio.gather(*waiting) == [Appended(1, 0)] * 21
     await stream.close()
 
@@ -243,23 +228,37 @@ async def test_closing_flushes_what_waits(connection: Connection, record: MakeRe
 
 
 async def test_a_history_read_never_waits_long_and_asks_no_more_until_the_store_answers(
-    store: EmbeddedStore, connection: Connection
+    store: EmbeddedStore, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    history = History(connection)
+    history, waits = History(connection), list[float]()
     assert (await history.recent(["v-1"])).available
-    with stalled(store):
-        started = time.monotonic()
-        assert not (await history.recent(["v-1"])).available
-        assert time.monotonic() - started < patience(0.15)
-        started = time.monotonic()
-        for _ in range(20):
-            assert not (await history.recent(["v-1"])).available
-        assert time.monotonic() - started < patience(0.04)  # 20 waits of 50 ms would be longer
-    started = time.monotonic()
-    while not (await history.recent(["v-1"])).available:
-        assert time.monotonic() - started < patience(2)
-        await asyncio.sleep(0.02)
+    with monkeypatch.context() as patched:
+        patched.setattr("events.ingest.history.asyncio", NotingTimeouts(waits))
+        with stalled(store):
+            for _ in range(20):
+                assert not (await history.recent(["v-1"])).available
+    assert waits == [WAIT_SECONDS]  # of twenty one waits
+    assert f"History reads wait {waits[0] * 1000:g} ms at most" in (REPOSITORY / "docs" / "store.md").read_text()
+
+    async def is_available() -> bool:
+        return (await history.recent(["v-1"])).available
+
+    await reached(is_available, "histories can be read again")
     await history.close()
+
+
+class NotingTimeouts:
+    """asyncio, which notes for how long it is asked to wait at most."""
+
+    def __init__(self, waits: list[float]) -> None:
+        self._waits = waits
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(asyncio, name)
+
+    def timeout(self, seconds: float) -> asyncio.Timeout:
+        self._waits.append(seconds)
+        return asyncio.timeout(seconds)
 
 
 async def test_an_order_is_acknowledged_even_when_its_history_cannot_be_written(

@@ -5,7 +5,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,13 +12,11 @@ from pathlib import Path
 import msgspec
 import pytest
 from redis import Redis
-from servers.patience import patience
-from servers.stores import wait_for
+from servers.patience import until
 
 from events.store.embedded import EmbeddedStore
 
 PRODUCER = Path(__file__).parents[2] / "servers" / "store_producer.py"
-LONGEST_ABSENCE_SECONDS = 2.0
 
 
 class Producers:
@@ -55,29 +52,28 @@ class Producers:
 def producers(store: EmbeddedStore) -> Iterator[Producers]:
     running = Producers(store.data)
     running.start()
-    wait_for(lambda: len(running.journal("ok")) > 100)
+    goes_on(store, running, 100)
     yield running
     running.kill()
 
 
-def polled(store: EmbeddedStore, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        store.poll()
-        time.sleep(0.02)
+def goes_on(store: EmbeddedStore, producers: Producers, events: int) -> None:
+    """Until so many more events are acknowledged; a supervisor looks after the store meanwhile."""
+    before = len(producers.journal("ok"))
+    until(lambda: store.poll() and len(producers.journal("ok")) >= before + events, f"{events} more are acknowledged")
 
 
 def kill_store(store: EmbeddedStore) -> None:
     os.kill(store.pid, signal.SIGKILL)
     store._process.wait(10)
-    killed = time.monotonic()
-    wait_for(lambda: store.poll().running and store.pid is not None)
-    assert time.monotonic() - killed < patience(LONGEST_ABSENCE_SECONDS)
+    until(lambda: store.poll().running and store.pid is not None, "the store is back")
 
 
-def stall_store(store: EmbeddedStore) -> None:
+def stall_store(store: EmbeddedStore, producers: Producers) -> None:
+    """Until an append was refused that waits in the store, so that its acknowledgement is ambiguous."""
+    before = producers.journal("refused")
     os.kill(store.pid, signal.SIGSTOP)
-    time.sleep(1.2)  # longer than an append waits, so that acknowledgements become ambiguous
+    until(lambda: producers.journal("refused") - before, "an append is refused")
     os.kill(store.pid, signal.SIGCONT)
 
 
@@ -91,20 +87,16 @@ def run_kills(store: EmbeddedStore, producers: Producers, kills: int, seed: int)
     """Kills at random moments, then holds the promise; the number of acknowledged events."""
     chance = random.Random(seed)
     for number in range(kills):
-        polled(store, chance.uniform(0.3, 0.9))
+        goes_on(store, producers, chance.randrange(200, 2_000))
         match number % 4:
             case 1:
                 producers.kill()
                 producers.start()
             case 3:
-                stall_store(store)
+                stall_store(store, producers)
             case _:
                 kill_store(store)
-    before = len(producers.journal("ok"))
-    started = time.monotonic()
-    while len(producers.journal("ok")) <= before:  # it goes on by itself
-        assert time.monotonic() - started < patience(4)
-        polled(store, 0.05)
+    goes_on(store, producers, 1)  # by itself
     producers.kill()
     counts, sent, acknowledged = stored(store), producers.journal("sent"), producers.journal("ok")
     assert acknowledged - counts.keys() == set()

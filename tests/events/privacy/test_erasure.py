@@ -1,12 +1,12 @@
 """Who is erased is gone at once from what is read, and soon from what is stored; who returns counts anew."""
 
-import asyncio
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from oracles.writing import exported, exported_ids, record, settle, write_all, writing
+from servers.patience import reached
 
 from events.deletes.tombstones import Tombstone, mirror_tombstones, read_tombstones, tombstone
 from events.ingest.history import History
@@ -69,8 +69,11 @@ async def test_nothing_of_the_erased_is_left_in_any_file(
     assert await connection.client.xlen(events_key(0)) == 0
     recent = await History(connection).recent(["visitor-to-erase", "user-to-erase"])
     assert recent.purchases == ()
-    while int((await connection.client.info("persistence"))["aof_rewrite_in_progress"]):
-        await asyncio.sleep(0.05)
+
+    async def is_rewritten() -> bool:
+        return not int((await connection.client.info("persistence"))["aof_rewrite_in_progress"])
+
+    await reached(is_rewritten, "the append-only file is rewritten")
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert [path for path in files if b"to-erase" in path.read_bytes()] == []
     assert exported_ids(tmp_path) == ["m-2"]

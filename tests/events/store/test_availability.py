@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from oracles.writing import record
 from redis import exceptions
+from servers.patience import reached
 
 from events.ingest.history import History
 from events.ingest.stream import Stream
@@ -78,10 +79,8 @@ async def test_a_probe_may_raise_anything_and_the_breaker_closes_when_it_answers
 
     breaker = Breaker(probe, probe_seconds=0)
     breaker.open("store_down")
-    async with asyncio.timeout(20):
-        await answered.wait()
-        while breaker.cause is not None:
-            await asyncio.sleep(0)
+    await reached(answered.is_set, "the probe answers")
+    await reached(lambda: breaker.cause is None, "the breaker is closed")
     assert errors == []
     await breaker.close()
 
@@ -127,10 +126,12 @@ async def test_histories_that_are_no_hashes_are_unavailable_and_the_next_read_is
         return []
 
     history = History(connection, wait_seconds=5)
-    async with asyncio.timeout(20):
-        with monkeypatch.context() as patched:
-            patched.setattr(connection, "hashes", say)
-            assert not (await history.recent(["v-1"])).available
-        while not (await history.recent(["v-1"])).available:
-            await asyncio.sleep(0.01)
+    with monkeypatch.context() as patched:
+        patched.setattr(connection, "hashes", say)
+        assert not (await history.recent(["v-1"])).available
+
+    async def is_available() -> bool:
+        return (await history.recent(["v-1"])).available
+
+    await reached(is_available, "histories can be read again")
     await history.close()

@@ -1,20 +1,21 @@
 """A full disk under the store: named, not retried in a loop, healed when space returns, nothing acknowledged lost."""
 
-import asyncio
 import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
+from servers.patience import reached, until
 
 from events.ingest.stream import Stream
 from events.records import Record
 from events.store.availability import StoreUnavailable
 from events.store.connection import Connection, connect
-from events.store.embedded import EmbeddedStore
-from events.store.health import StoreState, read_state
+from events.store.embedded import LONGEST_BACK_OFF_SECONDS, EmbeddedStore
+from events.store.health import read_state
 from events.store.keys import events_key
 
 pytestmark = pytest.mark.anyio
@@ -52,27 +53,26 @@ async def fill(stream: Stream, record: MakeRecord, acknowledged: list[str]) -> s
     return "never"
 
 
-async def looked_after(store: EmbeddedStore, seconds: float) -> StoreState:
-    """The state after a while of polling, as the supervisor polls."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        state = store.poll()
-        await asyncio.sleep(0.05)
-    return state
+async def healed(store: EmbeddedStore, stream: Stream, record: Record) -> None:
+    """Until an append goes through, while a supervisor looks after the store."""
 
-
-async def healed(store: EmbeddedStore, stream: Stream, record: Record) -> float:
-    """How long it took until an append went through."""
-    started = time.monotonic()
-    while time.monotonic() - started < 5.0:
+    async def is_accepted() -> bool:
         store.poll()
         try:
-            await stream.append([record])
+            return bool(await stream.append([record]))
         except StoreUnavailable:
-            await asyncio.sleep(0.05)
-        else:
-            break
-    return time.monotonic() - started
+            return False
+
+    await reached(is_accepted, "an append goes through")
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Lets the store's clock, which goes on by itself, jump by some seconds."""
+    jumps: list[float] = []
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + sum(jumps))
+    monkeypatch.setattr("events.store.embedded.time", clock)
+    return jumps.append
 
 
 @pytest.fixture
@@ -89,22 +89,27 @@ async def full_store(small_disk: Path) -> AsyncIterator[tuple[EmbeddedStore, Con
 
 
 async def test_a_full_disk_is_named_and_heals_when_space_returns(
-    full_store: tuple[EmbeddedStore, Connection, Stream], record: MakeRecord
+    full_store: tuple[EmbeddedStore, Connection, Stream], record: MakeRecord, later: Callable[[float], None]
 ) -> None:
     store, connection, stream = full_store
     acknowledged: list[str] = []
     await fill(stream, record, acknowledged)
     assert len(acknowledged) > 100
 
-    state = await looked_after(store, seconds=3.0)
-    assert (state.running, state.cause) == (False, "store_disk_full")
+    until(lambda: store.poll().cause == "store_disk_full", "the full disk is named")
+    for _ in range(50):
+        later(LONGEST_BACK_OFF_SECONDS)
+        state = store.poll()
+        assert (state.running, state.cause) == (False, "store_disk_full")
     assert state.restarts <= 2
     assert read_state(store.data) == state
+    await reached(lambda: stream.state.cause == "store_disk_full", "those who append are told of it")
     with pytest.raises(StoreUnavailable, match="store_disk_full"):
         await stream.append([record("refused")])
 
     (store.data / "ballast").unlink()
-    assert await healed(store, stream, record("after")) < 2.0
+    later(LONGEST_BACK_OFF_SECONDS)
+    await healed(store, stream, record("after"))
     stored = await message_ids(connection)
     assert {*acknowledged, "after"} <= set(stored)
     assert len(stored) == len(set(stored))

@@ -4,20 +4,19 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from redis import Redis
 from redis.exceptions import ConnectionError as ConnectionLost
 from redis.exceptions import OutOfMemoryError
-from servers.patience import patience
-from servers.stores import wait_for
+from servers.patience import until
 
 from events.store.embedded import EmbeddedStore, StoreBroken
 from events.store.health import read_state, store_directory
-from events.store.process import LONGEST_SOCKET_PATH, socket_path
+from events.store.process import LONGEST_SOCKET_PATH, socket_path, spawn
 
 NO_PROGRAMS = "/nowhere"
 
@@ -36,18 +35,14 @@ def get_key(store: EmbeddedStore, key: str) -> bytes | None:
         return client.get(key)
 
 
-def polled_until(store: EmbeddedStore, running: bool, seconds: float = 5.0) -> float:
-    """Polls as a supervisor would; how many seconds it took."""
-    started = time.monotonic()
-    wait_for(lambda: store.poll().running is running, seconds)
-    return time.monotonic() - started
+def polled_until(store: EmbeddedStore, running: bool) -> None:
+    """Polls as a supervisor would."""
+    until(lambda: store.poll().running is running, f"the store {'runs' if running else 'has ended'}")
 
 
-def test_it_is_ready_well_under_a_second_and_keeps_what_it_was_told(tmp_path: Path) -> None:
-    started = time.monotonic()
+def test_it_is_ready_when_it_has_started_and_keeps_what_it_was_told(tmp_path: Path) -> None:
     store = EmbeddedStore(tmp_path)
     store.start()
-    assert time.monotonic() - started < patience(1)
     set_key(store, "kept")
     store.stop()
 
@@ -67,12 +62,12 @@ def test_its_settings_are_durable_private_and_never_evict(store: EmbeddedStore) 
     assert store.version.startswith(("valkey ", "redis "))
 
 
-def test_a_killed_store_is_back_within_two_seconds_with_everything_acknowledged(store: EmbeddedStore) -> None:
+def test_a_killed_store_comes_back_with_everything_acknowledged(store: EmbeddedStore) -> None:
     for number in range(5):
         set_key(store, f"key-{number}")
         os.kill(store.pid, signal.SIGKILL)
         polled_until(store, running=False)
-        assert polled_until(store, running=True) < 2.0
+        polled_until(store, running=True)
     assert all(get_key(store, f"key-{number}") == b"1" for number in range(5))
     assert store.poll().restarts == 5
 
@@ -115,13 +110,14 @@ def test_a_server_that_does_not_answer_is_never_joined_by_a_second_one(store: Em
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux can tie a child to its parent")
 def test_it_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     code = (
-        "import sys, time; from pathlib import Path; from events.store.embedded import EmbeddedStore\n"
-        "store = EmbeddedStore(Path(sys.argv[1])); store.start(); print(store.pid, flush=True); time.sleep(60)"
+        "import signal, sys; from pathlib import Path; from events.store.embedded import EmbeddedStore\n"
+        "store = EmbeddedStore(Path(sys.argv[1])); store.start(); print(store.pid, flush=True); signal.pause()"
     )
     with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True) as parent:
         pid = int(parent.stdout.readline())
         parent.kill()
-    wait_for(lambda: not Path(f"/proc/{pid}/cmdline").exists() or not Path(f"/proc/{pid}/cmdline").read_bytes())
+    command = Path(f"/proc/{pid}/cmdline")
+    until(lambda: not command.exists() or not command.read_bytes(), "the store has ended with its parent")
 
 
 def test_a_long_data_path_gets_a_short_private_socket(tmp_path: Path) -> None:
@@ -155,16 +151,24 @@ def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     assert caught.value.cause == "store_folder_unusable"
 
 
-def test_a_program_that_keeps_failing_is_restarted_with_growing_pauses(tmp_path: Path) -> None:
+def test_a_program_that_keeps_failing_is_restarted_with_growing_pauses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     failing = tmp_path / "fails"
     failing.write_text("#!/bin/sh\nexit 3\n")
     failing.chmod(0o755)
-    store = EmbeddedStore(tmp_path / "data", program=failing)
-    starts = 0
+    store, begun, now = EmbeddedStore(tmp_path / "data", program=failing), list[float](), 0.0
+
+    def sleep(seconds: float) -> None:
+        """The store's clock, which stands still while the program runs."""
+        nonlocal now
+        now += seconds if store._process is None else 0.0
+
+    monkeypatch.setattr("events.store.embedded.time", SimpleNamespace(monotonic=lambda: now, sleep=sleep))
+    monkeypatch.setattr("events.store.embedded.spawn", lambda *words: (begun.append(now), spawn(*words))[1])
     with pytest.raises(StoreBroken, match="status 3"):
-        store.start(timeout_seconds=1.5)
-    starts = store.poll().restarts + 1
-    assert 3 <= starts <= 8
+        store.start(timeout_seconds=4.0)
+    assert begun == pytest.approx([0.0, 0.0, 0.0, 0.1, 0.3, 0.7, 1.5, 2.5, 3.5], abs=0.05)
 
 
 def test_out_of_memory_is_refused_and_heals_when_room_is_made(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from redis import Redis
+from servers.patience import until
 
 from events.store.embedded import EmbeddedStore
 from events.store.health import store_directory
@@ -82,8 +83,7 @@ def kept(store: EmbeddedStore) -> list[int]:
 def rewrite(store: EmbeddedStore) -> None:
     with Redis(unix_socket_path=str(store.socket)) as client:
         client.bgrewriteaof()
-        while client.info("persistence")["aof_rewrite_in_progress"]:
-            pass
+        until(lambda: not client.info("persistence")["aof_rewrite_in_progress"], "the file is rewritten")
 
 
 @pytest.fixture

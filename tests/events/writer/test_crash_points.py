@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from oracles.writing import exported_ids, messages, settle, write_all, writing, written_ids
+from oracles.writing import exported_ids, looked, messages, settle, write_all, writing, written_ids
+from servers.patience import reached
 
 from events.ingest.stream import Stream
 from events.log.verify import verify_log
@@ -94,7 +95,7 @@ async def test_a_writer_that_stood_still_while_another_one_went_on_writes_nothin
             process.send_signal(signal.SIGCONT)
             await stream.append(messages(12))
             await settle(connection)
-            await asyncio.sleep(0.3)
+        await looked(connection)  # the one that stood still, as the other has ended
     assert written_ids(tmp_path) == sorted(f"m-{number}" for number in range(1, 13))
     for part in live_parts(tmp_path / "log"):
         verify(part)
@@ -115,8 +116,11 @@ async def test_a_writer_that_stood_still_until_its_next_name_was_merged_and_gone
         assert len(list((tmp_path / "log").rglob("*.parquet"))) == 1
         process.send_signal(signal.SIGCONT)
         await stream.append(messages(5))
-        while await connection.client.xlen(events_key(0)):
-            await asyncio.sleep(0.02)
+
+        async def is_empty() -> bool:
+            return await connection.client.xlen(events_key(0)) == 0
+
+        await reached(is_empty, "the stream is in parts")
     assert exported_ids(tmp_path) == [f"m-{number}" for number in range(1, 6)]
 
 
@@ -127,7 +131,11 @@ async def test_a_writer_that_is_killed_at_random_moments_writes_everything_once(
         with writer_process(store, tmp_path):
             for batch in range(20):
                 await stream.append(messages(*range(number * 100 + batch * 5, number * 100 + batch * 5 + 5)))
-                await asyncio.sleep(0.02 + number / 100)
+                if batch == 4 * number:
+                    await settle(connection)
+                    before = {*(tmp_path / "log").rglob("*")}
+            if number % 2:  # else it is killed before it has begun to write the rest
+                await reached(lambda before=before: {*(tmp_path / "log").rglob("*")} != before, "a part is begun")
     async with writing(connection, tmp_path):
         await settle(connection)
     assert len(written_ids(tmp_path)) == 400
@@ -135,12 +143,10 @@ async def test_a_writer_that_is_killed_at_random_moments_writes_everything_once(
 
 
 async def test_a_writer_that_is_asked_to_end_writes_what_is_left(
-    stream: Stream, store: EmbeddedStore, tmp_path: Path
+    connection: Connection, stream: Stream, store: EmbeddedStore, tmp_path: Path
 ) -> None:
     with writer_process(store, tmp_path) as process:
-        while not (tmp_path / "log").is_dir():
-            await asyncio.sleep(0.02)
-        await asyncio.sleep(0.2)
+        await looked(connection)
         await stream.append(messages(1, 2))
         process.send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(process.wait, 10) == 0

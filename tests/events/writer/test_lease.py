@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from oracles.writing import messages, settle, writing, written_ids
+from servers.patience import HUNG_SECONDS, reached
 
 from events.ingest.stream import Stream
 from events.store.connection import Connection
@@ -19,6 +20,7 @@ from events.writer.writer import run_writer
 pytestmark = pytest.mark.anyio
 
 SECONDS = 0.4
+RENEWALS = 8  # while a lease lasts
 
 
 def owner(folder: Path) -> Owner:
@@ -43,7 +45,7 @@ class Work:
             raise
 
     def under(self, lease: Lease) -> asyncio.Task[None]:
-        return asyncio.create_task(while_owner(lease, self, self.stop, SECONDS / 8))
+        return asyncio.create_task(while_owner(lease, self, self.stop, SECONDS / RENEWALS))
 
 
 def test_a_data_directory_keeps_its_identity_and_no_two_have_the_same(tmp_path: Path) -> None:
@@ -71,32 +73,46 @@ async def test_the_same_data_directory_goes_on_at_once(any_connection: Connectio
 async def test_a_lease_that_is_given_back_is_free_and_one_that_is_not_renewed_ends(
     connection: Connection, tmp_path: Path
 ) -> None:
-    first, second = (Lease(connection, owner(tmp_path / name), SECONDS) for name in "ab")
+    first = Lease(connection, owner(tmp_path / "a"), 2 * HUNG_SECONDS)
+    second = Lease(connection, owner(tmp_path / "b"), SECONDS)
     await first.claim()
     await first.release()
-    await asyncio.sleep(0.01)
-    assert await second.claim() is None
+    await reached(lambda: claimed(second), "the lease that was given back is free")
     assert await first.claim() is not None
-    await asyncio.sleep(SECONDS)
-    assert await first.claim() is None
+    await reached(lambda: claimed(first), "the lease that is not renewed has ended")
+
+
+async def claimed(lease: Lease) -> bool:
+    return await lease.claim() is None
+
+
+class CountedLease(Lease):
+    """A lease that counts how often it was claimed."""
+
+    claims = 0
+
+    async def claim(self) -> Owner | None:
+        self.claims += 1
+        return await super().claim()
 
 
 async def test_a_lease_is_renewed_while_the_work_lasts_and_passes_on_when_it_ends(
     connection: Connection, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    first, second = (Lease(connection, owner(tmp_path / name), SECONDS) for name in "ab")
+    first, second = (CountedLease(connection, owner(tmp_path / name), SECONDS) for name in "ab")
     here, there = Work(), Work()
     task = here.under(first)
     await here.begun.wait()
     with caplog.at_level(logging.ERROR):
         waiting = there.under(second)
-        await asyncio.sleep(SECONDS * 2)
+        for lease in (first, second):  # for more than twice as long as a lease lasts
+            await reached(lambda lease=lease: lease.claims > 2 * RENEWALS, "the lease was renewed, or asked for")
     assert not there.begun.is_set()
     assert [record.message for record in caplog.records].count(caplog.records[0].message) == 1
     assert f"belongs to the service of {tmp_path / 'a'}" in caplog.text
     here.stop.set()
     await task
-    await asyncio.wait_for(there.begun.wait(), SECONDS * 2)
+    await reached(there.begun.is_set, "the work there has begun")
     there.stop.set()
     await waiting
 
@@ -109,10 +125,15 @@ async def test_work_whose_lease_was_taken_over_is_cut_off_and_begun_again_later(
     task = here.under(first)
     await here.begun.wait()
     here.begun.clear()
-    await first.release()
-    await asyncio.sleep(0.01)
-    assert await second.claim() is None
-    await asyncio.wait_for(here.begun.wait(), SECONDS * 4)
+
+    async def is_taken_over() -> bool:
+        taken = await second.claim() is None
+        if not taken:  # the work renews it now and then
+            await first.release()
+        return taken
+
+    await reached(is_taken_over, "the lease is taken over")
+    await reached(here.begun.is_set, "the work has begun again")
     assert here.cut_off
     here.stop.set()
     await task
@@ -175,5 +196,5 @@ async def test_work_that_finds_the_store_taken_over_is_begun_again_with_the_leas
         if begun == 1:
             raise StoreTakenOver("taken over")
 
-    await while_owner(Lease(connection, owner(tmp_path), SECONDS), work, asyncio.Event(), SECONDS / 8)
+    await while_owner(Lease(connection, owner(tmp_path), SECONDS), work, asyncio.Event(), SECONDS / RENEWALS)
     assert begun == 2

@@ -1,12 +1,12 @@
 """A full disk under the parts is named, loses nothing, and heals by itself when space returns."""
 
-import asyncio
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from oracles.writing import exported_ids, messages, settle, writing, written_ids
+from oracles.writing import exported_ids, looked, messages, settle, writing, written_ids
+from servers.patience import reached
 
 from events.ingest.stream import Stream
 from events.log.verify import verify_log
@@ -36,11 +36,10 @@ async def test_a_full_disk_is_named_and_heals_without_loss(
         await settle(connection)
         ballast = _fill(small_disk)
         await stream.append(messages(*range(2, 400)))
-        while (await read_watermarks(connection))[0].cause != "log_disk_full":
-            await asyncio.sleep(0.05)
+        await named(connection)
         assert exported_ids(small_disk) == ["m-1"]
         assert not list(small_disk.rglob(".tmp-*"))
-        await asyncio.sleep(0.7)
+        await looked(connection)  # it tries again, in vain
         ballast.unlink()
         await settle(connection)
         assert (await read_watermarks(connection))[0].cause == ""
@@ -54,12 +53,21 @@ async def test_a_writer_that_ends_on_a_full_disk_leaves_everything_to_the_next_o
     ballast = _fill(small_disk)
     async with writing(connection, small_disk):
         await stream.append(messages(1, 2))
-        await asyncio.sleep(0.2)
+        await named(connection)
     assert not list(small_disk.rglob("*.parquet"))
     ballast.unlink()
     async with writing(connection, small_disk):
         await settle(connection)
     assert written_ids(small_disk) == ["m-1", "m-2"]
+
+
+async def named(connection: Connection) -> None:
+    """Until the writer says what keeps it from going on."""
+
+    async def is_full() -> bool:
+        return (await read_watermarks(connection))[0].cause == "log_disk_full"
+
+    await reached(is_full, "the full disk is named")
 
 
 def _fill(folder: Path) -> Path:

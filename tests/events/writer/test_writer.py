@@ -1,12 +1,12 @@
 """The writer takes what was acknowledged into parts, once, and says how far it has come."""
 
-import asyncio
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from oracles.writing import exported, exported_ids, messages, settle, write_all, writing, written_ids
-from servers.patience import patience
+from oracles.writing import exported, exported_ids, looked, messages, settle, write_all, writing, written_ids
+from servers.patience import reached
 
 from events.ingest.stream import Stream
 from events.parts.part import DataDamaged, live_parts, survey
@@ -51,15 +51,18 @@ async def test_a_part_is_cut_when_its_events_are_many(connection: Connection, st
 
 
 async def test_a_part_is_cut_once_its_first_event_is_old(
-    connection: Connection, stream: Stream, tmp_path: Path
+    connection: Connection, stream: Stream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with writing(connection, tmp_path, WriterOptions(cut_seconds=0.3)):
+    now = 1_000.0
+    monkeypatch.setattr("events.writer.shard.time", SimpleNamespace(monotonic=lambda: now))
+    async with writing(connection, tmp_path, WriterOptions(cut_seconds=30)):
         await stream.append(messages(1))
-        started = time.monotonic()
-        while not (tmp_path / "log").is_dir() or not live_parts(tmp_path / "log"):
-            await asyncio.sleep(0.01)
-            assert time.monotonic() - started < patience(0.5)
-        assert time.monotonic() - started > 0.2
+        await looked(connection)
+        now += 29
+        await looked(connection)
+        assert live_parts(tmp_path / "log") == []
+        now += 2
+        await reached(lambda: live_parts(tmp_path / "log"), "a part is cut")
 
 
 async def test_a_waiting_reader_is_served_before_the_part_is_full(
@@ -87,8 +90,11 @@ async def test_pending_counts_what_is_acknowledged_and_in_no_part(
 async def test_the_watermark_goes_on_when_nothing_happens(connection: Connection, tmp_path: Path) -> None:
     async with writing(connection, tmp_path):
         before = time.time_ns() // 1000
-        while (await wait_until_written(connection, 0)).watermark_us < before:
-            await asyncio.sleep(0.05)
+
+        async def is_later() -> bool:
+            return (await wait_until_written(connection, 0)).watermark_us >= before
+
+        await reached(is_later, "the watermark has passed")
 
 
 async def test_the_stream_forgets_what_stands_in_parts(connection: Connection, stream: Stream, tmp_path: Path) -> None:
@@ -173,25 +179,29 @@ async def test_what_was_read_goes_to_the_disk_when_the_store_is_lost(
 ) -> None:
     async with writing(connection, tmp_path, WriterOptions(cut_seconds=60)):
         await stream.append(messages(1))
-        await asyncio.sleep(0.3)
+        await looked(connection)
         store.stop()  # type: ignore[attr-defined]
-        await asyncio.sleep(0.5)
+        await reached(lambda: live_parts(tmp_path / "log"), "a part is written")
         assert exported_ids(tmp_path) == ["m-1"]
 
 
-async def test_a_writer_that_begins_before_its_store_waits_for_it(tmp_path: Path) -> None:
+async def test_a_writer_that_begins_before_its_store_waits_for_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     store = EmbeddedStore(tmp_path)
     connection = await connect(None, store.socket)
+    stream = Stream(connection)
+
+    async def is_accepted() -> bool:
+        try:
+            return bool(await stream.append(messages(1)))
+        except StoreUnavailable:
+            return False
+
     async with writing(connection, tmp_path):
-        await asyncio.sleep(0.2)
+        await reached(lambda: "the writer waits for the store" in caplog.messages, "the writer waits for the store")
         store.start()
-        stream = Stream(connection)
-        while True:
-            try:
-                await stream.append(messages(1))
-                break
-            except StoreUnavailable:
-                await asyncio.sleep(0.1)
+        await reached(is_accepted, "an append goes through")
         await settle(connection)
     await stream.close()
     await connection.close()
@@ -208,8 +218,7 @@ async def test_the_writer_merges_and_drops_old_days_meanwhile(
             await connection.client.xadd(events_key(0), _entry(f"m-{number}"), id=f"{milliseconds}-0")
             await write_all(connection, tmp_path)
     async with writing(connection, tmp_path, WriterOptions(retention_days=2, now=lambda: 1_789_948_800 + 3.9 * 86_400)):
-        while len(live_parts(tmp_path / "log")) > 4:
-            await asyncio.sleep(0.02)
+        await reached(lambda: len(live_parts(tmp_path / "log")) <= 4, "old days are merged and dropped")
     assert exported_ids(tmp_path) == [f"m-{number}" for number in range(2, 8)]
 
 

@@ -3,12 +3,11 @@
 import gc
 import os
 import random
-import time
 from datetime import datetime
 from pathlib import Path
 
 import pytest
-from servers.patience import patience
+from oracles.journeys import of_this_thread
 from worlds.catalog_folders import BANNER, Shop, catalog_in
 
 from experiments.catalog.catalog import Catalog
@@ -240,12 +239,18 @@ def test_a_design_that_was_paused_or_stopped_before_it_went_can_be_reported_for_
     assert follower.catalog.servable == ()
 
 
-def test_a_hundred_experiments_are_read_frozen_and_compiled_in_a_second(shop: Shop) -> None:
-    for number in range(100):
+def test_twice_the_experiments_are_read_frozen_and_compiled_in_twice_the_steps(tmp_path: Path) -> None:
+    assert steps_of(tmp_path / "many", 80) < 2.2 * steps_of(tmp_path / "few", 40)
+
+
+def steps_of(folder: Path, experiments: int) -> int:
+    """How many functions are called when so many are served for the first time."""
+    shop = Shop(folder)
+    for number in range(experiments):
         shop.write(BANNER.replace("key: banner", f"key: banner-{number}"), f"banner-{number}.yaml")
-    begun = time.perf_counter()
-    shop.boot()
-    assert time.perf_counter() - begun < patience(1)
+    with of_this_thread() as journey:
+        shop.boot()
+    return len(journey.calls)
 
 
 def test_the_catalogue_comes_after_boot(shop: Shop) -> None:
