@@ -9,9 +9,14 @@ LONGEST: Final = 100  # letters that are compared: what a stranger sends may be 
 
 
 def nearest(name: str, known: Iterable[str], most: int = 1) -> tuple[str, ...]:
-    """The known names that are near, in whichever case, the likeliest first; at most `most` of them."""
-    by_lower = {word.lower(): word for word in known}
-    return tuple(by_lower[near] for near in get_close_matches(name[:LONGEST].lower(), by_lower, most, CUT_OFF))
+    """The known names that are near, in whichever case, the likeliest first; at most `most` of them.
+
+    Where several may be named, those follow of which it is the first words.
+    """
+    by_lower, given = {word.lower(): word for word in known}, name[:LONGEST].lower()
+    begun = [word for word in by_lower if most > 1 and word.startswith((f"{given}_", f"{given}-", f"{given}."))]
+    found = dict.fromkeys([*get_close_matches(given, by_lower, most, CUT_OFF), *begun])
+    return tuple(by_lower[near] for near in found)[:most]
 
 
 def did_you_mean(name: str, known: Iterable[str], otherwise: str = "", *, lead: str = ", ", quote: str = "") -> str:

@@ -149,7 +149,6 @@ LONG: dict[str, int] = {}  # modules of more than 400 lines
 SHORT = {  # modules of less than 60 lines that are a thought of their own
     "app/cli/main.py",
     "app/http/errors.py",
-    "app/routes/dependencies.py",
     "events/parts/arrow.py",
     "events/privacy/erasure.py",
     "events/store/keys.py",
@@ -191,7 +190,7 @@ ONLY_IN = {  # pattern → the places that may say it, why
     r"\b86_?400(_000)*\b|[*/] ?1_000_000\b|\b1_000_000 [*/]": ("kit/time.py",),  # seconds and microseconds
 }
 HELPERS_USED_ONCE = 0.55  # at most this share of the private helpers
-MOST_MODULES, MOST_LINES = 194, 28_800  # of the product, at most
+MOST_MODULES, MOST_LINES = 194, 28_300  # of the product, at most
 
 Rule = Callable[[House], Iterator[str]]
 

@@ -1,11 +1,12 @@
 """uvicorn's HTTP protocol with the limits it lacks: receipt deadlines, sizes of headers and address, problem bodies."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from functools import partial
 from typing import Any, Final
 
 import uvicorn
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app.http.deadlines import RECEIPT_SECONDS, Deadlines, Queue
@@ -28,6 +29,21 @@ class WholeCycle:
         self.more_body = False
         self.body = bytearray()
         self.message_event = asyncio.Event()
+
+
+class PipelineFlow(FlowControl):
+    """Reads nothing while requests of the connection are queued, or its answers wait to be read.
+
+    uvicorn reads on after each answer, and a read may hold thousands of requests: its queue would grow without end.
+    """
+
+    def __init__(self, transport: asyncio.Transport, pipeline: Sized) -> None:
+        super().__init__(transport)
+        self._pipeline = pipeline
+
+    def resume_reading(self) -> None:
+        if not self._pipeline and not self.write_paused:
+            super().resume_reading()
 
 
 class ReceiptProtocol(HttpToolsProtocol):
@@ -54,6 +70,7 @@ class ReceiptProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.flow = PipelineFlow(transport, self.pipeline)
         self.answer_whole = getattr(self.app, "answer_whole", None)
         self.heads = self.deadlines.queue(RECEIPT_SECONDS)
         self.idle = self.deadlines.queue(self.timeout_keep_alive)
@@ -112,12 +129,12 @@ class ReceiptProtocol(HttpToolsProtocol):
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
-        if not self.flow.write_paused:
-            self.flow.resume_reading()
         if self.pipeline:
             cycle, app = self.pipeline.pop()
+            self.flow.resume_reading()
             self._start_asgi_task(cycle, app)
         else:
+            self.flow.resume_reading()
             self.idle.pop(self.transport.close, None)
             self.idle[self.transport.close] = self.loop.time()
 

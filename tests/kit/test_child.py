@@ -90,6 +90,13 @@ WAYS: dict[str, Callable[..., Any]] = {
 ways = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 
 
+def test_a_child_is_out_of_the_terminals_reach_before_its_first_step() -> None:
+    child = start_module("kit_test_told")
+    assert os.getpgid(child.pid) == child.pid
+    child.tell(b"")
+    child.wait(60)
+
+
 @ways
 def test_a_module_that_is_asked_answers(way: Callable[..., Any]) -> None:
     question = {"rows": ["é" * 100_000]}

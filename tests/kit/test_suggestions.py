@@ -37,6 +37,11 @@ def test_the_likeliest_comes_first() -> None:
     )
 
 
+def test_the_first_words_of_a_name_suggest_it_after_what_is_near() -> None:
+    known = ["revenues", "revenue_per_visitor", "revenue-per-user", "refunds"]
+    assert nearest("Revenue", known, 3) == ("revenues", "revenue_per_visitor", "revenue-per-user")
+
+
 def test_a_name_of_any_length_is_compared_by_its_beginning() -> None:
     assert nearest("x" * 1_000_000, ["x" * 100, "y"]) == ("x" * 100,)
 

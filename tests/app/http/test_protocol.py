@@ -1,6 +1,7 @@
 """The protocol's edges that a well-behaved client never touches: limits, back-pressure, many connections."""
 
 import contextlib
+import json
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -11,12 +12,13 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
-from servers.one_worker import OneWorker
+from servers.one_worker import PUBLISHABLE, OneWorker
 from servers.patience import until
 
 from app.http.protocol import ReceiptProtocol, server_config
 
 FLAG = "/ofrep/v1/evaluate/flags/banner"
+READ_SIZE = 256 * 1024  # of uvloop
 BODY = {"context": {"targetingKey": "v", "resonate.expose": False}}
 
 
@@ -61,6 +63,47 @@ def test_a_client_that_does_not_read_its_answers_is_not_read_from(worker: OneWor
         assert 500 * len(request) < sent < 64 << 20  # long before
     with worker.client() as client:
         assert client.get("/healthz").status_code == 200
+
+
+def test_requests_that_queue_up_stop_the_reading(worker: OneWorker) -> None:
+    body = json.dumps(BODY).encode()
+    head = f"POST /ofrep/v1/evaluate/flags HTTP/1.1\r\nHost: a\r\nX-API-Key: {PUBLISHABLE}\r\n".encode()
+    request, sent, longest = head + b"Content-Length: %d\r\n\r\n%b" % (len(body), body), 0, 0
+    with socket.create_connection(address(worker)) as connection:
+        connection.setblocking(False)
+        protocol = protocol_of(worker, connection)
+
+        def is_not_read() -> bool:
+            nonlocal sent, longest
+            with contextlib.suppress(BlockingIOError):
+                while sent < 256 << 20:
+                    sent += connection.send((request * 500)[sent % len(request) :])
+                    longest = max(longest, len(protocol.pipeline))
+            longest = max(longest, len(protocol.pipeline))
+            return sent >= 256 << 20 or (protocol.flow.write_paused and protocol.flow.read_paused)
+
+        until(is_not_read, "the answers pile up and the server reads no more")
+        assert sent < 256 << 20
+        assert longest * len(request) < 2 * READ_SIZE  # what one read holds
+
+
+def test_a_request_that_began_beside_the_one_before_is_under_way_and_not_idle(tmp_path: Path) -> None:
+    with OneWorker(tmp_path) as worker, socket.create_connection(address(worker), timeout=20) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert connection.recv(4096).startswith(b"HTTP/1.1 200")
+        protocol = protocol_of(worker, connection)
+        for part in (b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\nGET /healthz HTTP/1.1\r\nHo", b"st: a\r\n\r\n"):
+            idle: list[bool] = []
+            seen = threading.Event()
+
+            def feed(part: bytes = part, idle: list[bool] = idle, seen: threading.Event = seen) -> None:
+                protocol.data_received(part)
+                idle.append(protocol.transport.close in protocol.idle)
+                seen.set()
+
+            protocol.loop.call_soon_threadsafe(feed)
+            assert seen.wait(20)
+        assert idle == [False]
 
 
 def test_reading_stops_while_answers_pile_up_and_goes_on_when_they_are_gone(worker: OneWorker) -> None:

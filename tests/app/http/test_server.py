@@ -30,6 +30,17 @@ def test_a_port_that_stays_in_use_is_refused() -> None:
         listen("127.0.0.1", holder.getsockname()[1])
 
 
+def test_a_handshake_that_was_answered_may_be_finished() -> None:
+    with listen("127.0.0.1", 0) as listener:
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 60)  # it ends with the first byte of data
+        with socket.create_connection(listener.getsockname()) as early:
+            admit_nobody(listener)
+            early.sendall(b"x")
+            listener.settimeout(20)
+            with listener.accept()[0] as served:
+                assert served.recv(1) == b"x"
+
+
 def test_those_who_wait_are_kept_and_nobody_joins_them() -> None:
     listener = listen("127.0.0.1", 0)
     with listener, contextlib.ExitStack() as opened:

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -225,6 +225,24 @@ async def test_closing_flushes_what_waits(connection: Connection, record: MakeRe
     await asyncio.sleep(0)
     await stream.close()
     assert await asyncio.gather(*tasks) == [Appended(1, 0)] * 5
+
+
+@pytest.mark.parametrize("steps", range(12))
+async def test_whoever_comes_while_it_closes_is_answered(
+    connection: Connection, record: MakeRecord, steps: int
+) -> None:
+    stream = Stream(connection)
+    await stream.append([record("m-first")])
+
+    async def late() -> None:
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        with suppress(StoreUnavailable):
+            await stream.append([record("m-late")])
+
+    coming = asyncio.create_task(late())
+    await stream.close()
+    await asyncio.wait_for(coming, 20)
 
 
 async def test_a_history_read_never_waits_long_and_asks_no_more_until_the_store_answers(
