@@ -30,7 +30,7 @@ from events.ingest.stream import Stream
 from events.log.export import Exporter
 from events.log.reader import LogReader
 from events.parts.arrow import allocate_sparingly
-from events.parts.part import Part, PartListing, live_parts
+from events.parts.part import Contents, Part, PartListing, live_parts
 from events.records import Record
 from events.store.connection import Connection, connect
 from events.store.embedded import EmbeddedStore
@@ -197,7 +197,7 @@ def after(data: Path) -> None:
     rows = sum(part.rows for part in parts)
     digests = sum(part.digests.stat().st_size for part in parts) / rows
     print(f"{len(parts)} parts, {rows:,} rows: {_bytes_an_event(parts):.1f} bytes an event, {digests:.1f} in digests")
-    hidden, listing = HiddenRows(data), PartListing(data / "log")
+    hidden, listing = HiddenRows(data, Contents()), PartListing(data / "log")
     for name, act in (("hidden rows", lambda: hidden.positions(parts)), ("listing", listing.live)):
         print(f"{name}: first time {_seconds(act) * 1000:.1f} ms, again {_seconds(act) * 1000:.2f} ms")
     seconds = _seconds(Compaction(data, 0, lambda: time.time() + 2 * DAY_SECONDS).run)

@@ -102,6 +102,17 @@ MUTATIONS: Mapping[str, Mutation] = {
         ("tests/reliability/test_damaged_parts.py",),
         (Edit("events/parts/part.py", "if found != part.sha256:", "if not found:"),),
     ),
+    "believed_before_verified": Mutation(
+        "what a part holds is read before its sha256 is compared",
+        ("tests/events/log/test_contents.py",),
+        (
+            Edit(
+                "events/parts/part.py",
+                "        for part in parts:\n            self.verified(part)\n        try:",
+                "        try:",
+            ),
+        ),
+    ),
     "dropped_limits": Mutation(
         "bodies may be of any size",
         ("tests/app/http/test_hostile_probes.py",),

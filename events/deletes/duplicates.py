@@ -7,8 +7,8 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from events.parts.arrow import Table, arrow, compute
-from events.parts.digests import MESSAGE_SEED, Digests, digests, distinct, found_in, read_digests, repeated
-from events.parts.part import POSITION, Part
+from events.parts.digests import MESSAGE_SEED, Digests, digests, distinct, found_in, repeated
+from events.parts.part import POSITION, Contents, Part
 
 NO_DIGESTS: Final = np.empty(0, np.uint64)
 _ORDER: Final = [
@@ -35,7 +35,8 @@ class Duplicates:
     ingest drops what comes again within 12-24 hours, so they are few.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, contents: Contents) -> None:
+        self._contents = contents
         self._settled_parts: frozenset[Path] = frozenset()
         self._settled = NO_DIGESTS
         self._settled_repeated = NO_DIGESTS
@@ -55,7 +56,7 @@ class Duplicates:
         found: list[Table] = []
         for part in parts:
             own = self._recent.get(part.path)
-            hits = found_in(_messages(part) if own is None else own, candidates)
+            hits = found_in(self._messages(part) if own is None else own, candidates)
             if len(hits) == 0:
                 continue
             known = self._matches.get(part.path)
@@ -78,22 +79,21 @@ class Duplicates:
         settled = [part for part in parts if part.date != newest]
         paths = frozenset(part.path for part in settled)
         if paths != self._settled_parts:
-            self._settled = np.concatenate([NO_DIGESTS, *(_messages(part) for part in settled)])
+            self._settled = np.concatenate([NO_DIGESTS, *(self._messages(part) for part in settled)])
             self._settled.sort()
             self._settled_repeated = repeated(self._settled)
             self._settled_parts = paths
         recent = [part for part in parts if part.date == newest]
         known = self._recent
-        self._recent = {part.path: known[part.path] if part.path in known else _messages(part) for part in recent}
+        self._recent = {part.path: known[part.path] if part.path in known else self._messages(part) for part in recent}
         digests_of_day = np.sort(np.concatenate([NO_DIGESTS, *self._recent.values()]))
         of_both = found_in(self._settled, digests_of_day)
         return distinct(np.sort(np.concatenate([self._settled_repeated, repeated(digests_of_day), of_both])))
+
+    def _messages(self, part: Part) -> Digests:
+        return self._contents.digests(part).messages
 
 
 def empty_positions() -> Table:
     """No rows, with the columns of positions."""
     return arrow.table({name: arrow.array([], arrow.int64()) for name in POSITION})
-
-
-def _messages(part: Part) -> Digests:
-    return read_digests(part.digests, part.path).messages

@@ -7,8 +7,7 @@ from typing import Final
 from events.deletes.duplicates import Duplicates, empty_positions
 from events.deletes.tombstones import Tombstone, erased, may_concern, read_tombstones
 from events.parts.arrow import Table, arrow
-from events.parts.digests import read_columns, read_digests
-from events.parts.part import POSITION, Part
+from events.parts.part import POSITION, Contents, Part
 
 _COLUMNS: Final = ["message_id", *POSITION, "visitor_id", "user_id"]
 
@@ -16,9 +15,10 @@ _COLUMNS: Final = ["message_id", *POSITION, "visitor_id", "user_id"]
 class HiddenRows:
     """The hidden rows of one data directory, for a process that asks again and again: it looks at what changed only."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, contents: Contents) -> None:
         self._data = data
-        self._duplicates = Duplicates()
+        self._contents = contents
+        self._duplicates = Duplicates(contents)
         self._stones: list[Tombstone] = []
         self._concern: dict[Path, tuple[Tombstone, ...]] = {}
         self._erased: dict[Path, Table] = {}
@@ -44,7 +44,7 @@ class HiddenRows:
             for part in parts:
                 concerning = self._concerning(part)
                 if concerning and part.path not in self._erased:
-                    table = read_columns(part.path, _COLUMNS)
+                    table = self._contents.columns(part, _COLUMNS)
                     mask = erased(table, part.shard, concerning)
                     self._erased[part.path] = table.filter(arrow.array(mask)).select(POSITION)
             repeated = self._duplicates.positions(parts, self._visible)
@@ -57,12 +57,12 @@ class HiddenRows:
         if not self._stones:
             return ()
         if part.path not in self._concern:
-            people = read_digests(part.digests, part.path).people
+            people = self._contents.digests(part).people
             self._concern[part.path] = may_concern(self._stones, part.shard, part.first_stream_number, people)
         return self._concern[part.path]
 
     def _visible(self, part: Part) -> Table:
-        table = read_columns(part.path, _COLUMNS)
+        table = self._contents.columns(part, _COLUMNS)
         stones = self._concerning(part)
         if stones:
             table = table.filter(arrow.array(~erased(table, part.shard, stones)))

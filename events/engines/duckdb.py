@@ -126,7 +126,8 @@ class EventLog:
     def snapshot(self) -> Snapshot:
         """The log as it stands, every part verified; raises `DataDamaged`. Any thread may ask."""
         snapshot = self.reader.snapshot()
-        self.reader.verify(snapshot.parts)
+        for part in snapshot.parts:
+            self.reader.contents.verified(part)
         return snapshot
 
     @contextmanager
@@ -140,8 +141,9 @@ class EventLog:
         timer.start()
         self._open = engine
         try:
-            engine.attach(snapshot, received_until_us, properties)
-            yield engine
+            with self.reader.contents.watching(snapshot.parts, (duckdb.Error,)):
+                engine.attach(snapshot, received_until_us, properties)
+                yield engine
         finally:
             self._open = None
             timer.cancel()

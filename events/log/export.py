@@ -4,7 +4,6 @@ import base64
 import binascii
 import bisect
 import weakref
-from collections.abc import Iterator
 from tempfile import TemporaryFile
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -13,9 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from events.log.reader import LogReader
-from events.parts.arrow import Table, arrow, parquet
-from events.parts.digests import read_columns
-from events.parts.part import POSITION, SCHEMA, Part
+from events.parts.arrow import Table, arrow
+from events.parts.part import POSITION, SCHEMA, Contents, Part
 from events.records import COLUMNS, stream_text
 
 CHUNK_ROWS: Final = 50_000
@@ -35,10 +33,11 @@ class Position(NamedTuple):
 class PartChunks:
     """One part, cut into chunks of rows that follow each other; the last chunk that was read is kept."""
 
-    def __init__(self, part: Part) -> None:
-        """Cut a part that was verified."""
+    def __init__(self, contents: Contents, part: Part) -> None:
+        """Cut it by the order of its rows."""
         self.part = part
-        order = read_columns(part.path, ["stream_id", "position"])
+        self._contents = contents
+        order = contents.columns(part, ["stream_id", "position"])
         numbers, positions = (order.column(name).to_numpy() for name in ("stream_id", "position"))
         sequence = np.lexsort((positions, numbers))
         lasts = [*range(CHUNK_ROWS - 1, len(sequence) - 1, CHUNK_ROWS), len(sequence) - 1] if len(sequence) else []
@@ -67,13 +66,14 @@ class PartChunks:
         if len(self._ends) > _READ_ANEW:
             if self._layout is None or chunk not in self._layout.chunks:
                 try:
-                    self._layout = _Layout(self.part, self._chunk_of_row, range(chunk, chunk + _LAID_OUT))
+                    chunks = range(chunk, chunk + _LAID_OUT)
+                    self._layout = _Layout(self._contents, self.part, self._chunk_of_row, chunks)
                 except OSError:  # the disk has no room for it: the part is read anew for each chunk
                     self._layout = None
             if self._layout is not None:
                 return self._layout.rows(chunk)
         tables, first = [SCHEMA.empty_table()], 0
-        for table in _row_groups(self.part):
+        for table in self._contents.row_groups(self.part):
             own = np.flatnonzero(self._chunk_of_row[first : first + table.num_rows] == chunk)
             tables.append(table.take(arrow.array(own)))
             first += table.num_rows
@@ -83,13 +83,13 @@ class PartChunks:
 class _Layout:
     """Some chunks of a part, compressed, in a file without a name: it is gone with the process that reads it."""
 
-    def __init__(self, part: Part, chunk_of_row: npt.NDArray[np.int32], chunks: range) -> None:
+    def __init__(self, contents: Contents, part: Part, chunk_of_row: npt.NDArray[np.int32], chunks: range) -> None:
         self.chunks = chunks
         self._file = TemporaryFile(dir=part.path.parent)  # noqa: SIM115 - open as long as this object lives
         weakref.finalize(self, self._file.close)
         self._pieces: dict[int, list[tuple[int, int]]] = {chunk: [] for chunk in chunks}
         first = 0
-        for table in _row_groups(part):
+        for table in contents.row_groups(part):
             own = chunk_of_row[first : first + table.num_rows]
             first += table.num_rows
             wanted = np.flatnonzero((own >= chunks.start) & (own < chunks.stop))
@@ -109,12 +109,6 @@ class _Layout:
             self._file.seek(start)
             tables.append(arrow.ipc.open_stream(self._file.read(size)).read_all())
         return arrow.concat_tables(tables)
-
-
-def _row_groups(part: Part) -> Iterator[Table]:
-    file = parquet.ParquetFile(part.path)
-    for group in range(file.num_row_groups):
-        yield file.read_row_group(group, use_threads=False).cast(SCHEMA)
 
 
 Row: TypeAlias = dict[str, Any]
@@ -170,8 +164,7 @@ class Exporter:
     def _rows(self, part: Part, after: Position, hidden: Table, limit: int) -> tuple[list[Row], Position]:
         chunks = self._chunks.get(part.shard)  # one part of each shard is kept open: pages follow each other
         if chunks is None or chunks.part.path != part.path:
-            self._reader.verify([part])
-            chunks = self._chunks[part.shard] = PartChunks(part)
+            chunks = self._chunks[part.shard] = PartChunks(self._reader.contents, part)
         rest, is_last = chunks.after(after)
         visible = without(rest, hidden)
         if visible.num_rows > limit:

@@ -1,15 +1,14 @@
 """The log as it stands: its live parts, the rows that nobody may see, how far it reaches. One reader a process."""
 
 import threading
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from events.deletes.hidden import HiddenRows
 from events.parts.arrow import Table
-from events.parts.digests import Digests, read_digests
+from events.parts.digests import Digests
 from events.parts.ledger import Loss, read_dropped
-from events.parts.part import Part, PartListing, verify
+from events.parts.part import Contents, Part, PartListing
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +36,18 @@ class LogReader:
         self.data = data
         self.folder = data / "log"
         self._listing = PartListing(self.folder)
-        self._hidden = HiddenRows(data)
+        self.contents = Contents()
+        self._hidden = HiddenRows(data, self.contents)
         self._listed: list[Part] = []
         self._snapshot: Snapshot | None = None
-        self._verified: set[Path] = set()
         self._people: dict[Path, Digests] = {}
         self._looking = threading.Lock()
 
     def snapshot(self) -> Snapshot:
-        """The log as it stands; raises `DataDamaged` where a part is missing. Nothing of the parts is verified."""
+        """The log as it stands; raises `DataDamaged` where a part is missing, or one is damaged that hides rows.
+
+        Of the other parts nothing is read.
+        """
         with self._looking:
             listed = self._listing.live()
             hidden = self._hidden.positions(listed)
@@ -53,7 +55,7 @@ class LogReader:
             if known is not None and listed is self._listed and hidden is known.hidden:
                 return known
             live = {part.path for part in listed}
-            self._verified &= live
+            self.contents.keep(live)
             self._people = {path: people for path, people in self._people.items() if path in live}
             parts = tuple(part for part in listed if part.rows)
             watermark_us = max((part.max_received_at for part in parts), default=None)
@@ -69,18 +71,15 @@ class LogReader:
             )
             return self._snapshot
 
-    def verify(self, parts: Iterable[Part]) -> None:
-        """Raises `DataDamaged` unless these parts are what was written; each is read whole once."""
+    def parts(self) -> list[Part]:
+        """The live parts; raises `DataDamaged` where one is missing. Nothing of them is read."""
         with self._looking:
-            for part in parts:
-                if part.path not in self._verified:
-                    verify(part)
-                    self._verified.add(part.path)
+            return self._listing.live()
 
     def people(self, part: Part) -> Digests:
         """The digests of the people whose rows a part holds, sorted; read once."""
         with self._looking:
             if part.path not in self._people:
-                people = read_digests(part.digests, part.path).people
+                people = self.contents.digests(part).people
                 self._people[part.path] = people.copy()  # else it would hold the digests of all messages too
             return self._people[part.path]

@@ -10,10 +10,9 @@ from msgspec import to_builtins
 from msgspec.structs import replace
 
 from events.deletes.tombstones import read_tombstones
-from events.parts.arrow import parquet
 from events.parts.ledger import Loss, read_dropped, write_dropped
 from events.parts.manifest import DATA_SUFFIX, LOG, FolderListing, part_name
-from events.parts.part import DataDamaged, survey, verify
+from events.parts.part import Contents, DataDamaged, survey
 from events.parts.sealing import footer_stream_number
 
 Progress = Callable[[int, int], None]
@@ -53,12 +52,12 @@ class LogReport:
 
 def verify_log(data: Path, progress: Progress | None = None) -> LogReport:
     """Read every live part of a data directory whole; nothing is changed. A running service need not stop for it."""
-    found = survey(data / LOG)
+    found, contents = survey(data / LOG), Contents()
     damages = [Damage(damage.name, damage.cause) for damage in found.damages]
     for done, part in enumerate(found.parts, 1):
         try:
-            verify(part)
-            rows: int = parquet.ParquetFile(part.path).metadata.num_rows
+            with contents.opened(part) as file:
+                rows: int = file.metadata.num_rows
             if (rows, footer_stream_number(part.path)) != (part.rows, part.last_stream_number):
                 cause = "its manifest says other rows or another stream id than its footer"
                 damages.append(Damage(part.path.name, cause))

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from events.parts.arrow import Array, Table, arrow, compute, parquet
+from events.parts.arrow import Array, Table, arrow, compute
 from kit.files import replace_file
 
 Digests = npt.NDArray[np.uint64]
@@ -66,23 +66,18 @@ def write_digests(path: Path, content: PartDigests) -> None:
     replace_file(path, header.tobytes() + body.tobytes(), durable=False)
 
 
-def read_digests(path: Path, part: Path) -> PartDigests:
-    """The digests in a file, or made again from the part where the file is missing or not what was written."""
+def read_digests(path: Path) -> PartDigests | None:
+    """The digests in a file; None where it is missing or, by its own sum, not what was written."""
     try:
         words = np.fromfile(path, np.uint64)
     except OSError:
-        words = np.empty(0, np.uint64)
+        return None
     whole = len(words) >= _HEADER and int(words[0]) == _FORMAT
     whole = whole and len(words) == _HEADER + int(words[1]) + int(words[2])
     if not whole or int(words[3]) != zlib.crc32(words[_HEADER:].tobytes()):
-        return table_digests(read_columns(part, ["message_id", "visitor_id", "user_id"]))
+        return None
     middle = _HEADER + int(words[1])
     return PartDigests(words[_HEADER:middle], words[middle:])
-
-
-def read_columns(part: Path, columns: list[str]) -> Table:
-    """Some columns of a part's rows; the folder's name is no column."""
-    return parquet.ParquetFile(part).read(columns=columns)
 
 
 def distinct(sorted_digests: Digests) -> Digests:

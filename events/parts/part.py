@@ -1,6 +1,9 @@
-"""The immutable Parquet parts of the log: which of them are live, and whether they are what was written."""
+"""The immutable Parquet parts of the log: which of them are live, whether they are what was written, what they hold."""
 
 import hashlib
+import threading
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
@@ -9,7 +12,8 @@ from typing import Any, Final
 
 import msgspec
 
-from events.parts.arrow import arrow
+from events.parts.arrow import Table, arrow, parquet
+from events.parts.digests import PartDigests, read_digests, table_digests
 from events.parts.ledger import read_dropped
 from events.parts.manifest import DATA_SUFFIX, DIGESTS_SUFFIX, FolderListing, Found, Manifest, PartName, read_manifest
 from events.records import COLUMNS, Kind
@@ -96,6 +100,73 @@ def verify(part: Part) -> None:
         raise DataDamaged(part.path.name, f"it cannot be read ({error.strerror})") from error
     if found != part.sha256:
         raise DataDamaged(part.path.name, "its sha256 is not the one in its manifest")
+
+
+class Contents:
+    """What the parts of a log hold, for everybody in a process who reads it: the only door to it.
+
+    Before anything is read of a part its sha256 is compared, once; so whatever is made of it, or kept, is what was
+    written. What cannot be read nevertheless has changed since, or else the trouble is not the part's. Raises
+    DataDamaged. Any thread may ask.
+    """
+
+    def __init__(self) -> None:
+        self._verified: set[Path] = set()
+        self._hashing = threading.Lock()
+
+    def verified(self, part: Part) -> Path:
+        """The file of a part that is what was written, for who reads it by other means."""
+        if part.path not in self._verified:
+            with self._hashing:
+                if part.path not in self._verified:  # nobody else has read it whole meanwhile
+                    verify(part)
+                    self._verified.add(part.path)
+        return part.path
+
+    @contextmanager
+    def watching(self, parts: Sequence[Part], errors: tuple[type[Exception], ...]) -> Generator[None]:
+        """Verify parts, and once more where reading them in this block fails with one of these errors."""
+        for part in parts:
+            self.verified(part)
+        try:
+            yield
+        except errors:
+            for part in parts:
+                self._verified.discard(part.path)
+                self.verified(part)
+            raise
+
+    @contextmanager
+    def opened(self, part: Part) -> Generator[Any]:
+        """The `ParquetFile` of a part, for the time of a block."""
+        with self.watching((part,), (Exception,)), parquet.ParquetFile(part.path) as file:
+            yield file
+
+    def columns(self, part: Part, names: list[str]) -> Table:
+        """Some columns of a part's rows; the folder's name is no column."""
+        with self.opened(part) as file:
+            return file.read(columns=names)
+
+    def row_groups(self, part: Part) -> Iterator[Table]:
+        """The rows of a part, a piece at a time."""
+        with self.opened(part) as file:
+            for group in range(file.num_row_groups):
+                yield file.read_row_group(group, use_threads=False).cast(SCHEMA)
+
+    def digests(self, part: Part) -> PartDigests:
+        """The digests of a part's ids: of the file beside it, which carries a sum of its own, else of its rows.
+
+        So they are at hand where the part itself is damaged: whose rows are not in it is served all the same.
+        """
+        found = read_digests(part.digests)
+        if found is None or len(found.messages) != part.rows:
+            return table_digests(self.columns(part, ["message_id", "visitor_id", "user_id"]))
+        return found
+
+    def keep(self, live: set[Path]) -> None:
+        """Forget every other part."""
+        with self._hashing:
+            self._verified &= live
 
 
 class PartListing:

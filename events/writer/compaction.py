@@ -12,10 +12,10 @@ from typing import Final
 import numpy as np
 
 from events.deletes.tombstones import Tombstone, erased, may_concern, read_tombstones
-from events.parts.arrow import Table, arrow, compute, parquet
-from events.parts.digests import MESSAGE_SEED, digests, read_columns, read_digests, repeated
+from events.parts.arrow import Table, arrow, compute
+from events.parts.digests import MESSAGE_SEED, digests, repeated
 from events.parts.manifest import LOG, FolderListing, PartName
-from events.parts.part import SCHEMA, DataDamaged, Part, PartListing, verify
+from events.parts.part import SCHEMA, Contents, DataDamaged, Part, PartListing
 from events.parts.sealing import Place, write_part
 
 SLICE_ROWS: Final = 100_000
@@ -30,7 +30,9 @@ Bounds = tuple[str | None, str | None]
 """The visitors of a slice: from the first one on, below the second one; None is open."""
 
 
-def merged(parts: Sequence[Part], stones: Sequence[Tombstone], slice_rows: int = SLICE_ROWS) -> Iterator[Table]:
+def merged(
+    contents: Contents, parts: Sequence[Part], stones: Sequence[Tombstone], slice_rows: int = SLICE_ROWS
+) -> Iterator[Table]:
     """The rows of one shard's parts, slice by slice in order of (visitor_id, time).
 
     A repeat of a message goes here only if it is of the same person, who would be erased with the first one; all other
@@ -41,30 +43,31 @@ def merged(parts: Sequence[Part], stones: Sequence[Tombstone], slice_rows: int =
     if count > 1:
         sample: set[str] = set()
         for part in parts:
-            for batch in parquet.ParquetFile(part.path).iter_batches(_SAMPLED_AT_ONCE, columns=["visitor_id"]):
-                sample.update(batch.column(0)[::_SAMPLE_EVERY].to_pylist())
+            with contents.opened(part) as file:
+                for batch in file.iter_batches(_SAMPLED_AT_ONCE, columns=["visitor_id"]):
+                    sample.update(batch.column(0)[::_SAMPLE_EVERY].to_pylist())
         ordered = sorted(sample)
         cuts = sorted({ordered[len(ordered) * index // count] for index in range(1, count)})
     for bounds in zip([None, *cuts], [*cuts, None], strict=True):
-        table = arrow.concat_tables([_read(part, bounds) for part in parts])
+        table = arrow.concat_tables([_read(contents, part, bounds) for part in parts])
         if stones:
             table = table.filter(arrow.array(~erased(table, parts[0].shard, stones)))
         yield _without_repeats(table.sort_by(_ORDER))
 
 
-def _read(part: Part, bounds: Bounds) -> Table:
-    file = parquet.ParquetFile(part.path)
+def _read(contents: Contents, part: Part, bounds: Bounds) -> Table:
     low, high = bounds
     groups: list[int] = []
-    for group in range(file.num_row_groups):
-        statistics = file.metadata.row_group(group).column(SCHEMA.get_field_index("visitor_id")).statistics
-        if (
-            statistics is None
-            or not statistics.has_min_max
-            or ((low is None or statistics.max >= low) and (high is None or statistics.min < high))
-        ):
-            groups.append(group)
-    table = file.read_row_groups(groups, use_threads=False).cast(SCHEMA)
+    with contents.opened(part) as file:
+        for group in range(file.num_row_groups):
+            statistics = file.metadata.row_group(group).column(SCHEMA.get_field_index("visitor_id")).statistics
+            if (
+                statistics is None
+                or not statistics.has_min_max
+                or ((low is None or statistics.max >= low) and (high is None or statistics.min < high))
+            ):
+                groups.append(group)
+        table = file.read_row_groups(groups, use_threads=False).cast(SCHEMA)
     if low is not None:
         table = table.filter(compute.greater_equal(table.column("visitor_id"), low))
     if high is not None:
@@ -124,21 +127,20 @@ class Compaction:
     def run(self) -> list[Part]:
         """Merge what is due and remove what is replaced; returns the new parts. Damaged parts are left as they are."""
         self._remove_replaced()
+        contents = Contents()  # a flipped bit must not get a new, right sha256
         stones = read_tombstones(self._data)
         live = self._listing.survey().parts
         days = groupby(live, key=lambda part: (part.shard, part.date))
         due = [run for _, day in days for run in self._runs(list(day))]
         planned = {part.path for run in due for part in run}
-        due += [[part] for part in live if part.path not in planned and self._holds_erased(part, stones)]
+        due += [[part] for part in live if part.path not in planned and self._holds_erased(contents, part, stones)]
         merges: list[Part] = []
         for parts in due:
             generation = max(part.generation for part in parts) + 1
             name = PartName(parts[0].shard, parts[0].low, parts[-1].high, generation)
             place = Place(self._log, parts[0].date, name, max(part.last_stream_number for part in parts))
             try:
-                for part in parts:
-                    verify(part)  # a flipped bit must not get a new, right sha256
-                merges.append(write_part(place, self._unless_stopping(merged(parts, stones))))
+                merges.append(write_part(place, self._unless_stopping(merged(contents, parts, stones))))
             except DataDamaged as damage:
                 _logger.error("parts are not merged", extra={"part": damage.name, "why": damage.cause})
             except Interrupted:
@@ -153,14 +155,12 @@ class Compaction:
         for _, tier in groupby(parts, key=lambda part: part.generation):
             yield from (run for run in _unbroken(list(tier)) if len(run) > MOST_PARTS)
 
-    def _holds_erased(self, part: Part, stones: Sequence[Tombstone]) -> bool:
+    def _holds_erased(self, contents: Contents, part: Part, stones: Sequence[Tombstone]) -> bool:
         """Whether a merge of this part alone would drop rows of erased people."""
         if not any(stone.positions.get(part.shard, -1) >= part.first_stream_number for stone in stones):
             return False
-        concerned = may_concern(
-            stones, part.shard, part.first_stream_number, read_digests(part.digests, part.path).people
-        )
-        return bool(concerned) and bool(erased(read_columns(part.path, _PERSON), part.shard, concerned).any())
+        concerned = may_concern(stones, part.shard, part.first_stream_number, contents.digests(part).people)
+        return bool(concerned) and bool(erased(contents.columns(part, _PERSON), part.shard, concerned).any())
 
     def _unless_stopping(self, tables: Iterator[Table]) -> Iterator[Table]:
         for table in tables:

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from events.parts.arrow import compute
-from events.parts.digests import read_columns
 from events.parts.ledger import read_dropped
 from events.parts.manifest import read_manifest
-from events.parts.part import PartListing
+from events.parts.part import Contents, PartListing
 from events.parts.sealing import adopt, footer_stream_number
 from events.records import position_number, stream_text
 from events.store.connection import Connection
@@ -79,7 +78,7 @@ async def resume_point(connection: Connection, log: Path, shard: int, owner: str
 
 async def _append_unread(connection: Connection, log: Path, shard: int, point: ResumePoint) -> None:
     key = events_key(shard)
-    after = 0
+    contents, after = Contents(), 0
     while True:
         until = stream_text(point.stream_number)
         asked = connection.client.xrange(key, min=f"({stream_text(after)}", max=until, count=_AT_ONCE)
@@ -90,7 +89,7 @@ async def _append_unread(connection: Connection, log: Path, shard: int, point: R
         written: set[int] = set()
         for part in PartListing(log).survey().parts:
             if part.shard == shard and part.last_stream_number >= min(entries):
-                written.update(compute.unique(read_columns(part.path, ["stream_id"]).column("stream_id")).to_pylist())
+                written.update(compute.unique(contents.columns(part, ["stream_id"]).column("stream_id")).to_pylist())
         for number in sorted(entries.keys() - written):
             pipeline = connection.client.pipeline(transaction=True)
             pipeline.xadd(key, entries[number])

@@ -13,7 +13,7 @@ from servers.service import Service, running
 
 pytestmark = pytest.mark.xdist_group("faults")  # one after the other: each keeps both cores busy
 
-PATHS = ("/v1/experiments/free-shipping-banner/results", "/v1/export/events")
+PATHS = ("/v1/experiments/free-shipping-banner/results", "/v1/export/events", "/v1/visitors/probe")
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,12 @@ def delete(part: Path) -> None:
     part.unlink()
 
 
-@pytest.mark.parametrize("harm", [flip_a_bit, truncate, empty, delete])
+def truncate_and_lose_digests(part: Path) -> None:
+    truncate(part)
+    part.with_suffix(".ids").unlink()
+
+
+@pytest.mark.parametrize("harm", [flip_a_bit, truncate, empty, delete, truncate_and_lose_digests])
 def test_no_number_is_computed_from_a_damaged_part(shop: Service, harm: Callable[[Path], None]) -> None:
     part = sorted((shop.data / "log").rglob("*.parquet"))[0]
     sound = part.read_bytes()
@@ -60,6 +65,9 @@ def test_no_number_is_computed_from_a_damaged_part(shop: Service, harm: Callable
                 assert (answer.status_code, answer.json()["code"]) == (503, "data_damaged"), answer.text
                 assert part.name in answer.json()["detail"]
             assert any(part.name in cause for cause in degraded(shop))
+            assert client.delete("/v1/visitors/probe").json().get("code") == "data_damaged"
+            erased = client.delete("/v1/visitors/stranger")  # who is surely in no damaged part
+            assert erased.status_code == (202 if harm in (flip_a_bit, truncate, empty) else 503), erased.text
             assert assign(client, "v-1").status_code == 200
             assert track(client, f"during-{harm.__name__}").status_code == 200
     finally:

@@ -17,7 +17,7 @@ from events.deletes import duplicates
 from events.deletes.hidden import HiddenRows
 from events.deletes.tombstones import add_tombstones, read_tombstones, tombstone
 from events.parts.digests import PartDigests
-from events.parts.part import live_parts
+from events.parts.part import Contents, live_parts
 from events.records import stream_number
 from events.writer.compaction import Compaction
 
@@ -69,36 +69,35 @@ def test_hidden_rows_are_the_repeats_and_the_erased(
     data = tmp_path / str(next(fresh))
     log_of(data, copies, cut)
     data.mkdir(exist_ok=True)
-    rows = HiddenRows(data)
+    rows = HiddenRows(data, Contents())
     assert found(rows, data) == expected(data)
     number = stream_number((START + until * SEVEN_HOURS) // 1000, 500_000)
     add_tombstones(data, [tombstone("visitor", f"v-{visitor}", {0: number, 1: number}, 1) for visitor in erased])
     assert found(rows, data) == expected(data)
     Compaction(data, 0, lambda: START / 1e6 + 10 * 86_400).run()
-    assert found(rows, data) == expected(data) == found(HiddenRows(data), data)
+    assert found(rows, data) == expected(data) == found(HiddenRows(data, Contents()), data)
 
 
 def test_what_did_not_change_is_not_looked_at_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log_of(tmp_path, [(n, n, n) for n in range(8)])
-    rows = HiddenRows(tmp_path)
+    rows = HiddenRows(tmp_path, Contents())
     parts = live_parts(tmp_path / "log")
     first = rows.positions(parts)
-    monkeypatch.setattr(duplicates, "read_digests", lambda *_: pytest.fail("read again"))
+    monkeypatch.setattr(Contents, "digests", lambda *_: pytest.fail("read again"))
     assert rows.positions(parts) is first
 
 
 def test_two_messages_with_one_digest_are_no_repeats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log_of(tmp_path, [(1, 0, 0), (2, 0, 0), (2, 0, 1)])
     same = PartDigests(np.array([7, 7, 7], np.uint64), np.array([], np.uint64))
-    monkeypatch.setattr(duplicates, "read_digests", lambda *_: same)
+    monkeypatch.setattr(Contents, "digests", lambda *_: same)
     monkeypatch.setattr(duplicates, "digests", lambda names, _: np.full(len(names), 7, np.uint64))
-    assert HiddenRows(tmp_path).positions(live_parts(tmp_path / "log")).num_rows == 1
+    assert HiddenRows(tmp_path, Contents()).positions(live_parts(tmp_path / "log")).num_rows == 1
 
 
 def test_a_user_is_hidden_by_the_user_id_alone(tmp_path: Path) -> None:
     events = [record("m-1", "x", user_id="u"), record("m-2", "u"), record("m-3", "x")]
     write_log(tmp_path, [Received(event, START) for event in events])
     add_tombstones(tmp_path, [tombstone("user", "u", {0: 1 << 62}, 1)])
-    assert HiddenRows(tmp_path).positions(live_parts(tmp_path / "log")).column("stream_id").to_pylist() == [
-        stream_number(START // 1000, 0)
-    ]
+    hidden = HiddenRows(tmp_path, Contents()).positions(live_parts(tmp_path / "log"))
+    assert hidden.column("stream_id").to_pylist() == [stream_number(START // 1000, 0)]

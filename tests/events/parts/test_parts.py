@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from oracles.writing import record
 from worlds.event_log import received, write_log
 
-from events.parts.digests import MESSAGE_SEED, digest, digests, found_in, read_digests, table_digests
+from events.parts.digests import MESSAGE_SEED, digest, digests, found_in, table_digests
 from events.parts.manifest import PartName, part_name
-from events.parts.part import SCHEMA, DataDamaged, Part, PartListing, live_parts, survey, verify
+from events.parts.part import SCHEMA, Contents, DataDamaged, Part, PartListing, live_parts, survey, verify
 from events.parts.sealing import PartExists, Place, adopt, footer_stream_number, write_part
 
 DAY = 86_400_000_000
@@ -198,7 +198,7 @@ def test_what_is_found_stands_in_both(held: list[int], wanted: set[int]) -> None
 def test_digests_that_are_lost_are_made_again(tmp_path: Path, harm: Callable[[Path], None]) -> None:
     part = write_part(_place(tmp_path, 0), [_row(f"m-{number}") for number in range(9)])
     harm(part.digests)
-    again = read_digests(part.digests, part.path)
+    again = Contents().digests(part)
     assert again.messages.tolist() == sorted(digest(f"m-{number}", MESSAGE_SEED) for number in range(9))
     assert again.people.tolist() == table_digests(_row("m-1")).people.tolist()
 

@@ -10,7 +10,7 @@ from oracles.writing import exported, exported_ids, record, written_ids
 from worlds.event_log import Received, received, write_log
 
 from events.deletes.tombstones import add_tombstones, tombstone
-from events.parts.part import DataDamaged, Part, PartListing, live_parts, verify
+from events.parts.part import Contents, DataDamaged, Part, PartListing, live_parts, verify
 from events.records import Record
 from events.writer.compaction import MOST_PARTS, Compaction, merged
 from events.writer.resumption import newest_on_disk
@@ -73,7 +73,7 @@ def test_a_merge_holds_the_same_rows_in_order_of_visitor_and_time(tmp_path: Path
 
 def test_a_large_day_is_merged_slice_by_slice(tmp_path: Path) -> None:
     parts = log_of(tmp_path, 1000, cut=90)
-    slices = list(merged(parts, [], slice_rows=150))
+    slices = list(merged(Contents(), parts, [], slice_rows=150))
     assert len(slices) > 3
     visitors = [set(table.column("visitor_id").to_pylist()) for table in slices]
     assert sum(len(own) for own in visitors) == len(set().union(*visitors)) == 7
