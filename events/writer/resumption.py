@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from events.parts.arrow import compute
 from events.parts.ledger import read_dropped
 from events.parts.manifest import read_manifest
-from events.parts.part import Contents, PartListing
+from events.parts.part import Contents, DataDamaged, PartListing
 from events.parts.sealing import adopt, footer_stream_number
 from events.records import position_number, stream_text
 from events.store.connection import Connection
@@ -89,7 +89,12 @@ async def _append_unread(connection: Connection, log: Path, shard: int, point: R
         written: set[int] = set()
         for part in PartListing(log).survey().parts:
             if part.shard == shard and part.last_stream_number >= min(entries):
-                written.update(compute.unique(contents.columns(part, ["stream_id"]).column("stream_id")).to_pylist())
+                try:
+                    written.update(
+                        compute.unique(contents.columns(part, ["stream_id"]).column("stream_id")).to_pylist()
+                    )
+                except DataDamaged as damage:  # what comes twice once it is restored is hidden
+                    _logger.error("a part is read as if it were empty", extra={"part": damage.name})
         for number in sorted(entries.keys() - written):
             pipeline = connection.client.pipeline(transaction=True)
             pipeline.xadd(key, entries[number])

@@ -125,6 +125,19 @@ def test_a_damaged_part_is_not_laundered_into_a_merge(tmp_path: Path) -> None:
         verify(part)
 
 
+@pytest.mark.parametrize("digests_too", [True, False])
+def test_a_damaged_part_with_erased_rows_keeps_no_other_from_being_merged(tmp_path: Path, digests_too: bool) -> None:
+    log_of(tmp_path, 5)
+    other = write_log(tmp_path, [Received(record("m", "v-1"), START)], shard=1)[0]
+    add_tombstones(tmp_path, [tombstone("visitor", "v-1", {0: 1 << 62, 1: 1 << 62}, 1)])
+    other.path.write_bytes(other.path.read_bytes()[:-7])
+    if digests_too:
+        other.digests.unlink()
+    assert [part.name.stem for part in compact(tmp_path, NEXT_DAY)] == ["0-000000000000-000000000004.1"]
+    with pytest.raises(DataDamaged):
+        verify(other)
+
+
 def test_a_gap_is_never_merged_over(tmp_path: Path) -> None:
     part = log_of(tmp_path, 5)[2]
     for path in part.path.parent.glob(f"{part.name.stem}.*"):

@@ -174,6 +174,23 @@ async def test_parts_that_the_store_knows_of_and_the_disk_does_not_are_named_as_
         live_parts(tmp_path / "log")
 
 
+async def test_events_of_a_damaged_part_that_the_store_still_has_are_written_again_and_count_once(
+    connection: Connection, stream: Stream, tmp_path: Path
+) -> None:
+    await stream.append(messages(1))
+    entries = await connection.client.xrange(events_key(0))
+    await write_all(connection, tmp_path)
+    part = live_parts(tmp_path / "log")[0]
+    sound = part.path.read_bytes()
+    part.path.write_bytes(sound[:-7])
+    for number, fields in entries:  # as if the writer had ended before it told the store to forget them
+        await connection.client.delete(events_key(0))
+        await connection.client.xadd(events_key(0), fields, id=number)
+    await write_all(connection, tmp_path)
+    part.path.write_bytes(sound)
+    assert (written_ids(tmp_path), exported_ids(tmp_path)) == (["m-1", "m-1"], ["m-1"])
+
+
 async def test_what_was_read_goes_to_the_disk_when_the_store_is_lost(
     connection: Connection, stream: Stream, tmp_path: Path, store: object
 ) -> None:
