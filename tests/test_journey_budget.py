@@ -81,7 +81,7 @@ def test_a_readout_passes_no_more_than_it_did(tmp_path: Path) -> None:
         assert study.read("banner").etag == answer.etag
     report("readout, computed", computed)
     report("readout, remembered", remembered)
-    assert computed.functions <= 250
-    assert computed.changes <= 574
+    assert computed.functions <= 251
+    assert computed.changes <= 578
     assert remembered.functions <= 20
     assert remembered.changes <= 14

@@ -30,14 +30,14 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train on the log, or on a table, and publish the model unless it is worse; running workers take it up at once."""
-    from events.parts.manifest import LOG
+    from events.parts.manifest import holds_log
     from events.parts.part import DataDamaged
     from recommender.training.publish import run_training
     from recommender.training.sources import TableError
 
     settings = environment_settings()
-    if purchases is None and not (settings.data / LOG).is_dir():
-        raise Refused(f"there is no log in {settings.data}; set RESONATE_DATA, or give --purchases FILE")
+    if purchases is None and not holds_log(settings.data):
+        raise Refused(f"nothing is logged in {settings.data}; set RESONATE_DATA, or give --purchases FILE")
     with progress() as bar:
         line = bar.add_task("reading purchases and fitting weights", total=None)
         try:
