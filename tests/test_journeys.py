@@ -203,7 +203,7 @@ def test_ninety_thousand_players_replayed_over_http_are_counted_to_the_last_even
     players = list(csv.DictReader((shared / "data" / "cookie_cats.csv").read_text().splitlines()))
     with running(tmp_path, definitions, RESONATE_WORKERS="1", **UNLIMITED) as service:
         variants = replay_players(service, players)
-        readout = service.results("gate", timeout_seconds=120)
+        readout = service.results("gate")
     for name, column in (("stayed_1", "retention_1"), ("stayed_7", "retention_7")):
         expected = {variant: (0, 0) for variant in ("gate_30", "gate_40")}
         for player, variant in zip(players, variants, strict=True):

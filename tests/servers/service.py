@@ -102,6 +102,7 @@ class Service:
 
             def settled() -> dict[str, Any] | None:
                 answer = client.get(f"/v1/experiments/{experiment}/results", params=query)
+                assert answer.status_code != 400, answer.text
                 return answer.json() if answer.status_code == 200 and answer.json()["pending"] == 0 else None
 
             return until(settled, f"the readout of {experiment} has nothing pending", tell=self.told) or {}
