@@ -21,7 +21,7 @@ from experiments.statistics.comparison import Comparison, Question, compare
 from experiments.statistics.cuped import Adjustment, adjust_means, adjust_ratios
 from experiments.statistics.estimate import NoEstimate
 from experiments.statistics.moments import JointMoments
-from experiments.statistics.sequential import Look, equal_looks
+from experiments.statistics.sequential import Look
 
 ROUNDS = 40
 CALLS = 50
@@ -94,8 +94,8 @@ def closed_forms() -> list[Case]:
 
 def exact_ones() -> list[Case]:
     """Few conversions, and planned looks whose bounds and repeated p are integrated."""
-    last = Question(look=Look(4, equal_looks(4)))
-    both = Question(look=Look(3, equal_looks(4)))
+    last = Question(look=Look(4, (2500, 5000, 7500, 10_000), (0.25, 0.5, 0.75, 1.0)))
+    both = Question(look=Look(3, (2500, 5000, 7500), (0.25, 0.5, 0.75)))
     return [
         Case("few conversions: Fisher, Newcombe, quadrature", 3.0, lambda: compare(shares(7, 16), Question()), None),
         Case("planned, look 4 of 4, with every method", 3.0, lambda: compare(shares(500, 560), last), None),
@@ -151,7 +151,9 @@ def chosen(moments: JointMoments, names: dict[str, str]) -> JointMoments:
     comoments = tuple(
         moments.comoment(columns[order[i]], columns[order[j]]) for i in range(len(order)) for j in range(i, len(order))
     )
-    return JointMoments(order, moments.count, tuple(moments.mean(columns[name]) for name in order), comoments)
+    return JointMoments(
+        order, moments.count, tuple(moments.mean(columns[name]) for name in order), comoments, moments.nonzero
+    )
 
 
 def means(joint: Sequence[JointMoments]) -> Pair | NoEstimate:

@@ -52,8 +52,8 @@ class Assignment(msgspec.Struct, frozen=True, gc=False):
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
-    """A share of the line that a unit must fall into: outside a holdout, inside its part of a layer."""
+class Admission:
+    """A share of the line that admits a unit: outside a holdout, inside its part of a layer."""
 
     because: NotInReason
     seed: str
@@ -82,7 +82,7 @@ class CompiledExperiment:
     condition: Mapping[str, Any] | None  # segments and `where` together; None is everyone
     audience: Condition | None
     asks_visitor_id: bool
-    gates: tuple[Gate, ...]
+    gates: tuple[Admission, ...]
     variants: tuple[Variant, ...]
     changes: tuple[float, ...]
     stages: tuple[Stage, ...]

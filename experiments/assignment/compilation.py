@@ -4,7 +4,15 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Final, get_args
 
-from experiments.assignment.assign import VISITOR_ATTRIBUTE, Assignment, CompiledExperiment, Gate, Reason, Stage, fixed
+from experiments.assignment.assign import (
+    VISITOR_ATTRIBUTE,
+    Admission,
+    Assignment,
+    CompiledExperiment,
+    Reason,
+    Stage,
+    fixed,
+)
 from experiments.assignment.bucketing import bucket_ranges
 from experiments.definitions.model import DecisionNote, Experiment, Holdout, NotInReason, Segment, TrafficStep
 from experiments.targeting.predicates import compile_condition, read_condition
@@ -26,9 +34,9 @@ def compile_experiment(
     asked = fields(read_condition(condition or {}).where)
     changes, stages = _schedule(experiment)
     # Holdouts first, then the layer. A holdout keeps out the low end of its line.
-    gates = [Gate("holdout", f"holdout:{name}", holdouts[name].share, 1.0) for name in experiment.holdouts]
+    gates = [Admission("holdout", f"holdout:{name}", holdouts[name].share, 1.0) for name in experiment.holdouts]
     if layer := experiment.layer:
-        gates.append(Gate("layer", f"layer:{layer.name}", layer.start, layer.end))
+        gates.append(Admission("layer", f"layer:{layer.name}", layer.start, layer.end))
     return CompiledExperiment(
         definition=experiment,
         key=experiment.key,

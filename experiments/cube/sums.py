@@ -12,7 +12,7 @@ from events.engines.duckdb import Columns
 from experiments.statistics.moments import JointMoments
 
 COLUMNS: Final = ("y", "d", "x", "e", "h")  # value, denominator, the same before exposure, has a history
-TOTALS: Final = ("total_y", "total_d")  # not shifted
+TOTALS: Final = ("total_y", "total_d", "nonzero")  # not shifted
 PRODUCTS: Final = ("yy", "yd", "yx", "ye", "yh", "dd", "dx", "de", "dh", "xx", "xe", "xh", "ee", "eh")
 EXACT: Final = 2.0**53
 PAIRS: Final = tuple(combinations_with_replacement(COLUMNS, 2))
@@ -53,7 +53,7 @@ def joint_moments(row: Mapping[str, float] | None, units: tuple[int, int], shift
         else:
             products[left, right] = found[left + right] + rest * shifts.of(left) * shifts.of(right)
     held = {name: shifts.of(name) for name in COLUMNS}
-    moments = JointMoments.from_sums(count, totals, products, held)
+    moments = JointMoments.from_sums(count, totals, products, held, round(found["nonzero"]))
     return with_exact_means(moments, {"y": found["total_y"], "d": found["total_d"]})
 
 
@@ -72,19 +72,20 @@ def with_exact_means(moments: JointMoments, totals: Mapping[str, float]) -> Join
 
 
 def columns_of(moments: JointMoments, names: Mapping[str, str]) -> JointMoments:
-    """A choice of the columns under other names: what `experiments.statistics` asks for by role."""
+    """A choice of the columns, the first one among them, under other names: what `experiments.statistics` asks for."""
     pairs = combinations_with_replacement(names, 2)
     return JointMoments(
         tuple(names.values()),
         moments.count,
         tuple(moments.mean(name) for name in names),
         tuple(moments.comoment(left, right) for left, right in pairs),
+        moments.nonzero,
     )
 
 
 Floats = npt.NDArray[np.float64]
-STEPS: Final = ("y", "d", "yy", "yd", "dd", "yx", "ye", "yh", "dx", "de", "dh")
-OWN: Final = ("own_y", "own_d", "own_yy", "own_yd", "own_dd")
+STEPS: Final = ("y", "d", "yy", "yd", "dd", "yx", "ye", "yh", "dx", "de", "dh", "nonzero")
+OWN: Final = ("own_y", "own_d", "own_yy", "own_yd", "own_dd", "own_nonzero")
 ENTRY: Final = ("n", "x", "e", "h", "xx", "xe", "xh", "ee", "eh")
 
 
@@ -114,11 +115,13 @@ def looks_of(units: Columns, entries: Columns, looks: Columns, shifts: Shifts, a
         for row in range(len(days)):
             totals = {name: float(sums[name][row]) for name in COLUMNS}
             pairs = {(left, right): float(products[left + right][row]) for left, right in PAIRS}
-            so_far = JointMoments.from_sums(round(n[row]), totals, pairs, {name: shifts.of(name) for name in COLUMNS})
+            held, nonzero = {name: shifts.of(name) for name in COLUMNS}, round(added["nonzero"][row])
+            so_far = JointMoments.from_sums(round(n[row]), totals, pairs, held, nonzero)
             cumulative[row].append(with_exact_means(so_far, {name: float(added[name][row]) for name in ("y", "d")}))
             alone = {"y": float(own["own_y"][row]), "d": float(own["own_d"][row])}
             pairs = {(a, b): float(own[f"own_{a}{b}"][row]) for a, b in (("y", "y"), ("y", "d"), ("d", "d"))}
-            daily[row].append(JointMoments.from_sums(round(n[row]), alone, pairs))
+            nonzero = round(own["own_nonzero"][row])
+            daily[row].append(JointMoments.from_sums(round(n[row]), alone, pairs, nonzero=nonzero))
     return Looks(
         tuple(int(day) for day in days), tuple(tuple(row) for row in cumulative), tuple(tuple(row) for row in daily)
     )

@@ -287,6 +287,7 @@ def _moments_sql(
         found[f"known_{role}"] = Expression.of("count($c)", c=plain[role])
         found[f"low_{role}"] = Expression.of("min($c)", c=plain[role])
         found[f"high_{role}"] = Expression.of("max($c)", c=plain[role])
+    found["nonzero"] = Expression.of("sum(CASE WHEN $c <> 0.0 THEN 1 ELSE 0 END)", c=plain["y"])
     if metric.type == "proportion":
         found["other_y"] = Expression.of("sum(CASE WHEN $c IN (0.0, 1.0) THEN 0 ELSE 1 END)", c=plain["y"])
     return {f"m{index}_{name}": expression for name, expression in found.items()}
@@ -355,6 +356,6 @@ def _metric(judge: Judge, index: int, metric: TableMetric, arms: _Arms) -> Metri
         n = int(row["n"])
         means = tuple(float(row.get(f"m{index}_mean_{role}") or 0.0) + back.get(role, 0.0) for role in COLUMNS)
         spreads = tuple(float(row.get(f"m{index}_spread_{a}{b}") or 0.0) * (n - 1) for a, b in PAIRS)
-        moments.append(JointMoments(COLUMNS, n, means, spreads))
+        moments.append(JointMoments(COLUMNS, n, means, spreads, int(row[f"m{index}_nonzero"])))
     observed = MetricObservation(rule, None, tuple(moments), (0,) * len(arms.names))
     return metric_readout(judge, StudiedMetric(definition, "goal", post_hoc=False), observed, None, "unit")

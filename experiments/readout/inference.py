@@ -8,7 +8,7 @@ from experiments.cube.measures import SURVEYS, MetricRule
 from experiments.cube.observations import MetricObservation, QuantileSample
 from experiments.cube.sums import columns_of
 from experiments.definitions.model import Guardrail, Plan
-from experiments.statistics.arms import Arm, Pair, mean_arm, pair, proportion_arm, ratio_arm
+from experiments.statistics.arms import Arm, Pair, gate_of, mean_arm, pair, proportion_arm, ratio_arm
 from experiments.statistics.bayesian import LiftPrior, Posterior
 from experiments.statistics.comparison import (
     Answer,
@@ -27,7 +27,7 @@ from experiments.statistics.fixed import PooledZ, few
 from experiments.statistics.guardrail import GuardrailAnswer, Margin, guardrail
 from experiments.statistics.moments import JointMoments
 from experiments.statistics.quantiles import quantile_estimate
-from experiments.statistics.sequential import Look, equal_looks
+from experiments.statistics.sequential import Look, looks_so_far
 from experiments.statistics.survey import Responses, response_guard
 
 Verdict = Literal["wins", "loses", "unclear", "violated", "safe"]
@@ -73,6 +73,7 @@ class Judge:
             alpha=self.plan.alpha,
             planned_units=max(1, round(self.planned_units * share)),
             look=look,
+            looks=self.plan.looks,
             family=self.family,
             prior=None if prior is None else LiftPrior(prior.mean, prior.sd),
             want="up" if want == "up" else "down",
@@ -83,19 +84,17 @@ class Judge:
         """Whether the method decides at the close of some days only."""
         return self.plan.method in ("planned", "fixed")
 
-    def looks_reached(self) -> "list[tuple[Look | None, int]]":
-        """The looks of a planned test that have closed, each with its last day; a fixed test has one, at its end."""
+    def looks_reached(self) -> "list[tuple[int, int]]":
+        """The looks of a planned test that have closed: number and last day; a fixed test has one, at its end."""
         first = self.calendar.first_day
         if first is None:
             return []
-        planned = self.plan.method == "planned"
-        looks = self.plan.looks if planned else 1
-        reached: list[tuple[Look | None, int]] = []
+        looks = self.plan.looks if self.plan.method == "planned" else 1
+        reached: list[tuple[int, int]] = []
         for number in range(1, looks + 1):
             days = -(-self.plan.days * number // looks)  # whole days, rounded up
             if self.calendar.closed_days >= days:
-                look = Look(number, equal_looks(looks)) if planned else None
-                reached.append((look, first + (days - 1) * self.calendar.day_us))
+                reached.append((number, first + (days - 1) * self.calendar.day_us))
         return reached
 
 
@@ -194,7 +193,7 @@ def arm_of(rule: MetricRule, moments: JointMoments) -> Arm | NoEstimate:
         return proportion_arm(moments.count, round(moments.moments("y").total))
     if rule.is_ratio:
         return ratio_arm(columns_of(moments, {"y": "num", "d": "den"}))
-    return mean_arm(moments.moments("y"))
+    return mean_arm(moments.moments("y"), moments.nonzero)
 
 
 def judge_guardrail(judged: ComparisonReadout, limit: Guardrail) -> GuardrailAnswer:
@@ -240,7 +239,7 @@ def anytime_answers(
         plain, adjusted = pairs_on(rule, arms, treatment)
         use = isinstance(plain, Pair) and isinstance(adjusted, Pair) and few(plain) is None
         judged = adjusted if use and adjusted is not None else plain
-        answers.append(DayAnswer(judged, answer_at(judged, question, "anytime", question.alpha)))
+        answers.append(DayAnswer(judged, answer_at(plain, question, "anytime", question.alpha, adjusted)))
     return answers
 
 
@@ -296,11 +295,17 @@ def _ruling(judge: Judge, observed: MetricObservation, now: Ruling, treatment: i
     if not judge.waits_for_looks or judge.calendar.first_day is None:
         return now
     ruling: Ruling | None = None
-    for look, last_day in judge.looks_reached():
+    open_looks: list[tuple[int, int]] = []  # number and units; a look with a closed gate spends no alpha
+    for number, last_day in judge.looks_reached():
         found = _pairs_at(observed, last_day, treatment)
         if found is None:
             continue
-        ruling = _ruled(judge.question(treatment, observed.rule.metric.want, look), found)
+        question = judge.question(treatment, observed.rule.metric.want)
+        if isinstance(found[0], Pair) and gate_of(found[0]).open and judge.plan.method == "planned":
+            open_looks.append((number, found[0].control.count + found[0].treatment.count))
+            look = looks_so_far(open_looks, question.planned_units, judge.plan.looks)
+            question = replace(question, look=look)
+        ruling = _ruled(question, found)
         if isinstance(ruling.comparison.planned, PlannedAnswer) and ruling.comparison.planned.crossed:
             break
     return ruling

@@ -1,5 +1,6 @@
-"""One arm of an experiment as a test sees it: how many units, which value, how uncertain."""
+"""One arm of an experiment as a test sees it, and what must hold of two of them before anything is decided."""
 
+import math
 from dataclasses import dataclass
 
 from experiments.statistics.estimate import Caveat, NoEstimate
@@ -14,7 +15,9 @@ class Arm:
     """Value of one variant, with its variance per unit: variance / count is the squared standard error of value.
 
     `conversions` is given for proportions only; it opens the exact test and the pooled z. `denominators` is given for
-    ratios only: Kish's effective number of them, (Σd)²/Σd², below 10 of which a ratio has no test.
+    ratios only: Kish's effective number of them, (Σd)²/Σd², below 10 of which a ratio has no test. `events` are the
+    units in whom something happened, as the gate counts them: those that converted, or whose value (of a ratio the
+    numerator) is not zero; None: all. `beyond` is given for quantiles only: how many values lie on its thinner side.
     """
 
     count: int
@@ -22,6 +25,8 @@ class Arm:
     variance: float
     conversions: int | None = None
     denominators: float | None = None
+    events: int | None = None
+    beyond: float | None = None
 
     @property
     def is_settled(self) -> bool:
@@ -42,19 +47,21 @@ class Pair:
     treatment: Arm
 
 
-def mean_arm(moments: Moments) -> Arm | NoEstimate:
-    """Mean per unit (means, counts, engaged time, CES per unit)."""
+def mean_arm(moments: Moments, events: int | None = None) -> Arm | NoEstimate:
+    """Mean per unit (means, counts, engaged time, CES per unit); `events` are the units whose value is not zero."""
     if moments.count < 1:
         return NoEstimate(Caveat.NOT_ENOUGH_UNITS)
     if not is_finite(moments.mean, moments.m2):
         return NoEstimate(Caveat.OUT_OF_RANGE)
-    return Arm(moments.count, moments.mean, moments.variance)
+    return Arm(moments.count, moments.mean, moments.variance, events=events)
 
 
 def proportion_arm(units: int, conversions: int) -> Arm | NoEstimate:
     """Share of units that converted (purchase rate, funnel, retention, CSAT per unit)."""
     arm = mean_arm(Moments.of_conversions(units, conversions))
-    return arm if isinstance(arm, NoEstimate) else Arm(arm.count, arm.value, arm.variance, conversions)
+    return (
+        arm if isinstance(arm, NoEstimate) else Arm(arm.count, arm.value, arm.variance, conversions, None, conversions)
+    )
 
 
 def ratio_arm(moments: JointMoments, scale: float = 1.0) -> Arm | NoEstimate:
@@ -73,7 +80,8 @@ def ratio_arm(moments: JointMoments, scale: float = 1.0) -> Arm | NoEstimate:
     variance = _linearised_variance(moments, ratio) / denominator / denominator
     if not is_finite(ratio, variance):
         return NoEstimate(Caveat.OUT_OF_RANGE)
-    return Arm(moments.count, ratio * scale, variance * scale * scale, denominators=effective_denominators(moments))
+    denominators = effective_denominators(moments)
+    return Arm(moments.count, ratio * scale, variance * scale * scale, None, denominators, moments.nonzero)
 
 
 def _linearised_variance(moments: JointMoments, ratio: float) -> float:
@@ -94,3 +102,66 @@ def pair(control: Arm | NoEstimate, treatment: Arm | NoEstimate) -> Pair | NoEst
     if isinstance(control, NoEstimate):
         return control
     return treatment if isinstance(treatment, NoEstimate) else Pair(control, treatment)
+
+
+NEEDED = 10  # events that the smaller arm has to expect, and that a share has to expect of either kind
+ALMOST = 1e-9  # units by which rounding may miss a whole one
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Whether a comparison may be judged: open once the smaller arm can expect `needed` events, however few it has.
+
+    `expected` is of what is scarcest; `more_units` are those that the smaller arm still needs at today's rate, None
+    while nothing happened yet.
+    """
+
+    open: bool
+    reason: Caveat | None
+    expected: float
+    needed: int
+    more_units: int | None
+
+
+def gate_of(pair: Pair | NoEstimate) -> Gate:
+    """The gate of two arms before CUPED. Expected events are min(n_c, n_t)·(events of both)/(n_c + n_t).
+
+    Not the observed ones: a variant that broke the checkout has none, and must still be found. A ratio needs 10
+    effective denominators in each arm besides, a quantile 10 values on its thinner side.
+    """
+    if isinstance(pair, NoEstimate):
+        return Gate(False, pair.reason, 0.0, NEEDED, None)
+    control, treatment = pair.control, pair.treatment
+    for arm in (control, treatment):
+        if arm.beyond is not None and arm.beyond < NEEDED:
+            return _closed(Caveat.FEW_EVENTS, arm.beyond, arm.count)
+        if arm.denominators is not None and arm.denominators < FEWEST_DENOMINATORS:
+            return _closed(Caveat.NOT_ENOUGH_UNITS, arm.denominators, arm.count)
+    smaller, units = min(control.count, treatment.count), control.count + treatment.count
+    events = sum(arm.count if arm.events is None else arm.events for arm in (control, treatment))
+    reason, scarce = Caveat.FEW_EVENTS, events
+    if control.conversions is not None and 2 * events > units:
+        reason, scarce = Caveat.FEW_NON_EVENTS, units - events
+    expected = smaller * scarce / units
+    return Gate(True, None, expected, NEEDED, 0) if expected >= NEEDED else _closed(reason, expected, smaller)
+
+
+def _closed(reason: Caveat, expected: float, units: int) -> Gate:
+    more = math.ceil(NEEDED * units / expected - units - ALMOST) if expected > 0.0 else None
+    return Gate(False, reason, expected, NEEDED, more)
+
+
+def variance_floor(pair: Pair) -> float:
+    """k = max(1, SE²_pooled / SE²_Welch), by which both squared standard errors are multiplied before they decide.
+
+    SE²_pooled = v_p·(1/n_c + 1/n_t) with v_p = ((n_c − 1)·v_c + (n_t − 1)·v_t) / (n_c + n_t − 2). It exceeds Welch's by
+    (n_c − n_t)·(v_c − v_t)·(n_c + n_t − 1) / ((n_c + n_t − 2)·n_c·n_t): exactly 1 at equal n, and wherever the smaller
+    arm is the more variable. A small arm in which nothing rare happened yet has no variance to speak of.
+    """
+    control, treatment = pair.control, pair.treatment
+    error = control.error + treatment.error
+    if not 0.0 < error < math.inf or min(control.count, treatment.count) < 2:
+        return 1.0
+    units = control.count + treatment.count
+    spread = (control.variance / error - treatment.variance / error) / (control.count * treatment.count)
+    return max(1.0, 1.0 + (control.count - treatment.count) * spread * ((units - 1) / (units - 2)))

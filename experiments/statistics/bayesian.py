@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy.special import betainc, betaincc, betainccinv, betaincinv, ndtr, ndtri, xlog1py, xlogy
 
 from experiments.statistics.arms import Arm, Pair
-from experiments.statistics.effect import effect, lift, relative_standard_error
+from experiments.statistics.effect import effect, floored, lift, relative_standard_error
 from experiments.statistics.estimate import Caveat, Interval, NoEstimate, Want
 from experiments.statistics.fixed import few
 from experiments.statistics.moments import is_finite
@@ -123,9 +123,12 @@ class Posterior:
 
 
 def posterior(
-    pair: Pair, prior: LiftPrior | None = None, level: float = 0.95, want: Want = "up"
+    pair: Pair, prior: LiftPrior | None = None, level: float = 0.95, want: Want = "up", floor: float = 1.0
 ) -> Posterior | NoEstimate:
-    """Posterior of the relative lift: Gaussian on the delta scale; beta-binomial where conversions are few and flat."""
+    """Posterior of the relative lift: Gaussian on the delta scale; beta-binomial where conversions are few and flat.
+
+    `floor` multiplies the squared standard errors of the Gaussian; the beta-binomial is exact and needs none.
+    """
     if prior is None and few(pair) is not None:
         exact = beta_lift(pair, level)
         if isinstance(exact, NoEstimate):
@@ -138,7 +141,7 @@ def posterior(
         return measured
     if isinstance(relative, NoEstimate):
         return relative
-    error = relative_standard_error(measured)
+    error = relative_standard_error(floored(measured, floor))
     if isinstance(error, NoEstimate):
         return error
     if pair.control.value < 0.0:  # a lift against a negative control goes up when the metric goes down

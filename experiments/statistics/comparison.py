@@ -4,9 +4,9 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from experiments.statistics.arms import Pair
+from experiments.statistics.arms import Gate, Pair, gate_of, variance_floor
 from experiments.statistics.bayesian import LiftPrior, Posterior, posterior
-from experiments.statistics.effect import Effect, difference_interval, effect, lift, lift_interval
+from experiments.statistics.effect import Effect, difference_interval, effect, floored, lift, lift_interval
 from experiments.statistics.estimate import Caveat, Interval, NoEstimate, Want, missing
 from experiments.statistics.fixed import (
     PooledZ,
@@ -36,13 +36,14 @@ class Question:
     """How a comparison is to be judged; it is the same for every comparison of an experiment but for `want`.
 
     `alpha` is two-sided. `planned_units` is n*, both arms together, frozen with the phase. `look` is the last look of
-    a planned test that has closed (None before the first, and for the other methods). `family` is m, the number of
-    goals × variants among which alpha is shared. `want` is the good direction of the metric.
+    a planned test that has closed (None before the first, and for the other methods), of `looks` in all. `family` is m,
+    the number of goals × variants among which alpha is shared. `want` is the good direction of the metric.
     """
 
     alpha: float = 0.05
     planned_units: int = 20_000
     look: Look | None = None
+    looks: int = 4
     family: int = 1
     prior: LiftPrior | None = None
     want: Want = "up"
@@ -76,8 +77,10 @@ class PlannedAnswer(Answer):
 class Comparison:
     """Everything the results object shows of one variant against control.
 
-    `unadjusted` is the fixed answer without CUPED, None where CUPED was not used. `exact` says that Fisher's p and
-    Newcombe's intervals stand in `fixed`. `reasons` are those that a reader of this comparison must see.
+    `fixed`, `unadjusted` (without CUPED, None where it was not used) and `pooled` are the published tests, whatever the
+    gate says. All that decides carries the variance floor and is absent where the gate is closed: `deciding` (the fixed
+    answer), `anytime`, `planned`, `bayesian`. `exact` says that Fisher's p and Newcombe's intervals stand in `fixed`;
+    they decide as they are. `reasons` are those that a reader of this comparison must see.
     """
 
     difference: float | NoEstimate
@@ -91,6 +94,9 @@ class Comparison:
     bayesian: Posterior | NoEstimate
     unadjusted: Answer | None
     reasons: tuple[Caveat, ...]
+    gate: Gate
+    variance_floor: float
+    deciding: Answer
 
 
 def compare(pair: Pair | NoEstimate, question: Question, adjusted: Pair | NoEstimate | None = None) -> Comparison:
@@ -98,16 +104,19 @@ def compare(pair: Pair | NoEstimate, question: Question, adjusted: Pair | NoEsti
 
     Few conversions are judged exactly and unadjusted.
     """
+    gate = gate_of(pair)
     if isinstance(pair, NoEstimate):
-        answer = _absent(pair)
-        return Comparison(pair, pair, False, False, answer, pair, answer, pair, pair, None, (pair.reason,))
+        none = _absent(pair)
+        return Comparison(pair, pair, False, False, none, pair, none, pair, pair, None, (pair.reason,), gate, 1.0, none)
     exact = few(pair)
     judged = _judged(pair, adjusted)
     cuped = judged is not pair
     fixed = fixed_answer(judged, question.alpha)
-    measured = effect(judged)
+    floor = variance_floor(judged)
+    measured = _measured(gate, judged, floor)
     anytime = _anytime(measured, question, question.alpha)
-    reasons = missing(adjusted, fixed.p, fixed.ci, anytime.p, anytime.ci)
+    closed = _closed(gate)
+    reasons = missing(adjusted, fixed.p, fixed.ci, closed, anytime.p, anytime.ci)
     return Comparison(
         difference=judged.treatment.value - judged.control.value,
         lift=lift(judged),
@@ -117,16 +126,22 @@ def compare(pair: Pair | NoEstimate, question: Question, adjusted: Pair | NoEsti
         pooled=pooled_z(pair),
         anytime=anytime,
         planned=_planned(measured, question),
-        bayesian=posterior(judged, question.prior, 1.0 - question.alpha, question.want),
+        bayesian=closed or posterior(judged, question.prior, 1.0 - question.alpha, question.want, floor),
         unadjusted=fixed_answer(pair, question.alpha) if cuped else None,
         reasons=reasons if exact is None else (exact, *reasons),
+        gate=gate,
+        variance_floor=floor,
+        deciding=_deciding(gate, measured, fixed, question.alpha, floor),
     )
 
 
 def answer_of(comparison: Comparison, method: Method) -> Answer:
-    """The p and intervals of the plan's method. `bayesian` has a credible interval of the lift and no p."""
+    """What decides: p and intervals of the plan's method, floored, absent where the gate is closed.
+
+    `bayesian` has a credible interval of the lift and no p.
+    """
     if method == "fixed":
-        return comparison.fixed
+        return comparison.deciding
     if method == "anytime":
         return comparison.anytime
     if method == "planned":
@@ -141,17 +156,20 @@ def answer_at(
     alpha: float,
     adjusted: Pair | NoEstimate | None = None,
 ) -> Answer:
-    """The method's answer with intervals at another two-sided level than the plan's."""
+    """The method's deciding answer with intervals at another two-sided level than the plan's."""
+    gate = gate_of(pair)
     if isinstance(pair, NoEstimate):
         return _absent(pair)
     judged = _judged(pair, adjusted)
+    floor = variance_floor(judged)
+    measured = _measured(gate, judged, floor)
     if method == "fixed":
-        return fixed_answer(judged, alpha)
+        return _deciding(gate, measured, fixed_answer(judged, alpha), alpha, floor)
     if method == "anytime":
-        return _anytime(effect(judged), question, alpha)
+        return _anytime(measured, question, alpha)
     if method == "planned":
-        return _answered(_planned(effect(judged), replace(question, alpha=alpha)))
-    return _credible(posterior(judged, question.prior, 1.0 - alpha, question.want))
+        return _answered(_planned(measured, replace(question, alpha=alpha)))
+    return _credible(_closed(gate) or posterior(judged, question.prior, 1.0 - alpha, question.want, floor))
 
 
 def simultaneous_interval(
@@ -162,7 +180,7 @@ def simultaneous_interval(
 
 
 def fixed_answer(pair: Pair, alpha: float) -> Answer:
-    """Welch with Fieller; Fisher with Newcombe where conversions are few."""
+    """The published test: Welch with Fieller; Fisher with Newcombe where conversions are few."""
     reason = few(pair)
     if reason is not None:
         p, none = fisher_p(pair), NoEstimate(reason)
@@ -180,6 +198,27 @@ def _judged(pair: Pair, adjusted: Pair | NoEstimate | None) -> Pair:
     """The adjusted pair, unless there is none, conversions are few, or a ratio has too few denominators."""
     settled = pair.control.is_settled and pair.treatment.is_settled and few(pair) is None
     return adjusted if isinstance(adjusted, Pair) and settled else pair
+
+
+def _closed(gate: Gate) -> NoEstimate | None:
+    """Why nothing is decided; None where the gate is open."""
+    return None if gate.reason is None else NoEstimate(gate.reason)
+
+
+def _measured(gate: Gate, judged: Pair, floor: float) -> Effect | NoEstimate:
+    """The effect that anytime and planned tests decide on."""
+    measured = _closed(gate) or effect(judged)
+    return measured if isinstance(measured, NoEstimate) else floored(measured, floor)
+
+
+def _deciding(gate: Gate, measured: Effect | NoEstimate, fixed: Answer, alpha: float, floor: float) -> Answer:
+    """The fixed answer that decides: Welch's with the floor; of few conversions the exact one, which needs none."""
+    closed = _closed(gate)
+    if closed is not None:
+        return _absent(closed)
+    if floor == 1.0 or isinstance(measured, NoEstimate) or isinstance(fixed.statistic, NoEstimate):
+        return fixed
+    return _answer(measured, welch_p(measured), welch_critical(alpha, measured.degrees_of_freedom))
 
 
 def _anytime(measured: Effect | NoEstimate, question: Question, alpha: float) -> Answer:
@@ -200,7 +239,7 @@ def _planned(measured: Effect | NoEstimate, question: Question) -> PlannedAnswer
     return PlannedAnswer(
         answer.p, answer.ci, answer.difference_ci, answer.statistic, answer.degrees_of_freedom,
         look=look.number,
-        looks=len(look.information),
+        looks=question.looks,
         boundary=boundary(shared, look),
         crossed=abs(measured.statistic) >= planned_critical(shared, look, freedom),
     )  # fmt: skip

@@ -51,6 +51,14 @@ def effect(pair: Pair) -> Effect | NoEstimate:
     return Effect(control.value, difference, a, b, math.sqrt(a + b), freedom, control.count + treatment.count)
 
 
+def floored(effect: Effect, floor: float) -> Effect:
+    """The effect that decides: squared standard errors times the variance floor (`arms.variance_floor`)."""
+    if floor == 1.0:
+        return effect
+    a, b, error = effect.control_error * floor, effect.treatment_error * floor, effect.standard_error * math.sqrt(floor)
+    return Effect(effect.control, effect.difference, a, b, error, effect.degrees_of_freedom, effect.units)
+
+
 def difference_interval(effect: Effect, critical: float) -> Interval:
     """Difference ± critical · standard error."""
     half_width = critical * effect.standard_error

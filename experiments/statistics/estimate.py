@@ -16,6 +16,8 @@ class Caveat(StrEnum):
     CONTROL_MEAN_NEAR_ZERO = "control_mean_near_zero"  # a lift relative to something that may be zero is unbounded
     FEW_CONVERSIONS = "few_conversions"  # below 10 in an arm: exact test and interval
     FEW_NON_CONVERSIONS = "few_non_conversions"  # almost everybody converts: exact test and interval
+    FEW_EVENTS = "few_events"  # the gate: the smaller arm cannot expect 10 events
+    FEW_NON_EVENTS = "few_non_events"  # the gate: almost everybody converts, and it cannot expect 10 others
     COVARIATE_CONSTANT = "covariate_constant"  # nothing to adjust with: the unadjusted estimate stands
     COVARIATE_UNRELATED = "covariate_unrelated"  # the outcome does not vary, so no covariate can explain it
     TIES = "ties"  # more than 5 % of the values equal the quantile

@@ -62,12 +62,14 @@ class JointMoments:
     `columns` are named by their role: ratio ("num", "den"); CUPED ("y", "x", "has_history");
     CUPED of a ratio ("num", "den", "xnum", "xden", "has_history").
     `comoments` holds Σ(a − ā)(b − b̄) for every pair a ≤ b in the order of `combinations_with_replacement(columns, 2)`.
+    `nonzero` is how many units have another value than 0 in the first column: those in whom something happened.
     """
 
     columns: tuple[str, ...]
     count: int
     means: tuple[float, ...]
     comoments: tuple[float, ...]
+    nonzero: int
 
     @classmethod
     def of(cls, columns: Mapping[str, Values]) -> Self:
@@ -77,12 +79,12 @@ class JointMoments:
         count = int(table.shape[1])
         if count == 0:
             return cls.from_sums(0, dict.fromkeys(names, 0.0), {})
-        shift = table[:, :1]
+        shift, nonzero = table[:, :1], int(np.count_nonzero(table[0]))
         table = table - shift
         means = table.mean(axis=1, keepdims=True)
         products = (table - means) @ (table - means).T
         packed = tuple(float(products[i, j]) for i, j in combinations_with_replacement(range(len(names)), 2))
-        return cls(names, count, tuple(float(mean) for mean in (shift + means).ravel()), packed)
+        return cls(names, count, tuple(float(mean) for mean in (shift + means).ravel()), packed, nonzero)
 
     @classmethod
     def from_sums(
@@ -91,21 +93,22 @@ class JointMoments:
         totals: Mapping[str, float],
         products: Mapping[tuple[str, str], float],
         shifts: Mapping[str, float] | None = None,
+        nonzero: int | None = None,
     ) -> Self:
         """From Σ(a − shift_a) and Σ(a − shift_a)(b − shift_b) per pair, in either order, as SQL gives them.
 
-        Choose shifts near the means.
+        Choose shifts near the means. `nonzero` None: no unit's first value is 0.
         """
         names, shift = tuple(totals), shifts or {}
         pairs = tuple(combinations_with_replacement(names, 2))
         if count == 0:
-            return cls(names, 0, (0.0,) * len(names), (0.0,) * len(pairs))
+            return cls(names, 0, (0.0,) * len(names), (0.0,) * len(pairs), 0)
         packed = tuple(
             _centred(products[a, b] if (a, b) in products else products[b, a], totals[a] * totals[b] / count)
             for a, b in pairs
         )
         means = tuple(shift.get(name, 0.0) + totals[name] / count for name in names)
-        return cls(names, count, means, packed)
+        return cls(names, count, means, packed, count if nonzero is None else nonzero)
 
     def __add__(self, other: "JointMoments") -> "JointMoments":
         """Joint moments of both parts together (Chan, Golub & LeVeque 1979)."""
@@ -120,7 +123,7 @@ class JointMoments:
             ours + theirs + left * right * weight
             for (left, right), ours, theirs in zip(pairs, self.comoments, other.comoments, strict=True)
         )
-        return JointMoments(self.columns, count, means, comoments)
+        return JointMoments(self.columns, count, means, comoments, self.nonzero + other.nonzero)
 
     def mean(self, column: str) -> float:
         return self.means[self.columns.index(column)]

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -91,7 +91,8 @@ def quantile_estimate(
     if ties > MOST_TIES or ci.width <= 0.0:
         return NoEstimate(Caveat.TIES)
     units = clusters.count if clusters is not None else count
-    return QuantileEstimate(value, ci, quantile_arm(units, value, ci, alpha))
+    arm = replace(quantile_arm(units, value, ci, alpha), beyond=round(count * min(q, 1.0 - q), 9))
+    return QuantileEstimate(value, ci, arm)
 
 
 def quantile_arm(units: int, value: float, ci: Interval, alpha: float = 0.05) -> Arm:

@@ -1,6 +1,7 @@
 """Looking again and again: the anytime-valid confidence sequence, and group-sequential bounds at planned looks."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -46,10 +47,29 @@ _POSITIONS, _WEIGHTS = np.polynomial.legendre.leggauss(NODES)
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The `number`-th look (from 1) of a plan whose looks stand at these information fractions, the last one 1."""
+    """The `number`-th look of a plan (from 1).
+
+    `units` are those of both arms at each look so far whose gate was open, ascending: the information, up to scale, of
+    which the correlation between looks follows. `spent` is the share of the spending time at each of them, ascending, 1
+    at the last look of the plan. `looks_so_far` makes it.
+    """
 
     number: int
-    information: tuple[float, ...]
+    units: tuple[int, ...]
+    spent: tuple[float, ...]
+
+
+def looks_so_far(reached: Sequence[tuple[int, int]], planned_units: int, looks: int) -> Look:
+    """From the number and the units of each look that was reached with an open gate, of a plan with so many looks.
+
+    A look spends by the units that it has of those planned, at most by the calendar (traffic above the plan must not
+    use up alpha early), and the last one all that is left, however many came.
+    """
+    spent: list[float] = []
+    for number, units in reached:
+        share = 1.0 if number >= looks else min(units / max(1, planned_units), number / looks)
+        spent.append(max([share, *spent[-1:]]))
+    return Look(reached[-1][0], tuple(units for _, units in reached), tuple(spent))
 
 
 def equal_looks(looks: int) -> tuple[float, ...]:
@@ -63,31 +83,42 @@ def spent(alpha: float, information: float) -> float:
 
 
 @lru_cache(maxsize=1024)
-def bounds(alpha: float, information: tuple[float, ...], sides: int = 2) -> tuple[float, ...]:
-    """Standard normal bounds per look for looks at ascending information fractions, integrating the walk's density.
+def bounds(
+    alpha: float, information: tuple[float, ...], spending: tuple[float, ...] | None = None, sides: int = 2
+) -> tuple[float, ...]:
+    """Standard normal bounds per look for looks at ascending information, integrating the walk's density.
 
     Armitage, McPherson & Rowe (1969); Lan & DeMets (1983). With `sides` 2 they are symmetric and share alpha.
+    `spending` is the spending time at each look; None: the information is in fractions, and alpha is spent by it.
     """
-    return solved_bounds(alpha, information, sides)
+    return solved_bounds(alpha, information, spending or information, sides)
 
 
-def solved_bounds(alpha: float, information: tuple[float, ...], sides: int = 2) -> tuple[float, ...]:
-    """The bounds, not cached: the walk W(t) = Z·√t has independent normal increments between looks."""
+def solved_bounds(
+    alpha: float, information: tuple[float, ...], spending: tuple[float, ...], sides: int = 2
+) -> tuple[float, ...]:
+    """The bounds, not cached: the walk W(t) = Z·√t has independent normal increments between looks.
+
+    A look at which nobody has come since the one before sees the same walk: it starts where that one started, and has
+    what both spend together.
+    """
     solved: list[float] = []
-    points, density = np.zeros(1), np.ones(1)
-    before = 0.0
-    for fraction in information:
+    points, density = following, arriving = np.zeros(1), np.ones(1)
+    before = spent_before = spent_last = reached = 0.0
+    for amount, share in zip(information, spending, strict=True):
+        fraction = amount / information[-1]
+        if fraction > reached:
+            points, density, before, spent_before = following, arriving, reached, spent_last
         scale = math.sqrt(fraction - before)
-        tail = (spent(alpha, fraction) - spent(alpha, before)) / sides
-        wall = _wall(points, density, scale, tail)
+        spent_last, reached = spent(alpha, share), fraction
+        wall = _wall(points, density, scale, (spent_last - spent_before) / sides)
         low = -wall if sides == 2 else -REACH * math.sqrt(fraction)
         following = low + (wall - low) * (_POSITIONS + 1.0) / 2.0
         kernel = np.exp(-0.5 * np.square((following[:, None] - points[None, :]) / scale)) / (
             scale * math.sqrt(math.tau)
         )
-        points, density = following, (kernel @ density) * _WEIGHTS * (wall - low) / 2.0
+        arriving = (kernel @ density) * _WEIGHTS * (wall - low) / 2.0
         solved.append(wall / math.sqrt(fraction))
-        before = fraction
     return tuple(solved)
 
 
@@ -107,7 +138,7 @@ def _wall(points: Array, density: Array, scale: float, tail: float) -> float:
 
 def boundary(alpha: float, look: Look) -> float:
     """The bound of this look."""
-    return bounds(alpha, look.information[: look.number])[-1]
+    return bounds(alpha, look.units, look.spent)[-1]
 
 
 def planned_critical(alpha: float, look: Look, degrees_of_freedom: float) -> float:
@@ -117,15 +148,15 @@ def planned_critical(alpha: float, look: Look, degrees_of_freedom: float) -> flo
 
 def planned_p(p: float, look: Look) -> float:
     """Repeated p at this look: the smallest alpha whose bound the fixed two-sided `p` reaches (Jennison & Turnbull)."""
-    fractions = look.information[: look.number]
-    share = fractions[-1] ** 2 - (fractions[-2] ** 2 if len(fractions) > 1 else 0.0)
-    ceiling = min(1.0, p / share)  # the bound of a look never spends less than its own share of alpha
-    if len(fractions) == 1 or p < TINY:
+    earlier = [share for units, share in zip(look.units, look.spent, strict=True) if units < look.units[-1]]
+    own = look.spent[-1] ** 2 - (earlier[-1] ** 2 if earlier else 0.0)
+    ceiling = min(1.0, p / own)  # the bound of a look never spends less than its own share of alpha
+    if not earlier or p < TINY:
         return max(SMALLEST_P, ceiling)
     statistic = -float(ndtri(p / 2.0))
 
     def distance(logarithm: float) -> float:
-        return solved_bounds(math.exp(logarithm), fractions)[-1] - statistic
+        return solved_bounds(math.exp(logarithm), look.units, look.spent)[-1] - statistic
 
     if distance(math.log(CERTAIN)) >= 0.0:
         return 1.0

@@ -16,7 +16,7 @@ from experiments.statistics.cuped import adjust_means
 from experiments.statistics.estimate import NoEstimate
 from experiments.statistics.moments import JointMoments
 from experiments.statistics.sample_ratio import ALARM_ALPHA, log_bayes_factor, sequential_p
-from experiments.statistics.sequential import Look, anytime_critical, equal_looks, planned_critical, tuning
+from experiments.statistics.sequential import Look, anytime_critical, looks_so_far, planned_critical, tuning
 
 ALPHA = 0.05
 TAIL = 4.5  # standard deviations of conversions enumerated on each side: all but 1e-5 of the probability
@@ -72,7 +72,7 @@ def cuped_variance_ratio(runs: int, rng: np.random.Generator, correlation: float
 def milliseconds_per_comparison(exact: bool) -> float:
     """Median CPU time of one comparison by every method; `exact` with few conversions and a planned look."""
     given = _shares(7, 2000, 16, 2000) if exact else _shares(200, 2000, 250, 2000)
-    question = Question(look=Look(3, equal_looks(4)) if exact else None)
+    question = Question(look=Look(3, (1000, 2000, 3000), (0.25, 0.5, 0.75)) if exact else None)
     compare(given, question)
     times: list[float] = []
     for _ in range(200):
@@ -122,8 +122,9 @@ def planned_rejections(
 ) -> float:
     """Share of runs whose statistic crosses its boundary at one of the planned looks."""
     statistics, units = _statistics(runs, rng, looks, units_per_look, (control, treatment))
-    schedule = equal_looks(looks)
-    criticals = [planned_critical(ALPHA, Look(k + 1, schedule), float(units[k]) - 2.0) for k in range(looks)]
+    reached = [(k + 1, int(units[k])) for k in range(looks)]
+    so_far = [looks_so_far(reached[: k + 1], int(units[-1]), looks) for k in range(looks)]
+    criticals = [planned_critical(ALPHA, look, float(look.units[-1]) - 2.0) for look in so_far]
     return float((np.abs(statistics) >= np.array(criticals)).any(axis=1).mean())
 
 

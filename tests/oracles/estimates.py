@@ -13,6 +13,7 @@ from experiments.statistics.estimate import Interval, NoEstimate
 from experiments.statistics.moments import JointMoments, Moments, Values
 from experiments.statistics.power import Design, power
 from experiments.statistics.quantiles import Histogram
+from experiments.statistics.sequential import Look, looks_so_far
 
 VECTORS = Path(__file__).parents[3] / "shared" / "vectors" / "statistics"
 Value = TypeVar("Value")
@@ -38,6 +39,12 @@ def shares(x_c: int, n_c: int, x_t: int, n_t: int) -> Pair:
 def means(control: Sequence[float], treatment: Sequence[float]) -> Pair:
     """Values of units, control and treatment."""
     return existing(pair(mean_arm(moments_of(control)), mean_arm(moments_of(treatment))))
+
+
+def even_look(number: int, looks: int = 4) -> Look:
+    """This look of a plan whose units arrive evenly."""
+    reached = [(look, 1000 * look) for look in range(1, number + 1)]
+    return looks_so_far(reached, 1000 * looks, looks)
 
 
 def moments_of(values: Values) -> Moments:

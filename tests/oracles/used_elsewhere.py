@@ -6,6 +6,7 @@ _: object
 
 # Fields that a walk over the dataclass or struct serves, stores or counts by name.
 _.bots
+_.more_units
 _.multi_exposure
 _.units_immature
 _.response_rate

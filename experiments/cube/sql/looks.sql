@@ -1,5 +1,5 @@
--- What each day adds to the shifted sums of the cumulative value (the sum over unit-days of C(d)^2 - C(d-1)^2), and the
--- sums of that day's own value.
+-- What each day adds to the shifted sums of the cumulative value (the sum over unit-days of C(d)^2 - C(d-1)^2) and to the
+-- number of units where it is not zero, and the sums of that day's own value.
 SELECT
   r.arm,
   r.day,
@@ -15,6 +15,9 @@ SELECT
   sum((r.d - r.d0) * r.x) AS dx,
   sum((r.d - r.d0) * r.e) AS de,
   sum((r.d - r.d0) * r.h) AS dh,
+  sum(CASE WHEN abs(r.so_far) > r.rounding THEN 1 ELSE 0 END)
+    - sum(CASE WHEN abs(r.before) > r.rounding THEN 1 ELSE 0 END) AS nonzero,
+  sum(CASE WHEN r.own_y <> 0.0 THEN 1 ELSE 0 END) AS own_nonzero,
   sum(r.own_y) AS own_y,
   sum(r.own_d) AS own_d,
   sum(r.own_y * r.own_y) AS own_yy,
@@ -31,6 +34,9 @@ FROM (
     v.x - $x AS x,
     v.e - $e AS e,
     v.h,
+    least(w.all_gross, $cap) - w.all_taken AS so_far,
+    least(w.all_gross - w.gross, $cap) - (w.all_taken - w.taken) AS before,
+    1e-12 * (abs(w.all_gross) + abs(w.all_taken)) AS rounding,
     least(w.gross, $cap) - w.taken AS own_y,
     w.base AS own_d
   FROM (

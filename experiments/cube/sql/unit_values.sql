@@ -1,10 +1,12 @@
--- The value of each unit, after the cap and what is taken off; x is the same from before its exposure.
+-- The value of each unit, after the cap and what is taken off, and whether it is another than 0 (a sum that cancels
+-- leaves rounding); x is the same from before its exposure.
 SELECT
   t.unit,
   u.arm,
   u.exposed_at,
   $entered AS entered,
   least(t.gross, $cap) - t.taken AS y,
+  CASE WHEN abs(least(t.gross, $cap) - t.taken) > 1e-12 * (abs(t.gross) + abs(t.taken)) THEN 1 ELSE 0 END AS nonzero,
   t.base AS d,
   least(t.earlier_gross, $cap) - t.earlier_taken AS x,
   t.earlier_base AS e,

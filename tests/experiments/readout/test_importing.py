@@ -85,6 +85,16 @@ def test_a_covariate_narrows_the_interval_and_a_ratio_takes_its_two_columns(tmp_
     assert found.metric("r").arms[0].value == pytest.approx(moments.mean("y") / moments.mean("d"))
 
 
+def test_the_buyers_of_a_table_are_its_events(tmp_path: Path) -> None:
+    money = [5.0 + n if n % 100 < 2 else 0.0 for n in range(1000)]
+    path = parquet(tmp_path, unit=list(range(1000)), arm=["control", "b"] * 500, money=money, orders=[1.0] * 1000)
+    found = import_table(path, request("m=mean:money", "r=ratio:money/orders", method="anytime"))
+    for metric in found.metrics:
+        judged = metric.comparisons[0]
+        assert (judged.now.comparison.gate.expected, judged.now.comparison.gate.open) == (10.0, True)
+        assert existing(judged.p) > 0.0
+
+
 def test_large_values_do_not_cancel(tmp_path: Path) -> None:
     values = [1e15 + (n % 3) for n in range(600)]
     path = parquet(tmp_path, unit=list(range(600)), arm=["control"] * 300 + ["b"] * 300, v=values)

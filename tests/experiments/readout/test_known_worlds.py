@@ -45,7 +45,7 @@ def observed(made: World, data: Path, cut: int = 60) -> Iterator[Observer]:
 
 
 def agree(ours: JointMoments, theirs: JointMoments) -> None:
-    assert ours.count == theirs.count
+    assert (ours.count, ours.nonzero) == (theirs.count, theirs.nonzero)
     if theirs.count:
         names = ours.columns
         assert ours.means == pytest.approx(theirs.means, abs=1e-9), names
@@ -59,7 +59,13 @@ def check_all(made: World, data: Path) -> None:
             found = observer.observe(rule, ("device",))
             for ours, theirs in zip(found.arms, oracle.moments(NAMES[rule.name]), strict=True):
                 agree(ours, theirs)
+            check_levels(found)
             check_days(found, oracle)
+
+
+def check_levels(found: MetricObservation) -> None:
+    for number, whole in enumerate(found.arms):
+        assert sum(arms[number].nonzero for arms in found.levels["device"].values()) == whole.nonzero
 
 
 def check_days(found: MetricObservation, oracle: Oracle) -> None:

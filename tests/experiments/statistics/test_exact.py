@@ -87,7 +87,7 @@ def test_no_conversion_in_control_has_no_lift_but_an_exact_test() -> None:
     comparison = compare(shares(0, 1000, 8, 1000), Question())
     assert comparison.lift == comparison.fixed.ci == NoEstimate(Caveat.CONTROL_MEAN_NEAR_ZERO)
     assert comparison.fixed.p == pytest.approx(scipy.stats.fisher_exact([[0, 1000], [8, 992]])[1])
-    assert comparison.reasons == (Caveat.FEW_CONVERSIONS, Caveat.CONTROL_MEAN_NEAR_ZERO)
+    assert comparison.reasons == (Caveat.FEW_CONVERSIONS, Caveat.CONTROL_MEAN_NEAR_ZERO, Caveat.FEW_EVENTS)
 
 
 def test_where_fisher_and_newcombe_disagree_the_interval_follows_the_test() -> None:

@@ -17,7 +17,7 @@ QUESTION = Question()
 
 
 def test_no_variance_in_both_arms_is_a_reason_with_a_difference() -> None:
-    comparison = compare(means([2.0] * 5, [3.0] * 5), QUESTION)
+    comparison = compare(means([2.0] * 10, [3.0] * 10), QUESTION)
     assert comparison.difference == 1.0
     assert comparison.lift == 0.5
     assert comparison.fixed.p == comparison.anytime.p == comparison.bayesian == NoEstimate(Caveat.NO_VARIANCE)
@@ -47,8 +47,9 @@ def test_a_control_mean_that_may_be_zero_has_an_unbounded_lift_interval() -> Non
 def test_an_empty_arm_and_a_single_unit_are_not_enough(values: list[float]) -> None:
     arms = pair(mean_arm(moments_of([1.0, 2.0])), mean_arm(moments_of(values)))
     comparison = compare(arms, QUESTION)
+    assert comparison.fixed.p == NoEstimate(Caveat.NOT_ENOUGH_UNITS)
     for method in ("fixed", "anytime"):
-        assert answer_of(comparison, method).p == NoEstimate(Caveat.NOT_ENOUGH_UNITS)
+        assert isinstance(answer_of(comparison, method).p, NoEstimate)
     assert comparison.reasons[0] == Caveat.NOT_ENOUGH_UNITS
 
 
@@ -72,7 +73,7 @@ def test_none_or_all_converting_is_answered_exactly_with_a_reason(x_c: int, x_t:
 def test_one_unit_per_arm_of_a_proportion_is_answered_exactly() -> None:
     comparison = compare(shares(0, 1, 1, 1), QUESTION)
     assert comparison.fixed.p == 1.0
-    assert comparison.anytime.p == NoEstimate(Caveat.NOT_ENOUGH_UNITS)
+    assert comparison.anytime.p == NoEstimate(Caveat.FEW_EVENTS)
 
 
 def test_values_around_1e15_keep_their_difference() -> None:
@@ -99,12 +100,12 @@ def test_the_scale_of_the_values_does_not_matter(scale: float) -> None:
 def test_sums_beyond_double_precision_are_out_of_range() -> None:
     out = NoEstimate(Caveat.OUT_OF_RANGE)
     assert mean_arm(Moments(5, 1.0, math.inf)) == out
-    assert ratio_arm(JointMoments(("num", "den"), 3, (1.0, 1.0), (math.inf, 0.0, 1.0))) == out
-    assert ratio_arm(JointMoments(("num", "den"), 3, (1e300, 1e-300), (1.0, 0.0, 1.0))) == out
+    assert ratio_arm(JointMoments(("num", "den"), 3, (1.0, 1.0), (math.inf, 0.0, 1.0), 3)) == out
+    assert ratio_arm(JointMoments(("num", "den"), 3, (1e300, 1e-300), (1.0, 0.0, 1.0), 3)) == out
     huge = Arm(5, 1e308, 1.0)
     assert compare(Pair(Arm(5, -1e308, 1.0), huge), QUESTION).fixed.p == out
     assert lift(Pair(Arm(5, 1e-300, 1.0), huge)) == NoEstimate(Caveat.CONTROL_MEAN_NEAR_ZERO)
-    infinite = JointMoments(("y", "x"), 3, (1.0, 1.0), (math.inf, 1.0, 1.0))
+    infinite = JointMoments(("y", "x"), 3, (1.0, 1.0), (math.inf, 1.0, 1.0), 3)
     assert adjust_means(infinite, infinite) == out
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from oracles.estimates import existing, shares
+from oracles.estimates import even_look, existing, shares
 from scipy.special import ndtr
 from scipy.stats import multivariate_normal
 
@@ -42,25 +42,25 @@ def test_the_first_bound_spends_its_share_exactly() -> None:
 
 @given(alpha=st.floats(1e-4, 0.5), number=st.integers(1, 4))
 def test_the_repeated_p_at_a_bound_is_its_alpha(alpha: float, number: int) -> None:
-    look = Look(number, FOUR)
+    look = even_look(number)
     nominal = 2.0 * float(ndtr(-boundary(alpha, look)))
     assert planned_p(nominal, look) == pytest.approx(alpha, rel=1e-7)
 
 
 @given(p=st.floats(1e-13, 1.0), number=st.integers(1, 4))
 def test_the_repeated_p_is_never_smaller_than_the_fixed_one(p: float, number: int) -> None:
-    assert planned_p(p, Look(number, FOUR)) >= p * (1.0 - 1e-9)
+    assert planned_p(p, even_look(number)) >= p * (1.0 - 1e-9)
 
 
 @given(p=st.floats(1e-20, 0.99), step=st.floats(1.001, 2.0), number=st.integers(1, 4))
 def test_the_repeated_p_grows_with_the_fixed_one(p: float, step: float, number: int) -> None:
-    look = Look(number, FOUR)
+    look = even_look(number)
     assert planned_p(min(1.0, p * step), look) >= planned_p(p, look) * 0.97
 
 
 def test_an_extreme_p_stays_above_zero() -> None:
-    assert 0.0 < planned_p(1e-300, Look(3, FOUR)) < 1e-299
-    assert planned_p(5e-324, Look(1, FOUR)) > 0.0
+    assert 0.0 < planned_p(1e-300, even_look(3)) < 1e-299
+    assert planned_p(5e-324, even_look(1)) > 0.0
 
 
 def planned(look: Look | None, family: int = 1) -> PlannedAnswer | NoEstimate:
@@ -68,7 +68,7 @@ def planned(look: Look | None, family: int = 1) -> PlannedAnswer | NoEstimate:
 
 
 def test_crossing_the_bound_is_p_below_alpha_and_an_interval_without_zero() -> None:
-    crossed, not_crossed = existing(planned(Look(3, FOUR))), existing(planned(Look(1, FOUR)))
+    crossed, not_crossed = existing(planned(even_look(3))), existing(planned(even_look(1)))
     assert crossed.crossed
     assert not not_crossed.crossed
     assert existing(crossed.p) < 0.05 < existing(not_crossed.p)
@@ -78,8 +78,8 @@ def test_crossing_the_bound_is_p_below_alpha_and_an_interval_without_zero() -> N
 
 
 def test_a_family_shares_alpha_before_the_first_look() -> None:
-    alone, shared = existing(planned(Look(3, FOUR))), existing(planned(Look(3, FOUR), family=4))
-    assert shared.boundary == pytest.approx(boundary(0.05 / 4, Look(3, FOUR)))
+    alone, shared = existing(planned(even_look(3))), existing(planned(even_look(3), family=4))
+    assert shared.boundary == pytest.approx(boundary(0.05 / 4, even_look(3)))
     assert shared.crossed == (4 * existing(alone.p) <= 0.05)
     assert (shared.p, shared.ci, shared.difference_ci) == (alone.p, alone.ci, alone.difference_ci)
 

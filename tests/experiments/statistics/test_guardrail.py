@@ -3,16 +3,15 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from oracles.estimates import existing, means, shares
+from oracles.estimates import even_look, existing, means, shares
 from oracles.proving import judged, speaks
 
 from experiments.statistics.arms import Arm, Pair
 from experiments.statistics.comparison import Method, Question, answer_at, compare
 from experiments.statistics.estimate import Caveat, NoEstimate
 from experiments.statistics.guardrail import GuardrailVerdict, Margin, guardrail
-from experiments.statistics.sequential import Look, equal_looks
 
-REFUNDS = Question(want="down", look=Look(4, equal_looks(4)))
+REFUNDS = Question(want="down", look=even_look(4))
 METHODS: tuple[Method, ...] = ("fixed", "anytime", "planned", "bayesian")
 
 
@@ -72,7 +71,7 @@ def test_a_negative_control_turns_the_lift_and_not_the_harm() -> None:
 def test_what_cannot_be_said_is_unclear_with_a_reason() -> None:
     silent = guardrail(NoEstimate(Caveat.NOT_ENOUGH_UNITS), REFUNDS, Margin(0.1), "fixed")
     assert (silent.verdict, silent.reasons) == (GuardrailVerdict.UNCLEAR, (Caveat.NOT_ENOUGH_UNITS,))
-    unbounded = guardrail(means([-5.0, 0.1, 5.0], [1.0, 2.0, 3.0]), REFUNDS, Margin(0.1), "fixed")
+    unbounded = guardrail(means([-5.0, 0.1, 5.0] * 4, [1.0, 2.0, 3.0] * 4), REFUNDS, Margin(0.1), "fixed")
     assert (unbounded.verdict, unbounded.reasons) == (GuardrailVerdict.UNCLEAR, (Caveat.CONTROL_MEAN_NEAR_ZERO,))
     early = guardrail(shares(300, 10_000, 420, 10_000), Question(), Margin(0.1), "planned")
     assert early.reasons == (Caveat.BEFORE_FIRST_LOOK,)

@@ -100,7 +100,7 @@ def test_a_constant_has_no_variance_however_it_was_split(constant: float) -> Non
 
 def test_means_that_differ_by_rounding_are_one_constant() -> None:
     means = 0.1, math.nextafter(0.1, 1.0)
-    left, right = (JointMoments(("y",), 3, (mean,), (0.0,)) for mean in means)
+    left, right = (JointMoments(("y",), 3, (mean,), (0.0,), 3) for mean in means)
     assert (left + right).moments("y").variance == 0.0
 
 

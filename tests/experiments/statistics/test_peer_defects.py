@@ -130,7 +130,8 @@ def test_an_unknown_past_is_not_a_past_of_zero() -> None:
         joint.append(JointMoments.of({"y": taste, "x": x, "has_history": known.astype(float)}))
     with_flag = existing(adjust_means(joint[0], joint[1])).variance_ratio
     bare = [
-        JointMoments(("y", "x"), arm.count, arm.means[:2], (arm.comoments[0], *arm.comoments[1:4:2])) for arm in joint
+        JointMoments(("y", "x"), arm.count, arm.means[:2], (arm.comoments[0], *arm.comoments[1:4:2]), arm.count)
+        for arm in joint
     ]
     assert existing(adjust_means(bare[0], bare[1])).variance_ratio > 0.99
     assert with_flag == pytest.approx(0.8, abs=0.03)
