@@ -16,6 +16,7 @@ from app.analysis.queries import (
     ExperimentQuery,
     ExperimentsQuery,
     MetricsQuery,
+    NewPlanQuery,
     PersonQuery,
     PlanQuery,
     Query,
@@ -32,6 +33,7 @@ from events.privacy.person import Person, held
 from experiments.catalog.catalog import Catalog
 from experiments.catalog.reader import CatalogReader
 from experiments.definitions.model import Experiment
+from experiments.planning.plan import plan_json
 from experiments.readout.encoding import Readout
 from experiments.readout.satisfaction import COLUMNS
 from experiments.readout.study import ReadoutQuery, UnknownExperiment, parsed_at
@@ -50,6 +52,8 @@ async def answer(analysis: Analysis, query: Query) -> AnalysisAnswer:
             return json_answer(experiment_answer(analysis.catalogs, query.key))
         case MetricsQuery():
             return json_answer({"metrics": analysis.readouts.metrics()})
+        case NewPlanQuery():
+            return json_answer(plan_json(query.request))
         case EventsQuery():
             written = await analysis.written()  # counted before the scan, so that "drained" is never said too early
             read = partial(analysis.exporter.page, query.cursor, min(query.limit, MOST_ROWS))
@@ -104,7 +108,7 @@ def _computed(analysis: Analysis, query: ComputedQuery, look: ReadoutQuery) -> A
         case ResultsQuery() | TimeseriesQuery():
             return _shown(analysis, query, readouts.read(query.key, look))
         case PlanQuery():
-            return json_answer(readouts.plan(query.key))
+            return json_answer(readouts.plan(query.key, query.said))
         case UnitsQuery():
             table = readouts.units(query.key, look)
             return json_answer({"rows": table.rows()}) if query.format == "json" else table_answer(table, query.format)

@@ -7,6 +7,8 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from experiments.planning.assumptions import Assumptions, PlanRequest
+
 Form: TypeAlias = Literal["json", "csv", "parquet"]
 PersonKind: TypeAlias = Literal["visitor", "user"]
 
@@ -46,9 +48,16 @@ class TimeseriesQuery(msgspec.Struct, frozen=True, tag=True):
 
 
 class PlanQuery(msgspec.Struct, frozen=True, tag=True):
-    """Traffic, detectable effect, days."""
+    """Traffic, detectable effect, days; what was said outranks the log and the files."""
 
     key: str
+    said: Assumptions = Assumptions()
+
+
+class NewPlanQuery(msgspec.Struct, frozen=True, tag=True):
+    """A plan that needs no experiment and no log."""
+
+    request: PlanRequest
 
 
 class UnitsQuery(msgspec.Struct, frozen=True, tag=True):
@@ -103,5 +112,12 @@ ComputedQuery: TypeAlias = (
     ReadableQuery | PlanQuery | UnitsQuery | AllResultsQuery | SatisfactionQuery | AttributionQuery
 )
 Query: TypeAlias = (
-    ExperimentsQuery | ExperimentQuery | MetricsQuery | ComputedQuery | EventsQuery | PersonQuery | ErasureQuery
+    ExperimentsQuery
+    | ExperimentQuery
+    | MetricsQuery
+    | NewPlanQuery
+    | ComputedQuery
+    | EventsQuery
+    | PersonQuery
+    | ErasureQuery
 )

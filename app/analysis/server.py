@@ -16,6 +16,7 @@ from events.log.export import InvalidCursor
 from events.parts.part import DataDamaged
 from events.store.availability import StoreUnavailable
 from experiments.cube.statements import UncountableCondition
+from experiments.planning.assumptions import InvalidPlan
 from experiments.readout.study import InvalidDate, NotFound
 from kit.tasks import unless
 
@@ -30,6 +31,7 @@ Answering: TypeAlias = Callable[[Any], Awaitable[AnalysisAnswer]]
 
 _REFUSALS: Final[dict[type[Exception], tuple[int, str, int | None]]] = {
     InvalidDate: (400, "invalid_date", None),
+    InvalidPlan: (400, "invalid_plan", None),
     UncountableCondition: (400, "uncountable_condition", None),
     InvalidCursor: (400, "invalid_cursor", None),
     DataDamaged: (503, "data_damaged", DAMAGE_RETRY_SECONDS),

@@ -130,13 +130,55 @@ def say_plan(plan: dict[str, Any]) -> None:
     names = ["metric", "value now", "smallest lift seen", "wanted lift (mde)", "units per variant", "days to mde"]
     rows: list[list[str]] = []
     for metric in plan["metrics"]:
-        counts = (metric["units_per_variant"], metric["days_to_mde"])
         row = [metric["metric"], _number(metric["mean"]), _percent(metric["detectable_lift"]), _percent(metric["mde"])]
-        rows.append([*row, *(NOTHING if count is None else f"{count:,}" for count in counts)])
+        rows.append([*row, _units(metric["units_per_variant"]), _count(metric["days_to_mde"])])
     say_table("metrics", names, rows)
     for metric in plan["metrics"]:
+        gate = f"; the gate opens on {_day(metric['gate_opens_day'])}" if metric["gate_opens_day"] else ""
+        say(f"  {metric['metric']}: {metric['wait_days']} more days until the last unit's window has closed{gate}")
         if metric["note"]:
             say(f"  {metric['metric']}: {metric['note']}")
+
+
+OUTLOOK_REASONS: Final = {
+    "not_enough_units": "so few units find no lift, however large",
+    "out_of_range": "no number of units finds this lift",
+    "gate_opens_later": "no verdict before the gate opens: too few events are expected in the smallest variant",
+    "events_unknown": "when the gate opens is not known: it counts units whose value is not 0",
+}
+
+
+def say_outlook(plan: dict[str, Any]) -> None:
+    """What a test of any traffic needs: one answer, or a line per span of days."""
+    rows: list[dict[str, Any]] = plan.get("table", [plan])
+    first = rows[0]
+    of = _percent(first["baseline"]).lstrip("+") if first["type"] == "proportion" else _number(first["baseline"])
+    weights = " / ".join(_percent(weight).lstrip("+") for weight in first["weights"])
+    looks = f", {first['looks']} looks" if first["looks"] else ""
+    each, alpha = first["alpha_per_comparison"], first["alpha"]
+    shared = "" if each == alpha else f", {each:.4g} for each comparison"
+    say(f"{first['units_a_day']:,g} units a day ({weights}) at {of}, {first['method']}{looks}, alpha {alpha:g}{shared}")
+    names = ["days", "units", "units per variant", "lift found", "with power", "gate opens"]
+    cells = [
+        [_count(row["days"]), _count(row["units"]), _units(row["units_per_variant"]), _percent(row["mde"]),
+         _number(row["power"]), _day(row["gate_opens_day"])] for row in rows
+    ]  # fmt: skip
+    say_table("plan", names, cells)
+    say(f"  {first['wait_days']} more days until the last unit's window has closed")
+    for reason in dict.fromkeys(reason for row in rows for reason in row["reasons"]):
+        say(f"  {OUTLOOK_REASONS[reason]}")
+
+
+def _count(count: int | None) -> str:
+    return NOTHING if count is None else f"{count:,}"
+
+
+def _units(units: Sequence[int] | None) -> str:
+    return NOTHING if units is None else " / ".join(f"{count:,}" for count in units)
+
+
+def _day(day: int | None) -> str:
+    return NOTHING if day is None else f"day {day:,}"
 
 
 def _cells(arm: dict[str, Any], comparison: dict[str, Any] | None) -> list[str]:

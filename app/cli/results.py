@@ -17,6 +17,7 @@ from app.cli.output import (
     progress,
     say,
     say_json,
+    say_outlook,
     say_plan,
     say_readout,
 )
@@ -45,12 +46,44 @@ def results(
 
 
 @commands.command()
-def plan(key: Key, as_json: AsJson = False) -> None:
-    """Visitors a day, the smallest effect that can be seen, and the days until the planned one can."""
+def plan(  # noqa: PLR0913 (one parameter per option of the command)
+    key: Annotated[str | None, typer.Argument(help="Key of the experiment; none for a plan without any log.")] = None,
+    units_a_day: Annotated[str | None, Option(help="Units that arrive each day, all variants together.")] = None,
+    baseline: Annotated[str | None, Option(help="The rate of today, such as 3%; of a mean its value.")] = None,
+    lift: Annotated[str | None, Option(help="Relative lift to find, such as 5%: how many days does it take?")] = None,
+    kind: Annotated[str | None, Option("--type", help="proportion or mean; without a key proportion.")] = None,
+    sd: Annotated[str | None, Option(help="Standard deviation of a unit's value, for a mean.")] = None,
+    days: Annotated[str | None, Option(help="Days of enrolment: which lift do they find?")] = None,
+    weights: Annotated[str | None, Option(help="Shares of the variants, control first: 90,10; else equal.")] = None,
+    method: Annotated[str | None, Option(help="anytime, planned or fixed; without a key anytime.")] = None,
+    looks: Annotated[str | None, Option(help="Looks of the planned method.")] = None,
+    alpha: Annotated[str | None, Option(help="Of all comparisons together; without a key 0.05.")] = None,
+    power: Annotated[str | None, Option(help="Chance to find the lift; without a key 0.8.")] = None,
+    window: Annotated[str | None, Option(help="How long a unit's values count; without a key 7 days.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Days for a lift, or the smallest lift of some days: of an experiment by its log, or of any traffic you name."""
+    from experiments.planning.assumptions import InvalidPlan, assumptions, plan_request
+
+    given = {
+        "units_a_day": units_a_day, "baseline": baseline, "lift": lift, "type": kind, "sd": sd, "days": days,
+        "weights": weights, "method": method, "looks": looks, "alpha": alpha, "power": power, "window": window,
+    }  # fmt: skip
+    try:
+        said = assumptions(given)
+        request = plan_request(said) if key is None else None
+    except InvalidPlan as error:
+        raise Refused(str(error)) from None
+    if request is not None:
+        from experiments.planning.plan import plan_json
+
+        (say_json if as_json else say_outlook)(plan_json(request))
+    if key is None:
+        return
     from app.analysis.queries import PlanQuery
     from app.cli.analysis import analysis_answer
 
-    answer = json.loads(analysis_answer(environment_settings(), PlanQuery(key)).body)
+    answer = json.loads(analysis_answer(environment_settings(), PlanQuery(key, said)).body)
     (say_json if as_json else say_plan)(answer)
 
 

@@ -15,6 +15,7 @@ from app.analysis.queries import (
     ExperimentsQuery,
     Form,
     MetricsQuery,
+    NewPlanQuery,
     PlanQuery,
     ResultsQuery,
     SatisfactionQuery,
@@ -25,6 +26,7 @@ from app.http.errors import Problem
 from app.routes.dependencies import Asked, Secret, Worker, analysis_response
 from app.worker.resources import Resources
 from experiments.catalog.overrides import NothingToOverride, OverrideRefused, order
+from experiments.planning.assumptions import Assumptions, InvalidPlan, assumptions, plan_request
 
 router = APIRouter(tags=["Results"])
 
@@ -69,6 +71,53 @@ class ReadoutParameters(UnitParameters):
     include: Literal["sql"] | None = Field(None, description="`sql` adds the SQL that was run.")
 
 
+def _said(description: str, *examples: str) -> Any:
+    return Field(None, max_length=1_000, description=description, examples=list(examples))
+
+
+class PlanParameters(BaseModel):
+    """What a plan is told, as texts: the domain reads them, for the command line in the same words."""
+
+    model_config = ConfigDict(frozen=True)
+
+    units_a_day: str | None = _said("Units that arrive each day, all variants together.", "1000")
+    baseline: str | None = _said("The rate of today, `3%` or `0.03`; with `type=mean` the mean.", "0.03", "3%")
+    lift: str | None = _said("The relative lift to find, `5%` or `0.05`: how many units and days does it take?", "0.05")
+    type: str | None = _said("`proportion` (the default) or `mean`.", "proportion")
+    sd: str | None = _said("With `type=mean` the standard deviation of a unit's value.", "42")
+    days: str | None = _said("Days of enrolment: which lift do they find, or with `lift` with which power?", "28")
+    weights: str | None = _said("Shares of the variants, control first; any sum.", "90,10")
+    method: str | None = _said("`anytime` (the default), `planned` or `fixed`.", "fixed")
+    looks: str | None = _said("Looks of `method=planned`, 4 by default.", "4")
+    alpha: str | None = _said("Of all comparisons together, 0.05 by default.", "0.05")
+    power: str | None = _said("0.8 by default.", "0.8")
+    window: str | None = _said("How long a unit's values count, 7 days by default.", "7 days")
+
+    @property
+    def said(self) -> Assumptions:
+        """Raises Problem 400 that names each parameter that cannot be read."""
+        try:
+            return assumptions(self.model_dump())
+        except InvalidPlan as error:
+            raise Problem(400, "invalid_plan", str(error)) from None
+
+
+Told = Annotated[PlanParameters, Query()]
+
+
+@router.get("/v1/plan", summary="A test before any traffic: units and days for a lift, the smallest lift of some days")
+async def new_plan(_: Secret, asked: Asked, worker: Worker, told: Told) -> Response:
+    """`units_a_day` and `baseline` are needed. With `lift` the answer is days, with `days` the smallest lift, with both
+    the power, with neither a `table` for 7, 14, 28 and 56 days. `days` are of enrolment, `wait_days` follow until the
+    last unit's window has closed; of several variants the smallest comparison decides, and they share alpha.
+    """
+    try:
+        request = plan_request(told.said)
+    except InvalidPlan as error:
+        raise Problem(400, "invalid_plan", str(error)) from None
+    return await analysis_response(asked, worker, NewPlanQuery(request))
+
+
 @router.get("/v1/experiments", summary="All experiments with their states and what is wrong with the files")
 async def experiments(_: Secret, asked: Asked, worker: Worker) -> Response:
     return await analysis_response(asked, worker, ExperimentsQuery())
@@ -95,8 +144,11 @@ async def timeseries(
 
 
 @router.get("/v1/experiments/{key}/plan", summary="Traffic, detectable effect, and days until it is reached")
-async def plan(key: Key, _: Secret, asked: Asked, worker: Worker) -> Response:
-    return await analysis_response(asked, worker, PlanQuery(key))
+async def plan(key: Key, _: Secret, asked: Asked, worker: Worker, told: Told) -> Response:
+    """What is told outranks the log and the files; `baseline`, `type`, `sd`, `lift` and `window` are those of the first
+    goal, `weights` has a number for each variant.
+    """
+    return await analysis_response(asked, worker, PlanQuery(key, told.said))
 
 
 @router.get("/v1/experiments/{key}/units", summary="One row per unit, to rerun any test elsewhere", responses=FLAT)

@@ -1,43 +1,57 @@
 """Plans an experiment from the site's own traffic: units a day, the effect it can see, days to the wanted one."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import reduce
 
 from experiments.catalog.check import LONGEST_DAYS
+from experiments.cube.measures import MetricRule, cube_plan
 from experiments.cube.observations import MetricObservation
 from experiments.cube.statements import statement
+from experiments.planning.assumptions import Assumptions, InvalidPlan, PlanRequest, unfit
+from experiments.planning.plan import by_days, by_lift
 from experiments.readout.inference import arm_of, arms_of
 from experiments.readout.study import Opened, Study
 from experiments.statistics.arms import Arm
-from experiments.statistics.estimate import Caveat
-from experiments.statistics.power import Design, detectable_lift, duration_days, inflation, required_units
-from kit.time import DAY_US
+from experiments.statistics.estimate import Caveat, NoEstimate
+from kit.time import DAY_SECONDS, DAY_US, SECOND_US
+
+FEWEST_UNITS = 100
+NOTHING_SAID = Assumptions()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MetricPlan:
-    """`detectable_lift` is what the plan's days can see; `days_to_mde` how long the wanted effect (mde) takes."""
+    """`detectable_lift` is what the plan's days can see; `days_to_mde` how long the wanted effect (mde) takes.
+
+    After those days of enrolment come `wait_days` until the last unit is mature. Units are those of the wanted effect,
+    else of the detectable one, control's first. The gate opens at the close of the day `gate_opens_day` of enrolment.
+    """
 
     metric: str
-    mean: float | None
-    variance: float | None
+    mean: float | None = None
+    variance: float | None = None
     units_seen: int
-    detectable_lift: float | None
+    detectable_lift: float | None = None
     mde: float | None
-    units_per_variant: int | None
-    days_to_mde: int | None
+    units: int | None = None
+    units_per_variant: tuple[int, ...] | None = None
+    days_to_mde: int | None = None
+    wait_days: int
+    gate_opens_day: int | None = None
     note: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class TrafficPlan:
-    """`units_per_day` are those that would take part, by the log; `source` says what they were counted from."""
+    """`units_per_day` are those that would take part; `source` says what they were counted from."""
 
     experiment: str
     method: str
     alpha: float
     power: float
+    weights: tuple[float, ...]
     source: str
     units_per_day: float
     days: int
@@ -45,59 +59,124 @@ class TrafficPlan:
     metrics: tuple[MetricPlan, ...]
 
 
-def metric_plan(study: Study, observed: MetricObservation, units_per_day: float) -> MetricPlan:
-    """What the traffic can say about one metric; the variants' units are taken together."""
-    name, units = observed.rule.name, sum(arm.count for arm in observed.arms)
+def supposed(study: Study, said: Assumptions) -> Study:
+    """The study with what was said in place of its files' plan and weights; a lift is that of the first metric.
+
+    Raises InvalidPlan.
+    """
+    given = {name: getattr(said, name) for name in ("method", "looks", "alpha", "power", "days")}
+    plan = study.plan.model_copy(update={name: value for name, value in given.items() if value is not None})
+    if said.lift is not None and study.metrics:
+        plan = plan.model_copy(update={"mde": {**plan.mde, study.metrics[0].metric.name: said.lift}})
+    variants = study.experiment.variants
+    if said.weights is not None:
+        if len(said.weights) != len(variants):
+            keys = ", ".join(study.arms)
+            raise InvalidPlan(
+                f"weights: {len(said.weights)} numbers for {len(variants)} variants, write one for {keys}"
+            )
+        weighed = zip(variants, said.weights, strict=True)
+        variants = tuple(variant.model_copy(update={"weight": weight}) for variant, weight in weighed)
+    return replace(study, experiment=study.experiment.model_copy(update={"plan": plan, "variants": variants}))
+
+
+def metric_plan(study: Study, observed: MetricObservation, units_per_day: float, said: Assumptions) -> MetricPlan:
+    """What the traffic can say about one metric; the variants' units are taken together. Raises InvalidPlan."""
     if observed.rule.metric.type == "quantile":  # whose arms do not add up: the largest that can be told
         arms = arms_of(observed)
         arm = max((arm for arm in arms if isinstance(arm, Arm)), key=lambda arm: arm.count, default=arms[0])
     else:
         arm = arm_of(observed.rule, reduce(lambda left, right: left + right, observed.arms))
-    mde = study.plan.mde.get(name)
-    if not isinstance(arm, Arm) or arm.value == 0.0:
-        unknown = not isinstance(arm, Arm) and arm.reason is Caveat.TIES
+    units = sum(arm.count for arm in observed.arms)
+    return arm_plan(study, observed.rule, arm, units, units_per_day, said)
+
+
+def arm_plan(
+    study: Study, rule: MetricRule, arm: Arm | NoEstimate, units: int, units_per_day: float, said: Assumptions
+) -> MetricPlan:
+    """The plan of a metric whose values are those of this arm, where nothing else was said of them."""
+    request = _request(study, rule, arm, units_per_day, said)
+    name, mde = rule.name, study.plan.mde.get(rule.name)
+    if request is None:
+        unknown = isinstance(arm, NoEstimate) and arm.reason is Caveat.TIES
         note = "too many values are alike: ties" if unknown else "no value of this metric is in the log yet"
-        return MetricPlan(name, None, None, units, None, mde, None, None, note)
-    design, control_share = design_of(study)
-    control_units = units_per_day * study.plan.days * control_share
-    detectable = detectable_lift(arm.value, arm.variance, control_units, design)
-    wanted = detectable if mde is None else mde
-    needed = required_units(arm.value, arm.variance, wanted, design) if wanted else None
-    pair_share = control_share * (1.0 + design.ratio)
-    days = None if needed is None else duration_days(needed, units_per_day * pair_share, design)
-    note = None
-    if days is None:
+        waits = -(-_window_seconds(rule, said) // DAY_SECONDS)
+        return MetricPlan(metric=name, units_seen=units, mde=mde, wait_days=waits, note=note)
+    within = by_days(request)
+    wanted = within.mde if mde is None else mde
+    needed = within if wanted is None else by_lift(request, wanted)
+    days, gate, note = needed.days, needed.gate_opens_day, None
+    if wanted is None:
+        note = f"{study.plan.days} days of this traffic show no effect, however large"
+    elif mde is not None and days is None:
         note = "the wanted effect cannot be reached with this traffic"
-    elif days > LONGEST_DAYS:
+    elif mde is not None and days is not None and days > LONGEST_DAYS:
         note = f"{days} days are more than 8 weeks; a larger effect or another metric would do"
+    elif gate is not None and gate > (days if mde is not None and days else study.plan.days):
+        note = f"there is no verdict before day {gate}: until then too few events are expected in the smallest variant"
     return MetricPlan(
         metric=name,
-        mean=arm.value,
-        variance=arm.variance,
+        mean=request.baseline,
+        variance=request.variance,
         units_seen=units,
-        detectable_lift=detectable,
+        detectable_lift=within.mde,
         mde=mde,
-        units_per_variant=None if needed is None else round(needed),
+        units=needed.units,
+        units_per_variant=needed.units_per_variant,
         days_to_mde=days if mde is not None else None,
-        note=note if mde is not None else None,
+        wait_days=request.wait_days,
+        gate_opens_day=gate,
+        note=note,
     )
 
 
-def design_of(study: Study) -> tuple[Design, float]:
-    """The design of the smallest comparison, and control's share of all units; alpha is shared among the family."""
-    plan = study.plan
-    control, *others = study.weights
-    smallest = min((weight for weight in others if weight > 0.0), default=control)
-    alpha = plan.alpha / study.family
-    price = inflation(plan.method, alpha, plan.power, plan.looks)
-    return Design(alpha, plan.power, smallest / control if control else 1.0, price), control
+def _request(
+    study: Study, rule: MetricRule, arm: Arm | NoEstimate, units_per_day: float, said: Assumptions
+) -> PlanRequest | None:
+    """What is known of a metric, else what was said of it; None where neither has a value that a lift could be of."""
+    logged, plan = arm if isinstance(arm, Arm) and arm.value != 0.0 else None, study.plan
+    if said.type is not None and (said.type == "proportion") != rule.is_share:
+        raise InvalidPlan(f"type: {said.type} is not what {rule.name} is, a {rule.metric.type}; leave type out")
+    if said.sd is not None and rule.is_share:
+        raise InvalidPlan(f"sd: {said.sd:g} was given, and {rule.name} has the spread of its rate; leave sd out")
+    baseline = said.baseline if said.baseline is not None or logged is None else logged.value
+    if baseline is None:
+        return None
+    spread = said.sd
+    if spread is None and logged is not None and not (rule.is_share and said.baseline is not None):
+        spread = math.sqrt(logged.variance)
+    if spread is None and not rule.is_share:
+        raise InvalidPlan(f"sd: is missing, and the log holds no value of {rule.name} to take it from; such as 42")
+    request = PlanRequest(
+        units_a_day=units_per_day,
+        baseline=baseline,
+        type="proportion" if rule.is_share else "mean",
+        sd=spread,
+        events=baseline if rule.is_share else None,
+        days=plan.days,
+        weights=study.weights,
+        method=plan.method,
+        looks=plan.looks,
+        alpha=plan.alpha,
+        power=plan.power,
+        comparisons=study.family,
+        window_seconds=_window_seconds(rule, said),
+    )
+    faults = list(unfit(replace(request, lift=said.lift), said))
+    if faults:
+        raise InvalidPlan("; ".join(faults))
+    return request
 
 
-FEWEST_UNITS = 100
+def _window_seconds(rule: MetricRule, said: Assumptions) -> int:
+    return said.window or -(-rule.window.end_us // SECOND_US)
 
 
-def traffic_plan(study: Study, source: str) -> Callable[[Opened], TrafficPlan | None]:
-    """Answers the plan from a cube, or None where it holds too few units to plan from."""
+def traffic_plan(study: Study, source: str, said: Assumptions = NOTHING_SAID) -> Callable[[Opened], TrafficPlan | None]:
+    """Answers the plan from a cube, or None where it holds too few units to plan from.
+
+    What was said of the baseline, its type, spread, lift and window is said of the first metric.
+    """
 
     def answer(opened: Opened) -> TrafficPlan | None:
         rows = opened.cube.engine.rows(statement("days_of_units"))
@@ -107,25 +186,32 @@ def traffic_plan(study: Study, source: str) -> Callable[[Opened], TrafficPlan | 
         days = [int(day) for _, day, _ in rows]
         span = (max(days) - min(days)) // DAY_US + 1
         share = 1.0 if source == "exposures" else study.experiment.traffic[-1].share
-        per_day = units / span * share
+        per_day = said.units_a_day or units / span * share
         observed = [opened.observer.observe(rule, by_day=False) for rule in opened.cube.plan.rules]
-        metrics = tuple(metric_plan(study, found, per_day) for found in observed)
-        return replace(empty_plan(study), source=source, units_per_day=per_day, metrics=metrics)
+        metrics = [
+            metric_plan(study, found, per_day, said if found is observed[0] else NOTHING_SAID) for found in observed
+        ]
+        counted = source if said.units_a_day is None else "given"
+        return replace(empty_plan(study), source=counted, units_per_day=per_day, metrics=tuple(metrics))
 
     return answer
 
 
-def empty_plan(study: Study) -> TrafficPlan:
-    """What can be said with no traffic at all."""
-    plan = study.plan
+def empty_plan(study: Study, said: Assumptions = NOTHING_SAID) -> TrafficPlan:
+    """What can be said with no traffic at all: of the first metric, where its traffic and baseline were said."""
+    plan, metrics = study.plan, tuple[MetricPlan, ...]()
+    if said.units_a_day is not None and said.baseline is not None and study.metrics:
+        rule, nothing = cube_plan([study.metrics[0].metric], 0, ()).rules[0], NoEstimate(Caveat.NOT_ENOUGH_UNITS)
+        metrics = (arm_plan(study, rule, nothing, 0, said.units_a_day, said),)
     return TrafficPlan(
         experiment=study.experiment.key,
         method=plan.method,
         alpha=plan.alpha,
         power=plan.power,
-        source="none",
-        units_per_day=0.0,
+        weights=study.weights,
+        source="none" if said.units_a_day is None else "given",
+        units_per_day=said.units_a_day or 0.0,
         days=plan.days,
         planned_units=study.planned_units,
-        metrics=(),
+        metrics=metrics,
     )

@@ -18,13 +18,14 @@ from experiments.cube.measures import CubePlan, cube_plan
 from experiments.cube.observations import MetricObservation, Observer
 from experiments.cube.shop_days import ShopDays, shop_days
 from experiments.cube.statements import statement
+from experiments.planning.assumptions import Assumptions
 from experiments.readout import satisfaction
 from experiments.readout.decision import decision_of
 from experiments.readout.encoding import Check, MetricReadout, Readout, plain
 from experiments.readout.health import engaged_time_checks, health_of, interaction_checks, lost_events
 from experiments.readout.inference import Calendar, Judge
 from experiments.readout.metrics import metric_readout, settled
-from experiments.readout.planning import empty_plan, traffic_plan
+from experiments.readout.planning import NOTHING_SAID, empty_plan, supposed, traffic_plan
 from experiments.readout.study import Archive, InvalidDate, Opened, ReadoutQuery, Studies, Study, UnknownDimension
 from experiments.readout.tables import analyst_sql, comparison_rows, unit_table
 from kit.time import DAY_US, SECOND_US, microseconds, moment_of
@@ -84,15 +85,19 @@ class Readouts:
         dimensions = _dimensions(study, query)
         return self.observe(study, query, dimensions, lambda opened: unit_table(opened.cube, opened.observer))
 
-    def plan(self, key: str) -> dict[str, Any]:
-        """Units a day, detectable effects, days to the wanted ones: from the experiment's traffic, else the site's."""
+    def plan(self, key: str, said: Assumptions = NOTHING_SAID) -> dict[str, Any]:
+        """Units a day, detectable effects, days to the wanted ones: from the experiment's traffic, else the site's.
+
+        What was said outranks the log and the files. Raises InvalidPlan where it does not fit.
+        """
         query = ReadoutQuery()
         study = self._studies.of(self.archive, key, query)
-        planned = self.observe(study, query, (), traffic_plan(study, "exposures"))
+        told = supposed(study, said)
+        planned = self.observe(study, query, (), traffic_plan(told, "exposures", said))
         if planned is None:
             since = microseconds(self.as_of(query)) - study.plan.days * DAY_US
-            planned = self.observe(study, query, (), traffic_plan(study, "site"), site_since_us=since)
-        return plain(planned or empty_plan(study))
+            planned = self.observe(study, query, (), traffic_plan(told, "site", said), site_since_us=since)
+        return plain(planned or empty_plan(told, said))
 
     def cx(self, query: ReadoutQuery = ReadoutQuery()) -> dict[str, Any]:  # noqa: B008 - frozen
         """CSAT, NPS, CES and retention of the whole site per day."""

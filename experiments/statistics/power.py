@@ -1,6 +1,7 @@
 """Before the test: how many units, how small a lift, how many days; for any allocation."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -16,6 +17,7 @@ from experiments.statistics.sequential import anytime_critical, bounds, equal_lo
 Array = npt.NDArray[np.float64]
 MOST_UNITS = 1e12
 LARGE = 1e9  # degrees of freedom from which the normal is the t to the last digit that matters
+GATE_EVENTS = 10  # events, and of a rate as many others, that the smaller arm must expect
 BEYOND = 1e-18  # probability outside the integrated range
 _POSITIONS, _WEIGHTS = np.polynomial.legendre.leggauss(128)
 
@@ -68,12 +70,25 @@ def detectable_lift(mean: float, variance: float, control_units: float, design: 
     return size * math.sqrt(variance) / abs(mean)
 
 
-def duration_days(control_units: float, units_per_day: float, design: Design) -> int | None:
-    """Whole days until both arms are full, given the units of both arms that arrive each day."""
-    if units_per_day <= 0.0 or not math.isfinite(control_units):
-        return None
-    total = math.ceil(control_units) + math.ceil(control_units * design.ratio)
-    return max(1, math.ceil(total / units_per_day))
+def whole_units(control_units: float, weights: Sequence[float]) -> tuple[int, ...]:
+    """Whole units of each arm, rounded up, where control has so many and the arms these weights, control's first."""
+    return tuple(_whole(control_units * (weight / weights[0])) for weight in weights)
+
+
+def duration_days(units: int, units_a_day: float) -> int | None:
+    """Whole days of enrolment until so many units of all arms are there; None where they never are."""
+    return max(1, _whole(units / units_a_day)) if units_a_day > 0.0 else None
+
+
+def gate_opens_day(units_a_day: float, weights: Sequence[float], events: float, *, rate: bool = True) -> int | None:
+    """The first day of enrolment at whose close the smallest arm expects the events that a test needs.
+
+    `events` is the share of units with one, the baseline of a rate, which needs as many units without one. Arms of
+    weight 0 are none. None where that day never comes.
+    """
+    smallest = min((weight for weight in weights if weight > 0.0), default=0.0)
+    a_day = units_a_day * smallest * (min(events, 1.0 - events) if rate else events)
+    return max(1, _whole(GATE_EVENTS / a_day)) if a_day > 0.0 else None
 
 
 def inflation(
@@ -122,6 +137,11 @@ def _scale_nodes(freedom: float) -> tuple[Array, Array]:
 def _fewest(design: Design) -> float:
     """Control units below which an arm has fewer than two."""
     return max(2.0, 2.0 / design.ratio)
+
+
+def _whole(number: float) -> int:
+    """Rounded up, but for what is only the rounding of a product."""
+    return math.ceil(number * (1.0 - 1e-12))
 
 
 def _z(tail: float) -> float:

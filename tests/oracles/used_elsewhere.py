@@ -20,7 +20,7 @@ _.against
 _.p_adjusted
 _.ci_simultaneous
 _.units_seen
-_.units_per_variant
+_.alpha_per_comparison
 _.peek_proof
 _.control_rate
 _.treatment_rate

@@ -24,6 +24,7 @@ from app.analysis.queries import (
     ExperimentQuery,
     ExperimentsQuery,
     MetricsQuery,
+    NewPlanQuery,
     PersonQuery,
     PlanQuery,
     Query,
@@ -40,13 +41,14 @@ from events.parts.part import PartListing
 from experiments.catalog import reader
 from experiments.catalog.publisher import CatalogKeeper
 from experiments.catalog.reader import CatalogReader
+from experiments.planning.assumptions import PlanRequest
 
 pytestmark = pytest.mark.anyio
 BANNER = "free-shipping-banner"
 EVERY_READ: tuple[Query, ...] = (
     ExperimentsQuery(), ExperimentQuery(BANNER), MetricsQuery(), ResultsQuery(BANNER), TimeseriesQuery(BANNER),
     PlanQuery(BANNER), UnitsQuery(BANNER), AllResultsQuery(), SatisfactionQuery(), AttributionQuery(), EventsQuery(),
-    PersonQuery("visitor", "v-1"),
+    PersonQuery("visitor", "v-1"), NewPlanQuery(PlanRequest(units_a_day=1000.0, baseline=0.03, lift=0.05)),
 )  # fmt: skip
 
 

@@ -22,9 +22,10 @@ UNLIMITED = {
 }
 # Tracking answers 200 to bad events and names them, and everywhere a little more is taken than the schema promises.
 LENIENT = "negative_data_rejection"
-# No schema can say that a key or a cursor must be one of ours, a moment one of the past, and each slot another one.
-AT = [f"/v1/experiments/{{key}}/{name}" for name in ("results", "timeseries", "units")]
-OPAQUE = ("/api/features/{key}", "/v1/export/events", "/v1/personalize", *AT)
+# No schema can say that a key or a cursor must be one of ours, a moment one of the past, each slot another one, and
+# what is told of a plan fit together.
+AT = [f"/v1/experiments/{{key}}/{name}" for name in ("results", "timeseries", "units", "plan")]
+OPAQUE = ("/api/features/{key}", "/v1/export/events", "/v1/personalize", "/v1/plan", *AT)
 UPLOADS = ("/v1/products",)  # CSV, NDJSON and Parquet, which are not made from a schema
 CASES = 1_000
 

@@ -14,7 +14,15 @@ from statsmodels.stats.power import TTestIndPower
 
 from experiments.statistics.comparison import Question, compare
 from experiments.statistics.estimate import Caveat, NoEstimate
-from experiments.statistics.power import Design, detectable_lift, duration_days, inflation, required_units
+from experiments.statistics.power import (
+    Design,
+    detectable_lift,
+    duration_days,
+    gate_opens_day,
+    inflation,
+    required_units,
+    whole_units,
+)
 
 designs = st.builds(
     Design,
@@ -80,9 +88,17 @@ def test_the_edges_of_planning_are_values_or_none() -> None:
 
 
 def test_days_are_whole_and_count_both_arms() -> None:
-    assert duration_days(1000.2, 500.0, Design(ratio=9.0)) == math.ceil((1001 + 9002) / 500)
-    assert duration_days(3.0, 1e9, Design()) == 1
-    assert duration_days(1000.0, 0.0, Design()) is None
+    assert whole_units(1000.2, (0.1, 0.9)) == (1001, 9002)
+    assert duration_days(1001 + 9002, 500.0) == math.ceil((1001 + 9002) / 500)
+    assert duration_days(3, 1e9) == 1
+    assert duration_days(1000, 0.0) is None
+
+
+def test_the_gate_opens_on_the_first_day_the_smallest_arm_expects_ten_of_either_kind() -> None:
+    assert [gate_opens_day(1000.0, (0.9, 0.1), rate) for rate in (0.02, 0.98, 0.03, 0.1)] == [5, 5, 4, 1]
+    assert gate_opens_day(1000.0, (0.9, 0.1), 0.98, rate=False) == 1
+    assert gate_opens_day(1000.0, (0.5, 0.0, 0.5), 0.004) == 5
+    assert gate_opens_day(1000.0, (0.9, 0.1), 0.0) is gate_opens_day(0.0, (0.5, 0.5), 0.1) is None
 
 
 def test_methods_cost_units_and_the_fixed_one_none() -> None:

@@ -16,7 +16,7 @@ from experiments.statistics.estimate import Interval
 from experiments.statistics.fixed import fisher_p, newcombe_interval, pooled_z
 from experiments.statistics.moments import JointMoments, Moments
 from experiments.statistics.multiplicity import benjamini_hochberg, holm
-from experiments.statistics.power import Design, detectable_lift, duration_days, required_units
+from experiments.statistics.power import Design, detectable_lift, duration_days, required_units, whole_units
 from experiments.statistics.quantiles import quantile_arm
 from experiments.statistics.sample_ratio import CONCENTRATION, chi_square, log_bayes_factor, sequential_p
 from experiments.statistics.sequential import anytime_critical, anytime_p, bounds, tuning
@@ -248,7 +248,8 @@ def test_sample_sizes_meet_the_t_based_reference(case: dict[str, Any]) -> None:
     design = Design(given["alpha"], given["power"], given["ratio_treatment_to_control"])
     units = existing(required_units(given["mean"], given["variance"], given["relative_mde"], design))
     assert units == pytest.approx(reference["TTestIndPower_n_control"], rel=1e-9)
-    assert duration_days(units, 1500, design) == reference["duration_days_at_1500_visitors_per_day"]
+    arms = whole_units(units, (1.0, design.ratio))
+    assert duration_days(sum(arms), 1500) == reference["duration_days_at_1500_visitors_per_day"]
 
 
 @pytest.mark.parametrize("case", [c for c in vector_cases("power") if str(c.id) == "tt:w1"])
