@@ -70,7 +70,9 @@ def cold_application() -> FastAPI:
     """The documented part: every route that is not hot, with errors in problem+json."""
     application = FastAPI(
         title="Resonate",
-        description="Messages, events, statistics and recommendations in one service.",
+        description="Messages, events, statistics and recommendations in one service. Routes of a secret key refuse "
+        "query parameters that they do not know (`unknown_parameter`); our own routes of a publishable key ignore "
+        "them, and name them with `?debug=1`.",
         version=version("resonate"),
         docs_url=None,
         redoc_url=None,
@@ -183,8 +185,5 @@ async def _invalid_request(request: Request, error: Exception) -> Response:
     sentences: list[str] = []
     for details in error.errors()[:5]:  # `query.limit: it should be …`; never the value that was sent
         place = ".".join(str(part) for part in details["loc"])[:100]
-        told = details["msg"].replace("Input should", "it should")
-        if details["type"] == "extra_forbidden":
-            told = "there is no such parameter here; /docs lists those that there are"
-        sentences.append(f"{place}: {told}")
+        sentences.append(f"{place}: {details['msg'].replace('Input should', 'it should')}")
     return await _problem(request, Problem(400, "invalid_request", "; ".join(sentences)))

@@ -4,15 +4,15 @@ import base64
 import binascii
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Final
-from urllib.parse import parse_qsl
 
 from app.http.access import Grant, Keys, unknown_key
 from app.http.errors import Problem, retry_later
 from app.http.exchange import Exchange, unique_ids
+from app.http.parameters import ignore_unknown, query_pairs
 from app.runtime.telemetry import Telemetry
 
 MAX_BUCKETS: Final = 50_000
@@ -73,13 +73,19 @@ class AccessPolicy:
     ids: Iterator[str] = field(default_factory=unique_ids)
 
 
-def admit(exchange: Exchange, policy: AccessPolicy) -> Grant:
-    """The grant of a request that must carry a key in its headers or its query. Raises Problem 401, 403 or 429."""
+def admit(exchange: Exchange, policy: AccessPolicy, parameters: Collection[str] | None = None) -> Grant:
+    """The grant of a request that must carry a key in its headers or its query. Raises Problem 401, 403 or 429.
+
+    `parameters` are all that the route knows of its query; None where another's dialect says what may stand there.
+    """
     found = presented(exchange)
     if found is None:
         raise unknown_key(None)
     key, in_address = found
-    return admit_key(exchange, policy, key, in_address=in_address)
+    grant = admit_key(exchange, policy, key, in_address=in_address)
+    if parameters is not None and exchange.scope["query_string"]:
+        ignore_unknown(exchange, parameters, policy.telemetry)
+    return grant
 
 
 def presented(exchange: Exchange) -> tuple[bytes, bool] | None:
@@ -103,10 +109,9 @@ def presented(exchange: Exchange) -> tuple[bytes, bool] | None:
     key = exchange.headers.get(b"x-api-key")
     if key is not None:
         return key, False
-    query = exchange.scope["query_string"]
-    if b"ey=" not in query:
+    if b"ey=" not in exchange.scope["query_string"]:
         return None
-    pairs = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=100))
+    pairs = dict(query_pairs(exchange))
     in_query = pairs.get("writeKey") or pairs.get("client_key") or pairs.get("key")
     return None if in_query is None else (in_query.encode(), True)
 

@@ -4,7 +4,7 @@ import itertools
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple
 
@@ -49,13 +49,17 @@ Pending = Coroutine[Any, Any, HttpAnswer]
 
 @dataclass(slots=True)
 class Exchange:
-    """What a handler may look at. `headers` has lower-case names; `grant` is set once the key is known."""
+    """What a handler may look at. `headers` has lower-case names; `grant` is set once the key is known.
+
+    `notes` are headers that the answer gets whatever it is.
+    """
 
     scope: Scope
     headers: dict[bytes, bytes]
     request_id: bytes  # the caller's `X-Request-Id` where it is harmless, else a new one
     started: float = field(default_factory=time.perf_counter)
     grant: Grant | None = None
+    notes: Sequence[tuple[bytes, bytes]] = ()
 
     @classmethod
     def of(cls, scope: Scope, ids: Iterator[str]) -> "Exchange":
@@ -85,7 +89,7 @@ def unique_ids() -> Iterator[str]:
 def head(answer: HttpAnswer, exchange: Exchange, pages: Pages) -> Headers:
     """All headers of an answer. A page of another origin may read it whatever its status, where `pages` lets it in."""
     status, given = answer.status, exchange.headers
-    headers: Headers = [(b"x-request-id", exchange.request_id), NO_SNIFFING, *answer.headers]
+    headers: Headers = [(b"x-request-id", exchange.request_id), NO_SNIFFING, *answer.headers, *exchange.notes]
     if answer.content_type and status not in (204, 304):
         headers += ((b"content-type", answer.content_type), (b"content-length", b"%d" % len(answer.body)))
     if pages == "every":

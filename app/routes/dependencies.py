@@ -2,15 +2,16 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Request, Response
+from fastapi import Depends, Query, Request, Response
 
 from app.analysis.client import AnalysisAnswer, AnalysisError
-from app.analysis.queries import Query
+from app.analysis.queries import Query as AnalysisQuery
 from app.http.access import Grant, needs_secret
 from app.http.admission import admit
 from app.http.cold import EXCHANGE
 from app.http.errors import Problem
 from app.http.exchange import Exchange, matches
+from app.http.parameters import DEBUG, DEBUG_MEANS, declared, refuse_unknown
 from app.worker.resources import Resources
 
 
@@ -24,16 +25,23 @@ def resources_of(request: Request) -> Resources:
     return request.app.state.resources
 
 
-async def known_key(request: Request) -> Grant:
-    """Any key. Raises Problem 401, 403 (origin) or 429."""
-    return admit(exchange_of(request), resources_of(request).access)
+async def known_key(
+    request: Request, _debug: Annotated[str | None, Query(alias=DEBUG, description=DEBUG_MEANS)] = None
+) -> Grant:
+    """Any key. Unknown query parameters are ignored and counted. Raises Problem 401, 403 (origin) or 429."""
+    exchange = exchange_of(request)
+    parameters = declared(exchange) if exchange.scope["query_string"] else None
+    return admit(exchange, resources_of(request).access, parameters)
 
 
 async def secret_key(request: Request) -> Grant:
-    """A secret key. Raises Problem 401, 403 or 429."""
-    grant = await known_key(request)
+    """A secret key, and a query that the route knows. Raises Problem 400, 401, 403 or 429."""
+    exchange = exchange_of(request)
+    grant = admit(exchange, resources_of(request).access)
     if not grant.secret:
         raise needs_secret()
+    if exchange.scope["query_string"]:
+        refuse_unknown(exchange, declared(exchange))
     return grant
 
 
@@ -43,7 +51,7 @@ Worker = Annotated[Resources, Depends(resources_of)]
 Asked = Annotated[Exchange, Depends(exchange_of)]
 
 
-async def analysed(resources: Resources, query: Query) -> AnalysisAnswer:
+async def analysed(resources: Resources, query: AnalysisQuery) -> AnalysisAnswer:
     """What the analysis answers. Raises Problem with what it refused."""
     try:
         return await resources.analysis.ask(query)
@@ -53,7 +61,7 @@ async def analysed(resources: Resources, query: Query) -> AnalysisAnswer:
         raise Problem(error.status, error.code, error.detail, headers=headers) from None
 
 
-async def analysis_response(exchange: Exchange, resources: Resources, query: Query) -> Response:
+async def analysis_response(exchange: Exchange, resources: Resources, query: AnalysisQuery) -> Response:
     """The answer, or 304 where the caller holds it already. Raises Problem with what the analysis refused."""
     answer = await analysed(resources, query)
     headers = {"cache-control": "private, no-cache", **answer.headers}

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
 from app.http.exchange import Exchange
+from app.http.parameters import query_pairs
 from app.worker.resources import Resources
 from events.dialects.segment import EXPERIMENT_VIEWED
 from events.dialects.user_agents import client
@@ -84,10 +84,9 @@ class Stems:
 
 def forced_variants(exchange: Exchange, attributes: Mapping[str, Any]) -> dict[str, str] | None:
     """Previews asked for by `?resonate_force=KEY:VARIANT` or the attribute `resonate.force`; never exposures."""
-    query = exchange.scope["query_string"]
     texts: list[str] = []
-    if query and FORCE.encode() in query:
-        texts = [value for name, value in parse_qsl(query.decode("latin-1"), max_num_fields=100) if name == FORCE]
+    if FORCE.encode() in exchange.scope["query_string"]:
+        texts = [value for name, value in query_pairs(exchange) if name == FORCE and value]
     attribute = attributes.get(FORCE_ATTRIBUTE)
     if type(attribute) is str:
         texts.append(attribute)

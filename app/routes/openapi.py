@@ -7,6 +7,8 @@ from typing import Any, Final
 import msgspec
 from fastapi import FastAPI
 
+from app.http.parameters import DEBUG, DEBUG_MEANS
+from app.routes.evaluation import FORCE
 from app.routes.ofrep import EvaluationBody
 from app.routes.personalize import PersonalizeBody, SlotRequest
 from app.routes.recommendations import RecommendationsBody
@@ -169,6 +171,7 @@ PROMISES: Final[Mapping[type[msgspec.Struct], JSON]] = {
                                    **dict.fromkeys(("name", "category", "brand", "url", "image_url"), WORD)}},
     },
 }  # fmt: skip
+DEBUG_PARAMETER: Final[JSON] = {"name": DEBUG, "in": "query", "schema": WORD, "description": DEBUG_MEANS}
 EXAMPLE: Final[JSON] = {
     "visitor_id": "v-1",
     "strategy": "bought_together",
@@ -210,6 +213,9 @@ def hot_paths() -> JSON:
         "Experiments that are named are exposed, unless `expose` says otherwise; all running ones are not. "
         "A slot that is asked for twice is a 400, `duplicate_slot`; a refused request exposes nothing."
     )
+    forced = {"name": FORCE, "in": "query", "schema": WORD, "example": "free-shipping-banner:threshold",
+              "description": "Preview a variant; never an exposure."}  # fmt: skip
+    personalize["parameters"], listed["parameters"] = [forced, DEBUG_PARAMETER], [DEBUG_PARAMETER]
     publishable = {"description": "A publishable key."}
     key = {"name": "key", "in": "path", "required": True, "schema": TEXT, "example": "pk_demo", **publishable}
     client_key = {"name": "client_key", "in": "query", "schema": {"type": "string"}, **publishable}

@@ -11,7 +11,7 @@ from app.http.admission import admit
 from app.http.body import decode
 from app.http.errors import Problem
 from app.http.exchange import Exchange, HttpAnswer, Pending
-from app.routes.evaluation import Stems, Visitor, expose, forced_variants
+from app.routes.evaluation import FORCE, Stems, Visitor, expose, forced_variants
 from app.routes.ofrep import check_user
 from app.worker.recommendations import ListAnswer
 from app.worker.resources import Resources
@@ -25,6 +25,7 @@ MAX_SLOTS: Final = 20
 MAX_ITEMS: Final = 100
 MAX_LIMIT: Final = 100
 MAX_SLOT: Final = 100
+PARAMETERS: Final = (FORCE,)  # of the query
 
 
 class SlotRequest(msgspec.Struct, frozen=True):
@@ -70,7 +71,7 @@ class Personalize:
         self._stems = Stems(personalize_stem)
 
     def __call__(self, exchange: Exchange, resources: Resources, raw: bytes) -> HttpAnswer | Pending:
-        admit(exchange, resources.access)
+        admit(exchange, resources.access, PARAMETERS)
         body = decode(raw, DECODER)
         attributes = checked_attributes(body)
         view = page_view(exchange, resources, body, attributes)

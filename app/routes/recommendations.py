@@ -45,7 +45,7 @@ DECODER: Final = msgspec.json.Decoder(RecommendationsBody)
 
 def recommend(exchange: Exchange, resources: Resources, body: bytes) -> Pending:
     """The handler."""
-    admit(exchange, resources.access)
+    admit(exchange, resources.access, ())
     return _answer(list_request(decode(body, DECODER), resources.recommender), resources.recommender)
 
 

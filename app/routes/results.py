@@ -56,7 +56,7 @@ Phase = Annotated[int | None, Field(ge=0, le=10_000, description="An earlier pha
 class UnitParameters(BaseModel):
     """The query of a table of units."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(frozen=True)
 
     at: Moment = None
     phase: Phase = None
