@@ -152,7 +152,7 @@ def _request(
         baseline=baseline,
         type="proportion" if rule.is_share else "mean",
         sd=spread,
-        events=baseline if rule.is_share else None,
+        events=baseline if rule.is_share else _event_share(logged),
         days=plan.days,
         weights=study.weights,
         method=plan.method,
@@ -166,6 +166,14 @@ def _request(
     if faults:
         raise InvalidPlan("; ".join(faults))
     return request
+
+
+def _event_share(logged: Arm | None) -> float | None:
+    """Events per unit as the gate counts them, of a quantile its values on the thinner side; None where no log says."""
+    if logged is None:
+        return None
+    found = logged.events if logged.beyond is None else logged.beyond
+    return 1.0 if found is None else found / logged.count
 
 
 def _window_seconds(rule: MetricRule, said: Assumptions) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import gammainccinv, gammaincinv, ndtr, ndtri
 
+from experiments.statistics.arms import NEEDED
 from experiments.statistics.fixed import welch_critical
 from experiments.statistics.roots import root
 from experiments.statistics.sequential import anytime_critical, bounds, equal_looks, tuning
@@ -17,7 +18,6 @@ from experiments.statistics.sequential import anytime_critical, bounds, equal_lo
 Array = npt.NDArray[np.float64]
 MOST_UNITS = 1e12
 LARGE = 1e9  # degrees of freedom from which the normal is the t to the last digit that matters
-GATE_EVENTS = 10  # events, and of a rate as many others, that the smaller arm must expect
 BEYOND = 1e-18  # probability outside the integrated range
 _POSITIONS, _WEIGHTS = np.polynomial.legendre.leggauss(128)
 
@@ -88,7 +88,7 @@ def gate_opens_day(units_a_day: float, weights: Sequence[float], events: float, 
     """
     smallest = min((weight for weight in weights if weight > 0.0), default=0.0)
     a_day = units_a_day * smallest * (min(events, 1.0 - events) if rate else events)
-    return max(1, _whole(GATE_EVENTS / a_day)) if a_day > 0.0 else None
+    return max(1, _whole(NEEDED / a_day)) if a_day > 0.0 else None
 
 
 def inflation(

@@ -94,9 +94,10 @@ def test_a_mean_is_planned_from_what_is_said_of_it(tmp_path: Path) -> None:
 
 
 def test_a_verdict_that_waits_for_its_gate_is_noted(tmp_path: Path) -> None:
-    files = {"banner.yaml": SMALLEST + "goal: purchase_rate\nplan: {method: fixed, days: 2}\n"}
-    site = readouts(tmp_path, shop_of(1000, exposed=True).records, 12, files)
-    [metric] = site.plan("banner", assumptions({"weights": "97,3"}))["metrics"]
+    goal = "goal: purchase_rate\nsecondary: [revenue_per_visitor]\nplan: {method: fixed, days: 2}\n"
+    site = readouts(tmp_path, shop_of(1000, exposed=True).records, 12, {"banner.yaml": SMALLEST + goal})
+    metric, revenue = site.plan("banner", assumptions({"weights": "97,3"}))["metrics"]
+    assert metric["gate_opens_day"] == revenue["gate_opens_day"] > 2  # the same visitors bought
     assert metric["note"].startswith(f"there is no verdict before day {metric['gate_opens_day']}: until then too few")
-    [unseen] = site.plan("banner", assumptions({"units_a_day": "2"}))["metrics"]
+    unseen, _ = site.plan("banner", assumptions({"units_a_day": "2"}))["metrics"]
     assert unseen["note"] == "2 days of this traffic show no effect, however large"

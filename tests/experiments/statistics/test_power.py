@@ -12,6 +12,7 @@ from oracles.estimates import existing, means, power_of
 from oracles.proving import judged, speaks
 from statsmodels.stats.power import TTestIndPower
 
+from experiments.statistics.arms import gate_of, pair, proportion_arm
 from experiments.statistics.comparison import Question, compare
 from experiments.statistics.estimate import Caveat, NoEstimate
 from experiments.statistics.power import (
@@ -68,8 +69,8 @@ def test_power_is_what_the_test_delivers() -> None:
     units = math.ceil(required_units(5.0, 4.0, 0.1, design) or 0)
     found = 0
     for _ in range(1000):
-        pair = means(rng.normal(5.0, 2.0, units), rng.normal(5.5, 2.0, units))
-        found += existing(compare(pair, Question()).fixed.p) < 0.05
+        arms = means(rng.normal(5.0, 2.0, units), rng.normal(5.5, 2.0, units))
+        found += existing(compare(arms, Question()).fixed.p) < 0.05
     assert found / 1000 == pytest.approx(0.8, abs=0.03)
 
 
@@ -99,6 +100,17 @@ def test_the_gate_opens_on_the_first_day_the_smallest_arm_expects_ten_of_either_
     assert gate_opens_day(1000.0, (0.9, 0.1), 0.98, rate=False) == 1
     assert gate_opens_day(1000.0, (0.5, 0.0, 0.5), 0.004) == 5
     assert gate_opens_day(1000.0, (0.9, 0.1), 0.0) is gate_opens_day(0.0, (0.5, 0.5), 0.1) is None
+
+
+@pytest.mark.parametrize(("weights", "rate"), [((0.9, 0.1), 0.03), ((0.5, 0.5), 0.004), ((0.05, 0.95), 0.98)])
+def test_the_planned_day_is_that_on_which_the_gate_of_the_readout_opens(
+    weights: tuple[float, ...], rate: float
+) -> None:
+    day = gate_opens_day(1000.0, weights, rate)
+    assert day is not None
+    units = [[round(1000 * weight * days) for weight in weights] for days in (day - 1, day)]
+    gates = [gate_of(pair(*(proportion_arm(each, round(each * rate)) for each in arms))) for arms in units]
+    assert [gate.open for gate in gates] == [False, True]
 
 
 def test_methods_cost_units_and_the_fixed_one_none() -> None:
