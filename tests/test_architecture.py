@@ -158,7 +158,6 @@ SHORT = {  # modules of less than 60 lines that are a thought of their own
     "events/privacy/erasure.py",
     "events/store/keys.py",
     "experiments/readout/satisfaction.py",
-    "experiments/statistics/estimate.py",
     "experiments/statistics/interaction.py",
     "experiments/statistics/multiplicity.py",
     "experiments/statistics/roots.py",

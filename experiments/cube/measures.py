@@ -96,6 +96,15 @@ class MetricRule:
         """Whether a unit's value is 0 or 1."""
         return self.metric.type in ("proportion", "retention", "funnel")
 
+    @property
+    def never_negative(self) -> bool:
+        """Whether no unit's value can lie below 0: numbers of events and times. An amount may, as refunds do."""
+        if self.metric.type in ("csat", "ces"):
+            return True
+        counted = self.field == "events" and (not self.is_ratio or self.base_field == "events")
+        timed = self.metric.event in (ENGAGEMENT, PAGE) and self.metric.value == ENGAGED
+        return self.taken == NONE and (counted or timed)
+
 
 @dataclass(frozen=True, slots=True)
 class CubePlan:

@@ -192,8 +192,8 @@ def arm_of(rule: MetricRule, moments: JointMoments) -> Arm | NoEstimate:
     if rule.is_share:
         return proportion_arm(moments.count, round(moments.moments("y").total))
     if rule.is_ratio:
-        return ratio_arm(columns_of(moments, {"y": "num", "d": "den"}))
-    return mean_arm(moments.moments("y"), moments.nonzero)
+        return ratio_arm(columns_of(moments, {"y": "num", "d": "den"}), never_negative=rule.never_negative)
+    return mean_arm(moments.moments("y"), moments.nonzero, never_negative=rule.never_negative)
 
 
 def judge_guardrail(judged: ComparisonReadout, limit: Guardrail) -> GuardrailAnswer:
@@ -342,7 +342,7 @@ def _lowest(
 
 def _quantile_arm(rule: MetricRule, sample: QuantileSample) -> Arm | NoEstimate:
     found = quantile_estimate(sample.histogram, rule.metric.q or 0.5, sample.clusters)
-    return found if isinstance(found, NoEstimate) else found.arm
+    return found if isinstance(found, NoEstimate) else replace(found.arm, never_negative=rule.never_negative)
 
 
 def _survey_reasons(observed: MetricObservation, treatment: int) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ class Arm:
     ratios only: Kish's effective number of them, (Σd)²/Σd², below 10 of which a ratio has no test. `events` are the
     units in whom something happened, as the gate counts them: those that converted, or whose value (of a ratio the
     numerator) is not zero; None: all. `beyond` is given for quantiles only: how many values lie on its thinner side.
+    `never_negative` says that no unit's value can lie below 0, so that no lift lies below −1.
     """
 
     count: int
@@ -27,6 +28,7 @@ class Arm:
     denominators: float | None = None
     events: int | None = None
     beyond: float | None = None
+    never_negative: bool = False
 
     @property
     def is_settled(self) -> bool:
@@ -47,24 +49,24 @@ class Pair:
     treatment: Arm
 
 
-def mean_arm(moments: Moments, events: int | None = None) -> Arm | NoEstimate:
+def mean_arm(moments: Moments, events: int | None = None, *, never_negative: bool = False) -> Arm | NoEstimate:
     """Mean per unit (means, counts, engaged time, CES per unit); `events` are the units whose value is not zero."""
     if moments.count < 1:
         return NoEstimate(Caveat.NOT_ENOUGH_UNITS)
     if not is_finite(moments.mean, moments.m2):
         return NoEstimate(Caveat.OUT_OF_RANGE)
-    return Arm(moments.count, moments.mean, moments.variance, events=events)
+    return Arm(moments.count, moments.mean, moments.variance, events=events, never_negative=never_negative)
 
 
 def proportion_arm(units: int, conversions: int) -> Arm | NoEstimate:
     """Share of units that converted (purchase rate, funnel, retention, CSAT per unit)."""
     arm = mean_arm(Moments.of_conversions(units, conversions))
-    return (
-        arm if isinstance(arm, NoEstimate) else Arm(arm.count, arm.value, arm.variance, conversions, None, conversions)
-    )
+    if isinstance(arm, NoEstimate):
+        return arm
+    return Arm(arm.count, arm.value, arm.variance, conversions, events=conversions, never_negative=True)
 
 
-def ratio_arm(moments: JointMoments, scale: float = 1.0) -> Arm | NoEstimate:
+def ratio_arm(moments: JointMoments, scale: float = 1.0, *, never_negative: bool = False) -> Arm | NoEstimate:
     """Σ num / Σ den over units, variance by the delta method: (v_M − 2R·cov + R²·v_D) / D̄².
 
     Average order value, CSAT and NPS over answers (`scale` 100 for points): repeated answers of a unit cluster.
@@ -80,8 +82,10 @@ def ratio_arm(moments: JointMoments, scale: float = 1.0) -> Arm | NoEstimate:
     variance = _linearised_variance(moments, ratio) / denominator / denominator
     if not is_finite(ratio, variance):
         return NoEstimate(Caveat.OUT_OF_RANGE)
-    denominators = effective_denominators(moments)
-    return Arm(moments.count, ratio * scale, variance * scale * scale, None, denominators, moments.nonzero)
+    return Arm(
+        moments.count, ratio * scale, variance * scale * scale,
+        denominators=effective_denominators(moments), events=moments.nonzero, never_negative=never_negative,
+    )  # fmt: skip
 
 
 def _linearised_variance(moments: JointMoments, ratio: float) -> float:

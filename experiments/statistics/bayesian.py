@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy.special import betainc, betaincc, betainccinv, betaincinv, ndtr, ndtri, xlog1py, xlogy
 
 from experiments.statistics.arms import Arm, Pair
-from experiments.statistics.effect import effect, floored, lift, relative_standard_error
+from experiments.statistics.effect import above_minus_one, effect, floored, lift, relative_standard_error
 from experiments.statistics.estimate import Caveat, Interval, NoEstimate, Want
 from experiments.statistics.fixed import few
 from experiments.statistics.moments import is_finite
@@ -146,12 +146,18 @@ def posterior(
         return error
     if pair.control.value < 0.0:  # a lift against a negative control goes up when the metric goes down
         want = "down" if want == "up" else "up"
-    answer = gaussian(relative, error, prior, level, want)
+    answer = gaussian(relative, error, prior, level, want, never_negative=pair.control.never_negative)
     return answer if is_finite(answer.ci.width) else NoEstimate(Caveat.CONTROL_MEAN_NEAR_ZERO)
 
 
 def gaussian(
-    relative: float, standard_error: float, prior: LiftPrior | None = None, level: float = 0.95, want: Want = "up"
+    relative: float,
+    standard_error: float,
+    prior: LiftPrior | None = None,
+    level: float = 0.95,
+    want: Want = "up",
+    *,
+    never_negative: bool = False,
 ) -> Posterior:
     """Posterior of a normally measured lift: precision 1/SE² + 1/s0², flat where no prior is given.
 
@@ -164,11 +170,12 @@ def gaussian(
         deviation = standard_error * math.sqrt(share)
     good = mean if want == "up" else -mean
     half_width = -float(ndtri((1.0 - level) / 2.0)) * deviation
+    ci = Interval.around(mean - half_width, mean + half_width)
     return Posterior(
         float(ndtr(good / deviation)),
         _expected_loss(good, deviation),
         _expected_loss(-good, deviation),
-        Interval(mean - half_width, mean + half_width),
+        above_minus_one(ci) if never_negative else ci,
         mean,
     )
 

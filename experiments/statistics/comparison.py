@@ -195,9 +195,18 @@ def fixed_answer(pair: Pair, alpha: float) -> Answer:
 
 
 def _judged(pair: Pair, adjusted: Pair | NoEstimate | None) -> Pair:
-    """The adjusted pair, unless there is none, conversions are few, or a ratio has too few denominators."""
+    """The adjusted pair, unless there is none, conversions are few, or a ratio has too few denominators.
+
+    Nor where it moves what is never negative below 0.
+    """
     settled = pair.control.is_settled and pair.treatment.is_settled and few(pair) is None
-    return adjusted if isinstance(adjusted, Pair) and settled else pair
+    if not isinstance(adjusted, Pair) or not settled:
+        return pair
+    if not pair.control.never_negative:
+        return adjusted
+    if min(adjusted.control.value, adjusted.treatment.value) < 0.0:
+        return pair
+    return Pair(*(replace(arm, never_negative=True) for arm in (adjusted.control, adjusted.treatment)))
 
 
 def _closed(gate: Gate) -> NoEstimate | None:

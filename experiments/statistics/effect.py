@@ -8,13 +8,15 @@ from experiments.statistics.estimate import Caveat, Interval, NoEstimate
 
 COARSEST = 2.0  # last places of the means that a standard error spans; rounding then adds at most 4 % of variance
 
+NEARLY_MINUS_ONE = -1.0 + 2.0**-50  # a few last places above the lift of something that is gone
+
 
 @dataclass(frozen=True, slots=True)
 class Effect:
     """Treatment minus control.
 
     `control_error` and `treatment_error` are squared standard errors of the arms' values (a and b of the formulas),
-    `degrees_of_freedom` is Welch's (1947).
+    `degrees_of_freedom` is Welch's (1947). `never_negative` is that of the arms.
     """
 
     control: float
@@ -24,6 +26,7 @@ class Effect:
     standard_error: float
     degrees_of_freedom: float
     units: int
+    never_negative: bool = False
 
     @property
     def statistic(self) -> float:
@@ -47,8 +50,12 @@ def effect(pair: Pair) -> Effect | NoEstimate:
         return NoEstimate(Caveat.OUT_OF_RANGE)
     share = a / (a + b)  # shares, not squares of a and b: those underflow for tiny scales
     freedom = 1.0 / (share * share / (control.count - 1) + (1.0 - share) * (1.0 - share) / (treatment.count - 1))
-    difference = treatment.value - control.value
-    return Effect(control.value, difference, a, b, math.sqrt(a + b), freedom, control.count + treatment.count)
+    difference, units, error = treatment.value - control.value, control.count + treatment.count, math.sqrt(a + b)
+    if b == 0.0 and treatment.value == 0.0:
+        # Nothing happened in treatment, which is no proof that nothing can: the error is parted as if pooled, so that
+        # the lift interval around −1 has a width; their sum, and with it p and difference, stays.
+        a, b = a * treatment.count / units, a * control.count / units
+    return Effect(control.value, difference, a, b, error, freedom, units, control.never_negative)
 
 
 def floored(effect: Effect, floor: float) -> Effect:
@@ -56,13 +63,14 @@ def floored(effect: Effect, floor: float) -> Effect:
     if floor == 1.0:
         return effect
     a, b, error = effect.control_error * floor, effect.treatment_error * floor, effect.standard_error * math.sqrt(floor)
-    return Effect(effect.control, effect.difference, a, b, error, effect.degrees_of_freedom, effect.units)
+    freedom, units = effect.degrees_of_freedom, effect.units
+    return Effect(effect.control, effect.difference, a, b, error, freedom, units, effect.never_negative)
 
 
 def difference_interval(effect: Effect, critical: float) -> Interval:
     """Difference ± critical · standard error."""
     half_width = critical * effect.standard_error
-    return Interval(effect.difference - half_width, effect.difference + half_width)
+    return Interval.around(effect.difference - half_width, effect.difference + half_width)
 
 
 def lift(pair: Pair) -> float | NoEstimate:
@@ -78,7 +86,7 @@ def lift_interval(effect: Effect, critical: float) -> Interval | NoEstimate:
 
     Solved as a quadratic in the lift itself: A·ℓ² − 2B·ℓ + C ≤ 0 with A = 1 − g, B = d/m + g,
     C = (d² − q²(a + b))/m². The smaller root is C over the larger one, so its sign is that of |d| − q·SE: the interval
-    holds zero exactly when the interval of the difference does.
+    holds zero exactly when the interval of the difference does. Where no value is negative, it is cut off at −1.
     """
     if effect.control == 0.0:
         return NoEstimate(Caveat.CONTROL_MEAN_NEAR_ZERO)
@@ -92,18 +100,26 @@ def lift_interval(effect: Effect, critical: float) -> Interval | NoEstimate:
     c = (distance / effect.control) * ((abs(effect.difference) + half_width) / effect.control)
     h = ratio * effect.treatment_error * ratio
     root = math.sqrt(max(0.0, g * (1.0 + relative) * (1.0 + relative) + h - g * h))
-    return _roots(1.0 - g, relative + g, c, root)
+    found = _roots(1.0 - g, relative + g, c, root)
+    if isinstance(found, NoEstimate) or not effect.never_negative:
+        return found
+    return above_minus_one(found)
+
+
+def above_minus_one(lift: Interval) -> Interval:
+    """A lift interval of values that are never negative: it ends at −1 itself, not below, and not by rounding above."""
+    return Interval(-1.0, lift.high) if lift.low < NEARLY_MINUS_ONE < lift.high else lift
 
 
 def _roots(a: float, b: float, c: float, root: float) -> Interval | NoEstimate:
     """Both solutions of a·x² − 2b·x + c = 0 without cancellation; `root` is √(b² − a·c)."""
     larger = b + math.copysign(root, b)
     if larger == 0.0:
-        return Interval(0.0, 0.0)
+        return Interval.around(0.0, 0.0)
     low, high = sorted((larger / a, c / larger))
     if not (math.isfinite(low) and math.isfinite(high)):
         return NoEstimate(Caveat.CONTROL_MEAN_NEAR_ZERO)
-    return Interval(low, high)
+    return Interval.around(low, high)
 
 
 def relative_standard_error(effect: Effect) -> float | NoEstimate:

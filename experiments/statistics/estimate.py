@@ -1,8 +1,9 @@
 """What statistics can say: an estimate, an interval, or a reason why neither exists."""
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, Self
 
 Want = Literal["up", "down"]  # the direction of the metric that is good for the shop
 
@@ -42,6 +43,11 @@ class Interval:
 
     low: float
     high: float
+
+    @classmethod
+    def around(cls, low: float, high: float) -> Self:
+        """From ends that may have met by rounding: an interval never has width 0."""
+        return cls(low, high) if low < high else cls(math.nextafter(low, -math.inf), math.nextafter(high, math.inf))
 
     def contains(self, value: float) -> bool:
         return self.low <= value <= self.high

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from oracles.estimates import even_look, existing, histogram_of, moments_of, shares
+from oracles.proving import judged, speaks
 
 from experiments.statistics.arms import Arm, Gate, Pair, gate_of, mean_arm, pair, ratio_arm, variance_floor
 from experiments.statistics.comparison import Method, Question, answer_at, answer_of, compare, simultaneous_interval
@@ -130,3 +131,64 @@ def test_a_broken_variant_is_found_by_every_method(method: Method) -> None:
     assert comparison.gate.open
     assert existing(answer.ci).high < 0.0
     assert method == "bayesian" or existing(answer.p) < 1e-6
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("units", [(2000, 2000), (20_000, 1000), (5000, 20_000)])
+def test_revenue_that_is_gone_is_found_by_every_method_too(method: Method, units: tuple[int, int]) -> None:
+    control = Arm(units[0], 2.0, 400.0, events=units[0] // 20)
+    comparison = compare(Pair(control, Arm(units[1], 0.0, 0.0, events=0)), Question(look=even_look(4)))
+    answer = answer_of(comparison, method)
+    assert comparison.gate.open
+    assert existing(answer.ci).high < 0.0
+    assert existing(answer.ci).width > 0.05
+
+
+@given(
+    n=st.tuples(st.integers(1, 5000), st.integers(1, 5000)),
+    rates=st.tuples(st.floats(0.0, 1.0), st.floats(0.0, 1.0)),
+    factor=st.integers(2, 50),
+)
+def test_more_units_at_the_same_rates_never_close_the_gate(
+    n: tuple[int, int], rates: tuple[float, float], factor: int
+) -> None:
+    x = [round(units * rate) for units, rate in zip(n, rates, strict=True)]
+    now = gate_of(shares(x[0], n[0], x[1], n[1]))
+    later = gate_of(shares(*(factor * number for number in (x[0], n[0], x[1], n[1]))))
+    assert later.expected == pytest.approx(factor * now.expected)
+    assert later.open >= now.open
+    assert now.more_units is None or later.more_units is None or later.more_units <= now.more_units
+
+
+@speaks(fixed=0.3, anytime=0.2, bayesian=0.1)
+@given(
+    n=st.tuples(st.integers(10, 100_000), st.integers(10, 100_000)),
+    means=st.tuples(st.floats(1e-3, 1e3), st.one_of(st.just(0.0), st.floats(1e-3, 1e3))),
+    spread=st.tuples(st.floats(0.0, 30.0), st.floats(0.0, 30.0)),
+    never_negative=st.booleans(),
+)
+def test_no_interval_is_a_point_and_no_lift_of_what_is_never_negative_ends_below_minus_one(
+    n: tuple[int, int], means: tuple[float, float], spread: tuple[float, float], never_negative: bool
+) -> None:
+    arms = [
+        Arm(units, mean, (mean * wide) ** 2, never_negative=never_negative)
+        for units, mean, wide in zip(n, means, spread, strict=True)
+    ]
+    comparison = compare(Pair(*arms), Question(look=even_look(1)))
+    for method in METHODS:
+        answer = answer_of(comparison, method)
+        if method != "planned" and judged(answer.ci, method):
+            assert answer.ci.width > 0.0
+            assert not never_negative or answer.ci.low >= -1.0
+            assert not never_negative or not -1.0 < answer.ci.low < -1.0 + 1e-15
+        for interval in (answer.difference_ci, comparison.fixed.ci, comparison.fixed.difference_ci):
+            assert isinstance(interval, NoEstimate) or interval.width > 0.0
+
+
+def test_an_adjustment_that_would_make_what_is_never_negative_so_is_not_used() -> None:
+    plain = Pair(*(Arm(500, value, 4.0, events=200, never_negative=True) for value in (1.0, 0.1)))
+    below = Pair(Arm(500, 1.0, 2.0), Arm(500, -0.05, 2.0))
+    above = Pair(Arm(500, 1.0, 2.0), Arm(500, 0.05, 2.0))
+    assert not compare(plain, Question(), below).cuped
+    assert compare(plain, Question(), above).cuped
+    assert existing(compare(plain, Question(), above).anytime.ci).low == -1.0

@@ -5,7 +5,7 @@ import math
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from oracles.estimates import existing
+from oracles.estimates import ends, existing
 
 from experiments.statistics.arms import Arm, Pair
 from experiments.statistics.effect import Effect, effect, lift_interval, relative_standard_error
@@ -51,6 +51,18 @@ def test_an_interval_beyond_double_precision_is_none() -> None:
     assert lift_interval(measured(1e-160, 1e160, 1e-322, 1e300), 1.0) == NEAR_ZERO
 
 
-def test_errors_that_vanish_leave_a_point() -> None:
+def test_errors_that_vanish_leave_the_narrowest_interval_there_is_and_no_point() -> None:
     vanishing = Effect(1e200, 0.0, 1e-200, 1e-200, 1e-100, 50.0, 100)
-    assert lift_interval(vanishing, 2.0) == Interval(0.0, 0.0)
+    assert lift_interval(vanishing, 2.0) == Interval(-5e-324, 5e-324)
+
+
+@pytest.mark.parametrize("never_negative", [True, False])
+def test_where_nothing_happened_in_treatment_the_lift_interval_reaches_up_from_minus_one(never_negative: bool) -> None:
+    """38 of 1,893 against nothing used to be [−1, −1]: no proof of anything, and as narrow as can be."""
+    control = Arm(1000, 5.0, 900.0, events=60, never_negative=never_negative)
+    pair = Pair(control, Arm(1000, 0.0, 0.0, events=0, never_negative=never_negative))
+    measured = existing(effect(pair))
+    assert measured.control_error + measured.treatment_error == pytest.approx(0.9)
+    low, high = ends(lift_interval(measured, 2.0))
+    assert high == pytest.approx(-1.0 + (1.8 / 23.2) ** 0.5)
+    assert low == (-1.0 if never_negative else pytest.approx(-1.0 - (1.8 / 23.2) ** 0.5))
