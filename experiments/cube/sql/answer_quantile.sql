@@ -5,7 +5,7 @@ FROM (
     s.arm,
     s.cents,
     sum(s.n) OVER (PARTITION BY s.arm ORDER BY s.cents) AS reached,
-    sum(s.n) OVER (PARTITION BY s.arm) AS n
+    sum(s.n) OVER (PARTITION BY s.arm ORDER BY s.cents ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS n
   FROM sampled AS s
 ) AS c
 JOIN arms AS a ON a.arm = c.arm

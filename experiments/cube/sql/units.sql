@@ -1,6 +1,7 @@
--- One row per unit: its first exposure decides its arm, its day and its dimensions, whatever it saw later.
+-- One row per unit: its first exposure decides its arm, its day and its dimensions, whatever it saw later. Units are
+-- numbered by their names, so that the numbers are the same however the log is read.
 SELECT
-  CAST(row_number() OVER () AS BIGINT) AS unit,
+  CAST(row_number() OVER (ORDER BY f.unit_name) AS BIGINT) AS unit,
   f.unit_name,
   f.arm,
   f.time AS exposed_at,
@@ -12,7 +13,10 @@ SELECT
 FROM (
   SELECT
     x.unit_name, x.arm, x.time, x.stream_id, x.shard, x.position,
-    max(x.by_user) OVER (PARTITION BY x.unit_name) AS by_user,
+    max(x.by_user) OVER (
+      PARTITION BY x.unit_name ORDER BY x.time, x.stream_id, x.shard, x.position
+      ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+    ) AS by_user,
     row_number() OVER (PARTITION BY x.unit_name ORDER BY x.time, x.stream_id, x.shard, x.position) AS place
   FROM exposures AS x
 ) AS f
