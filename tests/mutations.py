@@ -273,6 +273,17 @@ MUTATIONS: Mapping[str, Mutation] = {
             ),
         ),
     ),
+    "histogram_in_cents": Mutation(
+        "the values of a quantile or a cap are rounded to hundredths",
+        ("tests/experiments/readout/test_quantile_values.py",),
+        (
+            Edit(
+                "experiments/statistics/quantiles.py",
+                "order = np.argsort(numbers[occurs > 0])",
+                "numbers = np.floor(numbers * 100.0 + 0.5) / 100.0\n        order = np.argsort(numbers[occurs > 0])",
+            ),
+        ),
+    ),
     "endless_upload": Mutation(
         "an upload that stops is waited for",
         ("tests/app/http/test_bodies.py::test_who_stops_within_a_body_is_answered_on_every_route_that_takes_one",),

@@ -18,7 +18,6 @@ from experiments.statistics.estimate import NoEstimate
 from experiments.statistics.moments import JointMoments
 from experiments.statistics.quantiles import Histogram, cap_value
 
-CENTS: Final = 100.0
 Place = tuple[int, str]  # arm and level
 
 
@@ -51,24 +50,19 @@ def samples_by_level(
     cube: Cube, rule: MetricRule, levels: str, units: Mapping[Place, tuple[int, int]]
 ) -> dict[Place, QuantileSample]:
     """The sample of each arm on each level; `levels` is the table of levels, `units` how many units stand there."""
-    name = "sample_histogram" if rule.over_events else "histogram"
-    rows = cube.engine.rows(statement(name).tables(levels=levels))
-    counts: dict[Place, dict[int, int]] = {place: {} for place in units}
-    for arm, level, cents, n in rows:
-        counts[int(arm), str(level)][int(cents)] = int(n)
-    if not rule.over_events:
-        for place, (total, _) in units.items():
-            silent = total - sum(counts[place].values())
-            counts[place][0] = counts[place].get(0, 0) + silent
-    histograms = {place: _histogram(found.items()) for place, found in counts.items()}
+    found = cube.engine.columns(
+        statement("sample_histogram" if rule.over_events else "histogram").tables(levels=levels)
+    )
+    names, number = np.unique(found["level"].astype(np.str_), return_inverse=True)
+    numbers = {str(name): index for index, name in enumerate(names)}
+    histograms: dict[Place, Histogram] = {}
+    for (arm, level), (total, _) in units.items():
+        here = (found["arm"] == arm) & (number == numbers.get(level, -1))
+        values, counts = found["value"][here], found["n"][here].astype(np.int64)
+        silent = 0 if rule.over_events else total - int(counts.sum())  # units without any value are zero
+        histograms[arm, level] = Histogram.from_columns(np.append(values, 0.0), np.append(counts, silent))
     clusters = _clusters(cube, rule, levels, histograms, units) if rule.over_events else {}
     return {place: QuantileSample(histogram, clusters.get(place)) for place, histogram in histograms.items()}
-
-
-def _histogram(found: Iterable[tuple[float, int]]) -> Histogram:
-    """Of values in cents, each with its count."""
-    filled = [(cents / CENTS, count) for cents, count in found if count]
-    return Histogram.from_columns([value for value, _ in filled], [count for _, count in filled])
 
 
 def _clusters(
@@ -79,12 +73,10 @@ def _clusters(
     units: Mapping[Place, tuple[int, int]],
 ) -> dict[Place, JointMoments]:
     quantiles = {place: histogram.quantile(rule.metric.q or 0.5) for place, histogram in histograms.items()}
-    known = {
-        place: float(round(value * CENTS)) for place, value in quantiles.items() if not isinstance(value, NoEstimate)
-    }
+    known = {place: value for place, value in quantiles.items() if not isinstance(value, NoEstimate)}
     if not known:
         return {}
-    columns = {"arm": [arm for arm, _ in known], "level": [level for _, level in known], "cents": [*known.values()]}
+    columns = {"arm": [arm for arm, _ in known], "level": [level for _, level in known], "value": [*known.values()]}
     cube.put("thresholds", inline_table(columns))
     return {
         (int(arm), str(level)): JointMoments.from_sums(
@@ -232,8 +224,8 @@ class Observer:
     def _cap(self, rule: MetricRule) -> float:
         if rule.percentile_cap is None:
             return rule.fixed_cap
-        pooled = _histogram(self.cube.engine.rows(statement("cap_histogram")))
-        cap = cap_value(pooled, rule.percentile_cap)
+        found = self.cube.engine.columns(statement("cap_histogram"))
+        cap = cap_value(Histogram.from_columns(found["value"], found["n"]), rule.percentile_cap)
         return rule.fixed_cap if isinstance(cap, NoEstimate) else min(cap, rule.fixed_cap)
 
     def _counts(

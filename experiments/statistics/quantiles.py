@@ -12,12 +12,17 @@ from experiments.statistics.arms import Arm, ratio_arm
 from experiments.statistics.estimate import Caveat, Interval, NoEstimate
 from experiments.statistics.moments import JointMoments, Values
 
+SAME = 2.0**-48  # 16 to 32 last places: what is left of a sum of thousands in whatever order
 MOST_TIES = 0.05  # share of the values at the quantile above which its interval is not to be trusted
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Histogram:
-    """Distinct values in ascending order, and how many units (or events) have each."""
+    """Distinct values in ascending order, and how many units (or events) have each.
+
+    Values that differ by less than `SAME` of their size are one, the largest of them: what a unit spent ends in other
+    last digits where an engine adds its orders up in another order.
+    """
 
     values: npt.NDArray[np.float64]
     counts: npt.NDArray[np.int64]
@@ -25,10 +30,12 @@ class Histogram:
     @classmethod
     def from_columns(cls, values: Values, counts: Sequence[int] | npt.NDArray[np.int64]) -> "Histogram":
         """From values and their counts in any order, as SQL gives them; a value may stand several times."""
-        distinct, position = np.unique(np.asarray(values, dtype=np.float64), return_inverse=True)
-        added = np.zeros(distinct.size, dtype=np.int64)
-        np.add.at(added, position, np.asarray(counts, dtype=np.int64))
-        return cls(distinct, added)
+        numbers, occurs = np.asarray(values, dtype=np.float64), np.asarray(counts, dtype=np.int64)
+        order = np.argsort(numbers[occurs > 0])
+        ascending, often = numbers[occurs > 0][order], occurs[occurs > 0][order]
+        apart = np.diff(ascending) > SAME * np.abs(ascending[1:])
+        last = np.flatnonzero(np.append(apart, np.ones(min(1, ascending.size), dtype=np.bool_)))
+        return cls(ascending[last], np.diff(np.cumsum(often)[last], prepend=0))
 
     @property
     def count(self) -> int:

@@ -79,7 +79,7 @@ def cap_of(metric: Metric, gross: dict[str, float]) -> float:
     if metric.cap is None or metric.cap.percentile is None or not values:
         return fixed
     rank = next(n for n in range(1, len(values) + 1) if n >= metric.cap.percentile * len(values) - 1e-9)
-    return min(fixed, round(values[rank - 1], 2))
+    return min(fixed, values[rank - 1])
 
 
 def _score(survey: str, score: float) -> float | None:

@@ -1,11 +1,11 @@
 -- The quantile of one metric as the readout shows it, per variant: the smallest value that a share q does not exceed.
-SELECT a.variant, c.n AS sampled, min(c.cents) / 100.0 AS value
+SELECT a.variant, c.n AS sampled, min(c.value) AS value
 FROM (
   SELECT
     s.arm,
-    s.cents,
-    sum(s.n) OVER (PARTITION BY s.arm ORDER BY s.cents) AS reached,
-    sum(s.n) OVER (PARTITION BY s.arm ORDER BY s.cents ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS n
+    s.value,
+    sum(s.n) OVER (PARTITION BY s.arm ORDER BY s.value) AS reached,
+    sum(s.n) OVER (PARTITION BY s.arm ORDER BY s.value ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS n
   FROM sampled AS s
 ) AS c
 JOIN arms AS a ON a.arm = c.arm

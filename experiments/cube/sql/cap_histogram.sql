@@ -1,5 +1,5 @@
--- How often each non-zero value occurs, in cents, over all arms.
-SELECT floor(t.gross * 100.0 + 0.5) AS cents, count(*) AS n
+-- How often each non-zero value occurs, over all arms.
+SELECT t.gross AS value, count(*) AS n
 FROM totals AS t
 WHERE t.gross > 0.0
-GROUP BY floor(t.gross * 100.0 + 0.5)
+GROUP BY t.gross

@@ -13,7 +13,7 @@ FROM (
     u.arm,
     l.level,
     s.unit,
-    sum(CASE WHEN s.cents <= t.cents THEN CAST(s.n AS DOUBLE) ELSE 0.0 END) AS below,
+    sum(CASE WHEN s.value <= t.value THEN CAST(s.n AS DOUBLE) ELSE 0.0 END) AS below,
     sum(CAST(s.n AS DOUBLE)) AS events
   FROM samples AS s
   JOIN units AS u ON u.unit = s.unit

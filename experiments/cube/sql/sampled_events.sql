@@ -1,4 +1,4 @@
--- The values of events, in cents.
-SELECT u.arm, s.cents, s.n
+-- The values of events.
+SELECT u.arm, s.value, s.n
 FROM samples AS s
 JOIN units AS u ON u.unit = s.unit

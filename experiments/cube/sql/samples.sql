@@ -1,5 +1,5 @@
--- How often each unit had each value of an event, in cents: the sample of a quantile over events.
-SELECT o.unit, floor($amount * 100.0 + 0.5) AS cents, count(*) AS n
+-- How often each unit had each value of an event: the sample of a quantile over events.
+SELECT o.unit, $amount AS value, count(*) AS n
 FROM events AS e
 JOIN owners AS o ON o.key = $key AND o.by_user = $by_user
 WHERE $named
@@ -9,4 +9,4 @@ WHERE $named
   AND e.time >= o.exposed_at
   AND e.time < o.exposed_at + $until
   AND coalesce(e.currency, $currency) = $currency
-GROUP BY o.unit, floor($amount * 100.0 + 0.5)
+GROUP BY o.unit, $amount

@@ -115,3 +115,17 @@ def test_events_of_one_unit_are_not_independent() -> None:
 def test_clusters_without_events_have_no_quantile() -> None:
     nobody = JointMoments.of({"num": [0.0], "den": [0.0]})
     assert quantile_estimate(histogram_of(np.arange(100.0)), 0.5, nobody) == NoEstimate(Caveat.NO_DENOMINATOR)
+
+
+@given(amounts=st.lists(st.integers(1, 10**9), min_size=2, max_size=40), seed=st.integers(0, 99))
+def test_a_total_is_one_value_in_whatever_order_it_was_added_up(amounts: list[int], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    totals = [float(sum(rng.permutation(np.array(amounts) / 1000).tolist())) for _ in range(8)]
+    histogram = histogram_of(totals)
+    assert (histogram.values.tolist(), histogram.counts.tolist()) == ([max(totals)], [8])
+
+
+@given(value=st.floats(1e-300, 1e300), sign=st.sampled_from([1.0, -1.0]))
+def test_values_that_differ_in_the_thirteenth_digit_stay_two(value: float, sign: float) -> None:
+    both = sorted([sign * value, sign * value * (1.0 + 1e-13)])
+    assert histogram_of([*both, 0.0, *both]).values.tolist() == sorted([0.0, *both])
