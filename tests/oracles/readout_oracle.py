@@ -214,6 +214,7 @@ class Oracle:
     ) -> list[tuple[Unit, int, float]]:
         where, (within, order_where) = wanted
         found: list[tuple[Unit, int, float]] = []
+        orders: set[str] = set()  # that were given back: in parts they count once
         for row in self._refunds():
             unit = self.owner(row["order"])
             if unit is None or (event == "Order Cancelled" and row["event"] != event):
@@ -223,7 +224,9 @@ class Oracle:
             if within is not None and span[1] > 0:
                 timely = row["time"] - row["order"]["time"] < within
             if counted and timely and meets(row, where):
-                found.append((unit, self.day(row["time"]), 1.0 if count else row["amount"]))
+                first, amount = row["order_id"] not in orders, row["amount"]
+                orders.add(row["order_id"])
+                found.append((unit, self.day(row["time"]), float(first) if count else amount))
         return found
 
     def _engagement(self, span: tuple[int, int], count: bool) -> list[tuple[Unit, int, float]]:

@@ -1,15 +1,23 @@
--- The cube's rows of refunds: those whose order counts in this window.
+-- The cube's rows of refunds: those whose order counts in this window. What is counted are orders: one that is given
+-- back in parts counts once, on the day of the first.
 SELECT
-  r.unit,
+  c.unit,
   $segment AS segment,
-  r.day,
+  c.day,
   $source AS source,
-  CAST(count(*) AS BIGINT) AS events,
-  coalesce(sum(r.amount), 0.0) AS amount,
+  CAST(sum(CASE WHEN c.place = 1 THEN 1 ELSE 0 END) AS BIGINT) AS events,
+  coalesce(sum(c.amount), 0.0) AS amount,
   CAST(0 AS BIGINT) AS finals
-FROM returned AS r
-WHERE $named
-  AND r.order_since >= $first
-  AND r.order_since < $until
-  AND $timely
-GROUP BY r.unit, r.day
+FROM (
+  SELECT
+    r.unit,
+    r.day,
+    r.amount,
+    row_number() OVER (PARTITION BY r.order_key ORDER BY r.since, r.message_id) AS place
+  FROM returned AS r
+  WHERE $named
+    AND r.order_since >= $first
+    AND r.order_since < $until
+    AND $timely
+) AS c
+GROUP BY c.unit, c.day

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import pytest
-from worlds.readout_studies import HOUR, SMALLEST, START, Shop, readouts
+from worlds.readout_studies import DAY, HOUR, SMALLEST, START, Shop, readouts
 
 from experiments.readout.encoding import MetricReadout
 
 REVENUE = "type: mean, event: Order Completed, value: revenue"
+ORDERS = "{event: Order Completed, count: true}"
 RATE = "type: ratio, numerator: {event: Order Refunded, count: true"
 
 
@@ -52,3 +53,15 @@ def test_a_refund_counts_if_it_is_asked_for_and_its_order_counts(
 ) -> None:
     found = _numerators(tmp_path, metric)
     assert [(arm.numerator, arm.denominator) for arm in found.arms] == [(numerator, denominator)] * 2
+
+
+@pytest.mark.parametrize("metric", ["type: count, event: Order Refunded", f"{RATE}}}, denominator: {ORDERS}"])
+def test_an_order_that_is_given_back_in_parts_counts_once_on_the_day_of_the_first(metric: str, tmp_path: Path) -> None:
+    shop = _shop()
+    for day in (1, 3):
+        for number in range(4):
+            shop.add("track", f"v{number}", START + day * DAY, event="Order Refunded", order_id=f"o{number}", value=1.0)
+    files = {"banner.yaml": f"{SMALLEST}goal: measured\n", "metrics.yaml": f"measured: {{{metric}}}\n"}
+    found = readouts(tmp_path, shop.records, 30, files).read("banner").metric("measured")
+    assert [arm.numerator for arm in found.arms] == [2.0, 2.0]
+    assert {look.day.day: look.value for look in found.series if look.kind == "daily" and look.value} == {5: 1.0}
