@@ -17,8 +17,9 @@ ENGAGEMENT: Final = "engagement"
 ENGAGED: Final = "engaged_seconds"
 PAGE: Final = "page"
 OWN_TYPES: Final = ("page", "screen", "identify", "group")  # events that have a type of their own, and no name
-NO_CAP: Final = 1e300
 NONE: Final = -1
+ONCE: Final = Cap(fixed=1.0)
+UNCUT: Final = Cap()
 
 SourceKind = Literal["events", "orders", "refunds", "engagement", "page_times", "funnel"]
 Field = Literal["events", "amount"]
@@ -67,7 +68,10 @@ class SourceKey:
 
 @dataclass(frozen=True, slots=True)
 class MetricRule:
-    """How a metric is read from the cube. Sources are indexes of the plan's sources; NONE where there is none."""
+    """How a metric is read from the cube. Sources are indexes of the plan's sources; NONE where there is none.
+
+    `cap` holds for what a unit brought (of a ratio: its numerator), `base_cap` for its denominator.
+    """
 
     metric: Metric
     window: MetricWindow
@@ -76,8 +80,8 @@ class MetricRule:
     taken: int = NONE
     base: int = NONE
     base_field: Field = "events"
-    fixed_cap: float = NO_CAP
-    percentile_cap: float | None = None
+    cap: Cap = UNCUT
+    base_cap: Cap = UNCUT
     closed_window: bool = False  # only units whose window has closed
     over_events: bool = False  # a quantile whose sample is the events, not the units
     estimated: bool = False  # engaged time that page events tell, not beats
@@ -179,20 +183,16 @@ def _rule(metric: Metric, sources: _Sources) -> MetricRule:
         case "funnel":
             window = _window(metric)
             key = SourceKey("funnel", metric.steps[-1], steps=metric.steps, window=window, where=where)
-            return MetricRule(metric, window, sources.index(key), "events", fixed_cap=1.0, closed_window=True)
+            return MetricRule(metric, window, sources.index(key), "events", cap=ONCE, closed_window=True)
         case "retention":
             window = MetricWindow((metric.from_seconds or 0) * SECOND_US, (metric.to_seconds or 0) * SECOND_US)
             source = sources.index(_key(metric.event or "", None, where, window))
-            return MetricRule(metric, window, source, "events", fixed_cap=1.0, closed_window=True)
+            return MetricRule(metric, window, source, "events", cap=ONCE, closed_window=True)
         case "proportion" | "count":
             window = _window(metric)
             source = sources.index(_key(metric.event or "", None, where, window))
-            once = metric.type == "proportion"
-            fixed, percentile = _cap(metric.cap)
-            return MetricRule(
-                metric, window, source, "events",
-                fixed_cap=1.0 if once else fixed, percentile_cap=None if once else percentile,
-            )  # fmt: skip
+            cap = ONCE if metric.type == "proportion" else metric.cap or UNCUT
+            return MetricRule(metric, window, source, "events", cap=cap)
         case "mean" | "quantile":
             return _mean(metric, sources)
 
@@ -206,11 +206,10 @@ def _mean(metric: Metric, sources: _Sources) -> MetricRule:
         within_us = None if within is None else within * SECOND_US
         key = _key(metric.subtract.event, metric.subtract.value, b"{}", window, within_us)
         taken = sources.index(_of_orders(key, sources.found[source]))
-    fixed, percentile = _cap(metric.cap)
     over_events = metric.type == "quantile" and sources.found[source].kind in ("events", "orders")
     return MetricRule(
         metric, window, source, "amount",
-        taken=taken, fixed_cap=fixed, percentile_cap=percentile, over_events=over_events,
+        taken=taken, cap=metric.cap or UNCUT, over_events=over_events,
         estimated=sources.estimated(source),
     )  # fmt: skip
 
@@ -220,7 +219,6 @@ def _ratio(metric: Metric, sources: _Sources) -> MetricRule:
     above, below = metric.numerator, metric.denominator
     if above is None or below is None:
         raise ValueError(f"metric {metric.name}: a ratio needs a numerator and a denominator")
-    fixed, percentile = _cap(metric.cap)
     key, base_key = (
         _key(part.event, part.sum, canonical({**metric.where, **part.where}), window) for part in (above, below)
     )
@@ -231,8 +229,8 @@ def _ratio(metric: Metric, sources: _Sources) -> MetricRule:
         field="events" if above.count else "amount",
         base=base,
         base_field="events" if below.count else "amount",
-        fixed_cap=fixed,
-        percentile_cap=percentile,
+        cap=above.cap or UNCUT,
+        base_cap=below.cap or UNCUT,
         estimated=sources.estimated(source, base),
     )  # fmt: skip
 
@@ -264,12 +262,6 @@ def _value(value: str | None) -> str:
 def _own_amount(value: str) -> str:
     """Of orders and refunds the total is the log's own value."""
     return "value" if value == "total" else value
-
-
-def _cap(cap: Cap | None) -> tuple[float, float | None]:
-    if cap is None:
-        return NO_CAP, None
-    return (NO_CAP if cap.fixed is None else cap.fixed), cap.percentile
 
 
 def _window(metric: Metric) -> MetricWindow:

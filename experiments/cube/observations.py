@@ -10,10 +10,11 @@ import numpy.typing as npt
 from events.engines.duckdb import Columns
 from events.engines.sql import Expression, Statement, inline_table
 from experiments.cube.cube import FOREVER_US, Cube, levels_table, reached_table
-from experiments.cube.measures import NO_CAP, SURVEYS, Field, MetricRule
-from experiments.cube.sources import event_amount
+from experiments.cube.measures import SURVEYS, Field, MetricRule
+from experiments.cube.sources import Caps, event_amount
 from experiments.cube.statements import statement
 from experiments.cube.sums import COLUMNS, PRODUCTS, TOTALS, Looks, Shifts, joint_moments, looks_of
+from experiments.definitions.model import Bound, Cap
 from experiments.statistics.estimate import NoEstimate
 from experiments.statistics.moments import JointMoments
 from experiments.statistics.quantiles import Histogram, cap_value
@@ -104,7 +105,7 @@ class MetricObservation:
     """
 
     rule: MetricRule
-    cap: float | None
+    cap: Caps
     arms: tuple[JointMoments, ...]
     immature: tuple[int, ...]
     levels: Mapping[str, Mapping[str, tuple[JointMoments, ...]]] = field(default_factory=dict[str, Any])
@@ -156,7 +157,7 @@ class Observer:
         """Everything a readout shows of one metric; `look_days` are the last days of the looks that have closed."""
         engine, quantile = self.cube.engine, rule.metric.type == "quantile"
         look_samples = {day: self._samples_until(rule, day) for day in look_days if quantile}
-        cap = self.tabulate(rule)
+        caps = self.tabulate(rule)
         counts = self._counts(rule, None)
         shifts = self._shifts(sum(n for n, _ in counts.values()))
         if rule.over_events:
@@ -165,29 +166,35 @@ class Observer:
         open_windows = statement("immature").bind(mature=self.as_of_us - rule.window.end_us)
         return MetricObservation(
             rule=rule,
-            cap=None if cap == NO_CAP or rule.is_share else cap,
+            cap=Caps() if rule.is_share else caps,
             arms=self._moments(statement("moments"), [""], counts, shifts)[""],
             immature=self._per_arm(self.cube.once(open_windows)),
             levels={name: self.levels_of(rule, table) for name, table in tables.items()},
             samples=self._whole(rule) if quantile else (),
             level_samples={name: self._samples(rule, table) for name, table in tables.items() if quantile},
-            looks=self._looks(rule, cap, shifts) if by_day and not quantile else None,
+            looks=self._looks(rule, caps, shifts) if by_day and not quantile else None,
             look_samples=look_samples,
             responders=self._per_arm(engine.columns(statement("responders"))) if rule.metric.type in SURVEYS else None,
             final_beats=self._final_beats(rule),
             steps=self._steps(rule),
         )
 
-    def tabulate(self, rule: MetricRule, until: "_Until | None" = None) -> float:
-        """Materialise `totals` and `unit_values` of a metric, now or as of an earlier day; answers the applied cap."""
+    def tabulate(self, rule: MetricRule, until: "_Until | None" = None) -> Caps:
+        """Materialise `totals` and `unit_values` of a metric, now or as of an earlier day; answers the applied caps."""
         plan, put = self.cube.plan, self.cube.put
         bound = self._sources(statement("totals"), rule)
         so_far = Expression.of("TRUE") if until is None else Expression.of("c.day <= $day", day=until.day)
         put("totals", bound.bind(before=plan.segment(0), so_far=so_far))
-        cap = self._cap(rule)
+        caps = Caps(*self._ends(rule.cap, "t.gross"), *self._ends(rule.base_cap, "t.base"))
         mature = self.mature(rule) if until is None else until.last_exposed_us
-        put("unit_values", statement("unit_values").bind(cap=cap, entered=self._entered(rule), mature=mature))
-        return cap
+        cut = {
+            "gross": caps.of_value("t.gross"),
+            "earlier_gross": caps.of_value("t.earlier_gross"),
+            "base": caps.of_base("t.base"),
+            "earlier_base": caps.of_base("t.earlier_base"),
+        }
+        put("unit_values", statement("unit_values").bind(**cut, entered=self._entered(rule), mature=mature))
+        return caps
 
     def _samples_until(self, rule: MetricRule, day: int) -> tuple[QuantileSample, ...]:
         """The values of a quantile as they were when a shop day closed: its units and what they had brought."""
@@ -221,12 +228,15 @@ class Observer:
             return Expression.of("u.exposed_on")
         return self.cube.scope.days.sql(f"(u.exposed_at + {rule.window.end_us})")
 
-    def _cap(self, rule: MetricRule) -> float:
-        if rule.percentile_cap is None:
-            return rule.fixed_cap
-        found = self.cube.engine.columns(statement("cap_histogram"))
-        cap = cap_value(Histogram.from_columns(found["value"], found["n"]), rule.percentile_cap)
-        return rule.fixed_cap if isinstance(cap, NoEstimate) else min(cap, rule.fixed_cap)
+    def _ends(self, cap: Cap, column: str) -> tuple[float | None, float | None]:
+        """The upper and the lower end at which a column of `totals` is cut; None where it is not."""
+        bounds = cap, cap.low or Bound()
+        if all(bound.percentile is None for bound in bounds):
+            return cap.fixed, bounds[1].fixed
+        found = self.cube.engine.columns(statement("cap_histogram").bind(value=Expression.of(column)))
+        histogram = Histogram.from_columns(found["value"], found["n"])
+        high, low = (bound.fixed if bound.percentile is None else _at(histogram, bound.percentile) for bound in bounds)
+        return high, low
 
     def _counts(
         self, rule: MetricRule, table: str | None, mature: int | None = None
@@ -261,12 +271,11 @@ class Observer:
 
     def unit_days(self, rule: MetricRule) -> UnitDays:
         """The metric by unit and day."""
-        cap = self.tabulate(rule)
+        cut = _cut_days(rule, self.tabulate(rule))
         self._put_days(rule)
         engine = self.cube.engine
         entries = statement("unit_entries").bind(entered=self._entered(rule), mature=self.mature(rule))
-        known = NO_CAP if rule.closed_window else cap
-        entered, rows = engine.columns(entries), engine.columns(statement("unit_days").bind(cap=known))
+        entered, rows = engine.columns(entries), engine.columns(statement("unit_days").bind(**cut))
         units: npt.NDArray[np.int64] = np.unique(entered["unit"].astype(np.int64))
         calendar = np.unique(np.concatenate([entered["entered"], rows["day"]]).astype(np.int64))
         first = np.zeros(len(units), dtype=np.int64)
@@ -285,14 +294,15 @@ class Observer:
         levels = sorted({level for _, level in counts})
         return self._moments(statement("level_moments").tables(levels=table), levels, counts, shifts)
 
-    def _looks(self, rule: MetricRule, cap: float, shifts: Shifts) -> Looks:
+    def _looks(self, rule: MetricRule, caps: Caps, shifts: Shifts) -> Looks:
         self._put_days(rule)
+        own = {"own_gross": caps.of_value("w.gross"), "own_base": caps.of_base("w.base")}
         engine = self.cube.engine
         entered = self._entered(rule)
         return looks_of(
             units=self.cube.once(statement("unit_counts").bind(entered=entered, mature=self.mature(rule))),
             entries=engine.columns(statement("entries").bind(x=shifts.x, e=shifts.e)),
-            looks=engine.columns(statement("looks").bind(cap=NO_CAP if rule.closed_window else cap, **shifts.values())),
+            looks=engine.columns(statement("looks").bind(**_cut_days(rule, caps), **own, **shifts.values())),
             shifts=shifts,
             arms=len(self.cube.scope.arms),
         )
@@ -338,6 +348,25 @@ class Observer:
     def _per_arm(self, found: Columns) -> tuple[int, ...]:
         counts = {int(arm): int(n) for arm, n in zip(found["arm"], found["n"], strict=True)}
         return tuple(counts.get(arm, 0) for arm in range(len(self.cube.scope.arms)))
+
+
+def _at(histogram: Histogram, percentile: float) -> float | None:
+    value = cap_value(histogram, percentile)
+    return None if isinstance(value, NoEstimate) else value
+
+
+def _cut_days(rule: MetricRule, caps: Caps) -> dict[str, Expression]:
+    """What a unit brought until the close of a day and of the day before, after the caps.
+
+    What a metric with a closed window brings on its one day is cut already.
+    """
+    caps = Caps() if rule.closed_window else caps
+    return {
+        "gross": caps.of_value("w.all_gross"),
+        "gross_before": caps.of_value("w.all_gross - w.gross"),
+        "base": caps.of_base("w.all_base"),
+        "base_before": caps.of_base("w.all_base - w.base"),
+    }
 
 
 def _field(name: Field) -> Expression:

@@ -1,6 +1,7 @@
-"""Sources of the cube as SQL on a row `e` of the events view, and which of them share a scan."""
+"""Sources of the cube as SQL on a row `e` of the events view, which of them share a scan, and the caps of a value."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from events.engines.sql import Expression
 from experiments.cube.measures import ENGAGEMENT, OWN_TYPES, SURVEY_SCALES, SourceKey
@@ -78,3 +79,31 @@ def layers_of(sources: Iterable[SourceKey]) -> list[list[SourceKey]]:
 
 def _reads_json(key: SourceKey) -> bool:
     return any(name not in COLUMNS and name != "value" for name in (*fields_of(key.condition), key.value))
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """At what a unit's value (of a ratio: its numerator) and its denominator were cut; None where they were not."""
+
+    high: float | None = None
+    low: float | None = None
+    base_high: float | None = None
+    base_low: float | None = None
+
+    def of_value(self, text: str) -> Expression:
+        """The value after its caps."""
+        return _cut(text, self.high, self.low)
+
+    def of_base(self, text: str) -> Expression:
+        """The denominator after its caps."""
+        return _cut(text, self.base_high, self.base_low)
+
+
+def _cut(text: str, high: float | None, low: float | None) -> Expression:
+    """What is zero stays zero: who bought nothing is not raised to the smallest purchase."""
+    value = Expression.of(text)
+    below = value if high is None else Expression.of("least($value, $high)", value=value, high=high)
+    if low is None:
+        return below
+    raised = Expression.of("greatest($below, $low)", below=below, low=low if high is None else min(low, high))
+    return Expression.of("CASE WHEN $value = 0.0 THEN 0.0 ELSE $raised END", value=value, raised=raised)

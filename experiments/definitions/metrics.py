@@ -1,5 +1,6 @@
 """Reads `metrics.yaml`: each metric type with the fields that belong to it."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from re import fullmatch
@@ -22,7 +23,7 @@ from experiments.definitions.grammar import (
     words,
 )
 from experiments.definitions.located import Location
-from experiments.definitions.model import Cap, Metric, MetricType, RatioPart, Subtract, Want
+from experiments.definitions.model import Bound, Cap, Metric, MetricType, RatioPart, Subtract, Want
 from experiments.definitions.quantities import (
     CONDITION,
     DURATION,
@@ -101,26 +102,59 @@ def _countable(place: Location) -> dict[str, Any] | None:
     return None if mistakes else where
 
 
-def _cap(place: Location) -> Cap | None:
+def _bound(place: Location, above: float = 0.0) -> Bound | None:
     node, currency = place.node, place.problems.currency
-    percentile = fullmatch(r"p([0-9]{1,2}(?:\.[0-9]{1,4})?)", node.text)
-    if percentile and 0 < float(percentile[1]) < 100:
-        return Cap(percentile=round(float(percentile[1]) / 100, 8))
+    if fullmatch(_PERCENTILE, node.text) and 0 < float(node.text[1:]) < 100:
+        return Bound(percentile=round(float(node.text[1:]) / 100, 8))
     if fullmatch(DURATION, node.text):
         seconds = place.attempt(as_seconds)
-        return None if seconds is None else Cap(fixed=float(seconds))
-    if fullmatch(MONEY, node.text):
-        amount, _, unit = node.text.partition(" ")
-        if unit != currency:
-            return place.fail(f"{node.described} is not in the shop's currency, {currency}")
-        return Cap(fixed=float(amount))
-    if fullmatch(NUMBER, node.text) and float(node.text) > 0:
-        return Cap(fixed=float(node.text))
+        return None if seconds is None else Bound(fixed=float(seconds))
+    amount, _, unit = node.text.partition(" ")
+    if fullmatch(rf"-?{MONEY}", node.text) and unit != currency:
+        return place.fail(f"{node.described} is not in the shop's currency, {currency}")
+    if fullmatch(rf"-?(?:{MONEY}|{NUMBER})", node.text) and float(amount) > above:
+        return Bound(fixed=float(amount))
     return place.fail(f"{node.described} is no cap, write p99.9, a number, 500 {currency} or 30 minutes")
 
 
-_WHERE: Final = Kind(_countable, CONDITION.schema)
+def _check_cap(cap: Cap, place: Location) -> None:
+    low, high = cap.low or Bound(), Bound(fixed=cap.fixed, percentile=cap.percentile)
+    for under, above in ((low.fixed, high.fixed), (low.percentile, high.percentile)):
+        if under is not None and above is not None and under >= above:
+            place.fail("is not below high", name="low")
+
+
+def _as_cap(low: Bound | None = None, high: Bound | None = None) -> Cap:
+    return Cap(**(high or Bound()).model_dump(), low=low)
+
+
+_PERCENTILE: Final = r"p[0-9]{1,2}(?:\.[0-9]{1,4})?"
 _POSITIVE: Final = {"type": "number", "exclusiveMinimum": 0}
+_HIGH: Final = Kind(_bound, either(_POSITIVE, words(_PERCENTILE, DURATION, MONEY)))
+_LOW: Final = Kind(
+    lambda place: _bound(place, -math.inf), either({"type": "number"}, words(_PERCENTILE, DURATION, rf"-?{MONEY}"))
+)
+_ENDS: Final = Section(
+    Cap,
+    {"low": FieldSpec(_LOW), "high": FieldSpec(_HIGH)},
+    build=_as_cap,
+    check=_check_cap,
+    least=("low", "high"),
+    nothing="names neither end, write {low: p0.1, high: p99.9} or one of them",
+)
+
+
+def _cap(place: Location) -> Cap | None:
+    if isinstance(place.node.value, Mapping):
+        return _ENDS.read(place)
+    high = _bound(place)
+    return high and _as_cap(high=high)
+
+
+_CAP: Final = Kind(_cap, either(_HIGH.schema, _ENDS.kind.schema))
+
+
+_WHERE: Final = Kind(_countable, CONDITION.schema)
 _REFUND: Final = "write {event: Order Refunded, value: total, within: 30 days}"
 _SUBTRACT: Final = Section(
     Subtract,
@@ -132,7 +166,11 @@ _SUBTRACT: Final = Section(
     no_mapping=f"is not enough, {_REFUND}",
 ).kind
 _PART_HINT: Final = "write {event: Order Completed, sum: revenue} or {event: Order Completed, count: true}"
-_PART_FIELDS: Final = {"event": FieldSpec(LINE, needed=_PART_HINT), "where": FieldSpec(_WHERE, unnamed=True)}
+_PART_FIELDS: Final = {
+    "event": FieldSpec(LINE, needed=_PART_HINT),
+    "where": FieldSpec(_WHERE, unnamed=True),
+    "cap": FieldSpec(_CAP),
+}
 _TRUE: Final = constant(True, f"is not true, {_PART_HINT}", before="count: ")
 
 
@@ -162,7 +200,7 @@ _PARTS: Final[dict[str, FieldSpec]] = {
     "value": FieldSpec(LINE, needed="value: revenue"),
     "where": FieldSpec(_WHERE),
     "window": FieldSpec(SECONDS, to="window_seconds"),
-    "cap": FieldSpec(Kind(_cap, either(_POSITIVE, words(r"p[0-9]{1,2}(?:\.[0-9]{1,4})?", DURATION, MONEY)))),
+    "cap": FieldSpec(_CAP),
     "subtract": FieldSpec(_SUBTRACT),
     "numerator": FieldSpec(_PART, needed="numerator: {event: Order Completed, sum: revenue}"),
     "denominator": FieldSpec(_PART, needed="denominator: {event: Order Completed, count: true}"),

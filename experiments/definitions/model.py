@@ -233,11 +233,17 @@ MetricType = Literal["proportion", "count", "mean", "ratio", "quantile", "funnel
 Want = Literal["up", "down"]
 
 
-class Cap(Definition):
-    """Values above are cut: `fixed` in the metric's unit, or `percentile` (0.999 is p99.9) of the non-zero values."""
+class Bound(Definition):
+    """Where values are cut: `fixed` in the metric's unit, or a `percentile` (0.999 is p99.9) of the non-zero ones."""
 
     fixed: float | None = None
     percentile: float | None = None
+
+
+class Cap(Bound):
+    """Values above it are cut, and those below `low` are raised to that; what is zero stays zero."""
+
+    low: Bound | None = None
 
 
 class Subtract(Definition):
@@ -249,11 +255,13 @@ class Subtract(Definition):
 
 
 class RatioPart(Definition):
-    """A numerator or denominator: the sum of a field of these events, or (None) how many there are."""
+    """A numerator or denominator: the sum of a field of these events, or (None) how many there are; of a unit at most
+    the cap."""
 
     event: str
     sum: str | None = None
     where: dict[str, Any] = Field(default_factory=dict)
+    cap: Cap | None = None
 
     @property
     def count(self) -> bool:

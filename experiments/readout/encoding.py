@@ -20,8 +20,11 @@ Action = Literal["unhealthy", "roll_back", "ship", "keep_running", "inconclusive
 HEAD: Final = ("experiment", "phase", "fingerprint", "as_of", "watermark", "pending")
 """Members that stand before all others in what is served of a readout, in order."""
 OPTIONAL: Final = frozenset(
-    {"response_rate", "final_beat_share", "value_ci", "steps", "sql", "cap", "dimensions", "estimated"}
-)
+    {
+        "response_rate", "final_beat_share", "value_ci", "steps", "sql", "dimensions", "estimated",
+        "cap", "cap_low", "denominator_cap", "denominator_cap_low",
+    }
+)  # fmt: skip
 """Members that stand in the JSON only where a metric has them."""
 METHODS: Final[Mapping[str, tuple[str, ...]]] = {
     "fixed": ("p", "ci", "difference_ci", "statistic", "df"),
@@ -188,7 +191,10 @@ class MetricReadout:
     post_hoc: bool
     arms: tuple[ArmReadout, ...]
     comparisons: tuple[ComparisonReadout, ...]
-    cap: float | None = None
+    cap: float | None = None  # above which a unit's value (of a ratio: its numerator) was cut, where there is a cap
+    cap_low: float | None = None  # below which it was raised
+    denominator_cap: float | None = None
+    denominator_cap_low: float | None = None
     estimated: str | None = None  # what the values are estimated from, where they are
     dimensions: tuple[LevelReadout, ...] = ()
     sql: str | None = None

@@ -15,6 +15,7 @@ from events.engines.sql import Expression, column
 from events.engines.tables import TableReader
 from experiments.cube.measures import NONE, MetricRule, MetricWindow
 from experiments.cube.observations import MetricObservation
+from experiments.cube.sources import Caps
 from experiments.cube.statements import statement
 from experiments.cube.sums import COLUMNS, PAIRS
 from experiments.definitions.model import Metric, Plan, RatioPart
@@ -357,5 +358,5 @@ def _metric(judge: Judge, index: int, metric: TableMetric, arms: _Arms) -> Metri
         means = tuple(float(row.get(f"m{index}_mean_{role}") or 0.0) + back.get(role, 0.0) for role in COLUMNS)
         spreads = tuple(float(row.get(f"m{index}_spread_{a}{b}") or 0.0) * (n - 1) for a, b in PAIRS)
         moments.append(JointMoments(COLUMNS, n, means, spreads, int(row[f"m{index}_nonzero"])))
-    observed = MetricObservation(rule, None, tuple(moments), (0,) * len(arms.names))
+    observed = MetricObservation(rule, Caps(), tuple(moments), (0,) * len(arms.names))
     return metric_readout(judge, StudiedMetric(definition, "goal", post_hoc=False), observed, None, "unit")

@@ -1,8 +1,9 @@
 """What a metric counts, in plain Python: which events, what each gives, within which time, up to which cap."""
 
+import math
 from typing import Any
 
-from experiments.definitions.model import Metric, RatioPart
+from experiments.definitions.model import Bound, Cap, Metric, RatioPart
 
 Row = dict[str, Any]
 Terms = tuple[int | None, dict[str, Any]]  # of refunds: how long after their order, and which orders count
@@ -70,16 +71,36 @@ def _ratio_part(part: RatioPart, order_where: dict[str, Any]) -> What:
     return (part.event, part.sum, part.where, (None, order_where))
 
 
-def cap_of(metric: Metric, gross: dict[str, float]) -> float:
-    """Of the current look, for all days; a percentile is the smallest value that this share of non-zero ones reach."""
+Ends = tuple[float, float]
+
+
+def caps_of(metric: Metric, gross: dict[str, float], base: dict[str, float]) -> tuple[Ends, Ends]:
+    """The ends at which value and denominator are cut: of the current look, for all days."""
     if metric.type in ("proportion", "retention", "funnel"):
-        return 1.0
-    fixed = float("inf") if metric.cap is None or metric.cap.fixed is None else metric.cap.fixed
-    values = sorted(value for value in gross.values() if value > 0)
-    if metric.cap is None or metric.cap.percentile is None or not values:
-        return fixed
-    rank = next(n for n in range(1, len(values) + 1) if n >= metric.cap.percentile * len(values) - 1e-9)
-    return min(fixed, values[rank - 1])
+        return (-math.inf, 1.0), (-math.inf, math.inf)
+    above = metric.cap if metric.numerator is None else metric.numerator.cap
+    below = None if metric.denominator is None else metric.denominator.cap
+    return _ends(above, gross), _ends(below, base)
+
+
+def cut(value: float, ends: Ends) -> float:
+    """What is zero stays zero."""
+    return max(ends[0], min(value, ends[1])) if value else 0.0
+
+
+def _ends(cap: Cap | None, found: dict[str, float]) -> Ends:
+    low = None if cap is None else cap.low
+    high = _end(cap, found, math.inf)
+    return min(_end(low, found, -math.inf), high), high
+
+
+def _end(bound: Bound | None, found: dict[str, float], without: float) -> float:
+    """A percentile is the smallest value that this share of the non-zero ones reach."""
+    values = sorted(value for value in found.values() if value)
+    if bound is None or bound.percentile is None:
+        return without if bound is None or bound.fixed is None else bound.fixed
+    ranks = [n for n in range(1, len(values) + 1) if n >= bound.percentile * len(values) - 1e-9]
+    return values[ranks[0] - 1] if ranks else without
 
 
 def _score(survey: str, score: float) -> float | None:

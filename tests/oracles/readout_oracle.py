@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from oracles.metric_oracle import Row, Terms, amount_of, cap_of, meets, parts_of, window_of
+from oracles.metric_oracle import Row, Terms, amount_of, caps_of, cut, meets, parts_of, window_of
 from worlds.event_log import Received
 
 from experiments.definitions.model import Metric
@@ -276,11 +276,10 @@ class Oracle:
         start, end = window_of(metric)
         look = (-self.world.lookback, 0)
         sums = {role: defaultdict(float) for role in ("gross", "taken", "base", "x", "xtaken", "e")}
-        whole: dict[str, float] = defaultdict(float)
+        whole: dict[str, dict[str, float]] = {role: defaultdict(float) for role in ("gross", "taken", "base")}
         for role, early, (event, value, where, terms) in parts_of(metric):
             for unit, day, amount in self.contributions(event, value, where, (start, end), terms):
-                if role == "gross":
-                    whole[unit.name] += amount
+                whole[role][unit.name] += amount
                 if until_day is None or metric.type in ("retention", "funnel") or day <= until_day:
                     sums[role][unit.name] += amount
             for unit, _, amount in self.contributions(event, value, where, look, terms):
@@ -288,7 +287,7 @@ class Oracle:
         if metric.type == "funnel":
             sums["gross"] = self._funnel(metric)
             sums["x"] = defaultdict(float)
-        cap = cap_of(metric, whole)
+        ends, base_ends = caps_of(metric, whole["gross"], whole["base"])
         arms = {arm: {name: [] for name in "ydxeh"} for arm in range(len(self.world.arms))}
         for unit in self.units.values():
             closed = metric.type in ("retention", "funnel")
@@ -297,10 +296,10 @@ class Oracle:
             if until_day is not None and self.day(unit.exposed_at + (end if closed else 0)) > until_day:
                 continue
             row = arms[unit.arm]
-            row["y"].append(min(sums["gross"][unit.name], cap) - sums["taken"][unit.name])
-            row["d"].append(sums["base"][unit.name])
-            row["x"].append(min(sums["x"][unit.name], cap) - sums["xtaken"][unit.name])
-            row["e"].append(sums["e"][unit.name])
+            row["y"].append(cut(sums["gross"][unit.name], ends) - sums["taken"][unit.name])
+            row["d"].append(cut(sums["base"][unit.name], base_ends))
+            row["x"].append(cut(sums["x"][unit.name], ends) - sums["xtaken"][unit.name])
+            row["e"].append(cut(sums["e"][unit.name], base_ends))
             row["h"].append(float(unit.has_history))
         return arms
 

@@ -12,6 +12,9 @@ _.units_immature
 _.response_rate
 _.final_beat_share
 _.value_ci
+_.cap_low
+_.denominator_cap
+_.denominator_cap_low
 _.exploratory
 _.control_value
 _.p_min_adjusted

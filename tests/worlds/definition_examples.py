@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from experiments.definitions.model import Cap, RatioPart, Subtract
+from experiments.definitions.model import Bound, Cap, RatioPart, Subtract
 
 METRICS: dict[str, dict[str, Any]] = {
     "{type: proportion, event: Order Completed, window: 7 days}": {"event": "Order Completed"},
@@ -12,6 +12,14 @@ METRICS: dict[str, dict[str, Any]] = {
         "subtract": Subtract(event="r", value="total", within_seconds=30 * 86400),
     },
     "{type: mean, event: e, value: revenue, cap: 500 EUR}": {"cap": Cap(fixed=500.0)},
+    "{type: mean, event: e, value: revenue, cap: {low: p0.1, high: p99.9}}": {
+        "cap": Cap(percentile=0.999, low=Bound(percentile=0.001)),
+    },
+    "{type: mean, event: e, value: margin, cap: {low: -100 EUR}}": {"cap": Cap(low=Bound(fixed=-100.0))},
+    "{type: ratio, numerator: {event: a, sum: x, cap: p99}, denominator: {event: b, count: true, cap: {high: 20}}}": {
+        "numerator": RatioPart(event="a", sum="x", cap=Cap(percentile=0.99)),
+        "denominator": RatioPart(event="b", cap=Cap(fixed=20.0)),
+    },
     "{type: mean, event: engagement, value: engaged_seconds, cap: 30 minutes, window: 1 day}": {
         "cap": Cap(fixed=1800.0),
         "window_seconds": 86400,

@@ -8,7 +8,7 @@ from oracles.readout_oracle import DAY, World
 from worlds.event_log import Received
 
 from events.records import Record
-from experiments.definitions.model import Cap, Metric, RatioPart, Subtract
+from experiments.definitions.model import Bound, Cap, Metric, RatioPart, Subtract
 
 HOUR = DAY // 24
 START = 1_774_396_800_000_000  # 2026-03-25: daylight saving time begins in Europe four days later
@@ -74,6 +74,20 @@ METRICS: tuple[Metric, ...] = (
         want="down",
     ),
     Metric(name="mobile_pages", type="count", event="page", where={"device": "mobile"}, window_seconds=86_400),
+    Metric(
+        name="revenue_cut_at_both_ends",
+        type="mean",
+        event="Order Completed",
+        value="revenue",
+        cap=Cap(percentile=0.8, low=Bound(percentile=0.2)),
+        subtract=Subtract(event="Order Refunded", value="total"),
+    ),
+    Metric(
+        name="order_value_cut",
+        type="ratio",
+        numerator=RatioPart(event="Order Completed", sum="revenue", cap=Cap(low=Bound(fixed=15.0))),
+        denominator=RatioPart(event="Order Completed", cap=Cap(fixed=2.0, low=Bound(percentile=0.6))),
+    ),
     Metric(name="cart_total", type="mean", event="Product Added", value="price", where={"gift": True}),
 )
 

@@ -1,5 +1,5 @@
 -- What each day adds to the shifted sums of the cumulative value (the sum over unit-days of C(d)^2 - C(d-1)^2) and to the
--- number of units where it is not zero, and the sums of that day's own value.
+-- number of units where it is not zero, and the sums of that day's own value. $gross and $base are after their caps.
 SELECT
   r.arm,
   r.day,
@@ -27,18 +27,18 @@ FROM (
   SELECT
     v.arm,
     w.day,
-    least(w.all_gross, $cap) - w.all_taken - $y AS y,
-    least(w.all_gross - w.gross, $cap) - (w.all_taken - w.taken) - $y AS y0,
-    w.all_base - $d AS d,
-    w.all_base - w.base - $d AS d0,
+    $gross - w.all_taken - $y AS y,
+    $gross_before - (w.all_taken - w.taken) - $y AS y0,
+    $base - $d AS d,
+    $base_before - $d AS d0,
     v.x - $x AS x,
     v.e - $e AS e,
     v.h,
-    least(w.all_gross, $cap) - w.all_taken AS so_far,
-    least(w.all_gross - w.gross, $cap) - (w.all_taken - w.taken) AS before,
+    $gross - w.all_taken AS so_far,
+    $gross_before - (w.all_taken - w.taken) AS before,
     1e-12 * (abs(w.all_gross) + abs(w.all_taken)) AS rounding,
-    least(w.gross, $cap) - w.taken AS own_y,
-    w.base AS own_d
+    $own_gross - w.taken AS own_y,
+    $own_base AS own_d
   FROM (
     SELECT
       m.unit,

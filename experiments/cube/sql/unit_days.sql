@@ -1,11 +1,12 @@
 -- What each day adds to the sums of each unit: the steps of its cumulative value and of that value's square.
+-- $gross and $base are after their caps.
 SELECT
   w.unit,
   w.day,
-  least(w.all_gross, $cap) - w.all_taken AS y,
-  least(w.all_gross - w.gross, $cap) - (w.all_taken - w.taken) AS y0,
-  w.all_base AS d,
-  w.all_base - w.base AS d0
+  $gross - w.all_taken AS y,
+  $gross_before - (w.all_taken - w.taken) AS y0,
+  $base AS d,
+  $base_before AS d0
 FROM (
   SELECT
     m.unit,

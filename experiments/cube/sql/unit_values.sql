@@ -1,15 +1,15 @@
 -- The value of each unit, after the cap and what is taken off, and whether it is another than 0 (a sum that cancels
--- leaves rounding); x is the same from before its exposure.
+-- leaves rounding); x is the same from before its exposure. $gross and $base are what was brought, after their caps.
 SELECT
   t.unit,
   u.arm,
   u.exposed_at,
   $entered AS entered,
-  least(t.gross, $cap) - t.taken AS y,
-  CASE WHEN abs(least(t.gross, $cap) - t.taken) > 1e-12 * (abs(t.gross) + abs(t.taken)) THEN 1 ELSE 0 END AS nonzero,
-  t.base AS d,
-  least(t.earlier_gross, $cap) - t.earlier_taken AS x,
-  t.earlier_base AS e,
+  $gross - t.taken AS y,
+  CASE WHEN abs($gross - t.taken) > 1e-12 * (abs(t.gross) + abs(t.taken)) THEN 1 ELSE 0 END AS nonzero,
+  $base AS d,
+  $earlier_gross - t.earlier_taken AS x,
+  $earlier_base AS e,
   coalesce(h.seen, 0) AS h
 FROM totals AS t
 JOIN units AS u ON u.unit = t.unit

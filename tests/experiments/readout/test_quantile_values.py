@@ -8,14 +8,19 @@ from oracles.estimates import existing
 from worlds.readout_studies import DAY, HOUR, SMALLEST, START, Shop, readouts
 
 from experiments.readout.encoding import MetricReadout
+from experiments.readout.encoding import plain as as_json
 
 METRICS = """
 shift_of_layout: {type: quantile, event: Measured, value: shift, q: 0.75}
 returned_median: {type: quantile, event: Order Refunded, value: total, q: 0.5}
-capped:          {type: mean, event: Order Completed, value: revenue, cap: p90}
+capped:          {type: mean, event: Order Completed, value: revenue, cap: {low: p10, high: p90}}
+basket:
+  type: ratio
+  numerator: {event: Order Completed, sum: revenue, cap: {low: p10}}
+  denominator: {event: Order Completed, count: true, cap: {high: 3}}
 """
 FILES = {
-    "banner.yaml": f"{SMALLEST}goals: [shift_of_layout, returned_median, capped]\n",
+    "banner.yaml": f"{SMALLEST}goals: [shift_of_layout, returned_median, capped, basket]\n",
     "metrics.yaml": METRICS,
 }
 
@@ -52,9 +57,22 @@ def test_another_unit_of_measurement_scales_the_quantile_and_moves_no_p(
             ends, wanted = existing(ours.value_ci), existing(before.value_ci)
             assert ours.value == existing(before.value) * factor
             assert (ends.low, ends.high) == (wanted.low * factor, wanted.high * factor)
-    assert scaled["capped"].cap == existing(plain["capped"].cap) * factor
+    assert (scaled["capped"].cap, scaled["capped"].cap_low) == (
+        existing(plain["capped"].cap) * factor,
+        existing(plain["capped"].cap_low) * factor,
+    )
     for name, metric in scaled.items():
         ours, before = metric.comparisons[0], plain[name].comparisons[0]
         assert existing(ours.p) == pytest.approx(existing(before.p), rel=1e-9)
         assert existing(ours.lift) == pytest.approx(existing(before.lift), rel=1e-9)
         assert 0.0 < existing(ours.methods.fixed.p) < 1.0
+
+
+def test_the_caps_that_cut_something_are_served(plain: dict[str, MetricReadout]) -> None:
+    def served(name: str) -> dict[str, float]:
+        return {key: value for key, value in as_json(plain[name]).items() if "cap" in key}
+
+    both = served("capped")
+    assert 0.0 < both["cap_low"] < both["cap"]
+    assert served("basket") == {"cap_low": both["cap_low"], "denominator_cap": 3.0}
+    assert served("shift_of_layout") == {}
