@@ -83,13 +83,13 @@ def pause(key: Key, as_json: AsJson = False) -> None:
 
 @commands.command()
 def resume(key: Key, as_json: AsJson = False) -> None:
-    """Resume an experiment that was paused."""
+    """Resume an experiment that was paused; one that was stopped goes on in a new phase, in its file."""
     _order(key, "resume", as_json)
 
 
 @commands.command()
 def stop(key: Key, as_json: AsJson = False) -> None:
-    """Stop an experiment for good."""
+    """Stop the phase of an experiment for good."""
     _order(key, "stop", as_json)
 
 

@@ -25,7 +25,7 @@ from app.analysis.queries import (
 from app.http.errors import Problem
 from app.routes.dependencies import Asked, Secret, Worker, analysis_response
 from app.worker.resources import Resources
-from experiments.catalog.overrides import NothingToOverride, OverrideRefused, order
+from experiments.catalog.overrides import ExperimentStopped, NothingToOverride, OverrideRefused, order
 from experiments.planning.assumptions import Assumptions, InvalidPlan, assumptions, plan_request
 
 router = APIRouter(tags=["Results"])
@@ -193,7 +193,7 @@ async def pause(key: Key, _: Secret, worker: Worker) -> JSONResponse:
     return await _ordered(worker, key, "pause")
 
 
-@router.post("/v1/experiments/{key}/resume", summary="Assign again, live within 2 s", status_code=202)
+@router.post("/v1/experiments/{key}/resume", summary="Assign again after a pause, live within 2 s", status_code=202)
 async def resume(key: Key, _: Secret, worker: Worker) -> JSONResponse:
     return await _ordered(worker, key, "resume")
 
@@ -209,6 +209,8 @@ async def _ordered(worker: Resources, key: str, action: Action) -> JSONResponse:
         override = await asyncio.to_thread(order, worker.settings.data, catalog, key, action, now)
     except NothingToOverride as error:
         raise Problem(404, "unknown_experiment", str(error)) from None
+    except ExperimentStopped as error:
+        raise Problem(409, "experiment_stopped", str(error)) from None
     except OverrideRefused as error:
         raise Problem(409, "order_refused", str(error)) from None
     told = {"experiment": key, "status": override.status, "ordered_at": override.ordered_at.isoformat()}

@@ -16,7 +16,8 @@ from pydantic import ValidationError
 from experiments.assignment.assign import CompiledExperiment, assign
 from experiments.assignment.compilation import compile_as_designed
 from experiments.catalog.files import CatalogPaths, last_good
-from experiments.catalog.freeze import refused_changes
+from experiments.catalog.freeze import refused_changes, refused_phases
+from experiments.catalog.overrides import Override, outranking, read_overrides
 from experiments.catalog.phases import Phases, read_phases
 from experiments.definitions.content import CatalogContent, canonical
 from experiments.definitions.experiment import MOST_MADE_UP, ExperimentFile
@@ -145,10 +146,11 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What is served and frozen already, so that a check says beforehand which change would be refused."""
+    """What is served, frozen and ordered already, so that a check says beforehand which change would be refused."""
 
     content: CatalogContent
     phases: Phases
+    orders: Mapping[str, Override]
 
 
 def served_in(data: Path) -> Served | None:
@@ -158,7 +160,7 @@ def served_in(data: Path) -> Served | None:
     if snapshot is None:
         return None
     try:
-        return Served(snapshot.content.under(snapshot.written), read_phases(paths))
+        return Served(snapshot.content.under(snapshot.written), read_phases(paths), read_overrides(paths))
     except (OSError, ValidationError):
         return None
 
@@ -174,6 +176,8 @@ def check_folder(
         errors.extend(failed_tests(reading, reading.content, now))
         if served:
             errors.extend(refused_changes(reading.content, served.content, reading.files, served.phases, now))
+            ordered = reading.content.under(outranking(served.orders, reading.content))
+            errors.extend(refused_phases(ordered, served.content, reading.files, served.phases))
         warnings.extend(warnings_of(reading.content, reading.files, history or SiteHistory()))
     return CheckResult(tuple(sorted(set(errors))), tuple(sorted(set(warnings))), len(reading.files), tests)
 

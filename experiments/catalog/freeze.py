@@ -18,6 +18,7 @@ from experiments.catalog.phases import (
     followed,
     freeze,
     read_phases,
+    stored_phases,
     with_traffic,
     write_phases,
 )
@@ -58,6 +59,32 @@ def refused_changes(
             message += f" traffic only ever widens within a phase, write phase: {experiment.phase + 1} to begin anew"
             if asked < served:
                 yield DefinitionError(file.file, file.line("traffic"), "traffic", message)
+
+
+def refused_phases(
+    ordered: CatalogContent, before: CatalogContent | None, files: Mapping[str, ExperimentFile], phases: Phases
+) -> Iterator[DefinitionError]:
+    """Every phase that would run again after it ended, and every phase number that falls.
+
+    `ordered` is what the files say under the orders given without them. What an older version let run again goes on.
+    """
+    newest = {key: phase for key, phase in sorted(phases)}
+    for experiment in ordered.experiments:
+        file, design = files[experiment.key], phases.get((experiment.key, experiment.phase))
+        former = before.experiment(experiment.key) if before else None
+        served = former.phase if former and former.servable else 0
+        latest = max(served, newest.get(experiment.key, 0))
+        if latest > experiment.phase and (former is None or former.phase != experiment.phase):
+            message = f"{experiment.phase} comes after {latest}, which was served, and a phase number never falls;"
+            message += f" write phase: {latest} or more"
+            yield DefinitionError(file.file, file.line("phase"), "phase", message)
+        elif design and design.ended and experiment.status in ("running", "paused"):
+            shipped = next((each.variant for each in design.shipped if each.until is None), None)
+            since = f"{design.stopped_at:%Y-%m-%d %H:%M} UTC" if design.stopped_at else "before"
+            message = f"{experiment.status}, but phase {design.phase} was stopped {since}"
+            message += f" and everybody saw {shipped or 'one variant'} since, so it does not run again;"
+            message += f" add phase: {latest + 1} to begin anew"
+            yield DefinitionError(file.file, file.line("status"), "status", message)
 
 
 def changed_design(design: FrozenDesign, content: CatalogContent, file: ExperimentFile) -> Iterator[DefinitionError]:
@@ -172,7 +199,7 @@ class DesignFreezer:
 
     def follow(self, content: CatalogContent, now: datetime) -> None:
         """Note pauses, stops and ends of everything frozen, and store what changed."""
-        before = read_phases(self._paths)
+        before = stored_phases(self._paths)
         present = {experiment.key: experiment for experiment in content.experiments}
         self.phases = {name: followed(design, present.get(name[0]), now) for name, design in self.phases.items()}
         if self.phases != before:

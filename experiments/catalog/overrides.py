@@ -13,21 +13,26 @@ from experiments.catalog.catalog import Catalog
 from experiments.catalog.files import CatalogPaths
 from experiments.definitions.content import CatalogContent
 from experiments.definitions.grammar import meant
-from experiments.definitions.model import Definition, Status
+from experiments.definitions.model import Definition, Experiment, Status
 from kit.files import locked, read_or_none, replace_file
 
 Action = Literal["pause", "resume", "stop"]
 
 
 class Override(Definition):
-    """One order: this status, whatever the file says."""
+    """One order: this status, whatever the file says. `phase` is the one that it was first carried out for."""
 
     status: Status
     ordered_at: datetime
+    phase: int | None = None
 
 
 class OverrideRefused(Exception):
     """The order makes no sense for the experiment as it is; the message says what would."""
+
+
+class ExperimentStopped(OverrideRefused):
+    """A phase that was stopped does not run again: since then everybody saw one variant."""
 
 
 class NothingToOverride(OverrideRefused):
@@ -38,7 +43,7 @@ _ADAPTER: TypeAdapter[dict[str, Override]] = TypeAdapter(dict[str, Override])
 _WANTED: Final[dict[Action, Status]] = {"pause": "paused", "resume": "running", "stop": "stopped"}
 _FROM: Final[dict[Action, tuple[Status, ...]]] = {
     "pause": ("running", "paused"),
-    "resume": ("paused", "stopped", "running"),
+    "resume": ("paused", "running"),
     "stop": ("running", "paused", "stopped"),
 }
 
@@ -56,19 +61,19 @@ def order(data: Path, catalog: Catalog, key: str, action: Action, now: datetime)
     """
     if key not in catalog.experiments:
         raise NothingToOverride(f'unknown experiment "{key}"{meant(key, catalog.experiments)}')
-    paths = CatalogPaths(data)
+    paths, experiment = CatalogPaths(data), catalog.experiments[key]
     with locked(paths.overrides):
         overrides = read_overrides(paths)
-        status = overrides[key].status if key in overrides else catalog.experiments[key].status
+        standing = overrides.get(key)
+        status = standing.status if standing else experiment.status
+        if action == "resume" and "stopped" in (status, catalog.written.get(key)):
+            anew = f"write phase: {experiment.phase + 1} in its file to begin anew"
+            raise ExperimentStopped(f"{key} was stopped, and everybody saw one variant since; {anew}")
         if status not in _FROM[action]:
             allowed = " or ".join(word for word in _FROM[action] if word != _WANTED[action])
             raise OverrideRefused(f"{key} is {status}, only one that is {allowed} can be told to {action}")
-        written = catalog.written[key] if key in catalog.written else catalog.experiments[key].status
-        if action == "resume" and _yields(_WANTED[action], written) and written != "running":
-            raise OverrideRefused(f"{key}: the file says {written}, which an order cannot take back; edit the file")
-        if key in overrides and status == _WANTED[action]:
-            return overrides[key]
-        overrides[key] = Override(status=_WANTED[action], ordered_at=now)
+        since = standing.ordered_at if standing and status == _WANTED[action] else now
+        overrides[key] = Override(status=_WANTED[action], ordered_at=since)
         replace_file(paths.overrides, _ADAPTER.dump_json(overrides))
         return overrides[key]
 
@@ -80,22 +85,37 @@ def _yields(ordered: Status, written: Status) -> bool:
 
 
 def settled_overrides(paths: CatalogPaths, content: CatalogContent) -> Mapping[str, Status]:
-    """The orders that outrank the files, by key; those the files have caught up with are forgotten."""
+    """The orders that outrank the files, by key; those the files have caught up with are forgotten.
+
+    The phase that an order is carried out for is noted, because a stop is one phase's.
+    """
     overrides = read_overrides(paths)
     kept = outranking(overrides, content)
-    if len(kept) != len(overrides):
-        settled = {key: value for key, value in overrides.items() if key not in kept}
+    phases = {experiment.key: experiment.phase for experiment in content.experiments}
+    settled = {
+        key: value if value.phase is not None else value.model_copy(update={"phase": phases[key]})
+        for key, value in overrides.items()
+        if key in kept
+    }
+    if settled != overrides:
         with locked(paths.overrides):  # an order that came meanwhile stays
-            now = {key: value for key, value in read_overrides(paths).items() if settled.get(key) != value}
-            replace_file(paths.overrides, _ADAPTER.dump_json(now))
+            new = {key: value for key, value in read_overrides(paths).items() if overrides.get(key) != value}
+            replace_file(paths.overrides, _ADAPTER.dump_json(settled | new))
     return kept
 
 
 def outranking(overrides: Mapping[str, Override], content: CatalogContent) -> dict[str, Status]:
     """The orders that outrank what the files say, by key."""
-    written: dict[str, Status] = {experiment.key: experiment.status for experiment in content.experiments}
+    present = {experiment.key: experiment for experiment in content.experiments}
     return {
         key: override.status
         for key, override in overrides.items()
-        if key in written and not _yields(override.status, written[key])
+        if key in present
+        and not _yields(override.status, present[key].status)
+        and not _outlived(override, present[key])
     }
+
+
+def _outlived(override: Override, experiment: Experiment) -> bool:
+    """Whether it stopped an earlier phase than the one that the file begins."""
+    return override.status == "stopped" and override.phase is not None and override.phase < experiment.phase

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import cache
 from hashlib import sha256
 from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from experiments.catalog.files import CatalogPaths
+from experiments.catalog.files import CatalogPaths, history_files, read_published, time_of
 from experiments.definitions.content import CatalogContent, canonical
 from experiments.definitions.folder import builtin_metrics
 from experiments.definitions.model import Definition, Experiment, Holdout, Metric, Segment
@@ -32,12 +33,22 @@ class Pause(Definition):
     until: datetime | None = None
 
 
+class Shipping(Pause):
+    """A stretch in which everybody got one `variant`, or (None) was drawn anew, in a later phase.
+
+    `until` is when the phase ran on all the same; it is None where, as it should be, it never did.
+    """
+
+    variant: str | None
+
+
 class FrozenDesign(Definition):
     """What is analysed for (key, phase): the experiment as it was first served, its goals and guardrails resolved.
 
     `planned_units` counts all variants together; while `traffic_awaited`, nobody knows yet what the log says of them.
     `builtin` names the metrics that were the built-in ones. `end` is the
     end that the files last gave, `stopped_at` the moment a stop, an archiving, a removal or the next phase was seen.
+    `ended` says that it was a stop or an archiving: the phase does not run again. (None: not noted, in older files.)
     """
 
     key: str
@@ -53,7 +64,14 @@ class FrozenDesign(Definition):
     builtin: tuple[str, ...] = ()
     end: datetime | None = None
     stopped_at: datetime | None = None
+    ended: bool | None = None
     pauses: tuple[Pause, ...] = ()
+    shipped: tuple[Shipping, ...] = ()
+
+    @property
+    def shipped_in_between(self) -> tuple[Shipping, ...]:
+        """The stretches after which the phase ran on: its units had seen one variant, or another phase, in between."""
+        return tuple(stretch for stretch in self.shipped if stretch.until)
 
     @property
     def closed_at(self) -> datetime | None:
@@ -65,11 +83,32 @@ Phases = Mapping[tuple[str, int], FrozenDesign]
 _ADAPTER: TypeAdapter[list[FrozenDesign]] = TypeAdapter(list[FrozenDesign])
 
 
-def read_phases(paths: CatalogPaths) -> dict[tuple[str, int], FrozenDesign]:
-    """All frozen designs of a data directory."""
+def stored_phases(paths: CatalogPaths) -> dict[tuple[str, int], FrozenDesign]:
+    """All frozen designs of a data directory, as they were written."""
     content = read_or_none(paths.phases)
     designs = _ADAPTER.validate_json(content) if content else []
     return {(design.key, design.phase): design for design in designs}
+
+
+def read_phases(paths: CatalogPaths) -> dict[tuple[str, int], FrozenDesign]:
+    """All frozen designs of a data directory; what older files did not note is told by the catalogues of then."""
+    designs = stored_phases(paths)
+    newest = {key: phase for key, phase in sorted(designs)}
+    served = cache(read_published)
+    for name, design in designs.items():
+        if design.ended is not None:
+            continue
+        away = [*design.pauses]
+        if design.stopped_at and design.phase == newest[design.key]:
+            away.append(Pause(since=design.stopped_at))
+        known = design.model_copy(update={"stopped_at": None, "pauses": (), "ended": False})
+        for path in history_files(paths) if away else ():
+            then = time_of(path)
+            if any(pause.since <= then and (pause.until is None or then <= pause.until) for pause in away):
+                snapshot = served(path)
+                known = known if snapshot is None else followed(known, snapshot.content.experiment(name[0]), then)
+        designs[name] = design.model_copy(update={"ended": known.ended, "shipped": known.shipped})
+    return designs
 
 
 def write_phases(paths: CatalogPaths, phases: Phases) -> None:
@@ -95,6 +134,7 @@ def freeze(experiment: Experiment, content: CatalogContent, now: datetime) -> Fr
             metric.name for metric in content.metrics if metric.name in wanted and metric in builtin_metrics()
         ),
         end=experiment.end,
+        ended=False,
     )
     return design.model_copy(update={"fingerprint": fingerprint(design)})
 
@@ -148,19 +188,35 @@ def _resolved(part: Definition) -> dict[str, Any]:
 def followed(design: FrozenDesign, experiment: Experiment | None, now: datetime) -> FrozenDesign:
     """The design with what became of it: pauses, end, stop. `experiment` is what is served under the key now."""
     if experiment is None or experiment.phase != design.phase or experiment.status in ("draft", "archived", "stopped"):
-        return design if design.stopped_at else _closed_pauses(design, now).model_copy(update={"stopped_at": now})
+        if not design.stopped_at:
+            design = _closed_pauses(design, now).model_copy(update={"stopped_at": now})
+        return design if experiment is None else _left(design, experiment, now)
     design = design if design.end == experiment.end else design.model_copy(update={"end": experiment.end})
     if experiment.status == "paused":
         return _paused(design, design.stopped_at or now)
-    if design.stopped_at:  # a stop that is taken back was a pause
+    if design.stopped_at:  # what came back without a stop, or before a version that refuses it, was a pause
         design = _paused(design, design.stopped_at)
-    return _closed_pauses(design, now)
+    ran_on = tuple(each if each.until else each.model_copy(update={"until": now}) for each in design.shipped)
+    return _closed_pauses(design, now).model_copy(update={"shipped": ran_on})
+
+
+def _left(design: FrozenDesign, experiment: Experiment, now: datetime) -> FrozenDesign:
+    """The design as what is served now leaves it: ended, or with everybody in one other place."""
+    here, shipped = experiment.phase == design.phase, experiment.decision.outcome == "shipped"
+    if here and experiment.status != "draft":
+        design = design.model_copy(update={"ended": True})
+    elsewhere = shipped if here else experiment.phase > design.phase and (shipped or experiment.active(now))
+    if not elsewhere or (design.shipped and design.shipped[-1].until is None):
+        return design
+    stretch = Shipping(since=now, variant=experiment.decision.variant if here else None)
+    return design.model_copy(update={"shipped": (*design.shipped, stretch)})
 
 
 def _paused(design: FrozenDesign, since: datetime) -> FrozenDesign:
     if design.pauses and design.pauses[-1].until is None:
         return design
-    return design.model_copy(update={"stopped_at": None, "pauses": (*design.pauses, Pause(since=since))})
+    pauses = (*design.pauses, Pause(since=since))
+    return design.model_copy(update={"stopped_at": None, "ended": False, "pauses": pauses})
 
 
 def _closed_pauses(design: FrozenDesign, now: datetime) -> FrozenDesign:

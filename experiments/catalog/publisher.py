@@ -19,7 +19,7 @@ from experiments.catalog.files import (
     write_keeper_state,
     write_sources,
 )
-from experiments.catalog.freeze import DesignFreezer, FreezeSources, half_written, refused_changes
+from experiments.catalog.freeze import DesignFreezer, FreezeSources, half_written, refused_changes, refused_phases
 from experiments.catalog.overrides import outranking, read_overrides, settled_overrides
 from experiments.definitions.content import CatalogContent, PublishedCatalog, content_version
 from experiments.definitions.experiment import ExperimentFile
@@ -136,6 +136,7 @@ class CatalogKeeper:
         if self._written is not None:
             errors.extend(half_written(reading.sources, self._good_sources, content, self._written))
         ordered = content.under(outranking(read_overrides(self._paths), content))
+        errors.extend(refused_phases(ordered, self._written, reading.files, phases))
         return errors or self._freezer.claim(ordered, reading.files, now)
 
     def _publish(self, now: datetime, sources: Mapping[str, bytes] | None = None) -> None:

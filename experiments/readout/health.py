@@ -40,6 +40,11 @@ def health_of(
     for pause in study.pauses:
         until = f" to {pause.until:%Y-%m-%d %H:%M} UTC" if pause.until else ""
         found.append(Check("paused", f"paused from {pause.since:%Y-%m-%d %H:%M} UTC{until}"))
+    for stretch in study.shipped_in_between:
+        seen = "another phase" if stretch.variant is None else f"{stretch.variant}, which was shipped,"
+        days = f"from {stretch.since:%Y-%m-%d %H:%M} to {stretch.until:%Y-%m-%d %H:%M} UTC"
+        told = f"everybody saw {seen} {days}, then it ran on; begin anew with phase: {study.experiment.phase + 1}"
+        found.append(Check("shipped_in_between", told))
     found += checks
     if rate > MULTI_EXPOSURE_WARNING:
         found.insert(

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Final, Protocol
 
 from experiments.catalog.catalog import Catalog
-from experiments.catalog.phases import UNITS_PER_VARIANT, FrozenDesign, Pause
+from experiments.catalog.phases import UNITS_PER_VARIANT, FrozenDesign, Pause, Shipping
 from experiments.cube.cube import Cube
 from experiments.cube.observations import Observer
 from experiments.definitions.model import Experiment, Metric, Plan, Shop
@@ -108,7 +108,10 @@ class StudiedMetric:
 
 @dataclass(frozen=True)
 class Study:
-    """One phase of one experiment. `planned_units` counts all variants, `stopped` is when it ceased to enrol."""
+    """One phase of one experiment. `planned_units` counts all variants, `stopped` is when it ceased to enrol.
+
+    `shipped_in_between`: the stretches in which all units saw one variant (or another phase) before it ran on.
+    """
 
     experiment: Experiment
     shop: Shop
@@ -118,6 +121,7 @@ class Study:
     started: datetime | None
     stopped: datetime | None
     pauses: tuple[Pause, ...]
+    shipped_in_between: tuple[Shipping, ...] = ()
 
     @cached_property
     def identity(self) -> str:
@@ -197,6 +201,9 @@ def _study(archive: Archive, catalog: Catalog, design: FrozenDesign | None, key:
         started=experiment.start or (design.frozen_at if design else None),
         stopped=_past(design.closed_at if design else experiment.end, query.at),
         pauses=tuple(pause for pause in design.pauses if _past(pause.since, query.at)) if design else (),
+        shipped_in_between=tuple(
+            stretch for stretch in (design.shipped_in_between if design else ()) if _past(stretch.until, query.at)
+        ),
     )
 
 

@@ -15,6 +15,7 @@ import typer.main
 from conftest import SMALLEST_DEFINITIONS, StartService
 from servers.patience import until
 from servers.service import Service, write_definitions
+from worlds.catalog_folders import BANNER, Shop
 from worlds.shop_worlds import publish_trained, taste_world
 
 from app.cli.main import app
@@ -251,6 +252,15 @@ def test_a_pause_is_followed_by_the_running_service(standing: Service) -> None:
     finally:
         assert resonate("resume", "free-shipping-banner", DATA=str(standing.data)).returncode == 0
     until(lambda: reason(standing) == "SPLIT", "it goes on")
+
+
+def test_a_stopped_experiment_is_not_resumed(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    shop.boot(banner=BANNER)
+    assert resonate("stop", "banner", DATA=str(shop.data)).returncode == 0
+    done = resonate("resume", "banner", DATA=str(shop.data))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "banner was stopped, and everybody saw one variant since; write phase: 1 in its file" in done.stderr
 
 
 def reason(service: Service) -> str:

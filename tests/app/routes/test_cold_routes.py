@@ -175,6 +175,19 @@ def test_an_experiment_is_paused_and_resumed_without_its_file(whole: Service, an
     assert (unknown.status_code, unknown.json()["code"]) == (404, "unknown_experiment")
 
 
+def test_an_experiment_that_was_stopped_is_not_resumed(whole: Service, analyst: httpx.Client) -> None:
+    (whole.definitions / "brief.yaml").write_text(FILES["other.yaml"].replace("other", "brief"))
+    until(lambda: analyst.get("/v1/experiments/brief").status_code == 200, "it is served")
+    until(lambda: set(of_every_worker(whole, stopped)) == {202}, "every worker knows it")
+    refused = analyst.post("/v1/experiments/brief/resume")
+    assert (refused.status_code, refused.json()["code"]) == (409, "experiment_stopped")
+    assert "write phase: 1 in its file to begin anew" in refused.json()["detail"]
+
+
+def stopped(client: httpx.Client) -> int:
+    return client.post("/v1/experiments/brief/stop", headers={"authorization": f"Bearer {SECRET_KEY}"}).status_code
+
+
 def test_a_broken_file_is_named_in_readiness_and_nobodys_answer_changes(whole: Service, analyst: httpx.Client) -> None:
     good = (whole.definitions / "other.yaml").read_text()
     (whole.definitions / "other.yaml").write_text("key: other\nstatus: runing\n")

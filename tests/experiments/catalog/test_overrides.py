@@ -1,5 +1,6 @@
 """Pause, resume and stop work without the files, and outrank them until the file says the same."""
 
+import json
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 from worlds.catalog_folders import BANNER, Shop
 
-from experiments.catalog.overrides import NothingToOverride, OverrideRefused, order
+from experiments.catalog.overrides import ExperimentStopped, NothingToOverride, OverrideRefused, order
 from experiments.catalog.reader import CatalogReader
 
 
@@ -85,13 +86,50 @@ def test_orders_that_make_no_sense_are_refused(shop: Shop) -> None:
     catalog = shop.keeper.catalog
     with pytest.raises(NothingToOverride, match='unknown experiment "baner", did you mean "banner"'):
         order(shop.data, catalog, "baner", "pause", shop.now)
-    with pytest.raises(
-        OverrideRefused, match="draft is draft, only one that is paused or stopped can be told to resume"
-    ):
+    with pytest.raises(OverrideRefused, match="draft is draft, only one that is paused can be told to resume"):
         order(shop.data, catalog, "draft", "resume", shop.now)
-    shop.edit(BANNER.replace("running", "stopped"))
-    with pytest.raises(OverrideRefused, match="the file says stopped, which an order cannot take back"):
-        order(shop.data, shop.keeper.catalog, "banner", "resume", shop.now)
+
+
+@pytest.mark.parametrize("stopped", ["by an order", "by the file", "by an order that nobody published yet"])
+def test_a_resumption_after_a_stop_is_refused(shop: Shop, stopped: str) -> None:
+    if stopped == "by the file":
+        shop.edit(BANNER.replace("running", "stopped"))
+    elif stopped == "by an order":
+        shop.order("stop")
+    else:
+        order(shop.data, shop.keeper.catalog, "banner", "stop", shop.now)
+    with pytest.raises(ExperimentStopped, match=r"banner was stopped, .* write phase: 1 in its file to begin anew"):
+        order(shop.data, CatalogReader(shop.data).catalog, "banner", "resume", shop.now)
+    shop.keeper.poll()
+    assert status(shop) == "stopped"
+
+
+def test_a_stop_holds_until_the_file_begins_a_new_phase(shop: Shop) -> None:
+    shop.order("stop")
+    assert shop.edit(BANNER + "name: Banner\n") == []
+    assert status(shop) == "stopped"
+    assert shop.edit(BANNER + "phase: 1\n") == []
+    assert (status(shop), dict(shop.keeper.catalog.overridden)) == ("running", {})
+    shop.order("stop")
+    assert status(shop) == "stopped"
+
+
+def test_a_pause_holds_in_the_next_phase_too(shop: Shop) -> None:
+    shop.order("pause")
+    assert shop.edit(BANNER + "phase: 1\n") == []
+    assert status(shop) == "paused"
+
+
+def test_a_stop_that_an_older_version_noted_is_one_of_the_phase_that_is_served(shop: Shop) -> None:
+    shop.order("stop")
+    path = shop.data / "catalogue" / "overrides.json"
+    orders = json.loads(path.read_text())
+    del orders["banner"]["phase"]
+    path.write_text(json.dumps(orders))
+    shop.boot()
+    assert status(shop) == "stopped"
+    assert shop.edit(BANNER + "phase: 1\n") == []
+    assert status(shop) == "running"
 
 
 def test_an_order_for_a_file_that_is_gone_is_forgotten(shop: Shop) -> None:

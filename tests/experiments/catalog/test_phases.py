@@ -118,7 +118,7 @@ def test_side_files_may_change_under_a_stopped_experiment_but_it_cannot_run_on_w
         assert shop.edit(text, f"{side}.yaml") == []
     assert shop.archive().phases("banner")[0].holdouts["q1"].share == 0.05
     assert len(shop.edit(stopped.replace("free shipping", "gratis"))) == 1
-    assert len(shop.edit(DESIGN)) == len(SIDE_CHANGES)
+    assert len(shop.edit(DESIGN)) == len(SIDE_CHANGES) + 1
 
 
 def test_a_release_that_defines_a_built_in_metric_anew_changes_no_running_design(shop: Shop) -> None:
@@ -235,7 +235,7 @@ def test_an_experiment_goes_live_while_the_log_is_read_and_its_planned_units_fol
     assert mirrored == [20_000, 14_000]
 
 
-def test_pauses_stops_and_resumptions_are_noted(shop: Shop) -> None:
+def test_pauses_and_stops_are_noted(shop: Shop) -> None:
     shop.boot(banner=BANNER)
     begun = shop.now
     shop.wait(hours=1)
@@ -249,12 +249,25 @@ def test_pauses_stops_and_resumptions_are_noted(shop: Shop) -> None:
     assert design
     assert design.pauses == (Pause(since=begun + hour, until=begun + 2 * hour),)
     assert design.stopped_at == design.closed_at == begun + 3 * hour
+    assert design.ended
+
+
+@pytest.mark.parametrize("away", ["draft", "removed"])
+def test_what_was_away_without_a_stop_comes_back_as_after_a_pause(shop: Shop, away: str) -> None:
+    shop.boot(banner=BANNER)
+    begun = shop.now
     shop.wait(hours=1)
-    shop.edit(BANNER)
+    if away == "draft":
+        shop.edit(BANNER.replace("running", "draft"))
+    else:
+        (shop.definitions / "banner.yaml").unlink()
+        shop.settle()
+    shop.wait(hours=1)
+    assert shop.edit(BANNER) == []
     design = shop.archive().design("banner", 0)
+    hour = timedelta(hours=1)
     assert design
-    assert design.pauses[1] == Pause(since=begun + 3 * hour, until=begun + 4 * hour)
-    assert design.closed_at is None
+    assert (design.pauses, design.closed_at) == ((Pause(since=begun + hour, until=begun + 2 * hour),), None)
 
 
 def test_the_next_phase_and_a_removed_file_stop_a_phase(shop: Shop) -> None:

@@ -23,7 +23,7 @@ from experiments.catalog.files import (
     write_sources,
 )
 from experiments.catalog.overrides import Override, order, read_overrides
-from experiments.catalog.phases import FrozenDesign, read_phases, write_phases
+from experiments.catalog.phases import FrozenDesign, stored_phases, write_phases
 from experiments.definitions.content import CatalogContent, PublishedCatalog, content_version
 from experiments.definitions.model import Experiment, Variant
 
@@ -36,7 +36,7 @@ def test_frozen_designs_are_read_as_they_were_written(designs: list[FrozenDesign
     phases = {(design.key, design.phase): design for design in designs}
     with TemporaryDirectory() as folder:
         write_phases(CatalogPaths(Path(folder)), phases)
-        assert read_phases(CatalogPaths(Path(folder))) == phases
+        assert stored_phases(CatalogPaths(Path(folder))) == phases
 
 
 @FEW

@@ -4,7 +4,12 @@ import random
 from pathlib import Path
 
 from oracles.estimates import existing
-from worlds.readout_studies import DAY, GOAL, HOUR, RICH, START, Shop, readouts
+from worlds.readout_studies import DAY, GOAL, HOUR, RICH, START, Definitions, Shop, readouts
+
+from experiments.catalog.phases import Shipping, freeze
+from experiments.definitions.content import CatalogContent
+from experiments.readout.study import ReadoutQuery
+from kit.time import moment_of
 
 
 def test_another_currency_is_left_out_and_counted(tmp_path: Path) -> None:
@@ -35,6 +40,23 @@ def test_a_unit_that_saw_both_variants_stays_with_its_first_and_is_reported(tmp_
     assert health.srm.observed == (1, 0)
     assert health.multi_exposure.rate == 1.0
     assert "multi_exposure" in [check.code for check in health.checks]
+
+
+def test_the_days_on_which_everybody_saw_one_variant_are_named_once_the_phase_ran_on(tmp_path: Path) -> None:
+    found = readouts(tmp_path, Shop().records, 30, GOAL)
+    catalog = found.archive.latest()
+    content = CatalogContent(metrics=tuple(catalog.metrics.values()))
+    days = {"since": moment_of(START + 9 * DAY), "until": moment_of(START + 11 * DAY)}
+    shipped = (Shipping(**days, variant="b"), Shipping(since=moment_of(START + 20 * DAY), variant="b"))
+    frozen = freeze(catalog.experiments["banner"], content, moment_of(START))
+    found.archive = Definitions(catalog, frozen.model_copy(update={"shipped": shipped}))
+    checks = {check.code: check.detail for check in found.read("banner").health.checks}
+    assert checks["shipped_in_between"] == (
+        "everybody saw b, which was shipped, from 2026-01-14 00:00 to 2026-01-16 00:00 UTC, then it ran on;"
+        " begin anew with phase: 1"
+    )
+    before = found.read("banner", ReadoutQuery(at=moment_of(START + 10 * DAY))).health.checks
+    assert "shipped_in_between" not in [check.code for check in before]
 
 
 def test_a_lopsided_allocation_is_unhealthy_whatever_the_goal_says(tmp_path: Path) -> None:
