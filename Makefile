@@ -60,8 +60,9 @@ check: lint test-tools ## format, lint, types, the fast tests with coverage
 ci: lint test-tools ## what must pass before anything lands: format, lint, types, every test once, with coverage
 	@$(PYTEST) $(COVERED)
 
-prove: setup-dev test-tools ## the long proofs, whole: properties with twenty times the examples, every planted fault
+prove: setup-dev test-tools ## the long proofs, whole: properties with twenty times the examples, every promise and planted fault
 	@$(PYTEST) -m "hypothesis or slow" --hypothesis-profile prove
+	@$(BIN)/resonate simulate
 	@$(BIN)/python tests/mutations.py
 
 bench: setup-dev ## the benchmarks; they print ratios and assert nothing

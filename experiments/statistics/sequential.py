@@ -106,7 +106,7 @@ def solved_bounds(
     points, density = following, arriving = np.zeros(1), np.ones(1)
     before = spent_before = spent_last = reached = 0.0
     for amount, share in zip(information, spending, strict=True):
-        fraction = amount / information[-1]
+        fraction = max(reached, amount / information[-1])
         if fraction > reached:
             points, density, before, spent_before = following, arriving, reached, spent_last
         scale = math.sqrt(fraction - before)
@@ -123,7 +123,13 @@ def solved_bounds(
 
 
 def _wall(points: Array, density: Array, scale: float, tail: float) -> float:
-    """The value that the next step exceeds with probability `tail`, given the weighted density of where it starts."""
+    """The value that the next step exceeds with probability `tail`, given the weighted density of where it starts.
+
+    With nothing left to spend it lies where the walk does not come.
+    """
+    reach = float(np.abs(points).max()) + 9.0 * scale
+    if tail <= 0.0:
+        return reach
     if points.size == 1:
         return -scale * float(ndtri(tail))
     logarithm = math.log(tail)
@@ -132,8 +138,7 @@ def _wall(points: Array, density: Array, scale: float, tail: float) -> float:
         crossing = float(ndtr((points - wall) / scale) @ density)
         return math.log(crossing) - logarithm if crossing > 0.0 else -1e3
 
-    reach = float(np.abs(points).max())
-    return root(excess, -reach - 9.0 * scale, reach + 9.0 * scale)
+    return root(excess, -reach, reach)
 
 
 def boundary(alpha: float, look: Look) -> float:
@@ -150,6 +155,8 @@ def planned_p(p: float, look: Look) -> float:
     """Repeated p at this look: the smallest alpha whose bound the fixed two-sided `p` reaches (Jennison & Turnbull)."""
     earlier = [share for units, share in zip(look.units, look.spent, strict=True) if units < look.units[-1]]
     own = look.spent[-1] ** 2 - (earlier[-1] ** 2 if earlier else 0.0)
+    if own <= 0.0:
+        return 1.0
     ceiling = min(1.0, p / own)  # the bound of a look never spends less than its own share of alpha
     if not earlier or p < TINY:
         return max(SMALLEST_P, ceiling)

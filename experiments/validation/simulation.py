@@ -2,13 +2,14 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
 from statistics import median
 from typing import Final
+from zlib import crc32
 
 import numpy as np
-import numpy.typing as npt
 
 from experiments.statistics.arms import Pair, pair, proportion_arm
 from experiments.statistics.comparison import Question, compare, fixed_answer
@@ -16,7 +17,8 @@ from experiments.statistics.cuped import adjust_means
 from experiments.statistics.estimate import NoEstimate
 from experiments.statistics.moments import JointMoments
 from experiments.statistics.sample_ratio import ALARM_ALPHA, log_bayes_factor, sequential_p
-from experiments.statistics.sequential import Look, anytime_critical, looks_so_far, planned_critical, tuning
+from experiments.statistics.sequential import Look
+from experiments.validation.trials import Rule, Trial, rate, refund_rate, revenue
 
 ALPHA = 0.05
 TAIL = 4.5  # standard deviations of conversions enumerated on each side: all but 1e-5 of the probability
@@ -100,49 +102,6 @@ def _binomial(units: int, rate: float) -> list[tuple[int, float]]:
     return found
 
 
-Array = npt.NDArray[np.float64]
-_AT_ONCE = 500  # runs whose single amounts are in memory together
-
-
-def anytime_rejections(
-    runs: int, rng: np.random.Generator, looks: int, units_per_look: int, control: float, treatment: float
-) -> float:
-    """Share of runs whose anytime interval excludes zero at any look; n* is the planned end.
-
-    `units_per_look` are those of one arm; `control` and `treatment` are true conversion rates.
-    """
-    statistics, units = _statistics(runs, rng, looks, units_per_look, (control, treatment))
-    rho_squared = tuning(ALPHA, int(units[-1]))
-    criticals = np.array([anytime_critical(ALPHA, rho_squared * count) for count in units])
-    return float((np.abs(statistics) > criticals).any(axis=1).mean())
-
-
-def planned_rejections(
-    runs: int, rng: np.random.Generator, looks: int, units_per_look: int, control: float, treatment: float
-) -> float:
-    """Share of runs whose statistic crosses its boundary at one of the planned looks."""
-    statistics, units = _statistics(runs, rng, looks, units_per_look, (control, treatment))
-    reached = [(k + 1, int(units[k])) for k in range(looks)]
-    so_far = [looks_so_far(reached[: k + 1], int(units[-1]), looks) for k in range(looks)]
-    criticals = [planned_critical(ALPHA, look, float(look.units[-1]) - 2.0) for look in so_far]
-    return float((np.abs(statistics) >= np.array(criticals)).any(axis=1).mean())
-
-
-def revenue_rejections(runs: int, rng: np.random.Generator, looks: int, units_per_look: int) -> float:
-    """The first share for revenue per unit in an A/A: one unit in twenty buys, amounts are log-normal with σ = 1.5."""
-    rho_squared = tuning(ALPHA, 2 * units_per_look * looks)
-    count = units_per_look * np.arange(1, looks + 1)
-    criticals = np.array([anytime_critical(ALPHA, rho_squared * 2 * units) for units in count])
-    rejected = 0
-    for begun in range(0, runs, _AT_ONCE):
-        sums, squares = _revenue(rng, (min(_AT_ONCE, runs - begun), 2, looks), units_per_look)
-        error = ((squares - sums**2 / count) / (count - 1) / count).sum(axis=1)
-        difference = (sums[:, 1] - sums[:, 0]) / count
-        statistics = np.divide(difference, np.sqrt(error), out=np.zeros_like(difference), where=error > 0.0)
-        rejected += int((np.abs(statistics) > criticals).any(axis=1).sum())
-    return rejected / runs
-
-
 def sample_ratio_alarms(runs: int, rng: np.random.Generator, looks: int, units_per_look: int) -> float:
     """Share of runs without a mismatch in which the sequential alarm rings at any look; two equal arms."""
     arrivals = rng.binomial(2 * units_per_look, 0.5, (runs, looks)).cumsum(axis=1)
@@ -157,32 +116,8 @@ def sample_ratio_alarms(runs: int, rng: np.random.Generator, looks: int, units_p
     return alarms / runs
 
 
-def _revenue(rng: np.random.Generator, shape: tuple[int, int, int], units: int) -> tuple[Array, Array]:
-    """Sums of amounts and of their squares up to each look, by run and arm."""
-    purchases = rng.binomial(units, 0.05, shape).ravel()
-    amounts = rng.lognormal(0.0, 1.5, int(purchases.sum()))
-    cell = np.repeat(np.arange(purchases.size), purchases)
-    sums = np.bincount(cell, amounts, purchases.size).reshape(shape)
-    squares = np.bincount(cell, amounts**2, purchases.size).reshape(shape)
-    return sums.cumsum(axis=2), squares.cumsum(axis=2)
-
-
-def _statistics(
-    runs: int, rng: np.random.Generator, looks: int, units_per_look: int, rates: tuple[float, float]
-) -> tuple[Array, npt.NDArray[np.int64]]:
-    """Welch's statistic per run and look, 0 where nothing varies yet, and the units of both arms at each look."""
-    chances = np.array(rates)[None, :, None]
-    conversions = rng.binomial(units_per_look, chances, (runs, 2, looks)).cumsum(axis=2)
-    count = units_per_look * np.arange(1, looks + 1)
-    mean = conversions / count
-    error = (mean * (1.0 - mean) / (count - 1)).sum(axis=1)
-    difference = mean[:, 1] - mean[:, 0]
-    statistics = np.divide(difference, np.sqrt(error), out=np.zeros_like(difference), where=error > 0.0)
-    return statistics, 2 * count
-
-
 RUNS: Final = 4000
-SEED: Final = 20260105
+SEED: Final = 20260101
 PEEKED: Final = "GrowthBook relative 1.6 / 3.7 / 7.5 %; fixed z peeked 28-39 %"
 POWERED: Final = "GrowthBook 0.80, Eppo 0.83"
 COVERED: Final = "delta 0.936-0.947, Spotify 0.83-0.95"
@@ -195,7 +130,8 @@ Progress = Callable[[str, int, int], None]  # figure, figures done, figures in a
 class Figure:
     """One promise: the range that is demanded, what was measured of peers, and how ours is measured.
 
-    `by_chance` says that the value is a share of the runs, with a binomial standard error.
+    `by_chance` says that the value is a share of the runs, with a binomial standard error. `beside` is the figure on
+    whose draws it is measured, None: on its own.
     """
 
     name: str
@@ -204,6 +140,7 @@ class Figure:
     peers: str
     measure: Measure
     by_chance: bool = True
+    beside: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,14 +160,15 @@ def error_rates(
 ) -> list[ErrorRate]:
     """Measure the figures whose names contain one of the given words (all without any), each with its own stream.
 
-    `runs` is the number of simulated experiments per figure. The same seed gives the same table.
+    The stream is that of the name, so that a new figure moves no other. `runs` is the number of simulated experiments
+    per figure. The same seed gives the same table.
     """
     chosen = [figure for figure in FIGURES if figures is None or any(word in figure.name for word in figures)]
     rows: list[ErrorRate] = []
     for done, figure in enumerate(chosen):
         if progress is not None:
             progress(figure.name, done, len(chosen))
-        ours = figure.measure(runs, np.random.default_rng([seed, FIGURES.index(figure)]))
+        ours = figure.measure(runs, np.random.default_rng([seed, crc32((figure.beside or figure.name).encode())]))
         error = math.sqrt(ours * (1.0 - ours) / runs) if figure.by_chance else 0.0
         low, high = figure.range
         met = low - 2.0 * error <= ours <= high + 2.0 * error
@@ -240,16 +178,44 @@ def error_rates(
     return rows
 
 
-def _rejections(
-    name: str, demand: str, within: tuple[float, float], peers: str, reject: Callable[..., float], *shape: float
+def _decisions(
+    name: str, demand: str, within: tuple[float, float], trial: Trial, rule: Rule, peers: str = ""
 ) -> Figure:
-    """Of looks, units per look, and the true rates of both arms."""
-    return Figure(name, demand, within, peers, lambda runs, rng: reject(runs, rng, *shape))
+    """How often something is decided."""
+    return Figure(name, demand, within, peers, lambda runs, rng: trial.decisions(runs, rng, rule, ALPHA))
 
 
-def _false_positives(looks: int, units: int) -> Figure:
-    name = f"false positives at any look, anytime, {looks} looks × {units:,} per arm"
-    return _rejections(name, "≤ 5 %", (0.0, 0.05), PEEKED, anytime_rejections, looks, units, 0.05, 0.05)
+def _false_positives(name: str, trial: Trial, rule: Rule, peers: str = "") -> Figure:
+    return _decisions(f"false positives{name}", "≤ 5 %", (0.0, 0.05), trial, rule, peers)
+
+
+def _promises() -> Iterator[Figure]:
+    """At every weight, of each metric, by every method: 28 days of 1,000 units, of 5,000 where one arm has 1 %."""
+    outcomes = {
+        "rate 2 %": rate(0.02, 0.02),
+        "rate 0.5 %": rate(0.005, 0.005),
+        "revenue with 97 % zeros": revenue(0.03, 0.03, sigma=1.5),
+        "ratio": refund_rate(orders=0.10, refunded=0.08),
+    }
+    weights = {"50:50": (500, 500), "90:10": (900, 100), "95:5": (950, 50), "99:1": (4950, 50), "1:99": (50, 4950)}
+    looks: dict[Rule, int] = {"anytime": 28, "planned": 4, "fixed": 1}
+    for (metric, outcome), (shares, units), (rule, count) in product(outcomes.items(), weights.items(), looks.items()):
+        control, treatment = (28 // count * per_day for per_day in units)
+        yield _false_positives(f", {metric}, {shares}, {rule}", Trial.steady(outcome, count, control, treatment), rule)
+
+
+def _uneven(shape: str, *shares: float, planned: int | None = None, peers: str = "") -> Figure:
+    """A planned test of which these shares of 140,000 units have come by its looks."""
+    steps = tuple(round(70_000 * (share - before)) for share, before in zip(shares, (0.0, *shares[:-1]), strict=True))
+    name = f" at any look, planned, {shape} traffic ({' '.join(f'{share:g}' for share in shares)})"
+    return _false_positives(name, Trial(rate(0.05, 0.05), steps, steps, planned), "planned", peers)
+
+
+def _priced(name: str, least: float, trial: Trial) -> Iterator[Figure]:
+    """Power at unequal arms, and what it would be without the variance floor."""
+    yield _decisions(name, f"≥ {least:.2f}", (least, 1.0), trial, "anytime")
+    bare = _decisions(f"{name}, without the floor", "its price", (0.0, 1.0), replace(trial, floored=False), "anytime")
+    yield replace(bare, beside=name)
 
 
 def _coverage(units: int, control: float, treatment: float) -> Figure:
@@ -271,41 +237,49 @@ def _comparison_time(name: str, most_milliseconds: float, exact: bool) -> Figure
 
 
 FIGURES: Final[tuple[Figure, ...]] = (
-    _false_positives(28, 2500),
-    _false_positives(100, 500),
-    _false_positives(100, 50),
-    _rejections(
-        "false positives at any look, planned, 4 looks",
-        "≤ 5 %",
-        (0.0, 0.05),
-        "four-look bounds read daily 6.4-9 %, read on after the end 9.3 %",
-        planned_rejections,
-        4,
-        17_500,
-        0.05,
-        0.05,
+    *(
+        _false_positives(
+            f" at any look, anytime, {looks} looks × {units:,} per arm",
+            Trial.steady(rate(0.05, 0.05), looks, units, units),
+            "anytime",
+            PEEKED,
+        )
+        for looks, units in ((28, 2500), (100, 500), (100, 50))
     ),
-    _rejections(  # 28 days of 2,500 units per arm; a planned test looks at them four times
+    _false_positives(
+        " at any look, planned, 4 looks",
+        Trial.steady(rate(0.05, 0.05), 4, 17_500, 17_500),
+        "planned",
+        "four-look bounds read daily 6.4-9 %, read on after the end 9.3 %",
+    ),
+    _uneven("ramping", 0.03, 0.2, 0.6, 1.0, peers="by the calendar 5.9 %"),
+    _uneven("late", 0.02, 0.05, 0.2, 1.0, peers="by the calendar 6.5 %"),
+    _uneven("front-loaded", 0.4, 0.7, 0.9, 1.0),
+    _uneven("doubled", 0.5, 1.0, 1.5, 2.0, planned=140_000),
+    *_promises(),
+    _decisions(
         "power at +10 % on 5 %, anytime, 28 looks",
         "≥ 0.90",
         (0.90, 1.0),
+        Trial.steady(rate(0.05, 0.055), 28, 2500, 2500),
+        "anytime",
         POWERED,
-        anytime_rejections,
-        28,
-        2500,
-        0.05,
-        0.055,
     ),
-    _rejections(
+    _decisions(
         "power at +10 % on 5 %, planned, 4 looks",
         "≥ 0.975",
         (0.975, 1.0),
+        Trial.steady(rate(0.05, 0.055), 4, 17_500, 17_500),
+        "planned",
         POWERED,
-        planned_rejections,
-        4,
-        17_500,
-        0.05,
-        0.055,
+    ),
+    *_priced(
+        "power at +10 % on 5 %, 90:10, anytime, 28 looks", 0.88, Trial.steady(rate(0.05, 0.055), 28, 12_600, 1400)
+    ),
+    *_priced(
+        "power at +20 % revenue by more buyers than 3 %, 90:10, anytime, 28 looks",
+        0.78,
+        Trial.steady(revenue(0.03, 0.036, sigma=1.5), 28, 45_000, 5000),
     ),
     _coverage(1000, 0.02, 0.02),
     _coverage(1000, 0.02, 0.026),
@@ -326,12 +300,10 @@ FIGURES: Final[tuple[Figure, ...]] = (
         "χ² at .001: 1 %",
         lambda runs, rng: sample_ratio_alarms(runs, rng, 28, 2500),
     ),
-    Figure(
-        "false positives at any look, anytime, revenue of 1 in 20 with a heavy tail, 28 looks × 2,500 per arm",
-        "≤ 5 %",
-        (0.0, 0.05),
-        "",
-        lambda runs, rng: revenue_rejections(runs, rng, 28, 2500),
+    _false_positives(
+        " at any look, anytime, revenue of 1 in 20 with a heavy tail, 28 looks × 2,500 per arm",
+        Trial.steady(revenue(0.05, 0.05, sigma=1.5), 28, 2500, 2500),
+        "anytime",
     ),
     _comparison_time("milliseconds per comparison, closed forms", 0.2, exact=False),
     _comparison_time("milliseconds per comparison, exact test and quadrature", 3.0, exact=True),

@@ -2,15 +2,16 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles.estimates import even_look, existing, shares
+from oracles.proving import examples
 from scipy.special import ndtr
 from scipy.stats import multivariate_normal
 
 from experiments.statistics.comparison import PlannedAnswer, Question, compare
 from experiments.statistics.estimate import Caveat, NoEstimate
-from experiments.statistics.sequential import Look, boundary, bounds, equal_looks, planned_p, spent
+from experiments.statistics.sequential import Look, boundary, bounds, equal_looks, looks_so_far, planned_p, spent
 
 FOUR = equal_looks(4)
 
@@ -38,6 +39,51 @@ def test_the_walk_crosses_first_at_each_look_as_often_as_alpha_is_spent(
 
 def test_the_first_bound_spends_its_share_exactly() -> None:
     assert 2.0 * float(ndtr(-bounds(0.05, FOUR)[0])) == pytest.approx(0.05 / 16.0, rel=1e-12)
+
+
+looks = st.lists(st.tuples(st.integers(1, 1000), st.integers(1, 100)), min_size=2, max_size=4).map(
+    lambda steps: Look(
+        len(steps),
+        tuple(np.cumsum([units for units, _ in steps]).tolist()),
+        tuple((np.cumsum([share for _, share in steps]) / sum(share for _, share in steps)).tolist()),
+    )
+)
+
+
+@settings(max_examples=examples(30))
+@given(look=looks)
+def test_bounds_follow_the_units_that_came_and_spend_what_they_are_told(look: Look) -> None:
+    """Against scipy's multivariate normal, whose correlations are those of the numbers of units."""
+    walls, units = np.array(bounds(0.2, look.units, look.spent)), np.array(look.units)
+    covariance = np.sqrt(np.minimum.outer(units, units) / np.maximum.outer(units, units))
+    inside = multivariate_normal(np.zeros(len(units)), covariance).cdf(walls, lower_limit=-walls, rng=1)
+    assert 1.0 - float(inside) == pytest.approx(0.2, abs=2e-3)
+
+
+def test_a_look_to_which_nobody_came_sees_the_same_walk_and_spends_what_is_new() -> None:
+    units, spent = (100, 300, 300, 300), (0.25, 0.5, 0.75, 1.0)
+    solved = bounds(0.05, units, spent)
+    assert solved[:2] == bounds(0.05, units[:2], spent[:2])
+    assert solved[3] == bounds(0.05, (100, 300), (0.25, 1.0))[1] < solved[2] < solved[1]
+    look = Look(4, units, spent)
+    assert planned_p(2.0 * float(ndtr(-solved[3])), look) == pytest.approx(0.05, rel=1e-7)
+    everybody = Look(2, (300, 300), (0.5, 1.0))
+    assert planned_p(0.04, everybody) == pytest.approx(0.04)
+
+
+def test_a_look_with_nothing_left_to_spend_finds_nothing_that_happens_by_chance() -> None:
+    look = Look(3, (100, 200, 300), (0.5, 1.0, 1.0))
+    assert boundary(0.05, look) > 6.5  # one in 10^11
+    assert planned_p(1e-12, look) == 1.0
+
+
+def test_looks_spend_by_their_units_at_most_by_the_calendar_and_the_last_one_all_that_is_left() -> None:
+    late = looks_so_far([(1, 200), (2, 500), (3, 2000), (4, 9000)], planned_units=10_000, looks=4)
+    assert late == Look(4, (200, 500, 2000, 9000), (0.02, 0.05, 0.2, 1.0))
+    doubled = looks_so_far([(1, 5000), (2, 10_000), (3, 15_000)], planned_units=10_000, looks=4)
+    assert doubled.spent == (0.25, 0.5, 0.75)
+    skipped = looks_so_far([(2, 5000), (3, 7500)], planned_units=10_000, looks=4)
+    assert (skipped.number, skipped.spent) == (3, (0.5, 0.75))
 
 
 @given(alpha=st.floats(1e-4, 0.5), number=st.integers(1, 4))
