@@ -273,6 +273,17 @@ MUTATIONS: Mapping[str, Mutation] = {
             ),
         ),
     ),
+    "arms_that_share_nothing": Mutation(
+        "after CUPED the lift's interval leaves out the error of the common mean, which both arms share",
+        ("tests/experiments/validation/test_estimates.py::test_an_adjusted_lift_far_from_zero_is_covered",),
+        (
+            Edit(
+                "experiments/statistics/effect.py",
+                "joint = pair.joint or JointErrors(a, b, 0.0)",
+                "joint = JointErrors(a, b, 0.0)",
+            ),
+        ),
+    ),
     "histogram_in_cents": Mutation(
         "the values of a quantile or a cap are rounded to hundredths",
         ("tests/experiments/readout/test_quantile_values.py",),

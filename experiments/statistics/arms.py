@@ -42,11 +42,25 @@ class Arm:
 
 
 @dataclass(frozen=True, slots=True)
+class JointErrors:
+    """Squared standard errors of two values that were moved to one common mean, whose own error both share."""
+
+    control: float
+    treatment: float
+    covariance: float
+
+
+@dataclass(frozen=True, slots=True)
 class Pair:
-    """Control and treatment of one comparison."""
+    """Control and treatment of one comparison.
+
+    The arms' own variances are those of the difference; `joint` is what a lift has to know besides where the arms are
+    not independent (after CUPED).
+    """
 
     control: Arm
     treatment: Arm
+    joint: JointErrors | None = None
 
 
 def mean_arm(moments: Moments, events: int | None = None, *, never_negative: bool = False) -> Arm | NoEstimate:

@@ -206,7 +206,8 @@ def _judged(pair: Pair, adjusted: Pair | NoEstimate | None) -> Pair:
         return adjusted
     if min(adjusted.control.value, adjusted.treatment.value) < 0.0:
         return pair
-    return Pair(*(replace(arm, never_negative=True) for arm in (adjusted.control, adjusted.treatment)))
+    control, treatment = (replace(arm, never_negative=True) for arm in (adjusted.control, adjusted.treatment))
+    return replace(adjusted, control=control, treatment=treatment)
 
 
 def _closed(gate: Gate) -> NoEstimate | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import combinations_with_replacement
 from typing import Final, NamedTuple
 
-from experiments.statistics.arms import CANCELLED, Arm, Pair, effective_denominators
+from experiments.statistics.arms import CANCELLED, Arm, JointErrors, Pair, effective_denominators
 from experiments.statistics.effect import COARSEST
 from experiments.statistics.estimate import Caveat, NoEstimate
 from experiments.statistics.moments import ROUNDING, JointMoments, is_finite
@@ -20,6 +20,7 @@ COLLINEAR = 1e-10  # share of a column's variance below which the other column a
 class Adjustment:
     """Both arms after regression on the covariate, moved to the covariates' common mean.
 
+    `pair.joint` has the errors of the moved values, in which that of the common mean is.
     `coefficients` are those of (x, has_history); a column that is constant, collinear or absent is dropped and has 0.
     `variance_ratio` is the adjusted squared standard error of the difference over the unadjusted one.
     """
@@ -39,7 +40,8 @@ def adjust_means(control: JointMoments, treatment: JointMoments) -> Adjustment |
     together = _columns_of_mean(control + treatment)
     if together is None or arms[0] is None or arms[1] is None:
         return NoEstimate(Caveat.NOT_ENOUGH_UNITS)
-    return _adjust((arms[0], arms[1]), together.covariance, together.means)
+    share = treatment.count / together.count
+    return _adjust((arms[0], arms[1]), together.covariance, _Centre(together.means, (share, share)))
 
 
 def adjust_ratios(control: JointMoments, treatment: JointMoments) -> Adjustment | NoEstimate:
@@ -49,12 +51,13 @@ def adjust_ratios(control: JointMoments, treatment: JointMoments) -> Adjustment 
     """
     arms = _columns_of_ratio(control), _columns_of_ratio(treatment)
     share = treatment.count / max(1, control.count + treatment.count)  # of the means of both arms together
-    means = (ours + (theirs - ours) * share for ours, theirs in zip(control.means, treatment.means, strict=True))
-    centre = _ratios(tuple(means), control.columns)
+    means = tuple(ours + (theirs - ours) * share for ours, theirs in zip(control.means, treatment.means, strict=True))
+    centre = _ratios(means, control.columns)
     if centre is None or arms[0] is None or arms[1] is None:
         return NoEstimate(Caveat.COVARIATE_CONSTANT)
+    before = treatment.mean("xden") / means[control.columns.index("xden")]
     joint = Covariance(*(ours + theirs for ours, theirs in zip(arms[0].covariance, arms[1].covariance, strict=True)))
-    return _adjust((arms[0], arms[1]), joint, centre)
+    return _adjust((arms[0], arms[1]), joint, _Centre(centre, (share * before, share)))
 
 
 class Covariance(NamedTuple):
@@ -134,21 +137,30 @@ def _covariances(moments: JointMoments) -> Callable[[str, str], float]:
     return lambda left, right: found.get((left, right), found.get((right, left), 0.0))
 
 
-def _adjust(arms: tuple[_Columns, _Columns], joint: Covariance, centre: Values) -> Adjustment | NoEstimate:
-    if not is_finite(*joint, *centre):
+@dataclass(frozen=True, slots=True)
+class _Centre:
+    """The columns' common means, and the weight that treatment has in those of x and h."""
+
+    means: Values
+    weights: tuple[float, float]
+
+
+def _adjust(arms: tuple[_Columns, _Columns], joint: Covariance, centre: _Centre) -> Adjustment | NoEstimate:
+    if not is_finite(*joint, *centre.means, *centre.weights):
         return NoEstimate(Caveat.OUT_OF_RANGE)
     coefficients = _coefficients(joint)
     if coefficients is None:
         return NoEstimate(Caveat.COVARIATE_CONSTANT)
-    control, treatment = (_moved(arm, coefficients, centre) for arm in arms)
-    coarseness = max(abs(slope) * math.ulp(mean) for slope, mean in zip(coefficients, centre[1:], strict=True))
+    control, treatment = (_moved(arm, coefficients, centre.means) for arm in arms)
+    coarseness = max(abs(slope) * math.ulp(mean) for slope, mean in zip(coefficients, centre.means[1:], strict=True))
     if 0.0 < math.sqrt(control.error + treatment.error) < COARSEST * coarseness:
         return NoEstimate(Caveat.OUT_OF_RANGE)  # covariates like 1e15 have no such digits
     before = sum(max(0.0, arm.covariance.yy) / arm.count for arm in arms)
     if before == 0.0:
         return NoEstimate(Caveat.COVARIATE_UNRELATED)
     ratio = (control.error + treatment.error) / before
-    return Adjustment(Pair(control, treatment), coefficients, ratio)
+    errors = _joint_errors(arms, coefficients, centre.weights)
+    return Adjustment(Pair(control, treatment, errors), coefficients, ratio)
 
 
 def _coefficients(joint: Covariance) -> tuple[float, float] | None:
@@ -163,6 +175,37 @@ def _coefficients(joint: Covariance) -> tuple[float, float] | None:
         return xy / xx, 0.0
     slope = (xy - xh * (hy / hh)) / (xx - xh * (xh / hh))
     return slope, (hy - slope * xh) / hh
+
+
+def _joint_errors(
+    arms: tuple[_Columns, _Columns], coefficients: tuple[float, float], weights: tuple[float, float]
+) -> JointErrors:
+    """Of both moved values: each is y − θ(x − x̄), and in x̄ = (1 − w)·x̄_c + w·x̄_t both arms have their part.
+
+    Where the arms' slopes are alike, this adds θ'Var(x̄)θ to both squared standard errors and to the covariance. Where
+    a lift multiplies they are not, and what the residuals share with x̄ comes in.
+    """
+    control, treatment = arms
+    taken = tuple(slope * weight for slope, weight in zip(coefficients, weights, strict=True))
+    left = tuple(slope - part for slope, part in zip(coefficients, taken, strict=True))
+    own = (1.0, -taken[0], -taken[1]), (1.0, -left[0], -left[1])  # the part of its own arm in each value
+    foreign = (0.0, taken[0], taken[1]), (0.0, left[0], left[1])  # that of the other arm
+
+    def error(arm: _Columns, one: Values, other: Values) -> float:
+        return _product(arm.covariance, one, other) / arm.count
+
+    return JointErrors(
+        control=error(control, own[0], own[0]) + error(treatment, foreign[0], foreign[0]),
+        treatment=error(treatment, own[1], own[1]) + error(control, foreign[1], foreign[1]),
+        covariance=error(control, own[0], foreign[1]) + error(treatment, foreign[0], own[1]),
+    )
+
+
+def _product(of: Covariance, left: Values, right: Values) -> float:
+    """Covariance of two sums of the columns, given by their coefficients of y, x and h."""
+    (y, x, h), (v, u, g) = left, right
+    mixed = (y * u + x * v) * of.yx + (y * g + h * v) * of.yh + (x * g + h * u) * of.xh
+    return y * v * of.yy + x * u * of.xx + h * g * of.hh + mixed
 
 
 def _moved(arm: _Columns, coefficients: tuple[float, float], centre: Values) -> Arm:

@@ -1,9 +1,9 @@
 """The difference of two arms with its standard error, and the relative lift with Fieller's interval."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from experiments.statistics.arms import Pair
+from experiments.statistics.arms import JointErrors, Pair
 from experiments.statistics.estimate import Caveat, Interval, NoEstimate
 
 COARSEST = 2.0  # last places of the means that a standard error spans; rounding then adds at most 4 % of variance
@@ -15,7 +15,8 @@ NEARLY_MINUS_ONE = -1.0 + 2.0**-50  # a few last places above the lift of someth
 class Effect:
     """Treatment minus control.
 
-    `control_error` and `treatment_error` are squared standard errors of the arms' values (a and b of the formulas),
+    `control_error`, `treatment_error` and `covariance` are squared standard errors of the arms' values and their
+    covariance (a, b and c of the formulas), that of the difference is a + b − 2c; c is 0 but after CUPED.
     `degrees_of_freedom` is Welch's (1947). `never_negative` is that of the arms.
     """
 
@@ -27,6 +28,7 @@ class Effect:
     degrees_of_freedom: float
     units: int
     never_negative: bool = False
+    covariance: float = 0.0
 
     @property
     def statistic(self) -> float:
@@ -55,16 +57,22 @@ def effect(pair: Pair) -> Effect | NoEstimate:
         # Nothing happened in treatment, which is no proof that nothing can: the error is parted as if pooled, so that
         # the lift interval around −1 has a width; their sum, and with it p and difference, stays.
         a, b = a * treatment.count / units, a * control.count / units
-    return Effect(control.value, difference, a, b, error, freedom, units, control.never_negative)
+    joint = pair.joint or JointErrors(a, b, 0.0)
+    errors = joint.control, joint.treatment, error
+    return Effect(control.value, difference, *errors, freedom, units, control.never_negative, joint.covariance)
 
 
 def floored(effect: Effect, floor: float) -> Effect:
     """The effect that decides: squared standard errors times the variance floor (`arms.variance_floor`)."""
     if floor == 1.0:
         return effect
-    a, b, error = effect.control_error * floor, effect.treatment_error * floor, effect.standard_error * math.sqrt(floor)
-    freedom, units = effect.degrees_of_freedom, effect.units
-    return Effect(effect.control, effect.difference, a, b, error, freedom, units, effect.never_negative)
+    return replace(
+        effect,
+        control_error=effect.control_error * floor,
+        treatment_error=effect.treatment_error * floor,
+        covariance=effect.covariance * floor,
+        standard_error=effect.standard_error * math.sqrt(floor),
+    )
 
 
 def difference_interval(effect: Effect, critical: float) -> Interval:
@@ -82,11 +90,12 @@ def lift(pair: Pair) -> float | NoEstimate:
 
 
 def lift_interval(effect: Effect, critical: float) -> Interval | NoEstimate:
-    """Fieller's set (1954) {ℓ: (d − ℓ·m)² ≤ q²(b + (1 + ℓ)²·a)} where it is bounded (g = q²a/m² < 1).
+    """Fieller's set (1954) {ℓ: (d − ℓ·m)² ≤ q²(b − 2(1 + ℓ)·c + (1 + ℓ)²·a)} where it is bounded (g = q²a/m² < 1).
 
-    Solved as a quadratic in the lift itself: A·ℓ² − 2B·ℓ + C ≤ 0 with A = 1 − g, B = d/m + g,
-    C = (d² − q²(a + b))/m². The smaller root is C over the larger one, so its sign is that of |d| − q·SE: the interval
-    holds zero exactly when the interval of the difference does. Where no value is negative, it is cut off at −1.
+    Solved as a quadratic in the lift itself: A·ℓ² − 2B·ℓ + C ≤ 0 with A = 1 − g, B = d/m + g(1 − c/a),
+    C = (d² − q²(a + b − 2c))/m². The smaller root is C over the larger one, so its sign is that of |d| − q·SE: the
+    interval holds zero exactly when the interval of the difference does. Where no value is negative, it is cut off at
+    −1. B² − AC is g(1 − c/a + d/m)² + (1 − g)h with h = q²(b − c²/a)/m²: nothing cancels where c is 0.
     """
     if effect.control == 0.0:
         return NoEstimate(Caveat.CONTROL_MEAN_NEAR_ZERO)
@@ -98,9 +107,11 @@ def lift_interval(effect: Effect, critical: float) -> Interval | NoEstimate:
     half_width = critical * effect.standard_error
     distance = abs(effect.difference) - half_width
     c = (distance / effect.control) * ((abs(effect.difference) + half_width) / effect.control)
-    h = ratio * effect.treatment_error * ratio
-    root = math.sqrt(max(0.0, g * (1.0 + relative) * (1.0 + relative) + h - g * h))
-    found = _roots(1.0 - g, relative + g, c, root)
+    shared = effect.covariance / effect.control_error if effect.covariance else 0.0
+    h = ratio * (effect.treatment_error - effect.covariance * shared) * ratio
+    own = 1.0 - shared
+    root = math.sqrt(max(0.0, g * (own + relative) * (own + relative) + h - g * h))
+    found = _roots(1.0 - g, relative + g * own, c, root)
     if isinstance(found, NoEstimate) or not effect.never_negative:
         return found
     return above_minus_one(found)
@@ -123,9 +134,10 @@ def _roots(a: float, b: float, c: float, root: float) -> Interval | NoEstimate:
 
 
 def relative_standard_error(effect: Effect) -> float | NoEstimate:
-    """First-order delta standard error of the lift: √(b/m² + a·(m_t/m)²/m²); the scale of the Bayesian posterior."""
+    """First-order delta standard error of the lift: √(b − 2rc + r²a)/|m| with r = m_t/m; the scale of the posterior."""
     if effect.control == 0.0:
         return NoEstimate(Caveat.CONTROL_MEAN_NEAR_ZERO)
     ratio = 1.0 + effect.difference / effect.control
-    error = math.sqrt(effect.treatment_error + ratio * ratio * effect.control_error) / abs(effect.control)
+    spread = effect.treatment_error + ratio * (ratio * effect.control_error - 2.0 * effect.covariance)
+    error = math.sqrt(max(0.0, spread)) / abs(effect.control)
     return error if math.isfinite(error) and error > 0.0 else NoEstimate(Caveat.CONTROL_MEAN_NEAR_ZERO)

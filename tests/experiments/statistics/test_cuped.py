@@ -1,11 +1,15 @@
 """CUPED: what it gains, and that an unknown past is not a zero."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import statsmodels.api as sm
 from oracles.estimates import existing
 
-from experiments.statistics.arms import ratio_arm
+from experiments.statistics.arms import Pair, ratio_arm
+from experiments.statistics.comparison import fixed_answer
 from experiments.statistics.cuped import Adjustment, adjust_means, adjust_ratios
 from experiments.statistics.estimate import Caveat, NoEstimate
 from experiments.statistics.moments import JointMoments
@@ -93,10 +97,10 @@ def test_adjustment_moves_no_true_effect() -> None:
     assert float(np.mean(estimates)) == pytest.approx(0.5, abs=0.05)
 
 
-def ratio_world(rng: np.random.Generator, units: int) -> Columns:
+def ratio_world(rng: np.random.Generator, units: int, known: float = 0.6) -> Columns:
     orders, past = rng.poisson(3.0, units) + 1.0, rng.poisson(3.0, units) + 1.0
     basket = rng.gamma(20.0, 2.0, units)
-    has_history = (rng.random(units) < 0.6).astype(float)
+    has_history = (rng.random(units) < known).astype(float)
     return {
         "num": basket * orders + rng.normal(0, 5, units),
         "den": orders,
@@ -123,6 +127,61 @@ def test_the_adjusted_variance_of_a_ratio_is_the_one_between_experiments() -> No
         estimates.append(pair.treatment.value - pair.control.value)
         errors.append(pair.control.error + pair.treatment.error)
     assert float(np.var(estimates)) == pytest.approx(float(np.mean(errors)), rel=0.2)
+
+
+PairOf = Callable[[np.random.Generator, float], Pair]
+
+
+def mean_pair(rng: np.random.Generator, factor: float) -> Pair:
+    """Arms of unequal size; where the treatment multiplies what its units do, the arms' slopes are not alike."""
+    arms = [world(rng, 200, 0.0, known=0.9), world(rng, 400, 0.0, known=0.9)]
+    arms[1]["y"] = factor * arms[1]["y"]
+    return adjusted(arms).pair
+
+
+def ratio_pair(rng: np.random.Generator, factor: float) -> Pair:
+    arms = [ratio_world(rng, 200), ratio_world(rng, 400)]
+    arms[1]["num"] = factor * arms[1]["num"]
+    return existing(adjust_ratios(*(JointMoments.of(arm) for arm in arms))).pair
+
+
+@pytest.mark.parametrize(("factor", "least"), [(1.0, 0.2), (2.0, -0.1)])
+@pytest.mark.parametrize("pair_of", [mean_pair, ratio_pair])
+def test_the_errors_of_both_moved_values_and_their_covariance_are_those_between_experiments(
+    pair_of: PairOf, factor: float, least: float
+) -> None:
+    """Where both arms' slopes are alike, what they share is the common mean's error; else it may be next to nothing."""
+    rng = np.random.default_rng(10)
+    pairs = [pair_of(rng, factor) for _ in range(2000)]
+    between = np.cov(np.array([(pair.control.value, pair.treatment.value) for pair in pairs]).T)
+    told = np.mean([(joint.control, joint.treatment, joint.covariance) for pair in pairs if (joint := pair.joint)], 0)
+    size = float(np.sqrt(between[0, 0] * between[1, 1]))
+    assert told[:2] == pytest.approx([between[0, 0], between[1, 1]], rel=0.08)
+    assert told[2] == pytest.approx(between[0, 1], abs=0.06 * size)
+    assert told[2] > least * size
+
+
+@pytest.mark.parametrize("factor", [1.0, 2.0])
+@pytest.mark.parametrize("pair_of", [mean_pair, ratio_pair])
+def test_what_the_arms_share_leaves_the_error_of_their_difference_as_it_was(pair_of: PairOf, factor: float) -> None:
+    pair = pair_of(np.random.default_rng(11), factor)
+    joint = pair.joint
+    assert joint is not None
+    apart = pair.control.error + pair.treatment.error
+    assert joint.control + joint.treatment - 2.0 * joint.covariance == pytest.approx(apart, rel=1e-9)
+
+
+def test_the_lift_interval_of_an_adjusted_ratio_covers() -> None:
+    """Every visitor has a past that tells most of what they do; every order is worth as much more as it cost before."""
+    rng, covered, apart, runs = np.random.default_rng(12), 0, 0, 2000
+    for _ in range(runs):
+        arms = [ratio_world(rng, 200, known=1.0) for _ in range(2)]
+        arms[1]["num"] = arms[1]["num"] + 40.0 * arms[1]["den"]
+        pair = existing(adjust_ratios(*(JointMoments.of(arm) for arm in arms))).pair
+        covered += existing(fixed_answer(pair, 0.05).ci).contains(1.0)
+        apart += existing(fixed_answer(replace(pair, joint=None), 0.05).ci).contains(1.0)
+    assert covered / runs == pytest.approx(0.95, abs=0.015)
+    assert apart / runs < 0.93
 
 
 def test_a_covariate_that_varies_by_rounding_only_is_a_constant() -> None:

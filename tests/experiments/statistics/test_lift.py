@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -23,17 +24,26 @@ def measured(control: float, treatment: float, a: float, b: float) -> Effect:
     treatment=st.floats(-10, 10),
     a=st.floats(1e-4, 0.1),
     b=st.floats(1e-4, 0.1),
+    correlation=st.one_of(st.just(0.0), st.floats(-0.9, 0.9)),
     q=st.floats(0.5, 4),
 )
 def test_the_stable_roots_are_those_of_the_published_formula(
-    control: float, treatment: float, a: float, b: float, q: float
+    control: float, treatment: float, a: float, b: float, correlation: float, q: float
 ) -> None:
-    g, r = q * q * a / control**2, treatment / control
+    """Fieller (1954) for two estimates with variances a and b and covariance c."""
+    g, r, c = q * q * a / control**2, treatment / control, correlation * math.sqrt(a * b)
     assume(g < 0.9)
-    half = q / abs(control) * math.sqrt(b + r * r * a - g * b)
-    expected = [(r - half) / (1 - g) - 1, (r + half) / (1 - g) - 1]
-    ours = existing(lift_interval(measured(control, treatment, a, b), q))
-    assert (ours.low, ours.high) == pytest.approx(tuple(expected), rel=1e-6, abs=1e-9)
+    half = q / abs(control) * math.sqrt(b - 2 * r * c + r * r * a - g * (b - c * c / a))
+    expected = [(r - g * c / a + sign * half) / (1 - g) - 1 for sign in (-1, 1)]
+    error = math.sqrt(a + b - 2 * c)
+    ours = lift_interval(Effect(control, treatment - control, a, b, error, 50.0, 100, covariance=c), q)
+    assert ends(ours) == pytest.approx(expected, rel=1e-6, abs=1e-9)
+
+
+def test_the_scale_of_the_posterior_knows_what_the_arms_share() -> None:
+    measured = Effect(2.0, 1.0, 0.04, 0.09, 0.3, 50.0, 100, covariance=0.02)
+    gradient, errors = np.array([-1.5 / 2.0, 1.0 / 2.0]), np.array([[0.04, 0.02], [0.02, 0.09]])
+    assert relative_standard_error(measured) == pytest.approx(math.sqrt(gradient @ errors @ gradient))
 
 
 def test_a_control_of_exactly_zero_has_no_relative_scale() -> None:
