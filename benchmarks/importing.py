@@ -88,7 +88,8 @@ def one(side: str, path: Path) -> tuple[float, float]:
 
 def ours(path: Path) -> Callable[[], object]:
     """`resonate import`, the fingerprint of the file included."""
-    from experiments.readout.importing import import_request, import_table
+    from experiments.importing.request import import_request
+    from experiments.importing.table import import_table
 
     request = import_request(experiment="x", unit="unit", variant="variant", metrics=(*METRICS, RATIO))
     return lambda: import_table(path, request)

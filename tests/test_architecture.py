@@ -45,6 +45,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "experiments/catalog",
         "experiments/cube",
         "experiments/definitions",
+        "experiments/importing",
         "experiments/planning",
         "experiments/readout",
         "experiments/targeting",
@@ -116,6 +117,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "experiments/catalog": {"experiments/assignment", "experiments/definitions"},
     "experiments/cube": {"events/engines", "experiments/definitions", "experiments/statistics"},
     "experiments/definitions": {"experiments/targeting"},
+    "experiments/importing": {
+        "events/engines",
+        "experiments/cube",
+        "experiments/definitions",
+        "experiments/readout",
+        "experiments/statistics",
+    },
     "experiments/planning": {"experiments/definitions", "experiments/statistics"},
     "experiments/readout": {
         "events/engines",
@@ -168,19 +176,8 @@ SHORT = {  # modules of less than 60 lines that are a thought of their own
 }
 ENTRIES = {"app.cli.main"}  # modules that a person starts; the rest is imported by another one
 HIDING = ("app/processes/", "app/cli/", "app/worker/recommendations.py", "recommender/evaluation/")
-VERBS = {
-    "main",
-    "metrics",
-    "pause",
-    "plan",
-    "read_event",
-    "results",
-    "resume",
-    "stop",
-    "train",
-    "verify",
-}  # of routes, commands and
-# dialects: public names that several modules may define
+# Public names of routes, commands and dialects that several modules may define.
+VERBS = {"main", "metrics", "pause", "plan", "read_event", "results", "resume", "stop", "train", "verify"}
 ONLY_IN = {  # pattern → the places that may say it, why
     r"\b(create_task|ensure_future|TaskGroup)\b": ("kit/tasks.py", "app/http/protocol.py"),
     r"\.write_text\(|\.write_bytes\(|\bopen\([^)\n]*[\"'][wax+]b?\+?[\"']|\bos\.(replace|link)\b|\bflock\b": (

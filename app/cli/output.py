@@ -90,6 +90,11 @@ def progress() -> "Generator[Progress]":
 
 
 NOTHING = "–"
+LEFT_OUT: Final = {  # of an imported table
+    "both_groups": "units in several groups",
+    "duplicates": "units in several rows",
+    "missing": "rows that lack a cell",
+}
 
 
 def say_readout(readout: dict[str, Any]) -> None:
@@ -99,7 +104,7 @@ def say_readout(readout: dict[str, Any]) -> None:
     srm = health["srm"]
     alarm = ": the shares are NOT as planned, do not trust this readout" if srm["alarm"] else ""
     say(f"  units {' / '.join(map(str, srm['observed']))}, sample ratio p {_number(srm['p'])}{alarm}")
-    excluded = ", ".join(f"{count} {name}" for name, count in health["excluded"].items() if count)
+    excluded = ", ".join(f"{count} {LEFT_OUT.get(name, name)}" for name, count in health["excluded"].items() if count)
     left_out = [f"left out: {excluded}"] if excluded else []
     for detail in (*left_out, *(check["detail"] for check in health["checks"])):
         say(f"  {detail}")

@@ -89,26 +89,44 @@ def plan(  # noqa: PLR0913 (one parameter per option of the command)
 
 @commands.command("import")
 def import_file(  # noqa: PLR0913 (one parameter per option of the command)
-    file: Annotated[Path, typer.Argument(help="CSV or Parquet file, one row per unit.", show_default=False)],
+    file: Annotated[Path, typer.Argument(help="CSV or Parquet file with a header.", show_default=False)],
     experiment: Annotated[str, Option(help="Name that the readout gets.", show_default=False)],
-    unit: Annotated[str, Option(help="Column of the unit's id.", show_default=False)],
     variant: Annotated[str, Option(help="Column of the variant.", show_default=False)],
-    metric: Annotated[list[str], Option(help="NAME=TYPE:COLUMN, NAME=ratio:NUM/DEN; repeat.", show_default=False)],
+    metric: Annotated[
+        list[str],
+        Option(help="NAME=TYPE:COLUMN, NAME=ratio:NUM/DEN, NAME=quantile:COLUMN@0.9; repeat.", show_default=False),
+    ],
+    unit: Annotated[str | None, Option(help="Column of the unit's id; else each row is a unit.")] = None,
     control: Annotated[str | None, Option(help="The control's value; else the first in order.")] = None,
     weights: Annotated[str | None, Option(help="Planned shares: VALUE=WEIGHT,… ; else equal.")] = None,
     covariate: Annotated[list[str] | None, Option(help="METRIC=COLUMN measured before exposure; repeat.")] = None,
+    dimension: Annotated[list[str] | None, Option(help="Split by this column too; repeat.")] = None,
     method: Annotated[str, Option(help="anytime, fixed or bayesian.")] = "fixed",
     units: Annotated[int | None, Option(help="Planned units, all variants together; else those of the table.")] = None,
+    alpha: Annotated[float, Option(help="Share of false positives that is accepted.")] = 0.05,
+    correction: Annotated[str, Option(help="For several metrics or variants: holm or bh.")] = "holm",
+    decimal: Annotated[str | None, Option(help="Decimal sign, . or , ; else what the numbers show.")] = None,
+    missing: Annotated[str, Option(help="Cells without a number: error, drop (their rows) or 0.")] = "error",
+    duplicates: Annotated[
+        str | None, Option(help="Units in several rows: error, first, last, sum or drop; else error.")
+    ] = None,
+    events: Annotated[bool, Option("--events", help="Each row is an event: the rows of a unit are summed.")] = False,
+    counts: Annotated[
+        bool, Option("--counts", help="Rows count units: NAME=proportion:CONVERSIONS/VISITORS, no --unit.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Analyse a table with the same engine and print the same readout."""
+    from experiments.importing.request import ImportFailed, import_request
+    from experiments.importing.table import import_table
     from experiments.readout.encoding import readout_json
-    from experiments.readout.importing import ImportFailed, import_request, import_table
 
     try:
         request = import_request(
             experiment=experiment, unit=unit, variant=variant, metrics=metric, control=control, weights=weights,
-            covariates=covariate or [], method=method, planned_units=units,
+            covariates=covariate or [], dimensions=dimension or [], method=method, planned_units=units, alpha=alpha,
+            correction=correction, decimal=decimal, missing=missing, duplicates=duplicates, events=events,
+            counts=counts,
         )  # fmt: skip
         readout = readout_json(import_table(file, request))
     except ImportFailed as error:

@@ -5,13 +5,33 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import duckdb
 
 from events.engines.duckdb import Columns, plain_column, quoted
 from events.engines.sql import Statement
 from events.parts.arrow import arrow, parquet
+
+_LONGEST_LINE: Final = 64 * 1024 * 1024  # bytes
+
+
+class Unreadable(ValueError):
+    """A file that does not have the form it was read in."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextCut:
+    """How a UTF-8 text file is cut into rows and cells.
+
+    `above` counts the records above the first row as the standard library's `csv.reader` does, blank ones included.
+    `loose` lets rows have fewer cells than `width`, and lines end in different ways; that is slower.
+    """
+
+    delimiter: str
+    width: int
+    above: int
+    loose: bool = False
 
 
 class TableReader:
@@ -26,6 +46,9 @@ class TableReader:
             "autoload_known_extensions": False,
         }
         self._connection = duckdb.connect(":memory:", config=config)
+        self._connection.execute(f"SET allowed_paths = [{quoted(str(self._path))}]")
+        self._connection.execute("SET enable_external_access = false")
+        self._connection.execute("SET lock_configuration = true")
 
     def __enter__(self) -> Self:
         return self
@@ -40,21 +63,53 @@ class TableReader:
         try:
             source = reader.format(quoted(str(self._path)))
             self._connection.execute(f"CREATE VIEW imported AS SELECT * FROM {source}")
-            self._connection.execute(f"SET allowed_paths = [{quoted(str(self._path))}]")
-            self._connection.execute("SET enable_external_access = false")
-            self._connection.execute("SET lock_configuration = true")
             described = self._connection.execute("DESCRIBE imported").fetchall()
         except duckdb.Error as error:
             raise ValueError(str(error).splitlines()[0].replace(str(self._path), self._path.name)) from error
         return {str(row[0]): str(row[1]) for row in described}
 
+    def keep_text(self, cut: TextCut, columns: Mapping[str, int]) -> int:
+        """Keep columns of a text file, each by its position, as texts in the table `cells`; `row` counts from 0.
+
+        Blank lines are no rows, and rows in which none of these columns holds anything are left out. Answers how many
+        rows there are, those included. Raises `Unreadable` where the text is no UTF-8 or a row does not fit.
+        """
+        cells = ", ".join(f"'p{position}': 'VARCHAR'" for position in range(cut.width))
+        options = f"auto_detect = false, header = false, skip = {cut.above}, delim = {quoted(cut.delimiter)}"
+        options += f", quote = '\"', escape = '\"', columns = {{{cells}}}, max_line_size = {_LONGEST_LINE}"
+        options += ", strict_mode = false, null_padding = true, parallel = false" if cut.loose else ""
+        chosen = ", ".join(f"p{position} AS {name}" for name, position in columns.items())
+        source = f"read_csv({quoted(str(self._path))}, {options})"
+        self._open(f"CREATE TEMP TABLE lines AS SELECT {chosen} FROM {source}")
+        anything = f"coalesce({', '.join(columns)}) IS NOT NULL"
+        if cut.loose:  # which lets a line of blanks be a row
+            anything = f"trim(concat({', '.join(columns)})) <> ''"
+        self._connection.execute(f"CREATE TEMP VIEW cells AS SELECT rowid AS row, * FROM lines WHERE {anything}")
+        return int(self._connection.execute("SELECT count(*) FROM lines").fetchall()[0][0])
+
+    def show_typed(self, columns: Mapping[str, str]) -> None:
+        """Columns of a Parquet file by name, in their types, as the view `cells`; `row` counts from 0."""
+        chosen = ", ".join(f"{_identifier(column)} AS {name}" for name, column in columns.items())
+        source = f"read_parquet({quoted(str(self._path))}, file_row_number = true)"
+        self._open(f"CREATE TEMP VIEW cells AS SELECT file_row_number AS row, {chosen} FROM {source}")
+
+    def _open(self, command: str) -> None:
+        try:
+            self._connection.execute(command)
+        except duckdb.Error as error:
+            raise Unreadable(str(error)) from error
+
     def rows(self, statement: Statement) -> list[tuple[Any, ...]]:
-        """All rows of a SELECT from `imported`."""
+        """All rows of a SELECT."""
         return self._connection.execute(statement.render()).fetchall()
 
     def materialise(self, name: str, statement: Statement) -> None:
         """Keep the rows of a SELECT as a table."""
         self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {statement.render()}")
+
+    def define(self, name: str, statement: Statement) -> None:
+        """Let a SELECT go by a name, run anew whenever it is read."""
+        self._connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {statement.render()}")
 
     def columns(self, statement: Statement) -> Columns:
         """All rows of a SELECT as numpy arrays."""
@@ -86,6 +141,10 @@ class Table:
 def table_of(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Table:
     """A table of these columns; a row that lacks one holds None there."""
     return Table({name: [row.get(name) for row in rows] for name in names})
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def csv_bytes(table: Table) -> bytes:

@@ -23,9 +23,10 @@ OPTIONAL: Final = frozenset(
     {
         "response_rate", "final_beat_share", "value_ci", "steps", "sql", "dimensions", "estimated",
         "cap", "cap_low", "denominator_cap", "denominator_cap_low",
+        "both_groups", "duplicates", "missing",
     }
 )  # fmt: skip
-"""Members that stand in the JSON only where a metric has them."""
+"""Members that stand in the JSON only where a metric, or an imported table, has them."""
 METHODS: Final[Mapping[str, tuple[str, ...]]] = {
     "fixed": ("p", "ci", "difference_ci", "statistic", "df"),
     "z_pooled": ("p", "statistic"),
@@ -100,11 +101,16 @@ class MultiExposure:
 
 @dataclass(frozen=True, slots=True)
 class Excluded:
+    """What was left out; the last three of an imported table: units in several groups or rows, rows that lack cells."""
+
     bots: int = 0
     forged: int = 0
     forced: int = 0
     currency: int = 0
     quarantined: int = 0
+    both_groups: int | None = None
+    duplicates: int | None = None
+    missing: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
--- One row per variant of an imported table; the columns of each metric are added to it.
-SELECT CAST($variant AS VARCHAR) AS variant, count(*) AS n, count($unit) AS units
-FROM imported AS i
-GROUP BY CAST($variant AS VARCHAR)
+-- One row per variant of an imported table and level of a dimension; the moments of each metric are added to it.
+SELECT u.variant, $level AS level, count(*) AS n
+FROM units AS u
+GROUP BY u.variant, $level

@@ -1,3 +1,3 @@
 -- The units of an imported table, as they stand in it.
-SELECT $unit AS unit
-FROM imported AS i
+SELECT $id AS unit
+FROM units AS u

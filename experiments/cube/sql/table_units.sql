@@ -1,3 +1,4 @@
--- How many different units an imported table has.
-SELECT count(DISTINCT $unit) AS units
-FROM imported AS i
+-- The rows of an imported table that count; what was measured on them is added.
+SELECT c.row AS row, $variant AS variant
+FROM cells AS c
+WHERE $chosen

@@ -13,8 +13,9 @@ from oracles.estimates import existing
 from oracles.proving import examples
 
 from events.engines.tables import Table, parquet_bytes
+from experiments.importing.request import ImportFailed, ImportRequest, import_request
+from experiments.importing.table import import_table
 from experiments.readout.encoding import readout_json
-from experiments.readout.importing import ImportFailed, ImportRequest, import_request, import_table
 from experiments.readout.inference import ComparisonReadout
 from experiments.statistics.estimate import Caveat, NoEstimate
 from experiments.statistics.moments import JointMoments
@@ -146,18 +147,21 @@ def test_the_control_is_named_or_called_so_or_the_first(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("columns", "metric", "message"),
     [
-        ({"unit": [1, 1], "arm": ["a", "b"], "v": [1.0, 2.0]}, "m=mean:v", "unit '1' stands in 2 rows"),
-        ({"unit": [1, None], "arm": ["a", "b"], "v": [1.0, 2.0]}, "m=mean:v", "1 rows have no unit"),
-        ({"unit": [1, 2], "arm": ["a", None], "v": [1.0, 2.0]}, "m=mean:v", "1 rows have no variant"),
+        ({"unit": [1, 1], "arm": ["a", "b"], "v": [1.0, 2.0]}, "m=mean:v", "1 unit stands in more than one row"),
+        ({"unit": [1, None], "arm": ["a", "b"], "v": [1.0, 2.0]}, "m=mean:v", "row 2: an empty cell in column unit"),
+        ({"unit": [1, 2], "arm": ["a", None], "v": [1.0, 2.0]}, "m=mean:v", "row 2: an empty cell in column arm"),
         ({"unit": [1, 2], "arm": ["a", "a"], "v": [1.0, 2.0]}, "m=mean:v", "a test needs two"),
-        ({"unit": [1, 2], "arm": ["a", "b"], "v": [1.0, None]}, "m=mean:v", "'v' is empty in 1 rows"),
-        ({"unit": [1, 2], "arm": ["a", "b"], "v": [1.0, float("nan")]}, "m=mean:v", "NaN or infinity"),
-        ({"unit": [1, 2], "arm": ["a", "b"], "v": ["x", "y"]}, "m=mean:v", "holds text"),
-        ({"unit": [1, 2], "arm": ["a", "b"], "v": [1.0, 2.0]}, "m=proportion:v", "other values than 0 and 1"),
+        ({"unit": [1, 2], "arm": ["a", "b"], "v": [1.0, None]}, "m=mean:v", "row 2: an empty cell in column v"),
+        ({"unit": [1, 2], "arm": ["a", "b"], "v": [1.0, float("nan")]}, "m=mean:v", "row 2: 'nan' in column v is no"),
+        ({"unit": [1, 2], "arm": ["a", "b"], "v": [float("-inf"), 1.0]}, "m=mean:v", "row 1: '-inf' in column v is no"),
+        ({"unit": [1, 2], "arm": ["a", "b"], "v": [True, None]}, "m=mean:v", "row 2: an empty cell in column v"),
+        ({"unit": [1, 2], "arm": ["a", "b"], "v": ["x", "y"]}, "m=mean:v", "row 1: 'x' in column v is no number"),
+        ({"unit": [1, 2], "arm": ["a", "b"], "v": [1.0, 2.0]}, "m=proportion:v", "row 2: '2.0' in column v is neither"),
+        ({"unit": [1, 2], "arm": ["a", "b"], "v": [1, 2]}, "m=proportion:v", "row 2: '2' in column v is neither"),
         ({"unit": [1, 2], "arm": ["a", "b"], "v": [1.0, 2.0]}, "m=mean:w", "no column 'w'; it has unit, arm, v"),
     ],
 )
-def test_a_table_that_cannot_be_analysed_says_what_is_wrong(
+def test_a_table_of_types_that_cannot_be_analysed_says_what_is_wrong(
     columns: dict[str, object], metric: str, message: str, tmp_path: Path
 ) -> None:
     with pytest.raises(ImportFailed, match=message):
@@ -176,11 +180,30 @@ def test_a_table_that_cannot_be_analysed_says_what_is_wrong(
         ({"metrics": ["a=mean:x"], "covariates": ["b=x"]}, "a metric of this import"),
         ({"metrics": ["a=mean:x"], "method": "planned"}, "a table has no looks"),
         ({"metrics": ["a=mean:x"], "planned_units": 0}, "at least 1"),
+        ({"metrics": ["a=mean:x"], "alpha": 1.0}, "alpha 1: it is a probability"),
+        ({"metrics": ["a=mean:x"], "correction": "bonferroni"}, "'bonferroni' is not one of holm bh"),
+        ({"metrics": ["a=mean:x"], "missing": "mean"}, "'mean' is not one of error drop 0"),
+        ({"metrics": ["a=mean:x"], "decimal": ";"}, "';' is not one of . ,"),
+        ({"metrics": ["a=quantile:x"]}, "a=quantile:COLUMN@0.9"),
+        ({"metrics": ["a=quantile:x@1.5"]}, "a share between 0 and 1"),
+        ({"metrics": ["a=quantile:x@0.5"], "covariates": ["a=y"]}, "a quantile takes no covariate"),
+        ({"metrics": ["a=mean:x"], "events": True, "duplicates": "first"}, "--events sums the rows"),
+        ({"metrics": ["a=mean:x"], "events": True, "unit": None}, "--events needs --unit"),
+        ({"metrics": ["a=mean:x"], "duplicates": "sum", "unit": None}, "--duplicates needs --unit"),
+        ({"metrics": ["a=proportion:x/n"], "counts": True}, "leave --unit"),
+        ({"metrics": ["a=mean:x"], "counts": True, "unit": None}, "counted rows tell proportions only"),
+        ({"metrics": ["a=proportion:x/n", "b=proportion:x/m"], "counts": True, "unit": None}, "n and m cannot both"),
     ],
 )
 def test_a_request_that_cannot_be_read_says_what_would_be_right(options: dict[str, object], message: str) -> None:
     with pytest.raises(ImportFailed, match=message):
-        import_request(experiment="x", unit="unit", variant="arm", **options)
+        import_request(**{"experiment": "x", "unit": "unit", "variant": "arm", **options})
+
+
+def test_all_that_is_wrong_with_a_request_is_told_at_once() -> None:
+    with pytest.raises(ImportFailed) as refused:
+        request("a=mena:x", "b", "c=mean:x", "c=mean:y", method="planned", weights="a", covariates=["z=x"], alpha=2.0)
+    assert len(refused.value.faults) == 7
 
 
 def test_a_file_that_is_no_table_or_not_there_is_refused(tmp_path: Path) -> None:
@@ -188,7 +211,7 @@ def test_a_file_that_is_no_table_or_not_there_is_refused(tmp_path: Path) -> None
         import_table(tmp_path / "gone.csv", request("m=mean:v"))
     broken = tmp_path / "broken.parquet"
     broken.write_bytes(b"not a table")
-    with pytest.raises(ImportFailed, match="neither CSV nor Parquet"):
+    with pytest.raises(ImportFailed, match=r"broken\.parquet is no Parquet file that can be read"):
         import_table(broken, request("m=mean:v"))
 
 
@@ -208,5 +231,5 @@ def test_a_unit_that_stands_twice_is_found_in_whatever_order(units: list[int], o
         if len(set(units)) == len(units):
             assert sum(arm.units for arm in import_table(path, request("v=mean:v")).metrics[0].arms) == len(units)
         else:
-            with pytest.raises(ImportFailed, match="stands in"):
+            with pytest.raises(ImportFailed, match="more than one row"):
                 import_table(path, request("v=mean:v"))

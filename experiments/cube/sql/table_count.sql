@@ -1,0 +1,3 @@
+-- How many rows of an imported table count.
+SELECT count(*) AS n
+FROM units AS u
