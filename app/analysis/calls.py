@@ -179,6 +179,8 @@ def _summary(catalog: Catalog, experiment: Experiment, catalogs: CatalogReader) 
                 "fingerprint": design.fingerprint,
                 "frozen_at": design.frozen_at,
                 "planned_units": design.planned_units,
+                "currency": design.currency,
+                "rates": design.rates,
                 "end": design.end,
                 "stopped_at": design.stopped_at,
                 "pauses": [{"since": pause.since, "until": pause.until} for pause in design.pauses],

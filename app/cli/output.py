@@ -104,7 +104,10 @@ def say_readout(readout: dict[str, Any]) -> None:
     srm = health["srm"]
     alarm = ": the shares are NOT as planned, do not trust this readout" if srm["alarm"] else ""
     say(f"  units {' / '.join(map(str, srm['observed']))}, sample ratio p {_number(srm['p'])}{alarm}")
-    excluded = ", ".join(f"{count} {LEFT_OUT.get(name, name)}" for name, count in health["excluded"].items() if count)
+    counts = {LEFT_OUT.get(name, name): count for name, count in health["excluded"].items() if name != "currency"}
+    foreign = health["excluded"]["currency"]
+    counts |= {f"of {metric} in a currency without a rate": count for metric, count in foreign.items()}
+    excluded = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
     left_out = [f"left out: {excluded}"] if excluded else []
     for detail in (*left_out, *(check["detail"] for check in health["checks"])):
         say(f"  {detail}")

@@ -77,6 +77,17 @@ def warnings_of(
         yield from _blurring(one, other)
 
 
+def kept_rates(
+    content: CatalogContent, files: Mapping[str, ExperimentFile], phases: Phases
+) -> Iterator[DefinitionError]:
+    """Running phases that other rates do not reach."""
+    for file in files.values():
+        design = phases.get((file.experiment.key, file.experiment.phase))
+        if design and file.experiment.status in ("running", "paused") and design.rates != content.shop.rates:
+            message = f"rates of shop.yaml are others than phase {design.phase} began with; it keeps its own,"
+            yield _warning(file, "phase", f"{message} and the next phase takes the new ones")
+
+
 def _warning(file: ExperimentFile, path: str, message: str) -> DefinitionError:
     return DefinitionError(file.file, file.line(*path.split(".")), path, message)
 
@@ -179,6 +190,7 @@ def check_folder(
             ordered = reading.content.under(outranking(served.orders, reading.content))
             errors.extend(refused_phases(ordered, served.content, reading.files, served.phases))
         warnings.extend(warnings_of(reading.content, reading.files, history or SiteHistory()))
+        warnings.extend(kept_rates(reading.content, reading.files, served.phases if served else {}))
     return CheckResult(tuple(sorted(set(errors))), tuple(sorted(set(warnings))), len(reading.files), tests)
 
 

@@ -8,7 +8,7 @@ from functools import cache
 from hashlib import sha256
 from typing import Any, Final
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from experiments.catalog.files import CatalogPaths, history_files, read_published, time_of
 from experiments.definitions.content import CatalogContent, canonical
@@ -45,6 +45,8 @@ class Shipping(Pause):
 class FrozenDesign(Definition):
     """What is analysed for (key, phase): the experiment as it was first served, its goals and guardrails resolved.
 
+    `currency` is the shop's of then (None: not noted, in older files), `rates` what others were worth in it.
+
     `planned_units` counts all variants together; while `traffic_awaited`, nobody knows yet what the log says of them.
     `builtin` names the metrics that were the built-in ones. `end` is the
     end that the files last gave, `stopped_at` the moment a stop, an archiving, a removal or the next phase was seen.
@@ -62,6 +64,8 @@ class FrozenDesign(Definition):
     segments: dict[str, Segment]
     holdouts: dict[str, Holdout]
     builtin: tuple[str, ...] = ()
+    currency: str | None = None
+    rates: dict[str, float] = Field(default_factory=dict)
     end: datetime | None = None
     stopped_at: datetime | None = None
     ended: bool | None = None
@@ -133,6 +137,8 @@ def freeze(experiment: Experiment, content: CatalogContent, now: datetime) -> Fr
         builtin=tuple(
             metric.name for metric in content.metrics if metric.name in wanted and metric in builtin_metrics()
         ),
+        currency=content.shop.currency,
+        rates=content.shop.rates,
         end=experiment.end,
         ended=False,
     )
@@ -155,8 +161,9 @@ def with_traffic(design: FrozenDesign, daily_units: DailyUnits) -> FrozenDesign:
 
 
 def fingerprint(design: FrozenDesign) -> str:
-    """A hash of everything that may not change under (key, phase)."""
-    return sha256(canonical({"key": design.key, "phase": design.phase, **design_parts(design)})).hexdigest()
+    """A hash of everything that decides what the numbers of (key, phase) mean."""
+    money = {"currency": design.currency, "rates": design.rates} if design.rates else {}
+    return sha256(canonical({"key": design.key, "phase": design.phase, **design_parts(design), **money})).hexdigest()
 
 
 def design_parts(design: FrozenDesign) -> dict[str, Any]:

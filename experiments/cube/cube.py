@@ -1,13 +1,23 @@
 """Builds the one unit × day cube of a readout on an engine: exposures, units, who owns which event, then the cube."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from events.engines.duckdb import Columns, Engine
 from events.engines.sql import Expression, Statement, all_of, any_of, inline_table, union_all
-from experiments.cube.measures import CubePlan, SourceKey
+from experiments.cube.measures import NONE, CubePlan, SourceKey, Sums
 from experiments.cube.shop_days import ShopDays
-from experiments.cube.sources import chosen, event_amount, layers_of, named, valid_score, wanted_refunds
+from experiments.cube.sources import (
+    chosen,
+    event_amount,
+    layers_of,
+    measured,
+    named,
+    rate_of,
+    valid_score,
+    wanted_refunds,
+)
 from experiments.cube.statements import condition, fields_of, statement
 from kit.time import SECOND_US
 
@@ -17,7 +27,10 @@ VISIT_US: Final = 30 * 60 * SECOND_US  # a history is an earlier visit, not the 
 
 @dataclass(frozen=True, slots=True)
 class CubeScope:
-    """Whose exposures are read and how events are attributed. Times are µs UTC, inclusive."""
+    """Whose exposures are read and how events are attributed. Times are µs UTC, inclusive.
+
+    `rates` say what one unit of another currency is worth in the shop's.
+    """
 
     experiment: str
     phase: int
@@ -29,6 +42,7 @@ class CubeScope:
     stop_us: int = FOREVER_US  # exposures after it do not count
     known_until_us: int = FOREVER_US  # identity edges received after it do not count
     site_since_us: int | None = None  # instead of exposures: everyone who visited since then
+    rates: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
 @dataclass(slots=True)
@@ -56,7 +70,7 @@ class Cube:
         if any(key.kind == "refunds" for key in self.plan.sources):
             refund_id = Expression.of(self.plan.properties.text("refund_id"))
             self.put("refunds", statement("refunds").bind(refund_id=refund_id))
-            self.put("returned", self._returned())
+            self.put("returned", self._returned("money"))
         self.put("cube", union_all([*self._event_layers(), *self._own_layers(), _EMPTY]))
         for name in self.tables:
             if name.startswith(("beats_", "page_times_", "steps_")):
@@ -99,14 +113,25 @@ class Cube:
             key, by_user = "coalesce(e.user_id, e.visitor_id)", "CASE WHEN e.user_id IS NULL THEN 0 ELSE 1 END"
         return statement(file).bind(key=Expression.of(key), by_user=Expression.of(by_user), **values)
 
-    def excluded(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """(quarantined, bots, forced, forged) exposures and (quarantined, other currency) events that do not count."""
+    def rate(self, code: str = "e.currency") -> Expression:
+        """What one unit of a currency is worth in the shop's."""
+        return rate_of(code, self.scope.currency, self.scope.rates)
+
+    def excluded(self) -> tuple[tuple[int, ...], int, dict[str, int]]:
+        """What does not count: (quarantined, bots, forced, forged) exposures, quarantined events, and, by metric, the
+        events whose money cannot be said in the shop's currency."""
         exposures = self.engine.rows(self._of_experiment("excluded_exposures"))[0]
         counted = any_of(named(name) for key in self.plan.sources for name in (key.steps or (key.event,)))
-        events = self.attributed(
-            "excluded_events", named=counted, currency=self.scope.currency, longest=self.plan.boundaries[-1]
-        )
-        return exposures, self.engine.rows(events)[0]
+        quarantined = self.engine.rows(self.attributed("excluded_events", named=counted))[0][0]
+        unconverted = self.engine.rows(statement("unconverted"))
+        by_metric: dict[str, int] = {}
+        for rule in (rule for rule in self.plan.rules if rule.money):
+            read = (index for index in (rule.source, rule.taken, rule.base) if index != NONE)
+            once = {replace(self.plan.sources[index], value="", sums="money"): index for index in read}
+            first, last = self.plan.segment(rule.window.start_us), self.plan.segment(rule.window.end_us)
+            found = (n for source, segment, n in unconverted if source in once.values() and first <= segment < last)
+            by_metric[rule.name] = int(sum(found))
+        return exposures, int(quarantined), {name: count for name, count in by_metric.items() if count}
 
     def events_of(self, key: SourceKey) -> Expression:
         """The events of a source, with its `where`."""
@@ -139,8 +164,10 @@ class Cube:
         self.put("purchases", statement("purchases").also(**{name: Expression.of(f"o.{name}") for name in read}))
         self.engine.drop("orders")
 
-    def _returned(self) -> Statement:
-        return self.attributed("returned", day=self.scope.days.sql("r.time"), currency=self.scope.currency)
+    def _returned(self, sums: Sums) -> Statement:
+        codes = {"order_rate": "e.currency", "refund_rate": "coalesce(r.currency, e.currency)"}
+        rates = {name: measured(self.rate(code), sums) for name, code in codes.items()}
+        return self.attributed("returned", day=self.scope.days.sql("r.time"), **rates)
 
     def _event_layers(self) -> list[Statement]:
         """Plain events and orders."""
@@ -154,11 +181,11 @@ class Cube:
                     segment=self.segments(),
                     day=self.scope.days.sql("e.time"),
                     source=chosen(wanted, indexes, "-1"),
-                    amount=chosen(wanted, [event_amount(key, self.plan.properties) for key in keys]),
+                    amount=chosen(wanted, [event_amount(key, self.plan.properties, self.rate()) for key in keys]),
+                    rate=self.rate(),
                     named=any_of(wanted),
                     first=self.plan.boundaries[0],
                     until=self.plan.boundaries[-1],
-                    currency=self.scope.currency,
                 )
                 layers.append(layer.tables(events=table))
         return layers
@@ -194,13 +221,13 @@ class Cube:
     def _refund_layers(self, index: int, key: SourceKey) -> list[Statement]:
         wanted = all_of(wanted_refunds(key, self.plan.properties))
         returned = "returned"  # refunds joined to their orders, by the amounts that the source reads of both
-        if (key.value, key.order_value) != ("value", "value"):
+        if (key.value, key.order_value, key.sums) != ("value", "value", "money"):
             returned = f"returned_{index}"
             tables = {"refunds": key.value, "purchases": key.order_value}
             for name, value in tables.items():
                 amount = Expression.of(self.plan.properties.number(value))
                 self.put(f"{name}_{index}", statement(f"{name}_of").bind(amount=amount))
-            self.put(returned, self._returned().tables(**{name: f"{name}_{index}" for name in tables}))
+            self.put(returned, self._returned(key.sums).tables(**{name: f"{name}_{index}" for name in tables}))
         layers: list[Statement] = []
         for segment, first, until in self._spans(key):
             timely = Expression.of("r.since < $until", until=until)
@@ -231,9 +258,9 @@ class Cube:
     def _funnel_layer(self, index: int, key: SourceKey) -> Statement:
         names = tuple(dict.fromkeys(key.steps))
         fields = condition(key.condition, self.plan.properties)
-        until, currency = key.window.end_us if key.window else 0, self.scope.currency
+        until = key.window.end_us if key.window else 0
         steps = [
-            self.attributed("steps", named=all_of([named(name), fields]), name=name, until=until, currency=currency)
+            self.attributed("steps", named=all_of([named(name), fields]), name=name, until=until)
             .tables(events="purchases" if name == "Order Completed" else "events")
             for name in names
         ]  # fmt: skip
@@ -265,5 +292,6 @@ _OF_ONE_METRIC: Final = frozenset({"totals", "unit_values", "metric_days", "samp
 _ORDER_COLUMNS: Final = frozenset({"visitor_id", "user_id", "currency"})
 _EMPTY: Final = Statement.of(
     "SELECT CAST(0 AS BIGINT) AS unit, CAST(0 AS BIGINT) AS segment, CAST(0 AS BIGINT) AS day, CAST(-1 AS BIGINT)"
-    " AS source, CAST(0 AS BIGINT) AS events, CAST(0 AS DOUBLE) AS amount, CAST(0 AS BIGINT) AS finals WHERE FALSE"
+    " AS source, CAST(0 AS BIGINT) AS events, CAST(0 AS DOUBLE) AS amount, CAST(0 AS BIGINT) AS finals,"
+    " CAST(0 AS BIGINT) AS convertible WHERE FALSE"
 )

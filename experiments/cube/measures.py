@@ -8,7 +8,7 @@ import msgspec
 
 from experiments.cube.statements import Properties, properties_of
 from experiments.definitions.content import canonical
-from experiments.definitions.model import Cap, Metric
+from experiments.definitions.model import Cap, Metric, RatioPart
 from kit.time import SECOND_US
 
 ORDER: Final = "Order Completed"
@@ -22,7 +22,8 @@ ONCE: Final = Cap(fixed=1.0)
 UNCUT: Final = Cap()
 
 SourceKind = Literal["events", "orders", "refunds", "engagement", "page_times", "funnel"]
-Field = Literal["events", "amount"]
+Field = Literal["events", "amount", "convertible"]
+Sums = Literal["money", "anything", "beside_money"]
 Score = Literal["csat", "nps", "ces"]
 SURVEYS: Final[Mapping[str, tuple[float, float]]] = {"csat": (0.0, 1.0), "nps": (-100.0, 100.0), "ces": (1.0, 7.0)}
 SURVEY_SCALES: Final[Mapping[str, tuple[float, float]]] = {"csat": (1, 5), "nps": (0, 10), "ces": (1, 7)}
@@ -41,7 +42,9 @@ class SourceKey:
     """What events of one kind give: two metrics with equal keys share their rows of the cube.
 
     `window` (and `within_us`, the time of a refund after its order, `order_where`, which orders count,
-    `order_value`, what refunds can take off) only where the rows depend on it.
+    `order_value`, what refunds can take off) only where the rows depend on it. `sums` says whether `value` is money, to
+    be turned into the shop's currency, else whether it is summed of all events or, as it stands beside money in a
+    ratio, only of those whose money could be.
     """
 
     kind: SourceKind
@@ -54,6 +57,7 @@ class SourceKey:
     within_us: int | None = None
     order_where: bytes = b"{}"
     order_value: str = "value"
+    sums: Sums = "money"
 
     @property
     def condition(self) -> dict[str, Any]:
@@ -85,6 +89,7 @@ class MetricRule:
     closed_window: bool = False  # only units whose window has closed
     over_events: bool = False  # a quantile whose sample is the events, not the units
     estimated: bool = False  # engaged time that page events tell, not beats
+    money: bool = False  # only events count whose money can be said in the shop's currency, also as a denominator
     cuped: bool = False  # adjusted for what was known before the exposure
 
     @property
@@ -198,19 +203,20 @@ def _rule(metric: Metric, sources: _Sources) -> MetricRule:
 
 
 def _mean(metric: Metric, sources: _Sources) -> MetricRule:
-    window = _window(metric)
-    source = sources.index(_key(metric.event or "", metric.value, canonical(metric.where), window))
+    window, money = _window(metric), _is_money(metric.value, metric.money)
+    sums: Sums = "money" if money else "anything"
+    source = sources.index(_key(metric.event or "", metric.value, canonical(metric.where), window, sums=sums))
     taken = NONE
     if metric.subtract is not None:
         within = metric.subtract.within_seconds
         within_us = None if within is None else within * SECOND_US
-        key = _key(metric.subtract.event, metric.subtract.value, b"{}", window, within_us)
+        key = _key(metric.subtract.event, metric.subtract.value, b"{}", window, within_us, sums)
         taken = sources.index(_of_orders(key, sources.found[source]))
     over_events = metric.type == "quantile" and sources.found[source].kind in ("events", "orders")
     return MetricRule(
         metric, window, source, "amount",
         taken=taken, cap=metric.cap or UNCUT, over_events=over_events,
-        estimated=sources.estimated(source),
+        estimated=sources.estimated(source), money=money,
     )  # fmt: skip
 
 
@@ -219,20 +225,35 @@ def _ratio(metric: Metric, sources: _Sources) -> MetricRule:
     above, below = metric.numerator, metric.denominator
     if above is None or below is None:
         raise ValueError(f"metric {metric.name}: a ratio needs a numerator and a denominator")
+    money = any(_is_money(part.sum, part.money) for part in (above, below))
+    counts: Field = "convertible" if money else "events"
     key, base_key = (
-        _key(part.event, part.sum, canonical({**metric.where, **part.where}), window) for part in (above, below)
+        _key(part.event, part.sum, canonical({**metric.where, **part.where}), window, sums=_sums(part, beside=money))
+        for part in (above, below)
     )
     source, base = (sources.index(each) for each in (_of_orders(key, base_key), base_key))
     return MetricRule(
         metric, window,
         source=source,
-        field="events" if above.count else "amount",
+        field=counts if above.count else "amount",
         base=base,
-        base_field="events" if below.count else "amount",
+        base_field=counts if below.count else "amount",
         cap=above.cap or UNCUT,
         base_cap=below.cap or UNCUT,
         estimated=sources.estimated(source, base),
+        money=money,
     )  # fmt: skip
+
+
+def _is_money(value: str | None, declared: bool | None) -> bool:
+    """Whether a sum is of money: it is unless the metric says otherwise, because foreign money may not be added up."""
+    return value not in (None, ENGAGED) and declared is not False
+
+
+def _sums(part: RatioPart, *, beside: bool) -> Sums:
+    if part.count or _is_money(part.sum, part.money):
+        return "money"
+    return "beside_money" if beside else "anything"
 
 
 def _of_orders(refunds: SourceKey, orders: SourceKey) -> SourceKey:
@@ -243,15 +264,22 @@ def _of_orders(refunds: SourceKey, orders: SourceKey) -> SourceKey:
     return replace(refunds, order_where=orders.where, order_value=_own_amount(orders.value))
 
 
-def _key(event: str, value: str | None, where: bytes, window: MetricWindow, within_us: int | None = None) -> SourceKey:
+def _key(
+    event: str,
+    value: str | None,
+    where: bytes,
+    window: MetricWindow,
+    within_us: int | None = None,
+    sums: Sums = "money",
+) -> SourceKey:
     if event == ENGAGEMENT and value in (None, ENGAGED):
         return SourceKey("engagement", event, ENGAGED, where, window=window)
     if event == PAGE and value == ENGAGED:
         return SourceKey("page_times", event, ENGAGED, where, window=window)
     if event in REFUNDS:
         amount = _own_amount(_value(value))
-        return SourceKey("refunds", event, amount, where, window=window, within_us=within_us)
-    return SourceKey("orders" if event == ORDER else "events", event, _value(value), where)
+        return SourceKey("refunds", event, amount, where, window=window, within_us=within_us, sums=sums)
+    return SourceKey("orders" if event == ORDER else "events", event, _value(value), where, sums=sums)
 
 
 def _value(value: str | None) -> str:

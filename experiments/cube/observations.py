@@ -38,11 +38,10 @@ def prepare_samples(cube: Cube, rule: MetricRule, through_day: int | None = None
     key = cube.plan.sources[rule.source]
     bound = cube.attributed(
         "samples",
-        amount=event_amount(key, cube.plan.properties),
+        amount=event_amount(key, cube.plan.properties, cube.rate()),
         named=cube.events_of(key),
         until=rule.window.end_us,
         so_far=Expression.of(so_far, **values),
-        currency=cube.scope.currency,
     )
     cube.put("samples", bound.tables(events="purchases" if key.kind == "orders" else "events"))
 
@@ -370,4 +369,4 @@ def _cut_days(rule: MetricRule, caps: Caps) -> dict[str, Expression]:
 
 
 def _field(name: Field) -> Expression:
-    return Expression.of("CAST(c.events AS DOUBLE)" if name == "events" else "c.amount")
+    return Expression.of("c.amount" if name == "amount" else f"CAST(c.{name} AS DOUBLE)")

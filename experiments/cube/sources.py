@@ -1,10 +1,10 @@
 """Sources of the cube as SQL on a row `e` of the events view, which of them share a scan, and the caps of a value."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from events.engines.sql import Expression
-from experiments.cube.measures import ENGAGEMENT, OWN_TYPES, SURVEY_SCALES, SourceKey
+from experiments.cube.measures import ENGAGEMENT, OWN_TYPES, SURVEY_SCALES, SourceKey, Sums
 from experiments.cube.statements import Properties, condition, fields_of
 from experiments.definitions.metrics import COLUMNS
 
@@ -34,8 +34,18 @@ def wanted_refunds(key: SourceKey, properties: Properties) -> list[Expression]:
     return kind + [Expression.of(text, wanted=condition(where, properties)) for text, where in chosen.items() if where]
 
 
-def event_amount(key: SourceKey, properties: Properties) -> Expression:
-    """What one event gives."""
+def rate_of(code: str, currency: str, rates: Mapping[str, float]) -> Expression:
+    """What one unit of the currency `code` (SQL; NULL is the shop's own) is worth in the shop's; NULL: nobody says."""
+    known = {currency: 1.0, **rates}
+    case = " ".join(f"WHEN $code = $code_{index} THEN $rate_{index}" for index in range(len(known)))
+    values = {f"code_{index}": name for index, name in enumerate(known)}
+    worth = {f"rate_{index}": rate for index, rate in enumerate(known.values())}
+    named = Expression.of(f"coalesce({code}, $currency)", currency=currency)
+    return Expression.of(f"CASE {case} END", code=named, **values, **worth)
+
+
+def event_amount(key: SourceKey, properties: Properties, rate: Expression) -> Expression:
+    """What one event gives; of money what it is in the shop's currency, NULL where that has no `rate`."""
     match key.score:
         case "csat":
             return Expression.of("CASE WHEN e.value >= 4.0 THEN 1.0 ELSE 0.0 END")
@@ -45,10 +55,20 @@ def event_amount(key: SourceKey, properties: Properties) -> Expression:
             return Expression.of("e.value")
         case None:
             pass
-    if key.value == "value":
-        return Expression.of("e.value")
     number = properties.number(key.value)
-    return Expression.of(f"coalesce({number}, e.value)" if key.value == "total" else number)
+    amount = Expression.of(f"coalesce({number}, e.value)" if key.value == "total" else number)
+    return Expression.of("$amount * $rate", amount=amount, rate=measured(rate, key.sums))
+
+
+def measured(rate: Expression, sums: Sums) -> Expression:
+    """What an amount is multiplied by, NULL where it does not count: by the `rate` of its currency if it is money."""
+    match sums:
+        case "money":
+            return rate
+        case "beside_money":
+            return Expression.of("CASE WHEN $rate IS NOT NULL THEN $one END", rate=rate, one=1.0)
+        case "anything":
+            return Expression.of("$one", one=1.0)
 
 
 def chosen(tests: Sequence[Expression], results: Sequence[Expression], otherwise: str = "NULL") -> Expression:

@@ -202,7 +202,7 @@ def _sides(roots: Mapping[str, tuple[Problems, Located | None]]) -> tuple[Catalo
     places = {stem: Location(root or Located({}, 1), problems) for stem, (problems, root) in roots.items()}
     names = {stem: None if place.problems.found else frozenset(place.fields) for stem, place in places.items()}
     shop = SHOP.read(places["shop"]) or Shop()
-    problems = replace(places["metrics"].problems, currency=shop.currency)
+    problems = replace(places["metrics"].problems, currency=shop.currency, converts=bool(shop.rates))
     own = METRICS.read(replace(places["metrics"], problems=problems)) or {}
     metrics = {metric.name: metric for metric in builtin_metrics()} | own
     own_names = names["metrics"]

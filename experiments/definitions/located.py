@@ -85,11 +85,15 @@ class Wrong(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Problems:
-    """The mistakes found so far in one file, and what its words mean: the shop's time zone and currency."""
+    """The mistakes found so far in one file, and what its words mean: the shop's time zone and currency.
+
+    `converts` says that the shop has rates of other currencies.
+    """
 
     file: str
     zone: tzinfo = UTC
     currency: str = "EUR"
+    converts: bool = False
     found: list[DefinitionError] = field(default_factory=list[DefinitionError])
 
     def add(self, line: int, path: str, message: str) -> None:

@@ -22,7 +22,7 @@ from experiments.definitions.grammar import (
     scalar,
     words,
 )
-from experiments.definitions.located import Location
+from experiments.definitions.located import Location, shortened
 from experiments.definitions.model import Bound, Cap, Metric, MetricType, RatioPart, Subtract, Want
 from experiments.definitions.quantities import (
     CONDITION,
@@ -31,6 +31,7 @@ from experiments.definitions.quantities import (
     MONEY,
     NUMBER,
     SECONDS,
+    TRUTH,
     as_number,
     as_seconds,
     tell,
@@ -41,9 +42,9 @@ from kit.suggestions import did_you_mean
 FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "proportion": ("event", "where", "window"),
     "count": ("event", "where", "window", "cap"),
-    "mean": ("event", "value", "where", "window", "cap", "subtract"),
+    "mean": ("event", "value", "money", "where", "window", "cap", "subtract"),
     "ratio": ("numerator", "denominator", "window"),
-    "quantile": ("event", "value", "q", "where", "window"),
+    "quantile": ("event", "value", "money", "q", "where", "window"),
     "funnel": ("steps", "where", "window"),
     "retention": ("event", "from", "to", "where"),
     "csat": ("event", "where", "window"),
@@ -174,23 +175,41 @@ _PART_FIELDS: Final = {
 _TRUE: Final = constant(True, f"is not true, {_PART_HINT}", before="count: ")
 
 
-def _check_part(_: RatioPart, place: Location) -> None:
+ORDER_EVENTS: Final = ("Order Completed", "Order Refunded", "Order Cancelled")
+OWN_AMOUNTS: Final = ("revenue", "total", "value")  # what the events themselves say they are worth
+
+
+def _check_money(event: str | None, value: str | None, money: bool | None, place: Location) -> None:
+    """Where foreign amounts are converted, nobody may have to guess what is one."""
+    if value is None or value in OWN_AMOUNTS or event not in ORDER_EVENTS:
+        return
+    if place.problems.converts and money is None:
+        name = "sum" if place.has("sum") else "value"
+        message = f'is "{shortened(value)}" money? shop.yaml has rates, write money: true or money: false beside it'
+        place.fail(message, name=name)
+
+
+def _check_part(part: RatioPart, place: Location) -> None:
     if place.has("count") == place.has("sum"):
         both = "both sum and" if place.has("sum") else "neither sum nor"
         place.fail(f"has {both} count, {_PART_HINT}")
+    elif place.has("money") and place.has("count"):
+        place.fail("is said of a sum, events that are counted are no money", name="money")
+    else:
+        _check_money(part.event, part.sum, part.money, place)
 
 
 _PART: Final = Kind(
     Section(
         RatioPart,
-        {**_PART_FIELDS, "sum": LINE, "count": FieldSpec(_TRUE, unnamed=True)},
+        {**_PART_FIELDS, "sum": LINE, "money": TRUTH, "count": FieldSpec(_TRUE, unnamed=True)},
         build=lambda count=None, **fields: RatioPart(**fields),
         check=_check_part,
         no_mapping=f"is not enough, {_PART_HINT}",
     ).read,
     either(
         fields_schema(RatioPart, {**_PART_FIELDS, "count": FieldSpec(_TRUE, needed=_PART_HINT)}),
-        fields_schema(RatioPart, {**_PART_FIELDS, "sum": FieldSpec(LINE, needed=_PART_HINT)}),
+        fields_schema(RatioPart, {**_PART_FIELDS, "sum": FieldSpec(LINE, needed=_PART_HINT), "money": TRUTH}),
     ),
 )
 
@@ -198,6 +217,7 @@ _PART: Final = Kind(
 _PARTS: Final[dict[str, FieldSpec]] = {
     "event": FieldSpec(LINE, needed="event: Order Completed"),
     "value": FieldSpec(LINE, needed="value: revenue"),
+    "money": FieldSpec(TRUTH),
     "where": FieldSpec(_WHERE),
     "window": FieldSpec(SECONDS, to="window_seconds"),
     "cap": FieldSpec(_CAP),
@@ -233,6 +253,7 @@ def _metric(**fields: Any) -> Metric:
 
 
 def _check_metric(metric: Metric, place: Location) -> None:
+    _check_money(metric.event, metric.value, metric.money, place)
     if metric.type == "retention" and (metric.from_seconds or 0) >= (metric.to_seconds or 0):
         place.fail("is not after from", name="to")
 

@@ -222,10 +222,11 @@ class Holdout(Definition):
 
 
 class Shop(Definition):
-    """What governs days, money and the cookie."""
+    """What governs days, money and the cookie. `rates`: one unit of another currency in the shop's."""
 
     timezone: str = "UTC"
     currency: str = "EUR"
+    rates: dict[str, float] = Field(default_factory=dict)
     cookie_domain: str | None = None
 
 
@@ -256,10 +257,14 @@ class Subtract(Definition):
 
 class RatioPart(Definition):
     """A numerator or denominator: the sum of a field of these events, or (None) how many there are; of a unit at most
-    the cap."""
+    the cap.
+
+    `money` False: what is summed is no money, whatever the currency of the event.
+    """
 
     event: str
     sum: str | None = None
+    money: bool | None = None
     where: dict[str, Any] = Field(default_factory=dict)
     cap: Cap | None = None
 
@@ -270,12 +275,16 @@ class RatioPart(Definition):
 
 
 class Metric(Definition):
-    """One metric; a field that its type does not use is None (or empty). Durations are whole seconds."""
+    """One metric; a field that its type does not use is None (or empty). Durations are whole seconds.
+
+    `money` False: `value` is no money, whatever the currency of the event.
+    """
 
     name: str
     type: MetricType
     event: str | None = None
     value: str | None = None
+    money: bool | None = None
     window_seconds: int = 7 * DAY_SECONDS
     cap: Cap | None = None
     subtract: Subtract | None = None

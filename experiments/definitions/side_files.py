@@ -107,15 +107,41 @@ _RULES: Final = Section(
     build=_rules,
 ).kind
 
+_RATE: Final = checked(
+    as_number,
+    lambda rate: rate > 0,
+    "is no rate, write what one unit is worth in the shop's currency, as in 0.235",
+    {"type": "number", "exclusiveMinimum": 0},
+)
+_RATES: Final = by_name(_RATE, whose="currencies")
+_CODE: Final = "[A-Z]{3}"
+
+
+def _check_shop(shop: Shop, place: Location) -> None:
+    rates = place.inner("rates") if shop.rates else place
+    for code in shop.rates:
+        if not fullmatch(_CODE, code):
+            rates.fail(f'"{code}" is no currency, write its three letters, as in PLN', name=code)
+        elif code == shop.currency:
+            rates.fail(f"{code} is the shop's own currency, leave it out", name=code)
+
+
 SHOP: Final = Section(
     Shop,
     {
         "timezone": scalar(_timezone, {"type": "string", "examples": ["Europe/Bratislava"]}),
         "currency": checked(
             text_of,
-            lambda text: fullmatch(r"[A-Z]{3}", text) is not None,
+            lambda text: fullmatch(_CODE, text) is not None,
             "is no currency, write its three letters, as in EUR",
-            {"type": "string", "pattern": "^[A-Z]{3}$"},
+            {"type": "string", "pattern": f"^{_CODE}$"},
+        ),
+        "rates": FieldSpec(
+            Kind(
+                _RATES.read,
+                {"type": "object", "patternProperties": {f"^{_CODE}$": _RATE.schema}, "additionalProperties": False},
+            ),
+            help="What one unit of another currency is worth in the shop's",
         ),
         "cookie_domain": checked(
             text_of,
@@ -124,6 +150,7 @@ SHOP: Final = Section(
             {"type": "string", "examples": [".shop.example"]},
         ),
     },
+    check=_check_shop,
 )
 SEGMENTS: Final = by_name(
     Section(Segment, {"where": FieldSpec(CONDITION, needed="write {where: {country: {$in: [SK, CZ]}}}")}).kind, NO_NAME

@@ -101,12 +101,15 @@ class MultiExposure:
 
 @dataclass(frozen=True, slots=True)
 class Excluded:
-    """What was left out; the last three of an imported table: units in several groups or rows, rows that lack cells."""
+    """What was left out; `currency` by metric: events whose money cannot be said in the shop's currency.
+
+    The last three are of an imported table: units in several groups or rows, rows that lack cells.
+    """
 
     bots: int = 0
     forged: int = 0
     forced: int = 0
-    currency: int = 0
+    currency: Mapping[str, int] = field(default_factory=dict[str, int])
     quarantined: int = 0
     both_groups: int | None = None
     duplicates: int | None = None

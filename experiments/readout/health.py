@@ -50,16 +50,16 @@ def health_of(
         found.insert(
             0, Check("multi_exposure", f"{rate:.1%} of the units saw several variants; above 1 % look for the cause")
         )
-    exposures, events = cube.excluded()
+    exposures, quarantined, unconverted = cube.excluded()
     return Health(
         srm=_srm(cube, study, calendar, dimensions),
         multi_exposure=MultiExposure(rate),
         excluded=Excluded(
-            quarantined=int(exposures[0]) + int(events[0]),
+            quarantined=int(exposures[0]) + quarantined,
             bots=int(exposures[1]),
             forced=int(exposures[2]),
             forged=int(exposures[3]),
-            currency=int(events[1]),
+            currency=unconverted,
         ),
         checks=tuple(found),
     )

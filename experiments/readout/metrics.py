@@ -119,7 +119,7 @@ def _arms(judge: Judge, observed: MetricObservation) -> tuple[ArmReadout, ...]:
         moments = observed.arms[index]
         total, base = moments.moments("y").total, moments.moments("d").total
         above = round(total) if rule.is_share else _tidy(total)
-        below = (round(base) if rule.base_field == "events" else _tidy(base)) if rule.is_ratio else moments.count
+        below = (_tidy(base) if rule.base_field == "amount" else round(base)) if rule.is_ratio else moments.count
         row = ArmReadout(
             variant=variant,
             units=moments.count,

@@ -247,6 +247,7 @@ def _scope(study: Study, plan: CubePlan, days: ShopDays, as_of_us: int) -> CubeS
         unit=study.experiment.unit,
         identity=study.plan.identity,
         currency=study.shop.currency,
+        rates=study.shop.rates,
         days=days,
         stop_us=stop_us,
         known_until_us=closes_us,

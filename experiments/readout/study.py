@@ -194,7 +194,7 @@ def _study(archive: Archive, catalog: Catalog, design: FrozenDesign | None, key:
     known = {**catalog.metrics, **(design.metrics if design else {})}
     return Study(
         experiment=experiment,
-        shop=catalog.shop,
+        shop=_shop(catalog.shop, design),
         metrics=_metrics(experiment, current, known, query.metric),
         fingerprint=design.fingerprint if design else UNFROZEN,
         planned_units=design.planned_units if design else UNITS_PER_VARIANT * len(experiment.variants),
@@ -205,6 +205,13 @@ def _study(archive: Archive, catalog: Catalog, design: FrozenDesign | None, key:
             stretch for stretch in (design.shipped_in_between if design else ()) if _past(stretch.until, query.at)
         ),
     )
+
+
+def _shop(shop: Shop, design: FrozenDesign | None) -> Shop:
+    """The shop with the currency and the rates that were frozen, so that no rate moves a running test."""
+    if design is None:
+        return shop
+    return shop.model_copy(update={"currency": design.currency or shop.currency, "rates": design.rates})
 
 
 def _design(archive: Archive, catalog: Catalog, key: str, phase: int | None) -> FrozenDesign | None:

@@ -1,14 +1,16 @@
 """What a metric counts, in plain Python: which events, what each gives, within which time, up to which cap."""
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 from experiments.definitions.model import Bound, Cap, Metric, RatioPart
 
 Row = dict[str, Any]
 Terms = tuple[int | None, dict[str, Any]]  # of refunds: how long after their order, and which orders count
 ANY: Terms = (None, {})
-What = tuple[str, str | None, dict[str, Any], Terms]
+Currency = Literal["any", "known", "converted"]
+"""Which events count by their currency: all; those that the shop can convert; those, with their amounts converted."""
+What = tuple[str, str | None, dict[str, Any], Terms, Currency]
 Part = tuple[str, str, What]
 
 
@@ -50,25 +52,42 @@ def parts_of(metric: Metric) -> list[Part]:
         assert above is not None
         assert below is not None
         counted = below.where if below.event == "Order Completed" else {}
-        return [("gross", "x", _ratio_part(above, counted)), ("base", "e", _ratio_part(below, {}))]
+        money = sums_money(metric)
+        return [("gross", "x", _ratio_part(above, counted, money)), ("base", "e", _ratio_part(below, {}, money))]
     if metric.type in ("csat", "nps", "ces"):
         event = metric.event or ""
-        asked = (
-            (event, f"score:{metric.type}", metric.where, ANY),
-            (event, f"answer:{metric.type}", metric.where, ANY),
+        asked: tuple[What, What] = (
+            (event, f"score:{metric.type}", metric.where, ANY, "any"),
+            (event, f"answer:{metric.type}", metric.where, ANY, "any"),
         )
         return [("gross", "x", asked[0]), ("base", "e", asked[1])]
     value = metric.value if metric.type == "mean" else None
-    parts: list[Part] = [("gross", "x", (metric.event or "", value, metric.where, ANY))]
+    currency: Currency = "converted" if sums_money(metric) else "any"
+    parts: list[Part] = [("gross", "x", (metric.event or "", value, metric.where, ANY, currency))]
     if metric.subtract:
         within = metric.subtract.within_seconds
         terms = (None if within is None else within * 1_000_000, metric.where)
-        parts.append(("taken", "xtaken", (metric.subtract.event, "value", {}, terms)))
+        parts.append(("taken", "xtaken", (metric.subtract.event, "value", {}, terms, currency)))
     return parts
 
 
-def _ratio_part(part: RatioPart, order_where: dict[str, Any]) -> What:
-    return (part.event, part.sum, part.where, (None, order_where))
+def sums_money(metric: Metric) -> bool:
+    """Whether the metric adds up amounts of money anywhere."""
+    parts = [(part.sum, part.money) for part in (metric.numerator, metric.denominator) if part]
+    sums = [*parts, (metric.value, metric.money)]
+    return any(value not in (None, "engaged_seconds") and money is not False for value, money in sums)
+
+
+def _ratio_part(part: RatioPart, order_where: dict[str, Any], money: bool) -> What:
+    """In a ratio with money on either side both are of the same orders: those that can be converted."""
+    own = part.sum is not None and part.money is not False
+    return (
+        part.event,
+        part.sum,
+        part.where,
+        (None, order_where),
+        ("converted" if own else "known") if money else "any",
+    )
 
 
 Ends = tuple[float, float]

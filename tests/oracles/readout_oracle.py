@@ -1,14 +1,26 @@
 """A second readout in plain Python, written from the specification and not from the SQL, over lists of records."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from oracles.metric_oracle import Row, Terms, amount_of, caps_of, cut, meets, parts_of, window_of
+from oracles.metric_oracle import (
+    Currency,
+    Row,
+    Terms,
+    What,
+    amount_of,
+    caps_of,
+    cut,
+    meets,
+    parts_of,
+    sums_money,
+    window_of,
+)
 from worlds.event_log import Received
 
 from experiments.definitions.model import Metric
@@ -31,6 +43,7 @@ class World:
     identity: str = "first_touch"
     timezone: str = "UTC"
     currency: str = "EUR"
+    rates: Mapping[str, float] = field(default_factory=dict)
     lookback: int = 14 * DAY
     stop: int | None = None
     longest: int = 7 * DAY
@@ -167,28 +180,34 @@ class Oracle:
         joined: list[Row] = []
         for row in sorted(found.values(), key=lambda row: (row["time"], row["key"])):
             order = self.orders.get(row["order_id"])
-            if order is None or self._foreign(order) or self._foreign(row):
+            if order is None:
                 continue
-            rest = left.setdefault(row["order_id"], order["value"] or 0.0)
-            asked = rest if row["event"] == "Order Cancelled" or row["value"] is None else abs(row["value"])
-            amount = min(rest, asked)
-            left[row["order_id"]] = rest - amount
+            whole = row["event"] == "Order Cancelled" or row["value"] is None
+            worth, own = self._worth(order), self._worth(order if row["currency"] is None else row)
+            amount = None  # one of them is of a currency that nobody can convert
+            if worth is not None and (whole or own is not None):
+                rest = left.setdefault(row["order_id"], (order["value"] or 0.0) * worth)
+                amount = rest if whole else min(rest, abs(row["value"]) * (own or 0.0))
+                left[row["order_id"]] = rest - amount
             joined.append(row | {"amount": amount, "order": order})
         return joined
 
-    def _foreign(self, row: Row) -> bool:
-        return (row["currency"] or self.world.currency) != self.world.currency
+    def _worth(self, row: Row) -> float | None:
+        """What one unit of the event's currency is worth in the shop's."""
+        own = row["currency"] in (None, self.world.currency)
+        return 1.0 if own else self.world.rates.get(row["currency"])
 
     def contributions(  # noqa: C901 - one case after the other
-        self, event: str, value: str | None, where: dict[str, Any], span: tuple[int, int], terms: Terms
+        self, what: What, span: tuple[int, int]
     ) -> list[tuple[Unit, int, float]]:
         """(unit, day, amount) of the events of one kind in a span of time since exposure; amount 1 to count."""
+        event, value, where, terms, currency = what
         if event == "engagement":
             return self._engagement(span, value is None)
         if (event, value) == ("page", "engaged_seconds"):
             return self._page_times(where, span)
         if event in ("Order Refunded", "Order Cancelled"):
-            return self._refund_parts(event, (where, terms), span, count=value is None)
+            return self._refund_parts(event, (where, terms, currency), span, count=value is None)
         if event == "Order Completed":
             rows = list(self.orders.values())
         elif event in ("page", "screen"):
@@ -198,21 +217,17 @@ class Oracle:
         found: list[tuple[Unit, int, float]] = []
         for row in rows:
             unit = self.owner(row)
-            if (
-                unit
-                and span[0] <= row["time"] - unit.exposed_at < span[1]
-                and not self._foreign(row)
-                and meets(row, where)
-            ):
-                amount = 1.0 if value is None else amount_of(row, value)
-                if amount is not None:
-                    found.append((unit, self.day(row["time"]), amount))
+            if unit and span[0] <= row["time"] - unit.exposed_at < span[1] and meets(row, where):
+                amount, worth = 1.0 if value is None else amount_of(row, value), self._worth(row)
+                if amount is not None and (currency == "any" or worth is not None):
+                    rate = worth if currency == "converted" and worth is not None else 1.0
+                    found.append((unit, self.day(row["time"]), amount * rate))
         return found
 
     def _refund_parts(
-        self, event: str, wanted: tuple[dict[str, Any], Terms], span: tuple[int, int], *, count: bool
+        self, event: str, wanted: tuple[dict[str, Any], Terms, Currency], span: tuple[int, int], *, count: bool
     ) -> list[tuple[Unit, int, float]]:
-        where, (within, order_where) = wanted
+        where, (within, order_where), currency = wanted
         found: list[tuple[Unit, int, float]] = []
         orders: set[str] = set()  # that were given back: in parts they count once
         for row in self._refunds():
@@ -223,8 +238,9 @@ class Oracle:
             timely = row["time"] - unit.exposed_at < span[1]
             if within is not None and span[1] > 0:
                 timely = row["time"] - row["order"]["time"] < within
-            if counted and timely and meets(row, where):
-                first, amount = row["order_id"] not in orders, row["amount"]
+            known = currency == "any" or row["amount"] is not None
+            if counted and timely and known and meets(row, where):
+                first, amount = row["order_id"] not in orders, row["amount"] or 0.0
                 orders.add(row["order_id"])
                 found.append((unit, self.day(row["time"]), float(first) if count else amount))
         return found
@@ -277,12 +293,12 @@ class Oracle:
         look = (-self.world.lookback, 0)
         sums = {role: defaultdict(float) for role in ("gross", "taken", "base", "x", "xtaken", "e")}
         whole: dict[str, dict[str, float]] = {role: defaultdict(float) for role in ("gross", "taken", "base")}
-        for role, early, (event, value, where, terms) in parts_of(metric):
-            for unit, day, amount in self.contributions(event, value, where, (start, end), terms):
+        for role, early, what in parts_of(metric):
+            for unit, day, amount in self.contributions(what, (start, end)):
                 whole[role][unit.name] += amount
                 if until_day is None or metric.type in ("retention", "funnel") or day <= until_day:
                     sums[role][unit.name] += amount
-            for unit, _, amount in self.contributions(event, value, where, look, terms):
+            for unit, _, amount in self.contributions(what, look):
                 sums[early][unit.name] += amount
         if metric.type == "funnel":
             sums["gross"] = self._funnel(metric)
@@ -303,6 +319,21 @@ class Oracle:
             row["h"].append(float(unit.has_history))
         return arms
 
+    def unconverted(self, metric: Metric) -> int:
+        """How many events of the metric's window its sums leave out for their currency."""
+        if not sums_money(metric):
+            return 0
+        span, left_out, seen = window_of(metric), 0, set[tuple[str, str, str]]()
+        for _, _, (event, _, where, terms, _) in parts_of(metric):
+            source = (event, str(where), str(terms))
+            anything, known = (
+                self.contributions((event, None, where, terms, currency), span) for currency in ("any", "known")
+            )
+            lacking = sum(amount for *_, amount in anything) - sum(amount for *_, amount in known)
+            left_out += 0 if source in seen else round(lacking)
+            seen.add(source)
+        return left_out
+
     def moments(self, metric: Metric, until_day: int | None = None) -> list[JointMoments]:
         """The same as joint moments."""
         return [JointMoments.of(columns) for columns in self.columns(metric, until_day).values()]
@@ -322,7 +353,7 @@ class Oracle:
             )
             for row in source:
                 unit = self.owner(row)
-                if unit and 0 <= row["time"] - unit.exposed_at < end and not self._foreign(row):
+                if unit and 0 <= row["time"] - unit.exposed_at < end:
                     rows[unit.name].append((row["time"], step))
         done: dict[str, float] = defaultdict(float)
         for name, found in rows.items():

@@ -73,6 +73,25 @@ METRICS: tuple[Metric, ...] = (
         denominator=RatioPart(event="Order Completed", where={"channel": "app"}),
         want="down",
     ),
+    Metric(
+        name="items_per_order",
+        type="ratio",
+        numerator=RatioPart(event="Order Completed", sum="items", money=False),
+        denominator=RatioPart(event="Order Completed"),
+    ),
+    Metric(
+        name="margin_per_item",
+        type="ratio",
+        numerator=RatioPart(event="Order Completed", sum="margin"),
+        denominator=RatioPart(event="Order Completed", sum="items", money=False),
+    ),
+    Metric(
+        name="refunds_per_euro",
+        type="ratio",
+        numerator=RatioPart(event="Order Refunded"),
+        denominator=RatioPart(event="Order Completed", sum="revenue"),
+    ),
+    Metric(name="items", type="mean", event="Order Completed", value="items", money=False, cap=Cap(fixed=3.0)),
     Metric(name="mobile_pages", type="count", event="page", where={"device": "mobile"}, window_seconds=86_400),
     Metric(
         name="revenue_cut_at_both_ends",
@@ -168,7 +187,7 @@ class _Crowd:
         key = f"o{self.orders}" if chance.random() < 0.9 else None
         currency = chance.choice(["EUR", "EUR", "EUR", None, "USD"])
         value = chance.choice([10.0, 19.99, 250.5, 1.01])
-        channel = {"channel": "app" if self.orders % 3 else "web"}
+        channel = {"channel": "app" if self.orders % 3 else "web", "items": self.orders % 4 + 1, "margin": value / 4}
         self.add(
             "track",
             time,
@@ -198,6 +217,7 @@ class _Crowd:
             self.add(
                 "track", time + chance.randrange(4 * DAY), **who, event=event, order_id=key,
                 value=chance.choice([None, 3.0, -12.5]), backend=chance.random() < 0.5,
+                currency=(None, currency, "GBP", "EUR")[(number + self.orders) % 4],
                 properties=reason | ({"refund_id": chance.choice(["r1", "r2", None])} if chance.random() < 0.3 else {}),
             )  # fmt: skip
 

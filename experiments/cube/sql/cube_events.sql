@@ -1,4 +1,5 @@
--- The cube's rows of plain events: per unit, shop day, source and segment of time since exposure, how many and how much.
+-- The cube's rows of plain events: per unit, shop day, source and segment of time since exposure, how many and how
+-- much, and of how many the money can be said in the shop's currency.
 SELECT
   f.unit,
   CAST(f.segment AS BIGINT) AS segment,
@@ -6,21 +7,22 @@ SELECT
   CAST(f.source AS BIGINT) AS source,
   CAST(count(*) AS BIGINT) AS events,
   coalesce(sum(f.amount), 0.0) AS amount,
-  CAST(0 AS BIGINT) AS finals
+  CAST(0 AS BIGINT) AS finals,
+  CAST(sum(f.convertible) AS BIGINT) AS convertible
 FROM (
   SELECT
     o.unit,
     $segment AS segment,
     $day AS day,
     $source AS source,
-    $amount AS amount
+    $amount AS amount,
+    CASE WHEN $rate IS NULL THEN 0 ELSE 1 END AS convertible
   FROM events AS e
   JOIN owners AS o ON o.key = $key AND o.by_user = $by_user
   WHERE $named
     AND NOT e.bot
     AND e.time >= o.exposed_at + $first
     AND e.time < o.exposed_at + $until
-    AND coalesce(e.currency, $currency) = $currency
 ) AS f
 WHERE f.source >= 0
 GROUP BY f.unit, f.segment, f.day, f.source

@@ -6,5 +6,6 @@ SELECT
   $source AS source,
   CAST(1 AS BIGINT) AS events,
   1.0 AS amount,
-  CAST(0 AS BIGINT) AS finals
+  CAST(0 AS BIGINT) AS finals,
+  CAST(1 AS BIGINT) AS convertible
 FROM reached AS r

@@ -6,7 +6,8 @@ SELECT
   $source AS source,
   CAST(count(*) AS BIGINT) AS events,
   sum(CAST(least(p.ended, $until) - greatest(p.began, $first) AS DOUBLE) / 1000000.0) AS amount,
-  CAST(0 AS BIGINT) AS finals
+  CAST(0 AS BIGINT) AS finals,
+  CAST(count(*) AS BIGINT) AS convertible
 FROM page_times AS p
 WHERE p.ended > $first
   AND p.began < $until

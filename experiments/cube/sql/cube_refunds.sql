@@ -7,13 +7,16 @@ SELECT
   $source AS source,
   CAST(sum(CASE WHEN c.place = 1 THEN 1 ELSE 0 END) AS BIGINT) AS events,
   coalesce(sum(c.amount), 0.0) AS amount,
-  CAST(0 AS BIGINT) AS finals
+  CAST(0 AS BIGINT) AS finals,
+  CAST(sum(CASE WHEN c.convertible = 1 AND c.place_among = 1 THEN 1 ELSE 0 END) AS BIGINT) AS convertible
 FROM (
   SELECT
     r.unit,
     r.day,
     r.amount,
-    row_number() OVER (PARTITION BY r.order_key ORDER BY r.since, r.message_id) AS place
+    r.convertible,
+    row_number() OVER (PARTITION BY r.order_key ORDER BY r.since, r.message_id) AS place,
+    row_number() OVER (PARTITION BY r.order_key, r.convertible ORDER BY r.since, r.message_id) AS place_among
   FROM returned AS r
   WHERE $named
     AND r.order_since >= $first

@@ -8,5 +8,4 @@ WHERE $named
   AND $so_far
   AND e.time >= o.exposed_at
   AND e.time < o.exposed_at + $until
-  AND coalesce(e.currency, $currency) = $currency
 GROUP BY o.unit, $amount

@@ -6,4 +6,3 @@ WHERE $named
   AND NOT e.bot
   AND e.time >= o.exposed_at
   AND e.time < o.exposed_at + $until
-  AND coalesce(e.currency, $currency) = $currency

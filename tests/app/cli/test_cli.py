@@ -19,7 +19,7 @@ from worlds.catalog_folders import BANNER, Shop
 from worlds.shop_worlds import publish_trained, taste_world
 
 from app.cli.main import app
-from app.cli.output import say_plan
+from app.cli.output import say_plan, say_readout
 from experiments.catalog.publisher import CatalogKeeper
 
 TOO_HEAVY_TO_SAY_WHAT_THIS_IS = {
@@ -221,6 +221,15 @@ def test_a_plan_is_a_line_per_metric_with_its_whole_name(capsys: pytest.CaptureF
     for text in ("plan of x", "revenue_per_visitor ", "+20.00%", "+4.00%", "76,839", "revenue_per_visitor: 719 days",
                  "revenue_per_visitor: 7 more days", "opens on day 3"):  # fmt: skip
         assert text in shown
+
+
+def test_what_a_readout_leaves_out_is_told_and_of_which_metric(capsys: pytest.CaptureFixture[str]) -> None:
+    excluded = {"bots": 2, "forged": 0, "currency": {"revenue_per_visitor": 3}, "quarantined": 0}
+    health = {"srm": {"observed": [4, 5], "p": 0.7, "alarm": False}, "excluded": excluded, "checks": []}
+    said = {"experiment": "x", "phase": 0, "as_of": "now", "health": health, "pending": 0, "metrics": []}
+    say_readout(said)
+    told = "left out: 2 bots, 3 of revenue_per_visitor in a currency without a rate\n"
+    assert told in capsys.readouterr().out
 
 
 def test_an_unknown_experiment_is_refused_with_the_one_that_was_meant(standing: Service) -> None:

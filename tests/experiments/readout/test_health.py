@@ -12,13 +12,14 @@ from experiments.readout.study import ReadoutQuery
 from kit.time import moment_of
 
 
-def test_another_currency_is_left_out_and_counted(tmp_path: Path) -> None:
+def test_another_currency_is_left_out_of_sums_and_counted(tmp_path: Path) -> None:
     shop = Shop()
     shop.expose("v1", "b")
     shop.buy("v1", START + HOUR, currency="USD")
     found = readouts(tmp_path, shop.records, 30, RICH).read("banner")
     assert found.metric("revenue_per_visitor").arms[1].numerator == 0
-    assert found.health.excluded.currency == 1
+    assert found.metric("purchase_rate").arms[1].numerator == 1
+    assert found.health.excluded.currency == {"revenue_per_visitor": 1, "average_order_value": 1}
 
 
 def test_bots_forged_and_forced_exposures_are_counted_and_left_out(tmp_path: Path) -> None:

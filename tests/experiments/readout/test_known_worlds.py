@@ -1,47 +1,18 @@
 """The readout of random shops agrees, cell by cell, with a second one written in plain Python."""
 
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from oracles.readout_oracle import DAY, Oracle, World
-from worlds.event_log import write_log
+from worlds.observed_worlds import observed
 from worlds.readout_worlds import METRICS, START, world
 
-from events.engines.duckdb import EventLog
-from experiments.cube.cube import FOREVER_US, Cube, CubeScope
-from experiments.cube.measures import cube_plan
-from experiments.cube.observations import MetricObservation, Observer
-from experiments.cube.shop_days import shop_days
+from experiments.cube.observations import MetricObservation
 from experiments.statistics.moments import JointMoments
 
 NAMES = {metric.name: metric for metric in METRICS}
-
-
-@contextmanager
-def observed(made: World, data: Path, cut: int = 60) -> Iterator[Observer]:
-    write_log(data, made.events, cut)
-    log = EventLog(data)
-    plan = cube_plan(METRICS, made.lookback // 1_000_000, ("device",))
-    stop = FOREVER_US if made.stop is None else made.stop
-    scope = CubeScope(
-        experiment=made.experiment,
-        phase=made.phase,
-        arms=made.arms,
-        unit="user" if made.unit == "user" else "visitor",
-        identity="strict" if made.identity == "strict" else "first_touch",
-        currency=made.currency,
-        days=shop_days(made.timezone, START - 40 * DAY, START + 40 * DAY),
-        stop_us=stop,
-        known_until_us=stop if stop == FOREVER_US else stop + plan.boundaries[-1],
-    )
-    with log.open(log.snapshot(), None, plan.properties.names) as engine:
-        cube = Cube(engine, scope, plan)
-        cube.build()
-        yield Observer(cube, made.as_of)
 
 
 def agree(ours: JointMoments, theirs: JointMoments) -> None:
@@ -61,6 +32,8 @@ def check_all(made: World, data: Path) -> None:
                 agree(ours, theirs)
             check_levels(found)
             check_days(found, oracle)
+        left_out = {metric.name: oracle.unconverted(metric) for metric in METRICS}
+        assert observer.cube.excluded()[2] == {name: count for name, count in left_out.items() if count}
 
 
 def check_levels(found: MetricObservation) -> None:
@@ -90,7 +63,15 @@ def test_a_stopped_experiment_takes_neither_later_exposures_nor_later_identities
     check_all(world(50, stop=START + 2 * DAY), tmp_path)
 
 
+@pytest.mark.parametrize("rates", [{"USD": 3.0}, {"USD": 0.25, "GBP": 1.17}, {"EUR": 4.0, "GBP": 2.0}])
+def test_shops_with_rates_agree_with_the_oracle(rates: dict[str, float], tmp_path: Path) -> None:
+    check_all(world(60, rates=rates, currency="USD" if "EUR" in rates else "EUR"), tmp_path)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(100, 160))
 def test_many_more_shops_agree_with_the_oracle(seed: int, tmp_path: Path) -> None:
-    check_all(world(seed, timezone=random.Random(seed).choice(["UTC", "America/New_York", "Asia/Kolkata"])), tmp_path)
+    chance = random.Random(seed)
+    timezone = chance.choice(["UTC", "America/New_York", "Asia/Kolkata"])
+    rates: dict[str, float] = chance.choice([{}, {"USD": 3.0}, {"GBP": 1.17, "USD": 0.925}])
+    check_all(world(seed, timezone=timezone, rates=rates), tmp_path)

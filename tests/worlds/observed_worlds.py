@@ -1,0 +1,41 @@
+"""The random shops as the cube sees them: a world's log, and its observer."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from oracles.readout_oracle import DAY, World
+from worlds.event_log import write_log
+from worlds.readout_worlds import METRICS, START
+
+from events.engines.duckdb import EventLog
+from experiments.cube.cube import FOREVER_US, Cube, CubeScope
+from experiments.cube.measures import cube_plan
+from experiments.cube.observations import Observer
+from experiments.cube.shop_days import shop_days
+from experiments.definitions.model import Metric
+
+
+@contextmanager
+def observed(made: World, data: Path, cut: int = 60, metrics: Sequence[Metric] = METRICS) -> Iterator[Observer]:
+    """The observer of a world, as long as it is asked for."""
+    write_log(data, made.events, cut)
+    log = EventLog(data)
+    plan = cube_plan(metrics, made.lookback // 1_000_000, ("device",))
+    stop = FOREVER_US if made.stop is None else made.stop
+    scope = CubeScope(
+        experiment=made.experiment,
+        phase=made.phase,
+        arms=made.arms,
+        unit="user" if made.unit == "user" else "visitor",
+        identity="strict" if made.identity == "strict" else "first_touch",
+        currency=made.currency,
+        rates=made.rates,
+        days=shop_days(made.timezone, START - 40 * DAY, START + 40 * DAY),
+        stop_us=stop,
+        known_until_us=stop if stop == FOREVER_US else stop + plan.boundaries[-1],
+    )
+    with log.open(log.snapshot(), None, plan.properties.names) as engine:
+        cube = Cube(engine, scope, plan)
+        cube.build()
+        yield Observer(cube, made.as_of)
