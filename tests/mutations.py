@@ -27,6 +27,7 @@ OUTAGE = "tests/reliability/test_store_outage.py"
 LIFECYCLE = "tests/app/processes/test_lifecycle.py"
 CRASH_POINTS = "tests/events/writer/test_crash_points.py"
 RUDE = "tests/reliability/test_rude_clients.py"
+STATISTICS = "tests/experiments/statistics"
 DAMAGED_STORE = "tests/reliability/test_damaged_store.py"
 
 
@@ -284,6 +285,11 @@ MUTATIONS: Mapping[str, Mutation] = {
             ),
         ),
     ),
+    "signed_control": Mutation(
+        "a lift is relative to control with its sign, so that a loss that halves reads -50 %",
+        (f"{STATISTICS}/test_peer_defects.py::test_a_loss_that_halves_is_a_rise_of_half",),
+        (Edit("experiments/statistics/effect.py", "/ abs(pair.control.value)", "/ pair.control.value"),),
+    ),
     "histogram_in_cents": Mutation(
         "the values of a quantile or a cap are rounded to hundredths",
         ("tests/experiments/readout/test_quantile_values.py",),
@@ -395,7 +401,6 @@ MUTATIONS: Mapping[str, Mutation] = {
 }
 
 
-STATISTICS = "tests/experiments/statistics"
 REFUSABLE: Mapping[str, Sequence[str]] = {  # what may refuse to say a number, by module, and a test that must notice
     "arms": ("mean_arm test_extremes", "proportion_arm test_exact", "ratio_arm test_extremes", "pair test_exact"),
     "bayesian": ("posterior test_comparison_properties", "beta_lift test_bayesian"),

@@ -73,7 +73,7 @@ def _answers(value: float | None, control: float | None, comparison: dict[str, A
     unadjusted: dict[str, Any] = {"lift": None, "difference": None}
     if value is not None and control is not None:  # the effect as it stands in the arms, without CUPED
         difference = value - control
-        unadjusted = {"lift": difference / control if control else None, "difference": difference, "cuped": False}
+        unadjusted = {"lift": difference / abs(control) if control else None, "difference": difference, "cuped": False}
     for method, answer in comparison["methods"].items():
         if answer is None:
             continue

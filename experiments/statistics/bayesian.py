@@ -144,8 +144,6 @@ def posterior(
     error = relative_standard_error(floored(measured, floor))
     if isinstance(error, NoEstimate):
         return error
-    if pair.control.value < 0.0:  # a lift against a negative control goes up when the metric goes down
-        want = "down" if want == "up" else "up"
     answer = gaussian(relative, error, prior, level, want, never_negative=pair.control.never_negative)
     return answer if is_finite(answer.ci.width) else NoEstimate(Caveat.CONTROL_MEAN_NEAR_ZERO)
 

@@ -82,10 +82,10 @@ def difference_interval(effect: Effect, critical: float) -> Interval:
 
 
 def lift(pair: Pair) -> float | NoEstimate:
-    """treatment / control − 1, computed from the difference so that large means do not cancel."""
+    """(treatment − control) / |control|: from −10 to −5 is +50 %. The difference keeps large means from cancelling."""
     if pair.control.value == 0.0:
         return NoEstimate(Caveat.CONTROL_MEAN_NEAR_ZERO)
-    relative = (pair.treatment.value - pair.control.value) / pair.control.value
+    relative = (pair.treatment.value - pair.control.value) / abs(pair.control.value)
     return relative if math.isfinite(relative) else NoEstimate(Caveat.CONTROL_MEAN_NEAR_ZERO)
 
 
@@ -95,7 +95,8 @@ def lift_interval(effect: Effect, critical: float) -> Interval | NoEstimate:
     Solved as a quadratic in the lift itself: A·ℓ² − 2B·ℓ + C ≤ 0 with A = 1 − g, B = d/m + g(1 − c/a),
     C = (d² − q²(a + b − 2c))/m². The smaller root is C over the larger one, so its sign is that of |d| − q·SE: the
     interval holds zero exactly when the interval of the difference does. Where no value is negative, it is cut off at
-    −1. B² − AC is g(1 − c/a + d/m)² + (1 − g)h with h = q²(b − c²/a)/m²: nothing cancels where c is 0.
+    −1. B² − AC is g(1 − c/a + d/m)² + (1 − g)h with h = q²(b − c²/a)/m²: nothing cancels where c is 0. Of a negative
+    control this is −ℓ: the lift is relative to |m|.
     """
     if effect.control == 0.0:
         return NoEstimate(Caveat.CONTROL_MEAN_NEAR_ZERO)
@@ -112,14 +113,16 @@ def lift_interval(effect: Effect, critical: float) -> Interval | NoEstimate:
     own = 1.0 - shared
     root = math.sqrt(max(0.0, g * (own + relative) * (own + relative) + h - g * h))
     found = _roots(1.0 - g, relative + g * own, c, root)
-    if isinstance(found, NoEstimate) or not effect.never_negative:
+    if isinstance(found, NoEstimate):
         return found
-    return above_minus_one(found)
+    if effect.control < 0.0:
+        return Interval(-found.high, -found.low)
+    return above_minus_one(found) if effect.never_negative else found
 
 
 def above_minus_one(lift: Interval) -> Interval:
     """A lift interval of values that are never negative: it ends at −1 itself, not below, and not by rounding above."""
-    return Interval(-1.0, lift.high) if lift.low < NEARLY_MINUS_ONE < lift.high else lift
+    return Interval(-1.0, max(lift.high, NEARLY_MINUS_ONE)) if lift.low < NEARLY_MINUS_ONE else lift
 
 
 def _roots(a: float, b: float, c: float, root: float) -> Interval | NoEstimate:

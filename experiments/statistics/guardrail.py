@@ -49,8 +49,8 @@ def guardrail(
         return GuardrailAnswer(GuardrailVerdict.UNCLEAR, pair, (pair.reason,))
     judged = answer_at(pair, question, method, question.alpha, adjusted)
     one_sided = answer_at(pair, question, method, min(MOST_ALPHA, 2.0 * question.alpha), adjusted)
-    harm = _harm_of(judged, pair, question, method == "bayesian")
-    bound = _harm_of(one_sided, pair, question, margin.relative or method == "bayesian")
+    harm = _harm_of(judged, question, method == "bayesian")
+    bound = _harm_of(one_sided, question, margin.relative or method == "bayesian")
     worst_case = bound if isinstance(bound, NoEstimate) else bound.high
     if method == "bayesian" and not margin.relative and not isinstance(worst_case, NoEstimate):
         worst_case *= abs(pair.control.value)
@@ -62,10 +62,9 @@ def guardrail(
     return GuardrailAnswer(verdict, worst_case, missing(harm, worst_case))
 
 
-def _harm_of(answer: Answer, pair: Pair, question: Question, relative: bool) -> Interval | NoEstimate:
-    """The interval turned so that positive is harm; of a lift against a negative control the sign turns once more."""
+def _harm_of(answer: Answer, question: Question, relative: bool) -> Interval | NoEstimate:
+    """The interval turned so that positive is harm."""
     interval = answer.ci if relative else answer.difference_ci
-    if isinstance(interval, NoEstimate):
+    if isinstance(interval, NoEstimate) or question.want == "down":
         return interval
-    turned = (question.want == "up") != (relative and pair.control.value < 0.0)
-    return Interval(-interval.high, -interval.low) if turned else interval
+    return Interval(-interval.high, -interval.low)

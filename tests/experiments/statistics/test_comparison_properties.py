@@ -157,6 +157,23 @@ def test_wanting_down_turns_the_chance_to_win(pair: Pair) -> None:
         assert (up.expected_loss, up.expected_loss_control) == (turned.expected_loss_control, turned.expected_loss)
 
 
+@speaks(lift=0.9, fixed=0.2, anytime=0.1, planned=0.02, bayesian=0.3)
+@given(pair=pairs, question=questions)
+def test_of_losses_a_smaller_one_is_a_positive_lift(pair: Pair, question: Question) -> None:
+    """Turned around, every value is a loss: lifts, intervals and chances turn with the difference, at any control."""
+    turned = Pair(*(Arm(arm.count, -arm.value, arm.variance) for arm in (pair.control, pair.treatment)))
+    other = dataclasses.replace(question, want="down" if question.want == "up" else "up")
+    one, back = compare(pair, question), compare(turned, other)
+    if judged(one.lift, "lift"):
+        assert one.lift == -existing(back.lift) == existing(one.difference) / abs(pair.control.value)
+    for method in ("fixed", "anytime", "planned"):
+        ours, theirs = answer_of(one, method).ci, answer_of(back, method).ci
+        if judged(ours, method):
+            assert (ours.low, ours.high) == (-existing(theirs).high, -existing(theirs).low)
+    if judged(one.bayesian, "bayesian"):
+        assert one.bayesian.chance_to_win == pytest.approx(existing(back.bayesian).chance_to_win, abs=1e-12)
+
+
 @given(pair=pairs, alpha=st.floats(0.001, 0.3))
 def test_the_lift_interval_is_the_set_of_lifts_that_welch_does_not_reject(pair: Pair, alpha: float) -> None:
     ci = compare(pair, Question(alpha=alpha)).fixed.ci
@@ -169,7 +186,8 @@ def test_the_lift_interval_is_the_set_of_lifts_that_welch_does_not_reject(pair: 
         (interval.low - interval.width, False),
         (interval.high + interval.width, False),
     ):
-        scaled = Arm(pair.control.count, pair.control.value * (1.0 + lift), pair.control.variance * (1.0 + lift) ** 2)
+        times = 1.0 + math.copysign(lift, lift * pair.control.value)  # a lift is relative to the size of control
+        scaled = Arm(pair.control.count, pair.control.value * times, pair.control.variance * times**2)
         statistic = (pair.treatment.value - scaled.value) / math.sqrt(scaled.error + pair.treatment.error)
         critical = float(scipy.stats.t.isf(alpha / 2.0, measured))
         assert (abs(statistic) <= critical) == inside

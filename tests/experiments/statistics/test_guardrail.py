@@ -60,7 +60,7 @@ def test_a_metric_that_should_go_up_is_harmed_by_going_down() -> None:
     assert guardrail(pair, Question(want="down"), Margin(0.1), "fixed").verdict is GuardrailVerdict.SAFE
 
 
-def test_a_negative_control_turns_the_lift_and_not_the_harm() -> None:
+def test_against_a_negative_control_harm_is_harm() -> None:
     losses = Pair(Arm(1000, -10.0, 25.0), Arm(1000, -12.0, 25.0))
     for method in METHODS:
         answer = guardrail(losses, Question(want="up", look=REFUNDS.look), Margin(0.1), method)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from oracles.estimates import ends, existing
 
 from experiments.statistics.arms import Arm, Pair
-from experiments.statistics.effect import Effect, effect, lift_interval, relative_standard_error
+from experiments.statistics.effect import Effect, above_minus_one, effect, lift_interval, relative_standard_error
 from experiments.statistics.estimate import Caveat, Interval, NoEstimate
 
 NEAR_ZERO = NoEstimate(Caveat.CONTROL_MEAN_NEAR_ZERO)
@@ -44,6 +44,12 @@ def test_the_scale_of_the_posterior_knows_what_the_arms_share() -> None:
     measured = Effect(2.0, 1.0, 0.04, 0.09, 0.3, 50.0, 100, covariance=0.02)
     gradient, errors = np.array([-1.5 / 2.0, 1.0 / 2.0]), np.array([[0.04, 0.02], [0.02, 0.09]])
     assert relative_standard_error(measured) == pytest.approx(math.sqrt(gradient @ errors @ gradient))
+
+
+def test_a_lift_near_minus_one_by_rounding_ends_there() -> None:
+    around = above_minus_one(Interval(math.nextafter(-1.0, -2.0), math.nextafter(-1.0, 0.0)))
+    assert around.low == -1.0 < around.high
+    assert above_minus_one(Interval(-0.5, 0.5)) == Interval(-0.5, 0.5)
 
 
 def test_a_control_of_exactly_zero_has_no_relative_scale() -> None:

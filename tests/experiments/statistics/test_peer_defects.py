@@ -190,3 +190,11 @@ def test_a_relative_sequence_would_lean_on_a_noisy_control_and_ours_is_absolute(
     answer = compare(lucky, Question(planned_units=400)).anytime
     mirrored = compare(Pair(lucky.treatment, lucky.control), Question(planned_units=400)).anytime
     assert answer.p == mirrored.p
+
+
+def test_a_loss_that_halves_is_a_rise_of_half() -> None:
+    """Divided by control with its sign it read −50 % beside a difference of +5 (growthbook changed so in PR 6658)."""
+    comparison = compare(Pair(Arm(1000, -10.0, 25.0), Arm(1000, -5.0, 25.0)), Question())
+    assert (comparison.lift, comparison.difference) == (0.5, 5.0)
+    assert existing(comparison.fixed.ci).low > 0.0
+    assert existing(comparison.bayesian).chance_to_win > 0.99

@@ -62,12 +62,17 @@ def published_pair(case: dict[str, Any]) -> Pair:
     return existing(pair(*arms))
 
 
-def is_like_reference(answer: Answer, reference: dict[str, Any]) -> None:
+def of_size(control: float, *lifts: float) -> list[float]:
+    """The reference divides by control with its sign, ours by its size: of a negative one the lifts turn."""
+    return list(lifts) if control > 0.0 else [-lift for lift in reversed(lifts)]
+
+
+def is_like_reference(answer: Answer, reference: dict[str, Any], control: float = 1.0) -> None:
     assert answer.p == printed(reference["p_value"])
     assert answer.statistic == printed(reference["t"])
     assert answer.degrees_of_freedom == printed(reference["df"])
     assert ends(answer.difference_ci) == printed(reference["ci"])
-    assert ends(answer.ci) == printed(reference["lift_ci_fieller"])
+    assert ends(answer.ci) == printed(of_size(control, *reference["lift_ci_fieller"]))
 
 
 @pytest.fixture
@@ -78,21 +83,21 @@ def without_the_floor(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("case", vector_cases("welch_t"))
 def test_welch_and_fieller_meet_the_reference(case: dict[str, Any]) -> None:
-    comparison = compare(published_pair({"kind": "MEAN", **case["input"]}), Question())
-    reference = case["expected"]["reference"]
-    is_like_reference(comparison.fixed, reference)
+    pair, reference = published_pair({"kind": "MEAN", **case["input"]}), case["expected"]["reference"]
+    comparison = compare(pair, Question())
+    is_like_reference(comparison.fixed, reference, pair.control.value)
     assert comparison.difference == printed(reference["diff"])
-    assert comparison.lift == printed(reference["lift"])
+    assert [comparison.lift] == printed(of_size(pair.control.value, reference["lift"]))
 
 
 @pytest.mark.parametrize("case", vector_cases("relative_lift_ci"))
 def test_fieller_meets_the_reference_lift_interval(case: dict[str, Any]) -> None:
-    reference = case["expected"]["reference"]
-    comparison = compare(published_pair(case["input"]), Question())
+    reference, pair = case["expected"]["reference"], published_pair(case["input"])
+    comparison, control = compare(pair, Question()), pair.control.value
     if reference:  # proportions carry only peers' intervals there
-        assert ends(comparison.fixed.ci) == printed(reference["lift_ci_fieller"])
+        assert ends(comparison.fixed.ci) == printed(of_size(control, *reference["lift_ci_fieller"]))
     lift = reference.get("lift", case["expected"]["growthbook"]["expected"])
-    assert comparison.lift == printed(lift)
+    assert [comparison.lift] == printed(of_size(control, lift))
 
 
 @pytest.mark.parametrize("case", vector_cases("ratio_metric"))
@@ -193,13 +198,7 @@ def test_the_gaussian_posterior_meets_growthbook_on_the_relative_scale(case: dic
     is_like_growthbook(gaussian(flat["mean"], flat["stddev"], PRIORS[name]), peer)
     if case["input"]["kind"] == "CUPED":  # there the peer divides by the unadjusted control mean
         return
-    pair = published_pair(case["input"])
-    if pair.control.value > 0.0:  # and by the size of a negative one, where our lift keeps its sign
-        is_like_growthbook(existing(posterior(pair, PRIORS[name])), peer)
-    else:
-        ours = existing(posterior(pair, None))
-        assert ours.chance_to_win == printed(flat["chance_to_win"])
-        assert [-ours.ci.high, -ours.ci.low] == printed([flat["ci_lower"], flat["ci_upper"]])
+    is_like_growthbook(existing(posterior(published_pair(case["input"]), PRIORS[name])), peer)
 
 
 @pytest.mark.parametrize("case", vector_cases("bayes_beta_binomial"))
