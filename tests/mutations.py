@@ -49,6 +49,8 @@ class Mutation:
     edits: tuple[Edit, ...]
 
 
+STATISTICS = "tests/experiments/statistics"
+BY_UNITS = "test_looks_spend_by_their_units_at_most_by_the_calendar_and_the_last_one_all_that_is_left"
 FIND_REPEATS = "repeated = self._duplicates.positions(parts, self._visible)"
 WRITE = "write_part(Place(self._log, day, name, entries[-1].stream_number), [table], self._options.reach)"
 
@@ -381,6 +383,39 @@ MUTATIONS: Mapping[str, Mutation] = {
                 "app/demo/shop.py",
                 'return random.Random(f"{self.visitor_id} {occasion}")',
                 "return random.__dict__.setdefault('shared', random.Random(1))",
+            ),
+        ),
+    ),
+    "no_variance_floor": Mutation(
+        "a small arm in which nothing rare happened yet is believed to vary as little as it did",
+        (f"{STATISTICS}/test_gate.py::test_the_floor_is_the_pooled_error_over_welchs_where_that_is_larger",),
+        (
+            Edit(
+                "experiments/statistics/arms.py",
+                "return max(1.0, 1.0 + (control.count - treatment.count)",
+                "return 1.0\n    return max(1.0, 1.0 + (control.count - treatment.count)",
+            ),
+        ),
+    ),
+    "observed_events": Mutation(
+        "the gate counts the events that each arm has, not those that it can expect",
+        (f"{STATISTICS}/test_gate.py::test_a_broken_variant_is_found_by_every_method",),
+        (
+            Edit(
+                "experiments/statistics/arms.py",
+                "expected = smaller * scarce / units",
+                "expected = float(min(arm.events or 0 for arm in (control, treatment)))",
+            ),
+        ),
+    ),
+    "calendar_fractions": Mutation(
+        "the walk between planned looks is that of the calendar, whatever traffic came",
+        (f"{STATISTICS}/test_group_sequential.py::{BY_UNITS}",),
+        (
+            Edit(
+                "experiments/statistics/sequential.py",
+                "tuple(units for _, units in reached)",
+                "tuple(number for number, _ in reached)",
             ),
         ),
     ),
