@@ -21,15 +21,6 @@ _TOTALS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """One value of a column: how many rows have it, and the first of them."""
-
-    name: str
-    rows: int
-    first: int
-
-
-@dataclass(frozen=True, slots=True)
 class Variants:
     """The variants as the table spells them, control first; whether rows lack one; and what is wrong with them."""
 
@@ -48,29 +39,23 @@ def variants_of(sheet: Sheet, request: ImportRequest) -> Variants:
     if request.variant not in sheet.keys:
         return Variants((), lacking=False, faults=())
     groups = _groups(sheet, request.variant, MOST_VARIANTS)
-    lacking = [group for group in groups if group.name.strip().lower() in _NAMELESS]
-    names = sorted(group.name for group in groups if group not in lacking)
-    faults: list[Fault] = []
-    if lacking and request.missing != "drop":
-        faults.append(_lacking(sheet, request, lacking))
+    names = sorted(name for name in groups if name.strip().lower() not in _NAMELESS)
+    lacking = len(names) < len(groups)
+    faults = [_lacking(sheet, request)] if lacking and request.missing != "drop" else []
     if len(names) > MOST_VARIANTS:
-        told = (
-            f"column {request.variant!r} holds more than {MOST_VARIANTS} different values ({', '.join(names[:3])}, …)"
-        )
+        told = f"column {request.variant!r} holds more than {MOST_VARIANTS} different values"
+        told += f" ({', '.join(names[:3])}, …)"
         faults.append(Fault(f"{told}; name the column of the variant with --variant"))
-        return Variants((), bool(lacking), tuple(faults))
+        return Variants((), lacking, tuple(faults))
     if len(names) < 2:
-        held = f" ({names[0]})" if names else ""
-        told = (
-            f"{sheet.name} has {len(names)} variant{'' if len(names) == 1 else 's'}{held} in column {request.variant!r}"
-        )
-        faults.append(Fault(f"{told}; a test needs two"))
-    faults += _alike([group for group in groups if group not in lacking])
-    control = (
-        request.control if request.control is not None else CONTROL if CONTROL in names else min(names, default="")
-    )
-    faults += _unknown(request, control, names)
-    return Variants((control, *(name for name in names if name != control)), bool(lacking), tuple(faults))
+        held = "1 variant" if names else "no variant"
+        listed = f" ({names[0]})" if names else ""
+        faults.append(Fault(f"{sheet.name} has {held}{listed} in column {request.variant!r}; a test needs two"))
+    control = request.control
+    if control is None:
+        control = CONTROL if CONTROL in names else min(names, default="")
+    faults += [*_alike({name: groups[name] for name in names}), *_unknown(request, control, names)]
+    return Variants((control, *(name for name in names if name != control)), lacking, tuple(faults))
 
 
 def dimension_faults(sheet: Sheet, request: ImportRequest) -> list[Fault]:
@@ -78,44 +63,42 @@ def dimension_faults(sheet: Sheet, request: ImportRequest) -> list[Fault]:
     faults: list[Fault] = []
     for name in request.dimensions:
         if name in sheet.keys and len(groups := _groups(sheet, name, MOST_LEVELS)) > MOST_LEVELS:
-            told = ", ".join(group.name for group in groups[:3])
+            told = ", ".join([*groups][:3])
             right = "put them into few classes first"
             faults.append(Fault(f"dimension {name!r} has more than {MOST_LEVELS} levels ({told}, …); {right}"))
     return faults
 
 
-def _groups(sheet: Sheet, column: str, most: int) -> list[Group]:
-    """The values of a column, the most frequent first; one more than `most` where there are more."""
+def _groups(sheet: Sheet, column: str, most: int) -> dict[str, int]:
+    """The values of a column, the most frequent first, with their rows; one more than `most` where there are more."""
     asked = statement("table_groups").bind(group=sheet.text(column), most=most + 1)
-    return [Group(str(name or ""), int(rows), int(first)) for name, rows, first in sheet.reader.rows(asked)]
+    return {str(name or ""): int(rows) for name, rows in sheet.reader.rows(asked)}
 
 
-def _lacking(sheet: Sheet, request: ImportRequest, lacking: Sequence[Group]) -> Fault:
+def _lacking(sheet: Sheet, request: ImportRequest) -> Fault:
     """Rows without a variant; the sums below a table are one."""
-    first = min(lacking, key=lambda group: group.first)
-    told = repr(first.name) if first.name.strip() else "an empty cell"
+    wrong = nameless(sheet.text(request.variant))
+    asked = statement("table_gaps").bind(wrong=wrong)
+    rows, first, name = sheet.reader.rows(asked.bind(cell=sheet.text(request.variant)))[0]
+    told = repr(name) if name and name.strip() else "an empty cell"
     right = "fill it in, or leave such rows out with --missing drop"
     if request.unit is not None and request.unit in sheet.keys:
-        wrong = nameless(sheet.text(request.variant))
-        _, _, unit = sheet.reader.rows(statement("table_gaps").bind(cell=sheet.text(request.unit), wrong=wrong))[0]
+        _, _, unit = sheet.reader.rows(asked.bind(cell=sheet.text(request.unit)))[0]
         if str(unit or "").strip(" :").lower() in _TOTALS:
             right = f"{unit!r} is a row of sums: remove it"
-    rows = sum(group.rows for group in lacking)
-    return Fault(f"{told} in column {request.variant} is no variant ({such(rows)}); {right}", first.first)
+    return Fault(f"{told} in column {request.variant} is no variant ({such(rows)}); {right}", first)
 
 
-def _alike(groups: Sequence[Group]) -> list[Fault]:
+def _alike(groups: Mapping[str, int]) -> list[Fault]:
     """Variants that a person would take for one."""
-    by_letters: dict[str, list[Group]] = {}
-    for group in sorted(groups, key=lambda group: group.first):
-        by_letters.setdefault("".join(group.name.split()).casefold(), []).append(group)
+    by_letters: dict[str, list[str]] = {}
+    for name in groups:
+        by_letters.setdefault("".join(name.split()).casefold(), []).append(name)
     faults: list[Fault] = []
-    for found in (found for found in by_letters.values() if len(found) > 1):
-        first, *others = (f"{group.name!r} ({group.rows}" for group in found)
-        first += " rows)" if found[0].rows != 1 else " row)"
-        others = [f"{other})" for other in others]
-        told = f"variants {first} and {' and '.join(others)} differ only in capitals or spaces"
-        faults.append(Fault(f"{told}; write them alike"))
+    for first, *others in (names for names in by_letters.values() if len(names) > 1):
+        told = f"variants {first!r} ({groups[first]} row{'s' if groups[first] != 1 else ''})"
+        told += "".join(f" and {name!r} ({groups[name]})" for name in others)
+        faults.append(Fault(f"{told} differ only in capitals or spaces; write them alike"))
     return faults
 
 

@@ -17,10 +17,12 @@ from experiments.readout.encoding import Check
 class Profile:
     """The measured columns by name: their numbers (NULL where missing), and a value near which their sums are exact.
 
-    `gaps` are those that need numbers and lack some. A column with a fault has no numbers.
+    `gaps` are those that need numbers and lack some. A column with a fault has no numbers. `units` are the rows whose
+    unit is not empty.
     """
 
     rows: int
+    units: int
     numbers: Mapping[str, Expression]
     lows: Mapping[str, float]
     gaps: Set[str]
@@ -71,7 +73,7 @@ def profiled(sheet: Sheet, request: ImportRequest, *, thorough: bool = False) ->
     shares = {metric.column for metric in request.metrics if metric.type == "proportion" and not request.counts}
     numbers = {name: sheet.number(name) for _, name in named}
     unsure = {name for name in numbers if thorough and sheet.kinds[name] == "number"}
-    rows, looks = _looked(sheet, numbers, shares)
+    rows, units, looks = _looked(sheet, numbers, shares, request.unit)
     if not rows:
         sheet.refuse([*sheet.faults, Fault(f"{sheet.name} has no rows below its header")])
     lacking = {name for name, look in looks.items() if name in required and look.filled < rows}
@@ -86,7 +88,8 @@ def profiled(sheet: Sheet, request: ImportRequest, *, thorough: bool = False) ->
         if found:
             del numbers[name]
         faults += found
-    looks |= _looked(sheet, {name: numbers[name] for name in read if name in numbers}, shares)[1]
+    mended = {name: numbers[name] for name in read if name in numbers}
+    looks |= _looked(sheet, mended, shares)[2] if mended else {}
     for name, number in list(numbers.items()):
         found = _impossible(sheet, name, number, looks[name], is_share=name in shares)
         if found:
@@ -96,6 +99,7 @@ def profiled(sheet: Sheet, request: ImportRequest, *, thorough: bool = False) ->
         faults += [fault for metric in request.metrics for fault in _uncountable(sheet, metric, numbers)]
     return Profile(
         rows=rows,
+        units=units,
         numbers=numbers,
         lows={name: looks[name].low for name in numbers},
         gaps={name for name, column in read.items() if column.gap is not None and name in required},
@@ -108,8 +112,11 @@ def profiled(sheet: Sheet, request: ImportRequest, *, thorough: bool = False) ->
     )
 
 
-def _looked(sheet: Sheet, numbers: Mapping[str, Expression], shares: Set[str]) -> tuple[int, dict[str, _Look]]:
-    """How many rows there are, and each column at a glance; what a Parquet file tells of itself is not read again."""
+def _looked(
+    sheet: Sheet, numbers: Mapping[str, Expression], shares: Set[str], unit: str | None = None
+) -> tuple[int, int, dict[str, _Look]]:
+    """How many rows there are, how many of them with a unit, and each column at a glance; what a Parquet file tells of
+    itself is not read again."""
     asked: dict[str, Expression] = {}
     for name, number in numbers.items():
         key, plain = sheet.keys[name], sheet.kinds[name] in ("whole", "number") and number == sheet.number(name)
@@ -120,13 +127,16 @@ def _looked(sheet: Sheet, numbers: Mapping[str, Expression], shares: Set[str]) -
         asked[f"high_{key}"] = Expression.of("max($v)", v=value)
         if name in shares and sheet.kinds[name] not in ("whole", "truth"):
             asked[f"others_{key}"] = Expression.of("sum(CASE WHEN $v NOT IN (0, 1) THEN 1 ELSE 0 END)", v=value)
+    asked["units"] = (
+        Expression.of("count($unit)", unit=sheet.raw(str(unit))) if unit in sheet.keys else Expression.of("0")
+    )
     found = sheet.reader.records(statement("table_profile").also(**asked))[0]
     looks: dict[str, _Look] = {}
     for name, key in ((name, sheet.keys[name]) for name in numbers):
         low, high = (float(found[f"{end}_{key}"] or 0.0) for end in ("low", "high"))
         others = int(found.get(f"others_{key}") or 0) or int(name in shares and (low < 0.0 or high > 1.0))
         looks[name] = _Look(int(found[f"filled_{key}"]), int(found[f"numbers_{key}"]), low, high, others)
-    return int(found["n"]), looks
+    return int(found["n"]), int(found["units"]), looks
 
 
 def _read(sheet: Sheet, request: ImportRequest, odd: Iterable[str], columns: Iterable[str]) -> dict[str, _Read]:

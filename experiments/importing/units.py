@@ -52,7 +52,7 @@ def show_units(sheet: Sheet, request: ImportRequest, profile: Profile, variants:
     if request.variant not in sheet.keys:
         return []
     variant = sheet.text(request.variant)
-    empty, faults = _without_unit(sheet, request)
+    empty, faults = _without_unit(sheet, request, profile)
     conditions = [Expression.of("NOT $empty", empty=condition) for condition in empty]
     if variants.lacking:
         conditions.append(Expression.of("NOT $lacking", lacking=nameless(variant)))
@@ -81,14 +81,12 @@ def _cells(sheet: Sheet, request: ImportRequest, profile: Profile) -> dict[str, 
     return shown
 
 
-def _without_unit(sheet: Sheet, request: ImportRequest) -> tuple[list[Expression], list[Fault]]:
+def _without_unit(sheet: Sheet, request: ImportRequest, profile: Profile) -> tuple[list[Expression], list[Fault]]:
     """What tells rows whose unit is empty, where there are any, and that there are."""
-    if request.unit is None or request.unit not in sheet.keys:
+    if request.unit is None or request.unit not in sheet.keys or profile.units == profile.rows:
         return [], []
     empty = Expression.of("$unit IS NULL", unit=sheet.raw(request.unit))
     n, first, _ = sheet.reader.rows(statement("table_gaps").bind(cell=None, wrong=empty))[0]
-    if not n:
-        return [], []
     told = f"an empty cell in column {request.unit} is no unit ({such(n)})"
     fault = Fault(f"{told}; fill it in, or leave such rows out with --missing drop", int(first))
     return [empty], [] if request.missing == "drop" else [fault]

@@ -1,6 +1,6 @@
--- The values of a column of an imported table, the most frequent first: how many rows have each, and the first of them.
-SELECT $group AS name, count(*) AS n, min(c.row) AS first_row
+-- The values of a column of an imported table, the most frequent first, and how many rows have each.
+SELECT $group AS name, count(*) AS n
 FROM cells AS c
 GROUP BY $group
-ORDER BY count(*) DESC, min(c.row)
+ORDER BY count(*) DESC, $group
 LIMIT $most

@@ -136,7 +136,7 @@ def test_the_decimal_sign_that_is_said_holds_for_every_column(tmp_path: Path) ->
 money = st.integers(-(10**11), 10**11).map(lambda cents: cents / 100)
 
 
-@settings(max_examples=examples(60), deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(
     values=st.lists(money, min_size=4, max_size=12),
     decimal=st.sampled_from([".", ","]),
