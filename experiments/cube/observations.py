@@ -24,10 +24,12 @@ Place = tuple[int, str]  # arm and level
 
 @dataclass(frozen=True, slots=True)
 class QuantileSample:
-    """One arm's values; where events are sampled, `clusters` has per unit num: at or below the quantile, den: all."""
+    """One arm's values, and how many units it has; where events are sampled, `clusters` has per unit num: at or below
+    the quantile, den: all."""
 
     histogram: Histogram
     clusters: JointMoments | None
+    units: int
 
 
 def prepare_samples(cube: Cube, rule: MetricRule, through_day: int | None = None) -> None:
@@ -62,7 +64,10 @@ def samples_by_level(
         silent = 0 if rule.over_events else total - int(counts.sum())  # units without any value are zero
         histograms[arm, level] = Histogram.from_columns(np.append(values, 0.0), np.append(counts, silent))
     clusters = _clusters(cube, rule, levels, histograms, units) if rule.over_events else {}
-    return {place: QuantileSample(histogram, clusters.get(place)) for place, histogram in histograms.items()}
+    return {
+        place: QuantileSample(histogram, clusters.get(place), units[place][0])
+        for place, histogram in histograms.items()
+    }
 
 
 def _clusters(
@@ -91,7 +96,8 @@ def _clusters(
 
 
 WHOLE: Final = "levels_whole"
-_NOTHING: Final = QuantileSample(Histogram.from_columns([], []), None)
+_EXPOSED_DAYS: Final = "levels_exposed_days"
+_NOTHING: Final = QuantileSample(Histogram.from_columns([], []), None, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +105,9 @@ class MetricObservation:
     """What the log says about one metric, per arm in the order of the variants.
 
     `arms` are joint moments over units of y (value), d (denominator), x and e (the same before exposure) and h (has a
-    history). `levels` holds the same by dimension and level, `samples` the values of a quantile (also by level, and as
-    they were at the end of a look's last day).
+    history). `levels` holds the same by dimension and level, `cohorts` by the shop day of the exposure (ascending, with
+    the windows that are still open), `samples` the values of a quantile (also by level, and `until` a day: of the units
+    exposed by its close).
     """
 
     rule: MetricRule
@@ -111,7 +118,8 @@ class MetricObservation:
     samples: tuple[QuantileSample, ...] = ()
     level_samples: Mapping[str, Mapping[str, tuple[QuantileSample, ...]]] = field(default_factory=dict[str, Any])
     looks: Looks | None = None
-    look_samples: Mapping[int, tuple[QuantileSample, ...]] = field(default_factory=dict[int, Any])  # by its last day
+    cohorts: Mapping[int, tuple[JointMoments, ...]] = field(default_factory=dict[int, Any])
+    until: Mapping[int, tuple[QuantileSample, ...]] = field(default_factory=dict[int, Any])
     responders: tuple[int, ...] | None = None
     final_beats: tuple[tuple[int, int], ...] | None = None  # (arrived, page views)
     steps: tuple[tuple[int, ...], ...] = ()  # units that reached each step of a funnel
@@ -137,10 +145,12 @@ class UnitDays:
 
 @dataclass(frozen=True, slots=True)
 class _Until:
-    """An earlier moment that a metric is looked at from: a shop day, and the last exposure until its end."""
+    """Units exposed by the close of a shop day, the last of them at a moment; with what they had brought by then, or
+    with all of their windows."""
 
     day: int
     last_exposed_us: int
+    whole_windows: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,11 +161,21 @@ class Observer:
     as_of_us: int
 
     def observe(
-        self, rule: MetricRule, dimensions: Sequence[str] = (), look_days: Sequence[int] = (), *, by_day: bool = True
+        self,
+        rule: MetricRule,
+        dimensions: Sequence[str] = (),
+        sample_days: Sequence[int] = (),
+        *,
+        whole_windows: bool = False,
+        by_day: bool = True,
     ) -> MetricObservation:
-        """Everything a readout shows of one metric; `look_days` are the last days of the looks that have closed."""
+        """Everything a readout shows of one metric.
+
+        A quantile, which has no days, is sampled `sample_days` by day; with `whole_windows` also what came after it.
+        """
         engine, quantile = self.cube.engine, rule.metric.type == "quantile"
-        look_samples = {day: self._samples_until(rule, day) for day in look_days if quantile}
+        until = {day: self._samples_until(rule, day, whole_windows) for day in sample_days if quantile}
+        by_day = by_day and not quantile
         caps = self.tabulate(rule)
         counts = self._counts(rule, None)
         shifts = self._shifts(sum(n for n, _ in counts.values()))
@@ -171,8 +191,9 @@ class Observer:
             levels={name: self.levels_of(rule, table) for name, table in tables.items()},
             samples=self._whole(rule) if quantile else (),
             level_samples={name: self._samples(rule, table) for name, table in tables.items() if quantile},
-            looks=self._looks(rule, caps, shifts) if by_day and not quantile else None,
-            look_samples=look_samples,
+            cohorts=self._cohorts(rule) if by_day else {},
+            until=until,
+            looks=self._looks(rule, caps, shifts) if by_day else None,
             responders=self._per_arm(engine.columns(statement("responders"))) if rule.metric.type in SURVEYS else None,
             final_beats=self._final_beats(rule),
             steps=self._steps(rule),
@@ -182,7 +203,9 @@ class Observer:
         """Materialise `totals` and `unit_values` of a metric, now or as of an earlier day; answers the applied caps."""
         plan, put = self.cube.plan, self.cube.put
         bound = self._sources(statement("totals"), rule)
-        so_far = Expression.of("TRUE") if until is None else Expression.of("c.day <= $day", day=until.day)
+        so_far = Expression.of("TRUE")
+        if until is not None and not until.whole_windows:
+            so_far = Expression.of("c.day <= $day", day=until.day)
         put("totals", bound.bind(before=plan.segment(0), so_far=so_far))
         caps = Caps(*self._ends(rule.cap, "t.gross"), *self._ends(rule.base_cap, "t.base"))
         mature = self.mature(rule) if until is None else until.last_exposed_us
@@ -195,15 +218,15 @@ class Observer:
         put("unit_values", statement("unit_values").bind(**cut, entered=self._entered(rule), mature=mature))
         return caps
 
-    def _samples_until(self, rule: MetricRule, day: int) -> tuple[QuantileSample, ...]:
-        """The values of a quantile as they were when a shop day closed: its units and what they had brought."""
+    def _samples_until(self, rule: MetricRule, day: int, whole_windows: bool) -> tuple[QuantileSample, ...]:
+        """The values of a quantile of the units exposed by the close of a shop day."""
         last = self.cube.engine.rows(statement("last_exposed").bind(day=day))[0][0]
         if last is None:
             return tuple(_NOTHING for _ in self.cube.scope.arms)
-        until = _Until(day, int(last))
+        until = _Until(day, int(last), whole_windows)
         self.tabulate(rule, until)
         if rule.over_events:
-            prepare_samples(self.cube, rule, day)
+            prepare_samples(self.cube, rule, None if whole_windows else day)
         return self._whole(rule, until.last_exposed_us)
 
     def _sources(self, unbound: Statement, rule: MetricRule) -> Statement:
@@ -292,6 +315,13 @@ class Observer:
         shifts = self._shifts(sum(n for n, _ in counts.values()))
         levels = sorted({level for _, level in counts})
         return self._moments(statement("level_moments").tables(levels=table), levels, counts, shifts)
+
+    def _cohorts(self, rule: MetricRule) -> dict[int, tuple[JointMoments, ...]]:
+        """Moments of the metric tabulated last, by the shop day of the exposure."""
+        if _EXPOSED_DAYS not in self.cube.tables:
+            self.cube.put(_EXPOSED_DAYS, statement("exposed_days"))
+        found = self.levels_of(rule, _EXPOSED_DAYS)
+        return {day: found[str(day)] for day in sorted(map(int, found))}
 
     def _looks(self, rule: MetricRule, caps: Caps, shifts: Shifts) -> Looks:
         self._put_days(rule)

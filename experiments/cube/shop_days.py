@@ -34,6 +34,14 @@ class ShopDays:
         local = time_us + offset
         return local - local % DAY_US
 
+    def close(self, day: int) -> int:
+        """The moment at which a day closes: the next local midnight, in µs UTC."""
+        local = day + DAY_US
+        for since, shifted in reversed(self.offsets):
+            if local - shifted >= since:
+                return local - shifted
+        return local - self.offsets[0][1]
+
     def sql(self, column: str) -> Expression:
         """The same in SQL."""
         offset = str(self.offsets[-1][1])

@@ -7,9 +7,12 @@ from datetime import date, datetime
 from enum import Enum
 from typing import Any, Final, Literal
 
-from experiments.definitions.model import Guardrail
+from experiments.definitions.model import Guardrail, Plan
+from experiments.readout.calendar import State
 from experiments.readout.inference import ComparisonReadout, Methods
+from experiments.statistics.comparison import Method
 from experiments.statistics.estimate import Interval, NoEstimate
+from experiments.statistics.multiplicity import Correction
 from experiments.statistics.sample_ratio import Balance
 from kit.time import iso
 
@@ -21,8 +24,8 @@ HEAD: Final = ("experiment", "phase", "fingerprint", "as_of", "watermark", "pend
 """Members that stand before all others in what is served of a readout, in order."""
 OPTIONAL: Final = frozenset(
     {
-        "response_rate", "final_beat_share", "value_ci", "steps", "sql", "dimensions", "estimated",
-        "cap", "cap_low", "denominator_cap", "denominator_cap_low",
+        "response_rate", "final_beat_share", "value_ci", "steps", "sql", "dimensions", "estimated", "next_look",
+        "worst_case", "p_bh", "flagged", "guardrail", "cap", "cap_low", "denominator_cap", "denominator_cap_low",
         "both_groups", "duplicates", "missing",
     }
 )  # fmt: skip
@@ -30,7 +33,7 @@ OPTIONAL: Final = frozenset(
 METHODS: Final[Mapping[str, tuple[str, ...]]] = {
     "fixed": ("p", "ci", "difference_ci", "statistic", "df"),
     "z_pooled": ("p", "statistic"),
-    "anytime": ("p", "p_min", "ci", "difference_ci", "p_min_adjusted"),
+    "anytime": ("p", "p_min", "ci", "difference_ci"),
     "planned": ("look", "looks", "boundary", "crossed", "p", "ci"),
     "bayesian": ("chance_to_win", "expected_loss", "ci", "peek_proof"),
     "unadjusted": ("p", "ci"),
@@ -118,10 +121,16 @@ class Excluded:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Something that a reader must know before trusting the numbers."""
+    """Something that a reader must know before trusting the numbers: of one metric, of one variant where it says so.
+
+    While it stands and `withholds_ship`, that variant (every one, if none is named) is not shipped.
+    """
 
     code: str
     detail: str
+    metric: str | None = None
+    variant: str | None = None
+    withholds_ship: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,21 +168,24 @@ class ArmReadout:
 
 @dataclass(frozen=True, slots=True)
 class LevelReadout:
-    """One level of a dimension; exploratory, outside the family of tests."""
+    """One level of a dimension; exploratory, outside the family of tests. `fdr` is the rate behind what is flagged."""
 
     dimension: str
     level: str
     exploratory: bool
     arms: tuple[ArmReadout, ...]
     comparisons: tuple[ComparisonReadout, ...]
+    fdr: float = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class LookReadout:
-    """One variant on one shop day: everything so far (`kind` cumulative) or that day alone (`daily`)."""
+    """One variant on one shop day: everything so far (`kind` cumulative), what that day brought divided by everybody
+    enrolled until then (`daily`), or the units exposed on that day with their whole windows (`cohort`, `closed` once
+    the windows have)."""
 
     day: date
-    kind: Literal["cumulative", "daily"]
+    kind: Literal["cumulative", "daily", "cohort"]
     variant: str
     units: int
     value: Number = None
@@ -208,12 +220,40 @@ class MetricReadout:
     dimensions: tuple[LevelReadout, ...] = ()
     sql: str | None = None
     series: tuple[LookReadout, ...] = field(default=(), metadata={"served": False})
-    guardrail: Guardrail | None = field(default=None, metadata={"served": False})
+    guardrail: Guardrail | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanReadout:
+    """What the verdicts and the decision follow: `closed_days` have closed since the first exposure."""
+
+    method: Method
+    alpha: float
+    correction: Correction
+    days: int
+    min_days: int
+    looks: int
+    planned_units: int
+    closed_days: int
+
+    @classmethod
+    def of(cls, plan: Plan, planned_units: int, closed_days: int) -> "PlanReadout":
+        """What of a plan stands in the answer."""
+        return cls(
+            method=plan.method,
+            alpha=plan.alpha,
+            correction=plan.correction,
+            days=plan.days,
+            min_days=plan.min_days,
+            looks=plan.looks,
+            planned_units=planned_units,
+            closed_days=closed_days,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Readout:
-    """What came of an experiment's phase, as of a moment. `watermark` is how far the log was written."""
+    """What came of an experiment's phase, as of a moment. `watermark` is how far the log was written, never past it."""
 
     experiment: str
     phase: int
@@ -221,7 +261,9 @@ class Readout:
     as_of: datetime
     watermark: datetime | None
     pending: int | None
+    state: State
     closed: bool
+    plan: PlanReadout
     health: Health
     decision: Decision
     metrics: tuple[MetricReadout, ...]

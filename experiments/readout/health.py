@@ -15,29 +15,36 @@ from experiments.cube.measures import MetricRule
 from experiments.cube.observations import MetricObservation, Observer
 from experiments.cube.shop_days import calendar_date
 from experiments.cube.statements import statement
+from experiments.cube.sums import columns_of
 from experiments.definitions.model import Experiment
+from experiments.readout.calendar import ClosedDays
 from experiments.readout.encoding import Check, Excluded, Health, MultiExposure
-from experiments.readout.inference import Calendar, pairs_on
+from experiments.readout.samples import Judge, pairs_on, together
 from experiments.readout.study import Study
-from experiments.statistics.arms import Pair
-from experiments.statistics.interaction import Interaction, interaction
+from experiments.statistics.arms import Pair, mean_arm, ratio_arm
+from experiments.statistics.arms import pair as paired
+from experiments.statistics.effect import Effect, effect, lift
+from experiments.statistics.estimate import NoEstimate
+from experiments.statistics.fixed import welch_p
+from experiments.statistics.interaction import Interaction, changed_lift, interaction
 from experiments.statistics.moments import JointMoments
 from experiments.statistics.multiplicity import holm
 from experiments.statistics.sample_ratio import Balance, balance
+from kit.time import DAY_US
 
 MULTI_EXPOSURE_WARNING = 0.01
 ESTIMATE = "{type: mean, event: page, value: engaged_seconds, window: 1 day}"
 
 
 def health_of(
-    cube: Cube, study: Study, calendar: Calendar, dimensions: Sequence[str], checks: Sequence[Check] = ()
+    cube: Cube, study: Study, days: ClosedDays, dimensions: Sequence[str], checks: Sequence[Check] = ()
 ) -> Health:
     """The health of a study whose cube is built."""
     several = int(cube.engine.rows(statement("several_variants"))[0][0])
     units = int(cube.engine.rows(statement("count_units"))[0][0])
     rate = several / units if units else 0.0
     found: list[Check] = []
-    for pause in study.pauses:
+    for pause in study.calendar.pauses:
         until = f" to {pause.until:%Y-%m-%d %H:%M} UTC" if pause.until else ""
         found.append(Check("paused", f"paused from {pause.since:%Y-%m-%d %H:%M} UTC{until}"))
     for stretch in study.shipped_in_between:
@@ -52,7 +59,7 @@ def health_of(
         )
     exposures, quarantined, unconverted = cube.excluded()
     return Health(
-        srm=_srm(cube, study, calendar, dimensions),
+        srm=_srm(cube, study, days, dimensions),
         multi_exposure=MultiExposure(rate),
         excluded=Excluded(
             quarantined=int(exposures[0]) + quarantined,
@@ -91,7 +98,7 @@ def lost_events(lost: Iterable[Loss]) -> list[Check]:
     ]
 
 
-def _srm(cube: Cube, study: Study, calendar: Calendar, dimensions: Sequence[str]) -> Balance:
+def _srm(cube: Cube, study: Study, closed_days: ClosedDays, dimensions: Sequence[str]) -> Balance:
     rows = cube.engine.rows(statement("days_of_units"))
     arms = len(study.arms)
     days = sorted({int(day) for _, day, _ in rows})
@@ -99,7 +106,7 @@ def _srm(cube: Cube, study: Study, calendar: Calendar, dimensions: Sequence[str]
     for arm, day, n in rows:
         counts[days.index(int(day)), int(arm)] = int(n)
     cumulative = counts.cumsum(axis=0) if days else np.zeros((1, arms), dtype=np.int64)
-    closed = [row for row, day in enumerate(days) if calendar.closed(day)]
+    closed = [row for row, day in enumerate(days) if closed_days.closed(day)]
     looks = [tuple(int(n) for n in cumulative[row]) for row in closed]
     now = tuple(int(n) for n in cumulative[-1])
     levels = [
@@ -113,6 +120,82 @@ def _srm(cube: Cube, study: Study, calendar: Calendar, dimensions: Sequence[str]
             found.setdefault(str(level), [0] * arms)[int(arm)] = int(n)
         levels += [(dimension, level, tuple(observed)) for level, observed in sorted(found.items())]
     return balance(looks, study.weights, now, levels)
+
+
+UNEQUAL_ALPHA: Final = 0.001
+CHANGED_ALPHA: Final = 0.001  # of one look; over 28 daily ones an alarm rings in less than 1 % without a change
+
+
+def unequal_checks(judge: Judge, study: Study, observed: Mapping[str, MetricObservation]) -> list[Check]:
+    """Goals whose covariate differed before anybody was exposed (Welch, Holm over goals × variants)."""
+    found: dict[tuple[str, str], tuple[Pair, float]] = {}
+    for name in (name for name in study.goals if observed[name].rule.cuped):
+        rule, arms = observed[name].rule, observed[name].arms
+        before = [
+            ratio_arm(columns_of(moments, {"x": "num", "e": "den"}))
+            if rule.is_ratio
+            else mean_arm(moments.moments("x"))
+            for moments in arms
+        ]
+        for treatment in range(1, len(arms)):
+            pair = paired(before[0], before[treatment])
+            difference = effect(pair) if isinstance(pair, Pair) else pair
+            if isinstance(pair, Pair) and isinstance(difference, Effect):
+                found[name, judge.arms[treatment]] = pair, welch_p(difference)
+    checks: list[Check] = []
+    corrected = holm([p for _, p in found.values()])
+    for ((name, variant), (pair, _)), p in zip(found.items(), corrected, strict=True):
+        if p < UNEQUAL_ALPHA:
+            told = f"{name}: before their exposure {variant} had {pair.treatment.value:.4g}"
+            told += f" and {study.arms[0]} {pair.control.value:.4g} (p = {p:.2g}): they were not alike to begin with"
+            checks.append(Check("unequal_before_exposure", told, name, variant, withholds_ship=True))
+    return checks
+
+
+def changed_checks(judge: Judge, study: Study, observed: Mapping[str, MetricObservation]) -> list[Check]:
+    """Goals whose lift among the units exposed in the later half of the days differs from that in the earlier half.
+
+    Mature units only, both halves through the gate, Holm over goals × variants. A ship is withheld where the later
+    half does not favour the variant.
+    """
+    found: dict[tuple[str, str], tuple[Pair, Pair, float]] = {}
+    for name in study.goals:
+        halves = _halves(judge, observed[name])
+        plain = replace(observed[name].rule, cuped=False)
+        for treatment in range(1, len(judge.arms) if halves else 0):
+            early, late = (pairs_on(plain, half, treatment)[0] for half in halves)
+            change = changed_lift(early, late)
+            if isinstance(change, float) and isinstance(early, Pair) and isinstance(late, Pair):
+                found[name, judge.arms[treatment]] = early, late, change
+    checks: list[Check] = []
+    corrected = holm([p for _, _, p in found.values()])
+    for ((name, variant), (early, late, _)), p in zip(found.items(), corrected, strict=True):
+        if p < CHANGED_ALPHA:
+            gained = late.treatment.value - late.control.value
+            favours = gained > 0.0 if observed[name].rule.metric.want == "up" else gained < 0.0
+            told = f"{name}: {variant} against {study.arms[0]} was {_against(early)} among those exposed in the earlier"
+            told += f" half of the days and {_against(late)} in the later half (p = {p:.2g})"
+            checks.append(Check("effect_changed_over_time", told, name, variant, withholds_ship=not favours))
+    return checks
+
+
+def _halves(judge: Judge, observed: MetricObservation) -> tuple[list[JointMoments], ...]:
+    """The mature units exposed in the earlier and in the later half of the days; empty where a half has none."""
+    days = judge.days
+    if days is None or days.first is None:
+        return ()
+    window = observed.rule.window.end_us
+    mature = {day: arms for day, arms in observed.cohorts.items() if days.closed(days.matures(day, window))}
+    middle = days.first + (max(mature, default=days.first) - days.first + DAY_US) // DAY_US // 2 * DAY_US
+    halves = [[arms for day, arms in mature.items() if (day < middle) is early] for early in (True, False)]
+    return tuple(together(half) for half in halves) if all(halves) else ()
+
+
+def _against(pair: Pair) -> str:
+    relative = lift(pair)
+    if isinstance(relative, NoEstimate):
+        return f"{pair.treatment.value - pair.control.value:+.4g}"
+    return f"{relative:+.1%}"
 
 
 ALPHA: Final = 0.05

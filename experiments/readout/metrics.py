@@ -1,6 +1,7 @@
-"""Judged comparisons become the rows of a readout: arms, levels and days of a metric, verdicts within the family."""
+"""Judged comparisons become the rows of a readout: arms, levels and days of a metric, and verdicts in their family."""
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -10,26 +11,25 @@ from experiments.definitions.model import Guardrail
 from experiments.readout.encoding import ArmReadout, LevelReadout, LookReadout, MetricReadout, Number
 from experiments.readout.inference import (
     ESTIMATED_FROM,
+    NO_LONGER_SUPPORTED,
     ComparisonReadout,
-    DayAnswer,
-    Judge,
+    Decided,
     Verdict,
-    anytime_answers,
-    arms_of,
-    judge_guardrail,
     judge_level,
     judge_metric,
 )
+from experiments.readout.samples import Judge, Ruling, arms_of, sample_of, totals_of
 from experiments.readout.study import StudiedMetric
 from experiments.statistics.bayesian import Posterior
 from experiments.statistics.effect import lift
-from experiments.statistics.estimate import NoEstimate
-from experiments.statistics.multiplicity import adjusted, bonferroni
+from experiments.statistics.estimate import Caveat, Interval, NoEstimate
+from experiments.statistics.guardrail import GuardrailAnswer, Margin, guardrail
+from experiments.statistics.multiplicity import adjusted, benjamini_hochberg, bonferroni
 from experiments.statistics.quantiles import quantile_estimate
 
 CHANCE_TO_SHIP: Final = 0.95
 LOSS_TO_SHIP: Final = 0.0025
-_ROUNDING: Final = 1e-14
+FALSE_DISCOVERY_RATE: Final = 0.05
 
 
 def metric_readout(
@@ -42,6 +42,7 @@ def metric_readout(
             samples = observed.level_samples.get(dimension, {}).get(level, ())
             there = MetricObservation(observed.rule, observed.cap, moments, (0,) * len(judge.arms), samples=samples)
             levels.append(LevelReadout(dimension, level, True, _arms(judge, there), judge_level(judge, there)))
+    comparisons = judge_metric(judge, observed)
     return MetricReadout(
         metric=studied.metric.name,
         role=studied.role,
@@ -51,88 +52,158 @@ def metric_readout(
         window_seconds=studied.metric.window_seconds,
         post_hoc=studied.post_hoc,
         arms=_arms(judge, observed),
-        comparisons=judge_metric(judge, observed),
+        comparisons=comparisons,
         cap=observed.cap.high,
         cap_low=observed.cap.low,
         denominator_cap=observed.cap.base_high,
         denominator_cap_low=observed.cap.base_low,
         estimated=ESTIMATED_FROM if observed.rule.estimated else None,
         dimensions=tuple(levels),
-        series=_series(judge, observed),
+        series=_series(judge, observed, comparisons),
         guardrail=guardrail,
     )
 
 
 def settled(judge: Judge, metrics: Sequence[MetricReadout]) -> tuple[MetricReadout, ...]:
-    """With every verdict, and the p-values of the goals × variants corrected together; others are not of the family."""
-    members = [(metric.metric, each) for metric in metrics if metric.role == "goal" for each in metric.comparisons]
-    correct = bonferroni if judge.plan.method == "planned" else lambda found: adjusted(found, judge.plan.correction)
-    corrected = zip(
-        correct([each.p for _, each in members]), correct([each.deciding_p for _, each in members]), strict=True
-    )
-    family = {(name, each.variant): found for (name, each), found in zip(members, corrected, strict=True)}
+    """With every verdict, and the p-values of the goals × variants corrected together; others are not of the family.
+
+    A verdict is of the moment of its comparison. `decided` is the first moment at which it stood, with the newest
+    numbers that every member of the family had then.
+    """
+    members = {
+        (metric.metric, each.variant): each
+        for metric in metrics
+        if metric.role == "goal"
+        for each in metric.comparisons
+    }
+    family = _corrected(judge, {name: each.p for name, each in members.items()})
+    days = sorted({_day(ruling) for each in members.values() for ruling in each.rulings})
+    history = {  # by day and member: the newest ruling and its p within the family
+        day: _corrected(judge, {name: _p_by(each, day) for name, each in members.items()}) for day in days
+    }
 
     def judged(metric: MetricReadout, each: ComparisonReadout) -> ComparisonReadout:
-        current, deciding = family.get((metric.metric, each.variant), (None, None))
-        anytime = replace(each.methods.anytime, p_min_adjusted=deciding if each.method == "anytime" else None)
-        verdict = _verdict(judge, metric, each, deciding if metric.role == "goal" else each.deciding_p)
-        return replace(each, p_adjusted=current, verdict=verdict, methods=replace(each.methods, anytime=anytime))
+        if metric.guardrail is not None:
+            found = judge_guardrail(each, metric.guardrail)
+            return replace(each, verdict=found.verdict.value, worst_case=found.worst_case)
+        name = metric.metric, each.variant
+        p_adjusted = family.get(name)
+        stood: list[tuple[Ruling, Verdict]] = []
+        for ruling in each.rulings:
+            p = history[_day(ruling)][name] if name in members else ruling.answer.p
+            verdict = verdict_of(judge, metric.want, ruling, p)
+            if verdict != "unclear":
+                stood.append((ruling, verdict))
+        today: Verdict = "unclear"
+        if stood and each.rulings and stood[-1][0] is each.rulings[-1]:
+            today = stood[-1][1]
+        return _decided(replace(each, p_adjusted=p_adjusted, verdict=today), stood)
 
     return tuple(
         replace(metric, comparisons=tuple(judged(metric, each) for each in metric.comparisons)) for metric in metrics
     )
 
 
-def _verdict(judge: Judge, metric: MetricReadout, judged: ComparisonReadout, p: Number) -> Verdict:
-    """wins, loses or unclear; of a guardrail violated, safe or unclear."""
-    if metric.guardrail is not None:
-        found: Verdict = judge_guardrail(judged, metric.guardrail).verdict.value
-        return found
-    if judged.ruling is None:
-        return "unclear"
-    if judged.method == "bayesian":
-        return _bayesian_verdict(judged.ruling.comparison.bayesian)
-    difference = judged.leaning
-    if p is None or isinstance(p, NoEstimate) or isinstance(difference, NoEstimate):
-        return "unclear"
-    if p > judge.plan.alpha or difference == 0.0:
-        return "unclear"
-    return "wins" if (difference > 0.0) == (metric.want == "up") else "loses"
+def _corrected(judge: Judge, p_values: Mapping[tuple[str, str], Number]) -> dict[tuple[str, str], Number]:
+    found = [NoEstimate(Caveat.BEFORE_FIRST_LOOK) if p is None else p for p in p_values.values()]
+    corrected = bonferroni(found) if judge.plan.method == "planned" else adjusted(found, judge.plan.correction)
+    return dict(zip(p_values, corrected, strict=True))
 
 
-def _bayesian_verdict(found: Posterior | NoEstimate) -> Verdict:
+def _day(ruling: Ruling) -> int:
+    return ruling.sample.day or 0
+
+
+def _p_by(judged: ComparisonReadout, day: int) -> Number:
+    """The p of the newest moment until a day."""
+    place = bisect_right(judged.rulings, day, key=_day)
+    return judged.rulings[place - 1].answer.p if place else None
+
+
+def verdict_of(judge: Judge, want: str, ruling: Ruling, p: Number) -> Verdict:
+    """wins or loses where the gate is open, p within the family is at most alpha (the Bayesian method: where chance and
+    expected loss say so) and the interval beside it lies on that side of 0. `p` is the corrected one."""
+    answer = ruling.answer
+    interval = answer.difference_ci if isinstance(answer.ci, NoEstimate) else answer.ci
+    if not isinstance(interval, Interval) or interval.low <= 0.0 <= interval.high:
+        return "unclear"
+    good = (interval.low > 0.0) == (want == "up")
+    if ruling.chances is not None:
+        return _bayesian_verdict(ruling.chances, good)
+    if p is None or isinstance(p, NoEstimate) or p > judge.plan.alpha:
+        return "unclear"
+    return "wins" if good else "loses"
+
+
+def _bayesian_verdict(found: Posterior | NoEstimate, good: bool) -> Verdict:
     if isinstance(found, NoEstimate):
         return "unclear"
-    if found.chance_to_win >= CHANCE_TO_SHIP and found.expected_loss <= LOSS_TO_SHIP:
+    if good and found.chance_to_win >= CHANCE_TO_SHIP and found.expected_loss <= LOSS_TO_SHIP:
         return "wins"
-    if found.chance_to_win <= 1.0 - CHANCE_TO_SHIP and found.expected_loss_control <= LOSS_TO_SHIP:
+    if not good and found.chance_to_win <= 1.0 - CHANCE_TO_SHIP and found.expected_loss_control <= LOSS_TO_SHIP:
         return "loses"
     return "unclear"
 
 
+def _decided(judged: ComparisonReadout, stood: Sequence[tuple[Ruling, Verdict]]) -> ComparisonReadout:
+    """With the first moment at which today's verdict stood; if none stands today, that of the one that once did."""
+    first = next((ruling for ruling, verdict in stood if judged.verdict in (verdict, "unclear")), None)
+    if first is None or first.sample.day is None:
+        return judged
+    pair = first.sample.judged
+    relative = pair if isinstance(pair, NoEstimate) else lift(pair)
+    reasons = judged.reasons if judged.verdict != "unclear" else (*judged.reasons, NO_LONGER_SUPPORTED)
+    decided = Decided(first.answer.p, relative, first.answer.ci, first.sample.arms)
+    return replace(judged, decided_on=calendar_date(first.sample.day), decided=decided, reasons=reasons)
+
+
+def judge_guardrail(judged: ComparisonReadout, limit: Guardrail) -> GuardrailAnswer:
+    """The verdict of a guardrail by the plan's method; until that may decide, by the anytime one: harm cannot wait."""
+    method, shown = judged.method if judged.rulings else "anytime", judged.shown
+    return guardrail(shown.pair, shown.question, Margin(limit.max_harm, limit.relative), method, shown.adjusted)
+
+
+def explored(metrics: Sequence[MetricReadout]) -> tuple[MetricReadout, ...]:
+    """With the p-values of all levels × metrics × variants corrected together; they flag, and never decide."""
+    known = [each.p for metric in metrics for level in metric.dimensions for each in level.comparisons]
+    found = iter(benjamini_hochberg([p for p in known if not isinstance(p, NoEstimate)]))
+
+    def flagged(each: ComparisonReadout) -> ComparisonReadout:
+        p_bh = each.p if isinstance(each.p, NoEstimate) else next(found)
+        return replace(each, p_bh=p_bh, flagged=not isinstance(p_bh, NoEstimate) and p_bh <= FALSE_DISCOVERY_RATE)
+
+    return tuple(
+        replace(
+            metric,
+            dimensions=tuple(
+                replace(level, comparisons=tuple(flagged(each) for each in level.comparisons))
+                for level in metric.dimensions
+            ),
+        )
+        for metric in metrics
+    )
+
+
 def _arms(judge: Judge, observed: MetricObservation) -> tuple[ArmReadout, ...]:
-    """Every variant's own numbers."""
+    """Every variant's own numbers, as they are now."""
     rows: list[ArmReadout] = []
     rule = observed.rule
-    quantile = rule.metric.type == "quantile"
     for index, (variant, arm) in enumerate(zip(judge.arms, arms_of(observed), strict=True)):
         moments = observed.arms[index]
-        total, base = moments.moments("y").total, moments.moments("d").total
-        above = round(total) if rule.is_share else _tidy(total)
-        below = (_tidy(base) if rule.base_field == "amount" else round(base)) if rule.is_ratio else moments.count
+        numerator, denominator = totals_of(rule, moments)
         row = ArmReadout(
             variant=variant,
             units=moments.count,
             units_immature=observed.immature[index],
             value=arm if isinstance(arm, NoEstimate) else arm.value,
             variance=arm if isinstance(arm, NoEstimate) else arm.variance,
-            numerator=None if quantile else above,
-            denominator=None if quantile else below,
+            numerator=numerator,
+            denominator=denominator,
             response_rate=_rate(observed.responders[index], moments.count) if observed.responders else None,
             final_beat_share=_rate(*observed.final_beats[index]) if observed.final_beats else None,
             steps=tuple(step[index] for step in observed.steps) or None,
         )
-        if quantile:
+        if rule.metric.type == "quantile":
             sample = observed.samples[index]
             found = quantile_estimate(sample.histogram, rule.metric.q or 0.5, sample.clusters)
             row = replace(row, value_ci=found if isinstance(found, NoEstimate) else found.ci)
@@ -140,44 +211,47 @@ def _arms(judge: Judge, observed: MetricObservation) -> tuple[ArmReadout, ...]:
     return tuple(rows)
 
 
-def _tidy(total: float) -> float:
-    """A total without the last bits that a mean times a count adds: 57849, not 57848.99999999999."""
-    near = round(total, 6)
-    return near if abs(total - near) <= _ROUNDING * abs(total) else total
-
-
 def _rate(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
-def _series(judge: Judge, observed: MetricObservation) -> tuple[LookReadout, ...]:
-    """Every day of a metric, cumulative (adjusted as the readout is) and alone."""
-    looks, rule = observed.looks, observed.rule
-    if looks is None:
+def _series(
+    judge: Judge, observed: MetricObservation, comparisons: Sequence[ComparisonReadout]
+) -> tuple[LookReadout, ...]:
+    """Every day of a metric: cumulative (adjusted as the readout is), alone, and the units that were exposed on it."""
+    looks, days, rule = observed.looks, judge.days, observed.rule
+    if looks is None or days is None:
         return ()
     rows: list[LookReadout] = []
-    for treatment in range(1, len(judge.arms)):
-        so_far = anytime_answers(judge, rule, looks.cumulative, treatment)
-        alone = anytime_answers(judge, replace(rule, cuped=False), looks.daily, treatment)
+    plain = replace(rule, cuped=False)
+    for treatment, judged in enumerate(comparisons, 1):
         lowest: float | None = None
-        for row, day in enumerate(looks.days):
-            closed, p = judge.calendar.closed(day), so_far[row].answer.p
-            if closed and not isinstance(p, NoEstimate):
+        for so_far, arms, alone in zip(judged.daily, looks.cumulative, looks.daily, strict=True):
+            day, p = so_far.sample.day or 0, so_far.answer.p
+            if days.closed(day) and not isinstance(p, NoEstimate):
                 lowest = p if lowest is None else min(lowest, p)
             shown = LookReadout(
                 day=calendar_date(day),
                 kind="cumulative",
                 variant=judge.arms[treatment],
-                units=looks.cumulative[row][treatment].count,
+                units=arms[treatment].count,
                 p_min=lowest,
-                closed=closed,
+                closed=days.closed(day),
             )
-            rows += [_filled(shown, so_far[row]), _filled(replace(shown, kind="daily", p_min=None), alone[row])]
+            of_day = sample_of(judge, plain, alone, treatment, day).says("anytime")
+            rows += [_filled(shown, so_far), _filled(replace(shown, kind="daily", p_min=None), of_day)]
+        for day, cohort in observed.cohorts.items():
+            mature = days.closed(days.matures(day, rule.window.end_us))
+            shown = LookReadout(calendar_date(day), "cohort", judge.arms[treatment], cohort[treatment].count)
+            if mature:
+                found = sample_of(judge, plain, cohort, treatment, day).says("anytime")
+                shown = _filled(replace(shown, closed=True), found)
+            rows.append(shown)
     return tuple(rows)
 
 
-def _filled(row: LookReadout, found: DayAnswer) -> LookReadout:
-    pair, said = found.pair, found.answer
+def _filled(row: LookReadout, found: Ruling) -> LookReadout:
+    pair, said = found.sample.judged, found.answer
     row = replace(row, ci=said.ci, difference_ci=said.difference_ci, p=said.p)
     if isinstance(pair, NoEstimate):
         return row

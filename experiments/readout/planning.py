@@ -11,7 +11,7 @@ from experiments.cube.observations import MetricObservation
 from experiments.cube.statements import statement
 from experiments.planning.assumptions import Assumptions, InvalidPlan, PlanRequest, unfit
 from experiments.planning.plan import by_days, by_lift
-from experiments.readout.inference import arm_of, arms_of
+from experiments.readout.samples import arm_of, arms_of
 from experiments.readout.study import Opened, Study
 from experiments.statistics.arms import Arm
 from experiments.statistics.estimate import Caveat, NoEstimate

@@ -20,12 +20,20 @@ from experiments.cube.shop_days import ShopDays, shop_days
 from experiments.cube.statements import statement
 from experiments.planning.assumptions import Assumptions
 from experiments.readout import satisfaction
+from experiments.readout.calendar import ClosedDays
 from experiments.readout.decision import decision_of
-from experiments.readout.encoding import Check, MetricReadout, Readout, plain
-from experiments.readout.health import engaged_time_checks, health_of, interaction_checks, lost_events
-from experiments.readout.inference import Calendar, Judge
-from experiments.readout.metrics import metric_readout, settled
+from experiments.readout.encoding import Check, MetricReadout, PlanReadout, Readout, plain
+from experiments.readout.health import (
+    changed_checks,
+    engaged_time_checks,
+    health_of,
+    interaction_checks,
+    lost_events,
+    unequal_checks,
+)
+from experiments.readout.metrics import explored, metric_readout, settled
 from experiments.readout.planning import NOTHING_SAID, empty_plan, supposed, traffic_plan
+from experiments.readout.samples import Judge
 from experiments.readout.study import Archive, InvalidDate, Opened, ReadoutQuery, Studies, Study, UnknownDimension
 from experiments.readout.tables import analyst_sql, comparison_rows, unit_table
 from kit.time import DAY_US, SECOND_US, microseconds, moment_of
@@ -61,13 +69,13 @@ class Readouts:
                 self._cache[look.mark] = readout
                 while len(self._cache) > self.cache_entries:
                     self._cache.popitem(last=False)
-        return replace(readout, pending=query.pending, watermark=self._watermark(query, look.snapshot))
+        return replace(readout, pending=query.pending)
 
     def remembered(self, key: str, query: ReadoutQuery = ReadoutQuery()) -> Readout | None:  # noqa: B008 - frozen
         """What `read` would answer without computing, None where it would have to; another thread may ask this."""
         look = self._look(key, query)
         readout = self._recalled(look.mark)
-        return readout and replace(readout, pending=query.pending, watermark=self._watermark(query, look.snapshot))
+        return readout and replace(readout, pending=query.pending)
 
     def etag(self, readout: Readout) -> str:
         """What a readout says and what it lacks, as a name: the moments it was made at and reaches to are not in it."""
@@ -107,7 +115,7 @@ class Readouts:
         days = shop_days(shop.timezone, now_us - MARGIN_US, now_us + MARGIN_US)
         with self.log.open(snapshot, None if query.at is None else now_us, satisfaction.PROPERTIES.names) as engine:
             rows = satisfaction.customer_experience(engine, days, now_us)
-        watermark = self._watermark(query, snapshot)
+        watermark = self._watermark(query, snapshot, as_of)
         return plain({"as_of": as_of, "watermark": watermark, "pending": query.pending, "days": rows})
 
     def metrics(self) -> list[dict[str, Any]]:
@@ -140,14 +148,15 @@ class Readouts:
         plan = cube_plan((item.metric for item in study.metrics), round(study.plan.cuped_seconds), dimensions)
         received_until = None if query.at is None else as_of_us
         with self.log.open(snapshot, received_until, plan.properties.names) as engine:
-            scope = replace(_scope(study, plan, days, as_of_us), site_since_us=site_since_us)
+            scope = replace(_scope(study, plan, days, as_of), site_since_us=site_since_us)
             cube = Cube(engine, scope, plan)
             cube.build()
             exposed = engine.rows(statement("span"))[0][0]
             first_day = None if exposed is None else days.day(int(exposed))
-            calendar = Calendar(first_day, days.day(as_of_us), DAY_US)
-            closed = cube.scope.known_until_us <= as_of_us
-            return answer(Opened(study, cube, calendar, Observer(cube, as_of_us), closed))
+            stopped = study.calendar.stopped_by(as_of)
+            last = None if stopped is None else days.day(microseconds(stopped))
+            closed_days = ClosedDays(days, first_day, days.day(as_of_us), last)
+            return answer(Opened(study, cube, closed_days, Observer(cube, as_of_us)))
 
     def _look(self, key: str, query: ReadoutQuery) -> "_Look":
         as_of = self.as_of(query)
@@ -158,7 +167,7 @@ class Readouts:
 
     def _readout(self, opened: Opened, query: ReadoutQuery, look: "_Look") -> Readout:
         study, cube, as_of = opened.study, opened.cube, look.as_of
-        judge = Judge(study.plan, opened.calendar, study.planned_units, study.arms, study.weights, study.family)
+        judge = Judge(study.plan, opened.days, study.planned_units, study.arms, study.weights, study.family)
         observed, texts = self._observed(opened, judge, query)
         rows: list[MetricReadout] = []
         for studied in study.metrics:
@@ -167,29 +176,33 @@ class Readouts:
             limit = limit if studied.role == "guardrail" else None
             row = metric_readout(judge, studied, observed[name], limit, study.experiment.unit)
             rows.append(replace(row, sql=texts.pop(name, None)))
-        metrics = settled(judge, rows)
+        metrics = explored(settled(judge, rows))
         checks: list[Check] = []
         if not study.not_started(as_of) and not cube.engine.rows(statement("count_units"))[0][0]:
             told = "nobody has been exposed yet: evaluating is not seeing, an exposure must be sent"
             checks.append(Check("no_exposures", told))
         if query.at is None:
             checks += interaction_checks(study, cube, opened.observer, self.archive.latest())
+        checks += [*unequal_checks(judge, study, observed), *changed_checks(judge, study, observed)]
         checks += [*lost_events(look.snapshot.lost), *engaged_time_checks(observed)]
-        health = health_of(cube, study, opened.calendar, cube.plan.dimensions, checks)
+        health = health_of(cube, study, opened.days, cube.plan.dimensions, checks)
+        state = study.calendar.state_at(as_of)
         readout = Readout(
             experiment=study.experiment.key,
             phase=study.experiment.phase,
             fingerprint=study.fingerprint,
             as_of=as_of.astimezone(UTC).replace(microsecond=0),
-            watermark=None,
+            watermark=self._watermark(query, look.snapshot, as_of),
             pending=None,
-            closed=opened.closed,
+            state=state,
+            closed=state == "closed",
+            plan=PlanReadout.of(study.plan, study.planned_units, opened.days.count),
             health=health,
-            decision=decision_of(judge, study, metrics, as_of, alarm=health.srm.alarm),
+            decision=decision_of(judge, study, metrics, health, as_of),
             metrics=_asked(metrics, query),
         )
         # equal for readouts that say the same of the same definition, whatever arrived in between that does not matter
-        said = (readout.experiment, readout.phase, readout.fingerprint, readout.closed, health, readout.decision)
+        said = (readout.experiment, readout.phase, readout.fingerprint, state, readout.plan, health, readout.decision)
         series = [metric.series for metric in readout.metrics]
         content = msgspec.json.encode(plain([*said, readout.metrics, series]))
         return replace(readout, etag=hashlib.sha256(content).hexdigest()[:32])
@@ -198,20 +211,24 @@ class Readouts:
         self, opened: Opened, judge: Judge, query: ReadoutQuery
     ) -> tuple[dict[str, MetricObservation], dict[str, str]]:
         """What the log says of each metric, and the SQL that says so where it was asked for."""
-        plan, look_days = opened.cube.plan, [day for _, day in judge.looks_reached() if judge.waits_for_looks]
+        plan = opened.cube.plan
         found: dict[str, MetricObservation] = {}
         texts: dict[str, str] = {}
         for name in dict.fromkeys(studied.metric.name for studied in opened.study.metrics):
             rule = plan.rule(name)
-            found[name] = opened.observer.observe(rule, plan.dimensions, look_days)
+            found[name] = opened.observer.observe(
+                rule, plan.dimensions, judge.sample_days(rule), whole_windows=judge.waits_for_looks
+            )
             if query.include_sql:
                 texts[name] = analyst_sql(opened.cube, opened.observer, rule)
         return found, texts
 
-    def _watermark(self, query: ReadoutQuery, snapshot: Snapshot) -> datetime | None:
-        if query.watermark is not None:
-            return query.watermark
-        return None if snapshot.watermark_us is None else moment_of(snapshot.watermark_us)
+    def _watermark(self, query: ReadoutQuery, snapshot: Snapshot, as_of: datetime) -> datetime | None:
+        """How far the log was written, as far as the answer looks: what came later is pending."""
+        known = query.watermark
+        if known is None and snapshot.watermark_us is not None:
+            known = moment_of(snapshot.watermark_us)
+        return known and min(known, as_of.astimezone(UTC).replace(microsecond=0))
 
     def _recalled(self, mark: tuple[object, ...]) -> Readout | None:
         with self._switch:
@@ -236,9 +253,9 @@ def _dimensions(study: Study, query: ReadoutQuery) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*study.plan.dimensions, *asked)))[:MAX_DIMENSIONS]
 
 
-def _scope(study: Study, plan: CubePlan, days: ShopDays, as_of_us: int) -> CubeScope:
-    stopped = study.stopped
-    stop_us = microseconds(stopped) if stopped and microseconds(stopped) <= as_of_us else FOREVER_US
+def _scope(study: Study, plan: CubePlan, days: ShopDays, as_of: datetime) -> CubeScope:
+    stopped = study.calendar.stopped_by(as_of)
+    stop_us = FOREVER_US if stopped is None else microseconds(stopped)
     closes_us = stop_us + plan.boundaries[-1] if stop_us != FOREVER_US else FOREVER_US
     return CubeScope(
         experiment=study.experiment.key,

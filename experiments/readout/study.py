@@ -8,12 +8,12 @@ from functools import cached_property
 from typing import Final, Protocol
 
 from experiments.catalog.catalog import Catalog
-from experiments.catalog.phases import UNITS_PER_VARIANT, FrozenDesign, Pause, Shipping
+from experiments.catalog.phases import UNITS_PER_VARIANT, FrozenDesign, Shipping
 from experiments.cube.cube import Cube
 from experiments.cube.observations import Observer
 from experiments.definitions.model import Experiment, Metric, Plan, Shop
+from experiments.readout.calendar import Calendar, ClosedDays
 from experiments.readout.encoding import Role
-from experiments.readout.inference import Calendar
 from kit.suggestions import nearest
 from kit.time import parsed
 
@@ -108,7 +108,7 @@ class StudiedMetric:
 
 @dataclass(frozen=True)
 class Study:
-    """One phase of one experiment. `planned_units` counts all variants, `stopped` is when it ceased to enrol.
+    """One phase of one experiment. `planned_units` counts all variants.
 
     `shipped_in_between`: the stretches in which all units saw one variant (or another phase) before it ran on.
     """
@@ -118,9 +118,7 @@ class Study:
     metrics: tuple[StudiedMetric, ...]
     fingerprint: str
     planned_units: int
-    started: datetime | None
-    stopped: datetime | None
-    pauses: tuple[Pause, ...]
+    calendar: Calendar
     shipped_in_between: tuple[Shipping, ...] = ()
 
     @cached_property
@@ -143,16 +141,12 @@ class Study:
 
     def not_started(self, as_of: datetime) -> str | None:
         """Why nobody could be assigned yet; None once somebody could."""
-        if self.experiment.status == "draft":
+        state = self.calendar.state_at(as_of)
+        if state == "draft":
             return "it is a draft: nobody is assigned before its status is running"
-        if self.started is not None and self.started > as_of:
-            return f"it starts at {self.started.astimezone(UTC):%Y-%m-%d %H:%M} UTC: nobody is assigned before"
+        if state == "not_started" and self.calendar.start is not None:
+            return f"it starts at {self.calendar.start.astimezone(UTC):%Y-%m-%d %H:%M} UTC: nobody is assigned before"
         return None
-
-    def has_stopped(self, as_of: datetime) -> bool:
-        """Whether it enrols no more. A frozen design keeps the status that it had then, and learns of its end."""
-        ended = self.stopped is not None and self.stopped <= as_of
-        return ended or self.experiment.status in ("stopped", "archived")
 
     @property
     def goals(self) -> tuple[str, ...]:
@@ -192,17 +186,25 @@ def _study(archive: Archive, catalog: Catalog, design: FrozenDesign | None, key:
     experiment = design.experiment if design else current
     assert experiment is not None
     known = {**catalog.metrics, **(design.metrics if design else {})}
+    metrics = _metrics(experiment, current, known, query.metric)
     return Study(
         experiment=experiment,
         shop=_shop(catalog.shop, design),
-        metrics=_metrics(experiment, current, known, query.metric),
+        metrics=metrics,
         fingerprint=design.fingerprint if design else UNFROZEN,
         planned_units=design.planned_units if design else UNITS_PER_VARIANT * len(experiment.variants),
-        started=experiment.start or (design.frozen_at if design else None),
-        stopped=_past(design.closed_at if design else experiment.end, query.at),
-        pauses=tuple(pause for pause in design.pauses if _past(pause.since, query.at)) if design else (),
+        calendar=Calendar(
+            # a frozen design keeps the status that it had then, and learns of its end
+            status="running" if design and experiment.status in ("draft", "paused") else experiment.status,
+            start=experiment.start or (design.frozen_at if design else None),
+            stop=design.closed_at if design else experiment.end,
+            pauses=design.pauses if design else (),
+            window_seconds=max((metric_window(item.metric) for item in metrics), default=0),
+        ),
         shipped_in_between=tuple(
-            stretch for stretch in (design.shipped_in_between if design else ()) if _past(stretch.until, query.at)
+            stretch
+            for stretch in (design.shipped_in_between if design else ())
+            if query.at is None or stretch.until <= query.at
         ),
     )
 
@@ -246,9 +248,9 @@ def _metrics(
     return tuple(StudiedMetric(known[name], role, name not in experiment.metrics) for name, role in named)
 
 
-def _past(time: datetime | None, at: datetime | None) -> datetime | None:
-    """A time, unless it lies after the moment that is looked back to."""
-    return None if time is not None and at is not None and time > at else time
+def metric_window(metric: Metric) -> int:
+    """Seconds from its exposure until everything has happened that a metric counts of a unit."""
+    return metric.window_seconds if metric.to_seconds is None else metric.to_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +259,5 @@ class Opened:
 
     study: Study
     cube: Cube
-    calendar: Calendar
+    days: ClosedDays
     observer: Observer
-    closed: bool

@@ -17,26 +17,28 @@ from experiments.readout.encoding import Readout, readout_json
 from kit.time import iso, moment_of
 
 NAMES: Final = (
-    "experiment", "phase", "as_of", "metric", "role", "type", "variant", "against", "dimension", "level", "method",
-    "decides", "units", "units_immature", "value", "variance", "numerator", "denominator", "control_value", "lift",
-    "ci_low", "ci_high", "difference", "difference_ci_low", "difference_ci_high", "p", "p_adjusted", "p_min",
-    "statistic", "df", "look", "looks", "boundary", "crossed", "chance_to_win", "expected_loss", "cuped", "verdict",
-    "post_hoc", "fingerprint", "reasons",
+    "experiment", "phase", "as_of", "as_of_day", "metric", "role", "type", "variant", "against", "dimension",
+    "level", "method", "decides", "units", "units_immature", "value", "variance", "numerator", "denominator",
+    "control_value", "lift", "ci_low", "ci_high", "difference", "difference_ci_low", "difference_ci_high", "p",
+    "p_adjusted", "p_min", "statistic", "df", "look", "looks", "boundary", "crossed", "chance_to_win",
+    "expected_loss", "cuped", "gate_open", "variance_floor", "verdict", "decided_on", "post_hoc", "fingerprint",
+    "reasons",
 )  # fmt: skip
 
 
 _METRIC: Final = ("metric", "role", "type", "post_hoc")
 _ARM: Final = ("variant", "units", "units_immature", "value", "variance", "numerator", "denominator")
-_COMPARISON: Final = ("against", "lift", "difference", "cuped", "verdict")
+_COMPARISON: Final = ("against", "as_of_day", "lift", "difference", "cuped", "variance_floor", "verdict")
 SUMMARY: Final = (
-    "experiment", "phase", "as_of", "action", "metric", "role", "type", "variant", "against", "units", "value",
-    "control_value", "lift", "ci_low", "ci_high", "difference", "difference_ci_low", "difference_ci_high", "p",
-    "p_adjusted", "method", "cuped", "verdict", "srm_alarm", "pending",
+    "experiment", "phase", "as_of", "as_of_day", "state", "action", "metric", "role", "type", "variant", "against",
+    "units", "value", "control_value", "lift", "ci_low", "ci_high", "difference", "difference_ci_low",
+    "difference_ci_high", "p", "p_adjusted", "method", "cuped", "gate_open", "verdict", "decided_on", "srm_alarm",
+    "pending",
 )  # fmt: skip
 
 
 def flat_rows(readout: Readout) -> Table:
-    """Every number of a readout, with the names of the JSON."""
+    """Every number of a readout, with the names of the JSON. A row of a comparison is of its moment, arms too."""
     said = readout_json(readout)
     rows: list[dict[str, Any]] = []
     for metric in said["metrics"]:
@@ -45,10 +47,10 @@ def flat_rows(readout: Readout) -> Table:
         for place in (metric, *metric.get("dimensions", ())):
             here = head | {"dimension": place.get("dimension"), "level": place.get("level")}
             found = {comparison["variant"]: comparison for comparison in place["comparisons"]}
-            control = place["arms"][0]["value"]
             for arm in place["arms"]:
-                shown = here | {"control_value": control} | {name: arm[name] for name in _ARM}
-                answers = _answers(arm["value"], control, found[arm["variant"]]) if arm["variant"] in found else [{}]
+                shown = here | {name: arm[name] for name in _ARM} | {"control_value": place["arms"][0]["value"]}
+                comparison = found.get(arm["variant"])
+                answers = [{}] if comparison is None else _answers(comparison)
                 rows += [_row(NAMES, shown | answer) for answer in answers]
     return table_of(rows, NAMES)
 
@@ -58,30 +60,41 @@ def comparison_rows(readout: Readout) -> list[dict[str, Any]]:
     said = readout_json(readout)
     rows: list[dict[str, Any]] = []
     for metric in said["metrics"]:
-        arms = {arm["variant"]: arm for arm in metric["arms"]}
         for comparison in metric["comparisons"]:
-            found = said | metric | arms[comparison["variant"]] | comparison
+            found = said | metric | comparison | _moment(comparison)
             found |= {"action": readout.decision.action, "srm_alarm": readout.health.srm.alarm}
-            found["control_value"] = metric["arms"][0]["value"]
             rows.append(_row(SUMMARY, found))
     return rows
 
 
-def _answers(value: float | None, control: float | None, comparison: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _moment(comparison: Mapping[str, Any]) -> dict[str, Any]:
+    """What a row says of the moment of a comparison: both arms then, and the day on which the verdict first stood."""
+    control, arm = comparison["arms"]
+    counted = {name: arm[name] for name in ("units", "value", "variance", "numerator", "denominator")}
+    stands = comparison["verdict"] != "unclear"
+    gate = {"gate_open": comparison["gate"]["open"], "decided_on": comparison["decided_on"] if stands else None}
+    return counted | {"control_value": control["value"]} | gate
+
+
+def _answers(comparison: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """What each method says of a comparison."""
     shared = {name: comparison[name] for name in _COMPARISON} | {"reasons": " ".join(comparison["reasons"])}
+    shared |= _moment(comparison)
+    if comparison["as_of_day"] is not None:
+        shared["units_immature"] = None  # those of today
+    control, value = (arm["value"] for arm in comparison["arms"])
     unadjusted: dict[str, Any] = {"lift": None, "difference": None}
     if value is not None and control is not None:  # the effect as it stands in the arms, without CUPED
         difference = value - control
         unadjusted = {"lift": difference / abs(control) if control else None, "difference": difference, "cuped": False}
     for method, answer in comparison["methods"].items():
-        if answer is None:
-            continue
-        row = shared | (unadjusted if method in ("z_pooled", "unadjusted") else {}) | answer
         decides = method == comparison["method"]
-        yield (
-            row | {"method": method, "decides": decides} | ({"p_adjusted": comparison["p_adjusted"]} if decides else {})
-        )
+        if answer is None and not decides:
+            continue
+        row = shared | (unadjusted if method in ("z_pooled", "unadjusted") else {}) | (answer or {})
+        if decides:
+            row |= {name: comparison[name] for name in ("p", "p_adjusted", "ci", "difference_ci")}
+        yield row | {"method": method, "decides": decides}
 
 
 def _row(names: Sequence[str], found: Mapping[str, Any]) -> dict[str, Any]:
