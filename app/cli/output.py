@@ -99,7 +99,8 @@ LEFT_OUT: Final = {  # of an imported table
 
 def say_readout(readout: dict[str, Any]) -> None:
     """Health and decision, then a table per metric with its arms and comparisons."""
-    say(f"{readout['experiment']}, phase {readout['phase']}, as of {readout['as_of']}")
+    state = readout["state"].replace("_", " ")
+    say(f"{readout['experiment']}, phase {readout['phase']}, {state}, as of {readout['as_of']}")
     health = readout["health"]
     srm = health["srm"]
     alarm = ": the shares are NOT as planned, do not trust this readout" if srm["alarm"] else ""
@@ -120,9 +121,12 @@ def say_readout(readout: dict[str, Any]) -> None:
         say(f"  {readout['pending']} events were acknowledged and are not counted yet")
     names = ["variant", "units", "value", "lift", "interval", "p", "p adj.", "verdict"]
     for metric in readout["metrics"]:
-        comparisons = {row["variant"]: row for row in metric["comparisons"]}
-        rows = [_cells(arm, comparisons.get(arm["variant"])) for arm in metric["arms"]]
-        say_table(f"{metric['metric']} ({metric['role']}, {metric['type']})", names, rows)
+        comparisons = metric["comparisons"]  # with both arms as they stood then, not as they are now
+        rows = [_cells(row["arms"][1], row) for row in comparisons]
+        rows = [_cells(comparisons[0]["arms"][0] if comparisons else metric["arms"][0], None), *rows]
+        day = comparisons[0]["as_of_day"] if comparisons else None
+        moment = f", at the close of {day}" if day else ""
+        say_table(f"{metric['metric']} ({metric['role']}, {metric['type']}){moment}", names, rows)
         for row in metric["comparisons"]:
             if row["reasons"]:
                 say(f"  {row['variant']}: {', '.join(row['reasons'])}")

@@ -130,6 +130,7 @@ def site_plan(
     Everyone seen counts, in the share that traffic lets in; who meets the audience is not known beforehand. `more` are
     metrics that the served definitions need not hold.
     """
+    from experiments.readout.calendar import Calendar
     from experiments.readout.planning import traffic_plan
     from experiments.readout.study import ReadoutQuery, StudiedMetric, Study
     from kit.time import microseconds
@@ -138,7 +139,8 @@ def site_plan(
     chosen = [catalog.metrics[name] for name in experiment.metrics if name in catalog.metrics]
     metrics = [*more] or chosen or [catalog.metrics[name] for name in sorted(catalog.metrics)[:1]]
     studied = tuple(StudiedMetric(metric, "goal", post_hoc=False) for metric in metrics)
-    study = Study(experiment, catalog.shop, studied, "", 0, None, None, ())
+    calendar = Calendar(experiment.status, experiment.start, experiment.end, (), 0)
+    study = Study(experiment, catalog.shop, studied, "", 0, calendar)
     query = query or ReadoutQuery()
     since = microseconds(readouts.as_of(query) - LOOKBACK)
     return readouts.observe(study, query, (), traffic_plan(study, "site"), site_since_us=since)

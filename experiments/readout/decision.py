@@ -158,7 +158,7 @@ def schedule_of(judge: Judge, study: Study, days: ClosedDays, as_of: datetime) -
     elif days.first is None and judge.waits_for_looks:
         left += -(-window // DAY_US)
     elif state in ENROLS_NO_MORE:
-        last = None if stop is None or state == "closed" else days.days.day(microseconds(stop) + longest)
+        last = None if stop is None or state == "closed" else days.days.day(microseconds(stop) + longest - 1)
         left, over = 0 if last is None else days.until(last), last is None
     told = None
     if last is not None and not over:

@@ -73,7 +73,7 @@ def plain(value: Any) -> Any:
         case Mapping():
             return {str(key): plain(item) for key, item in value.items()}
         case _:
-            return _object(value) if is_dataclass(value) else value
+            return _object(value) if is_dataclass(value) or isinstance(value, Guardrail) else value
 
 
 def _object(value: Any) -> Any:
@@ -82,6 +82,8 @@ def _object(value: Any) -> Any:
             return None
         case Interval():
             return [plain(value.low), plain(value.high)]
+        case Guardrail():
+            return value.model_dump()
         case Methods():
             return {method: _said(getattr(value, method), names) for method, names in METHODS.items()}
         case _:

@@ -214,9 +214,8 @@ def _rulings(judge: Judge, observed: MetricObservation, treatment: int, daily: S
     if days.newest is None:
         return ()
     if observed.looks is None:
-        samples = observed.until.get(days.newest)
-        found = samples and quantile_sample(judge, observed.rule, samples, treatment, days.newest)
-        return (found.says(method),) if found else ()
+        samples = observed.until[days.newest]
+        return (quantile_sample(judge, observed.rule, samples, treatment, days.newest).says(method),)
     closed = [day for day in daily if day.sample.day is not None and days.closed(day.sample.day)]
     if method != "anytime":
         closed = [day.sample.says(method) for day in closed]

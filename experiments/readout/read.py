@@ -154,7 +154,7 @@ class Readouts:
             exposed = engine.rows(statement("span"))[0][0]
             first_day = None if exposed is None else days.day(int(exposed))
             stopped = study.calendar.stopped_by(as_of)
-            last = None if stopped is None else days.day(microseconds(stopped))
+            last = None if stopped is None else days.day(microseconds(stopped) - 1)
             closed_days = ClosedDays(days, first_day, days.day(as_of_us), last)
             return answer(Opened(study, cube, closed_days, Observer(cube, as_of_us)))
 

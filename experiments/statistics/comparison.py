@@ -109,7 +109,7 @@ def compare(pair: Pair | NoEstimate, question: Question, adjusted: Pair | NoEsti
         none = _absent(pair)
         return Comparison(pair, pair, False, False, none, pair, none, pair, pair, None, (pair.reason,), gate, 1.0, none)
     exact = few(pair)
-    judged = _judged(pair, adjusted)
+    judged = judged_pair(pair, adjusted)
     cuped = judged is not pair
     fixed = fixed_answer(judged, question.alpha)
     floor = variance_floor(judged)
@@ -160,7 +160,7 @@ def answer_at(
     gate = gate_of(pair)
     if isinstance(pair, NoEstimate):
         return _absent(pair)
-    judged = _judged(pair, adjusted)
+    judged = judged_pair(pair, adjusted)
     floor = variance_floor(judged)
     measured = _measured(gate, judged, floor)
     if method == "fixed":
@@ -194,8 +194,8 @@ def fixed_answer(pair: Pair, alpha: float) -> Answer:
     return _answer(measured, welch_p(measured), welch_critical(alpha, measured.degrees_of_freedom))
 
 
-def _judged(pair: Pair, adjusted: Pair | NoEstimate | None) -> Pair:
-    """The adjusted pair, unless there is none, conversions are few, or a ratio has too few denominators.
+def judged_pair(pair: Pair, adjusted: Pair | NoEstimate | None) -> Pair:
+    """What is judged: the adjusted pair, unless there is none, conversions are few, or a ratio has too few denominators.
 
     Nor where it moves what is never negative below 0.
     """
@@ -240,10 +240,10 @@ def _anytime(measured: Effect | NoEstimate, question: Question, alpha: float) ->
 
 def _planned(measured: Effect | NoEstimate, question: Question) -> PlannedAnswer | NoEstimate:
     look = question.look
-    if look is None:
-        return NoEstimate(Caveat.BEFORE_FIRST_LOOK)
     if isinstance(measured, NoEstimate):
         return measured
+    if look is None:
+        return NoEstimate(Caveat.BEFORE_FIRST_LOOK)
     freedom, shared = measured.degrees_of_freedom, question.alpha / question.family
     answer = _answer(measured, planned_p(welch_p(measured), look), planned_critical(question.alpha, look, freedom))
     return PlannedAnswer(

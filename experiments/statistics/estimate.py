@@ -24,6 +24,7 @@ class Caveat(StrEnum):
     TIES = "ties"  # more than 5 % of the values equal the quantile
     OUT_OF_RANGE = "out_of_range"  # the sums left the range of double precision
     BEFORE_FIRST_LOOK = "before_first_look"  # no look of the plan, or no day, has closed yet
+    WAITING_FOR_WINDOWS = "waiting_for_windows"  # the units of the look are enrolled, the windows of some are open
     NOT_A_TEST = "not_a_test"  # this method has no p-value
     RESPONSE_RATES_DIFFER = "response_rates_differ"  # who answers the survey depends on the variant
     RESPONSE_COULD_EXPLAIN = "response_could_explain"  # one point more answers could make this difference

@@ -1,12 +1,16 @@
 """The decision is a table: every row of it."""
 
+from dataclasses import replace
+
 import pytest
 
 from experiments.readout.decision import Schedule, VariantEvidence, decide
 
-RUNNING = Schedule(closed_days=10, days=28, min_days=7)
-EARLY = Schedule(closed_days=3, days=28, min_days=7)
-OVER = Schedule(closed_days=28, days=28, min_days=7)
+RUNNING = Schedule("enrolling", closed_days=10, days_left=18, min_days=7, over=False, early=True)
+EARLY = replace(RUNNING, closed_days=3, days_left=25)
+OVER = Schedule("enrolling", closed_days=28, days_left=0, min_days=7, over=True, early=False)
+STOPPED = Schedule("ended", closed_days=10, days_left=6, min_days=7, over=False, early=True, waits="windows are open")
+CLOSED = replace(STOPPED, state="closed", days_left=0, over=True, waits=None)
 WINS = VariantEvidence("b", [("sales", "wins")], expected_loss=0.001)
 LOSES = VariantEvidence("b", [("sales", "loses")])
 UNCLEAR = VariantEvidence("b", [("sales", "unclear")])
@@ -35,6 +39,12 @@ def variant(**changes: object) -> VariantEvidence:
         ([WINS, variant(variant="c", expected_loss=0.0001)], RUNNING, "ship", "c"),
         ([WINS, VariantEvidence("c", [("sales", "loses")])], RUNNING, "ship", "b"),
         ([UNCLEAR, VariantEvidence("c", [("sales", "loses")])], RUNNING, "roll_back", "c"),
+        ([UNCLEAR], STOPPED, "keep_running", None),
+        ([UNCLEAR], CLOSED, "inconclusive", None),
+        ([WINS], replace(STOPPED, closed_days=3), "ship", "b"),
+        ([LOSES], STOPPED, "roll_back", "b"),
+        ([UNCLEAR], replace(EARLY, first_exposed=False), "keep_running", None),
+        ([UNCLEAR], replace(CLOSED, first_exposed=False), "inconclusive", None),
     ],
 )
 def test_the_table_of_decisions(
@@ -55,14 +65,13 @@ def test_shipping_before_the_plan_is_over_says_that_the_estimate_is_inflated() -
     assert "stopped_early_estimate_inflated" not in decide([WINS], OVER, alarm=False).because
 
 
-def test_a_stopped_experiment_has_no_days_left() -> None:
-    found = decide([UNCLEAR], RUNNING, alarm=False, stopped=True)
-    assert (found.action, found.days_left) == ("inconclusive", 0)
+def test_days_left_are_those_that_have_still_to_be_waited_for() -> None:
     assert decide([UNCLEAR], RUNNING, alarm=False).days_left == 18
+    assert decide([UNCLEAR], STOPPED, alarm=False).days_left == 6
+    assert decide([UNCLEAR], CLOSED, alarm=False).days_left == 0
 
 
 def test_an_early_stop_is_not_called_the_end_of_the_plan() -> None:
-    assert decide([UNCLEAR], RUNNING, alarm=False, stopped=True).because == (
-        "nobody is enrolled any more and no goal won or lost",
-    )
+    assert decide([UNCLEAR], STOPPED, alarm=False).because == ("windows are open",)
+    assert decide([UNCLEAR], CLOSED, alarm=False).because == ("nobody is enrolled any more and no goal won or lost",)
     assert decide([UNCLEAR], OVER, alarm=False).because == ("the plan is over and no goal won or lost",)

@@ -30,10 +30,16 @@ def test_a_planned_test_decides_only_at_its_looks(tmp_path: Path) -> None:
 def test_a_fixed_test_says_nothing_before_its_last_day(tmp_path: Path) -> None:
     files = {"banner.yaml": SMALLEST + "goal: purchase_rate\nplan: {method: fixed, days: 20}\n"}
     shop = crowd(2000, lift=0.8)
-    before = readouts(tmp_path / "a", shop.records, 15, files).read("banner")
-    after = readouts(tmp_path / "b", shop.records, 25, files).read("banner")
-    assert (before.metrics[0].comparisons[0].verdict, before.decision.action) == ("unclear", "keep_running")
-    assert after.metrics[0].comparisons[0].verdict == "wins"
+    found = {days: readouts(tmp_path / str(days), shop.records, days, files).read("banner") for days in (15, 25, 28)}
+    comparisons = {days: readout.metrics[0].comparisons[0] for days, readout in found.items()}
+    assert [each.verdict for each in comparisons.values()] == ["unclear", "unclear", "wins"]
+    assert [comparisons[days].p for days in (15, 25)] == [
+        NoEstimate(Caveat.BEFORE_FIRST_LOOK), NoEstimate(Caveat.WAITING_FOR_WINDOWS)
+    ]  # fmt: skip
+    assert [(readout.decision.action, readout.decision.days_left) for readout in found.values()] == [
+        ("keep_running", 12), ("keep_running", 2), ("ship", 0)
+    ]  # fmt: skip
+    assert found[25].decision.because == ("the last look waits for windows that are open until 2026-01-31",)
 
 
 def test_the_bayesian_method_decides_by_chance_and_loss(tmp_path: Path) -> None:
@@ -44,15 +50,15 @@ def test_the_bayesian_method_decides_by_chance_and_loss(tmp_path: Path) -> None:
 
 
 QUANTILES = """
-by_unit: {type: quantile, event: engagement, value: engaged_seconds, q: 0.75, window: 20 days}
-by_event: {type: quantile, event: Loaded, value: value, q: 0.5, window: 20 days}
+by_unit: {type: quantile, event: engagement, value: engaged_seconds, q: 0.75, window: 1 day}
+by_event: {type: quantile, event: Loaded, value: value, q: 0.5, window: 1 day}
 """
 
 
 @pytest.mark.parametrize("metric", ["by_unit", "by_event"])
 @pytest.mark.parametrize("plan", ["{method: planned, days: 28, looks: 4}", "{method: fixed, days: 7}"])
 def test_a_quantile_is_decided_by_its_last_look_alone(tmp_path: Path, metric: str, plan: str) -> None:
-    """What comes after the look's last day, new units and late events, moves the arms and not the decision."""
+    """What comes after the look, new units and events beyond the window, moves the arms and not the decision."""
     chance, shop = random.Random(3), Shop()
     for number in range(700):
         day, variant = (0 if number < 600 else 8), "b" if number % 2 else "control"
@@ -67,7 +73,7 @@ def test_a_quantile_is_decided_by_its_last_look_alone(tmp_path: Path, metric: st
             shop.add("track", name, time, event="Loaded", value=float(seconds))
     files = {"banner.yaml": SMALLEST + f"goal: {metric}\nplan: {plan}\n", "metrics.yaml": QUANTILES}
     answers: list[tuple[object, ...]] = []
-    for days in (7.5, 8.9, 12.0):
+    for days in (8.5, 9.9, 12.0):
         known = [record for record in shop.records if record.time <= START + days * DAY]
         found = readouts(tmp_path / str(days), known, days, files).read("banner").metric(metric)
         comparison = found.comparisons[0]
@@ -107,4 +113,4 @@ def test_a_frozen_experiment_that_was_stopped_is_not_kept_running(tmp_path: Path
         found.archive = Definitions(catalog, design)
         decision = found.read("banner").decision
         actions[name] = decision.action, decision.days_left
-    assert actions == {"not yet": ("keep_running", 16), "stopped": ("inconclusive", 0)}
+    assert actions == {"not yet": ("keep_running", 16), "stopped": ("keep_running", 5)}

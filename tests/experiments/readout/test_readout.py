@@ -144,7 +144,7 @@ def test_flat_rows_hold_one_row_per_method_with_the_names_of_the_json(tmp_path: 
         found.metrics[0].comparisons[0].p,
         found.metrics[0].comparisons[0].lift,
     )
-    assert csv_bytes(flat_rows(found)).startswith(b"experiment,phase,as_of,metric")
+    assert csv_bytes(flat_rows(found)).startswith(b"experiment,phase,as_of,as_of_day,metric")
     assert parquet_bytes(flat_rows(found))[:4] == b"PAR1"
 
 
