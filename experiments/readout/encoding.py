@@ -35,7 +35,7 @@ METHODS: Final[Mapping[str, tuple[str, ...]]] = {
     "z_pooled": ("p", "statistic"),
     "anytime": ("p", "p_min", "ci", "difference_ci"),
     "planned": ("look", "looks", "boundary", "crossed", "p", "ci"),
-    "bayesian": ("chance_to_win", "expected_loss", "ci", "peek_proof"),
+    "bayesian": ("chance_to_win", "expected_loss", "expected_loss_control", "ci", "peek_proof"),
     "unadjusted": ("p", "ci"),
 }
 """What is served of each method's answer, in order."""

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from oracles.public_reader import disagreements
 from worlds.catalog_folders import catalog_in
 from worlds.event_log import received, write_log
 
@@ -14,7 +15,9 @@ from events.engines.duckdb import EventLog
 from events.records import Record
 from experiments.catalog.catalog import Catalog
 from experiments.catalog.phases import FrozenDesign
+from experiments.readout.encoding import Readout, readout_json
 from experiments.readout.read import Readouts
+from experiments.readout.study import ReadoutQuery
 
 DAY = 86_400_000_000
 HOUR = DAY // 24
@@ -47,6 +50,16 @@ class Definitions:
 
     def phases(self, key: str) -> tuple[FrozenDesign, ...]:
         return (self.frozen,) if self.frozen and self.frozen.key == key else ()
+
+
+class CheckedReadouts(Readouts):
+    """Readouts each of which is read once more, from its public form alone."""
+
+    def read(self, key: str, query: ReadoutQuery = ReadoutQuery()) -> Readout:  # noqa: B008 - frozen
+        found = super().read(key, query)
+        contradicted = disagreements(readout_json(found), whole=query.metric is None)
+        assert not contradicted, contradicted
+        return found
 
 
 class Shop:
@@ -96,4 +109,4 @@ def readouts(
         (definitions / name).write_text(text)
     write_log(data, received(records, delay_us), cut=500)
     now = datetime.fromtimestamp((START + days * DAY) / 1e6, UTC)
-    return Readouts(EventLog(data), Definitions(catalog_in(definitions)), now=lambda: now)
+    return CheckedReadouts(EventLog(data), Definitions(catalog_in(definitions)), now=lambda: now)
