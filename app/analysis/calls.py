@@ -1,6 +1,7 @@
 """How the analysis answers each query: from the catalogue, from readouts one at a time, or from the log beside them."""
 
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
@@ -30,7 +31,7 @@ from app.analysis.responses import json_answer, object_etag, rows_answer, table_
 from app.analysis.state import Analysis
 from events.privacy.erasure import erase
 from events.privacy.person import Person, held
-from experiments.catalog.catalog import Catalog
+from experiments.catalog.calendar import calendar_of
 from experiments.catalog.reader import CatalogReader
 from experiments.definitions.model import Experiment
 from experiments.planning.plan import plan_json
@@ -47,9 +48,9 @@ async def answer(analysis: Analysis, query: Query) -> AnalysisAnswer:
     """The answer to a query, of what is stored when it is asked; raises what `app.analysis.server` refuses with."""
     match query:
         case ExperimentsQuery():
-            return json_answer(experiments_answer(analysis.catalogs))
+            return json_answer(experiments_answer(analysis.catalogs, analysis.readouts.now()))
         case ExperimentQuery():
-            return json_answer(experiment_answer(analysis.catalogs, query.key))
+            return json_answer(experiment_answer(analysis.catalogs, query.key, analysis.readouts.now()))
         case MetricsQuery():
             return json_answer({"metrics": analysis.readouts.metrics()})
         case NewPlanQuery():
@@ -137,32 +138,36 @@ def _ids(person: Person) -> dict[str, list[str]]:
     return {"visitors": sorted(person.visitors), "users": sorted(person.users)}
 
 
-def experiments_answer(catalogs: CatalogReader) -> dict[str, Any]:
+def experiments_answer(catalogs: CatalogReader, now: datetime) -> dict[str, Any]:
     """Every experiment in order of key, and what is wrong with the files that are not served."""
     catalog = catalogs.latest()
     return {
         "version": catalog.version,
         "errors": [str(error) for error in catalogs.errors],
-        "experiments": [_summary(catalog, catalog.experiments[key], catalogs) for key in sorted(catalog.experiments)],
+        "experiments": [_summary(catalogs, catalog.experiments[key], now) for key in sorted(catalog.experiments)],
     }
 
 
-def experiment_answer(catalogs: CatalogReader, key: str) -> dict[str, Any]:
+def experiment_answer(catalogs: CatalogReader, key: str, now: datetime) -> dict[str, Any]:
     """One experiment with its whole definition. Raises UnknownExperiment."""
     catalog = catalogs.latest()
     experiment = catalog.experiments.get(key)
     if experiment is None:
         raise UnknownExperiment(key, catalog.experiments)
-    return {**_summary(catalog, experiment, catalogs), "definition": experiment.model_dump(mode="json")}
+    return {**_summary(catalogs, experiment, now), "definition": experiment.model_dump(mode="json")}
 
 
-def _summary(catalog: Catalog, experiment: Experiment, catalogs: CatalogReader) -> dict[str, Any]:
+def _summary(catalogs: CatalogReader, experiment: Experiment, now: datetime) -> dict[str, Any]:
+    catalog, design = catalogs.latest(), catalogs.design(experiment.key, experiment.phase)
+    known = {**catalog.metrics, **(design.metrics if design else {})}
+    metrics = [known[name] for name in experiment.metrics if name in known]
     return {
         "key": experiment.key,
         "name": experiment.name,
         "owner": experiment.owner,
         "status": experiment.status,
         "status_in_file": catalog.written.get(experiment.key, experiment.status),
+        "state": calendar_of(experiment, design, metrics).state_at(now),
         "start": experiment.start,
         "end": experiment.end,
         "phase": experiment.phase,

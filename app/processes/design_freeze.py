@@ -130,7 +130,7 @@ def site_plan(
     Everyone seen counts, in the share that traffic lets in; who meets the audience is not known beforehand. `more` are
     metrics that the served definitions need not hold.
     """
-    from experiments.readout.calendar import Calendar
+    from experiments.catalog.calendar import Calendar
     from experiments.readout.planning import traffic_plan
     from experiments.readout.study import ReadoutQuery, StudiedMetric, Study
     from kit.time import microseconds

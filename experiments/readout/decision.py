@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
+from experiments.catalog.calendar import ENROLS_NO_MORE, State, metric_window
 from experiments.cube.shop_days import calendar_date
-from experiments.readout.calendar import ENROLS_NO_MORE, ClosedDays, State
+from experiments.readout.days import ClosedDays
 from experiments.readout.encoding import Check, Decision, Health, MetricReadout
 from experiments.readout.inference import ComparisonReadout, Decided, Verdict
 from experiments.readout.samples import Judge
-from experiments.readout.study import Study, metric_window
+from experiments.readout.study import Study
 from experiments.statistics.bayesian import Posterior
 from experiments.statistics.estimate import Caveat, Interval
 from kit.time import DAY_US, SECOND_US, microseconds

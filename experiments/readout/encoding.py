@@ -7,8 +7,8 @@ from datetime import date, datetime
 from enum import Enum
 from typing import Any, Final, Literal
 
+from experiments.catalog.calendar import State
 from experiments.definitions.model import Guardrail, Plan
-from experiments.readout.calendar import State
 from experiments.readout.inference import ComparisonReadout, Methods
 from experiments.statistics.comparison import Method
 from experiments.statistics.estimate import Interval, NoEstimate

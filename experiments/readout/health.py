@@ -17,7 +17,7 @@ from experiments.cube.shop_days import calendar_date
 from experiments.cube.statements import statement
 from experiments.cube.sums import columns_of
 from experiments.definitions.model import Experiment
-from experiments.readout.calendar import ClosedDays
+from experiments.readout.days import ClosedDays
 from experiments.readout.encoding import Check, Excluded, Health, MultiExposure
 from experiments.readout.samples import Judge, pairs_on, together
 from experiments.readout.study import Study
@@ -49,9 +49,9 @@ def health_of(
         found.append(Check("paused", f"paused from {pause.since:%Y-%m-%d %H:%M} UTC{until}"))
     for stretch in study.shipped_in_between:
         seen = "another phase" if stretch.variant is None else f"{stretch.variant}, which was shipped,"
-        days = f"from {stretch.since:%Y-%m-%d %H:%M} to {stretch.until:%Y-%m-%d %H:%M} UTC"
-        told = f"everybody saw {seen} {days}, then it ran on; begin anew with phase: {study.experiment.phase + 1}"
-        found.append(Check("shipped_in_between", told))
+        lasted = f"from {stretch.since:%Y-%m-%d %H:%M} to {stretch.until:%Y-%m-%d %H:%M} UTC"
+        told = f"everybody saw {seen} {lasted}, then it ran on; begin anew with phase: {study.experiment.phase + 1}"
+        found.append(Check("shipped_in_between", told, withholds_ship=True))
     found += checks
     if rate > MULTI_EXPOSURE_WARNING:
         found.insert(

@@ -8,7 +8,7 @@ from typing import Final, Literal
 from experiments.cube.measures import SURVEYS, MetricRule
 from experiments.cube.observations import MetricObservation
 from experiments.cube.shop_days import calendar_date
-from experiments.readout.calendar import ClosedDays, LookDay
+from experiments.readout.days import ClosedDays, LookDay
 from experiments.readout.samples import (
     ComparedArm,
     Judge,

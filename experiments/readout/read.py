@@ -20,7 +20,7 @@ from experiments.cube.shop_days import ShopDays, shop_days
 from experiments.cube.statements import statement
 from experiments.planning.assumptions import Assumptions
 from experiments.readout import satisfaction
-from experiments.readout.calendar import ClosedDays
+from experiments.readout.days import ClosedDays
 from experiments.readout.decision import decision_of
 from experiments.readout.encoding import Check, MetricReadout, PlanReadout, Readout, plain
 from experiments.readout.health import (

@@ -9,7 +9,7 @@ from experiments.cube.measures import MetricRule
 from experiments.cube.observations import MetricObservation, QuantileSample
 from experiments.cube.sums import columns_of
 from experiments.definitions.model import Plan
-from experiments.readout.calendar import ClosedDays, LookDay
+from experiments.readout.days import ClosedDays, LookDay
 from experiments.statistics.arms import Arm, Pair, mean_arm, pair, proportion_arm, ratio_arm
 from experiments.statistics.bayesian import LiftPrior, Posterior
 from experiments.statistics.comparison import Answer, Method, Question, answer_at, answer_of, compare, judged_pair

@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Final, Protocol
 
+from experiments.catalog.calendar import Calendar, calendar_of
 from experiments.catalog.catalog import Catalog
 from experiments.catalog.phases import UNITS_PER_VARIANT, FrozenDesign, Shipping
 from experiments.cube.cube import Cube
 from experiments.cube.observations import Observer
 from experiments.definitions.model import Experiment, Metric, Plan, Shop
-from experiments.readout.calendar import Calendar, ClosedDays
+from experiments.readout.days import ClosedDays
 from experiments.readout.encoding import Role
 from kit.suggestions import nearest
 from kit.time import parsed
@@ -193,18 +194,11 @@ def _study(archive: Archive, catalog: Catalog, design: FrozenDesign | None, key:
         metrics=metrics,
         fingerprint=design.fingerprint if design else UNFROZEN,
         planned_units=design.planned_units if design else UNITS_PER_VARIANT * len(experiment.variants),
-        calendar=Calendar(
-            # a frozen design keeps the status that it had then, and learns of its end
-            status="running" if design and experiment.status in ("draft", "paused") else experiment.status,
-            start=experiment.start or (design.frozen_at if design else None),
-            stop=design.closed_at if design else experiment.end,
-            pauses=design.pauses if design else (),
-            window_seconds=max((metric_window(item.metric) for item in metrics), default=0),
-        ),
+        calendar=calendar_of(experiment, design, [item.metric for item in metrics]),
         shipped_in_between=tuple(
             stretch
             for stretch in (design.shipped_in_between if design else ())
-            if query.at is None or stretch.until <= query.at
+            if stretch.until is not None and (query.at is None or stretch.until <= query.at)
         ),
     )
 
@@ -246,11 +240,6 @@ def _metrics(
         if name not in known:
             raise UnknownMetric(name, known)
     return tuple(StudiedMetric(known[name], role, name not in experiment.metrics) for name, role in named)
-
-
-def metric_window(metric: Metric) -> int:
-    """Seconds from its exposure until everything has happened that a metric counts of a unit."""
-    return metric.window_seconds if metric.to_seconds is None else metric.to_seconds
 
 
 @dataclass(frozen=True, slots=True)

@@ -195,7 +195,7 @@ def fixed_answer(pair: Pair, alpha: float) -> Answer:
 
 
 def judged_pair(pair: Pair, adjusted: Pair | NoEstimate | None) -> Pair:
-    """What is judged: the adjusted pair, unless there is none, conversions are few, or a ratio has too few denominators.
+    """What is judged: the adjusted pair, unless there is none, or conversions or the denominators of a ratio are few.
 
     Nor where it moves what is never negative below 0.
     """

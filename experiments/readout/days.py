@@ -1,50 +1,11 @@
-"""When a phase enrols, which of its shop days have closed, and on which of them a look is read."""
+"""Which shop days of a phase have closed, and on which of them a look is read."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Final, Literal
 
-from experiments.catalog.phases import Pause
 from experiments.cube.shop_days import ShopDays
-from experiments.definitions.model import Plan, Status
+from experiments.definitions.model import Plan
 from kit.time import DAY_US
-
-State = Literal["draft", "not_started", "enrolling", "paused", "ended", "closed"]
-"""`ended`: nobody is enrolled any more, and windows are still open; `closed`: the last one has closed too."""
-ENROLS_NO_MORE: Final[tuple[State, ...]] = ("ended", "closed")
-
-
-@dataclass(frozen=True, slots=True)
-class Calendar:
-    """The dates of a phase. `stop` is the earlier of its end and its stop, and may lie ahead; `start` too.
-
-    `status` is what the definition says; a stopped one without a `stop` ended at a moment that nobody knows.
-    `window_seconds` is the longest window of its metrics.
-    """
-
-    status: Status
-    start: datetime | None
-    stop: datetime | None
-    pauses: tuple[Pause, ...]
-    window_seconds: int
-
-    def state_at(self, moment: datetime) -> State:
-        """What the phase is at a moment: the one place where its dates are compared with one."""
-        if self.status == "draft":
-            return "draft"
-        if self.stop is not None and self.stop <= moment:
-            return "closed" if self.stop + timedelta(seconds=self.window_seconds) <= moment else "ended"
-        if self.status in ("stopped", "archived"):
-            return "ended"
-        if self.start is not None and self.start > moment:
-            return "not_started"
-        paused = any(pause.since <= moment and (pause.until is None or pause.until > moment) for pause in self.pauses)
-        return "paused" if paused or self.status == "paused" else "enrolling"
-
-    def stopped_by(self, moment: datetime) -> datetime | None:
-        """The moment it ceased to enrol; None while it may still enrol then."""
-        return self.stop if self.stop is not None and self.stop <= moment else None
 
 
 @dataclass(frozen=True, slots=True)
