@@ -123,7 +123,7 @@ def _srm(cube: Cube, study: Study, closed_days: ClosedDays, dimensions: Sequence
 
 
 UNEQUAL_ALPHA: Final = 0.001
-CHANGED_ALPHA: Final = 0.001  # of one look; over 28 daily ones an alarm rings in less than 1 % without a change
+CHANGED_ALPHA: Final = 0.0005  # of one look: at any of 28 daily ones an alarm rings in less than 1 % without a change
 
 
 def unequal_checks(judge: Judge, study: Study, observed: Mapping[str, MetricObservation]) -> list[Check]:
