@@ -19,7 +19,7 @@ from experiments.cube.sums import columns_of
 from experiments.definitions.model import Experiment
 from experiments.readout.days import ClosedDays
 from experiments.readout.encoding import Check, Excluded, Health, MultiExposure
-from experiments.readout.samples import Judge, pairs_on, together
+from experiments.readout.samples import Judge, pairs_on, pooled
 from experiments.readout.study import Study
 from experiments.statistics.arms import Pair, mean_arm, ratio_arm
 from experiments.statistics.arms import pair as paired
@@ -188,7 +188,7 @@ def _halves(judge: Judge, observed: MetricObservation) -> tuple[list[JointMoment
     mature = {day: arms for day, arms in observed.cohorts.items() if days.closed(days.matures(day, window))}
     middle = days.first + (max(mature, default=days.first) - days.first + DAY_US) // DAY_US // 2 * DAY_US
     halves = [[arms for day, arms in mature.items() if (day < middle) is early] for early in (True, False)]
-    return tuple(together(half) for half in halves) if all(halves) else ()
+    return tuple(pooled(half) for half in halves) if all(halves) else ()
 
 
 def _against(pair: Pair) -> str:

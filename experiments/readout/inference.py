@@ -15,10 +15,10 @@ from experiments.readout.samples import (
     Ruling,
     Sample,
     arm_of,
+    pooled,
     quantile_sample,
     sample_now,
     sample_of,
-    together,
 )
 from experiments.statistics.arms import Arm, Gate, gate_of
 from experiments.statistics.bayesian import Posterior
@@ -236,7 +236,7 @@ def _at_looks(judge: Judge, days: ClosedDays, observed: MetricObservation, treat
             until = [arms for day, arms in observed.cohorts.items() if day <= look.exposed_until]
             if not until:
                 continue
-            sample = sample_of(judge, rule, together(until), treatment, look.read_on)
+            sample = sample_of(judge, rule, pooled(until), treatment, look.read_on)
         if judge.plan.method == "planned" and gate_of(sample.pair).open:
             reached.append((look.number, sample.arms[0].units + sample.arms[1].units))
             asked = looks_so_far(reached, judge.pair_units(treatment), judge.plan.looks)

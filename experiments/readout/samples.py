@@ -193,7 +193,7 @@ def sample_of(
     return Sample(day, judge.question(treatment, rule), plain, adjusted, (sides[0], sides[1]))
 
 
-def together(cohorts: Sequence[Sequence[JointMoments]]) -> list[JointMoments]:
+def pooled(cohorts: Sequence[Sequence[JointMoments]]) -> list[JointMoments]:
     """The arms of several days as one sample."""
     return [reduce(lambda left, right: left + right, arm) for arm in zip(*cohorts, strict=True)]
 

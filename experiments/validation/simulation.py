@@ -19,7 +19,7 @@ from experiments.statistics.moments import JointMoments
 from experiments.statistics.sample_ratio import ALARM_ALPHA, log_bayes_factor, sequential_p
 from experiments.statistics.sequential import Look
 from experiments.validation.estimates import ADJUSTED_LIFTS
-from experiments.validation.trials import Rule, Trial, rate, refund_rate, revenue
+from experiments.validation.trials import UNCHANGED, WORN_OFF, Rule, Trial, changed_alarms, rate, refund_rate, revenue
 
 ALPHA = 0.05
 TAIL = 4.5  # standard deviations of conversions enumerated on each side: all but 1e-5 of the probability
@@ -301,6 +301,20 @@ FIGURES: Final[tuple[Figure, ...]] = (
         (0.0, 0.003),
         "χ² at .001: 1 %",
         lambda runs, rng: sample_ratio_alarms(runs, rng, 28, 2500),
+    ),
+    Figure(
+        "alarms of a changing effect at any of 28 looks, +10 % on 5 % throughout, 500 a day and arm",
+        "≤ 1 %",
+        (0.0, 0.01),
+        "",
+        lambda runs, rng: changed_alarms(runs, rng, 500, UNCHANGED),
+    ),
+    Figure(
+        "alarms of a changing effect, a week of +83 % on 30 % then three of -27 %, 100 a day and arm",
+        "≥ 0.95",
+        (0.95, 1.0),
+        "",
+        lambda runs, rng: changed_alarms(max(20, runs // 10), rng, 100, WORN_OFF),
     ),
     _false_positives(
         " at any look, anytime, revenue of 1 in 20 with a heavy tail, 28 looks × 2,500 per arm",

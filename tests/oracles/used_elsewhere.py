@@ -7,6 +7,8 @@ _: object
 # Fields that a walk over the dataclass or struct serves, stores or counts by name.
 _.bots
 _.more_units
+_.fdr
+_.as_of_day
 _.multi_exposure
 _.units_immature
 _.response_rate
@@ -17,7 +19,6 @@ _.denominator_cap
 _.denominator_cap_low
 _.exploratory
 _.control_value
-_.p_min_adjusted
 _.z_pooled
 _.against
 _.p_adjusted
