@@ -14,13 +14,12 @@ from experiments.importing.spelling import Fault
 from experiments.importing.textfile import file_digest
 from experiments.importing.units import Units, repetition, repetition_faults, show_units, single_units
 from experiments.readout.decision import Schedule, decide, evidence_of
-from experiments.readout.encoding import Check, Excluded, Health, MultiExposure, Readout
+from experiments.readout.encoding import Check, Excluded, Health, MultiExposure, PlanReadout, Readout
 from experiments.readout.health import MULTI_EXPOSURE_WARNING
-from experiments.readout.inference import Calendar, Judge
-from experiments.readout.metrics import metric_readout, settled
+from experiments.readout.metrics import explored, metric_readout, settled
+from experiments.readout.samples import Judge
 from experiments.readout.study import StudiedMetric
 from experiments.statistics.sample_ratio import balance
-from kit.time import DAY_US
 
 
 def import_table(path: Path, request: ImportRequest) -> Readout:
@@ -99,14 +98,14 @@ def _readout(request: ImportRequest, digest: str, analysed: _Analysed) -> Readou
     weights = tuple(given[name] / total for name in variants)
     judge = Judge(
         plan=Plan(method=request.method, alpha=request.alpha, correction=request.correction),
-        calendar=Calendar(None, 0, DAY_US),
+        days=None,
         planned_units=request.planned_units or sum(found.units),
         arms=variants,
         weights=weights,
         family=len(request.metrics) * (len(variants) - 1),
     )
     unit = "row" if request.unit is None else "unit"
-    metrics = settled(
+    judged = settled(
         judge,
         [
             metric_readout(judge, StudiedMetric(observed.rule.metric, "goal", post_hoc=False), observed, None, unit)
@@ -114,7 +113,8 @@ def _readout(request: ImportRequest, digest: str, analysed: _Analysed) -> Readou
         ],
     )
     levels = [(name, level, counts) for name, rows in found.levels.items() for level, counts in rows.items()]
-    srm, days = balance([found.units], weights, levels=levels), judge.plan.days
+    metrics, srm = explored(judged), balance([found.units], weights, levels=levels)
+    over = Schedule("closed", closed_days=0, days_left=0, min_days=0, over=True, early=False)
     rate = _several_groups(excluded, found)
     exposure = MultiExposure(rate, "both_groups_left_out" if rate else "one_row_per_unit")
     return Readout(
@@ -124,8 +124,10 @@ def _readout(request: ImportRequest, digest: str, analysed: _Analysed) -> Readou
         as_of=datetime.now(UTC).replace(microsecond=0),
         watermark=None,
         pending=0,
+        state="closed",
         closed=True,
+        plan=PlanReadout.of(judge.plan, judge.planned_units, 0),
         health=Health(srm, exposure, excluded, analysed.notices),
-        decision=decide(evidence_of(metrics), Schedule(days, days, 0), alarm=srm.alarm, stopped=True),
+        decision=decide(evidence_of(metrics), over, alarm=srm.alarm),
         metrics=metrics,
     )
