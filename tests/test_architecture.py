@@ -166,7 +166,6 @@ SHORT = {  # modules of less than 60 lines that are a thought of their own
     "events/privacy/erasure.py",
     "events/store/keys.py",
     "experiments/readout/satisfaction.py",
-    "experiments/statistics/interaction.py",
     "experiments/statistics/multiplicity.py",
     "experiments/statistics/roots.py",
     "kit/suggestions.py",
@@ -195,7 +194,7 @@ ONLY_IN = {  # pattern → the places that may say it, why
     r"\b86_?400(_000)*\b|[*/] ?1_000_000\b|\b1_000_000 [*/]": ("kit/time.py",),  # seconds and microseconds
 }
 HELPERS_USED_ONCE = 0.53  # at most this share of the private helpers
-MOST_MODULES, MOST_LINES = 205, 33_000  # of the product, at most
+MOST_MODULES, MOST_LINES = 225, 35_000  # of the product, at most
 
 Rule = Callable[[House], Iterator[str]]
 

@@ -96,7 +96,6 @@ def _clusters(
 
 
 WHOLE: Final = "levels_whole"
-_EXPOSED_DAYS: Final = "levels_exposed_days"
 _NOTHING: Final = QuantileSample(Histogram.from_columns([], []), None, 0)
 
 
@@ -203,9 +202,8 @@ class Observer:
         """Materialise `totals` and `unit_values` of a metric, now or as of an earlier day; answers the applied caps."""
         plan, put = self.cube.plan, self.cube.put
         bound = self._sources(statement("totals"), rule)
-        so_far = Expression.of("TRUE")
-        if until is not None and not until.whole_windows:
-            so_far = Expression.of("c.day <= $day", day=until.day)
+        day = None if until is None or until.whole_windows else until.day
+        so_far = Expression.of("TRUE") if day is None else Expression.of("c.day <= $day", day=day)
         put("totals", bound.bind(before=plan.segment(0), so_far=so_far))
         caps = Caps(*self._ends(rule.cap, "t.gross"), *self._ends(rule.base_cap, "t.base"))
         mature = self.mature(rule) if until is None else until.last_exposed_us
@@ -318,9 +316,9 @@ class Observer:
 
     def _cohorts(self, rule: MetricRule) -> dict[int, tuple[JointMoments, ...]]:
         """Moments of the metric tabulated last, by the shop day of the exposure."""
-        if _EXPOSED_DAYS not in self.cube.tables:
-            self.cube.put(_EXPOSED_DAYS, statement("exposed_days"))
-        found = self.levels_of(rule, _EXPOSED_DAYS)
+        if "levels_exposed_days" not in self.cube.tables:
+            self.cube.put("levels_exposed_days", statement("exposed_days"))
+        found = self.levels_of(rule, "levels_exposed_days")
         return {day: found[str(day)] for day in sorted(map(int, found))}
 
     def _looks(self, rule: MetricRule, caps: Caps, shifts: Shifts) -> Looks:

@@ -120,7 +120,11 @@ class _Reading:
         for name in levels:
             chosen = [(columns, columns["level"].astype(str) == name) for columns in found]
             by_level[name] = tuple(
-                QuantileSample(Histogram.from_columns(columns["measured"][there], columns["n"][there]), None)
+                QuantileSample(
+                    Histogram.from_columns(columns["measured"][there], columns["n"][there]),
+                    None,
+                    int(columns["n"][there].sum()),
+                )
                 for columns, there in chosen
             )
         return by_level
