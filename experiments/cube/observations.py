@@ -168,10 +168,8 @@ class Observer:
         whole_windows: bool = False,
         by_day: bool = True,
     ) -> MetricObservation:
-        """Everything a readout shows of one metric.
-
-        A quantile, which has no days, is sampled `sample_days` by day; with `whole_windows` also what came after it.
-        """
+        """All that a readout shows of one metric. A quantile, which has no days, is sampled `sample_days` by day, with
+        `whole_windows` also by what came after it."""
         engine, quantile = self.cube.engine, rule.metric.type == "quantile"
         until = {day: self._samples_until(rule, day, whole_windows) for day in sample_days if quantile}
         by_day = by_day and not quantile
