@@ -136,7 +136,7 @@ async def results(
     return await analysis_response(asked, worker, query)
 
 
-@router.get("/v1/experiments/{key}/timeseries", summary="A metric day by day: cumulative, per day, and by day of exposure")
+@router.get("/v1/experiments/{key}/timeseries", summary="A metric day by day: cumulative, per day, by exposure")
 async def timeseries(
     key: Key, _: Secret, asked: Asked, worker: Worker, metric: Name = None, at: Moment = None
 ) -> Response:
