@@ -76,9 +76,8 @@ def settled(judge: Judge, metrics: Sequence[MetricReadout]) -> tuple[MetricReado
         if metric.role == "goal"
         for each in metric.comparisons
     }
-    family = _corrected(judge, {name: each.p for name, each in members.items()})
     days = sorted({_day(ruling) for each in members.values() for ruling in each.rulings})
-    history = {  # by day and member: the newest ruling and its p within the family
+    history = {  # by day and member: p within the family, of the newest ruling of each member
         day: _corrected(judge, {name: _p_by(each, day) for name, each in members.items()}) for day in days
     }
 
@@ -87,17 +86,16 @@ def settled(judge: Judge, metrics: Sequence[MetricReadout]) -> tuple[MetricReado
             found = judge_guardrail(each, metric.guardrail)
             return replace(each, verdict=found.verdict.value, worst_case=found.worst_case)
         name = metric.metric, each.variant
-        p_adjusted = family.get(name)
-        stood: list[tuple[Ruling, Verdict]] = []
-        for ruling in each.rulings:
-            p = history[_day(ruling)][name] if name in members else ruling.answer.p
-            verdict = verdict_of(judge, metric.want, ruling, p)
-            if verdict != "unclear":
-                stood.append((ruling, verdict))
-        today: Verdict = "unclear"
-        if stood and each.rulings and stood[-1][0] is each.rulings[-1]:
-            today = stood[-1][1]
-        return _decided(replace(each, p_adjusted=p_adjusted, verdict=today), stood)
+        stood: list[tuple[int, Ruling, Verdict]] = []
+        moments = days if name in members else [_day(ruling) for ruling in each.rulings]
+        for day in moments:
+            ruling = _newest(each, day)
+            if ruling is not None:
+                p = history[day][name] if name in members else ruling.answer.p
+                stood.append((day, ruling, verdict_of(judge, metric.want, ruling, p)))
+        if name in members:
+            each = replace(each, p_adjusted=history[days[-1]][name] if days else NoEstimate(Caveat.BEFORE_FIRST_LOOK))
+        return _decided(each, stood)
 
     return tuple(
         replace(metric, comparisons=tuple(judged(metric, each) for each in metric.comparisons)) for metric in metrics
@@ -114,10 +112,15 @@ def _day(ruling: Ruling) -> int:
     return ruling.sample.day or 0
 
 
-def _p_by(judged: ComparisonReadout, day: int) -> Number:
-    """The p of the newest moment until a day."""
+def _newest(judged: ComparisonReadout, day: int) -> Ruling | None:
+    """What was said last until a day."""
     place = bisect_right(judged.rulings, day, key=_day)
-    return judged.rulings[place - 1].answer.p if place else None
+    return judged.rulings[place - 1] if place else None
+
+
+def _p_by(judged: ComparisonReadout, day: int) -> Number:
+    ruling = _newest(judged, day)
+    return None if ruling is None else ruling.answer.p
 
 
 def verdict_of(judge: Judge, want: str, ruling: Ruling, p: Number) -> Verdict:
@@ -145,16 +148,21 @@ def _bayesian_verdict(found: Posterior | NoEstimate, good: bool) -> Verdict:
     return "unclear"
 
 
-def _decided(judged: ComparisonReadout, stood: Sequence[tuple[Ruling, Verdict]]) -> ComparisonReadout:
-    """With the first moment at which today's verdict stood; if none stands today, that of the one that once did."""
-    first = next((ruling for ruling, verdict in stood if judged.verdict in (verdict, "unclear")), None)
-    if first is None or first.sample.day is None:
+def _decided(judged: ComparisonReadout, stood: Sequence[tuple[int, Ruling, Verdict]]) -> ComparisonReadout:
+    """With the newest of its verdicts, ascending by day, and the first day on which that stood; if none stands today,
+    the first on which one did."""
+    today: Verdict = stood[-1][2] if stood else "unclear"
+    judged = replace(judged, verdict=today)
+    wanted = ("wins", "loses") if today == "unclear" else (today,)
+    first = next(((day, ruling) for day, ruling, verdict in stood if verdict in wanted), None)
+    if first is None or first[1].sample.day is None:
         return judged
-    pair = first.sample.judged
+    day, ruling = first
+    pair = ruling.sample.judged
     relative = pair if isinstance(pair, NoEstimate) else lift(pair)
-    reasons = judged.reasons if judged.verdict != "unclear" else (*judged.reasons, NO_LONGER_SUPPORTED)
-    decided = Decided(first.answer.p, relative, first.answer.ci, first.sample.arms)
-    return replace(judged, decided_on=calendar_date(first.sample.day), decided=decided, reasons=reasons)
+    reasons = judged.reasons if today != "unclear" else (*judged.reasons, NO_LONGER_SUPPORTED)
+    decided = Decided(ruling.answer.p, relative, ruling.answer.ci, ruling.sample.arms)
+    return replace(judged, decided_on=calendar_date(day), decided=decided, reasons=reasons)
 
 
 def judge_guardrail(judged: ComparisonReadout, limit: Guardrail) -> GuardrailAnswer:
@@ -252,8 +260,10 @@ def _series(
 
 def _filled(row: LookReadout, found: Ruling) -> LookReadout:
     pair, said = found.sample.judged, found.answer
-    row = replace(row, ci=said.ci, difference_ci=said.difference_ci, p=said.p)
+    control, value = (side.value if side.adjusted is None else side.adjusted for side in found.sample.arms)
+    row = replace(
+        row, value=value, control_value=control, ci=said.ci, difference_ci=said.difference_ci, p=said.p
+    )  # fmt: skip
     if isinstance(pair, NoEstimate):
         return row
-    value, control = pair.treatment.value, pair.control.value
-    return replace(row, value=value, control_value=control, lift=lift(pair), difference=value - control)
+    return replace(row, lift=lift(pair), difference=pair.treatment.value - pair.control.value)

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from typing import Any
 
 import httpx
 import psutil
+from oracles.public_reader import disagreements
 from servers.patience import HUNG_SECONDS, until
 
 PUBLISHABLE_KEY = "pk_test_0123456789"
@@ -93,7 +95,9 @@ class Service:
         return int(address["port"])
 
     def client(self, key: str = SECRET_KEY, **options: Any) -> httpx.Client:
+        """A client, of which every readout is read once more, from its public form alone."""
         headers = {"authorization": f"Bearer {key}", **options.pop("headers", {})}
+        options.setdefault("event_hooks", {"response": [contradicts_nothing]})
         return httpx.Client(base_url=self.url, headers=headers, timeout=options.pop("timeout", 70), **options)
 
     def results(self, experiment: str, **query: str) -> dict[str, Any]:
@@ -156,6 +160,15 @@ def running(root: Path, files: Mapping[str, str], **variables: str) -> Iterator[
         yield service.start()
     finally:
         service.end()
+
+
+def contradicts_nothing(response: httpx.Response) -> None:
+    """Reads a readout that was served once more: what it says must follow from the numbers in it."""
+    served = response.headers.get("content-type", "").startswith("application/json") and response.status_code == 200
+    if served and re.fullmatch(r"/v1/experiments/[^/]+/results", response.url.path):
+        response.read()
+        contradicted = disagreements(response.json(), whole="metric" not in response.url.params)
+        assert not contradicted, contradicted
 
 
 def _role(command: list[str]) -> str:
