@@ -11,8 +11,8 @@ from experiments.cube.shop_days import ShopDays
 from experiments.cube.sources import (
     chosen,
     event_amount,
+    factor_of,
     layers_of,
-    measured,
     named,
     rate_of,
     valid_score,
@@ -166,7 +166,7 @@ class Cube:
 
     def _returned(self, sums: Sums) -> Statement:
         codes = {"order_rate": "e.currency", "refund_rate": "coalesce(r.currency, e.currency)"}
-        rates = {name: measured(self.rate(code), sums) for name, code in codes.items()}
+        rates = {name: factor_of(self.rate(code), sums) for name, code in codes.items()}
         return self.attributed("returned", day=self.scope.days.sql("r.time"), **rates)
 
     def _event_layers(self) -> list[Statement]:

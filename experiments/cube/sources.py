@@ -57,10 +57,10 @@ def event_amount(key: SourceKey, properties: Properties, rate: Expression) -> Ex
             pass
     number = properties.number(key.value)
     amount = Expression.of(f"coalesce({number}, e.value)" if key.value == "total" else number)
-    return Expression.of("$amount * $rate", amount=amount, rate=measured(rate, key.sums))
+    return Expression.of("$amount * $rate", amount=amount, rate=factor_of(rate, key.sums))
 
 
-def measured(rate: Expression, sums: Sums) -> Expression:
+def factor_of(rate: Expression, sums: Sums) -> Expression:
     """What an amount is multiplied by, NULL where it does not count: by the `rate` of its currency if it is money."""
     match sums:
         case "money":
