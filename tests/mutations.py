@@ -28,6 +28,7 @@ LIFECYCLE = "tests/app/processes/test_lifecycle.py"
 CRASH_POINTS = "tests/events/writer/test_crash_points.py"
 RUDE = "tests/reliability/test_rude_clients.py"
 STATISTICS = "tests/experiments/statistics"
+READOUT = "tests/experiments/readout"
 DAMAGED_STORE = "tests/reliability/test_damaged_store.py"
 
 
@@ -49,7 +50,6 @@ class Mutation:
     edits: tuple[Edit, ...]
 
 
-STATISTICS = "tests/experiments/statistics"
 BY_UNITS = "test_looks_spend_by_their_units_at_most_by_the_calendar_and_the_last_one_all_that_is_left"
 FIND_REPEATS = "repeated = self._duplicates.positions(parts, self._visible)"
 WRITE = "write_part(Place(self._log, day, name, entries[-1].stream_number), [table], self._options.reach)"
@@ -416,6 +416,61 @@ MUTATIONS: Mapping[str, Mutation] = {
                 "experiments/statistics/sequential.py",
                 "tuple(units for _, units in reached)",
                 "tuple(number for number, _ in reached)",
+            ),
+        ),
+    ),
+    "p_min_decides": Mutation(
+        "a verdict that stood once stands for good",
+        (f"{READOUT}/test_one_moment.py::test_what_held_once_and_does_not_today_is_unclear_and_says_so",),
+        (
+            Edit(
+                "experiments/readout/metrics.py",
+                'today: Verdict = stood[-1][2] if stood else "unclear"',
+                'today: Verdict = next((each for *_, each in stood if each != "unclear"), "unclear")',
+            ),
+        ),
+    ),
+    "open_windows": Mutation(
+        "a look is read while windows of its units are open",
+        (f"{READOUT}/test_one_moment.py::test_a_look_holds_mature_units_only",),
+        (
+            Edit(
+                "experiments/readout/days.py",
+                "return self.days.day(self.days.close(day) + window_us - 1) if window_us > 0 else day",
+                "return day",
+            ),
+        ),
+    ),
+    "arms_of_another_day": Mutation(
+        "beside the lift of the newest closed day stand the arms of today",
+        (f"{READOUT}/test_second_reader.py::test_drawn_answers_follow_from_their_own_numbers",),
+        (
+            Edit(
+                "experiments/readout/inference.py",
+                "arms=shown.arms,",
+                "arms=sample_now(judge, observed, treatment).arms,",
+            ),
+        ),
+    ),
+    "future_end": Mutation(
+        "an end that lies ahead counts as one that has come",
+        (f"{READOUT}/test_states.py::test_the_table_of_states",),
+        (
+            Edit(
+                "experiments/catalog/calendar.py",
+                "if self.stop is not None and self.stop <= moment:",
+                "if self.stop is not None:",
+            ),
+        ),
+    ),
+    "newer_watermark": Mutation(
+        "an answer says that it holds what came after its moment",
+        (f"{READOUT}/test_one_moment.py::test_the_watermark_is_never_newer_than_the_answer",),
+        (
+            Edit(
+                "experiments/readout/read.py",
+                "return known and min(known, as_of.astimezone(UTC).replace(microsecond=0))",
+                "return known",
             ),
         ),
     ),

@@ -12,6 +12,7 @@ from servers.one_worker import SECRET, OneWorker
 from worlds.readout_studies import SMALLEST, START, Shop, readouts
 from worlds.shop_worlds import publish_trained, taste_world
 
+from experiments.readout.read import Readouts
 from experiments.readout.study import ReadoutQuery
 
 WARM = 5
@@ -76,9 +77,9 @@ def test_a_readout_passes_no_more_than_it_did(tmp_path: Path) -> None:
     study = readouts(tmp_path, shop.records, 1.0, {"banner.yaml": SMALLEST + "goal: purchase_rate\n"})
     study.read("banner", ReadoutQuery(metric="purchase_rate"))
     with of_this_thread() as computed:
-        answer = study.read("banner")
+        answer = Readouts.read(study, "banner")  # without the second reader of the tests
     with of_this_thread() as remembered:
-        assert study.read("banner").etag == answer.etag
+        assert Readouts.read(study, "banner").etag == answer.etag
     report("readout, computed", computed)
     report("readout, remembered", remembered)
     assert computed.functions <= 251

@@ -262,9 +262,7 @@ def _filled(row: LookReadout, found: Ruling) -> LookReadout:
     pair, said = found.sample.judged, found.answer
     sides = (side.value if side.adjusted is None else side.adjusted for side in found.sample.arms)
     control, value = (None if isinstance(side, NoEstimate) else side for side in sides)
-    row = replace(
-        row, value=value, control_value=control, ci=said.ci, difference_ci=said.difference_ci, p=said.p
-    )  # fmt: skip
+    row = replace(row, value=value, control_value=control, ci=said.ci, difference_ci=said.difference_ci, p=said.p)
     if isinstance(pair, NoEstimate):
         return row
     return replace(row, lift=lift(pair), difference=pair.treatment.value - pair.control.value)

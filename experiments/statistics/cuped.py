@@ -112,6 +112,12 @@ def _columns_of_ratio(moments: JointMoments) -> _Columns | None:
         xh=with_covariate(HISTORY),
         hh=of(HISTORY, HISTORY),
     )
+    own = (of("num", "num") + ratio * ratio * of("den", "den")) / below / below
+    earlier = (of("xnum", "xnum") + before * before * of("xden", "xden")) / below_before / below_before
+    if covariance.yy <= CANCELLED * own:  # orders that all have one price, which leave rounding only
+        covariance = covariance._replace(yy=0.0, yx=0.0, yh=0.0)
+    if covariance.xx <= CANCELLED * earlier:
+        covariance = covariance._replace(xx=0.0, yx=0.0, xh=0.0)
     return _Columns(moments.count, means, covariance, effective_denominators(moments))
 
 

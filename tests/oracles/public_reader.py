@@ -1,5 +1,6 @@
 """A second reader of a readout: whether verdicts and decision follow from the numbers in the public JSON alone."""
 
+from collections.abc import Iterator
 from itertools import chain
 from math import inf, isclose
 from typing import Any
@@ -15,26 +16,22 @@ def disagreements(answer: Json, *, table: bool = False, whole: bool = True) -> l
 
     One that is not `whole` lacks metrics, so that the action does not follow from it.
     """
-    found: list[str] = []
     newest = max(
         (each["as_of_day"] or "" for metric in answer["metrics"] for each in metric["comparisons"]), default=""
     )
+    found: list[str] = []
     for metric in answer["metrics"]:
-        for level in metric.get("dimensions", ()):
-            for each in level["comparisons"]:
-                name = f"{metric['metric']} {each['variant']} {level['dimension']} {level['level']}"
-                found += [f"{name}: {what}" for what in _numbers(answer["plan"], metric, each)]
-                if each["flagged"] is not (each.get("p_bh", 1.0) <= level["fdr"]):
-                    found.append(f"{name}: flagged against p_bh")
+        found += [f"{metric['metric']} {what}" for what in _levels(answer["plan"], metric)]
         for each in metric["comparisons"]:
-            name = f"{metric['metric']} {each['variant']}"
-            numbers = [*_numbers(answer["plan"], metric, each), *_once(metric, each, newest, table)]
-            found += [f"{name}: {what}" for what in numbers]
-            expected = _guarded(metric, each) if metric.get("guardrail") else _verdict(answer["plan"], metric, each)
-            if each["as_of_day"] is None and not table and not metric.get("guardrail"):
-                expected = "unclear"
+            what = [*_numbers(answer["plan"], metric, each), *_once(metric, each, newest, table)]
+            early = each["as_of_day"] is None and not table
+            if metric.get("guardrail"):
+                expected = _guarded(metric, each, early)
+            else:
+                expected = "unclear" if early else _verdict(answer["plan"], metric, each)
             if each["verdict"] != expected:
-                found.append(f"{name}: says {each['verdict']}, the numbers say {expected}")
+                what.append(f"says {each['verdict']}, the numbers say {expected}")
+            found += [f"{metric['metric']} {each['variant']}: {told}" for told in what]
     action = _action(answer) if whole else None
     said = answer["decision"]["action"], answer["decision"]["variant"]
     if action is not None and said != action:
@@ -81,7 +78,17 @@ def row_disagreements(answer: Json, rows: list[Json]) -> list[str]:
     return found
 
 
-def _numbers(plan: Json, metric: Json, each: Json) -> list[str]:
+def _levels(plan: Json, metric: Json) -> Iterator[str]:
+    """What levels of dimensions say obeys the same rules, and is flagged by its own p."""
+    for level in metric.get("dimensions", ()):
+        for each in level["comparisons"]:
+            name = f"{each['variant']} {level['dimension']} {level['level']}"
+            yield from (f"{name}: {what}" for what in _numbers(plan, metric, each))
+            if each["flagged"] is not (each.get("p_bh", 1.0) <= level["fdr"]):
+                yield f"{name}: flagged against p_bh"
+
+
+def _numbers(plan: Json, metric: Json, each: Json) -> list[str]:  # noqa: C901 - a list of rules
     """Lift and difference are those of the arms beside them, intervals have a width and agree with p, a closed gate
     judges nothing, what is absent has a reason."""
     found, gate, reasons = (
@@ -121,14 +128,14 @@ def _effect(metric: Json, arms: list[Json], lift: float | None, difference: floa
         if arm["value"] is not None and below and not isclose(arm["value"], above / below, rel_tol=1e-9, abs_tol=1e-12):
             found.append(f"value {arm['value']} of {above} / {below}")
     control, treated = (arm["value"] if arm["adjusted"] is None else arm["adjusted"] for arm in arms)
-    absent = control is None or treated is None
     in_points = metric.get("effect_scale") == "points" or not control
-    for name, said, expected in (
-        ("difference", difference, None if absent else treated - control),
-        ("lift", lift, None if absent or in_points else (treated - control) / abs(control)),
-    ):
-        both = said is not None and expected is not None
-        if not isclose(said, expected, rel_tol=1e-9, abs_tol=1e-12) if both else said is not expected:
+    apart = None if control is None or treated is None else treated - control
+    relative = None if apart is None or control is None or in_points else apart / abs(control)
+    for name, said, expected in (("difference", difference, apart), ("lift", lift, relative)):
+        alike = said is expected
+        if said is not None and expected is not None:
+            alike = isclose(said, expected, rel_tol=1e-9, abs_tol=1e-12)
+        if not alike:
             found.append(f"{name} {said} of {control} and {treated}")
     return found
 
@@ -168,12 +175,12 @@ def _verdict(plan: Json, metric: Json, each: Json) -> str:
     return "unclear" if not sure else "wins" if good else "loses"
 
 
-def _guarded(metric: Json, each: Json) -> str:
+def _guarded(metric: Json, each: Json, early: bool) -> str:
     """Harm cannot wait: before a method may decide, the anytime one does."""
     limit, ends = metric["guardrail"], each["ci"] if each["method"] == "bayesian" else each["difference_ci"]
     if not each["gate"]["open"]:
         return "unclear"
-    if each["as_of_day"] is None and each["method"] in ("planned", "fixed"):
+    if early:
         ends = each["methods"]["anytime"]["difference_ci"]
     if ends is not None and _side(ends) == (-1 if metric["want"] == "up" else 1):
         return "violated"

@@ -123,9 +123,9 @@ class Drawn:
         metrics = tuple(StudiedMetric(METRICS[name], role, post_hoc=False) for name, role in roles)  # pyright: ignore[reportArgumentType]
         longest = max(metric_window(each.metric) for each in metrics)
         pauses = () if self.paused is None else (Pause(since=moment(self.paused), until=moment(self.paused + 1)),)
-        dates = (None if day is None else moment(day) for day in (self.start, self.stop))
+        start, stop = (None if day is None else moment(day) for day in (self.start, self.stop))
         planned = max(2, self.units * self.copies)
-        return Study(experiment, Shop(), metrics, "drawn", planned, Calendar(self.status, *dates, pauses, longest))
+        return Study(experiment, Shop(), metrics, "drawn", planned, Calendar(self.status, start, stop, pauses, longest))
 
     @cached_property
     def judge(self) -> Judge:
@@ -192,7 +192,7 @@ class Brought:
         return (self.y * days).sum(axis=1), (self.d * days).sum(axis=1)
 
 
-def brought(world: Drawn, rule: MetricRule) -> Brought:
+def brought(world: Drawn, rule: MetricRule) -> Brought:  # noqa: PLR0915 - one draw a line
     """Draws what the units brought."""
     chance, size, width = world.chance(rule.name), world.exposed.size, max(1, metric_window(rule.metric) // DAY)
     lift = np.where((world.exposed - START) // DAY_US < world.turns, world.effect, world.later)
@@ -225,8 +225,8 @@ def brought(world: Drawn, rule: MetricRule) -> Brought:
         y[rows, back] -= happens * (chance.random(size) < 0.2) * price * 1.5  # a refund, and its postage
     y *= world.shrink if rule.field == "amount" and kind != "nps" else 1.0
     h = (chance.random(size) < 0.6).astype(float)
-    x = h * (y.sum(axis=1) + chance.normal(0.0, 0.1 + np.abs(y).max(initial=0.0) / 3.0, size))
-    return Brought(y, d, x, h * chance.integers(0, 3, size), h)
+    x = h * (y.sum(axis=1) + chance.normal(0.0, 0.1 * abs(world.shrink) + np.abs(y).max(initial=0.0) / 3.0, size))
+    return Brought(y, d, x, h * chance.integers(0, 3, size).astype(float), h)
 
 
 def observed(world: Drawn, rule: MetricRule) -> MetricObservation:

@@ -1,17 +1,34 @@
 """The decision is a function of the answer: a second reader of the public JSON comes to the same one."""
 
+import random
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles.proving import examples, judged, speaks
 from oracles.public_reader import disagreements, row_disagreements, series_disagreements
 from worlds.drawn_readouts import answered, world
+from worlds.drawn_shops import asked
+from worlds.readout_studies import DAY, START
 
-from experiments.readout.encoding import plain, readout_json, timeseries_json
+from experiments.readout.encoding import Readout, plain, readout_json, timeseries_json
+from experiments.readout.study import ReadoutQuery
 from experiments.readout.tables import comparison_rows
 from experiments.statistics.estimate import Caveat, NoEstimate
+from kit.time import moment_of
 
 NEVER = NoEstimate(Caveat.NOT_A_TEST)
 FEW = 0.004
+ACTIONS = ("ship", "roll_back", "keep_running", "inconclusive", "not_started", "unhealthy")
+VERDICTS = ("wins", "loses", "violated", "safe", "withdrawn", "shut")
+
+
+def contradictions(readout: Readout) -> list[str]:
+    """What contradicts the answer: in itself, in its series and in the rows of the list of all experiments."""
+    answer, rows = readout_json(readout), plain(comparison_rows(readout))
+    beside = [*series_disagreements(answer, timeseries_json(readout)), *row_disagreements(answer, rows)]
+    return [*disagreements(answer), *beside]
 
 
 @speaks(
@@ -22,17 +39,24 @@ FEW = 0.004
 @given(st.integers(0, 2**62))
 def test_drawn_answers_follow_from_their_own_numbers(seed: int) -> None:
     readout, _ = answered(world(seed))
-    answer = readout_json(readout)
-    assert disagreements(answer) == []
-    assert series_disagreements(answer, timeseries_json(readout)) == []
-    assert row_disagreements(answer, plain(comparison_rows(readout))) == []
-    compared = [each for metric in answer["metrics"] for each in metric["comparisons"]]
-    said = {answer["decision"]["action"], *(each["verdict"] for each in compared)}
-    said |= {"withdrawn" for each in compared if "no_longer_supported" in each["reasons"]}
-    said |= {"shut" for each in compared if not each["gate"]["open"]}
+    assert contradictions(readout) == []
+    compared = [each for metric in readout.metrics for each in metric.comparisons]
+    said = {readout.decision.action, *(each.verdict for each in compared)}
+    said |= {"withdrawn" for each in compared if "no_longer_supported" in each.reasons}
+    said |= {"shut" for each in compared if not each.gate.open}
     for name in (*ACTIONS, *VERDICTS):
         judged(1 if name in said else NEVER, name)
 
 
-ACTIONS = ("ship", "roll_back", "keep_running", "inconclusive", "not_started", "unhealthy")
-VERDICTS = ("wins", "loses", "violated", "safe", "withdrawn", "shut")
+@settings(max_examples=examples(5))
+@given(st.integers(0, 2**62))
+def test_answers_of_the_engine_follow_from_their_own_numbers(seed: int) -> None:
+    """Three moments of one log by each method, five in the whole proof: 60 answers, then 2,000."""
+    chance = random.Random(seed)
+    moments = [
+        moment_of(START + round(chance.uniform(-0.5, 24) * 24) * DAY // 24) for _ in range(3 if examples(1) == 1 else 5)
+    ]
+    with TemporaryDirectory() as folder:
+        for readouts in asked(Path(folder), seed).values():
+            for at in moments:
+                assert contradictions(readouts.read("banner", ReadoutQuery(at=at))) == []
