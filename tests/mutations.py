@@ -403,7 +403,7 @@ MUTATIONS: Mapping[str, Mutation] = {
         (
             Edit(
                 "experiments/statistics/arms.py",
-                "expected = smaller * scarce / units",
+                "expected = smaller * events / units",
                 "expected = float(min(arm.events or 0 for arm in (control, treatment)))",
             ),
         ),

@@ -74,10 +74,10 @@ def mean_arm(moments: Moments, events: int | None = None, *, never_negative: boo
 
 def proportion_arm(units: int, conversions: int) -> Arm | NoEstimate:
     """Share of units that converted (purchase rate, funnel, retention, CSAT per unit)."""
-    arm = mean_arm(Moments.of_conversions(units, conversions))
-    if isinstance(arm, NoEstimate):
-        return arm
-    return Arm(arm.count, arm.value, arm.variance, conversions, events=conversions, never_negative=True)
+    if units < 1:
+        return NoEstimate(Caveat.NOT_ENOUGH_UNITS)
+    share = Moments.of_conversions(units, conversions)
+    return Arm(units, share.mean, share.variance, conversions, events=conversions, never_negative=True)
 
 
 def ratio_arm(moments: JointMoments, scale: float = 1.0, *, never_negative: bool = False) -> Arm | NoEstimate:
@@ -150,17 +150,19 @@ def gate_of(pair: Pair | NoEstimate) -> Gate:
     if isinstance(pair, NoEstimate):
         return Gate(False, pair.reason, 0.0, NEEDED, None)
     control, treatment = pair.control, pair.treatment
-    for arm in (control, treatment):
-        if arm.beyond is not None and arm.beyond < NEEDED:
-            return _closed(Caveat.FEW_EVENTS, arm.beyond, arm.count)
-        if arm.denominators is not None and arm.denominators < FEWEST_DENOMINATORS:
-            return _closed(Caveat.NOT_ENOUGH_UNITS, arm.denominators, arm.count)
+    if control.beyond is not None or control.denominators is not None:
+        for arm in (control, treatment):
+            if arm.beyond is not None and arm.beyond < NEEDED:
+                return _closed(Caveat.FEW_EVENTS, arm.beyond, arm.count)
+            if arm.denominators is not None and arm.denominators < FEWEST_DENOMINATORS:
+                return _closed(Caveat.NOT_ENOUGH_UNITS, arm.denominators, arm.count)
     smaller, units = min(control.count, treatment.count), control.count + treatment.count
-    events = sum(arm.count if arm.events is None else arm.events for arm in (control, treatment))
-    reason, scarce = Caveat.FEW_EVENTS, events
+    events = control.count if control.events is None else control.events
+    events += treatment.count if treatment.events is None else treatment.events
+    reason = Caveat.FEW_EVENTS
     if control.conversions is not None and 2 * events > units:
-        reason, scarce = Caveat.FEW_NON_EVENTS, units - events
-    expected = smaller * scarce / units
+        reason, events = Caveat.FEW_NON_EVENTS, units - events
+    expected = smaller * events / units
     return Gate(True, None, expected, NEEDED, 0) if expected >= NEEDED else _closed(reason, expected, smaller)
 
 
@@ -177,6 +179,8 @@ def variance_floor(pair: Pair) -> float:
     arm is the more variable. A small arm in which nothing rare happened yet has no variance to speak of.
     """
     control, treatment = pair.control, pair.treatment
+    if control.count == treatment.count:
+        return 1.0
     error = control.error + treatment.error
     if not 0.0 < error < math.inf or min(control.count, treatment.count) < 2:
         return 1.0

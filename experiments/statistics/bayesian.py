@@ -2,14 +2,15 @@
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import betainc, betaincc, betainccinv, betaincinv, ndtr, ndtri, xlog1py, xlogy
+from scipy.special import betainc, betaincc, betainccinv, betaincinv, ndtri, xlog1py, xlogy
 
 from experiments.statistics.arms import Arm, Pair
-from experiments.statistics.effect import above_minus_one, effect, floored, lift, relative_standard_error
+from experiments.statistics.effect import Effect, above_minus_one, effect, lift, relative_standard_error
 from experiments.statistics.estimate import Caveat, Interval, NoEstimate, Want
 from experiments.statistics.fixed import few
 from experiments.statistics.moments import is_finite
@@ -123,11 +124,16 @@ class Posterior:
 
 
 def posterior(
-    pair: Pair, prior: LiftPrior | None = None, level: float = 0.95, want: Want = "up", floor: float = 1.0
+    pair: Pair,
+    prior: LiftPrior | None = None,
+    level: float = 0.95,
+    want: Want = "up",
+    measured: Effect | NoEstimate | None = None,
 ) -> Posterior | NoEstimate:
     """Posterior of the relative lift: Gaussian on the delta scale; beta-binomial where conversions are few and flat.
 
-    `floor` multiplies the squared standard errors of the Gaussian; the beta-binomial is exact and needs none.
+    `measured` is the pair's effect with the variance floor, for the Gaussian (None: without one); the beta-binomial is
+    exact and needs none.
     """
     if prior is None and few(pair) is not None:
         exact = beta_lift(pair, level)
@@ -136,12 +142,12 @@ def posterior(
         if want == "up":
             return Posterior(exact.chance_greater, exact.expected_drop, exact.expected_rise, exact.ci, exact.mean)
         return Posterior(1.0 - exact.chance_greater, exact.expected_rise, exact.expected_drop, exact.ci, exact.mean)
-    measured, relative = effect(pair), lift(pair)
+    measured, relative = measured or effect(pair), lift(pair)
     if isinstance(measured, NoEstimate):
         return measured
     if isinstance(relative, NoEstimate):
         return relative
-    error = relative_standard_error(floored(measured, floor))
+    error = relative_standard_error(measured)
     if isinstance(error, NoEstimate):
         return error
     answer = gaussian(relative, error, prior, level, want, never_negative=pair.control.never_negative)
@@ -167,10 +173,10 @@ def gaussian(
         mean = share * relative + (1.0 - share) * prior.mean
         deviation = standard_error * math.sqrt(share)
     good = mean if want == "up" else -mean
-    half_width = -float(ndtri((1.0 - level) / 2.0)) * deviation
+    half_width = _quantile(level) * deviation
     ci = Interval.around(mean - half_width, mean + half_width)
     return Posterior(
-        float(ndtr(good / deviation)),
+        _below(good / deviation),
         _expected_loss(good, deviation),
         _expected_loss(-good, deviation),
         above_minus_one(ci) if never_negative else ci,
@@ -181,4 +187,15 @@ def gaussian(
 def _expected_loss(mean: float, deviation: float) -> float:
     z = mean / deviation
     density = math.exp(-0.5 * z * z) / math.sqrt(math.tau)
-    return max(0.0, deviation * (density - z * float(ndtr(-z))))
+    return max(0.0, deviation * (density - z * _below(-z)))
+
+
+def _below(z: float) -> float:
+    """The standard normal distribution at z, from the side that does not cancel."""
+    return 0.5 * math.erfc(-z / math.sqrt(2.0))
+
+
+@lru_cache(maxsize=64)
+def _quantile(level: float) -> float:
+    """Standard deviations on either side of the mean that hold `level`."""
+    return -float(ndtri((1.0 - level) / 2.0))

@@ -111,11 +111,10 @@ def compare(pair: Pair | NoEstimate, question: Question, adjusted: Pair | NoEsti
     exact = few(pair)
     judged = judged_pair(pair, adjusted)
     cuped = judged is not pair
-    fixed = fixed_answer(judged, question.alpha)
-    floor = variance_floor(judged)
-    measured = _measured(gate, judged, floor)
+    published, floor, closed = effect(judged), variance_floor(judged), _closed(gate)
+    fixed = _welch(published, question.alpha) if exact is None else fixed_answer(judged, question.alpha)
+    measured = closed or _floored(published, floor)
     anytime = _anytime(measured, question, question.alpha)
-    closed = _closed(gate)
     reasons = missing(adjusted, fixed.p, fixed.ci, closed, anytime.p, anytime.ci)
     return Comparison(
         difference=judged.treatment.value - judged.control.value,
@@ -126,12 +125,12 @@ def compare(pair: Pair | NoEstimate, question: Question, adjusted: Pair | NoEsti
         pooled=pooled_z(pair),
         anytime=anytime,
         planned=_planned(measured, question),
-        bayesian=closed or posterior(judged, question.prior, 1.0 - question.alpha, question.want, floor),
+        bayesian=closed or posterior(judged, question.prior, 1.0 - question.alpha, question.want, measured),
         unadjusted=fixed_answer(pair, question.alpha) if cuped else None,
         reasons=reasons if exact is None else (exact, *reasons),
         gate=gate,
         variance_floor=floor,
-        deciding=_deciding(gate, measured, fixed, question.alpha, floor),
+        deciding=_deciding(measured, fixed, question.alpha, closed, floor),
     )
 
 
@@ -157,19 +156,21 @@ def answer_at(
     adjusted: Pair | NoEstimate | None = None,
 ) -> Answer:
     """The method's deciding answer with intervals at another two-sided level than the plan's."""
-    gate = gate_of(pair)
     if isinstance(pair, NoEstimate):
         return _absent(pair)
+    closed = _closed(gate_of(pair))
+    if closed is not None:
+        return _absent(closed)
     judged = judged_pair(pair, adjusted)
     floor = variance_floor(judged)
-    measured = _measured(gate, judged, floor)
+    measured = _floored(effect(judged), floor)
     if method == "fixed":
-        return _deciding(gate, measured, fixed_answer(judged, alpha), alpha, floor)
+        return _deciding(measured, fixed_answer(judged, alpha), alpha, None, floor)
     if method == "anytime":
         return _anytime(measured, question, alpha)
     if method == "planned":
         return _answered(_planned(measured, replace(question, alpha=alpha)))
-    return _credible(_closed(gate) or posterior(judged, question.prior, 1.0 - alpha, question.want, floor))
+    return _credible(posterior(judged, question.prior, 1.0 - alpha, question.want, measured))
 
 
 def simultaneous_interval(
@@ -188,7 +189,10 @@ def fixed_answer(pair: Pair, alpha: float) -> Answer:
         if not isinstance(relative, NoEstimate):
             relative = _reconciled(relative, p < alpha)
         return Answer(p, relative, _reconciled(absolute, p < alpha), none, none)
-    measured = effect(pair)
+    return _welch(effect(pair), alpha)
+
+
+def _welch(measured: Effect | NoEstimate, alpha: float) -> Answer:
     if isinstance(measured, NoEstimate):
         return _absent(measured)
     return _answer(measured, welch_p(measured), welch_critical(alpha, measured.degrees_of_freedom))
@@ -215,20 +219,18 @@ def _closed(gate: Gate) -> NoEstimate | None:
     return None if gate.reason is None else NoEstimate(gate.reason)
 
 
-def _measured(gate: Gate, judged: Pair, floor: float) -> Effect | NoEstimate:
-    """The effect that anytime and planned tests decide on."""
-    measured = _closed(gate) or effect(judged)
-    return measured if isinstance(measured, NoEstimate) else floored(measured, floor)
+def _floored(published: Effect | NoEstimate, floor: float) -> Effect | NoEstimate:
+    """The effect that decides."""
+    return published if isinstance(published, NoEstimate) else floored(published, floor)
 
 
-def _deciding(gate: Gate, measured: Effect | NoEstimate, fixed: Answer, alpha: float, floor: float) -> Answer:
+def _deciding(
+    measured: Effect | NoEstimate, fixed: Answer, alpha: float, closed: NoEstimate | None, floor: float
+) -> Answer:
     """The fixed answer that decides: Welch's with the floor; of few conversions the exact one, which needs none."""
-    closed = _closed(gate)
     if closed is not None:
         return _absent(closed)
-    if floor == 1.0 or isinstance(measured, NoEstimate) or isinstance(fixed.statistic, NoEstimate):
-        return fixed
-    return _answer(measured, welch_p(measured), welch_critical(alpha, measured.degrees_of_freedom))
+    return fixed if floor == 1.0 or isinstance(fixed.statistic, NoEstimate) else _welch(measured, alpha)
 
 
 def _anytime(measured: Effect | NoEstimate, question: Question, alpha: float) -> Answer:

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 
-from experiments.statistics.arms import JointErrors, Pair
+from experiments.statistics.arms import Pair
 from experiments.statistics.estimate import Caveat, Interval, NoEstimate
 
 COARSEST = 2.0  # last places of the means that a standard error spans; rounding then adds at most 4 % of variance
@@ -57,9 +57,10 @@ def effect(pair: Pair) -> Effect | NoEstimate:
         # Nothing happened in treatment, which is no proof that nothing can: the error is parted as if pooled, so that
         # the lift interval around −1 has a width; their sum, and with it p and difference, stays.
         a, b = a * treatment.count / units, a * control.count / units
-    joint = pair.joint or JointErrors(a, b, 0.0)
-    errors = joint.control, joint.treatment, error
-    return Effect(control.value, difference, *errors, freedom, units, control.never_negative, joint.covariance)
+    joint, covariance = pair.joint, 0.0
+    if joint is not None:
+        a, b, covariance = joint.control, joint.treatment, joint.covariance
+    return Effect(control.value, difference, a, b, error, freedom, units, control.never_negative, covariance)
 
 
 def floored(effect: Effect, floor: float) -> Effect:

@@ -14,6 +14,7 @@ from experiments.statistics.fixed import SMALLEST_P
 from experiments.statistics.roots import root
 
 
+@lru_cache(maxsize=1024)
 def tuning(alpha: float, planned_units: int) -> float:
     """ρ² that makes the sequence narrowest at n* = planned_units: (−2 ln α + ln(1 − 2 ln α)) / n*.
 
