@@ -282,8 +282,8 @@ MUTATIONS: Mapping[str, Mutation] = {
         (
             Edit(
                 "experiments/statistics/effect.py",
-                "joint = pair.joint or JointErrors(a, b, 0.0)",
-                "joint = JointErrors(a, b, 0.0)",
+                "    if joint is not None:",
+                "    if joint is not None and pair is None:",
             ),
         ),
     ),

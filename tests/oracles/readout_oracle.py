@@ -312,7 +312,9 @@ class Oracle:
             if until_day is not None and self.day(unit.exposed_at + (end if closed else 0)) > until_day:
                 continue
             row = arms[unit.arm]
-            row["y"].append(cut(sums["gross"][unit.name], ends) - sums["taken"][unit.name])
+            gross, taken = sums["gross"][unit.name], sums["taken"][unit.name]
+            value = cut(gross, ends) - taken  # what cancels leaves rounding, which is no event
+            row["y"].append(value if abs(value) > 1e-12 * (abs(gross) + abs(taken)) else 0.0)
             row["d"].append(cut(sums["base"][unit.name], base_ends))
             row["x"].append(cut(sums["x"][unit.name], ends) - sums["xtaken"][unit.name])
             row["e"].append(cut(sums["e"][unit.name], base_ends))

@@ -226,7 +226,15 @@ def test_a_plan_is_a_line_per_metric_with_its_whole_name(capsys: pytest.CaptureF
 def test_what_a_readout_leaves_out_is_told_and_of_which_metric(capsys: pytest.CaptureFixture[str]) -> None:
     excluded = {"bots": 2, "forged": 0, "currency": {"revenue_per_visitor": 3}, "quarantined": 0}
     health = {"srm": {"observed": [4, 5], "p": 0.7, "alarm": False}, "excluded": excluded, "checks": []}
-    said = {"experiment": "x", "phase": 0, "as_of": "now", "health": health, "pending": 0, "metrics": []}
+    said = {
+        "experiment": "x",
+        "phase": 0,
+        "state": "enrolling",
+        "as_of": "now",
+        "health": health,
+        "pending": 0,
+        "metrics": [],
+    }
     say_readout(said)
     told = "left out: 2 bots, 3 of revenue_per_visitor in a currency without a rate\n"
     assert told in capsys.readouterr().out

@@ -11,7 +11,7 @@ from experiments.validation.simulation import FIGURES, RUNS, SEED, error_rates
 @pytest.mark.slow
 @pytest.mark.parametrize("figure", [figure.name for figure in FIGURES if "milliseconds" not in figure.name])
 def test_the_promised_figure_is_met(figure: str) -> None:
-    (row,) = error_rates([figure])
+    row = next(row for row in error_rates([figure]) if row.figure == figure)
     assert row.met, row
 
 
@@ -34,7 +34,7 @@ def test_a_new_figure_moves_no_other() -> None:
 
 def test_every_figure_is_measured_with_few_runs_too() -> None:
     rows = error_rates(["at any look", "contradict", "1,000 per arm", "milliseconds", "alarms"], runs=40)
-    assert len(rows) == 15
+    assert len(rows) == 17
     assert all(row.ours >= 0.0 for row in rows)
 
 
