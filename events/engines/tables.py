@@ -34,6 +34,14 @@ class TextCut:
     loose: bool = False
 
 
+def is_parquet(path: Path) -> bool:
+    """Whether a file is named so, or begins so."""
+    if path.suffix.lower() in (".parquet", ".pq"):
+        return True
+    with path.open("rb") as file:
+        return file.read(4) == b"PAR1"
+
+
 class TableReader:
     """One CSV or Parquet file, read by a locked-down DuckDB as the table `imported`."""
 
@@ -58,8 +66,7 @@ class TableReader:
 
     def types(self) -> dict[str, str]:
         """The columns and their types; raises ValueError where the file is no table."""
-        is_parquet = self._path.suffix.lower() in (".parquet", ".pq")
-        reader = "read_parquet({})" if is_parquet else "read_csv({}, sample_size = -1, strict_mode = true)"
+        reader = "read_parquet({})" if is_parquet(self._path) else "read_csv({}, sample_size = -1, strict_mode = true)"
         try:
             source = reader.format(quoted(str(self._path)))
             self._connection.execute(f"CREATE VIEW imported AS SELECT * FROM {source}")
@@ -90,7 +97,7 @@ class TableReader:
     def show_typed(self, columns: Mapping[str, str]) -> None:
         """Columns of a Parquet file by name, in their types, as the view `cells`; `row` counts from 0."""
         chosen = ", ".join(f"{_identifier(column)} AS {name}" for name, column in columns.items())
-        source = f"read_parquet({quoted(str(self._path))}, file_row_number = true)"
+        source = f"read_parquet({quoted(str(self._path))})"
         self._open(f"CREATE TEMP VIEW cells AS SELECT file_row_number AS row, {chosen} FROM {source}")
 
     def _open(self, command: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from events.engines.sql import Expression, all_of
-from events.engines.tables import TableReader, Unreadable
+from events.engines.tables import TableReader, Unreadable, is_parquet
 from experiments.cube.statements import statement
 from experiments.importing.request import ImportFailed, ImportRequest
 from experiments.importing.spelling import Fault, such
@@ -71,10 +71,8 @@ class Sheet:
 @contextmanager
 def opened(path: Path, request: ImportRequest) -> Generator[Sheet]:
     """A CSV or Parquet file while the block runs. Raises `ImportFailed` for what is neither."""
-    with path.open("rb") as file:
-        is_parquet = file.read(4) == b"PAR1" or path.suffix.lower() in (".parquet", ".pq")
     with ExitStack() as stack:
-        if is_parquet:
+        if is_parquet(path):
             yield _typed(stack.enter_context(TableReader(path)), path.name, request)
             return
         plain, odd = stack.enter_context(plain_text(path))
@@ -93,10 +91,13 @@ def _typed(reader: TableReader, name: str, request: ImportRequest) -> Sheet:
         raise ImportFailed([f"{name} is no Parquet file that can be read; is it whole?"]) from None
     there, faults = _found(name, request, tuple(types), "it has")
     keys = {column: f"c{index}" for index, column in enumerate(there)}
-    reader.show_typed({key: column for column, key in keys.items()})
     kinds: dict[str, Kind] = {column: "text" for column in there}
     kinds |= {column: kind for column in there for known, kind in _KINDS.items() if re.fullmatch(known, types[column])}
-    return Sheet(name, reader, keys, kinds, faults, (), lambda rows: {row: row + 1 for row in rows})
+    sheet = Sheet(name, reader, keys, kinds, faults, (), lambda rows: {row: row + 1 for row in rows})
+    if not keys:
+        sheet.refuse(faults)
+    reader.show_typed({key: column for column, key in keys.items()})
+    return sheet
 
 
 def _text(reader: TableReader, name: str, request: ImportRequest, table: TextTable, notices: Sequence[Check]) -> Sheet:

@@ -167,16 +167,13 @@ class TextTable:
         return Misfits(cells, misfits, count, numbered)
 
     def records(self) -> Iterator[tuple[int, list[str]]]:
-        """The rows below the header, each with the line in which it begins; those without any cell filled are skipped
-        only where the line is blank."""
+        """The rows below the header, each with the line in which it begins; blank lines are none."""
         with self.path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, delimiter=self.delimiter, strict=True)
-            for record in range(self.header + 1):
-                next(reader) if record < self.header else next(reader, None)
-            line = reader.line_num + 1
+            line = 1
             try:
-                for record in reader:
-                    if record:
+                for number, record in enumerate(reader):
+                    if number > self.header and record:
                         yield line, record
                     line = reader.line_num + 1
             except csv.Error:

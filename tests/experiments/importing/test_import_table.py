@@ -206,6 +206,16 @@ def test_all_that_is_wrong_with_a_request_is_told_at_once() -> None:
     assert len(refused.value.faults) == 7
 
 
+def test_parquet_is_known_by_its_name_or_by_how_it_begins(tmp_path: Path) -> None:
+    path = parquet(tmp_path, unit=[1, 2, 3, 4], arm=["a", "b"] * 2, v=[1.0, 2.0, 3.0, 5.0], file_row_number=[1] * 4)
+    renamed = path.rename(tmp_path / "table.csv")
+    assert [arm.value for arm in import_table(renamed, request("v=mean:v")).metrics[0].arms] == [2.0, 3.5]
+    with pytest.raises(ImportFailed, match="no column 'arms' .did you mean 'arm'..."):
+        import_table(renamed, import_request(experiment="x", variant="arms", metrics=["m=mean:v"]))
+    with pytest.raises(ImportFailed, match="no column 'x', no column 'y'"):
+        import_table(renamed, import_request(experiment="x", variant="x", metrics=["m=mean:y"]))
+
+
 def test_a_file_that_is_no_table_or_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ImportFailed, match=r"gone\.csv cannot be read"):
         import_table(tmp_path / "gone.csv", request("m=mean:v"))

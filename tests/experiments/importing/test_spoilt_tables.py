@@ -3,10 +3,15 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from oracles.proving import examples
 from worlds.spoilt_tables import CELLS, TABLES, Spoilt, rows
 
 from experiments.importing.request import ImportFailed, import_request
 from experiments.importing.table import import_table
+
+ENGINE = ("duckdb", "varchar", "invalid input", "csv error", "null_padding", "binder error", "conversion error")
 
 
 def refusal(folder: Path, spoilt: Spoilt) -> str:
@@ -30,7 +35,7 @@ def test_there_are_forty_of_them() -> None:
 @pytest.mark.parametrize("spoilt", TABLES, ids=lambda spoilt: spoilt.name)
 def test_no_refusal_holds_a_word_of_the_engine(spoilt: Spoilt, tmp_path: Path) -> None:
     told = refusal(tmp_path, spoilt).lower()
-    assert [word for word in ("duckdb", "varchar", "invalid input", "csv error", "null_padding") if word in told] == []
+    assert [word for word in ENGINE if word in told] == []
 
 
 @pytest.mark.parametrize("spoilt", CELLS, ids=lambda spoilt: spoilt.name)
@@ -72,3 +77,27 @@ def test_what_makes_no_fault_of_its_own_has_none(tmp_path: Path) -> None:
     """A row that does not fit is told once, not again for each cell that it lacks."""
     told = refusal(tmp_path, Spoilt("short", rows(1, 2, 3) + "u3,b\n", ()))
     assert len(told.splitlines()) == 1
+
+
+nasty = st.sampled_from([*'",;\n\r\t\\#-=ü\u00a0', "'", '""', "\r\n", "1e999", "$c"])
+spoiling = st.lists(st.tuples(st.integers(0, 400), nasty, st.booleans()), max_size=6)
+
+
+@settings(max_examples=examples(40), deadline=None)
+@given(spoiling=spoiling, encoding=st.sampled_from(["utf-8", "cp1252", "utf-16"]), cut=st.integers(0, 3))
+def test_whatever_happens_to_a_table_it_is_read_or_refused_in_our_words(
+    spoiling: list[tuple[int, str, bool]], encoding: str, cut: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    text = rows(*(f"{n}.5" for n in range(30)))
+    for place, added, instead in spoiling:
+        place %= len(text)
+        text = text[:place] + added + text[place + instead :]
+    path = tmp_path_factory.mktemp("spoilt") / "t.csv"
+    path.write_bytes(text.encode(encoding)[: -cut or None])
+    asked = import_request(experiment="x", unit="unit", variant="arm", metrics=["m=mean:revenue"], missing="drop")
+    try:
+        told = ""
+        import_table(path, asked)
+    except ImportFailed as refused:
+        told = str(refused)
+    assert [word for word in ENGINE if word in told.lower()] == []
