@@ -91,9 +91,9 @@ def progress() -> "Generator[Progress]":
 
 NOTHING = "–"
 LEFT_OUT: Final = {  # of an imported table
-    "both_groups": "units in several groups",
-    "duplicates": "units in several rows",
-    "missing": "rows that lack a cell",
+    "both_groups": "in several groups",
+    "duplicates": "in several rows",
+    "missing": "without a number",
 }
 
 
@@ -119,17 +119,29 @@ def say_readout(readout: dict[str, Any]) -> None:
             say(f"  because {reason}")
     if readout["pending"]:
         say(f"  {readout['pending']} events were acknowledged and are not counted yet")
-    names = ["variant", "units", "value", "lift", "interval", "p", "p adj.", "verdict"]
     for metric in readout["metrics"]:
-        comparisons = metric["comparisons"]  # with both arms as they stood then, not as they are now
-        rows = [_cells(row["arms"][1], row) for row in comparisons]
-        rows = [_cells(comparisons[0]["arms"][0] if comparisons else metric["arms"][0], None), *rows]
-        day = comparisons[0]["as_of_day"] if comparisons else None
-        moment = f", at the close of {day}" if day else ""
-        say_table(f"{metric['metric']} ({metric['role']}, {metric['type']}){moment}", names, rows)
-        for row in metric["comparisons"]:
-            if row["reasons"]:
-                say(f"  {row['variant']}: {', '.join(row['reasons'])}")
+        _say_metric(metric)
+
+
+def _say_metric(metric: dict[str, Any]) -> None:
+    """The arms of a metric, why it may not be trusted, and the same in each level of a dimension."""
+    day = metric["comparisons"][0]["as_of_day"] if metric["comparisons"] else None
+    moment = f", at the close of {day}" if day else ""
+    _say_comparisons(f"{metric['metric']} ({metric['role']}, {metric['type']}){moment}", metric)
+    for row in metric["comparisons"]:
+        if row["reasons"]:
+            say(f"  {row['variant']}: {', '.join(row['reasons'])}")
+    for level in metric.get("dimensions", ()):
+        where = f"{level['dimension']} {level['level'] or NOTHING}"
+        _say_comparisons(f"{metric['metric']}, {where} (exploratory)", level)
+
+
+def _say_comparisons(title: str, judged: dict[str, Any]) -> None:
+    """The comparisons of a metric or a level, with both arms as they stood then, not as they are now."""
+    comparisons = judged["comparisons"]
+    control = _cells(comparisons[0]["arms"][0] if comparisons else judged["arms"][0], None)
+    names = ["variant", "units", "value", "lift", "interval", "p", "p adj.", "verdict"]
+    say_table(title, names, [control, *(_cells(row["arms"][1], row) for row in comparisons)])
 
 
 def say_plan(plan: dict[str, Any]) -> None:

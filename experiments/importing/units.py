@@ -48,7 +48,7 @@ def cell_of(index: int, role: str) -> str:
 
 
 def show_units(sheet: Sheet, request: ImportRequest, profile: Profile, variants: Variants) -> list[Fault]:
-    """Defines `units`: a row for each row that counts, with what is whole of it; answers what is wrong with the ids."""
+    """Defines `units`: a row for each row that has a unit and a variant; answers what is wrong with the units' ids."""
     if request.variant not in sheet.keys:
         return []
     variant = sheet.text(request.variant)
@@ -56,9 +56,6 @@ def show_units(sheet: Sheet, request: ImportRequest, profile: Profile, variants:
     conditions = [Expression.of("NOT $empty", empty=condition) for condition in empty]
     if variants.lacking:
         conditions.append(Expression.of("NOT $lacking", lacking=nameless(variant)))
-    if request.missing == "drop":
-        there = [profile.numbers[name] for name in sorted(profile.gaps & profile.numbers.keys())]
-        conditions += [Expression.of("$number IS NOT NULL", number=number) for number in there]
     rows = statement("table_units").bind(variant=variant, chosen=all_of(conditions))
     sheet.reader.define("units", rows.also(**_cells(sheet, request, profile)))
     return faults
@@ -118,14 +115,13 @@ def repetition_faults(sheet: Sheet, request: ImportRequest, found: Repetition, v
     if request.duplicates == "error":
         examples = [str(unit) for (unit,) in sheet.reader.rows(statement("table_examples").bind(most=EXAMPLES))]
         listed = ", ".join(examples) + (", …" if found.units > EXAMPLES else "")
-        several = "1 unit stands" if found.units == 1 else f"{found.units} units stand"
         both = f", {found.both_groups} of them in {groups} groups" if found.both_groups else ""
         right = "say --duplicates first, last, sum or drop, or --events if each row is an event"
         if found.placeholder is not None:
             right = f"{found.placeholder!r} is no unit: leave its rows out"
         if any(re.fullmatch(r"\d([.,]\d+)?E\+\d+", unit) for unit in examples):
             right = f"{examples[0]} was cut short by a spreadsheet: export the ids as text"
-        told = f"{several} in more than one row ({found.rows} rows; {listed}){both}"
+        told = f"{_several(found.units)} in more than one row ({found.rows} rows; {listed}){both}"
         return [Fault(f"{told}; {right}")]
     return _unsteady(sheet, request) if request.duplicates == "sum" else []
 
@@ -149,28 +145,45 @@ def _unsteady(sheet: Sheet, request: ImportRequest) -> list[Fault]:
 
 def single_units(sheet: Sheet, request: ImportRequest, profile: Profile, found: Repetition) -> Units:
     """A row for each unit, as was asked for; units in several groups are left out."""
-    dropped = None
+    table, dropped = "units", None
     if request.missing == "drop":
-        dropped = profile.rows - int(sheet.reader.rows(statement("table_count"))[0][0])
+        table, lacking = "whole", _lacking_cells(request, profile)
+        sheet.reader.define(table, statement("table_whole").bind(whole=all_of(lacking)))
+        dropped = profile.rows - int(sheet.reader.rows(statement("table_count").tables(units=table))[0][0])
     if request.unit is None:
-        return Units("units", Excluded(missing=dropped))
+        return Units(table, Excluded(missing=dropped))
     if not found.units:
-        return Units("units", Excluded(missing=dropped, both_groups=0))
-    kept = "count(*) = 1" if request.duplicates == "drop" else "TRUE"
-    single = statement("table_single").bind(kept=Expression.of(kept))
+        return Units(table, Excluded(missing=dropped, both_groups=0))
+    out = "TRUE" if request.duplicates == "drop" else "r.both_groups = 1"
+    single = statement("table_single").tables(units=table).bind(left_out=Expression.of(out))
     sheet.reader.materialise("single", single.also(**_single_cells(request)))
     repeated = found.units - found.both_groups
     left = repeated if request.duplicates == "drop" else None
-    notices = () if request.events else (Check("units_repeat", f"{repeated} {_TAKEN[request.duplicates]}"),)
-    return Units("single", Excluded(missing=dropped, both_groups=found.both_groups, duplicates=left), notices)
+    excluded = Excluded(missing=dropped, both_groups=found.both_groups, duplicates=left)
+    told = f"{_several(repeated)} in more than one row: {_TAKEN[request.duplicates]}"
+    return Units("single", excluded, () if request.events or not repeated else (Check("units_repeat", told),))
+
+
+def _lacking_cells(request: ImportRequest, profile: Profile) -> list[Expression]:
+    """That a row has every number that it needs."""
+    return [
+        Expression.of(f"u.{cell_of(index, role)} IS NOT NULL")
+        for index, metric in enumerate(request.metrics)
+        for role, name in metric.columns.items()
+        if name in profile.gaps and role in ("y", "d")
+    ]
 
 
 _TAKEN: Final = {
-    "first": "units stand in more than one row: the first counts",
-    "last": "units stand in more than one row: the last counts",
-    "sum": "units stand in more than one row: their rows were summed",
-    "drop": "units stand in more than one row and were left out",
+    "first": "the first of them counts",
+    "last": "the last of them counts",
+    "sum": "they were summed",
+    "drop": "they were left out",
 }
+
+
+def _several(units: int) -> str:
+    return "1 unit stands" if units == 1 else f"{units} units stand"
 
 
 def _single_cells(request: ImportRequest) -> dict[str, Expression]:
