@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from events.engines.sql import Expression
+from events.engines.duckdb import Columns
+from events.engines.sql import Expression, Statement
 from experiments.cube.measures import NONE, MetricRule, MetricWindow
 from experiments.cube.observations import MetricObservation, QuantileSample
 from experiments.cube.sources import Caps
@@ -21,7 +23,6 @@ from experiments.importing.units import Units, cell_of
 from experiments.statistics.moments import JointMoments, Moments
 from experiments.statistics.quantiles import Histogram
 
-_WHOLE: Final = Expression.of("''")  # the level of everyone
 Arms = tuple[JointMoments, ...]
 
 
@@ -42,7 +43,7 @@ class Measured:
 def measured(sheet: Sheet, request: ImportRequest, profile: Profile, units: Units, variants: Sequence[str]) -> Measured:
     """Moments by the engine's own stable functions, in one pass over the whole and one for each dimension."""
     reading = _Reading(sheet, request, profile.lows, units.table, tuple(variants))
-    whole = reading.arms(_WHOLE)[""]
+    whole = reading.arms()[""]
     levels = {name: Expression.of(f"u.g{index}") for index, name in enumerate(request.dimensions)}
     by_level = {name: reading.arms(level) for name, level in levels.items()}
     metrics: list[MetricObservation] = []
@@ -57,8 +58,8 @@ def measured(sheet: Sheet, request: ImportRequest, profile: Profile, units: Unit
                 levels={
                     name: {level: arms[index] for level, arms in found.items()} for name, found in by_level.items()
                 },
-                samples=reading.samples(index, _WHOLE)[""] if quantile else (),
-                level_samples={name: reading.samples(index, level) for name, level in levels.items() if quantile},
+                samples=reading.samples(metric)[""] if quantile else (),
+                level_samples={name: reading.samples(metric, level) for name, level in levels.items() if quantile},
             )
         )
     return Measured(
@@ -94,13 +95,12 @@ class _Reading:
     table: str
     variants: tuple[str, ...]
 
-    def arms(self, level: Expression) -> dict[str, tuple[Arms, ...]]:
-        """By level, for each metric the moments of each variant."""
-        asked = statement("table_counts" if self.request.counts else "table_arms").tables(units=self.table)
-        asked = asked.bind(level=level, **self._visitors())
+    def arms(self, level: Expression | None = None) -> dict[str, tuple[Arms, ...]]:
+        """By level (of everyone: ""), for each metric the moments of each variant."""
+        asked = self._asked_by(level, "table_counts" if self.request.counts else "table_arms").bind(**self._visitors())
         for index, metric in enumerate(self.request.metrics):
             asked = asked.also(**self._asked(index, metric))
-        rows = {(str(row["level"]), str(row["variant"])): row for row in self.sheet.reader.records(asked)}
+        rows = {(str(row.get("level", "")), str(row["variant"])): row for row in self.sheet.reader.records(asked)}
         moments = self._counted if self.request.counts else self._moments
         return {
             level: tuple(
@@ -110,31 +110,31 @@ class _Reading:
             for level in sorted({level for level, _ in rows}) or [""]
         }
 
-    def samples(self, index: int, level: Expression) -> dict[str, tuple[QuantileSample, ...]]:
+    def samples(self, metric: TableMetric, level: Expression | None = None) -> dict[str, tuple[QuantileSample, ...]]:
         """By level the values of a metric in each variant."""
-        value = Expression.of(f"u.{cell_of(index, 'y')}")
-        asked = statement("table_histogram").tables(units=self.table).bind(level=level, measured=value)
+        asked = self._asked_by(level, "table_histogram").bind(measured=self._cell(metric, "y"))
         found = [self.sheet.reader.columns(asked.bind(variant=variant)) for variant in self.variants]
-        levels = sorted({str(name) for columns in found for name in np.unique(columns["level"].astype(str))}) or [""]
-        by_level: dict[str, tuple[QuantileSample, ...]] = {}
-        for name in levels:
-            chosen = [(columns, columns["level"].astype(str) == name) for columns in found]
-            by_level[name] = tuple(
-                QuantileSample(
-                    Histogram.from_columns(columns["measured"][there], columns["n"][there]),
-                    None,
-                    int(columns["n"][there].sum()),
-                )
-                for columns, there in chosen
-            )
-        return by_level
+        if level is None:
+            return {"": tuple(_sample(columns) for columns in found)}
+        names = [columns["level"].astype(str) for columns in found]
+        return {
+            str(name): tuple(_sample(columns, there == name) for columns, there in zip(found, names, strict=True))
+            for name in np.unique(np.concatenate(names))
+        }
+
+    def _asked_by(self, level: Expression | None, name: str) -> Statement:
+        asked = statement(name).tables(units=self.table)
+        return asked if level is None else asked.also(level=level)
+
+    def _cell(self, metric: TableMetric, role: str) -> Expression:
+        return Expression.of(f"u.{cell_of(self.request, metric, role)}")
 
     def _visitors(self) -> dict[str, Expression]:
-        return {"visitors": Expression.of(f"u.{cell_of(0, 'd')}")} if self.request.counts else {}
+        return {"visitors": self._cell(self.request.metrics[0], "d")} if self.request.counts else {}
 
     def _asked(self, index: int, metric: TableMetric) -> dict[str, Expression]:
         """Means, variances and covariances of a metric's cells."""
-        cells = {role: Expression.of(f"u.{cell_of(index, role)}") for role in metric.columns}
+        cells = {role: self._cell(metric, role) for role in metric.columns}
         if self.request.counts:
             return {f"m{index}": Expression.of("sum($c)", c=cells["y"])}
         values: dict[str, Expression] = {}
@@ -150,7 +150,8 @@ class _Reading:
                 function = "var_samp($a)" if left == right else "covar_samp($a, $b)"
                 bound = {"a": values[left]} if left == right else {"a": values[left], "b": values[right]}
                 found[f"spread_{left}{right}"] = Expression.of(function, **bound)
-        found["nonzero"] = Expression.of("sum(CASE WHEN $c <> 0.0 THEN 1 ELSE 0 END)", c=cells["y"])
+        if metric.type != "proportion":  # of which the ones are the total
+            found["nonzero"] = Expression.of("count_if($c <> 0.0)", c=cells["y"])
         return {f"m{index}_{name}": expression for name, expression in found.items()}
 
     def _shift(self, metric: TableMetric, role: str) -> float:
@@ -164,7 +165,8 @@ class _Reading:
         back = {role: self._shift(metric, role) for role in metric.columns if role in ("y", "d")}
         means = tuple(float(row.get(f"m{index}_mean_{role}") or 0.0) + back.get(role, 0.0) for role in COLUMNS)
         spreads = tuple(float(row.get(f"m{index}_spread_{a}{b}") or 0.0) * (n - 1) for a, b in PAIRS)
-        return JointMoments(COLUMNS, n, means, spreads, int(row[f"m{index}_nonzero"]))
+        nonzero = round(means[0] * n) if metric.type == "proportion" else int(row[f"m{index}_nonzero"])
+        return JointMoments(COLUMNS, n, means, spreads, nonzero)
 
     def _counted(self, index: int, metric: TableMetric, row: Mapping[str, Any] | None) -> JointMoments:
         """Of aggregated rows: so many conversions of so many visitors."""
@@ -174,3 +176,8 @@ class _Reading:
         return JointMoments(
             COLUMNS, count, means, tuple(y.m2 if pair == ("y", "y") else 0.0 for pair in PAIRS), conversions
         )
+
+
+def _sample(columns: Columns, chosen: npt.NDArray[np.bool_] | slice = slice(None)) -> QuantileSample:
+    counts = columns["n"][chosen]
+    return QuantileSample(Histogram.from_columns(columns["measured"][chosen], counts), None, int(counts.sum()))

@@ -11,7 +11,7 @@ from events.engines.sql import Expression, all_of
 from experiments.cube.statements import statement
 from experiments.importing.groups import Variants, nameless
 from experiments.importing.profile import Profile
-from experiments.importing.request import ImportRequest
+from experiments.importing.request import ImportRequest, TableMetric
 from experiments.importing.sheet import Sheet
 from experiments.importing.spelling import Fault, any_of_these, such
 from experiments.readout.encoding import Check, Excluded
@@ -42,9 +42,11 @@ class Repetition:
     placeholder: str | None = None
 
 
-def cell_of(index: int, role: str) -> str:
-    """The name of a metric's cell in the table of units."""
-    return f"m{index}_{role}"
+def cell_of(request: ImportRequest, metric: TableMetric, role: str) -> str:
+    """The name of a metric's cell in the table of units; metrics that take a column alike share it."""
+    any_of_rows = metric.type == "proportion" and role == "y"
+    taken = "before" if role in ("x", "e") else "any" if any_of_rows else "sum"
+    return f"{taken}_{request.columns.index(metric.columns[role])}"
 
 
 def show_units(sheet: Sheet, request: ImportRequest, profile: Profile, variants: Variants) -> list[Fault]:
@@ -66,12 +68,12 @@ def _cells(sheet: Sheet, request: ImportRequest, profile: Profile) -> dict[str, 
     shown: dict[str, Expression] = {}
     if request.unit in sheet.keys:
         shown["unit"] = sheet.raw(str(request.unit))
-    for index, metric in enumerate(request.metrics):
+    for metric in request.metrics:
         for role, name in metric.columns.items():
             if name in profile.numbers:
-                filled = name in profile.gaps and request.missing == "0"
-                number = profile.numbers[name]
-                shown[cell_of(index, role)] = Expression.of("coalesce($n, 0.0)", n=number) if filled else number
+                filled = name in profile.gaps and role in ("y", "d") and request.missing == "0"
+                text = "coalesce($n, 0.0)" if filled else "$n"
+                shown[cell_of(request, metric, role)] = Expression.of(text, n=profile.numbers[name])
     for index, name in enumerate(request.dimensions):
         if name in sheet.keys:
             shown[f"g{index}"] = Expression.of("coalesce(trim($level), '')", level=sheet.text(name))
@@ -130,8 +132,8 @@ def _unsteady(sheet: Sheet, request: ImportRequest) -> list[Fault]:
     """Covariates that differ between the rows of a unit."""
     faults: list[Fault] = []
     covariates = [
-        (cell_of(index, role), name)
-        for index, metric in enumerate(request.metrics)
+        (cell_of(request, metric, role), name)
+        for metric in request.metrics
         for role, name in metric.columns.items()
         if role in ("x", "e")
     ]
@@ -167,8 +169,8 @@ def single_units(sheet: Sheet, request: ImportRequest, profile: Profile, found: 
 def _lacking_cells(request: ImportRequest, profile: Profile) -> list[Expression]:
     """That a row has every number that it needs."""
     return [
-        Expression.of(f"u.{cell_of(index, role)} IS NOT NULL")
-        for index, metric in enumerate(request.metrics)
+        Expression.of(f"u.{cell_of(request, metric, role)} IS NOT NULL")
+        for metric in request.metrics
         for role, name in metric.columns.items()
         if name in profile.gaps and role in ("y", "d")
     ]
@@ -190,9 +192,9 @@ def _single_cells(request: ImportRequest) -> dict[str, Expression]:
     """What is measured of a unit, over its rows. Covariates and levels are those of a row, not sums."""
     one_row = "arg_max($c, u.row)" if request.duplicates == "last" else "arg_min($c, u.row)"
     cells = {f"g{index}": one_row for index in range(len(request.dimensions))}
-    for index, metric in enumerate(request.metrics):
+    summed = {"any": "max($c)", "sum": "sum($c)"} if request.duplicates == "sum" else {}
+    for metric in request.metrics:
         for role in metric.columns:
-            summed = "max($c)" if metric.type == "proportion" else "sum($c)"
-            adds_up = request.duplicates == "sum" and role in ("y", "d")
-            cells[cell_of(index, role)] = summed if adds_up else one_row
+            cell = cell_of(request, metric, role)
+            cells[cell] = summed.get(cell.partition("_")[0], one_row)
     return {name: Expression.of(text, c=Expression.of(f"u.{name}")) for name, text in cells.items()}

@@ -1,4 +1,4 @@
--- One row per variant of an imported table and level of a dimension; the moments of each metric are added to it.
-SELECT u.variant, $level AS level, count(*) AS n
+-- One row per variant of an imported table (and level, where that is added); the moments of each metric are added.
+SELECT u.variant, count(*) AS n
 FROM units AS u
-GROUP BY u.variant, $level
+GROUP BY ALL

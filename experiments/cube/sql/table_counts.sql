@@ -1,4 +1,4 @@
--- Aggregated rows of an imported table added up by variant and level; conversions of each metric are added to it.
-SELECT u.variant, $level AS level, CAST(sum($visitors) AS BIGINT) AS n
+-- Aggregated rows of an imported table added up by variant (and level, where that is added); so are the conversions.
+SELECT u.variant, CAST(sum($visitors) AS BIGINT) AS n
 FROM units AS u
-GROUP BY u.variant, $level
+GROUP BY ALL

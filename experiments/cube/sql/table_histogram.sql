@@ -1,5 +1,5 @@
--- How often each value of a metric stands in one variant of an imported table, by level of a dimension.
-SELECT $level AS level, $measured AS measured, count(*) AS n
+-- How often each value of a metric stands in one variant of an imported table (by level, where that is added).
+SELECT $measured AS measured, count(*) AS n
 FROM units AS u
 WHERE u.variant = $variant
-GROUP BY $level, $measured
+GROUP BY ALL
