@@ -127,21 +127,23 @@ def _say_metric(metric: dict[str, Any]) -> None:
     """The arms of a metric, why it may not be trusted, and the same in each level of a dimension."""
     day = metric["comparisons"][0]["as_of_day"] if metric["comparisons"] else None
     moment = f", at the close of {day}" if day else ""
-    _say_comparisons(f"{metric['metric']} ({metric['role']}, {metric['type']}){moment}", metric)
+    points = metric["effect_scale"] == "points"
+    _say_comparisons(f"{metric['metric']} ({metric['role']}, {metric['type']}){moment}", metric, points)
     for row in metric["comparisons"]:
         if row["reasons"]:
             say(f"  {row['variant']}: {', '.join(row['reasons'])}")
     for level in metric.get("dimensions", ()):
         where = f"{level['dimension']} {level['level'] or NOTHING}"
-        _say_comparisons(f"{metric['metric']}, {where} (exploratory)", level)
+        _say_comparisons(f"{metric['metric']}, {where} (exploratory)", level, points)
 
 
-def _say_comparisons(title: str, judged: dict[str, Any]) -> None:
+def _say_comparisons(title: str, judged: dict[str, Any], points: bool) -> None:
     """The comparisons of a metric or a level, with both arms as they stood then, not as they are now."""
     comparisons = judged["comparisons"]
-    control = _cells(comparisons[0]["arms"][0] if comparisons else judged["arms"][0], None)
-    names = ["variant", "units", "value", "lift", "interval", "p", "p adj.", "verdict"]
-    say_table(title, names, [control, *(_cells(row["arms"][1], row) for row in comparisons)])
+    control = _cells(comparisons[0]["arms"][0] if comparisons else judged["arms"][0], None, points)
+    effect = "difference in points" if points else "lift"
+    names = ["variant", "units", "value", effect, "interval", "p", "p adj.", "verdict"]
+    say_table(title, names, [control, *(_cells(row["arms"][1], row, points) for row in comparisons)])
 
 
 def say_plan(plan: dict[str, Any]) -> None:
@@ -154,7 +156,10 @@ def say_plan(plan: dict[str, Any]) -> None:
     names = ["metric", "value now", "smallest lift seen", "wanted lift (mde)", "units per variant", "days to mde"]
     rows: list[list[str]] = []
     for metric in plan["metrics"]:
-        row = [metric["metric"], _number(metric["mean"]), _percent(metric["detectable_lift"]), _percent(metric["mde"])]
+        effects = [metric["detectable_lift"], metric["mde"]]
+        points = metric["effect_scale"] == "points"
+        shown = [f"{_number(each)} points" if points and each is not None else _percent(each) for each in effects]
+        row = [metric["metric"], _number(metric["mean"]), *shown]
         rows.append([*row, _units(metric["units_per_variant"]), _count(metric["days_to_mde"])])
     say_table("metrics", names, rows)
     for metric in plan["metrics"]:
@@ -205,19 +210,24 @@ def _day(day: int | None) -> str:
     return NOTHING if day is None else f"day {day:,}"
 
 
-def _cells(arm: dict[str, Any], comparison: dict[str, Any] | None) -> list[str]:
+def _cells(arm: dict[str, Any], comparison: dict[str, Any] | None, points: bool) -> list[str]:
     cells = [str(arm["variant"]), f"{arm['units']:,}", _number(arm["value"])]
     if comparison is None:
         return [*cells, *[""] * 5]
-    bounds = comparison["ci"]
+    effect, interval = ("difference", "difference_ci") if points else ("lift", "ci")
+    bounds, shown = comparison[interval], _signed if points else _percent
     return [
         *cells,
-        _percent(comparison["lift"]),
-        f"{_percent(bounds[0])} … {_percent(bounds[1])}" if bounds else NOTHING,
+        shown(comparison[effect]),
+        f"{shown(bounds[0])} … {shown(bounds[1])}" if bounds else NOTHING,
         _number(comparison["p"]),
         _number(comparison["p_adjusted"]),
         str(comparison["verdict"]),
     ]
+
+
+def _signed(value: float | None) -> str:
+    return NOTHING if value is None else f"{value:+.4g}"
 
 
 def _number(value: float | None) -> str:

@@ -60,7 +60,8 @@ class _SiteLog:
         found = self._metric(experiment, guardrail.metric)
         if found is None or found.detectable_lift is None or found.mean is None:
             return None
-        return found.detectable_lift * (1.0 if guardrail.relative else abs(found.mean))
+        relative = guardrail.relative or found.effect_scale == "points"
+        return found.detectable_lift * (1.0 if relative else abs(found.mean))
 
     def _metric(self, experiment: Experiment, name: str) -> MetricPlan | None:
         if experiment.key not in self._plans:

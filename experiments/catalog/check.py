@@ -64,7 +64,7 @@ def warnings_of(
     metrics = {metric.name: metric for metric in content.metrics}
     for file in files.values():
         if file.experiment.status in ("draft", "running", "paused"):
-            yield from _plan_warnings(file, history)
+            yield from _plan_warnings(file, metrics, history)
             for place, name in enumerate(file.experiment.goals):
                 if history.events(metrics[name]) == 0:
                     message = f"{name} has no event in the last 28 days; check the event's name, or send it first"
@@ -92,7 +92,9 @@ def _warning(file: ExperimentFile, path: str, message: str) -> DefinitionError:
     return DefinitionError(file.file, file.line(*path.split(".")), path, message)
 
 
-def _plan_warnings(file: ExperimentFile, history: SiteHistory) -> Iterator[DefinitionError]:
+def _plan_warnings(
+    file: ExperimentFile, metrics: Mapping[str, Metric], history: SiteHistory
+) -> Iterator[DefinitionError]:
     """A plan that is too long, and effects and harms that its days cannot show."""
     plan = file.experiment.plan
     if plan.days > LONGEST_DAYS:
@@ -101,17 +103,19 @@ def _plan_warnings(file: ExperimentFile, history: SiteHistory) -> Iterator[Defin
     for metric, effect in plan.mde.items():
         days = history.days_to_mde(file.experiment, metric)
         if days is not None and days > LONGEST_DAYS:
-            message = f"{words_of(effect * 100)} takes {days:.0f} days at the site's traffic, more than 8 weeks"
+            wanted = _effect_words(effect, metrics[metric].effect_scale == "relative")
+            message = f"{wanted} takes {days:.0f} days at the site's traffic, more than 8 weeks"
             yield _warning(file, f"plan.mde.{metric}", f"{message}; aim for a larger effect")
     for guardrail in file.experiment.guardrails:
         harm = history.smallest_harm(file.experiment, guardrail)
         if harm is not None and harm > guardrail.max_harm:
-            found, wanted = (
-                words_of(each * 100) if guardrail.relative else f"{each:.4g} points"
-                for each in (harm, guardrail.max_harm)
-            )
+            found, wanted = (_effect_words(each, guardrail.relative) for each in (harm, guardrail.max_harm))
             message = f"{plan.days} days can rule out a harm of {found}, not of {wanted}"
             yield _warning(file, f"guardrails.{guardrail.metric}", f"{message}; allow more harm, or plan more days")
+
+
+def _effect_words(effect: float, relative: bool) -> str:
+    return words_of(effect * 100) if relative else f"{effect:.4g} points"
 
 
 def _blurring(one: ExperimentFile, other: ExperimentFile) -> Iterator[DefinitionError]:

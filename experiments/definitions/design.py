@@ -107,17 +107,20 @@ TRAFFIC: Final = Kind(
 )
 
 
+POINTS: Final = rf"{NUMBER} points?"
+
+
 def _largest_harm(node: Located) -> tuple[float, bool]:
     """How large, and whether that is relative."""
-    absolute = fullmatch(rf"({NUMBER}) points?", node.text)
-    if absolute and float(absolute[1]) > 0:
-        return float(absolute[1]), False
+    amount = node.text.partition(" ")[0]
+    if fullmatch(POINTS, node.text) and float(amount) > 0:
+        return float(amount), False
     if fullmatch(PERCENTAGE, node.text) and percent(node) > 0:
         return float(percent(node) / 100), True
     raise Wrong(f"{node.described} is no harm, write 10% (relative) or 0.2 points (in the metric's unit)")
 
 
-_HARM: Final = scalar(_largest_harm, words(PERCENTAGE, f"{NUMBER} points?"))
+_HARM: Final = scalar(_largest_harm, words(PERCENTAGE, POINTS))
 _SAFE: Final = constant("safe", "is not known, write require: safe or leave it out")
 _STRICT: Final = Section(
     Guardrail,
@@ -149,6 +152,15 @@ def _guardrails(place: Location) -> tuple[Guardrail, ...] | None:
 
 
 GUARDRAILS: Final = Kind(_guardrails, _GUARDRAILS.schema)
+
+
+def _wanted_effect(place: Location) -> float | None:
+    amount = place.node.text.partition(" ")[0]
+    in_points = fullmatch(POINTS, place.node.text) and float(amount) > 0
+    return float(amount) if in_points else EFFECT.read(place)
+
+
+_WANTED: Final = Kind(_wanted_effect, either(EFFECT.schema, words(POINTS)))
 
 
 def _look_back(node: Located) -> int:
@@ -195,7 +207,7 @@ PLAN: Final = Section(
         "days": DAYS,
         "min_days": DAYS,
         "looks": whole(1, 100),
-        "mde": by_name(EFFECT),
+        "mde": by_name(_WANTED),
         "cuped": FieldSpec(_LOOK_BACK, to="cuped_seconds"),
         "correction": one_of(Correction),
         "dimensions": listed(LINE),

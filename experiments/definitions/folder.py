@@ -16,7 +16,7 @@ from experiments.definitions.experiment import ExperimentFile, experiment_file
 from experiments.definitions.grammar import meant
 from experiments.definitions.located import DefinitionError, DefinitionErrors, Located, Location, Problems
 from experiments.definitions.metrics import METRICS
-from experiments.definitions.model import Layer, Metric, Shop
+from experiments.definitions.model import EffectScale, Layer, Metric, Shop
 from experiments.definitions.quantities import words_of
 from experiments.definitions.side_files import HOLDOUTS, SEGMENTS, SHOP, SLOTS
 from experiments.definitions.yaml import MAX_BYTES, read_yaml
@@ -24,17 +24,22 @@ from experiments.definitions.yaml import MAX_BYTES, read_yaml
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """The names that side files declare; None where a file cannot be read, so that no name counts as unknown."""
+    """The names that side files declare; None where a file cannot be read, so that no name counts as unknown.
+
+    `scales` are those of the metrics that could be read.
+    """
 
     metrics: Collection[str] | None
+    scales: Mapping[str, EffectScale]
     segments: Collection[str] | None
     holdouts: Collection[str] | None
     slots: Collection[str] | None
 
 
 def check_references(files: Mapping[str, ExperimentFile], declared: Declared) -> Iterator[DefinitionError]:
-    """Every name that no file declares, and every overlap in a layer."""
+    """Every name that no file declares, every effect on another scale than its metric's, every overlap in a layer."""
     for file in files.values():
+        yield from _other_scales(file, declared.scales)
         experiment = file.experiment
         guardrails = [guardrail.metric for guardrail in experiment.guardrails]
         named: tuple[tuple[str, Collection[str], Collection[str] | None, str], ...] = (
@@ -58,6 +63,22 @@ def check_references(files: Mapping[str, ExperimentFile], declared: Declared) ->
                 path = f"variants.{variant.key}.recommend.slot"
                 yield DefinitionError(file.file, line, path, f'unknown slot "{shown.slot}"{hint}, or name a strategy')
     yield from _overlaps(files)
+
+
+def _other_scales(file: ExperimentFile, scales: Mapping[str, EffectScale]) -> Iterator[DefinitionError]:
+    """A percentage of a metric in points (of a control that may be zero), or an mde in points of a relative one."""
+    experiment = file.experiment
+    written = {("guardrails", each.metric): each.relative for each in experiment.guardrails}
+    for name in experiment.plan.mde:
+        written["plan.mde", name] = "point" not in file.root.at(("plan", "mde", name)).text
+    for (field, name), relative in written.items():
+        scale, message = scales.get(name), ""
+        if scale == "points" and relative:
+            message = f"{name} is shown in points, write points such as 2 points"
+        elif scale == "relative" and not relative and field == "plan.mde":
+            message = f"{name} is shown relative to control, write a percentage such as 2%"
+        if message:
+            yield DefinitionError(file.file, file.line(*field.split("."), name), field, message)
 
 
 def _overlaps(files: Mapping[str, ExperimentFile]) -> Iterator[DefinitionError]:
@@ -208,6 +229,7 @@ def _sides(roots: Mapping[str, tuple[Problems, Located | None]]) -> tuple[Catalo
     own_names = names["metrics"]
     declared = Declared(
         metrics=None if own_names is None else own_names | metrics.keys(),
+        scales={name: metric.effect_scale for name, metric in metrics.items() if own_names is not None},
         segments=names["segments"],
         holdouts=names["holdouts"],
         slots=names["recommendations"],

@@ -23,7 +23,7 @@ from experiments.definitions.grammar import (
     words,
 )
 from experiments.definitions.located import Location, shortened
-from experiments.definitions.model import Bound, Cap, Metric, MetricType, RatioPart, Subtract, Want
+from experiments.definitions.model import Bound, Cap, EffectScale, Metric, MetricType, RatioPart, Subtract, Want
 from experiments.definitions.quantities import (
     CONDITION,
     DURATION,
@@ -265,7 +265,8 @@ def _of_type(kind: str) -> Section[Metric]:
         needed = part.needed and not (name == "event" and kind in SURVEYS)
         entries[name] = replace(part, needed=f"a {kind} needs {part.needed}" if needed else "")
     entries["want"] = FieldSpec(one_of(Want))
-    others = f"a {kind} has no {{}}; it has {', '.join((*FIELDS[kind], 'want'))}"
+    entries["scale"] = FieldSpec(one_of(EffectScale), help="Effects relative to control, or in points of its own unit")
+    others = f"a {kind} has no {{}}; it has {', '.join((*FIELDS[kind], 'want', 'scale'))}"
     elsewhere = {name: others for name in _PARTS if name not in entries}
     return Section(Metric, entries, build=_metric, check=_check_metric, elsewhere=elsewhere)
 

@@ -86,7 +86,7 @@ class DefinedPrior(Definition):
 
 
 class Plan(Definition):
-    """How the result will be judged. `alpha` and `power` are probabilities, `mde` relative effects by metric."""
+    """How the result will be judged. `alpha` and `power` are probabilities, `mde` effects by metric on its scale."""
 
     method: Method = "anytime"
     alpha: float = 0.05
@@ -232,6 +232,7 @@ class Shop(Definition):
 
 MetricType = Literal["proportion", "count", "mean", "ratio", "quantile", "funnel", "retention", "csat", "nps", "ces"]
 Want = Literal["up", "down"]
+EffectScale = Literal["relative", "points"]
 
 
 class Bound(Definition):
@@ -296,6 +297,12 @@ class Metric(Definition):
     to_seconds: int | None = None
     q: float | None = None
     want: Want = "up"
+    scale: EffectScale | None = None  # as the file says it
+
+    @property
+    def effect_scale(self) -> EffectScale:
+        """Whether its effects are relative to control or differences in its own unit; those of NPS are in points."""
+        return self.scale or ("points" if self.type == "nps" else "relative")
 
 
 class Boost(Definition):

@@ -139,9 +139,12 @@ def decision_of(
     questions: list[str] = []  # what goals still lack: an interval as narrow as the effect that the plan wants
     for metric in (metric for metric in metrics if metric.role == "goal"):
         target = study.plan.mde.get(metric.metric)
-        widths = [each.ci.width / 2.0 for each in metric.comparisons if isinstance(each.ci, Interval)]
+        points = metric.effect_scale == "points"
+        intervals = [each.difference_ci if points else each.ci for each in metric.comparisons]
+        widths = [interval.width / 2.0 for interval in intervals if isinstance(interval, Interval)]
         if target is not None and (not widths or max(widths) > target):
-            questions.append(f"{metric.metric}: the interval is still wider than the {100 * target:g} % target")
+            wanted = f"{target:g} points" if points else f"{100 * target:g} %"
+            questions.append(f"{metric.metric}: the interval is still wider than the {wanted} target")
     return decide(evidence_of(metrics, health.checks), schedule, alarm=health.srm.alarm, open_questions=questions)
 
 

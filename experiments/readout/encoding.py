@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Any, Final, Literal
 
 from experiments.catalog.calendar import State
-from experiments.definitions.model import Guardrail, Plan
+from experiments.definitions.model import EffectScale, Guardrail, Plan
 from experiments.readout.inference import ComparisonReadout, Methods
 from experiments.statistics.comparison import Method
 from experiments.statistics.estimate import Interval, NoEstimate
@@ -209,6 +209,7 @@ class MetricReadout:
     role: Role
     type: str
     unit: str
+    effect_scale: EffectScale  # in points lift and ci are null, and the difference says it
     want: str
     window_seconds: int
     post_hoc: bool

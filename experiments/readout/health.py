@@ -24,7 +24,7 @@ from experiments.readout.study import Study
 from experiments.statistics.arms import Pair, mean_arm, ratio_arm
 from experiments.statistics.arms import pair as paired
 from experiments.statistics.effect import Effect, effect, lift
-from experiments.statistics.estimate import NoEstimate
+from experiments.statistics.estimate import NoEstimate, Scale
 from experiments.statistics.fixed import welch_p
 from experiments.statistics.interaction import Interaction, changed_lift, interaction
 from experiments.statistics.moments import JointMoments
@@ -164,7 +164,7 @@ def changed_checks(judge: Judge, study: Study, observed: Mapping[str, MetricObse
         plain = replace(observed[name].rule, cuped=False)
         for treatment in range(1, len(judge.arms) if halves else 0):
             early, late = (pairs_on(plain, half, treatment)[0] for half in halves)
-            change = changed_lift(early, late)
+            change = changed_lift(early, late, plain.metric.effect_scale)
             if isinstance(change, float) and isinstance(early, Pair) and isinstance(late, Pair):
                 found[name, judge.arms[treatment]] = early, late, change
     checks: list[Check] = []
@@ -173,8 +173,9 @@ def changed_checks(judge: Judge, study: Study, observed: Mapping[str, MetricObse
         if p < CHANGED_ALPHA:
             gained = late.treatment.value - late.control.value
             favours = gained > 0.0 if observed[name].rule.metric.want == "up" else gained < 0.0
-            told = f"{name}: {variant} against {study.arms[0]} was {_against(early)} among those exposed in the earlier"
-            told += f" half of the days and {_against(late)} in the later half (p = {p:.2g})"
+            before, after = (_against(pair, observed[name].rule.metric.effect_scale) for pair in (early, late))
+            told = f"{name}: {variant} against {study.arms[0]} was {before} among those exposed in the earlier"
+            told += f" half of the days and {after} in the later half (p = {p:.2g})"
             checks.append(Check("effect_changed_over_time", told, name, variant, withholds_ship=not favours))
     return checks
 
@@ -191,8 +192,8 @@ def _halves(judge: Judge, observed: MetricObservation) -> tuple[list[JointMoment
     return tuple(pooled(half) for half in halves) if all(halves) else ()
 
 
-def _against(pair: Pair) -> str:
-    relative = lift(pair)
+def _against(pair: Pair, scale: Scale) -> str:
+    relative = lift(pair, scale)
     if isinstance(relative, NoEstimate):
         return f"{pair.treatment.value - pair.control.value:+.4g}"
     return f"{relative:+.1%}"

@@ -48,6 +48,7 @@ def metric_readout(
         role=studied.role,
         type=studied.metric.type,
         unit=unit,
+        effect_scale=studied.metric.effect_scale,
         want=studied.metric.want,
         window_seconds=studied.metric.window_seconds,
         post_hoc=studied.post_hoc,
@@ -159,7 +160,7 @@ def _decided(judged: ComparisonReadout, stood: Sequence[tuple[int, Ruling, Verdi
         return judged
     day, ruling = first
     pair = ruling.sample.judged
-    relative = pair if isinstance(pair, NoEstimate) else lift(pair)
+    relative = pair if isinstance(pair, NoEstimate) else lift(pair, ruling.sample.question.scale)
     reasons = judged.reasons if today != "unclear" else (*judged.reasons, NO_LONGER_SUPPORTED)
     decided = Decided(ruling.answer.p, relative, ruling.answer.ci, ruling.sample.arms)
     return replace(judged, decided_on=calendar_date(day), decided=decided, reasons=reasons)
@@ -265,4 +266,5 @@ def _filled(row: LookReadout, found: Ruling) -> LookReadout:
     row = replace(row, value=value, control_value=control, ci=said.ci, difference_ci=said.difference_ci, p=said.p)
     if isinstance(pair, NoEstimate):
         return row
-    return replace(row, lift=lift(pair), difference=pair.treatment.value - pair.control.value)
+    relative = lift(pair, found.sample.question.scale)
+    return replace(row, lift=relative, difference=pair.treatment.value - pair.control.value)

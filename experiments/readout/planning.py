@@ -9,6 +9,7 @@ from experiments.catalog.check import LONGEST_DAYS
 from experiments.cube.measures import MetricRule, cube_plan
 from experiments.cube.observations import MetricObservation
 from experiments.cube.statements import statement
+from experiments.definitions.model import EffectScale
 from experiments.planning.assumptions import Assumptions, InvalidPlan, PlanRequest, unfit
 from experiments.planning.plan import by_days, by_lift
 from experiments.readout.samples import arm_of, arms_of
@@ -19,17 +20,20 @@ from kit.time import DAY_SECONDS, DAY_US, SECOND_US
 
 FEWEST_UNITS = 100
 NOTHING_SAID = Assumptions()
+NEXT_TO_NOTHING = 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricPlan:
-    """`detectable_lift` is what the plan's days can see; `days_to_mde` how long the wanted effect (mde) takes.
+    """`detectable_lift` is what the plan's days can see; `days_to_mde` how long the wanted effect (mde) takes. Both are
+    on the `effect_scale` of the metric: relative to control, or points.
 
     After those days of enrolment come `wait_days` until the last unit is mature. Units are those of the wanted effect,
     else of the detectable one, control's first. The gate opens at the close of the day `gate_opens_day` of enrolment.
     """
 
     metric: str
+    effect_scale: EffectScale
     mean: float | None = None
     variance: float | None = None
     units_seen: int
@@ -67,7 +71,11 @@ def supposed(study: Study, said: Assumptions) -> Study:
     given = {name: getattr(said, name) for name in ("method", "looks", "alpha", "power", "days")}
     plan = study.plan.model_copy(update={name: value for name, value in given.items() if value is not None})
     if said.lift is not None and study.metrics:
-        plan = plan.model_copy(update={"mde": {**plan.mde, study.metrics[0].metric.name: said.lift}})
+        first = study.metrics[0].metric
+        if first.effect_scale == "points":
+            right = f"write plan: {{mde: {{{first.name}: 2 points}}}} in its file"
+            raise InvalidPlan(f"lift: {first.name} is shown in points and has no lift; {right}")
+        plan = plan.model_copy(update={"mde": {**plan.mde, first.name: said.lift}})
     variants = study.experiment.variants
     if said.weights is not None:
         if len(said.weights) != len(variants):
@@ -96,14 +104,15 @@ def arm_plan(
 ) -> MetricPlan:
     """The plan of a metric whose values are those of this arm, where nothing else was said of them."""
     request = _request(study, rule, arm, units_per_day, said)
-    name, mde = rule.name, study.plan.mde.get(rule.name)
+    name, mde, scale = rule.name, study.plan.mde.get(rule.name), rule.metric.effect_scale
     if request is None:
         unknown = isinstance(arm, NoEstimate) and arm.reason is Caveat.TIES
         note = "too many values are alike: ties" if unknown else "no value of this metric is in the log yet"
         waits = -(-_window_seconds(rule, said) // DAY_SECONDS)
-        return MetricPlan(metric=name, units_seen=units, mde=mde, wait_days=waits, note=note)
+        return MetricPlan(metric=name, effect_scale=scale, units_seen=units, mde=mde, wait_days=waits, note=note)
+    whole = abs(request.baseline) if scale == "points" else 1.0  # a point is this share of it
     within = by_days(request)
-    wanted = within.mde if mde is None else mde
+    wanted = within.mde if mde is None else mde / whole
     needed = within if wanted is None else by_lift(request, wanted)
     days, gate, note = needed.days, needed.gate_opens_day, None
     if wanted is None:
@@ -116,10 +125,11 @@ def arm_plan(
         note = f"there is no verdict before day {gate}: until then too few events are expected in the smallest variant"
     return MetricPlan(
         metric=name,
-        mean=request.baseline,
+        effect_scale=scale,
+        mean=arm.value if said.baseline is None and isinstance(arm, Arm) else request.baseline,
         variance=request.variance,
         units_seen=units,
-        detectable_lift=within.mde,
+        detectable_lift=None if within.mde is None else within.mde * whole,
         mde=mde,
         units=needed.units,
         units_per_variant=needed.units_per_variant,
@@ -133,8 +143,13 @@ def arm_plan(
 def _request(
     study: Study, rule: MetricRule, arm: Arm | NoEstimate, units_per_day: float, said: Assumptions
 ) -> PlanRequest | None:
-    """What is known of a metric, else what was said of it; None where neither has a value that a lift could be of."""
+    """What is known of a metric, else what was said of it; None where neither has a value that a lift could be of.
+
+    A metric in points needs none: of a value of 0 the lift is as large as the points over next to nothing.
+    """
     logged, plan = arm if isinstance(arm, Arm) and arm.value != 0.0 else None, study.plan
+    if isinstance(arm, Arm) and rule.metric.effect_scale == "points" and not rule.is_share:
+        logged = replace(arm, value=arm.value or NEXT_TO_NOTHING) if arm.variance > 0.0 else None
     if said.type is not None and (said.type == "proportion") != rule.is_share:
         raise InvalidPlan(f"type: {said.type} is not what {rule.name} is, a {rule.metric.type}; leave type out")
     if said.sd is not None and rule.is_share:

@@ -47,6 +47,7 @@ class Judge:
             family=self.family,
             prior=None if prior is None else LiftPrior(prior.mean, prior.sd),
             want="up" if rule.metric.want == "up" else "down",
+            scale=rule.metric.effect_scale,
         )
 
     def pair_units(self, treatment: int) -> int:

@@ -17,23 +17,23 @@ from experiments.readout.encoding import Readout, readout_json
 from kit.time import iso, moment_of
 
 NAMES: Final = (
-    "experiment", "phase", "as_of", "as_of_day", "metric", "role", "type", "variant", "against", "dimension",
-    "level", "method", "decides", "units", "units_immature", "value", "variance", "numerator", "denominator",
-    "control_value", "lift", "ci_low", "ci_high", "difference", "difference_ci_low", "difference_ci_high", "p",
-    "p_adjusted", "p_min", "statistic", "df", "look", "looks", "boundary", "crossed", "chance_to_win",
-    "expected_loss", "cuped", "gate_open", "variance_floor", "verdict", "decided_on", "post_hoc", "fingerprint",
-    "reasons",
+    "experiment", "phase", "as_of", "as_of_day", "metric", "role", "type", "effect_scale", "variant", "against",
+    "dimension", "level", "method", "decides", "units", "units_immature", "value", "variance", "numerator",
+    "denominator", "control_value", "lift", "ci_low", "ci_high", "difference", "difference_ci_low",
+    "difference_ci_high", "p", "p_adjusted", "p_min", "statistic", "df", "look", "looks", "boundary", "crossed",
+    "chance_to_win", "expected_loss", "cuped", "gate_open", "variance_floor", "verdict", "decided_on", "post_hoc",
+    "fingerprint", "reasons",
 )  # fmt: skip
 
 
-_METRIC: Final = ("metric", "role", "type", "post_hoc")
+_METRIC: Final = ("metric", "role", "type", "effect_scale", "post_hoc")
 _ARM: Final = ("variant", "units", "units_immature", "value", "variance", "numerator", "denominator")
 _COMPARISON: Final = ("against", "as_of_day", "lift", "difference", "cuped", "variance_floor", "verdict")
 SUMMARY: Final = (
-    "experiment", "phase", "as_of", "as_of_day", "state", "action", "metric", "role", "type", "variant", "against",
-    "units", "value", "control_value", "lift", "ci_low", "ci_high", "difference", "difference_ci_low",
-    "difference_ci_high", "p", "p_adjusted", "method", "cuped", "gate_open", "verdict", "decided_on", "srm_alarm",
-    "pending",
+    "experiment", "phase", "as_of", "as_of_day", "state", "action", "metric", "role", "type", "effect_scale",
+    "variant", "against", "units", "value", "control_value", "lift", "ci_low", "ci_high", "difference",
+    "difference_ci_low", "difference_ci_high", "p", "p_adjusted", "method", "cuped", "gate_open", "verdict",
+    "decided_on", "srm_alarm", "pending",
 )  # fmt: skip
 
 
@@ -50,7 +50,7 @@ def flat_rows(readout: Readout) -> Table:
             for arm in place["arms"]:
                 shown = here | {name: arm[name] for name in _ARM} | {"control_value": place["arms"][0]["value"]}
                 comparison = found.get(arm["variant"])
-                answers = [{}] if comparison is None else _answers(comparison)
+                answers = [{}] if comparison is None else _answers(comparison, metric["effect_scale"])
                 rows += [_row(NAMES, shown | answer) for answer in answers]
     return table_of(rows, NAMES)
 
@@ -76,7 +76,7 @@ def _moment(comparison: Mapping[str, Any]) -> dict[str, Any]:
     return counted | {"control_value": control["value"]} | gate
 
 
-def _answers(comparison: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _answers(comparison: Mapping[str, Any], scale: str) -> Iterator[dict[str, Any]]:
     """What each method says of a comparison."""
     shared = {name: comparison[name] for name in _COMPARISON} | {"reasons": " ".join(comparison["reasons"])}
     shared |= _moment(comparison)
@@ -86,7 +86,8 @@ def _answers(comparison: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     unadjusted: dict[str, Any] = {"lift": None, "difference": None}
     if value is not None and control is not None:  # the effect as it stands in the arms, without CUPED
         difference = value - control
-        unadjusted = {"lift": difference / abs(control) if control else None, "difference": difference, "cuped": False}
+        relative = difference / abs(control) if control and scale == "relative" else None
+        unadjusted = {"lift": relative, "difference": difference, "cuped": False}
     for method, answer in comparison["methods"].items():
         decides = method == comparison["method"]
         if answer is None and not decides:

@@ -1,7 +1,8 @@
 """The Bayesian method: a Gaussian posterior of the lift, and the exact beta-binomial where conversions are few."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import ClassVar
 
@@ -11,7 +12,7 @@ from scipy.special import betainc, betaincc, betainccinv, betaincinv, ndtri, xlo
 
 from experiments.statistics.arms import Arm, Pair
 from experiments.statistics.effect import Effect, above_minus_one, effect, lift, relative_standard_error
-from experiments.statistics.estimate import Caveat, Interval, NoEstimate, Want
+from experiments.statistics.estimate import Caveat, Interval, NoEstimate, Scale, Want
 from experiments.statistics.fixed import few
 from experiments.statistics.moments import is_finite
 from experiments.statistics.roots import root
@@ -24,7 +25,7 @@ _POSITIONS, _WEIGHTS = np.polynomial.legendre.leggauss(NODES)
 
 @dataclass(frozen=True, slots=True)
 class BetaLift:
-    """Relative lift p_t / p_c − 1; drop and rise are expected relative to control."""
+    """Relative lift p_t / p_c − 1, in points the difference p_t − p_c; drop and rise are expected on that scale."""
 
     chance_greater: float
     expected_drop: float
@@ -53,18 +54,23 @@ class _Beta:
         return np.asarray(betaincc(self.a, self.b, x))
 
 
-def beta_lift(pair: Pair, level: float = 0.95) -> BetaLift | NoEstimate:
+def beta_lift(pair: Pair, level: float = 0.95, scale: Scale = "relative") -> BetaLift | NoEstimate:
     """Posterior of the relative lift; without a conversion in control it has no mean: `control_mean_near_zero`."""
     if pair.control.conversions is None or pair.treatment.conversions is None:
         return NoEstimate(Caveat.NOT_A_TEST)
-    if pair.control.conversions == 0:
+    if pair.control.conversions == 0 and scale == "relative":
         return NoEstimate(Caveat.CONTROL_MEAN_NEAR_ZERO)
     control, treatment = _posterior(pair.control), _posterior(pair.treatment)
     x, weights = _nodes(control)
     reduced = _Beta(treatment.a + 1.0, treatment.b)
-    drop = max(0.0, float(weights @ (treatment.below(x) - treatment.mean / x * reduced.below(x))))
-    mean = treatment.mean * (control.a + control.b - 1.0) / (control.a - 1.0) - 1.0
-    ci = _ratio_interval(control, treatment, (x, weights), 1.0 - level)
+    lost = treatment.below(x) - treatment.mean / x * reduced.below(x)  # relative to x, which control converts
+    if scale == "relative":
+        mean = treatment.mean * (control.a + control.b - 1.0) / (control.a - 1.0) - 1.0
+        ci = _ratio_interval(control, treatment, (x, weights), 1.0 - level)
+    else:
+        lost, mean = lost * x, treatment.mean - control.mean
+        ci = _difference_interval(treatment, (x, weights), 1.0 - level)
+    drop = max(0.0, float(weights @ lost))
     greater, smaller = float(weights @ treatment.above(x)), float(weights @ treatment.below(x))
     chance = greater if greater < smaller else 1.0 - smaller  # from its smaller side
     return BetaLift(chance, drop, max(0.0, drop + mean), ci, mean)
@@ -100,6 +106,19 @@ def _ratio_interval(control: _Beta, treatment: _Beta, nodes: tuple[Array, Array]
     return Interval(quantile(outside / 2.0), quantile(1.0 - outside / 2.0))
 
 
+def _difference_interval(treatment: _Beta, nodes: tuple[Array, Array], outside: float) -> Interval:
+    """Equal-tailed interval of p_t − p_c from P(p_t − p_c ≤ d) = ∫ f_c(x)·F_t(x + d) dx."""
+    x, weights = nodes
+
+    def quantile(probability: float) -> float:
+        def distance(difference: float) -> float:
+            return float(weights @ treatment.below(np.clip(x + difference, 0.0, 1.0))) - probability
+
+        return root(distance, -1.0, 1.0, 1e-10)
+
+    return Interval(quantile(outside / 2.0), quantile(1.0 - outside / 2.0))
+
+
 @dataclass(frozen=True, slots=True)
 class LiftPrior:
     """Normal prior of the relative lift (0.1 is ten percent)."""
@@ -112,7 +131,9 @@ class LiftPrior:
 class Posterior:
     """Chance that treatment is the better one, and what shipping either arm is expected to lose, relative to control.
 
-    Better follows `want`. `ci` is the equal-tailed credible interval of the lift. Nothing of it is peek-proof.
+    Better follows `want`. `ci` is the equal-tailed credible interval of the lift. On the `scale` of points `ci` and
+    mean are of the difference, and losses are relative to the standard deviation of a unit: control may be zero.
+    Nothing of it is peek-proof.
     """
 
     chance_to_win: float
@@ -120,6 +141,7 @@ class Posterior:
     expected_loss_control: float  # of keeping control
     ci: Interval
     mean: float
+    scale: Scale = "relative"
     peek_proof: ClassVar[bool] = False
 
 
@@ -129,22 +151,32 @@ def posterior(
     level: float = 0.95,
     want: Want = "up",
     measured: Effect | NoEstimate | None = None,
+    scale: Scale = "relative",
 ) -> Posterior | NoEstimate:
     """Posterior of the relative lift: Gaussian on the delta scale; beta-binomial where conversions are few and flat.
 
     `measured` is the pair's effect with the variance floor, for the Gaussian (None: without one); the beta-binomial is
-    exact and needs none.
+    exact and needs none. In points it is the posterior of the difference, always flat: the prior is one of lifts.
     """
-    if prior is None and few(pair) is not None:
-        exact = beta_lift(pair, level)
+    if few(pair) is not None and (prior is None or scale == "points"):
+        exact = beta_lift(pair, level, scale)
         if isinstance(exact, NoEstimate):
             return exact
-        if want == "up":
-            return Posterior(exact.chance_greater, exact.expected_drop, exact.expected_rise, exact.ci, exact.mean)
-        return Posterior(1.0 - exact.chance_greater, exact.expected_rise, exact.expected_drop, exact.ci, exact.mean)
+        chances = exact.chance_greater, exact.expected_drop, exact.expected_rise
+        if want == "down":
+            chances = 1.0 - exact.chance_greater, exact.expected_rise, exact.expected_drop
+        found = Posterior(*chances, exact.ci, exact.mean)
+        shares = [_posterior(arm).mean for arm in (pair.control, pair.treatment)]
+        return found if scale == "relative" else _in_points(found, [share * (1.0 - share) for share in shares])
     measured, relative = measured or effect(pair), lift(pair)
     if isinstance(measured, NoEstimate):
         return measured
+    if scale == "points":
+        found = gaussian(measured.difference, measured.standard_error, None, level, want)
+        # of a ratio an answer or an order is the unit that has a spread
+        return _in_points(
+            found, [arm.error * (arm.denominators or arm.count) for arm in (pair.control, pair.treatment)]
+        )
     if isinstance(relative, NoEstimate):
         return relative
     error = relative_standard_error(measured)
@@ -152,6 +184,13 @@ def posterior(
         return error
     answer = gaussian(relative, error, prior, level, want, never_negative=pair.control.never_negative)
     return answer if is_finite(answer.ci.width) else NoEstimate(Caveat.CONTROL_MEAN_NEAR_ZERO)
+
+
+def _in_points(found: Posterior, variances: Sequence[float]) -> Posterior:
+    """The posterior of a difference, its losses relative to the spread of a unit of both arms."""
+    spread = math.sqrt(sum(variances) / len(variances))
+    drop, rise = found.expected_loss / spread, found.expected_loss_control / spread
+    return replace(found, scale="points", expected_loss=drop, expected_loss_control=rise)
 
 
 def gaussian(

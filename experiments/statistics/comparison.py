@@ -2,12 +2,12 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, Self
 
 from experiments.statistics.arms import Gate, Pair, gate_of, variance_floor
 from experiments.statistics.bayesian import LiftPrior, Posterior, posterior
 from experiments.statistics.effect import Effect, difference_interval, effect, floored, lift, lift_interval
-from experiments.statistics.estimate import Caveat, Interval, NoEstimate, Want, missing
+from experiments.statistics.estimate import Caveat, Interval, NoEstimate, Scale, Want, missing
 from experiments.statistics.fixed import (
     PooledZ,
     few,
@@ -37,7 +37,8 @@ class Question:
 
     `alpha` is two-sided. `planned_units` is n*, both arms together, frozen with the phase. `look` is the last look of
     a planned test that has closed (None before the first, and for the other methods), of `looks` in all. `family` is m,
-    the number of goals × variants among which alpha is shared. `want` is the good direction of the metric.
+    the number of goals × variants among which alpha is shared. `want` is the good direction of the metric. On the
+    `scale` of points there is no lift: every answer is about the difference, and the prior, one of lifts, is not used.
     """
 
     alpha: float = 0.05
@@ -47,6 +48,7 @@ class Question:
     family: int = 1
     prior: LiftPrior | None = None
     want: Want = "up"
+    scale: Scale = "relative"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,12 @@ class Answer:
     difference_ci: Interval | NoEstimate
     statistic: float | NoEstimate
     degrees_of_freedom: float | NoEstimate
+
+    def on(self, scale: Scale) -> Self:
+        """The same without the interval of the lift where effects are shown in points."""
+        if scale == "relative" or isinstance(self.difference_ci, NoEstimate):
+            return self
+        return replace(self, ci=NoEstimate(Caveat.SHOWN_IN_POINTS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,31 +121,32 @@ def compare(pair: Pair | NoEstimate, question: Question, adjusted: Pair | NoEsti
     cuped = judged is not pair
     published, floor, closed = effect(judged), variance_floor(judged), _closed(gate)
     fixed = _welch(published, question.alpha) if exact is None else fixed_answer(judged, question.alpha)
+    fixed, scale, relative = fixed.on(question.scale), question.scale, lift(judged, question.scale)
     measured = closed or _floored(published, floor)
     anytime = _anytime(measured, question, question.alpha)
-    reasons = missing(adjusted, fixed.p, fixed.ci, closed, anytime.p, anytime.ci)
+    reasons = missing(adjusted, fixed.p, fixed.ci, relative, closed, anytime.p, anytime.ci)
     return Comparison(
         difference=judged.treatment.value - judged.control.value,
-        lift=lift(judged),
+        lift=relative,
         cuped=cuped,
         exact=exact is not None,
         fixed=fixed,
         pooled=pooled_z(pair),
         anytime=anytime,
         planned=_planned(measured, question),
-        bayesian=closed or posterior(judged, question.prior, 1.0 - question.alpha, question.want, measured),
-        unadjusted=fixed_answer(pair, question.alpha) if cuped else None,
+        bayesian=closed or posterior(judged, question.prior, 1.0 - question.alpha, question.want, measured, scale),
+        unadjusted=fixed_answer(pair, question.alpha).on(scale) if cuped else None,
         reasons=reasons if exact is None else (exact, *reasons),
         gate=gate,
         variance_floor=floor,
-        deciding=_deciding(measured, fixed, question.alpha, closed, floor),
+        deciding=_deciding(measured, fixed, question.alpha, closed, floor).on(scale),
     )
 
 
 def answer_of(comparison: Comparison, method: Method) -> Answer:
     """What decides: p and intervals of the plan's method, floored, absent where the gate is closed.
 
-    `bayesian` has a credible interval of the lift and no p.
+    `bayesian` has a credible interval, of the lift or in points of the difference, and no p.
     """
     if method == "fixed":
         return comparison.deciding
@@ -165,19 +174,23 @@ def answer_at(
     floor = variance_floor(judged)
     measured = _floored(effect(judged), floor)
     if method == "fixed":
-        return _deciding(measured, fixed_answer(judged, alpha), alpha, None, floor)
+        return _deciding(measured, fixed_answer(judged, alpha), alpha, None, floor).on(question.scale)
     if method == "anytime":
         return _anytime(measured, question, alpha)
     if method == "planned":
         return _answered(_planned(measured, replace(question, alpha=alpha)))
-    return _credible(posterior(judged, question.prior, 1.0 - alpha, question.want, measured))
+    return _credible(posterior(judged, question.prior, 1.0 - alpha, question.want, measured, question.scale))
 
 
 def simultaneous_interval(
     pair: Pair | NoEstimate, question: Question, method: Method, adjusted: Pair | NoEstimate | None = None
 ) -> Interval | NoEstimate:
-    """The method's lift interval at alpha / family (Bonferroni): it may hold 0 where Holm rejects."""
-    return answer_at(pair, question, method, question.alpha / question.family, adjusted).ci
+    """The method's interval at alpha / family (Bonferroni), of the lift, or in points of the difference.
+
+    It may hold 0 where Holm rejects.
+    """
+    answer = answer_at(pair, question, method, question.alpha / question.family, adjusted)
+    return answer.ci if question.scale == "relative" else answer.difference_ci
 
 
 def fixed_answer(pair: Pair, alpha: float) -> Answer:
@@ -237,7 +250,7 @@ def _anytime(measured: Effect | NoEstimate, question: Question, alpha: float) ->
     if isinstance(measured, NoEstimate):
         return _absent(measured)
     precision = measured.units * tuning(question.alpha, question.planned_units)
-    return _answer(measured, anytime_p(measured, precision), anytime_critical(alpha, precision))
+    return _answer(measured, anytime_p(measured, precision), anytime_critical(alpha, precision)).on(question.scale)
 
 
 def _planned(measured: Effect | NoEstimate, question: Question) -> PlannedAnswer | NoEstimate:
@@ -247,7 +260,8 @@ def _planned(measured: Effect | NoEstimate, question: Question) -> PlannedAnswer
     if look is None:
         return NoEstimate(Caveat.BEFORE_FIRST_LOOK)
     freedom, shared = measured.degrees_of_freedom, question.alpha / question.family
-    answer = _answer(measured, planned_p(welch_p(measured), look), planned_critical(question.alpha, look, freedom))
+    critical = planned_critical(question.alpha, look, freedom)
+    answer = _answer(measured, planned_p(welch_p(measured), look), critical).on(question.scale)
     return PlannedAnswer(
         answer.p, answer.ci, answer.difference_ci, answer.statistic, answer.degrees_of_freedom,
         look=look.number,
@@ -278,7 +292,11 @@ def _reconciled(interval: Interval, significant: bool) -> Interval:
 
 def _credible(chances: Posterior | NoEstimate) -> Answer:
     none = NoEstimate(Caveat.NOT_A_TEST)
-    return Answer(none, chances if isinstance(chances, NoEstimate) else chances.ci, none, none, none)
+    if isinstance(chances, NoEstimate):
+        return Answer(none, chances, none, none, none)
+    if chances.scale == "points":
+        return Answer(none, NoEstimate(Caveat.SHOWN_IN_POINTS), chances.ci, none, none)
+    return Answer(none, chances.ci, none, none, none)
 
 
 def _answered(planned: PlannedAnswer | NoEstimate) -> Answer:

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, replace
 
 from experiments.statistics.arms import Pair
-from experiments.statistics.estimate import Caveat, Interval, NoEstimate
+from experiments.statistics.estimate import Caveat, Interval, NoEstimate, Scale
 
 COARSEST = 2.0  # last places of the means that a standard error spans; rounding then adds at most 4 % of variance
 
@@ -82,8 +82,10 @@ def difference_interval(effect: Effect, critical: float) -> Interval:
     return Interval.around(effect.difference - half_width, effect.difference + half_width)
 
 
-def lift(pair: Pair) -> float | NoEstimate:
+def lift(pair: Pair, scale: Scale = "relative") -> float | NoEstimate:
     """(treatment − control) / |control|: from −10 to −5 is +50 %. The difference keeps large means from cancelling."""
+    if scale == "points":
+        return NoEstimate(Caveat.SHOWN_IN_POINTS)
     if pair.control.value == 0.0:
         return NoEstimate(Caveat.CONTROL_MEAN_NEAR_ZERO)
     relative = (pair.treatment.value - pair.control.value) / abs(pair.control.value)

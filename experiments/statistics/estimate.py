@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Literal, Self
 
 Want = Literal["up", "down"]  # the direction of the metric that is good for the shop
+Scale = Literal["relative", "points"]  # effects relative to control, or in the metric's own unit
 
 
 class Caveat(StrEnum):
@@ -14,6 +15,7 @@ class Caveat(StrEnum):
     NOT_ENOUGH_UNITS = "not_enough_units"  # an arm has fewer than two units, or too few for this quantile
     NO_VARIANCE = "no_variance"  # every unit of both arms has the same value
     NO_DENOMINATOR = "no_denominator"  # the denominator of a ratio adds up to zero
+    SHOWN_IN_POINTS = "shown_in_points"  # the metric's effects are differences: it has no lift
     CONTROL_MEAN_NEAR_ZERO = "control_mean_near_zero"  # a lift relative to something that may be zero is unbounded
     FEW_CONVERSIONS = "few_conversions"  # below 10 in an arm: exact test and interval
     FEW_NON_CONVERSIONS = "few_non_conversions"  # almost everybody converts: exact test and interval

@@ -18,7 +18,10 @@ class GuardrailVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Margin:
-    """Largest harm borne: relative (0.02 is two percent of control) or absolute in the metric's unit; positive."""
+    """Largest harm borne: relative (0.02 is two percent of control) or absolute in the metric's unit; positive.
+
+    Of a metric that is shown in points a relative one is that share of control.
+    """
 
     max_harm: float
     relative: bool = True
@@ -49,11 +52,14 @@ def guardrail(
         return GuardrailAnswer(GuardrailVerdict.UNCLEAR, pair, (pair.reason,))
     judged = answer_at(pair, question, method, question.alpha, adjusted)
     one_sided = answer_at(pair, question, method, min(MOST_ALPHA, 2.0 * question.alpha), adjusted)
-    harm = _harm_of(judged, question, method == "bayesian")
-    bound = _harm_of(one_sided, question, margin.relative or method == "bayesian")
+    lifts, control = question.scale == "relative", abs(pair.control.value)
+    harm = _harm_of(judged, question, lifts and method == "bayesian")
+    bound = _harm_of(one_sided, question, lifts and (margin.relative or method == "bayesian"))
     worst_case = bound if isinstance(bound, NoEstimate) else bound.high
-    if method == "bayesian" and not margin.relative and not isinstance(worst_case, NoEstimate):
-        worst_case *= abs(pair.control.value)
+    if lifts and method == "bayesian" and not margin.relative and not isinstance(worst_case, NoEstimate):
+        worst_case *= control
+    if not lifts and margin.relative and not isinstance(worst_case, NoEstimate):
+        worst_case = worst_case / control if control else NoEstimate(Caveat.CONTROL_MEAN_NEAR_ZERO)
     verdict = GuardrailVerdict.SAFE
     if isinstance(harm, Interval) and harm.low > 0.0:
         verdict = GuardrailVerdict.VIOLATED

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from experiments.statistics.arms import Pair, gate_of, variance_floor
 from experiments.statistics.effect import Effect, difference_interval, effect, floored
-from experiments.statistics.estimate import Caveat, Interval, NoEstimate
+from experiments.statistics.estimate import Caveat, Interval, NoEstimate, Scale
 from experiments.statistics.fixed import normal_p, welch_critical, welch_p
 
 
@@ -37,9 +37,10 @@ def interaction(beside_control: Pair, beside_treatment: Pair, alpha: float = 0.0
     return Interaction(contrast.difference, ci, welch_p(contrast))
 
 
-def changed_lift(earlier: Pair | NoEstimate, later: Pair | NoEstimate) -> float | NoEstimate:
+def changed_lift(earlier: Pair | NoEstimate, later: Pair | NoEstimate, scale: Scale = "relative") -> float | NoEstimate:
     """Two-sided p that the lift among other units differs: of the logarithm of treatment over control, whose standard
-    error is that of the lift over the ratio (delta method), or of the difference where an arm is not positive.
+    error is that of the lift over the ratio (delta method), or of the difference in points, and where an arm is not
+    positive.
 
     Both pairs must pass the gate; their errors carry the variance floor.
     """
@@ -55,7 +56,7 @@ def changed_lift(earlier: Pair | NoEstimate, later: Pair | NoEstimate) -> float 
             return measured
         measured = floored(measured, variance_floor(each))
         control, treatment = each.control.value, each.treatment.value
-        if min(values) > 0.0:
+        if scale == "relative" and min(values) > 0.0:
             error = measured.treatment_error / treatment / treatment + measured.control_error / control / control
             changes.append((math.log(treatment / control), error))
         else:

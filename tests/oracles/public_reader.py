@@ -177,7 +177,7 @@ def _verdict(plan: Json, metric: Json, each: Json) -> str:
 
 def _guarded(metric: Json, each: Json, early: bool) -> str:
     """Harm cannot wait: before a method may decide, the anytime one does."""
-    limit, ends = metric["guardrail"], each["ci"] if each["method"] == "bayesian" else each["difference_ci"]
+    limit, ends = metric["guardrail"], each["difference_ci"] or each["ci"]  # the Bayesian method has one of them
     if not each["gate"]["open"]:
         return "unclear"
     if early:

@@ -36,6 +36,8 @@ METRICS: dict[str, dict[str, Any]] = {
         "window_seconds": 1209600,
     },
     "{type: csat, where: {survey: csat}}": {"event": "Survey Answered", "where": {"survey": "csat"}},
-    "{type: nps, event: Poll}": {"event": "Poll"},
+    "{type: nps, event: Poll}": {"event": "Poll", "scale": None, "effect_scale": "points"},
+    "{type: nps, scale: relative}": {"effect_scale": "relative"},
+    "{type: mean, event: e, value: margin, scale: points}": {"scale": "points", "effect_scale": "points"},
     "{type: ces, want: down}": {"want": "down"},
 }

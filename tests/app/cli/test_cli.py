@@ -216,6 +216,7 @@ def test_a_plan_without_traffic_says_so_to_people(standing: Service) -> None:
 def test_a_plan_is_a_line_per_metric_with_its_whole_name(capsys: pytest.CaptureFixture[str]) -> None:
     seen = {"metric": "revenue_per_visitor", "mean": 5.7, "detectable_lift": 0.2, "mde": 0.04, "note": "719 days"}
     needed = {"units_per_variant": [76839, 8538], "days_to_mde": None, "wait_days": 7, "gate_opens_day": 3}
+    needed["effect_scale"] = "relative"
     say_plan({"experiment": "x", "days": 28, "metrics": [{**seen, **needed}]})
     shown = capsys.readouterr().out
     for text in ("plan of x", "revenue_per_visitor ", "+20.00%", "+4.00%", "76,839", "revenue_per_visitor: 719 days",
