@@ -502,7 +502,11 @@ REFUSABLE: Mapping[str, Sequence[str]] = {  # what may refuse to say a number, b
         "lift_interval test_comparison_properties",
         "relative_standard_error test_comparison_properties",
     ),
-    "fixed": ("pooled_z test_statistics_vectors", "newcombe_lift_interval test_exact"),
+    "fixed": (
+        "pooled_z test_statistics_vectors",
+        "relative_delta test_statistics_vectors",
+        "newcombe_lift_interval test_exact",
+    ),
     "interaction": ("interaction test_interaction",),
     "quantiles": ("cap_value test_quantiles", "quantile_estimate test_quantiles"),
     "sample_ratio": ("chi_square test_sample_ratio",),

@@ -33,6 +33,7 @@ OPTIONAL: Final = frozenset(
 METHODS: Final[Mapping[str, tuple[str, ...]]] = {
     "fixed": ("p", "ci", "difference_ci", "statistic", "df"),
     "z_pooled": ("p", "statistic"),
+    "delta": ("p", "ci"),
     "anytime": ("p", "p_min", "ci", "difference_ci"),
     "planned": ("look", "looks", "boundary", "crossed", "p", "ci"),
     "bayesian": ("chance_to_win", "expected_loss", "expected_loss_control", "ci", "peek_proof"),

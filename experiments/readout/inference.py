@@ -31,7 +31,7 @@ from experiments.statistics.comparison import (
     simultaneous_interval,
 )
 from experiments.statistics.estimate import Caveat, Interval, NoEstimate, missing
-from experiments.statistics.fixed import PooledZ
+from experiments.statistics.fixed import PooledZ, RelativeDelta
 from experiments.statistics.sequential import looks_so_far
 from experiments.statistics.survey import Responses, response_guard
 
@@ -55,6 +55,7 @@ class Methods:
 
     fixed: Answer
     z_pooled: PooledZ | NoEstimate
+    delta: RelativeDelta | NoEstimate
     anytime: AnytimeAnswer
     planned: PlannedAnswer | NoEstimate
     bayesian: Posterior | NoEstimate
@@ -179,6 +180,7 @@ def _compared(judge: Judge, observed: MetricObservation, treatment: int) -> Comp
         methods=Methods(
             said.fixed,
             said.pooled,
+            said.delta,
             AnytimeAnswer(day.p, day.ci, day.difference_ci, day.statistic, day.degrees_of_freedom, p_min),
             planned,
             said.bayesian,

@@ -10,11 +10,13 @@ from experiments.statistics.effect import Effect, difference_interval, effect, f
 from experiments.statistics.estimate import Caveat, Interval, NoEstimate, Scale, Want, missing
 from experiments.statistics.fixed import (
     PooledZ,
+    RelativeDelta,
     few,
     fisher_p,
     newcombe_interval,
     newcombe_lift_interval,
     pooled_z,
+    relative_delta,
     welch_critical,
     welch_p,
 )
@@ -85,10 +87,10 @@ class PlannedAnswer(Answer):
 class Comparison:
     """Everything the results object shows of one variant against control.
 
-    `fixed`, `unadjusted` (without CUPED, None where it was not used) and `pooled` are the published tests, whatever the
-    gate says. All that decides carries the variance floor and is absent where the gate is closed: `deciding` (the fixed
-    answer), `anytime`, `planned`, `bayesian`. `exact` says that Fisher's p and Newcombe's intervals stand in `fixed`;
-    they decide as they are. `reasons` are those that a reader of this comparison must see.
+    `fixed`, `unadjusted` (without CUPED, None where it was not used), `pooled` and `delta` are the published tests,
+    whatever the gate says. All that decides carries the variance floor and is absent where the gate is closed:
+    `deciding` (the fixed answer), `anytime`, `planned`, `bayesian`. `exact` says that Fisher's p and Newcombe's
+    intervals stand in `fixed`; they decide as they are. `reasons` are those that a reader of this comparison must see.
     """
 
     difference: float | NoEstimate
@@ -105,6 +107,7 @@ class Comparison:
     gate: Gate
     variance_floor: float
     deciding: Answer
+    delta: RelativeDelta | NoEstimate
 
 
 def compare(pair: Pair | NoEstimate, question: Question, adjusted: Pair | NoEstimate | None = None) -> Comparison:
@@ -114,8 +117,8 @@ def compare(pair: Pair | NoEstimate, question: Question, adjusted: Pair | NoEsti
     """
     gate = gate_of(pair)
     if isinstance(pair, NoEstimate):
-        none = _absent(pair)
-        return Comparison(pair, pair, False, False, none, pair, none, pair, pair, None, (pair.reason,), gate, 1.0, none)
+        none, said = _absent(pair), (pair.reason,)
+        return Comparison(pair, pair, False, False, none, pair, none, pair, pair, None, said, gate, 1.0, none, pair)
     exact = few(pair)
     judged = judged_pair(pair, adjusted)
     cuped = judged is not pair
@@ -140,6 +143,7 @@ def compare(pair: Pair | NoEstimate, question: Question, adjusted: Pair | NoEsti
         gate=gate,
         variance_floor=floor,
         deciding=_deciding(measured, fixed, question.alpha, closed, floor).on(scale),
+        delta=_delta(published, relative, question.alpha),
     )
 
 
@@ -244,6 +248,13 @@ def _deciding(
     if closed is not None:
         return _absent(closed)
     return fixed if floor == 1.0 or isinstance(fixed.statistic, NoEstimate) else _welch(measured, alpha)
+
+
+def _delta(published: Effect | NoEstimate, relative: float | NoEstimate, alpha: float) -> RelativeDelta | NoEstimate:
+    """The delta method's test of the lift, where there is one."""
+    if isinstance(published, NoEstimate) or isinstance(relative, NoEstimate):
+        return NoEstimate(missing(published, relative)[0])
+    return relative_delta(published, alpha)
 
 
 def _anytime(measured: Effect | NoEstimate, question: Question, alpha: float) -> Answer:

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import gammaln, ndtr, ndtri, stdtr, stdtrit
 
 from experiments.statistics.arms import Arm, Pair
-from experiments.statistics.effect import Effect
+from experiments.statistics.effect import Effect, relative_standard_error
 from experiments.statistics.estimate import Caveat, Interval, NoEstimate
 
 SMALLEST_P = 5e-324  # a p-value is never zero; below this double precision has no number
@@ -19,6 +19,26 @@ class PooledZ:
 
     p: float
     statistic: float
+
+
+@dataclass(frozen=True, slots=True)
+class RelativeDelta:
+    """The test and interval of the lift by its first-order standard error, as other tools have them; they decide
+    nothing: the test is not that of the difference, and which arm is control changes it."""
+
+    p: float
+    ci: Interval
+
+
+def relative_delta(effect: Effect, alpha: float) -> RelativeDelta | NoEstimate:
+    """Delta method (Deng, Knoblich & Lu 2018) on the lift, with Welch's degrees of freedom."""
+    error = relative_standard_error(effect)
+    if isinstance(error, NoEstimate):
+        return error
+    freedom, relative = effect.degrees_of_freedom, effect.difference / abs(effect.control)
+    half_width = welch_critical(alpha, freedom) * error
+    p = two_sided(float(stdtr(freedom, -abs(relative / error))))
+    return RelativeDelta(p, Interval.around(relative - half_width, relative + half_width))
 
 
 def welch_p(effect: Effect) -> float:

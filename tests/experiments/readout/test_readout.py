@@ -31,7 +31,15 @@ def test_the_results_object_has_the_published_shape_and_holds_no_nan(tmp_path: P
     }  # fmt: skip
     comparison = metric["comparisons"][0]
     assert {"lift", "ci", "difference", "p", "p_adjusted", "ci_simultaneous", "verdict"} <= comparison.keys()
-    assert comparison["methods"].keys() == {"fixed", "z_pooled", "anytime", "planned", "bayesian", "unadjusted"}
+    assert comparison["methods"].keys() == {
+        "fixed",
+        "z_pooled",
+        "delta",
+        "anytime",
+        "planned",
+        "bayesian",
+        "unadjusted",
+    }
     assert found["as_of"].endswith("Z")
     assert "NaN" not in text
 

@@ -192,6 +192,14 @@ def test_a_relative_sequence_would_lean_on_a_noisy_control_and_ours_is_absolute(
     assert answer.p == mirrored.p
 
 
+def test_a_relative_test_by_the_delta_method_depends_on_which_arm_is_control() -> None:
+    """Growthbook and PostHog have it: 62 of 1,471 against 87 of 1,529 is .031 there, the other way round .110."""
+    there, back = compare(shares(87, 1529, 62, 1471), Question()), compare(shares(62, 1471, 87, 1529), Question())
+    assert [round(existing(each.delta).p, 3) for each in (there, back)] == [0.031, 0.110]
+    assert [round(existing(each.fixed.p), 3) for each in (there, back)] == [0.062, 0.062]
+    assert existing(there.delta).ci.high < 0.0 < existing(there.fixed.ci).high
+
+
 def test_a_loss_that_halves_is_a_rise_of_half() -> None:
     """Divided by control with its sign it read −50 % beside a difference of +5 (growthbook changed so in PR 6658)."""
     comparison = compare(Pair(Arm(1000, -10.0, 25.0), Arm(1000, -5.0, 25.0)), Question())

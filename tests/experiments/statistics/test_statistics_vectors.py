@@ -100,6 +100,13 @@ def test_fieller_meets_the_reference_lift_interval(case: dict[str, Any]) -> None
     assert [comparison.lift] == printed(of_size(control, lift))
 
 
+@pytest.mark.parametrize("case", vector_cases("relative_lift_ci"))
+def test_the_delta_method_beside_it_meets_growthbook(case: dict[str, Any]) -> None:
+    delta, peer = existing(compare(published_pair(case["input"]), Question()).delta), case["expected"]["growthbook"]
+    assert delta.p == printed(peer["p_value"])
+    assert ends(delta.ci) == printed([peer["ci_lower"], peer["ci_upper"]])
+
+
 @pytest.mark.parametrize("case", vector_cases("ratio_metric"))
 def test_a_ratio_meets_the_reference(case: dict[str, Any]) -> None:
     comparison = compare(published_pair({"kind": "RATIO", **case["input"]}), Question())
