@@ -124,11 +124,14 @@ def say_readout(readout: dict[str, Any]) -> None:
 
 
 def _say_metric(metric: dict[str, Any]) -> None:
-    """The arms of a metric, why it may not be trusted, and the same in each level of a dimension."""
+    """The comparisons of a metric, why they may not be trusted, and the same in each level of a dimension."""
+    points = metric["effect_scale"] == "points"
+    margin = metric.get("margin")
+    allowed = f"{_number(margin)} points" if points else _percent(margin).lstrip("+")
+    worse = f", no worse by {allowed}" if margin is not None else ""
     day = metric["comparisons"][0]["as_of_day"] if metric["comparisons"] else None
     moment = f", at the close of {day}" if day else ""
-    points = metric["effect_scale"] == "points"
-    _say_comparisons(f"{metric['metric']} ({metric['role']}, {metric['type']}){moment}", metric, points)
+    _say_comparisons(f"{metric['metric']} ({metric['role']}{worse}, {metric['type']}){moment}", metric, points)
     for row in metric["comparisons"]:
         if row["reasons"]:
             say(f"  {row['variant']}: {', '.join(row['reasons'])}")

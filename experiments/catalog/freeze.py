@@ -117,7 +117,12 @@ def _what_changed(part: str, design: FrozenDesign, wanted: FrozenDesign) -> str:
     if part == "holdouts" and design.experiment.holdouts == wanted.experiment.holdouts:
         names = [name for name in design.holdouts if design.holdouts[name] != wanted.holdouts[name]]
         return f"{', '.join(names)} of holdouts.yaml"
-    if part in ("goals", "guardrails") and getattr(design.experiment, part) == getattr(wanted.experiment, part):
+    same = design.experiment.margins == wanted.experiment.margins
+    if (
+        part in ("goals", "guardrails")
+        and same
+        and getattr(design.experiment, part) == getattr(wanted.experiment, part)
+    ):
         names = [name for name in design.metrics if design.metrics[name] != wanted.metrics.get(name)]
         return f"{', '.join(names)} of metrics.yaml"
     return "this"

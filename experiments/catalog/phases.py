@@ -179,7 +179,11 @@ def design_parts(design: FrozenDesign) -> dict[str, Any]:
         "layer": _resolved(experiment.layer) if experiment.layer else None,
         "audience": {"where": experiment.audience.where, "segments": segments},
         "holdouts": {name: design.holdouts[name].share for name in sorted(experiment.holdouts)},
-        "goals": [_resolved(design.metrics[name]) for name in experiment.goals],
+        "goals": [
+            _resolved(design.metrics[name])
+            | ({"margin": _resolved(margin)} if (margin := experiment.margin(name)) else {})
+            for name in experiment.goals
+        ],
         "guardrails": [
             {**_resolved(guardrail), "definition": _resolved(design.metrics[guardrail.metric])}
             for guardrail in experiment.guardrails

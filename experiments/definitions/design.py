@@ -22,6 +22,7 @@ from experiments.definitions.model import (
     Audience,
     Correction,
     DefinedPrior,
+    GoalMargin,
     Guardrail,
     IdentityRule,
     Layer,
@@ -110,17 +111,21 @@ TRAFFIC: Final = Kind(
 POINTS: Final = rf"{NUMBER} points?"
 
 
-def _largest_harm(node: Located) -> tuple[float, bool]:
-    """How large, and whether that is relative."""
-    amount = node.text.partition(" ")[0]
-    if fullmatch(POINTS, node.text) and float(amount) > 0:
-        return float(amount), False
-    if fullmatch(PERCENTAGE, node.text) and percent(node) > 0:
-        return float(percent(node) / 100), True
-    raise Wrong(f"{node.described} is no harm, write 10% (relative) or 0.2 points (in the metric's unit)")
+def _amount(what: str) -> Kind[tuple[float, bool]]:
+    """How large a harm or margin is, and whether that is relative."""
+
+    def convert(node: Located) -> tuple[float, bool]:
+        amount = node.text.partition(" ")[0]
+        if fullmatch(POINTS, node.text) and float(amount) > 0:
+            return float(amount), False
+        if fullmatch(PERCENTAGE, node.text) and percent(node) > 0:
+            return float(percent(node) / 100), True
+        raise Wrong(f"{node.described} is no {what}, write 10% (relative) or 0.2 points (in the metric's unit)")
+
+    return scalar(convert, words(PERCENTAGE, POINTS))
 
 
-_HARM: Final = scalar(_largest_harm, words(PERCENTAGE, POINTS))
+_HARM: Final = _amount("harm")
 _SAFE: Final = constant("safe", "is not known, write require: safe or leave it out")
 _STRICT: Final = Section(
     Guardrail,
@@ -152,6 +157,24 @@ def _guardrails(place: Location) -> tuple[Guardrail, ...] | None:
 
 
 GUARDRAILS: Final = Kind(_guardrails, _GUARDRAILS.schema)
+
+
+_MARGIN_HINT: Final = "write {metric: purchase_rate, margin: 2%}"
+_NOT_WORSE: Final = Section(
+    GoalMargin,
+    {
+        "metric": FieldSpec(NAME, needed=_MARGIN_HINT),
+        "margin": FieldSpec(_amount("margin"), needed=_MARGIN_HINT),
+    },
+    build=lambda metric, margin: GoalMargin(metric=metric, margin=margin[0], relative=margin[1]),
+).kind
+
+
+def _goal(place: Location) -> str | GoalMargin | None:
+    return _NOT_WORSE.read(place) if isinstance(place.node.value, Mapping) else NAME.read(place)
+
+
+GOAL: Final = Kind(_goal, either(NAME.schema, _NOT_WORSE.schema))
 
 
 def _wanted_effect(place: Location) -> float | None:

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from pydantic import Field
 
-from experiments.definitions.design import AUDIENCE, GUARDRAILS, LAYER, PLAN, TRAFFIC
+from experiments.definitions.design import AUDIENCE, GOAL, GUARDRAILS, LAYER, PLAN, TRAFFIC
 from experiments.definitions.grammar import (
     NAME_PATTERN,
     Entries,
@@ -30,6 +30,7 @@ from experiments.definitions.model import (
     Expectation,
     Experiment,
     GivenVisitor,
+    GoalMargin,
     NotInReason,
     Outcome,
     Preview,
@@ -270,8 +271,8 @@ EXPERIMENT: Final[Entries] = {
         Preview,
         {"variant": FieldSpec(NAME, needed=_PREVIEW_HINT), "visitors": FieldSpec(listed(LINE), needed=_PREVIEW_HINT)},
     ).kind,
-    "goal": NAME,
-    "goals": listed(NAME, least=1),
+    "goal": GOAL,
+    "goals": listed(GOAL, least=1),
     "secondary": listed(NAME),
     "guardrails": GUARDRAILS,
     "plan": PLAN.kind,
@@ -328,7 +329,9 @@ def experiment_file(root: Located | None, stem: str, problems: Problems) -> Expe
     elif not place.has("goal") and not place.has("goals"):
         place.fail("goal is missing, name the metric that decides: goal: purchase_rate")
     goal = fields.pop("goal", None)
-    fields.setdefault("goals", (goal,) if goal else ())
+    goals = fields.get("goals", (goal,) if goal else ())
+    fields["margins"] = tuple(each for each in goals if isinstance(each, GoalMargin))
+    fields["goals"] = tuple(each.metric if isinstance(each, GoalMargin) else each for each in goals)
     experiment = Experiment.model_construct(None, **{"name": key, "variants": (), **fields})
     _check(experiment, place)
     if not problems.found:
@@ -342,6 +345,8 @@ def _check(experiment: Experiment, place: Location) -> None:
     start, end = experiment.start, experiment.end
     if start and end and end <= start:
         place.fail(f"{end:%Y-%m-%dT%H:%MZ} is not after the start, {start:%Y-%m-%dT%H:%MZ}", name="end")
+    for name in {name for name in experiment.goals if experiment.goals.count(name) > 1}:
+        place.fail(f"{name} stands twice, keep one", name="goals")
     for name in experiment.secondary:
         if name in experiment.goals:
             place.fail(f"{name} is a goal already, leave it out here", name="secondary")

@@ -68,17 +68,21 @@ def check_references(files: Mapping[str, ExperimentFile], declared: Declared) ->
 def _other_scales(file: ExperimentFile, scales: Mapping[str, EffectScale]) -> Iterator[DefinitionError]:
     """A percentage of a metric in points (of a control that may be zero), or an mde in points of a relative one."""
     experiment = file.experiment
-    written = {("guardrails", each.metric): each.relative for each in experiment.guardrails}
+    goals = enumerate(experiment.goals)
+    written = [("guardrails", each.metric, each.metric, each.relative) for each in experiment.guardrails]
+    written += [
+        (file.goal_field, place, name, each.relative) for place, name in goals if (each := experiment.margin(name))
+    ]
     for name in experiment.plan.mde:
-        written["plan.mde", name] = "point" not in file.root.at(("plan", "mde", name)).text
-    for (field, name), relative in written.items():
+        written.append(("plan.mde", name, name, "point" not in file.root.at(("plan", "mde", name)).text))
+    for field, place, name, relative in written:
         scale, message = scales.get(name), ""
         if scale == "points" and relative:
             message = f"{name} is shown in points, write points such as 2 points"
-        elif scale == "relative" and not relative and field == "plan.mde":
+        elif scale == "relative" and not relative and field != "guardrails":
             message = f"{name} is shown relative to control, write a percentage such as 2%"
         if message:
-            yield DefinitionError(file.file, file.line(*field.split("."), name), field, message)
+            yield DefinitionError(file.file, file.line(*field.split("."), place), field, message)
 
 
 def _overlaps(files: Mapping[str, ExperimentFile]) -> Iterator[DefinitionError]:

@@ -78,6 +78,14 @@ class Guardrail(Definition):
     require_safe: bool = False
 
 
+class GoalMargin(Definition):
+    """A goal that must only be no worse than by a margin: relative (0.02 is 2 %), or of a metric in points its unit."""
+
+    metric: str
+    margin: float
+    relative: bool
+
+
 class DefinedPrior(Definition):
     """A proper prior of the relative lift, normal with this mean and standard deviation."""
 
@@ -162,6 +170,7 @@ class Experiment(Definition):
     variants: tuple[Variant, ...]
     preview: Preview | None = None
     goals: tuple[str, ...]
+    margins: tuple[GoalMargin, ...] = ()
     secondary: tuple[str, ...] = ()
     guardrails: tuple[Guardrail, ...] = ()
     plan: Plan = Plan()
@@ -172,6 +181,10 @@ class Experiment(Definition):
     def control(self) -> Variant:
         """The first variant."""
         return self.variants[0]
+
+    def margin(self, goal: str) -> GoalMargin | None:
+        """By how much a goal may be worse; None where it has to win."""
+        return next((each for each in self.margins if each.metric == goal), None)
 
     @property
     def seed(self) -> str:

@@ -25,8 +25,8 @@ HEAD: Final = ("experiment", "phase", "fingerprint", "as_of", "watermark", "pend
 OPTIONAL: Final = frozenset(
     {
         "response_rate", "final_beat_share", "value_ci", "steps", "sql", "dimensions", "estimated", "next_look",
-        "worst_case", "p_bh", "flagged", "guardrail", "cap", "cap_low", "denominator_cap", "denominator_cap_low",
-        "both_groups", "duplicates", "missing",
+        "worst_case", "p_bh", "flagged", "guardrail", "margin", "cap", "cap_low", "denominator_cap",
+        "denominator_cap_low", "both_groups", "duplicates", "missing",
     }
 )  # fmt: skip
 """Members that stand in the JSON only where a metric, or an imported table, has them."""
@@ -225,6 +225,7 @@ class MetricReadout:
     sql: str | None = None
     series: tuple[LookReadout, ...] = field(default=(), metadata={"served": False})
     guardrail: Guardrail | None = None
+    margin: float | None = None  # of a goal that must only be no worse than that, on its effect scale
 
 
 @dataclass(frozen=True, slots=True)

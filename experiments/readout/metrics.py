@@ -23,13 +23,14 @@ from experiments.readout.study import StudiedMetric
 from experiments.statistics.bayesian import Posterior
 from experiments.statistics.effect import lift
 from experiments.statistics.estimate import Caveat, Interval, NoEstimate
-from experiments.statistics.guardrail import GuardrailAnswer, Margin, guardrail
+from experiments.statistics.guardrail import GuardrailAnswer, Margin, guardrail, margin_verdict
 from experiments.statistics.multiplicity import adjusted, benjamini_hochberg, bonferroni
 from experiments.statistics.quantiles import quantile_estimate
 
 CHANCE_TO_SHIP: Final = 0.95
 LOSS_TO_SHIP: Final = 0.0025
 FALSE_DISCOVERY_RATE: Final = 0.05
+NO_TEST: Final = NoEstimate(Caveat.JUDGED_BY_MARGIN)
 
 
 def metric_readout(
@@ -62,6 +63,7 @@ def metric_readout(
         dimensions=tuple(levels),
         series=_series(judge, observed, comparisons),
         guardrail=guardrail,
+        margin=studied.margin,
     )
 
 
@@ -69,7 +71,8 @@ def settled(judge: Judge, metrics: Sequence[MetricReadout]) -> tuple[MetricReado
     """With every verdict, and the p-values of the goals × variants corrected together; others are not of the family.
 
     A verdict is of the moment of its comparison. `decided` is the first moment at which it stood, with the newest
-    numbers that every member of the family had then.
+    numbers that every member of the family had then. A goal with a margin counts in the family and has no p there: its
+    interval at alpha / family decides.
     """
     members = {
         (metric.metric, each.variant): each
@@ -77,9 +80,13 @@ def settled(judge: Judge, metrics: Sequence[MetricReadout]) -> tuple[MetricReado
         if metric.role == "goal"
         for each in metric.comparisons
     }
+    margins = {metric.metric for metric in metrics if metric.margin is not None}
     days = sorted({_day(ruling) for each in members.values() for ruling in each.rulings})
     history = {  # by day and member: p within the family, of the newest ruling of each member
-        day: _corrected(judge, {name: _p_by(each, day) for name, each in members.items()}) for day in days
+        day: _corrected(
+            judge, {name: NO_TEST if name[0] in margins else _p_by(each, day) for name, each in members.items()}
+        )
+        for day in days
     }
 
     def judged(metric: MetricReadout, each: ComparisonReadout) -> ComparisonReadout:
@@ -93,7 +100,14 @@ def settled(judge: Judge, metrics: Sequence[MetricReadout]) -> tuple[MetricReado
             ruling = _newest(each, day)
             if ruling is not None:
                 p = history[day][name] if name in members else ruling.answer.p
-                stood.append((day, ruling, verdict_of(judge, metric.want, ruling, p)))
+                verdict = verdict_of(judge, metric.want, ruling, p)
+                if metric.margin is not None:
+                    verdict = margin_verdict(
+                        ruling.shared(judge.plan.method), metric.margin, ruling.sample.question.want
+                    )
+                stood.append((day, ruling, verdict))
+        if metric.margin is not None:
+            each = replace(each, reasons=(*each.reasons, NO_TEST.reason.value))
         if name in members:
             each = replace(each, p_adjusted=history[days[-1]][name] if days else NoEstimate(Caveat.BEFORE_FIRST_LOOK))
         return _decided(each, stood)

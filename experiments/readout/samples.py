@@ -12,9 +12,18 @@ from experiments.definitions.model import Plan
 from experiments.readout.days import ClosedDays, LookDay
 from experiments.statistics.arms import Arm, Pair, mean_arm, pair, proportion_arm, ratio_arm
 from experiments.statistics.bayesian import LiftPrior, Posterior
-from experiments.statistics.comparison import Answer, Method, Question, answer_at, answer_of, compare, judged_pair
+from experiments.statistics.comparison import (
+    Answer,
+    Method,
+    Question,
+    answer_at,
+    answer_of,
+    compare,
+    judged_pair,
+    simultaneous_interval,
+)
 from experiments.statistics.cuped import adjust_means, adjust_ratios
-from experiments.statistics.estimate import NoEstimate
+from experiments.statistics.estimate import Interval, NoEstimate
 from experiments.statistics.moments import JointMoments
 from experiments.statistics.quantiles import quantile_estimate
 from experiments.statistics.sequential import Look
@@ -118,6 +127,11 @@ class Ruling:
     sample: Sample
     answer: Answer
     chances: Posterior | NoEstimate | None
+
+    def shared(self, method: Method) -> Interval | NoEstimate:
+        """The interval at alpha / family, by the method that said this."""
+        asked = self.sample
+        return simultaneous_interval(asked.pair, asked.question, method, asked.adjusted)
 
 
 def sample_now(judge: Judge, observed: MetricObservation, treatment: int) -> Sample:

@@ -100,11 +100,15 @@ class Archive(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StudiedMetric:
-    """A metric and what it is to the experiment; `post_hoc` where the frozen design does not hold it."""
+    """A metric and what it is to the experiment; `post_hoc` where the frozen design does not hold it.
+
+    A goal with a `margin` must only be no worse than that, on the metric's scale.
+    """
 
     metric: Metric
     role: Role
     post_hoc: bool
+    margin: float | None = None
 
 
 @dataclass(frozen=True)
@@ -239,7 +243,11 @@ def _metrics(
     for name, _ in named:
         if name not in known:
             raise UnknownMetric(name, known)
-    return tuple(StudiedMetric(known[name], role, name not in experiment.metrics) for name, role in named)
+    margins = {each.metric: each.margin for each in experiment.margins}
+    return tuple(
+        StudiedMetric(known[name], role, name not in experiment.metrics, margins.get(name) if role == "goal" else None)
+        for name, role in named
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ class Caveat(StrEnum):
     NOT_ENOUGH_UNITS = "not_enough_units"  # an arm has fewer than two units, or too few for this quantile
     NO_VARIANCE = "no_variance"  # every unit of both arms has the same value
     NO_DENOMINATOR = "no_denominator"  # the denominator of a ratio adds up to zero
+    JUDGED_BY_MARGIN = "judged_by_margin"  # the goal must only be no worse than its margin: its p decides nothing
     SHOWN_IN_POINTS = "shown_in_points"  # the metric's effects are differences: it has no lift
     CONTROL_MEAN_NEAR_ZERO = "control_mean_near_zero"  # a lift relative to something that may be zero is unbounded
     FEW_CONVERSIONS = "few_conversions"  # below 10 in an arm: exact test and interval

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from experiments.statistics.arms import Pair
 from experiments.statistics.comparison import Answer, Method, Question, answer_at
-from experiments.statistics.estimate import Caveat, Interval, NoEstimate, missing
+from experiments.statistics.estimate import Caveat, Interval, NoEstimate, Want, missing
 
 MOST_ALPHA = 0.999  # a level that one-sided intervals of any plan stay below
 
@@ -66,6 +67,20 @@ def guardrail(
     elif isinstance(worst_case, NoEstimate) or worst_case >= margin.max_harm:
         verdict = GuardrailVerdict.UNCLEAR
     return GuardrailAnswer(verdict, worst_case, missing(harm, worst_case))
+
+
+def margin_verdict(interval: Interval | NoEstimate, margin: float, want: Want) -> Literal["wins", "loses", "unclear"]:
+    """Of a goal that must only be no worse than by a margin (non-inferiority): it wins where the deciding interval lies
+    wholly on the good side of the margin, and loses where it lies wholly beyond it.
+
+    Interval and margin are on one scale. Among several goals the interval is that at alpha / family.
+    """
+    if isinstance(interval, NoEstimate):
+        return "unclear"
+    worst, best = (interval.low, interval.high) if want == "up" else (-interval.high, -interval.low)
+    if worst > -margin:
+        return "wins"
+    return "loses" if best < -margin else "unclear"
 
 
 def _harm_of(answer: Answer, question: Question, relative: bool) -> Interval | NoEstimate:

@@ -156,12 +156,21 @@ def _once(metric: Json, each: Json, newest: str, table: bool) -> list[str]:
         found.append(f"{each['verdict']} was decided on {day} by {newest}")
     if ("no_longer_supported" in each["reasons"]) is not (decided is not None and not stands):
         found.append(f"{each['verdict']} with {day} and {each['reasons']}")
-    if stands and decided and decided["ci"] and each["ci"] and _side(decided["ci"]) != _side(each["ci"]):
+    if (
+        "margin" not in metric
+        and stands
+        and decided
+        and decided["ci"]
+        and each["ci"]
+        and _side(decided["ci"]) != _side(each["ci"])
+    ):
         found.append(f"decided by {decided['ci']}, stands by {each['ci']}")
     return found
 
 
 def _verdict(plan: Json, metric: Json, each: Json) -> str:
+    if metric.get("margin") is not None:
+        return _within(metric["margin"], metric["want"], each["ci_simultaneous"])
     side, p = _side(each["ci"] or each["difference_ci"]), each["p_adjusted" if metric["role"] == "goal" else "p"]
     if not each["gate"]["open"] or side == 0:
         return "unclear"
@@ -173,6 +182,12 @@ def _verdict(plan: Json, metric: Json, each: Json) -> str:
     else:
         sure = p is not None and p <= plan["alpha"]
     return "unclear" if not sure else "wins" if good else "loses"
+
+
+def _within(margin: float, want: str, ends: list[float] | None) -> str:
+    """A goal that must only be no worse than by a margin: where its interval lies."""
+    worst, best = (-inf, inf) if ends is None else ends if want == "up" else (-ends[1], -ends[0])
+    return "wins" if worst > -margin else "loses" if best < -margin else "unclear"
 
 
 def _guarded(metric: Json, each: Json, early: bool) -> str:

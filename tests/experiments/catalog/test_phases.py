@@ -41,6 +41,10 @@ REFUSED = {
     "the audience": ("audience", lambda text: text.replace("device: mobile", "device: tv")),
     "the segments": ("audience", lambda text: text.replace("  segments: [eu]\n", "")),
     "the goal": ("goal", lambda text: text.replace("goal: purchase_rate", "goal: orders_per_visitor")),
+    "the margin": (
+        "goal",
+        lambda text: text.replace("goal: purchase_rate", "goal: {metric: purchase_rate, margin: 2%}"),
+    ),
     "a guardrail": ("guardrails", lambda text: text.replace("refunds: 10%", "refunds: 20%")),
     "the plan": ("plan", lambda text: text.replace("days: 14", "days: 21")),
 }

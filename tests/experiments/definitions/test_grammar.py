@@ -10,7 +10,7 @@ from worlds.definition_examples import METRICS
 
 from experiments.definitions.content import CatalogContent
 from experiments.definitions.folder import builtin_metrics, read_sources
-from experiments.definitions.model import Boost, Experiment, Layer, Metric, Recommend, TrafficStep
+from experiments.definitions.model import Boost, Experiment, GoalMargin, Layer, Metric, Recommend, TrafficStep
 
 SMALLEST = "key: banner\nstatus: running\nvariants: [control, threshold]\ngoal: purchase_rate\n"
 
@@ -120,6 +120,14 @@ def test_guardrails_are_relative_or_absolute_and_may_be_strict() -> None:
     lines = "guardrails: {refund_rate: 10%, nps: 0.2 points, csat: {max_harm: 1%, require: safe}}\n"
     found = [(item.metric, item.max_harm, item.relative, item.require_safe) for item in banner(lines).guardrails]
     assert found == [("refund_rate", 0.1, True, False), ("nps", 0.2, False, False), ("csat", 0.01, True, True)]
+
+
+@pytest.mark.parametrize("field", ["goal: {metric: csat, margin: 2%}\n", "goals: [{metric: csat, margin: 2 %}]\n"])
+def test_a_goal_may_have_a_margin(field: str) -> None:
+    read = content_of(banner=SMALLEST.replace("goal: purchase_rate\n", field)).experiments[0]
+    assert read.goals == ("csat",)
+    assert read.margin("csat") == GoalMargin(metric="csat", margin=0.02, relative=True)
+    assert banner().margins == ()
 
 
 def test_a_plan_is_read_in_words() -> None:
