@@ -120,7 +120,13 @@ class Drawn:
         )
         roles = [(name, "goal") for name in self.goals] + [(name, "secondary") for name in self.secondary]
         roles += [(limit.metric, "guardrail") for limit in limits]
-        metrics = tuple(StudiedMetric(METRICS[name], role, post_hoc=False) for name, role in roles)  # pyright: ignore[reportArgumentType]
+        chance = random.Random(f"margins of {self.seed}")  # a goal in four must only be no worse than by a margin
+        margins = [chance.choice([0.05, 0.3]) if chance.random() < 0.25 else None for _ in self.goals]
+        margins += [None] * (len(roles) - len(margins))
+        metrics = tuple(
+            StudiedMetric(METRICS[name], role, post_hoc=False, margin=margin)  # pyright: ignore[reportArgumentType]
+            for (name, role), margin in zip(roles, margins, strict=True)
+        )
         longest = max(metric_window(each.metric) for each in metrics)
         pauses = () if self.paused is None else (Pause(since=moment(self.paused), until=moment(self.paused + 1)),)
         start, stop = (None if day is None else moment(day) for day in (self.start, self.stop))
