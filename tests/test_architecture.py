@@ -125,6 +125,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "experiments/statistics",
     },
     "experiments/planning": {"experiments/definitions", "experiments/statistics"},
+    "experiments/program": {"experiments/statistics"},
     "experiments/readout": {
         "events/engines",
         "events/log",
@@ -137,7 +138,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "experiments/statistics": set(),
     "experiments/targeting": set(),
-    "experiments/validation": {"experiments/cube", "experiments/readout", "experiments/statistics"},
+    "experiments/validation": {
+        "experiments/cube",
+        "experiments/program",
+        "experiments/readout",
+        "experiments/statistics",
+    },
     "kit": set(),
     "recommender/evaluation": {"events/engines", "recommender/model", "recommender/ranking", "recommender/training"},
     "recommender/model": {"events/parts"},

@@ -19,6 +19,7 @@ from experiments.statistics.moments import JointMoments
 from experiments.statistics.sample_ratio import ALARM_ALPHA, log_bayes_factor, sequential_p
 from experiments.statistics.sequential import Look
 from experiments.validation.estimates import ADJUSTED_LIFTS
+from experiments.validation.programmes import PROGRAMMES
 from experiments.validation.trials import UNCHANGED, WORN_OFF, Rule, Trial, changed_alarms, rate, refund_rate, revenue
 
 ALPHA = 0.05
@@ -321,6 +322,7 @@ FIGURES: Final[tuple[Figure, ...]] = (
         Trial.steady(revenue(0.05, 0.05, sigma=1.5), 28, 2500, 2500),
         "anytime",
     ),
+    *(Figure(*row, by_chance=False) for row in PROGRAMMES),
     _comparison_time("milliseconds per comparison, closed forms", 0.2, exact=False),
     _comparison_time("milliseconds per comparison, exact test and quadrature", 3.0, exact=True),
     *(Figure(name, "0.945-0.955", (0.945, 0.955), ADJUSTED, measure) for name, measure in ADJUSTED_LIFTS),
