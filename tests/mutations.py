@@ -303,6 +303,17 @@ MUTATIONS: Mapping[str, Mutation] = {
             ),
         ),
     ),
+    "winners_alone": Mutation(
+        "the prior that shrinks effects is learnt from the winners alone",
+        ("tests/experiments/program/test_report.py",),
+        (
+            Edit(
+                "experiments/program/report.py",
+                'known = [row for row in rows if row.outcome != "unhealthy" and _measured(row)]',
+                'known = [row for row in rows if row.outcome == "shipped" and _measured(row)]',
+            ),
+        ),
+    ),
     "endless_upload": Mutation(
         "an upload that stops is waited for",
         ("tests/app/http/test_bodies.py::test_who_stops_within_a_body_is_answered_on_every_route_that_takes_one",),

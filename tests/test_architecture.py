@@ -29,6 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "experiments/cube",
         "experiments/definitions",
         "experiments/planning",
+        "experiments/program",
         "experiments/readout",
         "recommender/evaluation",
     },
@@ -125,7 +126,12 @@ MAY_IMPORT: dict[str, set[str]] = {
         "experiments/statistics",
     },
     "experiments/planning": {"experiments/definitions", "experiments/statistics"},
-    "experiments/program": {"experiments/statistics"},
+    "experiments/program": {
+        "experiments/catalog",
+        "experiments/definitions",
+        "experiments/readout",
+        "experiments/statistics",
+    },
     "experiments/readout": {
         "events/engines",
         "events/log",

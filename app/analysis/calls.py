@@ -20,6 +20,7 @@ from app.analysis.queries import (
     NewPlanQuery,
     PersonQuery,
     PlanQuery,
+    ProgramReportQuery,
     Query,
     ReadableQuery,
     ResultsQuery,
@@ -35,10 +36,12 @@ from experiments.catalog.calendar import calendar_of
 from experiments.catalog.reader import CatalogReader
 from experiments.definitions.model import Experiment
 from experiments.planning.plan import plan_json
-from experiments.readout.encoding import Readout
+from experiments.program.report import COLUMNS as PROGRAM_COLUMNS
+from experiments.program.report import ProgramQuery, program_report
+from experiments.readout.encoding import Readout, plain
 from experiments.readout.satisfaction import COLUMNS
 from experiments.readout.study import ReadoutQuery, UnknownExperiment, parsed_at
-from experiments.readout.tables import flat_rows
+from experiments.readout.tables import flat_row, flat_rows
 from recommender.evaluation.attribution import attribution
 
 MOST_ROWS: Final = 10_000  # of one export page
@@ -116,13 +119,24 @@ def _computed(analysis: Analysis, query: ComputedQuery, look: ReadoutQuery) -> A
         case AllResultsQuery():
             rows = readouts.results(look.pending, look.watermark)
             return rows_answer(rows, list(rows[0]) if rows else [], query.format)
-        case SatisfactionQuery():
-            found = readouts.cx(look)
-            if query.format == "json":
-                return json_answer(found, object_etag(found))
-            return rows_answer(found["days"], COLUMNS, query.format)
+        case SatisfactionQuery() | ProgramReportQuery():
+            return _reported(analysis, query, look)
         case AttributionQuery():
             return json_answer({"strategies": attribution(analysis.log)})
+
+
+def _reported(analysis: Analysis, query: SatisfactionQuery | ProgramReportQuery, look: ReadoutQuery) -> AnalysisAnswer:
+    """What is of no single experiment: an object, or its rows."""
+    if isinstance(query, SatisfactionQuery):
+        found, names = analysis.readouts.cx(look), COLUMNS
+        rows = found["days"]
+    else:
+        asked = ProgramQuery(query.since, query.until, query.metric, look)
+        found, names = plain(program_report(analysis.readouts, analysis.catalogs, asked)), PROGRAM_COLUMNS
+        rows = [flat_row(names, row) for row in found["rows"]]
+    if query.format == "json":
+        return json_answer(found, object_etag(found))
+    return rows_answer(rows, names, query.format)
 
 
 def _shown(analysis: Analysis, query: ReadableQuery, readout: Readout) -> AnalysisAnswer:

@@ -81,6 +81,15 @@ class SatisfactionQuery(msgspec.Struct, frozen=True, tag=True):
     format: Form = "json"
 
 
+class ProgramReportQuery(msgspec.Struct, frozen=True, tag=True):
+    """What all concluded experiments gave; `since` and `until` are days of their decisions."""
+
+    since: str | None = None
+    until: str | None = None
+    metric: str | None = None
+    format: Form = "json"
+
+
 class AttributionQuery(msgspec.Struct, frozen=True, tag=True):
     """Views, clicks and attributed revenue of recommendations by strategy."""
 
@@ -109,7 +118,7 @@ class ErasureQuery(msgspec.Struct, frozen=True, tag=True):
 ReadableQuery: TypeAlias = ResultsQuery | TimeseriesQuery
 """Answered from one readout, which may be remembered."""
 ComputedQuery: TypeAlias = (
-    ReadableQuery | PlanQuery | UnitsQuery | AllResultsQuery | SatisfactionQuery | AttributionQuery
+    ReadableQuery | PlanQuery | UnitsQuery | AllResultsQuery | ProgramReportQuery | SatisfactionQuery | AttributionQuery
 )
 Query: TypeAlias = (
     ExperimentsQuery

@@ -201,6 +201,29 @@ def say_outlook(plan: dict[str, Any]) -> None:
         say(f"  {OUTLOOK_REASONS[reason]}")
 
 
+def say_program(report: dict[str, Any]) -> None:
+    """What was concluded, and per metric what the shipped changes add up to."""
+    counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in report["outcomes"].items() if count)
+    say(f"{report['experiments']} experiments are concluded: {counts or 'none yet'}")
+    if report["win_rate"] is not None:
+        low, high = report["win_rate_ci"]
+        say(f"  {report['win_rate']:.0%} were shipped ({low:.0%} to {high:.0%}), {report['median_days']:g} days each")
+    names = ["metric", "experiments", "shipped", "measured sum", "shrunk sum", "90 % interval"]
+    rows: list[list[str]] = []
+    for metric in report["metrics"]:
+        bounds = metric["shrunk_ci"]
+        interval = f"{_number(bounds[0])} … {_number(bounds[1])}" if bounds else NOTHING
+        sums = [_number(metric["naive_sum"]), _number(metric["shrunk_sum"]), interval]
+        rows.append([metric["metric"], str(metric["experiments"]), str(metric["shipped"]), *sums])
+    say_table("sums of lifts, or of differences in points", names, rows)
+    names = ["experiment", "variant", "metric", "outcome", "decided", "lift", "shrunk"]
+    cells = [
+        [f"{row['experiment']}, phase {row['phase']}", row["variant"], row["metric"], row["outcome"].replace("_", " "),
+         row["decided_on"], _number(row["lift"]), _number(row["shrunk_lift"])] for row in report["rows"]
+    ]  # fmt: skip
+    say_table("experiments", names, cells)
+
+
 def _count(count: int | None) -> str:
     return NOTHING if count is None else f"{count:,}"
 

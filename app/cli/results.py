@@ -1,4 +1,4 @@
-"""Commands for analysts: results, plan, import, and export and verify of the event log."""
+"""Commands for analysts: results, plan, program, import, and export and verify of the event log."""
 
 import json
 import os
@@ -19,6 +19,7 @@ from app.cli.output import (
     say_json,
     say_outlook,
     say_plan,
+    say_program,
     say_readout,
 )
 
@@ -85,6 +86,21 @@ def plan(  # noqa: PLR0913 (one parameter per option of the command)
 
     answer = json.loads(analysis_answer(environment_settings(), PlanQuery(key, said)).body)
     (say_json if as_json else say_plan)(answer)
+
+
+@commands.command()
+def program(
+    since: Annotated[str | None, Option("--from", help="Decided on this day or later.")] = None,
+    until: Annotated[str | None, Option("--to", help="Decided on this day or before.")] = None,
+    metric: Annotated[str | None, Option(help="Only experiments whose first goal it is.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Did testing pay? Every concluded experiment, and the sum of what was shipped, as measured and shrunk."""
+    from app.analysis.queries import ProgramReportQuery
+    from app.cli.analysis import analysis_answer
+
+    answer = analysis_answer(environment_settings(), ProgramReportQuery(since, until, metric))
+    (say_json if as_json else say_program)(json.loads(answer.body))
 
 
 @commands.command("import")

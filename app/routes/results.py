@@ -17,6 +17,7 @@ from app.analysis.queries import (
     MetricsQuery,
     NewPlanQuery,
     PlanQuery,
+    ProgramReportQuery,
     ResultsQuery,
     SatisfactionQuery,
     TimeseriesQuery,
@@ -50,6 +51,7 @@ Moment = Annotated[
     ),
 ]
 Name = Annotated[str | None, Field(min_length=1, max_length=200)]
+Day = Annotated[str | None, Field(max_length=40, examples=["2026-01-31"], json_schema_extra={"format": "date"})]
 Phase = Annotated[int | None, Field(ge=0, le=10_000, description="An earlier phase; the current one by default.")]
 
 
@@ -161,6 +163,29 @@ async def units(
 @router.get("/v1/results", summary="Every running experiment, one row per comparison", responses=FLAT)
 async def all_results(_: Secret, asked: Asked, worker: Worker, form: FormQuery = "json") -> Response:
     return await analysis_response(asked, worker, AllResultsQuery(form))
+
+
+class ProgramParameters(BaseModel):
+    """Which decisions are summed, and in which form."""
+
+    model_config = ConfigDict(frozen=True)
+
+    since: Day = Field(None, alias="from", description="Decided on this shop day or later.")
+    until: Day = Field(None, alias="to", description="Decided on this shop day or before.")
+    metric: Name = Field(None, description="Only experiments whose first goal it is.")
+    format: Form = Field("json", description="`csv` and `parquet` hold the rows.")
+
+
+@router.get("/v1/program", summary="Did testing pay? Every concluded experiment, and their sum", responses=FLAT)
+async def concluded_experiments(
+    _: Secret, asked: Asked, worker: Worker, wanted: Annotated[ProgramParameters, Query()]
+) -> Response:
+    """Phases that were stopped or archived with a `decision`, once all their windows have closed. `naive_sum` adds what
+    was measured of the shipped variants, `shrunk_sum` what is left of it: an estimate that was chosen for being large
+    is too large. Lifts are relative; those of a metric that is shown in points are differences.
+    """
+    query = ProgramReportQuery(wanted.since, wanted.until, wanted.metric, wanted.format)
+    return await analysis_response(asked, worker, query)
 
 
 @router.get("/v1/metrics", summary="The metrics and how they are computed")

@@ -1,6 +1,8 @@
 """The published catalogue as a worker or the analysis sees it: live, and as of a time."""
 
 import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -9,11 +11,20 @@ from experiments.catalog.catalog import Catalog, catalog_of
 from experiments.catalog.files import CatalogPaths, history_files, read_keeper_state, read_published, time_of
 from experiments.catalog.phases import FrozenDesign, Phases, read_phases
 from experiments.definitions.located import DefinitionError
+from experiments.definitions.model import DecisionNote
 from kit.files import FileMark, mark_of
 
 
 class NoCatalog(Exception):
     """The keeper has published nothing yet in this data directory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """What was decided of a phase, and when the catalogue first said so."""
+
+    decision: DecisionNote
+    since: datetime
 
 
 _REMEMBERED: Final = 8  # past catalogues kept in memory
@@ -34,6 +45,9 @@ class CatalogReader:
         self._phases: Phases = {}
         self._phases_mark: FileMark | None = None
         self._past: dict[str, Catalog] = {}
+        self._told: set[str] = set()  # names of the snapshots that the next two were read from
+        self._conclusions: dict[tuple[str, int], Conclusion] = {}
+        self._holdouts: dict[str, datetime] = {}
         self._loading = threading.Lock()  # remembered readouts are looked up while another is computed
         self.poll()
         if self._catalog is None:
@@ -88,6 +102,37 @@ class CatalogReader:
         """Every frozen design of a key, in order of phase."""
         designs = self._designs()
         return tuple(designs[name] for name in sorted(designs) if name[0] == key)
+
+    def conclusions(self) -> Mapping[tuple[str, int], Conclusion]:
+        """By (key, phase) what was decided of it: of former phases, and of experiments that have no file any more."""
+        self._read_history()
+        return dict(self._conclusions)
+
+    def holdout_since(self, name: str) -> datetime | None:
+        """When the catalogue first had a holdout of this name; None where it never had."""
+        self._read_history()
+        return self._holdouts.get(name)
+
+    def _read_history(self) -> None:
+        """Each snapshot is read once; what a later one says of a phase takes the place of what an earlier one said."""
+        with self._loading:
+            for path in history_files(self._paths):
+                if path.name in self._told:
+                    continue
+                self._told.add(path.name)
+                snapshot = read_published(path)
+                for holdout in snapshot.content.holdouts if snapshot else ():
+                    self._holdouts.setdefault(holdout.name, time_of(path))
+                for experiment in snapshot.content.experiments if snapshot else ():
+                    name, decision = (experiment.key, experiment.phase), experiment.decision
+                    known = self._conclusions.get(name)
+                    if experiment.status not in ("stopped", "archived") or decision.outcome is None:
+                        self._conclusions.pop(name, None)
+                    elif known is None or (known.decision.outcome, known.decision.variant) != (
+                        decision.outcome,
+                        decision.variant,
+                    ):
+                        self._conclusions[name] = Conclusion(decision, time_of(path))
 
     def _designs(self) -> Phases:
         mark = mark_of(self._paths.phases)

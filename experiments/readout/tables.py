@@ -51,7 +51,7 @@ def flat_rows(readout: Readout) -> Table:
                 shown = here | {name: arm[name] for name in _ARM} | {"control_value": place["arms"][0]["value"]}
                 comparison = found.get(arm["variant"])
                 answers = [{}] if comparison is None else _answers(comparison, metric["effect_scale"])
-                rows += [_row(NAMES, shown | answer) for answer in answers]
+                rows += [flat_row(NAMES, shown | answer) for answer in answers]
     return table_of(rows, NAMES)
 
 
@@ -63,7 +63,7 @@ def comparison_rows(readout: Readout) -> list[dict[str, Any]]:
         for comparison in metric["comparisons"]:
             found = said | metric | comparison | _moment(comparison)
             found |= {"action": readout.decision.action, "srm_alarm": readout.health.srm.alarm}
-            rows.append(_row(SUMMARY, found))
+            rows.append(flat_row(SUMMARY, found))
     return rows
 
 
@@ -98,7 +98,7 @@ def _answers(comparison: Mapping[str, Any], scale: str) -> Iterator[dict[str, An
         yield row | {"method": method, "decides": decides}
 
 
-def _row(names: Sequence[str], found: Mapping[str, Any]) -> dict[str, Any]:
+def flat_row(names: Sequence[str], found: Mapping[str, Any]) -> dict[str, Any]:
     """The values of these names; `ci_low` and `ci_high` are the ends of `ci`."""
     row: dict[str, Any] = {}
     for name in names:

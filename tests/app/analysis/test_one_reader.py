@@ -27,6 +27,7 @@ from app.analysis.queries import (
     NewPlanQuery,
     PersonQuery,
     PlanQuery,
+    ProgramReportQuery,
     Query,
     ResultsQuery,
     SatisfactionQuery,
@@ -48,7 +49,8 @@ BANNER = "free-shipping-banner"
 EVERY_READ: tuple[Query, ...] = (
     ExperimentsQuery(), ExperimentQuery(BANNER), MetricsQuery(), ResultsQuery(BANNER), TimeseriesQuery(BANNER),
     PlanQuery(BANNER), UnitsQuery(BANNER), AllResultsQuery(), SatisfactionQuery(), AttributionQuery(), EventsQuery(),
-    PersonQuery("visitor", "v-1"), NewPlanQuery(PlanRequest(units_a_day=1000.0, baseline=0.03, lift=0.05)),
+    PersonQuery("visitor", "v-1"), ProgramReportQuery(),
+    NewPlanQuery(PlanRequest(units_a_day=1000.0, baseline=0.03, lift=0.05)),
 )  # fmt: skip
 
 

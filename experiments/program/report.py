@@ -1,0 +1,254 @@
+"""The program report: of all experiments that were concluded, what was measured, and what of it is likely true."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from statistics import median
+from typing import Final, Literal, Protocol
+from zoneinfo import ZoneInfo
+
+from experiments.catalog.phases import FrozenDesign
+from experiments.catalog.reader import Conclusion
+from experiments.definitions.model import Outcome
+from experiments.program.shrinkage import DEFAULT_SCALE, Prior, shrinkage
+from experiments.readout.encoding import Number, Readout
+from experiments.readout.inference import ComparisonReadout
+from experiments.readout.read import Readouts
+from experiments.readout.study import InvalidDate, ReadoutQuery, UnknownMetric
+from experiments.statistics.arms import Pair, proportion_arm
+from experiments.statistics.effect import Effect, effect, floored, relative_standard_error
+from experiments.statistics.estimate import Interval, NoEstimate
+from experiments.statistics.fixed import wilson_interval
+from kit.time import DAY_SECONDS
+
+RowOutcome = Literal["shipped", "rolled_back", "inconclusive", "unhealthy", "not_shipped"]
+COLUMNS: Final = (
+    "experiment", "phase", "variant", "metric", "outcome", "decided_on", "lift", "standard_error", "shrunk_lift",
+    "shrunk_ci_low", "shrunk_ci_high",
+)  # fmt: skip
+IN_POINTS: Final = "shown_in_points"
+_WIN_RATE_ALPHA: Final = 0.05
+
+
+class History(Protocol):
+    """What became of every phase; `experiments.catalog.reader.CatalogReader` is one."""
+
+    def conclusions(self) -> Mapping[tuple[str, int], Conclusion]: ...
+
+    def design(self, key: str, phase: int) -> FrozenDesign | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramQuery:
+    """Which conclusions: decided on these shop days (inclusive), of this primary metric."""
+
+    since: str | None = None
+    until: str | None = None
+    metric: str | None = None
+    look: ReadoutQuery = ReadoutQuery()  # noqa: RUF009 - frozen
+
+
+@dataclass(frozen=True, slots=True)
+class PriorReadout:
+    weights: tuple[float, ...]
+    scales: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramRow:
+    """One variant of a concluded phase. `lift` is that of the primary goal when all windows had closed; of a metric in
+    points it is the difference. `outcome` is the phase's, of its other variants `not_shipped` where one was."""
+
+    experiment: str
+    phase: int
+    variant: str
+    metric: str
+    outcome: RowOutcome
+    decided_on: date
+    lift: Number
+    standard_error: Number
+    shrunk_lift: float | None = None
+    shrunk_ci: Interval | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSum:
+    """What was shipped for one metric: the sum of what was measured, and of what is left of it once it is shrunk."""
+
+    metric: str
+    experiments: int
+    shipped: int
+    naive_sum: float
+    shrunk_sum: float | None
+    shrunk_ci: Interval | None
+    prior: PriorReadout | Literal["default"] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    as_of: datetime
+    experiments: int
+    outcomes: Mapping[str, int]
+    win_rate: float | None
+    win_rate_ci: Interval | None
+    median_days: float | None
+    metrics: tuple[MetricSum, ...]
+    rows: tuple[ProgramRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Concluded:
+    """A phase whose windows have all closed: its readout, its rows, how long it ran, and whether it is in points."""
+
+    outcome: RowOutcome
+    days: float
+    rows: tuple[ProgramRow, ...]
+    in_points: bool
+
+
+def program_report(readouts: Readouts, history: History, query: ProgramQuery) -> Program:
+    """The report; raises InvalidDate and UnknownMetric."""
+    catalog = readouts.archive.latest()
+    zone = ZoneInfo(catalog.shop.timezone)
+    since, until = _day("from", query.since, zone), _day("to", query.until, zone)
+    conclusions = {
+        name: concluded
+        for name, concluded in sorted(history.conclusions().items())
+        if (since or date.min) <= concluded.since.astimezone(zone).date() <= (until or date.max)
+    }
+    designs = {name: history.design(*name) for name in conclusions}
+    if query.metric is not None:
+        known = {*catalog.metrics, *(metric for design in designs.values() if design for metric in design.metrics)}
+        if query.metric not in known:
+            raise UnknownMetric(query.metric, known)
+    phases: list[Concluded] = []
+    for (key, phase), concluded in conclusions.items():
+        design = designs[key, phase]
+        if design is None or query.metric not in (None, design.experiment.goals[0]):
+            continue
+        readout = readouts.read(key, replace(query.look, phase=phase))
+        if readout.closed:
+            phases.append(concluded_phase(readout, design, concluded, zone))
+    return _summed(readouts.as_of(query.look), phases)
+
+
+def concluded_phase(readout: Readout, design: FrozenDesign, conclusion: Conclusion, zone: ZoneInfo) -> Concluded:
+    """The rows of one phase, by its closed readout."""
+    said, primary = conclusion.decision, readout.metric(design.experiment.goals[0])
+    outcome: Outcome = said.outcome or "inconclusive"
+    if outcome == "shipped" and said.variant == design.experiment.control.key:
+        outcome = "rolled_back"  # what was there before was kept
+    unhealthy = readout.decision.action == "unhealthy"
+    rows: list[ProgramRow] = []
+    for each in primary.comparisons:
+        own: RowOutcome = "not_shipped" if outcome == "shipped" and each.variant != said.variant else outcome
+        measured, error = measured_effect(each)
+        rows.append(
+            ProgramRow(
+                experiment=readout.experiment,
+                phase=readout.phase,
+                variant=each.variant,
+                metric=primary.metric,
+                outcome="unhealthy" if unhealthy else own,
+                decided_on=conclusion.since.astimezone(zone).date(),
+                lift=measured,
+                standard_error=error,
+            )
+        )
+    began, ended = design.experiment.start or design.frozen_at, design.closed_at or conclusion.since
+    days = max(0.0, (ended - began).total_seconds() / DAY_SECONDS)
+    in_points = any(IN_POINTS in each.reasons for each in primary.comparisons)
+    return Concluded("unhealthy" if unhealthy else outcome, days, tuple(rows), in_points)
+
+
+def measured_effect(judged: ComparisonReadout) -> tuple[Number, Number]:
+    """Lift and standard error as they decide, the variance floor included; of a metric in points the difference."""
+    pair = judged.shown.judged
+    found = effect(pair) if isinstance(pair, Pair) else pair
+    if not isinstance(found, Effect):
+        return judged.lift, found
+    found = floored(found, judged.variance_floor)
+    if IN_POINTS in judged.reasons:
+        return judged.difference, found.standard_error
+    return judged.lift, relative_standard_error(found)
+
+
+def _summed(as_of: datetime, phases: Iterable[Concluded]) -> Program:
+    phases = list(phases)
+    outcomes = Counter(phase.outcome for phase in phases)
+    healthy = len(phases) - outcomes["unhealthy"]
+    won = proportion_arm(healthy, outcomes["shipped"]) if healthy else None
+    metrics: list[MetricSum] = []
+    rows: list[ProgramRow] = []
+    for metric in sorted({phase.rows[0].metric for phase in phases}):
+        mine = [phase for phase in phases if phase.rows[0].metric == metric]
+        summed, shrunk = _metric_sum(metric, mine)
+        metrics.append(summed)
+        rows += shrunk
+    return Program(
+        as_of=as_of.astimezone(UTC).replace(microsecond=0),
+        experiments=len(phases),
+        outcomes={name: outcomes[name] for name in ("shipped", "rolled_back", "inconclusive", "unhealthy")},
+        win_rate=outcomes["shipped"] / healthy if healthy else None,
+        win_rate_ci=None if won is None or isinstance(won, NoEstimate) else wilson_interval(won, _WIN_RATE_ALPHA),
+        median_days=round(median(phase.days for phase in phases), 1) if phases else None,
+        metrics=tuple(metrics),
+        rows=tuple(sorted(rows, key=_order)),
+    )
+
+
+def _metric_sum(metric: str, phases: Iterable[Concluded]) -> tuple[MetricSum, list[ProgramRow]]:
+    """The prior is that of all healthy rows, winners or not; what was shipped is summed off it."""
+    phases = list(phases)
+    rows = sorted((row for phase in phases for row in phase.rows), key=_order)
+    known = [row for row in rows if row.outcome != "unhealthy" and _measured(row)]
+    lifts, errors = [_number(row.lift) for row in known], [_number(row.standard_error) for row in known]
+    shipped = [row.outcome == "shipped" for row in known]
+    in_points = any(phase.in_points for phase in phases)
+    scale = median(errors) if in_points and errors else DEFAULT_SCALE  # points have no scale of their own
+    found = shrinkage(lifts, errors, shipped, scale)
+    summed = MetricSum(
+        metric=metric,
+        experiments=len(phases),
+        shipped=sum(phase.outcome == "shipped" for phase in phases),
+        naive_sum=sum(lift for lift, chosen in zip(lifts, shipped, strict=True) if chosen),
+        shrunk_sum=found and found.total.value,
+        shrunk_ci=found and found.total.ci,
+        prior=found and prior_readout(found.prior),
+    )
+    if found is None:
+        return summed, rows
+    shrunk = {id(row): estimate for row, estimate in zip(known, found.estimates, strict=True)}
+    return summed, [
+        replace(row, shrunk_lift=shrunk[id(row)].value, shrunk_ci=shrunk[id(row)].ci) if id(row) in shrunk else row
+        for row in rows
+    ]
+
+
+def prior_readout(prior: Prior) -> PriorReadout | Literal["default"]:
+    """The prior as it is shown; a borrowed one says nothing of these experiments."""
+    return "default" if prior.borrowed else PriorReadout(prior.weights, prior.scales)
+
+
+def _order(row: ProgramRow) -> tuple[object, ...]:
+    return row.decided_on, row.experiment, row.phase, row.variant
+
+
+def _measured(row: ProgramRow) -> bool:
+    return isinstance(row.lift, float) and isinstance(row.standard_error, float)
+
+
+def _number(value: Number) -> float:
+    return value if isinstance(value, float) else 0.0
+
+
+def _day(name: str, text: str | None, zone: ZoneInfo) -> date | None:
+    """The shop day of a date, or of a moment in ISO 8601. Raises InvalidDate."""
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidDate(f"{name}: {text[:40]!r} is no date; write 2026-01-31") from None
+    return (moment.astimezone(zone) if moment.tzinfo else moment).date()
