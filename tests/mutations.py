@@ -309,8 +309,19 @@ MUTATIONS: Mapping[str, Mutation] = {
         (
             Edit(
                 "experiments/program/report.py",
-                'known = [row for row in rows if row.outcome != "unhealthy" and _measured(row)]',
-                'known = [row for row in rows if row.outcome == "shipped" and _measured(row)]',
+                'return [row for row in rows if row.outcome != "unhealthy" and _measured(row)]',
+                'return [row for row in rows if row.outcome == "shipped" and _measured(row)]',
+            ),
+        ),
+    ),
+    "holdout_by_exposure": Mutation(
+        "a unit enters a holdout's arms by an exposure",
+        ("tests/experiments/program/test_holdout.py",),
+        (
+            Edit(
+                "experiments/cube/sql/arrivals.sql",
+                "WHERE NOT e.bot AND NOT e.forged",
+                "WHERE e.type = 'exposure' AND NOT e.bot AND NOT e.forged",
             ),
         ),
     ),

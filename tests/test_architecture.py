@@ -66,6 +66,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "events/store",
         "events/writer",
         "experiments/catalog",
+        "experiments/cube",
         "experiments/definitions",
         "experiments/readout",
         "recommender/model",
@@ -127,7 +128,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "experiments/planning": {"experiments/definitions", "experiments/statistics"},
     "experiments/program": {
+        "experiments/assignment",
         "experiments/catalog",
+        "experiments/cube",
         "experiments/definitions",
         "experiments/readout",
         "experiments/statistics",

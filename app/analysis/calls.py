@@ -16,6 +16,8 @@ from app.analysis.queries import (
     EventsQuery,
     ExperimentQuery,
     ExperimentsQuery,
+    HoldoutResultsQuery,
+    HoldoutsQuery,
     MetricsQuery,
     NewPlanQuery,
     PersonQuery,
@@ -36,6 +38,8 @@ from experiments.catalog.calendar import calendar_of
 from experiments.catalog.reader import CatalogReader
 from experiments.definitions.model import Experiment
 from experiments.planning.plan import plan_json
+from experiments.program.holdout import COLUMNS as HOLDOUT_COLUMNS
+from experiments.program.holdout import HoldoutQuery, holdout_list, holdout_report, holdout_rows
 from experiments.program.report import COLUMNS as PROGRAM_COLUMNS
 from experiments.program.report import ProgramQuery, program_report
 from experiments.readout.encoding import Readout, plain
@@ -85,7 +89,7 @@ async def _readable(analysis: Analysis, query: ComputedQuery) -> AnalysisAnswer:
     """
     written = await analysis.written()
     look = ReadoutQuery(pending=written.missed, watermark=written.watermark)
-    if isinstance(query, ResultsQuery | TimeseriesQuery | UnitsQuery):
+    if isinstance(query, ResultsQuery | TimeseriesQuery | UnitsQuery | HoldoutResultsQuery):
         look = replace(look, at=parsed_at(query.at) if query.at else None)
     if isinstance(query, ResultsQuery | TimeseriesQuery):
         look = replace(look, metric=query.metric)
@@ -119,21 +123,33 @@ def _computed(analysis: Analysis, query: ComputedQuery, look: ReadoutQuery) -> A
         case AllResultsQuery():
             rows = readouts.results(look.pending, look.watermark)
             return rows_answer(rows, list(rows[0]) if rows else [], query.format)
-        case SatisfactionQuery() | ProgramReportQuery():
+        case SatisfactionQuery() | ProgramReportQuery() | HoldoutsQuery() | HoldoutResultsQuery():
             return _reported(analysis, query, look)
         case AttributionQuery():
             return json_answer({"strategies": attribution(analysis.log)})
 
 
-def _reported(analysis: Analysis, query: SatisfactionQuery | ProgramReportQuery, look: ReadoutQuery) -> AnalysisAnswer:
+def _reported(
+    analysis: Analysis,
+    query: SatisfactionQuery | ProgramReportQuery | HoldoutsQuery | HoldoutResultsQuery,
+    look: ReadoutQuery,
+) -> AnalysisAnswer:
     """What is of no single experiment: an object, or its rows."""
-    if isinstance(query, SatisfactionQuery):
-        found, names = analysis.readouts.cx(look), COLUMNS
-        rows = found["days"]
-    else:
-        asked = ProgramQuery(query.since, query.until, query.metric, look)
-        found, names = plain(program_report(analysis.readouts, analysis.catalogs, asked)), PROGRAM_COLUMNS
-        rows = [flat_row(names, row) for row in found["rows"]]
+    readouts, history = analysis.readouts, analysis.catalogs
+    match query:
+        case SatisfactionQuery():
+            found, names = readouts.cx(look), COLUMNS
+            rows = found["days"]
+        case ProgramReportQuery():
+            asked = ProgramQuery(query.since, query.until, query.metric, look)
+            found, names = plain(program_report(readouts, history, asked)), PROGRAM_COLUMNS
+            rows = [flat_row(names, row) for row in found["rows"]]
+        case HoldoutsQuery():
+            return json_answer({"holdouts": holdout_list(readouts, history)})
+        case HoldoutResultsQuery():
+            wanted = HoldoutQuery(query.since, query.until, query.metric, look)
+            found, names = holdout_report(readouts, history, query.key, wanted), HOLDOUT_COLUMNS
+            rows = [flat_row(names, row) for row in holdout_rows(found)]
     if query.format == "json":
         return json_answer(found, object_etag(found))
     return rows_answer(rows, names, query.format)

@@ -90,6 +90,21 @@ class ProgramReportQuery(msgspec.Struct, frozen=True, tag=True):
     format: Form = "json"
 
 
+class HoldoutsQuery(msgspec.Struct, frozen=True, tag=True):
+    """The holdouts that are defined."""
+
+
+class HoldoutResultsQuery(msgspec.Struct, frozen=True, tag=True):
+    """What everything did together, against those who are held back; `since` and `until` narrow who arrived when."""
+
+    key: str
+    at: str | None = None
+    since: str | None = None
+    until: str | None = None
+    metric: str | None = None
+    format: Form = "json"
+
+
 class AttributionQuery(msgspec.Struct, frozen=True, tag=True):
     """Views, clicks and attributed revenue of recommendations by strategy."""
 
@@ -118,7 +133,15 @@ class ErasureQuery(msgspec.Struct, frozen=True, tag=True):
 ReadableQuery: TypeAlias = ResultsQuery | TimeseriesQuery
 """Answered from one readout, which may be remembered."""
 ComputedQuery: TypeAlias = (
-    ReadableQuery | PlanQuery | UnitsQuery | AllResultsQuery | ProgramReportQuery | SatisfactionQuery | AttributionQuery
+    ReadableQuery
+    | PlanQuery
+    | UnitsQuery
+    | AllResultsQuery
+    | ProgramReportQuery
+    | HoldoutsQuery
+    | HoldoutResultsQuery
+    | SatisfactionQuery
+    | AttributionQuery
 )
 Query: TypeAlias = (
     ExperimentsQuery

@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -101,6 +101,25 @@ def say_readout(readout: dict[str, Any]) -> None:
     """Health and decision, then a table per metric with its arms and comparisons."""
     state = readout["state"].replace("_", " ")
     say(f"{readout['experiment']}, phase {readout['phase']}, {state}, as of {readout['as_of']}")
+    _say_findings(readout)
+
+
+def say_holdout(report: dict[str, Any]) -> None:
+    """What was measured of everything together, and what the shipped changes said one by one."""
+    until = f" to {report['end']}" if report["end"] else ""
+    said = f"{report['share']:.4g} of the {report['unit']}s are held back"
+    say(f"{report['holdout']}, from {report['start']}{until}, {said}, as of {report['as_of']}")
+    _say_findings(report)
+    names = ["shipped", "variant", "on", "lift", "interval"]
+    rows = [
+        [f"{each['experiment']}, phase {each['phase']}", each["variant"], each["on"], _percent(each["lift"]),
+         _span(each["ci"], _percent)] for each in report["shipped"]
+    ]  # fmt: skip
+    say_table("shipped meanwhile", names, rows)
+    say(f"  their lifts add up to {_percent(report['sum_of_lifts'])}, shrunk to {_percent(report['shrunk_sum'])}")
+
+
+def _say_findings(readout: dict[str, Any]) -> None:
     health = readout["health"]
     srm = health["srm"]
     alarm = ": the shares are NOT as planned, do not trust this readout" if srm["alarm"] else ""
@@ -245,7 +264,7 @@ def _cells(arm: dict[str, Any], comparison: dict[str, Any] | None, points: bool)
     return [
         *cells,
         shown(comparison[effect]),
-        f"{shown(bounds[0])} … {shown(bounds[1])}" if bounds else NOTHING,
+        _span(bounds, shown),
         _number(comparison["p"]),
         _number(comparison["p_adjusted"]),
         str(comparison["verdict"]),
@@ -258,6 +277,10 @@ def _signed(value: float | None) -> str:
 
 def _number(value: float | None) -> str:
     return NOTHING if value is None else f"{value:.4g}"
+
+
+def _span(bounds: Sequence[float] | None, shown: Callable[[float | None], str]) -> str:
+    return f"{shown(bounds[0])} … {shown(bounds[1])}" if bounds else NOTHING
 
 
 def _percent(value: float | None) -> str:

@@ -1,4 +1,4 @@
-"""Commands for analysts: results, plan, program, import, and export and verify of the event log."""
+"""Commands for analysts: results, plan, program, holdout, import, and export and verify of the event log."""
 
 import json
 import os
@@ -16,6 +16,7 @@ from app.cli.output import (
     environment_settings,
     progress,
     say,
+    say_holdout,
     say_json,
     say_outlook,
     say_plan,
@@ -101,6 +102,23 @@ def program(
 
     answer = analysis_answer(environment_settings(), ProgramReportQuery(since, until, metric))
     (say_json if as_json else say_program)(json.loads(answer.body))
+
+
+@commands.command()
+def holdout(
+    key: Annotated[str, typer.Argument(help="Name of the holdout.", show_default=False)],
+    metric: Annotated[str | None, Option(help="This metric instead of its own.")] = None,
+    since: Annotated[str | None, Option("--from", help="Who arrived from this day on.")] = None,
+    until: Annotated[str | None, Option("--to", help="Who arrived before this day.")] = None,
+    at: Annotated[str | None, Option(help="Repeat the look at this time, such as 2026-01-20T09:00:00Z.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What all that was shipped and all that runs did together, against the visitors who are held back."""
+    from app.analysis.queries import HoldoutResultsQuery
+    from app.cli.analysis import analysis_answer
+
+    answer = analysis_answer(environment_settings(), HoldoutResultsQuery(key, at, since, until, metric))
+    (say_json if as_json else say_holdout)(json.loads(answer.body))
 
 
 @commands.command("import")

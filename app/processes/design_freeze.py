@@ -131,6 +131,7 @@ def site_plan(
     metrics that the served definitions need not hold.
     """
     from experiments.catalog.calendar import Calendar
+    from experiments.cube.cube import Site
     from experiments.readout.planning import traffic_plan
     from experiments.readout.study import ReadoutQuery, StudiedMetric, Study
     from kit.time import microseconds
@@ -143,7 +144,7 @@ def site_plan(
     study = Study(experiment, catalog.shop, studied, "", 0, calendar)
     query = query or ReadoutQuery()
     since = microseconds(readouts.as_of(query) - LOOKBACK)
-    return readouts.observe(study, query, (), traffic_plan(study, "site"), site_since_us=since)
+    return readouts.observe(study, query, (), traffic_plan(study, "site"), site=Site(since))
 
 
 def answer_traffic(data: Path, question: Any) -> float | None:

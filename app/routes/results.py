@@ -14,6 +14,8 @@ from app.analysis.queries import (
     ExperimentQuery,
     ExperimentsQuery,
     Form,
+    HoldoutResultsQuery,
+    HoldoutsQuery,
     MetricsQuery,
     NewPlanQuery,
     PlanQuery,
@@ -185,6 +187,37 @@ async def concluded_experiments(
     is too large. Lifts are relative; those of a metric that is shown in points are differences.
     """
     query = ProgramReportQuery(wanted.since, wanted.until, wanted.metric, wanted.format)
+    return await analysis_response(asked, worker, query)
+
+
+Holdout = Annotated[str, Path(max_length=100, description="The holdout's name.", examples=["q1-global"])]
+
+
+class HoldoutParameters(BaseModel):
+    """Which look at a holdout, and in which form."""
+
+    model_config = ConfigDict(frozen=True)
+
+    metric: Name = Field(None, description="This metric instead of the holdout's own.")
+    since: Day = Field(None, alias="from", description="Who arrived from here on; by default since its start.")
+    until: Day = Field(None, alias="to", description="Who arrived before; by default until its end.")
+    at: Moment = None
+    format: Form = Field("json", description="`csv` and `parquet` hold a row per metric.")
+
+
+@router.get("/v1/holdouts", summary="The holdouts that are defined")
+async def holdouts(_: Secret, asked: Asked, worker: Worker) -> Response:
+    return await analysis_response(asked, worker, HoldoutsQuery())
+
+
+@router.get("/v1/holdouts/{key}/results", summary="What everything did together, by a holdout", responses=FLAT)
+async def holdout_results(
+    key: Holdout, _: Secret, asked: Asked, worker: Worker, look: Annotated[HoldoutParameters, Query()]
+) -> Response:
+    """Everyone against those who are held back, from each visitor's first event on. `shipped` are the changes that were
+    shipped meanwhile, `sum_of_lifts` and `shrunk_sum` what their own experiments said of the first metric.
+    """
+    query = HoldoutResultsQuery(key, look.at, look.since, look.until, look.metric, look.format)
     return await analysis_response(asked, worker, query)
 
 

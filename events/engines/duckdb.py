@@ -82,6 +82,10 @@ class Engine(Protocol):
         """Keep the rows of a SELECT as a table under this name, in place of an older one."""
         ...
 
+    def keep_texts(self, name: str, column: str, values: Sequence[str]) -> None:
+        """Keep texts as a table of one column."""
+        ...
+
     def drop(self, name: str) -> None:
         """Let go of a table that is not read again."""
         ...
@@ -199,6 +203,14 @@ class DuckEngine:
         """Keep the rows of a SELECT as a table."""
         with self._in_time():
             self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {statement.render()}")
+
+    def keep_texts(self, name: str, column: str, values: Sequence[str]) -> None:
+        """Keep texts as a table of one column."""
+        with self._in_time():
+            self._connection.register("given", {"given": np.array(values, dtype=object)})
+            kept = f"SELECT CAST(g.given AS VARCHAR) AS {column} FROM given AS g"
+            self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {kept}")
+            self._connection.unregister("given")
 
     def drop(self, name: str) -> None:
         """Let go of a table."""

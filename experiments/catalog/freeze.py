@@ -115,7 +115,7 @@ def _what_changed(part: str, design: FrozenDesign, wanted: FrozenDesign) -> str:
         names = [name for name in design.segments if design.segments[name] != wanted.segments[name]]
         return f"{', '.join(names)} of segments.yaml"
     if part == "holdouts" and design.experiment.holdouts == wanted.experiment.holdouts:
-        names = [name for name in design.holdouts if design.holdouts[name] != wanted.holdouts[name]]
+        names = [name for name in design.holdouts if design.holdouts[name].share != wanted.holdouts[name].share]
         return f"{', '.join(names)} of holdouts.yaml"
     same = design.experiment.margins == wanted.experiment.margins
     if (

@@ -1,6 +1,6 @@
 """Builds the one unit × day cube of a readout on an engine: exposures, units, who owns which event, then the cube."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
@@ -26,6 +26,17 @@ VISIT_US: Final = 30 * 60 * SECOND_US  # a history is an earlier visit, not the 
 
 
 @dataclass(frozen=True, slots=True)
+class Site:
+    """Everybody who comes to the site since a moment (µs UTC), instead of exposures.
+
+    `held_back` chooses the units of the first of two arms by their ids; without it all are in the first arm.
+    """
+
+    since_us: int
+    held_back: Callable[[Sequence[str]], Sequence[str]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CubeScope:
     """Whose exposures are read and how events are attributed. Times are µs UTC, inclusive.
 
@@ -41,7 +52,7 @@ class CubeScope:
     days: ShopDays
     stop_us: int = FOREVER_US  # exposures after it do not count
     known_until_us: int = FOREVER_US  # identity edges received after it do not count
-    site_since_us: int | None = None  # instead of exposures: everyone who visited since then
+    site: Site | None = None
     rates: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
@@ -81,14 +92,16 @@ class Cube:
         scope = self.scope
         self.put("arms", inline_table({"variant": scope.arms, "arm": range(len(scope.arms))}))
         unit = Expression.of("e.visitor_id" if scope.unit == "visitor" else "e.user_id")
-        if scope.site_since_us is None:
-            exposures = self._of_experiment("exposures")
-        else:
-            exposures = statement("site_exposures").bind(since=scope.site_since_us)
-        self.put("exposures", exposures.bind(unit=unit, stop=scope.stop_us))
-        self.put("units", statement("units").bind(exposed_on=scope.days.sql("f.time")))
         if scope.identity == "first_touch":
             self.put("pairs", statement("pairs").bind(known_until=scope.known_until_us))
+        if scope.site is None:
+            exposures = self._of_experiment("exposures").bind(unit=unit, stop=scope.stop_us)
+        elif scope.site.held_back is None:
+            exposures = statement("site_exposures").bind(since=scope.site.since_us, unit=unit, stop=scope.stop_us)
+        else:
+            exposures = self._arrived(scope.site.since_us, scope.site.held_back, unit)
+        self.put("exposures", exposures)
+        self.put("units", statement("units").bind(exposed_on=scope.days.sql("f.time")))
         self.put("owners", statement(f"owners_{scope.identity}_{scope.unit}"))
 
     def put(self, name: str, statement: Statement) -> None:
@@ -120,7 +133,10 @@ class Cube:
     def excluded(self) -> tuple[tuple[int, ...], int, dict[str, int]]:
         """What does not count: (quarantined, bots, forced, forged) exposures, quarantined events, and, by metric, the
         events whose money cannot be said in the shop's currency."""
-        exposures = self.engine.rows(self._of_experiment("excluded_exposures"))[0]
+        left_out = self._of_experiment("excluded_exposures")
+        if self.scope.site is not None:
+            left_out = statement("excluded_arrivals").bind(since=self.scope.site.since_us, stop=self.scope.stop_us)
+        exposures = self.engine.rows(left_out)[0]
         counted = any_of(named(name) for key in self.plan.sources for name in (key.steps or (key.event,)))
         quarantined = self.engine.rows(self.attributed("excluded_events", named=counted))[0][0]
         unconverted = self.engine.rows(statement("unconverted"))
@@ -145,6 +161,19 @@ class Cube:
 
     def _of_experiment(self, name: str) -> Statement:
         return statement(name).bind(experiment=self.scope.experiment, phase=self.scope.phase)
+
+    def _arrived(
+        self, since_us: int, held_back: Callable[[Sequence[str]], Sequence[str]], unit: Expression
+    ) -> Statement:
+        """Who arrived, in two arms; no engine has the hash of the assignment, so it is taken of the ids here."""
+        own = "TRUE"
+        if self.scope.unit == "visitor" and self.scope.identity == "first_touch":
+            own = "(e.user_id IS NULL OR e.user_id <> e.visitor_id OR e.user_id NOT IN (SELECT user_id FROM pairs))"
+        values = {"unit": unit, "since": since_us, "stop": self.scope.stop_us, "own": Expression.of(own)}
+        self.put("arrivals", statement("arrivals").bind(**values))
+        names = self.engine.columns(statement("arrival_names"))["unit_name"].tolist()
+        self.engine.keep_texts("held_back", "unit_name", held_back(names))
+        return statement("arrived")
 
     def _purchases(self) -> None:
         found: list[str] = []  # what metrics read of an order beyond its own columns

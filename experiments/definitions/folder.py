@@ -230,6 +230,8 @@ def _sides(roots: Mapping[str, tuple[Problems, Located | None]]) -> tuple[Catalo
     problems = replace(places["metrics"].problems, currency=shop.currency, converts=bool(shop.rates))
     own = METRICS.read(replace(places["metrics"], problems=problems)) or {}
     metrics = {metric.name: metric for metric in builtin_metrics()} | own
+    at_home = replace(places["holdouts"].problems, zone=ZoneInfo(shop.timezone))
+    holdouts = HOLDOUTS.read(replace(places["holdouts"], problems=at_home)) or {}
     own_names = names["metrics"]
     declared = Declared(
         metrics=None if own_names is None else own_names | metrics.keys(),
@@ -238,11 +240,17 @@ def _sides(roots: Mapping[str, tuple[Problems, Located | None]]) -> tuple[Catalo
         holdouts=names["holdouts"],
         slots=names["recommendations"],
     )
+    for holdout in holdouts.values():
+        for place, name in enumerate(holdout.metrics):
+            if declared.metrics is not None and name not in declared.metrics:
+                line = places["holdouts"].fields[holdout.name].at(("metrics", place)).line
+                told = f'unknown metric "{name}"{meant(name, declared.metrics)}'
+                places["holdouts"].problems.add(line, f"{holdout.name}.metrics", told)
     content = CatalogContent(
         shop=shop,
         metrics=tuple(metrics.values()),
         segments=tuple((SEGMENTS.read(places["segments"]) or {}).values()),
-        holdouts=tuple((HOLDOUTS.read(places["holdouts"]) or {}).values()),
+        holdouts=tuple(holdouts.values()),
         slots=tuple((SLOTS.read(places["recommendations"]) or {}).values()),
     )
     return content, declared

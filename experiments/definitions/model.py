@@ -228,10 +228,17 @@ class Segment(Definition):
 
 
 class Holdout(Definition):
-    """A share (of 1) of visitors who see none of the experiments that name it."""
+    """A share (of 1) of visitors who see none of the experiments that name it.
+
+    It is measured from `start` (None: the day the catalogue first had it) until `end`, by `metrics` (none: the goals of
+    the experiments that name it).
+    """
 
     name: str
     share: float
+    start: datetime | None = None
+    end: datetime | None = None
+    metrics: tuple[str, ...] = ()
 
 
 class Shop(Definition):

@@ -25,7 +25,9 @@ from experiments.definitions.located import Located, Location, Wrong
 from experiments.definitions.model import Boost, Holdout, Rules, Segment, Shop, Slot, Strategy
 from experiments.definitions.quantities import (
     CONDITION,
+    DATE,
     LINE,
+    NAME,
     SECONDS,
     SHARE,
     TEXT,
@@ -156,7 +158,27 @@ SEGMENTS: Final = by_name(
     Section(Segment, {"where": FieldSpec(CONDITION, needed="write {where: {country: {$in: [SK, CZ]}}}")}).kind, NO_NAME
 )
 _SOME: Final = checked(as_share, lambda share: 0 < share < 1, "must lie between 0 % and 100 %", SHARE.schema)
-HOLDOUTS: Final = by_name(Section(Holdout, {"share": FieldSpec(_SOME, needed="write {share: 5%}")}).kind, NO_NAME)
+
+
+def _check_holdout(holdout: Holdout, place: Location) -> None:
+    start, end = holdout.start, holdout.end
+    if start and end and end <= start:
+        place.fail(f"{end:%Y-%m-%dT%H:%MZ} is not after the start, {start:%Y-%m-%dT%H:%MZ}", name="end")
+
+
+HOLDOUTS: Final = by_name(
+    Section(
+        Holdout,
+        {
+            "share": FieldSpec(_SOME, needed="write {share: 5%}"),
+            "start": DATE,
+            "end": DATE,
+            "metrics": listed(NAME, least=1),
+        },
+        check=_check_holdout,
+    ).kind,
+    NO_NAME,
+)
 SLOT: Final = Section(
     Slot, {"strategy": one_of(Strategy), "limit": whole(1, 100), "fallback": one_of(Strategy), "rules": _RULES}
 )

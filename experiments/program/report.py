@@ -1,7 +1,7 @@
 """The program report: of all experiments that were concluded, what was measured, and what of it is likely true."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from statistics import median
@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from experiments.catalog.phases import FrozenDesign
 from experiments.catalog.reader import Conclusion
 from experiments.definitions.model import Outcome
-from experiments.program.shrinkage import DEFAULT_SCALE, Prior, shrinkage
+from experiments.program.shrinkage import DEFAULT_SCALE, Prior, Shrinkage, shrinkage
 from experiments.readout.encoding import Number, Readout
 from experiments.readout.inference import ComparisonReadout
 from experiments.readout.read import Readouts
@@ -31,7 +31,7 @@ IN_POINTS: Final = "shown_in_points"
 _WIN_RATE_ALPHA: Final = 0.05
 
 
-class History(Protocol):
+class Conclusions(Protocol):
     """What became of every phase; `experiments.catalog.reader.CatalogReader` is one."""
 
     def conclusions(self) -> Mapping[tuple[str, int], Conclusion]: ...
@@ -107,7 +107,7 @@ class Concluded:
     in_points: bool
 
 
-def program_report(readouts: Readouts, history: History, query: ProgramQuery) -> Program:
+def program_report(readouts: Readouts, history: Conclusions, query: ProgramQuery) -> Program:
     """The report; raises InvalidDate and UnknownMetric."""
     catalog = readouts.archive.latest()
     zone = ZoneInfo(catalog.shop.timezone)
@@ -133,9 +133,11 @@ def program_report(readouts: Readouts, history: History, query: ProgramQuery) ->
     return _summed(readouts.as_of(query.look), phases)
 
 
-def concluded_phase(readout: Readout, design: FrozenDesign, conclusion: Conclusion, zone: ZoneInfo) -> Concluded:
-    """The rows of one phase, by its closed readout."""
-    said, primary = conclusion.decision, readout.metric(design.experiment.goals[0])
+def concluded_phase(
+    readout: Readout, design: FrozenDesign, conclusion: Conclusion, zone: ZoneInfo, metric: str | None = None
+) -> Concluded:
+    """The rows of one phase, by its closed readout: of its first goal, or of another metric."""
+    said, primary = conclusion.decision, readout.metric(metric or design.experiment.goals[0])
     outcome: Outcome = said.outcome or "inconclusive"
     if outcome == "shipped" and said.variant == design.experiment.control.key:
         outcome = "rolled_back"  # what was there before was kept
@@ -202,17 +204,13 @@ def _metric_sum(metric: str, phases: Iterable[Concluded]) -> tuple[MetricSum, li
     """The prior is that of all healthy rows, winners or not; what was shipped is summed off it."""
     phases = list(phases)
     rows = sorted((row for phase in phases for row in phase.rows), key=_order)
-    known = [row for row in rows if row.outcome != "unhealthy" and _measured(row)]
-    lifts, errors = [_number(row.lift) for row in known], [_number(row.standard_error) for row in known]
-    shipped = [row.outcome == "shipped" for row in known]
-    in_points = any(phase.in_points for phase in phases)
-    scale = median(errors) if in_points and errors else DEFAULT_SCALE  # points have no scale of their own
-    found = shrinkage(lifts, errors, shipped, scale)
+    found = shrunk_rows(rows, phases, lambda row: row.outcome == "shipped")
+    known = summable(rows)
     summed = MetricSum(
         metric=metric,
         experiments=len(phases),
         shipped=sum(phase.outcome == "shipped" for phase in phases),
-        naive_sum=sum(lift for lift, chosen in zip(lifts, shipped, strict=True) if chosen),
+        naive_sum=sum(known_number(row.lift) for row in known if row.outcome == "shipped"),
         shrunk_sum=found and found.total.value,
         shrunk_ci=found and found.total.ci,
         prior=found and prior_readout(found.prior),
@@ -224,6 +222,22 @@ def _metric_sum(metric: str, phases: Iterable[Concluded]) -> tuple[MetricSum, li
         replace(row, shrunk_lift=shrunk[id(row)].value, shrunk_ci=shrunk[id(row)].ci) if id(row) in shrunk else row
         for row in rows
     ]
+
+
+def shrunk_rows(
+    rows: Iterable[ProgramRow], phases: Iterable[Concluded], chosen: Callable[[ProgramRow], bool]
+) -> Shrinkage | None:
+    """The posteriors of all rows that can be summed, in their order, and the sum of those that are chosen."""
+    known = summable(rows)
+    lifts, errors = [known_number(row.lift) for row in known], [known_number(row.standard_error) for row in known]
+    in_points = any(phase.in_points for phase in phases)
+    scale = median(errors) if in_points and errors else DEFAULT_SCALE  # points have no scale of their own
+    return shrinkage(lifts, errors, [chosen(row) for row in known], scale)
+
+
+def summable(rows: Iterable[ProgramRow]) -> list[ProgramRow]:
+    """The healthy rows that have an estimate, winners and losers."""
+    return [row for row in rows if row.outcome != "unhealthy" and _measured(row)]
 
 
 def prior_readout(prior: Prior) -> PriorReadout | Literal["default"]:
@@ -239,7 +253,8 @@ def _measured(row: ProgramRow) -> bool:
     return isinstance(row.lift, float) and isinstance(row.standard_error, float)
 
 
-def _number(value: Number) -> float:
+def known_number(value: Number) -> float:
+    """A number, 0 where there is none."""
     return value if isinstance(value, float) else 0.0
 
 

@@ -13,7 +13,7 @@ import msgspec
 from events.engines.duckdb import EventLog
 from events.engines.tables import Table
 from events.log.reader import Snapshot
-from experiments.cube.cube import FOREVER_US, Cube, CubeScope
+from experiments.cube.cube import FOREVER_US, Cube, CubeScope, Site
 from experiments.cube.measures import CubePlan, cube_plan
 from experiments.cube.observations import MetricObservation, Observer
 from experiments.cube.shop_days import ShopDays, shop_days
@@ -104,7 +104,7 @@ class Readouts:
         planned = self.observe(study, query, (), traffic_plan(told, "exposures", said))
         if planned is None:
             since = microseconds(self.as_of(query)) - study.plan.days * DAY_US
-            planned = self.observe(study, query, (), traffic_plan(told, "site", said), site_since_us=since)
+            planned = self.observe(study, query, (), traffic_plan(told, "site", said), site=Site(since))
         return plain(planned or empty_plan(told, said))
 
     def cx(self, query: ReadoutQuery = ReadoutQuery()) -> dict[str, Any]:  # noqa: B008 - frozen
@@ -115,7 +115,7 @@ class Readouts:
         days = shop_days(shop.timezone, now_us - MARGIN_US, now_us + MARGIN_US)
         with self.log.open(snapshot, None if query.at is None else now_us, satisfaction.PROPERTIES.names) as engine:
             rows = satisfaction.customer_experience(engine, days, now_us)
-        watermark = self._watermark(query, snapshot, as_of)
+        watermark = self.watermark(query, snapshot, as_of)
         return plain({"as_of": as_of, "watermark": watermark, "pending": query.pending, "days": rows})
 
     def metrics(self) -> list[dict[str, Any]]:
@@ -137,7 +137,7 @@ class Readouts:
         dimensions: Sequence[str],
         answer: Callable[[Opened], Found],
         snapshot: Snapshot | None = None,
-        site_since_us: int | None = None,
+        site: Site | None = None,
     ) -> Found:
         """Build the cube of a study and answer from it; the engine lives as long as that takes."""
         as_of = self.as_of(query)
@@ -148,7 +148,7 @@ class Readouts:
         plan = cube_plan((item.metric for item in study.metrics), round(study.plan.cuped_seconds), dimensions)
         received_until = None if query.at is None else as_of_us
         with self.log.open(snapshot, received_until, plan.properties.names) as engine:
-            scope = replace(_scope(study, plan, days, as_of), site_since_us=site_since_us)
+            scope = replace(_scope(study, plan, days, as_of), site=site)
             cube = Cube(engine, scope, plan)
             cube.build()
             exposed = engine.rows(statement("span"))[0][0]
@@ -192,7 +192,7 @@ class Readouts:
             phase=study.experiment.phase,
             fingerprint=study.fingerprint,
             as_of=as_of.astimezone(UTC).replace(microsecond=0),
-            watermark=self._watermark(query, look.snapshot, as_of),
+            watermark=self.watermark(query, look.snapshot, as_of),
             pending=None,
             state=state,
             closed=state == "closed",
@@ -223,7 +223,7 @@ class Readouts:
                 texts[name] = analyst_sql(opened.cube, opened.observer, rule)
         return found, texts
 
-    def _watermark(self, query: ReadoutQuery, snapshot: Snapshot, as_of: datetime) -> datetime | None:
+    def watermark(self, query: ReadoutQuery, snapshot: Snapshot, as_of: datetime) -> datetime | None:
         """How far the log was written, as far as the answer looks: what came later is pending."""
         known = query.watermark
         if known is None and snapshot.watermark_us is not None:

@@ -322,8 +322,8 @@ FIGURES: Final[tuple[Figure, ...]] = (
         Trial.steady(revenue(0.05, 0.05, sigma=1.5), 28, 2500, 2500),
         "anytime",
     ),
-    *(Figure(*row, by_chance=False) for row in PROGRAMMES),
     _comparison_time("milliseconds per comparison, closed forms", 0.2, exact=False),
     _comparison_time("milliseconds per comparison, exact test and quadrature", 3.0, exact=True),
     *(Figure(name, "0.945-0.955", (0.945, 0.955), ADJUSTED, measure) for name, measure in ADJUSTED_LIFTS),
+    *(Figure(*row, by_chance=False) for row in PROGRAMMES),
 )

@@ -41,6 +41,14 @@ _.flush_failures
 _.message_conflicts
 _.history_failures
 
+# Members of the program and the holdout report.
+_.on
+_.shrunk_lift
+_.shrunk_ci
+_.win_rate
+_.win_rate_ci
+_.median_days
+
 # Fields of definition files that are shown to people or to pages.
 _.hypothesis
 _.cookie_domain

@@ -32,9 +32,10 @@ class Programme:
     def __post_init__(self) -> None:
         self.shop = catalog_folders.Shop(self.root, now=moment(0))
 
-    def begin(self, *keys: str, goal: str = "purchase_rate") -> None:
+    def begin(self, *keys: str, goal: str = "purchase_rate", holdout: str = "") -> None:
         """Experiments that run from now on."""
-        self.shop.boot(**{key: EXPERIMENT.format(key=key, goal=goal) for key in keys})
+        more = f"holdouts: [{holdout}]\n" if holdout else ""
+        self.shop.boot(**{key: EXPERIMENT.format(key=key, goal=goal) + more for key in keys})
 
     def crowd(self, key: str, rates: tuple[float, float], units: tuple[int, int] = (400, 400), phase: int = 0) -> None:
         """Exposures and purchases, exactly at these rates."""

@@ -23,6 +23,8 @@ from app.analysis.queries import (
     EventsQuery,
     ExperimentQuery,
     ExperimentsQuery,
+    HoldoutResultsQuery,
+    HoldoutsQuery,
     MetricsQuery,
     NewPlanQuery,
     PersonQuery,
@@ -49,7 +51,7 @@ BANNER = "free-shipping-banner"
 EVERY_READ: tuple[Query, ...] = (
     ExperimentsQuery(), ExperimentQuery(BANNER), MetricsQuery(), ResultsQuery(BANNER), TimeseriesQuery(BANNER),
     PlanQuery(BANNER), UnitsQuery(BANNER), AllResultsQuery(), SatisfactionQuery(), AttributionQuery(), EventsQuery(),
-    PersonQuery("visitor", "v-1"), ProgramReportQuery(),
+    PersonQuery("visitor", "v-1"), ProgramReportQuery(), HoldoutsQuery(), HoldoutResultsQuery("q1"),
     NewPlanQuery(PlanRequest(units_a_day=1000.0, baseline=0.03, lift=0.05)),
 )  # fmt: skip
 
@@ -57,7 +59,9 @@ EVERY_READ: tuple[Query, ...] = (
 async def test_there_is_one_of_each_and_a_catalogue_is_compiled_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    definitions = write_definitions(tmp_path / "definitions", SMALLEST_DEFINITIONS)
+    definitions = write_definitions(
+        tmp_path / "definitions", {**SMALLEST_DEFINITIONS, "holdouts.yaml": "q1: {share: 5%}\n"}
+    )
     CatalogKeeper(definitions, tmp_path, lambda: datetime.now(UTC)).boot()
     write_log(tmp_path, received([record("m-1"), record("m-2", "v-2")]))
     made: Counter[str] = Counter()

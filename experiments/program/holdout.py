@@ -1,0 +1,247 @@
+"""The holdout report: what all that was shipped and all that runs did together, against those who saw none of it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time
+from typing import Any, Final, Protocol
+from zoneinfo import ZoneInfo
+
+from experiments.assignment.bucketing import position
+from experiments.catalog.calendar import Calendar, metric_window
+from experiments.catalog.catalog import Catalog
+from experiments.catalog.phases import UNITS_PER_VARIANT
+from experiments.cube.cube import Site
+from experiments.definitions.model import Experiment, Holdout, UnitKind, Variant
+from experiments.program.report import Concluded, Conclusions, ProgramRow, concluded_phase, known_number, shrunk_rows
+from experiments.readout.encoding import Number, PlanReadout, plain
+from experiments.readout.health import health_of, lost_events, unequal_checks
+from experiments.readout.metrics import metric_readout, settled
+from experiments.readout.read import Readouts
+from experiments.readout.samples import Judge
+from experiments.readout.study import InvalidDate, NotFound, Opened, ReadoutQuery, StudiedMetric, Study, UnknownMetric
+from experiments.statistics.estimate import Interval, NoEstimate
+from kit.time import microseconds, parsed
+
+HELD_BACK: Final = "held_back"
+EVERYONE: Final = "everyone"
+UNFROZEN: Final = "not frozen"
+WITHOUT_A_GOAL: Final = ("purchase_rate",)
+COLUMNS: Final = (
+    "holdout", "as_of", "as_of_day", "metric", "type", "variant", "against", "units", "value", "control_value", "lift",
+    "ci_low", "ci_high", "difference", "difference_ci_low", "difference_ci_high", "p", "p_adjusted", "cuped",
+    "gate_open", "variance_floor", "verdict", "srm_alarm",
+)  # fmt: skip
+
+
+class UnknownHoldout(NotFound):
+    what = "holdout"
+
+
+class HoldoutHistory(Conclusions, Protocol):
+    """What became of every phase, and when a holdout began; `experiments.catalog.reader.CatalogReader` is one."""
+
+    def holdout_since(self, name: str) -> datetime | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class HoldoutQuery:
+    """Who arrived when (dates or moments, within the holdout's own), by which metric."""
+
+    since: str | None = None
+    until: str | None = None
+    metric: str | None = None
+    look: ReadoutQuery = ReadoutQuery()  # noqa: RUF009 - frozen
+
+
+@dataclass(frozen=True, slots=True)
+class ShippedChange:
+    """A change that was shipped while the holdout was measured, with its own closed lift of the first metric."""
+
+    experiment: str
+    phase: int
+    variant: str
+    on: date
+    lift: Number
+    ci: Interval | NoEstimate | None
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A holdout with what its file leaves out: from when on, by which metrics, of which units, for whom."""
+
+    holdout: str
+    unit: UnitKind
+    share: float
+    start: datetime
+    end: datetime | None
+    metrics: tuple[str, ...]
+    experiments: tuple[str, ...]
+
+
+def holdout_list(readouts: Readouts, history: HoldoutHistory) -> list[dict[str, Any]]:
+    """Every holdout that is defined."""
+    catalog = readouts.archive.latest()
+    return [plain(_described(holdout, catalog, history, readouts.now())) for holdout in catalog.holdouts.values()]
+
+
+def held_back(holdout: str, share: float, units: Iterable[str]) -> list[str]:
+    """The units that a holdout keeps out: by the hash that the assignment asks first."""
+    seed = f"holdout:{holdout}"
+    return [unit for unit in units if position(seed, unit) < share]
+
+
+def holdout_report(readouts: Readouts, history: HoldoutHistory, key: str, query: HoldoutQuery) -> dict[str, Any]:
+    """The report as it is served; raises UnknownHoldout, UnknownMetric and InvalidDate."""
+    as_of, look = readouts.as_of(query.look), query.look
+    catalog = (readouts.archive.at(look.at) if look.at else None) or readouts.archive.latest()
+    holdout = catalog.holdouts.get(key)
+    if holdout is None:
+        raise UnknownHoldout(key, catalog.holdouts)
+    described = _described(holdout, catalog, history, as_of)
+    began = described.start
+    described = _narrowed(described, query, ZoneInfo(catalog.shop.timezone))
+    for name in described.metrics:
+        if name not in catalog.metrics:
+            raise UnknownMetric(name, catalog.metrics)
+    study = _study(described, catalog, covariate=described.start == began)
+    site = Site(microseconds(described.start), lambda units: held_back(key, described.share, units))
+    snapshot = readouts.log.snapshot()
+
+    def answer(opened: Opened) -> dict[str, Any]:
+        judge = Judge(study.plan, opened.days, study.planned_units, study.arms, study.weights, study.family)
+        plan = opened.cube.plan
+        observed = {
+            name: opened.observer.observe(plan.rule(name), (), judge.sample_days(plan.rule(name)))
+            for name in described.metrics
+        }
+        rows = [metric_readout(judge, each, observed[each.metric.name], None, described.unit) for each in study.metrics]
+        checks = [*unequal_checks(judge, study, observed), *lost_events(snapshot.lost)]
+        state = study.calendar.state_at(as_of)
+        return plain(
+            {
+                "holdout": key,
+                "unit": described.unit,
+                "share": described.share,
+                "start": described.start,
+                "end": described.end,
+                "as_of": as_of.astimezone(UTC).replace(microsecond=0),
+                "watermark": readouts.watermark(look, snapshot, as_of),
+                "pending": look.pending,
+                "state": state,
+                "closed": state == "closed",
+                "plan": PlanReadout.of(study.plan, study.planned_units, opened.days.count),
+                "health": health_of(opened.cube, study, opened.days, (), checks),
+                "metrics": settled(judge, rows),
+            }
+        )
+
+    measured = readouts.observe(study, look, (), answer, snapshot, site)
+    return measured | plain(_shipped(readouts, history, described, query))
+
+
+def holdout_rows(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A report as one row per comparison, for `flat_row`."""
+    rows: list[dict[str, Any]] = []
+    for metric in report["metrics"]:
+        for comparison in metric["comparisons"]:
+            control, arm = comparison["arms"]
+            told = {"control_value": control["value"], "gate_open": comparison["gate"]["open"]}
+            told |= {"srm_alarm": report["health"]["srm"]["alarm"], "value": arm["value"], "units": arm["units"]}
+            rows.append({**report, **metric, **comparison, **told})
+    return rows
+
+
+def _described(holdout: Holdout, catalog: Catalog, history: HoldoutHistory, now: datetime) -> Described:
+    naming = [each for each in catalog.experiments.values() if holdout.name in each.holdouts and each.status != "draft"]
+    since = (history.holdout_since(holdout.name) or now).astimezone(ZoneInfo(catalog.shop.timezone))
+    day = datetime.combine(since.date(), time(), since.tzinfo).astimezone(UTC)
+    goals = tuple(dict.fromkeys(goal for each in naming for goal in each.goals))
+    return Described(
+        holdout=holdout.name,
+        unit="user" if naming and all(each.unit == "user" for each in naming) else "visitor",
+        share=holdout.share,
+        start=holdout.start or day,
+        end=holdout.end,
+        metrics=holdout.metrics or goals or WITHOUT_A_GOAL,
+        experiments=tuple(sorted(each.key for each in naming)),
+    )
+
+
+def _narrowed(described: Described, query: HoldoutQuery, zone: ZoneInfo) -> Described:
+    """Within the dates that are asked for; a unit then arrives with its first event from there on."""
+    found: dict[str, datetime | None] = {"from": None, "to": None}
+    for name, text in (("from", query.since), ("to", query.until)):
+        try:
+            found[name] = parsed(text, zone) if text else None
+        except ValueError:
+            raise InvalidDate(f"{name}: {(text or '')[:40]!r} is no date; write 2026-01-31") from None
+    start = max(described.start, found["from"] or described.start)
+    end = min((moment for moment in (described.end, found["to"]) if moment), default=None)
+    if end is not None and end <= start:
+        raise InvalidDate(f"to: {end:%Y-%m-%dT%H:%MZ} is not after {start:%Y-%m-%dT%H:%MZ}, from which on is measured")
+    metrics = described.metrics if query.metric is None else (query.metric,)
+    return replace(described, start=start, end=end, metrics=metrics)
+
+
+def _study(described: Described, catalog: Catalog, *, covariate: bool) -> Study:
+    """The holdout as an experiment that was never assigned: its control is held back.
+
+    What lies before its start is a covariate; where that start is asked for, the holdout held then already.
+    """
+    shares = {HELD_BACK: described.share, EVERYONE: 1.0 - described.share}
+    experiment = Experiment(
+        key=described.holdout,
+        name=described.holdout,
+        status="running",
+        start=described.start,
+        end=described.end,
+        unit=described.unit,
+        variants=tuple(Variant(key=name, weight=share, payload=None) for name, share in shares.items()),
+        goals=described.metrics,
+    )
+    if not covariate:
+        plan = experiment.plan.model_copy(update={"cuped_seconds": 0})
+        experiment = experiment.model_copy(update={"plan": plan})
+    metrics = [catalog.metrics[name] for name in described.metrics]
+    longest = max(metric_window(metric) for metric in metrics)
+    return Study(
+        experiment=experiment,
+        shop=catalog.shop,
+        metrics=tuple(StudiedMetric(metric, "goal", post_hoc=False) for metric in metrics),
+        fingerprint=UNFROZEN,
+        planned_units=UNITS_PER_VARIANT * len(shares),
+        calendar=Calendar("running", described.start, described.end, (), longest),
+    )
+
+
+def _shipped(readouts: Readouts, history: HoldoutHistory, described: Described, query: HoldoutQuery) -> dict[str, Any]:
+    """What was shipped meanwhile under the holdout, by the first metric, beside what was measured of all together.
+
+    The prior is that of all concluded phases, whatever holdout they name.
+    """
+    metric, zone = described.metrics[0], ZoneInfo(readouts.archive.latest().shop.timezone)
+    last = min(described.end or readouts.as_of(query.look), readouts.as_of(query.look))
+    phases: list[Concluded] = []
+    changes: list[ShippedChange] = []
+    for (key, phase), conclusion in sorted(history.conclusions().items()):
+        design = history.design(key, phase)
+        if design is None or conclusion.since > last:
+            continue
+        readout = readouts.read(key, replace(query.look, at=None, phase=phase, metric=metric))
+        concluded = concluded_phase(readout, design, conclusion, zone, metric)
+        phases.append(concluded)
+        if described.holdout in design.holdouts and conclusion.since >= described.start:
+            intervals = {each.variant: each.ci for each in readout.metric(metric).comparisons}
+            changes += [_change(row, intervals) for row in concluded.rows if row.outcome == "shipped"]
+    named = {(change.experiment, change.phase, change.variant) for change in changes}
+    rows = [row for phase in phases for row in phase.rows]
+    shrunk = shrunk_rows(rows, phases, lambda row: (row.experiment, row.phase, row.variant) in named)
+    return {
+        "shipped": changes,
+        "sum_of_lifts": sum(known_number(change.lift) for change in changes),
+        "shrunk_sum": shrunk.total.value if shrunk else 0.0,
+    }
+
+
+def _change(row: ProgramRow, intervals: Mapping[str, Interval | NoEstimate]) -> ShippedChange:
+    return ShippedChange(row.experiment, row.phase, row.variant, row.decided_on, row.lift, intervals.get(row.variant))
