@@ -128,12 +128,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "experiments/planning": {"experiments/definitions", "experiments/statistics"},
     "experiments/program": {
-        "experiments/assignment",
-        "experiments/catalog",
-        "experiments/cube",
-        "experiments/definitions",
-        "experiments/readout",
-        "experiments/statistics",
+        f"experiments/{room}" for room in ("assignment", "catalog", "cube", "definitions", "readout", "statistics")
     },
     "experiments/readout": {
         "events/engines",
@@ -147,12 +142,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "experiments/statistics": set(),
     "experiments/targeting": set(),
-    "experiments/validation": {
-        "experiments/cube",
-        "experiments/program",
-        "experiments/readout",
-        "experiments/statistics",
-    },
+    "experiments/validation": {f"experiments/{room}" for room in ("cube", "program", "readout", "statistics")},
     "kit": set(),
     "recommender/evaluation": {"events/engines", "recommender/model", "recommender/ranking", "recommender/training"},
     "recommender/model": {"events/parts"},
