@@ -58,7 +58,8 @@ def swapped(found: MetricObservation) -> MetricObservation:
 
 
 def judged_by(judge: Judge, made: Drawn, found: dict[str, MetricObservation]) -> Iterator[ComparisonReadout]:
-    studied = [each for each in made.study.metrics if each.role != "guardrail"]
+    # which side a margin forgives is no matter of the arms, so none is given
+    studied = [replace(each, margin=None) for each in made.study.metrics if each.role != "guardrail"]
     rows = [metric_readout(judge, each, found[each.metric.name], None, "unit") for each in studied]
     for metric in settled(judge, rows):
         yield from metric.comparisons
