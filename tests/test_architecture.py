@@ -170,7 +170,7 @@ SHORT = {  # modules of less than 60 lines that are a thought of their own
     "events/parts/arrow.py",
     "events/privacy/erasure.py",
     "events/store/keys.py",
-    "experiments/readout/satisfaction.py",
+    "experiments/cube/satisfaction.py",
     "experiments/statistics/multiplicity.py",
     "experiments/statistics/roots.py",
     "kit/suggestions.py",

@@ -36,6 +36,7 @@ from events.privacy.erasure import erase
 from events.privacy.person import Person, held
 from experiments.catalog.calendar import calendar_of
 from experiments.catalog.reader import CatalogReader
+from experiments.cube.satisfaction import COLUMNS
 from experiments.definitions.model import Experiment
 from experiments.planning.plan import plan_json
 from experiments.program.holdout import COLUMNS as HOLDOUT_COLUMNS
@@ -43,7 +44,6 @@ from experiments.program.holdout import HoldoutQuery, holdout_list, holdout_repo
 from experiments.program.report import COLUMNS as PROGRAM_COLUMNS
 from experiments.program.report import ProgramQuery, program_report
 from experiments.readout.encoding import Readout, plain
-from experiments.readout.satisfaction import COLUMNS
 from experiments.readout.study import ReadoutQuery, UnknownExperiment, parsed_at
 from experiments.readout.tables import flat_row, flat_rows
 from recommender.evaluation.attribution import attribution
@@ -121,7 +121,7 @@ def _computed(analysis: Analysis, query: ComputedQuery, look: ReadoutQuery) -> A
             table = readouts.units(query.key, look)
             return json_answer({"rows": table.rows()}) if query.format == "json" else table_answer(table, query.format)
         case AllResultsQuery():
-            rows = readouts.results(look.pending, look.watermark)
+            rows = readouts.results(look.pending, look.watermark, every_status=query.status == "all")
             return rows_answer(rows, list(rows[0]) if rows else [], query.format)
         case SatisfactionQuery() | ProgramReportQuery() | HoldoutsQuery() | HoldoutResultsQuery():
             return _reported(analysis, query, look)

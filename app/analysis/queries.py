@@ -70,9 +70,10 @@ class UnitsQuery(msgspec.Struct, frozen=True, tag=True):
 
 
 class AllResultsQuery(msgspec.Struct, frozen=True, tag=True):
-    """One row per comparison of every running experiment."""
+    """One row per comparison of every experiment that runs, or that ever ran."""
 
     format: Form = "json"
+    status: Literal["running", "all"] = "running"
 
 
 class SatisfactionQuery(msgspec.Struct, frozen=True, tag=True):

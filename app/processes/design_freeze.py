@@ -131,7 +131,7 @@ def site_plan(
     metrics that the served definitions need not hold.
     """
     from experiments.catalog.calendar import Calendar
-    from experiments.cube.cube import Site
+    from experiments.cube.scope import Site
     from experiments.readout.planning import traffic_plan
     from experiments.readout.study import ReadoutQuery, StudiedMetric, Study
     from kit.time import microseconds

@@ -162,9 +162,14 @@ async def units(
     return await analysis_response(asked, worker, UnitsQuery(key, look.at, look.phase, look.format))
 
 
+Listed = Annotated[Literal["running", "all"], Query(description="`all`: also what was stopped, paused or archived.")]
+
+
 @router.get("/v1/results", summary="Every running experiment, one row per comparison", responses=FLAT)
-async def all_results(_: Secret, asked: Asked, worker: Worker, form: FormQuery = "json") -> Response:
-    return await analysis_response(asked, worker, AllResultsQuery(form))
+async def all_results(
+    _: Secret, asked: Asked, worker: Worker, form: FormQuery = "json", status: Listed = "running"
+) -> Response:
+    return await analysis_response(asked, worker, AllResultsQuery(form, status))
 
 
 class ProgramParameters(BaseModel):

@@ -121,6 +121,13 @@ def any_of(conditions: Iterable[Expression]) -> Expression:
     return _joined(conditions, exp.Or, exp.false())
 
 
+def equals_any(text: str, values: Iterable[str]) -> Expression:
+    """An expression equals one of some texts."""
+    return Expression(
+        exp.In(this=_parsed_expression(text).tree.copy(), expressions=[exp.convert(each) for each in values])
+    )
+
+
 def union_all(statements: Sequence[Statement]) -> Statement:
     """The rows of all statements, one after the other."""
     return replace(statements[0], further=(*statements[0].further, *statements[1:]))
@@ -171,6 +178,8 @@ def _parsed_expression(text: str) -> Expression:
     return Expression(sqlglot.parse_one(text, dialect="duckdb", into=exp.Condition))
 
 
+_BIGINT: Final = exp.DataType.build("BIGINT")  # building one costs as much as a small statement
+_DOUBLE: Final = exp.DataType.build("DOUBLE")
 _ADDED: Final = "added_"
 _PLACE: Final = re.compile(r"bind_place_(\w+?)_end_place")
 
@@ -219,6 +228,6 @@ def _literal(value: Value) -> exp.Expr:
         case None | bool() | str():
             return exp.convert(value)
         case int():
-            return exp.cast(exp.convert(value), "BIGINT")
+            return exp.Cast(this=exp.convert(value), to=_BIGINT.copy())
         case float():
-            return exp.cast(exp.Literal.number(repr(value)), "DOUBLE")
+            return exp.Cast(this=exp.Literal.number(repr(value)), to=_DOUBLE.copy())

@@ -1,13 +1,16 @@
 """Builds the one unit × day cube of a readout on an engine: exposures, units, who owns which event, then the cube."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal
+from functools import cached_property
+from typing import Final
+
+import numpy as np
 
 from events.engines.duckdb import Columns, Engine
-from events.engines.sql import Expression, Statement, all_of, any_of, inline_table, union_all
-from experiments.cube.measures import NONE, CubePlan, SourceKey, Sums
-from experiments.cube.shop_days import ShopDays
+from events.engines.sql import Expression, Statement, all_of, any_of, union_all
+from experiments.cube.measures import NONE, CubePlan, MetricRule, SourceKey, Sums
+from experiments.cube.scope import CubeScope, Enrolment, arms_table, enrolled
 from experiments.cube.sources import (
     chosen,
     event_amount,
@@ -21,42 +24,10 @@ from experiments.cube.sources import (
 from experiments.cube.statements import condition, fields_of, statement
 from kit.time import SECOND_US
 
-FOREVER_US: Final = 1 << 62
 VISIT_US: Final = 30 * 60 * SECOND_US  # a history is an earlier visit, not the page view that led to the exposure
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
-    """Everybody who comes to the site since a moment (µs UTC), instead of exposures.
-
-    `held_back` chooses the units of the first of two arms by their ids; without it all are in the first arm.
-    """
-
-    since_us: int
-    held_back: Callable[[Sequence[str]], Sequence[str]] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CubeScope:
-    """Whose exposures are read and how events are attributed. Times are µs UTC, inclusive.
-
-    `rates` say what one unit of another currency is worth in the shop's.
-    """
-
-    experiment: str
-    phase: int
-    arms: tuple[str, ...]
-    unit: Literal["visitor", "user"]
-    identity: Literal["first_touch", "strict"]
-    currency: str
-    days: ShopDays
-    stop_us: int = FOREVER_US  # exposures after it do not count
-    known_until_us: int = FOREVER_US  # identity edges received after it do not count
-    site: Site | None = None
-    rates: Mapping[str, float] = field(default_factory=dict[str, float])
-
-
-@dataclass(slots=True)
+@dataclass
 class Cube:
     """The cube and the tables that it is made of. `tables` are kept for the SQL that is shown to analysts."""
 
@@ -65,10 +36,12 @@ class Cube:
     plan: CubePlan
     tables: dict[str, Statement] = field(default_factory=dict[str, Statement])
     _answers: dict[str, Columns] = field(default_factory=dict[str, Columns])
+    _others: tuple[Enrolment, ...] = ()
 
     def build(self) -> None:
         """Materialise everything, once."""
-        self.expose()
+        if "owners" not in self.tables:
+            self.expose()
         lookback = max(self.plan.lookback_us, VISIT_US)
         self.put("histories", self.attributed("histories", lookback=lookback, visit=VISIT_US))
         for dimension in self.plan.dimensions:
@@ -90,12 +63,12 @@ class Cube:
     def expose(self) -> None:
         """Exposures, units (by first exposure) and which unit each event belongs to."""
         scope = self.scope
-        self.put("arms", inline_table({"variant": scope.arms, "arm": range(len(scope.arms))}))
+        self.put("arms", arms_table(scope.enrolments))
         unit = Expression.of("e.visitor_id" if scope.unit == "visitor" else "e.user_id")
         if scope.identity == "first_touch":
             self.put("pairs", statement("pairs").bind(known_until=scope.known_until_us))
         if scope.site is None:
-            exposures = self._of_experiment("exposures").bind(unit=unit, stop=scope.stop_us)
+            exposures = statement("exposures").bind(unit=unit, enrolled=enrolled(scope.enrolments))
         elif scope.site.held_back is None:
             exposures = statement("site_exposures").bind(since=scope.site.since_us, unit=unit, stop=scope.stop_us)
         else:
@@ -103,6 +76,28 @@ class Cube:
         self.put("exposures", exposures)
         self.put("units", statement("units").bind(exposed_on=scope.days.sql("f.time")))
         self.put("owners", statement(f"owners_{scope.identity}_{scope.unit}"))
+
+    def overlap(self, others: Sequence[Enrolment]) -> None:
+        """The units that are in other experiments as well, by the arm of each, numbered over all of `others`."""
+        if not others:
+            return
+        self._others = tuple(others)
+        unit = Expression.of("e.visitor_id" if self.scope.unit == "visitor" else "e.user_id")
+        self.put("other_arms", arms_table(others))
+        exposures = statement("exposures").tables(arms="other_arms")
+        self.put("other_exposures", exposures.bind(unit=unit, enrolled=enrolled(others)))
+        units = statement("units").tables(exposures="other_exposures")
+        self.put("other_units", units.bind(exposed_on=self.scope.days.sql("f.time")))
+        self.put("overlap", statement("overlap"))
+
+    def other_arms(self, experiment: str) -> range:
+        """The numbers of an experiment's arms among the others; none where it is not among them."""
+        first = 0
+        for other in self._others:
+            if other.experiment == experiment:
+                return range(first, first + len(other.arms))
+            first += len(other.arms)
+        return range(0)
 
     def put(self, name: str, statement: Statement) -> None:
         """Materialise a table and remember how it was made."""
@@ -130,24 +125,50 @@ class Cube:
         """What one unit of a currency is worth in the shop's."""
         return rate_of(code, self.scope.currency, self.scope.rates)
 
-    def excluded(self) -> tuple[tuple[int, ...], int, dict[str, int]]:
-        """What does not count: (quarantined, bots, forced, forged) exposures, quarantined events, and, by metric, the
-        events whose money cannot be said in the shop's currency."""
-        left_out = self._of_experiment("excluded_exposures")
-        if self.scope.site is not None:
-            left_out = statement("excluded_arrivals").bind(since=self.scope.site.since_us, stop=self.scope.stop_us)
-        exposures = self.engine.rows(left_out)[0]
-        counted = any_of(named(name) for key in self.plan.sources for name in (key.steps or (key.event,)))
-        quarantined = self.engine.rows(self.attributed("excluded_events", named=counted))[0][0]
-        unconverted = self.engine.rows(statement("unconverted"))
+    def excluded(
+        self, study: int = 0, rules: Sequence[MetricRule] | None = None
+    ) -> tuple[tuple[int, ...], int, dict[str, int]]:
+        """What does not count in a study, for some metrics: (quarantined, bots, forced, forged) exposures, quarantined
+        events, and, by metric, the events whose money cannot be said in the shop's currency."""
+        rules = self.plan.rules if rules is None else rules
+        exposures, events, unconverted = self._left_out
+        own, names = self.scope.enrolments[study], sorted({name for rule in rules for name in self.plan.names(rule)})
+        here = (exposures["experiment"] == own.experiment) & (exposures["phase"] == own.phase)
+        uncounted = tuple(int(exposures[name][here].sum()) for name in ("quarantined", "bots", "forced", "forged"))
+        quarantined = events["n"][(events["study"] == study) & np.isin(events["name"].astype(np.str_), names)].sum()
+        rows = [unconverted[name][unconverted["study"] == study].tolist() for name in ("source", "segment", "n")]
         by_metric: dict[str, int] = {}
-        for rule in (rule for rule in self.plan.rules if rule.money):
+        for rule in (rule for rule in rules if rule.money):
             read = (index for index in (rule.source, rule.taken, rule.base) if index != NONE)
             once = {replace(self.plan.sources[index], value="", sums="money"): index for index in read}
             first, last = self.plan.segment(rule.window.start_us), self.plan.segment(rule.window.end_us)
-            found = (n for source, segment, n in unconverted if source in once.values() and first <= segment < last)
-            by_metric[rule.name] = int(sum(found))
-        return exposures, int(quarantined), {name: count for name, count in by_metric.items() if count}
+            counts = zip(*rows, strict=True)
+            total = sum(n for source, segment, n in counts if source in once.values() and first <= segment < last)
+            by_metric[rule.name] = int(total)
+        return uncounted, int(quarantined), {name: n for name, n in by_metric.items() if n}
+
+    @cached_property
+    def _left_out(self) -> tuple[Columns, Columns, Columns]:
+        """Of all studies: exposures, quarantined events, events whose money cannot be said."""
+        scope = self.scope
+        if scope.site is None:
+            exposures = statement("excluded_exposures").bind(enrolled=enrolled(scope.enrolments))
+        else:
+            (own,) = scope.enrolments
+            named_so = {"experiment": Expression.of("$key", key=own.experiment), "phase": Expression.of(f"{own.phase}")}
+            arrivals = statement("excluded_arrivals").bind(since=scope.site.since_us, stop=scope.stop_us)
+            exposures = arrivals.also(**named_so)
+        names = sorted({name for rule in self.plan.rules for name in self.plan.names(rule)})
+        events = self.attributed("excluded_events", named=any_of(map(named, names)))
+        found = (exposures, events, statement("unconverted"))
+        return self.engine.columns(found[0]), self.engine.columns(found[1]), self.engine.columns(found[2])
+
+    def evidence(self) -> dict[int, tuple[int, ...]]:
+        """By study, what tells whether any row of the log that it rests on has come or gone since it was last asked.
+
+        Rows never change: that is how many there are, and sums over their places and times.
+        """
+        return {int(study): tuple(map(int, found)) for study, *found in self.engine.rows(self.attributed("evidence"))}
 
     def events_of(self, key: SourceKey) -> Expression:
         """The events of a source, with its `where`."""
@@ -158,9 +179,6 @@ class Cube:
         since = "e.time - o.exposed_at"
         cases = [f"WHEN {since} < {edge} THEN {index}" for index, edge in enumerate(self.plan.boundaries[1:])]
         return Expression.of(f"CASE {' '.join(cases)} END")
-
-    def _of_experiment(self, name: str) -> Statement:
-        return statement(name).bind(experiment=self.scope.experiment, phase=self.scope.phase)
 
     def _arrived(
         self, since_us: int, held_back: Callable[[Sequence[str]], Sequence[str]], unit: Expression

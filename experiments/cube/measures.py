@@ -130,6 +130,11 @@ class CubePlan:
         """The first segment at or after a boundary."""
         return self.boundaries.index(boundary_us)
 
+    def names(self, rule: MetricRule) -> tuple[str, ...]:
+        """The events that a metric counts."""
+        read = (self.sources[index] for index in (rule.source, rule.taken, rule.base) if index != NONE)
+        return tuple(dict.fromkeys(name for key in read for name in (key.steps or (key.event,))))
+
     def rule(self, name: str) -> MetricRule:
         """The rule of a metric."""
         return next(rule for rule in self.rules if rule.name == name)

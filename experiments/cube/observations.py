@@ -1,17 +1,19 @@
 """Reads moments and quantile values off the cube: per metric and arm, whole, by level of a dimension, and by day."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from events.engines.duckdb import Columns
-from events.engines.sql import Expression, Statement, inline_table
-from experiments.cube.cube import FOREVER_US, Cube, levels_table, reached_table
+from events.engines.sql import Expression, Statement
+from experiments.cube.cube import Cube, levels_table, reached_table
 from experiments.cube.measures import SURVEYS, Field, MetricRule
-from experiments.cube.sources import Caps, event_amount
+from experiments.cube.samples import NO_SAMPLE, Place, QuantileSample, prepare_samples, samples_by_level
+from experiments.cube.scope import FOREVER_US
+from experiments.cube.sources import Caps, StudyCaps
 from experiments.cube.statements import statement
 from experiments.cube.sums import COLUMNS, PRODUCTS, TOTALS, Looks, Shifts, joint_moments, looks_of
 from experiments.definitions.model import Bound, Cap
@@ -19,84 +21,8 @@ from experiments.statistics.estimate import NoEstimate
 from experiments.statistics.moments import JointMoments
 from experiments.statistics.quantiles import Histogram, cap_value
 
-Place = tuple[int, str]  # arm and level
-
-
-@dataclass(frozen=True, slots=True)
-class QuantileSample:
-    """One arm's values, and how many units it has; where events are sampled, `clusters` has per unit num: at or below
-    the quantile, den: all."""
-
-    histogram: Histogram
-    clusters: JointMoments | None
-    units: int
-
-
-def prepare_samples(cube: Cube, rule: MetricRule, through_day: int | None = None) -> None:
-    """Materialise the events that a quantile over events samples: all, or those until a shop day."""
-    day = cube.scope.days.sql("e.time")
-    so_far = "TRUE" if through_day is None else "$day <= $through"
-    values = {} if through_day is None else {"day": day, "through": through_day}
-    key = cube.plan.sources[rule.source]
-    bound = cube.attributed(
-        "samples",
-        amount=event_amount(key, cube.plan.properties, cube.rate()),
-        named=cube.events_of(key),
-        until=rule.window.end_us,
-        so_far=Expression.of(so_far, **values),
-    )
-    cube.put("samples", bound.tables(events="purchases" if key.kind == "orders" else "events"))
-
-
-def samples_by_level(
-    cube: Cube, rule: MetricRule, levels: str, units: Mapping[Place, tuple[int, int]]
-) -> dict[Place, QuantileSample]:
-    """The sample of each arm on each level; `levels` is the table of levels, `units` how many units stand there."""
-    found = cube.engine.columns(
-        statement("sample_histogram" if rule.over_events else "histogram").tables(levels=levels)
-    )
-    names, number = np.unique(found["level"].astype(np.str_), return_inverse=True)
-    numbers = {str(name): index for index, name in enumerate(names)}
-    histograms: dict[Place, Histogram] = {}
-    for (arm, level), (total, _) in units.items():
-        here = (found["arm"] == arm) & (number == numbers.get(level, -1))
-        values, counts = found["value"][here], found["n"][here].astype(np.int64)
-        silent = 0 if rule.over_events else total - int(counts.sum())  # units without any value are zero
-        histograms[arm, level] = Histogram.from_columns(np.append(values, 0.0), np.append(counts, silent))
-    clusters = _clusters(cube, rule, levels, histograms, units) if rule.over_events else {}
-    return {
-        place: QuantileSample(histogram, clusters.get(place), units[place][0])
-        for place, histogram in histograms.items()
-    }
-
-
-def _clusters(
-    cube: Cube,
-    rule: MetricRule,
-    levels: str,
-    histograms: Mapping[Place, Histogram],
-    units: Mapping[Place, tuple[int, int]],
-) -> dict[Place, JointMoments]:
-    quantiles = {place: histogram.quantile(rule.metric.q or 0.5) for place, histogram in histograms.items()}
-    known = {place: value for place, value in quantiles.items() if not isinstance(value, NoEstimate)}
-    if not known:
-        return {}
-    columns = {"arm": [arm for arm, _ in known], "level": [level for _, level in known], "value": [*known.values()]}
-    cube.put("thresholds", inline_table(columns))
-    return {
-        (int(arm), str(level)): JointMoments.from_sums(
-            units[int(arm), str(level)][0],
-            {"num": float(below), "den": float(events)},
-            {("num", "num"): float(b_b), ("num", "den"): float(b_e), ("den", "den"): float(e_e)},
-        )
-        for arm, level, _, below, events, b_b, b_e, e_e in cube.engine.rows(
-            statement("sample_clusters").tables(levels=levels)
-        )
-    }
-
-
 WHOLE: Final = "levels_whole"
-_NOTHING: Final = QuantileSample(Histogram.from_columns([], []), None, 0)
+OVERLAP: Final = "overlap"  # units that are in another experiment as well, by its arm
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +32,7 @@ class MetricObservation:
     `arms` are joint moments over units of y (value), d (denominator), x and e (the same before exposure) and h (has a
     history). `levels` holds the same by dimension and level, `cohorts` by the shop day of the exposure (ascending, with
     the windows that are still open), `samples` the values of a quantile (also by level, and `until` a day: of the units
-    exposed by its close).
+    exposed by its close), `overlaps` moments by the arm of another experiment that the units are in.
     """
 
     rule: MetricRule
@@ -122,6 +48,7 @@ class MetricObservation:
     responders: tuple[int, ...] | None = None
     final_beats: tuple[tuple[int, int], ...] | None = None  # (arrived, page views)
     steps: tuple[tuple[int, ...], ...] = ()  # units that reached each step of a funnel
+    overlaps: Mapping[str, tuple[JointMoments, ...]] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,10 +95,25 @@ class Observer:
         whole_windows: bool = False,
         by_day: bool = True,
     ) -> MetricObservation:
-        """All that a readout shows of one metric. A quantile, which has no days, is sampled `sample_days` by day, with
-        `whole_windows` also by what came after it."""
+        """`observe_each` of the only study of a cube."""
+        days = {0: sample_days}
+        return self.observe_each(rule, dimensions, days, whole_windows=whole_windows, by_day=by_day)[0]
+
+    def observe_each(
+        self,
+        rule: MetricRule,
+        dimensions: Sequence[str],
+        sample_days: Mapping[int, Sequence[int]],
+        *,
+        whole_windows: bool = False,
+        by_day: bool = True,
+        overlaps: bool = False,
+    ) -> dict[int, MetricObservation]:
+        """All that a readout shows of one metric, of each study that `sample_days` has. A quantile, which has no days,
+        is sampled by the days given there, with `whole_windows` also by what came after them."""
         engine, quantile = self.cube.engine, rule.metric.type == "quantile"
-        until = {day: self._samples_until(rule, day, whole_windows) for day in sample_days if quantile}
+        wanted = sorted({day for days in sample_days.values() for day in days}) if quantile else []
+        until = {day: self._samples_until(rule, day, whole_windows) for day in wanted}
         by_day = by_day and not quantile
         caps = self.tabulate(rule)
         counts = self._counts(rule, None)
@@ -180,9 +122,9 @@ class Observer:
             prepare_samples(self.cube, rule)
         tables = {name: levels_table(self.cube.plan, name) for name in dimensions}
         open_windows = statement("immature").bind(mature=self.as_of_us - rule.window.end_us)
-        return MetricObservation(
+        whole = MetricObservation(
             rule=rule,
-            cap=Caps() if rule.is_share else caps,
+            cap=Caps(),
             arms=self._moments(statement("moments"), [""], counts, shifts)[""],
             immature=self._per_arm(self.cube.once(open_windows)),
             levels={name: self.levels_of(rule, table) for name, table in tables.items()},
@@ -190,26 +132,39 @@ class Observer:
             level_samples={name: self._samples(rule, table) for name, table in tables.items() if quantile},
             cohorts=self._cohorts(rule) if by_day else {},
             until=until,
-            looks=self._looks(rule, caps, shifts) if by_day else None,
             responders=self._per_arm(engine.columns(statement("responders"))) if rule.metric.type in SURVEYS else None,
             final_beats=self._final_beats(rule),
             steps=self._steps(rule),
+            overlaps=self.levels_of(rule, OVERLAP) if overlaps and by_day and OVERLAP in self.cube.tables else {},
         )
+        days = self._days(rule, caps, shifts) if by_day else None
+        found: dict[int, MetricObservation] = {}
+        for study, own_days in sample_days.items():
+            arms = self.cube.scope.arms_of(study)
+            own = _of_arms(whole, slice(arms.start, arms.stop))
+            found[study] = replace(
+                own,
+                cap=Caps() if rule.is_share else caps.studies[study],
+                until={day: samples for day, samples in own.until.items() if day in own_days},
+                looks=None if days is None else looks_of(*days, shifts, arms),
+            )
+        return found
 
-    def tabulate(self, rule: MetricRule, until: "_Until | None" = None) -> Caps:
+    def tabulate(self, rule: MetricRule, until: "_Until | None" = None) -> StudyCaps:
         """Materialise `totals` and `unit_values` of a metric, now or as of an earlier day; answers the applied caps."""
         plan, put = self.cube.plan, self.cube.put
         bound = self._sources(statement("totals"), rule)
         day = None if until is None or until.whole_windows else until.day
         so_far = Expression.of("TRUE") if day is None else Expression.of("c.day <= $day", day=day)
         put("totals", bound.bind(before=plan.segment(0), so_far=so_far))
-        caps = Caps(*self._ends(rule.cap, "t.gross"), *self._ends(rule.base_cap, "t.base"))
+        ends = zip(self._ends(rule.cap, "t.gross"), self._ends(rule.base_cap, "t.base"), strict=True)
+        caps = StudyCaps(tuple(Caps(*above, *below) for above, below in ends), self.cube.scope)
         mature = self.mature(rule) if until is None else until.last_exposed_us
         cut = {
-            "gross": caps.of_value("t.gross"),
-            "earlier_gross": caps.of_value("t.earlier_gross"),
-            "base": caps.of_base("t.base"),
-            "earlier_base": caps.of_base("t.earlier_base"),
+            "gross": caps.of_value("t.gross", "u.arm"),
+            "earlier_gross": caps.of_value("t.earlier_gross", "u.arm"),
+            "base": caps.of_base("t.base", "u.arm"),
+            "earlier_base": caps.of_base("t.earlier_base", "u.arm"),
         }
         put("unit_values", statement("unit_values").bind(**cut, entered=self._entered(rule), mature=mature))
         return caps
@@ -218,7 +173,7 @@ class Observer:
         """The values of a quantile of the units exposed by the close of a shop day."""
         last = self.cube.engine.rows(statement("last_exposed").bind(day=day))[0][0]
         if last is None:
-            return tuple(_NOTHING for _ in self.cube.scope.arms)
+            return (NO_SAMPLE,) * self.cube.scope.arms
         until = _Until(day, int(last), whole_windows)
         self.tabulate(rule, until)
         if rule.over_events:
@@ -246,15 +201,21 @@ class Observer:
             return Expression.of("u.exposed_on")
         return self.cube.scope.days.sql(f"(u.exposed_at + {rule.window.end_us})")
 
-    def _ends(self, cap: Cap, column: str) -> tuple[float | None, float | None]:
-        """The upper and the lower end at which a column of `totals` is cut; None where it is not."""
-        bounds = cap, cap.low or Bound()
+    def _ends(self, cap: Cap, column: str) -> list[tuple[float | None, float | None]]:
+        """By study, the upper and the lower end at which a column of `totals` is cut; None where it is not."""
+        bounds, scope = (cap, cap.low or Bound()), self.cube.scope
         if all(bound.percentile is None for bound in bounds):
-            return cap.fixed, bounds[1].fixed
+            return [(cap.fixed, bounds[1].fixed) for _ in scope.enrolments]
         found = self.cube.engine.columns(statement("cap_histogram").bind(value=Expression.of(column)))
-        histogram = Histogram.from_columns(found["value"], found["n"])
-        high, low = (bound.fixed if bound.percentile is None else _at(histogram, bound.percentile) for bound in bounds)
-        return high, low
+        ends: list[tuple[float | None, float | None]] = []
+        for study in range(len(scope.enrolments)):
+            own = np.isin(found["arm"], scope.arms_of(study))
+            values, place = np.unique(found["value"][own], return_inverse=True)
+            counts = np.bincount(place, weights=found["n"][own].astype(np.float64), minlength=len(values))
+            histogram = Histogram.from_columns(values, counts.astype(np.int64))
+            high, low = (each.fixed if each.percentile is None else _at(histogram, each.percentile) for each in bounds)
+            ends.append((high, low))
+        return ends
 
     def _counts(
         self, rule: MetricRule, table: str | None, mature: int | None = None
@@ -273,7 +234,7 @@ class Observer:
     def _moments(
         self, sums: Statement, levels: Iterable[str], counts: Mapping[Place, tuple[int, int]], shifts: Shifts
     ) -> dict[str, tuple[JointMoments, ...]]:
-        found, arms = self.cube.engine.columns(sums.bind(**shifts.values())), range(len(self.cube.scope.arms))
+        found, arms = self.cube.engine.columns(sums.bind(**shifts.values())), range(self.cube.scope.arms)
         names = ("n", *TOTALS, *COLUMNS, *PRODUCTS)
         level_of = found.get("level", np.full(len(found["arm"]), ""))
         rows = {
@@ -319,17 +280,15 @@ class Observer:
         found = self.levels_of(rule, "levels_exposed_days")
         return {day: found[str(day)] for day in sorted(map(int, found))}
 
-    def _looks(self, rule: MetricRule, caps: Caps, shifts: Shifts) -> Looks:
+    def _days(self, rule: MetricRule, caps: StudyCaps, shifts: Shifts) -> tuple[Columns, Columns, Columns]:
+        """What entered and what was added on each day, for `looks_of`."""
         self._put_days(rule)
-        own = {"own_gross": caps.of_value("w.gross"), "own_base": caps.of_base("w.base")}
-        engine = self.cube.engine
-        entered = self._entered(rule)
-        return looks_of(
-            units=self.cube.once(statement("unit_counts").bind(entered=entered, mature=self.mature(rule))),
-            entries=engine.columns(statement("entries").bind(x=shifts.x, e=shifts.e)),
-            looks=engine.columns(statement("looks").bind(**_cut_days(rule, caps), **own, **shifts.values())),
-            shifts=shifts,
-            arms=len(self.cube.scope.arms),
+        own = {"own_gross": caps.of_value("w.gross", "v.arm"), "own_base": caps.of_base("w.base", "v.arm")}
+        engine, entered = self.cube.engine, self._entered(rule)
+        return (
+            self.cube.once(statement("unit_counts").bind(entered=entered, mature=self.mature(rule))),
+            engine.columns(statement("entries").bind(x=shifts.x, e=shifts.e)),
+            engine.columns(statement("looks").bind(**_cut_days(rule, caps), **own, **shifts.values())),
         )
 
     def _put_days(self, rule: MetricRule) -> None:
@@ -345,7 +304,7 @@ class Observer:
             last=self.cube.plan.segment(rule.window.end_us),
         )
         found = {int(arm): (int(finals), int(views)) for arm, finals, views in self.cube.engine.rows(bound)}
-        return tuple(found.get(arm, (0, 0)) for arm in range(len(self.cube.scope.arms)))
+        return tuple(found.get(arm, (0, 0)) for arm in range(self.cube.scope.arms))
 
     def _steps(self, rule: MetricRule) -> tuple[tuple[int, ...], ...]:
         key = self.cube.plan.sources[rule.source]
@@ -358,21 +317,19 @@ class Observer:
     def _whole(self, rule: MetricRule, mature: int | None = None) -> tuple[QuantileSample, ...]:
         if WHOLE not in self.cube.tables:
             self.cube.put(WHOLE, statement("no_levels"))
-        nobody = tuple(_NOTHING for _ in self.cube.scope.arms)
-        return self._samples(rule, WHOLE, mature).get("", nobody)
+        return self._samples(rule, WHOLE, mature).get("", (NO_SAMPLE,) * self.cube.scope.arms)
 
     def _samples(
         self, rule: MetricRule, table: str, mature: int | None = None
     ) -> dict[str, tuple[QuantileSample, ...]]:
         counts = self._counts(rule, table, mature)
         found = samples_by_level(self.cube, rule, table, counts)
-        arms = range(len(self.cube.scope.arms))
-        levels = {level for _, level in counts}
-        return {level: tuple(found.get((arm, level), _NOTHING) for arm in arms) for level in levels}
+        arms, levels = range(self.cube.scope.arms), {level for _, level in counts}
+        return {level: tuple(found.get((arm, level), NO_SAMPLE) for arm in arms) for level in levels}
 
     def _per_arm(self, found: Columns) -> tuple[int, ...]:
         counts = {int(arm): int(n) for arm, n in zip(found["arm"], found["n"], strict=True)}
-        return tuple(counts.get(arm, 0) for arm in range(len(self.cube.scope.arms)))
+        return tuple(counts.get(arm, 0) for arm in range(self.cube.scope.arms))
 
 
 def _at(histogram: Histogram, percentile: float) -> float | None:
@@ -380,17 +337,42 @@ def _at(histogram: Histogram, percentile: float) -> float | None:
     return None if isinstance(value, NoEstimate) else value
 
 
-def _cut_days(rule: MetricRule, caps: Caps) -> dict[str, Expression]:
+def _of_arms(whole: MetricObservation, own: slice) -> MetricObservation:
+    """What an observation of several studies says of the arms of one: with the levels and days that its units have."""
+
+    def levels(found: Mapping[str, tuple[JointMoments, ...]]) -> dict[str, tuple[JointMoments, ...]]:
+        return {level: arms[own] for level, arms in found.items() if any(arm.count for arm in arms[own])}
+
+    return replace(
+        whole,
+        arms=whole.arms[own],
+        immature=whole.immature[own],
+        levels={name: levels(found) for name, found in whole.levels.items()},
+        samples=whole.samples[own],
+        level_samples={
+            name: {level: arms[own] for level, arms in found.items() if any(arm.units for arm in arms[own])}
+            for name, found in whole.level_samples.items()
+        },
+        cohorts={day: arms[own] for day, arms in whole.cohorts.items() if any(arm.count for arm in arms[own])},
+        until={day: arms[own] for day, arms in whole.until.items()},
+        responders=whole.responders and whole.responders[own],
+        final_beats=whole.final_beats and whole.final_beats[own],
+        steps=tuple(arms[own] for arms in whole.steps),
+        overlaps=levels(whole.overlaps),
+    )
+
+
+def _cut_days(rule: MetricRule, caps: StudyCaps) -> dict[str, Expression]:
     """What a unit brought until the close of a day and of the day before, after the caps.
 
     What a metric with a closed window brings on its one day is cut already.
     """
-    caps = Caps() if rule.closed_window else caps
+    caps = caps.none() if rule.closed_window else caps
     return {
-        "gross": caps.of_value("w.all_gross"),
-        "gross_before": caps.of_value("w.all_gross - w.gross"),
-        "base": caps.of_base("w.all_base"),
-        "base_before": caps.of_base("w.all_base - w.base"),
+        "gross": caps.of_value("w.all_gross", "v.arm"),
+        "gross_before": caps.of_value("w.all_gross - w.gross", "v.arm"),
+        "base": caps.of_base("w.all_base", "v.arm"),
+        "base_before": caps.of_base("w.all_base - w.base", "v.arm"),
     }
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from events.engines.sql import Expression
 from experiments.cube.measures import ENGAGEMENT, OWN_TYPES, SURVEY_SCALES, SourceKey, Sums
+from experiments.cube.scope import CubeScope
 from experiments.cube.statements import Properties, condition, fields_of
 from experiments.definitions.metrics import COLUMNS
 
@@ -110,20 +111,41 @@ class Caps:
     base_high: float | None = None
     base_low: float | None = None
 
-    def of_value(self, text: str) -> Expression:
+
+@dataclass(frozen=True, slots=True)
+class StudyCaps:
+    """The caps of each study of a cube, on rows that know their arm."""
+
+    studies: tuple[Caps, ...]
+    scope: CubeScope
+
+    def none(self) -> "StudyCaps":
+        """No caps at all."""
+        return StudyCaps((Caps(),) * len(self.studies), self.scope)
+
+    def of_value(self, text: str, arm: str) -> Expression:
         """The value after its caps."""
-        return _cut(text, self.high, self.low)
+        return self._cut(text, arm, [(each.high, each.low) for each in self.studies])
 
-    def of_base(self, text: str) -> Expression:
+    def of_base(self, text: str, arm: str) -> Expression:
         """The denominator after its caps."""
-        return _cut(text, self.base_high, self.base_low)
+        return self._cut(text, arm, [(each.base_high, each.base_low) for each in self.studies])
 
+    def _cut(self, text: str, arm: str, ends: Sequence[tuple[float | None, float | None]]) -> Expression:
+        """What is zero stays zero: who bought nothing is not raised to the smallest purchase."""
+        value = Expression.of(text)
+        high = self._by_study(arm, [high for high, _ in ends])
+        low = self._by_study(arm, [low if low is None or high is None else min(low, high) for high, low in ends])
+        below = value if high is None else Expression.of("least($value, $high)", value=value, high=high)
+        if low is None:
+            return below
+        raised = Expression.of("greatest($below, $low)", below=below, low=low)
+        return Expression.of("CASE WHEN $value = 0.0 THEN 0.0 ELSE $raised END", value=value, raised=raised)
 
-def _cut(text: str, high: float | None, low: float | None) -> Expression:
-    """What is zero stays zero: who bought nothing is not raised to the smallest purchase."""
-    value = Expression.of(text)
-    below = value if high is None else Expression.of("least($value, $high)", value=value, high=high)
-    if low is None:
-        return below
-    raised = Expression.of("greatest($below, $low)", below=below, low=low if high is None else min(low, high))
-    return Expression.of("CASE WHEN $value = 0.0 THEN 0.0 ELSE $raised END", value=value, raised=raised)
+    def _by_study(self, arm: str, ends: Sequence[float | None]) -> Expression | float | None:
+        """One bound for all where there is one; a study in which nobody brought anything has none, and needs none."""
+        known = [0.0 if end is None else end for end in ends]
+        if all(end is None for end in ends) or len(set(known)) == 1:
+            return ends[0]
+        cases = [f"WHEN {arm} < {self.scope.arms_of(study).stop} THEN {end!r}" for study, end in enumerate(known)]
+        return Expression.of(f"CASE {' '.join(cases)} END")

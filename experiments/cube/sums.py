@@ -1,6 +1,6 @@
 """Shifted sums of the units that did something become moments of all units, whole and for every day in retrospect."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations_with_replacement
 from typing import Any, Final
@@ -101,12 +101,13 @@ class Looks:
     daily: tuple[tuple[JointMoments, ...], ...]
 
 
-def looks_of(units: Columns, entries: Columns, looks: Columns, shifts: Shifts, arms: int) -> Looks:
-    """From what entered and what was added on each day (`unit_counts`, `entries` and `looks` of the SQL)."""
-    days = np.unique(np.concatenate([units["entered"], entries["entered"], looks["day"]]).astype(np.int64))
+def looks_of(units: Columns, entries: Columns, looks: Columns, shifts: Shifts, arms: Sequence[int]) -> Looks:
+    """From what entered some arms and what was added on each day (`unit_counts`, `entries` and `looks` of the SQL)."""
+    found = ((units, "entered"), (entries, "entered"), (looks, "day"))
+    days = np.unique(np.concatenate([rows[day][np.isin(rows["arm"], arms)] for rows, day in found]).astype(np.int64))
     cumulative: list[list[JointMoments]] = [[] for _ in days]
     daily: list[list[JointMoments]] = [[] for _ in days]
-    for arm in range(arms):
+    for arm in arms:
         n, h = (np.cumsum(_on(days, units, "entered", arm, name)) for name in ("n", "h"))
         entered = {name: np.cumsum(_on(days, entries, "entered", arm, name)) for name in ENTRY}
         added = {name: np.cumsum(_on(days, looks, "day", arm, name)) for name in STEPS}

@@ -10,15 +10,16 @@ from experiments.assignment.bucketing import position
 from experiments.catalog.calendar import Calendar, metric_window
 from experiments.catalog.catalog import Catalog
 from experiments.catalog.phases import UNITS_PER_VARIANT
-from experiments.cube.cube import Site
+from experiments.cube.scope import Site
 from experiments.definitions.model import Experiment, Holdout, UnitKind, Variant
 from experiments.program.report import Concluded, Conclusions, ProgramRow, concluded_phase, known_number, shrunk_rows
 from experiments.readout.encoding import Number, PlanReadout, plain
 from experiments.readout.health import health_of, lost_events, unequal_checks
 from experiments.readout.metrics import metric_readout, settled
 from experiments.readout.read import Readouts
+from experiments.readout.readings import Opened
 from experiments.readout.samples import Judge
-from experiments.readout.study import InvalidDate, NotFound, Opened, ReadoutQuery, StudiedMetric, Study, UnknownMetric
+from experiments.readout.study import InvalidDate, NotFound, ReadoutQuery, StudiedMetric, Study, UnknownMetric
 from experiments.statistics.estimate import Interval, NoEstimate
 from kit.time import microseconds, parsed
 
@@ -130,7 +131,7 @@ def holdout_report(readouts: Readouts, history: HoldoutHistory, key: str, query:
                 "state": state,
                 "closed": state == "closed",
                 "plan": PlanReadout.of(study.plan, study.planned_units, opened.days.count),
-                "health": health_of(opened.cube, study, opened.days, (), checks),
+                "health": health_of(opened, (), checks),
                 "metrics": settled(judge, rows),
             }
         )

@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from experiments.cube.shop_days import ShopDays
 from experiments.definitions.model import Plan
 from kit.time import DAY_US
+
+WAITING: Final = ("planned", "fixed")  # the methods that decide at the close of some days only
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,18 +7,17 @@ from typing import Final
 
 import numpy as np
 
-from events.engines.sql import Expression, inline_table
 from events.parts.ledger import Loss
 from experiments.catalog.catalog import Catalog
-from experiments.cube.cube import FOREVER_US, Cube, levels_table
+from experiments.cube.cube import levels_table
 from experiments.cube.measures import MetricRule
-from experiments.cube.observations import MetricObservation, Observer
+from experiments.cube.observations import MetricObservation
 from experiments.cube.shop_days import calendar_date
 from experiments.cube.statements import statement
 from experiments.cube.sums import columns_of
 from experiments.definitions.model import Experiment
-from experiments.readout.days import ClosedDays
 from experiments.readout.encoding import Check, Excluded, Health, MultiExposure
+from experiments.readout.readings import Opened
 from experiments.readout.samples import Judge, pairs_on, pooled
 from experiments.readout.study import Study
 from experiments.statistics.arms import Pair, mean_arm, ratio_arm
@@ -36,12 +35,11 @@ MULTI_EXPOSURE_WARNING = 0.01
 ESTIMATE = "{type: mean, event: page, value: engaged_seconds, window: 1 day}"
 
 
-def health_of(
-    cube: Cube, study: Study, days: ClosedDays, dimensions: Sequence[str], checks: Sequence[Check] = ()
-) -> Health:
+def health_of(opened: Opened, dimensions: Sequence[str], checks: Sequence[Check] = ()) -> Health:
     """The health of a study whose cube is built."""
-    several = int(cube.engine.rows(statement("several_variants"))[0][0])
-    units = int(cube.engine.rows(statement("count_units"))[0][0])
+    study, cube = opened.study, opened.cube
+    counted = cube.once(statement("several_variants"))
+    several, units = int(counted["n"][counted["study"] == opened.place].sum()), opened.units
     rate = several / units if units else 0.0
     found: list[Check] = []
     for pause in study.calendar.pauses:
@@ -57,9 +55,10 @@ def health_of(
         found.insert(
             0, Check("multi_exposure", f"{rate:.1%} of the units saw several variants; above 1 % look for the cause")
         )
-    exposures, quarantined, unconverted = cube.excluded()
+    rules = [cube.plan.rule(each.metric.name) for each in study.metrics]
+    exposures, quarantined, unconverted = cube.excluded(opened.place, rules)
     return Health(
-        srm=_srm(cube, study, days, dimensions),
+        srm=_srm(opened, dimensions),
         multi_exposure=MultiExposure(rate),
         excluded=Excluded(
             quarantined=int(exposures[0]) + quarantined,
@@ -98,28 +97,27 @@ def lost_events(lost: Iterable[Loss]) -> list[Check]:
     ]
 
 
-def _srm(cube: Cube, study: Study, closed_days: ClosedDays, dimensions: Sequence[str]) -> Balance:
-    rows = cube.engine.rows(statement("days_of_units"))
-    arms = len(study.arms)
-    days = sorted({int(day) for _, day, _ in rows})
-    counts = np.zeros((len(days), arms), dtype=np.int64)
-    for arm, day, n in rows:
-        counts[days.index(int(day)), int(arm)] = int(n)
-    cumulative = counts.cumsum(axis=0) if days else np.zeros((1, arms), dtype=np.int64)
-    closed = [row for row, day in enumerate(days) if closed_days.closed(day)]
+def _srm(opened: Opened, dimensions: Sequence[str]) -> Balance:
+    cube, arms = opened.cube, opened.arms
+    days = sorted({day for _, day, _ in opened.gained})
+    counts = np.zeros((len(days), len(arms)), dtype=np.int64)
+    for arm, day, n in opened.gained:
+        counts[days.index(day), arm] = n
+    cumulative = counts.cumsum(axis=0) if days else np.zeros((1, len(arms)), dtype=np.int64)
+    closed = [row for row, day in enumerate(days) if opened.days.closed(day)]
     looks = [tuple(int(n) for n in cumulative[row]) for row in closed]
     now = tuple(int(n) for n in cumulative[-1])
     levels = [
         ("day", calendar_date(day).isoformat(), tuple(int(n) for n in counts[row])) for row, day in enumerate(days)
     ]
     for dimension in dimensions:
+        rows = cube.once(statement("units_by_level").tables(levels=levels_table(cube.plan, dimension)))
         found: dict[str, list[int]] = {}
-        for arm, level, n in cube.engine.rows(
-            statement("units_by_level").tables(levels=levels_table(cube.plan, dimension))
-        ):
-            found.setdefault(str(level), [0] * arms)[int(arm)] = int(n)
+        for arm, level, n in zip(rows["arm"], rows["level"], rows["n"], strict=True):
+            if arm in arms:
+                found.setdefault(str(level), [0] * len(arms))[arm - arms.start] = int(n)
         levels += [(dimension, level, tuple(observed)) for level, observed in sorted(found.items())]
-    return balance(looks, study.weights, now, levels)
+    return balance(looks, opened.study.weights, now, levels)
 
 
 UNEQUAL_ALPHA: Final = 0.001
@@ -203,32 +201,34 @@ ALPHA: Final = 0.05
 MOST_NEIGHBOURS: Final = 5
 
 
-def interaction_checks(study: Study, cube: Cube, observer: Observer, catalog: Catalog) -> list[Check]:
-    """One check for each other running experiment whose arms change the effect on the primary goal (Holm, 5 %)."""
-    if study.experiment.status != "running":
-        return []
-    primary = study.goals[0]
-    rule = cube.plan.rule(primary)
-    if rule.metric.type == "quantile":
-        return []
-    checks: list[Check] = []
+def neighbours_of(study: Study, catalog: Catalog) -> list[Experiment]:
+    """The running experiments that a running study may share units with, whose interaction is looked for: over the same
+    kind of unit, and not of its layer."""
     layer = study.experiment.layer
-    neighbours = [  # over the same kind of unit; experiments of one layer share no unit
+    found = [
         other
         for other in catalog.experiments.values()
         if (other.status, other.unit) == ("running", study.experiment.unit)
         and other.key != study.experiment.key
         and not (other.layer and layer and other.layer.name == layer.name)
     ]
-    for other in neighbours[:MOST_NEIGHBOURS]:
-        _put_overlap(cube, other)
-        observer.tabulate(rule)
-        levels = observer.levels_of(rule, "overlap")
-        found = contrasts(rule, levels, study.arms, [variant.key for variant in other.variants])
-        corrected = holm([contrast.p for contrast in found.values()])
-        for ((variant, level), contrast), p in zip(found.items(), corrected, strict=True):
+    return found[:MOST_NEIGHBOURS] if study.experiment.status == "running" else []
+
+
+def interaction_checks(opened: Opened, observed: Mapping[str, MetricObservation], catalog: Catalog) -> list[Check]:
+    """One check for each other running experiment whose arms change the effect on the primary goal (Holm, 5 %)."""
+    study = opened.study
+    primary = study.goals[0]
+    checks: list[Check] = []
+    for other in neighbours_of(study, catalog):
+        variants = [variant.key for variant in other.variants]
+        overlaps = zip(variants, map(str, opened.cube.other_arms(other.key)), strict=True)
+        levels = {key: found[arm] for found in [observed[primary].overlaps] for key, arm in overlaps if arm in found}
+        contrasted = contrasts(observed[primary].rule, levels, study.arms, variants)
+        corrected = holm([contrast.p for contrast in contrasted.values()])
+        for ((variant, level), contrast), p in zip(contrasted.items(), corrected, strict=True):
             if p <= ALPHA:
-                told = f"{primary}: the effect of {variant} differs between {other.variants[0].key} and {level}"
+                told = f"{primary}: the effect of {variant} differs between {variants[0]} and {level}"
                 told += f" of {other.key} by {contrast.difference:.4g} (p = {p:.2g}); read both together"
                 checks.append(Check("interaction", told))
     return checks
@@ -249,14 +249,3 @@ def contrasts(
         if isinstance(contrast, Interaction):
             found[arms[treatment], other] = contrast
     return found
-
-
-def _put_overlap(cube: Cube, other: Experiment) -> None:
-    arms = [variant.key for variant in other.variants]
-    unit = Expression.of("e.visitor_id" if other.unit == "visitor" else "e.user_id")
-    cube.put("other_arms", inline_table({"variant": arms, "arm": range(len(arms))}))
-    exposures = statement("exposures").tables(arms="other_arms")
-    cube.put("other_exposures", exposures.bind(unit=unit, stop=FOREVER_US, experiment=other.key, phase=other.phase))
-    units = statement("units").tables(exposures="other_exposures")
-    cube.put("other_units", units.bind(exposed_on=cube.scope.days.sql("f.time")))
-    cube.put("overlap", statement("overlap"))

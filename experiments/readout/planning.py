@@ -8,12 +8,12 @@ from functools import reduce
 from experiments.catalog.check import LONGEST_DAYS
 from experiments.cube.measures import MetricRule, cube_plan
 from experiments.cube.observations import MetricObservation
-from experiments.cube.statements import statement
 from experiments.definitions.model import EffectScale
 from experiments.planning.assumptions import Assumptions, InvalidPlan, PlanRequest, unfit
 from experiments.planning.plan import by_days, by_lift
+from experiments.readout.readings import Opened
 from experiments.readout.samples import arm_of, arms_of
-from experiments.readout.study import Opened, Study
+from experiments.readout.study import Study
 from experiments.statistics.arms import Arm
 from experiments.statistics.estimate import Caveat, NoEstimate
 from kit.time import DAY_SECONDS, DAY_US, SECOND_US
@@ -202,11 +202,10 @@ def traffic_plan(study: Study, source: str, said: Assumptions = NOTHING_SAID) ->
     """
 
     def answer(opened: Opened) -> TrafficPlan | None:
-        rows = opened.cube.engine.rows(statement("days_of_units"))
-        units = sum(int(n) for _, _, n in rows)
+        units = opened.units
         if units < FEWEST_UNITS:
             return None
-        days = [int(day) for _, day, _ in rows]
+        days = [day for _, day, _ in opened.gained]
         span = (max(days) - min(days)) // DAY_US + 1
         share = 1.0 if source == "exposures" else study.experiment.traffic[-1].share
         per_day = said.units_a_day or units / span * share

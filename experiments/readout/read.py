@@ -3,7 +3,8 @@
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
@@ -13,14 +14,11 @@ import msgspec
 from events.engines.duckdb import EventLog
 from events.engines.tables import Table
 from events.log.reader import Snapshot
-from experiments.cube.cube import FOREVER_US, Cube, CubeScope, Site
-from experiments.cube.measures import CubePlan, cube_plan
-from experiments.cube.observations import MetricObservation, Observer
-from experiments.cube.shop_days import ShopDays, shop_days
-from experiments.cube.statements import statement
+from experiments.cube import satisfaction
+from experiments.cube.observations import MetricObservation
+from experiments.cube.scope import Site
+from experiments.cube.shop_days import shop_days
 from experiments.planning.assumptions import Assumptions
-from experiments.readout import satisfaction
-from experiments.readout.days import ClosedDays
 from experiments.readout.decision import decision_of
 from experiments.readout.encoding import Check, MetricReadout, PlanReadout, Readout, plain
 from experiments.readout.health import (
@@ -29,18 +27,27 @@ from experiments.readout.health import (
     health_of,
     interaction_checks,
     lost_events,
+    neighbours_of,
     unequal_checks,
 )
 from experiments.readout.metrics import explored, metric_readout, settled
 from experiments.readout.planning import NOTHING_SAID, empty_plan, supposed, traffic_plan
-from experiments.readout.samples import Judge
-from experiments.readout.study import Archive, InvalidDate, Opened, ReadoutQuery, Studies, Study, UnknownDimension
+from experiments.readout.readings import (
+    MARGIN_US,
+    Opened,
+    Reading,
+    batches,
+    cube_of,
+    enrolment_of,
+    plan_of,
+    small_ones,
+)
+from experiments.readout.study import Archive, InvalidDate, ReadoutQuery, Studies, Study, UnknownDimension
 from experiments.readout.tables import analyst_sql, comparison_rows, unit_table
 from kit.time import DAY_US, SECOND_US, microseconds, moment_of
 
 Found = TypeVar("Found")
 FRESH_US: Final = 60 * SECOND_US  # how long an answer stands while nothing arrives: units grow mature, days close
-MARGIN_US: Final = 400 * DAY_US  # how far before and after the exposures events may count
 MAX_DIMENSIONS: Final = 8
 
 
@@ -53,45 +60,59 @@ class Readouts:
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     cache_entries: int = 256
     _cache: OrderedDict[tuple[object, ...], Readout] = field(default_factory=OrderedDict[tuple[object, ...], Readout])
+    _kept: OrderedDict[tuple[object, ...], tuple[object, Readout]] = field(default_factory=OrderedDict[Any, Any])
     _studies: Studies = field(default_factory=Studies)
     _switch: threading.Lock = field(default_factory=threading.Lock)
 
     def read(self, key: str, query: ReadoutQuery = ReadoutQuery()) -> Readout:  # noqa: B008 - frozen
         """The readout of an experiment; raises the `NotFound`s, `InvalidDate`, `DataDamaged` and `QueryTimeout`."""
-        look = self._look(key, query)
-        readout = self._recalled(look.mark)
-        if readout is None:
-            dimensions = _dimensions(look.study, query)
-            readout = self.observe(
-                look.study, query, dimensions, lambda opened: self._readout(opened, query, look), look.snapshot
-            )
-            with self._switch:
-                self._cache[look.mark] = readout
-                while len(self._cache) > self.cache_entries:
-                    self._cache.popitem(last=False)
-        return replace(readout, pending=query.pending)
+        reading = self._reading(key, query)
+        readout = self._recalled(reading.mark)
+        return replace(readout or self._computed(reading), pending=query.pending)
 
     def remembered(self, key: str, query: ReadoutQuery = ReadoutQuery()) -> Readout | None:  # noqa: B008 - frozen
         """What `read` would answer without computing, None where it would have to; another thread may ask this."""
-        look = self._look(key, query)
-        readout = self._recalled(look.mark)
+        reading = self._reading(key, query)
+        readout = self._recalled(reading.mark)
         return readout and replace(readout, pending=query.pending)
 
     def etag(self, readout: Readout) -> str:
         """What a readout says and what it lacks, as a name: the moments it was made at and reaches to are not in it."""
         return readout.etag if readout.pending == 0 else f"{readout.etag}-{readout.pending}"
 
-    def results(self, pending: int | None = 0, watermark: datetime | None = None) -> list[dict[str, Any]]:
-        """All running experiments, one row per comparison."""
+    def results(
+        self, pending: int | None = 0, watermark: datetime | None = None, *, every_status: bool = False
+    ) -> list[dict[str, Any]]:
+        """One row per comparison of all running experiments, or of all that ever ran.
+
+        What is small is computed together, on one cube; what rests on nothing new is not computed again.
+        """
         query = ReadoutQuery(pending=pending, watermark=watermark)
-        running = [e.key for e in self.archive.latest().experiments.values() if e.status == "running"]
-        return [row for key in sorted(running) for row in comparison_rows(self.read(key, query))]
+        defined = self.archive.latest().experiments
+        keys = sorted(
+            e.key for e in defined.values() if e.status == "running" or (every_status and e.status != "draft")
+        )
+        moment = self.as_of(query), self.log.snapshot()
+        readings = [self._reading(key, query, moment) for key in keys]
+        unknown = [reading for reading in readings if self._recalled(reading.mark) is None]
+        for reading, readout in self._together(unknown):
+            self._remember(reading.mark, readout)
+        rows: list[dict[str, Any]] = []
+        for reading in readings:
+            readout = self._recalled(reading.mark) or self._computed(reading)
+            named = defined[reading.study.experiment.key]
+            rows += comparison_rows(replace(readout, pending=pending), named, reading.study.calendar)
+        return rows
 
     def units(self, key: str, query: ReadoutQuery = ReadoutQuery()) -> Table:  # noqa: B008 - frozen
         """One row per unit."""
         study = self._studies.of(self.archive, key, query)
-        dimensions = _dimensions(study, query)
-        return self.observe(study, query, dimensions, lambda opened: unit_table(opened.cube, opened.observer))
+        return self.observe(
+            study,
+            query,
+            study.plan.dimensions[:MAX_DIMENSIONS],
+            lambda opened: unit_table(opened.cube, opened.observer),
+        )
 
     def plan(self, key: str, said: Assumptions = NOTHING_SAID) -> dict[str, Any]:
         """Units a day, detectable effects, days to the wanted ones: from the experiment's traffic, else the site's.
@@ -140,35 +161,96 @@ class Readouts:
         site: Site | None = None,
     ) -> Found:
         """Build the cube of a study and answer from it; the engine lives as long as that takes."""
-        as_of = self.as_of(query)
-        snapshot = snapshot or self.log.snapshot()
-        as_of_us = microseconds(as_of)
-        first = min((part.min_received_at for part in snapshot.parts), default=as_of_us)
-        days = shop_days(study.shop.timezone, min(first, as_of_us) - MARGIN_US, as_of_us + MARGIN_US)
-        plan = cube_plan((item.metric for item in study.metrics), round(study.plan.cuped_seconds), dimensions)
-        received_until = None if query.at is None else as_of_us
-        with self.log.open(snapshot, received_until, plan.properties.names) as engine:
-            scope = replace(_scope(study, plan, days, as_of), site=site)
-            cube = Cube(engine, scope, plan)
-            cube.build()
-            exposed = engine.rows(statement("span"))[0][0]
-            first_day = None if exposed is None else days.day(int(exposed))
-            stopped = study.calendar.stopped_by(as_of)
-            last = None if stopped is None else days.day(microseconds(stopped) - 1)
-            closed_days = ClosedDays(days, first_day, days.day(as_of_us), last)
-            return answer(Opened(study, cube, closed_days, Observer(cube, as_of_us)))
+        as_of, snapshot = self.as_of(query), snapshot or self.log.snapshot()
+        reading = Reading(study, query, as_of, snapshot, tuple(dimensions), site=site)
+        with self._opened(reading) as opened:
+            return answer(opened)
 
-    def _look(self, key: str, query: ReadoutQuery) -> "_Look":
-        as_of = self.as_of(query)
-        study, snapshot = self._studies.of(self.archive, key, query), self.log.snapshot()
+    def _reading(self, key: str, query: ReadoutQuery, moment: tuple[datetime, Snapshot] | None = None) -> Reading:
+        as_of, snapshot = moment or (self.as_of(query), self.log.snapshot())
+        study = self._studies.of(self.archive, key, query)
         asked = (query.at, query.metric, query.dimension, query.include_sql)
-        mark = (key, study.identity, snapshot.identity, asked, query.at or microseconds(as_of) // FRESH_US)
-        return _Look(study, snapshot, as_of, mark)
+        question = (key, study.identity, asked, query.at or microseconds(as_of) // FRESH_US, snapshot.lost)
+        dimension = () if query.dimension is None else (query.dimension,)
+        dimensions = tuple(dict.fromkeys((*study.experiment.plan.dimensions, *dimension)))[:MAX_DIMENSIONS]
+        return Reading(study, query, as_of, snapshot, dimensions, question)
 
-    def _readout(self, opened: Opened, query: ReadoutQuery, look: "_Look") -> Readout:
-        study, cube, as_of = opened.study, opened.cube, look.as_of
-        judge = Judge(study.plan, opened.days, study.planned_units, study.arms, study.weights, study.family)
-        observed, texts = self._observed(opened, judge, query)
+    @contextmanager
+    def _opened(self, reading: Reading) -> Generator[Opened]:
+        plan = plan_of([reading])
+        with self.log.open(reading.snapshot, reading.received_until, plan.properties.names) as engine:
+            cube = cube_of(engine, [reading], plan)
+            cube.build()
+            yield Opened(reading, cube, 0)
+
+    def _computed(self, reading: Reading) -> Readout:
+        with self._opened(reading) as opened:
+            (readout,) = self._readouts([opened])
+        self._remember(reading.mark, readout)
+        return readout
+
+    def _together(self, readings: Sequence[Reading]) -> Generator[tuple[Reading, Readout]]:
+        """The small ones among readings at one moment, with their readouts, on as few cubes as hold them.
+
+        What rests on the same rows as when it was computed last is not computed again.
+        """
+        if len(readings) < 2:
+            return
+        names = tuple(dict.fromkeys(name for each in readings for name in plan_of([each]).properties.names))
+        with self.log.open(readings[0].snapshot, readings[0].received_until, names) as engine:
+            for batch in batches(small_ones(engine, readings)):
+                cube = cube_of(engine, batch, plan_of(batch, names))
+                cube.expose()
+                rests = cube.evidence()
+                known = [self._unchanged(reading, rests.get(place)) for place, reading in enumerate(batch)]
+                yield from ((reading, found) for reading, found in zip(batch, known, strict=True) if found)
+                changed = [place for place, found in enumerate(known) if found is None]
+                if not changed:
+                    continue
+                if len(changed) < len(batch):
+                    rest = [batch[place] for place in changed]
+                    cube = cube_of(engine, rest, plan_of(rest, names))
+                cube.build()
+                opened = [Opened(batch[place], cube, number) for number, place in enumerate(changed)]
+                for place, readout in zip(changed, self._readouts(opened), strict=True):
+                    self._kept[batch[place].question] = rests.get(place), readout
+                    while len(self._kept) > self.cache_entries:
+                        self._kept.popitem(last=False)
+                    yield batch[place], readout
+
+    def _unchanged(self, reading: Reading, rests_on: object) -> Readout | None:
+        """The readout that was computed last of the same rows, within the same minute; its watermark is of now."""
+        rested_on, readout = self._kept.get(reading.question, (None, None))
+        if readout is None or rested_on != rests_on:
+            return None
+        return replace(readout, watermark=self.watermark(reading.query, reading.snapshot, reading.as_of))
+
+    def _readouts(self, opened: Sequence[Opened]) -> list[Readout]:
+        """The readouts of the studies of one cube."""
+        cube, observer, query = opened[0].cube, opened[0].observer, opened[0].reading.query
+        if query.at is None:
+            others = {other.key: other for each in opened for other in neighbours_of(each.study, self.archive.latest())}
+            cube.overlap([enrolment_of(other) for other in others.values()])
+        observed: list[dict[str, MetricObservation]] = [{} for _ in opened]
+        texts: dict[str, str] = {}
+        for rule in cube.plan.rules:
+            asking = [place for place, each in enumerate(opened) if each.study.names(rule.name)]
+            found = observer.observe_each(
+                rule,
+                cube.plan.dimensions,
+                {place: opened[place].judge.sample_days(rule) for place in asking},
+                whole_windows=opened[0].judge.waits_for_looks,
+                overlaps=any(opened[place].study.goals[0] == rule.name for place in asking),
+            )
+            for place in asking:
+                observed[place][rule.name] = found[place]
+            if query.include_sql:
+                texts[rule.name] = analyst_sql(cube, observer, rule)
+        return [self._readout(each, own, texts) for each, own in zip(opened, observed, strict=True)]
+
+    def _readout(self, opened: Opened, observed: Mapping[str, MetricObservation], texts: dict[str, str]) -> Readout:
+        reading, study, judge = opened.reading, opened.study, opened.judge
+        query, as_of = reading.query, reading.as_of
         rows: list[MetricReadout] = []
         for studied in study.metrics:
             name = studied.metric.name
@@ -178,21 +260,21 @@ class Readouts:
             rows.append(replace(row, sql=texts.pop(name, None)))
         metrics = explored(settled(judge, rows))
         checks: list[Check] = []
-        if not study.not_started(as_of) and not cube.engine.rows(statement("count_units"))[0][0]:
-            told = "nobody has been exposed yet: evaluating is not seeing, an exposure must be sent"
-            checks.append(Check("no_exposures", told))
+        if not study.not_started(as_of) and not opened.units:
+            nobody = "nobody has been exposed yet: evaluating is not seeing, an exposure must be sent"
+            checks.append(Check("no_exposures", nobody))
         if query.at is None:
-            checks += interaction_checks(study, cube, opened.observer, self.archive.latest())
+            checks += interaction_checks(opened, observed, self.archive.latest())
         checks += [*unequal_checks(judge, study, observed), *changed_checks(judge, study, observed)]
-        checks += [*lost_events(look.snapshot.lost), *engaged_time_checks(observed)]
-        health = health_of(cube, study, opened.days, cube.plan.dimensions, checks)
+        checks += [*lost_events(reading.snapshot.lost), *engaged_time_checks(observed)]
+        health = health_of(opened, opened.cube.plan.dimensions, checks)
         state = study.calendar.state_at(as_of)
         readout = Readout(
             experiment=study.experiment.key,
             phase=study.experiment.phase,
             fingerprint=study.fingerprint,
             as_of=as_of.astimezone(UTC).replace(microsecond=0),
-            watermark=self.watermark(query, look.snapshot, as_of),
+            watermark=self.watermark(query, reading.snapshot, as_of),
             pending=None,
             state=state,
             closed=state == "closed",
@@ -206,22 +288,6 @@ class Readouts:
         series = [metric.series for metric in readout.metrics]
         content = msgspec.json.encode(plain([*said, readout.metrics, series]))
         return replace(readout, etag=hashlib.sha256(content).hexdigest()[:32])
-
-    def _observed(
-        self, opened: Opened, judge: Judge, query: ReadoutQuery
-    ) -> tuple[dict[str, MetricObservation], dict[str, str]]:
-        """What the log says of each metric, and the SQL that says so where it was asked for."""
-        plan = opened.cube.plan
-        found: dict[str, MetricObservation] = {}
-        texts: dict[str, str] = {}
-        for name in dict.fromkeys(studied.metric.name for studied in opened.study.metrics):
-            rule = plan.rule(name)
-            found[name] = opened.observer.observe(
-                rule, plan.dimensions, judge.sample_days(rule), whole_windows=judge.waits_for_looks
-            )
-            if query.include_sql:
-                texts[name] = analyst_sql(opened.cube, opened.observer, rule)
-        return found, texts
 
     def watermark(self, query: ReadoutQuery, snapshot: Snapshot, as_of: datetime) -> datetime | None:
         """How far the log was written, as far as the answer looks: what came later is pending."""
@@ -237,38 +303,11 @@ class Readouts:
                 self._cache.move_to_end(mark)
             return found
 
-
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """What a question is answered from; equal `mark`s have equal answers."""
-
-    study: Study
-    snapshot: Snapshot
-    as_of: datetime
-    mark: tuple[object, ...]
-
-
-def _dimensions(study: Study, query: ReadoutQuery) -> tuple[str, ...]:
-    asked = () if query.dimension is None else (query.dimension,)
-    return tuple(dict.fromkeys((*study.plan.dimensions, *asked)))[:MAX_DIMENSIONS]
-
-
-def _scope(study: Study, plan: CubePlan, days: ShopDays, as_of: datetime) -> CubeScope:
-    stopped = study.calendar.stopped_by(as_of)
-    stop_us = FOREVER_US if stopped is None else microseconds(stopped)
-    closes_us = stop_us + plan.boundaries[-1] if stop_us != FOREVER_US else FOREVER_US
-    return CubeScope(
-        experiment=study.experiment.key,
-        phase=study.experiment.phase,
-        arms=study.arms,
-        unit=study.experiment.unit,
-        identity=study.plan.identity,
-        currency=study.shop.currency,
-        rates=study.shop.rates,
-        days=days,
-        stop_us=stop_us,
-        known_until_us=closes_us,
-    )
+    def _remember(self, mark: tuple[object, ...], readout: Readout) -> None:
+        with self._switch:
+            self._cache[mark] = readout
+            while len(self._cache) > self.cache_entries:
+                self._cache.popitem(last=False)
 
 
 def _asked(rows: Sequence[MetricReadout], query: ReadoutQuery) -> tuple[MetricReadout, ...]:

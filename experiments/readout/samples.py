@@ -9,7 +9,7 @@ from experiments.cube.measures import MetricRule
 from experiments.cube.observations import MetricObservation, QuantileSample
 from experiments.cube.sums import columns_of
 from experiments.definitions.model import Plan
-from experiments.readout.days import ClosedDays, LookDay
+from experiments.readout.days import WAITING, ClosedDays, LookDay
 from experiments.statistics.arms import Arm, Pair, mean_arm, pair, proportion_arm, ratio_arm
 from experiments.statistics.bayesian import LiftPrior, Posterior
 from experiments.statistics.comparison import (
@@ -66,7 +66,7 @@ class Judge:
     @property
     def waits_for_looks(self) -> bool:
         """Whether the method decides at the close of some days only."""
-        return self.days is not None and self.plan.method in ("planned", "fixed")
+        return self.days is not None and self.plan.method in WAITING
 
     def looks(self, rule: MetricRule) -> list[LookDay]:
         """The looks of a metric, those to come too."""

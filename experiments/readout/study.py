@@ -10,10 +10,7 @@ from typing import Final, Protocol
 from experiments.catalog.calendar import Calendar, calendar_of
 from experiments.catalog.catalog import Catalog
 from experiments.catalog.phases import UNITS_PER_VARIANT, FrozenDesign, Shipping
-from experiments.cube.cube import Cube
-from experiments.cube.observations import Observer
 from experiments.definitions.model import Experiment, Metric, Plan, Shop
-from experiments.readout.days import ClosedDays
 from experiments.readout.encoding import Role
 from kit.suggestions import nearest
 from kit.time import parsed
@@ -157,6 +154,10 @@ class Study:
     def goals(self) -> tuple[str, ...]:
         return self.experiment.goals
 
+    def names(self, metric: str) -> bool:
+        """Whether a metric is among its own."""
+        return any(each.metric.name == metric for each in self.metrics)
+
     @property
     def family(self) -> int:
         """Goals × variants that are compared."""
@@ -248,13 +249,3 @@ def _metrics(
         StudiedMetric(known[name], role, name not in experiment.metrics, margins.get(name) if role == "goal" else None)
         for name, role in named
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A study with its cube built, ready to be observed."""
-
-    study: Study
-    cube: Cube
-    days: ClosedDays
-    observer: Observer

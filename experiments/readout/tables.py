@@ -9,10 +9,12 @@ import numpy.typing as npt
 from events.engines.duckdb import Columns
 from events.engines.sql import with_tables
 from events.engines.tables import Table, table_of
+from experiments.catalog.calendar import Calendar
 from experiments.cube.cube import Cube, levels_table
 from experiments.cube.measures import MetricRule
 from experiments.cube.observations import Observer
 from experiments.cube.statements import statement
+from experiments.definitions.model import Experiment
 from experiments.readout.encoding import Readout, readout_json
 from kit.time import iso, moment_of
 
@@ -30,7 +32,8 @@ _METRIC: Final = ("metric", "role", "type", "effect_scale", "post_hoc")
 _ARM: Final = ("variant", "units", "units_immature", "value", "variance", "numerator", "denominator")
 _COMPARISON: Final = ("against", "as_of_day", "lift", "difference", "cuped", "variance_floor", "verdict")
 SUMMARY: Final = (
-    "experiment", "phase", "as_of", "as_of_day", "state", "action", "metric", "role", "type", "effect_scale",
+    "experiment", "name", "owner", "phase", "start", "end", "as_of", "as_of_day", "state", "action", "outcome",
+    "metric", "role", "type", "effect_scale",
     "variant", "against", "units", "value", "control_value", "lift", "ci_low", "ci_high", "difference",
     "difference_ci_low", "difference_ci_high", "p", "p_adjusted", "method", "cuped", "gate_open", "verdict",
     "decided_on", "srm_alarm", "pending",
@@ -55,9 +58,12 @@ def flat_rows(readout: Readout) -> Table:
     return table_of(rows, NAMES)
 
 
-def comparison_rows(readout: Readout) -> list[dict[str, Any]]:
-    """One row per comparison, by the deciding method: the list over all running experiments."""
-    said = readout_json(readout)
+def comparison_rows(readout: Readout, defined: Experiment, calendar: Calendar) -> list[dict[str, Any]]:
+    """One row per comparison, by the deciding method: the list over all experiments. `defined` is what the file says
+    now, `calendar` when its phase was and will be."""
+    said: dict[str, Any] = readout_json(readout)
+    said |= {"name": defined.name, "owner": defined.owner, "outcome": defined.decision.outcome}
+    said |= {"start": calendar.start and iso(calendar.start), "end": calendar.stop and iso(calendar.stop)}
     rows: list[dict[str, Any]] = []
     for metric in said["metrics"]:
         for comparison in metric["comparisons"]:

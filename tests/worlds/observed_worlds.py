@@ -9,9 +9,10 @@ from worlds.event_log import write_log
 from worlds.readout_worlds import METRICS, START
 
 from events.engines.duckdb import EventLog
-from experiments.cube.cube import FOREVER_US, Cube, CubeScope
+from experiments.cube.cube import Cube
 from experiments.cube.measures import cube_plan
 from experiments.cube.observations import Observer
+from experiments.cube.scope import FOREVER_US, CubeScope, Enrolment
 from experiments.cube.shop_days import shop_days
 from experiments.definitions.model import Metric
 
@@ -23,17 +24,14 @@ def observed(made: World, data: Path, cut: int = 60, metrics: Sequence[Metric] =
     log = EventLog(data)
     plan = cube_plan(metrics, made.lookback // 1_000_000, ("device",))
     stop = FOREVER_US if made.stop is None else made.stop
+    known_until = stop if stop == FOREVER_US else stop + plan.boundaries[-1]
     scope = CubeScope(
-        experiment=made.experiment,
-        phase=made.phase,
-        arms=made.arms,
+        enrolments=(Enrolment(made.experiment, made.phase, made.arms, stop, known_until),),
         unit="user" if made.unit == "user" else "visitor",
         identity="strict" if made.identity == "strict" else "first_touch",
         currency=made.currency,
         rates=made.rates,
         days=shop_days(made.timezone, START - 40 * DAY, START + 40 * DAY),
-        stop_us=stop,
-        known_until_us=stop if stop == FOREVER_US else stop + plan.boundaries[-1],
     )
     with log.open(log.snapshot(), None, plan.properties.names) as engine:
         cube = Cube(engine, scope, plan)

@@ -1,5 +1,6 @@
--- How often each non-zero value occurs, over all arms.
-SELECT $value AS value, count(*) AS n
+-- How often each non-zero value occurs, by arm.
+SELECT u.arm, $value AS value, count(*) AS n
 FROM totals AS t
+JOIN units AS u ON u.unit = t.unit
 WHERE $value <> 0.0
-GROUP BY $value
+GROUP BY u.arm, $value

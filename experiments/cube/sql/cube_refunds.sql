@@ -15,8 +15,8 @@ FROM (
     r.day,
     r.amount,
     r.convertible,
-    row_number() OVER (PARTITION BY r.order_key ORDER BY r.since, r.message_id) AS place,
-    row_number() OVER (PARTITION BY r.order_key, r.convertible ORDER BY r.since, r.message_id) AS place_among
+    row_number() OVER (PARTITION BY r.unit, r.order_key ORDER BY r.since, r.message_id) AS place,
+    row_number() OVER (PARTITION BY r.unit, r.order_key, r.convertible ORDER BY r.since, r.message_id) AS place_among
   FROM returned AS r
   WHERE $named
     AND r.order_since >= $first

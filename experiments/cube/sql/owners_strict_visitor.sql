@@ -1,4 +1,4 @@
--- Which unit an event belongs to, without joining identities: the one whose id it carries.
+-- Which unit of each study an event belongs to, without joining identities: the one whose id it carries.
 SELECT u.unit_name AS key, 0 AS by_user, u.unit, u.exposed_at
 FROM units AS u
 UNION ALL

@@ -15,7 +15,7 @@ FROM (
   SELECT
     j.*,
     CASE WHEN j.order_value IS NULL OR j.amount IS NULL THEN 0 ELSE 1 END AS convertible,
-    sum(coalesce(j.amount, 0.0)) OVER (PARTITION BY j.order_key ORDER BY j.time, j.refund_key ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS running
+    sum(coalesce(j.amount, 0.0)) OVER (PARTITION BY j.unit, j.order_key ORDER BY j.time, j.refund_key ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS running
   FROM (
     SELECT
       o.unit,

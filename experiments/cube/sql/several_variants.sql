@@ -1,8 +1,9 @@
--- How many units saw more than one variant; each of them stays with its first exposure.
-SELECT count(*) AS units
+-- How many units of each study saw more than one variant; each of them stays with its first exposure.
+SELECT s.study, count(*) AS n
 FROM (
-  SELECT x.unit_name
+  SELECT x.study, x.unit_name
   FROM exposures AS x
-  GROUP BY x.unit_name
+  GROUP BY x.study, x.unit_name
   HAVING min(x.arm) < max(x.arm)
 ) AS s
+GROUP BY s.study

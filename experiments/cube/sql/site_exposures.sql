@@ -1,6 +1,7 @@
 -- Everyone who visits the site, as if exposed at the first visit: the traffic an experiment that has none would have.
 SELECT
   $unit AS unit_name,
+  0 AS study,
   0 AS arm,
   e.time,
   e.stream_id,

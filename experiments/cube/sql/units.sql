@@ -1,7 +1,8 @@
--- One row per unit: its first exposure decides its arm, its day and its dimensions, whatever it saw later. Units are
--- numbered by their names, so that the numbers are the same however the log is read.
+-- One row per unit of a study: its first exposure decides its arm, its day and its dimensions, whatever it saw later. Units are
+-- numbered by study and name, so that the numbers are the same however the log is read.
 SELECT
-  CAST(row_number() OVER (ORDER BY f.unit_name) AS BIGINT) AS unit,
+  CAST(row_number() OVER (ORDER BY f.study, f.unit_name) AS BIGINT) AS unit,
+  f.study,
   f.unit_name,
   f.arm,
   f.time AS exposed_at,
@@ -12,12 +13,12 @@ SELECT
   f.position
 FROM (
   SELECT
-    x.unit_name, x.arm, x.time, x.stream_id, x.shard, x.position,
+    x.study, x.unit_name, x.arm, x.time, x.stream_id, x.shard, x.position,
     max(x.by_user) OVER (
-      PARTITION BY x.unit_name ORDER BY x.time, x.stream_id, x.shard, x.position
+      PARTITION BY x.study, x.unit_name ORDER BY x.time, x.stream_id, x.shard, x.position
       ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
     ) AS by_user,
-    row_number() OVER (PARTITION BY x.unit_name ORDER BY x.time, x.stream_id, x.shard, x.position) AS place
+    row_number() OVER (PARTITION BY x.study, x.unit_name ORDER BY x.time, x.stream_id, x.shard, x.position) AS place
   FROM exposures AS x
 ) AS f
 WHERE f.place = 1

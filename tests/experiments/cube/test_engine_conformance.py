@@ -15,9 +15,10 @@ from worlds.readout_worlds import METRICS, START, world
 
 from events.engines.duckdb import BOOLEANS, PLAIN, Engine, EventLog
 from events.records import COLUMNS
-from experiments.cube.cube import Cube, CubeScope
+from experiments.cube.cube import Cube
 from experiments.cube.measures import cube_plan
 from experiments.cube.observations import Observer
+from experiments.cube.scope import CubeScope, Enrolment
 from experiments.cube.shop_days import shop_days
 from experiments.definitions.model import Metric
 
@@ -36,7 +37,8 @@ TYPES = {name: COLUMNS[name] for name in SCALARS} | {
 
 def read(engine: Engine, made: World) -> list[dict[str, Any]]:
     days = shop_days(made.timezone, START - 40 * DAY, START + 40 * DAY)
-    scope = CubeScope(made.experiment, made.phase, made.arms, "visitor", "first_touch", made.currency, days)
+    enrolments = (Enrolment(made.experiment, made.phase, made.arms),)
+    scope = CubeScope(enrolments, "visitor", "first_touch", made.currency, days)
     cube = Cube(engine, scope, PLAN)
     cube.build()
     observer = Observer(cube, made.as_of)

@@ -11,8 +11,9 @@ from worlds.readout_studies import HOUR, START, Shop
 
 from events.engines.duckdb import EventLog
 from events.engines.sql import Statement
-from experiments.cube.cube import Cube, CubeScope
+from experiments.cube.cube import Cube
 from experiments.cube.measures import cube_plan
+from experiments.cube.scope import CubeScope, Enrolment
 from experiments.cube.shop_days import shop_days
 from kit.time import DAY_US
 
@@ -47,7 +48,8 @@ def test_units_are_numbered_by_their_names_in_whatever_order_they_came(tmp_path:
     write_log(tmp_path, received(shop.records), cut=100)
     log, plan = EventLog(tmp_path), cube_plan((), 0)
     with log.open(log.snapshot(), None, plan.properties.names) as engine:
-        Cube(engine, CubeScope("banner", 0, ("control", "b"), "visitor", "first_touch", "EUR", days), plan).expose()
+        enrolments = (Enrolment("banner", 0, ("control", "b")),)
+        Cube(engine, CubeScope(enrolments, "visitor", "first_touch", "EUR", days), plan).expose()
         numbered = engine.rows(Statement.of("SELECT u.unit, u.unit_name FROM units AS u"))
     names = {record.visitor_id for record in shop.records}
     assert sorted(numbered) == list(enumerate(sorted(names), start=1))

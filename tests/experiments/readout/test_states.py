@@ -78,7 +78,8 @@ def test_all_orders_of_dates_are_one_state_everywhere(order: tuple[str, ...], st
         update={"start": moment(days["start"] + 0.9), "end": moment(days["end"] + 0.9)}
     )
     listed = calendar_of(defined, None, [METRICS["rate"]]).state_at(moment(made.at))
-    states = {found.state, readout_json(found)["state"], listed, *(row["state"] for row in comparison_rows(found))}
+    rows = comparison_rows(found, defined, made.study.calendar)
+    states = {found.state, readout_json(found)["state"], listed, *(row["state"] for row in rows)}
     assert states == {expected_state(status, order, apart)}
     exposed = order.index("first") < min(order.index("now"), order.index("end"))
     begun = exposed or found.state not in ("draft", "not_started")

@@ -1,0 +1,162 @@
+"""What is asked of the log at one moment, and the cube that answers it, for one study or for several together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+from typing import Final
+
+from events.engines.duckdb import Engine
+from events.log.reader import Snapshot
+from experiments.cube.cube import Cube
+from experiments.cube.measures import CubePlan, cube_plan
+from experiments.cube.observations import Observer
+from experiments.cube.scope import CubeScope, Enrolment, Site, enrolled
+from experiments.cube.shop_days import shop_days
+from experiments.cube.statements import Properties, statement
+from experiments.definitions.model import Experiment, Metric
+from experiments.readout.days import WAITING, ClosedDays
+from experiments.readout.samples import Judge
+from experiments.readout.study import ReadoutQuery, Study
+from kit.time import DAY_US, microseconds
+
+MARGIN_US: Final = 400 * DAY_US  # how far before and after the exposures events may count
+SMALL: Final = 20_000  # exposures of an experiment that is computed together with others
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A study as of a moment. What is remembered of a `question` holds as long as the snapshot is the same."""
+
+    study: Study
+    query: ReadoutQuery
+    as_of: datetime
+    snapshot: Snapshot
+    dimensions: tuple[str, ...] = ()
+    question: tuple[object, ...] = ()
+    site: Site | None = None
+
+    @property
+    def mark(self) -> tuple[object, ...]:
+        """Equal marks have equal answers."""
+        return self.question, self.snapshot.identity
+
+    @property
+    def received_until(self) -> int | None:
+        """A past reading reads what had been received by then (µs)."""
+        return None if self.query.at is None else microseconds(self.as_of)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A reading whose cube is built, ready to be observed; `place` is which of the cube's studies it is."""
+
+    reading: Reading
+    cube: Cube
+    place: int
+
+    @property
+    def study(self) -> Study:
+        return self.reading.study
+
+    @property
+    def arms(self) -> range:
+        """The numbers of its arms in the cube."""
+        return self.cube.scope.arms_of(self.place)
+
+    @property
+    def observer(self) -> Observer:
+        """What reads the cube as of the moment."""
+        return Observer(self.cube, microseconds(self.reading.as_of))
+
+    @cached_property
+    def gained(self) -> list[tuple[int, int, int]]:
+        """(arm of the study, shop day, units that were exposed first then)."""
+        rows, arms = self.cube.once(statement("days_of_units")), self.arms
+        found = zip(rows["arm"].tolist(), rows["day"].tolist(), rows["n"].tolist(), strict=True)
+        return [(arm - arms.start, day, n) for arm, day, n in found if arm in arms]
+
+    @property
+    def units(self) -> int:
+        """How many units it has."""
+        return sum(n for _, _, n in self.gained)
+
+    @cached_property
+    def days(self) -> ClosedDays:
+        """Its days as of the moment."""
+        days, stopped = self.cube.scope.days, self.study.calendar.stopped_by(self.reading.as_of)
+        last = None if stopped is None else days.day(microseconds(stopped) - 1)
+        first = min((day for _, day, _ in self.gained), default=None)
+        return ClosedDays(days, first, days.day(microseconds(self.reading.as_of)), last)
+
+    @cached_property
+    def judge(self) -> Judge:
+        """By what its comparisons are judged."""
+        study = self.study
+        return Judge(study.plan, self.days, study.planned_units, study.arms, study.weights, study.family)
+
+
+def plan_of(readings: Sequence[Reading], properties: tuple[str, ...] | None = None) -> CubePlan:
+    """What one cube must hold for readings of studies that it can hold together; `properties` are those that the engine
+    was opened with, where it serves several cubes."""
+    metrics = {each.metric.name: each.metric for reading in readings for each in reading.study.metrics}
+    plan = cube_plan(metrics.values(), round(readings[0].study.plan.cuped_seconds), readings[0].dimensions)
+    return plan if properties is None else replace(plan, properties=Properties(properties))
+
+
+def cube_of(engine: Engine, readings: Sequence[Reading], plan: CubePlan) -> Cube:
+    """The cube of readings at one moment, to be built."""
+    first = readings[0]
+    shop, as_of_us = first.study.shop, microseconds(first.as_of)
+    begun = min((part.min_received_at for part in first.snapshot.parts), default=as_of_us)
+    scope = CubeScope(
+        enrolments=tuple(_enrolment(reading, plan) for reading in readings),
+        unit=first.study.experiment.unit,
+        identity=first.study.plan.identity,
+        currency=shop.currency,
+        rates=shop.rates,
+        days=shop_days(shop.timezone, min(begun, as_of_us) - MARGIN_US, as_of_us + MARGIN_US),
+        site=first.site,
+    )
+    return Cube(engine, scope, plan)
+
+
+def small_ones(engine: Engine, readings: Sequence[Reading]) -> list[Reading]:
+    """Those of so few exposures that what costs is the number of statements, not of rows."""
+    enrolments = [enrolment_of(reading.study.experiment) for reading in readings]
+    found = engine.rows(statement("exposed").bind(enrolled=enrolled(enrolments)))
+    counts = {(str(key), int(phase)): int(n) for key, phase, n in found}
+    pairs = zip(readings, enrolments, strict=True)
+    return [reading for reading, each in pairs if counts.get((each.experiment, each.phase), 0) <= SMALL]
+
+
+def batches(readings: Sequence[Reading]) -> list[list[Reading]]:
+    """Looks that one cube can answer: their studies attribute events alike and mean the same by a metric's name."""
+    found: list[tuple[object, dict[str, Metric], list[Reading]]] = []
+    for reading in readings:
+        plan, shop = reading.study.plan, reading.study.shop
+        unit, waits = reading.study.experiment.unit, plan.method in WAITING
+        alike = (unit, plan.identity, plan.cuped_seconds, reading.dimensions, waits, shop)
+        metrics = {each.metric.name: each.metric for each in reading.study.metrics}
+        for settings, known, batch in found:
+            if settings == alike and all(known.get(name, metric) == metric for name, metric in metrics.items()):
+                known |= metrics
+                batch.append(reading)
+                break
+        else:
+            found.append((alike, metrics, [reading]))
+    return [batch for _, _, batch in found]
+
+
+def enrolment_of(experiment: Experiment) -> Enrolment:
+    """Whoever was exposed in an experiment's phase, without an end."""
+    return Enrolment(experiment.key, experiment.phase, tuple(variant.key for variant in experiment.variants))
+
+
+def _enrolment(reading: Reading, plan: CubePlan) -> Enrolment:
+    stopped, own = reading.study.calendar.stopped_by(reading.as_of), enrolment_of(reading.study.experiment)
+    if stopped is None:
+        return own
+    windows = (plan.rule(each.metric.name).window.end_us for each in reading.study.metrics)
+    stop_us = microseconds(stopped)
+    return replace(own, stop_us=stop_us, known_until_us=stop_us + max(windows, default=0))

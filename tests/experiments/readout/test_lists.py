@@ -1,0 +1,116 @@
+"""A list of experiments says what each readout says, and only what has changed is made anew."""
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from oracles.proving import examples
+from worlds.drawn_lists import drawn_files, drawn_site, one_more
+from worlds.event_log import received, write_log
+from worlds.readout_studies import DAY, SMALLEST, START, Shop, crowd, readouts
+
+from experiments.readout.encoding import readout_json, timeseries_json
+from experiments.readout.read import Readouts
+
+SEEDS = st.integers(0, 1 << 32)
+
+
+def close(said: Any) -> Any:
+    """To compare by: numbers to nine digits of what they add up to."""
+    match said:
+        case float():
+            return pytest.approx(said, rel=1e-7, abs=1e-11)
+        case list():
+            return [close(item) for item in said]
+        case dict():
+            return {name: close(item) for name, item in said.items()}
+        case _:
+            return said
+
+
+def again(made: Readouts) -> Readouts:
+    """The same log and moment, with nothing remembered."""
+    return Readouts(made.log, made.archive, now=made.now)
+
+
+def said_of(made: Readouts) -> dict[str, Any]:
+    """All that is said of each experiment."""
+    keys = sorted(made.archive.latest().experiments)
+    return {key: [readout_json(found := Readouts.read(made, key)), timeseries_json(found)] for key in keys}
+
+
+@settings(max_examples=examples(12), deadline=None)
+@given(SEEDS)
+def test_a_list_says_what_each_readout_says(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
+    chance = random.Random(seed)
+    site, files = drawn_site(chance, 5, 60), drawn_files(chance, 5)
+    made = readouts(tmp_path_factory.mktemp("list"), site.records, chance.choice([4.0, 9.3, 20.0]), files)
+    alone = said_of(again(made))
+    rows = made.results(every_status=True)
+    assert said_of(made) == close(alone)
+    assert {row["experiment"] for row in rows} == set(alone)
+
+
+@settings(max_examples=examples(12), deadline=None)
+@given(SEEDS)
+def test_what_is_kept_of_a_list_is_what_would_be_computed_anew(
+    tmp_path_factory: pytest.TempPathFactory, seed: int
+) -> None:
+    """After every single thing that may happen: whatever it changes is made anew."""
+    chance, data = random.Random(seed), tmp_path_factory.mktemp("list")
+    site, files = drawn_site(chance, 4, 30), drawn_files(chance, 4)
+    made = readouts(data, site.records, 30.0, files)
+    made.results(every_status=True)
+    for number in range(4):
+        before = len(site.records)
+        one_more(site, chance, 4, 30, number)
+        write_log(data, received(site.records[before:], (20 + number) * DAY), shard=number + 1)
+        rows = made.results(every_status=True)
+        assert rows == close(again(made).results(every_status=True))
+
+
+def several(data: Path, experiments: int) -> tuple[Readouts, Shop]:
+    """Experiments of one goal, each with visitors of its own."""
+    shop = Shop()
+    for number in range(experiments):
+        for visitor in range(20):
+            name = f"v{number}-{visitor}"
+            shop.expose(name, ("control", "b")[visitor % 2], START, experiment=f"exp{number}")
+            shop.buy(name, START + visitor)
+    head = "status: running\nvariants: [control, b]\ngoal: revenue_per_visitor\n"
+    files = {f"exp{number}.yaml": f"key: exp{number}\n{head}" for number in range(experiments)}
+    return readouts(data, shop.records, 20.0, files), shop
+
+
+def test_a_new_exposure_of_one_experiment_makes_that_one_anew(tmp_path: Path) -> None:
+    made, shop = several(tmp_path, 4)
+    made.results()
+    first = {key: Readouts.read(made, key) for key in ("exp1", "exp2")}
+    shop.expose("late", "b", START + DAY, experiment="exp2")
+    write_log(tmp_path, received(shop.records[-1:], DAY), shard=1)
+    made.results()
+    then = {key: Readouts.read(made, key) for key in ("exp1", "exp2")}
+    assert then["exp1"].metrics is first["exp1"].metrics
+    assert then["exp2"].metrics is not first["exp2"].metrics
+    assert [arm.units for arm in then["exp2"].metrics[0].arms] == [10, 11]
+
+
+def test_a_second_list_is_the_first_one(tmp_path: Path) -> None:
+    made, _ = several(tmp_path, 3)
+    made.results()
+    first = [Readouts.read(made, f"exp{number}").metrics for number in range(3)]
+    made.results()
+    assert all(Readouts.read(made, f"exp{number}").metrics is first[number] for number in range(3))
+
+
+def test_a_row_says_whose_experiment_it_is_and_what_became_of_it(tmp_path: Path) -> None:
+    ended = "name: The banner\nowner: anna\nend: 2026-01-12\ndecision: {outcome: shipped, variant: b}\n"
+    text = SMALLEST.replace("running", "stopped") + "goal: purchase_rate\n" + ended
+    made = readouts(tmp_path, crowd(80).records, 30, {"banner.yaml": text})
+    assert made.results() == []
+    (row,) = made.results(every_status=True)
+    assert (row["name"], row["owner"], row["outcome"]) == ("The banner", "anna", "shipped")
+    assert row["end"] == "2026-01-12T00:00:00Z"
