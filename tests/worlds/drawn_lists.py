@@ -49,6 +49,8 @@ def drawn_site(chance: random.Random, experiments: int, visitors: int) -> Shop:
         happened(shop, chance, name, user)
         if user and chance.random() < 0.3:
             happened(shop, chance, user, user)
+        if chance.random() < 0.2:  # who that is is known only after the experiments that end have closed
+            shop.add("identify", name, START + 45 * DAY, user_id=f"u{chance.randrange(visitors)}")
     return shop
 
 

@@ -47,7 +47,7 @@ def said_of(made: Readouts) -> dict[str, Any]:
 def test_a_list_says_what_each_readout_says(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
     chance = random.Random(seed)
     site, files = drawn_site(chance, 5, 60), drawn_files(chance, 5)
-    made = readouts(tmp_path_factory.mktemp("list"), site.records, chance.choice([4.0, 9.3, 20.0]), files)
+    made = readouts(tmp_path_factory.mktemp("list"), site.records, chance.choice([4.0, 9.3, 50.0]), files)
     alone = said_of(again(made))
     rows = made.results(every_status=True)
     assert said_of(made) == close(alone)
@@ -70,6 +70,21 @@ def test_what_is_kept_of_a_list_is_what_would_be_computed_anew(
         write_log(data, received(site.records[before:], (20 + number) * DAY), shard=number + 1)
         rows = made.results(every_status=True)
         assert rows == close(again(made).results(every_status=True))
+
+
+def test_who_somebody_is_counts_for_the_experiments_that_had_not_closed_when_it_was_known(tmp_path: Path) -> None:
+    shop = Shop()
+    for experiment in ("ended", "running"):
+        shop.expose("v", "b", START, experiment=experiment)
+    shop.buy("u", START + DAY, user_id="u")
+    shop.add("identify", "v", START + 45 * DAY, user_id="u")
+    head = "status: running\nvariants: [control, b]\ngoal: purchase_rate\n"
+    ends = {"ended": "end: 2026-01-11\n", "running": ""}
+    files = {f"{key}.yaml": f"key: {key}\n{head}{end}" for key, end in ends.items()}
+    made = readouts(tmp_path, shop.records, 50.0, files)
+    made.results()
+    bought = {key: Readouts.read(made, key).metrics[0].arms[1].numerator for key in ends}
+    assert bought == {"ended": 0.0, "running": 1.0}
 
 
 def several(data: Path, experiments: int) -> tuple[Readouts, Shop]:
