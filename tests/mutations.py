@@ -320,8 +320,8 @@ MUTATIONS: Mapping[str, Mutation] = {
         (
             Edit(
                 "experiments/cube/sql/arrivals.sql",
-                "WHERE NOT e.bot AND NOT e.forged",
-                "WHERE e.type = 'exposure' AND NOT e.bot AND NOT e.forged",
+                "e.type <> 'exposure'",
+                "e.type = 'exposure'",
             ),
         ),
     ),

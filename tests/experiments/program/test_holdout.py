@@ -117,6 +117,19 @@ def test_nobody_enters_by_an_exposure(report: Any, tmp_path: Path, records: list
     assert without["metrics"][0]["arms"] == report()["metrics"][0]["arms"]
 
 
+def test_who_is_known_by_an_exposure_alone_is_in_neither_arm(
+    report: Any, tmp_path: Path, records: list[Record]
+) -> None:
+    """A server that decides for visitors whose browsers send nothing exposes them, and never one who is held back."""
+    seen, only = Shop(), [f"only{number}" for number in range(300)]
+    for name in only:
+        if position("holdout:q1", name) >= SHARE:
+            seen.expose(name, "b", START + DAY, message_id=f"of {name}")
+    found = reported(tmp_path, [*records, *seen.records])()
+    assert found["metrics"][0]["arms"] == report()["metrics"][0]["arms"]
+    assert found["health"]["srm"] == report()["health"]["srm"]
+
+
 def test_membership_is_that_of_the_assignment(tmp_path: Path) -> None:
     shop = CatalogShop(tmp_path, now=moment(1))
     catalog = shop.boot(banner=BANNER, holdouts=HOLDOUTS).catalog
