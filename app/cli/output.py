@@ -110,13 +110,16 @@ def say_holdout(report: dict[str, Any]) -> None:
     said = f"{report['share']:.4g} of the {report['unit']}s are held back"
     say(f"{report['holdout']}, from {report['start']}{until}, {said}, as of {report['as_of']}")
     _say_findings(report)
-    names = ["shipped", "variant", "on", "lift", "interval"]
+    points = report["metrics"][0]["effect_scale"] == "points"
+    shown, unit, effect = (_signed, " points", "difference in points") if points else (_percent, "", "lift")
+    names = ["shipped", "variant", "on", effect, "interval"]
     rows = [
-        [f"{each['experiment']}, phase {each['phase']}", each["variant"], each["on"], _percent(each["lift"]),
-         _span(each["ci"], _percent)] for each in report["shipped"]
+        [f"{each['experiment']}, phase {each['phase']}", each["variant"], each["on"], shown(each["lift"]),
+         _span(each["ci"], shown)] for each in report["shipped"]
     ]  # fmt: skip
-    say_table("shipped meanwhile", names, rows)
-    say(f"  their lifts add up to {_percent(report['sum_of_lifts'])}, shrunk to {_percent(report['shrunk_sum'])}")
+    say_table(f"shipped meanwhile, by {report['metrics'][0]['metric']}", names, rows)
+    summed, shrunk = shown(report["sum_of_lifts"]), shown(report["shrunk_sum"])
+    say(f"  what they said adds up to {summed}{unit}, shrunk to {shrunk}{unit}")
 
 
 def _say_findings(readout: dict[str, Any]) -> None:

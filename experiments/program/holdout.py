@@ -12,7 +12,7 @@ from experiments.catalog.catalog import Catalog
 from experiments.catalog.phases import UNITS_PER_VARIANT
 from experiments.cube.scope import Site
 from experiments.definitions.model import Experiment, Holdout, UnitKind, Variant
-from experiments.program.report import Concluded, Conclusions, ProgramRow, concluded_phase, known_number, shrunk_rows
+from experiments.program.report import Concluded, Conclusions, concluded_phase, known_number, shrunk_rows
 from experiments.readout.encoding import Number, PlanReadout, plain
 from experiments.readout.health import health_of, lost_events, unequal_checks
 from experiments.readout.metrics import metric_readout, settled
@@ -56,7 +56,10 @@ class HoldoutQuery:
 
 @dataclass(frozen=True, slots=True)
 class ShippedChange:
-    """A change that was shipped while the holdout was measured, with its own closed lift of the first metric."""
+    """A change that was shipped while the holdout was measured, with its own closed lift of the first metric.
+
+    Of a metric in points it is the difference. None while windows are open, and where the sample ratio alarm rang.
+    """
 
     experiment: str
     phase: int
@@ -228,21 +231,24 @@ def _shipped(readouts: Readouts, history: HoldoutHistory, described: Described, 
         design = history.design(key, phase)
         if design is None or conclusion.since > last:
             continue
-        readout = readouts.read(key, replace(query.look, at=None, phase=phase, metric=metric))
+        own = None if metric in design.experiment.metrics else metric  # its own readout, which is remembered
+        readout = readouts.read(key, replace(query.look, at=None, phase=phase, metric=own))
         concluded = concluded_phase(readout, design, conclusion, zone, metric)
-        phases.append(concluded)
-        if described.holdout in design.holdouts and conclusion.since >= described.start:
-            intervals = {each.variant: each.ci for each in readout.metric(metric).comparisons}
-            changes += [_change(row, intervals) for row in concluded.rows if row.outcome == "shipped"]
+        phases += [concluded] if readout.closed else []
+        told, control = conclusion.decision, design.experiment.control.key
+        counts = told.outcome == "shipped" and told.variant != control and conclusion.since >= described.start
+        if not counts or described.holdout not in design.holdouts:
+            continue
+        trusted = readout.closed and concluded.outcome != "unhealthy"
+        for row, each in zip(concluded.rows, readout.metric(metric).comparisons, strict=True):
+            if row.variant == told.variant:
+                said = (row.lift, each.difference_ci if concluded.in_points else each.ci) if trusted else (None, None)
+                changes.append(ShippedChange(key, phase, row.variant, row.decided_on, *said))
     named = {(change.experiment, change.phase, change.variant) for change in changes}
     rows = [row for phase in phases for row in phase.rows]
     shrunk = shrunk_rows(rows, phases, lambda row: (row.experiment, row.phase, row.variant) in named)
     return {
         "shipped": changes,
-        "sum_of_lifts": sum(known_number(change.lift) for change in changes),
+        "sum_of_lifts": sum((known_number(change.lift) for change in changes), 0.0),
         "shrunk_sum": shrunk.total.value if shrunk else 0.0,
     }
-
-
-def _change(row: ProgramRow, intervals: Mapping[str, Interval | NoEstimate]) -> ShippedChange:
-    return ShippedChange(row.experiment, row.phase, row.variant, row.decided_on, row.lift, intervals.get(row.variant))

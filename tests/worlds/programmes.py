@@ -1,13 +1,14 @@
 """A shop that concludes experiments: real definitions kept by the real keeper, a log, and readouts of both."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from worlds import catalog_folders
 from worlds.event_log import received, write_log
-from worlds.readout_studies import DAY, START, CheckedReadouts, Shop
+from worlds.readout_studies import DAY, HOUR, START, CheckedReadouts, Shop
 
 from events.engines.duckdb import EventLog
 from experiments.catalog.reader import CatalogReader
@@ -47,6 +48,16 @@ class Programme:
                 self.events.expose(name, "b" if arm else "control", time, experiment=key, phase=phase)
                 if number < round(rate * count):
                     self.events.buy(name, time + chance.randrange(1, DAY))
+
+    def survey(self, key: str, scores: tuple[Sequence[float], Sequence[float]], units: int = 400) -> None:
+        """Exposures, and answers that go through these scores in turn."""
+        chance = random.Random(key)
+        for arm, given in enumerate(scores):
+            for number in range(units):
+                name, time = f"{key}-{arm}-{number}", START + chance.randrange(10 * DAY)
+                self.events.expose(name, "b" if arm else "control", time, experiment=key)
+                asked = {"value": given[number % len(given)], "properties": {"survey": "nps"}}
+                self.events.add("track", name, time + HOUR, event="Survey Answered", **asked)
 
     def conclude(self, key: str, day: float, decision: str, status: str = "stopped") -> None:
         """Stop it on a day, with what was decided."""

@@ -10,15 +10,18 @@ from worlds.event_log import received, write_log
 from worlds.programmes import Programme, moment
 from worlds.readout_studies import DAY, HOUR, START, Shop
 
+from app.cli.output import say_holdout
 from events.engines.duckdb import EventLog
 from events.records import Record
 from experiments.assignment.assign import assign
 from experiments.assignment.bucketing import position
 from experiments.program.holdout import HoldoutQuery, UnknownHoldout, held_back, holdout_list, holdout_report
+from experiments.readout.encoding import plain
 from experiments.readout.read import Readouts
 from experiments.readout.study import InvalidDate, ReadoutQuery, UnknownMetric
 
 SHARE = 0.2
+SHIPPED = "{outcome: shipped, variant: b}"
 HOLDOUTS = "q1: {share: 20%, start: 2026-01-05, metrics: [purchase_rate, revenue_per_visitor]}\n"
 BANNER = "key: banner\nstatus: running\nvariants: [control, b]\ngoal: purchase_rate\nholdouts: [q1]\n"
 
@@ -183,8 +186,8 @@ def test_shipped_changes_stand_beside_what_was_measured_of_all_together(tmp_path
     programme.begin("banner", "badge", "price", holdout="q1")
     for key, rate in {"banner": 0.36, "badge": 0.33, "price": 0.2}.items():
         programme.crowd(key, (0.30, rate))
-    programme.conclude("banner", 14, "{outcome: shipped, variant: b}")
-    programme.conclude("badge", 15, "{outcome: shipped, variant: b}")
+    programme.conclude("banner", 14, SHIPPED)
+    programme.conclude("badge", 15, SHIPPED)
     programme.conclude("price", 16, "{outcome: rolled_back}")
     readouts, archive = programme.readouts(40)
     found = holdout_report(readouts, archive, "q1", HoldoutQuery())
@@ -195,3 +198,45 @@ def test_shipped_changes_stand_beside_what_was_measured_of_all_together(tmp_path
     assert found["sum_of_lifts"] == pytest.approx(0.3)
     assert 0.0 < found["shrunk_sum"] < 0.3
     assert all(low < each["lift"] < high for each in found["shipped"] for low, high in [each["ci"]])
+
+
+def test_what_is_still_open_or_unhealthy_was_shipped_all_the_same_but_says_no_lift(tmp_path: Path) -> None:
+    programme = Programme(tmp_path)
+    programme.shop.write("q1: {share: 20%}\n", "holdouts.yaml")
+    programme.begin("banner", "badge", "broken", holdout="q1")
+    programme.crowd("banner", (0.30, 0.36))
+    programme.crowd("badge", (0.30, 0.33))
+    programme.crowd("broken", (0.30, 0.40), (400, 200))
+    for day, key in ((14, "banner"), (15, "broken"), (20, "badge")):
+        programme.conclude(key, day, SHIPPED)
+    found = holdout_report(*programme.readouts(26), "q1", HoldoutQuery())
+    assert [(each["experiment"], each["lift"]) for each in found["shipped"]] == [
+        ("badge", None),
+        ("banner", pytest.approx(0.2)),
+        ("broken", None),
+    ]
+    assert [each["ci"] is None for each in found["shipped"]] == [True, False, True]
+    assert found["sum_of_lifts"] == pytest.approx(0.2)
+    later = holdout_report(*programme.readouts(40), "q1", HoldoutQuery())
+    assert later["sum_of_lifts"] == pytest.approx(0.3)
+
+
+def test_a_metric_in_points_is_summed_and_shown_in_points(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    programme = Programme(tmp_path)
+    programme.shop.write("q1: {share: 20%}\n", "holdouts.yaml")
+    programme.begin("banner", "badge", goal="nps", holdout="q1")
+    programme.survey("banner", ((0.0, 7.0, 10.0), (0.0, 10.0, 10.0)))
+    programme.survey("badge", ((0.0, 7.0, 10.0), (7.0, 7.0, 10.0)))
+    for day, key in ((14, "banner"), (15, "badge")):
+        programme.conclude(key, day, SHIPPED)
+    readouts, archive = programme.readouts(40)
+    found = holdout_report(readouts, archive, "q1", HoldoutQuery())
+    own = [readouts.read(key).metrics[0].comparisons[0] for key in ("badge", "banner")]
+    assert [each["lift"] for each in found["shipped"]] == [each.difference for each in own]
+    assert [each["ci"] for each in found["shipped"]] == [plain(each.difference_ci) for each in own]
+    assert found["sum_of_lifts"] == pytest.approx(sum(each["lift"] for each in found["shipped"]))
+    assert found["sum_of_lifts"] > 50.0
+    say_holdout(found)
+    told = capsys.readouterr().out
+    assert f"adds up to {found['sum_of_lifts']:+.4g} points, shrunk to {found['shrunk_sum']:+.4g} points" in told
+    assert "%" not in told.partition("shipped meanwhile")[2]
