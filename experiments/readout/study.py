@@ -234,8 +234,12 @@ def _design(archive: Archive, catalog: Catalog, key: str, phase: int | None) -> 
 def _metrics(
     experiment: Experiment, current: Experiment | None, known: Mapping[str, Metric], asked: str | None
 ) -> tuple[StudiedMetric, ...]:
-    """Goals, secondary metrics, guardrails, then what is asked for beyond them; a guardrail may be a goal as well."""
-    secondary = dict.fromkeys((*experiment.secondary, *(current.secondary if current else ())))
+    """Goals, secondary metrics, guardrails, then what is asked for beyond them; a guardrail may be a goal as well.
+
+    Secondary ones are frozen by name alone: what no file defines any more is left out, unless it is asked for.
+    """
+    listed = dict.fromkeys((*experiment.secondary, *(current.secondary if current else ())))
+    secondary = [name for name in listed if name in known or name == asked]
     named: list[tuple[str, Role]] = [(name, "goal") for name in experiment.goals]
     named.extend((name, "secondary") for name in secondary if name not in experiment.goals)
     named.extend((guardrail.metric, "guardrail") for guardrail in experiment.guardrails)

@@ -33,9 +33,9 @@ class Programme:
     def __post_init__(self) -> None:
         self.shop = catalog_folders.Shop(self.root, now=moment(0))
 
-    def begin(self, *keys: str, goal: str = "purchase_rate", holdout: str = "") -> None:
-        """Experiments that run from now on."""
-        more = f"holdouts: [{holdout}]\n" if holdout else ""
+    def begin(self, *keys: str, goal: str = "purchase_rate", holdout: str = "", more: str = "") -> None:
+        """Experiments that run from now on; `more` is what else their files say."""
+        more += f"holdouts: [{holdout}]\n" if holdout else ""
         self.shop.boot(**{key: EXPERIMENT.format(key=key, goal=goal) + more for key in keys})
 
     def crowd(self, key: str, rates: tuple[float, float], units: tuple[int, int] = (400, 400), phase: int = 0) -> None:

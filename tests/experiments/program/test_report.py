@@ -105,6 +105,24 @@ def test_a_shop_that_concluded_nothing_has_an_empty_report(tmp_path: Path) -> No
     assert (found.experiments, found.win_rate, found.median_days, found.metrics, found.rows) == (0, None, None, (), ())
 
 
+def test_a_secondary_metric_that_no_file_defines_any_more_hides_nothing_else(tmp_path: Path) -> None:
+    """Goals and guardrails are frozen with their definitions; what was only looked at is not."""
+    programme = Programme(tmp_path)
+    programme.shop.write(
+        "seen: {type: proportion, event: Seen}\nheard: {type: proportion, event: Heard}\n", "metrics.yaml"
+    )
+    programme.begin("banner", more="secondary: [seen]\n")
+    programme.crowd("banner", (0.30, 0.36))
+    programme.conclude("banner", 14, SHIPPED)
+    (programme.shop.definitions / "banner.yaml").unlink()
+    assert programme.shop.edit("heard: {type: proportion, event: Heard}\n", "metrics.yaml") == []
+    (row,) = report(programme).rows
+    assert row.lift == pytest.approx(0.2)
+    readouts, _ = programme.readouts(40)
+    with pytest.raises(UnknownMetric, match="there is no metric 'seen'"):
+        readouts.read("banner", ReadoutQuery(metric="seen"))
+
+
 def test_former_phases_and_experiments_without_a_file_are_remembered(tmp_path: Path) -> None:
     programme = Programme(tmp_path)
     programme.begin("banner", "badge")
