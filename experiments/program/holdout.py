@@ -176,7 +176,7 @@ def _narrowed(described: Described, query: HoldoutQuery, zone: ZoneInfo) -> Desc
     found: dict[str, datetime | None] = {"from": None, "to": None}
     for name, text in (("from", query.since), ("to", query.until)):
         try:
-            found[name] = parsed(text, zone) if text else None
+            found[name] = None if text is None else parsed(text, zone)
         except ValueError:
             raise InvalidDate(f"{name}: {(text or '')[:40]!r} is no date; write 2026-01-31") from None
     start = max(described.start, found["from"] or described.start)

@@ -20,7 +20,7 @@ from experiments.statistics.arms import Pair, proportion_arm
 from experiments.statistics.effect import Effect, effect, floored, relative_standard_error
 from experiments.statistics.estimate import Interval, NoEstimate
 from experiments.statistics.fixed import wilson_interval
-from kit.time import DAY_SECONDS
+from kit.time import DAY_SECONDS, parsed
 
 RowOutcome = Literal["shipped", "rolled_back", "inconclusive", "unhealthy", "not_shipped"]
 COLUMNS: Final = (
@@ -112,6 +112,8 @@ def program_report(readouts: Readouts, history: Conclusions, query: ProgramQuery
     catalog = readouts.archive.latest()
     zone = ZoneInfo(catalog.shop.timezone)
     since, until = _day("from", query.since, zone), _day("to", query.until, zone)
+    if since and until and until < since:
+        raise InvalidDate(f"to: {until} lies before from, {since}")
     conclusions = {
         name: concluded
         for name, concluded in sorted(history.conclusions().items())
@@ -210,7 +212,7 @@ def _metric_sum(metric: str, phases: Iterable[Concluded]) -> tuple[MetricSum, li
         metric=metric,
         experiments=len(phases),
         shipped=sum(phase.outcome == "shipped" for phase in phases),
-        naive_sum=sum(known_number(row.lift) for row in known if row.outcome == "shipped"),
+        naive_sum=sum((known_number(row.lift) for row in known if row.outcome == "shipped"), 0.0),
         shrunk_sum=found and found.total.value,
         shrunk_ci=found and found.total.ci,
         prior=found and prior_readout(found.prior),
@@ -263,7 +265,6 @@ def _day(name: str, text: str | None, zone: ZoneInfo) -> date | None:
     if text is None:
         return None
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
+        return parsed(text, zone).astimezone(zone).date()
+    except (ValueError, OverflowError):
         raise InvalidDate(f"{name}: {text[:40]!r} is no date; write 2026-01-31") from None
-    return (moment.astimezone(zone) if moment.tzinfo else moment).date()

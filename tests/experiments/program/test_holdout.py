@@ -155,6 +155,12 @@ def test_dates_narrow_who_arrived_and_anew_from_their_first_event_there(report: 
         report(HoldoutQuery(None, "2026-01-04"))
 
 
+@pytest.mark.parametrize("text", ["", "soon", "9999-12-31T23:59:59-14:00"])
+def test_what_is_no_date_is_refused(report: Any, text: str) -> None:
+    with pytest.raises(InvalidDate, match=f"from: '{text}' is no date"):
+        report(HoldoutQuery(text))
+
+
 def test_a_past_look_sees_what_was_received_by_then(report: Any) -> None:
     early = report(HoldoutQuery(look=ReadoutQuery(at=moment(5))))
     assert early["as_of"] == "2026-01-10T00:00:00Z"

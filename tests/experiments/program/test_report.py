@@ -81,8 +81,28 @@ def test_days_and_metric_choose_what_is_summed(world: Programme) -> None:
 def test_what_does_not_exist_is_said(world: Programme) -> None:
     with pytest.raises(UnknownMetric, match="did you mean purchase_rate"):
         report(world, ProgramQuery(metric="purchase_rat"))
-    with pytest.raises(InvalidDate, match="from: 'soon' is no date"):
-        report(world, ProgramQuery("soon"))
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "said"),
+    [
+        ("soon", None, "from: 'soon' is no date"),
+        (None, "", "to: '' is no date"),
+        ("9999-12-31T23:59:59-14:00", None, "from: '9999-12-31T23:59:59-14:00' is no date"),
+        ("2026-02-01", "2026-01-31", "to: 2026-01-31 lies before from, 2026-02-01"),
+    ],
+)
+def test_dates_that_choose_nothing_are_refused(
+    world: Programme, since: str | None, until: str | None, said: str
+) -> None:
+    with pytest.raises(InvalidDate, match=said):
+        report(world, ProgramQuery(since, until))
+
+
+def test_the_days_are_those_of_the_shop(world: Programme) -> None:
+    """A moment that names its zone is on the shop's day, not on its own."""
+    late = ProgramQuery("2026-01-20T23:30:00-05:00", "2026-01-21")
+    assert [row.experiment for row in report(world, late).rows] == ["colour"]
 
 
 def test_the_answer_has_the_published_shape(world: Programme) -> None:
