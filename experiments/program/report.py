@@ -234,7 +234,8 @@ def shrunk_rows(
     lifts, errors = [known_number(row.lift) for row in known], [known_number(row.standard_error) for row in known]
     in_points = any(phase.in_points for phase in phases)
     scale = median(errors) if in_points and errors else DEFAULT_SCALE  # points have no scale of their own
-    return shrinkage(lifts, errors, [chosen(row) for row in known], scale)
+    experiments = len({(row.experiment, row.phase) for row in known})
+    return shrinkage(lifts, errors, [chosen(row) for row in known], scale, experiments)
 
 
 def summable(rows: Iterable[ProgramRow]) -> list[ProgramRow]:

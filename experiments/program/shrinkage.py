@@ -53,10 +53,15 @@ class Shrinkage:
 
 
 def shrinkage(
-    estimates: Sequence[float], errors: Sequence[float], chosen: Sequence[bool], default_scale: float = DEFAULT_SCALE
+    estimates: Sequence[float],
+    errors: Sequence[float],
+    chosen: Sequence[bool],
+    default_scale: float = DEFAULT_SCALE,
+    experiments: int | None = None,
 ) -> Shrinkage | None:
     """Posteriors of effects from estimates with their standard errors; `chosen` are those to sum. None without any.
 
+    `experiments` says of how many the estimates are, where some compared several variants; by default of one each.
     The prior's own uncertainty is let in: it is fitted REFITS times, to experiments weighed anew (Bayesian bootstrap,
     Rubin 1981) and to a few pseudo-experiments; the answer is the mean over all fits. The draws are of a fixed seed.
     """
@@ -64,7 +69,7 @@ def shrinkage(
         return None
     rng = np.random.default_rng(_SEED)
     x, s = np.asarray(estimates, np.float64)[:, None], np.asarray(errors, np.float64)[:, None]
-    borrowed = len(estimates) < ENOUGH
+    borrowed = (len(estimates) if experiments is None else experiments) < ENOUGH
     scales = _scales(x, s)
     if borrowed:
         scales = np.append(scales, default_scale)
@@ -89,8 +94,8 @@ def shrinkage(
     summed = np.asarray(chosen, bool)
     return Shrinkage(
         Prior(tuple(weights.mean(axis=0).tolist()), tuple(scales.tolist()), borrowed),
-        tuple(Shrunk(float(mean), _interval(column)) for mean, column in zip(means, drawn.T, strict=True)),
-        Shrunk(float(means[summed].sum()), _interval(drawn[:, summed].sum(axis=1))),
+        tuple(_shrunk(float(mean), column) for mean, column in zip(means, drawn.T, strict=True)),
+        _shrunk(float(means[summed].sum()), drawn[:, summed].sum(axis=1)),
     )
 
 
@@ -114,6 +119,7 @@ def _weights(likelihoods: Array, counts: Array, pseudo: Array) -> Array:
     return weights
 
 
-def _interval(draws: Array) -> Interval:
-    low, high = np.quantile(draws, [(1.0 - LEVEL) / 2.0, (1.0 + LEVEL) / 2.0])
-    return Interval(float(low), float(high))
+def _shrunk(mean: float, draws: Array) -> Shrunk:
+    """The interval between the outer twentieths of the draws, as far as the mean where most of them are 0."""
+    low, high = np.quantile(draws, [(1.0 - LEVEL) / 2.0, (1.0 + LEVEL) / 2.0]).tolist()
+    return Shrunk(mean, Interval(min(low, mean), max(high, mean)))

@@ -1,11 +1,12 @@
 """The program report: what was concluded, what it adds up to, and what of that is likely true."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 from worlds.programmes import Programme
 
-from experiments.program.report import Program, ProgramQuery, program_report
+from experiments.program.report import Program, ProgramQuery, ProgramRow, program_report, shrunk_rows
 from experiments.program.shrinkage import shrinkage
 from experiments.readout.encoding import plain
 from experiments.readout.study import InvalidDate, ReadoutQuery, UnknownMetric
@@ -55,6 +56,19 @@ def test_the_prior_is_that_of_all_who_were_concluded_losers_too(world: Programme
     assert found.metrics[0].shrunk_sum == pytest.approx(again.total.value)
     assert [row.shrunk_lift for row in healthy] == [pytest.approx(each.value) for each in again.estimates]
     assert abs(again.total.value) < abs(found.metrics[0].naive_sum)
+
+
+@pytest.mark.parametrize(("experiments", "borrowed"), [(0, None), (1, True), (9, True), (10, False), (11, False)])
+def test_a_prior_is_learnt_of_ten_experiments_however_many_variants_each_has(
+    experiments: int, borrowed: bool | None
+) -> None:
+    rows = [
+        ProgramRow(f"e{number}", 0, variant, "purchase_rate", "inconclusive", date(2026, 1, 5), 0.01 * number, 0.02)
+        for number in range(experiments)
+        for variant in ("b", "c")
+    ]
+    found = shrunk_rows(rows, [], lambda row: True)
+    assert (found and found.prior.borrowed) == borrowed
 
 
 def test_the_lift_is_that_of_the_closed_readout_and_its_error_the_delta_methods(world: Programme) -> None:

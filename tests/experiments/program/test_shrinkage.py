@@ -46,6 +46,16 @@ def test_where_most_are_nothing_the_one_that_stands_out_is_kept_and_the_others_a
     assert max(abs(shrunk.value) for shrunk in answer.estimates[:-1]) < 0.6 * max(map(abs, estimates[:-1]))
 
 
+@pytest.mark.parametrize("world", WORLDS)
+def test_an_interval_holds_the_estimate_that_it_stands_beside(world: World) -> None:
+    """Where most did nothing nine tenths of a posterior may lie on 0, and its mean does not."""
+    rng = np.random.default_rng(5)
+    for size in range(1, 60, 3):
+        truth, estimates, errors = programme(world, size, rng)
+        answer = found(estimates.tolist(), errors.tolist(), (truth > 0.0).tolist())
+        assert all(shrunk.ci.contains(shrunk.value) for shrunk in (*answer.estimates, answer.total))
+
+
 def test_losers_shape_the_prior_of_the_winners() -> None:
     """Sixty failures beside three winners say that the winners were lucky."""
     rng = np.random.default_rng(5)
@@ -64,9 +74,10 @@ def test_whatever_comes_no_estimate_grows_and_the_sum_is_that_of_the_chosen(
     for estimate, shrunk in zip(estimates, answer.estimates, strict=True):
         assert abs(shrunk.value) <= abs(estimate) + 1e-12
         assert shrunk.value * estimate >= 0.0
-        assert shrunk.ci.low <= shrunk.ci.high
+        assert shrunk.ci.contains(shrunk.value)
     total = sum(shrunk.value for shrunk, summed in zip(answer.estimates, chosen, strict=True) if summed)
     assert answer.total.value == pytest.approx(total, abs=1e-9)
+    assert answer.total.ci.contains(answer.total.value)
     assert sum(answer.prior.weights) == pytest.approx(1.0)
 
 
