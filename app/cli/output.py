@@ -111,13 +111,13 @@ def say_holdout(report: dict[str, Any]) -> None:
     say(f"{report['holdout']}, from {report['start']}{until}, {said}, as of {report['as_of']}")
     _say_findings(report)
     points = report["metrics"][0]["effect_scale"] == "points"
-    shown, unit, effect = (_signed, " points", "difference in points") if points else (_percent, "", "lift")
-    names = ["shipped", "variant", "on", effect, "interval"]
+    shown, unit = (_signed, " points") if points else (_percent, "")
+    names = ["shipped", "variant", "on", "difference" if points else "lift", "interval"]
     rows = [
         [f"{each['experiment']}, phase {each['phase']}", each["variant"], each["on"], shown(each["lift"]),
          _span(each["ci"], shown)] for each in report["shipped"]
     ]  # fmt: skip
-    say_table(f"shipped meanwhile, by {report['metrics'][0]['metric']}", names, rows)
+    say_table(f"shipped meanwhile, by {report['metrics'][0]['metric']}{unit and ' (points)'}", names, rows)
     summed, shrunk = shown(report["sum_of_lifts"]), shown(report["shrunk_sum"])
     say(f"  what they said adds up to {summed}{unit}, shrunk to {shrunk}{unit}")
 
@@ -229,20 +229,24 @@ def say_program(report: dict[str, Any]) -> None:
     say(f"{report['experiments']} experiments are concluded: {counts or 'none yet'}")
     if report["win_rate"] is not None:
         low, high = report["win_rate_ci"]
-        say(f"  {report['win_rate']:.0%} were shipped ({low:.0%} to {high:.0%}), {report['median_days']:g} days each")
+        days = f"{report['median_days']:g} days at the median"
+        say(f"  {report['win_rate']:.0%} were shipped ({low:.0%} to {high:.0%}), {days}")
     names = ["metric", "experiments", "shipped", "measured sum", "shrunk sum", "90 % interval"]
     rows: list[list[str]] = []
+    told: dict[str, tuple[str, Callable[[float | None], str]]] = {}  # how a metric is named, and its numbers
     for metric in report["metrics"]:
-        bounds = metric["shrunk_ci"]
-        interval = f"{_number(bounds[0])} … {_number(bounds[1])}" if bounds else NOTHING
-        sums = [_number(metric["naive_sum"]), _number(metric["shrunk_sum"]), interval]
-        rows.append([metric["metric"], str(metric["experiments"]), str(metric["shipped"]), *sums])
-    say_table("sums of lifts, or of differences in points", names, rows)
+        points = metric["effect_scale"] == "points"
+        name, effect = (f"{metric['metric']} (points)", _signed) if points else (metric["metric"], _percent)
+        told[metric["metric"]] = name, effect
+        sums = [effect(metric["naive_sum"]), effect(metric["shrunk_sum"]), _span(metric["shrunk_ci"], effect)]
+        rows.append([name, str(metric["experiments"]), str(metric["shipped"]), *sums])
+    say_table("what was shipped adds up to", names, rows)
     names = ["experiment", "variant", "metric", "outcome", "decided", "lift", "shrunk"]
-    cells = [
-        [f"{row['experiment']}, phase {row['phase']}", row["variant"], row["metric"], row["outcome"].replace("_", " "),
-         row["decided_on"], _number(row["lift"]), _number(row["shrunk_lift"])] for row in report["rows"]
-    ]  # fmt: skip
+    cells: list[list[str]] = []
+    for row in report["rows"]:
+        name, effect = told[row["metric"]]
+        about = [f"{row['experiment']}, phase {row['phase']}", row["variant"], name, row["outcome"].replace("_", " ")]
+        cells.append([*about, row["decided_on"], effect(row["lift"]), effect(row["shrunk_lift"])])
     say_table("experiments", names, cells)
 
 

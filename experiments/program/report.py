@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from experiments.catalog.phases import FrozenDesign
 from experiments.catalog.reader import Conclusion
-from experiments.definitions.model import Outcome
+from experiments.definitions.model import EffectScale, Outcome
 from experiments.program.shrinkage import DEFAULT_SCALE, Prior, Shrinkage, shrinkage
 from experiments.readout.encoding import Number, Readout
 from experiments.readout.inference import ComparisonReadout
@@ -77,6 +77,7 @@ class MetricSum:
     """What was shipped for one metric: the sum of what was measured, and of what is left of it once it is shrunk."""
 
     metric: str
+    effect_scale: EffectScale
     experiments: int
     shipped: int
     naive_sum: float
@@ -210,6 +211,7 @@ def _metric_sum(metric: str, phases: Iterable[Concluded]) -> tuple[MetricSum, li
     known = summable(rows)
     summed = MetricSum(
         metric=metric,
+        effect_scale="points" if any(phase.in_points for phase in phases) else "relative",
         experiments=len(phases),
         shipped=sum(phase.outcome == "shipped" for phase in phases),
         naive_sum=sum((known_number(row.lift) for row in known if row.outcome == "shipped"), 0.0),

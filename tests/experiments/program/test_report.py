@@ -1,11 +1,13 @@
 """The program report: what was concluded, what it adds up to, and what of that is likely true."""
 
+import re
 from datetime import date
 from pathlib import Path
 
 import pytest
 from worlds.programmes import Programme
 
+from app.cli.output import say_program
 from experiments.program.report import Program, ProgramQuery, ProgramRow, program_report, shrunk_rows
 from experiments.program.shrinkage import shrinkage
 from experiments.readout.encoding import plain
@@ -125,11 +127,35 @@ def test_the_answer_has_the_published_shape(world: Programme) -> None:
         "as_of", "experiments", "outcomes", "win_rate", "win_rate_ci", "median_days", "metrics", "rows",
     ]  # fmt: skip
     assert list(found["metrics"][0]) == [
-        "metric", "experiments", "shipped", "naive_sum", "shrunk_sum", "shrunk_ci", "prior",
+        "metric", "effect_scale", "experiments", "shipped", "naive_sum", "shrunk_sum", "shrunk_ci", "prior",
     ]  # fmt: skip
     assert found["metrics"][0]["prior"] == "default"
     assert found["win_rate_ci"] == pytest.approx([0.150, 0.850], abs=1e-3)  # Wilson, 2 of 4
     assert found["median_days"] == 16.0
+
+
+def test_a_metric_in_points_sums_differences_and_is_told_in_points(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    programme = Programme(tmp_path)
+    programme.begin("banner", "badge", goal="nps")
+    programme.survey("banner", ((0.0, 7.0, 10.0), (0.0, 10.0, 10.0)))
+    programme.survey("badge", ((0.0, 7.0, 10.0), (7.0, 7.0, 10.0)))
+    programme.begin("price")
+    programme.crowd("price", (0.30, 0.36))
+    for day, key in ((14, "banner"), (15, "badge"), (16, "price")):
+        programme.conclude(key, day, SHIPPED)
+    found = report(programme)
+    nps, rate = found.metrics
+    assert (nps.effect_scale, rate.effect_scale) == ("points", "relative")
+    readouts, _ = programme.readouts(40)
+    differences = [readouts.read(key).metrics[0].comparisons[0].difference for key in ("banner", "badge")]
+    assert [row.lift for row in found.rows[:2]] == differences
+    assert nps.naive_sum == sum(row.lift for row in found.rows[:2] if isinstance(row.lift, float))
+    say_program(plain(found))
+    told = capsys.readouterr().out
+    assert re.search(rf"nps \(points\) +2 +2 +\{nps.naive_sum:+.4g} ", told)
+    assert re.search(r"purchase_rate +1 +1 +\+20\.00% ", told)
 
 
 def test_a_shop_that_concluded_nothing_has_an_empty_report(tmp_path: Path) -> None:
