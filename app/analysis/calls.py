@@ -40,7 +40,7 @@ from experiments.cube.satisfaction import COLUMNS
 from experiments.definitions.model import Experiment
 from experiments.planning.plan import plan_json
 from experiments.program.holdout import COLUMNS as HOLDOUT_COLUMNS
-from experiments.program.holdout import HoldoutQuery, holdout_list, holdout_report, holdout_rows
+from experiments.program.holdout import HoldoutQuery, holdout_rows
 from experiments.program.report import COLUMNS as PROGRAM_COLUMNS
 from experiments.program.report import ProgramQuery, program_report
 from experiments.readout.encoding import Readout, plain
@@ -135,20 +135,19 @@ def _reported(
     look: ReadoutQuery,
 ) -> AnalysisAnswer:
     """What is of no single experiment: an object, or its rows."""
-    readouts, history = analysis.readouts, analysis.catalogs
     match query:
         case SatisfactionQuery():
-            found, names = readouts.cx(look), COLUMNS
+            found, names = analysis.readouts.cx(look), COLUMNS
             rows = found["days"]
         case ProgramReportQuery():
             asked = ProgramQuery(query.since, query.until, query.metric, look)
-            found, names = plain(program_report(readouts, history, asked)), PROGRAM_COLUMNS
+            found, names = plain(program_report(analysis.readouts, analysis.catalogs, asked)), PROGRAM_COLUMNS
             rows = [flat_row(names, row) for row in found["rows"]]
         case HoldoutsQuery():
-            return json_answer({"holdouts": holdout_list(readouts, history)})
+            return json_answer({"holdouts": analysis.holdouts.listed()})
         case HoldoutResultsQuery():
             wanted = HoldoutQuery(query.since, query.until, query.metric, look)
-            found, names = holdout_report(readouts, history, query.key, wanted), HOLDOUT_COLUMNS
+            found, names = analysis.holdouts.report(query.key, wanted), HOLDOUT_COLUMNS
             rows = [flat_row(names, row) for row in holdout_rows(found)]
     if query.format == "json":
         return json_answer(found, object_etag(found))

@@ -22,6 +22,7 @@ from events.store.availability import StoreUnavailable
 from events.store.connection import Connection
 from events.writer.watermark import wait_until_written
 from experiments.catalog.reader import CatalogReader
+from experiments.program.holdout import HoldoutReports
 from experiments.readout.read import Readouts
 from kit.files import replace_file
 from kit.time import moment_of
@@ -56,6 +57,7 @@ class Analysis:
         self.catalogs = CatalogReader(settings.data)
         self.log = EventLog(settings.data, analysis_limits(settings))
         self.readouts = Readouts(self.log, self.catalogs)
+        self.holdouts = HoldoutReports(self.readouts, self.catalogs)
         self.bodies = Bodies()
         self.exporter = Exporter(self.log.reader)
         self.readout_jobs = Jobs("readout", self.log.interrupt)

@@ -1,7 +1,8 @@
 """The holdout report: what all that was shipped and all that runs did together, against those who saw none of it."""
 
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from typing import Any, Final, Protocol
 from zoneinfo import ZoneInfo
@@ -16,7 +17,7 @@ from experiments.program.report import Concluded, Conclusions, concluded_phase, 
 from experiments.readout.encoding import Number, PlanReadout, plain
 from experiments.readout.health import health_of, lost_events, unequal_checks
 from experiments.readout.metrics import metric_readout, settled
-from experiments.readout.read import Readouts
+from experiments.readout.read import FRESH_US, Readouts
 from experiments.readout.readings import Opened
 from experiments.readout.samples import Judge
 from experiments.readout.study import InvalidDate, NotFound, ReadoutQuery, StudiedMetric, Study, UnknownMetric
@@ -82,65 +83,90 @@ class Described:
     experiments: tuple[str, ...]
 
 
-def holdout_list(readouts: Readouts, history: HoldoutHistory) -> list[dict[str, Any]]:
-    """Every holdout that is defined."""
-    catalog = readouts.archive.latest()
-    return [plain(_described(holdout, catalog, history, readouts.now())) for holdout in catalog.holdouts.values()]
+@dataclass(slots=True)
+class HoldoutReports:
+    """Every holdout's report; what was measured is remembered until the log or the definition changes. Computed by one
+    thread."""
+
+    readouts: Readouts
+    history: HoldoutHistory
+    cache_entries: int = 64
+    _measured: OrderedDict[tuple[object, ...], dict[str, Any]] = field(
+        default_factory=OrderedDict[tuple[object, ...], dict[str, Any]]
+    )
+
+    def listed(self) -> list[dict[str, Any]]:
+        """Every holdout that is defined."""
+        catalog, now = self.readouts.archive.latest(), self.readouts.now()
+        return [plain(_described(holdout, catalog, self.history, now)) for holdout in catalog.holdouts.values()]
+
+    def report(self, key: str, query: HoldoutQuery) -> dict[str, Any]:
+        """The report as it is served; raises UnknownHoldout, UnknownMetric and InvalidDate."""
+        readouts, look = self.readouts, query.look
+        as_of = readouts.as_of(look)
+        catalog = (readouts.archive.at(look.at) if look.at else None) or readouts.archive.latest()
+        holdout = catalog.holdouts.get(key)
+        if holdout is None:
+            raise UnknownHoldout(key, catalog.holdouts)
+        described = _described(holdout, catalog, self.history, as_of)
+        began = described.start
+        described = _narrowed(described, query, ZoneInfo(catalog.shop.timezone))
+        for name in described.metrics:
+            if name not in catalog.metrics:
+                raise UnknownMetric(name, catalog.metrics)
+        study = _study(described, catalog, covariate=described.start == began)
+        measured = self._measure(described, study, look)
+        return measured | {"pending": look.pending} | plain(_shipped(readouts, self.history, described, query))
+
+    def _measure(self, described: Described, study: Study, look: ReadoutQuery) -> dict[str, Any]:
+        """What the log says of both arms, computed or remembered."""
+        readouts = self.readouts
+        as_of, snapshot = readouts.as_of(look), readouts.log.snapshot()
+        mark = (study.identity, snapshot.identity, look.at or microseconds(as_of) // FRESH_US)
+        if mark in self._measured:
+            return self._measured[mark]
+        site = Site(microseconds(described.start), lambda units: held_back(described.holdout, described.share, units))
+
+        def answer(opened: Opened) -> dict[str, Any]:
+            judge = Judge(study.plan, opened.days, study.planned_units, study.arms, study.weights, study.family)
+            plan = opened.cube.plan
+            observed = {
+                name: opened.observer.observe(plan.rule(name), (), judge.sample_days(plan.rule(name)))
+                for name in described.metrics
+            }
+            rows = [
+                metric_readout(judge, each, observed[each.metric.name], None, described.unit) for each in study.metrics
+            ]
+            checks = [*unequal_checks(judge, study, observed), *lost_events(snapshot.lost)]
+            state = study.calendar.state_at(as_of)
+            return plain(
+                {
+                    "holdout": described.holdout,
+                    "unit": described.unit,
+                    "share": described.share,
+                    "start": described.start,
+                    "end": described.end,
+                    "as_of": as_of.astimezone(UTC).replace(microsecond=0),
+                    "watermark": readouts.watermark(look, snapshot, as_of),
+                    "pending": None,
+                    "state": state,
+                    "closed": state == "closed",
+                    "plan": PlanReadout.of(study.plan, study.planned_units, opened.days.count),
+                    "health": health_of(opened, (), checks),
+                    "metrics": settled(judge, rows),
+                }
+            )
+
+        self._measured[mark] = measured = readouts.observe(study, look, (), answer, snapshot, site)
+        while len(self._measured) > self.cache_entries:
+            self._measured.popitem(last=False)
+        return measured
 
 
 def held_back(holdout: str, share: float, units: Iterable[str]) -> list[str]:
     """The units that a holdout keeps out: by the hash that the assignment asks first."""
     seed = f"holdout:{holdout}"
     return [unit for unit in units if position(seed, unit) < share]
-
-
-def holdout_report(readouts: Readouts, history: HoldoutHistory, key: str, query: HoldoutQuery) -> dict[str, Any]:
-    """The report as it is served; raises UnknownHoldout, UnknownMetric and InvalidDate."""
-    as_of, look = readouts.as_of(query.look), query.look
-    catalog = (readouts.archive.at(look.at) if look.at else None) or readouts.archive.latest()
-    holdout = catalog.holdouts.get(key)
-    if holdout is None:
-        raise UnknownHoldout(key, catalog.holdouts)
-    described = _described(holdout, catalog, history, as_of)
-    began = described.start
-    described = _narrowed(described, query, ZoneInfo(catalog.shop.timezone))
-    for name in described.metrics:
-        if name not in catalog.metrics:
-            raise UnknownMetric(name, catalog.metrics)
-    study = _study(described, catalog, covariate=described.start == began)
-    site = Site(microseconds(described.start), lambda units: held_back(key, described.share, units))
-    snapshot = readouts.log.snapshot()
-
-    def answer(opened: Opened) -> dict[str, Any]:
-        judge = Judge(study.plan, opened.days, study.planned_units, study.arms, study.weights, study.family)
-        plan = opened.cube.plan
-        observed = {
-            name: opened.observer.observe(plan.rule(name), (), judge.sample_days(plan.rule(name)))
-            for name in described.metrics
-        }
-        rows = [metric_readout(judge, each, observed[each.metric.name], None, described.unit) for each in study.metrics]
-        checks = [*unequal_checks(judge, study, observed), *lost_events(snapshot.lost)]
-        state = study.calendar.state_at(as_of)
-        return plain(
-            {
-                "holdout": key,
-                "unit": described.unit,
-                "share": described.share,
-                "start": described.start,
-                "end": described.end,
-                "as_of": as_of.astimezone(UTC).replace(microsecond=0),
-                "watermark": readouts.watermark(look, snapshot, as_of),
-                "pending": look.pending,
-                "state": state,
-                "closed": state == "closed",
-                "plan": PlanReadout.of(study.plan, study.planned_units, opened.days.count),
-                "health": health_of(opened, (), checks),
-                "metrics": settled(judge, rows),
-            }
-        )
-
-    measured = readouts.observe(study, look, (), answer, snapshot, site)
-    return measured | plain(_shipped(readouts, history, described, query))
 
 
 def holdout_rows(report: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from events.engines.duckdb import EventLog
 from events.records import Record
 from experiments.assignment.assign import assign
 from experiments.assignment.bucketing import position
-from experiments.program.holdout import HoldoutQuery, UnknownHoldout, held_back, holdout_list, holdout_report
+from experiments.program.holdout import HoldoutQuery, HoldoutReports, UnknownHoldout, held_back
 from experiments.readout.encoding import plain
 from experiments.readout.read import Readouts
 from experiments.readout.study import InvalidDate, ReadoutQuery, UnknownMetric
@@ -49,13 +49,14 @@ def traffic(visitors: int = 1_500, seed: int = 2) -> Shop:
 
 
 def reported(data: Path, records: list[Record], days: float = 40, holdouts: str = HOLDOUTS) -> Any:
-    """What answers `holdout_report` over a real catalogue and a real log."""
+    """What answers with the reports over a real catalogue and a real log."""
     shop = CatalogShop(data, now=moment(1))
     shop.boot(banner=BANNER, holdouts=holdouts)
     write_log(shop.data, received(records), cut=700)
     archive = shop.archive()
     readouts = Readouts(EventLog(shop.data), archive, now=lambda: moment(days))
-    return lambda query=HoldoutQuery(), key="q1": holdout_report(readouts, archive, key, query)  # noqa: B008 - frozen
+    reports = HoldoutReports(readouts, archive)
+    return lambda query=HoldoutQuery(), key="q1": reports.report(key, query)  # noqa: B008 - frozen
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +134,23 @@ def test_who_is_known_by_an_exposure_alone_is_in_neither_arm(
     assert found["health"]["srm"] == report()["health"]["srm"]
 
 
+def test_the_same_question_is_computed_once_while_the_log_stands_still(
+    tmp_path: Path, records: list[Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report, opened = reported(tmp_path, records), list[object]()
+    whole = EventLog.open
+    monkeypatch.setattr(EventLog, "open", lambda log, *asked: opened.append(asked) or whole(log, *asked))
+    first = report()
+    assert report(HoldoutQuery(look=ReadoutQuery(pending=3))) == first | {"pending": 3}
+    assert len(opened) == 1
+    late = Record(message_id="late", type="page", visitor_id="late", time=START + DAY)
+    write_log(tmp_path / "data", received([late]), shard=1)
+    assert sum(arm["units"] for arm in report()["metrics"][0]["arms"]) == 1 + sum(
+        arm["units"] for arm in first["metrics"][0]["arms"]
+    )
+    assert len(opened) == 2
+
+
 def test_membership_is_that_of_the_assignment(tmp_path: Path) -> None:
     shop = CatalogShop(tmp_path, now=moment(1))
     catalog = shop.boot(banner=BANNER, holdouts=HOLDOUTS).catalog
@@ -180,7 +198,7 @@ def test_what_a_file_leaves_out_is_the_day_it_was_first_there_and_the_goals_that
     shop.wait(days=3)
     assert shop.edit("q1: {share: 20%}\nq2: {share: 1%}\n", "holdouts.yaml") == []
     archive = shop.archive()
-    first, second = holdout_list(Readouts(EventLog(shop.data), archive, now=lambda: moment(9)), archive)
+    first, second = HoldoutReports(Readouts(EventLog(shop.data), archive, now=lambda: moment(9)), archive).listed()
     assert (first["start"], first["metrics"]) == ("2026-01-06T00:00:00Z", ["purchase_rate"])
     assert (first["experiments"], first["unit"]) == (["banner"], "visitor")
     assert second["start"] == "2026-01-09T00:00:00Z"
@@ -196,7 +214,7 @@ def test_shipped_changes_stand_beside_what_was_measured_of_all_together(tmp_path
     programme.conclude("badge", 15, SHIPPED)
     programme.conclude("price", 16, "{outcome: rolled_back}")
     readouts, archive = programme.readouts(40)
-    found = holdout_report(readouts, archive, "q1", HoldoutQuery())
+    found = HoldoutReports(readouts, archive).report("q1", HoldoutQuery())
     assert [(each["experiment"], each["variant"], each["on"]) for each in found["shipped"]] == [
         ("badge", "b", "2026-01-20"),
         ("banner", "b", "2026-01-19"),
@@ -215,7 +233,7 @@ def test_what_is_still_open_or_unhealthy_was_shipped_all_the_same_but_says_no_li
     programme.crowd("broken", (0.30, 0.40), (400, 200))
     for day, key in ((14, "banner"), (15, "broken"), (20, "badge")):
         programme.conclude(key, day, SHIPPED)
-    found = holdout_report(*programme.readouts(26), "q1", HoldoutQuery())
+    found = HoldoutReports(*programme.readouts(26)).report("q1", HoldoutQuery())
     assert [(each["experiment"], each["lift"]) for each in found["shipped"]] == [
         ("badge", None),
         ("banner", pytest.approx(0.2)),
@@ -223,7 +241,7 @@ def test_what_is_still_open_or_unhealthy_was_shipped_all_the_same_but_says_no_li
     ]
     assert [each["ci"] is None for each in found["shipped"]] == [True, False, True]
     assert found["sum_of_lifts"] == pytest.approx(0.2)
-    later = holdout_report(*programme.readouts(40), "q1", HoldoutQuery())
+    later = HoldoutReports(*programme.readouts(40)).report("q1", HoldoutQuery())
     assert later["sum_of_lifts"] == pytest.approx(0.3)
 
 
@@ -236,7 +254,7 @@ def test_a_metric_in_points_is_summed_and_shown_in_points(tmp_path: Path, capsys
     for day, key in ((14, "banner"), (15, "badge")):
         programme.conclude(key, day, SHIPPED)
     readouts, archive = programme.readouts(40)
-    found = holdout_report(readouts, archive, "q1", HoldoutQuery())
+    found = HoldoutReports(readouts, archive).report("q1", HoldoutQuery())
     own = [readouts.read(key).metrics[0].comparisons[0] for key in ("badge", "banner")]
     assert [each["lift"] for each in found["shipped"]] == [each.difference for each in own]
     assert [each["ci"] for each in found["shipped"]] == [plain(each.difference_ci) for each in own]
