@@ -207,8 +207,10 @@ def _narrowed(described: Described, query: HoldoutQuery, zone: ZoneInfo) -> Desc
             raise InvalidDate(f"{name}: {(text or '')[:40]!r} is no date; write 2026-01-31") from None
     start = max(described.start, found["from"] or described.start)
     end = min((moment for moment in (described.end, found["to"]) if moment), default=None)
-    if end is not None and end <= start:
+    if end is not None and end <= start and found["to"]:
         raise InvalidDate(f"to: {end:%Y-%m-%dT%H:%MZ} is not after {start:%Y-%m-%dT%H:%MZ}, from which on is measured")
+    if end is not None and end <= start and found["from"]:
+        raise InvalidDate(f"from: {start:%Y-%m-%dT%H:%MZ} is not before {end:%Y-%m-%dT%H:%MZ}, the end of the holdout")
     metrics = described.metrics if query.metric is None else (query.metric,)
     return replace(described, start=start, end=end, metrics=metrics)
 

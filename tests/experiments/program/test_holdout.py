@@ -173,6 +173,18 @@ def test_dates_narrow_who_arrived_and_anew_from_their_first_event_there(report: 
         report(HoldoutQuery(None, "2026-01-04"))
 
 
+def test_a_beginning_behind_the_end_is_told_by_its_own_name(tmp_path: Path) -> None:
+    report = reported(tmp_path, [], holdouts="q1: {share: 20%, start: 2026-01-05, end: 2026-01-20}\n")
+    with pytest.raises(InvalidDate, match="from: 2026-01-20T00:00Z is not before 2026-01-20T00:00Z, the end"):
+        report(HoldoutQuery("2026-01-20"))
+
+
+def test_a_holdout_that_ended_before_it_was_there_holds_nobody(tmp_path: Path, records: list[Record]) -> None:
+    found = reported(tmp_path, records, holdouts="q1: {share: 20%, end: 2026-01-05}\n")()
+    assert [arm["units"] for arm in found["metrics"][0]["arms"]] == [0, 0]
+    assert found["closed"]
+
+
 @pytest.mark.parametrize("text", ["", "soon", "9999-12-31T23:59:59-14:00"])
 def test_what_is_no_date_is_refused(report: Any, text: str) -> None:
     with pytest.raises(InvalidDate, match=f"from: '{text}' is no date"):
