@@ -39,11 +39,14 @@ def anytime_p(effect: Effect, precision: float) -> float:
 
 
 Array = npt.NDArray[np.float64]
-NODES = 64  # Gauss-Legendre nodes per stage: bounds agree with 400 nodes to 1e-10 for up to 50 looks
-REACH = 8.5  # standard deviations to which an open side of the walk is integrated
+NODES = 64  # Gauss-Legendre nodes per panel
+WIDEST = 40.0  # standard deviations of a step that a panel spans: bounds agree with panels half as wide to 1e-9
+CLOSEST = 1e-10  # share of the units that counts as somebody new: less moves the walk by 1e-5 standard deviations
+REACH = 8.5  # standard deviations to which an open side of the walk, and a step's kernel, is integrated
 CERTAIN = 0.999  # the largest alpha for which bounds are solved; a repeated p above it is 1
 TINY = 1e-14  # below it the paths that crossed earlier no longer matter
 _POSITIONS, _WEIGHTS = np.polynomial.legendre.leggauss(NODES)
+_FROM_START = _POSITIONS + 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,26 +104,53 @@ def solved_bounds(
     """The bounds, not cached: the walk W(t) = Z·√t has independent normal increments between looks.
 
     A look at which nobody has come since the one before sees the same walk: it starts where that one started, and has
-    what both spend together.
+    what both spend together. The density is summed up over panels as narrow as the steps ask for: planned looks ask for
+    one, a look close upon another for many.
     """
     solved: list[float] = []
-    points, density = following, arriving = np.zeros(1), np.ones(1)
-    before = spent_before = spent_last = reached = 0.0
+    points, density = np.zeros(1), np.ones(1)
+    scale = wall = spent_before = spent_last = reached = 0.0
     for amount, share in zip(information, spending, strict=True):
-        fraction = max(reached, amount / information[-1])
-        if fraction > reached:
-            points, density, before, spent_before = following, arriving, reached, spent_last
-        scale = math.sqrt(fraction - before)
-        spent_last, reached = spent(alpha, share), fraction
+        fraction = amount / information[-1]
+        if fraction > reached * (1.0 + CLOSEST):
+            step = math.sqrt(fraction - reached)
+            if solved:
+                low = -wall if sides == 2 else -REACH * math.sqrt(reached)
+                points, density = _onward(points, density, scale, _edges(low, wall, scale, step))
+            scale, reached, spent_before = step, fraction, spent_last
+        spent_last = spent(alpha, share)
         wall = _wall(points, density, scale, (spent_last - spent_before) / sides)
-        low = -wall if sides == 2 else -REACH * math.sqrt(fraction)
-        following = low + (wall - low) * (_POSITIONS + 1.0) / 2.0
-        kernel = np.exp(-0.5 * np.square((following[:, None] - points[None, :]) / scale)) / (
-            scale * math.sqrt(math.tau)
-        )
-        arriving = (kernel @ density) * _WEIGHTS * (wall - low) / 2.0
-        solved.append(wall / math.sqrt(fraction))
+        solved.append(wall / math.sqrt(reached))
     return tuple(solved)
+
+
+def _edges(low: float, high: float, arrived: float, step: float) -> Array:
+    """Where panels begin and end; `arrived` and `step` are standard deviations of the last step and of the next.
+
+    The next step's kernel has its width everywhere (R's ldbounds makes its grid by the step, too: `landem`). The last
+    step left a drop of its width at the last wall, which is near an end or outside: from there panels may double.
+    """
+    distances, rest = [0.0], high - low
+    while rest > (widest := min(WIDEST * step, WIDEST * arrived + distances[-1])):
+        distances.append(distances[-1] + min(widest, rest / 3.0))
+        rest = high - low - 2.0 * distances[-1]
+    return np.array([*(low + distance for distance in distances), *(high - distance for distance in distances[::-1])])
+
+
+def _onward(points: Array, density: Array, scale: float, edges: Array) -> tuple[Array, Array]:
+    """Points in the panels and the weighted density there, one normal step after that at `points` (ascending)."""
+    starts, halves = edges[:-1, None], (edges[1:] - edges[:-1])[:, None] / 2.0
+    panels = starts + halves * _FROM_START
+    targets, origins = panels / scale, points / scale
+    firsts, lasts = origins.searchsorted(targets[:, 0] - REACH), origins.searchsorted(targets[:, -1] + REACH)
+    arriving = np.empty_like(panels)
+    for number, (target, first, last) in enumerate(zip(targets, firsts, lasts, strict=True)):
+        exponents = target[:, None] - origins[first:last]
+        exponents *= exponents
+        exponents *= -0.5
+        arriving[number] = np.exp(exponents, out=exponents) @ density[first:last]
+    arriving *= halves * _WEIGHTS / (scale * math.sqrt(math.tau))
+    return panels.ravel(), arriving.ravel()
 
 
 def _wall(points: Array, density: Array, scale: float, tail: float) -> float:
@@ -128,18 +158,19 @@ def _wall(points: Array, density: Array, scale: float, tail: float) -> float:
 
     With nothing left to spend it lies where the walk does not come.
     """
-    reach = float(np.abs(points).max()) + 9.0 * scale
+    origins = points / scale
+    lowest, highest = float(origins[0]) - 9.0, float(origins[-1]) + 9.0
     if tail <= 0.0:
-        return reach
+        return scale * highest
     if points.size == 1:
         return -scale * float(ndtri(tail))
     logarithm = math.log(tail)
 
     def excess(wall: float) -> float:
-        crossing = float(ndtr((points - wall) / scale) @ density)
+        crossing = float(ndtr(origins - wall) @ density)
         return math.log(crossing) - logarithm if crossing > 0.0 else -1e3
 
-    return root(excess, -reach, reach)
+    return scale * root(excess, lowest, highest)
 
 
 def boundary(alpha: float, look: Look) -> float:
