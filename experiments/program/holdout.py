@@ -16,9 +16,9 @@ from experiments.definitions.model import Experiment, Holdout, UnitKind, Variant
 from experiments.program.report import Concluded, Conclusions, concluded_phase, known_number, shrunk_rows
 from experiments.readout.encoding import Number, PlanReadout, plain
 from experiments.readout.health import health_of, lost_events, unequal_checks
+from experiments.readout.inquiries import Opened
 from experiments.readout.metrics import metric_readout, settled
 from experiments.readout.read import FRESH_US, Readouts
-from experiments.readout.readings import Opened
 from experiments.readout.samples import Judge
 from experiments.readout.study import InvalidDate, NotFound, ReadoutQuery, StudiedMetric, Study, UnknownMetric
 from experiments.statistics.estimate import Interval, NoEstimate
@@ -255,12 +255,22 @@ def _shipped(readouts: Readouts, history: HoldoutHistory, described: Described, 
     last = min(described.end or readouts.as_of(query.look), readouts.as_of(query.look))
     phases: list[Concluded] = []
     changes: list[ShippedChange] = []
-    for (key, phase), conclusion in sorted(history.conclusions().items()):
-        design = history.design(key, phase)
-        if design is None or conclusion.since > last:
-            continue
-        own = None if metric in design.experiment.metrics else metric  # its own readout, which is remembered
-        readout = readouts.read(key, replace(query.look, at=None, phase=phase, metric=own))
+    concluded_by_then = [
+        (conclusion, design)
+        for name, conclusion in sorted(history.conclusions().items())
+        if (design := history.design(*name)) is not None and conclusion.since <= last
+    ]
+    asked = [
+        # its own readout where it has the metric: that is remembered
+        (
+            design.key,
+            replace(
+                query.look, at=None, phase=design.phase, metric=None if metric in design.experiment.metrics else metric
+            ),
+        )
+        for _, design in concluded_by_then
+    ]
+    for (conclusion, design), readout in zip(concluded_by_then, readouts.several(asked), strict=True):
         concluded = concluded_phase(readout, design, conclusion, zone, metric)
         phases += [concluded] if readout.closed else []
         told, control = conclusion.decision, design.experiment.control.key
@@ -271,7 +281,7 @@ def _shipped(readouts: Readouts, history: HoldoutHistory, described: Described, 
         for row, each in zip(concluded.rows, readout.metric(metric).comparisons, strict=True):
             if row.variant == told.variant:
                 said = (row.lift, each.difference_ci if concluded.in_points else each.ci) if trusted else (None, None)
-                changes.append(ShippedChange(key, phase, row.variant, row.decided_on, *said))
+                changes.append(ShippedChange(design.key, design.phase, row.variant, row.decided_on, *said))
     named = {(change.experiment, change.phase, change.variant) for change in changes}
     rows = [row for phase in phases for row in phase.rows]
     shrunk = shrunk_rows(rows, phases, lambda row: (row.experiment, row.phase, row.variant) in named)

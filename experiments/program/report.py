@@ -125,14 +125,17 @@ def program_report(readouts: Readouts, history: Conclusions, query: ProgramQuery
         known = {*catalog.metrics, *(metric for design in designs.values() if design for metric in design.metrics)}
         if query.metric not in known:
             raise UnknownMetric(query.metric, known)
-    phases: list[Concluded] = []
-    for (key, phase), concluded in conclusions.items():
-        design = designs[key, phase]
-        if design is None or query.metric not in (None, design.experiment.goals[0]):
-            continue
-        readout = readouts.read(key, replace(query.look, phase=phase))
-        if readout.closed:
-            phases.append(concluded_phase(readout, design, concluded, zone))
+    wanted = {
+        name: design
+        for name, design in designs.items()
+        if design is not None and query.metric in (None, design.experiment.goals[0])
+    }
+    found = readouts.several([(key, replace(query.look, phase=phase)) for key, phase in wanted])
+    phases = [
+        concluded_phase(readout, design, conclusions[name], zone)
+        for (name, design), readout in zip(wanted.items(), found, strict=True)
+        if readout.closed
+    ]
     return _summed(readouts.as_of(query.look), phases)
 
 

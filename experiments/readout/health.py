@@ -17,7 +17,7 @@ from experiments.cube.statements import statement
 from experiments.cube.sums import columns_of
 from experiments.definitions.model import Experiment
 from experiments.readout.encoding import Check, Excluded, Health, MultiExposure
-from experiments.readout.readings import Opened
+from experiments.readout.inquiries import Opened
 from experiments.readout.samples import Judge, pairs_on, pooled
 from experiments.readout.study import Study
 from experiments.statistics.arms import Pair, mean_arm, ratio_arm

@@ -11,7 +11,7 @@ from experiments.cube.observations import MetricObservation
 from experiments.definitions.model import EffectScale
 from experiments.planning.assumptions import Assumptions, InvalidPlan, PlanRequest, unfit
 from experiments.planning.plan import by_days, by_lift
-from experiments.readout.readings import Opened
+from experiments.readout.inquiries import Opened
 from experiments.readout.samples import arm_of, arms_of
 from experiments.readout.study import Study
 from experiments.statistics.arms import Arm

@@ -30,18 +30,18 @@ from experiments.readout.health import (
     neighbours_of,
     unequal_checks,
 )
-from experiments.readout.metrics import explored, metric_readout, settled
-from experiments.readout.planning import NOTHING_SAID, empty_plan, supposed, traffic_plan
-from experiments.readout.readings import (
+from experiments.readout.inquiries import (
     MARGIN_US,
+    Inquiry,
     Opened,
-    Reading,
     batches,
     cube_of,
     enrolment_of,
     plan_of,
     small_ones,
 )
+from experiments.readout.metrics import explored, metric_readout, settled
+from experiments.readout.planning import NOTHING_SAID, empty_plan, supposed, traffic_plan
 from experiments.readout.study import Archive, InvalidDate, ReadoutQuery, Studies, Study, UnknownDimension
 from experiments.readout.tables import analyst_sql, comparison_rows, unit_table
 from kit.time import DAY_US, SECOND_US, microseconds, moment_of
@@ -66,42 +66,39 @@ class Readouts:
 
     def read(self, key: str, query: ReadoutQuery = ReadoutQuery()) -> Readout:  # noqa: B008 - frozen
         """The readout of an experiment; raises the `NotFound`s, `InvalidDate`, `DataDamaged` and `QueryTimeout`."""
-        reading = self._reading(key, query)
-        readout = self._recalled(reading.mark)
-        return replace(readout or self._computed(reading), pending=query.pending)
+        inquiry = self._inquiry(key, query)
+        readout = self._recalled(inquiry.mark)
+        return replace(readout or self._computed(inquiry), pending=query.pending)
 
     def remembered(self, key: str, query: ReadoutQuery = ReadoutQuery()) -> Readout | None:  # noqa: B008 - frozen
         """What `read` would answer without computing, None where it would have to; another thread may ask this."""
-        reading = self._reading(key, query)
-        readout = self._recalled(reading.mark)
+        inquiry = self._inquiry(key, query)
+        readout = self._recalled(inquiry.mark)
         return readout and replace(readout, pending=query.pending)
 
     def etag(self, readout: Readout) -> str:
         """What a readout says and what it lacks, as a name: the moments it was made at and reaches to are not in it."""
         return readout.etag if readout.pending == 0 else f"{readout.etag}-{readout.pending}"
 
-    def results(
-        self, pending: int | None = 0, watermark: datetime | None = None, *, every_status: bool = False
-    ) -> list[dict[str, Any]]:
-        """One row per comparison of all running experiments, or of all that ever ran.
+    def several(self, asked: Sequence[tuple[str, ReadoutQuery]]) -> list[Readout]:
+        """The readouts of several experiments or phases, at one moment: all queries name the same.
 
         What is small is computed together, on one cube; what rests on nothing new is not computed again.
         """
+        return [readout for _, readout in self._several(asked)]
+
+    def results(
+        self, pending: int | None = 0, watermark: datetime | None = None, *, every_status: bool = False
+    ) -> list[dict[str, Any]]:
+        """One row per comparison of all running experiments, or of all that ever ran."""
         query = ReadoutQuery(pending=pending, watermark=watermark)
         defined = self.archive.latest().experiments
         keys = sorted(
             e.key for e in defined.values() if e.status == "running" or (every_status and e.status != "draft")
         )
-        moment = self.as_of(query), self.log.snapshot()
-        readings = [self._reading(key, query, moment) for key in keys]
-        unknown = [reading for reading in readings if self._recalled(reading.mark) is None]
-        for reading, readout in self._together(unknown):
-            self._remember(reading.mark, readout)
         rows: list[dict[str, Any]] = []
-        for reading in readings:
-            readout = self._recalled(reading.mark) or self._computed(reading)
-            named = defined[reading.study.experiment.key]
-            rows += comparison_rows(replace(readout, pending=pending), named, reading.study.calendar)
+        for inquiry, readout in self._several([(key, query) for key in keys]):
+            rows += comparison_rows(readout, defined[readout.experiment], inquiry.study.calendar)
         return rows
 
     def units(self, key: str, query: ReadoutQuery = ReadoutQuery()) -> Table:  # noqa: B008 - frozen
@@ -136,7 +133,7 @@ class Readouts:
         days = shop_days(shop.timezone, now_us - MARGIN_US, now_us + MARGIN_US)
         with self.log.open(snapshot, None if query.at is None else now_us, satisfaction.PROPERTIES.names) as engine:
             rows = satisfaction.customer_experience(engine, days, now_us)
-        watermark = self.watermark(query, snapshot, as_of)
+        watermark, as_of = self.watermark(query, snapshot, as_of), as_of.astimezone(UTC).replace(microsecond=0)
         return plain({"as_of": as_of, "watermark": watermark, "pending": query.pending, "days": rows})
 
     def metrics(self) -> list[dict[str, Any]]:
@@ -162,48 +159,60 @@ class Readouts:
     ) -> Found:
         """Build the cube of a study and answer from it; the engine lives as long as that takes."""
         as_of, snapshot = self.as_of(query), snapshot or self.log.snapshot()
-        reading = Reading(study, query, as_of, snapshot, tuple(dimensions), site=site)
-        with self._opened(reading) as opened:
+        inquiry = Inquiry(study, query, as_of, snapshot, tuple(dimensions), site=site)
+        with self._opened(inquiry) as opened:
             return answer(opened)
 
-    def _reading(self, key: str, query: ReadoutQuery, moment: tuple[datetime, Snapshot] | None = None) -> Reading:
+    def _inquiry(self, key: str, query: ReadoutQuery, moment: tuple[datetime, Snapshot] | None = None) -> Inquiry:
         as_of, snapshot = moment or (self.as_of(query), self.log.snapshot())
         study = self._studies.of(self.archive, key, query)
         asked = (query.at, query.metric, query.dimension, query.include_sql)
         question = (key, study.identity, asked, query.at or microseconds(as_of) // FRESH_US, snapshot.lost)
         dimension = () if query.dimension is None else (query.dimension,)
         dimensions = tuple(dict.fromkeys((*study.experiment.plan.dimensions, *dimension)))[:MAX_DIMENSIONS]
-        return Reading(study, query, as_of, snapshot, dimensions, question)
+        return Inquiry(study, query, as_of, snapshot, dimensions, question)
 
     @contextmanager
-    def _opened(self, reading: Reading) -> Generator[Opened]:
-        plan = plan_of([reading])
-        with self.log.open(reading.snapshot, reading.received_until, plan.properties.names) as engine:
-            cube = cube_of(engine, [reading], plan)
+    def _opened(self, inquiry: Inquiry) -> Generator[Opened]:
+        plan = plan_of([inquiry])
+        with self.log.open(inquiry.snapshot, inquiry.received_until, plan.properties.names) as engine:
+            cube = cube_of(engine, [inquiry], plan)
             cube.build()
-            yield Opened(reading, cube, 0)
+            yield Opened(inquiry, cube, 0)
 
-    def _computed(self, reading: Reading) -> Readout:
-        with self._opened(reading) as opened:
+    def _computed(self, inquiry: Inquiry) -> Readout:
+        with self._opened(inquiry) as opened:
             (readout,) = self._readouts([opened])
-        self._remember(reading.mark, readout)
+        self._remember(inquiry.mark, readout)
         return readout
 
-    def _together(self, readings: Sequence[Reading]) -> Generator[tuple[Reading, Readout]]:
-        """The small ones among readings at one moment, with their readouts, on as few cubes as hold them.
+    def _several(self, asked: Sequence[tuple[str, ReadoutQuery]]) -> list[tuple[Inquiry, Readout]]:
+        if not asked:
+            return []
+        moment = self.as_of(asked[0][1]), self.log.snapshot()
+        inquiries = [self._inquiry(key, query, moment) for key, query in asked]
+        known = {inquiry.mark: self._recalled(inquiry.mark) for inquiry in inquiries}
+        for inquiry, readout in self._together([inquiry for inquiry in inquiries if known[inquiry.mark] is None]):
+            known[inquiry.mark] = readout
+            self._remember(inquiry.mark, readout)
+        found = [(inquiry, known[inquiry.mark] or self._computed(inquiry)) for inquiry in inquiries]
+        return [(inquiry, replace(readout, pending=inquiry.query.pending)) for inquiry, readout in found]
+
+    def _together(self, inquiries: Sequence[Inquiry]) -> Generator[tuple[Inquiry, Readout]]:
+        """The small ones among inquiries at one moment, with their readouts, on as few cubes as hold them.
 
         What rests on the same rows as when it was computed last is not computed again.
         """
-        if len(readings) < 2:
+        if len(inquiries) < 2:
             return
-        names = tuple(dict.fromkeys(name for each in readings for name in plan_of([each]).properties.names))
-        with self.log.open(readings[0].snapshot, readings[0].received_until, names) as engine:
-            for batch in batches(small_ones(engine, readings)):
+        names = tuple(dict.fromkeys(name for each in inquiries for name in plan_of([each]).properties.names))
+        with self.log.open(inquiries[0].snapshot, inquiries[0].received_until, names) as engine:
+            for batch in batches(small_ones(engine, inquiries)):
                 cube = cube_of(engine, batch, plan_of(batch, names))
                 cube.expose()
                 rests = cube.evidence()
-                known = [self._unchanged(reading, rests.get(place)) for place, reading in enumerate(batch)]
-                yield from ((reading, found) for reading, found in zip(batch, known, strict=True) if found)
+                known = [self._unchanged(inquiry, rests.get(place)) for place, inquiry in enumerate(batch)]
+                yield from ((inquiry, found) for inquiry, found in zip(batch, known, strict=True) if found)
                 changed = [place for place, found in enumerate(known) if found is None]
                 if not changed:
                     continue
@@ -218,16 +227,16 @@ class Readouts:
                         self._kept.popitem(last=False)
                     yield batch[place], readout
 
-    def _unchanged(self, reading: Reading, rests_on: object) -> Readout | None:
+    def _unchanged(self, inquiry: Inquiry, rests_on: object) -> Readout | None:
         """The readout that was computed last of the same rows, within the same minute; its watermark is of now."""
-        rested_on, readout = self._kept.get(reading.question, (None, None))
+        rested_on, readout = self._kept.get(inquiry.question, (None, None))
         if readout is None or rested_on != rests_on:
             return None
-        return replace(readout, watermark=self.watermark(reading.query, reading.snapshot, reading.as_of))
+        return replace(readout, watermark=self.watermark(inquiry.query, inquiry.snapshot, inquiry.as_of))
 
     def _readouts(self, opened: Sequence[Opened]) -> list[Readout]:
         """The readouts of the studies of one cube."""
-        cube, observer, query = opened[0].cube, opened[0].observer, opened[0].reading.query
+        cube, observer, query = opened[0].cube, opened[0].observer, opened[0].inquiry.query
         if query.at is None:
             others = {other.key: other for each in opened for other in neighbours_of(each.study, self.archive.latest())}
             cube.overlap([enrolment_of(other) for other in others.values()])
@@ -249,8 +258,8 @@ class Readouts:
         return [self._readout(each, own, texts) for each, own in zip(opened, observed, strict=True)]
 
     def _readout(self, opened: Opened, observed: Mapping[str, MetricObservation], texts: dict[str, str]) -> Readout:
-        reading, study, judge = opened.reading, opened.study, opened.judge
-        query, as_of = reading.query, reading.as_of
+        inquiry, study, judge = opened.inquiry, opened.study, opened.judge
+        query, as_of = inquiry.query, inquiry.as_of
         rows: list[MetricReadout] = []
         for studied in study.metrics:
             name = studied.metric.name
@@ -266,7 +275,7 @@ class Readouts:
         if query.at is None:
             checks += interaction_checks(opened, observed, self.archive.latest())
         checks += [*unequal_checks(judge, study, observed), *changed_checks(judge, study, observed)]
-        checks += [*lost_events(reading.snapshot.lost), *engaged_time_checks(observed)]
+        checks += [*lost_events(inquiry.snapshot.lost), *engaged_time_checks(observed)]
         health = health_of(opened, opened.cube.plan.dimensions, checks)
         state = study.calendar.state_at(as_of)
         readout = Readout(
@@ -274,7 +283,7 @@ class Readouts:
             phase=study.experiment.phase,
             fingerprint=study.fingerprint,
             as_of=as_of.astimezone(UTC).replace(microsecond=0),
-            watermark=self.watermark(query, reading.snapshot, as_of),
+            watermark=self.watermark(query, inquiry.snapshot, as_of),
             pending=None,
             state=state,
             closed=state == "closed",

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from experiments.cube.measures import MetricRule
 from experiments.cube.observations import UnitDays
+from experiments.readout.inquiries import Opened
 from experiments.readout.read import Readouts
-from experiments.readout.readings import Opened
 from experiments.readout.study import ReadoutQuery, Studies
 from experiments.statistics.arms import FEWEST_DENOMINATORS
 from experiments.statistics.sequential import tuning

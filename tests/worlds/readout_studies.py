@@ -57,9 +57,20 @@ class CheckedReadouts(Readouts):
 
     def read(self, key: str, query: ReadoutQuery = ReadoutQuery()) -> Readout:  # noqa: B008 - frozen
         found = super().read(key, query)
-        contradicted = disagreements(readout_json(found), whole=query.metric is None)
-        assert not contradicted, contradicted
+        agreed(found, query)
         return found
+
+    def several(self, asked: Sequence[tuple[str, ReadoutQuery]]) -> list[Readout]:
+        found = super().several(asked)
+        for readout, (_, query) in zip(found, asked, strict=True):
+            agreed(readout, query)
+        return found
+
+
+def agreed(found: Readout, query: ReadoutQuery) -> None:
+    """A readout contradicts itself nowhere."""
+    contradicted = disagreements(readout_json(found), whole=query.metric is None)
+    assert not contradicted, contradicted
 
 
 class Shop:

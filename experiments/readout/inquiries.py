@@ -25,7 +25,7 @@ SMALL: Final = 20_000  # exposures of an experiment that is computed together wi
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Inquiry:
     """A study as of a moment. What is remembered of a `question` holds as long as the snapshot is the same."""
 
     study: Study
@@ -43,21 +43,21 @@ class Reading:
 
     @property
     def received_until(self) -> int | None:
-        """A past reading reads what had been received by then (µs)."""
+        """A past inquiry reads what had been received by then (µs)."""
         return None if self.query.at is None else microseconds(self.as_of)
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A reading whose cube is built, ready to be observed; `place` is which of the cube's studies it is."""
+    """A inquiry whose cube is built, ready to be observed; `place` is which of the cube's studies it is."""
 
-    reading: Reading
+    inquiry: Inquiry
     cube: Cube
     place: int
 
     @property
     def study(self) -> Study:
-        return self.reading.study
+        return self.inquiry.study
 
     @property
     def arms(self) -> range:
@@ -67,7 +67,7 @@ class Opened:
     @property
     def observer(self) -> Observer:
         """What reads the cube as of the moment."""
-        return Observer(self.cube, microseconds(self.reading.as_of))
+        return Observer(self.cube, microseconds(self.inquiry.as_of))
 
     @cached_property
     def gained(self) -> list[tuple[int, int, int]]:
@@ -84,10 +84,10 @@ class Opened:
     @cached_property
     def days(self) -> ClosedDays:
         """Its days as of the moment."""
-        days, stopped = self.cube.scope.days, self.study.calendar.stopped_by(self.reading.as_of)
+        days, stopped = self.cube.scope.days, self.study.calendar.stopped_by(self.inquiry.as_of)
         last = None if stopped is None else days.day(microseconds(stopped) - 1)
         first = min((day for _, day, _ in self.gained), default=None)
-        return ClosedDays(days, first, days.day(microseconds(self.reading.as_of)), last)
+        return ClosedDays(days, first, days.day(microseconds(self.inquiry.as_of)), last)
 
     @cached_property
     def judge(self) -> Judge:
@@ -96,21 +96,21 @@ class Opened:
         return Judge(study.plan, self.days, study.planned_units, study.arms, study.weights, study.family)
 
 
-def plan_of(readings: Sequence[Reading], properties: tuple[str, ...] | None = None) -> CubePlan:
-    """What one cube must hold for readings of studies that it can hold together; `properties` are those that the engine
-    was opened with, where it serves several cubes."""
-    metrics = {each.metric.name: each.metric for reading in readings for each in reading.study.metrics}
-    plan = cube_plan(metrics.values(), round(readings[0].study.plan.cuped_seconds), readings[0].dimensions)
+def plan_of(inquiries: Sequence[Inquiry], properties: tuple[str, ...] | None = None) -> CubePlan:
+    """What one cube must hold for inquiries that it can answer together; `properties` are those that the engine was
+    opened with, where it serves several cubes."""
+    metrics = {each.metric.name: each.metric for inquiry in inquiries for each in inquiry.study.metrics}
+    plan = cube_plan(metrics.values(), round(inquiries[0].study.plan.cuped_seconds), inquiries[0].dimensions)
     return plan if properties is None else replace(plan, properties=Properties(properties))
 
 
-def cube_of(engine: Engine, readings: Sequence[Reading], plan: CubePlan) -> Cube:
-    """The cube of readings at one moment, to be built."""
-    first = readings[0]
+def cube_of(engine: Engine, inquiries: Sequence[Inquiry], plan: CubePlan) -> Cube:
+    """The cube of inquiries at one moment, to be built."""
+    first = inquiries[0]
     shop, as_of_us = first.study.shop, microseconds(first.as_of)
     begun = min((part.min_received_at for part in first.snapshot.parts), default=as_of_us)
     scope = CubeScope(
-        enrolments=tuple(_enrolment(reading, plan) for reading in readings),
+        enrolments=tuple(_enrolment(inquiry, plan) for inquiry in inquiries),
         unit=first.study.experiment.unit,
         identity=first.study.plan.identity,
         currency=shop.currency,
@@ -121,30 +121,30 @@ def cube_of(engine: Engine, readings: Sequence[Reading], plan: CubePlan) -> Cube
     return Cube(engine, scope, plan)
 
 
-def small_ones(engine: Engine, readings: Sequence[Reading]) -> list[Reading]:
+def small_ones(engine: Engine, inquiries: Sequence[Inquiry]) -> list[Inquiry]:
     """Those of so few exposures that what costs is the number of statements, not of rows."""
-    enrolments = [enrolment_of(reading.study.experiment) for reading in readings]
+    enrolments = [enrolment_of(inquiry.study.experiment) for inquiry in inquiries]
     found = engine.rows(statement("exposed").bind(enrolled=enrolled(enrolments)))
     counts = {(str(key), int(phase)): int(n) for key, phase, n in found}
-    pairs = zip(readings, enrolments, strict=True)
-    return [reading for reading, each in pairs if counts.get((each.experiment, each.phase), 0) <= SMALL]
+    pairs = zip(inquiries, enrolments, strict=True)
+    return [inquiry for inquiry, each in pairs if counts.get((each.experiment, each.phase), 0) <= SMALL]
 
 
-def batches(readings: Sequence[Reading]) -> list[list[Reading]]:
+def batches(inquiries: Sequence[Inquiry]) -> list[list[Inquiry]]:
     """Looks that one cube can answer: their studies attribute events alike and mean the same by a metric's name."""
-    found: list[tuple[object, dict[str, Metric], list[Reading]]] = []
-    for reading in readings:
-        plan, shop = reading.study.plan, reading.study.shop
-        unit, waits = reading.study.experiment.unit, plan.method in WAITING
-        alike = (unit, plan.identity, plan.cuped_seconds, reading.dimensions, waits, shop)
-        metrics = {each.metric.name: each.metric for each in reading.study.metrics}
+    found: list[tuple[object, dict[str, Metric], list[Inquiry]]] = []
+    for inquiry in inquiries:
+        plan, shop = inquiry.study.plan, inquiry.study.shop
+        unit, waits = inquiry.study.experiment.unit, plan.method in WAITING
+        alike = (unit, plan.identity, plan.cuped_seconds, inquiry.dimensions, waits, shop)
+        metrics = {each.metric.name: each.metric for each in inquiry.study.metrics}
         for settings, known, batch in found:
             if settings == alike and all(known.get(name, metric) == metric for name, metric in metrics.items()):
                 known |= metrics
-                batch.append(reading)
+                batch.append(inquiry)
                 break
         else:
-            found.append((alike, metrics, [reading]))
+            found.append((alike, metrics, [inquiry]))
     return [batch for _, _, batch in found]
 
 
@@ -153,10 +153,10 @@ def enrolment_of(experiment: Experiment) -> Enrolment:
     return Enrolment(experiment.key, experiment.phase, tuple(variant.key for variant in experiment.variants))
 
 
-def _enrolment(reading: Reading, plan: CubePlan) -> Enrolment:
-    stopped, own = reading.study.calendar.stopped_by(reading.as_of), enrolment_of(reading.study.experiment)
+def _enrolment(inquiry: Inquiry, plan: CubePlan) -> Enrolment:
+    stopped, own = inquiry.study.calendar.stopped_by(inquiry.as_of), enrolment_of(inquiry.study.experiment)
     if stopped is None:
         return own
-    windows = (plan.rule(each.metric.name).window.end_us for each in reading.study.metrics)
+    windows = (plan.rule(each.metric.name).window.end_us for each in inquiry.study.metrics)
     stop_us = microseconds(stopped)
     return replace(own, stop_us=stop_us, known_until_us=stop_us + max(windows, default=0))
