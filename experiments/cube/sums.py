@@ -12,7 +12,7 @@ from events.engines.duckdb import Columns
 from experiments.statistics.moments import JointMoments
 
 COLUMNS: Final = ("y", "d", "x", "e", "h")  # value, denominator, the same before exposure, has a history
-TOTALS: Final = ("total_y", "total_d", "nonzero")  # not shifted
+TOTALS: Final = ("total_y", "total_d", "total_x", "total_e", "nonzero")  # not shifted
 PRODUCTS: Final = ("yy", "yd", "yx", "ye", "yh", "dd", "dx", "de", "dh", "xx", "xe", "xh", "ee", "eh")
 EXACT: Final = 2.0**53
 PAIRS: Final = tuple(combinations_with_replacement(COLUMNS, 2))
@@ -54,11 +54,13 @@ def joint_moments(row: Mapping[str, float] | None, units: tuple[int, int], shift
             products[left, right] = found[left + right] + rest * shifts.of(left) * shifts.of(right)
     held = {name: shifts.of(name) for name in COLUMNS}
     moments = JointMoments.from_sums(count, totals, products, held, round(found["nonzero"]))
-    return with_exact_means(moments, {"y": found["total_y"], "d": found["total_d"]})
+    return with_exact_means(moments, {name: found[f"total_{name}"] for name in ("y", "d", "x", "e")})
 
 
 def with_exact_means(moments: JointMoments, totals: Mapping[str, float]) -> JointMoments:
     """The same with the means of unshifted totals: adding a shift back rounds, and a rate of 0 must be 0.
+
+    So must a covariate that nobody has: between two arms its rounding would be all that there is to adjust by.
 
     A total from 2^53 on has lost more digits than that.
     """
@@ -86,7 +88,7 @@ def columns_of(moments: JointMoments, names: Mapping[str, str]) -> JointMoments:
 Floats = npt.NDArray[np.float64]
 STEPS: Final = ("y", "d", "yy", "yd", "dd", "yx", "ye", "yh", "dx", "de", "dh", "nonzero")
 OWN: Final = ("own_y", "own_d", "own_yy", "own_yd", "own_dd", "own_nonzero")
-ENTRY: Final = ("n", "x", "e", "h", "xx", "xe", "xh", "ee", "eh")
+ENTRY: Final = ("n", "x", "e", "h", "xx", "xe", "xh", "ee", "eh", "total_x", "total_e")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,9 @@ def looks_of(units: Columns, entries: Columns, looks: Columns, shifts: Shifts, a
             pairs = {(left, right): float(products[left + right][row]) for left, right in PAIRS}
             held, nonzero = {name: shifts.of(name) for name in COLUMNS}, round(added["nonzero"][row])
             so_far = JointMoments.from_sums(round(n[row]), totals, pairs, held, nonzero)
-            cumulative[row].append(with_exact_means(so_far, {name: float(added[name][row]) for name in ("y", "d")}))
+            exact = {name: float(added[name][row]) for name in ("y", "d")}
+            exact |= {name: float(entered[f"total_{name}"][row]) for name in ("x", "e")}
+            cumulative[row].append(with_exact_means(so_far, exact))
             alone = {"y": float(own["own_y"][row]), "d": float(own["own_d"][row])}
             pairs = {(a, b): float(own[f"own_{a}{b}"][row]) for a, b in (("y", "y"), ("y", "d"), ("d", "d"))}
             nonzero = round(own["own_nonzero"][row])

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import date, datetime
 from enum import Enum
+from functools import cache
 from typing import Any, Final, Literal
 
 from experiments.catalog.calendar import State
@@ -88,9 +89,13 @@ def _object(value: Any) -> Any:
         case Methods():
             return {method: _said(getattr(value, method), names) for method, names in METHODS.items()}
         case _:
-            named = [item.name for item in fields(value) if item.metadata.get("served", True)]
-            served = {name: plain(getattr(value, name)) for name in named}
+            served = {name: plain(getattr(value, name)) for name in _served(type(value))}
             return {name: item for name, item in served.items() if name not in OPTIONAL or item not in (None, [])}
+
+
+@cache
+def _served(kind: Any) -> tuple[str, ...]:
+    return tuple(item.name for item in fields(kind) if item.metadata.get("served", True))
 
 
 def _said(answer: object, names: Sequence[str]) -> dict[str, Any] | None:

@@ -138,7 +138,7 @@ def _covariances(moments: JointMoments) -> Callable[[str, str], float]:
     pairs = zip(combinations_with_replacement(moments.columns, 2), moments.comoments, strict=True)
     found = {pair: comoment / (moments.count - 1) for pair, comoment in pairs}
     for name, mean in zip(moments.columns, moments.means, strict=True):
-        if not found[name, name] > (ROUNDING * mean) ** 2:
+        if not found[name, name] > 4.0 * moments.count * (ROUNDING * mean) ** 2:  # what sums of so many addends lose
             found = {pair: 0.0 if name in pair else spread for pair, spread in found.items()}
     return lambda left, right: found.get((left, right), found.get((right, left), 0.0))
 

@@ -41,10 +41,10 @@ class Moments:
         return sample_variance(self.count, self.mean, self.m2)
 
 
-def _centred(product: float, correction: float) -> float:
-    """Their difference, or 0 where it is no more than the rounding of two sums that cancel."""
+def _centred(product: float, correction: float, count: int) -> float:
+    """Their difference, or 0 where it is no more than the rounding of two sums of so many addends that cancel."""
     difference = product - correction
-    return difference if abs(difference) > 8.0 * ROUNDING * abs(product) else 0.0
+    return difference if abs(difference) > max(8, count) * ROUNDING * abs(product) else 0.0
 
 
 def sample_variance(count: int, mean: float, m2: float) -> float:
@@ -104,7 +104,7 @@ class JointMoments:
         if count == 0:
             return cls(names, 0, (0.0,) * len(names), (0.0,) * len(pairs), 0)
         packed = tuple(
-            _centred(products[a, b] if (a, b) in products else products[b, a], totals[a] * totals[b] / count)
+            _centred(products[a, b] if (a, b) in products else products[b, a], totals[a] * totals[b] / count, count)
             for a, b in pairs
         )
         means = tuple(shift.get(name, 0.0) + totals[name] / count for name in names)

@@ -5,6 +5,8 @@ SELECT
   count(*) AS n,
   sum(s.total_y) AS total_y,
   sum(s.total_d) AS total_d,
+  sum(s.total_x) AS total_x,
+  sum(s.total_e) AS total_e,
   sum(s.nonzero) AS nonzero,
   sum(s.y) AS y,
   sum(s.d) AS d,
@@ -26,7 +28,19 @@ SELECT
   sum(s.e * s.e) AS ee,
   sum(s.e * s.h) AS eh
 FROM (
-  SELECT v.arm, l.level, v.y - $y AS y, v.d - $d AS d, v.x - $x AS x, v.e - $e AS e, v.h, v.y AS total_y, v.d AS total_d, v.nonzero
+  SELECT
+    v.arm,
+    l.level,
+    v.y - $y AS y,
+    v.d - $d AS d,
+    v.x - $x AS x,
+    v.e - $e AS e,
+    v.h,
+    v.y AS total_y,
+    v.d AS total_d,
+    v.x AS total_x,
+    v.e AS total_e,
+    v.nonzero
   FROM unit_values AS v
   JOIN levels AS l ON l.unit = v.unit
 ) AS s

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from oracles.journeys import of_this_thread
 from oracles.proving import examples
 from worlds.drawn_lists import drawn_files, drawn_site, one_more
 from worlds.event_log import received, write_log
@@ -16,6 +17,7 @@ from experiments.readout.encoding import readout_json, timeseries_json
 from experiments.readout.read import Readouts
 
 SEEDS = st.integers(0, 1 << 32)
+STATEMENTS = ("DuckEngine.materialise", "DuckEngine.columns", "DuckEngine.rows")
 
 
 def close(said: Any) -> Any:
@@ -119,6 +121,16 @@ def test_a_second_list_is_the_first_one(tmp_path: Path) -> None:
     first = [Readouts.read(made, f"exp{number}").metrics for number in range(3)]
     made.results()
     assert all(Readouts.read(made, f"exp{number}").metrics is first[number] for number in range(3))
+
+
+def test_no_statement_is_issued_for_a_single_experiment_of_a_list(tmp_path: Path) -> None:
+    asked: list[int] = []
+    for experiments in (3, 9):
+        made, _ = several(tmp_path / str(experiments), experiments)
+        with of_this_thread() as passed:
+            again(made).results()
+        asked.append(sum(call.co_qualname in STATEMENTS for call in passed.calls))
+    assert asked[0] == asked[1] > 20
 
 
 def test_a_row_says_whose_experiment_it_is_and_what_became_of_it(tmp_path: Path) -> None:
