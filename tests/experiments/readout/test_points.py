@@ -13,7 +13,7 @@ from app.cli.output import say_plan, say_readout
 from experiments.planning.assumptions import InvalidPlan, assumptions
 from experiments.readout.encoding import readout_json, timeseries_json
 from experiments.readout.read import Readouts
-from experiments.readout.tables import comparison_rows, flat_rows
+from experiments.readout.tables import flat_rows
 from experiments.statistics.estimate import Caveat, NoEstimate
 
 METRICS = "profit: {type: mean, event: Order Completed, value: margin, scale: points, window: 1 day}\n"
@@ -39,7 +39,8 @@ def site(data: Path, method: str, *, lines: str = BANNER) -> Readouts:
 
 @pytest.mark.parametrize("method", ["anytime", "planned", "fixed", "bayesian"])
 def test_the_difference_decides_and_no_lift_is_said_by_any_method_in_any_form(method: str, tmp_path: Path) -> None:
-    found = site(tmp_path, method).read("banner")
+    made = site(tmp_path, method)
+    found = made.read("banner")
     nps, profit, rate, _ = found.metrics
     assert [metric.effect_scale for metric in found.metrics] == ["points", "points", "relative", "relative"]
     for metric in (nps, profit):
@@ -50,7 +51,7 @@ def test_the_difference_decides_and_no_lift_is_said_by_any_method_in_any_form(me
         assert {look.lift for look in metric.series} == {SHOWN}
         assert {isinstance(look.ci, NoEstimate) for look in metric.series} == {True}
     assert "shown_in_points" not in rate.comparisons[0].reasons
-    rows = [row for row in [*comparison_rows(found), *as_rows(flat_rows(found).columns)] if row["metric"] == "nps"]
+    rows = [row for row in [*made.results(), *as_rows(flat_rows(found).columns)] if row["metric"] == "nps"]
     assert {(row["effect_scale"], row["lift"]) for row in rows} == {("points", None)}
     assert {look["lift"] for look in timeseries_json(found)["metrics"][0]["days"]} == {None}
 

@@ -12,6 +12,8 @@ from worlds.drawn_readouts import answered, world
 from worlds.drawn_shops import asked
 from worlds.readout_studies import DAY, START
 
+from experiments.catalog.calendar import Calendar, calendar_of
+from experiments.definitions.model import Experiment
 from experiments.readout.encoding import Readout, plain, readout_json, timeseries_json
 from experiments.readout.study import ReadoutQuery
 from experiments.readout.tables import comparison_rows
@@ -24,9 +26,9 @@ ACTIONS = ("ship", "roll_back", "keep_running", "inconclusive", "not_started", "
 VERDICTS = ("wins", "loses", "violated", "safe", "withdrawn", "shut")
 
 
-def contradictions(readout: Readout) -> list[str]:
+def contradictions(readout: Readout, defined: Experiment, calendar: Calendar) -> list[str]:
     """What contradicts the answer: in itself, in its series and in the rows of the list of all experiments."""
-    answer, rows = readout_json(readout), plain(comparison_rows(readout))
+    answer, rows = readout_json(readout), plain(comparison_rows(readout, defined, calendar))
     beside = [*series_disagreements(answer, timeseries_json(readout)), *row_disagreements(answer, rows)]
     return [*disagreements(answer), *beside]
 
@@ -38,8 +40,9 @@ def contradictions(readout: Readout) -> list[str]:
 @settings(max_examples=examples(500))
 @given(st.integers(0, 2**62))
 def test_drawn_answers_follow_from_their_own_numbers(seed: int) -> None:
-    readout, _ = answered(world(seed))
-    assert contradictions(readout) == []
+    drawn = world(seed)
+    readout, _ = answered(drawn)
+    assert contradictions(readout, drawn.study.experiment, drawn.study.calendar) == []
     compared = [each for metric in readout.metrics for each in metric.comparisons]
     said = {readout.decision.action, *(each.verdict for each in compared)}
     said |= {"withdrawn" for each in compared if "no_longer_supported" in each.reasons}
@@ -58,5 +61,7 @@ def test_answers_of_the_engine_follow_from_their_own_numbers(seed: int) -> None:
     ]
     with TemporaryDirectory() as folder:
         for readouts in asked(Path(folder), seed).values():
+            defined = readouts.archive.latest().experiments["banner"]
             for at in moments:
-                assert contradictions(readouts.read("banner", ReadoutQuery(at=at))) == []
+                found = readouts.read("banner", ReadoutQuery(at=at))
+                assert contradictions(found, defined, calendar_of(defined, None, ())) == []
