@@ -496,6 +496,22 @@ MUTATIONS: Mapping[str, Mutation] = {
             ),
         ),
     ),
+    "forgotten_orders": Mutation(
+        "what is kept of a list does not rest on what others say of its units' orders",
+        (f"{READOUT}/test_lists.py::test_what_is_kept_of_a_list_is_what_would_be_computed_anew",),
+        (Edit("experiments/cube/sql/evidence.sql", "WHERE e.order_id IS NOT NULL", "WHERE e.order_id IS NULL"),),
+    ),
+    "pooled_caps": Mutation(
+        "in a list the percentile of a cap is taken over the units of all experiments together",
+        (f"{READOUT}/test_lists.py::test_a_list_says_what_each_readout_says",),
+        (
+            Edit(
+                "experiments/cube/observations.py",
+                'found["arm"], scope.arms_of(study)',
+                'found["arm"], range(scope.arms)',
+            ),
+        ),
+    ),
     "drained_too_early": Mutation(
         "the export says that nothing is pending while it is",
         (

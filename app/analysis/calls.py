@@ -34,7 +34,7 @@ from app.analysis.responses import json_answer, object_etag, rows_answer, table_
 from app.analysis.state import Analysis
 from events.privacy.erasure import erase
 from events.privacy.person import Person, held
-from experiments.catalog.calendar import calendar_of
+from experiments.catalog.calendar import state_of
 from experiments.catalog.reader import CatalogReader
 from experiments.cube.satisfaction import COLUMNS
 from experiments.definitions.model import Experiment
@@ -188,15 +188,13 @@ def experiment_answer(catalogs: CatalogReader, key: str, now: datetime) -> dict[
 
 def _summary(catalogs: CatalogReader, experiment: Experiment, now: datetime) -> dict[str, Any]:
     catalog, design = catalogs.latest(), catalogs.design(experiment.key, experiment.phase)
-    known = {**catalog.metrics, **(design.metrics if design else {})}
-    metrics = [known[name] for name in experiment.metrics if name in known]
     return {
         "key": experiment.key,
         "name": experiment.name,
         "owner": experiment.owner,
         "status": experiment.status,
         "status_in_file": catalog.written.get(experiment.key, experiment.status),
-        "state": calendar_of(experiment, design, metrics).state_at(now),
+        "state": state_of(experiment, design, catalog.metrics, now),
         "start": experiment.start,
         "end": experiment.end,
         "phase": experiment.phase,

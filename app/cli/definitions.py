@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from app.cli.output import NO_EXPERIMENT, AsJson, Key, Refused, complain, environment_settings, say, say_json
+from app.cli.output import NO_EXPERIMENT, AsJson, Key, Refused, complain, environment_settings, say, say_facts, say_json
 
 commands = typer.Typer()
 
@@ -18,7 +18,7 @@ Folder = Annotated[Path | None, typer.Argument(help="Folder of the definition fi
 
 @commands.command()
 def check(folder: Folder = None, as_json: AsJson = False) -> None:
-    """Check all definition files and run the tests inside them; exit code 1 when something is wrong."""
+    """Check all definition files, run the tests inside them, say each state; exit code 1 when something is wrong."""
     from events.parts.manifest import holds_log
     from experiments.catalog.check import check_folder, served_in
 
@@ -44,7 +44,8 @@ def check(folder: Folder = None, as_json: AsJson = False) -> None:
             complain(f"warning: {warning}")
         counts = {"experiments": result.experiments, "tests": result.tests, "errors": len(result.errors)}
         counts |= {"warnings": len(result.warnings)}
-        say(", ".join(f"{count} {name if count != 1 else name[:-1]}" for name, count in counts.items()))
+        counted = ", ".join(f"{count} {name if count != 1 else name[:-1]}" for name, count in counts.items())
+        say_facts(counted, {key: state.replace("_", " ") for key, state in result.states.items()})
         if not result.experiments and not result.errors:
             complain(NO_EXPERIMENT.format(settings.definitions))
     if not result.passed:

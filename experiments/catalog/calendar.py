@@ -1,6 +1,6 @@
 """When a phase enrols: its dates and its status, and what they make of it at a moment."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
@@ -54,6 +54,15 @@ def calendar_of(experiment: Experiment, design: FrozenDesign | None, metrics: It
         start, stop, pauses = design.experiment.start or design.frozen_at, design.closed_at, design.pauses
     longest = max((metric_window(metric) for metric in metrics), default=0)
     return Calendar(status, start, stop, pauses, longest)
+
+
+def state_of(
+    experiment: Experiment, design: FrozenDesign | None, metrics: Mapping[str, Metric], moment: datetime
+) -> State:
+    """What an experiment is at a moment, by the metrics that are defined; those that are frozen outrank them."""
+    known = {**metrics, **(design.metrics if design else {})}
+    own = [known[name] for name in experiment.metrics if name in known]
+    return calendar_of(experiment, design, own).state_at(moment)
 
 
 def metric_window(metric: Metric) -> int:

@@ -15,10 +15,11 @@ from pydantic import ValidationError
 
 from experiments.assignment.assign import CompiledExperiment, assign
 from experiments.assignment.compilation import compile_as_designed
+from experiments.catalog.calendar import State, state_of
 from experiments.catalog.files import CatalogPaths, last_good
 from experiments.catalog.freeze import refused_changes, refused_phases
 from experiments.catalog.overrides import Override, outranking, read_overrides
-from experiments.catalog.phases import Phases, read_phases
+from experiments.catalog.phases import Phases, followed, read_phases
 from experiments.definitions.content import CatalogContent, canonical
 from experiments.definitions.experiment import MOST_MADE_UP, ExperimentFile
 from experiments.definitions.folder import FolderReading, read_folder
@@ -146,12 +147,16 @@ _LUCKY_DRAW: Final = 4.0  # standard errors: chance alone goes beyond once in 16
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What `resonate check` says: mistakes and failed tests in `errors`, the rest in `warnings`."""
+    """What `resonate check` says: mistakes and failed tests in `errors`, the rest in `warnings`.
+
+    `states` are those of the experiments once the files are served; of a folder with mistakes nobody knows them.
+    """
 
     errors: tuple[DefinitionError, ...]
     warnings: tuple[DefinitionError, ...]
     experiments: int
     tests: int
+    states: Mapping[str, State]
 
     @property
     def passed(self) -> bool:
@@ -186,16 +191,28 @@ def check_folder(
     """Check a folder of definition files; with `served` also against the running designs, with `history` the log."""
     reading = read_folder(folder)
     tests = sum(len(file.experiment.tests) for file in reading.files.values() if file.complete)
-    errors, warnings = [*reading.errors], list[DefinitionError]()
+    errors, warnings, states = [*reading.errors], list[DefinitionError](), dict[str, State]()
     if reading.content is not None:
         errors.extend(failed_tests(reading, reading.content, now))
+        phases, ordered = served.phases if served else {}, reading.content
         if served:
-            errors.extend(refused_changes(reading.content, served.content, reading.files, served.phases, now))
+            errors.extend(refused_changes(reading.content, served.content, reading.files, phases, now))
             ordered = reading.content.under(outranking(served.orders, reading.content))
-            errors.extend(refused_phases(ordered, served.content, reading.files, served.phases))
+            errors.extend(refused_phases(ordered, served.content, reading.files, phases))
         warnings.extend(warnings_of(reading.content, reading.files, history or SiteHistory()))
-        warnings.extend(kept_rates(reading.content, reading.files, served.phases if served else {}))
-    return CheckResult(tuple(sorted(set(errors))), tuple(sorted(set(warnings))), len(reading.files), tests)
+        warnings.extend(kept_rates(reading.content, reading.files, phases))
+        states = {} if errors else served_states(ordered, phases, now)
+    return CheckResult(tuple(sorted(set(errors))), tuple(sorted(set(warnings))), len(reading.files), tests, states)
+
+
+def served_states(ordered: CatalogContent, phases: Phases, now: datetime) -> dict[str, State]:
+    """What each experiment is as soon as this is served, by the designs that are frozen already."""
+    metrics, states = {metric.name: metric for metric in ordered.metrics}, dict[str, State]()
+    for experiment in sorted(ordered.experiments, key=lambda each: each.key):
+        design = phases.get((experiment.key, experiment.phase))
+        design = followed(design, experiment, now) if design else None
+        states[experiment.key] = state_of(experiment, design, metrics, now)
+    return states
 
 
 def failed_tests(reading: FolderReading, content: CatalogContent, now: datetime) -> Iterator[DefinitionError]:

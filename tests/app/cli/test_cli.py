@@ -84,7 +84,7 @@ def test_who_has_written_nothing_yet_is_told_how_to_begin(tmp_path: Path) -> Non
     assert empty.stderr == f"{where['DEFINITIONS']} holds no experiment yet; begin one with `resonate new KEY`\n"
     begun = resonate("new", "banner", **where)
     assert begun.stdout.startswith(f"wrote {where['DEFINITIONS']}/banner.yaml: ")
-    assert resonate("check", **where).stdout == "1 experiment, 2 tests, 0 errors, 0 warnings\n"
+    assert resonate("check", **where).stdout == "1 experiment, 2 tests, 0 errors, 0 warnings\n  banner  draft\n"
 
 
 def test_a_service_without_experiments_starts_and_says_how_to_begin(start_service: StartService) -> None:
@@ -106,7 +106,8 @@ def test_a_good_folder_passes_the_check(tmp_path: Path) -> None:
     folder = write_definitions(tmp_path / "definitions", SMALLEST_DEFINITIONS)
     done = resonate("check", "--json", str(folder))
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["passed"] is True
+    said = json.loads(done.stdout)
+    assert (said["passed"], said["states"]) == (True, {"free-shipping-banner": "enrolling"})
 
 
 def test_a_bad_folder_fails_the_check_with_file_line_and_every_error(tmp_path: Path) -> None:
@@ -121,6 +122,7 @@ def test_a_bad_folder_fails_the_check_with_file_line_and_every_error(tmp_path: P
     assert done.returncode == 1
     assert "one.yaml:2" in done.stderr
     assert "two.yaml:3" in done.stderr
+    assert json.loads(resonate("check", "--json", str(folder)).stdout)["states"] == {}
     assert "Traceback" not in done.stderr
 
 

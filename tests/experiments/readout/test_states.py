@@ -1,16 +1,26 @@
 """What a phase is at a moment, and what then follows: the table in docs/statistics.md, cell by cell."""
 
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
 from dataclasses import replace
-from itertools import permutations
+from datetime import UTC, datetime, timedelta
+from itertools import permutations, product
 from typing import Any
 
 import pytest
+from servers.patience import until
+from servers.service import ENTRY, Service, running
 from worlds.drawn_readouts import DAY, METRICS, Drawn, answered, moment
+from worlds.event_log import received, write_log
+from worlds.readout_studies import Shop
 
 from experiments.catalog.calendar import calendar_of
 from experiments.definitions.model import Plan
 from experiments.readout.encoding import readout_json
 from experiments.readout.tables import comparison_rows
+from kit.time import iso, microseconds
 
 ANYTIME = Plan(method="anytime", days=10, looks=2, min_days=1)
 PLANNED = ANYTIME.model_copy(update={"method": "planned"})
@@ -85,3 +95,66 @@ def test_all_orders_of_dates_are_one_state_everywhere(order: tuple[str, ...], st
     begun = exposed or found.state not in ("draft", "not_started")
     assert (found.decision.action == "not_started") is not begun
     assert found.closed is (found.state == "closed")
+
+
+STATUSES = ("draft", "running", "paused", "stopped", "archived")
+ORDERS = [
+    order for order in permutations(("start", "first", "end", "now")) if order.index("start") < order.index("end")
+]
+SERVED = {
+    f"{status}-{apart}-{'-'.join(order)}": (status, order, apart)
+    for status, apart, order in product(STATUSES, (2, 5), ORDERS)
+}
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service of experiments in all orders of their dates; whoever was exposed before now stands in its log."""
+    root, shop, now = tmp_path_factory.mktemp("states"), Shop(), datetime.now(UTC).replace(microsecond=0)
+    files = {"metrics.yaml": "rate: {type: proportion, event: Order Completed, window: 3 days}\n"}
+    for key, (status, order, apart) in SERVED.items():
+        at = {name: now + apart * (order.index(name) - order.index("now")) * timedelta(days=1) for name in order}
+        dates = f"start: {iso(at['start'])}\nend: {iso(at['end'])}\n"
+        files[f"{key}.yaml"] = f"key: {key}\nstatus: {status}\nvariants: [control, b]\ngoal: rate\n{dates}"
+        if at["first"] < now:
+            shop.expose("v", "b", microseconds(at["first"]), experiment=key)
+    write_log(root / "data", received(shop.records))
+    with running(root, files, RESONATE_WORKERS="1") as service:
+        yield service
+
+
+def told(service: Service, *words: str) -> Any:
+    """What the command line says, as JSON."""
+    command = [sys.executable, "-P", "-m", ENTRY, *words, "--json"]
+    done = subprocess.run(command, env=service.environment(), capture_output=True, text=True, timeout=60, check=True)
+    return json.loads(done.stdout)
+
+
+def test_the_lists_of_a_service_its_rows_and_the_check_of_its_files_say_one_state(served: Service) -> None:
+    with served.client() as client:
+        listed = {each["key"]: each["state"] for each in client.get("/v1/experiments").json()["experiments"]}
+        rows = client.get("/v1/results", params={"status": "all"}).json()["rows"]
+    assert listed == told(served, "check")["states"] == {key: expected_state(*made) for key, made in SERVED.items()}
+    begun = {key: state for key, state in listed.items() if state != "draft"}
+    assert {row["experiment"]: row["state"] for row in rows} == begun
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_a_readout_says_the_same_state_over_http_and_on_the_command_line(served: Service, status: str) -> None:
+    keys = [key for key in SERVED if key.startswith(f"{status}-")]
+    with served.client() as client:
+        states = {key: client.get(f"/v1/experiments/{key}/results").json()["state"] for key in keys}
+        alone = {key: client.get(f"/v1/experiments/{key}").json()["state"] for key in keys}
+    assert states == alone == {key: expected_state(*SERVED[key]) for key in keys}
+    assert told(served, "results", keys[0])["state"] == states[keys[0]]
+
+
+def test_an_order_is_the_same_state_everywhere_as_soon_as_it_is_served(served: Service) -> None:
+    key = next(key for key, made in SERVED.items() if expected_state(*made) == "enrolling")
+    with served.client() as client:
+        for action, state in (("pause", "paused"), ("resume", "enrolling"), ("stop", "ended")):
+            assert client.post(f"/v1/experiments/{key}/{action}").status_code == 202
+            assert told(served, "check")["states"][key] == state
+            until(lambda: client.get(f"/v1/experiments/{key}").json()["state"] == state, f"{key} is {state}")  # noqa: B023
+            assert client.get(f"/v1/experiments/{key}/results").json()["state"] == state
+            assert told(served, "check")["states"][key] == state
