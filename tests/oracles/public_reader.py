@@ -91,11 +91,8 @@ def _levels(plan: Json, metric: Json) -> Iterator[str]:
 def _numbers(plan: Json, metric: Json, each: Json) -> list[str]:  # noqa: C901 - a list of rules
     """Lift and difference are those of the arms beside them, intervals have a width and agree with p, a closed gate
     judges nothing, what is absent has a reason."""
-    found, gate, reasons = (
-        _effect(metric, each["arms"], each["lift"], each["difference"]),
-        each["gate"],
-        each["reasons"],
-    )
+    found = [*_effect(metric, each["arms"], each["lift"], each["difference"]), *_kinds(plan, metric, each)]
+    gate, reasons = each["gate"], each["reasons"]
     closed = not gate["open"]
     judged = {name: each[name] for name in ("p", "p_adjusted", "ci", "difference_ci", "ci_simultaneous")}
     for name in ("ci", "difference_ci", "ci_simultaneous"):
@@ -118,6 +115,20 @@ def _numbers(plan: Json, metric: Json, each: Json) -> list[str]:  # noqa: C901 -
     if each["p"] is not None and (each["p"] <= plan["alpha"]) is not (side != 0):
         found.append(f"p {each['p']} beside {each['ci']} {each['difference_ci']}")
     return found + (["no reason"] if each["p"] is None and not reasons else [])
+
+
+def _kinds(plan: Json, metric: Json, each: Json) -> Iterator[str]:
+    """A margin has no p of no difference, points have no lift, and the delta method is of the lift that is shown."""
+    if metric.get("margin") is not None and each["p_adjusted"] is not None:
+        yield f"a p of no difference beside a margin: {each['p_adjusted']}"
+    if metric.get("effect_scale") == "points" and each["ci"] is not None:
+        yield f"an interval of a lift in points: {each['ci']}"
+    if delta := each["methods"]["delta"]:
+        low, high = delta["ci"]
+        if not isclose((low + high) / 2, each["lift"], rel_tol=1e-9, abs_tol=1e-9):
+            yield f"the delta method's interval {delta['ci']} is around no lift of {each['lift']}"
+        if (delta["p"] <= plan["alpha"]) is not (_side(delta["ci"]) != 0):
+            yield f"the delta method's p {delta['p']} beside {delta['ci']}"
 
 
 def _effect(metric: Json, arms: list[Json], lift: float | None, difference: float | None) -> list[str]:
