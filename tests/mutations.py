@@ -452,6 +452,20 @@ MUTATIONS: Mapping[str, Mutation] = {
             ),
         ),
     ),
+    "family_of_another_day": Mutation(
+        "a verdict is by what the family said when its own metric was last looked at, not by the p beside it",
+        (
+            f"{READOUT}/test_one_moment.py"
+            "::test_a_verdict_is_by_the_family_of_the_p_beside_it_whatever_the_windows_of_its_goals",
+        ),
+        (
+            Edit(
+                "experiments/readout/metrics.py",
+                "moments = days if name in members else [_day(ruling) for ruling in each.rulings]",
+                "moments = [_day(ruling) for ruling in each.rulings]",
+            ),
+        ),
+    ),
     "open_windows": Mutation(
         "a look is read while windows of its units are open",
         (f"{READOUT}/test_one_moment.py::test_a_look_holds_mature_units_only",),

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from worlds.catalog_folders import BANNER, Shop
 
+from app.analysis.calls import experiments_answer
 from experiments.catalog.check import CheckResult, SiteHistory, check_folder, served_in
 
 NOW = datetime(2026, 1, 10, tzinfo=UTC)
@@ -97,6 +98,38 @@ def test_a_change_that_the_service_would_refuse_is_told_beforehand(tmp_path: Pat
     result = check_folder(shop.definitions, shop.now, served_in(shop.data))
     assert [error.path for error in result.errors] == ["variants"]
     assert check_folder(shop.definitions, shop.now).passed
+
+
+@pytest.mark.parametrize(
+    ("text", "at_once", "after_a_week"),
+    [
+        (BANNER, "enrolling", "enrolling"),
+        (BANNER.replace("running", "paused"), "paused", "paused"),
+        (BANNER.replace("running", "stopped"), "ended", "closed"),
+        (BANNER.replace("running", "archived"), "ended", "closed"),
+        (BANNER + "end: 2026-01-12\n", "enrolling", "ended"),
+        (BANNER.replace("running", "draft"), "ended", "closed"),
+        (BANNER + "phase: 1\nstart: 2026-01-12\n", "not_started", "enrolling"),
+    ],
+    ids=["as it is", "paused", "stopped", "archived", "to end", "draft again", "another phase"],
+)
+def test_what_a_changed_file_makes_of_an_experiment_is_told_beforehand_and_served_then(
+    tmp_path: Path, text: str, at_once: str, after_a_week: str
+) -> None:
+    shop = Shop(tmp_path)
+    shop.boot(banner=BANNER)
+    shop.wait(hours=1)
+    shop.write(text)
+
+    def told() -> tuple[str, str]:
+        listed = experiments_answer(shop.archive(), shop.now)["experiments"]
+        return check_folder(shop.definitions, shop.now, served_in(shop.data)).states["banner"], listed[0]["state"]
+
+    assert told() == (at_once, "enrolling")
+    shop.settle()
+    assert told() == (at_once, at_once)
+    shop.wait(days=7, hours=1)
+    assert told() == (after_a_week, after_a_week)
 
 
 def test_two_running_experiments_on_the_same_payload_field_are_warned_of(folder: Path) -> None:

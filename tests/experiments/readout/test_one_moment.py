@@ -146,6 +146,31 @@ def test_decided_on_is_the_first_day_on_which_the_verdict_stood(tmp_path: Path) 
     assert (found.decided.p, found.decided.arms) == (that_day.p, that_day.arms)
 
 
+@pytest.mark.parametrize("correction", ["holm", "bh"])
+def test_a_verdict_is_by_the_family_of_the_p_beside_it_whatever_the_windows_of_its_goals(
+    correction: str, tmp_path: Path
+) -> None:
+    """Day 5 judges who signed up (a day's window), day 11 who bought (a week's), and with that who signed up anew."""
+    shop = Shop()
+    bought(shop, 0, (0.30, 0.40), each=1000)
+    for arm, signed_up in (("control", 300), ("b", 345)):
+        for number in range(signed_up):
+            shop.add("track", f"{arm}-0-{number}", START + 2 * HOUR, event="Signed Up")
+    files = {
+        "banner.yaml": SMALLEST + "goals: [signed_up, purchase_rate]\n"
+        f"plan: {{method: fixed, days: 5, cuped: off, correction: {correction}}}\n",
+        "metrics.yaml": "signed_up: {type: proportion, event: Signed Up, window: 1 day}\n",
+    }
+    made = readouts(tmp_path, shop.records, 30, files)
+    early, late = (made.read("banner", ReadoutQuery(at=moment_of(START + day * DAY))) for day in (9, 13))
+    alone, together = (found.metrics[0].comparisons[0] for found in (early, late))
+    assert (alone.as_of_day, alone.p, alone.verdict) == (together.as_of_day, together.p, "unclear")
+    assert existing(alone.p_adjusted) == pytest.approx(2.0 * existing(together.p_adjusted))
+    assert existing(together.p_adjusted) == pytest.approx(existing(together.p))
+    assert existing(together.p_adjusted) < 0.05 < existing(alone.p_adjusted)
+    assert (together.verdict, together.decided_on) == ("wins", date(2026, 1, 16))
+
+
 def test_an_end_that_lies_ahead_is_not_the_end(tmp_path: Path) -> None:
     files = {"banner.yaml": plan("fixed")["banner.yaml"] + "end: 2026-02-20\n"}
     found = readouts(tmp_path, [], 5, files).read("banner")
