@@ -512,12 +512,12 @@ MUTATIONS: Mapping[str, Mutation] = {
     ),
     "forgotten_orders": Mutation(
         "what is kept of a list does not rest on what others say of its units' orders",
-        (f"{READOUT}/test_lists.py::test_what_is_kept_of_a_list_is_what_would_be_computed_anew",),
+        (f"{READOUT}/test_lists.py::test_what_a_stranger_says_of_an_order_makes_the_readout_of_its_buyer_anew",),
         (Edit("experiments/cube/sql/evidence.sql", "WHERE e.order_id IS NOT NULL", "WHERE e.order_id IS NULL"),),
     ),
     "pooled_caps": Mutation(
         "in a list the percentile of a cap is taken over the units of all experiments together",
-        (f"{READOUT}/test_lists.py::test_a_list_says_what_each_readout_says",),
+        (f"{READOUT}/test_lists.py::test_a_cap_by_percentile_is_of_each_experiment_alone",),
         (
             Edit(
                 "experiments/cube/observations.py",

@@ -11,7 +11,7 @@ from oracles.journeys import of_this_thread
 from oracles.proving import examples
 from worlds.drawn_lists import drawn_files, drawn_site, one_more
 from worlds.event_log import received, write_log
-from worlds.readout_studies import DAY, SMALLEST, START, Shop, crowd, readouts
+from worlds.readout_studies import DAY, HOUR, SMALLEST, START, Shop, crowd, readouts
 
 from experiments.readout.encoding import readout_json, timeseries_json
 from experiments.readout.read import Readouts
@@ -100,6 +100,37 @@ def several(data: Path, experiments: int) -> tuple[Readouts, Shop]:
     head = "status: running\nvariants: [control, b]\ngoal: revenue_per_visitor\n"
     files = {f"exp{number}.yaml": f"key: exp{number}\n{head}" for number in range(experiments)}
     return readouts(data, shop.records, 20.0, files), shop
+
+
+def test_a_cap_by_percentile_is_of_each_experiment_alone(tmp_path: Path) -> None:
+    shop = Shop()
+    for number in range(200):
+        shop.expose(f"v{number}", ("control", "b")[number % 2], START, experiment=("exp0", "exp1")[number // 100])
+        shop.buy(f"v{number}", START + HOUR, value=float(number + 1))
+    head = "status: running\nvariants: [control, b]\ngoal: spent\n"
+    files = {f"{key}.yaml": f"key: {key}\n{head}" for key in ("exp0", "exp1")}
+    files["metrics.yaml"] = "spent: {type: mean, event: Order Completed, value: value, cap: p90}\n"
+    made = readouts(tmp_path, shop.records, 20.0, files)
+    alone = said_of(again(made))
+    made.results()
+    caps = {key: Readouts.read(made, key).metrics[0].cap for key in ("exp0", "exp1")}
+    assert caps == {key: answer["metrics"][0]["cap"] for key, (answer, _) in alone.items()}
+    assert caps == {"exp0": pytest.approx(90.0, abs=1.0), "exp1": pytest.approx(190.0, abs=1.0)}
+
+
+def test_what_a_stranger_says_of_an_order_makes_the_readout_of_its_buyer_anew(tmp_path: Path) -> None:
+    """A payment's webhook knows no visitor, and names the order alone."""
+    made, shop = several(tmp_path, 3)
+    made.results()
+    first = {key: Readouts.read(made, key) for key in ("exp0", "exp1")}
+    order = next(record.order_id for record in shop.records if record.visitor_id == "v1-0" and record.order_id)
+    back = {"order_id": order, "value": 10.0, "currency": "EUR", "backend": True}
+    shop.add("track", "", START + DAY, event="Order Refunded", **back)
+    write_log(tmp_path, received(shop.records[-1:], DAY), shard=1)
+    made.results()
+    then = {key: Readouts.read(made, key) for key in ("exp0", "exp1")}
+    assert then["exp0"].metrics is first["exp0"].metrics
+    assert [found["exp1"].metrics[0].arms[0].numerator for found in (first, then)] == [100.0, 90.0]
 
 
 def test_a_new_exposure_of_one_experiment_makes_that_one_anew(tmp_path: Path) -> None:
