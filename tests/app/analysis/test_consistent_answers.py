@@ -32,6 +32,7 @@ def analyst(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     write_log(root / "data", received(others, 1_000))
     dated = {method: text if "start:" in text else f"start: 2026-01-04\n{text}" for method, text in texts.items()}
     files = {f"{method}.yaml": text.replace("key: banner", f"key: {method}") for method, text in dated.items()}
+    files["holdouts.yaml"] = "everything: {share: 5%, start: 2026-01-04, metrics: [purchase_rate]}\n"
     with running(root, files, RESONATE_WORKERS="1") as service, service.client() as client:
         yield client
 
@@ -62,8 +63,21 @@ def test_the_list_of_experiments_holds_the_numbers_of_their_readouts(analyst: ht
 
 
 def test_no_answer_is_older_than_what_it_holds(analyst: httpx.Client) -> None:
-    past = {"at": iso(MOMENTS[4])}
+    """Plans, tables of units and the export say neither moment."""
+    past, holdout = {"at": iso(MOMENTS[4])}, "/v1/holdouts/everything/results"
     series, readout = "/v1/experiments/fixed/timeseries", "/v1/experiments/fixed/results"
-    for path, query in (("/v1/cx", {}), (readout, {}), (readout, past), (series, {}), (series, past)):
-        answer = got(analyst, path, **query)
-        assert answer["watermark"] <= answer["as_of"]
+    asked: list[tuple[str, dict[str, str]]] = [(path, at) for path in (readout, series, holdout) for at in ({}, past)]
+    for path, query in (("/v1/cx", {}), *asked):
+        for _ in ("computed", "remembered"):
+            answer = got(analyst, path, **query)
+            assert answer["watermark"] <= answer["as_of"]
+    for path in ("/v1/experiments/fixed/plan", "/v1/experiments/fixed/units"):
+        assert got(analyst, path).keys().isdisjoint({"watermark", "as_of"})
+
+
+def test_a_table_of_units_holds_nobody_who_came_after_its_moment(analyst: httpx.Client) -> None:
+    every = got(analyst, "/v1/experiments/fixed/units")["rows"]
+    for moment in MOMENTS[1:6]:
+        rows = got(analyst, "/v1/experiments/fixed/units", at=iso(moment))["rows"]
+        came = [row["exposed_at"] for row in every if row["exposed_at"] <= iso(moment)]
+        assert sorted(row["exposed_at"] for row in rows) == sorted(came)
