@@ -199,7 +199,7 @@ ONLY_IN = {  # pattern → the places that may say it, why
     r"\b86_?400(_000)*\b|[*/] ?1_000_000\b|\b1_000_000 [*/]": ("kit/time.py",),  # seconds and microseconds
 }
 HELPERS_USED_ONCE = 0.53  # at most this share of the private helpers
-MOST_MODULES, MOST_LINES = 225, 35_000  # of the product, at most
+MOST_MODULES, MOST_LINES = 220, 34_300  # of the product, at most: with planning, imports, program, holdouts and lists
 
 Rule = Callable[[House], Iterator[str]]
 
