@@ -138,7 +138,7 @@ class HoldoutReports:
                 metric_readout(judge, each, observed[each.metric.name], None, described.unit) for each in study.metrics
             ]
             checks = [*unequal_checks(judge, study, observed), *lost_events(snapshot.lost)]
-            state = study.calendar.state_at(as_of)
+            state, watermark = study.calendar.state_at(as_of), readouts.watermark(look, snapshot, as_of)
             return plain(
                 {
                     "holdout": described.holdout,
@@ -146,8 +146,8 @@ class HoldoutReports:
                     "share": described.share,
                     "start": described.start,
                     "end": described.end,
-                    "as_of": as_of.astimezone(UTC).replace(microsecond=0),
-                    "watermark": readouts.watermark(look, snapshot, as_of),
+                    "as_of": readouts.shown_as_of(as_of, watermark),
+                    "watermark": watermark,
                     "pending": None,
                     "state": state,
                     "closed": state == "closed",

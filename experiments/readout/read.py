@@ -133,7 +133,8 @@ class Readouts:
         days = shop_days(shop.timezone, now_us - MARGIN_US, now_us + MARGIN_US)
         with self.log.open(snapshot, None if query.at is None else now_us, satisfaction.PROPERTIES.names) as engine:
             rows = satisfaction.customer_experience(engine, days, now_us)
-        watermark, as_of = self.watermark(query, snapshot, as_of), as_of.astimezone(UTC).replace(microsecond=0)
+        watermark = self.watermark(query, snapshot, as_of)
+        as_of = self.shown_as_of(as_of, watermark)
         return plain({"as_of": as_of, "watermark": watermark, "pending": query.pending, "days": rows})
 
     def metrics(self) -> list[dict[str, Any]]:
@@ -232,7 +233,8 @@ class Readouts:
         rested_on, readout = self._kept.get(inquiry.question, (None, None))
         if readout is None or rested_on != rests_on:
             return None
-        return replace(readout, watermark=self.watermark(inquiry.query, inquiry.snapshot, inquiry.as_of))
+        watermark = self.watermark(inquiry.query, inquiry.snapshot, inquiry.as_of)
+        return replace(readout, as_of=self.shown_as_of(inquiry.as_of, watermark), watermark=watermark)
 
     def _readouts(self, opened: Sequence[Opened]) -> list[Readout]:
         """The readouts of the studies of one cube."""
@@ -277,13 +279,13 @@ class Readouts:
         checks += [*unequal_checks(judge, study, observed), *changed_checks(judge, study, observed)]
         checks += [*lost_events(inquiry.snapshot.lost), *engaged_time_checks(observed)]
         health = health_of(opened, opened.cube.plan.dimensions, checks)
-        state = study.calendar.state_at(as_of)
+        state, watermark = study.calendar.state_at(as_of), self.watermark(query, inquiry.snapshot, as_of)
         readout = Readout(
             experiment=study.experiment.key,
             phase=study.experiment.phase,
             fingerprint=study.fingerprint,
-            as_of=as_of.astimezone(UTC).replace(microsecond=0),
-            watermark=self.watermark(query, inquiry.snapshot, as_of),
+            as_of=self.shown_as_of(as_of, watermark),
+            watermark=watermark,
             pending=None,
             state=state,
             closed=state == "closed",
@@ -303,7 +305,13 @@ class Readouts:
         known = query.watermark
         if known is None and snapshot.watermark_us is not None:
             known = moment_of(snapshot.watermark_us)
-        return known and min(known, as_of.astimezone(UTC).replace(microsecond=0))
+        return known and min(known, as_of.astimezone(UTC))
+
+    @staticmethod
+    def shown_as_of(as_of: datetime, watermark: datetime | None) -> datetime:
+        """The moment to the second, but never before the watermark, up to which a look can be repeated."""
+        whole = as_of.astimezone(UTC).replace(microsecond=0)
+        return whole if watermark is None else max(whole, watermark)
 
     def _recalled(self, mark: tuple[object, ...]) -> Readout | None:
         with self._switch:
