@@ -98,24 +98,25 @@ def test_all_orders_of_dates_are_one_state_everywhere(order: tuple[str, ...], st
 
 
 STATUSES = ("draft", "running", "paused", "stopped", "archived")
-ORDERS = [
-    order for order in permutations(("start", "first", "end", "now")) if order.index("start") < order.index("end")
-]
+ORDERS = [("start", "first", *rest) for rest in permutations(("end", "now"))] + [("now", "start", "first", "end")]
 SERVED = {
     f"{status}-{apart}-{'-'.join(order)}": (status, order, apart)
     for status, apart, order in product(STATUSES, (2, 5), ORDERS)
 }
+ALONE = pytest.mark.xdist_group("states")  # one service for all of them
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service of experiments in all orders of their dates; whoever was exposed before now stands in its log."""
     root, shop, now = tmp_path_factory.mktemp("states"), Shop(), datetime.now(UTC).replace(microsecond=0)
-    files = {"metrics.yaml": "rate: {type: proportion, event: Order Completed, window: 3 days}\n"}
+    head = "variants: [control, b]\ngoal: rate\n"
+    files = {"ordered.yaml": f"key: ordered\nstatus: running\n{head}"}
+    files["metrics.yaml"] = "rate: {type: proportion, event: Order Completed, window: 3 days}\n"
     for key, (status, order, apart) in SERVED.items():
         at = {name: now + apart * (order.index(name) - order.index("now")) * timedelta(days=1) for name in order}
         dates = f"start: {iso(at['start'])}\nend: {iso(at['end'])}\n"
-        files[f"{key}.yaml"] = f"key: {key}\nstatus: {status}\nvariants: [control, b]\ngoal: rate\n{dates}"
+        files[f"{key}.yaml"] = f"key: {key}\nstatus: {status}\n{head}{dates}"
         if at["first"] < now:
             shop.expose("v", "b", microseconds(at["first"]), experiment=key)
     write_log(root / "data", received(shop.records))
@@ -130,31 +131,33 @@ def told(service: Service, *words: str) -> Any:
     return json.loads(done.stdout)
 
 
-def test_the_lists_of_a_service_its_rows_and_the_check_of_its_files_say_one_state(served: Service) -> None:
+@ALONE
+def test_a_service_its_readouts_their_rows_and_the_check_of_its_files_say_one_state(served: Service) -> None:
+    expected = {key: expected_state(*made) for key, made in SERVED.items()}
     with served.client() as client:
         listed = {each["key"]: each["state"] for each in client.get("/v1/experiments").json()["experiments"]}
         rows = client.get("/v1/results", params={"status": "all"}).json()["rows"]
-    assert listed == told(served, "check")["states"] == {key: expected_state(*made) for key, made in SERVED.items()}
-    begun = {key: state for key, state in listed.items() if state != "draft"}
-    assert {row["experiment"]: row["state"] for row in rows} == begun
+        read = {key: client.get(f"/v1/experiments/{key}/results").json()["state"] for key in SERVED}
+    checked = told(served, "check")["states"]
+    assert {key: (listed[key], checked[key], read[key]) for key in SERVED} == {
+        key: (state, state, state) for key, state in expected.items()
+    }
+    begun = {key: state for key, state in expected.items() if state != "draft"}
+    assert {row["experiment"]: row["state"] for row in rows if row["experiment"] in SERVED} == begun
 
 
+@ALONE
 @pytest.mark.parametrize("status", STATUSES)
-def test_a_readout_says_the_same_state_over_http_and_on_the_command_line(served: Service, status: str) -> None:
-    keys = [key for key in SERVED if key.startswith(f"{status}-")]
-    with served.client() as client:
-        states = {key: client.get(f"/v1/experiments/{key}/results").json()["state"] for key in keys}
-        alone = {key: client.get(f"/v1/experiments/{key}").json()["state"] for key in keys}
-    assert states == alone == {key: expected_state(*SERVED[key]) for key in keys}
-    assert told(served, "results", keys[0])["state"] == states[keys[0]]
+def test_the_command_line_says_the_state_of_a_readout(served: Service, status: str) -> None:
+    key = next(key for key in SERVED if key.startswith(f"{status}-"))
+    assert told(served, "results", key)["state"] == expected_state(*SERVED[key])
 
 
+@ALONE
 def test_an_order_is_the_same_state_everywhere_as_soon_as_it_is_served(served: Service) -> None:
-    key = next(key for key, made in SERVED.items() if expected_state(*made) == "enrolling")
     with served.client() as client:
         for action, state in (("pause", "paused"), ("resume", "enrolling"), ("stop", "ended")):
-            assert client.post(f"/v1/experiments/{key}/{action}").status_code == 202
-            assert told(served, "check")["states"][key] == state
-            until(lambda: client.get(f"/v1/experiments/{key}").json()["state"] == state, f"{key} is {state}")  # noqa: B023
-            assert client.get(f"/v1/experiments/{key}/results").json()["state"] == state
-            assert told(served, "check")["states"][key] == state
+            assert client.post(f"/v1/experiments/ordered/{action}").status_code == 202
+            until(lambda: client.get("/v1/experiments/ordered").json()["state"] == state, f"it is {state}")  # noqa: B023
+            assert client.get("/v1/experiments/ordered/results").json()["state"] == state
+            assert told(served, "check")["states"]["ordered"] == state
