@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations_with_replacement
+from math import sqrt
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from events.engines.duckdb import Columns
-from experiments.statistics.moments import JointMoments
+from experiments.statistics.moments import JointMoments, mean_or_nothing
 
 COLUMNS: Final = ("y", "d", "x", "e", "h")  # value, denominator, the same before exposure, has a history
 TOTALS: Final = ("total_y", "total_d", "total_x", "total_e", "nonzero")  # not shifted
@@ -62,15 +63,18 @@ def with_exact_means(moments: JointMoments, totals: Mapping[str, float]) -> Join
 
     So must a covariate that nobody has: between two arms its rounding would be all that there is to adjust by.
 
+    So must amounts that cancel: what the rounding of so many addends leaves of them is no mean to be relative to.
+
     A total from 2^53 on has lost more digits than that.
     """
     if moments.count == 0:
         return moments
-    means = tuple(
-        totals[name] / moments.count if abs(totals.get(name, EXACT)) < EXACT else mean
-        for name, mean in zip(moments.columns, moments.means, strict=True)
-    )
-    return replace(moments, means=means)
+    means: list[float] = []
+    for name, mean in zip(moments.columns, moments.means, strict=True):
+        found = totals[name] / moments.count if abs(totals.get(name, EXACT)) < EXACT else mean
+        spread = sqrt(max(0.0, moments.comoment(name, name)) / moments.count)
+        means.append(mean_or_nothing(found, moments.count, spread))
+    return replace(moments, means=tuple(means))
 
 
 def columns_of(moments: JointMoments, names: Mapping[str, str]) -> JointMoments:
@@ -126,7 +130,8 @@ def looks_of(units: Columns, entries: Columns, looks: Columns, shifts: Shifts, a
             alone = {"y": float(own["own_y"][row]), "d": float(own["own_d"][row])}
             pairs = {(a, b): float(own[f"own_{a}{b}"][row]) for a, b in (("y", "y"), ("y", "d"), ("d", "d"))}
             nonzero = round(own["own_nonzero"][row])
-            daily[row].append(JointMoments.from_sums(round(n[row]), alone, pairs, nonzero=nonzero))
+            of_day = JointMoments.from_sums(round(n[row]), alone, pairs, nonzero=nonzero)
+            daily[row].append(with_exact_means(of_day, alone))
     return Looks(
         tuple(int(day) for day in days), tuple(tuple(row) for row in cumulative), tuple(tuple(row) for row in daily)
     )

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from experiments.statistics.arms import CANCELLED, Arm, JointErrors, Pair, effective_denominators
 from experiments.statistics.effect import COARSEST
 from experiments.statistics.estimate import Caveat, NoEstimate
-from experiments.statistics.moments import ROUNDING, JointMoments, is_finite
+from experiments.statistics.moments import ROUNDING, JointMoments, is_finite, mean_or_nothing
 
 Values = tuple[float, float, float]  # of y, x and h
 HISTORY: Final = "has_history"
@@ -157,7 +157,8 @@ def _adjust(arms: tuple[_Columns, _Columns], joint: Covariance, centre: _Centre)
     coefficients = _coefficients(joint)
     if coefficients is None:
         return NoEstimate(Caveat.COVARIATE_CONSTANT)
-    control, treatment = (_moved(arm, coefficients, centre.means) for arm in arms)
+    deviation = math.sqrt(max(0.0, joint.yy))
+    control, treatment = (_moved(arm, coefficients, centre.means, deviation) for arm in arms)
     coarseness = max(abs(slope) * math.ulp(mean) for slope, mean in zip(coefficients, centre.means[1:], strict=True))
     if 0.0 < math.sqrt(control.error + treatment.error) < COARSEST * coarseness:
         return NoEstimate(Caveat.OUT_OF_RANGE)  # covariates like 1e15 have no such digits
@@ -214,11 +215,12 @@ def _product(of: Covariance, left: Values, right: Values) -> float:
     return y * v * of.yy + x * u * of.xx + h * g * of.hh + mixed
 
 
-def _moved(arm: _Columns, coefficients: tuple[float, float], centre: Values) -> Arm:
+def _moved(arm: _Columns, coefficients: tuple[float, float], centre: Values, deviation: float) -> Arm:
     slope, step = coefficients
     value, x, history = arm.means
     yy, yx, yh, xx, xh, hh = arm.covariance
     adjusted = value - slope * (x - centre[1]) - step * (history - centre[2])
     variance = yy + slope * (slope * xx - 2.0 * yx) + step * (step * hh - 2.0 * yh) + 2.0 * slope * step * xh
     kept = variance if variance > CANCELLED * yy else 0.0
+    adjusted = mean_or_nothing(adjusted, arm.count, deviation)
     return Arm(arm.count, adjusted, kept, denominators=arm.denominators)

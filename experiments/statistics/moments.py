@@ -47,6 +47,11 @@ def _centred(product: float, correction: float, count: int) -> float:
     return difference if abs(difference) > max(8, count) * ROUNDING * abs(product) else 0.0
 
 
+def mean_or_nothing(mean: float, count: int, deviation: float) -> float:
+    """The mean, or 0 where the rounding of so many addends of this deviation leaves as much: no base for a lift."""
+    return 0.0 if abs(mean) <= max(8, count) * ROUNDING * deviation else mean
+
+
 def sample_variance(count: int, mean: float, m2: float) -> float:
     """m2 / (n − 1); a spread below one unit in the last place of the mean is rounding, not variance."""
     if count < 2:

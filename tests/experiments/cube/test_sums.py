@@ -1,9 +1,13 @@
 """Shifted sums lose nothing that a comparison could take for something."""
 
+import random
+
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.cube.sums import COLUMNS, PRODUCTS, Shifts, columns_of, joint_moments
+from experiments.cube.sums import COLUMNS, ENTRY, OWN, PRODUCTS, STEPS, Shifts, columns_of, joint_moments, looks_of
 from experiments.statistics.cuped import adjust_means
 from experiments.statistics.estimate import Caveat, NoEstimate
 from experiments.statistics.moments import JointMoments
@@ -31,3 +35,23 @@ def test_what_all_units_share_is_no_covariate(sizes: tuple[int, int], held: floa
     found = adjust_means(control, treatment)
     assert isinstance(found, NoEstimate)
     assert found.reason == Caveat.COVARIATE_CONSTANT
+
+
+@given(st.lists(AMOUNTS, min_size=1, max_size=50), st.floats(1e-3, 1e3), st.integers(0, 99))
+def test_amounts_that_cancel_are_a_mean_of_nothing(amounts: list[float], shift: float, seed: int) -> None:
+    """What comes in and goes out again, in any order: a lift on what the rounding leaves would be of billions."""
+    values = [*amounts, *(-amount for amount in amounts)]
+    random.Random(seed).shuffle(values)
+    zeros = dict.fromkeys(("n", *COLUMNS, *PRODUCTS, "total_d", "total_x", "total_e"), 0.0)
+    row = zeros | {"n": float(len(values)), "nonzero": float(len(values)), "total_y": sum(values)}
+    row |= {"y": sum(value - shift for value in values), "yy": sum((value - shift) ** 2 for value in values)}
+    units = len(values), 0
+    assert joint_moments(row, units, Shifts(shift, 0.0, 0.0, 0.0)).mean("y") == 0.0
+    entered, brought = dict.fromkeys(ENTRY, 0.0), dict.fromkeys((*STEPS, *OWN), 0.0)
+    brought |= {"own_y": sum(values), "own_yy": sum(value**2 for value in values), "own_nonzero": float(len(values))}
+    here = {"entered": 0, "arm": 0, "day": 0}
+    tables = [{name: np.array([value]) for name, value in (here | found).items()} for found in (entered, brought)]
+    looks = looks_of({**tables[0], "n": np.array([len(values)])}, *tables, Shifts(0.0, 0.0, 0.0, 0.0), [0])
+    assert looks.daily[0][0].mean("y") == 0.0
+    row |= {"total_y": row["total_y"] + max(amounts)}
+    assert joint_moments(row, units, Shifts(shift, 0.0, 0.0, 0.0)).mean("y") == pytest.approx(max(amounts) / units[0])
