@@ -54,12 +54,14 @@ async def sent(root: Path, seed: int, visits_per_second: float) -> list[dict[str
 
     with OneWorker(root, DEFINITIONS) as worker:
         headers = {"authorization": f"Bearer {PUBLISHABLE}"}
-        async with httpx.AsyncClient(base_url=worker.url, headers=headers, event_hooks={"response": [hear]}) as client:
-            crowd = Crowd(client, PRODUCTS, seed)
+        hooks = {"response": [hear]}
+        async with httpx.AsyncClient(base_url=worker.url, headers=headers, event_hooks=hooks, timeout=60) as client:
+            crowd = Crowd(client, PRODUCTS, seed, places=asyncio.Semaphore(40))  # fewer than hold up a slow machine
             await crowd.remember(20)
             async with Tasks() as tasks:
                 tasks.start(partial(crowd.keep_visiting, visits_per_second), "the crowd")
-                await asyncio.wait_for(all_there.wait(), 30)
+                await asyncio.wait_for(all_there.wait(), 120)
+            assert crowd.failures == 0
         stored = [record for record in records(worker) if record["visitor_id"] in names]
     told = [{name: each[name] for name in each if name not in GIVEN_BY_THE_SERVICE} for each in stored]
     return sorted(told, key=repr)
