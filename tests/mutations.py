@@ -505,8 +505,8 @@ MUTATIONS: Mapping[str, Mutation] = {
         (
             Edit(
                 "experiments/readout/read.py",
-                "return known and min(known, as_of.astimezone(UTC).replace(microsecond=0))",
-                "return known",
+                "watermark = min(known, now)",
+                "watermark = known",
             ),
         ),
     ),

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from events.engines.duckdb import Columns
-from events.engines.sql import Expression, Statement
+from events.engines.sql import Expression, Statement, with_tables
 from experiments.cube.cube import Cube, levels_table, reached_table
 from experiments.cube.measures import SURVEYS, Field, MetricRule
 from experiments.cube.samples import NO_SAMPLE, Place, QuantileSample, prepare_samples, samples_by_level
@@ -125,7 +125,7 @@ class Observer:
         whole = MetricObservation(
             rule=rule,
             cap=Caps(),
-            arms=self._moments(statement("moments"), [""], counts, shifts)[""],
+            arms=self._moments(None, [""], counts, shifts)[""],
             immature=self._per_arm(self.cube.once(open_windows)),
             levels={name: self.levels_of(rule, table) for name, table in tables.items()},
             samples=self._whole(rule) if quantile else (),
@@ -232,14 +232,16 @@ class Observer:
         return Shifts(y, d, x, e)
 
     def _moments(
-        self, sums: Statement, levels: Iterable[str], counts: Mapping[Place, tuple[int, int]], shifts: Shifts
+        self, table: str | None, levels: Iterable[str], counts: Mapping[Place, tuple[int, int]], shifts: Shifts
     ) -> dict[str, tuple[JointMoments, ...]]:
-        found, arms = self.cube.engine.columns(sums.bind(**shifts.values())), range(self.cube.scope.arms)
+        """By the levels of a table, or of the whole (level "")."""
+        levelled = statement("levelled_whole") if table is None else statement("levelled").tables(levels=table)
+        sums = with_tables(statement("moments").bind(**shifts.values()), {"levelled": levelled})
+        found, arms = self.cube.engine.columns(sums), range(self.cube.scope.arms)
         names = ("n", *TOTALS, *COLUMNS, *PRODUCTS)
-        level_of = found.get("level", np.full(len(found["arm"]), ""))
         rows = {
             (int(arm), str(level)): {name: float(found[name][row]) for name in names}
-            for row, (arm, level) in enumerate(zip(found["arm"], level_of, strict=True))
+            for row, (arm, level) in enumerate(zip(found["arm"], found["level"], strict=True))
         }
         return {
             level: tuple(
@@ -271,7 +273,7 @@ class Observer:
         counts = self._counts(rule, table)
         shifts = self._shifts(sum(n for n, _ in counts.values()))
         levels = sorted({level for _, level in counts})
-        return self._moments(statement("level_moments").tables(levels=table), levels, counts, shifts)
+        return self._moments(table, levels, counts, shifts)
 
     def _cohorts(self, rule: MetricRule) -> dict[int, tuple[JointMoments, ...]]:
         """Moments of the metric tabulated last, by the shop day of the exposure."""

@@ -59,13 +59,10 @@ def joint_moments(row: Mapping[str, float] | None, units: tuple[int, int], shift
 
 
 def with_exact_means(moments: JointMoments, totals: Mapping[str, float]) -> JointMoments:
-    """The same with the means of unshifted totals: adding a shift back rounds, and a rate of 0 must be 0.
+    """The same with the means of unshifted totals: adding a shift back rounds, and what is 0 must be 0.
 
-    So must a covariate that nobody has: between two arms its rounding would be all that there is to adjust by.
-
-    So must amounts that cancel: what the rounding of so many addends leaves of them is no mean to be relative to.
-
-    A total from 2^53 on has lost more digits than that.
+    A rate that is not would be no rate of 0, a covariate that nobody has would be one to adjust by, and amounts that
+    cancel would leave a mean to be relative to. A total from 2^53 on has lost more digits than that.
     """
     if moments.count == 0:
         return moments

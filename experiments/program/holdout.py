@@ -19,7 +19,6 @@ from experiments.readout.health import health_of, lost_events, unequal_checks
 from experiments.readout.inquiries import Opened
 from experiments.readout.metrics import metric_readout, settled
 from experiments.readout.read import FRESH_US, Readouts
-from experiments.readout.samples import Judge
 from experiments.readout.study import InvalidDate, NotFound, ReadoutQuery, StudiedMetric, Study, UnknownMetric
 from experiments.statistics.estimate import Interval, NoEstimate
 from kit.time import microseconds, parsed
@@ -128,8 +127,7 @@ class HoldoutReports:
         site = Site(microseconds(described.start), lambda units: held_back(described.holdout, described.share, units))
 
         def answer(opened: Opened) -> dict[str, Any]:
-            judge = Judge(study.plan, opened.days, study.planned_units, study.arms, study.weights, study.family)
-            plan = opened.cube.plan
+            judge, plan = opened.judge, opened.cube.plan
             observed = {
                 name: opened.observer.observe(plan.rule(name), (), judge.sample_days(plan.rule(name)))
                 for name in described.metrics
@@ -138,7 +136,7 @@ class HoldoutReports:
                 metric_readout(judge, each, observed[each.metric.name], None, described.unit) for each in study.metrics
             ]
             checks = [*unequal_checks(judge, study, observed), *lost_events(snapshot.lost)]
-            state, watermark = study.calendar.state_at(as_of), readouts.watermark(look, snapshot, as_of)
+            shown, watermark = readouts.moments(look, snapshot, as_of)
             return plain(
                 {
                     "holdout": described.holdout,
@@ -146,10 +144,10 @@ class HoldoutReports:
                     "share": described.share,
                     "start": described.start,
                     "end": described.end,
-                    "as_of": readouts.shown_as_of(as_of, watermark),
+                    "as_of": shown,
                     "watermark": watermark,
                     "pending": None,
-                    "state": state,
+                    "state": (state := study.calendar.state_at(as_of)),
                     "closed": state == "closed",
                     "plan": PlanReadout.of(study.plan, study.planned_units, opened.days.count),
                     "health": health_of(opened, (), checks),

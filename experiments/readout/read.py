@@ -49,6 +49,7 @@ from kit.time import DAY_US, SECOND_US, microseconds, moment_of
 Found = TypeVar("Found")
 FRESH_US: Final = 60 * SECOND_US  # how long an answer stands while nothing arrives: units grow mature, days close
 MAX_DIMENSIONS: Final = 8
+TOGETHER: Final = 50  # at most so many on one engine, which answers within the time of one analysis
 
 
 @dataclass(slots=True)
@@ -133,8 +134,7 @@ class Readouts:
         days = shop_days(shop.timezone, now_us - MARGIN_US, now_us + MARGIN_US)
         with self.log.open(snapshot, None if query.at is None else now_us, satisfaction.PROPERTIES.names) as engine:
             rows = satisfaction.customer_experience(engine, days, now_us)
-        watermark = self.watermark(query, snapshot, as_of)
-        as_of = self.shown_as_of(as_of, watermark)
+        as_of, watermark = self.moments(query, snapshot, as_of)
         return plain({"as_of": as_of, "watermark": watermark, "pending": query.pending, "days": rows})
 
     def metrics(self) -> list[dict[str, Any]]:
@@ -193,9 +193,11 @@ class Readouts:
         moment = self.as_of(asked[0][1]), self.log.snapshot()
         inquiries = [self._inquiry(key, query, moment) for key, query in asked]
         known = {inquiry.mark: self._recalled(inquiry.mark) for inquiry in inquiries}
-        for inquiry, readout in self._together([inquiry for inquiry in inquiries if known[inquiry.mark] is None]):
-            known[inquiry.mark] = readout
-            self._remember(inquiry.mark, readout)
+        unknown = [inquiry for inquiry in inquiries if known[inquiry.mark] is None]
+        for start in range(0, len(unknown) if len(unknown) > 1 else 0, TOGETHER):
+            for inquiry, readout in self._together(unknown[start : start + TOGETHER]):
+                known[inquiry.mark] = readout
+                self._remember(inquiry.mark, readout)
         found = [(inquiry, known[inquiry.mark] or self._computed(inquiry)) for inquiry in inquiries]
         return [(inquiry, replace(readout, pending=inquiry.query.pending)) for inquiry, readout in found]
 
@@ -204,8 +206,6 @@ class Readouts:
 
         What rests on the same rows as when it was computed last is not computed again.
         """
-        if len(inquiries) < 2:
-            return
         names = tuple(dict.fromkeys(name for each in inquiries for name in plan_of([each]).properties.names))
         with self.log.open(inquiries[0].snapshot, inquiries[0].received_until, names) as engine:
             for batch in batches(small_ones(engine, inquiries)):
@@ -233,8 +233,8 @@ class Readouts:
         rested_on, readout = self._kept.get(inquiry.question, (None, None))
         if readout is None or rested_on != rests_on:
             return None
-        watermark = self.watermark(inquiry.query, inquiry.snapshot, inquiry.as_of)
-        return replace(readout, as_of=self.shown_as_of(inquiry.as_of, watermark), watermark=watermark)
+        as_of, watermark = self.moments(inquiry.query, inquiry.snapshot, inquiry.as_of)
+        return replace(readout, as_of=as_of, watermark=watermark)
 
     def _readouts(self, opened: Sequence[Opened]) -> list[Readout]:
         """The readouts of the studies of one cube."""
@@ -245,7 +245,11 @@ class Readouts:
         observed: list[dict[str, MetricObservation]] = [{} for _ in opened]
         texts: dict[str, str] = {}
         for rule in cube.plan.rules:
-            asking = [place for place, each in enumerate(opened) if each.study.names(rule.name)]
+            asking = [
+                place
+                for place, each in enumerate(opened)
+                if any(own.metric.name == rule.name for own in each.study.metrics)
+            ]
             found = observer.observe_each(
                 rule,
                 cube.plan.dimensions,
@@ -279,12 +283,13 @@ class Readouts:
         checks += [*unequal_checks(judge, study, observed), *changed_checks(judge, study, observed)]
         checks += [*lost_events(inquiry.snapshot.lost), *engaged_time_checks(observed)]
         health = health_of(opened, opened.cube.plan.dimensions, checks)
-        state, watermark = study.calendar.state_at(as_of), self.watermark(query, inquiry.snapshot, as_of)
+        state = study.calendar.state_at(as_of)
+        shown, watermark = self.moments(query, inquiry.snapshot, as_of)
         readout = Readout(
             experiment=study.experiment.key,
             phase=study.experiment.phase,
             fingerprint=study.fingerprint,
-            as_of=self.shown_as_of(as_of, watermark),
+            as_of=shown,
             watermark=watermark,
             pending=None,
             state=state,
@@ -300,18 +305,19 @@ class Readouts:
         content = msgspec.json.encode(plain([*said, readout.metrics, series]))
         return replace(readout, etag=hashlib.sha256(content).hexdigest()[:32])
 
-    def watermark(self, query: ReadoutQuery, snapshot: Snapshot, as_of: datetime) -> datetime | None:
-        """How far the log was written, as far as the answer looks: what came later is pending."""
-        known = query.watermark
+    def moments(self, query: ReadoutQuery, snapshot: Snapshot, as_of: datetime) -> tuple[datetime, datetime | None]:
+        """`as_of` and `watermark` as they are shown: when was looked, to the second, and how far the log was written.
+
+        What came later than the watermark is pending. A look can be repeated from it: it is never cut to the second,
+        and never after `as_of`.
+        """
+        now, known = as_of.astimezone(UTC), query.watermark
         if known is None and snapshot.watermark_us is not None:
             known = moment_of(snapshot.watermark_us)
-        return known and min(known, as_of.astimezone(UTC))
-
-    @staticmethod
-    def shown_as_of(as_of: datetime, watermark: datetime | None) -> datetime:
-        """The moment to the second, but never before the watermark, up to which a look can be repeated."""
-        whole = as_of.astimezone(UTC).replace(microsecond=0)
-        return whole if watermark is None else max(whole, watermark)
+        if known is None:
+            return now.replace(microsecond=0), None
+        watermark = min(known, now)
+        return max(now.replace(microsecond=0), watermark), watermark
 
     def _recalled(self, mark: tuple[object, ...]) -> Readout | None:
         with self._switch:

@@ -154,10 +154,6 @@ class Study:
     def goals(self) -> tuple[str, ...]:
         return self.experiment.goals
 
-    def names(self, metric: str) -> bool:
-        """Whether a metric is among its own."""
-        return any(each.metric.name == metric for each in self.metrics)
-
     @property
     def family(self) -> int:
         """Goals × variants that are compared."""

@@ -1,6 +1,8 @@
--- Shifted sums and products of the units with anything, per arm; the others are all zero and are added afterwards.
+-- Shifted sums and products of the units with anything, per arm and level; the others are all zero and are added
+-- afterwards.
 SELECT
   s.arm,
+  s.level,
   count(*) AS n,
   sum(s.total_y) AS total_y,
   sum(s.total_d) AS total_d,
@@ -29,6 +31,7 @@ SELECT
 FROM (
   SELECT
     v.arm,
+    v.level,
     v.y - $y AS y,
     v.d - $d AS d,
     v.x - $x AS x,
@@ -39,6 +42,6 @@ FROM (
     v.x AS total_x,
     v.e AS total_e,
     v.nonzero
-  FROM unit_values AS v
+  FROM levelled AS v
 ) AS s
-GROUP BY s.arm
+GROUP BY s.arm, s.level
