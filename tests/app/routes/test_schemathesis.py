@@ -42,7 +42,7 @@ def run(service: Service, key: str, folder: Path, *options: str) -> tuple[int, s
     command = [
         str(Path(sys.executable).with_name("st")), "run", f"{service.url}/openapi.json",
         "-H", f"Authorization: Bearer {key}",
-        "--seed", "1", "-w", "1",
+        "--seed", "1", "-w", "1", "--request-timeout", "60",
         "--phases", "examples,coverage,fuzzing", "--continue-on-failure", *options,
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
