@@ -306,10 +306,10 @@ class Readouts:
         return replace(readout, etag=hashlib.sha256(content).hexdigest()[:32])
 
     def moments(self, query: ReadoutQuery, snapshot: Snapshot, as_of: datetime) -> tuple[datetime, datetime | None]:
-        """`as_of` and `watermark` as they are shown: when was looked, to the second, and how far the log was written.
+        """`as_of` and `watermark` as they are shown (UTC): when was looked, and how far the log was written by then.
 
-        What came later than the watermark is pending. A look can be repeated from it: it is never cut to the second,
-        and never after `as_of`.
+        What came later than the watermark is pending. A look can be repeated from it, so it is never cut, and `as_of`,
+        which is cut to the second, never lies before it.
         """
         now, known = as_of.astimezone(UTC), query.watermark
         if known is None and snapshot.watermark_us is not None:

@@ -1,6 +1,7 @@
 """A list of experiments says what each readout says, and only what has changed is made anew."""
 
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from worlds.drawn_lists import drawn_files, drawn_site, one_more
 from worlds.event_log import received, write_log
 from worlds.readout_studies import DAY, HOUR, SMALLEST, START, Shop, crowd, readouts
 
+from experiments.readout import read
 from experiments.readout.encoding import readout_json, timeseries_json
 from experiments.readout.read import Readouts
 
@@ -153,6 +155,23 @@ def test_a_second_list_is_the_first_one(tmp_path: Path) -> None:
     first = [Readouts.read(made, f"exp{number}").metrics for number in range(3)]
     made.results()
     assert all(Readouts.read(made, f"exp{number}").metrics is first[number] for number in range(3))
+
+
+def test_a_list_too_long_for_the_time_of_one_analysis_is_read_in_turns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, _ = several(tmp_path, 5)
+    whole, turns = again(made).results(), list[int]()
+    together = Readouts._together
+
+    def counting(reader: Readouts, inquiries: Sequence[Any]) -> Any:
+        turns.append(len(inquiries))
+        return together(reader, inquiries)
+
+    monkeypatch.setattr(read, "TOGETHER", 2)
+    monkeypatch.setattr(Readouts, "_together", counting)
+    assert made.results() == close(whole)
+    assert turns == [2, 2, 1]
 
 
 def test_no_statement_is_issued_for_a_single_experiment_of_a_list(tmp_path: Path) -> None:
