@@ -102,7 +102,8 @@ def _table(random: np.random.Generator, visitor: Any, kind: Any, time: Any, sequ
         "engaged_ms": _only(is_kind["engagement"], random.integers(1, 300, size) * 100),
         "properties": _properties(random, is_kind, visitor),
     }
-    for name in ("bot", "forced", "forged", "backend", "quarantined"):
+    columns["authority"] = np.zeros(size, np.int64)
+    for name in ("bot", "forced", "forged", "quarantined"):
         columns[name] = np.zeros(size, bool)
     arrays = {
         field.name: arrow.array(columns[field.name], field.type)

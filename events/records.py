@@ -4,6 +4,8 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from events.authority import Authority
+
 ExposureSource = Literal["ofrep", "personalize", "client", "growthbook"]
 
 EXPOSURE: Final = "exposure"
@@ -48,10 +50,20 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     bot: bool = False
     forced: bool = False
     forged: bool = False
-    backend: bool = False
+    authority: Authority = Authority.PAGE
     quarantined: bool = False
     properties: dict[str, Any] | None = None
     context: dict[str, Any] | None = None
+
+
+def visitor_person(visitor_id: str) -> str:
+    """Whoever is known by a visitor id alone, as histories and models name people: no user is ever called so."""
+    return f"v:{visitor_id}"
+
+
+def user_person(user_id: str) -> str:
+    """The user, as histories and models name people."""
+    return f"u:{user_id}"
 
 
 Kind = Literal["int", "float", "bool", "text", "texts", "floats", "json"]
@@ -87,7 +99,7 @@ COLUMNS: Final[dict[str, Kind]] = {
     "bot": "bool",
     "forced": "bool",
     "forged": "bool",
-    "backend": "bool",  # sent with a secret key: its value outranks a browser's copy of the same order
+    "authority": "int",  # how far it is believed (events.authority); outside the log as its word
     "quarantined": "bool",  # an impossible time: kept and counted, never in a readout
     "properties": "json",  # of an exposure: the attributes it was decided on
     "context": "json",

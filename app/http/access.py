@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from app.http.errors import Problem
+from events.authority import Authority, sender
 from kit.files import create_file
 
 DIGEST_PREFIX: Final = "sha256:"
@@ -28,13 +29,15 @@ UNKNOWN_KEY: Final = (
 class Grant:
     """A known key, the browser origins it is for, and a short name that may be logged.
 
-    Publishable keys appear in pages; `secret` ones stay on servers and may do everything.
+    Publishable keys appear in pages; `secret` ones stay on servers and may do everything. `authority` is that of the
+    events that come with it and prove nothing else.
     """
 
     secret: bool
     digest: bytes
     origins: frozenset[str]
     name: str
+    authority: Authority
 
     def allows(self, origin: str) -> bool:
         """Whether a page of `origin` may use this key."""
@@ -107,4 +110,4 @@ def _grant(text: str, origins: frozenset[str], *, secret: bool) -> Grant:
     hexadecimal = key.startswith(DIGEST_PREFIX)
     digest = bytes.fromhex(key.removeprefix(DIGEST_PREFIX)) if hexadecimal else hashlib.sha256(key.encode()).digest()
     name = f"{'secret' if secret else 'publishable'}-{digest[:3].hex()}"
-    return Grant(secret, digest, ANY_ORIGIN if "*" in origins else origins, name)
+    return Grant(secret, digest, ANY_ORIGIN if "*" in origins else origins, name, sender(secret=secret))

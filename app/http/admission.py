@@ -136,7 +136,7 @@ def admit_key(exchange: Exchange, policy: AccessPolicy, key: bytes, *, in_addres
     if wait:
         detail = f"too many requests with this key from this address; try again in {wait} s"
         raise retry_later(429, "rate_limited", detail, wait)
-    exchange.grant = grant
+    exchange.grant, exchange.authority = grant, grant.authority
     return grant
 
 

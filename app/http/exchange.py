@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from app.http.access import Grant, Keys
 from app.http.errors import JSON_TYPE, Headers
+from events.authority import Authority
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -49,7 +50,8 @@ Pending = Coroutine[Any, Any, HttpAnswer]
 
 @dataclass(slots=True)
 class Exchange:
-    """What a handler may look at. `headers` has lower-case names; `grant` is set once the key is known.
+    """What a handler may look at. `headers` has lower-case names; `grant` is set once the key is known, and with it
+    `authority`, that of what is said here.
 
     `notes` are headers that the answer gets whatever it is.
     """
@@ -59,6 +61,7 @@ class Exchange:
     request_id: bytes  # the caller's `X-Request-Id` where it is harmless, else a new one
     started: float = field(default_factory=time.perf_counter)
     grant: Grant | None = None
+    authority: Authority = Authority.PAGE
     notes: Sequence[tuple[bytes, bytes]] = ()
 
     @classmethod
@@ -71,7 +74,10 @@ class Exchange:
         return cls(scope, headers, given)
 
     @property
-    def user_agent(self) -> str:
+    def visitors_agent(self) -> str:
+        """The user agent of the visitor: empty with a secret key, whose caller's own says nothing about anybody."""
+        if self.grant is not None and self.grant.secret:
+            return ""
         return self.headers.get(b"user-agent", b"").decode("latin-1")
 
     @property

@@ -101,12 +101,11 @@ async def expose(
 ) -> list[bytes]:
     """Stores that the visitor was shown these variants now; for each the members that tell what became of it.
 
-    The client is that of the page by its own user agent, of a backend what it says in the attribute `userAgent`.
+    The client is what the attribute `userAgent` says, else that of the page by its own user agent.
     """
-    given, backend = visitor.attributes, exchange.grant is not None and exchange.grant.secret
+    given = visitor.attributes
     agent, device, country = given.get("userAgent"), given.get("device"), given.get("country")
-    told = agent if type(agent) is str else ""
-    machine = client(told if told or backend else exchange.user_agent)
+    machine = client((agent if type(agent) is str else "") or exchange.visitors_agent)
     now = now_us()
     records = [
         Record(
@@ -124,7 +123,7 @@ async def expose(
             device=device if type(device) is str else machine.device,
             country=country if type(country) is str else None,
             bot=machine.bot,
-            backend=backend,
+            authority=exchange.authority,
             properties=dict(given) or None,
         )
         for assignment in shown

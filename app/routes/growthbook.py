@@ -57,7 +57,7 @@ class Features:
 
 def ingest(exchange: Exchange, resources: Resources, body: bytes) -> Pending:
     """`POST /track?client_key=`; success means durable, as everywhere."""
-    grant = admit(exchange, resources.access)
+    admit(exchange, resources.access)
     items = decode(body, EVENTS)
     if not isinstance(items, list):  # one event alone, or `{"events": […]}`
         inner = items.get("events", [items] if "event_name" in items else None)
@@ -65,7 +65,7 @@ def ingest(exchange: Exchange, resources: Resources, body: bytes) -> Pending:
             raise unreadable("the body must be a JSON array of events")
         items = [msgspec.Raw(msgspec.json.encode(item)) for item in inner]
     try:
-        reading = read_events(items, arrival(exchange, resources, grant))
+        reading = read_events(items, arrival(exchange, resources))
     except BatchTooLarge as error:
         raise Problem(413, "batch_too_large", str(error)) from None
     return store(reading, resources)

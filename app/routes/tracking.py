@@ -71,7 +71,7 @@ class Tracking:
             batch = _decoded(body, BATCH, grant)
             grant = grant or admit_written(exchange, resources, batch.writeKey)
             try:
-                reading = read_batch(batch, arrival(exchange, resources, grant))
+                reading = read_batch(batch, arrival(exchange, resources))
             except BatchMissing as error:
                 raise unreadable(str(error)) from None
             except BatchTooLarge as error:
@@ -79,7 +79,7 @@ class Tracking:
         else:
             item = _decoded(body, SINGLE, grant)
             grant = grant or admit_written(exchange, resources, item.get("writeKey"))
-            reading = read_single(item, len(body), self._kind, arrival(exchange, resources, grant))
+            reading = read_single(item, len(body), self._kind, arrival(exchange, resources))
         return store(reading, resources)
 
 
@@ -90,12 +90,12 @@ def admit_written(exchange: Exchange, resources: Resources, key: Any) -> Grant:
     return admit_key(exchange, resources.access, key.encode())
 
 
-def arrival(exchange: Exchange, resources: Resources, grant: Grant) -> Arrival:
+def arrival(exchange: Exchange, resources: Resources) -> Arrival:
     """What the request says about its events."""
     return Arrival(
         received_at=now_us(),
-        backend=grant.secret,
-        user_agent=exchange.user_agent,
+        authority=exchange.authority,
+        user_agent=exchange.visitors_agent,
         retention_days=resources.settings.retention_days,
     )
 

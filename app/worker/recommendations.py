@@ -158,9 +158,10 @@ class LiveRecommender:
 
 
 class ErasedPerson(msgspec.Struct, frozen=True):
-    """What a worker needs of an erasure: the digest of the id."""
+    """What a worker needs of an erasure: the digest of the id, and what it is an id of."""
 
     digest: str
+    kind: str
 
 
 def current_publication(data: Path, before: "Publication | None" = None) -> "Publication":
@@ -169,11 +170,13 @@ def current_publication(data: Path, before: "Publication | None" = None) -> "Pub
     The past of erased people is forgotten at once: who returns is known by the purchases that came after, from the
     store, until the next training.
     """
+    from recommender.model.identifiers import erased_digest
     from recommender.ranking.serving import read_publication
 
     written = read_or_none(data / "tombstones.json")
     stones = [] if written is None else msgspec.json.decode(written, type=list[ErasedPerson])
-    found = read_publication(data, before, frozenset(int(stone.digest[:16], 16) for stone in stones))
+    erased = frozenset(erased_digest(stone.kind == "user", int(stone.digest[:16], 16)) for stone in stones)
+    found = read_publication(data, before, erased)
     for name, cause in found.damages.items():
         logger.error("artefact refused, the former one serves: %s: %s", name, cause)
     return found

@@ -1,4 +1,4 @@
-"""Finds the rows that repeat a message_id: exactly, over all days and shards, from digests kept beside the parts."""
+"""Finds the rows whose message_id stands elsewhere too: exactly, over all days and shards, from the parts' digests."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -6,20 +6,35 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from events.authority import Authority
 from events.parts.arrow import Table, arrow, compute
 from events.parts.digests import MESSAGE_SEED, Digests, digests, distinct, found_in, repeated
 from events.parts.part import POSITION, Contents, Part
 
+NEVER: Final = np.iinfo(np.int64).max
 NO_DIGESTS: Final = np.empty(0, np.uint64)
 _ORDER: Final = [
     ("message_id", "ascending"),
+    ("authority", "descending"),
     ("stream_id", "ascending"),
     ("shard", "ascending"),
     ("position", "ascending"),
 ]
 
 Rows = Callable[[Part], Table]
-"""Reads `message_id, shard, stream_id, position` of a part's rows, without the erased ones."""
+"""Reads `message_id, authority, received_at, shard, stream_id, position` of a part's rows, without the erased ones."""
+
+
+class Repeats(NamedTuple):
+    """Rows with the message_id of another one; `shard, stream_id, position` of each.
+
+    `same` repeat a row of the same authority, which together with the message_id is what makes an event one: nobody
+    may see them. `outranked` are told with more authority by another row; they stay the events of who sent them, but
+    whoever counts, counts the other from `since` on, when that was received (µs).
+    """
+
+    same: Table
+    outranked: Table
 
 
 class _Matches(NamedTuple):
@@ -43,8 +58,8 @@ class Duplicates:
         self._recent: dict[Path, Digests] = {}
         self._matches: dict[Path, _Matches] = {}
 
-    def positions(self, parts: Sequence[Part], rows: Rows) -> Table:
-        """`shard, stream_id, position` of every row for which a lower position holds the same message_id.
+    def repeats(self, parts: Sequence[Part], rows: Rows) -> Repeats:
+        """Every row for which a lower position holds the same event, or any position the same with more authority.
 
         Positions order by (stream_id, shard, position), so that what was received first wins.
         """
@@ -52,7 +67,7 @@ class Duplicates:
         self._matches = {path: known for path, known in self._matches.items() if path in live}
         candidates = self._candidates(parts)
         if len(candidates) == 0:
-            return empty_positions()
+            return NO_REPEATS
         found: list[Table] = []
         for part in parts:
             own = self._recent.get(part.path)
@@ -66,9 +81,22 @@ class Duplicates:
                 known = self._matches[part.path] = _Matches(hits, read.filter(arrow.array(mask)))
             found.append(known.rows)
         table = arrow.concat_tables(found).sort_by(_ORDER).combine_chunks()
-        names = table.column("message_id")
-        repeats = compute.equal(names.slice(1), names.slice(0, max(0, len(names) - 1)))
-        return table.slice(1).filter(repeats).select(POSITION)
+        if not table.num_rows:
+            return NO_REPEATS
+        messages = compute.dictionary_encode(table.column("message_id").combine_chunks()).indices.to_numpy()
+        authorities = table.column("authority").to_numpy()
+        same = np.append(False, (messages[1:] == messages[:-1]) & (authorities[1:] == authorities[:-1]))
+        first_told = np.full((len(Authority) + 1, int(messages.max()) + 1), NEVER)  # with at least this authority
+        for authority in Authority:
+            told = authorities >= authority
+            np.minimum.at(first_told[authority], messages[told], table.column("received_at").to_numpy()[told])
+        since = first_told[authorities + 1, messages]
+        outranked = since < NEVER
+        told_better = table.filter(arrow.array(outranked)).select(POSITION)
+        return Repeats(
+            table.filter(arrow.array(same)).select(POSITION),
+            told_better.append_column("since", arrow.array(since[outranked], arrow.int64())),
+        )
 
     def forget_rows(self) -> None:
         """The erased rows are others now: read the repeated rows again."""
@@ -94,6 +122,5 @@ class Duplicates:
         return self._contents.digests(part).messages
 
 
-def empty_positions() -> Table:
-    """No rows, with the columns of positions."""
-    return arrow.table({name: arrow.array([], arrow.int64()) for name in POSITION})
+NO_POSITIONS: Final = arrow.table({name: arrow.array([], arrow.int64()) for name in POSITION})
+NO_REPEATS: Final = Repeats(NO_POSITIONS, NO_POSITIONS.append_column("since", arrow.array([], arrow.int64())))

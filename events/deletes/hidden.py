@@ -1,15 +1,27 @@
-"""The rows that no readout and no export may see: repeated messages, and rows of erased people."""
+"""The rows that nobody may see (repeated messages, rows of erased people), and those that nobody counts."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
-from events.deletes.duplicates import Duplicates, empty_positions
+from events.deletes.duplicates import NO_POSITIONS, NO_REPEATS, Duplicates
 from events.deletes.tombstones import Tombstone, erased, may_concern, read_tombstones
 from events.parts.arrow import Table, arrow
 from events.parts.part import POSITION, Contents, Part
 
-_COLUMNS: Final = ["message_id", *POSITION, "visitor_id", "user_id"]
+_REPEATED: Final = ["message_id", "authority", "received_at", *POSITION]
+_COLUMNS: Final = [*_REPEATED, "visitor_id", "user_id"]
+
+
+class Hidden(NamedTuple):
+    """Positions (`shard, stream_id, position`, int64) of rows; usually none at all.
+
+    No readout and no export may see `rows`. A readout also leaves the `outranked` out that were told with more
+    authority by its moment, in µs the column `since`.
+    """
+
+    rows: Table
+    outranked: Table
 
 
 class HiddenRows:
@@ -23,10 +35,10 @@ class HiddenRows:
         self._concern: dict[Path, tuple[Tombstone, ...]] = {}
         self._erased: dict[Path, Table] = {}
         self._asked: tuple[Path, ...] | None = None
-        self._answer: Table = empty_positions()
+        self._answer = Hidden(NO_POSITIONS, NO_REPEATS.outranked)
 
-    def positions(self, parts: Sequence[Part]) -> Table:
-        """`shard, stream_id, position` (int64) of the hidden rows among these live parts; usually no row at all.
+    def positions(self, parts: Sequence[Part]) -> Hidden:
+        """The hidden rows among these live parts.
 
         A row that is both repeated and erased may stand in it twice. Erased rows supersede nothing: a message that
         comes again after its sender was erased counts anew, whether or not compaction has dropped the first one.
@@ -47,9 +59,9 @@ class HiddenRows:
                     table = self._contents.columns(part, _COLUMNS)
                     mask = erased(table, part.shard, concerning)
                     self._erased[part.path] = table.filter(arrow.array(mask)).select(POSITION)
-            repeated = self._duplicates.positions(parts, self._visible)
+            repeats = self._duplicates.repeats(parts, self._visible)
             erased_rows = [self._erased[part.path] for part in parts if part.path in self._erased]
-            self._answer = arrow.concat_tables([repeated, *erased_rows])
+            self._answer = Hidden(arrow.concat_tables([repeats.same, *erased_rows]), repeats.outranked)
             self._asked = asked
         return self._answer
 
@@ -66,4 +78,4 @@ class HiddenRows:
         stones = self._concerning(part)
         if stones:
             table = table.filter(arrow.array(~erased(table, part.shard, stones)))
-        return table.select(["message_id", *POSITION])
+        return table.select(_REPEATED)

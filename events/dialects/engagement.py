@@ -32,7 +32,7 @@ def beat(item: dict[str, Any], sent_at: Any, arrival: Arrival) -> Record:
     if happened is not None:
         sent = moment(sent_at if sent_at is not None else item.get("sentAt"), "sentAt")
         when = happened if sent is None else arrival.received_at - (sent - happened)
-    machine = client("" if arrival.backend else arrival.user_agent)
+    machine = client(arrival.user_agent)
     url = item.get("url")
     return Record(
         message_id=message_identifier(f"{page_view}:{sequence}" if given is None else given),
@@ -47,7 +47,7 @@ def beat(item: dict[str, Any], sent_at: Any, arrival: Arrival) -> Record:
         device=machine.device,
         country=arrival.country,
         bot=machine.bot,
-        backend=arrival.backend,
+        authority=arrival.authority,
         quarantined=arrival.impossible(when),
         properties={"seq": sequence, "final": bool(final)},
     )

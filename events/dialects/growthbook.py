@@ -56,7 +56,7 @@ def read_event(item: dict[str, Any], arrival: Arrival) -> Record:
     fields = _exposure(item, properties) if exposes else _who(item, attributes)
     given = item.get("uuid", item.get("event_uuid"))
     when = moment(item.get("timestamp"), "timestamp") or arrival.received_at
-    machine = client("" if arrival.backend else arrival.user_agent)
+    machine = client(arrival.user_agent)
     url = item.get("url")
     return Record(
         message_id=str(uuid.uuid4()) if given is None else message_identifier(given),
@@ -66,7 +66,7 @@ def read_event(item: dict[str, Any], arrival: Arrival) -> Record:
         device=machine.device,
         country=arrival.country,
         bot=machine.bot,
-        backend=arrival.backend,
+        authority=arrival.authority,
         quarantined=arrival.impossible(when),
         properties=(attributes if exposes else properties) or None,
         **fields,

@@ -163,9 +163,8 @@ def read_event(item: dict[str, Any], kind: str | None, sent_at: Any, arrival: Ar
         return beat(item, sent_at, arrival)
     context = mapping(item.get("context"), "context")
     properties = mapping(item.get("traits" if kind in (IDENTIFY, GROUP) else "properties"), "properties")
-    # A backend's own user agent says nothing about the visitor; a page's does, and its context may say more.
     machine = client(_text(context.get("userAgent")) or "")
-    if arrival.user_agent and not arrival.backend:
+    if arrival.user_agent:  # the page's, about which its context may say more
         seen = client(arrival.user_agent)
         machine = Client(seen.bot or machine.bot, seen.device or machine.device, seen.browser or machine.browser)
     fields = _who(item, kind, properties, arrival)
@@ -193,7 +192,7 @@ def read_event(item: dict[str, Any], kind: str | None, sent_at: Any, arrival: Ar
         device=machine.device,
         country=told or arrival.country,
         bot=machine.bot,
-        backend=arrival.backend,
+        authority=arrival.authority,
         quarantined=arrival.impossible(when),
         properties=properties or None,
         context=kept or None,
@@ -231,7 +230,12 @@ def _who(item: dict[str, Any], kind: str, properties: dict[str, Any], arrival: A
     if anonymous is None and user is None:
         # A payment webhook knows the order, not the visitor: its empty visitor id is filled in by the readout.
         named = ALIASES.get(str(item.get("event")), str(item.get("event")))
-        if kind == TRACK and arrival.backend and named in ORDERS and properties.get("order_id") is not None:
+        if (
+            kind == TRACK
+            and arrival.authority.knows_orders_alone
+            and named in ORDERS
+            and properties.get("order_id") is not None
+        ):
             return {"visitor_id": ""}
         raise EventRefused("missing_id", "anonymousId or userId is required")
     if kind == ALIAS and (anonymous is None or user is None):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from events.authority import Authority
 from kit.time import DAY_US, microseconds
 
 MAX_ID_BYTES: Final = 256
@@ -42,11 +43,11 @@ class Refusal:
 class Arrival:
     """What the request says about its events: when it came (microseconds UTC), from whom, and with what.
 
-    `backend` is True for secret keys, whose user agent says nothing about the visitor.
+    `user_agent` is that of the visitor: empty where a backend calls, whose own says nothing about the visitor.
     """
 
     received_at: int
-    backend: bool = False
+    authority: Authority = Authority.PAGE
     user_agent: str = ""
     country: str | None = None
     retention_days: int = 730

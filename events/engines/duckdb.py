@@ -1,7 +1,7 @@
 """How the analysis process reads the log: DuckDB, locked down, with typed views over the verified live parts."""
 
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +11,12 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 
+from events.authority import Authority
 from events.engines.sql import Dialect, Statement, inline_table
 from events.log.reader import LogReader, Snapshot
-from events.parts.part import POSITION, SCHEMA
+from events.parts.arrow import Table, arrow
+from events.parts.part import POSITION, REPLACED
+from events.records import COLUMNS, Kind
 
 Columns = dict[str, npt.NDArray[Any]]
 
@@ -30,23 +33,42 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-BOOLEANS: Final = ("bot", "forced", "forged", "backend", "quarantined")
+BOOLEANS: Final = ("bot", "forced", "forged", "quarantined")
 PLAIN: Final = (
     "shard", "stream_id", "position", "message_id", "type", "event", "visitor_id", "user_id", "time", "received_at",
     "experiment", "variant", "phase", "value", "currency", "order_id", "page_view_id", "engaged_ms", "url", "path",
     "device", "country", "product_ids", "quantities", "prices", "properties",
 )  # fmt: skip
+AUTHORITY: Final = f"coalesce(e.authority, CASE WHEN e.backend THEN {Authority.BACKEND:d} ELSE {Authority.PAGE:d} END)"
+CART: Final = "list_aggregate(list_sort(e.product_ids), 'string_agg', chr(31))"
+_TYPES: Final[dict[Kind, str]] = {
+    "int": "BIGINT", "float": "DOUBLE", "bool": "BOOLEAN", "text": "VARCHAR", "json": "VARCHAR",
+    "texts": "VARCHAR[]", "floats": "DOUBLE[]",
+}  # fmt: skip
+_STORED: Final = {name: _TYPES[kind] for columns in (COLUMNS, REPLACED) for name, kind in columns.items()}
+_READ: Final = ", ".join(f"'{n}': {{name: '{n}', type: '{t}', default_value: NULL}}" for n, t in _STORED.items())
 LARGEST: Final = "9223372036854775808.0"  # 2^63, the bound of every number that the ingest takes
 
 
+def rows_of(paths: Iterable[str]) -> str:
+    """The rows of parts, whichever version wrote them: a column that one does not have is NULL there."""
+    return f"read_parquet([{', '.join(map(quoted, paths))}], hive_partitioning = false, schema = MAP {{{_READ}}})"
+
+
 def received_rows(source: str, received_until_us: int | None, properties: Sequence[str], *, hidden: bool) -> str:
-    """Everything stored by then and neither a duplicate nor erased.
+    """Everything stored by then and neither a duplicate, nor erased, nor told with more authority by then.
+
+    `cart` is which products it names, in one text however they were put.
 
     Property `properties[i]` is `text_i` (its text, strings without quotes) and `number_i` (NULL unless a number that
     the ingest would take: text can spell NaN, infinity and 1e308, and one of them would spoil every sum).
     """
     columns = [f"e.{name}" for name in PLAIN]
-    columns += [f"coalesce(e.{name}, false) AS {name}" for name in BOOLEANS]
+    columns += [
+        f"{AUTHORITY} AS authority",
+        f"{CART} AS cart",
+        *(f"coalesce(e.{name}, false) AS {name}" for name in BOOLEANS),
+    ]
     columns += [f"{_extracted(name)} AS text_{index}" for index, name in enumerate(properties)]
     for index, name in enumerate(properties):
         number = f"TRY_CAST({_extracted(name)} AS DOUBLE)"
@@ -54,6 +76,7 @@ def received_rows(source: str, received_until_us: int | None, properties: Sequen
     where = [] if received_until_us is None else [f"e.received_at <= {received_until_us}"]
     if hidden:
         same = " AND ".join(f"h.{name} = e.{name}" for name in POSITION)
+        same += "" if received_until_us is None else f" AND h.since <= {received_until_us}"
         where.append(f"NOT EXISTS (SELECT 1 FROM hidden h WHERE {same})")
     condition = f" WHERE {' AND '.join(where)}" if where else ""
     return f"SELECT {', '.join(columns)} FROM {source} e{condition}"
@@ -63,10 +86,27 @@ CLEAN_ROWS: Final = "SELECT * FROM received WHERE NOT quarantined"
 """What a readout may count: nothing from quarantine."""
 
 
+def events_of(least: Authority) -> str:
+    """The view of the events that are believed at least so far."""
+    return "events" if least is Authority.PAGE else f"events_{least.word}"
+
+
+_VIEWS: Final = {events_of(each): f"SELECT * FROM events WHERE authority >= {each:d}" for each in Authority} | {
+    "events": CLEAN_ROWS
+}
+
+
 def _extracted(name: str) -> str:
     """The property as text; a dot reaches into an object."""
     path = "$" + "".join('."' + part.replace('"', '\\"') + '"' for part in name.split("."))
     return "json_extract_string(e.properties, '" + path.replace("'", "''") + "')"
+
+
+def uncounted(snapshot: Snapshot) -> Table:
+    """The positions of rows that no readout counts, and `since` when (µs)."""
+    rows, outranked = snapshot.hidden
+    always = arrow.array([0] * rows.num_rows, arrow.int64())
+    return arrow.concat_tables([rows.append_column("since", always), outranked])
 
 
 class QueryTimeout(TimeoutError):
@@ -74,7 +114,9 @@ class QueryTimeout(TimeoutError):
 
 
 class Engine(Protocol):
-    """What a readout needs of a database: two views (`received`, `events`), tables of its own, and answers."""
+    """What a readout needs of a database: views (`received`, `events`, and of what is believed more `events_proven`,
+    `events_backend`), tables of its own, and answers.
+    """
 
     dialect: Dialect
 
@@ -180,20 +222,21 @@ class DuckEngine:
 
     def attach(self, snapshot: Snapshot, received_until_us: int | None, properties: Sequence[str]) -> None:
         """Define the views `received` and `events`, then lock the configuration."""
-        paths = [str(part.path) for part in snapshot.parts]
-        if paths:
-            source = f"read_parquet([{', '.join(map(quoted, paths))}], hive_partitioning = false)"
-        else:
-            self._connection.register("no_rows", SCHEMA.empty_table())
+        source = rows_of(str(part.path) for part in snapshot.parts)
+        if not snapshot.parts:
+            self._connection.execute(
+                f"CREATE TABLE no_rows ({', '.join(f'{name} {kind}' for name, kind in _STORED.items())})"
+            )
             source = "no_rows"
-        hidden = snapshot.hidden.num_rows > 0
-        if hidden:
-            self._connection.register("hidden_positions", snapshot.hidden)
+        hidden = uncounted(snapshot)
+        if hidden.num_rows:
+            self._connection.register("hidden_positions", hidden)
             self._connection.execute("CREATE TABLE hidden AS SELECT * FROM hidden_positions")
-        rows = received_rows(source, received_until_us, properties, hidden=hidden)
+        rows = received_rows(source, received_until_us, properties, hidden=hidden.num_rows > 0)
         with self._in_time():
             self._connection.execute(f"CREATE VIEW received AS {rows}")
-            self._connection.execute(f"CREATE VIEW events AS {CLEAN_ROWS}")
+            for name, text in _VIEWS.items():
+                self._connection.execute(f"CREATE VIEW {name} AS {text}")
             self._connection.execute(f"SET allowed_directories = [{quoted(str(self._log))}]")
             self._connection.execute("SET enable_external_access = false")
             self._connection.execute("SET lock_configuration = true")
@@ -231,11 +274,11 @@ class DuckEngine:
     def sources(self) -> dict[str, Statement]:
         """What the views read, as statements that run in the data directory without this engine."""
         snapshot, received_until_us, properties = self._attached
-        paths = ", ".join(quoted(str(part.path.relative_to(self._log.parent))) for part in snapshot.parts)
-        hidden = snapshot.hidden.to_pydict() if snapshot.hidden.num_rows else None
-        rows = received_rows(f"read_parquet([{paths}])", received_until_us, properties, hidden=hidden is not None)
-        tables = {} if hidden is None else {"hidden": inline_table(hidden)}
-        return {**tables, "received": Statement.of(rows), "events": Statement.of(CLEAN_ROWS)}
+        source = rows_of(str(part.path.relative_to(self._log.parent)) for part in snapshot.parts)
+        hidden = uncounted(snapshot)
+        rows = received_rows(source, received_until_us, properties, hidden=hidden.num_rows > 0)
+        tables = {"hidden": inline_table(hidden.to_pydict())} if hidden.num_rows else {}
+        return {**tables, "received": Statement.of(rows), **{name: Statement.of(text) for name, text in _VIEWS.items()}}
 
     def interrupt(self) -> None:
         """Stop what runs, from another thread; it then raises `QueryTimeout`."""

@@ -48,8 +48,10 @@ class Statement:
         return replace(self, bound={**self.bound, **{name: _expression(value) for name, value in values.items()}})
 
     def tables(self, **names: str) -> "Statement":
-        """Read from other tables than those named in the text."""
-        return replace(self, renamed={**self.renamed, **names})
+        """Read from other tables than it reads by now."""
+        renamed = {name: names.get(read, read) for name, read in self.renamed.items()}
+        further = tuple(each.tables(**names) for each in self.further)
+        return replace(self, renamed={**names, **renamed}, further=further)
 
     def also(self, **expressions: "Expression") -> "Statement":
         """Return further columns."""

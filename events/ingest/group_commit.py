@@ -10,6 +10,7 @@ from zlib import crc32
 
 import msgspec
 
+from events.authority import Authority
 from events.records import Record
 from events.store.availability import BUSY, STOPPING, UNKNOWN, Breaker, StoreUnavailable, is_out_of_reach
 from events.store.connection import Connection, HeldConnection
@@ -20,6 +21,8 @@ BODY_BITS: Final = 0x1FFF  # 13 bits take the store no more room than the two by
 
 _encode = msgspec.json.Encoder().encode
 _TIME_MEMBER: Final = b',"time":'
+# an id of one authority never takes the place of another's; that of a page is what it was before there was authority
+_SENDERS: Final = {each: b"" if each is Authority.PAGE else each.word.encode() for each in Authority}
 
 
 class Batch:
@@ -33,7 +36,8 @@ class Batch:
         self.lengths = b"".join([len(text).to_bytes(4, "big") for text in texts])
         self.digests = b"".join(
             [
-                blake2b(record.message_id.encode(), digest_size=8).digest() + body_digest(text).to_bytes(2, "big")
+                blake2b(record.message_id.encode(), digest_size=8, person=_SENDERS[record.authority]).digest()
+                + body_digest(text).to_bytes(2, "big")
                 for record, text in zip(records, texts, strict=True)
             ]
         )

@@ -7,7 +7,8 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from events.records import ALIAS, IDENTIFY, Record
+from events.authority import Authority
+from events.records import ALIAS, IDENTIFY, Record, user_person, visitor_person
 from events.store.availability import UNKNOWN, Breaker, StoreUnavailable, cause_of
 from events.store.connection import Call, Connection
 from events.store.keys import history_key, history_owner_key
@@ -20,7 +21,7 @@ CHANGING: Final = PURCHASES | REFUNDS
 TIMEOUT_SECONDS: Final = 0.5
 LOG_INS_REMEMBERED: Final = 50_000
 
-LogIn = tuple[str, str]  # visitor_id, user_id
+LogIn = tuple[str, str]  # visitor, user
 
 
 class HistoryUpdates:
@@ -36,11 +37,15 @@ class HistoryUpdates:
         calls = [call for record in records for call in _calls(record)]
         log_ins = dict.fromkeys(
             [
-                (record.visitor_id, record.user_id)
+                (visitor_person(record.visitor_id), user_person(record.user_id))
                 for record in records
                 if record.user_id is not None
+                and record.authority > Authority.PAGE
                 and record.user_id != record.visitor_id
-                and (record.type in (IDENTIFY, ALIAS) or (record.visitor_id, record.user_id) not in self._joined)
+                and (
+                    record.type in (IDENTIFY, ALIAS)
+                    or (visitor_person(record.visitor_id), user_person(record.user_id)) not in self._joined
+                )
             ]
         )
         if not calls and not log_ins:
@@ -64,7 +69,7 @@ def _calls(record: Record) -> Iterable[Call]:
     """What an order or a refund changes in a history."""
     if record.event not in CHANGING or record.quarantined or record.bot:
         return
-    key = history_key(record.user_id or record.visitor_id)
+    keys = [history_key(person) for person in _people(record)]
     lines = [
         (product, None if quantity is None else repr(quantity), "-" if price is None else repr(price))
         for product, quantity, price in zip_longest(
@@ -75,13 +80,26 @@ def _calls(record: Record) -> Iterable[Call]:
     if record.event in PURCHASES and lines:
         order = record.order_id or record.message_id
         fields = [f"{order}{SEPARATOR}{product}" for product, _, _ in lines]
-        values = [f"{record.time} {quantity or 1} {price}" for _, quantity, price in lines]
-        yield "resonate_purchased", key, tuple(chain.from_iterable(zip(fields, values, strict=True)))
+        values = [f"{record.time} {quantity or 1} {price} {record.authority:d}" for _, quantity, price in lines]
+        for key in keys:
+            yield "resonate_purchased", key, tuple(chain.from_iterable(zip(fields, values, strict=True)))
     elif record.event in REFUNDS and record.order_id:
         back = (
             [] if record.event == "Order Cancelled" else [(product, quantity or "-") for product, quantity, _ in lines]
         )
-        yield "resonate_refunded", key, (str(record.time), record.order_id, *chain.from_iterable(back))
+        told = (str(record.time), str(int(record.authority)), record.order_id, *chain.from_iterable(back))
+        for key in keys:
+            yield "resonate_refunded", key, told
+
+
+def _people(record: Record) -> Iterable[str]:
+    """Whose history an event writes: the visitor's, and the user's where somebody says so who is more than a page."""
+    if record.user_id is not None and record.authority > Authority.PAGE:
+        yield user_person(record.user_id)
+        if record.visitor_id == record.user_id:
+            return
+    if record.visitor_id:
+        yield visitor_person(record.visitor_id)
 
 
 WAIT_SECONDS: Final = 0.05
@@ -122,12 +140,12 @@ class History:
         self._reading = Tasks()
         self._reading.repeat(self._read_when_asked, "a read of purchase histories", 0)
 
-    async def recent(self, ids: Sequence[str]) -> Recent:
-        """What these ids of one person (user, visitor) bought, at most 50 lines; answers within 50 ms."""
+    async def recent(self, people: Sequence[str]) -> Recent:
+        """What somebody bought by their names (user's before visitor's), at most 50 lines; answers within 50 ms."""
         if self.breaker.cause is not None:
             return Recent((), available=False)
         future: asyncio.Future[list[Lines]] = asyncio.get_running_loop().create_future()
-        self._waiting.append(([history_key(each) for each in dict.fromkeys(ids)], future))
+        self._waiting.append(([history_key(each) for each in dict.fromkeys(people)], future))
         self._asked.set()
         try:
             async with asyncio.timeout(self._wait_seconds):
@@ -142,11 +160,10 @@ class History:
         found: list[Purchase] = []
         for field, value in lines.items():
             product = field.partition(SEPARATED)[2].decode()
-            time, amount, *price = value.split(b" ")
+            time, amount, price, *_ = (*value.split(b" "), b"-")  # what is gone had no price before there was authority
             quantity = float(amount)
             if product and quantity != 0:
-                paid = float(price[0]) if price[0] != b"-" else None
-                found.append(Purchase(product, int(time), quantity, paid))
+                found.append(Purchase(product, int(time), quantity, None if price == b"-" else float(price)))
         found.sort(key=lambda purchase: -purchase.time)
         return Recent(tuple(found[:PURCHASES_KEPT]), available=True)
 
@@ -177,7 +194,7 @@ class History:
                     future.set_exception(StoreUnavailable(cause))
 
 
-async def forget(connection: Connection, ids: Sequence[str]) -> None:
-    """Deletes the histories of erased ids; raises StoreUnavailable."""
-    for each in ids:
+async def forget(connection: Connection, people: Sequence[str]) -> None:
+    """Deletes the histories of erased people; raises StoreUnavailable."""
+    for each in people:
         await connection.answer(connection.client.unlink(history_key(each), history_owner_key(each)))

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from events.authority import Authority
 from events.log.reader import LogReader
 from events.parts.arrow import Table, arrow
 from events.parts.part import POSITION, SCHEMA, Contents, Part
@@ -157,7 +158,7 @@ class Exporter:
         rows: list[Row] = []
         for part in snapshot.parts:
             while len(rows) < limit and (place := places.get(part.shard, Position())) < _end(part):
-                more, places[part.shard] = self._rows(part, place, snapshot.hidden, limit - len(rows))
+                more, places[part.shard] = self._rows(part, place, snapshot.hidden.rows, limit - len(rows))
                 rows += more
         return Page(rows, base64.urlsafe_b64encode(msgspec.json.encode(places)).decode().rstrip("="))
 
@@ -174,11 +175,12 @@ class Exporter:
 
 
 def as_rows(table: Table) -> list[Row]:
-    """Rows as they leave the log: column names, no nulls, JSON columns as what they say, stream ids as the store's."""
+    """Rows as they leave the log: column names, no nulls, JSON columns as what they say, the authority as its word."""
     rows: list[Row] = []
     for values in table.to_pylist():
         row = {name: value for name, value in values.items() if value is not None}
         row["stream_id"] = stream_text(row["stream_id"])
+        row["authority"] = Authority(row["authority"]).word
         row |= {name: msgspec.json.decode(row[name]) for name in _JSON if name in row}
         rows.append(row)
     return rows

@@ -4,8 +4,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from events.deletes.hidden import HiddenRows
-from events.parts.arrow import Table
+from events.deletes.hidden import Hidden, HiddenRows
 from events.parts.digests import Digests
 from events.parts.ledger import Loss, read_dropped
 from events.parts.part import Contents, Part, PartListing
@@ -13,13 +12,13 @@ from events.parts.part import Contents, Part, PartListing
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One state of the log: the parts that hold rows, the positions of hidden rows, the newest moment it holds (µs).
+    """One state of the log: the parts that hold rows, which rows are hidden, the newest moment it holds (µs).
 
     `lost` are damaged parts that a person decided to go on without. Equal `identity`s hold the same rows.
     """
 
     parts: tuple[Part, ...]
-    hidden: Table
+    hidden: Hidden
     watermark_us: int | None
     lost: tuple[Loss, ...]
     identity: tuple[object, ...]
@@ -66,7 +65,11 @@ class LogReader:
                     hidden=hidden,
                     watermark_us=watermark_us,
                     lost=tuple(read_dropped(self.folder).lost),
-                    identity=(tuple(part.path.name for part in parts), hidden.num_rows, watermark_us),
+                    identity=(
+                        tuple(part.path.name for part in parts),
+                        *(table.num_rows for table in hidden),
+                        watermark_us,
+                    ),
                 ),
             )
             return self._snapshot

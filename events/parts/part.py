@@ -12,7 +12,8 @@ from typing import Any, Final
 
 import msgspec
 
-from events.parts.arrow import Table, arrow, parquet
+from events.authority import Authority
+from events.parts.arrow import Array, Table, arrow, compute, parquet
 from events.parts.digests import PartDigests, read_digests, table_digests
 from events.parts.ledger import read_dropped
 from events.parts.manifest import DATA_SUFFIX, DIGESTS_SUFFIX, FolderListing, Found, Manifest, PartName, read_manifest
@@ -29,6 +30,8 @@ _ARROW: Final[dict[Kind, Any]] = {
 }
 SCHEMA: Final = arrow.schema([(name, _ARROW[kind]) for name, kind in COLUMNS.items()])
 """The columns of a part, in the order of `events.records`; JSON columns hold their text."""
+REPLACED: Final[dict[str, Kind]] = {"backend": "bool"}
+"""Columns of parts of older versions: one now says as its authority who sent a row."""
 POSITION: Final = ["shard", "stream_id", "position"]
 """The columns that say which row it is."""
 
@@ -143,15 +146,15 @@ class Contents:
             yield file
 
     def columns(self, part: Part, names: list[str]) -> Table:
-        """Some columns of a part's rows; the folder's name is no column."""
+        """Some columns of a part's rows, whichever version wrote them; the folder's name is no column."""
         with self.opened(part) as file:
-            return file.read(columns=names)
+            return conformed(file.read(columns=[*names, *REPLACED]), names)
 
     def row_groups(self, part: Part) -> Iterator[Table]:
         """The rows of a part, a piece at a time."""
         with self.opened(part) as file:
             for group in range(file.num_row_groups):
-                yield file.read_row_group(group, use_threads=False).cast(SCHEMA)
+                yield conformed(file.read_row_group(group, use_threads=False))
 
     def digests(self, part: Part) -> PartDigests:
         """The digests of a part's ids: of the file beside it, which carries a sum of its own, else of its rows.
@@ -167,6 +170,22 @@ class Contents:
         """Forget every other part."""
         with self._hashing:
             self._verified &= live
+
+
+def conformed(table: Table, names: Sequence[str] = SCHEMA.names) -> Table:
+    """Columns of the log, of rows that an older version may have written: what it did not know is null."""
+    known = set(table.column_names)
+    found: list[Array] = []
+    for name in names:
+        kind = SCHEMA.field(name).type
+        if name in known:
+            found.append(table.column(name).cast(kind))
+        elif name == "authority" and "backend" in known:
+            by_backend = compute.fill_null(table.column("backend"), False)
+            found.append(compute.if_else(by_backend, int(Authority.BACKEND), int(Authority.PAGE)).cast(kind))
+        else:
+            found.append(arrow.chunked_array([arrow.nulls(table.num_rows, kind)], kind))
+    return arrow.table(found, schema=arrow.schema([SCHEMA.field(name) for name in names]))
 
 
 class PartListing:

@@ -8,6 +8,7 @@ from events.deletes.tombstones import PersonKind, add_tombstones, mirror_tombsto
 from events.ingest.history import forget
 from events.log.reader import LogReader
 from events.privacy.person import Person, person_of
+from events.records import user_person, visitor_person
 from events.store.availability import StoreUnavailable
 from events.store.connection import Connection
 from events.writer.watermark import wait_until_written
@@ -34,7 +35,7 @@ async def erase(connection: Connection, reader: LogReader, kind: PersonKind, ide
     stones += [tombstone("user", user, dict(written.asked), erased_at) for user in person.users]
     await asyncio.to_thread(add_tombstones, reader.data, stones)
     await mirror_tombstones(connection, reader.data)
-    await forget(connection, sorted(person.visitors | person.users))
+    await forget(connection, [*map(visitor_person, person.visitors), *map(user_person, person.users)])
     try:
         await connection.rewrite_file()
     except StoreUnavailable as error:  # erased it is; the file is written anew some other time

@@ -58,7 +58,7 @@ def held(reader: LogReader, kind: PersonKind, identifier: str) -> Held:
     snapshot = reader.snapshot()
     person = person_of(reader, kind, identifier, snapshot.parts)
     concerned = _concerned(reader, snapshot.parts, person)
-    tables = [without(_own_rows(reader, part, person, SCHEMA.names), snapshot.hidden) for part in concerned]
+    tables = [without(_own_rows(reader, part, person, SCHEMA.names), snapshot.hidden.rows) for part in concerned]
     table = arrow.concat_tables([SCHEMA.empty_table(), *tables])
     return Held(person, as_rows(table.sort_by([(name, "ascending") for name in ("stream_id", "shard", "position")])))
 

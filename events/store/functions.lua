@@ -236,11 +236,45 @@ local function keep_newest(key)
   end
 end
 
--- args: field (order, separator, product) and value ("time quantity price") by turns; the first copy of a line stays.
+-- A line is "time quantity price authority", one that was taken away "time 0 - authority"; without its fourth word it is
+-- from before there was authority, and a page's.
+local function authority_of(line)
+  return tonumber(string.match(line, "^%S+ %S+ %S+ (%d+)$") or "0")
+end
+
+local function order_of(field)
+  return string.match(field, "^(.-)" .. SEPARATOR)
+end
+
+local function quantity_of(line)
+  return tonumber(string.match(line, "^%S+ (%S+)"))
+end
+
+-- args: field (order, separator, product) and line by turns. Of an order the lines of whom is believed most stay; among
+-- equals the first copy of a line. What somebody took away who is believed as far is not brought back.
 local function purchased(keys, args)
+  local flat = redis.call("HGETALL", keys[1])
+  local told, gone = {}, {} -- by order, who is believed most of those who say what was bought, and who took it all away
+  for index = 1, #flat, 2 do
+    local order, authority = order_of(flat[index]), authority_of(flat[index + 1])
+    if flat[index] == order .. SEPARATOR then
+      gone[order] = authority
+    elseif quantity_of(flat[index + 1]) ~= 0 then
+      told[order] = math.max(told[order] or -1, authority)
+    end
+  end
   for index = 1, #args, 2 do
-    local order = string.match(args[index], "^(.-)" .. SEPARATOR)
-    if redis.call("HEXISTS", keys[1], order .. SEPARATOR) == 0 then
+    local order = order_of(args[index])
+    told[order] = math.max(told[order] or -1, authority_of(args[index + 1]))
+  end
+  for index = 1, #flat, 2 do
+    if authority_of(flat[index + 1]) < (told[order_of(flat[index])] or -1) then
+      redis.call("HDEL", keys[1], flat[index])
+    end
+  end
+  for index = 1, #args, 2 do
+    local order, authority = order_of(args[index]), authority_of(args[index + 1])
+    if authority == told[order] and authority > (gone[order] or -1) then
       redis.call("HSETNX", keys[1], args[index], args[index + 1])
     end
   end
@@ -250,26 +284,31 @@ local function purchased(keys, args)
   return redis.call("EXPIRE", keys[1], HISTORY_SECONDS)
 end
 
--- args: time, order, then products and refunded quantities by turns; no products: the whole order.
--- A refunded line stays as a quantity of 0, so that a copy of the order that comes again does not bring it back.
+-- args: time, authority, order, then products and refunded quantities by turns; no products: the whole order.
+-- It has no power over what somebody says who is believed more. A refunded line stays as a quantity of 0, so that a copy
+-- of the order that comes again does not bring it back.
 local function refunded(keys, args)
-  local gone = args[1] .. " 0"
-  if #args == 2 then
+  local authority, order = tonumber(args[2]), args[3]
+  local function take(field, back)
+    local line = redis.call("HGET", keys[1], field)
+    local bought = line and quantity_of(line)
+    if line and authority_of(line) > authority then
+      return
+    end
+    if not bought or not back or back >= bought then
+      redis.call("HSET", keys[1], field, args[1] .. " 0 - " .. args[2])
+    end
+  end
+  if #args == 3 then
     for _, field in ipairs(redis.call("HKEYS", keys[1])) do
-      if string.sub(field, 1, #args[2] + 1) == args[2] .. SEPARATOR then
-        redis.call("HSET", keys[1], field, gone)
+      if order_of(field) == order then
+        take(field)
       end
     end
-    redis.call("HSET", keys[1], args[2] .. SEPARATOR, gone)
+    take(order .. SEPARATOR)
   end
-  for index = 3, #args, 2 do
-    local field = args[2] .. SEPARATOR .. args[index]
-    local line = redis.call("HGET", keys[1], field)
-    local bought = line and tonumber(string.match(line, "^%S+ (%S+)"))
-    local back = tonumber(args[index + 1])
-    if not bought or not back or back >= bought then
-      redis.call("HSET", keys[1], field, gone)
-    end
+  for index = 4, #args, 2 do
+    take(order .. SEPARATOR .. args[index], tonumber(args[index + 1]))
   end
   return redis.call("EXPIRE", keys[1], HISTORY_SECONDS)
 end

@@ -15,7 +15,7 @@ from events.deletes.tombstones import Tombstone, erased, may_concern, read_tombs
 from events.parts.arrow import Table, arrow, compute
 from events.parts.digests import MESSAGE_SEED, digests, repeated
 from events.parts.manifest import LOG, FolderListing, PartName
-from events.parts.part import SCHEMA, Contents, DataDamaged, Part, PartListing
+from events.parts.part import SCHEMA, Contents, DataDamaged, Part, PartListing, conformed
 from events.parts.sealing import Place, write_part
 
 SLICE_ROWS: Final = 100_000
@@ -67,7 +67,7 @@ def _read(contents: Contents, part: Part, bounds: Bounds) -> Table:
                 or ((low is None or statistics.max >= low) and (high is None or statistics.min < high))
             ):
                 groups.append(group)
-        table = file.read_row_groups(groups, use_threads=False).cast(SCHEMA)
+        table = conformed(file.read_row_groups(groups, use_threads=False))
     if low is not None:
         table = table.filter(compute.greater_equal(table.column("visitor_id"), low))
     if high is not None:
@@ -81,7 +81,7 @@ def _without_repeats(table: Table) -> Table:
     suspects = np.flatnonzero(np.isin(hashed, repeated(np.sort(hashed))))
     if len(suspects) == 0:
         return table
-    columns = ("stream_id", "position", "message_id", "visitor_id", "user_id")
+    columns = ("stream_id", "position", "authority", "message_id", "visitor_id", "user_id")
     suspected = table.take(arrow.array(suspects))
     rows = list(zip(*(suspected.column(name).to_pylist() for name in columns), strict=True))
     keep = np.ones(table.num_rows, np.bool_)

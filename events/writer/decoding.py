@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from events.authority import Authority
 from events.parts.arrow import Array, Table, arrow
 from events.parts.part import SCHEMA
 from events.records import COLUMNS, SEQUENCE_BITS, Record, position_number
@@ -20,13 +21,14 @@ _ROW: Final = msgspec.defstruct(
     [
         (field.name, msgspec.Raw, _NO_JSON)
         if COLUMNS[field.name] == "json"
-        else (field.name, field.type, field.default)
+        else (field.name, int if field.type is Authority else field.type, field.default)
         for field in msgspec.structs.fields(Record)
-    ],
+    ]
+    + [("backend", bool, False)],
     kw_only=True,
     gc=False,
 )
-"""`Record` as the log keeps it: what is JSON stays the text it came as."""
+"""`Record` as the log keeps it: what is JSON stays the text it came as. Older entries say `backend` of an authority."""
 _FIELDS: Final = _ROW.__struct_fields__
 _DECODER: Final = msgspec.json.Decoder(list[_ROW])
 
@@ -70,8 +72,11 @@ def rows(shard: int, entries: Sequence[Entry], now_us: int) -> Table:
         # A column for each field. One flat list, sliced, costs a sixth of asking every record for every field.
         values = list(chain.from_iterable(map(msgspec.structs.astuple, chain.from_iterable(batches))))
         columns: dict[str, Array] = {}
-        for index, name in enumerate(_FIELDS):
+        sent_by_backend = values[len(_FIELDS) - 1 :: len(_FIELDS)]
+        for index, name in enumerate(_FIELDS[:-1]):
             kind, own = SCHEMA.field(name).type, values[index :: len(_FIELDS)]
+            if name == "authority":
+                own = [int(Authority.BACKEND) if old else each for each, old in zip(own, sent_by_backend, strict=True)]
             if COLUMNS[name] == "json":
                 own = [None if value is _NO_JSON else bytes(value) for value in own]
             columns[name] = arrow.nulls(len(own), kind) if own.count(None) == len(own) else arrow.array(own, kind)

@@ -7,8 +7,10 @@ from typing import Final
 
 import numpy as np
 
+from events.authority import Authority
 from events.engines.duckdb import Columns, Engine
 from events.engines.sql import Expression, Statement, all_of, any_of, union_all
+from events.views.orders import ORDER_VIEWS, OWN_COLUMNS, order_claims, order_views, refunds, view
 from experiments.cube.measures import NONE, CubePlan, MetricRule, SourceKey, Sums
 from experiments.cube.scope import CubeScope, Enrolment, arms_table, enrolled
 from experiments.cube.sources import (
@@ -49,12 +51,15 @@ class Cube:
             text = self.plan.properties.attribute(dimension)
             level = f"coalesce({text}, e.{dimension})" if dimension in ("device", "country") else text
             self.put(levels_table(self.plan, dimension), statement("levels").bind(level=Expression.of(level)))
-        if any(key.kind in ("orders", "refunds", "funnel") for key in self.plan.sources):
-            self._purchases()
-        if any(key.kind == "refunds" for key in self.plan.sources):
-            refund_id = Expression.of(self.plan.properties.text("refund_id"))
-            self.put("refunds", statement("refunds").bind(refund_id=refund_id))
-            self.put("returned", self._returned("money"))
+        for authority in sorted({key.authority for key in self.plan.sources}):
+            self._relate(authority)
+            keys = [key for key in self.plan.sources if key.authority is authority]
+            if any(key.kind in ("orders", "refunds", "funnel") for key in keys):
+                self._purchases(authority)
+            if any(key.kind == "refunds" for key in keys):
+                refund_id = self.plan.properties.text("refund_id")
+                self.put_among(authority, "refunds", refunds(refund_id))
+                self.put_among(authority, "returned", self._returned("money"))
         self.put("cube", union_all([*self._event_layers(), *self._own_layers(), _EMPTY]))
         for name in self.tables:
             if name.startswith(("beats_", "page_times_", "steps_")):
@@ -66,7 +71,7 @@ class Cube:
         self.put("arms", arms_table(scope.enrolments))
         unit = Expression.of("e.visitor_id" if scope.unit == "visitor" else "e.user_id")
         if scope.identity == "first_touch":
-            self.put("pairs", statement("pairs").bind(known_until=scope.known_until_us))
+            self.put("edges", view("edges").bind(known_until=scope.known_until_us))
         if scope.site is None:
             exposures = statement("exposures").bind(unit=unit, enrolled=enrolled(scope.enrolments))
         elif scope.site.held_back is None:
@@ -74,8 +79,8 @@ class Cube:
         else:
             exposures = self._arrived(scope.site.since_us, scope.site.held_back, unit)
         self.put("exposures", exposures)
-        self.put("units", statement("units").bind(exposed_on=scope.days.sql("f.time")))
-        self.put("owners", statement(f"owners_{scope.identity}_{scope.unit}"))
+        self.put("units", self._units())
+        self._relate(Authority.PAGE)
 
     def overlap(self, others: Sequence[Enrolment]) -> None:
         """The units that are in other experiments as well, by the arm of each, numbered over all of `others`."""
@@ -86,8 +91,7 @@ class Cube:
         self.put("other_arms", arms_table(others))
         exposures = statement("exposures").tables(arms="other_arms")
         self.put("other_exposures", exposures.bind(unit=unit, enrolled=enrolled(others)))
-        units = statement("units").tables(exposures="other_exposures")
-        self.put("other_units", units.bind(exposed_on=self.scope.days.sql("f.time")))
+        self.put("other_units", self._units().tables(exposures="other_exposures"))
         self.put("overlap", statement("overlap"))
 
     def other_arms(self, experiment: str) -> range:
@@ -106,6 +110,14 @@ class Cube:
         self.tables[name] = statement
         self.engine.materialise(name, statement)
 
+    def put_among(self, authority: Authority, name: str, statement: Statement) -> None:
+        """The same of what is believed at least so far: a table of its own, of tables of its own."""
+        self.put(self.among(authority).get(name, name), statement.tables(**self.among(authority)))
+
+    def among(self, authority: Authority) -> dict[str, str]:
+        """By the name of a table, the one that knows nothing of what is believed less; page's is the whole."""
+        return {} if authority is Authority.PAGE else {name: f"{name}_{authority.word}" for name in _RANKED}
+
     def once(self, statement: Statement) -> Columns:
         """The answer of a SELECT that reads no table of one metric: asked again, it is the same."""
         text = statement.render(self.engine.dialect)
@@ -120,6 +132,11 @@ class Cube:
         else:
             key, by_user = "coalesce(e.user_id, e.visitor_id)", "CASE WHEN e.user_id IS NULL THEN 0 ELSE 1 END"
         return statement(file).bind(key=Expression.of(key), by_user=Expression.of(by_user), **values)
+
+    def attributed_orders(self, file: str, /, **values: Expression | str | float) -> Statement:
+        """The same of orders, each of which knows its own."""
+        bound = statement(file).bind(key=Expression.of("e.order_key"), by_user=0, **values)
+        return bound.tables(owners="order_owners", events="purchases")
 
     def rate(self, code: str = "e.currency") -> Expression:
         """What one unit of a currency is worth in the shop's."""
@@ -186,44 +203,54 @@ class Cube:
         """Who arrived, in two arms; no engine has the hash of the assignment, so it is taken of the ids here."""
         own = "TRUE"
         if self.scope.unit == "visitor" and self.scope.identity == "first_touch":
-            own = "(e.user_id IS NULL OR e.user_id <> e.visitor_id OR e.user_id NOT IN (SELECT user_id FROM pairs))"
+            known = "SELECT user_id FROM edges WHERE place = 1"
+            own = f"(e.user_id IS NULL OR e.user_id <> e.visitor_id OR e.user_id NOT IN ({known}))"
         values = {"unit": unit, "since": since_us, "stop": self.scope.stop_us, "own": Expression.of(own)}
         self.put("arrivals", statement("arrivals").bind(**values))
         names = self.engine.columns(statement("arrival_names"))["unit_name"].tolist()
         self.engine.keep_texts("held_back", "unit_name", held_back(names))
         return statement("arrived")
 
-    def _purchases(self) -> None:
-        found: list[str] = []  # what metrics read of an order beyond its own columns
+    def _units(self) -> Statement:
+        """Each unit by its first exposure; of users by that which is believed most, because anybody can name a user."""
+        first = "x.authority" if self.scope.unit == "user" else str(int(Authority.PAGE))
+        return statement("units").bind(exposed_on=self.scope.days.sql("f.time"), believed=Expression.of(first))
+
+    def _relate(self, authority: Authority) -> None:
+        """Which unit each id belongs to, by what is believed at least so far."""
+        scope = self.scope
+        if self.among(authority).get("owners", "owners") in self.tables:
+            return
+        if scope.identity == "first_touch" and authority is not Authority.PAGE:
+            self.put_among(authority, "edges", view("edges").bind(known_until=scope.known_until_us))
+        owners = statement(f"owners_{scope.identity}_{scope.unit}").bind(least=int(authority), own=int(max(Authority)))
+        self.put_among(authority, "owners", owners)
+
+    def _purchases(self, authority: Authority) -> None:
+        read: list[str] = []  # what metrics read of an order beyond its own columns
         for key in (key for key in self.plan.sources if key.kind in ("orders", "funnel")):
-            names = [*fields_of(key.condition), *([] if key.value == "value" else [key.value])]
-            found += [column for name in names for column in self.plan.properties.columns(name)]
-        read = [name for name in dict.fromkeys(found) if name not in _ORDER_COLUMNS]
-        copies = statement("order_copies").also(**{name: Expression.of(f"e.{name}") for name in read})
-        chosen = {name: Expression.of(f"max(CASE WHEN c.value_place = 1 THEN c.{name} END)") for name in read}
-        only = {name: Expression.of(f"k.{name}") for name in read}
-        self.put("order_copies", copies)
-        self.put("repeated_orders", statement("repeated_orders"))
-        single = statement("single_orders").also(**only)
-        self.put("orders", union_all([single, statement("orders").also(**chosen)]))
-        self.engine.drop("order_copies")
-        self.put("checkouts", statement("checkouts"))
-        self.put("purchases", statement("purchases").also(**{name: Expression.of(f"o.{name}") for name in read}))
-        self.engine.drop("orders")
+            read += [*fields_of(key.condition), *([] if key.value == "value" else [key.value])]
+        fields = [self.plan.properties.columns(name) for name in dict.fromkeys(read) if name not in OWN_COLUMNS]
+        for name, made in order_views(fields).items():
+            self.put_among(authority, name, made)
+        self.put_among(authority, "order_claims", order_claims(self.scope.unit))
+        self.put_among(authority, "order_owners", self.attributed("order_owners"))
+        for name in ("order_copies", "ranked_copies", "orders"):
+            self.engine.drop(self.among(authority).get(name, name))
 
     def _returned(self, sums: Sums) -> Statement:
         codes = {"order_rate": "e.currency", "refund_rate": "coalesce(r.currency, e.currency)"}
         rates = {name: factor_of(self.rate(code), sums) for name, code in codes.items()}
-        return self.attributed("returned", day=self.scope.days.sql("r.time"), **rates)
+        return self.attributed_orders("returned", day=self.scope.days.sql("r.time"), **rates)
 
     def _event_layers(self) -> list[Statement]:
         """Plain events and orders."""
         layers: list[Statement] = []
-        for kind, table in (("events", "events"), ("orders", "purchases")):
+        for kind in ("events", "orders"):
             for keys in layers_of(key for key in self.plan.sources if key.kind == kind):
                 wanted = [self.events_of(key) for key in keys]
                 indexes = [Expression.of(str(self.plan.sources.index(key))) for key in keys]
-                layer = self.attributed(
+                layer = (self.attributed if kind == "events" else self.attributed_orders)(
                     "cube_events",
                     segment=self.segments(),
                     day=self.scope.days.sql("e.time"),
@@ -234,7 +261,7 @@ class Cube:
                     first=self.plan.boundaries[0],
                     until=self.plan.boundaries[-1],
                 )
-                layers.append(layer.tables(events=table))
+                layers.append(layer.tables(**self.among(keys[0].authority)))
         return layers
 
     def _own_layers(self) -> list[Statement]:
@@ -266,15 +293,17 @@ class Cube:
         return spans
 
     def _refund_layers(self, index: int, key: SourceKey) -> list[Statement]:
-        wanted = all_of(wanted_refunds(key, self.plan.properties))
-        returned = "returned"  # refunds joined to their orders, by the amounts that the source reads of both
+        among = self.among(key.authority)
+        wanted = all_of(wanted_refunds(key, self.plan.properties, among.get("purchases", "purchases")))
+        returned = among.get("returned", "returned")  # refunds joined to their orders, by the amounts read of both
         if (key.value, key.order_value, key.sums) != ("value", "value", "money"):
             returned = f"returned_{index}"
             tables = {"refunds": key.value, "purchases": key.order_value}
             for name, value in tables.items():
                 amount = Expression.of(self.plan.properties.number(value))
-                self.put(f"{name}_{index}", statement(f"{name}_of").bind(amount=amount))
-            self.put(returned, self._returned(key.sums).tables(**{name: f"{name}_{index}" for name in tables}))
+                self.put(f"{name}_{index}", statement(f"{name}_of").bind(amount=amount).tables(**among))
+            own = {name: f"{name}_{index}" for name in tables}
+            self.put(returned, self._returned(key.sums).tables(**{**among, **own}))
         layers: list[Statement] = []
         for segment, first, until in self._spans(key):
             timely = Expression.of("r.since < $until", until=until)
@@ -295,7 +324,7 @@ class Cube:
             until=max(until for _, _, until in spans),
             **values,
         )
-        self.put(f"{table}_{index}", rows)
+        self.put(f"{table}_{index}", rows.tables(**self.among(key.authority)))
         return [
             statement(f"cube_{table}").bind(segment=segment, source=index, first=first, until=until)
             .tables(**{table: f"{table}_{index}"})
@@ -306,11 +335,11 @@ class Cube:
         names = tuple(dict.fromkeys(key.steps))
         fields = condition(key.condition, self.plan.properties)
         until = key.window.end_us if key.window else 0
-        steps = [
-            self.attributed("steps", named=all_of([named(name), fields]), name=name, until=until)
-            .tables(events="purchases" if name == "Order Completed" else "events")
-            for name in names
-        ]  # fmt: skip
+        steps: list[Statement] = []
+        for name in names:
+            attributed = self.attributed_orders if name == "Order Completed" else self.attributed
+            of_step = attributed("steps", named=all_of([named(name), fields]), name=name, until=until)
+            steps.append(of_step.tables(**self.among(key.authority)))
         self.put(f"steps_{index}", union_all(steps))
         for number, name in enumerate(key.steps):
             reached = statement("next_step" if number else "first_step").tables(steps=f"steps_{index}").bind(name=name)
@@ -336,7 +365,7 @@ def reached_table(source: int, step: int) -> str:
 
 
 _OF_ONE_METRIC: Final = frozenset({"totals", "unit_values", "metric_days", "samples", "thresholds"})
-_ORDER_COLUMNS: Final = frozenset({"visitor_id", "user_id", "currency"})
+_RANKED: Final = ("events", "edges", "owners", *ORDER_VIEWS, "order_claims", "order_owners", "refunds", "returned")
 _EMPTY: Final = Statement.of(
     "SELECT CAST(0 AS BIGINT) AS unit, CAST(0 AS BIGINT) AS segment, CAST(0 AS BIGINT) AS day, CAST(-1 AS BIGINT)"
     " AS source, CAST(0 AS BIGINT) AS events, CAST(0 AS DOUBLE) AS amount, CAST(0 AS BIGINT) AS finals,"

@@ -6,6 +6,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from events.authority import Authority, of_word
 from experiments.cube.statements import Properties, properties_of
 from experiments.definitions.content import canonical
 from experiments.definitions.model import Cap, Metric, RatioPart
@@ -44,7 +45,7 @@ class SourceKey:
     `window` (and `within_us`, the time of a refund after its order, `order_where`, which orders count,
     `order_value`, what refunds can take off) only where the rows depend on it. `sums` says whether `value` is money, to
     be turned into the shop's currency, else whether it is summed of all events or, as it stands beside money in a
-    ratio, only of those whose money could be.
+    ratio, only of those whose money could be. Of what is believed less than `authority` the source knows nothing.
     """
 
     kind: SourceKind
@@ -58,6 +59,7 @@ class SourceKey:
     order_where: bytes = b"{}"
     order_value: str = "value"
     sums: Sums = "money"
+    authority: Authority = Authority.PAGE
 
     @property
     def condition(self) -> dict[str, Any]:
@@ -144,7 +146,10 @@ def cube_plan(metrics: Iterable[Metric], lookback_seconds: int, dimensions: Iter
     """The plan of one cube for these metrics; `lookback_seconds` 0 switches the covariate off."""
     sources = _Sources()
     rules = tuple(
-        replace(_rule(metric, sources), cuped=lookback_seconds > 0 and metric.type not in ("quantile", "funnel"))
+        replace(
+            _rule(metric, replace(sources, authority=of_word(metric.source))),
+            cuped=lookback_seconds > 0 and metric.type not in ("quantile", "funnel"),
+        )
         for metric in metrics
     )
     lookback_us = lookback_seconds * SECOND_US
@@ -171,8 +176,10 @@ def cube_plan(metrics: Iterable[Metric], lookback_seconds: int, dimensions: Iter
 @dataclass(slots=True)
 class _Sources:
     found: list[SourceKey] = field(default_factory=list[SourceKey])
+    authority: Authority = Authority.PAGE  # of the sources that are asked for now
 
     def index(self, key: SourceKey) -> int:
+        key = replace(key, authority=self.authority)
         if key not in self.found:
             self.found.append(key)
         return self.found.index(key)

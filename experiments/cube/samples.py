@@ -37,14 +37,15 @@ def prepare_samples(cube: Cube, rule: MetricRule, through_day: int | None = None
     so_far = "TRUE" if through_day is None else "$day <= $through"
     values = {} if through_day is None else {"day": day, "through": through_day}
     key = cube.plan.sources[rule.source]
-    bound = cube.attributed(
+    attributed = cube.attributed_orders if key.kind == "orders" else cube.attributed
+    bound = attributed(
         "samples",
         amount=event_amount(key, cube.plan.properties, cube.rate()),
         named=cube.events_of(key),
         until=rule.window.end_us,
         so_far=Expression.of(so_far, **values),
     )
-    cube.put("samples", bound.tables(events="purchases" if key.kind == "orders" else "events"))
+    cube.put("samples", bound.tables(**cube.among(key.authority)))
 
 
 def samples_by_level(

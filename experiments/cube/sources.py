@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from events.authority import Authority
 from events.engines.sql import Expression
 from experiments.cube.measures import ENGAGEMENT, OWN_TYPES, SURVEY_SCALES, SourceKey, Sums
 from experiments.cube.scope import CubeScope
@@ -25,11 +26,11 @@ def valid_score(key: SourceKey) -> list[Expression]:
     return [Expression.of("e.value >= $low AND e.value <= $high", low=float(low), high=float(high))]
 
 
-def wanted_refunds(key: SourceKey, properties: Properties) -> list[Expression]:
+def wanted_refunds(key: SourceKey, properties: Properties, purchases: str) -> list[Expression]:
     """Which refunds count, on a row `r` of them: of what kind, by their `where` and by that of their orders."""
     chosen = {
         "r.message_id IN (SELECT e.message_id FROM events AS e WHERE $wanted)": key.condition,
-        "r.order_key IN (SELECT e.order_key FROM purchases AS e WHERE $wanted)": key.order_condition,
+        f"r.order_key IN (SELECT e.order_key FROM {purchases} AS e WHERE $wanted)": key.order_condition,
     }
     kind = [] if key.event == "Order Refunded" else [Expression.of("r.event = 'Order Cancelled'")]
     return kind + [Expression.of(text, wanted=condition(where, properties)) for text, where in chosen.items() if where]
@@ -83,14 +84,14 @@ def chosen(tests: Sequence[Expression], results: Sequence[Expression], otherwise
 
 
 def layers_of(sources: Iterable[SourceKey]) -> list[list[SourceKey]]:
-    """Sources by scan: at most one of each event, so that a row has one source, and those that read JSON apart.
+    """Sources by scan: at most one of each event, so that a row has one source, and apart by what they know of.
 
     JSON is not read of the many events of a source that asks for none of it.
     """
     layers: list[list[SourceKey]] = []
     for key in sources:
         for layer in layers:
-            if all(key.event != other.event and _reads_json(key) == _reads_json(other) for other in layer):
+            if all(key.event != other.event and _scan(key) == _scan(other) for other in layer):
                 layer.append(key)
                 break
         else:
@@ -98,8 +99,11 @@ def layers_of(sources: Iterable[SourceKey]) -> list[list[SourceKey]]:
     return layers
 
 
-def _reads_json(key: SourceKey) -> bool:
-    return any(name not in COLUMNS and name != "value" for name in (*fields_of(key.condition), key.value))
+def _scan(key: SourceKey) -> tuple[Authority, bool]:
+    """Of whom a source knows, and whether it reads JSON."""
+    return key.authority, any(
+        name not in COLUMNS and name != "value" for name in (*fields_of(key.condition), key.value)
+    )
 
 
 @dataclass(frozen=True, slots=True)

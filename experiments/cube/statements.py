@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from events.authority import Authority
 from events.engines.sql import Expression, Statement, all_of, any_of
 from experiments.definitions.metrics import COLUMNS, uncountable
 from kit.conditions import (
@@ -23,6 +24,7 @@ from kit.conditions import (
     parse,
 )
 
+_WORD: Final = f"(CASE {' '.join(f'WHEN e.authority = {each:d} THEN {each.word!r}' for each in Authority)} END)"
 FOLDER: Final = Path(__file__).parent / "sql"
 
 
@@ -46,6 +48,8 @@ class Properties:
         """The column with the text of a field."""
         if name == "value":
             return "CAST(e.value AS VARCHAR)"
+        if name == "authority":
+            return _WORD
         return f"e.{name}" if name in COLUMNS else f"e.text_{self.names.index(name)}"
 
     def columns(self, name: str) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from re import fullmatch
 from typing import Any, Final, get_args
 
+from events.authority import Word
 from experiments.definitions.grammar import (
     NO_NAME,
     FieldSpec,
@@ -52,7 +53,9 @@ FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "ces": ("event", "where", "window"),
 }
 SURVEYS: Final = ("csat", "nps", "ces")  # their event need not be named
-COLUMNS: Final = frozenset({"device", "country", "url", "path", "currency", "order_id", "visitor_id", "user_id"})
+COLUMNS: Final = frozenset(
+    {"device", "country", "url", "path", "currency", "order_id", "visitor_id", "user_id", "authority"}
+)
 """Fields that are columns of the log: texts all of them."""
 COUNTABLE: Final = (
     "$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$in", "$nin", "$exists", "$not", "$regex", "$and", "$or", "$nor",
@@ -264,6 +267,8 @@ def _of_type(kind: str) -> Section[Metric]:
         part = _PARTS[name]
         needed = part.needed and not (name == "event" and kind in SURVEYS)
         entries[name] = replace(part, needed=f"a {kind} needs {part.needed}" if needed else "")
+    if kind != "retention":  # whose `from` is when it begins
+        entries["from"] = FieldSpec(one_of(Word), to="source", help="The least authority of the events that count")
     entries["want"] = FieldSpec(one_of(Want))
     entries["scale"] = FieldSpec(one_of(EffectScale), help="Effects relative to control, or in points of its own unit")
     others = f"a {kind} has no {{}}; it has {', '.join((*FIELDS[kind], 'want', 'scale'))}"

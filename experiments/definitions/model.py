@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from events.authority import Word
 from kit.time import DAY_SECONDS
 
 Status = Literal["draft", "running", "paused", "stopped", "archived"]
@@ -298,6 +299,7 @@ class RatioPart(Definition):
 class Metric(Definition):
     """One metric; a field that its type does not use is None (or empty). Durations are whole seconds.
 
+    `source` is the least authority of the events that exist for it.
     `money` False: `value` is no money, whatever the currency of the event.
     """
 
@@ -318,6 +320,7 @@ class Metric(Definition):
     q: float | None = None
     want: Want = "up"
     scale: EffectScale | None = None  # as the file says it
+    source: Word = "page"
 
     @property
     def effect_scale(self) -> EffectScale:

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from events.engines.duckdb import EventLog
 from events.engines.sql import Statement
+from events.views.orders import LINES, order_views
 from kit.time import DAY_US
 
 WINDOW_DAYS: Final = 7
@@ -20,6 +21,8 @@ def attribution(log: EventLog) -> list[dict[str, Any]]:
     """
     statement = Statement.of_file(_SQL).bind(window_us=WINDOW_DAYS * DAY_US)
     with log.open(log.snapshot(), properties=PROPERTIES) as engine:
+        for name, made in order_views([LINES]).items():
+            engine.materialise(name, made)
         rows = list(engine.rows(statement))
     found: list[dict[str, Any]] = []
     for strategy, fallback, model, views, clicks, purchases, revenue in rows:

@@ -10,12 +10,8 @@ named AS (
 ),
 bought AS (
     SELECT visitor_id, time, unnest(product_ids) AS product, unnest(prices) AS price, unnest(quantities) AS quantity
-    FROM (
-        SELECT *, row_number() OVER (PARTITION BY coalesce(order_id, message_id) ORDER BY stream_id, shard, position) AS copy
-        FROM events
-        WHERE event = 'Order Completed' AND product_ids IS NOT NULL AND NOT bot
-    )
-    WHERE copy = 1
+    FROM purchases
+    WHERE product_ids IS NOT NULL
 ),
 paid AS (
     SELECT

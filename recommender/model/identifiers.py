@@ -19,6 +19,7 @@ REMEMBERED: Final = 16_384  # texts of one block, or of one index
 LONGEST_REMEMBERED: Final = 256  # characters, as the catalogue's ids
 _EXACT_BYTES: Final = 16  # as the log's tombstones write an id, so that an erased person is found by it
 _WORD: Final = 8
+_USERS: Final = 0x9E37_79B9_7F4A_7C15  # any constant; an id may be of a visitor and of a user
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,19 @@ class Index:
             return np.full(len(wanted), UNKNOWN, np.int32)
         near = np.minimum(np.searchsorted(self.digests, wanted), len(self.digests) - 1)
         return np.where(self.digests[near] == wanted, self.places[near], UNKNOWN).astype(np.int32)
+
+
+def person_digest(person: str) -> int:
+    """The digest of somebody's id, of a user and of a visitor by different ones; `person` as `events.records` names."""
+    kind, identifier = person[:2], person[2:]
+    if kind not in ("u:", "v:", "o:"):
+        raise ValueError(f"{person!r} does not say whether it is a user or a visitor")
+    return erased_digest(kind == "u:", id_digest(identifier))
+
+
+def erased_digest(is_user: bool, digest: int) -> int:
+    """The digest of a person from that of the id."""
+    return digest ^ _USERS if is_user else digest
 
 
 def id_digest(text: str) -> int:

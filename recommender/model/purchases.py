@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from events.records import user_person
 from recommender.model.identifiers import Bools, Doubles, Ints
 
 
@@ -36,8 +37,8 @@ class Purchases:
     def of(
         cls, people: Sequence[str], products: Sequence[str], orders: Sequence[str], days: Sequence[float]
     ) -> "Purchases":
-        """Purchases from one text of each kind a line."""
-        person_ids, person_codes = codes(people)
+        """Purchases of users from one text of each kind a line."""
+        person_ids, person_codes = codes([user_person(each) for each in people])
         product_ids, product_codes = codes(products)
         _, order_codes = codes(orders)
         coded = LineCodes(person_codes, product_codes, order_codes)

@@ -12,7 +12,7 @@ import msgspec
 from kit.time import DAY_SECONDS
 from recommender.model.artefact import MODELS, Artefact, ArtefactDamaged, current_version, read_artefact, write_artefact
 from recommender.model.frequency import Habit
-from recommender.model.identifiers import id_digest
+from recommender.model.identifiers import person_digest
 from recommender.model.model import Model, ModelArrays, Weights
 from recommender.model.products import ProductArrays
 from recommender.ranking.assortment import Assortment
@@ -98,7 +98,7 @@ class Publication:
         if model is None:
             return None
         for each in ids:
-            found = None if (wanted := id_digest(each)) in self._erased else model.habit(wanted)
+            found = None if (wanted := person_digest(each)) in self._erased else model.habit(wanted)
             if found is not None:
                 return found
         return None

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from recommender.model.frequency import habits
-from recommender.model.identifiers import Floats, Index, Ints, Texts, id_digest
+from recommender.model.identifiers import Floats, Index, Ints, Texts, person_digest
 from recommender.model.model import ModelArrays, Weights, person_order
 from recommender.model.purchases import Purchases, codes
 from recommender.training.cooccurrence import Neighbours, Progress, basket_matrix, neighbours
@@ -55,7 +55,7 @@ def assembled(
     names = Texts.of(category_names)
     row = np.full(size, -1, np.int32)
     row[tastes.products] = np.arange(len(tastes.products), dtype=np.int32)
-    people = np.fromiter(map(id_digest, purchases.person_ids), np.uint64, len(purchases.person_ids))
+    people = np.fromiter(map(person_digest, purchases.person_ids), np.uint64, len(purchases.person_ids))
     digests, own = person_order(habits(purchases, at_day, weights.habit_half_life), people)
     firsts = first_time_buyers(purchases, at_day, weights.habit_half_life)
     return ModelArrays(

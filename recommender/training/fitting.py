@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from recommender.model.frequency import Habit
-from recommender.model.identifiers import Bools, Doubles, Floats, id_digest
+from recommender.model.identifiers import Bools, Doubles, Floats, person_digest
 from recommender.model.model import Closeness, Model, ModelArrays, TogetherWeights, Weights
 from recommender.model.purchases import Purchases
 from recommender.ranking import candidates
@@ -122,7 +122,7 @@ class FittingWindow:
 
     def situation(self, model: Model, question: PredictionTask, *, known: bool = True) -> Situation:
         """A question as serving would meet it."""
-        habit = model.habit(id_digest(self.history.person_ids[question.person])) if known else None
+        habit = model.habit(person_digest(self.history.person_ids[question.person])) if known else None
         return Situation(habit, question.cart, self.day)
 
 

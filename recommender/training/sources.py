@@ -5,15 +5,18 @@ from typing import Final
 
 import numpy as np
 
-from events.engines.duckdb import DuckEngine, EngineLimits, EventLog
+from events.authority import Authority
+from events.engines.duckdb import DuckEngine, EngineLimits, EventLog, events_of
 from events.engines.sql import Statement
 from events.engines.tables import TableReader
+from events.views.orders import LINES, order_views, refunds, view
 from kit.time import DAY_SECONDS
 from recommender.model.purchases import LineCodes, Purchases
 
 REQUIRED: Final = ("user", "product", "order", "time")
 LIMITS: Final = EngineLimits(memory_mb=1024, threads=1, timeout_seconds=3600.0)
 _NUMBERS: Final = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "DOUBLE", "FLOAT", "DECIMAL", "U")
+FOREVER_US: Final = 1 << 62
 _LATEST_SECONDS: Final = 4_102_444_800  # 2100: a time beyond it is not in seconds
 
 
@@ -21,11 +24,14 @@ class TableError(ValueError):
     """A table of purchases that cannot be used; says what is wrong and what would be right."""
 
 
-def purchases_from_log(data: Path) -> Purchases:
-    """Every order line of the log, refunded ones left out. Raises DataDamaged."""
+def purchases_from_log(data: Path, least: Authority = Authority.PAGE) -> Purchases:
+    """Every order line of the log, refunded ones left out, by what is believed at least so far. Raises DataDamaged."""
     log = EventLog(data, LIMITS)
-    with log.open(log.snapshot()) as engine:
-        engine.materialise("lines", Statement.of_file(Path(__file__).with_name("order_lines.sql")))
+    with log.open(log.snapshot(), properties=("refund_id",)) as engine:
+        lines = Statement.of_file(Path(__file__).with_name("order_lines.sql")).bind(page=int(Authority.PAGE))
+        views = {"edges": view("edges").bind(known_until=FOREVER_US), **order_views([LINES])}
+        for name, made in {**views, "refunds": refunds("e.text_0"), "lines": lines}.items():
+            engine.materialise(name, made.tables(events=events_of(least)))
         return _coded(engine)
 
 
@@ -69,9 +75,10 @@ def _read(reader: TableReader) -> Purchases:
         _refuse(reader, "quantity", 'TRY_CAST("quantity" AS DOUBLE) IS NULL', "must be a number")
     present = " AND ".join(f'"{name}" IS NOT NULL' for name in REQUIRED)
     positive = ' AND coalesce(TRY_CAST("quantity" AS DOUBLE), 1) > 0' if "quantity" in types else ""
+    person = "concat('u:', CAST(\"user\" AS VARCHAR))"
     selection = (
-        f'SELECT CAST("user" AS VARCHAR) AS person, CAST("product" AS VARCHAR) AS product, CAST("order" AS VARCHAR) '
-        f"AS basket, {seconds} / {DAY_SECONDS}.0 AS day FROM imported WHERE {present}{positive}"
+        f'SELECT {person} AS person, CAST("product" AS VARCHAR) AS product, CAST("order" AS VARCHAR) AS basket, '
+        f"{seconds} / {DAY_SECONDS}.0 AS day FROM imported WHERE {present}{positive}"
     )
     reader.materialise("lines", Statement.of(selection))
     return _coded(reader)

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -28,6 +29,7 @@ from experiments.statistics.moments import JointMoments
 
 DAY = 86_400_000_000
 HALF_HOUR = 1_800_000_000
+RANKS = {"page": 0, "proven": 1, "backend": 2}
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,10 @@ class Oracle:
     def __init__(self, world: World) -> None:
         self.world = world
         self.log = self._log()
-        self.exposures = sorted(self._exposures(), key=lambda row: (row["time"], row["place"]))
+        by_user = world.unit == "user"  # whom anybody can name: the exposures that are believed most
+        self.exposures = sorted(
+            self._exposures(), key=lambda row: (-row["authority"] if by_user else 0, row["time"], row["place"])
+        )
         self.units: dict[str, Unit] = {}
         seen = defaultdict(set)
         for row in self.exposures:
@@ -74,26 +79,41 @@ class Oracle:
             if name not in self.units:
                 self.units[name] = Unit(name, arm, row["time"], row["properties"] or {})
         self.several = sum(1 for arms in seen.values() if len(arms) > 1)
-        self.by_user = {row["visitor_id"] for row in self.exposures if row["visitor_id"] == row["user_id"]}
-        self._edges()
+        self._believe(0)
         for row in self.log:
             unit = self.owner(row)
             if unit and not row["bot"]:
                 gap = unit.exposed_at - row["time"]
                 unit.has_history |= HALF_HOUR < gap <= max(world.lookback, HALF_HOUR)
+
+    def believing(self, least: int) -> "Oracle":
+        """The same where nothing is known of what is believed less."""
+        if least == 0:
+            return self
+        other = copy(self)
+        other.log = [row for row in self.log if row["authority"] >= least]
+        other._believe(least)
+        return other
+
+    def _believe(self, least: int) -> None:
+        self.by_user: dict[str, int] = defaultdict(lambda: -1)
+        for row in self.exposures:
+            if row["visitor_id"] == row["user_id"] and row["authority"] >= least:
+                self.by_user[row["visitor_id"]] = max(self.by_user[row["visitor_id"]], row["authority"])
+        self._edges()
         self.orders = self._orders()
 
     def _log(self) -> list[Row]:
-        """Each message once, the lowest position; nothing from quarantine."""
+        """Each message once, from whom is believed most, the lowest position; nothing from quarantine."""
         rows: dict[str, Row] = {}
         ordered = sorted(self.world.events, key=lambda event: event.received_at)
         for place, event in enumerate(ordered):
             record = event.record
-            if record.message_id not in rows:
+            if record.message_id not in rows or rows[record.message_id]["authority"] < record.authority:
                 names = record.__struct_fields__
                 row = {name: getattr(record, name) for name in names}
                 rows[record.message_id] = row | {"place": place, "received_at": event.received_at}
-        return [row for row in rows.values() if not row["quarantined"]]
+        return sorted((row for row in rows.values() if not row["quarantined"]), key=lambda row: row["place"])
 
     def _exposures(self) -> Iterable[Row]:
         world = self.world
@@ -105,29 +125,49 @@ class Oracle:
                 yield row
 
     def _edges(self) -> None:
+        """Which visitor is which user, and how far that is believed; a page tells a visitor's first user only."""
         known = None if self.world.stop is None else self.world.stop + self.world.longest
-        self.visitors_of, self.users_of = defaultdict(set), defaultdict(set)
+        users = {row["user_id"] for row in self.log}
+        first: dict[str, str] = {}
+        self.edges: dict[tuple[str, str], int] = defaultdict(lambda: -1)
         for row in self.log:
-            user, visitor = row["user_id"], row["visitor_id"]
-            if user and user != visitor and (known is None or row["received_at"] <= known):
-                self.visitors_of[user].add(visitor)
-                self.users_of[visitor].add(user)
+            user, visitor, page = row["user_id"], row["visitor_id"], row["authority"] == 0
+            if not user or user == visitor or (known is not None and row["received_at"] > known):
+                continue
+            if page and row["type"] == "alias" and visitor in users:
+                continue
+            if not page or first.setdefault(visitor, user) == user:
+                self.edges[user, visitor] = max(self.edges[user, visitor], row["authority"])
 
     def owner(self, row: Row) -> Unit | None:
-        """The unit that an event belongs to."""
-        strict = self.world.identity == "strict"
+        """The unit that an event, or an order, belongs to."""
+        if "claims" not in row:
+            return self._owner(row)[0]
+        best: tuple[Unit | None, tuple[int, ...]] = (None, (-1,))
+        for visitor, user, authority, preference in row["claims"]:
+            unit, known = self._owner({"visitor_id": visitor, "user_id": user})
+            rank = (min(authority, known), -preference)
+            if unit and rank > best[1]:
+                best = unit, rank
+        return best[0]
+
+    def _owner(self, row: Row) -> tuple[Unit | None, int]:
+        strict, found = self.world.identity == "strict", dict[str, int]()
         if self.world.unit == "user":
             if row["user_id"] is not None:
-                return self.units.get(row["user_id"])
-            return None if strict else self._first(self.users_of[row["visitor_id"]])
-        if row["user_id"] != row["visitor_id"]:
-            return self.units.get(row["visitor_id"])
-        own = {row["visitor_id"]} & self.by_user
-        return self._first(own if strict else own | self.visitors_of[row["user_id"]])
-
-    def _first(self, names: Iterable[str]) -> Unit | None:
-        found = [self.units[name] for name in names if name in self.units]
-        return min(found, key=lambda unit: (unit.exposed_at, unit.name), default=None)
+                return self.units.get(row["user_id"]), 2
+            if not strict:
+                found = {user: rank for (user, visitor), rank in self.edges.items() if visitor == row["visitor_id"]}
+        elif row["user_id"] != row["visitor_id"]:
+            return self.units.get(row["visitor_id"]), 2
+        else:
+            name = row["visitor_id"]
+            if not strict:
+                found = {visitor: rank for (user, visitor), rank in self.edges.items() if user == name}
+            if self.by_user[name] >= 0:
+                found[name] = max(found.get(name, -1), self.by_user[name])
+        known = [(-rank, self.units[name].exposed_at, name) for name, rank in found.items() if name in self.units]
+        return (self.units[min(known)[2]], -min(known)[0]) if known else (None, -1)
 
     def day(self, time: int) -> int:
         """The shop's calendar day."""
@@ -142,29 +182,72 @@ class Oracle:
         copies = defaultdict(list)
         for row in self._named("Order Completed"):
             copies[row["order_id"] or "message:" + row["message_id"]].append(row)
-        checkouts: dict[str, Row] = {}
+        starts = defaultdict(list)
         for row in self._named("Checkout Started"):
             if row["order_id"] and row["visitor_id"]:
-                checkouts.setdefault(row["order_id"], row)
+                starts[row["order_id"]].append(row)
         orders: dict[str, Row] = {}
         for key, rows in copies.items():
+            rows.sort(key=lambda row: -row["authority"])  # of equal ones the earliest stays first
+            best = rows[0]
             anonymous = [row for row in rows if row["visitor_id"] and row["visitor_id"] != row["user_id"]]
-            known = anonymous or [row for row in rows if row["visitor_id"]]
-            money = next((row for row in rows if row["backend"]), rows[0])
-            order = dict(money) | {"time": rows[0]["time"], "key": key}
-            who = known[0] if known else None
-            if who is None and key in checkouts and checkouts[key]["time"] <= rows[0]["time"] + DAY:
-                who = checkouts[key]
-            order["visitor_id"], order["user_id"] = (who["visitor_id"], who["user_id"]) if who else ("", None)
-            orders[key] = order
+            known = [row for row in rows if row["user_id"] is not None]
+            visitor, visitor_rank = (anonymous[0]["visitor_id"], anonymous[0]["authority"]) if anonymous else (None, -1)
+            user, user_rank = (known[0]["user_id"], known[0]["authority"]) if known else (None, -1)
+            money = next((row for row in rows if row["value"] is not None), best)
+            order = dict(best) | {name: money[name] for name in ("value", "currency")}
+            order["key"], order["own_visitor"] = key, visitor or user
+            order["worth_rank"] = best["authority"] if money["value"] is None else money["authority"]
+            order["properties"] = self._said(rows)
+            claims: list[tuple[str, str | None, int, int]] = []
+            by_user = self.world.unit == "user"
+            if visitor is not None and (not by_user or visitor_rank > user_rank):
+                claims.append((visitor, None, visitor_rank, 0 if visitor_rank == best["authority"] else 3))
+            if user is not None and (by_user or user_rank > visitor_rank):
+                claims.append((user, user, user_rank, 1))
+            if max(visitor_rank, user_rank) < best["authority"]:
+                timely = [row for row in starts[key] if row["time"] <= order["time"] + DAY]
+                claims += self._started(timely, [row for row in rows if row["authority"] == best["authority"]])
+            orders[key] = order | {"claims": claims}
         return orders
 
+    @staticmethod
+    def _said(rows: list[Row]) -> Row:
+        """Each property from the first copy that says it."""
+        said: Row = {}
+        for row in reversed(rows):
+            said |= {name: value for name, value in (row["properties"] or {}).items() if value is not None}
+        return said
+
+    @staticmethod
+    def _started(starts: list[Row], copies: list[Row]) -> list[tuple[str, str | None, int, int]]:
+        """Who started the checkout, as a claim; of several pages the one whose cart was bought, else nobody."""
+        highest = max((row["authority"] for row in starts), default=0)
+        visitors: dict[str, list[Row]] = defaultdict(list)
+        for row in starts:
+            if row["authority"] == highest:
+                visitors[row["visitor_id"]].append(row)
+        if highest == 0 and len(visitors) > 1:
+            bought = [sorted(row["product_ids"]) for row in copies if row["product_ids"]]
+            carts = {name: [sorted(row["product_ids"] or []) for row in own] for name, own in visitors.items()}
+            visitors = {name: own for name, own in visitors.items() if any(cart in bought for cart in carts[name])}
+            if len(visitors) > 1:
+                return []
+        if not visitors:
+            return []
+        name = min(visitors, key=lambda name: (min(row["time"] for row in visitors[name]), name))
+        users = [row["user_id"] for row in visitors[name] if row["user_id"] is not None]
+        return [(name, max(users, default=None), highest, 2)]
+
     def _refunds(self) -> list[Row]:
-        """Each refund once, joined to its order; never more than the order."""
+        """Each refund that has power over its order once, joined to it; never more than the order."""
         found: dict[str, Row] = {}
         rows = self._named("Order Refunded") + self._named("Order Cancelled")
-        for row in sorted(rows, key=lambda row: (not row["backend"], row["time"], row["place"])):
-            if row["order_id"] is None:
+        for row in sorted(rows, key=lambda row: (-row["authority"], row["time"], row["place"])):
+            order = self.orders.get(row["order_id"] or "")
+            if order is None or row["authority"] < order["worth_rank"]:
+                continue
+            if row["authority"] == 0 and row["visitor_id"] != order["own_visitor"]:
                 continue
             refund = (row["properties"] or {}).get("refund_id")
             cancelled = row["event"] == "Order Cancelled"
@@ -179,9 +262,7 @@ class Oracle:
         left: dict[str, float] = {}
         joined: list[Row] = []
         for row in sorted(found.values(), key=lambda row: (row["time"], row["key"])):
-            order = self.orders.get(row["order_id"])
-            if order is None:
-                continue
+            order = self.orders[row["order_id"]]
             whole = row["event"] == "Order Cancelled" or row["value"] is None
             worth, own = self._worth(order), self._worth(order if row["currency"] is None else row)
             amount = None  # one of them is of a currency that nobody can convert
@@ -289,6 +370,7 @@ class Oracle:
         self, metric: Metric, until_day: int | None = None
     ) -> dict[int, dict[str, list[float]]]:
         """Per arm the columns y, d, x, e and h over its units; with `until_day` as they stood at that day's close."""
+        self = self.believing(RANKS[metric.source])
         start, end = window_of(metric)
         look = (-self.world.lookback, 0)
         sums = {role: defaultdict(float) for role in ("gross", "taken", "base", "x", "xtaken", "e")}
@@ -323,6 +405,7 @@ class Oracle:
 
     def unconverted(self, metric: Metric) -> int:
         """How many events of the metric's window its sums leave out for their currency."""
+        self = self.believing(RANKS[metric.source])
         if not sums_money(metric):
             return 0
         span, left_out, seen = window_of(metric), 0, set[tuple[str, str, str]]()

@@ -4,6 +4,7 @@ import types
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
+from enum import EnumType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -42,6 +43,8 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
         return st.tuples(*map(values, inside))
     if origin in (dict, Mapping):
         return st.dictionaries(values(inside[0]), values(inside[1]), max_size=3)
+    if isinstance(kind, EnumType):
+        return st.sampled_from(list(kind))
     return st.builds(kind, **{name: values(part) for name, part in _parts(kind).items()})
 
 

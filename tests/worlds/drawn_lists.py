@@ -78,7 +78,7 @@ def happened(shop: Shop, chance: random.Random, name: str, user: str | None) -> 
         currency = chance.choice(["EUR"] * 5 + ["USD"])
         shop.buy(buyer, time + HOUR, float(chance.randrange(1, 90)), order_id=order, currency=currency, **seen_as)
         if chance.random() < 0.4:
-            back = {"order_id": order, "value": 5.0, "currency": currency, "backend": True}
+            back = {"order_id": order, "value": 5.0, "currency": currency, "authority": 2}
             shop.add("track", "", time + 2 * HOUR, event="Order Refunded", **back)
     for _ in range(chance.randrange(3)):
         shop.add("page", name, time + chance.randrange(2 * HOUR), page_view_id=f"p{len(shop.records)}")
@@ -101,11 +101,11 @@ def one_more(shop: Shop, chance: random.Random, experiments: int, visitors: int,
             shop.add("identify", name, time, user_id=user, **own)
         case 2:
             order = chance.choice(known).order_id if known else "none"
-            shop.add("track", "", time, event="Order Refunded", value=3.0, order_id=order, backend=True, **own)
+            shop.add("track", "", time, event="Order Refunded", value=3.0, order_id=order, authority=2, **own)
         case 3:
             shop.buy(chance.choice([name, user]), time, 25.0, **own)
         case 4:
             order = chance.choice(known).order_id if known else "none"
-            shop.buy("somebody", time, 33.0, order_id=order, backend=True, **own)
+            shop.buy("somebody", time, 33.0, order_id=order, authority=2, **own)
         case _:
             shop.add("page", name, time, page_view_id=f"more-{number}", **own)

@@ -107,6 +107,18 @@ METRICS: tuple[Metric, ...] = (
         numerator=RatioPart(event="Order Completed", sum="revenue", cap=Cap(low=Bound(fixed=15.0))),
         denominator=RatioPart(event="Order Completed", cap=Cap(fixed=2.0, low=Bound(percentile=0.6))),
     ),
+    Metric(name="backend_orders", type="count", event="Order Completed", source="backend"),
+    Metric(
+        name="backend_revenue",
+        type="mean",
+        event="Order Completed",
+        value="revenue",
+        subtract=Subtract(event="Order Refunded", value="total"),
+        source="backend",
+    ),
+    Metric(name="proven_orders", type="count", event="Order Completed", where={"channel": "app"}, source="proven"),
+    Metric(name="proven_funnel", type="funnel", steps=("page", "Order Completed"), source="proven"),
+    Metric(name="proven_time", type="mean", event="engagement", value="engaged_seconds", source="proven"),
     Metric(name="cart_total", type="mean", event="Product Added", value="price", where={"gift": True}),
 )
 
@@ -198,25 +210,24 @@ class _Crowd:
             currency=currency,
             properties=channel,
         )
-        if key and chance.random() < 0.4:
-            later = time + chance.randrange(-HOUR, DAY)
-            backend = {"visitor_id": chance.choice([who["visitor_id"], ""]), "user_id": None}
+        while key and chance.random() < 0.5:  # told once more, by whomever
+            authority, somebody = chance.choice([0, 1, 2, 2, 2]), f"v{chance.randrange(8)}"
+            user, names = chance.choice(self.users), [(who["visitor_id"], who["user_id"]), (somebody, None)]
+            names += [(user, user), (somebody, user), *([("", None)] * 3 if authority == 2 else [])]
+            visitor, user_id = chance.choice(names)
             self.add(
-                "track",
-                later,
-                **backend,
-                event="Order Completed",
-                order_id=key,
-                value=value + 1,
-                currency=currency,
-                backend=True,
-            )
+                "track", time + chance.randrange(-HOUR, DAY), visitor_id=visitor, user_id=user_id,
+                event="Order Completed", order_id=key, value=chance.choice([value + 1, value + authority, None]),
+                currency=currency, authority=authority, properties=chance.choice([None, {"channel": "app"}]),
+            )  # fmt: skip
+            if chance.random() < 0.4:
+                self.checkout(key, time, None)
         for number in range(chance.randrange(3)):
             reason = {"reason": "damaged" if (number + self.orders) % 2 else "late"}
             event = chance.choice(["Order Refunded", "Order Refunded", "Order Cancelled"])
             self.add(
                 "track", time + chance.randrange(4 * DAY), **who, event=event, order_id=key,
-                value=chance.choice([None, 3.0, -12.5]), backend=chance.random() < 0.5,
+                value=chance.choice([None, 3.0, -12.5]), authority=chance.choice([0, 1, 2, 2]),
                 currency=(None, currency, "GBP", "EUR")[(number + self.orders) % 4],
                 properties=reason | ({"refund_id": chance.choice(["r1", "r2", None])} if chance.random() < 0.3 else {}),
             )  # fmt: skip
@@ -243,28 +254,33 @@ class _Crowd:
 
     def webhooks(self) -> None:
         """Payments that know no visitor, some of which a checkout explains."""
-        for number in range(self.random.randrange(4)):
-            time = START + self.random.randrange(6 * DAY)
+        for number in range(self.random.randrange(6)):
+            time, cart = START + self.random.randrange(6 * DAY), self.random.choice([None, ["a", "b"], ["c"]])
             self.add(
-                "track", time, visitor_id="", event="Order Completed", order_id=f"w{number}", value=30.0, backend=True
-            )
-            started = time + self.random.randrange(-2 * DAY, 2 * DAY)
-            self.add(
-                "track",
-                started,
-                visitor_id=f"v{self.random.randrange(8)}",
-                event="Checkout Started",
-                order_id=f"w{number}",
-            )
+                "track", time, visitor_id="", event="Order Completed", order_id=f"w{number}", value=30.0,
+                authority=2, product_ids=cart,
+            )  # fmt: skip
+            for _ in range(self.random.randrange(4)):
+                self.checkout(f"w{number}", time, self.random.choice([cart, cart, ["c"], None]))
+
+    def checkout(self, key: str, time: int, cart: list[str] | None) -> None:
+        chance = self.random
+        self.add(
+            "track", time + chance.randrange(-2 * DAY, 2 * DAY), visitor_id=f"v{chance.randrange(8)}",
+            user_id=chance.choice([None, None, *self.users]), event="Checkout Started", order_id=key,
+            authority=chance.choice([0, 0, 0, 0, 1, 2]), product_ids=cart and chance.sample(cart, len(cart)),
+        )  # fmt: skip
 
     def again(self) -> None:
         """Some messages arrive twice, the second time with another body."""
         for event in self.random.sample(self.events, len(self.events) // 10):
-            changed = event.record.value and Record(**{**_fields(event.record), "value": 9_999.0})
-            self.events.append(Received(changed or event.record, event.received_at + self.random.randrange(1, DAY)))
+            fields = _fields(event.record) | {"authority": self.random.choice([event.record.authority, 0, 1, 2])}
+            changed = Record(**fields | ({"value": 9_999.0} if event.record.value else {}))
+            self.events.append(Received(changed, event.received_at + self.random.randrange(1, DAY)))
 
     def add(self, kind: str, time: int, **fields: Any) -> None:
         fields.setdefault("bot", self.random.random() < 0.03)
+        fields.setdefault("authority", self.random.choice([0, 0, 0, 1, 2]))
         record = Record(
             message_id=f"m{len(self.events)}", type=kind, time=time, quarantined=self.random.random() < 0.02, **fields
         )

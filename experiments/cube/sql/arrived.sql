@@ -7,6 +7,7 @@ SELECT
   '' AS stream_id,
   0 AS shard,
   0 AS position,
-  r.by_user
+  r.by_user,
+  0 AS authority
 FROM arrivals AS r
 LEFT JOIN held_back AS h ON h.unit_name = r.unit_name

@@ -7,7 +7,8 @@ SELECT
   e.stream_id,
   e.shard,
   e.position,
-  CASE WHEN e.user_id = e.visitor_id THEN 1 ELSE 0 END AS by_user
+  CASE WHEN e.user_id = e.visitor_id THEN e.authority ELSE -1 END AS by_user,
+  e.authority
 FROM events AS e
 WHERE NOT e.bot
   AND e.time >= $since

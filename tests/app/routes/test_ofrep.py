@@ -154,7 +154,7 @@ def test_the_user_agent_of_a_backend_says_nothing_about_its_visitor(worker: OneW
         client.post(SINGLE, json={"context": {"targetingKey": "ofrep-backend"}})
         client.post(SINGLE, json={"context": {"targetingKey": "ofrep-told", "userAgent": "HeadlessChrome/1"}})
     (backend,) = records(worker, visitor_id="ofrep-backend")
-    assert (backend.get("bot"), backend["backend"]) == (None, True)
+    assert (backend.get("bot"), backend["authority"]) == (None, "backend")
     assert records(worker, visitor_id="ofrep-told")[0]["bot"] is True
 
 

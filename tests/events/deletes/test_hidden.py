@@ -23,15 +23,18 @@ from events.writer.compaction import Compaction
 
 START = 1_790_000_000_000_000
 SEVEN_HOURS = 25_200_000_000
-sent = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 3), st.integers(0, 9)), max_size=30)
+sent = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 3), st.integers(0, 9), st.integers(0, 2)), max_size=30)
 fresh = count()
 
 
-def log_of(data: Path, copies: list[tuple[int, int, int]], cut: int = 3) -> None:
+def log_of(data: Path, copies: list[tuple[int, int, int, int]], cut: int = 3) -> None:
     """Messages of visitors, each received some hours after the start, in two shards."""
     for shard in (0, 1):
         own = [copy for copy in copies if copy[1] % 2 == shard]
-        events = [Received(record(f"m-{m}", f"v-{v}"), START + day * SEVEN_HOURS) for m, v, day in own]
+        events = [
+            Received(record(f"m-{m}", f"v-{v}", authority=believed), START + day * SEVEN_HOURS)
+            for m, v, day, believed in own
+        ]
         write_log(data, events, cut=cut, shard=shard)
 
 
@@ -43,28 +46,42 @@ def place(row: dict[str, Any]) -> tuple[int, int, int]:
     return row["shard"], row["stream_id"], row["position"]
 
 
-def expected(data: Path) -> set[tuple[int, int, int]]:
-    """By definition: of the copies of a message that are not erased, all but the one received first."""
-    first: dict[str, tuple[int, int, int]] = {}
-    hidden: set[tuple[int, int, int]] = set()
+def expected(data: Path) -> tuple[set[tuple[int, int, int]], set[tuple[int, ...]]]:
+    """By definition: of the copies of a message that are not erased, of each authority all but the one received first;
+    and those that were told with more authority, since when."""
+    first: dict[tuple[str, int], tuple[int, int, int]] = {}
+    hidden, outranked = set[tuple[int, int, int]](), set[tuple[int, ...]]()
     until = {stone.digest: stone.positions for stone in read_tombstones(data)}
-    ordered = sorted(all_rows(data), key=lambda row: (row["stream_id"], row["shard"], row["position"]))
-    for row in ordered:
+    visible: list[dict[str, Any]] = []
+    for row in sorted(all_rows(data), key=lambda row: (row["stream_id"], row["shard"], row["position"])):
         positions = until.get(tombstone("visitor", row["visitor_id"], {}, 0).digest, {})
-        is_erased = row["stream_id"] <= positions.get(row["shard"], -1)
-        if is_erased or first.setdefault(row["message_id"], place(row)) != place(row):
+        if row["stream_id"] <= positions.get(row["shard"], -1):
             hidden.add(place(row))
-    return hidden
+            continue
+        visible.append(row)
+        if first.setdefault((row["message_id"], row["authority"]), place(row)) != place(row):
+            hidden.add(place(row))
+    for row in visible:
+        better = [
+            other["received_at"]
+            for other in visible
+            if other["message_id"] == row["message_id"] and other["authority"] > row["authority"]
+        ]
+        if better:
+            outranked.add((*place(row), min(better)))
+    return hidden, outranked
 
 
-def found(rows: HiddenRows, data: Path) -> set[tuple[int, int, int]]:
-    return {place(row) for row in rows.positions(live_parts(data / "log")).to_pylist()}
+def found(rows: HiddenRows, data: Path) -> tuple[set[tuple[int, int, int]], set[tuple[int, ...]]]:
+    hidden, outranked = rows.positions(live_parts(data / "log"))
+    since = {(*place(row), row["since"]) for row in outranked.to_pylist()}
+    return {place(row) for row in hidden.to_pylist()}, since
 
 
 @settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(copies=sent, cut=st.integers(1, 9), erased=st.sets(st.integers(0, 3), max_size=2), until=st.integers(0, 9))
 def test_hidden_rows_are_the_repeats_and_the_erased(
-    tmp_path: Path, copies: list[tuple[int, int, int]], cut: int, erased: set[int], until: int
+    tmp_path: Path, copies: list[tuple[int, int, int, int]], cut: int, erased: set[int], until: int
 ) -> None:
     data = tmp_path / str(next(fresh))
     log_of(data, copies, cut)
@@ -79,7 +96,7 @@ def test_hidden_rows_are_the_repeats_and_the_erased(
 
 
 def test_what_did_not_change_is_not_looked_at_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    log_of(tmp_path, [(n, n, n) for n in range(8)])
+    log_of(tmp_path, [(n, n, n, 0) for n in range(8)])
     rows = HiddenRows(tmp_path, Contents())
     parts = live_parts(tmp_path / "log")
     first = rows.positions(parts)
@@ -88,11 +105,11 @@ def test_what_did_not_change_is_not_looked_at_again(tmp_path: Path, monkeypatch:
 
 
 def test_two_messages_with_one_digest_are_no_repeats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    log_of(tmp_path, [(1, 0, 0), (2, 0, 0), (2, 0, 1)])
+    log_of(tmp_path, [(1, 0, 0, 0), (2, 0, 0, 0), (2, 0, 1, 0)])
     same = PartDigests(np.array([7, 7, 7], np.uint64), np.array([], np.uint64))
     monkeypatch.setattr(Contents, "digests", lambda *_: same)
     monkeypatch.setattr(duplicates, "digests", lambda names, _: np.full(len(names), 7, np.uint64))
-    assert HiddenRows(tmp_path, Contents()).positions(live_parts(tmp_path / "log")).num_rows == 1
+    assert HiddenRows(tmp_path, Contents()).positions(live_parts(tmp_path / "log")).rows.num_rows == 1
 
 
 def test_a_user_is_hidden_by_the_user_id_alone(tmp_path: Path) -> None:
@@ -100,4 +117,4 @@ def test_a_user_is_hidden_by_the_user_id_alone(tmp_path: Path) -> None:
     write_log(tmp_path, [Received(event, START) for event in events])
     add_tombstones(tmp_path, [tombstone("user", "u", {0: 1 << 62}, 1)])
     hidden = HiddenRows(tmp_path, Contents()).positions(live_parts(tmp_path / "log"))
-    assert hidden.column("stream_id").to_pylist() == [stream_number(START // 1000, 0)]
+    assert hidden.rows.column("stream_id").to_pylist() == [stream_number(START // 1000, 0)]

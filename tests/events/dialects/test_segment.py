@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from events.authority import Authority
 from events.dialects.segment import BatchBody, read_batch, read_event, read_single
 from events.dialects.validation import Arrival, EventRefused
 from events.records import Record
@@ -14,7 +15,7 @@ from kit.time import DAY_US
 
 NOW = 1_800_000_000_000_000
 ARRIVAL = Arrival(received_at=NOW)
-BACKEND = Arrival(received_at=NOW, backend=True, user_agent="analytics-python/2.4")
+BACKEND = Arrival(received_at=NOW, authority=Authority.BACKEND)
 
 
 def track(event: str = "E", arrival: Arrival = ARRIVAL, sent_at: Any = None, **fields: Any) -> Record:
@@ -106,7 +107,7 @@ def test_an_event_with_only_a_user_belongs_to_the_user() -> None:
 def test_a_payment_webhook_may_know_nobody_if_a_backend_sends_it() -> None:
     webhook = {"event": "Order Completed", "properties": {"order_id": "o-1", "revenue": 5}}
     record = read_event(webhook, "track", None, BACKEND)
-    assert (record.visitor_id, record.backend, record.order_id) == ("", True, "o-1")
+    assert (record.visitor_id, record.authority, record.order_id) == ("", Authority.BACKEND, "o-1")
     with pytest.raises(EventRefused, match="anonymousId or userId"):
         read_event(webhook, "track", None, ARRIVAL)
 
@@ -122,7 +123,7 @@ def test_addresses_and_user_agents_are_forgotten_and_their_families_kept() -> No
 
 
 def test_the_user_agent_of_a_backend_is_not_the_visitors() -> None:
-    backend = Arrival(received_at=NOW, backend=True, user_agent="HeadlessChrome/1")
+    backend = Arrival(received_at=NOW, authority=Authority.BACKEND)  # at whose door its own is left aside
     assert track(arrival=backend).bot is False
     assert track(arrival=backend, context={"userAgent": "Googlebot/2.1"}).bot is True
     assert track(arrival=Arrival(received_at=NOW, user_agent="HeadlessChrome/1")).bot is True

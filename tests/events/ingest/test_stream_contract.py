@@ -110,7 +110,7 @@ async def test_a_purchase_is_in_the_history_as_soon_as_it_is_acknowledged(
     order = {"event": "Order Completed", "order_id": "o-1", "product_ids": ["p-1", "p-2"], "prices": [5.0, 6.5]}
     await Stream(any_connection).append([record("m-1", quantities=[2.0, 1.0], **order)])
 
-    recent = await History(any_connection, wait_seconds=1).recent(["u-1", "v-1"])
+    recent = await History(any_connection, wait_seconds=1).recent(["u:u-1", "v:v-1"])
 
     assert recent.available
     assert {(line.product_id, line.quantity, line.price) for line in recent.purchases} == {
@@ -125,11 +125,11 @@ async def test_a_visitors_purchases_go_with_the_user_who_logs_in_first(
     stream, history = Stream(any_connection), History(any_connection, wait_seconds=1)
     await stream.append([record("m-1", event="Order Completed", order_id="o-1", product_ids=["p-1"])])
 
-    await stream.append([record("m-2", type="identify", user_id="u-1")])
-    await stream.append([record("m-3", type="identify", user_id="u-2")])
+    await stream.append([record("m-2", type="identify", user_id="u-1", authority=1)])
+    await stream.append([record("m-3", type="identify", user_id="u-2", authority=2)])
 
-    assert [line.product_id for line in (await history.recent(["u-1"])).purchases] == ["p-1"]
-    assert (await history.recent(["u-2"])).purchases == ()
+    assert [line.product_id for line in (await history.recent(["u:u-1"])).purchases] == ["p-1"]
+    assert (await history.recent(["u:u-2"])).purchases == ()
 
 
 async def test_functions_that_the_store_lost_are_loaded_again(any_connection: Connection, record: MakeRecord) -> None:

@@ -249,17 +249,17 @@ async def test_a_history_read_never_waits_long_and_asks_no_more_until_the_store_
     store: EmbeddedStore, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     history, waits = History(connection), list[float]()
-    assert (await history.recent(["v-1"])).available
+    assert (await history.recent(["v:v-1"])).available
     with monkeypatch.context() as patched:
         patched.setattr("events.ingest.history.asyncio", NotingTimeouts(waits))
         with stalled(store):
             for _ in range(20):
-                assert not (await history.recent(["v-1"])).available
+                assert not (await history.recent(["v:v-1"])).available
     assert waits == [WAIT_SECONDS]  # of twenty one waits
     assert f"History reads wait {waits[0] * 1000:g} ms at most" in (REPOSITORY / "docs" / "store.md").read_text()
 
     async def is_available() -> bool:
-        return (await history.recent(["v-1"])).available
+        return (await history.recent(["v:v-1"])).available
 
     await reached(is_available, "histories can be read again")
     await history.close()

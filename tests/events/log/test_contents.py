@@ -40,7 +40,7 @@ class Readers:
             return engine.rows(Statement.of("SELECT count(*), count(DISTINCT visitor_id), sum(value) FROM events"))
 
     def hidden(self) -> object:
-        return self.log.reader.snapshot().hidden.to_pydict()
+        return self.log.reader.snapshot().hidden.rows.to_pydict()
 
     def export(self) -> object:
         return self.exporter.page(None, 10 * ROWS)

@@ -105,13 +105,13 @@ def test_an_erasure_holds_even_where_the_first_look_at_it_failed(
 ) -> None:
     write_log(tmp_path, [Received(record("m-1"), START)])
     log_reader = LogReader(tmp_path)
-    assert log_reader.snapshot().hidden.num_rows == 0
+    assert log_reader.snapshot().hidden.rows.num_rows == 0
     add_tombstones(tmp_path, [tombstone("visitor", "v-1", {0: 1 << 62}, 1)])
     with monkeypatch.context() as broken:
         broken.setattr(hidden, "erased", failing)
         with pytest.raises(OSError, match="too many open files"):
             log_reader.snapshot()
-    assert log_reader.snapshot().hidden.num_rows == 1
+    assert log_reader.snapshot().hidden.rows.num_rows == 1
 
 
 def failing(*_: object) -> None:

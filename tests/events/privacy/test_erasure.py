@@ -67,7 +67,7 @@ async def test_nothing_of_the_erased_is_left_in_any_file(
     Compaction(tmp_path, 0, lambda: LATER).run()
     Compaction(tmp_path, 0, lambda: LATER).run()
     assert await connection.client.xlen(events_key(0)) == 0
-    recent = await History(connection).recent(["visitor-to-erase", "user-to-erase"])
+    recent = await History(connection).recent(["v:visitor-to-erase", "u:user-to-erase"])
     assert recent.purchases == ()
 
     async def is_rewritten() -> bool:

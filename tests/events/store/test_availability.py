@@ -128,10 +128,10 @@ async def test_histories_that_are_no_hashes_are_unavailable_and_the_next_read_is
     history = History(connection, wait_seconds=5)
     with monkeypatch.context() as patched:
         patched.setattr(connection, "hashes", say)
-        assert not (await history.recent(["v-1"])).available
+        assert not (await history.recent(["v:v-1"])).available
 
     async def is_available() -> bool:
-        return (await history.recent(["v-1"])).available
+        return (await history.recent(["v:v-1"])).available
 
     await reached(is_available, "histories can be read again")
     await history.close()

@@ -27,12 +27,16 @@ QUANTILES = (
     Metric(name="time_p50", type="quantile", event="engagement", value="engaged_seconds", q=0.5),
 )
 PLAN = cube_plan((*METRICS, *QUANTILES), 14 * 86_400, ("device",))
-SCALARS = [name for name in (*PLAIN, *BOOLEANS) if COLUMNS[name] in ("int", "float", "bool", "text")]
-TYPES = {name: COLUMNS[name] for name in SCALARS} | {
-    f"{kind}_{index}": {"text": "text", "number": "float"}[kind]
-    for index in range(len(PLAN.properties.names))
-    for kind in ("text", "number")
-}
+SCALARS = [name for name in (*PLAIN, *BOOLEANS, "authority") if COLUMNS[name] in ("int", "float", "bool", "text")]
+TYPES = (
+    {name: COLUMNS[name] for name in SCALARS}
+    | {"cart": "text"}
+    | {
+        f"{kind}_{index}": {"text": "text", "number": "float"}[kind]
+        for index in range(len(PLAN.properties.names))
+        for kind in ("text", "number")
+    }
+)
 
 
 def read(engine: Engine, made: World) -> list[dict[str, Any]]:

@@ -127,7 +127,7 @@ def test_what_a_stranger_says_of_an_order_makes_the_readout_of_its_buyer_anew(tm
     made.results()
     first = {key: Readouts.read(made, key) for key in ("exp0", "exp1")}
     order = next(record.order_id for record in shop.records if record.visitor_id == "v1-0" and record.order_id)
-    back = {"order_id": order, "value": 10.0, "currency": "EUR", "backend": True}
+    back = {"order_id": order, "value": 10.0, "currency": "EUR", "authority": 2}
     shop.add("track", "", START + DAY, event="Order Refunded", **back)
     write_log(tmp_path, received(shop.records[-1:], DAY), shard=1)
     made.results()

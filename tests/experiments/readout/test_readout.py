@@ -57,7 +57,7 @@ def test_an_order_sent_twice_over_days_is_one_order_with_the_backends_value(tmp_
     shop.expose("v1", "b")
     shop.buy("v1", START + HOUR, value=10.0, order_id="o1")
     shop.add(
-        "track", "", START + 2 * DAY, event="Order Completed", order_id="o1", value=12.0, currency="EUR", backend=True
+        "track", "", START + 2 * DAY, event="Order Completed", order_id="o1", value=12.0, currency="EUR", authority=2
     )
     rich = readouts(tmp_path, shop.records, 30, RICH).read("banner")
     assert rich.metric("average_order_value").arms[1].numerator == 12.0

@@ -7,7 +7,7 @@ from worlds.shop_worlds import DAY, purchases_of, taste_lines, taste_world, writ
 
 from kit.time import DAY_SECONDS, DAY_US
 from recommender.model.artefact import read_artefact
-from recommender.model.identifiers import id_digest
+from recommender.model.identifiers import person_digest
 from recommender.model.model import Model
 from recommender.ranking.histories import habit_now
 from recommender.ranking.request import PastPurchase
@@ -22,7 +22,7 @@ def model() -> Model:
 
 
 def test_a_purchase_after_the_cut_off_joins_the_habit(model: Model) -> None:
-    before = model.habit(id_digest("regular"))
+    before = model.habit(person_digest("u:regular"))
     assert before is not None
     after = habit_now(model, before, [PastPurchase("bread-3", DAY + 1), PastPurchase("wine-5", DAY + 2)], DAY + 2)
     assert after is not None
@@ -33,7 +33,7 @@ def test_a_purchase_after_the_cut_off_joins_the_habit(model: Model) -> None:
 
 
 def test_a_history_older_than_the_model_does_not_count_twice(model: Model) -> None:
-    before = model.habit(id_digest("regular"))
+    before = model.habit(person_digest("u:regular"))
     assert before is not None
     old = [PastPurchase("bread-3", DAY - 2), PastPurchase("bread-3", DAY - 9)]
     after = habit_now(model, before, old, DAY)
@@ -48,7 +48,9 @@ def test_a_purchase_within_the_second_of_the_cut_off_counts_once(tmp_path: Path,
     purchases = purchases_of([*taste_lines(20), ("regular", "caviar", "o-late", bought_us / DAY_US)])
     trained = train_model(purchases, [""] * len(purchases.product_ids), DAY + 0.4 / DAY_SECONDS)
     model = model_of(read_artefact(tmp_path, write_trained(tmp_path, trained)))
-    habit = habit_now(model, model.habit(id_digest("regular")), [PastPurchase("caviar", bought_us / DAY_US)], DAY + 1)
+    habit = habit_now(
+        model, model.habit(person_digest("u:regular")), [PastPurchase("caviar", bought_us / DAY_US)], DAY + 1
+    )
     assert habit is not None
     counts = dict(zip([model.ids[int(item)] for item in habit.items], habit.counts.tolist(), strict=True))
     assert counts["caviar"] == 1
@@ -63,7 +65,7 @@ def test_of_somebody_the_model_never_met_everything_counts(model: Model) -> None
 
 
 def test_habits_fade_with_time(model: Model) -> None:
-    before = model.habit(id_digest("regular"))
+    before = model.habit(person_digest("u:regular"))
     assert before is not None
     later = habit_now(model, before, [], DAY + model.weights.habit_half_life)
     assert later is not None

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from oracles.proving import examples
 from worlds.shop_worlds import DAY, products_of_taste, taste_world
 
-from recommender.model.identifiers import id_digest
+from recommender.model.identifiers import person_digest
 from recommender.model.model import Model
 from recommender.model.products import ProductRow, product_arrays
 from recommender.ranking.assortment import Assortment
@@ -115,7 +115,7 @@ def test_for_you_shows_the_taste_and_nothing_that_was_bought(ranker: Ranker, mod
 
 
 def test_buy_again_knows_the_rhythm(ranker: Ranker, model: Model) -> None:
-    habit = model.habit(id_digest("regular"))
+    habit = model.habit(person_digest("u:regular"))
     assert habit is not None
     [first, *_] = ranker.rank(ListRequest("buy_again", 3), habit, DAY).items
     assert (first.product_id, first.because.type, first.because.every_days) == ("bread-3", "buy_again", 7)

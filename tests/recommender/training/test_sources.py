@@ -39,7 +39,7 @@ def bought(tmp_path: Path, *records: Record) -> set[tuple[str, str]]:
 
 def test_every_line_of_every_order_counts_once(tmp_path: Path) -> None:
     found = bought(tmp_path, order("o-1", ["a", "b"]), order("o-1", ["a", "b"], hours=1), order("o-2", ["a"], "v-2"))
-    assert found == {("v-1", "a"), ("v-1", "b"), ("v-2", "a")}
+    assert found == {("v:v-1", "a"), ("v:v-1", "b"), ("v:v-2", "a")}
 
 
 def test_refunds_leave_line_by_line_or_as_a_whole(tmp_path: Path) -> None:
@@ -52,22 +52,22 @@ def test_refunds_leave_line_by_line_or_as_a_whole(tmp_path: Path) -> None:
         order("o-2", [], hours=1, event="Order Refunded"),
         order("o-3", [], hours=1, event="Order Cancelled"),
     )
-    assert found == {("v-1", "a")}
+    assert found == {("v:v-1", "a")}
 
 
 def test_a_visitor_who_logged_in_is_the_user(tmp_path: Path) -> None:
     found = bought(
         tmp_path,
         order("o-1", ["a"]),
-        order("o-2", ["b"], hours=1, user_id="u-1"),
-        order("o-3", ["c"], "v-2", hours=2, user_id="u-1"),
+        order("o-2", ["b"], hours=1, user_id="u-1", authority=1),
+        order("o-3", ["c"], "v-2", hours=2, user_id="u-1", authority=2),
     )
-    assert found == {("u-1", "a"), ("u-1", "b"), ("u-1", "c")}
+    assert found == {("u:u-1", "a"), ("u:u-1", "b"), ("u:u-1", "c")}
 
 
 def test_bots_and_empty_quantities_buy_nothing(tmp_path: Path) -> None:
     assert bought(tmp_path, order("o-1", ["a"], bot=True), order("o-2", ["b", "c"], quantities=[0.0, 2.0])) == {
-        ("v-1", "c")
+        ("v:v-1", "c")
     }
 
 
@@ -85,7 +85,7 @@ def test_a_table_of_lines_is_read(time: str, tmp_path: Path) -> None:
         f"9,a,,{time},1,1\n,a,3,{time},1,1\n8,c,2,{time},,1\n"
     )
     found = purchases_from_table(table)
-    assert lines(found) == {("7", "a"), ("8", "a"), ("8", "c")}
+    assert lines(found) == {("u:7", "a"), ("u:8", "a"), ("u:8", "c")}
     assert found.days[0] == pytest.approx(20458.4167, abs=1e-3)
 
 
@@ -95,7 +95,7 @@ def test_parquet_is_read_as_csv_is(zone: str | None, tmp_path: Path) -> None:
     table = pa.table({"user": [7, 8], "product": ["a", "b"], "order": [1, 2], "time": times, "quantity": [1.5, None]})
     pq.write_table(table, tmp_path / "lines.parquet")
     found = purchases_from_table(tmp_path / "lines.parquet")
-    assert lines(found) == {("7", "a"), ("8", "b")}
+    assert lines(found) == {("u:7", "a"), ("u:8", "b")}
     assert found.days[0] == pytest.approx(20458.4167, abs=1e-3)
 
 

@@ -1,9 +1,11 @@
--- Each refund once, by refund_id (else by message); a cancellation is one full refund of its order.
-SELECT f.refund_key, f.message_id, f.order_id, f.event, f.time, f.value, f.currency
+-- Each refund that has power over its order, once, by refund_id (else by message); a cancellation is one full refund of
+-- its order. Power has who is believed as far as whoever told what it was worth, and a page only over what its own
+-- visitor bought.
+SELECT f.refund_key, f.message_id, f.order_id, f.event, f.time, f.value, f.currency, f.authority
 FROM (
   SELECT
     k.*,
-    row_number() OVER (PARTITION BY k.refund_key ORDER BY k.value_rank, k.time, k.stream_id, k.shard, k.position) AS place
+    row_number() OVER (PARTITION BY k.refund_key ORDER BY k.authority DESC, k.time, k.stream_id, k.shard, k.position) AS place
   FROM (
     SELECT
       CASE
@@ -17,15 +19,16 @@ FROM (
       e.time,
       e.value,
       e.currency,
-      CASE WHEN e.backend THEN 0 ELSE 1 END AS value_rank,
+      e.authority,
       e.stream_id,
       e.shard,
       e.position
     FROM events AS e
+    JOIN purchases AS p ON p.order_key = e.order_id
     WHERE e.type = 'track'
       AND e.event IN ('Order Refunded', 'Order Cancelled')
-      AND e.order_id IS NOT NULL
       AND NOT e.bot
+      AND $has_power
   ) AS k
 ) AS f
 WHERE f.place = 1
