@@ -11,20 +11,22 @@ from app.routes.dependencies import Asked, Worker
 
 router = APIRouter(tags=["Tracking"])
 
-CACHED = {"cache-control": "public, max-age=300"}
 PublishableKey = Annotated[str, Path(max_length=512, description="A publishable key.")]
 
 
 @router.get("/v1/projects/{key}/settings", summary="Settings of Segment's browser SDK")
 async def segment_settings(key: PublishableKey, request: Request, asked: Asked, worker: Worker) -> JSONResponse:
     admit_key(asked, worker.access, key.encode(), in_address=True)
+    # What the request says of our address is true for this caller alone: a proxy may keep a configured one only.
+    public = worker.settings.public_url
+    scheme, _, place = (public or f"{request.url.scheme}://{request.url.netloc}").partition("://")
     everything = {"__default": {"enabled": True, "integrations": {}}}
     told: dict[str, Any] = {
         "integrations": {
             "Segment.io": {
                 "apiKey": key,
-                "apiHost": f"{request.url.netloc}/v1",
-                "protocol": request.url.scheme,
+                "apiHost": f"{place}/v1",
+                "protocol": scheme,
                 "unbundledIntegrations": [],
                 "addBundledMetadata": False,
                 "versionSettings": {"version": "4.4.7", "componentTypes": ["browser"]},
@@ -39,7 +41,7 @@ async def segment_settings(key: PublishableKey, request: Request, asked: Asked, 
         "legacyVideoPluginsEnabled": False,
         "remotePlugins": [],
     }
-    return JSONResponse(told, headers=CACHED)
+    return JSONResponse(told, headers={"cache-control": "public, max-age=300" if public else "no-store"})
 
 
 @router.get("/sourceConfig/", summary="Settings of RudderStack's browser SDK")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -14,6 +15,7 @@ from kit.suggestions import did_you_mean
 
 PREFIX: Final = "RESONATE_"
 STORE_SCHEMES: Final = ("redis://", "rediss://", "redis+cluster://", "rediss+cluster://", "unix://")
+HOST: Final = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?")
 DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 SECRET_FIELDS: Final = frozenset({"publishable_keys", "secret_keys", "redis_url"})  # never shown in a message
 
@@ -66,6 +68,18 @@ def _a_store(url: str | None) -> str | None:
     return url
 
 
+def _an_address(url: str | None) -> str | None:
+    """Scheme, host, and a path without a trailing slash, as they may stand before the path of any route."""
+    if url is None:
+        return None
+    parts = urlsplit(url)  # raises ValueError for a bracket or a port that is none
+    named = parts.scheme in ("http", "https") and HOST.fullmatch(parts.netloc) and (parts.port is None or parts.port)
+    path = re.fullmatch(r"(?:/[A-Za-z0-9._~%-]+)*", parts.path)
+    if not named or not path or url != f"{parts.scheme}://{parts.netloc}{parts.path}":
+        raise ValueError("it must be a scheme, a host and perhaps a path without a slash at its end")
+    return url
+
+
 def _named_in_utf_8(path: Path) -> Path:
     if os.fsencode(path).decode(errors="replace") != str(path):
         raise ValueError("its name is not UTF-8, name another or rename it")
@@ -88,6 +102,9 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", min_length=1, description="Address to listen on; `0.0.0.0` for every interface.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; `0` takes a free one.")
+    public_url: Annotated[str | None, AfterValidator(_an_address)] = Field(
+        None, description="Address by which pages reach the service, such as `https://shop.example/r/x7`."
+    )
     workers: int = Field(default_factory=_default_workers, ge=1, le=128, description="Processes that answer HTTP.")
     data: Folder = Field(Path("data"), description="Data directory: log, store, catalogue, models, generated keys.")
     definitions: Folder = Field(Path("definitions"), description="Folder of the definition files.")

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import growthbook
@@ -137,5 +138,15 @@ def test_the_browser_sdks_get_the_settings_without_which_they_do_not_start(worke
         rudder = client.get("/sourceConfig/", params={"writeKey": PUBLISHABLE, "p": "npm", "v": "3.0.0"})
     assert ajs.json()["integrations"]["Segment.io"]["apiKey"] == PUBLISHABLE
     assert ajs.json()["integrations"]["Segment.io"]["apiHost"] == worker.url.removeprefix("http://") + "/v1"
+    assert ajs.headers["cache-control"] == "no-store"  # it repeats the Host of whoever asks
     assert ajs.headers["access-control-allow-origin"] == "https://shop.example"
     assert rudder.json()["source"]["enabled"] is True
+
+
+def test_a_public_address_is_told_whatever_host_was_asked_and_may_be_cached(tmp_path: Path) -> None:
+    with OneWorker(tmp_path, public_url="https://shop.example/r/x7") as shop, shop.client(None) as client:
+        answer = client.get(f"/v1/projects/{PUBLISHABLE}/settings", headers={"host": "evil.example"})
+    told = answer.json()["integrations"]["Segment.io"]
+    assert (told["protocol"], told["apiHost"]) == ("https", "shop.example/r/x7/v1")
+    assert answer.headers["cache-control"] == "public, max-age=300"
+    assert "evil.example" not in answer.text

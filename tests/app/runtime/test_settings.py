@@ -66,6 +66,48 @@ def test_the_password_of_a_store_is_not_shown() -> None:
     assert "redis://" in problem
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://shop.example",
+        "http://127.0.0.1:8000",
+        "https://[::1]:8443",
+        "https://shop.example/r/x7",
+        "https://a-b.shop.example:443/r",
+    ],
+)
+def test_a_public_address_is_a_scheme_a_host_and_perhaps_a_path(address: str) -> None:
+    assert load_settings({"RESONATE_PUBLIC_URL": address}).public_url == address
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "shop.example",
+        "//shop.example",
+        "ftp://shop.example",
+        "https://",
+        "https:///r",
+        "https://shop.example/",
+        "https://shop.example/r/",
+        "https://shop.example//r",
+        "https://user:word@shop.example",
+        "https://shop.example?a=1",
+        "https://shop.example/r#a",
+        "https://shop.example:0",
+        "https://shop.example:99999",
+        "https://shop example",
+        "https://[::1",
+        "https://shop.example\\r",
+        "https://shop.example/\n",
+    ],
+)
+def test_any_other_public_address_is_refused_at_the_start(address: str) -> None:
+    [problem] = problems(PUBLIC_URL=address)
+    assert problem.startswith("RESONATE_PUBLIC_URL: ")
+    assert "such as `https://shop.example/r/x7`" in problem
+
+
 def test_an_unknown_variable_is_told_with_the_one_that_was_meant() -> None:
     assert unknown_variables({"RESONATE_WORKER": "2"}) == [
         "RESONATE_WORKER is not a setting, did you mean RESONATE_WORKERS?"
