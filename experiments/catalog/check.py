@@ -9,12 +9,14 @@ from datetime import datetime
 from itertools import combinations
 from math import ceil, sqrt
 from pathlib import Path
+from re import fullmatch
 from typing import Final
 
 from pydantic import ValidationError
 
 from experiments.assignment.assign import CompiledExperiment, assign
 from experiments.assignment.compilation import compile_as_designed
+from experiments.assignment.payload import NotHashable, Secured
 from experiments.catalog.calendar import State, state_of
 from experiments.catalog.files import CatalogPaths, last_good
 from experiments.catalog.freeze import refused_changes, refused_phases
@@ -34,9 +36,11 @@ from experiments.definitions.model import (
     VisitorTest,
 )
 from experiments.definitions.quantities import words_of
+from kit.conditions import Members, Nested, Operation, fields, parse
 
 LONGEST_DAYS: Final = 56
 MATCHED_DAYS: Final = 7
+MOST_VALUES: Final = 50  # of an attribute; longer lists are mostly of people
 
 
 def _unknown(*_: object) -> None:
@@ -63,8 +67,10 @@ def warnings_of(
 ) -> Iterator[DefinitionError]:
     """All warnings about the experiments that are not over."""
     metrics = {metric.name: metric for metric in content.metrics}
+    secured = Secured(frozenset(content.shop.secure_attributes), content.shop.secure_salt or "")
     for file in files.values():
         if file.experiment.status in ("draft", "running", "paused"):
+            yield from _read_by_pages(file, content, secured)
             yield from _plan_warnings(file, metrics, history)
             for place, name in enumerate(file.experiment.goals):
                 if history.events(metrics[name]) == 0:
@@ -113,6 +119,38 @@ def _plan_warnings(
             found, wanted = (_effect_words(each, guardrail.relative) for each in (harm, guardrail.max_harm))
             message = f"{plan.days} days can rule out a harm of {found}, not of {wanted}"
             yield _warning(file, f"guardrails.{guardrail.metric}", f"{message}; allow more harm, or plan more days")
+
+
+def _read_by_pages(file: ExperimentFile, content: CatalogContent, secured: Secured) -> Iterator[DefinitionError]:
+    """An audience that the payload would tell every page, people by their addresses and ids, or that it cannot tell."""
+    audience = file.experiment.audience
+    named = [segment.where for segment in content.segments if segment.name in audience.segments]
+    asked = [field for where in (*named, audience.where) for field in fields(parse(where).where)]
+    if file.experiment.delivery == "server":
+        return
+    remedy = "secure_attributes of shop.yaml hide values, delivery: server keeps the experiment out of the payload"
+    for field in asked:
+        try:
+            secured.written(field)
+        except NotHashable as error:
+            yield _warning(file, "audience", f"{error}, so it is not in the payload of SDKs; ask for equality only")
+            continue
+        told = [] if secured.hides(field.name) else [text for test in field.tests for text in _texts(test)]
+        if any(fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", text) for text in told):
+            yield _warning(file, "audience", f"{field.name} names an e-mail address, and pages read it; {remedy}")
+        elif len(told) > MOST_VALUES:
+            yield _warning(file, "audience", f"{field.name} lists {len(told)} values, and pages read them; {remedy}")
+
+
+def _texts(test: Operation | Nested | Members) -> Iterator[str]:
+    """The texts that a test of a field compares it with."""
+    if isinstance(test, Nested):
+        yield from (text for part in test.parts for each in part for text in _texts(each))
+    elif isinstance(test, Members):
+        yield from (text for field in fields(test.where) for each in field.tests for text in _texts(each))
+    else:
+        operands = test.operand if isinstance(test.operand, tuple | list) else (test.operand,)
+        yield from (each for each in operands if isinstance(each, str))
 
 
 def _effect_words(effect: float, relative: bool) -> str:

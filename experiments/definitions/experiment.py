@@ -27,6 +27,7 @@ from experiments.definitions.located import Located, Location, Problems, Wrong
 from experiments.definitions.model import (
     DecisionNote,
     Definition,
+    Delivery,
     Expectation,
     Experiment,
     GivenVisitor,
@@ -271,6 +272,7 @@ EXPERIMENT: Final[Entries] = {
         Preview,
         {"variant": FieldSpec(NAME, needed=_PREVIEW_HINT), "visitors": FieldSpec(listed(LINE), needed=_PREVIEW_HINT)},
     ).kind,
+    "delivery": FieldSpec(one_of(Delivery), help="server keeps it out of the payload that pages read"),
     "goal": GOAL,
     "goals": listed(GOAL, least=1),
     "secondary": listed(NAME),

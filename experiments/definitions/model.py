@@ -15,6 +15,7 @@ Correction = Literal["holm", "bh"]
 IdentityRule = Literal["first_touch", "strict"]
 Outcome = Literal["shipped", "rolled_back", "inconclusive"]
 Strategy = Literal["for_you", "buy_again", "bought_together", "popular"]
+Delivery = Literal["everywhere", "server"]
 NotInReason = Literal["audience", "traffic", "layer", "holdout", "unit"]
 
 
@@ -170,6 +171,7 @@ class Experiment(Definition):
     audience: Audience = Audience()
     variants: tuple[Variant, ...]
     preview: Preview | None = None
+    delivery: Delivery = "everywhere"
     goals: tuple[str, ...]
     margins: tuple[GoalMargin, ...] = ()
     secondary: tuple[str, ...] = ()
@@ -243,12 +245,18 @@ class Holdout(Definition):
 
 
 class Shop(Definition):
-    """What governs days, money and the cookie. `rates`: one unit of another currency in the shop's."""
+    """What governs days, money, the cookie, and what no payload shows.
+
+    `rates`: one unit of another currency in the shop's. The values that conditions compare `secure_attributes` with
+    stand in the payload as SHA-256 of `secure_salt` and the value.
+    """
 
     timezone: str = "UTC"
     currency: str = "EUR"
     rates: dict[str, float] = Field(default_factory=dict)
     cookie_domain: str | None = None
+    secure_attributes: tuple[str, ...] = ()
+    secure_salt: str | None = None
 
 
 MetricType = Literal["proportion", "count", "mean", "ratio", "quantile", "funnel", "retention", "csat", "nps", "ces"]

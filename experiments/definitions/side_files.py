@@ -126,6 +126,10 @@ def _check_shop(shop: Shop, place: Location) -> None:
             rates.fail(f'"{code}" is no currency, write its three letters, as in PLN', name=code)
         elif code == shop.currency:
             rates.fail(f"{code} is the shop's own currency, leave it out", name=code)
+    if shop.secure_attributes and not shop.secure_salt:
+        place.fail("need a secure_salt too, the one your site hashes them with", name="secure_attributes")
+    for name in {"id", "user_id"} & {*shop.secure_attributes}:
+        place.fail(f"{name} is what visitors are drawn by, it cannot be hashed once more", name="secure_attributes")
 
 
 SHOP: Final = Section(
@@ -151,6 +155,8 @@ SHOP: Final = Section(
             "is no domain, write it as in .shop.example",
             {"type": "string", "examples": [".shop.example"]},
         ),
+        "secure_attributes": FieldSpec(listed(LINE), help="Attributes whose values the payload shows as digests"),
+        "secure_salt": FieldSpec(LINE, help="What is put before a value before it is hashed"),
     },
     check=_check_shop,
 )

@@ -1,7 +1,9 @@
 """Every dialect the same answer: the published payload, evaluated by the official SDK, against `assign`."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from oracles.proving import examples
 
 from experiments.assignment.assign import Assignment, CompiledExperiment, assign
 from experiments.assignment.compilation import compile_experiment
-from experiments.assignment.payload import features, portable
+from experiments.assignment.payload import NotHashable, Secured, features, portable
 from experiments.definitions.model import (
     Audience,
     DecisionNote,
@@ -113,7 +115,7 @@ def test_an_sdk_computes_what_the_server_answers(
     now = START.timestamp()
     payload = json.loads(json.dumps(features([one], now)))
     for visitor, known in visitors:
-        answer = ours(assign(one, visitor, known, now))
+        answer = ours(assign(replace(one, previewed=frozenset()), visitor, known, now))  # pages read no preview
         assert sdk_answer(payload, one.key, visitor, known) == answer
         context = Context(attributes={**known, "id": visitor}, features=payload)
         own = evaluate(one.key, context)
@@ -174,7 +176,6 @@ def test_the_rule_carries_what_the_sdks_need() -> None:
         "rules": [
             {
                 "key": "banner",
-                "name": "Banner",
                 "seed": "banner:2",
                 "phase": "2",
                 "hashVersion": 2,
@@ -191,3 +192,77 @@ def test_the_rule_carries_what_the_sdks_need() -> None:
             }
         ],
     }
+
+
+SECURED = Secured(frozenset(("email", "customer.number")), "a salt of ours")
+ADDRESSES = ["a@shop.example", "b@shop.example", "null", "é@shop.example"]
+HASHABLE: list[dict[str, Any]] = [
+    {"email": ADDRESSES[0]},
+    {"email": {"$in": ADDRESSES[:2]}, "device": {"$in": ["mobile"]}},
+    {"email": {"$nin": ADDRESSES[1:]}},
+    {"email": {"$not": {"$eq": ADDRESSES[3]}, "$exists": True}},
+    {"$or": [{"email": {"$ne": ADDRESSES[2]}}, {"country": "SK"}]},
+    {"$not": {"email": {"$in": ADDRESSES}}},
+    {"email": None},
+]
+
+
+def hashed(known: dict[str, Any]) -> dict[str, Any]:
+    """The attributes as a site hands them to an SDK that reads digests."""
+    secure = {name: sha256((SECURED.salt + known[name]).encode()).hexdigest() for name in ("email",) if name in known}
+    return {**known, **secure}
+
+
+@pytest.mark.parametrize("where", HASHABLE, ids=str)
+@given(address=st.none() | st.sampled_from([*ADDRESSES, "", "c"]), other=attributes)
+def test_an_sdk_that_is_given_digests_decides_as_the_server_does_by_the_addresses(
+    where: dict[str, Any], address: str | None, other: dict[str, Any]
+) -> None:
+    known = {name: value for name, value in other.items() if name != "email"}
+    known |= {} if address is None else {"email": address}
+    secured = portable(where, SECURED.written)
+    assert evalCondition(hashed(known), secured) == compile_condition(where)(known)
+    assert "@" not in json.dumps(secured)
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        {"email": {"$regex": "@shop"}},
+        {"email": {"$ini": ["A@shop.example"]}},
+        {"email": {"$gt": "a"}},
+        {"email": {"$in": ["a@shop.example", 7]}},
+        {"email": 7},
+        {"email": ["a@shop.example"]},
+        {"email": {"$not": {"$regex": "a"}}},
+        {"email": {"$type": "string"}},
+        {"email.domain": "shop.example"},
+        {"customer": {"number": "7"}},
+        {"$or": [{"country": "SK"}, {"tags": {"$size": 0}}, {"$not": {"email": {"$veq": "1.0"}}}]},
+    ],
+    ids=str,
+)
+def test_what_a_digest_cannot_answer_keeps_the_experiment_out_of_the_payload(where: dict[str, Any]) -> None:
+    one = Experiment(
+        key="banner",
+        name="Banner",
+        status="running",
+        audience=Audience(where=where),
+        variants=(Variant(key="control", weight=0.5, payload={}), Variant(key="b", weight=0.5, payload={"a": 1})),
+        goals=("purchase_rate",),
+    )
+    with pytest.raises(NotHashable, match="secure"):
+        portable(where, SECURED.written)
+    compiled = compile_experiment(one, {}, {})
+    assert list(features([compiled], 0.0)) == ["banner"]
+    assert features([compiled], 0.0, SECURED) == {}
+
+
+@given(one=experiments())
+def test_the_payload_has_no_name_owner_hypothesis_or_previewed_visitor(one: CompiledExperiment) -> None:
+    told = {"name": "A name", "owner": "owner@shop.example", "hypothesis": "A hypothesis"}
+    told["preview"] = Preview(variant="k1", visitors=("visitor-of-the-preview",))
+    named = replace(one, definition=one.definition.model_copy(update=told))
+    assert features([named], START.timestamp()) == features([one], START.timestamp())
+    server = replace(one, definition=one.definition.model_copy(update={"delivery": "server"}))
+    assert features([server], START.timestamp()) == {}

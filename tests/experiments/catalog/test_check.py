@@ -181,3 +181,26 @@ def test_warnings_that_need_traffic_ask_the_log(folder: Path) -> None:
         " aim for a larger effect",
     ]
     assert not checked(folder, SiteHistory(), banner=BANNER + lines).warnings
+
+
+READ_BY_PAGES = {
+    "{email: a@shop.example}": "email names an e-mail address, and pages read it",
+    "{$or: [{device: tv}, {staff: {$elemMatch: {$in: [b@shop.example]}}}]}": "staff names an e-mail address",
+    f"{{customer: {{$in: [{', '.join(f'c-{number}' for number in range(51))}]}}}}": "customer lists 51 values",
+    "{phone: {$regex: '^0905'}}": "phone is secure, and $regex cannot be asked of a digest, so it is not in the",
+}
+
+
+@pytest.mark.parametrize(("where", "told"), READ_BY_PAGES.items(), ids=["address", "nested", "list", "secure"])
+def test_people_whom_an_audience_tells_every_page_are_warned_of(folder: Path, where: str, told: str) -> None:
+    (folder / "shop.yaml").write_text("secure_attributes: [phone]\nsecure_salt: a salt of ours\n")
+    banner = BANNER + f"audience: {{where: {where}}}\n"
+    [warning] = checked(folder, banner=banner).warnings
+    assert str(warning).startswith(f"banner.yaml:7: audience: {told}")
+    assert checked(folder, banner=banner + "delivery: server\n").warnings == ()
+
+
+def test_an_audience_that_hides_its_people_is_not_warned_of(folder: Path) -> None:
+    (folder / "shop.yaml").write_text("secure_attributes: [email]\nsecure_salt: a salt of ours\n")
+    where = f"{{email: {{$in: [{', '.join(f'c{number}@shop.example' for number in range(99))}]}}}}"
+    assert checked(folder, banner=BANNER + f"audience: {{where: {where}}}\n").warnings == ()
