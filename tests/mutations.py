@@ -488,6 +488,28 @@ MUTATIONS: Mapping[str, Mutation] = {
             ),
         ),
     ),
+    "drafts_on_pages": Mutation(
+        "a route answers a page from the whole catalogue",
+        ("tests/app/routes/test_released.py::test_no_public_answer_tells_of_what_is_not_released",),
+        (
+            Edit(
+                "app/routes/ofrep.py",
+                "        visible = resources.visible_to(grant, now)",
+                "        visible = resources.catalogs.catalog.full",
+            ),
+        ),
+    ),
+    "counted_drafts": Mutation(
+        "an exposure that a page reports is held against what has not begun, and the counters tell",
+        ("tests/app/routes/test_released.py::test_no_public_answer_tells_of_what_is_not_released",),
+        (
+            Edit(
+                "app/routes/tracking.py",
+                "judged(record, resources.visible_to(grant, now))",
+                "judged(record, resources.catalogs.catalog.full)",
+            ),
+        ),
+    ),
     "future_end": Mutation(
         "an end that lies ahead counts as one that has come",
         (f"{READOUT}/test_states.py::test_the_table_of_states",),

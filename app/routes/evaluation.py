@@ -12,7 +12,7 @@ from events.dialects.user_agents import client
 from events.records import EXPOSURE, ExposureSource, Record
 from events.store.availability import StoreUnavailable
 from experiments.assignment.assign import USER_ATTRIBUTE, Assignment
-from experiments.catalog.catalog import Catalog
+from experiments.catalog.visible import Visible
 from kit.suggestions import did_you_mean
 from kit.time import now_us
 
@@ -44,18 +44,16 @@ class Visitor:
 
 
 class Stems:
-    """Encoded answers of the live catalogue, up to where the exposure is told: few distinct ones are ever given."""
+    """Encoded answers up to where the exposure is told; few distinct ones are ever given of what is visible."""
 
     def __init__(self, write: Callable[[Assignment], bytes]) -> None:
         self._write = write
-        self._catalog: Catalog | None = None
-        self._stems: dict[tuple[Any, ...], bytes] = {}
-        self._unknown: dict[str, str] = {}  # looked up once, because searching for what was meant takes a millisecond
 
-    def of(self, catalog: Catalog, assignment: Assignment) -> bytes:
-        """What `write` makes of the assignment, made once."""
-        if catalog is not self._catalog:
-            self._catalog, self._stems, self._unknown = catalog, {}, {}
+    def of(self, visible: Visible, assignment: Assignment) -> bytes:
+        """What `write` makes of the assignment, made once for those who see this."""
+        stems = visible.kept.get(self)
+        if stems is None:
+            stems = visible.kept[self] = {}
         key = (
             assignment.experiment,
             assignment.variant,
@@ -64,26 +62,32 @@ class Stems:
             assignment.forced,
             assignment.in_experiment,
         )
-        stem = self._stems.get(key)
+        stem = stems.get(key)
         if stem is None:
-            stem = self._stems[key] = self._write(assignment)
+            stem = stems[key] = self._write(assignment)
         return stem
 
-    def not_served(self, catalog: Catalog, key: str) -> str:
-        """What is said of a key that is not served, with the one that was probably meant."""
-        if catalog is not self._catalog:
-            self._catalog, self._stems, self._unknown = catalog, {}, {}
-        said = self._unknown.get(key)
-        if said is None:
-            while len(self._unknown) >= MAX_UNKNOWN:
-                del self._unknown[next(iter(self._unknown))]
-            meant = did_you_mean(key, catalog.compiled, lead="; ", quote="'")
-            said = self._unknown[key] = f"no experiment {key[:100]!r} is served here{meant}"
-        return said
+
+def not_served(visible: Visible, key: str) -> str:
+    """What is said of a key that is not served to a caller, with the one of those they see that was probably meant.
+
+    It is looked up once, because searching for what was meant takes a millisecond.
+    """
+    unknown = visible.kept.setdefault(not_served, {})
+    said = unknown.get(key)
+    if said is None:
+        while len(unknown) >= MAX_UNKNOWN:
+            del unknown[next(iter(unknown))]
+        meant = did_you_mean(key, visible.compiled, lead="; ", quote="'")
+        said = unknown[key] = f"no experiment {key[:100]!r} is served here{meant}"
+    return said
 
 
-def forced_variants(exchange: Exchange, attributes: Mapping[str, Any]) -> dict[str, str] | None:
-    """Previews asked for by `?resonate_force=KEY:VARIANT` or the attribute `resonate.force`; never exposures."""
+def forced_variants(exchange: Exchange, attributes: Mapping[str, Any], visible: Visible) -> dict[str, str] | None:
+    """Previews asked for by `?resonate_force=KEY:VARIANT` or the attribute `resonate.force`; never exposures.
+
+    Pages preview what runs, secret keys all that is answered.
+    """
     texts: list[str] = []
     if FORCE.encode() in exchange.scope["query_string"]:
         texts = [value for name, value in query_pairs(exchange) if name == FORCE and value]
@@ -93,7 +97,7 @@ def forced_variants(exchange: Exchange, attributes: Mapping[str, Any]) -> dict[s
     if not texts:
         return None
     pairs = [text.partition(":") for part in texts for text in part.split(",")]
-    return {key: variant for key, _, variant in pairs}
+    return {key: variant for key, _, variant in pairs if key in visible.forcible}
 
 
 async def expose(

@@ -16,7 +16,7 @@ from app.worker.resources import Resources
 from events.dialects.growthbook import read_events
 from events.dialects.segment import BatchTooLarge
 from experiments.assignment.payload import features
-from experiments.catalog.catalog import Catalog
+from experiments.catalog.visible import Visible
 
 FEATURES_PREFIX: Final = "/api/features/"
 CACHE_CONTROL: Final = b"public, max-age=30, stale-while-revalidate=3600, stale-if-error=36000"
@@ -27,7 +27,7 @@ class Features:
     """`GET /api/features/{pk}`; the payload is computed once a second at most, because traffic grows with time."""
 
     def __init__(self) -> None:
-        self._catalog: Catalog | None = None
+        self._visible: Visible | None = None
         self._second = 0
         self._payload = b""
         self._etag = b""
@@ -35,16 +35,17 @@ class Features:
     def __call__(self, exchange: Exchange, resources: Resources, body: bytes) -> HttpAnswer:
         key = exchange.scope["path"][len(FEATURES_PREFIX) :]
         try:
-            admit_key(exchange, resources.access, key.encode(), in_address=True)
+            grant = admit_key(exchange, resources.access, key.encode(), in_address=True)
         except Problem as problem:
             if problem.status == 401:
                 return HttpAnswer(400, msgspec.json.encode({"status": 400, "error": "Invalid API key"}), JSON_TYPE)
             raise
-        catalog, now = resources.catalogs.catalog, time.time()
-        if catalog is not self._catalog or int(now) != self._second:
-            encoded = msgspec.json.encode(features(catalog.servable, now))
+        now = time.time()
+        visible = resources.visible_to(grant, now)
+        if visible is not self._visible or int(now) != self._second:
+            encoded = msgspec.json.encode(features(visible.servable, now, visible.secured))
             etag = b'W/"%b"' % hashlib.sha256(encoded).hexdigest()[:32].encode()
-            self._catalog, self._second = catalog, int(now)
+            self._visible, self._second = visible, int(now)
             if etag != self._etag:
                 updated = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
                 self._payload = b'{"status":200,"features":%b,"dateUpdated":"%b"}' % (encoded, updated.encode())
@@ -68,4 +69,4 @@ def ingest(exchange: Exchange, resources: Resources, body: bytes) -> Pending:
         reading = read_events(items, arrival(exchange, resources))
     except BatchTooLarge as error:
         raise Problem(413, "batch_too_large", str(error)) from None
-    return store(reading, resources)
+    return store(reading, resources, grant)

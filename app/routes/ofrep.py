@@ -10,7 +10,7 @@ from app.http.admission import admit
 from app.http.body import decode
 from app.http.errors import OFREP_FLAGS, Problem
 from app.http.exchange import Exchange, HttpAnswer, Pending, matches
-from app.routes.evaluation import EXPOSE, Stems, Visitor, expose, forced_variants
+from app.routes.evaluation import EXPOSE, Stems, Visitor, expose, forced_variants, not_served
 from app.worker.resources import Resources
 from events.dialects.validation import EventRefused, check_bounds, id_problem
 from experiments.assignment.assign import USER_ATTRIBUTE, Assignment, assign
@@ -28,33 +28,33 @@ DECODER: Final = msgspec.json.Decoder(EvaluationBody)
 
 
 class Ofrep:
-    """The two handlers, with the answers of the current catalogue kept ready."""
+    """The two handlers, with the answers of what is visible kept ready."""
 
     def __init__(self) -> None:
         self._stems = Stems(ofrep_stem)
 
     def evaluate(self, exchange: Exchange, resources: Resources, body: bytes) -> HttpAnswer | Pending:
         """`POST /ofrep/v1/evaluate/flags/{key}`"""
-        admit(exchange, resources.access)
+        grant, now = admit(exchange, resources.access), time.time()
         visitor, context = read_context(decode(body, DECODER))
-        key, catalog = exchange.scope["path"][len(OFREP_FLAGS) :], resources.catalogs.catalog
-        experiment = catalog.compiled.get(key)
+        key, visible = exchange.scope["path"][len(OFREP_FLAGS) :], resources.visible_to(grant, now)
+        experiment = visible.compiled.get(key)
         if experiment is None:  # drafts and archived experiments are not found either
-            said = self._stems.not_served(catalog, key)
-            raise Problem(404, "flag_not_found", said, ofrep_code="FLAG_NOT_FOUND")
-        assignment = assign(experiment, visitor, context, time.time(), forced_variants(exchange, context))
-        stem = self._stems.of(catalog, assignment)
+            raise Problem(404, "flag_not_found", not_served(visible, key), ofrep_code="FLAG_NOT_FOUND")
+        assignment = assign(experiment, visitor, context, now, forced_variants(exchange, context, visible))
+        stem = self._stems.of(visible, assignment)
         if not assignment.enrols or context.get(EXPOSE) is False:
             return HttpAnswer(200, stem + b"}}")
         return _exposed(exchange, resources, Visitor.of(visitor, context, len(body)), assignment, stem)
 
     def evaluate_all(self, exchange: Exchange, resources: Resources, body: bytes) -> HttpAnswer:
         """`POST /ofrep/v1/evaluate/flags`"""
-        admit(exchange, resources.access)
+        grant, now = admit(exchange, resources.access), time.time()
         visitor, context = read_context(decode(body, DECODER))
-        catalog, now, forced = resources.catalogs.catalog, time.time(), forced_variants(exchange, context)
-        assignments = [assign(experiment, visitor, context, now, forced) for experiment in catalog.servable]
-        flags = b",".join([self._stems.of(catalog, assignment) + b"}}" for assignment in assignments])
+        visible = resources.visible_to(grant, now)
+        forced = forced_variants(exchange, context, visible)
+        assignments = [assign(experiment, visitor, context, now, forced) for experiment in visible.servable]
+        flags = b",".join([self._stems.of(visible, assignment) + b"}}" for assignment in assignments])
         etag = b'"%b"' % hashlib.sha256(flags).hexdigest()[:32].encode()
         headers = [(b"etag", etag), (b"cache-control", b"private, no-cache")]
         if matches(exchange.headers.get(b"if-none-match"), etag):

@@ -214,7 +214,7 @@ def hot_paths() -> JSON:
         "A slot that is asked for twice is a 400, `duplicate_slot`; a refused request exposes nothing."
     )
     forced = {"name": FORCE, "in": "query", "schema": WORD, "example": "free-shipping-banner:threshold",
-              "description": "Preview a variant; never an exposure."}  # fmt: skip
+              "description": "Preview a variant, with a publishable key of what runs; never an exposure."}  # fmt: skip
     personalize["parameters"], listed["parameters"] = [forced, DEBUG_PARAMETER], [DEBUG_PARAMETER]
     publishable = {"description": "A publishable key."}
     key = {"name": "key", "in": "path", "required": True, "schema": TEXT, "example": "pk_demo", **publishable}

@@ -10,12 +10,14 @@ from typing import Any, Final
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse
 
-from app.routes.dependencies import Worker
+from app.http.access import Grant
+from app.routes.dependencies import Anyone, Worker
 from app.runtime.data_directory import DataDirectory
 from app.worker.resources import Resources
 from events.store.availability import StoreUnavailable
 from events.store.health import read_state, recorded_cause
 from events.writer.watermark import read_watermarks
+from experiments.catalog.visible import Visible
 
 router = APIRouter(tags=["Operations"])
 
@@ -31,8 +33,12 @@ async def healthz() -> JSONResponse:
     return JSONResponse({"status": "ok"}, headers=NEVER_STORED)
 
 
-@router.get("/readyz", summary="Whether assignments can be served, and what is not as it should be")
-async def readyz(request: Request, worker: Worker) -> JSONResponse:
+@router.get(
+    "/readyz",
+    summary="Whether assignments can be served, and what is not as it should be",
+    description="A secret key also gets texts and names: definition errors, details of the store, causes in full.",
+)
+async def readyz(request: Request, worker: Worker, grant: Anyone) -> JSONResponse:
     causes, refused = list[str](), None
     if worker.stream.state.cause is None:  # a store that this worker knows to be away is not asked again
         try:
@@ -43,25 +49,33 @@ async def readyz(request: Request, worker: Worker) -> JSONResponse:
             refused = unavailable.cause
         except TimeoutError:
             refused = "store_timeout"
-    ready = readiness(worker, causes, refused) | {"version": request.app.version}
+    ready = readiness(worker, grant, causes, refused) | {"version": request.app.version}
     return JSONResponse(ready, status_code=200 if ready["status"] != "unavailable" else 503, headers=NEVER_STORED)
 
 
-@router.get("/metrics", summary="Counters of all workers, in Prometheus' text format", response_class=PlainTextResponse)
-async def metrics(worker: Worker) -> PlainTextResponse:
-    state = worker.stream.state
+@router.get(
+    "/metrics",
+    summary="Counters of all workers, in Prometheus' text format",
+    description="Without a secret key, definition errors are 0 or 1, and experiments count from their start on.",
+    response_class=PlainTextResponse,
+)
+async def metrics(worker: Worker, grant: Anyone) -> PlainTextResponse:
+    state, errors = worker.stream.state, len(worker.catalogs.errors)
     gauges = {
         "resonate_store_available": float(state.available),
-        "resonate_definition_errors": float(len(worker.catalogs.errors)),
-        "resonate_experiments_running": float(len(worker.catalogs.catalog.running)),
+        "resonate_definition_errors": float(errors if grant and grant.secret else min(errors, 1)),
+        "resonate_experiments_running": float(len(worker.visible_to(grant, time.time()).running)),
     }
     return PlainTextResponse(worker.telemetry.exposition(gauges), media_type=PROMETHEUS, headers=NEVER_STORED)
 
 
-def readiness(worker: Resources, writer: Sequence[str] = (), refused: str | None = None) -> dict[str, Any]:
+def readiness(
+    worker: Resources, grant: Grant | None, writer: Sequence[str] = (), refused: str | None = None
+) -> dict[str, Any]:
     """`ready`, or `degraded` with its causes: a bad definition file, a store that is down, a damaged part, lost data.
 
-    `writer` is what the writer complains of, `refused` why the store did not answer just now.
+    `writer` is what the writer complains of, `refused` why the store did not answer just now. Whoever has no secret key
+    gets causes as codes, with what is named behind a code where pages see that name anyway.
     """
     data, is_own = worker.settings.data, worker.settings.redis_url is None
     cause = worker.stream.state.cause or (recorded_cause(data) if is_own else None) or refused
@@ -76,19 +90,23 @@ def readiness(worker: Resources, writer: Sequence[str] = (), refused: str | None
     causes += sorted(LOSSES & worker.telemetry.growing(time.time()))
     if cause is not None:
         causes.append(cause)
-    return {
-        "status": "degraded" if causes else "ready",
-        "degraded": causes,
-        "definitions": {
-            "version": worker.catalogs.catalog.version,
-            "errors": [str(error) for error in worker.catalogs.errors[:LISTED_ERRORS]],
-        },
-        "store": {
-            "available": cause is None,
-            "cause": cause,
-            "version": worker.connection.version,
-            "detail": embedded.detail if embedded else None,
-            "restarts": embedded.restarts if embedded else None,
-        },
-        "warnings": list(worker.connection.warnings),
+    store = {"available": cause is None, "cause": cause}
+    ready = {"status": "degraded" if causes else "ready", "degraded": causes, "store": store}
+    if grant is None or not grant.secret:
+        return ready | {"degraded": [public_cause(each, worker.visible_to(grant, time.time())) for each in causes]}
+    told = {
+        "version": worker.connection.version,
+        "detail": embedded.detail if embedded else None,
+        "restarts": embedded.restarts if embedded else None,
     }
+    definitions = {
+        "version": worker.catalogs.catalog.version,
+        "errors": [str(error) for error in worker.catalogs.errors[:LISTED_ERRORS]],
+    }
+    return ready | {"store": store | told, "definitions": definitions, "warnings": list(worker.connection.warnings)}
+
+
+def public_cause(cause: str, visible: Visible) -> str:
+    """The code of a cause, whole where what stands behind its colon is the key of an experiment that pages see."""
+    code, _, named = cause.partition(":")
+    return cause if named.strip() in visible.compiled else code

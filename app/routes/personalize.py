@@ -7,17 +7,18 @@ from typing import Any, Final
 
 import msgspec
 
+from app.http.access import Grant
 from app.http.admission import admit
 from app.http.body import decode
 from app.http.errors import Problem
 from app.http.exchange import Exchange, HttpAnswer, Pending
-from app.routes.evaluation import FORCE, Stems, Visitor, expose, forced_variants
+from app.routes.evaluation import FORCE, Stems, Visitor, expose, forced_variants, not_served
 from app.routes.ofrep import check_user
 from app.worker.recommendations import ListAnswer
 from app.worker.resources import Resources
 from events.dialects.validation import EventRefused, check_bounds, id_problem
 from experiments.assignment.assign import Assignment, assign
-from experiments.catalog.catalog import Catalog
+from experiments.catalog.visible import Visible
 from recommender.ranking.request import ListRequest
 
 MAX_EXPERIMENTS: Final = 200
@@ -52,12 +53,12 @@ DECODER: Final = msgspec.json.Decoder(PersonalizeBody)
 
 @dataclass(frozen=True, slots=True)
 class PageView:
-    """One page view, checked and evaluated: what each experiment answers, which keys nobody knows, the lists by slot.
+    """One page view, checked and evaluated: what each experiment answers, which keys are not known, the lists by slot.
 
     `enrolling` are the assignments that are shown, so that the log must know of them.
     """
 
-    catalog: Catalog
+    visible: Visible
     assignments: Sequence[Assignment]
     unknown: Sequence[str]
     enrolling: Sequence[Assignment]
@@ -65,16 +66,16 @@ class PageView:
 
 
 class Personalize:
-    """The handler, with the answers of the current catalogue kept ready."""
+    """The handler, with the answers of what is visible kept ready."""
 
     def __init__(self) -> None:
         self._stems = Stems(personalize_stem)
 
     def __call__(self, exchange: Exchange, resources: Resources, raw: bytes) -> HttpAnswer | Pending:
-        admit(exchange, resources.access, PARAMETERS)
+        grant = admit(exchange, resources.access, PARAMETERS)
         body = decode(raw, DECODER)
         attributes = checked_attributes(body)
-        view = page_view(exchange, resources, body, attributes)
+        view = page_view(exchange, resources, grant, body, attributes)
         if not view.enrolling and not view.lists:
             return self._answer(view, {}, {})
         return self._later(exchange, resources, view, Visitor.of(body.visitor_id, attributes, len(raw)))
@@ -90,14 +91,14 @@ class Personalize:
 
     def _answer(self, view: PageView, told: Mapping[str, bytes], lists: Mapping[str, ListAnswer]) -> HttpAnswer:
         stem = self._stems.of
-        shown = [stem(view.catalog, each) + told.get(each.experiment, b"") for each in view.assignments]
+        shown = [stem(view.visible, each) + told.get(each.experiment, b"") for each in view.assignments]
         messages = b"},".join(shown)
         body = b'{"experiments":{%b},"recommendations":%b' % (
             messages + b"}" if messages else b"",
             msgspec.json.encode(lists),
         )
         if view.unknown:
-            said = {key: self._stems.not_served(view.catalog, key) for key in view.unknown}
+            said = {key: not_served(view.visible, key) for key in view.unknown}
             errors = {key[:100]: {"code": "unknown_experiment", "message": said[key]} for key in view.unknown}
             body += b',"errors":%b' % msgspec.json.encode(errors)
         return HttpAnswer(200, body + b"}")
@@ -136,31 +137,35 @@ def checked_attributes(body: PersonalizeBody) -> dict[str, Any]:
     return attributes if body.user_id is None else {**attributes, "user_id": body.user_id}
 
 
-def page_view(exchange: Exchange, resources: Resources, body: PersonalizeBody, attributes: dict[str, Any]) -> PageView:
+def page_view(
+    exchange: Exchange, resources: Resources, grant: Grant, body: PersonalizeBody, attributes: dict[str, Any]
+) -> PageView:
     """What the body asks for, checked to its end and evaluated, with no effect yet. Raises Problem 400.
 
     Where no experiment is named, all that run or were shipped are evaluated. Evaluating is not seeing: only experiments
     that were named enrol, unless the caller says otherwise.
     """
-    catalog, now, forced = resources.catalogs.catalog, time.time(), forced_variants(exchange, attributes)
+    now = time.time()
+    visible = resources.visible_to(grant, now)
+    forced = forced_variants(exchange, attributes, visible)
     unknown: list[str] = []
     if body.experiments is None:
-        shown = catalog.shown
+        shown = visible.shown
     else:
         if len(body.experiments) > MAX_EXPERIMENTS:
             raise Problem(400, "too_many_experiments", f"experiments: at most {MAX_EXPERIMENTS} keys")
         named = dict.fromkeys(body.experiments)
-        shown = [catalog.compiled[key] for key in named if key in catalog.compiled]
-        unknown = [key for key in named if key not in catalog.compiled]
+        shown = [visible.compiled[key] for key in named if key in visible.compiled]
+        unknown = [key for key in named if key not in visible.compiled]
     assignments = [assign(each, body.visitor_id, attributes, now, forced) for each in shown]
     wanted = body.experiments is not None if body.expose is None else body.expose
     enrolling = [assignment for assignment in assignments if assignment.enrols] if wanted else []
-    lists = _lists(resources, body, catalog, assignments) if body.recommendations else {}
-    return PageView(catalog, assignments, unknown, enrolling, lists)
+    lists = _lists(resources, body, visible, assignments) if body.recommendations else {}
+    return PageView(visible, assignments, unknown, enrolling, lists)
 
 
 def _lists(
-    resources: Resources, body: PersonalizeBody, catalog: Catalog, assignments: Sequence[Assignment]
+    resources: Resources, body: PersonalizeBody, visible: Visible, assignments: Sequence[Assignment]
 ) -> Mapping[str, ListRequest]:
     """The list of each slot; a strategy may be what an experiment tests, and then its variant decides."""
     asked = body.recommendations or []
@@ -169,7 +174,7 @@ def _lists(
     tested = {
         variant.recommend.slot: variant.recommend
         for assignment in assignments
-        for variant in catalog.compiled[assignment.experiment].definition.variants
+        for variant in visible.compiled[assignment.experiment].definition.variants
         if variant.key == assignment.variant and variant.recommend is not None
     }
     lists: dict[str, ListRequest] = {}

@@ -1,5 +1,6 @@
 """Segment's tracking API: an answer of success means that every event of the request is durable."""
 
+import time
 from typing import Any, Final
 
 import msgspec
@@ -15,17 +16,17 @@ from events.dialects.validation import Arrival
 from events.records import EXPOSURE, Record
 from events.store.availability import StoreUnavailable
 from experiments.assignment.assign import CompiledExperiment, plausible
-from experiments.catalog.catalog import Catalog
+from experiments.catalog.visible import Visible
 from kit.time import now_us
 
 
-def judged(record: Record, catalog: Catalog) -> Record:
+def judged(record: Record, visible: Visible) -> Record:
     """An exposure with its variant's key, phase and propensity, marked where it cannot be true.
 
-    It is held against every phase served in the last 24 hours, because an SDK may hold an old payload. An experiment
-    that is not ours is stored as it is: sites report other tools' tests by the same event.
+    It is held against every phase that its sender saw in the last 24 hours, because an SDK may hold an old payload. An
+    experiment that is not ours is stored as it is: sites report other tools' tests by the same event.
     """
-    phases = catalog.served.get(record.experiment or "", ())
+    phases = visible.served.get(record.experiment or "", ())
     if not phases or record.variant is None:
         return record
     for phase in phases:
@@ -80,7 +81,7 @@ class Tracking:
             item = _decoded(body, SINGLE, grant)
             grant = grant or admit_written(exchange, resources, item.get("writeKey"))
             reading = read_single(item, len(body), self._kind, arrival(exchange, resources))
-        return store(reading, resources)
+        return store(reading, resources, grant)
 
 
 def admit_written(exchange: Exchange, resources: Resources, key: Any) -> Grant:
@@ -100,10 +101,13 @@ def arrival(exchange: Exchange, resources: Resources) -> Arrival:
     )
 
 
-async def store(reading: Reading, resources: Resources) -> HttpAnswer:
+async def store(reading: Reading, resources: Resources, grant: Grant) -> HttpAnswer:
     """Appends the records and answers once they are durable. Raises Problem 503 when that cannot be promised."""
-    telemetry, catalog = resources.telemetry, resources.catalogs.catalog
-    records = [judged(record, catalog) if record.type == EXPOSURE else record for record in reading.records]
+    telemetry, now = resources.telemetry, time.time()
+    records = [
+        judged(record, resources.visible_to(grant, now)) if record.type == EXPOSURE else record
+        for record in reading.records
+    ]
     if records:
         try:
             appended = await resources.stream.append(records)

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 
 from app.analysis.client import AnalysisClient
-from app.http.access import Keys
+from app.http.access import Grant, Keys
 from app.http.admission import AccessPolicy, Rate, RateLimiter
 from app.runtime.data_directory import DataDirectory, store_connection
 from app.runtime.settings import Settings
@@ -18,6 +18,7 @@ from events.ingest.history import History
 from events.ingest.stream import Stream
 from events.store.connection import Connection
 from experiments.catalog.reader import CatalogReader
+from experiments.catalog.visible import Visible
 from kit.tasks import Tasks
 
 logger = logging.getLogger(__name__)
@@ -40,6 +41,14 @@ class Resources:
     analysis: AnalysisClient
     telemetry: Telemetry
     recommender: LiveRecommender
+
+    def visible_to(self, grant: Grant | None, now: float) -> Visible:
+        """All that a caller may know of experiments at a time (epoch seconds): without a secret key what is released.
+
+        It is the only door: no handler that a page may call looks into the catalogue itself.
+        """
+        catalog = self.catalogs.catalog
+        return catalog.full if grant is not None and grant.secret else catalog.released.at(now)
 
 
 @contextlib.asynccontextmanager

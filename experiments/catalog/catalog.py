@@ -9,6 +9,8 @@ from types import MappingProxyType
 
 from experiments.assignment.assign import CompiledExperiment
 from experiments.assignment.compilation import compile_experiment
+from experiments.assignment.payload import Secured
+from experiments.catalog.visible import Released, Visible, is_released
 from experiments.definitions.content import CatalogContent, FormerDesign, PublishedCatalog
 from experiments.definitions.model import Experiment, Holdout, Metric, Segment, Shop, Slot, Status
 
@@ -20,11 +22,8 @@ class Catalog:
     """All definitions at one moment. `version` is a hash of the resolved content.
 
     `experiments` holds every file (drafts and archived ones too), with pauses and stops that were ordered without the
-    files applied to `status`; `overridden` names those, `written` says what their files say. `compiled` holds the
-    servable ones by key; `servable` and `running` are tuples of the same objects in order of key (`running`: status
-    running; its dates are judged at each assignment); `shown` adds to these the stopped ones that shipped a variant:
-    what a page gets that names none. `served` has, by key, every design served in the last 24 hours,
-    the present one first.
+    files applied to `status`; `overridden` names those, `written` says what their files say. `full` is what the holder
+    of a secret key sees of the servable ones, `released` what pages see.
     """
 
     version: str
@@ -37,11 +36,8 @@ class Catalog:
     slots: Mapping[str, Slot]
     overridden: Mapping[str, Status]
     written: Mapping[str, Status]
-    compiled: Mapping[str, CompiledExperiment]
-    servable: tuple[CompiledExperiment, ...]
-    running: tuple[CompiledExperiment, ...]
-    shown: tuple[CompiledExperiment, ...]
-    served: Mapping[str, tuple[CompiledExperiment, ...]]
+    full: Visible
+    released: Released
 
 
 def catalog_of(snapshot: PublishedCatalog) -> Catalog:
@@ -52,14 +48,17 @@ def catalog_of(snapshot: PublishedCatalog) -> Catalog:
     servable = tuple(
         compile_experiment(experiment, segments, holdouts) for experiment in content.experiments if experiment.servable
     )
-    served: dict[str, list[CompiledExperiment]] = {compiled.key: [compiled] for compiled in servable}
-    for former in reversed(snapshot.former):
+    former: dict[str, list[CompiledExperiment]] = {}
+    released: dict[str, list[CompiledExperiment]] = {}  # of these, what pages saw
+    for before in reversed(snapshot.former):
         compiled = compile_experiment(
-            former.experiment,
-            {segment.name: segment for segment in former.segments},
-            {holdout.name: holdout for holdout in former.holdouts},
+            before.experiment,
+            {segment.name: segment for segment in before.segments},
+            {holdout.name: holdout for holdout in before.holdouts},
         )
-        served.setdefault(compiled.key, []).append(compiled)
+        for designs in (former, released) if is_released(compiled, before.until) else (former,):
+            designs.setdefault(compiled.key, []).append(compiled)
+    secured = Secured(frozenset(content.shop.secure_attributes), content.shop.secure_salt or "")
     return Catalog(
         version=snapshot.version,
         received_at=snapshot.received_at,
@@ -71,12 +70,13 @@ def catalog_of(snapshot: PublishedCatalog) -> Catalog:
         slots=MappingProxyType({slot.name: slot for slot in content.slots}),
         overridden=MappingProxyType(dict(snapshot.overridden)),
         written=MappingProxyType(dict(snapshot.written)),
-        compiled=MappingProxyType({compiled.key: compiled for compiled in servable}),
-        servable=servable,
-        running=tuple(compiled for compiled in servable if compiled.definition.status == "running"),
-        shown=tuple(each for each in servable if each.definition.status == "running" or each.shipped),
-        served=MappingProxyType({key: tuple(designs) for key, designs in served.items()}),
+        full=Visible.of(servable, _by_key(former), secured, frozenset(each.key for each in servable)),
+        released=Released(servable, _by_key(released), secured),
     )
+
+
+def _by_key(designs: Mapping[str, list[CompiledExperiment]]) -> Mapping[str, tuple[CompiledExperiment, ...]]:
+    return {key: tuple(found) for key, found in designs.items()}
 
 
 def former_designs(before: PublishedCatalog, after: CatalogContent, now: datetime) -> tuple[FormerDesign, ...]:

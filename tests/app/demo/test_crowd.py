@@ -93,7 +93,7 @@ def visited(seed: int, visitors: int) -> list[tuple[str, str, bool]]:
     crowd, told = drawn(seed), list[tuple[str, str, bool]]()
     shown = {crowds.SLOT: {"recommendation_id": "popular", "items": POPULAR}}
     for visitor in map(crowd.visitor, range(visitors)):
-        assigned = assign(CATALOG.compiled[BANNER], visitor.visitor_id, {"device": visitor.device}, START / 1e6)
+        assigned = assign(CATALOG.full.compiled[BANNER], visitor.visitor_id, {"device": visitor.device}, START / 1e6)
         page = {"experiments": {BANNER: {"payload": assigned.payload}}, "recommendations": shown}
         events = {event["event"] for event in crowd.deeds(visitor, page)}
         told.append((visitor.visitor_id, assigned.variant, "Order Completed" in events))

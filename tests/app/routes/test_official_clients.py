@@ -1,5 +1,6 @@
 """The clients that people have already, unchanged, against a real worker."""
 
+import hashlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -150,3 +151,26 @@ def test_a_public_address_is_told_whatever_host_was_asked_and_may_be_cached(tmp_
     assert (told["protocol"], told["apiHost"]) == ("https", "shop.example/r/x7/v1")
     assert answer.headers["cache-control"] == "public, max-age=300"
     assert "evil.example" not in answer.text
+
+
+def test_growthbooks_sdk_that_is_given_digests_meets_the_audience_by_addresses(tmp_path: Path) -> None:
+    people, salt = ["a@shop.example", "b@shop.example"], "a salt of ours"
+    files = {
+        "shop.yaml": f"secure_attributes: [email]\nsecure_salt: {salt}\n",
+        "staff.yaml": "key: staff\nstatus: running\nvariants: [a, b]\ngoal: purchase_rate\n"
+        f"audience: {{where: {{email: {{$in: [{people[0]}]}}}}}}\n",
+        "backend.yaml": "key: backend\nstatus: running\ndelivery: server\nvariants: [a, b]\ngoal: purchase_rate\n",
+    }
+    with OneWorker(tmp_path, files) as shop, shop.client() as client:
+        features = payload(shop)
+        for address in people:
+            body = {"visitor_id": "v-1", "attributes": {"email": address}, "expose": False}
+            answers = client.post("/v1/personalize", json=body).json()["experiments"]
+            digest = hashlib.sha256((salt + address).encode()).hexdigest()
+            sdk = growthbook.GrowthBook(attributes={"id": "v-1", "email": digest}, features=features)
+            ran = sdk.eval_feature("staff").experimentResult
+            assert (ran is not None) == answers["staff"]["in_experiment"] == (address == people[0])
+            assert ran is None or ran.key == answers["staff"]["variant"]
+    assert list(features) == ["staff"]
+    assert answers["backend"]["reason"] == "SPLIT"
+    assert "@" not in str(features)

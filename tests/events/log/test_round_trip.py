@@ -34,6 +34,7 @@ def test_what_a_worker_writes_to_the_stream_leaves_the_export_as_it_was(records:
         found = exported(Path(data), limit)
     told = [
         {name: value for name, value in msgspec.structs.asdict(record).items() if value is not None}
+        | {"authority": record.authority.word}
         for record in records
     ]
     stored = {"shard": 0, "stream_id": stream_text(number), "received_at": 20_000 * DAY_US}

@@ -24,7 +24,7 @@ def shop(tmp_path: Path) -> Shop:
 def test_a_folder_is_served_by_every_follower_with_one_version(shop: Shop) -> None:
     follower = shop.boot(banner=BANNER)
     assert follower.catalog.version == shop.keeper.catalog.version == catalog_in(shop.definitions).version
-    assert [compiled.key for compiled in follower.catalog.running] == ["banner"]
+    assert [compiled.key for compiled in follower.catalog.full.running] == ["banner"]
 
 
 def test_a_changed_folder_is_live_after_two_polls(shop: Shop) -> None:
@@ -33,7 +33,7 @@ def test_a_changed_folder_is_live_after_two_polls(shop: Shop) -> None:
     assert not shop.keeper.poll()  # the first poll only sees that someone is writing
     assert shop.keeper.poll()  # and the second that he has finished
     assert follower.poll()
-    assert list(follower.catalog.compiled) == ["banner", "second"]
+    assert list(follower.catalog.full.compiled) == ["banner", "second"]
 
 
 def test_one_bad_file_refuses_the_swap_of_all(shop: Shop) -> None:
@@ -97,7 +97,7 @@ def test_a_damaged_snapshot_is_replaced_from_the_history(shop: Shop) -> None:
 
 
 def test_a_folder_without_experiments_is_a_catalogue(shop: Shop) -> None:
-    assert shop.boot().catalog.servable == ()
+    assert shop.boot().catalog.full.servable == ()
 
 
 def test_two_hundred_cut_off_files_never_change_what_is_served(shop: Shop) -> None:
@@ -203,7 +203,7 @@ def test_a_file_name_that_is_not_utf_8_is_named_and_the_shop_stays_open(shop: Sh
     stray.write_text(BANNER.replace("banner", "other"))
     assert shop.settle() == ["caf\ufffd.yaml: its name is not UTF-8, rename the file"]
     assert follower.poll()
-    assert (list(follower.catalog.compiled), follower.errors) == (["banner"], shop.keeper.errors)
+    assert (list(follower.catalog.full.compiled), follower.errors) == (["banner"], shop.keeper.errors)
     stray.unlink()
     assert shop.settle() == []
 
@@ -218,11 +218,11 @@ def test_a_design_that_is_no_longer_served_can_still_be_reported_for_a_day(shop:
     follower = shop.boot(banner=BANNER)
     shop.edit(BANNER.replace("free shipping", "gratis") + "phase: 1\n")
     follower.poll()
-    assert [compiled.phase for compiled in follower.catalog.served["banner"]] == [1, 0]
+    assert [compiled.phase for compiled in follower.catalog.full.served["banner"]] == [1, 0]
     shop.wait(hours=25)
     shop.edit(BANNER.replace("free shipping", "gratis") + "phase: 1\nname: Banner\n")
     follower.poll()
-    assert [compiled.phase for compiled in follower.catalog.served["banner"]] == [1]
+    assert [compiled.phase for compiled in follower.catalog.full.served["banner"]] == [1]
 
 
 def test_a_design_that_was_paused_or_stopped_before_it_went_can_be_reported_for_a_day_too(shop: Shop) -> None:
@@ -230,13 +230,13 @@ def test_a_design_that_was_paused_or_stopped_before_it_went_can_be_reported_for_
     shop.edit(BANNER.replace("status: running", "status: paused"))
     shop.edit(BANNER.replace("free shipping", "gratis") + "phase: 1\n")
     follower.poll()
-    assert [compiled.phase for compiled in follower.catalog.served["banner"]] == [1, 0]
+    assert [compiled.phase for compiled in follower.catalog.full.served["banner"]] == [1, 0]
     shop.edit(BANNER.replace("free shipping", "gratis").replace("running", "stopped") + "phase: 1\n")
     (shop.definitions / "banner.yaml").unlink()
     shop.settle()
     follower.poll()
-    assert [compiled.phase for compiled in follower.catalog.served["banner"]] == [1, 0]
-    assert follower.catalog.servable == ()
+    assert [compiled.phase for compiled in follower.catalog.full.served["banner"]] == [1, 0]
+    assert follower.catalog.full.servable == ()
 
 
 def test_twice_the_experiments_are_read_frozen_and_compiled_in_twice_the_steps(tmp_path: Path) -> None:

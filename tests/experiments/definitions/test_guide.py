@@ -126,11 +126,16 @@ def test_the_table_of_states_is_true(tmp_path: Path, row: list[str]) -> None:
     state, answer, reason, because, enrols = row
     (tmp_path / "banner.yaml").write_text(BASE + STATES[state])
     (tmp_path / "holdouts.yaml").write_text("most: {share: 99.99%}\n")
-    compiled = catalog_in(tmp_path).compiled.get("banner")
+    catalog = catalog_in(tmp_path)
+    compiled = catalog.full.compiled.get("banner")
     if answer == "not found":
         assert compiled is None
         return
     assert compiled
+    if state == "before start":
+        assert answer == "control (a secret key), not found (pages)"
+        assert catalog.released.at(NOW.timestamp()).compiled == {}
+        answer = "control"
     forced = {"banner": "threshold"} if state == "force" else None
     found: Assignment = assign(compiled, "v-1", {}, NOW.timestamp(), forced)
     expected = found.variant if answer == "its variant" else answer

@@ -158,7 +158,7 @@ def test_membership_is_that_of_the_assignment(tmp_path: Path) -> None:
     kept_out = [
         unit
         for unit in units
-        if assign(catalog.compiled["banner"], unit, {}, moment(1).timestamp()).because == "holdout"
+        if assign(catalog.full.compiled["banner"], unit, {}, moment(1).timestamp()).because == "holdout"
     ]
     assert held_back("q1", SHARE, units) == kept_out
     assert 0.17 < len(kept_out) / len(units) < 0.23
