@@ -55,7 +55,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "recommender/training",
     },
     "app/demo": set(),
-    "app/http": {"app/runtime"},
+    "app/http": {"app/runtime", "events"},
+    "app/identity": {"events"},
     "app/processes": {
         "app",
         "app/analysis",
@@ -75,6 +76,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app/routes": {
         "app/analysis",
         "app/http",
+        "app/identity",
         "app/runtime",
         "app/worker",
         "events",
@@ -95,12 +97,13 @@ MAY_IMPORT: dict[str, set[str]] = {
         "events/store",
         "experiments/catalog",
         "experiments/definitions",
+        "recommender/model",
         "recommender/ranking",
     },
     "events": set(),
-    "events/deletes": {"events/parts", "events/store"},
+    "events/deletes": {"events", "events/parts", "events/store"},
     "events/dialects": {"events"},
-    "events/engines": {"events/log", "events/parts"},
+    "events/engines": {"events", "events/log", "events/parts"},
     "events/ingest": {"events", "events/store"},
     "events/log": {"events", "events/deletes", "events/parts"},
     "events/parts": {"events"},
@@ -114,11 +117,18 @@ MAY_IMPORT: dict[str, set[str]] = {
         "events/writer",
     },
     "events/store": {"events"},
+    "events/views": {"events", "events/engines"},
     "events/writer": {"events", "events/deletes", "events/parts", "events/store"},
     "experiments/assignment": {"experiments/definitions", "experiments/targeting"},
     "experiments/catalog": {"experiments/assignment", "experiments/definitions"},
-    "experiments/cube": {"events/engines", "experiments/definitions", "experiments/statistics"},
-    "experiments/definitions": {"experiments/targeting"},
+    "experiments/cube": {
+        "events",
+        "events/engines",
+        "events/views",
+        "experiments/definitions",
+        "experiments/statistics",
+    },
+    "experiments/definitions": {"events", "experiments/targeting"},
     "experiments/importing": {
         "events/engines",
         "experiments/cube",
@@ -144,10 +154,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "experiments/targeting": set(),
     "experiments/validation": {f"experiments/{room}" for room in ("cube", "program", "readout", "statistics")},
     "kit": set(),
-    "recommender/evaluation": {"events/engines", "recommender/model", "recommender/ranking", "recommender/training"},
-    "recommender/model": {"events/parts"},
+    "recommender/evaluation": {
+        "events/engines",
+        "events/views",
+        "recommender/model",
+        "recommender/ranking",
+        "recommender/training",
+    },
+    "recommender/model": {"events", "events/parts"},
     "recommender/ranking": {"recommender/model"},
-    "recommender/training": {"events/engines", "recommender/model", "recommender/ranking"},
+    "recommender/training": {"events", "events/engines", "events/views", "recommender/model", "recommender/ranking"},
 }
 DOORS = {  # vendor → the files that may import it
     "duckdb": ["events/engines/*"],
@@ -167,6 +183,7 @@ LONG: dict[str, int] = {}  # modules of more than 400 lines
 SHORT = {  # modules of less than 60 lines that are a thought of their own
     "app/cli/main.py",
     "app/http/errors.py",
+    "events/authority.py",
     "events/parts/arrow.py",
     "events/privacy/erasure.py",
     "events/store/keys.py",
@@ -199,7 +216,7 @@ ONLY_IN = {  # pattern → the places that may say it, why
     r"\b86_?400(_000)*\b|[*/] ?1_000_000\b|\b1_000_000 [*/]": ("kit/time.py",),  # seconds and microseconds
 }
 HELPERS_USED_ONCE = 0.53  # at most this share of the private helpers
-MOST_MODULES, MOST_LINES = 220, 34_300  # of the product, at most: with planning, imports, program, holdouts and lists
+MOST_MODULES, MOST_LINES = 240, 37_500  # of the product, at most: with authority, proof, consent, keys and the audit
 
 Rule = Callable[[House], Iterator[str]]
 

@@ -58,7 +58,7 @@ class Features:
 
 def ingest(exchange: Exchange, resources: Resources, body: bytes) -> Pending:
     """`POST /track?client_key=`; success means durable, as everywhere."""
-    admit(exchange, resources.access)
+    grant = admit(exchange, resources.access)
     items = decode(body, EVENTS)
     if not isinstance(items, list):  # one event alone, or `{"events": […]}`
         inner = items.get("events", [items] if "event_name" in items else None)

@@ -12,6 +12,7 @@ from app.http.admission import admit
 from app.http.body import decode
 from app.http.errors import Problem
 from app.http.exchange import Exchange, HttpAnswer, Pending
+from app.identity.people import people_asking
 from app.routes.evaluation import FORCE, Stems, Visitor, expose, forced_variants, not_served
 from app.routes.ofrep import check_user
 from app.worker.recommendations import ListAnswer
@@ -160,12 +161,16 @@ def page_view(
     assignments = [assign(each, body.visitor_id, attributes, now, forced) for each in shown]
     wanted = body.experiments is not None if body.expose is None else body.expose
     enrolling = [assignment for assignment in assignments if assignment.enrols] if wanted else []
-    lists = _lists(resources, body, visible, assignments) if body.recommendations else {}
+    lists = _lists(exchange, resources, body, visible, assignments) if body.recommendations else {}
     return PageView(visible, assignments, unknown, enrolling, lists)
 
 
 def _lists(
-    resources: Resources, body: PersonalizeBody, visible: Visible, assignments: Sequence[Assignment]
+    exchange: Exchange,
+    resources: Resources,
+    body: PersonalizeBody,
+    visible: Visible,
+    assignments: Sequence[Assignment],
 ) -> Mapping[str, ListRequest]:
     """The list of each slot; a strategy may be what an experiment tests, and then its variant decides."""
     asked = body.recommendations or []
@@ -177,6 +182,8 @@ def _lists(
         for variant in visible.compiled[assignment.experiment].definition.variants
         if variant.key == assignment.variant and variant.recommend is not None
     }
+    user = None if body.user_id is None else str(body.user_id)
+    people = people_asking(exchange.authority, body.visitor_id, user)
     lists: dict[str, ListRequest] = {}
     for number, each in enumerate(asked):
         items, limit = each.items or [], each.limit
@@ -193,7 +200,7 @@ def _lists(
         strategy, most = (None, None) if choice is None else (choice.strategy, choice.limit)
         lists[each.slot] = resources.recommender.request(
             each.slot,
-            (None if body.user_id is None else str(body.user_id), body.visitor_id),
+            people,
             items,
             strategy,
             most or (None if limit is None else int(limit)),

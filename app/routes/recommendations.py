@@ -12,6 +12,7 @@ from app.http.admission import admit
 from app.http.body import decode
 from app.http.errors import Problem
 from app.http.exchange import Exchange, HttpAnswer, Pending, matches
+from app.identity.people import people_asking
 from app.routes.dependencies import Asked, Known, Secret, Worker, analysed
 from app.worker.recommendations import LiveRecommender
 from app.worker.resources import Resources
@@ -46,7 +47,7 @@ DECODER: Final = msgspec.json.Decoder(RecommendationsBody)
 def recommend(exchange: Exchange, resources: Resources, body: bytes) -> Pending:
     """The handler."""
     admit(exchange, resources.access, ())
-    return _answer(list_request(decode(body, DECODER), resources.recommender), resources.recommender)
+    return _answer(list_request(exchange, decode(body, DECODER), resources.recommender), resources.recommender)
 
 
 async def _answer(request: ListRequest, recommender: LiveRecommender) -> HttpAnswer:
@@ -54,7 +55,7 @@ async def _answer(request: ListRequest, recommender: LiveRecommender) -> HttpAns
     return HttpAnswer(200, msgspec.json.encode(answer))
 
 
-def list_request(body: RecommendationsBody, recommender: LiveRecommender) -> ListRequest:
+def list_request(exchange: Exchange, body: RecommendationsBody, recommender: LiveRecommender) -> ListRequest:
     """The list that a body asks for. Raises Problem 400 that names the field."""
     user = None if body.user_id is None else str(body.user_id)
     for name, given in (("visitor_id", body.visitor_id), ("user_id", user)):
@@ -69,7 +70,8 @@ def list_request(body: RecommendationsBody, recommender: LiveRecommender) -> Lis
     limit = None if body.limit is None else _whole(body.limit)
     if body.diversity is not None and not 0 <= body.diversity <= 1:
         raise Problem(400, "invalid_diversity", "diversity: it must be from 0 to 1")
-    request = recommender.request(body.slot, (user, body.visitor_id), body.items or (), body.strategy, limit)
+    people = people_asking(exchange.authority, body.visitor_id, user)
+    request = recommender.request(body.slot, people, body.items or (), body.strategy, limit)
     if not (body.filter or body.exclude) and body.exclude_purchased is None and body.diversity is None:
         return request
     return msgspec.structs.replace(request, rules=_with_own(request.rules, body))

@@ -106,12 +106,12 @@ class LiveRecommender:
             return None
 
     def request(
-        self, slot: str | None, ids: Iterable[str | None], cart: Iterable[str], strategy: Strategy | None,
+        self, slot: str | None, people: tuple[str, ...], cart: Iterable[str], strategy: Strategy | None,
         limit: int | None,
     ) -> ListRequest:  # fmt: skip
         """A request for one list, with what its slot says where it says nothing; an unknown slot says nothing either.
 
-        `ids` are the user's and the visitor's, `cart` the products of the page.
+        `people` are those whose purchases may be read for who asks, `cart` the products of the page.
         """
         catalog = self._catalogs.catalog
         if catalog is not self._slots_of:
@@ -124,15 +124,15 @@ class LiveRecommender:
             limit=limit or usual.limit,
             fallback=usual.fallback,
             cart=cart,
-            ids=tuple([each for each in dict.fromkeys(ids) if each]),
+            people=people,
             rules=usual.rules,
         )
 
     async def lists(self, requests: Sequence[ListRequest]) -> list[ListAnswer]:
         """The answers to requests of one visitor; what they bought lately is read once for all of them."""
         recent = NO_HISTORY
-        if self._publication is not None and requests and requests[0].ids:
-            recent = await self._history.recent(requests[0].ids)
+        if self._publication is not None and requests and requests[0].people:
+            recent = await self._history.recent(requests[0].people)
         purchases = tuple([PastPurchase(each.product_id, each.time / DAY_US) for each in recent.purchases])
         history = None if recent.available else "unavailable"
         return [

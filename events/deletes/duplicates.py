@@ -67,7 +67,7 @@ class Duplicates:
         self._matches = {path: known for path, known in self._matches.items() if path in live}
         candidates = self._candidates(parts)
         if len(candidates) == 0:
-            return NO_REPEATS
+            return no_repeats()
         found: list[Table] = []
         for part in parts:
             own = self._recent.get(part.path)
@@ -82,7 +82,7 @@ class Duplicates:
             found.append(known.rows)
         table = arrow.concat_tables(found).sort_by(_ORDER).combine_chunks()
         if not table.num_rows:
-            return NO_REPEATS
+            return no_repeats()
         messages = compute.dictionary_encode(table.column("message_id").combine_chunks()).indices.to_numpy()
         authorities = table.column("authority").to_numpy()
         same = np.append(False, (messages[1:] == messages[:-1]) & (authorities[1:] == authorities[:-1]))
@@ -122,5 +122,10 @@ class Duplicates:
         return self._contents.digests(part).messages
 
 
-NO_POSITIONS: Final = arrow.table({name: arrow.array([], arrow.int64()) for name in POSITION})
-NO_REPEATS: Final = Repeats(NO_POSITIONS, NO_POSITIONS.append_column("since", arrow.array([], arrow.int64())))
+def no_repeats() -> Repeats:
+    """No rows."""
+    same, outranked = (
+        arrow.schema([(name, arrow.int64()) for name in names]).empty_table()
+        for names in (POSITION, [*POSITION, "since"])
+    )
+    return Repeats(same, outranked)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from events.deletes.duplicates import NO_POSITIONS, NO_REPEATS, Duplicates
+from events.deletes.duplicates import Duplicates, no_repeats
 from events.deletes.tombstones import Tombstone, erased, may_concern, read_tombstones
 from events.parts.arrow import Table, arrow
 from events.parts.part import POSITION, Contents, Part
@@ -35,7 +35,7 @@ class HiddenRows:
         self._concern: dict[Path, tuple[Tombstone, ...]] = {}
         self._erased: dict[Path, Table] = {}
         self._asked: tuple[Path, ...] | None = None
-        self._answer = Hidden(NO_POSITIONS, NO_REPEATS.outranked)
+        self._answer = Hidden(*no_repeats())
 
     def positions(self, parts: Sequence[Part]) -> Hidden:
         """The hidden rows among these live parts.

@@ -44,15 +44,15 @@ class Cube:
         """Materialise everything, once."""
         if "owners" not in self.tables:
             self.expose()
-        lookback = max(self.plan.lookback_us, VISIT_US)
-        self.put("histories", self.attributed("histories", lookback=lookback, visit=VISIT_US))
         for dimension in self.plan.dimensions:
             # the attribute at the first exposure; what the log knows of the device stands in where it was not given
             text = self.plan.properties.attribute(dimension)
             level = f"coalesce({text}, e.{dimension})" if dimension in ("device", "country") else text
             self.put(levels_table(self.plan, dimension), statement("levels").bind(level=Expression.of(level)))
-        for authority in sorted({key.authority for key in self.plan.sources}):
+        for authority in sorted({Authority.PAGE, *(key.authority for key in self.plan.sources)}):
             self._relate(authority)
+            lookback = max(self.plan.lookback_us, VISIT_US)
+            self.put_among(authority, "histories", self.attributed("histories", lookback=lookback, visit=VISIT_US))
             keys = [key for key in self.plan.sources if key.authority is authority]
             if any(key.kind in ("orders", "refunds", "funnel") for key in keys):
                 self._purchases(authority)
@@ -365,9 +365,19 @@ def reached_table(source: int, step: int) -> str:
 
 
 _OF_ONE_METRIC: Final = frozenset({"totals", "unit_values", "metric_days", "samples", "thresholds"})
-_RANKED: Final = ("events", "edges", "owners", *ORDER_VIEWS, "order_claims", "order_owners", "refunds", "returned")
+_RANKED: Final = (
+    "events",
+    "edges",
+    "owners",
+    "histories",
+    *ORDER_VIEWS,
+    "order_claims",
+    "order_owners",
+    "refunds",
+    "returned",
+)
 _EMPTY: Final = Statement.of(
     "SELECT CAST(0 AS BIGINT) AS unit, CAST(0 AS BIGINT) AS segment, CAST(0 AS BIGINT) AS day, CAST(-1 AS BIGINT)"
     " AS source, CAST(0 AS BIGINT) AS events, CAST(0 AS DOUBLE) AS amount, CAST(0 AS BIGINT) AS finals,"
-    " CAST(0 AS BIGINT) AS convertible WHERE FALSE"
+    " CAST(0 AS BIGINT) AS convertible, CAST(0 AS BIGINT) AS authority WHERE FALSE"
 )

@@ -166,7 +166,8 @@ class Observer:
             "base": caps.of_base("t.base", "u.arm"),
             "earlier_base": caps.of_base("t.earlier_base", "u.arm"),
         }
-        put("unit_values", statement("unit_values").bind(**cut, entered=self._entered(rule), mature=mature))
+        values = statement("unit_values").bind(**cut, entered=self._entered(rule), mature=mature)
+        put("unit_values", values.tables(**self.cube.among(plan.sources[rule.source].authority)))
         return caps
 
     def _samples_until(self, rule: MetricRule, day: int, whole_windows: bool) -> tuple[QuantileSample, ...]:

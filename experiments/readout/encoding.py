@@ -27,7 +27,7 @@ OPTIONAL: Final = frozenset(
     {
         "response_rate", "final_beat_share", "value_ci", "steps", "sql", "dimensions", "estimated", "next_look",
         "worst_case", "p_bh", "flagged", "guardrail", "margin", "cap", "cap_low", "denominator_cap",
-        "denominator_cap_low", "both_groups", "duplicates", "missing",
+        "denominator_cap_low", "both_groups", "duplicates", "missing", "authority", "identity",
     }
 )  # fmt: skip
 """Members that stand in the JSON only where a metric, or an imported table, has them."""
@@ -114,6 +114,7 @@ class MultiExposure:
 class Excluded:
     """What was left out; `currency` by metric: events whose money cannot be said in the shop's currency.
 
+    `contested`: orders that several pages claim, `powerless_refunds`: those of whoever is believed less than the order.
     The last three are of an imported table: units in several groups or rows, rows that lack cells.
     """
 
@@ -122,6 +123,8 @@ class Excluded:
     forced: int = 0
     currency: Mapping[str, int] = field(default_factory=dict[str, int])
     quarantined: int = 0
+    contested: int = 0
+    powerless_refunds: int = 0
     both_groups: int | None = None
     duplicates: int | None = None
     missing: int | None = None
@@ -142,11 +145,32 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class VariantTrust:
+    """Who told of a variant's conversions, of the first goal: how many by `backend`, `proven` and `page`."""
+
+    conversions: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    by_variant: Mapping[str, VariantTrust]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """`second_users`: visitors whom pages call by a further user, which is followed by nothing."""
+
+    second_users: int
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
     srm: Balance
     multi_exposure: MultiExposure
     excluded: Excluded
     checks: tuple[Check, ...] = ()
+    authority: Trust | None = None
+    identity: Identity | None = None
 
 
 @dataclass(frozen=True, slots=True)

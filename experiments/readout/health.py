@@ -1,6 +1,6 @@
 """Whether a readout can be trusted at all: allocation, several variants at once, what was left out, interactions."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from typing import Final
@@ -9,6 +9,7 @@ import numpy as np
 
 from events.parts.ledger import Loss
 from experiments.catalog.catalog import Catalog
+from experiments.cube.believed import Believed, believed
 from experiments.cube.cube import levels_table
 from experiments.cube.measures import MetricRule
 from experiments.cube.observations import MetricObservation
@@ -16,7 +17,7 @@ from experiments.cube.shop_days import calendar_date
 from experiments.cube.statements import statement
 from experiments.cube.sums import columns_of
 from experiments.definitions.model import Experiment
-from experiments.readout.encoding import Check, Excluded, Health, MultiExposure
+from experiments.readout.encoding import Check, Excluded, Health, Identity, MultiExposure, Trust, VariantTrust
 from experiments.readout.inquiries import Opened
 from experiments.readout.samples import Judge, pairs_on, pooled
 from experiments.readout.study import Study
@@ -32,6 +33,11 @@ from experiments.statistics.sample_ratio import Balance, balance
 from kit.time import DAY_US
 
 MULTI_EXPOSURE_WARNING = 0.01
+FEW_ORDERS: Final = 0.01
+RECIPE: Final = (
+    "they name no anonymousId: carry the visitor id through the payment (in the metadata of cart or payment), and send"
+    " it with the order"
+)
 ESTIMATE = "{type: mean, event: page, value: engaged_seconds, window: 1 day}"
 
 
@@ -56,6 +62,8 @@ def health_of(opened: Opened, dimensions: Sequence[str], checks: Sequence[Check]
             0, Check("multi_exposure", f"{rate:.1%} of the units saw several variants; above 1 % look for the cause")
         )
     rules = [cube.plan.rule(each.metric.name) for each in study.metrics]
+    trust = believed(cube, opened.place, cube.plan.rule(study.goals[0]))
+    found += _trust_checks(trust)
     exposures, quarantined, unconverted = cube.excluded(opened.place, rules)
     return Health(
         srm=_srm(opened, dimensions),
@@ -66,9 +74,25 @@ def health_of(opened: Opened, dimensions: Sequence[str], checks: Sequence[Check]
             forced=int(exposures[2]),
             forged=int(exposures[3]),
             currency=unconverted,
+            contested=trust.orders.contested,
+            powerless_refunds=trust.orders.powerless,
         ),
+        authority=Trust({arm: VariantTrust(told) for arm, told in zip(study.arms, trust.conversions, strict=True)}),
+        identity=Identity(trust.second_users),
         checks=tuple(found),
     )
+
+
+def _trust_checks(trust: Believed) -> Iterator[Check]:
+    """Orders whose buyers only pages know."""
+    orders = trust.orders
+    told = orders.known + orders.joined_by_page
+    if told and orders.joined_by_page / told > FEW_ORDERS:
+        share = f"{orders.joined_by_page / told:.0%} of the orders of backends are joined to a visitor by pages alone"
+        yield Check("backend_orders_joined_by_page", f"{share}, so that from: backend counts none of them; {RECIPE}")
+    if orders.contested and orders.contested / (orders.contested + told) > FEW_ORDERS:
+        share = f"{orders.contested} orders are claimed by several visitors' pages and count for nobody"
+        yield Check("contested_orders", f"{share}; {RECIPE}")
 
 
 def engaged_time_checks(observed: Mapping[str, MetricObservation]) -> list[Check]:

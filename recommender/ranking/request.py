@@ -21,7 +21,7 @@ class PastPurchase(msgspec.Struct, frozen=True):
 class ListRequest(msgspec.Struct, frozen=True):
     """One list that is asked for, and all that it depends on besides what is published and the time.
 
-    `cart` holds the products of the page or the cart; `ids` those of who asks, user before visitor; `purchases` what
+    `cart` holds the products of the page or the cart; `people` who asks, user before visitor; `purchases` what
     they bought lately.
     """
 
@@ -29,7 +29,7 @@ class ListRequest(msgspec.Struct, frozen=True):
     limit: int
     fallback: Strategy = "popular"
     cart: tuple[str, ...] = ()
-    ids: tuple[str, ...] = ()
+    people: tuple[str, ...] = ()
     purchases: tuple[PastPurchase, ...] = ()
     rules: ListRules = NO_RULES
 

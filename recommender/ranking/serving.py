@@ -88,16 +88,16 @@ class Publication:
 
     def ranking(self, request: ListRequest, now_seconds: float) -> Ranking:
         """The list; all strangers who ask the same share one."""
-        if request.ids and self.remembered(request.ids) is None:
-            request = msgspec.structs.replace(request, ids=())
+        if request.people and self.remembered(request.people) is None:
+            request = msgspec.structs.replace(request, people=())
         return self._lists.of(request, now_seconds)
 
-    def remembered(self, ids: Sequence[str]) -> Habit | None:
-        """What the model knows of a person by any of their ids, the first one first; of an erased one nothing."""
+    def remembered(self, people: Sequence[str]) -> Habit | None:
+        """What the model knows of somebody by any of their names, the first one first; of an erased one nothing."""
         model = self.assortment.model
         if model is None:
             return None
-        for each in ids:
+        for each in people:
             found = None if (wanted := person_digest(each)) in self._erased else model.habit(wanted)
             if found is not None:
                 return found
@@ -105,7 +105,7 @@ class Publication:
 
     def _made(self, request: ListRequest, day: float) -> Ranking:
         model = self.assortment.model
-        remembered = self.remembered(request.ids)
+        remembered = self.remembered(request.people)
         habit = None if model is None else habit_now(model, remembered, request.purchases, day)
         return self._ranker.rank(request, habit, day)
 

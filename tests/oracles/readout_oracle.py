@@ -58,6 +58,7 @@ class Unit:
     exposed_at: int
     attributes: dict[str, Any]
     has_history: bool = False
+    authority: int = 0
 
 
 class Oracle:
@@ -77,7 +78,7 @@ class Oracle:
             arm = world.arms.index(row["variant"])
             seen[name].add(arm)
             if name not in self.units:
-                self.units[name] = Unit(name, arm, row["time"], row["properties"] or {})
+                self.units[name] = Unit(name, arm, row["time"], row["properties"] or {}, authority=row["authority"])
         self.several = sum(1 for arms in seen.values() if len(arms) > 1)
         self._believe(0)
         for row in self.log:
@@ -96,6 +97,7 @@ class Oracle:
         return other
 
     def _believe(self, least: int) -> None:
+        self.least = least
         self.by_user: dict[str, int] = defaultdict(lambda: -1)
         for row in self.exposures:
             if row["visitor_id"] == row["user_id"] and row["authority"] >= least:
@@ -155,9 +157,12 @@ class Oracle:
         strict, found = self.world.identity == "strict", dict[str, int]()
         if self.world.unit == "user":
             if row["user_id"] is not None:
-                return self.units.get(row["user_id"]), 2
+                unit = self.units.get(row["user_id"])  # believed as far as the exposure: anybody can name a user
+                return (unit, unit.authority) if unit and unit.authority >= self.least else (None, -1)
             if not strict:
-                found = {user: rank for (user, visitor), rank in self.edges.items() if visitor == row["visitor_id"]}
+                seen = {user: rank for (user, visitor), rank in self.edges.items() if visitor == row["visitor_id"]}
+                exposed = {user: self.units[user].authority for user in seen if user in self.units}
+                found = {user: min(seen[user], rank) for user, rank in exposed.items() if rank >= self.least}
         elif row["user_id"] != row["visitor_id"]:
             return self.units.get(row["visitor_id"]), 2
         else:

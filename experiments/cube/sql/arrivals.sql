@@ -3,7 +3,8 @@
 SELECT
   $unit AS unit_name,
   min(e.time) AS time,
-  max(CASE WHEN e.user_id = e.visitor_id THEN e.authority ELSE -1 END) AS by_user
+  max(CASE WHEN e.user_id = e.visitor_id THEN e.authority ELSE -1 END) AS by_user,
+  max(e.authority) AS authority
 FROM events AS e
 WHERE e.type <> 'exposure' AND NOT e.bot AND NOT e.forged
   AND e.time >= $since

@@ -8,6 +8,6 @@ SELECT
   0 AS shard,
   0 AS position,
   r.by_user,
-  0 AS authority
+  r.authority
 FROM arrivals AS r
 LEFT JOIN held_back AS h ON h.unit_name = r.unit_name

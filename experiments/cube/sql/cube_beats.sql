@@ -8,7 +8,8 @@ SELECT
   CAST(count(*) AS BIGINT) AS events,
   coalesce(sum(greatest(0.0, least(CAST(v.reported_ms AS DOUBLE), v.possible_us / 1000.0)) / 1000.0), 0.0) AS amount,
   CAST(sum(v.finals) AS BIGINT) AS finals,
-  CAST(count(*) AS BIGINT) AS convertible
+  CAST(count(*) AS BIGINT) AS convertible,
+  CAST(0 AS BIGINT) AS authority
 FROM (
   SELECT
     b.unit,

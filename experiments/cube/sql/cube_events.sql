@@ -1,5 +1,5 @@
 -- The cube's rows of plain events: per unit, shop day, source and segment of time since exposure, how many and how
--- much, and of how many the money can be said in the shop's currency.
+-- much, of how many the money can be said in the shop's currency, and how far it is believed that they are the unit's.
 SELECT
   f.unit,
   CAST(f.segment AS BIGINT) AS segment,
@@ -8,7 +8,8 @@ SELECT
   CAST(count(*) AS BIGINT) AS events,
   coalesce(sum(f.amount), 0.0) AS amount,
   CAST(0 AS BIGINT) AS finals,
-  CAST(sum(f.convertible) AS BIGINT) AS convertible
+  CAST(sum(f.convertible) AS BIGINT) AS convertible,
+  CAST(f.authority AS BIGINT) AS authority
 FROM (
   SELECT
     o.unit,
@@ -16,7 +17,8 @@ FROM (
     $day AS day,
     $source AS source,
     $amount AS amount,
-    CASE WHEN $rate IS NULL THEN 0 ELSE 1 END AS convertible
+    CASE WHEN $rate IS NULL THEN 0 ELSE 1 END AS convertible,
+    least(e.authority, o.authority) AS authority
   FROM events AS e
   JOIN owners AS o ON o.key = $key AND o.by_user = $by_user
   WHERE $named
@@ -25,4 +27,4 @@ FROM (
     AND e.time < o.exposed_at + $until
 ) AS f
 WHERE f.source >= 0
-GROUP BY f.unit, f.segment, f.day, f.source
+GROUP BY f.unit, f.segment, f.day, f.source, f.authority

@@ -7,7 +7,8 @@ SELECT
   CAST(count(*) AS BIGINT) AS events,
   sum(CAST(least(p.ended, $until) - greatest(p.began, $first) AS DOUBLE) / 1000000.0) AS amount,
   CAST(0 AS BIGINT) AS finals,
-  CAST(count(*) AS BIGINT) AS convertible
+  CAST(count(*) AS BIGINT) AS convertible,
+  CAST(0 AS BIGINT) AS authority
 FROM page_times AS p
 WHERE p.ended > $first
   AND p.began < $until

@@ -8,7 +8,8 @@ SELECT
   CAST(sum(CASE WHEN c.place = 1 THEN 1 ELSE 0 END) AS BIGINT) AS events,
   coalesce(sum(c.amount), 0.0) AS amount,
   CAST(0 AS BIGINT) AS finals,
-  CAST(sum(CASE WHEN c.convertible = 1 AND c.place_among = 1 THEN 1 ELSE 0 END) AS BIGINT) AS convertible
+  CAST(sum(CASE WHEN c.convertible = 1 AND c.place_among = 1 THEN 1 ELSE 0 END) AS BIGINT) AS convertible,
+  CAST(0 AS BIGINT) AS authority
 FROM (
   SELECT
     r.unit,

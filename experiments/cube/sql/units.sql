@@ -9,12 +9,13 @@ SELECT
   f.time AS exposed_at,
   $exposed_on AS exposed_on,
   f.by_user,
+  f.authority,
   f.stream_id,
   f.shard,
   f.position
 FROM (
   SELECT
-    x.study, x.unit_name, x.arm, x.time, x.stream_id, x.shard, x.position,
+    x.study, x.unit_name, x.arm, x.time, x.stream_id, x.shard, x.position, x.authority,
     max(x.by_user) OVER (
       PARTITION BY x.study, x.unit_name ORDER BY $believed DESC, x.time, x.stream_id, x.shard, x.position
       ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
