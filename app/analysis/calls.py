@@ -30,10 +30,10 @@ from app.analysis.queries import (
     TimeseriesQuery,
     UnitsQuery,
 )
-from app.analysis.responses import json_answer, object_etag, rows_answer, table_answer, weak
+from app.analysis.responses import JSON, json_answer, object_etag, person_json, rows_answer, table_answer, weak
 from app.analysis.state import Analysis
-from events.privacy.erasure import erase
-from events.privacy.person import Person, held
+from events.privacy.erasure import SeveralPeople, erase
+from events.privacy.person import held
 from experiments.catalog.calendar import state_of
 from experiments.catalog.reader import CatalogReader
 from experiments.cube.satisfaction import COLUMNS
@@ -70,16 +70,27 @@ async def answer(analysis: Analysis, query: Query) -> AnalysisAnswer:
             left = "unknown" if written.pending is None else str(written.pending)
             headers = {"x-resonate-next-cursor": page.cursor, "x-resonate-pending": left}
             return AnalysisAnswer(200, "application/x-ndjson", body, headers)
-        case PersonQuery():
-            await analysis.written()
-            find = partial(held, analysis.log.reader, query.kind, query.id)
-            found = await analysis.log_jobs.answer(query, find)
-            return json_answer({**_ids(found.person), "events": found.events})
-        case ErasureQuery():
-            person = await erase(analysis.connection, analysis.log.reader, query.kind, query.id)
-            return AnalysisAnswer(202, "application/json", msgspec.json.encode(_ids(person)))
+        case PersonQuery() | ErasureQuery():
+            return await _person(analysis, query)
         case _:
             return await _readable(analysis, query)
+
+
+async def _person(analysis: Analysis, query: PersonQuery | ErasureQuery) -> AnalysisAnswer:
+    """What is held about a person or was erased of one; 409 with how much of whom where several may be meant."""
+    if isinstance(query, ErasureQuery):
+        try:
+            found = await erase(analysis.connection, analysis.log.reader, query.kind, query.id, query.only)
+            return AnalysisAnswer(202, JSON, msgspec.json.encode(person_json(found)))
+        except SeveralPeople:
+            query = PersonQuery(query.kind, query.id)
+    await analysis.written()
+    find = partial(held, analysis.log.reader, query.kind, query.id, query.only)
+    holds = await analysis.log_jobs.answer(query, find)
+    who, count = person_json(holds.found), len(holds.events)
+    if holds.found.is_several:
+        return AnalysisAnswer(409, JSON, msgspec.json.encode({**who, "events": count}))
+    return json_answer({**who, "events": count if query.counted else holds.events})
 
 
 async def _readable(analysis: Analysis, query: ComputedQuery) -> AnalysisAnswer:
@@ -161,10 +172,6 @@ def _shown(analysis: Analysis, query: ReadableQuery, readout: Readout) -> Analys
     if query.format == "json":
         return AnalysisAnswer(200, "application/json", analysis.bodies.results(readout), {"etag": etag})
     return table_answer(flat_rows(readout), query.format, etag)
-
-
-def _ids(person: Person) -> dict[str, list[str]]:
-    return {"visitors": sorted(person.visitors), "users": sorted(person.users)}
 
 
 def experiments_answer(catalogs: CatalogReader, now: datetime) -> dict[str, Any]:

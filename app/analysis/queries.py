@@ -118,17 +118,20 @@ class EventsQuery(msgspec.Struct, frozen=True, tag=True):
 
 
 class PersonQuery(msgspec.Struct, frozen=True, tag=True):
-    """All that is held about a person."""
+    """All that is held about a person; of several users about those in `only`. `counted` tells the number of events."""
 
     kind: PersonKind
     id: str
+    only: tuple[str, ...] | None = None
+    counted: bool = False
 
 
 class ErasureQuery(msgspec.Struct, frozen=True, tag=True):
-    """The erasure of a person."""
+    """The erasure of a person; of several users of those in `only`."""
 
     kind: PersonKind
     id: str
+    only: tuple[str, ...] | None = None
 
 
 ReadableQuery: TypeAlias = ResultsQuery | TimeseriesQuery

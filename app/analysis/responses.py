@@ -11,7 +11,9 @@ import msgspec
 from app.analysis.client import AnalysisAnswer
 from app.analysis.queries import Form
 from events.engines.tables import Table, csv_bytes, parquet_bytes, table_of
+from events.privacy.person import Found
 from experiments.readout.encoding import HEAD, Readout, plain, readout_json, timeseries_json
+from kit.time import iso, moment_of
 
 JSON: Final = "application/json"
 CONTENT_TYPES: Final = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
@@ -36,6 +38,27 @@ def rows_answer(rows: Sequence[Mapping[str, Any]], names: Sequence[str], form: F
     if form == "json":
         return json_answer({"rows": rows}, etag)
     return table_answer(table_of(rows, names), form, etag)
+
+
+def person_json(found: Found) -> dict[str, Any]:
+    """Whose ids went together, what joined them, and what pages claim of them, the most told first."""
+    return {
+        "visitors": sorted(found.person.visitors),
+        "users": sorted(found.person.users),
+        "joined_by": [
+            {
+                "visitor": joined.visitor,
+                "user": joined.user,
+                "authority": joined.authority.word,
+                "at": iso(moment_of(joined.at)),
+            }
+            for joined in found.joined_by
+        ],
+        "claims": [
+            {"id": claimed, "events": events}
+            for claimed, events in sorted(found.claims.items(), key=lambda claim: (-claim[1], claim[0]))
+        ],
+    }
 
 
 def object_etag(value: Mapping[str, Any]) -> str:

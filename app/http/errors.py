@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -18,17 +18,19 @@ Headers = list[tuple[bytes, bytes]]
 class Problem(Exception):
     """An answer other than success: `status`, an enumerated `code`, and a `detail` for the person who must fix it.
 
-    `ofrep_code` is what OpenFeature calls it; `headers` go out with it.
+    `ofrep_code` is what OpenFeature calls it; `headers` go out with it, `members` extend its body (RFC 9457, 3.2).
     """
 
     def __init__(self, status: int, code: str, detail: str, *, ofrep_code: str = "GENERAL",
-                 headers: Mapping[str, str] | None = None) -> None:  # fmt: skip
+                 headers: Mapping[str, str] | None = None,
+                 members: Mapping[str, Any] | None = None) -> None:  # fmt: skip
         super().__init__(detail)
         self.status = status
         self.code = code
         self.detail = detail[:MAX_DETAIL]
         self.ofrep_code = ofrep_code
         self.headers: Headers = [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()]
+        self.members = members or {}
 
 
 def retry_later(status: int, code: str, detail: str, seconds: int) -> Problem:
@@ -49,6 +51,7 @@ def problem_body(problem: Problem, path: str) -> tuple[bytes, bytes]:
         return JSON_TYPE, msgspec.json.encode({**flag, **failure})
     title = HTTPStatus(problem.status).phrase
     body = {
+        **problem.members,
         "type": f"urn:resonate:problem:{problem.code}",
         "title": title,
         "status": problem.status,

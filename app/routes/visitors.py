@@ -3,19 +3,24 @@
 import json
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Path, Request, Response
+import msgspec
+from fastapi import APIRouter, Path, Query, Request, Response
 
-from app.analysis.queries import ErasureQuery, PersonQuery
+from app.analysis.queries import ErasureQuery, PersonKind, PersonQuery
 from app.http.errors import Problem, unreadable
 from app.routes.dependencies import Asked, Secret, Worker, analysis_response
 from app.routes.openapi import TEXT
+from events.authority import WORDS
 from events.dialects.validation import id_problem
 
 router = APIRouter(tags=["Visitors"])
 
+ONLY: Final = "Which users are meant, where several were seen with the id."
 Identifier = Annotated[
     str, Path(max_length=1024, description="The id, percent-encoded.", examples=["v-1"], json_schema_extra=TEXT)
 ]
+DryRun = Annotated[bool, Query(description="Erase nothing: answer 200 with whom and how much it would take.")]
+Only = Annotated[list[Annotated[str, Query(json_schema_extra=TEXT)]] | None, Query(description=ONLY)]
 ERASED: Final = "Erase by an id in the body, so that it reaches no log on the way"
 BODY: Final[dict[str, Any]] = {
     "requestBody": {
@@ -26,62 +31,159 @@ BODY: Final[dict[str, Any]] = {
                     "type": "object",
                     "required": ["id"],
                     "additionalProperties": False,
-                    "properties": {"id": TEXT},
+                    "properties": {"id": TEXT, "only": {"type": "array", "items": TEXT, "description": ONLY}},
                 },
                 "example": {"id": "v-1"},
             }
         },
     }
 }
+WHO: Final[dict[str, Any]] = {
+    "visitors": {"type": "array", "items": {"type": "string"}},
+    "users": {"type": "array", "items": {"type": "string"}},
+    "joined_by": {
+        "type": "array",
+        "description": "Why they are one person: who is believed most of those who said so, and when first.",
+        "items": {
+            "type": "object",
+            "required": ["visitor", "user", "authority", "at"],
+            "properties": {
+                "visitor": {"type": "string"},
+                "user": {"type": "string"},
+                "authority": {"enum": list(WORDS[1:])},
+                "at": {"type": "string", "format": "date-time"},
+            },
+        },
+    },
+    "claims": {
+        "type": "array",
+        "description": "Ids that pages alone say are of this person, in how many events. They are not followed.",
+        "items": {
+            "type": "object",
+            "required": ["id", "events"],
+            "properties": {"id": {"type": "string"}, "events": {"type": "integer"}},
+        },
+    },
+}
+COUNT: Final[dict[str, Any]] = {"type": "integer", "description": "How many events are held."}
+ROWS: Final[dict[str, Any]] = {"type": "array", "items": {"type": "object"}, "description": "As in the export."}
 
 
-@router.get("/v1/visitors/{identifier:path}", summary="Everything that is held about a visitor")
-async def visitor(identifier: Identifier, _: Secret, asked: Asked, worker: Worker) -> Response:
-    return await analysis_response(asked, worker, PersonQuery("visitor", _checked(identifier)))
+def _told(description: str, kind: str = "application/json", **members: Any) -> dict[str, Any]:
+    schema = {"type": "object", "required": [*WHO, *members], "properties": {**WHO, **members}}
+    return {"description": description, "content": {kind: {"schema": schema}}}
 
 
-@router.get("/v1/users/{identifier:path}", summary="Everything that is held about a user")
-async def user(identifier: Identifier, _: Secret, asked: Asked, worker: Worker) -> Response:
-    return await analysis_response(asked, worker, PersonQuery("user", _checked(identifier)))
+SEVERAL: Final = _told(
+    "`several_people`: more than one user was seen with the id; `only` says which of them are meant.",
+    "application/problem+json",
+    events=COUNT,
+    code={"type": "string"},
+    detail={"type": "string"},
+)
+TOLD: Final[dict[int | str, Any]] = {200: _told("All that is held.", events=ROWS), 409: SEVERAL}
+GONE: Final[dict[int | str, Any]] = {
+    200: _told("Whom and how much the erasure would take, with `dry_run`.", events=COUNT),
+    202: _told("Erased: no answer has it from now on."),
+    409: SEVERAL,
+}
 
 
-@router.delete("/v1/visitors", summary=ERASED, status_code=202, openapi_extra=BODY)
-async def erase_visitor_of_body(request: Request, _: Secret, asked: Asked, worker: Worker) -> Response:
-    return await analysis_response(asked, worker, ErasureQuery("visitor", _checked(_identifier(await request.body()))))
+@router.get("/v1/visitors/{identifier:path}", summary="Everything that is held about a visitor", responses=TOLD)
+async def visitor(identifier: Identifier, _: Secret, asked: Asked, worker: Worker, only: Only = None) -> Response:
+    return await _answer(asked, worker, PersonQuery("visitor", _checked(identifier), _each_checked(only)))
 
 
-@router.delete("/v1/users", summary=ERASED, status_code=202, openapi_extra=BODY)
-async def erase_user_of_body(request: Request, _: Secret, asked: Asked, worker: Worker) -> Response:
-    return await analysis_response(asked, worker, ErasureQuery("user", _checked(_identifier(await request.body()))))
+@router.get("/v1/users/{identifier:path}", summary="Everything that is held about a user", responses=TOLD)
+async def user(identifier: Identifier, _: Secret, asked: Asked, worker: Worker, only: Only = None) -> Response:
+    return await _answer(asked, worker, PersonQuery("user", _checked(identifier), _each_checked(only)))
 
 
-@router.delete("/v1/visitors/{identifier:path}", summary="Erase a visitor and all joined ids", status_code=202)
-async def erase_visitor(identifier: Identifier, _: Secret, asked: Asked, worker: Worker) -> Response:
-    return await analysis_response(asked, worker, ErasureQuery("visitor", _checked(identifier)))
+@router.delete("/v1/visitors", summary=ERASED, status_code=202, openapi_extra=BODY, responses=GONE)
+async def erase_visitor_of_body(
+    request: Request, _: Secret, asked: Asked, worker: Worker, dry_run: DryRun = False
+) -> Response:
+    return await _answer(asked, worker, _erasure("visitor", *_named(await request.body()), dry_run=dry_run))
 
 
-@router.delete("/v1/users/{identifier:path}", summary="Erase a user and all joined ids", status_code=202)
-async def erase_user(identifier: Identifier, _: Secret, asked: Asked, worker: Worker) -> Response:
-    return await analysis_response(asked, worker, ErasureQuery("user", _checked(identifier)))
+@router.delete("/v1/users", summary=ERASED, status_code=202, openapi_extra=BODY, responses=GONE)
+async def erase_user_of_body(
+    request: Request, _: Secret, asked: Asked, worker: Worker, dry_run: DryRun = False
+) -> Response:
+    return await _answer(asked, worker, _erasure("user", *_named(await request.body()), dry_run=dry_run))
 
 
-def _checked(identifier: str) -> str:
+@router.delete(
+    "/v1/visitors/{identifier:path}",
+    summary="Erase a visitor, its user and that user's visitors",
+    status_code=202,
+    responses=GONE,
+)
+async def erase_visitor(
+    identifier: Identifier, _: Secret, asked: Asked, worker: Worker, dry_run: DryRun = False
+) -> Response:
+    return await _answer(asked, worker, _erasure("visitor", identifier, dry_run=dry_run))
+
+
+@router.delete(
+    "/v1/users/{identifier:path}", summary="Erase a user and the user's visitors", status_code=202, responses=GONE
+)
+async def erase_user(
+    identifier: Identifier, _: Secret, asked: Asked, worker: Worker, dry_run: DryRun = False
+) -> Response:
+    return await _answer(asked, worker, _erasure("user", identifier, dry_run=dry_run))
+
+
+async def _answer(asked: Asked, worker: Worker, query: PersonQuery | ErasureQuery) -> Response:
+    answer = await analysis_response(asked, worker, query)
+    if answer.status_code != 409:
+        return answer
+    detail = (
+        "more than one user was seen with this id, as on a shared computer: `users` names them; say which are meant,"
+        ' in DELETE by a body such as {"id": "v-1", "only": ["u-1"]}, in GET by ?only=u-1, which may be repeated'
+    )
+    raise Problem(409, "several_people", detail, members=msgspec.json.decode(answer.body, type=dict[str, Any]))
+
+
+def _erasure(
+    kind: PersonKind, identifier: str, only: list[str] | None = None, *, dry_run: bool
+) -> PersonQuery | ErasureQuery:
+    identifier, users = _checked(identifier), _each_checked(only)
+    return PersonQuery(kind, identifier, users, counted=True) if dry_run else ErasureQuery(kind, identifier, users)
+
+
+def _each_checked(identifiers: list[str] | None) -> tuple[str, ...] | None:
+    return None if identifiers is None else tuple(_checked(each, "only") for each in identifiers)
+
+
+def _checked(identifier: str, name: str = "id") -> str:
     problem = id_problem(identifier)
     if problem is not None:
-        raise Problem(400, "invalid_id", f"id: {problem}")
+        raise Problem(400, "invalid_id", f"{name}: {problem}")
     if not identifier.isascii() and any("\ud800" <= letter <= "\udfff" for letter in identifier):
-        raise Problem(400, "invalid_id", "id: it is not valid Unicode text")
+        raise Problem(400, "invalid_id", f"{name}: it is not valid Unicode text")
     return identifier
 
 
-def _identifier(body: bytes) -> str:
+def _named(body: bytes) -> tuple[str, list[str] | None]:
+    """The id of a body, and the users who are meant."""
     try:
         given: Any = json.loads(body.decode(), object_pairs_hook=_without_duplicates)
     except (ValueError, RecursionError):
         raise unreadable('the body must be JSON such as {"id": "v-1"}, with each member once') from None
-    if not isinstance(given, dict) or set(given) != {"id"} or not isinstance(given["id"], str):
-        raise Problem(400, "invalid_id", "the body must be an object with one member `id`, the id as text")
-    return given["id"]
+    if (
+        not isinstance(given, dict)
+        or "id" not in given
+        or set(given) - {"id", "only"}
+        or not isinstance(given["id"], str)
+    ):
+        raise Problem(
+            400, "invalid_id", "the body must be an object with the id as text, `id`, and maybe a list of users, `only`"
+        )
+    only: Any = given.get("only", [])
+    if not isinstance(only, list) or not all(isinstance(each, str) for each in only):
+        raise Problem(400, "invalid_id", "only: it must be a list of user ids, each of them text")
+    return given["id"], only if "only" in given else None
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
+from itertools import product
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -27,6 +28,7 @@ class Tombstone(msgspec.Struct, frozen=True, kw_only=True):
     """One erased id. `digest` says which, without saying it; `candidate` is the one of `events.parts.digests`.
 
     A row of this id is erased up to the stream number of its shard in `positions`: who returns later counts anew.
+    `unnamed` spares the rows of a visitor that name a user: they are erased with that user, or not at all.
     `erased_at` is in microseconds UTC.
     """
 
@@ -35,11 +37,12 @@ class Tombstone(msgspec.Struct, frozen=True, kw_only=True):
     candidate: int
     positions: dict[int, int]
     erased_at: int
+    unnamed: bool = False
 
     @property
     def field(self) -> str:
-        """The name under which the store mirrors it."""
-        return f"{self.kind}:{self.digest}"
+        """The name under which the store mirrors it; an id may be erased whole and, up to later, but for named rows."""
+        return f"{self.kind}:{self.digest}{':unnamed' if self.unnamed else ''}"
 
     def joined(self, other: "Tombstone") -> "Tombstone":
         """Both of them: the same id, erased up to the later position of each shard."""
@@ -48,7 +51,9 @@ class Tombstone(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, positions=furthest, erased_at=max(self.erased_at, other.erased_at))
 
 
-def tombstone(kind: PersonKind, identifier: str, positions: dict[int, int], erased_at: int) -> Tombstone:
+def tombstone(
+    kind: PersonKind, identifier: str, positions: dict[int, int], erased_at: int, *, unnamed: bool = False
+) -> Tombstone:
     """The tombstone of an id that is erased now; `positions` are the last stream numbers of all shards."""
     return Tombstone(
         kind=kind,
@@ -56,6 +61,7 @@ def tombstone(kind: PersonKind, identifier: str, positions: dict[int, int], eras
         candidate=digest(identifier, SEED[kind]),
         positions=positions,
         erased_at=erased_at,
+        unnamed=unnamed,
     )
 
 
@@ -102,17 +108,21 @@ def erased(table: Table, shard: int, stones: Sequence[Tombstone]) -> npt.NDArray
     """Which rows (of one shard; with `visitor_id`, `user_id`, `stream_id`) the tombstones cover."""
     numbers = table.column("stream_id").to_numpy()
     gone = np.zeros(table.num_rows, np.bool_)
-    for kind, column in COLUMN.items():
-        until = {stone.digest: stone.positions.get(shard, -1) for stone in stones if stone.kind == kind}
-        if not until:
+    for kind, unnamed in product(COLUMN, (False, True)):
+        own = [stone for stone in stones if stone.kind == kind and stone.unnamed is unnamed]
+        if not own:
             continue
-        candidates = np.array([stone.candidate for stone in stones if stone.kind == kind], np.uint64)
-        encoded = compute.dictionary_encode(table.column(column).combine_chunks())
+        until = {stone.digest: stone.positions.get(shard, -1) for stone in own}
+        candidates = np.array([stone.candidate for stone in own], np.uint64)
+        encoded = compute.dictionary_encode(table.column(COLUMN[kind]).combine_chunks())
         names = encoded.dictionary
         furthest = np.full(len(names) + 1, -1, np.int64)  # the stream number up to which each id is erased
         for index in np.flatnonzero(np.isin(digests(names, SEED[kind]), candidates)):
             furthest[index] = until.get(_exact(names[int(index)].as_py()), -1)
-        gone |= numbers <= furthest[compute.fill_null(encoded.indices, len(names)).to_numpy(zero_copy_only=False)]
+        covered = numbers <= furthest[compute.fill_null(encoded.indices, len(names)).to_numpy(zero_copy_only=False)]
+        if unnamed:
+            covered &= compute.equal(compute.fill_null(table.column("user_id"), ""), "").to_numpy()
+        gone |= covered
     return gone
 
 

@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
+from collections.abc import Collection
 from typing import Final
 
 from events.deletes.tombstones import PersonKind, add_tombstones, mirror_tombstones, tombstone
 from events.ingest.history import forget
 from events.log.reader import LogReader
-from events.privacy.person import Person, person_of
+from events.privacy.person import Found, person_of
 from events.records import user_person, visitor_person
 from events.store.availability import StoreUnavailable
 from events.store.connection import Connection
@@ -18,26 +19,38 @@ _logger = logging.getLogger(__name__)
 WAIT_SECONDS: Final = 1.5
 
 
-async def erase(connection: Connection, reader: LogReader, kind: PersonKind, identifier: str) -> Person:
-    """Erase a person and return all ids that went with the one given.
+class SeveralPeople(Exception):
+    """More than one user was seen with an id, as on a shared computer, and nobody said which of them are meant."""
+
+
+async def erase(
+    connection: Connection, reader: LogReader, kind: PersonKind, identifier: str, only: Collection[str] | None = None
+) -> Found:
+    """Erase a person and return all ids that went with the one given; of several users those in `only`.
 
     When it returns, tombstones on the disk hide every row up to now, the purchase history is gone, and the store has
-    begun to rewrite its file; the next compaction drops the rows. Who returns later counts anew. Raises
+    begun to rewrite its file; the next compaction drops the rows. Who returns later counts anew. Raises SeveralPeople;
     StoreUnavailable, also when the writer is too far behind to say who is joined with whom: then ask again. Raises
     DataDamaged when a part is missing: nobody could say that the person is not in it.
     """
     written = await wait_until_written(connection, WAIT_SECONDS)
     if written.behind:
         raise StoreUnavailable(written.cause or "log_behind")
-    person = await asyncio.to_thread(person_of, reader, kind, identifier)
-    erased_at = now_us()
-    stones = [tombstone("visitor", visitor, dict(written.asked), erased_at) for visitor in person.visitors]
-    stones += [tombstone("user", user, dict(written.asked), erased_at) for user in person.users]
+    found = await asyncio.to_thread(person_of, reader, kind, identifier, only)
+    if found.is_several:
+        raise SeveralPeople
+    person, positions, erased_at = found.person, dict(written.asked), now_us()
+    # The histories go first: once the rows are erased they join nobody, and who asks again would leave them.
+    await forget(connection, [*map(visitor_person, person.visitors), *map(user_person, person.users)])
+    stones = [tombstone("user", user, positions, erased_at) for user in person.users]
+    stones += [
+        tombstone("visitor", visitor, positions, erased_at, unnamed=visitor not in person.whole)
+        for visitor in person.visitors
+    ]
     await asyncio.to_thread(add_tombstones, reader.data, stones)
     await mirror_tombstones(connection, reader.data)
-    await forget(connection, [*map(visitor_person, person.visitors), *map(user_person, person.users)])
     try:
         await connection.rewrite_file()
     except StoreUnavailable as error:  # erased it is; the file is written anew some other time
         _logger.info("the store was not asked to rewrite its file", extra={"why": str(error)})
-    return person
+    return found

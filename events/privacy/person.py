@@ -1,84 +1,199 @@
-"""Who is who in the log: the visitors and users that identity edges join, and the rows that are held about them."""
+"""Who is who in the log: which visitors and users are one person, and the rows that are held about them."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Sequence, Set
+from functools import partial
+from typing import Final, NamedTuple
 
 import numpy as np
 
-from events.deletes.tombstones import PersonKind
-from events.log.export import Row, as_rows, without
+from events.authority import Authority
+from events.deletes.tombstones import PersonKind, Tombstone, erased, read_tombstones
+from events.log.export import Row, as_rows
 from events.log.reader import LogReader
 from events.parts.arrow import Table, arrow, compute
 from events.parts.digests import USER_SEED, VISITOR_SEED, digests, found_in
 from events.parts.part import SCHEMA, Part
 from events.records import ALIAS
 
+NOBODY: Final[frozenset[str]] = frozenset()
+
 
 class Person(NamedTuple):
-    """All ids of one person, as far as identity edges join them."""
+    """The ids of one person.
+
+    Every row that names one of `users` is theirs. Of the visitors in `whole` every row is; of the others those that
+    name no user: several people may use one browser.
+    """
 
     visitors: frozenset[str]
     users: frozenset[str]
+    whole: frozenset[str]
+
+
+class Joined(NamedTuple):
+    """Why a visitor and a user are one person: who is believed most of those who said so, and when first (µs)."""
+
+    visitor: str
+    user: str
+    authority: Authority
+    at: int
+
+
+class Found(NamedTuple):
+    """The person behind an id. `claims` counts, by id, the rows in which pages say that it is of this person too.
+
+    Where `is_several`, more than one user was seen with the id, and nobody said which of them are meant; all are shown.
+    """
+
+    person: Person
+    joined_by: tuple[Joined, ...]
+    claims: dict[str, int]
+    is_several: bool
 
 
 class Held(NamedTuple):
     """Everything that the log holds about a person; rows as in the export, in order of their positions."""
 
-    person: Person
+    found: Found
     events: list[Row]
 
 
-def person_of(reader: LogReader, kind: PersonKind, identifier: str, parts: Sequence[Part] | None = None) -> Person:
-    """The person behind an id: every row with a visitor and a user is an edge, and the edges are followed to the end.
+def person_of(
+    reader: LogReader,
+    kind: PersonKind,
+    identifier: str,
+    only: Collection[str] | None = None,
+    parts: Sequence[Part] | None = None,
+) -> Found:
+    """The person behind an id: a user and that user's visitors; for a visitor its user and that user's other visitors.
 
-    What an alias replaces may have been a visitor's id or a user's, so it is followed as both.
-    Erased rows still join, until compaction drops them: who is erased twice is erased whole.
-    Looks at the log as it stands, unless parts are given. Raises DataDamaged when a part is missing, or one of theirs
-    is damaged; one that holds nothing of them is not read.
+    A row with both ids joins them where more than a page says so, and nothing is followed on from there. The two names
+    of a user whom a backend's alias renamed are two users. Of several users `only` says who is meant; one who was asked
+    for always is.
+    Looks at the log as it stands, unless parts are given; erased rows join nobody. Raises DataDamaged when a part is
+    missing, or one of theirs is damaged; one that holds nothing of them is not read.
     """
     parts = reader.parts() if parts is None else parts
-    visitors = frozenset({identifier} if kind == "visitor" else ())
-    person = Person(visitors, frozenset({identifier}) - visitors)
-    while True:
-        visitors, users = set(person.visitors), set(person.users)
-        for part in _concerned(reader, parts, person):
-            own = _own_rows(reader, part, person, ["type", "visitor_id", "user_id"])
-            edges = own.filter(compute.is_valid(own.column("user_id")))
-            visitors.update(_names(edges, "visitor_id"))
-            users.update(_names(edges, "user_id"))
-            users.update(_names(edges.filter(compute.equal(edges.column("type"), ALIAS)), "visitor_id"))
-        wider = Person(frozenset(visitors - {""}), frozenset(users - {""}))
-        if wider == person:
-            return person
-        person = wider
+    links_of = partial(_links, reader, parts, read_tombstones(reader.data))
+    asked = frozenset({identifier})
+    if kind == "user":
+        visitors, users = NOBODY, asked
+    else:
+        visitors, users = asked, frozenset(link.user for link in links_of(asked, NOBODY) if link.is_believed)
+    renamed = [link for link in links_of(users, users) if link.is_backend_alias]
+    former = frozenset(link.visitor for link in renamed if link.user in users) - users
+    known = frozenset(link.user for link in links_of(NOBODY, former) if link.is_believed)
+    touched = users | (former & known) | {link.user for link in renamed if link.visitor in users}
+    chosen = touched if only is None else touched & ({*only, identifier} if kind == "user" else {*only})
+    visitors |= {link.visitor for link in links_of(NOBODY, chosen) if link.is_believed}
+    joined_by: dict[tuple[str, str], Joined] = {}
+    claims: dict[str, int] = {}
+    for link in links_of(visitors, chosen):
+        pair = (link.visitor, link.user)
+        if link.is_believed and link.visitor in visitors and link.user in chosen:
+            before = joined_by.get(pair)
+            if before is None or (-link.authority, link.at) < (-before.authority, before.at):
+                joined_by[pair] = Joined(*pair, link.authority, link.at)
+        elif not link.is_believed and (link.visitor not in visitors or link.user not in chosen):
+            claimed = link.user if link.visitor in visitors else link.visitor
+            claims[claimed] = claims.get(claimed, 0) + link.rows
+    whole = asked if kind == "visitor" and users <= chosen else NOBODY
+    person = Person(visitors, chosen, whole)
+    in_order = tuple(joined_by[pair] for pair in sorted(joined_by))
+    return Found(person, in_order, claims, is_several=only is None and len(touched) > 1)
 
 
-def held(reader: LogReader, kind: PersonKind, identifier: str) -> Held:
-    """What a person may ask for, of one state of the log; raises DataDamaged rather than leave something out."""
-    snapshot = reader.snapshot()
-    person = person_of(reader, kind, identifier, snapshot.parts)
-    concerned = _concerned(reader, snapshot.parts, person)
-    tables = [without(_own_rows(reader, part, person, SCHEMA.names), snapshot.hidden.rows) for part in concerned]
-    table = arrow.concat_tables([SCHEMA.empty_table(), *tables])
-    return Held(person, as_rows(table.sort_by([(name, "ascending") for name in ("stream_id", "shard", "position")])))
+def held(reader: LogReader, kind: PersonKind, identifier: str, only: Collection[str] | None = None) -> Held:
+    """What a person may ask for, of one state of the log; raises DataDamaged rather than leave something out.
+
+    A message of theirs that came twice is shown once; one that repeats the message of somebody else is theirs.
+    """
+    parts, stones = reader.parts(), read_tombstones(reader.data)
+    found = person_of(reader, kind, identifier, only, parts)
+    person = found.person
+    tables = [SCHEMA.empty_table()]
+    for part in _concerned(reader, parts, person.visitors, person.users):
+        rows = _rows_naming(reader, part, stones, (person.visitors, person.users), SCHEMA.names)
+        theirs = compute.or_(
+            compute.or_(_among(rows, "user_id", person.users), _among(rows, "visitor_id", person.whole)),
+            compute.equal(compute.fill_null(rows.column("user_id"), ""), ""),
+        )
+        tables.append(rows.filter(theirs).cast(SCHEMA))
+    order = [(name, "ascending") for name in ("stream_id", "shard", "position")]
+    first: dict[tuple[str, ...], Row] = {}
+    for row in as_rows(arrow.concat_tables(tables).sort_by(order)):
+        first.setdefault((row["message_id"], row["authority"], row["visitor_id"], row.get("user_id", "")), row)
+    return Held(found, list(first.values()))
 
 
-def _concerned(reader: LogReader, parts: Sequence[Part], person: Person) -> list[Part]:
-    """The parts that hold rows of a person, by their digests (and rarely one that does not)."""
-    ids = ((person.visitors, VISITOR_SEED), (person.users, USER_SEED))
+class _Link(NamedTuple):
+    """Rows of one type and authority that name a visitor and a user, and when the first was received (µs)."""
+
+    type: str
+    visitor: str
+    user: str
+    authority: Authority
+    at: int
+    rows: int
+
+    @property
+    def is_believed(self) -> bool:
+        return self.authority > Authority.PAGE
+
+    @property
+    def is_backend_alias(self) -> bool:
+        return self.type == ALIAS and self.authority is Authority.BACKEND
+
+
+_LINKED: Final = ["type", "visitor_id", "user_id", "authority"]
+
+
+def _links(
+    reader: LogReader,
+    parts: Sequence[Part],
+    stones: Sequence[Tombstone],
+    visitors: Set[str],
+    users: Set[str],
+) -> list[_Link]:
+    """All that joins one of these visitors or users to somebody."""
+    links: list[_Link] = []
+    for part in _concerned(reader, parts, visitors, users):
+        rows = _rows_naming(reader, part, stones, (visitors, users), [*_LINKED, "received_at", "stream_id"])
+        both = compute.and_(
+            compute.not_equal(rows.column("visitor_id"), ""),
+            compute.not_equal(compute.fill_null(rows.column("user_id"), ""), ""),
+        )
+        groups = rows.filter(both).group_by(_LINKED, use_threads=False)
+        found = groups.aggregate([("received_at", "min"), ("received_at", "count")])
+        names = [*_LINKED, "received_at_min", "received_at_count"]
+        for kind, visitor, user, authority, at, count in zip(
+            *(found.column(name).to_pylist() for name in names), strict=True
+        ):
+            links.append(_Link(kind, visitor, user, Authority(authority), at, count))
+    return links
+
+
+def _concerned(reader: LogReader, parts: Sequence[Part], visitors: Set[str], users: Set[str]) -> list[Part]:
+    """The parts that hold rows of these ids, by their digests (and rarely one that does not)."""
+    ids = ((visitors, VISITOR_SEED), (users, USER_SEED))
     wanted = np.sort(np.concatenate([digests(arrow.array(sorted(own), arrow.string()), seed) for own, seed in ids]))
     return [part for part in parts if len(found_in(reader.people(part), wanted))]
 
 
-def _names(rows: Table, column: str) -> list[str]:
-    return compute.unique(rows.column(column)).to_pylist()
+def _rows_naming(
+    reader: LogReader,
+    part: Part,
+    stones: Sequence[Tombstone],
+    ids: tuple[Set[str], Set[str]],
+    columns: list[str],
+) -> Table:
+    """The rows of a part that name one of these visitors or users and are not erased."""
+    visitors, users = ids
+    names = reader.contents.columns(part, ["visitor_id", "user_id"])
+    own = compute.or_(_among(names, "visitor_id", visitors), _among(names, "user_id", users))
+    rows = reader.contents.columns(part, columns).filter(own)
+    return rows.filter(arrow.array(~erased(rows, part.shard, stones)))
 
 
-def _own_rows(reader: LogReader, part: Part, person: Person, columns: list[str]) -> Table:
-    ids = reader.contents.columns(part, ["visitor_id", "user_id"])
-    own = compute.or_(
-        compute.is_in(ids.column("visitor_id"), arrow.array(sorted(person.visitors), arrow.string())),
-        compute.is_in(ids.column("user_id"), arrow.array(sorted(person.users), arrow.string())),
-    )
-    table = reader.contents.columns(part, columns).filter(own)
-    return table.cast(SCHEMA) if columns == SCHEMA.names else table
+def _among(rows: Table, column: str, ids: Set[str]) -> Table:
+    return compute.is_in(rows.column(column), arrow.array(sorted(ids), arrow.string()))
