@@ -5,10 +5,10 @@ import logging
 from collections.abc import Collection
 from typing import Final
 
-from events.deletes.tombstones import PersonKind, add_tombstones, mirror_tombstones, tombstone
+from events.deletes.tombstones import PersonKind, Tombstone, add_tombstones, mirror_tombstones, tombstone
 from events.ingest.history import forget
 from events.log.reader import LogReader
-from events.privacy.person import Found, person_of
+from events.privacy.person import Found, Person, person_of
 from events.records import user_person, visitor_person
 from events.store.availability import StoreUnavailable
 from events.store.connection import Connection
@@ -39,14 +39,10 @@ async def erase(
     found = await asyncio.to_thread(person_of, reader, kind, identifier, only)
     if found.is_several:
         raise SeveralPeople
-    person, positions, erased_at = found.person, dict(written.asked), now_us()
+    person = found.person
     # The histories go first: once the rows are erased they join nobody, and who asks again would leave them.
     await forget(connection, [*map(visitor_person, person.visitors), *map(user_person, person.users)])
-    stones = [tombstone("user", user, positions, erased_at) for user in person.users]
-    stones += [
-        tombstone("visitor", visitor, positions, erased_at, unnamed=visitor not in person.whole)
-        for visitor in person.visitors
-    ]
+    stones = tombstones_of(person, dict(written.asked), now_us())
     await asyncio.to_thread(add_tombstones, reader.data, stones)
     await mirror_tombstones(connection, reader.data)
     try:
@@ -54,3 +50,13 @@ async def erase(
     except StoreUnavailable as error:  # erased it is; the file is written anew some other time
         _logger.info("the store was not asked to rewrite its file", extra={"why": str(error)})
     return found
+
+
+def tombstones_of(person: Person, positions: dict[int, int], erased_at: int) -> list[Tombstone]:
+    """What erases exactly the rows of a person up to these stream numbers of all shards."""
+    stones = [tombstone("user", user, positions, erased_at) for user in person.users]
+    stones += [
+        tombstone("visitor", visitor, positions, erased_at, unnamed=visitor not in person.whole)
+        for visitor in person.visitors
+    ]
+    return stones

@@ -189,9 +189,8 @@ def _rows_naming(
 ) -> Table:
     """The rows of a part that name one of these visitors or users and are not erased."""
     visitors, users = ids
-    names = reader.contents.columns(part, ["visitor_id", "user_id"])
-    own = compute.or_(_among(names, "visitor_id", visitors), _among(names, "user_id", users))
-    rows = reader.contents.columns(part, columns).filter(own)
+    rows = reader.contents.columns(part, columns)
+    rows = rows.filter(compute.or_(_among(rows, "visitor_id", visitors), _among(rows, "user_id", users)))
     return rows.filter(arrow.array(~erased(rows, part.shard, stones)))
 
 

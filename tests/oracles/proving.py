@@ -61,7 +61,12 @@ def speaks(**shares: float) -> Callable[[Callable[P, None]], Callable[P, None]]:
 
 def judged(value: Value | NoEstimate, name: str) -> TypeGuard[Value]:
     """Whether there is a value to judge; counted under this name."""
+    happened(name, not isinstance(value, NoEstimate))
+    return not isinstance(value, NoEstimate)
+
+
+def happened(name: str, did: bool) -> None:
+    """Counts under this name what an example must do in its share of them."""
     found, asked = _counts.get()
     asked[name] += 1
-    found[name] += not isinstance(value, NoEstimate)
-    return not isinstance(value, NoEstimate)
+    found[name] += did

@@ -52,7 +52,7 @@ def order(visitor: str, number: int, **ids: str) -> dict[str, Any]:
 
 
 def test_the_model_forgets_an_erased_visitor_whom_it_remembers(shop: Service, client: httpx.Client) -> None:
-    client.post("/v1/track", json=order("c-3", 1)).raise_for_status()
+    client.post("/v1/track", json=order("c-3", 1, userId="c-3")).raise_for_status()
     assert "fallback" not in asked(client, visitor_id="c-3", strategy="buy_again")
     assert client.delete("/v1/visitors/c-3").status_code == 202
     until_new(shop, "c-3")
@@ -63,7 +63,7 @@ def test_the_model_forgets_an_erased_visitor_whom_it_remembers(shop: Service, cl
 
 
 def test_what_an_erased_visitor_buys_afterwards_counts_from_then_on(shop: Service, client: httpx.Client) -> None:
-    client.delete("/v1/visitors/c-5").raise_for_status()
+    client.delete("/v1/users/c-5").raise_for_status()
     until_new(shop, "c-5")
     client.post("/v1/track", json=order("c-5", 1)).raise_for_status()
     again = asked(client, visitor_id="c-5", strategy="buy_again", limit=3)

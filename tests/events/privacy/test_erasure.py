@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 from oracles.writing import exported, exported_ids, record, settle, write_all, writing
 from servers.patience import reached
 
+from events.authority import Authority
 from events.deletes.tombstones import Tombstone, mirror_tombstones, read_tombstones, tombstone
-from events.ingest.history import History
+from events.ingest.history import History, HistoryUpdates
 from events.ingest.stream import Stream
 from events.log.reader import LogReader
-from events.privacy.erasure import erase
+from events.privacy.erasure import SeveralPeople, erase
 from events.privacy.person import held, person_of
 from events.store.availability import StoreUnavailable
 from events.store.connection import Connection
@@ -36,32 +37,70 @@ async def test_an_erased_visitor_is_absent_at_once_and_counts_anew(
     assert exported_ids(tmp_path) == ["m-2", "m-3"]
 
 
-async def test_erasure_follows_the_identity_edges_to_their_end(
+async def test_who_shared_a_browser_is_erased_without_the_other(
     connection: Connection, stream: Stream, tmp_path: Path
 ) -> None:
-    linked = [
-        record("m-1", "phone", user_id="anna"),
-        record("m-2", "laptop", user_id="anna", type="identify"),
-        record("m-3", "anna", user_id="anna.b", type="alias"),
-        record("m-4", "tablet", user_id="anna.b"),
-        record("m-5", "tablet"),
-        record("m-6", "other", user_id="bert"),
-        record("m-7", "bert", user_id="bert"),
-        record("m-8", "", user_id=None),
-    ]
-    await stream.append(linked)
+    await stream.append(
+        [
+            record("m-1", "kiosk", user_id="anna", authority=Authority.BACKEND),
+            record("m-2", "kiosk", user_id="bert", authority=Authority.PROVEN),
+            record("m-3", "kiosk", user_id="carl"),
+            record("m-4", "kiosk"),
+            record("m-5", "phone", user_id="anna", authority=Authority.PROVEN),
+            record("m-6", "phone"),
+            record("m-7", "laptop", user_id="bert", authority=Authority.BACKEND),
+        ]
+    )
     async with writing(connection, tmp_path):
-        person = await erase(connection, LogReader(tmp_path), "user", "anna.b")
-    assert person.visitors == {"anna", "phone", "laptop", "tablet"}
-    assert person.users == {"anna", "anna.b"}
-    assert exported_ids(tmp_path) == ["m-6", "m-7", "m-8"]
+        found = await erase(connection, LogReader(tmp_path), "user", "anna")
+        assert found.person == ({"kiosk", "phone"}, {"anna"}, set())
+        assert exported_ids(tmp_path) == ["m-2", "m-3", "m-7"]
+        await erase(connection, LogReader(tmp_path), "user", "bert")
+    assert exported_ids(tmp_path) == ["m-3"]
+    assert {stone.unnamed for stone in read_tombstones(tmp_path) if stone.kind == "visitor"} == {True}
+
+
+async def test_nobody_is_erased_while_several_may_be_meant(
+    connection: Connection, stream: Stream, tmp_path: Path
+) -> None:
+    users = [record(f"m-{user}", "kiosk", user_id=user, authority=Authority.BACKEND) for user in ("anna", "bert")]
+    await stream.append([*users, record("m-1", "kiosk")])
+    async with writing(connection, tmp_path):
+        with pytest.raises(SeveralPeople):
+            await erase(connection, LogReader(tmp_path), "visitor", "kiosk")
+        assert read_tombstones(tmp_path) == []
+        await erase(connection, LogReader(tmp_path), "visitor", "kiosk", only=["bert"])
+    assert exported_ids(tmp_path) == ["m-anna"]
+
+
+async def test_an_erasure_that_the_store_broke_off_is_whole_when_it_is_asked_again(
+    connection: Connection, stream: Stream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = {"event": "Order Completed", "order_id": "o-1", "product_ids": ["p"], "quantities": [1.0], "prices": [2.0]}
+    bought = record("m-1", "phone", user_id="anna", authority=Authority.BACKEND, **order)
+    await stream.append([bought])
+    await HistoryUpdates(connection, lambda *_: None).apply([bought])
+    async with writing(connection, tmp_path):
+        with monkeypatch.context() as patched:
+            patched.setattr(connection.client, "hset", away)
+            with pytest.raises(StoreUnavailable):
+                await erase(connection, LogReader(tmp_path), "visitor", "phone")
+        await erase(connection, LogReader(tmp_path), "visitor", "phone")
+    assert exported_ids(tmp_path) == []
+    assert await connection.client.hlen(TOMBSTONES) == len(read_tombstones(tmp_path)) == 2
+    assert (await History(connection).recent(["u:anna", "v:phone"])).purchases == ()
+
+
+async def away(*_: object, **__: object) -> None:
+    raise StoreUnavailable("store_down")
 
 
 async def test_nothing_of_the_erased_is_left_in_any_file(
     connection: Connection, stream: Stream, tmp_path: Path, store: EmbeddedStore
 ) -> None:
     order = {"event": "Order Completed", "order_id": "o-1", "product_ids": ["p"], "quantities": [1.0], "prices": [2.0]}
-    await stream.append([record("m-1", "visitor-to-erase", user_id="user-to-erase", **order), record("m-2", "v-2")])
+    told = {"user_id": "user-to-erase", "authority": Authority.BACKEND}
+    await stream.append([record("m-1", "visitor-to-erase", **told, **order), record("m-2", "v-2")])
     async with writing(connection, tmp_path):
         await erase(connection, LogReader(tmp_path), "visitor", "visitor-to-erase")
     Compaction(tmp_path, 0, lambda: LATER).run()
@@ -106,11 +145,16 @@ async def test_tombstones_outlive_the_disk_and_the_store(
 async def test_everything_that_is_held_about_a_person_is_shown(
     connection: Connection, stream: Stream, tmp_path: Path
 ) -> None:
-    await stream.append([record("m-1", "phone", user_id="anna"), record("m-2", "phone"), record("m-3", "other")])
+    logged_in = record("m-1", "phone", user_id="anna", authority=Authority.PROVEN)
+    await stream.append([logged_in, record("m-2", "phone"), record("m-3", "other")])
     await stream.append([record("m-4", "anna", user_id="anna"), record("m-5", "laptop")])
     await write_all(connection, tmp_path)
     shown = held(LogReader(tmp_path), "visitor", "phone")
-    assert shown.person == (frozenset({"phone", "anna"}), frozenset({"anna"}))
+    assert shown.found.person == ({"phone"}, {"anna"}, {"phone"})
+    assert [(each.visitor, each.user, each.authority) for each in shown.found.joined_by] == [
+        ("phone", "anna", Authority.PROVEN)
+    ]
+    assert shown.found.claims == {"anna": 1}
     assert shown.events == [row for row in exported(tmp_path) if row["message_id"] in {"m-1", "m-2", "m-4"}]
     async with writing(connection, tmp_path):
         await erase(connection, LogReader(tmp_path), "visitor", "phone")
@@ -119,7 +163,7 @@ async def test_everything_that_is_held_about_a_person_is_shown(
 
 async def test_nothing_is_held_about_somebody_never_seen(tmp_path: Path) -> None:
     assert held(LogReader(tmp_path), "user", "nobody").events == []
-    assert person_of(LogReader(tmp_path), "user", "nobody") == (frozenset(), frozenset({"nobody"}))
+    assert person_of(LogReader(tmp_path), "user", "nobody").person == (set(), {"nobody"}, set())
 
 
 stones = st.builds(
