@@ -194,6 +194,23 @@ MUTATIONS: Mapping[str, Mutation] = {
         ("tests/reliability/test_awkward_facts.py::test_an_erased_visitor_who_comes_back_is_a_new_one",),
         (Edit("events/deletes/hidden.py", "stones = read_tombstones(self._data)", "stones: list[Tombstone] = []"),),
     ),
+    "followed_claims": Mutation(
+        "access and erasure follow what a page says of who is whom",
+        ("tests/events/privacy/test_person.py", "tests/app/routes/test_people.py"),
+        (Edit("events/privacy/person.py", "return self.authority > Authority.PAGE", "return self.authority >= 0"),),
+    ),
+    "erased_neighbour": Mutation(
+        "compaction drops what another user did in the browser of an erased one, which readers still see",
+        ("tests/events/privacy/test_person.py",),
+        (
+            Edit(
+                "events/writer/compaction.py",
+                "~erased(table, parts[0].shard, stones)",
+                '~erased(table, parts[0].shard, [__import__("msgspec").structs.replace(stone, unnamed=False) '
+                "for stone in stones])",
+            ),
+        ),
+    ),
     "thawed_design": Mutation(
         "a running experiment's design may be changed under its visitors",
         ("tests/reliability/test_definitions_under_load.py",),

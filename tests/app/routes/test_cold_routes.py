@@ -155,7 +155,11 @@ def test_what_is_held_about_a_visitor_is_told_and_erased(analyst: httpx.Client, 
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"[]", b"{}", b'{"id": 1}', b'{"id":"a","id":"b"}', b'{"id":"a","b":1}', b'{"id":"\xff"}']
+    "body",
+    [
+        *(b"", b"[]", b"{}", b'{"id": 1}', b'{"id":"a","id":"b"}', b'{"id":"a","b":1}', b'{"id":"\xff"}'),
+        *(b'{"only":["a"]}', b'{"id":"a","only":"b"}', b'{"id":"a","only":[1]}', b'{"id":"a","only":["b",""]}'),
+    ],
 )
 def test_an_erasure_without_one_clear_id_erases_nobody(analyst: httpx.Client, body: bytes) -> None:
     answer = analyst.request("DELETE", "/v1/visitors", content=body)
