@@ -11,7 +11,7 @@ import msgspec
 from app.analysis.client import AnalysisAnswer
 from app.analysis.queries import Form
 from events.engines.tables import Table, csv_bytes, parquet_bytes, table_of
-from events.privacy.person import Found
+from events.privacy.person import Identity
 from experiments.readout.encoding import HEAD, Readout, plain, readout_json, timeseries_json
 from kit.time import iso, moment_of
 
@@ -40,7 +40,7 @@ def rows_answer(rows: Sequence[Mapping[str, Any]], names: Sequence[str], form: F
     return table_answer(table_of(rows, names), form, etag)
 
 
-def person_json(found: Found) -> dict[str, Any]:
+def person_json(found: Identity) -> dict[str, Any]:
     """Whose ids went together, what joined them, and what pages claim of them, the most told first."""
     return {
         "visitors": sorted(found.person.visitors),

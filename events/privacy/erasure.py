@@ -8,7 +8,7 @@ from typing import Final
 from events.deletes.tombstones import PersonKind, Tombstone, add_tombstones, mirror_tombstones, tombstone
 from events.ingest.history import forget
 from events.log.reader import LogReader
-from events.privacy.person import Found, Person, person_of
+from events.privacy.person import Identity, Person, person_of
 from events.records import user_person, visitor_person
 from events.store.availability import StoreUnavailable
 from events.store.connection import Connection
@@ -25,7 +25,7 @@ class SeveralPeople(Exception):
 
 async def erase(
     connection: Connection, reader: LogReader, kind: PersonKind, identifier: str, only: Collection[str] | None = None
-) -> Found:
+) -> Identity:
     """Erase a person and return all ids that went with the one given; of several users those in `only`.
 
     When it returns, tombstones on the disk hide every row up to now, the purchase history is gone, and the store has

@@ -30,7 +30,7 @@ class Person(NamedTuple):
     whole: frozenset[str]
 
 
-class Joined(NamedTuple):
+class Edge(NamedTuple):
     """Why a visitor and a user are one person: who is believed most of those who said so, and when first (µs)."""
 
     visitor: str
@@ -39,14 +39,14 @@ class Joined(NamedTuple):
     at: int
 
 
-class Found(NamedTuple):
+class Identity(NamedTuple):
     """The person behind an id. `claims` counts, by id, the rows in which pages say that it is of this person too.
 
     Where `is_several`, more than one user was seen with the id, and nobody said which of them are meant; all are shown.
     """
 
     person: Person
-    joined_by: tuple[Joined, ...]
+    joined_by: tuple[Edge, ...]
     claims: dict[str, int]
     is_several: bool
 
@@ -54,7 +54,7 @@ class Found(NamedTuple):
 class Held(NamedTuple):
     """Everything that the log holds about a person; rows as in the export, in order of their positions."""
 
-    found: Found
+    found: Identity
     events: list[Row]
 
 
@@ -64,7 +64,7 @@ def person_of(
     identifier: str,
     only: Collection[str] | None = None,
     parts: Sequence[Part] | None = None,
-) -> Found:
+) -> Identity:
     """The person behind an id: a user and that user's visitors; for a visitor its user and that user's other visitors.
 
     A row with both ids joins them where more than a page says so, and nothing is followed on from there. The two names
@@ -86,21 +86,21 @@ def person_of(
     touched = users | (former & known) | {link.user for link in renamed if link.visitor in users}
     chosen = touched if only is None else touched & ({*only, identifier} if kind == "user" else {*only})
     visitors |= {link.visitor for link in links_of(NOBODY, chosen) if link.is_believed}
-    joined_by: dict[tuple[str, str], Joined] = {}
+    joined_by: dict[tuple[str, str], Edge] = {}
     claims: dict[str, int] = {}
     for link in links_of(visitors, chosen):
         pair = (link.visitor, link.user)
         if link.is_believed and link.visitor in visitors and link.user in chosen:
             before = joined_by.get(pair)
             if before is None or (-link.authority, link.at) < (-before.authority, before.at):
-                joined_by[pair] = Joined(*pair, link.authority, link.at)
+                joined_by[pair] = Edge(*pair, link.authority, link.at)
         elif not link.is_believed and (link.visitor not in visitors or link.user not in chosen):
             claimed = link.user if link.visitor in visitors else link.visitor
             claims[claimed] = claims.get(claimed, 0) + link.rows
     whole = asked if kind == "visitor" and users <= chosen else NOBODY
     person = Person(visitors, chosen, whole)
     in_order = tuple(joined_by[pair] for pair in sorted(joined_by))
-    return Found(person, in_order, claims, is_several=only is None and len(touched) > 1)
+    return Identity(person, in_order, claims, is_several=only is None and len(touched) > 1)
 
 
 def held(reader: LogReader, kind: PersonKind, identifier: str, only: Collection[str] | None = None) -> Held:

@@ -19,7 +19,7 @@ from events.deletes.tombstones import PersonKind, add_tombstones
 from events.log.reader import LogReader
 from events.parts.part import live_parts
 from events.privacy.erasure import tombstones_of
-from events.privacy.person import Found, held, person_of
+from events.privacy.person import Identity, held, person_of
 from events.records import Record
 from events.writer.compaction import Compaction
 
@@ -83,7 +83,7 @@ def answered(log: Path | LogReader, kind: PersonKind, asked: str, only: Iterable
     return Told({*person.visitors}, {*person.users}, found.is_several, joined, Counter(found.claims), messages)
 
 
-def erased_whole(data: Path, found: Found, folder: Path) -> tuple[set[str], set[str]]:
+def erased_whole(data: Path, found: Identity, folder: Path) -> tuple[set[str], set[str]]:
     """The messages that are left for whoever reads a copy of the log, at once and after compaction."""
     copy = folder / "copy"
     shutil.copytree(data, copy)
