@@ -29,6 +29,7 @@ CRASH_POINTS = "tests/events/writer/test_crash_points.py"
 RUDE = "tests/reliability/test_rude_clients.py"
 STATISTICS = "tests/experiments/statistics"
 READOUT = "tests/experiments/readout"
+HTTP = "tests/app/http"
 DAMAGED_STORE = "tests/reliability/test_damaged_store.py"
 
 
@@ -564,6 +565,27 @@ MUTATIONS: Mapping[str, Mutation] = {
                 'found["arm"], range(scope.arms)',
             ),
         ),
+    ),
+    "read_by_upgrade": Mutation(
+        "a request that asks for an upgrade ends with its head",
+        (f"{HTTP}/test_foreign_clients.py::test_curl_is_answered_and_heard_when_it_offers_http_2",),
+        (Edit("app/http/protocol.py", "(parser.should_upgrade() and self.put_off(parser.get_method()))", "False"),),
+    ),
+    "overtaking_refusal": Mutation(
+        "a refusal overtakes the answers before it",
+        (f"{HTTP}/test_framing.py::test_the_answers_do_not_depend_on_how_the_bytes_are_cut",),
+        (
+            Edit(
+                "app/http/protocol.py",
+                "            self.last_word = word\n",
+                "            self.transport.write(word)\n            self.transport.close()\n",
+            ),
+        ),
+    ),
+    "steering_trailers": Mutation(
+        "what comes behind a chunked body counts among its headers",
+        (f"{HTTP}/test_framing.py::test_the_answers_do_not_depend_on_how_the_bytes_are_cut",),
+        (Edit("app/http/protocol.py", "if not self.in_head:  # a trailer", "if False:  # a trailer"),),
     ),
     "drained_too_early": Mutation(
         "the export says that nothing is pending while it is",

@@ -1,10 +1,11 @@
-"""uvicorn's HTTP protocol with the limits it lacks: receipt deadlines, sizes of headers and address, problem bodies."""
+"""uvicorn's HTTP protocol with what it lacks: framing decided once, receipt deadlines, size limits, problem bodies."""
 
 import asyncio
 from collections.abc import Callable, Sized
 from functools import partial
 from typing import Any, Final
 
+import httptools
 import uvicorn
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -15,6 +16,8 @@ from app.http.errors import PROBLEM_TYPE, Problem, problem_body
 MAX_HEADER_BYTES: Final = 16 * 1024
 MAX_URL_BYTES: Final = 8 * 1024
 SMALL_READ: Final = 8 * 1024  # a request that came in one read of this size cannot break a limit
+LARGE_HEADERS: Final = "the headers are larger than 16 kB"
+DECISIVE: Final = frozenset({b"host", b"transfer-encoding", b"expect"})  # who a request is for, and where it ends
 
 
 class WholeCycle:
@@ -52,16 +55,26 @@ class ReceiptProtocol(HttpToolsProtocol):
     The body's own deadline is the application's (`app.http.body`): it answers 408 in the caller's dialect. A POST that
     came in one piece takes a short way, where the application offers one (`answer_whole`): no scope to receive from, no
     task unless the answer must wait, one write. That halves what uvicorn costs per request.
+
+    What is answered depends on the bytes, never on how they were cut: a request that asks for an upgrade is read as if
+    it had not, a refusal waits for the answers before it, nothing behind it or behind a last request is read.
     """
 
     heads: Queue  # of connections that have sent nothing yet, or a part of a head
     idle: Queue  # of connections that are kept after an answer, until the next head begins
-    head_bytes: int = 0  # of an unfinished head, in the reads that it filled
-    head_done: bool = False  # in this read
+    head_bytes: int = 0  # of an unfinished head, or of what stands between a body's chunks, in the reads that it filled
+    came: bool = False  # in this read, a head to its end or a part of a body
+    in_head: bool = False
+    hosts: int = 0  # Host headers of this head
+    codings: tuple[bytes, ...] = ()  # Transfer-Encoding headers of this head
+    trailer_bytes: int = 0
+    again: bytes = b""  # a head that asked for an upgrade, without what asked: it is to be read again
     large_read: bool = False
     refused: bool = False
+    last_word: bytes = b""  # a refusal that waits for the answers before it
     answer_whole: Any = None
     undecided: bool = False  # a head is there that may take the short way, if its body comes in the same read
+    unfinished: bool = False  # the application was asked, and the rest of the body is still to come
     early_body: bytes = b""
 
     def __init__(self, *, deadlines: Deadlines, **options: Any) -> None:
@@ -72,46 +85,113 @@ class ReceiptProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self.flow = PipelineFlow(transport, self.pipeline)
         self.answer_whole = getattr(self.app, "answer_whole", None)
+        self.hang_up, self.be_late = transport.close, self.give_up  # asked for often: bound once
         self.heads = self.deadlines.queue(RECEIPT_SECONDS)
         self.idle = self.deadlines.queue(self.timeout_keep_alive)
-        self.heads[self.give_up] = self.loop.time()
+        self.heads[self.be_late] = self.loop.time()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.heads.pop(self.give_up, None)
-        self.idle.pop(self.transport.close, None)
+        self.heads.pop(self.be_late, None)
+        self.idle.pop(self.hang_up, None)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         if self.refused:
             return
         self.large_read = len(data) > SMALL_READ
-        self.head_done = False
-        super().data_received(data)
-        if self.undecided:  # the rest of the body is still on its way
-            self.take_long_way()
-        if not self.head_done and self.give_up in self.heads:  # all of this read belongs to one unfinished head
+        self.came = False
+        try:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as asked:
+                self.read_again(memoryview(data)[asked.args[0] :])
+            if self.undecided:  # the rest of the body is still on its way
+                self.take_long_way()
+        except httptools.HttpParserError:
+            cycle = self.cycle
+            if self.unfinished or cycle is None or cycle.keep_alive:  # pyright: ignore[reportUnnecessaryComparison]
+                self.refuse(400, "unreadable_request", "this is not a well-formed HTTP/1.1 request")
+            else:  # what follows a last request is not for us
+                self.refused = True
+        if self.came:
+            self.head_bytes = 1 if self.in_head else 0  # of a head that begins here no more is known
+        else:  # all of this read belongs to one unfinished head
             self.bound_head(len(data))
+
+    def read_again(self, rest: memoryview) -> None:
+        """Read a request that asked for an upgrade as if it had not (RFC 9110, 7.8), then what came behind its head.
+
+        The parser takes whatever asks to end with its head, and the body for another request (httptools#124). A new one
+        reads the same head without `Upgrade`, so that nothing but the parser decides where a request ends.
+        """
+        while self.again and not self.refused:
+            head, self.again = self.again, b""
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.feed_data(head)
+            try:
+                self.parser.feed_data(rest)
+            except httptools.HttpParserUpgrade as asked:
+                rest = rest[asked.args[0] :]
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.idle.pop(self.transport.close, None)
-        self.heads.pop(self.give_up, None)  # one queues up anew: the oldest stands first
-        self.heads[self.give_up] = self.loop.time()
+        self.in_head = True
+        self.hosts, self.codings, self.trailer_bytes = 0, (), 0
+        self.idle.pop(self.hang_up, None)
+        self.heads.pop(self.be_late, None)  # one queues up anew: the oldest stands first
+        self.heads[self.be_late] = self.loop.time()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self.in_head:  # a trailer: it comes when the request may be under way, so that it cannot steer it
+            self.trailer_bytes += len(name) + len(value) + 4
+            if self.trailer_bytes > MAX_HEADER_BYTES:
+                self.refuse(431, "headers_too_large", LARGE_HEADERS)
+            return
+        name = name.lower()
+        if name in DECISIVE:
+            if name == b"host":
+                self.hosts += 1
+            elif name == b"expect":
+                self.expect_100_continue = value.lower() == b"100-continue"
+            else:
+                self.codings += (value.lower().strip(),)
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        self.heads.pop(self.give_up, None)
-        self.idle.pop(self.transport.close, None)  # it began while the answer before it was under way
-        self.head_done = True
+        self.in_head = False
+        parser: Any = self.parser
+        if self.refused or (parser.should_upgrade() and self.put_off(parser.get_method())):
+            return
+        self.heads.pop(self.be_late, None)
+        self.idle.pop(self.hang_up, None)  # it began while the answer before it was under way
+        self.came = True
+        version = parser.get_http_version()
+        if version != "1.1" or self.hosts != 1 or self.codings:
+            fault = framing_fault(version, self.hosts, self.codings)
+            if fault is not None:
+                self.refuse(400, "unreadable_request", fault)
+                return
         if (self.head_bytes or self.large_read) and self.head_too_large():
             return
-        self.head_bytes = 0
-        if self.answer_whole is not None and self.may_be_short():
+        if self.answer_whole is not None and version == "1.1" and self.may_be_short():
             self.undecided = True
             self.early_body = b""
         elif not self.too_many():
             super().on_headers_complete()
+            self.unfinished = True
+
+    def put_off(self, method: bytes) -> bool:
+        """True: a head that asks for another protocol is read again without that; a tunnel is refused."""
+        if method == b"CONNECT":
+            self.refuse(400, "unreadable_request", "this is no proxy: CONNECT is not answered")
+        else:
+            lines = [b"%b: %b\r\n" % header for header in self.headers if header[0] != b"upgrade"]
+            version: Any = self.parser.get_http_version()
+            self.again = b"%b %b HTTP/%b\r\n%b\r\n" % (method, self.url, version.encode(), b"".join(lines))
+        return True
 
     def on_body(self, body: bytes) -> None:
+        self.came = True
         if self.undecided:
             self.early_body += body
         elif not self.refused:
@@ -122,7 +202,8 @@ class ReceiptProtocol(HttpToolsProtocol):
             if self.take_short_way():
                 return
             self.take_long_way()
-        if not self.refused:
+        if not self.refused and not self.again:
+            self.unfinished = False
             super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -133,10 +214,13 @@ class ReceiptProtocol(HttpToolsProtocol):
             cycle, app = self.pipeline.pop()
             self.flow.resume_reading()
             self._start_asgi_task(cycle, app)
+        elif self.last_word:
+            self.transport.write(self.last_word)
+            self.transport.close()
         else:
             self.flow.resume_reading()
-            self.idle.pop(self.transport.close, None)
-            self.idle[self.transport.close] = self.loop.time()
+            self.idle.pop(self.hang_up, None)
+            self.idle[self.hang_up] = self.loop.time()
 
     def pause_writing(self) -> None:
         """A client that does not read its answers is not read from either."""
@@ -148,15 +232,13 @@ class ReceiptProtocol(HttpToolsProtocol):
         self.flow.resume_reading()
 
     def may_be_short(self) -> bool:
-        """A POST of HTTP/1.1 to a plain path, with nothing under way before it and no ceremony asked for."""
+        """A POST to a plain path, with nothing under way before it and no ceremony asked for."""
         cycle = self.cycle
         parser: Any = self.parser
         return (
             parser.get_method() == b"POST"
             and (cycle is None or cycle.response_complete)  # pyright: ignore[reportUnnecessaryComparison] - at first
             and not self.expect_100_continue
-            and not parser.should_upgrade()
-            and parser.get_http_version() == "1.1"
             and self.url.startswith(b"/")
             and b"%" not in self.url
             and b"#" not in self.url
@@ -188,6 +270,7 @@ class ReceiptProtocol(HttpToolsProtocol):
         if self.too_many():
             return
         super().on_headers_complete()
+        self.unfinished = True
         if self.early_body:
             super().on_body(self.early_body)
 
@@ -221,6 +304,7 @@ class ReceiptProtocol(HttpToolsProtocol):
         lines += (b"\r\n", answer.body)
         self.transport.write(b"".join(lines))
         if closing:
+            self.refused = True  # whatever the same read holds behind it
             self.transport.close()
 
     def too_many(self) -> bool:
@@ -230,17 +314,17 @@ class ReceiptProtocol(HttpToolsProtocol):
         return self.refused
 
     def bound_head(self, size: int) -> None:
-        """Ends a head that goes on without end."""
+        """Ends a head, or what stands between a body's chunks or after it, that goes on without end."""
         self.head_bytes += size
-        if self.head_bytes > MAX_HEADER_BYTES + MAX_URL_BYTES:
-            self.refuse(431, "headers_too_large", "the request head is larger than 24 kB; headers may have 16 kB")
+        if self.head_bytes > MAX_HEADER_BYTES + MAX_URL_BYTES and not self.head_too_large():
+            self.refuse(431, "headers_too_large", LARGE_HEADERS)
 
     def head_too_large(self) -> bool:
         """Refuses a head over its limits; True when it did."""
         if len(self.url) > MAX_URL_BYTES:
             self.refuse(414, "address_too_long", "the address is longer than 8 kB")
         elif sum(len(name) + len(value) + 4 for name, value in self.headers) > MAX_HEADER_BYTES:
-            self.refuse(431, "headers_too_large", "the headers are larger than 16 kB")
+            self.refuse(431, "headers_too_large", LARGE_HEADERS)
         return self.refused
 
     def give_up(self) -> None:
@@ -251,30 +335,48 @@ class ReceiptProtocol(HttpToolsProtocol):
             self.refuse(408, "slow_request", "the request head took longer than 5 s")
 
     def refuse(self, status: int, code: str, detail: str, retry: int | None = None) -> None:
-        """Answers without the application, and closes."""
+        """Answers without the application, after all that was asked before, and closes."""
+        if self.refused:
+            return
         self.refused = True
         self.undecided = False
-        if not self.transport.is_closing():
-            self.transport.write(refusal(Problem(status, code, detail), retry))
+        if self.transport.is_closing():
+            return
+        word = refusal(Problem(status, code, detail), retry)
+        cycle = self.cycle
+        if self.unfinished and self.pipeline:  # its own request is the last that waits
+            self.pipeline.popleft()
+        elif self.unfinished:  # its own request is under way, or was answered before its body was there
+            if cycle.response_started:
+                word = b""
+            cycle.response_complete = cycle.disconnected = True
+            cycle.message_event.set()
+        if cycle is not None and not cycle.response_complete:  # pyright: ignore[reportUnnecessaryComparison]
+            self.last_word = word
+        else:
+            self.transport.write(word)
             self.transport.close()
 
-    def send_400_response(self, msg: str) -> None:
-        if not self.refused:
-            self.refuse(400, "unreadable_request", "this is not a well-formed HTTP/1.1 request")
 
-    def _unsupported_upgrade_warning(self) -> None:
-        """An upgrade is not offered: the request is answered as if it had not asked."""
+def framing_fault(version: str, hosts: int, codings: tuple[bytes, ...]) -> str | None:
+    """Why two readers could differ in where this request ends or whom it is for; None where they cannot.
+
+    What the parser refuses by itself: two lengths, a length beside a coding (RFC 9112, 3.2, 6.1 and 6.3).
+    """
+    if version not in ("1.0", "1.1"):
+        return f"HTTP/{version} is not spoken here, HTTP/1.1 is"
+    if hosts > 1 or (hosts == 0 and version == "1.1"):
+        return "a request names its Host exactly once"
+    if codings and (version == "1.0" or codings != (b"chunked",)):
+        return "the only Transfer-Encoding that is understood is `chunked`, in HTTP/1.1"
+    return None
 
 
 def refusal(problem: Problem, retry_after_seconds: int | None) -> bytes:
     """The bytes of an answer that ends its connection."""
     _, body = problem_body(problem, "")
-    lines = [
-        STATUS_LINE[problem.status].rstrip(),
-        b"content-type: " + PROBLEM_TYPE,
-        b"content-length: %d" % len(body),
-        b"connection: close",
-    ]
+    lines = [STATUS_LINE[problem.status].rstrip(), b"content-type: " + PROBLEM_TYPE, b"connection: close"]
+    lines.append(b"content-length: %d" % len(body))
     if retry_after_seconds is not None:
         lines.append(b"retry-after: %d" % retry_after_seconds)
     return b"\r\n".join([*lines, b"", body])

@@ -65,11 +65,13 @@ class OneWorker:
         self.store.start()
         self.keeper.boot()
         self.app = create_app(self.settings)
+        self.loop: Any = None  # that it runs on, in a thread of its own
         self._server = uvicorn.Server(server_config(self.app, host="127.0.0.1", port=0))
         self._thread = threading.Thread(target=self._server.run, daemon=True)
         self._thread.start()
         until(lambda: self._server.started or not self._thread.is_alive(), "the worker has started")
         assert self._server.started, "the worker did not start"
+        self.loop = self._server.servers[0].get_loop()
         port = self._server.servers[0].sockets[0].getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
         return self
@@ -82,6 +84,13 @@ class OneWorker:
     def connections(self) -> list[Any]:
         """The protocol of every open connection."""
         return list(self._server.server_state.connections)
+
+    def protocol(self) -> Any:
+        """A new end of a connection; to be asked for on the worker's loop."""
+        server = self._server
+        return server.config.http_protocol_class(
+            config=server.config, server_state=server.server_state, app_state=server.lifespan.state
+        )
 
     def client(self, key: str | None = PUBLISHABLE, **options: Any) -> httpx.Client:
         """An httpx client that sends this key, or none."""
