@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from kit.files import make_folder, take_lock
+from kit.private import inherit_private
 
 PARENT_POLL_SECONDS: Final = 0.5
 LOOK_SECONDS: Final = 0.02
@@ -282,6 +283,7 @@ def _content(file: BinaryIO) -> bytes:
 
 def main() -> None:
     """The first acts of every Python process that is started here, then the module that it is for."""
+    inherit_private()
     parent, orphan_signal, niceness, module, *arguments = sys.argv[1:]
     live_no_longer_than(int(parent), signal.Signals(int(orphan_signal)))
     os.nice(int(niceness))

@@ -155,7 +155,7 @@ def take_lock(lock_file: Path) -> int | None:
 
 
 def _lock_file(path: Path) -> int:
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
 
 def _fill(file: BinaryIO, content: bytes, *, durable: bool) -> None:

@@ -130,10 +130,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "experiments/definitions": {"events", "experiments/targeting"},
     "experiments/importing": {
-        "events/engines",
-        "experiments/cube",
-        "experiments/definitions",
-        "experiments/readout",
+        *("events/engines", "experiments/cube", "experiments/definitions", "experiments/readout"),
         "experiments/statistics",
     },
     "experiments/planning": {"experiments/definitions", "experiments/statistics"},
@@ -167,6 +164,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 DOORS = {  # vendor → the files that may import it
     "duckdb": ["events/engines/*"],
+    "httptools": ["app/http/protocol.py"],
     "fastapi": ["app/main.py", "app/http/*", "app/routes/*"],
     "pyarrow": ["events/parts/arrow.py"],
     "redis": ["events/store/connection.py", "events/store/availability.py", "events/ingest/history.py"],
@@ -212,6 +210,8 @@ ONLY_IN = {  # pattern → the places that may say it, why
         "events/parts/",
         "events/engines/",  # DuckDB is given paths that were verified
     ),
+    r"\b(umask|gettempdir|SO_PEERCRED)\b|\.chmod\(": ("kit/private.py", "app/http/server.py"),
+    r"\b(AF_UNIX|open_unix_\w+|start_unix_\w+)\b": ("app/analysis/", "app/http/server.py", "events/store/"),
     r"\bget_close_matches\b": ("kit/suggestions.py",),
     r"\b86_?400(_000)*\b|[*/] ?1_000_000\b|\b1_000_000 [*/]": ("kit/time.py",),  # seconds and microseconds
 }

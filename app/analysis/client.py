@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from app.analysis.queries import Query
+from kit.private import is_trusted
 
 LARGEST_FRAME: Final = 1 << 30  # bytes; a unit table of millions fits
 RESTART_ATTEMPTS: Final = 2  # the process may die under a query; the supervisor starts it again on the next connection
@@ -75,6 +76,9 @@ class AnalysisClient:
                     try:
                         reader, writer = await asyncio.open_unix_connection(str(self.socket_path), limit=1 << 20)
                         with contextlib.closing(writer):
+                            if not is_trusted(writer.get_extra_info("socket").fileno()):
+                                detail = f"another user's process listens at {self.socket_path}"
+                                raise AnalysisError(503, "analysis_unavailable", detail, 60)
                             writer.write(request)
                             await writer.drain()
                             head = msgspec.json.decode(await read_frame(reader), type=Head)

@@ -18,6 +18,7 @@ from events.store.availability import StoreUnavailable
 from experiments.cube.statements import UncountableCondition
 from experiments.planning.assumptions import InvalidPlan
 from experiments.readout.study import InvalidDate, NotFound
+from kit.private import is_trusted
 from kit.tasks import unless
 
 logger = logging.getLogger("resonate.analysis")
@@ -73,7 +74,11 @@ class AnalysisServer:
         server.close()
 
     async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection: one query; who does not speak our language is hung up on."""
+        """One connection: one query; who does not speak our language, or is another user, is hung up on."""
+        if not is_trusted(writer.get_extra_info("socket").fileno()):
+            logger.warning("another user's process called the analysis and is hung up on")
+            writer.close()
+            return
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, msgspec.MsgspecError, ValueError):
             try:
                 request = msgspec.json.decode(await read_frame(reader), type=Request)

@@ -8,6 +8,7 @@ import typer
 
 from app.cli import definitions, recommender, results, service, validation
 from app.cli.output import Refused, complain, say
+from kit.private import keep_private
 
 app = typer.Typer(
     name="resonate",
@@ -38,6 +39,7 @@ def resonate(
 
 def main() -> None:
     """Run a command. Exit codes: 0 done, 1 refused or a check that failed, 2 wrong usage, 130 interrupted."""
+    keep_private()
     try:
         app()
     except Refused as refusal:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from kit.private import keep_private
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
@@ -32,9 +34,11 @@ def environment_settings(**given: Any) -> "Settings":
     from app.runtime.settings import SettingsError, load_settings
 
     try:
-        return load_settings(os.environ, **{name: value for name, value in given.items() if value is not None})
+        settings = load_settings(os.environ, **{name: value for name, value in given.items() if value is not None})
     except SettingsError as error:
         raise Refused(str(error)) from None
+    keep_private(group_reads=settings.data_group)
+    return settings
 
 
 def complain(text: str) -> None:

@@ -49,7 +49,7 @@ def serve(
     configure_logging("supervisor", settings.log_level, settings.log_format, settings.secrets)
     directory = DataDirectory(settings.data.absolute())
     try:
-        directory.make()
+        directory.make(group_reads=settings.data_group)
         directory.claim()
         listener = listen(settings.host, settings.port)
     except (DirectoryInUse, DirectoryUnusable, CannotListen) as error:
@@ -61,7 +61,7 @@ def serve(
 
     try:
         sys.exit(Supervisor(settings, directory, listener).run())
-    except StoreFailed as error:
+    except (StoreFailed, CannotListen) as error:
         raise Refused(str(error)) from None
     except DefinitionErrors as errors:
         raise Refused("\n".join(str(error) for error in errors.errors)) from None

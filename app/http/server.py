@@ -17,6 +17,8 @@ from typing import Any, Final
 
 import uvicorn
 
+from kit.private import private_folder
+
 logger = logging.getLogger("resonate.worker")
 
 
@@ -145,7 +147,14 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def listen_unix(path: Path) -> socket.socket:
-    """A listening Unix socket at `path`, for the owner alone; a stale one of an earlier run is replaced."""
+    """A listening Unix socket at `path`, for the owner alone; a stale one of an earlier run is replaced.
+
+    Raises CannotListen where others could put one in its place.
+    """
+    try:
+        private_folder(path.parent)
+    except OSError as error:
+        raise CannotListen(f"cannot listen at {path}: {error.strerror or error}") from None
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(os.fspath(path))

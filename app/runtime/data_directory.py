@@ -1,9 +1,8 @@
 """The data directory: where each thing lies, where its store is, and the lock that says one service owns it."""
 
+import logging
 import os
-import tempfile
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -11,8 +10,12 @@ from app.runtime.settings import Settings
 from events.store.connection import Connection, connect
 from events.store.embedded import EmbeddedStore
 from kit.files import read_or_none, take_lock
+from kit.private import NotPrivate, close_to_others, private_folder, socket_place
 
-LONGEST_SOCKET_PATH: Final = 100  # bytes; the kernel takes 104 on macOS, 108 on Linux
+logger = logging.getLogger("resonate.supervisor")
+
+
+ALLOW_GROUP: Final = "; RESONATE_DATA_GROUP=1 lets its group read"
 
 
 class DirectoryInUse(Exception):
@@ -41,12 +44,8 @@ class DataDirectory:
 
     @property
     def analysis_socket(self) -> Path:
-        """Where the analysis process listens; in a private temporary folder where the path would be too long."""
-        path = self.run.absolute() / "analysis.sock"
-        if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
-            return path
-        name = sha256(os.fsencode(path)).hexdigest()[:16]
-        return Path(tempfile.gettempdir()) / f"resonate-{os.getuid()}-{name}" / path.name
+        """Where the analysis process listens."""
+        return socket_place(self.run / "analysis.sock")
 
     @property
     def address_file(self) -> Path:
@@ -68,17 +67,24 @@ class DataDirectory:
         """What is being uploaded; the supervisor sweeps what a killed worker left."""
         return self.run / "uploads"
 
-    def make(self) -> None:
-        """Make the directory, for its owner only. Raises DirectoryUnusable."""
+    def make(self, *, group_reads: bool) -> None:
+        """Make the directory, for its user alone, or close one that others may use; it is logged, and never undone.
+
+        Its group may go on reading where it may already, if `group_reads`. Raises DirectoryUnusable.
+        """
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            self.run.mkdir(mode=0o700, exist_ok=True)
+            had = close_to_others(self.root, group_reads=group_reads)
+            private_folder(self.run)
             self.uploads.mkdir(exist_ok=True)
-            self.analysis_socket.parent.mkdir(mode=0o700, exist_ok=True)
+        except NotPrivate as error:
+            raise DirectoryUnusable(f"data directory {self.root}: {error}{ALLOW_GROUP}") from None
         except OSError as error:
             raise DirectoryUnusable(
                 f"data directory {self.root}: {error.strerror}; set RESONATE_DATA to a directory that can be written"
             ) from None
+        if had is not None:
+            logger.warning("other users could use %s (mode %04o): they cannot any more", self.root, had)
 
     def claim(self) -> int:
         """Lock the directory for this process and return the descriptor that holds the lock.
@@ -103,5 +109,5 @@ async def store_connection(settings: Settings) -> Connection:
     """A connection to the external store, else to the embedded one of the data directory."""
     if settings.redis_url is not None:
         return await connect(settings.redis_url, shards=settings.shards)
-    socket_path = EmbeddedStore(settings.data).socket
-    return await connect(None, socket_path, shards=settings.shards, data=settings.data)
+    store = EmbeddedStore(settings.data)
+    return await connect(None, store.socket, shards=settings.shards, data=settings.data)

@@ -107,6 +107,7 @@ class Settings(BaseSettings):
     )
     workers: int = Field(default_factory=_default_workers, ge=1, le=128, description="Processes that answer HTTP.")
     data: Folder = Field(Path("data"), description="Data directory: log, store, catalogue, models, generated keys.")
+    data_group: bool = Field(False, description="`1` lets the group of the data directory read it; others never may.")
     definitions: Folder = Field(Path("definitions"), description="Folder of the definition files.")
     redis_url: Annotated[str | None, AfterValidator(_a_store)] = Field(
         None, description="An external Redis or Valkey; without it the embedded store is started."

@@ -58,7 +58,7 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
     Twice a second newer definitions and a newer model are looked for, and swapped in as a whole.
     """
     directory = DataDirectory(settings.data)
-    directory.make()
+    directory.make(group_reads=settings.data_group)
     limiter = RateLimiter(
         publishable=Rate(settings.rate_limit_per_second, settings.rate_limit_burst).share(settings.workers),
         secret=Rate(settings.secret_rate_limit_per_second, settings.secret_rate_limit_burst).share(settings.workers),

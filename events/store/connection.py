@@ -11,6 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.cluster import ClusterNode
+from redis.asyncio.connection import UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as ConnectionLost
@@ -20,6 +21,7 @@ from events.records import position_number
 from events.store.availability import UNKNOWN, StoreRefused, StoreUnavailable, cause_of
 from events.store.health import recorded_cause
 from events.store.keys import LIBRARY, SHARDS, events_key, watermark_key
+from kit.private import is_trusted
 
 logger = logging.getLogger("resonate.store")
 
@@ -279,6 +281,15 @@ class HeldConnection:
         await self._connection.disconnect()
 
 
+class OwnStore(UnixDomainSocketConnection):
+    """A connection to the embedded store, which runs as the same user: another one's server hears nothing."""
+
+    async def _connect(self) -> None:
+        await super()._connect()
+        if self._writer is not None and not is_trusted(self._writer.get_extra_info("socket").fileno()):
+            raise ConnectionLost(f"the server at {self.path} is another user's")
+
+
 @dataclass(frozen=True, slots=True)
 class Preparation:
     """What the start-up check found; `warnings` are sentences for the operator."""
@@ -338,10 +349,8 @@ async def _weak_settings(ask: Callable[..., Awaitable[Any]]) -> list[str]:
     if settings.get("appendonly") != "yes":
         return ["the store keeps no append-only file: acknowledged events are lost with it; set appendonly yes"]
     if settings.get("appendfsync") != "always":
-        return [
-            f"the store's appendfsync is {settings.get('appendfsync')}: the last second of acknowledged events can be"
-            " lost; set it to always"
-        ]
+        risk = "the last second of acknowledged events can be lost; set it to always"
+        return [f"the store's appendfsync is {settings.get('appendfsync')}: {risk}"]
     return []
 
 
@@ -358,10 +367,8 @@ async def _agreed_shards(client: Client, wanted: int | None) -> int:
         newest = await client.execute_command("XREVRANGE", events_key(shard), "+", "-", "COUNT", 1)
         written: Any = await client.execute_command("HGET", watermark_key(shard), "stream_id")
         if newest and position_number(newest[0][0]) > int(written or 0):
-            raise StoreRefused(
-                f"RESONATE_SHARDS is {wanted}, but the store holds events in {recorded} shards that no part holds yet;"
-                f" let it drain with {recorded} shards first"
-            )
+            still = f"the store holds events in {recorded} shards that no part holds yet"
+            raise StoreRefused(f"RESONATE_SHARDS is {wanted}, but {still}; let it drain with {recorded} shards first")
     await client.execute_command("SET", SHARDS, wanted)
     return wanted
 
@@ -375,10 +382,10 @@ def _client(url: str | None, socket_path: Path | None) -> Client:
     }
     if url is None:
         if socket_path is None:
-            raise StoreRefused(
-                "no store given: neither an address (RESONATE_REDIS_URL) nor the embedded store's socket"
-            )
-        return Redis(unix_socket_path=str(socket_path), **options)
+            raise StoreRefused("no store given: neither RESONATE_REDIS_URL nor the embedded store's socket")
+        client = Redis(unix_socket_path=str(socket_path), **options)
+        client.connection_pool.connection_class = OwnStore
+        return client
     parts = urlsplit(url)
     if parts.scheme in {"redis", "rediss", "unix"}:
         return Redis.from_url(url, **options)

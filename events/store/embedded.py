@@ -14,7 +14,6 @@ from events.store.process import (
     StoreMissing,
     answers,
     information,
-    private_folder,
     reply_to,
     server_options,
     socket_path,
@@ -24,6 +23,7 @@ from events.store.process import (
 from events.store.recovery import damaged_folders, finish_interrupted, lacks_manifest, recover
 from kit.child import Child
 from kit.files import take_lock
+from kit.private import private_folder
 
 logger = logging.getLogger("resonate.store")
 
@@ -196,9 +196,8 @@ class EmbeddedStore:
 
     def _attempt(self) -> None:
         try:
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if self.socket.parent != self._directory.absolute():
-                private_folder(self.socket.parent)
+            private_folder(self._directory)
+            private_folder(self.socket.parent)
             if self._state.cause == "store_disk_full" and not has_room(self._directory):
                 self._next_attempt_at = time.monotonic() + DISK_PROBE_SECONDS
                 return

@@ -1,6 +1,5 @@
 """Finds the embedded store's server program and starts it as a child that dies with its parent."""
 
-import hashlib
 import importlib.util
 import os
 import platform
@@ -8,40 +7,20 @@ import re
 import shutil
 import signal
 import socket
-import stat
-import tempfile
 from pathlib import Path
 from typing import Final
 
 from events.store.health import store_directory
+from kit import private
 from kit.child import Child, ChildFailed, Terms, printed, start_program
 
-LONGEST_SOCKET_PATH: Final = 103  # bytes; macOS has room for 104 with the closing zero
 PING_SECONDS: Final = 0.05
 VERSION_SECONDS: Final = 5.0
 
 
 def socket_path(data: Path) -> Path:
-    """Where the embedded store of a data directory listens: inside it, or in a short private folder elsewhere."""
-    inside = store_directory(data).absolute() / "store.sock"
-    if len(os.fsencode(inside)) <= LONGEST_SOCKET_PATH:
-        return inside
-    digest = hashlib.sha256(os.fsencode(data.resolve())).hexdigest()[:16]
-    name = f"resonate-{os.getuid()}-{digest}"
-    for parent in (Path(tempfile.gettempdir()), Path("/tmp")):
-        outside = parent / name / "store.sock"
-        if len(os.fsencode(outside)) <= LONGEST_SOCKET_PATH:
-            return outside
-    return Path("/tmp") / name / "store.sock"
-
-
-def private_folder(folder: Path) -> None:
-    """Makes a folder in a public place that only its owner can enter; raises PermissionError for someone else's."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
-        raise PermissionError(f"{folder} belongs to someone else")
-    folder.chmod(0o700)
+    """Where the embedded store of a data directory listens."""
+    return private.socket_place(store_directory(data) / "store.sock")
 
 
 def server_options(data: Path, memory_bytes: int) -> list[str]:
@@ -79,6 +58,8 @@ def reply_to(path: Path, command: str, timeout_seconds: float = PING_SECONDS) ->
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(timeout_seconds)
             connection.connect(str(path))
+            if not private.is_trusted(connection.fileno()):
+                return None
             connection.sendall(f"{command}\r\n".encode())
             return connection.recv(65536).decode(errors="replace")
     except OSError:

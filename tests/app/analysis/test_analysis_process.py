@@ -13,7 +13,7 @@ from servers.patience import reached
 from app.analysis.client import AnalysisAnswer, AnalysisClient, AnalysisError
 from app.analysis.queries import ExperimentQuery, Query
 from app.analysis.server import AnalysisServer, Answering
-from app.http.server import listen_unix, turn_away
+from app.http.server import CannotListen, listen_unix, turn_away
 from events.parts.part import DataDamaged
 from experiments.readout.study import InvalidDate, UnknownMetric
 
@@ -40,6 +40,29 @@ def framed(content: bytes) -> bytes:
 async def echo(query: Query) -> AnalysisAnswer:
     assert isinstance(query, ExperimentQuery)
     return AnalysisAnswer(200, "text/plain", query.key.encode(), {"etag": '"1"'})
+
+
+@pytest.mark.parametrize(("end", "told"), [("client", "another user's process listens"), ("server", "not answer")])
+async def test_neither_end_speaks_with_another_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str, told: str
+) -> None:
+    monkeypatch.setattr(f"app.analysis.{end}.is_trusted", lambda _: False)
+    asked: list[Query] = []
+
+    async def answering(query: Query) -> AnalysisAnswer:
+        asked.append(query)
+        return await echo(query)
+
+    async with serving(tmp_path, answering) as client:
+        with pytest.raises(AnalysisError, match=told):
+            await client.ask(ASKED)
+    assert asked == []
+
+
+async def test_a_link_in_place_of_the_sockets_folder_is_not_listened_in(tmp_path: Path) -> None:
+    (tmp_path / "run").symlink_to(tmp_path)
+    with pytest.raises(CannotListen, match="a link or belongs to someone else"):
+        listen_unix(tmp_path / "run" / "analysis.sock")
 
 
 async def test_an_answer_comes_with_its_body_type_and_headers(tmp_path: Path) -> None:

@@ -40,6 +40,8 @@ def test_the_readout_fills_beside_the_truth_and_for_you_is_found_ahead(tmp_path:
         finally:
             demo.send_signal(signal.SIGINT)
             assert demo.wait(timeout=HUNG_SECONDS) == 0
+    data = tmp_path / "data"
+    assert [path for path in (data, *data.rglob("*")) if path.lstat().st_mode & 0o077] == []
 
 
 @pytest.mark.slow

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from app.runtime.data_directory import LONGEST_SOCKET_PATH, DataDirectory, DirectoryInUse, DirectoryUnusable
+from app.runtime.data_directory import DataDirectory, DirectoryInUse, DirectoryUnusable
+from kit.private import LONGEST_SOCKET_PATH
 
 
 def test_a_second_claim_names_the_process_that_has_it(tmp_path: Path) -> None:
     directory = DataDirectory(tmp_path)
-    directory.make()
+    directory.make(group_reads=False)
     directory.claim()
     with pytest.raises(DirectoryInUse, match=f"data directory in use by pid {os.getpid()}"):
         directory.claim()
@@ -20,7 +21,7 @@ def test_a_second_claim_names_the_process_that_has_it(tmp_path: Path) -> None:
 
 def test_the_claim_ends_with_the_process_that_had_it(tmp_path: Path) -> None:
     directory = DataDirectory(tmp_path)
-    directory.make()
+    directory.make(group_reads=False)
     code = (
         "import os, sys; from pathlib import Path; from app.runtime.data_directory import DataDirectory;"
         "DataDirectory(Path(sys.argv[1])).claim(); os._exit(9)"
@@ -32,7 +33,7 @@ def test_the_claim_ends_with_the_process_that_had_it(tmp_path: Path) -> None:
 def test_a_directory_that_cannot_be_made_is_told_with_its_variable(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DirectoryUnusable, match="RESONATE_DATA"):
-        DataDirectory(tmp_path / "file" / "data").make()
+        DataDirectory(tmp_path / "file" / "data").make(group_reads=False)
 
 
 def test_a_long_path_still_gets_a_socket_that_the_kernel_takes(tmp_path: Path) -> None:
@@ -48,5 +49,5 @@ def test_two_long_paths_get_two_sockets(tmp_path: Path) -> None:
 
 def test_what_runs_is_for_its_owner_alone(tmp_path: Path) -> None:
     directory = DataDirectory(tmp_path / "data")
-    directory.make()
+    directory.make(group_reads=False)
     assert directory.run.stat().st_mode & 0o077 == 0

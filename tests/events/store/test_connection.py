@@ -173,3 +173,14 @@ async def test_a_store_that_writes_its_file_anew_already_is_no_fault(
             await connection.rewrite_file()
     assert "does not write its file anew" in caplog.text
     assert [record for record in caplog.records if record.exc_info] == []
+
+
+async def test_another_users_server_in_place_of_the_embedded_store_hears_nothing(
+    store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("events.store.connection.is_trusted", lambda _: False)
+    monkeypatch.setattr("kit.private.is_trusted", lambda _: False)
+    async with connected(None, store.socket) as connection:
+        with pytest.raises(StoreUnavailable):
+            await connection.probe()
+    assert store.version == ""

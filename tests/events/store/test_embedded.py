@@ -16,7 +16,8 @@ from servers.patience import until
 
 from events.store.embedded import EmbeddedStore, StoreBroken
 from events.store.health import read_state, store_directory
-from events.store.process import LONGEST_SOCKET_PATH, socket_path, spawn
+from events.store.process import socket_path, spawn
+from kit.private import LONGEST_SOCKET_PATH
 
 NO_PROGRAMS = "/nowhere"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from events.store.embedded import exit_cause, has_room, last_line, log_tail
-from events.store.process import StoreMissing, major_version, packaged_binary, private_folder, socket_path, store_binary
+from events.store.process import StoreMissing, major_version, packaged_binary, socket_path, store_binary
 
 PACKAGED = "events.store.process.packaged_binary"
 
@@ -98,16 +98,6 @@ def test_a_log_that_is_not_there_says_nothing(tmp_path: Path) -> None:
 def test_a_disk_with_room_has_room_and_the_probe_leaves_nothing(tmp_path: Path) -> None:
     assert has_room(tmp_path)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_folder_of_someone_else_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "getuid", lambda: 4242)
-    with pytest.raises(PermissionError, match="belongs to someone else"):
-        private_folder(tmp_path / "store")
-    monkeypatch.undo()
-    (tmp_path / "link").symlink_to(tmp_path)
-    with pytest.raises(PermissionError):
-        private_folder(tmp_path / "link")
 
 
 def test_the_socket_of_a_folder_is_always_the_same_and_of_two_folders_never(tmp_path: Path) -> None:
