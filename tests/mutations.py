@@ -30,6 +30,7 @@ RUDE = "tests/reliability/test_rude_clients.py"
 STATISTICS = "tests/experiments/statistics"
 READOUT = "tests/experiments/readout"
 HTTP = "tests/app/http"
+OTHER_USERS = "tests/app/processes/test_other_users.py"
 DAMAGED_STORE = "tests/reliability/test_damaged_store.py"
 
 
@@ -586,6 +587,20 @@ MUTATIONS: Mapping[str, Mutation] = {
         "what comes behind a chunked body counts among its headers",
         (f"{HTTP}/test_framing.py::test_the_answers_do_not_depend_on_how_the_bytes_are_cut",),
         (Edit("app/http/protocol.py", "if not self.in_head:  # a trailer", "if False:  # a trailer"),),
+    ),
+    "open_to_the_machine": Mutation(
+        "what the processes make may be read by every user of the machine",
+        (f"{OTHER_USERS}::test_no_file_folder_or_socket_of_a_whole_life_is_open_to_another_user",),
+        (Edit("kit/private.py", "OTHERS: Final = 0o077", "OTHERS: Final = 0o022"),),
+    ),
+    "premade_folder": Mutation(
+        "sockets are put into a folder that somebody else made",
+        (f"{OTHER_USERS}::test_a_folder_for_sockets_that_someone_made_before_is_not_used", "tests/kit/test_private.py"),
+        (
+            Edit(
+                "kit/private.py", "    if not stat.S_ISDIR(found.st_mode) or found", "    if found.st_mode < 0 < found"
+            ),
+        ),
     ),
     "drained_too_early": Mutation(
         "the export says that nothing is pending while it is",
