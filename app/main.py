@@ -57,8 +57,8 @@ def path_table() -> PathTable[Resources]:
     )
 
 
-ROUTERS = (operations.router, results.router, results.export_router, visitors.router, products.router,
-           recommendations.router, sdk_settings.router, documentation.router)  # fmt: skip
+ROUTERS = (operations.router, results.router, results.export_router, log_ins.router, visitors.router,
+           products.router, recommendations.router, sdk_settings.router, documentation.router)  # fmt: skip
 
 
 def create_app(settings: Settings) -> "Application":

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli import definitions, recommender, results, service, validation
+from app.cli import definitions, keys, recommender, results, service, validation
 from app.cli.output import Refused, complain, say
 from kit.private import keep_private
 
@@ -18,6 +18,7 @@ app = typer.Typer(
 )
 for part in (service, definitions, results, validation):
     app.registered_commands += part.commands.registered_commands
+app.add_typer(keys.commands, name="keys")
 app.add_typer(recommender.commands, name="recommender")
 
 

@@ -1,10 +1,8 @@
-"""Commands that run or steer the service: serve, demo, pause, resume, stop, keys."""
+"""Commands that run or steer the service: serve, demo, pause, resume, stop."""
 
 import os
-import secrets
 import sys
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -91,26 +89,6 @@ def resume(key: Key, as_json: AsJson = False) -> None:
 def stop(key: Key, as_json: AsJson = False) -> None:
     """Stop the phase of an experiment for good."""
     _order(key, "stop", as_json)
-
-
-@commands.command()
-def keys(as_json: AsJson = False) -> None:
-    """Make a publishable and a secret key, with the digests that may be configured in their place."""
-    made = {name: f"{prefix}_{secrets.token_urlsafe(24)}" for name, prefix in (("publishable", "pk"), ("secret", "sk"))}
-    lines = [
-        {
-            "kind": kind,
-            "variable": f"RESONATE_{kind.upper()}_KEYS",
-            "key": key,
-            "digest": f"sha256:{sha256(key.encode()).hexdigest()}",
-        }
-        for kind, key in made.items()
-    ]
-    if as_json:
-        say_json(lines)
-        return
-    for line in lines:
-        say(f"{line['kind']} key: {line['key']}\n  {line['variable']}={line['digest']}")
 
 
 def _order(key: str, action: Action, as_json: bool) -> None:

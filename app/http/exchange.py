@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from app.http.access import Grant, Keys
 from app.http.errors import JSON_TYPE, Headers
+from app.identity.people import ABSENT, Standing
 from events.authority import Authority
 
 Scope = MutableMapping[str, Any]
@@ -25,7 +26,7 @@ MAX_ORIGIN: Final = 300
 MAX_AGE_SECONDS: Final = 7_200
 ALLOWED_HEADERS: Final = (
     b"authorization, content-type, if-none-match, x-api-key, x-retry-count, anonymousid, sentat, idempotency-key, "
-    b"content-encoding, x-request-id, traceparent"
+    b"content-encoding, x-request-id, traceparent, x-resonate-user"
 )
 EXPOSE: Final = (b"access-control-expose-headers", b"ETag, Retry-After, x-sse-support, X-Request-Id")
 EVERY_PAGE: Final[Headers] = [(b"access-control-allow-origin", b"*"), EXPOSE]
@@ -51,7 +52,7 @@ Pending = Coroutine[Any, Any, HttpAnswer]
 @dataclass(slots=True)
 class Exchange:
     """What a handler may look at. `headers` has lower-case names; `grant` is set once the key is known, and with it
-    `authority`, that of what is said here.
+    `authority`, that of what is said here; a proof of the user that the request names sets `standing`, and raises it.
 
     `notes` are headers that the answer gets whatever it is.
     """
@@ -62,6 +63,7 @@ class Exchange:
     started: float = field(default_factory=time.perf_counter)
     grant: Grant | None = None
     authority: Authority = Authority.PAGE
+    standing: Standing = ABSENT
     notes: Sequence[tuple[bytes, bytes]] = ()
 
     @classmethod
@@ -79,6 +81,16 @@ class Exchange:
         if self.grant is not None and self.grant.secret:
             return ""
         return self.headers.get(b"user-agent", b"").decode("latin-1")
+
+    @property
+    def user_token(self) -> str | None:
+        """What `X-Resonate-User` sends to prove a user."""
+        given = self.headers.get(b"x-resonate-user")
+        return None if given is None else given.decode("latin-1")
+
+    def settle(self, standing: Standing) -> None:
+        """From now on it is known how far the user is believed whom a page names."""
+        self.standing, self.authority = standing, standing.authority
 
     @property
     def traceparent(self) -> bytes | None:

@@ -1,7 +1,44 @@
-"""Whose past an answer may rest on."""
+"""Who asks: how far the user that a request names is believed, and whose past its answer may rest on."""
 
-from events.authority import Authority
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, get_args
+
+from events.authority import Authority, sender
 from events.records import user_person, visitor_person
+
+UserWord = Literal["proven", "unproven", "absent"]
+UserBecause = Literal[
+    "no_token", "expired", "bad_signature", "unknown_key", "not_this_user", "not_this_visitor", "malformed"
+]
+DOUBTS: Final[tuple[UserBecause, ...]] = get_args(UserBecause)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What every answer says of the user that its request named, and why one is not proven."""
+
+    user: UserWord
+    because: UserBecause | None = None
+    told: bytes = field(init=False)  # the members of a JSON object, with a comma before each
+
+    def __post_init__(self) -> None:
+        because = "" if self.because is None else f',"user_because":"{self.because}"'
+        object.__setattr__(self, "told", f',"user":"{self.user}"{because}'.encode())
+
+    @property
+    def words(self) -> dict[str, Any]:
+        """The same members, for answers that are encoded as a whole."""
+        return {"user": self.user} | ({} if self.because is None else {"user_because": self.because})
+
+    @property
+    def authority(self) -> Authority:
+        """Of what a page says of this user."""
+        return sender(secret=False, proven=self.user == "proven")
+
+
+ABSENT: Final = Standing("absent")
+PROVEN: Final = Standing("proven")
+UNPROVEN: Final = {because: Standing("unproven", because) for because in DOUBTS}
 
 
 def people_asking(authority: Authority, visitor_id: str | None, user_id: str | None) -> tuple[str, ...]:

@@ -4,11 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from app.http.exchange import Exchange
+from app.http.exchange import Exchange, HttpAnswer, Pending
 from app.http.parameters import query_pairs
+from app.identity.people import PROVEN
 from app.worker.resources import Resources
+from events.authority import Authority
 from events.dialects.segment import EXPERIMENT_VIEWED
 from events.dialects.user_agents import client
+from events.dialects.validation import TOKEN_ATTRIBUTE
 from events.records import EXPOSURE, ExposureSource, Record
 from events.store.availability import StoreUnavailable
 from experiments.assignment.assign import USER_ATTRIBUTE, Assignment
@@ -21,7 +24,7 @@ FORCE_ATTRIBUTE: Final = "resonate.force"
 MAX_UNKNOWN: Final = 1_000
 MAX_ATTRIBUTES: Final = 32_768
 EXPOSE: Final = "resonate.expose"
-NO_ATTRIBUTES: Final = frozenset({"targetingKey", USER_ATTRIBUTE, EXPOSE, FORCE_ATTRIBUTE})
+NO_ATTRIBUTES: Final = frozenset({"targetingKey", USER_ATTRIBUTE, EXPOSE, FORCE_ATTRIBUTE, TOKEN_ATTRIBUTE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +37,42 @@ class Visitor:
 
     @classmethod
     def of(cls, visitor_id: str, told: Mapping[str, Any], size: int) -> "Visitor":
-        """From all that was told in a body of `size` bytes: a user's number counts as its text, as SDKs hash it.
-
-        No attributes are kept where they may be larger than an event.
-        """
-        user = told.get(USER_ATTRIBUTE)
+        """From all that was told in a body of `size` bytes; no attributes where they may be larger than an event."""
         kept = {} if size > MAX_ATTRIBUTES else {name: told[name] for name in told if name not in NO_ATTRIBUTES}
-        return cls(visitor_id, user if user is None or type(user) is str else str(user), kept)
+        return cls(visitor_id, user_named(told), kept)
+
+
+def user_named(told: Mapping[str, Any]) -> str | None:
+    """The user among attributes; a number counts as its text, as SDKs hash it."""
+    user = told.get(USER_ATTRIBUTE)
+    return user if user is None or type(user) is str else str(user)
+
+
+def answered(
+    exchange: Exchange, resources: Resources, visitor_id: str | None, user_id: str | None, token: Any,
+    answer: Callable[[], HttpAnswer | Pending],
+) -> HttpAnswer | Pending:  # fmt: skip
+    """What `answer` says once the exchange knows how far the user that the request names is believed.
+
+    That is at once, save where the store has to be asked whether they are logged in. A secret key proves whom it names.
+    """
+    if user_id is None:
+        return answer()
+    if exchange.authority is Authority.BACKEND:
+        exchange.standing = PROVEN
+        return answer()
+    users = resources.users
+    standing = users.standing(visitor_id, user_id, exchange.user_token if token is None else token)
+    if standing.because is None or visitor_id is None or not users.log_ins.used:
+        exchange.settle(users.counted(standing))
+        return answer()
+
+    async def later() -> HttpAnswer:
+        exchange.settle(users.counted(await users.logged_in(standing, visitor_id, user_id)))
+        found = answer()
+        return found if isinstance(found, HttpAnswer) else await found
+
+    return later()
 
 
 class Stems:

@@ -65,8 +65,9 @@ def ingest(exchange: Exchange, resources: Resources, body: bytes) -> Pending:
         if type(inner) is not list:
             raise unreadable("the body must be a JSON array of events")
         items = [msgspec.Raw(msgspec.json.encode(item)) for item in inner]
+    named = resources.users.named_by_events(exchange.user_token)
     try:
-        reading = read_events(items, arrival(exchange, resources))
+        reading = read_events(items, arrival(exchange, resources, named))
     except BatchTooLarge as error:
         raise Problem(413, "batch_too_large", str(error)) from None
-    return store(reading, resources, grant)
+    return store(reading, resources, grant, named)

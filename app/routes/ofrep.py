@@ -10,9 +10,9 @@ from app.http.admission import admit
 from app.http.body import decode
 from app.http.errors import OFREP_FLAGS, Problem
 from app.http.exchange import Exchange, HttpAnswer, Pending, matches
-from app.routes.evaluation import EXPOSE, Stems, Visitor, expose, forced_variants, not_served
+from app.routes.evaluation import EXPOSE, Stems, Visitor, answered, expose, forced_variants, not_served, user_named
 from app.worker.resources import Resources
-from events.dialects.validation import EventRefused, check_bounds, id_problem
+from events.dialects.validation import TOKEN_ATTRIBUTE, EventRefused, check_bounds, id_problem
 from experiments.assignment.assign import USER_ATTRIBUTE, Assignment, assign
 
 TARGETING_KEY: Final = "targetingKey"
@@ -36,37 +36,46 @@ class Ofrep:
     def evaluate(self, exchange: Exchange, resources: Resources, body: bytes) -> HttpAnswer | Pending:
         """`POST /ofrep/v1/evaluate/flags/{key}`"""
         grant, now = admit(exchange, resources.access), time.time()
-        visitor, context = read_context(decode(body, DECODER))
+        visitor, context, token = read_context(decode(body, DECODER))
         key, visible = exchange.scope["path"][len(OFREP_FLAGS) :], resources.visible_to(grant, now)
         experiment = visible.compiled.get(key)
         if experiment is None:  # drafts and archived experiments are not found either
             raise Problem(404, "flag_not_found", not_served(visible, key), ofrep_code="FLAG_NOT_FOUND")
         assignment = assign(experiment, visitor, context, now, forced_variants(exchange, context, visible))
         stem = self._stems.of(visible, assignment)
-        if not assignment.enrols or context.get(EXPOSE) is False:
-            return HttpAnswer(200, stem + b"}}")
-        return _exposed(exchange, resources, Visitor.of(visitor, context, len(body)), assignment, stem)
 
-    def evaluate_all(self, exchange: Exchange, resources: Resources, body: bytes) -> HttpAnswer:
+        def answer() -> HttpAnswer | Pending:
+            if not assignment.enrols or context.get(EXPOSE) is False:
+                return HttpAnswer(200, b"%b%b}}" % (stem, exchange.standing.told))
+            return _exposed(exchange, resources, Visitor.of(visitor, context, len(body)), assignment, stem)
+
+        return answered(exchange, resources, visitor, user_named(context), token, answer)
+
+    def evaluate_all(self, exchange: Exchange, resources: Resources, body: bytes) -> HttpAnswer | Pending:
         """`POST /ofrep/v1/evaluate/flags`"""
         grant, now = admit(exchange, resources.access), time.time()
-        visitor, context = read_context(decode(body, DECODER))
+        visitor, context, token = read_context(decode(body, DECODER))
         visible = resources.visible_to(grant, now)
         forced = forced_variants(exchange, context, visible)
         assignments = [assign(experiment, visitor, context, now, forced) for experiment in visible.servable]
         flags = b",".join([self._stems.of(visible, assignment) + b"}}" for assignment in assignments])
-        etag = b'"%b"' % hashlib.sha256(flags).hexdigest()[:32].encode()
-        headers = [(b"etag", etag), (b"cache-control", b"private, no-cache")]
-        if matches(exchange.headers.get(b"if-none-match"), etag):
-            return HttpAnswer(304, b"", headers=headers)
-        return HttpAnswer(200, b'{"flags":[%b],"metadata":{}}' % flags, headers=headers)
+
+        def answer() -> HttpAnswer:
+            whole = b'{"flags":[%b],"metadata":{%b}}' % (flags, exchange.standing.told[1:])
+            etag = b'"%b"' % hashlib.sha256(whole).hexdigest()[:32].encode()
+            headers = [(b"etag", etag), (b"cache-control", b"private, no-cache")]
+            if matches(exchange.headers.get(b"if-none-match"), etag):
+                return HttpAnswer(304, b"", headers=headers)
+            return HttpAnswer(200, whole, headers=headers)
+
+        return answered(exchange, resources, visitor, user_named(context), token, answer)
 
 
 async def _exposed(
     exchange: Exchange, resources: Resources, visitor: Visitor, assignment: Assignment, stem: bytes
 ) -> HttpAnswer:
     (told,) = await expose(exchange, resources, "ofrep", visitor, [assignment])
-    return HttpAnswer(200, stem + told + b"}}")
+    return HttpAnswer(200, b"%b%b%b}}" % (stem, told, exchange.standing.told))
 
 
 def ofrep_stem(assignment: Assignment) -> bytes:
@@ -83,8 +92,11 @@ def ofrep_stem(assignment: Assignment) -> bytes:
     return msgspec.json.encode(answer)[:-2]
 
 
-def read_context(body: EvaluationBody) -> tuple[str, dict[str, Any]]:
-    """The visitor and the whole context. Raises Problem 400 with OpenFeature's error code."""
+def read_context(body: EvaluationBody) -> tuple[str, dict[str, Any], Any]:
+    """The visitor, the whole context, and the token that was taken off it.
+
+    Raises Problem 400 with OpenFeature's error code.
+    """
     context = body.context
     if context is None:
         raise _invalid("INVALID_CONTEXT", "context: the body needs an object `context` with a `targetingKey`")
@@ -102,7 +114,7 @@ def read_context(body: EvaluationBody) -> tuple[str, dict[str, Any]]:
         check_bounds(context, "context")
     except EventRefused as refused:
         raise _invalid("INVALID_CONTEXT", refused.message) from None
-    return visitor, context
+    return visitor, context, context.pop(TOKEN_ATTRIBUTE, None)
 
 
 def check_user(user: Any, field: str) -> None:

@@ -2,17 +2,19 @@
 
 from collections.abc import Mapping
 from inspect import cleandoc
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import msgspec
 from fastapi import FastAPI
 
 from app.http.parameters import DEBUG, DEBUG_MEANS
+from app.identity.people import DOUBTS, UserWord
 from app.routes.evaluation import FORCE
 from app.routes.ofrep import EvaluationBody
 from app.routes.personalize import PersonalizeBody, SlotRequest
 from app.routes.recommendations import RecommendationsBody
 from app.worker.recommendations import ListAnswer
+from events.dialects.validation import TOKEN_ATTRIBUTE
 from recommender.ranking.request import ListItem
 
 JSON = dict[str, Any]
@@ -70,13 +72,27 @@ EXAMPLE_FLAG: Final[JSON] = {
     "value": {"banner": "Free shipping from 50 EUR"},
     "reason": "SPLIT",
     "variant": "threshold",
-    "metadata": {"in_experiment": True, "phase": 0, "exposure": "logged", "exposure_id": "5f2c9f6a0d1e4b7a00000001"},
+    "metadata": {
+        "in_experiment": True,
+        "phase": 0,
+        "exposure": "logged",
+        "exposure_id": "5f2c9f6a0d1e4b7a00000001",
+        "user": "absent",
+    },
 }
 CONTEXT_EXAMPLE: Final[JSON] = {"context": {"targetingKey": "v-1", "device": "mobile", "cart_value": 10.5}}
+TOKEN: Final[JSON] = {"type": ["string", "null"], "maxLength": 4096,
+                      "description": "A token of the shop's backend that proves the user; never stored."}  # fmt: skip
+TOKEN_HEADER: Final[JSON] = {"name": "X-Resonate-User", "in": "header", "schema": {"type": "string"},
+                             "description": "A user token, for bodies without one."}  # fmt: skip
+STANDING: Final[JSON] = {
+    "user": {"enum": list(get_args(UserWord)), "description": "Whether the named user was believed."},
+    "user_because": {"enum": list(DOUBTS), "description": "Why a user was not believed."},
+}
 COMMON: Final[JSON] = {
     "anonymousId": MAYBE_TEXT, "userId": MAYBE_TEXT, "messageId": {"type": ["string", "null"], "maxLength": 99},
     "context": OBJECT, "timestamp": TIME, "originalTimestamp": TIME, "sentAt": TIME,
-    "writeKey": {"type": ["string", "null"]},
+    "writeKey": {"type": ["string", "null"]}, "user_token": TOKEN,
 }  # fmt: skip
 SPECIFIC: Final[Mapping[str, tuple[list[str], JSON]]] = {
     "track": (["event"], {"event": TEXT, "properties": OBJECT}),
@@ -137,7 +153,7 @@ PROMISES: Final[Mapping[type[msgspec.Struct], JSON]] = {
         "context": {
             "type": "object",
             "required": ["targetingKey"],
-            "properties": {"targetingKey": TEXT, "user_id": MAYBE_ID},
+            "properties": {"targetingKey": TEXT, "user_id": MAYBE_ID, TOKEN_ATTRIBUTE: TOKEN},
             "additionalProperties": ATTRIBUTE,
             "maxProperties": 100,
         }
@@ -149,6 +165,7 @@ PROMISES: Final[Mapping[type[msgspec.Struct], JSON]] = {
         "attributes": {"additionalProperties": ATTRIBUTE, "maxProperties": 100},
         "experiments": {"maxItems": 200},
         "recommendations": {"maxItems": 20},
+        "user_token": TOKEN,
     },
     RecommendationsBody: {
         "visitor_id": SHORT,
@@ -159,6 +176,7 @@ PROMISES: Final[Mapping[type[msgspec.Struct], JSON]] = {
         "filter": FILTER,
         "exclude": {"maxItems": 1000},
         "diversity": {"minimum": 0, "maximum": 1},
+        "user_token": TOKEN,
     },
     ListAnswer: {
         "fallback": {"description": "The strategy that served in its place."},
@@ -192,19 +210,24 @@ ANSWER_EXAMPLE: Final[JSON] = {
             "product": {"name": "Gas stove", "category": "Camping > Stoves", "price": 49.9, "url": "/gas-stove"},
         }
     ],
+    "user": "absent",
 }
 
 
 def hot_paths() -> JSON:
     """The path items of every hot route."""
-    answer = _answer("As many products as were asked for, while there are so many.", _ref(ListAnswer), ANSWER_EXAMPLE)
+    listed_for = {"allOf": [_ref(ListAnswer), _object("user", **STANDING)]}
+    answer = _answer("As many products as were asked for, while there are so many.", listed_for, ANSWER_EXAMPLE)
     listed = _operation("Recommendations", "Products for one visitor", _ref(RecommendationsBody), EXAMPLE, answer)
     page = {"visitor_id": "v-1", "attributes": {"device": "mobile"}, "experiments": ["free-shipping-banner"]}
     told = {"variant": "threshold", "payload": {"banner": "Free shipping from 50 EUR"}, "in_experiment": True,
             "reason": "SPLIT", "exposure": "logged", "exposure_id": "5f2c9f6a0d1e4b7a00000001"}  # fmt: skip
-    shown = {"experiments": {"free-shipping-banner": told}, "recommendations": {}}
+    shown = {"experiments": {"free-shipping-banner": told}, "recommendations": {}, "user": "absent"}
     by_key: JSON = {"type": "object"}
-    schema = _object("experiments", "recommendations", experiments=by_key, recommendations=by_key, errors=by_key)
+    schema = _object(
+        "experiments", "recommendations", "user",
+        experiments=by_key, recommendations=by_key, errors=by_key, **STANDING,
+    )  # fmt: skip
     summary = "Messages and products of one page view"
     personalize = _operation(
         "Assignment", summary, _ref(PersonalizeBody), page, _answer("What to show.", schema, shown)
@@ -215,7 +238,8 @@ def hot_paths() -> JSON:
     )
     forced = {"name": FORCE, "in": "query", "schema": WORD, "example": "free-shipping-banner:threshold",
               "description": "Preview a variant, with a publishable key of what runs; never an exposure."}  # fmt: skip
-    personalize["parameters"], listed["parameters"] = [forced, DEBUG_PARAMETER], [DEBUG_PARAMETER]
+    personalize["parameters"] = [forced, DEBUG_PARAMETER, TOKEN_HEADER]
+    listed["parameters"] = [DEBUG_PARAMETER, TOKEN_HEADER]
     publishable = {"description": "A publishable key."}
     key = {"name": "key", "in": "path", "required": True, "schema": TEXT, "example": "pk_demo", **publishable}
     client_key = {"name": "client_key", "in": "query", "schema": {"type": "string"}, **publishable}
@@ -247,7 +271,7 @@ def hot_paths() -> JSON:
         "/v1/recommendations": {"post": listed},
         **_tracking(),
         "/api/features/{key}": {"get": features},
-        "/track": {"post": {**ingest, "parameters": [client_key]}},
+        "/track": {"post": {**ingest, "parameters": [client_key, TOKEN_HEADER]}},
     }
 
 
@@ -263,12 +287,13 @@ def _ofrep() -> JSON:
     single["description"] = 'Not an exposure when the context has `"resonate.expose": false`.'
     bulk = _operation("OFREP", "Evaluate every experiment for a visitor; never an exposure", _ref(EvaluationBody),
                       CONTEXT_EXAMPLE,
-                      _answer("All flags, with a strong ETag.", flags, {"flags": [EXAMPLE_FLAG], "metadata": {}}),
+                      _answer("All flags, with a strong ETag.", flags,
+                              {"flags": [EXAMPLE_FLAG], "metadata": {"user": "absent"}}),
                       failures=OFREP_FAILURE)  # fmt: skip
     bulk["responses"]["304"] = {"description": "Nothing has changed for this context."}
     return {
-        "/ofrep/v1/evaluate/flags/{key}": {"post": {**single, "parameters": [flag_key]}},
-        "/ofrep/v1/evaluate/flags": {"post": {**bulk, "parameters": [condition]}},
+        "/ofrep/v1/evaluate/flags/{key}": {"post": {**single, "parameters": [flag_key, TOKEN_HEADER]}},
+        "/ofrep/v1/evaluate/flags": {"post": {**bulk, "parameters": [condition, TOKEN_HEADER]}},
     }
 
 
@@ -306,7 +331,7 @@ def _ref(struct: type[msgspec.Struct]) -> JSON:
 
 def _tracked(summary: str, schema: JSON, example: Any, tag: str = "Tracking") -> JSON:
     answer = _answer("Every event that is not named as rejected is durable.", TRACKED, {"success": True})
-    return _operation(tag, summary, schema, example, answer)
+    return _operation(tag, summary, schema, example, answer) | {"parameters": [TOKEN_HEADER]}
 
 
 def _operation(tag: str, summary: str, schema: JSON, example: Any, answer: JSON, failures: JSON | None = None) -> JSON:

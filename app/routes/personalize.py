@@ -13,12 +13,12 @@ from app.http.body import decode
 from app.http.errors import Problem
 from app.http.exchange import Exchange, HttpAnswer, Pending
 from app.identity.people import people_asking
-from app.routes.evaluation import FORCE, Stems, Visitor, expose, forced_variants, not_served
+from app.routes.evaluation import FORCE, Stems, Visitor, answered, expose, forced_variants, not_served, user_named
 from app.routes.ofrep import check_user
 from app.worker.recommendations import ListAnswer
 from app.worker.resources import Resources
-from events.dialects.validation import EventRefused, check_bounds, id_problem
-from experiments.assignment.assign import Assignment, assign
+from events.dialects.validation import TOKEN_ATTRIBUTE, EventRefused, check_bounds, id_problem
+from experiments.assignment.assign import USER_ATTRIBUTE, Assignment, assign
 from experiments.catalog.visible import Visible
 from recommender.ranking.request import ListRequest
 
@@ -47,6 +47,7 @@ class PersonalizeBody(msgspec.Struct, frozen=True):
     experiments: list[str] | None = None
     recommendations: list[SlotRequest] | None = None
     expose: bool | None = None
+    user_token: Any = None  # of whatever type: one that proves nothing refuses nothing
 
 
 DECODER: Final = msgspec.json.Decoder(PersonalizeBody)
@@ -75,11 +76,15 @@ class Personalize:
     def __call__(self, exchange: Exchange, resources: Resources, raw: bytes) -> HttpAnswer | Pending:
         grant = admit(exchange, resources.access, PARAMETERS)
         body = decode(raw, DECODER)
-        attributes = checked_attributes(body)
-        view = page_view(exchange, resources, grant, body, attributes)
-        if not view.enrolling and not view.lists:
-            return self._answer(view, {}, {})
-        return self._later(exchange, resources, view, Visitor.of(body.visitor_id, attributes, len(raw)))
+        attributes, token = checked_attributes(body)
+
+        def answer() -> HttpAnswer | Pending:
+            view = page_view(exchange, resources, grant, body, attributes)
+            if not view.enrolling and not view.lists:
+                return self._answer(exchange, view, {}, {})
+            return self._later(exchange, resources, view, Visitor.of(body.visitor_id, attributes, len(raw)))
+
+        return answered(exchange, resources, body.visitor_id, user_named(attributes), token, answer)
 
     async def _later(self, exchange: Exchange, resources: Resources, view: PageView, visitor: Visitor) -> HttpAnswer:
         """What waits: for the log, and for recommendations."""
@@ -88,15 +93,18 @@ class Personalize:
             exposed = await expose(exchange, resources, "personalize", visitor, view.enrolling)
             told = {shown.experiment: ending for shown, ending in zip(view.enrolling, exposed, strict=True)}
         lists = await resources.recommender.lists(list(view.lists.values()))
-        return self._answer(view, told, dict(zip(view.lists, lists, strict=True)))
+        return self._answer(exchange, view, told, dict(zip(view.lists, lists, strict=True)))
 
-    def _answer(self, view: PageView, told: Mapping[str, bytes], lists: Mapping[str, ListAnswer]) -> HttpAnswer:
+    def _answer(
+        self, exchange: Exchange, view: PageView, told: Mapping[str, bytes], lists: Mapping[str, ListAnswer]
+    ) -> HttpAnswer:
         stem = self._stems.of
         shown = [stem(view.visible, each) + told.get(each.experiment, b"") for each in view.assignments]
         messages = b"},".join(shown)
-        body = b'{"experiments":{%b},"recommendations":%b' % (
+        body = b'{"experiments":{%b},"recommendations":%b%b' % (
             messages + b"}" if messages else b"",
             msgspec.json.encode(lists),
+            exchange.standing.told,
         )
         if view.unknown:
             said = {key: not_served(view.visible, key) for key in view.unknown}
@@ -120,8 +128,9 @@ def personalize_stem(assignment: Assignment) -> bytes:
     return msgspec.json.encode(assignment.experiment) + b":" + msgspec.json.encode(answer)[:-1]
 
 
-def checked_attributes(body: PersonalizeBody) -> dict[str, Any]:
-    """The attributes with the user among them, once the visitor and all that is told of them is within its limits.
+def checked_attributes(body: PersonalizeBody) -> tuple[dict[str, Any], Any]:
+    """The attributes with the user among them, once the visitor and all that is told of them is within its limits, and
+    the token that was taken off them.
 
     Raises Problem 400.
     """
@@ -135,7 +144,9 @@ def checked_attributes(body: PersonalizeBody) -> dict[str, Any]:
         check_bounds(attributes, "attributes")
     except EventRefused as refused:
         raise Problem(400, refused.code, refused.message) from None
-    return attributes if body.user_id is None else {**attributes, "user_id": body.user_id}
+    among = attributes.pop(TOKEN_ATTRIBUTE, None)
+    token = among if body.user_token is None else body.user_token
+    return (attributes if body.user_id is None else {**attributes, USER_ATTRIBUTE: body.user_id}), token
 
 
 def page_view(

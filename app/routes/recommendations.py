@@ -14,6 +14,7 @@ from app.http.errors import Problem
 from app.http.exchange import Exchange, HttpAnswer, Pending, matches
 from app.identity.people import people_asking
 from app.routes.dependencies import Asked, Known, Secret, Worker, analysed
+from app.routes.evaluation import answered
 from app.worker.recommendations import LiveRecommender
 from app.worker.resources import Resources
 from events.dialects.validation import id_problem
@@ -39,29 +40,37 @@ class RecommendationsBody(msgspec.Struct, frozen=True):
     exclude: list[str] | None = None
     exclude_purchased: bool | None = None
     diversity: float | None = None
+    user_token: Any = None  # of whatever type: one that proves nothing refuses nothing
 
 
 DECODER: Final = msgspec.json.Decoder(RecommendationsBody)
 
 
-def recommend(exchange: Exchange, resources: Resources, body: bytes) -> Pending:
+def recommend(exchange: Exchange, resources: Resources, raw: bytes) -> HttpAnswer | Pending:
     """The handler."""
     admit(exchange, resources.access, ())
-    return _answer(list_request(exchange, decode(body, DECODER), resources.recommender), resources.recommender)
-
-
-async def _answer(request: ListRequest, recommender: LiveRecommender) -> HttpAnswer:
-    [answer] = await recommender.lists([request])
-    return HttpAnswer(200, msgspec.json.encode(answer))
-
-
-def list_request(exchange: Exchange, body: RecommendationsBody, recommender: LiveRecommender) -> ListRequest:
-    """The list that a body asks for. Raises Problem 400 that names the field."""
+    body, recommender = decode(raw, DECODER), resources.recommender
     user = None if body.user_id is None else str(body.user_id)
     for name, given in (("visitor_id", body.visitor_id), ("user_id", user)):
         problem = None if given is None else id_problem(given)
         if problem is not None:
             raise Problem(400, "invalid_id", f"{name}: {problem}")
+    request = list_request(body, recommender)
+
+    def answer() -> Pending:
+        people = people_asking(exchange.authority, body.visitor_id, user)
+        return _answer(exchange, msgspec.structs.replace(request, people=people), recommender)
+
+    return answered(exchange, resources, body.visitor_id, user, body.user_token, answer)
+
+
+async def _answer(exchange: Exchange, request: ListRequest, recommender: LiveRecommender) -> HttpAnswer:
+    [answer] = await recommender.lists([request])
+    return HttpAnswer(200, b"%b%b}" % (msgspec.json.encode(answer)[:-1], exchange.standing.told))
+
+
+def list_request(body: RecommendationsBody, recommender: LiveRecommender) -> ListRequest:
+    """The list that a body asks for, for nobody yet. Raises Problem 400 that names the field."""
     for name, listed, most in (("items", body.items, MAX_ITEMS), ("exclude", body.exclude, MAX_EXCLUDED)):
         if listed is not None and len(listed) > most:
             raise Problem(400, f"too_many_{name}", f"{name}: at most {most} product ids")
@@ -70,8 +79,7 @@ def list_request(exchange: Exchange, body: RecommendationsBody, recommender: Liv
     limit = None if body.limit is None else _whole(body.limit)
     if body.diversity is not None and not 0 <= body.diversity <= 1:
         raise Problem(400, "invalid_diversity", "diversity: it must be from 0 to 1")
-    people = people_asking(exchange.authority, body.visitor_id, user)
-    request = recommender.request(body.slot, people, body.items or (), body.strategy, limit)
+    request = recommender.request(body.slot, (), body.items or (), body.strategy, limit)
     if not (body.filter or body.exclude) and body.exclude_purchased is None and body.diversity is None:
         return request
     return msgspec.structs.replace(request, rules=_with_own(request.rules, body))

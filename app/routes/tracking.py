@@ -10,7 +10,9 @@ from app.http.admission import admit_key, presented
 from app.http.body import Decoded, decode
 from app.http.errors import Problem, retry_later, unreadable
 from app.http.exchange import Exchange, HttpAnswer, Pending
+from app.identity.users import NamedUsers
 from app.worker.resources import Resources
+from events.authority import Authority
 from events.dialects.segment import BatchBody, BatchMissing, BatchTooLarge, Reading, read_batch, read_single
 from events.dialects.validation import Arrival
 from events.records import EXPOSURE, Record
@@ -71,8 +73,9 @@ class Tracking:
         if self._kind is None:
             batch = _decoded(body, BATCH, grant)
             grant = grant or admit_written(exchange, resources, batch.writeKey)
+            named = resources.users.named_by_events(exchange.user_token)
             try:
-                reading = read_batch(batch, arrival(exchange, resources))
+                reading = read_batch(batch, arrival(exchange, resources, named))
             except BatchMissing as error:
                 raise unreadable(str(error)) from None
             except BatchTooLarge as error:
@@ -80,8 +83,9 @@ class Tracking:
         else:
             item = _decoded(body, SINGLE, grant)
             grant = grant or admit_written(exchange, resources, item.get("writeKey"))
-            reading = read_single(item, len(body), self._kind, arrival(exchange, resources))
-        return store(reading, resources, grant)
+            named = resources.users.named_by_events(exchange.user_token)
+            reading = read_single(item, len(body), self._kind, arrival(exchange, resources, named))
+        return store(reading, resources, grant, named)
 
 
 def admit_written(exchange: Exchange, resources: Resources, key: Any) -> Grant:
@@ -91,22 +95,23 @@ def admit_written(exchange: Exchange, resources: Resources, key: Any) -> Grant:
     return admit_key(exchange, resources.access, key.encode())
 
 
-def arrival(exchange: Exchange, resources: Resources) -> Arrival:
-    """What the request says about its events."""
+def arrival(exchange: Exchange, resources: Resources, named: NamedUsers) -> Arrival:
+    """What the request says about its events; those of a page each prove the user that they name, or do not."""
     return Arrival(
         received_at=now_us(),
         authority=exchange.authority,
         user_agent=exchange.visitors_agent,
         retention_days=resources.settings.retention_days,
+        prove=None if exchange.authority is Authority.BACKEND else named.authority,
     )
 
 
-async def store(reading: Reading, resources: Resources, grant: Grant) -> HttpAnswer:
+async def store(reading: Reading, resources: Resources, grant: Grant, named: NamedUsers) -> HttpAnswer:
     """Appends the records and answers once they are durable. Raises Problem 503 when that cannot be promised."""
     telemetry, now = resources.telemetry, time.time()
     records = [
         judged(record, resources.visible_to(grant, now)) if record.type == EXPOSURE else record
-        for record in reading.records
+        for record in await named.settled(reading.records)
     ]
     if records:
         try:
@@ -114,6 +119,7 @@ async def store(reading: Reading, resources: Resources, grant: Grant) -> HttpAns
         except StoreUnavailable as unavailable:
             telemetry.went_wrong("store_refused")
             raise retry_later(503, unavailable.cause, str(unavailable), unavailable.retry_after_seconds) from None
+        await resources.users.log_ins.learn(records)
         telemetry.events("stored", appended.stored)
         if appended.duplicates:
             telemetry.events("duplicate", appended.duplicates)

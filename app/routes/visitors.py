@@ -91,12 +91,12 @@ GONE: Final[dict[int | str, Any]] = {
 
 @router.get("/v1/visitors/{identifier:path}", summary="Everything that is held about a visitor", responses=TOLD)
 async def visitor(identifier: Identifier, _: Secret, asked: Asked, worker: Worker, only: Only = None) -> Response:
-    return await _answer(asked, worker, PersonQuery("visitor", _checked(identifier), _each_checked(only)))
+    return await _answer(asked, worker, PersonQuery("visitor", checked_id(identifier), _each_checked(only)))
 
 
 @router.get("/v1/users/{identifier:path}", summary="Everything that is held about a user", responses=TOLD)
 async def user(identifier: Identifier, _: Secret, asked: Asked, worker: Worker, only: Only = None) -> Response:
-    return await _answer(asked, worker, PersonQuery("user", _checked(identifier), _each_checked(only)))
+    return await _answer(asked, worker, PersonQuery("user", checked_id(identifier), _each_checked(only)))
 
 
 @router.delete("/v1/visitors", summary=ERASED, status_code=202, openapi_extra=BODY, responses=GONE)
@@ -148,15 +148,15 @@ async def _answer(asked: Asked, worker: Worker, query: PersonQuery | ErasureQuer
 def _erasure(
     kind: PersonKind, identifier: str, only: list[str] | None = None, *, dry_run: bool
 ) -> PersonQuery | ErasureQuery:
-    identifier, users = _checked(identifier), _each_checked(only)
+    identifier, users = checked_id(identifier), _each_checked(only)
     return PersonQuery(kind, identifier, users, counted=True) if dry_run else ErasureQuery(kind, identifier, users)
 
 
 def _each_checked(identifiers: list[str] | None) -> tuple[str, ...] | None:
-    return None if identifiers is None else tuple(_checked(each, "only") for each in identifiers)
+    return None if identifiers is None else tuple(checked_id(each, "only") for each in identifiers)
 
 
-def _checked(identifier: str, name: str = "id") -> str:
+def checked_id(identifier: str, name: str = "id") -> str:
     problem = id_problem(identifier)
     if problem is not None:
         raise Problem(400, "invalid_id", f"{name}: {problem}")

@@ -58,6 +58,11 @@ class DataDirectory:
         return self.run / "degraded.json"
 
     @property
+    def log_ins_file(self) -> Path:
+        """Empty; there from the first log-in on that a backend told of, so that workers ask the store for them."""
+        return self.root / "log-ins"
+
+    @property
     def metrics(self) -> Path:
         """The counters of this run's workers."""
         return self.run / "metrics"

@@ -1,8 +1,11 @@
 """Every `RESONATE_*` variable: how the process runs. Which experiments exist is the catalogue's business."""
 
+import base64
+import binascii
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -17,10 +20,13 @@ PREFIX: Final = "RESONATE_"
 STORE_SCHEMES: Final = ("redis://", "rediss://", "redis+cluster://", "rediss+cluster://", "unix://")
 HOST: Final = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?")
 DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
-SECRET_FIELDS: Final = frozenset({"publishable_keys", "secret_keys", "redis_url"})  # never shown in a message
+KEY_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+# never shown in a message
+SECRET_FIELDS: Final = frozenset({"publishable_keys", "secret_keys", "redis_url", "user_token_keys"})
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["json", "text"]
+TokenAlgorithm = Literal["HS256", "EdDSA"]
 Network = IPv4Network | IPv6Network
 
 
@@ -56,6 +62,45 @@ def _each_an_origin(origins: tuple[str, ...]) -> tuple[str, ...]:
         if origin != "*" and (scheme not in ("http", "https") or not separator or not host or "/" in host):
             raise ValueError(f"{origin!r} is not an origin such as https://shop.example, without a path")
     return origins
+
+
+@dataclass(frozen=True, slots=True)
+class TokenKey:
+    """A key that verifies user tokens: a secret of at least 32 bytes (HS256), or a public key of 32 (EdDSA)."""
+
+    id: str
+    algorithm: TokenAlgorithm
+    value: bytes = field(repr=False)
+
+
+def token_key(text: str) -> TokenKey:
+    """The key that `KID:ALGORITHM:<base64url>` writes. Raises ValueError, which never shows it."""
+    name, _, rest = text.partition(":")
+    algorithm, _, encoded = rest.partition(":")
+    if not KEY_ID.fullmatch(name) or (algorithm != "HS256" and algorithm != "EdDSA"):
+        raise ValueError("it is not KID:HS256:<secret> or KID:EdDSA:<public key>, KID of letters, digits, ., _ and -")
+    try:
+        value = base64.b64decode(encoded.rstrip("=") + "=" * (-len(encoded.rstrip("=")) % 4), b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("what follows the algorithm is not base64url") from None
+    if algorithm == "HS256" and len(value) < 32:
+        raise ValueError(f"its secret has {len(value)} bytes, HS256 needs at least 32 random ones")
+    if algorithm == "EdDSA" and len(value) != 32:
+        raise ValueError(f"its public key has {len(value)} bytes, one of Ed25519 has 32")
+    return TokenKey(name, algorithm, value)
+
+
+def _each_a_token_key(texts: tuple[str, ...]) -> tuple[str, ...]:
+    names: set[str] = set()
+    for position, text in enumerate(texts, 1):  # the position, because a key must not reach a message
+        try:
+            name = token_key(text).id
+        except ValueError as error:
+            raise ValueError(f"key {position}: {error}; `resonate keys user-token` makes one") from None
+        if name in names:
+            raise ValueError(f"key {position} has the KID of an earlier one; each needs its own")
+        names.add(name)
+    return texts
 
 
 def _networks(value: Any) -> Any:
@@ -119,6 +164,9 @@ class Settings(BaseSettings):
     origins: Annotated[Texts, AfterValidator(_each_an_origin)] = Field(
         ("*",), description="Origins whose pages may call with a publishable key that names none itself."
     )
+    user_token_keys: Annotated[Texts, AfterValidator(_each_a_token_key)] = Field(
+        (), description="Keys that verify user tokens, `KID:HS256:<secret>` or `KID:EdDSA:<public key>` in base64url."
+    )
     shards: int | None = Field(None, ge=1, le=1024, description="Streams of the store: 1, on a cluster 16, by default.")
     retention_days: int = Field(730, ge=1, le=36500, description="Days of events that the log keeps.")
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = Field(
@@ -148,7 +196,13 @@ class Settings(BaseSettings):
     def secrets(self) -> tuple[str, ...]:
         """The configured key values, which no log line may show; digests tell nothing."""
         keys = (key.partition("@")[0] for key in (*self.publishable_keys, *self.secret_keys))
-        return tuple(key for key in keys if not key.startswith("sha256:"))
+        of_tokens = (text.rpartition(":")[2] for text in self.user_token_keys if ":HS256:" in text)
+        return (*(key for key in keys if not key.startswith("sha256:")), *of_tokens)
+
+    @property
+    def token_keys(self) -> tuple[TokenKey, ...]:
+        """What `user_token_keys` writes."""
+        return tuple(map(token_key, self.user_token_keys))
 
 
 def load_settings(environment: Mapping[str, str], **given: Any) -> Settings:

@@ -15,7 +15,13 @@ STATUSES: Final = (200, 202, 204, 304, 400, 401, 403, 404, 405, 406, 408, 409, 4
 LATENCY_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 10.0, 60.0)
 EVENT_OUTCOMES: Final = ("stored", "duplicate", "rejected", "quarantined", "bot", "forged")
 EXPOSURE_OUTCOMES: Final = ("logged", "unlogged")
-TROUBLES: Final = ("store_refused", "flush_failures", "message_conflicts", "history_failures", "unknown_parameters")
+TROUBLES: Final = (
+    "store_refused", "flush_failures", "message_conflicts", "history_failures", "log_in_failures", "unknown_parameters"
+)  # fmt: skip
+# of users whom pages name: proven, or why not
+NAMED_USERS: Final = ("proven", "no_token", "expired", "bad_signature", "unknown_key", "not_this_user",
+                      "not_this_visitor", "malformed")  # fmt: skip
+NAMERS: Final = ("request", "event")
 STRATEGIES: Final = ("for_you", "buy_again", "bought_together", "popular")
 GROWING_SECONDS: Final = 60.0
 OTHER_ROUTE: Final = "other"
@@ -77,6 +83,7 @@ class Telemetry:
             *(("seconds", route, str(bound)) for route in self.routes for bound in (*LATENCY_SECONDS, "+Inf", "sum")),
             *(("events", outcome) for outcome in EVENT_OUTCOMES),
             *(("exposures", outcome) for outcome in EXPOSURE_OUTCOMES),
+            *(("users", namer, outcome) for namer in NAMERS for outcome in NAMED_USERS),
             *((kind, trouble) for trouble in TROUBLES for kind in ("trouble", "trouble at")),
             *((kind, strategy) for strategy in STRATEGIES for kind in ("lists", "fallbacks", "items")),
         ]
@@ -103,6 +110,10 @@ class Telemetry:
     def exposures(self, logged: bool, count: int) -> None:
         """`count` evaluations exposed a visitor; `logged` tells whether the store took them."""
         self._values[self.counters.place["exposures", EXPOSURE_OUTCOMES[not logged]]] += count
+
+    def named_user(self, namer: str, outcome: str) -> None:
+        """A page's request or event, one of NAMERS, named a user, who was proven or not: one of NAMED_USERS."""
+        self._values[self.counters.place["users", namer, outcome]] += 1
 
     def went_wrong(self, trouble: str, count: int = 1) -> None:
         """One of TROUBLES came up: the store refused a write, a flush, …"""
@@ -147,6 +158,12 @@ class Telemetry:
         for kind, outcomes in (("events", EVENT_OUTCOMES), ("exposures", EXPOSURE_OUTCOMES)):
             lines.append(f"# TYPE resonate_{kind}_total counter")
             lines += [f'resonate_{kind}_total{{outcome="{each}"}} {totals[kind, each]:.0f}' for each in outcomes]
+        lines.append("# TYPE resonate_named_users_total counter")
+        lines += [
+            f'resonate_named_users_total{{by="{namer}",outcome="{outcome}"}} {totals["users", namer, outcome]:.0f}'
+            for namer in NAMERS
+            for outcome in NAMED_USERS
+        ]
         for trouble in TROUBLES:
             name = f"resonate_{trouble}_total"
             lines += [f"# TYPE {name} counter", f"{name} {totals['trouble', trouble]:.0f}"]

@@ -5,21 +5,27 @@ import logging
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from app.analysis.client import AnalysisClient
 from app.http.access import Grant, Keys
 from app.http.admission import AccessPolicy, Rate, RateLimiter
+from app.identity.users import Users
 from app.runtime.data_directory import DataDirectory, store_connection
 from app.runtime.settings import Settings
 from app.runtime.telemetry import Telemetry
 from app.worker.recommendations import LiveRecommender
 from events.ingest.history import History
+from events.ingest.log_ins import LogIns
 from events.ingest.stream import Stream
 from events.store.connection import Connection
+from events.store.shared_reads import SharedReads
 from experiments.catalog.reader import CatalogReader
 from experiments.catalog.visible import Visible
 from kit.tasks import Tasks
+
+if TYPE_CHECKING:
+    from app.identity.user_tokens import UserTokens
 
 logger = logging.getLogger(__name__)
 
@@ -36,11 +42,11 @@ class Resources:
     catalogs: CatalogReader
     connection: Connection
     stream: Stream
-    history: History
     access: AccessPolicy
     analysis: AnalysisClient
     telemetry: Telemetry
     recommender: LiveRecommender
+    users: Users
 
     def visible_to(self, grant: Grant | None, now: float) -> Visible:
         """All that a caller may know of experiments at a time (epoch seconds): without a secret key what is released.
@@ -68,27 +74,39 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
         stack.push_async_callback(connection.close)
         telemetry = Telemetry(directory.metrics, routes)
         stack.callback(telemetry.close)
-        stream, history = Stream(connection, count=telemetry.went_wrong), History(connection)
+        stream, reads = Stream(connection, count=telemetry.went_wrong), SharedReads(connection)
         stack.push_async_callback(stream.close)
-        stack.push_async_callback(history.close)
+        stack.push_async_callback(reads.close)
+        history = History(reads)
+        log_ins = LogIns(connection, reads, directory.log_ins_file, telemetry.went_wrong)
         keys = Keys.open(settings.publishable_keys, settings.secret_keys, settings.data / "keys.json", settings.origins)
         catalogs = CatalogReader(settings.data)
         recommender = LiveRecommender(settings.data, catalogs, history, telemetry)
         await recommender.open()
         following = await stack.enter_async_context(Tasks())
         following.repeat(partial(take_up, catalogs), "taking up definitions", POLL_SECONDS, LONGEST_PAUSE_SECONDS)
+        following.repeat(log_ins.look, "looking whether backends tell of log-ins", POLL_SECONDS, LONGEST_PAUSE_SECONDS)
         following.repeat(recommender.refresh, "loading what is recommended from", POLL_SECONDS, LONGEST_PAUSE_SECONDS)
         yield Resources(
             settings=settings,
             catalogs=catalogs,
             connection=connection,
             stream=stream,
-            history=history,
             access=AccessPolicy(keys, limiter, settings.trusted_proxies, telemetry),
             analysis=AnalysisClient(directory.analysis_socket, settings.analysis_timeout_seconds),
             telemetry=telemetry,
             recommender=recommender,
+            users=Users(user_tokens(settings), log_ins, telemetry.named_user),
         )
+
+
+def user_tokens(settings: Settings) -> "UserTokens | None":
+    """What verifies user tokens; without a key for them no worker loads a cryptography library."""
+    if not settings.user_token_keys:
+        return None
+    from app.identity.user_tokens import UserTokens
+
+    return UserTokens(settings.token_keys)
 
 
 async def take_up(catalogs: CatalogReader) -> None:

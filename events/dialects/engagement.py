@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from events.dialects.user_agents import client
-from events.dialects.validation import Arrival, EventRefused, identifier, message_identifier, moment
+from events.dialects.validation import Arrival, EventRefused, identifier, message_identifier, moment, user_token
 from events.records import ENGAGEMENT, Record
 from kit.time import DAY_SECONDS
 
@@ -34,11 +34,12 @@ def beat(item: dict[str, Any], sent_at: Any, arrival: Arrival) -> Record:
         when = happened if sent is None else arrival.received_at - (sent - happened)
     machine = client(arrival.user_agent)
     url = item.get("url")
+    visitor_id = identifier(user if anonymous is None else anonymous, "anonymousId")
     return Record(
         message_id=message_identifier(f"{page_view}:{sequence}" if given is None else given),
         type=ENGAGEMENT,
         event=ENGAGEMENT,
-        visitor_id=identifier(user if anonymous is None else anonymous, "anonymousId"),
+        visitor_id=visitor_id,
         user_id=user_id,
         time=when,
         page_view_id=page_view,
@@ -47,7 +48,7 @@ def beat(item: dict[str, Any], sent_at: Any, arrival: Arrival) -> Record:
         device=machine.device,
         country=arrival.country,
         bot=machine.bot,
-        authority=arrival.authority,
+        authority=arrival.authority_of(visitor_id, user_id, user_token(item)),
         quarantined=arrival.impossible(when),
         properties={"seq": sequence, "final": bool(final)},
     )

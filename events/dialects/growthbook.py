@@ -9,6 +9,7 @@ from events.dialects.segment import EXPERIMENT_VIEWED, MAX_NAME, BatchTooLarge, 
 from events.dialects.user_agents import client
 from events.dialects.validation import (
     MAX_EVENT_BYTES,
+    TOKEN_ATTRIBUTE,
     Arrival,
     EventRefused,
     Refusal,
@@ -51,6 +52,7 @@ def read_event(item: dict[str, Any], arrival: Arrival) -> Record:
         raise EventRefused("missing_event", f"event_name: it must be text of 1 to {MAX_NAME} characters")
     properties = _json_object(item.get("properties_json"), "properties_json")
     attributes = _json_object(item.get("context_json"), "context_json")
+    token = attributes.pop(TOKEN_ATTRIBUTE, None)
     told = properties.get("in_experiment", properties.get("inExperiment"))
     exposes = name in VIEWED and told is not False  # a unit outside the experiment saw no variant
     fields = _exposure(item, properties) if exposes else _who(item, attributes)
@@ -66,7 +68,7 @@ def read_event(item: dict[str, Any], arrival: Arrival) -> Record:
         device=machine.device,
         country=arrival.country,
         bot=machine.bot,
-        authority=arrival.authority,
+        authority=arrival.authority_of(fields["visitor_id"], fields["user_id"], token),
         quarantined=arrival.impossible(when),
         properties=(attributes if exposes else properties) or None,
         **fields,

@@ -1,7 +1,7 @@
 """Segment's and RudderStack's calls → records: events, what they are worth, and their batches."""
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import msgspec
@@ -11,6 +11,7 @@ from events.dialects.user_agents import Client, client
 from events.dialects.validation import (
     MAX_BATCH,
     MAX_EVENT_BYTES,
+    USER_TOKEN,
     Arrival,
     EventRefused,
     Refusal,
@@ -20,6 +21,7 @@ from events.dialects.validation import (
     message_identifier,
     moment,
     number,
+    user_token,
 )
 from events.records import ALIAS, ENGAGEMENT, EXPOSURE, GROUP, IDENTIFY, PAGE, SCREEN, TRACK, Record
 
@@ -84,11 +86,11 @@ KNOWN_FIELDS: Final = frozenset(
     {
         "type", "event", "anonymousId", "userId", "previousId", "groupId", "messageId", "properties", "traits",
         "context", "timestamp", "originalTimestamp", "sentAt", "receivedAt", "writeKey", "name", "category",
-        "channel", "integrations",
+        "channel", "integrations", USER_TOKEN,
     }
 )  # fmt: skip
 FORGOTTEN_CONTEXT: Final = frozenset(
-    {"ip", "userAgent", "userAgentData"}
+    {"ip", "userAgent", "userAgentData", USER_TOKEN}
 )  # kept as device and browser family, or not at all
 MAX_NAME: Final = 256
 
@@ -132,6 +134,8 @@ def read_batch(body: BatchBody, arrival: Arrival) -> Reading:
     except EventRefused:
         sent = None
     sent_at = None if sent is None else sent / 1_000  # epoch milliseconds
+    if body.context and USER_TOKEN in body.context:
+        arrival = replace(arrival, token=body.context[USER_TOKEN])
     for index, raw in enumerate(items):
         item: dict[str, Any] = {}
         try:
@@ -192,7 +196,7 @@ def read_event(item: dict[str, Any], kind: str | None, sent_at: Any, arrival: Ar
         device=machine.device,
         country=told or arrival.country,
         bot=machine.bot,
-        authority=arrival.authority,
+        authority=arrival.authority_of(fields["visitor_id"], fields.get("user_id"), user_token(item)),
         quarantined=arrival.impossible(when),
         properties=properties or None,
         context=kept or None,

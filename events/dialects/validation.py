@@ -1,5 +1,6 @@
 """What an event must be to be taken in: ids, sizes, numbers, times. One refusal names one event, never the batch."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -15,6 +16,8 @@ MAX_EVENT_BYTES: Final = 32_768
 MAX_BATCH: Final = 2_500
 MAX_INTEGER: Final = 2**63
 MAX_REVENUE: Final = 1e9
+USER_TOKEN: Final = "user_token"  # proves the user of an event or a batch; it is never stored
+TOKEN_ATTRIBUTE: Final = "resonate.user_token"  # the same among attributes
 SHARED_IDS: Final = frozenset(
     {"", "null", "undefined", "NaN", "[object Object]", "00000000-0000-0000-0000-000000000000"}
 )
@@ -43,7 +46,8 @@ class Refusal:
 class Arrival:
     """What the request says about its events: when it came (microseconds UTC), from whom, and with what.
 
-    `user_agent` is that of the visitor: empty where a backend calls, whose own says nothing about the visitor.
+    `user_agent` is that of the visitor: empty where a backend calls, whose own says nothing about the visitor. `prove`
+    answers the authority of a page's event by its visitor, its user and its token; `token` is that of its batch.
     """
 
     received_at: int
@@ -51,6 +55,14 @@ class Arrival:
     user_agent: str = ""
     country: str | None = None
     retention_days: int = 730
+    prove: Callable[[str, str, Any], Authority] | None = None
+    token: Any = None
+
+    def authority_of(self, visitor_id: str, user_id: str | None, token: Any) -> Authority:
+        """Of one event: a proof counts for the user that this very event names."""
+        if self.prove is None or user_id is None:
+            return self.authority
+        return self.prove(visitor_id, user_id, self.token if token is None else token)
 
     def impossible(self, moment: int) -> bool:
         """More than a day in the future, or older than what the log keeps."""
@@ -132,6 +144,13 @@ def moment(value: Any, field: str) -> int | None:
     if (type(value) is int or type(value) is float) and abs(value) < 1e15:
         return round(value * 1_000)
     raise EventRefused("invalid_time", f"{field}: it must be ISO 8601 text or epoch milliseconds")
+
+
+def user_token(item: dict[str, Any]) -> Any:
+    """What an event sends to prove its user: `context.user_token`, or beside its ids."""
+    context = item.get("context")
+    told = context.get(USER_TOKEN) if type(context) is dict else None
+    return item.get(USER_TOKEN) if told is None else told
 
 
 def number(value: Any, field: str) -> float | None:

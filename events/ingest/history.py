@@ -1,18 +1,17 @@
 """What people bought lately: written before a request is answered, read fast or not at all."""
 
-import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, zip_longest
-from typing import Final, TypeAlias
+from typing import Final
 
 import msgspec
 
 from events.authority import Authority
 from events.records import ALIAS, IDENTIFY, Record, user_person, visitor_person
-from events.store.availability import UNKNOWN, Breaker, StoreUnavailable, cause_of
+from events.store.availability import StoreUnavailable
 from events.store.connection import Call, Connection
 from events.store.keys import history_key, history_owner_key
-from kit.tasks import Tasks
+from events.store.shared_reads import SharedReads
 
 SEPARATOR: Final = "\x1f"  # between order and product; identifiers hold no control characters
 PURCHASES: Final = frozenset({"Order Completed"})
@@ -102,11 +101,8 @@ def _people(record: Record) -> Iterable[str]:
         yield visitor_person(record.visitor_id)
 
 
-WAIT_SECONDS: Final = 0.05
 PURCHASES_KEPT: Final = 50
 SEPARATED: Final = SEPARATOR.encode()
-
-Lines: TypeAlias = dict[bytes, bytes]  # a history as the store keeps it
 
 
 class Purchase(msgspec.Struct, frozen=True):
@@ -126,32 +122,16 @@ class Recent(msgspec.Struct, frozen=True):
 
 
 class History:
-    """The reading side of `{h:<person>}`, behind a breaker that opens on the first time-out.
+    """The reading side of `{h:<person>}`."""
 
-    Reads that arrive while one is under way share the next round trip, as appends share a flush.
-    """
-
-    def __init__(self, connection: Connection, wait_seconds: float = WAIT_SECONDS) -> None:
-        self.breaker = Breaker(connection.probe)
-        self._connection = connection
-        self._wait_seconds = wait_seconds
-        self._waiting: list[tuple[list[str], asyncio.Future[list[Lines]]]] = []
-        self._asked = asyncio.Event()
-        self._reading = Tasks()
-        self._reading.repeat(self._read_when_asked, "a read of purchase histories", 0)
+    def __init__(self, reads: SharedReads) -> None:
+        self._reads = reads
 
     async def recent(self, people: Sequence[str]) -> Recent:
         """What somebody bought by their names (user's before visitor's), at most 50 lines; answers within 50 ms."""
-        if self.breaker.cause is not None:
-            return Recent((), available=False)
-        future: asyncio.Future[list[Lines]] = asyncio.get_running_loop().create_future()
-        self._waiting.append(([history_key(each) for each in dict.fromkeys(people)], future))
-        self._asked.set()
         try:
-            async with asyncio.timeout(self._wait_seconds):
-                answers = await future
-        except (TimeoutError, StoreUnavailable) as error:
-            self.breaker.open(cause_of(error))
+            answers = await self._reads.hashes([history_key(each) for each in dict.fromkeys(people)])
+        except StoreUnavailable:
             return Recent((), available=False)
         # The lines of all answers once each, without what was refunded; who is named first has the say.
         lines = (
@@ -166,32 +146,6 @@ class History:
                 found.append(Purchase(product, int(time), quantity, None if price == b"-" else float(price)))
         found.sort(key=lambda purchase: -purchase.time)
         return Recent(tuple(found[:PURCHASES_KEPT]), available=True)
-
-    async def close(self) -> None:
-        """Ends the reading and the probing; the connection belongs to the caller."""
-        await self._reading.close()
-        await self.breaker.close()
-
-    async def _read_when_asked(self) -> None:
-        await self._asked.wait()
-        self._asked.clear()
-        waiting, self._waiting = self._waiting, []
-        reads = [(keys, future) for keys, future in waiting if not future.done()]  # the others waited too long
-        cause = UNKNOWN
-        try:
-            answers = iter(
-                await self._connection.hashes([key for keys, _ in reads for key in keys], self._wait_seconds)
-            )
-            for keys, future in reads:
-                lines = [next(answers) for _ in keys]
-                if not future.done():
-                    future.set_result(lines)
-        except StoreUnavailable as unavailable:
-            cause = unavailable.cause
-        finally:
-            for _, future in reads:
-                if not future.done():
-                    future.set_exception(StoreUnavailable(cause))
 
 
 async def forget(connection: Connection, people: Sequence[str]) -> None:

@@ -7,6 +7,7 @@ from typing import Final
 
 from events.deletes.tombstones import PersonKind, Tombstone, add_tombstones, mirror_tombstones, tombstone
 from events.ingest.history import forget
+from events.ingest.log_ins import forget_log_ins
 from events.log.reader import LogReader
 from events.privacy.person import Identity, Person, person_of
 from events.records import user_person, visitor_person
@@ -40,6 +41,7 @@ async def erase(
     if found.is_several:
         raise SeveralPeople
     person = found.person
+    await forget_log_ins(connection, person.visitors)
     # The histories go first: once the rows are erased they join nobody, and who asks again would leave them.
     await forget(connection, [*map(visitor_person, person.visitors), *map(user_person, person.users)])
     stones = tombstones_of(person, dict(written.asked), now_us())

@@ -326,6 +326,22 @@ local function joined(keys, args)
   return redis.call("HGETALL", keys[1])
 end
 
+-- Log-ins that a backend vouches for --------------------------------------------------------------------------------
+
+-- args: the digest of the user, empty for nobody; when that was so, and until when it holds (ms). Later news wins, and
+-- news of the same user never ends earlier than what was said before.
+local function logged_in(keys, args)
+  local user, at, ends = unpack(redis.call("HMGET", keys[1], "user", "at", "until"))
+  if at and tonumber(at) > tonumber(args[2]) then
+    return 0
+  end
+  if user == args[1] and user ~= "" and tonumber(ends) > tonumber(args[3]) then
+    args[3] = ends
+  end
+  redis.call("HSET", keys[1], "user", args[1], "at", args[2], "until", args[3])
+  return redis.call("PEXPIREAT", keys[1], args[3])
+end
+
 -- The lease: one data directory takes events out -----------------------------------------------------------------------
 
 local function claim(keys, arguments)
@@ -345,3 +361,4 @@ redis.register_function({ function_name = "resonate_claim", callback = claim, fl
 redis.register_function("resonate_purchased", purchased)
 redis.register_function("resonate_refunded", refunded)
 redis.register_function("resonate_joined", joined)
+redis.register_function("resonate_logged_in", logged_in)

@@ -28,6 +28,11 @@ def history_owner_key(person: str) -> str:
     return f"{{h:{person}}}:owner"
 
 
+def log_in_key(visitor_id: str) -> str:
+    """The user whom a backend says to be logged in on this visitor: a hash of `user` (digest), `at`, `until` (ms)."""
+    return f"{{p:{visitor_id}}}"
+
+
 def wanted_key(shard: int) -> str:
     """The stream number that a waiting reader wants in a part: the writer cuts early for it. Expires in seconds."""
     return f"{{{shard}}}:wanted"

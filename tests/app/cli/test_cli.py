@@ -49,7 +49,7 @@ def described(group: Any, prefix: str = "") -> dict[str, str]:
     for name, command in group.commands.items():
         if hasattr(command, "commands"):
             found |= described(command, f"{name} ")
-        else:
+        if not hasattr(command, "commands") or command.invoke_without_command:
             found[prefix + name] = " ".join(command.help.split())
     return found
 

@@ -62,7 +62,7 @@ def test_who_is_not_in_the_experiment_gets_control_and_the_reason_why(worker: On
     answer = ask(worker, "/ofrep/v1/evaluate/flags/mobile-only", targetingKey="ofrep-4", device="desktop").json()
     valid(published, "serverEvaluationSuccess", answer)
     assert (answer["variant"], answer["reason"]) == ("a", "UNKNOWN")
-    assert answer["metadata"] == {"in_experiment": False, "phase": 0, "because": "audience"}
+    assert answer["metadata"] == {"in_experiment": False, "phase": 0, "because": "audience", "user": "absent"}
     assert records(worker, visitor_id="ofrep-4") == []
 
 

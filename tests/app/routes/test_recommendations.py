@@ -11,6 +11,7 @@ import pytest
 import redis
 from servers.one_worker import DEFINITIONS, SECRET, OneWorker
 from servers.patience import until
+from servers.tokens import TOKEN_KEY, user_token
 from worlds.shop_worlds import products_of_taste, publish_trained, taste_world, write_trained
 
 from recommender.model.artefact import publish_version
@@ -36,7 +37,7 @@ goal: recommendation_click_rate
 def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OneWorker]:
     root = tmp_path_factory.mktemp("recommending")
     publish_trained(root / "data" / "models", taste_world())
-    with OneWorker(root, FILES) as running:
+    with OneWorker(root, FILES, user_token_keys=(TOKEN_KEY,)) as running:
         yield running
 
 
@@ -89,10 +90,15 @@ def test_a_purchase_counts_in_the_next_request(client: httpx.Client) -> None:
     assert {name for item in picked["items"] for name in item["reason"]["because"]} & set(BOUGHT)
 
 
-def test_the_purchases_of_before_log_in_are_the_users(client: httpx.Client) -> None:
+def test_the_purchases_of_before_log_in_are_the_users_who_prove_it(client: httpx.Client) -> None:
+    token = user_token("u-9")
     client.post("/v1/track", json=order("v-guest", "tea-5"))
-    client.post("/v1/identify", json={"anonymousId": "v-guest", "userId": "u-9"})
-    assert ids(asked(client, user_id="u-9", strategy="buy_again", limit=1)) == ["tea-5"]
+    log_in = {"anonymousId": "v-guest", "userId": "u-9", "context": {"user_token": token}}
+    client.post("/v1/identify", json=log_in)
+    proven = asked(client, user_id="u-9", user_token=token, strategy="buy_again", limit=1)
+    claimed = asked(client, user_id="u-9", strategy="buy_again", limit=1)
+    assert (ids(proven), proven["user"]) == (["tea-5"], "proven")
+    assert (claimed["fallback"], claimed["user"], claimed["user_because"]) == ("popular", "unproven", "no_token")
 
 
 def test_a_refund_leaves_the_history(client: httpx.Client) -> None:
@@ -103,7 +109,7 @@ def test_a_refund_leaves_the_history(client: httpx.Client) -> None:
 
 
 def test_an_answer_tells_strategy_model_position_and_reason(client: httpx.Client) -> None:
-    answer = asked(client, visitor_id="c-3", strategy="for_you", limit=2)
+    answer = asked(client, user_id="c-3", user_token=user_token("c-3"), strategy="for_you", limit=2)
     strategy, fallback, model, _ = answer["recommendation_id"].split(".")
     assert (strategy, fallback, model) == ("for_you", "-", answer["model_version"])
     assert [item["position"] for item in answer["items"]] == [1, 2]

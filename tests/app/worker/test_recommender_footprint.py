@@ -31,13 +31,13 @@ def test_numpy_waits_for_the_first_model() -> None:
 
 def test_an_erased_person_is_unknown_at_once(tmp_path: Path) -> None:
     publish_trained(tmp_path / "models", taste_world())
-    assert current_publication(tmp_path).remembered(["c-3"]) is not None
+    assert current_publication(tmp_path).remembered(["u:c-3"]) is not None
     digest = blake2b(b"c-3", digest_size=16).hexdigest()
     stone = {"kind": "user", "digest": digest, "candidate": 1, "positions": {"0": 5}, "erased_at": 1}
     (tmp_path / "tombstones.json").write_text(json.dumps([stone]))
     publication = current_publication(tmp_path)
-    assert publication.remembered(["c-3"]) is None
-    assert publication.remembered(["c-4"]) is not None
+    assert publication.remembered(["u:c-3"]) is None
+    assert publication.remembered(["u:c-4"]) is not None
 
 
 def test_a_rule_that_products_cannot_answer_is_passed_over() -> None:

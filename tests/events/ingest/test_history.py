@@ -16,6 +16,7 @@ from events.ingest.stream import Stream
 from events.records import Record, visitor_person
 from events.store.connection import Connection
 from events.store.keys import history_key
+from events.store.shared_reads import SharedReads
 
 pytestmark = pytest.mark.anyio
 MakeRecord = Callable[..., Record]
@@ -26,9 +27,9 @@ fresh = count()
 
 @pytest.fixture
 async def history(connection: Connection) -> AsyncIterator[History]:
-    opened = History(connection, wait_seconds=1)
-    yield opened
-    await opened.close()
+    reads = SharedReads(connection, wait_seconds=1)
+    yield History(reads)
+    await reads.close()
 
 
 @pytest.fixture

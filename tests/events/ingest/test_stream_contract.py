@@ -14,6 +14,7 @@ from events.ingest.stream import Appended, Stream
 from events.records import Record
 from events.store.connection import Connection
 from events.store.keys import events_key
+from events.store.shared_reads import SharedReads
 from events.writer.watermark import read_progress
 
 pytestmark = pytest.mark.anyio
@@ -110,7 +111,7 @@ async def test_a_purchase_is_in_the_history_as_soon_as_it_is_acknowledged(
     order = {"event": "Order Completed", "order_id": "o-1", "product_ids": ["p-1", "p-2"], "prices": [5.0, 6.5]}
     await Stream(any_connection).append([record("m-1", quantities=[2.0, 1.0], **order)])
 
-    recent = await History(any_connection, wait_seconds=1).recent(["u:u-1", "v:v-1"])
+    recent = await History(SharedReads(any_connection, wait_seconds=1)).recent(["u:u-1", "v:v-1"])
 
     assert recent.available
     assert {(line.product_id, line.quantity, line.price) for line in recent.purchases} == {
@@ -122,7 +123,7 @@ async def test_a_purchase_is_in_the_history_as_soon_as_it_is_acknowledged(
 async def test_a_visitors_purchases_go_with_the_user_who_logs_in_first(
     any_connection: Connection, record: MakeRecord
 ) -> None:
-    stream, history = Stream(any_connection), History(any_connection, wait_seconds=1)
+    stream, history = Stream(any_connection), History(SharedReads(any_connection, wait_seconds=1))
     await stream.append([record("m-1", event="Order Completed", order_id="o-1", product_ids=["p-1"])])
 
     await stream.append([record("m-2", type="identify", user_id="u-1", authority=1)])

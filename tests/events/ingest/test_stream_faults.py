@@ -14,13 +14,14 @@ from oracles.store_keys import counters_key
 from servers.patience import reached
 
 from events.ingest.group_commit import StreamLimits
-from events.ingest.history import WAIT_SECONDS, History
+from events.ingest.history import History
 from events.ingest.stream import Appended, Stream
 from events.records import Record
 from events.store.availability import StoreUnavailable
 from events.store.connection import Connection, connect
 from events.store.embedded import EmbeddedStore
 from events.store.keys import events_key
+from events.store.shared_reads import WAIT_SECONDS, SharedReads
 
 pytestmark = pytest.mark.anyio
 MakeRecord = Callable[..., Record]
@@ -248,10 +249,11 @@ async def test_whoever_comes_while_it_closes_is_answered(
 async def test_a_history_read_never_waits_long_and_asks_no_more_until_the_store_answers(
     store: EmbeddedStore, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    history, waits = History(connection), list[float]()
+    reads, waits = SharedReads(connection), list[float]()
+    history = History(reads)
     assert (await history.recent(["v:v-1"])).available
     with monkeypatch.context() as patched:
-        patched.setattr("events.ingest.history.asyncio", NotingTimeouts(waits))
+        patched.setattr("events.store.shared_reads.asyncio", NotingTimeouts(waits))
         with stalled(store):
             for _ in range(20):
                 assert not (await history.recent(["v:v-1"])).available
@@ -262,7 +264,7 @@ async def test_a_history_read_never_waits_long_and_asks_no_more_until_the_store_
         return (await history.recent(["v:v-1"])).available
 
     await reached(is_available, "histories can be read again")
-    await history.close()
+    await reads.close()
 
 
 class NotingTimeouts:

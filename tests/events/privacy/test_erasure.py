@@ -19,6 +19,7 @@ from events.store.availability import StoreUnavailable
 from events.store.connection import Connection
 from events.store.embedded import EmbeddedStore
 from events.store.keys import TOMBSTONES, events_key
+from events.store.shared_reads import SharedReads
 from events.writer.compaction import Compaction
 
 pytestmark = pytest.mark.anyio
@@ -106,7 +107,7 @@ async def test_nothing_of_the_erased_is_left_in_any_file(
     Compaction(tmp_path, 0, lambda: LATER).run()
     Compaction(tmp_path, 0, lambda: LATER).run()
     assert await connection.client.xlen(events_key(0)) == 0
-    recent = await History(connection).recent(["v:visitor-to-erase", "u:user-to-erase"])
+    recent = await History(SharedReads(connection)).recent(["v:visitor-to-erase", "u:user-to-erase"])
     assert recent.purchases == ()
 
     async def is_rewritten() -> bool:

@@ -14,6 +14,7 @@ from events.ingest.history import History
 from events.ingest.stream import Stream
 from events.store.availability import Breaker, StoreUnavailable, cause_of, is_out_of_reach
 from events.store.connection import Connection, HeldConnection
+from events.store.shared_reads import SharedReads
 
 pytestmark = pytest.mark.anyio
 
@@ -125,7 +126,8 @@ async def test_histories_that_are_no_hashes_are_unavailable_and_the_next_read_is
     async def say(*_: object) -> list[Any]:
         return []
 
-    history = History(connection, wait_seconds=5)
+    reads = SharedReads(connection, wait_seconds=5)
+    history = History(reads)
     with monkeypatch.context() as patched:
         patched.setattr(connection, "hashes", say)
         assert not (await history.recent(["v:v-1"])).available
@@ -134,4 +136,4 @@ async def test_histories_that_are_no_hashes_are_unavailable_and_the_next_read_is
         return (await history.recent(["v:v-1"])).available
 
     await reached(is_available, "histories can be read again")
-    await history.close()
+    await reads.close()

@@ -105,7 +105,7 @@ def test_the_same_request_is_answered_once_in_a_quarter_of_an_hour(
         {"strategy": "for_you"},
         {"limit": 4},
         {"cart": ("a",)},
-        {"ids": ("c",)},
+        {"people": ("v:c",)},
         {"purchases": (PastPurchase("a", 1.0),)},
         {"rules": ListRules(exclude=("a",))},
         {"rules": ListRules(accessories_of={"a": ("b",)})},
