@@ -48,7 +48,7 @@ def user_named(told: Mapping[str, Any]) -> str | None:
     return user if user is None or type(user) is str else str(user)
 
 
-def answered(
+def for_named_user(
     exchange: Exchange, resources: Resources, visitor_id: str | None, user_id: str | None, token: Any,
     answer: Callable[[], HttpAnswer | Pending],
 ) -> HttpAnswer | Pending:  # fmt: skip

@@ -10,7 +10,16 @@ from app.http.admission import admit
 from app.http.body import decode
 from app.http.errors import OFREP_FLAGS, Problem
 from app.http.exchange import Exchange, HttpAnswer, Pending, matches
-from app.routes.evaluation import EXPOSE, Stems, Visitor, answered, expose, forced_variants, not_served, user_named
+from app.routes.evaluation import (
+    EXPOSE,
+    Stems,
+    Visitor,
+    expose,
+    for_named_user,
+    forced_variants,
+    not_served,
+    user_named,
+)
 from app.worker.resources import Resources
 from events.dialects.validation import TOKEN_ATTRIBUTE, EventRefused, check_bounds, id_problem
 from experiments.assignment.assign import USER_ATTRIBUTE, Assignment, assign
@@ -49,7 +58,7 @@ class Ofrep:
                 return HttpAnswer(200, b"%b%b}}" % (stem, exchange.standing.told))
             return _exposed(exchange, resources, Visitor.of(visitor, context, len(body)), assignment, stem)
 
-        return answered(exchange, resources, visitor, user_named(context), token, answer)
+        return for_named_user(exchange, resources, visitor, user_named(context), token, answer)
 
     def evaluate_all(self, exchange: Exchange, resources: Resources, body: bytes) -> HttpAnswer | Pending:
         """`POST /ofrep/v1/evaluate/flags`"""
@@ -68,7 +77,7 @@ class Ofrep:
                 return HttpAnswer(304, b"", headers=headers)
             return HttpAnswer(200, whole, headers=headers)
 
-        return answered(exchange, resources, visitor, user_named(context), token, answer)
+        return for_named_user(exchange, resources, visitor, user_named(context), token, answer)
 
 
 async def _exposed(

@@ -13,7 +13,7 @@ from app.http.body import decode
 from app.http.errors import Problem
 from app.http.exchange import Exchange, HttpAnswer, Pending
 from app.identity.people import people_asking
-from app.routes.evaluation import FORCE, Stems, Visitor, answered, expose, forced_variants, not_served, user_named
+from app.routes.evaluation import FORCE, Stems, Visitor, expose, for_named_user, forced_variants, not_served, user_named
 from app.routes.ofrep import check_user
 from app.worker.recommendations import ListAnswer
 from app.worker.resources import Resources
@@ -84,7 +84,7 @@ class Personalize:
                 return self._answer(exchange, view, {}, {})
             return self._later(exchange, resources, view, Visitor.of(body.visitor_id, attributes, len(raw)))
 
-        return answered(exchange, resources, body.visitor_id, user_named(attributes), token, answer)
+        return for_named_user(exchange, resources, body.visitor_id, user_named(attributes), token, answer)
 
     async def _later(self, exchange: Exchange, resources: Resources, view: PageView, visitor: Visitor) -> HttpAnswer:
         """What waits: for the log, and for recommendations."""

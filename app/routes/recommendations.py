@@ -14,7 +14,7 @@ from app.http.errors import Problem
 from app.http.exchange import Exchange, HttpAnswer, Pending, matches
 from app.identity.people import people_asking
 from app.routes.dependencies import Asked, Known, Secret, Worker, analysed
-from app.routes.evaluation import answered
+from app.routes.evaluation import for_named_user
 from app.worker.recommendations import LiveRecommender
 from app.worker.resources import Resources
 from events.dialects.validation import id_problem
@@ -61,7 +61,7 @@ def recommend(exchange: Exchange, resources: Resources, raw: bytes) -> HttpAnswe
         people = people_asking(exchange.authority, body.visitor_id, user)
         return _answer(exchange, msgspec.structs.replace(request, people=people), recommender)
 
-    return answered(exchange, resources, body.visitor_id, user, body.user_token, answer)
+    return for_named_user(exchange, resources, body.visitor_id, user, body.user_token, answer)
 
 
 async def _answer(exchange: Exchange, request: ListRequest, recommender: LiveRecommender) -> HttpAnswer:

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from events.dialects.user_agents import client
-from events.dialects.validation import Arrival, EventRefused, identifier, message_identifier, moment, user_token
+from events.dialects.validation import Arrival, EventRefused, identifier, message_identifier, moment, token_of_event
 from events.records import ENGAGEMENT, Record
 from kit.time import DAY_SECONDS
 
@@ -48,7 +48,7 @@ def beat(item: dict[str, Any], sent_at: Any, arrival: Arrival) -> Record:
         device=machine.device,
         country=arrival.country,
         bot=machine.bot,
-        authority=arrival.authority_of(visitor_id, user_id, user_token(item)),
+        authority=arrival.authority_of(visitor_id, user_id, token_of_event(item)),
         quarantined=arrival.impossible(when),
         properties={"seq": sequence, "final": bool(final)},
     )

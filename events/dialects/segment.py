@@ -21,7 +21,7 @@ from events.dialects.validation import (
     message_identifier,
     moment,
     number,
-    user_token,
+    token_of_event,
 )
 from events.records import ALIAS, ENGAGEMENT, EXPOSURE, GROUP, IDENTIFY, PAGE, SCREEN, TRACK, Record
 
@@ -196,7 +196,7 @@ def read_event(item: dict[str, Any], kind: str | None, sent_at: Any, arrival: Ar
         device=machine.device,
         country=told or arrival.country,
         bot=machine.bot,
-        authority=arrival.authority_of(fields["visitor_id"], fields.get("user_id"), user_token(item)),
+        authority=arrival.authority_of(fields["visitor_id"], fields.get("user_id"), token_of_event(item)),
         quarantined=arrival.impossible(when),
         properties=properties or None,
         context=kept or None,

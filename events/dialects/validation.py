@@ -146,7 +146,7 @@ def moment(value: Any, field: str) -> int | None:
     raise EventRefused("invalid_time", f"{field}: it must be ISO 8601 text or epoch milliseconds")
 
 
-def user_token(item: dict[str, Any]) -> Any:
+def token_of_event(item: dict[str, Any]) -> Any:
     """What an event sends to prove its user: `context.user_token`, or beside its ids."""
     context = item.get("context")
     told = context.get(USER_TOKEN) if type(context) is dict else None

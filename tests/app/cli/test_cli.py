@@ -36,7 +36,7 @@ def resonate(*arguments: str, **variables: str) -> subprocess.CompletedProcess[s
 
 
 def documented() -> dict[str, str]:
-    return dict(re.findall(r"^\| `resonate ([\w ]+)` \| (.*) \|$", DOCUMENT.read_text(), re.MULTILINE))
+    return dict(re.findall(r"^\| `resonate ([\w -]+)` \| (.*) \|$", DOCUMENT.read_text(), re.MULTILINE))
 
 
 def test_every_command_is_documented_in_its_own_words() -> None:
