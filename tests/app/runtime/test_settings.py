@@ -167,3 +167,31 @@ def test_no_variable_is_read_past_the_settings() -> None:
     assert len(product) > 100
     assert readers == HAND_IT_ON
     assert READS_ENVIRONMENT.search('point = os.environ.get("RESONATE_CRASH_AT")')
+
+
+SECRET_OF_TOKENS = "c" * 43  # base64url of 32 bytes
+
+
+@pytest.mark.parametrize(
+    ("keys", "wrong"),
+    [
+        ("shop", "KID:HS256"),
+        (f"shop:RS256:{SECRET_OF_TOKENS}", "KID:HS256"),
+        (f"a b:HS256:{SECRET_OF_TOKENS}", "KID:HS256"),
+        ("shop:HS256:c2hvcnQ", "at least 32"),
+        (f"shop:EdDSA:{SECRET_OF_TOKENS}cccc", "has 32"),
+        ("shop:HS256:" + "ключ" * 20, "base64url"),
+        (f"shop:HS256:{SECRET_OF_TOKENS},shop:HS256:{SECRET_OF_TOKENS}", "of an earlier one"),
+    ],
+)
+def test_a_key_of_user_tokens_that_cannot_be_one_is_refused_without_being_shown(keys: str, wrong: str) -> None:
+    [problem] = problems(USER_TOKEN_KEYS=keys)
+    assert wrong in problem
+    assert keys.rpartition(":")[2] not in problem
+
+
+def test_the_secret_of_user_tokens_is_taken_out_of_log_lines_and_a_public_key_is_not() -> None:
+    settings = load_settings({"RESONATE_USER_TOKEN_KEYS": f"a:HS256:{SECRET_OF_TOKENS},b:EdDSA:{'d' * 43}"})
+    assert settings.secrets == (SECRET_OF_TOKENS,)
+    assert [key.id for key in settings.token_keys] == ["a", "b"]
+    assert Settings.model_validate_json(settings.model_dump_json()).token_keys == settings.token_keys
