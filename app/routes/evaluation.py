@@ -11,7 +11,6 @@ from app.worker.resources import Resources
 from events.authority import Authority
 from events.dialects.segment import EXPERIMENT_VIEWED
 from events.dialects.user_agents import client
-from events.dialects.validation import TOKEN_ATTRIBUTE
 from events.records import EXPOSURE, ExposureSource, Record
 from events.store.availability import StoreUnavailable
 from experiments.assignment.assign import USER_ATTRIBUTE, Assignment
@@ -24,7 +23,7 @@ FORCE_ATTRIBUTE: Final = "resonate.force"
 MAX_UNKNOWN: Final = 1_000
 MAX_ATTRIBUTES: Final = 32_768
 EXPOSE: Final = "resonate.expose"
-NO_ATTRIBUTES: Final = frozenset({"targetingKey", USER_ATTRIBUTE, EXPOSE, FORCE_ATTRIBUTE, TOKEN_ATTRIBUTE})
+NO_ATTRIBUTES: Final = frozenset({"targetingKey", USER_ATTRIBUTE, EXPOSE, FORCE_ATTRIBUTE})
 
 
 @dataclass(frozen=True, slots=True)
