@@ -2,6 +2,8 @@
 
 import base64
 import json
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -154,3 +156,14 @@ def decoded(token: str) -> Any:
         return json.loads(decode(head)), decode(claims), decode(signature)
     except ValueError:
         return None
+
+
+def test_without_a_key_a_worker_loads_no_cryptography() -> None:
+    code = (
+        "import sys, app.main; from app.runtime.settings import Settings; from app.worker.resources import user_tokens;"
+        "print(user_tokens(Settings(user_token_keys=())), *sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    nothing, *loaded = done.stdout.split()
+    assert nothing == "None"
+    assert {"jwt", "cryptography.hazmat"}.isdisjoint(loaded)
