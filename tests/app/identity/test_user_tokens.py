@@ -1,7 +1,6 @@
 """What a user token proves, what it does not, and why: judged by PyJWT, with keys of both algorithms."""
 
 import base64
-import json
 import subprocess
 import sys
 import time
@@ -140,22 +139,7 @@ def test_no_text_raises_and_none_that_we_did_not_sign_proves_anything(pieces: li
 def test_a_token_with_one_letter_changed_proves_nothing(place: int, letter: str) -> None:
     tokens, token = UserTokens([token_key(TOKEN_KEY)]), user_token("u-1")
     changed = token[: place % len(token)] + letter + token[place % len(token) + 1 :]
-    head, claims, signature = token.split(".")
-    same = changed == token or decoded(changed) == (json.loads(decode(head)), decode(claims), decode(signature))
-    assert (tokens.doubt(changed, None, "u-1") is None) == same
-
-
-def decode(part: str) -> bytes:
-    return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
-
-
-def decoded(token: str) -> Any:
-    """What a token says, however its base64 is spelt: the last letter holds bits that mean nothing."""
-    try:
-        head, claims, signature = token.split(".")
-        return json.loads(decode(head)), decode(claims), decode(signature)
-    except ValueError:
-        return None
+    assert (tokens.doubt(changed, None, "u-1") is None) == (changed == token)
 
 
 def test_without_a_key_a_worker_loads_no_cryptography() -> None:
