@@ -32,7 +32,7 @@ WORDS: Final = tuple(authority.word for authority in Authority)
 """In order of their rank."""
 
 
-def of_word(word: Word) -> Authority:
+def of_word(word: str) -> Authority:
     """The authority of this name."""
     return Authority(WORDS.index(word))
 

@@ -47,9 +47,7 @@ class LogInBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 LOG_IN_DECODER: Final = msgspec.json.Decoder(LogInBody)
 
 
-@router.post(
-    "/v1/visitors/{identifier:path}/proof", summary="Say who is logged in on a visitor", openapi_extra=LOG_IN
-)
+@router.post("/v1/visitors/{identifier:path}/proof", summary="Say who is logged in on a visitor", openapi_extra=LOG_IN)
 async def log_in(identifier: Identifier, request: Request, _: Secret, worker: Worker) -> Response:
     """Pages of this visitor that name this user are answered for them, without a token. The latest log-in counts."""
     visitor_id, body = checked_id(identifier), decode(await request.body(), LOG_IN_DECODER)
@@ -59,9 +57,7 @@ async def log_in(identifier: Identifier, request: Request, _: Secret, worker: Wo
     return await _told(worker.users.log_ins.begin(visitor_id, user_id, body.hours * 3_600))
 
 
-@router.delete(
-    "/v1/visitors/{identifier:path}/proof", summary="Say that nobody is logged in on a visitor any more"
-)
+@router.delete("/v1/visitors/{identifier:path}/proof", summary="Say that nobody is logged in on a visitor any more")
 async def log_out(identifier: Identifier, _: Secret, worker: Worker) -> Response:
     return await _told(worker.users.log_ins.end(checked_id(identifier)))
 

@@ -10,6 +10,7 @@ from events.authority import Authority
 from events.parts.arrow import Table, arrow, compute
 from events.parts.digests import MESSAGE_SEED, Digests, digests, distinct, found_in, repeated
 from events.parts.part import POSITION, Contents, Part
+from events.records import EXPOSURE
 
 NEVER: Final = np.iinfo(np.int64).max
 NO_DIGESTS: Final = np.empty(0, np.uint64)
@@ -22,7 +23,7 @@ _ORDER: Final = [
 ]
 
 Rows = Callable[[Part], Table]
-"""Reads `message_id, authority, received_at, shard, stream_id, position` of a part's rows, without the erased ones."""
+"""Reads `message_id, type, authority, received_at, shard, stream_id, position` of a part, without erased rows."""
 
 
 class Repeats(NamedTuple):
@@ -30,7 +31,8 @@ class Repeats(NamedTuple):
 
     `same` repeat a row of the same authority, which together with the message_id is what makes an event one: nobody
     may see them. `outranked` are told with more authority by another row; they stay the events of who sent them, but
-    whoever counts, counts the other from `since` on, when that was received (µs).
+    whoever counts, counts the other from `since` on, when that was received (µs). An exposure is never outranked:
+    coming twice it enrols once, and a copied id takes nobody's enrolment away.
     """
 
     same: Table
@@ -91,7 +93,7 @@ class Duplicates:
             told = authorities >= authority
             np.minimum.at(first_told[authority], messages[told], table.column("received_at").to_numpy()[told])
         since = first_told[authorities + 1, messages]
-        outranked = since < NEVER
+        outranked = (since < NEVER) & (table.column("type").to_numpy(zero_copy_only=False) != EXPOSURE)
         told_better = table.filter(arrow.array(outranked)).select(POSITION)
         return Repeats(
             table.filter(arrow.array(same)).select(POSITION),

@@ -9,7 +9,7 @@ from events.deletes.tombstones import Tombstone, erased, may_concern, read_tombs
 from events.parts.arrow import Table, arrow
 from events.parts.part import POSITION, Contents, Part
 
-_REPEATED: Final = ["message_id", "authority", "received_at", *POSITION]
+_REPEATED: Final = ["message_id", "type", "authority", "received_at", *POSITION]
 _COLUMNS: Final = [*_REPEATED, "visitor_id", "user_id"]
 
 

@@ -106,16 +106,19 @@ class Oracle:
         self.orders = self._orders()
 
     def _log(self) -> list[Row]:
-        """Each message once, from whom is believed most, the lowest position; nothing from quarantine."""
-        rows: dict[str, Row] = {}
-        ordered = sorted(self.world.events, key=lambda event: event.received_at)
-        for place, event in enumerate(ordered):
+        """Each message once, from whom is believed most, the lowest position; nothing from quarantine.
+
+        Exposures are taken from everybody who tells of them.
+        """
+        rows: dict[tuple[str, int], Row] = {}
+        for place, event in enumerate(sorted(self.world.events, key=lambda event: event.received_at)):
             record = event.record
-            if record.message_id not in rows or rows[record.message_id]["authority"] < record.authority:
-                names = record.__struct_fields__
-                row = {name: getattr(record, name) for name in names}
-                rows[record.message_id] = row | {"place": place, "received_at": event.received_at}
-        return sorted((row for row in rows.values() if not row["quarantined"]), key=lambda row: row["place"])
+            row = {name: getattr(record, name) for name in record.__struct_fields__}
+            row |= {"place": place, "received_at": event.received_at}
+            rows.setdefault((record.message_id, record.authority), row)
+        best = dict(sorted(rows))
+        told = [row for (message, rank), row in rows.items() if rank == best[message] or row["type"] == "exposure"]
+        return sorted((row for row in told if not row["quarantined"]), key=lambda row: row["place"])
 
     def _exposures(self) -> Iterable[Row]:
         world = self.world

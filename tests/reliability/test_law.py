@@ -55,12 +55,14 @@ CONCLUSIONS = {  # what each order's, refund's and id's row concludes, and how f
     "identity": "SELECT o.key, u.unit_name, o.authority FROM owners AS o JOIN units AS u ON u.unit = o.unit"
     " WHERE o.key <> u.unit_name",
     "taken": "SELECT r.order_key, r.event, r.amount, least(o.authority, p.value_authority) FROM returned AS r"
-    " JOIN purchases AS p ON p.order_key = r.order_key JOIN order_owners AS o ON o.key = r.order_key AND o.unit = r.unit",
+    " JOIN purchases AS p ON p.order_key = r.order_key"
+    " JOIN order_owners AS o ON o.key = r.order_key AND o.unit = r.unit",
 }
 UNITS = Statement.of(
     "SELECT u.unit_name, a.variant, u.exposed_at, v.h, v.y, v.d, v.x FROM unit_values AS v"
     " JOIN units AS u ON u.unit = v.unit JOIN arms AS a ON a.arm = u.arm"
 )
+Told = tuple[str, Sequence[Any]]
 fresh = count()
 
 
@@ -93,27 +95,45 @@ def read(data: Path, scope: CubeScope, adversary: Authority) -> Found:
     with log.open(log.snapshot(), None, PLAN.properties.names) as engine:
         cube = Cube(engine, scope, PLAN)
         cube.build()
-        for metric in (each for each in RANKED if of_word(each.source) > adversary):
-            Observer(cube, START + 30 * DAY).tabulate(PLAN.rule(metric.name))
-            for row in engine.rows(UNITS):
-                if any(row[4:]):
-                    found.add(metric.name, row)
-        for name, text in CONCLUSIONS.items():
-            for *row, authority in engine.rows(Statement.of(text)):
-                if authority > adversary:
-                    found.add(name, row)
-        for study, enrolment in enumerate(scope.enrolments):
-            for arm, told in enumerate(believed(cube, study, PLAN.rule("orders")).conversions):
-                better = [told[word] for word in told if of_word(word) > adversary]
-                found.add("conversions", (enrolment.experiment, arm, *better))
+        for name, row in (*_values(cube, adversary), *_conclusions(cube, adversary), *_conversions(cube, adversary)):
+            found.add(name, row)
+    for name, row in (*_training(data, adversary), *_exported(log, adversary)):
+        found.add(name, row)
+    return found
+
+
+def _values(cube: Cube, adversary: Authority) -> Iterator[Told]:
+    for metric in (each for each in RANKED if of_word(each.source) > adversary):
+        Observer(cube, START + 30 * DAY).tabulate(PLAN.rule(metric.name))
+        yield from ((metric.name, row) for row in cube.engine.rows(UNITS) if any(row[4:]))
+
+
+def _conclusions(cube: Cube, adversary: Authority) -> Iterator[Told]:
+    for name, text in CONCLUSIONS.items():
+        rows = cube.engine.rows(Statement.of(text))
+        yield from ((name, row) for *row, authority in rows if authority > adversary)
+
+
+def _conversions(cube: Cube, adversary: Authority) -> Iterator[Told]:
+    for study, enrolment in enumerate(cube.scope.enrolments):
+        for arm, told in enumerate(believed(cube, study, PLAN.rule("orders")).conversions):
+            yield (
+                "conversions",
+                (enrolment.experiment, arm, *(told[word] for word in told if of_word(word) > adversary)),
+            )
+
+
+def _training(data: Path, adversary: Authority) -> Iterator[Told]:
     for least in (each for each in Authority if each > adversary):
         bought = purchases_from_log(data, least)
         for who, what, day in zip(bought.people, bought.products, bought.days, strict=True):
-            found.add(f"training by {least.word}", (bought.product_ids[what], bought.person_ids[who], float(day)))
+            yield f"training by {least.word}", (bought.product_ids[what], bought.person_ids[who], float(day))
+
+
+def _exported(log: EventLog, adversary: Authority) -> Iterator[Told]:
     for row in Exporter(log.reader).page(None, 10_000).rows:
         if of_word(row["authority"]) > adversary:
-            found.add("export", (row["message_id"], row["authority"]))
-    return found
+            yield "export", (row["message_id"], row["authority"])
 
 
 @settings(max_examples=examples(20), suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -16,7 +16,7 @@ DAY: Final = 24 * HOUR
 START: Final = 1_790_000_000_000_000
 KEY: Final = "banner"
 ARMS: Final = ("control", "b")
-USERS, ORDERS, CARTS = ("u0", "u1", "u2"), ("o0", "o1", "o2", "o3"), (("p0",), ("p0", "p1"), ("p1", "p0", "p2"))
+USERS, ORDERS, CARTS = ("u0", "u1"), ("o0", "o1"), (("p0",), ("p0", "p1"), ("p1", "p0", "p2"))
 EVENTS: Final = ("Order Completed", "Order Refunded", "Order Cancelled", "Checkout Started")
 
 _deeds = st.sampled_from(("exposure", "identify", "alias", "page", *EVENTS, "Order Completed", "Checkout Started"))
@@ -60,8 +60,9 @@ def _rows(
     visitor, user = draw(st.sampled_from(visitors)), draw(st.sampled_from((None, *USERS)))
     order = draw(st.sampled_from(ORDERS)) if deed in EVENTS else None
     fields: dict[str, Any] = {"type": deed, "visitor_id": visitor, "user_id": user}
-    if deed == "alias":
-        fields |= {"user_id": user or "u0", "visitor_id": draw(st.sampled_from((visitor, *USERS)))}
+    if deed == "alias":  # what a backend aliases is a visitor id, so the adversary does not know it
+        others = USERS if known or authority is Authority.PAGE else visitors
+        fields |= {"user_id": user or "u0", "visitor_id": draw(st.sampled_from((visitor, *others)))}
     if order is not None:
         cart = draw(st.sampled_from((None, *CARTS)))
         fields |= {"type": "track", "event": deed, "order_id": order, "product_ids": cart and list(cart)}
@@ -70,8 +71,9 @@ def _rows(
             "currency": draw(st.sampled_from((None, "EUR", "USD"))),
         }
         fields["properties"] = draw(st.sampled_from((None, {"refund_id": "r1"}, {"channel": "app"})))
-        if authority is Authority.BACKEND and user is None and draw(st.booleans()):
-            fields["visitor_id"] = ""
+        whose = draw(st.sampled_from(("both", "user", "nobody"))) if authority is Authority.BACKEND else "both"
+        if whose == "nobody" or (whose == "user" and user is not None):
+            fields |= {"visitor_id": "", "user_id": user if whose == "user" else None}
         elif user is not None and draw(st.booleans()):
             fields["visitor_id"] = user
     message = draw(st.sampled_from((*(f"{prefix}{number}" for number in range(24)), *known)))

@@ -46,11 +46,11 @@ def write_log(data: Path, events: Sequence[Received], cut: int = 1000, shard: in
 
 
 def log_rows(events: Sequence[Received]) -> list[dict[str, Any]]:
-    """The rows that the log gives a readout: each message once, from whom is believed most."""
+    """The rows that the log gives a readout: each message once, from whom is believed most; exposures of everybody."""
     ordered = sorted(events, key=lambda event: event.received_at)
     rows = [_row(event, 0, number) for number, event in enumerate(ordered)]
     best = sorted(reversed(rows), key=lambda row: row["authority"])  # of equal authority the first goes last
-    return list({row["message_id"]: row for row in best}.values())
+    return list({(row["message_id"], row["type"] == "exposure" and row["authority"]): row for row in best}.values())
 
 
 def _row(event: Received, shard: int, number: int) -> dict[str, Any]:

@@ -23,7 +23,8 @@ from events.writer.compaction import Compaction
 
 START = 1_790_000_000_000_000
 SEVEN_HOURS = 25_200_000_000
-sent = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 3), st.integers(0, 9), st.integers(0, 2)), max_size=30)
+who = st.tuples(st.integers(0, 6), st.integers(0, 3), st.integers(0, 9), st.integers(0, 2))
+sent = st.lists(who, max_size=30)
 fresh = count()
 
 
@@ -32,7 +33,10 @@ def log_of(data: Path, copies: list[tuple[int, int, int, int]], cut: int = 3) ->
     for shard in (0, 1):
         own = [copy for copy in copies if copy[1] % 2 == shard]
         events = [
-            Received(record(f"m-{m}", f"v-{v}", authority=believed), START + day * SEVEN_HOURS)
+            Received(
+                record(f"m-{m}", f"v-{v}", type="exposure" if v == 3 else "track", authority=believed),
+                START + day * SEVEN_HOURS,
+            )
             for m, v, day, believed in own
         ]
         write_log(data, events, cut=cut, shard=shard)
@@ -67,7 +71,7 @@ def expected(data: Path) -> tuple[set[tuple[int, int, int]], set[tuple[int, ...]
             for other in visible
             if other["message_id"] == row["message_id"] and other["authority"] > row["authority"]
         ]
-        if better:
+        if better and row["type"] != "exposure":
             outranked.add((*place(row), min(better)))
     return hidden, outranked
 

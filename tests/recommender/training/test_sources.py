@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 from worlds.event_log import received, write_log
 
+from events.authority import Authority
 from events.records import Record
 from recommender.evaluation.attribution import attribution
 from recommender.model.purchases import Purchases
@@ -162,3 +163,12 @@ def test_clicks_and_revenue_belong_to_the_strategy_that_was_seen(tmp_path: Path)
     [row] = attribution(EventLog(tmp_path))
     assert (row["strategy"], row["fallback"], row["model_version"]) == ("for_you", None, "m1")
     assert (row["views"], row["clicks"], row["purchases"], row["attributed_revenue"]) == (1, 1, 1, 20.0)
+
+
+def test_an_order_of_nobody_is_nobodys_however_many_orders_name_a_user_alone(tmp_path: Path) -> None:
+    found = bought(
+        tmp_path,
+        order("o-1", ["a"], "", authority=Authority.BACKEND, user_id="u-1"),
+        order("o-2", ["b"], "", authority=Authority.BACKEND),
+    )
+    assert found == {("u:u-1", "a"), ("o:o-2", "b")}
