@@ -9,12 +9,13 @@ from contextvars import ContextVar
 from functools import wraps
 from typing import ParamSpec, TypeGuard, TypeVar
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from experiments.statistics.estimate import NoEstimate
 
 EVERY_TIME = "untimed"
 WHOLE = "prove"
+PLANTED = "planted"
 EXAMPLES = 100
 
 
@@ -22,6 +23,8 @@ def register_profiles() -> None:
     """Properties are judged by what they compute, not by how busy the machine is; the whole proof draws anew."""
     patient = settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow], deadline=None)
     settings.register_profile(EVERY_TIME, patient)
+    unshrunk = (Phase.explicit, Phase.generate)  # a planted fault is to be seen, not explained
+    settings.register_profile(PLANTED, patient, phases=unshrunk, database=None)
     settings.register_profile(WHOLE, patient, max_examples=20 * EXAMPLES, derandomize=False)
 
 

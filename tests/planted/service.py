@@ -1,0 +1,319 @@
+"""Faults of the running service: what it acknowledges, writes, serves, counts and survives."""
+
+from collections.abc import Mapping
+
+from planted.fault import Edit, Mutation
+
+KILLS = "tests/reliability/test_kills.py"
+OUTAGE = "tests/reliability/test_store_outage.py"
+LIFECYCLE = "tests/app/processes/test_lifecycle.py"
+CRASH_POINTS = "tests/events/writer/test_crash_points.py"
+RUDE = "tests/reliability/test_rude_clients.py"
+DAMAGED_STORE = "tests/reliability/test_damaged_store.py"
+FIND_REPEATS = "repeats = self._duplicates.repeats(parts, self._visible)"
+WRITE = "write_part(Place(self._log, day, name, entries[-1].stream_number), [table], self._options.reach)"
+
+SERVICE: Mapping[str, Mutation] = {
+    "acknowledge_early": Mutation(
+        "an event is acknowledged before the store has it",
+        (f"{OUTAGE}::test_a_crowd_behind_a_store_that_stands_still_is_refused_and_leaves_no_memory_behind",),
+        (
+            Edit(
+                "events/ingest/group_commit.py",
+                "self._waiting.append((batch, future))",
+                "self._waiting.append((batch, future)); future.set_result(0)",
+            ),
+        ),
+    ),
+    "doubled_part": Mutation(
+        "a part is written twice",
+        (f"{KILLS}::test_a_power_cut_costs_nothing",),
+        (
+            Edit(
+                "events/writer/shard.py",
+                WRITE,
+                f"{WRITE}; sequence += 1; name = PartName(self._shard, sequence, sequence, 0); {WRITE}",
+            ),
+        ),
+    ),
+    "dropped_lock": Mutation(
+        "a second instance may use the data directory",
+        (f"{LIFECYCLE}::test_a_second_instance_is_refused_every_time",),
+        (Edit("kit/files.py", "fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)", "descriptor.bit_length()"),),
+    ),
+    "dropped_fence": Mutation(
+        "a part replaces the one of another writer instead of failing",
+        (
+            f"{CRASH_POINTS}::test_a_writer_that_stood_still_while_another_one_went_on_writes_nothing_twice",
+            "tests/events/parts/test_parts.py::test_a_name_is_given_once",
+        ),
+        (Edit("events/parts/sealing.py", "os.link(file.name, files.data)", "os.replace(file.name, files.data)"),),
+    ),
+    "late_trim": Mutation(
+        "a writer whose lease another data directory has taken over trims what that one has not read",
+        ("tests/events/writer/test_lease.py",),
+        (Edit("events/store/functions.lua", "    return -1\n", "    owner = nil\n"),),
+    ),
+    "copied_part": Mutation(
+        "a part that was copied under the next number is read as one of its own",
+        ("tests/events/parts/test_parts.py",),
+        (Edit("events/parts/part.py", "part.first_stream_number <= last.last_stream_number", "part.rows < 0"),),
+    ),
+    "dropped_hash": Mutation(
+        "a part's sha256 is not compared",
+        ("tests/reliability/test_damaged_parts.py",),
+        (Edit("events/parts/part.py", "if found != part.sha256:", "if not found:"),),
+    ),
+    "believed_before_verified": Mutation(
+        "what a part holds is read before its sha256 is compared",
+        ("tests/events/log/test_contents.py",),
+        (
+            Edit(
+                "events/parts/part.py",
+                "        for part in parts:\n            self.verified(part)\n        try:",
+                "        try:",
+            ),
+        ),
+    ),
+    "dropped_limits": Mutation(
+        "bodies may be of any size",
+        ("tests/app/http/test_hostile_probes.py",),
+        (Edit("app/http/body.py", "MAX_BODY: Final = 500_000", "MAX_BODY: Final = 500_000_000"),),
+    ),
+    "dropped_deadline": Mutation(
+        "a body may take as long as it likes",
+        (f"{RUDE}::test_fifty_slow_clients_are_dropped_in_six_seconds_while_others_are_served",),
+        (Edit("app/http/deadlines.py", "RECEIPT_SECONDS: Final = 5.0", "RECEIPT_SECONDS: Final = 50.0"),),
+    ),
+    "no_deduplication": Mutation(
+        "neither the store nor the readers notice a repeat",
+        (f"{KILLS}::test_kills_of_single_processes_cost_nothing_and_every_answer_comes_in_time",),
+        (
+            Edit(
+                "events/store/functions.lua",
+                "    if before then\n      duplicates",
+                "    if false then\n      duplicates",
+            ),
+            Edit("events/deletes/hidden.py", FIND_REPEATS, "repeats = no_repeats()"),
+        ),
+    ),
+    "store_forgets": Mutation(
+        "the store notices no repeat (the readers still do, so the promise holds, but the economy is gone)",
+        ("tests/events/deletes/test_duplicates.py",),
+        (
+            Edit(
+                "events/store/functions.lua",
+                "    if before then\n      duplicates",
+                "    if false then\n      duplicates",
+            ),
+        ),
+    ),
+    "readers_forget": Mutation(
+        "readers trust the store for repeats, whose window is a day",
+        (
+            f"{DAMAGED_STORE}::test_events_that_are_in_parts_survive_the_loss_of_the_whole_store",
+            "tests/events/deletes/test_hidden.py",
+        ),
+        (Edit("events/deletes/hidden.py", FIND_REPEATS, "repeats = no_repeats()"),),
+    ),
+    "lazy_fsync": Mutation(
+        "the store syncs once a second",
+        ("tests/events/store/test_embedded.py::test_its_settings_are_durable_private_and_never_evict",),
+        (Edit("events/store/process.py", '"appendfsync": "always"', '"appendfsync": "everysec"'),),
+    ),
+    "patient_ingest": Mutation(
+        "a store that stands still is waited for",
+        (f"{OUTAGE}::test_a_store_that_stands_still_costs_no_assignment_and_refuses_events_in_time",),
+        (Edit("events/store/connection.py", "ANSWER_SECONDS: Final = 1.0", "ANSWER_SECONDS: Final = 10.0"),),
+    ),
+    "writer_left_dead": Mutation(
+        "a writer that died is not started again",
+        (f"{KILLS}::test_kills_of_single_processes_cost_nothing_and_every_answer_comes_in_time",),
+        (
+            Edit(
+                "app/processes/supervisor.py",
+                "for child in [*self.workers, self.writer]:",
+                "for child in self.workers:",
+            ),
+        ),
+    ),
+    "orphans": Mutation(
+        "children outlive their supervisor",
+        (f"{LIFECYCLE}::test_the_supervisor_killed_leaves_no_orphan",),
+        (
+            Edit(
+                "kit/child.py",
+                "ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, int(orphan_signal), 0, 0, 0)",
+                "ctypes.CDLL(None)",
+            ),
+        ),
+    ),
+    "erased_come_back": Mutation(
+        "tombstones are not read",
+        ("tests/reliability/test_awkward_facts.py::test_an_erased_visitor_who_comes_back_is_a_new_one",),
+        (Edit("events/deletes/hidden.py", "stones = read_tombstones(self._data)", "stones: list[Tombstone] = []"),),
+    ),
+    "thawed_design": Mutation(
+        "a running experiment's design may be changed under its visitors",
+        ("tests/reliability/test_definitions_under_load.py",),
+        (
+            Edit(
+                "experiments/catalog/publisher.py",
+                "errors = [*refused_changes(content, self._written, reading.files, phases, now)]",
+                "errors: list[DefinitionError] = []",
+            ),
+        ),
+    ),
+    "no_rate_limit": Mutation(
+        "a key may call as often as it likes",
+        (f"{RUDE}::test_a_burst_on_one_key_is_turned_away_and_another_key_does_not_feel_it",),
+        (Edit("app/http/admission.py", "if early > 1e-9:", "if early > 1e9:"),),
+    ),
+    "unseen_trouble": Mutation(
+        "one of the things that go wrong is counted and never shown",
+        ("tests/app/runtime/test_what_is_counted.py",),
+        (
+            Edit(
+                "app/runtime/telemetry.py",
+                "for trouble in TROUBLES:\n            name",
+                "for trouble in TROUBLES[:-1]:\n            name",
+            ),
+        ),
+    ),
+    "sparse_counters": Mutation(
+        "the blocks of the counters' file are allocated when they are first written to",
+        ("tests/app/runtime/test_telemetry.py",),
+        (
+            Edit(
+                "app/runtime/telemetry.py",
+                "os.pwrite(descriptor, bytes(self._bytes - there), there)",
+                "os.ftruncate(descriptor, max(self._bytes, there))",
+            ),
+        ),
+    ),
+    "leaking_questions": Mutation(
+        "each question opens a connection to the store of its own",
+        ("tests/app/analysis/test_own_writes.py",),
+        (
+            Edit(
+                "app/analysis/state.py",
+                "log = await wait_until_written(self.connection, OWN_WRITES_SECONDS)",
+                "asked = await store_connection(self.settings); self.asked = [*getattr(self, 'asked', ()), asked]; "
+                "log = await wait_until_written(asked, OWN_WRITES_SECONDS)",
+            ),
+            Edit(
+                "app/analysis/state.py",
+                "        await self.connection.close()\n",
+                "        [await each.close() for each in (self.connection, *getattr(self, 'asked', ()))]\n",
+            ),
+        ),
+    ),
+    "hidden_switch": Mutation(
+        "the writer reads a variable that is no setting",
+        ("tests/app/runtime/test_settings.py::test_no_variable_is_read_past_the_settings",),
+        (
+            Edit(
+                "events/writer/writer.py",
+                "compaction = Compaction(",
+                '__import__("os").environ.get("RESONATE_CRASH_AT")\n    compaction = Compaction(',
+            ),
+        ),
+    ),
+    "endless_upload": Mutation(
+        "an upload that stops is waited for",
+        ("tests/app/http/test_bodies.py::test_who_stops_within_a_body_is_answered_on_every_route_that_takes_one",),
+        (
+            Edit(
+                "app/http/body.py",
+                "await self._deadlines.within(RECEIPT_SECONDS, self._receive())",
+                "await self._receive()",
+            ),
+        ),
+    ),
+    "mortal_sweep": Mutation(
+        "the sweep of what takes too long ends with the first error in it",
+        ("tests/app/http/test_bodies.py::test_a_sweep_goes_on_after_whatever_the_end_of_a_wait_raises",),
+        (
+            Edit(
+                "app/http/deadlines.py",
+                "        loop = asyncio.get_running_loop()\n        loop.call_later(SWEEP_SECONDS, self.sweep)\n",
+                "        loop = asyncio.get_running_loop()\n",
+            ),
+            Edit(
+                "app/http/deadlines.py",
+                "                    call()\n",
+                "                    call()\n        loop.call_later(SWEEP_SECONDS, self.sweep)\n",
+            ),
+        ),
+    ),
+    "stubborn_leftover": Mutation(
+        "a leftover that cannot be removed ends whoever sweeps, and the service with the supervisor",
+        ("tests/kit/test_files.py::test_a_leftover_that_cannot_be_removed_is_told_and_keeps_no_other",),
+        (Edit("kit/files.py", "        except OSError as error:\n", "        except BlockingIOError as error:\n"),),
+    ),
+    "half_a_writer": Mutation(
+        "a shard of the writer dies without a word, and the others go on",
+        ("tests/events/writer/test_foreign_errors.py",),
+        (
+            Edit(
+                "kit/tasks.py",
+                "async with asyncio.TaskGroup() as group:\n"
+                "            for work in works:\n"
+                "                group.create_task(work)\n",
+                "await asyncio.gather(*works, return_exceptions=True)\n",
+            ),
+        ),
+    ),
+    "lease_not_renewed": Mutation(
+        "the renewing of the lease dies without a word, and the work goes on",
+        ("tests/events/writer/test_foreign_errors.py",),
+        (
+            Edit(
+                "kit/tasks.py",
+                "await asyncio.wait({working, ending}, return_when=asyncio.FIRST_COMPLETED)",
+                "await asyncio.wait({working})",
+            ),
+        ),
+    ),
+    "timer_per_connection": Mutation(
+        "each connection looks at its own deadline twice a second",
+        ("tests/app/http/test_idle_connections.py",),
+        (
+            Edit(
+                "app/http/protocol.py",
+                "    def connection_made(",
+                "    def look(self) -> None:\n        self.loop.call_later(0.5, self.look)\n\n    def connection_made(",
+            ),
+            Edit(
+                "app/http/protocol.py",
+                "        self.heads = self.deadlines.queue(RECEIPT_SECONDS)\n",
+                "        self.heads = self.deadlines.queue(RECEIPT_SECONDS)\n        self.look()\n",
+            ),
+        ),
+    ),
+    "shared_dice": Mutation(
+        "the demo's visitors draw from one generator, so that what they do depends on who came before",
+        ("tests/app/demo/test_crowd.py",),
+        (
+            Edit(
+                "app/demo/shop.py",
+                'return random.Random(f"{self.visitor_id} {occasion}")',
+                "return random.__dict__.setdefault('shared', random.Random(1))",
+            ),
+        ),
+    ),
+    "drained_too_early": Mutation(
+        "the export says that nothing is pending while it is",
+        (
+            "tests/reliability/test_full_disks.py::test_a_full_disk_under_the_parts_is_named_and_heals",
+            f"{KILLS}::test_a_power_cut_costs_nothing",
+        ),
+        (
+            Edit(
+                "app/analysis/calls.py",
+                'left = "unknown" if written.pending is None else str(written.pending)',
+                'left = "0"',
+            ),
+        ),
+    ),
+}
