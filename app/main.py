@@ -16,7 +16,7 @@ from app.http.cold import Cold
 from app.http.deadlines import Deadlines
 from app.http.dispatch import Dispatch, HotRoute, PathTable, Whole, method_not_allowed
 from app.http.errors import Problem, problem_body
-from app.routes import documentation, log_ins, operations, products, recommendations, results, sdk_settings, visitors
+from app.routes import documentation, operations, products, recommendations, results, sdk_settings, visitors
 from app.routes.growthbook import Features, ingest
 from app.routes.ofrep import Ofrep
 from app.routes.openapi import describe
@@ -57,7 +57,7 @@ def path_table() -> PathTable[Resources]:
     )
 
 
-ROUTERS = (operations.router, results.router, results.export_router, log_ins.router, visitors.router,
+ROUTERS = (operations.router, results.router, results.export_router, visitors.log_in_router, visitors.router,
            products.router, recommendations.router, sdk_settings.router, documentation.router)  # fmt: skip
 
 

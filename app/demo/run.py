@@ -56,8 +56,7 @@ async def _demo(environment: Mapping[str, str], seed: int, console: Console) -> 
         keys = await _ready(service, address, data, environment)
         products = read_products(SHOP / "products.csv")
         page = {"service": address, "key": keys["publishable"], "products": [asdict(product) for product in products]}
-        headers, limits = {"Authorization": f"Bearer {keys['publishable']}"}, httpx.Limits(max_connections=32)
-        client = httpx.AsyncClient(base_url=address, headers=headers, limits=limits, timeout=30)
+        shop, backend = (_client(address, keys[kind]) for kind in ("publishable", "secret"))
         with serving(SHOP / "pages", page) as pages:
             results = f"{address}/v1/experiments/{BANNER}/results"
             console.print(f"\n[bold]The example shop[/]     {pages}/")
@@ -69,12 +68,17 @@ async def _demo(environment: Mapping[str, str], seed: int, console: Console) -> 
             console.print(
                 f"\nThe banner really lifts the purchase rate by {TRUE_LIFT:+.0%}. Ctrl-C stops everything.\n"
             )
-            async with client:
-                crowd = Crowd(client, products, seed, *_came(data, seed))
-                await _visits(environment, crowd, keys["secret"], stopped, service, console)
+            async with shop, backend:
+                crowd = Crowd(shop, backend, products, seed, *_came(data, seed))
+                await _visits(environment, crowd, stopped, service, console)
     finally:
         service.send(signal.SIGTERM)
     return service.wait(ENDING_SECONDS)
+
+
+def _client(address: str, key: str) -> httpx.AsyncClient:
+    headers, limits = {"Authorization": f"Bearer {key}"}, httpx.Limits(max_connections=32)
+    return httpx.AsyncClient(base_url=address, headers=headers, limits=limits, timeout=30)
 
 
 def _came(data: Path, seed: int) -> tuple[int, int]:
@@ -108,15 +112,13 @@ async def _ready(service: Child, address: str, data: Path, environment: Mapping[
 async def _visits(
     environment: Mapping[str, str],
     crowd: Crowd,
-    secret_key: str,
     stopped: asyncio.Event,
     service: Child,
     console: Console,
 ) -> None:
     """Lets the crowd visit and prints the readout every ten seconds, until stopped or the service has gone."""
-    secret = {"Authorization": f"Bearer {secret_key}"}
     catalogue = (SHOP / "products.csv").read_bytes()
-    answer = await crowd.client.put("/v1/products", content=catalogue, headers=secret | {"Content-Type": "text/csv"})
+    answer = await crowd.backend.put("/v1/products", content=catalogue, headers={"Content-Type": "text/csv"})
     answer.raise_for_status()
     if not crowd.remembered:
         await crowd.remember(PEOPLE_WITH_A_PAST)
@@ -129,7 +131,7 @@ async def _visits(
             came = json.dumps([crowd.seed, crowd.visits, crowd.remembered]).encode()
             replace_file(Path(environment["RESONATE_DATA"]) / CAME, came, durable=False)
             if not stopped.is_set():
-                console.print(await _report(crowd, secret), soft_wrap=True)
+                console.print(await _report(crowd), soft_wrap=True)
 
 
 async def _train(environment: Mapping[str, str]) -> None:
@@ -145,13 +147,13 @@ async def _train(environment: Mapping[str, str]) -> None:
         training.send(signal.SIGKILL)
 
 
-async def _report(crowd: Crowd, secret: Mapping[str, str]) -> str:
+async def _report(crowd: Crowd) -> str:
     """What came so far, and what the readouts make of it: the truth beside the estimate, and who is ahead."""
     counts = f"{crowd.visits} visits, {crowd.orders} orders, {crowd.failures} failed"
     metrics: list[dict[str, Any]] = []
     try:
         for key in (BANNER, PRODUCTS):
-            answer = await crowd.client.get(f"/v1/experiments/{key}/results", headers=dict(secret))
+            answer = await crowd.backend.get(f"/v1/experiments/{key}/results")
             answer.raise_for_status()
             metrics.append(answer.json()["metrics"][0])
     except httpx.HTTPError as error:

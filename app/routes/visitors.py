@@ -1,19 +1,23 @@
-"""What is held about one visitor or user, and its erasure."""
+"""What is held about one visitor or user, and its erasure; who is logged in on a visitor."""
 
 import json
+from collections.abc import Awaitable
 from typing import Annotated, Any, Final
 
 import msgspec
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from app.analysis.queries import ErasureQuery, PersonKind, PersonQuery
-from app.http.errors import Problem, unreadable
+from app.http.body import decode
+from app.http.errors import Problem, retry_later, unreadable
 from app.routes.dependencies import Asked, Secret, Worker, analysis_response
 from app.routes.openapi import TEXT
 from events.authority import WORDS
 from events.dialects.validation import id_problem
+from events.store.availability import StoreUnavailable
 
 router = APIRouter(tags=["Visitors"])
+log_in_router = APIRouter(tags=["Visitors"])  # is asked first: the other one takes whatever follows as an id
 
 ONLY: Final = "Which users are meant, where several were seen with the id."
 Identifier = Annotated[
@@ -91,12 +95,12 @@ GONE: Final[dict[int | str, Any]] = {
 
 @router.get("/v1/visitors/{identifier:path}", summary="Everything that is held about a visitor", responses=TOLD)
 async def visitor(identifier: Identifier, _: Secret, asked: Asked, worker: Worker, only: Only = None) -> Response:
-    return await _answer(asked, worker, PersonQuery("visitor", checked_id(identifier), _each_checked(only)))
+    return await _answer(asked, worker, PersonQuery("visitor", _checked(identifier), _each_checked(only)))
 
 
 @router.get("/v1/users/{identifier:path}", summary="Everything that is held about a user", responses=TOLD)
 async def user(identifier: Identifier, _: Secret, asked: Asked, worker: Worker, only: Only = None) -> Response:
-    return await _answer(asked, worker, PersonQuery("user", checked_id(identifier), _each_checked(only)))
+    return await _answer(asked, worker, PersonQuery("user", _checked(identifier), _each_checked(only)))
 
 
 @router.delete("/v1/visitors", summary=ERASED, status_code=202, openapi_extra=BODY, responses=GONE)
@@ -148,15 +152,15 @@ async def _answer(asked: Asked, worker: Worker, query: PersonQuery | ErasureQuer
 def _erasure(
     kind: PersonKind, identifier: str, only: list[str] | None = None, *, dry_run: bool
 ) -> PersonQuery | ErasureQuery:
-    identifier, users = checked_id(identifier), _each_checked(only)
+    identifier, users = _checked(identifier), _each_checked(only)
     return PersonQuery(kind, identifier, users, counted=True) if dry_run else ErasureQuery(kind, identifier, users)
 
 
 def _each_checked(identifiers: list[str] | None) -> tuple[str, ...] | None:
-    return None if identifiers is None else tuple(checked_id(each, "only") for each in identifiers)
+    return None if identifiers is None else tuple(_checked(each, "only") for each in identifiers)
 
 
-def checked_id(identifier: str, name: str = "id") -> str:
+def _checked(identifier: str, name: str = "id") -> str:
     problem = id_problem(identifier)
     if problem is not None:
         raise Problem(400, "invalid_id", f"{name}: {problem}")
@@ -191,3 +195,63 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) != len(pairs):
         raise ValueError("a member occurs twice")
     return members
+
+
+LONGEST_HOURS: Final = 720
+LOG_IN: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["user_id"],
+                    "additionalProperties": False,
+                    "properties": {
+                        "user_id": TEXT,
+                        "hours": {"type": "number", "exclusiveMinimum": 0, "maximum": LONGEST_HOURS},
+                    },
+                },
+                "example": {"user_id": "u-1", "hours": 24},
+            }
+        },
+    }
+}
+
+
+class LogInBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who is logged in on a visitor, and for how long."""
+
+    user_id: str
+    hours: float = 24.0
+
+
+LOG_IN_DECODER: Final = msgspec.json.Decoder(LogInBody)
+
+
+@log_in_router.post(
+    "/v1/visitors/{identifier:path}/proof", summary="Say who is logged in on a visitor", openapi_extra=LOG_IN
+)
+async def log_in(identifier: Identifier, request: Request, _: Secret, worker: Worker) -> Response:
+    """Pages of this visitor that name this user are answered for them, without a token. The latest log-in counts."""
+    visitor_id, body = _checked(identifier), decode(await request.body(), LOG_IN_DECODER)
+    user_id = _checked(body.user_id, "user_id")
+    if not 0 < body.hours <= LONGEST_HOURS:
+        raise Problem(400, "invalid_hours", f"hours: it must be more than 0 and at most {LONGEST_HOURS}")
+    return await _known(worker.users.log_ins.begin(visitor_id, user_id, body.hours * 3_600))
+
+
+@log_in_router.delete(
+    "/v1/visitors/{identifier:path}/proof", summary="Say that nobody is logged in on a visitor any more"
+)
+async def log_out(identifier: Identifier, _: Secret, worker: Worker) -> Response:
+    return await _known(worker.users.log_ins.end(_checked(identifier)))
+
+
+async def _known(telling: Awaitable[None]) -> Response:
+    """Once the store has it, every worker knows. Raises Problem 503."""
+    try:
+        await telling
+    except StoreUnavailable as unavailable:
+        raise retry_later(503, unavailable.cause, str(unavailable), unavailable.retry_after_seconds) from None
+    return Response(b'{"success":true}', media_type="application/json", headers={"cache-control": "no-store"})

@@ -91,9 +91,10 @@ def events_of(least: Authority) -> str:
     return "events" if least is Authority.PAGE else f"events_{least.word}"
 
 
-_VIEWS: Final = {events_of(each): f"SELECT * FROM events WHERE authority >= {each:d}" for each in Authority} | {
+VIEWS: Final = {events_of(each): f"SELECT * FROM events WHERE authority >= {each:d}" for each in Authority} | {
     "events": CLEAN_ROWS
 }
+"""The views of every engine, over `received` and over `events`."""
 
 
 def _extracted(name: str) -> str:
@@ -235,7 +236,7 @@ class DuckEngine:
         rows = received_rows(source, received_until_us, properties, hidden=hidden.num_rows > 0)
         with self._in_time():
             self._connection.execute(f"CREATE VIEW received AS {rows}")
-            for name, text in _VIEWS.items():
+            for name, text in VIEWS.items():
                 self._connection.execute(f"CREATE VIEW {name} AS {text}")
             self._connection.execute(f"SET allowed_directories = [{quoted(str(self._log))}]")
             self._connection.execute("SET enable_external_access = false")
@@ -278,7 +279,7 @@ class DuckEngine:
         hidden = uncounted(snapshot)
         rows = received_rows(source, received_until_us, properties, hidden=hidden.num_rows > 0)
         tables = {"hidden": inline_table(hidden.to_pydict())} if hidden.num_rows else {}
-        return {**tables, "received": Statement.of(rows), **{name: Statement.of(text) for name, text in _VIEWS.items()}}
+        return {**tables, "received": Statement.of(rows), **{name: Statement.of(text) for name, text in VIEWS.items()}}
 
     def interrupt(self) -> None:
         """Stop what runs, from another thread; it then raises `QueryTimeout`."""

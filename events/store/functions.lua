@@ -286,23 +286,24 @@ end
 
 -- args: time, authority, order, then products and refunded quantities by turns; no products: the whole order.
 -- It has no power over what somebody says who is believed more. A refunded line stays as a quantity of 0, so that a copy
--- of the order that comes again does not bring it back.
+-- of the order that comes again does not bring it back; with the authority of the line where its quantity decided.
 local function refunded(keys, args)
   local authority, order = tonumber(args[2]), args[3]
   local function take(field, back)
     local line = redis.call("HGET", keys[1], field)
-    local bought = line and quantity_of(line)
-    if line and authority_of(line) > authority then
+    local held = line and authority_of(line)
+    if held and held > authority then
       return
-    end
-    if not bought or not back or back >= bought then
+    elseif not back then
       redis.call("HSET", keys[1], field, args[1] .. " 0 - " .. args[2])
+    elseif line and back >= quantity_of(line) then
+      redis.call("HSET", keys[1], field, args[1] .. " 0 - " .. held)
     end
   end
   if #args == 3 then
     for _, field in ipairs(redis.call("HKEYS", keys[1])) do
       if order_of(field) == order then
-        take(field)
+        take(field, math.huge)
       end
     end
     take(order .. SEPARATOR)

@@ -19,7 +19,6 @@ FROM (
     FROM events AS e
     WHERE e.user_id IS NOT NULL
       AND e.user_id <> ''
-      AND e.visitor_id <> ''
       AND e.user_id <> e.visitor_id
       AND e.received_at <= $known_until
       AND (e.type <> 'alias' OR e.authority > $page OR e.visitor_id NOT IN (

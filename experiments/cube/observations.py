@@ -167,7 +167,7 @@ class Observer:
             "earlier_base": caps.of_base("t.earlier_base", "u.arm"),
         }
         values = statement("unit_values").bind(**cut, entered=self._entered(rule), mature=mature)
-        put("unit_values", values.tables(**self.cube.among(plan.sources[rule.source].authority)))
+        put("unit_values", self._believed(values, rule))
         return caps
 
     def _samples_until(self, rule: MetricRule, day: int, whole_windows: bool) -> tuple[QuantileSample, ...]:
@@ -180,6 +180,10 @@ class Observer:
         if rule.over_events:
             prepare_samples(self.cube, rule, None if whole_windows else day)
         return self._whole(rule, until.last_exposed_us)
+
+    def _believed(self, statement: Statement, rule: MetricRule) -> Statement:
+        """Of the tables that know nothing of what the metric does not believe."""
+        return statement.tables(**self.cube.among(self.cube.plan.sources[rule.source].authority))
 
     def _sources(self, unbound: Statement, rule: MetricRule) -> Statement:
         plan = self.cube.plan
@@ -223,7 +227,8 @@ class Observer:
     ) -> dict[tuple[int, str], tuple[int, int]]:
         """(arm, level) → units, and those with a history."""
         found = statement("whole_counts") if table is None else statement("level_counts").tables(levels=table)
-        rows = self.cube.once(found.bind(mature=self.mature(rule) if mature is None else mature))
+        found = self._believed(found, rule).bind(mature=self.mature(rule) if mature is None else mature)
+        rows = self.cube.once(found)
         places = zip(rows["arm"], rows["level"], rows["n"], rows["h"], strict=True)
         return {(int(arm), str(level)): (int(n), int(h)) for arm, level, n, h in places}
 
@@ -289,7 +294,9 @@ class Observer:
         own = {"own_gross": caps.of_value("w.gross", "v.arm"), "own_base": caps.of_base("w.base", "v.arm")}
         engine, entered = self.cube.engine, self._entered(rule)
         return (
-            self.cube.once(statement("unit_counts").bind(entered=entered, mature=self.mature(rule))),
+            self.cube.once(
+                self._believed(statement("unit_counts"), rule).bind(entered=entered, mature=self.mature(rule))
+            ),
             engine.columns(statement("entries").bind(x=shifts.x, e=shifts.e)),
             engine.columns(statement("looks").bind(**_cut_days(rule, caps), **own, **shifts.values())),
         )

@@ -157,7 +157,7 @@ class Trust:
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class Identities:
     """`second_users`: visitors whom pages call by a further user, which is followed by nothing."""
 
     second_users: int
@@ -170,7 +170,7 @@ class Health:
     excluded: Excluded
     checks: tuple[Check, ...] = ()
     authority: Trust | None = None
-    identity: Identity | None = None
+    identity: Identities | None = None
 
 
 @dataclass(frozen=True, slots=True)

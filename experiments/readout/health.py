@@ -17,7 +17,7 @@ from experiments.cube.shop_days import calendar_date
 from experiments.cube.statements import statement
 from experiments.cube.sums import columns_of
 from experiments.definitions.model import Experiment
-from experiments.readout.encoding import Check, Excluded, Health, Identity, MultiExposure, Trust, VariantTrust
+from experiments.readout.encoding import Check, Excluded, Health, Identities, MultiExposure, Trust, VariantTrust
 from experiments.readout.inquiries import Opened
 from experiments.readout.samples import Judge, pairs_on, pooled
 from experiments.readout.study import Study
@@ -78,7 +78,7 @@ def health_of(opened: Opened, dimensions: Sequence[str], checks: Sequence[Check]
             powerless_refunds=trust.orders.powerless,
         ),
         authority=Trust({arm: VariantTrust(told) for arm, told in zip(study.arms, trust.conversions, strict=True)}),
-        identity=Identity(trust.second_users),
+        identity=Identities(trust.second_users),
         checks=tuple(found),
     )
 

@@ -10,7 +10,7 @@ import numpy as np
 import psycopg
 from chdb.session import Session
 
-from events.engines.duckdb import BOOLEANS, PLAIN, Columns
+from events.engines.duckdb import BOOLEANS, PLAIN, VIEWS, Columns
 from events.engines.sql import Dialect, Statement
 
 Row = dict[str, Any]
@@ -55,7 +55,8 @@ class PostgresEngine:
         with self._connection.cursor() as cursor, cursor.copy("COPY received FROM STDIN") as copy:
             for row in rows:
                 copy.write_row([row[name] for name in types])
-        self._connection.execute("CREATE VIEW events AS SELECT * FROM received WHERE NOT quarantined")
+        for name, rows_of in VIEWS.items():
+            self._connection.execute(f"CREATE VIEW {name} AS {rows_of}".encode())
 
     def materialise(self, name: str, statement: Statement) -> None:
         self._connection.execute(f"DROP TABLE IF EXISTS {name} CASCADE")
@@ -100,7 +101,8 @@ class ClickHouseEngine:
         source = folder / "rows.json"
         source.write_text("\n".join(json.dumps({name: row[name] for name in types}) for row in rows))
         self._run(f"INSERT INTO received SELECT * FROM file('{source}', JSONEachRow, '{columns}')")
-        self._run("CREATE VIEW events AS SELECT * FROM received WHERE NOT quarantined")
+        for name, rows_of in VIEWS.items():
+            self._run(f"CREATE VIEW {name} AS {rows_of}")
 
     def materialise(self, name: str, statement: Statement) -> None:
         self._run(f"DROP TABLE IF EXISTS {name}")

@@ -57,7 +57,6 @@ class Unit:
     arm: int
     exposed_at: int
     attributes: dict[str, Any]
-    has_history: bool = False
     authority: int = 0
 
 
@@ -81,11 +80,6 @@ class Oracle:
                 self.units[name] = Unit(name, arm, row["time"], row["properties"] or {}, authority=row["authority"])
         self.several = sum(1 for arms in seen.values() if len(arms) > 1)
         self._believe(0)
-        for row in self.log:
-            unit = self.owner(row)
-            if unit and not row["bot"]:
-                gap = unit.exposed_at - row["time"]
-                unit.has_history |= HALF_HOUR < gap <= max(world.lookback, HALF_HOUR)
 
     def believing(self, least: int) -> "Oracle":
         """The same where nothing is known of what is believed less."""
@@ -104,6 +98,13 @@ class Oracle:
                 self.by_user[row["visitor_id"]] = max(self.by_user[row["visitor_id"]], row["authority"])
         self._edges()
         self.orders = self._orders()
+        self.known: set[str] = set()  # the units with a history
+        for row in self.log:
+            unit = self.owner(row)
+            if unit and not row["bot"]:
+                gap = unit.exposed_at - row["time"]
+                if HALF_HOUR < gap <= max(self.world.lookback, HALF_HOUR):
+                    self.known.add(unit.name)
 
     def _log(self) -> list[Row]:
         """Each message once, from whom is believed most, the lowest position; nothing from quarantine.
@@ -408,7 +409,7 @@ class Oracle:
             row["d"].append(cut(sums["base"][unit.name], base_ends))
             row["x"].append(cut(sums["x"][unit.name], ends) - sums["xtaken"][unit.name])
             row["e"].append(cut(sums["e"][unit.name], base_ends))
-            row["h"].append(float(unit.has_history))
+            row["h"].append(float(unit.name in self.known))
         return arms
 
     def unconverted(self, metric: Metric) -> int:

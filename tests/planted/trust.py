@@ -6,8 +6,10 @@ from planted.fault import Edit, Mutation
 
 HTTP = "tests/app/http"
 OTHER_USERS = "tests/app/processes/test_other_users.py"
+BELIEVED = "tests/experiments/readout/test_believed.py"
 LAW = "tests/reliability/test_law.py"
 OVER_HTTP = "tests/reliability/test_law_over_http.py"
+SOURCES = "tests/recommender/training/test_sources.py"
 
 TRUST: Mapping[str, Mutation] = {
     "followed_claims": Mutation(
@@ -162,7 +164,7 @@ TRUST: Mapping[str, Mutation] = {
     ),
     "order_owner_of_anybody": Mutation(
         "what names the owner of an order goes by its kind before its authority",
-        (LAW,),
+        (BELIEVED,),
         (
             Edit(
                 "experiments/cube/sql/order_owners.sql",
@@ -178,7 +180,7 @@ TRUST: Mapping[str, Mutation] = {
     ),
     "enrolled_by_anybody": Mutation(
         "a user is enrolled with the authority of a backend by whoever names them",
-        (LAW,),
+        (BELIEVED,),
         (
             Edit(
                 "experiments/cube/sql/owners_first_touch_user.sql",
@@ -189,17 +191,12 @@ TRUST: Mapping[str, Mutation] = {
     ),
     "trained_on_claims": Mutation(
         "training takes a page at its word who its visitor is",
-        (LAW,),
+        (SOURCES,),
         (Edit("recommender/training/order_lines.sql", "WHERE e.authority > $page\n", "WHERE e.authority >= $page\n"),),
-    ),
-    "nobody_is_somebody": Mutation(
-        "what names no visitor joins users all the same",
-        (LAW,),
-        (Edit("events/views/edges.sql", "      AND e.visitor_id <> ''\n", ""),),
     ),
     "copied_exposures": Mutation(
         "a copied messageId takes an enrolment away",
-        (LAW,),
+        ("tests/events/deletes/test_hidden.py",),
         (
             Edit(
                 "events/deletes/duplicates.py",

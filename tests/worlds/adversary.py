@@ -72,9 +72,9 @@ def _rows(
         }
         fields["properties"] = draw(st.sampled_from((None, {"refund_id": "r1"}, {"channel": "app"})))
         whose = draw(st.sampled_from(("both", "user", "nobody"))) if authority is Authority.BACKEND else "both"
-        if whose == "nobody" or (whose == "user" and user is not None):
-            fields |= {"visitor_id": "", "user_id": user if whose == "user" else None}
-        elif user is not None and draw(st.booleans()):
+        if whose == "nobody":
+            fields |= {"visitor_id": "", "user_id": None}
+        elif user is not None and (whose == "user" or draw(st.booleans())):
             fields["visitor_id"] = user
     message = draw(st.sampled_from((*(f"{prefix}{number}" for number in range(24)), *known)))
     return _made(fields, START + draw(st.integers(-2, 60)) * HOUR, message, authority, draw(st.integers(0, 40)) * HOUR)

@@ -4,7 +4,6 @@ the demo promises about them is true.
 
 import asyncio
 import inspect
-import json
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from servers.one_worker import PUBLISHABLE, OneWorker, records
+from servers.one_worker import PUBLISHABLE, SECRET, OneWorker, records
 from worlds.catalog_folders import catalog_in
 from worlds.readout_studies import HOUR, START, Shop, readouts
 
@@ -21,7 +20,8 @@ from app.cli.service import demo
 from app.demo import crowd as crowds
 from app.demo.crowd import Crowd
 from app.demo.run import BANNER, SHOP
-from app.demo.shop import TRUE_LIFT, read_products
+from app.demo.shop import TRUE_LIFT, SimulatedPerson, read_products
+from events.authority import Authority
 from experiments.assignment.assign import assign
 from experiments.statistics.arms import pair, proportion_arm
 from experiments.statistics.comparison import Question, answer_at
@@ -38,7 +38,7 @@ NOBODY = httpx.AsyncClient()  # that a crowd is drawn for without being sent any
 
 
 def drawn(seed: int) -> Crowd:
-    return Crowd(NOBODY, PRODUCTS, seed)
+    return Crowd(NOBODY, NOBODY, PRODUCTS, seed)
 
 
 async def sent(root: Path, seed: int, visits_per_second: float) -> list[dict[str, Any]]:
@@ -46,17 +46,20 @@ async def sent(root: Path, seed: int, visits_per_second: float) -> list[dict[str
     names = {drawn(seed).visitor(number).visitor_id for number in range(40)}
     finished, all_there = set[str](), asyncio.Event()
 
-    async def hear(response: httpx.Response) -> None:
-        events = json.loads(response.request.content).get("batch", ())
-        finished.update(event["anonymousId"] for event in events if event["type"] == "engagement")
-        if names <= finished:
-            all_there.set()
+    class Noted(Crowd):
+        async def _visit(self, visitor: SimulatedPerson) -> None:
+            await super()._visit(visitor)
+            finished.add(visitor.visitor_id)
+            if names <= finished:
+                all_there.set()
 
     with OneWorker(root, DEFINITIONS) as worker:
-        headers = {"authorization": f"Bearer {PUBLISHABLE}"}
-        hooks = {"response": [hear]}
-        async with httpx.AsyncClient(base_url=worker.url, headers=headers, event_hooks=hooks, timeout=60) as client:
-            crowd = Crowd(client, PRODUCTS, seed, places=asyncio.Semaphore(40))  # fewer than hold up a slow machine
+        page, backend = (
+            httpx.AsyncClient(base_url=worker.url, headers={"authorization": f"Bearer {key}"}, timeout=60)
+            for key in (PUBLISHABLE, SECRET)
+        )
+        async with page, backend:
+            crowd = Noted(page, backend, PRODUCTS, seed, places=asyncio.Semaphore(40))  # no crowd on a slow machine
             await crowd.remember(20)
             async with Tasks() as tasks:
                 tasks.start(partial(crowd.keep_visiting, visits_per_second), "the crowd")
@@ -75,6 +78,7 @@ async def test_the_same_seed_sends_the_same_visitors_who_do_the_same_at_any_spee
     slow, fast = await sent(tmp_path / "slow", SEED, 60), await sent(tmp_path / "fast", SEED, 2_000)
     assert slow == fast
     assert {record.get("event") for record in slow} >= {"Experiment Viewed", "Order Completed"}
+    assert {record["authority"] for record in slow if record.get("event") == "Order Completed"} == {Authority.BACKEND}
     assert {record.get("variant") for record in slow} >= {"control", "threshold"}
 
 

@@ -76,7 +76,7 @@ def test_every_name_that_is_exposed_is_documented(client: httpx.Client) -> None:
 
 def test_lost_data_is_counted_and_degrades_readiness(worker: OneWorker, client: httpx.Client) -> None:
     with redis.Redis(unix_socket_path=str(worker.store.socket)) as store:
-        store.set("{h:unlucky}", "not a hash")
+        store.set("{h:v:unlucky}", "not a hash")
     order = {
         "event": "Order Completed",
         "properties": {"order_id": "o-1", "products": [{"product_id": "p", "price": 1}]},

@@ -16,11 +16,11 @@ from servers.patience import reached
 from events.ingest.group_commit import StreamLimits
 from events.ingest.history import History
 from events.ingest.stream import Appended, Stream
-from events.records import Record
+from events.records import Record, visitor_person
 from events.store.availability import StoreUnavailable
 from events.store.connection import Connection, connect
 from events.store.embedded import EmbeddedStore
-from events.store.keys import events_key
+from events.store.keys import events_key, history_key
 from events.store.shared_reads import WAIT_SECONDS, SharedReads
 
 pytestmark = pytest.mark.anyio
@@ -284,7 +284,7 @@ class NotingTimeouts:
 async def test_an_order_is_acknowledged_even_when_its_history_cannot_be_written(
     connection: Connection, stream: Stream, record: MakeRecord
 ) -> None:
-    await connection.client.set("{h:v-1}", "not a hash")
+    await connection.client.set(history_key(visitor_person("v-1")), "not a hash")
     order = record("m-1", event="Order Completed", order_id="o-1", product_ids=["p-1"])
     assert await stream.append([order]) == Appended(1, 0)
     assert stream.state.history_failures == 1

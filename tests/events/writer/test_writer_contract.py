@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from oracles.writing import exported, exported_ids, messages, record, settle, write_all, writing, written_ids
 
+from events.authority import Authority
 from events.ingest.stream import Stream
 from events.log.reader import LogReader
 from events.parts.part import live_parts
@@ -32,14 +33,14 @@ async def test_every_shard_is_written_once(any_connection: Connection, tmp_path:
 
 async def test_a_person_is_erased_over_all_shards(any_connection: Connection, tmp_path: Path) -> None:
     stream = Stream(any_connection)
-    await stream.append([record(f"m-{n}", f"v-{n}", user_id="anna") for n in range(20)])
+    await stream.append([record(f"m-{n}", f"v-{n}", user_id="anna", authority=Authority.BACKEND) for n in range(20)])
     await stream.append([record("m-20", "v-20", user_id="bert")])
     async with writing(any_connection, tmp_path):
-        person = await erase(any_connection, LogReader(tmp_path), "visitor", "v-3")
+        erased = await erase(any_connection, LogReader(tmp_path), "visitor", "v-3")
         await stream.append([record("m-21", "v-4", user_id="anna")])
         await settle(any_connection)
     await stream.close()
-    assert len(person.visitors) == 20
+    assert len(erased.person.visitors) == 20
     assert exported_ids(tmp_path) == ["m-20", "m-21"]
 
 

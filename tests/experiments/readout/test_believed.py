@@ -119,3 +119,23 @@ def test_a_page_gives_a_visitor_one_user_and_the_second_is_counted(tmp_path: Pat
     found = read(tmp_path, shop, SOURCES)
     assert found.health.identity.second_users == 1
     assert arms(found, "orders") == [0, 1]
+
+
+def test_what_names_an_order_s_owner_goes_by_its_authority_before_its_kind(tmp_path: Path, shop: Shopping) -> None:
+    shop.add("identify", "v1", START + HOUR, user_id="u", authority=PAGE)
+    shop.told("Checkout Started", "v2", PROVEN, "o1", user_id="w", hours=1)
+    shop.told("Order Completed", "", BACKEND, "o1", value=10.0, currency="EUR")
+    shop.told("Order Completed", "u", PAGE, "o1", user_id="u")
+    found = read(tmp_path, shop, SOURCES)
+    assert (arms(found, "orders"), arms(found, "proven_orders")) == ([0, 1], [0, 1])
+
+
+@pytest.mark.parametrize(("enrolled", "counted"), [(PAGE, [0, 0]), (PROVEN, [0, 0]), (BACKEND, [0, 1])])
+def test_a_user_is_enrolled_as_far_as_who_told_of_the_exposure(
+    tmp_path: Path, enrolled: Authority, counted: list[float]
+) -> None:
+    shop = Shopping()
+    shop.expose("v9", "b", user_id="u", authority=enrolled)
+    shop.told("Order Completed", "", BACKEND, "o1", user_id="u", value=10.0, currency="EUR")
+    found = read(tmp_path, shop, SOURCES | {"banner.yaml": SOURCES["banner.yaml"] + "unit: user\n"})
+    assert (arms(found, "orders"), arms(found, "backend_orders")) == ([0, 1], counted)

@@ -165,10 +165,7 @@ def test_clicks_and_revenue_belong_to_the_strategy_that_was_seen(tmp_path: Path)
     assert (row["views"], row["clicks"], row["purchases"], row["attributed_revenue"]) == (1, 1, 1, 20.0)
 
 
-def test_an_order_of_nobody_is_nobodys_however_many_orders_name_a_user_alone(tmp_path: Path) -> None:
-    found = bought(
-        tmp_path,
-        order("o-1", ["a"], "", authority=Authority.BACKEND, user_id="u-1"),
-        order("o-2", ["b"], "", authority=Authority.BACKEND),
-    )
-    assert found == {("u:u-1", "a"), ("o:o-2", "b")}
+@pytest.mark.parametrize(("authority", "person"), [(Authority.PAGE, "v:v-1"), (Authority.PROVEN, "u:u-9")])
+def test_who_a_visitor_is_is_taken_from_more_than_pages(tmp_path: Path, authority: Authority, person: str) -> None:
+    joined = Record(message_id="j", type="identify", visitor_id="v-1", user_id="u-9", time=NOON, authority=authority)
+    assert bought(tmp_path, joined, order("o-1", ["a"], authority=Authority.BACKEND)) == {(person, "a")}
