@@ -1,0 +1,106 @@
+"""CPU time of the hot paths against another checkout of this repository, in one interleaved run.
+
+    python -m benchmarks.against OTHER_CHECKOUT [ROUNDS [SECONDS]]
+
+Each checkout runs its own worker in its own `.venv`, over a store of its own; a round asks both, in turns, by wrk. The
+table has the medians of CPU µs per request, and of the rounds' ratios (there to here: how many requests a CPU second do
+here, where it does one there) with their quartiles. A line with `token` proves its user here, and names it there.
+"""
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import jwt
+import psutil
+
+from benchmarks.http import (
+    CASES,
+    CLIENT_CORES,
+    CONTEXT,
+    EVENT,
+    STAMPED,
+    Case,
+    definitions,
+    free_port,
+    measure,
+    post,
+    post_anew,
+    wait_for,
+)
+from events.store.embedded import EmbeddedStore
+from experiments.catalog.publisher import CatalogKeeper
+
+SECRET = "k" * 32
+KEY = "bench:HS256:a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s"
+NOW = int(datetime.now(UTC).timestamp())
+TOKEN = jwt.encode({"sub": "u-1", "aud": "resonate", "iat": NOW, "exp": NOW + 3_600}, SECRET, "HS256", {"kid": "bench"})
+NAMED = CONTEXT % ',"user_id":"u-1"'
+DURABLE = "OFREP single, durable exposure"
+HOT = (
+    *(case for case in CASES if case.name in {"OFREP single, targeting, no exposure", DURABLE, "batch of 20, ours"}),
+    Case("one event", "ours", "/v1/track", STAMPED + post_anew(EVENT % 0)),
+    Case(f"{DURABLE}, with a token", "ours", "/ofrep/v1/evaluate/flags/experiment-0", post(NAMED)),
+)
+
+
+@contextmanager
+def worker(checkout: Path, root: Path) -> Generator[tuple[int, psutil.Process]]:
+    """A worker of this checkout, and its port."""
+    data = root / "data"
+    data.mkdir(parents=True)
+    definitions(root / "definitions")
+    CatalogKeeper(root / "definitions", data, lambda: datetime.now(UTC)).boot()
+    store, port = EmbeddedStore(data), free_port()
+    store.start()
+    if store.pid is not None:
+        os.sched_setaffinity(store.pid, CLIENT_CORES)
+    command = [str(checkout / ".venv/bin/python"), "-m", "benchmarks.http_servers", "ours", str(port), str(data)]
+    environment = {**os.environ, "PYTHONPATH": str(checkout), "RESONATE_USER_TOKEN_KEYS": KEY}
+    process = subprocess.Popen(command, cwd=checkout, env=environment)
+    try:
+        wait_for(port)
+        yield port, psutil.Process(process.pid)
+    finally:
+        process.terminate()
+        process.wait()
+        store.stop()
+
+
+def run(here: Path, there: Path, rounds: int, seconds: float) -> None:
+    """Asks both in turns, and prints the table."""
+    print(f"{'case':46} {'here µs':>8} {'there µs':>9} {'ratio':>6}  quartiles", flush=True)
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as running:
+        sides = [running.enter_context(worker(each, Path(folder) / str(n))) for n, each in enumerate((here, there))]
+        for case in HOT:
+            token = f'wrk.headers["X-Resonate-User"] = "{TOKEN}"\n' if case.name.endswith("token") else ""
+            cases = (replace(case, script=case.script.replace("local made", f"{token}local made")), case)
+            found: list[list[float]] = []
+            for number in range(rounds):
+                order = (0, 1) if number % 2 else (1, 0)
+                cpu = {side: measure(cases[side], *sides[side], seconds).cpu for side in order}
+                found.append([cpu[0], cpu[1]])
+            ratios = statistics.quantiles([other / own for own, other in found], n=4)
+            own, other = (statistics.median(side) for side in zip(*found, strict=True))
+            spread = f"{ratios[0]:.3f} to {ratios[2]:.3f}"
+            print(f"{case.name:46} {own:8.1f} {other:9.1f} {ratios[1]:6.3f}  {spread}", flush=True)
+
+
+def main() -> None:
+    """The whole run."""
+    if len(sys.argv) < 2:
+        raise SystemExit(__doc__)
+    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 20
+    seconds = float(sys.argv[3]) if len(sys.argv) > 3 else 1.0
+    run(Path(__file__).resolve().parents[1], Path(sys.argv[1]).resolve(), rounds, seconds)
+
+
+if __name__ == "__main__":
+    main()
