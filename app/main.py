@@ -57,7 +57,7 @@ def path_table() -> PathTable[Resources]:
     )
 
 
-ROUTERS = (operations.router, results.router, results.export_router, visitors.log_in_router, visitors.router,
+ROUTERS = (operations.router, results.router, results.export_router, visitors.router,
            products.router, recommendations.router, sdk_settings.router, documentation.router)  # fmt: skip
 
 

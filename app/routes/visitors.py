@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 from fastapi import APIRouter, Path, Query, Request, Response
+from starlette.convertors import PathConvertor, register_url_convertor
 
 from app.analysis.queries import ErasureQuery, PersonKind, PersonQuery
 from app.http.body import decode
@@ -17,8 +18,15 @@ from events.dialects.validation import id_problem
 from events.store.availability import StoreUnavailable
 
 router = APIRouter(tags=["Visitors"])
-log_in_router = APIRouter(tags=["Visitors"])  # is asked first: the other one takes whatever follows as an id
 
+
+class VisitorConvertor(PathConvertor):
+    """An id with whatever in it, but the address of its log-in."""
+
+    regex = "(?!.*/proof$).*"
+
+
+register_url_convertor("visitor", VisitorConvertor())
 ONLY: Final = "Which users are meant, where several were seen with the id."
 Identifier = Annotated[
     str, Path(max_length=1024, description="The id, percent-encoded.", examples=["v-1"], json_schema_extra=TEXT)
@@ -93,7 +101,7 @@ GONE: Final[dict[int | str, Any]] = {
 }
 
 
-@router.get("/v1/visitors/{identifier:path}", summary="Everything that is held about a visitor", responses=TOLD)
+@router.get("/v1/visitors/{identifier:visitor}", summary="Everything that is held about a visitor", responses=TOLD)
 async def visitor(identifier: Identifier, _: Secret, asked: Asked, worker: Worker, only: Only = None) -> Response:
     return await _answer(asked, worker, PersonQuery("visitor", _checked(identifier), _each_checked(only)))
 
@@ -118,7 +126,7 @@ async def erase_user_of_body(
 
 
 @router.delete(
-    "/v1/visitors/{identifier:path}",
+    "/v1/visitors/{identifier:visitor}",
     summary="Erase a visitor, its user and that user's visitors",
     status_code=202,
     responses=GONE,
@@ -229,9 +237,7 @@ class LogInBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 LOG_IN_DECODER: Final = msgspec.json.Decoder(LogInBody)
 
 
-@log_in_router.post(
-    "/v1/visitors/{identifier:path}/proof", summary="Say who is logged in on a visitor", openapi_extra=LOG_IN
-)
+@router.post("/v1/visitors/{identifier:path}/proof", summary="Say who is logged in on a visitor", openapi_extra=LOG_IN)
 async def log_in(identifier: Identifier, request: Request, _: Secret, worker: Worker) -> Response:
     """Pages of this visitor that name this user are answered for them, without a token. The latest log-in counts."""
     visitor_id, body = _checked(identifier), decode(await request.body(), LOG_IN_DECODER)
@@ -241,9 +247,7 @@ async def log_in(identifier: Identifier, request: Request, _: Secret, worker: Wo
     return await _known(worker.users.log_ins.begin(visitor_id, user_id, body.hours * 3_600))
 
 
-@log_in_router.delete(
-    "/v1/visitors/{identifier:path}/proof", summary="Say that nobody is logged in on a visitor any more"
-)
+@router.delete("/v1/visitors/{identifier:path}/proof", summary="Say that nobody is logged in on a visitor any more")
 async def log_out(identifier: Identifier, _: Secret, worker: Worker) -> Response:
     return await _known(worker.users.log_ins.end(_checked(identifier)))
 

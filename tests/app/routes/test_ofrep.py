@@ -9,6 +9,8 @@ import pytest
 import yaml
 from servers.one_worker import PUBLISHABLE, SECRET, OneWorker, records
 
+from events.authority import Authority
+
 SINGLE = "/ofrep/v1/evaluate/flags/banner"
 BULK = "/ofrep/v1/evaluate/flags"
 
@@ -154,7 +156,7 @@ def test_the_user_agent_of_a_backend_says_nothing_about_its_visitor(worker: OneW
         client.post(SINGLE, json={"context": {"targetingKey": "ofrep-backend"}})
         client.post(SINGLE, json={"context": {"targetingKey": "ofrep-told", "userAgent": "HeadlessChrome/1"}})
     (backend,) = records(worker, visitor_id="ofrep-backend")
-    assert (backend.get("bot"), backend["authority"]) == (None, "backend")
+    assert (backend.get("bot"), backend["authority"]) == (None, Authority.BACKEND)
     assert records(worker, visitor_id="ofrep-told")[0]["bot"] is True
 
 
