@@ -40,6 +40,11 @@ _.engaged_ms
 _.flush_failures
 _.message_conflicts
 _.history_failures
+_.powerless_refunds
+_.by_variant
+
+# What people may choose on the command line.
+_.EDDSA
 
 # Members of the program and the holdout report.
 _.on
@@ -55,6 +60,10 @@ _.cookie_domain
 
 # Overridden or set for a library that calls or reads them by these names.
 _.log_message
+_.regex
+_.data_received
+_.on_header
+_.connection_class
 _.more_body
 _.message_event
 _.total_requests
