@@ -342,9 +342,14 @@ def _operation(tag: str, summary: str, schema: JSON, example: Any, answer: JSON,
         "tags": [tag],
         "summary": summary,
         "security": SECURITY,
-        "requestBody": {"required": True, "content": {"application/json": {"schema": schema, "example": example}}},
+        **json_body(schema, example),
         "responses": responses,
     }
+
+
+def json_body(schema: JSON, example: Any) -> JSON:
+    """What an operation says of a JSON body that it must be sent."""
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema, "example": example}}}}
 
 
 def _answer(description: str, schema: JSON, example: Any = None) -> JSON:

@@ -12,7 +12,7 @@ from app.analysis.queries import ErasureQuery, PersonKind, PersonQuery
 from app.http.body import decode
 from app.http.errors import Problem, retry_later, unreadable
 from app.routes.dependencies import Asked, Secret, Worker, analysis_response
-from app.routes.openapi import TEXT
+from app.routes.openapi import TEXT, json_body
 from events.authority import WORDS
 from events.dialects.validation import id_problem
 from events.store.availability import StoreUnavailable
@@ -33,23 +33,15 @@ Identifier = Annotated[
 ]
 DryRun = Annotated[bool, Query(description="Erase nothing: answer 200 with whom and how much it would take.")]
 Only = Annotated[list[Annotated[str, Query(json_schema_extra=TEXT)]] | None, Query(description=ONLY)]
+
+
+def _body(required: str, members: dict[str, Any], example: dict[str, Any]) -> dict[str, Any]:
+    schema = {"type": "object", "required": [required], "additionalProperties": False, "properties": members}
+    return json_body(schema, example)
+
+
 ERASED: Final = "Erase by an id in the body, so that it reaches no log on the way"
-BODY: Final[dict[str, Any]] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {
-                    "type": "object",
-                    "required": ["id"],
-                    "additionalProperties": False,
-                    "properties": {"id": TEXT, "only": {"type": "array", "items": TEXT, "description": ONLY}},
-                },
-                "example": {"id": "v-1"},
-            }
-        },
-    }
-}
+BODY: Final = _body("id", {"id": TEXT, "only": {"type": "array", "items": TEXT, "description": ONLY}}, {"id": "v-1"})
 WHO: Final[dict[str, Any]] = {
     "visitors": {"type": "array", "items": {"type": "string"}},
     "users": {"type": "array", "items": {"type": "string"}},
@@ -206,25 +198,8 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 LONGEST_HOURS: Final = 720
-LOG_IN: Final[dict[str, Any]] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {
-                    "type": "object",
-                    "required": ["user_id"],
-                    "additionalProperties": False,
-                    "properties": {
-                        "user_id": TEXT,
-                        "hours": {"type": "number", "exclusiveMinimum": 0, "maximum": LONGEST_HOURS},
-                    },
-                },
-                "example": {"user_id": "u-1", "hours": 24},
-            }
-        },
-    }
-}
+HOURS: Final = {"type": "number", "exclusiveMinimum": 0, "maximum": LONGEST_HOURS}
+LOG_IN: Final = _body("user_id", {"user_id": TEXT, "hours": HOURS}, {"user_id": "u-1", "hours": 24})
 
 
 class LogInBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
