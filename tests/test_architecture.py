@@ -88,7 +88,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "experiments/planning",
         "recommender/ranking",
     },
-    "app/runtime": {"events/store"},
+    "app/runtime": {"events", "events/store"},
     "app/worker": {
         "app/analysis",
         "app/http",

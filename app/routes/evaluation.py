@@ -32,7 +32,7 @@ class Visitor:
 
     visitor_id: str
     user_id: str | None
-    attributes: Mapping[str, Any]
+    attributes: dict[str, Any]
 
     @classmethod
     def of(cls, visitor_id: str, told: Mapping[str, Any], size: int) -> "Visitor":
@@ -138,8 +138,8 @@ async def expose(
 
     The client is what the attribute `userAgent` says, else that of the page by its own user agent.
     """
-    given = visitor.attributes
-    agent, device, country = given.get("userAgent"), given.get("device"), given.get("country")
+    given = resources.scrubber.members(visitor.attributes)
+    agent, device, country = visitor.attributes.get("userAgent"), given.get("device"), given.get("country")
     machine = client((agent if type(agent) is str else "") or exchange.visitors_agent)
     now = now_us()
     records = [

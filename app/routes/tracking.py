@@ -103,6 +103,7 @@ def arrival(exchange: Exchange, resources: Resources, named: NamedUsers) -> Arri
         user_agent=exchange.visitors_agent,
         retention_days=resources.settings.retention_days,
         prove=None if exchange.authority is Authority.BACKEND else named.authority,
+        scrubber=resources.scrubber,
     )
 
 

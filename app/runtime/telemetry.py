@@ -11,6 +11,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final
 
+from events.scrubbing import LABELS
+
 STATUSES: Final = (200, 202, 204, 304, 400, 401, 403, 404, 405, 406, 408, 409, 413, 414, 415, 422, 429, 500, 503)
 LATENCY_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 10.0, 60.0)
 EVENT_OUTCOMES: Final = ("stored", "duplicate", "rejected", "quarantined", "bot", "forged")
@@ -22,6 +24,7 @@ TROUBLES: Final = (
 NAMED_USERS: Final = ("proven", "no_token", "expired", "bad_signature", "unknown_key", "not_this_user",
                       "not_this_visitor", "malformed")  # fmt: skip
 NAMERS: Final = ("request", "event")
+SCRUBBED: Final = LABELS  # what no row may hold and was taken out, by name
 STRATEGIES: Final = ("for_you", "buy_again", "bought_together", "popular")
 GROWING_SECONDS: Final = 60.0
 OTHER_ROUTE: Final = "other"
@@ -84,6 +87,7 @@ class Telemetry:
             *(("events", outcome) for outcome in EVENT_OUTCOMES),
             *(("exposures", outcome) for outcome in EXPOSURE_OUTCOMES),
             *(("users", namer, outcome) for namer in NAMERS for outcome in NAMED_USERS),
+            *(("scrubbed", label) for label in SCRUBBED),
             *((kind, trouble) for trouble in TROUBLES for kind in ("trouble", "trouble at")),
             *((kind, strategy) for strategy in STRATEGIES for kind in ("lists", "fallbacks", "items")),
         ]
@@ -114,6 +118,10 @@ class Telemetry:
     def named_user(self, namer: str, outcome: str) -> None:
         """A page's request or event, one of NAMERS, named a user, who was proven or not: one of NAMED_USERS."""
         self._values[self.counters.place["users", namer, outcome]] += 1
+
+    def scrubbed(self, label: str, count: int = 1) -> None:
+        """So many members or texts of this name, one of SCRUBBED, were taken out of what is stored."""
+        self._values[self.counters.place["scrubbed", label]] += count
 
     def went_wrong(self, trouble: str, count: int = 1) -> None:
         """One of TROUBLES came up: the store refused a write, a flush, …"""
@@ -163,6 +171,12 @@ class Telemetry:
             f'resonate_named_users_total{{by="{namer}",outcome="{outcome}"}} {totals["users", namer, outcome]:.0f}'
             for namer in NAMERS
             for outcome in NAMED_USERS
+        ]
+        lines.append("# TYPE resonate_scrubbed_total counter")
+        lines += [
+            f'resonate_scrubbed_total{{name="{label}"}} {totals["scrubbed", label]:.0f}'
+            for label in SCRUBBED
+            if totals["scrubbed", label]
         ]
         for trouble in TROUBLES:
             name = f"resonate_{trouble}_total"

@@ -18,6 +18,7 @@ from app.worker.recommendations import LiveRecommender
 from events.ingest.history import History
 from events.ingest.log_ins import LogIns
 from events.ingest.stream import Stream
+from events.scrubbing import Scrubber
 from events.store.connection import Connection
 from events.store.shared_reads import SharedReads
 from experiments.catalog.reader import CatalogReader
@@ -47,6 +48,7 @@ class Resources:
     telemetry: Telemetry
     recommender: LiveRecommender
     users: Users
+    scrubber: Scrubber
 
     def visible_to(self, grant: Grant | None, now: float) -> Visible:
         """All that a caller may know of experiments at a time (epoch seconds): without a secret key what is released.
@@ -74,17 +76,22 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
         stack.push_async_callback(connection.close)
         telemetry = Telemetry(directory.metrics, routes)
         stack.callback(telemetry.close)
-        stream, reads = Stream(connection, count=telemetry.went_wrong), SharedReads(connection)
+        scrubber = Scrubber(telemetry.scrubbed)
+        stream = Stream(connection, count=telemetry.went_wrong, scrubber=scrubber)
+        reads = SharedReads(connection)
         stack.push_async_callback(stream.close)
         stack.push_async_callback(reads.close)
         history = History(reads)
         log_ins = LogIns(connection, reads, directory.log_ins_file, telemetry.went_wrong)
         keys = Keys.open(settings.publishable_keys, settings.secret_keys, settings.data / "keys.json", settings.origins)
         catalogs = CatalogReader(settings.data)
+        obey(catalogs, scrubber)
         recommender = LiveRecommender(settings.data, catalogs, history, telemetry)
         await recommender.open()
         following = await stack.enter_async_context(Tasks())
-        following.repeat(partial(take_up, catalogs), "taking up definitions", POLL_SECONDS, LONGEST_PAUSE_SECONDS)
+        following.repeat(
+            partial(take_up, catalogs, scrubber), "taking up definitions", POLL_SECONDS, LONGEST_PAUSE_SECONDS
+        )
         following.repeat(log_ins.look, "looking whether backends tell of log-ins", POLL_SECONDS, LONGEST_PAUSE_SECONDS)
         following.repeat(recommender.refresh, "loading what is recommended from", POLL_SECONDS, LONGEST_PAUSE_SECONDS)
         yield Resources(
@@ -97,6 +104,7 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
             telemetry=telemetry,
             recommender=recommender,
             users=Users(user_tokens(settings), log_ins, telemetry.named_user),
+            scrubber=scrubber,
         )
 
 
@@ -109,9 +117,16 @@ def user_tokens(settings: Settings) -> "UserTokens | None":
     return UserTokens(settings.token_keys)
 
 
-async def take_up(catalogs: CatalogReader) -> None:
+async def take_up(catalogs: CatalogReader, scrubber: Scrubber) -> None:
     """Swaps in newer definitions, if there are."""
     version = catalogs.catalog.version
     catalogs.poll()
     if catalogs.catalog.version != version:
+        obey(catalogs, scrubber)
         logger.info("definitions swapped", extra={"version": catalogs.catalog.version})
+
+
+def obey(catalogs: CatalogReader, scrubber: Scrubber) -> None:
+    """What shop.yaml says of names holds for what is stored from now on."""
+    privacy = catalogs.catalog.shop.privacy
+    scrubber.follow(privacy.deny, privacy.keep)

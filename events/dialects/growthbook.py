@@ -50,8 +50,8 @@ def read_event(item: dict[str, Any], arrival: Arrival) -> Record:
     name = item.get("event_name")
     if type(name) is not str or not name or len(name) > MAX_NAME:
         raise EventRefused("missing_event", f"event_name: it must be text of 1 to {MAX_NAME} characters")
-    properties = _json_object(item.get("properties_json"), "properties_json")
-    attributes = _json_object(item.get("context_json"), "context_json")
+    properties = _json_object(item.get("properties_json"), "properties_json", arrival)
+    attributes = _json_object(item.get("context_json"), "context_json", arrival)
     token = attributes.pop(TOKEN_ATTRIBUTE, None)
     told = properties.get("in_experiment", properties.get("inExperiment"))
     exposes = name in VIEWED and told is not False  # a unit outside the experiment saw no variant
@@ -109,11 +109,11 @@ def _who(item: dict[str, Any], attributes: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _json_object(value: Any, field: str) -> dict[str, Any]:
+def _json_object(value: Any, field: str, arrival: Arrival) -> dict[str, Any]:
     """The SDKs send an object, older ones its JSON text."""
     if type(value) is str:
         try:
             value = msgspec.json.decode(value)
         except (msgspec.DecodeError, UnicodeError, RecursionError):
             raise EventRefused("invalid_field", f"{field}: it is not valid JSON") from None
-    return mapping(value, field)
+    return mapping(value, field, arrival.scrubber)

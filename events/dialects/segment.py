@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from events.dialects.engagement import beat
-from events.dialects.user_agents import Client, client
+from events.dialects.user_agents import joined_client
 from events.dialects.validation import (
     MAX_BATCH,
     MAX_EVENT_BYTES,
@@ -89,9 +89,8 @@ KNOWN_FIELDS: Final = frozenset(
         "channel", "integrations", USER_TOKEN,
     }
 )  # fmt: skip
-FORGOTTEN_CONTEXT: Final = frozenset(
-    {"ip", "userAgent", "userAgentData", USER_TOKEN}
-)  # kept as device and browser family, or not at all
+# kept as device and browser family, or not at all
+FORGOTTEN_CONTEXT: Final = frozenset({"userAgent", "userAgentData", USER_TOKEN})
 MAX_NAME: Final = 256
 
 
@@ -165,19 +164,17 @@ def read_event(item: dict[str, Any], kind: str | None, sent_at: Any, arrival: Ar
         raise EventRefused("unknown_type", f"type: it must be one of {', '.join(sorted(KINDS))}")
     if kind == ENGAGEMENT:
         return beat(item, sent_at, arrival)
-    context = mapping(item.get("context"), "context")
-    properties = mapping(item.get("traits" if kind in (IDENTIFY, GROUP) else "properties"), "properties")
-    machine = client(_text(context.get("userAgent")) or "")
-    if arrival.user_agent:  # the page's, about which its context may say more
-        seen = client(arrival.user_agent)
-        machine = Client(seen.bot or machine.bot, seen.device or machine.device, seen.browser or machine.browser)
+    context = mapping(item.get("context"), "context", arrival.scrubber)
+    told = item.get("traits" if kind in (IDENTIFY, GROUP) else "properties")
+    properties = mapping(told, "properties", arrival.scrubber)
+    machine = joined_client(arrival.user_agent, _text(context.get("userAgent")) or "")
     fields = _who(item, kind, properties, arrival)
     when = event_time(item, sent_at, arrival)
     _what(fields, item, kind, properties)
     page = context.get("page")
     page = page if type(page) is dict else {}
     location = context.get("location")
-    told = _text(location.get("country")) if type(location) is dict else None
+    country = _text(location.get("country")) if type(location) is dict else None
     given = item.get("messageId")
     message_id = str(uuid.uuid4()) if given is None else message_identifier(given)
     kept = context
@@ -187,14 +184,14 @@ def read_event(item: dict[str, Any], kind: str | None, sent_at: Any, arrival: Ar
         kept = {**kept, "browser": machine.browser}
     if not KNOWN_FIELDS.issuperset(item):
         unknown = {name: value for name, value in item.items() if name not in KNOWN_FIELDS}
-        kept = {**kept, "unknown_fields": mapping(unknown, "event")}
+        kept = {**kept, "unknown_fields": mapping(unknown, "event", arrival.scrubber)}
     return Record(
         message_id=message_id,
         time=when,
         url=_text(properties.get("url")) or _text(page.get("url")),
         path=_text(properties.get("path")) or _text(page.get("path")),
         device=machine.device,
-        country=told or arrival.country,
+        country=country or arrival.country,
         bot=machine.bot,
         authority=arrival.authority_of(fields["visitor_id"], fields.get("user_id"), token_of_event(item)),
         quarantined=arrival.impossible(when),

@@ -95,3 +95,10 @@ def client(user_agent: str) -> Client:
         next((name for name, pattern in families if pattern.search(text)), None) for families in (DEVICES, BROWSERS)
     )
     return Client(machine, device, browser)
+
+
+@lru_cache(maxsize=8192)
+def joined_client(page: str, told: str) -> Client:
+    """The client of a page's own user agent, about which what it told may say more."""
+    seen, more = client(page), client(told)
+    return Client(seen.bot or more.bot, seen.device or more.device, seen.browser or more.browser) if page else more

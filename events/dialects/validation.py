@@ -1,11 +1,12 @@
 """What an event must be to be taken in: ids, sizes, numbers, times. One refusal names one event, never the batch."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from events.authority import Authority
+from events.scrubbing import Scrubber
 from kit.time import DAY_US, microseconds
 
 MAX_ID_BYTES: Final = 256
@@ -48,6 +49,7 @@ class Arrival:
 
     `user_agent` is that of the visitor: empty where a backend calls, whose own says nothing about the visitor. `prove`
     answers the authority of a page's event by its visitor, its user and its token; `token` is that of its batch.
+    `scrubber` drops what may not be stored while the objects of an event are walked.
     """
 
     received_at: int
@@ -57,6 +59,7 @@ class Arrival:
     retention_days: int = 730
     prove: Callable[[str, str, Any], Authority] | None = None
     token: Any = None
+    scrubber: Scrubber = field(default_factory=Scrubber)
 
     def authority_of(self, visitor_id: str, user_id: str | None, token: Any) -> Authority:
         """Of one event: a proof counts for the user that this very event names."""
@@ -98,32 +101,41 @@ def message_identifier(value: Any) -> str:
     return found
 
 
-def mapping(value: Any, field: str) -> dict[str, Any]:
-    """An object within the limits of keys, depth and numbers; null counts as empty. Raises Refused."""
+def mapping(value: Any, field: str, scrubber: Scrubber) -> dict[str, Any]:
+    """An object within the limits of keys, depth and numbers, without members that may not be stored; null counts as
+    empty. Raises Refused.
+    """
     if value is None:
         return {}
     if type(value) is not dict:
         raise EventRefused("invalid_field", f"{field}: it must be an object, this is {_kind(value)}")
-    check_bounds(value, field)
+    check_bounds(value, field, scrubber)
     return value
 
 
-def check_bounds(value: dict[str, Any] | list[Any], field: str, depth: int = 1, keys: int = 0) -> int:
-    """Refuses what is nested deeper than 32, has over 512 keys or a number of 2^63 and more; gives the keys seen."""
-    if depth > MAX_DEPTH:
-        raise EventRefused("too_deep", f"{field}: it is nested deeper than {MAX_DEPTH} levels")
+def check_bounds(
+    value: dict[str, Any] | list[Any], field: str, scrubber: Scrubber | None = None, depth: int = 1, keys: int = 0
+) -> int:
+    """Refuses what is nested deeper than 32, has over 512 keys or a number of 2^63 and more; gives the keys seen.
+
+    A scrubber takes its members out on the way: each object is walked once.
+    """
     items: Any = value
     if type(value) is dict:
         keys += len(value)
+        if scrubber is not None and not scrubber.harmless.issuperset(value):
+            scrubber.drop(value)
         items = value.values()
-    if keys > MAX_KEYS:
-        raise EventRefused("too_many_keys", f"{field}: it has more than {MAX_KEYS} keys")
+    if depth > MAX_DEPTH or keys > MAX_KEYS:
+        deep = "too_deep", f"{field}: it is nested deeper than {MAX_DEPTH} levels"
+        many = "too_many_keys", f"{field}: it has more than {MAX_KEYS} keys"
+        raise EventRefused(*(deep if depth > MAX_DEPTH else many))
     for item in items:
         kind = type(item)
         if kind is str:
             continue
         if kind is dict or kind is list:
-            keys = check_bounds(item, field, depth + 1, keys)
+            keys = check_bounds(item, field, scrubber, depth + 1, keys)
         elif (kind is float or kind is int) and not -MAX_INTEGER < item < MAX_INTEGER:
             raise EventRefused("number_too_large", f"{field}: numbers must lie between -2^63 and 2^63")
     return keys

@@ -8,10 +8,9 @@ from hashlib import blake2b
 from typing import Final, TypeAlias
 from zlib import crc32
 
-import msgspec
-
 from events.authority import Authority
 from events.records import Record
+from events.scrubbing import Scrubber
 from events.store.availability import BUSY, STOPPING, UNKNOWN, Breaker, StoreUnavailable, is_out_of_reach
 from events.store.connection import Connection, HeldConnection
 from events.store.keys import events_key
@@ -19,19 +18,18 @@ from kit.tasks import Tasks
 
 BODY_BITS: Final = 0x1FFF  # 13 bits take the store no more room than the two bytes of a small integer
 
-_encode = msgspec.json.Encoder().encode
 _TIME_MEMBER: Final = b',"time":'
 # an id of one authority never takes the place of another's; that of a page is what it was before there was authority
 _SENDERS: Final = {each: b"" if each is Authority.PAGE else each.word.encode() for each in Authority}
 
 
 class Batch:
-    """The records of one request that belong to one shard, ready to be joined with others into one flush."""
+    """The records of one request that belong to one shard, scrubbed, ready to be joined with others into one flush."""
 
     __slots__ = ("count", "digests", "lengths", "size", "texts")
 
-    def __init__(self, records: Sequence[Record]) -> None:
-        texts = [_encode(record) for record in records]
+    def __init__(self, records: Sequence[Record], scrubber: Scrubber) -> None:
+        texts = scrubber.written(records)
         self.count = len(texts)
         self.lengths = b"".join([len(text).to_bytes(4, "big") for text in texts])
         self.digests = b"".join(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from events.ingest.group_commit import Batch, Count, GroupCommit, StreamLimits, shard_of
 from events.ingest.history import HistoryUpdates
 from events.records import Record
+from events.scrubbing import Scrubber
 from events.store.availability import Breaker, StoreUnavailable
 from events.store.connection import Connection
 
@@ -34,12 +35,20 @@ class StreamState:
 class Stream:
     """Appends records durably, with a flush or two under way per shard and everything else gathering behind them.
 
-    `count` is told what goes wrong, by the names of the counters in `StreamState`.
+    `count` is told what goes wrong, by the names of the counters in `StreamState`. Nothing reaches the store but what
+    `scrubber` lets through.
     """
 
-    def __init__(self, connection: Connection, limits: StreamLimits | None = None, count: Count | None = None) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        limits: StreamLimits | None = None,
+        count: Count | None = None,
+        scrubber: Scrubber | None = None,
+    ) -> None:
         self._connection = connection
         self._limits = limits or StreamLimits()
+        self._scrubber = scrubber or Scrubber()
         self._commits: list[GroupCommit] = []
         self._unprepared = Breaker(connection.probe)  # until the shards are known
         self._tell = count
@@ -63,12 +72,12 @@ class Stream:
         if not records:
             return Appended(0, 0)
         if len(commits) == 1:
-            duplicates = await commits[0].put(Batch(records))
+            duplicates = await commits[0].put(Batch(records, self._scrubber))
         else:
             own: dict[int, list[Record]] = {}
             for record in records:
                 own.setdefault(shard_of(record.visitor_id, len(commits)), []).append(record)
-            batches = {shard: Batch(each) for shard, each in own.items()}
+            batches = {shard: Batch(each, self._scrubber) for shard, each in own.items()}
             for shard, batch in batches.items():
                 commits[shard].check(batch)  # before anything is stored: one shard that is down refuses the whole
             puts = [commits[shard].put(batch) for shard, batch in batches.items()]

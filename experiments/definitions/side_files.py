@@ -6,6 +6,7 @@ from re import fullmatch
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from events.scrubbing import ADDRESSES, ADVERTISING, NEEDED, is_scrubbed, name_of
 from experiments.definitions.grammar import (
     NO_NAME,
     FieldSpec,
@@ -22,7 +23,7 @@ from experiments.definitions.grammar import (
     text_of,
 )
 from experiments.definitions.located import Located, Location, Wrong
-from experiments.definitions.model import Boost, Holdout, Rules, Segment, Shop, Slot, Strategy
+from experiments.definitions.model import Boost, Holdout, Privacy, Rules, Segment, Shop, Slot, Strategy
 from experiments.definitions.quantities import (
     CONDITION,
     DATE,
@@ -119,6 +120,33 @@ _RATES: Final = by_name(_RATE, whose="currencies")
 _CODE: Final = "[A-Z]{3}"
 
 
+def _check_privacy(privacy: Privacy, place: Location) -> None:
+    for name in privacy.deny:
+        if name_of(name) in NEEDED:
+            place.fail(f"{name} is what events are told apart by, it cannot be left out", name="deny")
+        elif not name_of(name):
+            place.fail(f'"{name}" is no name, a name has letters or digits', name="deny")
+    denied = set(map(name_of, privacy.deny))
+    for name in privacy.keep:
+        if name_of(name) in ADDRESSES:
+            place.fail(f"{name} is the address of a machine, it is never stored", name="keep")
+        elif name_of(name) in denied:
+            place.fail(f"{name} is denied too, name it once", name="keep")
+        elif not is_scrubbed(name):
+            hint = meant(name, sorted(ADVERTISING)) or ", leave it out"
+            place.fail(f"{name} is stored anyway{hint}", name="keep")
+
+
+_PRIVACY: Final = Section(
+    Privacy,
+    {
+        "deny": FieldSpec(listed(LINE), help="Names of members and URL parameters that are never stored"),
+        "keep": FieldSpec(listed(LINE), help="Names of click ids, advertising ids and parameters that are"),
+    },
+    check=_check_privacy,
+)
+
+
 def _check_shop(shop: Shop, place: Location) -> None:
     rates = place.inner("rates") if shop.rates else place
     for code in shop.rates:
@@ -157,6 +185,7 @@ SHOP: Final = Section(
         ),
         "secure_attributes": FieldSpec(listed(LINE), help="Attributes whose values the payload shows as digests"),
         "secure_salt": FieldSpec(LINE, help="What is put before a value before it is hashed"),
+        "privacy": _PRIVACY.kind,
     },
     check=_check_shop,
 )
