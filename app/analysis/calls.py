@@ -80,7 +80,8 @@ async def _person(analysis: Analysis, query: PersonQuery | ErasureQuery) -> Anal
     """What is held about a person or was erased of one; 409 with how much of whom where several may be meant."""
     if isinstance(query, ErasureQuery):
         try:
-            found = await erase(analysis.connection, analysis.log.reader, query.kind, query.id, query.only)
+            log, journal = analysis.log.reader, analysis.journal
+            found = await erase(analysis.connection, log, query.kind, query.id, query.only, journal)
             return AnalysisAnswer(202, JSON, msgspec.json.encode(person_json(found)))
         except SeveralPeople:
             query = PersonQuery(query.kind, query.id)

@@ -18,6 +18,7 @@ from app.runtime.settings import Settings
 from events.engines.duckdb import EngineLimits, EventLog
 from events.log.export import Exporter
 from events.parts.part import DataDamaged
+from events.privacy.journal import ErasureJournal
 from events.store.availability import StoreUnavailable
 from events.store.connection import Connection
 from events.writer.watermark import wait_until_written
@@ -56,6 +57,7 @@ class Analysis:
         self.directory = DataDirectory(settings.data)
         self.catalogs = CatalogReader(settings.data)
         self.log = EventLog(settings.data, analysis_limits(settings))
+        self.journal = ErasureJournal(settings.erasure_journal) if settings.erasure_journal else None
         self.readouts = Readouts(self.log, self.catalogs)
         self.holdouts = HoldoutReports(self.readouts, self.catalogs)
         self.bodies = Bodies()

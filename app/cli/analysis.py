@@ -38,6 +38,7 @@ def local_readouts(settings: Settings) -> "Readouts":
     from experiments.catalog.reader import CatalogReader, NoCatalog
     from experiments.readout.read import Readouts
 
+    _erase_again(settings)
     try:
         archive = CatalogReader(settings.data)
     except NoCatalog:
@@ -56,6 +57,7 @@ async def _asked(settings: Settings, query: Query) -> AnalysisAnswer:
     from app.analysis.state import Analysis
     from experiments.catalog.reader import NoCatalog
 
+    _erase_again(settings)
     try:
         analysis = await Analysis.open(settings)
     except NoCatalog:
@@ -64,3 +66,17 @@ async def _asked(settings: Settings, query: Query) -> AnalysisAnswer:
         return await answered(partial(answer, analysis), query)
     finally:
         await analysis.close()
+
+
+def _erase_again(settings: Settings) -> None:
+    """A data directory put back from a copy is read without who was erased since. Raises Refused."""
+    if settings.erasure_journal is None or service_runs(settings):
+        return
+    from events.privacy.journal import ErasureJournal, JournalUnusable, replay
+
+    journal = ErasureJournal(settings.erasure_journal)
+    try:
+        journal.prepare(settings.data)
+        replay(journal, settings.data)
+    except JournalUnusable as error:
+        raise Refused(str(error)) from None

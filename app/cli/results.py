@@ -222,6 +222,8 @@ def verify(
             complain(f"{damage.name}: {damage.cause}")
         for loss in report.set_aside:
             say(f"{loss.name}: set aside at {loss.set_aside_at}, its events are lost ({loss.cause})")
+        for name in report.outside_erasure:
+            say(f"{name}: outside erasure, it may hold people who were erased; look at it, then delete it")
         say(f"{report.parts} parts, {report.rows} events, {len(report.damages)} damages")
     if not report.is_sound:
         raise typer.Exit(1)

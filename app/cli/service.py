@@ -55,12 +55,15 @@ def serve(
 
     from app.processes.store import StoreFailed  # who cannot claim the directory need not wait for these
     from app.processes.supervisor import Supervisor
+    from events.privacy.journal import JournalUnusable
     from experiments.definitions.located import DefinitionErrors
 
     try:
         sys.exit(Supervisor(settings, directory, listener).run())
     except (StoreFailed, CannotListen) as error:
         raise Refused(str(error)) from None
+    except JournalUnusable as error:
+        raise Refused(f"RESONATE_ERASURE_JOURNAL: {error}") from None
     except DefinitionErrors as errors:
         raise Refused("\n".join(str(error) for error in errors.errors)) from None
 

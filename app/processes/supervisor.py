@@ -1,5 +1,6 @@
 """The root of the process tree: it owns the data directory, binds the socket, and keeps every other process alive."""
 
+import asyncio
 import contextlib
 import json
 import logging
@@ -21,8 +22,9 @@ from app.http.server import address_of, admit_nobody, listen_unix, turn_away
 from app.processes.design_freeze import DesignMirror, SiteTraffic
 from app.processes.store import Store
 from app.processes.supervised import ChildProcess, Role
-from app.runtime.data_directory import DataDirectory
+from app.runtime.data_directory import DataDirectory, store_connection
 from app.runtime.settings import Settings
+from events.store.availability import StoreUnavailable
 from experiments.catalog.freeze import FreezeSources
 from kit.child import ending
 from kit.files import mark_of, remove_leftovers, replace_file
@@ -61,7 +63,7 @@ class Supervisor:
     def run(self) -> int:
         """Serve until SIGTERM or SIGINT; the exit code.
 
-        Raises StoreFailed, DefinitionErrors.
+        Raises StoreFailed, DefinitionErrors, JournalUnusable.
         """
         shutil.rmtree(self.directory.metrics, ignore_errors=True)  # counters begin with the service, not with a worker
         remove_leftovers(self.directory.uploads)
@@ -95,7 +97,10 @@ class Supervisor:
         self._launch(first)
         from experiments.catalog.publisher import CatalogKeeper  # not before the worker starts: it takes 0.15 s
 
+        again = self._erase_again()
         self.store.start()
+        if again:
+            asyncio.run(forget_erased(self.settings))
         sources = FreezeSources(self.traffic)
         if self.settings.redis_url is not None:  # an external store outlives this directory
             sources = FreezeSources(self.traffic, DesignMirror(self.settings))
@@ -105,6 +110,19 @@ class Supervisor:
         self._report_definitions()
         first.instruct(self._instructions())
         self._listen_for_analysis()
+
+    def _erase_again(self) -> int:
+        """Of how many ids this data directory did not know that they are erased; before anybody reads it."""
+        if self.settings.erasure_journal is None:
+            return 0
+        from events.privacy.journal import ErasureJournal, replay
+
+        journal = ErasureJournal(self.settings.erasure_journal.absolute())
+        journal.prepare(self.directory.root)
+        again = replay(journal, self.directory.root)
+        if again:
+            logger.warning("erased again by the journal: this data directory is an older copy", extra={"ids": again})
+        return again
 
     def _step(self) -> None:
         """Wait for something to happen, at most one tick, and see to everything."""
@@ -170,7 +188,12 @@ class Supervisor:
         self.selector.register(self.analysis_listener, selectors.EVENT_READ, self._activate_analysis)
 
     def _instructions(self) -> bytes:
-        resolved = {"data": self.directory.root, "definitions": self.settings.definitions.absolute()}
+        journal = self.settings.erasure_journal
+        resolved = {
+            "data": self.directory.root,
+            "definitions": self.settings.definitions.absolute(),
+            "erasure_journal": journal and journal.absolute(),
+        }
         return self.settings.model_copy(update=resolved).model_dump_json().encode()
 
     def _announce(self) -> None:
@@ -236,6 +259,19 @@ class Supervisor:
 
     def _end_on_signal(self, number: int, frame: FrameType | None) -> None:
         self.ending = True
+
+
+async def forget_erased(settings: Settings) -> None:
+    """Takes out of the store what it holds of people whom it does not know to be erased; the writer looks again."""
+    from events.deletes.tombstones import mirror_tombstones
+
+    connection = await store_connection(settings)
+    try:
+        await mirror_tombstones(connection, settings.data, forgets=True)
+    except StoreUnavailable as unavailable:
+        logger.warning("histories of the erased are in the store until it answers: %s", unavailable.cause)
+    finally:
+        await connection.close()
 
 
 class TrainingSchedule:

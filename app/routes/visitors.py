@@ -1,5 +1,6 @@
 """What is held about one visitor or user, and its erasure; who is logged in on a visitor."""
 
+import asyncio
 import json
 from collections.abc import Awaitable
 from typing import Annotated, Any, Final
@@ -15,9 +16,12 @@ from app.routes.dependencies import Asked, Secret, Worker, analysis_response
 from app.routes.openapi import TEXT, json_body
 from events.authority import WORDS
 from events.dialects.validation import id_problem
+from events.privacy.journal import ErasureJournal, JournalUnusable
 from events.store.availability import StoreUnavailable
 
 router = APIRouter(tags=["Visitors"])
+
+MOST_LINES: Final = 10_000  # of the journal in one answer
 
 
 class VisitorConvertor(PathConvertor):
@@ -136,6 +140,30 @@ async def erase_user(
     identifier: Identifier, _: Secret, asked: Asked, worker: Worker, dry_run: DryRun = False
 ) -> Response:
     return await _answer(asked, worker, _erasure("user", identifier, dry_run=dry_run))
+
+
+@router.get(
+    "/v1/erasures",
+    summary="The erasure journal behind a sequence number, line by line",
+    responses={200: {"content": {"application/x-ndjson": {}}, "description": "The lines, to be kept elsewhere."}},
+)
+async def erasures(
+    _: Secret,
+    worker: Worker,
+    after: Annotated[int, Query(ge=0, description="The last sequence number that is kept already.")] = 0,
+    limit: Annotated[int, Query(ge=1, le=MOST_LINES)] = MOST_LINES,
+) -> Response:
+    path = worker.settings.erasure_journal
+    if path is None:
+        raise Problem(
+            404, "no_erasure_journal", "this service keeps no journal; RESONATE_ERASURE_JOURNAL names its file"
+        )
+    try:
+        lines = await asyncio.to_thread(ErasureJournal(path).lines, after)
+    except JournalUnusable as error:
+        raise Problem(503, "erasure_journal_unusable", str(error)) from None
+    body = b"".join(line + b"\n" for line in lines[:limit])
+    return Response(body, headers={"cache-control": "no-store"}, media_type="application/x-ndjson")
 
 
 async def _answer(asked: Asked, worker: Worker, query: PersonQuery | ErasureQuery) -> Response:

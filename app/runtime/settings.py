@@ -154,6 +154,9 @@ class Settings(BaseSettings):
     data: Folder = Field(Path("data"), description="Data directory: log, store, catalogue, models, generated keys.")
     data_group: bool = Field(False, description="`1` lets the group of the data directory read it; others never may.")
     definitions: Folder = Field(Path("definitions"), description="Folder of the definition files.")
+    erasure_journal: Folder | None = Field(
+        None, description="File outside the data directory that keeps erasures, so that a copy put back stays erased."
+    )
     redis_url: Annotated[str | None, AfterValidator(_a_store)] = Field(
         None, description="An external Redis or Valkey; without it the embedded store is started."
     )

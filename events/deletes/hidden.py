@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from events.deletes.duplicates import Duplicates, no_repeats
-from events.deletes.tombstones import Tombstone, erased, may_concern, read_tombstones
+from events.deletes.erased_rows import erased, may_concern
+from events.deletes.tombstones import Tombstone, read_tombstones
 from events.parts.arrow import Table, arrow
 from events.parts.part import POSITION, Contents, Part
 

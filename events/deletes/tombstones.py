@@ -2,16 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
-from itertools import product
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
 
-from events.parts.arrow import Table, compute
-from events.parts.digests import USER_SEED, VISITOR_SEED, Digests, digest, digests
 from events.store.connection import Connection
 from events.store.keys import TOMBSTONES
 from kit.files import locked, read_or_none, replace_file
@@ -19,9 +14,9 @@ from kit.files import locked, read_or_none, replace_file
 PersonKind = Literal["visitor", "user"]
 
 FILE: Final = "tombstones.json"
-COLUMN: Final[dict[PersonKind, str]] = {"visitor": "visitor_id", "user": "user_id"}
-SEED: Final[dict[PersonKind, int]] = {"visitor": VISITOR_SEED, "user": USER_SEED}
 _DIGEST_BYTES: Final = 16
+_SCANNED: Final = 1_000  # keys of the store at a time
+_FORGET_SECONDS: Final = 60.0
 
 
 class Tombstone(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,19 +45,9 @@ class Tombstone(msgspec.Struct, frozen=True, kw_only=True):
         furthest = {shard: max(self.positions.get(shard, 0), other.positions.get(shard, 0)) for shard in shards}
         return msgspec.structs.replace(self, positions=furthest, erased_at=max(self.erased_at, other.erased_at))
 
-
-def tombstone(
-    kind: PersonKind, identifier: str, positions: dict[int, int], erased_at: int, *, unnamed: bool = False
-) -> Tombstone:
-    """The tombstone of an id that is erased now; `positions` are the last stream numbers of all shards."""
-    return Tombstone(
-        kind=kind,
-        digest=_exact(identifier),
-        candidate=digest(identifier, SEED[kind]),
-        positions=positions,
-        erased_at=erased_at,
-        unnamed=unnamed,
-    )
+    def covers(self, other: "Tombstone") -> bool:
+        """Whether this one, of the same id, hides all that the other one hides."""
+        return self.joined(other).positions == self.positions
 
 
 def read_tombstones(data: Path) -> list[Tombstone]:
@@ -80,51 +65,45 @@ def add_tombstones(data: Path, new: Iterable[Tombstone]) -> None:
         replace_file(data / FILE, msgspec.json.encode(list(joined.values())))
 
 
-async def mirror_tombstones(connection: Connection, data: Path) -> None:
-    """Bring the tombstones in the store and on the disk together, so that either survives the loss of the other."""
+async def mirror_tombstones(connection: Connection, data: Path, *, forgets: bool = False) -> None:
+    """Bring the tombstones in the store and on the disk together, so that either survives the loss of the other.
+
+    `forgets`: the store may be an old copy. What it holds of people whom it does not know to be erased goes first.
+    """
     answer = await connection.answer(connection.client.hgetall(TOMBSTONES))
     in_store = [msgspec.json.decode(value, type=Tombstone) for value in answer.values()]
     on_disk = {stone.field: stone for stone in read_tombstones(data)}
     if any(on_disk.get(stone.field) != stone for stone in in_store):
         add_tombstones(data, in_store)
         on_disk = {stone.field: stone for stone in read_tombstones(data)}
-    fields: dict[Any, Any] = {
-        name: msgspec.json.encode(stone) for name, stone in on_disk.items() if stone not in in_store
-    }
+    unknown = [stone for stone in on_disk.values() if stone not in in_store]
+    if forgets and unknown:
+        await connection.answer(_forget(connection.client, unknown), _FORGET_SECONDS)
+        await connection.rewrite_file()
+    fields: dict[Any, Any] = {stone.field: msgspec.json.encode(stone) for stone in unknown}
     if fields:
         await connection.answer(connection.client.hset(TOMBSTONES, mapping=fields))
 
 
-def may_concern(
-    stones: Sequence[Tombstone], shard: int, first_stream_number: int, people: Digests
-) -> tuple[Tombstone, ...]:
-    """The tombstones that may cover rows of a part, by the digests of its people."""
-    early = [stone for stone in stones if stone.positions.get(shard, -1) >= first_stream_number]
-    known = np.isin(np.array([stone.candidate for stone in early], np.uint64), people)
-    return tuple(stone for stone, is_known in zip(early, known, strict=True) if is_known)
+async def _forget(client: Any, stones: Sequence[Tombstone]) -> None:
+    """Deletes the histories and log-ins of erased people, of whom only digests are known: every key is looked at."""
+    gone = {(stone.kind, stone.digest) for stone in stones}
+    for pattern in ("{h:*", "{p:*"):
+        async for key in client.scan_iter(match=pattern, count=_SCANNED):
+            person = person_of_key(key.decode())
+            if person is not None and (person[0], exact_digest(person[1])) in gone:
+                await client.unlink(key)
 
 
-def erased(table: Table, shard: int, stones: Sequence[Tombstone]) -> npt.NDArray[np.bool_]:
-    """Which rows (of one shard; with `visitor_id`, `user_id`, `stream_id`) the tombstones cover."""
-    numbers = table.column("stream_id").to_numpy()
-    gone = np.zeros(table.num_rows, np.bool_)
-    for kind, unnamed in product(COLUMN, (False, True)):
-        own = [stone for stone in stones if stone.kind == kind and stone.unnamed is unnamed]
-        if not own:
-            continue
-        until = {stone.digest: stone.positions.get(shard, -1) for stone in own}
-        candidates = np.array([stone.candidate for stone in own], np.uint64)
-        encoded = compute.dictionary_encode(table.column(COLUMN[kind]).combine_chunks())
-        names = encoded.dictionary
-        furthest = np.full(len(names) + 1, -1, np.int64)  # the stream number up to which each id is erased
-        for index in np.flatnonzero(np.isin(digests(names, SEED[kind]), candidates)):
-            furthest[index] = until.get(_exact(names[int(index)].as_py()), -1)
-        covered = numbers <= furthest[compute.fill_null(encoded.indices, len(names)).to_numpy(zero_copy_only=False)]
-        if unnamed:
-            covered &= compute.equal(compute.fill_null(table.column("user_id"), ""), "").to_numpy()
-        gone |= covered
-    return gone
+def person_of_key(key: str) -> tuple[PersonKind, str] | None:
+    """Whose history or log-in a key of the store holds; None for any other key."""
+    kind, _, identifier = key.removesuffix(":owner").removesuffix("}").partition(":")
+    if kind == "{p":
+        return "visitor", identifier
+    kind, _, identifier = identifier.partition(":") if kind == "{h" else ("", "", "")
+    return ("visitor" if kind == "v" else "user", identifier) if kind in ("v", "u") else None
 
 
-def _exact(identifier: str) -> str:
+def exact_digest(identifier: str) -> str:
+    """The digest by which an erased id is known again."""
     return blake2b(identifier.encode(), digest_size=_DIGEST_BYTES).hexdigest()

@@ -15,6 +15,9 @@ from events.parts.manifest import DATA_SUFFIX, LOG, FolderListing, part_name
 from events.parts.part import Contents, DataDamaged, survey
 from events.parts.sealing import footer_stream_number
 
+FOLDER: Final = "set-aside"
+OUTSIDE: Final = ("**/damaged-*", f"{LOG}/{FOLDER}/*", f"{LOG}/unreadable-*")  # what no erasure rewrites
+
 Progress = Callable[[int, int], None]
 """Told after each part how many are done, of how many."""
 
@@ -30,7 +33,9 @@ class Damage:
 @dataclass(frozen=True, slots=True)
 class LogReport:
     """What a log holds and what is wrong with it. `unreadable` are stream entries that were kept aside as they came,
-    `set_aside` damaged parts that a person decided to go on without."""
+    `set_aside` damaged parts that a person decided to go on without.
+    `outside_erasure` are files that may hold rows of people who were erased since: a person looks at them, and deletes.
+    """
 
     parts: int
     rows: int
@@ -39,6 +44,7 @@ class LogReport:
     damages: tuple[Damage, ...]
     unreadable: tuple[str, ...]
     set_aside: tuple[Loss, ...] = ()
+    outside_erasure: tuple[str, ...] = ()
 
     @property
     def is_sound(self) -> bool:
@@ -78,10 +84,8 @@ def verify_log(data: Path, progress: Progress | None = None) -> LogReport:
         damages=tuple(damages),
         unreadable=tuple(sorted(path.name for path in (data / LOG).glob("unreadable-*"))),
         set_aside=tuple(read_dropped(data / LOG).lost),
+        outside_erasure=tuple(sorted(str(path.relative_to(data)) for place in OUTSIDE for path in data.glob(place))),
     )
-
-
-FOLDER: Final = "set-aside"
 
 
 class NotDamaged(Exception):

@@ -5,10 +5,12 @@ import logging
 from collections.abc import Collection
 from typing import Final
 
-from events.deletes.tombstones import PersonKind, Tombstone, add_tombstones, mirror_tombstones, tombstone
+from events.deletes.erased_rows import tombstone
+from events.deletes.tombstones import PersonKind, Tombstone, add_tombstones, mirror_tombstones
 from events.ingest.history import forget
 from events.ingest.log_ins import forget_log_ins
 from events.log.reader import LogReader
+from events.privacy.journal import ErasureJournal
 from events.privacy.person import Identity, Person, person_of
 from events.records import user_person, visitor_person
 from events.store.availability import StoreUnavailable
@@ -25,12 +27,14 @@ class SeveralPeople(Exception):
 
 
 async def erase(
-    connection: Connection, reader: LogReader, kind: PersonKind, identifier: str, only: Collection[str] | None = None
-) -> Identity:
+    connection: Connection, reader: LogReader, kind: PersonKind, identifier: str,
+    only: Collection[str] | None = None, journal: ErasureJournal | None = None,
+) -> Identity:  # fmt: skip
     """Erase a person and return all ids that went with the one given; of several users those in `only`.
 
     When it returns, tombstones on the disk hide every row up to now, the purchase history is gone, and the store has
-    begun to rewrite its file; the next compaction drops the rows. Who returns later counts anew. Raises SeveralPeople;
+    begun to rewrite its file; the next compaction drops the rows. Who returns later counts anew. The journal, if there
+    is one, has it then. Raises SeveralPeople; JournalUnusable with nothing erased;
     StoreUnavailable, also when the writer is too far behind to say who is joined with whom: then ask again. Raises
     DataDamaged when a part is missing: nobody could say that the person is not in it.
     """
@@ -41,10 +45,12 @@ async def erase(
     if found.is_several:
         raise SeveralPeople
     person = found.person
+    stones = tombstones_of(person, dict(written.asked), now_us())
+    if journal is not None:  # what is not in it would come back with a copy of the data: then nothing is erased
+        await asyncio.to_thread(journal.append, stones)
     await forget_log_ins(connection, person.visitors)
     # The histories go first: once the rows are erased they join nobody, and who asks again would leave them.
     await forget(connection, [*map(visitor_person, person.visitors), *map(user_person, person.users)])
-    stones = tombstones_of(person, dict(written.asked), now_us())
     await asyncio.to_thread(add_tombstones, reader.data, stones)
     await mirror_tombstones(connection, reader.data)
     try:

@@ -7,7 +7,8 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from events.authority import Authority
-from events.deletes.tombstones import PersonKind, Tombstone, erased, read_tombstones
+from events.deletes.erased_rows import erased
+from events.deletes.tombstones import PersonKind, Tombstone, read_tombstones
 from events.log.export import Row, as_rows
 from events.log.reader import LogReader
 from events.parts.arrow import Table, arrow, compute

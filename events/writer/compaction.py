@@ -11,7 +11,8 @@ from typing import Final
 
 import numpy as np
 
-from events.deletes.tombstones import Tombstone, erased, may_concern, read_tombstones
+from events.deletes.erased_rows import erased, may_concern
+from events.deletes.tombstones import Tombstone, read_tombstones
 from events.parts.arrow import Table, arrow, compute
 from events.parts.digests import MESSAGE_SEED, digests, repeated
 from events.parts.manifest import LOG, FolderListing, PartName

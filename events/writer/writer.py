@@ -73,7 +73,7 @@ async def run_writer(connection: Connection, data: Path, options: WriterOptions,
     if stop.is_set():
         return
     try:  # a data directory that was restored from a backup must not bring back who was erased since
-        await mirror_tombstones(connection, data)
+        await mirror_tombstones(connection, data, forgets=True)
     except StoreUnavailable as error:
         _logger.warning("tombstones were not compared with the store's", extra={"cause": error.cause})
     writers = [ShardWriter(connection, log, shard, options) for shard in range(connection.shards)]

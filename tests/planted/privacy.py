@@ -1,4 +1,4 @@
-"""Faults in what may not be stored and who was erased."""
+"""Faults of what may not be stored, and of who was erased."""
 
 from collections.abc import Mapping
 

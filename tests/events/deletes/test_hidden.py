@@ -14,8 +14,9 @@ from oracles.writing import record
 from worlds.event_log import Received, write_log
 
 from events.deletes import duplicates
+from events.deletes.erased_rows import tombstone
 from events.deletes.hidden import HiddenRows
-from events.deletes.tombstones import add_tombstones, read_tombstones, tombstone
+from events.deletes.tombstones import add_tombstones, read_tombstones
 from events.parts.digests import PartDigests
 from events.parts.part import Contents, live_parts
 from events.records import stream_number

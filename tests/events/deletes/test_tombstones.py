@@ -10,7 +10,8 @@ from oracles.writing import exported_ids, record
 from worlds.drawn import values
 from worlds.event_log import Received, write_log
 
-from events.deletes.tombstones import Tombstone, add_tombstones, read_tombstones, tombstone
+from events.deletes.erased_rows import tombstone
+from events.deletes.tombstones import Tombstone, add_tombstones, read_tombstones
 from events.records import stream_number
 
 START = 1_790_000_000_000_000

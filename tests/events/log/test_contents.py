@@ -11,7 +11,8 @@ from oracles.writing import record
 from worlds.event_log import Received, write_log
 
 from app.processes.entry import train_once
-from events.deletes.tombstones import add_tombstones, tombstone
+from events.deletes.erased_rows import tombstone
+from events.deletes.tombstones import add_tombstones
 from events.engines.duckdb import EventLog
 from events.engines.sql import Statement
 from events.log.export import Exporter

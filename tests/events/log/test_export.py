@@ -9,7 +9,8 @@ import pytest
 from oracles.writing import exported, record
 from worlds.event_log import Received, write_log
 
-from events.deletes.tombstones import add_tombstones, tombstone
+from events.deletes.erased_rows import tombstone
+from events.deletes.tombstones import add_tombstones
 from events.log import export
 from events.log.export import Exporter, InvalidCursor
 from events.log.reader import LogReader

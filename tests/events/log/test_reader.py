@@ -13,7 +13,8 @@ from worlds.event_log import Received, write_log
 
 from events.authority import Authority
 from events.deletes import hidden
-from events.deletes.tombstones import add_tombstones, tombstone
+from events.deletes.erased_rows import tombstone
+from events.deletes.tombstones import add_tombstones
 from events.engines.duckdb import EventLog
 from events.log.export import Exporter
 from events.log.reader import LogReader

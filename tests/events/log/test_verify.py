@@ -47,6 +47,16 @@ def test_everything_that_is_wrong_is_named(tmp_path: Path) -> None:
     assert report.unreadable == ("unreadable-0-5-0.json",)
 
 
+def test_what_no_erasure_reaches_is_named(tmp_path: Path) -> None:
+    log_of(tmp_path)
+    left = ("log/set-aside/0-000000000001.parquet", "log/unreadable-0-5-0.json", "store/damaged-2026/appendonly.aof")
+    for name in left:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    assert verify_log(tmp_path).outside_erasure == (*left[:2], "store/damaged-2026")
+    assert verify_log(tmp_path).is_sound
+
+
 def test_a_manifest_that_belongs_to_other_rows_is_damage(tmp_path: Path) -> None:
     part = log_of(tmp_path)[0]
     manifest = part.path.with_suffix(".json")

@@ -9,7 +9,8 @@ from oracles.writing import exported, exported_ids, record, settle, write_all, w
 from servers.patience import reached
 
 from events.authority import Authority
-from events.deletes.tombstones import Tombstone, mirror_tombstones, read_tombstones, tombstone
+from events.deletes.erased_rows import tombstone
+from events.deletes.tombstones import Tombstone, mirror_tombstones, read_tombstones
 from events.ingest.history import History, HistoryUpdates
 from events.ingest.stream import Stream
 from events.log.reader import LogReader

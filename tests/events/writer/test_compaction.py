@@ -9,7 +9,8 @@ import pytest
 from oracles.writing import exported, exported_ids, record, written_ids
 from worlds.event_log import Received, received, write_log
 
-from events.deletes.tombstones import add_tombstones, tombstone
+from events.deletes.erased_rows import tombstone
+from events.deletes.tombstones import add_tombstones
 from events.parts.part import Contents, DataDamaged, Part, PartListing, live_parts, verify
 from events.records import Record
 from events.writer.compaction import MOST_PARTS, Compaction, merged

@@ -12,7 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from oracles.proving import examples
 from oracles.writing import exported_ids
 
-from events.deletes.tombstones import add_tombstones, tombstone
+from events.deletes.erased_rows import tombstone
+from events.deletes.tombstones import add_tombstones
 from events.log.export import Exporter
 from events.log.reader import LogReader
 from events.log.verify import verify_log
