@@ -33,13 +33,13 @@ def lines(count: int = LINES) -> tuple[Any, Any]:
 
 def train_ours() -> None:
     from recommender.model.model import Closeness
-    from recommender.model.purchases import Purchases
-    from recommender.training.cooccurrence import basket_matrix, neighbours
+    from recommender.model.purchases import LineCodes, Purchases
+    from recommender.training.cooccurrence import common_baskets, neighbours
 
     orders, products = lines()
-    days = np.zeros(len(orders))
-    purchases = Purchases(orders, products, orders, days, range(ORDERS), range(PRODUCTS))  # type: ignore[arg-type]
-    _measured(lambda: neighbours(basket_matrix(purchases), Closeness(), NEIGHBOURS))
+    codes = LineCodes(orders, products, orders)
+    purchases = Purchases.coded(codes, np.zeros(len(orders)), range(ORDERS), range(PRODUCTS))  # type: ignore[arg-type]
+    _measured(lambda: neighbours(common_baskets(purchases, 0.0), Closeness(), NEIGHBOURS))
 
 
 def train_implicit() -> None:
@@ -85,7 +85,7 @@ def serving_world() -> Any:
     from dataclasses import replace
 
     from recommender.model.model import Model, Weights
-    from recommender.model.purchases import Purchases
+    from recommender.model.purchases import LineCodes, Purchases
     from recommender.ranking.request import STRATEGIES
     from recommender.training.build import build
 
@@ -93,7 +93,8 @@ def serving_world() -> Any:
     days = np.sort(np.random.default_rng(8).uniform(0, 120, len(orders)))
     names = [f"sku-{number}" for number in range(PRODUCTS)]
     people = (orders % PEOPLE).astype(np.int32)
-    purchases = Purchases(people, products, orders, days, [f"c-{n}" for n in range(PEOPLE)], names)
+    codes = LineCodes(people, products, orders)
+    purchases = Purchases.coded(codes, days, [f"c-{n}" for n in range(PEOPLE)], names)
     arrays = build(purchases, [f"C{n % 200}" for n in range(PRODUCTS)], 120.0, Weights())
     items, scores = neighbourhoods()
     supports = np.ones_like(items)

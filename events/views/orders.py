@@ -33,7 +33,8 @@ def order_views(fields: Sequence[Sequence[str]] = ()) -> dict[str, Statement]:
 
     Of `purchases` one row an order: `order_key`, who made it (`visitor_id`, `user_id`, and `own_visitor`, `own_user`,
     what its copies say), `time`, `value` and `currency`, with the authority of each, -1 where nobody says it. Then the
-    columns of each of the `fields` asked for: those of one field come from one copy, the best that says its first.
+    columns of each of the `fields` asked for: those of one field come from one copy, the best that says its first, and
+    `<first>_authority` is that copy's.
     """
     copies, ranked = view("order_copies"), view("ranked_copies")
     single, several, purchases = view("single_orders"), view("orders"), view("purchases")
@@ -43,6 +44,13 @@ def order_views(fields: Sequence[Sequence[str]] = ()) -> dict[str, Statement]:
         ranked = ranked.also(
             **{place: Expression.of(f"row_number() OVER (PARTITION BY k.order_key ORDER BY {said}, {_EARLIEST})")}
         )
+        told_by = f"{columns[0]}_authority"
+        single = single.also(
+            **{told_by: Expression.of(f"CASE WHEN k.{columns[0]} IS NULL THEN -1 ELSE k.authority END")}
+        )
+        best = f"c.{place} = 1 AND c.{columns[0]} IS NOT NULL"
+        several = several.also(**{told_by: Expression.of(f"max(CASE WHEN {best} THEN c.authority ELSE -1 END)")})
+        purchases = purchases.also(**{told_by: Expression.of(f"o.{told_by}")})
         for name in columns:
             copies = copies.also(**{name: Expression.of(f"e.{name}")})
             single = single.also(**{name: Expression.of(f"k.{name}")})

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
+from events.authority import Authority
 from events.records import user_person
 from recommender.model.identifiers import Bools, Doubles, Ints
 
@@ -16,6 +18,22 @@ class LineCodes(NamedTuple):
     people: Ints
     products: Ints
     baskets: Ints
+
+
+UNKNOWN_NETWORK: Final = -1
+
+
+class Origins(NamedTuple):
+    """Who told each line: how far it is believed (`events.authority`), a code of the network that it came from, and the
+    day since 1970 on which it was received."""
+
+    authorities: Ints
+    networks: Ints
+    received: Doubles
+
+    def at(self, chosen: "Bools | npt.NDArray[np.intp]") -> "Origins":
+        """Those of some lines."""
+        return Origins(self.authorities[chosen], self.networks[chosen], self.received[chosen])
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +50,7 @@ class Purchases:
     days: Doubles
     person_ids: Sequence[str]
     product_ids: Sequence[str]
+    origins: Origins
 
     @classmethod
     def of(
@@ -46,14 +65,23 @@ class Purchases:
 
     @classmethod
     def coded(
-        cls, lines: "LineCodes", days: Doubles, person_ids: Sequence[str], product_ids: Sequence[str]
+        cls,
+        lines: "LineCodes",
+        days: Doubles,
+        person_ids: Sequence[str],
+        product_ids: Sequence[str],
+        origins: Origins | None = None,
     ) -> "Purchases":
-        """Purchases from codes, in any order; a product twice in a basket counts once."""
+        """Purchases from codes, in any order; a product twice in a basket counts once.
+
+        Without `origins` they are the merchant's own word.
+        """
         key = lines.baskets.astype(np.int64) * max(1, len(product_ids)) + lines.products
         _, first = np.unique(key, return_index=True)
         order = first[np.argsort(days[first], kind="stable")]
         people, products, baskets = (column[order] for column in lines)
-        return cls(people, products, baskets, days[order], person_ids, product_ids)
+        told = _merchants(days) if origins is None else origins
+        return cls(people, products, baskets, days[order], person_ids, product_ids, told.at(order))
 
     def __len__(self) -> int:
         return len(self.days)
@@ -84,6 +112,7 @@ class Purchases:
             products=self.products[chosen],
             baskets=self.baskets[chosen],
             days=self.days[chosen],
+            origins=self.origins.at(chosen),
         )
 
     def first_purchases(self) -> Bools:
@@ -92,6 +121,11 @@ class Purchases:
         first = np.zeros(len(self), np.bool_)
         first[np.unique(key, return_index=True)[1]] = True  # lines are in order of time
         return first
+
+
+def _merchants(days: Doubles) -> Origins:
+    authorities = np.full(len(days), int(Authority.BACKEND), np.int32)
+    return Origins(authorities, np.full(len(days), UNKNOWN_NETWORK, np.int32), days)
 
 
 def codes(texts: Sequence[str]) -> tuple[list[str], Ints]:

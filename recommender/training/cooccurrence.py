@@ -1,6 +1,6 @@
 """What is bought together: blocked products of the basket matrix, of which each product keeps its nearest."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -10,20 +10,25 @@ import numpy as np
 from recommender.model.identifiers import Doubles, Floats, Ints
 from recommender.model.model import Closeness
 from recommender.model.purchases import Purchases
+from recommender.training.counting import HALF_LIFE_DAYS, spans
 from recommender.training.sparse import SparseMatrix, sparse
 
 
 @dataclass(frozen=True, slots=True)
 class Margins:
-    """Of each product: `counts` the baskets that hold it, `companions` the other lines of those baskets."""
+    """Of each product: `counts` the baskets that hold it, `companions` the other lines of those baskets.
+
+    Of the baskets that a person makes in one half-life each product, and each pair, counts once.
+    """
 
     counts: Floats
     companions: Floats
 
     @classmethod
-    def of(cls, baskets: SparseMatrix) -> "Margins":
-        counts = np.bincount(baskets.indices, minlength=baskets.shape[1])
-        lines: Doubles = baskets.T @ np.diff(baskets.indptr).astype(np.float64)
+    def of(cls, common: "CommonBaskets") -> "Margins":
+        baskets, again = common.baskets, common.again
+        counts: Doubles = np.bincount(baskets.indices, minlength=baskets.shape[1]) - again.diagonal()
+        lines: Doubles = baskets.T @ np.diff(baskets.indptr).astype(np.float64) - np.asarray(again.sum(1)).ravel()
         return cls(counts.astype(np.float32), (lines - counts).astype(np.float32))
 
     def nearness(self, closeness: Closeness) -> "Nearness":
@@ -105,8 +110,71 @@ def basket_matrix(purchases: Purchases) -> SparseMatrix:
     return sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape=shape)
 
 
+@dataclass(frozen=True, slots=True)
+class CommonBaskets:
+    """Baskets × products, and products × products: in how many of the baskets too many each pair is.
+
+    A person counts once for each pair and half-life, so of n baskets of one person in one half-life that hold a pair,
+    n − 1 are too many.
+    """
+
+    baskets: SparseMatrix
+    again: SparseMatrix
+
+    def factors(self) -> tuple[SparseMatrix, SparseMatrix]:
+        """Two matrices whose product is in how many baskets that count each pair is."""
+        size = self.baskets.shape[1]
+        left, right = self.baskets.T.tocsr(), self.baskets
+        if self.again.nnz:
+            left = sparse.hstack([left, -self.again], format="csr")
+            right = sparse.vstack([right, sparse.identity(size, np.float32, "csr")], format="csr")
+        return left, right
+
+
+def common_baskets(purchases: Purchases, at_day: float) -> CommonBaskets:
+    """The baskets of purchases, and what is too much of them.
+
+    A pair is in several baskets of a person in a half-life only where both its products are: of those, person by
+    person, the pairs are counted, a block of them at a time.
+    """
+    baskets = basket_matrix(purchases)
+    size = baskets.shape[1]
+    group = np.zeros(baskets.shape[0], np.int64)  # a person's half-life
+    ages = spans(purchases, at_day, HALF_LIFE_DAYS).astype(np.int64)
+    group[purchases.baskets] = (ages - ages.min(initial=0)) * max(1, len(purchases.person_ids)) + purchases.people
+    _, group, sizes = np.unique(group, return_inverse=True, return_counts=True)
+    rows = np.repeat(np.arange(len(group)), np.diff(baskets.indptr))
+    several = sizes[group[rows]] > 1
+    rows, keys = rows[several], group[rows[several]] * size + baskets.indices[several]
+    keys, places, counts = np.unique(keys, return_inverse=True, return_counts=True)
+    twice = counts > 1
+    columns, chosen = np.cumsum(twice) - 1, twice[places]
+    cells = (np.ones(int(chosen.sum()), np.float32), (rows[chosen], columns[places[chosen]]))
+    repeated = sparse.csr_matrix(cells, shape=(len(group), int(twice.sum())))
+    products = (keys[twice] % size).astype(np.int32)
+    left = repeated.T.tocsr()
+    found = [(np.empty(0, np.float32), np.empty(0, np.int32), np.empty(0, np.int32))]
+    for block in row_blocks(left @ np.diff(repeated.indptr).astype(np.float64), CELLS_PER_BLOCK):
+        pairs = (left[block] @ repeated).tocoo()
+        more = pairs.data > 1
+        found.append((pairs.data[more] - 1, products[block][pairs.row[more]], products[pairs.col[more]]))
+    many, ones, others = (np.concatenate(column) for column in zip(*found, strict=True))
+    return CommonBaskets(baskets, sparse.csr_matrix((many, (ones, others)), shape=(size, size)))
+
+
+def row_blocks(cells: Doubles, most: int) -> Iterator[slice]:
+    """Rows in blocks of so many cells at most, or of one row that alone has more."""
+    ends = np.cumsum(cells)
+    start = 0
+    while start < len(cells):
+        before = ends[start - 1] if start else 0.0
+        stop = max(start + 1, int(np.searchsorted(ends, before + most, "right")))
+        yield slice(start, stop)
+        start = stop
+
+
 def neighbours(
-    baskets: SparseMatrix,
+    common: CommonBaskets,
     closeness: Closeness,
     kept: int = KEPT,
     progress: Progress | None = None,
@@ -116,21 +184,18 @@ def neighbours(
 
     Memory is one block of rows at a time.
     """
-    nearness = Margins.of(baskets).nearness(closeness)
-    products = baskets.T.tocsr()
-    size = products.shape[0]
+    nearness = Margins.of(common).nearness(closeness)
+    size = common.baskets.shape[1]
     items, supports = np.full((size, kept), NOBODY, np.int32), np.zeros((size, kept), np.int32)
-    cells = np.cumsum(np.minimum(products @ np.diff(baskets.indptr).astype(np.float64), size))  # filled up to each row
-    start = 0
-    while start < size:  # rows that fill so many cells at most, or one row that alone may fill more
-        before = cells[start - 1] if start else 0.0
-        stop = max(start + 1, int(np.searchsorted(cells, before + block_cells, "right")))
-        rows = slice(start, stop)
-        _keep_best(products[rows] @ baskets, start, nearness.target, items[rows], supports[rows])
-        start = stop
+    lengths = np.diff(common.baskets.indptr).astype(np.float64)
+    cells = np.minimum(common.baskets.T @ lengths, size)  # filled by each row at most
+    left, right = common.factors()
+    del common
+    for rows in row_blocks(cells, block_cells):
+        _keep_best(left[rows] @ right, rows.start, nearness.target, items[rows], supports[rows])
         if progress is not None:
-            progress(stop, size)
-    del products, baskets  # the scores take their place in memory
+            progress(rows.stop, size)
+    del left, right  # the scores take their place in memory
     return ranked(items, supports, nearness)
 
 

@@ -16,7 +16,8 @@ from recommender.ranking.candidates import Candidates, Scratch
 from recommender.ranking.request import STRATEGIES
 from recommender.ranking.strategies import Eligible, Situation, shortlist, together_scores, within
 from recommender.training.build import assembled
-from recommender.training.cooccurrence import Margins, basket_matrix, neighbours, ranked
+from recommender.training.cooccurrence import Margins, common_baskets, neighbours, ranked
+from recommender.training.counting import speaking
 from recommender.training.ease import person_matrix, taste
 from recommender.training.prediction_tasks import (
     TOP,
@@ -129,12 +130,13 @@ class FittingWindow:
 def fitted(window: FittingWindow) -> tuple[Weights, ModelArrays]:
     """Weights fitted on the window, and the arrays of the model before it."""
     half_life = max(HALF_LIVES, key=partial(_frequency_gain, window))
-    baskets = basket_matrix(window.history)
+    shared = speaking(window.history)
+    baskets = common_baskets(shared, window.day)
     nearest, margins = neighbours(baskets, Closeness()), Margins.of(baskets)
     closeness, guest = fitted_closeness(HiddenProducts(window.hidden, nearest), margins)
     nearest = ranked(nearest.items, nearest.supports, margins.nearness(closeness))
     weights = Weights(habit_half_life=half_life, closeness=closeness, together=TogetherWeights(guest=guest))
-    matrix = person_matrix(window.history, window.day, half_life)
+    matrix = person_matrix(shared, window.day, half_life)
     weights = replace(weights, regularisation=max(REGULARISATIONS, key=partial(_novel_gain, window, matrix)))
     tastes = taste(matrix, weights.regularisation)
     arrays = assembled(window.history, window.categories, window.day, weights, nearest, tastes)

@@ -7,16 +7,18 @@ import numpy as np
 
 from events.authority import Authority
 from events.engines.duckdb import DuckEngine, EngineLimits, EventLog, events_of
-from events.engines.sql import Statement
+from events.engines.sql import Expression, Statement
 from events.engines.tables import TableReader
+from events.records import COLUMNS
 from events.views.orders import LINES, order_views, refunds, view
 from kit.time import DAY_SECONDS
-from recommender.model.purchases import LineCodes, Purchases
+from recommender.model.purchases import UNKNOWN_NETWORK, LineCodes, Origins, Purchases
 
 REQUIRED: Final = ("user", "product", "order", "time")
 LIMITS: Final = EngineLimits(memory_mb=1024, threads=1, timeout_seconds=3600.0)
 _NUMBERS: Final = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "DOUBLE", "FLOAT", "DECIMAL", "U")
 FOREVER_US: Final = 1 << 62
+NETWORK: Final = "network"  # the column that tells the networks of one day apart, where the log has it
 _LATEST_SECONDS: Final = 4_102_444_800  # 2100: a time beyond it is not in seconds
 
 
@@ -28,18 +30,27 @@ def purchases_from_log(data: Path, least: Authority = Authority.PAGE) -> Purchas
     """Every order line of the log, refunded ones left out, by what is believed at least so far. Raises DataDamaged."""
     log = EventLog(data, LIMITS)
     with log.open(log.snapshot(), properties=("refund_id",)) as engine:
-        lines = Statement.of_file(Path(__file__).with_name("order_lines.sql")).bind(page=int(Authority.PAGE))
-        views = {"edges": view("edges").bind(known_until=FOREVER_US), **order_views([LINES])}
-        for name, made in {**views, "refunds": refunds("e.text_0"), "lines": lines}.items():
-            engine.materialise(name, made.tables(events=events_of(least)))
+        _materialise(engine, least, "lines")
         return _coded(engine)
+
+
+def _materialise(engine: DuckEngine, least: Authority, name: str) -> None:
+    """The table of the order lines that events of at least this authority tell of."""
+    known = NETWORK in COLUMNS
+    lines = Statement.of_file(Path(__file__).with_name("order_lines.sql")).bind(
+        page=int(Authority.PAGE), network=Expression.of(f"p.{NETWORK}" if known else "CAST(NULL AS BIGINT)")
+    )
+    fields = (*LINES, "received_at", *((NETWORK,) if known else ()))
+    views = {"edges": view("edges").bind(known_until=FOREVER_US), **order_views([fields])}
+    for each, made in {**views, "refunds": refunds("e.text_0"), name: lines}.items():
+        engine.materialise(each, made.tables(events=events_of(least)))
 
 
 def purchases_from_table(path: Path) -> Purchases:
     """A CSV or Parquet file with the columns user, product, order, time and, if known, quantity and price.
 
     `time` is a timestamp, or seconds since 1970. Lines that lack one of the four do not count, nor those of a quantity
-    of 0 or less; without a quantity they count once. Raises TableError.
+    or price of 0 or less; without a quantity they count once. Raises TableError.
     """
     if not path.is_file():
         raise TableError(f"{path}: there is no such file")
@@ -71,14 +82,16 @@ def _read(reader: TableReader) -> Purchases:
         seconds = 'epoch("time")'
     right = "must be a timestamp such as 2026-01-31T12:00:00, or seconds since 1970"
     _refuse(reader, "time", f"{seconds} IS NULL OR {seconds} NOT BETWEEN 0 AND {_LATEST_SECONDS}", right)
-    if "quantity" in types:
-        _refuse(reader, "quantity", 'TRY_CAST("quantity" AS DOUBLE) IS NULL', "must be a number")
-    present = " AND ".join(f'"{name}" IS NOT NULL' for name in REQUIRED)
-    positive = ' AND coalesce(TRY_CAST("quantity" AS DOUBLE), 1) > 0' if "quantity" in types else ""
+    counts = [f'"{name}" IS NOT NULL' for name in REQUIRED]
+    for name in ("quantity", "price"):
+        if name in types:
+            _refuse(reader, name, f'TRY_CAST("{name}" AS DOUBLE) IS NULL', "must be a number")
+            counts.append(f'coalesce(TRY_CAST("{name}" AS DOUBLE), 1) > 0')
     person = "concat('u:', CAST(\"user\" AS VARCHAR))"
     selection = (
         f'SELECT {person} AS person, CAST("product" AS VARCHAR) AS product, CAST("order" AS VARCHAR) AS basket, '
-        f"{seconds} / {DAY_SECONDS}.0 AS day FROM imported WHERE {present}{positive}"
+        f"{seconds} / {DAY_SECONDS}.0 AS day, {Authority.BACKEND:d} AS authority, day AS received, "
+        f"CAST(NULL AS BIGINT) AS network FROM imported WHERE {' AND '.join(counts)}"
     )
     reader.materialise("lines", Statement.of(selection))
     return _coded(reader)
@@ -94,18 +107,24 @@ def _refuse(reader: TableReader, column: str, wrong: str, right: str) -> None:
 def _coded(engine: DuckEngine | TableReader) -> Purchases:
     """The table `lines` with texts as codes: texts are many and long, codes are not."""
     names: dict[str, list[str]] = {}
-    for column in ("person", "product", "basket"):
+    for column in ("person", "product", "basket", "network"):
         numbered = f"SELECT {column}, row_number() OVER (ORDER BY {column}) - 1 AS code FROM lines GROUP BY {column}"
         engine.materialise(f"{column}_codes", Statement.of(numbered))
-        if column != "basket":
+        if column in ("person", "product"):
             rows = engine.rows(Statement.of(f"SELECT {column} FROM {column}_codes ORDER BY code"))
             names[column] = [row[0] for row in rows]
     found = engine.columns(
         Statement.of(
-            "SELECT c.code AS person, p.code AS product, b.code AS basket, l.day AS day FROM lines AS l "
+            "SELECT c.code AS person, p.code AS product, b.code AS basket, l.day AS day, l.authority AS authority, "
+            f"CASE WHEN l.network IS NULL THEN {UNKNOWN_NETWORK} ELSE n.code END AS network, l.received AS received "
+            "FROM lines AS l "
             "JOIN person_codes AS c ON c.person = l.person JOIN product_codes AS p ON p.product = l.product "
-            "JOIN basket_codes AS b ON b.basket = l.basket ORDER BY l.day, b.code, p.code"
+            "JOIN basket_codes AS b ON b.basket = l.basket LEFT JOIN network_codes AS n ON n.network = l.network "
+            "ORDER BY l.day, b.code, p.code"
         )
     )
     coded = LineCodes(*(found[name].astype(np.int32) for name in ("person", "product", "basket")))
-    return Purchases.coded(coded, found["day"].astype(np.float64), names["person"], names["product"])
+    told = Origins(
+        found["authority"].astype(np.int32), found["network"].astype(np.int32), found["received"].astype(np.float64)
+    )
+    return Purchases.coded(coded, found["day"].astype(np.float64), names["person"], names["product"], told)

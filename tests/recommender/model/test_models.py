@@ -11,7 +11,16 @@ from recommender.model.identifiers import Index, Texts
 from recommender.model.model import Closeness
 from recommender.model.purchases import Purchases
 from recommender.training.build import first_time_buyers, popularity
-from recommender.training.cooccurrence import LARGEST_BASKET, ROWS_AT_ONCE, Margins, basket_matrix, neighbours
+from recommender.training.cooccurrence import (
+    LARGEST_BASKET,
+    ROWS_AT_ONCE,
+    CommonBaskets,
+    Margins,
+    basket_matrix,
+    common_baskets,
+    neighbours,
+)
+from recommender.training.counting import HALF_LIFE_DAYS
 from recommender.training.ease import person_matrix, taste
 from recommender.training.fitting import Choice, blend
 from recommender.training.prediction_tasks import hidden_products
@@ -31,6 +40,16 @@ def shop(lines: list[tuple[int, int, int, float]]) -> Purchases:
     )
 
 
+def counted(purchases: Purchases) -> CommonBaskets:
+    return common_baskets(purchases, 100.0)
+
+
+def one_day_an_order(lines: list[tuple[int, int, int, float]]) -> list[tuple[int, int, int, float]]:
+    """Of person p the orders 100 p, 100 p + 1, …, each with the day of its first line."""
+    day = {(person, order): when for person, _, order, when in reversed(lines)}
+    return [(person, product, 100 * person + order, day[person, order]) for person, product, order, _ in lines]
+
+
 COSINE = Closeness(0.6, 0, 0, 0)
 CLOSENESS = st.builds(Closeness, st.floats(0, 1), st.floats(0, 2), st.floats(0, 5), st.floats(0, 2))
 
@@ -39,13 +58,21 @@ CLOSENESS = st.builds(Closeness, st.floats(0, 1), st.floats(0, 2), st.floats(0, 
 def test_neighbours_are_as_near_as_the_formula_says(
     lines: list[tuple[int, int, int, float]], closeness: Closeness
 ) -> None:
-    baskets = basket_matrix(shop(lines)).toarray().astype(np.float64)
-    found = neighbours(basket_matrix(shop(lines)), closeness, kept=10)
-    counts, sizes = baskets.sum(0), baskets.sum(1)
-    companions = baskets.T @ (sizes - 1) * (sizes.sum() > 0)
-    mean_size = (baskets.T @ sizes) / counts
+    purchases = shop(one_day_an_order(lines))
+    baskets = basket_matrix(purchases).toarray().astype(np.float64)
+    found = neighbours(counted(purchases), closeness, kept=10)
+    times: dict[tuple[int, int], list[int]] = {}  # of each person in each half-life the baskets
+    for basket in np.unique(purchases.baskets):
+        line = int(np.flatnonzero(purchases.baskets == basket)[0])
+        age = int((100.0 - purchases.days[line]) // HALF_LIFE_DAYS)
+        times.setdefault((int(purchases.people[line]), age), []).append(int(basket))
+    pairs = sum(np.minimum(baskets[own].T @ baskets[own], 1) for own in times.values())
+    assert isinstance(pairs, np.ndarray)
+    counts = pairs.diagonal()
+    companions = pairs.sum(1) - counts
+    mean_size = companions / counts + 1
     for product in range(baskets.shape[1]):
-        together = baskets.T @ baskets[:, product]
+        together = pairs[product]
         chance = closeness.chance * companions[product] * companions / max(companions.sum(), 1)
         trust = together / np.maximum(together + closeness.doubt, 1e-9)
         near = (together - chance) * trust / (counts[product] ** closeness.alpha * counts ** (1 - closeness.alpha))
@@ -66,7 +93,7 @@ def test_the_fit_finds_the_formula_that_tells_pairs_from_what_is_everywhere() ->
         for product in (2 * pair, 2 * pair + 1, *(40 + dice.choice(10, 5, replace=False)))
     ]
     purchases = shop(lines)
-    matrix = basket_matrix(purchases)
+    matrix = counted(purchases)
     nearest, margins = neighbours(matrix, COSINE, kept=50), Margins.of(matrix)
     hidden = HiddenProducts(hidden_products(purchases, 300), nearest)
     closeness, power = fitted_closeness(hidden, margins)
@@ -76,7 +103,7 @@ def test_the_fit_finds_the_formula_that_tells_pairs_from_what_is_everywhere() ->
 
 
 def test_without_a_hidden_product_the_formula_stays_what_it_was() -> None:
-    matrix = basket_matrix(shop([(0, 0, 0, 1.0), (0, 1, 0, 1.0)]))
+    matrix = counted(shop([(0, 0, 0, 1.0), (0, 1, 0, 1.0)]))
     hidden = HiddenProducts([], neighbours(matrix, Closeness()))
     assert fitted_closeness(hidden, Margins.of(matrix)) == (Closeness(), 1.5)
 
@@ -85,7 +112,7 @@ def test_blocks_join_without_a_seam() -> None:
     size = ROWS_AT_ONCE + 50
     purchases = Purchases.of(["c"] * (2 * size), [f"p{n // 2 + n % 2}" for n in range(2 * size)],
                              [f"o{n // 2}" for n in range(2 * size)], [1.0] * (2 * size))  # fmt: skip
-    found = neighbours(basket_matrix(purchases), COSINE, kept=4, block_cells=100)
+    found = neighbours(counted(purchases), COSINE, kept=4, block_cells=100)
     assert all(set(found.items[n][found.items[n] >= 0]) == {n - 1, n + 1} for n in range(1, size))
 
 

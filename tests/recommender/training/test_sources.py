@@ -11,6 +11,7 @@ from events.authority import Authority
 from events.records import Record
 from recommender.evaluation.attribution import attribution
 from recommender.model.purchases import Purchases
+from recommender.training import sources
 from recommender.training.sources import TableError, purchases_from_log, purchases_from_table
 
 NOON = 1_790_000_000_000_000
@@ -72,6 +73,62 @@ def test_bots_and_empty_quantities_buy_nothing(tmp_path: Path) -> None:
     }
 
 
+def test_what_was_given_away_is_no_choice(tmp_path: Path) -> None:
+    bags = [
+        order(f"o-{n}", ["bag", "a"], f"v-{n}", prices=[0.0, 2.0], quantities=[1.0, 1.0]) for n in range(3)
+    ]  # fmt: skip
+    odd = order("o-9", ["minus", "unpriced"], "v-9", prices=[-1.0], quantities=[1.0, 1.0])
+    found = bought(tmp_path, *bags, odd)
+    assert found == {("v:v-0", "a"), ("v:v-1", "a"), ("v:v-2", "a"), ("v:v-9", "unpriced")}
+
+
+def test_who_tells_of_a_line_is_who_tells_what_was_bought(tmp_path: Path) -> None:
+    write_log(
+        tmp_path,
+        received(
+            [
+                order("o-1", ["x"], authority=0),
+                order("o-1", [], hours=1, authority=2, product_ids=None, value=5.0),
+                order("o-2", ["y"], authority=0),
+                order("o-2", ["b"], hours=1, authority=2),
+            ]
+        ),
+    )
+    found = purchases_from_log(tmp_path)
+    told = zip(map(int, found.products), found.origins.authorities.tolist(), strict=True)
+    assert {found.product_ids[product]: authority for product, authority in told} == {"x": 0, "b": 2}
+
+
+def test_a_page_takes_back_no_line_that_a_backend_told_of(tmp_path: Path) -> None:
+    lines = order("o-1", ["a", "b"], authority=2)
+    worth = order("o-1", [], hours=1, product_ids=None, value=5.0)  # told by a page: its refunds act on the value
+    refund = order("o-1", ["a"], hours=2, event="Order Refunded", value=5.0)
+    assert bought(tmp_path, lines, worth, refund) == {("v:v-1", "a"), ("v:v-1", "b")}
+
+
+def test_the_network_of_an_order_is_a_code_and_a_backends_is_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "NETWORK", "country")  # any column that tells networks apart
+    write_log(
+        tmp_path,
+        received(
+            [
+                order("o-1", ["a"], "v-1", country="n1"),
+                order("o-2", ["b"], "v-2", country="n2"),
+                order("o-3", ["c"], "v-3", country="n1"),
+                order("o-4", ["d"], "v-4", authority=2),
+            ]
+        ),
+    )
+    found = purchases_from_log(tmp_path)
+    network = dict(
+        zip((found.product_ids[code] for code in found.products), found.origins.networks.tolist(), strict=True)
+    )
+    assert (network["a"] == network["c"], network["a"] == network["b"], network["d"]) == (True, False, -1)
+    assert min(network["a"], network["b"]) >= 0
+
+
 def test_an_empty_log_has_no_purchases(tmp_path: Path) -> None:
     assert len(purchases_from_log(tmp_path)) == 0
 
@@ -82,7 +139,7 @@ def test_an_empty_log_has_no_purchases(tmp_path: Path) -> None:
 def test_a_table_of_lines_is_read(time: str, tmp_path: Path) -> None:
     table = tmp_path / "lines.csv"
     table.write_text(
-        f"user,product,order,time,quantity,price\n7,a,1,{time},1,9.5\n7,b,1,{time},0,1\n8,a,2,{time},2,9.5\n"
+        f"user,product,order,time,quantity,price\n7,a,1,{time},1,9.5\n7,b,1,{time},0,1\n7,bag,1,{time},1,0\n8,a,2,{time},2,9.5\n"
         f"9,a,,{time},1,1\n,a,3,{time},1,1\n8,c,2,{time},,1\n"
     )
     found = purchases_from_table(table)
@@ -117,6 +174,10 @@ HEADER = "user,product,order,time,quantity\n"
         (HEADER + "1,a,2,1767607200000,1\n", "lines.csv: time '1767607200000' must be a timestamp"),
         (HEADER + "1,a,2,-5,1\n", "lines.csv: time '-5' must be a timestamp"),
         (HEADER + "1,a,2,2026-01-01,many\n", "lines.csv: quantity 'many' must be a number"),
+        (
+            "user,product,order,time,price\n1,a,2,2026-01-01,free\n",
+            "lines.csv: price 'free' must be a number",
+        ),
         (HEADER, "lines.csv: it holds no purchase; each line needs user, product, order, time"),
         (HEADER + ",,,,\n", "lines.csv: it holds no purchase"),
         ("", "lines.csv: column user is missing"),
