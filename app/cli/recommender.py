@@ -8,7 +8,7 @@ import typer
 from app.cli.output import AsJson, Refused, environment_settings, progress, say_facts, say_json, say_table
 
 if TYPE_CHECKING:
-    from recommender.training.publish import Report
+    from recommender.publishing.publish import Report
 
 
 commands = typer.Typer(help="Train and evaluate recommendations.", no_args_is_help=True)
@@ -27,15 +27,22 @@ def train(
         Path | None,
         typer.Option(help="CSV or Parquet with columns user, product, order, time, quantity, price; else the log."),
     ] = None,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(help="A product that may stand in many more lists than before although only pages say so."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train on the log, or on a table, and publish the model unless it is worse; running workers take it up at once."""
+    """Train on the log, or on a table, and publish each strategy unless it is worse; workers take it up at once."""
     from events.parts.manifest import holds_log
     from events.parts.part import DataDamaged
-    from recommender.training.publish import run_training
+    from experiments.catalog.files import learn_from
+    from recommender.publishing.publish import Acceptance
+    from recommender.publishing.run import TrainingTerms, run_training
     from recommender.training.sources import TableError
 
     settings = environment_settings()
+    terms = TrainingTerms(learn_from(settings.data), Acceptance(frozenset(accept or ())))
     if purchases is None and not holds_log(settings.data):
         raise Refused(f"nothing is logged in {settings.data}; set RESONATE_DATA, or give --purchases FILE")
     with progress() as bar:
@@ -47,6 +54,7 @@ def train(
                 lambda done, total: bar.update(
                     line, description="what is bought together", completed=done, total=total
                 ),
+                terms,
             )
         except (DataDamaged, TableError) as error:
             raise Refused(str(error)) from None
@@ -88,6 +96,14 @@ def _tell(report: "Report") -> None:
     title = {"published": "Published", "refused": "Refused", "too_little_data": "Published, popularity only"}
     say_facts(title.get(report.outcome, report.outcome), {name: facts[name] for name in shown})
     for reason in report.reasons:
+        say_facts(f"refused: {reason}" if reason not in facts["missing"] else reason, {})
+    for name in ("accepted", "grown"):
+        for growth in facts[name]:
+            say_facts(f"{name}: {growth}", {})
+    learned = facts["learned_from"]
+    told = {word: f"{learned['used'][word]} used, {learned['left_out'][word]} left out" for word in learned["used"]}
+    say_facts(f"Orders (learn_from: {learned['setting']})", told)
+    for reason in learned["because"]:
         say_facts(reason, {})
     if facts["validation"]:
         rows = [

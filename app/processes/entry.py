@@ -140,11 +140,13 @@ def train(*arguments: str) -> int:
 def train_once(data: Path) -> int:
     """One training of a data directory; 1 when its log is damaged."""
     from events.parts.part import DataDamaged
+    from experiments.catalog.files import learn_from
     from recommender.model.artefact import MODELS
-    from recommender.training.publish import Report, keep, run_training
+    from recommender.publishing.publish import Report, keep
+    from recommender.publishing.run import TrainingTerms, run_training
 
     try:
-        report = run_training(data)
+        report = run_training(data, terms=TrainingTerms(learn_from(data)))
     except DataDamaged as damage:
         keep(data / MODELS, Report("failed", None, (str(damage),), {}, 0.0))
         logger.error("training failed, the former model serves: %s", damage)

@@ -85,6 +85,7 @@ def readiness(
         noted: Mapping[str, Any] = json.loads(DataDirectory(data).degraded_file.read_text())
         causes += [str(each) for each in noted.get("causes", [])]
     causes += writer
+    causes += [f"model_refused: {each}" for each in worker.recommender.concentrated()]
     if embedded and embedded.recovery:
         causes.append(f"store_salvaged: {embedded.recovery}")
     causes += sorted(LOSSES & worker.telemetry.growing(time.time()))

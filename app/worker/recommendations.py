@@ -105,6 +105,10 @@ class LiveRecommender:
         except (FileNotFoundError, msgspec.DecodeError):
             return None
 
+    def concentrated(self) -> Sequence[str]:
+        """What the last training did not publish, because pages alone would put it into very many lists."""
+        return (self.last_training() or {}).get("concentrated", ())
+
     def request(
         self, slot: str | None, people: tuple[str, ...], cart: Iterable[str], strategy: Strategy | None,
         limit: int | None,

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from experiments.definitions.content import PublishedCatalog
 from experiments.definitions.located import DefinitionError
-from experiments.definitions.model import Definition
+from experiments.definitions.model import Definition, LearnFrom
 from kit.files import read_or_none, replace_file
 from kit.time import microseconds, moment_of
 
@@ -53,6 +53,12 @@ def read_published(path: Path) -> PublishedCatalog | None:
         return PublishedCatalog.model_validate_json(content) if content else None
     except (OSError, EOFError, zlib.error, ValidationError):
         return None
+
+
+def learn_from(data: Path) -> LearnFrom:
+    """Whose orders recommendations are learnt from, as the published catalogue of a data directory says."""
+    published = read_published(CatalogPaths(data).current)
+    return "auto" if published is None else published.content.learn_from
 
 
 def last_good(paths: CatalogPaths) -> PublishedCatalog | None:

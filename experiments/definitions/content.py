@@ -10,7 +10,17 @@ from typing import Any
 import msgspec
 from pydantic import Field
 
-from experiments.definitions.model import Definition, Experiment, Holdout, Metric, Segment, Shop, Slot, Status
+from experiments.definitions.model import (
+    Definition,
+    Experiment,
+    Holdout,
+    LearnFrom,
+    Metric,
+    Segment,
+    Shop,
+    Slot,
+    Status,
+)
 
 
 class CatalogContent(Definition):
@@ -22,6 +32,7 @@ class CatalogContent(Definition):
     segments: tuple[Segment, ...] = ()
     holdouts: tuple[Holdout, ...] = ()
     slots: tuple[Slot, ...] = ()
+    learn_from: LearnFrom = "auto"
 
     def experiment(self, key: str) -> Experiment | None:
         """The experiment of a key."""

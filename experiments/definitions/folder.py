@@ -16,9 +16,9 @@ from experiments.definitions.experiment import ExperimentFile, experiment_file
 from experiments.definitions.grammar import meant
 from experiments.definitions.located import DefinitionError, DefinitionErrors, Located, Location, Problems
 from experiments.definitions.metrics import METRICS
-from experiments.definitions.model import EffectScale, Layer, Metric, Shop
+from experiments.definitions.model import EffectScale, Layer, Metric, Recommendations, Shop
 from experiments.definitions.quantities import words_of
-from experiments.definitions.side_files import HOLDOUTS, SEGMENTS, SHOP, SLOTS
+from experiments.definitions.side_files import HOLDOUTS, LEARN_FROM, RECOMMENDATIONS, SEGMENTS, SHOP
 from experiments.definitions.yaml import MAX_BYTES, read_yaml
 
 
@@ -232,13 +232,14 @@ def _sides(roots: Mapping[str, tuple[Problems, Located | None]]) -> tuple[Catalo
     metrics = {metric.name: metric for metric in builtin_metrics()} | own
     at_home = replace(places["holdouts"].problems, zone=ZoneInfo(shop.timezone))
     holdouts = HOLDOUTS.read(replace(places["holdouts"], problems=at_home)) or {}
-    own_names = names["metrics"]
+    recommended = RECOMMENDATIONS.read(places["recommendations"]) or Recommendations()
+    own_names, slots = names["metrics"], names["recommendations"]
     declared = Declared(
         metrics=None if own_names is None else own_names | metrics.keys(),
         scales={name: metric.effect_scale for name, metric in metrics.items() if own_names is not None},
         segments=names["segments"],
         holdouts=names["holdouts"],
-        slots=names["recommendations"],
+        slots=None if slots is None else slots - {LEARN_FROM},
     )
     for holdout in holdouts.values():
         for place, name in enumerate(holdout.metrics):
@@ -251,6 +252,7 @@ def _sides(roots: Mapping[str, tuple[Problems, Located | None]]) -> tuple[Catalo
         metrics=tuple(metrics.values()),
         segments=tuple((SEGMENTS.read(places["segments"]) or {}).values()),
         holdouts=tuple(holdouts.values()),
-        slots=tuple((SLOTS.read(places["recommendations"]) or {}).values()),
+        slots=recommended.slots,
+        learn_from=recommended.learn_from,
     )
     return content, declared

@@ -15,6 +15,7 @@ Correction = Literal["holm", "bh"]
 IdentityRule = Literal["first_touch", "strict"]
 Outcome = Literal["shipped", "rolled_back", "inconclusive"]
 Strategy = Literal["for_you", "buy_again", "bought_together", "popular"]
+LearnFrom = Literal["auto", "backend", "any"]
 Delivery = Literal["everywhere", "server"]
 NotInReason = Literal["audience", "traffic", "layer", "holdout", "unit"]
 
@@ -366,6 +367,13 @@ class Rules(Definition):
     repurchase_after_seconds: int | None = None
     accessories_of: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     diversity: float | None = None
+
+
+class Recommendations(Definition):
+    """What `recommendations.yaml` says: whose orders recommendations are learnt from, and the slots."""
+
+    learn_from: LearnFrom = "auto"
+    slots: tuple["Slot", ...] = ()
 
 
 class Slot(Definition):

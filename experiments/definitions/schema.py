@@ -16,7 +16,7 @@ from experiments.definitions.folder import SIDES, SUFFIXES
 from experiments.definitions.grammar import Schema
 from experiments.definitions.metrics import METRICS
 from experiments.definitions.quantities import KEY_PATTERN
-from experiments.definitions.side_files import HOLDOUTS, SEGMENTS, SHOP, SLOTS
+from experiments.definitions.side_files import HOLDOUTS, RECOMMENDATIONS, SEGMENTS, SHOP
 from kit.files import create_file
 
 SchemaKind = Literal["experiment", "shop", "metrics", "segments", "holdouts", "recommendations"]
@@ -26,7 +26,7 @@ _SCHEMAS: Final[Mapping[SchemaKind, Schema]] = {
     "metrics": METRICS.schema,
     "segments": SEGMENTS.schema,
     "holdouts": HOLDOUTS.schema,
-    "recommendations": SLOTS.schema,
+    "recommendations": RECOMMENDATIONS.schema,
 }
 
 

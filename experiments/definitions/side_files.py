@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from events.scrubbing import ADDRESSES, ADVERTISING, NEEDED, is_scrubbed, name_of
 from experiments.definitions.grammar import (
+    NAME_PATTERN,
+    NO_MAPPING,
     NO_NAME,
     FieldSpec,
     Kind,
@@ -23,7 +25,18 @@ from experiments.definitions.grammar import (
     text_of,
 )
 from experiments.definitions.located import Located, Location, Wrong
-from experiments.definitions.model import Boost, Holdout, Privacy, Rules, Segment, Shop, Slot, Strategy
+from experiments.definitions.model import (
+    Boost,
+    Holdout,
+    LearnFrom,
+    Privacy,
+    Recommendations,
+    Rules,
+    Segment,
+    Shop,
+    Slot,
+    Strategy,
+)
 from experiments.definitions.quantities import (
     CONDITION,
     DATE,
@@ -217,4 +230,26 @@ HOLDOUTS: Final = by_name(
 SLOT: Final = Section(
     Slot, {"strategy": one_of(Strategy), "limit": whole(1, 100), "fallback": one_of(Strategy), "rules": _RULES}
 )
-SLOTS: Final = by_name(SLOT.kind, NO_NAME)
+_SLOTS: Final = by_name(SLOT.kind, NO_NAME)
+LEARN_FROM: Final = "learn_from"  # the one name that no slot can have
+_LEARN_FROM: Final = one_of(LearnFrom)
+
+
+def _recommendations(place: Location) -> Recommendations | None:
+    if not isinstance(place.node.value, Mapping):
+        return place.fail(f"{place.node.described} {NO_MAPPING}")
+    slots = {name: node for name, node in place.fields.items() if name != LEARN_FROM}
+    found = _SLOTS.read(replace(place, node=replace(place.node, value=slots))) or {}
+    said = _LEARN_FROM.read(place.inner(LEARN_FROM)) if place.has(LEARN_FROM) else None
+    return Recommendations(slots=tuple(found.values()), **({LEARN_FROM: said} if said else {}))
+
+
+RECOMMENDATIONS: Final = Kind(
+    _recommendations,
+    {
+        "type": "object",
+        "properties": {LEARN_FROM: {**_LEARN_FROM.schema, "default": "auto"}},
+        "patternProperties": {f"^(?!{LEARN_FROM}$){NAME_PATTERN}$": SLOT.kind.schema},
+        "additionalProperties": False,
+    },
+)

@@ -36,6 +36,10 @@ class Score:
     popular: float  # the task's own measure (NDCG, of completion HR) of popularity
     interval: tuple[float, float]  # 95 % bootstrap interval of the difference to popularity
 
+    def value(self, task: str) -> float:
+        """What the task is judged by."""
+        return self.hit_rate if task.startswith("completion") else self.ndcg
+
     def as_json(self) -> dict[str, Any]:
         """The figures, rounded."""
         return {

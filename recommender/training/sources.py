@@ -1,5 +1,6 @@
 """Where purchases come from: the event log, or one table of order lines."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,33 @@ _LATEST_SECONDS: Final = 4_102_444_800  # 2100: a time beyond it is not in secon
 
 class TableError(ValueError):
     """A table of purchases that cannot be used; says what is wrong and what would be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedPurchases:
+    """Every order line of the log, and those alone that are believed so far, in the same codes."""
+
+    every: Purchases
+    believed: Purchases
+
+    @classmethod
+    def alike(cls, purchases: Purchases) -> "LoggedPurchases":
+        """All of them are believed so far."""
+        return cls(purchases, purchases)
+
+
+def logged_purchases(data: Path, least: Authority) -> LoggedPurchases:
+    """The order lines of the log, by everything and by what is believed at least so far. Raises DataDamaged."""
+    log = EventLog(data, LIMITS)
+    with log.open(log.snapshot(), properties=("refund_id",)) as engine:
+        if least is Authority.PAGE:
+            _materialise(engine, least, "lines")
+            return LoggedPurchases.alike(_coded(engine))
+        _materialise(engine, Authority.PAGE, "every_line")
+        _materialise(engine, least, "believed_lines")
+        both = Statement.of("SELECT *, 0 AS believed FROM every_line UNION ALL SELECT *, 1 FROM believed_lines")
+        engine.materialise("lines", both)
+        return LoggedPurchases(_coded(engine, "l.believed = 0"), _coded(engine, "l.believed = 1"))
 
 
 def purchases_from_log(data: Path, least: Authority = Authority.PAGE) -> Purchases:
@@ -104,8 +132,8 @@ def _refuse(reader: TableReader, column: str, wrong: str, right: str) -> None:
         raise ValueError(f"{column} {ascii(value)[:60]} {right}")
 
 
-def _coded(engine: DuckEngine | TableReader) -> Purchases:
-    """The table `lines` with texts as codes: texts are many and long, codes are not."""
+def _coded(engine: DuckEngine | TableReader, chosen: str = "TRUE") -> Purchases:
+    """The chosen rows of the table `lines` with texts as codes, the same codes whichever rows are chosen."""
     names: dict[str, list[str]] = {}
     for column in ("person", "product", "basket", "network"):
         numbered = f"SELECT {column}, row_number() OVER (ORDER BY {column}) - 1 AS code FROM lines GROUP BY {column}"
@@ -120,7 +148,7 @@ def _coded(engine: DuckEngine | TableReader) -> Purchases:
             "FROM lines AS l "
             "JOIN person_codes AS c ON c.person = l.person JOIN product_codes AS p ON p.product = l.product "
             "JOIN basket_codes AS b ON b.basket = l.basket LEFT JOIN network_codes AS n ON n.network = l.network "
-            "ORDER BY l.day, b.code, p.code"
+            f"WHERE {chosen} ORDER BY l.day, b.code, p.code"
         )
     )
     coded = LineCodes(*(found[name].astype(np.int32) for name in ("person", "product", "basket")))

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from kit.time import DAY_SECONDS
-from recommender.model.model import ModelArrays, Weights
+from recommender.model.model import Model, ModelArrays, Weights
 from recommender.model.purchases import Purchases
 from recommender.ranking.request import STRATEGIES
 from recommender.ranking.serving import as_served, model_facts
@@ -65,6 +65,9 @@ class TrainedModel:
     amounts: Amounts
     table: Mapping[str, Score]
     missing: Sequence[str]
+    purchases: Purchases
+    categories: Sequence[str]
+    kept: tuple[str, ...] = ()  # strategies that serve with what the live model has for them
 
     def as_json(self) -> dict[str, Any]:
         """What a report and the manifest say."""
@@ -73,9 +76,39 @@ class TrainedModel:
             "customers": self.amounts.people,
             "products": self.amounts.products,
             **model_facts(self.weights, self.at_day, self.strategies),
+            "kept": list(self.kept),
             "validation": {task: score.as_json() for task, score in self.table.items()},
             "missing": list(self.missing),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedModel:
+    """Weights fitted on a window, and the model before it that they give, as workers would load it."""
+
+    window: FittingWindow
+    weights: Weights
+    model: Model
+
+    def answers(self, asked: FittingWindow) -> dict[str, Score]:
+        """How well it answers every second question of a window, those that it was not blended on."""
+        return scorecard(asked, self.model, slice(1, None, 2))
+
+
+def window_days(past: Purchases, at_day: float) -> float:
+    """How much of the past is held back for fitting."""
+    return min(WINDOW_DAYS, SHARE_OF_SPAN * (at_day - past.start))
+
+
+def judged_model(
+    past: Purchases, categories: Sequence[str], at_day: float, days: float, drafts: Path | None
+) -> JudgedModel:
+    """What is judged: blends fitted on every second question, and written and loaded as workers load it, so that
+    nothing of a model can be lost on the way."""
+    window = FittingWindow(past, categories, at_day - days, days)
+    weights, arrays = fitted(window)
+    half = blended(window, arrays, weights, slice(0, None, 2))
+    return JudgedModel(window, weights, as_served(arrays, half, window.day, frozenset(STRATEGIES), drafts))
 
 
 def train_model(
@@ -96,16 +129,16 @@ def train_model(
     missing = amounts.missing()
     if missing:
         arrays = build(past, categories, at_day, Weights())
-        return TrainedModel(arrays, Weights(), POPULAR_ONLY, at_day, amounts, {}, missing)
-    days = min(WINDOW_DAYS, SHARE_OF_SPAN * (at_day - past.start))
-    window = FittingWindow(past, categories, at_day - days, days)
-    weights, arrays = fitted(window)
-    # What is judged: blends fitted on every second question, judged on the others, and written and loaded as workers
-    # load it, so that nothing of a model can be lost on the way.
-    half = blended(window, arrays, weights, slice(0, None, 2))
-    judged = as_served(arrays, half, window.day, frozenset(STRATEGIES), drafts)
-    del arrays  # only the loaded model is kept
-    table = scorecard(window, judged, slice(1, None, 2))
-    del judged
-    arrays = build(past, categories, at_day, weights, progress)
-    return TrainedModel(arrays, weights, frozenset(STRATEGIES), at_day, amounts, table, [])
+        return TrainedModel(arrays, Weights(), POPULAR_ONLY, at_day, amounts, {}, missing, past, categories)
+    judged = judged_model(past, categories, at_day, window_days(past, at_day), drafts)
+    return completed(judged, past, categories, at_day, progress)
+
+
+def completed(
+    judged: JudgedModel, past: Purchases, categories: Sequence[str], at_day: float, progress: Progress | None = None
+) -> TrainedModel:
+    """The model of everything before `at_day`, by the weights of one that was judged."""
+    table = judged.answers(judged.window)
+    arrays = build(past, categories, at_day, judged.weights, progress)
+    strategies, amounts = frozenset(STRATEGIES), Amounts.of(past)
+    return TrainedModel(arrays, judged.weights, strategies, at_day, amounts, table, [], past, categories)

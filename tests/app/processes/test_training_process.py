@@ -2,9 +2,11 @@
 
 import json
 import os
+import random
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,14 @@ from conftest import SMALLEST_DEFINITIONS, StartService
 from servers.faults import of_every_worker
 from servers.patience import until
 from servers.service import Service
+from worlds.event_log import received, write_log
 from worlds.shop_worlds import DAY, taste_lines
 
 from app.processes.entry import train_once
+from events.authority import Authority
 from events.parts.part import live_parts
+from events.records import Record
+from experiments.catalog.publisher import CatalogKeeper
 
 NOW_DAY = time.time() / 86_400
 
@@ -64,6 +70,57 @@ def test_a_training_reaches_every_worker(start_service: StartService) -> None:
         return served == report["version"]
 
     until(lambda: of_every_worker(service, serves_it) == [True, True], "both workers serve the new model")
+
+
+def told(part: list[tuple[str, str, str, float]], authority: int) -> list[Record]:
+    """Lines of orders as rows of the log, moved to the present; who made them is their own word."""
+    found: dict[str, dict[str, Any]] = {}
+    for person, product, order, day in part:
+        moment = round((day - DAY + NOW_DAY) * 86_400_000_000)
+        found.setdefault(order, {"visitor_id": person, "time": moment, "product_ids": []})["product_ids"].append(
+            product
+        )
+    made = {"type": "track", "event": "Order Completed", "authority": Authority(authority)}
+    return [Record(message_id=f"m-{order}", order_id=order, **made, **each) for order, each in found.items()]
+
+
+def swarm() -> list[tuple[str, str, str, float]]:
+    """Lines of invented visitors who buy one product that one person bought long ago, with what others buy."""
+    dice, names = random.Random(5), [product for _, product, _, _ in taste_lines()]
+    return [
+        (f"swarm-{n}", product, f"swarm-{n}", DAY - 0.001)
+        for n in range(210) for product in {"dust", *dice.choices(names, k=12)}
+    ]  # fmt: skip
+
+
+def published(folder: Path, learn_from: str) -> Path:
+    """A data directory whose catalogue says whose orders teach."""
+    (folder / "definitions").mkdir()
+    (folder / "definitions" / "recommendations.yaml").write_text(f"learn_from: {learn_from}\n")
+    CatalogKeeper(folder / "definitions", folder / "data", lambda: datetime.now(UTC)).boot()
+    return folder / "data"
+
+
+def test_what_pages_would_put_everywhere_waits_for_somebody_who_accepts_it(tmp_path: Path) -> None:
+    data = published(tmp_path, "any")
+    write_log(data, received(told([*taste_lines(), ("c-1", "dust", "o-dust", DAY - 90)], 2)))
+    assert train_once(data) == 0
+    write_log(data, received(told(swarm(), 0)), shard=1)
+    refused = json.loads(resonate("recommender", "train", "--json", data=data).stdout)
+    assert {text.partition('"')[2].partition('"')[0] for text in refused["concentrated"]} == {"dust"}
+    assert "0 customers by backend, 210 by page" in refused["concentrated"][0]
+    assert "refused: " in resonate("recommender", "train", data=data).stdout
+    accepted = json.loads(resonate("recommender", "train", "--accept", "dust", "--json", data=data).stdout)
+    assert (accepted["concentrated"], len(accepted["accepted"]) > 0) == ([], True)
+    assert json.loads(resonate("recommender", "train", "--json", data=data).stdout)["accepted"] == []
+
+
+def test_the_trainer_learns_from_whom_the_catalogue_says(tmp_path: Path) -> None:
+    data = published(tmp_path, "backend")
+    write_log(data, received([*told(taste_lines(), 2), *told(swarm(), 0)]))
+    assert train_once(data) == 0
+    learned = json.loads((data / "models" / "last-training.json").read_text())["learned_from"]
+    assert (learned["setting"], learned["used"]["page"], learned["left_out"]["page"]) == ("backend", 0, 210)
 
 
 def test_an_empty_log_trains_to_a_report(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from servers.tokens import TOKEN_KEY, user_token
 from worlds.shop_worlds import products_of_taste, publish_trained, taste_world, write_trained
 
 from recommender.model.artefact import publish_version
+from recommender.publishing.publish import REPORT, Report, keep
 
 BOUGHT = ("wine-7", "wine-3", "wine-5", "cheese-4", "cheese-6")
 FILES = {
@@ -225,6 +226,21 @@ def test_the_report_names_the_model_and_counts_what_was_served(client: httpx.Cli
     assert report["model"]["validation"]["novel"]["ndcg_10"] > 0
     assert report["model_version"] == report["model"]["version"]
     assert client.get("/v1/recommender").status_code == 403
+
+
+def test_a_product_that_was_refused_is_named_to_who_may_know(
+    worker: OneWorker, client: httpx.Client, secret: httpx.Client
+) -> None:
+    growth = 'popular: product "x" would stand in 31 % of lists (0 % before): 4 customers by backend, 210 by page'
+    models = worker.settings.data / "models"
+    before = (models / REPORT).read_bytes() if (models / REPORT).exists() else None
+    keep(models, Report("published", "v", (growth,), {"concentrated": [growth]}, 1.0))
+    try:
+        assert f"model_refused: {growth}" in secret.get("/readyz").json()["degraded"]
+        assert "model_refused" in client.get("/readyz").json()["degraded"]
+        assert secret.get("/v1/recommender").json()["last_training"]["concentrated"] == [growth]
+    finally:
+        (models / REPORT).unlink() if before is None else (models / REPORT).write_bytes(before)
 
 
 def test_models_swap_without_a_failed_request(worker: OneWorker, client: httpx.Client) -> None:

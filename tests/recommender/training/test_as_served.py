@@ -15,12 +15,12 @@ from worlds.shop_worlds import DAY, publish_trained, purchases_of, taste_lines, 
 
 from recommender.model.artefact import MODELS, current_version
 from recommender.model.model import BUY_AGAIN_TERMS, FOR_YOU_TERMS, Closeness, Model, TogetherWeights, Weights
+from recommender.publishing import publish
+from recommender.publishing.publish import publish_unless_worse
 from recommender.ranking.assortment import Assortment
 from recommender.ranking.rank import Ranker
 from recommender.ranking.request import STRATEGIES, ListRequest, Ranking
 from recommender.ranking.serving import read_publication
-from recommender.training import publish
-from recommender.training.publish import publish_unless_worse
 from recommender.training.train import TrainedModel, train_model
 
 UNSHRUNK = (Phase.explicit, Phase.generate)  # a shop trained or published is too slow to be made smaller

@@ -7,7 +7,7 @@ import msgspec
 from hypothesis import given, settings
 from worlds.drawn import values
 
-from recommender.training.publish import REPORT, Report, keep
+from recommender.publishing.publish import REPORT, Report, keep
 
 
 @settings(max_examples=25)

@@ -8,7 +8,8 @@ import pytest
 from worlds.shop_worlds import DAY, purchases_of, taste_lines, taste_world
 
 from recommender.model.artefact import current_version
-from recommender.training.publish import REPORT, publish_unless_worse, refusals
+from recommender.publishing.gate import refusals
+from recommender.publishing.publish import REPORT, publish_unless_worse
 from recommender.training.scorecard import Score, bootstrap
 from recommender.training.train import Amounts, train_model
 
@@ -51,15 +52,17 @@ def test_nothing_at_all_trains_too(lines: list[tuple[str, str, str, float]], tmp
     assert Amounts.of(purchases.before(DAY)) == Amounts(0, 0, 0)
 
 
-def test_a_model_worse_than_popularity_is_refused_and_the_former_one_stays(tmp_path: Path) -> None:
+def test_a_strategy_worse_than_popularity_is_refused_and_its_former_one_stays(tmp_path: Path) -> None:
     version = publish_unless_worse(
         tmp_path, replace(taste_world(), table={"next_basket": GOOD, "novel": GOOD}), 0.0
     ).version
     bad = replace(GOOD, ndcg=0.05, interval=(-0.08, -0.02))
     report = publish_unless_worse(tmp_path, replace(taste_world(), table={"next_basket": GOOD, "novel": bad}), 0.0)
-    assert (report.outcome, report.version) == ("refused", None)
     assert report.reasons == ("novel: worse than popularity, 0.0500 against 0.1000 (95 % [-0.0800, -0.0200])",)
-    assert current_version(tmp_path) == version
+    assert report.facts["versions"]["for_you"] == version
+    others = {strategy for strategy, serving in report.facts["versions"].items() if serving == report.version}
+    assert others == {"buy_again", "bought_together", "popular"}
+    assert current_version(tmp_path) == report.version
 
 
 def test_a_model_worse_than_the_live_one_beyond_tolerance_is_refused() -> None:
@@ -69,15 +72,15 @@ def test_a_model_worse_than_the_live_one_beyond_tolerance_is_refused() -> None:
     }
     worse = replace(GOOD, ndcg=0.20, interval=(0.05, 0.15))
     found = refusals(replace(taste_world(), table={"next_basket": GOOD, "novel": worse}), live)
-    assert found == ["novel: 2.00 times popularity, the live model reached 3.00; 20% less is borne"]
+    assert found == {"for_you": ["novel: 2.00 times popularity, the live model reached 3.00; 20% less is borne"]}
     nearly = replace(GOOD, ndcg=0.28, interval=(0.13, 0.23))
-    assert refusals(replace(taste_world(), table={"next_basket": GOOD, "novel": nearly}), live) == []
+    assert refusals(replace(taste_world(), table={"next_basket": GOOD, "novel": nearly}), live) == {}
 
 
 def test_too_little_data_never_replaces_a_live_model() -> None:
     poor = replace(taste_world(), missing=["3 orders, at least 200 are needed"])
     assert refusals(poor, {"strategies": ["for_you", "popular"]})
-    assert refusals(poor, {"strategies": ["popular"]}) == []
+    assert refusals(poor, {"strategies": ["popular"]}) == {}
 
 
 def test_the_interval_of_a_difference_holds_its_mean() -> None:
