@@ -21,6 +21,7 @@ from oracles.proving import PLANTED
 from planted.decisions import DECISIONS, refusals
 from planted.fault import Mutation
 from planted.privacy import PRIVACY
+from planted.publishing import PUBLISHING
 from planted.service import SERVICE
 from planted.trust import TRUST
 
@@ -29,7 +30,7 @@ LEFT_OUT = (".git", ".venv", "data", "demo-data", "node_modules", "__pycache__",
 LONGEST_SECONDS = 170.0
 
 
-MUTATIONS: Mapping[str, Mutation] = {**SERVICE, **DECISIONS, **TRUST, **PRIVACY, **dict(refusals())}
+MUTATIONS: Mapping[str, Mutation] = {**SERVICE, **DECISIONS, **TRUST, **PRIVACY, **PUBLISHING, **dict(refusals())}
 
 
 def misplaced(mutation: Mutation) -> list[str]:
