@@ -139,13 +139,15 @@ def common_baskets(purchases: Purchases, at_day: float) -> CommonBaskets:
     """
     baskets = basket_matrix(purchases)
     size = baskets.shape[1]
-    group = np.zeros(baskets.shape[0], np.int64)  # a person's half-life
-    ages = spans(purchases, at_day, HALF_LIFE_DAYS).astype(np.int64)
-    group[purchases.baskets] = (ages - ages.min(initial=0)) * max(1, len(purchases.person_ids)) + purchases.people
-    _, group, sizes = np.unique(group, return_inverse=True, return_counts=True)
-    rows = np.repeat(np.arange(len(group)), np.diff(baskets.indptr))
-    several = sizes[group[rows]] > 1
-    rows, keys = rows[several], group[rows[several]] * size + baskets.indices[several]
+    person, day = np.zeros(baskets.shape[0], np.int64), np.zeros(baskets.shape[0])  # of each basket
+    person[purchases.baskets], day[purchases.baskets] = purchases.people, purchases.days
+    ages = spans(day, at_day, HALF_LIFE_DAYS).astype(np.int64)
+    groups = (ages - ages.min(initial=0)) * max(1, len(purchases.person_ids)) + person  # a person's half-life
+    _, group, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    several = np.flatnonzero(sizes[group] > 1)
+    part = baskets[several]
+    rows = np.repeat(several, np.diff(part.indptr))
+    keys = group[rows] * size + part.indices
     keys, places, counts = np.unique(keys, return_inverse=True, return_counts=True)
     twice = counts > 1
     columns, chosen = np.cumsum(twice) - 1, twice[places]

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from events.authority import Authority
-from recommender.model.identifiers import Bools, Ints
+from recommender.model.identifiers import Bools, Doubles, Ints
 from recommender.model.purchases import UNKNOWN_NETWORK, Purchases
 
 HALF_LIFE_DAYS: Final = 28.0  # of what is popular, and of a pair that a person buys together
@@ -17,14 +17,14 @@ NETWORK_SHARE: Final = 0.05  # of the people whose pages told of orders that day
 NETWORK_PEOPLE: Final = 3  # so many at least: people share the addresses of offices and mobile carriers
 
 
-def spans(purchases: Purchases, at_day: float, half_life_days: float) -> Ints:
-    """Of each line how many half-lives old it is, in whole ones."""
-    return np.floor((at_day - purchases.days) / half_life_days).astype(np.int32)
+def spans(days: Doubles, at_day: float, half_life_days: float) -> Ints:
+    """How many half-lives ago each day was, in whole ones."""
+    return np.floor((at_day - days) / half_life_days).astype(np.int32)
 
 
 def once_each(purchases: Purchases, at_day: float, half_life_days: float) -> Purchases:
     """Of each person's lines of a product in one half-life the newest: one is 1, many are no more."""
-    ages = spans(purchases, at_day, half_life_days).astype(np.int64)
+    ages = spans(purchases.days, at_day, half_life_days).astype(np.int64)
     ages -= ages.min(initial=0)
     width, height = max(1, len(purchases.product_ids)), max(1, len(purchases.person_ids))
     keys = (ages * height + purchases.people) * width + purchases.products
