@@ -76,7 +76,7 @@ def cold_application() -> FastAPI:
         version=version("resonate"),
         docs_url=None,
         redoc_url=None,
-        openapi_url="/openapi.json",
+        openapi_url=None,
         redirect_slashes=False,
     )
     for router in ROUTERS:
@@ -139,8 +139,7 @@ class Application:
 
 def cold_routes() -> list[tuple[str, str]]:
     """Method and path of every route of the cold tier."""
-    listed = [(method, route.path) for route in _api_routes() for method in sorted(route.methods or ())]
-    return [*listed, ("GET", "/openapi.json")]
+    return [(method, route.path) for route in _api_routes() for method in sorted(route.methods or ())]
 
 
 def allowed_methods(path: str) -> list[str]:

@@ -1,10 +1,11 @@
-"""`/docs`: the OpenAPI document as one plain page, without scripts and without anything from elsewhere."""
+"""The OpenAPI document, and as `/docs` one plain page of it, without scripts and without anything from elsewhere."""
 
+from dataclasses import dataclass
 from html import escape
 from typing import Any, Final
 
 import msgspec
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, Response
 
 router = APIRouter(include_in_schema=False)
@@ -22,9 +23,31 @@ pre { background: #f4f6f8; padding: .8rem; overflow: auto; border-radius: .4rem 
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What describes an application, made once: anyone may ask for it, as often as they like."""
+
+    json: bytes
+    page: bytes
+
+    @classmethod
+    def of(cls, application: FastAPI) -> "Rendered":
+        """Of this application, which keeps it."""
+        kept: Rendered | None = getattr(application.state, "rendered", None)
+        if kept is None:
+            description = application.openapi()
+            kept = application.state.rendered = cls(msgspec.json.encode(description), document(description).encode())
+        return kept
+
+
+@router.get("/openapi.json")
+async def openapi(request: Request) -> Response:
+    return Response(Rendered.of(request.app).json, media_type="application/json")
+
+
 @router.get("/docs")
 async def page(request: Request) -> HTMLResponse:
-    return HTMLResponse(document(request.app.openapi()), headers=SECURITY)
+    return HTMLResponse(Rendered.of(request.app).page, headers=SECURITY)
 
 
 @router.get("/docs.css")

@@ -21,6 +21,7 @@ from kit.time import now_us
 FORCE: Final = "resonate_force"
 FORCE_ATTRIBUTE: Final = "resonate.force"
 MAX_UNKNOWN: Final = 1_000
+SUGGESTED: Final = 5  # of the unknown keys of one request, those of which it is looked up what was meant
 MAX_ATTRIBUTES: Final = 32_768
 EXPOSE: Final = "resonate.expose"
 NO_ATTRIBUTES: Final = frozenset({"targetingKey", USER_ATTRIBUTE, EXPOSE, FORCE_ATTRIBUTE})
@@ -99,11 +100,14 @@ class Stems:
         return stem
 
 
-def not_served(visible: Visible, key: str) -> str:
+def not_served(visible: Visible, key: str, place: int = 0) -> str:
     """What is said of a key that is not served to a caller, with the one of those they see that was probably meant.
 
-    It is looked up once, because searching for what was meant takes a millisecond.
+    It is looked up once, and for the first of the unknown keys of a request alone (`place` counts them), because
+    searching for what was meant takes a millisecond.
     """
+    if place >= SUGGESTED:
+        return f"no experiment {key[:100]!r} is served here"
     unknown = visible.kept.setdefault(not_served, {})
     said = unknown.get(key)
     if said is None:

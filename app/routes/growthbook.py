@@ -2,7 +2,9 @@
 
 import hashlib
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import inf
 from typing import Any, Final
 
 import msgspec
@@ -23,14 +25,40 @@ CACHE_CONTROL: Final = b"public, max-age=30, stale-while-revalidate=3600, stale-
 EVENTS: Final = msgspec.json.Decoder(list[msgspec.Raw] | dict[str, Any])
 
 
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """What an SDK gets of all that is visible, from one change of traffic to the next."""
+
+    visible: Visible
+    since: float
+    until: float
+    etag: bytes
+    body: bytes
+
+    @classmethod
+    def at(cls, now: float, visible: Visible, former: "Payload | None") -> "Payload":
+        """As of `now`, in epoch seconds; where it says what the `former` said, it is of the same date."""
+        moments = [moment for experiment in visible.servable for moment in experiment.changes]
+        since = max((moment for moment in moments if moment <= now), default=-inf)
+        until = min((moment for moment in moments if moment > now), default=inf)
+        encoded = msgspec.json.encode(features(visible.servable, now, visible.secured))
+        etag = b'W/"%b"' % hashlib.sha256(encoded).hexdigest()[:32].encode()
+        if former is not None and etag == former.etag:
+            return cls(visible, since, until, etag, former.body)
+        updated = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        body = b'{"status":200,"features":%b,"dateUpdated":"%b"}' % (encoded, updated.encode())
+        return cls(visible, since, until, etag, body)
+
+    def holds(self, visible: Visible, now: float) -> bool:
+        """Whether it is what those get who see this, at `now`."""
+        return visible is self.visible and self.since <= now < self.until
+
+
 class Features:
-    """`GET /api/features/{pk}`; the payload is computed once a second at most, because traffic grows with time."""
+    """`GET /api/features/{pk}`; the payload is made once for those who see the same, until that changes."""
 
     def __init__(self) -> None:
-        self._visible: Visible | None = None
-        self._second = 0
-        self._payload = b""
-        self._etag = b""
+        self._payload: Payload | None = None
 
     def __call__(self, exchange: Exchange, resources: Resources, body: bytes) -> HttpAnswer:
         key = exchange.scope["path"][len(FEATURES_PREFIX) :]
@@ -40,20 +68,14 @@ class Features:
             if problem.status == 401:
                 return HttpAnswer(400, msgspec.json.encode({"status": 400, "error": "Invalid API key"}), JSON_TYPE)
             raise
-        now = time.time()
+        now, payload = time.time(), self._payload
         visible = resources.visible_to(grant, now)
-        if visible is not self._visible or int(now) != self._second:
-            encoded = msgspec.json.encode(features(visible.servable, now, visible.secured))
-            etag = b'W/"%b"' % hashlib.sha256(encoded).hexdigest()[:32].encode()
-            self._visible, self._second = visible, int(now)
-            if etag != self._etag:
-                updated = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-                self._payload = b'{"status":200,"features":%b,"dateUpdated":"%b"}' % (encoded, updated.encode())
-                self._etag = etag
-        headers = [(b"etag", self._etag), (b"cache-control", CACHE_CONTROL)]
-        if matches(exchange.headers.get(b"if-none-match"), self._etag):
+        if payload is None or not payload.holds(visible, now):
+            payload = self._payload = Payload.at(now, visible, payload)
+        headers = [(b"etag", payload.etag), (b"cache-control", CACHE_CONTROL)]
+        if matches(exchange.headers.get(b"if-none-match"), payload.etag):
             return HttpAnswer(304, b"", headers=headers)
-        return HttpAnswer(200, self._payload, headers=headers)
+        return HttpAnswer(200, payload.body, headers=headers)
 
 
 def ingest(exchange: Exchange, resources: Resources, body: bytes) -> Pending:

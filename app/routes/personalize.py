@@ -107,7 +107,7 @@ class Personalize:
             exchange.standing.told,
         )
         if view.unknown:
-            said = {key: not_served(view.visible, key) for key in view.unknown}
+            said = {key: not_served(view.visible, key, place) for place, key in enumerate(view.unknown)}
             errors = {key[:100]: {"code": "unknown_experiment", "message": said[key]} for key in view.unknown}
             body += b',"errors":%b' % msgspec.json.encode(errors)
         return HttpAnswer(200, body + b"}")

@@ -51,7 +51,7 @@ def _marked(record: Record, phase: CompiledExperiment, variant: str, *, forged: 
 def _variant_key(phase: CompiledExperiment, told: str) -> str:
     """The key of a variant; SDKs may tell its index instead."""
     keys = [variant.key for variant in phase.variants]
-    if told in keys or not (told.isascii() and told.isdigit()):
+    if told in keys or not (len(told) < 10 and told.isascii() and told.isdigit()):
         return told
     return keys[int(told)] if int(told) < len(keys) else told
 

@@ -5,9 +5,15 @@ Sections in comments are those of ECMA-262. Values are what JSON gives: None, bo
 
 import math
 import re
+from collections.abc import Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 
+LONGEST_NUMBER: Final = 64  # characters of a text that is read as a number
+LONGEST_VERSION: Final = 256
+REMEMBERED: Final = 512  # texts read lately: one request asks the same of an attribute for each experiment
+_LAST_INDEX: Final = 2**32 - 2
 _SAFE_INTEGER: Final = 2**53
 _DECIMAL: Final = re.compile(r"[+-]?(Infinity|(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?)", re.ASCII)
 _PREFIXED: Final = re.compile(r"0[xX][0-9a-fA-F]+|0[oO][0-7]+|0[bB][01]+")
@@ -54,12 +60,20 @@ def number_text(value: float) -> str:
 
 
 def number_of(value: Any) -> float:
-    """`Number(value)`, section 7.1.4; NaN for what is none."""
+    """`Number(value)`, section 7.1.4; NaN for what is none, and for a text that writes one in over 64 characters."""
     if isinstance(value, bool | int | float):
         return _double(value)
-    trimmed = "" if value is None else text(value).strip(_BLANKS)
+    return 0.0 if value is None else number_written(text(value))
+
+
+@lru_cache(REMEMBERED)
+def number_written(written: str) -> float:
+    """The number that a text writes; one attribute is read once, however many experiments ask."""
+    trimmed = written.strip(_BLANKS)
     if not trimmed:
         return 0.0
+    if len(trimmed) > LONGEST_NUMBER:
+        return math.nan
     if _DECIMAL.fullmatch(trimmed):
         return float(trimmed.replace("Infinity", "inf"))
     return _double(int(trimmed, 0)) if _PREFIXED.fullmatch(trimmed) else math.nan
@@ -93,15 +107,25 @@ def same_json(left: Any, right: Any) -> bool:
     if kind == "array":
         return len(left) == len(right) and all(map(same_json, left, right))
     if kind == "object":
-        keys = _member_order(left)
-        return keys == _member_order(right) and all(same_json(left[key], right[key]) for key in keys)
+        keys = member_order(left)
+        return keys == member_order(right) and all(same_json(left[key], right[key]) for key in keys)
     return bool(left == right)
 
 
 def version_text(value: Any) -> str:
-    """A version padded so that text order is version order: build dropped, numbers right-aligned, releases last."""
+    """A version padded so that text order is version order: build dropped, numbers right-aligned, releases last.
+
+    What is no text, or one of over 256 characters, is version 0.
+    """
     written = number_text(value) if type_name(value) == "number" else value
-    parts = _VERSION_SEPARATOR.split(_VERSION_NOISE.sub("", written if isinstance(written, str) and written else "0"))
+    is_version = isinstance(written, str) and 0 < len(written) <= LONGEST_VERSION
+    return padded(written if is_version else "0")
+
+
+@lru_cache(REMEMBERED)
+def padded(version: str) -> str:
+    """The same of a text; one attribute is read once."""
+    parts = _VERSION_SEPARATOR.split(_VERSION_NOISE.sub("", version))
     if len(parts) == 3:
         parts.append("~")  # sorts after every pre-release tag
     return "-".join(part.rjust(5) if part.isascii() and part.isdigit() else part for part in parts)
@@ -135,7 +159,13 @@ def _json_value(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _member_order(members: dict[str, Any]) -> list[str]:
-    """Array-like keys first and ascending, then the others as written."""
-    indices = [key for key in members if key.isascii() and key.isdigit() and (key == "0" or key[0] != "0")]
-    return sorted(indices, key=int) + [key for key in members if key not in indices]
+def member_order(members: Mapping[str, Any]) -> list[str]:
+    """Array indices first and ascending (sections 6.1.7 and 10.1.11.1), then the others as written."""
+    indices = {key: int(key) for key in members if _is_index(key)}
+    return [*sorted(indices, key=indices.__getitem__), *(key for key in members if key not in indices)]
+
+
+def _is_index(key: str) -> bool:
+    """An array index as it is written: up to 4294967294, so that one of thousands of digits is a name like others."""
+    digits = len(key) <= 10 and key.isascii() and key.isdigit() and (key == "0" or key[0] != "0")
+    return digits and int(key) <= _LAST_INDEX

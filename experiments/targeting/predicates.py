@@ -32,7 +32,9 @@ Attributes: TypeAlias = Mapping[str, Any]
 Condition: TypeAlias = Callable[[Attributes], bool]
 
 LONGEST_PATTERN: Final = 256  # characters
-LONGEST_SUBJECT_BYTES: Final = 2048  # a longer text matches_pattern no pattern
+LONGEST_TEXT_BYTES: Final = 2048  # of an attribute, or of a text inside one; a longer one meets no condition
+MOST_VALUES: Final = 1000  # of an array or object with all that lies inside; a larger one meets no condition
+DEEPEST_VALUE: Final = 32
 # Written in RE2 (or Python) but read otherwise by a browser, or not at all: (?i) (?P<x>) \A \z \Q \pL \C [[:alpha:]]
 _NOT_JAVASCRIPT: Final = re.compile(r"\(\?(?!:|<[A-Za-z_$])|\\[AzZQEpPCaX]|\\x\{|\[\[:")
 
@@ -50,7 +52,8 @@ def compile_condition(
 ) -> Condition:
     """A function of attributes that says whether they meet the condition, and that never raises.
 
-    It decides as the browser's SDK does: a missing attribute is null, and null is 0 to `$lt` and its kin.
+    It decides as the browser's SDK does: a missing attribute is null, and null is 0 to `$lt` and its kin. What takes
+    long to look at, a text of more than 2 kB or a value with more than 1,000 inside, meets nothing that names it.
     Raises ConditionError for unknown operators, operands of the wrong kind and patterns RE2 or a browser cannot read;
     `lenient` takes these for "never met" and unknown `$names` for attributes, as the SDKs do.
     """
@@ -190,7 +193,7 @@ def matches_pattern(pattern: str, any_case: bool = False) -> Test:
 
     def test(value: Any) -> bool:
         subject = text(value).encode("utf-8", "replace")
-        return len(subject) <= LONGEST_SUBJECT_BYTES and found(subject) is not None
+        return len(subject) <= LONGEST_TEXT_BYTES and found(subject) is not None
 
     return test
 
@@ -202,6 +205,30 @@ def unreadable_pattern(pattern: str) -> str | None:
     except ValueError as error:
         return str(error)
     return None
+
+
+def is_bounded(value: Any) -> bool:
+    """Whether a value is small enough to be compared, whatever it is compared with."""
+    level, left = [value], MOST_VALUES
+    for _ in range(DEEPEST_VALUE):
+        inside: list[Any] = []
+        for each in level:
+            if isinstance(each, list):
+                inside += each
+            elif isinstance(each, dict):
+                inside += (*each, *each.values())
+            elif isinstance(each, str) and not is_short(each):
+                return False
+        left -= len(inside)
+        if not inside or left < 0:
+            return left >= 0
+        level = inside
+    return False
+
+
+def is_short(text: str) -> bool:
+    """Whether a text has at most 2 kB; a letter has at most 4."""
+    return len(text) * 4 <= LONGEST_TEXT_BYTES or len(text.encode("utf-8", "replace")) <= LONGEST_TEXT_BYTES
 
 
 def _truthy(value: Any) -> bool:
@@ -260,16 +287,20 @@ def _test(test: Operation | Nested | Members) -> Test:
 def _attribute(path: str, test: Test) -> Condition:
     """The test on the value at a dotted path; what is missing on the way is null."""
     first, *rest = path.split(".")
-    if not rest:
-        return lambda attributes: test(attributes.get(first))
+
+    def plain(attributes: Attributes) -> bool:
+        value = attributes.get(first)
+        if isinstance(value, str):
+            return is_short(value) and test(value)
+        return (not isinstance(value, list | dict) or is_bounded(value)) and test(value)
 
     def nested(attributes: Attributes) -> bool:
         value = attributes.get(first)
         for name in rest:
             value = _member(value, name)
-        return test(value)
+        return is_bounded(value) and test(value)
 
-    return nested
+    return nested if rest else plain
 
 
 def _member(value: Any, name: str) -> Any:

@@ -1,9 +1,12 @@
 """A slip of the pen is told from a name that is not there at all."""
 
+from hashlib import sha256
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kit import suggestions
 from kit.suggestions import did_you_mean, nearest
 
 KNOWN = ("start", "audience", "variants", "goal", "guardrails", "split", "exposure", "holdouts")
@@ -59,3 +62,18 @@ def test_a_name_of_any_length_is_compared_by_its_beginning() -> None:
 )
 def test_the_end_of_the_sentence_asks_or_says_what_is_right(said: str, told: str) -> None:
     assert said == told
+
+
+MANY = [sha256(bytes([number // 256, number % 256])).hexdigest()[:12] for number in range(1000)]
+
+
+@given(name=st.sampled_from(MANY), place=st.integers(0, 11), letter=st.sampled_from("xyz"))
+def test_among_many_names_that_with_one_wrong_letter_is_recognised(name: str, place: int, letter: str) -> None:
+    assert nearest(name[:place] + letter + name[place + 1 :], MANY) == (name,)
+
+
+def test_at_most_twenty_of_many_names_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared = list[str]()
+    monkeypatch.setattr(suggestions, "get_close_matches", lambda _, words, *__: compared.extend(words) or [])
+    assert nearest("abcx", MANY) == ()
+    assert 0 < len(compared) <= 20

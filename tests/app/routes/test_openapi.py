@@ -8,6 +8,7 @@ from openapi_spec_validator import validate
 from servers.one_worker import SECRET, OneWorker
 
 from app.main import cold_routes
+from app.routes import documentation
 
 UNLISTED = {"/docs", "/docs.css", "/openapi.json", "/sourceConfig"}
 
@@ -58,3 +59,13 @@ def test_the_page_of_the_documentation_is_self_contained(worker: OneWorker, docu
     assert 'src="http' not in page.text
     assert style.headers["content-type"].startswith("text/css")
     assert all(path in page.text for path in document["paths"])
+
+
+def test_what_anyone_may_ask_for_is_rendered_once(worker: OneWorker, monkeypatch: pytest.MonkeyPatch) -> None:
+    with worker.client(None) as client:
+        first = [client.get(path).content for path in ("/docs", "/openapi.json")]
+        monkeypatch.setattr(documentation, "document", None)
+        monkeypatch.setattr(worker.app.cold, "openapi", None)
+        again = [client.get(path).content for path in ("/docs", "/openapi.json")]
+    assert again == first
+    assert all(first)

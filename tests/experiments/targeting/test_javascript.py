@@ -8,7 +8,15 @@ from growthbook.core import _js_number_to_string, _strict_deep_equal, paddedVers
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.targeting.javascript import number_of, number_text, ordering, same_json, text, version_text
+from experiments.targeting.javascript import (
+    member_order,
+    number_of,
+    number_text,
+    ordering,
+    same_json,
+    text,
+    version_text,
+)
 from experiments.targeting.predicates import strictly_equals
 
 JSON_VALUES = st.recursive(
@@ -89,5 +97,24 @@ def test_different_things_are_not_strictly_equal(left: Any, right: Any) -> None:
 
 
 @given(st.text("v0123456789.-+abcXYZ~", max_size=20) | st.integers(-10, 10**9) | st.floats(0, 1e9))
-def test_versions_are_padded_as_the_sdk_pads_them(value: Any) -> None:
+def test_versions_arepadded_as_the_sdk_pads_them(value: Any) -> None:
     assert version_text(value) == paddedVersionString(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("1" + "0" * 63, 1e63), ("1" + "0" * 64, None), ("0b" + "1" * 63, None), (" " * 100 + "7" + " " * 100, 7.0)],
+)
+def test_a_text_of_more_than_64_characters_writes_no_number(value: str, expected: float | None) -> None:
+    found = number_of(value)
+    assert math.isnan(found) if expected is None else found == expected
+
+
+def test_a_text_of_more_than_256_characters_is_no_version() -> None:
+    assert version_text("1." + "0" * 254) == paddedVersionString("1." + "0" * 254)
+    assert version_text("1." + "0" * 255) == version_text("0")
+
+
+def test_members_are_ordered_as_a_browser_orders_them_and_long_numbers_are_names() -> None:
+    names = ["b", "4294967295", "10", "9" * 5000, "2", "01", "4294967294"]
+    assert member_order(dict.fromkeys(names)) == ["2", "10", "4294967294", "b", "4294967295", "9" * 5000, "01"]

@@ -1,6 +1,7 @@
 """The condition language beyond its published cases: mistakes are named, and evaluation never raises."""
 
 from contextlib import suppress
+from functools import reduce
 from typing import Any
 
 import pytest
@@ -8,11 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles.proving import examples
 
+from experiments.targeting import javascript
 from experiments.targeting.predicates import ConditionError, compile_condition
 
+DIGITS = "7" * 5000  # more than Python reads as a number
+LONG_TEXTS = st.sampled_from([DIGITS, f"0x{DIGITS}", f"-{DIGITS}e{DIGITS}", f"1.{DIGITS}", f"v{DIGITS}.{DIGITS}"])
+TEXTS = st.text(st.characters(), max_size=6) | LONG_TEXTS
 JSON_VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(st.characters(), max_size=6),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc") | LONG_TEXTS, inner, max_size=3),
     max_leaves=6,
 )
 OPERATORS = [
@@ -84,10 +89,47 @@ def test_a_pattern_that_takes_others_forever_is_answered_at_once() -> None:
     assert not meets({"a": "a" * 1000 + "!"})
 
 
-def test_a_text_of_more_than_two_kilobytes_matches_no_pattern() -> None:
-    meets = compile_condition({"a": {"$regex": "a"}})
+TOO_LARGE = {
+    "a long text": "a" * 2049,
+    "a long text of few characters": "ž" * 1025,
+    "an array of a long text": ["a" * 2049],
+    "an object with a long name": {"a" * 2049: 1},
+    "a long array": ["a"] * 1001,
+    "an array of many arrays": [["a"] * 100] * 10,
+    "a deep array": reduce(lambda inner, _: [inner], range(5000), ["a"]),
+}
+OPERATIONS = [
+    *("a", {"$eq": "a"}, {"$ne": "b"}, {"$lt": "b"}, {"$gte": "a"}, {"$vne": "1.0"}, {"$vlt": "1.0"}, {"$in": ["a"]}),
+    *({"$nin": ["b"]}, {"$ini": ["A"]}, {"$all": ["a"]}, {"$alli": ["A"]}, {"$elemMatch": {"$eq": "a"}}),
+    *({"$size": {"$gt": 0}}, {"$exists": True}, {"$not": {"$exists": False}}, {"$type": "string"}, {"$regexi": "A"}),
+]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=str)
+@pytest.mark.parametrize("value", TOO_LARGE.values(), ids=list(TOO_LARGE))
+def test_a_value_that_takes_long_to_look_at_meets_nothing_that_names_it(value: Any, operation: Any) -> None:
+    for path, attributes in (("a", {"a": value}), ("a.b", {"a": {"b": value}})):
+        assert not compile_condition({path: operation})(attributes)
+
+
+@pytest.mark.parametrize(
+    "operation", [{"$gte": "a"}, {"$regex": "a"}, {"$ne": "b"}, {"$in": ["a", "a" * 2048]}], ids=str
+)
+def test_a_text_of_two_kilobytes_and_an_array_of_a_thousand_are_looked_at(operation: Any) -> None:
+    meets = compile_condition({"a": operation})
     assert meets({"a": "a" * 2048})
-    assert not meets({"a": "a" * 2049})
+    assert meets({"a": ["a"] * 1000})
+
+
+@pytest.mark.parametrize("operator", ["$vgt", "$gt"])
+def test_an_attribute_is_read_once_however_many_conditions_ask(operator: str) -> None:
+    conditions = [
+        compile_condition({"a": {operator: bound if operator == "$gt" else f"{bound}.0"}}) for bound in range(200)
+    ]
+    reader = javascript.padded if operator == "$vgt" else javascript.number_written
+    reader.cache_clear()
+    assert sum(meets({"a": "150.5"}) for meets in conditions) == 151
+    assert reader.cache_info().misses == 1
 
 
 @pytest.mark.parametrize(
