@@ -20,6 +20,7 @@ import psutil
 from oracles.proving import PLANTED
 from planted.decisions import DECISIONS, refusals
 from planted.fault import Mutation
+from planted.limits import LIMITS
 from planted.privacy import PRIVACY
 from planted.publishing import PUBLISHING
 from planted.service import SERVICE
@@ -30,7 +31,15 @@ LEFT_OUT = (".git", ".venv", "data", "demo-data", "node_modules", "__pycache__",
 LONGEST_SECONDS = 170.0
 
 
-MUTATIONS: Mapping[str, Mutation] = {**SERVICE, **DECISIONS, **TRUST, **PRIVACY, **PUBLISHING, **dict(refusals())}
+MUTATIONS: Mapping[str, Mutation] = {
+    **SERVICE,
+    **DECISIONS,
+    **TRUST,
+    **PRIVACY,
+    **PUBLISHING,
+    **LIMITS,
+    **dict(refusals()),
+}
 
 
 def misplaced(mutation: Mutation) -> list[str]:

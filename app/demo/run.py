@@ -30,6 +30,11 @@ READY_SECONDS: Final = 30.0
 ENDING_SECONDS: Final = 60.0
 WRITTEN_SECONDS: Final = 2.0  # until the past orders are in the log
 CAME: Final = "crowd.json"
+ONE_NETWORK: Final = {  # the whole crowd comes from it
+    "RESONATE_BUDGET_CPU_MS": "2000",
+    "RESONATE_BUDGET_BYTES_KB": "4000",
+    "RESONATE_BUDGET_EVENTS": "8000",
+}
 BANNER: Final = "free-shipping-banner"
 PRODUCTS: Final = "front-page-products"
 
@@ -39,6 +44,7 @@ def run_demo(seed: int) -> int:
     environment = {
         "RESONATE_DEFINITIONS": str(SHOP / "definitions"),
         "RESONATE_DATA": "./demo-data",
+        **ONE_NETWORK,
     } | dict(os.environ)
     return asyncio.run(_demo(environment, seed, Console()))
 

@@ -1,74 +1,27 @@
-"""Lets a request in: its key, the origin of its page, and the rate of its caller."""
+"""Lets a request in: its key, the origin of its page, and what its caller has used up already."""
 
 import base64
 import binascii
-import math
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network, ip_address
-from typing import Final
 
 from app.http.access import Grant, Keys, unknown_key
 from app.http.errors import Problem, retry_later
 from app.http.exchange import Exchange, unique_ids
 from app.http.parameters import ignore_unknown, query_pairs
+from app.limits.budgets import KINDS, UNITS, Budgets, Spent
+from app.limits.networks import Networks
 from app.runtime.telemetry import Telemetry
-
-MAX_BUCKETS: Final = 50_000
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """`per_second` requests for good, `burst` of them at once. `per_second` 0 means no limit."""
-
-    per_second: float
-    burst: int
-
-    def share(self, workers: int) -> "Rate":
-        """What each of so many workers may let pass, so that all together keep the rate: at least one at once."""
-        return Rate(self.per_second / workers, max(1, self.burst // workers))
-
-
-@dataclass(slots=True)
-class RateLimiter:
-    """One bucket for each (key, address), held as its theoretical arrival time (ITU-T I.371, virtual scheduling).
-
-    Buckets that are full again are forgotten; when even so there are too many, all are: the limiter fails open.
-    """
-
-    publishable: Rate
-    secret: Rate
-    arrivals: dict[tuple[bytes, str], float] = field(default_factory=dict[tuple[bytes, str], float])
-
-    def wait_seconds(self, digest: bytes, address: str, secret: bool, now: float) -> int:
-        """0 when the request may pass (it is counted), else the whole seconds after which the next one may."""
-        rate = self.secret if secret else self.publishable
-        if not rate.per_second:
-            return 0
-        bucket = (digest, address)
-        interval = 1.0 / rate.per_second
-        arrival = self.arrivals.get(bucket, now)
-        if arrival < now:
-            arrival = now
-        early = arrival - now - interval * (rate.burst - 1)
-        if early > 1e-9:  # the subtraction of two clock readings rounds
-            return math.ceil(early)
-        self.arrivals[bucket] = arrival + interval
-        if len(self.arrivals) > MAX_BUCKETS:
-            self.arrivals = {bucket: arrival for bucket, arrival in self.arrivals.items() if arrival > now}
-            if len(self.arrivals) > MAX_BUCKETS // 2:
-                self.arrivals = {}
-        return 0
 
 
 @dataclass(frozen=True, slots=True)
 class AccessPolicy:
-    """Whom a server lets in and how often, whose word on addresses it takes, and where it counts and names answers."""
+    """Whom a server lets in, what they may use, from where they call, and where it counts and names answers."""
 
     keys: Keys
-    limiter: RateLimiter
-    trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
+    budgets: Budgets
+    networks: Networks
     telemetry: Telemetry
     ids: Iterator[str] = field(default_factory=unique_ids)
 
@@ -80,7 +33,7 @@ def admit(exchange: Exchange, policy: AccessPolicy, parameters: Collection[str] 
     """
     found = presented(exchange)
     if found is None:
-        raise unknown_key(None)
+        raise stranger(exchange, policy, None)
     key, in_address = found
     grant = admit_key(exchange, policy, key, in_address=in_address)
     if parameters is not None and exchange.scope["query_string"]:
@@ -120,7 +73,7 @@ def admit_key(exchange: Exchange, policy: AccessPolicy, key: bytes, *, in_addres
     """The grant of this key, wherever it was found. Raises Problem 401, 403 or 429."""
     grant = policy.keys.grant(key)
     if grant is None:
-        raise unknown_key(key)
+        raise stranger(exchange, policy, key)
     if in_address and grant.secret:
         detail = "a secret key is never accepted in an address; send it as `Authorization: Bearer <key>`"
         raise Problem(401, "secret_key_in_address", detail)
@@ -128,32 +81,39 @@ def admit_key(exchange: Exchange, policy: AccessPolicy, key: bytes, *, in_addres
     if origin is not None and not grant.secret and not grant.allows(origin.decode("latin-1")):
         detail = "this publishable key is not configured for the page's origin"
         raise Problem(403, "origin_not_allowed", detail)
-    client = exchange.scope["client"]
-    address = client[0] if client else ""
-    if policy.trusted_proxies:
-        address = caller_address(address, exchange.headers, policy.trusted_proxies)
-    wait = policy.limiter.wait_seconds(grant.digest, address, grant.secret, time.monotonic())
-    if wait:
-        detail = f"too many requests with this key from this address; try again in {wait} s"
-        raise retry_later(429, "rate_limited", detail, wait)
+    now = time.monotonic()
+    network = policy.networks.of(exchange.scope, exchange.headers, now, page=not grant.secret)
+    tab = policy.budgets.tab(grant.digest, network, secret=grant.secret)
+    spent = tab.spent(now)
+    if spent is not None:
+        account, what = spent
+        raise used_up(what, "this key" if account is tab.accounts[-1] else "this key from this network")
+    exchange.network, exchange.tab = network, tab
     exchange.grant, exchange.authority = grant, grant.authority
     return grant
 
 
-def caller_address(peer: str, headers: Mapping[bytes, bytes], trusted: tuple[IPv4Network | IPv6Network, ...]) -> str:
-    """The address that calls: the peer, or behind trusted proxies the last address that none of them vouches for."""
-    if not _is_trusted(peer, trusted):
-        return peer
-    hops = headers.get(b"x-forwarded-for", b"").decode("latin-1").split(",")
-    for hop in reversed([hop.strip() for hop in hops]):
-        if hop and not _is_trusted(hop, trusted):
-            return hop[:64]
-    return peer
+def stranger(exchange: Exchange, policy: AccessPolicy, key: bytes | None) -> Problem:
+    """401 for a request with this unknown key, or none; it is charged to its network. Raises Problem 429."""
+    admit_stranger(exchange, policy)
+    return unknown_key(key)
 
 
-def _is_trusted(address: str, trusted: tuple[IPv4Network | IPv6Network, ...]) -> bool:
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return False
-    return any(parsed in network for network in trusted)
+def admit_stranger(exchange: Exchange, policy: AccessPolicy) -> None:
+    """Lets a request without a key go on, at the cost of its network. Raises Problem 429."""
+    now = time.monotonic()
+    exchange.network = policy.networks.of(exchange.scope, exchange.headers, now)
+    tab = policy.budgets.strangers(exchange.network)
+    spent = tab.spent(now)
+    if spent is not None:
+        raise used_up(spent[1], "requests without a known key from this network")
+    exchange.tab = tab
+
+
+def used_up(what: Spent, whose: str) -> Problem:
+    """429: which budget is used up, and in how many seconds there is some of it again."""
+    name = KINDS[what.kind]
+    detail = f"the budget of {name} of {whose}, {what.per_second:g} {UNITS[what.kind]} a second, is used up"
+    problem = retry_later(429, "rate_limited", f"{detail}; try again in {what.wait_seconds} s", what.wait_seconds)
+    problem.members = {"budget": name.lower().replace(" ", "_")}
+    return problem

@@ -20,6 +20,7 @@ from app.http.exchange import (
     head,
     preflight,
 )
+from app.limits.metering import Metered
 from app.runtime.telemetry import OTHER_ROUTE
 
 # pages of other origins call these
@@ -50,13 +51,22 @@ class Cold:
                 limit = UPLOADS.get(path, MAX_BODY)
                 check_length(exchange.headers, limit)
                 reader = BodyReader(receive, self._deadlines, limit)
-                await self._application(scope, reader.piece if path in UPLOADS else reader.receive, reply.send)
+                receiving = reader.piece if path in UPLOADS else reader.receive
+                answering = Metered(self._answered(scope, receiving, reply.send))
+                try:
+                    await answering
+                finally:
+                    exchange.cpu_seconds = answering.cpu_seconds
+                    exchange.charge()
         except Disconnected:
             return
         except Exception as error:  # noqa: BLE001 - the outermost loop of a worker: never a 500
             await reply.answer(failure(error, exchange))
         route = getattr(scope.get("route"), "path", OTHER_ROUTE)
         self._access.telemetry.answered(route, reply.status, time.perf_counter() - exchange.started)
+
+    async def _answered(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._application(scope, receive, send)
 
 
 class _Reply:

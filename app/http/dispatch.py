@@ -22,6 +22,7 @@ from app.http.exchange import (
     head,
     preflight,
 )
+from app.limits.metering import Metered
 
 logger = logging.getLogger(__name__)
 
@@ -96,7 +97,7 @@ class Dispatch(Generic[State]):
         return None if route is None else self._answer(route, Exchange.of(scope, self._access.ids), body)
 
     def _answer(self, route: HotRoute[State], exchange: Exchange, body: bytes) -> Whole | Coroutine[Any, Any, Whole]:
-        method = exchange.scope["method"]
+        method, began = exchange.scope["method"], time.thread_time()
         try:
             if method == route.method or (method == "HEAD" and route.method == "GET"):
                 if b"content-encoding" in exchange.headers or len(body) > MAX_BODY:
@@ -108,19 +109,25 @@ class Dispatch(Generic[State]):
                 raise method_not_allowed(method, route.methods)
         except Exception as error:  # noqa: BLE001 - the outermost loop of a worker: never a 500
             answer = failure(error, exchange)
+        exchange.cpu_seconds, exchange.body_bytes = time.thread_time() - began, len(body)
         if isinstance(answer, HttpAnswer):
             return self._closed(route, exchange, answer)
+        if exchange.is_costly:
+            exchange.charge()
         return self._later(route, exchange, answer)
 
     async def _later(self, route: HotRoute[State], exchange: Exchange, pending: Pending) -> Whole:
+        metered = Metered(pending)
         try:
-            answer = await pending
+            answer = await metered
         except Exception as error:  # noqa: BLE001 - the outermost loop of a worker: never a 500
             answer = failure(error, exchange)
+        exchange.cpu_seconds += metered.cpu_seconds
         return self._closed(route, exchange, answer)
 
     def _closed(self, route: HotRoute[State], exchange: Exchange, answer: HttpAnswer) -> Whole:
-        """The answer, counted, with its headers."""
+        """The answer, counted and charged, with its headers."""
+        exchange.charge()
         self._access.telemetry.answered(route.name, answer.status, time.perf_counter() - exchange.started)
         return answer, head(answer, exchange, route.pages)
 

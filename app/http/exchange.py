@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, NamedTuple
 from app.http.access import Grant, Keys
 from app.http.errors import JSON_TYPE, Headers
 from app.identity.people import ABSENT, Standing
+from app.limits.budgets import Tab
 from events.authority import Authority
 
 Scope = MutableMapping[str, Any]
@@ -54,7 +55,8 @@ class Exchange:
     """What a handler may look at. `headers` has lower-case names; `grant` is set once the key is known, and with it
     `authority`, that of what is said here; a proof of the user that the request names sets `standing`, and raises it.
 
-    `notes` are headers that the answer gets whatever it is.
+    `notes` are headers that the answer gets whatever it is. `network` is the caller's, empty where it cannot be told;
+    on its `tab` goes what the numbers below it say, which are those of what was not charged yet.
     """
 
     scope: Scope
@@ -65,6 +67,12 @@ class Exchange:
     authority: Authority = Authority.PAGE
     standing: Standing = ABSENT
     notes: Sequence[tuple[bytes, bytes]] = ()
+    network: str = ""
+    tab: Tab | None = None
+    requests: int = 1
+    cpu_seconds: float = 0.0
+    body_bytes: int = 0
+    events: int = 0
 
     @classmethod
     def of(cls, scope: Scope, ids: Iterator[str]) -> "Exchange":
@@ -91,6 +99,18 @@ class Exchange:
     def settle(self, standing: Standing) -> None:
         """From now on it is known how far the user is believed whom a page names."""
         self.standing, self.authority = standing, standing.authority
+
+    def charge(self) -> None:
+        """Puts what was done since the last time on the caller's tab."""
+        if self.tab is not None:
+            cpu_ms, kilobytes = self.cpu_seconds * 1e3, self.body_bytes / 1e3
+            self.tab.charge(time.monotonic(), self.requests, cpu_ms, kilobytes, self.events)
+        self.requests, self.cpu_seconds, self.body_bytes, self.events = 0, 0.0, 0, 0
+
+    @property
+    def is_costly(self) -> bool:
+        """Whether what was done for it has to be charged before it is answered, and others are let in."""
+        return self.cpu_seconds > 1e-3 or self.events > 10 or self.body_bytes > 10_000
 
     @property
     def traceparent(self) -> bytes | None:

@@ -5,10 +5,12 @@ from html import escape
 from typing import Any, Final
 
 import msgspec
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import HTMLResponse, Response
 
-router = APIRouter(include_in_schema=False)
+from app.routes.dependencies import key_if_any
+
+router = APIRouter(include_in_schema=False, dependencies=[Depends(key_if_any)])
 
 SECURITY: Final = {
     "content-security-policy": "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'",

@@ -167,6 +167,7 @@ async def expose(
         )
         for assignment in shown
     ]
+    exchange.events = len(records)
     logged = True
     try:
         await resources.stream.append(records)

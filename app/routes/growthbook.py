@@ -92,4 +92,5 @@ def ingest(exchange: Exchange, resources: Resources, body: bytes) -> Pending:
         reading = read_events(items, arrival(exchange, resources, named))
     except BatchTooLarge as error:
         raise Problem(413, "batch_too_large", str(error)) from None
+    exchange.events = len(reading.records)
     return store(reading, resources, grant, named)

@@ -88,7 +88,11 @@ def readiness(
     causes += [f"model_refused: {each}" for each in worker.recommender.concentrated()]
     if embedded and embedded.recovery:
         causes.append(f"store_salvaged: {embedded.recovery}")
-    causes += sorted(LOSSES & worker.telemetry.growing(time.time()))
+    growing = worker.telemetry.growing(time.time())
+    causes += sorted(LOSSES & growing)
+    if "untrusted_forwarding" in growing:  # maybe in another worker, which alone knows of whom
+        proxy = worker.access.networks.unbelieved
+        causes.append("proxies_not_trusted" + (f": {proxy}" if proxy else ""))
     if cause is not None:
         causes.append(cause)
     store = {"available": cause is None, "cause": cause}

@@ -5,8 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import JSONResponse
 
-from app.http.access import unknown_key
-from app.http.admission import admit_key, presented
+from app.http.admission import admit_key, presented, stranger
 from app.routes.dependencies import Asked, Worker
 
 router = APIRouter(tags=["Tracking"])
@@ -49,7 +48,7 @@ async def segment_settings(key: PublishableKey, request: Request, asked: Asked, 
 async def rudderstack_settings(asked: Asked, worker: Worker) -> JSONResponse:
     found = presented(asked)
     if found is None:
-        raise unknown_key(None)
+        raise stranger(asked, worker.access, None)
     key, in_address = found
     admit_key(asked, worker.access, key, in_address=in_address)
     quiet = {"enabled": False}

@@ -5,8 +5,8 @@ from typing import Any, Final
 
 import msgspec
 
-from app.http.access import Grant, unknown_key
-from app.http.admission import admit_key, presented
+from app.http.access import Grant
+from app.http.admission import admit_key, presented, stranger
 from app.http.body import Decoded, decode
 from app.http.errors import Problem, retry_later, unreadable
 from app.http.exchange import Exchange, HttpAnswer, Pending
@@ -71,7 +71,7 @@ class Tracking:
         found = presented(exchange)
         grant = None if found is None else admit_key(exchange, resources.access, found[0], in_address=found[1])
         if self._kind is None:
-            batch = _decoded(body, BATCH, grant)
+            batch = _decoded(exchange, resources, body, BATCH)
             grant = grant or admit_written(exchange, resources, batch.writeKey)
             named = resources.users.named_by_events(exchange.user_token)
             try:
@@ -81,17 +81,18 @@ class Tracking:
             except BatchTooLarge as error:
                 raise Problem(413, "batch_too_large", str(error)) from None
         else:
-            item = _decoded(body, SINGLE, grant)
+            item = _decoded(exchange, resources, body, SINGLE)
             grant = grant or admit_written(exchange, resources, item.get("writeKey"))
             named = resources.users.named_by_events(exchange.user_token)
             reading = read_single(item, len(body), self._kind, arrival(exchange, resources, named))
+        exchange.events = len(reading.records)
         return store(reading, resources, grant, named)
 
 
 def admit_written(exchange: Exchange, resources: Resources, key: Any) -> Grant:
     """The grant of the body's `writeKey`. Raises Problem 401, 403 or 429."""
     if type(key) is not str:
-        raise unknown_key(None)
+        raise stranger(exchange, resources.access, None)
     return admit_key(exchange, resources.access, key.encode())
 
 
@@ -138,11 +139,11 @@ async def store(reading: Reading, resources: Resources, grant: Grant, named: Nam
     return HttpAnswer(200, msgspec.json.encode({"success": True, "rejected": rejected}))
 
 
-def _decoded(body: bytes, decoder: msgspec.json.Decoder[Decoded], grant: Grant | None) -> Decoded:
+def _decoded(exchange: Exchange, resources: Resources, body: bytes, decoder: msgspec.json.Decoder[Decoded]) -> Decoded:
     """A body that cannot be read holds no key either: without one it is refused for that."""
     try:
         return decode(body, decoder)
     except Problem:
-        if grant is None:
-            raise unknown_key(None) from None
+        if exchange.grant is None:
+            raise stranger(exchange, resources.access, None) from None
         raise

@@ -175,10 +175,20 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = Field(
         (), description="Addresses or networks whose `X-Forwarded-For` is believed."
     )
-    rate_limit_per_second: int = Field(500, ge=1, description="Requests a second of one publishable key and address.")
+    rate_limit_per_second: int = Field(
+        500, ge=1, description="Requests a second of one publishable key and network, whatever they cost."
+    )
     rate_limit_burst: int = Field(2000, ge=1, description="Requests that such a caller may make at once.")
     secret_rate_limit_per_second: int = Field(5000, ge=1, description="Requests a second of one secret key.")
     secret_rate_limit_burst: int = Field(20000, ge=1, description="Requests that such a caller may make at once.")
+    budget_cpu_ms: int = Field(
+        250, ge=1, description="CPU time in ms that requests of one publishable key and network may cost each second."
+    )
+    budget_bytes_kb: int = Field(256, ge=1, description="kB of bodies that such a caller may send each second.")
+    budget_events: int = Field(500, ge=1, description="Events that such a caller may cause each second.")
+    budget_key_factor: int = Field(
+        20, ge=1, description="A publishable key as a whole may use so many times as much; a secret key too."
+    )
     max_connections: int = Field(10000, ge=16, description="Open connections of one worker; further ones get 503.")
     store_memory_mb: int = Field(1024, ge=16, description="Memory of the embedded store; full, tracking answers 503.")
     analysis_memory_mb: int = Field(2048, ge=128, description="Memory of the readout engine; beyond it spills to disk.")

@@ -18,7 +18,8 @@ LATENCY_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 
 EVENT_OUTCOMES: Final = ("stored", "duplicate", "rejected", "quarantined", "bot", "forged")
 EXPOSURE_OUTCOMES: Final = ("logged", "unlogged")
 TROUBLES: Final = (
-    "store_refused", "flush_failures", "message_conflicts", "history_failures", "log_in_failures", "unknown_parameters"
+    "store_refused", "flush_failures", "message_conflicts", "history_failures", "log_in_failures", "unknown_parameters",
+    "untrusted_forwarding",
 )  # fmt: skip
 # of users whom pages name: proven, or why not
 NAMED_USERS: Final = ("proven", "no_token", "expired", "bad_signature", "unknown_key", "not_this_user",

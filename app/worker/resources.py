@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 from app.analysis.client import AnalysisClient
 from app.http.access import Grant, Keys
-from app.http.admission import AccessPolicy, Rate, RateLimiter
+from app.http.admission import AccessPolicy
 from app.identity.users import Users
+from app.limits.budgets import Allowance, Books, Budgets, Limits
+from app.limits.networks import Networks
 from app.runtime.data_directory import DataDirectory, store_connection
 from app.runtime.settings import Settings
 from app.runtime.telemetry import Telemetry
@@ -33,6 +35,8 @@ logger = logging.getLogger(__name__)
 
 POLL_SECONDS: Final = 0.5
 LONGEST_PAUSE_SECONDS: Final = 2.0  # after failures
+BOOKS: Final = "budgets"
+AHEAD_SECONDS: Final = (4.0, 4.0, 4.0)  # of the budgets of CPU time, bytes and events
 
 
 @dataclass(slots=True)
@@ -67,15 +71,13 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
     """
     directory = DataDirectory(settings.data)
     directory.make(group_reads=settings.data_group)
-    limiter = RateLimiter(
-        publishable=Rate(settings.rate_limit_per_second, settings.rate_limit_burst).share(settings.workers),
-        secret=Rate(settings.secret_rate_limit_per_second, settings.secret_rate_limit_burst).share(settings.workers),
-    )
     async with contextlib.AsyncExitStack() as stack:
         connection = await store_connection(settings)
         stack.push_async_callback(connection.close)
         telemetry = Telemetry(directory.metrics, routes)
         stack.callback(telemetry.close)
+        books = Books(directory.metrics / BOOKS)
+        stack.callback(books.close)
         scrubber = Scrubber(telemetry.scrubbed)
         stream = Stream(connection, count=telemetry.went_wrong, scrubber=scrubber)
         reads = SharedReads(connection)
@@ -99,13 +101,33 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
             catalogs=catalogs,
             connection=connection,
             stream=stream,
-            access=AccessPolicy(keys, limiter, settings.trusted_proxies, telemetry),
+            access=AccessPolicy(
+                keys,
+                Budgets(limits(settings), books),
+                Networks(settings.trusted_proxies, partial(telemetry.went_wrong, "untrusted_forwarding")),
+                telemetry,
+            ),
             analysis=AnalysisClient(directory.analysis_socket, settings.analysis_timeout_seconds),
             telemetry=telemetry,
             recommender=recommender,
             users=Users(user_tokens(settings), log_ins, telemetry.named_user),
             scrubber=scrubber,
         )
+
+
+def limits(settings: Settings) -> Limits:
+    """What callers may use; the requests are a floor under what each costs."""
+    cost = (settings.budget_cpu_ms, settings.budget_bytes_kb, settings.budget_events)
+    network = Allowance(
+        (settings.rate_limit_per_second, *cost),
+        ((settings.rate_limit_burst - 1) / settings.rate_limit_per_second, *AHEAD_SECONDS),
+    )
+    publishable = network.times(settings.budget_key_factor)
+    secret = Allowance(
+        (settings.secret_rate_limit_per_second, *publishable.per_second[1:]),
+        ((settings.secret_rate_limit_burst - 1) / settings.secret_rate_limit_per_second, *AHEAD_SECONDS),
+    )
+    return Limits(network, publishable, secret)
 
 
 def user_tokens(settings: Settings) -> "UserTokens | None":

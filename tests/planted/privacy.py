@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 from planted.fault import Edit, Mutation
 
-
 PRIVACY: Mapping[str, Mutation] = {
     "stored_texts": Mutation(
         "the quick tests of the scrubber find no text worth a look",

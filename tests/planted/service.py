@@ -167,7 +167,7 @@ SERVICE: Mapping[str, Mutation] = {
     "no_rate_limit": Mutation(
         "a key may call as often as it likes",
         (f"{RUDE}::test_a_burst_on_one_key_is_turned_away_and_another_key_does_not_feel_it",),
-        (Edit("app/http/admission.py", "if early > 1e-9:", "if early > 1e9:"),),
+        (Edit("app/limits/budgets.py", "requests - ahead_requests <= latest", "True"),),
     ),
     "unseen_trouble": Mutation(
         "one of the things that go wrong is counted and never shown",

@@ -43,6 +43,11 @@ goal: purchase_rate
     "paused.yaml": "key: paused\nstatus: paused\nvariants: [a, b]\ngoal: purchase_rate\n",
 }
 
+UNLIMITED = (
+    *("rate_limit_per_second", "rate_limit_burst", "secret_rate_limit_per_second", "secret_rate_limit_burst"),
+    *("budget_cpu_ms", "budget_bytes_kb", "budget_events"),
+)
+
 
 class OneWorker:
     """A worker that runs while the `with` block does; `store` may be stopped and started inside it."""
@@ -53,7 +58,7 @@ class OneWorker:
         for name, text in files.items():
             (definitions / name).write_text(text)
         keys: dict[str, Any] = {"publishable_keys": (PUBLISHABLE,), "secret_keys": (SECRET,)}
-        rates = {"rate_limit_per_second": 1_000_000, "rate_limit_burst": 1_000_000, "workers": 1}
+        rates = dict.fromkeys(UNLIMITED, 1_000_000) | {"workers": 1}
         self.settings = Settings(data=root / "data", definitions=definitions, **{**keys, **rates, **settings})
         self.store = EmbeddedStore(self.settings.data)
         self.keeper = CatalogKeeper(definitions, self.settings.data, lambda: datetime.now(UTC))

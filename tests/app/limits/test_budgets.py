@@ -1,0 +1,250 @@
+"""Budgets: what passes together never exceeds them, whoever is charged for it, and nobody pays for another."""
+
+import multiprocessing
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from servers.one_worker import PUBLISHABLE, SECRET, OneWorker
+
+from app.limits import budgets as budgets_module
+from app.limits.budgets import KINDS, NEIGHBOURS, ROW, ROWS, Account, Allowance, Books, Budgets, Limits
+from app.limits.metering import Metered
+
+FREE = 1e9
+ONE = (1.0, 0.0, 0.0, 0.0)
+
+
+def allowance(per_second: float = 2, burst: float = 3) -> Allowance:
+    """So many requests, and of the rest more than anybody uses."""
+    return Allowance((per_second, FREE, FREE, FREE), ((burst - 1) / per_second, 4.0, 4.0, 4.0))
+
+
+def budgets(books: Books | None = None, per_second: float = 2, burst: float = 3) -> Budgets:
+    one = allowance(per_second, burst)
+    return Budgets(Limits(one, one.times(4), one.times(1000)), books or Books())
+
+
+def passed(bucket: Budgets, network: str, moment: float) -> bool:
+    tab = bucket.tab(b"page", network, secret=False)
+    if tab.spent(moment):
+        return False
+    tab.charge(moment, *ONE)
+    return True
+
+
+def test_a_burst_passes_and_what_follows_is_told_how_long_to_wait() -> None:
+    bucket = budgets()
+    assert [passed(bucket, "a", 100.0) for _ in range(4)] == [True, True, True, False]
+    told = bucket.tab(b"page", "a", secret=False).accounts[0].spent(100.0)
+    assert told == (0, 2, 1)
+    assert [passed(bucket, "a", moment) for moment in (100.4, 100.5, 100.5, 101.0)] == [False, True, False, True]
+
+
+def test_networks_keys_and_classes_pay_for_themselves() -> None:
+    bucket = budgets(burst=1)
+    for digest, network, secret in ((b"x", "a", False), (b"x", "b", False), (b"y", "a", False), (b"z", "a", True)):
+        accounts = bucket.tab(digest, network, secret=secret).accounts
+        assert not any(account.spent(1.0) for account in accounts)
+        accounts[0].charge(1.0, ONE)
+        assert accounts[0].spent(1.0) if not secret else len(accounts) == 1
+
+
+def test_all_networks_of_a_key_together_have_so_many_times_the_budget_of_one() -> None:
+    bucket = budgets(per_second=2, burst=3)
+    assert sum(passed(bucket, f"network {number}", 5.0) for number in range(40)) == 12
+    assert sum(passed(bucket, f"other {number}", 6.0) for number in range(40)) == 8
+
+
+def test_callers_without_a_network_pay_as_their_key_alone_and_strangers_without_one_nothing() -> None:
+    bucket = budgets()
+    assert len(bucket.tab(b"page", "", secret=False).accounts) == 1
+    assert bucket.strangers("").accounts == ()
+    assert len(bucket.strangers("1.1.1.1").accounts) == 1
+
+
+@pytest.mark.parametrize("kind", range(1, 4))
+def test_each_kind_has_a_budget_and_the_debt_of_one_request_is_waited_for(kind: int) -> None:
+    account = Account(Books(), b"x", Allowance((FREE, 100.0, 100.0, 100.0), (4.0, 4.0, 4.0, 4.0)))
+    used = [0.0, 0.0, 0.0, 0.0]
+    used[kind] = 1000.0
+    assert account.spent(50.0) is None
+    account.charge(50.0, (used[0], used[1], used[2], used[3]))
+    assert account.spent(50.0) == (kind, 100.0, 6)
+    assert account.spent(55.9) == (kind, 100.0, 1)
+    assert account.spent(56.1) is None
+
+
+@given(st.lists(st.floats(0, 20), min_size=1, max_size=200), st.integers(1, 20), st.integers(1, 10), st.integers(1, 4))
+def test_no_caller_ever_gets_more_than_the_rate_and_the_burst_from_all_workers_together(
+    times: list[float], per_second: int, burst: int, workers: int
+) -> None:
+    books = Books()
+    crowd = [budgets(books, per_second, burst) for _ in range(workers)]
+    moments = sorted(times)
+    let_in = sum(passed(crowd[number % workers], "a", moment) for number, moment in enumerate(moments))
+    assert let_in <= burst + (moments[-1] - moments[0]) * per_second + 1
+    assert let_in >= min(burst, len(times))
+
+
+def test_processes_that_write_at_the_same_time_let_little_more_pass(tmp_path: Path) -> None:
+    path = tmp_path / "books"
+    Books(path).close()
+    with multiprocessing.get_context("spawn").Pool(4) as pool:
+        let_in = sum(pool.map(let_in_by_one, [path] * 4, chunksize=1))
+    assert 2000 + 10 * 500 <= let_in <= 1.1 * (2000 + 10 * 500)
+
+
+def let_in_by_one(path: Path) -> int:
+    """Of 10 seconds with far more requests than may pass; all processes count them from the same moment."""
+    bucket = budgets(Books(path), 500, 2000)
+    return sum(passed(bucket, "a", 1000.0 + second) for second in range(11) for _ in range(8000))
+
+
+def test_where_others_take_all_rows_a_caller_is_not_limited() -> None:
+    books = Books()
+    account = Account(books, b"late", allowance(1, 1))
+    for row in range(ROWS):
+        ROW.pack_into(books.map, row * ROW.size, row + 2**40, 9e9, 9e9, 9e9, 9e9)
+    for _ in range(5):
+        assert account.spent(10.0) is None
+        account.charge(10.0, ONE)
+
+
+def test_an_account_that_owes_nothing_gives_its_row_to_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budgets_module, "ROWS", NEIGHBOURS)
+    books = Books()
+    *first, late = [Account(books, b"%d" % number, allowance(1, 1)) for number in range(NEIGHBOURS + 1)]
+    for account in (*first, late):
+        account.charge(1.0, ONE)
+    assert [account.spent(1.5) is None for account in (*first, late)] == [False] * NEIGHBOURS + [True]
+    late.charge(3.0, ONE)
+    first[0].charge(3.0, ONE)
+    assert late.spent(3.5)
+    assert first[0].spent(3.5)
+
+
+@pytest.mark.parametrize("garbage", [1e300, float("inf")])
+def test_what_no_worker_wrote_limits_nobody(garbage: float) -> None:
+    books = Books()
+    account = Account(books, b"x", allowance(1, 1))
+    account.charge(1.0, ONE)
+    place = next(at for at in range(0, len(books.map), ROW.size) if ROW.unpack_from(books.map, at)[0])
+    ROW.pack_into(books.map, place, ROW.unpack_from(books.map, place)[0], garbage, garbage, garbage, garbage)
+    assert account.spent(1.0) is None
+
+
+def test_whoever_cost_more_than_a_minute_waits_a_minute() -> None:
+    account = Account(Books(), b"x", allowance(1, 1))
+    account.charge(1.0, (1e6, 0.0, 0.0, 0.0))
+    told = account.spent(1.0)
+    assert told is not None
+    assert told.wait_seconds == 60
+
+
+@pytest.mark.parametrize(
+    ("limits", "body", "budget"),
+    [
+        ({"rate_limit_per_second": 1, "rate_limit_burst": 1}, {"batch": [{"type": "track"}]}, "requests"),
+        ({"budget_cpu_ms": 1}, {"batch": [{"type": "track", "event": "E", "anonymousId": "v"}] * 2000}, "cpu_time"),
+        ({"budget_bytes_kb": 1}, {"batch": [{"type": "track", "note": "x" * 9000}]}, "bytes"),
+        ({"budget_events": 1}, {"batch": [{"type": "track", "event": "E", "anonymousId": "v"}] * 10}, "events"),
+    ],
+)
+def test_over_http_it_is_429_with_the_budget_and_whole_seconds_and_backends_are_served(
+    tmp_path: Path, limits: dict[str, int], body: object, budget: str
+) -> None:
+    with OneWorker(tmp_path, **limits) as worker, worker.client() as page, worker.client(SECRET) as backend:
+        first, second = page.post("/v1/batch", json=body), page.post("/v1/batch", json=body)
+        flag = page.post("/ofrep/v1/evaluate/flags/banner", json={"context": {"targetingKey": "v"}})
+        order = backend.post("/v1/track", json={"anonymousId": "v", "event": "E"})
+    assert (first.status_code, second.status_code, order.status_code) == (200, 429, 200)
+    assert int(second.headers["retry-after"]) >= 1
+    assert (second.json()["code"], second.json()["budget"]) == ("rate_limited", budget)
+    assert (
+        f"the budget of {budget.replace('cpu_time', 'CPU time')} of this key from this network"
+        in second.json()["detail"]
+    )
+    assert (flag.status_code, flag.json()["errorCode"]) == (429, "GENERAL")
+
+
+def test_what_waits_for_the_store_is_charged_too(tmp_path: Path) -> None:
+    shown = {"visitor_id": "v", "experiments": ["banner"]}
+    with OneWorker(tmp_path, budget_events=1) as worker, worker.client() as page:
+        statuses = [page.post("/v1/personalize", json=shown | {"visitor_id": f"v-{n}"}).status_code for n in range(6)]
+    assert statuses == [200] * 5 + [429]
+
+
+@pytest.mark.parametrize("key", ["pk_wrong_key", None])
+def test_who_has_no_key_pays_as_their_network_and_those_with_one_are_served(tmp_path: Path, key: str | None) -> None:
+    event = {"anonymousId": "v", "event": "E"}
+    service = OneWorker(tmp_path, rate_limit_per_second=1, rate_limit_burst=5)
+    with service as worker, worker.client(key) as stranger, worker.client() as page:
+        refused = [stranger.post("/v1/track", json=event) for _ in range(6)]
+        open_to_all = [stranger.get(path) for path in ("/readyz", "/metrics", "/docs", "/openapi.json")]
+        health, known = stranger.get("/healthz"), page.post("/v1/track", json=event)
+    assert [answer.status_code for answer in refused] == [401] * 5 + [429]
+    assert [answer.status_code for answer in open_to_all] == [429] * 4
+    assert (health.status_code, known.status_code) == (200, 200)
+
+
+def test_keys_of_sdk_addresses_are_strangers_too(tmp_path: Path) -> None:
+    with OneWorker(tmp_path, rate_limit_per_second=1, rate_limit_burst=2) as worker, worker.client(None) as client:
+        wrong = [client.get("/api/features/pk_wrong_key").status_code for _ in range(3)]
+        right = client.get(f"/api/features/{PUBLISHABLE}").status_code
+    assert (wrong, right) == ([400, 400, 429], 200)
+
+
+def test_cold_routes_are_charged_what_they_cost(tmp_path: Path) -> None:
+    with OneWorker(tmp_path, budget_cpu_ms=1) as worker, worker.client() as page:
+        statuses = [page.get("/v1/recommendations/sku-1").status_code for _ in range(40)]
+    assert statuses[0] == 200
+    assert statuses[-1] == 429
+
+
+def test_there_is_a_name_for_each_kind() -> None:
+    assert len(KINDS) == len(set(KINDS)) == 4
+
+
+class Patient:
+    """What a coroutine may await: it goes on when it is told to, with what it is told."""
+
+    def __await__(self):  # type: ignore[no-untyped-def]
+        return (yield self)
+
+
+def test_what_is_metered_gives_raises_and_is_cancelled_as_it_would_be_without() -> None:
+    async def answer(ending: str) -> str:
+        try:
+            await Patient()
+        except KeyError:
+            return "caught"
+        if ending == "raise":
+            raise ValueError(ending)
+        return ending
+
+    for ending in ("given", "raise"):
+        steps = Metered(answer(ending)).__await__()
+        next(steps)
+        with pytest.raises(StopIteration if ending == "given" else ValueError):
+            next(steps)
+    steps = Metered(answer("")).__await__()
+    next(steps)
+    with pytest.raises(StopIteration) as ended:
+        steps.throw(KeyError())
+    assert ended.value.value == "caught"
+
+
+def test_only_the_steps_are_counted_and_not_what_lies_between() -> None:
+    async def work() -> None:
+        await Patient()
+
+    metered = Metered(work())
+    steps = metered.__await__()
+    next(steps)
+    spent = metered.cpu_seconds
+    sum(range(2_000_000))
+    with pytest.raises(StopIteration):
+        next(steps)
+    assert 0 < spent < metered.cpu_seconds < 0.01
