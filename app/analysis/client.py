@@ -18,10 +18,11 @@ _LENGTH: Final = struct.Struct(">I")
 
 
 class Request(msgspec.Struct, frozen=True):
-    """A query and the seconds that it may take."""
+    """A query, the seconds that it may take, and the name of the key that asks."""
 
     query: Query
     timeout_seconds: float
+    asker: str = ""
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -62,14 +63,16 @@ class AnalysisClient:
         self.socket_path = socket_path
         self.timeout_seconds = timeout_seconds
 
-    async def ask(self, query: Query) -> AnalysisAnswer:
+    async def ask(self, query: Query, asker: str = "") -> AnalysisAnswer:
         """The answer to a query. Cancelling it ends the work, unless others wait for the same.
+
+        Two queries of one asker are worked on at once, the next waits.
 
         Raises AnalysisError: refused (unknown_experiment, data_damaged, …), `analysis_timeout` after
         `timeout_seconds`, `analysis_unavailable` where the process cannot be reached or dies twice under the query.
         """
         seconds = self.timeout_seconds
-        request = frame(Request(query, seconds))
+        request = frame(Request(query, seconds, asker))
         try:
             async with asyncio.timeout(seconds + GRACE_SECONDS):
                 for _ in range(RESTART_ATTEMPTS):

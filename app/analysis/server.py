@@ -25,6 +25,7 @@ from kit.tasks import unless
 logger = logging.getLogger("resonate.analysis")
 
 RETRY_SECONDS: Final = 5
+AT_ONCE: Final = 2  # questions of one key; the others of a key wait, those of other keys do not
 DAMAGE_RETRY_SECONDS: Final = 60  # damage does not pass by itself; this spares the log from eager clients
 
 Answering: TypeAlias = Callable[[Any], Awaitable[AnalysisAnswer]]
@@ -67,6 +68,7 @@ class AnalysisServer:
 
     def __init__(self, answering: Answering) -> None:
         self.answering = answering
+        self._turns: dict[str, asyncio.Semaphore] = {}  # of keys, which are few
 
     async def serve(self, listener: socket.socket, ready: Callable[[], None], stop: asyncio.Event) -> None:
         """Answer connections of `listener` until `stop` is set."""
@@ -93,7 +95,8 @@ class AnalysisServer:
 
     async def _framed(self, request: Request) -> bytes:
         try:
-            async with asyncio.timeout(request.timeout_seconds):
+            turn = self._turns.setdefault(request.asker, asyncio.Semaphore(AT_ONCE))
+            async with asyncio.timeout(request.timeout_seconds), turn:
                 answer = await answered(self.answering, request.query)
         except TimeoutError:
             detail = f"the answer took longer than {request.timeout_seconds:g} s"

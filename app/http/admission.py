@@ -12,6 +12,7 @@ from app.http.exchange import Exchange, unique_ids
 from app.http.parameters import ignore_unknown, query_pairs
 from app.limits.budgets import KINDS, UNITS, Budgets, Spent
 from app.limits.networks import Networks
+from app.limits.pressure import Pressure
 from app.runtime.telemetry import Telemetry
 
 
@@ -23,6 +24,7 @@ class AccessPolicy:
     budgets: Budgets
     networks: Networks
     telemetry: Telemetry
+    pressure: Pressure = field(default_factory=Pressure)
     ids: Iterator[str] = field(default_factory=unique_ids)
 
 
@@ -70,7 +72,7 @@ def presented(exchange: Exchange) -> tuple[bytes, bool] | None:
 
 
 def admit_key(exchange: Exchange, policy: AccessPolicy, key: bytes, *, in_address: bool = False) -> Grant:
-    """The grant of this key, wherever it was found. Raises Problem 401, 403 or 429."""
+    """The grant of this key, wherever it was found. Raises Problem 401, 403, 429 or 503."""
     grant = policy.keys.grant(key)
     if grant is None:
         raise stranger(exchange, policy, key)
@@ -81,6 +83,10 @@ def admit_key(exchange: Exchange, policy: AccessPolicy, key: bytes, *, in_addres
     if origin is not None and not grant.secret and not grant.allows(origin.decode("latin-1")):
         detail = "this publishable key is not configured for the page's origin"
         raise Problem(403, "origin_not_allowed", detail)
+    if policy.pressure.is_on and policy.pressure.refuses(
+        secret=grant.secret, proving=b"x-resonate-user" in exchange.headers
+    ):
+        raise retry_later(503, "overloaded", "more is asked than can be answered in time; try again in 1 s", 1)
     now = time.monotonic()
     network = policy.networks.of(exchange.scope, exchange.headers, now, page=not grant.secret)
     tab = policy.budgets.tab(grant.digest, network, secret=grant.secret)

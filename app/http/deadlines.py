@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable
 from itertools import takewhile
 from typing import Final, TypeVar
 
+from app.limits.connections import Readers
+
 RECEIPT_SECONDS: Final = 5.0  # for a request head, a body, and each piece of an upload
 UPLOAD_SECONDS: Final = 60.0  # for an upload as a whole
 SWEEP_SECONDS: Final = 0.25
@@ -23,11 +25,21 @@ class Deadlines:
 
     def __init__(self) -> None:
         self._queues: dict[float, Queue] = {}
+        self._expected = 0.0
+        self.readers: Readers | None = None
+        self.watchers: list[
+            Callable[[float, float], None]
+        ] = []  # told at each sweep the loop's time and how late it is
+
+    def read_by(self, readers: Readers) -> None:
+        """From now on it is seen to that the other ends of these connections read."""
+        self.readers = readers
+        self.watchers.append(readers.watch)
 
     def queue(self, seconds: float) -> Queue:
         """Those whose time is over after so many seconds."""
         if not self._queues:
-            asyncio.get_running_loop().call_later(SWEEP_SECONDS, self.sweep)
+            self._plan(asyncio.get_running_loop())
         return self._queues.setdefault(seconds, {})
 
     async def within(self, seconds: float, awaitable: Awaitable[Awaited]) -> Awaited:
@@ -55,10 +67,17 @@ class Deadlines:
     def sweep(self) -> None:
         """Runs as long as the loop does, from the first connection on."""
         loop = asyncio.get_running_loop()
-        loop.call_later(SWEEP_SECONDS, self.sweep)
+        now = loop.time()
+        for watch in self.watchers:
+            watch(now, now - self._expected)
+        self._plan(loop)
         for seconds, queue in list(self._queues.items()):
             latest = loop.time() - seconds
             over = [call for call, _ in takewhile(lambda waiting: waiting[1] < latest, queue.items())]  # noqa: B023
             for call in over:
                 if queue.pop(call, None) is not None:
                     call()
+
+    def _plan(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._expected = loop.time() + SWEEP_SECONDS
+        loop.call_later(SWEEP_SECONDS, self.sweep)

@@ -12,6 +12,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app.http.deadlines import RECEIPT_SECONDS, Deadlines, Queue
 from app.http.errors import PROBLEM_TYPE, Problem, problem_body
+from app.limits.connections import Crowd, Readers
+from app.limits.networks import UNKNOWN
 
 MAX_HEADER_BYTES: Final = 16 * 1024
 MAX_URL_BYTES: Final = 8 * 1024
@@ -73,6 +75,8 @@ class ReceiptProtocol(HttpToolsProtocol):
     refused: bool = False
     last_word: bytes = b""  # a refusal that waits for the answers before it
     answer_whole: Any = None
+    network: str | None = UNKNOWN  # that it counts for; None for one too many
+    reads: int = 0  # how often the other end took what waited to be sent
     undecided: bool = False  # a head is there that may take the short way, if its body comes in the same read
     unfinished: bool = False  # the application was asked, and the rest of the body is still to come
     early_body: bytes = b""
@@ -80,6 +84,7 @@ class ReceiptProtocol(HttpToolsProtocol):
     def __init__(self, *, deadlines: Deadlines, **options: Any) -> None:
         super().__init__(**options)
         self.deadlines = deadlines
+        self.crowd: Crowd | None = getattr(self.app, "crowd", None)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -89,8 +94,14 @@ class ReceiptProtocol(HttpToolsProtocol):
         self.heads = self.deadlines.queue(RECEIPT_SECONDS)
         self.idle = self.deadlines.queue(self.timeout_keep_alive)
         self.heads[self.be_late] = self.loop.time()
+        if self.crowd is not None:
+            self.network = self.crowd.enter(self.client[0] if self.client else "")
+        if self.deadlines.readers is None:
+            self.deadlines.read_by(Readers(self.connections))
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self.crowd is not None and self.network is not None:
+            self.crowd.leave(self.network)
         self.heads.pop(self.be_late, None)
         self.idle.pop(self.hang_up, None)
         super().connection_lost(exc)
@@ -173,10 +184,12 @@ class ReceiptProtocol(HttpToolsProtocol):
                 return
         if (self.head_bytes or self.large_read) and self.head_too_large():
             return
+        if self.too_many():
+            return
         if self.answer_whole is not None and version == "1.1" and self.may_be_short():
             self.undecided = True
             self.early_body = b""
-        elif not self.too_many():
+        else:
             super().on_headers_complete()
             self.unfinished = True
 
@@ -228,6 +241,7 @@ class ReceiptProtocol(HttpToolsProtocol):
         self.flow.pause_reading()
 
     def resume_writing(self) -> None:
+        self.reads += 1
         super().resume_writing()
         self.flow.resume_reading()
 
@@ -267,8 +281,6 @@ class ReceiptProtocol(HttpToolsProtocol):
     def take_long_way(self) -> None:
         """uvicorn's own way, with what was received of the body so far."""
         self.undecided = False
-        if self.too_many():
-            return
         super().on_headers_complete()
         self.unfinished = True
         if self.early_body:
@@ -308,8 +320,12 @@ class ReceiptProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def too_many(self) -> bool:
-        """503 to a connection beyond the limit; True when it was refused."""
-        if self.limit_concurrency is not None and len(self.connections) > self.limit_concurrency:
+        """503 to a connection beyond the limits; True when it was refused."""
+        limit = self.limit_concurrency
+        full = limit is not None and len(self.connections) > limit
+        if full or self.network is None:
+            if full and self.crowd is not None:
+                self.crowd.tell("all callers", len(self.connections))
             self.refuse(503, "too_many_connections", "too many connections are open; try again in 1 s", retry=1)
         return self.refused
 

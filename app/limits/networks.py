@@ -62,9 +62,12 @@ class Networks:
             self._observe(peer, address, FORWARDED in headers, now)
         return peer.network if self.unbelieved is None else UNKNOWN
 
-    def trusts(self, address: str) -> bool:
-        """Whether an address is a proxy's whose word is believed."""
-        return (self._peers.get(address) or self._remembered(address)).trusted
+    def of_connection(self, address: str) -> str:
+        """The network of a connection's other end, UNKNOWN where it is not one caller's alone: a trusted proxy's, or
+        anybody's while shoppers come through one that is not.
+        """
+        peer = self._peers.get(address) or self._remembered(address)
+        return UNKNOWN if peer.trusted or self.unbelieved is not None else peer.network
 
     def _remembered(self, text: str) -> Endpoint:
         if len(self._peers) >= MAX_KNOWN:

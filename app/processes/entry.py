@@ -59,11 +59,12 @@ def work(*arguments: str) -> int:
     # The supervisor loads the definitions while this process imports; only then are the settings read.
     from app.http.protocol import server_config
     from app.http.server import DrainingServer
+    from app.limits.connections import connection_limit
     from app.main import create_app
 
     handed = Handed.read([*arguments])
     settings = handed.settings("worker")
-    config = server_config(create_app(settings), limit_concurrency=settings.max_connections)
+    config = server_config(create_app(settings), limit_concurrency=connection_limit(settings.max_connections))
     server = DrainingServer(config, handed.say_ready, settings.drain_seconds)
     server.run(sockets=[handed.listener()])
     return 0 if server.started else 1

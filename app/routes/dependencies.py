@@ -66,10 +66,10 @@ Worker = Annotated[Resources, Depends(resources_of)]
 Asked = Annotated[Exchange, Depends(exchange_of)]
 
 
-async def analysed(resources: Resources, query: AnalysisQuery) -> AnalysisAnswer:
+async def analysed(exchange: Exchange, resources: Resources, query: AnalysisQuery) -> AnalysisAnswer:
     """What the analysis answers. Raises Problem with what it refused."""
     try:
-        return await resources.analysis.ask(query)
+        return await resources.analysis.ask(query, exchange.grant.name if exchange.grant else "")
     except AnalysisError as error:
         wait = error.retry_after_seconds
         headers = {"Retry-After": str(max(1, int(wait)))} if wait is not None else None
@@ -78,7 +78,7 @@ async def analysed(resources: Resources, query: AnalysisQuery) -> AnalysisAnswer
 
 async def analysis_response(exchange: Exchange, resources: Resources, query: AnalysisQuery) -> Response:
     """The answer, or 304 where the caller holds it already. Raises Problem with what the analysis refused."""
-    answer = await analysed(resources, query)
+    answer = await analysed(exchange, resources, query)
     headers = {"cache-control": "private, no-cache", **answer.headers}
     etag = headers.get("etag")
     if etag is not None and matches(exchange.headers.get(b"if-none-match"), etag.encode()):

@@ -132,10 +132,10 @@ async def product_recommendations(
 @router.get(
     "/v1/recommender", summary="The live model: validation, coverage, fallback rate, clicks and revenue per strategy"
 )
-async def recommender_report(worker: Worker, _: Secret) -> Response:
+async def recommender_report(asked: Asked, worker: Worker, _: Secret) -> Response:
     report = model_report(worker)
     try:
-        report["attribution"] = json.loads((await analysed(worker, AttributionQuery())).body)
+        report["attribution"] = json.loads((await analysed(asked, worker, AttributionQuery())).body)
     except Problem as problem:  # the model is known all the same
         report["attribution"], report["attribution_error"] = None, problem.code
     return Response(msgspec.json.encode(report), media_type="application/json", headers={"cache-control": "no-store"})

@@ -189,7 +189,14 @@ class Settings(BaseSettings):
     budget_key_factor: int = Field(
         20, ge=1, description="A publishable key as a whole may use so many times as much; a secret key too."
     )
-    max_connections: int = Field(10000, ge=16, description="Open connections of one worker; further ones get 503.")
+    max_connections: int = Field(
+        10000,
+        ge=16,
+        description="Open connections of one worker, where so many files may be open; further ones get 503.",
+    )
+    max_connections_per_network: int = Field(
+        1000, ge=1, description="Open connections of one network; further ones get 503. Trusted proxies go free."
+    )
     store_memory_mb: int = Field(1024, ge=16, description="Memory of the embedded store; full, tracking answers 503.")
     analysis_memory_mb: int = Field(2048, ge=128, description="Memory of the readout engine; beyond it spills to disk.")
     analysis_timeout_seconds: float = Field(60.0, gt=0, le=3600, description="Longest readout or export page.")
@@ -211,6 +218,11 @@ class Settings(BaseSettings):
         keys = (key.partition("@")[0] for key in (*self.publishable_keys, *self.secret_keys))
         of_tokens = (text.rpartition(":")[2] for text in self.user_token_keys if ":HS256:" in text)
         return (*(key for key in keys if not key.startswith("sha256:")), *of_tokens)
+
+    @property
+    def connections_per_network_and_worker(self) -> int:
+        """The share of one worker in `max_connections_per_network`."""
+        return max(1, self.max_connections_per_network // self.workers)
 
     @property
     def token_keys(self) -> tuple[TokenKey, ...]:

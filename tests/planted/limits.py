@@ -29,4 +29,5 @@ LIMITS: Mapping[str, Mutation] = {
         "a condition looks at values of any size",
         ("tests/experiments/targeting/test_predicates.py",),
         (Edit("experiments/targeting/predicates.py", "return left >= 0", "return True"),),
+    ),
 }

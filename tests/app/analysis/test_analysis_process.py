@@ -134,6 +134,25 @@ async def test_hanging_up_cancels_the_call(tmp_path: Path) -> None:
         await asyncio.wait_for(cancelled.wait(), 30)
 
 
+async def test_two_questions_of_one_key_are_worked_on_at_once_and_another_key_does_not_wait(tmp_path: Path) -> None:
+    begun, go_on = list[str](), asyncio.Event()
+
+    async def wait(query: Query) -> AnalysisAnswer:
+        assert isinstance(query, ExperimentQuery)
+        begun.append(query.key)
+        await go_on.wait()
+        return await echo(query)
+
+    async with serving(tmp_path, wait) as client:
+        eager = [asyncio.create_task(client.ask(ExperimentQuery("eager"), "secret-1")) for _ in range(4)]
+        await reached(lambda: len(begun) == 2)
+        calm = asyncio.create_task(client.ask(ExperimentQuery("calm"), "secret-2"))
+        await reached(lambda: len(begun) == 3)
+        go_on.set()
+        await asyncio.gather(*eager, calm)
+    assert begun == ["eager", "eager", "calm", "eager", "eager"]
+
+
 async def test_a_server_that_dies_under_a_call_is_asked_once_more(tmp_path: Path) -> None:
     listener = listen_unix(tmp_path / "analysis.sock")
     listener.setblocking(True)

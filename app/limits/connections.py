@@ -1,0 +1,98 @@
+"""How many connections a worker keeps open, of one network and of all, and which it closes because nobody reads."""
+
+import logging
+import resource
+import time
+from collections.abc import Callable, Collection
+from typing import Any, Final
+
+from app.limits.networks import UNKNOWN, Networks
+
+logger = logging.getLogger(__name__)
+
+RESERVED: Final = 256  # open files of a worker that are no caller's: models, counters, the store, the analysis
+FEWEST: Final = 16
+UNREAD_SECONDS: Final = 30.0
+LOOK_SECONDS: Final = 5.0
+TOLD_SECONDS: Final = 60.0  # between two lines of the log about the same limit
+
+
+def connection_limit(wanted: int) -> int:
+    """How many connections a worker may have: `wanted`, where its limit of open files can be raised that far."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + RESERVED
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    files = needed if soft == resource.RLIM_INFINITY else soft
+    limit = max(FEWEST, min(wanted, files - RESERVED))
+    level = logging.INFO if limit == wanted else logging.WARNING
+    logger.log(level, "a worker keeps at most %d connections open: its limit of open files is %d", limit, files)
+    return limit
+
+
+class Crowd:
+    """The open connections of one worker by network; those of trusted proxies, and of nobody's network, go free."""
+
+    def __init__(self, networks: Networks, most: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._networks = networks
+        self._most = most
+        self._clock = clock
+        self._open: dict[str, int] = {}
+        self._told_at = -TOLD_SECONDS
+
+    def enter(self, address: str) -> str | None:
+        """The network that the new connection counts for, until it leaves; None where there are enough of it."""
+        network = self._networks.of_connection(address)
+        if network == UNKNOWN:
+            return network
+        count = self._open.get(network, 0)
+        if count >= self._most:
+            self.tell(network, count)
+            return None
+        self._open[network] = count + 1
+        return network
+
+    def tell(self, whose: str, count: int) -> None:
+        """Logs that there are enough connections, once a minute."""
+        if self._clock() - self._told_at >= TOLD_SECONDS:
+            self._told_at = self._clock()
+            logger.warning("%d connections of %s are open, further ones get 503", count, whose)
+
+    def leave(self, network: str) -> None:
+        """One that had entered is closed."""
+        if network != UNKNOWN:
+            left = self._open[network] - 1
+            if left:
+                self._open[network] = left
+            else:
+                del self._open[network]
+
+
+class Readers:
+    """Closes connections of a worker whose other end takes none of what was written for 30 s."""
+
+    def __init__(self, connections: Collection[Any]) -> None:
+        """`connections` have a `transport` and `reads`, which counts how often what was written was taken."""
+        self._connections = connections
+        self._unread: dict[Any, tuple[int, int, float]] = {}
+        self._next = 0.0
+
+    def watch(self, now: float, _late_seconds: float) -> None:
+        """Called often, it looks at all of them every 5 s."""
+        if now < self._next:
+            return
+        self._next = now + LOOK_SECONDS
+        before, self._unread = self._unread, {}
+        for connection in list(self._connections):
+            size = connection.transport.get_write_buffer_size()
+            if not size:
+                continue
+            reads = connection.reads
+            last_size, last_reads, since = before.get(connection, (size, reads, now))
+            if size < last_size or reads != last_reads:
+                since = now
+            if now - since >= UNREAD_SECONDS:
+                connection.transport.abort()
+            else:
+                self._unread[connection] = (size, reads, since)
