@@ -16,7 +16,7 @@ from app.http.cold import Cold
 from app.http.deadlines import Deadlines
 from app.http.dispatch import Dispatch, HotRoute, PathTable, Whole, method_not_allowed
 from app.http.errors import Problem, problem_body
-from app.limits.connections import Crowd
+from app.limits.connections import OpenConnections
 from app.routes import documentation, operations, products, recommendations, results, sdk_settings, visitors
 from app.routes.growthbook import Features, ingest
 from app.routes.ofrep import Ofrep
@@ -97,7 +97,7 @@ class Application:
         self.deadlines = Deadlines()
         self.table = path_table()
         self.cold = cold_application()
-        self.crowd: Crowd | None = None
+        self.crowd: OpenConnections | None = None
         self._dispatch: Dispatch[Resources] | None = None
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
@@ -115,7 +115,7 @@ class Application:
         """Everything a request needs is there between start-up and shut-down."""
         async with open_resources(self.settings, route_names(self.table)) as resources:
             self.cold.state.resources = resources
-            self.crowd = Crowd(resources.access.networks, self.settings.connections_per_network_and_worker)
+            self.crowd = OpenConnections(resources.access.networks, self.settings.connections_per_network_and_worker)
             self.deadlines.watchers.append(resources.access.pressure.watch)
             cold = Cold(self.cold, self.deadlines, resources.access)
             self._dispatch = Dispatch(self.table, cold, self.deadlines, resources.access, resources)

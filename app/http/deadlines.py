@@ -1,9 +1,9 @@
 """Ends what takes too long: whoever is waited for stands in a queue of equal patience, and one sweep reads them all."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from itertools import takewhile
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from app.limits.connections import Readers
 
@@ -26,15 +26,16 @@ class Deadlines:
     def __init__(self) -> None:
         self._queues: dict[float, Queue] = {}
         self._expected = 0.0
-        self.readers: Readers | None = None
+        self._readers: Readers | None = None
         self.watchers: list[
             Callable[[float, float], None]
         ] = []  # told at each sweep the loop's time and how late it is
 
-    def read_by(self, readers: Readers) -> None:
-        """From now on it is seen to that the other ends of these connections read."""
-        self.readers = readers
-        self.watchers.append(readers.watch)
+    def read_by(self, connections: Collection[Any]) -> None:
+        """From now on it is seen to that the other ends of a server's connections read."""
+        if self._readers is None:
+            self._readers = Readers(connections)
+            self.watchers.append(self._readers.watch)
 
     def queue(self, seconds: float) -> Queue:
         """Those whose time is over after so many seconds."""

@@ -60,3 +60,14 @@ def problem_body(problem: Problem, path: str) -> tuple[bytes, bytes]:
         "message": problem.detail,
     }
     return PROBLEM_TYPE, msgspec.json.encode(body)
+
+
+def refusal(problem: Problem, retry_after_seconds: int | None) -> bytes:
+    """The bytes of an answer that ends its connection."""
+    _, body = problem_body(problem, "")
+    status = f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}".encode()
+    lines = [status, b"content-type: " + PROBLEM_TYPE, b"connection: close"]
+    lines.append(b"content-length: %d" % len(body))
+    if retry_after_seconds is not None:
+        lines.append(b"retry-after: %d" % retry_after_seconds)
+    return b"\r\n".join([*lines, b"", body])

@@ -1,6 +1,7 @@
 """uvicorn's HTTP protocol with what it lacks: framing decided once, receipt deadlines, size limits, problem bodies."""
 
 import asyncio
+import math
 from collections.abc import Callable, Sized
 from functools import partial
 from typing import Any, Final
@@ -11,8 +12,8 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app.http.deadlines import RECEIPT_SECONDS, Deadlines, Queue
-from app.http.errors import PROBLEM_TYPE, Problem, problem_body
-from app.limits.connections import Crowd, Readers
+from app.http.errors import Problem, refusal
+from app.limits.connections import OpenConnections
 from app.limits.networks import UNKNOWN
 
 MAX_HEADER_BYTES: Final = 16 * 1024
@@ -84,7 +85,7 @@ class ReceiptProtocol(HttpToolsProtocol):
     def __init__(self, *, deadlines: Deadlines, **options: Any) -> None:
         super().__init__(**options)
         self.deadlines = deadlines
-        self.crowd: Crowd | None = getattr(self.app, "crowd", None)
+        self.crowd: OpenConnections | None = getattr(self.app, "crowd", None)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -96,8 +97,7 @@ class ReceiptProtocol(HttpToolsProtocol):
         self.heads[self.be_late] = self.loop.time()
         if self.crowd is not None:
             self.network = self.crowd.enter(self.client[0] if self.client else "")
-        if self.deadlines.readers is None:
-            self.deadlines.read_by(Readers(self.connections))
+        self.deadlines.read_by(self.connections)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self.crowd is not None and self.network is not None:
@@ -146,8 +146,7 @@ class ReceiptProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.in_head = True
-        self.hosts, self.codings, self.trailer_bytes = 0, (), 0
+        self.in_head, self.hosts, self.codings, self.trailer_bytes = True, 0, (), 0
         self.idle.pop(self.hang_up, None)
         self.heads.pop(self.be_late, None)  # one queues up anew: the oldest stands first
         self.heads[self.be_late] = self.loop.time()
@@ -182,16 +181,13 @@ class ReceiptProtocol(HttpToolsProtocol):
             if fault is not None:
                 self.refuse(400, "unreadable_request", fault)
                 return
-        if (self.head_bytes or self.large_read) and self.head_too_large():
+        if ((self.head_bytes or self.large_read) and self.head_too_large()) or self.too_many():
             return
-        if self.too_many():
-            return
+        self.early_body = b""
         if self.answer_whole is not None and version == "1.1" and self.may_be_short():
             self.undecided = True
-            self.early_body = b""
         else:
-            super().on_headers_complete()
-            self.unfinished = True
+            self.take_long_way()
 
     def put_off(self, method: bytes) -> bool:
         """True: a head that asks for another protocol is read again without that; a tunnel is refused."""
@@ -321,10 +317,8 @@ class ReceiptProtocol(HttpToolsProtocol):
 
     def too_many(self) -> bool:
         """503 to a connection beyond the limits; True when it was refused."""
-        limit = self.limit_concurrency
-        full = limit is not None and len(self.connections) > limit
-        if full or self.network is None:
-            if full and self.crowd is not None:
+        if self.network is None or len(self.connections) > (self.limit_concurrency or math.inf):
+            if self.network is not None and self.crowd is not None:
                 self.crowd.tell("all callers", len(self.connections))
             self.refuse(503, "too_many_connections", "too many connections are open; try again in 1 s", retry=1)
         return self.refused
@@ -386,16 +380,6 @@ def framing_fault(version: str, hosts: int, codings: tuple[bytes, ...]) -> str |
     if codings and (version == "1.0" or codings != (b"chunked",)):
         return "the only Transfer-Encoding that is understood is `chunked`, in HTTP/1.1"
     return None
-
-
-def refusal(problem: Problem, retry_after_seconds: int | None) -> bytes:
-    """The bytes of an answer that ends its connection."""
-    _, body = problem_body(problem, "")
-    lines = [STATUS_LINE[problem.status].rstrip(), b"content-type: " + PROBLEM_TYPE, b"connection: close"]
-    lines.append(b"content-length: %d" % len(body))
-    if retry_after_seconds is not None:
-        lines.append(b"retry-after: %d" % retry_after_seconds)
-    return b"\r\n".join([*lines, b"", body])
 
 
 def server_config(app: Callable[..., Any], **options: Any) -> uvicorn.Config:

@@ -31,7 +31,7 @@ def connection_limit(wanted: int) -> int:
     return limit
 
 
-class Crowd:
+class OpenConnections:
     """The open connections of one worker by network; those of trusted proxies, and of nobody's network, go free."""
 
     def __init__(self, networks: Networks, most: int, clock: Callable[[], float] = time.monotonic) -> None:

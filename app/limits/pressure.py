@@ -1,6 +1,8 @@
 """Who is refused first when a worker is short of time: pages, then pages whose user is proven, backends never."""
 
 import logging
+import time
+from collections.abc import Callable
 from typing import Final
 
 logger = logging.getLogger(__name__)
@@ -11,16 +13,24 @@ TOLD_SECONDS: Final = 60.0
 
 
 class Pressure:
-    """How short a worker is of time. One late look is no shortage: a start, or another process, may have caused it."""
+    """How short a worker is of time. One late look is no shortage, and none is what another process takes: a loop that
+    is late though it worked for less than half of the time gains nothing by refusing.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, cpu_seconds: Callable[[], float] = time.thread_time) -> None:
+        """`cpu_seconds` is what the loop has worked so far."""
         self.is_on = False  # whether anybody is refused
+        self._cpu_seconds = cpu_seconds
         self._late = self._later = 0.0
+        self._looked_at = self._worked = 0.0
         self._told_at = -TOLD_SECONDS
 
     def watch(self, now: float, late_seconds: float) -> None:
         """The loop came so late to this look, at its time `now`."""
-        self._later, self._late = self._late, late_seconds
+        worked = self._cpu_seconds()
+        is_busy = (worked - self._worked) * 2 > now - self._looked_at
+        self._looked_at, self._worked = now, worked
+        self._later, self._late = self._late, late_seconds if is_busy else 0.0
         self.is_on = self.late_seconds > LATE_SECONDS
         if self.is_on and now - self._told_at >= TOLD_SECONDS:
             self._told_at = now

@@ -77,6 +77,7 @@ class OneWorker:
         until(lambda: self._server.started or not self._thread.is_alive(), "the worker has started")
         assert self._server.started, "the worker did not start"
         self.loop = self._server.servers[0].get_loop()
+        self.app.deadlines.watchers.clear()  # of this process's time the tests take as much as they like
         port = self._server.servers[0].sockets[0].getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
         return self

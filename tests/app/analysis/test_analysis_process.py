@@ -145,9 +145,9 @@ async def test_two_questions_of_one_key_are_worked_on_at_once_and_another_key_do
 
     async with serving(tmp_path, wait) as client:
         eager = [asyncio.create_task(client.ask(ExperimentQuery("eager"), "secret-1")) for _ in range(4)]
-        await reached(lambda: len(begun) == 2)
+        await reached(lambda: len(begun) == 2, "two are worked on")
         calm = asyncio.create_task(client.ask(ExperimentQuery("calm"), "secret-2"))
-        await reached(lambda: len(begun) == 3)
+        await reached(lambda: len(begun) == 3, "another key does not wait")
         go_on.set()
         await asyncio.gather(*eager, calm)
     assert begun == ["eager", "eager", "calm", "eager", "eager"]

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from servers.one_worker import PUBLISHABLE, OneWorker
 from servers.patience import until
 
-from app.limits.connections import FEWEST, Crowd, Readers
+from app.limits.connections import FEWEST, OpenConnections, Readers
 from app.limits.networks import Networks
 
 TRUSTED = (ip_network("10.0.0.0/8"),)
@@ -27,7 +27,7 @@ TRUSTED = (ip_network("10.0.0.0/8"),)
 def test_no_network_has_more_than_its_connections_and_what_is_closed_is_free_again(
     moves: list[tuple[str, bool]],
 ) -> None:
-    crowd, inside = Crowd(Networks(TRUSTED), most=3), Counter[str]()
+    crowd, inside = OpenConnections(Networks(TRUSTED), most=3), Counter[str]()
     for address, leaves in moves:
         if leaves and inside[address]:
             crowd.leave("" if address in ("10.0.0.1", "") else address)
@@ -40,7 +40,7 @@ def test_no_network_has_more_than_its_connections_and_what_is_closed_is_free_aga
 
 def test_one_line_a_minute_says_that_there_are_enough(caplog: pytest.LogCaptureFixture) -> None:
     now = 0.0
-    crowd = Crowd(Networks(), most=1, clock=lambda: now)
+    crowd = OpenConnections(Networks(), most=1, clock=lambda: now)
     for now in (0.0, 1.0, 59.0, 61.0):  # noqa: B007 - the clock of the crowd
         crowd.enter("9.9.9.9")
         crowd.tell("all callers", 7)

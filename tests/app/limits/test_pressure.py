@@ -25,23 +25,29 @@ CALLERS = {"page": (False, False), "proven": (False, True), "backend": (True, Fa
     ],
 )
 def test_pages_are_refused_first_and_backends_never(late: list[float], refused: list[str]) -> None:
-    pressure = Pressure()
-    for number, seconds in enumerate(late):
+    pressure = Pressure(iter(range(1, 9)).__next__)
+    for number, seconds in enumerate(late, 1):
         pressure.watch(float(number), seconds)
     found = [name for name, (secret, proving) in CALLERS.items() if pressure.refuses(secret=secret, proving=proving)]
     assert found == refused
     assert pressure.is_on == bool(refused)
 
 
+def test_a_loop_that_waits_for_other_processes_refuses_nobody() -> None:
+    pressure = Pressure(lambda: 7.0)
+    for number in range(4):
+        pressure.watch(float(number), 5.0)
+    assert not pressure.is_on
+
+
 def test_a_late_worker_refuses_pages_and_takes_what_backends_send(tmp_path: Path) -> None:
     event = {"anonymousId": "v", "event": "E"}
     with OneWorker(tmp_path) as worker, worker.client() as page, worker.client(SECRET) as backend:
-        worker.app.deadlines.watchers.clear()
         pressure = worker.app.cold.state.resources.access.pressure
-        for late in (5.0, 5.0):
-            pressure.watch(0.0, late)
+        for _ in range(2):
+            pressure.watch(-1e9, 5.0)  # so that it worked for more than no time
         refused, taken = page.post("/v1/track", json=event), backend.post("/v1/track", json=event)
-        pressure.watch(1.0, 0.0)
+        pressure.watch(-1e9, 0.0)
         again = page.post("/v1/track", json=event)
     assert (refused.status_code, refused.json()["code"], refused.headers["retry-after"]) == (503, "overloaded", "1")
     assert (taken.status_code, again.status_code) == (200, 200)
