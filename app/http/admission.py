@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from app.http.access import Grant, Keys, unknown_key
 from app.http.errors import Problem, retry_later
-from app.http.exchange import Exchange, unique_ids
+from app.http.exchange import REFUSED, Exchange, unique_ids
 from app.http.parameters import ignore_unknown, query_pairs
 from app.limits.budgets import KINDS, UNITS, Budgets, Spent
 from app.limits.networks import Networks
@@ -93,7 +93,7 @@ def admit_key(exchange: Exchange, policy: AccessPolicy, key: bytes, *, in_addres
     spent = tab.spent(now)
     if spent is not None:
         account, what = spent
-        raise used_up(what, "this key" if account is tab.accounts[-1] else "this key from this network")
+        raise used_up(exchange, what, "this key" if account is tab.accounts[-1] else "this key from this network")
     exchange.network, exchange.tab = network, tab
     exchange.grant, exchange.authority = grant, grant.authority
     return grant
@@ -112,12 +112,13 @@ def admit_stranger(exchange: Exchange, policy: AccessPolicy) -> None:
     tab = policy.budgets.strangers(exchange.network)
     spent = tab.spent(now)
     if spent is not None:
-        raise used_up(spent[1], "requests without a known key from this network")
+        raise used_up(exchange, spent[1], "requests without a known key from this network")
     exchange.tab = tab
 
 
-def used_up(what: Spent, whose: str) -> Problem:
+def used_up(exchange: Exchange, what: Spent, whose: str) -> Problem:
     """429: which budget is used up, and in how many seconds there is some of it again."""
+    exchange.scope[REFUSED] = True
     name = KINDS[what.kind]
     detail = f"the budget of {name} of {whose}, {what.per_second:g} {UNITS[what.kind]} a second, is used up"
     problem = retry_later(429, "rate_limited", f"{detail}; try again in {what.wait_seconds} s", what.wait_seconds)

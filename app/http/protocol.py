@@ -13,12 +13,14 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app.http.deadlines import RECEIPT_SECONDS, Deadlines, Queue
 from app.http.errors import Problem, refusal
+from app.http.exchange import REFUSED
 from app.limits.connections import OpenConnections
 from app.limits.networks import UNKNOWN
 
 MAX_HEADER_BYTES: Final = 16 * 1024
 MAX_URL_BYTES: Final = 8 * 1024
 SMALL_READ: Final = 8 * 1024  # a request that came in one read of this size cannot break a limit
+REST_SECONDS: Final = 0.1
 LARGE_HEADERS: Final = "the headers are larger than 16 kB"
 DECISIVE: Final = frozenset({b"host", b"transfer-encoding", b"expect"})  # who a request is for, and where it ends
 
@@ -227,7 +229,11 @@ class ReceiptProtocol(HttpToolsProtocol):
             self.transport.write(self.last_word)
             self.transport.close()
         else:
-            self.flow.resume_reading()
+            if self.network and REFUSED in self.scope:  # who goes on asking is read from ten times a second
+                self.flow.pause_reading()
+                self.loop.call_later(REST_SECONDS, self.flow.resume_reading)
+            else:
+                self.flow.resume_reading()
             self.idle.pop(self.hang_up, None)
             self.idle[self.hang_up] = self.loop.time()
 

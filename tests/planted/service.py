@@ -236,13 +236,13 @@ SERVICE: Mapping[str, Mutation] = {
         (
             Edit(
                 "app/http/deadlines.py",
-                "        loop = asyncio.get_running_loop()\n        loop.call_later(SWEEP_SECONDS, self.sweep)\n",
-                "        loop = asyncio.get_running_loop()\n",
+                "        self._plan(loop)\n        for watch",
+                "        for watch",
             ),
             Edit(
                 "app/http/deadlines.py",
                 "                    call()\n",
-                "                    call()\n        loop.call_later(SWEEP_SECONDS, self.sweep)\n",
+                "                    call()\n        self._plan(loop)\n",
             ),
         ),
     ),

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from servers.one_worker import PUBLISHABLE, SECRET, OneWorker
+from servers.patience import until
 
 from app.limits import budgets as budgets_module
 from app.limits.budgets import KINDS, NEIGHBOURS, ROW, ROWS, Account, Allowance, Books, Budgets, Limits
@@ -167,6 +168,23 @@ def test_over_http_it_is_429_with_the_budget_and_whole_seconds_and_backends_are_
         in second.json()["detail"]
     )
     assert (flag.status_code, flag.json()["errorCode"]) == (429, "GENERAL")
+
+
+@pytest.mark.parametrize("proxies", [(), ("127.0.0.1/32",)])
+def test_who_goes_on_asking_is_read_from_ten_times_a_second_but_for_what_a_proxy_carries(
+    tmp_path: Path, proxies: tuple[str, ...]
+) -> None:
+    limits = {"rate_limit_per_second": 1, "rate_limit_burst": 1, "trusted_proxies": proxies}
+    with OneWorker(tmp_path, **limits) as worker, worker.client() as page:
+        resumed = list[bool]()
+        assert page.post("/v1/track", json={"anonymousId": "v", "event": "E"}).status_code == 200
+        (connection,) = worker.connections()
+        resume = connection.flow.resume_reading
+        connection.flow.resume_reading = lambda: (resumed.append(True), resume())
+        assert page.post("/v1/track", json={"anonymousId": "v", "event": "E"}).status_code == 429
+        until(lambda: resumed, "it is read from again")
+        assert page.post("/v1/track", json={"anonymousId": "v", "event": "E"}).status_code == 429
+        assert connection.network == ("" if proxies else "127.0.0.1")
 
 
 def test_what_waits_for_the_store_is_charged_too(tmp_path: Path) -> None:
