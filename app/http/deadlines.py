@@ -68,10 +68,10 @@ class Deadlines:
     def sweep(self) -> None:
         """Runs as long as the loop does, from the first connection on."""
         loop = asyncio.get_running_loop()
-        now = loop.time()
-        for watch in self.watchers:
-            watch(now, now - self._expected)
+        now, expected = loop.time(), self._expected
         self._plan(loop)
+        for watch in self.watchers:
+            watch(now, now - expected)
         for seconds, queue in list(self._queues.items()):
             latest = loop.time() - seconds
             over = [call for call, _ in takewhile(lambda waiting: waiting[1] < latest, queue.items())]  # noqa: B023

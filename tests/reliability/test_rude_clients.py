@@ -36,7 +36,8 @@ SLOW: dict[str, tuple[bytes, bytes]] = {
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with running(tmp_path_factory.mktemp("rude"), SMALLEST_DEFINITIONS, RESONATE_WORKERS="2") as service:
+    crowd = {"RESONATE_MAX_CONNECTIONS_PER_NETWORK": "4000"}  # rude or not, they all come from one
+    with running(tmp_path_factory.mktemp("rude"), SMALLEST_DEFINITIONS, RESONATE_WORKERS="2", **crowd) as service:
         yield service
 
 
