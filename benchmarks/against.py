@@ -36,8 +36,14 @@ from benchmarks.http import (
     wait_for,
 )
 from events.store.embedded import EmbeddedStore
-from experiments.catalog.publisher import CatalogKeeper
 
+BOOT = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from experiments.catalog.publisher import CatalogKeeper
+CatalogKeeper(Path(sys.argv[1]), Path(sys.argv[2]), lambda: datetime.now(UTC)).boot()
+"""
 SECRET = "k" * 32
 KEY = "bench:HS256:a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s"
 NOW = int(datetime.now(UTC).timestamp())
@@ -57,12 +63,13 @@ def worker(checkout: Path, root: Path) -> Generator[tuple[int, psutil.Process]]:
     data = root / "data"
     data.mkdir(parents=True)
     definitions(root / "definitions")
-    CatalogKeeper(root / "definitions", data, lambda: datetime.now(UTC)).boot()
+    python = str(checkout / ".venv/bin/python")
+    subprocess.run([python, "-c", BOOT, str(root / "definitions"), str(data)], cwd=checkout, check=True)
     store, port = EmbeddedStore(data), free_port()
     store.start()
     if store.pid is not None:
         os.sched_setaffinity(store.pid, CLIENT_CORES)
-    command = [str(checkout / ".venv/bin/python"), "-m", "benchmarks.http_servers", "ours", str(port), str(data)]
+    command = [python, "-m", "benchmarks.http_servers", "ours", str(port), str(data)]
     environment = {**os.environ, "PYTHONPATH": str(checkout), "RESONATE_USER_TOKEN_KEYS": KEY}
     process = subprocess.Popen(command, cwd=checkout, env=environment)
     try:

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from unicodedata import normalize
 
 import msgspec
@@ -40,7 +40,7 @@ LABELS: Final = (
     *sorted({*WORDS.values(), *PARTS.values()}),
 )  # fmt: skip
 MOST_KNOWN: Final = 20_000
-LONGEST_KNOWN: Final = 200  # characters or bytes of what is remembered
+LONGEST_KNOWN: Final = 400  # characters or bytes of what is remembered
 
 _encode: Final = msgspec.json.Encoder().encode
 # What stands in every URL that tells too much, in JSON: these, or a query.
@@ -49,12 +49,14 @@ _MARKS: Final = (
     re.compile(rb"%(?:25)*(?:40|3[adfADF])"),  # `@`, or `:`, `=`, `?` of a URL in another one's path
 )
 _QUERIES: Final = re.compile(rb'\?[^"]*')
-# Of a text that is an address nothing is left but three dots or two colons at least, where these are deleted.
-_NO_SIGNS: Final = bytes(set(range(256)) - set(b'".:'))
+# Of a text that is an address nothing is left but three dots or two colons at least, where these are deleted. What is
+# left of records is much the same for all that are alike, and tells of most that nothing need be looked for.
+_NO_SIGNS: Final = bytes(set(range(256)) - set(b'".:@#;%?'))
 _ADDRESSES: Final = (re.compile(rb"\.\d{1,3}\.\d"), re.compile(rb":(?::|[0-9a-fA-F]{1,4}:[0-9a-fA-F]{1,4}:)"))
 _SPEAKING: Final = re.compile(r"[.:@?#/%]")  # in every name that may be an address or a URL
 _TEXTS: Final = ("event", "url", "path", "device", "country")  # columns that hold whatever a client wrote
 
+Text = TypeVar("Text", str, bytes)
 Count = Callable[[str, int], None]
 
 
@@ -84,6 +86,7 @@ class Scrubber:
         self._deny: frozenset[str] = frozenset()
         self._keep: frozenset[str] = frozenset()
         self._clean: set[bytes] = set()
+        self._telling_nothing: set[bytes] = set()  # signs
 
     def follow(self, deny: Iterable[str], keep: Iterable[str]) -> None:
         """From now on these names are dropped too, and those are not, whatever they are spelled like."""
@@ -109,21 +112,25 @@ class Scrubber:
 
     def written(self, records: Sequence[Record]) -> list[bytes]:
         """The records as JSON, as they may be stored."""
-        texts = [_encode(record) for record in records]
-        if not self._may_tell(b",".join(texts)):
-            return texts
-        return [
-            _encode(self._cleaned(record)) if self._may_tell(text) else text
-            for record, text in zip(records, texts, strict=True)
-        ]
+        texts: list[bytes] = []
+        for record in records:
+            text = _encode(record)
+            signs = text.translate(None, _NO_SIGNS)
+            if signs not in self._telling_nothing and self._may_tell(text, signs):
+                text = _encode(self._cleaned(record))
+            texts.append(text)
+        return texts
 
-    def _may_tell(self, text: bytes) -> bool:
-        pieces = _QUERIES.findall(text) if b"?" in text else []
-        if b"@" in text or b"#" in text or b";" in text or b"%" in text:
+    def _may_tell(self, text: bytes, signs: bytes) -> bool:
+        """Whether a record has a piece that may not stay; what no text with these signs can have is remembered."""
+        pieces = _QUERIES.findall(text) if b"?" in signs else []
+        if b"@" in signs or b"#" in signs or b";" in signs or b"%" in signs:
             pieces += _pieces(text, _MARKS)
-        signs = text.translate(None, _NO_SIGNS)
-        if b'"::' in signs or b'"...' in signs:
+        dots = signs.translate(None, b"@#;%?")
+        if b'"::' in dots or b'"...' in dots:
             pieces += _pieces(text, _ADDRESSES)
+        if not pieces:
+            _remember(self._telling_nothing, signs)
         return not self._clean.issuperset(pieces) and not all(map(self._is_clean, pieces))
 
     def _is_clean(self, piece: bytes) -> bool:
@@ -135,10 +142,7 @@ class Scrubber:
         text = piece.decode()
         if self._text(text, [], is_version=False) != text:
             return False
-        if len(piece) <= LONGEST_KNOWN:
-            if len(self._clean) >= MOST_KNOWN:
-                self._clean.clear()
-            self._clean.add(piece)
+        _remember(self._clean, piece)
         return True
 
     def _cleaned(self, record: Record) -> Record:
@@ -198,10 +202,8 @@ class Scrubber:
             label = IN_NAME
         if label is not None:
             found.append(label)
-        elif len(spelling) <= LONGEST_KNOWN:
-            if len(self.harmless) >= MOST_KNOWN:
-                self.harmless.clear()
-            self.harmless.add(spelling)
+        else:
+            _remember(self.harmless, spelling)
         return label is not None
 
     def _denied(self, name: str) -> str | None:
@@ -213,6 +215,13 @@ class Scrubber:
         """The label under which a URL parameter of this name is removed, whatever it holds; None where it stays."""
         name = name_of(spelling)
         return self._denied(name) or (None if name in self._keep else secret_word(spelling))
+
+
+def _remember(known: set[Text], text: Text) -> None:
+    if len(text) <= LONGEST_KNOWN:
+        if len(known) >= MOST_KNOWN:
+            known.clear()
+        known.add(text)
 
 
 def _pieces(text: bytes, patterns: Iterable[re.Pattern[bytes]]) -> Iterator[bytes]:

@@ -11,6 +11,7 @@ from app.http.errors import Problem, retry_later
 from app.http.exchange import REFUSED, Exchange, unique_ids
 from app.http.parameters import ignore_unknown, query_pairs
 from app.limits.budgets import KINDS, UNITS, Budgets, Spent
+from app.limits.metering import CpuClock
 from app.limits.networks import Networks
 from app.limits.pressure import Pressure
 from app.runtime.telemetry import Telemetry
@@ -25,6 +26,7 @@ class AccessPolicy:
     networks: Networks
     telemetry: Telemetry
     pressure: Pressure = field(default_factory=Pressure)
+    clock: CpuClock = field(default_factory=CpuClock)
     ids: Iterator[str] = field(default_factory=unique_ids)
 
 

@@ -20,7 +20,7 @@ from app.http.exchange import (
     head,
     preflight,
 )
-from app.limits.metering import Metered
+from app.limits.metering import metered
 from app.runtime.telemetry import OTHER_ROUTE
 
 # pages of other origins call these
@@ -52,11 +52,9 @@ class Cold:
                 check_length(exchange.headers, limit)
                 reader = BodyReader(receive, self._deadlines, limit)
                 receiving = reader.piece if path in UPLOADS else reader.receive
-                answering = Metered(self._answered(scope, receiving, reply.send))
                 try:
-                    await answering
+                    await metered(self._answered(scope, receiving, reply.send), self._access.clock, exchange)
                 finally:
-                    exchange.cpu_seconds = answering.cpu_seconds
                     exchange.charge()
         except Disconnected:
             return

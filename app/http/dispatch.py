@@ -22,7 +22,7 @@ from app.http.exchange import (
     head,
     preflight,
 )
-from app.limits.metering import Metered
+from app.limits.metering import metered
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +97,7 @@ class Dispatch(Generic[State]):
         return None if route is None else self._answer(route, Exchange.of(scope, self._access.ids), body)
 
     def _answer(self, route: HotRoute[State], exchange: Exchange, body: bytes) -> Whole | Coroutine[Any, Any, Whole]:
-        method, began = exchange.scope["method"], time.thread_time()
+        method, began = exchange.scope["method"], self._access.clock.now()
         try:
             if method == route.method or (method == "HEAD" and route.method == "GET"):
                 if b"content-encoding" in exchange.headers or len(body) > MAX_BODY:
@@ -109,7 +109,7 @@ class Dispatch(Generic[State]):
                 raise method_not_allowed(method, route.methods)
         except Exception as error:  # noqa: BLE001 - the outermost loop of a worker: never a 500
             answer = failure(error, exchange)
-        exchange.cpu_seconds, exchange.body_bytes = time.thread_time() - began, len(body)
+        exchange.cpu_seconds, exchange.body_bytes = self._access.clock.since(began), len(body)
         if isinstance(answer, HttpAnswer):
             return self._closed(route, exchange, answer)
         if exchange.is_costly:
@@ -117,12 +117,10 @@ class Dispatch(Generic[State]):
         return self._later(route, exchange, answer)
 
     async def _later(self, route: HotRoute[State], exchange: Exchange, pending: Pending) -> Whole:
-        metered = Metered(pending)
         try:
-            answer = await metered
+            answer = await metered(pending, self._access.clock, exchange)
         except Exception as error:  # noqa: BLE001 - the outermost loop of a worker: never a 500
             answer = failure(error, exchange)
-        exchange.cpu_seconds += metered.cpu_seconds
         return self._closed(route, exchange, answer)
 
     def _closed(self, route: HotRoute[State], exchange: Exchange, answer: HttpAnswer) -> Whole:

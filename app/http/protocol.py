@@ -2,18 +2,18 @@
 
 import asyncio
 import math
-from collections.abc import Callable, Sized
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
 import httptools
 import uvicorn
-from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app.http.deadlines import RECEIPT_SECONDS, Deadlines, Queue
 from app.http.errors import Problem, refusal
 from app.http.exchange import REFUSED
+from app.http.framing import CLOSE, DECISIVE, PipelineFlow, WholeCycle, framing_fault, plain_address
 from app.limits.connections import OpenConnections
 from app.limits.networks import UNKNOWN
 
@@ -22,36 +22,6 @@ MAX_URL_BYTES: Final = 8 * 1024
 SMALL_READ: Final = 8 * 1024  # a request that came in one read of this size cannot break a limit
 REST_SECONDS: Final = 0.1
 LARGE_HEADERS: Final = "the headers are larger than 16 kB"
-DECISIVE: Final = frozenset({b"host", b"transfer-encoding", b"expect"})  # who a request is for, and where it ends
-
-
-class WholeCycle:
-    """Stands for a request on the short way while its answer waits, in the words that uvicorn asks a cycle."""
-
-    __slots__ = ("body", "disconnected", "keep_alive", "message_event", "more_body", "response_complete")
-
-    def __init__(self, keep_alive: bool) -> None:
-        self.keep_alive = keep_alive
-        self.response_complete = False
-        self.disconnected = False
-        self.more_body = False
-        self.body = bytearray()
-        self.message_event = asyncio.Event()
-
-
-class PipelineFlow(FlowControl):
-    """Reads nothing while requests of the connection are queued, or its answers wait to be read.
-
-    uvicorn reads on after each answer, and a read may hold thousands of requests: its queue would grow without end.
-    """
-
-    def __init__(self, transport: asyncio.Transport, pipeline: Sized) -> None:
-        super().__init__(transport)
-        self._pipeline = pipeline
-
-    def resume_reading(self) -> None:
-        if not self._pipeline and not self.write_paused:
-            super().resume_reading()
 
 
 class ReceiptProtocol(HttpToolsProtocol):
@@ -255,20 +225,17 @@ class ReceiptProtocol(HttpToolsProtocol):
             parser.get_method() == b"POST"
             and (cycle is None or cycle.response_complete)  # pyright: ignore[reportUnnecessaryComparison] - at first
             and not self.expect_100_continue
-            and self.url.startswith(b"/")
-            and b"%" not in self.url
-            and b"#" not in self.url
+            and plain_address(self.url) is not None
         )
 
     def take_short_way(self) -> bool:
         """Asks the application at once; False when the path is not one of those it answers so."""
-        raw_path, _, query = self.url.partition(b"?")
         scope: Any = self.scope
         parser: Any = self.parser
         scope["method"] = "POST"
-        scope["path"] = raw_path.decode("latin-1")
-        scope["raw_path"] = raw_path
-        scope["query_string"] = query
+        address = plain_address(self.url)
+        assert address is not None
+        scope["path"], scope["raw_path"], scope["query_string"] = address
         answered = self.answer_whole(scope, self.early_body)
         if answered is None:
             return False
@@ -312,7 +279,7 @@ class ReceiptProtocol(HttpToolsProtocol):
         lines = [STATUS_LINE[answer.status]]
         for header in (*self.server_state.default_headers, *headers):
             lines.append(b"%b: %b\r\n" % header)
-        closing = not keep_alive or (b"connection", b"close") in self.server_state.default_headers
+        closing = not keep_alive or self.server_state.default_headers == CLOSE
         if not keep_alive:
             lines.append(b"connection: close\r\n")
         lines += (b"\r\n", answer.body)
@@ -372,20 +339,6 @@ class ReceiptProtocol(HttpToolsProtocol):
         else:
             self.transport.write(word)
             self.transport.close()
-
-
-def framing_fault(version: str, hosts: int, codings: tuple[bytes, ...]) -> str | None:
-    """Why two readers could differ in where this request ends or whom it is for; None where they cannot.
-
-    What the parser refuses by itself: two lengths, a length beside a coding (RFC 9112, 3.2, 6.1 and 6.3).
-    """
-    if version not in ("1.0", "1.1"):
-        return f"HTTP/{version} is not spoken here, HTTP/1.1 is"
-    if hosts > 1 or (hosts == 0 and version == "1.1"):
-        return "a request names its Host exactly once"
-    if codings and (version == "1.0" or codings != (b"chunked",)):
-        return "the only Transfer-Encoding that is understood is `chunked`, in HTTP/1.1"
-    return None
 
 
 def server_config(app: Callable[..., Any], **options: Any) -> uvicorn.Config:

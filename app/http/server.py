@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import uvicorn
 
+from app.http.framing import CLOSE
 from kit.private import private_folder
 
 logger = logging.getLogger("resonate.worker")
@@ -25,7 +26,6 @@ logger = logging.getLogger("resonate.worker")
 ACCEPT_SECONDS: Final = 0.2  # after the signal, so that what the kernel has accepted already is served
 IDLE_SECONDS: Final = 1.0  # an idle keep-alive connection may still send a request within this time
 POLL_SECONDS: Final = 0.02
-CLOSE: Final = [(b"connection", b"close")]
 YOUNG, MIDDLE, OLD = 50_000, 50, 1000  # garbage collection thresholds: p99 of 39 → 6 ms (docs/performance.md)
 
 

@@ -1,5 +1,6 @@
 """Who has used up how much: budgets of requests, CPU time, bytes and events, shared by all workers of a run."""
 
+import fcntl
 import math
 import mmap
 import os
@@ -15,6 +16,7 @@ UNITS: Final = ("requests", "ms of CPU time", "kB", "events")
 ROW: Final = struct.Struct("Q4d")  # whose account it is, and until when each of KINDS is used up
 read, write = ROW.unpack_from, ROW.pack_into
 ROWS: Final = 32_768
+CLAIMS: Final = 4
 NEIGHBOURS: Final = 8  # rows in which an account may stand
 LONGEST_SECONDS: Final = 60.0  # nobody waits longer, whatever they cost and whatever stands in the file
 MAX_KNOWN: Final = 50_000
@@ -56,24 +58,42 @@ class Books:
     """The accounts of a run in one mapped file, in which workers write side by side.
 
     An account stands in one of the few rows that its name points at; one that owes nothing may be written over. Where
-    all are taken by others it is not kept, and limits nobody. Two workers that write at the same instant may lose one
-    of both amounts.
+    all are taken by others it is not kept, and limits nobody. One worker writes at a time, and none waits for it.
     """
 
     def __init__(self, path: Path | None = None) -> None:
         """`path` None keeps them for this process alone."""
         size = ROWS * ROW.size
+        self._file: int | None = None
         if path is None:
             self.map = mmap.mmap(-1, size)
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            there = os.fstat(descriptor).st_size
-            os.pwrite(descriptor, bytes(max(0, size - there)), there)  # every block: a full disk would end the worker
-            self.map = mmap.mmap(descriptor, size)
-        finally:
-            os.close(descriptor)
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        there = os.fstat(self._file).st_size
+        os.pwrite(self._file, bytes(max(0, size - there)), there)  # every block: a full disk would end the worker
+        self.map = mmap.mmap(self._file, size)
+
+    def claimed(self) -> bool:
+        """Whether this worker may write until it releases them.
+
+        False where another one does, even after it was let onto a core for a moment.
+        """
+        if self._file is None:
+            return True
+        for _ in range(CLAIMS):
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                os.sched_yield()
+            else:
+                return True
+        return False
+
+    def release(self) -> None:
+        """Lets others write."""
+        if self._file is not None:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def place(self, tag: int) -> int | None:
         """Where the account stands; None where it does not."""
@@ -89,6 +109,8 @@ class Books:
     def close(self) -> None:
         """Unmaps the file and leaves it to the other workers."""
         self.map.close()
+        if self._file is not None:
+            os.close(self._file)
 
 
 class Account:
@@ -166,10 +188,11 @@ class Tab:
     a few small requests together, because most callers never come near and writing takes longer than adding.
     """
 
-    __slots__ = ("_calm_until", "_cpu_ms", "_events", "_kilobytes", "_requests", "accounts")
+    __slots__ = ("_books", "_calm_until", "_cpu_ms", "_events", "_kilobytes", "_requests", "accounts")
 
-    def __init__(self, accounts: Sequence[Account]) -> None:
+    def __init__(self, books: Books, accounts: Sequence[Account]) -> None:
         self.accounts = accounts
+        self._books = books
         self._calm_until = -math.inf
         self._requests = self._cpu_ms = self._kilobytes = self._events = 0.0
 
@@ -191,9 +214,14 @@ class Tab:
         self._events = events = self._events + events
         if now < self._calm_until and requests < 8 and cpu_ms < 8 and kilobytes < 40 and events < 40:
             return
+        if not self._books.claimed():
+            return  # it is written with what comes next
         self._requests = self._cpu_ms = self._kilobytes = self._events = 0.0
         used = (requests, cpu_ms, kilobytes, events)
-        calm = [account.charge(now, used) for account in self.accounts]
+        try:
+            calm = [account.charge(now, used) for account in self.accounts]
+        finally:
+            self._books.release()
         self._calm_until = now + CALM_SECONDS if all(calm) else -math.inf
 
 
@@ -239,5 +267,5 @@ class Budgets:
     def _kept(self, digest: bytes, network: str, *accounts: tuple[Account, ...]) -> Tab:
         if len(self._known) >= MAX_KNOWN:
             self._known.clear()
-        self._known[digest, network] = found = Tab(sum(accounts, ()))
+        self._known[digest, network] = found = Tab(self.books, sum(accounts, ()))
         return found

@@ -124,7 +124,7 @@ def forced_variants(exchange: Exchange, attributes: Mapping[str, Any], visible: 
     Pages preview what runs, secret keys all that is answered.
     """
     texts: list[str] = []
-    if FORCE.encode() in exchange.scope["query_string"]:
+    if exchange.scope["query_string"]:
         texts = [value for name, value in query_pairs(exchange) if name == FORCE and value]
     attribute = attributes.get(FORCE_ATTRIBUTE)
     if type(attribute) is str:

@@ -95,6 +95,7 @@ class Telemetry:
         self.counters = Counters(folder, names)
         place = self.counters.place
         self._values = self.counters.values
+        self._exposures = [place["exposures", outcome] for outcome in EXPOSURE_OUTCOMES]
         self._first = {
             route: (place["requests", route, "200"], place["seconds", route, "0.0005"]) for route in self.routes
         }
@@ -114,7 +115,7 @@ class Telemetry:
 
     def exposures(self, logged: bool, count: int) -> None:
         """`count` evaluations exposed a visitor; `logged` tells whether the store took them."""
-        self._values[self.counters.place["exposures", EXPOSURE_OUTCOMES[not logged]]] += count
+        self._values[self._exposures[not logged]] += count
 
     def named_user(self, namer: str, outcome: str) -> None:
         """A page's request or event, one of NAMERS, named a user, who was proven or not: one of NAMED_USERS."""

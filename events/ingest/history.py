@@ -33,7 +33,7 @@ class HistoryUpdates:
 
     async def apply(self, records: Sequence[Record]) -> None:
         """Brings the histories up to date; safe to repeat with the same records."""
-        calls = [call for record in records for call in _calls(record)]
+        calls = [call for record in records if record.event in CHANGING for call in _calls(record)]
         log_ins = dict.fromkeys(
             [
                 (visitor_person(record.visitor_id), user_person(record.user_id))
@@ -66,7 +66,7 @@ class HistoryUpdates:
 
 def _calls(record: Record) -> Iterable[Call]:
     """What an order or a refund changes in a history."""
-    if record.event not in CHANGING or record.quarantined or record.bot:
+    if record.quarantined or record.bot:
         return
     keys = [history_key(person) for person in _people(record)]
     lines = [

@@ -15,6 +15,17 @@ LIMITS: Mapping[str, Mutation] = {
         ("tests/app/limits/test_budgets.py::test_processes_that_write_at_the_same_time_let_little_more_pass",),
         (Edit("app/limits/budgets.py", "mmap.mmap(descriptor, size)", "mmap.mmap(-1, size)"),),
     ),
+    "two_write_at_once": Mutation(
+        "two workers write the same account at the same time, and what one of them wrote is lost",
+        ("tests/app/limits/test_budgets.py",),
+        (
+            Edit(
+                "app/limits/budgets.py",
+                "            except OSError:\n                os.sched_yield()",
+                "            except OSError:\n                return True",
+            ),
+        ),
+    ),
     "any_header_is_believed": Mutation(
         "X-Forwarded-For of whoever calls names their network",
         ("tests/app/limits/test_networks.py",),

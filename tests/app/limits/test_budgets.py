@@ -11,7 +11,6 @@ from servers.patience import until
 
 from app.limits import budgets as budgets_module
 from app.limits.budgets import KINDS, NEIGHBOURS, ROW, ROWS, Account, Allowance, Books, Budgets, Limits
-from app.limits.metering import Metered
 
 FREE = 1e9
 ONE = (1.0, 0.0, 0.0, 0.0)
@@ -95,6 +94,17 @@ def test_processes_that_write_at_the_same_time_let_little_more_pass(tmp_path: Pa
     with multiprocessing.get_context("spawn").Pool(4) as pool:
         let_in = sum(pool.map(let_in_by_one, [path] * 4, chunksize=1))
     assert 2000 + 10 * 500 <= let_in <= 1.1 * (2000 + 10 * 500)
+
+
+def test_while_another_worker_writes_what_is_used_is_kept_and_written_when_it_is_done(tmp_path: Path) -> None:
+    path = tmp_path / "books"
+    books, others = Books(path), Books(path)
+    mine, theirs = budgets(books, per_second=1, burst=3), budgets(others, per_second=1, burst=3)
+    assert others.claimed()
+    assert [passed(mine, "a", 1.0) for _ in range(2)] == [True, True]
+    assert theirs.tab(b"page", "a", secret=False).spent(1.0) is None
+    others.release()
+    assert [passed(mine, "a", 1.0), passed(mine, "a", 1.0), passed(theirs, "a", 1.0)] == [True, False, False]
 
 
 def let_in_by_one(path: Path) -> int:
@@ -223,46 +233,3 @@ def test_cold_routes_are_charged_what_they_cost(tmp_path: Path) -> None:
 
 def test_there_is_a_name_for_each_kind() -> None:
     assert len(KINDS) == len(set(KINDS)) == 4
-
-
-class Patient:
-    """What a coroutine may await: it goes on when it is told to, with what it is told."""
-
-    def __await__(self):  # type: ignore[no-untyped-def]
-        return (yield self)
-
-
-def test_what_is_metered_gives_raises_and_is_cancelled_as_it_would_be_without() -> None:
-    async def answer(ending: str) -> str:
-        try:
-            await Patient()
-        except KeyError:
-            return "caught"
-        if ending == "raise":
-            raise ValueError(ending)
-        return ending
-
-    for ending in ("given", "raise"):
-        steps = Metered(answer(ending)).__await__()
-        next(steps)
-        with pytest.raises(StopIteration if ending == "given" else ValueError):
-            next(steps)
-    steps = Metered(answer("")).__await__()
-    next(steps)
-    with pytest.raises(StopIteration) as ended:
-        steps.throw(KeyError())
-    assert ended.value.value == "caught"
-
-
-def test_only_the_steps_are_counted_and_not_what_lies_between() -> None:
-    async def work() -> None:
-        await Patient()
-
-    metered = Metered(work())
-    steps = metered.__await__()
-    next(steps)
-    spent = metered.cpu_seconds
-    sum(range(2_000_000))
-    with pytest.raises(StopIteration):
-        next(steps)
-    assert 0 < spent < metered.cpu_seconds < 0.01

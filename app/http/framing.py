@@ -1,0 +1,67 @@
+"""Where a request ends, whom it is for, and what of a connection waits for its answer."""
+
+import asyncio
+from collections.abc import Sized
+from functools import lru_cache
+from typing import Final
+
+from uvicorn.protocols.http.flow_control import FlowControl
+
+ADDRESSES_KNOWN: Final = 512
+DECISIVE: Final = frozenset({b"host", b"transfer-encoding", b"expect"})  # who a request is for, and where it ends
+CLOSE: Final = [(b"connection", b"close")]  # on the last answer of every connection while a worker ends
+
+
+@lru_cache(ADDRESSES_KNOWN)
+def plain_address(url: bytes) -> tuple[str, bytes, bytes] | None:
+    """Path, the same in bytes, and query of an address in which nothing is written in another way than it is meant."""
+    if not url.startswith(b"/") or b"%" in url or b"#" in url:
+        return None
+    path, _, query = url.partition(b"?")
+    return path.decode("latin-1"), path, query
+
+
+def framing_fault(version: str, hosts: int, codings: tuple[bytes, ...]) -> str | None:
+    """Why two readers could differ in where this request ends or whom it is for; None where they cannot.
+
+    What the parser refuses by itself: two lengths, a length beside a coding (RFC 9112, 3.2, 6.1 and 6.3).
+    """
+    if version not in ("1.0", "1.1"):
+        return f"HTTP/{version} is not spoken here, HTTP/1.1 is"
+    if hosts > 1 or (hosts == 0 and version == "1.1"):
+        return "a request names its Host exactly once"
+    if codings and (version == "1.0" or codings != (b"chunked",)):
+        return "the only Transfer-Encoding that is understood is `chunked`, in HTTP/1.1"
+    return None
+
+
+class WholeCycle:
+    """Stands for a request on the short way while its answer waits, in the words that uvicorn asks a cycle."""
+
+    more_body = False
+    body = b""
+
+    def __init__(self, keep_alive: bool) -> None:
+        self.keep_alive = keep_alive
+        self.response_complete = False
+        self.disconnected = False
+
+    @property
+    def message_event(self) -> asyncio.Event:
+        """Nobody waits for more of a request that is there."""
+        return asyncio.Event()
+
+
+class PipelineFlow(FlowControl):
+    """Reads nothing while requests of the connection are queued, or its answers wait to be read.
+
+    uvicorn reads on after each answer, and a read may hold thousands of requests: its queue would grow without end.
+    """
+
+    def __init__(self, transport: asyncio.Transport, pipeline: Sized) -> None:
+        super().__init__(transport)
+        self._pipeline = pipeline
+
+    def resume_reading(self) -> None:
+        if not self._pipeline and not self.write_paused:
+            super().resume_reading()
