@@ -21,12 +21,14 @@ ENGAGEMENT: Final = "engagement"
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One event of the log; the fields are the columns of `events.records` that the sender (not the store) gives.
 
+    `network` and `time` stand side by side, because they alone differ where an event is sent again.
     `time` is in microseconds UTC, `engaged_ms` in milliseconds. `visitor_id` is the anonymousId, else the userId.
     """
 
     message_id: str
     type: str
     visitor_id: str
+    network: int | None = None
     time: int
     event: str | None = None
     user_id: str | None = None
@@ -100,6 +102,7 @@ COLUMNS: Final[dict[str, Kind]] = {
     "forced": "bool",
     "forged": "bool",
     "authority": "int",  # how far it is believed (events.authority); outside the log as its word
+    "network": "int",  # of a page: tells networks of one shop day apart (events.ingest.network_digests), and no more
     "quarantined": "bool",  # an impossible time: kept and counted, never in a readout
     "properties": "json",  # of an exposure: the attributes it was decided on
     "context": "json",

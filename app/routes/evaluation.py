@@ -145,7 +145,7 @@ async def expose(
     given = resources.scrubber.members(visitor.attributes)
     agent, device, country = visitor.attributes.get("userAgent"), given.get("device"), given.get("country")
     machine = client((agent if type(agent) is str else "") or exchange.visitors_agent)
-    now = now_us()
+    now, network = now_us(), resources.network_of(exchange)
     records = [
         Record(
             message_id=next(resources.access.ids),
@@ -163,6 +163,7 @@ async def expose(
             country=country if type(country) is str else None,
             bot=machine.bot,
             authority=exchange.authority,
+            network=network,
             properties=dict(given) or None,
         )
         for assignment in shown

@@ -105,6 +105,7 @@ def arrival(exchange: Exchange, resources: Resources, named: NamedUsers) -> Arri
         retention_days=resources.settings.retention_days,
         prove=None if exchange.authority is Authority.BACKEND else named.authority,
         scrubber=resources.scrubber,
+        network=resources.network_of(exchange),
     )
 
 

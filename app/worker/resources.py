@@ -6,10 +6,12 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
 
 from app.analysis.client import AnalysisClient
 from app.http.access import Grant, Keys
 from app.http.admission import AccessPolicy
+from app.http.exchange import Exchange
 from app.identity.users import Users
 from app.limits.budgets import Allowance, Books, Budgets, Limits
 from app.limits.networks import Networks
@@ -17,8 +19,10 @@ from app.runtime.data_directory import DataDirectory, store_connection
 from app.runtime.settings import Settings
 from app.runtime.telemetry import Telemetry
 from app.worker.recommendations import LiveRecommender
+from events.authority import Authority
 from events.ingest.history import History
 from events.ingest.log_ins import LogIns
+from events.ingest.network_digests import NetworkDigests
 from events.ingest.stream import Stream
 from events.scrubbing import Scrubber
 from events.store.connection import Connection
@@ -35,6 +39,8 @@ logger = logging.getLogger(__name__)
 
 POLL_SECONDS: Final = 0.5
 LONGEST_PAUSE_SECONDS: Final = 2.0  # after failures
+NETWORKS_LOOK: Final = "getting the key of today's networks"
+NETWORKS_SECONDS: Final = 10.0
 BOOKS: Final = "budgets"
 AHEAD_SECONDS: Final = (4.0, 4.0, 4.0)  # of the budgets of CPU time, bytes and events
 
@@ -53,6 +59,11 @@ class Resources:
     recommender: LiveRecommender
     users: Users
     scrubber: Scrubber
+    networks: NetworkDigests
+
+    def network_of(self, exchange: Exchange) -> int | None:
+        """The number of the network that a page calls from; a backend's own says nothing about anybody."""
+        return None if exchange.authority is Authority.BACKEND else self.networks.of(exchange.network)
 
     def visible_to(self, grant: Grant | None, now: float) -> Visible:
         """All that a caller may know of experiments at a time (epoch seconds): without a secret key what is released.
@@ -90,12 +101,15 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
         obey(catalogs, scrubber)
         recommender = LiveRecommender(settings.data, catalogs, history, telemetry)
         await recommender.open()
+        networks = NetworkDigests(connection, lambda: ZoneInfo(catalogs.catalog.shop.timezone))
         following = await stack.enter_async_context(Tasks())
         following.repeat(
             partial(take_up, catalogs, scrubber), "taking up definitions", POLL_SECONDS, LONGEST_PAUSE_SECONDS
         )
         following.repeat(log_ins.look, "looking whether backends tell of log-ins", POLL_SECONDS, LONGEST_PAUSE_SECONDS)
         following.repeat(recommender.refresh, "loading what is recommended from", POLL_SECONDS, LONGEST_PAUSE_SECONDS)
+        following.start(networks.look, NETWORKS_LOOK)
+        following.repeat(networks.look, NETWORKS_LOOK, NETWORKS_SECONDS)
         yield Resources(
             settings=settings,
             catalogs=catalogs,
@@ -112,6 +126,7 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
             recommender=recommender,
             users=Users(user_tokens(settings), log_ins, telemetry.named_user),
             scrubber=scrubber,
+            networks=networks,
         )
 
 

@@ -42,6 +42,7 @@ def beat(item: dict[str, Any], sent_at: Any, arrival: Arrival) -> Record:
         visitor_id=visitor_id,
         user_id=user_id,
         time=when,
+        network=arrival.network,
         page_view_id=page_view,
         engaged_ms=engaged,
         url=url if type(url) is str else None,

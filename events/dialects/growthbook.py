@@ -64,6 +64,7 @@ def read_event(item: dict[str, Any], arrival: Arrival) -> Record:
         message_id=str(uuid.uuid4()) if given is None else message_identifier(given),
         event=EXPERIMENT_VIEWED if exposes else name,
         time=when,
+        network=arrival.network,
         url=url if type(url) is str and url else None,
         device=machine.device,
         country=arrival.country,

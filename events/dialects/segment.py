@@ -188,6 +188,7 @@ def read_event(item: dict[str, Any], kind: str | None, sent_at: Any, arrival: Ar
     return Record(
         message_id=message_id,
         time=when,
+        network=arrival.network,
         url=_text(properties.get("url")) or _text(page.get("url")),
         path=_text(properties.get("path")) or _text(page.get("path")),
         device=machine.device,

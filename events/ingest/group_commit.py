@@ -18,6 +18,7 @@ from kit.tasks import Tasks
 
 BODY_BITS: Final = 0x1FFF  # 13 bits take the store no more room than the two bytes of a small integer
 
+_NETWORK_MEMBER: Final = b',"network":'
 _TIME_MEMBER: Final = b',"time":'
 # an id of one authority never takes the place of another's; that of a page is what it was before there was authority
 _SENDERS: Final = {each: b"" if each is Authority.PAGE else each.word.encode() for each in Authority}
@@ -46,10 +47,13 @@ class Batch:
 def body_digest(text: bytes) -> int:
     """13 bits that tell two bodies with one messageId apart.
 
-    The time of an event is left out: a client that sends again has another `sentAt`, from which the time is corrected.
+    Time and network of an event are left out: a client that sends again has another `sentAt`, from which the time is
+    corrected, and may be somewhere else.
     """
-    head, _, rest = text.partition(_TIME_MEMBER)
-    return crc32(rest.partition(b",")[2], crc32(head)) & BODY_BITS
+    time = text.find(_TIME_MEMBER)
+    network = text.find(_NETWORK_MEMBER, 0, time)
+    after = text.find(b",", time + 1)
+    return crc32(text[after + 1 :] if after > 0 else b"", crc32(text[: time if network < 0 else network])) & BODY_BITS
 
 
 def shard_of(visitor_id: str, shards: int) -> int:

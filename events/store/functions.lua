@@ -343,6 +343,21 @@ local function logged_in(keys, args)
   return redis.call("PEXPIREAT", keys[1], args[3])
 end
 
+-- The networks of one shop day: their key is in this table alone, which the store writes to no disk ---------------------
+
+local network_keys = {}
+
+-- args: a day, its key if it has none yet, and the first day that is not over; the keys of days before are destroyed.
+local function network_key(_, args)
+  for day in pairs(network_keys) do
+    if day < args[3] then
+      network_keys[day] = nil
+    end
+  end
+  network_keys[args[1]] = network_keys[args[1]] or args[2]
+  return network_keys[args[1]]
+end
+
 -- The lease: one data directory takes events out -----------------------------------------------------------------------
 
 local function claim(keys, arguments)
@@ -363,3 +378,4 @@ redis.register_function("resonate_purchased", purchased)
 redis.register_function("resonate_refunded", refunded)
 redis.register_function("resonate_joined", joined)
 redis.register_function("resonate_logged_in", logged_in)
+redis.register_function({ function_name = "resonate_network_key", callback = network_key, flags = { "no-writes" } })
