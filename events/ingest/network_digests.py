@@ -52,7 +52,7 @@ class NetworkDigests:
         return found
 
     async def look(self) -> None:
-        """Gets today's key, and a minute ahead tomorrow's; while the store does not answer, those that are known stay."""
+        """Gets today's key, and a minute ahead tomorrow's; without an answer of the store those that are known stay."""
         zone = self._zone()
         today = datetime.fromtimestamp(self._now(), zone)
         found: list[tuple[float, bytes]] = []

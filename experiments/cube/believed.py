@@ -9,6 +9,8 @@ from events.views.orders import HAS_POWER
 from experiments.cube.cube import Cube
 from experiments.cube.measures import MetricRule
 from experiments.cube.statements import statement
+from experiments.statistics.forgery import SOON_SECONDS, ToldByPages
+from kit.time import SECOND_US
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +26,11 @@ class OrderTrust:
 
 @dataclass(frozen=True, slots=True)
 class Believed:
-    """`conversions` by arm of the study (its number there) and by the word of the authority."""
+    """By arm of the study (its number there): `conversions` by the word of the authority, and the units of whose pages
+    told."""
 
     conversions: tuple[Mapping[str, int], ...]
+    by_pages: tuple[ToldByPages, ...] = ()
     orders: OrderTrust = field(default_factory=OrderTrust)
     second_users: int = 0
 
@@ -36,7 +40,10 @@ def believed(cube: Cube, study: int, rule: MetricRule) -> Believed:
 
     A conversion is believed as far as the least of what it rests on: who told of it, and who said whose it is.
     """
-    return Believed(_conversions(cube, study, rule), _order_trust(cube, study), _second_users(cube, study))
+    counts = _conversions(cube, study, rule)
+    told = any(arm[Authority.PAGE.word] or arm[Authority.PROVEN.word] for arm in counts)
+    by_pages = _told_by_pages(cube, study, rule) if told else tuple(ToldByPages() for _ in counts)
+    return Believed(counts, by_pages, _order_trust(cube, study), _second_users(cube, study))
 
 
 def _conversions(cube: Cube, study: int, rule: MetricRule) -> tuple[Mapping[str, int], ...]:
@@ -47,6 +54,34 @@ def _conversions(cube: Cube, study: int, rule: MetricRule) -> tuple[Mapping[str,
     for arm, source, segment, authority, n in zip(*columns, strict=True):
         if arm in arms and source == rule.source and first <= segment < last:
             found[arm - arms.start][Authority(authority).word] += int(n)
+    return tuple(found)
+
+
+def _told_by_pages(cube: Cube, study: int, rule: MetricRule) -> tuple[ToldByPages, ...]:
+    """Of the events themselves, also where orders are counted: a page's copy of what a backend told has a network."""
+    source, arms = cube.plan.sources[rule.source], cube.scope.arms_of(study)
+    found = [ToldByPages() for _ in arms]
+    if source.kind not in ("events", "orders"):
+        return tuple(found)
+    rows = cube.once(
+        cube.attributed(
+            "told_by_pages",
+            named=cube.events_of(source),
+            first=rule.window.start_us,
+            until=rule.window.end_us,
+            soon=round(SOON_SECONDS * SECOND_US),
+            backend=int(Authority.BACKEND),
+        )
+    )
+    columns = (rows[name].tolist() for name in ("arm", "network", "units", "unbacked", "soon"))
+    for arm, network, units, unbacked, soon in zip(*columns, strict=True):
+        if arm in arms:
+            so_far = found[arm - arms.start]
+            known = {} if network is None or network != network else {int(network): int(units)}
+            found[arm - arms.start] = ToldByPages(
+                so_far.units + int(units), so_far.unbacked + int(unbacked), so_far.soon + int(soon),
+                {**so_far.networks, **known},
+            )  # fmt: skip
     return tuple(found)
 
 

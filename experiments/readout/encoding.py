@@ -146,9 +146,11 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class VariantTrust:
-    """Who told of a variant's conversions, of the first goal: how many by `backend`, `proven` and `page`."""
+    """Who told of a variant's conversions, of the first goal: how many by `backend`, `proven` and `page`, and from how
+    many `networks` the pages did, those of each shop day counted anew."""
 
     conversions: Mapping[str, int]
+    networks: int = 0
 
 
 @dataclass(frozen=True, slots=True)

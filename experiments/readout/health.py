@@ -26,6 +26,7 @@ from experiments.statistics.arms import pair as paired
 from experiments.statistics.effect import Effect, effect, lift
 from experiments.statistics.estimate import NoEstimate, Scale
 from experiments.statistics.fixed import welch_p
+from experiments.statistics.forgery import SOON_SECONDS, signs
 from experiments.statistics.interaction import Interaction, changed_lift, interaction
 from experiments.statistics.moments import JointMoments
 from experiments.statistics.multiplicity import holm
@@ -63,7 +64,7 @@ def health_of(opened: Opened, dimensions: Sequence[str], checks: Sequence[Check]
         )
     rules = [cube.plan.rule(each.metric.name) for each in study.metrics]
     trust = believed(cube, opened.place, cube.plan.rule(study.goals[0]))
-    found += _trust_checks(trust)
+    found += [*_trust_checks(trust), *_forged(study, trust)]
     exposures, quarantined, unconverted = cube.excluded(opened.place, rules)
     return Health(
         srm=_srm(opened, dimensions),
@@ -77,7 +78,12 @@ def health_of(opened: Opened, dimensions: Sequence[str], checks: Sequence[Check]
             contested=trust.orders.contested,
             powerless_refunds=trust.orders.powerless,
         ),
-        authority=Trust({arm: VariantTrust(told) for arm, told in zip(study.arms, trust.conversions, strict=True)}),
+        authority=Trust(
+            {
+                arm: VariantTrust(told, len(pages.networks))
+                for arm, told, pages in zip(study.arms, trust.conversions, trust.by_pages, strict=True)
+            }
+        ),
         identity=Identities(trust.second_users),
         checks=tuple(found),
     )
@@ -93,6 +99,21 @@ def _trust_checks(trust: Believed) -> Iterator[Check]:
     if orders.contested and orders.contested / (orders.contested + told) > FEW_ORDERS:
         share = f"{orders.contested} orders are claimed by several visitors' pages and count for nobody"
         yield Check("contested_orders", f"{share}; {RECIPE}")
+
+
+def _forged(study: Study, trust: Believed) -> Iterator[Check]:
+    """Conversions of the first goal that look invented, and what says so."""
+    goal = study.goals[0]
+    for sign in signs(trust.by_pages):
+        arm, told = study.arms[sign.arm], f"{sign.units} of the {sign.of} units of whose conversion pages told"
+        said = {
+            "networks": f"{told} come from {sign.networks} network{'s' if sign.networks > 1 else ''}",
+            "unbacked": f"backends know nothing of {told}",
+            "soon": f"{told} converted within {SOON_SECONDS:g} s of their first exposure",
+        }[sign.kind]
+        beside = f"of the other arms' {sign.elsewhere_of} it is {sign.elsewhere} (p = {sign.p:.2g})"
+        advice = "a metric with from: backend counts nothing that pages invent"
+        yield Check("conversions_look_forged", f"{goal}: in {arm} {said}, {beside}; {advice}", goal, arm)
 
 
 def engaged_time_checks(observed: Mapping[str, MetricObservation]) -> list[Check]:

@@ -18,13 +18,14 @@ from experiments.definitions.model import Experiment
 from experiments.readout.encoding import Readout, readout_json
 from kit.time import iso, moment_of
 
+TRUST: Final = ("conversions_backend", "conversions_proven", "conversions_page", "networks")  # of the first goal
 NAMES: Final = (
     "experiment", "phase", "as_of", "as_of_day", "metric", "role", "type", "effect_scale", "variant", "against",
     "dimension", "level", "method", "decides", "units", "units_immature", "value", "variance", "numerator",
     "denominator", "control_value", "lift", "ci_low", "ci_high", "difference", "difference_ci_low",
     "difference_ci_high", "p", "p_adjusted", "p_min", "statistic", "df", "look", "looks", "boundary", "crossed",
     "chance_to_win", "expected_loss", "cuped", "gate_open", "variance_floor", "verdict", "decided_on", "post_hoc",
-    "fingerprint", "reasons",
+    "fingerprint", "reasons", *TRUST,
 )  # fmt: skip
 
 
@@ -43,6 +44,8 @@ SUMMARY: Final = (
 def flat_rows(readout: Readout) -> Table:
     """Every number of a readout, with the names of the JSON. A row of a comparison is of its moment, arms too."""
     said = readout_json(readout)
+    trust = said["health"]["authority"]
+    told = {arm: _trust(found) for arm, found in trust["by_variant"].items()} if trust else {}
     rows: list[dict[str, Any]] = []
     for metric in said["metrics"]:
         head = {name: said[name] for name in ("experiment", "phase", "as_of", "fingerprint")}
@@ -52,10 +55,15 @@ def flat_rows(readout: Readout) -> Table:
             found = {comparison["variant"]: comparison for comparison in place["comparisons"]}
             for arm in place["arms"]:
                 shown = here | {name: arm[name] for name in _ARM} | {"control_value": place["arms"][0]["value"]}
+                shown |= told.get(arm["variant"], {})
                 comparison = found.get(arm["variant"])
                 answers = [{}] if comparison is None else _answers(comparison, metric["effect_scale"])
                 rows += [flat_row(NAMES, shown | answer) for answer in answers]
     return table_of(rows, NAMES)
+
+
+def _trust(told: Mapping[str, Any]) -> dict[str, Any]:
+    return {"networks": told["networks"], **{f"conversions_{word}": n for word, n in told["conversions"].items()}}
 
 
 def comparison_rows(readout: Readout, defined: Experiment, calendar: Calendar) -> list[dict[str, Any]]:

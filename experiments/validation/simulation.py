@@ -19,6 +19,7 @@ from experiments.statistics.moments import JointMoments
 from experiments.statistics.sample_ratio import ALARM_ALPHA, log_bayes_factor, sequential_p
 from experiments.statistics.sequential import Look
 from experiments.validation.estimates import ADJUSTED_LIFTS
+from experiments.validation.forged_worlds import ForgedWorld, named
 from experiments.validation.programmes import PROGRAMMES
 from experiments.validation.trials import UNCHANGED, WORN_OFF, Rule, Trial, changed_alarms, rate, refund_rate, revenue
 
@@ -233,6 +234,15 @@ def _cuped(correlation: float) -> Figure:
     return Figure(name, "within 5 %", (0.95, 1.05), "", measure, by_chance=False)
 
 
+def _forged(told: str, world: ForgedWorld) -> Iterator[Figure]:
+    """How often conversions that pages tell of are said to look invented."""
+    honest: Measure = lambda runs, rng: named(runs, rng, world)  # noqa: E731
+    forged: Measure = lambda runs, rng: named(max(20, runs // 10), rng, replace(world, forged=True))  # noqa: E731
+    name = f"conversions that look forged, {told}, {world.units:,} an arm"
+    yield Figure(f"{name}, all honest", "≤ 0.2 %", (0.0, 0.002), "", honest)
+    yield Figure(f"{name}, 5 % of one invented from 3 networks", "≥ 0.95", (0.95, 1.0), "", forged)
+
+
 def _comparison_time(name: str, most_milliseconds: float, exact: bool) -> Figure:
     measure: Measure = lambda _runs, _rng: milliseconds_per_comparison(exact)  # noqa: E731
     peers = "tea-tasting 0.97, gbstats 0.05-1.1"
@@ -317,6 +327,8 @@ FIGURES: Final[tuple[Figure, ...]] = (
         "",
         lambda runs, rng: changed_alarms(max(20, runs // 10), rng, 100, WORN_OFF),
     ),
+    *_forged("pages alone tell of them", ForgedWorld(1000, backed=False)),
+    *_forged("backends tell of them too", ForgedWorld(1000, backed=True)),
     _false_positives(
         " at any look, anytime, revenue of 1 in 20 with a heavy tail, 28 looks × 2,500 per arm",
         Trial.steady(revenue(0.05, 0.05, sigma=1.5), 28, 2500, 2500),

@@ -60,6 +60,24 @@ def test_conversions_are_shown_by_who_told_of_them_and_metrics_may_count_the_bet
     assert [arms(found, name) for name in ("orders", "proven_orders", "backend_orders")] == [[4, 0], [2, 0], [1, 0]]
 
 
+def test_the_networks_of_pages_are_counted_and_orders_of_one_arm_from_few_of_them_are_named(
+    tmp_path: Path, shop: Shopping
+) -> None:
+    for number in range(60):
+        arm = ("control", "b")[number % 2]
+        shop.expose(f"w{number}", arm)
+        shop.told("Order Completed", f"w{number}", PAGE, f"o{number}", network=number, value=10.0, currency="EUR")
+    assert "conversions_look_forged" not in {check.code for check in read(tmp_path / "honest", shop).health.checks}
+    for number in range(30):
+        shop.expose(f"x{number}", "b")
+        shop.told("Order Completed", f"x{number}", PAGE, f"x{number}", network=99, value=10.0, currency="EUR")
+    health = read(tmp_path / "forged", shop).health
+    assert {arm: told.networks for arm, told in health.authority.by_variant.items()} == {"control": 30, "b": 31}
+    (named,) = (check for check in health.checks if check.code == "conversions_look_forged")
+    assert (named.variant, named.withholds_ship) == ("b", False)
+    assert "30 of the 60 units of whose conversion pages told come from 1 network" in named.detail
+
+
 def test_an_order_that_a_page_alone_joins_to_its_visitor_is_believed_as_a_page(tmp_path: Path, shop: Shopping) -> None:
     shop.add("identify", "v2", START + HOUR, user_id="u", authority=PAGE)
     shop.told("Order Completed", "", BACKEND, "o1", user_id="u", value=10.0, currency="EUR")
