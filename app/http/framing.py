@@ -1,11 +1,8 @@
-"""Where a request ends, whom it is for, and what of a connection waits for its answer."""
+"""Where a request ends and whom it is for, and what stands for one that is there whole."""
 
 import asyncio
-from collections.abc import Sized
 from functools import lru_cache
 from typing import Final
-
-from uvicorn.protocols.http.flow_control import FlowControl
 
 ADDRESSES_KNOWN: Final = 512
 DECISIVE: Final = frozenset({b"host", b"transfer-encoding", b"expect"})  # who a request is for, and where it ends
@@ -50,18 +47,3 @@ class WholeCycle:
     def message_event(self) -> asyncio.Event:
         """Nobody waits for more of a request that is there."""
         return asyncio.Event()
-
-
-class PipelineFlow(FlowControl):
-    """Reads nothing while requests of the connection are queued, or its answers wait to be read.
-
-    uvicorn reads on after each answer, and a read may hold thousands of requests: its queue would grow without end.
-    """
-
-    def __init__(self, transport: asyncio.Transport, pipeline: Sized) -> None:
-        super().__init__(transport)
-        self._pipeline = pipeline
-
-    def resume_reading(self) -> None:
-        if not self._pipeline and not self.write_paused:
-            super().resume_reading()

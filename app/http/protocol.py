@@ -2,18 +2,19 @@
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from functools import partial
 from typing import Any, Final
 
 import httptools
 import uvicorn
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app.http.deadlines import RECEIPT_SECONDS, Deadlines, Queue
 from app.http.errors import Problem, refusal
 from app.http.exchange import REFUSED
-from app.http.framing import CLOSE, DECISIVE, PipelineFlow, WholeCycle, framing_fault, plain_address
+from app.http.framing import CLOSE, DECISIVE, WholeCycle, framing_fault, plain_address
 from app.limits.connections import OpenConnections
 from app.limits.networks import UNKNOWN
 
@@ -22,6 +23,21 @@ MAX_URL_BYTES: Final = 8 * 1024
 SMALL_READ: Final = 8 * 1024  # a request that came in one read of this size cannot break a limit
 REST_SECONDS: Final = 0.1
 LARGE_HEADERS: Final = "the headers are larger than 16 kB"
+
+
+class PipelineFlow(FlowControl):
+    """Reads nothing while requests of the connection are queued, or its answers wait to be read.
+
+    uvicorn reads on after each answer, and a read may hold thousands of requests: its queue would grow without end.
+    """
+
+    def __init__(self, transport: asyncio.Transport, pipeline: Sized) -> None:
+        super().__init__(transport)
+        self._pipeline = pipeline
+
+    def resume_reading(self) -> None:
+        if not self._pipeline and not self.write_paused:
+            super().resume_reading()
 
 
 class ReceiptProtocol(HttpToolsProtocol):

@@ -1,6 +1,5 @@
 """Who has used up how much: budgets of requests, CPU time, bytes and events, shared by all workers of a run."""
 
-import fcntl
 import math
 import mmap
 import os
@@ -10,6 +9,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final, NamedTuple
+
+from kit.files import try_lock, unlock
 
 KINDS: Final = ("requests", "CPU time", "bytes", "events")
 UNITS: Final = ("requests", "ms of CPU time", "kB", "events")
@@ -82,18 +83,15 @@ class Books:
         if self._file is None:
             return True
         for _ in range(CLAIMS):
-            try:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                os.sched_yield()
-            else:
+            if try_lock(self._file):
                 return True
+            os.sched_yield()
         return False
 
     def release(self) -> None:
         """Lets others write."""
         if self._file is not None:
-            fcntl.flock(self._file, fcntl.LOCK_UN)
+            unlock(self._file)
 
     def place(self, tag: int) -> int | None:
         """Where the account stands; None where it does not."""

@@ -60,6 +60,6 @@ class ForgedWorld:
         )  # fmt: skip
 
 
-def named(runs: int, rng: np.random.Generator, world: ForgedWorld) -> float:
+def share_named(runs: int, rng: np.random.Generator, world: ForgedWorld) -> float:
     """The share of such studies of which `conversions_look_forged` is said."""
     return sum(bool(signs(world.arms(rng))) for _ in range(runs)) / runs

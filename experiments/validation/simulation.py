@@ -19,7 +19,7 @@ from experiments.statistics.moments import JointMoments
 from experiments.statistics.sample_ratio import ALARM_ALPHA, log_bayes_factor, sequential_p
 from experiments.statistics.sequential import Look
 from experiments.validation.estimates import ADJUSTED_LIFTS
-from experiments.validation.forged_worlds import ForgedWorld, named
+from experiments.validation.forged_worlds import ForgedWorld, share_named
 from experiments.validation.programmes import PROGRAMMES
 from experiments.validation.trials import UNCHANGED, WORN_OFF, Rule, Trial, changed_alarms, rate, refund_rate, revenue
 
@@ -236,8 +236,8 @@ def _cuped(correlation: float) -> Figure:
 
 def _forged(told: str, world: ForgedWorld) -> Iterator[Figure]:
     """How often conversions that pages tell of are said to look invented."""
-    honest: Measure = lambda runs, rng: named(runs, rng, world)  # noqa: E731
-    forged: Measure = lambda runs, rng: named(max(20, runs // 10), rng, replace(world, forged=True))  # noqa: E731
+    honest: Measure = lambda runs, rng: share_named(runs, rng, world)  # noqa: E731
+    forged: Measure = lambda runs, rng: share_named(max(20, runs // 10), rng, replace(world, forged=True))  # noqa: E731
     name = f"conversions that look forged, {told}, {world.units:,} an arm"
     yield Figure(f"{name}, all honest", "≤ 0.2 %", (0.0, 0.002), "", honest)
     yield Figure(f"{name}, 5 % of one invented from 3 networks", "≥ 0.95", (0.95, 1.0), "", forged)

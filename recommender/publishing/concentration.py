@@ -26,7 +26,6 @@ PAGES: Final = 1_000  # products whose pages are looked at, the most bought of t
 PEOPLE: Final = 500  # who are asked for
 LATE_DAYS: Final = 1.0  # what was received so long before the live model's cut-off may not have been in the log by then
 FEWEST_LISTS: Final = 20  # below so many a share says nothing
-Shares = Mapping[Strategy, Doubles]
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ lines AS (
         p.time,
         p.product_ids_authority AS authority,
         p.received_at,
-        $network AS network,
+        p.network,
         unnest(p.product_ids) AS product,
         unnest(p.quantities) AS quantity,
         unnest(p.prices) AS price

@@ -8,9 +8,8 @@ import numpy as np
 
 from events.authority import Authority
 from events.engines.duckdb import DuckEngine, EngineLimits, EventLog, events_of
-from events.engines.sql import Expression, Statement
+from events.engines.sql import Statement
 from events.engines.tables import TableReader
-from events.records import COLUMNS
 from events.views.orders import LINES, order_views, refunds, view
 from kit.time import DAY_SECONDS
 from recommender.model.purchases import UNKNOWN_NETWORK, LineCodes, Origins, Purchases
@@ -19,7 +18,6 @@ REQUIRED: Final = ("user", "product", "order", "time")
 LIMITS: Final = EngineLimits(memory_mb=1024, threads=1, timeout_seconds=3600.0)
 _NUMBERS: Final = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "DOUBLE", "FLOAT", "DECIMAL", "U")
 FOREVER_US: Final = 1 << 62
-NETWORK: Final = "network"  # the column that tells the networks of one day apart, where the log has it
 _LATEST_SECONDS: Final = 4_102_444_800  # 2100: a time beyond it is not in seconds
 
 
@@ -54,22 +52,10 @@ def logged_purchases(data: Path, least: Authority) -> LoggedPurchases:
         return LoggedPurchases(_coded(engine, "l.believed = 0"), _coded(engine, "l.believed = 1"))
 
 
-def purchases_from_log(data: Path, least: Authority = Authority.PAGE) -> Purchases:
-    """Every order line of the log, refunded ones left out, by what is believed at least so far. Raises DataDamaged."""
-    log = EventLog(data, LIMITS)
-    with log.open(log.snapshot(), properties=("refund_id",)) as engine:
-        _materialise(engine, least, "lines")
-        return _coded(engine)
-
-
 def _materialise(engine: DuckEngine, least: Authority, name: str) -> None:
     """The table of the order lines that events of at least this authority tell of."""
-    known = NETWORK in COLUMNS
-    lines = Statement.of_file(Path(__file__).with_name("order_lines.sql")).bind(
-        page=int(Authority.PAGE), network=Expression.of(f"p.{NETWORK}" if known else "CAST(NULL AS BIGINT)")
-    )
-    fields = (*LINES, "received_at", *((NETWORK,) if known else ()))
-    views = {"edges": view("edges").bind(known_until=FOREVER_US), **order_views([fields])}
+    lines = Statement.of_file(Path(__file__).with_name("order_lines.sql")).bind(page=int(Authority.PAGE))
+    views = {"edges": view("edges").bind(known_until=FOREVER_US), **order_views([(*LINES, "received_at", "network")])}
     for each, made in {**views, "refunds": refunds("e.text_0"), name: lines}.items():
         engine.materialise(each, made.tables(events=events_of(least)))
 

@@ -25,7 +25,7 @@ from experiments.cube.observations import Observer
 from experiments.cube.scope import CubeScope, Enrolment
 from experiments.cube.shop_days import shop_days
 from experiments.definitions.model import Metric, RatioPart, Subtract
-from recommender.training.sources import purchases_from_log
+from recommender.training.sources import logged_purchases
 
 ORDER = "Order Completed"
 GOALS = (
@@ -125,7 +125,7 @@ def _conversions(cube: Cube, adversary: Authority) -> Iterator[Told]:
 
 def _training(data: Path, adversary: Authority) -> Iterator[Told]:
     for least in (each for each in Authority if each > adversary):
-        bought = purchases_from_log(data, least)
+        bought = logged_purchases(data, least).believed
         for who, what, day in zip(bought.people, bought.products, bought.days, strict=True):
             yield f"training by {least.word}", (bought.product_ids[what], bought.person_ids[who], float(day))
 

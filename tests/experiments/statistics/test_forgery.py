@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from experiments.statistics.forgery import ALPHA, ToldByPages, signs
-from experiments.validation.forged_worlds import ForgedWorld, named
+from experiments.validation.forged_worlds import ForgedWorld, share_named
 
 HONEST = ToldByPages(1000, 30, 10, {number: 1 for number in range(950)} | {2000: 50})
 COUNTS = st.integers(0, 3000)
@@ -70,5 +70,5 @@ def test_whatever_was_told_there_is_an_answer_and_each_sign_is_larger_here_than_
 @pytest.mark.parametrize("backed", [False, True])
 def test_honest_shops_are_seldom_named_and_forged_ones_mostly(backed: bool) -> None:
     world, rng = ForgedWorld(1000, backed), np.random.default_rng(7)
-    assert named(300, rng, world) <= 0.01
-    assert named(40, rng, ForgedWorld(1000, backed, forged=True)) >= 0.95
+    assert share_named(300, rng, world) <= 0.01
+    assert share_named(40, rng, ForgedWorld(1000, backed, forged=True)) >= 0.95

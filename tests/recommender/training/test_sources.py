@@ -11,8 +11,7 @@ from events.authority import Authority
 from events.records import Record
 from recommender.evaluation.attribution import attribution
 from recommender.model.purchases import Purchases
-from recommender.training import sources
-from recommender.training.sources import TableError, purchases_from_log, purchases_from_table
+from recommender.training.sources import TableError, logged_purchases, purchases_from_table
 
 NOON = 1_790_000_000_000_000
 HOUR = 3_600_000_000
@@ -36,7 +35,7 @@ def lines(purchases: Purchases) -> set[tuple[str, str]]:
 
 def bought(tmp_path: Path, *records: Record) -> set[tuple[str, str]]:
     write_log(tmp_path, received(records))
-    return lines(purchases_from_log(tmp_path))
+    return lines(logged_purchases(tmp_path, Authority.PAGE).every)
 
 
 def test_every_line_of_every_order_counts_once(tmp_path: Path) -> None:
@@ -94,7 +93,7 @@ def test_who_tells_of_a_line_is_who_tells_what_was_bought(tmp_path: Path) -> Non
             ]
         ),
     )
-    found = purchases_from_log(tmp_path)
+    found = logged_purchases(tmp_path, Authority.PAGE).every
     told = zip(map(int, found.products), found.origins.authorities.tolist(), strict=True)
     assert {found.product_ids[product]: authority for product, authority in told} == {"x": 0, "b": 2}
 
@@ -106,22 +105,19 @@ def test_a_page_takes_back_no_line_that_a_backend_told_of(tmp_path: Path) -> Non
     assert bought(tmp_path, lines, worth, refund) == {("v:v-1", "a"), ("v:v-1", "b")}
 
 
-def test_the_network_of_an_order_is_a_code_and_a_backends_is_unknown(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sources, "NETWORK", "country")  # any column that tells networks apart
+def test_the_network_of_an_order_is_a_code_and_a_backends_is_unknown(tmp_path: Path) -> None:
     write_log(
         tmp_path,
         received(
             [
-                order("o-1", ["a"], "v-1", country="n1"),
-                order("o-2", ["b"], "v-2", country="n2"),
-                order("o-3", ["c"], "v-3", country="n1"),
+                order("o-1", ["a"], "v-1", network=4_000_000_001),
+                order("o-2", ["b"], "v-2", network=4_000_000_002),
+                order("o-3", ["c"], "v-3", network=4_000_000_001),
                 order("o-4", ["d"], "v-4", authority=2),
             ]
         ),
     )
-    found = purchases_from_log(tmp_path)
+    found = logged_purchases(tmp_path, Authority.PAGE).every
     network = dict(
         zip((found.product_ids[code] for code in found.products), found.origins.networks.tolist(), strict=True)
     )
@@ -130,7 +126,7 @@ def test_the_network_of_an_order_is_a_code_and_a_backends_is_unknown(
 
 
 def test_an_empty_log_has_no_purchases(tmp_path: Path) -> None:
-    assert len(purchases_from_log(tmp_path)) == 0
+    assert len(logged_purchases(tmp_path, Authority.PAGE).every) == 0
 
 
 @pytest.mark.parametrize(
