@@ -13,7 +13,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app.http.deadlines import RECEIPT_SECONDS, Deadlines, Queue
 from app.http.errors import Problem, refusal
-from app.http.exchange import REFUSED
+from app.http.exchange import LAST, REFUSED
 from app.limits.connections import OpenConnections
 from app.limits.networks import UNKNOWN
 
@@ -99,7 +99,7 @@ class ReceiptProtocol(HttpToolsProtocol):
         self.heads[self.be_late] = self.loop.time()
         if self.crowd is not None:
             self.network = self.crowd.enter(self.client[0] if self.client else "")
-        self.deadlines.read_by(self.connections)
+        self.deadlines.read_by(self.connections, self.limit_concurrency)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self.crowd is not None and self.network is not None:
@@ -274,7 +274,7 @@ class ReceiptProtocol(HttpToolsProtocol):
             return False
         self.undecided = False
         if isinstance(answered, tuple):
-            self.write_whole(answered, parser.should_keep_alive())
+            self.write_whole(answered, parser.should_keep_alive() and LAST not in scope)
             self.on_response_complete()
         else:
             self.wait_for(answered, parser.should_keep_alive())

@@ -11,7 +11,6 @@ from events.store.connection import Connection
 from events.store.keys import events_key, wanted_key
 
 _LOOK_SECONDS: Final = 0.02
-_WANTED_MILLISECONDS: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +99,7 @@ async def wait_until_written(connection: Connection, timeout_seconds: float = 1.
     shards = await read_progress(connection)
     written = Written({shard: progress.stream_number for shard, progress in shards.items()}, shards)
     for shard, number in written.behind.items():
-        await connection.answer(connection.client.set(wanted_key(shard), number, px=_WANTED_MILLISECONDS))
+        await connection.answer(connection.client.set(wanted_key(shard), number))
     while written.behind and time.monotonic() < until:
         await asyncio.sleep(_LOOK_SECONDS)
         written = Written(written.asked, await read_progress(connection))

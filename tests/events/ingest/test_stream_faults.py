@@ -64,7 +64,7 @@ async def put(stream: Stream, records: Sequence[Record], *, left: int = 0) -> li
     """Appends each by itself; once no more than `left` of them wait for a flush, as the others are under way."""
     tasks = [asyncio.create_task(stream.append([each])) for each in records]
     await asyncio.sleep(0)
-    [commit] = stream._commits
+    _, commit = stream._commits  # that of pages
     await reached(lambda: commit._waiting_events == left, f"all but {left} events are under way")
     return tasks
 
