@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from app.http.access import Grant, Keys, unknown_key
 from app.http.errors import Problem, retry_later
-from app.http.exchange import LAST, REFUSED, Exchange, unique_ids
+from app.http.exchange import REFUSED, Exchange, unique_ids
 from app.http.parameters import ignore_unknown, query_pairs
 from app.limits.budgets import KINDS, UNITS, Budgets, Spent
 from app.limits.networks import Networks
@@ -86,9 +86,10 @@ def admit_key(exchange: Exchange, policy: AccessPolicy, key: bytes, *, in_addres
     if policy.pressure.is_on and policy.pressure.refuses(
         secret=grant.secret, proving=b"x-resonate-user" in exchange.headers
     ):
+        problem = retry_later(503, "overloaded", "more is asked than can be answered in time; try again in 1 s", 1)
         if policy.pressure.is_crowded:  # others may need the connection
-            exchange.scope[LAST] = True
-        raise retry_later(503, "overloaded", "more is asked than can be answered in time; try again in 1 s", 1)
+            problem.headers.append((b"connection", b"close"))
+        raise problem
     now = time.monotonic()
     network = policy.networks.of(exchange.scope, exchange.headers, now, page=not grant.secret)
     tab = policy.budgets.tab(grant.digest, network, secret=grant.secret)

@@ -25,7 +25,6 @@ REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._\-]{1,64}")
 TRACEPARENT: Final = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 MAX_ORIGIN: Final = 300
 REFUSED: Final = "resonate.refused"  # in the scope of a request whose caller has used up a budget
-LAST: Final = "resonate.last"  # in the scope of a request whose connection is closed with the answer
 MAX_AGE_SECONDS: Final = 7_200
 ALLOWED_HEADERS: Final = (
     b"authorization, content-type, if-none-match, x-api-key, x-retry-count, anonymousid, sentat, idempotency-key, "

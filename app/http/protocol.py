@@ -13,12 +13,13 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app.http.deadlines import RECEIPT_SECONDS, Deadlines, Queue
 from app.http.errors import Problem, refusal
-from app.http.exchange import LAST, REFUSED
+from app.http.exchange import REFUSED
 from app.limits.connections import OpenConnections
 from app.limits.networks import UNKNOWN
 
 MAX_HEADER_BYTES: Final = 16 * 1024
 MAX_URL_BYTES: Final = 8 * 1024
+LAST: Final = (b"connection", b"close")
 SMALL_READ: Final = 8 * 1024  # a request that came in one read of this size cannot break a limit
 REST_SECONDS: Final = 0.1
 LARGE_HEADERS: Final = "the headers are larger than 16 kB"
@@ -274,7 +275,7 @@ class ReceiptProtocol(HttpToolsProtocol):
             return False
         self.undecided = False
         if isinstance(answered, tuple):
-            self.write_whole(answered, parser.should_keep_alive() and LAST not in scope)
+            self.write_whole(answered, parser.should_keep_alive())
             self.on_response_complete()
         else:
             self.wait_for(answered, parser.should_keep_alive())
@@ -312,7 +313,7 @@ class ReceiptProtocol(HttpToolsProtocol):
         lines = [STATUS_LINE[answer.status]]
         for header in (*self.server_state.default_headers, *headers):
             lines.append(b"%b: %b\r\n" % header)
-        closing = not keep_alive or (b"connection", b"close") in self.server_state.default_headers
+        closing = not keep_alive or LAST in answer.headers or LAST in self.server_state.default_headers
         if not keep_alive:
             lines.append(b"connection: close\r\n")
         lines += (b"\r\n", answer.body)

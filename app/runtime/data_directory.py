@@ -76,9 +76,12 @@ class DataDirectory:
         return self.run / "uploads"
 
     def floors_free(self, floor_bytes: int) -> float:
-        """How many times the floor, at most 5 % of a disk, is free on the fullest of the disks that it lies on."""
+        """How many times the floor, at most 5 % of a disk, is free on the disk of the store or, if fuller, the others'.
+
+        That of the parts is not looked at where it is another one: then events wait in the store, whose memory decides.
+        """
         free = math.inf
-        for folder in (self.root, self.root / "store", self.root / "log"):
+        for folder in (self.root, self.root / "store"):
             with contextlib.suppress(FileNotFoundError):
                 disk = os.statvfs(folder)
                 floor = min(floor_bytes, LARGEST_FLOOR * disk.f_blocks * disk.f_frsize)
