@@ -23,7 +23,7 @@ from events.store.process import socket_path
 
 pytestmark = pytest.mark.xdist_group("faults")  # one after the other: each keeps both cores busy
 
-ORDERS = 300
+ORDERS = 100
 
 
 def least_memory() -> str:
@@ -34,9 +34,9 @@ def least_memory() -> str:
 def kinds(number: int) -> Iterator[dict[str, Any]]:
     """What fills a store: heavy events, very many ids, and orders of visitors whom nobody saw."""
     yield from ({"event": "Note", "anonymousId": "v", "properties": {"note": "x" * 30_000}} for _ in range(10))
-    yield from ({"event": "N", "anonymousId": "v"} for _ in range(1_500))
-    for each in range(100):
-        lines = [{"product_id": f"p-{'9' * 200}-{line}"} for line in range(12)]
+    yield from ({"event": "N", "anonymousId": "v"} for _ in range(600))
+    for each in range(400):
+        lines = [{"product_id": f"p-{'9' * 100}-{line}"} for line in range(12)]
         properties = {"order_id": f"o-{number}-{each}", "products": lines}
         yield {"event": "Order Completed", "anonymousId": f"v-{number}-{each}", "properties": properties}
 
@@ -48,8 +48,8 @@ def flood(service: Service, numbers: Iterator[int], over: Event) -> Counter[str]
         while not over.is_set():
             number = next(numbers)
             events = list(kinds(number))
-            for start in range(0, len(events), 800):
-                batch = [{"type": "track", **each} for each in events[start : start + 800]]
+            for start in range(0, len(events), 250):
+                batch = [{"type": "track", **each} for each in events[start : start + 250]]
                 answer = page.post("/v1/batch", content=json.dumps({"batch": batch}))
                 told["taken" if answer.status_code == 200 else str(answer.json()["code"])] += 1
     return told
