@@ -49,6 +49,21 @@ local function memory_of_ids(count, buckets)
   return count * (count > SMALL_HASH * buckets and CROWDED_ID_MEMORY or ID_MEMORY) + math.min(count, buckets) * BUCKET_MEMORY
 end
 
+local function kept_of(key)
+  local told = redis.call(
+    "HMGET", key, "generation", "period", "buckets", "appended_before", "previous", "previous_buckets", "expired"
+  )
+  return {
+    generation = told[1],
+    period = told[2],
+    buckets = told[3],
+    appended_before = told[4],
+    previous = told[5],
+    previous_buckets = told[6],
+    expired = told[7],
+  }
+end
+
 -- Names only grow; `period` is the half of a day in which it began.
 local function begin_generation(key, kept, period, appended)
   local name, buckets, expired = period, FIRST_BUCKETS, kept.expired or ""
@@ -63,14 +78,14 @@ local function begin_generation(key, kept, period, appended)
   redis.call(
     "HSET", key, "generation", name, "period", period, "buckets", buckets, "appended_before", appended, "expired", expired
   )
-  return fields_of(redis.call("HGETALL", key))
+  return kept_of(key)
 end
 
 -- An expired generation goes a few hashes at a time, so that no flush waits for a million ids to be freed; but faster
 -- than new ids come, of which `count` are on their way.
 local function sweep(key, kept, count)
   local generation, buckets = string.match(kept.expired, "^(%d+):(%d+);")
-  local from = tonumber(kept.swept or "0")
+  local from = tonumber(redis.call("HGET", key, "swept") or "0")
   local at_once = math.max(BUCKETS_SWEPT_AT_ONCE, math.ceil(count / EVENTS_PER_SWEPT_BUCKET))
   local to = math.min(from + at_once, tonumber(buckets))
   local gone = {}
@@ -89,9 +104,10 @@ end
 -- much memory they may take, 0 for any: a third of it full, a generation is over before its time, as one is filled, one
 -- is kept, and one is swept away.
 local function generations(key, appended, count, share)
-  local kept = fields_of(redis.call("HGETALL", key))
+  local kept = kept_of(key)
   local period = math.floor(tonumber(redis.call("TIME")[1]) / GENERATION_SECONDS)
-  local is_over = not kept.generation or period > tonumber(kept.period or kept.generation) -- a clock that goes back changes nothing
+  local began = tonumber(kept.period or kept.generation or "0") -- a clock that goes back changes nothing
+  local is_over = period > began
   if not is_over and share > 0 then
     is_over = 3 * memory_of_ids(appended + count - kept.appended_before, tonumber(kept.buckets)) > share
       and appended > tonumber(kept.appended_before)

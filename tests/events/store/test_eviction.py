@@ -168,6 +168,15 @@ async def test_what_is_held_is_what_no_eviction_gives_back(
     assert full.share == pytest.approx(full.held / SMALLEST)
 
 
+async def test_a_store_without_memory_still_says_what_is_written(
+    connection: Connection, stream: Stream, record: MakeRecord
+) -> None:
+    await stream.append([record("m-1")])
+    await connection.client.config_set("maxmemory", 1 << 20)
+    written = await wait_until_written(connection, 0.05)
+    assert (written.pending, len(written.behind)) == (1, 1)
+
+
 async def test_counts_follow_what_is_taken_out(connection: Connection, stream: Stream, record: MakeRecord) -> None:
     await stream.append([record("m-1"), record("m-2")])
     await stream.append([record("b-1", authority=BACKEND)])
