@@ -116,7 +116,8 @@ class Application:
         async with open_resources(self.settings, route_names(self.table)) as resources:
             self.cold.state.resources = resources
             self.crowd = OpenConnections(resources.access.networks, self.settings.connections_per_network_and_worker)
-            self.deadlines.watchers.append(resources.access.pressure.watch)
+            watch = resources.access.pressure.watch
+            self.deadlines.watchers.append(lambda now, late: watch(now, late, self.deadlines.crowding))
             cold = Cold(self.cold, self.deadlines, resources.access)
             self._dispatch = Dispatch(self.table, cold, self.deadlines, resources.access, resources)
             try:

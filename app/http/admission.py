@@ -88,7 +88,10 @@ def admit_key(exchange: Exchange, policy: AccessPolicy, key: bytes, *, in_addres
     if policy.pressure.is_on and policy.pressure.refuses(
         secret=grant.secret, proving=b"x-resonate-user" in exchange.headers
     ):
-        raise retry_later(503, "overloaded", "more is asked than can be answered in time; try again in 1 s", 1)
+        problem = retry_later(503, "overloaded", "more is asked than can be answered in time; try again in 1 s", 1)
+        if policy.pressure.is_crowded:  # others may need the connection
+            problem.headers.append((b"connection", b"close"))
+        raise problem
     now = time.monotonic()
     network = policy.networks.of(exchange.scope, exchange.headers, now, page=not grant.secret)
     tab = policy.budgets.tab(grant.digest, network, secret=grant.secret)

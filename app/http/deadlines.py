@@ -1,6 +1,7 @@
 """Ends what takes too long: whoever is waited for stands in a queue of equal patience, and one sweep reads them all."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Collection
 from itertools import takewhile
 from typing import Any, Final, TypeVar
@@ -27,15 +28,23 @@ class Deadlines:
         self._queues: dict[float, Queue] = {}
         self._expected = 0.0
         self._readers: Readers | None = None
+        self._connections: Collection[Any] = ()
+        self._most = math.inf
         self.watchers: list[
             Callable[[float, float], None]
         ] = []  # told at each sweep the loop's time and how late it is
 
-    def read_by(self, connections: Collection[Any]) -> None:
-        """From now on it is seen to that the other ends of a server's connections read."""
+    def read_by(self, connections: Collection[Any], most: int | None) -> None:
+        """From now on it is seen to that the other ends of a server's connections read; it keeps so many open."""
         if self._readers is None:
+            self._connections, self._most = connections, most or math.inf
             self._readers = Readers(connections)
             self.watchers.append(self._readers.watch)
+
+    @property
+    def crowding(self) -> float:
+        """The share of the connections that may be open which is."""
+        return len(self._connections) / self._most
 
     def queue(self, seconds: float) -> Queue:
         """Those whose time is over after so many seconds."""

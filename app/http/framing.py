@@ -6,7 +6,8 @@ from typing import Final
 
 ADDRESSES_KNOWN: Final = 512
 DECISIVE: Final = frozenset({b"host", b"transfer-encoding", b"expect"})  # who a request is for, and where it ends
-CLOSE: Final = [(b"connection", b"close")]  # on the last answer of every connection while a worker ends
+LAST: Final = (b"connection", b"close")
+CLOSE: Final = [LAST]  # on every answer while a worker ends
 
 
 @lru_cache(ADDRESSES_KNOWN)

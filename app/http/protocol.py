@@ -14,7 +14,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from app.http.deadlines import RECEIPT_SECONDS, Deadlines, Queue
 from app.http.errors import Problem, refusal
 from app.http.exchange import REFUSED
-from app.http.framing import CLOSE, DECISIVE, WholeCycle, framing_fault, plain_address
+from app.http.framing import CLOSE, DECISIVE, LAST, WholeCycle, framing_fault, plain_address
 from app.limits.connections import OpenConnections
 from app.limits.networks import UNKNOWN
 
@@ -85,7 +85,7 @@ class ReceiptProtocol(HttpToolsProtocol):
         self.heads[self.be_late] = self.loop.time()
         if self.crowd is not None:
             self.network = self.crowd.enter(self.client[0] if self.client else "")
-        self.deadlines.read_by(self.connections)
+        self.deadlines.read_by(self.connections, self.limit_concurrency)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self.crowd is not None and self.network is not None:
@@ -295,7 +295,7 @@ class ReceiptProtocol(HttpToolsProtocol):
         lines = [STATUS_LINE[answer.status]]
         for header in (*self.server_state.default_headers, *headers):
             lines.append(b"%b: %b\r\n" % header)
-        closing = not keep_alive or self.server_state.default_headers == CLOSE
+        closing = not keep_alive or LAST in answer.headers or self.server_state.default_headers == CLOSE
         if not keep_alive:
             lines.append(b"connection: close\r\n")
         lines += (b"\r\n", answer.body)

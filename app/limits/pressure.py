@@ -1,40 +1,56 @@
-"""Who is refused first when a worker is short of time: pages, then pages whose user is proven, backends never."""
+"""Who is refused first when a worker is short of what all share: pages, then pages whose user is proven, backends last.
+
+Time and connections decide about every request, the store's memory and the disk about events alone: an assignment needs
+neither, and its exposure is answered as unlogged.
+"""
 
 import logging
 import time
 from collections.abc import Callable
 from typing import Final
 
+from events.authority import Authority, sender
+
 logger = logging.getLogger(__name__)
 
-LATE_SECONDS: Final = 0.2  # that the loop comes to what is due: from here on pages are refused
-VERY_LATE_SECONDS: Final = 0.4  # from here on those too that send the proof of a user
+LATE_SECONDS: Final = (0.2, 0.4)  # that the loop comes to what is due: pages are refused, then those with a proof
+CROWDED: Final = (0.9, 0.95)  # of the connections that a worker may keep open
+MEMORY_HIGH: Final = (0.8, 0.9)  # of the store's memory, without what it can evict
+DISK_LOW: Final = (1.0, 0.5, 0.25)  # of the floor are free: pages' events, those with a proof, all
 TOLD_SECONDS: Final = 60.0
 
 
 class Pressure:
-    """How short a worker is of time. One late look is no shortage, and none is what another process takes: a loop that
+    """How short a worker is. One late look is no shortage of time, and none is what another process takes: a loop that
     is late though it worked for less than half of the time gains nothing by refusing.
     """
 
     def __init__(self, cpu_seconds: Callable[[], float] = time.thread_time) -> None:
         """`cpu_seconds` is what the loop has worked so far."""
-        self.is_on = False  # whether anybody is refused
+        self.is_on = False  # whether requests are refused
+        self.is_crowded = False  # whether those are that come next to the last connections
+        self.events: dict[Authority, str] = {}  # whose events are refused, and why; whoever holds it sees it change
+        self.causes: tuple[str, ...] = ()  # of what there is little
         self._cpu_seconds = cpu_seconds
         self._late = self._later = 0.0
         self._looked_at = self._worked = 0.0
+        self._refused = 0  # ranks
         self._told_at = -TOLD_SECONDS
 
-    def watch(self, now: float, late_seconds: float) -> None:
-        """The loop came so late to this look, at its time `now`."""
+    def watch(self, now: float, late_seconds: float, crowding: float = 0.0) -> None:
+        """The loop came so late to this look, at its time `now`; `crowding` is the share of connections in use."""
         worked = self._cpu_seconds()
         is_busy = (worked - self._worked) * 2 > now - self._looked_at
         self._looked_at, self._worked = now, worked
         self._later, self._late = self._late, late_seconds if is_busy else 0.0
-        self.is_on = self.late_seconds > LATE_SECONDS
+        self._refused = max(_reached(self.late_seconds, LATE_SECONDS), _reached(crowding, CROWDED))
+        self.is_on, self.is_crowded = self._refused > 0, crowding > CROWDED[0]
         if self.is_on and now - self._told_at >= TOLD_SECONDS:
             self._told_at = now
-            logger.warning("requests of pages get 503: the loop is %.1f s late", self.late_seconds)
+            logger.warning(
+                "requests of pages get 503: the loop is %.1f s late, %.0f %% of the connections are in use",
+                self.late_seconds, crowding * 100,
+            )  # fmt: skip
 
     @property
     def late_seconds(self) -> float:
@@ -43,4 +59,25 @@ class Pressure:
 
     def refuses(self, *, secret: bool, proving: bool) -> bool:
         """Whether a request is refused: one with a secret key, or a page's that sends the proof of a user or none."""
-        return self.is_on and not secret and (not proving or self.late_seconds > VERY_LATE_SECONDS)
+        return self.is_on and sender(secret=secret, proven=proving) < self._refused
+
+    def measure(self, memory_share: float, floors_free: float) -> None:
+        """So much of the store's memory is taken for good, and so many times the floor is free on the fullest disk."""
+        refused = {
+            "disk_low": sum(floors_free < bound for bound in DISK_LOW),
+            "store_memory_high": _reached(memory_share, MEMORY_HIGH),
+        }
+        causes = tuple(cause for cause, ranks in refused.items() if ranks)
+        for cause in set(causes) - set(self.causes):
+            logger.warning("events of pages get 503 %s", cause)
+        self.causes = causes
+        self.events.clear()
+        for cause in causes:
+            for authority in Authority:
+                if authority < refused[cause]:
+                    self.events.setdefault(authority, cause)
+
+
+def _reached(amount: float, bounds: tuple[float, ...]) -> int:
+    """How many of the ranks are refused, from the lowest on."""
+    return sum(amount > bound for bound in bounds)

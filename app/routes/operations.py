@@ -25,6 +25,8 @@ PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
 NEVER_STORED: Final = {"cache-control": "no-store"}
 LISTED_ERRORS: Final = 20
 STORE_SECONDS: Final = 1.0
+REFUSED: Final = "page_events_refused"
+REFUSED_SECONDS: Final = 5.0  # since the last one
 LOSSES: Final = {"message_conflicts", "history_failures"}  # what is acknowledged and does not reach where it belongs
 
 
@@ -88,6 +90,9 @@ def readiness(
     causes += [f"model_refused: {each}" for each in worker.recommender.concentrated()]
     if embedded and embedded.recovery:
         causes.append(f"store_salvaged: {embedded.recovery}")
+    causes += worker.access.pressure.causes
+    if worker.access.pressure.events or REFUSED in worker.telemetry.growing(time.time(), REFUSED_SECONDS):
+        causes.append(REFUSED)
     growing = worker.telemetry.growing(time.time())
     causes += sorted(LOSSES & growing)
     if "untrusted_forwarding" in growing:  # maybe in another worker, which alone knows of whom

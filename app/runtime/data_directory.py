@@ -1,6 +1,8 @@
 """The data directory: where each thing lies, where its store is, and the lock that says one service owns it."""
 
+import contextlib
 import logging
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,7 @@ from kit.private import NotPrivate, close_to_others, private_folder, socket_plac
 logger = logging.getLogger("resonate.supervisor")
 
 
+LARGEST_FLOOR: Final = 0.05  # of a disk
 ALLOW_GROUP: Final = "; RESONATE_DATA_GROUP=1 lets its group read"
 
 
@@ -71,6 +74,19 @@ class DataDirectory:
     def uploads(self) -> Path:
         """What is being uploaded; the supervisor sweeps what a killed worker left."""
         return self.run / "uploads"
+
+    def floors_free(self, floor_bytes: int) -> float:
+        """How many times the floor, at most 5 % of a disk, is free on the disk of the store or, if fuller, the others'.
+
+        That of the parts is not looked at where it is another one: then events wait in the store, whose memory decides.
+        """
+        free = math.inf
+        for folder in (self.root, self.root / "store"):
+            with contextlib.suppress(FileNotFoundError):
+                disk = os.statvfs(folder)
+                floor = min(floor_bytes, LARGEST_FLOOR * disk.f_blocks * disk.f_frsize)
+                free = min(free, disk.f_bavail * disk.f_frsize / floor if floor else math.inf)
+        return free
 
     def make(self, *, group_reads: bool) -> None:
         """Make the directory, for its user alone, or close one that others may use; it is logged, and never undone.

@@ -198,6 +198,11 @@ class Settings(BaseSettings):
         1000, ge=1, description="Open connections of one network; further ones get 503. Trusted proxies go free."
     )
     store_memory_mb: int = Field(1024, ge=16, description="Memory of the embedded store; full, tracking answers 503.")
+    disk_floor_mb: int = Field(
+        512,
+        ge=0,
+        description="Free disk below which pages' events get 503, and below a quarter all; at most 5 % of it.",
+    )
     analysis_memory_mb: int = Field(2048, ge=128, description="Memory of the readout engine; beyond it spills to disk.")
     analysis_timeout_seconds: float = Field(60.0, gt=0, le=3600, description="Longest readout or export page.")
     drain_seconds: float = Field(7.0, ge=0, le=300, description="Longest wait for open requests after SIGTERM.")

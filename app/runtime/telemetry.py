@@ -20,6 +20,7 @@ EXPOSURE_OUTCOMES: Final = ("logged", "unlogged")
 TROUBLES: Final = (
     "store_refused", "flush_failures", "message_conflicts", "history_failures", "log_in_failures", "unknown_parameters",
     "untrusted_forwarding",
+    "page_events_refused",
 )  # fmt: skip
 # of users whom pages name: proven, or why not
 NAMED_USERS: Final = ("proven", "no_token", "expired", "bad_signature", "unknown_key", "not_this_user",
@@ -137,14 +138,14 @@ class Telemetry:
         self._values[start + 1] += fell_back
         self._values[start + 2] += items
 
-    def growing(self, now_seconds: float) -> set[str]:
-        """Those of TROUBLES that came up in any worker within the last minute."""
+    def growing(self, now_seconds: float, within_seconds: float = GROWING_SECONDS) -> set[str]:
+        """Those of TROUBLES that came up in any worker lately."""
         workers = [values for _, values in self.counters.workers()]
         place = self.counters.place
         return {
             trouble
             for trouble in TROUBLES
-            if any(now_seconds - values[place["trouble at", trouble]] < GROWING_SECONDS for values in workers)
+            if any(now_seconds - values[place["trouble at", trouble]] < within_seconds for values in workers)
         }
 
     def recommendations(self) -> dict[str, dict[str, Any]]:

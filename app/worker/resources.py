@@ -1,5 +1,6 @@
 """What one HTTP worker holds while it lives: opened at start-up in order, closed in reverse."""
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncGenerator, Sequence
@@ -15,6 +16,7 @@ from app.http.exchange import Exchange
 from app.identity.users import Users
 from app.limits.budgets import Allowance, Books, Budgets, Limits
 from app.limits.networks import Networks
+from app.limits.pressure import Pressure
 from app.runtime.data_directory import DataDirectory, store_connection
 from app.runtime.settings import Settings
 from app.runtime.telemetry import Telemetry
@@ -25,7 +27,9 @@ from events.ingest.log_ins import LogIns
 from events.ingest.network_digests import NetworkDigests
 from events.ingest.stream import Stream
 from events.scrubbing import Scrubber
+from events.store.availability import StoreUnavailable
 from events.store.connection import Connection
+from events.store.memory import read_memory
 from events.store.shared_reads import SharedReads
 from experiments.catalog.reader import CatalogReader
 from experiments.catalog.visible import Visible
@@ -42,6 +46,7 @@ LONGEST_PAUSE_SECONDS: Final = 2.0  # after failures
 NETWORKS_LOOK: Final = "getting the key of today's networks"
 NETWORKS_SECONDS: Final = 10.0
 BOOKS: Final = "budgets"
+ROOM_SECONDS: Final = 0.5
 AHEAD_SECONDS: Final = (4.0, 4.0, 4.0)  # of the budgets of CPU time, bytes and events
 
 
@@ -90,7 +95,8 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
         books = Books(directory.metrics / BOOKS)
         stack.callback(books.close)
         scrubber = Scrubber(telemetry.scrubbed)
-        stream = Stream(connection, count=telemetry.went_wrong, scrubber=scrubber)
+        pressure = Pressure()
+        stream = Stream(connection, count=telemetry.went_wrong, scrubber=scrubber, refused=pressure.events)
         reads = SharedReads(connection)
         stack.push_async_callback(stream.close)
         stack.push_async_callback(reads.close)
@@ -107,6 +113,8 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
             partial(take_up, catalogs, scrubber), "taking up definitions", POLL_SECONDS, LONGEST_PAUSE_SECONDS
         )
         following.repeat(log_ins.look, "looking whether backends tell of log-ins", POLL_SECONDS, LONGEST_PAUSE_SECONDS)
+        looking = partial(look_for_room, pressure, connection, directory, settings.disk_floor_mb << 20)
+        following.repeat(looking, "looking at memory and disk", ROOM_SECONDS, LONGEST_PAUSE_SECONDS)
         following.repeat(recommender.refresh, "loading what is recommended from", POLL_SECONDS, LONGEST_PAUSE_SECONDS)
         following.start(networks.look, NETWORKS_LOOK)
         following.repeat(networks.look, NETWORKS_LOOK, NETWORKS_SECONDS)
@@ -120,6 +128,7 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
                 Budgets(limits(settings), books),
                 Networks(settings.trusted_proxies, partial(telemetry.went_wrong, "untrusted_forwarding")),
                 telemetry,
+                pressure,
             ),
             analysis=AnalysisClient(directory.analysis_socket, settings.analysis_timeout_seconds),
             telemetry=telemetry,
@@ -152,6 +161,14 @@ def user_tokens(settings: Settings) -> "UserTokens | None":
     from app.identity.user_tokens import UserTokens
 
     return UserTokens(settings.token_keys)
+
+
+async def look_for_room(pressure: Pressure, connection: Connection, directory: DataDirectory, floor_bytes: int) -> None:
+    """Measures the store's memory and the disk; a store that is away refuses by itself."""
+    share = 0.0
+    with contextlib.suppress(StoreUnavailable):
+        share = (await read_memory(connection)).share
+    pressure.measure(share, await asyncio.to_thread(directory.floors_free, floor_bytes))
 
 
 async def take_up(catalogs: CatalogReader, scrubber: Scrubber) -> None:

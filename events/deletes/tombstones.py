@@ -86,22 +86,22 @@ async def mirror_tombstones(connection: Connection, data: Path, *, forgets: bool
 
 
 async def _forget(client: Any, stones: Sequence[Tombstone]) -> None:
-    """Deletes the histories and log-ins of erased people, of whom only digests are known: every key is looked at."""
+    """Deletes the histories of erased people, of whom only digests are known: every key is looked at. All log-ins go:
+    which of them ended since the copy was made nobody can say.
+    """
     gone = {(stone.kind, stone.digest) for stone in stones}
-    for pattern in ("{h:*", "{p:*"):
-        async for key in client.scan_iter(match=pattern, count=_SCANNED):
-            person = person_of_key(key.decode())
-            if person is not None and (person[0], exact_digest(person[1])) in gone:
-                await client.unlink(key)
+    async for key in client.scan_iter(match="{h:*", count=_SCANNED):
+        kind, identifier = person_of_key(key.decode())
+        if (kind, exact_digest(identifier)) in gone:
+            await client.unlink(key)
+    async for key in client.scan_iter(match="{p:*", count=_SCANNED):
+        await client.unlink(key)
 
 
-def person_of_key(key: str) -> tuple[PersonKind, str] | None:
-    """Whose history or log-in a key of the store holds; None for any other key."""
-    kind, _, identifier = key.removesuffix(":owner").removesuffix("}").partition(":")
-    if kind == "{p":
-        return "visitor", identifier
-    kind, _, identifier = identifier.partition(":") if kind == "{h" else ("", "", "")
-    return ("visitor" if kind == "v" else "user", identifier) if kind in ("v", "u") else None
+def person_of_key(key: str) -> tuple[PersonKind, str]:
+    """Whose history a key of the store holds."""
+    kind, _, identifier = key.removeprefix("{h:").removesuffix("}").partition(":")
+    return "visitor" if kind == "v" else "user", identifier
 
 
 def exact_digest(identifier: str) -> str:

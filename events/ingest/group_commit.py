@@ -1,4 +1,4 @@
-"""Group commit of one shard: while a flush is under way, what arrives waits, packed, for the next one; no timer."""
+"""Group commit: while a flush is under way, what arrives waits, packed, for the next one; no timer."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -11,7 +11,15 @@ from zlib import crc32
 from events.authority import Authority
 from events.records import Record
 from events.scrubbing import Scrubber
-from events.store.availability import BUSY, STOPPING, UNKNOWN, Breaker, StoreUnavailable, is_out_of_reach
+from events.store.availability import (
+    BUSY,
+    PAGES_FULL,
+    STOPPING,
+    UNKNOWN,
+    Breaker,
+    StoreUnavailable,
+    is_out_of_reach,
+)
 from events.store.connection import Connection, HeldConnection
 from events.store.keys import events_key
 from kit.tasks import Tasks
@@ -62,6 +70,7 @@ def shard_of(visitor_id: str, shards: int) -> int:
 
 
 APPEND: Final = "resonate_append"
+PAGE_EVENTS_REFUSED: Final = "page_events_refused"
 CROWD: Final = 8  # so many batches must wait before a second flush begins beside the first
 
 Waiting: TypeAlias = list[tuple[Batch, asyncio.Future[int]]]
@@ -81,14 +90,20 @@ Count: TypeAlias = Callable[[str, int], None]  # the name of what went wrong, an
 
 
 class GroupCommit:
-    """The waiting batches of one shard, and what commits them together: one flush after the other, two for a crowd.
+    """The waiting batches of one lane, and what commits them together: one flush after the other, two for a crowd.
 
-    Whatever becomes of a flush, each of its futures is resolved.
+    Each shard has a lane for pages, whose `share` of the store's memory is limited (bytes, 0 where nobody knows), and
+    one for all others, `share` None: so what pages send takes no room from those. Whatever becomes of a flush, each of
+    its futures is resolved.
     """
 
-    def __init__(self, shard: int, connection: Connection, limits: StreamLimits, count: Count) -> None:
+    def __init__(
+        self, shard: int, connection: Connection, limits: StreamLimits, count: Count, share: int | None
+    ) -> None:
         self._key = events_key(shard)
-        self.breaker = Breaker(partial(connection.call, APPEND, self._key, b"", b"", b"[]"))  # refused as others are
+        self._share = () if share is None else (share,)
+        probe = partial(connection.call, APPEND, self._key, b"", b"", b"[]", *self._share)  # refused as others are
+        self.breaker = Breaker(probe)
         self._connection = connection
         self._limits = limits
         self._count = count
@@ -161,14 +176,18 @@ class GroupCommit:
     async def _flush(self, flush: Waiting, held: HeldConnection | None) -> None:
         refusal: StoreUnavailable | None = StoreUnavailable(UNKNOWN)
         try:
-            _, duplicates, conflicts = await self._connection.call(
+            answer = await self._connection.call(
                 APPEND,
                 self._key,
                 b"".join([batch.digests for batch, _ in flush]),
                 b"".join([batch.lengths for batch, _ in flush]),
                 b"[" + b",".join([batch.texts for batch, _ in flush]) + b"]",
+                *self._share,
                 held=held,
             )
+            if answer == PAGES_FULL.encode():
+                raise StoreUnavailable(PAGES_FULL)
+            _, duplicates, conflicts = answer
             repeated, differing, start = set(duplicates), int(conflicts), 0
             for batch, future in flush:
                 end = start + batch.count
@@ -189,7 +208,10 @@ class GroupCommit:
 
     def _refuse(self, flush: Waiting, refusal: StoreUnavailable) -> None:
         """The same for all that waits behind a flush, where the next one would fail as well."""
-        self._count("flush_failures", 1)
+        if refusal.cause == PAGES_FULL:
+            self._count(PAGE_EVENTS_REFUSED, sum([batch.count for batch, _ in flush]))
+        else:
+            self._count("flush_failures", 1)
         if is_out_of_reach(refusal.cause):
             self.breaker.open(refusal.cause)
             flush = flush + self._waiting

@@ -10,7 +10,7 @@ from events.authority import Authority
 from events.records import ALIAS, IDENTIFY, Record, user_person, visitor_person
 from events.store.availability import StoreUnavailable
 from events.store.connection import Call, Connection
-from events.store.keys import history_key, history_owner_key
+from events.store.keys import history_key
 from events.store.shared_reads import SharedReads
 
 SEPARATOR: Final = "\x1f"  # between order and product; identifiers hold no control characters
@@ -130,7 +130,9 @@ class History:
     async def recent(self, people: Sequence[str]) -> Recent:
         """What somebody bought by their names (user's before visitor's), at most 50 lines; answers within 50 ms."""
         try:
-            answers = await self._reads.hashes([history_key(each) for each in dict.fromkeys(people)])
+            answers: list[dict[bytes, bytes]] = await self._reads.ask_many(
+                [("HGETALL", history_key(each)) for each in dict.fromkeys(people)]
+            )
         except StoreUnavailable:
             return Recent((), available=False)
         # The lines of all answers once each, without what was refunded; who is named first has the say.
@@ -140,9 +142,11 @@ class History:
         found: list[Purchase] = []
         for field, value in lines.items():
             product = field.partition(SEPARATED)[2].decode()
+            if not product:  # whose the history is, or an order that is gone as a whole
+                continue
             time, amount, price, *_ = (*value.split(b" "), b"-")  # what is gone had no price before there was authority
             quantity = float(amount)
-            if product and quantity != 0:
+            if quantity != 0:
                 found.append(Purchase(product, int(time), quantity, None if price == b"-" else float(price)))
         found.sort(key=lambda purchase: -purchase.time)
         return Recent(tuple(found[:PURCHASES_KEPT]), available=True)
@@ -151,4 +155,4 @@ class History:
 async def forget(connection: Connection, people: Sequence[str]) -> None:
     """Deletes the histories of erased people; raises StoreUnavailable."""
     for each in people:
-        await connection.answer(connection.client.unlink(history_key(each), history_owner_key(each)))
+        await connection.answer(connection.client.unlink(history_key(each)))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final
+from zlib import crc32
 
 from events.authority import Authority
 from events.records import IDENTIFY, Record
@@ -17,13 +18,16 @@ from kit.files import create_file
 from kit.time import DAY_SECONDS
 
 DAY_MS: Final = DAY_SECONDS * 1_000
+BUCKETS: Final = 1_024
 TIMEOUT_SECONDS: Final = 0.5
 
 Pair = tuple[str, str]  # visitor, user
 
 
 class LogIns:
-    """`{p:<visitor>}`: the one user who is logged in on a visitor, as a digest, with a time to live.
+    """`{p:<bucket>}`: the one user who is logged in on a visitor, as a digest, and until when.
+
+    The key itself has no time to live: a store that is short of memory would evict it, and with it who is logged in.
 
     `mark` is a file that is there from the first log-in on. Before that no worker asks the store for any.
     """
@@ -79,10 +83,17 @@ class LogIns:
     async def hold(self, pairs: Sequence[Pair]) -> list[bool]:
         """Whether each visitor is logged in as that user; nobody is while the store cannot say so in time."""
         try:
-            told = await self._reads.hashes([log_in_key(visitor) for visitor, _ in pairs])
+            answers: list[bytes | None] = await self._reads.ask_many(
+                [("HGET", log_in_key(_bucket(visitor)), visitor) for visitor, _ in pairs]
+            )
         except StoreUnavailable:
             return [False] * len(pairs)
-        return [lines.get(b"user") == _digest(user) for lines, (_, user) in zip(told, pairs, strict=True)]
+        now = round(time.time() * 1_000)
+        told = [(answer or b"0 0 ").split(b" ") for answer in answers]
+        return [
+            user == _digest(named) and int(until) > now
+            for (_, until, user), (_, named) in zip(told, pairs, strict=True)
+        ]
 
     async def _tell(self, calls: Sequence[Call]) -> None:
         if not self.used:
@@ -92,12 +103,11 @@ class LogIns:
 
 
 async def forget_log_ins(connection: Connection, visitors: Iterable[str]) -> None:
-    """Deletes what is known of erased visitors; of an erased user there is only a digest, until it expires.
+    """Deletes what is known of erased visitors; of an erased user there is only a digest, until it is over.
 
     Raises StoreUnavailable.
     """
-    for each in visitors:
-        await connection.answer(connection.client.unlink(log_in_key(each)))
+    await connection.ask_many([("HDEL", log_in_key(_bucket(each)), each) for each in visitors])
 
 
 def _digest(user_id: str) -> bytes:
@@ -105,5 +115,9 @@ def _digest(user_id: str) -> bytes:
     return blake2b(user_id.encode(), digest_size=16).hexdigest().encode()
 
 
+def _bucket(visitor_id: str) -> int:
+    return crc32(visitor_id.encode()) % BUCKETS
+
+
 def _call(visitor_id: str, user: bytes, at_ms: int, until_ms: int) -> Call:
-    return "resonate_logged_in", log_in_key(visitor_id), (user, at_ms, until_ms)
+    return "resonate_logged_in", log_in_key(_bucket(visitor_id)), (visitor_id, user, at_ms, until_ms)

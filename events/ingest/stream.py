@@ -2,15 +2,21 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
 
-from events.ingest.group_commit import Batch, Count, GroupCommit, StreamLimits, shard_of
+from events.authority import Authority
+from events.ingest.group_commit import PAGE_EVENTS_REFUSED, Batch, Count, GroupCommit, StreamLimits, shard_of
 from events.ingest.history import HistoryUpdates
 from events.records import Record
 from events.scrubbing import Scrubber
 from events.store.availability import Breaker, StoreUnavailable
 from events.store.connection import Connection
+
+PAGE_SHARE: Final = 4  # of the store's memory a quarter is for what pages sent and no part holds, as much for their ids
+FLUSHES: Final = 64  # that the store's memory must have room for: connections hold them while they are read
+SMALLEST_FLUSH: Final = 256 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +39,10 @@ class StreamState:
 
 
 class Stream:
-    """Appends records durably, with a flush or two under way per shard and everything else gathering behind them.
+    """Appends records durably, with a flush or two under way per lane and everything else gathering behind them.
 
     `count` is told what goes wrong, by the names of the counters in `StreamState`. Nothing reaches the store but what
-    `scrubber` lets through.
+    `scrubber` lets through. `refused` says whose records are refused now, and why; the caller changes it.
     """
 
     def __init__(
@@ -45,11 +51,13 @@ class Stream:
         limits: StreamLimits | None = None,
         count: Count | None = None,
         scrubber: Scrubber | None = None,
+        refused: Mapping[Authority, str] | None = None,
     ) -> None:
         self._connection = connection
         self._limits = limits or StreamLimits()
         self._scrubber = scrubber or Scrubber()
-        self._commits: list[GroupCommit] = []
+        self._refused = {} if refused is None else refused
+        self._commits: list[GroupCommit] = []  # of each shard the lane of backends and proven users, then that of pages
         self._unprepared = Breaker(connection.probe)  # until the shards are known
         self._tell = count
         self._counts: Counter[str] = Counter()
@@ -62,25 +70,25 @@ class Stream:
         same, and a client that sends them again (same messageId) does not double them.
         """
         if not self._commits:
-            try:
-                shards = range(self._connection.shards)
-            except StoreUnavailable as unavailable:
-                self._unprepared.open(unavailable.cause)
-                raise
-            self._commits = [GroupCommit(shard, self._connection, self._limits, self._count) for shard in shards]
-        commits = self._commits
+            self._commits = self._lanes()
         if not records:
             return Appended(0, 0)
-        if len(commits) == 1:
-            duplicates = await commits[0].put(Batch(records, self._scrubber))
+        if self._refused:
+            self._check_whose(records)
+        commits, of_pages = self._commits, records[0].authority is Authority.PAGE
+        if len(commits) == 2 and (
+            len(records) == 1 or all([(each.authority is Authority.PAGE) is of_pages for each in records])
+        ):
+            duplicates = await commits[of_pages].put(Batch(records, self._scrubber))
         else:
             own: dict[int, list[Record]] = {}
             for record in records:
-                own.setdefault(shard_of(record.visitor_id, len(commits)), []).append(record)
-            batches = {shard: Batch(each, self._scrubber) for shard, each in own.items()}
-            for shard, batch in batches.items():
-                commits[shard].check(batch)  # before anything is stored: one shard that is down refuses the whole
-            puts = [commits[shard].put(batch) for shard, batch in batches.items()]
+                lane = 2 * shard_of(record.visitor_id, len(commits) // 2) + (record.authority is Authority.PAGE)
+                own.setdefault(lane, []).append(record)
+            batches = {lane: Batch(each, self._scrubber) for lane, each in own.items()}
+            for lane, batch in batches.items():
+                commits[lane].check(batch)  # before anything is stored: one shard that is down refuses the whole
+            puts = [commits[lane].put(batch) for lane, batch in batches.items()]
             await asyncio.gather(*puts, return_exceptions=True)  # each is heard, also after one that failed
             duplicates = sum([put.result() for put in puts])
         await self._histories.apply(records)
@@ -99,6 +107,32 @@ class Stream:
         for commit in self._commits:
             await commit.close()
         await self._unprepared.close()
+
+    def _lanes(self) -> list[GroupCommit]:
+        """Raises StoreUnavailable until the store has once answered."""
+        try:
+            shards = range(self._connection.shards)
+        except StoreUnavailable as unavailable:
+            self._unprepared.open(unavailable.cause)
+            raise
+        memory, limits = self._connection.memory_limit, self._limits
+        if memory:
+            flush_bytes = min(limits.flush_bytes, max(SMALLEST_FLUSH, memory // FLUSHES))
+            limits = replace(limits, flush_bytes=flush_bytes)
+        return [
+            GroupCommit(shard, self._connection, limits, self._count, share)
+            for shard in shards
+            for share in (None, memory // PAGE_SHARE)
+        ]
+
+    def _check_whose(self, records: Sequence[Record]) -> None:
+        """Raises StoreUnavailable where records of the least believed of them are refused."""
+        least = min(record.authority for record in records)
+        cause = self._refused.get(least)
+        if cause is not None:
+            if least < Authority.BACKEND:
+                self._count(PAGE_EVENTS_REFUSED, len(records))
+            raise StoreUnavailable(cause)
 
     def _count(self, name: str, count: int) -> None:
         self._counts[name] += count

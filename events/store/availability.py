@@ -24,6 +24,7 @@ _CAUSES: Final[tuple[tuple[type[Exception], str], ...]] = (
 )
 UNKNOWN: Final = "store_error"
 BUSY: Final = "busy"
+PAGES_FULL: Final = "page_share_full"
 STOPPING: Final = "stopping"
 
 
@@ -57,7 +58,7 @@ def is_out_of_reach(cause: str) -> bool:
     Every cause but those that a store which answers gives to single commands; the embedded store's own words for why
     it does not run count as well.
     """
-    return cause not in {UNKNOWN, BUSY}
+    return cause not in {UNKNOWN, BUSY, PAGES_FULL}
 
 
 PROBE_SECONDS: Final = 0.5

@@ -2,9 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeAlias, cast
 from urllib.parse import urlsplit, urlunsplit
@@ -17,21 +15,17 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as ConnectionLost
 from redis.exceptions import ResponseError
 
-from events.records import position_number
 from events.store.availability import UNKNOWN, StoreRefused, StoreUnavailable, cause_of
 from events.store.health import recorded_cause
-from events.store.keys import LIBRARY, SHARDS, events_key, watermark_key
+from events.store.preparation import Client, Preparation, load_functions, prepare, servers_of
 from kit.private import is_trusted
 
 logger = logging.getLogger("resonate.store")
 
 Argument: TypeAlias = str | bytes | int
 Call: TypeAlias = tuple[str, str, tuple[Argument, ...]]  # function, key, arguments
-Client: TypeAlias = Redis | RedisCluster
+Command: TypeAlias = tuple[str, ...]  # its name, the key, the rest
 
-FUNCTIONS: Final = Path(__file__).with_name("functions.lua")
-MOST_SHARDS: Final = 1024
-OLDEST_VERSION: Final = 7
 ANSWER_SECONDS: Final = 1.0
 DEFAULT_PORT: Final = 6379
 CLUSTER_SCHEMES: Final = {"redis+cluster": "redis", "rediss+cluster": "rediss"}
@@ -86,6 +80,11 @@ class Connection:
     def version(self) -> str:
         """The store's name and version, for the operator; empty until the store has once answered."""
         return self._prepared.version if self._prepared else ""
+
+    @property
+    def memory_limit(self) -> int:
+        """How much memory (bytes) a shard may take, as the store says; 0 where it has no limit, or none is known."""
+        return self._prepared.memory_limit // self._prepared.shards if self._prepared else 0
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -192,14 +191,14 @@ class Connection:
         await self.answer(asyncio.gather(*map(ask, {key for _, key, _ in calls})), timeout_seconds)
         return answers
 
-    async def hashes(self, keys: Sequence[str], timeout_seconds: float = ANSWER_SECONDS) -> list[dict[bytes, bytes]]:
-        """What each of these hashes holds, in one round trip on a single server; raises StoreUnavailable."""
+    async def ask_many(self, commands: Sequence[Command], timeout_seconds: float = ANSWER_SECONDS) -> list[Any]:
+        """The answers to several commands, in one round trip on a single server; raises StoreUnavailable."""
         if isinstance(self.client, RedisCluster):
-            asked = asyncio.gather(*[cast("Awaitable[Any]", self.client.hgetall(key)) for key in keys])
+            asked = asyncio.gather(*[cast("Awaitable[Any]", self.client.execute_command(*each)) for each in commands])
             return await self.answer(asked, timeout_seconds)
         pipeline = self.client.pipeline(transaction=False)
-        for key in keys:
-            pipeline.hgetall(key)
+        for command in commands:
+            pipeline.execute_command(*command)
         return await self.answer(pipeline.execute(), timeout_seconds)
 
     async def rewrite_file(self) -> None:
@@ -214,7 +213,7 @@ class Connection:
             except ResponseError as refusal:
                 logger.info("a store does not write its file anew: %s", refusal)
 
-        for ask in _servers(self.client):
+        for ask in servers_of(self.client):
             await self.answer(unless_refused(ask("BGREWRITEAOF")))
 
     async def answer(self, asked: Awaitable[Any], timeout_seconds: float = ANSWER_SECONDS) -> Any:
@@ -288,89 +287,6 @@ class OwnStore(UnixDomainSocketConnection):
         await super()._connect()
         if self._writer is not None and not is_trusted(self._writer.get_extra_info("socket").fileno()):
             raise ConnectionLost(f"the server at {self.path} is another user's")
-
-
-@dataclass(frozen=True, slots=True)
-class Preparation:
-    """What the start-up check found; `warnings` are sentences for the operator."""
-
-    shards: int
-    version: str
-    warnings: tuple[str, ...]
-
-
-async def prepare(client: Client, wanted_shards: int | None) -> Preparation:
-    """Makes a store ready for events; raises StoreRefused for one not to be used, a client's error when it is down."""
-    if isinstance(client, RedisCluster):
-        await client.initialize()
-    warnings: list[str] = []
-    version = ""
-    for ask in _servers(client):
-        information: Mapping[str, Any] = await ask("INFO", "server")
-        name = "valkey" if "valkey_version" in information else "redis"
-        number = str(information[f"{name}_version"])
-        version = f"{name} {number}"
-        if int(number.split(".")[0]) < OLDEST_VERSION:
-            raise StoreRefused(f"the store is {version}; Resonate needs Valkey or Redis {OLDEST_VERSION} or newer")
-        warnings.extend(await _weak_settings(ask))
-    await load_functions(client)
-    shards = await _agreed_shards(client, wanted_shards)
-    return Preparation(shards, version, tuple(dict.fromkeys(warnings)))
-
-
-async def load_functions(client: Client) -> None:
-    """Loads functions.lua where the store does not hold exactly this text already."""
-    code = FUNCTIONS.read_text(encoding="utf-8")
-    for ask in _servers(client):
-        listed = await ask("FUNCTION", "LIST", "LIBRARYNAME", LIBRARY, "WITHCODE")
-        if repr(code.encode()) not in repr(listed):  # lists or dicts, as the server's protocol has it
-            await ask("FUNCTION", "LOAD", "REPLACE", code)
-
-
-def _servers(client: Client) -> list[Callable[..., Awaitable[Any]]]:
-    """How to ask each server: the only one, or each primary of a cluster."""
-    execute: Callable[..., Awaitable[Any]] = client.execute_command
-    if isinstance(client, RedisCluster):
-        return [partial(execute, target_nodes=node) for node in client.get_primaries()]
-    return [execute]
-
-
-async def _weak_settings(ask: Callable[..., Awaitable[Any]]) -> list[str]:
-    try:
-        answer = await ask("CONFIG", "GET", "maxmemory-policy", "appendonly", "appendfsync")
-    except ResponseError:  # managed services forbid CONFIG
-        return ["the store does not let its settings be read: see to it that it never evicts and fsyncs every write"]
-    settings = {name.decode(): value.decode() for name, value in dict(answer).items()}
-    policy = settings.get("maxmemory-policy", "noeviction")
-    if policy != "noeviction":
-        raise StoreRefused(
-            f"the store's maxmemory-policy is {policy}, which drops events when memory runs out; set it to noeviction"
-        )
-    if settings.get("appendonly") != "yes":
-        return ["the store keeps no append-only file: acknowledged events are lost with it; set appendonly yes"]
-    if settings.get("appendfsync") != "always":
-        risk = "the last second of acknowledged events can be lost; set it to always"
-        return [f"the store's appendfsync is {settings.get('appendfsync')}: {risk}"]
-    return []
-
-
-async def _agreed_shards(client: Client, wanted: int | None) -> int:
-    if wanted is not None and not 1 <= wanted <= MOST_SHARDS:
-        raise StoreRefused(f"RESONATE_SHARDS is {wanted}; it may be from 1 to {MOST_SHARDS}")
-    default = 16 if isinstance(client, RedisCluster) else 1
-    await client.execute_command("SET", SHARDS, wanted or default, "NX")
-    answer: Any = await client.execute_command("GET", SHARDS)
-    recorded = int(answer)
-    if wanted is None or wanted == recorded:
-        return recorded
-    for shard in range(recorded):
-        newest = await client.execute_command("XREVRANGE", events_key(shard), "+", "-", "COUNT", 1)
-        written: Any = await client.execute_command("HGET", watermark_key(shard), "stream_id")
-        if newest and position_number(newest[0][0]) > int(written or 0):
-            still = f"the store holds events in {recorded} shards that no part holds yet"
-            raise StoreRefused(f"RESONATE_SHARDS is {wanted}, but {still}; let it drain with {recorded} shards first")
-    await client.execute_command("SET", SHARDS, wanted)
-    return wanted
 
 
 def _client(url: str | None, socket_path: Path | None) -> Client:

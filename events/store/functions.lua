@@ -6,11 +6,17 @@ local GENERATION_SECONDS = 12 * 3600
 local FIRST_BUCKETS = 4096
 local IDS_PER_BUCKET = 64
 local ID_BYTES = 10 -- 8 of the messageId's digest, 2 of the body's
-local BUCKETS_SWEPT_AT_ONCE = 64
+local ID_MEMORY, CROWDED_ID_MEMORY, BUCKET_MEMORY = 16, 100, 120 -- bytes; an id takes more in a hash that is not small
+local SMALL_HASH = 512 -- ids (hash-max-listpack-entries)
+local ENTRY_MEMORY = 100 -- bytes of an entry of the stream, beside its text
+local BUCKETS_SWEPT_AT_ONCE, EVENTS_PER_SWEPT_BUCKET = 64, 32
+local PAGES_FULL = "page_share_full"
 local LAST_SEQUENCE = 1000000 -- below 2^20, because one integer holds milliseconds << 20 | sequence
 local PURCHASES_KEPT = 50
 local HISTORY_SECONDS = 400 * 24 * 3600
 local SEPARATOR = "\31"
+local OWNER = "owner" -- beside the lines of a history, whose names all have a separator
+local LOOKED_OVER = 10 -- log-ins at each one that is told
 
 local function shard_prefix(events_key)
   return string.sub(events_key, 1, -7) -- "{0}:events" -> "{0}:"
@@ -39,27 +45,52 @@ local function buckets_for(count)
   return buckets
 end
 
-local function begin_generation(key, kept, number, appended)
-  local buckets, expired = FIRST_BUCKETS, kept.expired or ""
+local function memory_of_ids(count, buckets)
+  return count * (count > SMALL_HASH * buckets and CROWDED_ID_MEMORY or ID_MEMORY) + math.min(count, buckets) * BUCKET_MEMORY
+end
+
+local function kept_of(key)
+  local told = redis.call(
+    "HMGET", key, "generation", "period", "buckets", "appended_before", "previous", "previous_buckets", "expired"
+  )
+  return {
+    generation = told[1],
+    period = told[2],
+    buckets = told[3],
+    appended_before = told[4],
+    previous = told[5],
+    previous_buckets = told[6],
+    expired = told[7],
+  }
+end
+
+-- Names only grow; `period` is the half of a day in which it began.
+local function begin_generation(key, kept, period, appended)
+  local name, buckets, expired = period, FIRST_BUCKETS, kept.expired or ""
   if kept.generation then
-    buckets = buckets_for(appended - tonumber(kept.appended_before))
+    local count = appended - tonumber(kept.appended_before)
+    name, buckets = math.max(period, kept.generation + 1), buckets_for(count)
     if kept.previous then
       expired = expired .. kept.previous .. ":" .. kept.previous_buckets .. ";"
     end
-    redis.call("HSET", key, "previous", kept.generation, "previous_buckets", kept.buckets)
+    redis.call("HSET", key, "previous", kept.generation, "previous_buckets", kept.buckets, "previous_count", count)
   end
-  redis.call("HSET", key, "generation", number, "buckets", buckets, "appended_before", appended, "expired", expired)
-  return fields_of(redis.call("HGETALL", key))
+  redis.call(
+    "HSET", key, "generation", name, "period", period, "buckets", buckets, "appended_before", appended, "expired", expired
+  )
+  return kept_of(key)
 end
 
--- An expired generation goes a few hashes at a time, so that no flush waits for a million ids to be freed.
-local function sweep(key, prefix, kept)
+-- An expired generation goes a few hashes at a time, so that no flush waits for a million ids to be freed; but faster
+-- than new ids come, of which `count` are on their way.
+local function sweep(key, kept, count)
   local generation, buckets = string.match(kept.expired, "^(%d+):(%d+);")
-  local from = tonumber(kept.swept or "0")
-  local to = math.min(from + BUCKETS_SWEPT_AT_ONCE, tonumber(buckets))
+  local from = tonumber(redis.call("HGET", key, "swept") or "0")
+  local at_once = math.max(BUCKETS_SWEPT_AT_ONCE, math.ceil(count / EVENTS_PER_SWEPT_BUCKET))
+  local to = math.min(from + at_once, tonumber(buckets))
   local gone = {}
   for bucket = from, to - 1 do
-    gone[#gone + 1] = prefix .. "ids:" .. generation .. ":" .. bucket
+    gone[#gone + 1] = key .. ":" .. generation .. ":" .. bucket
   end
   redis.call("UNLINK", unpack(gone))
   if to == tonumber(buckets) then
@@ -69,20 +100,28 @@ local function sweep(key, prefix, kept)
   end
 end
 
-local function generations(prefix, appended)
-  local key = prefix .. "ids"
-  local kept = fields_of(redis.call("HGETALL", key))
-  local number = math.floor(tonumber(redis.call("TIME")[1]) / GENERATION_SECONDS)
-  if not kept.generation or number > tonumber(kept.generation) then -- a clock that goes back changes nothing
-    kept = begin_generation(key, kept, number, appended)
+-- The generations of ids behind a key. `appended` is how many went there before the `count` that come now, `share` how
+-- much memory they may take, 0 for any: a third of it full, a generation is over before its time, as one is filled, one
+-- is kept, and one is swept away.
+local function generations(key, appended, count, share)
+  local kept = kept_of(key)
+  local period = math.floor(tonumber(redis.call("TIME")[1]) / GENERATION_SECONDS)
+  local began = tonumber(kept.period or kept.generation or "0") -- a clock that goes back changes nothing
+  local is_over = period > began
+  if not is_over and share > 0 then
+    is_over = 3 * memory_of_ids(appended + count - kept.appended_before, tonumber(kept.buckets)) > share
+      and appended > tonumber(kept.appended_before)
+  end
+  if is_over then
+    kept = begin_generation(key, kept, period, appended)
   end
   if kept.expired ~= "" then
-    sweep(key, prefix, kept)
+    sweep(key, kept, count)
   end
   return {
-    current = prefix .. "ids:" .. kept.generation .. ":",
+    current = key .. ":" .. kept.generation .. ":",
     buckets = tonumber(kept.buckets),
-    previous = kept.previous and prefix .. "ids:" .. kept.previous .. ":",
+    previous = kept.previous and key .. ":" .. kept.previous .. ":",
     previous_buckets = tonumber(kept.previous_buckets or "0"),
   }
 end
@@ -136,14 +175,27 @@ local function without(entry, lengths, duplicates)
   return "[" .. table.concat(kept, ",") .. "]"
 end
 
--- args: digests (10 bytes an event), lengths (4 bytes an event), the JSON array of all events.
--- Answers the stream id (empty when nothing was new), the indexes of duplicates, the number of conflicts.
+-- args: digests (10 bytes an event), lengths (4 bytes an event), the JSON array of all events; for those of pages also
+-- how much memory (bytes) their ids may take, and as much their entries, 0 for any.
+-- Answers the stream id (empty when nothing was new), the indexes of duplicates, the number of conflicts; a word where
+-- what pages sent and no part holds fills their share.
 local function append(keys, args)
   local prefix = shard_prefix(keys[1])
-  local counters = prefix .. "counters"
-  local appended = tonumber(redis.call("HGET", counters, "appended") or "0")
-  local duplicates, conflicts = duplicates_of(generations(prefix, appended), args[1])
-  local new = #args[1] / ID_BYTES - #duplicates
+  local counters, count, share = prefix .. "counters", #args[1] / ID_BYTES, tonumber(args[4])
+  local told = redis.call("HMGET", counters, "appended", "of_pages", "bytes", "page_bytes", "page_bytes_gone")
+  local appended, of_pages = tonumber(told[1] or "0"), tonumber(told[2] or "0")
+  local bytes, page_bytes = tonumber(told[3] or "0"), tonumber(told[4] or "0")
+  local kept
+  if share then
+    if share > 0 and page_bytes + ENTRY_MEMORY + #args[3] - tonumber(told[5] or "0") > share then
+      return PAGES_FULL
+    end
+    kept = generations(prefix .. "page_ids", of_pages, count, share)
+  else
+    kept = generations(prefix .. "ids", appended - of_pages, count, 0)
+  end
+  local duplicates, conflicts = duplicates_of(kept, args[1])
+  local new = count - #duplicates
   if #duplicates > 0 then
     redis.call("HINCRBY", counters, "duplicates", #duplicates)
   end
@@ -157,8 +209,15 @@ local function append(keys, args)
   if #duplicates > 0 then
     entry = without(entry, args[2], duplicates)
   end
-  local total = redis.call("HINCRBY", counters, "appended", new)
-  local stream_id = redis.call("XADD", keys[1], "*", "n", new, "t", total, "e", entry)
+  local size = ENTRY_MEMORY + #entry
+  appended, bytes = appended + new, bytes + size
+  if share then
+    of_pages, page_bytes = of_pages + new, page_bytes + size
+    redis.call("HSET", counters, "appended", appended, "bytes", bytes, "of_pages", of_pages, "page_bytes", page_bytes)
+  else
+    redis.call("HSET", counters, "appended", appended, "bytes", bytes)
+  end
+  local stream_id = redis.call("XADD", keys[1], "*", "n", new, "t", appended, "b", bytes, "p", page_bytes, "e", entry)
   local milliseconds, sequence = split_id(stream_id)
   if sequence >= LAST_SEQUENCE then -- the clock stands behind the stream: go on in the next millisecond
     redis.call("XSETID", keys[1], string.format("%.0f-0", milliseconds + 1))
@@ -182,6 +241,22 @@ local function position(keys)
   return { last_id(keys[1]), appended, redis.call("HGETALL", prefix .. "watermark") }
 end
 
+-- Answers how much memory (bytes) the shard's stream and its ids take.
+local function memory(keys)
+  local prefix = shard_prefix(keys[1])
+  local told = redis.call("HMGET", prefix .. "counters", "appended", "of_pages", "bytes", "bytes_gone")
+  local of_pages = tonumber(told[2] or "0")
+  local appended, bytes = { ids = tonumber(told[1] or "0") - of_pages, page_ids = of_pages }, 0
+  for name, count in pairs(appended) do
+    local kept = fields_of(redis.call("HGETALL", prefix .. name))
+    if kept.generation then
+      bytes = bytes + memory_of_ids(count - kept.appended_before, tonumber(kept.buckets))
+      bytes = bytes + memory_of_ids(tonumber(kept.previous_count or "0"), tonumber(kept.previous_buckets or "0"))
+    end
+  end
+  return { tonumber(told[3] or "0") - tonumber(told[4] or "0"), math.ceil(bytes) }
+end
+
 -- args: the last stream id that a part holds, then fields and values of the watermark by turns. Trims the stream up to
 -- that id; `written` follows from its entry. Answers -1 and changes nothing for an owner that another one has followed:
 -- a writer that stood still for longer than its lease must not trim what it has not read.
@@ -193,7 +268,10 @@ local function mark(keys, args)
   end
   local entry = redis.call("XRANGE", keys[1], args[1], args[1])[1]
   if entry then
-    redis.call("HSET", watermark, "written", fields_of(entry[2])["t"])
+    local fields = fields_of(entry[2])
+    redis.call("HSET", watermark, "written", fields["t"])
+    local counters = shard_prefix(keys[1]) .. "counters"
+    redis.call("HSET", counters, "bytes_gone", fields["b"] or 0, "page_bytes_gone", fields["p"] or 0)
   end
   redis.call("HSET", watermark, unpack(args, 2))
   local milliseconds, sequence = split_id(args[1])
@@ -222,8 +300,18 @@ end
 
 -- A person's history -------------------------------------------------------------------------------------------------
 
+local function lines_of(key)
+  local flat, lines = redis.call("HGETALL", key), {}
+  for index = 1, #flat, 2 do
+    if flat[index] ~= OWNER then
+      lines[#lines + 1], lines[#lines + 2] = flat[index], flat[index + 1]
+    end
+  end
+  return lines
+end
+
 local function keep_newest(key)
-  local flat = redis.call("HGETALL", key)
+  local flat = lines_of(key)
   local lines = {}
   for index = 1, #flat, 2 do
     lines[#lines + 1] = { field = flat[index], time = tonumber(string.match(flat[index + 1], "^-?%d+")) }
@@ -253,7 +341,7 @@ end
 -- args: field (order, separator, product) and line by turns. Of an order the lines of whom is believed most stay; among
 -- equals the first copy of a line. What somebody took away who is believed as far is not brought back.
 local function purchased(keys, args)
-  local flat = redis.call("HGETALL", keys[1])
+  local flat = lines_of(keys[1])
   local told, gone = {}, {} -- by order, who is believed most of those who say what was bought, and who took it all away
   for index = 1, #flat, 2 do
     local order, authority = order_of(flat[index]), authority_of(flat[index + 1])
@@ -319,28 +407,49 @@ local function joined(keys, args)
   if redis.call("EXISTS", keys[1]) == 0 then
     return {}
   end
-  local owner_key = keys[1] .. ":owner"
-  redis.call("SET", owner_key, args[1], "NX", "EX", HISTORY_SECONDS)
-  if redis.call("GET", owner_key) ~= args[1] then
+  redis.call("HSETNX", keys[1], OWNER, args[1])
+  if redis.call("HGET", keys[1], OWNER) ~= args[1] then
     return {}
   end
-  return redis.call("HGETALL", keys[1])
+  return lines_of(keys[1])
 end
 
 -- Log-ins that a backend vouches for --------------------------------------------------------------------------------
 
--- args: the digest of the user, empty for nobody; when that was so, and until when it holds (ms). Later news wins, and
--- news of the same user never ends earlier than what was said before.
+local function now_ms()
+  local seconds, microseconds = unpack(redis.call("TIME"))
+  return tonumber(seconds) * 1000 + math.floor(tonumber(microseconds) / 1000)
+end
+
+local function log_in_of(told)
+  local at, ends, user = string.match(told, "^(%d+) (%d+) (%x*)$")
+  return tonumber(at), tonumber(ends), user
+end
+
+-- args: the visitor; the digest of the user, empty for nobody; when that was so, and until when it holds (ms). Later
+-- news wins, and news of the same user never ends earlier than what was said before. Of the others in the hash a few
+-- are looked at, and go when they are over: a time to live would let the store evict those that hold.
 local function logged_in(keys, args)
-  local user, at, ends = unpack(redis.call("HMGET", keys[1], "user", "at", "until"))
-  if at and tonumber(at) > tonumber(args[2]) then
-    return 0
+  local visitor, user, at, ends = args[1], args[2], tonumber(args[3]), tonumber(args[4])
+  local now, told = now_ms(), redis.call("HGET", keys[1], visitor)
+  if told then
+    local told_at, told_ends, told_user = log_in_of(told)
+    if told_at > at and told_ends > now then
+      return 0
+    end
+    if told_user == user and user ~= "" then
+      ends = math.max(ends, told_ends)
+    end
   end
-  if user == args[1] and user ~= "" and tonumber(ends) > tonumber(args[3]) then
-    args[3] = ends
+  redis.call("HSET", keys[1], visitor, string.format("%.0f %.0f %s", at, ends, user))
+  local looked_over = redis.call("HRANDFIELD", keys[1], LOOKED_OVER, "WITHVALUES")
+  for index = 1, #looked_over, 2 do
+    local _, over = log_in_of(looked_over[index + 1])
+    if over <= now then
+      redis.call("HDEL", keys[1], looked_over[index])
+    end
   end
-  redis.call("HSET", keys[1], "user", args[1], "at", args[2], "until", args[3])
-  return redis.call("PEXPIREAT", keys[1], args[3])
+  return 1
 end
 
 -- The networks of one shop day: their key is in this table alone, which the store writes to no disk ---------------------
@@ -360,17 +469,29 @@ end
 
 -- The lease: one data directory takes events out -----------------------------------------------------------------------
 
-local function claim(keys, arguments)
-  local holder = redis.call("GET", keys[1])
-  if holder and cjson.decode(holder).log ~= arguments[1] then
-    return holder
+-- args: the identity of who asks; where the lease is to be taken or renewed too its holder as JSON, and for how long
+-- (ms; 0: it is given back). Answers who else holds it. Its end stands in it: a key that expires might be evicted.
+local function claim(keys, args)
+  local now, held = now_ms(), redis.call("GET", keys[1])
+  if held then
+    local holder = cjson.decode(held)
+    if holder.log ~= args[1] and (holder["until"] or math.huge) > now then
+      return held
+    end
   end
-  redis.call("SET", keys[1], arguments[2], "PX", arguments[3])
+  if args[3] == "0" then
+    redis.call("DEL", keys[1])
+  elseif args[2] then
+    local holder = cjson.decode(args[2])
+    holder["until"] = now + tonumber(args[3])
+    redis.call("SET", keys[1], cjson.encode(holder))
+  end
   return false
 end
 
 redis.register_function("resonate_append", append)
 redis.register_function({ function_name = "resonate_position", callback = position, flags = { "no-writes" } })
+redis.register_function({ function_name = "resonate_memory", callback = memory, flags = { "no-writes" } })
 redis.register_function({ function_name = "resonate_mark", callback = mark, flags = { "allow-oom" } })
 redis.register_function({ function_name = "resonate_raise", callback = raise, flags = { "allow-oom" } })
 redis.register_function({ function_name = "resonate_claim", callback = claim, flags = { "allow-oom" } })

@@ -4,12 +4,12 @@ from typing import Final
 
 SHARDS: Final = "resonate:shards"  # number of shards, recorded once
 DESIGNS: Final = "resonate:designs"  # frozen designs, so that they outlive a data directory
-OWNER: Final = "resonate:owner"  # the one data directory whose writer may take events out; expires unless renewed
+OWNER: Final = "resonate:owner"  # the one data directory whose writer may take events out, and until when
 LIBRARY: Final = "resonate"  # the function library (functions.lua)
 
 
 def events_key(shard: int) -> str:
-    """The stream of a shard: one entry per flush, fields `n` (events), `e` (their JSON array), `t` (events so far)."""
+    """The stream of a shard: one entry per flush, fields `n` (events), `e` (their JSON), `t`, `b`, `p` (sums)."""
     return f"{{{shard}}}:events"
 
 
@@ -19,22 +19,20 @@ def watermark_key(shard: int) -> str:
 
 
 def history_key(person: str) -> str:
-    """A person's newest purchases: a hash of order and product → time, quantity, price."""
+    """A person's newest purchases: a hash of order and product → time, quantity, price; `owner`, who took them over.
+
+    The one kind of key that expires, so that a store which is short of memory evicts histories and nothing else.
+    """
     return f"{{h:{person}}}"
 
 
-def history_owner_key(person: str) -> str:
-    """The user who logged in first on this visitor and took over the visitor's purchases."""
-    return f"{{h:{person}}}:owner"
-
-
-def log_in_key(visitor_id: str) -> str:
-    """The user whom a backend says to be logged in on this visitor: a hash of `user` (digest), `at`, `until` (ms)."""
-    return f"{{p:{visitor_id}}}"
+def log_in_key(bucket: int) -> str:
+    """Log-ins that backends told of: a hash of visitor → when and until when (ms) which user (digest) is logged in."""
+    return f"{{p:{bucket}}}"
 
 
 def wanted_key(shard: int) -> str:
-    """The stream number that a waiting reader wants in a part: the writer cuts early for it. Expires in seconds."""
+    """The stream number that a waiting reader wants in a part: the writer cuts early for it."""
     return f"{{{shard}}}:wanted"
 
 

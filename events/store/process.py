@@ -24,7 +24,7 @@ def socket_path(data: Path) -> Path:
 
 
 def server_options(data: Path, memory_bytes: int) -> list[str]:
-    """The settings of the embedded server: every write fsynced, nothing evicted, no port, one private socket."""
+    """The settings of the embedded server: each write is fsynced, histories alone are evicted, no port."""
     options = {
         "port": "0",
         "unixsocket": str(socket_path(data)),
@@ -38,7 +38,7 @@ def server_options(data: Path, memory_bytes: int) -> list[str]:
         "aof-load-truncated": "yes",  # cuts a torn tail, and says so in its log
         "aof-use-rdb-preamble": "no",  # commands can be recovered one by one, a broken snapshot only whole
         "maxmemory": str(memory_bytes),
-        "maxmemory-policy": "noeviction",
+        "maxmemory-policy": "volatile-lru",  # of all keys histories alone expire (events/store/keys.py)
         "hash-max-listpack-entries": "512",
     }
     return [word for name, value in options.items() for word in (f"--{name}", value)]

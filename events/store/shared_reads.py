@@ -1,16 +1,14 @@
-"""Reads of small hashes that no request waits long for: many share a round trip, and a dead store is not asked."""
+"""Reads of little that no request waits long for: many share a round trip, and a dead store is not asked."""
 
 import asyncio
 from collections.abc import Sequence
-from typing import Final, TypeAlias
+from typing import Any, Final
 
 from events.store.availability import UNKNOWN, Breaker, StoreUnavailable, cause_of
-from events.store.connection import Connection
+from events.store.connection import Command, Connection
 from kit.tasks import Tasks
 
 WAIT_SECONDS: Final = 0.05
-
-Lines: TypeAlias = dict[bytes, bytes]  # a hash as the store keeps it
 
 
 class SharedReads:
@@ -23,17 +21,20 @@ class SharedReads:
         self.breaker = Breaker(connection.probe)
         self._connection = connection
         self._wait_seconds = wait_seconds
-        self._waiting: list[tuple[Sequence[str], asyncio.Future[list[Lines]]]] = []
+        self._waiting: list[tuple[Sequence[Command], asyncio.Future[list[Any]]]] = []
         self._asked = asyncio.Event()
         self._reading = Tasks()
-        self._reading.repeat(self._read_when_asked, "a read of small hashes", 0)
+        self._reading.repeat(self._read_when_asked, "a shared read", 0)
 
-    async def hashes(self, keys: Sequence[str]) -> list[Lines]:
-        """What each of these hashes holds, within 50 ms. Raises StoreUnavailable, at once while the store is away."""
+    async def ask_many(self, commands: Sequence[Command]) -> list[Any]:
+        """The answers to these commands, which change nothing, within 50 ms.
+
+        Raises StoreUnavailable, at once while the store is away.
+        """
         if self.breaker.cause is not None:
             raise StoreUnavailable(self.breaker.cause)
-        future: asyncio.Future[list[Lines]] = asyncio.get_running_loop().create_future()
-        self._waiting.append((keys, future))
+        future: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+        self._waiting.append((commands, future))
         self._asked.set()
         try:
             async with asyncio.timeout(self._wait_seconds):
@@ -51,16 +52,15 @@ class SharedReads:
         await self._asked.wait()
         self._asked.clear()
         waiting, self._waiting = self._waiting, []
-        reads = [(keys, future) for keys, future in waiting if not future.done()]  # the others waited too long
+        reads = [(commands, future) for commands, future in waiting if not future.done()]  # the others waited too long
         cause = UNKNOWN
         try:
-            answers = iter(
-                await self._connection.hashes([key for keys, _ in reads for key in keys], self._wait_seconds)
-            )
-            for keys, future in reads:
-                lines = [next(answers) for _ in keys]
+            asked = [command for commands, _ in reads for command in commands]
+            answers = iter(await self._connection.ask_many(asked, self._wait_seconds))
+            for commands, future in reads:
+                own = [next(answers) for _ in commands]
                 if not future.done():
-                    future.set_result(lines)
+                    future.set_result(own)
         except StoreUnavailable as unavailable:
             cause = unavailable.cause
         finally:

@@ -8,7 +8,7 @@ import secrets
 import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import msgspec
 
@@ -21,7 +21,6 @@ from kit.tasks import unless
 
 LEASE_SECONDS: Final = 10.0
 RENEW_SECONDS: Final = 2.0
-_RELEASED_MILLISECONDS: Final = 1
 _logger = logging.getLogger(__name__)
 
 
@@ -57,10 +56,7 @@ class Lease:
 
     async def other(self) -> Owner | None:
         """Who holds the store now, if it is another data directory's service; raises StoreUnavailable."""
-        await self._connection.prepare()
-        held: Any = await self._connection.answer(self._connection.client.get(OWNER))
-        holder = msgspec.json.decode(held, type=Owner) if held else None
-        return None if holder is None or holder.log == self._owner.log else holder
+        return self._owner_of(await self._connection.call("resonate_claim", OWNER, self._owner.log))
 
     async def claim(self) -> Owner | None:
         """Take or renew the lease; the other owner where that is refused. Raises StoreUnavailable."""
@@ -69,11 +65,14 @@ class Lease:
     async def release(self) -> None:
         """Let the next owner in at once; one that cannot be told waits until the lease ends."""
         with contextlib.suppress(StoreUnavailable):
-            await self._claim(_RELEASED_MILLISECONDS)
+            await self._claim(0)
 
     async def _claim(self, milliseconds: int) -> Owner | None:
         text = msgspec.json.encode(self._owner)
-        holder = await self._connection.call("resonate_claim", OWNER, self._owner.log, text, milliseconds)
+        return self._owner_of(await self._connection.call("resonate_claim", OWNER, self._owner.log, text, milliseconds))
+
+    @staticmethod
+    def _owner_of(holder: bytes | None) -> Owner | None:
         return msgspec.json.decode(holder, type=Owner) if holder else None
 
 

@@ -28,6 +28,9 @@ from kit.time import SECOND_US
 
 VISIT_US: Final = 30 * 60 * SECOND_US  # a history is an earlier visit, not the page view that led to the exposure
 
+MOST_LEVELS: Final = 50  # of a dimension; an attribute that pages send may have any number
+OTHER_LEVELS: Final = "other"
+
 
 @dataclass
 class Cube:
@@ -48,7 +51,8 @@ class Cube:
             # the attribute at the first exposure; what the log knows of the device stands in where it was not given
             text = self.plan.properties.attribute(dimension)
             level = f"coalesce({text}, e.{dimension})" if dimension in ("device", "country") else text
-            self.put(levels_table(self.plan, dimension), statement("levels").bind(level=Expression.of(level)))
+            levels = statement("levels").bind(level=Expression.of(level), most=MOST_LEVELS, other=OTHER_LEVELS)
+            self.put(levels_table(self.plan, dimension), levels)
         for authority in sorted({Authority.PAGE, *(key.authority for key in self.plan.sources)}):
             self._relate(authority)
             lookback = max(self.plan.lookback_us, VISIT_US)

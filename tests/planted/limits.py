@@ -30,6 +30,65 @@ LIMITS: Mapping[str, Mutation] = {
         ("tests/app/limits/test_connections.py",),
         (Edit("app/limits/connections.py", "connection.transport.abort()", "pass"),),
     ),
+    "expiring_log_ins": Mutation(
+        "log-ins expire, so that a store short of memory evicts who is logged in",
+        ("tests/events/store/test_eviction.py",),
+        (
+            Edit(
+                "events/store/functions.lua",
+                """  local looked_over = redis.call(""",
+                """  redis.call("PEXPIREAT", keys[1], args[4])\n  local looked_over = redis.call(""",
+            ),
+        ),
+    ),
+    "everything_evicts": Mutation(
+        "the store evicts whatever was not used lately",
+        ("tests/events/store/test_eviction.py",),
+        (Edit("events/store/process.py", '"volatile-lru"', '"allkeys-lru"'),),
+    ),
+    "endless_page_events": Mutation(
+        "what pages send may take all the memory",
+        (
+            "tests/events/store/test_eviction.py"
+            "::test_what_pages_sent_and_no_part_holds_fills_a_quarter_and_others_pass",
+        ),
+        (Edit("events/store/functions.lua", "      return PAGES_FULL\n", "      share = share\n"),),
+    ),
+    "endless_page_ids": Mutation(
+        "the ids of pages may take all the memory",
+        ("tests/events/store/test_eviction.py::test_the_ids_of_pages_keep_to_a_quarter_and_the_newest_are_known",),
+        (Edit("events/store/functions.lua", "if not is_over and share > 0 then", "if false then"),),
+    ),
+    "one_queue": Mutation(
+        "what pages send fills the queue of backends",
+        ("tests/events/ingest/test_stream_faults.py::test_pages_that_wait_leave_room_for_backends",),
+        (Edit("events/ingest/stream.py", "await commits[of_pages].put(", "await commits[True].put("),),
+    ),
+    "first_the_backends": Mutation(
+        "whoever is short of something refuses backends as it does pages",
+        ("tests/app/limits/test_pressure.py",),
+        (Edit("app/limits/pressure.py", "if authority < refused[cause]:", "if refused[cause]:"),),
+    ),
+    "full_to_the_last_byte": Mutation(
+        "nobody looks at the disk",
+        (
+            "tests/reliability/test_full_disks.py"
+            "::test_below_its_floor_a_disk_is_for_backends_and_below_a_quarter_for_nobody",
+        ),
+        (
+            Edit(
+                "app/runtime/data_directory.py", 'for folder in (self.root, self.root / "store"):', "for folder in ():"
+            ),
+        ),
+    ),
+    "any_number_of_levels": Mutation(
+        "a dimension has as many levels as somebody sends",
+        (
+            "tests/experiments/readout/test_readout.py"
+            "::test_a_dimension_of_any_number_of_levels_has_its_fifty_largest_and_the_others_as_one",
+        ),
+        (Edit("experiments/cube/sql/levels.sql", "WHEN p.place <= $most THEN", "WHEN p.place <= $most OR TRUE THEN"),),
+    ),
     "long_texts_are_compared": Mutation(
         "a condition looks at values of any size",
         ("tests/experiments/targeting/test_predicates.py",),

@@ -118,7 +118,7 @@ SERVICE: Mapping[str, Mutation] = {
     ),
     "lazy_fsync": Mutation(
         "the store syncs once a second",
-        ("tests/events/store/test_embedded.py::test_its_settings_are_durable_private_and_never_evict",),
+        ("tests/events/store/test_embedded.py::test_its_settings_are_durable_private_and_evict_what_expires_alone",),
         (Edit("events/store/process.py", '"appendfsync": "always"', '"appendfsync": "everysec"'),),
     ),
     "patient_ingest": Mutation(

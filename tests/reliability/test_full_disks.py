@@ -1,6 +1,7 @@
 """Full disks under the store and under the parts: named, no restart loop, healed when space returns, nothing lost."""
 
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -8,13 +9,14 @@ from conftest import SMALLEST_DEFINITIONS
 from oracles.promise import Journal, verdict
 from servers.faults import assign, degraded, seconds_until_ready, track
 from servers.patience import until
-from servers.service import Service, write_definitions
+from servers.service import PUBLISHABLE_KEY, Service, write_definitions
 from servers.small_disk import fill, small_disk
 
 from events.store.health import read_state
 
 pytestmark = pytest.mark.xdist_group("faults")  # one after the other: each keeps both cores busy
 
+fresh = count().__next__
 HEALED = "nothing is degraded any more"
 
 
@@ -22,7 +24,7 @@ HEALED = "nothing is degraded any more"
 def cramped(tmp_path: Path) -> Iterator[Service]:
     """A service that is not started yet; its data directory is where a small disk can be mounted."""
     service = Service(tmp_path / "data", write_definitions(tmp_path / "definitions", SMALLEST_DEFINITIONS), {})
-    service.variables["RESONATE_WORKERS"] = "1"
+    service.variables |= {"RESONATE_WORKERS": "1", "RESONATE_DISK_FLOOR_MB": "0"}  # as where a quota knows the end
     yield service
     service.end()
 
@@ -60,6 +62,29 @@ def test_a_full_disk_under_the_store_is_named_and_heals(cramped: Service) -> Non
         assert restarts <= 3
         until(lambda: degraded(cramped) == [], HEALED)
         verdict(cramped, journal).hold()
+        assert cramped.stop() == 0
+
+
+def test_below_its_floor_a_disk_is_for_backends_and_below_a_quarter_for_nobody(cramped: Service) -> None:
+    """Of 64 MB the floor is 5 %."""
+    cramped.variables["RESONATE_DISK_FLOOR_MB"] = "512"
+    with small_disk(cramped.data, 64):
+        cramped.start()
+        with cramped.client(PUBLISHABLE_KEY) as page, cramped.client() as backend:
+            for left, told in ((2_400_000, [503, 200]), (500_000, [503, 503])):
+                ballast = fill(cramped.data, leave_bytes=left)
+
+                def answers(told: list[int] = told) -> list[str]:
+                    answered = [track(client, f"m-{fresh()}") for client in (page, backend)]
+                    codes = [each.json().get("code", "") for each in answered]
+                    return codes if [each.status_code for each in answered] == told else []
+
+                assert set(until(answers, f"it is noticed that {left} bytes are left")) <= {"disk_low", ""}
+                assert degraded(cramped) == ["disk_low", "page_events_refused"]
+                assert assign(page, "v-1").status_code == 200
+                ballast.unlink()
+                until(lambda: track(page, f"m-{fresh()}").status_code == 200, "there is room again")
+            until(lambda: degraded(cramped) == [], HEALED)
         assert cramped.stop() == 0
 
 

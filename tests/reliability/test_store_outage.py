@@ -91,7 +91,8 @@ def test_a_store_without_memory_refuses_events_and_takes_them_again_after_the_dr
             refusal = fill_the_store(client, journal)
             assert refusal.json()["code"] == "store_out_of_memory"
             assert int(refusal.headers["retry-after"]) >= 1
-            assert degraded(service) == ["store_out_of_memory"]
+            everything = {"store_out_of_memory", "store_memory_high", "page_events_refused"}
+            until(lambda: set(degraded(service)) == everything, "what there is little of is named")
             assert assign(client, "v-1").status_code == 200
         until(lambda: heavy_batch(client, journal, "after").status_code == 200, "the store takes events again")
     assert len(journal.acknowledged) > 150

@@ -1,3 +1,3 @@
--- The level of each unit in one dimension.
-SELECT l.unit, l.level
+-- What each unit has in one dimension.
+SELECT l.unit, l.given AS level
 FROM levels AS l

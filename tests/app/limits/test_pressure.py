@@ -33,6 +33,71 @@ def test_pages_are_refused_first_and_backends_never(late: list[float], refused: 
     assert pressure.is_on == bool(refused)
 
 
+@pytest.mark.parametrize(
+    ("memory", "disk", "refused", "causes"),
+    [
+        (0.8, 1.0, [], ()),
+        (0.81, 1.0, ["page"], ("store_memory_high",)),
+        (0.91, 1.0, ["page", "proven"], ("store_memory_high",)),
+        (1.0, 1.0, ["page", "proven"], ("store_memory_high",)),
+        (0.0, 0.99, ["page"], ("disk_low",)),
+        (0.0, 0.49, ["page", "proven"], ("disk_low",)),
+        (0.0, 0.24, ["page", "proven", "backend"], ("disk_low",)),
+        (0.95, 0.99, ["page", "proven"], ("disk_low", "store_memory_high")),
+    ],
+)
+def test_events_are_refused_from_the_least_believed_on(
+    memory: float, disk: float, refused: list[str], causes: tuple[str, ...]
+) -> None:
+    pressure = Pressure()
+    told = pressure.events
+    pressure.measure(memory, disk)
+    assert ([authority.word for authority in told], pressure.causes) == (refused, causes)
+    assert set(told.values()) == set(causes)
+    assert not pressure.is_on  # no request is refused for it
+    pressure.measure(0.0, 1.0)
+    assert (told, pressure.causes) == ({}, ())
+
+
+@pytest.mark.parametrize(("crowding", "refused"), [(0.9, []), (0.92, ["page"]), (0.96, ["page", "proven"])])
+def test_the_last_connections_are_for_backends(crowding: float, refused: list[str]) -> None:
+    pressure = Pressure()
+    pressure.watch(1.0, 0.0, crowding)
+    found = [name for name, (secret, proving) in CALLERS.items() if pressure.refuses(secret=secret, proving=proving)]
+    assert (found, pressure.is_crowded) == (refused, bool(refused))
+
+
+def test_a_page_that_is_refused_for_its_connection_gives_it_back(tmp_path: Path) -> None:
+    event = {"anonymousId": "v", "event": "E"}
+    with OneWorker(tmp_path) as worker, worker.client() as page, worker.client(SECRET) as backend:
+        pressure = worker.app.cold.state.resources.access.pressure
+        assert [page.post("/v1/track", json=event).status_code, backend.post("/v1/track", json=event).status_code] == [
+            200, 200
+        ]  # fmt: skip
+        pressure.watch(1.0, 0.0, 0.92)
+        refused = page.post("/v1/track", json=event)
+        assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
+        until(lambda: len(worker.connections()) == 1, "the page's connection is closed")
+        assert backend.post("/v1/track", json=event).status_code == 200
+
+
+def test_short_of_memory_or_disk_a_worker_refuses_events_alone_and_says_so(tmp_path: Path) -> None:
+    event, evaluate = {"anonymousId": "v", "event": "E"}, {"context": {"targetingKey": "v"}}
+    with OneWorker(tmp_path) as worker, worker.client() as page, worker.client(SECRET) as backend:
+        pressure = worker.app.cold.state.resources.access.pressure
+        worker.app.cold.state.resources.access.pressure.measure = lambda *_: None  # it looks by itself too
+        for free, told in ((0.9, (503, 200)), (0.2, (503, 503))):
+            Pressure.measure(pressure, 0.0, free)
+            answers = [client.post("/v1/track", json=event) for client in (page, backend)]
+            assert tuple(answer.status_code for answer in answers) == told
+            assert {answer.json()["code"] for answer in answers if answer.status_code == 503} == {"disk_low"}
+            shown = page.post("/ofrep/v1/evaluate/flags/banner", json=evaluate)
+            assert (shown.status_code, shown.json()["metadata"]["exposure"]) == (200, "unlogged")
+            assert page.get("/readyz").json()["degraded"] == ["disk_low", "page_events_refused"]
+        Pressure.measure(pressure, 0.0, 1.0)
+        assert page.post("/v1/track", json=event).status_code == 200
+
+
 def test_a_loop_that_waits_for_other_processes_refuses_nobody() -> None:
     pressure = Pressure(lambda: 7.0)
     for number in range(4):

@@ -169,7 +169,7 @@ def test_a_store_that_evicts_is_refused_at_the_start(start_service: StartService
     assert service.process is not None
     assert service.process.wait(HUNG_SECONDS) == 1
     assert "RESONATE_REDIS_URL" in service.log_text()
-    assert "noeviction" in service.log_text()
+    assert "set it to volatile-lru" in service.log_text()
 
 
 def test_assignments_are_answered_while_the_external_store_is_not_there(start_service: StartService) -> None:

@@ -77,6 +77,19 @@ def order(visitor: str, *products: str, number: int = 1) -> dict[str, Any]:
     return {"anonymousId": visitor, "event": "Order Completed", "properties": properties}
 
 
+def test_a_history_that_was_evicted_is_known_from_the_log_as_far_as_the_model_has_learnt_it(
+    secret: httpx.Client, worker: OneWorker
+) -> None:
+    """The model's customers were never in this store, as after it was lost; what it had held of them adds nothing."""
+    lost = [asked(secret, user_id=f"c-{number}", strategy="buy_again") for number in range(5)]
+    assert all("fallback" not in answer and len(answer["items"]) > 2 for answer in lost)
+    with redis.Redis(unix_socket_path=str(worker.store.socket)) as store:
+        for number, answer in enumerate(lost):
+            store.hset(f"{{h:u:c-{number}}}", mapping={f"o\x1f{product}": "1000000 1 - 2" for product in ids(answer)})
+    held = [asked(secret, user_id=f"c-{number}", strategy="buy_again") for number in range(5)]
+    assert [ids(answer) for answer in held] == [ids(answer) for answer in lost]
+
+
 def test_a_purchase_counts_in_the_next_request(client: httpx.Client) -> None:
     before = asked(client, visitor_id="v-live", strategy="buy_again")
     assert before["fallback"] == "popular"

@@ -27,8 +27,10 @@ STRANGER, KNOWN = ("unproven", "no_token"), ("proven", None)
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OneWorker]:
     root = tmp_path_factory.mktemp("proving")
     publish_trained(root / "data" / "models", taste_world())
-    with OneWorker(root, user_token_keys=(TOKEN_KEY,)) as worker, patience(worker):
-        yield worker
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("app.worker.resources.ROOM_SECONDS", 1e9)  # the store's commands are counted
+        with OneWorker(root, user_token_keys=(TOKEN_KEY,)) as worker, patience(worker):
+            yield worker
 
 
 @contextmanager
@@ -138,8 +140,12 @@ def test_each_event_of_a_batch_is_proven_by_a_token_that_names_its_very_user(
     ]
     body = {"batch": [{"type": "track", "event": "B", **each} for each in events]}
     page.post("/v1/batch", json={**body, "context": {"user_token": user_token("u-1")}}).raise_for_status()
-    found = [each.get("authority", PAGE) for each in records(shop, event="B")]
-    assert found == [PROVEN, PAGE, PAGE, PROVEN, PAGE, PROVEN]
+    found = [
+        (each["visitor_id"], each.get("user_id"), each.get("authority", PAGE)) for each in records(shop, event="B")
+    ]
+    believed = [PROVEN, PAGE, PAGE, PROVEN, PAGE, PROVEN]
+    expected = [(sent["anonymousId"], sent.get("userId"), how) for sent, how in zip(events, believed, strict=True)]
+    assert sorted(found, key=str) == sorted(expected, key=str)
 
 
 def test_an_exposure_has_the_authority_of_its_user(page: httpx.Client, shop: OneWorker) -> None:

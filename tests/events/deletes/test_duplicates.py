@@ -27,9 +27,10 @@ async def age_by_one_generation(connection: Connection) -> None:
     for name in ("previous", "generation"):
         if name in kept:
             old = int(kept[name])
-            for key in await connection.client.keys(f"{{0}}:ids:{old}:*"):
+            for key in await connection.client.keys(f"{{0}}:page_ids:{old}:*"):
                 await connection.client.rename(key, bucket_key(0, old - 1, int(key.rsplit(b":", 1)[1])))
             await connection.client.hset(generations_key(0), name, old - 1)
+    await connection.client.hset(generations_key(0), "period", int(kept["period"]) - 1)
 
 
 async def test_an_id_is_known_for_twelve_to_twenty_four_hours(
@@ -79,7 +80,7 @@ async def test_a_generation_that_is_over_is_swept_a_little_with_every_flush(
         await stream.append([record(f"n-{number}")])
     kept = await generation(connection)
     living = {kept["generation"], kept["previous"]}
-    assert {key.split(b":")[2].decode() for key in await connection.client.keys("{0}:ids:*")} <= living
+    assert {key.split(b":")[2].decode() for key in await connection.client.keys("{0}:page_ids:*")} <= living
     assert kept["expired"] == ""
 
 
@@ -89,9 +90,9 @@ async def test_a_clock_that_goes_back_forgets_nothing(
     await stream.append([record("m-1")])
     ahead = int(time.time()) // GENERATION_SECONDS + 5
     kept = await generation(connection)
-    for key in await connection.client.keys(f"{{0}}:ids:{kept['generation']}:*"):
+    for key in await connection.client.keys(f"{{0}}:page_ids:{kept['generation']}:*"):
         await connection.client.rename(key, bucket_key(0, ahead, int(key.rsplit(b":", 1)[1])))
-    await connection.client.hset(generations_key(0), "generation", ahead)
+    await connection.client.hset(generations_key(0), mapping={"generation": ahead, "period": ahead})
     assert await stream.append([record("m-1")]) == Appended(0, 1)
 
 
@@ -100,7 +101,9 @@ async def test_ids_cost_at_most_twenty_bytes_each(connection: Connection, stream
     for start in range(0, count, 5000):
         await stream.append([record(f"m-{number}") for number in range(start, start + 5000)])
         await connection.client.xtrim(events_key(0), maxlen=0, approximate=False)
-    sizes = [await connection.client.memory_usage(key) for key in (await connection.client.keys("{0}:ids:*"))[:200]]
+    sizes = [
+        await connection.client.memory_usage(key) for key in (await connection.client.keys("{0}:page_ids:*"))[:200]
+    ]
     entry_of_the_key_table = 32 + 8
     buckets = int((await generation(connection))["buckets"])
     assert (sum(sizes) / len(sizes) + entry_of_the_key_table) * buckets / count <= 20
@@ -110,7 +113,10 @@ async def test_the_counters_add_up(connection: Connection, stream: Stream, recor
     await stream.append([record("m-1"), record("m-2"), record("m-1", value=5.0)])
     await stream.append([record("m-2")])
     counters = await connection.client.hgetall(counters_key(0))
-    assert counters == {b"appended": b"2", b"duplicates": b"2", b"conflicts": b"1"}
+    assert counters == {
+        b"appended": b"2", b"of_pages": b"2", b"bytes": counters[b"bytes"], b"page_bytes": counters[b"bytes"],
+        b"duplicates": b"2", b"conflicts": b"1",
+    }  # fmt: skip
 
 
 async def test_sequences_stay_below_what_a_stream_number_holds(

@@ -14,6 +14,7 @@ from events.ingest.stream import Appended, Stream
 from events.records import Record
 from events.store.connection import Connection
 from events.store.keys import events_key
+from events.store.memory import read_memory
 from events.store.shared_reads import SharedReads
 from events.writer.watermark import read_progress
 
@@ -136,3 +137,17 @@ async def test_a_visitors_purchases_go_with_the_user_who_logs_in_first(
 async def test_functions_that_the_store_lost_are_loaded_again(any_connection: Connection, record: MakeRecord) -> None:
     await any_connection.client.execute_command("FUNCTION FLUSH")
     assert await Stream(any_connection).append([record("m-1")]) == Appended(1, 0)
+
+
+async def test_how_much_it_holds_is_known_of_a_store_of_any_shape(
+    any_connection: Connection, record: MakeRecord
+) -> None:
+    order = {"event": "Order Completed", "order_id": "o-1", "product_ids": ["p-1"]}
+    stream = Stream(any_connection)
+    await stream.append([record(f"m-{each}", properties={"note": "x" * 50_000}) for each in range(20)])
+    before = await read_memory(any_connection)
+    await stream.append([record("m-o", **order)])  # a key that expires: what is used says less
+    after = await read_memory(any_connection)
+    await stream.close()
+    assert 1_000_000 < after.held <= before.held + 100_000
+    assert (after.share > 0) is bool(after.limit)

@@ -13,6 +13,7 @@ import pytest
 from oracles.store_keys import counters_key
 from servers.patience import reached
 
+from events.authority import Authority
 from events.ingest.group_commit import StreamLimits
 from events.ingest.history import History
 from events.ingest.stream import Appended, Stream
@@ -64,7 +65,7 @@ async def put(stream: Stream, records: Sequence[Record], *, left: int = 0) -> li
     """Appends each by itself; once no more than `left` of them wait for a flush, as the others are under way."""
     tasks = [asyncio.create_task(stream.append([each])) for each in records]
     await asyncio.sleep(0)
-    [commit] = stream._commits
+    _, commit = stream._commits  # that of pages
     await reached(lambda: commit._waiting_events == left, f"all but {left} events are under way")
     return tasks
 
@@ -206,6 +207,23 @@ async def test_too_much_waiting_is_refused_as_busy(
         for crowd, left in ((range(1, 2), 0), (range(2, 12), 0), (range(12, 22), 10)):  # two flushes, and ten that wait
             waiting += await put(stream, [record(f"m-{number}") for number in crowd], left=left)
         assert await refusal(stream, record("m-99")) == "busy"
+    assert await asyncio.gather(*waiting) == [Appended(1, 0)] * 21
+    await stream.close()
+
+
+async def test_pages_that_wait_leave_room_for_backends(
+    store: EmbeddedStore, connection: Connection, record: MakeRecord
+) -> None:
+    stream = Stream(connection, StreamLimits(waiting_events=10))
+    await stream.append([record("m-0")])
+    with stalled(store):
+        waiting: list[asyncio.Task[Appended]] = []
+        for crowd, left in ((range(1, 2), 0), (range(2, 12), 0), (range(12, 22), 10)):  # two flushes, and ten that wait
+            waiting += await put(stream, [record(f"m-{number}") for number in crowd], left=left)
+        assert await refusal(stream, record("m-99")) == "busy"
+        backend = asyncio.create_task(stream.append([record("b-1", authority=Authority.BACKEND)]))
+        await asyncio.sleep(0)
+    assert await backend == Appended(1, 0)
     assert await asyncio.gather(*waiting) == [Appended(1, 0)] * 21
     await stream.close()
 

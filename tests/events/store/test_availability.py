@@ -129,7 +129,7 @@ async def test_histories_that_are_no_hashes_are_unavailable_and_the_next_read_is
     reads = SharedReads(connection, wait_seconds=5)
     history = History(reads)
     with monkeypatch.context() as patched:
-        patched.setattr(connection, "hashes", say)
+        patched.setattr(connection, "ask_many", say)
         assert not (await history.recent(["v:v-1"])).available
 
     async def is_available() -> bool:

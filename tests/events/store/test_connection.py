@@ -41,8 +41,17 @@ def server(single_server: StoreServer) -> Iterator[Redis]:
 
 async def test_an_evicting_store_is_refused(server: Redis, single_server: StoreServer) -> None:
     server.config_set("maxmemory-policy", "allkeys-lru")
-    with pytest.raises(StoreRefused, match=r"allkeys-lru.*set it to noeviction"):
+    with pytest.raises(StoreRefused, match=r"allkeys-lru.*set it to volatile-lru"):
         await connect(single_server.url)
+
+
+@pytest.mark.parametrize("policy", ["volatile-lru", "volatile-ttl"])
+async def test_a_store_that_evicts_what_expires_alone_is_used(
+    server: Redis, single_server: StoreServer, policy: str
+) -> None:
+    server.config_set("maxmemory-policy", policy)
+    async with connected(single_server.url) as connection:
+        assert connection.warnings == ()
 
 
 async def test_a_store_that_does_not_fsync_every_write_is_used_with_a_warning(
@@ -51,6 +60,8 @@ async def test_a_store_that_does_not_fsync_every_write_is_used_with_a_warning(
     server.config_set("appendfsync", "everysec")
     async with connected(single_server.url) as connection:
         assert connection.warnings == (
+            "the store's maxmemory-policy is noeviction: purchase histories can take the memory that events need; set"
+            " it to volatile-lru, which drops histories alone",
             "the store's appendfsync is everysec: the last second of acknowledged events can be lost; set it to always",
         )
 
@@ -59,7 +70,7 @@ async def test_a_store_without_an_append_only_file_is_used_with_a_warning(tmp_pa
     server = StoreServer(tmp_path, ("--save", "")).start()
     try:
         async with connected(server.url) as connection:
-            assert "keeps no append-only file" in connection.warnings[0]
+            assert "keeps no append-only file" in connection.warnings[1]
     finally:
         server.kill()
 

@@ -52,10 +52,10 @@ def test_it_is_ready_when_it_has_started_and_keeps_what_it_was_told(tmp_path: Pa
     store.stop()
 
 
-def test_its_settings_are_durable_private_and_never_evict(store: EmbeddedStore) -> None:
+def test_its_settings_are_durable_private_and_evict_what_expires_alone(store: EmbeddedStore) -> None:
     with client_of(store) as client:
         settings = client.config_get("*")
-    expected = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction", "port": "0"}
+    expected = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "volatile-lru", "port": "0"}
     assert expected.items() <= settings.items()
     assert int(settings["maxmemory"]) > 0
     assert store.socket.stat().st_mode & 0o077 == 0

@@ -26,12 +26,15 @@ def keys_in_code() -> Iterator[str]:
     yield keys.DESIGNS
     yield keys.OWNER
     yield keys.TOMBSTONES
-    yield store_keys.bucket_key(0, 1, 2).replace("{0}", "{s}").replace("1:2", "<generation>:<bucket>")
+    for of_pages in (True, False):
+        key = store_keys.bucket_key(0, 1, 2, of_pages=of_pages)
+        yield key.replace("{0}", "{s}").replace("1:2", "<generation>:<bucket>")
+    yield store_keys.generations_key(0, of_pages=False).replace("{0}", "{s}")
     for name, make in {**vars(keys), **vars(store_keys)}.items():
         if name.startswith("history") and callable(make):
             yield make("<person>")
         elif name == "log_in_key":
-            yield make("<visitor>")
+            yield make("<bucket>")
         elif name.endswith("_key") and name != "bucket_key" and callable(make):
             yield make(0).replace("{0}", "{s}")
 
@@ -52,7 +55,6 @@ async def test_nothing_undocumented_is_written(
         .replace("<generation>", r"\d+")
         .replace("<bucket>", r"\d+")
         .replace("<person>", ".+")
-        .replace("<visitor>", ".+")
         for key in documented_keys()
     ]
     for key in await connection.client.keys("*"):

@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,27 @@ def test_levels_of_a_dimension_add_up_to_the_whole(tmp_path: Path) -> None:
         assert sum(level.units for level in levels) == arm.units
         assert sum(level.numerator or 0 for level in levels) == arm.numerator
     assert all(level.exploratory for level in metric.dimensions)
+
+
+def test_a_dimension_of_any_number_of_levels_has_its_fifty_largest_and_the_others_as_one(tmp_path: Path) -> None:
+    chance, shop, cities, bought = random.Random(3), Shop(), Counter[str](), Counter[tuple[str, str]]()
+    for number in range(1_000):
+        city, variant = f"city {min(chance.randrange(1, 80), chance.randrange(1, 90))}", ("control", "b")[number % 2]
+        named = {} if number % 10 == 0 else {"city": city}
+        cities[city] += bool(named)
+        shop.expose(f"v{number}", variant, properties=named)
+        if chance.random() < 0.4:
+            shop.buy(f"v{number}", START + 1_000)
+            bought[city if named else "", variant] += 1
+    largest = sorted(cities, key=lambda city: (-cities[city], city))[:50]
+    expected = Counter[tuple[str, str]]()
+    for (city, variant), n in bought.items():
+        expected[city if city in ("", *largest) else "other", variant] += n
+    found = readouts(tmp_path, shop.records, 30, GOAL).read("banner", ReadoutQuery(dimension="city")).metrics[0]
+    assert {each.level for each in found.dimensions} == {"", "other", *largest}
+    shown = {(each.level, arm.variant): arm.numerator for each in found.dimensions for arm in each.arms}
+    assert {place: n for place, n in shown.items() if n} == expected
+    assert len(cities) > 60
 
 
 def test_the_last_closed_day_of_the_series_is_the_readout(tmp_path: Path) -> None:

@@ -1,0 +1,44 @@
+"""How much memory the store has, and how much of it nothing gives back until a part holds what is in it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from events.store.connection import Connection
+from events.store.keys import events_key
+from events.store.preparation import servers_of
+
+
+@dataclass(frozen=True, slots=True)
+class StoreMemory:
+    """Bytes of all servers together: what they may take (0: no limit), and what they hold and cannot evict."""
+
+    limit: int
+    held: int
+
+    @property
+    def share(self) -> float:
+        """Of the limit that is held; 0 without a limit."""
+        return self.held / self.limit if self.limit else 0.0
+
+
+async def read_memory(connection: Connection) -> StoreMemory:
+    """Asks each server and each shard. Raises StoreUnavailable.
+
+    Histories fill whatever is free, so what is used says little: what is held is made up of the streams, the ids, the
+    connections, and what the server needs itself. Where no key expires that is all that is used.
+    """
+    limit = used = own = evictable = 0
+    for ask in servers_of(connection.client):
+        told: Mapping[str, Any] = await connection.answer(ask("INFO", "memory", "keyspace"))
+        limit += int(told["maxmemory"])
+        used += int(told["used_memory"])
+        own += int(told["used_memory_startup"]) + int(told.get("mem_clients_normal", 0))
+        own += int(told.get("used_memory_vm_total", 0)) + int(told.get("used_memory_functions", 0))
+        evictable += sum(int(each["expires"]) for name, each in told.items() if name.startswith("db"))
+    if not evictable:
+        return StoreMemory(limit, used)
+    shards = await connection.call_many(
+        [("resonate_memory", events_key(each), ()) for each in range(connection.shards)]
+    )
+    return StoreMemory(limit, min(used, own + sum(map(sum, shards))))
