@@ -1,11 +1,11 @@
--- Each refund that has power over its order, once, by refund_id (else by message); a cancellation is one full refund of
--- its order. Power has who is believed as far as whoever told what it was worth, and a page only over what its own
--- visitor bought.
+-- Each refund that has power over its order, once for that order, by refund_id (else by message): one id with several
+-- orders is a refund of each. A cancellation is one full refund of its order. Power has who is believed as far as
+-- whoever told what it was worth, and a page only over what its own visitor bought.
 SELECT f.refund_key, f.message_id, f.order_id, f.event, f.time, f.value, f.currency, f.authority
 FROM (
   SELECT
     k.*,
-    row_number() OVER (PARTITION BY k.refund_key ORDER BY k.authority DESC, k.time, k.stream_id, k.shard, k.position) AS place
+    row_number() OVER (PARTITION BY k.order_id, k.refund_key ORDER BY k.authority DESC, k.time, k.stream_id, k.shard, k.position) AS place
   FROM (
     SELECT
       CASE

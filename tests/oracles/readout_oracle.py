@@ -250,7 +250,7 @@ class Oracle:
 
     def _refunds(self) -> list[Row]:
         """Each refund that has power over its order once, joined to it; never more than the order."""
-        found: dict[str, Row] = {}
+        found: dict[tuple[str, str], Row] = {}
         rows = self._named("Order Refunded") + self._named("Order Cancelled")
         for row in sorted(rows, key=lambda row: (-row["authority"], row["time"], row["place"])):
             order = self.orders.get(row["order_id"] or "")
@@ -267,7 +267,7 @@ class Oracle:
                 if refund
                 else "message:" + row["message_id"]
             )
-            found.setdefault(key, row | {"key": key})
+            found.setdefault((row["order_id"], key), row | {"key": key})
         left: dict[str, float] = {}
         joined: list[Row] = []
         for row in sorted(found.values(), key=lambda row: (row["time"], row["key"])):

@@ -113,6 +113,18 @@ def test_a_refund_of_a_page_takes_nothing_from_an_order_of_the_backend_and_is_co
     assert found.health.excluded.powerless_refunds == 2
 
 
+def test_a_page_that_tells_of_another_order_of_a_refund_id_takes_no_refund_away(tmp_path: Path, shop: Shopping) -> None:
+    shop.told("Order Completed", "v2", PROVEN, "o1", value=40.0, currency="EUR")
+    refund = {"properties": {"refund_id": "r1"}, "hours": 6}
+    shop.told("Order Refunded", "v2", PROVEN, "o1", **refund)
+    shop.told("Order Refunded", "v1", BACKEND, "o2", **refund)
+    shop.told("Order Completed", "v1", PAGE, "o2", value=10.0, currency="EUR")
+    files = {**GOAL, "metrics.yaml": "purchases: {type: mean, event: Order Completed, value: revenue,"
+             " subtract: {event: Order Refunded, value: total}}\n"}  # fmt: skip
+    files["banner.yaml"] = SMALLEST + "goal: purchases\n"
+    assert arms(read(tmp_path, shop, files), "purchases") == [0, 0]
+
+
 def test_an_order_that_two_pages_claim_counts_for_the_one_whose_cart_it_is(tmp_path: Path, shop: Shopping) -> None:
     for visitor, cart in (("v1", ["a"]), ("v2", ["b"])):
         shop.told("Checkout Started", visitor, PAGE, "o1", product_ids=cart, hours=1)
