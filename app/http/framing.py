@@ -7,7 +7,7 @@ from typing import Final
 ADDRESSES_KNOWN: Final = 512
 DECISIVE: Final = frozenset({b"host", b"transfer-encoding", b"expect"})  # who a request is for, and where it ends
 LAST: Final = (b"connection", b"close")
-CLOSE: Final = [LAST]  # on every answer while a worker ends
+CLOSE: Final[list[tuple[bytes, bytes]]] = [LAST]  # on every answer while a worker ends
 
 
 @lru_cache(ADDRESSES_KNOWN)

@@ -109,15 +109,18 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
         await recommender.open()
         networks = NetworkDigests(connection, lambda: ZoneInfo(catalogs.catalog.shop.timezone))
         following = await stack.enter_async_context(Tasks())
-        following.repeat(
-            partial(take_up, catalogs, scrubber), "taking up definitions", POLL_SECONDS, LONGEST_PAUSE_SECONDS
-        )
-        following.repeat(log_ins.look, "looking whether backends tell of log-ins", POLL_SECONDS, LONGEST_PAUSE_SECONDS)
-        looking = partial(look_for_room, pressure, connection, directory, settings.disk_floor_mb << 20)
-        following.repeat(looking, "looking at memory and disk", ROOM_SECONDS, LONGEST_PAUSE_SECONDS)
-        following.repeat(recommender.refresh, "loading what is recommended from", POLL_SECONDS, LONGEST_PAUSE_SECONDS)
+        looked_at = {
+            "taking up definitions": (partial(take_up, catalogs, scrubber), POLL_SECONDS),
+            "looking whether backends tell of log-ins": (log_ins.look, POLL_SECONDS),
+            "looking at memory and disk": (
+                partial(look_for_room, pressure, connection, directory, settings.disk_floor_mb << 20), ROOM_SECONDS
+            ),
+            "loading what is recommended from": (recommender.refresh, POLL_SECONDS),
+            NETWORKS_LOOK: (networks.look, NETWORKS_SECONDS),
+        }  # fmt: skip
+        for name, (look, seconds) in looked_at.items():
+            following.repeat(look, name, seconds, LONGEST_PAUSE_SECONDS)
         following.start(networks.look, NETWORKS_LOOK)
-        following.repeat(networks.look, NETWORKS_LOOK, NETWORKS_SECONDS)
         yield Resources(
             settings=settings,
             catalogs=catalogs,

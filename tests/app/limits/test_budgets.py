@@ -209,19 +209,21 @@ def test_who_has_no_key_pays_as_their_network_and_those_with_one_are_served(tmp_
     event = {"anonymousId": "v", "event": "E"}
     service = OneWorker(tmp_path, rate_limit_per_second=1, rate_limit_burst=5)
     with service as worker, worker.client(key) as stranger, worker.client() as page:
-        refused = [stranger.post("/v1/track", json=event) for _ in range(6)]
-        open_to_all = [stranger.get(path) for path in ("/readyz", "/metrics", "/docs", "/openapi.json")]
+        first = [stranger.post("/v1/track", json=event).status_code for _ in range(5)]
+        until(lambda: stranger.post("/v1/track", json=event).status_code == 429, "it is refused")
+        for path in ("/readyz", "/metrics", "/docs", "/openapi.json"):  # one a second may pass, no more
+            until(lambda path=path: stranger.get(path).status_code == 429, f"{path} is refused")
         health, known = stranger.get("/healthz"), page.post("/v1/track", json=event)
-    assert [answer.status_code for answer in refused] == [401] * 5 + [429]
-    assert [answer.status_code for answer in open_to_all] == [429] * 4
+    assert first == [401] * 5
     assert (health.status_code, known.status_code) == (200, 200)
 
 
 def test_keys_of_sdk_addresses_are_strangers_too(tmp_path: Path) -> None:
     with OneWorker(tmp_path, rate_limit_per_second=1, rate_limit_burst=2) as worker, worker.client(None) as client:
-        wrong = [client.get("/api/features/pk_wrong_key").status_code for _ in range(3)]
+        first = client.get("/api/features/pk_wrong_key").status_code
+        until(lambda: client.get("/api/features/pk_wrong_key").status_code == 429, "it is refused")
         right = client.get(f"/api/features/{PUBLISHABLE}").status_code
-    assert (wrong, right) == ([400, 400, 429], 200)
+    assert (first, right) == (400, 200)
 
 
 def test_cold_routes_are_charged_what_they_cost(tmp_path: Path) -> None:
