@@ -154,7 +154,9 @@ class Listing:
         assortment, alone = self.assortment, self.cart
         if assortment.model is not None:
             codes = assortment.model_codes.take(alone)
-            alone = alone[(codes < 0) | (assortment.model.arrays.neighbour_items[codes, 0] < 0)]
+            lonely, known = np.ones(len(alone), np.bool_), codes >= 0
+            lonely[known] = assortment.model.arrays.neighbour_items[codes[known], 0] < 0
+            alone = alone[lonely]
         for main in alone.tolist():
             name = assortment.ids[main]
             pairs = assortment.find(self.request.rules.accessories_of.get(name, ()))

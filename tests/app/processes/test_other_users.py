@@ -32,7 +32,10 @@ def careless() -> Iterator[None]:
 def open_to(forbidden: int, *places: Path) -> list[str]:
     """All that lies in these places, and they themselves, with one of these bits."""
     found = [path for place in places for path in (place, *place.rglob("*"))]
-    modes = {path: path.lstat().st_mode for path in found}
+    modes: dict[Path, int] = {}
+    for path in found:
+        with suppress(FileNotFoundError):  # the store writes its files anew now and then
+            modes[path] = path.lstat().st_mode
     return [f"{path} {mode:o}" for path, mode in modes.items() if mode & forbidden and not stat.S_ISLNK(mode)]
 
 

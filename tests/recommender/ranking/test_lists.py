@@ -12,10 +12,12 @@ from worlds.shop_worlds import DAY, products_of_taste, taste_world
 from recommender.model.identifiers import person_digest
 from recommender.model.model import Model
 from recommender.model.products import ProductRow, product_arrays
+from recommender.model.purchases import Purchases
 from recommender.ranking.assortment import Assortment
 from recommender.ranking.rank import Ranker
 from recommender.ranking.request import STRATEGIES, ListRequest, Ranking, Strategy
 from recommender.ranking.rules import FilterError, ListRules, ScoreBoost, conditions
+from recommender.training.train import train_model
 
 NAMES = sorted(products_of_taste())
 
@@ -189,6 +191,15 @@ def test_pairs_of_the_merchant_serve_until_purchases_say_more(model: Model) -> N
     assert (first.product_id, first.because.type, first.because.because) == ("mount", "accessory", ("coffee-new",))
     rules = ListRules(accessories_of={"coffee-new": ("tea-5",)})
     assert ids(asked(ranker, "bought_together", None, cart=("coffee-new",), rules=rules))[0] == "tea-5"
+
+
+def test_a_model_of_no_purchase_at_all_gives_what_the_catalogue_says() -> None:
+    trained = train_model(Purchases.of((), (), (), ()), [], DAY)
+    products = [*catalogue(), ProductRow("mount", accessories_of=("coffee-new",))]
+    ranker = Ranker(
+        Assortment(Model(trained.arrays, trained.weights, trained.at_day, trained.strategies), product_arrays(products))
+    )
+    assert ids(asked(ranker, "bought_together", None, cart=("coffee-new",)))[0] == "mount"
 
 
 def test_a_category_holds_what_lies_below_it() -> None:
