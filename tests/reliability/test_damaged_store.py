@@ -33,9 +33,9 @@ def add_garbage(file: Path) -> None:
 
 
 def make_a_hole(file: Path) -> None:
-    """A block in the middle was never written."""
+    """A block among the events was never written; before them stand our functions."""
     with file.open("r+b") as middle:
-        middle.seek(file.stat().st_size // 2)
+        middle.seek(file.stat().st_size * 3 // 4)
         middle.write(bytes(4096))
 
 
