@@ -33,7 +33,7 @@ DEFINITIONS = {file.name: file.read_text() for file in (SHOP / "definitions").it
 SEED = inspect.signature(demo).parameters["seed"].default
 CATALOG = catalog_in(Path(str(SHOP / "definitions")))
 POPULAR = [{"product_id": product.product_id, "position": place} for place, product in enumerate(PRODUCTS[:6], 1)]
-GIVEN_BY_THE_SERVICE = {"message_id", "time"}
+GIVEN_BY_THE_SERVICE = {"message_id", "network", "time"}
 NOBODY = httpx.AsyncClient()  # that a crowd is drawn for without being sent anywhere
 
 
