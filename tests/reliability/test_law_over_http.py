@@ -76,9 +76,14 @@ def send(worker: OneWorker, sent: Sequence[Record], world: str) -> None:
 
 
 def stored(worker: OneWorker, world: str, adversary: Authority) -> list[dict[str, Any]]:
-    """What is kept of the events that are believed more than the adversary, in the order of the log."""
+    """What is kept of the events that are believed more than the adversary, in the order of the log; each service has
+    numbers of its own for networks."""
     kept = [row for row in records(worker) if row["message_id"].startswith(f"{world}:")]
-    return [row for row in kept if row.get("authority", Authority.PAGE) > adversary]
+    return [
+        {name: row[name] for name in row if name != "network"}
+        for row in kept
+        if row.get("authority", Authority.PAGE) > adversary
+    ]
 
 
 def asked(worker: OneWorker, world: str, others: Sequence[str]) -> Iterator[tuple[Any, ...]]:
