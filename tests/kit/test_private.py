@@ -5,9 +5,11 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
+from servers.patience import HUNG_SECONDS
 
 from kit.private import (
     LONGEST_SOCKET_PATH,
@@ -110,15 +112,16 @@ def test_a_socket_lies_where_it_is_meant_to_or_in_a_short_place_of_its_own(tmp_p
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can call as another user")
-def test_another_user_is_told_apart_at_the_other_end_of_a_socket(tmp_path: Path) -> None:
-    for folder in (tmp_path, *list(tmp_path.parents)[:2]):
-        folder.chmod(0o755)
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(tmp_path / "s"))
-        (tmp_path / "s").chmod(0o777)
+def test_another_user_is_told_apart_at_the_other_end_of_a_socket() -> None:
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listener:
+        place = Path(folder) / "s"
+        place.parent.chmod(0o755)
+        listener.bind(str(place))
+        place.chmod(0o777)
+        listener.settimeout(HUNG_SECONDS)
         listener.listen()
         for user in (0, 65534):
-            command = [sys.executable, "-I", "-c", CALL.format(user), str(tmp_path / "s")]
+            command = [sys.executable, "-I", "-c", CALL.format(user), str(place)]
             with subprocess.Popen(command, stdin=subprocess.PIPE):
                 caller, _ = listener.accept()
                 assert is_trusted(caller.fileno()) == (user == 0)
