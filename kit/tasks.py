@@ -84,7 +84,7 @@ class Tasks:
     async def _rounds(
         self, work: Callable[[], Awaitable[bool | None]], name: str, every_seconds: float, longest_seconds: float
     ) -> None:
-        pause, finished = every_seconds, False
+        pause, finished, own = every_seconds, False, _current()
         try:
             while not finished:
                 await asyncio.sleep(pause)
@@ -97,7 +97,7 @@ class Tasks:
                     pause = min(pause * 2, longest_seconds)
                     logger.exception("%s failed, it goes on in %g s", name, pause)
         finally:
-            self._running.discard(_current())
+            self._running.discard(own)  # also where it is thrown away with its loop
 
 
 async def together(*works: Coroutine[Any, Any, None]) -> None:

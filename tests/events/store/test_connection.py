@@ -39,6 +39,16 @@ def server(single_server: StoreServer) -> Iterator[Redis]:
         client.config_set("appendfsync", "always")
 
 
+@asynccontextmanager
+async def streaming(connection: Connection) -> AsyncIterator[Stream]:
+    """A stream that is closed again."""
+    stream = Stream(connection)
+    try:
+        yield stream
+    finally:
+        await stream.close()
+
+
 async def test_an_evicting_store_is_refused(server: Redis, single_server: StoreServer) -> None:
     server.config_set("maxmemory-policy", "allkeys-lru")
     with pytest.raises(StoreRefused, match=r"allkeys-lru.*set it to volatile-lru"):
@@ -83,7 +93,8 @@ async def test_settings_that_may_not_be_read_are_a_warning(
     async with connected(url) as connection:
         assert "does not let its settings be read" in connection.warnings[0]
         assert "secret-word" not in connection.address
-        assert await Stream(connection).append([record("m-1")]) == Appended(1, 0)
+        async with streaming(connection) as stream:
+            assert await stream.append([record("m-1")]) == Appended(1, 0)
 
 
 async def test_a_wrong_password_is_named_without_being_shown(server: Redis, single_server: StoreServer) -> None:
@@ -129,7 +140,8 @@ async def test_a_store_found_unfit_after_it_was_down_is_not_used(tmp_path: Path,
 async def test_the_number_of_shards_is_recorded_and_kept(store: EmbeddedStore, record: MakeRecord) -> None:
     async with connected(None, store.socket, shards=4) as connection:
         assert connection.shards == 4
-        await Stream(connection).append([record(f"m-{number}", f"v-{number}") for number in range(20)])
+        async with streaming(connection) as stream:
+            await stream.append([record(f"m-{number}", f"v-{number}") for number in range(20)])
     async with connected(None, store.socket) as connection:
         assert connection.shards == 4
         assert len(await read_watermarks(connection)) == 4
@@ -140,7 +152,8 @@ async def test_the_number_of_shards_changes_only_when_everything_is_written(
 ) -> None:
     async with connected(None, store.socket) as connection:
         assert connection.shards == 1
-        await Stream(connection).append([record("m-1")])
+        async with streaming(connection) as stream:
+            await stream.append([record("m-1")])
         with pytest.raises(StoreRefused, match="drain with 1 shards first"):
             await connect(None, store.socket, shards=2)
         [(stream_id, _)] = await connection.client.xrange("{0}:events")
