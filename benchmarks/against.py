@@ -35,7 +35,6 @@ from benchmarks.http import (
     post_anew,
     wait_for,
 )
-from events.store.embedded import EmbeddedStore
 
 BOOT = """
 import sys
@@ -43,6 +42,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from experiments.catalog.publisher import CatalogKeeper
 CatalogKeeper(Path(sys.argv[1]), Path(sys.argv[2]), lambda: datetime.now(UTC)).boot()
+"""
+STORE = """
+import sys
+from pathlib import Path
+from events.store.embedded import EmbeddedStore
+store = EmbeddedStore(Path(sys.argv[1]), memory_bytes=4 << 30)
+store.start()
+print(store.pid, flush=True)
+sys.stdin.read()
+store.stop()
 """
 SECRET = "k" * 32
 KEY = "bench:HS256:a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s"
@@ -65,10 +74,12 @@ def worker(checkout: Path, root: Path) -> Generator[tuple[int, psutil.Process]]:
     definitions(root / "definitions")
     python = str(checkout / ".venv/bin/python")
     subprocess.run([python, "-c", BOOT, str(root / "definitions"), str(data)], cwd=checkout, check=True)
-    store, port = EmbeddedStore(data), free_port()
-    store.start()
-    if store.pid is not None:
-        os.sched_setaffinity(store.pid, CLIENT_CORES)
+    store = subprocess.Popen(
+        [python, "-c", STORE, str(data)], cwd=checkout, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert store.stdout is not None
+    os.sched_setaffinity(int(store.stdout.readline()), CLIENT_CORES)
+    port = free_port()
     command = [python, "-m", "benchmarks.http_servers", "ours", str(port), str(data)]
     environment = {**os.environ, "PYTHONPATH": str(checkout), "RESONATE_USER_TOKEN_KEYS": KEY}
     process = subprocess.Popen(command, cwd=checkout, env=environment)
@@ -78,7 +89,7 @@ def worker(checkout: Path, root: Path) -> Generator[tuple[int, psutil.Process]]:
     finally:
         process.terminate()
         process.wait()
-        store.stop()
+        store.communicate()  # the end of what it reads is its own
 
 
 def run(here: Path, there: Path, rounds: int, seconds: float) -> None:

@@ -161,7 +161,7 @@ def run(rounds: int, seconds: float) -> dict[str, list[Measured]]:
         data.mkdir()
         definitions(Path(folder) / "definitions")
         CatalogKeeper(Path(folder) / "definitions", data, lambda: datetime.now(UTC)).boot()
-        store = EmbeddedStore(data)
+        store = EmbeddedStore(data, memory_bytes=4 << 30)
         store.start()
         if store.pid is not None:  # the store stands for another machine: it may not take the server's core
             os.sched_setaffinity(store.pid, CLIENT_CORES)
