@@ -25,7 +25,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     if mount.returncode != 0:
         pytest.skip(f"a small file system cannot be mounted here: {mount.stderr.strip()}")
     yield folder
-    subprocess.run(["umount", folder], check=True)
+    subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 async def test_a_full_disk_is_named_and_heals_without_loss(
