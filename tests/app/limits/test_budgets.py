@@ -99,7 +99,7 @@ def test_processes_that_write_at_the_same_time_let_little_more_pass(tmp_path: Pa
 def test_while_another_worker_writes_what_is_used_is_kept_and_written_when_it_is_done(tmp_path: Path) -> None:
     path = tmp_path / "books"
     books, others = Books(path), Books(path)
-    mine, theirs = budgets(books, per_second=1, burst=3), budgets(others, per_second=1, burst=3)
+    mine, theirs = budgets(books, per_second=1, burst=2), budgets(others, per_second=1, burst=2)
     assert others.claimed()
     assert [passed(mine, "a", 1.0) for _ in range(2)] == [True, True]
     assert theirs.tab(b"page", "a", secret=False).spent(1.0) is None
