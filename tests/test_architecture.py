@@ -194,7 +194,7 @@ DOORS = {  # vendor → the files that may import it
     "uvicorn": ["app/http/protocol.py", "app/http/server.py"],
     "yaml": ["experiments/definitions/yaml.py"],
 }
-WIDE = {"experiments/statistics": 18, "app/routes": 14}  # folders of more than 12 modules
+WIDE = {"experiments/statistics": 17, "app/routes": 14}  # folders of more than 12 modules
 LONG: dict[str, int] = {}  # modules of more than 400 lines
 SHORT = {  # modules of less than 60 lines that are a thought of their own
     "app/cli/main.py",

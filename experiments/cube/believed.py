@@ -7,9 +7,9 @@ from events.authority import WORDS, Authority
 from events.engines.sql import Expression
 from events.views.orders import HAS_POWER
 from experiments.cube.cube import Cube
+from experiments.cube.forgery import SOON_SECONDS, ToldByPages
 from experiments.cube.measures import MetricRule
 from experiments.cube.statements import statement
-from experiments.statistics.forgery import SOON_SECONDS, ToldByPages
 from kit.time import SECOND_US
 
 

@@ -11,6 +11,7 @@ from events.parts.ledger import Loss
 from experiments.catalog.catalog import Catalog
 from experiments.cube.believed import Believed, believed
 from experiments.cube.cube import levels_table
+from experiments.cube.forgery import SOON_SECONDS, signs
 from experiments.cube.measures import MetricRule
 from experiments.cube.observations import MetricObservation
 from experiments.cube.shop_days import calendar_date
@@ -26,7 +27,6 @@ from experiments.statistics.arms import pair as paired
 from experiments.statistics.effect import Effect, effect, lift
 from experiments.statistics.estimate import NoEstimate, Scale
 from experiments.statistics.fixed import welch_p
-from experiments.statistics.forgery import SOON_SECONDS, signs
 from experiments.statistics.interaction import Interaction, changed_lift, interaction
 from experiments.statistics.moments import JointMoments
 from experiments.statistics.multiplicity import holm

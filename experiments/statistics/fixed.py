@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import gammaln, ndtr, ndtri, stdtr, stdtrit
+from scipy.special import bdtrc, gammaln, ndtr, ndtri, stdtr, stdtrit
 
 from experiments.statistics.arms import Arm, Pair
 from experiments.statistics.effect import Effect, relative_standard_error
@@ -112,6 +112,11 @@ def fisher_p(pair: Pair) -> float:
     weights -= weights.max()
     extreme = weights[weights <= weights[x - lowest] + TIE]
     return min(1.0, max(SMALLEST_P, float(np.exp(extreme).sum() / np.exp(weights).sum())))
+
+
+def binomial_p(hits: int, trials: int, share: float) -> float:
+    """One-sided: how likely so many of the trials, or more, are hits where each is one with this chance."""
+    return float(bdtrc(hits - 1, trials, share))
 
 
 def _conversions(arm: Arm) -> int:

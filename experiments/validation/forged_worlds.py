@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from experiments.statistics.forgery import ToldByPages, signs
+from experiments.cube.forgery import ToldByPages, signs
 
 CARRIERS: Final = 40  # networks that many people share, by Zipf's law
 DAYS: Final = 14  # on each of which every network has another number

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from experiments.statistics.forgery import ALPHA, ToldByPages, signs
+from experiments.cube.forgery import ALPHA, ToldByPages, signs
 from experiments.validation.forged_worlds import ForgedWorld, share_named
 
 HONEST = ToldByPages(1000, 30, 10, {number: 1 for number in range(950)} | {2000: 50})

@@ -10,11 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from scipy.special import bdtrc
-
 from experiments.statistics.arms import pair, proportion_arm
 from experiments.statistics.estimate import NoEstimate
-from experiments.statistics.fixed import fisher_p
+from experiments.statistics.fixed import binomial_p, fisher_p
 
 ALPHA: Final = 0.0005  # of one sign in all arms together
 SOON_SECONDS: Final = 10.0
@@ -97,7 +95,7 @@ def _from_few_networks(arm: int, own: ToldByPages, rest: Sequence[ToldByPages], 
     smallest = 1.0
     for network in asked:
         units, others = here[network], elsewhere.get(network, 0)
-        p = min(1.0, float(bdtrc(units - 1, units + others, share)) * most)
+        p = min(1.0, binomial_p(units, units + others, share) * most)
         if p < ALPHA and units * elsewhere_of >= MUCH * others * of:
             forged.append(network)
             smallest = min(smallest, p)
