@@ -14,6 +14,7 @@ from events.authority import Authority, sender
 logger = logging.getLogger(__name__)
 
 LATE_SECONDS: Final = (0.2, 0.4)  # that the loop comes to what is due: pages are refused, then those with a proof
+SHORTEST_SECONDS: Final = 1e-9  # between two looks
 CROWDED: Final = (0.9, 0.95)  # of the connections that a worker may keep open
 MEMORY_HIGH: Final = (0.8, 0.9)  # of the store's memory, without what it can evict
 DISK_LOW: Final = (1.0, 0.5, 0.25)  # of the floor are free: pages' events, those with a proof, all
@@ -21,8 +22,8 @@ TOLD_SECONDS: Final = 60.0
 
 
 class Pressure:
-    """How short a worker is. One late look is no shortage of time, and none is what another process takes: a loop that
-    is late though it worked for less than half of the time gains nothing by refusing.
+    """How short a worker is. One late look is no shortage of time, and none is what other processes take: of how late
+    the loop is, only the share counts in which it worked, because by refusing it gains no more.
     """
 
     def __init__(self, cpu_seconds: Callable[[], float] = time.thread_time) -> None:
@@ -40,9 +41,9 @@ class Pressure:
     def watch(self, now: float, late_seconds: float, crowding: float = 0.0) -> None:
         """The loop came so late to this look, at its time `now`; `crowding` is the share of connections in use."""
         worked = self._cpu_seconds()
-        is_busy = (worked - self._worked) * 2 > now - self._looked_at
+        share = (worked - self._worked) / max(now - self._looked_at, SHORTEST_SECONDS)
         self._looked_at, self._worked = now, worked
-        self._later, self._late = self._late, late_seconds if is_busy else 0.0
+        self._later, self._late = self._late, late_seconds * min(share, 1.0)
         self._refused = max(_reached(self.late_seconds, LATE_SECONDS), _reached(crowding, CROWDED))
         self.is_on, self.is_crowded = self._refused > 0, crowding > CROWDED[0]
         if self.is_on and now - self._told_at >= TOLD_SECONDS:
@@ -54,7 +55,7 @@ class Pressure:
 
     @property
     def late_seconds(self) -> float:
-        """How late it was at the last two looks, at the least."""
+        """How late its own work made it at the last two looks, at the least."""
         return min(self._late, self._later)
 
     def refuses(self, *, secret: bool, proving: bool) -> bool:

@@ -34,6 +34,7 @@ Condition: TypeAlias = Callable[[Attributes], bool]
 LONGEST_PATTERN: Final = 256  # characters
 LONGEST_TEXT_BYTES: Final = 2048  # of an attribute, or of a text inside one; a longer one meets no condition
 MOST_VALUES: Final = 1000  # of an array or object with all that lies inside; a larger one meets no condition
+MOST_CHARACTERS: Final = 16_384  # of all the texts in such a value; with more it meets no condition either
 DEEPEST_VALUE: Final = 32
 NESTED: Final = (list, dict)
 # Written in RE2 (or Python) but read otherwise by a browser, or not at all: (?i) (?P<x>) \A \z \Q \pL \C [[:alpha:]]
@@ -54,7 +55,8 @@ def compile_condition(
     """A function of attributes that says whether they meet the condition, and that never raises.
 
     It decides as the browser's SDK does: a missing attribute is null, and null is 0 to `$lt` and its kin. What takes
-    long to look at, a text of more than 2 kB or a value with more than 1,000 inside, meets nothing that names it.
+    long to look at, a text of more than 2 kB or a value with more than 1,000 values or 16,384 characters inside, meets
+    nothing that names it.
     Raises ConditionError for unknown operators, operands of the wrong kind and patterns RE2 or a browser cannot read;
     `lenient` takes these for "never met" and unknown `$names` for attributes, as the SDKs do.
     """
@@ -210,7 +212,7 @@ def unreadable_pattern(pattern: str) -> str | None:
 
 def is_bounded(value: Any) -> bool:
     """Whether a value is small enough to be compared, whatever it is compared with."""
-    level, left = [value], MOST_VALUES
+    level, left, characters = [value], MOST_VALUES, MOST_CHARACTERS
     for _ in range(DEEPEST_VALUE):
         inside: list[Any] = []
         for each in level:
@@ -218,8 +220,10 @@ def is_bounded(value: Any) -> bool:
                 inside += each
             elif isinstance(each, dict):
                 inside += (*each, *each.values())
-            elif isinstance(each, str) and not is_short(each):
-                return False
+            elif isinstance(each, str):
+                characters -= len(each)
+                if characters < 0 or not is_short(each):
+                    return False
         left -= len(inside)
         if not inside or left < 0:
             return left >= 0

@@ -41,7 +41,7 @@ EXPOSED: Final = [
     for number, event in enumerate(EVENTS)
 ]
 PRODUCTS: Final = [f"sku-{number}" for number in range(100)]
-ATTRIBUTES: Final = {"version": "1." + "9" * 250, "cart": "1" + "0" * 60, "tags": [LONG] * 200}
+ATTRIBUTES: Final = {"version": "1." + "9" * 250, "cart": "1" + "0" * 60, "tags": [LONG] * 8}
 COSTLIEST: Final = (
     asking("a batch of 2,500 events", "/v1/batch", {"batch": EVENTS}),
     asking("a batch of 2,500 exposures", "/v1/batch", {"batch": EXPOSED}),

@@ -1,5 +1,6 @@
 """Short of time a worker refuses pages first, then those with a proof, and no backend."""
 
+import itertools
 import time
 from pathlib import Path
 
@@ -98,11 +99,13 @@ def test_short_of_memory_or_disk_a_worker_refuses_events_alone_and_says_so(tmp_p
         assert page.post("/v1/track", json=event).status_code == 200
 
 
-def test_a_loop_that_waits_for_other_processes_refuses_nobody() -> None:
-    pressure = Pressure(lambda: 7.0)
+@pytest.mark.parametrize(("share", "late", "refuses"), [(0.0, 5.0, False), (0.5, 0.39, False), (0.5, 0.41, True)])
+def test_what_other_processes_take_is_no_shortage(share: float, late: float, refuses: bool) -> None:
+    worked = itertools.count(0.0, share)
+    pressure = Pressure(lambda: next(worked))
     for number in range(4):
-        pressure.watch(float(number), 5.0)
-    assert not pressure.is_on
+        pressure.watch(float(number), late)
+    assert pressure.is_on == refuses
 
 
 def test_a_late_worker_refuses_pages_and_takes_what_backends_send(tmp_path: Path) -> None:

@@ -95,6 +95,7 @@ TOO_LARGE = {
     "an array of a long text": ["a" * 2049],
     "an object with a long name": {"a" * 2049: 1},
     "a long array": ["a"] * 1001,
+    "much text": ["a" * 1024] * 16 + ["a"],
     "an array of many arrays": [["a"] * 100] * 10,
     "a deep array": reduce(lambda inner, _: [inner], range(5000), ["a"]),
 }
@@ -119,6 +120,13 @@ def test_a_text_of_two_kilobytes_and_an_array_of_a_thousand_are_looked_at(operat
     meets = compile_condition({"a": operation})
     assert meets({"a": "a" * 2048})
     assert meets({"a": ["a"] * 1000})
+
+
+def test_texts_in_an_array_are_looked_at_up_to_a_bound_of_all_together() -> None:
+    meets = compile_condition({"a": {"$elemMatch": {"$regex": "^a+$"}}})
+    texts = ["b" * 1024] * 15 + ["a" * 1024]
+    assert meets({"a": texts})
+    assert not meets({"a": [*texts, "b"]})
 
 
 @pytest.mark.parametrize("operator", ["$vgt", "$gt"])
