@@ -2,7 +2,7 @@
 
     python -m benchmarks.against OTHER_CHECKOUT [ROUNDS [SECONDS]]
 
-Each checkout runs its own worker in its own `.venv`, over a store of its own; a round asks both, in turns, by wrk. The
+Each checkout runs its own worker in its own `.venv` as the service runs it, over a store of its own; a round asks both, in turns, by wrk. The
 table has the medians of CPU µs per request, and of the rounds' ratios (there to here: how many requests a CPU second do
 here, where it does one there) with their quartiles. A line with `token` proves its user here, and names it there.
 """
@@ -43,6 +43,16 @@ from pathlib import Path
 from experiments.catalog.publisher import CatalogKeeper
 CatalogKeeper(Path(sys.argv[1]), Path(sys.argv[2]), lambda: datetime.now(UTC)).boot()
 """
+SERVE = """
+import os, sys
+from pathlib import Path
+from app.http.protocol import server_config
+from app.http.server import DrainingServer
+from benchmarks.http_servers import ours
+os.sched_setaffinity(0, {0})
+config = server_config(ours(Path(sys.argv[2])), host="127.0.0.1", port=int(sys.argv[1]))
+DrainingServer(config, lambda: None, drain_seconds=5).run()
+"""
 STORE = """
 import sys
 from pathlib import Path
@@ -80,7 +90,7 @@ def worker(checkout: Path, root: Path) -> Generator[tuple[int, psutil.Process]]:
     assert store.stdout is not None
     os.sched_setaffinity(int(store.stdout.readline()), CLIENT_CORES)
     port = free_port()
-    command = [python, "-m", "benchmarks.http_servers", "ours", str(port), str(data)]
+    command = [python, "-c", SERVE, str(port), str(data)]
     environment = {**os.environ, "PYTHONPATH": str(checkout), "RESONATE_USER_TOKEN_KEYS": KEY}
     process = subprocess.Popen(command, cwd=checkout, env=environment)
     try:
