@@ -2,9 +2,9 @@
 
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -14,7 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from app.http.cold import Cold
 from app.http.deadlines import Deadlines
-from app.http.dispatch import Dispatch, HotRoute, PathTable, Whole, method_not_allowed
+from app.http.dispatch import Dispatch, HotRoute, Later, PathTable, Whole, method_not_allowed
 from app.http.errors import Problem, problem_body
 from app.limits.connections import OpenConnections
 from app.routes import documentation, operations, products, recommendations, results, sdk_settings, visitors
@@ -106,7 +106,7 @@ class Application:
         return self._live(scope, receive, send)
 
     @property
-    def answer_whole(self) -> Callable[[Scope, bytes], Whole | Coroutine[Any, Any, Whole] | None] | None:
+    def answer_whole(self) -> Callable[[Scope, bytes], Whole | Later | None] | None:
         """The protocol's short way to what is served, which a connection looks up once."""
         return None if self._dispatch is None else self._dispatch.answer_whole
 

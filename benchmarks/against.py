@@ -2,9 +2,10 @@
 
     python -m benchmarks.against OTHER_CHECKOUT [ROUNDS [SECONDS]]
 
-Each checkout runs its own worker in its own `.venv` as the service runs it, over a store of its own; a round asks both, in turns, by wrk. The
-table has the medians of CPU µs per request, and of the rounds' ratios (there to here: how many requests a CPU second do
-here, where it does one there) with their quartiles. A line with `token` proves its user here, and names it there.
+Each checkout runs its own worker in its own `.venv`, as the service runs it, over a store of its own; a round asks
+both, in turns, by wrk. The table has the medians of CPU µs per request, and of the rounds' ratios (there to here: how
+many requests a CPU second do here, where it does one there) with their quartiles. A line with `token` proves its user
+here, and names it there.
 """
 
 import os

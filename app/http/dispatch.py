@@ -4,14 +4,16 @@ import logging
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from app.http.admission import AccessPolicy
 from app.http.body import MAX_BODY, BodyReader, Disconnected, check_length, unpacked
 from app.http.deadlines import Deadlines
-from app.http.errors import Headers, Problem, problem_body, retry_later
+from app.http.errors import Problem, problem_body, retry_later
 from app.http.exchange import (
     ASGIApplication,
+    Awaited,
     Exchange,
     HttpAnswer,
     Pages,
@@ -28,7 +30,8 @@ logger = logging.getLogger(__name__)
 
 State = TypeVar("State")  # what the handlers of an application work with
 Handler = Callable[[Exchange, State, bytes], HttpAnswer | Pending]
-Whole = tuple[HttpAnswer, Headers]  # an answer and all its headers, ready to be written
+Whole = tuple[HttpAnswer, Exchange, Pages]  # an answer, and what its head is made of
+Later = Awaited[Whole] | Coroutine[Any, Any, Whole]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +90,16 @@ class Dispatch(Generic[State]):
         else:
             whole = self._answer(route, exchange, body)
             answered = whole if isinstance(whole, tuple) else await whole
-        answer, headers = answered
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        answer = answered[0]
+        await send({"type": "http.response.start", "status": answer.status, "headers": head(*answered)})
         await send({"type": "http.response.body", "body": answer.body})
 
-    def answer_whole(self, scope: Scope, body: bytes) -> Whole | Coroutine[Any, Any, Whole] | None:
+    def answer_whole(self, scope: Scope, body: bytes) -> Whole | Later | None:
         """The answer to a request whose body is all there; None where the path is not of the fast tier."""
         route = self._table.find(scope["path"])
         return None if route is None else self._answer(route, Exchange.of(scope, self._access.ids), body)
 
-    def _answer(self, route: HotRoute[State], exchange: Exchange, body: bytes) -> Whole | Coroutine[Any, Any, Whole]:
+    def _answer(self, route: HotRoute[State], exchange: Exchange, body: bytes) -> Whole | Later:
         method, began = exchange.scope["method"], self._access.clock.now()
         try:
             if method == route.method or (method == "HEAD" and route.method == "GET"):
@@ -114,9 +117,20 @@ class Dispatch(Generic[State]):
             return self._closed(route, exchange, answer)
         if exchange.is_costly:
             exchange.charge()
+        if isinstance(answer, Awaited):
+            return Awaited(answer.future, partial(self._made, route, exchange, answer.make))
         return self._later(route, exchange, answer)
 
-    async def _later(self, route: HotRoute[State], exchange: Exchange, pending: Pending) -> Whole:
+    def _made(self, route: HotRoute[State], exchange: Exchange, make: Callable[[], HttpAnswer]) -> Whole:
+        try:
+            answer = make()
+        except Exception as error:  # noqa: BLE001 - the outermost loop of a worker: never a 500
+            answer = failure(error, exchange)
+        return self._closed(route, exchange, answer)
+
+    async def _later(
+        self, route: HotRoute[State], exchange: Exchange, pending: Coroutine[Any, Any, HttpAnswer]
+    ) -> Whole:
         try:
             answer = await metered(pending, self._access.clock, exchange)
         except Exception as error:  # noqa: BLE001 - the outermost loop of a worker: never a 500
@@ -124,10 +138,10 @@ class Dispatch(Generic[State]):
         return self._closed(route, exchange, answer)
 
     def _closed(self, route: HotRoute[State], exchange: Exchange, answer: HttpAnswer) -> Whole:
-        """The answer, counted and charged, with its headers."""
+        """The answer, counted and charged."""
         exchange.charge()
         self._access.telemetry.answered(route.name, answer.status, time.perf_counter() - exchange.started)
-        return answer, head(answer, exchange, route.pages)
+        return answer, exchange, route.pages
 
 
 def failure(error: Exception, exchange: Exchange) -> HttpAnswer:

@@ -1,12 +1,13 @@
 """One request, its answer, and the head of that answer: request id, trace, and what other origins' pages may do."""
 
+import asyncio
 import itertools
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
 
 from app.http.access import Grant, Keys
 from app.http.errors import JSON_TYPE, Headers
@@ -36,6 +37,9 @@ CREDENTIALS: Final = (b"access-control-allow-credentials", b"true")
 VARY: Final = (b"vary", b"Origin")
 NO_SNIFFING: Final = (b"x-content-type-options", b"nosniff")
 NEVER_STORED: Final = (b"cache-control", b"no-store")
+USUAL_LINES: Final = (
+    b"x-request-id: %b\r\nx-content-type-options: nosniff\r\ncontent-type: %b\r\ncontent-length: %d\r\nvary: Origin\r\n"
+)
 
 
 class HttpAnswer(NamedTuple):
@@ -47,8 +51,24 @@ class HttpAnswer(NamedTuple):
     headers: Headers = []  # noqa: RUF012 - never changed
 
 
-# A handler gets the whole body. It returns what it can say at once, and a coroutine where it must wait for the log.
-Pending = Coroutine[Any, Any, HttpAnswer]
+Made = TypeVar("Made")
+
+
+@dataclass(slots=True)
+class Awaited(Generic[Made]):
+    """What is made at once when this future is done, however it ends. No task has to wait for it."""
+
+    future: asyncio.Future[Any]
+    make: Callable[[], Made]
+
+    def __await__(self) -> Generator[Any, None, Made]:
+        yield from asyncio.wait([self.future]).__await__()
+        return self.make()
+
+
+# A handler gets the whole body. It returns what it can say at once, else what waits: for one future, or for several
+# things in a coroutine.
+Pending = Awaited[HttpAnswer] | Coroutine[Any, Any, HttpAnswer]
 
 
 @dataclass(slots=True)
@@ -142,6 +162,22 @@ def head(answer: HttpAnswer, exchange: Exchange, pages: Pages) -> Headers:
     if status >= 400 and all(name != b"cache-control" for name, _ in answer.headers):
         headers.append(NEVER_STORED)
     return headers
+
+
+def head_lines(answer: HttpAnswer, exchange: Exchange, pages: Pages) -> bytes:
+    """The same as it is sent; most answers have nothing of their own in it."""
+    status, given = answer.status, exchange.headers
+    if (
+        status == 200
+        and pages == "keyed"
+        and answer.content_type
+        and not answer.headers
+        and not exchange.notes
+        and b"origin" not in given
+        and b"traceparent" not in given
+    ):
+        return USUAL_LINES % (exchange.request_id, answer.content_type, len(answer.body))
+    return b"".join([b"%b: %b\r\n" % line for line in head(answer, exchange, pages)])
 
 
 def preflight(exchange: Exchange, pages: Pages, methods: bytes, keys: Keys) -> HttpAnswer:

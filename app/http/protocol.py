@@ -13,8 +13,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app.http.deadlines import RECEIPT_SECONDS, Deadlines, Queue
 from app.http.errors import Problem, refusal
-from app.http.exchange import REFUSED
-from app.http.framing import CLOSE, DECISIVE, LAST, WholeCycle, framing_fault, plain_address
+from app.http.exchange import REFUSED, Awaited, head_lines
+from app.http.framing import CLOSE, DECISIVE, LAST, LAST_LINE, WholeCycle, framing_fault, plain_address
 from app.limits.connections import OpenConnections
 from app.limits.networks import UNKNOWN
 
@@ -259,6 +259,9 @@ class ReceiptProtocol(HttpToolsProtocol):
         if isinstance(answered, tuple):
             self.write_whole(answered, parser.should_keep_alive())
             self.on_response_complete()
+        elif isinstance(answered, Awaited):
+            cycle = self.cycle = WholeCycle(parser.should_keep_alive())  # pyright: ignore[reportAttributeAccessIssue] - it answers all that uvicorn asks
+            answered.future.add_done_callback(partial(self.finish_made, cycle, answered.make))
         else:
             self.wait_for(answered, parser.should_keep_alive())
         return True
@@ -287,19 +290,22 @@ class ReceiptProtocol(HttpToolsProtocol):
             self.write_whole(answered, cycle.keep_alive)
         self.on_response_complete()
 
+    def finish_made(self, cycle: WholeCycle, make: Callable[[], Any], _: object) -> None:
+        """Writes the answer that is there now."""
+        answered = make()
+        cycle.response_complete = True
+        if not cycle.disconnected:
+            self.write_whole(answered, cycle.keep_alive)
+        self.on_response_complete()
+
     def write_whole(self, answered: Any, keep_alive: bool) -> None:
         """One write for the whole answer; its headers were checked when they were made."""
         if self.transport.is_closing():
             return
-        answer, headers = answered
-        lines = [STATUS_LINE[answer.status]]
-        for header in (*self.server_state.default_headers, *headers):
-            lines.append(b"%b: %b\r\n" % header)
+        answer = answered[0]
         closing = not keep_alive or LAST in answer.headers or self.server_state.default_headers == CLOSE
-        if not keep_alive:
-            lines.append(b"connection: close\r\n")
-        lines += (b"\r\n", answer.body)
-        self.transport.write(b"".join(lines))
+        last = LAST_LINE if closing and LAST not in answer.headers else b""
+        self.transport.write(b"%b%b%b\r\n%b" % (STATUS_LINE[answer.status], head_lines(*answered), last, answer.body))
         if closing:
             self.refused = True  # whatever the same read holds behind it
             self.transport.close()

@@ -1,6 +1,7 @@
 """The one door at which a user that a request or an event names is believed or not, by a token or by a known log-in."""
 
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -67,13 +68,19 @@ class NamedUsers:
         self._named.append(((visitor_id, user_id), standing.because))
         return standing.authority
 
+    @property
+    def unsettled(self) -> bool:
+        """Whether the store has to be asked if somebody is logged in."""
+        return self._users.log_ins.used and any([because is not None for _, because in self._named])
+
     async def settled(self, records: Sequence[Record]) -> Sequence[Record]:
         """The records, those proven too whose visitor is known to be logged in as their user; all are counted."""
         unproven = list(dict.fromkeys(pair for pair, because in self._named if because is not None))
-        holding = set[Pair]()
-        if unproven and self._users.log_ins.used:
-            holds = await self._users.log_ins.hold(unproven)
-            holding = {pair for pair, held in zip(unproven, holds, strict=True) if held}
+        holds = await self._users.log_ins.hold(unproven)
+        return self.counted(records, {pair for pair, held in zip(unproven, holds, strict=True) if held})
+
+    def counted(self, records: Sequence[Record], holding: AbstractSet[Pair] = frozenset()) -> Sequence[Record]:
+        """The same where it is known who is logged in."""
         for pair, because in self._named:
             self._users.count_event("proven" if because is None or pair in holding else because)
         if not holding:

@@ -1,10 +1,11 @@
 """What every evaluation shares: answers kept ready per catalogue, forced variants, exposures for the log."""
 
+from asyncio import Future
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from app.http.exchange import Exchange, HttpAnswer, Pending
+from app.http.exchange import Awaited, Exchange, HttpAnswer, Pending
 from app.http.parameters import query_pairs
 from app.identity.people import PROVEN
 from app.worker.resources import Resources
@@ -135,10 +136,10 @@ def forced_variants(exchange: Exchange, attributes: Mapping[str, Any], visible: 
     return {key: variant for key, _, variant in pairs if key in visible.forcible}
 
 
-async def expose(
+def exposures(
     exchange: Exchange, resources: Resources, source: ExposureSource, visitor: Visitor, shown: Sequence[Assignment]
-) -> list[bytes]:
-    """Stores that the visitor was shown these variants now; for each the members that tell what became of it.
+) -> list[Record]:
+    """That the visitor is shown these variants now.
 
     The client is what the attribute `userAgent` says, else that of the page by its own user agent.
     """
@@ -146,7 +147,8 @@ async def expose(
     agent, device, country = visitor.attributes.get("userAgent"), given.get("device"), given.get("country")
     machine = client((agent if type(agent) is str else "") or exchange.visitors_agent)
     now, network = now_us(), resources.network_of(exchange)
-    records = [
+    exchange.events = len(shown)
+    return [
         Record(
             message_id=next(resources.access.ids),
             type=EXPOSURE,
@@ -168,13 +170,49 @@ async def expose(
         )
         for assignment in shown
     ]
-    exchange.events = len(records)
-    logged = True
+
+
+def when_stored(
+    resources: Resources, records: Sequence[Record], answer: Callable[[list[bytes]], HttpAnswer]
+) -> HttpAnswer | Pending:
+    """What `answer` says of these exposures once they are stored, or cannot be: it is given, for each, the members that
+    tell which.
+    """
+    try:
+        future = resources.stream.put(records)
+    except StoreUnavailable:
+        return answer(told(resources, records, logged=False))
+    if future is not None:
+        return Awaited(future, lambda: answer(told(resources, records, logged=_succeeded(future))))
+
+    async def later() -> HttpAnswer:
+        return answer(await store_exposures(resources, records))
+
+    return later()
+
+
+async def store_exposures(resources: Resources, records: Sequence[Record]) -> list[bytes]:
+    """Stores exposures; for each the members that tell what became of it."""
     try:
         await resources.stream.append(records)
     except StoreUnavailable:
+        return told(resources, records, logged=False)
+    return told(resources, records, logged=True)
+
+
+def told(resources: Resources, records: Sequence[Record], *, logged: bool) -> list[bytes]:
+    """What the answer says of each exposure, once it is known whether they are stored; they are counted."""
+    if not logged:
         resources.telemetry.went_wrong("store_refused")
-        logged = False
     resources.telemetry.exposures(logged, len(records))
     outcome = b"logged" if logged else b"unlogged"
     return [b',"exposure":"%b","exposure_id":"%b"' % (outcome, record.message_id.encode()) for record in records]
+
+
+def _succeeded(future: Future[int]) -> bool:
+    """Whether what it stands for was stored; what else it ended with is raised."""
+    try:
+        future.result()
+    except StoreUnavailable:
+        return False
+    return True

@@ -78,7 +78,7 @@ class Features:
         return HttpAnswer(200, payload.body, headers=headers)
 
 
-def ingest(exchange: Exchange, resources: Resources, body: bytes) -> Pending:
+def ingest(exchange: Exchange, resources: Resources, body: bytes) -> HttpAnswer | Pending:
     """`POST /track?client_key=`; success means durable, as everywhere."""
     grant = admit(exchange, resources.access)
     items = decode(body, EVENTS)

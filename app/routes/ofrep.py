@@ -14,11 +14,12 @@ from app.routes.evaluation import (
     EXPOSE,
     Stems,
     Visitor,
-    expose,
+    exposures,
     for_named_user,
     forced_variants,
     not_served,
     user_named,
+    when_stored,
 )
 from app.worker.resources import Resources
 from events.dialects.validation import TOKEN_ATTRIBUTE, EventRefused, check_bounds, id_problem
@@ -56,7 +57,10 @@ class Ofrep:
         def answer() -> HttpAnswer | Pending:
             if not assignment.enrols or context.get(EXPOSE) is False:
                 return HttpAnswer(200, b"%b%b}}" % (stem, exchange.standing.told))
-            return _exposed(exchange, resources, Visitor.of(visitor, context, len(body)), assignment, stem)
+            shown = exposures(exchange, resources, "ofrep", Visitor.of(visitor, context, len(body)), [assignment])
+            return when_stored(
+                resources, shown, lambda told: HttpAnswer(200, b"%b%b%b}}" % (stem, told[0], exchange.standing.told))
+            )
 
         return for_named_user(exchange, resources, visitor, user_named(context), token, answer)
 
@@ -78,13 +82,6 @@ class Ofrep:
             return HttpAnswer(200, whole, headers=headers)
 
         return for_named_user(exchange, resources, visitor, user_named(context), token, answer)
-
-
-async def _exposed(
-    exchange: Exchange, resources: Resources, visitor: Visitor, assignment: Assignment, stem: bytes
-) -> HttpAnswer:
-    (told,) = await expose(exchange, resources, "ofrep", visitor, [assignment])
-    return HttpAnswer(200, b"%b%b%b}}" % (stem, told, exchange.standing.told))
 
 
 def ofrep_stem(assignment: Assignment) -> bytes:

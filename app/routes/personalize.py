@@ -13,11 +13,23 @@ from app.http.body import decode
 from app.http.errors import Problem
 from app.http.exchange import Exchange, HttpAnswer, Pending
 from app.identity.people import people_asking
-from app.routes.evaluation import FORCE, Stems, Visitor, expose, for_named_user, forced_variants, not_served, user_named
+from app.routes.evaluation import (
+    FORCE,
+    Stems,
+    Visitor,
+    exposures,
+    for_named_user,
+    forced_variants,
+    not_served,
+    store_exposures,
+    user_named,
+    when_stored,
+)
 from app.routes.ofrep import check_user
 from app.worker.recommendations import ListAnswer
 from app.worker.resources import Resources
 from events.dialects.validation import TOKEN_ATTRIBUTE, EventRefused, check_bounds, id_problem
+from events.records import Record
 from experiments.assignment.assign import USER_ATTRIBUTE, Assignment, assign
 from experiments.catalog.visible import Visible
 from recommender.ranking.request import ListRequest
@@ -80,26 +92,30 @@ class Personalize:
 
         def answer() -> HttpAnswer | Pending:
             view = page_view(exchange, resources, grant, body, attributes)
-            if not view.enrolling and not view.lists:
-                return self._answer(exchange, view, {}, {})
-            return self._later(exchange, resources, view, Visitor.of(body.visitor_id, attributes, len(raw)))
+            visitor = Visitor.of(body.visitor_id, attributes, len(raw))
+            shown = exposures(exchange, resources, "personalize", visitor, view.enrolling) if view.enrolling else []
+            if view.lists:
+                return self._later(exchange, resources, view, shown)
+            if not shown:
+                return self._answer(exchange, view, (), {})
+            return when_stored(resources, shown, lambda told: self._answer(exchange, view, told, {}))
 
         return for_named_user(exchange, resources, body.visitor_id, user_named(attributes), token, answer)
 
-    async def _later(self, exchange: Exchange, resources: Resources, view: PageView, visitor: Visitor) -> HttpAnswer:
+    async def _later(
+        self, exchange: Exchange, resources: Resources, view: PageView, shown: Sequence[Record]
+    ) -> HttpAnswer:
         """What waits: for the log, and for recommendations."""
-        told: dict[str, bytes] = {}
-        if view.enrolling:
-            exposed = await expose(exchange, resources, "personalize", visitor, view.enrolling)
-            told = {shown.experiment: ending for shown, ending in zip(view.enrolling, exposed, strict=True)}
+        told = await store_exposures(resources, shown) if shown else ()
         lists = await resources.recommender.lists(list(view.lists.values()))
         return self._answer(exchange, view, told, dict(zip(view.lists, lists, strict=True)))
 
     def _answer(
-        self, exchange: Exchange, view: PageView, told: Mapping[str, bytes], lists: Mapping[str, ListAnswer]
+        self, exchange: Exchange, view: PageView, told: Sequence[bytes], lists: Mapping[str, ListAnswer]
     ) -> HttpAnswer:
         stem = self._stems.of
-        shown = [stem(view.visible, each) + told.get(each.experiment, b"") for each in view.assignments]
+        ends = {enrolling.experiment: end for enrolling, end in zip(view.enrolling, told, strict=True)} if told else {}
+        shown = [stem(view.visible, each) + ends.get(each.experiment, b"") for each in view.assignments]
         messages = b"},".join(shown)
         body = b'{"experiments":{%b},"recommendations":%b%b' % (
             messages + b"}" if messages else b"",

@@ -1,6 +1,9 @@
 """Segment's tracking API: an answer of success means that every event of the request is durable."""
 
 import time
+from asyncio import Future
+from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -9,7 +12,7 @@ from app.http.access import Grant
 from app.http.admission import admit_key, presented, stranger
 from app.http.body import Decoded, decode
 from app.http.errors import Problem, retry_later, unreadable
-from app.http.exchange import Exchange, HttpAnswer, Pending
+from app.http.exchange import Awaited, Exchange, HttpAnswer, Pending
 from app.identity.users import NamedUsers
 from app.worker.resources import Resources
 from events.authority import Authority
@@ -67,7 +70,7 @@ class Tracking:
     def __init__(self, kind: str | None) -> None:
         self._kind = kind
 
-    def __call__(self, exchange: Exchange, resources: Resources, body: bytes) -> Pending:
+    def __call__(self, exchange: Exchange, resources: Resources, body: bytes) -> HttpAnswer | Pending:
         found = presented(exchange)
         grant = None if found is None else admit_key(exchange, resources.access, found[0], in_address=found[1])
         if self._kind is None:
@@ -109,25 +112,66 @@ def arrival(exchange: Exchange, resources: Resources, named: NamedUsers) -> Arri
     )
 
 
-async def store(reading: Reading, resources: Resources, grant: Grant, named: NamedUsers) -> HttpAnswer:
+def store(reading: Reading, resources: Resources, grant: Grant, named: NamedUsers) -> HttpAnswer | Pending:
     """Appends the records and answers once they are durable. Raises Problem 503 when that cannot be promised."""
-    telemetry, now = resources.telemetry, time.time()
-    records = [
-        judged(record, resources.visible_to(grant, now)) if record.type == EXPOSURE else record
-        for record in await named.settled(reading.records)
-    ]
-    if records:
+    if named.unsettled:
+        return _settled(reading, resources, grant, named)
+    records = _judged(named.counted(reading.records), resources, grant)
+    future = None
+    if records and not resources.users.log_ins.are_told(records):
         try:
-            appended = await resources.stream.append(records)
+            future = resources.stream.put(records)
         except StoreUnavailable as unavailable:
-            telemetry.went_wrong("store_refused")
-            raise retry_later(503, unavailable.cause, str(unavailable), unavailable.retry_after_seconds) from None
-        await resources.users.log_ins.learn(records)
-        telemetry.events("stored", appended.stored)
-        if appended.duplicates:
-            telemetry.events("duplicate", appended.duplicates)
+            raise refused(resources, unavailable) from None
+    if future is None:
+        return _appended(reading, resources, records)
+    return Awaited(future, partial(_durable, reading, resources, records, future))
+
+
+async def _settled(reading: Reading, resources: Resources, grant: Grant, named: NamedUsers) -> HttpAnswer:
+    """Once it is known who of the users whom the events name is logged in."""
+    return await _appended(reading, resources, _judged(await named.settled(reading.records), resources, grant))
+
+
+async def _appended(reading: Reading, resources: Resources, records: Sequence[Record]) -> HttpAnswer:
+    try:
+        appended = await resources.stream.append(records)
+    except StoreUnavailable as unavailable:
+        raise refused(resources, unavailable) from None
+    await resources.users.log_ins.learn(records)
+    return told(reading, resources, records, appended.duplicates)
+
+
+def _durable(reading: Reading, resources: Resources, records: Sequence[Record], future: Future[int]) -> HttpAnswer:
+    try:
+        duplicates = future.result()
+    except StoreUnavailable as unavailable:
+        raise refused(resources, unavailable) from None
+    return told(reading, resources, records, duplicates)
+
+
+def _judged(records: Sequence[Record], resources: Resources, grant: Grant) -> Sequence[Record]:
+    now = time.time()
+    return [
+        judged(record, resources.visible_to(grant, now)) if record.type == EXPOSURE else record for record in records
+    ]
+
+
+def refused(resources: Resources, unavailable: StoreUnavailable) -> Problem:
+    """503: why the store takes no events now, and when to send them again."""
+    resources.telemetry.went_wrong("store_refused")
+    return retry_later(503, unavailable.cause, str(unavailable), unavailable.retry_after_seconds)
+
+
+def told(reading: Reading, resources: Resources, records: Sequence[Record], duplicates: int) -> HttpAnswer:
+    """The answer once all records are durable, so many of which were so before; what became of each is counted."""
+    telemetry = resources.telemetry
+    if records:
+        telemetry.events("stored", len(records) - duplicates)
+        if duplicates:
+            telemetry.events("duplicate", duplicates)
         for outcome in ("quarantined", "bot", "forged"):
-            count = sum(getattr(record, outcome) for record in records)
+            count = sum([getattr(record, outcome) for record in records])
             if count:
                 telemetry.events(outcome, count)
     if not reading.refusals:

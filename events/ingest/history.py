@@ -31,28 +31,30 @@ class HistoryUpdates:
         self._count = count
         self._joined: dict[LogIn, None] = {}
 
+    def follow(self, records: Sequence[Record]) -> bool:
+        """Whether these records change a history: orders do, and users that somebody vouches for, the first time."""
+        return any(
+            [record.event in CHANGING or (record.user_id is not None and self._joins(record)) for record in records]
+        )
+
     async def apply(self, records: Sequence[Record]) -> None:
         """Brings the histories up to date; safe to repeat with the same records."""
         calls = [call for record in records if record.event in CHANGING for call in _calls(record)]
         log_ins = dict.fromkeys(
             [
-                (visitor_person(record.visitor_id), user_person(record.user_id))
+                (record.visitor_id, record.user_id)
                 for record in records
-                if record.user_id is not None
-                and record.authority > Authority.PAGE
-                and record.user_id != record.visitor_id
-                and (
-                    record.type in (IDENTIFY, ALIAS)
-                    or (visitor_person(record.visitor_id), user_person(record.user_id)) not in self._joined
-                )
+                if record.user_id is not None and self._joins(record)
             ]
         )
         if not calls and not log_ins:
             return
-        joining: list[Call] = [("resonate_joined", history_key(visitor), (user,)) for visitor, user in log_ins]
+        joining: list[Call] = [
+            ("resonate_joined", history_key(visitor_person(visitor)), (user_person(user),)) for visitor, user in log_ins
+        ]
         try:
             answers = (await self._connection.call_many([*calls, *joining], TIMEOUT_SECONDS))[len(calls) :]
-            found = [(user, lines) for (_, user), lines in zip(log_ins, answers, strict=True) if lines]
+            found = [(user_person(user), lines) for (_, user), lines in zip(log_ins, answers, strict=True) if lines]
             if found:
                 moved: list[Call] = [("resonate_purchased", history_key(user), tuple(lines)) for user, lines in found]
                 await self._connection.call_many(moved, TIMEOUT_SECONDS)
@@ -62,6 +64,14 @@ class HistoryUpdates:
         if len(self._joined) > LOG_INS_REMEMBERED:
             self._joined.clear()
         self._joined.update(log_ins)
+
+    def _joins(self, record: Record) -> bool:
+        """Whether a visitor's history may have to become a user's by a record that names one."""
+        return (
+            record.authority > Authority.PAGE
+            and record.user_id != record.visitor_id
+            and (record.type in (IDENTIFY, ALIAS) or (record.visitor_id, record.user_id) not in self._joined)
+        )
 
 
 def _calls(record: Record) -> Iterable[Call]:

@@ -58,6 +58,10 @@ class LogIns:
         now = round(time.time() * 1_000)
         await self._tell([_call(visitor_id, b"", now, now + DAY_MS)])
 
+    def are_told(self, records: Iterable[Record]) -> bool:
+        """Whether there is something to learn from these records."""
+        return any([_tells(record) for record in records])
+
     async def learn(self, records: Iterable[Record]) -> None:
         """What backends' `identify` say that name both ids: it holds for a day from when it happened.
 
@@ -67,12 +71,7 @@ class LogIns:
         calls = [
             _call(record.visitor_id, _digest(record.user_id), min(record.time // 1_000, now), ends)
             for record in records
-            if record.type == IDENTIFY
-            and record.authority is Authority.BACKEND
-            and record.user_id is not None
-            and record.visitor_id != record.user_id
-            and not record.quarantined
-            and (ends := min(record.time // 1_000, now) + DAY_MS) > now
+            if _tells(record) and record.user_id is not None and (ends := min(record.time // 1_000, now) + DAY_MS) > now
         ]
         if calls:
             try:
@@ -100,6 +99,16 @@ class LogIns:
             await asyncio.to_thread(create_file, self._mark, b"", 0o600)
             self.used = True
         await self._connection.call_many(calls, TIMEOUT_SECONDS)
+
+
+def _tells(record: Record) -> bool:
+    return (
+        record.type == IDENTIFY
+        and record.authority is Authority.BACKEND
+        and record.user_id is not None
+        and record.visitor_id != record.user_id
+        and not record.quarantined
+    )
 
 
 async def forget_log_ins(connection: Connection, visitors: Iterable[str]) -> None:

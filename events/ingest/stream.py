@@ -69,30 +69,51 @@ class Stream:
         Raises StoreUnavailable within 1.2 s when that cannot be promised: then some records may be stored all the
         same, and a client that sends them again (same messageId) does not double them.
         """
-        if not self._commits:
-            self._commits = self._lanes()
         if not records:
             return Appended(0, 0)
+        lanes = self._split(records)
+        if len(lanes) == 1:
+            duplicates = await self._put(*lanes[0])
+        else:
+            batches = [(lane, Batch(own, self._scrubber)) for lane, own in lanes]
+            for lane, batch in batches:
+                lane.check(batch)  # before anything is stored: one shard that is down refuses the whole
+            puts = [lane.put(batch) for lane, batch in batches]
+            await asyncio.gather(*puts, return_exceptions=True)  # each is heard, also after one that failed
+            duplicates = sum([put.result() for put in puts])
+        await self._histories.apply(records)
+        return Appended(len(records) - duplicates, duplicates)
+
+    def put(self, records: Sequence[Record]) -> asyncio.Future[int] | None:
+        """The same where one future says all of it: it gives the number of duplicates once the records are durable.
+
+        None, and nothing is done, where several lanes take them or a history follows: that is for `append`. Raises
+        StoreUnavailable, and so may the future.
+        """
+        lanes = self._split(records)
+        if len(lanes) > 1 or self._histories.follow(records):
+            return None
+        return self._put(*lanes[0])
+
+    def _put(self, lane: GroupCommit, records: Sequence[Record]) -> asyncio.Future[int]:
+        return lane.put(Batch(records, self._scrubber))
+
+    def _split(self, records: Sequence[Record]) -> list[tuple[GroupCommit, Sequence[Record]]]:
+        """The records of each lane, at least one. Raises StoreUnavailable where they are refused."""
+        if not self._commits:
+            self._commits = self._lanes()
         if self._refused:
             self._check_whose(records)
         commits, of_pages = self._commits, records[0].authority is Authority.PAGE
         if len(commits) == 2 and (
             len(records) == 1 or all([(each.authority is Authority.PAGE) is of_pages for each in records])
         ):
-            duplicates = await commits[of_pages].put(Batch(records, self._scrubber))
-        else:
-            own: dict[int, list[Record]] = {}
-            for record in records:
-                lane = 2 * shard_of(record.visitor_id, len(commits) // 2) + (record.authority is Authority.PAGE)
-                own.setdefault(lane, []).append(record)
-            batches = {lane: Batch(each, self._scrubber) for lane, each in own.items()}
-            for lane, batch in batches.items():
-                commits[lane].check(batch)  # before anything is stored: one shard that is down refuses the whole
-            puts = [commits[lane].put(batch) for lane, batch in batches.items()]
-            await asyncio.gather(*puts, return_exceptions=True)  # each is heard, also after one that failed
-            duplicates = sum([put.result() for put in puts])
-        await self._histories.apply(records)
-        return Appended(len(records) - duplicates, duplicates)
+            return [(commits[of_pages], records)]
+        own: dict[int, list[Record]] = {}
+        for record in records:
+            lane = 2 * shard_of(record.visitor_id, len(commits) // 2) + (record.authority is Authority.PAGE)
+            own.setdefault(lane, []).append(record)
+        return [(commits[lane], each) for lane, each in own.items()]
 
     @property
     def state(self) -> StreamState:
