@@ -176,12 +176,14 @@ MAY_IMPORT: dict[str, set[str]] = {
 DOORS = {  # vendor → the files that may import it
     "cryptography": ["app/identity/user_tokens.py", "app/cli/keys.py"],
     "duckdb": ["events/engines/*"],
+    "hiredis": ["events/store/held_connection.py"],
     "httptools": ["app/http/protocol.py"],
     "fastapi": ["app/main.py", "app/http/*", "app/routes/*"],
     "jwt": ["app/identity/user_tokens.py"],
     "pyarrow": ["events/parts/arrow.py"],
     "redis": [
         "events/store/connection.py",
+        "events/store/held_connection.py",
         "events/store/preparation.py",
         "events/store/availability.py",
         "events/ingest/history.py",

@@ -20,7 +20,8 @@ from events.store.availability import (
     StoreUnavailable,
     is_out_of_reach,
 )
-from events.store.connection import Connection, HeldConnection
+from events.store.connection import Connection
+from events.store.held_connection import HeldConnection
 from events.store.keys import events_key
 from kit.tasks import Tasks
 

@@ -17,6 +17,7 @@ from redis.exceptions import ResponseError
 
 from events.store.availability import UNKNOWN, StoreRefused, StoreUnavailable, cause_of
 from events.store.health import recorded_cause
+from events.store.held_connection import HeldConnection
 from events.store.preparation import Client, Preparation, load_functions, prepare, servers_of
 from kit.private import is_trusted
 
@@ -120,7 +121,7 @@ class Connection:
             await self.answer(self.client.initialize())
         await self.answer(cast("Awaitable[Any]", self.client.ping()))
 
-    def held(self) -> "HeldConnection | None":
+    def held(self) -> HeldConnection | None:
         """A connection for a caller that asks again and again, one call at a time; on a cluster none, it has nodes.
 
         The caller gives it back by `release`.
@@ -131,7 +132,7 @@ class Connection:
         self._held.add(held)
         return held
 
-    async def release(self, held: "HeldConnection | None") -> None:
+    async def release(self, held: HeldConnection | None) -> None:
         """Closes a held connection."""
         if held is not None:
             self._held.discard(held)
@@ -143,7 +144,7 @@ class Connection:
         key: str,
         *arguments: Argument,
         timeout_seconds: float = ANSWER_SECONDS,
-        held: "HeldConnection | None" = None,
+        held: HeldConnection | None = None,
     ) -> Any:
         """The answer of one of our functions (functions.lua) for one key, over the connection held, else the pool's.
 
@@ -250,34 +251,6 @@ class Connection:
         if isinstance(self.client, RedisCluster):
             return await self.client.execute_command(*words, target_nodes=self.client.get_node_from_key(key))
         return await self.client.execute_command(*words)
-
-
-class HeldConnection:
-    """A connection of a single server, made when first used and again after it broke. One command at a time.
-
-    The pool's book-keeping, retries and hooks took 240 of 300 µs of a flush (benchmarks/ingest.py counts flushes).
-    """
-
-    def __init__(self, client: Redis) -> None:
-        self._connection = client.connection_pool.make_connection()
-
-    async def execute(self, *words: str | bytes | int) -> Any:
-        """The answer to one command; raises redis' errors. After anything but an answer the connection is new."""
-        connection = self._connection
-        try:
-            if not connection.is_connected:
-                await connection.connect()
-            await connection.send_packed_command(connection.pack_command(*words), check_health=False)
-            return await connection.read_response()
-        except ResponseError:  # an answer: nothing of it is left unread
-            raise
-        except BaseException:
-            await connection.disconnect(nowait=True)
-            raise
-
-    async def close(self) -> None:
-        """Closes the connection; the next command would open it again."""
-        await self._connection.disconnect()
 
 
 class OwnStore(UnixDomainSocketConnection):

@@ -9,7 +9,7 @@ from redis import exceptions
 from servers.one_worker import OneWorker, records
 from servers.patience import until
 
-from events.store.connection import HeldConnection
+from events.store.held_connection import HeldConnection
 
 FLAG = "/ofrep/v1/evaluate/flags/banner"
 

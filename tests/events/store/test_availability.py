@@ -13,7 +13,8 @@ from servers.patience import reached
 from events.ingest.history import History
 from events.ingest.stream import Stream
 from events.store.availability import Breaker, StoreUnavailable, cause_of, is_out_of_reach
-from events.store.connection import Connection, HeldConnection
+from events.store.connection import Connection
+from events.store.held_connection import HeldConnection
 from events.store.shared_reads import SharedReads
 
 pytestmark = pytest.mark.anyio
