@@ -6,13 +6,15 @@ import logging
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from app.analysis.client import AnalysisClient
 from app.http.access import Grant, Keys
 from app.http.admission import AccessPolicy
+from app.http.errors import Problem
 from app.http.exchange import Exchange
+from app.identity.consent import ConsentRules
 from app.identity.users import Users
 from app.limits.budgets import Allowance, Books, Budgets, Limits
 from app.limits.networks import Networks
@@ -22,6 +24,7 @@ from app.runtime.settings import Settings
 from app.runtime.telemetry import Telemetry
 from app.worker.recommendations import LiveRecommender
 from events.authority import Authority
+from events.consent import Consent, Stated, UnknownConsent
 from events.ingest.history import History
 from events.ingest.log_ins import LogIns
 from events.ingest.network_digests import NetworkDigests
@@ -65,6 +68,21 @@ class Resources:
     users: Users
     scrubber: Scrubber
     networks: NetworkDigests
+    consent: ConsentRules
+
+    def consent_of(self, exchange: Exchange, told: Any = None) -> Consent:
+        """The mode of consent of a request whose body says `told`. Raises Problem 400."""
+        try:
+            return self.consent.of_request(exchange.scope, exchange.headers, told)
+        except UnknownConsent as unknown:
+            raise Problem(400, "unknown_consent", str(unknown)) from None
+
+    def consent_of_events(self, exchange: Exchange) -> Stated:
+        """What holds for the events of a request. Raises Problem 400."""
+        try:
+            return self.consent.of_events(exchange.scope, exchange.headers, exchange.authority)
+        except UnknownConsent as unknown:
+            raise Problem(400, "unknown_consent", str(unknown)) from None
 
     def network_of(self, exchange: Exchange) -> int | None:
         """The number of the network that a page calls from; a backend's own says nothing about anybody."""
@@ -104,13 +122,14 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
         log_ins = LogIns(connection, reads, directory.log_ins_file, telemetry.went_wrong)
         keys = Keys.open(settings.publishable_keys, settings.secret_keys, settings.data / "keys.json", settings.origins)
         catalogs = CatalogReader(settings.data)
-        obey(catalogs, scrubber)
+        consent = ConsentRules(catalogs.catalog.shop.privacy, public=settings.is_public)
+        obey(catalogs, scrubber, consent)
         recommender = LiveRecommender(settings.data, catalogs, history, telemetry)
         await recommender.open()
         networks = NetworkDigests(connection, lambda: ZoneInfo(catalogs.catalog.shop.timezone))
         following = await stack.enter_async_context(Tasks())
         looked_at = {
-            "taking up definitions": (partial(take_up, catalogs, scrubber), POLL_SECONDS),
+            "taking up definitions": (partial(take_up, catalogs, scrubber, consent), POLL_SECONDS),
             "looking whether backends tell of log-ins": (log_ins.look, POLL_SECONDS),
             "looking at memory and disk": (
                 partial(look_for_room, pressure, connection, directory, settings.disk_floor_mb << 20), ROOM_SECONDS
@@ -139,6 +158,7 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
             users=Users(user_tokens(settings), log_ins, telemetry.named_user),
             scrubber=scrubber,
             networks=networks,
+            consent=consent,
         )
 
 
@@ -174,16 +194,17 @@ async def look_for_room(pressure: Pressure, connection: Connection, directory: D
     pressure.measure(share, await asyncio.to_thread(directory.floors_free, floor_bytes))
 
 
-async def take_up(catalogs: CatalogReader, scrubber: Scrubber) -> None:
+async def take_up(catalogs: CatalogReader, scrubber: Scrubber, consent: ConsentRules) -> None:
     """Swaps in newer definitions, if there are."""
     version = catalogs.catalog.version
     catalogs.poll()
     if catalogs.catalog.version != version:
-        obey(catalogs, scrubber)
+        obey(catalogs, scrubber, consent)
         logger.info("definitions swapped", extra={"version": catalogs.catalog.version})
 
 
-def obey(catalogs: CatalogReader, scrubber: Scrubber) -> None:
-    """What shop.yaml says of names holds for what is stored from now on."""
+def obey(catalogs: CatalogReader, scrubber: Scrubber, consent: ConsentRules) -> None:
+    """What shop.yaml says of names and of consent holds for what is stored from now on."""
     privacy = catalogs.catalog.shop.privacy
+    consent.follow(privacy)
     scrubber.follow(privacy.deny, privacy.keep)

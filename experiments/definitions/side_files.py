@@ -6,6 +6,7 @@ from re import fullmatch
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from events.consent import ConsentWord
 from events.scrubbing import ADDRESSES, ADVERTISING, NEEDED, is_scrubbed, name_of
 from experiments.definitions.grammar import (
     NAME_PATTERN,
@@ -25,18 +26,7 @@ from experiments.definitions.grammar import (
     text_of,
 )
 from experiments.definitions.located import Located, Location, Wrong
-from experiments.definitions.model import (
-    Boost,
-    Holdout,
-    LearnFrom,
-    Privacy,
-    Recommendations,
-    Rules,
-    Segment,
-    Shop,
-    Slot,
-    Strategy,
-)
+from experiments.definitions.model import Boost, Holdout, LearnFrom, Recommendations, Rules, Segment, Slot, Strategy
 from experiments.definitions.quantities import (
     CONDITION,
     DATE,
@@ -53,6 +43,7 @@ from experiments.definitions.quantities import (
     tell,
     whole,
 )
+from experiments.definitions.shop import BackendConsent, ConsentCategories, ObjectionRule, Privacy, Shop
 from experiments.targeting.predicates import read_condition
 
 BOOSTED: Final = ("category", "brand", "product_id")
@@ -150,11 +141,22 @@ def _check_privacy(privacy: Privacy, place: Location) -> None:
             place.fail(f"{name} is stored anyway{hint}", name="keep")
 
 
+_NEED_BOTH: Final = "write both, {measure: Analytics, personal: Personalization}"
+_CATEGORIES: Final = Section(
+    ConsentCategories,
+    {"measure": FieldSpec(LINE, needed=_NEED_BOTH), "personal": FieldSpec(LINE, needed=_NEED_BOTH)},
+)
 _PRIVACY: Final = Section(
     Privacy,
     {
         "deny": FieldSpec(listed(LINE), help="Names of members and URL parameters that are never stored"),
         "keep": FieldSpec(listed(LINE), help="Names of click ids, advertising ids and parameters that are"),
+        "default_consent": FieldSpec(one_of(ConsentWord), help="The consent of visitors of whom nothing is said"),
+        "gpc": FieldSpec(one_of(ObjectionRule), help="The most that holds then for a browser that sends Sec-GPC: 1"),
+        "backend_consent": FieldSpec(
+            one_of(BackendConsent), help="The consent of a backend's events of which nothing is said; else measure"
+        ),
+        "consent_categories": _CATEGORIES.kind,
     },
     check=_check_privacy,
 )
