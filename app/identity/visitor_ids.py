@@ -7,7 +7,7 @@ import json
 import logging
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -90,7 +90,7 @@ class VisitorIds:
         known = self._known.get(visitor_id)
         return self._judged(visitor_id) if known is None else known
 
-    def marked(self, records: list[Record]) -> list[Record]:
+    def marked(self, records: Sequence[Record]) -> list[Record]:
         """The records, those under an id of its own marked."""
         return [
             msgspec.structs.replace(record, issued=True) if self.issued(record.visitor_id) else record
@@ -154,8 +154,11 @@ def rotate_keys(file: Path, today: int) -> VisitorKey:
         ]
         kept = [key for key in keys if key.stands(today)]
         taken = {key.number for key in kept}
-        after = max(keys, key=lambda key: key.made).number if keys else -1
-        number = next(n % NUMBERS for n in range(after + 1, after + 1 + NUMBERS) if n % NUMBERS not in taken)
+        after = keys[-1].number
+        free = (n % NUMBERS for n in range(after + 1, after + 1 + NUMBERS) if n % NUMBERS not in taken)
+        number = next(free, None)
+        if number is None:
+            raise VisitorKeysUnusable(f"{file} holds {NUMBERS} keys of the last 13 months, which is all there can be")
         made = VisitorKey(number, today, None, secrets.token_bytes(SECRET_BYTES))
         replace_file(file, _as_file((*kept, made)), mode=0o600)
     return made

@@ -114,7 +114,7 @@ async def store(reading: Reading, resources: Resources, grant: Grant, named: Nam
     telemetry, now = resources.telemetry, time.time()
     records = [
         judged(record, resources.visible_to(grant, now)) if record.type == EXPOSURE else record
-        for record in await named.settled(reading.records)
+        for record in resources.recognition.ids.marked(await named.settled(reading.records))
     ]
     if records:
         try:
