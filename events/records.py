@@ -54,6 +54,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     bot: bool = False
     forced: bool = False
     forged: bool = False
+    issued: bool = False
     authority: Authority = Authority.PAGE
     quarantined: bool = False
     properties: dict[str, Any] | None = None
@@ -104,6 +105,7 @@ COLUMNS: Final[dict[str, Kind]] = {
     "bot": "bool",
     "forced": "bool",
     "forged": "bool",
+    "issued": "bool",  # this service issued the visitor id, so that nobody guessed it
     "authority": "int",  # how far it is believed (events.authority); outside the log as its word
     "network": "int",  # of a page: tells networks of one shop day apart (events.ingest.network_digests), and no more
     "quarantined": "bool",  # an impossible time: kept and counted, never in a readout

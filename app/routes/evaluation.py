@@ -146,6 +146,7 @@ async def expose(
     agent, device, country = visitor.attributes.get("userAgent"), given.get("device"), given.get("country")
     machine = client((agent if type(agent) is str else "") or exchange.visitors_agent)
     now, network = now_us(), resources.network_of(exchange)
+    issued = resources.recognition.ids.issued(visitor.visitor_id)
     records = [
         Record(
             message_id=next(resources.access.ids),
@@ -163,6 +164,7 @@ async def expose(
             country=country if type(country) is str else None,
             bot=machine.bot,
             authority=exchange.authority,
+            issued=issued,
             network=network,
             properties=dict(given) or None,
         )

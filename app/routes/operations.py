@@ -98,6 +98,8 @@ def readiness(
     if "untrusted_forwarding" in growing:  # maybe in another worker, which alone knows of whom
         proxy = worker.access.networks.unbelieved
         causes.append("proxies_not_trusted" + (f": {proxy}" if proxy else ""))
+    if "cookie_domain" in growing:
+        causes.append("cookie_domain")
     if cause is not None:
         causes.append(cause)
     store = {"available": cause is None, "cause": cause}

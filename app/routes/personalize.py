@@ -15,6 +15,7 @@ from app.http.exchange import Exchange, HttpAnswer, Pending
 from app.identity.people import people_asking
 from app.routes.evaluation import FORCE, Stems, Visitor, expose, for_named_user, forced_variants, not_served, user_named
 from app.routes.ofrep import check_user
+from app.routes.visitor import Asking, asking
 from app.worker.recommendations import ListAnswer
 from app.worker.resources import Resources
 from events.dialects.validation import TOKEN_ATTRIBUTE, EventRefused, check_bounds, id_problem
@@ -41,7 +42,7 @@ class SlotRequest(msgspec.Struct, frozen=True):
 class PersonalizeBody(msgspec.Struct, frozen=True):
     """The request body; null is the same as absent."""
 
-    visitor_id: str
+    visitor_id: str | None = None
     user_id: str | int | None = None
     attributes: dict[str, Any] | None = None
     experiments: list[str] | None = None
@@ -60,6 +61,7 @@ class PageView:
     `enrolling` are the assignments that are shown, so that the log must know of them.
     """
 
+    asking: Asking
     visible: Visible
     assignments: Sequence[Assignment]
     unknown: Sequence[str]
@@ -77,14 +79,16 @@ class Personalize:
         grant = admit(exchange, resources.access, PARAMETERS)
         body = decode(raw, DECODER)
         attributes, token = checked_attributes(body)
+        for_whom = asking(exchange, resources, body.visitor_id, resources.consent_of(exchange))
+        visitor_id = for_whom.visitor_id or ""
 
         def answer() -> HttpAnswer | Pending:
-            view = page_view(exchange, resources, grant, body, attributes)
+            view = page_view(exchange, resources, grant, for_whom, body, attributes)
             if not view.enrolling and not view.lists:
                 return self._answer(exchange, view, {}, {})
-            return self._later(exchange, resources, view, Visitor.of(body.visitor_id, attributes, len(raw)))
+            return self._later(exchange, resources, view, Visitor.of(visitor_id, attributes, len(raw)))
 
-        return for_named_user(exchange, resources, body.visitor_id, user_named(attributes), token, answer)
+        return for_named_user(exchange, resources, for_whom.visitor_id, user_named(attributes), token, answer)
 
     async def _later(self, exchange: Exchange, resources: Resources, view: PageView, visitor: Visitor) -> HttpAnswer:
         """What waits: for the log, and for recommendations."""
@@ -101,16 +105,17 @@ class Personalize:
         stem = self._stems.of
         shown = [stem(view.visible, each) + told.get(each.experiment, b"") for each in view.assignments]
         messages = b"},".join(shown)
-        body = b'{"experiments":{%b},"recommendations":%b%b' % (
+        body = b'{"experiments":{%b},"recommendations":%b%b%b' % (
             messages + b"}" if messages else b"",
             msgspec.json.encode(lists),
+            view.asking.told,
             exchange.standing.told,
         )
         if view.unknown:
             said = {key: not_served(view.visible, key, place) for place, key in enumerate(view.unknown)}
             errors = {key[:100]: {"code": "unknown_experiment", "message": said[key]} for key in view.unknown}
             body += b',"errors":%b' % msgspec.json.encode(errors)
-        return HttpAnswer(200, body + b"}")
+        return HttpAnswer(200, body + b"}", headers=view.asking.headers)
 
 
 def personalize_stem(assignment: Assignment) -> bytes:
@@ -134,7 +139,7 @@ def checked_attributes(body: PersonalizeBody) -> tuple[dict[str, Any], Any]:
 
     Raises Problem 400.
     """
-    problem = id_problem(body.visitor_id)
+    problem = None if body.visitor_id is None else id_problem(body.visitor_id)
     if problem is not None:
         raise Problem(400, "invalid_id", f"visitor_id: {problem}")
     if type(body.user_id) is str:
@@ -150,8 +155,9 @@ def checked_attributes(body: PersonalizeBody) -> tuple[dict[str, Any], Any]:
 
 
 def page_view(
-    exchange: Exchange, resources: Resources, grant: Grant, body: PersonalizeBody, attributes: dict[str, Any]
-) -> PageView:
+    exchange: Exchange, resources: Resources, grant: Grant, asking: Asking, body: PersonalizeBody,
+    attributes: dict[str, Any],
+) -> PageView:  # fmt: skip
     """What the body asks for, checked to its end and evaluated, with no effect yet. Raises Problem 400.
 
     Where no experiment is named, all that run or were shipped are evaluated. Evaluating is not seeing: only experiments
@@ -169,17 +175,19 @@ def page_view(
         named = dict.fromkeys(body.experiments)
         shown = [visible.compiled[key] for key in named if key in visible.compiled]
         unknown = [key for key in named if key not in visible.compiled]
-    assignments = [assign(each, body.visitor_id, attributes, now, forced) for each in shown]
+    assignments = [assign(each, asking.visitor_id or "", attributes, now, forced) for each in shown]
     wanted = body.experiments is not None if body.expose is None else body.expose
     enrolling = [assignment for assignment in assignments if assignment.enrols] if wanted else []
-    lists = _lists(exchange, resources, body, visible, assignments) if body.recommendations else {}
-    return PageView(visible, assignments, unknown, enrolling, lists)
+    user = None if body.user_id is None else str(body.user_id)
+    people = people_asking(exchange.authority, None if asking.is_new else asking.visitor_id, user)
+    lists = _lists(resources, body, people, visible, assignments) if body.recommendations else {}
+    return PageView(asking, visible, assignments, unknown, enrolling, lists)
 
 
 def _lists(
-    exchange: Exchange,
     resources: Resources,
     body: PersonalizeBody,
+    people: tuple[str, ...],
     visible: Visible,
     assignments: Sequence[Assignment],
 ) -> Mapping[str, ListRequest]:
@@ -193,8 +201,6 @@ def _lists(
         for variant in visible.compiled[assignment.experiment].definition.variants
         if variant.key == assignment.variant and variant.recommend is not None
     }
-    user = None if body.user_id is None else str(body.user_id)
-    people = people_asking(exchange.authority, body.visitor_id, user)
     lists: dict[str, ListRequest] = {}
     for number, each in enumerate(asked):
         items, limit = each.items or [], each.limit

@@ -15,6 +15,7 @@ from app.http.exchange import Exchange, HttpAnswer, Pending, matches
 from app.identity.people import people_asking
 from app.routes.dependencies import Asked, Known, Secret, Worker, analysed
 from app.routes.evaluation import for_named_user
+from app.routes.visitor import Asking, asking
 from app.worker.recommendations import LiveRecommender
 from app.worker.resources import Resources
 from events.dialects.validation import id_problem
@@ -56,17 +57,21 @@ def recommend(exchange: Exchange, resources: Resources, raw: bytes) -> HttpAnswe
         if problem is not None:
             raise Problem(400, "invalid_id", f"{name}: {problem}")
     request = list_request(body, recommender)
+    for_whom = asking(exchange, resources, body.visitor_id, resources.consent_of(exchange))
 
     def answer() -> Pending:
-        people = people_asking(exchange.authority, body.visitor_id, user)
-        return _answer(exchange, msgspec.structs.replace(request, people=people), recommender)
+        people = people_asking(exchange.authority, None if for_whom.is_new else for_whom.visitor_id, user)
+        return _answer(exchange, for_whom, msgspec.structs.replace(request, people=people), recommender)
 
-    return for_named_user(exchange, resources, body.visitor_id, user, body.user_token, answer)
+    return for_named_user(exchange, resources, for_whom.visitor_id, user, body.user_token, answer)
 
 
-async def _answer(exchange: Exchange, request: ListRequest, recommender: LiveRecommender) -> HttpAnswer:
+async def _answer(
+    exchange: Exchange, for_whom: Asking, request: ListRequest, recommender: LiveRecommender
+) -> HttpAnswer:
     [answer] = await recommender.lists([request])
-    return HttpAnswer(200, b"%b%b}" % (msgspec.json.encode(answer)[:-1], exchange.standing.told))
+    told = for_whom.told + exchange.standing.told
+    return HttpAnswer(200, b"%b%b}" % (msgspec.json.encode(answer)[:-1], told), headers=for_whom.headers)
 
 
 def list_request(body: RecommendationsBody, recommender: LiveRecommender) -> ListRequest:

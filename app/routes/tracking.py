@@ -121,7 +121,7 @@ async def store(reading: Reading, resources: Resources, grant: Grant, named: Nam
     telemetry, now = resources.telemetry, time.time()
     settled = [
         judged(record, resources.visible_to(grant, now)) if record.type == EXPOSURE else record
-        for record in await named.settled(reading.records)
+        for record in resources.recognition.ids.marked(await named.settled(reading.records))
     ]
     records = [record for record in settled if record is not None]
     gone = reading.gone + len(settled) - len(records)

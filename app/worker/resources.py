@@ -15,7 +15,9 @@ from app.http.admission import AccessPolicy
 from app.http.errors import Problem
 from app.http.exchange import Exchange
 from app.identity.consent import ConsentRules
+from app.identity.recognition import Recognition
 from app.identity.users import Users
+from app.identity.visitor_ids import VisitorIds
 from app.limits.budgets import Allowance, Books, Budgets, Limits
 from app.limits.networks import Networks
 from app.limits.pressure import Pressure
@@ -69,6 +71,7 @@ class Resources:
     scrubber: Scrubber
     networks: NetworkDigests
     consent: ConsentRules
+    recognition: Recognition
 
     def consent_of(self, exchange: Exchange, told: Any = None) -> Consent:
         """The mode of consent of a request whose body says `told`. Raises Problem 400."""
@@ -118,19 +121,20 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
         reads = SharedReads(connection)
         stack.push_async_callback(stream.close)
         stack.push_async_callback(reads.close)
-        history = History(reads)
         log_ins = LogIns(connection, reads, directory.log_ins_file, telemetry.went_wrong)
         keys = Keys.open(settings.publishable_keys, settings.secret_keys, settings.data / "keys.json", settings.origins)
         catalogs = CatalogReader(settings.data)
         consent = ConsentRules(catalogs.catalog.shop.privacy, public=settings.is_public)
-        obey(catalogs, scrubber, consent)
-        recommender = LiveRecommender(settings.data, catalogs, history, telemetry)
+        recognition = Recognition(VisitorIds(directory.visitor_keys_file), catalogs.catalog.shop, telemetry.went_wrong)
+        obey(catalogs, scrubber, consent, recognition)
+        recommender = LiveRecommender(settings.data, catalogs, History(reads), telemetry)
         await recommender.open()
         networks = NetworkDigests(connection, lambda: ZoneInfo(catalogs.catalog.shop.timezone))
         following = await stack.enter_async_context(Tasks())
         looked_at = {
-            "taking up definitions": (partial(take_up, catalogs, scrubber, consent), POLL_SECONDS),
+            "taking up definitions": (partial(take_up, catalogs, scrubber, consent, recognition), POLL_SECONDS),
             "looking whether backends tell of log-ins": (log_ins.look, POLL_SECONDS),
+            "taking up keys of visitor ids": (recognition.ids.look, POLL_SECONDS),
             "looking at memory and disk": (
                 partial(look_for_room, pressure, connection, directory, settings.disk_floor_mb << 20), ROOM_SECONDS
             ),
@@ -159,6 +163,7 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
             scrubber=scrubber,
             networks=networks,
             consent=consent,
+            recognition=recognition,
         )
 
 
@@ -194,17 +199,18 @@ async def look_for_room(pressure: Pressure, connection: Connection, directory: D
     pressure.measure(share, await asyncio.to_thread(directory.floors_free, floor_bytes))
 
 
-async def take_up(catalogs: CatalogReader, scrubber: Scrubber, consent: ConsentRules) -> None:
+async def take_up(catalogs: CatalogReader, scrubber: Scrubber, consent: ConsentRules, recognition: Recognition) -> None:
     """Swaps in newer definitions, if there are."""
     version = catalogs.catalog.version
     catalogs.poll()
     if catalogs.catalog.version != version:
-        obey(catalogs, scrubber, consent)
+        obey(catalogs, scrubber, consent, recognition)
         logger.info("definitions swapped", extra={"version": catalogs.catalog.version})
 
 
-def obey(catalogs: CatalogReader, scrubber: Scrubber, consent: ConsentRules) -> None:
-    """What shop.yaml says of names and of consent holds for what is stored from now on."""
+def obey(catalogs: CatalogReader, scrubber: Scrubber, consent: ConsentRules, recognition: Recognition) -> None:
+    """What shop.yaml says of names, of consent and of the cookie holds from now on."""
     privacy = catalogs.catalog.shop.privacy
+    recognition.follow(catalogs.catalog.shop)
     consent.follow(privacy)
     scrubber.follow(privacy.deny, privacy.keep)

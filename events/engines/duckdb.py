@@ -33,7 +33,7 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-BOOLEANS: Final = ("bot", "forced", "forged", "quarantined")
+BOOLEANS: Final = ("bot", "forced", "forged", "issued", "quarantined")
 PLAIN: Final = (
     "shard", "stream_id", "position", "message_id", "type", "event", "visitor_id", "user_id", "time", "received_at",
     "experiment", "variant", "phase", "value", "currency", "order_id", "page_view_id", "engaged_ms", "url", "path",

@@ -1,12 +1,13 @@
 """What `shop.yaml` means once it is read: days, money, the cookie, and what may be stored of whom."""
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field
 
 from events.consent import ConsentWord
 from experiments.definitions.model import Definition
 
+LONGEST_DAYS: Final = 395  # 13 months: so long may a cookie last that measures without asking
 ObjectionRule = Literal["none", "measure", "ignore"]
 BackendConsent = Literal["personal", "measure"]
 
@@ -31,6 +32,14 @@ class Privacy(Definition):
     consent_categories: ConsentCategories | None = None
 
 
+class Visitors(Definition):
+    """The cookie that holds a visitor's id: its name, whether scripts cannot read it, and how long it lasts."""
+
+    cookie: str = "resonate_id"
+    http_only: bool = False
+    days: int = LONGEST_DAYS
+
+
 class Shop(Definition):
     """What governs days, money, the cookie, what no payload shows, and what is never stored.
 
@@ -45,3 +54,4 @@ class Shop(Definition):
     secure_attributes: tuple[str, ...] = ()
     secure_salt: str | None = None
     privacy: Privacy = Privacy()
+    visitors: Visitors = Visitors()

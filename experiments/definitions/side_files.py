@@ -43,7 +43,15 @@ from experiments.definitions.quantities import (
     tell,
     whole,
 )
-from experiments.definitions.shop import BackendConsent, ConsentCategories, ObjectionRule, Privacy, Shop
+from experiments.definitions.shop import (
+    LONGEST_DAYS,
+    BackendConsent,
+    ConsentCategories,
+    ObjectionRule,
+    Privacy,
+    Shop,
+    Visitors,
+)
 from experiments.targeting.predicates import read_condition
 
 BOOSTED: Final = ("category", "brand", "product_id")
@@ -162,6 +170,22 @@ _PRIVACY: Final = Section(
 )
 
 
+_COOKIE: Final = "[A-Za-z0-9_-]{1,64}"
+_VISITORS: Final = Section(
+    Visitors,
+    {
+        "cookie": checked(
+            text_of,
+            lambda text: fullmatch(_COOKIE, text) is not None and text.lower() != "resonate_consent",
+            "is no name for this cookie, write letters, digits, _ and -, as in resonate_id",
+            {"type": "string", "pattern": f"^{_COOKIE}$"},
+        ),
+        "http_only": FieldSpec(TRUTH, help="Whether scripts of pages cannot read the cookie"),
+        "days": FieldSpec(whole(1, LONGEST_DAYS), help="How long the cookie lasts, 13 months at the most"),
+    },
+)
+
+
 def _check_shop(shop: Shop, place: Location) -> None:
     rates = place.inner("rates") if shop.rates else place
     for code in shop.rates:
@@ -173,6 +197,10 @@ def _check_shop(shop: Shop, place: Location) -> None:
         place.fail("need a secure_salt too, the one your site hashes them with", name="secure_attributes")
     for name in {"id", "user_id"} & {*shop.secure_attributes}:
         place.fail(f"{name} is what visitors are drawn by, it cannot be hashed once more", name="secure_attributes")
+    if shop.cookie_domain and shop.visitors.cookie.lower().startswith("__host-"):
+        place.fail(
+            "browsers take no cookie whose name begins with __Host- for a domain, leave one out", name="visitors"
+        )
 
 
 SHOP: Final = Section(
@@ -201,6 +229,7 @@ SHOP: Final = Section(
         "secure_attributes": FieldSpec(listed(LINE), help="Attributes whose values the payload shows as digests"),
         "secure_salt": FieldSpec(LINE, help="What is put before a value before it is hashed"),
         "privacy": _PRIVACY.kind,
+        "visitors": _VISITORS.kind,
     },
     check=_check_shop,
 )
