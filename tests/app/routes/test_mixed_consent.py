@@ -12,7 +12,8 @@ from servers.service import PUBLISHABLE_KEY, running
 
 FILES = {
     "banner.yaml": "key: banner\nstatus: running\nvariants: [control, threshold]\n"
-    "goals: [purchase_rate, revenue_per_visitor]\n",
+    "goals: [purchase_rate, spent]\n",
+    "metrics.yaml": "spent: {type: mean, event: Order Completed, value: value}\n",
     "shop.yaml": "privacy: {default_consent: none}\n",
 }
 MODES = ("none", "measure", "personal")
@@ -67,7 +68,7 @@ def test_what_is_read_is_exactly_what_those_sent_who_may_be_counted(visitors: in
     for variant in ("control", "threshold"):
         counted = {mode: units[mode, variant] for mode in ("measure", "personal")}
         assert readout["health"]["consent"]["by_variant"][variant] == counted
-        rate, revenue = by_metric["purchase_rate"][variant], by_metric["revenue_per_visitor"][variant]
+        rate, revenue = by_metric["purchase_rate"][variant], by_metric["spent"][variant]
         assert rate["units"] == revenue["units"] == sum(counted.values())
         assert rate["numerator"] == told[variant]["buyers"]
         assert revenue["numerator"] == told[variant]["revenue"] / 4
