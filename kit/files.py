@@ -54,14 +54,14 @@ def remove_leftovers(folder: Path, older_than_seconds: float = 0.0) -> None:
             logger.warning("a leftover cannot be removed: %s", error)
 
 
-def replace_file(path: Path, content: bytes, *, durable: bool = True) -> None:
+def replace_file(path: Path, content: bytes, *, durable: bool = True, mode: int = 0o666) -> None:
     """Give a file new content, and make its folder where there is none: a reader sees the old or the new one whole.
 
     When it returns, so does a crash of the machine; not `durable`, it spares the disk, for what can be made again.
     Raises OSError with the old content in place.
     """
     make_folder(path.parent)
-    with temporary_file(path) as file:
+    with temporary_file(path, mode) as file:
         _fill(file, content, durable=durable)
         os.replace(file.name, path)
     if durable:

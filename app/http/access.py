@@ -43,6 +43,10 @@ class Grant:
         """Whether a page of `origin` may use this key."""
         return self.origins is ANY_ORIGIN or origin in self.origins
 
+    def lists(self, origin: str) -> bool:
+        """Whether this key names the origin: `*` lists nobody."""
+        return self.origins is not ANY_ORIGIN and origin in self.origins
+
 
 @dataclass(frozen=True, slots=True)
 class GeneratedKeys:
@@ -91,6 +95,10 @@ class Keys:
     def allows_origin(self, origin: str) -> bool:
         """Whether any publishable key lets pages of `origin` in: a preflight request carries no key."""
         return any(grant.allows(origin) for grant in self.grants if not grant.secret)
+
+    def lists_origin(self, origin: str) -> bool:
+        """Whether any publishable key names this origin."""
+        return any(grant.lists(origin) for grant in self.grants if not grant.secret)
 
 
 def unknown_key(presented: bytes | None) -> Problem:

@@ -82,9 +82,12 @@ def admit_key(exchange: Exchange, policy: AccessPolicy, key: bytes, *, in_addres
         detail = "a secret key is never accepted in an address; send it as `Authorization: Bearer <key>`"
         raise Problem(401, "secret_key_in_address", detail)
     origin = exchange.headers.get(b"origin")
-    if origin is not None and not grant.secret and not grant.allows(origin.decode("latin-1")):
-        detail = "this publishable key is not configured for the page's origin"
-        raise Problem(403, "origin_not_allowed", detail)
+    if origin is not None and not grant.secret:
+        page = origin.decode("latin-1")
+        if not grant.allows(page):
+            detail = "this publishable key is not configured for the page's origin"
+            raise Problem(403, "origin_not_allowed", detail)
+        exchange.origin_listed = grant.lists(page)
     if policy.pressure.is_on and policy.pressure.refuses(
         secret=grant.secret, proving=b"x-resonate-user" in exchange.headers
     ):

@@ -20,7 +20,8 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 ASGIApplication = Callable[[Scope, Receive, Send], Awaitable[None]]
-Pages = Literal["every", "keyed", "none"]  # of other origins: all, those that a key allows, or none may read an answer
+# Of other origins all pages, those that a key allows, those too but with cookies only such that it lists, or none.
+Pages = Literal["every", "keyed", "listed", "none"]
 
 REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._\-]{1,64}")
 TRACEPARENT: Final = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -29,7 +30,8 @@ REFUSED: Final = "resonate.refused"  # in the scope of a request whose caller ha
 MAX_AGE_SECONDS: Final = 7_200
 ALLOWED_HEADERS: Final = (
     b"authorization, content-type, if-none-match, x-api-key, x-retry-count, anonymousid, sentat, idempotency-key, "
-    b"content-encoding, x-request-id, traceparent, x-resonate-user"
+    b"content-encoding, x-request-id, traceparent, x-resonate-user, "
+    b"x-resonate-consent"
 )
 EXPOSE: Final = (b"access-control-expose-headers", b"ETag, Retry-After, x-sse-support, X-Request-Id")
 EVERY_PAGE: Final[Headers] = [(b"access-control-allow-origin", b"*"), EXPOSE]
@@ -86,6 +88,7 @@ class Exchange:
     started: float = field(default_factory=time.perf_counter)
     grant: Grant | None = None
     authority: Authority = Authority.PAGE
+    origin_listed: bool = False  # the key names the origin of the page, which `*` does not
     standing: Standing = ABSENT
     notes: Sequence[tuple[bytes, bytes]] = ()
     network: str = ""
@@ -153,9 +156,11 @@ def head(answer: HttpAnswer, exchange: Exchange, pages: Pages) -> Headers:
         headers += ((b"content-type", answer.content_type), (b"content-length", b"%d" % len(answer.body)))
     if pages == "every":
         headers += EVERY_PAGE
-    elif pages == "keyed" and status != 204:  # never `*`, because credentials are allowed; a preflight says it itself
+    elif pages != "none" and status != 204:  # never `*`, because credentials are allowed; a preflight says it itself
         origin = page_origin(given) if b"origin" in given else None
-        allowed: Headers = [] if origin is None else [(b"access-control-allow-origin", origin), CREDENTIALS, EXPOSE]
+        allowed: Headers = [] if origin is None else [(b"access-control-allow-origin", origin), EXPOSE]
+        if allowed and (pages == "keyed" or exchange.origin_listed):
+            allowed.append(CREDENTIALS)
         headers += (*allowed, VARY)
     if b"traceparent" in given and exchange.traceparent is not None:
         headers.append((b"traceparent", exchange.traceparent))
@@ -184,11 +189,13 @@ def preflight(exchange: Exchange, pages: Pages, methods: bytes, keys: Keys) -> H
     """The answer to OPTIONS: a preflight carries no key, so any key that lets the origin in will do."""
     headers: Headers = [(b"allow", methods)]
     origin = page_origin(exchange.headers)
-    if pages == "keyed":
+    if pages in ("keyed", "listed"):
         headers.append(VARY)
         if origin is None or not keys.allows_origin(origin.decode("ascii")):
             return HttpAnswer(204, b"", headers=headers)
-        headers += [(b"access-control-allow-origin", origin), CREDENTIALS]
+        headers.append((b"access-control-allow-origin", origin))
+        if pages == "keyed" or keys.lists_origin(origin.decode("ascii")):
+            headers.append(CREDENTIALS)
     headers += [
         (b"access-control-allow-methods", methods),
         (b"access-control-allow-headers", ALLOWED_HEADERS),

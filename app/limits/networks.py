@@ -62,6 +62,12 @@ class Networks:
             self._observe(peer, address, FORWARDED in headers, now)
         return peer.network if self.unbelieved is None else UNKNOWN
 
+    def through_trusted(self, scope: Mapping[str, Any]) -> bool:
+        """Whether a request comes from a trusted proxy, whose word on what it forwards is believed."""
+        client = scope["client"]
+        address = client[0] if client else ""
+        return (self._peers.get(address) or self._remembered(address)).trusted
+
     def of_connection(self, address: str) -> str:
         """The network of a connection's other end, UNKNOWN where it is not one caller's alone: a trusted proxy's, or
         anybody's while shoppers come through one that is not.

@@ -86,6 +86,7 @@ def readiness(
     with contextlib.suppress(OSError, ValueError):  # noted by the analysis: it is not asked, that would start it
         noted: Mapping[str, Any] = json.loads(DataDirectory(data).degraded_file.read_text())
         causes += [str(each) for each in noted.get("causes", [])]
+    causes += [] if worker.consent.chosen else ["consent_not_chosen"]
     causes += writer
     causes += [f"model_refused: {each}" for each in worker.recommender.concentrated()]
     if embedded and embedded.recovery:
@@ -98,6 +99,8 @@ def readiness(
     if "untrusted_forwarding" in growing:  # maybe in another worker, which alone knows of whom
         proxy = worker.access.networks.unbelieved
         causes.append("proxies_not_trusted" + (f": {proxy}" if proxy else ""))
+    if "cookie_domain" in growing:
+        causes.append("cookie_domain")
     if cause is not None:
         causes.append(cause)
     store = {"available": cause is None, "cause": cause}

@@ -15,20 +15,26 @@ from app.http.exchange import Exchange, HttpAnswer, Pending
 from app.identity.people import people_asking
 from app.routes.evaluation import (
     FORCE,
+    NOBODY,
+    REFUSED,
     Stems,
     Visitor,
     exposures,
     for_named_user,
     forced_variants,
+    knowable,
     not_served,
+    refused,
     store_exposures,
     user_named,
     when_stored,
 )
 from app.routes.ofrep import check_user
+from app.routes.visitor import Asking, asking
 from app.worker.recommendations import ListAnswer
 from app.worker.resources import Resources
-from events.dialects.validation import TOKEN_ATTRIBUTE, EventRefused, check_bounds, id_problem
+from events.consent import Consent
+from events.dialects.validation import CONSENT_ATTRIBUTE, TOKEN_ATTRIBUTE, EventRefused, check_bounds, id_problem
 from events.records import Record
 from experiments.assignment.assign import USER_ATTRIBUTE, Assignment, assign
 from experiments.catalog.visible import Visible
@@ -53,12 +59,13 @@ class SlotRequest(msgspec.Struct, frozen=True):
 class PersonalizeBody(msgspec.Struct, frozen=True):
     """The request body; null is the same as absent."""
 
-    visitor_id: str
+    visitor_id: str | None = None
     user_id: str | int | None = None
     attributes: dict[str, Any] | None = None
     experiments: list[str] | None = None
     recommendations: list[SlotRequest] | None = None
     expose: bool | None = None
+    consent: Any = None  # its words are checked where those of headers are
     user_token: Any = None  # of whatever type: one that proves nothing refuses nothing
 
 
@@ -69,14 +76,21 @@ DECODER: Final = msgspec.json.Decoder(PersonalizeBody)
 class PageView:
     """One page view, checked and evaluated: what each experiment answers, which keys are not known, the lists by slot.
 
-    `enrolling` are the assignments that are shown, so that the log must know of them.
+    `enrolling` are the assignments that are shown, so that the log must know of them; `refusing` is what is said of
+    those that are shown to somebody of whom it may know nothing.
     """
 
+    asking: Asking
     visible: Visible
     assignments: Sequence[Assignment]
     unknown: Sequence[str]
     enrolling: Sequence[Assignment]
+    refusing: Mapping[str, bytes]
     lists: Mapping[str, ListRequest]
+
+    def shown_to(self, told: Sequence[bytes]) -> Mapping[str, bytes]:
+        """What became of each exposure, by the experiment that is shown."""
+        return {assignment.experiment: end for assignment, end in zip(self.enrolling, told, strict=True)}
 
 
 class Personalize:
@@ -89,44 +103,49 @@ class Personalize:
         grant = admit(exchange, resources.access, PARAMETERS)
         body = decode(raw, DECODER)
         attributes, token = checked_attributes(body)
+        consent = resources.consent_of(exchange, body.consent, attributes.pop(CONSENT_ATTRIBUTE, None))
+        if consent is not Consent.PERSONAL:
+            attributes = knowable(attributes, consent)
+        for_whom = asking(exchange, resources, body.visitor_id, consent)
+        visitor_id = for_whom.visitor_id or NOBODY
 
         def answer() -> HttpAnswer | Pending:
-            view = page_view(exchange, resources, grant, body, attributes)
-            visitor = Visitor.of(body.visitor_id, attributes, len(raw))
+            view = page_view(exchange, resources, grant, for_whom, body, attributes)
+            visitor = Visitor.of(visitor_id, attributes, len(raw), consent)
             shown = exposures(exchange, resources, "personalize", visitor, view.enrolling) if view.enrolling else []
             if view.lists:
                 return self._later(exchange, resources, view, shown)
             if not shown:
-                return self._answer(exchange, view, (), {})
-            return when_stored(resources, shown, lambda told: self._answer(exchange, view, told, {}))
+                return self._answer(exchange, view, view.refusing, {})
+            return when_stored(resources, shown, lambda told: self._answer(exchange, view, view.shown_to(told), {}))
 
-        return for_named_user(exchange, resources, body.visitor_id, user_named(attributes), token, answer)
+        return for_named_user(exchange, resources, for_whom.visitor_id, user_named(attributes), token, answer)
 
     async def _later(
         self, exchange: Exchange, resources: Resources, view: PageView, shown: Sequence[Record]
     ) -> HttpAnswer:
         """What waits: for the log, and for recommendations."""
-        told = await store_exposures(resources, shown) if shown else ()
+        told = view.shown_to(await store_exposures(resources, shown)) if shown else view.refusing
         lists = await resources.recommender.lists(list(view.lists.values()))
         return self._answer(exchange, view, told, dict(zip(view.lists, lists, strict=True)))
 
     def _answer(
-        self, exchange: Exchange, view: PageView, told: Sequence[bytes], lists: Mapping[str, ListAnswer]
+        self, exchange: Exchange, view: PageView, told: Mapping[str, bytes], lists: Mapping[str, ListAnswer]
     ) -> HttpAnswer:
         stem = self._stems.of
-        ends = {enrolling.experiment: end for enrolling, end in zip(view.enrolling, told, strict=True)} if told else {}
-        shown = [stem(view.visible, each) + ends.get(each.experiment, b"") for each in view.assignments]
+        shown = [stem(view.visible, each) + told.get(each.experiment, b"") for each in view.assignments]
         messages = b"},".join(shown)
-        body = b'{"experiments":{%b},"recommendations":%b%b' % (
+        body = b'{"experiments":{%b},"recommendations":%b%b%b' % (
             messages + b"}" if messages else b"",
             msgspec.json.encode(lists),
+            view.asking.told,
             exchange.standing.told,
         )
         if view.unknown:
             said = {key: not_served(view.visible, key, place) for place, key in enumerate(view.unknown)}
             errors = {key[:100]: {"code": "unknown_experiment", "message": said[key]} for key in view.unknown}
             body += b',"errors":%b' % msgspec.json.encode(errors)
-        return HttpAnswer(200, body + b"}")
+        return HttpAnswer(200, body + b"}", headers=view.asking.headers)
 
 
 def personalize_stem(assignment: Assignment) -> bytes:
@@ -150,7 +169,7 @@ def checked_attributes(body: PersonalizeBody) -> tuple[dict[str, Any], Any]:
 
     Raises Problem 400.
     """
-    problem = id_problem(body.visitor_id)
+    problem = None if body.visitor_id is None else id_problem(body.visitor_id)
     if problem is not None:
         raise Problem(400, "invalid_id", f"visitor_id: {problem}")
     if type(body.user_id) is str:
@@ -166,16 +185,17 @@ def checked_attributes(body: PersonalizeBody) -> tuple[dict[str, Any], Any]:
 
 
 def page_view(
-    exchange: Exchange, resources: Resources, grant: Grant, body: PersonalizeBody, attributes: dict[str, Any]
-) -> PageView:
+    exchange: Exchange, resources: Resources, grant: Grant, asking: Asking, body: PersonalizeBody,
+    attributes: dict[str, Any],
+) -> PageView:  # fmt: skip
     """What the body asks for, checked to its end and evaluated, with no effect yet. Raises Problem 400.
 
     Where no experiment is named, all that run or were shipped are evaluated. Evaluating is not seeing: only experiments
     that were named enrol, unless the caller says otherwise.
     """
-    now = time.time()
+    now, consent = time.time(), asking.consent
     visible = resources.visible_to(grant, now)
-    forced = forced_variants(exchange, attributes, visible)
+    forced = None if consent is Consent.NONE else forced_variants(exchange, attributes, visible)
     unknown: list[str] = []
     if body.experiments is None:
         shown = visible.shown
@@ -185,17 +205,25 @@ def page_view(
         named = dict.fromkeys(body.experiments)
         shown = [visible.compiled[key] for key in named if key in visible.compiled]
         unknown = [key for key in named if key not in visible.compiled]
-    assignments = [assign(each, body.visitor_id, attributes, now, forced) for each in shown]
+    assignments = [assign(each, asking.visitor_id or NOBODY, attributes, now, forced) for each in shown]
     wanted = body.experiments is not None if body.expose is None else body.expose
     enrolling = [assignment for assignment in assignments if assignment.enrols] if wanted else []
-    lists = _lists(exchange, resources, body, visible, assignments) if body.recommendations else {}
-    return PageView(visible, assignments, unknown, enrolling, lists)
+    people, refusing = tuple[str, ...](), dict[str, bytes]()
+    if consent is Consent.PERSONAL:
+        user = None if body.user_id is None else str(body.user_id)
+        people = people_asking(exchange.authority, None if asking.is_new else asking.visitor_id, user)
+    elif consent is Consent.NONE and wanted:
+        refusing = {assignment.experiment: REFUSED for assignment in assignments}
+    lists = _lists(resources, body, people, visible, assignments) if body.recommendations else {}
+    if refusing:
+        refused(resources, assignments)
+    return PageView(asking, visible, assignments, unknown, enrolling, refusing, lists)
 
 
 def _lists(
-    exchange: Exchange,
     resources: Resources,
     body: PersonalizeBody,
+    people: tuple[str, ...],
     visible: Visible,
     assignments: Sequence[Assignment],
 ) -> Mapping[str, ListRequest]:
@@ -209,8 +237,6 @@ def _lists(
         for variant in visible.compiled[assignment.experiment].definition.variants
         if variant.key == assignment.variant and variant.recommend is not None
     }
-    user = None if body.user_id is None else str(body.user_id)
-    people = people_asking(exchange.authority, body.visitor_id, user)
     lists: dict[str, ListRequest] = {}
     for number, each in enumerate(asked):
         items, limit = each.items or [], each.limit

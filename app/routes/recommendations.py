@@ -15,8 +15,10 @@ from app.http.exchange import Exchange, HttpAnswer, Pending, matches
 from app.identity.people import people_asking
 from app.routes.dependencies import Asked, Known, Secret, Worker, analysed
 from app.routes.evaluation import for_named_user
+from app.routes.visitor import Asking, asking
 from app.worker.recommendations import LiveRecommender
 from app.worker.resources import Resources
+from events.consent import Consent
 from events.dialects.validation import id_problem
 from recommender.ranking.request import ListRequest, Strategy
 from recommender.ranking.rules import FilterError, ListRules, conditions
@@ -40,6 +42,7 @@ class RecommendationsBody(msgspec.Struct, frozen=True):
     exclude: list[str] | None = None
     exclude_purchased: bool | None = None
     diversity: float | None = None
+    consent: Any = None  # its words are checked where those of headers are
     user_token: Any = None  # of whatever type: one that proves nothing refuses nothing
 
 
@@ -56,17 +59,24 @@ def recommend(exchange: Exchange, resources: Resources, raw: bytes) -> HttpAnswe
         if problem is not None:
             raise Problem(400, "invalid_id", f"{name}: {problem}")
     request = list_request(body, recommender)
+    consent = resources.consent_of(exchange, body.consent)
+    for_whom = asking(exchange, resources, body.visitor_id, consent)
+    if consent is not Consent.PERSONAL:  # nobody's past: what `request` asks for nobody
+        return _answer(exchange, for_whom, request, recommender)
 
     def answer() -> Pending:
-        people = people_asking(exchange.authority, body.visitor_id, user)
-        return _answer(exchange, msgspec.structs.replace(request, people=people), recommender)
+        people = people_asking(exchange.authority, None if for_whom.is_new else for_whom.visitor_id, user)
+        return _answer(exchange, for_whom, msgspec.structs.replace(request, people=people), recommender)
 
-    return for_named_user(exchange, resources, body.visitor_id, user, body.user_token, answer)
+    return for_named_user(exchange, resources, for_whom.visitor_id, user, body.user_token, answer)
 
 
-async def _answer(exchange: Exchange, request: ListRequest, recommender: LiveRecommender) -> HttpAnswer:
+async def _answer(
+    exchange: Exchange, for_whom: Asking, request: ListRequest, recommender: LiveRecommender
+) -> HttpAnswer:
     [answer] = await recommender.lists([request])
-    return HttpAnswer(200, b"%b%b}" % (msgspec.json.encode(answer)[:-1], exchange.standing.told))
+    told = for_whom.told + exchange.standing.told
+    return HttpAnswer(200, b"%b%b}" % (msgspec.json.encode(answer)[:-1], told), headers=for_whom.headers)
 
 
 def list_request(body: RecommendationsBody, recommender: LiveRecommender) -> ListRequest:

@@ -16,6 +16,7 @@ from app.http.exchange import Awaited, Exchange, HttpAnswer, Pending
 from app.identity.users import NamedUsers
 from app.worker.resources import Resources
 from events.authority import Authority
+from events.consent import UnknownConsent
 from events.dialects.segment import BatchBody, BatchMissing, BatchTooLarge, Reading, read_batch, read_single
 from events.dialects.validation import Arrival
 from events.records import EXPOSURE, Record
@@ -25,8 +26,9 @@ from experiments.catalog.visible import Visible
 from kit.time import now_us
 
 
-def judged(record: Record, visible: Visible) -> Record:
-    """An exposure with its variant's key, phase and propensity, marked where it cannot be true.
+def judged(record: Record, visible: Visible) -> Record | None:
+    """An exposure with its variant's key, phase and propensity, marked where it cannot be true; None where nobody may
+    know of the user who would be enrolled.
 
     It is held against every phase that its sender saw in the last 24 hours, because an SDK may hold an old payload. An
     experiment that is not ours is stored as it is: sites report other tools' tests by the same event.
@@ -34,6 +36,8 @@ def judged(record: Record, visible: Visible) -> Record:
     phases = visible.served.get(record.experiment or "", ())
     if not phases or record.variant is None:
         return record
+    if record.consent != "personal" and phases[0].by_user:
+        return None
     for phase in phases:
         variant = _variant_key(phase, record.variant)
         if plausible((phase,), record.visitor_id, record.user_id, variant):
@@ -81,6 +85,8 @@ class Tracking:
                 reading = read_batch(batch, arrival(exchange, resources, named))
             except BatchMissing as error:
                 raise unreadable(str(error)) from None
+            except UnknownConsent as error:
+                raise Problem(400, "unknown_consent", str(error)) from None
             except BatchTooLarge as error:
                 raise Problem(413, "batch_too_large", str(error)) from None
         else:
@@ -109,6 +115,7 @@ def arrival(exchange: Exchange, resources: Resources, named: NamedUsers) -> Arri
         prove=None if exchange.authority is Authority.BACKEND else named.authority,
         scrubber=resources.scrubber,
         network=resources.network_of(exchange),
+        consent=resources.consent_of_events(exchange),
     )
 
 
@@ -116,7 +123,7 @@ def store(reading: Reading, resources: Resources, grant: Grant, named: NamedUser
     """Appends the records and answers once they are durable. Raises Problem 503 when that cannot be promised."""
     if named.unsettled:
         return _settled(reading, resources, grant, named)
-    records = _judged(named.counted(reading.records), resources, grant)
+    records = _judged(reading, named.counted(reading.records), resources, grant)
     future = None
     if records and not resources.users.log_ins.are_told(records):
         try:
@@ -130,7 +137,8 @@ def store(reading: Reading, resources: Resources, grant: Grant, named: NamedUser
 
 async def _settled(reading: Reading, resources: Resources, grant: Grant, named: NamedUsers) -> HttpAnswer:
     """Once it is known who of the users whom the events name is logged in."""
-    return await _appended(reading, resources, _judged(await named.settled(reading.records), resources, grant))
+    records = _judged(reading, await named.settled(reading.records), resources, grant)
+    return await _appended(reading, resources, records)
 
 
 async def _appended(reading: Reading, resources: Resources, records: Sequence[Record]) -> HttpAnswer:
@@ -150,11 +158,18 @@ def _durable(reading: Reading, resources: Resources, records: Sequence[Record], 
     return told(reading, resources, records, duplicates)
 
 
-def _judged(records: Sequence[Record], resources: Resources, grant: Grant) -> Sequence[Record]:
+def _judged(reading: Reading, records: Sequence[Record], resources: Resources, grant: Grant) -> Sequence[Record]:
+    """The records as they are stored; those that consent lets nobody store are gone, and counted."""
     now = time.time()
-    return [
-        judged(record, resources.visible_to(grant, now)) if record.type == EXPOSURE else record for record in records
+    settled = [
+        judged(record, resources.visible_to(grant, now)) if record.type == EXPOSURE else record
+        for record in resources.recognition.ids.marked(records)
     ]
+    kept = [record for record in settled if record is not None]
+    gone = reading.gone + len(settled) - len(kept)
+    if gone:
+        resources.telemetry.events("refused", gone)
+    return kept
 
 
 def refused(resources: Resources, unavailable: StoreUnavailable) -> Problem:

@@ -66,6 +66,11 @@ class DataDirectory:
         return self.root / "log-ins"
 
     @property
+    def visitor_keys_file(self) -> Path:
+        """The keys that prove which visitor ids were issued here."""
+        return self.root / "secrets" / "visitor-ids.json"
+
+    @property
     def metrics(self) -> Path:
         """The counters of this run's workers."""
         return self.run / "metrics"
@@ -98,6 +103,7 @@ class DataDirectory:
             had = close_to_others(self.root, group_reads=group_reads)
             private_folder(self.run)
             self.uploads.mkdir(exist_ok=True)
+            private_folder(self.visitor_keys_file.parent)
         except NotPrivate as error:
             raise DirectoryUnusable(f"data directory {self.root}: {error}{ALLOW_GROUP}") from None
         except OSError as error:

@@ -225,6 +225,12 @@ class Settings(BaseSettings):
         return (*(key for key in keys if not key.startswith("sha256:")), *of_tokens)
 
     @property
+    def is_public(self) -> bool:
+        """Whether pages reach the service by an address that is not this machine alone."""
+        host = None if self.public_url is None else urlsplit(self.public_url).hostname
+        return host is not None and host != "localhost" and not host.startswith("127.") and host != "::1"
+
+    @property
     def connections_per_network_and_worker(self) -> int:
         """The share of one worker in `max_connections_per_network`."""
         return max(1, self.max_connections_per_network // self.workers)

@@ -6,14 +6,18 @@ import logging
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from app.analysis.client import AnalysisClient
 from app.http.access import Grant, Keys
 from app.http.admission import AccessPolicy
-from app.http.exchange import Exchange
+from app.http.errors import Problem
+from app.http.exchange import Exchange, unique_ids
+from app.identity.consent import ConsentRules
+from app.identity.recognition import Recognition
 from app.identity.users import Users
+from app.identity.visitor_ids import VisitorIds
 from app.limits.budgets import Allowance, Books, Budgets, Limits
 from app.limits.networks import Networks
 from app.limits.pressure import Pressure
@@ -22,9 +26,11 @@ from app.runtime.settings import Settings
 from app.runtime.telemetry import Telemetry
 from app.worker.recommendations import LiveRecommender
 from events.authority import Authority
+from events.consent import Consent, Stated, UnknownConsent
 from events.ingest.history import History
 from events.ingest.log_ins import LogIns
 from events.ingest.network_digests import NetworkDigests
+from events.ingest.refusals import Refusals
 from events.ingest.stream import Stream
 from events.scrubbing import Scrubber
 from events.store.availability import StoreUnavailable
@@ -45,6 +51,7 @@ POLL_SECONDS: Final = 0.5
 LONGEST_PAUSE_SECONDS: Final = 2.0  # after failures
 NETWORKS_LOOK: Final = "getting the key of today's networks"
 NETWORKS_SECONDS: Final = 10.0
+REFUSALS_SECONDS: Final = 5.0
 BOOKS: Final = "budgets"
 ROOM_SECONDS: Final = 0.5
 AHEAD_SECONDS: Final = (4.0, 4.0, 4.0)  # of the budgets of CPU time, bytes and events
@@ -65,6 +72,26 @@ class Resources:
     users: Users
     scrubber: Scrubber
     networks: NetworkDigests
+    consent: ConsentRules
+    refusals: Refusals
+    recognition: Recognition
+
+    def consent_of(self, exchange: Exchange, told: Any = None, among: Any = None) -> Consent:
+        """The mode of consent of a request whose body says `told`, and its attributes `among` them.
+
+        Raises Problem 400.
+        """
+        try:
+            return self.consent.of_request(exchange.scope, exchange.headers, told, among)
+        except UnknownConsent as unknown:
+            raise Problem(400, "unknown_consent", str(unknown)) from None
+
+    def consent_of_events(self, exchange: Exchange) -> Stated:
+        """What holds for the events of a request. Raises Problem 400."""
+        try:
+            return self.consent.of_events(exchange.scope, exchange.headers, exchange.authority)
+        except UnknownConsent as unknown:
+            raise Problem(400, "unknown_consent", str(unknown)) from None
 
     def network_of(self, exchange: Exchange) -> int | None:
         """The number of the network that a page calls from; a backend's own says nothing about anybody."""
@@ -94,29 +121,32 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
         stack.callback(telemetry.close)
         books = Books(directory.metrics / BOOKS)
         stack.callback(books.close)
-        scrubber = Scrubber(telemetry.scrubbed)
-        pressure = Pressure()
+        scrubber, pressure = Scrubber(telemetry.scrubbed), Pressure()
         stream = Stream(connection, count=telemetry.went_wrong, scrubber=scrubber, refused=pressure.events)
         reads = SharedReads(connection)
         stack.push_async_callback(stream.close)
         stack.push_async_callback(reads.close)
-        history = History(reads)
         log_ins = LogIns(connection, reads, directory.log_ins_file, telemetry.went_wrong)
         keys = Keys.open(settings.publishable_keys, settings.secret_keys, settings.data / "keys.json", settings.origins)
         catalogs = CatalogReader(settings.data)
-        obey(catalogs, scrubber)
-        recommender = LiveRecommender(settings.data, catalogs, history, telemetry)
+        consent = ConsentRules(catalogs.catalog.shop.privacy, public=settings.is_public)
+        recognition = Recognition(VisitorIds(directory.visitor_keys_file), catalogs.catalog.shop, telemetry.went_wrong)
+        obey(catalogs, scrubber, consent, recognition)
+        recommender = LiveRecommender(settings.data, catalogs, History(reads), telemetry)
         await recommender.open()
         networks = NetworkDigests(connection, lambda: ZoneInfo(catalogs.catalog.shop.timezone))
+        refusals = counted_refusals(stack, stream, catalogs)
         following = await stack.enter_async_context(Tasks())
         looked_at = {
-            "taking up definitions": (partial(take_up, catalogs, scrubber), POLL_SECONDS),
+            "taking up definitions": (partial(take_up, catalogs, scrubber, consent, recognition), POLL_SECONDS),
             "looking whether backends tell of log-ins": (log_ins.look, POLL_SECONDS),
+            "taking up keys of visitor ids": (recognition.ids.look, POLL_SECONDS),
             "looking at memory and disk": (
                 partial(look_for_room, pressure, connection, directory, settings.disk_floor_mb << 20), ROOM_SECONDS
             ),
             "loading what is recommended from": (recommender.refresh, POLL_SECONDS),
             NETWORKS_LOOK: (networks.look, NETWORKS_SECONDS),
+            "telling how many refused": (refusals.tell, REFUSALS_SECONDS),
         }  # fmt: skip
         for name, (look, seconds) in looked_at.items():
             following.repeat(look, name, seconds, LONGEST_PAUSE_SECONDS)
@@ -139,7 +169,17 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
             users=Users(user_tokens(settings), log_ins, telemetry.named_user),
             scrubber=scrubber,
             networks=networks,
+            consent=consent,
+            refusals=refusals,
+            recognition=recognition,
         )
+
+
+def counted_refusals(stack: contextlib.AsyncExitStack, stream: Stream, catalogs: CatalogReader) -> Refusals:
+    """What counts answers to those who refuse, and tells the log of them at the end too."""
+    refusals = Refusals(stream, lambda: ZoneInfo(catalogs.catalog.shop.timezone), unique_ids())
+    stack.push_async_callback(refusals.tell)
+    return refusals
 
 
 def limits(settings: Settings) -> Limits:
@@ -174,16 +214,18 @@ async def look_for_room(pressure: Pressure, connection: Connection, directory: D
     pressure.measure(share, await asyncio.to_thread(directory.floors_free, floor_bytes))
 
 
-async def take_up(catalogs: CatalogReader, scrubber: Scrubber) -> None:
+async def take_up(catalogs: CatalogReader, scrubber: Scrubber, consent: ConsentRules, recognition: Recognition) -> None:
     """Swaps in newer definitions, if there are."""
     version = catalogs.catalog.version
     catalogs.poll()
     if catalogs.catalog.version != version:
-        obey(catalogs, scrubber)
+        obey(catalogs, scrubber, consent, recognition)
         logger.info("definitions swapped", extra={"version": catalogs.catalog.version})
 
 
-def obey(catalogs: CatalogReader, scrubber: Scrubber) -> None:
-    """What shop.yaml says of names holds for what is stored from now on."""
+def obey(catalogs: CatalogReader, scrubber: Scrubber, consent: ConsentRules, recognition: Recognition) -> None:
+    """What shop.yaml says of names, of consent and of the cookie holds from now on."""
     privacy = catalogs.catalog.shop.privacy
+    recognition.follow(catalogs.catalog.shop)
+    consent.follow(privacy)
     scrubber.follow(privacy.deny, privacy.keep)

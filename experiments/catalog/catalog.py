@@ -12,7 +12,8 @@ from experiments.assignment.compilation import compile_experiment
 from experiments.assignment.payload import Secured
 from experiments.catalog.visible import Released, Visible, is_released
 from experiments.definitions.content import CatalogContent, FormerDesign, PublishedCatalog
-from experiments.definitions.model import Experiment, Holdout, Metric, Segment, Shop, Slot, Status
+from experiments.definitions.model import Experiment, Holdout, Metric, Segment, Slot, Status
+from experiments.definitions.shop import Shop
 
 REPORTED_FOR = timedelta(hours=24)  # how long a client may hold an old payload and report exposures to it
 

@@ -24,7 +24,10 @@ from kit.conditions import (
     parse,
 )
 
-_WORD: Final = f"(CASE {' '.join(f'WHEN e.authority = {each:d} THEN {each.word!r}' for each in Authority)} END)"
+_SAID: Final = {  # columns that conditions name by a word
+    "authority": f"(CASE {' '.join(f'WHEN e.authority = {each:d} THEN {each.word!r}' for each in Authority)} END)",
+    "issued": "(CASE WHEN e.issued THEN 'true' ELSE 'false' END)",
+}
 FOLDER: Final = Path(__file__).parent / "sql"
 
 
@@ -48,8 +51,8 @@ class Properties:
         """The column with the text of a field."""
         if name == "value":
             return "CAST(e.value AS VARCHAR)"
-        if name == "authority":
-            return _WORD
+        if name in _SAID:
+            return _SAID[name]
         return f"e.{name}" if name in COLUMNS else f"e.text_{self.names.index(name)}"
 
     def columns(self, name: str) -> tuple[str, ...]:

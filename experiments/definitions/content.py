@@ -10,17 +10,8 @@ from typing import Any
 import msgspec
 from pydantic import Field
 
-from experiments.definitions.model import (
-    Definition,
-    Experiment,
-    Holdout,
-    LearnFrom,
-    Metric,
-    Segment,
-    Shop,
-    Slot,
-    Status,
-)
+from experiments.definitions.model import Definition, Experiment, Holdout, LearnFrom, Metric, Segment, Slot, Status
+from experiments.definitions.shop import Shop
 
 
 class CatalogContent(Definition):

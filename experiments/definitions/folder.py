@@ -16,8 +16,9 @@ from experiments.definitions.experiment import ExperimentFile, experiment_file
 from experiments.definitions.grammar import meant
 from experiments.definitions.located import DefinitionError, DefinitionErrors, Located, Location, Problems
 from experiments.definitions.metrics import METRICS
-from experiments.definitions.model import EffectScale, Layer, Metric, Recommendations, Shop
+from experiments.definitions.model import EffectScale, Layer, Metric, Recommendations
 from experiments.definitions.quantities import words_of
+from experiments.definitions.shop import Shop
 from experiments.definitions.side_files import HOLDOUTS, LEARN_FROM, RECOMMENDATIONS, SEGMENTS, SHOP
 from experiments.definitions.yaml import MAX_BYTES, read_yaml
 

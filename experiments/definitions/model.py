@@ -245,29 +245,6 @@ class Holdout(Definition):
     metrics: tuple[str, ...] = ()
 
 
-class Privacy(Definition):
-    """Names of members and URL parameters that are not stored, and of those that are, unlike others of their kind."""
-
-    deny: tuple[str, ...] = ()
-    keep: tuple[str, ...] = ()
-
-
-class Shop(Definition):
-    """What governs days, money, the cookie, what no payload shows, and what is never stored.
-
-    `rates`: one unit of another currency in the shop's. The values that conditions compare `secure_attributes` with
-    stand in the payload as SHA-256 of `secure_salt` and the value.
-    """
-
-    timezone: str = "UTC"
-    currency: str = "EUR"
-    rates: dict[str, float] = Field(default_factory=dict)
-    cookie_domain: str | None = None
-    secure_attributes: tuple[str, ...] = ()
-    secure_salt: str | None = None
-    privacy: Privacy = Privacy()
-
-
 MetricType = Literal["proportion", "count", "mean", "ratio", "quantile", "funnel", "retention", "csat", "nps", "ces"]
 Want = Literal["up", "down"]
 EffectScale = Literal["relative", "points"]

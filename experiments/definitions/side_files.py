@@ -6,6 +6,7 @@ from re import fullmatch
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from events.consent import ConsentWord
 from events.scrubbing import ADDRESSES, ADVERTISING, NEEDED, is_scrubbed, name_of
 from experiments.definitions.grammar import (
     NAME_PATTERN,
@@ -25,18 +26,7 @@ from experiments.definitions.grammar import (
     text_of,
 )
 from experiments.definitions.located import Located, Location, Wrong
-from experiments.definitions.model import (
-    Boost,
-    Holdout,
-    LearnFrom,
-    Privacy,
-    Recommendations,
-    Rules,
-    Segment,
-    Shop,
-    Slot,
-    Strategy,
-)
+from experiments.definitions.model import Boost, Holdout, LearnFrom, Recommendations, Rules, Segment, Slot, Strategy
 from experiments.definitions.quantities import (
     CONDITION,
     DATE,
@@ -52,6 +42,15 @@ from experiments.definitions.quantities import (
     as_share,
     tell,
     whole,
+)
+from experiments.definitions.shop import (
+    LONGEST_DAYS,
+    BackendConsent,
+    ConsentCategories,
+    ObjectionRule,
+    Privacy,
+    Shop,
+    Visitors,
 )
 from experiments.targeting.predicates import read_condition
 
@@ -150,13 +149,40 @@ def _check_privacy(privacy: Privacy, place: Location) -> None:
             place.fail(f"{name} is stored anyway{hint}", name="keep")
 
 
+_NEED_BOTH: Final = "write both, {measure: Analytics, personal: Personalization}"
+_CATEGORIES: Final = Section(
+    ConsentCategories,
+    {"measure": FieldSpec(LINE, needed=_NEED_BOTH), "personal": FieldSpec(LINE, needed=_NEED_BOTH)},
+)
 _PRIVACY: Final = Section(
     Privacy,
     {
         "deny": FieldSpec(listed(LINE), help="Names of members and URL parameters that are never stored"),
         "keep": FieldSpec(listed(LINE), help="Names of click ids, advertising ids and parameters that are"),
+        "default_consent": FieldSpec(one_of(ConsentWord), help="The consent of visitors of whom nothing is said"),
+        "gpc": FieldSpec(one_of(ObjectionRule), help="The most that holds then for a browser that sends Sec-GPC: 1"),
+        "backend_consent": FieldSpec(
+            one_of(BackendConsent), help="The consent of a backend's events of which nothing is said; else measure"
+        ),
+        "consent_categories": _CATEGORIES.kind,
     },
     check=_check_privacy,
+)
+
+
+_COOKIE: Final = "[A-Za-z0-9_-]{1,64}"
+_VISITORS: Final = Section(
+    Visitors,
+    {
+        "cookie": checked(
+            text_of,
+            lambda text: fullmatch(_COOKIE, text) is not None and text.lower() != "resonate_consent",
+            "is no name for this cookie, write letters, digits, _ and -, as in resonate_id",
+            {"type": "string", "pattern": f"^{_COOKIE}$"},
+        ),
+        "http_only": FieldSpec(TRUTH, help="Whether scripts of pages cannot read the cookie"),
+        "days": FieldSpec(whole(1, LONGEST_DAYS), help="How long the cookie lasts, 13 months at the most"),
+    },
 )
 
 
@@ -171,6 +197,10 @@ def _check_shop(shop: Shop, place: Location) -> None:
         place.fail("need a secure_salt too, the one your site hashes them with", name="secure_attributes")
     for name in {"id", "user_id"} & {*shop.secure_attributes}:
         place.fail(f"{name} is what visitors are drawn by, it cannot be hashed once more", name="secure_attributes")
+    if shop.cookie_domain and shop.visitors.cookie.lower().startswith("__host-"):
+        place.fail(
+            "browsers take no cookie whose name begins with __Host- for a domain, leave one out", name="visitors"
+        )
 
 
 SHOP: Final = Section(
@@ -199,6 +229,7 @@ SHOP: Final = Section(
         "secure_attributes": FieldSpec(listed(LINE), help="Attributes whose values the payload shows as digests"),
         "secure_salt": FieldSpec(LINE, help="What is put before a value before it is hashed"),
         "privacy": _PRIVACY.kind,
+        "visitors": _VISITORS.kind,
     },
     check=_check_shop,
 )

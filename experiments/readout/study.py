@@ -10,7 +10,8 @@ from typing import Final, Protocol
 from experiments.catalog.calendar import Calendar, calendar_of
 from experiments.catalog.catalog import Catalog
 from experiments.catalog.phases import UNITS_PER_VARIANT, FrozenDesign, Shipping
-from experiments.definitions.model import Experiment, Metric, Plan, Shop
+from experiments.definitions.model import Experiment, Metric, Plan
+from experiments.definitions.shop import Shop
 from experiments.readout.encoding import Role
 from kit.suggestions import nearest
 from kit.time import parsed

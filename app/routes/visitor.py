@@ -1,0 +1,75 @@
+"""Whom a request of a page is about that names no visitor, and `POST /v1/visitor`, which sets the cookie."""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from app.http.admission import admit
+from app.http.body import decode
+from app.http.errors import Headers, Problem
+from app.http.exchange import NEVER_STORED, Exchange, HttpAnswer
+from app.identity.consent import PARAMETER
+from app.identity.cookies import Site
+from app.identity.recognition import Recognised
+from app.worker.resources import Resources
+from events.consent import Consent
+from events.dialects.validation import id_problem
+from kit.time import DAY_US, iso, moment_of
+
+
+class VisitorBody(msgspec.Struct, frozen=True):
+    """The request body; null is the same as absent."""
+
+    visitor_id: str | None = None
+    consent: Any = None  # its words are checked where those of headers and cookies are
+
+
+DECODER: Final = msgspec.json.Decoder(VisitorBody)
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Whom an answer is for. `told` is the member that names a visitor to whoever named none, with a comma before it,
+    `headers` what the browser is told; of one that `is_new` nothing is known yet. `consent` is the mode that holds.
+    """
+
+    visitor_id: str | None
+    is_new: bool = False
+    told: bytes = b""
+    headers: Headers = field(default_factory=list[tuple[bytes, bytes]])
+    consent: Consent = Consent.PERSONAL
+
+
+def asking(exchange: Exchange, resources: Resources, named: str | None, mode: Consent) -> Asking:
+    """The visitor of a request that names this one, or none: then it is the cookie's, else a new one."""
+    if named is not None and mode is not Consent.NONE:
+        return Asking(named, consent=mode)
+    found = recognised(exchange, resources, named, mode)
+    if found.visitor_id is None:
+        return Asking(None, headers=found.headers, consent=mode)
+    told = b',"visitor_id":' + msgspec.json.encode(found.visitor_id)
+    return Asking(found.visitor_id, found.is_new, told, found.headers, mode)
+
+
+def recognised(exchange: Exchange, resources: Resources, named: str | None, mode: Consent) -> Recognised:
+    """By the cookie too, where the page may use it: no foreign page is answered for whoever looks at it."""
+    trusted = resources.access.networks.through_trusted(exchange.scope)
+    site = Site.of(exchange.scope, exchange.headers, resources.settings.public_url, trusted=trusted)
+    origin = exchange.headers.get(b"origin")
+    if origin is not None and not exchange.origin_listed and origin.decode("latin-1").lower() not in site.origins:
+        site = None
+    return resources.recognition.recognise(mode, named, exchange.headers.get(b"cookie"), site)
+
+
+def visitor(exchange: Exchange, resources: Resources, raw: bytes) -> HttpAnswer:
+    """`POST /v1/visitor`: an id for a browser, or the one that it kept, in the cookie."""
+    admit(exchange, resources.access, (PARAMETER,))
+    body = decode(raw, DECODER)
+    problem = None if body.visitor_id is None else id_problem(body.visitor_id)
+    if problem is not None:
+        raise Problem(400, "invalid_id", f"visitor_id: {problem}")
+    found = recognised(exchange, resources, body.visitor_id, resources.consent_of(exchange, body.consent))
+    expires = None if found.ends is None else iso(moment_of(found.ends * DAY_US))
+    answer = msgspec.json.encode({"visitor_id": found.visitor_id, "expires": expires})
+    return HttpAnswer(200, answer, headers=[*found.headers, NEVER_STORED])
