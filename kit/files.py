@@ -1,5 +1,6 @@
 """Files that are replaced whole, created once, locked across processes, and told apart from what they were."""
 
+import contextlib
 import fcntl
 import logging
 import os
@@ -91,6 +92,27 @@ def append_to(path: Path) -> BinaryIO:
     """A file, such as a log, open for adding to its end; it is made, and its folder too, where there is none."""
     path.parent.mkdir(parents=True, exist_ok=True)
     return path.open("ab")
+
+
+def extend_file(path: Path, length: int, added: bytes) -> None:
+    """Put bytes behind the first `length` ones of a file, durably; what was torn behind them goes.
+
+    Raises OSError with nothing added.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        try:
+            os.ftruncate(descriptor, length)
+            written = 0
+            while written < len(added):
+                written += os.pwrite(descriptor, added[written:], length + written)
+            os.fsync(descriptor)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.ftruncate(descriptor, length)
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def make_folder(folder: Path) -> None:

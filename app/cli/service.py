@@ -4,7 +4,8 @@ import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from socket import socket
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -19,6 +20,10 @@ from app.cli.output import (
     say,
     say_json,
 )
+
+if TYPE_CHECKING:
+    from app.runtime.data_directory import DataDirectory
+    from app.runtime.settings import Settings
 
 commands = typer.Typer()
 
@@ -53,15 +58,24 @@ def serve(
     except (DirectoryInUse, DirectoryUnusable, CannotListen) as error:
         raise Refused(str(error)) from None
 
+    sys.exit(_served(settings, directory, listener))
+
+
+def _served(settings: "Settings", directory: "DataDirectory", listener: socket) -> int:
+    """The exit code of a service that ran. Raises Refused where it could not start."""
+    from app.http.server import CannotListen
+    from app.identity.keys_file import KeysInvalid
     from app.processes.store import StoreFailed  # who cannot claim the directory need not wait for these
     from app.processes.supervisor import Supervisor
     from events.privacy.journal import JournalUnusable
     from experiments.definitions.located import DefinitionErrors
 
     try:
-        sys.exit(Supervisor(settings, directory, listener).run())
+        return Supervisor(settings, directory, listener).run()
     except (StoreFailed, CannotListen) as error:
         raise Refused(str(error)) from None
+    except KeysInvalid as error:
+        raise Refused(f"RESONATE_KEYS: {error}") from None
     except JournalUnusable as error:
         raise Refused(f"RESONATE_ERASURE_JOURNAL: {error}") from None
     except DefinitionErrors as errors:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
-from app.http.access import Grant, Keys, unknown_key
+from app.http.access import Grant, Keys, scope_missing, unknown_key
 from app.http.errors import Problem, retry_later
 from app.http.exchange import REFUSED, Exchange, unique_ids
 from app.http.parameters import ignore_unknown, query_pairs
@@ -28,6 +28,7 @@ class AccessPolicy:
     pressure: Pressure = field(default_factory=Pressure)
     clock: CpuClock = field(default_factory=CpuClock)
     ids: Iterator[str] = field(default_factory=unique_ids)
+    uses: dict[str, str] = field(default_factory=dict[str, str])  # the network of each key's latest request, by name
 
 
 def admit(exchange: Exchange, policy: AccessPolicy, parameters: Collection[str] | None = None) -> Grant:
@@ -101,6 +102,9 @@ def admit_key(exchange: Exchange, policy: AccessPolicy, key: bytes, *, in_addres
         raise used_up(exchange, what, "this key" if account is tab.accounts[-1] else "this key from this network")
     exchange.network, exchange.tab = network, tab
     exchange.grant, exchange.authority = grant, grant.authority
+    policy.uses[grant.name] = network
+    if exchange.needs not in grant.scopes:
+        raise scope_missing(grant, exchange.needs)
     return grant
 
 

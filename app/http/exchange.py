@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, NamedTuple
 from app.http.access import Grant, Keys
 from app.http.errors import JSON_TYPE, Headers
 from app.identity.people import ABSENT, Standing
+from app.identity.scopes import KeyScope
 from app.limits.budgets import Tab
 from events.authority import Authority
 
@@ -65,6 +66,7 @@ class Exchange:
     request_id: bytes  # the caller's `X-Request-Id` where it is harmless, else a new one
     started: float = field(default_factory=time.perf_counter)
     grant: Grant | None = None
+    needs: KeyScope | None = None  # of a key, by its route; until that is known no key has enough
     authority: Authority = Authority.PAGE
     standing: Standing = ABSENT
     notes: Sequence[tuple[bytes, bytes]] = ()

@@ -10,14 +10,14 @@ import shutil
 import signal
 import socket
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from app.http.access import Keys
+from app.http.access import configured_keys
 from app.http.server import address_of, admit_nobody, listen_unix, turn_away
 from app.processes.design_freeze import DesignMirror, SiteTraffic
 from app.processes.store import Store
@@ -63,17 +63,12 @@ class Supervisor:
     def run(self) -> int:
         """Serve until SIGTERM or SIGINT; the exit code.
 
-        Raises StoreFailed, DefinitionErrors, JournalUnusable.
+        Raises StoreFailed, DefinitionErrors, JournalUnusable, KeysInvalid.
         """
         shutil.rmtree(self.directory.metrics, ignore_errors=True)  # counters begin with the service, not with a worker
         remove_leftovers(self.directory.uploads)
         self.analysis_listener = listen_unix(self.directory.analysis_socket)
-        self.keys = Keys.open(
-            self.settings.publishable_keys,
-            self.settings.secret_keys,
-            self.directory.root / "keys.json",
-            self.settings.origins,
-        )
+        self._read_keys()
         self.store = Store(self.settings, self.directory.root)
         worker = Role("worker", socket_descriptor=self.listener.fileno())
         self.workers = [ChildProcess(worker) for _ in range(self.settings.workers)]
@@ -90,6 +85,24 @@ class Supervisor:
                 return 0
             finally:
                 self._stop()
+
+    def _read_keys(self) -> None:
+        """The configured keys, and the listed ones before any worker asks for them. Raises KeysInvalid."""
+        settings, root = self.settings, self.directory.root
+        self.keys = configured_keys(settings, root)
+        self.key_list = None
+        if settings.keys is not None:
+            from app.identity.listed_keys import KeysKeeper
+
+            self.key_list = KeysKeeper(settings.keys.absolute(), root)
+            self.key_list.boot()
+            self._report_keys(self.key_list.problems)
+
+    def _report_keys(self, problems: Sequence[str]) -> None:
+        for problem in problems:
+            logger.error("keys refused, the last good ones are in force: %s", problem)
+        if not problems:
+            logger.info("keys are in force")
 
     def _start(self) -> None:
         """One worker imports while the store starts and the definitions load; it is told how to run after that."""
@@ -136,6 +149,8 @@ class Supervisor:
             self.sweep_at = time.monotonic() + SWEEP_SECONDS
         if self.keeper.poll():
             self._report_definitions()
+        if self.key_list is not None and self.key_list.poll():
+            self._report_keys(self.key_list.problems)
 
     def _launch(self, child: ChildProcess) -> None:
         child.start()
@@ -193,6 +208,7 @@ class Supervisor:
             "data": self.directory.root,
             "definitions": self.settings.definitions.absolute(),
             "erasure_journal": journal and journal.absolute(),
+            "keys": self.settings.keys and self.settings.keys.absolute(),
         }
         return self.settings.model_copy(update=resolved).model_dump_json().encode()
 

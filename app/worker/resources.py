@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from app.analysis.client import AnalysisClient
-from app.http.access import Grant, Keys
+from app.http.access import Grant
 from app.http.admission import AccessPolicy
 from app.http.exchange import Exchange
+from app.identity.audit import Audit
+from app.identity.keys import FollowedKeys
 from app.identity.users import Users
 from app.limits.budgets import Allowance, Books, Budgets, Limits
 from app.limits.networks import Networks
 from app.limits.pressure import Pressure
 from app.runtime.data_directory import DataDirectory, store_connection
-from app.runtime.settings import Settings
+from app.runtime.settings import Settings, TokenKey
 from app.runtime.telemetry import Telemetry
+from app.worker.keys import LiveKeys
 from app.worker.recommendations import LiveRecommender
 from events.authority import Authority
 from events.ingest.history import History
@@ -45,6 +48,7 @@ POLL_SECONDS: Final = 0.5
 LONGEST_PAUSE_SECONDS: Final = 2.0  # after failures
 NETWORKS_LOOK: Final = "getting the key of today's networks"
 NETWORKS_SECONDS: Final = 10.0
+USES_SECONDS: Final = 2.0
 BOOKS: Final = "budgets"
 ROOM_SECONDS: Final = 0.5
 AHEAD_SECONDS: Final = (4.0, 4.0, 4.0)  # of the budgets of CPU time, bytes and events
@@ -65,6 +69,8 @@ class Resources:
     users: Users
     scrubber: Scrubber
     networks: NetworkDigests
+    keys: FollowedKeys
+    audit: Audit
 
     def network_of(self, exchange: Exchange) -> int | None:
         """The number of the network that a page calls from; a backend's own says nothing about anybody."""
@@ -102,7 +108,8 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
         stack.push_async_callback(reads.close)
         history = History(reads)
         log_ins = LogIns(connection, reads, directory.log_ins_file, telemetry.went_wrong)
-        keys = Keys.open(settings.publishable_keys, settings.secret_keys, settings.data / "keys.json", settings.origins)
+        users = Users(None, log_ins, telemetry.named_user)
+        keys = LiveKeys(settings, users, user_tokens)
         catalogs = CatalogReader(settings.data)
         obey(catalogs, scrubber)
         recommender = LiveRecommender(settings.data, catalogs, history, telemetry)
@@ -117,6 +124,9 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
             ),
             "loading what is recommended from": (recommender.refresh, POLL_SECONDS),
             NETWORKS_LOOK: (networks.look, NETWORKS_SECONDS),
+            "taking up keys": (keys.look, POLL_SECONDS),
+            "noting when keys were used": (partial(keys.keep_uses, networks), USES_SECONDS),
+            "keeping what the audit waits for": (partial(keys.catch_up, telemetry), USES_SECONDS),
         }  # fmt: skip
         for name, (look, seconds) in looked_at.items():
             following.repeat(look, name, seconds, LONGEST_PAUSE_SECONDS)
@@ -127,18 +137,21 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
             connection=connection,
             stream=stream,
             access=AccessPolicy(
-                keys,
+                keys.known,
                 Budgets(limits(settings), books),
                 Networks(settings.trusted_proxies, partial(telemetry.went_wrong, "untrusted_forwarding")),
                 telemetry,
                 pressure,
+                uses=keys.uses.latest,
             ),
             analysis=AnalysisClient(directory.analysis_socket, settings.analysis_timeout_seconds),
             telemetry=telemetry,
             recommender=recommender,
-            users=Users(user_tokens(settings), log_ins, telemetry.named_user),
+            users=users,
             scrubber=scrubber,
             networks=networks,
+            keys=keys.listed,
+            audit=keys.audit,
         )
 
 
@@ -157,13 +170,13 @@ def limits(settings: Settings) -> Limits:
     return Limits(network, publishable, secret)
 
 
-def user_tokens(settings: Settings) -> "UserTokens | None":
+def user_tokens(keys: Sequence[TokenKey]) -> "UserTokens | None":
     """What verifies user tokens; without a key for them no worker loads a cryptography library."""
-    if not settings.user_token_keys:
+    if not keys:
         return None
     from app.identity.user_tokens import UserTokens
 
-    return UserTokens(settings.token_keys)
+    return UserTokens(keys)
 
 
 async def look_for_room(pressure: Pressure, connection: Connection, directory: DataDirectory, floor_bytes: int) -> None:

@@ -13,6 +13,7 @@ import uvicorn
 from servers.patience import until
 
 from app.http.protocol import server_config
+from app.identity.listed_keys import KeysKeeper
 from app.main import create_app
 from app.runtime.settings import Settings
 from events.store.embedded import EmbeddedStore
@@ -61,6 +62,7 @@ class OneWorker:
         rates = dict.fromkeys(UNLIMITED, 1_000_000) | {"workers": 1}
         self.settings = Settings(data=root / "data", definitions=definitions, **{**keys, **rates, **settings})
         self.store = EmbeddedStore(self.settings.data)
+        self.key_list = None if self.settings.keys is None else KeysKeeper(self.settings.keys, self.settings.data)
         self.keeper = CatalogKeeper(definitions, self.settings.data, lambda: datetime.now(UTC))
         self.url = ""
         self.app: Any = None
@@ -69,6 +71,8 @@ class OneWorker:
         self.settings.data.mkdir(parents=True, exist_ok=True)
         self.store.start()
         self.keeper.boot()
+        if self.key_list is not None:
+            self.key_list.boot()
         self.app = create_app(self.settings)
         self.loop: Any = None  # that it runs on, in a thread of its own
         self._server = uvicorn.Server(server_config(self.app, host="127.0.0.1", port=0))

@@ -1,0 +1,125 @@
+"""Keeps the keys of `keys.yaml` live: the supervisor reads the file and publishes what is good, workers follow that.
+
+So all workers change over whole, within two seconds; a file that cannot be read leaves the last good keys in force,
+also for a worker that starts then; and a change is in the audit before it holds.
+"""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from app.identity.audit import Actor, Audit, AuditLine, AuditUnusable, line_of
+from app.identity.keys import PUBLISHED, KeyList, ListedKey, PublishedKeys, read_published
+from app.identity.keys_file import MOST_BYTES, KeysInvalid, read_keys
+from kit.files import FileMark, mark_of, replace_file
+
+logger = logging.getLogger(__name__)
+
+WIDEST_MODE: Final = 0o640
+
+
+class KeysKeeper:
+    """The one reader of the file: `boot`, then `poll` a few times a second."""
+
+    def __init__(self, file: Path, data: Path) -> None:
+        self._file = file
+        self._data = data
+        self._audit = Audit(data)
+        self._seen: FileMark | None = None
+        self.problems: tuple[str, ...] = ()
+
+    def boot(self) -> None:
+        """Publish what the file says, or keep what it said last. Raises KeysInvalid where that is not known."""
+        self._take()
+        if self.problems and self._standing() is None:
+            raise KeysInvalid(list(self.problems))
+
+    def poll(self) -> bool:
+        """Look whether the file was changed; True where something else is in force, or wrong, now."""
+        self._audit.catch_up()
+        if mark_of(self._file) == self._seen:
+            return False
+        self._take()
+        return True
+
+    def _take(self) -> None:
+        """Publish a good file, once the audit has the change; what a bad one said before stays in force.
+
+        Where the audit cannot be written, keys that the file takes away go all the same, and nothing is added.
+        """
+        seen, standing = mark_of(self._file), self._standing()
+        before = KeyList() if standing is None else standing.listed
+        listed, problems = before, list[str]()
+        try:
+            listed = read_keys(_content(self._file), self._file.name)
+        except KeysInvalid as error:
+            problems = error.problems
+        if not problems and listed != before:
+            try:
+                self._audit.write(*changes(before, listed, Actor("file", self._file.name)))
+            except AuditUnusable as error:
+                problems, seen = [f"{self._file.name}: {error}"], None  # and it is tried again
+                listed = remaining(before, listed)
+        if not problems:
+            self._warn()
+        self.problems = tuple(problems)
+        published = PublishedKeys(str(self._file), listed, self.problems)
+        if published != standing and (standing is not None or not problems):
+            replace_file(self._data / PUBLISHED, msgspec.json.encode(published))
+        self._seen = seen
+
+    def _standing(self) -> PublishedKeys | None:
+        published = read_published(self._data)
+        return published if published is not None and published.path == str(self._file) else None
+
+    def _warn(self) -> None:
+        mode = self._file.stat().st_mode & 0o777
+        if mode & ~WIDEST_MODE:
+            logger.warning("others may read or write %s (mode %04o); chmod 600 it", self._file, mode)
+
+
+def publish_change(file: Path, data: Path, listed: KeyList) -> None:
+    """Put in force what a command wrote into the file, and what it kept in the audit itself."""
+    replace_file(data / PUBLISHED, msgspec.json.encode(PublishedKeys(str(file), listed)))
+
+
+def changes(before: KeyList, after: KeyList, actor: Actor) -> Sequence[AuditLine]:
+    """A line for each key that is new, another one, or gone; and for those of user tokens, by their ids."""
+    old, new = ({key.name: key for key in each.keys} for each in (before, after))
+    lines = [
+        line_of(actor, _ACTS[name in old, name in new], name, (_told(old.get(name)), _told(new.get(name))))
+        for name in sorted(old.keys() | new.keys())
+        if old.get(name) != new.get(name)
+    ]
+    if before.user_tokens != after.user_tokens:
+        ids = tuple([text.rpartition(":")[0] for text in each.user_tokens] for each in (before, after))
+        lines.append(line_of(actor, "user_tokens.change", "user_tokens", (ids[0], ids[1])))
+    return lines
+
+
+def remaining(before: KeyList, after: KeyList) -> KeyList:
+    """What is in both, so that a revocation holds whatever becomes of the rest."""
+    keys, tokens = set(after.keys), set(after.user_tokens)
+    return KeyList(
+        tuple(key for key in before.keys if key in keys), tuple(each for each in before.user_tokens if each in tokens)
+    )
+
+
+_ACTS: Final = {(False, True): "key.new", (True, True): "key.change", (True, False): "key.revoke"}
+
+
+def _told(key: ListedKey | None) -> dict[str, object] | None:
+    return None if key is None else key.told
+
+
+def _content(file: Path) -> bytes:
+    """Raises KeysInvalid."""
+    try:
+        with file.open("rb") as opened:
+            return opened.read(MOST_BYTES + 1)
+    except OSError as error:
+        made = "`resonate keys new NAME` begins one"
+        raise KeysInvalid([f"{file}: it cannot be read: {error.strerror}; {made}"]) from None
