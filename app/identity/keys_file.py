@@ -70,7 +70,7 @@ class _Reader:
         return KeyList(tuple(key for key in keys if key), tuple(each for each in tokens if each))
 
     def _members(self, node: Located, path: str, known: tuple[str, ...]) -> Mapping[str, Located]:
-        if not isinstance(node.value, Mapping):
+        if not isinstance(node.value, Mapping) or (not node.value and path):
             self.problems.add(node.line, path, f"it must be a mapping of {', '.join(known)}")
             return {}
         for name, member in node.value.items():
@@ -92,6 +92,8 @@ class _Reader:
     def _key(self, node: Located, path: str) -> ListedKey | None:
         told = len(self.problems.found)
         members = self._members(node, path, MEMBERS)
+        if not members:
+            return None
         name, kind = self._word(members, "name", path), self._word(members, "class", path)
         if name and not NAME.fullmatch(name):
             self.problems.add(node.line, path, f"name: {NO_NAME}")

@@ -24,6 +24,7 @@ MAX_UNKNOWN: Final = 1_000
 SUGGESTED: Final = 5  # of the unknown keys of one request, those of which it is looked up what was meant
 MAX_ATTRIBUTES: Final = 32_768
 EXPOSE: Final = "resonate.expose"
+SITE_ATTRIBUTE: Final = "site"  # of a key that has one, whatever the caller says
 NO_ATTRIBUTES: Final = frozenset({"targetingKey", USER_ATTRIBUTE, EXPOSE, FORCE_ATTRIBUTE})
 
 
@@ -146,6 +147,7 @@ async def expose(
     agent, device, country = visitor.attributes.get("userAgent"), given.get("device"), given.get("country")
     machine = client((agent if type(agent) is str else "") or exchange.visitors_agent)
     now, network = now_us(), resources.network_of(exchange)
+    site = None if exchange.grant is None else exchange.grant.site
     records = [
         Record(
             message_id=next(resources.access.ids),
@@ -162,6 +164,7 @@ async def expose(
             device=device if type(device) is str else machine.device,
             country=country if type(country) is str else None,
             bot=machine.bot,
+            site=site,
             authority=exchange.authority,
             network=network,
             properties=dict(given) or None,

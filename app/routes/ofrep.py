@@ -12,6 +12,7 @@ from app.http.errors import OFREP_FLAGS, Problem
 from app.http.exchange import Exchange, HttpAnswer, Pending, matches
 from app.routes.evaluation import (
     EXPOSE,
+    SITE_ATTRIBUTE,
     Stems,
     Visitor,
     expose,
@@ -46,6 +47,8 @@ class Ofrep:
         """`POST /ofrep/v1/evaluate/flags/{key}`"""
         grant, now = admit(exchange, resources.access), time.time()
         visitor, context, token = read_context(decode(body, DECODER))
+        if grant.site is not None:
+            context[SITE_ATTRIBUTE] = grant.site
         key, visible = exchange.scope["path"][len(OFREP_FLAGS) :], resources.visible_to(grant, now)
         experiment = visible.compiled.get(key)
         if experiment is None:  # drafts and archived experiments are not found either
@@ -64,6 +67,8 @@ class Ofrep:
         """`POST /ofrep/v1/evaluate/flags`"""
         grant, now = admit(exchange, resources.access), time.time()
         visitor, context, token = read_context(decode(body, DECODER))
+        if grant.site is not None:
+            context[SITE_ATTRIBUTE] = grant.site
         visible = resources.visible_to(grant, now)
         forced = forced_variants(exchange, context, visible)
         assignments = [assign(experiment, visitor, context, now, forced) for experiment in visible.servable]

@@ -107,7 +107,7 @@ def readiness(
         "version": worker.catalogs.catalog.version,
         "errors": [str(error) for error in worker.catalogs.errors[:LISTED_ERRORS]],
     }
-    keys = {"errors": list(worker.keys.problems[:LISTED_ERRORS])}
+    keys = {"errors": list(worker.keys.listed.problems[:LISTED_ERRORS])}
     warnings = list(worker.connection.warnings)
     return ready | {"store": store | told, "definitions": definitions, "keys": keys, "warnings": warnings}
 
@@ -128,7 +128,7 @@ def degraded_by(worker: Resources, writer: Sequence[str], recovery: str | None) 
         causes.append(REFUSED)
     growing = worker.telemetry.growing(now)
     causes += sorted(LOSSES & growing)
-    causes += worker.keys.causes(now)
+    causes += worker.keys.listed.causes(now)
     if "untrusted_forwarding" in growing:  # maybe in another worker, which alone knows of whom
         proxy = worker.access.networks.unbelieved
         causes.append("proxies_not_trusted" + (f": {proxy}" if proxy else ""))

@@ -13,7 +13,17 @@ from app.http.body import decode
 from app.http.errors import Problem
 from app.http.exchange import Exchange, HttpAnswer, Pending
 from app.identity.people import people_asking
-from app.routes.evaluation import FORCE, Stems, Visitor, expose, for_named_user, forced_variants, not_served, user_named
+from app.routes.evaluation import (
+    FORCE,
+    SITE_ATTRIBUTE,
+    Stems,
+    Visitor,
+    expose,
+    for_named_user,
+    forced_variants,
+    not_served,
+    user_named,
+)
 from app.routes.ofrep import check_user
 from app.worker.recommendations import ListAnswer
 from app.worker.resources import Resources
@@ -77,6 +87,8 @@ class Personalize:
         grant = admit(exchange, resources.access, PARAMETERS)
         body = decode(raw, DECODER)
         attributes, token = checked_attributes(body)
+        if grant.site is not None:
+            attributes = {**attributes, SITE_ATTRIBUTE: grant.site}
 
         def answer() -> HttpAnswer | Pending:
             view = page_view(exchange, resources, grant, body, attributes)

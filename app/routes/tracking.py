@@ -106,6 +106,7 @@ def arrival(exchange: Exchange, resources: Resources, named: NamedUsers) -> Arri
         prove=None if exchange.authority is Authority.BACKEND else named.authority,
         scrubber=resources.scrubber,
         network=resources.network_of(exchange),
+        site=None if exchange.grant is None else exchange.grant.site,
     )
 
 

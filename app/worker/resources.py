@@ -14,7 +14,6 @@ from app.http.access import Grant
 from app.http.admission import AccessPolicy
 from app.http.exchange import Exchange
 from app.identity.audit import Audit
-from app.identity.keys import FollowedKeys
 from app.identity.users import Users
 from app.limits.budgets import Allowance, Books, Budgets, Limits
 from app.limits.networks import Networks
@@ -69,8 +68,12 @@ class Resources:
     users: Users
     scrubber: Scrubber
     networks: NetworkDigests
-    keys: FollowedKeys
-    audit: Audit
+    keys: LiveKeys
+
+    @property
+    def audit(self) -> Audit:
+        """Where acts are written down."""
+        return self.keys.audit
 
     def network_of(self, exchange: Exchange) -> int | None:
         """The number of the network that a page calls from; a backend's own says nothing about anybody."""
@@ -150,8 +153,7 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
             users=users,
             scrubber=scrubber,
             networks=networks,
-            keys=keys.listed,
-            audit=keys.audit,
+            keys=keys,
         )
 
 

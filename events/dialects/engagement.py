@@ -49,6 +49,7 @@ def beat(item: dict[str, Any], sent_at: Any, arrival: Arrival) -> Record:
         device=machine.device,
         country=arrival.country,
         bot=machine.bot,
+        site=arrival.site,
         authority=arrival.authority_of(visitor_id, user_id, token_of_event(item)),
         quarantined=arrival.impossible(when),
         properties={"seq": sequence, "final": bool(final)},

@@ -69,6 +69,7 @@ def read_event(item: dict[str, Any], arrival: Arrival) -> Record:
         device=machine.device,
         country=arrival.country,
         bot=machine.bot,
+        site=arrival.site,
         authority=arrival.authority_of(fields["visitor_id"], fields["user_id"], token),
         quarantined=arrival.impossible(when),
         properties=(attributes if exposes else properties) or None,

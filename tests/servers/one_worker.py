@@ -1,7 +1,8 @@
 """One real worker of ours in this process: `create_app` under uvicorn on a free port, with a real embedded store."""
 
+import asyncio
 import threading
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,10 @@ class OneWorker:
         self._server.should_exit = True
         self._thread.join(10)
         self.store.stop()
+
+    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """What this comes to on the worker's loop."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(10)
 
     def connections(self) -> list[Any]:
         """The protocol of every open connection."""
