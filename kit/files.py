@@ -55,15 +55,18 @@ def remove_leftovers(folder: Path, older_than_seconds: float = 0.0) -> None:
             logger.warning("a leftover cannot be removed: %s", error)
 
 
-def replace_file(path: Path, content: bytes, *, durable: bool = True) -> None:
+def replace_file(path: Path, content: bytes, *, durable: bool = True, keeps_mode: bool = False) -> None:
     """Give a file new content, and make its folder where there is none: a reader sees the old or the new one whole.
 
-    When it returns, so does a crash of the machine; not `durable`, it spares the disk, for what can be made again.
+    When it returns, so does a crash of the machine; not `durable`, it spares the disk, for what can be made again. One
+    that `keeps_mode` is for whom it was before.
     Raises OSError with the old content in place.
     """
     make_folder(path.parent)
     with temporary_file(path) as file:
         _fill(file, content, durable=durable)
+        if keeps_mode and path.exists():
+            shutil.copymode(path, file.name)
         os.replace(file.name, path)
     if durable:
         sync(path.parent)

@@ -14,7 +14,9 @@ from app.cli.output import (
     NO_SERVICE,
     AsJson,
     Key,
+    Reason,
     Refused,
+    checked_reason,
     complain,
     environment_settings,
     say,
@@ -91,33 +93,45 @@ def demo(seed: Annotated[int, typer.Option(help="Draws the crowd: the same seed,
 
 
 @commands.command()
-def pause(key: Key, as_json: AsJson = False) -> None:
+def pause(key: Key, reason: Reason = None, as_json: AsJson = False) -> None:
     """Pause an experiment: everyone sees control, nobody enrols. It outranks the file until the file says the same."""
-    _order(key, "pause", as_json)
+    _order(key, "pause", reason, as_json)
 
 
 @commands.command()
-def resume(key: Key, as_json: AsJson = False) -> None:
+def resume(key: Key, reason: Reason = None, as_json: AsJson = False) -> None:
     """Resume an experiment that was paused; one that was stopped goes on in a new phase, in its file."""
-    _order(key, "resume", as_json)
+    _order(key, "resume", reason, as_json)
 
 
 @commands.command()
-def stop(key: Key, as_json: AsJson = False) -> None:
+def stop(key: Key, reason: Reason = None, as_json: AsJson = False) -> None:
     """Stop the phase of an experiment for good."""
-    _order(key, "stop", as_json)
+    _order(key, "stop", reason, as_json)
 
 
-def _order(key: str, action: Action, as_json: bool) -> None:
+def _order(key: str, action: Action, reason: str | None, as_json: bool) -> None:
+    from app.identity.audit import Actor, Audit, AuditUnusable, line_of
     from experiments.catalog.overrides import OverrideRefused, order
     from experiments.catalog.reader import CatalogReader, NoCatalog
 
     settings = environment_settings()
+    audit = Audit(settings.data)
+
+    def tell(before: str, after: str) -> None:
+        line = line_of(
+            Actor.at_the_command_line(), action, key, ({"status": before}, {"status": after}), checked_reason(reason)
+        )
+        if action == "resume":
+            audit.write(line)
+        elif not audit.follow(line):
+            complain(f"warning: {audit.folder} cannot be written, nothing there says who told {key} to {action}")
+
     try:
-        override = order(settings.data, CatalogReader(settings.data).catalog, key, action, datetime.now(UTC))
+        override = order(settings.data, CatalogReader(settings.data).catalog, key, action, datetime.now(UTC), tell)
     except NoCatalog:
         raise Refused(NO_SERVICE.format(settings.data)) from None
-    except OverrideRefused as error:
+    except (OverrideRefused, AuditUnusable) as error:
         raise Refused(str(error)) from None
     if as_json:
         say_json({"experiment": key, "status": override.status, "ordered_at": override.ordered_at})

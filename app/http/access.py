@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from app.http.errors import Problem
 from app.identity.keys import ListedKey
@@ -14,6 +14,7 @@ from app.identity.scopes import PAGE_SCOPES, SCOPES, KeyScope
 from app.runtime.settings import Settings
 from events.authority import Authority, sender
 from kit.files import create_file
+from kit.time import SECOND_US, iso, moment_of
 
 DIGEST_PREFIX: Final = "sha256:"
 ANY_ORIGIN: Final = frozenset({"*"})
@@ -43,6 +44,17 @@ class Grant:
     scopes: frozenset[KeyScope]
     site: str | None = None
     expires: float | None = None  # epoch seconds
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What may be said of it to who lists keys."""
+        facts: dict[str, Any] = {"name": self.name, "class": "secret" if self.secret else "publishable"}
+        facts["scopes"] = [scope for scope in SCOPES if scope in self.scopes]
+        if self.site is not None:
+            facts["site"] = self.site
+        if self.expires is not None:
+            facts["expires"] = iso(moment_of(int(self.expires) * SECOND_US))
+        return facts
 
     def allows(self, origin: str) -> bool:
         """Whether a page of `origin` may use this key."""

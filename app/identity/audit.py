@@ -99,14 +99,14 @@ class Audit:
                 f"the audit line cannot be written to {path}: {error.strerror}; what is not kept there is not done"
             ) from None
 
-    def follow(self, line: AuditLine) -> bool:
-        """Add the line of an act that could not wait, now or as soon as there is room; whether it is on the disk."""
+    def follow(self, *lines: AuditLine) -> bool:
+        """Add the lines of what could not wait, now or as soon as there is room; whether they are on the disk."""
         with self._turn:
-            self._waiting.append(line)
-        logged = self.catch_up()
-        if not logged:
+            self._waiting.extend(lines)
+        kept = self.catch_up()
+        for line in () if kept else lines:
             logger.error("an audit line waits for the disk", extra={"line": msgspec.to_builtins(line)})
-        return logged
+        return kept
 
     def catch_up(self) -> bool:
         """Add the lines that wait; whether none waits any more."""

@@ -1,5 +1,6 @@
 """`keys.yaml` → frozen values: who may call, what for, from which pages, for how long. Errors never show a key."""
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Final
@@ -10,7 +11,7 @@ from app.runtime.settings import DIGEST, each_an_origin, token_key
 from experiments.definitions.located import Located, Problems, shortened
 from experiments.definitions.yaml import read_yaml
 from kit.suggestions import did_you_mean
-from kit.time import parsed
+from kit.time import SECOND_US, iso, moment_of, parsed
 
 MOST_BYTES: Final = 256_000
 MOST_KEYS: Final = 1_000
@@ -19,6 +20,8 @@ NO_NAME: Final = "a name has 1 to 64 letters, digits, dots, dashes and underscor
 SECTIONS: Final = ("keys", "user_tokens")
 MEMBERS: Final = ("name", "class", "digest", "scopes", "origins", "site", "expires")
 VALUES: Final = frozenset({"key", "value", "secret", "token", "api_key"})  # in place of a digest
+HEADING: Final = re.compile(r"keys:[ \t]*(?:\[ *\]|null|~)?(?=[ \t]*(?:#.*)?\r?\n?$)")
+NOTHING: Final = re.compile(r"keys:[ \t]*(?:\[ *\]|null|~)")
 VERIFIED_BY: Final[Mapping[str, str]] = {"EdDSA": "public_key", "HS256": "secret"}
 
 
@@ -46,6 +49,77 @@ def locate_keys(content: bytes, file: str = "keys.yaml") -> tuple[KeyList, Mappi
     if problems.found:
         raise KeysInvalid([str(error) for error in sorted(problems.found)])
     return found, reader.lines
+
+
+class KeysUnwritable(Exception):
+    """A file is written in a way that no command can change; the message says what to write or delete by hand."""
+
+
+def with_key(content: bytes, key: ListedKey) -> bytes:
+    """The file with one more key behind the others, and all else as it was. Raises KeysInvalid, KeysUnwritable."""
+    before, entry = read_keys(content), f"- {_written(key)}\n"
+    lines = content.decode("utf-8-sig").splitlines(keepends=True)
+    heading = next((place for place, line in enumerate(lines) if HEADING.match(line)), None)
+    if lines and not lines[-1].endswith("\n"):
+        lines[-1] += "\n"
+    if heading is None:
+        lines += ["keys:\n", f"  {entry}"]
+    else:
+        lines[heading] = NOTHING.sub("keys:", lines[heading])
+        end, indent = heading + 1, None
+        for place in range(heading + 1, len(lines)):
+            line = lines[place]
+            if line[0] not in " -#\r\n":
+                break
+            if line.lstrip().startswith("-") and indent is None:
+                indent = line[: len(line) - len(line.lstrip())]
+            if line.strip() and line[0] != "#":
+                end = place + 1
+        lines.insert(end, ("  " if indent is None else indent) + entry)
+    after = "".join(lines).encode()
+    if _read_or_none(after) != KeyList((*before.keys, key), before.user_tokens):
+        raise KeysUnwritable(
+            f"the list is not one line per entry below `keys:`; add this to it by hand: {entry.strip()}"
+        )
+    return after
+
+
+def without_key(content: bytes, name: str) -> bytes:
+    """The file without a key, and all else as it was. Raises KeyError, KeysInvalid, KeysUnwritable."""
+    before, places = locate_keys(content)
+    line = places[name]
+    lines = content.decode("utf-8-sig").splitlines(keepends=True)
+    begin = line - 1
+    while begin > 0 and not lines[begin].lstrip().startswith("-"):
+        begin -= 1
+    indent, end = len(lines[begin]) - len(lines[begin].lstrip()), begin + 1
+    while end < len(lines) and lines[end].strip() and len(lines[end]) - len(lines[end].lstrip()) > indent:
+        end += 1
+    after = "".join([*lines[:begin], *lines[end:]]).encode()
+    kept = tuple(key for key in before.keys if key.name != name)
+    if _read_or_none(after) != KeyList(kept, before.user_tokens):
+        raise KeysUnwritable(f"no command can take {name} out of the file as it is written; delete it from line {line}")
+    return after
+
+
+def _read_or_none(content: bytes) -> KeyList | None:
+    try:
+        return read_keys(content)
+    except KeysInvalid:
+        return None
+
+
+def _written(key: ListedKey) -> str:
+    members = [f"name: {key.name}", f"class: {key.kind}", f'digest: "sha256:{key.digest}"']
+    if key.scopes != (PAGE_SCOPES if key.kind == "publishable" else SCOPES):
+        members.append(f"scopes: [{', '.join(key.scopes)}]")
+    if key.origins is not None:
+        members.append(f"origins: [{', '.join(json.dumps(origin) for origin in key.origins)}]")
+    if key.site is not None:
+        members.append(f'site: "{key.site}"')
+    if key.expires is not None:
+        members.append(f'expires: "{iso(moment_of(int(key.expires) * SECOND_US))}"')
+    return f"{{{', '.join(members)}}}"
 
 
 class _Reader:

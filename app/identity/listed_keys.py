@@ -5,8 +5,9 @@ also for a worker that starts then; and a change is in the audit before it holds
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from time import monotonic
 from typing import Final
 
 import msgspec
@@ -19,16 +20,24 @@ from kit.files import FileMark, mark_of, replace_file
 logger = logging.getLogger(__name__)
 
 WIDEST_MODE: Final = 0o640
+SETTLED_SECONDS: Final = 0.15
 
 
 class KeysKeeper:
-    """The one reader of the file: `boot`, then `poll` a few times a second."""
+    """The one reader of the file: `boot`, then `poll` a few times a second.
 
-    def __init__(self, file: Path, data: Path) -> None:
+    A change is taken once the file stayed the same for a moment (`pace` counts its seconds), so that nobody is caught
+    in the middle of saving.
+    """
+
+    def __init__(self, file: Path, data: Path, pace: Callable[[], float] = monotonic) -> None:
         self._file = file
         self._data = data
         self._audit = Audit(data)
+        self._pace = pace
         self._seen: FileMark | None = None
+        self._seen_since = 0.0
+        self._taken: FileMark | None = None
         self.problems: tuple[str, ...] = ()
 
     def boot(self) -> None:
@@ -40,7 +49,10 @@ class KeysKeeper:
     def poll(self) -> bool:
         """Look whether the file was changed; True where something else is in force, or wrong, now."""
         self._audit.catch_up()
-        if mark_of(self._file) == self._seen:
+        mark = mark_of(self._file)
+        if mark != self._seen:
+            self._seen, self._seen_since = mark, self._pace()
+        if mark == self._taken or self._pace() - self._seen_since < SETTLED_SECONDS:
             return False
         self._take()
         return True
@@ -50,7 +62,7 @@ class KeysKeeper:
 
         Where the audit cannot be written, keys that the file takes away go all the same, and nothing is added.
         """
-        seen, standing = mark_of(self._file), self._standing()
+        taken, standing = mark_of(self._file), self._standing()
         before = KeyList() if standing is None else standing.listed
         listed, problems = before, list[str]()
         try:
@@ -61,7 +73,7 @@ class KeysKeeper:
             try:
                 self._audit.write(*changes(before, listed, Actor("file", self._file.name)))
             except AuditUnusable as error:
-                problems, seen = [f"{self._file.name}: {error}"], None  # and it is tried again
+                problems, taken = [f"{self._file.name}: {error}"], None  # and it is tried again
                 listed = remaining(before, listed)
         if not problems:
             self._warn()
@@ -69,7 +81,7 @@ class KeysKeeper:
         published = PublishedKeys(str(self._file), listed, self.problems)
         if published != standing and (standing is not None or not problems):
             replace_file(self._data / PUBLISHED, msgspec.json.encode(published))
-        self._seen = seen
+        self._taken = taken
 
     def _standing(self) -> PublishedKeys | None:
         published = read_published(self._data)
@@ -117,9 +129,12 @@ def _told(key: ListedKey | None) -> dict[str, object] | None:
 
 def _content(file: Path) -> bytes:
     """Raises KeysInvalid."""
+    made = "`resonate keys new NAME` begins one"
     try:
         with file.open("rb") as opened:
-            return opened.read(MOST_BYTES + 1)
+            content = opened.read(MOST_BYTES + 1)
     except OSError as error:
-        made = "`resonate keys new NAME` begins one"
         raise KeysInvalid([f"{file}: it cannot be read: {error.strerror}; {made}"]) from None
+    if not content.strip():  # whoever wants no key at all says so
+        raise KeysInvalid([f"{file}: it is empty; write `keys: []` for no keys, {made}"])
+    return content

@@ -11,16 +11,14 @@ import msgspec
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.http.access import Grant
 from app.http.errors import Problem, retry_later
 from app.http.exchange import Exchange
 from app.identity.audit import LONGEST_REASON, Actor, AuditLine, AuditUnusable, Wanted, line_of
-from app.identity.key_uses import KeyUse, read_uses
+from app.identity.key_uses import read_uses
 from app.identity.scopes import SCOPES
 from app.routes.dependencies import Secret, Worker
 from app.worker.resources import Resources
 from events.deletes.tombstones import PersonKind, exact_digest
-from kit.time import SECOND_US, iso, moment_of
 
 router = APIRouter(tags=["Operations"])
 
@@ -126,21 +124,11 @@ TOLD: Final[dict[int | str, Any]] = {
 @router.get("/v1/keys", summary="All keys: name, class, scopes, expiry, last use; never a key", responses=TOLD)
 async def keys(_: Secret, worker: Worker) -> Response:
     uses = await asyncio.to_thread(read_uses, worker.settings.data)
-    listed = [key_facts(grant, uses.get(grant.name)) for grant in worker.access.keys.grants]
+    listed = [
+        grant.told | ({"last_used": uses[grant.name].told} if grant.name in uses else {})
+        for grant in worker.access.keys.grants
+    ]
     return Response(msgspec.json.encode({"keys": listed}), headers=NEVER_STORED, media_type="application/json")
-
-
-def key_facts(grant: Grant, use: KeyUse | None) -> dict[str, Any]:
-    """What is told of a key."""
-    told: dict[str, Any] = {"name": grant.name, "class": "secret" if grant.secret else "publishable"}
-    told["scopes"] = [scope for scope in SCOPES if scope in grant.scopes]
-    if grant.site is not None:
-        told["site"] = grant.site
-    if grant.expires is not None:
-        told["expires"] = iso(moment_of(int(grant.expires) * SECOND_US))
-    if use is not None:
-        told["last_used"] = use.told
-    return told
 
 
 OF_THIS: Final = "Of this alone: an experiment, a key, `visitor:v-1`."

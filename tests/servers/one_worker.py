@@ -1,6 +1,7 @@
 """One real worker of ours in this process: `create_app` under uvicorn on a free port, with a real embedded store."""
 
 import asyncio
+import itertools
 import threading
 from collections.abc import Coroutine, Mapping
 from datetime import UTC, datetime
@@ -51,6 +52,13 @@ UNLIMITED = (
 )
 
 
+def keys_keeper(settings: Settings) -> KeysKeeper | None:
+    """What a supervisor would have; a second passes between two of its looks."""
+    if settings.keys is None:
+        return None
+    return KeysKeeper(settings.keys, settings.data, itertools.count().__next__)
+
+
 class OneWorker:
     """A worker that runs while the `with` block does; `store` may be stopped and started inside it."""
 
@@ -63,7 +71,7 @@ class OneWorker:
         rates = dict.fromkeys(UNLIMITED, 1_000_000) | {"workers": 1}
         self.settings = Settings(data=root / "data", definitions=definitions, **{**keys, **rates, **settings})
         self.store = EmbeddedStore(self.settings.data)
-        self.key_list = None if self.settings.keys is None else KeysKeeper(self.settings.keys, self.settings.data)
+        self.key_list = keys_keeper(self.settings)
         self.keeper = CatalogKeeper(definitions, self.settings.data, lambda: datetime.now(UTC))
         self.url = ""
         self.app: Any = None

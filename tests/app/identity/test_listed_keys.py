@@ -1,6 +1,7 @@
 """Listed keys while the service runs: live when the file changes, the last good ones when it is bad, and their end."""
 
 import hashlib
+import itertools
 import json
 import logging
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from app.identity.keys_file import KeysInvalid
 from app.identity.listed_keys import KeysKeeper
 from kit.time import DAY_SECONDS, parsed
 
+AT_ONCE = itertools.count().__next__  # a second between two looks
 TOKEN_SECRET = b"0123456789abcdef0123456789abcdef"
 TOKENS = 'user_tokens: [{kid: k, alg: HS256, secret: "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"}]\n'
 
@@ -36,7 +38,7 @@ def lines(data: Path) -> list[AuditLine]:
 
 @pytest.fixture
 def keeper(tmp_path: Path) -> KeysKeeper:
-    return KeysKeeper(tmp_path / "keys.yaml", tmp_path / "data")
+    return KeysKeeper(tmp_path / "keys.yaml", tmp_path / "data", AT_ONCE)
 
 
 def names(data: Path, now: float = 0.0) -> list[str]:
@@ -59,7 +61,7 @@ def test_a_bad_file_leaves_the_last_good_keys_in_force_also_after_a_start(tmp_pa
     followed.poll(0.0)
     assert followed.causes(0.0) == ["keys_invalid"]
     file.unlink()
-    again = KeysKeeper(file, data)
+    again = KeysKeeper(file, data, AT_ONCE)
     again.boot()
     assert names(data) == ["a"]
     assert "resonate keys new" in again.problems[0]
@@ -67,6 +69,29 @@ def test_a_bad_file_leaves_the_last_good_keys_in_force_also_after_a_start(tmp_pa
     assert again.poll()
     assert not again.poll()
     assert names(data) == ["b"]
+
+
+def test_a_file_is_taken_once_it_stays_the_same(tmp_path: Path) -> None:
+    now, file = [0.0], tmp_path / "keys.yaml"
+    file.write_text(listing(entry("a")))
+    keeper = KeysKeeper(file, tmp_path / "data", lambda: now[0])
+    keeper.boot()
+    file.write_text("keys:\n")  # an editor has begun
+    assert not keeper.poll()
+    now[0] += 0.1
+    file.write_text(listing(entry("a"), entry("b")))
+    assert not keeper.poll()
+    now[0] += 0.1
+    assert not keeper.poll()
+    now[0] += 0.1
+    assert keeper.poll()
+    assert names(tmp_path / "data") == ["a", "b"]
+    file.write_text("")
+    keeper.poll()
+    now[0] += 1
+    assert keeper.poll()
+    assert "it is empty" in keeper.problems[0]
+    assert names(tmp_path / "data") == ["a", "b"]
 
 
 def test_without_any_good_file_the_service_does_not_start(tmp_path: Path, keeper: KeysKeeper) -> None:
