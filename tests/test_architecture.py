@@ -37,6 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app/analysis",
         "app/demo",
         "app/http",
+        "app/identity",
         "app/processes",
         "app/runtime",
         "events/engines",
@@ -58,11 +59,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "app/demo": set(),
     "app/http": {"app/identity", "app/limits", "app/runtime", "events"},
-    "app/identity": {"app/runtime", "events", "events/ingest"},
+    "app/identity": {"app/runtime", "events", "events/ingest", "experiments/definitions"},
     "app/processes": {
         "app",
         "app/analysis",
         "app/http",
+        "app/identity",
         "app/limits",
         "app/runtime",
         "events/deletes",
@@ -86,6 +88,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app/runtime",
         "app/worker",
         "events",
+        "events/deletes",
         "events/dialects",
         "events/privacy",
         "events/store",
@@ -194,7 +197,7 @@ DOORS = {  # vendor → the files that may import it
     "uvicorn": ["app/http/protocol.py", "app/http/server.py"],
     "yaml": ["experiments/definitions/yaml.py"],
 }
-WIDE = {"experiments/statistics": 17, "app/routes": 14}  # folders of more than 12 modules
+WIDE = {"experiments/statistics": 17, "app/routes": 15}  # folders of more than 12 modules
 LONG: dict[str, int] = {}  # modules of more than 400 lines
 SHORT = {  # modules of less than 60 lines that are a thought of their own
     "app/cli/main.py",
@@ -237,7 +240,10 @@ ONLY_IN = {  # pattern → the places that may say it, why
     r"\b86_?400(_000)*\b|[*/] ?1_000_000\b|\b1_000_000 [*/]": ("kit/time.py",),  # seconds and microseconds
 }
 HELPERS_USED_ONCE = 0.53  # at most this share of the private helpers
-MOST_MODULES, MOST_LINES = 250, 39_500  # of the product, at most: with authority, proof, budgets, scrubber, poisoning
+MOST_MODULES, MOST_LINES = (
+    260,
+    41_300,
+)  # of the product, at most: with authority, proof, budgets, scrubber, poisoning, keys, audit
 
 Rule = Callable[[House], Iterator[str]]
 

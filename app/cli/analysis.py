@@ -24,7 +24,7 @@ def analysis_answer(settings: Settings, query: Query) -> AnalysisAnswer:
         raise Refused(error.detail) from None
 
 
-def note(settings: Settings, act: str, subject: str, after: Any, reason: str | None) -> None:
+def note_act(settings: Settings, act: str, subject: str, after: Any, reason: str | None) -> None:
     """Keeps who does something at the command line, before it is done. Raises Refused."""
     line = line_of(Actor.at_the_command_line(), act, subject, (None, after), checked_reason(reason))
     try:

@@ -211,7 +211,7 @@ def _change_keys(changed: Callable[[bytes], bytes], reason: str | None) -> Path:
     from msgspec.structs import replace
 
     from app.identity.audit import Actor, Audit, AuditUnusable
-    from app.identity.keys import PUBLISHED, KeyList, read_published
+    from app.identity.keys import PUBLISHED, KeyList, keys_in_force
     from app.identity.keys_file import KeysInvalid, KeysUnwritable, read_keys
     from app.identity.listed_keys import changes, publish_change
 
@@ -224,7 +224,7 @@ def _change_keys(changed: Callable[[bytes], bytes], reason: str | None) -> Path:
             listed = read_keys(after, file.name)
             lines = changes(before, listed, Actor.at_the_command_line())
             Audit(data).write(*(replace(line, reason=checked_reason(reason)) for line in lines))
-            standing = read_published(data)
+            standing = keys_in_force(data)
             in_force = standing.listed if standing is not None and standing.path == str(file) else KeyList()
             if in_force == before:  # else the service has yet to see what else was changed
                 publish_change(file, data, listed)

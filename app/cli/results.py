@@ -181,10 +181,10 @@ def export(
     """Every event as NDJSON, in order; the cursor for the next export is printed at the end, on standard error."""
 
     from app.analysis.queries import EventsQuery
-    from app.cli.analysis import analysis_answer, note
+    from app.cli.analysis import analysis_answer, note_act
 
     settings = environment_settings()
-    note(settings, "export", "events", {"behind": cursor}, reason)
+    note_act(settings, "export", "events", {"behind": cursor}, reason)
     target = output.open("wb") if output else typer.get_binary_stream("stdout")
     try:
         while True:

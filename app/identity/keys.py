@@ -80,7 +80,7 @@ class FollowedKeys:
         if mark == self._mark and now < self._ends:
             return False
         if mark != self._mark:
-            self._published, self._mark = read_published(self._path.parent), mark
+            self._published, self._mark = keys_in_force(self._path.parent), mark
         listed = () if self._published is None else self._published.listed.keys
         self.in_force = tuple(key for key in listed if key.expires is None or now < key.expires)
         self._ends = min((key.expires for key in self.in_force if key.expires is not None), default=float("inf"))
@@ -93,7 +93,7 @@ class FollowedKeys:
         return [INVALID] * bool(self.problems) + [f"key_expires: {name}" for name in sorted(ending)]
 
 
-def read_published(data: Path) -> PublishedKeys | None:
+def keys_in_force(data: Path) -> PublishedKeys | None:
     """What is in force by a data directory; None where nothing is, or nobody can read it."""
     try:
         return msgspec.json.decode((data / PUBLISHED).read_bytes(), type=PublishedKeys)

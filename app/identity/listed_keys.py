@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from app.identity.audit import Actor, Audit, AuditLine, AuditUnusable, line_of
-from app.identity.keys import PUBLISHED, KeyList, ListedKey, PublishedKeys, read_published
+from app.identity.keys import PUBLISHED, KeyList, ListedKey, PublishedKeys, keys_in_force
 from app.identity.keys_file import MOST_BYTES, KeysInvalid, read_keys
 from kit.files import FileMark, mark_of, replace_file
 
@@ -84,7 +84,7 @@ class KeysKeeper:
         self._taken = taken
 
     def _standing(self) -> PublishedKeys | None:
-        published = read_published(self._data)
+        published = keys_in_force(self._data)
         return published if published is not None and published.path == str(self._file) else None
 
     def _warn(self) -> None:

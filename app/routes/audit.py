@@ -46,7 +46,7 @@ class Act(NamedTuple):
     reason: str | None = None
 
 
-def person_digest(kind: PersonKind, identifier: str) -> str:
+def subject_of(kind: PersonKind, identifier: str) -> str:
     """Whom an act is about, by the digest that the erasure journal has too."""
     return f"{kind}:{exact_digest(identifier)}"
 
@@ -122,7 +122,7 @@ TOLD: Final[dict[int | str, Any]] = {
 
 
 @router.get("/v1/keys", summary="All keys: name, class, scopes, expiry, last use; never a key", responses=TOLD)
-async def keys(_: Secret, worker: Worker) -> Response:
+async def all_keys(_: Secret, worker: Worker) -> Response:
     uses = await asyncio.to_thread(read_uses, worker.settings.data)
     listed = [
         grant.told | ({"last_used": uses[grant.name].told} if grant.name in uses else {})
@@ -165,7 +165,7 @@ async def audit(
     subjects = frozenset[str]()
     if subject is not None:
         kind, _separator, identifier = subject.partition(":")
-        digests = [person_digest(each, identifier) for each in ("visitor", "user") if each == kind and identifier]
+        digests = [subject_of(each, identifier) for each in ("visitor", "user") if each == kind and identifier]
         subjects = frozenset([subject, *digests])
     try:
         lines, behind = await asyncio.to_thread(worker.audit.page, cursor, limit, Wanted(subjects, actor))

@@ -258,17 +258,27 @@ async def events(_: Secret, asked: Asked, worker: Worker, cursor: Cursor = None,
     return page
 
 
-@router.post("/v1/experiments/{key}/pause", summary="Control for everyone, live within 2 s", status_code=202)
+WHY: Final = {"requestBody": {"content": {"application/json": {"example": {"reason": "checkout is broken on phones"}}}}}
+
+
+@router.post(
+    "/v1/experiments/{key}/pause", summary="Control for everyone, live within 2 s", status_code=202, openapi_extra=WHY
+)
 async def pause(key: Key, _: Secret, asked: Asked, worker: Worker, why: Why | None = None) -> JSONResponse:
     return await _ordered(asked, worker, key, "pause", why)
 
 
-@router.post("/v1/experiments/{key}/resume", summary="Assign again after a pause, live within 2 s", status_code=202)
+@router.post(
+    "/v1/experiments/{key}/resume",
+    summary="Assign again after a pause, live within 2 s",
+    status_code=202,
+    openapi_extra=WHY,
+)
 async def resume(key: Key, _: Secret, asked: Asked, worker: Worker, why: Why | None = None) -> JSONResponse:
     return await _ordered(asked, worker, key, "resume", why)
 
 
-@router.post("/v1/experiments/{key}/stop", summary="Stop for good, live within 2 s", status_code=202)
+@router.post("/v1/experiments/{key}/stop", summary="Stop for good, live within 2 s", status_code=202, openapi_extra=WHY)
 async def stop(key: Key, _: Secret, asked: Asked, worker: Worker, why: Why | None = None) -> JSONResponse:
     return await _ordered(asked, worker, key, "stop", why)
 

@@ -14,7 +14,7 @@ from app.http.body import decode
 from app.http.errors import Problem, retry_later, unreadable
 from app.http.exchange import Exchange
 from app.identity.audit import LONGEST_REASON
-from app.routes.audit import Act, auditing, note, person_digest
+from app.routes.audit import Act, auditing, note, subject_of
 from app.routes.dependencies import Asked, Secret, Worker, analysis_response
 from app.routes.openapi import TEXT, json_body
 from app.worker.resources import Resources
@@ -181,7 +181,7 @@ async def erasures(
 async def _told_of(asked: Exchange, worker: Resources, query: PersonQuery) -> Response:
     """All that is held, or how much; nobody is told without a line in the audit."""
     answer = await _answer(asked, worker, query)
-    await note(asked, worker, Act("access", person_digest(query.kind, query.id)))
+    await note(asked, worker, Act("access", subject_of(query.kind, query.id)))
     return answer
 
 
@@ -189,7 +189,7 @@ async def _erased(asked: Exchange, worker: Resources, kind: PersonKind, named: "
     identifier, users = _checked(named.id), _each_checked(named.only)
     if dry_run:
         return await _told_of(asked, worker, PersonQuery(kind, identifier, users, counted=True))
-    async with auditing(asked, worker, Act("erase", person_digest(kind, identifier), reason=named.reason)):
+    async with auditing(asked, worker, Act("erase", subject_of(kind, identifier), reason=named.reason)):
         return await _answer(asked, worker, ErasureQuery(kind, identifier, users))
 
 

@@ -13,7 +13,7 @@ import pytest
 from servers.one_worker import OneWorker, records
 
 from app.identity.audit import Audit, AuditLine, Wanted
-from app.identity.keys import FollowedKeys, read_published
+from app.identity.keys import FollowedKeys, keys_in_force
 from app.identity.keys_file import KeysInvalid
 from app.identity.listed_keys import KeysKeeper
 from kit.time import DAY_SECONDS, parsed
@@ -100,7 +100,7 @@ def test_without_any_good_file_the_service_does_not_start(tmp_path: Path, keeper
     (tmp_path / "keys.yaml").write_text("keys: [1]")
     with pytest.raises(KeysInvalid, match="must be a mapping"):
         keeper.boot()
-    assert read_published(tmp_path / "data") is None
+    assert keys_in_force(tmp_path / "data") is None
 
 
 def test_what_another_file_said_is_not_the_last_good_of_this_one(tmp_path: Path, keeper: KeysKeeper) -> None:
