@@ -15,7 +15,7 @@ import msgspec
 from app.identity.audit import Actor, Audit, AuditLine, AuditUnusable, line_of
 from app.identity.keys import PUBLISHED, KeyList, ListedKey, PublishedKeys, keys_in_force
 from app.identity.keys_file import MOST_BYTES, KeysInvalid, read_keys
-from kit.files import FileMark, mark_of, replace_file
+from kit.files import FileMark, create_file, mark_of, replace_file
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ class KeysKeeper:
         self.problems = tuple(problems)
         published = PublishedKeys(str(self._file), listed, self.problems)
         if published != standing and (standing is not None or not problems):
-            replace_file(self._data / PUBLISHED, msgspec.json.encode(published))
+            _publish(self._data, published)
         self._taken = taken
 
     def _standing(self) -> PublishedKeys | None:
@@ -95,7 +95,15 @@ class KeysKeeper:
 
 def publish_change(file: Path, data: Path, listed: KeyList) -> None:
     """Put in force what a command wrote into the file, and what it kept in the audit itself."""
-    replace_file(data / PUBLISHED, msgspec.json.encode(PublishedKeys(str(file), listed)))
+    _publish(data, PublishedKeys(str(file), listed))
+
+
+def _publish(data: Path, published: PublishedKeys) -> None:
+    """For the user of the service alone, also where its group reads the data directory: secrets of tokens are in it."""
+    path = data / PUBLISHED
+    if not path.exists():
+        create_file(path, b"", 0o600)
+    replace_file(path, msgspec.json.encode(published), keeps_mode=True)
 
 
 def changes(before: KeyList, after: KeyList, actor: Actor) -> Sequence[AuditLine]:

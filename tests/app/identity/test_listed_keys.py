@@ -4,6 +4,7 @@ import hashlib
 import itertools
 import json
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -176,6 +177,18 @@ def test_a_file_that_others_may_read_is_warned_about(
         file.chmod(0o644)
         keeper.poll()
     assert "mode 0644" in caplog.text
+
+
+def test_what_is_in_force_is_read_by_the_services_user_alone(tmp_path: Path, keeper: KeysKeeper) -> None:
+    file, published = tmp_path / "keys.yaml", tmp_path / "data" / "keys-in-force.json"
+    before = os.umask(0o027)
+    try:
+        for names in ("a", "b"):
+            file.write_text(listing(entry(names)) + TOKENS)
+            keeper.poll()
+            assert published.stat().st_mode & 0o777 == 0o600
+    finally:
+        os.umask(before)
 
 
 @pytest.fixture
