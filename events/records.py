@@ -55,6 +55,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     forced: bool = False
     forged: bool = False
     issued: bool = False
+    site: str | None = None
     authority: Authority = Authority.PAGE
     quarantined: bool = False
     properties: dict[str, Any] | None = None
@@ -102,6 +103,7 @@ COLUMNS: Final[dict[str, Kind]] = {
     "path": "text",
     "device": "text",
     "country": "text",
+    "site": "text",  # of the sender's key
     "bot": "bool",
     "forced": "bool",
     "forged": "bool",

@@ -1,5 +1,6 @@
 """Files that are replaced whole, created once, locked across processes, and told apart from what they were."""
 
+import contextlib
 import fcntl
 import logging
 import os
@@ -54,15 +55,20 @@ def remove_leftovers(folder: Path, older_than_seconds: float = 0.0) -> None:
             logger.warning("a leftover cannot be removed: %s", error)
 
 
-def replace_file(path: Path, content: bytes, *, durable: bool = True, mode: int = 0o666) -> None:
+def replace_file(
+    path: Path, content: bytes, *, durable: bool = True, mode: int = 0o666, keeps_mode: bool = False
+) -> None:
     """Give a file new content, and make its folder where there is none: a reader sees the old or the new one whole.
 
-    When it returns, so does a crash of the machine; not `durable`, it spares the disk, for what can be made again.
+    When it returns, so does a crash of the machine; not `durable`, it spares the disk, for what can be made again. One
+    that `keeps_mode` is for whom it was before.
     Raises OSError with the old content in place.
     """
     make_folder(path.parent)
     with temporary_file(path, mode) as file:
         _fill(file, content, durable=durable)
+        if keeps_mode and path.exists():
+            shutil.copymode(path, file.name)
         os.replace(file.name, path)
     if durable:
         sync(path.parent)
@@ -91,6 +97,27 @@ def append_to(path: Path) -> BinaryIO:
     """A file, such as a log, open for adding to its end; it is made, and its folder too, where there is none."""
     path.parent.mkdir(parents=True, exist_ok=True)
     return path.open("ab")
+
+
+def extend_file(path: Path, length: int, added: bytes) -> None:
+    """Put bytes behind the first `length` ones of a file, durably; what was torn behind them goes.
+
+    Raises OSError with nothing added.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        try:
+            os.ftruncate(descriptor, length)
+            written = 0
+            while written < len(added):
+                written += os.pwrite(descriptor, added[written:], length + written)
+            os.fsync(descriptor)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.ftruncate(descriptor, length)
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def make_folder(folder: Path) -> None:

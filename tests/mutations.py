@@ -20,6 +20,7 @@ import psutil
 from oracles.proving import PLANTED
 from planted.decisions import DECISIONS, refusals
 from planted.fault import Mutation
+from planted.keys import KEYS
 from planted.limits import LIMITS
 from planted.privacy import PRIVACY
 from planted.publishing import PUBLISHING
@@ -35,6 +36,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     **SERVICE,
     **DECISIONS,
     **TRUST,
+    **KEYS,
     **PRIVACY,
     **PUBLISHING,
     **LIMITS,

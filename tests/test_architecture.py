@@ -37,6 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app/analysis",
         "app/demo",
         "app/http",
+        "app/identity",
         "app/processes",
         "app/runtime",
         "events/engines",
@@ -63,6 +64,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app",
         "app/analysis",
         "app/http",
+        "app/identity",
         "app/limits",
         "app/runtime",
         "events/deletes",
@@ -86,6 +88,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app/runtime",
         "app/worker",
         "events",
+        "events/deletes",
         "events/dialects",
         "events/privacy",
         "events/store",
@@ -196,11 +199,8 @@ DOORS = {  # vendor → the files that may import it
     "uvicorn": ["app/http/protocol.py", "app/http/server.py"],
     "yaml": ["experiments/definitions/yaml.py"],
 }
-WIDE = {
-    "experiments/statistics": 17,
-    "app/routes": 14,
-    "experiments/definitions": 13,
-}  # folders of more than 12 modules
+# folders of more than 12 modules
+WIDE = {"experiments/statistics": 17, "app/routes": 17, "experiments/definitions": 13, "app/identity": 13}
 LONG: dict[str, int] = {}  # modules of more than 400 lines
 SHORT = {  # modules of less than 60 lines that are a thought of their own
     "app/cli/main.py",
@@ -244,7 +244,7 @@ ONLY_IN = {  # pattern → the places that may say it, why
     r"\b86_?400(_000)*\b|[*/] ?1_000_000\b|\b1_000_000 [*/]": ("kit/time.py",),  # seconds and microseconds
 }
 HELPERS_USED_ONCE = 0.53  # at most this share of the private helpers
-MOST_MODULES, MOST_LINES = 256, 40_500  # of the product, at most: with all of trust
+MOST_MODULES, MOST_LINES = 270, 43_500  # of the product, at most: with all of trust
 
 Rule = Callable[[House], Iterator[str]]
 

@@ -3,11 +3,12 @@
 import asyncio
 import json
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from app.analysis.client import AnalysisAnswer, AnalysisClient, AnalysisError
 from app.analysis.queries import Query
-from app.cli.output import NO_SERVICE, Refused
+from app.cli.output import NO_SERVICE, Refused, checked_reason
+from app.identity.audit import Actor, Audit, AuditUnusable, line_of
 from app.runtime.data_directory import DataDirectory
 from app.runtime.settings import Settings
 
@@ -21,6 +22,15 @@ def analysis_answer(settings: Settings, query: Query) -> AnalysisAnswer:
         return asyncio.run(_asked(settings, query))
     except AnalysisError as error:
         raise Refused(error.detail) from None
+
+
+def note_act(settings: Settings, act: str, subject: str, after: Any, reason: str | None) -> None:
+    """Keeps who does something at the command line, before it is done. Raises Refused."""
+    line = line_of(Actor.at_the_command_line(), act, subject, (None, after), checked_reason(reason))
+    try:
+        Audit(settings.data).write(line)
+    except AuditUnusable as error:
+        raise Refused(str(error)) from None
 
 
 def service_runs(settings: Settings) -> bool:

@@ -1,15 +1,23 @@
 """Commands that make keys: of pages and backends, and of the tokens by which a shop's backend proves a user."""
 
 import base64
+import json
 import secrets
+from collections.abc import Callable
 from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from app.cli.output import AsJson, say, say_json
+from app.cli.output import AsJson, Reason, Refused, checked_reason, environment_settings, say, say_json, say_table
+from kit.files import locked, read_or_none, replace_file
+from kit.suggestions import did_you_mean
+
+if TYPE_CHECKING:
+    from app.identity.keys import KeyList
+    from app.runtime.settings import Settings
 
 commands = typer.Typer(invoke_without_command=True)
 
@@ -92,3 +100,137 @@ def ed25519_public_key(seed: bytes) -> bytes:
 
 def _text(value: bytes) -> str:
     return base64.urlsafe_b64encode(value).decode()
+
+
+class KeyKind(StrEnum):
+    """Where a key may stand."""
+
+    PUBLISHABLE = "publishable"
+    SECRET = "secret"
+
+
+NAME: Final = "Its name in lists, log lines and the audit."
+SCOPES: Final = (
+    "What it may do: evaluate,track,recommend,payload,read_results,export,steer,products,read_people,erase,audit."
+)
+EXPIRES: Final = "The day at whose beginning (UTC) it ends, or a moment."
+NO_FILE: Final = "RESONATE_KEYS names no file of keys; set it, here and for the service, to one such as keys.yaml"
+Named = Annotated[str, typer.Argument(help=NAME, show_default=False)]
+
+
+@commands.command("new")
+def new_key(  # noqa: PLR0913 (one parameter per option of the command)
+    name: Named,
+    kind: Annotated[KeyKind, typer.Option("--class", help="Pages' or backends'.")] = KeyKind.SECRET,
+    scopes: Annotated[str | None, typer.Option(help=SCOPES + " All of its class, if not given.")] = None,
+    expires: Annotated[str | None, typer.Option(help=EXPIRES)] = None,
+    origins: Annotated[
+        str | None, typer.Option(help="Pages that may use it: https://a.example,https://b.example")
+    ] = None,
+    site: Annotated[str | None, typer.Option(help="Stamped on the rows that come with it.")] = None,
+    reason: Reason = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add a key to the file of RESONATE_KEYS and show it, once; a running service knows it within 2 s."""
+    from app.identity.keys import digest_of
+    from app.identity.keys_file import read_keys, with_key
+
+    key = f"{'pk' if kind is KeyKind.PUBLISHABLE else 'sk'}_{secrets.token_urlsafe(32)}"
+    members = [f"name: {json.dumps(name)}", f"class: {kind}", f'digest: "{digest_of(key)}"']
+    lists = (("scopes", scopes), ("origins", origins))
+    members += [f"{each}: {json.dumps([part.strip() for part in text.split(',')])}" for each, text in lists if text]
+    members += [f"{each}: {json.dumps(text)}" for each, text in (("expires", expires), ("site", site)) if text]
+
+    def changed(content: bytes) -> bytes:
+        [made] = read_keys(f"keys: [{{{', '.join(members)}}}]".encode(), "the new key").keys
+        if any(each.name == name for each in read_keys(content).keys):
+            raise Refused(f"there is a key {name} already; revoke it first, or take another name")
+        return with_key(content, made)
+
+    file = _change_keys(changed, reason)
+    if as_json:
+        say_json({"name": name, "class": kind, "key": key, "digest": digest_of(key), "file": str(file)})
+        return
+    say(f"{kind} key {name}: {key}\n  its digest is in {file}; the key itself is shown here and never again")
+
+
+@commands.command()
+def revoke(name: Named, reason: Reason = None) -> None:
+    """Take a key out of the file of RESONATE_KEYS; a running service refuses it within 2 s."""
+    from app.identity.keys_file import read_keys, without_key
+
+    def changed(content: bytes) -> bytes:
+        known = [key.name for key in read_keys(content).keys]
+        if name not in known:
+            raise Refused(f"there is no key {name}{did_you_mean(name, known, otherwise='; `resonate keys list`')}")
+        return without_key(content, name)
+
+    file = _change_keys(changed, reason)
+    say(f"{name} is out of {file}: a running service refuses it within 2 s")
+
+
+@commands.command("list")
+def list_keys(as_json: AsJson = False) -> None:
+    """The keys of the file of RESONATE_KEYS: what they may do, until when, and when they were used last."""
+    from app.http.access import listed_grants
+    from app.identity.key_uses import read_uses
+
+    settings = environment_settings()
+    listed = _read(_keys_file(settings)).keys
+    used = {name: use.told for name, use in read_uses(settings.data).items()}
+    grants = listed_grants(listed, settings.origins)
+    if as_json:
+        told = [grant.told | ({"last_used": used[grant.name]} if grant.name in used else {}) for grant in grants]
+        say_json({"keys": told})
+        return
+    rows = [
+        [grant.name, grant.told["class"], ", ".join(grant.told["scopes"]), grant.site or "",
+         grant.told.get("expires", "never"), used.get(grant.name, {}).get("minute") or "never"]
+        for grant in grants
+    ]  # fmt: skip
+    say_table("Keys", ["name", "class", "scopes", "site", "expires", "last used"], rows)
+
+
+def _keys_file(settings: "Settings") -> Path:
+    if settings.keys is None:
+        raise Refused(NO_FILE)
+    return settings.keys.absolute()
+
+
+def _read(file: Path) -> "KeyList":
+    from app.identity.keys_file import KeysInvalid, read_keys
+
+    try:
+        return read_keys(read_or_none(file) or b"", file.name)
+    except KeysInvalid as error:
+        raise Refused(str(error)) from None
+
+
+def _change_keys(changed: Callable[[bytes], bytes], reason: str | None) -> Path:
+    """The file, changed as a whole, once the audit has it; a running service need not read it anew."""
+    from msgspec.structs import replace
+
+    from app.identity.audit import Actor, Audit, AuditUnusable
+    from app.identity.keys import PUBLISHED, KeyList, keys_in_force
+    from app.identity.keys_file import KeysInvalid, KeysUnwritable, read_keys
+    from app.identity.listed_keys import changes, publish_change
+
+    settings = environment_settings()
+    file, data = _keys_file(settings), settings.data.absolute()
+    try:
+        with locked(data / PUBLISHED):
+            content = read_or_none(file) or b""
+            before, after = read_keys(content, file.name), changed(content)
+            listed = read_keys(after, file.name)
+            lines = changes(before, listed, Actor.at_the_command_line())
+            Audit(data).write(*(replace(line, reason=checked_reason(reason)) for line in lines))
+            standing = keys_in_force(data)
+            in_force = standing.listed if standing is not None and standing.path == str(file) else KeyList()
+            if in_force == before:  # else the service has yet to see what else was changed
+                publish_change(file, data, listed)
+            replace_file(file, after, keeps_mode=True)
+    except (KeysInvalid, KeysUnwritable, AuditUnusable) as error:
+        raise Refused(str(error)) from None
+    except OSError as error:
+        raise Refused(f"{file} cannot be changed: {error.strerror}") from None
+    return file

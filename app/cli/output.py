@@ -25,8 +25,18 @@ NO_EXPERIMENT: Final = "{} holds no experiment yet; begin one with `resonate new
 Key = Annotated[str, typer.Argument(help="Key of the experiment.", show_default=False)]
 
 
+Reason = Annotated[str | None, typer.Option(help="Why, for the audit; at most 500 characters.")]
+
+
 class Refused(Exception):
     """A command cannot do what it was asked to; the text says what is wrong and what would be right."""
+
+
+def checked_reason(reason: str | None) -> str | None:
+    """A reason that the audit can keep. Raises Refused."""
+    if reason is not None and len(reason) > 500:
+        raise Refused(f"--reason has {len(reason)} characters, it may have 500")
+    return reason
 
 
 def environment_settings(**given: Any) -> "Settings":

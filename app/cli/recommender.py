@@ -5,9 +5,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli.output import AsJson, Refused, environment_settings, progress, say_facts, say_json, say_table
+from app.cli.output import (
+    AsJson,
+    Reason,
+    Refused,
+    checked_reason,
+    environment_settings,
+    progress,
+    say_facts,
+    say_json,
+    say_table,
+)
 
 if TYPE_CHECKING:
+    from recommender.publishing.concentration import Growth
     from recommender.publishing.publish import Report
 
 
@@ -31,9 +42,11 @@ def train(
         list[str] | None,
         typer.Option(help="A product that may stand in many more lists than before although only pages say so."),
     ] = None,
+    reason: Reason = None,
     as_json: AsJson = False,
 ) -> None:
     """Train on the log, or on a table, and publish each strategy unless it is worse; workers take it up at once."""
+    from app.identity.audit import Actor, Audit, AuditUnusable, line_of
     from events.parts.manifest import holds_log
     from events.parts.part import DataDamaged
     from experiments.catalog.files import learn_from
@@ -42,7 +55,13 @@ def train(
     from recommender.training.sources import TableError
 
     settings = environment_settings()
-    terms = TrainingTerms(learn_from(settings.data), Acceptance(frozenset(accept or ())))
+    audit, why = Audit(settings.data), checked_reason(reason)
+
+    def record(growth: "Growth") -> None:
+        change = None, {"strategy": growth.strategy, "growth": str(growth)}
+        audit.write(line_of(Actor.at_the_command_line(), "model.accept", growth.product, change, why))
+
+    terms = TrainingTerms(learn_from(settings.data), Acceptance(frozenset(accept or ()), record))
     if purchases is None and not holds_log(settings.data):
         raise Refused(f"nothing is logged in {settings.data}; set RESONATE_DATA, or give --purchases FILE")
     with progress() as bar:
@@ -56,7 +75,7 @@ def train(
                 ),
                 terms,
             )
-        except (DataDamaged, TableError) as error:
+        except (DataDamaged, TableError, AuditUnusable) as error:
             raise Refused(str(error)) from None
     if as_json:
         say_json(report.as_json())

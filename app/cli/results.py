@@ -11,6 +11,7 @@ import typer
 from app.cli.output import (
     AsJson,
     Key,
+    Reason,
     Refused,
     complain,
     environment_settings,
@@ -175,13 +176,15 @@ PAGE_ROWS = 10_000
 def export(
     output: Annotated[Path | None, typer.Option(help="File to write; else standard output.")] = None,
     cursor: Annotated[str | None, typer.Option(help="Go on after an earlier export.")] = None,
+    reason: Reason = None,
 ) -> None:
     """Every event as NDJSON, in order; the cursor for the next export is printed at the end, on standard error."""
 
     from app.analysis.queries import EventsQuery
-    from app.cli.analysis import analysis_answer
+    from app.cli.analysis import analysis_answer, note_act
 
     settings = environment_settings()
+    note_act(settings, "export", "events", {"behind": cursor}, reason)
     target = output.open("wb") if output else typer.get_binary_stream("stdout")
     try:
         while True:

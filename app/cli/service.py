@@ -4,7 +4,8 @@ import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from socket import socket
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -13,12 +14,18 @@ from app.cli.output import (
     NO_SERVICE,
     AsJson,
     Key,
+    Reason,
     Refused,
+    checked_reason,
     complain,
     environment_settings,
     say,
     say_json,
 )
+
+if TYPE_CHECKING:
+    from app.runtime.data_directory import DataDirectory
+    from app.runtime.settings import Settings
 
 commands = typer.Typer()
 
@@ -53,15 +60,24 @@ def serve(
     except (DirectoryInUse, DirectoryUnusable, CannotListen) as error:
         raise Refused(str(error)) from None
 
+    sys.exit(_served(settings, directory, listener))
+
+
+def _served(settings: "Settings", directory: "DataDirectory", listener: socket) -> int:
+    """The exit code of a service that ran. Raises Refused where it could not start."""
+    from app.http.server import CannotListen
+    from app.identity.keys_file import KeysInvalid
     from app.processes.store import StoreFailed  # who cannot claim the directory need not wait for these
     from app.processes.supervisor import Supervisor
     from events.privacy.journal import JournalUnusable
     from experiments.definitions.located import DefinitionErrors
 
     try:
-        sys.exit(Supervisor(settings, directory, listener).run())
+        return Supervisor(settings, directory, listener).run()
     except (StoreFailed, CannotListen) as error:
         raise Refused(str(error)) from None
+    except KeysInvalid as error:
+        raise Refused(f"RESONATE_KEYS: {error}") from None
     except JournalUnusable as error:
         raise Refused(f"RESONATE_ERASURE_JOURNAL: {error}") from None
     except DefinitionErrors as errors:
@@ -77,33 +93,45 @@ def demo(seed: Annotated[int, typer.Option(help="Draws the crowd: the same seed,
 
 
 @commands.command()
-def pause(key: Key, as_json: AsJson = False) -> None:
+def pause(key: Key, reason: Reason = None, as_json: AsJson = False) -> None:
     """Pause an experiment: everyone sees control, nobody enrols. It outranks the file until the file says the same."""
-    _order(key, "pause", as_json)
+    _order(key, "pause", reason, as_json)
 
 
 @commands.command()
-def resume(key: Key, as_json: AsJson = False) -> None:
+def resume(key: Key, reason: Reason = None, as_json: AsJson = False) -> None:
     """Resume an experiment that was paused; one that was stopped goes on in a new phase, in its file."""
-    _order(key, "resume", as_json)
+    _order(key, "resume", reason, as_json)
 
 
 @commands.command()
-def stop(key: Key, as_json: AsJson = False) -> None:
+def stop(key: Key, reason: Reason = None, as_json: AsJson = False) -> None:
     """Stop the phase of an experiment for good."""
-    _order(key, "stop", as_json)
+    _order(key, "stop", reason, as_json)
 
 
-def _order(key: str, action: Action, as_json: bool) -> None:
+def _order(key: str, action: Action, reason: str | None, as_json: bool) -> None:
+    from app.identity.audit import Actor, Audit, AuditUnusable, line_of
     from experiments.catalog.overrides import OverrideRefused, order
     from experiments.catalog.reader import CatalogReader, NoCatalog
 
     settings = environment_settings()
+    audit = Audit(settings.data)
+
+    def tell(before: str, after: str) -> None:
+        line = line_of(
+            Actor.at_the_command_line(), action, key, ({"status": before}, {"status": after}), checked_reason(reason)
+        )
+        if action == "resume":
+            audit.write(line)
+        elif not audit.follow(line):
+            complain(f"warning: {audit.folder} cannot be written, nothing there says who told {key} to {action}")
+
     try:
-        override = order(settings.data, CatalogReader(settings.data).catalog, key, action, datetime.now(UTC))
+        override = order(settings.data, CatalogReader(settings.data).catalog, key, action, datetime.now(UTC), tell)
     except NoCatalog:
         raise Refused(NO_SERVICE.format(settings.data)) from None
-    except OverrideRefused as error:
+    except (OverrideRefused, AuditUnusable) as error:
         raise Refused(str(error)) from None
     if as_json:
         say_json({"experiment": key, "status": override.status, "ordered_at": override.ordered_at})

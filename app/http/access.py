@@ -1,17 +1,20 @@
 """Who calls: publishable and secret keys, where they may come from, and the origins a publishable key allows."""
 
 import hashlib
-import hmac
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from app.http.errors import Problem
+from app.identity.keys import ListedKey
+from app.identity.scopes import PAGE_SCOPES, SCOPES, KeyScope
+from app.runtime.settings import Settings
 from events.authority import Authority, sender
 from kit.files import create_file
+from kit.time import SECOND_US, iso, moment_of
 
 DIGEST_PREFIX: Final = "sha256:"
 ANY_ORIGIN: Final = frozenset({"*"})
@@ -20,8 +23,8 @@ NO_KEY: Final = (
     " browsers do, as `writeKey` or `?client_key=`"
 )
 UNKNOWN_KEY: Final = (
-    "this key is not known here; compare it with RESONATE_PUBLISHABLE_KEYS and RESONATE_SECRET_KEYS, or where neither"
-    " is set with the pair that the first start printed"
+    "this key is not known here, or not any more; compare it with RESONATE_PUBLISHABLE_KEYS, RESONATE_SECRET_KEYS and"
+    " the file of RESONATE_KEYS, or where none is set with the pair that the first start printed"
 )
 
 
@@ -29,8 +32,8 @@ UNKNOWN_KEY: Final = (
 class Grant:
     """A known key, the browser origins it is for, and a short name that may be logged.
 
-    Publishable keys appear in pages; `secret` ones stay on servers and may do everything. `authority` is that of the
-    events that come with it and prove nothing else.
+    Publishable keys appear in pages; `secret` ones stay on servers. `scopes` are what it may do. `authority` is that of
+    the events that come with it and prove nothing else; `site` is stamped on their rows.
     """
 
     secret: bool
@@ -38,6 +41,20 @@ class Grant:
     origins: frozenset[str]
     name: str
     authority: Authority
+    scopes: frozenset[KeyScope]
+    site: str | None = None
+    expires: float | None = None  # epoch seconds
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What may be said of it to who lists keys."""
+        facts: dict[str, Any] = {"name": self.name, "class": "secret" if self.secret else "publishable"}
+        facts["scopes"] = [scope for scope in SCOPES if scope in self.scopes]
+        if self.site is not None:
+            facts["site"] = self.site
+        if self.expires is not None:
+            facts["expires"] = iso(moment_of(int(self.expires) * SECOND_US))
+        return facts
 
     def allows(self, origin: str) -> bool:
         """Whether a page of `origin` may use this key."""
@@ -56,24 +73,29 @@ class GeneratedKeys:
     secret: str
 
 
-@dataclass(frozen=True, slots=True)
 class Keys:
-    """Every key the service knows, as digests."""
+    """Every key the service knows, by its digest; those of the file of keys come and go while it runs.
 
-    grants: tuple[Grant, ...]
-    generated: GeneratedKeys | None = None  # set only by the start that made them
+    Whoever tries keys chooses no digest, so that the time of a look-up tells nothing of those that are known.
+    """
+
+    def __init__(self, configured: Sequence[Grant], generated: GeneratedKeys | None = None) -> None:
+        self.generated = generated  # set only by the start that made them
+        self._configured = configured
+        self.follow(())
 
     @classmethod
     def open(
-        cls, publishable: Sequence[str], secret: Sequence[str], keys_file: Path, origins: Sequence[str] = ("*",)
-    ) -> "Keys":
+        cls, publishable: Sequence[str], secret: Sequence[str], keys_file: Path, origins: Sequence[str] = ("*",),
+        *, alone: bool = True,
+    ) -> "Keys":  # fmt: skip
         """The configured keys; where there are none at all, the pair of `keys_file`, made (mode 0600) if absent.
 
         A configured key is a value or `sha256:<hex>`; a publishable one may end in `@origin|origin`, else it is for
-        pages of `origins`.
+        pages of `origins`. Not `alone`, there are listed keys too, and no pair is made.
         """
         generated = None
-        if not publishable and not secret:
+        if not publishable and not secret and alone:
             pair = GeneratedKeys(f"pk_{secrets.token_urlsafe(24)}", f"sk_{secrets.token_urlsafe(32)}")
             content = json.dumps({"publishable": pair.publishable, "secret": pair.secret}).encode()
             if not keys_file.exists() and create_file(keys_file, content, 0o600):  # of two that start at once one wins
@@ -83,22 +105,34 @@ class Keys:
         pages = [_grant(text, frozenset(origins), secret=False) for text in publishable]
         return cls((*pages, *(_grant(text, ANY_ORIGIN, secret=True) for text in secret)), generated)
 
+    def follow(self, listed: Sequence[Grant]) -> None:
+        """From now on these are known beside the configured ones; one that is both is as it is listed."""
+        self._known = {grant.digest: grant for grant in (*self._configured, *listed)}
+        pages = [grant for grant in self._known.values() if not grant.secret]
+        self._origins = frozenset(origin for grant in pages for origin in grant.origins)
+
+    @property
+    def grants(self) -> Sequence[Grant]:
+        """All of them, by name."""
+        return sorted(self._known.values(), key=lambda grant: grant.name)
+
     def grant(self, key: bytes) -> Grant | None:
-        """The grant of a presented key, found by comparing digests in constant time."""
-        digest = hashlib.sha256(key).digest()
-        found = None
-        for grant in self.grants:
-            if hmac.compare_digest(grant.digest, digest):
-                found = grant
-        return found
+        """The grant of a presented key."""
+        return self._known.get(hashlib.sha256(key).digest())
 
     def allows_origin(self, origin: str) -> bool:
         """Whether any publishable key lets pages of `origin` in: a preflight request carries no key."""
-        return any(grant.allows(origin) for grant in self.grants if not grant.secret)
+        return "*" in self._origins or origin in self._origins
 
     def lists_origin(self, origin: str) -> bool:
         """Whether any publishable key names this origin."""
-        return any(grant.lists(origin) for grant in self.grants if not grant.secret)
+        return origin != "*" and origin in self._origins
+
+
+def configured_keys(settings: Settings, data: Path) -> Keys:
+    """The keys of the settings; where none are given, and no file lists any, the pair of the data directory."""
+    alone = settings.keys is None
+    return Keys.open(settings.publishable_keys, settings.secret_keys, data / "keys.json", settings.origins, alone=alone)
 
 
 def unknown_key(presented: bytes | None) -> Problem:
@@ -112,10 +146,40 @@ def needs_secret() -> Problem:
     return Problem(403, "secret_key_required", "this route needs a secret key (sk_…); a publishable one was sent")
 
 
+def scope_missing(grant: Grant, scope: KeyScope | None) -> Problem:
+    """403: a key that may not do this; None is the scope of a route that no key has one for."""
+    if not grant.secret and scope not in PAGE_SCOPES:
+        return needs_secret()
+    has = ", ".join(sorted(grant.scopes)) or "none"
+    return Problem(403, "scope_missing", f"the key {grant.name} lacks the scope {scope}; it has {has}")
+
+
+def listed_grants(keys: Sequence[ListedKey], origins: Sequence[str]) -> list[Grant]:
+    """Listed keys as grants; a publishable one that names no origins is for pages of `origins`."""
+    return [
+        Grant(
+            key.kind == "secret",
+            bytes.fromhex(key.digest),
+            _origins(origins if key.origins is None else key.origins) if key.kind == "publishable" else ANY_ORIGIN,
+            key.name,
+            sender(secret=key.kind == "secret"),
+            frozenset(key.scopes),
+            key.site,
+            key.expires,
+        )
+        for key in keys
+    ]
+
+
+def _origins(named: Iterable[str]) -> frozenset[str]:
+    origins = frozenset(origin.rstrip("/") for origin in named if origin)
+    return ANY_ORIGIN if "*" in origins else origins
+
+
 def _grant(text: str, origins: frozenset[str], *, secret: bool) -> Grant:
     key, _, own = (text, "", "") if secret else text.partition("@")
-    origins = frozenset(origin.rstrip("/") for origin in own.split("|") if origin) or origins
+    origins = _origins(own.split("|")) or _origins(origins)
     hexadecimal = key.startswith(DIGEST_PREFIX)
     digest = bytes.fromhex(key.removeprefix(DIGEST_PREFIX)) if hexadecimal else hashlib.sha256(key.encode()).digest()
     name = f"{'secret' if secret else 'publishable'}-{digest[:3].hex()}"
-    return Grant(secret, digest, ANY_ORIGIN if "*" in origins else origins, name, sender(secret=secret))
+    return Grant(secret, digest, origins, name, sender(secret=secret), frozenset(SCOPES if secret else PAGE_SCOPES))

@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
-from app.http.access import Grant, Keys, unknown_key
+from app.http.access import Grant, Keys, scope_missing, unknown_key
 from app.http.errors import Problem, retry_later
 from app.http.exchange import REFUSED, Exchange, unique_ids
 from app.http.parameters import ignore_unknown, query_pairs
@@ -28,6 +28,7 @@ class AccessPolicy:
     pressure: Pressure = field(default_factory=Pressure)
     clock: CpuClock = field(default_factory=CpuClock)
     ids: Iterator[str] = field(default_factory=unique_ids)
+    uses: dict[str, str] = field(default_factory=dict[str, str])  # the network of each key's latest request, by name
 
 
 def admit(exchange: Exchange, policy: AccessPolicy, parameters: Collection[str] | None = None) -> Grant:
@@ -81,13 +82,8 @@ def admit_key(exchange: Exchange, policy: AccessPolicy, key: bytes, *, in_addres
     if in_address and grant.secret:
         detail = "a secret key is never accepted in an address; send it as `Authorization: Bearer <key>`"
         raise Problem(401, "secret_key_in_address", detail)
-    origin = exchange.headers.get(b"origin")
-    if origin is not None and not grant.secret:
-        page = origin.decode("latin-1")
-        if not grant.allows(page):
-            detail = "this publishable key is not configured for the page's origin"
-            raise Problem(403, "origin_not_allowed", detail)
-        exchange.origin_listed = grant.lists(page)
+    if not grant.secret and b"origin" in exchange.headers:
+        check_origin(exchange, grant)
     if policy.pressure.is_on and policy.pressure.refuses(
         secret=grant.secret, proving=b"x-resonate-user" in exchange.headers
     ):
@@ -104,7 +100,19 @@ def admit_key(exchange: Exchange, policy: AccessPolicy, key: bytes, *, in_addres
         raise used_up(exchange, what, "this key" if account is tab.accounts[-1] else "this key from this network")
     exchange.network, exchange.tab = network, tab
     exchange.grant, exchange.authority = grant, grant.authority
+    policy.uses[grant.name] = network
+    if exchange.needs not in grant.scopes:
+        raise scope_missing(grant, exchange.needs)
     return grant
+
+
+def check_origin(exchange: Exchange, grant: Grant) -> None:
+    """Notes whether a publishable key names the page's origin. Raises Problem 403 where it is not for its pages."""
+    page = exchange.headers[b"origin"].decode("latin-1")
+    if not grant.allows(page):
+        detail = "this publishable key is not configured for the page's origin"
+        raise Problem(403, "origin_not_allowed", detail)
+    exchange.origin_listed = grant.lists(page)
 
 
 def stranger(exchange: Exchange, policy: AccessPolicy, key: bytes | None) -> Problem:

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, TypeVar
 
@@ -24,6 +24,7 @@ from app.http.exchange import (
     head,
     preflight,
 )
+from app.identity.scopes import KeyScope, scope_needed
 from app.limits.metering import metered
 
 logger = logging.getLogger(__name__)
@@ -42,6 +43,10 @@ class HotRoute(Generic[State]):
     method: str
     handler: Handler[State]
     pages: Pages = "keyed"
+    scope: KeyScope | None = field(init=False)  # that a key needs for it
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "scope", scope_needed(self.method, self.name))
 
     @property
     def methods(self) -> str:
@@ -101,6 +106,7 @@ class Dispatch(Generic[State]):
 
     def _answer(self, route: HotRoute[State], exchange: Exchange, body: bytes) -> Whole | Later:
         method, began = exchange.scope["method"], self._access.clock.now()
+        exchange.needs = route.scope
         try:
             if method == route.method or (method == "HEAD" and route.method == "GET"):
                 if b"content-encoding" in exchange.headers or len(body) > MAX_BODY:
@@ -151,8 +157,9 @@ def failure(error: Exception, exchange: Exchange) -> HttpAnswer:
     """
     path = exchange.scope["path"]
     if not isinstance(error, Problem):
-        request = exchange.request_id.decode()
-        logger.error("unexpected error", exc_info=error, extra={"request_id": request, "route": path[:200]})
+        request, key = exchange.request_id.decode(), exchange.grant.name if exchange.grant else None
+        told = {"request_id": request, "route": path[:200], "key": key}
+        logger.error("unexpected error", exc_info=error, extra=told)
         detail = f"something unexpected happened here; it is in the log under request {request}"
         error = retry_later(503, "unexpected_error", detail, 1)
     content_type, body = problem_body(error, path)

@@ -12,6 +12,7 @@ from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
 from app.http.access import Grant, Keys
 from app.http.errors import JSON_TYPE, Headers
 from app.identity.people import ABSENT, Standing
+from app.identity.scopes import KeyScope
 from app.limits.budgets import Tab
 from events.authority import Authority
 
@@ -87,6 +88,7 @@ class Exchange:
     request_id: bytes  # the caller's `X-Request-Id` where it is harmless, else a new one
     started: float = field(default_factory=time.perf_counter)
     grant: Grant | None = None
+    needs: KeyScope | None = None  # of a key, by its route; until that is known no key has enough
     authority: Authority = Authority.PAGE
     origin_listed: bool = False  # the key names the origin of the page, which `*` does not
     standing: Standing = ABSENT

@@ -23,16 +23,16 @@ class Users:
 
     def __init__(self, tokens: "UserTokens | None", log_ins: LogIns, count: Count) -> None:
         self.log_ins = log_ins
-        self._tokens = tokens
+        self.tokens = tokens  # others take its place when keys are listed or taken off the list
         self._count = count
 
     def standing(self, visitor_id: str | None, user_id: str, token: Any) -> Standing:
         """By what a page sent to prove its user; one that it leaves unproven may be a known log-in."""
         if token is None:
             return UNPROVEN["no_token"]
-        if self._tokens is None:
+        if self.tokens is None:
             return UNPROVEN["unknown_key"]
-        doubt = self._tokens.doubt(token, visitor_id, user_id)
+        doubt = self.tokens.doubt(token, visitor_id, user_id)
         return PROVEN if doubt is None else UNPROVEN[doubt]
 
     async def logged_in(self, standing: Standing, visitor_id: str, user_id: str) -> Standing:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import json
 import logging
 import os
@@ -10,15 +11,16 @@ import shutil
 import signal
 import socket
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from app.http.access import Keys
+from app.http.access import configured_keys
 from app.http.server import address_of, admit_nobody, listen_unix, turn_away
+from app.identity.audit import Actor, Audit, AuditUnusable, line_of
 from app.processes.design_freeze import DesignMirror, SiteTraffic
 from app.processes.store import Store
 from app.processes.supervised import ChildProcess, Role
@@ -28,6 +30,9 @@ from events.store.availability import StoreUnavailable
 from experiments.catalog.freeze import FreezeSources
 from kit.child import ending
 from kit.files import mark_of, remove_leftovers, replace_file
+
+if TYPE_CHECKING:
+    from experiments.catalog.changes import DefinitionChange
 
 logger = logging.getLogger("resonate.supervisor")
 
@@ -67,17 +72,13 @@ class Supervisor:
     def run(self) -> int:
         """Serve until SIGTERM or SIGINT; the exit code.
 
-        Raises StoreFailed, DefinitionErrors, JournalUnusable.
+        Raises StoreFailed, DefinitionErrors, JournalUnusable, KeysInvalid.
         """
         shutil.rmtree(self.directory.metrics, ignore_errors=True)  # counters begin with the service, not with a worker
         remove_leftovers(self.directory.uploads)
         self.analysis_listener = listen_unix(self.directory.analysis_socket)
-        self.keys = Keys.open(
-            self.settings.publishable_keys,
-            self.settings.secret_keys,
-            self.directory.root / "keys.json",
-            self.settings.origins,
-        )
+        self.audit = Audit(self.directory.root)
+        self._read_keys()
         self.store = Store(self.settings, self.directory.root)
         worker = Role("worker", socket_descriptor=self.listener.fileno())
         self.workers = [ChildProcess(worker) for _ in range(self.settings.workers)]
@@ -95,6 +96,37 @@ class Supervisor:
             finally:
                 self._stop()
 
+    def _read_keys(self) -> None:
+        """The configured keys, and the listed ones before any worker asks for them. Raises KeysInvalid."""
+        settings, root = self.settings, self.directory.root
+        self.keys = configured_keys(settings, root)
+        self.key_list = None
+        if settings.keys is not None:
+            from app.identity.listed_keys import KeysKeeper
+
+            self.key_list = KeysKeeper(settings.keys.absolute(), root)
+            self.key_list.boot()
+            self._report_keys(self.key_list.problems)
+
+    def _note_definitions(self, changes: "Sequence[DefinitionChange]", can_wait: bool) -> None:
+        """Keeps who changed definitions, which is known by the file alone. Raises OSError where that is impossible."""
+        lines = [
+            line_of(Actor("file", each.file), each.act, each.subject, (each.before, each.after)) for each in changes
+        ]
+        if can_wait:
+            self.audit.follow(*lines)
+            return
+        try:
+            self.audit.write(*lines)
+        except AuditUnusable as error:
+            raise OSError(errno.EIO, str(error)) from None
+
+    def _report_keys(self, problems: Sequence[str]) -> None:
+        for problem in problems:
+            logger.error("keys refused, the last good ones are in force: %s", problem)
+        if not problems:
+            logger.info("keys are in force")
+
     def _start(self) -> None:
         """One worker imports while the store starts and the definitions load; it is told how to run after that."""
         first = self.workers[0]
@@ -110,6 +142,7 @@ class Supervisor:
             sources = FreezeSources(self.traffic, DesignMirror(self.settings))
         now = partial(datetime.now, UTC)
         self.keeper = CatalogKeeper(self.settings.definitions, self.directory.root, now, sources)
+        self.keeper.tell = self._note_definitions
         self.keeper.boot()
         self._report_definitions()
         first.instruct(self._instructions())
@@ -140,6 +173,9 @@ class Supervisor:
             self.sweep_at = time.monotonic() + SWEEP_SECONDS
         if self.keeper.poll():
             self._report_definitions()
+        self.audit.catch_up()
+        if self.key_list is not None and self.key_list.poll():
+            self._report_keys(self.key_list.problems)
 
     def _launch(self, child: ChildProcess) -> None:
         child.start()
@@ -197,6 +233,7 @@ class Supervisor:
             "data": self.directory.root,
             "definitions": self.settings.definitions.absolute(),
             "erasure_journal": journal and journal.absolute(),
+            "keys": self.settings.keys and self.settings.keys.absolute(),
         }
         return self.settings.model_copy(update=resolved).model_dump_json().encode()
 

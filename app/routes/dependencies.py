@@ -12,12 +12,15 @@ from app.http.cold import EXCHANGE
 from app.http.errors import Problem
 from app.http.exchange import Exchange, matches
 from app.http.parameters import DEBUG, DEBUG_MEANS, declared, refuse_unknown
+from app.identity.scopes import scope_needed
 from app.worker.resources import Resources
 
 
 def exchange_of(request: Request) -> Exchange:
-    """The request as the dispatch saw it."""
-    return request.scope["state"][EXCHANGE]
+    """The request as the dispatch saw it, and the scope that its route needs of a key."""
+    exchange: Exchange = request.scope["state"][EXCHANGE]
+    exchange.needs = scope_needed(request.method, request.scope["route"].path)
+    return exchange
 
 
 def resources_of(request: Request) -> Resources:
@@ -35,7 +38,7 @@ async def known_key(
 
 
 async def secret_key(request: Request) -> Grant:
-    """A secret key, and a query that the route knows. Raises Problem 400, 401, 403 or 429."""
+    """A secret key with the scope of the route, and a query that it knows. Raises Problem 400, 401, 403 or 429."""
     exchange = exchange_of(request)
     grant = admit(exchange, resources_of(request).access)
     if not grant.secret:

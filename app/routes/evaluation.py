@@ -27,6 +27,7 @@ MAX_UNKNOWN: Final = 1_000
 SUGGESTED: Final = 5  # of the unknown keys of one request, those of which it is looked up what was meant
 MAX_ATTRIBUTES: Final = 32_768
 EXPOSE: Final = "resonate.expose"
+SITE_ATTRIBUTE: Final = "site"  # of a key that has one, whatever the caller says
 NO_ATTRIBUTES: Final = frozenset({"targetingKey", USER_ATTRIBUTE, EXPOSE, FORCE_ATTRIBUTE})
 USERS: Final = frozenset({USER_ATTRIBUTE})
 IDS: Final = frozenset({USER_ATTRIBUTE, VISITOR_ATTRIBUTE, "targetingKey"})
@@ -173,6 +174,7 @@ def exposures(
     machine = client((agent if type(agent) is str else "") or exchange.visitors_agent)
     now, network = now_us(), resources.network_of(exchange)
     issued = resources.recognition.ids.issued(visitor.visitor_id)
+    site = None if exchange.grant is None else exchange.grant.site
     records = [
         Record(
             message_id=next(resources.access.ids),
@@ -189,6 +191,7 @@ def exposures(
             device=device if type(device) is str else machine.device,
             country=country if type(country) is str else None,
             bot=machine.bot,
+            site=site,
             authority=exchange.authority,
             issued=issued,
             network=network,

@@ -14,6 +14,7 @@ from app.routes.evaluation import (
     EXPOSE,
     NOBODY,
     REFUSED,
+    SITE_ATTRIBUTE,
     Stems,
     Visitor,
     exposures,
@@ -54,6 +55,8 @@ class Ofrep:
         visitor, context, token = read_context(decode(body, DECODER))
         consent = resources.consent_of(exchange, among=context.pop(CONSENT_ATTRIBUTE, None))
         context = context if consent is Consent.PERSONAL else knowable(context, consent)
+        if grant.site is not None:
+            context[SITE_ATTRIBUTE] = grant.site
         key, visible = exchange.scope["path"][len(OFREP_FLAGS) :], resources.visible_to(grant, now)
         experiment = visible.compiled.get(key)
         if experiment is None:  # drafts and archived experiments are not found either
@@ -84,6 +87,8 @@ class Ofrep:
         visitor, context, token = read_context(decode(body, DECODER))
         consent = resources.consent_of(exchange, among=context.pop(CONSENT_ATTRIBUTE, None))
         context = context if consent is Consent.PERSONAL else knowable(context, consent)
+        if grant.site is not None:
+            context[SITE_ATTRIBUTE] = grant.site
         visible, forced = resources.visible_to(grant, now), None
         if consent is Consent.NONE:
             visitor = NOBODY

@@ -43,7 +43,7 @@ TIME: Final[JSON] = {"type": ["string", "null"], "format": "date-time"}
 ERRORS: Final[Mapping[str, str]] = {
     "400": "The request is unreadable or invalid; `detail` names the field, what is wrong and what would be right.",
     "401": "No key, or an unknown one.",
-    "403": "The wrong class of key, or a page of an origin that the key is not for.",
+    "403": "The wrong class of key, one without the scope of the route, or a page of an origin that it is not for.",
     "408": "The body, or a piece of an upload, took longer than 5 s to arrive.",
     "413": "The body is too large, before or after decompression, or holds too many events.",
     "414": "The address is longer than 8 kB.",

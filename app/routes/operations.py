@@ -27,7 +27,8 @@ LISTED_ERRORS: Final = 20
 STORE_SECONDS: Final = 1.0
 REFUSED: Final = "page_events_refused"
 REFUSED_SECONDS: Final = 5.0  # since the last one
-LOSSES: Final = {"message_conflicts", "history_failures"}  # what is acknowledged and does not reach where it belongs
+# what is acknowledged and does not reach where it belongs
+LOSSES: Final = {"message_conflicts", "history_failures", "audit_not_kept"}
 
 
 @router.get("/healthz", summary="Whether this process answers")
@@ -38,7 +39,8 @@ async def healthz() -> JSONResponse:
 @router.get(
     "/readyz",
     summary="Whether assignments can be served, and what is not as it should be",
-    description="A secret key also gets texts and names: definition errors, details of the store, causes in full.",
+    description="A key with the scope `read_results` also gets texts and names: definition and key errors, details of "
+    "the store, causes in full.",
 )
 async def readyz(request: Request, worker: Worker, grant: Anyone) -> JSONResponse:
     causes, refused = list[str](), None
@@ -58,17 +60,23 @@ async def readyz(request: Request, worker: Worker, grant: Anyone) -> JSONRespons
 @router.get(
     "/metrics",
     summary="Counters of all workers, in Prometheus' text format",
-    description="Without a secret key, definition errors are 0 or 1, and experiments count from their start on.",
+    description="Without a key of the scope `read_results`, definition errors are 0 or 1, and experiments count from "
+    "their start on.",
     response_class=PlainTextResponse,
 )
 async def metrics(worker: Worker, grant: Anyone) -> PlainTextResponse:
-    state, errors = worker.stream.state, len(worker.catalogs.errors)
+    state, errors, reader = worker.stream.state, len(worker.catalogs.errors), reading(grant)
     gauges = {
         "resonate_store_available": float(state.available),
-        "resonate_definition_errors": float(errors if grant and grant.secret else min(errors, 1)),
-        "resonate_experiments_running": float(len(worker.visible_to(grant, time.time()).running)),
+        "resonate_definition_errors": float(errors if reader else min(errors, 1)),
+        "resonate_experiments_running": float(len(worker.visible_to(reader, time.time()).running)),
     }
     return PlainTextResponse(worker.telemetry.exposition(gauges), media_type=PROMETHEUS, headers=NEVER_STORED)
+
+
+def reading(grant: Grant | None) -> Grant | None:
+    """The grant of who may read results; None for everybody else, who gets what pages get."""
+    return grant if grant is not None and grant.secret and "read_results" in grant.scopes else None
 
 
 def readiness(
@@ -76,37 +84,20 @@ def readiness(
 ) -> dict[str, Any]:
     """`ready`, or `degraded` with its causes: a bad definition file, a store that is down, a damaged part, lost data.
 
-    `writer` is what the writer complains of, `refused` why the store did not answer just now. Whoever has no secret key
-    gets causes as codes, with what is named behind a code where pages see that name anyway.
+    `writer` is what the writer complains of, `refused` why the store did not answer just now. Whoever may not read
+    results gets causes as codes, with what is named behind a code where pages see that name anyway.
     """
     data, is_own = worker.settings.data, worker.settings.redis_url is None
     cause = worker.stream.state.cause or (recorded_cause(data) if is_own else None) or refused
     embedded = read_state(data) if is_own else None
-    causes = ["definitions_invalid"] if worker.catalogs.errors else []
-    with contextlib.suppress(OSError, ValueError):  # noted by the analysis: it is not asked, that would start it
-        noted: Mapping[str, Any] = json.loads(DataDirectory(data).degraded_file.read_text())
-        causes += [str(each) for each in noted.get("causes", [])]
-    causes += [] if worker.consent.chosen else ["consent_not_chosen"]
-    causes += writer
-    causes += [f"model_refused: {each}" for each in worker.recommender.concentrated()]
-    if embedded and embedded.recovery:
-        causes.append(f"store_salvaged: {embedded.recovery}")
-    causes += worker.access.pressure.causes
-    if worker.access.pressure.events or REFUSED in worker.telemetry.growing(time.time(), REFUSED_SECONDS):
-        causes.append(REFUSED)
-    growing = worker.telemetry.growing(time.time())
-    causes += sorted(LOSSES & growing)
-    if "untrusted_forwarding" in growing:  # maybe in another worker, which alone knows of whom
-        proxy = worker.access.networks.unbelieved
-        causes.append("proxies_not_trusted" + (f": {proxy}" if proxy else ""))
-    if "cookie_domain" in growing:
-        causes.append("cookie_domain")
+    causes = degraded_by(worker, writer, embedded.recovery if embedded else None)
     if cause is not None:
         causes.append(cause)
     store = {"available": cause is None, "cause": cause}
     ready = {"status": "degraded" if causes else "ready", "degraded": causes, "store": store}
-    if grant is None or not grant.secret:
-        return ready | {"degraded": [public_cause(each, worker.visible_to(grant, time.time())) for each in causes]}
+    if reading(grant) is None:
+        visible = worker.visible_to(None, time.time())
+        return ready | {"degraded": [public_cause(each, visible) for each in causes]}
     told = {
         "version": worker.connection.version,
         "detail": embedded.detail if embedded else None,
@@ -116,7 +107,35 @@ def readiness(
         "version": worker.catalogs.catalog.version,
         "errors": [str(error) for error in worker.catalogs.errors[:LISTED_ERRORS]],
     }
-    return ready | {"store": store | told, "definitions": definitions, "warnings": list(worker.connection.warnings)}
+    keys = {"errors": list(worker.keys.listed.problems[:LISTED_ERRORS])}
+    warnings = list(worker.connection.warnings)
+    return ready | {"store": store | told, "definitions": definitions, "keys": keys, "warnings": warnings}
+
+
+def degraded_by(worker: Resources, writer: Sequence[str], recovery: str | None) -> list[str]:
+    """All that is not as it should be, but the store; what is named stands behind a code's colon."""
+    data, now = worker.settings.data, time.time()
+    causes = ["definitions_invalid"] if worker.catalogs.errors else []
+    with contextlib.suppress(OSError, ValueError):  # noted by the analysis: it is not asked, that would start it
+        noted: Mapping[str, Any] = json.loads(DataDirectory(data).degraded_file.read_text())
+        causes += [str(each) for each in noted.get("causes", [])]
+    causes += [] if worker.consent.chosen else ["consent_not_chosen"]
+    causes += writer
+    causes += [f"model_refused: {each}" for each in worker.recommender.concentrated()]
+    if recovery:
+        causes.append(f"store_salvaged: {recovery}")
+    causes += worker.access.pressure.causes
+    if worker.access.pressure.events or REFUSED in worker.telemetry.growing(now, REFUSED_SECONDS):
+        causes.append(REFUSED)
+    growing = worker.telemetry.growing(now)
+    causes += sorted(LOSSES & growing)
+    causes += worker.keys.listed.causes(now)
+    if "untrusted_forwarding" in growing:  # maybe in another worker, which alone knows of whom
+        proxy = worker.access.networks.unbelieved
+        causes.append("proxies_not_trusted" + (f": {proxy}" if proxy else ""))
+    if "cookie_domain" in growing:
+        causes.append("cookie_domain")
+    return causes
 
 
 def public_cause(cause: str, visible: Visible) -> str:

@@ -17,6 +17,7 @@ from app.routes.evaluation import (
     FORCE,
     NOBODY,
     REFUSED,
+    SITE_ATTRIBUTE,
     Stems,
     Visitor,
     exposures,
@@ -106,6 +107,8 @@ class Personalize:
         consent = resources.consent_of(exchange, body.consent, attributes.pop(CONSENT_ATTRIBUTE, None))
         if consent is not Consent.PERSONAL:
             attributes = knowable(attributes, consent)
+        if grant.site is not None:
+            attributes = {**attributes, SITE_ATTRIBUTE: grant.site}
         for_whom = asking(exchange, resources, body.visitor_id, consent)
         visitor_id = for_whom.visitor_id or NOBODY
 

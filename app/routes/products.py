@@ -2,14 +2,16 @@
 
 import asyncio
 import logging
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 from fastapi import APIRouter, Request, Response
 
-from app.http.errors import PROBLEM_TYPE, Problem, problem_body, retry_later
+from app.http.errors import Problem, retry_later
 from app.http.exchange import Exchange
+from app.routes.audit import Act, auditing
 from app.routes.dependencies import Asked, Secret, Worker
 from app.runtime.data_directory import DataDirectory
 from kit.child import Busy, ChildFailed, ChildLate, ask, place
@@ -59,21 +61,28 @@ BODY: Final[dict[str, Any]] = {
 async def put_products(request: Request, _: Secret, asked: Asked, worker: Worker) -> Response:
     uploads = DataDirectory(worker.settings.data).uploads
     with temporary_file(uploads / "products") as file:
-        first = b""
+        first, digest = b"", sha256()
         async for piece in request.stream():
             first = first or piece[:4]
+            digest.update(piece)
             await asyncio.to_thread(file.write, piece)
         file.flush()
-        imported = await _imported(worker.settings.data / "products", uploads, file.name, _form(asked, first))
-    if imported["version"] is not None:
-        told = {"products": imported["products"], "version": imported["version"]}
-        return Response(msgspec.json.encode(told), media_type="application/json")
-    listed: list[str] = imported["errors"]  # of bad rows; nothing of the upload is used
+        form, folder = _form(asked, first), worker.settings.data / "products"
+        replaced, upload = {"version": worker.recommender.versions[1]}, {"sha256": digest.hexdigest()}
+        async with auditing(asked, worker, Act("products", "products", replaced, upload)):
+            imported = await _imported(folder, uploads, file.name, form)
+            if imported["version"] is None:
+                raise _bad_rows(imported)
+    told = {"products": imported["products"], "version": imported["version"]}
+    return Response(msgspec.json.encode(told), media_type="application/json")
+
+
+def _bad_rows(imported: dict[str, Any]) -> Problem:
+    """400: nothing of the upload is used."""
+    listed: list[str] = imported["errors"]
     more = imported["bad_rows"] - len(listed)
     text = "; ".join(listed) + (f"; and {more} more rows" if more > 0 else "")
-    body = problem_body(Problem(400, "invalid_products", text), request.url.path)[1]
-    refusal = {**msgspec.json.decode(body), "bad_rows": imported["bad_rows"]}
-    return Response(msgspec.json.encode(refusal), 400, media_type=PROBLEM_TYPE.decode())
+    return Problem(400, "invalid_products", text, members={"bad_rows": imported["bad_rows"]})
 
 
 def _form(exchange: Exchange, first: bytes) -> str:

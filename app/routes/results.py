@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import JSONResponse
+from msgspec.structs import replace
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.analysis.queries import (
@@ -26,9 +27,12 @@ from app.analysis.queries import (
     UnitsQuery,
 )
 from app.http.errors import Problem
+from app.http.exchange import Exchange
+from app.identity.audit import AuditUnusable
+from app.routes.audit import Act, Why, line_for, note, unkept
 from app.routes.dependencies import Asked, Secret, Worker, analysis_response
 from app.worker.resources import Resources
-from experiments.catalog.overrides import ExperimentStopped, NothingToOverride, OverrideRefused, order
+from experiments.catalog.overrides import Action, ExperimentStopped, NothingToOverride, OverrideRefused, order
 from experiments.planning.assumptions import Assumptions, InvalidPlan, assumptions, plan_request
 
 router = APIRouter(tags=["Results"])
@@ -159,7 +163,9 @@ async def plan(key: Key, _: Secret, asked: Asked, worker: Worker, told: Told) ->
 async def units(
     key: Key, _: Secret, asked: Asked, worker: Worker, look: Annotated[UnitParameters, Query()]
 ) -> Response:
-    return await analysis_response(asked, worker, UnitsQuery(key, look.at, look.phase, look.format))
+    table = await analysis_response(asked, worker, UnitsQuery(key, look.at, look.phase, look.format))
+    await note(asked, worker, Act("export", key, after={"units_of_phase": look.phase, "at": look.at}))
+    return table
 
 
 Listed = Annotated[Literal["running", "all"], Query(description="`all`: also what was stopped, paused or archived.")]
@@ -245,31 +251,54 @@ Limit = Annotated[int, Query(ge=1, le=10_000, description="Most rows of a page."
 
 @export_router.get("/v1/export/events", summary="Events as NDJSON, in the order of the log", responses=NDJSON)
 async def events(_: Secret, asked: Asked, worker: Worker, cursor: Cursor = None, limit: Limit = 1_000) -> Response:
-    return await analysis_response(asked, worker, EventsQuery(cursor, limit))
+    page = await analysis_response(asked, worker, EventsQuery(cursor, limit))
+    if page.body:
+        behind = {"behind": cursor, "next": page.headers["x-resonate-next-cursor"]}
+        await note(asked, worker, Act("export", "events", after=behind))
+    return page
 
 
-Action = Literal["pause", "resume", "stop"]
+WHY: Final = {"requestBody": {"content": {"application/json": {"example": {"reason": "checkout is broken on phones"}}}}}
 
 
-@router.post("/v1/experiments/{key}/pause", summary="Control for everyone, live within 2 s", status_code=202)
-async def pause(key: Key, _: Secret, worker: Worker) -> JSONResponse:
-    return await _ordered(worker, key, "pause")
+@router.post(
+    "/v1/experiments/{key}/pause", summary="Control for everyone, live within 2 s", status_code=202, openapi_extra=WHY
+)
+async def pause(key: Key, _: Secret, asked: Asked, worker: Worker, why: Why | None = None) -> JSONResponse:
+    return await _ordered(asked, worker, key, "pause", why)
 
 
-@router.post("/v1/experiments/{key}/resume", summary="Assign again after a pause, live within 2 s", status_code=202)
-async def resume(key: Key, _: Secret, worker: Worker) -> JSONResponse:
-    return await _ordered(worker, key, "resume")
+@router.post(
+    "/v1/experiments/{key}/resume",
+    summary="Assign again after a pause, live within 2 s",
+    status_code=202,
+    openapi_extra=WHY,
+)
+async def resume(key: Key, _: Secret, asked: Asked, worker: Worker, why: Why | None = None) -> JSONResponse:
+    return await _ordered(asked, worker, key, "resume", why)
 
 
-@router.post("/v1/experiments/{key}/stop", summary="Stop for good, live within 2 s", status_code=202)
-async def stop(key: Key, _: Secret, worker: Worker) -> JSONResponse:
-    return await _ordered(worker, key, "stop")
+@router.post("/v1/experiments/{key}/stop", summary="Stop for good, live within 2 s", status_code=202, openapi_extra=WHY)
+async def stop(key: Key, _: Secret, asked: Asked, worker: Worker, why: Why | None = None) -> JSONResponse:
+    return await _ordered(asked, worker, key, "stop", why)
 
 
-async def _ordered(worker: Resources, key: str, action: Action) -> JSONResponse:
+async def _ordered(asked: Exchange, worker: Resources, key: str, action: Action, why: Why | None) -> JSONResponse:
+    """Pause and stop are done whatever becomes of their line in the audit, which then follows."""
     catalog, now = worker.catalogs.catalog, datetime.now(UTC)
+    line = line_for(asked, Act(action, key, reason=why and why.reason))  # a reason that cannot be kept is refused first
+
+    def tell(before: str, after: str) -> None:
+        told = replace(line, before={"status": before}, after={"status": after})
+        if action == "resume":
+            worker.audit.write(told)
+        elif not worker.audit.follow(told):
+            worker.telemetry.went_wrong("audit_not_kept")
+
     try:
-        override = await asyncio.to_thread(order, worker.settings.data, catalog, key, action, now)
+        override = await asyncio.to_thread(order, worker.settings.data, catalog, key, action, now, tell)
+    except AuditUnusable as error:
+        raise unkept(error) from None
     except NothingToOverride as error:
         raise Problem(404, "unknown_experiment", str(error)) from None
     except ExperimentStopped as error:

@@ -116,6 +116,7 @@ def arrival(exchange: Exchange, resources: Resources, named: NamedUsers) -> Arri
         scrubber=resources.scrubber,
         network=resources.network_of(exchange),
         consent=resources.consent_of_events(exchange),
+        site=None if exchange.grant is None else exchange.grant.site,
     )
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -12,8 +12,12 @@ from starlette.convertors import PathConvertor, register_url_convertor
 from app.analysis.queries import ErasureQuery, PersonKind, PersonQuery
 from app.http.body import decode
 from app.http.errors import Problem, retry_later, unreadable
+from app.http.exchange import Exchange
+from app.identity.audit import LONGEST_REASON
+from app.routes.audit import Act, auditing, note, subject_of
 from app.routes.dependencies import Asked, Secret, Worker, analysis_response
 from app.routes.openapi import TEXT, json_body
+from app.worker.resources import Resources
 from events.authority import WORDS
 from events.dialects.validation import id_problem
 from events.privacy.journal import ErasureJournal, JournalUnusable
@@ -45,7 +49,15 @@ def _body(required: str, members: dict[str, Any], example: dict[str, Any]) -> di
 
 
 ERASED: Final = "Erase by an id in the body, so that it reaches no log on the way"
-BODY: Final = _body("id", {"id": TEXT, "only": {"type": "array", "items": TEXT, "description": ONLY}}, {"id": "v-1"})
+BODY: Final = _body(
+    "id",
+    {
+        "id": TEXT,
+        "only": {"type": "array", "items": TEXT, "description": ONLY},
+        "reason": {"type": "string", "maxLength": LONGEST_REASON, "description": "For the audit."},
+    },
+    {"id": "v-1"},
+)
 WHO: Final[dict[str, Any]] = {
     "visitors": {"type": "array", "items": {"type": "string"}},
     "users": {"type": "array", "items": {"type": "string"}},
@@ -99,26 +111,26 @@ GONE: Final[dict[int | str, Any]] = {
 
 @router.get("/v1/visitors/{identifier:visitor}", summary="Everything that is held about a visitor", responses=TOLD)
 async def visitor(identifier: Identifier, _: Secret, asked: Asked, worker: Worker, only: Only = None) -> Response:
-    return await _answer(asked, worker, PersonQuery("visitor", _checked(identifier), _each_checked(only)))
+    return await _told_of(asked, worker, PersonQuery("visitor", _checked(identifier), _each_checked(only)))
 
 
 @router.get("/v1/users/{identifier:path}", summary="Everything that is held about a user", responses=TOLD)
 async def user(identifier: Identifier, _: Secret, asked: Asked, worker: Worker, only: Only = None) -> Response:
-    return await _answer(asked, worker, PersonQuery("user", _checked(identifier), _each_checked(only)))
+    return await _told_of(asked, worker, PersonQuery("user", _checked(identifier), _each_checked(only)))
 
 
 @router.delete("/v1/visitors", summary=ERASED, status_code=202, openapi_extra=BODY, responses=GONE)
 async def erase_visitor_of_body(
     request: Request, _: Secret, asked: Asked, worker: Worker, dry_run: DryRun = False
 ) -> Response:
-    return await _answer(asked, worker, _erasure("visitor", *_named(await request.body()), dry_run=dry_run))
+    return await _erased(asked, worker, "visitor", _named(await request.body()), dry_run)
 
 
 @router.delete("/v1/users", summary=ERASED, status_code=202, openapi_extra=BODY, responses=GONE)
 async def erase_user_of_body(
     request: Request, _: Secret, asked: Asked, worker: Worker, dry_run: DryRun = False
 ) -> Response:
-    return await _answer(asked, worker, _erasure("user", *_named(await request.body()), dry_run=dry_run))
+    return await _erased(asked, worker, "user", _named(await request.body()), dry_run)
 
 
 @router.delete(
@@ -130,7 +142,7 @@ async def erase_user_of_body(
 async def erase_visitor(
     identifier: Identifier, _: Secret, asked: Asked, worker: Worker, dry_run: DryRun = False
 ) -> Response:
-    return await _answer(asked, worker, _erasure("visitor", identifier, dry_run=dry_run))
+    return await _erased(asked, worker, "visitor", Named(identifier), dry_run)
 
 
 @router.delete(
@@ -139,7 +151,7 @@ async def erase_visitor(
 async def erase_user(
     identifier: Identifier, _: Secret, asked: Asked, worker: Worker, dry_run: DryRun = False
 ) -> Response:
-    return await _answer(asked, worker, _erasure("user", identifier, dry_run=dry_run))
+    return await _erased(asked, worker, "user", Named(identifier), dry_run)
 
 
 @router.get(
@@ -166,7 +178,22 @@ async def erasures(
     return Response(body, headers={"cache-control": "no-store"}, media_type="application/x-ndjson")
 
 
-async def _answer(asked: Asked, worker: Worker, query: PersonQuery | ErasureQuery) -> Response:
+async def _told_of(asked: Exchange, worker: Resources, query: PersonQuery) -> Response:
+    """All that is held, or how much; nobody is told without a line in the audit."""
+    answer = await _answer(asked, worker, query)
+    await note(asked, worker, Act("access", subject_of(query.kind, query.id)))
+    return answer
+
+
+async def _erased(asked: Exchange, worker: Resources, kind: PersonKind, named: "Named", dry_run: bool) -> Response:
+    identifier, users = _checked(named.id), _each_checked(named.only)
+    if dry_run:
+        return await _told_of(asked, worker, PersonQuery(kind, identifier, users, counted=True))
+    async with auditing(asked, worker, Act("erase", subject_of(kind, identifier), reason=named.reason)):
+        return await _answer(asked, worker, ErasureQuery(kind, identifier, users))
+
+
+async def _answer(asked: Exchange, worker: Resources, query: PersonQuery | ErasureQuery) -> Response:
     answer = await analysis_response(asked, worker, query)
     if answer.status_code != 409:
         return answer
@@ -177,14 +204,7 @@ async def _answer(asked: Asked, worker: Worker, query: PersonQuery | ErasureQuer
     raise Problem(409, "several_people", detail, members=msgspec.json.decode(answer.body, type=dict[str, Any]))
 
 
-def _erasure(
-    kind: PersonKind, identifier: str, only: list[str] | None = None, *, dry_run: bool
-) -> PersonQuery | ErasureQuery:
-    identifier, users = _checked(identifier), _each_checked(only)
-    return PersonQuery(kind, identifier, users, counted=True) if dry_run else ErasureQuery(kind, identifier, users)
-
-
-def _each_checked(identifiers: list[str] | None) -> tuple[str, ...] | None:
+def _each_checked(identifiers: Sequence[str] | None) -> tuple[str, ...] | None:
     return None if identifiers is None else tuple(_checked(each, "only") for each in identifiers)
 
 
@@ -197,8 +217,16 @@ def _checked(identifier: str, name: str = "id") -> str:
     return identifier
 
 
-def _named(body: bytes) -> tuple[str, list[str] | None]:
-    """The id of a body, and the users who are meant."""
+class Named(msgspec.Struct, frozen=True):
+    """Who is to be erased: an id, of several users those who are meant, and why."""
+
+    id: str
+    only: list[str] | None = None
+    reason: str | None = None
+
+
+def _named(body: bytes) -> Named:
+    """What a body says."""
     try:
         given: Any = json.loads(body.decode(), object_pairs_hook=_without_duplicates)
     except (ValueError, RecursionError):
@@ -206,16 +234,18 @@ def _named(body: bytes) -> tuple[str, list[str] | None]:
     if (
         not isinstance(given, dict)
         or "id" not in given
-        or set(given) - {"id", "only"}
+        or set(given) - {"id", "only", "reason"}
         or not isinstance(given["id"], str)
+        or not isinstance(given.get("reason", ""), str)
     ):
-        raise Problem(
-            400, "invalid_id", "the body must be an object with the id as text, `id`, and maybe a list of users, `only`"
+        detail = (
+            "the body must be an object with the id as text, `id`, and maybe a list of users, `only`, and a `reason`"
         )
+        raise Problem(400, "invalid_id", detail)
     only: Any = given.get("only", [])
     if not isinstance(only, list) or not all(isinstance(each, str) for each in only):
         raise Problem(400, "invalid_id", "only: it must be a list of user ids, each of them text")
-    return given["id"], only if "only" in given else None
+    return Named(given["id"], only if "only" in given else None, given.get("reason"))
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

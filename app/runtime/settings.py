@@ -46,7 +46,7 @@ def _parts(value: Any) -> Any:
 def _each_a_key(keys: tuple[str, ...]) -> tuple[str, ...]:
     for position, entry in enumerate(keys, 1):  # the position, because a key must not reach a message
         key, _, origins = entry.partition("@")
-        _each_an_origin(tuple(origins.split("|")) if origins else ())
+        each_an_origin(tuple(origins.split("|")) if origins else ())
         if key.startswith("sha256:") and not DIGEST.fullmatch(key):
             raise ValueError(f"digest {position} is not sha256: and 64 hexadecimal digits")
         if len(key) < 8:
@@ -56,7 +56,8 @@ def _each_a_key(keys: tuple[str, ...]) -> tuple[str, ...]:
     return keys
 
 
-def _each_an_origin(origins: tuple[str, ...]) -> tuple[str, ...]:
+def each_an_origin(origins: tuple[str, ...]) -> tuple[str, ...]:
+    """The same origins. Raises ValueError for one that is none."""
     for origin in origins:
         scheme, separator, host = origin.partition("://")
         if origin != "*" and (scheme not in ("http", "https") or not separator or not host or "/" in host):
@@ -164,7 +165,10 @@ class Settings(BaseSettings):
         (), description="Keys of pages, or their `sha256:` digests; `KEY@https://a.example|…` names its origins."
     )
     secret_keys: Keys = Field((), description="Keys of backends and analysts, or their `sha256:` digests.")
-    origins: Annotated[Texts, AfterValidator(_each_an_origin)] = Field(
+    keys: Folder | None = Field(
+        None, description="File of named keys, such as `keys.yaml`, beside those; a change of it is live within 2 s."
+    )
+    origins: Annotated[Texts, AfterValidator(each_an_origin)] = Field(
         ("*",), description="Origins whose pages may call with a publishable key that names none itself."
     )
     user_token_keys: Annotated[Texts, AfterValidator(_each_a_token_key)] = Field(

@@ -20,7 +20,7 @@ EXPOSURE_OUTCOMES: Final = ("logged", "unlogged", "refused")
 TROUBLES: Final = (
     "store_refused", "flush_failures", "message_conflicts", "history_failures", "log_in_failures", "unknown_parameters",
     "untrusted_forwarding",
-    "page_events_refused", "cookie_domain",
+    "page_events_refused", "cookie_domain", "audit_not_kept",
 )  # fmt: skip
 # of users whom pages name: proven, or why not
 NAMED_USERS: Final = ("proven", "no_token", "expired", "bad_signature", "unknown_key", "not_this_user",

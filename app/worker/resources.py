@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from app.analysis.client import AnalysisClient
-from app.http.access import Grant, Keys
+from app.http.access import Grant
 from app.http.admission import AccessPolicy
 from app.http.errors import Problem
 from app.http.exchange import Exchange, unique_ids
+from app.identity.audit import Audit
 from app.identity.consent import ConsentRules
 from app.identity.recognition import Recognition
 from app.identity.users import Users
@@ -22,8 +23,9 @@ from app.limits.budgets import Allowance, Books, Budgets, Limits
 from app.limits.networks import Networks
 from app.limits.pressure import Pressure
 from app.runtime.data_directory import DataDirectory, store_connection
-from app.runtime.settings import Settings
+from app.runtime.settings import Settings, TokenKey
 from app.runtime.telemetry import Telemetry
+from app.worker.keys import LiveKeys
 from app.worker.recommendations import LiveRecommender
 from events.authority import Authority
 from events.consent import Consent, Stated, UnknownConsent
@@ -52,6 +54,7 @@ LONGEST_PAUSE_SECONDS: Final = 2.0  # after failures
 NETWORKS_LOOK: Final = "getting the key of today's networks"
 NETWORKS_SECONDS: Final = 10.0
 REFUSALS_SECONDS: Final = 5.0
+USES_SECONDS: Final = 2.0
 BOOKS: Final = "budgets"
 ROOM_SECONDS: Final = 0.5
 AHEAD_SECONDS: Final = (4.0, 4.0, 4.0)  # of the budgets of CPU time, bytes and events
@@ -93,6 +96,13 @@ class Resources:
         except UnknownConsent as unknown:
             raise Problem(400, "unknown_consent", str(unknown)) from None
 
+    keys: LiveKeys
+
+    @property
+    def audit(self) -> Audit:
+        """Where acts are written down."""
+        return self.keys.audit
+
     def network_of(self, exchange: Exchange) -> int | None:
         """The number of the network that a page calls from; a backend's own says nothing about anybody."""
         return None if exchange.authority is Authority.BACKEND else self.networks.of(exchange.network)
@@ -127,7 +137,8 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
         stack.push_async_callback(stream.close)
         stack.push_async_callback(reads.close)
         log_ins = LogIns(connection, reads, directory.log_ins_file, telemetry.went_wrong)
-        keys = Keys.open(settings.publishable_keys, settings.secret_keys, settings.data / "keys.json", settings.origins)
+        users = Users(None, log_ins, telemetry.named_user)
+        keys = LiveKeys(settings, users, user_tokens)
         catalogs = CatalogReader(settings.data)
         consent = ConsentRules(catalogs.catalog.shop.privacy, public=settings.is_public)
         recognition = Recognition(VisitorIds(directory.visitor_keys_file), catalogs.catalog.shop, telemetry.went_wrong)
@@ -137,7 +148,7 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
         networks = NetworkDigests(connection, lambda: ZoneInfo(catalogs.catalog.shop.timezone))
         refusals = counted_refusals(stack, stream, catalogs)
         following = await stack.enter_async_context(Tasks())
-        looked_at = {
+        for name, (look, seconds) in {
             "taking up definitions": (partial(take_up, catalogs, scrubber, consent, recognition), POLL_SECONDS),
             "looking whether backends tell of log-ins": (log_ins.look, POLL_SECONDS),
             "taking up keys of visitor ids": (recognition.ids.look, POLL_SECONDS),
@@ -147,8 +158,10 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
             "loading what is recommended from": (recommender.refresh, POLL_SECONDS),
             NETWORKS_LOOK: (networks.look, NETWORKS_SECONDS),
             "telling how many refused": (refusals.tell, REFUSALS_SECONDS),
-        }  # fmt: skip
-        for name, (look, seconds) in looked_at.items():
+            "taking up keys": (keys.look, POLL_SECONDS),
+            "noting when keys were used": (partial(keys.keep_uses, networks), USES_SECONDS),
+            "keeping what the audit waits for": (partial(keys.catch_up, telemetry), USES_SECONDS),
+        }.items():  # fmt: skip
             following.repeat(look, name, seconds, LONGEST_PAUSE_SECONDS)
         following.start(networks.look, NETWORKS_LOOK)
         yield Resources(
@@ -157,21 +170,23 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
             connection=connection,
             stream=stream,
             access=AccessPolicy(
-                keys,
+                keys.known,
                 Budgets(limits(settings), books),
                 Networks(settings.trusted_proxies, partial(telemetry.went_wrong, "untrusted_forwarding")),
                 telemetry,
                 pressure,
+                uses=keys.uses.latest,
             ),
             analysis=AnalysisClient(directory.analysis_socket, settings.analysis_timeout_seconds),
             telemetry=telemetry,
             recommender=recommender,
-            users=Users(user_tokens(settings), log_ins, telemetry.named_user),
+            users=users,
             scrubber=scrubber,
             networks=networks,
             consent=consent,
             refusals=refusals,
             recognition=recognition,
+            keys=keys,
         )
 
 
@@ -197,13 +212,13 @@ def limits(settings: Settings) -> Limits:
     return Limits(network, publishable, secret)
 
 
-def user_tokens(settings: Settings) -> "UserTokens | None":
+def user_tokens(keys: Sequence[TokenKey]) -> "UserTokens | None":
     """What verifies user tokens; without a key for them no worker loads a cryptography library."""
-    if not settings.user_token_keys:
+    if not keys:
         return None
     from app.identity.user_tokens import UserTokens
 
-    return UserTokens(settings.token_keys)
+    return UserTokens(keys)
 
 
 async def look_for_room(pressure: Pressure, connection: Connection, directory: DataDirectory, floor_bytes: int) -> None:

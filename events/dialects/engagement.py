@@ -50,6 +50,7 @@ def beat(item: dict[str, Any], sent_at: Any, arrival: Arrival, consent: Consent)
         device=machine.device,
         country=arrival.country,
         bot=machine.bot,
+        site=arrival.site,
         authority=arrival.authority_of(visitor_id, user_id, token_of_event(item), consent),
         quarantined=arrival.impossible(when),
         properties={"seq": sequence, "final": bool(final)},

@@ -77,6 +77,7 @@ def read_event(item: dict[str, Any], arrival: Arrival) -> Record | None:
         device=machine.device,
         country=arrival.country,
         bot=machine.bot,
+        site=arrival.site,
         authority=arrival.authority_of(fields["visitor_id"], fields["user_id"], token, consent),
         quarantined=arrival.impossible(when),
         properties=(attributes if exposes else properties) or None,

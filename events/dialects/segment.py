@@ -221,6 +221,7 @@ def read_event(item: dict[str, Any], kind: str | None, sent_at: Any, arrival: Ar
         device=machine.device,
         country=country or arrival.country,
         bot=machine.bot,
+        site=arrival.site,
         authority=arrival.authority_of(fields["visitor_id"], fields.get("user_id"), token_of_event(item), consent),
         quarantined=arrival.impossible(when),
         properties=properties or None,

@@ -60,6 +60,7 @@ class Arrival:
     authority: Authority = Authority.PAGE
     user_agent: str = ""
     country: str | None = None
+    site: str | None = None  # of the sender's key
     network: int | None = None
     retention_days: int = 730
     prove: Callable[[str, str, Any], Authority] | None = None

@@ -37,7 +37,7 @@ BOOLEANS: Final = ("bot", "forced", "forged", "issued", "quarantined")
 PLAIN: Final = (
     "shard", "stream_id", "position", "message_id", "type", "event", "visitor_id", "user_id", "time", "received_at",
     "experiment", "variant", "phase", "value", "currency", "order_id", "page_view_id", "engaged_ms", "url", "path",
-    "device", "country", "network", "product_ids", "quantities", "prices", "properties",
+    "device", "country", "site", "network", "product_ids", "quantities", "prices", "properties",
 )  # fmt: skip
 AUTHORITY: Final = f"coalesce(e.authority, CASE WHEN e.backend THEN {Authority.BACKEND:d} ELSE {Authority.PAGE:d} END)"
 EVERYTHING: Final = "personal"  # the consent of rows that are older than it

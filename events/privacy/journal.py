@@ -3,8 +3,6 @@
 One line an erased id, in order, each with the digest of the line before it; what is in it is on the disk.
 """
 
-import contextlib
-import os
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -13,7 +11,7 @@ from typing import Final
 import msgspec
 
 from events.deletes.tombstones import PersonKind, Tombstone, add_tombstones, read_tombstones
-from kit.files import create_file, locked
+from kit.files import create_file, extend_file, locked
 from kit.time import iso, microseconds, moment_of, parsed
 
 BEGINNING: Final = ""  # what comes before the first line
@@ -99,7 +97,7 @@ class ErasureJournal:
                         )
                     )
                     added, previous = added + line + b"\n", _digest(line)
-                _write(self.path, length, added)
+                extend_file(self.path, length, added)
         except OSError as error:
             raise self._unusable(f"it cannot be written: {error.strerror}") from None
 
@@ -150,24 +148,6 @@ def replay(journal: ErasureJournal, data: Path) -> int:
 
 def _beyond(stones: Iterable[Tombstone], known: dict[str, Tombstone]) -> Sequence[Tombstone]:
     return [stone for stone in stones if stone.field not in known or not known[stone.field].covers(stone)]
-
-
-def _write(path: Path, length: int, added: bytes) -> None:
-    """Puts bytes behind the first `length` ones, durably; what was torn behind them goes."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    try:
-        try:
-            os.ftruncate(descriptor, length)
-            written = 0
-            while written < len(added):
-                written += os.pwrite(descriptor, added[written:], length + written)
-            os.fsync(descriptor)
-        except OSError:
-            with contextlib.suppress(OSError):
-                os.ftruncate(descriptor, length)
-            raise
-    finally:
-        os.close(descriptor)
 
 
 def _digest(line: bytes) -> str:

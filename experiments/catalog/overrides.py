@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal
@@ -54,10 +54,14 @@ def read_overrides(paths: CatalogPaths) -> dict[str, Override]:
     return _ADAPTER.validate_json(content) if content else {}
 
 
-def order(data: Path, catalog: Catalog, key: str, action: Action, now: datetime) -> Override:
+def order(
+    data: Path, catalog: Catalog, key: str, action: Action, now: datetime,
+    tell: Callable[[Status, Status], None] = lambda before, after: None,
+) -> Override:  # fmt: skip
     """Note an order on disk; the keeper publishes it within a second. An order that is in force already is answered.
 
-    Raises NothingToOverride, or OverrideRefused where the experiment's status does not allow it.
+    `tell` gets the status before and after: of a resume ahead of it, so that what it raises stops that; a pause and a
+    stop wait for nothing. Raises NothingToOverride, or OverrideRefused where the experiment's status forbids it.
     """
     if key not in catalog.experiments:
         raise NothingToOverride(f'unknown experiment "{key}"{meant(key, catalog.experiments)}')
@@ -74,7 +78,11 @@ def order(data: Path, catalog: Catalog, key: str, action: Action, now: datetime)
             raise OverrideRefused(f"{key} is {status}, only one that is {allowed} can be told to {action}")
         since = standing.ordered_at if standing and status == _WANTED[action] else now
         overrides[key] = Override(status=_WANTED[action], ordered_at=since)
+        if action == "resume":
+            tell(status, "running")
         replace_file(paths.overrides, _ADAPTER.dump_json(overrides))
+        if action != "resume":
+            tell(status, _WANTED[action])
         return overrides[key]
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
 from typing import Final
 
 from experiments.catalog.catalog import Catalog, catalog_of, former_designs
+from experiments.catalog.changes import DefinitionChange, definition_changes
 from experiments.catalog.files import (
     CatalogPaths,
     KeeperState,
@@ -28,6 +29,7 @@ from experiments.definitions.located import DefinitionError, DefinitionErrors
 from kit.files import FileMark, mark_of
 
 SETTLED_SECONDS: Final = 0.15
+Telling = Callable[[Sequence[DefinitionChange], bool], None]
 Signature = tuple[tuple[str, FileMark | None], ...]
 
 
@@ -35,7 +37,8 @@ class CatalogKeeper:
     """The one process that reads the folder, freezes designs and publishes the snapshot.
 
     `boot` once, then `poll` every quarter of a second: a change is taken when the files stayed the same from one poll
-    to another for a moment (`pace` counts its seconds), so that nobody is caught in the middle of saving.
+    to another for a moment (`pace` counts its seconds), so that nobody is caught in the middle of saving. `tell` gets
+    each change before it is served, and whether it can wait to be noted; else an OSError of it keeps the change out.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class CatalogKeeper:
         self._good_sources: Mapping[str, bytes] = {}
         self._written: CatalogContent | None = None
         self.errors: tuple[DefinitionError, ...] = ()
+        self.tell: Telling = lambda changes, can_wait: None
 
     @property
     def catalog(self) -> Catalog:
@@ -117,6 +121,9 @@ class CatalogKeeper:
         if reading.content is not None:
             errors.extend(self._refusals(reading, reading.content, now))
         if reading.content is not None and not errors:
+            changes = definition_changes(self._written, self._good_sources, reading, self._freezer.phases)
+            if changes:
+                self.tell(changes, self._catalog is None or all(change.halts for change in changes))
             self._written, self._files = reading.content, reading.files
             self._publish(now, reading.sources)
         elif self._written is not None:

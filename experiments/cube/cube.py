@@ -48,9 +48,11 @@ class Cube:
         if "owners" not in self.tables:
             self.expose()
         for dimension in self.plan.dimensions:
-            # the attribute at the first exposure; what the log knows of the device stands in where it was not given
+            # the attribute at the first exposure; what the log knows of the device stands in where it was not given,
+            # and the site of a key goes before what anybody said
             text = self.plan.properties.attribute(dimension)
             level = f"coalesce({text}, e.{dimension})" if dimension in ("device", "country") else text
+            level = f"coalesce(e.site, {text})" if dimension == "site" else level
             levels = statement("levels").bind(level=Expression.of(level), most=MOST_LEVELS, other=OTHER_LEVELS)
             self.put(levels_table(self.plan, dimension), levels)
         for authority in sorted({Authority.PAGE, *(key.authority for key in self.plan.sources)}):

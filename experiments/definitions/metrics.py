@@ -66,6 +66,7 @@ COLUMNS: Final = frozenset(
         "authority",
         "issued",
         "consent",
+        "site",
     }
 )
 """Fields that are columns of the log: texts all of them."""

@@ -344,5 +344,5 @@ def _asked(rows: Sequence[MetricReadout], query: ReadoutQuery) -> tuple[MetricRe
     known = {level.level for row in levels for level in row.dimensions}
     if known == {""}:
         named = (level.dimension for row in rows for level in row.dimensions if level.dimension != query.dimension)
-        raise UnknownDimension(query.dimension, sorted({*named, "device", "country"} - {query.dimension}))
+        raise UnknownDimension(query.dimension, sorted({*named, "device", "country", "site"} - {query.dimension}))
     return tuple(levels)

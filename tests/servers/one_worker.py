@@ -1,7 +1,9 @@
 """One real worker of ours in this process: `create_app` under uvicorn on a free port, with a real embedded store."""
 
+import asyncio
+import itertools
 import threading
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import uvicorn
 from servers.patience import until
 
 from app.http.protocol import server_config
+from app.identity.listed_keys import KeysKeeper
 from app.main import create_app
 from app.runtime.settings import Settings
 from events.store.embedded import EmbeddedStore
@@ -49,6 +52,13 @@ UNLIMITED = (
 )
 
 
+def keys_keeper(settings: Settings) -> KeysKeeper | None:
+    """What a supervisor would have; a second passes between two of its looks."""
+    if settings.keys is None:
+        return None
+    return KeysKeeper(settings.keys, settings.data, itertools.count().__next__)
+
+
 class OneWorker:
     """A worker that runs while the `with` block does; `store` may be stopped and started inside it."""
 
@@ -61,6 +71,7 @@ class OneWorker:
         rates = dict.fromkeys(UNLIMITED, 1_000_000) | {"workers": 1}
         self.settings = Settings(data=root / "data", definitions=definitions, **{**keys, **rates, **settings})
         self.store = EmbeddedStore(self.settings.data)
+        self.key_list = keys_keeper(self.settings)
         self.keeper = CatalogKeeper(definitions, self.settings.data, lambda: datetime.now(UTC))
         self.url = ""
         self.app: Any = None
@@ -69,6 +80,8 @@ class OneWorker:
         self.settings.data.mkdir(parents=True, exist_ok=True)
         self.store.start()
         self.keeper.boot()
+        if self.key_list is not None:
+            self.key_list.boot()
         self.app = create_app(self.settings)
         self.loop: Any = None  # that it runs on, in a thread of its own
         self._server = uvicorn.Server(server_config(self.app, host="127.0.0.1", port=0))
@@ -86,6 +99,10 @@ class OneWorker:
         self._server.should_exit = True
         self._thread.join(10)
         self.store.stop()
+
+    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """What this comes to on the worker's loop."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(10)
 
     def connections(self) -> list[Any]:
         """The protocol of every open connection."""

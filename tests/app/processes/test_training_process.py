@@ -19,6 +19,7 @@ from servers.service import Service
 from worlds.event_log import received, write_log
 from worlds.shop_worlds import DAY, taste_lines
 
+from app.identity.audit import Audit, Wanted
 from app.processes.entry import train_once
 from events.authority import Authority
 from events.parts.part import live_parts
@@ -110,7 +111,13 @@ def test_what_pages_would_put_everywhere_waits_for_somebody_who_accepts_it(tmp_p
     assert {text.partition('"')[2].partition('"')[0] for text in refused["concentrated"]} == {"dust"}
     assert "0 customers by backend, 210 by page" in refused["concentrated"][0]
     assert "refused: " in resonate("recommender", "train", data=data).stdout
-    accepted = json.loads(resonate("recommender", "train", "--accept", "dust", "--json", data=data).stdout)
+    told_why = ("--accept", "dust", "--reason", "a campaign", "--json")
+    accepted = json.loads(resonate("recommender", "train", *told_why, data=data).stdout)
+    lines = Audit(data).page(None, 100, Wanted())[0]
+    assert {(line.act, line.subject, line.reason, line.actor.kind) for line in lines} == {
+        ("model.accept", "dust", "a campaign", "cli")
+    }
+    assert len(lines) == len(accepted["accepted"])
     assert (accepted["concentrated"], len(accepted["accepted"]) > 0) == ([], True)
     assert json.loads(resonate("recommender", "train", "--json", data=data).stdout)["accepted"] == []
 

@@ -1,0 +1,177 @@
+"""Who steered what, when and why: lines that are only ever added, and are on the disk before an act is answered."""
+
+import getpass
+import logging
+import os
+import threading
+from collections import deque
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+
+from kit.files import create_file, extend_file, locked
+from kit.time import iso
+
+logger = logging.getLogger(__name__)
+
+ActorKind = Literal["key", "person", "cli", "file", "system"]
+LONGEST_REASON: Final = 500
+MOST_WAITING: Final = 1_000  # lines of acts that could not wait for the disk
+TAIL_BYTES: Final = 65_536  # no line is longer
+
+
+class AuditUnusable(Exception):
+    """A line cannot be kept; the message says why, and what to do."""
+
+
+class Actor(msgspec.Struct, frozen=True):
+    """Who acts: the name of a key, of a user of the machine, or of a file."""
+
+    kind: ActorKind
+    name: str
+
+    @classmethod
+    def at_the_command_line(cls) -> "Actor":
+        """The user of the machine who runs a command."""
+        try:
+            return cls("cli", getpass.getuser())
+        except (KeyError, OSError):  # one without a name
+            return cls("cli", str(os.getuid()))
+
+
+class AuditLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One act. People stand in `subject` as digests; `failed` says why an act that was begun came to nothing."""
+
+    at: str
+    id: str
+    actor: Actor
+    act: str
+    subject: str
+    before: Any = None
+    after: Any = None
+    reason: str | None = None
+    request_id: str | None = None
+    failed: str | None = None
+
+
+def line_of(
+    actor: Actor, act: str, subject: str, change: tuple[Any, Any] = (None, None), reason: str | None = None,
+    request_id: str | None = None,
+) -> AuditLine:  # fmt: skip
+    """An act of now; `change` is what was before and what is after it."""
+    at, identifier = iso(datetime.now(UTC), "milliseconds"), os.urandom(8).hex()
+    before, after = change
+    return AuditLine(
+        at=at, id=identifier, actor=actor, act=act, subject=subject, before=before, after=after, reason=reason,
+        request_id=request_id,
+    )  # fmt: skip
+
+
+class Audit:
+    """The lines of one data directory, a file a month in its folder `audit`; all processes may write at any time."""
+
+    def __init__(self, data: Path) -> None:
+        self.folder = data / "audit"
+        self._waiting: deque[AuditLine] = deque(maxlen=MOST_WAITING)
+        self._turn = threading.Lock()
+
+    @property
+    def waits(self) -> bool:
+        """Whether acts were done whose lines are not on the disk yet."""
+        return bool(self._waiting)
+
+    def write(self, *lines: AuditLine) -> None:
+        """Add lines; when this returns, they are on the disk. Raises AuditUnusable with none of them added."""
+        if not lines:
+            return
+        path = self.folder / f"{lines[0].at[:7]}.ndjson"
+        added = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
+        try:
+            if not path.exists():
+                create_file(path, b"", 0o600)
+            with locked(path):
+                extend_file(path, _whole_bytes(path), added)
+        except OSError as error:
+            raise AuditUnusable(
+                f"the audit line cannot be written to {path}: {error.strerror}; what is not kept there is not done"
+            ) from None
+
+    def follow(self, *lines: AuditLine) -> bool:
+        """Add the lines of what could not wait, now or as soon as there is room; whether they are on the disk."""
+        with self._turn:
+            self._waiting.extend(lines)
+        kept = self.catch_up()
+        for line in () if kept else lines:
+            logger.error("an audit line waits for the disk", extra={"line": msgspec.to_builtins(line)})
+        return kept
+
+    def catch_up(self) -> bool:
+        """Add the lines that wait; whether none waits any more."""
+        with self._turn:
+            try:
+                self.write(*self._waiting)
+            except AuditUnusable:
+                return False
+            self._waiting.clear()
+            return True
+
+    def page(self, cursor: str | None, limit: int, wanted: "Wanted") -> tuple[list[AuditLine], str]:
+        """At most so many lines behind a cursor, the oldest first, and the cursor behind them.
+
+        Raises ValueError for what is no cursor.
+        """
+        month, _, place = (cursor or "0000-00:0").partition(":")
+        if len(month) != 7 or not (place.isascii() and place.isdigit() and len(place) < 16):
+            raise ValueError("it is not a cursor of this list")
+        found: list[AuditLine] = []
+        offset = int(place)
+        for path in sorted(self.folder.glob("????-??.ndjson")):
+            if path.stem < month:
+                continue
+            if path.stem > month:
+                month, offset = path.stem, 0
+            for line, behind in _lines(path, offset):
+                if len(found) == limit:
+                    return found, f"{month}:{offset}"
+                offset = behind
+                if wanted.takes(line):
+                    found.append(line)
+        return found, f"{month}:{offset}"
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """Which lines are asked for: of one of these subjects, and by the name of an actor."""
+
+    subjects: frozenset[str] = frozenset()
+    actor: str | None = None
+
+    def takes(self, line: AuditLine) -> bool:
+        """Whether this line is one of them."""
+        of_actor = self.actor is None or self.actor == line.actor.name
+        return of_actor and (not self.subjects or line.subject in self.subjects)
+
+
+def _lines(path: Path, offset: int) -> Iterator[tuple[AuditLine, int]]:
+    """Lines from an offset on, each with the offset behind it; what a crash tore is none."""
+    with path.open("rb") as file:
+        file.seek(offset)
+        for text in file:
+            offset += len(text)
+            if text.endswith(b"\n"):
+                try:
+                    yield msgspec.json.decode(text, type=AuditLine), offset
+                except (msgspec.DecodeError, UnicodeDecodeError):  # somebody else's bytes
+                    logger.warning("a line of %s is none of the audit's", path.name)
+
+
+def _whole_bytes(path: Path) -> int:
+    """The bytes of a file up to the end of its last whole line: nobody was told of an act whose line was torn."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        start = max(0, size - TAIL_BYTES)
+        file.seek(start)
+        tail = file.read()
+    return start + tail.rfind(b"\n") + 1

@@ -1,0 +1,75 @@
+"""What a key may do: each scope with all its routes, in the one table that doors, OpenAPI, docs and tests read."""
+
+from collections.abc import Mapping
+from typing import Final, Literal, get_args
+
+KeyScope = Literal[
+    "evaluate", "track", "recommend", "payload", "read_results", "export", "steer", "products", "read_people", "erase",
+    "audit",
+]  # fmt: skip
+
+SCOPES: Final[tuple[KeyScope, ...]] = get_args(KeyScope)
+PAGE_SCOPES: Final[tuple[KeyScope, ...]] = ("evaluate", "track", "recommend", "payload")
+OPEN: Final = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/docs.css", "/openapi.json"})  # without a key
+
+ROUTES: Final[Mapping[KeyScope, tuple[str, ...]]] = {
+    "evaluate": (
+        "POST /ofrep/v1/evaluate/flags",
+        "POST /ofrep/v1/evaluate/flags/{key}",
+        "POST /v1/personalize",
+        "POST /v1/visitor",
+    ),
+    "track": (
+        *(f"POST /v1/{kind}" for kind in ("track", "page", "screen", "identify", "group", "alias", "batch")),
+        *(f"POST /v1/{letter}" for letter in "tpsigab"),
+        "POST /v1/engagement",
+        "POST /track",
+        "GET /v1/projects/{key}/settings",
+        "GET /sourceConfig",
+        "GET /sourceConfig/",
+        "POST /v1/visitors/{identifier:path}/proof",
+        "DELETE /v1/visitors/{identifier:path}/proof",
+    ),
+    "recommend": ("POST /v1/recommendations", "GET /v1/recommendations/{product_id:path}"),
+    "payload": ("GET /api/features/{key}",),
+    "read_results": (
+        "GET /v1/plan",
+        "GET /v1/experiments",
+        "GET /v1/experiments/{key}",
+        "GET /v1/experiments/{key}/results",
+        "GET /v1/experiments/{key}/timeseries",
+        "GET /v1/experiments/{key}/plan",
+        "GET /v1/results",
+        "GET /v1/program",
+        "GET /v1/holdouts",
+        "GET /v1/holdouts/{key}/results",
+        "GET /v1/metrics",
+        "GET /v1/cx",
+        "GET /v1/recommender",
+    ),
+    "export": ("GET /v1/export/events", "GET /v1/experiments/{key}/units"),
+    "steer": (
+        "POST /v1/experiments/{key}/pause",
+        "POST /v1/experiments/{key}/resume",
+        "POST /v1/experiments/{key}/stop",
+    ),
+    "products": ("PUT /v1/products",),
+    "read_people": ("GET /v1/visitors/{identifier:visitor}", "GET /v1/users/{identifier:path}"),
+    "erase": (
+        "DELETE /v1/visitors",
+        "DELETE /v1/users",
+        "DELETE /v1/visitors/{identifier:visitor}",
+        "DELETE /v1/users/{identifier:path}",
+        "GET /v1/erasures",
+    ),
+    "audit": ("GET /v1/keys", "GET /v1/audit"),
+}
+BY_ROUTE: Final[Mapping[str, KeyScope]] = {route: scope for scope, routes in ROUTES.items() for route in routes}
+
+
+def scope_needed(method: str, route: str) -> KeyScope | None:
+    """The scope that a route asks of a key, by the name that the OpenAPI gives it; None where it needs no key.
+
+    Raises KeyError for one that the table lacks: a route that nobody thought about is nobody's.
+    """
+    return None if route in OPEN else BY_ROUTE[f"{'GET' if method == 'HEAD' else method} {route}"]
