@@ -17,7 +17,17 @@ from app.http.deadlines import Deadlines
 from app.http.dispatch import Dispatch, HotRoute, Later, PathTable, Whole, method_not_allowed
 from app.http.errors import Problem, problem_body
 from app.limits.connections import OpenConnections
-from app.routes import audit, documentation, operations, products, recommendations, results, sdk_settings, visitors
+from app.routes import (
+    audit,
+    documentation,
+    operations,
+    previews,
+    products,
+    recommendations,
+    results,
+    sdk_settings,
+    visitors,
+)
 from app.routes.growthbook import Features, ingest
 from app.routes.ofrep import Ofrep
 from app.routes.openapi import describe
@@ -60,7 +70,7 @@ def path_table() -> PathTable[Resources]:
     )
 
 
-ROUTERS = (operations.router, audit.router, results.router, results.export_router, visitors.router,
+ROUTERS = (operations.router, audit.router, results.router, results.export_router, previews.router, visitors.router,
            products.router, recommendations.router, sdk_settings.router, documentation.router)  # fmt: skip
 
 

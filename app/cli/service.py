@@ -1,4 +1,4 @@
-"""Commands that run or steer the service: serve, demo, pause, resume, stop."""
+"""Commands that run or steer the service: serve, demo, pause, resume, stop, preview."""
 
 import os
 import sys
@@ -108,6 +108,41 @@ def resume(key: Key, reason: Reason = None, as_json: AsJson = False) -> None:
 def stop(key: Key, reason: Reason = None, as_json: AsJson = False) -> None:
     """Stop the phase of an experiment for good."""
     _order(key, "stop", reason, as_json)
+
+
+@commands.command()
+def preview(
+    variant: Annotated[str, typer.Argument(metavar="KEY:VARIANT", help="What the link shows.", show_default=False)],
+    days: Annotated[float, typer.Option(help="How long the link holds, at most 30 days.", min=0.01, max=30)] = 7,
+    url: Annotated[str, typer.Option(help="The page to be looked at; its link is printed.")] = "",
+    reason: Reason = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a link that shows one variant, a draft's too, to whoever opens it; nobody is counted by it."""
+    from app.identity.audit import Actor, Audit, AuditUnusable, line_of
+    from app.runtime.data_directory import DataDirectory
+    from app.worker.previews import Previews, linked
+    from experiments.catalog.catalog import NothingToShow
+    from experiments.catalog.reader import CatalogReader, NoCatalog
+
+    key, _, name = variant.partition(":")
+    if not name:
+        raise Refused(f"{variant!r}: it must name an experiment and its variant, as KEY:VARIANT")
+    data = environment_settings().data
+    try:
+        phase = CatalogReader(data).catalog.previewable(key, name).phase
+        token, ends = Previews(DataDirectory(data.absolute()).preview_key_file).make(key, phase, name, days)
+        expires = datetime.fromtimestamp(ends, UTC).isoformat()
+        shown = {"variant": name, "phase": phase, "expires": expires}
+        Audit(data).write(line_of(Actor.at_the_command_line(), "preview", key, (None, shown), checked_reason(reason)))
+    except NoCatalog:
+        raise Refused(NO_SERVICE.format(data)) from None
+    except (NothingToShow, AuditUnusable, OSError) as error:
+        raise Refused(str(error)) from None
+    if as_json:
+        say_json({"token": token, "expires": expires, "url": linked(url, token)})
+    else:
+        say(linked(url, token))
 
 
 def _order(key: str, action: Action, reason: str | None, as_json: bool) -> None:

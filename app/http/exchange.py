@@ -176,7 +176,7 @@ def head_lines(answer: HttpAnswer, exchange: Exchange, pages: Pages) -> bytes:
     status, given = answer.status, exchange.headers
     if (
         status == 200
-        and pages == "keyed"
+        and pages in ("keyed", "listed")
         and answer.content_type
         and not answer.headers
         and not exchange.notes

@@ -28,7 +28,7 @@ OPTIONS: Final[Any] = {
 UNREADABLE: Final = (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError)
 
 
-class Preview(NamedTuple):
+class PreviewLink(NamedTuple):
     """What a link shows: a variant of one phase of an experiment, until `ends` (epoch seconds)."""
 
     experiment: str
@@ -45,9 +45,9 @@ class PreviewLinks:
         private_folder(file.parent)
         create_file(file, secrets.token_bytes(SECRET_BYTES), 0o600)  # of two that come at once one wins
         self._key = file.read_bytes()
-        self._read: dict[bytes, Preview] = {}
+        self._read: dict[bytes, PreviewLink] = {}
 
-    def token(self, preview: Preview, now: float) -> str:
+    def token(self, preview: PreviewLink, now: float) -> str:
         """What a link carries to show this from now (epoch seconds) on, for at most MOST_DAYS days."""
         assert now < preview.ends <= now + MOST_DAYS * DAY_SECONDS
         claims = {
@@ -60,7 +60,7 @@ class PreviewLinks:
         }
         return jwt.encode(claims, self._key, ALGORITHM)
 
-    def read(self, token: Any, now: float) -> Preview | None:
+    def read(self, token: Any, now: float) -> PreviewLink | None:
         """What a token shows at a time; None for one that is over, or was not made here. Never raises."""
         if type(token) is not str or not token.isascii() or len(token) > MOST_CHARACTERS:
             return None
@@ -71,7 +71,7 @@ class PreviewLinks:
                 claims = jwt.decode(token, self._key, [ALGORITHM], OPTIONS, audience=AUDIENCE)
             except UNREADABLE:
                 return None
-            found = Preview(claims["experiment"], claims["phase"], claims["variant"], claims["exp"])
+            found = PreviewLink(claims["experiment"], claims["phase"], claims["variant"], claims["exp"])
             while len(self._read) >= REMEMBERED:
                 del self._read[next(iter(self._read))]
             self._read[digest] = found

@@ -52,6 +52,7 @@ ROUTES: Final[Mapping[KeyScope, tuple[str, ...]]] = {
         "POST /v1/experiments/{key}/pause",
         "POST /v1/experiments/{key}/resume",
         "POST /v1/experiments/{key}/stop",
+        "POST /v1/experiments/{key}/preview",
     ),
     "products": ("PUT /v1/products",),
     "read_people": ("GET /v1/visitors/{identifier:visitor}", "GET /v1/users/{identifier:path}"),

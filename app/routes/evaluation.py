@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from app.http.exchange import Awaited, Exchange, HttpAnswer, Pending
-from app.http.parameters import query_pairs
 from app.identity.people import PROVEN
+from app.routes.previews import FORCE_ATTRIBUTE
 from app.worker.resources import Resources
 from events.authority import Authority
 from events.consent import Consent
@@ -21,8 +21,6 @@ from experiments.catalog.visible import Visible
 from kit.suggestions import did_you_mean
 from kit.time import now_us
 
-FORCE: Final = "resonate_force"
-FORCE_ATTRIBUTE: Final = "resonate.force"
 MAX_UNKNOWN: Final = 1_000
 SUGGESTED: Final = 5  # of the unknown keys of one request, those of which it is looked up what was meant
 MAX_ATTRIBUTES: Final = 32_768
@@ -143,23 +141,6 @@ def not_served(visible: Visible, key: str, place: int = 0) -> str:
         meant = did_you_mean(key, visible.compiled, lead="; ", quote="'")
         said = unknown[key] = f"no experiment {key[:100]!r} is served here{meant}"
     return said
-
-
-def forced_variants(exchange: Exchange, attributes: Mapping[str, Any], visible: Visible) -> dict[str, str] | None:
-    """Previews asked for by `?resonate_force=KEY:VARIANT` or the attribute `resonate.force`; never exposures.
-
-    Pages preview what runs, secret keys all that is answered.
-    """
-    texts: list[str] = []
-    if exchange.scope["query_string"]:
-        texts = [value for name, value in query_pairs(exchange) if name == FORCE and value]
-    attribute = attributes.get(FORCE_ATTRIBUTE)
-    if type(attribute) is str:
-        texts.append(attribute)
-    if not texts:
-        return None
-    pairs = [text.partition(":") for part in texts for text in part.split(",")]
-    return {key: variant for key, _, variant in pairs if key in visible.forcible}
 
 
 def exposures(

@@ -19,17 +19,18 @@ from app.routes.evaluation import (
     Visitor,
     exposures,
     for_named_user,
-    forced_variants,
     knowable,
     not_served,
     refused,
     user_named,
     when_stored,
 )
+from app.routes.previews import EXPIRED, shown_to
 from app.worker.resources import Resources
 from events.consent import Consent
 from events.dialects.validation import CONSENT_ATTRIBUTE, TOKEN_ATTRIBUTE, EventRefused, check_bounds, id_problem
 from experiments.assignment.assign import USER_ATTRIBUTE, Assignment, assign
+from experiments.catalog.visible import Visible
 
 TARGETING_KEY: Final = "targetingKey"
 
@@ -57,18 +58,19 @@ class Ofrep:
         context = context if consent is Consent.PERSONAL else knowable(context, consent)
         if grant.site is not None:
             context[SITE_ATTRIBUTE] = grant.site
-        key, visible = exchange.scope["path"][len(OFREP_FLAGS) :], resources.visible_to(grant, now)
+        visible, forced, told = shown_to(exchange, resources, grant, consent, context, now)
+        key = exchange.scope["path"][len(OFREP_FLAGS) :]
         experiment = visible.compiled.get(key)
         if experiment is None:  # drafts and archived experiments are not found either
-            raise Problem(404, "flag_not_found", not_served(visible, key), ofrep_code="FLAG_NOT_FOUND")
+            raise not_found(visible, key, told)
         if consent is Consent.NONE:
-            assignment, exposes = assign(experiment, NOBODY, context, now), context.get(EXPOSE) is not False
+            assignment, exposes = assign(experiment, NOBODY, context, now, forced), context.get(EXPOSE) is not False
             if exposes:
                 refused(resources, [assignment])
-            stem = self._stems.of(visible, assignment) + (REFUSED if exposes else b"")
+            stem = self._stems.of(visible, assignment) + told + (REFUSED if exposes else b"")
             return HttpAnswer(200, b"%b%b}}" % (stem, exchange.standing.told))
-        assignment = assign(experiment, visitor, context, now, forced_variants(exchange, context, visible))
-        stem = self._stems.of(visible, assignment)
+        assignment = assign(experiment, visitor, context, now, forced)
+        stem = self._stems.of(visible, assignment) + told
 
         def answer() -> HttpAnswer | Pending:
             if not assignment.enrols or context.get(EXPOSE) is False:
@@ -89,16 +91,13 @@ class Ofrep:
         context = context if consent is Consent.PERSONAL else knowable(context, consent)
         if grant.site is not None:
             context[SITE_ATTRIBUTE] = grant.site
-        visible, forced = resources.visible_to(grant, now), None
-        if consent is Consent.NONE:
-            visitor = NOBODY
-        else:
-            forced = forced_variants(exchange, context, visible)
+        visible, forced, told = shown_to(exchange, resources, grant, consent, context, now)
+        visitor = NOBODY if consent is Consent.NONE else visitor
         assignments = [assign(experiment, visitor, context, now, forced) for experiment in visible.servable]
         flags = b",".join([self._stems.of(visible, assignment) + b"}}" for assignment in assignments])
 
         def answer() -> HttpAnswer:
-            whole = b'{"flags":[%b],"metadata":{%b}}' % (flags, exchange.standing.told[1:])
+            whole = b'{"flags":[%b],"metadata":{%b}}' % (flags, (told + exchange.standing.told)[1:])
             etag = b'"%b"' % hashlib.sha256(whole).hexdigest()[:32].encode()
             headers = [(b"etag", etag), (b"cache-control", b"private, no-cache")]
             if matches(exchange.headers.get(b"if-none-match"), etag):
@@ -106,6 +105,12 @@ class Ofrep:
             return HttpAnswer(200, whole, headers=headers)
 
         return for_named_user(exchange, resources, visitor, user_named(context), token, answer)
+
+
+def not_found(visible: Visible, key: str, told: bytes) -> Problem:
+    """404 in OpenFeature's words; `told` is what is said of preview links."""
+    expired = "; the preview link is over, or is not for this service" if told == EXPIRED else ""
+    return Problem(404, "flag_not_found", not_served(visible, key) + expired, ofrep_code="FLAG_NOT_FOUND")
 
 
 def ofrep_stem(assignment: Assignment) -> bytes:

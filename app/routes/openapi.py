@@ -9,10 +9,11 @@ from fastapi import FastAPI
 
 from app.http.parameters import DEBUG, DEBUG_MEANS
 from app.identity.people import DOUBTS, UserWord
-from app.routes.evaluation import FORCE
 from app.routes.ofrep import EvaluationBody
 from app.routes.personalize import PersonalizeBody, SlotRequest
+from app.routes.previews import FORCE
 from app.routes.recommendations import RecommendationsBody
+from app.worker.previews import LINK
 from app.worker.recommendations import ListAnswer
 from events.dialects.validation import TOKEN_ATTRIBUTE
 from recommender.ranking.request import ListItem
@@ -238,7 +239,9 @@ def hot_paths() -> JSON:
     )
     forced = {"name": FORCE, "in": "query", "schema": WORD, "example": "free-shipping-banner:threshold",
               "description": "Preview a variant, with a publishable key of what runs; never an exposure."}  # fmt: skip
-    personalize["parameters"] = [forced, DEBUG_PARAMETER, TOKEN_HEADER]
+    link = {"name": LINK, "in": "query", "schema": TEXT,
+            "description": "The token of a preview link: one variant, a draft's too; never an exposure."}  # fmt: skip
+    personalize["parameters"] = [forced, link, DEBUG_PARAMETER, TOKEN_HEADER]
     listed["parameters"] = [DEBUG_PARAMETER, TOKEN_HEADER]
     publishable = {"description": "A publishable key."}
     key = {"name": "key", "in": "path", "required": True, "schema": TEXT, "example": "pk_demo", **publishable}

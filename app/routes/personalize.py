@@ -14,7 +14,6 @@ from app.http.errors import Problem
 from app.http.exchange import Exchange, HttpAnswer, Pending
 from app.identity.people import people_asking
 from app.routes.evaluation import (
-    FORCE,
     NOBODY,
     REFUSED,
     SITE_ATTRIBUTE,
@@ -22,7 +21,6 @@ from app.routes.evaluation import (
     Visitor,
     exposures,
     for_named_user,
-    forced_variants,
     knowable,
     not_served,
     refused,
@@ -31,6 +29,7 @@ from app.routes.evaluation import (
     when_stored,
 )
 from app.routes.ofrep import check_user
+from app.routes.previews import FORCE, LINK, shown_to
 from app.routes.visitor import Asking, asking
 from app.worker.recommendations import ListAnswer
 from app.worker.resources import Resources
@@ -46,7 +45,7 @@ MAX_SLOTS: Final = 20
 MAX_ITEMS: Final = 100
 MAX_LIMIT: Final = 100
 MAX_SLOT: Final = 100
-PARAMETERS: Final = (FORCE,)  # of the query
+PARAMETERS: Final = (FORCE, LINK)  # of the query
 
 
 class SlotRequest(msgspec.Struct, frozen=True):
@@ -88,8 +87,9 @@ class PageView:
     enrolling: Sequence[Assignment]
     refusing: Mapping[str, bytes]
     lists: Mapping[str, ListRequest]
+    previewing: bytes  # what is said of preview links
 
-    def shown_to(self, told: Sequence[bytes]) -> Mapping[str, bytes]:
+    def ends(self, told: Sequence[bytes]) -> Mapping[str, bytes]:
         """What became of each exposure, by the experiment that is shown."""
         return {assignment.experiment: end for assignment, end in zip(self.enrolling, told, strict=True)}
 
@@ -120,7 +120,7 @@ class Personalize:
                 return self._later(exchange, resources, view, shown)
             if not shown:
                 return self._answer(exchange, view, view.refusing, {})
-            return when_stored(resources, shown, lambda told: self._answer(exchange, view, view.shown_to(told), {}))
+            return when_stored(resources, shown, lambda told: self._answer(exchange, view, view.ends(told), {}))
 
         return for_named_user(exchange, resources, for_whom.visitor_id, user_named(attributes), token, answer)
 
@@ -128,7 +128,7 @@ class Personalize:
         self, exchange: Exchange, resources: Resources, view: PageView, shown: Sequence[Record]
     ) -> HttpAnswer:
         """What waits: for the log, and for recommendations."""
-        told = view.shown_to(await store_exposures(resources, shown)) if shown else view.refusing
+        told = view.ends(await store_exposures(resources, shown)) if shown else view.refusing
         lists = await resources.recommender.lists(list(view.lists.values()))
         return self._answer(exchange, view, told, dict(zip(view.lists, lists, strict=True)))
 
@@ -141,7 +141,7 @@ class Personalize:
         body = b'{"experiments":{%b},"recommendations":%b%b%b' % (
             messages + b"}" if messages else b"",
             msgspec.json.encode(lists),
-            view.asking.told,
+            view.asking.told + view.previewing,
             exchange.standing.told,
         )
         if view.unknown:
@@ -197,8 +197,7 @@ def page_view(
     that were named enrol, unless the caller says otherwise.
     """
     now, consent = time.time(), asking.consent
-    visible = resources.visible_to(grant, now)
-    forced = None if consent is Consent.NONE else forced_variants(exchange, attributes, visible)
+    visible, forced, told = shown_to(exchange, resources, grant, consent, attributes, now)
     unknown: list[str] = []
     if body.experiments is None:
         shown = visible.shown
@@ -220,7 +219,7 @@ def page_view(
     lists = _lists(resources, body, people, visible, assignments) if body.recommendations else {}
     if refusing:
         refused(resources, assignments)
-    return PageView(asking, visible, assignments, unknown, enrolling, refusing, lists)
+    return PageView(asking, visible, assignments, unknown, enrolling, refusing, lists, told)
 
 
 def _lists(

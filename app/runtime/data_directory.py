@@ -71,6 +71,11 @@ class DataDirectory:
         return self.root / "secrets" / "visitor-ids.json"
 
     @property
+    def preview_key_file(self) -> Path:
+        """The key that links of previews are signed with; there from the first link on."""
+        return self.root / "secrets" / "previews.key"
+
+    @property
     def metrics(self) -> Path:
         """The counters of this run's workers."""
         return self.run / "metrics"

@@ -26,6 +26,7 @@ from app.runtime.data_directory import DataDirectory, store_connection
 from app.runtime.settings import Settings, TokenKey
 from app.runtime.telemetry import Telemetry
 from app.worker.keys import LiveKeys
+from app.worker.previews import Previews
 from app.worker.recommendations import LiveRecommender
 from events.authority import Authority
 from events.consent import Consent, Stated, UnknownConsent
@@ -97,6 +98,7 @@ class Resources:
             raise Problem(400, "unknown_consent", str(unknown)) from None
 
     keys: LiveKeys
+    previews: Previews
 
     @property
     def audit(self) -> Audit:
@@ -187,6 +189,7 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
             refusals=refusals,
             recognition=recognition,
             keys=keys,
+            previews=Previews(directory.preview_key_file),
         )
 
 

@@ -14,8 +14,17 @@ from experiments.catalog.visible import Released, Visible, is_released
 from experiments.definitions.content import CatalogContent, FormerDesign, PublishedCatalog
 from experiments.definitions.model import Experiment, Holdout, Metric, Segment, Slot, Status
 from experiments.definitions.shop import Shop
+from kit.suggestions import did_you_mean
 
 REPORTED_FOR = timedelta(hours=24)  # how long a client may hold an old payload and report exposures to it
+
+
+class NothingToShow(Exception):
+    """There is no such experiment, or it is archived; the message says which is meant."""
+
+
+class NoSuchVariant(NothingToShow):
+    """The experiment has others; the message names them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +48,27 @@ class Catalog:
     written: Mapping[str, Status]
     full: Visible
     released: Released
+
+    def previewable(self, key: str, variant: str) -> Experiment:
+        """The experiment of which a link may show this variant: a draft too. Raises NothingToShow, NoSuchVariant."""
+        experiment = self.experiments.get(key)
+        if experiment is None or experiment.status == "archived":
+            known = [name for name, each in self.experiments.items() if each.status != "archived"]
+            raise NothingToShow(f"no experiment {key[:100]!r} can be shown{did_you_mean(key, known)}")
+        if all(each.key != variant for each in experiment.variants):
+            has = ", ".join(each.key for each in experiment.variants)
+            raise NoSuchVariant(f"{key} has no variant {variant[:100]!r}, it has {has}")
+        return experiment
+
+    def previewed(self, key: str, phase: int, variant: str) -> CompiledExperiment | None:
+        """What a link shows a variant of; None where that phase is over or has it no more."""
+        try:
+            experiment = self.previewable(key, variant)
+        except NothingToShow:
+            return None
+        if experiment.phase != phase:
+            return None
+        return self.full.compiled.get(key) or compile_experiment(experiment, self.segments, self.holdouts)
 
 
 def catalog_of(snapshot: PublishedCatalog) -> Catalog:

@@ -5,7 +5,7 @@ A handler is given a `Visible` and never the catalogue, so that no route can sho
 
 from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import inf
 from types import MappingProxyType
@@ -53,6 +53,24 @@ class Visible:
             forcible=forcible,
             secured=secured,
         )
+
+    def beside(self, previewed: Sequence[CompiledExperiment]) -> "Visible":
+        """The same to somebody who is shown these too."""
+        added = [each for each in previewed if each.key not in self.compiled]
+        unshown = [each for each in previewed if all(each is not other for other in self.shown)]
+        if not unshown:
+            return self
+        return replace(
+            self,
+            compiled=MappingProxyType({**self.compiled, **{each.key: each for each in added}}),
+            servable=_by_key([*self.servable, *added]),
+            shown=_by_key([*self.shown, *unshown]),
+            kept={},
+        )
+
+
+def _by_key(experiments: Sequence[CompiledExperiment]) -> tuple[CompiledExperiment, ...]:
+    return tuple(sorted(experiments, key=lambda each: each.key))
 
 
 class Released:

@@ -60,3 +60,14 @@ def test_a_resume_waits_for_its_line_and_a_pause_does_not(shop: Shop, resonate: 
     assert "nothing there says who told banner to pause" in paused.output
     assert "the audit line cannot be written" in str(resonate("resume", "banner").exception)
     assert status(shop) == "paused"
+
+
+def test_a_preview_link_is_made_at_the_command_line_and_kept_in_the_audit(shop: Shop, resonate: Resonate) -> None:
+    made = resonate("preview", "banner:control", "--url", "https://shop.example/", "--days", "1", "--reason", "look")
+    assert made.exit_code == 0
+    assert made.output.startswith("https://shop.example/?resonate_preview=")
+    (line,) = lines(shop)
+    assert (line.act, line.subject, line.after["variant"], line.reason) == ("preview", "banner", "control", "look")
+    for wrong in ("banner", "banner:none", "none:control"):
+        assert isinstance(resonate("preview", wrong).exception, Refused)
+    assert len(lines(shop)) == 1

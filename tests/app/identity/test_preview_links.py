@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles.proving import examples
 
-from app.identity.preview_links import AUDIENCE, MOST_CHARACTERS, Preview, PreviewLinks
+from app.identity.preview_links import AUDIENCE, MOST_CHARACTERS, PreviewLink, PreviewLinks
 
 NOW = 1_796_000_000
-SHOWN = Preview("banner", 2, "b", NOW + 7 * 86_400)
+SHOWN = PreviewLink("banner", 2, "b", NOW + 7 * 86_400)
 CLAIMS: dict[str, Any] = {
     "aud": AUDIENCE, "iat": NOW, "exp": SHOWN.ends, "experiment": "banner", "phase": 2, "variant": "b",
 }  # fmt: skip
