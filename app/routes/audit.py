@@ -94,7 +94,7 @@ async def auditing(asked: Exchange, worker: Resources, act: Act) -> AsyncGenerat
         yield
     except Exception as error:
         failed = error.code if isinstance(error, Problem) else type(error).__name__
-        worker.audit.follow(msgspec.structs.replace(line, failed=failed))
+        await asyncio.to_thread(worker.audit.follow, msgspec.structs.replace(line, failed=failed))
         raise
 
 
