@@ -151,12 +151,10 @@ def _order(key: str, action: Action, reason: str | None, as_json: bool) -> None:
     from experiments.catalog.reader import CatalogReader, NoCatalog
 
     settings = environment_settings()
-    audit = Audit(settings.data)
+    audit, why = Audit(settings.data), checked_reason(reason)
 
     def tell(before: str, after: str) -> None:
-        line = line_of(
-            Actor.at_the_command_line(), action, key, ({"status": before}, {"status": after}), checked_reason(reason)
-        )
+        line = line_of(Actor.at_the_command_line(), action, key, ({"status": before}, {"status": after}), why)
         if action == "resume":
             audit.write(line)
         elif not audit.follow(line):

@@ -8,15 +8,16 @@ from contextlib import asynccontextmanager
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
 import msgspec
-from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Depends, Query, Request, Response
 
+from app.http.body import decode
 from app.http.errors import Problem, retry_later
 from app.http.exchange import Exchange
 from app.identity.audit import LONGEST_REASON, Actor, AuditLine, AuditUnusable, Wanted, line_of
 from app.identity.key_uses import read_uses
 from app.identity.scopes import SCOPES
 from app.routes.dependencies import Secret, Worker
+from app.routes.openapi import json_body
 from app.worker.resources import Resources
 from events.deletes.tombstones import PersonKind, exact_digest
 
@@ -28,12 +29,28 @@ RETRY_SECONDS: Final = 2
 REASON_HEADER: Final = b"x-resonate-reason"
 
 
-class Why(BaseModel):
+class WhyBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Why somebody steers, for whoever reads the audit."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    reason: str | None = None
 
-    reason: str | None = Field(None, max_length=LONGEST_REASON, examples=["checkout is broken on phones"])
+
+WHY_DECODER: Final = msgspec.json.Decoder(WhyBody)
+REASON: Final[dict[str, Any]] = {"type": "string", "maxLength": LONGEST_REASON, "description": "For the audit."}
+WHY: Final = json_body(
+    {"type": "object", "properties": {"reason": REASON}, "additionalProperties": False},
+    {"reason": "checkout is broken on phones"},
+)
+WHY["requestBody"]["required"] = False
+
+
+async def why(request: Request) -> str | None:
+    """The reason that a request gives, by which the body of its route may be empty. Raises Problem 400."""
+    body = await request.body()
+    return decode(body, WHY_DECODER).reason if body else None
+
+
+Why = Annotated[str | None, Depends(why)]
 
 
 class Act(NamedTuple):
@@ -77,7 +94,7 @@ async def auditing(asked: Exchange, worker: Resources, act: Act) -> AsyncGenerat
         yield
     except Exception as error:
         failed = error.code if isinstance(error, Problem) else type(error).__name__
-        worker.audit.follow(msgspec.structs.replace(line, failed=failed))
+        await asyncio.to_thread(worker.audit.follow, msgspec.structs.replace(line, failed=failed))
         raise
 
 
@@ -131,6 +148,7 @@ async def all_keys(_: Secret, worker: Worker) -> Response:
     return Response(msgspec.json.encode({"keys": listed}), headers=NEVER_STORED, media_type="application/json")
 
 
+CURSOR: Final = "^[0-9]{4}-[0-9]{2}:[0-9]{1,15}$"
 OF_THIS: Final = "Of this alone: an experiment, a key, `visitor:v-1`."
 LINES: Final[dict[int | str, Any]] = {
     200: {
@@ -156,7 +174,7 @@ LINES: Final[dict[int | str, Any]] = {
 async def audit(
     _: Secret,
     worker: Worker,
-    cursor: Annotated[str | None, Query(max_length=40, description="`next` of the page before.")] = None,
+    cursor: Annotated[str | None, Query(pattern=CURSOR, description="`next` of the page before.")] = None,
     subject: Annotated[str | None, Query(min_length=1, max_length=1_030, description=OF_THIS)] = None,
     actor: Annotated[str | None, Query(min_length=1, max_length=100, description="By this name alone.")] = None,
     form: Annotated[Literal["json", "csv"], Query(alias="format")] = "json",

@@ -29,7 +29,7 @@ from app.analysis.queries import (
 from app.http.errors import Problem
 from app.http.exchange import Exchange
 from app.identity.audit import AuditUnusable
-from app.routes.audit import Act, Why, line_for, note, unkept
+from app.routes.audit import WHY, Act, Why, line_for, note, unkept
 from app.routes.dependencies import Asked, Secret, Worker, analysis_response
 from app.worker.resources import Resources
 from experiments.catalog.overrides import Action, ExperimentStopped, NothingToOverride, OverrideRefused, order
@@ -258,14 +258,11 @@ async def events(_: Secret, asked: Asked, worker: Worker, cursor: Cursor = None,
     return page
 
 
-WHY: Final = {"requestBody": {"content": {"application/json": {"example": {"reason": "checkout is broken on phones"}}}}}
-
-
 @router.post(
     "/v1/experiments/{key}/pause", summary="Control for everyone, live within 2 s", status_code=202, openapi_extra=WHY
 )
-async def pause(key: Key, _: Secret, asked: Asked, worker: Worker, why: Why | None = None) -> JSONResponse:
-    return await _ordered(asked, worker, key, "pause", why)
+async def pause(key: Key, _: Secret, asked: Asked, worker: Worker, reason: Why) -> JSONResponse:
+    return await _ordered(asked, worker, key, "pause", reason)
 
 
 @router.post(
@@ -274,19 +271,19 @@ async def pause(key: Key, _: Secret, asked: Asked, worker: Worker, why: Why | No
     status_code=202,
     openapi_extra=WHY,
 )
-async def resume(key: Key, _: Secret, asked: Asked, worker: Worker, why: Why | None = None) -> JSONResponse:
-    return await _ordered(asked, worker, key, "resume", why)
+async def resume(key: Key, _: Secret, asked: Asked, worker: Worker, reason: Why) -> JSONResponse:
+    return await _ordered(asked, worker, key, "resume", reason)
 
 
 @router.post("/v1/experiments/{key}/stop", summary="Stop for good, live within 2 s", status_code=202, openapi_extra=WHY)
-async def stop(key: Key, _: Secret, asked: Asked, worker: Worker, why: Why | None = None) -> JSONResponse:
-    return await _ordered(asked, worker, key, "stop", why)
+async def stop(key: Key, _: Secret, asked: Asked, worker: Worker, reason: Why) -> JSONResponse:
+    return await _ordered(asked, worker, key, "stop", reason)
 
 
-async def _ordered(asked: Exchange, worker: Resources, key: str, action: Action, why: Why | None) -> JSONResponse:
+async def _ordered(asked: Exchange, worker: Resources, key: str, action: Action, reason: str | None) -> JSONResponse:
     """Pause and stop are done whatever becomes of their line in the audit, which then follows."""
     catalog, now = worker.catalogs.catalog, datetime.now(UTC)
-    line = line_for(asked, Act(action, key, reason=why and why.reason))  # a reason that cannot be kept is refused first
+    line = line_for(asked, Act(action, key, reason=reason))  # a reason that cannot be kept is refused first
 
     def tell(before: str, after: str) -> None:
         told = replace(line, before={"status": before}, after={"status": after})

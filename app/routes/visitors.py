@@ -13,8 +13,7 @@ from app.analysis.queries import ErasureQuery, PersonKind, PersonQuery
 from app.http.body import decode
 from app.http.errors import Problem, retry_later, unreadable
 from app.http.exchange import Exchange
-from app.identity.audit import LONGEST_REASON
-from app.routes.audit import Act, auditing, note, subject_of
+from app.routes.audit import REASON, Act, auditing, note, subject_of
 from app.routes.dependencies import Asked, Secret, Worker, analysis_response
 from app.routes.openapi import TEXT, json_body
 from app.worker.resources import Resources
@@ -54,7 +53,7 @@ BODY: Final = _body(
     {
         "id": TEXT,
         "only": {"type": "array", "items": TEXT, "description": ONLY},
-        "reason": {"type": "string", "maxLength": LONGEST_REASON, "description": "For the audit."},
+        "reason": REASON,
     },
     {"id": "v-1"},
 )

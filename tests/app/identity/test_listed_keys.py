@@ -283,3 +283,14 @@ def test_what_is_wrong_with_the_file_is_told_in_codes_and_to_readers_in_full(sho
     assert "keys_invalid" in public["degraded"]
     assert "oops" not in json.dumps(public)
     assert "did you mean class?" in full["keys"]["errors"][0] + full["keys"]["errors"][-1]
+
+
+def test_the_name_of_a_key_stands_in_log_lines(
+    shop: OneWorker, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resources = shop.app.cold.state.resources
+    monkeypatch.setattr(resources.recommender, "lists", None)  # what nobody foresaw
+    with shop.client("publishable_web") as web:
+        assert web.post("/v1/recommendations", json={"visitor_id": "v-1"}).status_code == 503
+    [line] = [record for record in caplog.records if record.getMessage() == "unexpected error"]
+    assert vars(line)["key"] == "web"

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from servers.patience import until
+from servers.patience import HUNG_SECONDS, until
 from servers.service import Service, running
 
 from app.identity.audit import Audit, AuditLine, Wanted
@@ -55,7 +55,8 @@ def known(shop: Service, key: str) -> list[int]:
     """What workers answer to a key, on a connection each."""
 
     def status() -> int:
-        return httpx.get(f"{shop.url}/v1/experiments", headers={"authorization": f"Bearer {key}"}).status_code
+        headers = {"authorization": f"Bearer {key}"}
+        return httpx.get(f"{shop.url}/v1/keys", headers=headers, timeout=HUNG_SECONDS).status_code
 
     return [status() for _ in range(12)]
 
@@ -80,7 +81,7 @@ def test_a_key_comes_and_goes_in_every_worker(shop: Service) -> None:
 
 
 def causes(shop: Service) -> list[str]:
-    return httpx.get(f"{shop.url}/readyz").json()["degraded"]
+    return httpx.get(f"{shop.url}/readyz", timeout=HUNG_SECONDS).json()["degraded"]
 
 
 def test_a_start_with_a_bad_file_has_the_last_good_keys(shop: Service) -> None:
