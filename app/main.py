@@ -20,7 +20,6 @@ from app.limits.connections import OpenConnections
 from app.routes import documentation, operations, products, recommendations, results, sdk_settings, visitors
 from app.routes.growthbook import Features, ingest
 from app.routes.ofrep import Ofrep
-from app.routes.openapi import describe
 from app.routes.personalize import Personalize
 from app.routes.recommendations import recommend
 from app.routes.tracking import Tracking
@@ -87,7 +86,7 @@ def cold_application() -> FastAPI:
     application.add_exception_handler(Problem, _problem)
     application.add_exception_handler(HTTPException, _http_exception)
     application.add_exception_handler(RequestValidationError, _invalid_request)
-    describe(application)
+    documentation.describe(application)
     return application
 
 

@@ -37,6 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app/analysis",
         "app/demo",
         "app/http",
+        "app/identity",
         "app/processes",
         "app/runtime",
         "events/engines",
@@ -58,7 +59,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "app/demo": set(),
     "app/http": {"app/identity", "app/limits", "app/runtime", "events"},
-    "app/identity": {"app/runtime", "events", "events/ingest", "experiments/definitions"},
+    "app/identity": {"app/runtime", "events", "events/dialects", "events/ingest", "experiments/definitions"},
     "app/processes": {
         "app",
         "app/analysis",
