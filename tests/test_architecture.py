@@ -197,7 +197,7 @@ DOORS = {  # vendor → the files that may import it
 }
 WIDE = {
     "experiments/statistics": 17,
-    "app/routes": 14,
+    "app/routes": 15,
     "experiments/definitions": 13,
 }  # folders of more than 12 modules
 LONG: dict[str, int] = {}  # modules of more than 400 lines

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from app.identity.cookies import CookieRules, Pairs, Renewals, Site, seconds_until
+from app.identity.cookies import CookieRules, Pairs, Renewals, Whereabouts, seconds_until
 from app.identity.visitor_ids import VisitorIds, day_of
 from events.consent import Consent
 from experiments.definitions.shop import Shop
@@ -44,7 +44,9 @@ class Recognition:
         """From now on what shop.yaml says of the cookie holds."""
         self.rules = CookieRules.of(shop)
 
-    def recognise(self, mode: Consent, named: str | None, cookies: bytes | None, site: Site | None) -> Recognised:
+    def recognise(
+        self, mode: Consent, named: str | None, cookies: bytes | None, site: Whereabouts | None
+    ) -> Recognised:
         """The visitor that the caller names, else the cookie's, else a new one.
 
         `cookies` is the header that the browser sent, `site` where it is; None where this page may use no cookie, which

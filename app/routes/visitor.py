@@ -10,7 +10,7 @@ from app.http.body import decode
 from app.http.errors import Headers, Problem
 from app.http.exchange import NEVER_STORED, Exchange, HttpAnswer
 from app.identity.consent import PARAMETER
-from app.identity.cookies import Site
+from app.identity.cookies import Whereabouts
 from app.identity.recognition import Recognised
 from app.worker.resources import Resources
 from events.consent import Consent
@@ -54,14 +54,14 @@ def asking(exchange: Exchange, resources: Resources, named: str | None, mode: Co
 def recognised(exchange: Exchange, resources: Resources, named: str | None, mode: Consent) -> Recognised:
     """By the cookie too, where the page may use it: no foreign page is answered for whoever looks at it."""
     trusted = resources.access.networks.through_trusted(exchange.scope)
-    site = Site.of(exchange.scope, exchange.headers, resources.settings.public_url, trusted=trusted)
+    site = Whereabouts.of(exchange.scope, exchange.headers, resources.settings.public_url, trusted=trusted)
     origin = exchange.headers.get(b"origin")
     if origin is not None and not exchange.origin_listed and origin.decode("latin-1").lower() not in site.origins:
         site = None
     return resources.recognition.recognise(mode, named, exchange.headers.get(b"cookie"), site)
 
 
-def visitor(exchange: Exchange, resources: Resources, raw: bytes) -> HttpAnswer:
+def know_visitor(exchange: Exchange, resources: Resources, raw: bytes) -> HttpAnswer:
     """`POST /v1/visitor`: an id for a browser, or the one that it kept, in the cookie."""
     admit(exchange, resources.access, (PARAMETER,))
     body = decode(raw, DECODER)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.identity.cookies import CookieRules, Site
+from app.identity.cookies import CookieRules, Whereabouts
 from app.identity.recognition import Recognised, Recognition
 from app.identity.visitor_ids import VisitorIds
 from events.consent import Consent
@@ -42,7 +42,7 @@ class Browser:
         if self.value is not None and self.ends <= self.now():
             self.value = None
         sent = None if self.value is None else f"theme=dark; resonate_id={self.value}".encode()
-        site = Site(("https://www.shop.example",), self.host, is_https=True) if origin else None
+        site = Whereabouts(("https://www.shop.example",), self.host, is_https=True) if origin else None
         found = self.recognition.recognise(mode, named, sent, site)
         self.lines = [value.decode() for _, value in found.headers]
         for line in self.lines:
@@ -147,7 +147,7 @@ def test_a_cookie_that_can_be_no_id_is_as_good_as_none(browser: Browser, value: 
 @given(st.text(min_size=1, max_size=60).filter(lambda text: id_problem(text) is None and text.strip() == text))
 def test_every_id_comes_back_from_a_browser_as_it_was(visitor_id: str) -> None:
     rules = CookieRules.of(Shop())
-    [(_, line)] = rules.set(visitor_id, 100, Site((), "shop.example", is_https=False))
+    [(_, line)] = rules.set(visitor_id, 100, Whereabouts((), "shop.example", is_https=False))
     sent = kept_by_a_jar(line.decode(), "http://shop.example/")
     assert sent is not None
     assert rules.read(f"a=b; {sent}; c=d".encode()) == visitor_id
@@ -208,21 +208,26 @@ FORWARDED = {b"host": b"10.0.0.7:8000", b"x-forwarded-proto": b"https, http", b"
 @pytest.mark.parametrize(
     ("headers", "public_url", "trusted", "site"),
     [
-        ({b"host": b"shop.example:8000"}, None, False, Site(("http://shop.example:8000",), "shop.example", False)),
-        (FORWARDED, None, True, Site(("https://shop.example",), "shop.example", True)),
-        (FORWARDED, None, False, Site(("http://10.0.0.7:8000",), "10.0.0.7", False)),
-        ({b"host": b"shop.example"}, None, True, Site(("http://shop.example",), "shop.example", False)),
+        (
+            {b"host": b"shop.example:8000"},
+            None,
+            False,
+            Whereabouts(("http://shop.example:8000",), "shop.example", False),
+        ),
+        (FORWARDED, None, True, Whereabouts(("https://shop.example",), "shop.example", True)),
+        (FORWARDED, None, False, Whereabouts(("http://10.0.0.7:8000",), "10.0.0.7", False)),
+        ({b"host": b"shop.example"}, None, True, Whereabouts(("http://shop.example",), "shop.example", False)),
         (
             {b"host": b"10.0.0.7:8000"},
             "https://shop.example/r/x7",
             False,
-            Site(("http://10.0.0.7:8000", "https://shop.example"), "shop.example", True),
+            Whereabouts(("http://10.0.0.7:8000", "https://shop.example"), "shop.example", True),
         ),
-        ({b"host": b"[::1]:8000"}, None, False, Site(("http://[::1]:8000",), "[::1]", False)),
-        ({}, None, False, Site(("http://",), "", False)),
+        ({b"host": b"[::1]:8000"}, None, False, Whereabouts(("http://[::1]:8000",), "[::1]", False)),
+        ({}, None, False, Whereabouts(("http://",), "", False)),
     ],
 )
 def test_where_a_browser_is_says_a_trusted_proxy_or_the_public_address(
-    headers: dict[bytes, bytes], public_url: str | None, trusted: bool, site: Site
+    headers: dict[bytes, bytes], public_url: str | None, trusted: bool, site: Whereabouts
 ) -> None:
-    assert Site.of({"scheme": "http"}, headers, public_url, trusted=trusted) == site
+    assert Whereabouts.of({"scheme": "http"}, headers, public_url, trusted=trusted) == site
