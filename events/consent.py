@@ -1,11 +1,12 @@
 """What may be done with a person's data, and the order of its three modes: the strictest of what is said holds."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any, Final, Literal
 
 ConsentWord = Literal["none", "measure", "personal"]
+StoredConsent = Literal["measure", "personal"]  # of a row: of `none` there is none
 
 
 class Consent(IntEnum):
@@ -82,6 +83,15 @@ class Stated:
         told = context.get("consent") if type(context) is dict else None
         if told is None and own is None:
             return self.unsaid if self.said is None else self.said
+        found = self._with(told, own)
+        return self.unsaid if found is None else found
+
+    def of_batch(self, context: Any, own: Any) -> "Stated":
+        """The same for the events of a batch that says it for all of them. Raises UnknownConsent."""
+        told = context.get("consent") if type(context) is dict else None
+        return replace(self, said=self._with(told, own))
+
+    def _with(self, told: Any, own: Any) -> Consent | None:
         among = by_category = None
         if told is not None:
             if type(told) is not dict:
@@ -90,5 +100,7 @@ class Stated:
             preferences = told.get("categoryPreferences")
             if preferences is not None and self.categories is not None:
                 by_category = self.categories.mode(preferences, "context.consent.categoryPreferences")
-        found = strictest((self.said, mode_of(own, "consent"), among, by_category))
-        return self.unsaid if found is None else found
+        return strictest((self.said, mode_of(own, "consent"), among, by_category))
+
+
+SILENT: Final = Stated()

@@ -5,6 +5,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from events.authority import Authority
+from events.consent import StoredConsent
 
 ExposureSource = Literal["ofrep", "personalize", "client", "growthbook"]
 
@@ -16,6 +17,7 @@ IDENTIFY: Final = "identify"
 GROUP: Final = "group"
 ALIAS: Final = "alias"
 ENGAGEMENT: Final = "engagement"
+REFUSED: Final = "refused"  # so many (`value`) answers of an experiment on a shop day, to whom nothing may be known of
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -57,6 +59,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     quarantined: bool = False
     properties: dict[str, Any] | None = None
     context: dict[str, Any] | None = None
+    consent: StoredConsent = "personal"
 
 
 def visitor_person(visitor_id: str) -> str:
@@ -76,7 +79,7 @@ COLUMNS: Final[dict[str, Kind]] = {
     "stream_id": "int",  # milliseconds << 20 | sequence, so that one integer orders as the store's ids do
     "position": "int",  # index of the event inside its stream entry
     "message_id": "text",
-    "type": "text",  # exposure | track | page | screen | identify | group | alias | engagement
+    "type": "text",  # exposure | track | page | screen | identify | group | alias | engagement | refused
     "event": "text",
     "visitor_id": "text",  # anonymousId, else userId
     "user_id": "text",
@@ -108,6 +111,7 @@ COLUMNS: Final[dict[str, Kind]] = {
     "quarantined": "bool",  # an impossible time: kept and counted, never in a readout
     "properties": "json",  # of an exposure: the attributes it was decided on
     "context": "json",
+    "consent": "text",  # under which mode it may be stored: personal | measure (events.permitted made it so)
 }
 
 SEQUENCE_BITS: Final = 20

@@ -29,7 +29,8 @@ REFUSED: Final = "resonate.refused"  # in the scope of a request whose caller ha
 MAX_AGE_SECONDS: Final = 7_200
 ALLOWED_HEADERS: Final = (
     b"authorization, content-type, if-none-match, x-api-key, x-retry-count, anonymousid, sentat, idempotency-key, "
-    b"content-encoding, x-request-id, traceparent, x-resonate-user"
+    b"content-encoding, x-request-id, traceparent, x-resonate-user, "
+    b"x-resonate-consent"
 )
 EXPOSE: Final = (b"access-control-expose-headers", b"ETag, Retry-After, x-sse-support, X-Request-Id")
 EVERY_PAGE: Final[Headers] = [(b"access-control-allow-origin", b"*"), EXPOSE]

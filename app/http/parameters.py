@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute
 
 from app.http.errors import Problem
 from app.http.exchange import Exchange
+from app.identity.consent import PARAMETER as CONSENT
 from app.runtime.telemetry import Telemetry
 from kit.suggestions import did_you_mean
 
@@ -52,7 +53,7 @@ def ignore_unknown(exchange: Exchange, known: Collection[str], telemetry: Teleme
     A page whose address bears a cache-buster must not go blank.
     """
     pairs = query_pairs(exchange)
-    unknown = _unknown([name for name, _ in pairs], {*known, *KEYS, DEBUG})
+    unknown = _unknown([name for name, _ in pairs], {*known, *KEYS, DEBUG, CONSENT})
     if unknown:
         telemetry.went_wrong("unknown_parameters", len(unknown))
     if unknown and (DEBUG, "1") in pairs:

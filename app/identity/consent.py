@@ -9,7 +9,7 @@ from events.consent import OF_WORD, Categories, Consent, Stated, mode_of, strict
 from experiments.definitions.shop import Privacy
 
 PARAMETER: Final = "consent"  # of the query
-ATTRIBUTE: Final = "resonate.consent"  # among attributes
+ATTRIBUTE: Final = "resonate.consent"
 HEADER: Final = b"x-resonate-consent"
 COOKIE: Final = "resonate_consent"
 OPTED_OUT: Final = b"sec-gpc"
@@ -45,14 +45,20 @@ class ConsentRules:
         self.opted_out = OF_WORD.get(privacy.gpc, Consent.PERSONAL)
         self.categories = None if given is None else Categories(given.measure, given.personal)
 
-    def of_request(self, scope: Scope, headers: Heads, told: Any = None) -> Consent:
-        """The mode of a request whose body says `told`. Raises UnknownConsent."""
+    def of_request(self, scope: Scope, headers: Heads, told: Any = None, among: Any = None) -> Consent:
+        """The mode of a request whose body says `told`, and its attributes `among` them. Raises UnknownConsent."""
         said = said_in_head(scope, headers)
-        if told is not None:
-            said = strictest((said, mode_of(told, PARAMETER)))
+        if told is not None or among is not None:
+            said = strictest((said, mode_of(told, PARAMETER), mode_of(among, ATTRIBUTE)))
         if said is not None:
             return said
         return self.unsaid if OPTED_OUT not in headers else self._objected(headers, self.unsaid)
+
+    def of_address(self, scope: Scope) -> Consent:
+        """The mode of everybody who asks for this address and says nothing else. Raises UnknownConsent."""
+        query: bytes = scope["query_string"]
+        said = strictest(_in_query(query)) if query else None
+        return self.unsaid if said is None else said
 
     def of_events(self, scope: Scope, headers: Heads, authority: Authority) -> Stated:
         """What holds for the events of a request, each of which may say its own. Raises UnknownConsent."""

@@ -9,11 +9,13 @@ from app.http.parameters import query_pairs
 from app.identity.people import PROVEN
 from app.worker.resources import Resources
 from events.authority import Authority
+from events.consent import Consent
 from events.dialects.segment import EXPERIMENT_VIEWED
 from events.dialects.user_agents import client
+from events.permitted import permitted
 from events.records import EXPOSURE, ExposureSource, Record
 from events.store.availability import StoreUnavailable
-from experiments.assignment.assign import USER_ATTRIBUTE, Assignment
+from experiments.assignment.assign import USER_ATTRIBUTE, VISITOR_ATTRIBUTE, Assignment
 from experiments.catalog.visible import Visible
 from kit.suggestions import did_you_mean
 from kit.time import now_us
@@ -25,21 +27,46 @@ SUGGESTED: Final = 5  # of the unknown keys of one request, those of which it is
 MAX_ATTRIBUTES: Final = 32_768
 EXPOSE: Final = "resonate.expose"
 NO_ATTRIBUTES: Final = frozenset({"targetingKey", USER_ATTRIBUTE, EXPOSE, FORCE_ATTRIBUTE})
+USERS: Final = frozenset({USER_ATTRIBUTE})
+IDS: Final = frozenset({USER_ATTRIBUTE, VISITOR_ATTRIBUTE, "targetingKey"})
+
+
+NOBODY: Final = ""  # the visitor id of somebody who refuses
+REFUSED: Final = b',"exposure":"refused"'
 
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Who is shown something: the visitor, the user where one is logged in, and the attributes for the log."""
+    """Who is shown something: the visitor, the user where one is logged in, the attributes for the log, and the mode of
+    consent under which that may be stored.
+    """
 
     visitor_id: str
     user_id: str | None
     attributes: dict[str, Any]
+    consent: Consent = Consent.PERSONAL
 
     @classmethod
-    def of(cls, visitor_id: str, told: Mapping[str, Any], size: int) -> "Visitor":
+    def of(cls, visitor_id: str, told: Mapping[str, Any], size: int, consent: Consent) -> "Visitor":
         """From all that was told in a body of `size` bytes; no attributes where they may be larger than an event."""
         kept = {} if size > MAX_ATTRIBUTES else {name: told[name] for name in told if name not in NO_ATTRIBUTES}
-        return cls(visitor_id, user_named(told), kept)
+        return cls(visitor_id, user_named(told), kept, consent)
+
+
+def knowable(told: dict[str, Any], consent: Consent) -> dict[str, Any]:
+    """What of the attributes of a request its answer may rest on: no user below `personal`, in `none` no id at all."""
+    if consent is Consent.PERSONAL:
+        return told
+    unknown = IDS if consent is Consent.NONE else USERS
+    return {name: value for name, value in told.items() if name not in unknown}
+
+
+def refused(resources: Resources, shown: Sequence[Assignment]) -> None:
+    """Counts, of no arm, the answers of experiments that would have drawn somebody who refuses."""
+    drawn = [assignment for assignment in shown if assignment.because == "unit"]
+    for assignment in drawn:
+        resources.refusals.add(assignment.experiment, assignment.phase)
+    resources.telemetry.exposures("refused", len(drawn))
 
 
 def user_named(told: Mapping[str, Any]) -> str | None:
@@ -170,6 +197,9 @@ async def expose(
         )
         for assignment in shown
     ]
+    if visitor.consent is not Consent.PERSONAL:
+        reduced = [permitted(record, visitor.consent) for record in records]
+        records = [record for record in reduced if record is not None]
     exchange.events = len(records)
     logged = True
     try:
@@ -177,6 +207,7 @@ async def expose(
     except StoreUnavailable:
         resources.telemetry.went_wrong("store_refused")
         logged = False
-    resources.telemetry.exposures(logged, len(records))
-    outcome = b"logged" if logged else b"unlogged"
-    return [b',"exposure":"%b","exposure_id":"%b"' % (outcome, record.message_id.encode()) for record in records]
+    outcome = "logged" if logged else "unlogged"
+    resources.telemetry.exposures(outcome, len(records))
+    told = outcome.encode()
+    return [b',"exposure":"%b","exposure_id":"%b"' % (told, record.message_id.encode()) for record in records]

@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import inf
@@ -15,13 +16,18 @@ from app.http.errors import JSON_TYPE, Problem, unreadable
 from app.http.exchange import Exchange, HttpAnswer, Pending, matches
 from app.routes.tracking import arrival, store
 from app.worker.resources import Resources
+from events.consent import Consent
 from events.dialects.growthbook import read_events
 from events.dialects.segment import BatchTooLarge
-from experiments.assignment.payload import features
+from experiments.assignment.payload import Drawn, by_any_unit, by_nothing, by_visitor, features
 from experiments.catalog.visible import Visible
 
 FEATURES_PREFIX: Final = "/api/features/"
 CACHE_CONTROL: Final = b"public, max-age=30, stale-while-revalidate=3600, stale-if-error=36000"
+PRIVATE: Final = b"private, no-cache"
+DRAWN: Final[Mapping[Consent, Drawn]] = {
+    Consent.NONE: by_nothing, Consent.MEASURE: by_visitor, Consent.PERSONAL: by_any_unit,
+}  # fmt: skip
 EVENTS: Final = msgspec.json.Decoder(list[msgspec.Raw] | dict[str, Any])
 
 
@@ -36,12 +42,16 @@ class Payload:
     body: bytes
 
     @classmethod
-    def at(cls, now: float, visible: Visible, former: "Payload | None") -> "Payload":
-        """As of `now`, in epoch seconds; where it says what the `former` said, it is of the same date."""
+    def at(
+        cls, now: float, visible: Visible, former: "Payload | None", consent: Consent = Consent.PERSONAL
+    ) -> "Payload":
+        """As of `now`, in epoch seconds, for who allows this; where it says what the `former` said, it is of the same
+        date.
+        """
         moments = [moment for experiment in visible.servable for moment in experiment.changes]
         since = max((moment for moment in moments if moment <= now), default=-inf)
         until = min((moment for moment in moments if moment > now), default=inf)
-        encoded = msgspec.json.encode(features(visible.servable, now, visible.secured))
+        encoded = msgspec.json.encode(features(visible.servable, now, visible.secured, DRAWN[consent]))
         etag = b'W/"%b"' % hashlib.sha256(encoded).hexdigest()[:32].encode()
         if former is not None and etag == former.etag:
             return cls(visible, since, until, etag, former.body)
@@ -55,10 +65,14 @@ class Payload:
 
 
 class Features:
-    """`GET /api/features/{pk}`; the payload is made once for those who see the same, until that changes."""
+    """`GET /api/features/{pk}`; the payload is made once for those who see the same, until that changes.
+
+    SDKs draw variants themselves, so whom nobody may draw gets nothing to draw from. What the address says is kept by
+    caches with it; what cookies and headers say is for who sent them alone.
+    """
 
     def __init__(self) -> None:
-        self._payload: Payload | None = None
+        self._payloads: dict[Consent, Payload] = {}
 
     def __call__(self, exchange: Exchange, resources: Resources, body: bytes) -> HttpAnswer:
         key = exchange.scope["path"][len(FEATURES_PREFIX) :]
@@ -68,11 +82,13 @@ class Features:
             if problem.status == 401:
                 return HttpAnswer(400, msgspec.json.encode({"status": 400, "error": "Invalid API key"}), JSON_TYPE)
             raise
-        now, payload = time.time(), self._payload
+        consent = resources.consent_of(exchange)
+        now, payload = time.time(), self._payloads.get(consent)
         visible = resources.visible_to(grant, now)
         if payload is None or not payload.holds(visible, now):
-            payload = self._payload = Payload.at(now, visible, payload)
-        headers = [(b"etag", payload.etag), (b"cache-control", CACHE_CONTROL)]
+            payload = self._payloads[consent] = Payload.at(now, visible, payload, consent)
+        shared = consent is resources.consent.of_address(exchange.scope)
+        headers = [(b"etag", payload.etag), (b"cache-control", CACHE_CONTROL if shared else PRIVATE)]
         if matches(exchange.headers.get(b"if-none-match"), payload.etag):
             return HttpAnswer(304, b"", headers=headers)
         return HttpAnswer(200, payload.body, headers=headers)

@@ -12,16 +12,21 @@ from app.http.errors import OFREP_FLAGS, Problem
 from app.http.exchange import Exchange, HttpAnswer, Pending, matches
 from app.routes.evaluation import (
     EXPOSE,
+    NOBODY,
+    REFUSED,
     Stems,
     Visitor,
     expose,
     for_named_user,
     forced_variants,
+    knowable,
     not_served,
+    refused,
     user_named,
 )
 from app.worker.resources import Resources
-from events.dialects.validation import TOKEN_ATTRIBUTE, EventRefused, check_bounds, id_problem
+from events.consent import Consent
+from events.dialects.validation import CONSENT_ATTRIBUTE, TOKEN_ATTRIBUTE, EventRefused, check_bounds, id_problem
 from experiments.assignment.assign import USER_ATTRIBUTE, Assignment, assign
 
 TARGETING_KEY: Final = "targetingKey"
@@ -46,17 +51,25 @@ class Ofrep:
         """`POST /ofrep/v1/evaluate/flags/{key}`"""
         grant, now = admit(exchange, resources.access), time.time()
         visitor, context, token = read_context(decode(body, DECODER))
+        consent = resources.consent_of(exchange, among=context.pop(CONSENT_ATTRIBUTE, None))
+        context = knowable(context, consent)
         key, visible = exchange.scope["path"][len(OFREP_FLAGS) :], resources.visible_to(grant, now)
         experiment = visible.compiled.get(key)
         if experiment is None:  # drafts and archived experiments are not found either
             raise Problem(404, "flag_not_found", not_served(visible, key), ofrep_code="FLAG_NOT_FOUND")
+        if consent is Consent.NONE:
+            assignment, exposes = assign(experiment, NOBODY, context, now), context.get(EXPOSE) is not False
+            if exposes:
+                refused(resources, [assignment])
+            stem = self._stems.of(visible, assignment) + (REFUSED if exposes else b"")
+            return HttpAnswer(200, b"%b%b}}" % (stem, exchange.standing.told))
         assignment = assign(experiment, visitor, context, now, forced_variants(exchange, context, visible))
         stem = self._stems.of(visible, assignment)
 
         def answer() -> HttpAnswer | Pending:
             if not assignment.enrols or context.get(EXPOSE) is False:
                 return HttpAnswer(200, b"%b%b}}" % (stem, exchange.standing.told))
-            return _exposed(exchange, resources, Visitor.of(visitor, context, len(body)), assignment, stem)
+            return _exposed(exchange, resources, Visitor.of(visitor, context, len(body), consent), assignment, stem)
 
         return for_named_user(exchange, resources, visitor, user_named(context), token, answer)
 
@@ -64,8 +77,12 @@ class Ofrep:
         """`POST /ofrep/v1/evaluate/flags`"""
         grant, now = admit(exchange, resources.access), time.time()
         visitor, context, token = read_context(decode(body, DECODER))
-        visible = resources.visible_to(grant, now)
-        forced = forced_variants(exchange, context, visible)
+        consent = resources.consent_of(exchange, among=context.pop(CONSENT_ATTRIBUTE, None))
+        context, visible, forced = knowable(context, consent), resources.visible_to(grant, now), None
+        if consent is Consent.NONE:
+            visitor = NOBODY
+        else:
+            forced = forced_variants(exchange, context, visible)
         assignments = [assign(experiment, visitor, context, now, forced) for experiment in visible.servable]
         flags = b",".join([self._stems.of(visible, assignment) + b"}}" for assignment in assignments])
 

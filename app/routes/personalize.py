@@ -13,12 +13,26 @@ from app.http.body import decode
 from app.http.errors import Problem
 from app.http.exchange import Exchange, HttpAnswer, Pending
 from app.identity.people import people_asking
-from app.routes.evaluation import FORCE, Stems, Visitor, expose, for_named_user, forced_variants, not_served, user_named
+from app.routes.evaluation import (
+    FORCE,
+    NOBODY,
+    REFUSED,
+    Stems,
+    Visitor,
+    expose,
+    for_named_user,
+    forced_variants,
+    knowable,
+    not_served,
+    refused,
+    user_named,
+)
 from app.routes.ofrep import check_user
 from app.routes.visitor import Asking, asking
 from app.worker.recommendations import ListAnswer
 from app.worker.resources import Resources
-from events.dialects.validation import TOKEN_ATTRIBUTE, EventRefused, check_bounds, id_problem
+from events.consent import Consent
+from events.dialects.validation import CONSENT_ATTRIBUTE, TOKEN_ATTRIBUTE, EventRefused, check_bounds, id_problem
 from experiments.assignment.assign import USER_ATTRIBUTE, Assignment, assign
 from experiments.catalog.visible import Visible
 from recommender.ranking.request import ListRequest
@@ -48,6 +62,7 @@ class PersonalizeBody(msgspec.Struct, frozen=True):
     experiments: list[str] | None = None
     recommendations: list[SlotRequest] | None = None
     expose: bool | None = None
+    consent: Any = None  # its words are checked where those of headers are
     user_token: Any = None  # of whatever type: one that proves nothing refuses nothing
 
 
@@ -58,7 +73,8 @@ DECODER: Final = msgspec.json.Decoder(PersonalizeBody)
 class PageView:
     """One page view, checked and evaluated: what each experiment answers, which keys are not known, the lists by slot.
 
-    `enrolling` are the assignments that are shown, so that the log must know of them.
+    `enrolling` are the assignments that are shown, so that the log must know of them; `refusing` is what is said of
+    those that are shown to somebody of whom it may know nothing.
     """
 
     asking: Asking
@@ -66,6 +82,7 @@ class PageView:
     assignments: Sequence[Assignment]
     unknown: Sequence[str]
     enrolling: Sequence[Assignment]
+    refusing: Mapping[str, bytes]
     lists: Mapping[str, ListRequest]
 
 
@@ -79,20 +96,22 @@ class Personalize:
         grant = admit(exchange, resources.access, PARAMETERS)
         body = decode(raw, DECODER)
         attributes, token = checked_attributes(body)
-        for_whom = asking(exchange, resources, body.visitor_id, resources.consent_of(exchange))
-        visitor_id = for_whom.visitor_id or ""
+        consent = resources.consent_of(exchange, body.consent, attributes.pop(CONSENT_ATTRIBUTE, None))
+        attributes = knowable(attributes, consent)
+        for_whom = asking(exchange, resources, body.visitor_id, consent)
+        visitor_id = for_whom.visitor_id or NOBODY
 
         def answer() -> HttpAnswer | Pending:
             view = page_view(exchange, resources, grant, for_whom, body, attributes)
             if not view.enrolling and not view.lists:
-                return self._answer(exchange, view, {}, {})
-            return self._later(exchange, resources, view, Visitor.of(visitor_id, attributes, len(raw)))
+                return self._answer(exchange, view, view.refusing, {})
+            return self._later(exchange, resources, view, Visitor.of(visitor_id, attributes, len(raw), consent))
 
         return for_named_user(exchange, resources, for_whom.visitor_id, user_named(attributes), token, answer)
 
     async def _later(self, exchange: Exchange, resources: Resources, view: PageView, visitor: Visitor) -> HttpAnswer:
         """What waits: for the log, and for recommendations."""
-        told: dict[str, bytes] = {}
+        told = dict(view.refusing)
         if view.enrolling:
             exposed = await expose(exchange, resources, "personalize", visitor, view.enrolling)
             told = {shown.experiment: ending for shown, ending in zip(view.enrolling, exposed, strict=True)}
@@ -163,9 +182,9 @@ def page_view(
     Where no experiment is named, all that run or were shipped are evaluated. Evaluating is not seeing: only experiments
     that were named enrol, unless the caller says otherwise.
     """
-    now = time.time()
+    now, consent = time.time(), asking.consent
     visible = resources.visible_to(grant, now)
-    forced = forced_variants(exchange, attributes, visible)
+    forced = None if consent is Consent.NONE else forced_variants(exchange, attributes, visible)
     unknown: list[str] = []
     if body.experiments is None:
         shown = visible.shown
@@ -175,13 +194,19 @@ def page_view(
         named = dict.fromkeys(body.experiments)
         shown = [visible.compiled[key] for key in named if key in visible.compiled]
         unknown = [key for key in named if key not in visible.compiled]
-    assignments = [assign(each, asking.visitor_id or "", attributes, now, forced) for each in shown]
+    assignments = [assign(each, asking.visitor_id or NOBODY, attributes, now, forced) for each in shown]
     wanted = body.experiments is not None if body.expose is None else body.expose
     enrolling = [assignment for assignment in assignments if assignment.enrols] if wanted else []
-    user = None if body.user_id is None else str(body.user_id)
-    people = people_asking(exchange.authority, None if asking.is_new else asking.visitor_id, user)
+    people, refusing = tuple[str, ...](), dict[str, bytes]()
+    if consent is Consent.PERSONAL:
+        user = None if body.user_id is None else str(body.user_id)
+        people = people_asking(exchange.authority, None if asking.is_new else asking.visitor_id, user)
+    elif consent is Consent.NONE and wanted:
+        refusing = {assignment.experiment: REFUSED for assignment in assignments}
     lists = _lists(resources, body, people, visible, assignments) if body.recommendations else {}
-    return PageView(asking, visible, assignments, unknown, enrolling, lists)
+    if refusing:
+        refused(resources, assignments)
+    return PageView(asking, visible, assignments, unknown, enrolling, refusing, lists)
 
 
 def _lists(

@@ -18,6 +18,7 @@ from app.routes.evaluation import for_named_user
 from app.routes.visitor import Asking, asking
 from app.worker.recommendations import LiveRecommender
 from app.worker.resources import Resources
+from events.consent import Consent
 from events.dialects.validation import id_problem
 from recommender.ranking.request import ListRequest, Strategy
 from recommender.ranking.rules import FilterError, ListRules, conditions
@@ -41,6 +42,7 @@ class RecommendationsBody(msgspec.Struct, frozen=True):
     exclude: list[str] | None = None
     exclude_purchased: bool | None = None
     diversity: float | None = None
+    consent: Any = None  # its words are checked where those of headers are
     user_token: Any = None  # of whatever type: one that proves nothing refuses nothing
 
 
@@ -57,7 +59,10 @@ def recommend(exchange: Exchange, resources: Resources, raw: bytes) -> HttpAnswe
         if problem is not None:
             raise Problem(400, "invalid_id", f"{name}: {problem}")
     request = list_request(body, recommender)
-    for_whom = asking(exchange, resources, body.visitor_id, resources.consent_of(exchange))
+    consent = resources.consent_of(exchange, body.consent)
+    for_whom = asking(exchange, resources, body.visitor_id, consent)
+    if consent is not Consent.PERSONAL:  # nobody's past: what `request` asks for nobody
+        return _answer(exchange, for_whom, request, recommender)
 
     def answer() -> Pending:
         people = people_asking(exchange.authority, None if for_whom.is_new else for_whom.visitor_id, user)

@@ -13,6 +13,7 @@ from app.http.exchange import Exchange, HttpAnswer, Pending
 from app.identity.users import NamedUsers
 from app.worker.resources import Resources
 from events.authority import Authority
+from events.consent import UnknownConsent
 from events.dialects.segment import BatchBody, BatchMissing, BatchTooLarge, Reading, read_batch, read_single
 from events.dialects.validation import Arrival
 from events.records import EXPOSURE, Record
@@ -22,8 +23,9 @@ from experiments.catalog.visible import Visible
 from kit.time import now_us
 
 
-def judged(record: Record, visible: Visible) -> Record:
-    """An exposure with its variant's key, phase and propensity, marked where it cannot be true.
+def judged(record: Record, visible: Visible) -> Record | None:
+    """An exposure with its variant's key, phase and propensity, marked where it cannot be true; None where nobody may
+    know of the user who would be enrolled.
 
     It is held against every phase that its sender saw in the last 24 hours, because an SDK may hold an old payload. An
     experiment that is not ours is stored as it is: sites report other tools' tests by the same event.
@@ -31,6 +33,8 @@ def judged(record: Record, visible: Visible) -> Record:
     phases = visible.served.get(record.experiment or "", ())
     if not phases or record.variant is None:
         return record
+    if record.consent != "personal" and phases[0].by_user:
+        return None
     for phase in phases:
         variant = _variant_key(phase, record.variant)
         if plausible((phase,), record.visitor_id, record.user_id, variant):
@@ -78,6 +82,8 @@ class Tracking:
                 reading = read_batch(batch, arrival(exchange, resources, named))
             except BatchMissing as error:
                 raise unreadable(str(error)) from None
+            except UnknownConsent as error:
+                raise Problem(400, "unknown_consent", str(error)) from None
             except BatchTooLarge as error:
                 raise Problem(413, "batch_too_large", str(error)) from None
         else:
@@ -106,16 +112,21 @@ def arrival(exchange: Exchange, resources: Resources, named: NamedUsers) -> Arri
         prove=None if exchange.authority is Authority.BACKEND else named.authority,
         scrubber=resources.scrubber,
         network=resources.network_of(exchange),
+        consent=resources.consent_of_events(exchange),
     )
 
 
 async def store(reading: Reading, resources: Resources, grant: Grant, named: NamedUsers) -> HttpAnswer:
     """Appends the records and answers once they are durable. Raises Problem 503 when that cannot be promised."""
     telemetry, now = resources.telemetry, time.time()
-    records = [
+    settled = [
         judged(record, resources.visible_to(grant, now)) if record.type == EXPOSURE else record
         for record in resources.recognition.ids.marked(await named.settled(reading.records))
     ]
+    records = [record for record in settled if record is not None]
+    gone = reading.gone + len(settled) - len(records)
+    if gone:
+        telemetry.events("refused", gone)
     if records:
         try:
             appended = await resources.stream.append(records)

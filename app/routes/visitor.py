@@ -31,24 +31,25 @@ DECODER: Final = msgspec.json.Decoder(VisitorBody)
 @dataclass(frozen=True, slots=True)
 class Asking:
     """Whom an answer is for. `told` is the member that names a visitor to whoever named none, with a comma before it,
-    `headers` what the browser is told; of one that `is_new` nothing is known yet.
+    `headers` what the browser is told; of one that `is_new` nothing is known yet. `consent` is the mode that holds.
     """
 
     visitor_id: str | None
     is_new: bool = False
     told: bytes = b""
     headers: Headers = field(default_factory=list[tuple[bytes, bytes]])
+    consent: Consent = Consent.PERSONAL
 
 
 def asking(exchange: Exchange, resources: Resources, named: str | None, mode: Consent) -> Asking:
     """The visitor of a request that names this one, or none: then it is the cookie's, else a new one."""
     if named is not None and mode is not Consent.NONE:
-        return Asking(named)
+        return Asking(named, consent=mode)
     found = recognised(exchange, resources, named, mode)
     if found.visitor_id is None:
-        return Asking(None, headers=found.headers)
+        return Asking(None, headers=found.headers, consent=mode)
     told = b',"visitor_id":' + msgspec.json.encode(found.visitor_id)
-    return Asking(found.visitor_id, found.is_new, told, found.headers)
+    return Asking(found.visitor_id, found.is_new, told, found.headers, mode)
 
 
 def recognised(exchange: Exchange, resources: Resources, named: str | None, mode: Consent) -> Recognised:

@@ -15,8 +15,8 @@ from events.scrubbing import LABELS
 
 STATUSES: Final = (200, 202, 204, 304, 400, 401, 403, 404, 405, 406, 408, 409, 413, 414, 415, 422, 429, 500, 503)
 LATENCY_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 10.0, 60.0)
-EVENT_OUTCOMES: Final = ("stored", "duplicate", "rejected", "quarantined", "bot", "forged")
-EXPOSURE_OUTCOMES: Final = ("logged", "unlogged")
+EVENT_OUTCOMES: Final = ("stored", "duplicate", "rejected", "quarantined", "bot", "forged", "refused")
+EXPOSURE_OUTCOMES: Final = ("logged", "unlogged", "refused")
 TROUBLES: Final = (
     "store_refused", "flush_failures", "message_conflicts", "history_failures", "log_in_failures", "unknown_parameters",
     "untrusted_forwarding",
@@ -96,7 +96,7 @@ class Telemetry:
         self.counters = Counters(folder, names)
         place = self.counters.place
         self._values = self.counters.values
-        self._exposures = [place["exposures", outcome] for outcome in EXPOSURE_OUTCOMES]
+        self._exposures = {outcome: place["exposures", outcome] for outcome in EXPOSURE_OUTCOMES}
         self._first = {
             route: (place["requests", route, "200"], place["seconds", route, "0.0005"]) for route in self.routes
         }
@@ -114,9 +114,9 @@ class Telemetry:
         """`count` events ended as `outcome`, one of EVENT_OUTCOMES."""
         self._values[self.counters.place["events", outcome]] += count
 
-    def exposures(self, logged: bool, count: int) -> None:
-        """`count` evaluations exposed a visitor; `logged` tells whether the store took them."""
-        self._values[self._exposures[not logged]] += count
+    def exposures(self, outcome: str, count: int) -> None:
+        """`count` evaluations exposed somebody, or who refuses: they ended as `outcome`, one of EXPOSURE_OUTCOMES."""
+        self._values[self._exposures[outcome]] += count
 
     def named_user(self, namer: str, outcome: str) -> None:
         """A page's request or event, one of NAMERS, named a user, who was proven or not: one of NAMED_USERS."""

@@ -13,7 +13,7 @@ from app.analysis.client import AnalysisClient
 from app.http.access import Grant, Keys
 from app.http.admission import AccessPolicy
 from app.http.errors import Problem
-from app.http.exchange import Exchange
+from app.http.exchange import Exchange, unique_ids
 from app.identity.consent import ConsentRules
 from app.identity.recognition import Recognition
 from app.identity.users import Users
@@ -30,6 +30,7 @@ from events.consent import Consent, Stated, UnknownConsent
 from events.ingest.history import History
 from events.ingest.log_ins import LogIns
 from events.ingest.network_digests import NetworkDigests
+from events.ingest.refusals import Refusals
 from events.ingest.stream import Stream
 from events.scrubbing import Scrubber
 from events.store.availability import StoreUnavailable
@@ -50,6 +51,7 @@ POLL_SECONDS: Final = 0.5
 LONGEST_PAUSE_SECONDS: Final = 2.0  # after failures
 NETWORKS_LOOK: Final = "getting the key of today's networks"
 NETWORKS_SECONDS: Final = 10.0
+REFUSALS_SECONDS: Final = 5.0
 BOOKS: Final = "budgets"
 ROOM_SECONDS: Final = 0.5
 AHEAD_SECONDS: Final = (4.0, 4.0, 4.0)  # of the budgets of CPU time, bytes and events
@@ -71,12 +73,16 @@ class Resources:
     scrubber: Scrubber
     networks: NetworkDigests
     consent: ConsentRules
+    refusals: Refusals
     recognition: Recognition
 
-    def consent_of(self, exchange: Exchange, told: Any = None) -> Consent:
-        """The mode of consent of a request whose body says `told`. Raises Problem 400."""
+    def consent_of(self, exchange: Exchange, told: Any = None, among: Any = None) -> Consent:
+        """The mode of consent of a request whose body says `told`, and its attributes `among` them.
+
+        Raises Problem 400.
+        """
         try:
-            return self.consent.of_request(exchange.scope, exchange.headers, told)
+            return self.consent.of_request(exchange.scope, exchange.headers, told, among)
         except UnknownConsent as unknown:
             raise Problem(400, "unknown_consent", str(unknown)) from None
 
@@ -115,8 +121,7 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
         stack.callback(telemetry.close)
         books = Books(directory.metrics / BOOKS)
         stack.callback(books.close)
-        scrubber = Scrubber(telemetry.scrubbed)
-        pressure = Pressure()
+        scrubber, pressure = Scrubber(telemetry.scrubbed), Pressure()
         stream = Stream(connection, count=telemetry.went_wrong, scrubber=scrubber, refused=pressure.events)
         reads = SharedReads(connection)
         stack.push_async_callback(stream.close)
@@ -130,6 +135,7 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
         recommender = LiveRecommender(settings.data, catalogs, History(reads), telemetry)
         await recommender.open()
         networks = NetworkDigests(connection, lambda: ZoneInfo(catalogs.catalog.shop.timezone))
+        refusals = counted_refusals(stack, stream, catalogs)
         following = await stack.enter_async_context(Tasks())
         looked_at = {
             "taking up definitions": (partial(take_up, catalogs, scrubber, consent, recognition), POLL_SECONDS),
@@ -140,6 +146,7 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
             ),
             "loading what is recommended from": (recommender.refresh, POLL_SECONDS),
             NETWORKS_LOOK: (networks.look, NETWORKS_SECONDS),
+            "telling how many refused": (refusals.tell, REFUSALS_SECONDS),
         }  # fmt: skip
         for name, (look, seconds) in looked_at.items():
             following.repeat(look, name, seconds, LONGEST_PAUSE_SECONDS)
@@ -163,8 +170,16 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
             scrubber=scrubber,
             networks=networks,
             consent=consent,
+            refusals=refusals,
             recognition=recognition,
         )
+
+
+def counted_refusals(stack: contextlib.AsyncExitStack, stream: Stream, catalogs: CatalogReader) -> Refusals:
+    """What counts answers to those who refuse, and tells the log of them at the end too."""
+    refusals = Refusals(stream, lambda: ZoneInfo(catalogs.catalog.shop.timezone), unique_ids())
+    stack.push_async_callback(refusals.tell)
+    return refusals
 
 
 def limits(settings: Settings) -> Limits:

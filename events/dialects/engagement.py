@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from events.consent import Consent
 from events.dialects.user_agents import client
 from events.dialects.validation import Arrival, EventRefused, identifier, message_identifier, moment, token_of_event
 from events.records import ENGAGEMENT, Record
@@ -11,7 +12,7 @@ LONGEST_PAGE_VIEW_MS: Final = 7 * DAY_SECONDS * 1_000
 MAX_SEQUENCE: Final = 10_000_000
 
 
-def beat(item: dict[str, Any], sent_at: Any, arrival: Arrival) -> Record:
+def beat(item: dict[str, Any], sent_at: Any, arrival: Arrival, consent: Consent) -> Record:
     """One beat `{messageId, anonymousId, pageViewId, seq, engagedMs, final, url}`. Raises Refused.
 
     The message id defaults to `<pageViewId>:<seq>`, which makes a beat that is sent twice one beat.
@@ -49,7 +50,7 @@ def beat(item: dict[str, Any], sent_at: Any, arrival: Arrival) -> Record:
         device=machine.device,
         country=arrival.country,
         bot=machine.bot,
-        authority=arrival.authority_of(visitor_id, user_id, token_of_event(item)),
+        authority=arrival.authority_of(visitor_id, user_id, token_of_event(item), consent),
         quarantined=arrival.impossible(when),
         properties={"seq": sequence, "final": bool(final)},
     )

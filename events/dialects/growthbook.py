@@ -5,9 +5,11 @@ from typing import Any, Final
 
 import msgspec
 
+from events.consent import Consent
 from events.dialects.segment import EXPERIMENT_VIEWED, MAX_NAME, BatchTooLarge, Reading, variation_text
 from events.dialects.user_agents import client
 from events.dialects.validation import (
+    CONSENT_ATTRIBUTE,
     MAX_EVENT_BYTES,
     TOKEN_ATTRIBUTE,
     Arrival,
@@ -18,6 +20,7 @@ from events.dialects.validation import (
     message_identifier,
     moment,
 )
+from events.permitted import permitted
 from events.records import EXPOSURE, TRACK, Record
 
 MAX_EVENTS: Final = 2_500
@@ -28,7 +31,7 @@ def read_events(items: list[msgspec.Raw], arrival: Arrival) -> Reading:
     """Every event of one call. Raises BatchTooLarge."""
     if len(items) > MAX_EVENTS:
         raise BatchTooLarge(f"the call has {len(items)} events, it may have {MAX_EVENTS}")
-    records: list[Record] = []
+    read: list[Record | None] = []
     refusals: list[Refusal] = []
     for index, raw in enumerate(items):
         try:
@@ -37,22 +40,27 @@ def read_events(items: list[msgspec.Raw], arrival: Arrival) -> Reading:
             item = msgspec.json.decode(raw)
             if type(item) is not dict:
                 raise EventRefused("unreadable_event", "the event is not a JSON object")
-            records.append(read_event(item, arrival))
+            read.append(read_event(item, arrival))
         except EventRefused as refused:
             refusals.append(Refusal(index, None, refused.code, refused.message))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             refusals.append(Refusal(index, None, "unreadable_event", "the event is not valid JSON"))
-    return Reading(records, refusals)
+    return Reading.of(read, refusals)
 
 
-def read_event(item: dict[str, Any], arrival: Arrival) -> Record:
-    """One event `{event_name, properties_json, context_json, user_id, device_id, url, …}`. Raises Refused."""
+def read_event(item: dict[str, Any], arrival: Arrival) -> Record | None:
+    """One event `{event_name, properties_json, context_json, user_id, device_id, url, …}`, None where nothing of it may
+    be stored. Raises Refused.
+    """
     name = item.get("event_name")
     if type(name) is not str or not name or len(name) > MAX_NAME:
         raise EventRefused("missing_event", f"event_name: it must be text of 1 to {MAX_NAME} characters")
     properties = _json_object(item.get("properties_json"), "properties_json", arrival)
     attributes = _json_object(item.get("context_json"), "context_json", arrival)
     token = attributes.pop(TOKEN_ATTRIBUTE, None)
+    consent = arrival.consent_of(None, attributes.pop(CONSENT_ATTRIBUTE, None))
+    if consent is Consent.NONE:
+        return None
     told = properties.get("in_experiment", properties.get("inExperiment"))
     exposes = name in VIEWED and told is not False  # a unit outside the experiment saw no variant
     fields = _exposure(item, properties) if exposes else _who(item, attributes)
@@ -60,7 +68,7 @@ def read_event(item: dict[str, Any], arrival: Arrival) -> Record:
     when = moment(item.get("timestamp"), "timestamp") or arrival.received_at
     machine = client(arrival.user_agent)
     url = item.get("url")
-    return Record(
+    record = Record(
         message_id=str(uuid.uuid4()) if given is None else message_identifier(given),
         event=EXPERIMENT_VIEWED if exposes else name,
         time=when,
@@ -69,11 +77,12 @@ def read_event(item: dict[str, Any], arrival: Arrival) -> Record:
         device=machine.device,
         country=arrival.country,
         bot=machine.bot,
-        authority=arrival.authority_of(fields["visitor_id"], fields["user_id"], token),
+        authority=arrival.authority_of(fields["visitor_id"], fields["user_id"], token, consent),
         quarantined=arrival.impossible(when),
         properties=(attributes if exposes else properties) or None,
         **fields,
     )
+    return permitted(record, consent)
 
 
 def _exposure(item: dict[str, Any], properties: dict[str, Any]) -> dict[str, Any]:

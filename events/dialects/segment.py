@@ -1,14 +1,17 @@
 """Segment's and RudderStack's calls → records: events, what they are worth, and their batches."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import msgspec
 
+from events.consent import Consent
 from events.dialects.engagement import beat
 from events.dialects.user_agents import joined_client
 from events.dialects.validation import (
+    CONSENT,
     MAX_BATCH,
     MAX_EVENT_BYTES,
     USER_TOKEN,
@@ -23,6 +26,7 @@ from events.dialects.validation import (
     number,
     token_of_event,
 )
+from events.permitted import permitted
 from events.records import ALIAS, ENGAGEMENT, EXPOSURE, GROUP, IDENTIFY, PAGE, SCREEN, TRACK, Record
 
 ORDERS: Final = frozenset({"Order Completed", "Order Refunded", "Order Cancelled", "Checkout Started"})
@@ -86,7 +90,7 @@ KNOWN_FIELDS: Final = frozenset(
     {
         "type", "event", "anonymousId", "userId", "previousId", "groupId", "messageId", "properties", "traits",
         "context", "timestamp", "originalTimestamp", "sentAt", "receivedAt", "writeKey", "name", "category",
-        "channel", "integrations", USER_TOKEN,
+        "channel", "integrations", USER_TOKEN, CONSENT,
     }
 )  # fmt: skip
 # kept as device and browser family, or not at all
@@ -101,14 +105,24 @@ class BatchBody(msgspec.Struct, frozen=True):
     sentAt: Any = None
     writeKey: Any = None
     context: dict[str, Any] | None = None
+    consent: Any = None
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a request held: records to store, in order, and the events that were refused."""
+    """What a request held: records to store, in order, the events that were refused, and how many are gone, because
+    nothing may be known of who sent them.
+    """
 
     records: list[Record]
     refusals: list[Refusal]
+    gone: int = 0
+
+    @classmethod
+    def of(cls, read: Sequence[Record | None], refusals: list[Refusal]) -> "Reading":
+        """From what was read of each event that was not refused; None is one that is gone."""
+        records = [record for record in read if record is not None]
+        return cls(records, refusals, len(read) - len(records))
 
 
 class BatchMissing(Exception):
@@ -120,31 +134,40 @@ class BatchTooLarge(Exception):
 
 
 def read_batch(body: BatchBody, arrival: Arrival) -> Reading:
-    """Every item of a batch. Raises BatchMissing, BatchTooLarge."""
+    """Every item of a batch. Raises BatchMissing, BatchTooLarge, UnknownConsent of the batch itself."""
     items = body.batch
     if items is None:
         raise BatchMissing("batch: it is missing; it must be a list of events")
     if len(items) > MAX_BATCH:
         raise BatchTooLarge(f"the batch has {len(items)} events, it may have {MAX_BATCH}")
-    records: list[Record] = []
+    read: list[Record | None] = []
     refusals: list[Refusal] = []
     try:  # once for the whole batch; one that cannot be read says nothing about any event
         sent = moment(body.sentAt, "sentAt")
     except EventRefused:
         sent = None
     sent_at = None if sent is None else sent / 1_000  # epoch milliseconds
-    if body.context and USER_TOKEN in body.context:
-        arrival = replace(arrival, token=body.context[USER_TOKEN])
+    arrival = _of_batch(body, arrival)
     for index, raw in enumerate(items):
         item: dict[str, Any] = {}
         try:
             item = _decoded(raw)
             if body.context and item.get("context") is None:
                 item["context"] = body.context
-            records.append(read_event(item, None, sent_at, arrival))
+            read.append(read_event(item, None, sent_at, arrival))
         except EventRefused as refused:
             refusals.append(Refusal(index, _text_or_none(item.get("messageId")), refused.code, refused.message))
-    return Reading(records, refusals)
+    return Reading.of(read, refusals)
+
+
+def _of_batch(body: BatchBody, arrival: Arrival) -> Arrival:
+    """What a batch says for those of its events that do not say it themselves."""
+    context = body.context or {}
+    if USER_TOKEN in context:
+        arrival = replace(arrival, token=context[USER_TOKEN])
+    if body.consent is not None or CONSENT in context:
+        arrival = replace(arrival, consent=arrival.consent.of_batch(context, body.consent))
+    return arrival
 
 
 def read_single(item: dict[str, Any], size: int, kind: str, arrival: Arrival) -> Reading:
@@ -152,18 +175,21 @@ def read_single(item: dict[str, Any], size: int, kind: str, arrival: Arrival) ->
     try:
         if size > MAX_EVENT_BYTES:
             raise EventRefused("event_too_large", f"the event has {size} bytes, it may have {MAX_EVENT_BYTES}")
-        return Reading([read_event(item, kind, item.get("sentAt"), arrival)], [])
+        return Reading.of([read_event(item, kind, item.get("sentAt"), arrival)], [])
     except EventRefused as refused:
         return Reading([], [Refusal(0, _text_or_none(item.get("messageId")), refused.code, refused.message)])
 
 
-def read_event(item: dict[str, Any], kind: str | None, sent_at: Any, arrival: Arrival) -> Record:
-    """One call as a record. Raises Refused, naming the field."""
+def read_event(item: dict[str, Any], kind: str | None, sent_at: Any, arrival: Arrival) -> Record | None:
+    """One call as a record, None where nothing of it may be stored. Raises Refused, naming the field."""
+    consent = arrival.consent_of(item.get("context"), item.get(CONSENT))
+    if consent is Consent.NONE:
+        return None
     kind = kind or item.get("type")
     if type(kind) is not str or kind not in KINDS:
         raise EventRefused("unknown_type", f"type: it must be one of {', '.join(sorted(KINDS))}")
     if kind == ENGAGEMENT:
-        return beat(item, sent_at, arrival)
+        return permitted(beat(item, sent_at, arrival, consent), consent)
     context = mapping(item.get("context"), "context", arrival.scrubber)
     told = item.get("traits" if kind in (IDENTIFY, GROUP) else "properties")
     properties = mapping(told, "properties", arrival.scrubber)
@@ -185,7 +211,7 @@ def read_event(item: dict[str, Any], kind: str | None, sent_at: Any, arrival: Ar
     if not KNOWN_FIELDS.issuperset(item):
         unknown = {name: value for name, value in item.items() if name not in KNOWN_FIELDS}
         kept = {**kept, "unknown_fields": mapping(unknown, "event", arrival.scrubber)}
-    return Record(
+    record = Record(
         message_id=message_id,
         time=when,
         network=arrival.network,
@@ -194,12 +220,13 @@ def read_event(item: dict[str, Any], kind: str | None, sent_at: Any, arrival: Ar
         device=machine.device,
         country=country or arrival.country,
         bot=machine.bot,
-        authority=arrival.authority_of(fields["visitor_id"], fields.get("user_id"), token_of_event(item)),
+        authority=arrival.authority_of(fields["visitor_id"], fields.get("user_id"), token_of_event(item), consent),
         quarantined=arrival.impossible(when),
         properties=properties or None,
         context=kept or None,
         **fields,
     )
+    return record if consent is Consent.PERSONAL else permitted(record, consent)
 
 
 def event_time(item: dict[str, Any], sent_at: Any, arrival: Arrival) -> int:

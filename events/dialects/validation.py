@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from events.authority import Authority
+from events.consent import SILENT, Consent, Stated, UnknownConsent
 from events.scrubbing import Scrubber
 from kit.time import DAY_US, microseconds
 
@@ -18,6 +19,8 @@ MAX_BATCH: Final = 2_500
 MAX_INTEGER: Final = 2**63
 MAX_REVENUE: Final = 1e9
 USER_TOKEN: Final = "user_token"  # proves the user of an event or a batch; it is never stored
+CONSENT: Final = "consent"  # of an event, or of a batch
+CONSENT_ATTRIBUTE: Final = "resonate.consent"  # the same among attributes
 TOKEN_ATTRIBUTE: Final = "resonate.user_token"  # the same among attributes
 SHARED_IDS: Final = frozenset(
     {"", "null", "undefined", "NaN", "[object Object]", "00000000-0000-0000-0000-000000000000"}
@@ -49,7 +52,8 @@ class Arrival:
 
     `user_agent` is that of the visitor: empty where a backend calls, whose own says nothing about the visitor. `prove`
     answers the authority of a page's event by its visitor, its user and its token; `token` is that of its batch.
-    `scrubber` drops what may not be stored while the objects of an event are walked.
+    `scrubber` drops what may not be stored while the objects of an event are walked. `consent` is what the request says
+    of all of them, and what holds where nothing is said.
     """
 
     received_at: int
@@ -61,10 +65,18 @@ class Arrival:
     prove: Callable[[str, str, Any], Authority] | None = None
     token: Any = None
     scrubber: Scrubber = field(default_factory=Scrubber)
+    consent: Stated = SILENT
 
-    def authority_of(self, visitor_id: str, user_id: str | None, token: Any) -> Authority:
-        """Of one event: a proof counts for the user that this very event names."""
-        if self.prove is None or user_id is None:
+    def consent_of(self, context: Any, own: Any) -> Consent:
+        """Of one event, by its `context.consent` and its `consent`. Raises Refused."""
+        try:
+            return self.consent.of_event(context, own)
+        except UnknownConsent as unknown:
+            raise EventRefused("unknown_consent", str(unknown)) from None
+
+    def authority_of(self, visitor_id: str, user_id: str | None, token: Any, consent: Consent) -> Authority:
+        """Of one event: a proof counts for the user that this very event names, and may be known."""
+        if self.prove is None or user_id is None or consent is not Consent.PERSONAL:
             return self.authority
         return self.prove(visitor_id, user_id, self.token if token is None else token)
 

@@ -40,6 +40,7 @@ PLAIN: Final = (
     "device", "country", "network", "product_ids", "quantities", "prices", "properties",
 )  # fmt: skip
 AUTHORITY: Final = f"coalesce(e.authority, CASE WHEN e.backend THEN {Authority.BACKEND:d} ELSE {Authority.PAGE:d} END)"
+EVERYTHING: Final = "personal"  # the consent of rows that are older than it
 CART: Final = "list_aggregate(list_sort(e.product_ids), 'string_agg', chr(31))"
 _TYPES: Final[dict[Kind, str]] = {
     "int": "BIGINT", "float": "DOUBLE", "bool": "BOOLEAN", "text": "VARCHAR", "json": "VARCHAR",
@@ -67,6 +68,7 @@ def received_rows(source: str, received_until_us: int | None, properties: Sequen
     columns += [
         f"{AUTHORITY} AS authority",
         f"{CART} AS cart",
+        f"coalesce(e.consent, '{EVERYTHING}') AS consent",
         *(f"coalesce(e.{name}, false) AS {name}" for name in BOOLEANS),
     ]
     columns += [f"{_extracted(name)} AS text_{index}" for index, name in enumerate(properties)]

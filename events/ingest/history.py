@@ -66,7 +66,7 @@ class HistoryUpdates:
 
 def _calls(record: Record) -> Iterable[Call]:
     """What an order or a refund changes in a history."""
-    if record.quarantined or record.bot:
+    if record.quarantined or record.bot or record.consent != "personal":
         return
     keys = [history_key(person) for person in _people(record)]
     lines = [

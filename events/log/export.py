@@ -181,6 +181,7 @@ def as_rows(table: Table) -> list[Row]:
         row = {name: value for name, value in values.items() if value is not None}
         row["stream_id"] = stream_text(row["stream_id"])
         row["authority"] = Authority(row["authority"]).word
+        row.setdefault("consent", "personal")  # of rows that are older than it
         row |= {name: msgspec.json.decode(row[name]) for name in _JSON if name in row}
         rows.append(row)
     return rows

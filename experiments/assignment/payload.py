@@ -71,17 +71,39 @@ def _asks_for_equality(test: Operation | Nested | Members) -> bool:
     return test.operator == "$exists" or all(each is None or isinstance(each, str) for each in operands)
 
 
-def features(experiments: Iterable[CompiledExperiment], now: float, secured: Secured = Secured()) -> JSON:
+Drawn = Callable[[CompiledExperiment], bool]
+"""Whether an SDK may draw a variant of an experiment for who asks."""
+
+
+def by_any_unit(experiment: CompiledExperiment) -> bool:
+    """Visitors and users are drawn."""
+    return True
+
+
+def by_visitor(experiment: CompiledExperiment) -> bool:
+    """Visitors are drawn, and nobody's user."""
+    return not experiment.by_user
+
+
+def by_nothing(experiment: CompiledExperiment) -> bool:
+    """Nobody is drawn."""
+    return False
+
+
+def features(
+    experiments: Iterable[CompiledExperiment], now: float, secured: Secured = Secured(), drawn: Drawn = by_any_unit
+) -> JSON:
     """The `features` object of the SDK payload at `now` (epoch seconds), by experiment key.
 
     Those that are delivered by the server alone are left out, and those whose audience cannot be told without secrets.
+    Those that are not `drawn` give everybody control, or the variant that was shipped.
     """
     found: JSON = {}
     for experiment in experiments:
         if experiment.definition.delivery == "server":
             continue
         try:
-            rules = _rules(experiment, now, secured)
+            rules = _rules(experiment, now, secured) if experiment.shipped is not None or drawn(experiment) else []
         except NotHashable:
             continue
         found[experiment.key] = {"defaultValue": experiment.definition.control.payload, "rules": rules}

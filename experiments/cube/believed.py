@@ -1,14 +1,18 @@
-"""How far a readout is believed: who told of its conversions, whose orders nobody knows, which refunds had no power."""
+"""How far a readout is believed: who told of its conversions, whose orders nobody knows, which refunds had no power;
+and of whom it is: by consent.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from events.authority import WORDS, Authority
 from events.engines.sql import Expression
+from events.records import REFUSED
 from events.views.orders import HAS_POWER
 from experiments.cube.cube import Cube
 from experiments.cube.forgery import SOON_SECONDS, ToldByPages
 from experiments.cube.measures import MetricRule
+from experiments.cube.scope import enrolled
 from experiments.cube.statements import statement
 from kit.time import SECOND_US
 
@@ -33,6 +37,30 @@ class Believed:
     by_pages: tuple[ToldByPages, ...] = ()
     orders: OrderTrust = field(default_factory=OrderTrust)
     second_users: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Consenting:
+    """Units by arm of the study (its number there) and mode of consent; `refused`: answers to nobody who is a unit."""
+
+    refused: int
+    units: tuple[Mapping[str, int], ...]
+
+
+def consenting(cube: Cube, study: int) -> Consenting | None:
+    """Of a study whose cube is built; None of a site's, whose units were exposed to nothing."""
+    scope = cube.scope
+    if scope.site is not None:
+        return None
+    rows, arms, own = cube.once(statement("consents")), scope.arms_of(study), scope.enrolments[study]
+    units: list[dict[str, int]] = [{"measure": 0, "personal": 0} for _ in arms]
+    for arm, word, n in zip(*(rows[name].tolist() for name in ("arm", "consent", "n")), strict=True):
+        if arm in arms:
+            units[arm - arms.start][word] += int(n)
+    told = statement("refused_answers").bind(refused=REFUSED, enrolled=enrolled(scope.enrolments), stop=scope.stop_us)
+    counts = cube.once(told)
+    here = (counts["experiment"] == own.experiment) & (counts["phase"] == own.phase)
+    return Consenting(int(counts["n"][here].sum()), tuple(units))
 
 
 def believed(cube: Cube, study: int, rule: MetricRule) -> Believed:

@@ -54,7 +54,19 @@ FIELDS: Final[dict[str, tuple[str, ...]]] = {
 }
 SURVEYS: Final = ("csat", "nps", "ces")  # their event need not be named
 COLUMNS: Final = frozenset(
-    {"device", "country", "url", "path", "currency", "order_id", "visitor_id", "user_id", "authority", "issued"}
+    {
+        "device",
+        "country",
+        "url",
+        "path",
+        "currency",
+        "order_id",
+        "visitor_id",
+        "user_id",
+        "authority",
+        "issued",
+        "consent",
+    }
 )
 """Fields that are columns of the log: texts all of them."""
 COUNTABLE: Final = (

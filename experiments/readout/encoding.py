@@ -166,6 +166,15 @@ class Identities:
 
 
 @dataclass(frozen=True, slots=True)
+class Consents:
+    """Units by variant and by the mode of consent under which they are stored. `none`: answers to those who refuse, of
+    whom it is known neither who they are nor what they saw."""
+
+    none: int
+    by_variant: Mapping[str, Mapping[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
     srm: Balance
     multi_exposure: MultiExposure
@@ -173,6 +182,7 @@ class Health:
     checks: tuple[Check, ...] = ()
     authority: Trust | None = None
     identity: Identities | None = None
+    consent: Consents | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from events.parts.ledger import Loss
 from experiments.catalog.catalog import Catalog
-from experiments.cube.believed import Believed, believed
+from experiments.cube.believed import Believed, Consenting, believed, consenting
 from experiments.cube.cube import levels_table
 from experiments.cube.forgery import SOON_SECONDS, signs
 from experiments.cube.measures import MetricRule
@@ -18,7 +18,16 @@ from experiments.cube.shop_days import calendar_date
 from experiments.cube.statements import statement
 from experiments.cube.sums import columns_of
 from experiments.definitions.model import Experiment
-from experiments.readout.encoding import Check, Excluded, Health, Identities, MultiExposure, Trust, VariantTrust
+from experiments.readout.encoding import (
+    Check,
+    Consents,
+    Excluded,
+    Health,
+    Identities,
+    MultiExposure,
+    Trust,
+    VariantTrust,
+)
 from experiments.readout.inquiries import Opened
 from experiments.readout.samples import Judge, pairs_on, pooled
 from experiments.readout.study import Study
@@ -30,7 +39,7 @@ from experiments.statistics.fixed import welch_p
 from experiments.statistics.interaction import Interaction, changed_lift, interaction
 from experiments.statistics.moments import JointMoments
 from experiments.statistics.multiplicity import holm
-from experiments.statistics.sample_ratio import Balance, balance
+from experiments.statistics.sample_ratio import Balance, balance, homogeneity
 from kit.time import DAY_US
 
 MULTI_EXPOSURE_WARNING = 0.01
@@ -64,7 +73,8 @@ def health_of(opened: Opened, dimensions: Sequence[str], checks: Sequence[Check]
         )
     rules = [cube.plan.rule(each.metric.name) for each in study.metrics]
     trust = believed(cube, opened.place, cube.plan.rule(study.goals[0]))
-    found += [*_trust_checks(trust), *_forged(study, trust)]
+    consents = consenting(cube, opened.place)
+    found += [*_trust_checks(trust), *_forged(study, trust), *_consent_checks(study, consents)]
     exposures, quarantined, unconverted = cube.excluded(opened.place, rules)
     return Health(
         srm=_srm(opened, dimensions),
@@ -85,6 +95,9 @@ def health_of(opened: Opened, dimensions: Sequence[str], checks: Sequence[Check]
             }
         ),
         identity=Identities(trust.second_users),
+        consent=None
+        if consents is None
+        else Consents(consents.refused, dict(zip(study.arms, consents.units, strict=True))),
         checks=tuple(found),
     )
 
@@ -114,6 +127,19 @@ def _forged(study: Study, trust: Believed) -> Iterator[Check]:
         beside = f"of the other arms' {sign.elsewhere_of} it is {sign.elsewhere} (p = {sign.p:.2g})"
         advice = "a metric with from: backend counts nothing that pages invent"
         yield Check("conversions_look_forged", f"{goal}: in {arm} {said}, {beside}; {advice}", goal, arm)
+
+
+def _consent_checks(study: Study, consents: Consenting | None) -> Iterator[Check]:
+    """Whether the variants differ in how much their visitors allow."""
+    p = None if consents is None else homogeneity([(each["measure"], each["personal"]) for each in consents.units])
+    if consents is not None and isinstance(p, float) and p < UNEQUAL_ALPHA:
+        shares = ", ".join(
+            f"{units['personal'] / total:.1%} in {arm}"
+            for arm, units in zip(study.arms, consents.units, strict=True)
+            if (total := units["personal"] + units["measure"])
+        )
+        told = f"the share of units under personal consent is {shares} (p = {p:.2g}): the variant moves who allows what"
+        yield Check("consent_differs", f"{told}, so that what rests on personal data does not compare like with like")
 
 
 def engaged_time_checks(observed: Mapping[str, MetricObservation]) -> list[Check]:

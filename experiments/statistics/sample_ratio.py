@@ -1,4 +1,4 @@
-"""Sample ratio mismatch: did the arms fill as the weights say."""
+"""Sample ratio mismatch: did the arms fill as the weights say, and with the same kinds of units."""
 
 import math
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ from experiments.statistics.fixed import SMALLEST_P
 from experiments.statistics.multiplicity import adjusted
 
 ALARM_ALPHA = 0.01
+FEWEST_EXPECTED = 5.0
 CONCENTRATION = 100.0  # prior units per arm: a_i = 100·K·θ_i
 
 
@@ -82,6 +83,25 @@ def chi_square(counts: Sequence[int], weights: Sequence[float]) -> ChiSquare | N
     statistic = math.fsum((count - units * share) ** 2 / (units * share) for count, share in kept)
     p = float(chdtrc(len(kept) - 1, statistic))
     return ChiSquare(statistic, len(kept) - 1, max(SMALLEST_P, p))
+
+
+def homogeneity(counts: Sequence[Sequence[int]]) -> float | NoEstimate:
+    """p of Pearson's χ² that the rows (arms) have the columns (kinds of units) in the same shares.
+
+    Empty rows and columns leave the test. χ² is no p where fewer than 5 units are expected in a cell (Cochran 1954).
+    """
+    rows = [row for row in counts if sum(row)]
+    columns = [column for column in zip(*rows, strict=True) if sum(column)]
+    units = sum(map(sum, columns))
+    expected = [[sum(row) * sum(column) / units for column in columns] for row in rows]
+    if len(rows) < 2 or len(columns) < 2 or min(map(min, expected)) < FEWEST_EXPECTED:
+        return NoEstimate(Caveat.NOT_ENOUGH_UNITS)
+    statistic = math.fsum(
+        (columns[place][number] - each) ** 2 / each
+        for number, row in enumerate(expected)
+        for place, each in enumerate(row)
+    )
+    return max(SMALLEST_P, float(chdtrc((len(rows) - 1) * (len(columns) - 1), statistic)))
 
 
 def log_bayes_factor(counts: Sequence[int], weights: Sequence[float]) -> float:

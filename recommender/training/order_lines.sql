@@ -1,15 +1,23 @@
 -- Every line of every order that stands, each order once, by who made it. That is a user where somebody says so who is
 -- more than a page; else what a page sent is its visitor's, and an order of nobody its own. What was given away, or taken
--- back by whoever is believed as far as who told of the line, was no choice.
+-- back by whoever is believed as far as who told of the line, was no choice. An order that a visitor's consent lets be
+-- counted and no more is nobody's too, unless somebody who is believed more tells its lines.
 WITH people AS (
     SELECT e.visitor_id, max_by(e.user_id, (e.authority, e.known_at, e.user_id)) AS user_id
     FROM edges AS e
     WHERE e.authority > $page
     GROUP BY e.visitor_id
 ),
+measured AS (
+    SELECT e.order_id, max(e.authority) AS authority
+    FROM events AS e
+    WHERE e.event = 'Order Completed' AND e.consent = 'measure'
+    GROUP BY e.order_id
+),
 lines AS (
     SELECT
         CASE
+            WHEN m.authority >= p.product_ids_authority THEN concat('o:', p.order_key)
             WHEN p.user_authority > $page THEN concat('u:', p.own_user)
             WHEN w.user_id IS NOT NULL THEN concat('u:', w.user_id)
             WHEN p.visitor_id <> '' THEN concat('v:', p.visitor_id)
@@ -24,6 +32,7 @@ lines AS (
         unnest(p.quantities) AS quantity,
         unnest(p.prices) AS price
     FROM purchases AS p LEFT JOIN people AS w ON w.visitor_id = p.visitor_id
+        LEFT JOIN measured AS m ON m.order_id = p.order_key
     WHERE p.product_ids IS NOT NULL
 ),
 back AS (

@@ -21,7 +21,7 @@ def typed_rows(rows: Sequence[Row], properties: Sequence[str]) -> list[Row]:
     """What an engine's view gives: the plain columns, and each property as text and as a number."""
     found: list[Row] = []
     for row in rows:
-        values = {name: row[name] for name in (*PLAIN, *BOOLEANS, "authority")}
+        values = {name: row[name] for name in (*PLAIN, *BOOLEANS, "authority", "consent")}
         values["cart"] = "\x1f".join(sorted(row["product_ids"])) if row["product_ids"] else None
         held = json.loads(row["properties"] or "{}")
         for index, name in enumerate(properties):
