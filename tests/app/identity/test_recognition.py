@@ -44,7 +44,9 @@ class Browser:
         sent = None if self.value is None else f"theme=dark; resonate_id={self.value}".encode()
         site = Whereabouts(("https://www.shop.example",), self.host, is_https=True) if origin else None
         found = self.recognition.recognise(mode, named, sent, site)
-        self.lines = [value.decode() for _, value in found.headers]
+        leaving = mode is NONE and sent is not None and site is not None
+        headers = self.recognition.forget(sent, site) if leaving else found.headers
+        self.lines = [value.decode() for _, value in headers]
         for line in self.lines:
             pair, *attributes = line.split("; ")
             seconds = int(dict(each.partition("=")[::2] for each in attributes)["Max-Age"])

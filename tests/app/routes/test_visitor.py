@@ -21,12 +21,12 @@ def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OneWorker]:
         yield started
 
 
-def ask(
-    worker: OneWorker, path: str, body: dict[str, Any] | None = None, key: str = LISTED, **headers: str
-) -> httpx.Response:
+def ask(worker: OneWorker, path: str, body: Any = None, key: str = LISTED, **headers: str) -> httpx.Response:
     """One request without a jar; `_` in names of headers stands for `-`."""
     with worker.client(key) as client:
-        answer = client.post(path, json=body or {}, headers={k.replace("_", "-"): v for k, v in headers.items()})
+        answer = client.post(
+            path, json={} if body is None else body, headers={k.replace("_", "-"): v for k, v in headers.items()}
+        )
     assert answer.status_code == 200, answer.text
     return answer
 
@@ -101,13 +101,25 @@ def test_a_refused_page_view_sets_no_cookie(worker: OneWorker) -> None:
     assert (answer.status_code, "set-cookie" in answer.headers) == (400, False)
 
 
-@pytest.mark.parametrize("path", PATHS)
+TRACKED = {"anonymousId": "v-1", "event": "E"}
+OTHERS = {
+    "/v1/track": TRACKED,
+    "/v1/batch": {"batch": [{"type": "track", **TRACKED}]},
+    "/track": [],
+    "/ofrep/v1/evaluate/flags/banner": {"context": {"targetingKey": "v-1"}},
+    "/ofrep/v1/evaluate/flags": {"context": {"targetingKey": "v-1"}},
+}
+
+
+@pytest.mark.parametrize("path", [*PATHS, *OTHERS])
 def test_who_refuses_has_no_id_and_loses_the_cookie_once(worker: OneWorker, path: str) -> None:
-    cookie = f"resonate_id={issued_id(worker)}"
-    answer = ask(worker, path, cookie=cookie, x_resonate_consent="none")
+    body, cookie = OTHERS.get(path, {}), f"resonate_id={issued_id(worker)}"
+    answer = ask(worker, path, body, cookie=cookie, x_resonate_consent="none")
     assert answer.json().get("visitor_id") is None
-    assert answer.headers["set-cookie"] == "resonate_id=; Path=/; SameSite=Lax; Max-Age=0"
-    assert "set-cookie" not in ask(worker, path, x_resonate_consent="none").headers
+    assert answer.headers.get_list("set-cookie") == ["resonate_id=; Path=/; SameSite=Lax; Max-Age=0"]
+    assert "set-cookie" not in ask(worker, path, body, x_resonate_consent="none").headers
+    assert "set-cookie" not in ask(worker, path, body, EVERYBODY, cookie=cookie, x_resonate_consent="none",
+                                   origin=FOREIGN).headers  # fmt: skip
 
 
 @pytest.mark.parametrize("path", PATHS)
