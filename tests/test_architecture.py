@@ -18,12 +18,17 @@ REPOSITORY = Path(__file__).parents[1]
 MAY_IMPORT: dict[str, set[str]] = {
     "app": {"app/http", "app/limits", "app/routes", "app/runtime", "app/worker", "events"},
     "app/analysis": {
+        "app/http",
+        "app/identity",
         "app/runtime",
+        "events",
+        "events/deletes",
         "events/engines",
         "events/log",
         "events/parts",
         "events/privacy",
         "events/store",
+        "events/views",
         "events/writer",
         "experiments/catalog",
         "experiments/cube",
@@ -209,6 +214,7 @@ SHORT = {  # modules of less than 60 lines that are a thought of their own
     "events/parts/arrow.py",
     "events/store/keys.py",
     "events/store/memory.py",
+    "events/views/identifiers.py",
     "experiments/cube/satisfaction.py",
     "experiments/definitions/shop.py",
     "experiments/statistics/multiplicity.py",
@@ -243,7 +249,7 @@ ONLY_IN = {  # pattern → the places that may say it, why
     r"\b86_?400(_000)*\b|[*/] ?1_000_000\b|\b1_000_000 [*/]": ("kit/time.py",),  # seconds and microseconds
 }
 HELPERS_USED_ONCE = 0.53  # at most this share of the private helpers
-MOST_MODULES, MOST_LINES = 256, 40_500  # of the product, at most: with all of trust
+MOST_MODULES, MOST_LINES = 266, 41_800  # of the product, at most: with all of trust
 
 Rule = Callable[[House], Iterator[str]]
 
