@@ -79,7 +79,8 @@ class Ofrep:
         visitor, context, token = read_context(decode(body, DECODER))
         consent = resources.consent_of(exchange, among=context.pop(CONSENT_ATTRIBUTE, None))
         context = context if consent is Consent.PERSONAL else knowable(context, consent)
-        visible, forced = resources.visible_to(grant, now), None
+        visible = resources.visible_to(grant, now)
+        forced: dict[str, str] | None = None
         if consent is Consent.NONE:
             visitor = NOBODY
         else:

@@ -11,8 +11,7 @@ from servers.patience import until
 from servers.service import PUBLISHABLE_KEY, running
 
 FILES = {
-    "banner.yaml": "key: banner\nstatus: running\nvariants: [control, threshold]\n"
-    "goals: [purchase_rate, spent]\n",
+    "banner.yaml": "key: banner\nstatus: running\nvariants: [control, threshold]\ngoals: [purchase_rate, spent]\n",
     "metrics.yaml": "spent: {type: mean, event: Order Completed, value: value}\n",
     "shop.yaml": "privacy: {default_consent: none}\n",
 }
