@@ -18,12 +18,17 @@ REPOSITORY = Path(__file__).parents[1]
 MAY_IMPORT: dict[str, set[str]] = {
     "app": {"app/http", "app/limits", "app/routes", "app/runtime", "app/worker", "events"},
     "app/analysis": {
+        "app/http",
+        "app/identity",
         "app/runtime",
+        "events",
+        "events/deletes",
         "events/engines",
         "events/log",
         "events/parts",
         "events/privacy",
         "events/store",
+        "events/views",
         "events/writer",
         "experiments/catalog",
         "experiments/cube",
@@ -37,6 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app/analysis",
         "app/demo",
         "app/http",
+        "app/identity",
         "app/processes",
         "app/runtime",
         "events/engines",
@@ -58,7 +64,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "app/demo": set(),
     "app/http": {"app/identity", "app/limits", "app/runtime", "events"},
-    "app/identity": {"app/runtime", "events", "events/ingest", "experiments/definitions"},
+    "app/identity": {"app/runtime", "events", "events/dialects", "events/ingest", "experiments/definitions"},
     "app/processes": {
         "app",
         "app/analysis",
@@ -196,7 +202,7 @@ DOORS = {  # vendor → the files that may import it
 }
 WIDE = {
     "experiments/statistics": 17,
-    "app/routes": 14,
+    "app/routes": 15,
     "experiments/definitions": 13,
 }  # folders of more than 12 modules
 LONG: dict[str, int] = {}  # modules of more than 400 lines
@@ -208,6 +214,7 @@ SHORT = {  # modules of less than 60 lines that are a thought of their own
     "events/parts/arrow.py",
     "events/store/keys.py",
     "events/store/memory.py",
+    "events/views/identifiers.py",
     "experiments/cube/satisfaction.py",
     "experiments/definitions/shop.py",
     "experiments/statistics/multiplicity.py",
@@ -242,7 +249,7 @@ ONLY_IN = {  # pattern → the places that may say it, why
     r"\b86_?400(_000)*\b|[*/] ?1_000_000\b|\b1_000_000 [*/]": ("kit/time.py",),  # seconds and microseconds
 }
 HELPERS_USED_ONCE = 0.53  # at most this share of the private helpers
-MOST_MODULES, MOST_LINES = 256, 40_500  # of the product, at most: with all of trust
+MOST_MODULES, MOST_LINES = 266, 41_800  # of the product, at most: with all of trust
 
 Rule = Callable[[House], Iterator[str]]
 

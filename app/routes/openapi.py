@@ -5,7 +5,6 @@ from inspect import cleandoc
 from typing import Any, Final, get_args
 
 import msgspec
-from fastapi import FastAPI
 
 from app.http.parameters import DEBUG, DEBUG_MEANS
 from app.identity.people import DOUBTS, UserWord
@@ -13,7 +12,9 @@ from app.routes.evaluation import FORCE
 from app.routes.ofrep import EvaluationBody
 from app.routes.personalize import PersonalizeBody, SlotRequest
 from app.routes.recommendations import RecommendationsBody
+from app.routes.visitor import VisitorBody
 from app.worker.recommendations import ListAnswer
+from events.consent import OF_WORD
 from events.dialects.validation import TOKEN_ATTRIBUTE
 from recommender.ranking.request import ListItem
 
@@ -26,7 +27,6 @@ def _object(*required: str, **properties: JSON) -> JSON:
 
 REFERENCE: Final = "#/components/schemas/{name}"
 
-OPEN_PATHS: Final = ("/healthz", "/readyz", "/metrics")
 SECURITY: Final[list[dict[str, list[str]]]] = [{"bearer": []}, {"apiKey": []}, {"basic": []}]
 PRINTABLE: Final = r"^[^\u0000-\u001f\u007f-\u009f]*$"
 # The schemas promise less than is taken (ids: 256 bytes; attributes: any JSON), so that a promise always holds.
@@ -51,11 +51,6 @@ ERRORS: Final[Mapping[str, str]] = {
     "429": "Too many requests; `Retry-After` says when.",
     "431": "The headers are larger than 16 kB.",
     "503": "Not now; `Retry-After` says when to send the same again.",
-}
-COLD_ERRORS: Final[Mapping[str, str]] = {
-    **ERRORS,
-    "404": "Nothing of this name.",
-    "409": "The order makes no sense for the experiment as it is.",
 }
 PROBLEM: Final[JSON] = {"content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}}
 OFREP_FAILURE: Final = _object("errorCode", "errorDetails", key=WORD, errorCode=WORD, errorDetails=WORD)
@@ -89,6 +84,10 @@ STANDING: Final[JSON] = {
     "user": {"enum": list(get_args(UserWord)), "description": "Whether the named user was believed."},
     "user_because": {"enum": list(DOUBTS), "description": "Why a user was not believed."},
 }
+VISITOR: Final[JSON] = {
+    "visitor_id": {"type": "string", "description": "To a request that names no visitor: the cookie's, or a new one."}
+}
+CONSENT: Final[JSON] = {"enum": [*OF_WORD, None]}
 COMMON: Final[JSON] = {
     "anonymousId": MAYBE_TEXT, "userId": MAYBE_TEXT, "messageId": {"type": ["string", "null"], "maxLength": 99},
     "context": OBJECT, "timestamp": TIME, "originalTimestamp": TIME, "sentAt": TIME,
@@ -160,7 +159,7 @@ PROMISES: Final[Mapping[type[msgspec.Struct], JSON]] = {
     },
     SlotRequest: {"slot": {"maxLength": 100}, "items": {"maxItems": 100}, "limit": LIMIT},
     PersonalizeBody: {
-        "visitor_id": TEXT,
+        "visitor_id": SHORT,
         "user_id": SHORT,
         "attributes": {"additionalProperties": ATTRIBUTE, "maxProperties": 100},
         "experiments": {"maxItems": 200},
@@ -178,6 +177,7 @@ PROMISES: Final[Mapping[type[msgspec.Struct], JSON]] = {
         "diversity": {"minimum": 0, "maximum": 1},
         "user_token": TOKEN,
     },
+    VisitorBody: {"visitor_id": SHORT, "consent": CONSENT},
     ListAnswer: {
         "fallback": {"description": "The strategy that served in its place."},
         "history": {"type": "string", "const": "unavailable",
@@ -189,6 +189,10 @@ PROMISES: Final[Mapping[type[msgspec.Struct], JSON]] = {
                                    **dict.fromkeys(("name", "category", "brand", "url", "image_url"), WORD)}},
     },
 }  # fmt: skip
+PROBLEM_SCHEMA: Final = _object(
+    "type", "title", "status", "detail", "code", "message",
+    type=WORD, title=WORD, status={"type": "integer"}, detail=WORD, code=WORD, message=WORD,
+)  # fmt: skip
 DEBUG_PARAMETER: Final[JSON] = {"name": DEBUG, "in": "query", "schema": WORD, "description": DEBUG_MEANS}
 EXAMPLE: Final[JSON] = {
     "visitor_id": "v-1",
@@ -216,7 +220,7 @@ ANSWER_EXAMPLE: Final[JSON] = {
 
 def hot_paths() -> JSON:
     """The path items of every hot route."""
-    listed_for = {"allOf": [_ref(ListAnswer), _object("user", **STANDING)]}
+    listed_for = {"allOf": [_ref(ListAnswer), _object("user", **STANDING, **VISITOR)]}
     answer = _answer("As many products as were asked for, while there are so many.", listed_for, ANSWER_EXAMPLE)
     listed = _operation("Recommendations", "Products for one visitor", _ref(RecommendationsBody), EXAMPLE, answer)
     page = {"visitor_id": "v-1", "attributes": {"device": "mobile"}, "experiments": ["free-shipping-banner"]}
@@ -226,7 +230,7 @@ def hot_paths() -> JSON:
     by_key: JSON = {"type": "object"}
     schema = _object(
         "experiments", "recommendations", "user",
-        experiments=by_key, recommendations=by_key, errors=by_key, **STANDING,
+        experiments=by_key, recommendations=by_key, errors=by_key, **STANDING, **VISITOR,
     )  # fmt: skip
     summary = "Messages and products of one page view"
     personalize = _operation(
@@ -269,6 +273,7 @@ def hot_paths() -> JSON:
         **_ofrep(),
         "/v1/personalize": {"post": personalize},
         "/v1/recommendations": {"post": listed},
+        "/v1/visitor": {"post": _visitor()},
         **_tracking(),
         "/api/features/{key}": {"get": features},
         "/track": {"post": {**ingest, "parameters": [client_key, TOKEN_HEADER]}},
@@ -294,6 +299,17 @@ def _ofrep() -> JSON:
     return {
         "/ofrep/v1/evaluate/flags/{key}": {"post": {**single, "parameters": [flag_key, TOKEN_HEADER]}},
         "/ofrep/v1/evaluate/flags": {"post": {**bulk, "parameters": [condition, TOKEN_HEADER]}},
+    }
+
+
+def _visitor() -> JSON:
+    text_or_null: JSON = {"type": ["string", "null"]}
+    schema = _object("visitor_id", "expires", visitor_id=text_or_null, expires={**text_or_null, "format": "date-time"})
+    told = {"visitor_id": "v1.UTEApZgDZTUGOFWH_NBDUA.OjZvjBZvm8czgzj6", "expires": "2027-12-29T00:00:00Z"}
+    said = "The id, in a cookie too where the page may have one, and until when; nulls for who refuses."
+    summary = "Issue a visitor id, or set the one that a browser kept, as a cookie"
+    return _operation("Visitors", summary, _ref(VisitorBody), {}, _answer(said, schema, told)) | {
+        "parameters": [DEBUG_PARAMETER]
     }
 
 
@@ -357,41 +373,3 @@ def _answer(description: str, schema: JSON, example: Any = None) -> JSON:
     if example is not None:
         content["example"] = example
     return {"description": description, "content": {"application/json": content}}
-
-
-PROBLEM_SCHEMA: Final = _object(
-    "type", "title", "status", "detail", "code", "message",
-    type=WORD, title=WORD, status={"type": "integer"}, detail=WORD, code=WORD, message=WORD,
-)  # fmt: skip
-SCHEMES: Final[JSON] = {
-    "bearer": {"type": "http", "scheme": "bearer", "description": "A publishable (pk_…) or secret (sk_…) key."},
-    "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
-    "basic": {"type": "http", "scheme": "basic", "description": "The key as user name, as Segment's clients send it."},
-}
-
-
-def describe(application: FastAPI) -> None:
-    """Makes `application.openapi()` describe every route of the service, hot ones included."""
-    original = application.openapi
-
-    def openapi() -> JSON:
-        if application.openapi_schema is not None:
-            return application.openapi_schema
-        document = original()
-        components = document.setdefault("components", {})
-        components["securitySchemes"] = SCHEMES
-        components["schemas"] = {**components.get("schemas", {}), **hot_components(), "Problem": PROBLEM_SCHEMA}
-        for name in ("HTTPValidationError", "ValidationError"):
-            components["schemas"].pop(name, None)
-        for path, operations in document["paths"].items():
-            for operation in operations.values():
-                operation["responses"].pop("422", None)
-                for status, description in COLD_ERRORS.items():
-                    operation["responses"].setdefault(status, {**PROBLEM, "description": description})
-                if path not in OPEN_PATHS:
-                    operation["security"] = SECURITY
-        document["paths"] = {**hot_paths(), **document["paths"]}
-        application.openapi_schema = document
-        return document
-
-    application.openapi = openapi
