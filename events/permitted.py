@@ -84,4 +84,5 @@ def _asking_nothing(url: str, *, certain: bool = True) -> str:
     if found is None:
         return url
     before, after = url[: found.start()], url[found.end() :]
-    return before if certain or not before or "/" in before or "%" in found[0] or "=" in after else url
+    looks_so = bool(after) if not before else "/" in before or "%" in found[0] or "=" in after
+    return before if certain or looks_so else url

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import psutil
 from oracles.proving import PLANTED
+from planted.consent import CONSENT
 from planted.decisions import DECISIONS, refusals
 from planted.fault import Mutation
 from planted.limits import LIMITS
@@ -36,6 +37,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     **DECISIONS,
     **TRUST,
     **PRIVACY,
+    **CONSENT,
     **PUBLISHING,
     **LIMITS,
     **dict(refusals()),

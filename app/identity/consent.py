@@ -13,6 +13,7 @@ ATTRIBUTE: Final = "resonate.consent"
 HEADER: Final = b"x-resonate-consent"
 COOKIE: Final = "resonate_consent"
 OPTED_OUT: Final = b"sec-gpc"
+HEADS: Final = frozenset({HEADER, b"cookie", OPTED_OUT})  # without any of these a head says nothing
 
 Scope = Mapping[str, Any]  # of ASGI
 Heads = Mapping[bytes, bytes]  # the headers of a request by their lower-case names
@@ -21,9 +22,9 @@ Heads = Mapping[bytes, bytes]  # the headers of a request by their lower-case na
 class ConsentRules:
     """What a shop lets hold, as its definitions say at the moment.
 
-    `unsaid` is the mode of who says nothing, `unsaid_by_backend` that of an event which a backend sends, `opted_out`
-    the most where a browser sends `Sec-GPC: 1` besides. `chosen` is false where the shop has said nothing and pages
-    reach the service from elsewhere.
+    `unsaid` is the mode of who says nothing, `silent_page` and `silent_backend` are what holds for events of which
+    nothing is said, `opted_out` is the most where a browser sends `Sec-GPC: 1` besides. `chosen` is false where nobody
+    has said anything and pages reach the service from elsewhere.
     """
 
     def __init__(self, privacy: Privacy, *, public: bool) -> None:
@@ -41,43 +42,47 @@ class ConsentRules:
         self.chosen = wanted is not None or not self._public
         fallback = Consent.PERSONAL if wanted is None and self.chosen else Consent.MEASURE
         self.unsaid = fallback if wanted is None else OF_WORD[wanted]
-        self.unsaid_by_backend = fallback if privacy.backend_consent is None else OF_WORD[privacy.backend_consent]
+        by_backend = fallback if privacy.backend_consent is None else OF_WORD[privacy.backend_consent]
         self.opted_out = OF_WORD.get(privacy.gpc, Consent.PERSONAL)
-        self.categories = None if given is None else Categories(given.measure, given.personal)
+        categories = None if given is None else Categories(given.measure, given.personal)
+        self.silent_page = Stated(None, self.unsaid, categories)
+        self.silent_backend = Stated(None, by_backend, categories)
 
     def of_request(self, scope: Scope, headers: Heads, told: Any = None, among: Any = None) -> Consent:
         """The mode of a request whose body says `told`, and its attributes `among` them. Raises UnknownConsent."""
-        said = said_in_head(scope, headers)
-        if told is not None or among is not None:
-            said = strictest((said, mode_of(told, PARAMETER), mode_of(among, ATTRIBUTE)))
-        if said is not None:
-            return said
-        return self.unsaid if OPTED_OUT not in headers else self._objected(headers, self.unsaid)
+        query: bytes = scope["query_string"]
+        if told is None and among is None and HEADS.isdisjoint(headers) and not (query and may_say(query)):
+            return self.unsaid
+        said = strictest((said_in_head(scope), mode_of(told, PARAMETER), mode_of(among, ATTRIBUTE)))
+        return self._objected(headers, self.unsaid) if said is None else said
 
     def of_address(self, scope: Scope) -> Consent:
         """The mode of everybody who asks for this address and says nothing else. Raises UnknownConsent."""
         query: bytes = scope["query_string"]
-        said = strictest(_in_query(query)) if query else None
+        said = strictest(_in_query(query)) if may_say(query) else None
         return self.unsaid if said is None else said
 
     def of_events(self, scope: Scope, headers: Heads, authority: Authority) -> Stated:
         """What holds for the events of a request, each of which may say its own. Raises UnknownConsent."""
-        unsaid = self.unsaid_by_backend if authority is Authority.BACKEND else self.unsaid
-        if OPTED_OUT in headers:
-            unsaid = self._objected(headers, unsaid)
-        return Stated(said_in_head(scope, headers), unsaid, self.categories)
+        silent = self.silent_backend if authority is Authority.BACKEND else self.silent_page
+        query: bytes = scope["query_string"]
+        if HEADS.isdisjoint(headers) and not (query and may_say(query)):
+            return silent
+        return Stated(said_in_head(scope), self._objected(headers, silent.unsaid), silent.categories)
 
     def _objected(self, headers: Heads, unsaid: Consent) -> Consent:
         """Global Privacy Control objects where it is `1`; it never allows what would not hold without it."""
-        return min(unsaid, self.opted_out) if headers[OPTED_OUT].strip() == b"1" else unsaid
+        return min(unsaid, self.opted_out) if headers.get(OPTED_OUT, b"").strip() == b"1" else unsaid
 
 
-def said_in_head(scope: Scope, headers: Heads) -> Consent | None:
+def may_say(query: bytes) -> bool:
+    """Whether a query may name consent; what is percent-encoded may name anything."""
+    return b"consent" in query or b"%" in query
+
+
+def said_in_head(scope: Scope) -> Consent | None:
     """The strictest of what header, cookie and query say; None where they say nothing. Raises UnknownConsent."""
-    query: bytes = scope["query_string"]
-    if HEADER not in headers and b"cookie" not in headers and not (b"consent" in query or b"%" in query):
-        return None
-    return strictest((*_in_headers(scope["headers"]), *_in_query(query)))
+    return strictest((*_in_headers(scope["headers"]), *_in_query(scope["query_string"])))
 
 
 def _in_headers(pairs: list[tuple[bytes, bytes]]) -> Iterator[Consent | None]:

@@ -32,6 +32,10 @@ from kit.files import mark_of, remove_leftovers, replace_file
 logger = logging.getLogger("resonate.supervisor")
 
 
+NO_CONSENT_CHOSEN: Final = (
+    "nobody has chosen what holds for visitors of whom nothing is said: until then they are counted and no more; write "
+    "`privacy: {default_consent: personal}`, measure or none into shop.yaml (docs/privacy.md)"
+)
 TICK_SECONDS: Final = 0.25
 WRITER_SECONDS: Final = 1.5  # from SIGTERM to the end of writer and analysis
 WORKER_GRACE_SECONDS: Final = 0.5  # beyond the drain, for closing what a worker holds
@@ -215,6 +219,8 @@ class Supervisor:
             logger.error("definitions refused, the last good ones serve: %s", error)
         if not self.keeper.errors:
             logger.info("definitions are live", extra={"version": self.keeper.catalog.version})
+        if self.settings.is_public and self.keeper.catalog.shop.privacy.default_consent is None:
+            logger.warning(NO_CONSENT_CHOSEN)
 
     def _stop(self) -> None:
         """End the tree: workers drain, then the writer writes what is left, then the store."""

@@ -54,9 +54,7 @@ class Visitor:
 
 
 def knowable(told: dict[str, Any], consent: Consent) -> dict[str, Any]:
-    """What of the attributes of a request its answer may rest on: no user below `personal`, in `none` no id at all."""
-    if consent is Consent.PERSONAL:
-        return told
+    """What of the attributes of a request its answer may rest on below `personal`: no user, in `none` no id at all."""
     unknown = IDS if consent is Consent.NONE else USERS
     return {name: value for name, value in told.items() if name not in unknown}
 

@@ -52,7 +52,7 @@ class Ofrep:
         grant, now = admit(exchange, resources.access), time.time()
         visitor, context, token = read_context(decode(body, DECODER))
         consent = resources.consent_of(exchange, among=context.pop(CONSENT_ATTRIBUTE, None))
-        context = knowable(context, consent)
+        context = context if consent is Consent.PERSONAL else knowable(context, consent)
         key, visible = exchange.scope["path"][len(OFREP_FLAGS) :], resources.visible_to(grant, now)
         experiment = visible.compiled.get(key)
         if experiment is None:  # drafts and archived experiments are not found either
@@ -78,7 +78,9 @@ class Ofrep:
         grant, now = admit(exchange, resources.access), time.time()
         visitor, context, token = read_context(decode(body, DECODER))
         consent = resources.consent_of(exchange, among=context.pop(CONSENT_ATTRIBUTE, None))
-        context, visible, forced = knowable(context, consent), resources.visible_to(grant, now), None
+        context = context if consent is Consent.PERSONAL else knowable(context, consent)
+        visible = resources.visible_to(grant, now)
+        forced: dict[str, str] | None = None
         if consent is Consent.NONE:
             visitor = NOBODY
         else:

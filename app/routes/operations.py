@@ -86,6 +86,7 @@ def readiness(
     with contextlib.suppress(OSError, ValueError):  # noted by the analysis: it is not asked, that would start it
         noted: Mapping[str, Any] = json.loads(DataDirectory(data).degraded_file.read_text())
         causes += [str(each) for each in noted.get("causes", [])]
+    causes += [] if worker.consent.chosen else ["consent_not_chosen"]
     causes += writer
     causes += [f"model_refused: {each}" for each in worker.recommender.concentrated()]
     if embedded and embedded.recovery:

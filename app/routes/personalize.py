@@ -97,7 +97,8 @@ class Personalize:
         body = decode(raw, DECODER)
         attributes, token = checked_attributes(body)
         consent = resources.consent_of(exchange, body.consent, attributes.pop(CONSENT_ATTRIBUTE, None))
-        attributes = knowable(attributes, consent)
+        if consent is not Consent.PERSONAL:
+            attributes = knowable(attributes, consent)
         for_whom = asking(exchange, resources, body.visitor_id, consent)
         visitor_id = for_whom.visitor_id or NOBODY
 

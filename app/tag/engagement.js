@@ -1,6 +1,6 @@
 // Engaged time of one page view: visible, focused, and input within the last 30 s. Beats are cumulative, so a lost or
 // doubled one costs nothing. Sent every 15 s while it grows, when the page is hidden, and when it goes (never `unload`).
-export function engagement({ service, key, visitor, idle = 30_000, every = 15_000, now = () => performance.now() }) {
+export function engagement({ service, key, visitor, consent, idle = 30_000, every = 15_000, now = () => performance.now() }) {
   const view = crypto.randomUUID();
   let engaged = 0, sent = -1, seq = 0, counted = now(), input = now();
   const active = () => document.visibilityState === "visible" && document.hasFocus();
@@ -13,11 +13,11 @@ export function engagement({ service, key, visitor, idle = 30_000, every = 15_00
   }
   function beat(final) {
     count();
-    if (engaged === sent && !final) return;
+    if (consent === "none" || (engaged === sent && !final)) return;
     sent = engaged;
     const body = JSON.stringify({
       writeKey: key, messageId: `${view}:${++seq}`, anonymousId: visitor, pageViewId: view, seq,
-      engagedMs: Math.round(engaged), final, url: location.href, sentAt: new Date().toISOString(),
+      engagedMs: Math.round(engaged), final, url: location.href, consent, sentAt: new Date().toISOString(),
     });
     const to = `${service}/v1/engagement`;
     if (!navigator.sendBeacon(to, body)) fetch(to, { method: "POST", body, keepalive: true }).catch(() => {});

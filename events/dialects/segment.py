@@ -175,7 +175,8 @@ def read_single(item: dict[str, Any], size: int, kind: str, arrival: Arrival) ->
     try:
         if size > MAX_EVENT_BYTES:
             raise EventRefused("event_too_large", f"the event has {size} bytes, it may have {MAX_EVENT_BYTES}")
-        return Reading.of([read_event(item, kind, item.get("sentAt"), arrival)], [])
+        record = read_event(item, kind, item.get("sentAt"), arrival)
+        return Reading([], [], 1) if record is None else Reading([record], [])
     except EventRefused as refused:
         return Reading([], [Refusal(0, _text_or_none(item.get("messageId")), refused.code, refused.message)])
 

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from oracles.estimates import existing
-from scipy.stats import chisquare, dirichlet_multinomial, multinomial
+from scipy.stats import chi2_contingency, chisquare, dirichlet_multinomial, multinomial
 
 from experiments.statistics.estimate import Caveat, NoEstimate
-from experiments.statistics.sample_ratio import balance, chi_square, log_bayes_factor, sequential_p
+from experiments.statistics.sample_ratio import balance, chi_square, homogeneity, log_bayes_factor, sequential_p
 
 counted = st.lists(st.tuples(st.integers(0, 10_000), st.floats(0.05, 10.0)), min_size=2, max_size=5)
 
@@ -70,3 +70,30 @@ def test_the_alarm_finds_a_four_percent_loss() -> None:
         arrivals = rng.binomial([[2500], [2400]], 0.98, (2, 28)).cumsum(axis=1).T
         found += balance([tuple(int(n) for n in day) for day in arrivals], [1, 1]).alarm
     assert found > 180
+
+
+@given(st.integers(2, 4).flatmap(lambda kinds: st.lists(st.lists(st.integers(0, 500), min_size=kinds, max_size=kinds),
+                                                         min_size=2, max_size=4)))  # fmt: skip
+def test_homogeneity_meets_scipy_where_enough_is_expected_in_each_cell(counts: list[list[int]]) -> None:
+    table = np.array([row for row in counts if sum(row)], dtype=float).reshape(-1, len(counts[0]))
+    table = table[:, table.sum(axis=0) > 0]
+    ours = homogeneity(counts)
+    if min(table.shape) < 2:
+        assert ours == NoEstimate(Caveat.NOT_ENOUGH_UNITS)
+        return
+    expected = chi2_contingency(table, correction=False)
+    if expected.expected_freq.min() < 5:
+        assert ours == NoEstimate(Caveat.NOT_ENOUGH_UNITS)
+        return
+    assert existing(ours) == pytest.approx(max(5e-324, float(expected.pvalue)), rel=1e-7, abs=1e-300)
+
+
+def test_arms_alike_are_called_different_as_rarely_as_alpha_says() -> None:
+    chance = np.random.default_rng(7)
+    first, second = chance.binomial(4_000, 0.6, 20_000), chance.binomial(4_000, 0.6, 20_000)
+    found = [
+        homogeneity([(4_000 - a, a), (4_000 - b, b)]) for a, b in zip(first.tolist(), second.tolist(), strict=True)
+    ]
+    alarms = sum(isinstance(p, float) and p < 0.001 for p in found)
+    assert alarms <= 20 + 3 * 20**0.5
+    assert homogeneity([(1_600, 2_400), (1_400, 2_600)]) < 0.001  # five points more are found

@@ -8,6 +8,9 @@ import pytest
 from oracles.estimates import moments_of
 from worlds.readout_studies import DAY, SMALLEST, START, Shop, readouts
 
+from events.authority import Authority
+from events.consent import Consent
+from events.permitted import permitted
 from experiments.statistics.arms import Pair, mean_arm
 from experiments.statistics.comparison import Question, answer_at
 from experiments.validation.aa import aa_rates, crossed_anytime, crossed_fixed
@@ -74,3 +77,37 @@ def test_early_days_with_an_order_or_two_do_not_make_a_ratio_win(tmp_path: Path)
     rates = aa_rates(readouts(tmp_path, shop.records, 40, FILES), "banner", runs=1000)
     ratio = next(rate for rate in rates if (rate.metric, rate.method) == ("average_order_value", "anytime"))
     assert ratio.false_positive_rate <= 0.05
+
+
+def mixed(visitors: int) -> Shop:
+    """Traffic as it is stored of visitors who allow all, a count, or nothing; who allows more buys more."""
+    chance, sent = random.Random(17), Shop()
+    modes: dict[str, Consent] = {}
+    for number in range(visitors):
+        name, mode = f"v{number}", chance.choice(list(Consent))
+        modes[name], time = mode, START + chance.randrange(10 * DAY)
+        sent.expose(name, chance.choice(["control", "b"]), time, properties={"plan": "gold"})
+        sent.add("identify", name, time, user_id=f"u{number}", authority=Authority.BACKEND)
+        for _ in range(chance.randrange(2 + mode)):
+            by_user = chance.random() < 0.4  # that of the user alone, as a payment says it
+            value, when = float(chance.randrange(1, 200)), time + chance.randrange(6 * DAY)
+            sent.buy(name, when, value, user_id=f"u{number}" if by_user else None, authority=Authority.BACKEND)
+    kept = Shop()
+    kept.records = [
+        each for record in sent.records if (each := permitted(record, modes[record.visitor_id])) is not None
+    ]
+    return kept
+
+
+@pytest.mark.parametrize("runs", [300, pytest.param(2_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("mode", ["measure", "personal", "both"])
+def test_nothing_is_found_among_visitors_of_any_consent_more_often_than_alpha(
+    mode: str, runs: int, tmp_path: Path
+) -> None:
+    shop = mixed(1_500)
+    wanted = {"measure", "personal"} if mode == "both" else {mode}
+    assert {record.consent for record in shop.records} == {"measure", "personal"}
+    found = readouts(tmp_path, [record for record in shop.records if record.consent in wanted], 40, FILES)
+    standard_error = (0.05 * 0.95 / runs) ** 0.5
+    for rate in aa_rates(found, "banner", runs=runs):
+        assert rate.false_positive_rate <= 0.05 + (2 if runs > 1_000 else 3) * standard_error, rate

@@ -226,3 +226,15 @@ def test_clicks_and_revenue_belong_to_the_strategy_that_was_seen(tmp_path: Path)
 def test_who_a_visitor_is_is_taken_from_more_than_pages(tmp_path: Path, authority: Authority, person: str) -> None:
     joined = Record(message_id="j", type="identify", visitor_id="v-1", user_id="u-9", time=NOON, authority=authority)
     assert bought(tmp_path, joined, order("o-1", ["a"], authority=Authority.BACKEND)) == {(person, "a")}
+
+
+def test_who_is_measured_and_no_more_has_no_history_and_counts_as_somebody(tmp_path: Path) -> None:
+    found = bought(
+        tmp_path,
+        order("o-1", ["a", "b"], consent="measure"),
+        order("o-2", ["a"], consent="measure", hours=1),
+        order("o-3", ["c"], "v-2"),
+        order("o-4", ["d"], "v-4", user_id="u-2", authority=Authority.BACKEND),
+        order("o-4", ["d"], "v-9", consent="measure", hours=-1),  # a page takes nothing from what a backend tells
+    )
+    assert found == {("o:o-1", "a"), ("o:o-1", "b"), ("o:o-2", "a"), ("v:v-2", "c"), ("u:u-2", "d")}
