@@ -26,6 +26,7 @@ from planted.privacy import PRIVACY
 from planted.publishing import PUBLISHING
 from planted.service import SERVICE
 from planted.trust import TRUST
+from planted.visitors import VISITORS
 
 REPOSITORY = Path(__file__).parents[1]
 LEFT_OUT = (".git", ".venv", "data", "demo-data", "node_modules", "__pycache__", ".hypothesis", ".ruff_cache")
@@ -38,6 +39,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     **TRUST,
     **PRIVACY,
     **CONSENT,
+    **VISITORS,
     **PUBLISHING,
     **LIMITS,
     **dict(refusals()),

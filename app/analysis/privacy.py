@@ -63,7 +63,7 @@ def privacy_report(analysis: Analysis) -> dict[str, Any]:
         "modes": modes(settings.retention_days),
         "consent": {
             "nothing_said": rules.unsaid.word,
-            "nothing_said_by_a_backend": rules.unsaid_by_backend.word,
+            "nothing_said_by_a_backend": rules.silent_backend.unsaid.word,
             "global_privacy_control": shop.privacy.gpc,
             "chosen": rules.chosen,
         },
@@ -100,13 +100,13 @@ def privacy_report(analysis: Analysis) -> dict[str, Any]:
 def measure_is_offered(rules: ConsentRules, found: IdSurvey, *, public: bool) -> bool:
     """Whether anybody is measured without being asked, or chose to be: by what holds, or by what the log has."""
     by_objection = public and min(rules.unsaid, rules.opted_out) is Consent.MEASURE
-    chosen = rules.unsaid is Consent.MEASURE or rules.categories is not None
+    chosen = rules.unsaid is Consent.MEASURE or rules.silent_page.categories is not None
     return chosen or by_objection or found.visitors_by_consent["measure"] > 0
 
 
 def conditions_of(rules: ConsentRules, cookie: CookieRules, retention_days: int) -> tuple[ExemptionCondition, ...]:
     """The conditions of the CNIL, each as it stands."""
-    joins = rules.unsaid_by_backend is Consent.PERSONAL
+    joins = rules.silent_backend.unsaid is Consent.PERSONAL
     kept_long = retention_days > LONGEST_RETENTION
     return (
         ExemptionCondition(
