@@ -15,7 +15,7 @@ from app.routes.recommendations import RecommendationsBody
 from app.routes.visitor import VisitorBody
 from app.worker.recommendations import ListAnswer
 from events.consent import OF_WORD
-from events.dialects.validation import TOKEN_ATTRIBUTE
+from events.dialects.validation import CONSENT_ATTRIBUTE, TOKEN_ATTRIBUTE
 from recommender.ranking.request import ListItem
 
 JSON = dict[str, Any]
@@ -87,11 +87,14 @@ STANDING: Final[JSON] = {
 VISITOR: Final[JSON] = {
     "visitor_id": {"type": "string", "description": "To a request that names no visitor: the cookie's, or a new one."}
 }
-CONSENT: Final[JSON] = {"enum": [*OF_WORD, None]}
+CONSENT: Final[JSON] = {"enum": [*OF_WORD, None], "description": "What the visitor allows; the strictest word holds."}
+CONSENT_HEADER: Final[JSON] = {"name": "X-Resonate-Consent", "in": "header", "schema": {"enum": list(OF_WORD)},
+                               "description": "The same; also `?consent=` and the cookie `resonate_consent`."}  # fmt: skip
+SAID: Final = (TOKEN_HEADER, CONSENT_HEADER)
 COMMON: Final[JSON] = {
     "anonymousId": MAYBE_TEXT, "userId": MAYBE_TEXT, "messageId": {"type": ["string", "null"], "maxLength": 99},
     "context": OBJECT, "timestamp": TIME, "originalTimestamp": TIME, "sentAt": TIME,
-    "writeKey": {"type": ["string", "null"]}, "user_token": TOKEN,
+    "writeKey": {"type": ["string", "null"]}, "user_token": TOKEN, "consent": CONSENT,
 }  # fmt: skip
 SPECIFIC: Final[Mapping[str, tuple[list[str], JSON]]] = {
     "track": (["event"], {"event": TEXT, "properties": OBJECT}),
@@ -152,7 +155,9 @@ PROMISES: Final[Mapping[type[msgspec.Struct], JSON]] = {
         "context": {
             "type": "object",
             "required": ["targetingKey"],
-            "properties": {"targetingKey": TEXT, "user_id": MAYBE_ID, TOKEN_ATTRIBUTE: TOKEN},
+            "properties": {
+                "targetingKey": TEXT, "user_id": MAYBE_ID, TOKEN_ATTRIBUTE: TOKEN, CONSENT_ATTRIBUTE: CONSENT,
+            },
             "additionalProperties": ATTRIBUTE,
             "maxProperties": 100,
         }
@@ -165,6 +170,7 @@ PROMISES: Final[Mapping[type[msgspec.Struct], JSON]] = {
         "experiments": {"maxItems": 200},
         "recommendations": {"maxItems": 20},
         "user_token": TOKEN,
+        "consent": CONSENT,
     },
     RecommendationsBody: {
         "visitor_id": SHORT,
@@ -176,6 +182,7 @@ PROMISES: Final[Mapping[type[msgspec.Struct], JSON]] = {
         "exclude": {"maxItems": 1000},
         "diversity": {"minimum": 0, "maximum": 1},
         "user_token": TOKEN,
+        "consent": CONSENT,
     },
     VisitorBody: {"visitor_id": SHORT, "consent": CONSENT},
     ListAnswer: {
@@ -242,8 +249,8 @@ def hot_paths() -> JSON:
     )
     forced = {"name": FORCE, "in": "query", "schema": WORD, "example": "free-shipping-banner:threshold",
               "description": "Preview a variant, with a publishable key of what runs; never an exposure."}  # fmt: skip
-    personalize["parameters"] = [forced, DEBUG_PARAMETER, TOKEN_HEADER]
-    listed["parameters"] = [DEBUG_PARAMETER, TOKEN_HEADER]
+    personalize["parameters"] = [forced, DEBUG_PARAMETER, *SAID]
+    listed["parameters"] = [DEBUG_PARAMETER, *SAID]
     publishable = {"description": "A publishable key."}
     key = {"name": "key", "in": "path", "required": True, "schema": TEXT, "example": "pk_demo", **publishable}
     client_key = {"name": "client_key", "in": "query", "schema": {"type": "string"}, **publishable}
@@ -276,7 +283,7 @@ def hot_paths() -> JSON:
         "/v1/visitor": {"post": _visitor()},
         **_tracking(),
         "/api/features/{key}": {"get": features},
-        "/track": {"post": {**ingest, "parameters": [client_key, TOKEN_HEADER]}},
+        "/track": {"post": {**ingest, "parameters": [client_key, *SAID]}},
     }
 
 
@@ -297,8 +304,8 @@ def _ofrep() -> JSON:
                       failures=OFREP_FAILURE)  # fmt: skip
     bulk["responses"]["304"] = {"description": "Nothing has changed for this context."}
     return {
-        "/ofrep/v1/evaluate/flags/{key}": {"post": {**single, "parameters": [flag_key, TOKEN_HEADER]}},
-        "/ofrep/v1/evaluate/flags": {"post": {**bulk, "parameters": [condition, TOKEN_HEADER]}},
+        "/ofrep/v1/evaluate/flags/{key}": {"post": {**single, "parameters": [flag_key, *SAID]}},
+        "/ofrep/v1/evaluate/flags": {"post": {**bulk, "parameters": [condition, *SAID]}},
     }
 
 
@@ -309,7 +316,7 @@ def _visitor() -> JSON:
     said = "The id, in a cookie too where the page may have one, and until when; nulls for who refuses."
     summary = "Issue a visitor id, or set the one that a browser kept, as a cookie"
     return _operation("Visitors", summary, _ref(VisitorBody), {}, _answer(said, schema, told)) | {
-        "parameters": [DEBUG_PARAMETER]
+        "parameters": [DEBUG_PARAMETER, CONSENT_HEADER]
     }
 
 
@@ -321,7 +328,7 @@ def _tracking() -> JSON:
             paths[path] = {"post": _tracked(f"One {kind} event", schema, EXAMPLES[kind])}
     item = _object("type", **COMMON, type={"enum": sorted(SPECIFIC)})
     listed = {"type": "array", "maxItems": 1000, "items": item}
-    batch = _object("batch", batch=listed, sentAt=TIME, context=OBJECT)
+    batch = _object("batch", batch=listed, sentAt=TIME, context=OBJECT, consent=CONSENT)
     example = {"batch": [{"type": "track", **EXAMPLES["track"]}], "sentAt": "2026-01-20T09:00:00Z"}
     for path in ("/v1/batch", "/v1/b"):
         paths[path] = {"post": _tracked("Many events; a bad one never costs the good ones", batch, example)}
@@ -347,7 +354,7 @@ def _ref(struct: type[msgspec.Struct]) -> JSON:
 
 def _tracked(summary: str, schema: JSON, example: Any, tag: str = "Tracking") -> JSON:
     answer = _answer("Every event that is not named as rejected is durable.", TRACKED, {"success": True})
-    return _operation(tag, summary, schema, example, answer) | {"parameters": [TOKEN_HEADER]}
+    return _operation(tag, summary, schema, example, answer) | {"parameters": [*SAID]}
 
 
 def _operation(tag: str, summary: str, schema: JSON, example: Any, answer: JSON, failures: JSON | None = None) -> JSON:
