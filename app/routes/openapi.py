@@ -89,7 +89,7 @@ VISITOR: Final[JSON] = {
 }
 CONSENT: Final[JSON] = {"enum": [*OF_WORD, None], "description": "What the visitor allows; the strictest word holds."}
 CONSENT_HEADER: Final[JSON] = {"name": "X-Resonate-Consent", "in": "header", "schema": {"enum": list(OF_WORD)},
-                               "description": "The same; also `?consent=` and the cookie `resonate_consent`."}  # fmt: skip
+                               "description": "The same; also `?consent=`, cookie `resonate_consent`."}  # fmt: skip
 SAID: Final = (TOKEN_HEADER, CONSENT_HEADER)
 COMMON: Final[JSON] = {
     "anonymousId": MAYBE_TEXT, "userId": MAYBE_TEXT, "messageId": {"type": ["string", "null"], "maxLength": 99},
