@@ -30,11 +30,10 @@ from app.routes import (
 )
 from app.routes.growthbook import Features, ingest
 from app.routes.ofrep import Ofrep
-from app.routes.openapi import describe
 from app.routes.personalize import Personalize
 from app.routes.recommendations import recommend
 from app.routes.tracking import Tracking
-from app.routes.visitor import visitor
+from app.routes.visitor import know_visitor
 from app.runtime.settings import Settings
 from app.worker.resources import Resources, open_resources
 from events.records import ALIAS, ENGAGEMENT, GROUP, IDENTIFY, PAGE, SCREEN, TRACK
@@ -58,7 +57,7 @@ def path_table() -> PathTable[Resources]:
             "/ofrep/v1/evaluate/flags": HotRoute("/ofrep/v1/evaluate/flags", "POST", ofrep.evaluate_all),
             "/v1/personalize": HotRoute("/v1/personalize", "POST", Personalize(), pages="listed"),
             "/v1/recommendations": HotRoute("/v1/recommendations", "POST", recommend, pages="listed"),
-            "/v1/visitor": HotRoute("/v1/visitor", "POST", visitor, pages="listed"),
+            "/v1/visitor": HotRoute("/v1/visitor", "POST", know_visitor, pages="listed"),
             "/v1/engagement": HotRoute("/v1/engagement", "POST", Tracking(ENGAGEMENT)),
             "/track": HotRoute("/track", "POST", ingest),
             **tracking,
@@ -97,7 +96,7 @@ def cold_application() -> FastAPI:
     application.add_exception_handler(Problem, _problem)
     application.add_exception_handler(HTTPException, _http_exception)
     application.add_exception_handler(RequestValidationError, _invalid_request)
-    describe(application)
+    documentation.describe(application)
     return application
 
 

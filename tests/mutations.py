@@ -18,6 +18,7 @@ from pathlib import Path
 
 import psutil
 from oracles.proving import PLANTED
+from planted.consent import CONSENT
 from planted.decisions import DECISIONS, refusals
 from planted.fault import Mutation
 from planted.keys import KEYS
@@ -26,6 +27,7 @@ from planted.privacy import PRIVACY
 from planted.publishing import PUBLISHING
 from planted.service import SERVICE
 from planted.trust import TRUST
+from planted.visitors import VISITORS
 
 REPOSITORY = Path(__file__).parents[1]
 LEFT_OUT = (".git", ".venv", "data", "demo-data", "node_modules", "__pycache__", ".hypothesis", ".ruff_cache")
@@ -38,6 +40,8 @@ MUTATIONS: Mapping[str, Mutation] = {
     **TRUST,
     **KEYS,
     **PRIVACY,
+    **CONSENT,
+    **VISITORS,
     **PUBLISHING,
     **LIMITS,
     **dict(refusals()),

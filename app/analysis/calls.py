@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from app.analysis.client import AnalysisAnswer
+from app.analysis.privacy import privacy_report
 from app.analysis.queries import (
     AllResultsQuery,
     AttributionQuery,
@@ -22,6 +23,7 @@ from app.analysis.queries import (
     NewPlanQuery,
     PersonQuery,
     PlanQuery,
+    PrivacyQuery,
     ProgramReportQuery,
     Query,
     ReadableQuery,
@@ -139,6 +141,8 @@ def _computed(analysis: Analysis, query: ComputedQuery, look: ReadoutQuery) -> A
             return _reported(analysis, query, look)
         case AttributionQuery():
             return json_answer({"strategies": attribution(analysis.log)})
+        case PrivacyQuery():
+            return json_answer(privacy_report(analysis))
 
 
 def _reported(

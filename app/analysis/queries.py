@@ -110,6 +110,10 @@ class AttributionQuery(msgspec.Struct, frozen=True, tag=True):
     """Views, clicks and attributed revenue of recommendations by strategy."""
 
 
+class PrivacyQuery(msgspec.Struct, frozen=True, tag=True):
+    """What is kept of whom, by the settings and the log."""
+
+
 class EventsQuery(msgspec.Struct, frozen=True, tag=True):
     """A page of the log."""
 
@@ -146,6 +150,7 @@ ComputedQuery: TypeAlias = (
     | HoldoutResultsQuery
     | SatisfactionQuery
     | AttributionQuery
+    | PrivacyQuery
 )
 Query: TypeAlias = (
     ExperimentsQuery

@@ -1,8 +1,10 @@
-"""Commands that make keys: of pages and backends, and of the tokens by which a shop's backend proves a user."""
+"""Commands that make keys: of pages and backends, of the tokens by which a shop's backend proves a user, and of visitor
+ids."""
 
 import base64
 import json
 import secrets
+import time
 from collections.abc import Callable
 from enum import StrEnum
 from hashlib import sha256
@@ -11,9 +13,20 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from app.cli.output import AsJson, Reason, Refused, checked_reason, environment_settings, say, say_json, say_table
+from app.cli.output import (
+    NO_SERVICE,
+    AsJson,
+    Reason,
+    Refused,
+    checked_reason,
+    environment_settings,
+    say,
+    say_json,
+    say_table,
+)
 from kit.files import locked, read_or_none, replace_file
 from kit.suggestions import did_you_mean
+from kit.time import DAY_SECONDS
 
 if TYPE_CHECKING:
     from app.identity.keys import KeyList
@@ -36,6 +49,12 @@ class Algorithm(StrEnum):
 
     HS256 = "HS256"
     EDDSA = "EdDSA"
+
+
+class Rotated(StrEnum):
+    """What has keys that the service makes itself."""
+
+    VISITOR = "visitor"
 
 
 @commands.callback()
@@ -79,6 +98,22 @@ def user_token(
     say(TOKEN_KEY.format(setting=setting, secret=told))
     for language, recipe in recipes.items():
         say(f"\n--- {language}\n{recipe.rstrip()}")
+
+
+@commands.command("rotate")
+def rotate(of: Annotated[Rotated, typer.Argument(help="What the key is of.", show_default=False)]) -> None:
+    """Issue ids by a new key from now on; those of the old one are still recognised for 13 months."""
+    from app.identity.visitor_ids import VisitorKeysUnusable, rotate_keys
+    from app.runtime.data_directory import DataDirectory
+
+    settings = environment_settings()
+    if not settings.data.is_dir():
+        raise Refused(NO_SERVICE.format(settings.data))
+    try:
+        made = rotate_keys(DataDirectory(settings.data).visitor_keys_file, int(time.time() // DAY_SECONDS))
+    except VisitorKeysUnusable as unusable:
+        raise Refused(str(unusable)) from None
+    say(f"{of} ids are issued by key {made.number} from now on; running workers take it up within a second")
 
 
 def token_recipes() -> dict[tuple[str, str], str]:

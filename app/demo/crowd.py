@@ -116,26 +116,19 @@ class Crowd:
                 "attributes": {"device": visitor.device},
                 "experiments": EXPERIMENTS,
                 "recommendations": [{"slot": SLOT}],
+                "consent": visitor.consent,
             }
             answer = await self.page.post("/v1/personalize", json=asked)
             answer.raise_for_status()
             page, dice = f"{visitor.visitor_id}-page", visitor.dice("stay")
             viewed = {"path": "/", "page_view_id": page}
-            await _send(
-                self.page,
-                [{"type": "page", "name": "Front page", "anonymousId": visitor.visitor_id, "properties": viewed}],
-            )
+            await _send(self.page, [self._told(visitor, type="page", name="Front page", properties=viewed)])
             stayed_seconds = min(LONGEST_STAY_SECONDS, dice.expovariate(1 / MEAN_STAY_SECONDS))
             await asyncio.sleep(stayed_seconds)
-            beat = {
-                "type": "engagement",
-                "anonymousId": visitor.visitor_id,
-                "pageViewId": page,
-                "seq": 1,
-                "engagedMs": int(1000 * stayed_seconds * dice.uniform(0.6, 1.0)),
-                "final": True,
-                "url": "/",
-            }
+            engaged = int(1000 * stayed_seconds * dice.uniform(0.6, 1.0))
+            beat = self._told(
+                visitor, type="engagement", pageViewId=page, seq=1, engagedMs=engaged, final=True, url="/"
+            )
             deeds = self.deeds(visitor, answer.json())
             told = [deed for deed in deeds if deed["event"] in OF_BACKEND]
             await _send(self.page, [beat, *(deed for deed in deeds if deed not in told)])
@@ -170,7 +163,11 @@ class Crowd:
         return self._track(buyer, "Order Completed", order)
 
     def _track(self, visitor: SimulatedPerson, event: str, properties: dict[str, Any]) -> Event:
-        return {"type": "track", "event": event, "anonymousId": visitor.visitor_id, "properties": properties}
+        return self._told(visitor, type="track", event=event, properties=properties)
+
+    def _told(self, visitor: SimulatedPerson, **event: Any) -> Event:
+        """An event of this visitor, with what they allow; the payment carried that through to the backend too."""
+        return {**event, "anonymousId": visitor.visitor_id, "context": {"consent": {"resonate": visitor.consent}}}
 
 
 async def _send(client: httpx.AsyncClient, events: list[Event]) -> None:

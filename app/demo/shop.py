@@ -16,6 +16,7 @@ from typing import Any, Final, Self
 
 PURCHASE_RATE: Final = {True: 0.24, False: 0.08}  # without a banner, by whether the visitor clicked a recommendation
 TRUE_LIFT: Final = 0.30  # what the free-shipping banner really does to the purchase rate
+CONSENTS: Final = {"personal": 0.85, "measure": 0.12, "none": 0.03}  # what people allow who are asked
 TASTES: Final = 2  # categories that a person likes
 CLICK_RATE: Final = {True: 0.06, False: 0.01}  # of one recommended product, by whether the person likes its category
 
@@ -45,6 +46,11 @@ class SimulatedPerson:
         device = dice.choices(("desktop", "mobile", "tablet"), (0.5, 0.4, 0.1))[0]
         categories = sorted({product.category for product in products})
         return cls(visitor_id, device, frozenset(dice.sample(categories, TASTES)))
+
+    @property
+    def consent(self) -> str:
+        """What this person allows when the shop asks."""
+        return self.dice("consent").choices(tuple(CONSENTS), tuple(CONSENTS.values()))[0]
 
     def dice(self, occasion: str) -> random.Random:
         """This person's chance on one occasion: the same whenever, and after whatever else, it is asked for."""

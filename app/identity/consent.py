@@ -22,9 +22,9 @@ Heads = Mapping[bytes, bytes]  # the headers of a request by their lower-case na
 class ConsentRules:
     """What a shop lets hold, as its definitions say at the moment.
 
-    `unsaid` is the mode of who says nothing, `silent_page` and `silent_backend` are what holds for events of which
-    nothing is said, `opted_out` is the most where a browser sends `Sec-GPC: 1` besides. `chosen` is false where nobody
-    has said anything and pages reach the service from elsewhere.
+    `unsaid` is the mode of who says nothing, `unsaid_by_backend` that of an event which a backend sends, `opted_out`
+    the most where a browser sends `Sec-GPC: 1` besides. `chosen` is false where nobody has said anything and pages
+    reach the service from elsewhere.
     """
 
     def __init__(self, privacy: Privacy, *, public: bool) -> None:
@@ -42,11 +42,11 @@ class ConsentRules:
         self.chosen = wanted is not None or not self._public
         fallback = Consent.PERSONAL if wanted is None and self.chosen else Consent.MEASURE
         self.unsaid = fallback if wanted is None else OF_WORD[wanted]
-        by_backend = fallback if privacy.backend_consent is None else OF_WORD[privacy.backend_consent]
+        self.unsaid_by_backend = fallback if privacy.backend_consent is None else OF_WORD[privacy.backend_consent]
         self.opted_out = OF_WORD.get(privacy.gpc, Consent.PERSONAL)
-        categories = None if given is None else Categories(given.measure, given.personal)
-        self.silent_page = Stated(None, self.unsaid, categories)
-        self.silent_backend = Stated(None, by_backend, categories)
+        self.categories = None if given is None else Categories(given.measure, given.personal)
+        self.silent_page = Stated(None, self.unsaid, self.categories)
+        self.silent_backend = Stated(None, self.unsaid_by_backend, self.categories)
 
     def of_request(self, scope: Scope, headers: Heads, told: Any = None, among: Any = None) -> Consent:
         """The mode of a request whose body says `told`, and its attributes `among` them. Raises UnknownConsent."""

@@ -18,7 +18,7 @@ MOST_REMEMBERED: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class Whereabouts:
     """Where a browser thinks that it is: the origins that are the service's own, the host, and whether it is https."""
 
     origins: tuple[str, ...]
@@ -28,7 +28,7 @@ class Site:
     @classmethod
     def of(
         cls, scope: Mapping[str, Any], headers: Mapping[bytes, bytes], public_url: str | None, *, trusted: bool
-    ) -> "Site":
+    ) -> "Whereabouts":
         """By what a trusted proxy forwards, else by the public address, else by what the request itself says."""
         forwarded = _first(headers, b"x-forwarded-proto") if trusted else ""
         named = _first(headers, b"x-forwarded-host") if trusted else ""
@@ -74,17 +74,17 @@ class CookieRules:
         """Whether a `Cookie` header has this cookie, whatever its value."""
         return any(pair.partition("=")[0].strip() == self.name for pair in header.decode("latin-1").split(";"))
 
-    def set(self, visitor_id: str, seconds: int, site: Site) -> Pairs:
+    def set(self, visitor_id: str, seconds: int, site: Whereabouts) -> Pairs:
         """What sets the cookie for so long: for the domain, or for the host alone where that is no part of it."""
         domain = self.domain if self.fits(site.host) else None
         return [self._line(quote(visitor_id, safe=PLAIN), seconds, site, domain)]
 
-    def delete(self, site: Site) -> Pairs:
+    def delete(self, site: Whereabouts) -> Pairs:
         """What deletes the cookie: that of the host, and that of the domain."""
         domains = [None] if self.domain is None or not self.fits(site.host) else [None, self.domain]
         return [self._line("", 0, site, domain) for domain in domains]
 
-    def _line(self, value: str, seconds: int, site: Site, domain: str | None) -> tuple[bytes, bytes]:
+    def _line(self, value: str, seconds: int, site: Whereabouts, domain: str | None) -> tuple[bytes, bytes]:
         line = f"{self.name}={value}; Path=/; SameSite=Lax; Max-Age={seconds}"
         line += f"; Domain={domain}" if domain else ""
         line += "; Secure" if site.is_https else ""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from app.identity.cookies import CookieRules, Pairs, Renewals, Site, seconds_until
+from app.identity.cookies import CookieRules, Pairs, Renewals, Whereabouts, seconds_until
 from app.identity.visitor_ids import VisitorIds, day_of
 from events.consent import Consent
 from experiments.definitions.shop import Shop
@@ -44,15 +44,16 @@ class Recognition:
         """From now on what shop.yaml says of the cookie holds."""
         self.rules = CookieRules.of(shop)
 
-    def recognise(self, mode: Consent, named: str | None, cookies: bytes | None, site: Site | None) -> Recognised:
-        """The visitor that the caller names, else the cookie's, else a new one.
+    def recognise(
+        self, mode: Consent, named: str | None, cookies: bytes | None, site: Whereabouts | None
+    ) -> Recognised:
+        """The visitor that the caller names, else the cookie's, else a new one; who refuses has none.
 
         `cookies` is the header that the browser sent, `site` where it is; None where this page may use no cookie, which
-        then is neither read nor set nor deleted. Who refuses has no id, and no cookie any more.
+        then is neither read nor set.
         """
         if mode is Consent.NONE:
-            leaves = site is not None and cookies is not None and self.rules.holds(cookies)
-            return Recognised(None, headers=self.rules.delete(site) if site is not None and leaves else [])
+            return Recognised(None)
         held = None if site is None or cookies is None else self.rules.read(cookies)
         wanted = named or held
         is_new = wanted is None or self._outlived(wanted, mode)
@@ -71,6 +72,10 @@ class Recognition:
             self._count(UNFIT_DOMAIN)
         lasting = self.rules.set(visitor_id, seconds_until(ends, self._now()), site)
         return Recognised(visitor_id, is_new, lasting, ends)
+
+    def forget(self, cookies: bytes, site: Whereabouts) -> Pairs:
+        """What deletes the cookie of who refuses, where there is one: so once."""
+        return self.rules.delete(site) if self.rules.holds(cookies) else []
 
     def _outlived(self, visitor_id: str, mode: Consent) -> bool:
         """Whether an id of ours has been there for as long as one may be by which visitors are measured."""

@@ -5,7 +5,6 @@ from inspect import cleandoc
 from typing import Any, Final, get_args
 
 import msgspec
-from fastapi import FastAPI
 
 from app.http.parameters import DEBUG, DEBUG_MEANS
 from app.identity.people import DOUBTS, UserWord
@@ -13,9 +12,11 @@ from app.routes.ofrep import EvaluationBody
 from app.routes.personalize import PersonalizeBody, SlotRequest
 from app.routes.previews import FORCE
 from app.routes.recommendations import RecommendationsBody
+from app.routes.visitor import VisitorBody
 from app.worker.previews import LINK
 from app.worker.recommendations import ListAnswer
-from events.dialects.validation import TOKEN_ATTRIBUTE
+from events.consent import OF_WORD
+from events.dialects.validation import CONSENT_ATTRIBUTE, TOKEN_ATTRIBUTE
 from recommender.ranking.request import ListItem
 
 JSON = dict[str, Any]
@@ -27,7 +28,6 @@ def _object(*required: str, **properties: JSON) -> JSON:
 
 REFERENCE: Final = "#/components/schemas/{name}"
 
-OPEN_PATHS: Final = ("/healthz", "/readyz", "/metrics")
 SECURITY: Final[list[dict[str, list[str]]]] = [{"bearer": []}, {"apiKey": []}, {"basic": []}]
 PRINTABLE: Final = r"^[^\u0000-\u001f\u007f-\u009f]*$"
 # The schemas promise less than is taken (ids: 256 bytes; attributes: any JSON), so that a promise always holds.
@@ -52,11 +52,6 @@ ERRORS: Final[Mapping[str, str]] = {
     "429": "Too many requests; `Retry-After` says when.",
     "431": "The headers are larger than 16 kB.",
     "503": "Not now; `Retry-After` says when to send the same again.",
-}
-COLD_ERRORS: Final[Mapping[str, str]] = {
-    **ERRORS,
-    "404": "Nothing of this name.",
-    "409": "The order makes no sense for the experiment as it is.",
 }
 PROBLEM: Final[JSON] = {"content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}}
 OFREP_FAILURE: Final = _object("errorCode", "errorDetails", key=WORD, errorCode=WORD, errorDetails=WORD)
@@ -90,10 +85,17 @@ STANDING: Final[JSON] = {
     "user": {"enum": list(get_args(UserWord)), "description": "Whether the named user was believed."},
     "user_because": {"enum": list(DOUBTS), "description": "Why a user was not believed."},
 }
+VISITOR: Final[JSON] = {
+    "visitor_id": {"type": "string", "description": "To a request that names no visitor: the cookie's, or a new one."}
+}
+CONSENT: Final[JSON] = {"enum": [*OF_WORD, None], "description": "What the visitor allows; the strictest word holds."}
+CONSENT_HEADER: Final[JSON] = {"name": "X-Resonate-Consent", "in": "header", "schema": {"enum": list(OF_WORD)},
+                               "description": "The same; also `?consent=`, cookie `resonate_consent`."}  # fmt: skip
+SAID: Final = (TOKEN_HEADER, CONSENT_HEADER)
 COMMON: Final[JSON] = {
     "anonymousId": MAYBE_TEXT, "userId": MAYBE_TEXT, "messageId": {"type": ["string", "null"], "maxLength": 99},
     "context": OBJECT, "timestamp": TIME, "originalTimestamp": TIME, "sentAt": TIME,
-    "writeKey": {"type": ["string", "null"]}, "user_token": TOKEN,
+    "writeKey": {"type": ["string", "null"]}, "user_token": TOKEN, "consent": CONSENT,
 }  # fmt: skip
 SPECIFIC: Final[Mapping[str, tuple[list[str], JSON]]] = {
     "track": (["event"], {"event": TEXT, "properties": OBJECT}),
@@ -154,19 +156,22 @@ PROMISES: Final[Mapping[type[msgspec.Struct], JSON]] = {
         "context": {
             "type": "object",
             "required": ["targetingKey"],
-            "properties": {"targetingKey": TEXT, "user_id": MAYBE_ID, TOKEN_ATTRIBUTE: TOKEN},
+            "properties": {
+                "targetingKey": TEXT, "user_id": MAYBE_ID, TOKEN_ATTRIBUTE: TOKEN, CONSENT_ATTRIBUTE: CONSENT,
+            },
             "additionalProperties": ATTRIBUTE,
             "maxProperties": 100,
         }
     },
     SlotRequest: {"slot": {"maxLength": 100}, "items": {"maxItems": 100}, "limit": LIMIT},
     PersonalizeBody: {
-        "visitor_id": TEXT,
+        "visitor_id": SHORT,
         "user_id": SHORT,
         "attributes": {"additionalProperties": ATTRIBUTE, "maxProperties": 100},
         "experiments": {"maxItems": 200},
         "recommendations": {"maxItems": 20},
         "user_token": TOKEN,
+        "consent": CONSENT,
     },
     RecommendationsBody: {
         "visitor_id": SHORT,
@@ -178,7 +183,9 @@ PROMISES: Final[Mapping[type[msgspec.Struct], JSON]] = {
         "exclude": {"maxItems": 1000},
         "diversity": {"minimum": 0, "maximum": 1},
         "user_token": TOKEN,
+        "consent": CONSENT,
     },
+    VisitorBody: {"visitor_id": SHORT, "consent": CONSENT},
     ListAnswer: {
         "fallback": {"description": "The strategy that served in its place."},
         "history": {"type": "string", "const": "unavailable",
@@ -190,6 +197,10 @@ PROMISES: Final[Mapping[type[msgspec.Struct], JSON]] = {
                                    **dict.fromkeys(("name", "category", "brand", "url", "image_url"), WORD)}},
     },
 }  # fmt: skip
+PROBLEM_SCHEMA: Final = _object(
+    "type", "title", "status", "detail", "code", "message",
+    type=WORD, title=WORD, status={"type": "integer"}, detail=WORD, code=WORD, message=WORD,
+)  # fmt: skip
 DEBUG_PARAMETER: Final[JSON] = {"name": DEBUG, "in": "query", "schema": WORD, "description": DEBUG_MEANS}
 EXAMPLE: Final[JSON] = {
     "visitor_id": "v-1",
@@ -217,7 +228,7 @@ ANSWER_EXAMPLE: Final[JSON] = {
 
 def hot_paths() -> JSON:
     """The path items of every hot route."""
-    listed_for = {"allOf": [_ref(ListAnswer), _object("user", **STANDING)]}
+    listed_for = {"allOf": [_ref(ListAnswer), _object("user", **STANDING, **VISITOR)]}
     answer = _answer("As many products as were asked for, while there are so many.", listed_for, ANSWER_EXAMPLE)
     listed = _operation("Recommendations", "Products for one visitor", _ref(RecommendationsBody), EXAMPLE, answer)
     page = {"visitor_id": "v-1", "attributes": {"device": "mobile"}, "experiments": ["free-shipping-banner"]}
@@ -227,7 +238,7 @@ def hot_paths() -> JSON:
     by_key: JSON = {"type": "object"}
     schema = _object(
         "experiments", "recommendations", "user",
-        experiments=by_key, recommendations=by_key, errors=by_key, **STANDING,
+        experiments=by_key, recommendations=by_key, errors=by_key, **STANDING, **VISITOR,
     )  # fmt: skip
     summary = "Messages and products of one page view"
     personalize = _operation(
@@ -241,8 +252,8 @@ def hot_paths() -> JSON:
               "description": "Preview a variant, with a publishable key of what runs; never an exposure."}  # fmt: skip
     link = {"name": LINK, "in": "query", "schema": TEXT,
             "description": "The token of a preview link: one variant, a draft's too; never an exposure."}  # fmt: skip
-    personalize["parameters"] = [forced, link, DEBUG_PARAMETER, TOKEN_HEADER]
-    listed["parameters"] = [DEBUG_PARAMETER, TOKEN_HEADER]
+    personalize["parameters"] = [forced, link, DEBUG_PARAMETER, *SAID]
+    listed["parameters"] = [DEBUG_PARAMETER, *SAID]
     publishable = {"description": "A publishable key."}
     key = {"name": "key", "in": "path", "required": True, "schema": TEXT, "example": "pk_demo", **publishable}
     client_key = {"name": "client_key", "in": "query", "schema": {"type": "string"}, **publishable}
@@ -272,9 +283,10 @@ def hot_paths() -> JSON:
         **_ofrep(),
         "/v1/personalize": {"post": personalize},
         "/v1/recommendations": {"post": listed},
+        "/v1/visitor": {"post": _visitor()},
         **_tracking(),
         "/api/features/{key}": {"get": features},
-        "/track": {"post": {**ingest, "parameters": [client_key, TOKEN_HEADER]}},
+        "/track": {"post": {**ingest, "parameters": [client_key, *SAID]}},
     }
 
 
@@ -295,8 +307,19 @@ def _ofrep() -> JSON:
                       failures=OFREP_FAILURE)  # fmt: skip
     bulk["responses"]["304"] = {"description": "Nothing has changed for this context."}
     return {
-        "/ofrep/v1/evaluate/flags/{key}": {"post": {**single, "parameters": [flag_key, TOKEN_HEADER]}},
-        "/ofrep/v1/evaluate/flags": {"post": {**bulk, "parameters": [condition, TOKEN_HEADER]}},
+        "/ofrep/v1/evaluate/flags/{key}": {"post": {**single, "parameters": [flag_key, *SAID]}},
+        "/ofrep/v1/evaluate/flags": {"post": {**bulk, "parameters": [condition, *SAID]}},
+    }
+
+
+def _visitor() -> JSON:
+    text_or_null: JSON = {"type": ["string", "null"]}
+    schema = _object("visitor_id", "expires", visitor_id=text_or_null, expires={**text_or_null, "format": "date-time"})
+    told = {"visitor_id": "v1.UTEApZgDZTUGOFWH_NBDUA.OjZvjBZvm8czgzj6", "expires": "2027-12-29T00:00:00Z"}
+    said = "The id, in a cookie too where the page may have one, and until when; nulls for who refuses."
+    summary = "Issue a visitor id, or set the one that a browser kept, as a cookie"
+    return _operation("Visitors", summary, _ref(VisitorBody), {}, _answer(said, schema, told)) | {
+        "parameters": [DEBUG_PARAMETER, CONSENT_HEADER]
     }
 
 
@@ -308,7 +331,7 @@ def _tracking() -> JSON:
             paths[path] = {"post": _tracked(f"One {kind} event", schema, EXAMPLES[kind])}
     item = _object("type", **COMMON, type={"enum": sorted(SPECIFIC)})
     listed = {"type": "array", "maxItems": 1000, "items": item}
-    batch = _object("batch", batch=listed, sentAt=TIME, context=OBJECT)
+    batch = _object("batch", batch=listed, sentAt=TIME, context=OBJECT, consent=CONSENT)
     example = {"batch": [{"type": "track", **EXAMPLES["track"]}], "sentAt": "2026-01-20T09:00:00Z"}
     for path in ("/v1/batch", "/v1/b"):
         paths[path] = {"post": _tracked("Many events; a bad one never costs the good ones", batch, example)}
@@ -334,7 +357,7 @@ def _ref(struct: type[msgspec.Struct]) -> JSON:
 
 def _tracked(summary: str, schema: JSON, example: Any, tag: str = "Tracking") -> JSON:
     answer = _answer("Every event that is not named as rejected is durable.", TRACKED, {"success": True})
-    return _operation(tag, summary, schema, example, answer) | {"parameters": [TOKEN_HEADER]}
+    return _operation(tag, summary, schema, example, answer) | {"parameters": [*SAID]}
 
 
 def _operation(tag: str, summary: str, schema: JSON, example: Any, answer: JSON, failures: JSON | None = None) -> JSON:
@@ -360,41 +383,3 @@ def _answer(description: str, schema: JSON, example: Any = None) -> JSON:
     if example is not None:
         content["example"] = example
     return {"description": description, "content": {"application/json": content}}
-
-
-PROBLEM_SCHEMA: Final = _object(
-    "type", "title", "status", "detail", "code", "message",
-    type=WORD, title=WORD, status={"type": "integer"}, detail=WORD, code=WORD, message=WORD,
-)  # fmt: skip
-SCHEMES: Final[JSON] = {
-    "bearer": {"type": "http", "scheme": "bearer", "description": "A publishable (pk_…) or secret (sk_…) key."},
-    "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
-    "basic": {"type": "http", "scheme": "basic", "description": "The key as user name, as Segment's clients send it."},
-}
-
-
-def describe(application: FastAPI) -> None:
-    """Makes `application.openapi()` describe every route of the service, hot ones included."""
-    original = application.openapi
-
-    def openapi() -> JSON:
-        if application.openapi_schema is not None:
-            return application.openapi_schema
-        document = original()
-        components = document.setdefault("components", {})
-        components["securitySchemes"] = SCHEMES
-        components["schemas"] = {**components.get("schemas", {}), **hot_components(), "Problem": PROBLEM_SCHEMA}
-        for name in ("HTTPValidationError", "ValidationError"):
-            components["schemas"].pop(name, None)
-        for path, operations in document["paths"].items():
-            for operation in operations.values():
-                operation["responses"].pop("422", None)
-                for status, description in COLD_ERRORS.items():
-                    operation["responses"].setdefault(status, {**PROBLEM, "description": description})
-                if path not in OPEN_PATHS:
-                    operation["security"] = SECURITY
-        document["paths"] = {**hot_paths(), **document["paths"]}
-        application.openapi_schema = document
-        return document
-
-    application.openapi = openapi

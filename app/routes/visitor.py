@@ -10,7 +10,6 @@ from app.http.body import decode
 from app.http.errors import Headers, Problem
 from app.http.exchange import NEVER_STORED, Exchange, HttpAnswer
 from app.identity.consent import PARAMETER
-from app.identity.cookies import Site
 from app.identity.recognition import Recognised
 from app.worker.resources import Resources
 from events.consent import Consent
@@ -47,22 +46,18 @@ def asking(exchange: Exchange, resources: Resources, named: str | None, mode: Co
         return Asking(named, consent=mode)
     found = recognised(exchange, resources, named, mode)
     if found.visitor_id is None:
-        return Asking(None, headers=found.headers, consent=mode)
+        return Asking(None, consent=mode)
     told = b',"visitor_id":' + msgspec.json.encode(found.visitor_id)
     return Asking(found.visitor_id, found.is_new, told, found.headers, mode)
 
 
 def recognised(exchange: Exchange, resources: Resources, named: str | None, mode: Consent) -> Recognised:
-    """By the cookie too, where the page may use it: no foreign page is answered for whoever looks at it."""
-    trusted = resources.access.networks.through_trusted(exchange.scope)
-    site = Site.of(exchange.scope, exchange.headers, resources.settings.public_url, trusted=trusted)
-    origin = exchange.headers.get(b"origin")
-    if origin is not None and not exchange.origin_listed and origin.decode("latin-1").lower() not in site.origins:
-        site = None
-    return resources.recognition.recognise(mode, named, exchange.headers.get(b"cookie"), site)
+    """By the cookie too, where the page may use it."""
+    place = resources.cookie_place(exchange)
+    return resources.recognition.recognise(mode, named, exchange.headers.get(b"cookie"), place)
 
 
-def visitor(exchange: Exchange, resources: Resources, raw: bytes) -> HttpAnswer:
+def know_visitor(exchange: Exchange, resources: Resources, raw: bytes) -> HttpAnswer:
     """`POST /v1/visitor`: an id for a browser, or the one that it kept, in the cookie."""
     admit(exchange, resources.access, (PARAMETER,))
     body = decode(raw, DECODER)

@@ -16,6 +16,7 @@ from app.http.errors import Problem
 from app.http.exchange import Exchange, unique_ids
 from app.identity.audit import Audit
 from app.identity.consent import ConsentRules
+from app.identity.cookies import Whereabouts
 from app.identity.recognition import Recognition
 from app.identity.users import Users
 from app.identity.visitor_ids import VisitorIds
@@ -86,16 +87,39 @@ class Resources:
         Raises Problem 400.
         """
         try:
-            return self.consent.of_request(exchange.scope, exchange.headers, told, among)
+            mode = self.consent.of_request(exchange.scope, exchange.headers, told, among)
         except UnknownConsent as unknown:
             raise Problem(400, "unknown_consent", str(unknown)) from None
+        if mode is Consent.NONE:
+            self._forget_cookie(exchange)
+        return mode
 
     def consent_of_events(self, exchange: Exchange) -> Stated:
         """What holds for the events of a request. Raises Problem 400."""
         try:
-            return self.consent.of_events(exchange.scope, exchange.headers, exchange.authority)
+            stated = self.consent.of_events(exchange.scope, exchange.headers, exchange.authority)
         except UnknownConsent as unknown:
             raise Problem(400, "unknown_consent", str(unknown)) from None
+        if stated.said is Consent.NONE:
+            self._forget_cookie(exchange)
+        return stated
+
+    def cookie_place(self, exchange: Exchange) -> Whereabouts | None:
+        """Where the browser is, if its page may use the visitor's cookie: one without an origin, of the service's own,
+        or of one that the key lists. So no foreign page is answered for whoever looks at it.
+        """
+        trusted = self.access.networks.through_trusted(exchange.scope)
+        place = Whereabouts.of(exchange.scope, exchange.headers, self.settings.public_url, trusted=trusted)
+        origin = exchange.headers.get(b"origin")
+        allowed = origin is None or exchange.origin_listed or origin.decode("latin-1").lower() in place.origins
+        return place if allowed else None
+
+    def _forget_cookie(self, exchange: Exchange) -> None:
+        """Who refuses keeps no cookie."""
+        cookies = exchange.headers.get(b"cookie")
+        place = None if cookies is None else self.cookie_place(exchange)
+        if cookies is not None and place is not None:
+            exchange.notes = (*exchange.notes, *self.recognition.forget(cookies, place))
 
     keys: LiveKeys
     previews: Previews

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from events.authority import WORDS, Authority
 from events.engines.sql import Expression
 from events.records import REFUSED
+from events.views.identifiers import is_guessable
 from events.views.orders import HAS_POWER
 from experiments.cube.cube import Cube
 from experiments.cube.forgery import SOON_SECONDS, ToldByPages
@@ -61,6 +62,29 @@ def consenting(cube: Cube, study: int) -> Consenting | None:
     counts = cube.once(told)
     here = (counts["experiment"] == own.experiment) & (counts["phase"] == own.phase)
     return Consenting(int(counts["n"][here].sum()), tuple(units))
+
+
+@dataclass(frozen=True, slots=True)
+class UnitIds:
+    """Visitors of one arm: how many there are, whose ids were `issued` here; how many `pages` enrolled, and of these
+    whose ids anybody guesses."""
+
+    units: int = 0
+    issued: int = 0
+    pages: int = 0
+    guessable: int = 0
+
+
+def unit_ids(cube: Cube, study: int) -> tuple[UnitIds, ...] | None:
+    """By arm of a study whose cube is built; None where units are no visitors, or were exposed to nothing."""
+    scope = cube.scope
+    if scope.site is not None or scope.unit != "visitor":
+        return None
+    told = statement("page_ids").bind(backend=int(Authority.BACKEND), guessable=is_guessable("u.unit_name"))
+    rows = cube.once(told)
+    columns = (rows[name].tolist() for name in ("arm", "n", "issued", "pages", "guessable"))
+    found = {int(arm): UnitIds(*map(int, counts)) for arm, *counts in zip(*columns, strict=True)}
+    return tuple(found.get(arm, UnitIds()) for arm in scope.arms_of(study))
 
 
 def believed(cube: Cube, study: int, rule: MetricRule) -> Believed:

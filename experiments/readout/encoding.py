@@ -147,10 +147,12 @@ class Check:
 @dataclass(frozen=True, slots=True)
 class VariantTrust:
     """Who told of a variant's conversions, of the first goal: how many by `backend`, `proven` and `page`, and from how
-    many `networks` the pages did, those of each shop day counted anew."""
+    many `networks` the pages did, those of each shop day counted anew; the share of its visitors whose ids were issued
+    here."""
 
     conversions: Mapping[str, int]
     networks: int = 0
+    units_issued: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from events.parts.ledger import Loss
 from experiments.catalog.catalog import Catalog
-from experiments.cube.believed import Believed, Consenting, believed, consenting
+from experiments.cube.believed import Believed, Consenting, UnitIds, believed, consenting, unit_ids
 from experiments.cube.cube import levels_table
 from experiments.cube.forgery import SOON_SECONDS, signs
 from experiments.cube.measures import MetricRule
@@ -44,6 +44,9 @@ from kit.time import DAY_US
 
 MULTI_EXPOSURE_WARNING = 0.01
 FEW_ORDERS: Final = 0.01
+MANY_GUESSABLE: Final = 0.01
+FEW_IDS: Final = 100  # of which one may look like anything
+ISSUE: Final = "let POST /v1/visitor issue them, or make them of 128 random bits"
 RECIPE: Final = (
     "they name no anonymousId: carry the visitor id through the payment (in the metadata of cart or payment), and send"
     " it with the order"
@@ -74,7 +77,8 @@ def health_of(opened: Opened, dimensions: Sequence[str], checks: Sequence[Check]
     rules = [cube.plan.rule(each.metric.name) for each in study.metrics]
     trust = believed(cube, opened.place, cube.plan.rule(study.goals[0]))
     consents = consenting(cube, opened.place)
-    found += [*_trust_checks(trust), *_forged(study, trust), *_consent_checks(study, consents)]
+    ids = unit_ids(cube, opened.place)
+    found += [*_trust_checks(trust), *_forged(study, trust), *_consent_checks(study, consents), *_id_checks(ids or ())]
     exposures, quarantined, unconverted = cube.excluded(opened.place, rules)
     return Health(
         srm=_srm(opened, dimensions),
@@ -90,8 +94,10 @@ def health_of(opened: Opened, dimensions: Sequence[str], checks: Sequence[Check]
         ),
         authority=Trust(
             {
-                arm: VariantTrust(told, len(pages.networks))
-                for arm, told, pages in zip(study.arms, trust.conversions, trust.by_pages, strict=True)
+                arm: VariantTrust(told, len(pages.networks), of.issued / of.units if of.units else None)
+                for arm, told, pages, of in zip(
+                    study.arms, trust.conversions, trust.by_pages, ids or [UnitIds()] * len(study.arms), strict=True
+                )
             }
         ),
         identity=Identities(trust.second_users),
@@ -112,6 +118,14 @@ def _trust_checks(trust: Believed) -> Iterator[Check]:
     if orders.contested and orders.contested / (orders.contested + told) > FEW_ORDERS:
         share = f"{orders.contested} orders are claimed by several visitors' pages and count for nobody"
         yield Check("contested_orders", f"{share}; {RECIPE}")
+
+
+def _id_checks(ids: Sequence[UnitIds]) -> Iterator[Check]:
+    """Visitors whose ids anybody guesses, and so acts as their browser."""
+    pages, guessable = sum(each.pages for each in ids), sum(each.guessable for each in ids)
+    if pages >= FEW_IDS and guessable / pages > MANY_GUESSABLE:
+        share = f"{guessable / pages:.0%} of the visitor ids that pages sent look like counters, e-mails or user ids"
+        yield Check("visitor_ids_guessable", f"{share}: who guesses one acts as that browser; {ISSUE}")
 
 
 def _forged(study: Study, trust: Believed) -> Iterator[Check]:

@@ -18,7 +18,8 @@ from experiments.definitions.model import Experiment
 from experiments.readout.encoding import Readout, readout_json
 from kit.time import iso, moment_of
 
-TRUST: Final = ("conversions_backend", "conversions_proven", "conversions_page", "networks")  # of the first goal
+# of the first goal
+TRUST: Final = ("conversions_backend", "conversions_proven", "conversions_page", "networks", "units_issued")
 NAMES: Final = (
     "experiment", "phase", "as_of", "as_of_day", "metric", "role", "type", "effect_scale", "variant", "against",
     "dimension", "level", "method", "decides", "units", "units_immature", "value", "variance", "numerator",
@@ -63,7 +64,8 @@ def flat_rows(readout: Readout) -> Table:
 
 
 def _trust(told: Mapping[str, Any]) -> dict[str, Any]:
-    return {"networks": told["networks"], **{f"conversions_{word}": n for word, n in told["conversions"].items()}}
+    own = {name: told[name] for name in ("networks", "units_issued")}
+    return {**own, **{f"conversions_{word}": n for word, n in told["conversions"].items()}}
 
 
 def comparison_rows(readout: Readout, defined: Experiment, calendar: Calendar) -> list[dict[str, Any]]:

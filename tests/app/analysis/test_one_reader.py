@@ -29,6 +29,7 @@ from app.analysis.queries import (
     NewPlanQuery,
     PersonQuery,
     PlanQuery,
+    PrivacyQuery,
     ProgramReportQuery,
     Query,
     ResultsQuery,
@@ -51,7 +52,7 @@ BANNER = "free-shipping-banner"
 EVERY_READ: tuple[Query, ...] = (
     ExperimentsQuery(), ExperimentQuery(BANNER), MetricsQuery(), ResultsQuery(BANNER), TimeseriesQuery(BANNER),
     PlanQuery(BANNER), UnitsQuery(BANNER), AllResultsQuery(), SatisfactionQuery(), AttributionQuery(), EventsQuery(),
-    PersonQuery("visitor", "v-1"), ProgramReportQuery(), HoldoutsQuery(), HoldoutResultsQuery("q1"),
+    PrivacyQuery(), PersonQuery("visitor", "v-1"), ProgramReportQuery(), HoldoutsQuery(), HoldoutResultsQuery("q1"),
     NewPlanQuery(PlanRequest(units_a_day=1000.0, baseline=0.03, lift=0.05)),
 )  # fmt: skip
 

@@ -1,5 +1,7 @@
 """What browsers of other origins may do, on success and on failure."""
 
+from collections.abc import Iterator
+
 import pytest
 from servers.one_worker import PUBLISHABLE, SECRET, OneWorker
 
@@ -7,7 +9,6 @@ ORIGIN = "https://shop.example"
 PAGE_PATHS = [
     "/ofrep/v1/evaluate/flags",
     "/ofrep/v1/evaluate/flags/banner",
-    "/v1/personalize",
     "/v1/track",
     "/v1/b",
     "/v1/engagement",
@@ -41,6 +42,34 @@ def test_a_preflight_needs_no_key_and_allows_what_clients_send(worker: OneWorker
     allowed = answer.headers["access-control-allow-headers"].split(", ")
     assert {"authorization", "content-type", "if-none-match", "x-api-key", "x-retry-count", "anonymousid", "sentat",
             "idempotency-key"} <= set(allowed)  # fmt: skip
+
+
+COOKIE_PATHS = ["/v1/personalize", "/v1/recommendations", "/v1/visitor"]
+
+
+@pytest.mark.parametrize("path", COOKIE_PATHS)
+def test_where_the_cookie_counts_credentials_are_for_pages_that_a_key_lists(worker: OneWorker, path: str) -> None:
+    asked = {"origin": ORIGIN, "access-control-request-method": "POST"}
+    with worker.client() as client:
+        for answer in (client.post(path, json={}, headers=asked), client.options(path, headers=asked)):
+            assert answer.headers["access-control-allow-origin"] == ORIGIN
+            assert "access-control-allow-credentials" not in answer.headers
+            assert "Origin" in answer.headers["vary"]
+
+
+@pytest.mark.parametrize("path", COOKIE_PATHS)
+def test_a_page_that_a_key_lists_may_send_credentials(listing: OneWorker, path: str) -> None:
+    asked = {"origin": ORIGIN, "access-control-request-method": "POST"}
+    with listing.client() as client:
+        for answer in (client.post(path, json={}, headers=asked), client.options(path, headers=asked)):
+            assert answer.headers["access-control-allow-credentials"] == "true"
+
+
+@pytest.fixture(scope="module")
+def listing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OneWorker]:
+    keys = (f"{PUBLISHABLE}@{ORIGIN}", "pk_for_everybody")
+    with OneWorker(tmp_path_factory.mktemp("listing"), publishable_keys=keys) as running:
+        yield running
 
 
 def test_what_every_page_may_read_names_one_origin_on_the_answer_and_on_its_preflight(worker: OneWorker) -> None:

@@ -32,6 +32,7 @@ def segment(kind: str, mark: str, more: dict[str, Any]) -> dict[str, Any]:
         "url": f"https://shop.example/p/17?who={mark}#x", "referrer": f"//shop.example/q?a={mark}", "price": 4.5,
         "search": f"?a={mark}", "email": f"{mark}@x.example", "user_id": f"u-{mark}", "traits": {"plan": mark},
         "deep": [{"customer": {"id": f"u-{mark}"}}], "order_id": f"o-{kind}", "revenue": 10, "currency": "EUR",
+        "products": [{"product_id": "p-1", "price": 5, "quantity": 2}],
     }  # fmt: skip
     context = {"page": {"url": f"/p?{mark}"}, "traits": {"email": mark}, "location": {"country": "SK"}, "ids": [mark]}
     consent = more.get("context", {})
@@ -218,6 +219,7 @@ def test_who_is_measured_is_stored_by_the_visitor_id_alone(measured: tuple[Servi
     assert order["properties"] == {
         "url": "https://shop.example/p/17", "referrer": "//shop.example/q", "price": 4.5, "deep": [{}],
         "order_id": "o-track", "revenue": 10, "currency": "EUR",
+        "products": [{"product_id": "p-1", "price": 5, "quantity": 2}],
     }  # fmt: skip
 
 

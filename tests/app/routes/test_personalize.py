@@ -103,7 +103,7 @@ PAGES = st.fixed_dictionaries(
     optional={"user_id": st.integers(0, 99), "attributes": st.just({"device": "mobile"}), "expose": st.just(True)},
 )
 SPOILT = {
-    "visitor_id": ["", "null", "v" * 300, 7, None],
+    "visitor_id": ["", "null", "v" * 300, 7],
     "user_id": ["", "undefined", 1.5, []],
     "attributes": [[], {"deep": [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}],
     "experiments": ["banner", ["banner"] * 201, [1]],

@@ -77,6 +77,26 @@ def order(visitor: str, *products: str, number: int = 1) -> dict[str, Any]:
     return {"anonymousId": visitor, "event": "Order Completed", "properties": properties}
 
 
+@pytest.mark.parametrize("consent", ["none", "measure"])
+@pytest.mark.parametrize("strategy", ["for_you", "buy_again", "bought_together"])
+def test_who_allows_a_count_is_answered_by_nobodys_past(
+    worker: OneWorker, client: httpx.Client, consent: str, strategy: str
+) -> None:
+    client.post("/v1/track", json=order("v-counted", *BOUGHT, number=7)).raise_for_status()
+    asking: dict[str, Any] = {"strategy": strategy, "limit": 5, "items": ["wine-1"]}
+    known, reads = asked(client, visitor_id="v-counted", **asking), history_reads(worker)
+    for who in ("v-counted", "c-3", "v-new"):
+        counted = asked(client, visitor_id=who, user_id="c-4", consent=consent, **asking)
+        assert counted["user"] == "absent"
+        assert ids(counted) == ids(asked(client, visitor_id="v-nobody", **asking)) != ids(known)
+        page = {"visitor_id": who, "consent": consent, "recommendations": [{"slot": "a", "items": ["wine-1"]}]}
+        listed = client.post("/v1/personalize", json=page).json()["recommendations"]["a"]
+        assert "history" not in listed
+    assert history_reads(worker) == reads + 3  # those of nobody, for comparison
+    assert "fallback" not in known
+    assert ("fallback" in counted) == (strategy != "bought_together")
+
+
 def test_a_history_that_was_evicted_is_known_from_the_log_as_far_as_the_model_has_learnt_it(
     secret: httpx.Client, worker: OneWorker
 ) -> None:

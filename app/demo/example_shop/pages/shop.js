@@ -3,18 +3,22 @@ import { engagement } from "/engagement.js";
 
 const { service, key } = window.shop;
 const find = (id) => document.getElementById(id);
-const visitor = (localStorage.visitor ??= crypto.randomUUID());
+const consent = localStorage.consent ?? "measure"; // until the question below is answered people are only counted
+if (consent === "none") delete localStorage.visitor;
 const device = matchMedia("(max-width: 600px)").matches ? "mobile" : "desktop";
 const names = Object.fromEntries(window.shop.products.map((product) => [product.product_id, product]));
 const basket = [];
 
 const call = (path, body) =>
-  fetch(service + path, { method: "POST", headers: { Authorization: `Bearer ${key}` }, body: JSON.stringify(body) });
+  fetch(service + path, { method: "POST", headers: { Authorization: `Bearer ${key}`, "X-Resonate-Consent": consent }, body: JSON.stringify(body) });
+// An id that nobody guesses, kept by this page, because its origin is not the service's; there it would be a cookie.
+const visitor = consent === "none" ? undefined : (localStorage.visitor ??= (await (await call("/v1/visitor", {})).json()).visitor_id);
 const track = (event, properties) => call("/v1/track", { event, properties, anonymousId: visitor });
 
 async function open() {
-  find("visitor").textContent = visitor.slice(0, 8);
-  const time = engagement({ service, key, visitor });
+  find("visitor").textContent = visitor?.slice(-8) ?? "nobody";
+  find("consent").textContent = consent;
+  const time = engagement({ service, key, visitor, consent });
   call("/v1/page", { anonymousId: visitor, properties: { path: location.pathname, page_view_id: time.view } });
   const answer = await call("/v1/personalize", {
     visitor_id: visitor, attributes: { device }, recommendations: [{ slot: "front-page" }],
@@ -65,5 +69,8 @@ find("buy").onclick = async () => {
   find("buy").disabled = true;
   find("thanks").textContent = `Thank you: ${revenue.toFixed(2)} €`;
 };
+for (const button of document.querySelectorAll("[data-consent]")) {
+  button.onclick = () => { localStorage.consent = button.dataset.consent; location.reload(); };
+}
 find("forget").onclick = () => { delete localStorage.visitor; location.reload(); };
 open();
