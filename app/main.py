@@ -21,7 +21,6 @@ from app.routes import (
     audit,
     documentation,
     operations,
-    previews,
     products,
     recommendations,
     results,
@@ -69,7 +68,7 @@ def path_table() -> PathTable[Resources]:
     )
 
 
-ROUTERS = (operations.router, audit.router, results.router, results.export_router, previews.router, visitors.router,
+ROUTERS = (operations.router, audit.router, results.router, results.export_router, visitors.router,
            products.router, recommendations.router, sdk_settings.router, documentation.router)  # fmt: skip
 
 

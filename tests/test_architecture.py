@@ -187,7 +187,7 @@ DOORS = {  # vendor → the files that may import it
     "hiredis": ["events/store/held_connection.py"],
     "httptools": ["app/http/protocol.py"],
     "fastapi": ["app/main.py", "app/http/*", "app/routes/*"],
-    "jwt": ["app/identity/user_tokens.py"],
+    "jwt": ["app/identity/preview_links.py", "app/identity/user_tokens.py"],
     "pyarrow": ["events/parts/arrow.py"],
     "redis": [
         "events/store/connection.py",
@@ -205,7 +205,7 @@ DOORS = {  # vendor → the files that may import it
     "yaml": ["experiments/definitions/yaml.py"],
 }
 # folders of more than 12 modules
-WIDE = {"experiments/statistics": 17, "app/routes": 17, "experiments/definitions": 13, "app/identity": 13}
+WIDE = {"experiments/statistics": 17, "app/routes": 17, "experiments/definitions": 13, "app/identity": 14}
 LONG: dict[str, int] = {}  # modules of more than 400 lines
 SHORT = {  # modules of less than 60 lines that are a thought of their own
     "app/cli/main.py",
@@ -222,12 +222,14 @@ SHORT = {  # modules of less than 60 lines that are a thought of their own
     "experiments/statistics/roots.py",
     "kit/suggestions.py",
     "kit/time.py",
+    "kit/urls.py",
     "recommender/evaluation/attribution.py",
     "recommender/training/sparse.py",
 }
 ENTRIES = {"app.cli.main"}  # modules that a person starts; the rest is imported by another one
 HIDING = (
-    "app/processes/", "app/cli/", "app/worker/recommendations.py", "app/worker/resources.py", "recommender/evaluation/",
+    "app/processes/", "app/cli/", "app/worker/recommendations.py", "app/worker/resources.py",
+    "recommender/evaluation/",
 )  # fmt: skip
 # Public names of routes, commands and dialects that several modules may define.
 VERBS = {"main", "metrics", "pause", "plan", "read_event", "results", "resume", "stop", "train", "verify"}
@@ -250,7 +252,7 @@ ONLY_IN = {  # pattern → the places that may say it, why
     r"\b86_?400(_000)*\b|[*/] ?1_000_000\b|\b1_000_000 [*/]": ("kit/time.py",),  # seconds and microseconds
 }
 HELPERS_USED_ONCE = 0.53  # at most this share of the private helpers
-MOST_MODULES, MOST_LINES = 270, 43_500  # of the product, at most: with all of trust
+MOST_MODULES, MOST_LINES = 273, 43_600  # of the product, at most: with all of trust
 
 Rule = Callable[[House], Iterator[str]]
 

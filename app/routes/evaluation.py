@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from app.http.exchange import Awaited, Exchange, HttpAnswer, Pending
 from app.identity.people import PROVEN
-from app.routes.previews import FORCE_ATTRIBUTE
+from app.routes.shown import FORCE_ATTRIBUTE
 from app.worker.resources import Resources
 from events.authority import Authority
 from events.consent import Consent
@@ -196,9 +196,9 @@ def when_stored(
     try:
         future = resources.stream.put(records)
     except StoreUnavailable:
-        return answer(told(resources, records, logged=False))
+        return answer(exposures_told(resources, records, logged=False))
     if future is not None:
-        return Awaited(future, lambda: answer(told(resources, records, logged=_succeeded(future))))
+        return Awaited(future, lambda: answer(exposures_told(resources, records, logged=_succeeded(future))))
 
     async def later() -> HttpAnswer:
         return answer(await store_exposures(resources, records))
@@ -211,11 +211,11 @@ async def store_exposures(resources: Resources, records: Sequence[Record]) -> li
     try:
         await resources.stream.append(records)
     except StoreUnavailable:
-        return told(resources, records, logged=False)
-    return told(resources, records, logged=True)
+        return exposures_told(resources, records, logged=False)
+    return exposures_told(resources, records, logged=True)
 
 
-def told(resources: Resources, records: Sequence[Record], *, logged: bool) -> list[bytes]:
+def exposures_told(resources: Resources, records: Sequence[Record], *, logged: bool) -> list[bytes]:
     """What the answer says of each exposure, once it is known whether they are stored; they are counted."""
     if not logged:
         resources.telemetry.went_wrong("store_refused")

@@ -25,7 +25,7 @@ from app.routes.evaluation import (
     user_named,
     when_stored,
 )
-from app.routes.previews import EXPIRED, shown_to
+from app.routes.shown import EXPIRED, shown_to
 from app.worker.resources import Resources
 from events.consent import Consent
 from events.dialects.validation import CONSENT_ATTRIBUTE, TOKEN_ATTRIBUTE, EventRefused, check_bounds, id_problem

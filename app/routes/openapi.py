@@ -10,10 +10,9 @@ from app.http.parameters import DEBUG, DEBUG_MEANS
 from app.identity.people import DOUBTS, UserWord
 from app.routes.ofrep import EvaluationBody
 from app.routes.personalize import PersonalizeBody, SlotRequest
-from app.routes.previews import FORCE
 from app.routes.recommendations import RecommendationsBody
+from app.routes.shown import FORCE, LINK
 from app.routes.visitor import VisitorBody
-from app.worker.previews import LINK
 from app.worker.recommendations import ListAnswer
 from events.consent import OF_WORD
 from events.dialects.validation import CONSENT_ATTRIBUTE, TOKEN_ATTRIBUTE

@@ -29,7 +29,7 @@ from app.routes.evaluation import (
     when_stored,
 )
 from app.routes.ofrep import check_user
-from app.routes.previews import FORCE, LINK, shown_to
+from app.routes.shown import FORCE, LINK, shown_to
 from app.routes.visitor import Asking, asking
 from app.worker.recommendations import ListAnswer
 from app.worker.resources import Resources

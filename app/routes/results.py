@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import JSONResponse
 from msgspec.structs import replace
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field
 
 from app.analysis.queries import (
     AllResultsQuery,
@@ -26,14 +26,17 @@ from app.analysis.queries import (
     TimeseriesQuery,
     UnitsQuery,
 )
-from app.http.errors import Problem
+from app.http.errors import Problem, retry_later
 from app.http.exchange import Exchange
-from app.identity.audit import AuditUnusable
+from app.identity.audit import LONGEST_REASON, AuditUnusable
 from app.routes.audit import WHY, Act, Why, line_for, note, unkept
 from app.routes.dependencies import Asked, Secret, Worker, analysis_response
+from app.routes.shown import LINK
 from app.worker.resources import Resources
+from experiments.catalog.catalog import NoSuchVariant, NothingToShow
 from experiments.catalog.overrides import Action, ExperimentStopped, NothingToOverride, OverrideRefused, order
 from experiments.planning.assumptions import Assumptions, InvalidPlan, assumptions, plan_request
+from kit.urls import with_parameter
 
 router = APIRouter(tags=["Results"])
 
@@ -304,3 +307,35 @@ async def _ordered(asked: Exchange, worker: Resources, key: str, action: Action,
         raise Problem(409, "order_refused", str(error)) from None
     told = {"experiment": key, "status": override.status, "ordered_at": override.ordered_at.isoformat()}
     return JSONResponse(told, status_code=202)
+
+
+class PreviewRequest(BaseModel):
+    """What a link is to show, and for how long."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    variant: str = Field(max_length=100, description="The variant that is shown.", examples=["free_over_50"])
+    days: float = Field(7, gt=0, le=30, description="How long the link holds.")
+    url: AnyHttpUrl | None = Field(None, description="The page to be looked at.", examples=["https://shop.example/"])
+    reason: str | None = Field(None, max_length=LONGEST_REASON)
+
+
+@router.post("/v1/experiments/{key}/preview", summary="A link that shows one variant, a draft's too", status_code=201)
+async def preview_link(key: Key, _: Secret, asked: Asked, worker: Worker, wanted: PreviewRequest) -> JSONResponse:
+    """Whoever opens the link sees this variant in this phase, and is never counted. `url` is the page with the token; a
+    page that passes `resonate_preview` on to the service shows it.
+    """
+    try:
+        phase = worker.catalogs.catalog.previewable(key, wanted.variant).phase
+        token, ends = worker.previews.make(key, phase, wanted.variant, wanted.days)
+    except NoSuchVariant as error:
+        raise Problem(400, "unknown_variant", f"variant: {error}") from None
+    except NothingToShow as error:
+        raise Problem(404, "unknown_experiment", str(error)) from None
+    except OSError as error:
+        raise retry_later(503, "preview_key_not_kept", f"no key can be kept for links: {error.strerror}", 60) from None
+    expires = datetime.fromtimestamp(ends, UTC).isoformat()
+    shown = {"variant": wanted.variant, "phase": phase, "expires": expires}
+    await note(asked, worker, Act("preview", key, after=shown, reason=wanted.reason))
+    url = with_parameter(str(wanted.url or ""), LINK, token)
+    return JSONResponse({"token": token, "expires": expires, "url": url}, 201, headers={"cache-control": "no-store"})

@@ -130,7 +130,7 @@ def store(reading: Reading, resources: Resources, grant: Grant, named: NamedUser
         try:
             future = resources.stream.put(records)
         except StoreUnavailable as unavailable:
-            raise refused(resources, unavailable) from None
+            raise not_stored(resources, unavailable) from None
     if future is None:
         return _appended(reading, resources, records)
     return Awaited(future, partial(_durable, reading, resources, records, future))
@@ -146,17 +146,17 @@ async def _appended(reading: Reading, resources: Resources, records: Sequence[Re
     try:
         appended = await resources.stream.append(records)
     except StoreUnavailable as unavailable:
-        raise refused(resources, unavailable) from None
+        raise not_stored(resources, unavailable) from None
     await resources.users.log_ins.learn(records)
-    return told(reading, resources, records, appended.duplicates)
+    return stored(reading, resources, records, appended.duplicates)
 
 
 def _durable(reading: Reading, resources: Resources, records: Sequence[Record], future: Future[int]) -> HttpAnswer:
     try:
         duplicates = future.result()
     except StoreUnavailable as unavailable:
-        raise refused(resources, unavailable) from None
-    return told(reading, resources, records, duplicates)
+        raise not_stored(resources, unavailable) from None
+    return stored(reading, resources, records, duplicates)
 
 
 def _judged(reading: Reading, records: Sequence[Record], resources: Resources, grant: Grant) -> Sequence[Record]:
@@ -173,13 +173,13 @@ def _judged(reading: Reading, records: Sequence[Record], resources: Resources, g
     return kept
 
 
-def refused(resources: Resources, unavailable: StoreUnavailable) -> Problem:
+def not_stored(resources: Resources, unavailable: StoreUnavailable) -> Problem:
     """503: why the store takes no events now, and when to send them again."""
     resources.telemetry.went_wrong("store_refused")
     return retry_later(503, unavailable.cause, str(unavailable), unavailable.retry_after_seconds)
 
 
-def told(reading: Reading, resources: Resources, records: Sequence[Record], duplicates: int) -> HttpAnswer:
+def stored(reading: Reading, resources: Resources, records: Sequence[Record], duplicates: int) -> HttpAnswer:
     """The answer once all records are durable, so many of which were so before; what became of each is counted."""
     telemetry = resources.telemetry
     if records:

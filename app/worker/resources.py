@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
@@ -27,7 +29,6 @@ from app.runtime.data_directory import DataDirectory, store_connection
 from app.runtime.settings import Settings, TokenKey
 from app.runtime.telemetry import Telemetry
 from app.worker.keys import LiveKeys
-from app.worker.previews import Previews
 from app.worker.recommendations import LiveRecommender
 from events.authority import Authority
 from events.consent import Consent, Stated, UnknownConsent
@@ -43,9 +44,12 @@ from events.store.memory import read_memory
 from events.store.shared_reads import SharedReads
 from experiments.catalog.reader import CatalogReader
 from experiments.catalog.visible import Visible
+from kit.files import FileMark, mark_of
 from kit.tasks import Tasks
+from kit.time import DAY_SECONDS
 
 if TYPE_CHECKING:
+    from app.identity.preview_links import PreviewLink, PreviewLinks
     from app.identity.user_tokens import UserTokens
 
 logger = logging.getLogger(__name__)
@@ -60,6 +64,36 @@ USES_SECONDS: Final = 2.0
 BOOKS: Final = "budgets"
 ROOM_SECONDS: Final = 0.5
 AHEAD_SECONDS: Final = (4.0, 4.0, 4.0)  # of the budgets of CPU time, bytes and events
+
+
+class Previews:
+    """The preview links of this service; what makes and reads them is loaded with the first one."""
+
+    def __init__(self, file: Path) -> None:
+        """`file` holds the key that links are signed with."""
+        self._file = file
+        self._mark: FileMark | None = None
+        self._links: PreviewLinks | None = None
+
+    def make(self, experiment: str, phase: int, variant: str, days: float) -> tuple[str, int]:
+        """A token that shows this variant, and its end in epoch seconds. Raises OSError where no key can be kept."""
+        from app.identity.preview_links import PreviewLink, PreviewLinks
+
+        now = time.time()
+        link = PreviewLink(experiment, phase, variant, int(now + days * DAY_SECONDS))
+        return PreviewLinks(self._file).token(link, now), link.ends
+
+    def read(self, tokens: Sequence[Any]) -> "list[PreviewLink | None]":
+        """What each token shows now: None for one that is over, or was not made here."""
+        mark = mark_of(self._file)
+        if mark is None:
+            return [None for _ in tokens]
+        if mark != self._mark or self._links is None:
+            from app.identity.preview_links import PreviewLinks
+
+            self._mark, self._links = mark, PreviewLinks(self._file)
+        now = time.time()
+        return [self._links.read(token, now) for token in tokens]
 
 
 @dataclass(slots=True)

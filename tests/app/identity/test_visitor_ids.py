@@ -16,7 +16,7 @@ from app.identity.visitor_ids import (
     VisitorKeysUnusable,
     day_of,
     make_keys,
-    read_keys,
+    read_visitor_keys,
     rotate_keys,
 )
 from events.records import Record
@@ -134,7 +134,7 @@ def test_of_several_processes_that_start_at_once_all_have_one_key(tmp_path: Path
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(read_keys(file)) == 1
+    assert len(read_visitor_keys(file)) == 1
     assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
 
 
