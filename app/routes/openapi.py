@@ -88,8 +88,12 @@ VISITOR: Final[JSON] = {
     "visitor_id": {"type": "string", "description": "To a request that names no visitor: the cookie's, or a new one."}
 }
 CONSENT: Final[JSON] = {"enum": [*OF_WORD, None], "description": "What the visitor allows; the strictest word holds."}
-CONSENT_HEADER: Final[JSON] = {"name": "X-Resonate-Consent", "in": "header", "schema": {"enum": list(OF_WORD)},
-                               "description": "The same; also `?consent=`, cookie `resonate_consent`."}  # fmt: skip
+CONSENT_HEADER: Final[JSON] = {
+    "name": "X-Resonate-Consent",
+    "in": "header",
+    "schema": {"enum": list(OF_WORD)},
+    "description": "The same; also `?consent=` and the cookie `resonate_consent`.",
+}
 SAID: Final = (TOKEN_HEADER, CONSENT_HEADER)
 COMMON: Final[JSON] = {
     "anonymousId": MAYBE_TEXT, "userId": MAYBE_TEXT, "messageId": {"type": ["string", "null"], "maxLength": 99},

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from datetime import date, datetime, tzinfo
 from typing import Final
 
-from events.authority import Authority
 from events.ingest.network_digests import MIDNIGHT
 from events.ingest.stream import Stream
 from events.records import REFUSED, Record
@@ -19,7 +18,8 @@ MOST_WAITING: Final = 1_000  # records while the store is away; further answers 
 class Refusals:
     """The counts of one worker since it last told the log; what it had not told is lost with it.
 
-    A row of the log says how many there were more, and has the time of its day's beginning, not that of any answer.
+    A row of the log says how many there were more, and has the time of its day's beginning, not that of any answer. It
+    is of pages, because they can ask as often as they like.
     """
 
     def __init__(
@@ -49,7 +49,6 @@ class Refusals:
                 experiment=experiment,
                 phase=phase,
                 value=float(count),
-                authority=Authority.BACKEND,
             )
             for (experiment, phase, day), count in counts.items()
         ][: MOST_WAITING - len(self._waiting)]

@@ -53,10 +53,10 @@ _.shrunk_ci
 _.win_rate
 _.win_rate_ci
 _.median_days
+_.units_issued
 
 # Fields of definition files that are shown to people or to pages.
 _.hypothesis
-_.cookie_domain
 
 # Overridden or set for a library that calls or reads them by these names.
 _.log_message

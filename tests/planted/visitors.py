@@ -12,7 +12,13 @@ VISITORS: Mapping[str, Mutation] = {
     "ids_of_anybody": Mutation(
         "whatever has the form of an id was issued here",
         (IDS, ROUTES),
-        (Edit("app/identity/visitor_ids.py", "and hmac.compare_digest(", "and bool("),),
+        (
+            Edit(
+                "app/identity/visitor_ids.py",
+                "and hmac.compare_digest(_written(day, key, random).encode(), visitor_id.encode())",
+                "",
+            ),
+        ),
     ),
     "ids_of_a_stolen_key": Mutation(
         "a retired key goes on issuing",
