@@ -85,10 +85,10 @@ def test_experiments_that_change_each_others_effect_are_reported(tmp_path: Path)
     chance, shop = random.Random(5), Shop()
     for number in range(4000):
         ours, other = chance.choice(["control", "b"]), chance.choice(["control", "x"])
-        shop.expose(f"v{number}", ours, START + number * 1_000)
-        shop.expose(f"v{number}", other, START + number * 1_000, experiment="other")
+        shop.expose(f"v{number}x", ours, START + number * 1_000)
+        shop.expose(f"v{number}x", other, START + number * 1_000, experiment="other")
         if chance.random() < (0.5 if (ours, other) == ("b", "x") else 0.2):
-            shop.buy(f"v{number}", START + HOUR + number)
+            shop.buy(f"v{number}x", START + HOUR + number)
     files = GOAL | {"other.yaml": "key: other\nstatus: running\nvariants: [control, x]\ngoal: purchase_rate\n"}
     checks = readouts(tmp_path, shop.records, 10, files).read("banner").health.checks
     assert [check.code for check in checks] == ["interaction"]
