@@ -69,6 +69,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app",
         "app/analysis",
         "app/http",
+        "app/identity",
         "app/limits",
         "app/runtime",
         "events/deletes",

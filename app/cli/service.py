@@ -60,7 +60,7 @@ def serve(
 
     try:
         sys.exit(Supervisor(settings, directory, listener).run())
-    except (StoreFailed, CannotListen) as error:
+    except (StoreFailed, CannotListen, DirectoryUnusable) as error:
         raise Refused(str(error)) from None
     except JournalUnusable as error:
         raise Refused(f"RESONATE_ERASURE_JOURNAL: {error}") from None
