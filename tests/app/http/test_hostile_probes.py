@@ -18,6 +18,7 @@ from servers.slow_client import told
 OFREP = "/ofrep/v1/evaluate/flags/banner"
 BULK = "/ofrep/v1/evaluate/flags"
 PERSONALIZE = "/v1/personalize"
+VISITOR = {PERSONALIZE: b"visitor_id"}  # what a visitor is called there; nobody looks into members of other names
 TRACK = "/v1/track"
 BATCH = "/v1/batch"
 ENGAGEMENT = "/v1/engagement"
@@ -57,11 +58,15 @@ def unreadable() -> list[Probe]:
         "null": b"null",
         "trailing garbage": b'{"anonymousId": "v"} x',
         "single quotes": b"{'anonymousId': 'v'}",
-        "huge exponent": b'{"anonymousId": "v", "n": 1e999}',
-        "endless number": b'{"anonymousId": "v", "n": ' + b"9" * 5000 + b"}",
+        "huge exponent": b'{"anonymousId": "v", "attributes": {"n": 1e999}}',
+        "endless number": b'{"anonymousId": "v", "attributes": {"n": ' + b"9" * 5000 + b"}}",
         "raw control character": b'{"anonymousId": "a\x01b"}',
     }
-    return [Probe(f"{name} {path}", path, body, (400,)) for name, body in bodies.items() for path in POSTS]
+    return [
+        Probe(f"{name} {path}", path, body.replace(b"anonymousId", VISITOR.get(path, b"anonymousId")), (400,))
+        for name, body in bodies.items()
+        for path in POSTS
+    ]
 
 
 def sizes() -> list[Probe]:
