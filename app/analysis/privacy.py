@@ -4,10 +4,11 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
 from app.analysis.state import Analysis
-from app.http.access import Keys
+from app.http.access import configured_keys, listed_grants
 from app.identity.consent import COOKIE as CONSENT_COOKIE
 from app.identity.consent import ConsentRules
 from app.identity.cookies import CookieRules
+from app.identity.keys import FollowedKeys
 from events.consent import Consent
 from events.deletes.tombstones import read_tombstones
 from events.scrubbing import ADDRESSES, ADVERTISING
@@ -48,7 +49,9 @@ def privacy_report(analysis: Analysis) -> dict[str, Any]:
     cookie, found = CookieRules.of(shop), survey_ids(analysis.log, microseconds(now))
     is_offered = measure_is_offered(rules, found, public=settings.is_public)
     conditions = conditions_of(rules, cookie, settings.retention_days)
-    keys = Keys.open(settings.publishable_keys, settings.secret_keys, settings.data / "keys.json", settings.origins)
+    keys, listed = configured_keys(settings, settings.data), FollowedKeys(settings.data)
+    if settings.keys is not None and listed.poll(now.timestamp()):
+        keys.follow(listed_grants(listed.in_force, settings.origins))
     erasures = {
         "journal": None if settings.erasure_journal is None else str(settings.erasure_journal),
         "erased_ids": len(read_tombstones(settings.data)),
@@ -84,7 +87,7 @@ def privacy_report(analysis: Analysis) -> dict[str, Any]:
             "deny": list(shop.privacy.deny),
             "keep": list(shop.privacy.keep),
         },
-        "who_may_read_people": [grant.name for grant in keys.grants if grant.secret],
+        "who_may_read_people": [grant.name for grant in keys.grants if "read_people" in grant.scopes],
         "erasures": erasures,
         "ids": {
             "users": found.users,

@@ -71,12 +71,13 @@ def _served(settings: "Settings", directory: "DataDirectory", listener: socket) 
     from app.identity.keys_file import KeysInvalid
     from app.processes.store import StoreFailed  # who cannot claim the directory need not wait for these
     from app.processes.supervisor import Supervisor
+    from app.runtime.data_directory import DirectoryUnusable
     from events.privacy.journal import JournalUnusable
     from experiments.definitions.located import DefinitionErrors
 
     try:
         return Supervisor(settings, directory, listener).run()
-    except (StoreFailed, CannotListen) as error:
+    except (StoreFailed, CannotListen, DirectoryUnusable) as error:
         raise Refused(str(error)) from None
     except KeysInvalid as error:
         raise Refused(f"RESONATE_KEYS: {error}") from None

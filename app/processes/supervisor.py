@@ -24,7 +24,7 @@ from app.identity.audit import Actor, Audit, AuditUnusable, line_of
 from app.processes.design_freeze import DesignMirror, SiteTraffic
 from app.processes.store import Store
 from app.processes.supervised import ChildProcess, Role
-from app.runtime.data_directory import DataDirectory, store_connection
+from app.runtime.data_directory import DataDirectory, DirectoryUnusable, store_connection
 from app.runtime.settings import Settings
 from events.store.availability import StoreUnavailable
 from experiments.catalog.freeze import FreezeSources
@@ -72,7 +72,7 @@ class Supervisor:
     def run(self) -> int:
         """Serve until SIGTERM or SIGINT; the exit code.
 
-        Raises StoreFailed, DefinitionErrors, JournalUnusable, KeysInvalid.
+        Raises StoreFailed, DefinitionErrors, DirectoryUnusable, JournalUnusable, KeysInvalid.
         """
         shutil.rmtree(self.directory.metrics, ignore_errors=True)  # counters begin with the service, not with a worker
         remove_leftovers(self.directory.uploads)
@@ -130,6 +130,7 @@ class Supervisor:
     def _start(self) -> None:
         """One worker imports while the store starts and the definitions load; it is told how to run after that."""
         first = self.workers[0]
+        self._check_visitor_keys()
         self._launch(first)
         from experiments.catalog.publisher import CatalogKeeper  # not before the worker starts: it takes 0.15 s
 
@@ -147,6 +148,15 @@ class Supervisor:
         self._report_definitions()
         first.instruct(self._instructions())
         self._listen_for_analysis()
+
+    def _check_visitor_keys(self) -> None:
+        """What no worker could read stops the start. Raises DirectoryUnusable."""
+        from app.identity.visitor_ids import VisitorIds, VisitorKeysUnusable
+
+        try:
+            VisitorIds(self.directory.visitor_keys_file)
+        except VisitorKeysUnusable as unusable:
+            raise DirectoryUnusable(str(unusable)) from None
 
     def _erase_again(self) -> int:
         """Of how many ids this data directory did not know that they are erased; before anybody reads it."""

@@ -73,7 +73,8 @@ class Stream:
             return Appended(0, 0)
         lanes = self._split(records)
         if len(lanes) == 1:
-            duplicates = await self._put(*lanes[0])
+            [(lane, own)] = lanes
+            duplicates = await lane.put(Batch(own, self._scrubber))
         else:
             batches = [(lane, Batch(own, self._scrubber)) for lane, own in lanes]
             for lane, batch in batches:
@@ -93,10 +94,8 @@ class Stream:
         lanes = self._split(records)
         if len(lanes) > 1 or self._histories.follow(records):
             return None
-        return self._put(*lanes[0])
-
-    def _put(self, lane: GroupCommit, records: Sequence[Record]) -> asyncio.Future[int]:
-        return lane.put(Batch(records, self._scrubber))
+        [(lane, own)] = lanes
+        return lane.put(Batch(own, self._scrubber))
 
     def _split(self, records: Sequence[Record]) -> list[tuple[GroupCommit, Sequence[Record]]]:
         """The records of each lane, at least one. Raises StoreUnavailable where they are refused."""

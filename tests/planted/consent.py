@@ -68,8 +68,8 @@ CONSENT: Mapping[str, Mutation] = {
         (
             Edit(
                 "app/routes/ofrep.py",
-                "assign(experiment, NOBODY, context, now)",
-                "assign(experiment, visitor, context, now)",
+                "assign(experiment, NOBODY, context, now, forced)",
+                "assign(experiment, visitor, context, now, forced)",
             ),
         ),
     ),

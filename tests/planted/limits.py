@@ -62,7 +62,7 @@ LIMITS: Mapping[str, Mutation] = {
     "one_queue": Mutation(
         "what pages send fills the queue of backends",
         ("tests/events/ingest/test_stream_faults.py::test_pages_that_wait_leave_room_for_backends",),
-        (Edit("events/ingest/stream.py", "await commits[of_pages].put(", "await commits[True].put("),),
+        (Edit("events/ingest/stream.py", "return [(commits[of_pages],", "return [(commits[True],"),),
     ),
     "first_the_backends": Mutation(
         "whoever is short of something refuses backends as it does pages",

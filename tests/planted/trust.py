@@ -50,9 +50,9 @@ TRUST: Mapping[str, Mutation] = {
         ("tests/app/routes/test_released.py::test_no_public_answer_tells_of_what_is_not_released",),
         (
             Edit(
-                "app/routes/ofrep.py",
-                "        visible = resources.visible_to(grant, now)",
-                "        visible = resources.catalogs.catalog.full",
+                "app/routes/shown.py",
+                "    visible = resources.visible_to(grant, now)",
+                "    visible = resources.catalogs.catalog.full",
             ),
         ),
     ),

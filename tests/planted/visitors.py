@@ -65,8 +65,8 @@ VISITORS: Mapping[str, Mutation] = {
         (
             Edit(
                 "app/routes/tracking.py",
-                "resources.recognition.ids.marked(await named.settled(reading.records))",
-                "await named.settled(reading.records)",
+                "resources.recognition.ids.marked(records)",
+                "records",
             ),
         ),
     ),

@@ -39,6 +39,20 @@ def documented() -> dict[str, str]:
     return dict(re.findall(r"^\| `resonate ([\w -]+)` \| (.*) \|$", DOCUMENT.read_text(), re.MULTILINE))
 
 
+def test_keys_of_visitor_ids_that_cannot_be_read_stop_the_start_in_words(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+    made = resonate("keys", "rotate", "visitor", DATA=str(data))
+    (data / "secrets" / "visitor-ids.json").write_text("spoilt")
+    started, again = (
+        resonate(*words, DATA=str(data), PORT="0") for words in (("serve",), ("keys", "rotate", "visitor"))
+    )
+    assert (made.returncode, started.returncode, again.returncode) == (0, 1, 1)
+    assert all(
+        "put it back from a backup" in each.stderr and "Traceback" not in each.stderr for each in (started, again)
+    )
+
+
 def test_every_command_is_documented_in_its_own_words() -> None:
     assert documented() == described(typer.main.get_command(app))
 
