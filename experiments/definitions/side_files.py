@@ -17,6 +17,7 @@ from experiments.definitions.grammar import (
     Section,
     by_name,
     checked,
+    either,
     fields_schema,
     listed,
     meant,
@@ -279,7 +280,7 @@ RECOMMENDATIONS: Final = Kind(
     _recommendations,
     {
         "type": "object",
-        "properties": {LEARN_FROM: {**_LEARN_FROM.schema, "default": "auto"}},
+        "properties": {LEARN_FROM: either({**_LEARN_FROM.schema, "default": "auto"}, {"type": "null"})},
         "patternProperties": {f"^(?!{LEARN_FROM}$){NAME_PATTERN}$": SLOT.kind.schema},
         "additionalProperties": False,
     },
