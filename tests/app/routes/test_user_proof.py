@@ -28,7 +28,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OneWorker]:
     root = tmp_path_factory.mktemp("proving")
     publish_trained(root / "data" / "models", taste_world())
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("app.worker.resources.ROOM_SECONDS", 1e9)  # the store's commands are counted
+        for pause in ("ROOM_SECONDS", "NETWORKS_SECONDS"):
+            patched.setattr(f"app.worker.resources.{pause}", 1e9)  # the store's commands are counted
         with OneWorker(root, user_token_keys=(TOKEN_KEY,)) as worker, patience(worker):
             yield worker
 
