@@ -17,16 +17,8 @@ from app.http.deadlines import Deadlines
 from app.http.dispatch import Dispatch, HotRoute, Later, PathTable, Whole, method_not_allowed
 from app.http.errors import Problem, problem_body
 from app.limits.connections import OpenConnections
-from app.routes import (
-    audit,
-    documentation,
-    operations,
-    products,
-    recommendations,
-    results,
-    sdk_settings,
-    visitors,
-)
+from app.management import audit, documentation, operations, products, results, visitors
+from app.routes import recommendations, sdk_settings
 from app.routes.growthbook import Features, ingest
 from app.routes.ofrep import Ofrep
 from app.routes.personalize import Personalize

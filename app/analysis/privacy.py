@@ -8,7 +8,7 @@ from app.http.access import configured_keys, listed_grants
 from app.identity.consent import COOKIE as CONSENT_COOKIE
 from app.identity.consent import ConsentRules
 from app.identity.cookies import CookieRules
-from app.identity.keys import FollowedKeys
+from app.keys.named import FollowedKeys
 from events.consent import Consent
 from events.deletes.tombstones import read_tombstones
 from events.scrubbing import ADDRESSES, ADVERTISING

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from app.analysis.client import AnalysisAnswer, AnalysisClient, AnalysisError
 from app.analysis.queries import Query
 from app.cli.output import NO_SERVICE, Refused, checked_reason
-from app.identity.audit import Actor, Audit, AuditUnusable, line_of
+from app.keys.audit import Actor, Audit, AuditUnusable, line_of
 from app.runtime.data_directory import DataDirectory
 from app.runtime.settings import Settings
 

@@ -29,7 +29,7 @@ from kit.suggestions import did_you_mean
 from kit.time import DAY_SECONDS
 
 if TYPE_CHECKING:
-    from app.identity.keys import KeyList
+    from app.keys.named import KeyList
     from app.runtime.settings import Settings
 
 commands = typer.Typer(invoke_without_command=True)
@@ -167,8 +167,8 @@ def new_key(  # noqa: PLR0913 (one parameter per option of the command)
     as_json: AsJson = False,
 ) -> None:
     """Add a key to the file of RESONATE_KEYS and show it, once; a running service knows it within 2 s."""
-    from app.identity.keys import digest_of
-    from app.identity.keys_file import read_keys, with_key
+    from app.keys.file import read_keys, with_key
+    from app.keys.named import digest_of
 
     key = f"{'pk' if kind is KeyKind.PUBLISHABLE else 'sk'}_{secrets.token_urlsafe(32)}"
     members = [f"name: {json.dumps(name)}", f"class: {kind}", f'digest: "{digest_of(key)}"']
@@ -192,7 +192,7 @@ def new_key(  # noqa: PLR0913 (one parameter per option of the command)
 @commands.command()
 def revoke(name: Named, reason: Reason = None) -> None:
     """Take a key out of the file of RESONATE_KEYS; a running service refuses it within 2 s."""
-    from app.identity.keys_file import read_keys, without_key
+    from app.keys.file import read_keys, without_key
 
     def changed(content: bytes) -> bytes:
         known = [key.name for key in read_keys(content).keys]
@@ -208,7 +208,7 @@ def revoke(name: Named, reason: Reason = None) -> None:
 def list_keys(as_json: AsJson = False) -> None:
     """The keys of the file of RESONATE_KEYS: what they may do, until when, and when they were used last."""
     from app.http.access import listed_grants
-    from app.identity.key_uses import read_uses
+    from app.keys.uses import read_uses
 
     settings = environment_settings()
     listed = _read(_keys_file(settings)).keys
@@ -233,7 +233,7 @@ def _keys_file(settings: "Settings") -> Path:
 
 
 def _read(file: Path) -> "KeyList":
-    from app.identity.keys_file import KeysInvalid, read_keys
+    from app.keys.file import KeysInvalid, read_keys
 
     try:
         return read_keys(read_or_none(file) or b"", file.name)
@@ -245,10 +245,10 @@ def _change_keys(changed: Callable[[bytes], bytes], reason: str | None) -> Path:
     """The file, changed as a whole, once the audit has it; a running service need not read it anew."""
     from msgspec.structs import replace
 
-    from app.identity.audit import Actor, Audit, AuditUnusable
-    from app.identity.keys import PUBLISHED, KeyList, keys_in_force
-    from app.identity.keys_file import KeysInvalid, KeysUnwritable, read_keys
-    from app.identity.listed_keys import changes, publish_change
+    from app.keys.audit import Actor, Audit, AuditUnusable
+    from app.keys.file import KeysInvalid, KeysUnwritable, read_keys
+    from app.keys.listed import changes, publish_change
+    from app.keys.named import PUBLISHED, KeyList, keys_in_force
 
     settings = environment_settings()
     file, data = _keys_file(settings), settings.data.absolute()

@@ -46,7 +46,7 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train on the log, or on a table, and publish each strategy unless it is worse; workers take it up at once."""
-    from app.identity.audit import Actor, Audit, AuditUnusable, line_of
+    from app.keys.audit import Actor, Audit, AuditUnusable, line_of
     from events.parts.manifest import holds_log
     from events.parts.part import DataDamaged
     from experiments.catalog.files import learn_from

@@ -68,12 +68,12 @@ def serve(
 def _served(settings: "Settings", directory: "DataDirectory", listener: socket) -> int:
     """The exit code of a service that ran. Raises Refused where it could not start."""
     from app.http.server import CannotListen
-    from app.identity.keys_file import KeysInvalid
+    from app.keys.file import KeysInvalid
     from app.processes.store import StoreFailed  # who cannot claim the directory need not wait for these
     from app.processes.supervisor import Supervisor
     from app.runtime.data_directory import DirectoryUnusable
     from events.privacy.journal import JournalUnusable
-    from experiments.definitions.located import DefinitionErrors
+    from kit.located import DefinitionErrors
 
     try:
         return Supervisor(settings, directory, listener).run()
@@ -122,8 +122,8 @@ def preview(
     as_json: AsJson = False,
 ) -> None:
     """Make a link that shows one variant, a draft's too, to whoever opens it; nobody is counted by it."""
-    from app.identity.audit import Actor, Audit, AuditUnusable, line_of
     from app.identity.preview_links import PreviewLink, PreviewLinks
+    from app.keys.audit import Actor, Audit, AuditUnusable, line_of
     from app.runtime.data_directory import DataDirectory
     from experiments.catalog.catalog import NothingToShow
     from experiments.catalog.reader import CatalogReader, NoCatalog
@@ -152,7 +152,7 @@ def preview(
 
 
 def _order(key: str, action: Action, reason: str | None, as_json: bool) -> None:
-    from app.identity.audit import Actor, Audit, AuditUnusable, line_of
+    from app.keys.audit import Actor, Audit, AuditUnusable, line_of
     from experiments.catalog.overrides import OverrideRefused, order
     from experiments.catalog.reader import CatalogReader, NoCatalog
 

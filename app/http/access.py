@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.http.errors import Problem
-from app.identity.keys import ListedKey
-from app.identity.scopes import PAGE_SCOPES, SCOPES, KeyScope
+from app.keys.named import ListedKey
+from app.keys.scopes import PAGE_SCOPES, SCOPES, KeyScope
 from app.runtime.settings import Settings
 from events.authority import Authority, sender
 from kit.files import create_file

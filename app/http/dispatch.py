@@ -24,7 +24,7 @@ from app.http.exchange import (
     head,
     preflight,
 )
-from app.identity.scopes import KeyScope, scope_needed
+from app.keys.scopes import KeyScope, scope_needed
 from app.limits.metering import metered
 
 logger = logging.getLogger(__name__)

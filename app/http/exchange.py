@@ -12,7 +12,7 @@ from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
 from app.http.access import Grant, Keys
 from app.http.errors import JSON_TYPE, Headers
 from app.identity.people import ABSENT, Standing
-from app.identity.scopes import KeyScope
+from app.keys.scopes import KeyScope
 from app.limits.budgets import Tab
 from events.authority import Authority
 

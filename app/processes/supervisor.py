@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from app.http.access import configured_keys
 from app.http.server import address_of, admit_nobody, listen_unix, turn_away
-from app.identity.audit import Actor, Audit, AuditUnusable, line_of
+from app.keys.audit import Actor, Audit, AuditUnusable, line_of
 from app.processes.design_freeze import DesignMirror, SiteTraffic
 from app.processes.store import Store
 from app.processes.supervised import ChildProcess, Role
@@ -102,7 +102,7 @@ class Supervisor:
         self.keys = configured_keys(settings, root)
         self.key_list = None
         if settings.keys is not None:
-            from app.identity.listed_keys import KeysKeeper
+            from app.keys.listed import KeysKeeper
 
             self.key_list = KeysKeeper(settings.keys.absolute(), root)
             self.key_list.boot()

@@ -12,7 +12,7 @@ from app.http.cold import EXCHANGE
 from app.http.errors import Problem
 from app.http.exchange import Exchange, matches
 from app.http.parameters import DEBUG, DEBUG_MEANS, declared, refuse_unknown
-from app.identity.scopes import scope_needed
+from app.keys.scopes import scope_needed
 from app.worker.resources import Resources
 
 

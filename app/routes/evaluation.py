@@ -3,11 +3,12 @@
 from asyncio import Future
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from app.http.access import Grant
 from app.http.exchange import Awaited, Exchange, HttpAnswer, Pending
+from app.http.parameters import query_pairs
 from app.identity.people import PROVEN
-from app.routes.shown import FORCE_ATTRIBUTE
 from app.worker.resources import Resources
 from events.authority import Authority
 from events.consent import Consent
@@ -21,6 +22,13 @@ from experiments.catalog.visible import Visible
 from kit.suggestions import did_you_mean
 from kit.time import now_us
 
+FORCE: Final = "resonate_force"
+FORCE_ATTRIBUTE: Final = "resonate.force"
+LINK: Final = "resonate_preview"
+LINK_ATTRIBUTE: Final = "resonate.preview"
+MOST_LINKS: Final = 20  # of one request
+SHOWN: Final = b',"preview":"shown"'
+EXPIRED: Final = b',"preview":"expired"'
 MAX_UNKNOWN: Final = 1_000
 SUGGESTED: Final = 5  # of the unknown keys of one request, those of which it is looked up what was meant
 MAX_ATTRIBUTES: Final = 32_768
@@ -141,6 +149,46 @@ def not_served(visible: Visible, key: str, place: int = 0) -> str:
         meant = did_you_mean(key, visible.compiled, lead="; ", quote="'")
         said = unknown[key] = f"no experiment {key[:100]!r} is served here{meant}"
     return said
+
+
+class Shown(NamedTuple):
+    """What a request may see, the variants that it asked for by experiment, and what its answer says of its links."""
+
+    visible: Visible
+    forced: Mapping[str, str] | None
+    told: bytes = b""
+
+
+def shown_to(
+    exchange: Exchange, resources: Resources, grant: Grant, consent: Consent, attributes: dict[str, Any], now: float
+) -> Shown:
+    """What the caller may see, and by a link one variant of an experiment that they could not; never an exposure.
+
+    `?resonate_force=KEY:VARIANT` or the attribute `resonate.force` shows a page variants of what runs, a secret key's
+    holder those of all that is answered, and nothing to somebody who refuses. `?resonate_preview=TOKEN` or
+    `resonate.preview`, which is taken off the attributes, shows what the token says; one that is over, or was not made
+    here, shows nothing and is told of.
+    """
+    visible = resources.visible_to(grant, now)
+    if not exchange.scope["query_string"] and FORCE_ATTRIBUTE not in attributes and LINK_ATTRIBUTE not in attributes:
+        return Shown(visible, None)
+    pairs = query_pairs(exchange)
+    texts = [value for name, value in pairs if name == FORCE and value]
+    attribute = attributes.get(FORCE_ATTRIBUTE)
+    if type(attribute) is str:
+        texts.append(attribute)
+    named = [text.partition(":") for part in texts for text in part.split(",")]
+    forcible = () if consent is Consent.NONE else visible.forcible
+    forced = {key: variant for key, _, variant in named if key in forcible}
+    tokens: list[Any] = [value for name, value in pairs if name == LINK]
+    if LINK_ATTRIBUTE in attributes:
+        tokens.append(attributes.pop(LINK_ATTRIBUTE))
+    if not tokens:
+        return Shown(visible, forced)
+    found = resources.previewed(tokens[:MOST_LINKS])
+    forced |= {experiment.key: variant for experiment, variant in found}
+    told = SHOWN if len(found) == len(tokens) else EXPIRED
+    return Shown(visible.beside([experiment for experiment, _ in found]), forced, told)
 
 
 def exposures(

@@ -11,6 +11,7 @@ from app.http.body import decode
 from app.http.errors import OFREP_FLAGS, Problem
 from app.http.exchange import Exchange, HttpAnswer, Pending, matches
 from app.routes.evaluation import (
+    EXPIRED,
     EXPOSE,
     NOBODY,
     REFUSED,
@@ -22,10 +23,10 @@ from app.routes.evaluation import (
     knowable,
     not_served,
     refused,
+    shown_to,
     user_named,
     when_stored,
 )
-from app.routes.shown import EXPIRED, shown_to
 from app.worker.resources import Resources
 from events.consent import Consent
 from events.dialects.validation import CONSENT_ATTRIBUTE, TOKEN_ATTRIBUTE, EventRefused, check_bounds, id_problem

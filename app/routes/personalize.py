@@ -14,6 +14,8 @@ from app.http.errors import Problem
 from app.http.exchange import Exchange, HttpAnswer, Pending
 from app.identity.people import people_asking
 from app.routes.evaluation import (
+    FORCE,
+    LINK,
     NOBODY,
     REFUSED,
     SITE_ATTRIBUTE,
@@ -24,12 +26,12 @@ from app.routes.evaluation import (
     knowable,
     not_served,
     refused,
+    shown_to,
     store_exposures,
     user_named,
     when_stored,
 )
 from app.routes.ofrep import check_user
-from app.routes.shown import FORCE, LINK, shown_to
 from app.routes.visitor import Asking, asking
 from app.worker.recommendations import ListAnswer
 from app.worker.resources import Resources

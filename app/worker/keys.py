@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from app.http.access import configured_keys, listed_grants
-from app.identity.audit import Audit
-from app.identity.key_uses import MINUTE_SECONDS, KeyUse, KeyUses
-from app.identity.keys import FollowedKeys
 from app.identity.users import Users
+from app.keys.audit import Audit
+from app.keys.named import FollowedKeys
+from app.keys.uses import MINUTE_SECONDS, KeyUse, KeyUses
 from app.runtime.settings import Settings, TokenKey, token_key
 from app.runtime.telemetry import Telemetry
 from events.ingest.network_digests import NetworkDigests

@@ -16,12 +16,12 @@ from app.http.access import Grant
 from app.http.admission import AccessPolicy
 from app.http.errors import Problem
 from app.http.exchange import Exchange, unique_ids
-from app.identity.audit import Audit
 from app.identity.consent import ConsentRules
 from app.identity.cookies import Whereabouts
 from app.identity.recognition import Recognition
 from app.identity.users import Users
 from app.identity.visitor_ids import VisitorIds
+from app.keys.audit import Audit
 from app.limits.budgets import Allowance, Books, Budgets, Limits
 from app.limits.networks import Networks
 from app.limits.pressure import Pressure
@@ -42,6 +42,7 @@ from events.store.availability import StoreUnavailable
 from events.store.connection import Connection
 from events.store.memory import read_memory
 from events.store.shared_reads import SharedReads
+from experiments.assignment.assign import CompiledExperiment
 from experiments.catalog.reader import CatalogReader
 from experiments.catalog.visible import Visible
 from kit.files import FileMark, mark_of
@@ -174,6 +175,13 @@ class Resources:
         """
         catalog = self.catalogs.catalog
         return catalog.full if grant is not None and grant.secret else catalog.released.at(now)
+
+    def previewed(self, tokens: Sequence[Any]) -> list[tuple[CompiledExperiment, str]]:
+        """The experiments that links show, drafts too, each with the variant; a link that does not hold shows none."""
+        catalog = self.catalogs.catalog
+        links = [link for link in self.previews.read(tokens) if link is not None]
+        found = [(catalog.previewed(link.experiment, link.phase, link.variant), link.variant) for link in links]
+        return [(experiment, variant) for experiment, variant in found if experiment is not None]
 
 
 @contextlib.asynccontextmanager

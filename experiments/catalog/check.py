@@ -25,7 +25,6 @@ from experiments.catalog.phases import Phases, followed, read_phases
 from experiments.definitions.content import CatalogContent, canonical
 from experiments.definitions.experiment import MOST_MADE_UP, ExperimentFile
 from experiments.definitions.folder import FolderReading, read_folder
-from experiments.definitions.located import DefinitionError
 from experiments.definitions.model import (
     Audience,
     Experiment,
@@ -37,6 +36,7 @@ from experiments.definitions.model import (
 )
 from experiments.definitions.quantities import words_of
 from kit.conditions import Members, Nested, Operation, fields, parse
+from kit.located import DefinitionError
 
 LONGEST_DAYS: Final = 56
 MATCHED_DAYS: Final = 7

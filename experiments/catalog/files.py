@@ -11,9 +11,9 @@ from typing import Final
 from pydantic import TypeAdapter, ValidationError
 
 from experiments.definitions.content import PublishedCatalog
-from experiments.definitions.located import DefinitionError
 from experiments.definitions.model import Definition, LearnFrom
 from kit.files import read_or_none, replace_file
+from kit.located import DefinitionError
 from kit.time import microseconds, moment_of
 
 _HISTORY_NAME: Final = re.compile(r"(\d{16})-([0-9a-f]{32})\.json\.gz")

@@ -25,9 +25,9 @@ from experiments.catalog.phases import (
 from experiments.definitions.content import CatalogContent
 from experiments.definitions.experiment import ExperimentFile
 from experiments.definitions.folder import SIDES
-from experiments.definitions.located import DefinitionError
 from experiments.definitions.model import Experiment
 from experiments.definitions.quantities import words_of
+from kit.located import DefinitionError
 
 
 def refused_changes(

@@ -25,8 +25,8 @@ from experiments.catalog.overrides import outranking, read_overrides, settled_ov
 from experiments.definitions.content import CatalogContent, PublishedCatalog, content_version
 from experiments.definitions.experiment import ExperimentFile
 from experiments.definitions.folder import FolderReading, definition_files, read_folder
-from experiments.definitions.located import DefinitionError, DefinitionErrors
 from kit.files import FileMark, mark_of
+from kit.located import DefinitionError, DefinitionErrors
 
 SETTLED_SECONDS: Final = 0.15
 Telling = Callable[[Sequence[DefinitionChange], bool], None]

@@ -10,9 +10,9 @@ from typing import Final
 from experiments.catalog.catalog import Catalog, catalog_of
 from experiments.catalog.files import CatalogPaths, history_files, read_keeper_state, read_published, time_of
 from experiments.catalog.phases import FrozenDesign, Phases, read_phases
-from experiments.definitions.located import DefinitionError
 from experiments.definitions.model import DecisionNote
 from kit.files import FileMark, mark_of
+from kit.located import DefinitionError
 
 
 class NoCatalog(Exception):

@@ -17,7 +17,6 @@ from experiments.definitions.grammar import (
     scalar,
     words,
 )
-from experiments.definitions.located import Located, Location, Wrong
 from experiments.definitions.model import (
     Audience,
     Correction,
@@ -51,6 +50,7 @@ from experiments.definitions.quantities import (
     whole,
     words_of,
 )
+from kit.located import Located, Location, Wrong
 
 AUDIENCE: Final = Section(Audience, {"segments": listed(NAME), "where": CONDITION}).kind
 

@@ -23,7 +23,6 @@ from experiments.definitions.grammar import (
     scalar,
     words,
 )
-from experiments.definitions.located import Located, Location, Problems, Wrong
 from experiments.definitions.model import (
     DecisionNote,
     Definition,
@@ -62,6 +61,7 @@ from experiments.definitions.quantities import (
     words_of,
 )
 from experiments.targeting.javascript import type_name
+from kit.located import Located, Location, Problems, Wrong
 
 MOST_VARIANTS: Final = 100
 MOST_MADE_UP: Final = 10**6  # visitors of a split test

@@ -14,13 +14,13 @@ from zoneinfo import ZoneInfo
 from experiments.definitions.content import CatalogContent
 from experiments.definitions.experiment import ExperimentFile, experiment_file
 from experiments.definitions.grammar import meant
-from experiments.definitions.located import DefinitionError, DefinitionErrors, Located, Location, Problems
 from experiments.definitions.metrics import METRICS
 from experiments.definitions.model import EffectScale, Layer, Metric, Recommendations
 from experiments.definitions.quantities import words_of
 from experiments.definitions.shop import Shop
 from experiments.definitions.side_files import HOLDOUTS, LEARN_FROM, RECOMMENDATIONS, SEGMENTS, SHOP
-from experiments.definitions.yaml import MAX_BYTES, read_yaml
+from kit.located import DefinitionError, DefinitionErrors, Located, Location, Problems
+from kit.yaml import MAX_BYTES, read_yaml
 
 
 @dataclass(frozen=True, slots=True)

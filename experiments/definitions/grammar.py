@@ -12,7 +12,7 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar, get_args
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from experiments.definitions.located import Located, Location, Wrong, shortened
+from kit.located import Located, Location, Wrong, shortened
 from kit.suggestions import did_you_mean
 
 T = TypeVar("T")

@@ -23,7 +23,6 @@ from experiments.definitions.grammar import (
     scalar,
     words,
 )
-from experiments.definitions.located import Location, shortened
 from experiments.definitions.model import Bound, Cap, EffectScale, Metric, MetricType, RatioPart, Subtract, Want
 from experiments.definitions.quantities import (
     CONDITION,
@@ -38,6 +37,7 @@ from experiments.definitions.quantities import (
     tell,
 )
 from kit.conditions import ORDERS, PLAIN, Members, Mistake, Nested, Operation, Where, fields, parse
+from kit.located import Location, shortened
 from kit.suggestions import did_you_mean
 
 FIELDS: Final[dict[str, tuple[str, ...]]] = {

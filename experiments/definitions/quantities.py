@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import Any, Final
 
 from experiments.definitions.grammar import NAME_PATTERN, Kind, Schema, checked, either, scalar, words
-from experiments.definitions.located import Located, Location, Wrong, joined, shortened
 from experiments.targeting.predicates import read_condition
 from kit.conditions import Mistake
+from kit.located import Located, Location, Wrong, joined, shortened
 from kit.time import DAY_SECONDS
 
 KEY_PATTERN: Final = r"[a-z0-9][a-z0-9._-]{0,99}"

@@ -26,7 +26,6 @@ from experiments.definitions.grammar import (
     scalar,
     text_of,
 )
-from experiments.definitions.located import Located, Location, Wrong
 from experiments.definitions.model import Boost, Holdout, LearnFrom, Recommendations, Rules, Segment, Slot, Strategy
 from experiments.definitions.quantities import (
     CONDITION,
@@ -54,6 +53,7 @@ from experiments.definitions.shop import (
     Visitors,
 )
 from experiments.targeting.predicates import read_condition
+from kit.located import Located, Location, Wrong
 
 BOOSTED: Final = ("category", "brand", "product_id")
 FILTERED: Final = ("category", "brand", "price", "in_stock", "group_id")

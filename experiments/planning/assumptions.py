@@ -8,9 +8,9 @@ from decimal import Decimal
 from typing import Any, Final, Literal, TypeAlias
 
 from experiments.definitions.grammar import Kind, checked, one_of, scalar, words
-from experiments.definitions.located import Located, Location, Problems, Wrong
 from experiments.definitions.model import Method, Plan
 from experiments.definitions.quantities import DAYS, FINEST_SHARE, SECONDS, TOO_FINE, whole, words_of
+from kit.located import Located, Location, Problems, Wrong
 from kit.time import DAY_SECONDS
 
 PlannedType: TypeAlias = Literal["proportion", "mean"]

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 from planted.fault import Edit, Mutation
 
-SCOPES = "tests/app/identity/test_scopes.py"
-FILE = "tests/app/identity/test_keys_file.py"
-LISTED = "tests/app/identity/test_listed_keys.py"
-AUDIT = "tests/app/identity/test_audit.py"
-ROUTES = "tests/app/routes/test_audit.py"
+SCOPES = "tests/app/keys/test_scopes.py"
+FILE = "tests/app/keys/test_file.py"
+LISTED = "tests/app/keys/test_listed.py"
+AUDIT = "tests/app/keys/test_audit.py"
+ROUTES = "tests/app/management/test_audit.py"
 
 KEYS: Mapping[str, Mutation] = {
     "scope_forgotten": Mutation(
@@ -19,24 +19,24 @@ KEYS: Mapping[str, Mutation] = {
     "told_by_any_secret": Mutation(
         "texts and names of what is not right are told to secret keys that may not read results",
         (SCOPES,),
-        (Edit("app/routes/operations.py", 'and "read_results" in grant.scopes else None', "else None"),),
+        (Edit("app/management/operations.py", 'and "read_results" in grant.scopes else None', "else None"),),
     ),
     "widened_pages": Mutation(
         "a publishable key may be given what secret keys may do",
         (FILE,),
-        (Edit("app/identity/keys_file.py", "PAGE_SCOPES if page else SCOPES, page=page", "SCOPES, page=False"),),
+        (Edit("app/keys/file.py", "PAGE_SCOPES if page else SCOPES, page=page", "SCOPES, page=False"),),
     ),
     "shown_key": Mutation(
         "a key in place of its digest is shown with the mistake",
         (FILE,),
-        (Edit("app/identity/keys_file.py", 'write digest: "{digest_of(node.text)}" in', 'not "{node.text}", in'),),
+        (Edit("app/keys/file.py", 'write digest: "{digest_of(node.text)}" in', 'not "{node.text}", in'),),
     ),
     "bad_file_obeyed": Mutation(
         "a file of keys with a mistake takes all keys away",
         (LISTED,),
         (
             Edit(
-                "app/identity/listed_keys.py",
+                "app/keys/listed.py",
                 "problems = error.problems",
                 "problems, listed = error.problems, KeyList()",
             ),
@@ -45,12 +45,12 @@ KEYS: Mapping[str, Mutation] = {
     "half_saved_keys": Mutation(
         "a file of keys is taken while it is being saved",
         (LISTED,),
-        (Edit("app/identity/listed_keys.py", "SETTLED_SECONDS: Final = 0.15", "SETTLED_SECONDS: Final = 0.0"),),
+        (Edit("app/keys/listed.py", "SETTLED_SECONDS: Final = 0.15", "SETTLED_SECONDS: Final = 0.0"),),
     ),
     "endless_keys": Mutation(
         "a key is in force beyond its end",
         (LISTED,),
-        (Edit("app/identity/keys.py", "if key.expires is None or now < key.expires)", "if key)"),),
+        (Edit("app/keys/named.py", "if key.expires is None or now < key.expires)", "if key)"),),
     ),
     "unstamped_site": Mutation(
         "an exposure does not carry the site of its key",
@@ -82,7 +82,7 @@ KEYS: Mapping[str, Mutation] = {
     "audit_in_the_way": Mutation(
         "a pause waits for its line",
         (ROUTES,),
-        (Edit("app/routes/results.py", '        if action == "resume":\n', "        if action:\n"),),
+        (Edit("app/management/results.py", '        if action == "resume":\n', "        if action:\n"),),
     ),
     "unsynced_audit": Mutation(
         "a line of the audit is not on the disk when the act is answered",
@@ -98,11 +98,11 @@ KEYS: Mapping[str, Mutation] = {
     "torn_audit": Mutation(
         "a line of the audit is added to one that a crash tore",
         (AUDIT,),
-        (Edit("app/identity/audit.py", "_whole_bytes(path), added)", "path.stat().st_size, added)"),),
+        (Edit("app/keys/audit.py", "_whole_bytes(path), added)", "path.stat().st_size, added)"),),
     ),
     "named_people": Mutation(
         "people stand in the audit by their ids",
         (ROUTES,),
-        (Edit("app/routes/audit.py", 'f"{kind}:{exact_digest(identifier)}"', 'f"{kind}:{identifier}"'),),
+        (Edit("app/management/audit.py", 'f"{kind}:{exact_digest(identifier)}"', 'f"{kind}:{identifier}"'),),
     ),
 }

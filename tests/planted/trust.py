@@ -14,7 +14,7 @@ SOURCES = "tests/recommender/training/test_sources.py"
 TRUST: Mapping[str, Mutation] = {
     "followed_claims": Mutation(
         "access and erasure follow what a page says of who is whom",
-        ("tests/events/privacy/test_person.py", "tests/app/routes/test_people.py"),
+        ("tests/events/privacy/test_person.py", "tests/app/management/test_people.py"),
         (Edit("events/privacy/person.py", "return self.authority > Authority.PAGE", "return self.authority >= 0"),),
     ),
     "erased_neighbour": Mutation(
@@ -50,7 +50,7 @@ TRUST: Mapping[str, Mutation] = {
         ("tests/app/routes/test_released.py::test_no_public_answer_tells_of_what_is_not_released",),
         (
             Edit(
-                "app/routes/shown.py",
+                "app/routes/evaluation.py",
                 "    visible = resources.visible_to(grant, now)",
                 "    visible = resources.catalogs.catalog.full",
             ),

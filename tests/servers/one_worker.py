@@ -15,7 +15,7 @@ import uvicorn
 from servers.patience import until
 
 from app.http.protocol import server_config
-from app.identity.listed_keys import KeysKeeper
+from app.keys.listed import KeysKeeper
 from app.main import create_app
 from app.runtime.settings import Settings
 from events.store.embedded import EmbeddedStore

@@ -12,10 +12,10 @@ from typer.testing import CliRunner, Result
 
 from app.cli.main import app
 from app.cli.output import Refused
-from app.identity.audit import Audit, AuditLine, Wanted
-from app.identity.keys import FollowedKeys
-from app.identity.keys_file import read_keys
-from app.identity.listed_keys import KeysKeeper
+from app.keys.audit import Audit, AuditLine, Wanted
+from app.keys.file import read_keys
+from app.keys.listed import KeysKeeper
+from app.keys.named import FollowedKeys
 
 Resonate = Callable[..., Result]
 D = "sha256:" + "a" * 64

@@ -9,7 +9,7 @@ from worlds.catalog_folders import BANNER, Shop
 
 from app.cli.main import app
 from app.cli.output import Refused
-from app.identity.audit import Actor, Audit, AuditLine, Wanted
+from app.keys.audit import Actor, Audit, AuditLine, Wanted
 from experiments.catalog.files import CatalogPaths
 from experiments.catalog.overrides import read_overrides
 

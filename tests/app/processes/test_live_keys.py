@@ -11,7 +11,7 @@ import pytest
 from servers.patience import HUNG_SECONDS, until
 from servers.service import Service, running
 
-from app.identity.audit import Audit, AuditLine, Wanted
+from app.keys.audit import Audit, AuditLine, Wanted
 from events.deletes.tombstones import exact_digest
 
 HERO = "key: hero\nstatus: running\nvariants: [control, b]\ngoal: purchase_rate\n"

@@ -19,7 +19,7 @@ from servers.service import Service
 from worlds.event_log import received, write_log
 from worlds.shop_worlds import DAY, taste_lines
 
-from app.identity.audit import Audit, Wanted
+from app.keys.audit import Audit, Wanted
 from app.processes.entry import train_once
 from events.authority import Authority
 from events.parts.part import live_parts

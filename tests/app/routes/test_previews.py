@@ -9,8 +9,8 @@ import httpx
 import pytest
 from servers.one_worker import PUBLISHABLE, SECRET, OneWorker, records
 
-from app.identity.audit import Audit, Wanted
 from app.identity.preview_links import PreviewLink, PreviewLinks
+from app.keys.audit import Audit, Wanted
 
 FLAG = "/ofrep/v1/evaluate/flags/draft"
 FLAGS = "/ofrep/v1/evaluate/flags"

@@ -330,6 +330,6 @@ def test_while_the_store_is_away_lists_come_without_history(tmp_path: Path) -> N
 
 
 def test_the_example_of_the_documentation_is_a_body_that_is_taken(client: httpx.Client) -> None:
-    from app.routes.openapi import EXAMPLE
+    from app.management.openapi import EXAMPLE
 
     assert client.post("/v1/recommendations", content=json.dumps(EXAMPLE)).status_code == 200

@@ -22,9 +22,9 @@ from app.main import cold_routes
 from experiments.catalog.files import CatalogPaths, KeeperState, publish_catalog, write_keeper_state
 from experiments.definitions.content import PublishedCatalog, content_version
 from experiments.definitions.folder import read_sources
-from experiments.definitions.located import DefinitionError
+from kit.located import DefinitionError
 
-ROUTES = Path(__file__).parents[3] / "app" / "routes"
+APP = Path(__file__).parents[3] / "app"
 IN_PATH = {"/api/features/{key}", "/v1/projects/{key}/settings"}  # the key of the caller
 PAGE_VIEWS = map("pv-{:09}".format, count())  # beats of one page view are one event
 DRAWN_ANEW = re.compile(rb'("(?:exposure_id|recommendation_id)":")[^"]+')  # by every answer
@@ -59,7 +59,7 @@ def world(worker: OneWorker) -> Iterator[World]:
     standing = World(worker)
     with pytest.MonkeyPatch.context() as patched:
         for name, module in list(sys.modules.items()):
-            if name.startswith("app.routes.") and hasattr(module, "time"):
+            if name.startswith(("app.management.", "app.routes.")) and hasattr(module, "time"):
                 patched.setattr(module, "time", SimpleNamespace(time=standing.time))
         yield standing
 
@@ -238,5 +238,6 @@ def test_no_other_key_opens_the_texts_of_health(worker: OneWorker, key: str) -> 
 
 
 def test_no_handler_looks_into_the_catalogue_itself_but_those_of_a_secret_key() -> None:
-    looking = {path.name for path in ROUTES.glob("*.py") if ".catalogs" in path.read_text()}
+    rooms = [*(APP / "routes").glob("*.py"), *(APP / "management").glob("*.py")]
+    looking = {path.name for path in rooms if ".catalogs" in path.read_text()}
     assert looking == {"results.py", "operations.py"}  # every route of the first; in the second, texts take such a key

@@ -13,7 +13,7 @@ from worlds.catalog_folders import BANNER, Shop, catalog_in
 from experiments.catalog.catalog import Catalog
 from experiments.catalog.publisher import CatalogKeeper
 from experiments.catalog.reader import CatalogReader, NoCatalog
-from experiments.definitions.located import DefinitionErrors
+from kit.located import DefinitionErrors
 
 
 @pytest.fixture

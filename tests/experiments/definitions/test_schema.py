@@ -14,9 +14,9 @@ from worlds.definition_examples import METRICS
 from worlds.definition_mistakes import Mistake, mistakes
 
 from experiments.definitions.folder import SIDES, builtin_metrics, read_sources
-from experiments.definitions.located import Problems
 from experiments.definitions.schema import TEMPLATE, SchemaKind, json_schema
-from experiments.definitions.yaml import read_yaml
+from kit.located import Problems
+from kit.yaml import read_yaml
 
 REPOSITORY = Path(__file__).parents[3]
 EDITOR = [mistake for mistake in mistakes() if mistake.seen_by_editor]

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracles.journeys import of_this_thread
 
-from experiments.definitions.located import Problems
-from experiments.definitions.yaml import plain_scalar, read_yaml
+from kit.located import Problems
+from kit.yaml import plain_scalar, read_yaml
 
 
 def read(text: str | bytes) -> tuple[Any, list[str]]:

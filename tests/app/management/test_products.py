@@ -14,7 +14,7 @@ import pytest
 from servers.one_worker import SECRET, OneWorker
 from servers.patience import until
 
-from app.routes.products import AT_ONCE
+from app.management.products import AT_ONCE
 from app.runtime.data_directory import DataDirectory
 from kit.child import place
 

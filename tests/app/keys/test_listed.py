@@ -13,10 +13,10 @@ import jwt
 import pytest
 from servers.one_worker import OneWorker, records
 
-from app.identity.audit import Audit, AuditLine, Wanted
-from app.identity.keys import FollowedKeys, keys_in_force
-from app.identity.keys_file import KeysInvalid
-from app.identity.listed_keys import KeysKeeper
+from app.keys.audit import Audit, AuditLine, Wanted
+from app.keys.file import KeysInvalid
+from app.keys.listed import KeysKeeper
+from app.keys.named import FollowedKeys, keys_in_force
 from kit.time import DAY_SECONDS, parsed
 
 AT_ONCE = itertools.count().__next__  # a second between two looks

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 
 from app.http.errors import Problem, retry_later
 from app.http.exchange import Exchange
-from app.routes.audit import Act, auditing
+from app.management.audit import Act, auditing
 from app.routes.dependencies import Asked, Secret, Worker
 from app.runtime.data_directory import DataDirectory
 from kit.child import Busy, ChildFailed, ChildLate, ask, place

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import yaml
 
-from experiments.definitions.located import Located, Problems, Scalar, Wrong, shortened
+from kit.located import Located, Problems, Scalar, Wrong, shortened
 
 MAX_BYTES: Final = 256_000
 MAX_LEVELS: Final = 20

@@ -12,9 +12,9 @@ from typing import Final
 
 import msgspec
 
-from app.identity.audit import Actor, Audit, AuditLine, AuditUnusable, line_of
-from app.identity.keys import PUBLISHED, KeyList, ListedKey, PublishedKeys, keys_in_force
-from app.identity.keys_file import MOST_BYTES, KeysInvalid, read_keys
+from app.keys.audit import Actor, Audit, AuditLine, AuditUnusable, line_of
+from app.keys.file import MOST_BYTES, KeysInvalid, read_keys
+from app.keys.named import PUBLISHED, KeyList, ListedKey, PublishedKeys, keys_in_force
 from kit.files import FileMark, create_file, mark_of, replace_file
 
 logger = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ import pytest
 from servers.one_worker import OneWorker
 
 from app.http.access import Grant, Keys
-from app.identity.scopes import BY_ROUTE, OPEN, PAGE_SCOPES, ROUTES, SCOPES, scope_needed
+from app.keys.scopes import BY_ROUTE, OPEN, PAGE_SCOPES, ROUTES, SCOPES, scope_needed
 from app.main import cold_routes, path_table
 from events.authority import Authority
 

@@ -13,11 +13,11 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from app.http.body import decode
 from app.http.errors import Problem, retry_later
 from app.http.exchange import Exchange
-from app.identity.audit import LONGEST_REASON, Actor, AuditLine, AuditUnusable, Wanted, line_of
-from app.identity.key_uses import read_uses
-from app.identity.scopes import SCOPES
+from app.keys.audit import LONGEST_REASON, Actor, AuditLine, AuditUnusable, Wanted, line_of
+from app.keys.scopes import SCOPES
+from app.keys.uses import read_uses
+from app.management.openapi import json_body
 from app.routes.dependencies import Secret, Worker
-from app.routes.openapi import json_body
 from app.worker.resources import Resources
 from events.deletes.tombstones import PersonKind, exact_digest
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles.proving import examples
 
-from app.identity.keys import digest_of
-from app.identity.keys_file import MOST_BYTES, MOST_KEYS, KeysInvalid, read_keys
+from app.keys.file import MOST_BYTES, MOST_KEYS, KeysInvalid, read_keys
+from app.keys.named import digest_of
 from kit.time import parsed
 
 A, B = (f"sha256:{hashlib.sha256(each).hexdigest()}" for each in (b"a", b"b"))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from servers.one_worker import SECRET, OneWorker
 
-from app.identity.audit import Actor, Audit, AuditLine, Wanted
+from app.keys.audit import Actor, Audit, AuditLine, Wanted
 from events.deletes.tombstones import exact_digest
 
 PRODUCT = b'{"product_id": "sku-1", "category": "A", "price": 1.0, "in_stock": true}\n'

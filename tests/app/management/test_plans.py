@@ -11,7 +11,7 @@ import httpx
 import pytest
 from servers.service import PUBLISHABLE_KEY, SECRET_KEY, Service, running
 
-from app.routes.results import PlanParameters
+from app.management.results import PlanParameters
 from experiments.planning.assumptions import PARAMETERS
 
 FILES = {

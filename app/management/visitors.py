@@ -13,9 +13,9 @@ from app.analysis.queries import ErasureQuery, PersonKind, PersonQuery
 from app.http.body import decode
 from app.http.errors import Problem, retry_later, unreadable
 from app.http.exchange import Exchange
-from app.routes.audit import REASON, Act, auditing, note, subject_of
+from app.management.audit import REASON, Act, auditing, note, subject_of
+from app.management.openapi import TEXT, json_body
 from app.routes.dependencies import Asked, Secret, Worker, analysis_response
-from app.routes.openapi import TEXT, json_body
 from app.worker.resources import Resources
 from events.authority import WORDS
 from events.dialects.validation import id_problem

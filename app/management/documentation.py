@@ -9,8 +9,8 @@ import msgspec
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import HTMLResponse, Response
 
+from app.management.openapi import ERRORS, JSON, PROBLEM, PROBLEM_SCHEMA, SECURITY, hot_components, hot_paths
 from app.routes.dependencies import key_if_any
-from app.routes.openapi import ERRORS, JSON, PROBLEM, PROBLEM_SCHEMA, SECURITY, hot_components, hot_paths
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(key_if_any)])
 

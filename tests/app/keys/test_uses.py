@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from app.identity.key_uses import KeyUse, KeyUses, read_uses
+from app.keys.uses import KeyUse, KeyUses, read_uses
 
 
 def test_uses_are_due_once_a_minute_and_only_where_there_were_any(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Final, Literal, get_args
 
 import msgspec
 
-from app.identity.scopes import KeyScope
+from app.keys.scopes import KeyScope
 from kit.files import FileMark, mark_of
 from kit.time import DAY_SECONDS
 

@@ -4,10 +4,12 @@ import asyncio
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Path, Query, Response
+import msgspec
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
+from msgspec import Meta
 from msgspec.structs import replace
-from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.analysis.queries import (
     AllResultsQuery,
@@ -26,12 +28,14 @@ from app.analysis.queries import (
     TimeseriesQuery,
     UnitsQuery,
 )
+from app.http.body import decode
 from app.http.errors import Problem, retry_later
 from app.http.exchange import Exchange
-from app.identity.audit import LONGEST_REASON, AuditUnusable
-from app.routes.audit import WHY, Act, Why, line_for, note, unkept
+from app.keys.audit import AuditUnusable
+from app.management.audit import REASON, WHY, Act, Why, line_for, note, unkept
+from app.management.openapi import json_body
 from app.routes.dependencies import Asked, Secret, Worker, analysis_response
-from app.routes.shown import LINK
+from app.routes.evaluation import LINK
 from app.worker.resources import Resources
 from experiments.catalog.catalog import NoSuchVariant, NothingToShow
 from experiments.catalog.overrides import Action, ExperimentStopped, NothingToOverride, OverrideRefused, order
@@ -309,22 +313,45 @@ async def _ordered(asked: Exchange, worker: Resources, key: str, action: Action,
     return JSONResponse(told, status_code=202)
 
 
-class PreviewRequest(BaseModel):
-    """What a link is to show, and for how long."""
+LINKED: Final = json_body(
+    {
+        "type": "object",
+        "required": ["variant"],
+        "additionalProperties": False,
+        "properties": {
+            "variant": {"type": "string", "maxLength": 100, "description": "The variant that is shown."},
+            "days": {"type": "number", "exclusiveMinimum": 0, "maximum": 30, "default": 7},
+            "url": {"type": "string", "maxLength": 2_000, "description": "The page to be looked at."},
+            "reason": REASON,
+        },
+    },
+    {"variant": "threshold", "days": 7, "url": "https://shop.example/"},
+)
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    variant: str = Field(max_length=100, description="The variant that is shown.", examples=["free_over_50"])
-    days: float = Field(7, gt=0, le=30, description="How long the link holds.")
-    url: AnyHttpUrl | None = Field(None, description="The page to be looked at.", examples=["https://shop.example/"])
-    reason: str | None = Field(None, max_length=LONGEST_REASON)
+class PreviewBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a link is to show, for how long, and on which page."""
+
+    variant: Annotated[str, Meta(max_length=100)]
+    days: Annotated[float, Meta(gt=0, le=30)] = 7.0
+    url: Annotated[str, Meta(max_length=2_000)] = ""
+    reason: str | None = None
 
 
-@router.post("/v1/experiments/{key}/preview", summary="A link that shows one variant, a draft's too", status_code=201)
-async def preview_link(key: Key, _: Secret, asked: Asked, worker: Worker, wanted: PreviewRequest) -> JSONResponse:
+PREVIEW_DECODER: Final = msgspec.json.Decoder(PreviewBody)
+
+
+@router.post(
+    "/v1/experiments/{key}/preview",
+    summary="A link that shows one variant, a draft's too",
+    status_code=201,
+    openapi_extra=LINKED,
+)
+async def preview_link(key: Key, request: Request, _: Secret, asked: Asked, worker: Worker) -> JSONResponse:
     """Whoever opens the link sees this variant in this phase, and is never counted. `url` is the page with the token; a
     page that passes `resonate_preview` on to the service shows it.
     """
+    wanted = decode(await request.body(), PREVIEW_DECODER)
     try:
         phase = worker.catalogs.catalog.previewable(key, wanted.variant).phase
         token, ends = worker.previews.make(key, phase, wanted.variant, wanted.days)
@@ -337,5 +364,5 @@ async def preview_link(key: Key, _: Secret, asked: Asked, worker: Worker, wanted
     expires = datetime.fromtimestamp(ends, UTC).isoformat()
     shown = {"variant": wanted.variant, "phase": phase, "expires": expires}
     await note(asked, worker, Act("preview", key, after=shown, reason=wanted.reason))
-    url = with_parameter(str(wanted.url or ""), LINK, token)
+    url = with_parameter(wanted.url, LINK, token)
     return JSONResponse({"token": token, "expires": expires, "url": url}, 201, headers={"cache-control": "no-store"})

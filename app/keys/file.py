@@ -5,13 +5,13 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from app.identity.keys import CLASSES, KeyList, ListedKey, digest_of
-from app.identity.scopes import PAGE_SCOPES, SCOPES, KeyScope
+from app.keys.named import CLASSES, KeyList, ListedKey, digest_of
+from app.keys.scopes import PAGE_SCOPES, SCOPES, KeyScope
 from app.runtime.settings import DIGEST, each_an_origin, token_key
-from experiments.definitions.located import Located, Problems, shortened
-from experiments.definitions.yaml import read_yaml
+from kit.located import Located, Problems, shortened
 from kit.suggestions import did_you_mean
 from kit.time import SECOND_US, iso, moment_of, parsed
+from kit.yaml import read_yaml
 
 MOST_BYTES: Final = 256_000
 MOST_KEYS: Final = 1_000

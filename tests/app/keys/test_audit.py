@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.identity.audit import Actor, Audit, AuditLine, AuditUnusable, Wanted, line_of
+from app.keys.audit import Actor, Audit, AuditLine, AuditUnusable, Wanted, line_of
 
 ANA = Actor("key", "ana")
 
