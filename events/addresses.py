@@ -29,6 +29,7 @@ PARTS: Final = {
     "token": "token", "passw": "password", "secret": "secret", "credential": "secret", "session": "session",
     "sessid": "session", "signature": "sig", "apikey": "key", "accesskey": "key", "authkey": "key",
     "authcode": "code", "oauth": "auth", "authoriz": "auth", "email": "email", "phone": "phone",
+    "resonatepreview": "token",
 }  # fmt: skip
 WORD_OF_NAME: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 

@@ -26,6 +26,7 @@ ADVERTISING: Final = frozenset(
         "clickid", "igshid", "mceid", "mkttok",
     }
 )  # fmt: skip
+OWN_TOKENS: Final = frozenset({"resonatepreview", "resonateusertoken"})  # whoever holds one is shown what it opens
 # Without these an event or an exposure is not what it is: no shop can deny them.
 NEEDED: Final = frozenset(
     {
@@ -36,7 +37,7 @@ NEEDED: Final = frozenset(
 DENIED: Final = "denied"  # the label of all that a shop denies by itself
 IN_NAME: Final = "in_name"  # of a member whose name tells what no text may tell
 LABELS: Final = (
-    *sorted(ADDRESSES | ADVERTISING), DENIED, IN_NAME, "address", "user_info", "fragment", "unreadable",
+    *sorted(ADDRESSES | ADVERTISING | OWN_TOKENS), DENIED, IN_NAME, "address", "user_info", "fragment", "unreadable",
     *sorted({*WORDS.values(), *PARTS.values()}),
 )  # fmt: skip
 MOST_KNOWN: Final = 20_000
@@ -69,7 +70,7 @@ def name_of(spelling: str) -> str:
 
 def is_scrubbed(spelling: str) -> bool:
     """Whether a member or a parameter of this name is removed where a shop says nothing."""
-    return name_of(spelling) in ADDRESSES | ADVERTISING or secret_word(spelling) is not None
+    return name_of(spelling) in ADDRESSES | ADVERTISING | OWN_TOKENS or secret_word(spelling) is not None
 
 
 class Scrubber:
@@ -209,7 +210,7 @@ class Scrubber:
     def _denied(self, name: str) -> str | None:
         if name in self._deny:
             return DENIED
-        return name if name in ADDRESSES or (name in ADVERTISING and name not in self._keep) else None
+        return name if name in ADDRESSES | OWN_TOKENS or (name in ADVERTISING and name not in self._keep) else None
 
     def parameter(self, spelling: str) -> str | None:
         """The label under which a URL parameter of this name is removed, whatever it holds; None where it stays."""

@@ -51,7 +51,7 @@ def privacy_report(analysis: Analysis) -> dict[str, Any]:
     conditions = conditions_of(rules, cookie, settings.retention_days)
     keys, listed = configured_keys(settings, settings.data), FollowedKeys(settings.data)
     if settings.keys is not None and listed.poll(now.timestamp()):
-        keys.follow(listed_grants(listed.in_force, settings.origins))
+        keys.follow(listed_grants(listed.in_force, settings.origins), listed.ended)
     erasures = {
         "journal": None if settings.erasure_journal is None else str(settings.erasure_journal),
         "erased_ids": len(read_tombstones(settings.data)),

@@ -105,9 +105,13 @@ class Keys:
         pages = [_grant(text, frozenset(origins), secret=False) for text in publishable]
         return cls((*pages, *(_grant(text, ANY_ORIGIN, secret=True) for text in secret)), generated)
 
-    def follow(self, listed: Sequence[Grant]) -> None:
-        """From now on these are known beside the configured ones; one that is both is as it is listed."""
+    def follow(self, listed: Sequence[Grant], ended: Iterable[str] = ()) -> None:
+        """From now on these are known beside the configured ones; one that is both is as it is listed, and where its
+        digest has `ended` it is none.
+        """
         self._known = {grant.digest: grant for grant in (*self._configured, *listed)}
+        for digest in ended:
+            self._known.pop(bytes.fromhex(digest), None)
         pages = [grant for grant in self._known.values() if not grant.secret]
         self._origins = frozenset(origin for grant in pages for origin in grant.origins)
 

@@ -91,6 +91,16 @@ def admit_key(exchange: Exchange, policy: AccessPolicy, key: bytes, *, in_addres
         if policy.pressure.is_crowded:  # others may need the connection
             problem.headers.append((b"connection", b"close"))
         raise problem
+    open_tab(exchange, policy, grant)
+    exchange.grant, exchange.authority = grant, grant.authority
+    policy.uses[grant.name] = exchange.network
+    if exchange.needs not in grant.scopes:
+        raise scope_missing(grant, exchange.needs)
+    return grant
+
+
+def open_tab(exchange: Exchange, policy: AccessPolicy, grant: Grant) -> None:
+    """From here on what the request costs is on the tab of its key. Raises Problem 429."""
     now = time.monotonic()
     network = policy.networks.of(exchange.scope, exchange.headers, now, page=not grant.secret)
     tab = policy.budgets.tab(grant.digest, network, secret=grant.secret)
@@ -99,11 +109,6 @@ def admit_key(exchange: Exchange, policy: AccessPolicy, key: bytes, *, in_addres
         account, what = spent
         raise used_up(exchange, what, "this key" if account is tab.accounts[-1] else "this key from this network")
     exchange.network, exchange.tab = network, tab
-    exchange.grant, exchange.authority = grant, grant.authority
-    policy.uses[grant.name] = network
-    if exchange.needs not in grant.scopes:
-        raise scope_missing(grant, exchange.needs)
-    return grant
 
 
 def check_origin(exchange: Exchange, grant: Grant) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from asyncio import CancelledError
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -128,10 +129,12 @@ class Dispatch(Generic[State]):
         return self._later(route, exchange, answer)
 
     def _made(self, route: HotRoute[State], exchange: Exchange, make: Callable[[], HttpAnswer]) -> Whole:
+        began = self._access.clock.now()
         try:
             answer = make()
-        except Exception as error:  # noqa: BLE001 - the outermost loop of a worker: never a 500
+        except (Exception, CancelledError) as error:  # noqa: BLE001 - the outermost loop of a worker: never a 500
             answer = failure(error, exchange)
+        exchange.cpu_seconds += self._access.clock.since(began)
         return self._closed(route, exchange, answer)
 
     async def _later(
@@ -150,7 +153,7 @@ class Dispatch(Generic[State]):
         return answer, exchange, route.pages
 
 
-def failure(error: Exception, exchange: Exchange) -> HttpAnswer:
+def failure(error: BaseException, exchange: Exchange) -> HttpAnswer:
     """A problem in the words of the path's dialect.
 
     What nobody foresaw is logged with its trace and answered as a passing fault, so that clients send it again.

@@ -83,8 +83,8 @@ class Exchange:
     on its `tab` goes what the numbers below it say, which are those of what was not charged yet.
     """
 
-    scope: Scope
-    headers: dict[bytes, bytes]
+    scope: Scope = field(repr=False)  # with what follows it may name somebody: no line of the log shows it
+    headers: dict[bytes, bytes] = field(repr=False)
     request_id: bytes  # the caller's `X-Request-Id` where it is harmless, else a new one
     started: float = field(default_factory=time.perf_counter)
     grant: Grant | None = None

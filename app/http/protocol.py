@@ -1,6 +1,7 @@
 """uvicorn's HTTP protocol with what it lacks: framing decided once, receipt deadlines, size limits, problem bodies."""
 
 import asyncio
+import logging
 import math
 from collections.abc import Callable, Sized
 from functools import partial
@@ -17,6 +18,8 @@ from app.http.exchange import REFUSED, Awaited, head_lines
 from app.http.framing import CLOSE, DECISIVE, LAST, LAST_LINE, WholeCycle, framing_fault, plain_address
 from app.limits.connections import OpenConnections
 from app.limits.networks import UNKNOWN
+
+logger = logging.getLogger(__name__)
 
 MAX_HEADER_BYTES: Final = 16 * 1024
 MAX_URL_BYTES: Final = 8 * 1024
@@ -292,11 +295,15 @@ class ReceiptProtocol(HttpToolsProtocol):
 
     def finish_made(self, cycle: WholeCycle, make: Callable[[], Any], _: object) -> None:
         """Writes the answer that is there now."""
-        answered = make()
-        cycle.response_complete = True
-        if not cycle.disconnected:
-            self.write_whole(answered, cycle.keep_alive)
-        self.on_response_complete()
+        try:
+            answered = make()
+            cycle.response_complete = True
+            if not cycle.disconnected:
+                self.write_whole(answered, cycle.keep_alive)
+            self.on_response_complete()
+        except Exception:
+            logger.exception("an answer could not be given")
+            self.transport.close()
 
     def write_whole(self, answered: Any, keep_alive: bool) -> None:
         """One write for the whole answer; its headers were checked when they were made."""

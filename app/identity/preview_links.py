@@ -45,6 +45,10 @@ class PreviewLinks:
         private_folder(file.parent)
         create_file(file, secrets.token_bytes(SECRET_BYTES), 0o600)  # of two that come at once one wins
         self._key = file.read_bytes()
+        if len(self._key) != SECRET_BYTES:
+            raise OSError(
+                f"{file} holds no key of {SECRET_BYTES} bytes; take it away, and one is made (no link holds then)"
+            )
         self._read: dict[bytes, PreviewLink] = {}
 
     def token(self, preview: PreviewLink, now: float) -> str:

@@ -86,6 +86,12 @@ class FollowedKeys:
         self._ends = min((key.expires for key in self.in_force if key.expires is not None), default=float("inf"))
         return True
 
+    @property
+    def ended(self) -> list[str]:
+        """The digests of listed keys that are not in force any more."""
+        listed = () if self._published is None else self._published.listed.keys
+        return [key.digest for key in listed if key not in self.in_force]
+
     def causes(self, now: float) -> list[str]:
         """What is not as it should be, in codes."""
         soon = now + WARNED_DAYS * DAY_SECONDS

@@ -320,7 +320,7 @@ LINKED: Final = json_body(
         "additionalProperties": False,
         "properties": {
             "variant": {"type": "string", "maxLength": 100, "description": "The variant that is shown."},
-            "days": {"type": "number", "exclusiveMinimum": 0, "maximum": 30, "default": 7},
+            "days": {"type": "number", "minimum": 0.01, "maximum": 30, "default": 7},
             "url": {"type": "string", "maxLength": 2_000, "description": "The page to be looked at."},
             "reason": REASON,
         },
@@ -333,7 +333,7 @@ class PreviewBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a link is to show, for how long, and on which page."""
 
     variant: Annotated[str, Meta(max_length=100)]
-    days: Annotated[float, Meta(gt=0, le=30)] = 7.0
+    days: Annotated[float, Meta(ge=0.01, le=30)] = 7.0
     url: Annotated[str, Meta(max_length=2_000)] = ""
     reason: str | None = None
 
@@ -360,7 +360,7 @@ async def preview_link(key: Key, request: Request, _: Secret, asked: Asked, work
     except NothingToShow as error:
         raise Problem(404, "unknown_experiment", str(error)) from None
     except OSError as error:
-        raise retry_later(503, "preview_key_not_kept", f"no key can be kept for links: {error.strerror}", 60) from None
+        raise retry_later(503, "preview_key_not_kept", f"no key can be kept for links: {error}", 60) from None
     expires = datetime.fromtimestamp(ends, UTC).isoformat()
     shown = {"variant": wanted.variant, "phase": phase, "expires": expires}
     await note(asked, worker, Act("preview", key, after=shown, reason=wanted.reason))

@@ -7,7 +7,7 @@ from fastapi import Depends, Query, Request, Response
 from app.analysis.client import AnalysisAnswer, AnalysisError
 from app.analysis.queries import Query as AnalysisQuery
 from app.http.access import Grant, needs_secret
-from app.http.admission import admit, admit_stranger, presented
+from app.http.admission import admit, admit_stranger, open_tab, presented
 from app.http.cold import EXCHANGE
 from app.http.errors import Problem
 from app.http.exchange import Exchange, matches
@@ -51,7 +51,7 @@ async def secret_key(request: Request) -> Grant:
 async def key_if_any(request: Request) -> Grant | None:
     """The key of a request that needs none. One that is unknown, or a secret one in the address, is as good as none.
 
-    Raises Problem 429 where the network has used up what it may without a key.
+    Raises Problem 429 where the key, or without one the network, has used up what it may.
     """
     exchange, access = exchange_of(request), resources_of(request).access
     found = presented(exchange)
@@ -59,6 +59,7 @@ async def key_if_any(request: Request) -> Grant | None:
     if grant is None or (grant.secret and found is not None and found[1]):
         admit_stranger(exchange, access)
         return None
+    open_tab(exchange, access, grant)
     return grant
 
 

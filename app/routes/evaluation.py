@@ -185,10 +185,11 @@ def shown_to(
         tokens.append(attributes.pop(LINK_ATTRIBUTE))
     if not tokens:
         return Shown(visible, forced)
-    found = resources.previewed(tokens[:MOST_LINKS])
-    forced |= {experiment.key: variant for experiment, variant in found}
-    told = SHOWN if len(found) == len(tokens) else EXPIRED
-    return Shown(visible.beside([experiment for experiment, _ in found]), forced, told)
+    links = resources.previewed(tokens[:MOST_LINKS])
+    found = {link[0].key: link for link in links if link is not None}
+    forced |= {key: variant for key, (_, variant) in found.items()}
+    told = EXPIRED if None in links or len(tokens) > MOST_LINKS else SHOWN
+    return Shown(visible.beside([experiment for experiment, _ in found.values()]), forced, told)
 
 
 def exposures(

@@ -87,7 +87,7 @@ class Features:
         visible = resources.visible_to(grant, now)
         if payload is None or not payload.holds(visible, now):
             payload = self._payloads[consent] = Payload.at(now, visible, payload, consent)
-        shared = consent is resources.consent.of_address(exchange.scope)
+        shared = consent is resources.consent.of_address(exchange.scope) and not exchange.notes  # a cookie is one's own
         headers = [(b"etag", payload.etag), (b"cache-control", CACHE_CONTROL if shared else PRIVATE)]
         if matches(exchange.headers.get(b"if-none-match"), payload.etag):
             return HttpAnswer(304, b"", headers=headers)
@@ -109,4 +109,6 @@ def ingest(exchange: Exchange, resources: Resources, body: bytes) -> HttpAnswer 
     except BatchTooLarge as error:
         raise Problem(413, "batch_too_large", str(error)) from None
     exchange.events = len(reading.records)
+    if reading.gone:
+        resources.forget_cookie(exchange)
     return store(reading, resources, grant, named)

@@ -66,6 +66,7 @@ class Ofrep:
             raise not_found(visible, key, told)
         if consent is Consent.NONE:
             assignment, exposes = assign(experiment, NOBODY, context, now, forced), context.get(EXPOSE) is not False
+            exposes = exposes and not assignment.forced
             if exposes:
                 refused(resources, [assignment])
             stem = self._stems.of(visible, assignment) + told + (REFUSED if exposes else b"")

@@ -217,7 +217,7 @@ def page_view(
         user = None if body.user_id is None else str(body.user_id)
         people = people_asking(exchange.authority, None if asking.is_new else asking.visitor_id, user)
     elif consent is Consent.NONE and wanted:
-        refusing = {assignment.experiment: REFUSED for assignment in assignments}
+        refusing = {assignment.experiment: REFUSED for assignment in assignments if not assignment.forced}
     lists = _lists(resources, body, people, visible, assignments) if body.recommendations else {}
     if refusing:
         refused(resources, assignments)

@@ -95,6 +95,8 @@ class Tracking:
             named = resources.users.named_by_events(exchange.user_token)
             reading = read_single(item, len(body), self._kind, arrival(exchange, resources, named))
         exchange.events = len(reading.records)
+        if reading.gone:
+            resources.forget_cookie(exchange)
         return store(reading, resources, grant, named)
 
 

@@ -47,7 +47,7 @@ class LiveKeys:
         tokens = self.listed.user_tokens
         if self._settings.keys is None or not self.listed.poll(time.time()):
             return
-        self.known.follow(listed_grants(self.listed.in_force, self._settings.origins))
+        self.known.follow(listed_grants(self.listed.in_force, self._settings.origins), self.listed.ended)
         if self.listed.user_tokens != tokens:
             listed = map(token_key, self.listed.user_tokens)
             self._users.tokens = self._verifying([*listed, *self._settings.token_keys])

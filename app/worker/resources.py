@@ -87,12 +87,16 @@ class Previews:
     def read(self, tokens: Sequence[Any]) -> "list[PreviewLink | None]":
         """What each token shows now: None for one that is over, or was not made here."""
         mark = mark_of(self._file)
-        if mark is None:
-            return [None for _ in tokens]
-        if mark != self._mark or self._links is None:
+        if mark != self._mark:
             from app.identity.preview_links import PreviewLinks
 
-            self._mark, self._links = mark, PreviewLinks(self._file)
+            self._mark, self._links = mark, None
+            try:
+                self._links = None if mark is None else PreviewLinks(self._file)
+            except OSError as error:
+                logger.warning("preview links show nothing: %s", error)
+        if self._links is None:
+            return [None for _ in tokens]
         now = time.time()
         return [self._links.read(token, now) for token in tokens]
 
@@ -126,7 +130,7 @@ class Resources:
         except UnknownConsent as unknown:
             raise Problem(400, "unknown_consent", str(unknown)) from None
         if mode is Consent.NONE:
-            self._forget_cookie(exchange)
+            self.forget_cookie(exchange)
         return mode
 
     def consent_of_events(self, exchange: Exchange) -> Stated:
@@ -135,8 +139,8 @@ class Resources:
             stated = self.consent.of_events(exchange.scope, exchange.headers, exchange.authority)
         except UnknownConsent as unknown:
             raise Problem(400, "unknown_consent", str(unknown)) from None
-        if stated.said is Consent.NONE:
-            self._forget_cookie(exchange)
+        if (stated.unsaid if stated.said is None else stated.said) is Consent.NONE:
+            self.forget_cookie(exchange)
         return stated
 
     def cookie_place(self, exchange: Exchange) -> Whereabouts | None:
@@ -149,10 +153,10 @@ class Resources:
         allowed = origin is None or exchange.origin_listed or origin.decode("latin-1").lower() in place.origins
         return place if allowed else None
 
-    def _forget_cookie(self, exchange: Exchange) -> None:
-        """Who refuses keeps no cookie."""
+    def forget_cookie(self, exchange: Exchange) -> None:
+        """Who refuses keeps no cookie: it is deleted, once."""
         cookies = exchange.headers.get(b"cookie")
-        place = None if cookies is None else self.cookie_place(exchange)
+        place = None if cookies is None or exchange.notes else self.cookie_place(exchange)
         if cookies is not None and place is not None:
             exchange.notes = (*exchange.notes, *self.recognition.forget(cookies, place))
 
@@ -176,12 +180,13 @@ class Resources:
         catalog = self.catalogs.catalog
         return catalog.full if grant is not None and grant.secret else catalog.released.at(now)
 
-    def previewed(self, tokens: Sequence[Any]) -> list[tuple[CompiledExperiment, str]]:
-        """The experiments that links show, drafts too, each with the variant; a link that does not hold shows none."""
-        catalog = self.catalogs.catalog
-        links = [link for link in self.previews.read(tokens) if link is not None]
-        found = [(catalog.previewed(link.experiment, link.phase, link.variant), link.variant) for link in links]
-        return [(experiment, variant) for experiment, variant in found if experiment is not None]
+    def previewed(self, tokens: Sequence[Any]) -> list[tuple[CompiledExperiment, str] | None]:
+        """What each link shows, a draft too, and which variant; None for one that does not hold."""
+        shown: list[tuple[CompiledExperiment, str] | None] = []
+        for link in self.previews.read(tokens):
+            found = link and self.catalogs.catalog.previewed(link.experiment, link.phase, link.variant)
+            shown.append((found, link.variant) if link and found else None)
+        return shown
 
 
 @contextlib.asynccontextmanager

@@ -62,8 +62,8 @@ class Answers(asyncio.Protocol):
         """Sends a command; the future gives its answer. Raises redis' errors, and so does the future."""
         if self.lost:
             raise ConnectionLost("the store has closed the connection")
-        self._due = asyncio.get_running_loop().create_future()
         packed = hiredis.pack_command(words)  # pyright: ignore[reportArgumentType] - its types mean a tuple of one
+        self._due = asyncio.get_running_loop().create_future()
         self._transport.write(packed)
         return self._due
 

@@ -13,6 +13,7 @@ import jwt
 import pytest
 from servers.one_worker import OneWorker, records
 
+from app.http.access import Keys, listed_grants
 from app.keys.audit import Audit, AuditLine, Wanted
 from app.keys.file import KeysInvalid
 from app.keys.listed import KeysKeeper
@@ -162,6 +163,19 @@ def test_a_key_ends_and_says_so_two_weeks_ahead(tmp_path: Path, keeper: KeysKeep
     assert followed.poll(end)
     assert [key.name for key in followed.in_force] == ["b"]
     assert followed.causes(end) == []
+
+
+def test_a_key_that_has_ended_does_not_come_back_by_the_environment(tmp_path: Path, keeper: KeysKeeper) -> None:
+    file, data = tmp_path / "keys.yaml", tmp_path / "data"
+    file.write_text(listing(entry("a", more=", scopes: [audit], expires: 2027-01-01"), entry("b")))
+    keeper.boot()
+    known, followed = Keys.open([], ["secret_a", "secret_c"], tmp_path / "none"), FollowedKeys(data)
+    for moment, found in (("2026-12-31T00:00:00Z", {"audit"}), ("2027-01-02T00:00:00Z", None)):
+        followed.poll(parsed(moment).timestamp())
+        known.follow(listed_grants(followed.in_force, ["*"]), followed.ended)
+        grant = known.grant(b"secret_a")
+        assert (None if grant is None else set(grant.scopes)) == found
+    assert known.grant(b"secret_c") is not None
 
 
 def test_a_file_that_others_may_read_is_warned_about(

@@ -2,12 +2,15 @@
 
 from collections.abc import Coroutine, Generator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from servers.one_worker import OneWorker
 
+from app.limits.budgets import Tab
 from app.limits.metering import SHORT_SECONDS, CpuClock, metered
 
 
@@ -110,3 +113,29 @@ def test_only_the_steps_are_counted_and_not_what_lies_between() -> None:
     with pytest.raises(StopIteration):
         next(steps)
     assert 0 < first < note.cpu_seconds < 0.01
+
+
+def test_what_an_answer_costs_once_its_exposure_is_stored_is_charged_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    charged = list[float]()
+    charge = Tab.charge
+
+    def noted(self: Tab, now: float, requests: float, cpu_ms: float, kilobytes: float, events: float) -> None:
+        charged.append(cpu_ms)
+        charge(self, now, requests, cpu_ms, kilobytes, events)
+
+    with OneWorker(tmp_path) as worker, worker.client() as page:
+        monkeypatch.setattr(Tab, "charge", noted)
+        monkeypatch.setattr(CpuClock, "since", lambda *_: 0.0001)  # of every step
+        page.post("/v1/personalize", json={"visitor_id": "v", "experiments": ["banner"]}).raise_for_status()
+        page.post("/v1/track", json={"anonymousId": "v", "event": "E"}).raise_for_status()
+    assert charged == [pytest.approx(0.2)] * 2  # before the log has it, and after
+
+
+def test_health_pages_are_paid_by_a_known_key_too(tmp_path: Path) -> None:
+    limits = {"rate_limit_per_second": 1, "rate_limit_burst": 3}
+    with OneWorker(tmp_path, **limits) as worker, worker.client() as page:
+        answers = [page.get(path).status_code for path in ("/metrics", "/readyz") * 4]
+    assert answers[:3] == [200] * 3
+    assert set(answers[5:]) == {429}

@@ -121,14 +121,51 @@ def test_what_cannot_be_shown_is_said(worker: OneWorker) -> None:
         "variant": link(worker, "draft", variant="c"),
         "experiment": link(worker, "drafft", variant="b"),
         "days": link(worker, "draft", variant="b", days=31),
+        "no days": link(worker, "draft", variant="b", days=1e-9),
         "page's key": link(worker, "draft", PUBLISHABLE, variant="b"),
     }
     assert {name: answer.status_code for name, answer in wrong.items()} == {
-        "variant": 400, "experiment": 404, "days": 400, "page's key": 403
+        "variant": 400, "experiment": 404, "days": 400, "no days": 400, "page's key": 403
     }  # fmt: skip
     assert "it has a, b" in wrong["variant"].json()["detail"]
     assert "did you mean draft" in wrong["experiment"].json()["detail"]
     assert "days" in wrong["days"].text
+
+
+def test_two_links_for_one_experiment_show_it_once(worker: OneWorker, token: str) -> None:
+    other = link(worker, "draft", variant="a").json()["token"]
+    query = f"resonate_preview={token}&resonate_preview={other}"
+    flags = asked(worker, f"{FLAGS}?{query}").json()["flags"]
+    assert [flag["variant"] for flag in flags if flag["key"] == "draft"] == ["a"]
+    page = asked(worker, f"/v1/personalize?{query}")
+    assert page.text.count('"draft":') == 1
+    assert page.json()["preview"] == "shown"
+
+
+def test_a_link_is_stored_nowhere(worker: OneWorker, token: str) -> None:
+    page = {"url": f"https://shop.example/?resonate_preview={token}", "search": f"?resonate_preview={token}"}
+    properties = {**page, "resonate_preview": token, "nested": {"resonate.preview": token}}
+    event = {"anonymousId": "p-stored", "properties": properties, "context": {"page": page, "resonate.preview": token}}
+    with worker.client() as client:
+        client.post("/v1/page", json=event).raise_for_status()
+    attributes = {"resonate_preview": token, "resonate.preview": token, "url": page["url"]}
+    asked(worker, "/ofrep/v1/evaluate/flags/banner", "p-stored", context=attributes).raise_for_status()
+    kept = records(worker, visitor_id="p-stored")
+    assert {record["type"] for record in kept} == {"page", "exposure"}
+    assert token not in str(kept)
+
+
+@pytest.mark.parametrize("spoilt", ["empty", "short", "a folder"])
+def test_a_spoilt_key_shows_nothing_and_makes_nothing(tmp_path: Path, spoilt: str) -> None:
+    with OneWorker(tmp_path) as worker:
+        token = link(worker, "draft", variant="b").json()["token"]
+        file = worker.settings.data / "secrets" / "previews.key"
+        file.unlink()
+        file.mkdir() if spoilt == "a folder" else file.write_bytes(b"a" * (spoilt == "short"))
+        answer = asked(worker, f"{FLAGS}?resonate_preview={token}")
+        assert (answer.status_code, answer.json()["metadata"]["preview"]) == (200, "expired")
+        refused = link(worker, "draft", variant="b")
+        assert (refused.status_code, refused.json()["code"]) == (503, "preview_key_not_kept")
 
 
 def test_who_takes_the_key_away_ends_all_links(tmp_path: Path) -> None:
