@@ -56,6 +56,30 @@ TRUST: Mapping[str, Mutation] = {
             ),
         ),
     ),
+    "unsigned_links": Mutation(
+        "whoever writes a preview link makes one",
+        ("tests/app/identity/test_preview_links.py",),
+        (
+            Edit(
+                "app/identity/preview_links.py",
+                '"verify_exp": False,',
+                '"verify_exp": False, "verify_signature": False,',
+            ),
+        ),
+    ),
+    "stored_links": Mutation(
+        "the tokens of preview links are stored with events",
+        ("tests/app/routes/test_previews.py::test_a_link_is_stored_nowhere",),
+        (
+            Edit("events/scrubbing.py", 'frozenset({"resonatepreview", "resonateusertoken"})', "frozenset[str]()"),
+            Edit("events/addresses.py", '    "resonatepreview": "token",\n', ""),
+        ),
+    ),
+    "unpaid_endings": Mutation(
+        "what an answer costs once the log has its exposure is paid by nobody",
+        ("tests/app/limits/test_metering.py",),
+        (Edit("app/http/dispatch.py", "exchange.cpu_seconds += self._access.clock.since(began)", "del began"),),
+    ),
     "counted_drafts": Mutation(
         "an exposure that a page reports is held against what has not begun, and the counters tell",
         ("tests/app/routes/test_released.py::test_no_public_answer_tells_of_what_is_not_released",),

@@ -31,7 +31,8 @@ async def test_every_column_of_a_record_comes_back_from_the_parts(
         user_id="u-1", experiment="e", variant="b", phase=2, propensity=0.25, exposure_source="ofrep", value=19.9,
         currency="EUR", order_id="o-1", product_ids=["p-1", "p-2"], quantities=[1.0, 2.0], prices=[9.9, 5.0],
         page_view_id="pv", engaged_ms=1200, url="https://a.example/ä", path="/ä", device="mobile", country="DE",
-        network=7, bot=True, forced=True, forged=True, authority=Authority.BACKEND, quarantined=True,
+        network=7, bot=True, forced=True, forged=True, site="sk", issued=True,
+        authority=Authority.BACKEND, quarantined=True,
         properties={"a": {"b": [1, 2.5, None, "ö"]}}, context={"ip": None},
     )  # fmt: skip
     await stream.append([full])
