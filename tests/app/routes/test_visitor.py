@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -214,3 +215,22 @@ def test_only_who_came_by_https_has_a_secure_cookie(tmp_path_factory: pytest.Tem
                    x_forwarded_proto="https")  # fmt: skip
         plain = ask(started, "/v1/visitor", None, PUBLISHABLE)
     assert ["; Secure" in answer.headers["set-cookie"] for answer in (safe, plain)] == [True, False]
+
+
+def test_an_answer_that_takes_a_cookie_away_is_nobody_elses(tmp_path: Path) -> None:
+    """By whatever it was refused: a shop that allows nothing, or one event among others that says so itself."""
+    refusing = "timezone: Europe/Berlin\ncurrency: EUR\nprivacy: {default_consent: none}\n"
+    cookie = {"cookie": "resonate_id=abc"}
+    with OneWorker(tmp_path / "none", {**DEFINITIONS, "shop.yaml": refusing}) as worker, worker.client() as page:
+        payload = page.get(f"/api/features/{PUBLISHABLE}", headers=cookie)
+        assert payload.headers["set-cookie"].startswith("resonate_id=;")
+        assert payload.headers["cache-control"].startswith("private")
+        assert page.get(f"/api/features/{PUBLISHABLE}").headers["cache-control"].startswith("public")
+        silent = page.post("/v1/track", json={"anonymousId": "v", "event": "E"}, headers=cookie)
+        assert silent.headers["set-cookie"].startswith("resonate_id=;")
+    with OneWorker(tmp_path / "all") as worker, worker.client() as page:
+        own = {"anonymousId": "v", "event": "E", "context": {"consent": {"resonate": "none"}}}
+        batch = page.post("/v1/batch", json={"batch": [own, {"type": "track"} | own]}, headers=cookie)
+        assert batch.headers.get_list("set-cookie")[0].startswith("resonate_id=;")
+        assert len(batch.headers.get_list("set-cookie")) == 1
+        assert records(worker) == []
