@@ -356,7 +356,7 @@ async def preview_link(key: Key, request: Request, _: Secret, asked: Asked, work
         phase = worker.catalogs.catalog.previewable(key, wanted.variant).phase
         token, ends = worker.previews.make(key, phase, wanted.variant, wanted.days)
     except NoSuchVariant as error:
-        raise Problem(400, "unknown_variant", f"variant: {error}") from None
+        raise Problem(404, "unknown_variant", f"variant: {error}") from None
     except NothingToShow as error:
         raise Problem(404, "unknown_experiment", str(error)) from None
     except OSError as error:

@@ -125,7 +125,7 @@ def test_what_cannot_be_shown_is_said(worker: OneWorker) -> None:
         "page's key": link(worker, "draft", PUBLISHABLE, variant="b"),
     }
     assert {name: answer.status_code for name, answer in wrong.items()} == {
-        "variant": 400, "experiment": 404, "days": 400, "no days": 400, "page's key": 403
+        "variant": 404, "experiment": 404, "days": 400, "no days": 400, "page's key": 403
     }  # fmt: skip
     assert "it has a, b" in wrong["variant"].json()["detail"]
     assert "did you mean draft" in wrong["experiment"].json()["detail"]
