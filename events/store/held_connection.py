@@ -16,8 +16,8 @@ class HeldConnection:
     """A connection of a single server, made when first used and again after it broke. One command at a time.
 
     The client opens and closes it, so that logging in, TLS and checks are its business; in between answers are read
-    here. The pool's book-keeping, retries and hooks took 240 of 300 µs of a flush, packing and the client's streams 25
-    of the 67 that were left (benchmarks/ingest.py counts flushes).
+    here. The pool's book-keeping, retries and hooks took most of a flush, and of what was left the client's packing and
+    streams a large part (benchmarks/ingest.py counts flushes).
     """
 
     def __init__(self, client: Redis) -> None:
