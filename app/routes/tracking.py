@@ -127,8 +127,10 @@ def store(reading: Reading, resources: Resources, grant: Grant, named: NamedUser
     if named.unsettled:
         return _settled(reading, resources, grant, named)
     records = _judged(reading, named.counted(reading.records), resources, grant)
+    if not records:
+        return stored(reading, resources, records, 0)
     future = None
-    if records and not resources.users.log_ins.are_told(records):
+    if not resources.users.log_ins.are_told(records):
         try:
             future = resources.stream.put(records)
         except StoreUnavailable as unavailable:
