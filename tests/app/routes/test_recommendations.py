@@ -2,13 +2,15 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import redis
+from servers.commands import store_commands
 from servers.one_worker import DEFINITIONS, SECRET, OneWorker
 from servers.patience import until
 from servers.tokens import TOKEN_KEY, user_token
@@ -60,11 +62,13 @@ def asked(client: httpx.Client, **body: Any) -> dict[str, Any]:
     return answer.json()
 
 
-def history_reads(worker: OneWorker) -> int:
-    """How many histories the store was asked for since it started."""
-    with redis.Redis(unix_socket_path=str(worker.store.socket)) as store:
-        commands: dict[str, Any] = store.info("commandstats")  # pyright: ignore[reportAssignmentType]
-    return commands.get("cmdstat_hgetall", {}).get("calls", 0)
+@contextmanager
+def history_reads(worker: OneWorker) -> Generator[list[str]]:
+    """Whose histories the store is asked for, in the order of the asking; the list fills when the block ends."""
+    reads: list[str] = []
+    with store_commands(worker) as commands:
+        yield reads
+    reads += [command.removeprefix("HGETALL ") for command in commands if command.startswith("HGETALL {h:")]
 
 
 def ids(answer: dict[str, Any]) -> list[str]:
@@ -84,15 +88,16 @@ def test_who_allows_a_count_is_answered_by_nobodys_past(
 ) -> None:
     client.post("/v1/track", json=order("v-counted", *BOUGHT, number=7)).raise_for_status()
     asking: dict[str, Any] = {"strategy": strategy, "limit": 5, "items": ["wine-1"]}
-    known, reads = asked(client, visitor_id="v-counted", **asking), history_reads(worker)
-    for who in ("v-counted", "c-3", "v-new"):
-        counted = asked(client, visitor_id=who, user_id="c-4", consent=consent, **asking)
-        assert counted["user"] == "absent"
-        assert ids(counted) == ids(asked(client, visitor_id="v-nobody", **asking)) != ids(known)
-        page = {"visitor_id": who, "consent": consent, "recommendations": [{"slot": "a", "items": ["wine-1"]}]}
-        listed = client.post("/v1/personalize", json=page).json()["recommendations"]["a"]
-        assert "history" not in listed
-    assert history_reads(worker) == reads + 3  # those of nobody, for comparison
+    known = asked(client, visitor_id="v-counted", **asking)
+    with history_reads(worker) as reads:
+        for who in ("v-counted", "c-3", "v-new"):
+            counted = asked(client, visitor_id=who, user_id="c-4", consent=consent, **asking)
+            assert counted["user"] == "absent"
+            assert ids(counted) == ids(asked(client, visitor_id="v-nobody", **asking)) != ids(known)
+            page = {"visitor_id": who, "consent": consent, "recommendations": [{"slot": "a", "items": ["wine-1"]}]}
+            listed = client.post("/v1/personalize", json=page).json()["recommendations"]["a"]
+            assert "history" not in listed
+    assert reads == ["{h:v:v-nobody}"] * 3  # for comparison
     assert "fallback" not in known
     assert ("fallback" in counted) == (strategy != "bought_together")
 
@@ -173,16 +178,16 @@ def test_a_strategy_under_test_decides_the_slot(client: httpx.Client) -> None:
 def test_a_page_of_twenty_slots_reads_what_the_visitor_bought_once(worker: OneWorker, client: httpx.Client) -> None:
     slots = [{"slot": f"slot-{number}", "limit": 2} for number in range(19)]
     body = {"visitor_id": "c-3", "recommendations": [*slots, {"slot": "front"}]}
-    before = history_reads(worker)
-    lists = client.post("/v1/personalize", json=body).json()["recommendations"]
-    assert history_reads(worker) == before + 1
+    with history_reads(worker) as reads:
+        lists = client.post("/v1/personalize", json=body).json()["recommendations"]
+    assert reads == ["{h:v:c-3}"]
     assert [len(found["items"]) for found in lists.values()] == [2] * 19 + [4]
 
 
 def test_one_list_reads_what_the_visitor_bought_once(worker: OneWorker, client: httpx.Client) -> None:
-    before = history_reads(worker)
-    asked(client, visitor_id="c-3", slot="front")
-    assert history_reads(worker) == before + 1
+    with history_reads(worker) as reads:
+        asked(client, visitor_id="c-3", slot="front")
+    assert reads == ["{h:v:c-3}"]
 
 
 def test_an_answer_to_everybody_knows_its_tag_however_it_is_written(client: httpx.Client) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-import redis
+from servers.commands import store_commands
 from servers.one_worker import SECRET, OneWorker, records
 from servers.patience import until
 from servers.service import PUBLISHABLE_KEY, SECRET_KEY, running
@@ -310,40 +311,23 @@ def sending(user: str, token: Any) -> Iterator[tuple[str, Any]]:
     yield "/track", [viewed]
 
 
-class Commands:
-    """What the store was asked, by kind and number, while a block ran."""
-
-    def __init__(self, worker: OneWorker) -> None:
-        self._worker = worker
-        self.seen: list[str] = []
-
-    def __enter__(self) -> "Commands":
-        self._before = self._counted()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        after = self._counted()
-        self.seen = sorted(f"{name} {calls - self._before.get(name, 0)}" for name, calls in after.items()
-                           if calls != self._before.get(name, 0))  # fmt: skip
-
-    def _counted(self) -> dict[str, int]:
-        with redis.Redis(unix_socket_path=str(self._worker.store.socket)) as store:
-            told: Any = store.info("commandstats")
-        asked = {"hgetall", "hget", "hmget", "get", "exists", "hkeys", "hlen", "fcall", "hset", "hsetnx", "xadd"}
-        return {name: stats["calls"] for name, stats in told.items() if name.removeprefix("cmdstat_") in asked}
+ASKED = {"HGETALL", "HGET", "HMGET", "GET", "EXISTS", "HKEYS", "HLEN", "FCALL", "HSET", "HSETNX", "XADD"}
 
 
 def public_answers(worker: OneWorker, visitor: str, user: str, token: Any = None) -> tuple[list[str], list[str]]:
     """The answers of every publishable route that names a user, without what each draws anew, and the store's work."""
     texts: list[str] = []
-    with worker.client() as client, Commands(worker) as commands:
+    with worker.client() as client, store_commands(worker) as commands:
         for path, body in asking(visitor, user, token):
             body = body if path != SINGLE else {"context": body["context"] | {"resonate.expose": False}}
             if path == "/v1/personalize":
                 body = body | {"expose": False}
             texts.append(client.post(path, json=body).text)
     unique = [without_ids(json.loads(text)) for text in texts]
-    return [json.dumps(each) for each in unique], commands.seen
+    kinds = Counter(command.partition(" ")[0] for command in commands)
+    return [json.dumps(each) for each in unique], sorted(
+        f"{kind} {number}" for kind, number in kinds.items() if kind in ASKED
+    )
 
 
 def without_ids(told: Any) -> Any:
