@@ -23,7 +23,7 @@ def store_commands(worker: OneWorker) -> Generator[list[str]]:
         yield seen
         store.echo(END)
         while True:
-            told: dict[str, Any] = monitor.next_command()
+            told: Any = monitor.next_command()
             command: str = told["command"]
             if command == f"ECHO {END}":
                 break
