@@ -23,15 +23,15 @@ REFUSED: Final = "refused"  # so many (`value`) answers of an experiment on a sh
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One event of the log; the fields are the columns of `events.records` that the sender (not the store) gives.
 
-    `network` and `time` stand side by side, because they alone differ where an event is sent again.
+    `network` and `time` stand before all others, because they alone differ where an event is sent again.
     `time` is in microseconds UTC, `engaged_ms` in milliseconds. `visitor_id` is the anonymousId, else the userId.
     """
 
+    network: int | None = None
+    time: int
     message_id: str
     type: str
     visitor_id: str
-    network: int | None = None
-    time: int
     event: str | None = None
     user_id: str | None = None
     experiment: str | None = None

@@ -112,6 +112,7 @@ class Keys:
         self._known = {grant.digest: grant for grant in (*self._configured, *listed)}
         for digest in ended:
             self._known.pop(bytes.fromhex(digest), None)
+        self._presented: dict[bytes, Grant] = {}
         pages = [grant for grant in self._known.values() if not grant.secret]
         self._origins = frozenset(origin for grant in pages for origin in grant.origins)
 
@@ -121,8 +122,13 @@ class Keys:
         return sorted(self._known.values(), key=lambda grant: grant.name)
 
     def grant(self, key: bytes) -> Grant | None:
-        """The grant of a presented key."""
-        return self._known.get(hashlib.sha256(key).digest())
+        """The grant of a presented key. Of a known one the digest is computed once."""
+        found = self._presented.get(key)
+        if found is None:
+            found = self._known.get(hashlib.sha256(key).digest())
+            if found is not None:
+                self._presented[key] = found
+        return found
 
     def allows_origin(self, origin: str) -> bool:
         """Whether any publishable key lets pages of `origin` in: a preflight request carries no key."""

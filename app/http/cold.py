@@ -1,6 +1,5 @@
 """The cold tier's frame around FastAPI: request ids, limits, page headers, counting, and never a 500."""
 
-import time
 from collections.abc import Mapping
 from typing import Final
 
@@ -55,13 +54,13 @@ class Cold:
                 try:
                     await metered(self._answered(scope, receiving, reply.send), self._access.clock, exchange)
                 finally:
-                    exchange.charge()
+                    exchange.charge(self._access.clock.now())
         except Disconnected:
             return
         except Exception as error:  # noqa: BLE001 - the outermost loop of a worker: never a 500
             await reply.answer(failure(error, exchange))
         route = getattr(scope.get("route"), "path", OTHER_ROUTE)
-        self._access.telemetry.answered(route, reply.status, time.perf_counter() - exchange.started)
+        self._access.telemetry.answered(route, reply.status, self._access.clock.now() - exchange.started)
 
     async def _answered(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._application(scope, receive, send)

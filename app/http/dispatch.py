@@ -1,7 +1,6 @@
 """Every request and every answer pass here: hot paths by one look-up, everything else to FastAPI."""
 
 import logging
-import time
 from asyncio import CancelledError
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
@@ -18,8 +17,8 @@ from app.http.exchange import (
     Exchange,
     HttpAnswer,
     Pages,
-    Pending,
     Receive,
+    Reply,
     Scope,
     Send,
     head,
@@ -31,7 +30,7 @@ from app.limits.metering import metered
 logger = logging.getLogger(__name__)
 
 State = TypeVar("State")  # what the handlers of an application work with
-Handler = Callable[[Exchange, State, bytes], HttpAnswer | Pending]
+Handler = Callable[[Exchange, State, bytes], Reply]
 Whole = tuple[HttpAnswer, Exchange, Pages]  # an answer, and what its head is made of
 Later = Awaited[Whole] | Coroutine[Any, Any, Whole]
 
@@ -78,6 +77,7 @@ class Dispatch(Generic[State]):
         self._cold = cold
         self._deadlines = deadlines
         self._access = access
+        self._clock = access.clock
         self._state = state
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -94,7 +94,7 @@ class Dispatch(Generic[State]):
         except Problem as problem:
             answered = self._closed(route, exchange, failure(problem, exchange))
         else:
-            whole = self._answer(route, exchange, body)
+            whole = self._answer(route, exchange, body, self._clock.now())
             answered = whole if isinstance(whole, tuple) else await whole
         answer = answered[0]
         await send({"type": "http.response.start", "status": answer.status, "headers": head(*answered)})
@@ -103,10 +103,13 @@ class Dispatch(Generic[State]):
     def answer_whole(self, scope: Scope, body: bytes) -> Whole | Later | None:
         """The answer to a request whose body is all there; None where the path is not of the fast tier."""
         route = self._table.find(scope["path"])
-        return None if route is None else self._answer(route, Exchange.of(scope, self._access.ids), body)
+        if route is None:
+            return None
+        exchange = Exchange.of(scope, self._access.ids)
+        return self._answer(route, exchange, body, exchange.started)
 
-    def _answer(self, route: HotRoute[State], exchange: Exchange, body: bytes) -> Whole | Later:
-        method, began = exchange.scope["method"], self._access.clock.now()
+    def _answer(self, route: HotRoute[State], exchange: Exchange, body: bytes, began: float) -> Whole | Later:
+        method = exchange.scope["method"]
         exchange.needs = route.scope
         try:
             if method == route.method or (method == "HEAD" and route.method == "GET"):
@@ -119,37 +122,38 @@ class Dispatch(Generic[State]):
                 raise method_not_allowed(method, route.methods)
         except Exception as error:  # noqa: BLE001 - the outermost loop of a worker: never a 500
             answer = failure(error, exchange)
-        exchange.cpu_seconds, exchange.body_bytes = self._access.clock.since(began), len(body)
+        exchange.cpu_seconds, exchange.body_bytes = self._clock.since(began), len(body)
         if isinstance(answer, HttpAnswer):
             return self._closed(route, exchange, answer)
         if exchange.is_costly:
-            exchange.charge()
+            exchange.charge(self._clock.now())
         if isinstance(answer, Awaited):
             return Awaited(answer.future, partial(self._made, route, exchange, answer.make))
         return self._later(route, exchange, answer)
 
     def _made(self, route: HotRoute[State], exchange: Exchange, make: Callable[[], HttpAnswer]) -> Whole:
-        began = self._access.clock.now()
+        began = self._clock.now()
         try:
             answer = make()
         except (Exception, CancelledError) as error:  # noqa: BLE001 - the outermost loop of a worker: never a 500
             answer = failure(error, exchange)
-        exchange.cpu_seconds += self._access.clock.since(began)
+        exchange.cpu_seconds += self._clock.since(began)
         return self._closed(route, exchange, answer)
 
     async def _later(
         self, route: HotRoute[State], exchange: Exchange, pending: Coroutine[Any, Any, HttpAnswer]
     ) -> Whole:
         try:
-            answer = await metered(pending, self._access.clock, exchange)
+            answer = await metered(pending, self._clock, exchange)
         except Exception as error:  # noqa: BLE001 - the outermost loop of a worker: never a 500
             answer = failure(error, exchange)
         return self._closed(route, exchange, answer)
 
     def _closed(self, route: HotRoute[State], exchange: Exchange, answer: HttpAnswer) -> Whole:
         """The answer, counted and charged."""
-        exchange.charge()
-        self._access.telemetry.answered(route.name, answer.status, time.perf_counter() - exchange.started)
+        now = self._clock.now()
+        exchange.charge(now)
+        self._access.telemetry.answered(route.name, answer.status, now - exchange.started)
         return answer, exchange, route.pages
 
 

@@ -72,6 +72,7 @@ class Awaited(Generic[Made]):
 # A handler gets the whole body. It returns what it can say at once, else what waits: for one future, or for several
 # things in a coroutine.
 Pending = Awaited[HttpAnswer] | Coroutine[Any, Any, HttpAnswer]
+Reply = HttpAnswer | Pending
 
 
 @dataclass(slots=True)
@@ -86,7 +87,7 @@ class Exchange:
     scope: Scope = field(repr=False)  # with what follows it may name somebody: no line of the log shows it
     headers: dict[bytes, bytes] = field(repr=False)
     request_id: bytes  # the caller's `X-Request-Id` where it is harmless, else a new one
-    started: float = field(default_factory=time.perf_counter)
+    started: float  # by the clock of the budgets
     grant: Grant | None = None
     needs: KeyScope | None = None  # of a key, by its route; until that is known no key has enough
     authority: Authority = Authority.PAGE
@@ -107,7 +108,7 @@ class Exchange:
         given = headers.get(b"x-request-id")
         if given is None or not REQUEST_ID.fullmatch(given):
             given = next(ids).encode()
-        return cls(scope, headers, given)
+        return cls(scope, headers, given, time.monotonic())
 
     @property
     def visitors_agent(self) -> str:
@@ -126,11 +127,10 @@ class Exchange:
         """From now on it is known how far the user is believed whom a page names."""
         self.standing, self.authority = standing, standing.authority
 
-    def charge(self) -> None:
+    def charge(self, now: float) -> None:
         """Puts what was done since the last time on the caller's tab."""
         if self.tab is not None:
-            cpu_ms, kilobytes = self.cpu_seconds * 1e3, self.body_bytes / 1e3
-            self.tab.charge(time.monotonic(), self.requests, cpu_ms, kilobytes, self.events)
+            self.tab.charge(now, self.requests, self.cpu_seconds * 1e3, self.body_bytes / 1e3, self.events)
         self.requests, self.cpu_seconds, self.body_bytes, self.events = 0, 0.0, 0, 0
 
     @property

@@ -93,7 +93,9 @@ class VisitorIds:
     def marked(self, records: Sequence[Record]) -> list[Record]:
         """The records, those under an id of its own marked."""
         return [
-            msgspec.structs.replace(record, issued=True) if self.issued(record.visitor_id) else record
+            msgspec.structs.replace(record, issued=True)
+            if record.visitor_id.startswith(PREFIX) and self.issued(record.visitor_id)
+            else record
             for record in records
         ]
 

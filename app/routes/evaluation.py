@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from app.http.access import Grant
-from app.http.exchange import Awaited, Exchange, HttpAnswer, Pending
+from app.http.exchange import Awaited, Exchange, HttpAnswer, Reply
 from app.http.parameters import query_pairs
 from app.identity.people import PROVEN
 from app.worker.resources import Resources
@@ -83,8 +83,8 @@ def user_named(told: Mapping[str, Any]) -> str | None:
 
 def for_named_user(
     exchange: Exchange, resources: Resources, visitor_id: str | None, user_id: str | None, token: Any,
-    answer: Callable[[], HttpAnswer | Pending],
-) -> HttpAnswer | Pending:  # fmt: skip
+    answer: Callable[[], Reply],
+) -> Reply:  # fmt: skip
     """What `answer` says once the exchange knows how far the user that the request names is believed.
 
     That is at once, save where the store has to be asked whether they are logged in. A secret key proves whom it names.
@@ -236,9 +236,7 @@ def exposures(
     return records
 
 
-def when_stored(
-    resources: Resources, records: Sequence[Record], answer: Callable[[list[bytes]], HttpAnswer]
-) -> HttpAnswer | Pending:
+def when_stored(resources: Resources, records: Sequence[Record], answer: Callable[[list[bytes]], HttpAnswer]) -> Reply:
     """What `answer` says of these exposures once they are stored, or cannot be: it is given, for each, the members that
     tell which.
     """

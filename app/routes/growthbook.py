@@ -13,7 +13,7 @@ import msgspec
 from app.http.admission import admit, admit_key
 from app.http.body import decode
 from app.http.errors import JSON_TYPE, Problem, unreadable
-from app.http.exchange import Exchange, HttpAnswer, Pending, matches
+from app.http.exchange import Exchange, HttpAnswer, Reply, matches
 from app.routes.tracking import arrival, store
 from app.worker.resources import Resources
 from events.consent import Consent
@@ -94,7 +94,7 @@ class Features:
         return HttpAnswer(200, payload.body, headers=headers)
 
 
-def ingest(exchange: Exchange, resources: Resources, body: bytes) -> HttpAnswer | Pending:
+def ingest(exchange: Exchange, resources: Resources, body: bytes) -> Reply:
     """`POST /track?client_key=`; success means durable, as everywhere."""
     grant = admit(exchange, resources.access)
     items = decode(body, EVENTS)

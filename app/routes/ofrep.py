@@ -9,7 +9,7 @@ import msgspec
 from app.http.admission import admit
 from app.http.body import decode
 from app.http.errors import OFREP_FLAGS, Problem
-from app.http.exchange import Exchange, HttpAnswer, Pending, matches
+from app.http.exchange import Exchange, HttpAnswer, Reply, matches
 from app.routes.evaluation import (
     EXPIRED,
     EXPOSE,
@@ -51,7 +51,7 @@ class Ofrep:
     def __init__(self) -> None:
         self._stems = Stems(ofrep_stem)
 
-    def evaluate(self, exchange: Exchange, resources: Resources, body: bytes) -> HttpAnswer | Pending:
+    def evaluate(self, exchange: Exchange, resources: Resources, body: bytes) -> Reply:
         """`POST /ofrep/v1/evaluate/flags/{key}`"""
         grant, now = admit(exchange, resources.access), time.time()
         visitor, context, token = read_context(decode(body, DECODER))
@@ -74,7 +74,7 @@ class Ofrep:
         assignment = assign(experiment, visitor, context, now, forced)
         stem = self._stems.of(visible, assignment) + told
 
-        def answer() -> HttpAnswer | Pending:
+        def answer() -> Reply:
             if not assignment.enrols or context.get(EXPOSE) is False:
                 return HttpAnswer(200, b"%b%b}}" % (stem, exchange.standing.told))
             whom = Visitor.of(visitor, context, len(body), consent)
@@ -85,7 +85,7 @@ class Ofrep:
 
         return for_named_user(exchange, resources, visitor, user_named(context), token, answer)
 
-    def evaluate_all(self, exchange: Exchange, resources: Resources, body: bytes) -> HttpAnswer | Pending:
+    def evaluate_all(self, exchange: Exchange, resources: Resources, body: bytes) -> Reply:
         """`POST /ofrep/v1/evaluate/flags`"""
         grant, now = admit(exchange, resources.access), time.time()
         visitor, context, token = read_context(decode(body, DECODER))

@@ -11,7 +11,7 @@ from app.http.access import Grant
 from app.http.admission import admit
 from app.http.body import decode
 from app.http.errors import Problem
-from app.http.exchange import Exchange, HttpAnswer, Pending
+from app.http.exchange import Exchange, HttpAnswer, Reply
 from app.identity.people import people_asking
 from app.routes.evaluation import (
     FORCE,
@@ -102,7 +102,7 @@ class Personalize:
     def __init__(self) -> None:
         self._stems = Stems(personalize_stem)
 
-    def __call__(self, exchange: Exchange, resources: Resources, raw: bytes) -> HttpAnswer | Pending:
+    def __call__(self, exchange: Exchange, resources: Resources, raw: bytes) -> Reply:
         grant = admit(exchange, resources.access, PARAMETERS)
         body = decode(raw, DECODER)
         attributes, token = checked_attributes(body)
@@ -114,7 +114,7 @@ class Personalize:
         for_whom = asking(exchange, resources, body.visitor_id, consent)
         visitor_id = for_whom.visitor_id or NOBODY
 
-        def answer() -> HttpAnswer | Pending:
+        def answer() -> Reply:
             view = page_view(exchange, resources, grant, for_whom, body, attributes)
             visitor = Visitor.of(visitor_id, attributes, len(raw), consent)
             shown = exposures(exchange, resources, "personalize", visitor, view.enrolling) if view.enrolling else []

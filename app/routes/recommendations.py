@@ -11,7 +11,7 @@ from app.analysis.queries import AttributionQuery
 from app.http.admission import admit
 from app.http.body import decode
 from app.http.errors import Problem
-from app.http.exchange import Exchange, HttpAnswer, Pending, matches
+from app.http.exchange import Exchange, HttpAnswer, Reply, matches
 from app.identity.people import people_asking
 from app.routes.dependencies import Asked, Known, Secret, Worker, analysed
 from app.routes.evaluation import for_named_user
@@ -49,7 +49,7 @@ class RecommendationsBody(msgspec.Struct, frozen=True):
 DECODER: Final = msgspec.json.Decoder(RecommendationsBody)
 
 
-def recommend(exchange: Exchange, resources: Resources, raw: bytes) -> HttpAnswer | Pending:
+def recommend(exchange: Exchange, resources: Resources, raw: bytes) -> Reply:
     """The handler."""
     admit(exchange, resources.access, ())
     body, recommender = decode(raw, DECODER), resources.recommender
@@ -64,7 +64,7 @@ def recommend(exchange: Exchange, resources: Resources, raw: bytes) -> HttpAnswe
     if consent is not Consent.PERSONAL:  # nobody's past: what `request` asks for nobody
         return _answer(exchange, for_whom, request, recommender)
 
-    def answer() -> Pending:
+    def answer() -> Reply:
         people = people_asking(exchange.authority, None if for_whom.is_new else for_whom.visitor_id, user)
         return _answer(exchange, for_whom, msgspec.structs.replace(request, people=people), recommender)
 

@@ -12,7 +12,7 @@ from app.http.access import Grant
 from app.http.admission import admit_key, presented, stranger
 from app.http.body import Decoded, decode
 from app.http.errors import Problem, retry_later, unreadable
-from app.http.exchange import Awaited, Exchange, HttpAnswer, Pending
+from app.http.exchange import Awaited, Exchange, HttpAnswer, Reply
 from app.identity.users import NamedUsers
 from app.worker.resources import Resources
 from events.authority import Authority
@@ -74,7 +74,7 @@ class Tracking:
     def __init__(self, kind: str | None) -> None:
         self._kind = kind
 
-    def __call__(self, exchange: Exchange, resources: Resources, body: bytes) -> HttpAnswer | Pending:
+    def __call__(self, exchange: Exchange, resources: Resources, body: bytes) -> Reply:
         found = presented(exchange)
         grant = None if found is None else admit_key(exchange, resources.access, found[0], in_address=found[1])
         if self._kind is None:
@@ -82,7 +82,7 @@ class Tracking:
             grant = grant or admit_written(exchange, resources, batch.writeKey)
             named = resources.users.named_by_events(exchange.user_token)
             try:
-                reading = read_batch(batch, arrival(exchange, resources, named))
+                reading = read_batch(batch, len(body), arrival(exchange, resources, named))
             except BatchMissing as error:
                 raise unreadable(str(error)) from None
             except UnknownConsent as error:
@@ -122,7 +122,7 @@ def arrival(exchange: Exchange, resources: Resources, named: NamedUsers) -> Arri
     )
 
 
-def store(reading: Reading, resources: Resources, grant: Grant, named: NamedUsers) -> HttpAnswer | Pending:
+def store(reading: Reading, resources: Resources, grant: Grant, named: NamedUsers) -> Reply:
     """Appends the records and answers once they are durable. Raises Problem 503 when that cannot be promised."""
     if named.unsettled:
         return _settled(reading, resources, grant, named)
@@ -190,8 +190,9 @@ def stored(reading: Reading, resources: Resources, records: Sequence[Record], du
         telemetry.events("stored", len(records) - duplicates)
         if duplicates:
             telemetry.events("duplicate", duplicates)
+        odd = [record for record in records if record.quarantined or record.bot or record.forged]
         for outcome in ("quarantined", "bot", "forged"):
-            count = sum([getattr(record, outcome) for record in records])
+            count = sum(getattr(record, outcome) for record in odd)
             if count:
                 telemetry.events(outcome, count)
     if not reading.refusals:

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from events.consent import Consent
 from events.dialects.user_agents import client
-from events.dialects.validation import Arrival, EventRefused, identifier, message_identifier, moment, token_of_event
+from events.dialects.validation import Arrival, EventRefused, identifier, message_identifier, moment
 from events.records import ENGAGEMENT, Record
 from kit.time import DAY_SECONDS
 
@@ -51,7 +51,7 @@ def beat(item: dict[str, Any], sent_at: Any, arrival: Arrival, consent: Consent)
         country=arrival.country,
         bot=machine.bot,
         site=arrival.site,
-        authority=arrival.authority_of(visitor_id, user_id, token_of_event(item), consent),
+        authority=arrival.authority_of(visitor_id, user_id, item, consent),
         quarantined=arrival.impossible(when),
         properties={"seq": sequence, "final": bool(final)},
     )

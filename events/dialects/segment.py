@@ -24,27 +24,27 @@ from events.dialects.validation import (
     message_identifier,
     moment,
     number,
-    token_of_event,
 )
 from events.permitted import permitted
 from events.records import ALIAS, ENGAGEMENT, EXPOSURE, GROUP, IDENTIFY, PAGE, SCREEN, TRACK, Record
 
+COMMERCIAL: Final = frozenset({"revenue", "total", "value", "products", "product_id", "order_id", "currency"})
 ORDERS: Final = frozenset({"Order Completed", "Order Refunded", "Order Cancelled", "Checkout Started"})
 MAX_CURRENCY: Final = 8
 
 
 def commerce(fields: dict[str, Any], name: str, properties: dict[str, Any]) -> None:
     """Adds value, currency, order and product lines of the event `name` to `fields`. Raises Refused."""
-    revenue = amount(properties.get("revenue"), "properties.revenue")
-    total = amount(properties.get("total"), "properties.total")
-    value = revenue if revenue is not None else total
+    if COMMERCIAL.isdisjoint(properties) and name != "Order Completed":
+        return
+    value = _revenue(properties)
     if "products" in properties:
         value = _products(fields, name, properties["products"], value)
     elif properties.get("product_id") is not None:
         fields["product_ids"] = [identifier(properties["product_id"], "properties.product_id")]
-    if value is None:
-        plain = properties.get("value")
-        value = amount(plain, "properties.value") if type(plain) is int or type(plain) is float else None
+    plain = properties.get("value")
+    if value is None and (type(plain) is int or type(plain) is float):
+        value = amount(plain, "properties.value")
     fields["value"] = value
     if properties.get("order_id") is not None:
         fields["order_id"] = identifier(properties["order_id"], "properties.order_id")
@@ -53,9 +53,22 @@ def commerce(fields: dict[str, Any], name: str, properties: dict[str, Any]) -> N
             "missing_order_id", "properties.order_id: an order needs its id, or a re-sent one counts twice"
         )
     code = properties.get("currency")
-    if code is not None and (type(code) is not str or not code or len(code) > MAX_CURRENCY or not code.isalnum()):
+    if code is not None:
+        fields["currency"] = _currency(code)
+
+
+def _revenue(properties: dict[str, Any]) -> float | None:
+    if "revenue" not in properties and "total" not in properties:
+        return None
+    revenue = amount(properties.get("revenue"), "properties.revenue")
+    total = amount(properties.get("total"), "properties.total")
+    return total if revenue is None else revenue
+
+
+def _currency(code: Any) -> str:
+    if type(code) is not str or not code or len(code) > MAX_CURRENCY or not code.isalnum():
         raise EventRefused("invalid_currency", "properties.currency: it must be an ISO 4217 code such as EUR")
-    fields["currency"] = None if code is None else code.upper()
+    return code.upper()
 
 
 def _products(fields: dict[str, Any], name: str, products: Any, value: float | None) -> float | None:
@@ -98,6 +111,9 @@ FORGOTTEN_CONTEXT: Final = frozenset({"userAgent", "userAgentData", USER_TOKEN})
 MAX_NAME: Final = 256
 
 
+ITEM: Final = msgspec.json.Decoder()
+
+
 class BatchBody(msgspec.Struct, frozen=True):
     """The body of /v1/batch; its items stay raw, so that each one is read, and refused, on its own."""
 
@@ -133,8 +149,10 @@ class BatchTooLarge(Exception):
     """More events in one request than are taken."""
 
 
-def read_batch(body: BatchBody, arrival: Arrival) -> Reading:
-    """Every item of a batch. Raises BatchMissing, BatchTooLarge, UnknownConsent of the batch itself."""
+def read_batch(body: BatchBody, size: int, arrival: Arrival) -> Reading:
+    """Every item of a batch; `size` is the body's, in bytes.
+
+    Raises BatchMissing, BatchTooLarge, UnknownConsent of the batch itself."""
     items = body.batch
     if items is None:
         raise BatchMissing("batch: it is missing; it must be a list of events")
@@ -151,6 +169,8 @@ def read_batch(body: BatchBody, arrival: Arrival) -> Reading:
     for index, raw in enumerate(items):
         item: dict[str, Any] = {}
         try:
+            if size > MAX_EVENT_BYTES:  # of a smaller body no event is larger
+                check_size(len(memoryview(raw)))
             item = _decoded(raw)
             if body.context and item.get("context") is None:
                 item["context"] = body.context
@@ -173,8 +193,7 @@ def _of_batch(body: BatchBody, arrival: Arrival) -> Arrival:
 def read_single(item: dict[str, Any], size: int, kind: str, arrival: Arrival) -> Reading:
     """The one event of /v1/track and its siblings; `size` is the body's, in bytes."""
     try:
-        if size > MAX_EVENT_BYTES:
-            raise EventRefused("event_too_large", f"the event has {size} bytes, it may have {MAX_EVENT_BYTES}")
+        check_size(size)
         record = read_event(item, kind, item.get("sentAt"), arrival)
         return Reading([], [], 1) if record is None else Reading([record], [])
     except EventRefused as refused:
@@ -195,9 +214,9 @@ def read_event(item: dict[str, Any], kind: str | None, sent_at: Any, arrival: Ar
     told = item.get("traits" if kind in (IDENTIFY, GROUP) else "properties")
     properties = mapping(told, "properties", arrival.scrubber)
     machine = joined_client(arrival.user_agent, _text(context.get("userAgent")) or "")
-    fields = _who(item, kind, properties, arrival)
+    visitor_id, user_id = _who(item, kind, properties, arrival)
     when = event_time(item, sent_at, arrival)
-    _what(fields, item, kind, properties)
+    fields = _what(item, kind, properties)
     page = context.get("page")
     page = page if type(page) is dict else {}
     location = context.get("location")
@@ -212,22 +231,24 @@ def read_event(item: dict[str, Any], kind: str | None, sent_at: Any, arrival: Ar
     if not KNOWN_FIELDS.issuperset(item):
         unknown = {name: value for name, value in item.items() if name not in KNOWN_FIELDS}
         kept = {**kept, "unknown_fields": mapping(unknown, "event", arrival.scrubber)}
-    record = Record(
-        message_id=message_id,
-        time=when,
-        network=arrival.network,
-        url=_text(properties.get("url")) or _text(page.get("url")),
-        path=_text(properties.get("path")) or _text(page.get("path")),
-        device=machine.device,
-        country=country or arrival.country,
-        bot=machine.bot,
-        site=arrival.site,
-        authority=arrival.authority_of(fields["visitor_id"], fields.get("user_id"), token_of_event(item), consent),
-        quarantined=arrival.impossible(when),
-        properties=properties or None,
-        context=kept or None,
-        **fields,
-    )
+    fields |= {
+        "message_id": message_id,
+        "visitor_id": visitor_id,
+        "user_id": user_id,
+        "time": when,
+        "network": arrival.network,
+        "url": _text(properties.get("url")) or _text(page.get("url")),
+        "path": _text(properties.get("path")) or _text(page.get("path")),
+        "device": machine.device,
+        "country": country or arrival.country,
+        "bot": machine.bot,
+        "site": arrival.site,
+        "authority": arrival.authority_of(visitor_id, user_id, item, consent),
+        "quarantined": arrival.impossible(when),
+        "properties": properties or None,
+        "context": kept or None,
+    }
+    record = Record(**fields)
     return record if consent is Consent.PERSONAL else permitted(record, consent)
 
 
@@ -241,13 +262,15 @@ def event_time(item: dict[str, Any], sent_at: Any, arrival: Arrival) -> int:
     return happened if sent is None else arrival.received_at - (sent - happened)
 
 
+def check_size(size: int) -> None:
+    """Raises Refused for an event of too many bytes."""
+    if size > MAX_EVENT_BYTES:
+        raise EventRefused("event_too_large", f"the event has {size} bytes, it may have {MAX_EVENT_BYTES}")
+
+
 def _decoded(raw: msgspec.Raw) -> dict[str, Any]:
-    if len(memoryview(raw)) > MAX_EVENT_BYTES:
-        raise EventRefused(
-            "event_too_large", f"the event has {len(memoryview(raw))} bytes, it may have {MAX_EVENT_BYTES}"
-        )
     try:
-        item = msgspec.json.decode(raw)
+        item = ITEM.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise EventRefused("unreadable_event", f"the event is not valid JSON: {error}") from None
     if type(item) is not dict:
@@ -255,7 +278,8 @@ def _decoded(raw: msgspec.Raw) -> dict[str, Any]:
     return item
 
 
-def _who(item: dict[str, Any], kind: str, properties: dict[str, Any], arrival: Arrival) -> dict[str, Any]:
+def _who(item: dict[str, Any], kind: str, properties: dict[str, Any], arrival: Arrival) -> tuple[str, str | None]:
+    """The visitor and the user that an event names."""
     user = item.get("userId")
     anonymous = item.get("previousId") if kind == ALIAS else item.get("anonymousId")
     if anonymous is None and user is None:
@@ -267,17 +291,19 @@ def _who(item: dict[str, Any], kind: str, properties: dict[str, Any], arrival: A
             and named in ORDERS
             and properties.get("order_id") is not None
         ):
-            return {"visitor_id": ""}
+            return "", None
         raise EventRefused("missing_id", "anonymousId or userId is required")
     if kind == ALIAS and (anonymous is None or user is None):
         raise EventRefused("missing_id", "alias: previousId and userId are both required")
     user_id = None if user is None else identifier(user, "userId")
     visitor = user_id if anonymous is None else identifier(anonymous, "previousId" if kind == ALIAS else "anonymousId")
-    return {"visitor_id": visitor, "user_id": user_id}
+    assert visitor is not None
+    return visitor, user_id
 
 
-def _what(fields: dict[str, Any], item: dict[str, Any], kind: str, properties: dict[str, Any]) -> None:
-    fields["type"] = kind
+def _what(item: dict[str, Any], kind: str, properties: dict[str, Any]) -> dict[str, Any]:
+    """The columns of what happened; what a page or a group is told by joins its properties."""
+    fields: dict[str, Any] = {"type": kind}
     if kind == TRACK:
         _track(fields, item, properties)
     elif kind == GROUP:
@@ -286,6 +312,7 @@ def _what(fields: dict[str, Any], item: dict[str, Any], kind: str, properties: d
         for name in ("name", "category"):
             if _text(item.get(name)) is not None:
                 properties.setdefault(name, item[name])
+    return fields
 
 
 def _track(fields: dict[str, Any], item: dict[str, Any], properties: dict[str, Any]) -> None:

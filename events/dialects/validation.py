@@ -1,6 +1,6 @@
 """What an event must be to be taken in: ids, sizes, numbers, times. One refusal names one event, never the batch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -75,10 +75,13 @@ class Arrival:
         except UnknownConsent as unknown:
             raise EventRefused("unknown_consent", str(unknown)) from None
 
-    def authority_of(self, visitor_id: str, user_id: str | None, token: Any, consent: Consent) -> Authority:
-        """Of one event: a proof counts for the user that this very event names, and may be known."""
+    def authority_of(
+        self, visitor_id: str, user_id: str | None, item: Mapping[str, Any], consent: Consent
+    ) -> Authority:
+        """Of one event `item`: a proof counts for the user that this very event names, and may be known."""
         if self.prove is None or user_id is None or consent is not Consent.PERSONAL:
             return self.authority
+        token = token_of_event(item)
         return self.prove(visitor_id, user_id, self.token if token is None else token)
 
     def impossible(self, moment: int) -> bool:
@@ -172,7 +175,7 @@ def moment(value: Any, field: str) -> int | None:
     raise EventRefused("invalid_time", f"{field}: it must be ISO 8601 text or epoch milliseconds")
 
 
-def token_of_event(item: dict[str, Any]) -> Any:
+def token_of_event(item: Mapping[str, Any]) -> Any:
     """What an event sends to prove its user: `context.user_token`, or beside its ids."""
     context = item.get("context")
     told = context.get(USER_TOKEN) if type(context) is dict else None

@@ -27,10 +27,11 @@ from kit.tasks import Tasks
 
 BODY_BITS: Final = 0x1FFF  # 13 bits take the store no more room than the two bytes of a small integer
 
-_NETWORK_MEMBER: Final = b',"network":'
-_TIME_MEMBER: Final = b',"time":'
+_ID_MEMBER: Final = b',"message_id":'  # the first after network and time, which are numbers
 # an id of one authority never takes the place of another's; that of a page is what it was before there was authority
-_SENDERS: Final = {each: b"" if each is Authority.PAGE else each.word.encode() for each in Authority}
+_IDS: Final = {
+    each: blake2b(digest_size=8, person=b"" if each is Authority.PAGE else each.word.encode()) for each in Authority
+}
 
 
 class Batch:
@@ -44,13 +45,19 @@ class Batch:
         self.lengths = b"".join([len(text).to_bytes(4, "big") for text in texts])
         self.digests = b"".join(
             [
-                blake2b(record.message_id.encode(), digest_size=8, person=_SENDERS[record.authority]).digest()
-                + body_digest(text).to_bytes(2, "big")
+                id_digest(record) + body_digest(text).to_bytes(2, "big")
                 for record, text in zip(records, texts, strict=True)
             ]
         )
         self.texts = b",".join(texts)
         self.size = len(self.texts)
+
+
+def id_digest(record: Record) -> bytes:
+    """64 bits by which the messageId of such a sender is known again."""
+    digest = _IDS[record.authority].copy()
+    digest.update(record.message_id.encode())
+    return digest.digest()
 
 
 def body_digest(text: bytes) -> int:
@@ -59,10 +66,7 @@ def body_digest(text: bytes) -> int:
     Time and network of an event are left out: a client that sends again has another `sentAt`, from which the time is
     corrected, and may be somewhere else.
     """
-    time = text.find(_TIME_MEMBER)
-    network = text.find(_NETWORK_MEMBER, 0, time)
-    after = text.find(b",", time + 1)
-    return crc32(text[after + 1 :] if after > 0 else b"", crc32(text[: time if network < 0 else network])) & BODY_BITS
+    return crc32(text[text.find(_ID_MEMBER) :]) & BODY_BITS
 
 
 def shard_of(visitor_id: str, shards: int) -> int:

@@ -60,7 +60,7 @@ class LogIns:
 
     def are_told(self, records: Iterable[Record]) -> bool:
         """Whether there is something to learn from these records."""
-        return any([_tells(record) for record in records])
+        return any([record.type == IDENTIFY and _tells(record) for record in records])
 
     async def learn(self, records: Iterable[Record]) -> None:
         """What backends' `identify` say that name both ids: it holds for a day from when it happened.

@@ -143,7 +143,7 @@ def test_identifiers_are_kept_byte_by_byte() -> None:
 def test_one_bad_item_leaves_the_others_in_their_order() -> None:
     items = [{"type": "page", "anonymousId": "a"}, {"type": "nonsense"}, {"type": "page", "anonymousId": "b"}]
     body = msgspec.json.decode(msgspec.json.encode({"batch": items}), type=BatchBody)
-    reading = read_batch(body, ARRIVAL)
+    reading = read_batch(body, 100, ARRIVAL)
     assert [record.visitor_id for record in reading.records] == ["a", "b"]
     assert [(refusal.index, refusal.code) for refusal in reading.refusals] == [(1, "unknown_type")]
 
@@ -152,7 +152,7 @@ def test_an_item_that_is_not_utf8_costs_only_itself() -> None:
     body = msgspec.json.decode(
         b'{"batch": [{"type":"page","anonymousId":"\xff"}, {"type":"page","anonymousId":"b"}]}', type=BatchBody
     )
-    reading = read_batch(body, ARRIVAL)
+    reading = read_batch(body, 100, ARRIVAL)
     assert ([record.visitor_id for record in reading.records], [each.index for each in reading.refusals]) == (
         ["b"],
         [0],
