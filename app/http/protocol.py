@@ -5,7 +5,7 @@ import logging
 import math
 from collections.abc import Callable, Sized
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import httptools
 import uvicorn
@@ -72,6 +72,7 @@ class ReceiptProtocol(HttpToolsProtocol):
     undecided: bool = False  # a head is there that may take the short way, if its body comes in the same read
     unfinished: bool = False  # the application was asked, and the rest of the body is still to come
     early_body: bytes = b""
+    fixed: dict[str, Any]  # what the scopes of all its requests say
 
     def __init__(self, *, deadlines: Deadlines, **options: Any) -> None:
         super().__init__(**options)
@@ -82,6 +83,15 @@ class ReceiptProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self.flow = PipelineFlow(transport, self.pipeline)
         self.answer_whole = getattr(self.app, "answer_whole", None)
+        self.fixed = {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "http_version": "1.1",
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "root_path": self.root_path,
+        }
         self.hang_up, self.be_late = transport.close, self.give_up  # asked for often: bound once
         self.heads = self.deadlines.queue(RECEIPT_SECONDS)
         self.idle = self.deadlines.queue(self.timeout_keep_alive)
@@ -136,7 +146,8 @@ class ReceiptProtocol(HttpToolsProtocol):
                 rest = rest[asked.args[0] :]
 
     def on_message_begin(self) -> None:
-        super().on_message_begin()
+        self.url, self.expect_100_continue, self.headers = b"", False, []
+        self.scope: Any = {**self.fixed, "headers": self.headers}
         self.in_head, self.hosts, self.codings, self.trailer_bytes = True, 0, (), 0
         self.idle.pop(self.hang_up, None)
         self.heads.pop(self.be_late, None)  # one queues up anew: the oldest stands first
@@ -249,8 +260,7 @@ class ReceiptProtocol(HttpToolsProtocol):
 
     def take_short_way(self) -> bool:
         """Asks the application at once; False when the path is not one of those it answers so."""
-        scope: Any = self.scope
-        parser: Any = self.parser
+        scope, parser = self.scope, cast("Any", self.parser)
         scope["method"] = "POST"
         address = plain_address(self.url)
         assert address is not None
@@ -272,6 +282,7 @@ class ReceiptProtocol(HttpToolsProtocol):
     def take_long_way(self) -> None:
         """uvicorn's own way, with what was received of the body so far."""
         self.undecided = False
+        self.scope["state"] = self.app_state.copy()
         super().on_headers_complete()
         self.unfinished = True
         if self.early_body:

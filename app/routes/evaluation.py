@@ -2,8 +2,9 @@
 
 from asyncio import Future
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
+
+import msgspec
 
 from app.http.access import Grant
 from app.http.exchange import Awaited, Exchange, HttpAnswer, Reply
@@ -43,8 +44,7 @@ NOBODY: Final = ""  # the visitor id of somebody who refuses
 REFUSED: Final = b',"exposure":"refused"'
 
 
-@dataclass(frozen=True, slots=True)
-class Visitor:
+class Visitor(msgspec.Struct, frozen=True):
     """Who is shown something: the visitor, the user where one is logged in, the attributes for the log, and the mode of
     consent under which that may be stored.
     """
@@ -225,7 +225,7 @@ def exposures(
             authority=exchange.authority,
             issued=issued,
             network=network,
-            properties=dict(given) or None,
+            properties=given or None,
         )
         for assignment in shown
     ]

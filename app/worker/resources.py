@@ -119,6 +119,8 @@ class Resources:
     consent: ConsentRules
     refusals: Refusals
     recognition: Recognition
+    keys: LiveKeys
+    previews: Previews
 
     def consent_of(self, exchange: Exchange, told: Any = None, among: Any = None) -> Consent:
         """The mode of consent of a request whose body says `told`, and its attributes `among` them.
@@ -159,9 +161,6 @@ class Resources:
         place = None if cookies is None or exchange.notes else self.cookie_place(exchange)
         if cookies is not None and place is not None:
             exchange.notes = (*exchange.notes, *self.recognition.forget(cookies, place))
-
-    keys: LiveKeys
-    previews: Previews
 
     @property
     def audit(self) -> Audit:

@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import msgspec
@@ -124,8 +123,7 @@ class BatchBody(msgspec.Struct, frozen=True):
     consent: Any = None
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True):
     """What a request held: records to store, in order, the events that were refused, and how many are gone, because
     nothing may be known of who sent them.
     """
@@ -184,9 +182,9 @@ def _of_batch(body: BatchBody, arrival: Arrival) -> Arrival:
     """What a batch says for those of its events that do not say it themselves."""
     context = body.context or {}
     if USER_TOKEN in context:
-        arrival = replace(arrival, token=context[USER_TOKEN])
+        arrival = msgspec.structs.replace(arrival, token=context[USER_TOKEN])
     if body.consent is not None or CONSENT in context:
-        arrival = replace(arrival, consent=arrival.consent.of_batch(context, body.consent))
+        arrival = msgspec.structs.replace(arrival, consent=arrival.consent.of_batch(context, body.consent))
     return arrival
 
 

@@ -1,9 +1,11 @@
 """What an event must be to be taken in: ids, sizes, numbers, times. One refusal names one event, never the batch."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
+
+import msgspec
 
 from events.authority import Authority
 from events.consent import SILENT, Consent, Stated, UnknownConsent
@@ -46,8 +48,7 @@ class Refusal:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(msgspec.Struct, frozen=True):
     """What the request says about its events: when it came (microseconds UTC), from whom, and with what.
 
     `user_agent` is that of the visitor: empty where a backend calls, whose own says nothing about the visitor. `prove`
@@ -65,7 +66,7 @@ class Arrival:
     retention_days: int = 730
     prove: Callable[[str, str, Any], Authority] | None = None
     token: Any = None
-    scrubber: Scrubber = field(default_factory=Scrubber)
+    scrubber: Scrubber = msgspec.field(default_factory=Scrubber)
     consent: Stated = SILENT
 
     def consent_of(self, context: Any, own: Any) -> Consent:

@@ -112,6 +112,7 @@ class GroupCommit:
         self._connection = connection
         self._limits = limits
         self._count = count
+        self._new_future = asyncio.get_running_loop().create_future  # once: every request would ask which loop runs
         self._waiting: Waiting = []
         self._waiting_bytes = 0
         self._waiting_events = 0
@@ -140,7 +141,7 @@ class GroupCommit:
         Raises StoreUnavailable at once, as `check`.
         """
         self.check(batch)
-        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[int] = self._new_future()
         self._waiting.append((batch, future))
         self._waiting_bytes += batch.size
         self._waiting_events += batch.count

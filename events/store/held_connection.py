@@ -54,6 +54,7 @@ class Answers(asyncio.Protocol):
         self._transport: asyncio.Transport = connection._writer.transport
         self._stream = self._transport.get_protocol()  # to be told of the end, for which the client may wait
         self._due: asyncio.Future[Any] | None = None
+        self._new_future = asyncio.get_running_loop().create_future
         errors = DefaultParser(socket_read_size=READ_SIZE).parse_error
         self._reader = hiredis.Reader(protocolError=InvalidResponse, replyError=errors)
         self._transport.set_protocol(self)
@@ -63,7 +64,7 @@ class Answers(asyncio.Protocol):
         if self.lost:
             raise ConnectionLost("the store has closed the connection")
         packed = hiredis.pack_command(words)  # pyright: ignore[reportArgumentType] - its types mean a tuple of one
-        self._due = asyncio.get_running_loop().create_future()
+        self._due = self._new_future()
         self._transport.write(packed)
         return self._due
 
