@@ -28,6 +28,9 @@ class Authority(IntEnum):
         return self is Authority.BACKEND
 
 
+# The same, looked up in one dict: who is asked for a member of an enumeration answers by Python code.
+OF_PAGE: Final = Authority.PAGE
+OF_BACKEND: Final = Authority.BACKEND
 WORDS: Final = tuple(authority.word for authority in Authority)
 """In order of their rank."""
 

@@ -22,6 +22,9 @@ class Consent(IntEnum):
         return self.name.lower()
 
 
+# The same, looked up in one dict: who is asked for a member of an enumeration answers by Python code.
+NONE: Final = Consent.NONE
+PERSONAL: Final = Consent.PERSONAL
 OF_WORD: Final = {mode.word: mode for mode in Consent}
 
 

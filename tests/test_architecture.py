@@ -1,5 +1,6 @@
 """The walls of the house: who may import whom, the one door of each vendor, and the rules that keep rooms small."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -237,6 +238,9 @@ DOORS = {  # vendor → the files that may import it
     "uvicorn": ["app/http/protocol.py", "app/http/server.py"],
     "yaml": ["kit/yaml.py"],
 }
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+REQUESTS = ("app/http/", "app/identity/", "app/limits/", "app/routes/", "app/worker/", "events/dialects/",
+            "events/ingest/", "experiments/assignment/")  # fmt: skip
 WIDE = {"experiments/statistics": 17}  # folders of more than 12 modules
 LONG: dict[str, int] = {}  # modules of more than 400 lines
 SHORT = {  # modules of less than 60 lines that are a thought of their own
@@ -391,9 +395,24 @@ def helpers_earn_their_name(house: House) -> Iterator[str]:
         yield f"{share:.1%} of {len(uses)} private helpers are used once"
 
 
+def words_in_inner_functions(house: House) -> Iterator[str]:
+    """What a function of a request's way defines inside itself is annotated by words: `X | Y` would be put together
+    anew for every request, in microseconds.
+    """
+    for module in house.modules.values():
+        if not module.place.startswith(REQUESTS):
+            continue
+        functions = [node for node in ast.walk(ast.parse(module.text)) if isinstance(node, FUNCTIONS)]
+        inner = {found for each in functions for found in ast.walk(each) if found is not each}
+        for function in [each for each in functions if each in inner]:
+            said = [function.returns, *(argument.annotation for argument in function.args.args)]
+            if any(isinstance(each, (ast.BinOp, ast.Subscript)) for each in said):
+                yield f"{module.place} composes an annotation of {function.name} for each request"
+
+
 RULES: tuple[Rule, ...] = (
     walls, doors, no_circles, imports_in_the_open, sizes, annexes, one_name_one_thing, one_place, everything_is_used,
-    helpers_earn_their_name,
+    helpers_earn_their_name, words_in_inner_functions,
 )  # fmt: skip
 
 
@@ -438,6 +457,12 @@ PLANTED: list[tuple[Rule, str, str, str]] = [
     (one_place, "events/deletes/hidden.py", "read_digests(part.digests)", "read_digests"),
     (one_place, "events/log/export.py", "x = 86_400", "86_400"),
     (everything_is_used, "events/log/alone.py", LINES, "imported by nobody"),
+    (
+        words_in_inner_functions,
+        "app/routes/ofrep.py",
+        "def f():\n    def g() -> int | None: ...",
+        "composes an annotation of g",
+    ),
     (
         helpers_earn_their_name,
         "events/log/export.py",

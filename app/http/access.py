@@ -76,7 +76,8 @@ class GeneratedKeys:
 class Keys:
     """Every key the service knows, by its digest; those of the file of keys come and go while it runs.
 
-    Whoever tries keys chooses no digest, so that the time of a look-up tells nothing of those that are known.
+    Whoever tries keys chooses neither digests nor the hashes of a process (SipHash with a key of its own), so that the
+    time of a look-up tells nothing of those that are known.
     """
 
     def __init__(self, configured: Sequence[Grant], generated: GeneratedKeys | None = None) -> None:

@@ -20,20 +20,17 @@ class Standing:
     user: UserWord
     because: UserBecause | None = None
     told: bytes = field(init=False)  # the members of a JSON object, with a comma before each
+    authority: Authority = field(init=False)  # of what a page says of this user
 
     def __post_init__(self) -> None:
         because = "" if self.because is None else f',"user_because":"{self.because}"'
         object.__setattr__(self, "told", f',"user":"{self.user}"{because}'.encode())
+        object.__setattr__(self, "authority", sender(secret=False, proven=self.user == "proven"))
 
     @property
     def words(self) -> dict[str, Any]:
         """The same members, for answers that are encoded as a whole."""
         return {"user": self.user} | ({} if self.because is None else {"user_because": self.because})
-
-    @property
-    def authority(self) -> Authority:
-        """Of what a page says of this user."""
-        return sender(secret=False, proven=self.user == "proven")
 
 
 ABSENT: Final = Standing("absent")

@@ -11,8 +11,8 @@ from app.http.exchange import Awaited, Exchange, HttpAnswer, Reply
 from app.http.parameters import query_pairs
 from app.identity.people import PROVEN
 from app.worker.resources import Resources
-from events.authority import Authority
-from events.consent import Consent
+from events.authority import OF_BACKEND
+from events.consent import NONE, PERSONAL, Consent
 from events.dialects.segment import EXPERIMENT_VIEWED
 from events.dialects.user_agents import client
 from events.permitted import permitted
@@ -63,7 +63,7 @@ class Visitor(msgspec.Struct, frozen=True):
 
 def knowable(told: dict[str, Any], consent: Consent) -> dict[str, Any]:
     """What of the attributes of a request its answer may rest on below `personal`: no user, in `none` no id at all."""
-    unknown = IDS if consent is Consent.NONE else USERS
+    unknown = IDS if consent is NONE else USERS
     return {name: value for name, value in told.items() if name not in unknown}
 
 
@@ -91,7 +91,7 @@ def for_named_user(
     """
     if user_id is None:
         return answer()
-    if exchange.authority is Authority.BACKEND:
+    if exchange.authority is OF_BACKEND:
         exchange.standing = PROVEN
         return answer()
     users = resources.users
@@ -178,7 +178,7 @@ def shown_to(
     if type(attribute) is str:
         texts.append(attribute)
     named = [text.partition(":") for part in texts for text in part.split(",")]
-    forcible = () if consent is Consent.NONE else visible.forcible
+    forcible = () if consent is NONE else visible.forcible
     forced = {key: variant for key, _, variant in named if key in forcible}
     tokens: list[Any] = [value for name, value in pairs if name == LINK]
     if LINK_ATTRIBUTE in attributes:
@@ -229,7 +229,7 @@ def exposures(
         )
         for assignment in shown
     ]
-    if visitor.consent is not Consent.PERSONAL:
+    if visitor.consent is not PERSONAL:
         reduced = [permitted(record, visitor.consent) for record in records]
         records = [record for record in reduced if record is not None]
     exchange.events = len(records)

@@ -28,7 +28,7 @@ from app.routes.evaluation import (
     when_stored,
 )
 from app.worker.resources import Resources
-from events.consent import Consent
+from events.consent import NONE, PERSONAL
 from events.dialects.validation import CONSENT_ATTRIBUTE, TOKEN_ATTRIBUTE, EventRefused, check_bounds, id_problem
 from experiments.assignment.assign import USER_ATTRIBUTE, Assignment, assign
 from experiments.catalog.visible import Visible
@@ -56,7 +56,7 @@ class Ofrep:
         grant, now = admit(exchange, resources.access), time.time()
         visitor, context, token = read_context(decode(body, DECODER))
         consent = resources.consent_of(exchange, among=context.pop(CONSENT_ATTRIBUTE, None))
-        context = context if consent is Consent.PERSONAL else knowable(context, consent)
+        context = context if consent is PERSONAL else knowable(context, consent)
         if grant.site is not None:
             context[SITE_ATTRIBUTE] = grant.site
         visible, forced, told = shown_to(exchange, resources, grant, consent, context, now)
@@ -64,7 +64,7 @@ class Ofrep:
         experiment = visible.compiled.get(key)
         if experiment is None:  # drafts and archived experiments are not found either
             raise not_found(visible, key, told)
-        if consent is Consent.NONE:
+        if consent is NONE:
             assignment, exposes = assign(experiment, NOBODY, context, now, forced), context.get(EXPOSE) is not False
             exposes = exposes and not assignment.forced
             if exposes:
@@ -90,11 +90,11 @@ class Ofrep:
         grant, now = admit(exchange, resources.access), time.time()
         visitor, context, token = read_context(decode(body, DECODER))
         consent = resources.consent_of(exchange, among=context.pop(CONSENT_ATTRIBUTE, None))
-        context = context if consent is Consent.PERSONAL else knowable(context, consent)
+        context = context if consent is PERSONAL else knowable(context, consent)
         if grant.site is not None:
             context[SITE_ATTRIBUTE] = grant.site
         visible, forced, told = shown_to(exchange, resources, grant, consent, context, now)
-        visitor = NOBODY if consent is Consent.NONE else visitor
+        visitor = NOBODY if consent is NONE else visitor
         assignments = [assign(experiment, visitor, context, now, forced) for experiment in visible.servable]
         flags = b",".join([self._stems.of(visible, assignment) + b"}}" for assignment in assignments])
 

@@ -15,7 +15,7 @@ from app.http.errors import Problem, retry_later, unreadable
 from app.http.exchange import Awaited, Exchange, HttpAnswer, Reply
 from app.identity.users import NamedUsers
 from app.worker.resources import Resources
-from events.authority import Authority
+from events.authority import OF_BACKEND
 from events.consent import UnknownConsent
 from events.dialects.segment import BatchBody, BatchMissing, BatchTooLarge, Reading, read_batch, read_single
 from events.dialects.validation import Arrival
@@ -114,7 +114,7 @@ def arrival(exchange: Exchange, resources: Resources, named: NamedUsers) -> Arri
         authority=exchange.authority,
         user_agent=exchange.visitors_agent,
         retention_days=resources.settings.retention_days,
-        prove=None if exchange.authority is Authority.BACKEND else named.authority,
+        prove=None if exchange.authority is OF_BACKEND else named.authority,
         scrubber=resources.scrubber,
         network=resources.network_of(exchange),
         consent=resources.consent_of_events(exchange),

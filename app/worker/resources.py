@@ -30,8 +30,8 @@ from app.runtime.settings import Settings, TokenKey
 from app.runtime.telemetry import Telemetry
 from app.worker.keys import LiveKeys
 from app.worker.recommendations import LiveRecommender
-from events.authority import Authority
-from events.consent import Consent, Stated, UnknownConsent
+from events.authority import OF_BACKEND
+from events.consent import NONE, Consent, Stated, UnknownConsent
 from events.ingest.history import History
 from events.ingest.log_ins import LogIns
 from events.ingest.network_digests import NetworkDigests
@@ -131,7 +131,7 @@ class Resources:
             mode = self.consent.of_request(exchange.scope, exchange.headers, told, among)
         except UnknownConsent as unknown:
             raise Problem(400, "unknown_consent", str(unknown)) from None
-        if mode is Consent.NONE:
+        if mode is NONE:
             self.forget_cookie(exchange)
         return mode
 
@@ -141,7 +141,7 @@ class Resources:
             stated = self.consent.of_events(exchange.scope, exchange.headers, exchange.authority)
         except UnknownConsent as unknown:
             raise Problem(400, "unknown_consent", str(unknown)) from None
-        if (stated.unsaid if stated.said is None else stated.said) is Consent.NONE:
+        if (stated.unsaid if stated.said is None else stated.said) is NONE:
             self.forget_cookie(exchange)
         return stated
 
@@ -169,7 +169,7 @@ class Resources:
 
     def network_of(self, exchange: Exchange) -> int | None:
         """The number of the network that a page calls from; a backend's own says nothing about anybody."""
-        return None if exchange.authority is Authority.BACKEND else self.networks.of(exchange.network)
+        return None if exchange.authority is OF_BACKEND else self.networks.of(exchange.network)
 
     def visible_to(self, grant: Grant | None, now: float) -> Visible:
         """All that a caller may know of experiments at a time (epoch seconds): without a secret key what is released.

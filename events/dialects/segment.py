@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from events.consent import Consent
+from events.consent import NONE, PERSONAL
 from events.dialects.engagement import beat
 from events.dialects.user_agents import joined_client
 from events.dialects.validation import (
@@ -27,7 +27,8 @@ from events.dialects.validation import (
 from events.permitted import permitted
 from events.records import ALIAS, ENGAGEMENT, EXPOSURE, GROUP, IDENTIFY, PAGE, SCREEN, TRACK, Record
 
-COMMERCIAL: Final = frozenset({"revenue", "total", "value", "products", "product_id", "order_id", "currency"})
+MONEY: Final = frozenset({"revenue", "total", "currency"})
+COMMERCIAL: Final = MONEY | {"value", "products", "product_id", "order_id"}
 ORDERS: Final = frozenset({"Order Completed", "Order Refunded", "Order Cancelled", "Checkout Started"})
 MAX_CURRENCY: Final = 8
 
@@ -36,7 +37,7 @@ def commerce(fields: dict[str, Any], name: str, properties: dict[str, Any]) -> N
     """Adds value, currency, order and product lines of the event `name` to `fields`. Raises Refused."""
     if COMMERCIAL.isdisjoint(properties) and name != "Order Completed":
         return
-    value = _revenue(properties)
+    value = _money(fields, properties) if not MONEY.isdisjoint(properties) else None
     if "products" in properties:
         value = _products(fields, name, properties["products"], value)
     elif properties.get("product_id") is not None:
@@ -51,23 +52,18 @@ def commerce(fields: dict[str, Any], name: str, properties: dict[str, Any]) -> N
         raise EventRefused(
             "missing_order_id", "properties.order_id: an order needs its id, or a re-sent one counts twice"
         )
+
+
+def _money(fields: dict[str, Any], properties: dict[str, Any]) -> float | None:
+    """Adds the currency; what the event is worth where it says so."""
     code = properties.get("currency")
     if code is not None:
-        fields["currency"] = _currency(code)
-
-
-def _revenue(properties: dict[str, Any]) -> float | None:
-    if "revenue" not in properties and "total" not in properties:
-        return None
+        if type(code) is not str or not code or len(code) > MAX_CURRENCY or not code.isalnum():
+            raise EventRefused("invalid_currency", "properties.currency: it must be an ISO 4217 code such as EUR")
+        fields["currency"] = code.upper()
     revenue = amount(properties.get("revenue"), "properties.revenue")
     total = amount(properties.get("total"), "properties.total")
     return total if revenue is None else revenue
-
-
-def _currency(code: Any) -> str:
-    if type(code) is not str or not code or len(code) > MAX_CURRENCY or not code.isalnum():
-        raise EventRefused("invalid_currency", "properties.currency: it must be an ISO 4217 code such as EUR")
-    return code.upper()
 
 
 def _products(fields: dict[str, Any], name: str, products: Any, value: float | None) -> float | None:
@@ -201,7 +197,7 @@ def read_single(item: dict[str, Any], size: int, kind: str, arrival: Arrival) ->
 def read_event(item: dict[str, Any], kind: str | None, sent_at: Any, arrival: Arrival) -> Record | None:
     """One call as a record, None where nothing of it may be stored. Raises Refused, naming the field."""
     consent = arrival.consent_of(item.get("context"), item.get(CONSENT))
-    if consent is Consent.NONE:
+    if consent is NONE:
         return None
     kind = kind or item.get("type")
     if type(kind) is not str or kind not in KINDS:
@@ -247,7 +243,7 @@ def read_event(item: dict[str, Any], kind: str | None, sent_at: Any, arrival: Ar
         "context": kept or None,
     }
     record = Record(**fields)
-    return record if consent is Consent.PERSONAL else permitted(record, consent)
+    return record if consent is PERSONAL else permitted(record, consent)
 
 
 def event_time(item: dict[str, Any], sent_at: Any, arrival: Arrival) -> int:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from events.authority import Authority
-from events.consent import SILENT, Consent, Stated, UnknownConsent
+from events.consent import PERSONAL, SILENT, Consent, Stated, UnknownConsent
 from events.scrubbing import Scrubber
 from kit.time import DAY_US, microseconds
 
@@ -80,7 +80,7 @@ class Arrival(msgspec.Struct, frozen=True):
         self, visitor_id: str, user_id: str | None, item: Mapping[str, Any], consent: Consent
     ) -> Authority:
         """Of one event `item`: a proof counts for the user that this very event names, and may be known."""
-        if self.prove is None or user_id is None or consent is not Consent.PERSONAL:
+        if self.prove is None or user_id is None or consent is not PERSONAL:
             return self.authority
         token = token_of_event(item)
         return self.prove(visitor_id, user_id, self.token if token is None else token)

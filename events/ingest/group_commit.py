@@ -43,30 +43,21 @@ class Batch:
         texts = scrubber.written(records)
         self.count = len(texts)
         self.lengths = b"".join([len(text).to_bytes(4, "big") for text in texts])
-        self.digests = b"".join(
-            [
-                id_digest(record) + body_digest(text).to_bytes(2, "big")
-                for record, text in zip(records, texts, strict=True)
-            ]
-        )
+        self.digests = b"".join([record_digest(*each) for each in zip(records, texts, strict=True)])
         self.texts = b",".join(texts)
         self.size = len(self.texts)
 
 
-def id_digest(record: Record) -> bytes:
-    """64 bits by which the messageId of such a sender is known again."""
-    digest = _IDS[record.authority].copy()
-    digest.update(record.message_id.encode())
-    return digest.digest()
-
-
-def body_digest(text: bytes) -> int:
-    """13 bits that tell two bodies with one messageId apart.
+def record_digest(record: Record, text: bytes) -> bytes:
+    """64 bits by which the messageId of such a sender is known again, and 13 that tell two bodies with it apart.
 
     Time and network of an event are left out: a client that sends again has another `sentAt`, from which the time is
     corrected, and may be somewhere else.
     """
-    return crc32(text[text.find(_ID_MEMBER) :]) & BODY_BITS
+    digest = _IDS[record.authority].copy()
+    digest.update(record.message_id.encode())
+    body = crc32(text[text.find(_ID_MEMBER) :]) & BODY_BITS
+    return digest.digest() + body.to_bytes(2, "big")
 
 
 def shard_of(visitor_id: str, shards: int) -> int:

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from events.authority import Authority
+from events.authority import OF_PAGE
 from events.records import ALIAS, IDENTIFY, Record, user_person, visitor_person
 from events.store.availability import StoreUnavailable
 from events.store.connection import Call, Connection
@@ -68,7 +68,7 @@ class HistoryUpdates:
     def _joins(self, record: Record) -> bool:
         """Whether a visitor's history may have to become a user's by a record that names one."""
         return (
-            record.authority > Authority.PAGE
+            record.authority > OF_PAGE
             and record.user_id != record.visitor_id
             and (record.type in (IDENTIFY, ALIAS) or (record.visitor_id, record.user_id) not in self._joined)
         )
@@ -103,7 +103,7 @@ def _calls(record: Record) -> Iterable[Call]:
 
 def _people(record: Record) -> Iterable[str]:
     """Whose history an event writes: the visitor's, and the user's where somebody says so who is more than a page."""
-    if record.user_id is not None and record.authority > Authority.PAGE:
+    if record.user_id is not None and record.authority > OF_PAGE:
         yield user_person(record.user_id)
         if record.visitor_id == record.user_id:
             return

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from events.authority import Authority
+from events.authority import OF_PAGE, Authority
 from events.ingest.group_commit import PAGE_EVENTS_REFUSED, Batch, Count, GroupCommit, StreamLimits, shard_of
 from events.ingest.history import HistoryUpdates
 from events.records import Record
@@ -103,14 +103,14 @@ class Stream:
             self._commits = self._lanes()
         if self._refused:
             self._check_whose(records)
-        commits, of_pages = self._commits, records[0].authority is Authority.PAGE
+        commits, of_pages = self._commits, records[0].authority is OF_PAGE
         if len(commits) == 2 and (
-            len(records) == 1 or all([(each.authority is Authority.PAGE) is of_pages for each in records])
+            len(records) == 1 or all([(each.authority is OF_PAGE) is of_pages for each in records])
         ):
             return [(commits[of_pages], records)]
         own: dict[int, list[Record]] = {}
         for record in records:
-            lane = 2 * shard_of(record.visitor_id, len(commits) // 2) + (record.authority is Authority.PAGE)
+            lane = 2 * shard_of(record.visitor_id, len(commits) // 2) + (record.authority is OF_PAGE)
             own.setdefault(lane, []).append(record)
         return [(commits[lane], each) for lane, each in own.items()]
 

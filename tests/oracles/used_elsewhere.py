@@ -63,6 +63,7 @@ _.log_message
 _.regex
 _.data_received
 _.on_header
+_.on_message_begin
 _.connection_class
 _.more_body
 _.message_event

@@ -29,7 +29,7 @@ CONSENT: Mapping[str, Mutation] = {
         (f"{DOORS}::test_who_refuses_leaves_no_byte_anywhere", PERMITTED),
         (
             Edit("events/permitted.py", "consent is Consent.NONE or record.type", "record.type"),
-            Edit("events/dialects/segment.py", "    if consent is Consent.NONE:\n        return None\n", ""),
+            Edit("events/dialects/segment.py", "    if consent is NONE:\n        return None\n", ""),
         ),
     ),
     "measured_users": Mutation(
@@ -45,7 +45,7 @@ CONSENT: Mapping[str, Mutation] = {
     "measured_exposures": Mutation(
         "the exposures of who is measured are stored whole",
         (f"{DOORS}::test_who_is_measured_is_stored_by_the_visitor_id_alone",),
-        (Edit("app/routes/evaluation.py", "if visitor.consent is not Consent.PERSONAL:", "if False:"),),
+        (Edit("app/routes/evaluation.py", "if visitor.consent is not PERSONAL:", "if False:"),),
     ),
     "measured_history": Mutation(
         "the purchases of who is measured are remembered",

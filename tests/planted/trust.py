@@ -78,7 +78,7 @@ TRUST: Mapping[str, Mutation] = {
     "unpaid_endings": Mutation(
         "what an answer costs once the log has its exposure is paid by nobody",
         ("tests/app/limits/test_metering.py",),
-        (Edit("app/http/dispatch.py", "exchange.cpu_seconds += self._access.clock.since(began)", "del began"),),
+        (Edit("app/http/dispatch.py", "exchange.cpu_seconds += self._clock.since(began)", "del began"),),
     ),
     "counted_drafts": Mutation(
         "an exposure that a page reports is held against what has not begun, and the counters tell",
@@ -236,20 +236,16 @@ TRUST: Mapping[str, Mutation] = {
     ),
     "door_of_anybody": Mutation(
         "the door takes a messageId for known whoever sent it first",
-        (OVER_HTTP,),
-        (
-            Edit(
-                "events/ingest/group_commit.py", "person=_SENDERS[record.authority]", "person=_SENDERS[Authority.PAGE]"
-            ),
-        ),
+        (OVER_HTTP, "tests/events/ingest/test_stream_contract.py"),
+        (Edit("events/ingest/group_commit.py", "_IDS[record.authority].copy()", "_IDS[Authority.PAGE].copy()"),),
     ),
     "history_of_anybody": Mutation(
         "a page writes the purchases of the user whom it names",
-        (OVER_HTTP,),
+        (OVER_HTTP, "tests/events/ingest/test_history.py"),
         (
             Edit(
                 "events/ingest/history.py",
-                "if record.user_id is not None and record.authority > Authority.PAGE:",
+                "if record.user_id is not None and record.authority > OF_PAGE:",
                 "if record.user_id is not None:",
             ),
         ),

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from oracles.store_keys import counters_key
 
+from events.authority import Authority
 from events.ingest.group_commit import shard_of
 from events.ingest.history import History
 from events.ingest.stream import Appended, Stream
@@ -79,6 +80,15 @@ async def test_of_one_message_id_with_two_bodies_the_first_stays_and_a_counter_s
     assert (
         int(await any_connection.client.hget(counters_key(shard), "conflicts")) == stream.state.message_conflicts == 1
     )
+
+
+async def test_a_message_id_of_one_sender_takes_no_place_of_another(
+    any_connection: Connection, record: MakeRecord
+) -> None:
+    stream = Stream(any_connection)
+    for authority in Authority:
+        assert await stream.append([record("m-1", "v-1", authority=authority)]) == Appended(stored=1, duplicates=0)
+        assert await stream.append([record("m-1", "v-1", authority=authority)]) == Appended(stored=0, duplicates=1)
 
 
 async def test_requests_at_the_same_time_share_entries_and_each_learns_its_own_duplicates(
