@@ -22,7 +22,6 @@ from app.cli.output import (
     say,
     say_json,
 )
-from kit.time import DAY_SECONDS
 from kit.urls import with_parameter
 
 if TYPE_CHECKING:
@@ -122,7 +121,7 @@ def preview(
     as_json: AsJson = False,
 ) -> None:
     """Make a link that shows one variant, a draft's too, to whoever opens it; nobody is counted by it."""
-    from app.identity.preview_links import PreviewLink, PreviewLinks
+    from app.identity.preview_links import new_link
     from app.keys.audit import Actor, Audit, AuditUnusable, line_of
     from app.runtime.data_directory import DataDirectory
     from experiments.catalog.catalog import NothingToShow
@@ -134,10 +133,8 @@ def preview(
     data = environment_settings().data
     try:
         phase = CatalogReader(data).catalog.previewable(key, name).phase
-        now = datetime.now(UTC).timestamp()
-        link = PreviewLink(key, phase, name, int(now + days * DAY_SECONDS))
-        token = PreviewLinks(DataDirectory(data.absolute()).preview_key_file).token(link, now)
-        expires = datetime.fromtimestamp(link.ends, UTC).isoformat()
+        token, ends = new_link(DataDirectory(data.absolute()).preview_key_file, key, phase, name, days)
+        expires = datetime.fromtimestamp(ends, UTC).isoformat()
         shown = {"variant": name, "phase": phase, "expires": expires}
         Audit(data).write(line_of(Actor.at_the_command_line(), "preview", key, (None, shown), checked_reason(reason)))
     except NoCatalog:

@@ -4,6 +4,7 @@ Nothing imports this before a link is made or followed: `cryptography`, which Py
 """
 
 import secrets
+import time
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -80,3 +81,13 @@ class PreviewLinks:
                 del self._read[next(iter(self._read))]
             self._read[digest] = found
         return found if now < found.ends else None
+
+
+def new_link(file: Path, experiment: str, phase: int, variant: str, days: float) -> tuple[str, int]:
+    """A token that shows this variant for so many days from now on, by the key in `file`, and its end in epoch seconds.
+
+    Raises OSError where no key can be kept.
+    """
+    now = time.time()
+    link = PreviewLink(experiment, phase, variant, int(now + days * DAY_SECONDS))
+    return PreviewLinks(file).token(link, now), link.ends

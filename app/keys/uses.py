@@ -33,10 +33,10 @@ class KeyUses:
         self._minute = 0
         self.latest: dict[str, str] = {}
 
-    def due(self, now: float) -> dict[str, str]:
-        """What is to be kept, once a minute (`now` in epoch seconds); it is noted no more."""
+    def due(self, now: float, *, ending: bool = False) -> dict[str, str]:
+        """What is to be kept, once a minute (`now` in epoch seconds) and at the end; it is noted no more."""
         minute = int(now) // MINUTE_SECONDS
-        if minute == self._minute or not self.latest:
+        if (minute == self._minute and not ending) or not self.latest:
             return {}
         noted, self._minute = dict(self.latest), minute
         self.latest.clear()

@@ -53,10 +53,10 @@ class LiveKeys:
             self._users.tokens = self._verifying([*listed, *self._settings.token_keys])
         logger.info("keys swapped", extra={"keys": len(self.listed.in_force)})
 
-    async def keep_uses(self, networks: NetworkDigests) -> None:
-        """Once a minute it is kept which keys were used, for all workers."""
+    async def keep_uses(self, networks: NetworkDigests, *, ending: bool = False) -> None:
+        """Once a minute and at the end it is kept which keys were used, for all workers."""
         now = time.time()
-        noted = self.uses.due(now)
+        noted = self.uses.due(now, ending=ending)
         if noted:
             minute = int(now) // MINUTE_SECONDS
             found = {name: KeyUse(minute, networks.of(network)) for name, network in noted.items()}

@@ -47,7 +47,6 @@ from experiments.catalog.reader import CatalogReader
 from experiments.catalog.visible import Visible
 from kit.files import FileMark, mark_of
 from kit.tasks import Tasks
-from kit.time import DAY_SECONDS
 
 if TYPE_CHECKING:
     from app.identity.preview_links import PreviewLink, PreviewLinks
@@ -78,11 +77,9 @@ class Previews:
 
     def make(self, experiment: str, phase: int, variant: str, days: float) -> tuple[str, int]:
         """A token that shows this variant, and its end in epoch seconds. Raises OSError where no key can be kept."""
-        from app.identity.preview_links import PreviewLink, PreviewLinks
+        from app.identity.preview_links import new_link
 
-        now = time.time()
-        link = PreviewLink(experiment, phase, variant, int(now + days * DAY_SECONDS))
-        return PreviewLinks(self._file).token(link, now), link.ends
+        return new_link(self._file, experiment, phase, variant, days)
 
     def read(self, tokens: Sequence[Any]) -> "list[PreviewLink | None]":
         """What each token shows now: None for one that is over, or was not made here."""
@@ -201,8 +198,7 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
         stack.push_async_callback(connection.close)
         telemetry = Telemetry(directory.metrics, routes)
         stack.callback(telemetry.close)
-        books = Books(directory.metrics / BOOKS)
-        stack.callback(books.close)
+        books = stack.enter_context(contextlib.closing(Books(directory.metrics / BOOKS)))
         scrubber, pressure = Scrubber(telemetry.scrubbed), Pressure()
         stream = Stream(connection, count=telemetry.went_wrong, scrubber=scrubber, refused=pressure.events)
         reads = SharedReads(connection)
@@ -218,6 +214,7 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
         recommender = LiveRecommender(settings.data, catalogs, History(reads), telemetry)
         await recommender.open()
         networks = NetworkDigests(connection, lambda: ZoneInfo(catalogs.catalog.shop.timezone))
+        stack.push_async_callback(partial(keys.keep_uses, networks, ending=True))
         refusals = counted_refusals(stack, stream, catalogs)
         following = await stack.enter_async_context(Tasks())
         for name, (look, seconds) in {

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+from servers.one_worker import OneWorker
+
 from app.keys.uses import KeyUse, KeyUses, read_uses
 
 
@@ -32,3 +35,12 @@ def test_what_nobody_can_read_is_begun_anew(tmp_path: Path) -> None:
     assert read_uses(tmp_path) == {}
     KeyUses(tmp_path).keep({"a": KeyUse(1)})
     assert read_uses(tmp_path) == {"a": KeyUse(1)}
+
+
+def test_a_worker_that_ends_keeps_what_it_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.worker.resources.USES_SECONDS", 1e9)
+    with OneWorker(tmp_path) as worker, worker.client() as client:
+        client.post("/v1/track", json={"anonymousId": "v-1", "event": "E"}).raise_for_status()
+        assert read_uses(worker.settings.data) == {}
+    [name] = read_uses(worker.settings.data)
+    assert name.startswith("publishable-")
