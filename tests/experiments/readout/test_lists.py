@@ -59,7 +59,7 @@ def test_a_list_says_what_each_readout_says(tmp_path_factory: pytest.TempPathFac
     assert {row["experiment"] for row in rows} == set(alone)
 
 
-@settings(max_examples=examples(12), deadline=None)
+@settings(max_examples=examples(6), deadline=None)
 @given(SEEDS)
 def test_what_is_kept_of_a_list_is_what_would_be_computed_anew(
     tmp_path_factory: pytest.TempPathFactory, seed: int
