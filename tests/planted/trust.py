@@ -183,7 +183,7 @@ TRUST: Mapping[str, Mutation] = {
     ),
     "checkout_of_anybody": Mutation(
         "an order of nobody goes to the checkout that is believed least",
-        (LAW,),
+        (BELIEVED, LAW),
         (Edit("events/views/checkout_claims.sql", "ORDER BY g.authority DESC", "ORDER BY g.authority"),),
     ),
     "order_owner_of_anybody": Mutation(
@@ -236,12 +236,12 @@ TRUST: Mapping[str, Mutation] = {
     ),
     "door_of_anybody": Mutation(
         "the door takes a messageId for known whoever sent it first",
-        (OVER_HTTP, "tests/events/ingest/test_stream_contract.py"),
+        ("tests/events/ingest/test_stream_contract.py", OVER_HTTP),
         (Edit("events/ingest/group_commit.py", "_IDS[record.authority].copy()", "_IDS[Authority.PAGE].copy()"),),
     ),
     "history_of_anybody": Mutation(
         "a page writes the purchases of the user whom it names",
-        (OVER_HTTP, "tests/events/ingest/test_history.py"),
+        ("tests/events/ingest/test_history.py", OVER_HTTP),
         (
             Edit(
                 "events/ingest/history.py",

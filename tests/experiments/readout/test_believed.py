@@ -142,6 +142,15 @@ def test_and_for_nobody_where_the_carts_do_not_tell(tmp_path: Path, shop: Shoppi
     assert "contested_orders" in {check.code for check in found.health.checks}
 
 
+def test_an_order_that_a_page_claims_counts_for_the_claim_that_is_believed_more(tmp_path: Path, shop: Shopping) -> None:
+    for visitor, authority in (("v1", PAGE), ("v2", PROVEN)):
+        shop.told("Checkout Started", visitor, authority, "o1", product_ids=["a"], hours=1)
+    shop.told("Order Completed", "", BACKEND, "o1", value=10.0, currency="EUR", product_ids=["a"])
+    found = read(tmp_path, shop, SOURCES)
+    assert [arms(found, name) for name in ("orders", "proven_orders")] == [[0, 1], [0, 1]]
+    assert found.health.excluded.contested == 0
+
+
 def test_a_page_gives_a_visitor_one_user_and_the_second_is_counted(tmp_path: Path, shop: Shopping) -> None:
     for number, user in enumerate(("first", "second")):
         shop.add("identify", "v2", START + HOUR + number, user_id=user, authority=PAGE)
