@@ -201,7 +201,7 @@ def test_ninety_thousand_players_replayed_over_http_are_counted_to_the_last_even
     """Each player of cookie_cats is a visitor: exposed by us, in our variant, with what the file says they did."""
     definitions = {"gate.yaml": GATE, "metrics.yaml": GATE_METRICS}
     players = list(csv.DictReader((shared / "data" / "cookie_cats.csv").read_text().splitlines()))
-    with running(tmp_path, definitions, RESONATE_WORKERS="1", **UNLIMITED) as service:
+    with running(tmp_path, definitions, RESONATE_WORKERS="1") as service:
         variants = replay_players(service, players)
         readout = service.results("gate")
     for name, column in (("stayed_1", "retention_1"), ("stayed_7", "retention_7")):
@@ -215,7 +215,6 @@ def test_ninety_thousand_players_replayed_over_http_are_counted_to_the_last_even
     assert total(readout, "rounds", "numerator") == rounds
 
 
-UNLIMITED = {"RESONATE_SECRET_RATE_LIMIT_PER_SECOND": "1000000", "RESONATE_SECRET_RATE_LIMIT_BURST": "1000000"}
 GATE = """
 key: gate
 status: running

@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx
-from servers.service import PUBLISHABLE_KEY, Service
+from servers.service import LIMITS, PUBLISHABLE_KEY, Service
 from worlds.costly_requests import Costly
+
+from app.runtime.settings import Settings
 
 EAGER = 8  # connections
 CROWD = "127.0.0.66"  # their network
 PAGE, BACKEND, PROBE = "127.0.0.3", "127.0.0.5", "127.0.0.4"  # those of others
-DEFAULTS = {"RESONATE_BUDGET_CPU_MS": "250", "RESONATE_BUDGET_BYTES_KB": "256", "RESONATE_BUDGET_EVENTS": "500"}
+DEFAULTS = {name: str(Settings.model_fields[name.removeprefix("RESONATE_").lower()].default) for name in LIMITS}
 FLAG = "/ofrep/v1/evaluate/flags/experiment-0"
 QUESTION = {"context": {"targetingKey": "v", "resonate.expose": False}}
 

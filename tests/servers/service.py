@@ -20,7 +20,11 @@ PUBLISHABLE_KEY = "pk_test_0123456789"
 SECRET_KEY = "sk_test_0123456789"
 ENTRY = "app.cli.main"
 
-BUDGETS = ("RESONATE_BUDGET_CPU_MS", "RESONATE_BUDGET_BYTES_KB", "RESONATE_BUDGET_EVENTS")
+LIMITS = (
+    *("RESONATE_RATE_LIMIT_PER_SECOND", "RESONATE_RATE_LIMIT_BURST"),
+    *("RESONATE_SECRET_RATE_LIMIT_PER_SECOND", "RESONATE_SECRET_RATE_LIMIT_BURST"),
+    *("RESONATE_BUDGET_CPU_MS", "RESONATE_BUDGET_BYTES_KB", "RESONATE_BUDGET_EVENTS"),
+)
 
 
 class Service:
@@ -74,7 +78,7 @@ class Service:
             "RESONATE_DEFINITIONS": str(self.definitions),
             "RESONATE_PUBLISHABLE_KEYS": PUBLISHABLE_KEY,
             "RESONATE_SECRET_KEYS": SECRET_KEY,
-            **dict.fromkeys(BUDGETS, "1000000"),  # all of a test's callers share one network
+            **dict.fromkeys(LIMITS, "1000000"),  # all of a test's callers share one network, on whatever machine
             **self.variables,
         }
 

@@ -16,10 +16,6 @@ FILES = {
         "key: free-shipping-banner\nstatus: running\nvariants: [control, threshold]\ngoal: purchase_rate\n"
     )
 }
-UNLIMITED = {
-    f"RESONATE_{name}": "1000000"
-    for name in ("RATE_LIMIT_PER_SECOND", "RATE_LIMIT_BURST", "SECRET_RATE_LIMIT_PER_SECOND", "SECRET_RATE_LIMIT_BURST")
-}
 # Tracking answers 200 to bad events and names them, and everywhere a little more is taken than the schema promises.
 LENIENT = "negative_data_rejection"
 # No schema can say that a key or a cursor must be one of ours, a moment one of the past, each slot another one, and
@@ -33,7 +29,7 @@ CASES = 1_000
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with running(tmp_path_factory.mktemp("schemathesis"), FILES, RESONATE_WORKERS="1", **UNLIMITED) as service:
+    with running(tmp_path_factory.mktemp("schemathesis"), FILES, RESONATE_WORKERS="1") as service:
         yield service
 
 
