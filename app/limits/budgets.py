@@ -210,6 +210,7 @@ class Tab:
         self._cpu_ms = cpu_ms = self._cpu_ms + cpu_ms
         self._kilobytes = kilobytes = self._kilobytes + kilobytes
         self._events = events = self._events + events
+        # An eighth of WIDE at most: so much each worker may let pass beyond a limit.
         if now < self._calm_until and requests < 32 and cpu_ms < 32 and kilobytes < 64 and events < 64:
             return
         if not self._books.claimed():

@@ -12,6 +12,7 @@ from typing import Any
 import jwt
 import pytest
 from servers.one_worker import OneWorker, records
+from worlds.key_lists import entry, listing
 
 from app.http.access import Keys, listed_grants
 from app.keys.audit import Audit, AuditLine, Wanted
@@ -23,15 +24,6 @@ from kit.time import DAY_SECONDS, parsed
 AT_ONCE = itertools.count().__next__  # a second between two looks
 TOKEN_SECRET = b"0123456789abcdef0123456789abcdef"
 TOKENS = 'user_tokens: [{kid: k, alg: HS256, secret: "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"}]\n'
-
-
-def entry(name: str, kind: str = "secret", more: str = "") -> str:
-    digest = hashlib.sha256(f"{kind}_{name}".encode()).hexdigest()
-    return f'  - {{name: {name}, class: {kind}, digest: "sha256:{digest}"{more}}}\n'
-
-
-def listing(*entries: str) -> str:
-    return "keys:\n" + "".join(entries)
 
 
 def lines(data: Path) -> list[AuditLine]:

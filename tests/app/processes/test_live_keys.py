@@ -1,6 +1,5 @@
 """A file of keys and the audit in the whole tree of processes: live in every worker, over a restart, for every door."""
 
-import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ import httpx
 import pytest
 from servers.patience import HUNG_SECONDS, until
 from servers.service import Service, running
+from worlds.key_lists import entry, listing
 
 from app.keys.audit import Audit, AuditLine, Wanted
 from events.deletes.tombstones import exact_digest
@@ -18,15 +18,6 @@ HERO = "key: hero\nstatus: running\nvariants: [control, b]\ngoal: purchase_rate\
 LOCAL = "key: local\nstatus: running\naudience: {where: {site: sk}}\nvariants: [control, b]\ngoal: purchase_rate\n"
 METRICS = "orders_sk: {type: count, event: Order Completed, where: {site: sk}}\n"
 SITES = "key: sites\nstatus: running\nvariants: [control, b]\ngoal: orders_sk\nplan: {dimensions: [site], days: 7}\n"
-
-
-def entry(name: str, kind: str = "secret", more: str = "") -> str:
-    digest = hashlib.sha256(f"{kind}-{name}".encode()).hexdigest()
-    return f'  - {{name: {name}, class: {kind}, digest: "sha256:{digest}"{more}}}\n'
-
-
-def listing(*entries: str) -> str:
-    return "keys:\n" + "".join(entries)
 
 
 WEB, CZ = entry("web", "publishable", ", site: sk"), entry("cz", "publishable", ", site: cz")
@@ -67,14 +58,14 @@ def test_no_pair_is_made_where_a_file_lists_keys(shop: Service) -> None:
 
 
 def test_a_key_comes_and_goes_in_every_worker(shop: Service) -> None:
-    assert set(known(shop, "secret-new")) == {401}
+    assert set(known(shop, "secret_new")) == {401}
     file_of(shop).write_text(listing(WEB, CZ, OPS, entry("new")))
-    until(lambda: set(known(shop, "secret-new")) == {200}, "every worker knows the key", tell=shop.told)
+    until(lambda: set(known(shop, "secret_new")) == {200}, "every worker knows the key", tell=shop.told)
     file_of(shop).write_text(listing(WEB, CZ, OPS, "  - {name: new\n"))
     until(lambda: "keys_invalid" in causes(shop), "the mistake is said", tell=shop.told)
-    assert set(known(shop, "secret-new")) == {200}
+    assert set(known(shop, "secret_new")) == {200}
     file_of(shop).write_text(listing(WEB, CZ, OPS))
-    until(lambda: set(known(shop, "secret-new")) == {401}, "no worker knows the key", tell=shop.told)
+    until(lambda: set(known(shop, "secret_new")) == {401}, "no worker knows the key", tell=shop.told)
     assert "keys_invalid" not in causes(shop)
     told = [(line.act, line.actor.kind) for line in lines(shop) if line.subject == "new"]
     assert told == [("key.new", "file"), ("key.revoke", "file")]
@@ -89,7 +80,7 @@ def test_a_start_with_a_bad_file_has_the_last_good_keys(shop: Service) -> None:
     shop.stop()
     shop.start()
     try:
-        assert set(known(shop, "secret-ops")) == {200}
+        assert set(known(shop, "secret_ops")) == {200}
         assert "keys_invalid" in causes(shop)
     finally:
         file_of(shop).write_text(listing(WEB, CZ, OPS))
@@ -118,7 +109,7 @@ def of(shop: Service, subject: str) -> list[AuditLine]:
 
 
 def test_who_asks_of_people_is_kept_and_they_stand_there_as_digests(shop: Service) -> None:
-    with shop.client("secret-ops") as client:
+    with shop.client("secret_ops") as client:
         for visitor in ("jana@x.example", "v-1"):
             client.post("/v1/track", json={"anonymousId": visitor, "event": "E"}).raise_for_status()
         client.get("/v1/visitors/jana@x.example").raise_for_status()
@@ -139,7 +130,7 @@ def test_who_asks_of_people_is_kept_and_they_stand_there_as_digests(shop: Servic
 
 
 def test_an_erasure_that_comes_to_nothing_says_why(shop: Service) -> None:
-    with shop.client("secret-ops") as client:
+    with shop.client("secret_ops") as client:
         for user in ("a", "b"):
             client.post("/v1/identify", json={"anonymousId": "kiosk", "userId": user}).raise_for_status()
         assert client.delete("/v1/visitors/kiosk").status_code == 409
@@ -148,7 +139,7 @@ def test_an_erasure_that_comes_to_nothing_says_why(shop: Service) -> None:
 
 
 def test_the_site_of_a_key_is_a_column_a_dimension_and_an_attribute(shop: Service) -> None:
-    with shop.client("publishable-web") as sk, shop.client("publishable-cz") as cz, shop.client("secret-ops") as ops:
+    with shop.client("publishable_web") as sk, shop.client("publishable_cz") as cz, shop.client("secret_ops") as ops:
         for page, country in ((sk, "sk"), (cz, "cz")):
             for number in range(8):
                 visitor = f"{country}-{number}"
