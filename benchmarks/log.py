@@ -21,10 +21,12 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import uvloop
 from msgspec.structs import replace
 
+from events.authority import Authority
 from events.deletes.hidden import HiddenRows
 from events.ingest.stream import Stream
 from events.log.export import Exporter
@@ -49,7 +51,10 @@ PAGES = ["/", "/cart", "/checkout", "/search", *(f"/products/{number}" for numbe
 
 
 def shop_events(count: int, seed: int) -> Iterator[Record]:
-    """The events of a shop as its clients send them: exposures, pages, engagement beats, products, orders."""
+    """The events of a shop as its clients send them: exposures, pages, engagement beats, products, orders.
+
+    Each visitor's page calls from a network of its own, and orders come from the backend.
+    """
     chance = random.Random(seed)
     for number in range(count):
         visitor = f"{chance.getrandbits(40) % (count // 12 + 1):010x}-4c1e-4f0a"
@@ -60,6 +65,7 @@ def shop_events(count: int, seed: int) -> Iterator[Record]:
             message_id=message_id,
             type="page",
             visitor_id=visitor,
+            network=crc32(visitor.encode()),
             time=when,
             url=f"https://shop.example{page}",
             path=page,
@@ -84,9 +90,15 @@ def _more(chance: random.Random, choice: int, page: Record) -> dict[str, Any]:
     if choice == 8:
         properties = {"list": "search", "position": chance.randrange(40)}
         return {"type": "track", "event": "Product Viewed", "product_ids": [product], "properties": properties}
+    sent = {"network": None, "authority": Authority.BACKEND}
     order = {"order_id": f"o-{chance.getrandbits(40)}", "user_id": f"u-{chance.getrandbits(30)}", "currency": "EUR"}
     lines = {"product_ids": [product], "quantities": [1.0], "prices": [19.9]}
-    return order | lines | {"type": "track", "event": "Order Completed", "value": round(chance.lognormvariate(4, 1), 2)}
+    return (
+        sent
+        | order
+        | lines
+        | {"type": "track", "event": "Order Completed", "value": round(chance.lognormvariate(4, 1), 2)}
+    )
 
 
 async def ingest(stream: Stream, events: Sequence[Record]) -> float:
