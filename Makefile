@@ -36,8 +36,11 @@ setup: $(if $(wildcard $(VENV)/.dev),$(VENV)/.dev,$(VENV)/.runtime) ## make .ven
 
 setup-dev: $(VENV)/.dev
 
-test-tools: ## Chromium, curl and libgomp1 for the tests, by apt as root, else says so
+test-tools: node_modules/.installed ## Chromium, curl, libgomp1 and the JavaScript clients for the tests, by apt as root and npm, else says so
 	@sh scripts/get-test-tools.sh
+
+node_modules/.installed: package-lock.json
+	@sh scripts/get-node-packages.sh
 
 demo: setup ## an example shop with a simulated crowd, until stopped
 	@$(BIN)/resonate demo
@@ -72,4 +75,4 @@ lock: setup-dev ## requirements*.lock anew, with hashes and without addresses
 	@sh scripts/lock.sh $(BIN)/uv
 
 clean: ## remove .venv and caches
-	@rm -rf $(VENV) .ruff_cache .hypothesis .coverage*
+	@rm -rf $(VENV) node_modules .ruff_cache .hypothesis .coverage*
