@@ -12,6 +12,7 @@ from experiments.cube.statements import statement
 from experiments.definitions.model import Experiment, Guardrail, Metric, Variant
 from experiments.readout.planning import MetricPlan, TrafficPlan
 from experiments.readout.read import Readouts
+from experiments.targeting.attributes import derived
 from experiments.targeting.predicates import ConditionError
 from kit.time import DAY_US, now_us
 
@@ -92,4 +93,5 @@ class _SiteLog:
         if audience is None:
             return len({visitor for visitor, _ in visitors})
         met = {visitor for visitor, attributes in visitors if audience({**attributes, "id": visitor})}
-        return None if not met and (compiled.derives or len(visitors) >= MOST) else len(met)
+        told = {name for _, attributes in visitors for name in derived(attributes, compiled.derives)}
+        return None if not met and (compiled.derives - told or len(visitors) >= MOST) else len(met)

@@ -38,6 +38,29 @@ class Attribute:
     told_by: Source | None = None
     values: tuple[str, ...] = ()
 
+    @property
+    def pattern(self) -> str:
+        """What every text of it looks like, where more is known than that it is one."""
+        return _LOOKS.get(self.name, ("", ""))[0]
+
+    @property
+    def looks(self) -> str:
+        """The same in words."""
+        return _LOOKS[self.name][1]
+
+
+_HOSTS: Final = ("[^/:@]+", "a host alone, as in shop.example")
+_LOOKS: Final[Mapping[str, tuple[str, str]]] = {
+    "url": ("https?://.*", "a whole address, https:// included"),
+    "referrer": ("https?://.*|android-app://.*", "a whole address, https:// included"),
+    "host": _HOSTS,
+    "referrer_host": _HOSTS,
+    "path": ("/.*", "what follows the host, a slash first, as in /basket"),
+    "hash": ("[^#].*", "what follows the #, without it"),
+    "language": ("[a-z]{2,3}", "two small letters, as in sk"),
+    "country": ("[A-Z]{2}", "two capital letters, as in SK"),
+}
+
 
 def _names(families: Iterable[tuple[str, Any]]) -> tuple[str, ...]:
     return tuple(name for name, _ in families)
@@ -138,11 +161,16 @@ def sources(asked: Iterable[str]) -> frozenset[str]:
 def impossible(name: str, texts: Iterable[str]) -> str | None:
     """What is wrong with texts that an attribute is compared with: values that it never has."""
     known = ATTRIBUTES.get(name)
-    wrong = next((text for text in texts if known and known.values and text not in known.values), None)
-    if known is None or wrong is None:
+    if known is None:
         return None
-    few = f"; it is one of {', '.join(known.values)}"
-    return f'{name} is never "{wrong[:60]}"{did_you_mean(wrong, known.values, few, quote=chr(34))}'
+    for text in texts:
+        told = f'{name} is never "{text[:60]}"'
+        if known.values and text not in known.values:
+            few = f"; it is one of {', '.join(known.values)}"
+            return f"{told}{did_you_mean(text, known.values, few, quote=chr(34))}"
+        if known.pattern and not re.fullmatch(known.pattern, text):
+            return f"{told}; it is {known.looks}"
+    return None
 
 
 def _text(given: Any) -> str | None:

@@ -114,7 +114,11 @@ def test_an_address_of_any_length_and_kind_is_told_or_left_out() -> None:
 
 def test_values_that_an_attribute_never_has_are_named() -> None:
     assert impossible("device", ["mobile", "tv"]) is None
-    assert impossible("path", ["phone"]) is None
+    assert impossible("path", ["/phone"]) is None
+    basket = 'path is never "basket"; it is what follows the host, a slash first, as in /basket'
+    assert impossible("path", ["basket"]) == basket
+    assert impossible("language", ["sk", "sk-SK"]) is not None
+    assert impossible("referrer_host", ["https://news.example/"]) is not None
     assert impossible("mood", ["phone"]) is None
     assert impossible("os", ["ios"]) == 'os is never "ios", did you mean "iOS"?'
     assert impossible("device", ["phone"]) == 'device is never "phone"; it is one of mobile, tablet, desktop, tv'
