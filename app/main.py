@@ -23,6 +23,7 @@ from app.routes.growthbook import Features, ingest
 from app.routes.ofrep import Ofrep
 from app.routes.personalize import Personalize
 from app.routes.recommendations import recommend
+from app.routes.tag import tag_routes
 from app.routes.tracking import Tracking
 from app.routes.visitor import know_visitor
 from app.runtime.settings import Settings
@@ -51,6 +52,7 @@ def path_table() -> PathTable[Resources]:
             "/v1/visitor": HotRoute("/v1/visitor", "POST", know_visitor, pages="listed"),
             "/v1/engagement": HotRoute("/v1/engagement", "POST", Tracking(ENGAGEMENT)),
             "/track": HotRoute("/track", "POST", ingest),
+            **tag_routes(),
             **tracking,
         },
         below={
