@@ -155,7 +155,7 @@ const core = {
   get consent() { return identity.mode; },
   get user() { return identity.user(); },
   attributes, decide, arms, exposed, on, page, identify, allow, send, recommend, fill, fragment, mayHave, hold, address, service, key, document, shop,
-  decisions: () => Object.fromEntries(Object.keys(features || {}).map((name) => [name, decide(name)])),
+  decisions: () => Object.fromEntries(Object.keys({ ...features, ...forced }).map((name) => [name, decide(name)])),
   inView: whenInView,
   track: (event, properties) => send({ type: "track", event, properties: { ...properties, url: location.href } }),
   force: (name, { variant, payload }) => (forced[name] = { variant, payload, in_experiment: false, because: null, forced: true }),
@@ -180,7 +180,18 @@ const loadParts = () =>
 const needsParts = () =>
   tried || /[?&]resonate_debug\b/.test(location.search) || told.consent == "gtag" || !!document.querySelector("[data-resonate-products]") ||
   (told.datalayer != "off" && Array.isArray(window[told.datalayer || "dataLayer"])) ||
-  Object.keys(features || {}).some((name) => [decide(name).payload, ...(decide(name).in_experiment ? arms(name) : [])].some((payload) => payload && Array.isArray(payload.changes) && payload.changes.some((change) => change && !change.redirect)));
+  places().length > 0;
+
+/** Where some arm of what this page decides changes the page. */
+const places = () =>
+  Object.keys(features || {}).flatMap((name) => [decide(name).payload, ...(decide(name).in_experiment ? arms(name) : [])])
+    .flatMap((payload) => (payload && Array.isArray(payload.changes) ? payload.changes : [])).map((change) => change?.selector).filter(Boolean);
+
+/** Hides places that are still to come until their changes can be made, for a second at most, and never the whole page. */
+function holdPlaces() {
+  const coming = document.readyState == "loading" ? places().filter((place) => !/\b(html|body)\b[^\s>]*$/.test(place) && !document.querySelector(`:is(${place})`)) : [];
+  return coming.length ? hold([`:is(${coming})`]) : () => {};
+}
 
 const safely = (act) => (...given) => {
   try {
@@ -268,7 +279,7 @@ async function start() {
   resume();
   const cause = await load();
   if (needsParts()) {
-    const loaded = loadParts();
+    const release = holdPlaces(), loaded = loadParts().then(release);
     if (tried) await Promise.race([loaded, new Promise((resolve) => setTimeout(resolve, 800))]);
   } else addEventListener("load", () => needsParts() && loadParts(), { once: true });
   begin();

@@ -19,7 +19,8 @@ export const silence = () => {
   silent = true;
   waiting = [];
 };
-export const address = (path) => `${service}${path}?key=${encodeURIComponent(key)}`;
+const asks = /[?&]resonate_debug\b/.test(location.search) ? "&debug=1" : "";
+export const address = (path) => `${service}${path}?key=${encodeURIComponent(key)}${asks}`;
 
 /** Sends an event soon; until consent is answered it waits here, and nowhere else. */
 export function send(event) {
