@@ -17,10 +17,12 @@ from app.http.exchange import Exchange, HttpAnswer, matches
 from app.routes.growthbook import CACHE_CONTROL, Payload
 from app.worker.resources import Resources
 from experiments.catalog.visible import Visible
+from experiments.targeting.attributes import AGENT_FAMILIES
 
 BUILT: Final = files("app") / "tag" / "built"
 LIBRARY: Final = re.compile(r"resonate-[0-9a-f]{16}\.js")
 PARTS: Final = re.compile(r"resonate-parts-[0-9a-f]{16}\.js")
+EMBEDDED: Final = "library.js"
 TYPES: Final = "resonate.d.ts"
 SCRIPT: Final = b"text/javascript; charset=utf-8"
 FOREVER: Final = b"public, max-age=31536000, immutable"
@@ -37,7 +39,7 @@ def tag_routes() -> dict[str, HotRoute[Resources]]:
     tag = BuiltTag.read()
     library, parts, types = (tag.contents[name] for name in (tag.library, tag.parts, TYPES))
     found: dict[str, HotRoute[Resources]] = {
-        "resonate.js": HotRoute("/resonate.js", "GET", TagScript(library), pages="every"),
+        "resonate.js": HotRoute("/resonate.js", "GET", TagScript(tag.embedded), pages="every"),
         tag.library: HotRoute("/resonate-{hash}.js", "GET", BuiltFile(library), pages="every"),
         tag.parts: HotRoute("/resonate-parts-{hash}.js", "GET", BuiltFile(parts), pages="every"),
         TYPES: HotRoute(f"/{TYPES}", "GET", BuiltFile(types, TYPESCRIPT, FOR_A_WHILE), pages="every"),
@@ -49,7 +51,8 @@ def tag_routes() -> dict[str, HotRoute[Resources]]:
 class BuiltTag:
     """The built files by their names, of which the hash of the content is a part."""
 
-    library: str
+    library: str  # fetches the payload
+    embedded: bytes  # follows the payload
     parts: str
     contents: Mapping[str, bytes]
 
@@ -58,7 +61,8 @@ class BuiltTag:
         """As they are in the package."""
         contents = {each.name: each.read_bytes() for each in BUILT.iterdir()}
         library = next(name for name in contents if LIBRARY.fullmatch(name))
-        return cls(library, next(name for name in contents if PARTS.fullmatch(name)), contents)
+        parts = next(name for name in contents if PARTS.fullmatch(name))
+        return cls(library, contents[EMBEDDED], parts, contents)
 
 
 class BuiltFile:
@@ -109,6 +113,7 @@ class TagScript:
             "features": msgspec.Raw(payload.features),
             "controls": {key: control for key, control in controls.items() if control != "control"},
             "shop": shop,
+            **({"agents": AGENT_FAMILIES} if visible.asks_agent else {}),
         }
         written = msgspec.json.encode(told).decode()
         for character, escape in ESCAPED.items():
@@ -128,6 +133,7 @@ def shop_of(resources: Resources) -> dict[str, Any]:
         "http_only": rules.http_only,
         "consent": consent.unsaid.word,
         "gpc": consent.opted_out.word,
+        "hosts": resources.catalogs.catalog.shop.tag.hosts,
     }
 
 

@@ -44,12 +44,13 @@ export function start(core) {
       element("h2", "Attributes"), table(["name", "value"], attributes),
     );
   };
-  core.sent.push((events, answer) => {
+  core.debug = true; // the service hints at what it would tell a secret key
+  core.sent = (events, answer) => {
     const said = verdicts(events, answer);
     events.forEach((event, place) => sent.unshift([event, said[place]]));
     sent.length = Math.min(sent.length, MOST_EVENTS);
     show();
-  });
+  };
   for (const key of Object.keys(core.decisions())) core.on(key, show);
   show();
 }
