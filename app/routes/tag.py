@@ -17,6 +17,7 @@ from app.http.exchange import Exchange, HttpAnswer, matches
 from app.routes.growthbook import CACHE_CONTROL, Payload
 from app.worker.resources import Resources
 from experiments.catalog.visible import Visible
+from experiments.targeting.attributes import AGENT_FAMILIES
 
 BUILT: Final = files("app") / "tag" / "built"
 LIBRARY: Final = re.compile(r"resonate-[0-9a-f]{16}\.js")
@@ -112,6 +113,7 @@ class TagScript:
             "features": msgspec.Raw(payload.features),
             "controls": {key: control for key, control in controls.items() if control != "control"},
             "shop": shop,
+            **({"agents": AGENT_FAMILIES} if visible.asks_agent else {}),
         }
         written = msgspec.json.encode(told).decode()
         for character, escape in ESCAPED.items():
@@ -131,6 +133,7 @@ def shop_of(resources: Resources) -> dict[str, Any]:
         "http_only": rules.http_only,
         "consent": consent.unsaid.word,
         "gpc": consent.opted_out.word,
+        "hosts": resources.catalogs.catalog.shop.tag.hosts,
     }
 
 

@@ -21,10 +21,9 @@
 //   core.field(payload, path)              what stands at a dotted path
 //   core.fragment(html)      HTML as nodes without scripts, handlers and frames; null where the page's policies forbid it
 //   core.mayHave(element, name, value)     whether an attribute may be set
-//   core.hold(selectors)     hides elements by an adopted style sheet, for a second at most; answers what shows them
 //   core.force(key, {variant, payload})    shows this instead: never counted (previews)
 //   core.again()             decides, fills slots and calls listeners anew
-//   core.sent = f            is told of each request: f(events, answer)
+//   core.sent = f            is told of each request: f(events, answer); with core.debug the service hints, too
 //   core.address(path), core.post(path, body)   the service's address of a route with the key in it; a promise of its answer
 //   core.service, core.key, core.document, core.script (the `data-*` of its element), core.shop
 //
@@ -134,6 +133,17 @@ const load = () =>
 const needed = () =>
   tried || /[?&]resonate_debug/.test(search) || told.consent == "gtag" || window[told.datalayer || "dataLayer"] || document.querySelector("[data-resonate-html],[data-resonate-products]") || some(changing);
 
+/** Hides places that are still to come until their changes can be made, for a second at most; never the whole page. */
+const hold = safely(() => {
+  const sheet = new CSSStyleSheet(), coming = [], show = () => (sheet.disabled = true);
+  some((payload) => changing(payload)?.forEach?.(({ selector }) => selector && !/\b(html|body)\b[^ >]*$/.test(selector) && !document.querySelector(selector) && coming.push(selector)));
+  if (!coming[0] || document.readyState != "loading") return;
+  sheet.replaceSync(`:is(${coming}){visibility:hidden!important}`);
+  document.adoptedStyleSheets.push(sheet);
+  setTimeout(show, 1000);
+  load().then(show);
+});
+
 const api = {
   variant: decide,
   payload: (name, path, fallback) => field(decide(name).payload, path || "") ?? fallback,
@@ -182,6 +192,7 @@ async function start() {
   // Somebody tries this page out, or an audience asks what few do.
   if (tried || /"\$(v|el|al|si)/.test(JSON.stringify(features))) await patiently();
   begun = true;
+  hold();
   refill = watchSlots(decide, (element, name) => {
     const how = element.getAttribute("data-resonate-expose");
     seen[name] = 1;

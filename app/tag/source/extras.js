@@ -45,20 +45,10 @@ export function extras(core) {
     }).observe(mark);
   }
 
-  /** Hides elements for a second at most. @returns {() => void} shows them */
-  function hold(selectors) {
-    const sheet = new CSSStyleSheet();
-    sheet.replaceSync(`${selectors.join(",")}{visibility:hidden!important}`);
-    document.adoptedStyleSheets.push(sheet);
-    const release = () => (document.adoptedStyleSheets = document.adoptedStyleSheets.filter((each) => each != sheet));
-    setTimeout(release, 1000);
-    return release;
-  }
-
   /** Shows this instead of what was decided; it is never counted. */
   const force = (name, { variant, payload }) => (core.forced[name] = { variant, payload, in_experiment: false, because: null, forced: true });
 
-  const decisions = () => Object.fromEntries(core.keys().map((name) => [name, core.decide(name)]));
-  Object.assign(core, { rarely, force, fragment, inView, hold, mayHave, decisions });
+  const decisions = () => Object.fromEntries([...new Set([...core.keys(), ...Object.keys(core.forced)])].map((name) => [name, core.decide(name)]));
+  Object.assign(core, { rarely, force, fragment, inView, mayHave, decisions });
   ["id", "consent", "user", "token"].forEach((name, place) => Object.defineProperty(core, name, { get: () => core.who()[place], configurable: true }));
 }

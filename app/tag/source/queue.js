@@ -12,7 +12,7 @@ const SOON = 50;
 let silent, waiting = [], underway = [], timer, away;
 /** Nothing is sent of a page that is only tried out. */
 export const silence = () => (silent = true);
-export const address = (path) => `${service}${path}?key=${key}`;
+export const address = (path) => `${service}${path}?key=${key}${core.debug ? "&debug=1" : ""}`;
 export const post = (path, body, options) => fetch(address(path), { method: "POST", body, credentials: "omit", ...options });
 
 /** Sends an event soon; until consent is answered it waits here, and nowhere else. */

@@ -19,7 +19,7 @@ export function destination(redirect, shop, from) {
   } catch {
     return null;
   }
-  const ours = target.host == location.host || (shop.domain && `.${target.hostname}`.endsWith(`.${shop.domain}`)) || (shop.hosts || []).includes(target.host);
+  const ours = target.host == location.host || (shop.domain && `.${target.hostname}`.endsWith(`.${shop.domain}`)) || (shop.hosts || []).some((host) => `.${target.hostname}` == `.${host}`.replace("..", ".") || (host[0] == "." && target.hostname.endsWith(host)));
   if (!/^https?:$/.test(target.protocol) || !ours) return null;
   const own = [...target.searchParams.keys()];
   for (const [name, value] of new URLSearchParams(location.search)) if (!own.includes(name)) target.searchParams.append(name, value);
