@@ -48,6 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app/keys",
         "app/processes",
         "app/runtime",
+        "app/tag",
         "events/engines",
         "events/log",
         "events/parts",
@@ -114,6 +115,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app/http",
         "app/identity",
         "app/keys",
+        "app/tag",
         "app/worker",
         "events",
         "events/dialects",
@@ -124,6 +126,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "recommender/ranking",
     },
     "app/runtime": {"events", "events/store"},
+    "app/tag": set(),
     "app/worker": {
         "app/analysis",
         "app/http",

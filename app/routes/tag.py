@@ -1,11 +1,9 @@
 """The browser tag: the library with what a shop's pages need before it, the bare library, its parts, and its types."""
 
 import hashlib
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any, Final
 
 import msgspec
@@ -15,15 +13,11 @@ from app.http.dispatch import HotRoute
 from app.http.errors import Headers
 from app.http.exchange import Exchange, HttpAnswer, matches
 from app.routes.growthbook import CACHE_CONTROL, Payload
+from app.tag.library import TYPES, BuiltTag
 from app.worker.resources import Resources
 from experiments.catalog.visible import Visible
 from experiments.targeting.attributes import AGENT_FAMILIES
 
-BUILT: Final = files("app") / "tag" / "built"
-LIBRARY: Final = re.compile(r"resonate-[0-9a-f]{16}\.js")
-PARTS: Final = re.compile(r"resonate-parts-[0-9a-f]{16}\.js")
-EMBEDDED: Final = "library.js"
-TYPES: Final = "resonate.d.ts"
 SCRIPT: Final = b"text/javascript; charset=utf-8"
 FOREVER: Final = b"public, max-age=31536000, immutable"
 PARAMETERS: Final = ("key",)
@@ -45,24 +39,6 @@ def tag_routes() -> dict[str, HotRoute[Resources]]:
         TYPES: HotRoute(f"/{TYPES}", "GET", BuiltFile(types, TYPESCRIPT, FOR_A_WHILE), pages="every"),
     }
     return {f"/{name}": route for name, route in found.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class BuiltTag:
-    """The built files by their names, of which the hash of the content is a part."""
-
-    library: str  # fetches the payload
-    embedded: bytes  # follows the payload
-    parts: str
-    contents: Mapping[str, bytes]
-
-    @classmethod
-    def read(cls) -> "BuiltTag":
-        """As they are in the package."""
-        contents = {each.name: each.read_bytes() for each in BUILT.iterdir()}
-        library = next(name for name in contents if LIBRARY.fullmatch(name))
-        parts = next(name for name in contents if PARTS.fullmatch(name))
-        return cls(library, contents[EMBEDDED], parts, contents)
 
 
 class BuiltFile:
