@@ -131,13 +131,14 @@ def tag_paths(failures: Mapping[str, Any]) -> dict[str, Any]:
     types = {"200": {"description": "The types.", "content": {"text/plain": content["text/javascript"]}}, **unchanged}
     hashed = {"parameters": [digest], "responses": {**script, "404": {"description": "Of another version."}}}
 
-    def got(name: str, summary: str, said: Mapping[str, Any]) -> dict[str, Any]:
-        return {"get": {"tags": ["Tag"], "summary": summary, "operationId": name, "security": [], **said}}
-
     whole = {"parameters": [key], "responses": {**script, **failures}}
     return {
-        "/resonate.js": got("tag", "The browser tag with what it decides by", whole),
-        "/resonate-{hash}.js": got("tag_library", "The tag alone, for `integrity` and for one's own host", hashed),
-        "/resonate-parts-{hash}.js": got("tag_parts", "What the tag loads where a page uses it", hashed),
-        f"/{TYPES}": got("tag_types", "TypeScript types of `window.resonate`", {"responses": types}),
+        "/resonate.js": _got("tag", "The browser tag with what it decides by", whole),
+        "/resonate-{hash}.js": _got("tag_library", "The tag alone, for `integrity` and for one's own host", hashed),
+        "/resonate-parts-{hash}.js": _got("tag_parts", "What the tag loads where a page uses it", hashed),
+        f"/{TYPES}": _got("tag_types", "TypeScript types of `window.resonate`", {"responses": types}),
     }
+
+
+def _got(name: str, summary: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    return {"get": {"tags": ["Tag"], "summary": summary, "operationId": name, "security": [], **said}}
