@@ -90,7 +90,7 @@ def test_each_way_of_filling_a_slot_and_nothing_that_runs(chromium: Chrome, site
     told = chromium.execute_script(
         "return Object.fromEntries([...document.querySelectorAll('[id]')].map((e) => [e.id, [e.textContent, e.className, "
         "getComputedStyle(e).display != 'none', e.innerHTML, e.dataset.resonateDone, e.getAttribute('href'), "
-        "['onclick', 'style', 'ping', 'src'].filter((name) => e.getAttribute(name))]))"
+        "['onclick', 'style', 'ping', 'src'].filter((name) => e.getAttribute(name))]]))"
     )
     assert {name for name, each in told.items() if each[2]} == {
         "a", "bad", "frame", "shown", "kept", "mine", "text", "whole", "unknown", "html"

@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 
 Fault = Literal["dead", "hanging", "500", "broken"]
 PREFIX = "/r/x7"
-TYPES = ("text/html; charset=utf-8", "text/javascript")
+HTML = "text/html; charset=utf-8"
+TYPES = {"js": "text/javascript", "css": "text/css"}
 
 
 @dataclass
@@ -45,7 +46,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._forward()
         elif path in self.pages.html:
             self._say(
-                200, {"content-type": TYPES[path.endswith(".js")], **self.pages.headers}, self.pages.html[path].encode()
+                200, {"content-type": TYPES[path.rpartition(".")[2]] if "." in path else HTML, **self.pages.headers}, self.pages.html[path].encode()
             )
         else:
             self._say(404, {"content-type": "text/plain"}, b"nothing here")

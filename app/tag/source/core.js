@@ -96,8 +96,8 @@ function on(name, then) {
 
 /** Another mode holds from here on. */
 function changed() {
-  if (mode == "none") drop();
-  else if (!state.visits) countPage();
+  if (mode == "none") return drop((decided = {})); // what is seen is not taken away under the eyes
+  if (!state.visits) countPage();
   flush();
   again();
   whenIdle(settle);
