@@ -73,7 +73,7 @@ const some = (test) => keys().some((name) => test(decide(name).payload) || (deci
 const decide = (name) =>
   forced[name] || (decided[name] ||= assigned(feature(name), attributes(), controls[name], mode == "none" ? "unit" : mode == "ask" && arms(name).some(leading) ? "consent" : ""));
 
-const exposed = (name) => expose(name, decide(name), rule(name), attributes());
+const exposed = (name) => tried || expose(name, decide(name), rule(name), attributes());
 
 /** What was decided holds no more: another page, another mode, another visitor. */
 function again() {
