@@ -26,6 +26,7 @@ from planted.limits import LIMITS
 from planted.privacy import PRIVACY
 from planted.publishing import PUBLISHING
 from planted.service import SERVICE
+from planted.tag import TAG
 from planted.trust import TRUST
 from planted.visitors import VISITORS
 
@@ -42,6 +43,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     **PRIVACY,
     **CONSENT,
     **VISITORS,
+    **TAG,
     **PUBLISHING,
     **LIMITS,
     **dict(refusals()),

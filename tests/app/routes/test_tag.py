@@ -91,6 +91,11 @@ def test_a_change_of_the_definitions_is_a_new_script(worker: OneWorker) -> None:
     assert told(second)["shop"]["consent"] == "none"
 
 
+def test_a_secret_key_in_the_head_is_given_what_pages_see(worker: OneWorker) -> None:
+    with worker.client(SECRET) as backend:
+        assert backend.get("/resonate.js").content == script(worker).content
+
+
 @pytest.mark.parametrize(("key", "status"), [("pk_unknown_key", 401), (SECRET, 401), ("", 401)])
 def test_a_key_that_is_no_publishable_one_gets_no_script(worker: OneWorker, key: str, status: int) -> None:
     assert script(worker, key).status_code == status
