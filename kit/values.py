@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
-from kit.time import microseconds
+from kit.time import SECOND_US, microseconds
 
 MAX_ID_BYTES: Final = 256
 MAX_INTEGER: Final = 2**63
@@ -96,7 +96,7 @@ def moment(value: Any) -> int | Unusable | None:
     if value is None:
         return None
     if (type(value) is int or type(value) is float) and abs(value) < MOMENTS_END:
-        return round(value * (1_000_000 if abs(value) < SECONDS_END else 1_000))
+        return round(value * (SECOND_US if abs(value) < SECONDS_END else 1_000))
     return Unusable("invalid_time", f"it must be ISO 8601 text or epoch milliseconds, this is {kind_of(value)}")
 
 

@@ -43,8 +43,7 @@ async def segment_settings(key: PublishableKey, request: Request, asked: Asked, 
     return JSONResponse(told, headers={"cache-control": "public, max-age=300" if public else "no-store"})
 
 
-@router.get("/sourceConfig/", summary="Settings of RudderStack's browser SDK")
-@router.get("/sourceConfig", include_in_schema=False)
+@router.get("/sourceConfig", summary="Settings of RudderStack's browser SDK")
 async def rudderstack_settings(asked: Asked, worker: Worker) -> JSONResponse:
     found = presented(asked)
     if found is None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from events.dialects.fields import Notes, note, optional_id
+from events.dialects.fields import Notes, noted, optional_id
 from events.dialects.names import ORDER_COMPLETED, ORDERS
 from events.dialects.validation import EventRefused
 from kit.values import Unusable, first_identifier, identifier, kind_of, number
@@ -59,7 +59,7 @@ def _order(fields: dict[str, Any], name: str, told: Any, notes: Notes, instead: 
         wrong = Unusable(wrong.code, f"{wrong.reason}; the messageId stands in for it")
     elif found is None:
         return
-    note(notes, "properties.order_id", wrong)
+    noted(notes, "properties.order_id", wrong)
 
 
 def _money(fields: dict[str, Any], properties: dict[str, Any], notes: Notes) -> float | None:
@@ -70,7 +70,7 @@ def _money(fields: dict[str, Any], properties: dict[str, Any], notes: Notes) -> 
             fields["currency"] = code.upper()
         else:
             wrong = Unusable("invalid_currency", "it must be an ISO 4217 code such as EUR")
-            note(notes, "properties.currency", wrong)
+            noted(notes, "properties.currency", wrong)
     revenue = _amount(properties.get("revenue"), "properties.revenue", notes)
     total = _amount(properties.get("total"), "properties.total", notes)
     return total if revenue is None else revenue
@@ -84,7 +84,7 @@ def _amount(value: Any, field: str, notes: Notes) -> float | None:
             return found
         found = Unusable("number_too_large", "amounts may be at most 1e9")
     if isinstance(found, Unusable):
-        note(notes, field, found)
+        noted(notes, field, found)
     return None
 
 
@@ -111,9 +111,9 @@ def _listed(products: Any, notes: Notes) -> Sequence[Any] | None:
     if type(products) is dict:
         told = [product for product in products.values() if type(product) is dict]
         if told:
-            note(notes, "properties.products", Unusable(INVALID_PRODUCTS, f"{wrong}; its values were taken"))
+            noted(notes, "properties.products", Unusable(INVALID_PRODUCTS, f"{wrong}; its values were taken"))
             return told
-    note(notes, "properties.products", Unusable(INVALID_PRODUCTS, wrong))
+    noted(notes, "properties.products", Unusable(INVALID_PRODUCTS, wrong))
     return None
 
 
@@ -121,7 +121,7 @@ def _line(product: Any, index: int, notes: Notes) -> Line | None:
     """One product; None where it is none, or has an id, a quantity or a price that cannot be."""
     if type(product) is not dict:
         wrong = Unusable(INVALID_PRODUCTS, f"it must be an object, this is {kind_of(product)}; the line was left out")
-        note(notes, f"properties.products[{index}]", wrong)
+        noted(notes, f"properties.products[{index}]", wrong)
         return None
     found = first_identifier((product.get("product_id"), product.get("sku")))
     quantity, price = number(product.get("quantity")), number(product.get("price"))
@@ -129,13 +129,13 @@ def _line(product: Any, index: int, notes: Notes) -> Line | None:
         return Line(found, quantity, price)
     place = f"properties.products[{index}]"
     if isinstance(found, Unusable):
-        note(notes, f"{place}.product_id", Unusable(found.code, f"{found.reason}; the line was left out"))
+        noted(notes, f"{place}.product_id", Unusable(found.code, f"{found.reason}; the line was left out"))
         return None
     if (type(quantity) is float and quantity < 0) or (type(price) is float and price < 0):
         wrong = Unusable(INVALID_PRODUCTS, "quantity and price may not be negative; the line was left out")
-        note(notes, place, wrong)
+        noted(notes, place, wrong)
         return None
     if isinstance(quantity, Unusable):
-        note(notes, f"{place}.quantity", quantity)
+        noted(notes, f"{place}.quantity", quantity)
     told = _amount(product.get("price"), f"{place}.price", notes)
     return Line(found, quantity if type(quantity) is float else 1.0, told)

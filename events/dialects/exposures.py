@@ -40,7 +40,7 @@ def hashed_id(properties: Mapping[str, Any], place: str, notes: Notes) -> str | 
     return None if told is None else optional_id(told, f"{place}.hashValue", notes)
 
 
-def settled(record: Record, hashed: str | None, consent: Consent, arrival: Arrival) -> Record | None:
+def weighed(record: Record, hashed: str | None, consent: Consent, arrival: Arrival) -> Record | None:
     """The exposure as it is believed, None where nobody may know of it; one without a messageId gets one."""
     if arrival.judge is not None:
         return arrival.judge(record, hashed, consent)

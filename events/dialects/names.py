@@ -29,6 +29,6 @@ _MEANT: Final = {name_of(name): name for name in VOCABULARY} | OTHER_WORDS
 
 
 @lru_cache(maxsize=4096)
-def canonical(name: str) -> str:
+def meant_name(name: str) -> str:
     """The name that is meant, by letters and digits alone, whatever their case; one that means nothing to us stays."""
     return _MEANT.get(name_of(name), name)

@@ -7,7 +7,7 @@ import msgspec
 from events.consent import NONE, PERSONAL, Consent
 from events.dialects.commerce import commerce
 from events.dialects.engagement import beat
-from events.dialects.exposures import HASHED_ID, exposure, hashed_id, settled
+from events.dialects.exposures import HASHED_ID, exposure, hashed_id, weighed
 from events.dialects.fields import (
     REPAIRED,
     Notes,
@@ -15,13 +15,13 @@ from events.dialects.fields import (
     mapping,
     members_of,
     message_identifier,
-    named,
     needed_id,
-    note,
+    noted,
     optional_text,
+    repaired_fields,
     who_of,
 )
-from events.dialects.names import EXPERIMENT_VIEWED, FEATURE_EVALUATED, ORDERS, SURVEY_ANSWERED, canonical
+from events.dialects.names import EXPERIMENT_VIEWED, FEATURE_EVALUATED, ORDERS, SURVEY_ANSWERED, meant_name
 from events.dialects.validation import (
     CONSENT,
     MAX_BATCH,
@@ -189,13 +189,13 @@ def _where(
     if "event" in fields and fields["event"] != item.get("event"):
         kept = {**kept, EVENT_NAME: item["event"]}
     if notes:
-        kept = {**kept, REPAIRED: named(notes)}
+        kept = {**kept, REPAIRED: repaired_fields(notes)}
     fields["context"] = kept or None
 
 
 def _exposed(record: Record, properties: dict[str, Any], consent: Consent, arrival: Arrival) -> Record | None:
     hashed = hashed_id(properties, "properties", arrival.notes)
-    judged = settled(record, hashed, consent, arrival)
+    judged = weighed(record, hashed, consent, arrival)
     return judged if judged is None or consent is PERSONAL else permitted(judged, consent)
 
 
@@ -252,7 +252,7 @@ def happened(
         raise EventRefused("missing_event", place, f"the event needs its name, text of 1 to {MAX_NAME} characters")
     if sent == FEATURE_EVALUATED and not arrival.keeps_evaluations:
         raise EventDropped(sent)
-    name, notes = canonical(sent), arrival.notes
+    name, notes = meant_name(sent), arrival.notes
     noted = len(notes)
     instead = message_id if arrival.authority.knows_orders_alone else None
     try:
@@ -282,5 +282,5 @@ def _score(properties: dict[str, Any], notes: Notes) -> float | None:
     found = next((score for score in told.values() if type(score) is float), None)
     wrong = next(((name, score) for name, score in told.items() if isinstance(score, Unusable)), None)
     if found is None and wrong is not None:
-        note(notes, f"properties.{wrong[0]}", wrong[1])
+        noted(notes, f"properties.{wrong[0]}", wrong[1])
     return found

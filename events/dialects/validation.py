@@ -112,7 +112,7 @@ class Reading(msgspec.Struct, frozen=True):
     places: Sequence[int] | None = None
 
 
-Judge = Callable[[Record, str | None, Consent], Record | None]
+ExposureCheck = Callable[[Record, str | None, Consent], Record | None]
 
 
 class Arrival(msgspec.Struct, frozen=True):
@@ -137,7 +137,7 @@ class Arrival(msgspec.Struct, frozen=True):
     token: Any = None
     scrubber: Scrubber = msgspec.field(default_factory=Scrubber)
     consent: Stated = SILENT
-    judge: Judge | None = None
+    judge: ExposureCheck | None = None
     keeps_evaluations: bool = False  # of features, which no metric reads
     notes: list[Finding] = msgspec.field(default_factory=list[Finding])
     sent_at: int | None = None

@@ -14,7 +14,7 @@ from experiments.catalog.visible import Visible
 from kit.time import DAY_US
 
 
-class Judge:
+class ExposureJudge:
     """What holds the exposures of one request against what its key may see."""
 
     __slots__ = ("_grant", "_resources")
