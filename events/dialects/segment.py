@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import msgspec
 
-from events.consent import NONE, PERSONAL, Consent
+from events.consent import NONE, PERSONAL
 from events.dialects.commerce import commerce
 from events.dialects.engagement import beat
 from events.dialects.exposures import HASHED_ID, exposure, hashed_id, weighed
@@ -157,11 +157,10 @@ def read_event(item: dict[str, Any], kind: str | None, arrival: Arrival) -> Reco
     fields["authority"] = arrival.authority_of(visitor_id, user_id, item, consent)
     fields["quarantined"] = arrival.impossible(when)
     fields["properties"] = properties or None
+    hashed = hashed_id(properties, notes) if exposes else None
     _where(fields, item, context, properties, arrival)
-    record = Record(**fields)
-    if exposes:
-        return _exposed(record, properties, consent, arrival)
-    return record if consent is PERSONAL else permitted(record, consent)
+    record = weighed(Record(**fields), hashed, consent, arrival) if exposes else Record(**fields)
+    return record if record is None or consent is PERSONAL else permitted(record, consent)
 
 
 def _where(
@@ -191,12 +190,6 @@ def _where(
     if notes:
         kept = {**kept, REPAIRED: repaired_fields(notes)}
     fields["context"] = kept or None
-
-
-def _exposed(record: Record, properties: dict[str, Any], consent: Consent, arrival: Arrival) -> Record | None:
-    hashed = hashed_id(properties, "properties", arrival.notes)
-    judged = weighed(record, hashed, consent, arrival)
-    return judged if judged is None or consent is PERSONAL else permitted(judged, consent)
 
 
 def check_size(size: int) -> None:
