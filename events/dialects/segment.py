@@ -21,7 +21,7 @@ from events.dialects.fields import (
     repaired_fields,
     who_of,
 )
-from events.dialects.names import EXPERIMENT_VIEWED, FEATURE_EVALUATED, ORDERS, SURVEY_ANSWERED, meant_name
+from events.dialects.names import EXPERIMENT_VIEWED, FEATURE_EVALUATED, ORDERS, meant_name
 from events.dialects.validation import (
     CONSENT,
     MAX_BATCH,
@@ -35,7 +35,7 @@ from events.dialects.validation import (
     ReadingOf,
 )
 from events.permitted import permitted
-from events.records import ALIAS, ENGAGEMENT, EXPOSURE, GROUP, IDENTIFY, PAGE, SCREEN, TRACK, Record
+from events.records import ALIAS, ENGAGEMENT, EXPOSURE, GROUP, IDENTIFY, PAGE, SCREEN, SURVEY_ANSWERED, TRACK, Record
 from kit.values import Unusable, moment, number
 
 KINDS: Final = frozenset({TRACK, PAGE, SCREEN, IDENTIFY, GROUP, ALIAS, ENGAGEMENT})
