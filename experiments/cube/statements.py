@@ -9,7 +9,6 @@ from typing import Any, Final
 from events.authority import Authority
 from events.engines.sql import Expression, Statement, all_of, any_of
 from events.records import SURVEY_ANSWERED
-from experiments.cube.measures import SourceKey
 from experiments.definitions.metrics import COLUMNS, uncountable
 from kit.conditions import (
     OPPOSITES,
@@ -53,9 +52,9 @@ class Properties:
     names: tuple[str, ...]
     folded: frozenset[str] = frozenset()
 
-    def of(self, key: SourceKey) -> "Properties":
-        """The same for the events of a source: surveys are called as people write them."""
-        return replace(self, folded=SURVEY_NAMES) if key.score or key.event == SURVEY_ANSWERED else self
+    def of(self, event: str, *, scored: bool) -> "Properties":
+        """The same for events of this name, or for any that have a score: surveys are called as people write them."""
+        return replace(self, folded=SURVEY_NAMES) if scored or event == SURVEY_ANSWERED else self
 
     def text(self, name: str) -> str:
         """The column with the text of a field, folded where that is."""
