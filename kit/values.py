@@ -41,7 +41,7 @@ def identifier(value: Any) -> str | Unusable | None:
     None where there is none: null and the empty text.
     """
     if type(value) is str:
-        if len(value) <= SAFE_LENGTH and value.isprintable() and value not in SHARED_IDS and not value.isspace():
+        if value not in SHARED_IDS and value[0] != " " and len(value) <= SAFE_LENGTH and value.isprintable():
             return value
         return _odd_text(value)
     if value is None:

@@ -45,8 +45,8 @@ class UncountableCondition(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Properties:
-    """Where a property is found: `names[i]` is the columns `text_i` and `number_i`. Texts of those that are `folded` are
-    compared whatever their case.
+    """Where a property is found: `names[i]` is the columns `text_i` and `number_i`. In those that are `folded`
+    the case of a text says nothing.
     """
 
     names: tuple[str, ...]
