@@ -19,13 +19,13 @@ from types import FrameType
 from typing import TYPE_CHECKING, Final
 
 from app.http.access import configured_keys
-from app.http.server import address_of, admit_nobody, listen_unix, turn_away
 from app.keys.audit import Actor, Audit, AuditUnusable, line_of
 from app.processes.design_freeze import DesignMirror, SiteTraffic
 from app.processes.store import Store
 from app.processes.supervised import ChildProcess, Role
 from app.runtime.data_directory import DataDirectory, DirectoryUnusable, store_connection
 from app.runtime.settings import Settings
+from app.serving.server import address_of, admit_nobody, listen_unix, turn_away
 from events.store.availability import StoreUnavailable
 from experiments.catalog.freeze import FreezeSources
 from kit.child import ending
