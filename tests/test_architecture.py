@@ -288,6 +288,15 @@ ONLY_IN = {  # pattern → the places that may say it, why
     r"\b(umask|gettempdir|SO_PEERCRED)\b|\.chmod\(": ("kit/private.py", "app/serving/server.py"),
     r"\b(AF_UNIX|open_unix_\w+|start_unix_\w+)\b": ("app/analysis/", "app/serving/server.py", "events/store/"),
     r"\bget_close_matches\b": ("kit/suggestions.py",),
+    # the service's own address: who else reads it would be believed by nobody behind a proxy, or by everybody
+    r"(?i)[\"']host[\"'](?!:)|x-forwarded-(?!for)|[\"']forwarded[\"']|\burl\.(?:scheme|netloc|hostname|port)\b|\bbase_url\b"
+    r"|(?:scope|fixed)(?:\.get\(|\[)[\"']scheme[\"']": (
+        "app/http/address.py",
+        "app/serving/framing.py",  # that there is one Host
+        "app/serving/protocol.py",
+        "app/runtime/settings.py",  # the parts of a configured address
+        "app/demo/",
+    ),
     r"\b86_?400(_000)*\b|[*/] ?1_000_000\b|\b1_000_000 [*/]": ("kit/time.py",),  # seconds and microseconds
 }
 HELPERS_USED_ONCE = 0.53  # at most this share of the private helpers

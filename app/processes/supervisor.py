@@ -259,7 +259,9 @@ class Supervisor:
         if self.keys.generated is not None:  # shown once, on the start that made them; never logged
             print(f"publishable key {self.keys.generated.publishable}")
             print(f"secret key      {self.keys.generated.secret}")
-        print(f"Resonate is ready on {address} (data {self.directory.root}, store {self.store.name})", flush=True)
+        public = f", for pages {self.settings.public_url}" if self.settings.public_url else ""
+        where = f"data {self.directory.root}, store {self.store.name}{public}"
+        print(f"Resonate is ready on {address} ({where})", flush=True)
 
     def _report_definitions(self) -> None:
         for error in self.keeper.errors:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from planted.fault import Edit, Mutation
 
-HTTP = "tests/app/http"
+HTTP = "tests/app/serving"
 OTHER_USERS = "tests/app/processes/test_other_users.py"
 BELIEVED = "tests/experiments/readout/test_believed.py"
 LAW = "tests/reliability/test_law.py"
