@@ -45,7 +45,7 @@ def needed_id(*values: Any, field: str) -> str:
 def optional_id(value: Any, field: str, notes: Notes) -> str | None:
     """An id, None where there is none that can be used."""
     found = identifier(value)
-    if type(found) is Unusable:
+    if isinstance(found, Unusable):
         noted(notes, field, found)
         return None
     return found
@@ -54,7 +54,7 @@ def optional_id(value: Any, field: str, notes: Notes) -> str | None:
 def optional_moment(value: Any, field: str, notes: Notes) -> int | None:
     """A time in microseconds UTC, None where there is none that can be used."""
     found = moment(value)
-    if type(found) is Unusable:
+    if isinstance(found, Unusable):
         noted(notes, field, found)
         return None
     return found
