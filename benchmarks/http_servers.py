@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 
 from app.main import create_app
 from app.runtime.settings import Settings
-from app.serving.protocol import server_config
+from app.serving.server import server_config
 from app.worker import resources
 from events.ingest.stream import Appended, Stream
 from events.records import Record

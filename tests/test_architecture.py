@@ -285,8 +285,8 @@ ONLY_IN = {  # pattern → the places that may say it, why
         "events/parts/",
         "events/engines/",  # DuckDB is given paths that were verified
     ),
-    r"\b(umask|gettempdir|SO_PEERCRED)\b|\.chmod\(": ("kit/private.py", "app/serving/server.py"),
-    r"\b(AF_UNIX|open_unix_\w+|start_unix_\w+)\b": ("app/analysis/", "app/serving/server.py", "events/store/"),
+    r"\b(umask|gettempdir|SO_PEERCRED)\b|\.chmod\(": ("kit/private.py", "app/serving/sockets.py"),
+    r"\b(AF_UNIX|open_unix_\w+|start_unix_\w+)\b": ("app/analysis/", "app/serving/sockets.py", "events/store/"),
     r"\bget_close_matches\b": ("kit/suggestions.py",),
     # the service's own address: who else reads it would be believed by nobody behind a proxy, or by everybody
     r"(?i)[\"']host[\"'](?!:)|x-forwarded-(?!for)|[\"']forwarded[\"']|\burl\.(?:scheme|netloc|hostname|port)\b|\bbase_url\b"
