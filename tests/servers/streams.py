@@ -16,9 +16,14 @@ def ending(address: str) -> str:
 class Listener:
     """An open stream: `head` is that of the answer, and each event is a text as it was sent, without heartbeats."""
 
-    def __init__(self, url: str, address: str, **headers: str) -> None:
+    def __init__(self, url: str, address: str, takes: int = 0, **headers: str) -> None:
+        """`takes` are the bytes that the system may take unread; as many as it likes where that is not said."""
         host, _, port = url.removeprefix("http://").partition(":")
-        self.socket = socket.create_connection((host, int(port)), timeout=PATIENCE_SECONDS)
+        self.socket = socket.socket()
+        if takes:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, takes)
+        self.socket.settimeout(PATIENCE_SECONDS)
+        self.socket.connect((host, int(port)))
         lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
         self.socket.sendall(f"GET {address} HTTP/1.1\r\nHost: {host}:{port}\r\n{lines}\r\n".encode())
         self._rest = b""
