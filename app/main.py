@@ -30,6 +30,7 @@ from app.routes.pixel import Pixel
 from app.routes.recommendations import recommend
 from app.routes.remote_evaluation import RemoteEvaluation
 from app.routes.streams import OFREP_STREAM, FeatureStream, OfrepStream
+from app.routes.tag import tag_routes
 from app.routes.tracking import Tracking
 from app.routes.visitor import know_visitor
 from app.runtime.settings import Settings
@@ -64,6 +65,7 @@ def path_table() -> PathTable[Resources]:
             "/v1/engagement": HotRoute("/v1/engagement", "POST", Tracking(ENGAGEMENT)),
             "/track": HotRoute("/track", "POST", ingest),
             OFREP_STREAM: HotRoute(OFREP_STREAM, "GET", OfrepStream(payloads)),
+            **tag_routes(payloads),
             **tracking,
         },
         below={

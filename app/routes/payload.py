@@ -30,6 +30,7 @@ class Payload:
     until: float
     kept: Kept
     said: Said  # the same for those who wait for changes of it
+    features: bytes  # the experiments in it
 
     @classmethod
     def at(
@@ -42,11 +43,11 @@ class Payload:
         encoded = msgspec.json.encode(features(visible.servable, now, visible.secured, DRAWN[consent]))
         etag = b'"%b"' % hashlib.sha256(encoded).hexdigest()[:32].encode()
         if former is not None and etag == former.kept.etag:
-            return cls(visible, since, until, former.kept, former.said)
+            return cls(visible, since, until, former.kept, former.said, encoded)
         body = b'{"status":200,"features":%b,"dateUpdated":"%b"}' % (encoded, written_now())
         version = etag[1:-1]
         said = Said(version, b"id: %b\nevent: features\ndata: %b\n\n" % (version, body))
-        return cls(visible, since, until, Kept(body, etag), said)
+        return cls(visible, since, until, Kept(body, etag), said, encoded)
 
     def holds(self, visible: Visible, now: float) -> bool:
         """Whether it is what those get who see this, at `now`."""
