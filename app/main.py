@@ -19,6 +19,7 @@ from app.http.errors import Problem, problem_body
 from app.limits.connections import OpenConnections
 from app.management import audit, documentation, operations, products, results, visitors
 from app.routes import recommendations, sdk_settings
+from app.routes.ga4 import collect
 from app.routes.growthbook import Features, ingest
 from app.routes.ofrep import Ofrep
 from app.routes.personalize import Personalize
@@ -51,6 +52,7 @@ def path_table() -> PathTable[Resources]:
             "/v1/visitor": HotRoute("/v1/visitor", "POST", know_visitor, pages="listed"),
             "/v1/engagement": HotRoute("/v1/engagement", "POST", Tracking(ENGAGEMENT)),
             "/track": HotRoute("/track", "POST", ingest),
+            "/mp/collect": HotRoute("/mp/collect", "POST", collect),
             **tracking,
         },
         below={

@@ -24,6 +24,7 @@ ROUTES: Final[Mapping[KeyScope, tuple[str, ...]]] = {
         *(f"POST /v1/{letter}" for letter in "tpsigab"),
         "POST /v1/engagement",
         "POST /track",
+        "POST /mp/collect",
         "GET /v1/projects/{key}/settings",
         "GET /sourceConfig",
         "GET /sourceConfig/",
