@@ -17,8 +17,8 @@ from app.identity.users import NamedUsers
 from app.worker.resources import Resources
 from events.authority import OF_BACKEND
 from events.consent import UnknownConsent
-from events.dialects.segment import BatchBody, BatchMissing, BatchTooLarge, Reading, read_batch, read_single
-from events.dialects.validation import Arrival
+from events.dialects.segment import BatchBody, BatchMissing, BatchTooLarge, read_batch, read_single
+from events.dialects.validation import Arrival, Reading
 from events.records import EXPOSURE, Record
 from events.store.availability import StoreUnavailable
 from experiments.assignment.assign import CompiledExperiment, plausible
@@ -199,7 +199,13 @@ def stored(reading: Reading, resources: Resources, records: Sequence[Record], du
         return HttpAnswer(200, SUCCESS)
     telemetry.events("rejected", len(reading.refusals))
     rejected = [
-        {"index": each.index, "messageId": each.message_id, "code": each.code, "message": each.message}
+        {
+            "index": each.index,
+            "messageId": each.message_id,
+            "field": each.field,
+            "code": each.code,
+            "message": each.message,
+        }
         for each in reading.refusals
     ]
     return HttpAnswer(200, msgspec.json.encode({"success": True, "rejected": rejected}))

@@ -6,15 +6,17 @@ from typing import Any, Final
 import msgspec
 
 from events.consent import Consent
-from events.dialects.segment import EXPERIMENT_VIEWED, MAX_NAME, BatchTooLarge, Reading, variation_text
+from events.dialects.segment import EXPERIMENT_VIEWED, BatchTooLarge, variation_text
 from events.dialects.user_agents import client
 from events.dialects.validation import (
     CONSENT_ATTRIBUTE,
     MAX_EVENT_BYTES,
+    MAX_NAME,
     TOKEN_ATTRIBUTE,
     USER_TOKEN,
     Arrival,
     EventRefused,
+    Reading,
     Refusal,
     identifier,
     mapping,
@@ -43,9 +45,9 @@ def read_events(items: list[msgspec.Raw], arrival: Arrival) -> Reading:
                 raise EventRefused("unreadable_event", "the event is not a JSON object")
             read.append(read_event(item, arrival))
         except EventRefused as refused:
-            refusals.append(Refusal(index, None, refused.code, refused.message))
+            refusals.append(Refusal(index, None, refused.field, refused.code, refused.message))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            refusals.append(Refusal(index, None, "unreadable_event", "the event is not valid JSON"))
+            refusals.append(Refusal(index, None, "event", "unreadable_event", "the event is not valid JSON"))
     return Reading.of(read, refusals)
 
 

@@ -1,7 +1,6 @@
 """Segment's and RudderStack's calls → records: events, what they are worth, and their batches."""
 
 import uuid
-from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -13,9 +12,11 @@ from events.dialects.validation import (
     CONSENT,
     MAX_BATCH,
     MAX_EVENT_BYTES,
+    MAX_NAME,
     USER_TOKEN,
     Arrival,
     EventRefused,
+    Reading,
     Refusal,
     amount,
     identifier,
@@ -103,7 +104,6 @@ KNOWN_FIELDS: Final = frozenset(
 )  # fmt: skip
 # kept as device and browser family, or not at all
 FORGOTTEN_CONTEXT: Final = frozenset({"userAgent", "userAgentData", USER_TOKEN})
-MAX_NAME: Final = 256
 
 
 ITEM: Final = msgspec.json.Decoder()
@@ -117,22 +117,6 @@ class BatchBody(msgspec.Struct, frozen=True):
     writeKey: Any = None
     context: dict[str, Any] | None = None
     consent: Any = None
-
-
-class Reading(msgspec.Struct, frozen=True):
-    """What a request held: records to store, in order, the events that were refused, and how many are gone, because
-    nothing may be known of who sent them.
-    """
-
-    records: list[Record]
-    refusals: list[Refusal]
-    gone: int = 0
-
-    @classmethod
-    def of(cls, read: Sequence[Record | None], refusals: list[Refusal]) -> "Reading":
-        """From what was read of each event that was not refused; None is one that is gone."""
-        records = [record for record in read if record is not None]
-        return cls(records, refusals, len(read) - len(records))
 
 
 class BatchMissing(Exception):
@@ -170,7 +154,7 @@ def read_batch(body: BatchBody, size: int, arrival: Arrival) -> Reading:
                 item["context"] = body.context
             read.append(read_event(item, None, sent_at, arrival))
         except EventRefused as refused:
-            refusals.append(Refusal(index, _text_or_none(item.get("messageId")), refused.code, refused.message))
+            refusals.append(Refusal.of(index, item, refused.field, refused.code, refused.message))
     return Reading.of(read, refusals)
 
 
@@ -189,9 +173,9 @@ def read_single(item: dict[str, Any], size: int, kind: str, arrival: Arrival) ->
     try:
         check_size(size)
         record = read_event(item, kind, item.get("sentAt"), arrival)
-        return Reading([], [], 1) if record is None else Reading([record], [])
+        return Reading([], [], gone=1) if record is None else Reading([record], [])
     except EventRefused as refused:
-        return Reading([], [Refusal(0, _text_or_none(item.get("messageId")), refused.code, refused.message)])
+        return Reading([], [Refusal.of(0, {**item, "type": kind}, refused.field, refused.code, refused.message)])
 
 
 def read_event(item: dict[str, Any], kind: str | None, sent_at: Any, arrival: Arrival) -> Record | None:
@@ -335,7 +319,3 @@ def variation_text(value: Any, field: str) -> str:
 
 def _text(value: Any) -> str | None:
     return value if type(value) is str and value else None
-
-
-def _text_or_none(value: Any) -> str | None:
-    return value[:MAX_NAME] if type(value) is str else None

@@ -1,14 +1,15 @@
 """What an event must be to be taken in: ids, sizes, numbers, times. One refusal names one event, never the batch."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import msgspec
 
 from events.authority import Authority
 from events.consent import PERSONAL, SILENT, Consent, Stated, UnknownConsent
+from events.records import Record
 from events.scrubbing import Scrubber
 from kit.time import DAY_US, microseconds
 
@@ -18,6 +19,8 @@ MAX_DEPTH: Final = 32
 MAX_KEYS: Final = 512
 MAX_EVENT_BYTES: Final = 32_768
 MAX_BATCH: Final = 2_500
+MAX_NAME: Final = 256
+MAX_LIBRARY: Final = 64
 MAX_INTEGER: Final = 2**63
 MAX_REVENUE: Final = 1e9
 USER_TOKEN: Final = "user_token"  # proves the user of an event or a batch; it is never stored
@@ -30,22 +33,78 @@ SHARED_IDS: Final = frozenset(
 
 
 class EventRefused(Exception):
-    """Why one event is not taken: an enumerated `code` and a sentence naming the field and what would be right."""
+    """Why one event is not taken: an enumerated `code` and a sentence naming the `field` and what would be right."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, field: str = "") -> None:
         super().__init__(message)
         self.code = code
         self.message = message
+        self.field = field or message.partition(":")[0]
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """A refused event of a request, by its index in the batch."""
+class Remark:
+    """What is said of one event of a request, by its index there: of which `field`, why, and who sent it.
+
+    `type` and `event` are what the event calls itself, `library` is the name of what sent it: empty where it says none.
+    """
 
     index: int
     message_id: str | None
+    field: str
     code: str
     message: str
+    type: str = ""
+    event: str = ""
+    library: str = ""
+
+    @classmethod
+    def of(cls, index: int, item: Mapping[str, Any], field: str, code: str, message: str) -> Self:
+        """Of the event `item`, whatever it holds."""
+        given, context = item.get("messageId"), item.get("context")
+        library = context.get("library") if type(context) is dict else None
+        name = library.get("name") if type(library) is dict else None
+        return cls(
+            index,
+            given[:MAX_NAME] if type(given) is str else None,
+            field,
+            code,
+            message,
+            _short(item.get("type"), MAX_LIBRARY),
+            _short(item.get("event"), MAX_NAME),
+            _short(name, MAX_LIBRARY),
+        )
+
+
+class Refusal(Remark):
+    """A refused event."""
+
+    __slots__ = ()
+
+
+class Repair(Remark):
+    """What of an event that is stored was left out or made usable."""
+
+    __slots__ = ()
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """What a request held: records to store, in order; the events that were refused; what was left out of those that
+    were not; how many are gone, because nothing may be known of who sent them, and how many were `dropped`, because
+    nothing reads their kind.
+    """
+
+    records: list[Record]
+    refusals: list[Refusal]
+    repairs: list[Repair] = []
+    gone: int = 0
+    dropped: int = 0
+
+    @classmethod
+    def of(cls, read: Sequence[Record | None], refusals: list[Refusal]) -> "Reading":
+        """From what was read of each event that was not refused; None is one that is gone."""
+        records = [record for record in read if record is not None]
+        return cls(records, refusals, [], len(read) - len(records))
 
 
 class Arrival(msgspec.Struct, frozen=True):
@@ -210,3 +269,7 @@ def amount(value: Any, field: str) -> float | None:
 def _kind(value: Any) -> str:
     names = {type(None): "null", bool: "a boolean", int: "a number", float: "a number", str: "text", list: "a list"}
     return names.get(type(value), "an object")
+
+
+def _short(value: Any, most: int) -> str:
+    return value[:most] if type(value) is str else ""
