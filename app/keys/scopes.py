@@ -17,6 +17,7 @@ ROUTES: Final[Mapping[KeyScope, tuple[str, ...]]] = {
         "POST /ofrep/v1/evaluate/flags",
         "POST /ofrep/v1/evaluate/flags/{key}",
         "POST /v1/personalize",
+        "POST /v1/personalize/batch",
         "POST /v1/visitor",
     ),
     "track": (

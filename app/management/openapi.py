@@ -8,6 +8,7 @@ import msgspec
 
 from app.http.parameters import DEBUG, DEBUG_MEANS
 from app.identity.people import DOUBTS, UserWord
+from app.routes import ga4
 from app.routes.evaluation import FORCE, LINK
 from app.routes.ofrep import EvaluationBody
 from app.routes.personalize import PersonalizeBody, SlotRequest
@@ -290,7 +291,17 @@ def hot_paths() -> JSON:
         **_tracking(),
         "/api/features/{key}": {"get": features},
         "/track": {"post": {**ingest, "parameters": [client_key, *SAID]}},
+        "/mp/collect": {"post": _collected()},
     }
+
+
+def _collected() -> JSON:
+    event = _object("name", name=TEXT, params=OBJECT)
+    schema = _object("events", client_id=MAYBE_TEXT, user_id=MAYBE_TEXT, events={"type": "array", "items": event})
+    operation = _tracked("Events of Google Analytics 4", schema, ga4.EXAMPLE, tag="Google Analytics")
+    operation["responses"]["204"] = {**operation["responses"].pop("200"), "content": {}}
+    secret = {"name": ga4.KEY, "in": "query", "schema": {"type": "string"}, "description": "A publishable key."}
+    return {**operation, "description": ga4.MEANING, "parameters": [secret, *SAID]}
 
 
 def _ofrep() -> JSON:

@@ -1,26 +1,34 @@
 """`POST /mp/collect`: events as backends and pages send them to Google Analytics 4."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final
 
 import msgspec
 
 from app.http.access import Grant
 from app.http.admission import admit_key, presented, stranger
-from app.http.body import MAX_BODY, decode
+from app.http.body import decode
 from app.http.errors import Problem
 from app.http.exchange import Awaited, Exchange, HttpAnswer, Reply
 from app.http.parameters import query_pairs
 from app.routes.tracking import arrival, store
 from app.worker.resources import Resources
 from events.consent import UnknownConsent
-from events.dialects.ga4 import CollectBody, as_batch
-from events.dialects.segment import BatchTooLarge, Reading, read_batch
+from events.dialects.ga4 import CollectBody, read_collected
+from events.dialects.segment import BatchTooLarge
 
 BODY: Final = msgspec.json.Decoder(CollectBody)
 KEY: Final = "api_secret"  # of the address; Google's name for what is a publishable key here
 TAKEN: Final = HttpAnswer(204, b"")
+MEANING: Final = (
+    "`client_id` is the visitor id; `purchase` is Order Completed, its `transaction_id` the order. A secret key is "
+    "sent as `Authorization`, never in the address. With `?debug=1` it is 200 and what became of each event."
+)
+EXAMPLE: Final = {
+    "client_id": "v-1",
+    "events": [{"name": "purchase", "params": {"transaction_id": "o-1", "value": 49.9, "currency": "EUR",
+                                               "items": [{"item_id": "sku-17", "price": 49.9, "quantity": 1}]}}],
+}  # fmt: skip
 
 
 def collect(exchange: Exchange, resources: Resources, body: bytes) -> Reply:
@@ -29,15 +37,12 @@ def collect(exchange: Exchange, resources: Resources, body: bytes) -> Reply:
     grant = _admitted(exchange, resources, pairs)
     told = decode(body, BODY)
     named = resources.users.named_by_events(exchange.user_token)
-    batch, places = as_batch(told)
     try:
-        found = read_batch(batch, MAX_BODY, arrival(exchange, resources, named))
+        reading = read_collected(told, len(body), arrival(exchange, resources, named))
     except UnknownConsent as error:
         raise Problem(400, "unknown_consent", str(error)) from None
     except BatchTooLarge as error:
         raise Problem(413, "batch_too_large", str(error)) from None
-    refusals = [replace(each, index=places[each.index]) for each in found.refusals]
-    reading = Reading(found.records, refusals, found.gone)
     exchange.events = len(reading.records)
     if reading.gone:
         resources.forget_cookie(exchange)

@@ -1,7 +1,8 @@
-"""Google Analytics 4's events → our calls, by one table: the service reads it, and the tag's data layer is made from it."""
+"""Google Analytics 4's events → our calls, by one table: the service's, and by its copy in the tag the data layer's."""
 
 import contextlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -9,7 +10,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from events.consent import OF_WORD, PERSONAL, strictest
-from events.dialects.segment import ITEM, BatchBody
+from events.dialects.segment import ITEM, BatchBody, read_batch
+from events.dialects.validation import Arrival, Reading
 
 MICROSECONDS: Final = 1_000  # in a millisecond, which our own times are given in
 MAX_DIGITS: Final = 18  # of a number of microseconds
@@ -21,9 +23,9 @@ LIBRARY: Final = "ga4"
 class Call(msgspec.Struct, frozen=True, omit_defaults=True):
     """What one of their events is with us.
 
-    Of one that is `worth` something `value` is what the order is worth; where nothing says it, it is `unvalued`, if that
-    is another event. One of a `single` product says of itself what its only item says. What is `left_out` says nothing
-    about a shop.
+    Of one that is `worth` something `value` is what the order is worth; where nothing says it, it is `unvalued`, if
+    that is another event. One of a `single` product says of itself what its only item says. What is `left_out` says
+    nothing about a shop.
     """
 
     event: str = ""
@@ -72,7 +74,13 @@ TABLE: Final = Table(
         "item_variant": "variant",
     },
     never=(
-        *("eventCallback", "eventTimeout", "event_callback", "event_timeout", "send_to"),  # what a script says to itself
+        *(
+            "eventCallback",
+            "eventTimeout",
+            "event_callback",
+            "event_timeout",
+            "send_to",
+        ),  # what a script says to itself
         *("user_data", "user_properties", "enhanced_conversion_data"),  # who somebody is
     ),
     refused={"analytics_storage": "none", "personalization_storage": "measure"},
@@ -120,6 +128,19 @@ def _product(item: Any) -> Any:
 
 def _priced(product: Any) -> bool:
     return type(product) is dict and product.get("price") is not None
+
+
+def read_collected(body: CollectBody, size: int, arrival: Arrival) -> Reading:
+    """Every event of one body of `size` bytes. Raises BatchTooLarge, UnknownConsent of the body itself."""
+    batch, places = as_batch(body)
+    found = read_batch(batch, size, arrival)
+    return Reading(
+        found.records,
+        [replace(each, index=places[each.index]) for each in found.refusals],
+        [replace(each, index=places[each.index]) for each in found.repairs],
+        found.gone,
+        found.dropped + len(body.events) - len(places),
+    )
 
 
 def as_batch(body: CollectBody) -> tuple[BatchBody, Sequence[int]]:
@@ -179,13 +200,14 @@ def _place(properties: dict[str, Any]) -> None:
 def _milliseconds(microseconds: Any) -> Any:
     """A time as our calls give it; what is no number of microseconds stays as it is."""
     if type(microseconds) is str and microseconds.isdecimal() and len(microseconds) <= MAX_DIGITS:
-        microseconds = int(microseconds)
-    whole = type(microseconds) is int or type(microseconds) is float
-    return microseconds / MICROSECONDS if whole else microseconds
+        return int(microseconds) / MICROSECONDS
+    if type(microseconds) is int or type(microseconds) is float:
+        return microseconds / MICROSECONDS
+    return microseconds
 
 
 def _consent(body: CollectBody) -> Any:
-    """The mode that a body says: a word of ours, or theirs of what is granted and denied; None where it says nothing."""
+    """The mode that a body says: a word of ours, or theirs of what is granted and denied; None where it says none."""
     told = body.consent
     if told is not None and type(told) is not dict:
         return told
