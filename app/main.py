@@ -24,6 +24,7 @@ from app.routes.growthbook import Features, ingest
 from app.routes.ofrep import Ofrep
 from app.routes.personalize import Personalize
 from app.routes.recommendations import recommend
+from app.routes.tag import tag_routes
 from app.routes.tracking import Tracking
 from app.routes.visitor import know_visitor
 from app.runtime.settings import Settings
@@ -53,6 +54,7 @@ def path_table() -> PathTable[Resources]:
             "/v1/engagement": HotRoute("/v1/engagement", "POST", Tracking(ENGAGEMENT)),
             "/track": HotRoute("/track", "POST", ingest),
             "/mp/collect": HotRoute("/mp/collect", "POST", collect),
+            **tag_routes(),
             **tracking,
         },
         below={

@@ -10,7 +10,10 @@ KeyScope = Literal[
 
 SCOPES: Final[tuple[KeyScope, ...]] = get_args(KeyScope)
 PAGE_SCOPES: Final[tuple[KeyScope, ...]] = ("evaluate", "track", "recommend", "payload")
-OPEN: Final = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/docs.css", "/openapi.json"})  # without a key
+OPEN: Final = frozenset(  # without a key
+    {"/healthz", "/readyz", "/metrics", "/docs", "/docs.css", "/openapi.json", "/resonate-{hash}.js",
+     "/resonate-parts-{hash}.js", "/resonate.d.ts"}
+)  # fmt: skip
 
 ROUTES: Final[Mapping[KeyScope, tuple[str, ...]]] = {
     "evaluate": (
@@ -33,7 +36,7 @@ ROUTES: Final[Mapping[KeyScope, tuple[str, ...]]] = {
         "DELETE /v1/visitors/{identifier:path}/proof",
     ),
     "recommend": ("POST /v1/recommendations", "GET /v1/recommendations/{product_id:path}"),
-    "payload": ("GET /api/features/{key}",),
+    "payload": ("GET /api/features/{key}", "GET /resonate.js"),
     "read_results": (
         "GET /v1/plan",
         "GET /v1/experiments",

@@ -13,6 +13,7 @@ from app.routes.evaluation import FORCE, LINK
 from app.routes.ofrep import EvaluationBody
 from app.routes.personalize import PersonalizeBody, SlotRequest
 from app.routes.recommendations import RecommendationsBody
+from app.routes.tag import tag_paths
 from app.routes.visitor import VisitorBody
 from app.worker.recommendations import ListAnswer
 from events.consent import OF_WORD
@@ -291,17 +292,11 @@ def hot_paths() -> JSON:
         **_tracking(),
         "/api/features/{key}": {"get": features},
         "/track": {"post": {**ingest, "parameters": [client_key, *SAID]}},
-        "/mp/collect": {"post": _collected()},
+        "/mp/collect": {
+            "post": ga4.described(_operation("Google Analytics", ga4.SUMMARY, ga4.SCHEMA, ga4.EXAMPLE, {}), SAID)
+        },
+        **tag_paths({status: {**PROBLEM, "description": ERRORS[status]} for status in ("401", "403", "429")}),
     }
-
-
-def _collected() -> JSON:
-    event = _object("name", name=TEXT, params=OBJECT)
-    schema = _object("events", client_id=MAYBE_TEXT, user_id=MAYBE_TEXT, events={"type": "array", "items": event})
-    operation = _tracked("Events of Google Analytics 4", schema, ga4.EXAMPLE, tag="Google Analytics")
-    operation["responses"]["204"] = {**operation["responses"].pop("200"), "content": {}}
-    secret = {"name": ga4.KEY, "in": "query", "schema": {"type": "string"}, "description": "A publishable key."}
-    return {**operation, "description": ga4.MEANING, "parameters": [secret, *SAID]}
 
 
 def _ofrep() -> JSON:

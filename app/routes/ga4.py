@@ -1,7 +1,7 @@
 """`POST /mp/collect`: events as backends and pages send them to Google Analytics 4."""
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import msgspec
 
@@ -20,6 +20,7 @@ from events.dialects.segment import BatchTooLarge
 BODY: Final = msgspec.json.Decoder(CollectBody)
 KEY: Final = "api_secret"  # of the address; Google's name for what is a publishable key here
 TAKEN: Final = HttpAnswer(204, b"")
+SUMMARY: Final = "Events of Google Analytics 4"
 MEANING: Final = (
     "`client_id` is the visitor id; `purchase` is Order Completed, its `transaction_id` the order. A secret key is "
     "sent as `Authorization`, never in the address. With `?debug=1` it is 200 and what became of each event."
@@ -29,6 +30,30 @@ EXAMPLE: Final = {
     "events": [{"name": "purchase", "params": {"transaction_id": "o-1", "value": 49.9, "currency": "EUR",
                                                "items": [{"item_id": "sku-17", "price": 49.9, "quantity": 1}]}}],
 }  # fmt: skip
+SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["events"],
+    "properties": {
+        "client_id": {"type": ["string", "null"], "maxLength": 256},
+        "user_id": {"type": ["string", "null"], "maxLength": 256},
+        "events": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["name"],
+                "properties": {"name": {"type": "string", "minLength": 1}, "params": {"type": ["object", "null"]}},
+            },
+        },
+    },
+}
+
+
+def described(operation: dict[str, Any], parameters: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The operation of the OpenAPI, with what is this route's own."""
+    del operation["responses"]["200"]
+    operation["responses"]["204"] = {"description": "Every event that could be read is durable."}
+    key = {"name": KEY, "in": "query", "schema": {"type": "string"}, "description": "A publishable key."}
+    return {**operation, "description": MEANING, "parameters": [key, *parameters]}
 
 
 def collect(exchange: Exchange, resources: Resources, body: bytes) -> Reply:

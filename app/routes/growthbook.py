@@ -40,6 +40,7 @@ class Payload:
     until: float
     etag: bytes
     body: bytes
+    features: bytes
 
     @classmethod
     def at(
@@ -54,10 +55,10 @@ class Payload:
         encoded = msgspec.json.encode(features(visible.servable, now, visible.secured, DRAWN[consent]))
         etag = b'W/"%b"' % hashlib.sha256(encoded).hexdigest()[:32].encode()
         if former is not None and etag == former.etag:
-            return cls(visible, since, until, etag, former.body)
+            return cls(visible, since, until, etag, former.body, encoded)
         updated = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         body = b'{"status":200,"features":%b,"dateUpdated":"%b"}' % (encoded, updated.encode())
-        return cls(visible, since, until, etag, body)
+        return cls(visible, since, until, etag, body, encoded)
 
     def holds(self, visible: Visible, now: float) -> bool:
         """Whether it is what those get who see this, at `now`."""

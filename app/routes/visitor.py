@@ -1,6 +1,7 @@
 """Whom a request of a page is about that names no visitor, and `POST /v1/visitor`, which sets the cookie."""
 
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Final
 
 import msgspec
@@ -21,6 +22,7 @@ class VisitorBody(msgspec.Struct, frozen=True):
     """The request body; null is the same as absent."""
 
     visitor_id: str | None = None
+    since: str | None = None  # the day (UTC) on which the browser first held this id, as in 2026-01-20
     consent: Any = None  # its words are checked where those of headers and cookies are
 
 
@@ -51,10 +53,12 @@ def asking(exchange: Exchange, resources: Resources, named: str | None, mode: Co
     return Asking(found.visitor_id, found.is_new, told, found.headers, mode)
 
 
-def recognised(exchange: Exchange, resources: Resources, named: str | None, mode: Consent) -> Recognised:
+def recognised(
+    exchange: Exchange, resources: Resources, named: str | None, mode: Consent, since: int | None = None
+) -> Recognised:
     """By the cookie too, where the page may use it."""
     place = resources.cookie_place(exchange)
-    return resources.recognition.recognise(mode, named, exchange.headers.get(b"cookie"), place)
+    return resources.recognition.recognise(mode, named, exchange.headers.get(b"cookie"), place, since)
 
 
 def know_visitor(exchange: Exchange, resources: Resources, raw: bytes) -> HttpAnswer:
@@ -64,7 +68,17 @@ def know_visitor(exchange: Exchange, resources: Resources, raw: bytes) -> HttpAn
     problem = None if body.visitor_id is None else id_problem(body.visitor_id)
     if problem is not None:
         raise Problem(400, "invalid_id", f"visitor_id: {problem}")
-    found = recognised(exchange, resources, body.visitor_id, resources.consent_of(exchange, body.consent))
+    since = None if body.since is None else day_told(body.since)
+    mode = resources.consent_of(exchange, body.consent)
+    found = recognised(exchange, resources, body.visitor_id, mode, since if body.visitor_id is not None else None)
     expires = None if found.ends is None else iso(moment_of(found.ends * DAY_US))
     answer = msgspec.json.encode({"visitor_id": found.visitor_id, "expires": expires})
     return HttpAnswer(200, answer, headers=[*found.headers, NEVER_STORED])
+
+
+def day_told(text: str) -> int:
+    """A day as a number from 1970. Raises Problem 400."""
+    try:
+        return (date.fromisoformat(text) - date(1970, 1, 1)).days
+    except ValueError:
+        raise Problem(400, "invalid_time", "since: it must be a day such as 2026-01-20") from None

@@ -36,7 +36,7 @@ class Call(msgspec.Struct, frozen=True, omit_defaults=True):
     left_out: bool = False
 
 
-class Table(msgspec.Struct, frozen=True):
+class Vocabulary(msgspec.Struct, frozen=True):
     """Their words → ours: events, the parameters of every event, the members of an item; what is never taken along, and
     the mode of consent that is left of each kind of storage which is refused.
     """
@@ -48,7 +48,7 @@ class Table(msgspec.Struct, frozen=True):
     refused: Mapping[str, str]
 
 
-TABLE: Final = Table(
+TABLE: Final = Vocabulary(
     events={
         "purchase": Call("Order Completed", worth=True),
         "refund": Call("Order Refunded", worth=True, unvalued="Order Cancelled"),

@@ -63,8 +63,9 @@ def bodies(mark: str, event: dict[str, Any], asked: dict[str, Any], attributes: 
         "/v1/engagement": beat,
         "/track": growthbook,
         "/mp/collect": {"client_id": "seen-1", "user_id": f"u-{mark}", "user_properties": {"plan": {"value": mark}},
-                        "events": [{"name": "purchase", "params": {"transaction_id": "o-track", "value": 3, "email": mark,
-                                    "page_location": f"https://shop.example/?who={mark}"}}], **asked},
+                        "events": [{"name": "purchase", "params": {
+                            "transaction_id": "o-track", "value": 3, "email": mark,
+                            "page_location": f"https://shop.example/?who={mark}"}}], **asked},
         "/ofrep/v1/evaluate/flags/banner": {"context": {"targetingKey": "seen-1", **told}},
         "/ofrep/v1/evaluate/flags": {"context": {"targetingKey": "seen-1", **told}},
         "/v1/personalize": {**page, "experiments": ["banner", "shipped", "members"],

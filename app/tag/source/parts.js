@@ -1,0 +1,5 @@
+// The second file: parts of the tag that are loaded where a page uses them. Each is given the core and may answer a promise.
+
+const PARTS_OF_THE_TAG = [];
+
+window.resonate?._?.((core) => Promise.all(PARTS_OF_THE_TAG.map((part) => part.start(core))));
