@@ -6,9 +6,13 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from oracles.proving import examples
+from servers.javascript import bundled, run_module
 
 from events.consent import UnknownConsent
-from events.dialects.ga4 import TABLE, CollectBody, read_collected
+from events.dialects.ga4 import TABLE, CollectBody, called, read_collected
 from events.dialects.segment import read_event
 from events.dialects.validation import Arrival, Reading
 from events.records import Record
@@ -156,3 +160,32 @@ def test_a_visitor_of_a_backend_is_known_by_the_agent_that_it_names() -> None:
 def test_the_tag_has_the_table_as_it_is() -> None:
     script = runpy.run_path(str(REPOSITORY / "scripts/write-ga4-table.py"))
     assert script["PLACE"].read_text(encoding="utf-8") == script["javascript"](), "run scripts/write-ga4-table.py"
+
+
+JSON_VALUES = st.none() | st.booleans() | st.integers(-9, 9) | st.sampled_from(["", "EUR", "o-1", "12.50"])
+ITEMS = st.lists(
+    st.dictionaries(st.sampled_from([*TABLE.item, "price", "quantity", "name"]), JSON_VALUES) | JSON_VALUES, max_size=2
+)
+NAMES = st.sampled_from(
+    [*TABLE.parameters, *TABLE.never[:2], "value", "currency", "place", "order_id", "price", "name"]
+)
+PARAMETERS = st.dictionaries(NAMES, JSON_VALUES) | st.builds(
+    lambda told, items: {**told, "items": items}, st.dictionaries(NAMES, JSON_VALUES), ITEMS | JSON_VALUES
+)
+EVENTS = st.tuples(st.sampled_from([*TABLE.events, "newsletter_signup"]), PARAMETERS)
+CALLED = """
+import { readFileSync } from "node:fs";
+const { bundle, events } = JSON.parse(readFileSync(0, "utf8"));
+const { called } = await import("data:text/javascript," + encodeURIComponent(bundle));
+process.stdout.write(JSON.stringify(events.map(([name, parameters]) => called(name, parameters))));
+"""
+
+
+@settings(max_examples=examples(4))
+@given(events=st.lists(EVENTS, min_size=100, max_size=100))
+def test_a_page_reads_its_data_layer_as_the_service_reads_what_is_sent(
+    events: list[tuple[str, dict[str, Any]]],
+) -> None:
+    found = run_module(CALLED, {"bundle": bundled('export * from "./app/tag/source/datalayer.js"'), "events": events})
+    ours = [called(name, parameters) for name, parameters in events]
+    assert found == [[msgspec.to_builtins(call), event, properties] for call, event, properties in ours]
