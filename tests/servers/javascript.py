@@ -14,12 +14,16 @@ REPOSITORY = Path(__file__).parents[2]
 WITHOUT = "no node with the locked packages: `make node_modules/.installed` gets them by npm"
 
 
+def has_packages() -> bool:
+    """Whether node is there, and what npm installs."""
+    return shutil.which("node") is not None and (REPOSITORY / "node_modules/esbuild").is_dir()
+
+
 def node() -> str:
     """Where node is; skips the test where it, or what npm installs, is missing."""
-    found = shutil.which("node")
-    if found is None or not (REPOSITORY / "node_modules/esbuild").is_dir():
+    if not has_packages():
         pytest.skip(WITHOUT)
-    return found
+    return shutil.which("node") or ""
 
 
 def run_module(code: str, given: Any = None, *, timeout: float = HUNG_SECONDS) -> Any:
