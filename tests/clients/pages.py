@@ -75,7 +75,8 @@ def page(row: dict[str, Any]) -> str:
         script = (
             f"<script>growthbook_config = {json.dumps({'attributes': {'row': row['name']}})}</script>"
             f'<script src="/growthbook.js" data-api-host="{row["service"]}" data-client-key="{row["key"]}" '
-            f'data-event-ingestor-host="{row["service"]}" data-tracking="growthbook" data-no-streaming="1" {named}></script>'
+            f'data-event-ingestor-host="{row["service"]}" data-tracking="growthbook" data-no-streaming="1" {named}>'
+            "</script>"
         )
     return f"<!doctype html><meta charset=utf-8><title>shop</title>{script}<script src=/clients.js></script>"
 

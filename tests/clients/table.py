@@ -97,20 +97,23 @@ class Row:
         numeric = self.identity == "numeric"
         product = 7_799 if numeric else "sku-17"
         order = {
-            "order_id": 450_000_000 + self.number if numeric else f"o-{self.number}", "revenue": 12.5, "currency": "EUR",
+            "order_id": 450_000_000 + self.number if numeric else f"o-{self.number}",
+            "revenue": 12.5,
+            "currency": "EUR",
             "products": [{"product_id": product, "price": 12.5, "quantity": 1}],
         }  # fmt: skip
         mark = {"row": self.name}
+        viewed = {"product_id": product, **mark}
         if self.client in ("GET /v1/pixel/track", "POST /v1/t/", "POST /rudder/v1/track"):
             return [{"type": "track", "event": "Order Completed", "properties": {**order, **mark}}]
         if self.client == "POST /mp/collect":
             return [{"type": "track", "event": "Order Completed", "properties": {**order, **mark}},
-                    {"type": "track", "event": "Product Viewed", "properties": {"product_id": product, **mark}}]  # fmt: skip
+                    {"type": "track", "event": "Product Viewed", "properties": viewed}]  # fmt: skip
         return [
             {"type": "identify", "traits": {"plan": "gold", **mark}},
             {"type": "page", "name": "Home", "properties": mark},
             {"type": "track", "event": "Order Completed", "properties": {**order, **mark}},
-            {"type": "track", "event": "Product Viewed", "properties": {"product_id": product, **mark}},
+            {"type": "track", "event": "Product Viewed", "properties": viewed},
             {"type": "track", "event": "Experiment Viewed",
              "properties": {"experiment_id": "elsewhere", "variation_id": "b", **mark}},
         ]  # fmt: skip

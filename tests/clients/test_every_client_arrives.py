@@ -30,7 +30,7 @@ ROWS = rows((HTTP,))
 
 @dataclass
 class Arrived:
-    """What clients say went wrong and what the export has, by row; what was refused, by code; why a language is left out."""
+    """What clients say went wrong and what the export has, by row; what was refused; why a language is left out."""
 
     errors: Mapping[str, Sequence[str]]
     exported: Mapping[str, Sequence[dict[str, Any]]]
@@ -64,7 +64,8 @@ def exported(service: Service) -> dict[str, list[dict[str, Any]]]:
 
     found: dict[str, list[dict[str, Any]]] = {}
     for row in until(drained, "all is exported") or []:
-        found.setdefault((row.get("properties") or {}).get("row", ""), []).append(row)
+        traits = (row.get("context") or {}).get("traits") or {}  # where RudderStack's clients have them
+        found.setdefault({**traits, **(row.get("properties") or {})}.get("row", ""), []).append(row)
     return found
 
 
