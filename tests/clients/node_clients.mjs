@@ -12,7 +12,9 @@ const attributes = ({ name, who }) => ({ row: name, ...(who.userId === undefined
 
 const CLIENTS = {
   async "@segment/analytics-node"(row, errors) {
-    const client = new segment.Analytics({ writeKey: row.key, host: row.service, maxRetries: 0 });
+    const { pathname } = new URL(row.service); // its own path is from the root of the host
+    const path = pathname == "/" ? {} : { path: `${pathname}/v1/batch` };
+    const client = new segment.Analytics({ writeKey: row.key, host: row.service, maxRetries: 0, ...path });
     client.on("error", (error) => errors.push(`${error.code} ${error.reason}`));
     for (const { type, ...call } of row.calls) client[type]({ ...row.who, ...call });
     await client.closeAndFlush();

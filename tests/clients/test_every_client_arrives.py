@@ -16,6 +16,7 @@ from clients.table import CLIENTS, Row, rows
 from servers.javascript import WITHOUT, has_packages, node
 from servers.patience import HUNG_SECONDS, until
 from servers.service import PUBLISHABLE_KEY, SECRET_KEY, Service, running
+from servers.tls import behind_tls
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("clients")]
 HERE = Path(__file__).parent
@@ -24,8 +25,8 @@ FILES = {
     "colours.yaml": "key: colours\nstatus: running\nvariants: [grey, blue]\ngoal: purchase_rate\n",
     "shop.yaml": "privacy: {default_consent: personal}\n",
 }
-HTTP = "http"
-ROWS = rows((HTTP,))
+HTTP, HTTPS = "http", "https behind a proxy, under a path"
+ROWS = rows((HTTP, HTTPS))
 
 
 @dataclass
@@ -38,7 +39,7 @@ class Arrived:
     skipped: Mapping[str, str]
 
 
-def in_language(language: str, told: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def in_language(language: str, told: list[dict[str, Any]], trusted: Path) -> list[dict[str, Any]]:
     """What the runner of a language says became of its rows."""
     if language == "browser":
         return run_in_browser(told)
@@ -47,7 +48,7 @@ def in_language(language: str, told: list[dict[str, Any]]) -> list[dict[str, Any
         command = [sys.executable, str(HERE / "python_clients.py")]
     ran = subprocess.run(
         command, input=json.dumps(told), capture_output=True, text=True, timeout=HUNG_SECONDS, check=False,
-        env=os.environ,
+        env=os.environ | dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"), str(trusted)),
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr[-3_000:]
     return json.loads(ran.stdout)
@@ -73,23 +74,25 @@ def exported(service: Service) -> dict[str, list[dict[str, Any]]]:
 def arrived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arrived]:
     """All rows of the table, run once: the languages side by side, each client started once."""
     skipped = {} if has_packages() else dict.fromkeys(("node", "browser"), WITHOUT)
+    folder = tmp_path_factory.mktemp("clients")
     with (
-        running(tmp_path_factory.mktemp("clients"), FILES, RESONATE_WORKERS="1") as service,
+        running(folder, FILES, RESONATE_WORKERS="1", RESONATE_TRUSTED_PROXIES="127.0.0.1") as service,
+        behind_tls(service.url.removeprefix("http://"), folder) as (https, trusted),
         ThreadPoolExecutor() as pool,
     ):
+        addresses = {HTTP: service.url, HTTPS: https}
         told: dict[str, list[dict[str, Any]]] = {}
         for row in ROWS:
             if row.language not in skipped:
-                told.setdefault(row.language, []).append(row.told(service.url, PUBLISHABLE_KEY, SECRET_KEY))
-        runs: list[Future[list[dict[str, Any]]]] = [pool.submit(in_language, *each) for each in told.items()]
+                said = row.told(addresses[row.address], PUBLISHABLE_KEY, SECRET_KEY)
+                told.setdefault(row.language, []).append(said)
+        runs: list[Future[list[dict[str, Any]]]] = [pool.submit(in_language, *each, trusted) for each in told.items()]
         errors = {each["name"]: each["errors"] for run in runs for each in run.result()}
         found = exported(service)
         with service.client() as backend:
             metrics = backend.get("/metrics").text
-        rejected = [
-            line for line in metrics.splitlines() if line.startswith("resonate_events_total") and "rejected" in line
-        ]
-        yield Arrived(errors, found, "\n".join(rejected), skipped)
+        counted = [line for line in metrics.splitlines() if line.startswith('resonate_events_total{outcome="rejected"')]
+        yield Arrived(errors, found, "\n".join(counted), skipped)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
