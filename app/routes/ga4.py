@@ -63,15 +63,12 @@ def collect(exchange: Exchange, resources: Resources, body: bytes) -> Reply:
     told = decode(body, BODY)
     named = resources.users.named_by_events(exchange.user_token)
     try:
-        reading = read_collected(told, len(body), arrival(exchange, resources, named))
+        reading = read_collected(told, len(body), arrival(exchange, resources, grant, named))
     except UnknownConsent as error:
         raise Problem(400, "unknown_consent", str(error)) from None
     except BatchTooLarge as error:
         raise Problem(413, "batch_too_large", str(error)) from None
-    exchange.events = len(reading.records)
-    if reading.gone:
-        resources.forget_cookie(exchange)
-    reply = store(reading, resources, grant, named)
+    reply = store(exchange, reading, resources, grant, named)
     return reply if pairs.get("debug") == "1" else _taken(reply)
 
 

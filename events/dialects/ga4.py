@@ -140,6 +140,7 @@ def read_collected(body: CollectBody, size: int, arrival: Arrival) -> Reading:
         [replace(each, index=places[each.index]) for each in found.repairs],
         found.gone,
         found.dropped + len(body.events) - len(places),
+        places if found.places is None else [places[place] for place in found.places],
     )
 
 

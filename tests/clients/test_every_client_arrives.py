@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from clients.exports import rows_of
 from clients.pages import run_in_browser
 from clients.table import CLIENTS, Row, rows
 from servers.javascript import WITHOUT, has_packages, node
-from servers.patience import HUNG_SECONDS, until
+from servers.patience import HUNG_SECONDS
 from servers.service import PUBLISHABLE_KEY, SECRET_KEY, Service, running
 from servers.tls import behind_tls
 
@@ -56,15 +57,8 @@ def in_language(language: str, told: list[dict[str, Any]], trusted: Path) -> lis
 
 def exported(service: Service) -> dict[str, list[dict[str, Any]]]:
     """All rows by the row of the table that they name, once nothing is pending."""
-
-    def drained() -> list[dict[str, Any]] | None:
-        with service.client() as backend:
-            answer = backend.get("/v1/export/events", params={"limit": 10_000})
-        done = answer.headers["x-resonate-pending"] == "0"
-        return [json.loads(line) for line in answer.text.splitlines()] if done else None
-
     found: dict[str, list[dict[str, Any]]] = {}
-    for row in until(drained, "all is exported") or []:
+    for row in rows_of(service):
         traits = (row.get("context") or {}).get("traits") or {}  # where RudderStack's clients have them
         found.setdefault({**traits, **(row.get("properties") or {})}.get("row", ""), []).append(row)
     return found

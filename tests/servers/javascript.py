@@ -37,10 +37,10 @@ def run_module(code: str, given: Any = None, *, timeout: float = HUNG_SECONDS) -
 
 
 @cache
-def bundled(code: str, name: str = "", *, platform: str = "browser") -> str:
+def bundled(code: str, name: str = "", *, loader: str = "js") -> str:
     """A module with all that it imports, from node_modules or the tree, as one script; `name` holds its exports."""
-    options = ["--bundle", "--log-level=error", f"--platform={platform}", f"--format={'iife' if name else 'esm'}",
-               "--charset=utf8", '--define:process.env.NODE_ENV="production"']  # fmt: skip
+    options = ["--bundle", "--log-level=error", "--platform=browser", f"--loader={loader}", "--charset=utf8",
+               f"--format={'iife' if name else 'esm'}", '--define:process.env.NODE_ENV="production"']  # fmt: skip
     named = [f"--global-name={name}"] if name else []
     node()
     ran = subprocess.run(

@@ -79,7 +79,7 @@ def test_an_event_is_what_the_same_call_of_segments_is(
     name: str, parameters: dict[str, Any], event: str, properties: dict[str, Any]
 ) -> None:
     call = {"type": "track", "event": event, "anonymousId": "v-1", "properties": properties}
-    same = read_event(call, None, None, ARRIVAL)
+    same = read_event(call, None, ARRIVAL)
     assert same is not None
     assert told(record(name, parameters)) == told(same)
 
