@@ -40,6 +40,8 @@ CLIENTS: Final[Mapping[str, tuple[Language, str]]] = {
     "POST /mp/collect": ("python", TRACKS),
 }
 
+TEXT_ALONE: Final = "@segment/analytics-node"  # it throws where an id is a number: a shop must make it text
+
 
 @dataclass(frozen=True)
 class Row:
@@ -61,17 +63,19 @@ class Row:
     @property
     def who(self) -> dict[str, Any]:
         """The ids that it is given."""
+        number = 7_000_000 + self.number
         return {
             "anonymous": {"anonymousId": f"a-{self.number}"},
             "identified": {"anonymousId": f"a-{self.number}", "userId": f"u-{self.number}"},
-            "numeric": {"userId": 7_000_000 + self.number},
+            "numeric": {"userId": str(number) if self.client == TEXT_ALONE else number},
             "empty": {"anonymousId": f"a-{self.number}", "userId": ""},
         }[self.identity]
 
     @property
-    def visitor(self) -> str:
-        """The visitor id that its rows must have."""
-        return str(self.who.get("anonymousId", self.who.get("userId")))
+    def visitor(self) -> str | None:
+        """The visitor id that its rows must have; None where the client makes its own."""
+        makes_own = self.language == "browser" and CLIENTS[self.client][1] == TRACKS
+        return self.who.get("anonymousId", None if makes_own else str(self.who.get("userId")))
 
     @property
     def user(self) -> str | None:
