@@ -20,8 +20,9 @@ from app.http.errors import OFREP_FLAGS, Problem, problem_body
 from app.http.streams import Streams
 from app.intake.other_clients import other_clients_path
 from app.limits.connections import OpenConnections, Readers
-from app.management import audit, documentation, operations, products, results, visitors
+from app.management import audit, documentation, operations, personalize_batch, products, results, visitors
 from app.routes import recommendations, sdk_settings
+from app.routes.ga4 import collect
 from app.routes.growthbook import Features, ingest
 from app.routes.ofrep import Ofrep
 from app.routes.payload import Payloads
@@ -65,6 +66,7 @@ def path_table() -> PathTable[Resources]:
             "/v1/engagement": HotRoute("/v1/engagement", "POST", Tracking(ENGAGEMENT)),
             "/track": HotRoute("/track", "POST", ingest),
             OFREP_STREAM: HotRoute(OFREP_STREAM, "GET", OfrepStream(payloads)),
+            "/mp/collect": HotRoute("/mp/collect", "POST", collect),
             **tag_routes(payloads),
             **tracking,
         },
@@ -78,7 +80,8 @@ def path_table() -> PathTable[Resources]:
 
 
 ROUTERS = (operations.router, audit.router, results.router, results.export_router, visitors.router,
-           products.router, recommendations.router, sdk_settings.router, documentation.router)  # fmt: skip
+           products.router, recommendations.router, sdk_settings.router, documentation.router,
+           personalize_batch.router)  # fmt: skip
 
 
 def create_app(settings: Settings) -> "Application":
