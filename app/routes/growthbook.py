@@ -40,6 +40,7 @@ class Payload:
     until: float
     etag: bytes
     body: bytes
+    enrolling: tuple[tuple[str, int], ...] = ()  # key and phase of what SDKs may draw somebody into
 
     @classmethod
     def at(
@@ -53,11 +54,12 @@ class Payload:
         until = min((moment for moment in moments if moment > now), default=inf)
         encoded = msgspec.json.encode(features(visible.servable, now, visible.secured, DRAWN[consent]))
         etag = b'W/"%b"' % hashlib.sha256(encoded).hexdigest()[:32].encode()
+        enrolling = tuple((each.key, each.phase) for each in visible.running if not each.stage(now).closed)
         if former is not None and etag == former.etag:
-            return cls(visible, since, until, etag, former.body)
+            return cls(visible, since, until, etag, former.body, enrolling)
         updated = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         body = b'{"status":200,"features":%b,"dateUpdated":"%b"}' % (encoded, updated.encode())
-        return cls(visible, since, until, etag, body)
+        return cls(visible, since, until, etag, body, enrolling)
 
     def holds(self, visible: Visible, now: float) -> bool:
         """Whether it is what those get who see this, at `now`."""
@@ -88,6 +90,7 @@ class Features:
         if payload is None or not payload.holds(visible, now):
             payload = self._payloads[consent] = Payload.at(now, visible, payload, consent)
         shared = consent is resources.consent.of_address(exchange.scope) and not exchange.notes  # a cookie is one's own
+        resources.intake.evaluations.given("payload", payload.enrolling)
         headers = [(b"etag", payload.etag), (b"cache-control", CACHE_CONTROL if shared else PRIVATE)]
         if matches(exchange.headers.get(b"if-none-match"), payload.etag):
             return HttpAnswer(304, b"", headers=headers)

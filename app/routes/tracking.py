@@ -22,6 +22,7 @@ from events.dialects.validation import Arrival, Reading
 from events.records import EXPOSURE, Record
 from events.store.availability import StoreUnavailable
 from experiments.assignment.assign import CompiledExperiment, plausible
+from experiments.assignment.bucketing import unit_text
 from experiments.catalog.visible import Visible
 from kit.time import now_us
 
@@ -34,17 +35,33 @@ def judged(record: Record, visible: Visible) -> Record | None:
     experiment that is not ours is stored as it is: sites report other tools' tests by the same event.
     """
     phases = visible.served.get(record.experiment or "", ())
-    if not phases or record.variant is None:
+    told = record.variant
+    if not phases or told is None:
         return record
     if record.consent != "personal" and phases[0].by_user:
         return None
+    hashed = hashed_elsewhere(record, by_user=phases[0].by_user)
+    if hashed is not None:  # the unit stays whose conversions come under its id; the variant is that of the other one
+        record = msgspec.structs.replace(record, context={**(record.context or {}), HASHED_ID: hashed})
+    visitor_id, user_id = (record.visitor_id, record.user_id) if hashed is None else (hashed, hashed)
     for phase in phases:
-        variant = _variant_key(phase, record.variant)
-        if plausible((phase,), record.visitor_id, record.user_id, variant):
+        variant = _variant_key(phase, told)
+        if plausible((phase,), visitor_id, user_id, variant):
             return _marked(record, phase, variant, forged=False)
     newest = phases[0]
-    variant = _variant_key(newest, record.variant)
+    variant = _variant_key(newest, told)
     return _marked(record, newest, variant, forged=record.visitor_id not in newest.previewed)
+
+
+def hashed_elsewhere(record: Record, *, by_user: bool) -> str | None:
+    """The id that an exposure says its variant was drawn by, where that is not the unit that it counts for."""
+    told = record.properties or {}
+    value = told.get("hashValue", told.get("hash_value"))
+    own = record.user_id if by_user else record.visitor_id
+    if value is None or not ("hashAttribute" in told or "hash_attribute" in told):
+        return None
+    hashed = unit_text(value)
+    return hashed if hashed and hashed != own else None
 
 
 def _marked(record: Record, phase: CompiledExperiment, variant: str, *, forged: bool) -> Record:
@@ -63,6 +80,8 @@ def _variant_key(phase: CompiledExperiment, told: str) -> str:
     return keys[int(told)] if int(told) < len(keys) else told
 
 
+HASHED_ID: Final = "hashed_id"  # of an exposure's context: the other id that drew its variant
+TEST: Final = "resonate_test"  # of a context or of GrowthBook's attributes: sent to see whether it arrives
 SUCCESS: Final = b'{"success":true}'
 SINGLE: Final = msgspec.json.Decoder(dict[str, Any])
 BATCH: Final = msgspec.json.Decoder(BatchBody)
@@ -170,11 +189,21 @@ def _judged(reading: Reading, records: Sequence[Record], resources: Resources, g
         judged(record, resources.visible_to(grant, now)) if record.type == EXPOSURE else record
         for record in resources.recognition.ids.marked(records)
     ]
-    kept = [record for record in settled if record is not None]
+    kept = [_apart(record) if _is_test(record) else record for record in settled if record is not None]
     gone = reading.gone + len(settled) - len(kept)
     if gone:
         resources.telemetry.events("refused", gone)
     return kept
+
+
+def _is_test(record: Record) -> bool:
+    context, told = record.context, record.properties
+    return (context is not None and context.get(TEST) is True) or (told is not None and told.get(TEST) is True)
+
+
+def _apart(record: Record) -> Record:
+    """A test event is kept and exported as it came, and stands in no readout, no history and no model."""
+    return msgspec.structs.replace(record, quarantined=True)
 
 
 def not_stored(resources: Resources, unavailable: StoreUnavailable) -> Problem:
@@ -195,9 +224,13 @@ def stored(reading: Reading, resources: Resources, records: Sequence[Record], du
             count = sum(getattr(record, outcome) for record in odd)
             if count:
                 telemetry.events(outcome, count)
+    if reading.dropped:
+        resources.intake.dropped(reading.dialect, reading.dropped)
+    if reading.repairs:
+        resources.intake.remarked("repaired", reading.dialect, reading.repairs)
     if not reading.refusals:
         return HttpAnswer(200, SUCCESS)
-    telemetry.events("rejected", len(reading.refusals))
+    resources.intake.remarked("rejected", reading.dialect, reading.refusals)
     rejected = [
         {
             "index": each.index,

@@ -48,7 +48,7 @@ def read_events(items: list[msgspec.Raw], arrival: Arrival) -> Reading:
             refusals.append(Refusal(index, None, refused.field, refused.code, refused.message))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             refusals.append(Refusal(index, None, "event", "unreadable_event", "the event is not valid JSON"))
-    return Reading.of(read, refusals)
+    return Reading.of(read, refusals, "growthbook")
 
 
 def read_event(item: dict[str, Any], arrival: Arrival) -> Record | None:

@@ -99,12 +99,13 @@ class Reading(msgspec.Struct, frozen=True):
     repairs: list[Repair] = []
     gone: int = 0
     dropped: int = 0
+    dialect: str = "segment"
 
     @classmethod
-    def of(cls, read: Sequence[Record | None], refusals: list[Refusal]) -> "Reading":
+    def of(cls, read: Sequence[Record | None], refusals: list[Refusal], dialect: str = "segment") -> "Reading":
         """From what was read of each event that was not refused; None is one that is gone."""
         records = [record for record in read if record is not None]
-        return cls(records, refusals, [], len(read) - len(records))
+        return cls(records, refusals, [], len(read) - len(records), dialect=dialect)
 
 
 class Arrival(msgspec.Struct, frozen=True):

@@ -66,6 +66,7 @@ def received_rows(source: str, received_until_us: int | None, properties: Sequen
     """
     columns = [f"e.{name}" for name in PLAIN]
     columns += [
+        "e.context",  # of no readout's numbers: which library sent it
         f"{AUTHORITY} AS authority",
         f"{CART} AS cart",
         f"coalesce(e.consent, '{EVERYTHING}') AS consent",

@@ -1,0 +1,56 @@
+"""All that a readout is told of what arrived: what was refused, worthless, forged or never sent."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from events.tallies.evaluations import Lately
+from events.tallies.reader import Tallies
+from experiments.arrivals.exposing import Counts, day_began, forged_check, lately_exposed, unexposed_check
+from experiments.arrivals.refused import Finding, ReceivedDays, rejected_check, worthless_check
+from experiments.assignment.compilation import compile_experiment
+from experiments.catalog.phases import FrozenDesign
+from experiments.cube.cube import Cube
+from kit.time import DAY_SECONDS, SECOND_US
+
+
+class Asked(NamedTuple):
+    """One phase of an experiment, as of a moment (µs): its first and last shop day (None before anybody was exposed),
+    whether it takes units now, and its frozen designs, the newest first.
+    """
+
+    experiment: str
+    phase: int
+    as_of_us: int
+    first: int | None
+    last: int
+    is_live: bool
+    designs: Sequence[FrozenDesign]
+
+
+@dataclass(slots=True)
+class Arrivals:
+    """What arrived at one data directory; what it found of days that are over is found once."""
+
+    tallies: Tallies
+    received: ReceivedDays = field(default_factory=ReceivedDays)
+
+    @classmethod
+    def at(cls, data: Path) -> Self:
+        """Of this data directory."""
+        return cls(Tallies(data))
+
+    def findings(self, cube: Cube, asked: Asked) -> Iterator[Finding]:
+        """What a reader of this phase must know; `cube` is built for it."""
+        now_us = asked.as_of_us
+        span = (asked.last if asked.first is None else asked.first, asked.last)
+        yield from rejected_check(cube, self.tallies.refused(now_us).days, span, self.received, now_us)
+        yield from worthless_check(cube, span)
+        lately = self.tallies.evaluated(now_us) if asked.is_live else Lately(now_us / SECOND_US - DAY_SECONDS, {})
+        counts = lately_exposed(cube, now_us, day_began(lately)).get((asked.experiment, asked.phase), Counts())
+        if asked.is_live:
+            yield from unexposed_check(counts, lately, asked.experiment, asked.phase)
+        if counts.forged:
+            phases = [compile_experiment(each.experiment, each.segments, each.holdouts) for each in asked.designs]
+            yield from forged_check(cube, counts, phases, now_us)
