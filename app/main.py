@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
+from app.http.address import Prefixed
 from app.http.cold import Cold
 from app.http.deadlines import Deadlines
 from app.http.dispatch import Dispatch, HotRoute, Later, PathTable, Whole, method_not_allowed
@@ -100,7 +101,7 @@ class Application:
         self.table = path_table()
         self.cold = cold_application()
         self.crowd: OpenConnections | None = None
-        self._dispatch: Dispatch[Resources] | None = None
+        self._dispatch: Dispatch[Resources] | Prefixed | None = None
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] == "http" and self._dispatch is not None:
@@ -121,7 +122,9 @@ class Application:
             watch = resources.access.pressure.watch
             self.deadlines.watchers.append(lambda now, late: watch(now, late, self.deadlines.crowding))
             cold = Cold(self.cold, self.deadlines, resources.access)
-            self._dispatch = Dispatch(self.table, cold, self.deadlines, resources.access, resources)
+            served = Dispatch(self.table, cold, self.deadlines, resources.access, resources)
+            published = resources.addresses.prefix or self.settings.trusted_proxies
+            self._dispatch = Prefixed(served, resources.addresses) if published else served
             try:
                 yield
             finally:

@@ -11,9 +11,9 @@ from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict
 from redis.asyncio import Redis
 
-from app.http.protocol import server_config
 from app.main import create_app
 from app.runtime.settings import Settings
+from app.serving.protocol import server_config
 from app.worker import resources
 from events.ingest.stream import Appended, Stream
 from events.records import Record

@@ -48,6 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app/keys",
         "app/processes",
         "app/runtime",
+        "app/serving",
         "events/engines",
         "events/log",
         "events/parts",
@@ -96,6 +97,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app/keys",
         "app/limits",
         "app/runtime",
+        "app/serving",
         "events/deletes",
         "events/engines",
         "events/parts",
@@ -123,6 +125,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "recommender/ranking",
     },
     "app/runtime": {"events", "events/store"},
+    "app/serving": {"app/http", "app/limits"},
     "app/worker": {
         "app/analysis",
         "app/http",
@@ -219,7 +222,7 @@ DOORS = {  # vendor → the files that may import it
     "cryptography": ["app/identity/user_tokens.py", "app/cli/keys.py"],
     "duckdb": ["events/engines/*"],
     "hiredis": ["events/store/held_connection.py"],
-    "httptools": ["app/http/protocol.py"],
+    "httptools": ["app/serving/protocol.py"],
     "fastapi": ["app/main.py", "app/http/*", "app/management/*", "app/routes/*"],
     "jwt": ["app/identity/preview_links.py", "app/identity/user_tokens.py"],
     "pyarrow": ["events/parts/arrow.py"],
@@ -235,17 +238,17 @@ DOORS = {  # vendor → the files that may import it
     "sqlglot": ["events/engines/*"],
     "starlette": ["app/main.py", "app/http/*", "app/management/*", "app/routes/*"],
     "statsmodels": ["experiments/statistics/*"],
-    "uvicorn": ["app/http/protocol.py", "app/http/server.py"],
+    "uvicorn": ["app/serving/protocol.py", "app/serving/server.py"],
     "yaml": ["kit/yaml.py"],
 }
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-REQUESTS = ("app/http/", "app/identity/", "app/limits/", "app/routes/", "app/worker/", "events/dialects/",
-            "events/ingest/", "experiments/assignment/")  # fmt: skip
+REQUESTS = ("app/http/", "app/identity/", "app/limits/", "app/routes/", "app/serving/", "app/worker/",
+            "events/dialects/", "events/ingest/", "experiments/assignment/")  # fmt: skip
 WIDE = {"experiments/statistics": 17}  # folders of more than 12 modules
 LONG: dict[str, int] = {}  # modules of more than 400 lines
 SHORT = {  # modules of less than 60 lines that are a thought of their own
     "app/cli/main.py",
-    "app/http/framing.py",
+    "app/serving/framing.py",
     "app/identity/people.py",
     "events/authority.py",
     "events/parts/arrow.py",
@@ -270,7 +273,7 @@ HIDING = (
 # Public names of routes, commands and dialects that several modules may define.
 VERBS = {"main", "metrics", "pause", "plan", "read_event", "results", "resume", "stop", "train", "verify"}
 ONLY_IN = {  # pattern → the places that may say it, why
-    r"\b(create_task|ensure_future|TaskGroup)\b": ("kit/tasks.py", "app/http/protocol.py"),
+    r"\b(create_task|ensure_future|TaskGroup)\b": ("kit/tasks.py", "app/serving/protocol.py"),
     r"\.write_text\(|\.write_bytes\(|\bopen\([^)\n]*[\"'][wax+]b?\+?[\"']|\bos\.(replace|link)\b|\bflock\b": (
         "kit/files.py",
         "events/parts/",
@@ -282,9 +285,18 @@ ONLY_IN = {  # pattern → the places that may say it, why
         "events/parts/",
         "events/engines/",  # DuckDB is given paths that were verified
     ),
-    r"\b(umask|gettempdir|SO_PEERCRED)\b|\.chmod\(": ("kit/private.py", "app/http/server.py"),
-    r"\b(AF_UNIX|open_unix_\w+|start_unix_\w+)\b": ("app/analysis/", "app/http/server.py", "events/store/"),
+    r"\b(umask|gettempdir|SO_PEERCRED)\b|\.chmod\(": ("kit/private.py", "app/serving/server.py"),
+    r"\b(AF_UNIX|open_unix_\w+|start_unix_\w+)\b": ("app/analysis/", "app/serving/server.py", "events/store/"),
     r"\bget_close_matches\b": ("kit/suggestions.py",),
+    # the service's own address: who else reads it would be believed by nobody behind a proxy, or by everybody
+    r"(?i)[\"']host[\"'](?!:)|x-forwarded-(?!for)|[\"']forwarded[\"']|\burl\.(?:scheme|netloc|hostname|port)\b|\bbase_url\b"
+    r"|(?:scope|fixed)(?:\.get\(|\[)[\"']scheme[\"']": (
+        "app/http/address.py",
+        "app/serving/framing.py",  # that there is one Host
+        "app/serving/protocol.py",
+        "app/runtime/settings.py",  # the parts of a configured address
+        "app/demo/",
+    ),
     r"\b86_?400(_000)*\b|[*/] ?1_000_000\b|\b1_000_000 [*/]": ("kit/time.py",),  # seconds and microseconds
 }
 HELPERS_USED_ONCE = 0.53  # at most this share of the private helpers

@@ -5,6 +5,7 @@ from typing import Final
 
 from app.http.admission import AccessPolicy
 from app.http.body import MAX_BODY, BodyReader, Disconnected, check_length
+from app.http.compression import Packing
 from app.http.deadlines import Deadlines
 from app.http.dispatch import failure
 from app.http.exchange import (
@@ -73,6 +74,8 @@ class _Reply:
         self._exchange = exchange
         self._send = send
         self._pages: Pages = pages
+        self._packing = Packing(exchange) if exchange.scope["method"] == "GET" else None
+        self._begun = False
         self.status = 0
 
     async def send(self, message: Message) -> None:
@@ -84,12 +87,14 @@ class _Reply:
                 HttpAnswer(self.status, b"", b"", message["headers"]), self._exchange, self._pages
             )
         if self.status:
-            await self._send(message)
+            for each in [message] if self._packing is None else self._packing.messages(message):
+                self._begun = True
+                await self._send(each)
 
     async def answer(self, answer: HttpAnswer) -> None:
-        if self.status:  # too late to say anything else
+        if self._begun:  # too late to say anything else
             return
-        self.status = answer.status
+        self.status, self._begun = answer.status, True
         headers = head(answer, self._exchange, self._pages)
         await self._send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await self._send({"type": "http.response.body", "body": answer.body})

@@ -215,8 +215,10 @@ def page_origin(headers: dict[bytes, bytes]) -> bytes | None:
 
 
 def matches(if_none_match: bytes | None, etag: bytes) -> bool:
-    """Whether `If-None-Match` names this strong ETag, alone, in a list, weakly, or by `*`."""
+    """Whether `If-None-Match` names this strong ETag, alone, in a list, weakly, as that of the form in gzip or not, or
+    by `*`.
+    """
     if if_none_match is None:
         return False
-    names = [name.strip().removeprefix(b"W/") for name in if_none_match.split(b",")]
-    return etag.removeprefix(b"W/") in names or b"*" in names
+    names = [name.strip().removeprefix(b"W/").replace(b'-gzip"', b'"') for name in if_none_match.split(b",")]
+    return etag.removeprefix(b"W/").replace(b'-gzip"', b'"') in names or b"*" in names

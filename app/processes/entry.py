@@ -57,10 +57,10 @@ class Handed:
 def work(*arguments: str) -> int:
     """One HTTP worker: serves until SIGTERM or SIGINT, then drains."""
     # The supervisor loads the definitions while this process imports; only then are the settings read.
-    from app.http.protocol import server_config
-    from app.http.server import DrainingServer
     from app.limits.connections import connection_limit
     from app.main import create_app
+    from app.serving.protocol import server_config
+    from app.serving.server import DrainingServer
 
     handed = Handed.read([*arguments])
     settings = handed.settings("worker")

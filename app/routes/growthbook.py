@@ -12,8 +12,9 @@ import msgspec
 
 from app.http.admission import admit, admit_key
 from app.http.body import decode
+from app.http.compression import Kept
 from app.http.errors import JSON_TYPE, Problem, unreadable
-from app.http.exchange import Exchange, HttpAnswer, Reply, matches
+from app.http.exchange import Exchange, HttpAnswer, Reply
 from app.routes.tracking import arrival, store
 from app.worker.resources import Resources
 from events.consent import Consent
@@ -25,6 +26,7 @@ from experiments.catalog.visible import Visible
 FEATURES_PREFIX: Final = "/api/features/"
 CACHE_CONTROL: Final = b"public, max-age=30, stale-while-revalidate=3600, stale-if-error=36000"
 PRIVATE: Final = b"private, no-cache"
+SUPPORTS_STREAMS: Final = (b"x-sse-support", b"enabled")
 DRAWN: Final[Mapping[Consent, Drawn]] = {
     Consent.NONE: by_nothing, Consent.MEASURE: by_visitor, Consent.PERSONAL: by_any_unit,
 }  # fmt: skip
@@ -38,8 +40,7 @@ class Payload:
     visible: Visible
     since: float
     until: float
-    etag: bytes
-    body: bytes
+    kept: Kept
     enrolling: tuple[tuple[str, int], ...] = ()  # key and phase of what SDKs may draw somebody into
 
     @classmethod
@@ -53,13 +54,13 @@ class Payload:
         since = max((moment for moment in moments if moment <= now), default=-inf)
         until = min((moment for moment in moments if moment > now), default=inf)
         encoded = msgspec.json.encode(features(visible.servable, now, visible.secured, DRAWN[consent]))
-        etag = b'W/"%b"' % hashlib.sha256(encoded).hexdigest()[:32].encode()
+        etag = b'"%b"' % hashlib.sha256(encoded).hexdigest()[:32].encode()
         enrolling = tuple((each.key, each.phase) for each in visible.running if not each.stage(now).closed)
-        if former is not None and etag == former.etag:
-            return cls(visible, since, until, etag, former.body, enrolling)
+        if former is not None and etag == former.kept.etag:
+            return cls(visible, since, until, former.kept, enrolling)
         updated = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         body = b'{"status":200,"features":%b,"dateUpdated":"%b"}' % (encoded, updated.encode())
-        return cls(visible, since, until, etag, body, enrolling)
+        return cls(visible, since, until, Kept(body, etag), enrolling)
 
     def holds(self, visible: Visible, now: float) -> bool:
         """Whether it is what those get who see this, at `now`."""
@@ -91,10 +92,8 @@ class Features:
             payload = self._payloads[consent] = Payload.at(now, visible, payload, consent)
         shared = consent is resources.consent.of_address(exchange.scope) and not exchange.notes  # a cookie is one's own
         resources.intake.evaluations.given("payload", payload.enrolling)
-        headers = [(b"etag", payload.etag), (b"cache-control", CACHE_CONTROL if shared else PRIVATE)]
-        if matches(exchange.headers.get(b"if-none-match"), payload.etag):
-            return HttpAnswer(304, b"", headers=headers)
-        return HttpAnswer(200, payload.body, headers=headers)
+        headers = ((b"cache-control", CACHE_CONTROL if shared else PRIVATE), SUPPORTS_STREAMS)
+        return payload.kept.answer(exchange, headers=headers)
 
 
 def ingest(exchange: Exchange, resources: Resources, body: bytes) -> Reply:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from app.analysis.client import AnalysisClient
 from app.http.access import Grant
+from app.http.address import Addresses
 from app.http.admission import AccessPolicy
 from app.http.errors import Problem
 from app.http.exchange import Exchange, unique_ids
@@ -120,6 +121,7 @@ class Resources:
     keys: LiveKeys
     previews: Previews
     intake: IntakeTold
+    addresses: Addresses
 
     def consent_of(self, exchange: Exchange, told: Any = None, among: Any = None) -> Consent:
         """The mode of consent of a request whose body says `told`, and its attributes `among` them.
@@ -148,8 +150,7 @@ class Resources:
         """Where the browser is, if its page may use the visitor's cookie: one without an origin, of the service's own,
         or of one that the key lists. So no foreign page is answered for whoever looks at it.
         """
-        trusted = self.access.networks.through_trusted(exchange.scope)
-        place = Whereabouts.of(exchange.scope, exchange.headers, self.settings.public_url, trusted=trusted)
+        place = self.addresses.place(exchange.scope, exchange.headers)
         origin = exchange.headers.get(b"origin")
         allowed = origin is None or exchange.origin_listed or origin.decode("latin-1").lower() in place.origins
         return place if allowed else None
@@ -208,13 +209,13 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
         stack.push_async_callback(reads.close)
         log_ins = LogIns(connection, reads, directory.log_ins_file, telemetry.went_wrong)
         users = Users(None, log_ins, telemetry.named_user)
-        keys = LiveKeys(settings, users, user_tokens)
-        catalogs = CatalogReader(settings.data)
+        keys, catalogs = LiveKeys(settings, users, user_tokens), CatalogReader(settings.data)
         consent = ConsentRules(catalogs.catalog.shop.privacy, public=settings.is_public)
         recognition = Recognition(VisitorIds(directory.visitor_keys_file), catalogs.catalog.shop, telemetry.went_wrong)
         obey(catalogs, scrubber, consent, recognition)
         recommender = LiveRecommender(settings.data, catalogs, History(reads), telemetry)
         await recommender.open()
+        peers = Networks(settings.trusted_proxies, partial(telemetry.went_wrong, "untrusted_forwarding"))
         networks = NetworkDigests(connection, lambda: ZoneInfo(catalogs.catalog.shop.timezone))
         stack.push_async_callback(partial(keys.keep_uses, networks, ending=True))
         refusals, intake = counting(stack, stream, catalogs, telemetry)
@@ -245,7 +246,7 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
             access=AccessPolicy(
                 keys.known,
                 Budgets(limits(settings), books),
-                Networks(settings.trusted_proxies, partial(telemetry.went_wrong, "untrusted_forwarding")),
+                peers,
                 telemetry,
                 pressure,
                 uses=keys.uses.latest,
@@ -263,6 +264,7 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
             keys=keys,
             previews=Previews(directory.preview_key_file),
             intake=intake,
+            addresses=Addresses(settings.public_url, peers),
         )
 
 

@@ -202,34 +202,3 @@ def test_what_the_shop_says_of_the_cookie_stands_in_it(tmp_path: Path) -> None:
     seconds = 30 * DAY_SECONDS - 36_000
     attributes = f"Path=/; SameSite=Lax; Max-Age={seconds}; Secure; HttpOnly"
     assert browser.lines == [f"visitor={found.visitor_id}; {attributes}"]
-
-
-FORWARDED = {b"host": b"10.0.0.7:8000", b"x-forwarded-proto": b"https, http", b"x-forwarded-host": b"Shop.Example:443"}
-
-
-@pytest.mark.parametrize(
-    ("headers", "public_url", "trusted", "site"),
-    [
-        (
-            {b"host": b"shop.example:8000"},
-            None,
-            False,
-            Whereabouts(("http://shop.example:8000",), "shop.example", False),
-        ),
-        (FORWARDED, None, True, Whereabouts(("https://shop.example",), "shop.example", True)),
-        (FORWARDED, None, False, Whereabouts(("http://10.0.0.7:8000",), "10.0.0.7", False)),
-        ({b"host": b"shop.example"}, None, True, Whereabouts(("http://shop.example",), "shop.example", False)),
-        (
-            {b"host": b"10.0.0.7:8000"},
-            "https://shop.example/r/x7",
-            False,
-            Whereabouts(("http://10.0.0.7:8000", "https://shop.example"), "shop.example", True),
-        ),
-        ({b"host": b"[::1]:8000"}, None, False, Whereabouts(("http://[::1]:8000",), "[::1]", False)),
-        ({}, None, False, Whereabouts(("http://",), "", False)),
-    ],
-)
-def test_where_a_browser_is_says_a_trusted_proxy_or_the_public_address(
-    headers: dict[bytes, bytes], public_url: str | None, trusted: bool, site: Whereabouts
-) -> None:
-    assert Whereabouts.of({"scheme": "http"}, headers, public_url, trusted=trusted) == site

@@ -46,8 +46,10 @@ def test_every_tag_is_recognised_strong_weak_in_a_list_and_by_a_star(shop: Servi
                     continue
                 tagged.add(f"{method.upper()} {path}")
                 strong = tag.removeprefix("W/")
-                for shown in (strong, f"W/{strong}", f'"other", W/{strong}, "third"', "*"):
+                plain = strong.replace('-gzip"', '"')
+                for shown in (strong, f"W/{strong}", f'"other", W/{strong}, "third"', plain, "*"):
                     held = asked(*request, shown)
-                    assert (held.status_code, held.content, held.headers["etag"]) == (304, b"", tag), (path, shown)
+                    assert (held.status_code, held.content) == (304, b""), (path, shown)
+                    assert held.headers["etag"] in ((plain, tag) if shown in (plain, "*") else (tag,)), (path, shown)
                 assert asked(*request, '"other"').status_code == 200, path
     assert tagged >= KNOWN

@@ -41,4 +41,4 @@ def test_a_payload_that_is_kept_says_what_one_of_this_moment_would(drawn: dict[s
         if kept is None or not kept.holds(visible, now):
             kept = Payload.at(now, visible, kept)
         expected = msgspec.json.encode(features(visible.servable, now, visible.secured))
-        assert msgspec.json.decode(kept.body)["features"] == msgspec.json.decode(expected)
+        assert msgspec.json.decode(kept.kept.body)["features"] == msgspec.json.decode(expected)

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import uvicorn
 
-from app.http.framing import CLOSE
+from app.serving.framing import CLOSE
 from kit.private import private_folder
 
 logger = logging.getLogger("resonate.worker")

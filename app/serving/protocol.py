@@ -15,9 +15,9 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from app.http.deadlines import RECEIPT_SECONDS, Deadlines, Queue
 from app.http.errors import Problem, refusal
 from app.http.exchange import REFUSED, Awaited, head_lines
-from app.http.framing import CLOSE, DECISIVE, LAST, LAST_LINE, WholeCycle, framing_fault, plain_address
 from app.limits.connections import OpenConnections
 from app.limits.networks import UNKNOWN
+from app.serving.framing import CLOSE, DECISIVE, LAST, LAST_LINE, WholeCycle, framing_fault, plain_address
 
 logger = logging.getLogger(__name__)
 
