@@ -18,7 +18,7 @@ from app.http.deadlines import Deadlines
 from app.http.dispatch import Dispatch, HotRoute, Later, PathTable, Whole, method_not_allowed
 from app.http.errors import Problem, problem_body
 from app.limits.connections import OpenConnections
-from app.management import audit, documentation, events, operations, products, results, visitors
+from app.management import audit, doctor, documentation, events, operations, products, results, visitors
 from app.routes import recommendations, sdk_settings
 from app.routes.growthbook import Features, ingest
 from app.routes.ofrep import Ofrep
@@ -61,8 +61,10 @@ def path_table() -> PathTable[Resources]:
     )
 
 
-ROUTERS = (operations.router, events.router, audit.router, results.router, results.export_router, visitors.router,
-           products.router, recommendations.router, sdk_settings.router, documentation.router)  # fmt: skip
+ROUTERS = (
+    operations.router, doctor.router, events.router, audit.router, results.router, results.export_router,
+    visitors.router, products.router, recommendations.router, sdk_settings.router, documentation.router,
+)  # fmt: skip
 
 
 def create_app(settings: Settings) -> "Application":
