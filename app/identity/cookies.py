@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, unquote
 
-from events.dialects.validation import id_problem
 from experiments.definitions.shop import Shop
 from kit.time import DAY_SECONDS
+from kit.values import identifier
 
 Pairs = list[tuple[bytes, bytes]]  # headers of an answer
 
@@ -101,4 +101,5 @@ def _id_of(value: str) -> str | None:
         found = unquote(value, errors="strict")
     except UnicodeDecodeError:
         return None
-    return found if found and id_problem(found) is None else None
+    told = identifier(found)
+    return told if isinstance(told, str) else None

@@ -107,10 +107,7 @@ def ingest(exchange: Exchange, resources: Resources, body: bytes) -> Reply:
         items = [msgspec.Raw(msgspec.json.encode(item)) for item in inner]
     named = resources.users.named_by_events(exchange.user_token)
     try:
-        reading = read_events(items, arrival(exchange, resources, named))
+        reading = read_events(items, arrival(exchange, resources, grant, named))
     except BatchTooLarge as error:
         raise Problem(413, "batch_too_large", str(error)) from None
-    exchange.events = len(reading.records)
-    if reading.gone:
-        resources.forget_cookie(exchange)
-    return store(reading, resources, grant, named)
+    return store(exchange, reading, resources, grant, named)

@@ -29,9 +29,10 @@ from app.routes.evaluation import (
 )
 from app.worker.resources import Resources
 from events.consent import NONE, PERSONAL
-from events.dialects.validation import CONSENT_ATTRIBUTE, TOKEN_ATTRIBUTE, EventRefused, check_bounds, id_problem
+from events.dialects.validation import CONSENT_ATTRIBUTE, TOKEN_ATTRIBUTE, EventRefused, check_bounds
 from experiments.assignment.assign import USER_ATTRIBUTE, Assignment, assign
 from experiments.catalog.visible import Visible
+from kit.values import Unusable, identifier
 
 TARGETING_KEY: Final = "targetingKey"
 
@@ -139,28 +140,20 @@ def read_context(body: EvaluationBody) -> tuple[str, dict[str, Any], Any]:
     context = body.context
     if context is None:
         raise _invalid("INVALID_CONTEXT", "context: the body needs an object `context` with a `targetingKey`")
-    visitor = context.get(TARGETING_KEY)
-    if visitor is None or visitor == "":
+    visitor = identifier(context.get(TARGETING_KEY))
+    if visitor is None:
         raise _invalid("TARGETING_KEY_MISSING", "context.targetingKey is missing; send the visitor's id")
-    if type(visitor) is not str:
-        raise _invalid("INVALID_CONTEXT", "context.targetingKey must be text")
-    problem = id_problem(visitor)
-    if problem is not None:
-        raise _invalid("INVALID_CONTEXT", f"context.targetingKey: {problem}")
-    if context.get(USER_ATTRIBUTE) is not None:
-        check_user(context[USER_ATTRIBUTE], "context.user_id")
+    if isinstance(visitor, Unusable):
+        raise _invalid("INVALID_CONTEXT", f"context.targetingKey: {visitor.reason}")
+    if USER_ATTRIBUTE in context:
+        user = identifier(context[USER_ATTRIBUTE])
+        if isinstance(user, Unusable):
+            raise _invalid("INVALID_CONTEXT", f"context.user_id: {user.reason}")
     try:
         check_bounds(context, "context")
     except EventRefused as refused:
         raise _invalid("INVALID_CONTEXT", refused.message) from None
     return visitor, context, context.pop(TOKEN_ATTRIBUTE, None)
-
-
-def check_user(user: Any, field: str) -> None:
-    """A user id follows the rules of ids too, or is a whole number. Raises Problem 400."""
-    problem = id_problem(user) if type(user) is str else "it must be text"
-    if problem is not None and type(user) is not int:
-        raise _invalid("INVALID_CONTEXT", f"{field}: {problem}")
 
 
 def _invalid(ofrep_code: str, detail: str) -> Problem:

@@ -1,6 +1,5 @@
 """Segment's tracking API: an answer of success means that every event of the request is durable."""
 
-import time
 from asyncio import Future
 from collections.abc import Sequence
 from functools import partial
@@ -14,74 +13,19 @@ from app.http.body import Decoded, decode
 from app.http.errors import Problem, retry_later, unreadable
 from app.http.exchange import Awaited, Exchange, HttpAnswer, Reply
 from app.identity.users import NamedUsers
+from app.routes.hints import Hints, hints_of, is_hinted
+from app.routes.judging import Judge
 from app.worker.resources import Resources
 from events.authority import OF_BACKEND
 from events.consent import UnknownConsent
 from events.dialects.segment import BatchBody, BatchMissing, BatchTooLarge, read_batch, read_single
 from events.dialects.validation import Arrival, Reading
-from events.records import EXPOSURE, Record
+from events.records import Record
 from events.store.availability import StoreUnavailable
-from experiments.assignment.assign import CompiledExperiment, plausible
-from experiments.assignment.bucketing import unit_text
-from experiments.catalog.visible import Visible
 from kit.time import now_us
 
-
-def judged(record: Record, visible: Visible) -> Record | None:
-    """An exposure with its variant's key, phase and propensity, marked where it cannot be true; None where nobody may
-    know of the user who would be enrolled.
-
-    It is held against every phase that its sender saw in the last 24 hours, because an SDK may hold an old payload. An
-    experiment that is not ours is stored as it is: sites report other tools' tests by the same event.
-    """
-    phases = visible.served.get(record.experiment or "", ())
-    told = record.variant
-    if not phases or told is None:
-        return record
-    if record.consent != "personal" and phases[0].by_user:
-        return None
-    hashed = hashed_elsewhere(record, by_user=phases[0].by_user)
-    if hashed is not None:  # the unit stays whose conversions come under its id; the variant is that of the other one
-        record = msgspec.structs.replace(record, context={**(record.context or {}), HASHED_ID: hashed})
-    visitor_id, user_id = (record.visitor_id, record.user_id) if hashed is None else (hashed, hashed)
-    for phase in phases:
-        variant = _variant_key(phase, told)
-        if plausible((phase,), visitor_id, user_id, variant):
-            return _marked(record, phase, variant, forged=False)
-    newest = phases[0]
-    variant = _variant_key(newest, told)
-    return _marked(record, newest, variant, forged=record.visitor_id not in newest.previewed)
-
-
-def hashed_elsewhere(record: Record, *, by_user: bool) -> str | None:
-    """The id that an exposure says its variant was drawn by, where that is not the unit that it counts for."""
-    told = record.properties or {}
-    value = told.get("hashValue", told.get("hash_value"))
-    own = record.user_id if by_user else record.visitor_id
-    if value is None or not ("hashAttribute" in told or "hash_attribute" in told):
-        return None
-    hashed = unit_text(value)
-    return hashed if hashed and hashed != own else None
-
-
-def _marked(record: Record, phase: CompiledExperiment, variant: str, *, forged: bool) -> Record:
-    weight = next((each.weight for each in phase.variants if each.key == variant), None)
-    forced = record.visitor_id in phase.previewed
-    return msgspec.structs.replace(
-        record, variant=variant, phase=phase.phase, propensity=weight, forged=forged, forced=forced
-    )
-
-
-def _variant_key(phase: CompiledExperiment, told: str) -> str:
-    """The key of a variant; SDKs may tell its index instead."""
-    keys = [variant.key for variant in phase.variants]
-    if told in keys or not (len(told) < 10 and told.isascii() and told.isdigit()):
-        return told
-    return keys[int(told)] if int(told) < len(keys) else told
-
-
-HASHED_ID: Final = "hashed_id"  # of an exposure's context: the other id that drew its variant
-TEST: Final = "resonate_test"  # of a context or of GrowthBook's attributes: sent to see whether it arrives
+TEST: Final = "resonate_test"  # of a context or of properties: sent to see whether it arrives
+MOST_TOLD: Final = 100  # refusals, repairs and hints each
 SUCCESS: Final = b'{"success":true}'
 SINGLE: Final = msgspec.json.Decoder(dict[str, Any])
 BATCH: Final = msgspec.json.Decoder(BatchBody)
@@ -101,7 +45,7 @@ class Tracking:
             grant = grant or admit_written(exchange, resources, batch.writeKey)
             named = resources.users.named_by_events(exchange.user_token)
             try:
-                reading = read_batch(batch, len(body), arrival(exchange, resources, named))
+                reading = read_batch(batch, len(body), arrival(exchange, resources, grant, named))
             except BatchMissing as error:
                 raise unreadable(str(error)) from None
             except UnknownConsent as error:
@@ -112,11 +56,8 @@ class Tracking:
             item = _decoded(exchange, resources, body, SINGLE)
             grant = grant or admit_written(exchange, resources, item.get("writeKey"))
             named = resources.users.named_by_events(exchange.user_token)
-            reading = read_single(item, len(body), self._kind, arrival(exchange, resources, named))
-        exchange.events = len(reading.records)
-        if reading.gone:
-            resources.forget_cookie(exchange)
-        return store(reading, resources, grant, named)
+            reading = read_single(item, len(body), self._kind, arrival(exchange, resources, grant, named))
+        return store(exchange, reading, resources, grant, named)
 
 
 def admit_written(exchange: Exchange, resources: Resources, key: Any) -> Grant:
@@ -126,7 +67,7 @@ def admit_written(exchange: Exchange, resources: Resources, key: Any) -> Grant:
     return admit_key(exchange, resources.access, key.encode())
 
 
-def arrival(exchange: Exchange, resources: Resources, named: NamedUsers) -> Arrival:
+def arrival(exchange: Exchange, resources: Resources, grant: Grant, named: NamedUsers) -> Arrival:
     """What the request says about its events; those of a page each prove the user that they name, or do not."""
     return Arrival(
         received_at=now_us(),
@@ -137,17 +78,23 @@ def arrival(exchange: Exchange, resources: Resources, named: NamedUsers) -> Arri
         scrubber=resources.scrubber,
         network=resources.network_of(exchange),
         consent=resources.consent_of_events(exchange),
-        site=None if exchange.grant is None else exchange.grant.site,
+        site=grant.site,
+        judge=Judge(resources, grant),
+        keeps_evaluations=resources.settings.keep_feature_evaluations,
     )
 
 
-def store(reading: Reading, resources: Resources, grant: Grant, named: NamedUsers) -> Reply:
+def store(exchange: Exchange, reading: Reading, resources: Resources, grant: Grant, named: NamedUsers) -> Reply:
     """Appends the records and answers once they are durable. Raises Problem 503 when that cannot be promised."""
+    exchange.events = len(reading.records)
+    if reading.gone:
+        resources.forget_cookie(exchange)
+    hints = hints_of(reading, resources, grant) if is_hinted(exchange, grant) else ()
     if named.unsettled:
-        return _settled(reading, resources, grant, named)
-    records = _judged(reading, named.counted(reading.records), resources, grant)
+        return _settled(reading, resources, hints, named)
+    records = _marked(reading, named.counted(reading.records), resources)
     if not records:
-        return stored(reading, resources, records, 0)
+        return stored(reading, resources, hints, records, 0)
     future = None
     if not resources.users.log_ins.are_told(records):
         try:
@@ -155,55 +102,52 @@ def store(reading: Reading, resources: Resources, grant: Grant, named: NamedUser
         except StoreUnavailable as unavailable:
             raise not_stored(resources, unavailable) from None
     if future is None:
-        return _appended(reading, resources, records)
-    return Awaited(future, partial(_durable, reading, resources, records, future))
+        return _appended(reading, resources, hints, records)
+    return Awaited(future, partial(_durable, reading, resources, hints, records, future))
 
 
-async def _settled(reading: Reading, resources: Resources, grant: Grant, named: NamedUsers) -> HttpAnswer:
+async def _settled(reading: Reading, resources: Resources, hints: Hints, named: NamedUsers) -> HttpAnswer:
     """Once it is known who of the users whom the events name is logged in."""
-    records = _judged(reading, await named.settled(reading.records), resources, grant)
-    return await _appended(reading, resources, records)
+    records = _marked(reading, await named.settled(reading.records), resources)
+    return await _appended(reading, resources, hints, records)
 
 
-async def _appended(reading: Reading, resources: Resources, records: Sequence[Record]) -> HttpAnswer:
+async def _appended(reading: Reading, resources: Resources, hints: Hints, records: Sequence[Record]) -> HttpAnswer:
     try:
         appended = await resources.stream.append(records)
     except StoreUnavailable as unavailable:
         raise not_stored(resources, unavailable) from None
     await resources.users.log_ins.learn(records)
-    return stored(reading, resources, records, appended.duplicates)
+    return stored(reading, resources, hints, records, appended.duplicates)
 
 
-def _durable(reading: Reading, resources: Resources, records: Sequence[Record], future: Future[int]) -> HttpAnswer:
+def _durable(
+    reading: Reading, resources: Resources, hints: Hints, records: Sequence[Record], future: Future[int]
+) -> HttpAnswer:
     try:
         duplicates = future.result()
     except StoreUnavailable as unavailable:
         raise not_stored(resources, unavailable) from None
-    return stored(reading, resources, records, duplicates)
+    return stored(reading, resources, hints, records, duplicates)
 
 
-def _judged(reading: Reading, records: Sequence[Record], resources: Resources, grant: Grant) -> Sequence[Record]:
-    """The records as they are stored; those that consent lets nobody store are gone, and counted."""
-    now = time.time()
-    settled = [
-        judged(record, resources.visible_to(grant, now)) if record.type == EXPOSURE else record
-        for record in resources.recognition.ids.marked(records)
-    ]
-    kept = [_apart(record) if _is_test(record) else record for record in settled if record is not None]
-    gone = reading.gone + len(settled) - len(kept)
-    if gone:
-        resources.telemetry.events("refused", gone)
-    return kept
-
-
-def _is_test(record: Record) -> bool:
-    context, told = record.context, record.properties
-    return (context is not None and context.get(TEST) is True) or (told is not None and told.get(TEST) is True)
+def _marked(reading: Reading, records: Sequence[Record], resources: Resources) -> Sequence[Record]:
+    """The records, those under ids of our own and those of tests marked; those that consent lets nobody store are gone,
+    and counted.
+    """
+    if reading.gone:
+        resources.telemetry.events("refused", reading.gone)
+    marked = resources.recognition.ids.marked(records)
+    for told in [record.context or record.properties for record in marked]:
+        if told is not None and TEST in told:
+            return [_apart(record) for record in marked]
+    return marked
 
 
 def _apart(record: Record) -> Record:
-    """A test event is kept and exported as it came, and stands in no readout, no history and no model."""
-    return msgspec.structs.replace(record, quarantined=True)
+    """A test event is kept and exported as it came, and is in no readout, no history and no model."""
+    is_test = any(told is not None and told.get(TEST) is True for told in (record.context, record.properties))
+    return msgspec.structs.replace(record, quarantined=True) if is_test else record
 
 
 def not_stored(resources: Resources, unavailable: StoreUnavailable) -> Problem:
@@ -212,36 +156,45 @@ def not_stored(resources: Resources, unavailable: StoreUnavailable) -> Problem:
     return retry_later(503, unavailable.cause, str(unavailable), unavailable.retry_after_seconds)
 
 
-def stored(reading: Reading, resources: Resources, records: Sequence[Record], duplicates: int) -> HttpAnswer:
+def stored(
+    reading: Reading, resources: Resources, hints: Hints, records: Sequence[Record], duplicates: int
+) -> HttpAnswer:
     """The answer once all records are durable, so many of which were so before; what became of each is counted."""
+    _count(resources, reading, records, duplicates)
+    if not (reading.refusals or reading.repairs or hints):
+        return HttpAnswer(200, SUCCESS)
+    return HttpAnswer(200, msgspec.json.encode({"success": True} | told_of(reading, hints)))
+
+
+def _count(resources: Resources, reading: Reading, records: Sequence[Record], duplicates: int) -> None:
     telemetry = resources.telemetry
     if records:
         telemetry.events("stored", len(records) - duplicates)
-        if duplicates:
-            telemetry.events("duplicate", duplicates)
         odd = [record for record in records if record.quarantined or record.bot or record.forged]
-        for outcome in ("quarantined", "bot", "forged"):
-            count = sum(getattr(record, outcome) for record in odd)
-            if count:
-                telemetry.events(outcome, count)
-    if reading.dropped:
-        resources.intake.dropped(reading.dialect, reading.dropped)
-    if reading.repairs:
-        resources.intake.remarked("repaired", reading.dialect, reading.repairs)
-    if not reading.refusals:
-        return HttpAnswer(200, SUCCESS)
-    resources.intake.remarked("rejected", reading.dialect, reading.refusals)
-    rejected = [
-        {
-            "index": each.index,
-            "messageId": each.message_id,
-            "field": each.field,
-            "code": each.code,
-            "message": each.message,
-        }
-        for each in reading.refusals
-    ]
-    return HttpAnswer(200, msgspec.json.encode({"success": True, "rejected": rejected}))
+        for outcome in ("quarantined", "bot", "forged") if odd else ():
+            telemetry.events(outcome, sum(getattr(record, outcome) for record in odd))
+    if duplicates:
+        telemetry.events("duplicate", duplicates)
+    if reading.refusals or reading.repairs or reading.dropped:
+        telemetry.events("rejected", len(reading.refusals))
+        telemetry.events("repaired", len({repair.index for repair in reading.repairs}))
+        telemetry.events("dropped", reading.dropped)
+        resources.intake.noted(reading)
+
+
+def told_of(reading: Reading, hints: Hints) -> dict[str, Any]:
+    """What the answer says of events that were refused, repaired, or stored where nothing may read them."""
+    remarks = {"rejected": reading.refusals, "repaired": reading.repairs}
+    told: dict[str, Any] = {
+        name: [
+            {"index": each.index, "messageId": each.message_id, "field": each.field, "code": each.code,
+             "message": each.message} for each in all_of_them[:MOST_TOLD]
+        ] for name, all_of_them in remarks.items() if all_of_them
+    }  # fmt: skip
+    if hints:
+        told["hints"] = hints[:MOST_TOLD]
+    more = sum(max(0, len(each) - MOST_TOLD) for each in (*remarks.values(), hints))
+    return told | {"more": more} if more else told
 
 
 def _decoded(exchange: Exchange, resources: Resources, body: bytes, decoder: msgspec.json.Decoder[Decoded]) -> Decoded:

@@ -176,6 +176,10 @@ class Settings(BaseSettings):
     )
     shards: int | None = Field(None, ge=1, le=1024, description="Streams of the store: 1, on a cluster 16, by default.")
     retention_days: int = Field(730, ge=1, le=36500, description="Days of events that the log keeps.")
+    keep_feature_evaluations: bool = Field(
+        False,
+        description="`1` stores GrowthBook's `Feature Evaluated`, which no metric reads and which come by the crowd.",
+    )
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = Field(
         (), description="Addresses or networks whose `X-Forwarded-For` is believed."
     )

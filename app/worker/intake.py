@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from app.runtime.telemetry import Telemetry
-from events.dialects.validation import Remark
+from events.dialects.validation import Reading, Remark
 from events.tallies.evaluations import Evaluations
 from events.tallies.libraries import NO_LIBRARY, library_label
 from events.tallies.refused_events import (
@@ -65,26 +65,15 @@ class IntakeTold:
         self._noted: RefusedEvents | None = None
         self._telling = asyncio.Lock()
 
-    def remarked(self, outcome: Outcome, dialect: str, remarks: Sequence[Remark]) -> None:
-        """These events of a request were `rejected` or `repaired`."""
-        self._telemetry.events(outcome, len(remarks))
-        now = now_us()
-        counts = Counter([(each.code, each.field, each.library) for each in remarks])
-        for (code, field, library), count in counts.items():
-            self._add(outcome, Cause(code, kept_field(field), library_label(library), dialect), count, now)
-        tally = self._noting(now).outcomes[outcome]
-        for each in remarks[-LAST:]:
-            note = Note(
-                at=now,
-                field=kept_field(each.field),
-                library=library_label(each.library),
-                dialect=dialect,
-                message=kept_sentence(each.message),
-                message_id=(each.message_id or "")[:LONGEST] or None,
-                type=each.type[:LONGEST] or None,
-                event=each.event[:LONGEST] or None,
-            )
-            tally.note(each.code, [note])
+    def noted(self, reading: Reading) -> None:
+        """What of a request was not stored as it was sent, once the rest of it is."""
+        if reading.refusals:
+            self._remarked(REJECTED, reading.dialect, reading.refusals)
+        if reading.repairs:
+            self._remarked(REPAIRED, reading.dialect, reading.repairs)
+        if reading.dropped:
+            cause = Cause("nothing_reads_it", "event", NO_LIBRARY, reading.dialect)
+            self._add(DROPPED, cause, reading.dropped, now_us())
 
     def whole(self, route: str, status: int, body: bytes) -> None:
         """A request with events was refused as a whole, whose client will not send it again: it counts as one event."""
@@ -96,11 +85,6 @@ class IntakeTold:
         self._add(REJECTED, Cause(problem.code, REQUEST, NO_LIBRARY, dialect), 1, now)
         note = Note(now, REQUEST, NO_LIBRARY, dialect, kept_sentence(problem.detail))
         self._noting(now).outcomes[REJECTED].note(problem.code, [note])
-
-    def dropped(self, dialect: str, count: int) -> None:
-        """So many events of a request are of a kind that nothing reads."""
-        self._telemetry.events(DROPPED, count)
-        self._add(DROPPED, Cause("nothing_reads_it", "event", NO_LIBRARY, dialect), count, now_us())
 
     async def tell(self) -> None:
         """Puts what was noted among what all workers told; while the disk takes nothing, it waits."""
@@ -141,6 +125,25 @@ class IntakeTold:
         with contextlib.suppress(OSError):
             await self.tell()
         await self.tell_evaluations()
+
+    def _remarked(self, outcome: Outcome, dialect: str, remarks: Sequence[Remark]) -> None:
+        now = now_us()
+        counts = Counter([(each.code, each.field, each.library) for each in remarks])
+        for (code, field, library), count in counts.items():
+            self._add(outcome, Cause(code, kept_field(field), library_label(library), dialect), count, now)
+        tally = self._noting(now).outcomes[outcome]
+        for each in remarks[-LAST:]:
+            note = Note(
+                at=now,
+                field=kept_field(each.field),
+                library=library_label(each.library),
+                dialect=dialect,
+                message=kept_sentence(each.message),
+                message_id=(each.message_id or "")[:LONGEST] or None,
+                type=each.type[:LONGEST] or None,
+                event=each.event[:LONGEST] or None,
+            )
+            tally.note(each.code, [note])
 
     def _add(self, outcome: Outcome, cause: Cause, count: int, now: int) -> None:
         day = moment_of(now).astimezone(self._zone()).date()

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -45,10 +46,12 @@ from events.store.connection import Connection
 from events.store.memory import read_memory
 from events.store.shared_reads import SharedReads
 from experiments.assignment.assign import CompiledExperiment
+from experiments.catalog.heard import Heard
 from experiments.catalog.reader import CatalogReader
 from experiments.catalog.visible import Visible
 from kit.files import FileMark, mark_of
 from kit.tasks import Tasks
+from kit.time import SECOND_US
 
 if TYPE_CHECKING:
     from app.identity.preview_links import PreviewLink, PreviewLinks
@@ -178,6 +181,16 @@ class Resources:
         """
         catalog = self.catalogs.catalog
         return catalog.full if grant is not None and grant.secret else catalog.released.at(now)
+
+    @property
+    def heard(self) -> Heard:
+        """Which events the metrics read."""
+        return self.catalogs.catalog.heard
+
+    def shop_day(self, time_us: int) -> int:
+        """The shop's day of a moment, counted from the year 1."""
+        zone = ZoneInfo(self.catalogs.catalog.shop.timezone)
+        return datetime.fromtimestamp(time_us / SECOND_US, zone).toordinal()
 
     def previewed(self, tokens: Sequence[Any]) -> list[tuple[CompiledExperiment, str] | None]:
         """What each link shows, a draft too, and which variant; None for one that does not hold."""
