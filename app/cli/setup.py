@@ -138,7 +138,7 @@ def _answered(known: "Answers", given: dict[str, str | None], *, ask: bool) -> "
 
 
 def _make_keys(settings: "Settings") -> dict[str, str]:
-    """The keys that the file has no name of yet, made and shown once: by name. Pages may come from the settings' origins."""
+    """The keys that the file has no name of yet, made and shown once: by name."""
     from app.cli.keys import change_keys
     from app.keys.file import read_keys, with_key
     from app.keys.named import ListedKey, digest_of

@@ -151,7 +151,7 @@ def _arrived(facts: Mapping[str, Any]) -> Iterator[Line]:
         many = (sent >= FEW and each["rejected"] > MUCH * sent) or (each["rejected"] and not each["events"])
         yield Line("library", told, f"{each['rejected']} of {sent} were refused; {REFUSED_ROUTE}" if many else None)
     if not facts["libraries"]:
-        yield Line("library", "no event came in the last 7 days", "send one: resonate doctor --send")
+        yield Line("library", "no event came in the last 7 days; resonate doctor --send tries each dialect")
     for each in facts["unread"]:
         hint = each["hint"]
         wrong = None if hint["code"] == "no_metric_reads" else "send it by the name or with the value that is meant"

@@ -189,12 +189,14 @@ def keep_refused(data: Path, told: RefusedEvents) -> tuple[RefusedEvents, list[t
 
 
 def bounded(known: RefusedEvents) -> bytes:
-    """As it is kept: of the last events so many that it has at most 1 MB; of the sums none is left out."""
+    """As it is kept, at most 1 MB: fewer of the last events, then fewer of the oldest days; every sum stays."""
     most = LAST
-    while len(written := msgspec.json.encode(known)) > MOST_BYTES and most:
+    while len(written := msgspec.json.encode(known)) > MOST_BYTES and (most or known.days):
         most //= 2
         for tally in known.outcomes.values():
             tally.last = {code: notes[-most:] if most else [] for code, notes in tally.last.items()}
+        if not most:
+            del known.days[min(known.days)]
     return written
 
 

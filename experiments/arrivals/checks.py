@@ -1,6 +1,6 @@
 """All that a readout is told of what arrived: what was refused, worthless, forged or never sent."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -9,15 +9,18 @@ from events.tallies.evaluations import Lately
 from events.tallies.reader import Tallies
 from experiments.arrivals.exposing import Counts, day_began, forged_check, lately_exposed, unexposed_check
 from experiments.arrivals.refused import Finding, ReceivedDays, rejected_check, worthless_check
+from experiments.assignment.assign import CompiledExperiment
 from experiments.assignment.compilation import compile_experiment
+from experiments.catalog.catalog import Catalog
 from experiments.catalog.phases import FrozenDesign
 from experiments.cube.cube import Cube
+from experiments.definitions.model import Experiment
 from kit.time import DAY_SECONDS, SECOND_US
 
 
 class Asked(NamedTuple):
     """One phase of an experiment, as of a moment (µs): its first and last shop day (None before anybody was exposed),
-    whether it takes units now, and its frozen designs, the newest first.
+    whether it takes units now, and what makes its `phases` compiled, the newest first.
     """
 
     experiment: str
@@ -26,7 +29,7 @@ class Asked(NamedTuple):
     first: int | None
     last: int
     is_live: bool
-    designs: Sequence[FrozenDesign]
+    phases: Callable[[], Sequence[CompiledExperiment]]
 
 
 @dataclass(slots=True)
@@ -52,5 +55,13 @@ class Arrivals:
         if asked.is_live:
             yield from unexposed_check(counts, lately, asked.experiment, asked.phase)
         if counts.forged:
-            phases = [compile_experiment(each.experiment, each.segments, each.holdouts) for each in asked.designs]
-            yield from forged_check(cube, counts, phases, now_us)
+            yield from forged_check(cube, counts, asked.phases(), now_us)
+
+
+def compiled_phases(
+    experiment: Experiment, catalog: Catalog, former: Sequence[FrozenDesign]
+) -> Sequence[CompiledExperiment]:
+    """A phase as it is served now, and those of its frozen designs that are of phases before it, the newest first."""
+    own = compile_experiment(experiment, catalog.segments, catalog.holdouts)
+    earlier = [each for each in reversed(former) if each.phase < experiment.phase]
+    return [own, *(compile_experiment(each.experiment, each.segments, each.holdouts) for each in earlier)]

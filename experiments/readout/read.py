@@ -14,7 +14,8 @@ import msgspec
 from events.engines.duckdb import EventLog
 from events.engines.tables import Table
 from events.log.reader import Snapshot
-from experiments.arrivals.checks import Arrivals, Asked
+from experiments.arrivals.checks import Arrivals, Asked, compiled_phases
+from experiments.assignment.assign import CompiledExperiment
 from experiments.catalog.calendar import State
 from experiments.cube import satisfaction
 from experiments.cube.observations import MetricObservation
@@ -316,10 +317,13 @@ class Readouts:
         """Of which phase it is told what arrived."""
         experiment, days = opened.study.experiment, opened.days
         last = days.today if days.last is None else min(days.today, days.last)
-        designs = [each for each in reversed(self.archive.phases(experiment.key)) if each.phase <= experiment.phase]
+
+        def phases() -> Sequence[CompiledExperiment]:
+            return compiled_phases(experiment, self.archive.latest(), self.archive.phases(experiment.key))
+
         live = state == "enrolling" and opened.inquiry.query.at is None
         as_of_us = microseconds(opened.inquiry.as_of)
-        return Asked(experiment.key, experiment.phase, as_of_us, days.first, last, live, designs)
+        return Asked(experiment.key, experiment.phase, as_of_us, days.first, last, live, phases)
 
     def moments(self, query: ReadoutQuery, snapshot: Snapshot, as_of: datetime) -> tuple[datetime, datetime | None]:
         """`as_of` and `watermark` as they are shown (UTC): when was looked, and how far the log was written by then.
