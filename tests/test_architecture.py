@@ -30,8 +30,10 @@ MAY_IMPORT: dict[str, set[str]] = {
         "events/parts",
         "events/privacy",
         "events/store",
+        "events/tallies",
         "events/views",
         "events/writer",
+        "experiments/arrivals",
         "experiments/catalog",
         "experiments/cube",
         "experiments/definitions",
@@ -49,6 +51,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app/processes",
         "app/runtime",
         "app/serving",
+        "app/setup",
         "events/engines",
         "events/log",
         "events/parts",
@@ -84,6 +87,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "events/dialects",
         "events/privacy",
         "events/store",
+        "events/tallies",
         "events/writer",
         "experiments/catalog",
         "experiments/planning",
@@ -126,6 +130,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "app/runtime": {"events", "events/store"},
     "app/serving": {"app/http", "app/limits"},
+    "app/setup": {"app/keys"},
     "app/worker": {
         "app/analysis",
         "app/http",
@@ -134,8 +139,10 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app/limits",
         "app/runtime",
         "events",
+        "events/dialects",
         "events/ingest",
         "events/store",
+        "events/tallies",
         "experiments/assignment",
         "experiments/catalog",
         "experiments/definitions",
@@ -159,8 +166,18 @@ MAY_IMPORT: dict[str, set[str]] = {
         "events/writer",
     },
     "events/store": {"events"},
+    "events/tallies": set(),
     "events/views": {"events", "events/engines"},
     "events/writer": {"events", "events/deletes", "events/parts", "events/store"},
+    "experiments/arrivals": {
+        "events",
+        "events/engines",
+        "events/tallies",
+        "experiments/assignment",
+        "experiments/catalog",
+        "experiments/cube",
+        "experiments/definitions",
+    },
     "experiments/assignment": {"experiments/definitions", "experiments/targeting"},
     "experiments/catalog": {"experiments/assignment", "experiments/definitions"},
     "experiments/cube": {
@@ -191,6 +208,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "events/engines",
         "events/log",
         "events/parts",
+        "experiments/arrivals",
+        "experiments/assignment",
         "experiments/catalog",
         "experiments/cube",
         "experiments/definitions",
@@ -271,7 +290,7 @@ HIDING = (
     "recommender/evaluation/",
 )  # fmt: skip
 # Public names of routes, commands and dialects that several modules may define.
-VERBS = {"main", "metrics", "pause", "plan", "read_event", "results", "resume", "stop", "train", "verify"}
+VERBS = {"doctor", "main", "metrics", "pause", "plan", "read_event", "results", "resume", "stop", "train", "verify"}
 ONLY_IN = {  # pattern → the places that may say it, why
     r"\b(create_task|ensure_future|TaskGroup)\b": ("kit/tasks.py", "app/serving/protocol.py"),
     r"\.write_text\(|\.write_bytes\(|\bopen\([^)\n]*[\"'][wax+]b?\+?[\"']|\bos\.(replace|link)\b|\bflock\b": (

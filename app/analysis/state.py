@@ -21,7 +21,7 @@ from events.parts.part import DataDamaged
 from events.privacy.journal import ErasureJournal
 from events.store.availability import StoreUnavailable
 from events.store.connection import Connection
-from events.tallies.reader import Tallies
+from events.tallies.evaluations import Tallies
 from events.writer.watermark import wait_until_written
 from experiments.catalog.reader import CatalogReader
 from experiments.program.holdout import HoldoutReports

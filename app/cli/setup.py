@@ -13,7 +13,7 @@ from app.cli.output import AsJson, Refused, environment_settings, say, say_json
 
 if TYPE_CHECKING:
     from app.runtime.settings import Settings
-    from app.setup.site import Answers
+    from app.setup.site import SiteAnswers
 
 commands = typer.Typer()
 
@@ -47,7 +47,7 @@ def init(  # noqa: PLR0913 (one parameter per option of the command)
 ) -> None:
     """Set a shop up: writes shop.yaml, settings and named keys, prints the tag; run again it changes what is asked."""
     from app.setup.files import NotChanged
-    from app.setup.site import WrongAnswer, known_answers, note_publishable, printed, publishable_of, write_site
+    from app.setup.site import WrongAnswer, known_answers, lines_for_shop, note_publishable, publishable_of, write_site
 
     given = {"address": address, "proxies": proxies, "hosts": hosts, "consent": consent, "currency": currency,
              "timezone": timezone}  # fmt: skip
@@ -58,7 +58,7 @@ def init(  # noqa: PLR0913 (one parameter per option of the command)
         made = _make_keys(environment_settings(keys=folder / "keys.yaml"))
         if "pages" in made:
             note_publishable(folder, made["pages"])
-        lines = printed(answers, publishable_of(folder) or "pk_…")
+        lines = lines_for_shop(answers, publishable_of(folder) or "pk_…")
     except (WrongAnswer, NotChanged) as error:
         raise Refused(str(error)) from None
     except OSError as error:
@@ -123,7 +123,7 @@ def say_row(row: dict[str, Any], *, as_json: bool) -> None:
     say("  ".join(each for each in (moment, *about, library, *odd) if each))
 
 
-def _answered(known: "Answers", given: dict[str, str | None], *, ask: bool) -> "Answers":
+def _answered(known: "SiteAnswers", given: dict[str, str | None], *, ask: bool) -> "SiteAnswers":
     """What is known with what was given; of the rest it is asked, where somebody can answer."""
     from dataclasses import replace
 

@@ -57,7 +57,7 @@ LINES: Final[dict[int | str, Any]] = {
 }
 
 
-class Line(NamedTuple):
+class Examined(NamedTuple):
     """One thing that was looked at; where it is not as it should be, `remedy` says what ends it."""
 
     check: str
@@ -90,7 +90,7 @@ async def doctor(_: Secret, asked: Asked, worker: Worker, url: Expected = None) 
     return Response(msgspec.json.encode(told), headers=NEVER_STORED, media_type="application/json")
 
 
-def _address(asked: Exchange, worker: Resources, url: str | None) -> Iterator[Line]:
+def _address(asked: Exchange, worker: Resources, url: str | None) -> Iterator[Examined]:
     """Whether the service knows by which address pages reach it, and who forwards to it."""
     scope, headers = asked.scope, asked.headers
     trusted = worker.access.networks.through_trusted(scope)
@@ -98,69 +98,71 @@ def _address(asked: Exchange, worker: Resources, url: str | None) -> Iterator[Li
     present = sorted(name.decode() for name in FORWARDING if name in headers)
     if present and not trusted:
         told = f"{', '.join(present)} came from {peer}, which is not trusted: everybody looks like one network"
-        yield Line("forwarding", told, f"set RESONATE_TRUSTED_PROXIES={peer}, if that is your proxy")
+        yield Examined("forwarding", told, f"set RESONATE_TRUSTED_PROXIES={peer}, if that is your proxy")
     elif present:
-        yield Line("forwarding", f"{peer} is trusted for {', '.join(present)}")
+        yield Examined("forwarding", f"{peer} is trusted for {', '.join(present)}")
     else:
-        yield Line("forwarding", "this request came through no proxy")
+        yield Examined("forwarding", "this request came through no proxy")
     public, seen = worker.settings.public_url, url or worker.addresses.of(scope, headers).url
     is_local = seen.partition("//")[2].startswith(LOCAL)
     if public is None and not is_local:
-        yield Line("address", f"pages reach it by {seen}, as far as it knows", f"set RESONATE_PUBLIC_URL={seen}")
+        yield Examined("address", f"pages reach it by {seen}, as far as it knows", f"set RESONATE_PUBLIC_URL={seen}")
     elif public is not None and url is not None and not is_local and url.rstrip("/") != public:
         told = f"it was reached by {url}, and tells pages {public}"
-        yield Line("address", told, f"set RESONATE_PUBLIC_URL={url.rstrip('/')}, or call it by {public}")
+        yield Examined("address", told, f"set RESONATE_PUBLIC_URL={url.rstrip('/')}, or call it by {public}")
     else:
-        yield Line("address", f"it is known as {public or seen}")
+        yield Examined("address", f"it is known as {public or seen}")
 
 
-def _state(asked: Exchange, worker: Resources) -> Iterator[Line]:
+def _state(asked: Exchange, worker: Resources) -> Iterator[Examined]:
     ready = readiness(worker, asked.grant)
     for cause in ready["degraded"]:
-        yield Line("ready", f"degraded: {cause}", "docs/security.md and docs/store.md say what each cause means")
+        yield Examined("ready", f"degraded: {cause}", "docs/security.md and docs/store.md say what each cause means")
     if not ready["degraded"]:
-        yield Line("ready", "nothing is degraded")
+        yield Examined("ready", "nothing is degraded")
 
 
-def _keys(worker: Resources) -> Iterator[Line]:
+def _keys(worker: Resources) -> Iterator[Examined]:
     """Whether pages and backends have keys, for how long, and from where pages may call."""
     grants, now = worker.access.keys.grants, time.time()
     pages = [grant for grant in grants if not grant.secret]
     if not pages:
-        yield Line("keys", "there is no publishable key", "make one: resonate keys new pages --class publishable")
+        yield Examined("keys", "there is no publishable key", "make one: resonate keys new pages --class publishable")
     for grant in grants:
         if grant.expires is not None and grant.expires < now + SOON_SECONDS:
             days = (grant.expires - now) / DAY_SECONDS
-            yield Line("keys", f"the key {grant.name} ends in {days:.0f} days", f"resonate keys new {grant.name}-next")
-    yield Line("keys", f"{len(pages)} publishable and {len(grants) - len(pages)} secret keys")
+            yield Examined(
+                "keys", f"the key {grant.name} ends in {days:.0f} days", f"resonate keys new {grant.name}-next"
+            )
+    yield Examined("keys", f"{len(pages)} publishable and {len(grants) - len(pages)} secret keys")
     open_ones = [grant.name for grant in pages if grant.allows("https://nobody.invalid")]
     if open_ones and worker.settings.is_public:
         right = "name the shop's origins in the key, or in RESONATE_ORIGINS"
-        yield Line("origins", f"pages of any origin may use {', '.join(open_ones)}", right)
+        yield Examined("origins", f"pages of any origin may use {', '.join(open_ones)}", right)
     else:
         told = "any page, as on one's own machine" if open_ones else "the pages of the origins that are named"
-        yield Line("origins", told)
+        yield Examined("origins", told)
 
 
-def _arrived(facts: Mapping[str, Any]) -> Iterator[Line]:
+def _arrived(facts: Mapping[str, Any]) -> Iterator[Examined]:
     """Who sends, what nobody reads, and what is exposed and converts."""
     for each in facts["libraries"]:
         told = f"{each['library']}: {each['events']} events in {facts['days']} days, the last {each['last_event']}; "
         told += f"{each['rejected']} refused, {each['repaired']} repaired"
         sent = each["events"] + each["rejected"]
         many = (sent >= FEW and each["rejected"] > MUCH * sent) or (each["rejected"] and not each["events"])
-        yield Line("library", told, f"{each['rejected']} of {sent} were refused; {REFUSED_ROUTE}" if many else None)
+        yield Examined("library", told, f"{each['rejected']} of {sent} were refused; {REFUSED_ROUTE}" if many else None)
     if not facts["libraries"]:
-        yield Line("library", "no event came in the last 7 days; resonate doctor --send tries each dialect")
+        yield Examined("library", "no event came in the last 7 days; resonate doctor --send tries each dialect")
     for each in facts["unread"]:
         hint = each["hint"]
         wrong = None if hint["code"] == "no_metric_reads" else "send it by the name or with the value that is meant"
-        yield Line("event", f"{each['event']} ({each['count']}): {hint['message']}", wrong)
+        yield Examined("event", f"{each['event']} ({each['count']}): {hint['message']}", wrong)
     for each in facts["experiments"]:
         yield from _experiment(each)
 
 
-def _experiment(each: Mapping[str, Any]) -> Iterator[Line]:
+def _experiment(each: Mapping[str, Any]) -> Iterator[Examined]:
     name, exposures, enough = each["experiment"], each["exposures"], each["enough"]
     goals = " or ".join(each["goal_events"]) or "no event"
     evaluated = sum(each["evaluated"].values())
@@ -168,13 +170,13 @@ def _experiment(each: Mapping[str, Any]) -> Iterator[Line]:
     if not each["exposures_24h"] and evaluated >= enough:
         counts = ", ".join(f"{dialect} {n}" for dialect, n in sorted(each["evaluated"].items()))
         right = f"send `Experiment Viewed` when the page shows the variant; {RECIPES}"
-        yield Line("exposures", f"{name}: evaluated in the last day ({counts}), exposed 0 times", right)
+        yield Examined("exposures", f"{name}: evaluated in the last day ({counts}), exposed 0 times", right)
     elif exposures >= enough and not each["conversions"]:
-        yield Line("conversions", told, f"send {goals} with the id that was exposed, or name another goal")
+        yield Examined("conversions", told, f"send {goals} with the id that was exposed, or name another goal")
     elif each["conversions"] >= enough and not exposures:
-        yield Line("exposures", told, "let the page ask for its variant by OFREP, or send `Experiment Viewed`")
+        yield Examined("exposures", told, "let the page ask for its variant by OFREP, or send `Experiment Viewed`")
     else:
-        yield Line("exposures", told)
+        yield Examined("exposures", told)
     if exposures >= FEW and each["forged"] > MUCH_FORGED * exposures:
         share = f"{name}: {each['forged']} of {exposures} exposures are forged"
-        yield Line("forged", share, "the check exposures_forged of its results names the likely cause")
+        yield Examined("forged", share, "the check exposures_forged of its results names the likely cause")

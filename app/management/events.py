@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Response
 
 from app.analysis.queries import EventNamesQuery
 from app.routes.dependencies import Asked, Secret, Worker, analysis_response
-from events.tallies.refused_events import OUTCOMES, Outcome, RefusedEvents, listed
+from events.tallies.refused_events import OUTCOMES, Outcome, RefusedEvents, causes_of
 from kit.time import iso, moment_of
 
 router = APIRouter(tags=["Events"])
@@ -88,7 +88,7 @@ def causes_told(known: RefusedEvents, outcome: Outcome) -> list[dict[str, Any]]:
             "last_seen": iso(moment_of(each.last)),
             "last": [{"at": iso(moment_of(note.at)), **note.told} for note in notes],
         }
-        for each, notes in listed(known, outcome)
+        for each, notes in causes_of(known, outcome)
     ]
 
 

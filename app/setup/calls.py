@@ -46,12 +46,7 @@ class RunningService:
 
     def __init__(self, url: str, key: str) -> None:
         self.url = url.rstrip("/")
-        self._client = httpx.Client(
-            base_url=self.url,
-            headers={"authorization": f"Bearer {key}"},
-            timeout=TIMEOUT_SECONDS,
-            follow_redirects=False,
-        )
+        self._client = httpx.Client(headers={"authorization": f"Bearer {key}"}, timeout=TIMEOUT_SECONDS)
 
     def __enter__(self) -> Self:
         return self
@@ -126,7 +121,7 @@ class RunningService:
 
     def _answer(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:
-            return self._client.request(method, path, **options)
+            return self._client.request(method, self.url + path, **options)
         except httpx.HTTPError as error:
             right = "start it with `resonate serve`, or name its address with --url"
             raise NotAsked(f"{self.url} cannot be reached ({error}); {right}") from None

@@ -49,7 +49,7 @@ class WrongAnswer(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class SiteAnswers:
     """What is known of a shop; lists are texts with commas, as they are asked for."""
 
     site: str
@@ -60,22 +60,22 @@ class Answers:
     currency: str
     timezone: str
 
-    def checked(self) -> "Answers":
+    def checked(self) -> "SiteAnswers":
         """The same, in one spelling. Raises WrongAnswer."""
         site, address = _url("site", self.site.lower()), _url("address", self.address)
         if urlsplit(site).path:
             raise WrongAnswer(f"site: {site!r} has a path; it is the shop's origin, such as https://shop.example")
-        for host in split(self.hosts):
+        for host in items_of(self.hosts):
             if not HOST.fullmatch(host):
                 raise WrongAnswer(f"hosts: {host!r} is no host such as www.shop.example")
-        for proxy in split(self.proxies):
+        for proxy in items_of(self.proxies):
             _check_network(proxy)
         return replace(self, site=site, address=address, **_checked_words(self.consent, self.currency, self.timezone))
 
     @property
     def own_hosts(self) -> list[str]:
         """All hosts of the shop, that of the site first."""
-        return list(dict.fromkeys([urlsplit(self.site).netloc, *split(self.hosts)]))
+        return list(dict.fromkeys([urlsplit(self.site).netloc, *items_of(self.hosts)]))
 
     @property
     def origins(self) -> list[str]:
@@ -118,16 +118,16 @@ def _checked_words(consent: str, currency: str, timezone: str) -> dict[str, str]
     return {"consent": consent, "currency": currency.upper(), "timezone": timezone}
 
 
-def split(text: str) -> list[str]:
+def items_of(text: str) -> list[str]:
     """The items of a list as it is written: none of `none`."""
     return [each.strip() for each in text.split(",") if each.strip() and each.strip() != NO_PROXY]
 
 
-def known_answers(folder: Path, site: str | None) -> Answers:
+def known_answers(folder: Path, site: str | None) -> SiteAnswers:
     """What the files of a folder say, and safe defaults for what they do not. Raises WrongAnswer, NotChanged."""
     settings = variables(_text(folder / SETTINGS_FILE))
     shop = members(_text(folder / SHOP_FILE), SHOP_FILE.name)
-    origins = split(settings.get("RESONATE_ORIGINS", ""))
+    origins = items_of(settings.get("RESONATE_ORIGINS", ""))
     known = site or next(iter(origins), None)
     if known is None:
         raise WrongAnswer("name the shop's address: resonate init --site https://shop.example")
@@ -135,7 +135,7 @@ def known_answers(folder: Path, site: str | None) -> Answers:
     tag, privacy = shop.get("tag") or {}, shop.get("privacy") or {}
     hosts = [host for host in tag.get("hosts", ()) if host != urlsplit(default).netloc]
     banner = settings.get("RESONATE_PUBLIC_URL") is None or privacy.get("default_consent") in (None, "none")
-    return Answers(
+    return SiteAnswers(
         site=default,
         address=settings.get("RESONATE_PUBLIC_URL") or f"{default}/r/{secrets.token_hex(2)}",
         proxies=settings.get("RESONATE_TRUSTED_PROXIES", "127.0.0.1"),
@@ -146,7 +146,7 @@ def known_answers(folder: Path, site: str | None) -> Answers:
     )
 
 
-def write_site(folder: Path, answers: Answers) -> list[Path]:
+def write_site(folder: Path, answers: SiteAnswers) -> list[Path]:
     """Writes the settings and shop.yaml, where they say something else; the files that were changed.
 
     Raises NotChanged with nothing written.
@@ -160,7 +160,7 @@ def write_site(folder: Path, answers: Answers) -> list[Path]:
     return changed
 
 
-def printed(answers: Answers, publishable: str) -> dict[str, str]:
+def lines_for_shop(answers: SiteAnswers, publishable: str) -> dict[str, str]:
     """What goes into the shop: by heading the lines to be copied."""
     filled = RECIPES.read_text(encoding="utf-8")
     named = {"ADDRESS": answers.address, "PUBLISHABLE": publishable, "CURRENCY": answers.currency}
@@ -177,15 +177,15 @@ def publishable_of(folder: Path) -> str | None:
 
 
 def note_publishable(folder: Path, key: str) -> None:
-    """Keeps the key of the pages beside the settings, for the next time that its tag is printed."""
+    """Keeps the key of the pages beside the settings, for the next time that its tag is lines_for_shop."""
     text = PAGES_KEY.sub("", _text(folder / SETTINGS_FILE))
     replace_file(folder / SETTINGS_FILE, f"{text}# the publishable key of pages: {key}\n".encode(), keeps_mode=True)
 
 
-def _settings(text: str, answers: Answers) -> str:
+def _settings(text: str, answers: SiteAnswers) -> str:
     wanted = {
         "RESONATE_PUBLIC_URL": answers.address,
-        "RESONATE_TRUSTED_PROXIES": ",".join(split(answers.proxies)),
+        "RESONATE_TRUSTED_PROXIES": ",".join(items_of(answers.proxies)),
         "RESONATE_ORIGINS": ",".join(answers.origins),
         "RESONATE_KEYS": KEYS_FILE,
     }
@@ -196,7 +196,7 @@ def _settings(text: str, answers: Answers) -> str:
     return text
 
 
-def _shop(text: str, answers: Answers) -> str:
+def _shop(text: str, answers: SiteAnswers) -> str:
     known = members(text, SHOP_FILE.name)
     wanted: dict[tuple[str, ...], Any] = {
         ("timezone",): answers.timezone,
@@ -216,4 +216,4 @@ def _text(file: Path) -> str:
     return (read_or_none(file) or b"").decode("utf-8-sig")
 
 
-ASKED: Final = tuple(each.name for each in fields(Answers) if each.name != "site")
+ASKED: Final = tuple(each.name for each in fields(SiteAnswers) if each.name != "site")

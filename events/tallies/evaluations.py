@@ -5,14 +5,15 @@ Counted in memory, told every few seconds to one file of all workers. No row, no
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import msgspec
 
-from kit.files import locked, read_or_none, replace_file
-from kit.time import DAY_SECONDS
+from events.tallies.refused_events import REFUSED_EVENTS, RefusedEvents, read_refused
+from kit.files import FileMark, locked, mark_of, read_or_none, replace_file
+from kit.time import DAY_SECONDS, SECOND_US
 
 EVALUATIONS: Final = "evaluations.json"
 STRETCH_SECONDS: Final = DAY_SECONDS // 4
@@ -109,6 +110,28 @@ def read_evaluations(data: Path, now: float) -> Lately:
             for row in rows:
                 counts[Evaluated(row.experiment, row.phase, row.dialect)] += row.count
     return Lately(float(first * STRETCH_SECONDS), counts)
+
+
+@dataclass(slots=True)
+class Tallies:
+    """What readouts ask of both tallies of a data directory; that of events is read anew when it has changed."""
+
+    data: Path
+    _mark: FileMark | None = None
+    _refused: RefusedEvents = field(default_factory=lambda: RefusedEvents(0))
+
+    def refused(self, now_us: int) -> RefusedEvents:
+        """All events that were not taken, as of now."""
+        mark = mark_of(self.data / REFUSED_EVENTS)
+        if mark != self._mark:
+            self._refused, self._mark = read_refused(self.data, now_us), mark
+        return self._refused
+
+    def evaluated(self, now_us: int) -> Lately:
+        """What was evaluated in about the last 24 h."""
+        if mark_of(self.data / EVALUATIONS) is None:
+            return Lately(now_us / SECOND_US, {})
+        return read_evaluations(self.data, now_us / SECOND_US)
 
 
 def _read(data: Path) -> dict[str, list[Row]]:

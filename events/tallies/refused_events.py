@@ -54,7 +54,7 @@ class Note(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def told(self) -> dict[str, object]:
-        """As it is listed, but for its time."""
+        """As it is causes_of, but for its time."""
         return {"message": self.message, "message_id": self.message_id, "type": self.type, "event": self.event}
 
 
@@ -200,7 +200,7 @@ def bounded(known: RefusedEvents) -> bytes:
     return written
 
 
-def listed(known: RefusedEvents, outcome: Outcome) -> list[tuple[Sum, list[Note]]]:
+def causes_of(known: RefusedEvents, outcome: Outcome) -> list[tuple[Sum, list[Note]]]:
     """Every cause of an outcome, the most frequent first, with the last events of it, the newest first."""
     tally = known.outcomes[outcome]
     found: dict[Cause, list[Note]] = {}

@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from events.tallies.evaluations import Lately
-from events.tallies.reader import Tallies
+from events.tallies.evaluations import Lately, Tallies
 from experiments.arrivals.exposing import Counts, day_began, forged_check, lately_exposed, unexposed_check
-from experiments.arrivals.refused import Finding, ReceivedDays, rejected_check, worthless_check
+from experiments.arrivals.refused import Notice, ReceivedDays, rejected_check, worthless_check
 from experiments.assignment.assign import CompiledExperiment
 from experiments.assignment.compilation import compile_experiment
 from experiments.catalog.catalog import Catalog
@@ -18,7 +17,7 @@ from experiments.definitions.model import Experiment
 from kit.time import DAY_SECONDS, SECOND_US
 
 
-class Asked(NamedTuple):
+class ReadPhase(NamedTuple):
     """One phase of an experiment, as of a moment (µs): its first and last shop day (None before anybody was exposed),
     whether it takes units now, and what makes its `phases` compiled, the newest first.
     """
@@ -44,7 +43,7 @@ class Arrivals:
         """Of this data directory."""
         return cls(Tallies(data))
 
-    def findings(self, cube: Cube, asked: Asked) -> Iterator[Finding]:
+    def findings(self, cube: Cube, asked: ReadPhase) -> Iterator[Notice]:
         """What a reader of this phase must know; `cube` is built for it."""
         now_us = asked.as_of_us
         span = (asked.last if asked.first is None else asked.first, asked.last)

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from events.engines.duckdb import Engine
 from events.records import REFUSED
+from events.tallies.evaluations import Tallies
 from events.tallies.libraries import library_label
-from events.tallies.reader import Tallies
 from events.tallies.refused_events import OUTCOMES, RefusedEvents
 from experiments.arrivals.exposing import OFTEN, Counts, day_began
 from experiments.arrivals.names import arrivals_sql, hint_of, names_read

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from events.tallies.evaluations import Lately
 from experiments.arrivals.names import arrivals_sql
-from experiments.arrivals.refused import Finding
+from experiments.arrivals.refused import Notice
 from experiments.assignment.assign import CompiledExperiment, expected_variant
 from experiments.cube.cube import Cube
 from kit.time import DAY_US, SECOND_US
@@ -54,7 +54,7 @@ def elsewhere_hashed(cube: Cube, experiment: str, phase: int) -> int:
     return int(rows["n"][here].sum())
 
 
-def unexposed_check(counts: Counts, lately: Lately, experiment: str, phase: int) -> Iterator[Finding]:
+def unexposed_check(counts: Counts, lately: Lately, experiment: str, phase: int) -> Iterator[Notice]:
     """`never_exposed`: evaluated often in a day where evaluating exposes nobody, and nobody was exposed."""
     if counts.day:
         return
@@ -67,16 +67,16 @@ def unexposed_check(counts: Counts, lately: Lately, experiment: str, phase: int)
         return
     told = ", ".join(DIALECTS[dialect].format(count) for dialect, count in sorted(often.items()))
     right = "the page does not send `Experiment Viewed` when it shows the variant"
-    yield Finding("never_exposed", f"{told} in the last day, exposed 0 times: {right}; {ANCHOR}")
+    yield Notice("never_exposed", f"{told} in the last day, exposed 0 times: {right}; {ANCHOR}")
 
 
-def forged_check(cube: Cube, counts: Counts, phases: Sequence[CompiledExperiment], now_us: int) -> Iterator[Finding]:
+def forged_check(cube: Cube, counts: Counts, phases: Sequence[CompiledExperiment], now_us: int) -> Iterator[Notice]:
     """`exposures_forged`, of the newest of some phases of one experiment, with what most of them have in common."""
     if not phases or counts.all < FEWEST or counts.forged <= MUCH_FORGED * counts.all:
         return
     share = f"{counts.forged} of the {counts.all} exposures of the last 7 days ({counts.forged / counts.all:.0%})"
     cause = likely_cause(_forged_exposures(cube, phases[0].key, now_us - WEEK_US), phases)
-    yield Finding("exposures_forged", f"{share} name a variant that hashing their id does not give: {cause}")
+    yield Notice("exposures_forged", f"{share} name a variant that hashing their id does not give: {cause}")
 
 
 class Forged(NamedTuple):

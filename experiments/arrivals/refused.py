@@ -39,7 +39,7 @@ REMEDIES: Final[Mapping[str, str]] = {
 OTHERWISE: Final = "send what their messages ask for"
 
 
-class Finding(NamedTuple):
+class Notice(NamedTuple):
     """What a reader of a readout must know: the code of a check, and a sentence that says what to set."""
 
     code: str
@@ -93,7 +93,7 @@ class ReceivedDays:
 
 def rejected_check(
     cube: Cube, told: Mapping[str, Sequence[DaySum]], span: tuple[int, int], received: ReceivedDays, now_us: int
-) -> Iterator[Finding]:
+) -> Iterator[Notice]:
     """`events_rejected`, where on some day of the span (first and last) more than 1 % were refused."""
     days = {day: of_day(told, calendar_date(day).isoformat(), "rejected") for day in range(*_open(span), DAY_US)}
     days = {day: sums for day, sums in days.items() if sums}
@@ -117,10 +117,10 @@ def rejected_check(
         likeliest = f"{most.code} in {most.field} {from_library(most.library)}"
         remedy = REMEDIES.get(most.code, OTHERWISE)
         text = f"{worst.told.format('events')} were refused, most of them {likeliest}{_others(much)}; {remedy}; {SHOWN}"
-        yield Finding("events_rejected", text)
+        yield Notice("events_rejected", text)
 
 
-def worthless_check(cube: Cube, span: tuple[int, int]) -> Iterator[Finding]:
+def worthless_check(cube: Cube, span: tuple[int, int]) -> Iterator[Notice]:
     """`orders_without_value`, where on some day of the span more than 1 % of the orders came without one."""
     days = cube.scope.days
     since, until = days.close(span[0] - DAY_US), days.close(span[1])
@@ -139,7 +139,7 @@ def worthless_check(cube: Cube, span: tuple[int, int]) -> Iterator[Finding]:
         worst = max(much, key=lambda share: (share.few / share.all, share.library is not None))
         right = "send revenue, total or value as a number, or products with price and quantity"
         text = f"{worst.told.format('orders')} came without a value{_others(much)}: they count as orders of nothing"
-        yield Finding("orders_without_value", f"{text}; {right}")
+        yield Notice("orders_without_value", f"{text}; {right}")
 
 
 def _others(much: Sequence[Share]) -> str:

@@ -14,7 +14,7 @@ import msgspec
 from events.engines.duckdb import EventLog
 from events.engines.tables import Table
 from events.log.reader import Snapshot
-from experiments.arrivals.checks import Arrivals, Asked, compiled_phases
+from experiments.arrivals.checks import Arrivals, ReadPhase, compiled_phases
 from experiments.assignment.assign import CompiledExperiment
 from experiments.catalog.calendar import State
 from experiments.cube import satisfaction
@@ -313,7 +313,7 @@ class Readouts:
         content = msgspec.json.encode(plain([*said, readout.metrics, series]))
         return replace(readout, etag=hashlib.sha256(content).hexdigest()[:32])
 
-    def _asked_of(self, opened: Opened, state: State) -> Asked:
+    def _asked_of(self, opened: Opened, state: State) -> ReadPhase:
         """Of which phase it is told what arrived."""
         experiment, days = opened.study.experiment, opened.days
         last = days.today if days.last is None else min(days.today, days.last)
@@ -323,7 +323,7 @@ class Readouts:
 
         live = state == "enrolling" and opened.inquiry.query.at is None
         as_of_us = microseconds(opened.inquiry.as_of)
-        return Asked(experiment.key, experiment.phase, as_of_us, days.first, last, live, phases)
+        return ReadPhase(experiment.key, experiment.phase, as_of_us, days.first, last, live, phases)
 
     def moments(self, query: ReadoutQuery, snapshot: Snapshot, as_of: datetime) -> tuple[datetime, datetime | None]:
         """`as_of` and `watermark` as they are shown (UTC): when was looked, and how far the log was written by then.

@@ -22,10 +22,10 @@ from events.tallies.refused_events import (
     Note,
     RefusedEvents,
     bounded,
+    causes_of,
     keep_refused,
     kept_field,
     kept_sentence,
-    listed,
     read_refused,
 )
 
@@ -45,7 +45,7 @@ def test_several_workers_add_up_and_the_first_of_a_day_is_new_once(tmp_path: Pat
     _, again = keep_refused(tmp_path, told(3, at=4))
     known, next_day = keep_refused(tmp_path, told(1, at=6, day="2026-01-06"))
     assert [len(new) for new in (first, again, next_day)] == [1, 0, 1]
-    [(each, notes)] = listed(known, "rejected")
+    [(each, notes)] = causes_of(known, "rejected")
     assert (each.count, each.first, each.last) == (6, 4, 6)
     assert [note.at for note in notes] == [6, 5, 4]
 
