@@ -17,12 +17,14 @@ from app.http.cold import Cold
 from app.http.deadlines import Deadlines
 from app.http.dispatch import Dispatch, HotRoute, Later, PathTable, Whole, method_not_allowed
 from app.http.errors import Problem, problem_body
+from app.intake.other_clients import other_clients_path
 from app.limits.connections import OpenConnections
 from app.management import audit, doctor, documentation, events, operations, products, results, visitors
 from app.routes import recommendations, sdk_settings
 from app.routes.growthbook import Features, ingest
 from app.routes.ofrep import Ofrep
 from app.routes.personalize import Personalize
+from app.routes.pixel import Pixel
 from app.routes.recommendations import recommend
 from app.routes.tracking import Tracking
 from app.routes.visitor import know_visitor
@@ -33,6 +35,7 @@ from events.records import ALIAS, ENGAGEMENT, GROUP, IDENTIFY, PAGE, SCREEN, TRA
 logger = logging.getLogger(__name__)
 
 
+PIXELS: Final = (TRACK, PAGE, IDENTIFY)
 KINDS: Final = (TRACK, PAGE, SCREEN, IDENTIFY, GROUP, ALIAS)
 
 
@@ -42,8 +45,11 @@ def path_table() -> PathTable[Resources]:
     tracking: dict[str, HotRoute[Resources]] = {}
     for kind in (*KINDS, None):
         handler, name = Tracking(kind), kind or "batch"
-        for path in (f"/v1/{name}", f"/v1/{name[0]}"):
+        others = ("/v1/import", "/beacon/v1/batch") if kind is None else ()
+        for path in (f"/v1/{name}", f"/v1/{name[0]}", f"/rudder/v1/{name}", *others):
             tracking[path] = HotRoute(path, "POST", handler)
+    for kind in PIXELS:
+        tracking[f"/v1/pixel/{kind}"] = HotRoute(f"/v1/pixel/{kind}", "GET", Pixel(kind))
     return PathTable(
         exact={
             "/ofrep/v1/evaluate/flags": HotRoute("/ofrep/v1/evaluate/flags", "POST", ofrep.evaluate_all),
@@ -183,6 +189,11 @@ async def _problem(request: Request, error: Exception) -> Response:
 
 async def _http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    foreign = other_clients_path(request.method, request.url.path) if error.status_code == 404 else None
+    if foreign is not None:
+        resources: Resources = request.app.state.resources
+        resources.telemetry.events("rejected")
+        return await _problem(request, foreign)
     if error.status_code == 405:  # the router knows the methods of one route only, an address may have several
         return await _problem(request, method_not_allowed(request.method, ", ".join(allowed_methods(request.url.path))))
     missing = error.status_code == 404

@@ -15,6 +15,7 @@ from app.http.body import decode
 from app.http.compression import Kept
 from app.http.errors import JSON_TYPE, Problem, unreadable
 from app.http.exchange import Exchange, HttpAnswer, Reply
+from app.intake.forms import unwrapped
 from app.routes.tracking import arrival, store
 from app.worker.resources import Resources
 from events.consent import Consent
@@ -99,6 +100,8 @@ class Features:
 def ingest(exchange: Exchange, resources: Resources, body: bytes) -> Reply:
     """`POST /track?client_key=`; success means durable, as everywhere."""
     grant = admit(exchange, resources.access)
+    if body[:1] not in (b"[", b"{"):
+        body, _ = unwrapped(body, exchange.headers.get(b"content-type", b""))
     items = decode(body, EVENTS)
     if not isinstance(items, list):  # one event alone, or `{"events": […]}`
         inner = items.get("events", [items] if "event_name" in items else None)

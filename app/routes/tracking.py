@@ -13,8 +13,9 @@ from app.http.body import Decoded, decode
 from app.http.errors import Problem, retry_later, unreadable
 from app.http.exchange import Awaited, Exchange, HttpAnswer, Reply
 from app.identity.users import NamedUsers
-from app.routes.hints import Hints, hints_of, is_hinted
-from app.routes.judging import Judge
+from app.intake.forms import unwrapped
+from app.intake.hints import Hints, hints_of, is_hinted
+from app.intake.judging import ExposureJudge
 from app.worker.resources import Resources
 from events.authority import OF_BACKEND
 from events.consent import UnknownConsent
@@ -41,8 +42,8 @@ class Tracking:
         found = presented(exchange)
         grant = None if found is None else admit_key(exchange, resources.access, found[0], in_address=found[1])
         if self._kind is None:
-            batch = _decoded(exchange, resources, body, BATCH)
-            grant = grant or admit_written(exchange, resources, batch.writeKey)
+            batch, key = _decoded(exchange, resources, body, BATCH)
+            grant = grant or admit_written(exchange, resources, batch.writeKey or key)
             named = resources.users.named_by_events(exchange.user_token)
             try:
                 reading = read_batch(batch, len(body), arrival(exchange, resources, grant, named))
@@ -53,8 +54,8 @@ class Tracking:
             except BatchTooLarge as error:
                 raise Problem(413, "batch_too_large", str(error)) from None
         else:
-            item = _decoded(exchange, resources, body, SINGLE)
-            grant = grant or admit_written(exchange, resources, item.get("writeKey"))
+            item, key = _decoded(exchange, resources, body, SINGLE)
+            grant = grant or admit_written(exchange, resources, item.get("writeKey") or key)
             named = resources.users.named_by_events(exchange.user_token)
             reading = read_single(item, len(body), self._kind, arrival(exchange, resources, grant, named))
         return store(exchange, reading, resources, grant, named)
@@ -79,7 +80,7 @@ def arrival(exchange: Exchange, resources: Resources, grant: Grant, named: Named
         network=resources.network_of(exchange),
         consent=resources.consent_of_events(exchange),
         site=grant.site,
-        judge=Judge(resources, grant),
+        judge=ExposureJudge(resources, grant),
         keeps_evaluations=resources.settings.keep_feature_evaluations,
     )
 
@@ -196,10 +197,17 @@ def told_of(reading: Reading, hints: Hints) -> dict[str, Any]:
     return told | {"more": more} if more else told
 
 
-def _decoded(exchange: Exchange, resources: Resources, body: bytes, decoder: msgspec.json.Decoder[Decoded]) -> Decoded:
-    """A body that cannot be read holds no key either: without one it is refused for that."""
+def _decoded(
+    exchange: Exchange, resources: Resources, body: bytes, decoder: msgspec.json.Decoder[Decoded]
+) -> tuple[Decoded, str | None]:
+    """A body, and the key that stood beside it in a form. One that cannot be read holds no key either: without one it
+    is refused for that.
+    """
+    key = None
+    if body[:1] != b"{":
+        body, key = unwrapped(body, exchange.headers.get(b"content-type", b""))
     try:
-        return decode(body, decoder)
+        return decode(body, decoder), key
     except Problem:
         if exchange.grant is None:
             raise stranger(exchange, resources.access, None) from None

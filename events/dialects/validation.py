@@ -114,7 +114,7 @@ class Reading(msgspec.Struct, frozen=True):
     dialect: str = "segment"
 
 
-Judge = Callable[[Record, str | None, Consent], Record | None]
+ExposureCheck = Callable[[Record, str | None, Consent], Record | None]
 
 
 class Arrival(msgspec.Struct, frozen=True):
@@ -139,9 +139,9 @@ class Arrival(msgspec.Struct, frozen=True):
     token: Any = None
     scrubber: Scrubber = msgspec.field(default_factory=Scrubber)
     consent: Stated = SILENT
-    judge: Judge | None = None
+    judge: ExposureCheck | None = None
     keeps_evaluations: bool = False  # of features, which no metric reads
-    notes: list[Finding] = msgspec.field(default_factory=list[Finding])
+    notes: list[Finding] = []
     sent_at: int | None = None
 
     def client(self, told: Any) -> Client:
