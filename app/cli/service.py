@@ -45,7 +45,7 @@ def serve(
     from app.runtime.data_directory import DataDirectory, DirectoryInUse, DirectoryUnusable
     from app.runtime.logs import configure_logging
     from app.runtime.settings import unknown_variables
-    from app.serving.server import CannotListen, listen
+    from app.serving.sockets import CannotListen, listen
 
     settings = environment_settings(host=host, port=port, workers=workers, data=data, definitions=definitions)
     for warning in unknown_variables(os.environ):
@@ -70,7 +70,7 @@ def _served(settings: "Settings", directory: "DataDirectory", listener: socket) 
     from app.processes.store import StoreFailed  # who cannot claim the directory need not wait for these
     from app.processes.supervisor import Supervisor
     from app.runtime.data_directory import DirectoryUnusable
-    from app.serving.server import CannotListen
+    from app.serving.sockets import CannotListen
     from events.privacy.journal import JournalUnusable
     from kit.located import DefinitionErrors
 

@@ -18,6 +18,8 @@ ROUTES: Final[Mapping[KeyScope, tuple[str, ...]]] = {
         "POST /ofrep/v1/evaluate/flags/{key}",
         "POST /v1/personalize",
         "POST /v1/visitor",
+        "POST /api/eval/{key}",
+        "GET /ofrep/v1/stream",
     ),
     "track": (
         *(f"POST /v1/{kind}" for kind in ("track", "page", "screen", "identify", "group", "alias", "batch")),
@@ -34,7 +36,7 @@ ROUTES: Final[Mapping[KeyScope, tuple[str, ...]]] = {
         "DELETE /v1/visitors/{identifier:path}/proof",
     ),
     "recommend": ("POST /v1/recommendations", "GET /v1/recommendations/{product_id:path}"),
-    "payload": ("GET /api/features/{key}",),
+    "payload": ("GET /api/features/{key}", "GET /sub/{key}"),
     "read_results": (
         "GET /v1/plan",
         "GET /v1/experiments",

@@ -85,7 +85,7 @@ async def doctor(_: Secret, asked: Asked, worker: Worker, url: Expected = None) 
     await worker.intake.tell()
     await worker.intake.tell_evaluations()
     facts: dict[str, Any] = msgspec.json.decode((await analysed(asked, worker, DiagnosisQuery())).body)
-    lines = [*_address(asked, worker, url), *_state(asked, worker), *_keys(worker), *_arrived(facts)]
+    lines = [*_address(asked, worker, url), *_state(asked, worker), *_keys(worker), *_streams(worker), *_arrived(facts)]
     told = {"now": time.time(), "lines": [line.told for line in lines]}
     return Response(msgspec.json.encode(told), headers=NEVER_STORED, media_type="application/json")
 
@@ -112,6 +112,13 @@ def _address(asked: Exchange, worker: Resources, url: str | None) -> Iterator[Ex
         yield Examined("address", told, f"set RESONATE_PUBLIC_URL={url.rstrip('/')}, or call it by {public}")
     else:
         yield Examined("address", f"it is known as {public or seen}")
+
+
+def _streams(worker: Resources) -> Iterator[Examined]:
+    """How many pages wait for changes at this worker."""
+    waiting, most = len(worker.streams.open), worker.streams.most
+    full = "raise RESONATE_MAX_STREAMS, or RESONATE_WORKERS" if most and waiting >= most else None
+    yield Examined("streams", f"{waiting} of {most} streams of changes are open at the worker that was asked", full)
 
 
 def _state(asked: Exchange, worker: Resources) -> Iterator[Examined]:

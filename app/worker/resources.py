@@ -18,6 +18,7 @@ from app.http.address import Addresses
 from app.http.admission import AccessPolicy
 from app.http.errors import Problem
 from app.http.exchange import Exchange, unique_ids
+from app.http.streams import Streams
 from app.identity.consent import ConsentRules
 from app.identity.cookies import Whereabouts
 from app.identity.recognition import Recognition
@@ -125,6 +126,7 @@ class Resources:
     previews: Previews
     intake: IntakeTold
     addresses: Addresses
+    streams: Streams
 
     def consent_of(self, exchange: Exchange, told: Any = None, among: Any = None) -> Consent:
         """The mode of consent of a request whose body says `told`, and its attributes `among` them.
@@ -157,6 +159,10 @@ class Resources:
         origin = exchange.headers.get(b"origin")
         allowed = origin is None or exchange.origin_listed or origin.decode("latin-1").lower() in place.origins
         return place if allowed else None
+
+    def catch_up(self) -> None:
+        """Takes up newer definitions at once, if there are."""
+        take_up(self.catalogs, self.scrubber, self.consent, self.recognition, self.streams)
 
     def forget_cookie(self, exchange: Exchange) -> None:
         """Who refuses keeps no cookie: it is deleted, once."""
@@ -232,9 +238,12 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
         networks = NetworkDigests(connection, lambda: ZoneInfo(catalogs.catalog.shop.timezone))
         stack.push_async_callback(partial(keys.keep_uses, networks, ending=True))
         refusals, intake = counting(stack, stream, catalogs, telemetry)
+        streams = Streams(settings.max_streams, keys.known)
         following = await stack.enter_async_context(Tasks())
         for name, (look, seconds) in {
-            "taking up definitions": (partial(take_up, catalogs, scrubber, consent, recognition), POLL_SECONDS),
+            "taking up definitions": (
+                partial(follow_definitions, catalogs, scrubber, consent, recognition, streams), POLL_SECONDS
+            ),
             "looking whether backends tell of log-ins": (log_ins.look, POLL_SECONDS),
             "taking up keys of visitor ids": (recognition.ids.look, POLL_SECONDS),
             "looking at memory and disk": (
@@ -278,6 +287,7 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
             previews=Previews(directory.preview_key_file),
             intake=intake,
             addresses=Addresses(settings.public_url, peers),
+            streams=streams,
         )
 
 
@@ -329,13 +339,23 @@ async def look_for_room(pressure: Pressure, connection: Connection, directory: D
     pressure.measure(share, await asyncio.to_thread(directory.floors_free, floor_bytes))
 
 
-async def take_up(catalogs: CatalogReader, scrubber: Scrubber, consent: ConsentRules, recognition: Recognition) -> None:
-    """Swaps in newer definitions, if there are."""
+async def follow_definitions(
+    catalogs: CatalogReader, scrubber: Scrubber, consent: ConsentRules, recognition: Recognition, streams: Streams
+) -> None:
+    """Done twice a second: what the supervisor published holds, and open streams tell of it."""
+    take_up(catalogs, scrubber, consent, recognition, streams)
+
+
+def take_up(
+    catalogs: CatalogReader, scrubber: Scrubber, consent: ConsentRules, recognition: Recognition, streams: Streams
+) -> None:
+    """Swaps in newer definitions, if there are, and tells open streams what changed, by time alone too."""
     version = catalogs.catalog.version
     catalogs.poll()
     if catalogs.catalog.version != version:
         obey(catalogs, scrubber, consent, recognition)
         logger.info("definitions swapped", extra={"version": catalogs.catalog.version})
+    streams.look()
 
 
 def obey(catalogs: CatalogReader, scrubber: Scrubber, consent: ConsentRules, recognition: Recognition) -> None:
