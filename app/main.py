@@ -20,7 +20,17 @@ from app.http.errors import OFREP_FLAGS, Problem, problem_body
 from app.http.streams import Streams
 from app.intake.other_clients import other_clients_path
 from app.limits.connections import OpenConnections, Readers
-from app.management import audit, documentation, operations, personalize_batch, products, results, visitors
+from app.management import (
+    audit,
+    doctor,
+    documentation,
+    events,
+    operations,
+    personalize_batch,
+    products,
+    results,
+    visitors,
+)
 from app.routes import recommendations, sdk_settings
 from app.routes.ga4 import collect
 from app.routes.growthbook import Features, ingest
@@ -79,9 +89,11 @@ def path_table() -> PathTable[Resources]:
     )
 
 
-ROUTERS = (operations.router, audit.router, results.router, results.export_router, visitors.router,
-           products.router, recommendations.router, sdk_settings.router, documentation.router,
-           personalize_batch.router)  # fmt: skip
+ROUTERS = (
+    operations.router, doctor.router, events.router, audit.router, results.router, results.export_router,
+    visitors.router, products.router, recommendations.router, sdk_settings.router, documentation.router,
+    personalize_batch.router,
+)  # fmt: skip
 
 
 def create_app(settings: Settings) -> "Application":

@@ -39,8 +39,10 @@ MAY_IMPORT: dict[str, set[str]] = {
         "events/parts",
         "events/privacy",
         "events/store",
+        "events/tallies",
         "events/views",
         "events/writer",
+        "experiments/arrivals",
         "experiments/catalog",
         "experiments/cube",
         "experiments/definitions",
@@ -58,6 +60,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app/processes",
         "app/runtime",
         "app/serving",
+        "app/setup",
         "app/tag",
         "events/engines",
         "events/log",
@@ -102,6 +105,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "events/dialects",
         "events/privacy",
         "events/store",
+        "events/tallies",
         "events/writer",
         "experiments/catalog",
         "experiments/planning",
@@ -147,6 +151,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "app/runtime": {"events", "events/store"},
     "app/serving": {"app/http", "app/limits"},
+    "app/setup": {"app/keys"},
     "app/tag": set(),
     "app/worker": {
         "app/analysis",
@@ -156,8 +161,10 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app/limits",
         "app/runtime",
         "events",
+        "events/dialects",
         "events/ingest",
         "events/store",
+        "events/tallies",
         "experiments/assignment",
         "experiments/catalog",
         "experiments/definitions",
@@ -181,8 +188,18 @@ MAY_IMPORT: dict[str, set[str]] = {
         "events/writer",
     },
     "events/store": {"events"},
+    "events/tallies": set(),
     "events/views": {"events", "events/engines"},
     "events/writer": {"events", "events/deletes", "events/parts", "events/store"},
+    "experiments/arrivals": {
+        "events",
+        "events/engines",
+        "events/tallies",
+        "experiments/assignment",
+        "experiments/catalog",
+        "experiments/cube",
+        "experiments/definitions",
+    },
     "experiments/assignment": {"experiments/definitions", "experiments/targeting"},
     "experiments/catalog": {
         "experiments/assignment",
@@ -218,6 +235,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "events/engines",
         "events/log",
         "events/parts",
+        "experiments/arrivals",
+        "experiments/assignment",
         "experiments/catalog",
         "experiments/cube",
         "experiments/definitions",
@@ -304,7 +323,7 @@ HIDING = (
     "recommender/evaluation/",
 )  # fmt: skip
 # Public names of routes, commands and dialects that several modules may define.
-VERBS = {"main", "metrics", "pause", "plan", "read_event", "results", "resume", "stop", "train", "verify"}
+VERBS = {"doctor", "main", "metrics", "pause", "plan", "read_event", "results", "resume", "stop", "train", "verify"}
 ONLY_IN = {  # pattern → the places that may say it, why
     r"\b(create_task|ensure_future|TaskGroup)\b": ("kit/tasks.py", "app/serving/protocol.py"),
     r"\.write_text\(|\.write_bytes\(|\bopen\([^)\n]*[\"'][wax+]b?\+?[\"']|\bos\.(replace|link)\b|\bflock\b": (

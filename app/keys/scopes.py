@@ -56,6 +56,9 @@ ROUTES: Final[Mapping[KeyScope, tuple[str, ...]]] = {
         "GET /v1/metrics",
         "GET /v1/cx",
         "GET /v1/recommender",
+        "GET /v1/events",
+        "GET /v1/doctor",
+        "GET /v1/events/rejected",
     ),
     "export": ("GET /v1/export/events", "GET /v1/experiments/{key}/units"),
     "steer": (

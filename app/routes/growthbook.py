@@ -39,6 +39,7 @@ class Features:
         consent = resources.consent_of(exchange)
         payload = self._payloads.current(resources, consent, time.time())
         shared = consent is resources.consent.of_address(exchange.scope) and not exchange.notes  # a cookie is one's own
+        resources.intake.evaluations.given("payload", payload.enrolling)
         headers = [(b"cache-control", CACHE_CONTROL if shared else PRIVATE)]
         if resources.streams.most:
             headers.append(SUPPORTS_STREAMS)

@@ -70,12 +70,16 @@ class RemoteEvaluation:
         values = {} if consent is NONE else forced_values(asked.forcedFeatures or ())
         visitor = NOBODY if consent is NONE else unit_text(attributes.get(VISITOR_ATTRIBUTE)) or NOBODY
         features: dict[str, Any] = {}
+        enrolled: list[tuple[str, int]] = []
         for experiment in visible.servable:
             if experiment.key in values:
                 features[experiment.key] = told(values[experiment.key])
             else:
                 assignment = assign(experiment, visitor, attributes, now, forced)
                 features[experiment.key] = feature(experiment, assignment)
+                if assignment.enrols:
+                    enrolled.append((experiment.key, experiment.phase))
+        resources.intake.evaluations.add("api_eval", enrolled)
         edition = self._payloads.edition(resources.visible_to(grant, now), now, secret=grant.secret)
         answer = {"status": 200, "features": features, "dateUpdated": edition.updated.decode()}
         return HttpAnswer(200, msgspec.json.encode(answer), JSON_TYPE, [NEVER_STORED])
