@@ -25,6 +25,7 @@ from planted.keys import KEYS
 from planted.limits import LIMITS
 from planted.privacy import PRIVACY
 from planted.publishing import PUBLISHING
+from planted.refusals import ARRIVALS
 from planted.service import SERVICE
 from planted.tag import TAG
 from planted.trust import TRUST
@@ -46,6 +47,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     **TAG,
     **PUBLISHING,
     **LIMITS,
+    **ARRIVALS,
     **dict(refusals()),
 }
 

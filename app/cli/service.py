@@ -43,10 +43,10 @@ def serve(
     definitions: Annotated[Path | None, typer.Option(help="Folder of definitions (RESONATE_DEFINITIONS).")] = None,
 ) -> None:
     """Run the service until SIGTERM or Ctrl-C; the other settings are RESONATE_* variables (docs/settings.md)."""
-    from app.http.server import CannotListen, listen
     from app.runtime.data_directory import DataDirectory, DirectoryInUse, DirectoryUnusable
     from app.runtime.logs import configure_logging
     from app.runtime.settings import unknown_variables
+    from app.serving.sockets import CannotListen, listen
 
     settings = environment_settings(host=host, port=port, workers=workers, data=data, definitions=definitions)
     for warning in unknown_variables(os.environ):
@@ -67,11 +67,11 @@ def serve(
 
 def _served(settings: "Settings", directory: "DataDirectory", listener: socket) -> int:
     """The exit code of a service that ran. Raises Refused where it could not start."""
-    from app.http.server import CannotListen
     from app.keys.file import KeysInvalid
     from app.processes.store import StoreFailed  # who cannot claim the directory need not wait for these
     from app.processes.supervisor import Supervisor
     from app.runtime.data_directory import DirectoryUnusable
+    from app.serving.sockets import CannotListen
     from events.privacy.journal import JournalUnusable
     from kit.located import DefinitionErrors
 

@@ -9,13 +9,15 @@ from typing import Any, Final
 import msgspec
 
 from app.http.admission import admit
+from app.http.compression import Kept
 from app.http.dispatch import HotRoute
 from app.http.errors import Headers
-from app.http.exchange import Exchange, HttpAnswer, matches
-from app.routes.growthbook import CACHE_CONTROL, Payload
+from app.http.exchange import Exchange, HttpAnswer
+from app.routes.growthbook import CACHE_CONTROL
+from app.routes.payload import Payload, Payloads
 from app.tag.library import TYPES, BuiltTag
 from app.worker.resources import Resources
-from experiments.catalog.visible import Visible
+from events.consent import Consent
 from experiments.targeting.attributes import AGENT_FAMILIES
 
 SCRIPT: Final = b"text/javascript; charset=utf-8"
@@ -28,12 +30,12 @@ TYPESCRIPT: Final = b"text/plain; charset=utf-8"
 FOR_A_WHILE: Final = b"public, max-age=300"
 
 
-def tag_routes() -> dict[str, HotRoute[Resources]]:
+def tag_routes(payloads: Payloads) -> dict[str, HotRoute[Resources]]:
     """All of the tag's, by their paths; those of the files as they are built need no key."""
     tag = BuiltTag.read()
     library, parts, types = (tag.contents[name] for name in (tag.library, tag.parts, TYPES))
     found: dict[str, HotRoute[Resources]] = {
-        "resonate.js": HotRoute("/resonate.js", "GET", TagScript(tag.embedded), pages="every"),
+        "resonate.js": HotRoute("/resonate.js", "GET", TagScript(tag.embedded, payloads), pages="every"),
         tag.library: HotRoute("/resonate-{hash}.js", "GET", BuiltFile(library), pages="every"),
         tag.parts: HotRoute("/resonate-parts-{hash}.js", "GET", BuiltFile(parts), pages="every"),
         TYPES: HotRoute(f"/{TYPES}", "GET", BuiltFile(types, TYPESCRIPT, FOR_A_WHILE), pages="every"),
@@ -45,12 +47,11 @@ class BuiltFile:
     """One file as it was built, kept for ever by whoever has it: another content has another name."""
 
     def __init__(self, contents: bytes, content_type: bytes = SCRIPT, keep: bytes = FOREVER) -> None:
-        etag = b'"%b"' % hashlib.sha256(contents).hexdigest()[:32].encode()
-        self._contents, self._content_type = contents, content_type
-        self._headers: Headers = [(b"etag", etag), (b"cache-control", keep), CROSS_ORIGIN]
+        self._kept, self._content_type = kept_by_digest(contents), content_type
+        self._headers: Headers = [(b"cache-control", keep), CROSS_ORIGIN]
 
     def __call__(self, exchange: Exchange, resources: Resources, body: bytes) -> HttpAnswer:
-        return _answer(exchange, self._contents, self._content_type, self._headers)
+        return self._kept.answer(exchange, self._content_type, self._headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,7 @@ class Script:
 
     payload: Payload
     shop: Mapping[str, Any]
-    body: bytes
-    headers: Headers
+    kept: Kept
 
 
 class TagScript:
@@ -69,21 +69,23 @@ class TagScript:
     Whoever refuses gets the same: what may be drawn, kept and sent is decided in the page, which knows the answer.
     """
 
-    def __init__(self, library: bytes) -> None:
+    HEADERS: Final[Headers] = [(b"cache-control", CACHE_CONTROL), CROSS_ORIGIN]
+
+    def __init__(self, library: bytes, payloads: Payloads) -> None:
         self._library = library
+        self._payloads = payloads
         self._made: Script | None = None
 
     def __call__(self, exchange: Exchange, resources: Resources, body: bytes) -> HttpAnswer:
         admit(exchange, resources.access, PARAMETERS)
-        now, made = time.time(), self._made
-        visible, shop = resources.visible_to(None, now), shop_of(resources)  # caches keep it: pages' view, whoever asks
-        if made is None or not made.payload.holds(visible, now) or made.shop != shop:
-            made = self._made = self._make(visible, shop, now)
-        return _answer(exchange, made.body, SCRIPT, made.headers)
+        payload, made = self._payloads.current(resources, Consent.PERSONAL, time.time()), self._made
+        shop = shop_of(resources)
+        if made is None or made.payload is not payload or made.shop != shop:
+            made = self._made = self._make(payload, shop)
+        return made.kept.answer(exchange, SCRIPT, self.HEADERS)
 
-    def _make(self, visible: Visible, shop: Mapping[str, Any], now: float) -> Script:
-        former = None if self._made is None else self._made.payload
-        payload = Payload.at(now, visible, former)
+    def _make(self, payload: Payload, shop: Mapping[str, Any]) -> Script:
+        visible = payload.visible
         controls = {key: visible.compiled[key].definition.control.key for key in msgspec.json.decode(payload.features)}
         told = {
             "features": msgspec.Raw(payload.features),
@@ -95,8 +97,12 @@ class TagScript:
         for character, escape in ESCAPED.items():
             written = written.replace(character, escape)
         body = b"window.__resonate=%b;\n%b" % (written.encode(), self._library)
-        etag = b'"%b"' % hashlib.sha256(body).hexdigest()[:32].encode()
-        return Script(payload, shop, body, [(b"etag", etag), (b"cache-control", CACHE_CONTROL), CROSS_ORIGIN])
+        return Script(payload, shop, kept_by_digest(body))
+
+
+def kept_by_digest(body: bytes) -> Kept:
+    """A body whose version is its digest."""
+    return Kept(body, b'"%b"' % hashlib.sha256(body).hexdigest()[:32].encode())
 
 
 def shop_of(resources: Resources) -> dict[str, Any]:
@@ -111,12 +117,6 @@ def shop_of(resources: Resources) -> dict[str, Any]:
         "gpc": consent.opted_out.word,
         "hosts": resources.redirect_hosts,
     }
-
-
-def _answer(exchange: Exchange, body: bytes, content_type: bytes, headers: Headers) -> HttpAnswer:
-    if matches(exchange.headers.get(b"if-none-match"), headers[0][1]):
-        return HttpAnswer(304, b"", headers=headers)
-    return HttpAnswer(200, body, content_type, headers)
 
 
 def tag_paths(failures: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,15 +10,14 @@ DECIDES = "tests/browser/test_tag_decides.py"
 
 TAG: Mapping[str, Mutation] = {
     "script_of_drafts": Mutation(
-        "the script that caches keep for everybody is made of what its first caller may see",
-        (f"{ROUTE}::test_a_secret_key_in_the_head_is_given_what_pages_see",),
+        "the script, which caches keep for everybody, is made of all that is defined",
+        (f"{ROUTE}::test_the_script_holds_the_public_payload_and_what_a_page_must_know_of_its_shop",),
         (
             Edit(
-                "app/routes/tag.py",
-                "        admit(exchange, resources.access",
-                "        grant = admit(exchange, resources.access",
+                "app/routes/payload.py",
+                "visible, payload = resources.visible_to(None, now), self",
+                "visible, payload = resources.catalogs.catalog.full, self",
             ),
-            Edit("app/routes/tag.py", "resources.visible_to(None, now)", "resources.visible_to(grant, now)"),
         ),
     ),
     "script_that_ends": Mutation(
