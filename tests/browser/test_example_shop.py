@@ -1,6 +1,5 @@
 """The example shop in a browser: with the tag it measures and shows, and whatever becomes of the service it sells."""
 
-from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import asdict
 from importlib.resources import files
@@ -24,8 +23,8 @@ PICKED = "return document.querySelectorAll('[data-resonate=front-page-products] 
 
 
 @pytest.fixture
-def site(start_service) -> Iterator[Service]:
-    yield start_service(DEFINITIONS)
+def site(start_service) -> Service:
+    return start_service(DEFINITIONS)
 
 
 def test_a_visit_to_the_shop_shows_lists_and_stores_what_it_should(chromium: Chrome, site: Service) -> None:

@@ -14,7 +14,8 @@ from app.tag.library import TYPES, BuiltTag
 FILES = {
     "banner.yaml": "key: banner\nname: Secret name\nowner: me@shop.example\nstatus: running\n"
     'variants: [{key: first, payload: "</script><script>alert(1)//\\u2028"}, {key: b, payload: b}]\n'
-    "preview: {variant: b, visitors: [qa-visitor]}\naudience: {where: {device: mobile}}\ngoal: purchase_rate\n",
+    "preview: {variant: b, visitors: [qa-visitor]}\naudience: {where: {device: mobile}}\n"
+    "goal: purchase_rate\n",
     "paused.yaml": "key: paused\nstatus: paused\nvariants: [{key: old, payload: 1}, {key: hidden-b, payload: 2}]\n"
     "goal: purchase_rate\n",
     "draft-of-ours.yaml": "key: draft-of-ours\nstatus: draft\nvariants: [old, b]\ngoal: purchase_rate\n",
