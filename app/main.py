@@ -12,17 +12,35 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
+from app.http.address import Prefixed
 from app.http.cold import Cold
 from app.http.deadlines import Deadlines
 from app.http.dispatch import Dispatch, HotRoute, Later, PathTable, Whole, method_not_allowed
-from app.http.errors import Problem, problem_body
-from app.limits.connections import OpenConnections
-from app.management import audit, documentation, operations, products, results, visitors
+from app.http.errors import OFREP_FLAGS, Problem, problem_body
+from app.http.streams import Streams
+from app.intake.other_clients import other_clients_path
+from app.limits.connections import OpenConnections, Readers
+from app.management import (
+    audit,
+    doctor,
+    documentation,
+    events,
+    operations,
+    personalize_batch,
+    products,
+    results,
+    visitors,
+)
 from app.routes import recommendations, sdk_settings
+from app.routes.ga4 import collect
 from app.routes.growthbook import Features, ingest
 from app.routes.ofrep import Ofrep
+from app.routes.payload import Payloads
 from app.routes.personalize import Personalize
+from app.routes.pixel import Pixel
 from app.routes.recommendations import recommend
+from app.routes.remote_evaluation import RemoteEvaluation
+from app.routes.streams import OFREP_STREAM, FeatureStream, OfrepStream
 from app.routes.tag import tag_routes
 from app.routes.tracking import Tracking
 from app.routes.visitor import know_visitor
@@ -33,17 +51,22 @@ from events.records import ALIAS, ENGAGEMENT, GROUP, IDENTIFY, PAGE, SCREEN, TRA
 logger = logging.getLogger(__name__)
 
 
+PIXELS: Final = (TRACK, PAGE, IDENTIFY)
 KINDS: Final = (TRACK, PAGE, SCREEN, IDENTIFY, GROUP, ALIAS)
 
 
 def path_table() -> PathTable[Resources]:
     """Every hot path, by exact path or by the prefix before its last segment."""
-    ofrep = Ofrep()
+    payloads = Payloads()
+    ofrep = Ofrep(payloads)
     tracking: dict[str, HotRoute[Resources]] = {}
     for kind in (*KINDS, None):
         handler, name = Tracking(kind), kind or "batch"
-        for path in (f"/v1/{name}", f"/v1/{name[0]}"):
+        others = ("/v1/import", "/beacon/v1/batch") if kind is None else ()
+        for path in (f"/v1/{name}", f"/v1/{name[0]}", f"/rudder/v1/{name}", *others):
             tracking[path] = HotRoute(path, "POST", handler)
+    for kind in PIXELS:
+        tracking[f"/v1/pixel/{kind}"] = HotRoute(f"/v1/pixel/{kind}", "GET", Pixel(kind))
     return PathTable(
         exact={
             "/ofrep/v1/evaluate/flags": HotRoute("/ofrep/v1/evaluate/flags", "POST", ofrep.evaluate_all),
@@ -52,18 +75,25 @@ def path_table() -> PathTable[Resources]:
             "/v1/visitor": HotRoute("/v1/visitor", "POST", know_visitor, pages="listed"),
             "/v1/engagement": HotRoute("/v1/engagement", "POST", Tracking(ENGAGEMENT)),
             "/track": HotRoute("/track", "POST", ingest),
-            **tag_routes(),
+            OFREP_STREAM: HotRoute(OFREP_STREAM, "GET", OfrepStream(payloads)),
+            "/mp/collect": HotRoute("/mp/collect", "POST", collect),
+            **tag_routes(payloads),
             **tracking,
         },
         below={
             "/ofrep/v1/evaluate/flags/": HotRoute("/ofrep/v1/evaluate/flags/{key}", "POST", ofrep.evaluate),
-            "/api/features/": HotRoute("/api/features/{key}", "GET", Features(), pages="every"),
+            "/api/features/": HotRoute("/api/features/{key}", "GET", Features(payloads), pages="every"),
+            "/api/eval/": HotRoute("/api/eval/{key}", "POST", RemoteEvaluation(payloads), pages="every"),
+            "/sub/": HotRoute("/sub/{key}", "GET", FeatureStream(payloads)),
         },
     )
 
 
-ROUTERS = (operations.router, audit.router, results.router, results.export_router, visitors.router,
-           products.router, recommendations.router, sdk_settings.router, documentation.router)  # fmt: skip
+ROUTERS = (
+    operations.router, doctor.router, events.router, audit.router, results.router, results.export_router,
+    visitors.router, products.router, recommendations.router, sdk_settings.router, documentation.router,
+    personalize_batch.router,
+)  # fmt: skip
 
 
 def create_app(settings: Settings) -> "Application":
@@ -102,7 +132,8 @@ class Application:
         self.table = path_table()
         self.cold = cold_application()
         self.crowd: OpenConnections | None = None
-        self._dispatch: Dispatch[Resources] | None = None
+        self.streams: Streams | None = None
+        self._dispatch: Dispatch[Resources] | Prefixed | None = None
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] == "http" and self._dispatch is not None:
@@ -122,12 +153,17 @@ class Application:
             self.crowd = OpenConnections(resources.access.networks, self.settings.connections_per_network_and_worker)
             watch = resources.access.pressure.watch
             self.deadlines.watchers.append(lambda now, late: watch(now, late, self.deadlines.crowding))
+            self.streams = resources.streams
+            self.deadlines.watchers.append(Readers(resources.streams.open).watch)
             cold = Cold(self.cold, self.deadlines, resources.access)
-            self._dispatch = Dispatch(self.table, cold, self.deadlines, resources.access, resources)
+            served = Dispatch(self.table, cold, self.deadlines, resources.access, resources)
+            published = resources.addresses.prefix or self.settings.trusted_proxies
+            self._dispatch = Prefixed(served, resources.addresses) if published else served
             try:
                 yield
             finally:
                 self._dispatch = None
+                resources.streams.close()
 
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":  # WebSockets are not spoken here
@@ -180,12 +216,20 @@ async def _problem(request: Request, error: Exception) -> Response:
 
 async def _http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    foreign = other_clients_path(request.method, request.url.path) if error.status_code == 404 else None
+    if foreign is not None:
+        resources: Resources = request.app.state.resources
+        resources.telemetry.events("rejected")
+        return await _problem(request, foreign)
     if error.status_code == 405:  # the router knows the methods of one route only, an address may have several
         return await _problem(request, method_not_allowed(request.method, ", ".join(allowed_methods(request.url.path))))
     missing = error.status_code == 404
     code = "not_found" if missing else "invalid_request"
     detail = "there is nothing at this address; /docs lists every route" if missing else str(error.detail)
-    return await _problem(request, Problem(error.status_code, code, detail, headers=error.headers))
+    # of a key with a slash in it, which none of ours has
+    ofrep_code = "FLAG_NOT_FOUND" if missing and request.url.path.startswith(OFREP_FLAGS) else "GENERAL"
+    problem = Problem(error.status_code, code, detail, ofrep_code=ofrep_code, headers=error.headers)
+    return await _problem(request, problem)
 
 
 async def _invalid_request(request: Request, error: Exception) -> Response:

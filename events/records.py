@@ -20,6 +20,10 @@ ENGAGEMENT: Final = "engagement"
 REFUSED: Final = "refused"  # so many (`value`) answers of an experiment on a shop day, to whom nothing may be known of
 
 
+SURVEY_ANSWERED: Final = "Survey Answered"  # the event of every answer to a survey
+REPEATABLE: Final = "exposure:"  # begins the messageId of an exposure that stands for all like it on one day
+
+
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One event of the log; the fields are the columns of `events.records` that the sender (not the store) gives.
 

@@ -26,6 +26,7 @@ from planted.limits import LIMITS
 from planted.pages import PAGES
 from planted.privacy import PRIVACY
 from planted.publishing import PUBLISHING
+from planted.refusals import ARRIVALS
 from planted.service import SERVICE
 from planted.trust import TRUST
 from planted.visitors import VISITORS
@@ -45,6 +46,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     **VISITORS,
     **PUBLISHING,
     **LIMITS,
+    **ARRIVALS,
     **PAGES,
     **dict(refusals()),
 }

@@ -17,7 +17,16 @@ REPOSITORY = Path(__file__).parents[1]
 # Folder → the folders it imports, exactly: an arrow that no import uses fails too. `kit` may be imported by all but
 # `experiments/statistics`.
 MAY_IMPORT: dict[str, set[str]] = {
-    "app": {"app/http", "app/limits", "app/management", "app/routes", "app/runtime", "app/worker", "events"},
+    "app": {
+        "app/http",
+        "app/intake",
+        "app/limits",
+        "app/management",
+        "app/routes",
+        "app/runtime",
+        "app/worker",
+        "events",
+    },
     "app/analysis": {
         "app/http",
         "app/identity",
@@ -30,8 +39,10 @@ MAY_IMPORT: dict[str, set[str]] = {
         "events/parts",
         "events/privacy",
         "events/store",
+        "events/tallies",
         "events/views",
         "events/writer",
+        "experiments/arrivals",
         "experiments/catalog",
         "experiments/cube",
         "experiments/definitions",
@@ -48,6 +59,9 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app/keys",
         "app/processes",
         "app/runtime",
+        "app/serving",
+        "app/setup",
+        "app/tag",
         "events/engines",
         "events/log",
         "events/parts",
@@ -67,7 +81,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "app/demo": set(),
     "app/http": {"app/identity", "app/keys", "app/limits", "app/runtime", "events"},
-    "app/identity": {"app/runtime", "events", "events/dialects", "events/ingest", "experiments/definitions"},
+    "app/identity": {"app/runtime", "events", "events/ingest", "experiments/definitions"},
+    "app/intake": {
+        "app/http",
+        "app/worker",
+        "events",
+        "events/dialects",
+        "experiments/assignment",
+        "experiments/catalog",
+    },
     "app/keys": {"app/runtime"},
     "app/limits": {"events"},
     "app/management": {
@@ -83,6 +105,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "events/dialects",
         "events/privacy",
         "events/store",
+        "events/tallies",
         "events/writer",
         "experiments/catalog",
         "experiments/planning",
@@ -96,6 +119,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app/keys",
         "app/limits",
         "app/runtime",
+        "app/serving",
         "events/deletes",
         "events/engines",
         "events/parts",
@@ -113,7 +137,9 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app/analysis",
         "app/http",
         "app/identity",
+        "app/intake",
         "app/keys",
+        "app/tag",
         "app/worker",
         "events",
         "events/dialects",
@@ -124,6 +150,9 @@ MAY_IMPORT: dict[str, set[str]] = {
         "recommender/ranking",
     },
     "app/runtime": {"events", "events/store"},
+    "app/serving": {"app/http", "app/limits"},
+    "app/setup": {"app/keys"},
+    "app/tag": set(),
     "app/worker": {
         "app/analysis",
         "app/http",
@@ -132,8 +161,10 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app/limits",
         "app/runtime",
         "events",
+        "events/dialects",
         "events/ingest",
         "events/store",
+        "events/tallies",
         "experiments/assignment",
         "experiments/catalog",
         "experiments/definitions",
@@ -157,8 +188,18 @@ MAY_IMPORT: dict[str, set[str]] = {
         "events/writer",
     },
     "events/store": {"events"},
+    "events/tallies": set(),
     "events/views": {"events", "events/engines"},
     "events/writer": {"events", "events/deletes", "events/parts", "events/store"},
+    "experiments/arrivals": {
+        "events",
+        "events/engines",
+        "events/tallies",
+        "experiments/assignment",
+        "experiments/catalog",
+        "experiments/cube",
+        "experiments/definitions",
+    },
     "experiments/assignment": {"experiments/definitions", "experiments/targeting"},
     "experiments/catalog": {
         "experiments/assignment",
@@ -194,6 +235,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "events/engines",
         "events/log",
         "events/parts",
+        "experiments/arrivals",
+        "experiments/assignment",
         "experiments/catalog",
         "experiments/cube",
         "experiments/definitions",
@@ -227,7 +270,7 @@ DOORS = {  # vendor → the files that may import it
     "cryptography": ["app/identity/user_tokens.py", "app/cli/keys.py"],
     "duckdb": ["events/engines/*"],
     "hiredis": ["events/store/held_connection.py"],
-    "httptools": ["app/http/protocol.py"],
+    "httptools": ["app/serving/protocol.py"],
     "fastapi": ["app/main.py", "app/http/*", "app/management/*", "app/routes/*"],
     "jwt": ["app/identity/preview_links.py", "app/identity/user_tokens.py"],
     "pyarrow": ["events/parts/arrow.py"],
@@ -244,23 +287,27 @@ DOORS = {  # vendor → the files that may import it
     "starlette": ["app/main.py", "app/http/*", "app/management/*", "app/routes/*"],
     "statsmodels": ["experiments/statistics/*"],
     "tinycss2": ["experiments/page/css.py"],
-    "uvicorn": ["app/http/protocol.py", "app/http/server.py"],
+    "uvicorn": ["app/serving/protocol.py", "app/serving/server.py"],
     "yaml": ["kit/yaml.py"],
 }
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-REQUESTS = ("app/http/", "app/identity/", "app/limits/", "app/routes/", "app/worker/", "events/dialects/",
-            "events/ingest/", "experiments/assignment/")  # fmt: skip
+REQUESTS = ("app/http/", "app/identity/", "app/limits/", "app/routes/", "app/serving/", "app/worker/",
+            "events/dialects/", "events/ingest/", "experiments/assignment/")  # fmt: skip
 WIDE = {"experiments/statistics": 17}  # folders of more than 12 modules
 LONG: dict[str, int] = {}  # modules of more than 400 lines
 SHORT = {  # modules of less than 60 lines that are a thought of their own
     "app/cli/main.py",
-    "app/http/framing.py",
+    "app/intake/other_clients.py",
+    "app/serving/framing.py",
     "app/identity/people.py",
     "events/authority.py",
+    "events/dialects/exposures.py",
+    "events/dialects/names.py",
     "events/parts/arrow.py",
     "events/store/keys.py",
     "events/store/memory.py",
     "events/views/identifiers.py",
+    "experiments/catalog/heard.py",
     "experiments/cube/satisfaction.py",
     "experiments/statistics/multiplicity.py",
     "experiments/statistics/roots.py",
@@ -276,9 +323,9 @@ HIDING = (
     "recommender/evaluation/",
 )  # fmt: skip
 # Public names of routes, commands and dialects that several modules may define.
-VERBS = {"main", "metrics", "pause", "plan", "read_event", "results", "resume", "stop", "train", "verify"}
+VERBS = {"doctor", "main", "metrics", "pause", "plan", "read_event", "results", "resume", "stop", "train", "verify"}
 ONLY_IN = {  # pattern → the places that may say it, why
-    r"\b(create_task|ensure_future|TaskGroup)\b": ("kit/tasks.py", "app/http/protocol.py"),
+    r"\b(create_task|ensure_future|TaskGroup)\b": ("kit/tasks.py", "app/serving/protocol.py"),
     r"\.write_text\(|\.write_bytes\(|\bopen\([^)\n]*[\"'][wax+]b?\+?[\"']|\bos\.(replace|link)\b|\bflock\b": (
         "kit/files.py",
         "events/parts/",
@@ -290,9 +337,23 @@ ONLY_IN = {  # pattern → the places that may say it, why
         "events/parts/",
         "events/engines/",  # DuckDB is given paths that were verified
     ),
-    r"\b(umask|gettempdir|SO_PEERCRED)\b|\.chmod\(": ("kit/private.py", "app/http/server.py"),
-    r"\b(AF_UNIX|open_unix_\w+|start_unix_\w+)\b": ("app/analysis/", "app/http/server.py", "events/store/"),
+    r"\b(umask|gettempdir|SO_PEERCRED)\b|\.chmod\(": ("kit/private.py", "app/serving/sockets.py"),
+    r"\b(AF_UNIX|open_unix_\w+|start_unix_\w+)\b": ("app/analysis/", "app/serving/sockets.py", "events/store/"),
     r"\bget_close_matches\b": ("kit/suggestions.py",),
+    # what can be no id: whoever asks for it reads ids a second time, and otherwise than all others
+    r"\bSHARED_IDS\b|\[object Object\]|\b0{8}-0{4}-0{4}-0{4}-0{12}\b|\bMAX_ID_BYTES\b": (
+        "kit/values.py",
+        "experiments/targeting/javascript.py",  # what JavaScript writes of an object, in conditions
+    ),
+    # the service's own address: who else reads it would be believed by nobody behind a proxy, or by everybody
+    r"(?i)[\"']host[\"'](?!:)|x-forwarded-(?!for)|[\"']forwarded[\"']|\burl\.(?:scheme|netloc|hostname|port)\b|\bbase_url\b"
+    r"|(?:scope|fixed)(?:\.get\(|\[)[\"']scheme[\"']": (
+        "app/http/address.py",
+        "app/serving/framing.py",  # that there is one Host
+        "app/serving/protocol.py",
+        "app/runtime/settings.py",  # the parts of a configured address
+        "app/demo/",
+    ),
     r"\b86_?400(_000)*\b|[*/] ?1_000_000\b|\b1_000_000 [*/]": ("kit/time.py",),  # seconds and microseconds
 }
 HELPERS_USED_ONCE = 0.53  # at most this share of the private helpers

@@ -3,13 +3,15 @@
 import re
 import time
 import zlib
-from typing import Final, TypeVar
+from collections.abc import Iterable
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from app.http.deadlines import RECEIPT_SECONDS, UPLOAD_SECONDS, Deadlines
 from app.http.errors import Problem, unreadable
 from app.http.exchange import Message, Receive
+from kit.values import Unusable, identifier
 
 MAX_BODY: Final = 500_000
 MAX_MEMBERS: Final = 16  # each one copies what follows it
@@ -135,6 +137,19 @@ def decode(body: bytes, decoder: "msgspec.json.Decoder[Decoded]") -> Decoded:
         if not cut_off and SURROGATE.search(body) and ("surrogate" in said or "truncated" in said):
             said = "a \\u escape is half of a surrogate pair; write both halves, or the character itself in UTF-8"
     raise unreadable(f"the body is not what it should be: {said}")
+
+
+def told_id(value: Any, field: str) -> str | None:
+    """The id that a body says at `field`, None where it says none. Raises Problem 400 for what can be none."""
+    found = identifier(value)
+    if isinstance(found, Unusable):
+        raise Problem(400, "invalid_id", f"{field}: {found.reason}")
+    return found
+
+
+def told_ids(values: Iterable[Any]) -> list[str]:
+    """Those of several values that are ids: a page whose list holds none of them is answered all the same."""
+    return [found for found in map(identifier, values) if isinstance(found, str)]
 
 
 def too_large(limit: int) -> Problem:

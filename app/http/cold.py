@@ -5,6 +5,7 @@ from typing import Final
 
 from app.http.admission import AccessPolicy
 from app.http.body import MAX_BODY, BodyReader, Disconnected, check_length
+from app.http.compression import Packing
 from app.http.deadlines import Deadlines
 from app.http.dispatch import failure
 from app.http.exchange import (
@@ -24,7 +25,10 @@ from app.runtime.telemetry import OTHER_ROUTE
 
 # pages of other origins call these
 PAGE_PATHS: Final = ("/v1/recommendations", "/v1/projects/", "/sourceConfig", "/resonate.js")
-UPLOADS: Final[Mapping[str, int]] = {"/v1/products": 64 * 1024 * 1024}  # largest body of what is taken piece by piece
+UPLOADS: Final[Mapping[str, int]] = {  # largest body of what is taken piece by piece
+    "/v1/products": 64 * 1024 * 1024,
+    "/v1/personalize/batch": 16 * 1024 * 1024,
+}
 EXCHANGE: Final = "resonate.exchange"
 
 
@@ -73,6 +77,8 @@ class _Reply:
         self._exchange = exchange
         self._send = send
         self._pages: Pages = pages
+        self._packing = Packing(exchange) if exchange.scope["method"] == "GET" else None
+        self._begun = False
         self.status = 0
 
     async def send(self, message: Message) -> None:
@@ -84,12 +90,14 @@ class _Reply:
                 HttpAnswer(self.status, b"", b"", message["headers"]), self._exchange, self._pages
             )
         if self.status:
-            await self._send(message)
+            for each in [message] if self._packing is None else self._packing.messages(message):
+                self._begun = True
+                await self._send(each)
 
     async def answer(self, answer: HttpAnswer) -> None:
-        if self.status:  # too late to say anything else
+        if self._begun:  # too late to say anything else
             return
-        self.status = answer.status
+        self.status, self._begun = answer.status, True
         headers = head(answer, self._exchange, self._pages)
         await self._send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await self._send({"type": "http.response.body", "body": answer.body})

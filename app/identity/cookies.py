@@ -1,19 +1,17 @@
 """The cookie that holds a visitor's id: who may send it, how it is read, set and deleted, and when its end is moved."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
-from urllib.parse import quote, unquote, urlsplit
+from typing import Final
+from urllib.parse import quote, unquote
 
-from events.dialects.validation import id_problem
 from experiments.definitions.shop import Shop
 from kit.time import DAY_SECONDS
+from kit.values import identifier
 
 Pairs = list[tuple[bytes, bytes]]  # headers of an answer
 
 # RFC 6265, 4.1.1: what may stand in a value as it is; `%` tells of what may not
 PLAIN: Final = "!#$&'()*+-./:<=>?@[]^_`{|}~"
-DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
 MOST_REMEMBERED: Final = 20_000
 
 
@@ -24,22 +22,6 @@ class Whereabouts:
     origins: tuple[str, ...]
     host: str
     is_https: bool
-
-    @classmethod
-    def of(
-        cls, scope: Mapping[str, Any], headers: Mapping[bytes, bytes], public_url: str | None, *, trusted: bool
-    ) -> "Whereabouts":
-        """By what a trusted proxy forwards, else by the public address, else by what the request itself says."""
-        forwarded = _first(headers, b"x-forwarded-proto") if trusted else ""
-        named = _first(headers, b"x-forwarded-host") if trusted else ""
-        told = headers.get(b"host", b"").decode("latin-1").strip()
-        public = None if public_url is None else urlsplit(public_url)
-        scheme = forwarded.lower() if forwarded.lower() in DEFAULT_PORTS else ""
-        origins = [_origin(scheme or str(scope.get("scheme", "http")), named or told)]
-        if public is not None:
-            origins.append(_origin(public.scheme, public.netloc))
-        secure = scheme or (public.scheme if public is not None else str(scope.get("scheme", "http")))
-        return cls(tuple(origins), _host(named or (public.netloc if public is not None else told)), secure == "https")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,24 +96,10 @@ def seconds_until(day: int, now: float) -> int:
     return max(0, int(day * DAY_SECONDS - now))
 
 
-def _first(headers: Mapping[bytes, bytes], name: bytes) -> str:
-    """The first of the values of a header that proxies add to, which is nearest to the browser."""
-    return headers.get(name, b"").decode("latin-1").partition(",")[0].strip()
-
-
-def _origin(scheme: str, netloc: str) -> str:
-    return f"{scheme}://{netloc.lower().removesuffix(DEFAULT_PORTS.get(scheme, ''))}"
-
-
-def _host(netloc: str) -> str:
-    """Without the port."""
-    name, closing, _ = netloc.partition("]") if netloc.startswith("[") else (netloc.partition(":")[0], "", "")
-    return f"{name}{closing}".lower().removesuffix(".")
-
-
 def _id_of(value: str) -> str | None:
     try:
         found = unquote(value, errors="strict")
     except UnicodeDecodeError:
         return None
-    return found if found and id_problem(found) is None else None
+    told = identifier(found)
+    return told if isinstance(told, str) else None

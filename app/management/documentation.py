@@ -10,7 +10,8 @@ from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import HTMLResponse, Response
 
 from app.management.openapi import ERRORS, JSON, PROBLEM, PROBLEM_SCHEMA, SECURITY, hot_components, hot_paths
-from app.routes.dependencies import key_if_any
+from app.management.openapi_sdks import sdk_paths
+from app.routes.dependencies import Asked, Worker, key_if_any
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(key_if_any)])
 
@@ -61,7 +62,7 @@ def describe(application: FastAPI) -> None:
                     operation["responses"].setdefault(status, {**PROBLEM, "description": description})
                 if path not in OPEN_PATHS:
                     operation["security"] = SECURITY
-        document["paths"] = {**hot_paths(), **document["paths"]}
+        document["paths"] = {**hot_paths(), **sdk_paths(), **document["paths"]}
         application.openapi_schema = document
         return document
 
@@ -70,7 +71,10 @@ def describe(application: FastAPI) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """What describes an application, made once: anyone may ask for it, as often as they like."""
+    """What describes an application, made once: anyone may ask for it, as often as they like.
+
+    `json` lacks the address of the service, which is not the same for all who ask.
+    """
 
     json: bytes
     page: bytes
@@ -86,8 +90,11 @@ class Rendered:
 
 
 @router.get("/openapi.json")
-async def openapi(request: Request) -> Response:
-    return Response(Rendered.of(request.app).json, media_type="application/json")
+async def openapi(request: Request, asked: Asked, worker: Worker) -> Response:
+    address = worker.addresses.of(asked.scope, asked.headers)
+    servers = msgspec.json.encode({"servers": [{"url": address.url}]})[:-1]
+    document = b"%b,%b" % (servers, Rendered.of(request.app).json[1:])
+    return Response(document, media_type="application/json", headers={"cache-control": address.caching})
 
 
 @router.get("/docs")
@@ -124,9 +131,9 @@ def document(description: dict[str, Any]) -> str:
     info = description["info"]
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(info["title"])}: the HTTP API</title>'
-        f'<meta name="viewport" content="width=device-width"><link rel="stylesheet" href="/docs.css">'
+        f'<meta name="viewport" content="width=device-width"><link rel="stylesheet" href="docs.css">'
         f"<h1>{escape(info['title'])}</h1><p>{escape(info['description'])}</p>"
-        f'<p>Machine-readable: <a href="/openapi.json">/openapi.json</a></p>{sections}</html>'
+        f'<p>Machine-readable: <a href="openapi.json">openapi.json</a></p>{sections}</html>'
     )
 
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from starlette.convertors import PathConvertor, register_url_convertor
 
 from app.analysis.queries import ErasureQuery, PersonKind, PersonQuery
-from app.http.body import decode
+from app.http.body import decode, told_id
 from app.http.errors import Problem, retry_later, unreadable
 from app.http.exchange import Exchange
 from app.management.audit import REASON, Act, auditing, note, subject_of
@@ -18,7 +18,6 @@ from app.management.openapi import TEXT, json_body
 from app.routes.dependencies import Asked, Secret, Worker, analysis_response
 from app.worker.resources import Resources
 from events.authority import WORDS
-from events.dialects.validation import id_problem
 from events.privacy.journal import ErasureJournal, JournalUnusable
 from events.store.availability import StoreUnavailable
 
@@ -207,13 +206,11 @@ def _each_checked(identifiers: Sequence[str] | None) -> tuple[str, ...] | None:
     return None if identifiers is None else tuple(_checked(each, "only") for each in identifiers)
 
 
-def _checked(identifier: str, name: str = "id") -> str:
-    problem = id_problem(identifier)
-    if problem is not None:
-        raise Problem(400, "invalid_id", f"{name}: {problem}")
-    if not identifier.isascii() and any("\ud800" <= letter <= "\udfff" for letter in identifier):
-        raise Problem(400, "invalid_id", f"{name}: it is not valid Unicode text")
-    return identifier
+def _checked(identifier: Any, name: str = "id") -> str:
+    found = told_id(identifier, name)
+    if found is None:
+        raise Problem(400, "invalid_id", f"{name}: it is missing")
+    return found
 
 
 class Named(msgspec.Struct, frozen=True):

@@ -19,13 +19,13 @@ from types import FrameType
 from typing import TYPE_CHECKING, Final
 
 from app.http.access import configured_keys
-from app.http.server import address_of, admit_nobody, listen_unix, turn_away
 from app.keys.audit import Actor, Audit, AuditUnusable, line_of
 from app.processes.design_freeze import DesignMirror, SiteTraffic
 from app.processes.store import Store
 from app.processes.supervised import ChildProcess, Role
 from app.runtime.data_directory import DataDirectory, DirectoryUnusable, store_connection
 from app.runtime.settings import Settings
+from app.serving.sockets import address_of, admit_nobody, listen_unix, turn_away
 from events.store.availability import StoreUnavailable
 from experiments.catalog.freeze import FreezeSources
 from kit.child import ending
@@ -259,7 +259,9 @@ class Supervisor:
         if self.keys.generated is not None:  # shown once, on the start that made them; never logged
             print(f"publishable key {self.keys.generated.publishable}")
             print(f"secret key      {self.keys.generated.secret}")
-        print(f"Resonate is ready on {address} (data {self.directory.root}, store {self.store.name})", flush=True)
+        public = f", for pages {self.settings.public_url}" if self.settings.public_url else ""
+        where = f"data {self.directory.root}, store {self.store.name}{public}"
+        print(f"Resonate is ready on {address} ({where})", flush=True)
 
     def _report_definitions(self) -> None:
         for error in self.keeper.errors:

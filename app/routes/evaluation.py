@@ -23,6 +23,7 @@ from experiments.catalog.visible import Visible
 from experiments.targeting.attributes import AGENT
 from kit.suggestions import did_you_mean
 from kit.time import now_us
+from kit.values import identifier
 
 FORCE: Final = "resonate_force"
 FORCE_ATTRIBUTE: Final = "resonate.force"
@@ -77,9 +78,9 @@ def refused(resources: Resources, shown: Sequence[Assignment]) -> None:
 
 
 def user_named(told: Mapping[str, Any]) -> str | None:
-    """The user among attributes; a number counts as its text, as SDKs hash it."""
-    user = told.get(USER_ATTRIBUTE)
-    return user if user is None or type(user) is str else str(user)
+    """The user among attributes, None where there is none that can be one."""
+    found = identifier(told.get(USER_ATTRIBUTE))
+    return found if isinstance(found, str) else None
 
 
 def for_named_user(

@@ -9,7 +9,7 @@ import msgspec
 
 from app.http.access import Grant
 from app.http.admission import admit
-from app.http.body import decode
+from app.http.body import decode, told_id, told_ids
 from app.http.errors import Problem
 from app.http.exchange import Exchange, HttpAnswer, Reply
 from app.identity.people import people_asking
@@ -31,12 +31,11 @@ from app.routes.evaluation import (
     user_named,
     when_stored,
 )
-from app.routes.ofrep import check_user
 from app.routes.visitor import Asking, asking
 from app.worker.recommendations import ListAnswer
 from app.worker.resources import Resources
 from events.consent import Consent
-from events.dialects.validation import CONSENT_ATTRIBUTE, TOKEN_ATTRIBUTE, EventRefused, check_bounds, id_problem
+from events.dialects.validation import CONSENT_ATTRIBUTE, TOKEN_ATTRIBUTE, EventRefused, check_bounds
 from events.records import Record
 from experiments.assignment.assign import USER_ATTRIBUTE, Assignment, assign
 from experiments.catalog.visible import Visible
@@ -54,15 +53,15 @@ class SlotRequest(msgspec.Struct, frozen=True):
     """One list of products: the slot, the products of the page or cart, how many."""
 
     slot: str
-    items: list[str] | None = None
+    items: list[Any] | None = None
     limit: int | float | None = None
 
 
 class PersonalizeBody(msgspec.Struct, frozen=True):
     """The request body; null is the same as absent."""
 
-    visitor_id: str | None = None
-    user_id: str | int | None = None
+    visitor_id: Any = None  # ids are read where all others are
+    user_id: Any = None
     attributes: dict[str, Any] | None = None
     experiments: list[str] | None = None
     recommendations: list[SlotRequest] | None = None
@@ -95,6 +94,13 @@ class PageView:
         """What became of each exposure, by the experiment that is shown."""
         return {assignment.experiment: end for assignment, end in zip(self.enrolling, told, strict=True)}
 
+    @property
+    def errors(self) -> bytes:
+        """The member that says which keys are not known, with a comma before it."""
+        said = {key: not_served(self.visible, key, place) for place, key in enumerate(self.unknown)}
+        errors = {key[:100]: {"code": "unknown_experiment", "message": said[key]} for key in self.unknown}
+        return b',"errors":%b' % msgspec.json.encode(errors)
+
 
 class Personalize:
     """The handler, with the answers of what is visible kept ready."""
@@ -111,7 +117,7 @@ class Personalize:
             attributes = knowable(attributes, consent)
         if grant.site is not None:
             attributes = {**attributes, SITE_ATTRIBUTE: grant.site}
-        for_whom = asking(exchange, resources, body.visitor_id, consent)
+        for_whom = asking(exchange, resources, told_id(body.visitor_id, "visitor_id"), consent)
         visitor_id = for_whom.visitor_id or NOBODY
 
         def answer() -> Reply:
@@ -146,11 +152,7 @@ class Personalize:
             view.asking.told + view.previewing,
             exchange.standing.told,
         )
-        if view.unknown:
-            said = {key: not_served(view.visible, key, place) for place, key in enumerate(view.unknown)}
-            errors = {key[:100]: {"code": "unknown_experiment", "message": said[key]} for key in view.unknown}
-            body += b',"errors":%b' % msgspec.json.encode(errors)
-        return HttpAnswer(200, body + b"}", headers=view.asking.headers)
+        return HttpAnswer(200, body + (view.errors if view.unknown else b"") + b"}", headers=view.asking.headers)
 
 
 def personalize_stem(assignment: Assignment) -> bytes:
@@ -174,11 +176,7 @@ def checked_attributes(body: PersonalizeBody) -> tuple[dict[str, Any], Any]:
 
     Raises Problem 400.
     """
-    problem = None if body.visitor_id is None else id_problem(body.visitor_id)
-    if problem is not None:
-        raise Problem(400, "invalid_id", f"visitor_id: {problem}")
-    if type(body.user_id) is str:
-        check_user(body.user_id, "user_id")
+    named = told_id(body.user_id, "user_id")
     attributes = body.attributes or {}
     try:
         check_bounds(attributes, "attributes")
@@ -186,7 +184,7 @@ def checked_attributes(body: PersonalizeBody) -> tuple[dict[str, Any], Any]:
         raise Problem(400, refused.code, refused.message) from None
     among = attributes.pop(TOKEN_ATTRIBUTE, None)
     token = among if body.user_token is None else body.user_token
-    return (attributes if body.user_id is None else {**attributes, USER_ATTRIBUTE: body.user_id}), token
+    return (attributes if named is None else {**attributes, USER_ATTRIBUTE: body.user_id}), token
 
 
 def page_view(
@@ -214,7 +212,7 @@ def page_view(
     enrolling = [assignment for assignment in assignments if assignment.enrols] if wanted else []
     people, refusing = tuple[str, ...](), dict[str, bytes]()
     if consent is Consent.PERSONAL:
-        user = None if body.user_id is None else str(body.user_id)
+        user = told_id(body.user_id, "user_id")
         people = people_asking(exchange.authority, None if asking.is_new else asking.visitor_id, user)
     elif consent is Consent.NONE and wanted:
         refusing = {assignment.experiment: REFUSED for assignment in assignments if not assignment.forced}
@@ -243,9 +241,9 @@ def _lists(
     }
     lists: dict[str, ListRequest] = {}
     for number, each in enumerate(asked):
-        items, limit = each.items or [], each.limit
+        items, limit = told_ids(each.items or ()), each.limit
         whole = limit is None or (1 <= limit <= MAX_LIMIT and limit == int(limit))  # 5.0 is whole too, in JSON
-        if len(items) > MAX_ITEMS or len(each.slot) > MAX_SLOT or not whole:
+        if len(each.items or ()) > MAX_ITEMS or len(each.slot) > MAX_SLOT or not whole:
             what = (
                 f"a name of at most {MAX_SLOT} characters, at most {MAX_ITEMS} items, a whole limit of 1 to {MAX_LIMIT}"
             )

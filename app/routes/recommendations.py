@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Response
 
 from app.analysis.queries import AttributionQuery
 from app.http.admission import admit
-from app.http.body import decode
+from app.http.body import decode, told_id, told_ids
 from app.http.errors import Problem
 from app.http.exchange import Exchange, HttpAnswer, Reply, matches
 from app.identity.people import people_asking
@@ -19,7 +19,6 @@ from app.routes.visitor import Asking, asking
 from app.worker.recommendations import LiveRecommender
 from app.worker.resources import Resources
 from events.consent import Consent
-from events.dialects.validation import id_problem
 from recommender.ranking.request import ListRequest, Strategy
 from recommender.ranking.rules import FilterError, ListRules, conditions
 
@@ -32,14 +31,14 @@ MAX_SLOT: Final = 100
 class RecommendationsBody(msgspec.Struct, frozen=True):
     """The request body; null is the same as absent."""
 
-    visitor_id: str | None = None
-    user_id: str | int | None = None
+    visitor_id: Any = None  # ids are read where all others are
+    user_id: Any = None
     slot: str | None = None
     strategy: Strategy | None = None
-    items: list[str] | None = None
+    items: list[Any] | None = None
     limit: int | float | None = None  # 5.0 is a whole number too, in JSON
     filter: dict[str, Any] | None = None
-    exclude: list[str] | None = None
+    exclude: list[Any] | None = None
     exclude_purchased: bool | None = None
     diversity: float | None = None
     consent: Any = None  # its words are checked where those of headers are
@@ -53,14 +52,10 @@ def recommend(exchange: Exchange, resources: Resources, raw: bytes) -> Reply:
     """The handler."""
     admit(exchange, resources.access, ())
     body, recommender = decode(raw, DECODER), resources.recommender
-    user = None if body.user_id is None else str(body.user_id)
-    for name, given in (("visitor_id", body.visitor_id), ("user_id", user)):
-        problem = None if given is None else id_problem(given)
-        if problem is not None:
-            raise Problem(400, "invalid_id", f"{name}: {problem}")
+    visitor, user = told_id(body.visitor_id, "visitor_id"), told_id(body.user_id, "user_id")
     request = list_request(body, recommender)
     consent = resources.consent_of(exchange, body.consent)
-    for_whom = asking(exchange, resources, body.visitor_id, consent)
+    for_whom = asking(exchange, resources, visitor, consent)
     if consent is not Consent.PERSONAL:  # nobody's past: what `request` asks for nobody
         return _answer(exchange, for_whom, request, recommender)
 
@@ -89,7 +84,7 @@ def list_request(body: RecommendationsBody, recommender: LiveRecommender) -> Lis
     limit = None if body.limit is None else _whole(body.limit)
     if body.diversity is not None and not 0 <= body.diversity <= 1:
         raise Problem(400, "invalid_diversity", "diversity: it must be from 0 to 1")
-    request = recommender.request(body.slot, (), body.items or (), body.strategy, limit)
+    request = recommender.request(body.slot, (), told_ids(body.items or ()), body.strategy, limit)
     if not (body.filter or body.exclude) and body.exclude_purchased is None and body.diversity is None:
         return request
     return msgspec.structs.replace(request, rules=_with_own(request.rules, body))
@@ -109,7 +104,7 @@ def _with_own(slot: ListRules, body: RecommendationsBody) -> ListRules:
         raise Problem(400, "invalid_filter", str(error)) from None
     return replace(
         slot,
-        exclude=(*slot.exclude, *(body.exclude or ())),
+        exclude=(*slot.exclude, *told_ids(body.exclude or ())),
         conditions=(*slot.conditions, *filters),
         exclude_purchased=slot.exclude_purchased if body.exclude_purchased is None else body.exclude_purchased,
         diversity=slot.diversity if body.diversity is None else body.diversity,

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path
 from fastapi.responses import JSONResponse
 
 from app.http.admission import admit_key, presented, stranger
@@ -14,18 +14,16 @@ PublishableKey = Annotated[str, Path(max_length=512, description="A publishable 
 
 
 @router.get("/v1/projects/{key}/settings", summary="Settings of Segment's browser SDK")
-async def segment_settings(key: PublishableKey, request: Request, asked: Asked, worker: Worker) -> JSONResponse:
+async def segment_settings(key: PublishableKey, asked: Asked, worker: Worker) -> JSONResponse:
     admit_key(asked, worker.access, key.encode(), in_address=True)
-    # What the request says of our address is true for this caller alone: a proxy may keep a configured one only.
-    public = worker.settings.public_url
-    scheme, _, place = (public or f"{request.url.scheme}://{request.url.netloc}").partition("://")
+    address = worker.addresses.of(asked.scope, asked.headers)
     everything = {"__default": {"enabled": True, "integrations": {}}}
     told: dict[str, Any] = {
         "integrations": {
             "Segment.io": {
                 "apiKey": key,
-                "apiHost": f"{place}/v1",
-                "protocol": scheme,
+                "apiHost": f"{address.place}/v1",
+                **({"protocol": address.scheme} if address.scheme else {}),  # without one the SDK takes https
                 "unbundledIntegrations": [],
                 "addBundledMetadata": False,
                 "versionSettings": {"version": "4.4.7", "componentTypes": ["browser"]},
@@ -40,11 +38,10 @@ async def segment_settings(key: PublishableKey, request: Request, asked: Asked, 
         "legacyVideoPluginsEnabled": False,
         "remotePlugins": [],
     }
-    return JSONResponse(told, headers={"cache-control": "public, max-age=300" if public else "no-store"})
+    return JSONResponse(told, headers={"cache-control": address.caching})
 
 
-@router.get("/sourceConfig/", summary="Settings of RudderStack's browser SDK")
-@router.get("/sourceConfig", include_in_schema=False)
+@router.get("/sourceConfig", summary="Settings of RudderStack's browser SDK")
 async def rudderstack_settings(asked: Asked, worker: Worker) -> JSONResponse:
     found = presented(asked)
     if found is None:

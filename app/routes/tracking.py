@@ -1,6 +1,5 @@
 """Segment's tracking API: an answer of success means that every event of the request is durable."""
 
-import time
 from asyncio import Future
 from collections.abc import Sequence
 from functools import partial
@@ -14,55 +13,20 @@ from app.http.body import Decoded, decode
 from app.http.errors import Problem, retry_later, unreadable
 from app.http.exchange import Awaited, Exchange, HttpAnswer, Reply
 from app.identity.users import NamedUsers
+from app.intake.forms import unwrapped
+from app.intake.hints import Hints, hints_of, is_hinted
+from app.intake.judging import ExposureJudge
 from app.worker.resources import Resources
 from events.authority import OF_BACKEND
 from events.consent import UnknownConsent
-from events.dialects.segment import BatchBody, BatchMissing, BatchTooLarge, Reading, read_batch, read_single
-from events.dialects.validation import Arrival
-from events.records import EXPOSURE, Record
+from events.dialects.segment import BatchBody, BatchMissing, BatchTooLarge, read_batch, read_single
+from events.dialects.validation import Arrival, Reading
+from events.records import Record
 from events.store.availability import StoreUnavailable
-from experiments.assignment.assign import CompiledExperiment, plausible
-from experiments.catalog.visible import Visible
 from kit.time import now_us
 
-
-def judged(record: Record, visible: Visible) -> Record | None:
-    """An exposure with its variant's key, phase and propensity, marked where it cannot be true; None where nobody may
-    know of the user who would be enrolled.
-
-    It is held against every phase that its sender saw in the last 24 hours, because an SDK may hold an old payload. An
-    experiment that is not ours is stored as it is: sites report other tools' tests by the same event.
-    """
-    phases = visible.served.get(record.experiment or "", ())
-    if not phases or record.variant is None:
-        return record
-    if record.consent != "personal" and phases[0].by_user:
-        return None
-    for phase in phases:
-        variant = _variant_key(phase, record.variant)
-        if plausible((phase,), record.visitor_id, record.user_id, variant):
-            return _marked(record, phase, variant, forged=False)
-    newest = phases[0]
-    variant = _variant_key(newest, record.variant)
-    return _marked(record, newest, variant, forged=record.visitor_id not in newest.previewed)
-
-
-def _marked(record: Record, phase: CompiledExperiment, variant: str, *, forged: bool) -> Record:
-    weight = next((each.weight for each in phase.variants if each.key == variant), None)
-    forced = record.visitor_id in phase.previewed
-    return msgspec.structs.replace(
-        record, variant=variant, phase=phase.phase, propensity=weight, forged=forged, forced=forced
-    )
-
-
-def _variant_key(phase: CompiledExperiment, told: str) -> str:
-    """The key of a variant; SDKs may tell its index instead."""
-    keys = [variant.key for variant in phase.variants]
-    if told in keys or not (len(told) < 10 and told.isascii() and told.isdigit()):
-        return told
-    return keys[int(told)] if int(told) < len(keys) else told
-
-
+TEST: Final = "resonate_test"  # of a context or of properties: sent to see whether it arrives
+MOST_TOLD: Final = 100  # refusals, repairs and hints each
 SUCCESS: Final = b'{"success":true}'
 SINGLE: Final = msgspec.json.Decoder(dict[str, Any])
 BATCH: Final = msgspec.json.Decoder(BatchBody)
@@ -78,11 +42,11 @@ class Tracking:
         found = presented(exchange)
         grant = None if found is None else admit_key(exchange, resources.access, found[0], in_address=found[1])
         if self._kind is None:
-            batch = _decoded(exchange, resources, body, BATCH)
-            grant = grant or admit_written(exchange, resources, batch.writeKey)
+            batch, key = _decoded(exchange, resources, body, BATCH)
+            grant = grant or admit_written(exchange, resources, batch.writeKey or key)
             named = resources.users.named_by_events(exchange.user_token)
             try:
-                reading = read_batch(batch, len(body), arrival(exchange, resources, named))
+                reading = read_batch(batch, len(body), arrival(exchange, resources, grant, named))
             except BatchMissing as error:
                 raise unreadable(str(error)) from None
             except UnknownConsent as error:
@@ -90,14 +54,11 @@ class Tracking:
             except BatchTooLarge as error:
                 raise Problem(413, "batch_too_large", str(error)) from None
         else:
-            item = _decoded(exchange, resources, body, SINGLE)
-            grant = grant or admit_written(exchange, resources, item.get("writeKey"))
+            item, key = _decoded(exchange, resources, body, SINGLE)
+            grant = grant or admit_written(exchange, resources, item.get("writeKey") or key)
             named = resources.users.named_by_events(exchange.user_token)
-            reading = read_single(item, len(body), self._kind, arrival(exchange, resources, named))
-        exchange.events = len(reading.records)
-        if reading.gone:
-            resources.forget_cookie(exchange)
-        return store(reading, resources, grant, named)
+            reading = read_single(item, len(body), self._kind, arrival(exchange, resources, grant, named))
+        return store(exchange, reading, resources, grant, named)
 
 
 def admit_written(exchange: Exchange, resources: Resources, key: Any) -> Grant:
@@ -107,7 +68,7 @@ def admit_written(exchange: Exchange, resources: Resources, key: Any) -> Grant:
     return admit_key(exchange, resources.access, key.encode())
 
 
-def arrival(exchange: Exchange, resources: Resources, named: NamedUsers) -> Arrival:
+def arrival(exchange: Exchange, resources: Resources, grant: Grant, named: NamedUsers) -> Arrival:
     """What the request says about its events; those of a page each prove the user that they name, or do not."""
     return Arrival(
         received_at=now_us(),
@@ -118,17 +79,23 @@ def arrival(exchange: Exchange, resources: Resources, named: NamedUsers) -> Arri
         scrubber=resources.scrubber,
         network=resources.network_of(exchange),
         consent=resources.consent_of_events(exchange),
-        site=None if exchange.grant is None else exchange.grant.site,
+        site=grant.site,
+        judge=ExposureJudge(resources, grant),
+        keeps_evaluations=resources.settings.keep_feature_evaluations,
     )
 
 
-def store(reading: Reading, resources: Resources, grant: Grant, named: NamedUsers) -> Reply:
+def store(exchange: Exchange, reading: Reading, resources: Resources, grant: Grant, named: NamedUsers) -> Reply:
     """Appends the records and answers once they are durable. Raises Problem 503 when that cannot be promised."""
+    exchange.events = len(reading.records)
+    if reading.gone:
+        resources.forget_cookie(exchange)
+    hints = hints_of(reading, resources, grant) if is_hinted(exchange, grant) else ()
     if named.unsettled:
-        return _settled(reading, resources, grant, named)
-    records = _judged(reading, named.counted(reading.records), resources, grant)
+        return _settled(reading, resources, hints, named)
+    records = _marked(reading, named.counted(reading.records), resources)
     if not records:
-        return stored(reading, resources, records, 0)
+        return stored(reading, resources, hints, records, 0)
     future = None
     if not resources.users.log_ins.are_told(records):
         try:
@@ -136,45 +103,51 @@ def store(reading: Reading, resources: Resources, grant: Grant, named: NamedUser
         except StoreUnavailable as unavailable:
             raise not_stored(resources, unavailable) from None
     if future is None:
-        return _appended(reading, resources, records)
-    return Awaited(future, partial(_durable, reading, resources, records, future))
+        return _appended(reading, resources, hints, records)
+    return Awaited(future, partial(_durable, reading, resources, hints, records, future))
 
 
-async def _settled(reading: Reading, resources: Resources, grant: Grant, named: NamedUsers) -> HttpAnswer:
+async def _settled(reading: Reading, resources: Resources, hints: Hints, named: NamedUsers) -> HttpAnswer:
     """Once it is known who of the users whom the events name is logged in."""
-    records = _judged(reading, await named.settled(reading.records), resources, grant)
-    return await _appended(reading, resources, records)
+    records = _marked(reading, await named.settled(reading.records), resources)
+    return await _appended(reading, resources, hints, records)
 
 
-async def _appended(reading: Reading, resources: Resources, records: Sequence[Record]) -> HttpAnswer:
+async def _appended(reading: Reading, resources: Resources, hints: Hints, records: Sequence[Record]) -> HttpAnswer:
     try:
         appended = await resources.stream.append(records)
     except StoreUnavailable as unavailable:
         raise not_stored(resources, unavailable) from None
     await resources.users.log_ins.learn(records)
-    return stored(reading, resources, records, appended.duplicates)
+    return stored(reading, resources, hints, records, appended.duplicates)
 
 
-def _durable(reading: Reading, resources: Resources, records: Sequence[Record], future: Future[int]) -> HttpAnswer:
+def _durable(
+    reading: Reading, resources: Resources, hints: Hints, records: Sequence[Record], future: Future[int]
+) -> HttpAnswer:
     try:
         duplicates = future.result()
     except StoreUnavailable as unavailable:
         raise not_stored(resources, unavailable) from None
-    return stored(reading, resources, records, duplicates)
+    return stored(reading, resources, hints, records, duplicates)
 
 
-def _judged(reading: Reading, records: Sequence[Record], resources: Resources, grant: Grant) -> Sequence[Record]:
-    """The records as they are stored; those that consent lets nobody store are gone, and counted."""
-    now = time.time()
-    settled = [
-        judged(record, resources.visible_to(grant, now)) if record.type == EXPOSURE else record
-        for record in resources.recognition.ids.marked(records)
-    ]
-    kept = [record for record in settled if record is not None]
-    gone = reading.gone + len(settled) - len(kept)
-    if gone:
-        resources.telemetry.events("refused", gone)
-    return kept
+def _marked(reading: Reading, records: Sequence[Record], resources: Resources) -> Sequence[Record]:
+    """The records, those under ids of our own and those of tests marked; those that consent lets nobody store are gone,
+    and counted.
+    """
+    if reading.gone:
+        resources.telemetry.events("refused", reading.gone)
+    marked = resources.recognition.ids.marked(records)
+    if any([TEST in (each.context or ()) or TEST in (each.properties or ()) for each in marked]):
+        marked = [_apart(record) for record in marked]
+    return marked
+
+
+def _apart(record: Record) -> Record:
+    """A test event is kept and exported as it came, and is in no readout, no history and no model."""
+    is_test = any(told is not None and told.get(TEST) is True for told in (record.context, record.properties))
+    return msgspec.structs.replace(record, quarantined=True) if is_test else record
 
 
 def not_stored(resources: Resources, unavailable: StoreUnavailable) -> Problem:
@@ -183,32 +156,58 @@ def not_stored(resources: Resources, unavailable: StoreUnavailable) -> Problem:
     return retry_later(503, unavailable.cause, str(unavailable), unavailable.retry_after_seconds)
 
 
-def stored(reading: Reading, resources: Resources, records: Sequence[Record], duplicates: int) -> HttpAnswer:
+def stored(
+    reading: Reading, resources: Resources, hints: Hints, records: Sequence[Record], duplicates: int
+) -> HttpAnswer:
     """The answer once all records are durable, so many of which were so before; what became of each is counted."""
+    _count(resources, reading, records, duplicates)
+    if not (reading.refusals or reading.repairs or hints):
+        return HttpAnswer(200, SUCCESS)
+    return HttpAnswer(200, msgspec.json.encode({"success": True} | told_of(reading, hints)))
+
+
+def _count(resources: Resources, reading: Reading, records: Sequence[Record], duplicates: int) -> None:
     telemetry = resources.telemetry
     if records:
         telemetry.events("stored", len(records) - duplicates)
-        if duplicates:
-            telemetry.events("duplicate", duplicates)
         odd = [record for record in records if record.quarantined or record.bot or record.forged]
-        for outcome in ("quarantined", "bot", "forged"):
-            count = sum(getattr(record, outcome) for record in odd)
-            if count:
-                telemetry.events(outcome, count)
-    if not reading.refusals:
-        return HttpAnswer(200, SUCCESS)
-    telemetry.events("rejected", len(reading.refusals))
-    rejected = [
-        {"index": each.index, "messageId": each.message_id, "code": each.code, "message": each.message}
-        for each in reading.refusals
-    ]
-    return HttpAnswer(200, msgspec.json.encode({"success": True, "rejected": rejected}))
+        for outcome in ("quarantined", "bot", "forged") if odd else ():
+            telemetry.events(outcome, sum(getattr(record, outcome) for record in odd))
+    if duplicates:
+        telemetry.events("duplicate", duplicates)
+    if reading.refusals or reading.repairs or reading.dropped:
+        telemetry.events("rejected", len(reading.refusals))
+        telemetry.events("repaired", len({repair.index for repair in reading.repairs}))
+        telemetry.events("dropped", reading.dropped)
+        resources.intake.noted(reading)
 
 
-def _decoded(exchange: Exchange, resources: Resources, body: bytes, decoder: msgspec.json.Decoder[Decoded]) -> Decoded:
-    """A body that cannot be read holds no key either: without one it is refused for that."""
+def told_of(reading: Reading, hints: Hints) -> dict[str, Any]:
+    """What the answer says of events that were refused, repaired, or stored where nothing may read them."""
+    remarks = {"rejected": reading.refusals, "repaired": reading.repairs}
+    told: dict[str, Any] = {
+        name: [
+            {"index": each.index, "messageId": each.message_id, "field": each.field, "code": each.code,
+             "message": each.message} for each in all_of_them[:MOST_TOLD]
+        ] for name, all_of_them in remarks.items() if all_of_them
+    }  # fmt: skip
+    if hints:
+        told["hints"] = hints[:MOST_TOLD]
+    more = sum(max(0, len(each) - MOST_TOLD) for each in (*remarks.values(), hints))
+    return told | {"more": more} if more else told
+
+
+def _decoded(
+    exchange: Exchange, resources: Resources, body: bytes, decoder: msgspec.json.Decoder[Decoded]
+) -> tuple[Decoded, str | None]:
+    """A body, and the key that stood beside it in a form. One that cannot be read holds no key either: without one it
+    is refused for that.
+    """
+    key = None
+    if body[:1] != b"{":
+        body, key = unwrapped(body, exchange.headers.get(b"content-type", b""))
     try:
-        return decode(body, decoder)
+        return decode(body, decoder), key
     except Problem:
         if exchange.grant is None:
             raise stranger(exchange, resources.access, None) from None

@@ -7,21 +7,20 @@ from typing import Any, Final
 import msgspec
 
 from app.http.admission import admit
-from app.http.body import decode
+from app.http.body import decode, told_id
 from app.http.errors import Headers, Problem
 from app.http.exchange import NEVER_STORED, Exchange, HttpAnswer
 from app.identity.consent import PARAMETER
 from app.identity.recognition import Recognised
 from app.worker.resources import Resources
 from events.consent import Consent
-from events.dialects.validation import id_problem
 from kit.time import DAY_US, iso, moment_of
 
 
 class VisitorBody(msgspec.Struct, frozen=True):
     """The request body; null is the same as absent."""
 
-    visitor_id: str | None = None
+    visitor_id: Any = None
     since: str | None = None  # the day (UTC) on which the browser first held this id, as in 2026-01-20
     consent: Any = None  # its words are checked where those of headers and cookies are
 
@@ -65,12 +64,10 @@ def know_visitor(exchange: Exchange, resources: Resources, raw: bytes) -> HttpAn
     """`POST /v1/visitor`: an id for a browser, or the one that it kept, in the cookie."""
     admit(exchange, resources.access, (PARAMETER,))
     body = decode(raw, DECODER)
-    problem = None if body.visitor_id is None else id_problem(body.visitor_id)
-    if problem is not None:
-        raise Problem(400, "invalid_id", f"visitor_id: {problem}")
+    named = told_id(body.visitor_id, "visitor_id")
     since = None if body.since is None else day_told(body.since)
     mode = resources.consent_of(exchange, body.consent)
-    found = recognised(exchange, resources, body.visitor_id, mode, since if body.visitor_id is not None else None)
+    found = recognised(exchange, resources, named, mode, since if named is not None else None)
     expires = None if found.ends is None else iso(moment_of(found.ends * DAY_US))
     answer = msgspec.json.encode({"visitor_id": found.visitor_id, "expires": expires})
     return HttpAnswer(200, answer, headers=[*found.headers, NEVER_STORED])

@@ -176,6 +176,10 @@ class Settings(BaseSettings):
     )
     shards: int | None = Field(None, ge=1, le=1024, description="Streams of the store: 1, on a cluster 16, by default.")
     retention_days: int = Field(730, ge=1, le=36500, description="Days of events that the log keeps.")
+    keep_feature_evaluations: bool = Field(
+        False,
+        description="`1` stores GrowthBook's `Feature Evaluated`, which no metric reads and which come by the crowd.",
+    )
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = Field(
         (), description="Addresses or networks whose `X-Forwarded-For` is believed."
     )
@@ -200,6 +204,9 @@ class Settings(BaseSettings):
     )
     max_connections_per_network: int = Field(
         1000, ge=1, description="Open connections of one network; further ones get 503. Trusted proxies go free."
+    )
+    max_streams: int = Field(
+        2000, ge=0, description="Open streams of changes of one worker, beside its connections; further ones get 503."
     )
     store_memory_mb: int = Field(1024, ge=16, description="Memory of the embedded store; full, tracking answers 503.")
     disk_floor_mb: int = Field(

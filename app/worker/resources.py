@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -13,9 +14,11 @@ from zoneinfo import ZoneInfo
 
 from app.analysis.client import AnalysisClient
 from app.http.access import Grant
+from app.http.address import Addresses
 from app.http.admission import AccessPolicy
 from app.http.errors import Problem
 from app.http.exchange import Exchange, unique_ids
+from app.http.streams import Streams
 from app.identity.consent import ConsentRules
 from app.identity.cookies import Whereabouts
 from app.identity.recognition import Recognition
@@ -28,6 +31,7 @@ from app.limits.pressure import Pressure
 from app.runtime.data_directory import DataDirectory, store_connection
 from app.runtime.settings import Settings, TokenKey
 from app.runtime.telemetry import Telemetry
+from app.worker.intake import IntakeTold
 from app.worker.keys import LiveKeys
 from app.worker.recommendations import LiveRecommender
 from events.authority import OF_BACKEND
@@ -43,10 +47,12 @@ from events.store.connection import Connection
 from events.store.memory import read_memory
 from events.store.shared_reads import SharedReads
 from experiments.assignment.assign import CompiledExperiment
+from experiments.catalog.heard import Heard
 from experiments.catalog.reader import CatalogReader
 from experiments.catalog.visible import Visible
 from kit.files import FileMark, mark_of
 from kit.tasks import Tasks
+from kit.time import SECOND_US
 
 if TYPE_CHECKING:
     from app.identity.preview_links import PreviewLink, PreviewLinks
@@ -118,6 +124,9 @@ class Resources:
     recognition: Recognition
     keys: LiveKeys
     previews: Previews
+    intake: IntakeTold
+    addresses: Addresses
+    streams: Streams
 
     def consent_of(self, exchange: Exchange, told: Any = None, among: Any = None) -> Consent:
         """The mode of consent of a request whose body says `told`, and its attributes `among` them.
@@ -146,11 +155,14 @@ class Resources:
         """Where the browser is, if its page may use the visitor's cookie: one without an origin, of the service's own,
         or of one that the key lists. So no foreign page is answered for whoever looks at it.
         """
-        trusted = self.access.networks.through_trusted(exchange.scope)
-        place = Whereabouts.of(exchange.scope, exchange.headers, self.settings.public_url, trusted=trusted)
+        place = self.addresses.place(exchange.scope, exchange.headers)
         origin = exchange.headers.get(b"origin")
         allowed = origin is None or exchange.origin_listed or origin.decode("latin-1").lower() in place.origins
         return place if allowed else None
+
+    def catch_up(self) -> None:
+        """Takes up newer definitions at once, if there are."""
+        take_up(self.catalogs, self.scrubber, self.consent, self.recognition, self.streams)
 
     def forget_cookie(self, exchange: Exchange) -> None:
         """Who refuses keeps no cookie: it is deleted, once."""
@@ -175,6 +187,16 @@ class Resources:
         """
         catalog = self.catalogs.catalog
         return catalog.full if grant is not None and grant.secret else catalog.released.at(now)
+
+    @property
+    def heard(self) -> Heard:
+        """Which events the metrics read."""
+        return self.catalogs.catalog.heard
+
+    def shop_day(self, time_us: int) -> int:
+        """The shop's day of a moment, counted from the year 1."""
+        zone = ZoneInfo(self.catalogs.catalog.shop.timezone)
+        return datetime.fromtimestamp(time_us / SECOND_US, zone).toordinal()
 
     def previewed(self, tokens: Sequence[Any]) -> list[tuple[CompiledExperiment, str] | None]:
         """What each link shows, a draft too, and which variant; None for one that does not hold."""
@@ -206,19 +228,22 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
         stack.push_async_callback(reads.close)
         log_ins = LogIns(connection, reads, directory.log_ins_file, telemetry.went_wrong)
         users = Users(None, log_ins, telemetry.named_user)
-        keys = LiveKeys(settings, users, user_tokens)
-        catalogs = CatalogReader(settings.data)
+        keys, catalogs = LiveKeys(settings, users, user_tokens), CatalogReader(settings.data)
         consent = ConsentRules(catalogs.catalog.shop.privacy, public=settings.is_public)
         recognition = Recognition(VisitorIds(directory.visitor_keys_file), catalogs.catalog.shop, telemetry.went_wrong)
         obey(catalogs, scrubber, consent, recognition)
         recommender = LiveRecommender(settings.data, catalogs, History(reads), telemetry)
         await recommender.open()
+        peers = Networks(settings.trusted_proxies, partial(telemetry.went_wrong, "untrusted_forwarding"))
         networks = NetworkDigests(connection, lambda: ZoneInfo(catalogs.catalog.shop.timezone))
         stack.push_async_callback(partial(keys.keep_uses, networks, ending=True))
-        refusals = counted_refusals(stack, stream, catalogs)
+        refusals, intake = counting(stack, stream, catalogs, telemetry)
+        streams = Streams(settings.max_streams, keys.known)
         following = await stack.enter_async_context(Tasks())
         for name, (look, seconds) in {
-            "taking up definitions": (partial(take_up, catalogs, scrubber, consent, recognition), POLL_SECONDS),
+            "taking up definitions": (
+                partial(follow_definitions, catalogs, scrubber, consent, recognition, streams), POLL_SECONDS
+            ),
             "looking whether backends tell of log-ins": (log_ins.look, POLL_SECONDS),
             "taking up keys of visitor ids": (recognition.ids.look, POLL_SECONDS),
             "looking at memory and disk": (
@@ -228,6 +253,8 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
             NETWORKS_LOOK: (networks.look, NETWORKS_SECONDS),
             "telling how many refused": (refusals.tell, REFUSALS_SECONDS),
             "taking up keys": (keys.look, POLL_SECONDS),
+            "telling what was not taken": (intake.tell, POLL_SECONDS),
+            "telling what was evaluated": (intake.tell_evaluations, REFUSALS_SECONDS),
             "noting when keys were used": (partial(keys.keep_uses, networks), USES_SECONDS),
             "keeping what the audit waits for": (partial(keys.catch_up, telemetry), USES_SECONDS),
         }.items():  # fmt: skip
@@ -241,10 +268,11 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
             access=AccessPolicy(
                 keys.known,
                 Budgets(limits(settings), books),
-                Networks(settings.trusted_proxies, partial(telemetry.went_wrong, "untrusted_forwarding")),
+                peers,
                 telemetry,
                 pressure,
                 uses=keys.uses.latest,
+                not_read=intake.whole,
             ),
             analysis=AnalysisClient(directory.analysis_socket, settings.analysis_timeout_seconds),
             telemetry=telemetry,
@@ -257,14 +285,26 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
             recognition=recognition,
             keys=keys,
             previews=Previews(directory.preview_key_file),
+            intake=intake,
+            addresses=Addresses(settings.public_url, peers),
+            streams=streams,
         )
 
 
-def counted_refusals(stack: contextlib.AsyncExitStack, stream: Stream, catalogs: CatalogReader) -> Refusals:
-    """What counts answers to those who refuse, and tells the log of them at the end too."""
-    refusals = Refusals(stream, lambda: ZoneInfo(catalogs.catalog.shop.timezone), unique_ids())
+def counting(
+    stack: contextlib.AsyncExitStack, stream: Stream, catalogs: CatalogReader, telemetry: Telemetry
+) -> tuple[Refusals, IntakeTold]:
+    """What counts answers to those who refuse, and events that were not taken as they were sent; both tell at the end
+    too.
+    """
+
+    def zone() -> ZoneInfo:
+        return ZoneInfo(catalogs.catalog.shop.timezone)
+
+    refusals, intake = Refusals(stream, zone, unique_ids()), IntakeTold(catalogs.data, zone, telemetry)
     stack.push_async_callback(refusals.tell)
-    return refusals
+    stack.push_async_callback(intake.close)
+    return refusals, intake
 
 
 def limits(settings: Settings) -> Limits:
@@ -299,13 +339,23 @@ async def look_for_room(pressure: Pressure, connection: Connection, directory: D
     pressure.measure(share, await asyncio.to_thread(directory.floors_free, floor_bytes))
 
 
-async def take_up(catalogs: CatalogReader, scrubber: Scrubber, consent: ConsentRules, recognition: Recognition) -> None:
-    """Swaps in newer definitions, if there are."""
+async def follow_definitions(
+    catalogs: CatalogReader, scrubber: Scrubber, consent: ConsentRules, recognition: Recognition, streams: Streams
+) -> None:
+    """Done twice a second: what the supervisor published holds, and open streams tell of it."""
+    take_up(catalogs, scrubber, consent, recognition, streams)
+
+
+def take_up(
+    catalogs: CatalogReader, scrubber: Scrubber, consent: ConsentRules, recognition: Recognition, streams: Streams
+) -> None:
+    """Swaps in newer definitions, if there are, and tells open streams what changed, by time alone too."""
     version = catalogs.catalog.version
     catalogs.poll()
     if catalogs.catalog.version != version:
         obey(catalogs, scrubber, consent, recognition)
         logger.info("definitions swapped", extra={"version": catalogs.catalog.version})
+    streams.look()
 
 
 def obey(catalogs: CatalogReader, scrubber: Scrubber, consent: ConsentRules, recognition: Recognition) -> None:

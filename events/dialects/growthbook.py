@@ -1,131 +1,157 @@
 """The events that GrowthBook's own SDKs send to their ingestor → records, exposures first of all."""
 
-import uuid
 from typing import Any, Final
 
 import msgspec
 
-from events.consent import Consent
-from events.dialects.segment import EXPERIMENT_VIEWED, MAX_NAME, BatchTooLarge, Reading, variation_text
-from events.dialects.user_agents import client
+from events.consent import NONE, PERSONAL, Consent
+from events.dialects.exposures import HASH_ATTRIBUTES, HASHED, exposure, said, weighed
+from events.dialects.fields import (
+    REPAIRED,
+    event_time,
+    mapping,
+    message_identifier,
+    noted,
+    optional_text,
+    repaired_fields,
+)
+from events.dialects.names import EXPERIMENT_VIEWED
+from events.dialects.segment import EVENT_NAME, BatchTooLarge, check_size, decoded, happened
 from events.dialects.validation import (
     CONSENT_ATTRIBUTE,
-    MAX_EVENT_BYTES,
     TOKEN_ATTRIBUTE,
     USER_TOKEN,
     Arrival,
+    EventDropped,
     EventRefused,
-    Refusal,
-    identifier,
-    mapping,
-    message_identifier,
-    moment,
+    Reading,
+    ReadingOf,
 )
 from events.permitted import permitted
-from events.records import EXPOSURE, TRACK, Record
+from events.records import TRACK, Record
+from kit.values import Unusable, first_identifier
 
 MAX_EVENTS: Final = 2_500
-VIEWED: Final = frozenset({EXPERIMENT_VIEWED, "$$experiment_viewed"})  # the latter is what the Python SDK says
+VIEWED: Final = (EXPERIMENT_VIEWED, "$$experiment_viewed")  # the latter is what the Python SDK says
+LIBRARY: Final = "growthbook"  # as refusals name it
+USER: Final = "user_id"
+DEVICE: Final = "device_id"
 
 
 def read_events(items: list[msgspec.Raw], arrival: Arrival) -> Reading:
     """Every event of one call. Raises BatchTooLarge."""
     if len(items) > MAX_EVENTS:
         raise BatchTooLarge(f"the call has {len(items)} events, it may have {MAX_EVENTS}")
-    read: list[Record | None] = []
-    refusals: list[Refusal] = []
+    reading = ReadingOf(arrival, "growthbook")
     for index, raw in enumerate(items):
+        item: dict[str, Any] = {}
         try:
-            if len(memoryview(raw)) > MAX_EVENT_BYTES:
-                raise EventRefused("event_too_large", f"the event may have {MAX_EVENT_BYTES} bytes")
-            item = msgspec.json.decode(raw)
-            if type(item) is not dict:
-                raise EventRefused("unreadable_event", "the event is not a JSON object")
-            read.append(read_event(item, arrival))
-        except EventRefused as refused:
-            refusals.append(Refusal(index, None, refused.code, refused.message))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            refusals.append(Refusal(index, None, "unreadable_event", "the event is not valid JSON"))
-    return Reading.of(read, refusals)
+            check_size(len(memoryview(raw)))
+            item = decoded(raw)
+            reading.add(read_event(item, arrival))
+        except (EventRefused, EventDropped) as left:
+            reading.leave(index, _told(item), left)
+        if arrival.notes:
+            reading.repaired(index, _told(item))
+    return reading.whole()
 
 
 def read_event(item: dict[str, Any], arrival: Arrival) -> Record | None:
     """One event `{event_name, properties_json, context_json, user_id, device_id, url, …}`, None where nothing of it may
-    be stored. Raises Refused.
+    be stored. Raises Refused, Dropped. What cannot be used and is not needed is left out, and noted in `arrival`.
     """
-    name = item.get("event_name")
-    if type(name) is not str or not name or len(name) > MAX_NAME:
-        raise EventRefused("missing_event", f"event_name: it must be text of 1 to {MAX_NAME} characters")
-    properties = _json_object(item.get("properties_json"), "properties_json", arrival)
-    attributes = _json_object(item.get("context_json"), "context_json", arrival)
+    notes = arrival.notes
+    properties = _json_object(item, "properties_json", "properties", arrival)
+    attributes = _json_object(item, "context_json", "attributes", arrival)
     token = attributes.pop(TOKEN_ATTRIBUTE, None)
     consent = arrival.consent_of(None, attributes.pop(CONSENT_ATTRIBUTE, None))
-    if consent is Consent.NONE:
+    if consent is NONE:
         return None
+    name, given = item.get("event_name"), _message_id(item)
     told = properties.get("in_experiment", properties.get("inExperiment"))
     exposes = name in VIEWED and told is not False  # a unit outside the experiment saw no variant
-    fields = _exposure(item, properties) if exposes else _who(item, attributes)
-    given = item.get("uuid", item.get("event_uuid"))
-    when = moment(item.get("timestamp"), "timestamp") or arrival.received_at
-    machine = client(arrival.user_agent)
-    url = item.get("url")
+    fields: dict[str, Any] = {"type": TRACK}
+    if exposes:
+        exposure(fields, properties, "properties_json", "growthbook")
+    elif name in VIEWED:
+        fields["event"] = name
+    else:
+        happened(fields, name, properties, given, arrival, "event_name")
+    exposes = "experiment" in fields
+    if exposes:
+        fields["exposure_source"] = LIBRARY
+    visitor_id, user_id = _who(item, properties if exposes else {}, attributes, arrival)
+    when = event_time(item, arrival)
+    machine = arrival.client(attributes.get("userAgent") or item.get("user_agent"))
+    kept: dict[str, Any] = {} if fields["event"] == name or exposes else {EVENT_NAME: name}
     record = Record(
-        message_id=str(uuid.uuid4()) if given is None else message_identifier(given),
-        event=EXPERIMENT_VIEWED if exposes else name,
+        message_id="" if exposes and not given else message_identifier(given, item, notes),
+        visitor_id=visitor_id,
+        user_id=user_id,
         time=when,
         network=arrival.network,
-        url=url if type(url) is str and url else None,
+        url=optional_text(item.get("url"), "url", notes),
         device=machine.device,
         country=arrival.country,
         bot=machine.bot,
         site=arrival.site,
-        authority=arrival.authority_of(fields["visitor_id"], fields["user_id"], {USER_TOKEN: token}, consent),
+        authority=arrival.authority_of(visitor_id, user_id, {USER_TOKEN: token}, consent),
         quarantined=arrival.impossible(when),
         properties=(attributes if exposes else properties) or None,
+        context=(kept | {REPAIRED: repaired_fields(notes)} if notes else kept) or None,
         **fields,
     )
-    return permitted(record, consent)
+    return _permitted(weighed(record, None, consent, arrival) if exposes else record, consent)
 
 
-def _exposure(item: dict[str, Any], properties: dict[str, Any]) -> dict[str, Any]:
-    """The JavaScript SDK writes `experimentId`, the Python one `experiment_id`; keys of variants go before indexes."""
-    hashed = identifier(_first(properties, "hashValue", "hash_value"), "properties_json.hashValue")
-    by_user = _first(properties, "hashAttribute", "hash_attribute") == "user_id"
-    device = item.get("device_id")
-    visitor = device if by_user and device is not None else hashed
-    user = hashed if by_user else item.get("user_id")
-    variation = _first(properties, "variation_key", "variationKey", "variationId", "variation_id")
-    return {
-        "type": EXPOSURE,
-        "exposure_source": "growthbook",
-        "visitor_id": identifier(visitor, "device_id"),
-        "user_id": None if user is None else identifier(user, "user_id"),
-        "experiment": identifier(_first(properties, "experimentId", "experiment_id"), "properties_json.experimentId"),
-        "variant": variation_text(variation, "properties_json.variationId"),
-    }
+def _permitted(record: Record | None, consent: Consent) -> Record | None:
+    return record if record is None or consent is PERSONAL else permitted(record, consent)
 
 
-def _first(properties: dict[str, Any], *names: str) -> Any:
-    return next((properties[name] for name in names if properties.get(name) is not None), None)
+def _who(
+    item: dict[str, Any], properties: dict[str, Any], attributes: dict[str, Any], arrival: Arrival
+) -> tuple[str, str | None]:
+    """The visitor and the user: what the SDK hashed, else what it would have hashed, else the device, else the user.
+
+    Where users are hashed, the device is the visitor. Raises Refused.
+    """
+    by = next((each for each in said(properties, HASH_ATTRIBUTES) if type(each) is str and each), "id")
+    told = {"properties_json.hashValue": said(properties, HASHED), f"context_json.{by}": [attributes.get(by)],
+            DEVICE: [item.get(DEVICE)], USER: [item.get(USER)]}  # fmt: skip
+    read = {field: first_identifier(values) for field, values in told.items()}
+    wrong = {field: value for field, value in read.items() if isinstance(value, Unusable)}
+    ids = {field: value for field, value in read.items() if type(value) is str}
+    if not ids:
+        reasons = [f"{field}: {value.reason}" for field, value in wrong.items()]
+        need = "a hashValue, an id among the attributes, device_id or user_id is required"
+        raise EventRefused("missing_id", next(iter(wrong), DEVICE), "; ".join([need, *reasons]))
+    for field, value in wrong.items():
+        noted(arrival.notes, field, value)
+    first = next(iter(ids.values()))
+    if by != USER:
+        return first, ids.get(USER)
+    user = next((value for field, value in ids.items() if field != DEVICE), None)
+    return ids.get(DEVICE, first), user
 
 
-def _who(item: dict[str, Any], attributes: dict[str, Any]) -> dict[str, Any]:
-    visitor, user = item.get("device_id") or attributes.get("id"), item.get("user_id")
-    if visitor is None and user is None:
-        raise EventRefused("missing_id", "device_id or user_id is required")
-    user_id = None if user is None else identifier(user, "user_id")
-    return {
-        "type": TRACK,
-        "visitor_id": identifier(user if visitor is None else visitor, "device_id"),
-        "user_id": user_id,
-    }
-
-
-def _json_object(value: Any, field: str, arrival: Arrival) -> dict[str, Any]:
-    """The SDKs send an object, older ones its JSON text."""
+def _json_object(item: dict[str, Any], text_name: str, name: str, arrival: Arrival) -> dict[str, Any]:
+    """What stands under either name: an object, or its JSON as text."""
+    field = text_name if item.get(text_name) is not None else name
+    value = item.get(field)
     if type(value) is str:
         try:
-            value = msgspec.json.decode(value)
+            value = msgspec.json.decode(value) if value else None
         except (msgspec.DecodeError, UnicodeError, RecursionError):
-            raise EventRefused("invalid_field", f"{field}: it is not valid JSON") from None
-    return mapping(value, field, arrival.scrubber)
+            noted(arrival.notes, field, Unusable("invalid_field", "it is not valid JSON"))
+            value = None
+    return mapping(value, field, arrival.notes, arrival.scrubber)
+
+
+def _message_id(item: dict[str, Any]) -> Any:
+    return item.get("uuid", item.get("event_uuid"))
+
+
+def _told(item: dict[str, Any]) -> dict[str, Any]:
+    """What refusals and repairs say of an event, in the words of other dialects."""
+    return {"messageId": _message_id(item), "type": TRACK, "event": item.get("event_name"),
+            "context": {"library": {"name": LIBRARY}}}  # fmt: skip

@@ -1,51 +1,120 @@
-"""What an event must be to be taken in: ids, sizes, numbers, times. One refusal names one event, never the batch."""
+"""What is said of the events of a request: who sent them and when, what of them is stored, refused, or left out.
 
-from collections.abc import Callable, Mapping
+One refusal names one event, never the batch.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, Self
 
 import msgspec
 
 from events.authority import Authority
 from events.consent import PERSONAL, SILENT, Consent, Stated, UnknownConsent
+from events.dialects.user_agents import Client, joined_client
+from events.records import Record
 from events.scrubbing import Scrubber
-from kit.time import DAY_US, microseconds
+from kit.time import DAY_US
+from kit.values import MAX_INTEGER
 
-MAX_ID_BYTES: Final = 256
-MAX_MESSAGE_ID: Final = 99
 MAX_DEPTH: Final = 32
 MAX_KEYS: Final = 512
 MAX_EVENT_BYTES: Final = 32_768
 MAX_BATCH: Final = 2_500
-MAX_INTEGER: Final = 2**63
-MAX_REVENUE: Final = 1e9
+MAX_NAME: Final = 256
+MAX_LIBRARY: Final = 64
+NUMBER_TOO_LARGE: Final = "number_too_large"
 USER_TOKEN: Final = "user_token"  # proves the user of an event or a batch; it is never stored
 CONSENT: Final = "consent"  # of an event, or of a batch
 CONSENT_ATTRIBUTE: Final = "resonate.consent"  # the same among attributes
 TOKEN_ATTRIBUTE: Final = "resonate.user_token"  # the same among attributes
-SHARED_IDS: Final = frozenset(
-    {"", "null", "undefined", "NaN", "[object Object]", "00000000-0000-0000-0000-000000000000"}
-)
 
 
 class EventRefused(Exception):
-    """Why one event is not taken: an enumerated `code` and a sentence naming the field and what would be right."""
+    """Why one event is not taken: an enumerated `code` and a sentence naming the `field` and what would be right."""
 
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
+    def __init__(self, code: str, field: str, reason: str) -> None:
         self.code = code
-        self.message = message
+        self.field = field
+        self.message = f"{field}: {reason}"
+        super().__init__(self.message)
+
+
+class EventDropped(Exception):
+    """An event of a kind that nothing reads: it is counted, and not stored."""
+
+
+class Finding(NamedTuple):
+    """Which field of an event could not be used, and why."""
+
+    field: str
+    code: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """A refused event of a request, by its index in the batch."""
+class Remark:
+    """What is said of one event of a request, by its index there: of which `field`, why, and who sent it.
+
+    `type` and `event` are what the event calls itself, `library` is the name of what sent it: empty where it says none.
+    """
 
     index: int
     message_id: str | None
+    field: str
     code: str
     message: str
+    type: str = ""
+    event: str = ""
+    library: str = ""
+
+    @classmethod
+    def of(cls, index: int, item: Mapping[str, Any], field: str, code: str, message: str) -> Self:
+        """Of the event `item`, whatever it holds."""
+        given, context = item.get("messageId"), item.get("context")
+        library = context.get("library") if type(context) is dict else None
+        name = library.get("name") if type(library) is dict else None
+        return cls(
+            index,
+            given[:MAX_NAME] if type(given) is str else None,
+            field,
+            code,
+            message,
+            _short(item.get("type"), MAX_LIBRARY),
+            _short(item.get("event"), MAX_NAME),
+            _short(name, MAX_LIBRARY),
+        )
+
+
+class Refusal(Remark):
+    """A refused event."""
+
+    __slots__ = ()
+
+
+class Repair(Remark):
+    """What of an event that is stored was left out or made usable."""
+
+    __slots__ = ()
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """What a request held: records to store, in order; the events that were refused; what was left out of those that
+    were not; how many are gone, because nothing may be known of who sent them, and how many were `dropped`, because
+    nothing reads their kind. `places` are the indexes of the records, None where they are all that was sent. `dialect`
+    is whose words the request was in.
+    """
+
+    records: list[Record]
+    refusals: list[Refusal]
+    repairs: list[Repair] = []
+    gone: int = 0
+    dropped: int = 0
+    places: Sequence[int] | None = None
+    dialect: str = "segment"
+
+
+ExposureCheck = Callable[[Record, str | None, Consent], Record | None]
 
 
 class Arrival(msgspec.Struct, frozen=True):
@@ -54,7 +123,9 @@ class Arrival(msgspec.Struct, frozen=True):
     `user_agent` is that of the visitor: empty where a backend calls, whose own says nothing about the visitor. `prove`
     answers the authority of a page's event by its visitor, its user and its token; `token` is that of its batch.
     `scrubber` drops what may not be stored while the objects of an event are walked. `consent` is what the request says
-    of all of them, and what holds where nothing is said.
+    of all of them, and what holds where nothing is said. `judge` holds an exposure against what is served, by the id
+    that was hashed where that is another. `notes` are what of the event that is read now could not be used. Of a batch,
+    `sent_at` is when its sender sent it, by its clock.
     """
 
     received_at: int
@@ -68,13 +139,22 @@ class Arrival(msgspec.Struct, frozen=True):
     token: Any = None
     scrubber: Scrubber = msgspec.field(default_factory=Scrubber)
     consent: Stated = SILENT
+    judge: ExposureCheck | None = None
+    keeps_evaluations: bool = False  # of features, which no metric reads
+    notes: list[Finding] = []
+    sent_at: int | None = None
+
+    def client(self, told: Any) -> Client:
+        """The visitor's, by what the request says of its user agent and by what the event says: one rule for all."""
+        return joined_client(self.user_agent, told if type(told) is str else "")
 
     def consent_of(self, context: Any, own: Any) -> Consent:
         """Of one event, by its `context.consent` and its `consent`. Raises Refused."""
         try:
             return self.consent.of_event(context, own)
         except UnknownConsent as unknown:
-            raise EventRefused("unknown_consent", str(unknown)) from None
+            field, _, reason = str(unknown).partition(": ")
+            raise EventRefused("unknown_consent", field, reason) from None
 
     def authority_of(
         self, visitor_id: str, user_id: str | None, item: Mapping[str, Any], consent: Consent
@@ -90,45 +170,48 @@ class Arrival(msgspec.Struct, frozen=True):
         return moment > self.received_at + DAY_US or moment < self.received_at - self.retention_days * DAY_US
 
 
-def identifier(value: Any, field: str) -> str:
-    """An id as it was sent, byte by byte: no trimming, folding or normalisation. Raises Refused."""
-    if type(value) is not str:
-        raise EventRefused("invalid_id", f"{field}: an id is text, this is {_kind(value)}")
-    problem = id_problem(value)
-    if problem is not None:
-        raise EventRefused("invalid_id", f"{field}: {problem}")
-    return value
+class ReadingOf:
+    """The reading of one request while its events are read, one after the other."""
 
+    __slots__ = ("_dialect", "_dropped", "_left", "_notes", "_read", "_refusals", "_repairs")
 
-def id_problem(value: str) -> str | None:
-    """What is wrong with an id: it is shared by thousands, too long, or has control characters."""
-    if value in SHARED_IDS:
-        return f"{value!r} is an id that thousands of visitors share; send the visitor's own"
-    if len(value) > MAX_ID_BYTES or (not value.isascii() and len(value.encode()) > MAX_ID_BYTES):
-        return f"it is longer than {MAX_ID_BYTES} bytes"
-    if not value.isprintable() and any(letter < " " or "\x7f" <= letter < "\xa0" for letter in value):
-        return "it has control characters"
-    return None
+    def __init__(self, arrival: Arrival, dialect: str = "segment") -> None:
+        self._dialect = dialect
+        self._notes = arrival.notes
+        self._read: list[Record | None] = []
+        self._left: set[int] = set()
+        self._refusals: list[Refusal] = []
+        self._repairs: list[Repair] = []
+        self._dropped = 0
 
+    def add(self, record: Record | None) -> None:
+        """What was read of the next event; None is one that is gone."""
+        self._read.append(record)
 
-def message_identifier(value: Any) -> str:
-    """A messageId: text of 1 to 99 characters without control characters. Raises Refused."""
-    found = identifier(value, "messageId")
-    if len(found) > MAX_MESSAGE_ID:
-        raise EventRefused("invalid_id", f"messageId: it has {len(found)} characters, it may have {MAX_MESSAGE_ID}")
-    return found
+    def leave(self, index: int, item: Mapping[str, Any], why: EventRefused | EventDropped) -> None:
+        """The next event, `item`, is not stored."""
+        self._left.add(index)
+        self._notes.clear()
+        if isinstance(why, EventRefused):
+            self._refusals.append(Refusal.of(index, item, why.field, why.code, why.message))
+        else:
+            self._dropped += 1
 
+    def repaired(self, index: int, item: Mapping[str, Any]) -> None:
+        """Of the event that was read last this much was left out."""
+        for field, code, reason in self._notes:
+            self._repairs.append(Repair.of(index, item, field, code, f"{field}: {reason}"))
+        self._notes.clear()
 
-def mapping(value: Any, field: str, scrubber: Scrubber) -> dict[str, Any]:
-    """An object within the limits of keys, depth and numbers, without members that may not be stored; null counts as
-    empty. Raises Refused.
-    """
-    if value is None:
-        return {}
-    if type(value) is not dict:
-        raise EventRefused("invalid_field", f"{field}: it must be an object, this is {_kind(value)}")
-    check_bounds(value, field, scrubber)
-    return value
+    def whole(self) -> Reading:
+        """What the request held."""
+        records = [record for record in self._read if record is not None]
+        if not self._left and len(records) == len(self._read):
+            return Reading(records, self._refusals, self._repairs, dialect=self._dialect)
+        indexes = [index for index in range(len(self._read) + len(self._left)) if index not in self._left]
+        places = [index for index, record in zip(indexes, self._read, strict=True) if record is not None]
+        gone = len(self._read) - len(records)
+        return Reading(records, self._refusals, self._repairs, gone, self._dropped, places, self._dialect)
 
 
 def check_bounds(
@@ -145,8 +228,8 @@ def check_bounds(
             scrubber.drop(value)
         items = value.values()
     if depth > MAX_DEPTH or keys > MAX_KEYS:
-        deep = "too_deep", f"{field}: it is nested deeper than {MAX_DEPTH} levels"
-        many = "too_many_keys", f"{field}: it has more than {MAX_KEYS} keys"
+        deep = "too_deep", field, f"it is nested deeper than {MAX_DEPTH} levels"
+        many = "too_many_keys", field, f"it has more than {MAX_KEYS} keys"
         raise EventRefused(*(deep if depth > MAX_DEPTH else many))
     for item in items:
         kind = type(item)
@@ -155,25 +238,8 @@ def check_bounds(
         if kind is dict or kind is list:
             keys = check_bounds(item, field, scrubber, depth + 1, keys)
         elif (kind is float or kind is int) and not -MAX_INTEGER < item < MAX_INTEGER:
-            raise EventRefused("number_too_large", f"{field}: numbers must lie between -2^63 and 2^63")
+            raise EventRefused(NUMBER_TOO_LARGE, field, "numbers must lie between -2^63 and 2^63")
     return keys
-
-
-def moment(value: Any, field: str) -> int | None:
-    """A time as microseconds UTC: ISO 8601 text (UTC where it names no zone) or epoch milliseconds; null is None."""
-    if value is None:
-        return None
-    if type(value) is str:
-        try:
-            told = datetime.fromisoformat(value)
-            return microseconds(told if told.tzinfo else told.replace(tzinfo=UTC))  # outside the years 1 to 9999 too
-        except ValueError:
-            raise EventRefused(
-                "invalid_time", f"{field}: it must be ISO 8601 such as 2026-01-20T09:00:03.123Z"
-            ) from None
-    if (type(value) is int or type(value) is float) and abs(value) < 1e15:
-        return round(value * 1_000)
-    raise EventRefused("invalid_time", f"{field}: it must be ISO 8601 text or epoch milliseconds")
 
 
 def token_of_event(item: Mapping[str, Any]) -> Any:
@@ -183,30 +249,5 @@ def token_of_event(item: Mapping[str, Any]) -> Any:
     return item.get(USER_TOKEN) if told is None else told
 
 
-def number(value: Any, field: str) -> float | None:
-    """A finite number; decimal text counts, because shops send prices as text. Raises Refused."""
-    if value is None:
-        return None
-    if type(value) is str and value.isascii() and len(value) <= 32 and not any(letter.isalpha() for letter in value):
-        try:
-            value = float(value.replace("_", "x"))  # Python's own separators are no decimal notation
-        except ValueError:
-            raise EventRefused("invalid_number", f"{field}: {value!r} is not a number") from None
-    if type(value) is not int and type(value) is not float:
-        raise EventRefused("invalid_number", f"{field}: it must be a number, this is {_kind(value)}")
-    if not -MAX_INTEGER < value < MAX_INTEGER:
-        raise EventRefused("number_too_large", f"{field}: numbers must lie between -2^63 and 2^63")
-    return float(value)
-
-
-def amount(value: Any, field: str) -> float | None:
-    """A number of money of at most 1e9 in size. Raises Refused."""
-    found = number(value, field)
-    if found is not None and abs(found) > MAX_REVENUE:
-        raise EventRefused("number_too_large", f"{field}: amounts may be at most 1e9, this is {found:g}")
-    return found
-
-
-def _kind(value: Any) -> str:
-    names = {type(None): "null", bool: "a boolean", int: "a number", float: "a number", str: "text", list: "a list"}
-    return names.get(type(value), "an object")
+def _short(value: Any, most: int) -> str:
+    return value[:most] if type(value) is str else ""

@@ -1,13 +1,12 @@
 """Where a unit falls: the GrowthBook hash over UTF-16 code units, and the ranges that share the line out."""
 
-import math
 import sys
 from collections.abc import Sequence
 from typing import Any, Final
 
 from fnv_hash_fast import fnv1a_32
 
-from experiments.targeting.javascript import number_text
+from kit.values import identifier
 
 Range = tuple[float, float]  # half open: low <= position < high
 
@@ -50,15 +49,9 @@ def usable_weights(count: int, weights: Sequence[float] | None) -> Sequence[floa
 
 
 def unit_text(value: Any) -> str | None:
-    """The text an SDK hashes for an attribute: non-empty text and finite numbers other than zero, else None."""
-    if isinstance(value, str):
-        return value or None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        return number_text(value) if value != 0 and math.isfinite(value) else None
-    except OverflowError:  # an integer beyond a double is Infinity to JavaScript
-        return None
+    """The text that is hashed for an attribute: an id as it is read everywhere; SDKs hash nothing for the number 0."""
+    found = identifier(value) if value else None
+    return found if isinstance(found, str) else None
 
 
 def fnv1a(text: str) -> int:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from experiments.assignment.assign import CompiledExperiment
 from experiments.assignment.compilation import compile_experiment
 from experiments.assignment.payload import Secured
+from experiments.catalog.heard import Heard
 from experiments.catalog.visible import Released, Visible, is_released
 from experiments.definitions.content import CatalogContent, FormerDesign, PublishedCatalog
 from experiments.definitions.model import Experiment, Holdout, Metric, Segment, Slot, Status
@@ -33,7 +34,7 @@ class Catalog:
 
     `experiments` holds every file (drafts and archived ones too), with pauses and stops that were ordered without the
     files applied to `status`; `overridden` names those, `written` says what their files say. `full` is what the holder
-    of a secret key sees of the servable ones, `released` what pages see.
+    of a secret key sees of the servable ones, `released` what pages see; `heard` says which events metrics read.
     """
 
     version: str
@@ -48,6 +49,7 @@ class Catalog:
     written: Mapping[str, Status]
     full: Visible
     released: Released
+    heard: Heard
 
     def previewable(self, key: str, variant: str) -> Experiment:
         """The experiment of which a link may show this variant: a draft too. Raises NothingToShow, NoSuchVariant."""
@@ -103,6 +105,7 @@ def catalog_of(snapshot: PublishedCatalog) -> Catalog:
         written=MappingProxyType(dict(snapshot.written)),
         full=Visible.of(servable, _by_key(former), secured, frozenset(each.key for each in servable)),
         released=Released(servable, _by_key(released), secured),
+        heard=Heard.by(content.metrics),
     )
 
 

@@ -27,7 +27,6 @@ Field = Literal["events", "amount", "convertible"]
 Sums = Literal["money", "anything", "beside_money"]
 Score = Literal["csat", "nps", "ces"]
 SURVEYS: Final[Mapping[str, tuple[float, float]]] = {"csat": (0.0, 1.0), "nps": (-100.0, 100.0), "ces": (1.0, 7.0)}
-SURVEY_SCALES: Final[Mapping[str, tuple[float, float]]] = {"csat": (1, 5), "nps": (0, 10), "ces": (1, 7)}
 
 
 @dataclass(frozen=True, slots=True)

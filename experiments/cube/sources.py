@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from events.authority import Authority
 from events.engines.sql import Expression
-from experiments.cube.measures import ENGAGEMENT, OWN_TYPES, SURVEY_SCALES, SourceKey, Sums
+from experiments.cube.measures import ENGAGEMENT, OWN_TYPES, SourceKey, Sums
 from experiments.cube.scope import CubeScope
 from experiments.cube.statements import Properties, condition, fields_of
 from experiments.definitions.metrics import COLUMNS
+from experiments.definitions.model import SURVEY_SCALES
 
 
 def named(event: str) -> Expression:

@@ -1,7 +1,8 @@
 """What definition files mean once they are read: frozen models, with units in the names of quantities."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -261,6 +262,9 @@ class Cap(Bound):
     """Values above it are cut, and those below `low` are raised to that; what is zero stays zero."""
 
     low: Bound | None = None
+
+
+SURVEY_SCALES: Final[Mapping[str, tuple[float, float]]] = {"csat": (1, 5), "nps": (0, 10), "ces": (1, 7)}
 
 
 class Subtract(Definition):

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from events.parts.ledger import Loss
+from experiments.arrivals.exposing import elsewhere_hashed
 from experiments.catalog.catalog import Catalog
 from experiments.cube.believed import (
     ARRIVES_SECONDS,
@@ -115,6 +116,7 @@ def health_of(opened: Opened, dimensions: Sequence[str], checks: Sequence[Check]
         consent=None
         if consents is None
         else Consents(consents.refused, dict(zip(study.arms, consents.units, strict=True))),
+        hashed_elsewhere=elsewhere_hashed(cube, study.experiment.key, study.experiment.phase) or None,
         checks=tuple(found),
     )
 

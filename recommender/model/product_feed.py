@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, cast
 
 from events.parts.arrow import UnreadableParquet, parquet_rows
 from kit.files import locked
+from kit.values import Unusable, identifier
 from recommender.model.artefact import new_version, publish_version, write_artefact
 from recommender.model.products import NONE, ProductRow, product_arrays
 
@@ -23,7 +24,6 @@ Row = Mapping[str, Any]
 TRUE: Final = frozenset({"true", "1", "yes"})
 FALSE: Final = frozenset({"false", "0", "no"})
 LARGEST_PRICE: Final = 1e9
-LONGEST_ID: Final = 256  # bytes, as everywhere
 LONGEST_TEXT: Final = 2_048
 MOST_ROWS: Final = 2_000_000
 MOST_ACCESSORIES: Final = 1_000
@@ -120,13 +120,12 @@ def _parquet_lines(path: Path) -> Iterator[tuple[int, Row | str]]:
 
 
 def _identifier(value: Any, name: str) -> str:
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
-    if not isinstance(value, str) or not value:
+    found = identifier(value)
+    if found is None:
         raise RowError(f"{name} is missing; each product needs one, as text")
-    if len(value.encode("utf-8", "surrogatepass")) > LONGEST_ID or not _clean(value):
-        raise RowError(f"{name} {_shown(value)} may have {LONGEST_ID} bytes and no control characters")
-    return value
+    if isinstance(found, Unusable):
+        raise RowError(f"{name} {_shown(value)}: {found.reason}")
+    return found
 
 
 def _text(row: Row, name: str) -> str:

@@ -22,8 +22,6 @@ QUIET = (
 PERSON = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
 
 
-
-
 @pytest.fixture
 def chromium() -> Iterator[webdriver.Chrome]:
     """A browser with an empty profile, closed after the test; the test is skipped where none can be had."""

@@ -10,7 +10,7 @@ from servers.service import PUBLISHABLE_KEY, Service
 from servers.shop_pages import PREFIX, ShopPages, shop_pages
 from worlds.tag_pages import LINE, page, ready, rows, visit
 
-from app.routes.tag import BuiltTag
+from app.tag.library import TagLines
 
 pytestmark = pytest.mark.browser
 PAYLOAD = """
@@ -170,9 +170,6 @@ def test_the_bare_library_with_its_digest_decides_by_the_published_payload(
         assert client.get("/resonate.d.ts").text.startswith("/** The browser tag")
         assert client.get("/resonate-0000000000000000.js").status_code == 404
     assert name == "/resonate-parts-{hash}.js"
-    line = f'<script async src="{PREFIX}/{BuiltTag.read().library}" data-key="{PUBLISHABLE_KEY}" data-consent="personal"></script>'
-    pages.html["/"] = page(SLOT, line)
+    pages.html["/"] = page(SLOT, TagLines.of(PREFIX, PUBLISHABLE_KEY, "personal").bare)
     assert visit(chromium, pages) == {"ok": True, "cause": None}
     assert chromium.find_element("css selector", "h1").text == "Free from 50 EUR"
-
-

@@ -21,9 +21,7 @@ FILES = {
     "{key: new, payload: b}]\ngoal: purchase_rate\n",
     "shop.yaml": "privacy: {default_consent: personal}\n",
 }
-SLOTS = (
-    '<h1 data-resonate="banner" data-resonate-text="">Hello</h1><h2 data-resonate="shipped" data-resonate-text="">x</h2>'
-)
+SLOTS = '<h1 data-resonate="banner" data-resonate-text="">Hello</h1><h2 data-resonate="shipped" data-resonate-text="">x</h2>'
 KEPT = "return [document.cookie, Object.keys(localStorage), Object.keys(sessionStorage)]"
 GPC = "Object.defineProperty(Navigator.prototype, 'globalPrivacyControl', {get: () => true})"
 
@@ -69,8 +67,15 @@ def test_who_refuses_sees_control_and_what_is_shipped_and_leaves_nothing_anywher
     pages.html["/"] = page(SLOTS, line("none"))
     visit(chromium, pages)
     assert shown(chromium) == ["a", "b"]
-    told = chromium.execute_script("return [resonate.id, resonate.variant('banner'), document.querySelector('h1').dataset.resonateDone]")
-    assert (told[0], told[1]["variant"], told[1]["in_experiment"], told[1]["because"]) == (None, "control", False, "unit")
+    told = chromium.execute_script(
+        "return [resonate.id, resonate.variant('banner'), document.querySelector('h1').dataset.resonateDone]"
+    )
+    assert (told[0], told[1]["variant"], told[1]["in_experiment"], told[1]["because"]) == (
+        None,
+        "control",
+        False,
+        "unit",
+    )
     assert told[2] == "banner:control"
     assert chromium.execute_script(KEPT) == ["", [], []]
     assert pages.loads == ["GET /resonate.js"]
@@ -127,7 +132,9 @@ def test_a_question_that_is_answered_with_yes_stores_page_one_under_the_id_that_
     assert chromium.execute_script("return resonate.id") == visitor
 
 
-def test_a_question_that_is_answered_with_no_forgets_page_one(chromium: Chrome, site: Service, pages: ShopPages) -> None:
+def test_a_question_that_is_answered_with_no_forgets_page_one(
+    chromium: Chrome, site: Service, pages: ShopPages
+) -> None:
     pages.html["/"] = page(SLOTS, line("ask"))
     visit(chromium, pages)
     chromium.execute_script("resonate.track('canary'); resonate.consent('none')")
@@ -149,7 +156,11 @@ def test_a_rise_holds_from_the_next_route_on_or_at_once_and_a_fall_at_once(
     assert chromium.execute_async_script(identified) == ["new"]
     chromium.execute_script("resonate.consent('measure'); resonate.track('Third')")
     chromium.execute_script("resonate.consent('personal', {now: true}); resonate.track('Fourth')")
-    found = {row["event"]: (row["consent"], row.get("user_id")) for row in stored_of(site, "Fourth") if row["type"] == "track"}
+    found = {
+        row["event"]: (row["consent"], row.get("user_id"))
+        for row in stored_of(site, "Fourth")
+        if row["type"] == "track"
+    }
     assert found["First"] == ("measure", None)
     assert found["Second"][0] == "personal" or found["Second"] == ("measure", None)
     assert found["Third"] == ("measure", None)

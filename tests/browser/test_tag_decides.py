@@ -50,7 +50,12 @@ ATTRIBUTES = [
     {"tea": tea, "cart": cart, "name": name, "vip": vip, "build": build, "tags": tags}
     for tea in ("green", "mint", None)
     for cart, vip in ((0, True), (49.9, False), ("12", None), (None, True), (200, "yes"))
-    for name, build, tags in (("été", "1.9.3", ["x"]), (None, "1.10.0-rc1", ["x", 2]), ("eté", 2, "x"), ("é" * 2_000, None, []))
+    for name, build, tags in (
+        ("été", "1.9.3", ["x"]),
+        (None, "1.10.0-rc1", ["x", 2]),
+        ("eté", 2, "x"),
+        ("é" * 2_000, None, []),
+    )
 ]
 VISIT = """
 const [attributes, visitors, done] = arguments;
@@ -92,7 +97,9 @@ def test_hashes_ranges_and_conditions_are_those_of_the_published_cases(
         shared = [case for case in vectors["getBucketRange"] if (case[1][2] or 0) and 0 <= case[1][1] <= 1]
         shared = [case for case in shared if len(case[1][2]) == case[1][0] and abs(sum(case[1][2]) - 1) < 0.02]
         found = called("ranges", [[weights, coverage] for _, (_, coverage, weights), _ in shared])
-        assert [pytest.approx(pair) for ranges in found for pair in ranges] == [pair for case in shared for pair in case[2]]
+        assert [pytest.approx(pair) for ranges in found for pair in ranges] == [
+            pair for case in shared for pair in case[2]
+        ]
         conditions = [case for case in vectors["evalCondition"] if len(case) == 4 or not case[4]]
         met = called("meets", [[attributes, condition] for _, condition, attributes, *_ in conditions])
     told = {case[0]: case[3] for case, answer in zip(conditions, met, strict=True) if answer != case[3]}
@@ -109,7 +116,11 @@ def test_the_built_tag_and_ofrep_agree_on_every_visitor_and_experiment(chromium:
     differences, drawn = [], set()
     with service.client(PUBLISHABLE_KEY) as client:
         for each in answers:
-            context = {"targetingKey": each["id"], **each["told"], **({"user_id": each["user"]} if each["user"] else {})}
+            context = {
+                "targetingKey": each["id"],
+                **each["told"],
+                **({"user_id": each["user"]} if each["user"] else {}),
+            }
             flags = client.post("/ofrep/v1/evaluate/flags", json={"context": context}).json()["flags"]
             for flag in flags:
                 tag, said = each["decided"][flag["key"]], flag.get("metadata", {})

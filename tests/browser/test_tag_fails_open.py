@@ -11,7 +11,7 @@ from servers.service import PUBLISHABLE_KEY, Service
 from servers.shop_pages import PREFIX, Fault, ShopPages, shop_pages
 from worlds.tag_pages import LINE, page, ready, rows, visit
 
-from app.routes.tag import BuiltTag
+from app.tag.library import TagLines
 
 pytestmark = pytest.mark.browser
 FILES = {
@@ -22,10 +22,7 @@ FILES = {
     "shop.yaml": "privacy: {default_consent: personal}\n",
 }
 SLOT = '<h1 data-resonate="banner" data-resonate-text="title">Hello</h1>'
-BARE = (
-    f'<script async src="{PREFIX}/{BuiltTag.read().library}" data-key="{PUBLISHABLE_KEY}" '
-    'data-consent="personal"></script>'
-)
+BARE = TagLines.of(PREFIX, PUBLISHABLE_KEY, "personal").bare
 SHOWN = "const [h] = document.getElementsByTagName('h1'); return [getComputedStyle(h).visibility, h.textContent]"
 
 
@@ -125,7 +122,10 @@ def test_the_bare_library_decides_by_its_copy_while_the_service_is_dead_and_with
     pages.html["/"] = page(SLOT, BARE)
     pages.spoils = of("/api/features", "dead")
     assert visit(chromium, pages) == {"ok": False, "cause": "features"}
-    assert (whole(chromium), chromium.execute_script("return resonate.variant('banner').variant")) == ("Hello", "control")
+    assert (whole(chromium), chromium.execute_script("return resonate.variant('banner').variant")) == (
+        "Hello",
+        "control",
+    )
     pages.spoils = lambda path: None
     assert visit(chromium, pages) == {"ok": True, "cause": None}
     pages.spoils = of("/api/features", "broken")

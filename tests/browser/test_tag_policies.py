@@ -4,9 +4,10 @@ import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.support.ui import WebDriverWait
 from servers.patience import until
-from servers.service import PUBLISHABLE_KEY
-from servers.shop_pages import PREFIX, shop_pages
-from worlds.tag_pages import STYLE, page, rows, visit
+from servers.shop_pages import shop_pages
+from worlds.tag_pages import LINE, page, rows, visit
+
+from app.tag.library import STYLE
 
 pytestmark = pytest.mark.browser
 STRICT = (
@@ -37,7 +38,7 @@ def test_everything_works_under_a_policy_that_allows_own_files_alone_and_breaks_
 ) -> None:
     site = start_service(FILES)
     styles = '<script src="/watching.js"></script><link rel=stylesheet href="/slots.css">'
-    html = {"/": page(BODY, f'<script async src="{PREFIX}/resonate.js?key={PUBLISHABLE_KEY}"></script>', styles)}
+    html = {"/": page(BODY, LINE, styles)}
     html |= {"/watching.js": WATCHING, "/slots.css": STYLE.removeprefix("<style>").removesuffix("</style>")}
     with shop_pages(site.url, html, {"content-security-policy": STRICT}) as pages:
         assert visit(chromium, pages) == {"ok": True, "cause": None}
@@ -50,7 +51,11 @@ def test_everything_works_under_a_policy_that_allows_own_files_alone_and_breaks_
 
 def test_a_policy_that_lets_nobody_write_html_costs_html_and_nothing_else(chromium: Chrome, start_service) -> None:
     site = start_service(FILES)
-    with shop_pages(site.url, {"/": page(BODY)}, {"content-security-policy": "require-trusted-types-for 'script'; trusted-types 'none'"}) as pages:
+    with shop_pages(
+        site.url,
+        {"/": page(BODY)},
+        {"content-security-policy": "require-trusted-types-for 'script'; trusted-types 'none'"},
+    ) as pages:
         visit(chromium, pages)
         told = chromium.execute_script(TOLD.replace(", broken", ""))
         until(lambda: [row for row in rows(site) if row["type"] == "exposure"], "it counts", tell=site.told)

@@ -70,7 +70,9 @@ def test_control_stays_and_is_counted_at_the_same_moment(chromium: Chrome, pages
     assert len(batches) >= 2  # the exposure did not wait for what else there was to tell
 
 
-@pytest.mark.parametrize("pages", [moved("/old#elsewhere"), moved("https://evil.example/"), moved("javascript:alert(1)")], indirect=True)
+@pytest.mark.parametrize(
+    "pages", [moved("/old#elsewhere"), moved("https://evil.example/"), moved("javascript:alert(1)")], indirect=True
+)
 def test_nobody_is_led_to_where_they_are_or_out_of_the_shop(chromium: Chrome, pages: tuple[Service, ShopPages]) -> None:
     site, shop = pages
     visit(chromium, shop, "/old")
@@ -79,7 +81,9 @@ def test_nobody_is_led_to_where_they_are_or_out_of_the_shop(chromium: Chrome, pa
 
 
 @pytest.mark.parametrize("pages", [moved("/new")], indirect=True)
-def test_while_consent_is_asked_a_test_of_pages_draws_nobody(chromium: Chrome, pages: tuple[Service, ShopPages]) -> None:
+def test_while_consent_is_asked_a_test_of_pages_draws_nobody(
+    chromium: Chrome, pages: tuple[Service, ShopPages]
+) -> None:
     site, shop = pages
     shop.html["/old"] = page("<h1>", LINE.replace("async", 'async data-consent="ask"'))
     visit(chromium, shop, "/old")

@@ -73,7 +73,11 @@ def test_an_id_is_set_by_script_at_once_and_again_by_the_service_with_the_time_t
     visit(chromium, pages)
     rested(chromium, pages, 2)
     left = DAYS - 100 if consent == "measure" else DAYS
-    until(lambda: abs(days_left(chromium) - left) < 1.5, "the cookie ends when it would have", tell=lambda: f"{days_left(chromium)}")
+    until(
+        lambda: abs(days_left(chromium) - left) < 1.5,
+        "the cookie ends when it would have",
+        tell=lambda: f"{days_left(chromium)}",
+    )
     assert chromium.execute_script("return resonate.id") == visitor
     visit(chromium, pages)
     chromium.execute_script("resonate.track('Last')")
@@ -102,7 +106,11 @@ def rudder(visitor: str) -> str:
 
 @pytest.mark.parametrize(
     ("name", "written"),
-    [("ajs_anonymous_id", "visitor-of-segment"), ("rl_anonymous_id", rudder("visitor-of-rudder")), ("gbuuid", "visitor-of-gb")],
+    [
+        ("ajs_anonymous_id", "visitor-of-segment"),
+        ("rl_anonymous_id", rudder("visitor-of-rudder")),
+        ("gbuuid", "visitor-of-gb"),
+    ],
 )
 def test_an_id_that_another_client_gave_is_taken_over_and_one_that_everybody_shares_is_not(
     chromium: Chrome, pages: ShopPages, name: str, written: str

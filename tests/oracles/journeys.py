@@ -12,7 +12,7 @@ from typing import Any
 
 REPOSITORY = Path(__file__).parents[2]
 OURS = tuple(f"{REPOSITORY / package}/" for package in ("app", "events", "experiments", "kit", "recommender"))
-PROTOCOL = f"{REPOSITORY / 'app/http/protocol.py'}"  # reads bytes for uvicorn; a journey begins behind it
+PROTOCOL = f"{REPOSITORY / 'app/serving/protocol.py'}"  # reads bytes for uvicorn; a journey begins behind it
 
 
 @dataclass

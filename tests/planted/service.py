@@ -277,15 +277,15 @@ SERVICE: Mapping[str, Mutation] = {
     ),
     "timer_per_connection": Mutation(
         "each connection looks at its own deadline twice a second",
-        ("tests/app/http/test_idle_connections.py",),
+        ("tests/app/serving/test_idle_connections.py",),
         (
             Edit(
-                "app/http/protocol.py",
+                "app/serving/protocol.py",
                 "    def connection_made(",
                 "    def look(self) -> None:\n        self.loop.call_later(0.5, self.look)\n\n    def connection_made(",
             ),
             Edit(
-                "app/http/protocol.py",
+                "app/serving/protocol.py",
                 "        self.heads = self.deadlines.queue(RECEIPT_SECONDS)\n",
                 "        self.heads = self.deadlines.queue(RECEIPT_SECONDS)\n        self.look()\n",
             ),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from planted.fault import Edit, Mutation
 
-HTTP = "tests/app/http"
+HTTP = "tests/app/serving"
 OTHER_USERS = "tests/app/processes/test_other_users.py"
 BELIEVED = "tests/experiments/readout/test_believed.py"
 LAW = "tests/reliability/test_law.py"
@@ -94,14 +94,14 @@ TRUST: Mapping[str, Mutation] = {
     "read_by_upgrade": Mutation(
         "a request that asks for an upgrade ends with its head",
         (f"{HTTP}/test_foreign_clients.py::test_curl_is_answered_and_heard_when_it_offers_http_2",),
-        (Edit("app/http/protocol.py", "(parser.should_upgrade() and self.put_off(parser.get_method()))", "False"),),
+        (Edit("app/serving/protocol.py", "(parser.should_upgrade() and self.put_off(parser.get_method()))", "False"),),
     ),
     "overtaking_refusal": Mutation(
         "a refusal overtakes the answers before it",
         (f"{HTTP}/test_framing.py::test_the_answers_do_not_depend_on_how_the_bytes_are_cut",),
         (
             Edit(
-                "app/http/protocol.py",
+                "app/serving/protocol.py",
                 "            self.last_word = word\n",
                 "            self.transport.write(word)\n            self.transport.close()\n",
             ),
@@ -110,7 +110,7 @@ TRUST: Mapping[str, Mutation] = {
     "steering_trailers": Mutation(
         "what comes behind a chunked body counts among its headers",
         (f"{HTTP}/test_framing.py::test_the_answers_do_not_depend_on_how_the_bytes_are_cut",),
-        (Edit("app/http/protocol.py", "if not self.in_head:  # a trailer", "if False:  # a trailer"),),
+        (Edit("app/serving/protocol.py", "if not self.in_head:  # a trailer", "if False:  # a trailer"),),
     ),
     "open_to_the_machine": Mutation(
         "what the processes make may be read by every user of the machine",

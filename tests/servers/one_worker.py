@@ -14,10 +14,10 @@ import redis
 import uvicorn
 from servers.patience import until
 
-from app.http.protocol import server_config
 from app.keys.listed import KeysKeeper
 from app.main import create_app
 from app.runtime.settings import Settings
+from app.serving.server import server_config
 from events.store.embedded import EmbeddedStore
 from events.store.keys import events_key
 from experiments.catalog.publisher import CatalogKeeper

@@ -46,7 +46,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._forward()
         elif path in self.pages.html:
             self._say(
-                200, {"content-type": TYPES[path.rpartition(".")[2]] if "." in path else HTML, **self.pages.headers}, self.pages.html[path].encode()
+                200,
+                {"content-type": TYPES[path.rpartition(".")[2]] if "." in path else HTML, **self.pages.headers},
+                self.pages.html[path].encode(),
             )
         else:
             self._say(404, {"content-type": "text/plain"}, b"nothing here")

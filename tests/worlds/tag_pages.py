@@ -8,11 +8,9 @@ from selenium.webdriver.support.ui import WebDriverWait
 from servers.service import PUBLISHABLE_KEY, Service
 from servers.shop_pages import PREFIX, ShopPages
 
-STYLE = (
-    "<style>[data-resonate]:not([data-resonate-done]){visibility:hidden;animation:resonate-show 0s .8s forwards"
-    "!important}@keyframes resonate-show{to{visibility:visible}}</style>"
-)
-LINE = f'<script async src="{PREFIX}/resonate.js?key={PUBLISHABLE_KEY}"></script>'
+from app.tag.library import STYLE, TagLines
+
+LINE = TagLines.of(PREFIX, PUBLISHABLE_KEY).script
 LOADED = "return !!(window.resonate && window.resonate.ready)"
 
 

@@ -8,15 +8,19 @@ import pytest
 from events.dialects.growthbook import read_event, read_events
 from events.dialects.validation import Arrival, EventRefused
 
-ARRIVAL = Arrival(received_at=1_800_000_000_000_000)
+NOW = 1_800_000_000_000_000
 JAVASCRIPT = {"experimentId": "banner", "variationId": "b", "hashAttribute": "id", "hashValue": "v-1"}
 PYTHON = {"experiment_id": "banner", "variation_id": 1, "variation_key": "b", "hash_attribute": "id",
           "hash_value": "v-1",
           "in_experiment": True, "hash_used": True}  # fmt: skip
 
 
+def read(item: dict[str, Any]) -> Any:
+    return read_event(item, Arrival(received_at=NOW))
+
+
 def viewed(properties: Any, name: str = "Experiment Viewed", **fields: Any) -> Any:
-    return read_event({"event_name": name, "properties_json": properties, "context_json": {"a": 1}, **fields}, ARRIVAL)
+    return read({"event_name": name, "properties_json": properties, "context_json": {"a": 1}, **fields})
 
 
 @pytest.mark.parametrize(("name", "properties"), [("Experiment Viewed", JAVASCRIPT), ("$$experiment_viewed", PYTHON)])
@@ -41,8 +45,18 @@ def test_who_was_not_in_the_experiment_was_not_exposed() -> None:
 
 
 def test_other_events_are_tracked_under_their_name() -> None:
-    record = read_event({"event_name": "Feature Evaluated", "device_id": "v-1", "properties_json": {"f": 1}}, ARRIVAL)
-    assert (record.type, record.event, record.properties) == ("track", "Feature Evaluated", {"f": 1})
+    record = read({"event_name": "Clicked", "device_id": "v-1", "properties_json": {"f": 1}})
+    assert (record.type, record.event, record.properties) == ("track", "Clicked", {"f": 1})
+
+
+@pytest.mark.parametrize("name", ["Feature Evaluated", "$$feature_evaluated"])
+def test_evaluations_of_features_are_dropped_unless_they_are_kept(name: str) -> None:
+    event = {"event_name": name, "device_id": "v-1", "properties_json": {"f": 1}}
+    raw = [msgspec.Raw(msgspec.json.encode(event))]
+    reading = read_events(raw, Arrival(received_at=NOW))
+    assert (reading.records, reading.refusals, reading.dropped) == ([], [], 1)
+    kept = read_events(raw, Arrival(received_at=NOW, keeps_evaluations=True))
+    assert ([record.event for record in kept.records], kept.dropped) == ([name], 0)
 
 
 @pytest.mark.parametrize(
@@ -53,16 +67,16 @@ def test_other_events_are_tracked_under_their_name() -> None:
         {"event_name": "E"},
         {"event_name": "Experiment Viewed", "properties_json": {}},
         {"event_name": "Experiment Viewed", "properties_json": {**JAVASCRIPT, "hashValue": ""}},
-        {"event_name": "E", "device_id": "v", "properties_json": "{"},
-        {"event_name": "E", "device_id": "v", "properties_json": []},
+        {"event_name": "Experiment Viewed", "device_id": "v", "properties_json": "{"},
+        {"event_name": "Experiment Viewed", "device_id": "v", "properties_json": []},
     ],
 )
 def test_what_cannot_be_an_event_is_refused(item: dict[str, Any]) -> None:
     with pytest.raises(EventRefused):
-        read_event(item, ARRIVAL)
+        read(item)
 
 
 def test_one_bad_event_never_costs_the_good_ones() -> None:
     good = msgspec.Raw(msgspec.json.encode({"event_name": "E", "device_id": "v"}))
-    reading = read_events([good, msgspec.Raw(b"null"), msgspec.Raw(b'"\xff"'), good], ARRIVAL)
+    reading = read_events([good, msgspec.Raw(b"null"), msgspec.Raw(b'"\xff"'), good], Arrival(received_at=NOW))
     assert (len(reading.records), [refusal.index for refusal in reading.refusals]) == (2, [1, 2])

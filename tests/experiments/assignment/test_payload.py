@@ -29,6 +29,7 @@ from experiments.definitions.model import (
     Variant,
 )
 from experiments.targeting.predicates import compile_condition
+from kit.values import identifier
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 SEGMENTS = {
@@ -52,7 +53,7 @@ units = st.one_of(
     st.integers(0, 10**6).map("v-{}".format),
     st.text(min_size=1, max_size=12),
     st.text("éž😀中\u0301a", min_size=1, max_size=6),
-)
+).filter(lambda text: isinstance(identifier(text), str))
 attributes = st.fixed_dictionaries(
     {"user_id": units | st.integers(-5, 10**12) | st.none()},
     optional={

@@ -1,0 +1,86 @@
+"""Exposures that clients report, held against what was served: which are true, which forged, which were sent before."""
+
+from time import time
+
+import msgspec
+
+from app.http.access import Grant
+from app.worker.resources import Resources
+from events.consent import PERSONAL, Consent
+from events.dialects.exposures import HASHED_ID
+from events.records import REPEATABLE, Record
+from experiments.assignment.assign import CompiledExperiment, plausible
+from experiments.catalog.visible import Visible
+from kit.time import DAY_US
+
+
+class ExposureJudge:
+    """What holds the exposures of one request against what its key may see."""
+
+    __slots__ = ("_grant", "_resources")
+
+    def __init__(self, resources: Resources, grant: Grant) -> None:
+        self._resources = resources
+        self._grant = grant
+
+    def __call__(self, record: Record, hashed: str | None, consent: Consent) -> Record | None:
+        """An exposure as it is believed, with an id that stands for it where its sender gave none."""
+        found = judged(record, hashed, consent, self._resources.visible_to(self._grant, time()))
+        if found is None or found.message_id:
+            return found
+        return msgspec.structs.replace(found, message_id=self._derived(found))
+
+    def _derived(self, record: Record) -> str:
+        """The same for one unit, experiment, phase and variant on one shop day, so that a repeated exposure is one.
+
+        One that does not count takes the place of none that does, and nobody else can work out the id of somebody's
+        exposure, and so take its place.
+        """
+        day = record.time // DAY_US if record.quarantined else self._resources.shop_day(record.time)
+        marks = (record.forged, record.forced, record.bot, record.quarantined)
+        said = (record.visitor_id, record.user_id, record.experiment, record.phase, record.variant, day, *marks)
+        return REPEATABLE + self._resources.recognition.ids.digest(msgspec.json.encode(said))
+
+
+def judged(record: Record, hashed: str | None, consent: Consent, visible: Visible) -> Record | None:
+    """An exposure with its variant's key, phase and propensity, marked where it cannot be true; None where nobody may
+    know of the user who would be enrolled.
+
+    It is held against every phase that its sender saw in the last 24 hours, because an SDK may hold an old payload, and
+    by the id that the SDK `hashed`: the unit is who is named all the same, because what they do comes under that. An
+    experiment that is not ours is stored as it is: sites report other tools' tests by the same event.
+    """
+    phases = visible.served.get(record.experiment or "", ())
+    by_user = bool(phases) and phases[0].by_user
+    if hashed is not None and hashed != (record.user_id if by_user else record.visitor_id):
+        record = msgspec.structs.replace(record, context={**(record.context or {}), HASHED_ID: hashed})
+        ids = (hashed, hashed)
+    else:
+        ids = (record.visitor_id, record.user_id)
+    if not phases or record.variant is None:
+        return record
+    if consent is not PERSONAL and by_user:
+        return None
+    for phase in phases:
+        variant = _variant_key(phase, record.variant)
+        if plausible((phase,), *ids, variant):
+            return _marked(record, phase, variant, forged=False)
+    newest = phases[0]
+    variant = _variant_key(newest, record.variant)
+    return _marked(record, newest, variant, forged=record.visitor_id not in newest.previewed)
+
+
+def _marked(record: Record, phase: CompiledExperiment, variant: str, *, forged: bool) -> Record:
+    weight = next((each.weight for each in phase.variants if each.key == variant), None)
+    forced = record.visitor_id in phase.previewed
+    return msgspec.structs.replace(
+        record, variant=variant, phase=phase.phase, propensity=weight, forged=forged, forced=forced
+    )
+
+
+def _variant_key(phase: CompiledExperiment, told: str) -> str:
+    """The key of a variant; SDKs may tell its index instead."""
+    keys = [variant.key for variant in phase.variants]
+    if told in keys or not (len(told) < 10 and told.isascii() and told.isdigit()):
+        return told
+    return keys[int(told)] if int(told) < len(keys) else told
