@@ -180,6 +180,11 @@ class Resources:
         """The number of the network that a page calls from; a backend's own says nothing about anybody."""
         return None if exchange.authority is OF_BACKEND else self.networks.of(exchange.network)
 
+    @property
+    def shops_hosts(self) -> tuple[str, ...]:
+        """The hosts that pages may send visitors to, beside their own."""
+        return self.catalogs.catalog.shop.tag.hosts
+
     def visible_to(self, grant: Grant | None, now: float) -> Visible:
         """All that a caller may know of experiments at a time (epoch seconds): without a secret key what is released.
 
@@ -197,6 +202,11 @@ class Resources:
         """The shop's day of a moment, counted from the year 1."""
         zone = ZoneInfo(self.catalogs.catalog.shop.timezone)
         return datetime.fromtimestamp(time_us / SECOND_US, zone).toordinal()
+
+    @property
+    def redirect_hosts(self) -> Sequence[str]:
+        """Where the tag may lead visitors beside the page's own host."""
+        return self.catalogs.catalog.shop.tag.hosts
 
     def previewed(self, tokens: Sequence[Any]) -> list[tuple[CompiledExperiment, str] | None]:
         """What each link shows, a draft too, and which variant; None for one that does not hold."""
