@@ -23,6 +23,7 @@ from planted.decisions import DECISIONS, refusals
 from planted.fault import Mutation
 from planted.keys import KEYS
 from planted.limits import LIMITS
+from planted.pages import PAGES
 from planted.privacy import PRIVACY
 from planted.publishing import PUBLISHING
 from planted.refusals import ARRIVALS
@@ -48,6 +49,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     **PUBLISHING,
     **LIMITS,
     **ARRIVALS,
+    **PAGES,
     **dict(refusals()),
 }
 
