@@ -21,6 +21,7 @@ from oracles.proving import PLANTED
 from planted.consent import CONSENT
 from planted.decisions import DECISIONS, refusals
 from planted.fault import Mutation
+from planted.intake import INTAKE
 from planted.keys import KEYS
 from planted.limits import LIMITS
 from planted.privacy import PRIVACY
@@ -44,6 +45,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     **VISITORS,
     **PUBLISHING,
     **LIMITS,
+    **INTAKE,
     **dict(refusals()),
 }
 
