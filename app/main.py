@@ -17,14 +17,14 @@ from app.http.cold import Cold
 from app.http.deadlines import Deadlines
 from app.http.dispatch import Dispatch, HotRoute, Later, PathTable, Whole, method_not_allowed
 from app.http.errors import Problem, problem_body
-from app.intake.other_clients import other_clients_path
+from app.intake.paths import BATCH, other_clients_path, paths_of
 from app.limits.connections import OpenConnections
 from app.management import audit, documentation, operations, products, results, visitors
 from app.routes import recommendations, sdk_settings
 from app.routes.growthbook import Features, ingest
 from app.routes.ofrep import Ofrep
 from app.routes.personalize import Personalize
-from app.routes.pixel import Pixel
+from app.routes.pixel import PIXELS, Pixel
 from app.routes.recommendations import recommend
 from app.routes.tracking import Tracking
 from app.routes.visitor import know_visitor
@@ -35,7 +35,6 @@ from events.records import ALIAS, ENGAGEMENT, GROUP, IDENTIFY, PAGE, SCREEN, TRA
 logger = logging.getLogger(__name__)
 
 
-PIXELS: Final = (TRACK, PAGE, IDENTIFY)
 KINDS: Final = (TRACK, PAGE, SCREEN, IDENTIFY, GROUP, ALIAS)
 
 
@@ -44,9 +43,8 @@ def path_table() -> PathTable[Resources]:
     ofrep = Ofrep()
     tracking: dict[str, HotRoute[Resources]] = {}
     for kind in (*KINDS, None):
-        handler, name = Tracking(kind), kind or "batch"
-        others = ("/v1/import", "/beacon/v1/batch") if kind is None else ()
-        for path in (f"/v1/{name}", f"/v1/{name[0]}", f"/rudder/v1/{name}", *others):
+        handler = Tracking(kind)
+        for path in paths_of(kind or BATCH):
             tracking[path] = HotRoute(path, "POST", handler)
     for kind in PIXELS:
         tracking[f"/v1/pixel/{kind}"] = HotRoute(f"/v1/pixel/{kind}", "GET", Pixel(kind))

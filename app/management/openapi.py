@@ -8,9 +8,11 @@ import msgspec
 
 from app.http.parameters import DEBUG, DEBUG_MEANS
 from app.identity.people import DOUBTS, UserWord
+from app.intake.paths import BATCH, paths_of
 from app.routes.evaluation import FORCE, LINK
 from app.routes.ofrep import EvaluationBody
 from app.routes.personalize import PersonalizeBody, SlotRequest
+from app.routes.pixel import pixel_paths
 from app.routes.recommendations import RecommendationsBody
 from app.routes.visitor import VisitorBody
 from app.worker.recommendations import ListAnswer
@@ -296,6 +298,7 @@ def hot_paths() -> JSON:
         "/v1/recommendations": {"post": listed},
         "/v1/visitor": {"post": _visitor()},
         **_tracking(),
+        **pixel_paths(SECURITY, {status: {**PROBLEM, "description": words} for status, words in ERRORS.items()}),
         "/api/features/{key}": {"get": features},
         "/track": {"post": {**ingest, "parameters": [client_key, *SAID]}},
     }
@@ -338,13 +341,13 @@ def _tracking() -> JSON:
     paths: JSON = {}
     for kind, (required, fields) in SPECIFIC.items():
         schema = _object(*required, **{**COMMON, **fields})
-        for path in (f"/v1/{kind}", f"/v1/{kind[0]}") if kind != "engagement" else (f"/v1/{kind}",):
+        for path in paths_of(kind) if kind != "engagement" else (f"/v1/{kind}",):
             paths[path] = {"post": _tracked(f"One {kind} event", schema, EXAMPLES[kind])}
     item = _object("type", **COMMON, type={"enum": sorted(SPECIFIC)})
     listed = {"type": "array", "maxItems": 1000, "items": item}
     batch = _object("batch", batch=listed, sentAt=TIME, context=OBJECT, consent=CONSENT)
     example = {"batch": [{"type": "track", **EXAMPLES["track"]}], "sentAt": "2026-01-20T09:00:00Z"}
-    for path in ("/v1/batch", "/v1/b"):
+    for path in paths_of(BATCH):
         paths[path] = {"post": _tracked("Many events; a bad one never costs the good ones", batch, example)}
     return paths
 

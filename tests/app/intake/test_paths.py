@@ -10,7 +10,7 @@ import httpx
 import pytest
 from servers.one_worker import PUBLISHABLE, SECRET, OneWorker, records
 
-from app.intake.other_clients import PATHS
+from app.intake.paths import OTHERS
 from app.main import cold_routes, path_table
 
 KINDS = {"track": {"event": "E"}, "page": {}, "screen": {}, "identify": {}, "group": {"groupId": "g"},
@@ -160,7 +160,7 @@ def test_a_body_that_is_nothing_is_a_400(worker: OneWorker, body: bytes, kind: s
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
-@pytest.mark.parametrize("path", sorted(PATHS))
+@pytest.mark.parametrize("path", sorted(OTHERS))
 def test_what_another_vendors_client_sends_is_told_where_to_read_on_and_counted(
     worker: OneWorker, path: str, slash: str
 ) -> None:
