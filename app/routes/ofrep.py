@@ -143,7 +143,7 @@ def read_context(body: EvaluationBody) -> tuple[str, dict[str, Any], Any]:
         raise _invalid("TARGETING_KEY_MISSING", "context.targetingKey is missing; send the visitor's id")
     if isinstance(visitor, Unusable):
         raise _invalid("INVALID_CONTEXT", f"context.targetingKey: {visitor.reason}")
-    if USER_ATTRIBUTE in context:
+    if context.get(USER_ATTRIBUTE) is not None:
         user = identifier(context[USER_ATTRIBUTE])
         if isinstance(user, Unusable):
             raise _invalid("INVALID_CONTEXT", f"context.user_id: {user.reason}")

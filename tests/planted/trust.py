@@ -86,8 +86,8 @@ TRUST: Mapping[str, Mutation] = {
         (
             Edit(
                 "app/intake/judging.py",
-                "self._resources.visible_to(self._grant, time())",
-                "self._resources.catalogs.catalog.full",
+                "resources.visible_to(grant, time())",
+                "resources.catalogs.catalog.full",
             ),
         ),
     ),
