@@ -46,12 +46,13 @@ USUAL_LINES: Final = (
 
 
 class HttpAnswer(NamedTuple):
-    """Status, body and what is not the same for every answer."""
+    """Status, body, what is not the same for every answer, and what it goes on with (`app/http/streams.py`)."""
 
     status: int
     body: bytes
     content_type: bytes = JSON_TYPE  # empty where `headers` say it
     headers: Headers = []  # noqa: RUF012 - never changed
+    stream: Any = None
 
 
 Made = TypeVar("Made")
@@ -158,8 +159,8 @@ def head(answer: HttpAnswer, exchange: Exchange, pages: Pages) -> Headers:
         headers += ((b"content-type", answer.content_type), (b"content-length", b"%d" % len(answer.body)))
     if pages == "every":
         headers += EVERY_PAGE
-    elif pages != "none" and status != 204:  # never `*`, because credentials are allowed; a preflight says it itself
-        origin = page_origin(given) if b"origin" in given else None
+    elif pages != "none" and exchange.scope["method"] != "OPTIONS":  # a preflight says it itself
+        origin = page_origin(given) if b"origin" in given else None  # never `*`, because credentials are allowed
         allowed: Headers = [] if origin is None else [(b"access-control-allow-origin", origin), EXPOSE]
         if allowed and (pages == "keyed" or exchange.origin_listed):
             allowed.append(CREDENTIALS)

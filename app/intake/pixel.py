@@ -9,7 +9,7 @@ from app.http.admission import admit
 from app.http.exchange import NEVER_STORED, Awaited, Exchange, HttpAnswer, Reply
 from app.http.parameters import query_pairs
 from app.intake.forms import DATA, json_of
-from app.routes.tracking import arrival, store
+from app.intake.tracking import arrival, store
 from app.worker.resources import Resources
 from events.dialects.segment import read_single
 from events.dialects.validation import Reading, Refusal
