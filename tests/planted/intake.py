@@ -93,7 +93,7 @@ INTAKE: Mapping[str, Mutation] = {
     "kept_evaluations": Mutation(
         "evaluations of features are stored",
         (f"{EXPOSURES}::test_evaluations_of_features_are_dropped_and_counted",),
-        (Edit("events/dialects/segment.py", "if sent == FEATURE_EVALUATED and not", "if False and not"),),
+        (Edit("events/dialects/segment.py", "if sent in FEATURE_EVALUATED and not", "if False and not"),),
     ),
     "unlike_agents": Mutation(
         "GrowthBook's events know no user agent of a backend's visitor",
