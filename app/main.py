@@ -12,6 +12,8 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
+from app.delivery.payload import Features, Payloads
+from app.delivery.streams import OFREP_STREAM, FeatureStream, OfrepStream
 from app.http.address import Prefixed
 from app.http.cold import Cold
 from app.http.deadlines import Deadlines
@@ -21,13 +23,10 @@ from app.http.streams import Streams
 from app.limits.connections import OpenConnections, Readers
 from app.management import audit, documentation, operations, products, results, visitors
 from app.routes import recommendations, sdk_settings
-from app.routes.growthbook import Features, ingest
+from app.routes.growthbook import RemoteEvaluation, ingest
 from app.routes.ofrep import Ofrep
-from app.routes.payload import Payloads
 from app.routes.personalize import Personalize
 from app.routes.recommendations import recommend
-from app.routes.remote_evaluation import RemoteEvaluation
-from app.routes.streams import OFREP_STREAM, FeatureStream, OfrepStream
 from app.routes.tracking import Tracking
 from app.routes.visitor import know_visitor
 from app.runtime.settings import Settings
