@@ -1,6 +1,7 @@
 """What pages are told of experiments, made from the one list of what they may see: as a payload, and as its version."""
 
 import hashlib
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
