@@ -84,7 +84,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "app/demo": set(),
     "app/http": {"app/identity", "app/keys", "app/limits", "app/runtime", "events"},
-    "app/identity": {"app/runtime", "events", "events/dialects", "events/ingest", "experiments/definitions"},
+    "app/identity": {"app/runtime", "events", "events/ingest", "experiments/definitions"},
     "app/keys": {"app/runtime"},
     "app/limits": {"events"},
     "app/management": {
