@@ -28,7 +28,7 @@ http {{
   {recipe}
 }}
 """
-OPTIONS = "{\n admin off\n auto_https disable_redirects\n skip_install_trust\n persist_config off\n}\n"
+OPTIONS = "{\n admin off\n auto_https disable_redirects\n skip_install_trust\n}\n"
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ class Listener:
         """`takes` are the bytes that the system may take unread; as many as it likes where that is not said. `over` is
         a connection that is there already.
         """
-        host, _, port = url.removeprefix("http://").partition(":")
+        host, _, port = url.partition("://")[2].partition(":")
         self.socket = over or socket.socket()
         if takes:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, takes)

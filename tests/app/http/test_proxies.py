@@ -108,7 +108,7 @@ def test_an_address_that_proxies_forward_is_in_no_answer_that_is_kept(shop: Shop
 
 def test_streams_pass_unbuffered(shop: Shop) -> None:
     raw = socket.create_connection(("localhost", shop.proxy.port))
-    with Listener(shop.worker.url, f"{PREFIX}/sub/{PUBLISHABLE}", over=shop.proxy.trust.wrap_socket(
+    with Listener(shop.proxy.origin, f"{PREFIX}/sub/{PUBLISHABLE}", over=shop.proxy.trust.wrap_socket(
         raw, server_hostname="localhost"
     )) as page:  # fmt: skip
         first = page.event()
