@@ -20,13 +20,27 @@ from app.http.deadlines import Deadlines
 from app.http.dispatch import Dispatch, HotRoute, Later, PathTable, Whole, method_not_allowed
 from app.http.errors import OFREP_FLAGS, Problem, problem_body
 from app.http.streams import Streams
+from app.intake.other_clients import other_clients_path
 from app.limits.connections import OpenConnections, Readers
-from app.management import audit, documentation, operations, products, results, visitors
+from app.management import (
+    audit,
+    doctor,
+    documentation,
+    events,
+    operations,
+    personalize_batch,
+    products,
+    results,
+    visitors,
+)
 from app.routes import recommendations, sdk_settings
+from app.routes.ga4 import collect
 from app.routes.growthbook import RemoteEvaluation, ingest
 from app.routes.ofrep import Ofrep
 from app.routes.personalize import Personalize
+from app.routes.pixel import Pixel
 from app.routes.recommendations import recommend
+from app.routes.tag import tag_routes
 from app.routes.tracking import Tracking
 from app.routes.visitor import know_visitor
 from app.runtime.settings import Settings
@@ -36,6 +50,7 @@ from events.records import ALIAS, ENGAGEMENT, GROUP, IDENTIFY, PAGE, SCREEN, TRA
 logger = logging.getLogger(__name__)
 
 
+PIXELS: Final = (TRACK, PAGE, IDENTIFY)
 KINDS: Final = (TRACK, PAGE, SCREEN, IDENTIFY, GROUP, ALIAS)
 
 
@@ -46,8 +61,11 @@ def path_table() -> PathTable[Resources]:
     tracking: dict[str, HotRoute[Resources]] = {}
     for kind in (*KINDS, None):
         handler, name = Tracking(kind), kind or "batch"
-        for path in (f"/v1/{name}", f"/v1/{name[0]}"):
+        others = ("/v1/import", "/beacon/v1/batch") if kind is None else ()
+        for path in (f"/v1/{name}", f"/v1/{name[0]}", f"/rudder/v1/{name}", *others):
             tracking[path] = HotRoute(path, "POST", handler)
+    for kind in PIXELS:
+        tracking[f"/v1/pixel/{kind}"] = HotRoute(f"/v1/pixel/{kind}", "GET", Pixel(kind))
     return PathTable(
         exact={
             "/ofrep/v1/evaluate/flags": HotRoute("/ofrep/v1/evaluate/flags", "POST", ofrep.evaluate_all),
@@ -57,6 +75,8 @@ def path_table() -> PathTable[Resources]:
             "/v1/engagement": HotRoute("/v1/engagement", "POST", Tracking(ENGAGEMENT)),
             "/track": HotRoute("/track", "POST", ingest),
             OFREP_STREAM: HotRoute(OFREP_STREAM, "GET", OfrepStream(payloads)),
+            "/mp/collect": HotRoute("/mp/collect", "POST", collect),
+            **tag_routes(payloads),
             **tracking,
         },
         below={
@@ -68,8 +88,11 @@ def path_table() -> PathTable[Resources]:
     )
 
 
-ROUTERS = (operations.router, audit.router, results.router, results.export_router, visitors.router,
-           products.router, recommendations.router, sdk_settings.router, documentation.router)  # fmt: skip
+ROUTERS = (
+    operations.router, doctor.router, events.router, audit.router, results.router, results.export_router,
+    visitors.router, products.router, recommendations.router, sdk_settings.router, documentation.router,
+    personalize_batch.router,
+)  # fmt: skip
 
 
 def create_app(settings: Settings) -> "Application":
@@ -192,6 +215,11 @@ async def _problem(request: Request, error: Exception) -> Response:
 
 async def _http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    foreign = other_clients_path(request.method, request.url.path) if error.status_code == 404 else None
+    if foreign is not None:
+        resources: Resources = request.app.state.resources
+        resources.telemetry.events("rejected")
+        return await _problem(request, foreign)
     if error.status_code == 405:  # the router knows the methods of one route only, an address may have several
         return await _problem(request, method_not_allowed(request.method, ", ".join(allowed_methods(request.url.path))))
     missing = error.status_code == 404

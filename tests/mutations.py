@@ -25,6 +25,7 @@ from planted.keys import KEYS
 from planted.limits import LIMITS
 from planted.privacy import PRIVACY
 from planted.publishing import PUBLISHING
+from planted.refusals import ARRIVALS
 from planted.service import SERVICE
 from planted.trust import TRUST
 from planted.visitors import VISITORS
@@ -44,6 +45,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     **VISITORS,
     **PUBLISHING,
     **LIMITS,
+    **ARRIVALS,
     **dict(refusals()),
 }
 

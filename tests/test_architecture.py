@@ -20,6 +20,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app": {
         "app/delivery",
         "app/http",
+        "app/intake",
         "app/limits",
         "app/management",
         "app/routes",
@@ -39,8 +40,10 @@ MAY_IMPORT: dict[str, set[str]] = {
         "events/parts",
         "events/privacy",
         "events/store",
+        "events/tallies",
         "events/views",
         "events/writer",
+        "experiments/arrivals",
         "experiments/catalog",
         "experiments/cube",
         "experiments/definitions",
@@ -58,6 +61,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app/processes",
         "app/runtime",
         "app/serving",
+        "app/setup",
+        "app/tag",
         "events/engines",
         "events/log",
         "events/parts",
@@ -85,6 +90,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app/demo": set(),
     "app/http": {"app/identity", "app/keys", "app/limits", "app/runtime", "events"},
     "app/identity": {"app/runtime", "events", "events/ingest", "experiments/definitions"},
+    "app/intake": {
+        "app/http",
+        "app/worker",
+        "events",
+        "events/dialects",
+        "experiments/assignment",
+        "experiments/catalog",
+    },
     "app/keys": {"app/runtime"},
     "app/limits": {"events"},
     "app/management": {
@@ -100,6 +113,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "events/dialects",
         "events/privacy",
         "events/store",
+        "events/tallies",
         "events/writer",
         "experiments/catalog",
         "experiments/planning",
@@ -132,17 +146,22 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app/analysis",
         "app/http",
         "app/identity",
+        "app/intake",
         "app/keys",
+        "app/tag",
         "app/worker",
         "events",
         "events/dialects",
         "events/store",
         "experiments/assignment",
         "experiments/catalog",
+        "experiments/targeting",
         "recommender/ranking",
     },
     "app/runtime": {"events", "events/store"},
     "app/serving": {"app/http", "app/limits"},
+    "app/setup": {"app/keys"},
+    "app/tag": set(),
     "app/worker": {
         "app/analysis",
         "app/http",
@@ -151,8 +170,10 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app/limits",
         "app/runtime",
         "events",
+        "events/dialects",
         "events/ingest",
         "events/store",
+        "events/tallies",
         "experiments/assignment",
         "experiments/catalog",
         "experiments/definitions",
@@ -176,10 +197,25 @@ MAY_IMPORT: dict[str, set[str]] = {
         "events/writer",
     },
     "events/store": {"events"},
+    "events/tallies": set(),
     "events/views": {"events", "events/engines"},
     "events/writer": {"events", "events/deletes", "events/parts", "events/store"},
+    "experiments/arrivals": {
+        "events",
+        "events/engines",
+        "events/tallies",
+        "experiments/assignment",
+        "experiments/catalog",
+        "experiments/cube",
+        "experiments/definitions",
+    },
     "experiments/assignment": {"experiments/definitions", "experiments/targeting"},
-    "experiments/catalog": {"experiments/assignment", "experiments/definitions"},
+    "experiments/catalog": {
+        "experiments/assignment",
+        "experiments/definitions",
+        "experiments/page",
+        "experiments/targeting",
+    },
     "experiments/cube": {
         "events",
         "events/engines",
@@ -208,6 +244,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "events/engines",
         "events/log",
         "events/parts",
+        "experiments/arrivals",
+        "experiments/assignment",
         "experiments/catalog",
         "experiments/cube",
         "experiments/definitions",
@@ -215,7 +253,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "experiments/statistics",
     },
     "experiments/statistics": set(),
-    "experiments/targeting": set(),
+    "experiments/page": {"experiments/definitions", "experiments/targeting"},
+    "experiments/targeting": {"events/dialects"},
     "experiments/validation": {
         "experiments/cube",
         "experiments/program",
@@ -236,6 +275,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "recommender/training": {"events", "events/engines", "events/views", "recommender/model", "recommender/ranking"},
 }
 DOORS = {  # vendor → the files that may import it
+    "cssselect": ["experiments/page/css.py"],
     "cryptography": ["app/identity/user_tokens.py", "app/cli/keys.py"],
     "duckdb": ["events/engines/*"],
     "hiredis": ["events/store/held_connection.py"],
@@ -255,6 +295,7 @@ DOORS = {  # vendor → the files that may import it
     "sqlglot": ["events/engines/*"],
     "starlette": ["app/main.py", "app/http/*", "app/management/*", "app/routes/*"],
     "statsmodels": ["experiments/statistics/*"],
+    "tinycss2": ["experiments/page/css.py"],
     "uvicorn": ["app/serving/protocol.py", "app/serving/server.py"],
     "yaml": ["kit/yaml.py"],
 }
@@ -265,15 +306,18 @@ WIDE = {"experiments/statistics": 17}  # folders of more than 12 modules
 LONG: dict[str, int] = {}  # modules of more than 400 lines
 SHORT = {  # modules of less than 60 lines that are a thought of their own
     "app/cli/main.py",
+    "app/intake/other_clients.py",
     "app/serving/framing.py",
     "app/identity/people.py",
     "events/authority.py",
+    "events/dialects/exposures.py",
+    "events/dialects/names.py",
     "events/parts/arrow.py",
     "events/store/keys.py",
     "events/store/memory.py",
     "events/views/identifiers.py",
+    "experiments/catalog/heard.py",
     "experiments/cube/satisfaction.py",
-    "experiments/definitions/shop.py",
     "experiments/statistics/multiplicity.py",
     "experiments/statistics/roots.py",
     "kit/suggestions.py",
@@ -288,7 +332,7 @@ HIDING = (
     "recommender/evaluation/",
 )  # fmt: skip
 # Public names of routes, commands and dialects that several modules may define.
-VERBS = {"main", "metrics", "pause", "plan", "read_event", "results", "resume", "stop", "train", "verify"}
+VERBS = {"doctor", "main", "metrics", "pause", "plan", "read_event", "results", "resume", "stop", "train", "verify"}
 ONLY_IN = {  # pattern → the places that may say it, why
     r"\b(create_task|ensure_future|TaskGroup)\b": ("kit/tasks.py", "app/serving/protocol.py"),
     r"\.write_text\(|\.write_bytes\(|\bopen\([^)\n]*[\"'][wax+]b?\+?[\"']|\bos\.(replace|link)\b|\bflock\b": (
@@ -305,8 +349,13 @@ ONLY_IN = {  # pattern → the places that may say it, why
     r"\b(umask|gettempdir|SO_PEERCRED)\b|\.chmod\(": ("kit/private.py", "app/serving/sockets.py"),
     r"\b(AF_UNIX|open_unix_\w+|start_unix_\w+)\b": ("app/analysis/", "app/serving/sockets.py", "events/store/"),
     r"\bget_close_matches\b": ("kit/suggestions.py",),
+    # what can be no id: whoever asks for it reads ids a second time, and otherwise than all others
+    r"\bSHARED_IDS\b|\[object Object\]|\b0{8}-0{4}-0{4}-0{4}-0{12}\b|\bMAX_ID_BYTES\b": (
+        "kit/values.py",
+        "experiments/targeting/javascript.py",  # what JavaScript writes of an object, in conditions
+    ),
     # the service's own address: who else reads it would be believed by nobody behind a proxy, or by everybody
-    r"(?i)[\"']host[\"'](?!:)|x-forwarded-(?!for)|[\"']forwarded[\"']|\burl\.(?:scheme|netloc|hostname|port)\b|\bbase_url\b"
+    r"(?i)\bb[\"']host[\"']|headers(?:\.get\(|\[)[\"']host\b|x-forwarded-(?!for)|[\"']forwarded[\"']|\burl\.(?:scheme|netloc|hostname|port)\b|\bbase_url\b"
     r"|(?:scope|fixed)(?:\.get\(|\[)[\"']scheme[\"']": (
         "app/http/address.py",
         "app/serving/framing.py",  # that there is one Host

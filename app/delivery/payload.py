@@ -38,6 +38,8 @@ class Payload:
     until: float
     kept: Kept
     said: Said  # the same for those who wait for changes of it
+    features: bytes  # the experiments in it
+    enrolling: tuple[tuple[str, int], ...] = ()  # key and phase of what SDKs may draw somebody into
 
     @classmethod
     def at(
@@ -49,12 +51,13 @@ class Payload:
         since, until = unchanged_around(visible, now)
         encoded = msgspec.json.encode(features(visible.servable, now, visible.secured, DRAWN[consent]))
         etag = b'"%b"' % hashlib.sha256(encoded).hexdigest()[:32].encode()
+        enrolling = tuple((each.key, each.phase) for each in visible.running if not each.stage(now).closed)
         if former is not None and etag == former.kept.etag:
-            return cls(visible, since, until, former.kept, former.said)
+            return cls(visible, since, until, former.kept, former.said, encoded, enrolling)
         body = b'{"status":200,"features":%b,"dateUpdated":"%b"}' % (encoded, written_now())
         version = etag[1:-1]
         said = Said(version, b"id: %b\nevent: features\ndata: %b\n\n" % (version, body))
-        return cls(visible, since, until, Kept(body, etag), said)
+        return cls(visible, since, until, Kept(body, etag), said, encoded, enrolling)
 
     def holds(self, visible: Visible, now: float) -> bool:
         """Whether it is what those get who see this, at `now`."""
@@ -128,6 +131,7 @@ class Features:
         consent = resources.consent_of(exchange)
         payload = self._payloads.current(resources, consent, time.time())
         shared = consent is resources.consent.of_address(exchange.scope) and not exchange.notes  # a cookie is one's own
+        resources.intake.evaluations.given("payload", payload.enrolling)
         headers = [(b"cache-control", CACHE_CONTROL if shared else PRIVATE)]
         if resources.streams.most:
             headers.append(SUPPORTS_STREAMS)

@@ -61,7 +61,18 @@ class PathTable(Generic[State]):
     below: Mapping[str, HotRoute[State]]
 
     def find(self, path: str) -> HotRoute[State] | None:
-        return self.exact.get(path) or self.below.get(path[: path.rfind("/") + 1])
+        return self.exact.get(path) or (self.below.get(path[: path.rfind("/") + 1]) if path[-1:] != "/" else None)
+
+    def route(self, scope: Scope) -> HotRoute[State] | None:
+        """The route of a request. One slash at the end of an address means nothing, on hot and on cold paths: it is
+        taken off. What is written `%2F` is part of an id.
+        """
+        path: str = scope["path"]
+        route = self.find(path)
+        if route is None and path[-1:] == "/" and path[-2:] not in ("/", "//") and scope["raw_path"][-1:] == b"/":
+            scope["path"], scope["raw_path"] = path[:-1], scope["raw_path"][:-1]
+            return self.find(path[:-1])
+        return route
 
 
 class Dispatch(Generic[State]):
@@ -81,7 +92,7 @@ class Dispatch(Generic[State]):
         self._state = state
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        route = self._table.find(scope["path"])
+        route = self._table.route(scope)
         if route is None:
             await self._cold(scope, receive, send)
             return
@@ -102,7 +113,7 @@ class Dispatch(Generic[State]):
 
     def answer_whole(self, scope: Scope, body: bytes) -> Whole | Later | None:
         """The answer to a request whose body is all there; None where the path is not of the fast tier."""
-        route = self._table.find(scope["path"])
+        route = self._table.route(scope)
         if route is None:
             return None
         exchange = Exchange.of(scope, self._access.ids)
@@ -150,7 +161,9 @@ class Dispatch(Generic[State]):
         return self._closed(route, exchange, answer)
 
     def _closed(self, route: HotRoute[State], exchange: Exchange, answer: HttpAnswer) -> Whole:
-        """The answer, counted and charged."""
+        """The answer, counted and charged; of events that it refused as a whole somebody is told."""
+        if answer.status >= 400 and route.scope == "track":
+            self._access.not_read(route.name, answer.status, answer.body)
         now = self._clock.now()
         exchange.charge(now)
         self._access.telemetry.answered(route.name, answer.status, now - exchange.started)

@@ -8,10 +8,12 @@ import msgspec
 
 from app.http.parameters import DEBUG, DEBUG_MEANS
 from app.identity.people import DOUBTS, UserWord
+from app.routes import ga4
 from app.routes.evaluation import FORCE, LINK
 from app.routes.ofrep import EvaluationBody
 from app.routes.personalize import PersonalizeBody, SlotRequest
 from app.routes.recommendations import RecommendationsBody
+from app.routes.tag import tag_paths
 from app.routes.visitor import VisitorBody
 from app.worker.recommendations import ListAnswer
 from events.consent import OF_WORD
@@ -124,13 +126,20 @@ EXAMPLES: Final[Mapping[str, JSON]] = {
     "alias": {"previousId": "v-1", "userId": "u-1"},
     "engagement": {"anonymousId": "v-1", "pageViewId": "pv-1", "seq": 3, "engagedMs": 42_000, "final": False},
 }  # fmt: skip
-REJECTED: Final = _object(
-    "index", "messageId", "code", "message",
-    index={"type": "integer"}, messageId={"type": ["string", "null"]}, code=WORD, message=WORD,
+REMARK: Final = _object(
+    "index", "messageId", "field", "code", "message",
+    index={"type": "integer"}, messageId={"type": ["string", "null"]}, field=WORD, code=WORD, message=WORD,
 )  # fmt: skip
-TRACKED: Final = _object("success", success={"const": True}, rejected={"type": "array", "items": REJECTED})
+REMARKS: Final[JSON] = {"type": "array", "items": REMARK, "maxItems": 100}
+HINTS: Final[JSON] = {"type": "array", "items": _object("index", "code", "message", code=WORD), "maxItems": 100}
+TRACKED: Final = _object(
+    "success", success={"const": True}, more={"type": "integer"},
+    rejected={**REMARKS, "description": "Events that are not stored, and why."},
+    repaired={**REMARKS, "description": "What of stored events could not be used, and was left out."},
+    hints={**HINTS, "description": "With a secret key or `?debug=1`: what of stored events nothing reads."},
+)  # fmt: skip
 SHORT: Final[JSON] = {"minLength": 1, "maxLength": 64, "pattern": PRINTABLE}
-MAYBE_ID: Final[JSON] = {**SHORT, "type": ["string", "null"]}
+MAYBE_ID: Final[JSON] = {**SHORT, "type": ["string", "integer", "null"], "minimum": 0, "maximum": 2**53}
 ONE_OF: Final[JSON] = {
     "type": "object",
     "properties": {"$in": {"type": "array", "items": TEXT, "minItems": 1, "maxItems": 100}},
@@ -152,6 +161,7 @@ FILTER: Final[JSON] = {
     },
     "additionalProperties": False,
 }
+IDS: Final[JSON] = {"type": ["array", "null"], "items": MAYBE_ID}
 LIMIT: Final[JSON] = {"minimum": 1, "maximum": 100, "multipleOf": 1}
 # What is promised of the fields of a body beyond the types that its decoder knows.
 PROMISES: Final[Mapping[type[msgspec.Struct], JSON]] = {
@@ -166,10 +176,10 @@ PROMISES: Final[Mapping[type[msgspec.Struct], JSON]] = {
             "maxProperties": 100,
         }
     },
-    SlotRequest: {"slot": {"maxLength": 100}, "items": {"maxItems": 100}, "limit": LIMIT},
+    SlotRequest: {"slot": {"maxLength": 100}, "items": {**IDS, "maxItems": 100}, "limit": LIMIT},
     PersonalizeBody: {
-        "visitor_id": SHORT,
-        "user_id": SHORT,
+        "visitor_id": MAYBE_ID,
+        "user_id": MAYBE_ID,
         "attributes": {"additionalProperties": ATTRIBUTE, "maxProperties": 100},
         "experiments": {"maxItems": 200},
         "recommendations": {"maxItems": 20},
@@ -177,18 +187,18 @@ PROMISES: Final[Mapping[type[msgspec.Struct], JSON]] = {
         "consent": CONSENT,
     },
     RecommendationsBody: {
-        "visitor_id": SHORT,
-        "user_id": SHORT,
+        "visitor_id": MAYBE_ID,
+        "user_id": MAYBE_ID,
         "slot": {"maxLength": 100},
-        "items": {"maxItems": 200},
+        "items": {**IDS, "maxItems": 200},
         "limit": LIMIT,
         "filter": FILTER,
-        "exclude": {"maxItems": 1000},
+        "exclude": {**IDS, "maxItems": 1000},
         "diversity": {"minimum": 0, "maximum": 1},
         "user_token": TOKEN,
         "consent": CONSENT,
     },
-    VisitorBody: {"visitor_id": SHORT, "consent": CONSENT},
+    VisitorBody: {"visitor_id": MAYBE_ID, "consent": CONSENT},
     ListAnswer: {
         "fallback": {"description": "The strategy that served in its place."},
         "history": {"type": "string", "const": "unavailable",
@@ -290,6 +300,10 @@ def hot_paths() -> JSON:
         **_tracking(),
         "/api/features/{key}": {"get": features},
         "/track": {"post": {**ingest, "parameters": [client_key, *SAID]}},
+        "/mp/collect": {
+            "post": ga4.described(_operation("Google Analytics", ga4.SUMMARY, ga4.SCHEMA, ga4.EXAMPLE, {}), SAID)
+        },
+        **tag_paths({status: {**PROBLEM, "description": ERRORS[status]} for status in ("401", "403", "429")}),
     }
 
 

@@ -15,6 +15,7 @@ from app.http.admission import admit
 from app.http.body import decode
 from app.http.errors import JSON_TYPE, Problem, unreadable
 from app.http.exchange import NEVER_STORED, Exchange, HttpAnswer, Reply
+from app.intake.forms import unwrapped
 from app.routes.evaluation import (
     FORCE,
     FORCE_ATTRIBUTE,
@@ -74,12 +75,16 @@ class RemoteEvaluation:
         values = {} if consent is NONE else forced_values(asked.forcedFeatures or ())
         visitor = NOBODY if consent is NONE else visitor
         features: dict[str, Any] = {}
+        enrolled: list[tuple[str, int]] = []
         for experiment in visible.servable:
             if experiment.key in values:
                 features[experiment.key] = told(values[experiment.key])
             else:
                 assignment = assign(experiment, visitor, attributes, now, forced)
                 features[experiment.key] = feature(experiment, assignment)
+                if assignment.enrols:
+                    enrolled.append((experiment.key, experiment.phase))
+        resources.intake.evaluations.add("api_eval", enrolled)
         edition = self._payloads.edition(resources.visible_to(grant, now), now, secret=grant.secret)
         answer = {"status": 200, "features": features, "dateUpdated": edition.updated.decode()}
         return HttpAnswer(200, msgspec.json.encode(answer), JSON_TYPE, [NEVER_STORED])
@@ -162,6 +167,8 @@ def feature(experiment: CompiledExperiment, assignment: Assignment) -> dict[str,
 def ingest(exchange: Exchange, resources: Resources, body: bytes) -> Reply:
     """`POST /track?client_key=`; success means durable, as everywhere."""
     grant = admit(exchange, resources.access)
+    if body[:1] not in (b"[", b"{"):
+        body, _ = unwrapped(body, exchange.headers.get(b"content-type", b""))
     items = decode(body, EVENTS)
     if not isinstance(items, list):  # one event alone, or `{"events": […]}`
         inner = items.get("events", [items] if "event_name" in items else None)

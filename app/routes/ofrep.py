@@ -104,6 +104,8 @@ class Ofrep:
         streams = event_streams(exchange, resources, grant)
         visitor = NOBODY if consent is NONE else visitor
         assignments = [assign(experiment, visitor, context, now, forced) for experiment in visible.servable]
+        enrolled = [(each.experiment, each.phase) for each in assignments if each.enrols]
+        resources.intake.evaluations.add("ofrep_bulk", enrolled)
         flags = b",".join([self._stems.of(visible, assignment) + b"}}" for assignment in assignments])
 
         def answer() -> HttpAnswer:

@@ -41,8 +41,7 @@ async def segment_settings(key: PublishableKey, asked: Asked, worker: Worker) ->
     return JSONResponse(told, headers={"cache-control": address.caching})
 
 
-@router.get("/sourceConfig/", summary="Settings of RudderStack's browser SDK")
-@router.get("/sourceConfig", include_in_schema=False)
+@router.get("/sourceConfig", summary="Settings of RudderStack's browser SDK")
 async def rudderstack_settings(asked: Asked, worker: Worker) -> JSONResponse:
     found = presented(asked)
     if found is None:

@@ -13,8 +13,9 @@ from app.http.body import Decoded, decode
 from app.http.errors import Problem, retry_later, unreadable
 from app.http.exchange import Awaited, Exchange, HttpAnswer, Reply
 from app.identity.users import NamedUsers
-from app.routes.hints import Hints, hints_of, is_hinted
-from app.routes.judging import Judge
+from app.intake.forms import unwrapped
+from app.intake.hints import Hints, hints_of, is_hinted
+from app.intake.judging import ExposureJudge
 from app.worker.resources import Resources
 from events.authority import OF_BACKEND
 from events.consent import UnknownConsent
@@ -24,6 +25,7 @@ from events.records import Record
 from events.store.availability import StoreUnavailable
 from kit.time import now_us
 
+TEST: Final = "resonate_test"  # of a context or of properties: sent to see whether it arrives
 MOST_TOLD: Final = 100  # refusals, repairs and hints each
 SUCCESS: Final = b'{"success":true}'
 SINGLE: Final = msgspec.json.Decoder(dict[str, Any])
@@ -40,8 +42,8 @@ class Tracking:
         found = presented(exchange)
         grant = None if found is None else admit_key(exchange, resources.access, found[0], in_address=found[1])
         if self._kind is None:
-            batch = _decoded(exchange, resources, body, BATCH)
-            grant = grant or admit_written(exchange, resources, batch.writeKey)
+            batch, key = _decoded(exchange, resources, body, BATCH)
+            grant = grant or admit_written(exchange, resources, batch.writeKey or key)
             named = resources.users.named_by_events(exchange.user_token)
             try:
                 reading = read_batch(batch, len(body), arrival(exchange, resources, grant, named))
@@ -52,8 +54,8 @@ class Tracking:
             except BatchTooLarge as error:
                 raise Problem(413, "batch_too_large", str(error)) from None
         else:
-            item = _decoded(exchange, resources, body, SINGLE)
-            grant = grant or admit_written(exchange, resources, item.get("writeKey"))
+            item, key = _decoded(exchange, resources, body, SINGLE)
+            grant = grant or admit_written(exchange, resources, item.get("writeKey") or key)
             named = resources.users.named_by_events(exchange.user_token)
             reading = read_single(item, len(body), self._kind, arrival(exchange, resources, grant, named))
         return store(exchange, reading, resources, grant, named)
@@ -78,7 +80,7 @@ def arrival(exchange: Exchange, resources: Resources, grant: Grant, named: Named
         network=resources.network_of(exchange),
         consent=resources.consent_of_events(exchange),
         site=grant.site,
-        judge=Judge(resources, grant),
+        judge=ExposureJudge(resources, grant),
         keeps_evaluations=resources.settings.keep_feature_evaluations,
     )
 
@@ -131,10 +133,21 @@ def _durable(
 
 
 def _marked(reading: Reading, records: Sequence[Record], resources: Resources) -> Sequence[Record]:
-    """The records, those under ids of our own marked; those that consent lets nobody store are gone, and counted."""
+    """The records, those under ids of our own and those of tests marked; those that consent lets nobody store are gone,
+    and counted.
+    """
     if reading.gone:
         resources.telemetry.events("refused", reading.gone)
-    return resources.recognition.ids.marked(records)
+    marked = resources.recognition.ids.marked(records)
+    if any([TEST in (each.context or ()) or TEST in (each.properties or ()) for each in marked]):
+        marked = [_apart(record) for record in marked]
+    return marked
+
+
+def _apart(record: Record) -> Record:
+    """A test event is kept and exported as it came, and is in no readout, no history and no model."""
+    is_test = any(told is not None and told.get(TEST) is True for told in (record.context, record.properties))
+    return msgspec.structs.replace(record, quarantined=True) if is_test else record
 
 
 def not_stored(resources: Resources, unavailable: StoreUnavailable) -> Problem:
@@ -166,6 +179,7 @@ def _count(resources: Resources, reading: Reading, records: Sequence[Record], du
         telemetry.events("rejected", len(reading.refusals))
         telemetry.events("repaired", len({repair.index for repair in reading.repairs}))
         telemetry.events("dropped", reading.dropped)
+        resources.intake.noted(reading)
 
 
 def told_of(reading: Reading, hints: Hints) -> dict[str, Any]:
@@ -183,10 +197,17 @@ def told_of(reading: Reading, hints: Hints) -> dict[str, Any]:
     return told | {"more": more} if more else told
 
 
-def _decoded(exchange: Exchange, resources: Resources, body: bytes, decoder: msgspec.json.Decoder[Decoded]) -> Decoded:
-    """A body that cannot be read holds no key either: without one it is refused for that."""
+def _decoded(
+    exchange: Exchange, resources: Resources, body: bytes, decoder: msgspec.json.Decoder[Decoded]
+) -> tuple[Decoded, str | None]:
+    """A body, and the key that stood beside it in a form. One that cannot be read holds no key either: without one it
+    is refused for that.
+    """
+    key = None
+    if body[:1] != b"{":
+        body, key = unwrapped(body, exchange.headers.get(b"content-type", b""))
     try:
-        return decode(body, decoder)
+        return decode(body, decoder), key
     except Problem:
         if exchange.grant is None:
             raise stranger(exchange, resources.access, None) from None

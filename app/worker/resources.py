@@ -31,6 +31,7 @@ from app.limits.pressure import Pressure
 from app.runtime.data_directory import DataDirectory, store_connection
 from app.runtime.settings import Settings, TokenKey
 from app.runtime.telemetry import Telemetry
+from app.worker.intake import IntakeTold
 from app.worker.keys import LiveKeys
 from app.worker.recommendations import LiveRecommender
 from events.authority import OF_BACKEND
@@ -123,6 +124,7 @@ class Resources:
     recognition: Recognition
     keys: LiveKeys
     previews: Previews
+    intake: IntakeTold
     addresses: Addresses
     streams: Streams
 
@@ -216,8 +218,7 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
     async with contextlib.AsyncExitStack() as stack:
         connection = await store_connection(settings)
         stack.push_async_callback(connection.close)
-        telemetry = Telemetry(directory.metrics, routes)
-        stack.callback(telemetry.close)
+        telemetry = stack.enter_context(contextlib.closing(Telemetry(directory.metrics, routes)))
         books = stack.enter_context(contextlib.closing(Books(directory.metrics / BOOKS)))
         scrubber, pressure = Scrubber(telemetry.scrubbed), Pressure()
         stream = Stream(connection, count=telemetry.went_wrong, scrubber=scrubber, refused=pressure.events)
@@ -225,8 +226,9 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
         stack.push_async_callback(stream.close)
         stack.push_async_callback(reads.close)
         log_ins = LogIns(connection, reads, directory.log_ins_file, telemetry.went_wrong)
-        users = Users(None, log_ins, telemetry.named_user)
-        keys, catalogs = LiveKeys(settings, users, user_tokens), CatalogReader(settings.data)
+        users, catalogs = Users(None, log_ins, telemetry.named_user), CatalogReader(settings.data)
+        keys = LiveKeys(settings, users, user_tokens)
+        streams = Streams(settings.max_streams, keys.known)
         consent = ConsentRules(catalogs.catalog.shop.privacy, public=settings.is_public)
         recognition = Recognition(VisitorIds(directory.visitor_keys_file), catalogs.catalog.shop, telemetry.went_wrong)
         obey(catalogs, scrubber, consent, recognition)
@@ -235,7 +237,7 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
         peers = Networks(settings.trusted_proxies, partial(telemetry.went_wrong, "untrusted_forwarding"))
         networks = NetworkDigests(connection, lambda: ZoneInfo(catalogs.catalog.shop.timezone))
         stack.push_async_callback(partial(keys.keep_uses, networks, ending=True))
-        refusals, streams = counted_refusals(stack, stream, catalogs), Streams(settings.max_streams, keys.known)
+        refusals, intake = counting(stack, stream, catalogs, telemetry)
         following = await stack.enter_async_context(Tasks())
         for name, (look, seconds) in {
             "taking up definitions": (
@@ -250,6 +252,8 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
             NETWORKS_LOOK: (networks.look, NETWORKS_SECONDS),
             "telling how many refused": (refusals.tell, REFUSALS_SECONDS),
             "taking up keys": (keys.look, POLL_SECONDS),
+            "telling what was not taken": (intake.tell, POLL_SECONDS),
+            "telling what was evaluated": (intake.tell_evaluations, REFUSALS_SECONDS),
             "noting when keys were used": (partial(keys.keep_uses, networks), USES_SECONDS),
             "keeping what the audit waits for": (partial(keys.catch_up, telemetry), USES_SECONDS),
         }.items():  # fmt: skip
@@ -267,6 +271,7 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
                 telemetry,
                 pressure,
                 uses=keys.uses.latest,
+                not_read=intake.whole,
             ),
             analysis=AnalysisClient(directory.analysis_socket, settings.analysis_timeout_seconds),
             telemetry=telemetry,
@@ -279,16 +284,26 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
             recognition=recognition,
             keys=keys,
             previews=Previews(directory.preview_key_file),
+            intake=intake,
             addresses=Addresses(settings.public_url, peers),
             streams=streams,
         )
 
 
-def counted_refusals(stack: contextlib.AsyncExitStack, stream: Stream, catalogs: CatalogReader) -> Refusals:
-    """What counts answers to those who refuse, and tells the log of them at the end too."""
-    refusals = Refusals(stream, lambda: ZoneInfo(catalogs.catalog.shop.timezone), unique_ids())
+def counting(
+    stack: contextlib.AsyncExitStack, stream: Stream, catalogs: CatalogReader, telemetry: Telemetry
+) -> tuple[Refusals, IntakeTold]:
+    """What counts answers to those who refuse, and events that were not taken as they were sent; both tell at the end
+    too.
+    """
+
+    def zone() -> ZoneInfo:
+        return ZoneInfo(catalogs.catalog.shop.timezone)
+
+    refusals, intake = Refusals(stream, zone, unique_ids()), IntakeTold(catalogs.data, zone, telemetry)
     stack.push_async_callback(refusals.tell)
-    return refusals
+    stack.push_async_callback(intake.close)
+    return refusals, intake
 
 
 def limits(settings: Settings) -> Limits:

@@ -1,9 +1,9 @@
 """What an event is worth: its money, its order and the products of it. Money is never guessed."""
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from events.dialects.fields import Notes, note, optional_id
+from events.dialects.fields import Notes, noted, optional_id
 from events.dialects.names import ORDER_COMPLETED, ORDERS
 from events.dialects.validation import EventRefused
 from kit.values import Unusable, first_identifier, identifier, kind_of, number
@@ -16,12 +16,7 @@ MISSING_ORDER_ID: Final = "missing_order_id"
 INVALID_PRODUCTS: Final = "invalid_products"
 
 
-class Line(NamedTuple):
-    """A product of an order; a price that nobody told is None."""
-
-    product_id: str | None
-    quantity: float
-    price: float | None
+Line = tuple[str | None, float, float | None]  # product, quantity and price; a price that nobody told is None
 
 
 def commerce(fields: dict[str, Any], name: str, properties: dict[str, Any], notes: Notes, instead: Any) -> None:
@@ -59,7 +54,7 @@ def _order(fields: dict[str, Any], name: str, told: Any, notes: Notes, instead: 
         wrong = Unusable(wrong.code, f"{wrong.reason}; the messageId stands in for it")
     elif found is None:
         return
-    note(notes, "properties.order_id", wrong)
+    noted(notes, "properties.order_id", wrong)
 
 
 def _money(fields: dict[str, Any], properties: dict[str, Any], notes: Notes) -> float | None:
@@ -70,7 +65,7 @@ def _money(fields: dict[str, Any], properties: dict[str, Any], notes: Notes) -> 
             fields["currency"] = code.upper()
         else:
             wrong = Unusable("invalid_currency", "it must be an ISO 4217 code such as EUR")
-            note(notes, "properties.currency", wrong)
+            noted(notes, "properties.currency", wrong)
     revenue = _amount(properties.get("revenue"), "properties.revenue", notes)
     total = _amount(properties.get("total"), "properties.total", notes)
     return total if revenue is None else revenue
@@ -84,7 +79,7 @@ def _amount(value: Any, field: str, notes: Notes) -> float | None:
             return found
         found = Unusable("number_too_large", "amounts may be at most 1e9")
     if isinstance(found, Unusable):
-        note(notes, field, found)
+        noted(notes, field, found)
     return None
 
 
@@ -94,12 +89,12 @@ def _products(fields: dict[str, Any], name: str, products: Any, value: float | N
     if listed is None:
         return value
     lines = [line for index, product in enumerate(listed) if (line := _line(product, index, notes)) is not None]
-    named = [line for line in lines if line.product_id is not None]
-    fields["product_ids"] = [line.product_id for line in named]
-    fields["quantities"] = [line.quantity for line in named]
-    fields["prices"] = [line.price if line.price is not None else 0.0 for line in named]
+    named = [line for line in lines if line[0] is not None]
+    fields["product_ids"] = [line[0] for line in named]
+    fields["quantities"] = [line[1] for line in named]
+    fields["prices"] = [line[2] if line[2] is not None else 0.0 for line in named]
     if value is None and name in ORDERS and lines:
-        value = _amount(sum([line.quantity * (line.price or 0.0) for line in lines]), "properties.products", notes)
+        value = _amount(sum([quantity * (price or 0.0) for _, quantity, price in lines]), "properties.products", notes)
     return value
 
 
@@ -111,9 +106,9 @@ def _listed(products: Any, notes: Notes) -> Sequence[Any] | None:
     if type(products) is dict:
         told = [product for product in products.values() if type(product) is dict]
         if told:
-            note(notes, "properties.products", Unusable(INVALID_PRODUCTS, f"{wrong}; its values were taken"))
+            noted(notes, "properties.products", Unusable(INVALID_PRODUCTS, f"{wrong}; its values were taken"))
             return told
-    note(notes, "properties.products", Unusable(INVALID_PRODUCTS, wrong))
+    noted(notes, "properties.products", Unusable(INVALID_PRODUCTS, wrong))
     return None
 
 
@@ -121,21 +116,23 @@ def _line(product: Any, index: int, notes: Notes) -> Line | None:
     """One product; None where it is none, or has an id, a quantity or a price that cannot be."""
     if type(product) is not dict:
         wrong = Unusable(INVALID_PRODUCTS, f"it must be an object, this is {kind_of(product)}; the line was left out")
-        note(notes, f"properties.products[{index}]", wrong)
+        noted(notes, f"properties.products[{index}]", wrong)
         return None
-    found = first_identifier((product.get("product_id"), product.get("sku")))
+    found = identifier(product.get("product_id"))
+    if type(found) is not str:
+        found = first_identifier((product.get("product_id"), product.get("sku")))
     quantity, price = number(product.get("quantity")), number(product.get("price"))
     if type(found) is str and type(quantity) is float and type(price) is float and quantity >= 0 and 0 <= price <= 1e9:
-        return Line(found, quantity, price)
+        return found, quantity, price
     place = f"properties.products[{index}]"
     if isinstance(found, Unusable):
-        note(notes, f"{place}.product_id", Unusable(found.code, f"{found.reason}; the line was left out"))
+        noted(notes, f"{place}.product_id", Unusable(found.code, f"{found.reason}; the line was left out"))
         return None
     if (type(quantity) is float and quantity < 0) or (type(price) is float and price < 0):
         wrong = Unusable(INVALID_PRODUCTS, "quantity and price may not be negative; the line was left out")
-        note(notes, place, wrong)
+        noted(notes, place, wrong)
         return None
     if isinstance(quantity, Unusable):
-        note(notes, f"{place}.quantity", quantity)
+        noted(notes, f"{place}.quantity", quantity)
     told = _amount(product.get("price"), f"{place}.price", notes)
-    return Line(found, quantity if type(quantity) is float else 1.0, told)
+    return found, quantity if type(quantity) is float else 1.0, told

@@ -9,10 +9,10 @@ from events.dialects.fields import (
     event_time,
     members_of,
     message_identifier,
-    named,
     needed_id,
-    note,
+    noted,
     optional_text,
+    repaired_fields,
     who_of,
 )
 from events.dialects.validation import Arrival, EventRefused
@@ -36,13 +36,13 @@ def beat(item: dict[str, Any], arrival: Arrival, consent: Consent) -> Record:
     visitor_id, user_id = who_of(item, "anonymousId", notes)
     final = item.get("final")
     if final is not None and type(final) is not bool:
-        note(notes, "final", Unusable("invalid_field", f"it must be true or false, this is {kind_of(final)}"))
+        noted(notes, "final", Unusable("invalid_field", f"it must be true or false, this is {kind_of(final)}"))
     context = members_of(item.get("context"), "context", notes)
     machine = arrival.client(optional_text(context.get("userAgent"), "context.userAgent", notes))
     given = identifier(item.get("messageId"))
     own = given if type(given) is str and len(given) <= MAX_MESSAGE_ID else None
     if own is None and item.get("messageId") is not None:
-        note(notes, "messageId", Unusable("invalid_id", f"it must be text of 1 to {MAX_MESSAGE_ID} characters"))
+        noted(notes, "messageId", Unusable("invalid_id", f"it must be text of 1 to {MAX_MESSAGE_ID} characters"))
     when = event_time(item, arrival)
     url = optional_text(item.get("url"), "url", notes)
     return Record(
@@ -63,7 +63,7 @@ def beat(item: dict[str, Any], arrival: Arrival, consent: Consent) -> Record:
         authority=arrival.authority_of(visitor_id, user_id, item, consent),
         quarantined=arrival.impossible(when),
         properties={"seq": sequence, "final": final is True},
-        context={REPAIRED: named(notes)} if notes else None,
+        context={REPAIRED: repaired_fields(notes)} if notes else None,
     )
 
 

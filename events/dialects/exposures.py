@@ -34,13 +34,13 @@ def said(properties: Mapping[str, Any], names: tuple[str, ...]) -> list[Any]:
     return [properties[name] for name in names if name in properties]
 
 
-def hashed_id(properties: Mapping[str, Any], place: str, notes: Notes) -> str | None:
+def hashed_id(properties: Mapping[str, Any], notes: Notes) -> str | None:
     """The id that the client's SDK hashed, where it says so."""
     told = next((value for value in said(properties, HASHED) if value is not None), None)
-    return None if told is None else optional_id(told, f"{place}.hashValue", notes)
+    return None if told is None else optional_id(told, "properties.hashValue", notes)
 
 
-def settled(record: Record, hashed: str | None, consent: Consent, arrival: Arrival) -> Record | None:
+def weighed(record: Record, hashed: str | None, consent: Consent, arrival: Arrival) -> Record | None:
     """The exposure as it is believed, None where nobody may know of it; one without a messageId gets one."""
     if arrival.judge is not None:
         return arrival.judge(record, hashed, consent)

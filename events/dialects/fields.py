@@ -28,7 +28,7 @@ NOT_OF_THE_EVENT: Final = frozenset({"sentAt", "receivedAt", "writeKey", USER_TO
 _written: Final = msgspec.json.Encoder(order="sorted").encode
 
 
-def note(notes: Notes, field: str, wrong: Unusable) -> None:
+def noted(notes: Notes, field: str, wrong: Unusable) -> None:
     """Names what could not be used."""
     notes.append(Finding(field, wrong.code, wrong.reason))
 
@@ -46,7 +46,7 @@ def optional_id(value: Any, field: str, notes: Notes) -> str | None:
     """An id, None where there is none that can be used."""
     found = identifier(value)
     if isinstance(found, Unusable):
-        note(notes, field, found)
+        noted(notes, field, found)
         return None
     return found
 
@@ -55,7 +55,7 @@ def optional_moment(value: Any, field: str, notes: Notes) -> int | None:
     """A time in microseconds UTC, None where there is none that can be used."""
     found = moment(value)
     if isinstance(found, Unusable):
-        note(notes, field, found)
+        noted(notes, field, found)
         return None
     return found
 
@@ -65,7 +65,7 @@ def optional_text(value: Any, field: str, notes: Notes) -> str | None:
     if type(value) is str:
         return value or None
     if value is not None:
-        note(notes, field, Unusable("invalid_field", f"it must be text, this is {kind_of(value)}"))
+        noted(notes, field, Unusable("invalid_field", f"it must be text, this is {kind_of(value)}"))
     return None
 
 
@@ -74,7 +74,7 @@ def members_of(value: Any, field: str, notes: Notes) -> dict[str, Any]:
     if type(value) is dict:
         return value
     if value is not None:
-        note(notes, field, Unusable("invalid_field", f"it must be an object, this is {kind_of(value)}"))
+        noted(notes, field, Unusable("invalid_field", f"it must be an object, this is {kind_of(value)}"))
     return {}
 
 
@@ -82,7 +82,7 @@ def mapping(value: Any, field: str, notes: Notes, scrubber: Scrubber) -> dict[st
     """An object within the limits of keys and depth, without members that may not be stored; what is none counts as
     an empty one. Raises Refused.
     """
-    members = members_of(value, field, notes)
+    members = value if type(value) is dict else members_of(value, field, notes)
     try:
         check_bounds(members, field, scrubber)
     except EventRefused as refused:
@@ -104,22 +104,23 @@ def message_identifier(value: Any, item: Mapping[str, Any], notes: Notes) -> str
     if value is None:
         return str(uuid.uuid4())
     reason = found.reason if isinstance(found, Unusable) else f"it must have 1 to {MAX_MESSAGE_ID} characters"
-    note(notes, "messageId", Unusable("invalid_id", f"{reason}; the event got another id, made of what it says"))
+    noted(notes, "messageId", Unusable("invalid_id", f"{reason}; the event got another id, made of what it says"))
     said = {name: told for name, told in item.items() if name not in NOT_OF_THE_EVENT}
     return f"derived:{blake2b(_written(said), digest_size=16).hexdigest()}"
 
 
 def event_time(item: Mapping[str, Any], arrival: Arrival) -> int:
     """When it happened by our clock: receivedAt − (sentAt − originalTimestamp), so that a wrong clock cancels out."""
-    notes = arrival.notes
-    happened = optional_moment(item.get("originalTimestamp"), "originalTimestamp", notes)
-    if happened is None:
-        happened = optional_moment(item.get("timestamp"), "timestamp", notes)
+    notes, happened = arrival.notes, None
+    if "originalTimestamp" in item:
+        happened = optional_moment(item["originalTimestamp"], "originalTimestamp", notes)
+    if happened is None and "timestamp" in item:
+        happened = optional_moment(item["timestamp"], "timestamp", notes)
     if happened is None:
         return arrival.received_at
     sent = arrival.sent_at
-    if sent is None:
-        sent = optional_moment(item.get("sentAt"), "sentAt", notes)
+    if sent is None and "sentAt" in item:
+        sent = optional_moment(item["sentAt"], "sentAt", notes)
     return happened if sent is None else arrival.received_at - (sent - happened)
 
 
@@ -143,11 +144,11 @@ def who_of(
         reasons = [f"{name}: {told.reason}" for name, told in wrong.items()]
         raise EventRefused("missing_id", next(iter(wrong), missing), "; ".join([need, *reasons]))
     for name, told in wrong.items():
-        note(notes, name, told)
+        noted(notes, name, told)
     return (found[0] if found else ""), (user if type(user) is str else None)
 
 
-def named(notes: Notes) -> list[str]:
+def repaired_fields(notes: Notes) -> list[str]:
     """The fields of one event that could not be used, each once, as its row keeps them."""
     return list(dict.fromkeys(finding.field for finding in notes))[:MOST_NAMED]
 

@@ -5,15 +5,15 @@ from typing import Any, Final
 import msgspec
 
 from events.consent import NONE, PERSONAL, Consent
-from events.dialects.exposures import HASH_ATTRIBUTES, HASHED, exposure, said, settled
+from events.dialects.exposures import HASH_ATTRIBUTES, HASHED, exposure, said, weighed
 from events.dialects.fields import (
     REPAIRED,
     event_time,
     mapping,
     message_identifier,
-    named,
-    note,
+    noted,
     optional_text,
+    repaired_fields,
 )
 from events.dialects.names import EXPERIMENT_VIEWED
 from events.dialects.segment import EVENT_NAME, BatchTooLarge, check_size, decoded, happened
@@ -32,7 +32,7 @@ from events.records import TRACK, Record
 from kit.values import Unusable, first_identifier
 
 MAX_EVENTS: Final = 2_500
-VIEWED: Final = frozenset({EXPERIMENT_VIEWED, "$$experiment_viewed"})  # the latter is what the Python SDK says
+VIEWED: Final = (EXPERIMENT_VIEWED, "$$experiment_viewed")  # the latter is what the Python SDK says
 LIBRARY: Final = "growthbook"  # as refusals name it
 USER: Final = "user_id"
 DEVICE: Final = "device_id"
@@ -42,7 +42,7 @@ def read_events(items: list[msgspec.Raw], arrival: Arrival) -> Reading:
     """Every event of one call. Raises BatchTooLarge."""
     if len(items) > MAX_EVENTS:
         raise BatchTooLarge(f"the call has {len(items)} events, it may have {MAX_EVENTS}")
-    reading = ReadingOf(arrival)
+    reading = ReadingOf(arrival, "growthbook")
     for index, raw in enumerate(items):
         item: dict[str, Any] = {}
         try:
@@ -98,10 +98,10 @@ def read_event(item: dict[str, Any], arrival: Arrival) -> Record | None:
         authority=arrival.authority_of(visitor_id, user_id, {USER_TOKEN: token}, consent),
         quarantined=arrival.impossible(when),
         properties=(attributes if exposes else properties) or None,
-        context=(kept | {REPAIRED: named(notes)} if notes else kept) or None,
+        context=(kept | {REPAIRED: repaired_fields(notes)} if notes else kept) or None,
         **fields,
     )
-    return _permitted(settled(record, None, consent, arrival) if exposes else record, consent)
+    return _permitted(weighed(record, None, consent, arrival) if exposes else record, consent)
 
 
 def _permitted(record: Record | None, consent: Consent) -> Record | None:
@@ -126,7 +126,7 @@ def _who(
         need = "a hashValue, an id among the attributes, device_id or user_id is required"
         raise EventRefused("missing_id", next(iter(wrong), DEVICE), "; ".join([need, *reasons]))
     for field, value in wrong.items():
-        note(arrival.notes, field, value)
+        noted(arrival.notes, field, value)
     first = next(iter(ids.values()))
     if by != USER:
         return first, ids.get(USER)
@@ -142,7 +142,7 @@ def _json_object(item: dict[str, Any], text_name: str, name: str, arrival: Arriv
         try:
             value = msgspec.json.decode(value) if value else None
         except (msgspec.DecodeError, UnicodeError, RecursionError):
-            note(arrival.notes, field, Unusable("invalid_field", "it is not valid JSON"))
+            noted(arrival.notes, field, Unusable("invalid_field", "it is not valid JSON"))
             value = None
     return mapping(value, field, arrival.notes, arrival.scrubber)
 

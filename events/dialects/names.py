@@ -3,14 +3,15 @@
 from functools import lru_cache
 from typing import Final
 
+from events.records import SURVEY_ANSWERED
 from events.scrubbing import name_of
 
 ORDER_COMPLETED: Final = "Order Completed"
 ORDER_REFUNDED: Final = "Order Refunded"
 ORDERS: Final = frozenset({ORDER_COMPLETED, ORDER_REFUNDED, "Order Cancelled", "Checkout Started"})
-SURVEY_ANSWERED: Final = "Survey Answered"
 EXPERIMENT_VIEWED: Final = "Experiment Viewed"
-FEATURE_EVALUATED: Final = "Feature Evaluated"  # a feature was asked for: no metric reads it, and it comes by the crowd
+# A feature was asked for: no metric reads it, and it comes by the crowd; so say GrowthBook's SDKs, the latter in Python.
+FEATURE_EVALUATED: Final = ("Feature Evaluated", "$$feature_evaluated")
 
 # The e-commerce vocabulary of Segment's specification, and what Resonate reads beside it.
 VOCABULARY: Final = (
@@ -29,6 +30,6 @@ _MEANT: Final = {name_of(name): name for name in VOCABULARY} | OTHER_WORDS
 
 
 @lru_cache(maxsize=4096)
-def canonical(name: str) -> str:
+def meant_name(name: str) -> str:
     """The name that is meant, by letters and digits alone, whatever their case; one that means nothing to us stays."""
     return _MEANT.get(name_of(name), name)

@@ -4,10 +4,10 @@ from typing import Any, Final
 
 import msgspec
 
-from events.consent import NONE, PERSONAL, Consent
+from events.consent import NONE, PERSONAL
 from events.dialects.commerce import commerce
 from events.dialects.engagement import beat
-from events.dialects.exposures import HASHED_ID, exposure, hashed_id, settled
+from events.dialects.exposures import HASHED_ID, exposure, hashed_id, weighed
 from events.dialects.fields import (
     REPAIRED,
     Notes,
@@ -15,13 +15,13 @@ from events.dialects.fields import (
     mapping,
     members_of,
     message_identifier,
-    named,
     needed_id,
-    note,
+    noted,
     optional_text,
+    repaired_fields,
     who_of,
 )
-from events.dialects.names import EXPERIMENT_VIEWED, FEATURE_EVALUATED, ORDERS, SURVEY_ANSWERED, canonical
+from events.dialects.names import EXPERIMENT_VIEWED, FEATURE_EVALUATED, ORDERS, meant_name
 from events.dialects.validation import (
     CONSENT,
     MAX_BATCH,
@@ -35,7 +35,7 @@ from events.dialects.validation import (
     ReadingOf,
 )
 from events.permitted import permitted
-from events.records import ALIAS, ENGAGEMENT, EXPOSURE, GROUP, IDENTIFY, PAGE, SCREEN, TRACK, Record
+from events.records import ALIAS, ENGAGEMENT, EXPOSURE, GROUP, IDENTIFY, PAGE, SCREEN, SURVEY_ANSWERED, TRACK, Record
 from kit.values import Unusable, moment, number
 
 KINDS: Final = frozenset({TRACK, PAGE, SCREEN, IDENTIFY, GROUP, ALIAS, ENGAGEMENT})
@@ -157,11 +157,10 @@ def read_event(item: dict[str, Any], kind: str | None, arrival: Arrival) -> Reco
     fields["authority"] = arrival.authority_of(visitor_id, user_id, item, consent)
     fields["quarantined"] = arrival.impossible(when)
     fields["properties"] = properties or None
+    hashed = hashed_id(properties, notes) if exposes else None
     _where(fields, item, context, properties, arrival)
-    record = Record(**fields)
-    if exposes:
-        return _exposed(record, properties, consent, arrival)
-    return record if consent is PERSONAL else permitted(record, consent)
+    record = weighed(Record(**fields), hashed, consent, arrival) if exposes else Record(**fields)
+    return record if record is None or consent is PERSONAL else permitted(record, consent)
 
 
 def _where(
@@ -169,14 +168,16 @@ def _where(
 ) -> None:
     """The columns of the page and of the client, and of the context what is kept."""
     notes = arrival.notes
-    machine = arrival.client(optional_text(context.get("userAgent"), "context.userAgent", notes))
-    page = members_of(context.get("page"), "context.page", notes)
-    location = members_of(context.get("location"), "context.location", notes)
-    for name in ("url", "path"):
-        own = optional_text(properties.get(name), f"properties.{name}", notes)
-        fields[name] = own or optional_text(page.get(name), f"context.page.{name}", notes)
-    country = optional_text(location.get("country"), "context.location.country", notes)
-    fields["country"] = country or arrival.country
+    told, page, location = context.get("userAgent"), context.get("page"), context.get("location")
+    machine = arrival.client(told if type(told) is str else optional_text(told, "context.userAgent", notes))
+    page = page if type(page) is dict else members_of(page, "context.page", notes)
+    fields["url"] = _of_page("url", properties, page, notes)
+    fields["path"] = _of_page("path", properties, page, notes)
+    fields["country"] = arrival.country
+    if location is not None:
+        location = members_of(location, "context.location", notes)
+        told = optional_text(location.get("country"), "context.location.country", notes)
+        fields["country"] = told or arrival.country
     fields["device"], fields["bot"] = machine.device, machine.bot
     kept = context
     if not FORGOTTEN_CONTEXT.isdisjoint(context):
@@ -189,14 +190,19 @@ def _where(
     if "event" in fields and fields["event"] != item.get("event"):
         kept = {**kept, EVENT_NAME: item["event"]}
     if notes:
-        kept = {**kept, REPAIRED: named(notes)}
+        kept = {**kept, REPAIRED: repaired_fields(notes)}
     fields["context"] = kept or None
 
 
-def _exposed(record: Record, properties: dict[str, Any], consent: Consent, arrival: Arrival) -> Record | None:
-    hashed = hashed_id(properties, "properties", arrival.notes)
-    judged = settled(record, hashed, consent, arrival)
-    return judged if judged is None or consent is PERSONAL else permitted(judged, consent)
+def _of_page(name: str, properties: dict[str, Any], page: dict[str, Any], notes: Notes) -> str | None:
+    """What the event says of its page, else its context."""
+    own = properties.get(name)
+    if own is None or not (type(own) is str and own):
+        told = page.get(name)
+        if own is not None:
+            own = optional_text(own, f"properties.{name}", notes)
+        return told or None if type(told) is str else optional_text(told, f"context.page.{name}", notes)
+    return own
 
 
 def check_size(size: int) -> None:
@@ -250,16 +256,17 @@ def happened(
     """
     if type(sent) is not str or not sent or len(sent) > MAX_NAME:
         raise EventRefused("missing_event", place, f"the event needs its name, text of 1 to {MAX_NAME} characters")
-    if sent == FEATURE_EVALUATED and not arrival.keeps_evaluations:
+    if sent in FEATURE_EVALUATED and not arrival.keeps_evaluations:
         raise EventDropped(sent)
-    name, notes = canonical(sent), arrival.notes
+    name, notes = meant_name(sent), arrival.notes
     noted = len(notes)
     instead = message_id if arrival.authority.knows_orders_alone else None
+    if name == sent:
+        _meaning(fields, name, properties, instead, notes)
+        return
     try:
         _meaning(fields, name, properties, instead, notes)
     except EventRefused:
-        if name == sent:
-            raise
         del notes[noted:]
         fields.clear()
         fields["type"] = TRACK
@@ -282,5 +289,5 @@ def _score(properties: dict[str, Any], notes: Notes) -> float | None:
     found = next((score for score in told.values() if type(score) is float), None)
     wrong = next(((name, score) for name, score in told.items() if isinstance(score, Unusable)), None)
     if found is None and wrong is not None:
-        note(notes, f"properties.{wrong[0]}", wrong[1])
+        noted(notes, f"properties.{wrong[0]}", wrong[1])
     return found

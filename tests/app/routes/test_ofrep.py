@@ -121,7 +121,7 @@ BAD_CONTEXTS: list[tuple[bytes, str]] = [
     (b'{"context": {}}', "TARGETING_KEY_MISSING"),
     (b'{"context": {"targetingKey": null}}', "TARGETING_KEY_MISSING"),
     (b'{"context": {"targetingKey": ""}}', "TARGETING_KEY_MISSING"),
-    (b'{"context": {"targetingKey": 7}}', "INVALID_CONTEXT"),
+    (b'{"context": {"targetingKey": 7.5}}', "INVALID_CONTEXT"),
     (b'{"context": {"targetingKey": "undefined"}}', "INVALID_CONTEXT"),
     (b'{"context": {"targetingKey": "a\\u0000b"}}', "INVALID_CONTEXT"),
     (b'{"context": {"targetingKey": "v", "user_id": "null"}}', "INVALID_CONTEXT"),

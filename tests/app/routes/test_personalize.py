@@ -103,8 +103,8 @@ PAGES = st.fixed_dictionaries(
     optional={"user_id": st.integers(0, 99), "attributes": st.just({"device": "mobile"}), "expose": st.just(True)},
 )
 SPOILT = {
-    "visitor_id": ["", "null", "v" * 300, 7],
-    "user_id": ["", "undefined", 1.5, []],
+    "visitor_id": [" ", "null", "v" * 300, 7.5],
+    "user_id": ["\t", "undefined", 1.5, []],
     "attributes": [[], {"deep": [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}],
     "experiments": ["banner", ["banner"] * 201, [1]],
     "expose": ["yes", 1],
@@ -112,7 +112,7 @@ SPOILT = {
 }
 SPOILT_SLOTS = {
     "slot": [None, 1, "s" * 101],
-    "items": ["a", [1], ["a"] * 101],
+    "items": ["a", {}, ["a"] * 101],
     "limit": [0, -1, 101, 2.5, 1e300, "3"],
 }
 

@@ -141,7 +141,9 @@ def test_an_id_that_the_caller_kept_is_set_again(worker: OneWorker) -> None:
     assert answer.json()["expires"].endswith("T00:00:00Z")
 
 
-@pytest.mark.parametrize("body", [{"visitor_id": ""}, {"visitor_id": "null"}, {"visitor_id": 7}, {"consent": "maybe"}])
+@pytest.mark.parametrize(
+    "body", [{"visitor_id": " "}, {"visitor_id": "null"}, {"visitor_id": 7.5}, {"consent": "maybe"}]
+)
 def test_what_can_be_no_id_or_no_consent_is_refused(worker: OneWorker, body: dict[str, Any]) -> None:
     with worker.client(LISTED) as client:
         answer = client.post("/v1/visitor", json=body)

@@ -10,9 +10,9 @@ from app.http.access import Grant
 from app.http.exchange import Exchange
 from app.http.parameters import DEBUG, query_pairs
 from app.worker.resources import Resources
-from events.dialects.names import EXPERIMENT_VIEWED, ORDER_COMPLETED, SURVEY_ANSWERED, VOCABULARY, canonical
+from events.dialects.names import EXPERIMENT_VIEWED, ORDER_COMPLETED, VOCABULARY, meant_name
 from events.dialects.validation import Reading
-from events.records import TRACK, Record
+from events.records import SURVEY_ANSWERED, TRACK, Record
 from experiments.catalog.heard import Heard
 from kit.suggestions import did_you_mean
 
@@ -70,7 +70,7 @@ def _unread(name: str, heard: Heard, *, secret: bool) -> tuple[str, str]:
     if said is None:
         if len(remembered) >= MOST_REMEMBERED:
             remembered.clear()
-        meant, told = canonical(name), repr(name[:LONGEST])
+        meant, told = meant_name(name), repr(name[:LONGEST])
         if meant != name:
             needed = NEEDED.get(meant, "what that needs")
             said = "near_name", f"{told} stays under its own name: as {meant} it would need {needed}"

@@ -1,0 +1,66 @@
+"""Events as pages send them where they cannot send JSON: in a form, or in base64."""
+
+import base64
+import binascii
+from email.parser import BytesParser
+from email.policy import HTTP
+from typing import Final, NamedTuple
+from urllib.parse import parse_qsl
+
+DATA: Final = "data"
+MOST_FIELDS: Final = 20  # of a form
+
+
+class Wrapped(NamedTuple):
+    """What a body holds, and the key that stands beside it."""
+
+    body: bytes
+    key: str | None = None
+
+
+def unwrapped(body: bytes, content_type: bytes) -> Wrapped:
+    """The JSON of a body that is none itself: of `data` in a form of either encoding, or of base64; else the body.
+
+    `sendBeacon` sends what it is given as a form where that is `URLSearchParams` or `FormData`.
+    """
+    start = body.lstrip()[:1]
+    if start in (b"", b"{", b"["):
+        return Wrapped(body)
+    if content_type.lower().startswith(b"multipart/form-data"):
+        fields = _multipart(body, content_type)
+    elif b"=" in body.rstrip(b"=\r\n \t"):
+        fields = _pairs(body)
+    else:
+        return Wrapped(json_of(body.decode("latin-1")) or body)
+    data = fields.get(DATA)
+    return Wrapped(body) if data is None else Wrapped(json_of(data) or body, fields.get("writeKey"))
+
+
+def json_of(text: str) -> bytes:
+    """The JSON that a text is, or is the base64 of, in either alphabet; empty where it is neither."""
+    text = text.strip()
+    if text[:1] in ("{", "["):
+        return text.encode()
+    plain = text.replace(" ", "+").replace("-", "+").replace("_", "/").rstrip("=")  # a blank was a plus in an address
+    try:
+        found = base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return b""
+    return found if found.lstrip()[:1] in (b"{", b"[") else b""
+
+
+def _pairs(body: bytes) -> dict[str, str]:
+    try:
+        return dict(parse_qsl(body.decode(), max_num_fields=MOST_FIELDS))
+    except ValueError:
+        return {}
+
+
+def _multipart(body: bytes, content_type: bytes) -> dict[str, str]:
+    form = BytesParser(policy=HTTP).parsebytes(b"content-type: " + content_type + b"\r\n\r\n" + body)
+    fields: dict[str, str] = {}
+    for part in list(form.iter_parts())[:MOST_FIELDS] if form.is_multipart() else ():
+        name, held = part.get_param("name", header="content-disposition"), part.get_payload(decode=True)
+        if isinstance(name, str) and isinstance(held, bytes):
+            fields[name] = held.decode("utf-8", "replace")
+    return fields

@@ -1,0 +1,30 @@
+"""Paths of other vendors' clients: what they send is not stored, and they are told so."""
+
+from typing import Final
+
+from app.http.errors import Problem
+
+# Without a slash at their end.
+PATHS: Final = frozenset(
+    {
+        "/2/batch", "/2/httpapi",  # Amplitude
+        "/api/event",  # Plausible
+        "/api/send",  # Umami
+        "/batch", "/capture", "/decide", "/e", "/engage", "/flags", "/i/v0/e", "/s",  # PostHog, Mixpanel
+        "/collect", "/g/collect", "/j/collect", "/r/collect",  # Google Analytics
+        "/com.snowplowanalytics.snowplow/tp2",  # Snowplow
+        "/i",  # Countly
+        "/identify", "/import", "/page",  # clients of Segment and Mixpanel whose `/v1` was left out
+        "/matomo.php", "/piwik.php",  # Matomo
+        "/tr",  # Meta
+    }
+)  # fmt: skip
+UNKNOWN_PATH: Final = "unknown_path"
+
+
+def other_clients_path(method: str, path: str) -> Problem | None:
+    """404 for an event that another vendor's client sends to its own path; None for anything else."""
+    if method != "POST" or path not in PATHS:
+        return None
+    detail = f"{path} is a path of another vendor's client, and what it sent is not stored; docs/clients.md lists the"
+    return Problem(404, UNKNOWN_PATH, f"{detail} clients that are understood here, and how each is set up")
