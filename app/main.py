@@ -12,6 +12,8 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
+from app.delivery.payload import Features, Payloads
+from app.delivery.streams import OFREP_STREAM, FeatureStream, OfrepStream
 from app.http.address import Prefixed
 from app.http.cold import Cold
 from app.http.deadlines import Deadlines
@@ -35,13 +37,10 @@ from app.management import (
     visitors,
 )
 from app.routes import recommendations, sdk_settings
-from app.routes.growthbook import Features, ingest
+from app.routes.growthbook import RemoteEvaluation, ingest
 from app.routes.ofrep import Ofrep
-from app.routes.payload import Payloads
 from app.routes.personalize import Personalize
 from app.routes.recommendations import recommend
-from app.routes.remote_evaluation import RemoteEvaluation
-from app.routes.streams import OFREP_STREAM, FeatureStream, OfrepStream
 from app.routes.tag import tag_routes
 from app.routes.visitor import know_visitor
 from app.runtime.settings import Settings

@@ -6,6 +6,8 @@ from typing import Any, Final
 
 import msgspec
 
+from app.delivery.payload import Payloads
+from app.delivery.streams import ASKED_FOR, catch_up, event_streams
 from app.http.admission import admit
 from app.http.body import decode
 from app.http.errors import OFREP_FLAGS, Problem
@@ -27,8 +29,6 @@ from app.routes.evaluation import (
     user_named,
     when_stored,
 )
-from app.routes.payload import Payloads
-from app.routes.streams import ASKED_FOR, catch_up, event_streams
 from app.worker.resources import Resources
 from events.consent import NONE, PERSONAL
 from events.dialects.validation import CONSENT_ATTRIBUTE, TOKEN_ATTRIBUTE, EventRefused, check_bounds
