@@ -28,6 +28,7 @@ from planted.privacy import PRIVACY
 from planted.publishing import PUBLISHING
 from planted.refusals import ARRIVALS
 from planted.service import SERVICE
+from planted.tag import TAG
 from planted.trust import TRUST
 from planted.visitors import VISITORS
 
@@ -44,6 +45,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     **PRIVACY,
     **CONSENT,
     **VISITORS,
+    **TAG,
     **PUBLISHING,
     **LIMITS,
     **INTAKE,

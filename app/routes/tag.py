@@ -114,7 +114,7 @@ def shop_of(resources: Resources) -> dict[str, Any]:
         "http_only": rules.http_only,
         "consent": consent.unsaid.word,
         "gpc": consent.opted_out.word,
-        "hosts": resources.catalogs.catalog.shop.tag.hosts,
+        "hosts": resources.redirect_hosts,
     }
 
 

@@ -198,6 +198,11 @@ class Resources:
         zone = ZoneInfo(self.catalogs.catalog.shop.timezone)
         return datetime.fromtimestamp(time_us / SECOND_US, zone).toordinal()
 
+    @property
+    def redirect_hosts(self) -> Sequence[str]:
+        """Where the tag may lead visitors beside the page's own host."""
+        return self.catalogs.catalog.shop.tag.hosts
+
     def previewed(self, tokens: Sequence[Any]) -> list[tuple[CompiledExperiment, str] | None]:
         """What each link shows, a draft too, and which variant; None for one that does not hold."""
         shown: list[tuple[CompiledExperiment, str] | None] = []
