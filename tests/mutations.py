@@ -24,6 +24,7 @@ from planted.fault import Mutation
 from planted.intake import INTAKE
 from planted.keys import KEYS
 from planted.limits import LIMITS
+from planted.pages import PAGES
 from planted.privacy import PRIVACY
 from planted.publishing import PUBLISHING
 from planted.refusals import ARRIVALS
@@ -50,6 +51,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     **LIMITS,
     **INTAKE,
     **ARRIVALS,
+    **PAGES,
     **dict(refusals()),
 }
 

@@ -364,6 +364,8 @@ ONLY_IN = {  # pattern → the places that may say it, why
         "app/serving/framing.py",  # that there is one Host
         "app/serving/protocol.py",
         "app/runtime/settings.py",  # the parts of a configured address
+        "experiments/targeting/attributes.py",  # of the pages that visitors look at
+        "experiments/page/redirects.py",
         "app/demo/",
     ),
     r"\b86_?400(_000)*\b|[*/] ?1_000_000\b|\b1_000_000 [*/]": ("kit/time.py",),  # seconds and microseconds
