@@ -20,6 +20,7 @@ import psutil
 from oracles.proving import PLANTED
 from planted.consent import CONSENT
 from planted.decisions import DECISIONS, refusals
+from planted.dialects import DIALECTS
 from planted.fault import Mutation
 from planted.keys import KEYS
 from planted.limits import LIMITS
@@ -44,6 +45,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     **VISITORS,
     **PUBLISHING,
     **LIMITS,
+    **DIALECTS,
     **dict(refusals()),
 }
 

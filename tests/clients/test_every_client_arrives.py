@@ -45,9 +45,10 @@ def in_language(language: str, told: list[dict[str, Any]], trusted: Path) -> lis
     """What the runner of a language says became of its rows."""
     if language == "browser":
         return run_in_browser(told)
-    command = [node(), str(HERE / "node_clients.mjs")]
     if language == "python":
         command = [sys.executable, str(HERE / "python_clients.py")]
+    else:
+        command = [node(), str(HERE / "node_clients.mjs")]
     ran = subprocess.run(
         command, input=json.dumps(told), capture_output=True, text=True, timeout=HUNG_SECONDS, check=False,
         env=os.environ | dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"), str(trusted)),
