@@ -300,9 +300,7 @@ def hot_paths() -> JSON:
         **_tracking(),
         "/api/features/{key}": {"get": features},
         "/track": {"post": {**ingest, "parameters": [client_key, *SAID]}},
-        "/mp/collect": {
-            "post": ga4.described(_operation("Google Analytics", ga4.SUMMARY, ga4.SCHEMA, ga4.EXAMPLE, {}), SAID)
-        },
+        "/mp/collect": {"post": ga4.described(_operation(*ga4.ASKED, {}), SAID)},
         **tag_paths({status: {**PROBLEM, "description": ERRORS[status]} for status in ("401", "403", "429")}),
     }
 
