@@ -20,6 +20,7 @@ ENGAGEMENT: Final = "engagement"
 REFUSED: Final = "refused"  # so many (`value`) answers of an experiment on a shop day, to whom nothing may be known of
 
 
+SURVEY_ANSWERED: Final = "Survey Answered"  # the event of every answer to a survey
 REPEATABLE: Final = "exposure:"  # begins the messageId of an exposure that stands for all like it on one day
 
 

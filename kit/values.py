@@ -25,6 +25,7 @@ SECONDS_END: Final = 1e11  # greater numbers are milliseconds: as seconds they w
 MOMENTS_END: Final = 1e15
 KINDS: Final = {type(None): "null", bool: "a boolean", int: "a number", float: "a number", str: "text", list: "a list",
                 dict: "an object"}  # fmt: skip
+LONGEST_MOMENT: Final = 100  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +36,16 @@ class Unusable:
     reason: str
 
 
+_NO_MOMENT: Final = Unusable("invalid_time", "it must be ISO 8601 such as 2026-01-20T09:00:03.123Z")
+
+
 def identifier(value: Any) -> str | Unusable | None:
     """An id: text byte by byte, no trimming, folding or normalisation; a whole number is its decimal text.
 
     None where there is none: null and the empty text.
     """
     if type(value) is str:
-        if len(value) <= SAFE_LENGTH and value.isprintable() and value not in SHARED_IDS and not value.isspace():
+        if value not in SHARED_IDS and value[0] != " " and len(value) <= SAFE_LENGTH and value.isprintable():
             return value
         return _odd_text(value)
     if value is None:
@@ -88,11 +92,13 @@ def moment(value: Any) -> int | Unusable | None:
     milliseconds; the empty text is none.
     """
     if type(value) is str:
+        if value[4:5] != "-":  # else digits alone would be read as a date and a time of day
+            return _odd_moment(value)
         try:
             told = datetime.fromisoformat(value)
             return microseconds(told if told.tzinfo else told.replace(tzinfo=UTC))  # outside the years 1 to 9999 too
         except ValueError:
-            return _odd_moment(value)
+            return _NO_MOMENT
     if value is None:
         return None
     if (type(value) is int or type(value) is float) and abs(value) < MOMENTS_END:
@@ -126,8 +132,10 @@ def _odd_moment(value: str) -> int | Unusable | None:
         return None
     if DIGITS.fullmatch(value):
         return moment(float(value))
-    try:
-        told = parsedate_to_datetime(value[:100])
-        return microseconds(told if told.tzinfo else told.replace(tzinfo=UTC))
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return Unusable("invalid_time", "it must be ISO 8601 such as 2026-01-20T09:00:03.123Z")
+    for read in (datetime.fromisoformat, parsedate_to_datetime):
+        try:
+            told = read(value[:LONGEST_MOMENT])
+            return microseconds(told if told.tzinfo else told.replace(tzinfo=UTC))
+        except (ValueError, TypeError, IndexError, OverflowError):
+            continue
+    return _NO_MOMENT

@@ -22,6 +22,7 @@ from planted.consent import CONSENT
 from planted.decisions import DECISIONS, refusals
 from planted.dialects import DIALECTS
 from planted.fault import Mutation
+from planted.intake import INTAKE
 from planted.keys import KEYS
 from planted.limits import LIMITS
 from planted.privacy import PRIVACY
@@ -46,6 +47,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     **PUBLISHING,
     **LIMITS,
     **DIALECTS,
+    **INTAKE,
     **dict(refusals()),
 }
 

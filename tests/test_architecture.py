@@ -266,8 +266,8 @@ WIDE = {"experiments/statistics": 17}  # folders of more than 12 modules
 LONG: dict[str, int] = {}  # modules of more than 400 lines
 SHORT = {  # modules of less than 60 lines that are a thought of their own
     "app/cli/main.py",
-    "app/serving/framing.py",
     "app/intake/other_clients.py",
+    "app/serving/framing.py",
     "app/identity/people.py",
     "events/authority.py",
     "events/dialects/exposures.py",
@@ -310,6 +310,11 @@ ONLY_IN = {  # pattern → the places that may say it, why
     r"\b(umask|gettempdir|SO_PEERCRED)\b|\.chmod\(": ("kit/private.py", "app/serving/server.py"),
     r"\b(AF_UNIX|open_unix_\w+|start_unix_\w+)\b": ("app/analysis/", "app/serving/server.py", "events/store/"),
     r"\bget_close_matches\b": ("kit/suggestions.py",),
+    # what can be no id: whoever asks for it reads ids a second time, and otherwise than all others
+    r"\bSHARED_IDS\b|\[object Object\]|\b0{8}-0{4}-0{4}-0{4}-0{12}\b|\bMAX_ID_BYTES\b": (
+        "kit/values.py",
+        "experiments/targeting/javascript.py",  # what JavaScript writes of an object, in conditions
+    ),
     # the service's own address: who else reads it would be believed by nobody behind a proxy, or by everybody
     r"(?i)[\"']host[\"'](?!:)|x-forwarded-(?!for)|[\"']forwarded[\"']|\burl\.(?:scheme|netloc|hostname|port)\b|\bbase_url\b"
     r"|(?:scope|fixed)(?:\.get\(|\[)[\"']scheme[\"']": (
@@ -318,11 +323,6 @@ ONLY_IN = {  # pattern → the places that may say it, why
         "app/serving/protocol.py",
         "app/runtime/settings.py",  # the parts of a configured address
         "app/demo/",
-    ),
-    # what can be no id: whoever asks for it reads ids a second time, and otherwise than all others
-    r"\bSHARED_IDS\b|\[object Object\]|\b0{8}-0{4}-0{4}-0{4}-0{12}\b|\bMAX_ID_BYTES\b": (
-        "kit/values.py",
-        "experiments/targeting/javascript.py",  # what JavaScript writes of an object, in conditions
     ),
     r"\b86_?400(_000)*\b|[*/] ?1_000_000\b|\b1_000_000 [*/]": ("kit/time.py",),  # seconds and microseconds
 }

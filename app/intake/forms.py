@@ -24,14 +24,14 @@ def unwrapped(body: bytes, content_type: bytes) -> Wrapped:
     `sendBeacon` sends what it is given as a form where that is `URLSearchParams` or `FormData`.
     """
     start = body.lstrip()[:1]
-    if start in (b"", b"{", b"[") or not body.isascii():
+    if start in (b"", b"{", b"["):
         return Wrapped(body)
     if content_type.lower().startswith(b"multipart/form-data"):
         fields = _multipart(body, content_type)
     elif b"=" in body.rstrip(b"=\r\n \t"):
         fields = _pairs(body)
     else:
-        return Wrapped(json_of(body.decode()) or body)
+        return Wrapped(json_of(body.decode("latin-1")) or body)
     data = fields.get(DATA)
     return Wrapped(body) if data is None else Wrapped(json_of(data) or body, fields.get("writeKey"))
 

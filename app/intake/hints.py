@@ -10,9 +10,9 @@ from app.http.access import Grant
 from app.http.exchange import Exchange
 from app.http.parameters import DEBUG, query_pairs
 from app.worker.resources import Resources
-from events.dialects.names import EXPERIMENT_VIEWED, ORDER_COMPLETED, SURVEY_ANSWERED, VOCABULARY, meant_name
+from events.dialects.names import EXPERIMENT_VIEWED, ORDER_COMPLETED, VOCABULARY, meant_name
 from events.dialects.validation import Reading
-from events.records import TRACK, Record
+from events.records import SURVEY_ANSWERED, TRACK, Record
 from experiments.catalog.heard import Heard
 from kit.suggestions import did_you_mean
 

@@ -33,10 +33,12 @@ class ExposureJudge:
     def _derived(self, record: Record) -> str:
         """The same for one unit, experiment, phase and variant on one shop day, so that a repeated exposure is one.
 
-        Nobody else can work it out, and so take the place of somebody's exposure.
+        One that does not count takes the place of none that does, and nobody else can work out the id of somebody's
+        exposure, and so take its place.
         """
         day = record.time // DAY_US if record.quarantined else self._resources.shop_day(record.time)
-        said = (record.visitor_id, record.user_id, record.experiment, record.phase, record.variant, day)
+        marks = (record.forged, record.forced, record.bot, record.quarantined)
+        said = (record.visitor_id, record.user_id, record.experiment, record.phase, record.variant, day, *marks)
         return REPEATABLE + self._resources.recognition.ids.digest(msgspec.json.encode(said))
 
 

@@ -1,7 +1,7 @@
 """What an event is worth: its money, its order and the products of it. Money is never guessed."""
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from events.dialects.fields import Notes, noted, optional_id
 from events.dialects.names import ORDER_COMPLETED, ORDERS
@@ -16,12 +16,7 @@ MISSING_ORDER_ID: Final = "missing_order_id"
 INVALID_PRODUCTS: Final = "invalid_products"
 
 
-class Line(NamedTuple):
-    """A product of an order; a price that nobody told is None."""
-
-    product_id: str | None
-    quantity: float
-    price: float | None
+Line = tuple[str | None, float, float | None]  # product, quantity and price; a price that nobody told is None
 
 
 def commerce(fields: dict[str, Any], name: str, properties: dict[str, Any], notes: Notes, instead: Any) -> None:
@@ -94,12 +89,12 @@ def _products(fields: dict[str, Any], name: str, products: Any, value: float | N
     if listed is None:
         return value
     lines = [line for index, product in enumerate(listed) if (line := _line(product, index, notes)) is not None]
-    named = [line for line in lines if line.product_id is not None]
-    fields["product_ids"] = [line.product_id for line in named]
-    fields["quantities"] = [line.quantity for line in named]
-    fields["prices"] = [line.price if line.price is not None else 0.0 for line in named]
+    named = [line for line in lines if line[0] is not None]
+    fields["product_ids"] = [line[0] for line in named]
+    fields["quantities"] = [line[1] for line in named]
+    fields["prices"] = [line[2] if line[2] is not None else 0.0 for line in named]
     if value is None and name in ORDERS and lines:
-        value = _amount(sum([line.quantity * (line.price or 0.0) for line in lines]), "properties.products", notes)
+        value = _amount(sum([quantity * (price or 0.0) for _, quantity, price in lines]), "properties.products", notes)
     return value
 
 
@@ -123,10 +118,12 @@ def _line(product: Any, index: int, notes: Notes) -> Line | None:
         wrong = Unusable(INVALID_PRODUCTS, f"it must be an object, this is {kind_of(product)}; the line was left out")
         noted(notes, f"properties.products[{index}]", wrong)
         return None
-    found = first_identifier((product.get("product_id"), product.get("sku")))
+    found = identifier(product.get("product_id"))
+    if type(found) is not str:
+        found = first_identifier((product.get("product_id"), product.get("sku")))
     quantity, price = number(product.get("quantity")), number(product.get("price"))
     if type(found) is str and type(quantity) is float and type(price) is float and quantity >= 0 and 0 <= price <= 1e9:
-        return Line(found, quantity, price)
+        return found, quantity, price
     place = f"properties.products[{index}]"
     if isinstance(found, Unusable):
         noted(notes, f"{place}.product_id", Unusable(found.code, f"{found.reason}; the line was left out"))
@@ -138,4 +135,4 @@ def _line(product: Any, index: int, notes: Notes) -> Line | None:
     if isinstance(quantity, Unusable):
         noted(notes, f"{place}.quantity", quantity)
     told = _amount(product.get("price"), f"{place}.price", notes)
-    return Line(found, quantity if type(quantity) is float else 1.0, told)
+    return found, quantity if type(quantity) is float else 1.0, told

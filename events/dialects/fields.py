@@ -82,7 +82,7 @@ def mapping(value: Any, field: str, notes: Notes, scrubber: Scrubber) -> dict[st
     """An object within the limits of keys and depth, without members that may not be stored; what is none counts as
     an empty one. Raises Refused.
     """
-    members = members_of(value, field, notes)
+    members = value if type(value) is dict else members_of(value, field, notes)
     try:
         check_bounds(members, field, scrubber)
     except EventRefused as refused:
@@ -111,15 +111,16 @@ def message_identifier(value: Any, item: Mapping[str, Any], notes: Notes) -> str
 
 def event_time(item: Mapping[str, Any], arrival: Arrival) -> int:
     """When it happened by our clock: receivedAt − (sentAt − originalTimestamp), so that a wrong clock cancels out."""
-    notes = arrival.notes
-    happened = optional_moment(item.get("originalTimestamp"), "originalTimestamp", notes)
-    if happened is None:
-        happened = optional_moment(item.get("timestamp"), "timestamp", notes)
+    notes, happened = arrival.notes, None
+    if "originalTimestamp" in item:
+        happened = optional_moment(item["originalTimestamp"], "originalTimestamp", notes)
+    if happened is None and "timestamp" in item:
+        happened = optional_moment(item["timestamp"], "timestamp", notes)
     if happened is None:
         return arrival.received_at
     sent = arrival.sent_at
-    if sent is None:
-        sent = optional_moment(item.get("sentAt"), "sentAt", notes)
+    if sent is None and "sentAt" in item:
+        sent = optional_moment(item["sentAt"], "sentAt", notes)
     return happened if sent is None else arrival.received_at - (sent - happened)
 
 

@@ -3,12 +3,12 @@
 from functools import lru_cache
 from typing import Final
 
+from events.records import SURVEY_ANSWERED
 from events.scrubbing import name_of
 
 ORDER_COMPLETED: Final = "Order Completed"
 ORDER_REFUNDED: Final = "Order Refunded"
 ORDERS: Final = frozenset({ORDER_COMPLETED, ORDER_REFUNDED, "Order Cancelled", "Checkout Started"})
-SURVEY_ANSWERED: Final = "Survey Answered"
 EXPERIMENT_VIEWED: Final = "Experiment Viewed"
 # A feature was asked for: no metric reads it, and it comes by the crowd. The latter is what the Python SDK says.
 FEATURE_EVALUATED: Final = ("Feature Evaluated", "$$feature_evaluated")

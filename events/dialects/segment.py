@@ -21,7 +21,7 @@ from events.dialects.fields import (
     repaired_fields,
     who_of,
 )
-from events.dialects.names import EXPERIMENT_VIEWED, FEATURE_EVALUATED, ORDERS, SURVEY_ANSWERED, meant_name
+from events.dialects.names import EXPERIMENT_VIEWED, FEATURE_EVALUATED, ORDERS, meant_name
 from events.dialects.validation import (
     CONSENT,
     MAX_BATCH,
@@ -35,7 +35,7 @@ from events.dialects.validation import (
     ReadingOf,
 )
 from events.permitted import permitted
-from events.records import ALIAS, ENGAGEMENT, EXPOSURE, GROUP, IDENTIFY, PAGE, SCREEN, TRACK, Record
+from events.records import ALIAS, ENGAGEMENT, EXPOSURE, GROUP, IDENTIFY, PAGE, SCREEN, SURVEY_ANSWERED, TRACK, Record
 from kit.values import Unusable, moment, number
 
 KINDS: Final = frozenset({TRACK, PAGE, SCREEN, IDENTIFY, GROUP, ALIAS, ENGAGEMENT})
@@ -168,14 +168,16 @@ def _where(
 ) -> None:
     """The columns of the page and of the client, and of the context what is kept."""
     notes = arrival.notes
-    machine = arrival.client(optional_text(context.get("userAgent"), "context.userAgent", notes))
-    page = members_of(context.get("page"), "context.page", notes)
-    location = members_of(context.get("location"), "context.location", notes)
-    for name in ("url", "path"):
-        own = optional_text(properties.get(name), f"properties.{name}", notes)
-        fields[name] = own or optional_text(page.get(name), f"context.page.{name}", notes)
-    country = optional_text(location.get("country"), "context.location.country", notes)
-    fields["country"] = country or arrival.country
+    told, page, location = context.get("userAgent"), context.get("page"), context.get("location")
+    machine = arrival.client(told if type(told) is str else optional_text(told, "context.userAgent", notes))
+    page = page if type(page) is dict else members_of(page, "context.page", notes)
+    fields["url"] = _of_page("url", properties, page, notes)
+    fields["path"] = _of_page("path", properties, page, notes)
+    fields["country"] = arrival.country
+    if location is not None:
+        location = members_of(location, "context.location", notes)
+        told = optional_text(location.get("country"), "context.location.country", notes)
+        fields["country"] = told or arrival.country
     fields["device"], fields["bot"] = machine.device, machine.bot
     kept = context
     if not FORGOTTEN_CONTEXT.isdisjoint(context):
@@ -190,6 +192,17 @@ def _where(
     if notes:
         kept = {**kept, REPAIRED: repaired_fields(notes)}
     fields["context"] = kept or None
+
+
+def _of_page(name: str, properties: dict[str, Any], page: dict[str, Any], notes: Notes) -> str | None:
+    """What the event says of its page, else its context."""
+    own = properties.get(name)
+    if own is None or not (type(own) is str and own):
+        told = page.get(name)
+        if own is not None:
+            own = optional_text(own, f"properties.{name}", notes)
+        return told or None if type(told) is str else optional_text(told, f"context.page.{name}", notes)
+    return own
 
 
 def check_size(size: int) -> None:
@@ -248,11 +261,12 @@ def happened(
     name, notes = meant_name(sent), arrival.notes
     noted = len(notes)
     instead = message_id if arrival.authority.knows_orders_alone else None
+    if name == sent:
+        _meaning(fields, name, properties, instead, notes)
+        return
     try:
         _meaning(fields, name, properties, instead, notes)
     except EventRefused:
-        if name == sent:
-            raise
         del notes[noted:]
         fields.clear()
         fields["type"] = TRACK

@@ -139,7 +139,7 @@ class Arrival(msgspec.Struct, frozen=True):
     consent: Stated = SILENT
     judge: ExposureCheck | None = None
     keeps_evaluations: bool = False  # of features, which no metric reads
-    notes: list[Finding] = msgspec.field(default_factory=list[Finding])
+    notes: list[Finding] = []
     sent_at: int | None = None
 
     def client(self, told: Any) -> Client:

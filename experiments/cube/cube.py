@@ -195,7 +195,8 @@ class Cube:
 
     def events_of(self, key: SourceKey) -> Expression:
         """The events of a source, with its `where`."""
-        return all_of([named(key.event), condition(key.condition, self.plan.properties), *valid_score(key)])
+        properties = self.plan.properties.of(key.event, scored=key.score is not None)
+        return all_of([named(key.event), condition(key.condition, properties), *valid_score(key)])
 
     def segments(self) -> Expression:
         """The segment of the time since exposure."""

@@ -5,10 +5,10 @@ from typing import Any, Final
 from events.engines.duckdb import Engine
 from events.engines.sql import Expression
 from experiments.cube.shop_days import ShopDays, calendar_date
-from experiments.cube.statements import Properties, statement
+from experiments.cube.statements import SURVEY_NAMES, Properties, statement
 from kit.time import DAY_US
 
-PROPERTIES: Final = Properties(("survey",))
+PROPERTIES: Final = Properties(("survey",), SURVEY_NAMES)
 DAYS: Final = 90
 RETENTION_FROM_US: Final = 7 * DAY_US
 RETENTION_TO_US: Final = 14 * DAY_US

@@ -1,13 +1,14 @@
 """The SQL of the analysis: files in one dialect that an analyst can read, and the `where` of a metric."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 from events.authority import Authority
 from events.engines.sql import Expression, Statement, all_of, any_of
+from events.records import SURVEY_ANSWERED
 from experiments.definitions.metrics import COLUMNS, uncountable
 from kit.conditions import (
     OPPOSITES,
@@ -28,6 +29,7 @@ _SAID: Final = {  # columns that conditions name by a word
     "authority": f"(CASE {' '.join(f'WHEN e.authority = {each:d} THEN {each.word!r}' for each in Authority)} END)",
     "issued": "(CASE WHEN e.issued THEN 'true' ELSE 'false' END)",
 }
+SURVEY_NAMES: Final = frozenset({"survey"})
 FOLDER: Final = Path(__file__).parent / "sql"
 
 
@@ -43,12 +45,26 @@ class UncountableCondition(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Properties:
-    """Where a property is found: `names[i]` is the columns `text_i` and `number_i`."""
+    """Where a property is found: `names[i]` is the columns `text_i` and `number_i`. In those that are `folded`
+    the case of a text says nothing.
+    """
 
     names: tuple[str, ...]
+    folded: frozenset[str] = frozenset()
+
+    def of(self, event: str, *, scored: bool) -> "Properties":
+        """The same for events of this name, or for any that have a score: surveys are called as people write them."""
+        return replace(self, folded=SURVEY_NAMES) if scored or event == SURVEY_ANSWERED else self
 
     def text(self, name: str) -> str:
-        """The column with the text of a field."""
+        """The column with the text of a field, folded where that is."""
+        return f"lower({self._text(name)})" if name in self.folded else self._text(name)
+
+    def said(self, name: str, value: Any) -> str:
+        """A value as it is compared with the text of a field."""
+        return str(value).lower() if name in self.folded else str(value)
+
+    def _text(self, name: str) -> str:
         if name == "value":
             return "CAST(e.value AS VARCHAR)"
         if name in _SAID:
@@ -130,10 +146,12 @@ def _operation(name: str, operator: str, operand: Any, properties: Properties) -
             present = Expression.of(f"{properties.text(name)} IS NOT NULL")
             return present if operand else _negated(present)
         case "$regex":
-            return _held(Expression.of(f"regexp_matches({properties.text(name)}, $pattern)", pattern=str(operand)))
+            pattern = f"(?i){operand}" if name in properties.folded else str(operand)
+            return _held(Expression.of(f"regexp_matches({properties.text(name)}, $pattern)", pattern=pattern))
         case _ if operator in ORDERS:
             by_number = isinstance(operand, int | float) and not isinstance(operand, bool)
-            value, read = (float(operand), properties.number) if by_number else (str(operand), properties.text)
+            value, read = (float(operand), properties.number) if by_number else (None, properties.text)
+            value = properties.said(name, operand) if value is None else value
             return _held(Expression.of(f"{read(name)} {_SIGNS[operator]} $value", value=value))
         case _:
             return _equal(name, operand, properties)
@@ -151,7 +169,7 @@ def _equal(name: str, value: Any, properties: Properties) -> Expression:
         case int() | float() if name not in COLUMNS:
             return _held(Expression.of(f"{properties.number(name)} = $value", value=float(value)))
         case _:
-            return _held(Expression.of(f"{properties.text(name)} = $value", value=str(value)))
+            return _held(Expression.of(f"{properties.text(name)} = $value", value=properties.said(name, value)))
 
 
 def _held(test: Expression) -> Expression:

@@ -35,7 +35,8 @@ GROWTHBOOK: dict[str, dict[str, Any]] = {
                "properties_json": {"a": 1}, "context_json": {"id": "v-1"}, "timestamp": "2026-01-20T09:00:00Z"},
 }  # fmt: skip
 KINDS: tuple[Any, ...] = (
-    None, True, False, 0, -7, 3, 1.5, 1e300, 2**64, "", " ", "text", "null", "$12.50", "1.299,00", "a\u0000b", "é" * 200,
+    None, True, False, 0, -7, 3, 1.5, 1e300, 2**64, "", " ", "text", "null", "$12.50", "1.299,00", "a\u0000b",
+    "é" * 200,
     "x" * 300, [], ["a"], [{"a": 1}], {}, {"a": 1}, {"0": {"product_id": "p"}},
 )  # fmt: skip
 # Without these an event is not what its type says; consent is not guessed at.

@@ -28,7 +28,7 @@ def site(data: Path, method: str, *, lines: str = BANNER) -> Readouts:
         name, time, better = f"v{number}", START + chance.randrange(5 * DAY), number % 2
         shop.expose(name, "b" if better else "control", time)
         score = chance.choice([10, 10, 10, 0, 0] if better else [10, 10, 0, 0, 0] if number % 4 else [10, 0])
-        shop.add("track", name, time + HOUR, event="Survey Answered", value=float(score), properties={"survey": "nps"})
+        shop.add("track", name, time + HOUR, event="Survey Answered", value=float(score), properties={"survey": "NPS"})
         shop.buy(name, time + HOUR, value=9.0, properties={"margin": chance.gauss(-1.0 + 2.0 * better, 5.0)})
     files = {
         "banner.yaml": f"{SMALLEST}{lines}plan: {{method: {method}, days: 10, looks: 2}}\n",

@@ -15,8 +15,9 @@ def answer(shop: Shop, survey: str, *scores: float) -> None:
 
 def test_surveys_are_counted_on_their_scales_by_shop_day(tmp_path: Path) -> None:
     shop = Shop()
-    answer(shop, "csat", 5, 4, 2, 9)
-    answer(shop, "nps", 10, 9, 7, 0)
+    answer(shop, "CSAT", 5, 4, 2, 9)
+    answer(shop, "nps", 10, 9)
+    answer(shop, "Nps", 7, 0)
     answer(shop, "ces", 1, 4, 8)
     days = readouts(tmp_path, shop.records, 3, FILES).cx()["days"]
     assert [day["date"] for day in days] == ["2026-01-05"]
