@@ -16,17 +16,31 @@ from app.http.address import Prefixed
 from app.http.cold import Cold
 from app.http.deadlines import Deadlines
 from app.http.dispatch import Dispatch, HotRoute, Later, PathTable, Whole, method_not_allowed
-from app.http.errors import Problem, problem_body
+from app.http.errors import OFREP_FLAGS, Problem, problem_body
+from app.http.streams import Streams
 from app.intake.other_clients import other_clients_path
-from app.limits.connections import OpenConnections
-from app.management import audit, documentation, operations, personalize_batch, products, results, visitors
+from app.limits.connections import OpenConnections, Readers
+from app.management import (
+    audit,
+    doctor,
+    documentation,
+    events,
+    operations,
+    personalize_batch,
+    products,
+    results,
+    visitors,
+)
 from app.routes import recommendations, sdk_settings
 from app.routes.ga4 import collect
 from app.routes.growthbook import Features, ingest
 from app.routes.ofrep import Ofrep
+from app.routes.payload import Payloads
 from app.routes.personalize import Personalize
 from app.routes.pixel import Pixel
 from app.routes.recommendations import recommend
+from app.routes.remote_evaluation import RemoteEvaluation
+from app.routes.streams import OFREP_STREAM, FeatureStream, OfrepStream
 from app.routes.tag import tag_routes
 from app.routes.tracking import Tracking
 from app.routes.visitor import know_visitor
@@ -43,7 +57,8 @@ KINDS: Final = (TRACK, PAGE, SCREEN, IDENTIFY, GROUP, ALIAS)
 
 def path_table() -> PathTable[Resources]:
     """Every hot path, by exact path or by the prefix before its last segment."""
-    ofrep = Ofrep()
+    payloads = Payloads()
+    ofrep = Ofrep(payloads)
     tracking: dict[str, HotRoute[Resources]] = {}
     for kind in (*KINDS, None):
         handler, name = Tracking(kind), kind or "batch"
@@ -60,20 +75,25 @@ def path_table() -> PathTable[Resources]:
             "/v1/visitor": HotRoute("/v1/visitor", "POST", know_visitor, pages="listed"),
             "/v1/engagement": HotRoute("/v1/engagement", "POST", Tracking(ENGAGEMENT)),
             "/track": HotRoute("/track", "POST", ingest),
+            OFREP_STREAM: HotRoute(OFREP_STREAM, "GET", OfrepStream(payloads)),
             "/mp/collect": HotRoute("/mp/collect", "POST", collect),
-            **tag_routes(),
+            **tag_routes(payloads),
             **tracking,
         },
         below={
             "/ofrep/v1/evaluate/flags/": HotRoute("/ofrep/v1/evaluate/flags/{key}", "POST", ofrep.evaluate),
-            "/api/features/": HotRoute("/api/features/{key}", "GET", Features(), pages="every"),
+            "/api/features/": HotRoute("/api/features/{key}", "GET", Features(payloads), pages="every"),
+            "/api/eval/": HotRoute("/api/eval/{key}", "POST", RemoteEvaluation(payloads), pages="every"),
+            "/sub/": HotRoute("/sub/{key}", "GET", FeatureStream(payloads)),
         },
     )
 
 
-ROUTERS = (operations.router, audit.router, results.router, results.export_router, visitors.router,
-           products.router, recommendations.router, sdk_settings.router, documentation.router,
-           personalize_batch.router)  # fmt: skip
+ROUTERS = (
+    operations.router, doctor.router, events.router, audit.router, results.router, results.export_router,
+    visitors.router, products.router, recommendations.router, sdk_settings.router, documentation.router,
+    personalize_batch.router,
+)  # fmt: skip
 
 
 def create_app(settings: Settings) -> "Application":
@@ -112,6 +132,7 @@ class Application:
         self.table = path_table()
         self.cold = cold_application()
         self.crowd: OpenConnections | None = None
+        self.streams: Streams | None = None
         self._dispatch: Dispatch[Resources] | Prefixed | None = None
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
@@ -132,6 +153,8 @@ class Application:
             self.crowd = OpenConnections(resources.access.networks, self.settings.connections_per_network_and_worker)
             watch = resources.access.pressure.watch
             self.deadlines.watchers.append(lambda now, late: watch(now, late, self.deadlines.crowding))
+            self.streams = resources.streams
+            self.deadlines.watchers.append(Readers(resources.streams.open).watch)
             cold = Cold(self.cold, self.deadlines, resources.access)
             served = Dispatch(self.table, cold, self.deadlines, resources.access, resources)
             published = resources.addresses.prefix or self.settings.trusted_proxies
@@ -140,6 +163,7 @@ class Application:
                 yield
             finally:
                 self._dispatch = None
+                resources.streams.close()
 
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":  # WebSockets are not spoken here
@@ -202,7 +226,10 @@ async def _http_exception(request: Request, error: Exception) -> Response:
     missing = error.status_code == 404
     code = "not_found" if missing else "invalid_request"
     detail = "there is nothing at this address; /docs lists every route" if missing else str(error.detail)
-    return await _problem(request, Problem(error.status_code, code, detail, headers=error.headers))
+    # of a key with a slash in it, which none of ours has
+    ofrep_code = "FLAG_NOT_FOUND" if missing and request.url.path.startswith(OFREP_FLAGS) else "GENERAL"
+    problem = Problem(error.status_code, code, detail, ofrep_code=ofrep_code, headers=error.headers)
+    return await _problem(request, problem)
 
 
 async def _invalid_request(request: Request, error: Exception) -> Response:

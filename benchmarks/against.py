@@ -47,8 +47,7 @@ CatalogKeeper(Path(sys.argv[1]), Path(sys.argv[2]), lambda: datetime.now(UTC)).b
 SERVE = """
 import os, sys
 from pathlib import Path
-from app.serving.protocol import server_config
-from app.serving.server import DrainingServer
+from app.serving.server import DrainingServer, server_config
 from benchmarks.http_servers import ours
 os.sched_setaffinity(0, {0})
 config = server_config(ours(Path(sys.argv[2])), host="127.0.0.1", port=int(sys.argv[1]))

@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 
 from app.main import create_app
 from app.runtime.settings import Settings
-from app.serving.protocol import server_config
+from app.serving.server import server_config
 from app.worker import resources
 from events.ingest.stream import Appended, Stream
 from events.records import Record
@@ -72,7 +72,7 @@ def plain_batch(data: Path) -> Any:
 def ours(data: Path) -> Any:
     """The service's own worker."""
     limits = ("rate_limit_per_second", "rate_limit_burst", "budget_cpu_ms", "budget_bytes_kb", "budget_events")
-    fast = dict.fromkeys(limits, 10_000_000)
+    fast = dict.fromkeys(limits, 10_000_000) | {"max_connections_per_network": 20_000}
     keys = {"publishable_keys": ("pk_benchmark",), "secret_keys": ("sk_benchmark",)}
     return create_app(Settings.model_validate({"data": data, **keys, **fast}))
 

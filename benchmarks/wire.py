@@ -62,7 +62,7 @@ async def serve() -> None:
     """A case's name a line, answered by the CPU µs that its requests took each."""
     from uvicorn.server import ServerState
 
-    from app.serving.protocol import server_config
+    from app.serving.server import server_config
 
     config = server_config(Application(), lifespan="off")
     config.load()

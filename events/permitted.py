@@ -51,7 +51,7 @@ def permitted(record: Record, consent: Consent) -> Record | None:
     if not visitor_id and not (authority.knows_orders_alone and record.order_id is not None):
         return None
     browser = (record.context or {}).get(BROWSER)
-    properties = None if record.type == EXPOSURE or not record.properties else _measured(record.properties)
+    properties = None if record.type == EXPOSURE or not record.properties else without_who(record.properties)
     return msgspec.structs.replace(
         record,
         visitor_id=visitor_id,
@@ -65,7 +65,7 @@ def permitted(record: Record, consent: Consent) -> Record | None:
     )
 
 
-def _measured(members: Mapping[str, Any]) -> dict[str, Any]:
+def without_who(members: Mapping[str, Any]) -> dict[str, Any]:
     """What a properties object says of what happened, without who did it."""
     return {name: _value(value) for name, value in members.items() if name in PAGE_NAMES or name_of(name) not in WHO}
 
@@ -74,7 +74,7 @@ def _value(value: Any) -> Any:
     if type(value) is str:
         return WORD.sub(lambda word: _asking_nothing(word[0], certain=False), value) if QUERY.search(value) else value
     if type(value) is dict:
-        return _measured(value)
+        return without_who(value)
     return [_value(each) for each in value] if type(value) is list else value
 
 

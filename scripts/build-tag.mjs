@@ -1,4 +1,4 @@
-// Builds app/tag/built/: the library, the parts it loads, and the types. `node scripts/build-tag.mjs [folder]`
+// Builds app/tag/built/: the library with and without what fetches the payload, the parts it loads, and the types. `node scripts/build-tag.mjs [folder]`
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -20,9 +20,10 @@ const hashed = (name, contents) => `${name}-${createHash("sha256").update(conten
 
 mkdirSync(built, { recursive: true });
 for (const name of readdirSync(built)) rmSync(join(built, name));
-const parts = bundle("parts.js", {});
+const parts = bundle("parts.js", { BARE: "false" });
 const partsName = hashed("resonate-parts", parts);
-const library = bundle("core.js", { PARTS: JSON.stringify(partsName), VERSION: JSON.stringify(version) });
+const library = (bare) => bundle("core.js", { PARTS: JSON.stringify(partsName), VERSION: JSON.stringify(version), BARE: `${bare}` });
 writeFileSync(join(built, partsName), parts);
-writeFileSync(join(built, hashed("resonate", library)), library);
+writeFileSync(join(built, "library.js"), library(false)); // what follows the payload in /resonate.js
+writeFileSync(join(built, hashed("resonate", library(true))), library(true));
 writeFileSync(join(built, "resonate.d.ts"), readFileSync(join(source, "resonate.d.ts")));

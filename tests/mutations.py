@@ -27,6 +27,7 @@ from planted.keys import KEYS
 from planted.limits import LIMITS
 from planted.privacy import PRIVACY
 from planted.publishing import PUBLISHING
+from planted.refusals import ARRIVALS
 from planted.service import SERVICE
 from planted.trust import TRUST
 from planted.visitors import VISITORS
@@ -48,6 +49,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     **LIMITS,
     **DIALECTS,
     **INTAKE,
+    **ARRIVALS,
     **dict(refusals()),
 }
 

@@ -39,8 +39,10 @@ MAY_IMPORT: dict[str, set[str]] = {
         "events/parts",
         "events/privacy",
         "events/store",
+        "events/tallies",
         "events/views",
         "events/writer",
+        "experiments/arrivals",
         "experiments/catalog",
         "experiments/cube",
         "experiments/definitions",
@@ -58,6 +60,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app/processes",
         "app/runtime",
         "app/serving",
+        "app/setup",
+        "app/tag",
         "events/engines",
         "events/log",
         "events/parts",
@@ -101,6 +105,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "events/dialects",
         "events/privacy",
         "events/store",
+        "events/tallies",
         "events/writer",
         "experiments/catalog",
         "experiments/planning",
@@ -134,16 +139,20 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app/identity",
         "app/intake",
         "app/keys",
+        "app/tag",
         "app/worker",
         "events",
         "events/dialects",
         "events/store",
         "experiments/assignment",
         "experiments/catalog",
+        "experiments/targeting",
         "recommender/ranking",
     },
     "app/runtime": {"events", "events/store"},
     "app/serving": {"app/http", "app/limits"},
+    "app/setup": {"app/keys"},
+    "app/tag": set(),
     "app/worker": {
         "app/analysis",
         "app/http",
@@ -152,8 +161,10 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app/limits",
         "app/runtime",
         "events",
+        "events/dialects",
         "events/ingest",
         "events/store",
+        "events/tallies",
         "experiments/assignment",
         "experiments/catalog",
         "experiments/definitions",
@@ -177,10 +188,25 @@ MAY_IMPORT: dict[str, set[str]] = {
         "events/writer",
     },
     "events/store": {"events"},
+    "events/tallies": set(),
     "events/views": {"events", "events/engines"},
     "events/writer": {"events", "events/deletes", "events/parts", "events/store"},
+    "experiments/arrivals": {
+        "events",
+        "events/engines",
+        "events/tallies",
+        "experiments/assignment",
+        "experiments/catalog",
+        "experiments/cube",
+        "experiments/definitions",
+    },
     "experiments/assignment": {"experiments/definitions", "experiments/targeting"},
-    "experiments/catalog": {"experiments/assignment", "experiments/definitions"},
+    "experiments/catalog": {
+        "experiments/assignment",
+        "experiments/definitions",
+        "experiments/page",
+        "experiments/targeting",
+    },
     "experiments/cube": {
         "events",
         "events/engines",
@@ -209,6 +235,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "events/engines",
         "events/log",
         "events/parts",
+        "experiments/arrivals",
+        "experiments/assignment",
         "experiments/catalog",
         "experiments/cube",
         "experiments/definitions",
@@ -216,7 +244,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "experiments/statistics",
     },
     "experiments/statistics": set(),
-    "experiments/targeting": set(),
+    "experiments/page": {"experiments/definitions", "experiments/targeting"},
+    "experiments/targeting": {"events/dialects"},
     "experiments/validation": {
         "experiments/cube",
         "experiments/program",
@@ -237,6 +266,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "recommender/training": {"events", "events/engines", "events/views", "recommender/model", "recommender/ranking"},
 }
 DOORS = {  # vendor → the files that may import it
+    "cssselect": ["experiments/page/css.py"],
     "cryptography": ["app/identity/user_tokens.py", "app/cli/keys.py"],
     "duckdb": ["events/engines/*"],
     "hiredis": ["events/store/held_connection.py"],
@@ -256,6 +286,7 @@ DOORS = {  # vendor → the files that may import it
     "sqlglot": ["events/engines/*"],
     "starlette": ["app/main.py", "app/http/*", "app/management/*", "app/routes/*"],
     "statsmodels": ["experiments/statistics/*"],
+    "tinycss2": ["experiments/page/css.py"],
     "uvicorn": ["app/serving/protocol.py", "app/serving/server.py"],
     "yaml": ["kit/yaml.py"],
 }
@@ -278,7 +309,6 @@ SHORT = {  # modules of less than 60 lines that are a thought of their own
     "events/views/identifiers.py",
     "experiments/catalog/heard.py",
     "experiments/cube/satisfaction.py",
-    "experiments/definitions/shop.py",
     "experiments/statistics/multiplicity.py",
     "experiments/statistics/roots.py",
     "kit/suggestions.py",
@@ -293,7 +323,7 @@ HIDING = (
     "recommender/evaluation/",
 )  # fmt: skip
 # Public names of routes, commands and dialects that several modules may define.
-VERBS = {"main", "metrics", "pause", "plan", "read_event", "results", "resume", "stop", "train", "verify"}
+VERBS = {"doctor", "main", "metrics", "pause", "plan", "read_event", "results", "resume", "stop", "train", "verify"}
 ONLY_IN = {  # pattern → the places that may say it, why
     r"\b(create_task|ensure_future|TaskGroup)\b": ("kit/tasks.py", "app/serving/protocol.py"),
     r"\.write_text\(|\.write_bytes\(|\bopen\([^)\n]*[\"'][wax+]b?\+?[\"']|\bos\.(replace|link)\b|\bflock\b": (
@@ -307,8 +337,8 @@ ONLY_IN = {  # pattern → the places that may say it, why
         "events/parts/",
         "events/engines/",  # DuckDB is given paths that were verified
     ),
-    r"\b(umask|gettempdir|SO_PEERCRED)\b|\.chmod\(": ("kit/private.py", "app/serving/server.py"),
-    r"\b(AF_UNIX|open_unix_\w+|start_unix_\w+)\b": ("app/analysis/", "app/serving/server.py", "events/store/"),
+    r"\b(umask|gettempdir|SO_PEERCRED)\b|\.chmod\(": ("kit/private.py", "app/serving/sockets.py"),
+    r"\b(AF_UNIX|open_unix_\w+|start_unix_\w+)\b": ("app/analysis/", "app/serving/sockets.py", "events/store/"),
     r"\bget_close_matches\b": ("kit/suggestions.py",),
     # what can be no id: whoever asks for it reads ids a second time, and otherwise than all others
     r"\bSHARED_IDS\b|\[object Object\]|\b0{8}-0{4}-0{4}-0{4}-0{12}\b|\bMAX_ID_BYTES\b": (

@@ -13,7 +13,9 @@ from app.analysis.queries import (
     AllResultsQuery,
     AttributionQuery,
     ComputedQuery,
+    DiagnosisQuery,
     ErasureQuery,
+    EventNamesQuery,
     EventsQuery,
     ExperimentQuery,
     ExperimentsQuery,
@@ -36,6 +38,8 @@ from app.analysis.responses import JSON, json_answer, object_etag, person_json, 
 from app.analysis.state import Analysis
 from events.privacy.erasure import SeveralPeople, erase
 from events.privacy.person import held
+from experiments.arrivals.diagnosis import diagnosed
+from experiments.arrivals.names import events_lately, newest_rows
 from experiments.catalog.calendar import state_of
 from experiments.catalog.reader import CatalogReader
 from experiments.cube.satisfaction import COLUMNS
@@ -139,10 +143,27 @@ def _computed(analysis: Analysis, query: ComputedQuery, look: ReadoutQuery) -> A
             return rows_answer(rows, list(rows[0]) if rows else [], query.format)
         case SatisfactionQuery() | ProgramReportQuery() | HoldoutsQuery() | HoldoutResultsQuery():
             return _reported(analysis, query, look)
+        case _:
+            return json_answer(_told(analysis, query))
+
+
+def _told(
+    analysis: Analysis, query: AttributionQuery | PrivacyQuery | EventNamesQuery | DiagnosisQuery
+) -> dict[str, Any]:
+    """What is of the whole log."""
+    match query:
         case AttributionQuery():
-            return json_answer({"strategies": attribution(analysis.log)})
+            return {"strategies": attribution(analysis.log)}
         case PrivacyQuery():
-            return json_answer(privacy_report(analysis))
+            return privacy_report(analysis)
+        case EventNamesQuery() | DiagnosisQuery():
+            catalog, now = analysis.catalogs.latest(), analysis.readouts.now()
+            with analysis.log.open(analysis.log.snapshot()) as engine:
+                if isinstance(query, DiagnosisQuery):
+                    return diagnosed(engine, catalog, analysis.tallies, now)
+                if query.event is not None:
+                    return newest_rows(engine, query.event, now, query.days)
+                return events_lately(engine, catalog.metrics.values(), now, query.days)
 
 
 def _reported(

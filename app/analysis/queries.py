@@ -121,6 +121,17 @@ class EventsQuery(msgspec.Struct, frozen=True, tag=True):
     limit: int = 1_000
 
 
+class EventNamesQuery(msgspec.Struct, frozen=True, tag=True):
+    """Which events came in the last days, or the newest rows of one name."""
+
+    days: int = 7
+    event: str | None = None
+
+
+class DiagnosisQuery(msgspec.Struct, frozen=True, tag=True):
+    """What a doctor asks of the log: who sends, what nobody reads, and whether exposures and conversions both come."""
+
+
 class PersonQuery(msgspec.Struct, frozen=True, tag=True):
     """All that is held about a person; of several users about those in `only`. `counted` tells the number of events."""
 
@@ -149,6 +160,8 @@ ComputedQuery: TypeAlias = (
     | HoldoutsQuery
     | HoldoutResultsQuery
     | SatisfactionQuery
+    | EventNamesQuery
+    | DiagnosisQuery
     | AttributionQuery
     | PrivacyQuery
 )

@@ -21,6 +21,7 @@ from events.parts.part import DataDamaged
 from events.privacy.journal import ErasureJournal
 from events.store.availability import StoreUnavailable
 from events.store.connection import Connection
+from events.tallies.evaluations import Tallies
 from events.writer.watermark import wait_until_written
 from experiments.catalog.reader import CatalogReader
 from experiments.program.holdout import HoldoutReports
@@ -62,6 +63,7 @@ class Analysis:
         self.holdouts = HoldoutReports(self.readouts, self.catalogs)
         self.bodies = Bodies()
         self.exporter = Exporter(self.log.reader)
+        self.tallies = Tallies(settings.data)
         self.readout_jobs = Jobs("readout", self.log.interrupt)
         self.recall_jobs = Jobs("recall", lambda: None)  # what is known already never waits behind a computation
         self.log_jobs = Jobs("log", lambda: None)  # pages are short: they end by themselves

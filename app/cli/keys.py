@@ -182,7 +182,7 @@ def new_key(  # noqa: PLR0913 (one parameter per option of the command)
             raise Refused(f"there is a key {name} already; revoke it first, or take another name")
         return with_key(content, made)
 
-    file = _change_keys(changed, reason)
+    file = change_keys(environment_settings(), changed, reason)
     if as_json:
         say_json({"name": name, "class": kind, "key": key, "digest": digest_of(key), "file": str(file)})
         return
@@ -200,7 +200,7 @@ def revoke(name: Named, reason: Reason = None) -> None:
             raise Refused(f"there is no key {name}{did_you_mean(name, known, otherwise='; `resonate keys list`')}")
         return without_key(content, name)
 
-    file = _change_keys(changed, reason)
+    file = change_keys(environment_settings(), changed, reason)
     say(f"{name} is out of {file}: a running service refuses it within 2 s")
 
 
@@ -241,7 +241,7 @@ def _read(file: Path) -> "KeyList":
         raise Refused(str(error)) from None
 
 
-def _change_keys(changed: Callable[[bytes], bytes], reason: str | None) -> Path:
+def change_keys(settings: "Settings", changed: Callable[[bytes], bytes], reason: str | None) -> Path:
     """The file, changed as a whole, once the audit has it; a running service need not read it anew."""
     from msgspec.structs import replace
 
@@ -250,7 +250,6 @@ def _change_keys(changed: Callable[[bytes], bytes], reason: str | None) -> Path:
     from app.keys.listed import changes, publish_change
     from app.keys.named import PUBLISHED, KeyList, keys_in_force
 
-    settings = environment_settings()
     file, data = _keys_file(settings), settings.data.absolute()
     try:
         with locked(data / PUBLISHED):

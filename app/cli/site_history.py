@@ -12,6 +12,7 @@ from experiments.cube.statements import statement
 from experiments.definitions.model import Experiment, Guardrail, Metric, Variant
 from experiments.readout.planning import MetricPlan, TrafficPlan
 from experiments.readout.read import Readouts
+from experiments.targeting.attributes import derived
 from experiments.targeting.predicates import ConditionError
 from kit.time import DAY_US, now_us
 
@@ -72,7 +73,8 @@ class _SiteLog:
     def matching_visitors(self, experiment: Experiment) -> int | None:
         """How many meet the audience; None where nobody can say.
 
-        That is: too few visitors, more than are looked at and none of those, or a segment that is not served yet.
+        That is: too few visitors, more than are looked at and none of those, an audience that asks what is told of
+        addresses and user agents, which the log does not keep, or a segment that is not served yet.
         """
         if self._visitors is None:
             log, since = self.readouts.log, now_us() - MATCHED_DAYS * DAY_US
@@ -84,10 +86,12 @@ class _SiteLog:
             return None
         try:
             unlimited = experiment.model_copy(update={"holdouts": ()})  # who is held out meets the audience as well
-            audience = compile_as_designed(unlimited, self.readouts.archive.latest().segments, {}).audience
+            compiled = compile_as_designed(unlimited, self.readouts.archive.latest().segments, {})
         except (ConditionError, KeyError):
             return None
+        audience = compiled.audience
         if audience is None:
             return len({visitor for visitor, _ in visitors})
         met = {visitor for visitor, attributes in visitors if audience({**attributes, "id": visitor})}
-        return None if not met and len(visitors) >= MOST else len(met)
+        told = {name for _, attributes in visitors for name in derived(attributes, compiled.derives)}
+        return None if not met and (compiled.derives - told or len(visitors) >= MOST) else len(met)

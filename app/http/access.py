@@ -131,6 +131,10 @@ class Keys:
                 self._presented[key] = found
         return found
 
+    def stands(self, grant: Grant) -> bool:
+        """Whether a key is still what it was when it was granted this."""
+        return self._known.get(grant.digest) == grant
+
     def allows_origin(self, origin: str) -> bool:
         """Whether any publishable key lets pages of `origin` in: a preflight request carries no key."""
         return "*" in self._origins or origin in self._origins

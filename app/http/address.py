@@ -92,6 +92,13 @@ class Addresses:
             )  # fmt: skip
         return Address(scheme, f"{host}{told.prefix}", is_sure=bool(told.scheme and told.host))
 
+    def known(self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> Address | None:
+        """The same where the configuration or a trusted proxy says it; None where it would only be repeated."""
+        if self.configured is not None or not any(name in headers for name in (FORWARDED, HOST)):
+            return self.configured
+        address = self.of(scope, headers)
+        return address if address.is_sure else None
+
     def place(self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> Whereabouts:
         """Where the browser is: by a trusted proxy, else the public address, else by what the request itself says."""
         told = forwarded(headers) if self._networks.through_trusted(scope) else Forwarded()

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
 from app.http.access import Grant, Keys, scope_missing, unknown_key
@@ -15,6 +15,10 @@ from app.limits.metering import CpuClock
 from app.limits.networks import Networks
 from app.limits.pressure import Pressure
 from app.runtime.telemetry import Telemetry
+
+
+def no_matter(route: str, status: int, body: bytes) -> None:
+    """Nobody asks what was refused as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,7 @@ class AccessPolicy:
     clock: CpuClock = field(default_factory=CpuClock)
     ids: Iterator[str] = field(default_factory=unique_ids)
     uses: dict[str, str] = field(default_factory=dict[str, str])  # the network of each key's latest request, by name
+    not_read: Callable[[str, int, bytes], None] = no_matter  # of a request with events: route, status, answer
 
 
 def admit(exchange: Exchange, policy: AccessPolicy, parameters: Collection[str] | None = None) -> Grant:

@@ -161,7 +161,9 @@ class Dispatch(Generic[State]):
         return self._closed(route, exchange, answer)
 
     def _closed(self, route: HotRoute[State], exchange: Exchange, answer: HttpAnswer) -> Whole:
-        """The answer, counted and charged."""
+        """The answer, counted and charged; of events that it refused as a whole somebody is told."""
+        if answer.status >= 400 and route.scope == "track":
+            self._access.not_read(route.name, answer.status, answer.body)
         now = self._clock.now()
         exchange.charge(now)
         self._access.telemetry.answered(route.name, answer.status, now - exchange.started)

@@ -46,12 +46,13 @@ USUAL_LINES: Final = (
 
 
 class HttpAnswer(NamedTuple):
-    """Status, body and what is not the same for every answer."""
+    """Status, body, what is not the same for every answer, and what it goes on with (`app/http/streams.py`)."""
 
     status: int
     body: bytes
     content_type: bytes = JSON_TYPE  # empty where `headers` say it
     headers: Headers = []  # noqa: RUF012 - never changed
+    stream: Any = None
 
 
 Made = TypeVar("Made")

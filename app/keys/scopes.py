@@ -22,6 +22,8 @@ ROUTES: Final[Mapping[KeyScope, tuple[str, ...]]] = {
         "POST /v1/personalize",
         "POST /v1/personalize/batch",
         "POST /v1/visitor",
+        "POST /api/eval/{key}",
+        "GET /ofrep/v1/stream",
     ),
     "track": (
         *(f"POST /v1/{kind}" for kind in ("track", "page", "screen", "identify", "group", "alias", "batch")),
@@ -39,7 +41,7 @@ ROUTES: Final[Mapping[KeyScope, tuple[str, ...]]] = {
         "DELETE /v1/visitors/{identifier:path}/proof",
     ),
     "recommend": ("POST /v1/recommendations", "GET /v1/recommendations/{product_id:path}"),
-    "payload": ("GET /api/features/{key}", "GET /resonate.js"),
+    "payload": ("GET /api/features/{key}", "GET /sub/{key}", "GET /resonate.js"),
     "read_results": (
         "GET /v1/plan",
         "GET /v1/experiments",
@@ -54,6 +56,9 @@ ROUTES: Final[Mapping[KeyScope, tuple[str, ...]]] = {
         "GET /v1/metrics",
         "GET /v1/cx",
         "GET /v1/recommender",
+        "GET /v1/events",
+        "GET /v1/doctor",
+        "GET /v1/events/rejected",
     ),
     "export": ("GET /v1/export/events", "GET /v1/experiments/{key}/units"),
     "steer": (

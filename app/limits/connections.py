@@ -17,18 +17,22 @@ LOOK_SECONDS: Final = 5.0
 TOLD_SECONDS: Final = 60.0  # between two lines of the log about the same limit
 
 
-def connection_limit(wanted: int) -> int:
-    """How many connections a worker may have: `wanted`, where its limit of open files can be raised that far."""
+def connection_limits(wanted: int, streams: int = 0) -> tuple[int, int]:
+    """How many connections and beside them streams a worker may have: so many, where its limit of open files can be
+    raised that far, else no more than a quarter of the files are streams.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = wanted + RESERVED
+    needed = wanted + streams + RESERVED
     if soft != resource.RLIM_INFINITY and soft < needed:
         soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     files = needed if soft == resource.RLIM_INFINITY else soft
-    limit = max(FEWEST, min(wanted, files - RESERVED))
+    streams = streams if files >= needed else min(streams, files // 4)
+    limit = max(FEWEST, min(wanted, files - RESERVED - streams))
     level = logging.INFO if limit == wanted else logging.WARNING
-    logger.log(level, "a worker keeps at most %d connections open: its limit of open files is %d", limit, files)
-    return limit
+    told = "a worker keeps at most %d connections and %d streams open: its limit of open files is %d"
+    logger.log(level, told, limit, streams, files)
+    return limit, streams
 
 
 class OpenConnections:

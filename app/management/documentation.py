@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import HTMLResponse, Response
 
 from app.management.openapi import ERRORS, JSON, PROBLEM, PROBLEM_SCHEMA, SECURITY, hot_components, hot_paths
+from app.management.openapi_sdks import sdk_paths
 from app.routes.dependencies import Asked, Worker, key_if_any
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(key_if_any)])
@@ -61,7 +62,7 @@ def describe(application: FastAPI) -> None:
                     operation["responses"].setdefault(status, {**PROBLEM, "description": description})
                 if path not in OPEN_PATHS:
                     operation["security"] = SECURITY
-        document["paths"] = {**hot_paths(), **document["paths"]}
+        document["paths"] = {**hot_paths(), **sdk_paths(), **document["paths"]}
         application.openapi_schema = document
         return document
 

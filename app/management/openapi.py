@@ -309,7 +309,7 @@ def _ofrep() -> JSON:
     flag_key = {"name": "key", "in": "path", "required": True, "schema": TEXT, "example": "free-shipping-banner"}
     condition = {"name": "If-None-Match", "in": "header", "schema": {"type": "string"},
                  "description": "The ETag of an earlier answer."}  # fmt: skip
-    flags = _object("flags", flags={"type": "array", "items": FLAG})
+    flags = _object("flags", flags={"type": "array", "items": FLAG}, eventStreams={"type": "array"})
     summary = "Evaluate one experiment for a visitor, and log the exposure"
     single = _operation("OFREP", summary, _ref(EvaluationBody), CONTEXT_EXAMPLE,
                         _answer("The variant.", FLAG, EXAMPLE_FLAG), failures=OFREP_FAILURE)  # fmt: skip

@@ -71,7 +71,8 @@ async def metrics(worker: Worker, grant: Anyone) -> PlainTextResponse:
         "resonate_definition_errors": float(errors if reader else min(errors, 1)),
         "resonate_experiments_running": float(len(worker.visible_to(reader, time.time()).running)),
     }
-    return PlainTextResponse(worker.telemetry.exposition(gauges), media_type=PROMETHEUS, headers=NEVER_STORED)
+    rejected = (await worker.intake.all()).totals
+    return PlainTextResponse(worker.telemetry.exposition(gauges, rejected), media_type=PROMETHEUS, headers=NEVER_STORED)
 
 
 def reading(grant: Grant | None) -> Grant | None:

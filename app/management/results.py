@@ -252,7 +252,13 @@ async def satisfaction(_: Secret, asked: Asked, worker: Worker, form: FormQuery 
 export_router = APIRouter(tags=["Export"])
 
 NDJSON: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {"application/x-ndjson": {}}}}
-Cursor = Annotated[str | None, Query(max_length=4_000, description="`X-Resonate-Next-Cursor` of the page before.")]
+Cursor = Annotated[
+    str | None,
+    Query(
+        max_length=4_000,
+        description="`X-Resonate-Next-Cursor` of the page before; `latest` is behind all that is there.",
+    ),
+]
 Limit = Annotated[int, Query(ge=1, le=10_000, description="Most rows of a page.")]
 
 

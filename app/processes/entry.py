@@ -57,14 +57,15 @@ class Handed:
 def work(*arguments: str) -> int:
     """One HTTP worker: serves until SIGTERM or SIGINT, then drains."""
     # The supervisor loads the definitions while this process imports; only then are the settings read.
-    from app.limits.connections import connection_limit
+    from app.limits.connections import connection_limits
     from app.main import create_app
-    from app.serving.protocol import server_config
-    from app.serving.server import DrainingServer
+    from app.serving.server import DrainingServer, server_config
 
     handed = Handed.read([*arguments])
     settings = handed.settings("worker")
-    config = server_config(create_app(settings), limit_concurrency=connection_limit(settings.max_connections))
+    connections, streams = connection_limits(settings.max_connections, settings.max_streams)
+    application = create_app(settings.model_copy(update={"max_streams": streams}))
+    config = server_config(application, limit_concurrency=connections)
     server = DrainingServer(config, handed.say_ready, settings.drain_seconds)
     server.run(sockets=[handed.listener()])
     return 0 if server.started else 1

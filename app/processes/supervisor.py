@@ -25,7 +25,7 @@ from app.processes.store import Store
 from app.processes.supervised import ChildProcess, Role
 from app.runtime.data_directory import DataDirectory, DirectoryUnusable, store_connection
 from app.runtime.settings import Settings
-from app.serving.server import address_of, admit_nobody, listen_unix, turn_away
+from app.serving.sockets import address_of, admit_nobody, listen_unix, turn_away
 from events.store.availability import StoreUnavailable
 from experiments.catalog.freeze import FreezeSources
 from kit.child import ending

@@ -27,6 +27,8 @@ from app.routes.evaluation import (
     user_named,
     when_stored,
 )
+from app.routes.payload import Payloads
+from app.routes.streams import ASKED_FOR, catch_up, event_streams
 from app.worker.resources import Resources
 from events.consent import NONE, PERSONAL
 from events.dialects.validation import CONSENT_ATTRIBUTE, TOKEN_ATTRIBUTE, EventRefused, check_bounds
@@ -34,13 +36,14 @@ from experiments.assignment.assign import USER_ATTRIBUTE, Assignment, assign
 from experiments.catalog.visible import Visible
 from kit.values import Unusable, identifier
 
+CAUGHT_UP: Final = ASKED_FOR.encode()
 TARGETING_KEY: Final = "targetingKey"
 
 
 class EvaluationBody(msgspec.Struct, frozen=True):
     """The request body of both calls."""
 
-    context: dict[str, Any] | None = None
+    context: Any = None  # an object
 
 
 DECODER: Final = msgspec.json.Decoder(EvaluationBody)
@@ -49,8 +52,9 @@ DECODER: Final = msgspec.json.Decoder(EvaluationBody)
 class Ofrep:
     """The two handlers, with the answers of what is visible kept ready."""
 
-    def __init__(self) -> None:
+    def __init__(self, payloads: Payloads) -> None:
         self._stems = Stems(ofrep_stem)
+        self._payloads = payloads
 
     def evaluate(self, exchange: Exchange, resources: Resources, body: bytes) -> Reply:
         """`POST /ofrep/v1/evaluate/flags/{key}`"""
@@ -94,13 +98,18 @@ class Ofrep:
         context = context if consent is PERSONAL else knowable(context, consent)
         if grant.site is not None:
             context[SITE_ATTRIBUTE] = grant.site
+        if CAUGHT_UP in exchange.scope["query_string"]:
+            catch_up(exchange, resources, self._payloads, grant)
         visible, forced, told = shown_to(exchange, resources, grant, consent, context, now)
+        streams = event_streams(exchange, resources, grant)
         visitor = NOBODY if consent is NONE else visitor
         assignments = [assign(experiment, visitor, context, now, forced) for experiment in visible.servable]
+        enrolled = [(each.experiment, each.phase) for each in assignments if each.enrols]
+        resources.intake.evaluations.add("ofrep_bulk", enrolled)
         flags = b",".join([self._stems.of(visible, assignment) + b"}}" for assignment in assignments])
 
         def answer() -> HttpAnswer:
-            whole = b'{"flags":[%b],"metadata":{%b}}' % (flags, (told + exchange.standing.told)[1:])
+            whole = b'{"flags":[%b],"metadata":{%b}%b}' % (flags, (told + exchange.standing.told)[1:], streams)
             etag = b'"%b"' % hashlib.sha256(whole).hexdigest()[:32].encode()
             headers = [(b"etag", etag), (b"cache-control", b"private, no-cache")]
             if matches(exchange.headers.get(b"if-none-match"), etag):
@@ -135,8 +144,8 @@ def read_context(body: EvaluationBody) -> tuple[str, dict[str, Any], Any]:
 
     Raises Problem 400 with OpenFeature's error code.
     """
-    context = body.context
-    if context is None:
+    context: dict[str, Any] | None = body.context
+    if type(context) is not dict:
         raise _invalid("INVALID_CONTEXT", "context: the body needs an object `context` with a `targetingKey`")
     visitor = identifier(context.get(TARGETING_KEY))
     if visitor is None:

@@ -1,27 +1,25 @@
 """The browser tag: the library with what a shop's pages need before it, the bare library, its parts, and its types."""
 
 import hashlib
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any, Final
 
 import msgspec
 
 from app.http.admission import admit
+from app.http.compression import Kept
 from app.http.dispatch import HotRoute
 from app.http.errors import Headers
-from app.http.exchange import Exchange, HttpAnswer, matches
-from app.routes.growthbook import CACHE_CONTROL, Payload
+from app.http.exchange import Exchange, HttpAnswer
+from app.routes.growthbook import CACHE_CONTROL
+from app.routes.payload import Payload, Payloads
+from app.tag.library import TYPES, BuiltTag
 from app.worker.resources import Resources
-from experiments.catalog.visible import Visible
+from events.consent import Consent
+from experiments.targeting.attributes import AGENT_FAMILIES
 
-BUILT: Final = files("app") / "tag" / "built"
-LIBRARY: Final = re.compile(r"resonate-[0-9a-f]{16}\.js")
-PARTS: Final = re.compile(r"resonate-parts-[0-9a-f]{16}\.js")
-TYPES: Final = "resonate.d.ts"
 SCRIPT: Final = b"text/javascript; charset=utf-8"
 FOREVER: Final = b"public, max-age=31536000, immutable"
 PARAMETERS: Final = ("key",)
@@ -32,12 +30,12 @@ TYPESCRIPT: Final = b"text/plain; charset=utf-8"
 FOR_A_WHILE: Final = b"public, max-age=300"
 
 
-def tag_routes() -> dict[str, HotRoute[Resources]]:
+def tag_routes(payloads: Payloads) -> dict[str, HotRoute[Resources]]:
     """All of the tag's, by their paths; those of the files as they are built need no key."""
     tag = BuiltTag.read()
     library, parts, types = (tag.contents[name] for name in (tag.library, tag.parts, TYPES))
     found: dict[str, HotRoute[Resources]] = {
-        "resonate.js": HotRoute("/resonate.js", "GET", TagScript(library), pages="every"),
+        "resonate.js": HotRoute("/resonate.js", "GET", TagScript(tag.embedded, payloads), pages="every"),
         tag.library: HotRoute("/resonate-{hash}.js", "GET", BuiltFile(library), pages="every"),
         tag.parts: HotRoute("/resonate-parts-{hash}.js", "GET", BuiltFile(parts), pages="every"),
         TYPES: HotRoute(f"/{TYPES}", "GET", BuiltFile(types, TYPESCRIPT, FOR_A_WHILE), pages="every"),
@@ -45,32 +43,15 @@ def tag_routes() -> dict[str, HotRoute[Resources]]:
     return {f"/{name}": route for name, route in found.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class BuiltTag:
-    """The built files by their names, of which the hash of the content is a part."""
-
-    library: str
-    parts: str
-    contents: Mapping[str, bytes]
-
-    @classmethod
-    def read(cls) -> "BuiltTag":
-        """As they are in the package."""
-        contents = {each.name: each.read_bytes() for each in BUILT.iterdir()}
-        library = next(name for name in contents if LIBRARY.fullmatch(name))
-        return cls(library, next(name for name in contents if PARTS.fullmatch(name)), contents)
-
-
 class BuiltFile:
     """One file as it was built, kept for ever by whoever has it: another content has another name."""
 
     def __init__(self, contents: bytes, content_type: bytes = SCRIPT, keep: bytes = FOREVER) -> None:
-        etag = b'"%b"' % hashlib.sha256(contents).hexdigest()[:32].encode()
-        self._contents, self._content_type = contents, content_type
-        self._headers: Headers = [(b"etag", etag), (b"cache-control", keep), CROSS_ORIGIN]
+        self._kept, self._content_type = kept_by_digest(contents), content_type
+        self._headers: Headers = [(b"cache-control", keep), CROSS_ORIGIN]
 
     def __call__(self, exchange: Exchange, resources: Resources, body: bytes) -> HttpAnswer:
-        return _answer(exchange, self._contents, self._content_type, self._headers)
+        return self._kept.answer(exchange, self._content_type, self._headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +60,7 @@ class Script:
 
     payload: Payload
     shop: Mapping[str, Any]
-    body: bytes
-    headers: Headers
+    kept: Kept
 
 
 class TagScript:
@@ -89,33 +69,40 @@ class TagScript:
     Whoever refuses gets the same: what may be drawn, kept and sent is decided in the page, which knows the answer.
     """
 
-    def __init__(self, library: bytes) -> None:
+    HEADERS: Final[Headers] = [(b"cache-control", CACHE_CONTROL), CROSS_ORIGIN]
+
+    def __init__(self, library: bytes, payloads: Payloads) -> None:
         self._library = library
+        self._payloads = payloads
         self._made: Script | None = None
 
     def __call__(self, exchange: Exchange, resources: Resources, body: bytes) -> HttpAnswer:
-        grant = admit(exchange, resources.access, PARAMETERS)
-        now, made = time.time(), self._made
-        visible, shop = resources.visible_to(grant, now), shop_of(resources)
-        if made is None or not made.payload.holds(visible, now) or made.shop != shop:
-            made = self._made = self._make(visible, shop, now)
-        return _answer(exchange, made.body, SCRIPT, made.headers)
+        admit(exchange, resources.access, PARAMETERS)
+        payload, made = self._payloads.current(resources, Consent.PERSONAL, time.time()), self._made
+        shop = shop_of(resources)
+        if made is None or made.payload is not payload or made.shop != shop:
+            made = self._made = self._make(payload, shop)
+        return made.kept.answer(exchange, SCRIPT, self.HEADERS)
 
-    def _make(self, visible: Visible, shop: Mapping[str, Any], now: float) -> Script:
-        former = None if self._made is None else self._made.payload
-        payload = Payload.at(now, visible, former)
+    def _make(self, payload: Payload, shop: Mapping[str, Any]) -> Script:
+        visible = payload.visible
         controls = {key: visible.compiled[key].definition.control.key for key in msgspec.json.decode(payload.features)}
         told = {
             "features": msgspec.Raw(payload.features),
             "controls": {key: control for key, control in controls.items() if control != "control"},
             "shop": shop,
+            **({"agents": AGENT_FAMILIES} if visible.asks_agent else {}),
         }
         written = msgspec.json.encode(told).decode()
         for character, escape in ESCAPED.items():
             written = written.replace(character, escape)
         body = b"window.__resonate=%b;\n%b" % (written.encode(), self._library)
-        etag = b'"%b"' % hashlib.sha256(body).hexdigest()[:32].encode()
-        return Script(payload, shop, body, [(b"etag", etag), (b"cache-control", CACHE_CONTROL), CROSS_ORIGIN])
+        return Script(payload, shop, kept_by_digest(body))
+
+
+def kept_by_digest(body: bytes) -> Kept:
+    """A body whose version is its digest."""
+    return Kept(body, b'"%b"' % hashlib.sha256(body).hexdigest()[:32].encode())
 
 
 def shop_of(resources: Resources) -> dict[str, Any]:
@@ -128,13 +115,8 @@ def shop_of(resources: Resources) -> dict[str, Any]:
         "http_only": rules.http_only,
         "consent": consent.unsaid.word,
         "gpc": consent.opted_out.word,
+        "hosts": resources.catalogs.catalog.shop.tag.hosts,
     }
-
-
-def _answer(exchange: Exchange, body: bytes, content_type: bytes, headers: Headers) -> HttpAnswer:
-    if matches(exchange.headers.get(b"if-none-match"), headers[0][1]):
-        return HttpAnswer(304, b"", headers=headers)
-    return HttpAnswer(200, body, content_type, headers)
 
 
 def tag_paths(failures: Mapping[str, Any]) -> dict[str, Any]:
@@ -149,13 +131,14 @@ def tag_paths(failures: Mapping[str, Any]) -> dict[str, Any]:
     types = {"200": {"description": "The types.", "content": {"text/plain": content["text/javascript"]}}, **unchanged}
     hashed = {"parameters": [digest], "responses": {**script, "404": {"description": "Of another version."}}}
 
-    def got(name: str, summary: str, said: Mapping[str, Any]) -> dict[str, Any]:
-        return {"get": {"tags": ["Tag"], "summary": summary, "operationId": name, "security": [], **said}}
-
     whole = {"parameters": [key], "responses": {**script, **failures}}
     return {
-        "/resonate.js": got("tag", "The browser tag with what it decides by", whole),
-        "/resonate-{hash}.js": got("tag_library", "The tag alone, for `integrity` and for one's own host", hashed),
-        "/resonate-parts-{hash}.js": got("tag_parts", "What the tag loads where a page uses it", hashed),
-        f"/{TYPES}": got("tag_types", "TypeScript types of `window.resonate`", {"responses": types}),
+        "/resonate.js": _got("tag", "The browser tag with what it decides by", whole),
+        "/resonate-{hash}.js": _got("tag_library", "The tag alone, for `integrity` and for one's own host", hashed),
+        "/resonate-parts-{hash}.js": _got("tag_parts", "What the tag loads where a page uses it", hashed),
+        f"/{TYPES}": _got("tag_types", "TypeScript types of `window.resonate`", {"responses": types}),
     }
+
+
+def _got(name: str, summary: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    return {"get": {"tags": ["Tag"], "summary": summary, "operationId": name, "security": [], **said}}

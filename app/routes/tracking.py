@@ -25,6 +25,7 @@ from events.records import Record
 from events.store.availability import StoreUnavailable
 from kit.time import now_us
 
+TEST: Final = "resonate_test"  # of a context or of properties: sent to see whether it arrives
 MOST_TOLD: Final = 100  # refusals, repairs and hints each
 SUCCESS: Final = b'{"success":true}'
 SINGLE: Final = msgspec.json.Decoder(dict[str, Any])
@@ -132,10 +133,21 @@ def _durable(
 
 
 def _marked(reading: Reading, records: Sequence[Record], resources: Resources) -> Sequence[Record]:
-    """The records, those under ids of our own marked; those that consent lets nobody store are gone, and counted."""
+    """The records, those under ids of our own and those of tests marked; those that consent lets nobody store are gone,
+    and counted.
+    """
     if reading.gone:
         resources.telemetry.events("refused", reading.gone)
-    return resources.recognition.ids.marked(records)
+    marked = resources.recognition.ids.marked(records)
+    if any([TEST in (each.context or ()) or TEST in (each.properties or ()) for each in marked]):
+        marked = [_apart(record) for record in marked]
+    return marked
+
+
+def _apart(record: Record) -> Record:
+    """A test event is kept and exported as it came, and is in no readout, no history and no model."""
+    is_test = any(told is not None and told.get(TEST) is True for told in (record.context, record.properties))
+    return msgspec.structs.replace(record, quarantined=True) if is_test else record
 
 
 def not_stored(resources: Resources, unavailable: StoreUnavailable) -> Problem:
@@ -167,6 +179,7 @@ def _count(resources: Resources, reading: Reading, records: Sequence[Record], du
         telemetry.events("rejected", len(reading.refusals))
         telemetry.events("repaired", len({repair.index for repair in reading.repairs}))
         telemetry.events("dropped", reading.dropped)
+        resources.intake.noted(reading)
 
 
 def told_of(reading: Reading, hints: Hints) -> dict[str, Any]:

@@ -205,6 +205,9 @@ class Settings(BaseSettings):
     max_connections_per_network: int = Field(
         1000, ge=1, description="Open connections of one network; further ones get 503. Trusted proxies go free."
     )
+    max_streams: int = Field(
+        2000, ge=0, description="Open streams of changes of one worker, beside its connections; further ones get 503."
+    )
     store_memory_mb: int = Field(1024, ge=16, description="Memory of the embedded store; full, tracking answers 503.")
     disk_floor_mb: int = Field(
         512,

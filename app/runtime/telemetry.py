@@ -9,6 +9,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from events.scrubbing import LABELS
@@ -16,16 +17,8 @@ from events.scrubbing import LABELS
 STATUSES: Final = (200, 201, 202, 204, 304, 400, 401, 403, 404, 405, 406, 408, 409, 413, 414, 415, 422, 429, 500, 503)
 LATENCY_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 10.0, 60.0)
 EVENT_OUTCOMES: Final = (
-    "stored",
-    "duplicate",
-    "rejected",
-    "quarantined",
-    "bot",
-    "forged",
-    "refused",
-    "repaired",
-    "dropped",
-)
+    "stored", "duplicate", "rejected", "quarantined", "bot", "forged", "refused", "repaired", "dropped",
+)  # fmt: skip
 EXPOSURE_OUTCOMES: Final = ("logged", "unlogged", "refused")
 TROUBLES: Final = (
     "store_refused", "flush_failures", "message_conflicts", "history_failures", "log_in_failures", "unknown_parameters",
@@ -168,8 +161,13 @@ class Telemetry:
             told[strategy] = {"requests": requests, "fallbacks": fallbacks, "items": items, "fallback_rate": rate}
         return told
 
-    def exposition(self, gauges: Mapping[str, float]) -> str:
-        """All workers' counters and this worker's `gauges` in Prometheus' text format 0.0.4."""
+    def exposition(
+        self, gauges: Mapping[str, float], rejected: Mapping[tuple[str, str], int] = MappingProxyType({})
+    ) -> str:
+        """All workers' counters and this worker's `gauges` in Prometheus' text format 0.0.4.
+
+        `rejected` are events by code and library.
+        """
         totals = self.counters.totals()
         lines = ["# TYPE resonate_http_requests_total counter"]
         for name, count in totals.items():
@@ -179,6 +177,11 @@ class Telemetry:
         for kind, outcomes in (("events", EVENT_OUTCOMES), ("exposures", EXPOSURE_OUTCOMES)):
             lines.append(f"# TYPE resonate_{kind}_total counter")
             lines += [f'resonate_{kind}_total{{outcome="{each}"}} {totals[kind, each]:.0f}' for each in outcomes]
+        lines.append("# TYPE resonate_events_rejected_total counter")
+        lines += [
+            f'resonate_events_rejected_total{{code="{code}",library="{library}"}} {count}'
+            for (code, library), count in sorted(rejected.items())
+        ]
         lines.append("# TYPE resonate_named_users_total counter")
         lines += [
             f'resonate_named_users_total{{by="{namer}",outcome="{outcome}"}} {totals["users", namer, outcome]:.0f}'

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any, Final, cast
 
 import httptools
-import uvicorn
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
@@ -18,6 +17,7 @@ from app.http.exchange import REFUSED, Awaited, head_lines
 from app.limits.connections import OpenConnections
 from app.limits.networks import UNKNOWN
 from app.serving.framing import CLOSE, DECISIVE, LAST, LAST_LINE, WholeCycle, framing_fault, plain_address
+from app.serving.streaming import BEAT_SECONDS, StreamConnection
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +25,7 @@ MAX_HEADER_BYTES: Final = 16 * 1024
 MAX_URL_BYTES: Final = 8 * 1024
 SMALL_READ: Final = 8 * 1024  # a request that came in one read of this size cannot break a limit
 REST_SECONDS: Final = 0.1
+SHORT_METHODS: Final = (b"POST", b"GET")
 LARGE_HEADERS: Final = "the headers are larger than 16 kB"
 
 
@@ -46,9 +47,9 @@ class PipelineFlow(FlowControl):
 class ReceiptProtocol(HttpToolsProtocol):
     """Closes connections whose request head is not there 5 s after its first byte, or which never send one.
 
-    The body's own deadline is the application's (`app.http.body`): it answers 408 in the caller's dialect. A POST that
-    came in one piece takes a short way, where the application offers one (`answer_whole`): no scope to receive from, no
-    task unless the answer must wait, one write. That halves what uvicorn costs per request.
+    The body's own deadline is the application's (`app.http.body`): it answers 408 in the caller's dialect. A request
+    that came in one piece takes a short way, where the application offers one (`answer_whole`): no scope to receive
+    from, no task unless the answer must wait, one write. That halves what uvicorn costs per request.
 
     What is answered depends on the bytes, never on how they were cut: a request that asks for an upgrade is read as if
     it had not, a refusal waits for the answers before it, nothing behind it or behind a last request is read.
@@ -248,11 +249,11 @@ class ReceiptProtocol(HttpToolsProtocol):
         self.flow.resume_reading()
 
     def may_be_short(self) -> bool:
-        """A POST to a plain path, with nothing under way before it and no ceremony asked for."""
+        """A POST or GET to a plain path, with nothing under way before it and no ceremony asked for."""
         cycle = self.cycle
         parser: Any = self.parser
         return (
-            parser.get_method() == b"POST"
+            parser.get_method() in SHORT_METHODS
             and (cycle is None or cycle.response_complete)  # pyright: ignore[reportUnnecessaryComparison] - at first
             and not self.expect_100_continue
             and plain_address(self.url) is not None
@@ -261,7 +262,7 @@ class ReceiptProtocol(HttpToolsProtocol):
     def take_short_way(self) -> bool:
         """Asks the application at once; False when the path is not one of those it answers so."""
         scope, parser = self.scope, cast("Any", self.parser)
-        scope["method"] = "POST"
+        scope["method"] = parser.get_method().decode()
         address = plain_address(self.url)
         assert address is not None
         scope["path"], scope["raw_path"], scope["query_string"] = address
@@ -270,6 +271,9 @@ class ReceiptProtocol(HttpToolsProtocol):
             return False
         self.undecided = False
         if isinstance(answered, tuple):
+            if answered[0].stream is not None:
+                self.hand_over(answered)
+                return True
             self.write_whole(answered, parser.should_keep_alive())
             self.on_response_complete()
         elif isinstance(answered, Awaited):
@@ -328,6 +332,21 @@ class ReceiptProtocol(HttpToolsProtocol):
             self.refused = True  # whatever the same read holds behind it
             self.transport.close()
 
+    def hand_over(self, answered: Any) -> None:
+        """The answer goes on: what holds the connection from here on is small, and counted apart."""
+        self.refused = True  # whatever the same read holds behind it
+        if self.transport.is_closing():
+            return
+        self.connections.discard(self)
+        self.heads.pop(self.be_late, None)
+        self.idle.pop(self.hang_up, None)
+        left = partial(self.crowd.leave, self.network) if self.crowd is not None and self.network is not None else None
+        answer, transport = answered[0], self.transport
+        del self.be_late  # nothing but this read holds the rest of what stood for the request
+        self.__dict__["parser"] = None
+        StreamConnection(transport, answer.stream, self.deadlines.queue(BEAT_SECONDS), left)
+        transport.write(b"%b%b\r\n%b" % (STATUS_LINE[answer.status], head_lines(*answered), answer.body))
+
     def too_many(self) -> bool:
         """503 to a connection beyond the limits; True when it was refused."""
         if self.network is None or len(self.connections) > (self.limit_concurrency or math.inf):
@@ -379,21 +398,3 @@ class ReceiptProtocol(HttpToolsProtocol):
         else:
             self.transport.write(word)
             self.transport.close()
-
-
-def server_config(app: Callable[..., Any], **options: Any) -> uvicorn.Config:
-    """How a worker runs uvicorn: uvloop, our protocol, no access log, no server and date headers, no WebSockets."""
-    settled: dict[str, Any] = {
-        "http": partial(ReceiptProtocol, deadlines=getattr(app, "deadlines", None) or Deadlines()),
-        "interface": "asgi3",
-        "loop": "uvloop",
-        "ws": "none",
-        "lifespan": "on",
-        "access_log": False,
-        "log_config": None,
-        "server_header": False,
-        "date_header": False,
-        "proxy_headers": False,
-        "timeout_keep_alive": 65,
-    }
-    return uvicorn.Config(app, **{**settled, **options})

@@ -18,6 +18,7 @@ from app.http.address import Addresses
 from app.http.admission import AccessPolicy
 from app.http.errors import Problem
 from app.http.exchange import Exchange, unique_ids
+from app.http.streams import Streams
 from app.identity.consent import ConsentRules
 from app.identity.cookies import Whereabouts
 from app.identity.recognition import Recognition
@@ -30,6 +31,7 @@ from app.limits.pressure import Pressure
 from app.runtime.data_directory import DataDirectory, store_connection
 from app.runtime.settings import Settings, TokenKey
 from app.runtime.telemetry import Telemetry
+from app.worker.intake import IntakeTold
 from app.worker.keys import LiveKeys
 from app.worker.recommendations import LiveRecommender
 from events.authority import OF_BACKEND
@@ -122,7 +124,9 @@ class Resources:
     recognition: Recognition
     keys: LiveKeys
     previews: Previews
+    intake: IntakeTold
     addresses: Addresses
+    streams: Streams
 
     def consent_of(self, exchange: Exchange, told: Any = None, among: Any = None) -> Consent:
         """The mode of consent of a request whose body says `told`, and its attributes `among` them.
@@ -155,6 +159,10 @@ class Resources:
         origin = exchange.headers.get(b"origin")
         allowed = origin is None or exchange.origin_listed or origin.decode("latin-1").lower() in place.origins
         return place if allowed else None
+
+    def catch_up(self) -> None:
+        """Takes up newer definitions at once, if there are."""
+        take_up(self.catalogs, self.scrubber, self.consent, self.recognition, self.streams)
 
     def forget_cookie(self, exchange: Exchange) -> None:
         """Who refuses keeps no cookie: it is deleted, once."""
@@ -229,10 +237,13 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
         peers = Networks(settings.trusted_proxies, partial(telemetry.went_wrong, "untrusted_forwarding"))
         networks = NetworkDigests(connection, lambda: ZoneInfo(catalogs.catalog.shop.timezone))
         stack.push_async_callback(partial(keys.keep_uses, networks, ending=True))
-        refusals = counted_refusals(stack, stream, catalogs)
+        refusals, intake = counting(stack, stream, catalogs, telemetry)
+        streams = Streams(settings.max_streams, keys.known)
         following = await stack.enter_async_context(Tasks())
         for name, (look, seconds) in {
-            "taking up definitions": (partial(take_up, catalogs, scrubber, consent, recognition), POLL_SECONDS),
+            "taking up definitions": (
+                partial(follow_definitions, catalogs, scrubber, consent, recognition, streams), POLL_SECONDS
+            ),
             "looking whether backends tell of log-ins": (log_ins.look, POLL_SECONDS),
             "taking up keys of visitor ids": (recognition.ids.look, POLL_SECONDS),
             "looking at memory and disk": (
@@ -242,6 +253,8 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
             NETWORKS_LOOK: (networks.look, NETWORKS_SECONDS),
             "telling how many refused": (refusals.tell, REFUSALS_SECONDS),
             "taking up keys": (keys.look, POLL_SECONDS),
+            "telling what was not taken": (intake.tell, POLL_SECONDS),
+            "telling what was evaluated": (intake.tell_evaluations, REFUSALS_SECONDS),
             "noting when keys were used": (partial(keys.keep_uses, networks), USES_SECONDS),
             "keeping what the audit waits for": (partial(keys.catch_up, telemetry), USES_SECONDS),
         }.items():  # fmt: skip
@@ -259,6 +272,7 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
                 telemetry,
                 pressure,
                 uses=keys.uses.latest,
+                not_read=intake.whole,
             ),
             analysis=AnalysisClient(directory.analysis_socket, settings.analysis_timeout_seconds),
             telemetry=telemetry,
@@ -271,15 +285,26 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
             recognition=recognition,
             keys=keys,
             previews=Previews(directory.preview_key_file),
+            intake=intake,
             addresses=Addresses(settings.public_url, peers),
+            streams=streams,
         )
 
 
-def counted_refusals(stack: contextlib.AsyncExitStack, stream: Stream, catalogs: CatalogReader) -> Refusals:
-    """What counts answers to those who refuse, and tells the log of them at the end too."""
-    refusals = Refusals(stream, lambda: ZoneInfo(catalogs.catalog.shop.timezone), unique_ids())
+def counting(
+    stack: contextlib.AsyncExitStack, stream: Stream, catalogs: CatalogReader, telemetry: Telemetry
+) -> tuple[Refusals, IntakeTold]:
+    """What counts answers to those who refuse, and events that were not taken as they were sent; both tell at the end
+    too.
+    """
+
+    def zone() -> ZoneInfo:
+        return ZoneInfo(catalogs.catalog.shop.timezone)
+
+    refusals, intake = Refusals(stream, zone, unique_ids()), IntakeTold(catalogs.data, zone, telemetry)
     stack.push_async_callback(refusals.tell)
-    return refusals
+    stack.push_async_callback(intake.close)
+    return refusals, intake
 
 
 def limits(settings: Settings) -> Limits:
@@ -314,13 +339,23 @@ async def look_for_room(pressure: Pressure, connection: Connection, directory: D
     pressure.measure(share, await asyncio.to_thread(directory.floors_free, floor_bytes))
 
 
-async def take_up(catalogs: CatalogReader, scrubber: Scrubber, consent: ConsentRules, recognition: Recognition) -> None:
-    """Swaps in newer definitions, if there are."""
+async def follow_definitions(
+    catalogs: CatalogReader, scrubber: Scrubber, consent: ConsentRules, recognition: Recognition, streams: Streams
+) -> None:
+    """Done twice a second: what the supervisor published holds, and open streams tell of it."""
+    take_up(catalogs, scrubber, consent, recognition, streams)
+
+
+def take_up(
+    catalogs: CatalogReader, scrubber: Scrubber, consent: ConsentRules, recognition: Recognition, streams: Streams
+) -> None:
+    """Swaps in newer definitions, if there are, and tells open streams what changed, by time alone too."""
     version = catalogs.catalog.version
     catalogs.poll()
     if catalogs.catalog.version != version:
         obey(catalogs, scrubber, consent, recognition)
         logger.info("definitions swapped", extra={"version": catalogs.catalog.version})
+    streams.look()
 
 
 def obey(catalogs: CatalogReader, scrubber: Scrubber, consent: ConsentRules, recognition: Recognition) -> None:

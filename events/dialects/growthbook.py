@@ -42,7 +42,7 @@ def read_events(items: list[msgspec.Raw], arrival: Arrival) -> Reading:
     """Every event of one call. Raises BatchTooLarge."""
     if len(items) > MAX_EVENTS:
         raise BatchTooLarge(f"the call has {len(items)} events, it may have {MAX_EVENTS}")
-    reading = ReadingOf(arrival)
+    reading = ReadingOf(arrival, "growthbook")
     for index, raw in enumerate(items):
         item: dict[str, Any] = {}
         try:

@@ -74,6 +74,14 @@ DEVICES: Final = (
     ("mobile", re.compile(r"Mobile|iPhone|iPod|Windows Phone|BlackBerry|Opera Mini|IEMobile")),
     ("desktop", re.compile(r"Windows NT|Macintosh|X11|CrOS")),
 )
+SYSTEMS: Final = (
+    ("iOS", re.compile(r"iPhone|iPad|iPod")),
+    ("Android", re.compile(r"Android")),
+    ("Windows", re.compile(r"Windows")),
+    ("ChromeOS", re.compile(r"CrOS")),
+    ("macOS", re.compile(r"Macintosh|Mac OS X")),
+    ("Linux", re.compile(r"Linux|X11")),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +91,7 @@ class Client:
     bot: bool
     device: str | None  # mobile | tablet | desktop | tv
     browser: str | None
+    system: str | None = None
 
 
 @lru_cache(maxsize=8192)
@@ -91,14 +100,19 @@ def client(user_agent: str) -> Client:
     text = user_agent[:MAX_USER_AGENT]
     lower = text.lower()
     machine = LIBRARY.match(lower) is None and MACHINE.search(lower) is not None
-    device, browser = (
-        next((name for name, pattern in families if pattern.search(text)), None) for families in (DEVICES, BROWSERS)
+    device, browser, system = (
+        next((name for name, pattern in families if pattern.search(text)), None)
+        for families in (DEVICES, BROWSERS, SYSTEMS)
     )
-    return Client(machine, device, browser)
+    return Client(machine, device, browser, system)
 
 
 @lru_cache(maxsize=8192)
 def joined_client(page: str, told: str) -> Client:
     """The client of a page's own user agent, about which what it told may say more."""
     seen, more = client(page), client(told)
-    return Client(seen.bot or more.bot, seen.device or more.device, seen.browser or more.browser) if page else more
+    if not page:
+        return more
+    return Client(
+        seen.bot or more.bot, seen.device or more.device, seen.browser or more.browser, seen.system or more.system
+    )

@@ -101,7 +101,8 @@ class Repair(Remark):
 class Reading(msgspec.Struct, frozen=True):
     """What a request held: records to store, in order; the events that were refused; what was left out of those that
     were not; how many are gone, because nothing may be known of who sent them, and how many were `dropped`, because
-    nothing reads their kind. `places` are the indexes of the records, None where they are all that was sent.
+    nothing reads their kind. `places` are the indexes of the records, None where they are all that was sent. `dialect`
+    is whose words the request was in.
     """
 
     records: list[Record]
@@ -110,6 +111,7 @@ class Reading(msgspec.Struct, frozen=True):
     gone: int = 0
     dropped: int = 0
     places: Sequence[int] | None = None
+    dialect: str = "segment"
 
 
 ExposureCheck = Callable[[Record, str | None, Consent], Record | None]
@@ -171,9 +173,10 @@ class Arrival(msgspec.Struct, frozen=True):
 class ReadingOf:
     """The reading of one request while its events are read, one after the other."""
 
-    __slots__ = ("_dropped", "_left", "_notes", "_read", "_refusals", "_repairs")
+    __slots__ = ("_dialect", "_dropped", "_left", "_notes", "_read", "_refusals", "_repairs")
 
-    def __init__(self, arrival: Arrival) -> None:
+    def __init__(self, arrival: Arrival, dialect: str = "segment") -> None:
+        self._dialect = dialect
         self._notes = arrival.notes
         self._read: list[Record | None] = []
         self._left: set[int] = set()
@@ -204,11 +207,11 @@ class ReadingOf:
         """What the request held."""
         records = [record for record in self._read if record is not None]
         if not self._left and len(records) == len(self._read):
-            return Reading(records, self._refusals, self._repairs)
+            return Reading(records, self._refusals, self._repairs, dialect=self._dialect)
         indexes = [index for index in range(len(self._read) + len(self._left)) if index not in self._left]
         places = [index for index, record in zip(indexes, self._read, strict=True) if record is not None]
         gone = len(self._read) - len(records)
-        return Reading(records, self._refusals, self._repairs, gone, self._dropped, places)
+        return Reading(records, self._refusals, self._repairs, gone, self._dropped, places, self._dialect)
 
 
 def check_bounds(

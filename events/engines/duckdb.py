@@ -23,9 +23,15 @@ Columns = dict[str, npt.NDArray[Any]]
 
 def plain_column(values: Any) -> npt.NDArray[Any]:
     """A column as DuckDB gives it, without its mask: a missing number is NaN, a missing text None."""
-    if isinstance(values, np.ma.MaskedArray):
-        return values.filled(np.nan if values.dtype.kind == "f" else None)  # pyright: ignore[reportUnknownVariableType]
-    return values
+    if not isinstance(values, np.ma.MaskedArray):
+        return values
+    missing = np.ma.getmaskarray(values)
+    if values.dtype.kind in "iu" and missing.any():
+        values = values.astype(np.float64)
+    plain: npt.NDArray[Any] = np.array(values.data)
+    if missing.any():
+        plain[missing] = np.nan if plain.dtype.kind == "f" else None
+    return plain
 
 
 def quoted(text: str) -> str:
@@ -66,6 +72,7 @@ def received_rows(source: str, received_until_us: int | None, properties: Sequen
     """
     columns = [f"e.{name}" for name in PLAIN]
     columns += [
+        "e.context",  # of no readout's numbers: which library sent it
         f"{AUTHORITY} AS authority",
         f"{CART} AS cart",
         f"coalesce(e.consent, '{EVERYTHING}') AS consent",

@@ -17,6 +17,7 @@ from events.parts.arrow import Table, arrow
 from events.parts.part import POSITION, SCHEMA, Contents, Part
 from events.records import COLUMNS, stream_text
 
+LATEST: Final = "latest"  # a cursor behind all that is written
 CHUNK_ROWS: Final = 50_000
 _READ_ANEW: Final = 4
 """A part of no more chunks is read once for each."""
@@ -140,9 +141,12 @@ class Exporter:
         """At most `limit` rows after the cursor (None: from the beginning), shard by shard, and the next cursor.
 
         Repeats and erased rows are left out, whatever compaction did between two pages. No row: nothing more was
-        written so far. Raises `InvalidCursor`, or `DataDamaged` for a part that is not what was written.
+        written so far. LATEST gives no row, and the cursor of what comes from now on. Raises `InvalidCursor`, or
+        `DataDamaged` for a part that is not what was written.
         """
         places: dict[int, Position] = {}
+        if cursor == LATEST:
+            return self._end_of_log()
         if cursor:
             try:
                 content = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
@@ -161,6 +165,12 @@ class Exporter:
                 more, places[part.shard] = self._rows(part, place, snapshot.hidden.rows, limit - len(rows))
                 rows += more
         return Page(rows, base64.urlsafe_b64encode(msgspec.json.encode(places)).decode().rstrip("="))
+
+    def _end_of_log(self) -> Page:
+        places: dict[int, Position] = {}
+        for part in self._reader.snapshot().parts:
+            places[part.shard] = max(places.get(part.shard, Position()), _end(part))
+        return Page([], base64.urlsafe_b64encode(msgspec.json.encode(places)).decode().rstrip("="))
 
     def _rows(self, part: Part, after: Position, hidden: Table, limit: int) -> tuple[list[Row], Position]:
         chunks = self._chunks.get(part.shard)  # one part of each shard is kept open: pages follow each other

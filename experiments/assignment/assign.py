@@ -72,7 +72,10 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class CompiledExperiment:
-    """An experiment ready to be asked. `changes` are epoch seconds at which the next of `stages` begins."""
+    """An experiment ready to be asked. `changes` are epoch seconds at which the next of `stages` begins.
+
+    `derives` are the attributes that `audience` asks and tells by itself from an address, a user agent or the user.
+    """
 
     definition: Experiment
     key: str
@@ -82,6 +85,7 @@ class CompiledExperiment:
     condition: Mapping[str, Any] | None  # segments and `where` together; None is everyone
     audience: Condition | None
     asks_visitor_id: bool
+    derives: frozenset[str]
     gates: tuple[Admission, ...]
     variants: tuple[Variant, ...]
     changes: tuple[float, ...]

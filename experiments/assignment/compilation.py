@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
-from typing import Final, get_args
+from typing import Any, Final, get_args
 
 from experiments.assignment.assign import (
     VISITOR_ATTRIBUTE,
@@ -15,7 +15,8 @@ from experiments.assignment.assign import (
 )
 from experiments.assignment.bucketing import bucket_ranges
 from experiments.definitions.model import DecisionNote, Experiment, Holdout, NotInReason, Segment, TrafficStep
-from experiments.targeting.predicates import compile_condition, read_condition
+from experiments.targeting.attributes import derived, sources
+from experiments.targeting.predicates import Condition, compile_condition, read_condition
 from kit.conditions import fields
 
 _EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
@@ -31,7 +32,8 @@ def compile_experiment(
     wheres = [segments[name].where for name in experiment.audience.segments]
     parts = [where for where in (*wheres, experiment.audience.where) if where]
     condition = {"$and": parts} if len(parts) > 1 else parts[0] if parts else None
-    asked = fields(read_condition(condition or {}).where)
+    asked = {field.name.split(".")[0] for field in fields(read_condition(condition or {}).where)}
+    derives = sources(asked)
     changes, stages = _schedule(experiment)
     # Holdouts first, then the layer. A holdout keeps out the low end of its line.
     gates = [Admission("holdout", f"holdout:{name}", holdouts[name].share, 1.0) for name in experiment.holdouts]
@@ -44,8 +46,9 @@ def compile_experiment(
         seed=experiment.seed,
         by_user=experiment.unit == "user",
         condition=condition,
-        audience=None if condition is None else compile_condition(condition),
-        asks_visitor_id=any(field.name.split(".")[0] == VISITOR_ATTRIBUTE for field in asked),
+        audience=None if condition is None else _audience(condition, derives),
+        asks_visitor_id=VISITOR_ATTRIBUTE in asked,
+        derives=derives,
         gates=tuple(gates),
         variants=experiment.variants,
         changes=changes,
@@ -81,6 +84,12 @@ def compile_as_designed(
         }
     )
     return compile_experiment(designed, segments, holdouts)
+
+
+def _audience(condition: Mapping[str, Any], derives: frozenset[str]) -> Condition:
+    """The condition on what a visitor's attributes say, and where it asks for that on what can be told from them."""
+    met = compile_condition(condition)
+    return (lambda attributes: met(derived(attributes, derives))) if derives else met
 
 
 def _control(experiment: Experiment, reason: Reason, because: NotInReason | None = None) -> Assignment:

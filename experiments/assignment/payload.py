@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final, TypeAlias
 
+import msgspec
+
 from experiments.assignment.assign import CompiledExperiment
 from experiments.targeting.predicates import compiled, read_condition
 from kit.conditions import PLAIN, Field, Joined, Members, Nested, Never, Operation, Opposite, Where
@@ -110,6 +112,21 @@ def features(
     return found
 
 
+def evaluated(experiments: Iterable[CompiledExperiment], now: float) -> bytes:
+    """A digest of all that answers to any context rest on at `now`: it changes when any of them may."""
+    facts = [
+        (
+            each.key,
+            each.definition.status,
+            each.definition.control.payload,
+            sorted(each.previewed),
+            _rules(each, now, Secured()),
+        )
+        for each in experiments
+    ]
+    return sha256(msgspec.json.encode(facts)).hexdigest()[:32].encode()
+
+
 def _rules(experiment: CompiledExperiment, now: float, secured: Secured) -> list[JSON]:
     stage = experiment.stage(now)
     condition = experiment.condition
@@ -122,6 +139,10 @@ def _rules(experiment: CompiledExperiment, now: float, secured: Secured) -> list
         "key": experiment.key,
         "seed": experiment.seed,
         "phase": str(experiment.phase),
+        # Our assignment is sticky by itself. What an SDK keeps besides would outlive a phase or the audience; the
+        # version is for those that know no better. `minBucketVersion` would shut out whoever was in an earlier phase.
+        "disableStickyBucketing": True,
+        "bucketVersion": experiment.phase,
         "hashVersion": 2,
         "hashAttribute": experiment.hash_attribute,
         "variations": [variant.payload for variant in experiment.variants],

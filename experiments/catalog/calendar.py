@@ -10,6 +10,7 @@ from experiments.definitions.model import Experiment, Metric, Status
 
 State = Literal["draft", "not_started", "enrolling", "paused", "ended", "closed"]
 """`ended`: nobody is enrolled any more, and windows are still open; `closed`: the last one has closed too."""
+LONGEST_DAYS: Final = 56  # of a plan: cookies and seasons blur what takes longer
 ENROLS_NO_MORE: Final[tuple[State, ...]] = ("ended", "closed")
 
 

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from experiments.assignment.assign import CompiledExperiment, assign
 from experiments.assignment.compilation import compile_as_designed
 from experiments.assignment.payload import NotHashable, Secured
-from experiments.catalog.calendar import State, state_of
+from experiments.catalog.calendar import LONGEST_DAYS, State, state_of
 from experiments.catalog.files import CatalogPaths, last_good
 from experiments.catalog.freeze import refused_changes, refused_phases
 from experiments.catalog.overrides import Override, outranking, read_overrides
@@ -34,12 +34,16 @@ from experiments.definitions.model import (
     TrafficStep,
     VisitorTest,
 )
+from experiments.definitions.page_changes import CHANGES
 from experiments.definitions.quantities import words_of
-from kit.conditions import Members, Nested, Operation, fields, parse
+from experiments.page.check import page_mistakes
+from experiments.targeting.attributes import ATTRIBUTES, impossible
+from kit.conditions import PLAIN, Field, Members, Nested, Operation, fields, parse
 from kit.located import DefinitionError
+from kit.suggestions import did_you_mean
 
-LONGEST_DAYS: Final = 56
 MATCHED_DAYS: Final = 7
+EQUALITIES: Final = (PLAIN, "$eq", "$ne", "$in", "$nin")
 MOST_VALUES: Final = 50  # of an attribute; longer lists are mostly of people
 
 
@@ -71,6 +75,7 @@ def warnings_of(
     for file in files.values():
         if file.experiment.status in ("draft", "running", "paused"):
             yield from _read_by_pages(file, content, secured)
+            yield from _never_asked(file)
             yield from _plan_warnings(file, metrics, history)
             for place, name in enumerate(file.experiment.goals):
                 if history.events(metrics[name]) == 0:
@@ -142,6 +147,24 @@ def _read_by_pages(file: ExperimentFile, content: CatalogContent, secured: Secur
             yield _warning(file, "audience", f"{field.name} lists {len(told)} values, and pages read them; {remedy}")
 
 
+def _never_asked(file: ExperimentFile) -> Iterator[DefinitionError]:
+    """Attributes that the tag tells under nearly that name, and values that they never have."""
+    for field in fields(parse(file.experiment.audience.where).where):
+        name, place = field.name.split(".")[0], ("audience", "where", *field.path)
+        path, meant = ".".join(str(step) for step in place), did_you_mean(name, ATTRIBUTES, quote='"')
+        if name not in ATTRIBUTES and meant:
+            message = f"the tag tells no {name}{meant} Else hand it over: resonate.attributes({{{name}: …}})"
+            yield DefinitionError(file.file, file.line(*place), path, message)
+        elif (told := _never_equal(field)) is not None:
+            yield DefinitionError(file.file, file.line(*place), path, told)
+
+
+def _never_equal(field: Field) -> str | None:
+    """What is wrong with the texts that a field is to be equal to."""
+    equal = [test for test in field.tests if isinstance(test, Operation) and test.operator in EQUALITIES]
+    return impossible(field.name, [text for test in equal for text in _texts(test)])
+
+
 def _texts(test: Operation | Nested | Members) -> Iterator[str]:
     """The texts that a test of a field compares it with."""
     if isinstance(test, Nested):
@@ -170,9 +193,9 @@ def _blurring(one: ExperimentFile, other: ExperimentFile) -> Iterator[Definition
 
 
 def _tested_fields(experiment: Experiment) -> set[str]:
-    """The fields of the payload in which variants differ."""
+    """The fields of the payload in which variants differ; what they change on pages is compared place by place."""
     payloads = [variant.payload for variant in experiment.variants if isinstance(variant.payload, dict)]
-    fields: set[str] = set().union(*payloads)
+    fields: set[str] = set().union(*payloads) - {CHANGES}
     return {
         field
         for field in fields
@@ -232,6 +255,7 @@ def check_folder(
     errors, warnings, states = [*reading.errors], list[DefinitionError](), dict[str, State]()
     if reading.content is not None:
         errors.extend(failed_tests(reading, reading.content, now))
+        errors.extend(page_mistakes(reading))
         phases, ordered = served.phases if served else {}, reading.content
         if served:
             errors.extend(refused_changes(reading.content, served.content, reading.files, phases, now))

@@ -38,6 +38,7 @@ class CatalogReader:
 
     def __init__(self, data: Path) -> None:
         """Load what is published; raises NoCatalog where nothing is."""
+        self.data = data
         self._paths = CatalogPaths(data)
         self._marks: tuple[FileMark | None, FileMark | None] = (None, None)
         self._catalog: Catalog | None = None

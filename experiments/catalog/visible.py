@@ -13,6 +13,7 @@ from typing import Any
 
 from experiments.assignment.assign import CompiledExperiment
 from experiments.assignment.payload import Secured
+from experiments.targeting.attributes import OF_AGENTS
 
 Designs = Mapping[str, tuple[CompiledExperiment, ...]]
 
@@ -25,7 +26,8 @@ class Visible:
     (`running`: status running; its dates are judged at each assignment); `shown` adds to these the stopped ones that
     shipped a variant: what a page gets that names none. `served` has, by key, every design seen in the last 24 hours,
     the present one first. `forcible` are the keys of which `resonate_force` shows a variant, `secured` the attributes
-    whose values the payload hides. In `kept` handlers keep what they made of it, for as long as it is what they see.
+    whose values the payload hides; `asks_agent` says that some audience asks what a user agent tells. In `kept`
+    handlers keep what they made of it, for as long as it is what they see.
     """
 
     compiled: Mapping[str, CompiledExperiment]
@@ -35,6 +37,7 @@ class Visible:
     served: Designs
     forcible: Collection[str]
     secured: Secured
+    asks_agent: bool
     kept: dict[object, dict[Any, Any]] = field(default_factory=dict[object, dict[Any, Any]])
 
     @classmethod
@@ -52,6 +55,7 @@ class Visible:
             served=MappingProxyType({key: present.get(key, ()) + former.get(key, ()) for key in {*present, *former}}),
             forcible=forcible,
             secured=secured,
+            asks_agent=any(not OF_AGENTS.isdisjoint(each.derives) for each in servable),
         )
 
     def beside(self, previewed: Sequence[CompiledExperiment]) -> "Visible":

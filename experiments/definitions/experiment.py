@@ -42,6 +42,7 @@ from experiments.definitions.model import (
     Variant,
     VisitorTest,
 )
+from experiments.definitions.page_changes import PAYLOAD
 from experiments.definitions.quantities import (
     DATE,
     FINEST_SHARE,
@@ -155,7 +156,7 @@ VARIANT: Final = Section(
         "key": FieldSpec(NAME, needed="name the variant: {key: control}"),
         "weight": scalar(_weight, either({"type": "number", "minimum": 0}, words(PERCENTAGE, NUMBER))),
         "payload": FieldSpec(
-            scalar(Located.plain, {"default": {}}), null=True, help="Any JSON, of one type in all variants"
+            PAYLOAD, null=True, help="Any JSON, of one type in all variants; the tag makes its `changes` of the page"
         ),
         "recommend": _RECOMMEND,
     },

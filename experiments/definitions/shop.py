@@ -40,6 +40,12 @@ class Visitors(Definition):
     days: int = LONGEST_DAYS
 
 
+class TagRules(Definition):
+    """The hosts that the tag may send visitors to, beside the one that they are at; with a dot before it all below."""
+
+    hosts: tuple[str, ...] = ()
+
+
 class Shop(Definition):
     """What governs days, money, the cookie, what no payload shows, and what is never stored.
 
@@ -55,3 +61,4 @@ class Shop(Definition):
     secure_salt: str | None = None
     privacy: Privacy = Privacy()
     visitors: Visitors = Visitors()
+    tag: TagRules = TagRules()

@@ -28,7 +28,7 @@ from experiments.definitions.grammar import (
 )
 from experiments.definitions.model import Boost, Holdout, LearnFrom, Recommendations, Rules, Segment, Slot, Strategy
 from experiments.definitions.quantities import (
-    CONDITION,
+    AUDIENCE_CONDITION,
     DATE,
     LINE,
     NAME,
@@ -50,6 +50,7 @@ from experiments.definitions.shop import (
     ObjectionRule,
     Privacy,
     Shop,
+    TagRules,
     Visitors,
 )
 from experiments.targeting.predicates import read_condition
@@ -187,6 +188,18 @@ _VISITORS: Final = Section(
 )
 
 
+_HOST: Final = checked(
+    text_of,
+    lambda text: fullmatch(r"\.?[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?", text) is not None,
+    "is no host, write it in small letters without https:// and path, as in shop.example or .shop.example",
+    {"type": "string", "pattern": r"^\.?[a-z0-9][a-z0-9.-]*$", "examples": ["shop.example"]},
+)
+_TAG: Final = Section(
+    TagRules,
+    {"hosts": FieldSpec(listed(_HOST), help="Hosts that a redirect may lead to; .shop.example: all below it")},
+)
+
+
 def _check_shop(shop: Shop, place: Location) -> None:
     rates = place.inner("rates") if shop.rates else place
     for code in shop.rates:
@@ -231,11 +244,13 @@ SHOP: Final = Section(
         "secure_salt": FieldSpec(LINE, help="What is put before a value before it is hashed"),
         "privacy": _PRIVACY.kind,
         "visitors": _VISITORS.kind,
+        "tag": _TAG.kind,
     },
     check=_check_shop,
 )
 SEGMENTS: Final = by_name(
-    Section(Segment, {"where": FieldSpec(CONDITION, needed="write {where: {country: {$in: [SK, CZ]}}}")}).kind, NO_NAME
+    Section(Segment, {"where": FieldSpec(AUDIENCE_CONDITION, needed="write {where: {country: {$in: [SK, CZ]}}}")}).kind,
+    NO_NAME,
 )
 _SOME: Final = checked(as_share, lambda share: 0 < share < 1, "must lie between 0 % and 100 %", SHARE.schema)
 

@@ -28,6 +28,7 @@ OPTIONAL: Final = frozenset(
         "response_rate", "final_beat_share", "value_ci", "steps", "sql", "dimensions", "estimated", "next_look",
         "worst_case", "p_bh", "flagged", "guardrail", "margin", "cap", "cap_low", "denominator_cap",
         "denominator_cap_low", "both_groups", "duplicates", "missing", "authority", "identity",
+        "hashed_elsewhere",
     }
 )  # fmt: skip
 """Members that stand in the JSON only where a metric, or an imported table, has them."""
@@ -185,6 +186,7 @@ class Health:
     authority: Trust | None = None
     identity: Identities | None = None
     consent: Consents | None = None
+    hashed_elsewhere: int | None = None  # exposures that another id drew; None without any
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import reduce
 
-from experiments.catalog.check import LONGEST_DAYS
+from experiments.catalog.calendar import LONGEST_DAYS
 from experiments.cube.measures import MetricRule, cube_plan
 from experiments.cube.observations import MetricObservation
 from experiments.definitions.model import EffectScale

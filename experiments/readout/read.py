@@ -14,6 +14,9 @@ import msgspec
 from events.engines.duckdb import EventLog
 from events.engines.tables import Table
 from events.log.reader import Snapshot
+from experiments.arrivals.checks import Arrivals, ReadPhase, compiled_phases
+from experiments.assignment.assign import CompiledExperiment
+from experiments.catalog.calendar import State
 from experiments.cube import satisfaction
 from experiments.cube.observations import MetricObservation
 from experiments.cube.scope import Site
@@ -64,6 +67,10 @@ class Readouts:
     _kept: OrderedDict[tuple[object, ...], tuple[object, Readout]] = field(default_factory=OrderedDict[Any, Any])
     _studies: Studies = field(default_factory=Studies)
     _switch: threading.Lock = field(default_factory=threading.Lock)
+    _arrivals: Arrivals = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._arrivals = Arrivals.at(self.log.reader.data)
 
     def read(self, key: str, query: ReadoutQuery = ReadoutQuery()) -> Readout:  # noqa: B008 - frozen
         """The readout of an experiment; raises the `NotFound`s, `InvalidDate`, `DataDamaged` and `QueryTimeout`."""
@@ -282,8 +289,9 @@ class Readouts:
             checks += interaction_checks(opened, observed, self.archive.latest())
         checks += [*unequal_checks(judge, study, observed), *changed_checks(judge, study, observed)]
         checks += [*lost_events(inquiry.snapshot.lost), *engaged_time_checks(observed)]
-        health = health_of(opened, opened.cube.plan.dimensions, checks)
         state = study.calendar.state_at(as_of)
+        checks += [Check(*each) for each in self._arrivals.findings(opened.cube, self._asked_of(opened, state))]
+        health = health_of(opened, opened.cube.plan.dimensions, checks)
         shown, watermark = self.moments(query, inquiry.snapshot, as_of)
         readout = Readout(
             experiment=study.experiment.key,
@@ -304,6 +312,18 @@ class Readouts:
         series = [metric.series for metric in readout.metrics]
         content = msgspec.json.encode(plain([*said, readout.metrics, series]))
         return replace(readout, etag=hashlib.sha256(content).hexdigest()[:32])
+
+    def _asked_of(self, opened: Opened, state: State) -> ReadPhase:
+        """Of which phase it is told what arrived."""
+        experiment, days = opened.study.experiment, opened.days
+        last = days.today if days.last is None else min(days.today, days.last)
+
+        def phases() -> Sequence[CompiledExperiment]:
+            return compiled_phases(experiment, self.archive.latest(), self.archive.phases(experiment.key))
+
+        live = state == "enrolling" and opened.inquiry.query.at is None
+        as_of_us = microseconds(opened.inquiry.as_of)
+        return ReadPhase(experiment.key, experiment.phase, as_of_us, days.first, last, live, phases)
 
     def moments(self, query: ReadoutQuery, snapshot: Snapshot, as_of: datetime) -> tuple[datetime, datetime | None]:
         """`as_of` and `watermark` as they are shown (UTC): when was looked, and how far the log was written by then.

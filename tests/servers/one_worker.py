@@ -17,7 +17,7 @@ from servers.patience import until
 from app.keys.listed import KeysKeeper
 from app.main import create_app
 from app.runtime.settings import Settings
-from app.serving.protocol import server_config
+from app.serving.server import server_config
 from events.store.embedded import EmbeddedStore
 from events.store.keys import events_key
 from experiments.catalog.publisher import CatalogKeeper

@@ -1,6 +1,6 @@
 """A shop's pages as a shop serves them: any HTML under any headers, with the service behind a path of the same host.
 
-What goes to the service is noted, and may be spoilt: not answered at all, answered late, with 500, or with half a script.
+What goes to the service is noted, and may be spoilt: not answered at all, late, with 500, or with half a script.
 """
 
 import http.client
@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 
 Fault = Literal["dead", "hanging", "500", "broken"]
 PREFIX = "/r/x7"
+HTML = "text/html; charset=utf-8"
+TYPES = {"js": "text/javascript", "css": "text/css"}
 
 
 @dataclass
@@ -44,7 +46,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._forward()
         elif path in self.pages.html:
             self._say(
-                200, {"content-type": "text/html; charset=utf-8", **self.pages.headers}, self.pages.html[path].encode()
+                200,
+                {"content-type": TYPES[path.rpartition(".")[2]] if "." in path else HTML, **self.pages.headers},
+                self.pages.html[path].encode(),
             )
         else:
             self._say(404, {"content-type": "text/plain"}, b"nothing here")

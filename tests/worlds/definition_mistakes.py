@@ -16,9 +16,12 @@ class Mistake:
     seen_by_editor: bool
 
 
-def mistakes() -> list[Mistake]:
+PAGES = Path(__file__).with_name("page_mistakes.txt")
+
+
+def mistakes(corpus: Path = CORPUS) -> list[Mistake]:
     """The whole corpus."""
-    blocks = CORPUS.read_text(encoding="utf-8").split("\n== ")[1:]
+    blocks = corpus.read_text(encoding="utf-8").split("\n== ")[1:]
     return [_mistake(block) for block in blocks]
 
 

@@ -5,7 +5,7 @@ import { meets } from "./conditions.js";
 /** FNV-1a over UTF-16 code units, 32 bits. */
 export function fnv(text) {
   let value = 0x811c9dc5;
-  for (let place = 0; place < text.length; place++) value = Math.imul(value ^ text.charCodeAt(place), 0x01000193);
+  for (let place = 0; place < text.length; ) value = Math.imul(value ^ text.charCodeAt(place++), 0x01000193);
   return value >>> 0;
 }
 
@@ -14,38 +14,36 @@ export const position = (seed, unit) => (fnv(fnv(seed + unit) + "") % 10000) / 1
 
 /** Half-open ranges, one for each variation, each starting where its whole weight starts. */
 export function ranges(weights, coverage) {
-  let start = 0;
+  let next = 0;
   return weights.map((weight) => {
-    const low = start;
-    start += weight;
+    const low = next;
+    next += weight;
     return [low, low + coverage * weight];
   });
 }
 
+/** The text that is hashed of an attribute: text, and finite numbers other than zero. */
+const unitOf = (value) => (typeof value == "string" || (Number.isFinite(value) && value) ? value + "" : "");
+
 /**
- * What a visitor gets of a feature.
- * @param {object} feature `{defaultValue, rules}` @param {object} attributes @param {string} control the key of control
- * @param {string} [barred] why nothing may be drawn
+ * What a visitor gets of a feature `{defaultValue, rules}`; of one that is not there nothing.
+ * @param {string} [control] its key, where it is not called so @param {string} [barred] why nothing may be drawn
  */
 export function assigned(feature, attributes, control, barred) {
-  const rule = feature.rules[0];
-  const outside = (because) => ({ variant: control, payload: feature.defaultValue, in_experiment: false, because, forced: false });
-  if (!rule) return outside("disabled");
-  const drawn = rule.variations, unit = drawn && unitOf(attributes[rule.hashAttribute]);
-  if (drawn && (barred || !unit)) return outside(barred || "unit");
-  if (!meets(attributes, rule.condition)) return outside("audience");
-  if (!drawn) return { ...outside(null), variant: rule.id || control, payload: rule.force };
-  for (const { seed, ranges: [[low, high]] } of rule.filters || []) {
-    const place = position(seed, unit);
-    if (place < low || place >= high) return outside(seed.split(":")[0]);
-  }
-  const place = position(rule.seed, unit);
-  const index = ranges(rule.weights, rule.coverage).findIndex(([low, high]) => place >= low && place < high);
-  if (index < 0) return outside("traffic");
-  return { variant: rule.meta[index].key, payload: drawn[index], in_experiment: true, because: null, forced: false };
-}
-
-/** The text that is hashed of an attribute: text, and finite numbers other than zero. */
-function unitOf(value) {
-  return typeof value == "string" ? value : typeof value == "number" && Number.isFinite(value) && value ? value + "" : "";
+  const { defaultValue = null, rules: [rule] = [] } = feature || {}, { variations, condition, filters = [], meta } = rule || {};
+  const inside = (variant, payload, in_experiment) => ({ variant: variant || (meta ? meta[0].key : control || "control"), payload, in_experiment, because: null, forced: false });
+  const outside = (because) => ({ ...inside("", defaultValue, false), because });
+  const unit = variations && unitOf(attributes[rule.hashAttribute]);
+  const within = (seed, [low, high], place = position(seed, unit)) => place >= low && place < high;
+  if (!rule) return outside(feature ? "disabled" : "unknown");
+  if (variations && (barred || !unit)) return outside(barred || "unit");
+  let met = !condition;
+  try {
+    met ||= meets(attributes, condition);
+  } catch {} // what cannot be asked here is met by nobody
+  if (!met) return outside("audience");
+  if (!variations) return inside(rule.id, rule.force, false);
+  const gate = filters.find(({ seed, ranges: [range] }) => !within(seed, range));
+  const index = ranges(rule.weights, rule.coverage).findIndex((range) => within(rule.seed, range));
+  return gate || index < 0 ? outside(gate ? gate.seed.split(":")[0] : "traffic") : inside(meta[index].key, variations[index], true);
 }

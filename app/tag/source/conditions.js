@@ -1,106 +1,65 @@
 // Conditions of the public payload about a visitor's attributes: the same answer as the service and GrowthBook's SDK give.
 
-const MOST_VALUES = 1000, MOST_CHARACTERS = 16384, LONGEST_BYTES = 2048, DEEPEST = 32;
+import { core } from "./settings.js";
 
-/** Whether attributes meet a condition; one that cannot be read is met by nobody. */
-export function meets(attributes, condition) {
-  try {
-    return !condition || holds(attributes, condition);
-  } catch {
-    return false;
-  }
-}
+const MOST_VALUES = 1000, MOST_CHARACTERS = 16384, LONGEST_BYTES = 2048, DEEPEST = 31;
+const { isArray } = Array, { entries, keys } = Object;
+const isObject = (value) => value && typeof value == "object";
+const folded = (value) => (typeof value == "string" ? value.toLowerCase() : value);
 
-function holds(attributes, condition) {
-  const each = (part) => holds(attributes, part);
-  return Object.entries(condition).every(([name, asked]) =>
-    name == "$or" ? !asked.length || asked.some(each)
-    : name == "$nor" ? !(!asked.length || asked.some(each))
-    : name == "$and" ? asked.every(each)
-    : name == "$not" ? !each(asked)
-    : asks(attributes, name, asked));
-}
+/** Whether attributes meet a condition. */
+export const meets = (attributes, condition) =>
+  entries(condition).every(([name, asked]) => {
+    const each = (part) => meets(attributes, part);
+    if (name == "$not") return !each(asked);
+    if (name == "$and") return asked.every(each);
+    if (name == "$or" || name == "$nor") return (!asked[0] || asked.some(each)) == (name == "$or");
+    const value = at(attributes, name);
+    return bounded(value) && is(value, asked);
+  });
 
-function asks(attributes, path, asked) {
-  let value = attributes;
-  for (const name of path.split(".")) value = (value && typeof value == "object" && Object.hasOwn(value, name) ? value[name] : null) ?? null;
-  return bounded(value) && is(value, asked);
-}
+/** What stands at a dotted path; null where nothing does. */
+export const at = (value, path) => path.split(".").reduce((found, name) => (isObject(found) && Object.hasOwn(found, name) ? found[name] : null) ?? null, value);
 
 function is(value, asked, anyCase) {
-  if (typeof asked == "string") return anyCase ? `${value}`.toLowerCase() == asked.toLowerCase() : value + "" == asked;
-  if (typeof asked == "number") return value * 1 == asked;
-  if (typeof asked == "boolean") return value !== null && !!value == asked;
   if (asked === null) return value === null;
-  return operators(asked)
-    ? Object.entries(asked).every(([operator, operand]) => does(operator, value, operand))
-    : JSON.stringify(value) == JSON.stringify(asked);
+  switch (typeof asked) {
+    case "string": return anyCase ? folded(`${value}`) == folded(asked) : value + "" == asked;
+    case "number": return value * 1 == asked;
+    case "boolean": return value !== null && !!value == asked;
+  }
+  return operators(asked) ? entries(asked).every(([operator, operand]) => does(operator, value, operand)) : JSON.stringify(value) == JSON.stringify(asked);
 }
 
-const operators = (asked) => {
-  const names = Array.isArray(asked) ? [] : Object.keys(asked);
-  return names.length > 0 && names.every((name) => name[0] == "$");
-};
+const operators = (asked) => !isArray(asked) && !!keys(asked)[0] && keys(asked).every((name) => name[0] == "$");
 
 function does(operator, value, operand) {
-  const listed = Array.isArray(value), order = operator[1] == "v";
-  const [left, right] = order ? [version(value), version(operand)] : [value, operand];
-  switch (order ? `$${operator.slice(2)}` : operator) {
-    case "$eq": return left === right;
-    case "$ne": return left !== right;
-    case "$lt": return left < right;
-    case "$lte": return left <= right;
-    case "$gt": return left > right;
-    case "$gte": return left >= right;
-  }
+  const anyCase = /[nx]i$/.test(operator);
   switch (operator) {
+    case "$eq": return value === operand;
+    case "$ne": return value !== operand;
+    case "$lt": return value < operand;
+    case "$lte": return value <= operand;
+    case "$gt": return value > operand;
+    case "$gte": return value >= operand;
     case "$exists": return (value !== null) == !!operand;
-    case "$in": return within(value, operand);
-    case "$ini": return within(value, operand, true);
-    case "$nin": return Array.isArray(operand) && !within(value, operand);
-    case "$nini": return Array.isArray(operand) && !within(value, operand, true);
     case "$not": return !is(value, operand);
-    case "$size": return listed && is(value.length, operand);
-    case "$elemMatch":
-      return listed && value.some((item) => (item ?? null) !== null && (operators(operand) ? is(item, operand) : holds(item, operand)));
-    case "$all":
-    case "$alli": return listed && operand.every((one) => value.some((item) => is(item, one, operator > "$all")));
-    case "$regex": return new RegExp(operand).test(value);
-    case "$regexi": return new RegExp(operand, "i").test(value);
-    case "$type": return (value === null ? "null" : listed ? "array" : typeof value) == operand;
+    case "$nin": return isArray(operand) && !does("$in", value, operand);
+    case "$nini": return isArray(operand) && !does("$ini", value, operand);
+    case "$in":
+    case "$ini": return isArray(operand) && [value].flat().some((item) => operand.some((each) => (anyCase ? folded(each) === folded(item) : each === item)));
+    case "$regex":
+    case "$regexi": return new RegExp(operand, anyCase ? "i" : "").test(value);
+    case "$type": return (value === null ? "null" : isArray(value) ? "array" : typeof value) == operand;
   }
-  return false;
-}
-
-function within(value, list, anyCase) {
-  const folded = (each) => (anyCase && typeof each == "string" ? each.toLowerCase() : each);
-  return Array.isArray(list) && (Array.isArray(value) ? value : [value]).some((item) => list.some((each) => folded(each) === folded(item)));
-}
-
-/** A version as a text whose order is its own. */
-function version(value) {
-  if (typeof value == "number") value += "";
-  if (!value || typeof value != "string") value = "0";
-  const parts = value.replace(/(^v|\+.*$)/g, "").split(/[-.]/);
-  if (parts.length == 3) parts.push("~");
-  return parts.map((part) => (/^\d+$/.test(part) ? part.padStart(5) : part)).join("-");
+  return core.rarely(operator, value, operand, { does, is, meets, operators });
 }
 
 /** Whether a value is small enough to be compared: what is larger meets no condition that names it. */
 function bounded(value) {
-  let level = [value], left = MOST_VALUES, characters = MOST_CHARACTERS;
-  for (let depth = 0; depth < DEEPEST; depth++) {
-    const inside = [];
-    for (const each of level) {
-      if (typeof each == "string") {
-        characters -= each.length;
-        if (characters < 0 || (each.length * 3 > LONGEST_BYTES && new TextEncoder().encode(each).length > LONGEST_BYTES)) return false;
-      } else if (Array.isArray(each)) inside.push(...each);
-      else if (each && typeof each == "object") inside.push(...Object.keys(each), ...Object.values(each));
-    }
-    left -= inside.length;
-    if (!inside.length || left < 0) return left >= 0;
-    level = inside;
-  }
-  return false;
+  let left = MOST_VALUES, characters = MOST_CHARACTERS;
+  const look = (each, depth) =>
+    typeof each == "string" ? (characters -= each.length) >= 0 && new Blob([each]).size <= LONGEST_BYTES
+    : !isObject(each) || (isArray(each) ? each : entries(each).flat()).every((inside) => depth && left-- > 0 && look(inside, depth - 1));
+  return look(value, DEEPEST);
 }

@@ -3,14 +3,11 @@
 import { cookie } from "./device.js";
 import { shop, told } from "./settings.js";
 
-export const RANK = { none: 0, ask: 1, measure: 2, personal: 3 };
-const COOKIE = "resonate_consent";
+export const RANK = { none: 1, ask: 2, measure: 3, personal: 4 };
+export const COOKIE = "resonate_consent";
 
-const known = (mode) => (Object.hasOwn(RANK, mode || "") ? mode : undefined);
-const lower = (one, other) => (RANK[one] < RANK[other] ? one : other);
-const unsaid = () => (navigator.globalPrivacyControl && known(shop.gpc) ? lower(shop.consent, shop.gpc) : shop.consent);
+export const lower = (one, other) => (RANK[one] < RANK[other] ? one : other);
 
 /** What holds at the start of a page: what was answered, what the line on the page says, what the shop lets hold. */
-export const initial = () => known(cookie(COOKIE)) || (told.consent == "gtag" ? "ask" : known(told.consent)) || unsaid();
-
-export { COOKIE, known };
+export const initial = () =>
+  [cookie(COOKIE), told.consent == "gtag" ? "ask" : told.consent].find((mode) => RANK[mode]) || (navigator.globalPrivacyControl ? lower(shop.consent, shop.gpc) : shop.consent);

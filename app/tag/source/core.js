@@ -14,16 +14,17 @@
 //   core.inView(element, f)  calls f once the place of an element comes into the window
 //   core.on(key, fn)         fn(decision) now and when it changes
 //   core.track(event, properties), core.page(properties), core.identify(user, {token, traits}), core.allow(mode, {now})
-//   core.send(event)         any event of Segment's form; dropped where consent or a preview forbids it
+//   core.send(event), core.flush()         any event of Segment's form; dropped where consent or a preview forbids it
 //   core.recommend(slot, {items, limit})   a promise of {recommendation_id, items}
 //   core.fill(element, payload, variant)   does what `data-resonate-text`, `-html`, `-attr` … of one element say
+//   core.filler              does what `data-resonate-html` says; a part may wrap it: (element, told, payload, put)
+//   core.field(payload, path)              what stands at a dotted path
 //   core.fragment(html)      HTML as nodes without scripts, handlers and frames; null where the page's policies forbid it
 //   core.mayHave(element, name, value)     whether an attribute may be set
-//   core.hold(selectors)     hides elements by an adopted style sheet, for a second at most; answers what shows them
 //   core.force(key, {variant, payload})    shows this instead: never counted (previews)
-//   core.again()             fills slots and calls listeners anew
-//   core.sent                what is told of each request: functions (events, answer)
-//   core.address(path)       the service's address of a route with the key in it
+//   core.again()             decides, fills slots and calls listeners anew
+//   core.sent = f            is told of each request: f(events, answer); with core.debug the service hints, too
+//   core.address(path), core.post(path, body)   the service's address of a route with the key in it; a promise of its answer
 //   core.service, core.key, core.document, core.script (the `data-*` of its element), core.shop
 //
 // A page that is tried out (`resonate_preview`, `resonate_force` in its address, or `resonate_preview` kept in
@@ -33,154 +34,16 @@ import { assigned } from "./assign.js";
 import { attributesOf } from "./attributes.js";
 import { DAY, keep, kept } from "./device.js";
 import { expose } from "./exposures.js";
-import * as identity from "./identity.js";
-import { whenActive, whenIdle, whenInView } from "./moments.js";
+import { advance, allow, anew, countPage, id, mode, name as login, recognise, remember, state, stores, token, user } from "./identity.js";
+import { whenIdle, whenSeen } from "./moments.js";
 import { page, watchPages } from "./pages.js";
-import { address, drop, flush, listeners, resume, send, silence } from "./queue.js";
-import { arrivedFrom, leadsTo, redirect } from "./redirects.js";
-import { controls, embedded, key, nonce, service, shop, told } from "./settings.js";
-import { fill, fragment, mayHave, trusted, watchSlots } from "./slots.js";
+import { address, drop, flush, post, resume, send, silence } from "./queue.js";
+import { agents, controls, core, embedded, key, nonce, service, shop, told } from "./settings.js";
+import { field, fill, watchSlots } from "./slots.js";
 
-let features = embedded, fill_again = () => {}, begun = false;
-let decided = {}, forced = {}, custom = {};
-const watchers = [];
-const tried = /[?&]resonate_(preview|force)=/.test(location.search) || !!kept("preview", "sessionStorage");
-
-const attributes = () =>
-  attributesOf({
-    id: identity.id, userId: identity.user(), url: location.href, referrer: document.referrer, agent: navigator.userAgent,
-    language: navigator.language, timezone: Intl.DateTimeFormat().resolvedOptions().timeZone, width: innerWidth,
-    counters: identity.state.visits ? identity.state : null, told: custom,
-  }, new Date());
-
-const rule = (name) => features && Object.hasOwn(features, name) ? features[name].rules[0] : undefined;
-const arms = (name) => (rule(name) && rule(name).variations) || [];
-
-function decide(name) {
-  if (forced[name]) return forced[name];
-  if (!features || !Object.hasOwn(features, name)) return { variant: "control", payload: null, in_experiment: false, because: features ? "unknown" : "unavailable", forced: false };
-  // Who is led to another page loses what is only in this page's memory: such tests wait for the answer.
-  const barred = identity.mode == "none" ? "unit" : identity.mode == "ask" && arms(name).some(leadsTo) ? "consent" : undefined;
-  return (decided[name] ??= assigned(features[name], attributes(), controls[name] || rule(name)?.meta?.[0].key || "control", barred));
-}
-
-const exposed = (name) => expose(name, decide(name), rule(name), attributes());
-
-/** What was decided holds no more: another page, another mode, another visitor. */
-function anew() {
-  decided = {};
-  if (!begun) return;
-  fill_again();
-  for (const watcher of watchers) watcher();
-}
-
-function on(name, then) {
-  let last;
-  const look = () => {
-    const found = decide(name), mark = JSON.stringify([found.variant, found.payload]);
-    if (mark == last) return;
-    last = mark;
-    try {
-      then(found);
-    } catch (error) {
-      console.error(error);
-    }
-  };
-  watchers.push(look);
-  if (begun) look();
-}
-
-function changedMode() {
-  if (identity.mode == "none") drop();
-  else if (begun && !identity.state.pages) identity.countPage();
-  flush();
-  anew();
-  if (begun && identity.mode != "none") whenIdle(keepVisitor);
-}
-
-const allow = (mode, { now } = {}) => identity.allow(mode, now || !begun) && changedMode();
-
-/** Lets the service set the id again: cookies of its own last longer than those of scripts. */
-function keepVisitor() {
-  const { state, mode, id } = identity, today = Math.floor(Date.now() / DAY);
-  if (!identity.stores() || state.asked == today || (mode == "measure" && state.asked)) return;
-  state.asked = today;
-  identity.remember();
-  const body = JSON.stringify({ visitor_id: id, consent: mode, since: state.first && new Date(state.first).toISOString().slice(0, 10) });
-  fetch(address("/v1/visitor"), { method: "POST", body, credentials: "include" }).catch(() => {});
-}
-
-/** Hears of pauses and new definitions: they hold for what is not decided yet. */
-function listen() {
-  if (!identity.stores() || tried || !window.EventSource) return;
-  const stream = new EventSource(`${service}/sub/${encodeURIComponent(key)}`);
-  stream.addEventListener("features", ({ data }) => {
-    try {
-      features = JSON.parse(data).features || features;
-    } catch {}
-  });
-  addEventListener("pagehide", () => stream.close());
-}
-
-async function recommend(slot, { items, limit } = {}) {
-  if (!identity.stores()) return { items: [] };
-  const asked = { visitor_id: identity.id, user_id: identity.user() || undefined, user_token: identity.token(), consent: identity.mode, expose: false, recommendations: [{ slot, items, limit }] };
-  try {
-    const answer = await fetch(address("/v1/personalize"), { method: "POST", body: JSON.stringify({ ...asked, attributes: custom }), credentials: "omit" });
-    return (await answer.json()).recommendations[slot] || { items: [] };
-  } catch {
-    return { items: [] };
-  }
-}
-
-function identify(user, { token, traits } = {}) {
-  const before = identity.user();
-  identity.name(user == null ? null : { id: `${user}`, token });
-  if (!identity.user()) return;
-  if (before != `${user}` || traits) send({ type: "identify", traits: traits || {} });
-  if (before != `${user}`) anew();
-}
-
-function hold(selectors) {
-  const sheet = new CSSStyleSheet();
-  sheet.replaceSync(`${selectors.join(",")}{visibility:hidden!important}`);
-  document.adoptedStyleSheets.push(sheet);
-  const release = () => (document.adoptedStyleSheets = document.adoptedStyleSheets.filter((each) => each != sheet));
-  setTimeout(release, 1000);
-  return release;
-}
-
-const core = {
-  get id() { return identity.id; },
-  get consent() { return identity.mode; },
-  get user() { return identity.user(); },
-  attributes, decide, arms, exposed, on, page, identify, allow, send, recommend, fill, fragment, mayHave, hold, address, service, key, document, shop,
-  decisions: () => Object.fromEntries(Object.keys(features || {}).map((name) => [name, decide(name)])),
-  inView: whenInView,
-  track: (event, properties) => send({ type: "track", event, properties: { ...properties, url: location.href } }),
-  force: (name, { variant, payload }) => (forced[name] = { variant, payload, in_experiment: false, because: null, forced: true }),
-  again: anew,
-  sent: listeners,
-  script: told,
-};
-
-/** The second file, once: a promise that always resolves. */
-let parts;
-const loadParts = () =>
-  (parts ??= new Promise((resolve) => {
-    const script = document.createElement("script");
-    api._ = (start) => resolve(start(core));
-    script.onerror = resolve;
-    if (nonce) script.nonce = nonce;
-    script.src = trusted(`${service}/${PARTS}`);
-    document.head.append(script);
-  }).catch(() => {}));
-
-/** Whether something of this page needs the second file. */
-const needsParts = () =>
-  tried || /[?&]resonate_debug\b/.test(location.search) || told.consent == "gtag" || !!document.querySelector("[data-resonate-products]") ||
-  (told.datalayer != "off" && Array.isArray(window[told.datalayer || "dataLayer"])) ||
-  Object.keys(features || {}).some((name) => [decide(name).payload, ...(decide(name).in_experiment ? arms(name) : [])].some((payload) => payload && Array.isArray(payload.changes) && payload.changes.some((change) => change && !change.redirect)));
+let features = embedded, begun, parts, decided = {}, seen = {}, custom = {}, refill = () => {};
+const forced = {}, watchers = [], { search } = location;
+const tried = /[?&]resonate_(preview|force)=/.test(search) || kept("preview", 1);
 
 const safely = (act) => (...given) => {
   try {
@@ -190,90 +53,177 @@ const safely = (act) => (...given) => {
   }
 };
 
-let arrive;
-const ready = new Promise((resolve) => (arrive = resolve));
-const api = {
-  version: VERSION,
-  ready,
-  get id() { return identity.id; },
-  variant: decide,
-  payload: (name, path, fallback) => {
-    let value = decide(name).payload;
-    for (const part of path ? path.split(".") : []) value = value?.[part];
-    return value ?? fallback;
-  },
-  on, expose: exposed, track: core.track, page, identify, consent: allow, recommend,
-  reset: () => (identity.anew(), anew()),
-  attributes: (given) => {
-    custom = { ...custom, ...given };
-    decided = Object.fromEntries(Object.entries(decided).filter(([name]) => document.querySelector(`[data-resonate-done^="${CSS.escape(name)}:"]`)));
-    anew();
-  },
-  push: (...entries) => entries.forEach((entry) => (typeof entry == "function" ? entry(api) : api[entry[0]](...entry.slice(1)))),
-};
+const attributes = () =>
+  attributesOf({
+    id, userId: user(), url: location.href, referrer: document.referrer, agent: navigator.userAgent, families: agents, language: navigator.language,
+    timezone: Intl.DateTimeFormat().resolvedOptions().timeZone, width: innerWidth, counters: state.visits && state, told: custom,
+  }, new Date());
 
-async function load() {
-  if (features) return null;
-  try {
-    const answer = await fetch(`${service}/api/features/${encodeURIComponent(key)}`, { credentials: "omit" });
-    features = (await answer.json()).features;
-    if (!features) throw 0;
-    if (identity.stores()) keep("features", { at: Date.now(), features });
-  } catch {
-    const copy = kept("features");
-    features = copy && copy.at > Date.now() - 7 * DAY ? copy.features : null;
-    return "features";
-  }
-  return null;
+const keys = () => Object.keys(features || {});
+const feature = (name) => (keys().includes(name) ? features[name] : null);
+const rule = (name) => feature(name)?.rules[0];
+/** The payloads of all variants that somebody may be drawn into. */
+const arms = (name) => rule(name)?.variations || [];
+const changing = (payload) => payload?.changes;
+const leading = (payload) => changing(payload)?.some?.((change) => change?.redirect);
+/** Whether something holds for a payload that this visitor gets, or would in another arm. */
+const some = (test) => keys().some((name) => test(decide(name).payload) || (decide(name).in_experiment && arms(name).some(test)));
+
+// Who is led to another page loses what is only in this page's memory: until consent is answered, such tests draw nobody.
+const decide = (name) =>
+  forced[name] || (decided[name] ||= assigned(feature(name), attributes(), controls[name], mode == "none" ? "unit" : mode == "ask" && arms(name).some(leading) ? "consent" : ""));
+
+const exposed = (name) => tried || expose(name, decide(name), rule(name), attributes());
+
+/** What was decided holds no more: another page, another mode, another visitor. */
+function again() {
+  decided = {};
+  seen = {};
+  refill();
+  if (begun) for (const look of watchers) look();
 }
 
-/** Shows what was decided, and counts from here on. */
-function begin() {
-  begun = true;
-  const tests = Object.keys(features || {}).filter((name) => arms(name).some(leadsTo)).map((name) => ({ decision: decide(name), exposed: () => exposed(name) }));
-  for (const [name, decision] of Object.entries(forced)) if (leadsTo(decision.payload)) tests.push({ decision, exposed: () => {} });
-  redirect(tests, () => {
-    fill_again = watchSlots(decide, (element, name) => {
-      const how = element.getAttribute("data-resonate-expose");
-      if (how == "visible") whenInView(element, () => exposed(name));
-      else if (how != "manual") exposed(name);
-    });
-    for (const watcher of watchers) watcher();
-    whenActive(() => {
-      watchPages({ redirected_from: arrivedFrom() }, () => {
-        if (identity.advance()) changedMode();
-        identity.countPage();
-        anew();
-      });
-      whenIdle(() => {
-        keepVisitor();
-        if (Object.keys(features || {}).length) listen();
-      });
-    });
+function on(name, then) {
+  let last;
+  const look = safely(() => {
+    const found = decide(name);
+    if (found.variant != last) then(found, (last = found.variant));
   });
+  watchers.push(look);
+  if (begun) look();
+  load(); // who listens hears of pauses
 }
 
+/** Another mode holds from here on. */
+function changed() {
+  if (mode == "none") return drop((decided = {})); // what is seen is not taken away under the eyes
+  if (!state.visits) countPage();
+  flush();
+  again();
+  whenIdle(settle);
+}
+
+const consent = (wanted, { now } = {}) => allow(wanted, now || !begun) && begun && changed();
+
+/** What can wait: the service sets the id again, because its cookies last longer than those of scripts. */
+function settle() {
+  const today = Math.floor(Date.now() / DAY);
+  if (!stores() || tried) return;
+  if (mode == "measure" ? !state.asked : state.asked != today) {
+    state.asked = today;
+    remember();
+    post("/v1/visitor", JSON.stringify({ visitor_id: id, consent: mode, since: new Date(state.first).toISOString().slice(0, 10) }), { credentials: "include" }).catch(() => {});
+  }
+}
+
+/** The second file, once; the promise always resolves. */
+const load = () =>
+  (parts ||= new Promise((resolve) => {
+    const script = document.createElement("script"), createHTML = (text) => text, rules = { createHTML, createScriptURL: createHTML };
+    core.policy = window.trustedTypes ? trustedTypes.createPolicy("resonate", rules) : rules;
+    core.begin = (start) => start(core).then(resolve, resolve).then(() => refill());
+    api._ = core;
+    script.onerror = resolve;
+    script.nonce = nonce;
+    script.src = core.policy.createScriptURL(`${service}/${PARTS}`);
+    document.head.append(script);
+  }).catch(() => {}));
+
+/** Whether this page uses the second file: by its elements, its address, or what variants change. */
+const needed = () =>
+  tried || /[?&]resonate_debug/.test(search) || told.consent == "gtag" || window[told.datalayer || "dataLayer"] || document.querySelector("[data-resonate-html],[data-resonate-products]") || some(changing);
+
+/** Hides places that are still to come until their changes can be made, for a second at most; never the whole page. */
+const hold = safely(() => {
+  const sheet = new CSSStyleSheet(), coming = [], show = () => (sheet.disabled = true);
+  some((payload) => changing(payload)?.forEach?.(({ selector }) => selector && !/\b(html|body)\b[^ >]*$/.test(selector) && !document.querySelector(selector) && coming.push(selector)));
+  if (!coming[0] || document.readyState != "loading") return;
+  sheet.replaceSync(`:is(${coming}){visibility:hidden!important}`);
+  document.adoptedStyleSheets.push(sheet);
+  setTimeout(show, 1000);
+  load().then(show);
+});
+
+const api = {
+  variant: decide,
+  payload: (name, path, fallback) => field(decide(name).payload, path || "") ?? fallback,
+  on, expose: exposed, page, consent,
+  track: (event, properties) => send({ type: "track", event, properties: { url: location.href, ...properties } }),
+  attributes: (given) => {
+    Object.assign(custom, given);
+    for (const name in decided) if (!seen[name]) delete decided[name]; // what is seen stays as it is
+    refill();
+  },
+  push: (...entries) => entries.forEach((entry) => (entry.call ? entry(api) : api[entry[0]](...entry.slice(1)))),
+};
+// What few pages do comes with the second file.
+for (const name of ["identify", "reset", "recommend"]) api[name] = (...given) => load().then(() => core[name](...given));
+for (const name in api) api[name] = safely(api[name]);
+Object.assign(core, api, {
+  who: () => [id, mode, user(), token()], login, anew, attributes, decide, arms, keys, forced, exposed, allow: consent, send, flush, fill, field, address, post, again, service, key, custom,
+  document, shop, script: told, update: (found) => (features = found || features),
+});
+Object.defineProperty(api, "id", { get: () => id });
+api.version = VERSION;
+
+/** What is decided by where the script has none: from the service, else as it was the last time. @returns {?string} what is not there */
+async function fetched() {
+  try {
+    ({ features } = await (await fetch(`${service}/api/features/${key}`, { credentials: "omit" })).json());
+    if (stores()) keep("features", { at: Date.now(), features });
+    if (features) return null;
+  } catch {}
+  const copy = kept("features");
+  if (copy && copy.at > Date.now() - 7 * DAY) ({ features } = copy);
+  return "features";
+}
+
+/** Shows what was decided. @returns {Promise<{ok: boolean, cause: ?string}>} */
 async function start() {
-  const queued = Array.isArray(window.resonate) ? window.resonate : [];
-  for (const [name, act] of Object.entries(api)) if (typeof act == "function") api[name] = safely(act);
+  const queued = window.resonate || [], run = (early) => queued.forEach((entry) => /^(consent|attributes)$/.test(entry[0]) == early && api.push(entry));
   window.resonate = api;
   if (tried) silence();
-  try {
-    custom = JSON.parse(told.attributes || "{}");
-  } catch {}
-  const early = queued.filter((entry) => entry[0] == "consent" || entry[0] == "attributes");
-  api.push(...early);
-  identity.recognise();
-  identity.countPage();
+  safely(() => Object.assign(custom, JSON.parse(told.attributes || "{}")))();
+  run(true);
+  recognise();
+  if (id) countPage();
   resume();
-  const cause = await load();
-  if (needsParts()) {
-    const loaded = loadParts();
-    if (tried) await Promise.race([loaded, new Promise((resolve) => setTimeout(resolve, 800))]);
-  } else addEventListener("load", () => needsParts() && loadParts(), { once: true });
-  begin();
-  api.push(...queued.filter((entry) => !early.includes(entry)));
-  arrive({ ok: !cause, cause });
+  const cause = BARE && !features ? await fetched() : null;
+  // Somebody tries this page out, or an audience asks what few do.
+  if (tried || /"\$(v|el|al|si)/.test(JSON.stringify(features))) await patiently();
+  begun = true;
+  hold();
+  refill = watchSlots(decide, (element, name) => {
+    const how = element.getAttribute("data-resonate-expose");
+    seen[name] = 1;
+    if (how == "visible") load().then(() => core.inView(element, () => exposed(name)));
+    else if (how != "manual") exposed(name);
+  });
+  for (const look of watchers) look();
+  run(false);
+  follow();
+  return { ok: !cause, cause };
 }
 
-if (!window.resonate || Array.isArray(window.resonate)) start().catch((error) => arrive({ ok: false, cause: `${error}` }));
+/** The second file, where what it does cannot wait, for a moment. */
+const patiently = () => Promise.race([load(), new Promise((resolve) => setTimeout(resolve, 800))]);
+
+/** Counts pages from here on. Who is led to another page is counted on that one. */
+async function follow() {
+  if (some(leading)) await patiently();
+  if (core.leaving) return;
+  const { to, from } = kept("redirect", 1) || {};
+  keep("redirect", null, 1);
+  whenSeen(() => {
+    watchPages({ redirected_from: to == location.href ? from : undefined }, () => {
+      if (advance()) changed();
+      if (id) countPage();
+      again();
+    });
+    whenIdle(settle);
+  });
+  if (needed()) load();
+  else addEventListener("load", () => needed() && load());
+}
+
+if (!window.resonate || window.resonate.map) api.ready = start().catch((error) => ({ ok: false, cause: error + "" }));

@@ -1,98 +1,72 @@
 // Events on their way: each is stored once, by its message id, whether the page stays, goes, or the service is away.
 
-import { RANK } from "./consent.js";
+import { lower } from "./consent.js";
 import { keep, kept, random } from "./device.js";
 import { id, mode, stores, token, user } from "./identity.js";
-import { key, service } from "./settings.js";
+import { core, key, service } from "./settings.js";
 
-const LARGEST = 60_000; // bytes of a request that a browser sends of a page that is gone
+const LARGEST = 18_000; // characters, of at most three bytes: browsers send 64 kB of a page that is gone
 const MOST_KEPT = 100;
 const SOON = 50;
 
+let silent, waiting = [], underway = [], timer, away;
 /** Nothing is sent of a page that is only tried out. */
-let silent = false;
-let waiting = [], underway = [], timer, away = false;
-/** Who is told of what was sent and answered. @type {Array<(body: object, answer: ?object) => void>} */
-export const listeners = [];
-
-export const silence = () => {
-  silent = true;
-  waiting = [];
-};
-export const address = (path) => `${service}${path}?key=${encodeURIComponent(key)}`;
+export const silence = () => (silent = true);
+export const address = (path) => `${service}${path}?key=${key}${core.debug ? "&debug=1" : ""}`;
+export const post = (path, body, options) => fetch(address(path), { method: "POST", body, credentials: "omit", ...options });
 
 /** Sends an event soon; until consent is answered it waits here, and nowhere else. */
 export function send(event) {
   if (silent || mode == "none") return;
-  const consent = mode == "ask" ? undefined : mode;
   waiting.push({
-    messageId: random(), anonymousId: id, userId: user(), timestamp: new Date().toISOString(), ...event,
-    context: { library: { name: "resonate.js", version: VERSION }, consent: { resonate: consent }, ...event.context },
+    messageId: random(), anonymousId: id, userId: user(), timestamp: new Date(), ...event,
+    context: { library: { name: "resonate.js", version: VERSION }, consent: { resonate: mode }, ...event.context },
   });
-  timer ??= setTimeout(flush, SOON);
+  timer ||= setTimeout(flush, SOON);
 }
 
 /** Forgets what has not been sent. */
 export const drop = () => (waiting = []);
 
 /** What was left over from the page before goes first. */
-export const resume = () => {
-  if (stores() && !silent) waiting.unshift(...(kept("queue") || []));
-};
+export const resume = () => stores() && waiting.unshift(...(kept("queue") || []));
 
-/** Sends what waits; `leaving` says that nobody will hear the answer. @returns {boolean} whether all of it is on its way */
+/** Sends what waits; `leaving` says that nobody will hear the answer. */
 export function flush(leaving) {
-  timer = clearTimeout(timer);
-  if (!waiting.length || silent || !stores()) return !waiting.length;
+  timer = 0;
+  if (silent || !stores() || !waiting[0]) return;
   let size = 0;
-  const batch = [];
-  while (waiting.length) {
-    const event = identified(waiting[0]);
-    size += new TextEncoder().encode(JSON.stringify(event)).length + 1;
-    if (batch.length && size > LARGEST) break;
-    waiting.shift();
-    batch.push(event);
-  }
-  const body = JSON.stringify({ batch, sentAt: new Date().toISOString() });
-  if (leaving === true) {
-    if (!away && beacon(body)) return flush(true);
-    waiting.unshift(...batch);
-    store();
-    return false;
-  }
-  underway.push(...batch);
-  store();
+  const large = waiting.findIndex((event) => (size += JSON.stringify(event).length + 100) > LARGEST);
+  const batch = waiting.splice(0, large < 0 ? MOST_KEPT : large || 1).map(permitted);
+  const body = JSON.stringify({ batch, sentAt: new Date() });
   const over = (failed, answer) => {
     underway = underway.filter((event) => !batch.includes(event));
     away = failed;
     if (failed) waiting.unshift(...batch);
     store();
-    for (const tell of listeners) tell(batch, answer);
-    if (!failed) flush();
+    if (core.sent) core.sent(batch, answer);
+    if (!failed) flush(leaving);
   };
-  fetch(address("/v1/batch"), { method: "POST", body, keepalive: true, credentials: "omit" }).then(
-    (answer) => answer.status < 500 && answer.status != 429 ? answer.json().then((told) => over(false, told), () => over(false)) : over(true),
+  if (leaving) return over(away || !navigator.sendBeacon(address("/v1/batch"), body));
+  underway.push(...batch);
+  store();
+  post("/v1/batch", body, { keepalive: true }).then(
+    (answer) => (answer.status > 499 || answer.status == 429 ? over(true) : answer.json().then((told) => over(false, told), () => over())),
     () => over(true),
   );
-  return true;
 }
-
-const beacon = (body) => {
-  try {
-    return navigator.sendBeacon(address("/v1/batch"), body);
-  } catch {}
-};
 
 /** Keeps what is not known to be stored, for the next page. */
-function store() {
-  const left = [...underway, ...waiting].slice(-MOST_KEPT).map(identified);
-  if (stores()) keep("queue", left.length ? left : undefined);
-}
+const store = () => {
+  const left = [...underway, ...waiting].slice(-MOST_KEPT).map(permitted);
+  if (stores()) keep("queue", left[0] && left);
+};
 
 /** An event as the strictest mode that has held since allows it. */
-function identified(event) {
-  const said = event.context.consent.resonate, consent = !said || RANK[mode] < RANK[said] ? mode : said;
-  const who = consent == "personal" ? (said ? event.userId : user()) : null;
-  const proof = who && token();
-  return { ...event, userId: who || undefined, context: { ...event.context, user_token: proof || undefined, consent: { resonate: consent } } };
+function permitted(event) {
+  const said = event.context.consent.resonate, consent = said == "ask" ? mode : lower(mode, said), personal = consent == "personal";
+  return {
+    ...event, userId: (personal && (event.userId || (said == "ask" && user()))) || undefined,
+    context: { ...event.context, user_token: personal ? token() : undefined, consent: { resonate: consent } },
+  };
 }

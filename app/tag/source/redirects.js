@@ -2,47 +2,45 @@
 
 import { keep, kept } from "./device.js";
 import { whenSeen } from "./moments.js";
-import { flush } from "./queue.js";
-import { shop } from "./settings.js";
 
 /** Where a payload leads, else undefined. */
-export const leadsTo = (payload) => payload && Array.isArray(payload.changes) && payload.changes.find((change) => change && change.redirect)?.redirect;
+const leadsTo = (payload) => Array.isArray(payload?.changes) && payload.changes.find((change) => change?.redirect)?.redirect;
+const page = (url) => url.href.split("#")[0];
 
-/** The address to go to from here, with the query and hash of here where it has none of its own; null for one that may not be, or is here. */
-export function destination(redirect) {
+/**
+ * The address to go to from here, with the query and hash of here where it has none of its own; null for one that may
+ * not be, is here, or has led here.
+ * @param {string} redirect @param {{domain: ?string, hosts: ?string[]}} shop @param {?string} from
+ */
+export function destination(redirect, shop, from) {
   let target;
   try {
     target = new URL(redirect, location.href);
   } catch {
     return null;
   }
-  const domain = shop.domain || location.hostname;
-  const ours = target.host == location.host || `.${target.hostname}`.endsWith(`.${domain}`) || shop.hosts.includes(target.host);
+  const ours = target.host == location.host || (shop.domain && `.${target.hostname}`.endsWith(`.${shop.domain}`)) || (shop.hosts || []).some((host) => `.${target.hostname}` == `.${host}`.replace("..", ".") || (host[0] == "." && target.hostname.endsWith(host)));
   if (!/^https?:$/.test(target.protocol) || !ours) return null;
-  for (const [name, value] of new URLSearchParams(location.search)) if (!new URL(redirect, location.href).searchParams.has(name)) target.searchParams.append(name, value);
+  const own = [...target.searchParams.keys()];
+  for (const [name, value] of new URLSearchParams(location.search)) if (!own.includes(name)) target.searchParams.append(name, value);
   target.hash ||= location.hash;
-  const plain = (url) => url.href.split("#")[0];
-  return plain(target) == plain(location) || plain(target) == arrivedFrom() ? null : target.href;
+  return page(target) == page(location) || page(target) == from ? null : target.href;
 }
 
-/** The address that a redirect has led here from. */
-export const arrivedFrom = () => (redirected && redirected.to == location.href ? redirected.from : undefined);
-const redirected = kept("redirect", "sessionStorage");
-keep("redirect", undefined, "sessionStorage");
-
-/**
- * Counts whoever is in a test of pages and leads them on, one for each load.
- * @param {Array<{decision: object, exposed: () => void}>} tests @param {() => void} stays called where nobody is led away
- */
-export function redirect(tests, stays) {
-  const away = tests.map(({ decision }) => leadsTo(decision.payload)).map((to) => to && destination(to)).find(Boolean);
-  if (!tests.length) return stays();
+/** Counts whoever is in a test of pages and leads them on, once. @returns {boolean} whether this page is left */
+export function start(core) {
+  const decisions = Object.entries(core.decisions());
+  const tests = decisions.filter(([key, { in_experiment, forced }]) => (in_experiment || forced) && core.arms(key).some(leadsTo)).map(([key]) => key);
+  const to = decisions.map(([, { payload }]) => leadsTo(payload)).find(Boolean);
+  const away = to && destination(to, core.shop, kept("redirect", true)?.from);
+  if (!tests.length && !away) return false;
+  core.leaving = !!away;
   whenSeen(() => {
-    for (const test of tests) test.exposed();
-    flush(true);
+    tests.forEach(core.exposed);
+    core.flush(true);
     if (!away) return;
-    keep("redirect", { from: location.href.split("#")[0], to: away }, "sessionStorage");
+    if (core.consent != "none") keep("redirect", { from: page(location), to: away }, true);
     location.replace(away);
   });
-  if (!away) stays();
+  return !!away;
 }

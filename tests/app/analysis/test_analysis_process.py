@@ -13,7 +13,7 @@ from servers.patience import reached
 from app.analysis.client import AnalysisAnswer, AnalysisClient, AnalysisError
 from app.analysis.queries import ExperimentQuery, Query
 from app.analysis.server import AnalysisServer, Answering
-from app.serving.server import CannotListen, listen_unix, turn_away
+from app.serving.sockets import CannotListen, listen_unix, turn_away
 from events.parts.part import DataDamaged
 from experiments.readout.study import InvalidDate, UnknownMetric
 

@@ -16,7 +16,7 @@ from servers.slow_client import told
 from servers.wire import said
 from worlds.request_streams import BOOKS, EVENT, FLAG, HEALTH, INSIDE, LAST, QUICK, STREAMS, UPGRADE, chunked, post
 
-from app.serving.server import CLOSE
+from app.serving.framing import CLOSE
 
 JDK_CLIENT = Path(__file__).parents[2] / "servers" / "JdkClient.java"
 DOORS = ("directly", *PROXIES)

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from servers.one_worker import OneWorker
+from servers.streams import ending
 
 from app.http.access import Grant, Keys
 from app.keys.scopes import BY_ROUTE, OPEN, PAGE_SCOPES, ROUTES, SCOPES, scope_needed
 from app.main import cold_routes, path_table
 from events.authority import Authority
 
-IN_PATH = {"/api/features/{key}", "/v1/projects/{key}/settings"}
+IN_PATH = {"/api/features/{key}", "/api/eval/{key}", "/sub/{key}", "/v1/projects/{key}/settings"}
 BY_SECRET_ALONE = {"/v1/visitors/{identifier:path}/proof", "/v1/personalize/batch"}  # of a scope that pages have
 
 
@@ -44,7 +45,7 @@ def every_route() -> list[tuple[str, str]]:
 
 
 def answer(client: httpx.Client, method: str, path: str, key: str) -> httpx.Response:
-    address = path.replace("{identifier:path}", "v-1").replace("{identifier:visitor}", "v-1")
+    address = ending(path).replace("{identifier:path}", "v-1").replace("{identifier:visitor}", "v-1")
     address = address.replace("{product_id:path}", "sku-1")
     if path in IN_PATH:
         return client.request(method, address.replace("{key}", key))

@@ -129,9 +129,9 @@ def test_an_answer_that_nobody_reads_closes_its_connection(tmp_path: Path, monke
 
 def test_the_limit_of_open_files_is_raised_and_the_connections_fit_into_it() -> None:
     code = (
-        "import resource, sys; from app.limits.connections import connection_limit;"
+        "import resource, sys; from app.limits.connections import connection_limits;"
         "resource.setrlimit(resource.RLIMIT_NOFILE, tuple(map(int, sys.argv[1:3])));"
-        "print(connection_limit(int(sys.argv[3])), resource.getrlimit(resource.RLIMIT_NOFILE)[0])"
+        "print(connection_limits(int(sys.argv[3]))[0], resource.getrlimit(resource.RLIMIT_NOFILE)[0])"
     )
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     cases = {

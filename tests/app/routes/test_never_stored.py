@@ -78,7 +78,7 @@ def bodies(members: dict[str, Any]) -> dict[str, list[Any]]:
     }
 
 
-KEEPING_NOTHING = {"/v1/recommendations", "/v1/visitor", "/ofrep/v1/evaluate/flags"}
+KEEPING_NOTHING = {"/v1/recommendations", "/v1/visitor", "/ofrep/v1/evaluate/flags", "/api/eval/{key}"}
 
 
 @pytest.fixture(scope="module")

@@ -116,7 +116,7 @@ BAD_CONTEXTS: list[tuple[bytes, str]] = [
     (b"", "PARSE_ERROR"),
     (b"{", "PARSE_ERROR"),
     (b"[]", "PARSE_ERROR"),
-    (b'{"context": 1}', "PARSE_ERROR"),
+    (b'{"context": 1}', "INVALID_CONTEXT"),
     (b"{}", "INVALID_CONTEXT"),
     (b'{"context": {}}', "TARGETING_KEY_MISSING"),
     (b'{"context": {"targetingKey": null}}', "TARGETING_KEY_MISSING"),

@@ -16,6 +16,7 @@ from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 from oracles.proving import examples
 from servers.one_worker import PUBLISHABLE, SECRET, OneWorker
+from servers.streams import ending
 from worlds.drawn_definitions import NOW, files, folders, is_released
 
 from app.main import cold_routes
@@ -25,9 +26,14 @@ from experiments.definitions.folder import read_sources
 from kit.located import DefinitionError
 
 APP = Path(__file__).parents[3] / "app"
-IN_PATH = {"/api/features/{key}", "/v1/projects/{key}/settings"}  # the key of the caller
+IN_PATH = {
+    "/api/features/{key}",
+    "/api/eval/{key}",
+    "/sub/{key}",
+    "/v1/projects/{key}/settings",
+}  # the key of the caller
 PAGE_VIEWS = map("pv-{:09}".format, count())  # beats of one page view are one event
-DRAWN_ANEW = re.compile(rb'("(?:exposure_id|recommendation_id)":")[^"]+')  # by every answer
+DRAWN_ANEW = re.compile(rb'("(?:exposure_id|recommendation_id)":"|^retry: )[^"\n]+')  # by every answer
 OF_TRAFFIC = re.compile(r"^(#|resonate_http_|resonate_worker_resident)")  # lines of /metrics that tell no experiment
 HOUR = timedelta(hours=1)
 
@@ -80,7 +86,7 @@ def calls(world: World, names: list[str]) -> Iterator[Call]:
         body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("example")
         for name in names:
             key = PUBLISHABLE if path in IN_PATH else name
-            address = re.sub(r"\{\w+(:path)?\}", "v-1", path.replace("{key}", key))
+            address = re.sub(r"\{\w+(:path)?\}", "v-1", ending(path).replace("{key}", key))
             yield Call(name, method, f"{address}?resonate_force={name}:b", about(body, name))
             if body is not None and operation["tags"] != ["Results"]:
                 several = bodies(body, name) if name == names[0] else [body]

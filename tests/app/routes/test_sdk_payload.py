@@ -11,8 +11,8 @@ from oracles.proving import examples
 from servers.one_worker import PUBLISHABLE, OneWorker
 from worlds.drawn_definitions import NOW, files, folders
 
-from app.routes import growthbook
-from app.routes.growthbook import Payload
+from app.routes import payload
+from app.routes.payload import Payload
 from experiments.assignment.payload import features
 from experiments.catalog.catalog import catalog_of
 from experiments.definitions.content import PublishedCatalog, content_version
@@ -22,7 +22,7 @@ from experiments.definitions.folder import read_sources
 def test_the_payload_is_made_once_for_all_who_ask(worker: OneWorker, monkeypatch: pytest.MonkeyPatch) -> None:
     with worker.client(None) as client:
         first = client.get(f"/api/features/{PUBLISHABLE}").json()
-        monkeypatch.setattr(growthbook, "features", None)
+        monkeypatch.setattr(payload, "features", None)
         again = client.get(f"/api/features/{PUBLISHABLE}").json()
     assert again == first
     assert first["features"]

@@ -8,7 +8,7 @@ from typing import Any
 from uvicorn.server import ServerState
 
 from app.http.deadlines import Deadlines
-from app.serving.protocol import server_config
+from app.serving.server import server_config
 
 SWEEPS = 4  # one second: any timer of a connection's own that fires twice a second shows
 REQUEST = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"

@@ -15,7 +15,8 @@ import uvicorn
 from servers.one_worker import PUBLISHABLE, OneWorker
 from servers.patience import until
 
-from app.serving.protocol import ReceiptProtocol, server_config
+from app.serving.protocol import ReceiptProtocol
+from app.serving.server import server_config
 
 FLAG = "/ofrep/v1/evaluate/flags/banner"
 READ_SIZE = 256 * 1024  # of uvloop

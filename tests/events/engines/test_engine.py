@@ -6,6 +6,7 @@ import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from worlds.event_log import received, write_log
 
 from events.engines.duckdb import EngineLimits, EventLog, QueryTimeout
@@ -130,3 +131,13 @@ def test_statements_become_one_with_the_tables_that_they_read() -> None:
 
 def test_csv_has_a_header_and_empty_fields_for_what_is_missing() -> None:
     assert csv_bytes(Table({"a": [1.5, None], "b": ["x,y", "é"]})).decode() == 'a,b\r\n1.5,"x,y"\r\n,é\r\n'
+
+
+def test_what_is_missing_is_nan_or_none_and_no_number_or_text_that_stands_for_it(tmp_path: Path) -> None:
+    write_log(tmp_path, received([replace(records(1)[0], network=7, user_id="u"), *records(2)[1:]]))
+    log = EventLog(tmp_path)
+    with log.open(log.snapshot()) as engine:
+        found = engine.columns(Statement.of("SELECT e.network, e.user_id, e.value FROM events AS e ORDER BY e.time"))
+    assert found["network"].tolist()[0] == 7
+    assert [name for name in ("network", "value") if found[name][1] == found[name][1]] == []
+    assert found["user_id"].tolist() == ["u", None]

@@ -160,7 +160,7 @@ def test_a_plan_of_more_than_eight_weeks_is_warned_of(folder: Path) -> None:
 
 def test_warnings_that_need_traffic_ask_the_log(folder: Path) -> None:
     lines = (
-        "audience: {where: {device: fridge}}\nguardrails: {refund_rate: 2%, nps: 0.2 points}\n"
+        "audience: {where: {kitchen: fridge}}\nguardrails: {refund_rate: 2%, nps: 0.2 points}\n"
         "plan: {mde: {purchase_rate: 1%}}\n"
     )
     history = SiteHistory(
@@ -204,3 +204,26 @@ def test_an_audience_that_hides_its_people_is_not_warned_of(folder: Path) -> Non
     (folder / "shop.yaml").write_text("secure_attributes: [email]\nsecure_salt: a salt of ours\n")
     where = f"{{email: {{$in: [{', '.join(f'c{number}@shop.example' for number in range(99))}]}}}}"
     assert checked(folder, banner=BANNER + f"audience: {{where: {where}}}\n").warnings == ()
+
+
+def test_names_and_values_that_the_tag_never_tells_are_warned_of(folder: Path) -> None:
+    where = "{utm_sorce: x, mood: fine, device: {$in: [phone, tv]}, $or: [{path: basket}, {path: {$regex: basket}}]}"
+    result = checked(folder, banner=BANNER + f"audience:\n  where: {where}\n")
+    assert [str(warning) for warning in result.warnings] == [
+        'banner.yaml:8: audience.where.$or.0.path: path is never "basket"; it is what follows the host, a slash first,'
+        " as in /basket",
+        'banner.yaml:8: audience.where.device: device is never "phone"; it is one of mobile, tablet, desktop, tv',
+        'banner.yaml:8: audience.where.utm_sorce: the tag tells no utm_sorce, did you mean "utm_source"?'
+        " Else hand it over: resonate.attributes({utm_sorce: …})",
+    ]
+
+
+def test_what_two_experiments_change_on_pages_is_no_shared_payload_field(folder: Path) -> None:
+    changing = BANNER.replace("payload: {text: free shipping}", "payload: {changes: [CHANGE]}")
+    changing = changing.replace("payload: {text: none}", "payload: {}")
+    assert "CHANGE" in changing
+    texts = {
+        "banner": changing.replace("CHANGE", "{selector: .a, text: Tea}"),
+        "other": changing.replace("CHANGE", "{selector: .b, text: Tea}").replace("key: banner", "key: other"),
+    }
+    assert checked(folder, **texts).warnings == ()

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from app.serving.server import CannotListen, admit_nobody, listen
+from app.serving.sockets import CannotListen, admit_nobody, listen
 
 
 def taken() -> socket.socket:
@@ -20,7 +20,7 @@ def test_a_port_whose_last_owner_is_just_ending_is_waited_for(monkeypatch: pytes
     holder = taken()
     port = holder.getsockname()[1]
     waiting = SimpleNamespace(monotonic=time.monotonic, sleep=lambda seconds: holder.close())
-    monkeypatch.setattr("app.serving.server.time", waiting)
+    monkeypatch.setattr("app.serving.sockets.time", waiting)
     with listen("127.0.0.1", port) as listener:
         assert listener.getsockname()[1] == port
 

@@ -1,0 +1,105 @@
+"""Which events come, and which were not taken as they were sent: the first look when a number is missing."""
+
+from typing import Annotated, Any, Final
+
+import msgspec
+from fastapi import APIRouter, Query, Response
+
+from app.analysis.queries import EventNamesQuery
+from app.routes.dependencies import Asked, Secret, Worker, analysis_response
+from events.tallies.refused_events import OUTCOMES, Outcome, RefusedEvents, causes_of
+from kit.time import iso, moment_of
+
+router = APIRouter(tags=["Events"])
+
+NEVER_STORED: Final = {"cache-control": "no-store"}
+MOST_DAYS: Final = 90
+MOMENT: Final[dict[str, Any]] = {"type": "string", "format": "date-time"}
+TEXT: Final[dict[str, Any]] = {"type": ["string", "null"]}
+CAUSE: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["code", "field", "library", "dialect", "count", "first_seen", "last_seen", "last"],
+    "properties": {
+        **{name: {"type": "string"} for name in ("code", "field", "library", "dialect")},
+        "count": {"type": "integer"},
+        "first_seen": MOMENT,
+        "last_seen": MOMENT,
+        "last": {
+            "type": "array",
+            "description": "The newest first, of each code at most 100.",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "at": MOMENT,
+                    "message": {"type": "string"},
+                    "message_id": TEXT,
+                    "type": TEXT,
+                    "event": TEXT,
+                },
+            },
+        },
+    },
+}
+REFUSED: Final[dict[int | str, Any]] = {
+    200: {
+        "description": "`rejected`: not stored; `repaired`: stored without what could not be used; `dropped`: of a "
+        "kind that nothing reads. `total` is of the rejected ones.",
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["since", "total", *OUTCOMES],
+                    "properties": {
+                        "since": MOMENT,
+                        "total": {"type": "integer"},
+                        **{outcome: {"type": "array", "items": CAUSE} for outcome in OUTCOMES},
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+@router.get(
+    "/v1/events/rejected",
+    summary="Events that were refused, repaired or dropped: why, where, from which library",
+    description="Of all workers, complete within 2 s, since the data directory is in use. Of an event only its message "
+    "id, type and name are kept; libraries are one of a fixed list, `other` or `none`.",
+    responses=REFUSED,
+)
+async def refused_events(_: Secret, worker: Worker) -> Response:
+    known = await worker.intake.all()
+    told = {
+        "since": iso(moment_of(known.since)),
+        "total": sum(each.count for each in known.outcomes["rejected"].sums),
+        **{outcome: causes_told(known, outcome) for outcome in OUTCOMES},
+    }
+    return Response(msgspec.json.encode(told), headers=NEVER_STORED, media_type="application/json")
+
+
+def causes_told(known: RefusedEvents, outcome: Outcome) -> list[dict[str, Any]]:
+    """Each cause with its last events."""
+    return [
+        {
+            **each.cause._asdict(),
+            "count": each.count,
+            "first_seen": iso(moment_of(each.first)),
+            "last_seen": iso(moment_of(each.last)),
+            "last": [{"at": iso(moment_of(note.at)), **note.told} for note in notes],
+        }
+        for each, notes in causes_of(known, outcome)
+    ]
+
+
+Days = Annotated[int, Query(ge=1, le=MOST_DAYS, description="Days that are looked at, by when events were received.")]
+Name = Annotated[str | None, Query(min_length=1, max_length=256, description="The last 20 rows of this name alone.")]
+
+
+@router.get(
+    "/v1/events",
+    summary="Which events came lately: how many, from which libraries, with which properties, read by which metrics",
+    description="`properties` are those of the newest 100 rows of a name. Ids are in no answer of this route.",
+)
+async def event_names(_: Secret, asked: Asked, worker: Worker, days: Days = 7, event: Name = None) -> Response:
+    return await analysis_response(asked, worker, EventNamesQuery(days, event))

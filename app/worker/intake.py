@@ -1,0 +1,166 @@
+"""What a worker tells of events that it did not take as they were sent, and of evaluations that expose nothing."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import tzinfo
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from app.runtime.telemetry import Telemetry
+from events.dialects.validation import Reading, Remark
+from events.tallies.evaluations import Evaluations
+from events.tallies.libraries import NO_LIBRARY, library_label
+from events.tallies.refused_events import (
+    LAST,
+    LONGEST,
+    Cause,
+    DaySum,
+    Note,
+    Outcome,
+    RefusedEvents,
+    keep_refused,
+    kept_field,
+    kept_sentence,
+    read_refused,
+)
+from kit.time import iso, moment_of, now_us
+
+logger = logging.getLogger("resonate.events")
+
+REJECTED: Final[Outcome] = "rejected"
+REPAIRED: Final[Outcome] = "repaired"
+DROPPED: Final[Outcome] = "dropped"
+ROUTE: Final = "GET /v1/events/rejected"
+REQUEST: Final = "request"
+SEGMENT: Final = "segment"
+DIALECTS: Final = {"/track": "growthbook", "/mp/collect": "ga4"}  # of routes; the rest is Segment's
+GIVEN_UP: Final = frozenset({400, 401, 403, 404, 413, 415, 422})  # clients send such a request once and no more
+
+
+class Answered(msgspec.Struct, frozen=True):
+    """What a problem says."""
+
+    code: str = "unreadable_body"
+    detail: str = ""
+
+
+class IntakeTold:
+    """What one worker noted since it last told the others, which it does twice a second: a file has it of all of them.
+
+    A disk that takes nothing makes it wait, as large as that of one code and cause.
+    """
+
+    def __init__(self, data: Path, zone: Callable[[], tzinfo], telemetry: Telemetry) -> None:
+        """`zone` is the shop's."""
+        self.evaluations = Evaluations(data)
+        self._data = data
+        self._zone = zone
+        self._telemetry = telemetry
+        self._noted: RefusedEvents | None = None
+        self._telling = asyncio.Lock()
+
+    def noted(self, reading: Reading) -> None:
+        """What of a request was not stored as it was sent, once the rest of it is."""
+        if reading.refusals:
+            self._remarked(REJECTED, reading.dialect, reading.refusals)
+        if reading.repairs:
+            self._remarked(REPAIRED, reading.dialect, reading.repairs)
+        if reading.dropped:
+            cause = Cause("nothing_reads_it", "event", NO_LIBRARY, reading.dialect)
+            self._add(DROPPED, cause, reading.dropped, now_us())
+
+    def whole(self, route: str, status: int, body: bytes) -> None:
+        """A request with events was refused as a whole, whose client will not send it again: it counts as one event."""
+        if status not in GIVEN_UP:
+            return
+        problem = msgspec.json.decode(body, type=Answered)
+        dialect, now = DIALECTS.get(route, SEGMENT), now_us()
+        self._telemetry.events(REJECTED, 1)
+        self._add(REJECTED, Cause(problem.code, REQUEST, NO_LIBRARY, dialect), 1, now)
+        note = Note(now, REQUEST, NO_LIBRARY, dialect, kept_sentence(problem.detail))
+        self._noting(now).outcomes[REJECTED].note(problem.code, [note])
+
+    async def tell(self) -> None:
+        """Puts what was noted among what all workers told; while the disk takes nothing, it waits."""
+        async with self._telling:
+            noted, self._noted = self._noted, None
+            if noted is None:
+                return
+            try:
+                known, new = await asyncio.to_thread(keep_refused, self._data, noted)
+            except OSError:
+                if self._noted is not None:
+                    noted.take_over(self._noted)
+                self._noted = noted
+                return
+        for day, each in new:
+            if each.outcome == REJECTED:
+                _warn(known, day, each)
+
+    async def tell_evaluations(self) -> None:
+        """Puts what was evaluated among what all workers told."""
+        told = self.evaluations.due()
+        if told:
+            try:
+                await asyncio.to_thread(self.evaluations.keep, told, time.time())
+            except OSError:
+                self.evaluations.give_back(told)
+
+    async def all(self) -> RefusedEvents:
+        """What all workers told, this one's included; raises OSError where it cannot be read."""
+        await self.tell()
+        known = await asyncio.to_thread(read_refused, self._data, now_us())
+        if self._noted is not None:  # the disk takes nothing
+            known.take_over(self._noted)
+        return known
+
+    async def close(self) -> None:
+        """Tells what is left."""
+        with contextlib.suppress(OSError):
+            await self.tell()
+        await self.tell_evaluations()
+
+    def _remarked(self, outcome: Outcome, dialect: str, remarks: Sequence[Remark]) -> None:
+        now = now_us()
+        counts = Counter([(each.code, each.field, each.library) for each in remarks])
+        for (code, field, library), count in counts.items():
+            self._add(outcome, Cause(code, kept_field(field), library_label(library), dialect), count, now)
+        tally = self._noting(now).outcomes[outcome]
+        for each in remarks[-LAST:]:
+            note = Note(
+                at=now,
+                field=kept_field(each.field),
+                library=library_label(each.library),
+                dialect=dialect,
+                message=kept_sentence(each.message),
+                message_id=(each.message_id or "")[:LONGEST] or None,
+                type=each.type[:LONGEST] or None,
+                event=each.event[:LONGEST] or None,
+            )
+            tally.note(each.code, [note])
+
+    def _add(self, outcome: Outcome, cause: Cause, count: int, now: int) -> None:
+        day = moment_of(now).astimezone(self._zone()).date()
+        self._noting(now).add(outcome, cause, count, now, day.isoformat())
+
+    def _noting(self, now: int) -> RefusedEvents:
+        if self._noted is None:
+            self._noted = RefusedEvents(now)
+        return self._noted
+
+
+def _warn(known: RefusedEvents, day: str, each: DaySum) -> None:
+    """The one line a day of a cause."""
+    since, total = iso(moment_of(known.since), "seconds"), known.count(REJECTED, each.code, each.field, each.library)
+    who = "a client that names no library" if each.library == NO_LIBRARY else f"library {each.library}"
+    logger.warning(
+        "events are refused: %s in %s, from %s; %d since %s; %s shows the last ones",
+        each.code, each.field, who, total, since, ROUTE,
+        extra={"code": each.code, "field": each.field, "library": each.library, "count": total, "day": day},
+    )  # fmt: skip

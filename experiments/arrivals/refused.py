@@ -1,0 +1,159 @@
+"""Whether a readout rests on all that was sent: events that were refused, and orders that came without a value.
+
+What was refused stands in the tallies of the workers, what was stored in the log. A day is that of receipt.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from events.records import REFUSED
+from events.tallies.libraries import NO_LIBRARY, library_label
+from events.tallies.refused_events import DaySum, of_day
+from experiments.arrivals.names import arrivals_sql
+from experiments.cube.cube import Cube
+from experiments.cube.shop_days import calendar_date
+from kit.time import DAY_US, SECOND_US
+
+MUCH: Final = 0.01  # of a day's events, or of one library's
+FEW: Final = 20  # events of a library, of which one may be odd
+LATEST_DAYS: Final = 28  # of which it is looked up what each library sent
+SETTLED_US: Final = 3_600 * SECOND_US  # after its end no more is received of a day
+ORDER: Final = "Order Completed"
+SHOWN: Final = "GET /v1/events/rejected shows the last ones"
+REMEDIES: Final[Mapping[str, str]] = {
+    "missing_id": "send anonymousId, or userId, with every event",
+    "invalid_id": "send each id as the text or whole number that is the visitor's own",
+    "missing_event": "send the event's name as `event`",
+    "missing_order_id": "send properties.order_id with every order",
+    "unknown_type": "send the type track, page, screen, identify, group or alias",
+    "event_too_large": "send less with an event, at most 32 kB",
+    "unreadable_body": "send JSON, as docs/clients.md has it for each client",
+    "unauthorized": "give the client a key of this service, which `resonate keys list` names",
+    "scope_missing": "give the client a key with the scope track",
+    "origin_not_allowed": "add the page's origin to the key or to RESONATE_ORIGINS",
+    "unknown_path": "set the client's address and path as docs/clients.md has them",
+    "unknown_consent": "send none, measure or personal as the consent",
+}
+OTHERWISE: Final = "send what their messages ask for"
+
+
+class Notice(NamedTuple):
+    """What a reader of a readout must know: the code of a check, and a sentence that says what to set."""
+
+    code: str
+    detail: str
+
+
+class Share(NamedTuple):
+    """So many of all events of a shop day, or of one library on it."""
+
+    day: int
+    few: int
+    all: int
+    library: str | None = None
+
+    @property
+    def is_much(self) -> bool:
+        return self.few > MUCH * self.all and (self.library is None or self.all >= FEW)
+
+    @property
+    def told(self) -> str:
+        """`2026-11-28: 34 of 154 events (22 %) from analytics-php`, with the word for events left open."""
+        whom = "" if self.library is None else f" {from_library(self.library)}"
+        return f"{calendar_date(self.day)}: {self.few} of {self.all} {{}} ({self.few / self.all:.1%}){whom}"
+
+
+def from_library(library: str) -> str:
+    """Whose they are."""
+    return "from clients that name no library" if library == NO_LIBRARY else f"from the library {library}"
+
+
+@dataclass(slots=True)
+class ReceivedDays:
+    """What each library sent on a shop day, by its label; of days that are over it is counted once."""
+
+    _known: dict[tuple[int, int], Counter[str]] = field(default_factory=dict[tuple[int, int], Counter[str]])
+
+    def of(self, cube: Cube, day: int, now_us: int) -> Counter[str]:
+        """The events that the log holds of a day, as of now (µs)."""
+        until = cube.scope.days.close(day)
+        since = cube.scope.days.close(day - DAY_US)
+        if (since, until) in self._known:
+            return self._known[since, until]
+        rows = cube.once(arrivals_sql("received_from").bind(since=since, until=until, refused=REFUSED))
+        found: Counter[str] = Counter()
+        for library, n in zip(rows["library"].tolist(), rows["n"].tolist(), strict=True):
+            found[library_label(library)] += int(n)
+        if now_us > until + SETTLED_US:
+            self._known[since, until] = found
+        return found
+
+
+def rejected_check(
+    cube: Cube, told: Mapping[str, Sequence[DaySum]], span: tuple[int, int], received: ReceivedDays, now_us: int
+) -> Iterator[Notice]:
+    """`events_rejected`, where on some day of the span (first and last) more than 1 % were refused."""
+    days = {day: of_day(told, calendar_date(day).isoformat(), "rejected") for day in range(*_open(span), DAY_US)}
+    days = {day: sums for day, sums in days.items() if sums}
+    if not days:
+        return
+    stored = _stored(cube, min(days), max(days))
+    found: list[Share] = []
+    for day, sums in days.items():
+        refused = sum(each.count for each in sums)
+        whole = Share(day, refused, refused + stored.get(day, 0))
+        found.append(whole)
+        if not whole.is_much and day > span[1] - LATEST_DAYS * DAY_US:
+            of_libraries = received.of(cube, day, now_us)
+            for library in {each.library for each in sums}:
+                own = sum(each.count for each in sums if each.library == library)
+                found.append(Share(day, own, own + of_libraries[library], library))
+    much = [share for share in found if share.is_much]
+    if much:
+        worst = max(much, key=lambda share: share.few / share.all)
+        most = next(each for each in days[worst.day] if worst.library in (None, each.library))
+        likeliest = f"{most.code} in {most.field} {from_library(most.library)}"
+        remedy = REMEDIES.get(most.code, OTHERWISE)
+        text = f"{worst.told.format('events')} were refused, most of them {likeliest}{_others(much)}; {remedy}; {SHOWN}"
+        yield Notice("events_rejected", text)
+
+
+def worthless_check(cube: Cube, span: tuple[int, int]) -> Iterator[Notice]:
+    """`orders_without_value`, where on some day of the span more than 1 % of the orders came without one."""
+    days = cube.scope.days
+    since, until = days.close(span[0] - DAY_US), days.close(span[1])
+    bound = arrivals_sql("order_values").bind(day=days.sql("e.received_at"), name=ORDER, since=since, until=until)
+    rows = cube.once(bound)
+    orders: Counter[tuple[int, str | None]] = Counter()
+    worthless: Counter[tuple[int, str | None]] = Counter()
+    columns = (rows[name].tolist() for name in ("day", "library", "n", "worthless"))
+    for day, library, n, without in zip(*columns, strict=True):
+        for whose in (None, library_label(library)):
+            orders[int(day), whose] += int(n)
+            worthless[int(day), whose] += int(without)
+    shares = [Share(day, few, orders[day, library], library) for (day, library), few in worthless.items()]
+    much = [share for share in shares if share.few and share.is_much]
+    if much:
+        worst = max(much, key=lambda share: (share.few / share.all, share.library is not None))
+        right = "send revenue, total or value as a number, or products with price and quantity"
+        text = f"{worst.told.format('orders')} came without a value{_others(much)}: they count as orders of nothing"
+        yield Notice("orders_without_value", f"{text}; {right}")
+
+
+def _others(much: Sequence[Share]) -> str:
+    days = len({share.day for share in much})
+    return "" if days == 1 else f" (and on {days - 1} more {'day' if days == 2 else 'days'})"
+
+
+def _open(span: tuple[int, int]) -> tuple[int, int]:
+    return span[0], span[1] + DAY_US
+
+
+def _stored(cube: Cube, first: int, last: int) -> dict[int, int]:
+    days = cube.scope.days
+    since, until = days.close(first - DAY_US), days.close(last)
+    bound = arrivals_sql("received_days").bind(day=days.sql("e.received_at"), since=since, until=until, refused=REFUSED)
+    rows = cube.once(bound)
+    return {int(day): int(n) for day, n in zip(rows["day"].tolist(), rows["n"].tolist(), strict=True)}

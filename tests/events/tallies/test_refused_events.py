@@ -1,0 +1,139 @@
+"""What was not taken is summed over workers, bounded in size, and holds little of an event: its name, type and id."""
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from oracles.proving import examples
+
+from app.runtime.telemetry import Telemetry
+from app.worker.intake import IntakeTold
+from events.dialects.validation import Reading, Refusal
+from events.tallies.evaluations import Evaluations, read_evaluations
+from events.tallies.libraries import LABELS_OF_LIBRARIES, library_label
+from events.tallies.refused_events import (
+    LAST,
+    MOST_BYTES,
+    REFUSED_EVENTS,
+    Cause,
+    Note,
+    RefusedEvents,
+    bounded,
+    causes_of,
+    keep_refused,
+    kept_field,
+    kept_sentence,
+    read_refused,
+)
+
+pytestmark = pytest.mark.anyio
+CAUSE = Cause("invalid_id", "userId", "none", "segment")
+
+
+def told(count: int, at: int = 1, day: str = "2026-01-05", cause: Cause = CAUSE) -> RefusedEvents:
+    known = RefusedEvents(at)
+    known.add("rejected", cause, count, at, day)
+    known.outcomes["rejected"].note(cause.code, [Note(at, cause.field, cause.library, cause.dialect, "why", f"m-{at}")])
+    return known
+
+
+def test_several_workers_add_up_and_the_first_of_a_day_is_new_once(tmp_path: Path) -> None:
+    _, first = keep_refused(tmp_path, told(2, at=5))
+    _, again = keep_refused(tmp_path, told(3, at=4))
+    known, next_day = keep_refused(tmp_path, told(1, at=6, day="2026-01-06"))
+    assert [len(new) for new in (first, again, next_day)] == [1, 0, 1]
+    [(each, notes)] = causes_of(known, "rejected")
+    assert (each.count, each.first, each.last) == (6, 4, 6)
+    assert [note.at for note in notes] == [6, 5, 4]
+
+
+@settings(max_examples=examples(8))
+@given(
+    count=st.integers(1, 1_500),
+    letters=st.integers(1, 100),
+    codes=st.integers(1, 60),
+    fields=st.integers(1, 900),
+)
+def test_however_much_is_refused_it_is_told_in_1_mb_and_none_is_uncounted(
+    count: int, letters: int, codes: int, fields: int
+) -> None:
+    known = RefusedEvents(0)
+    text = "x" * letters
+    for number in range(count):
+        code, field = f"code_{number % codes}", kept_field(f"{number % fields}.{text}")
+        cause = Cause(code, field, LABELS_OF_LIBRARIES[number % len(LABELS_OF_LIBRARIES)], "segment")
+        known.add("rejected", cause, 1, number, f"2026-{1 + number % 12:02d}-{1 + number % 28:02d}")
+        known.outcomes["rejected"].note(code, [Note(number, field, cause.library, "segment", text, text, text, text)])
+    assert all(len(notes) <= LAST for notes in known.outcomes["rejected"].last.values())
+    written = bounded(known)
+    assert len(written) <= MOST_BYTES
+    read = msgspec.json.decode(written, type=RefusedEvents)
+    assert sum(read.totals.values()) == count
+
+
+def test_a_file_that_nobody_can_read_begins_anew(tmp_path: Path) -> None:
+    (tmp_path / REFUSED_EVENTS).write_bytes(b"{torn")
+    keep_refused(tmp_path, told(2))
+    assert sum(read_refused(tmp_path, 0).totals.values()) == 2
+
+
+def test_a_label_is_one_of_a_fixed_list_whatever_is_said() -> None:
+    assert library_label("@segment/analytics-node") == "analytics-node"
+    assert library_label("RudderLabs JavaScript SDK") == "rudder-sdk-js"
+    assert library_label(None) == library_label("") == "none"
+    assert library_label('x"} 1\nfake_metric 2') == "other"
+    assert {library_label(label) for label in LABELS_OF_LIBRARIES} == set(LABELS_OF_LIBRARIES)
+
+
+@given(said=st.one_of(st.none(), st.integers(), st.text(), st.lists(st.text())))
+def test_no_caller_invents_a_label(said: object) -> None:
+    assert library_label(said) in LABELS_OF_LIBRARIES
+
+
+@given(value=st.text(st.characters(codec="utf-8", exclude_characters="'\"\\"), min_size=3))
+def test_of_a_quoted_value_nothing_is_kept(value: str) -> None:
+    marked = f"zz{value}zz"
+    assert "zz" not in kept_sentence(f"userId: {marked!r} is an id that thousands of visitors share")
+
+
+async def test_while_the_disk_takes_nothing_it_waits_and_is_told_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    telemetry = Telemetry(tmp_path / "metrics", [])
+    intake = IntakeTold(tmp_path, lambda: __import__("datetime").UTC, telemetry)
+    refusal = Refusal(0, "m-1", "userId", "invalid_id", "userId: it is a list", "track", "x", "")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("events.tallies.refused_events.replace_file", full)
+        intake.noted(Reading([], [refusal]))
+        await intake.tell()
+        intake.noted(Reading([], [refusal]))
+        assert sum((await intake.all()).totals.values()) == 2
+    await intake.tell()
+    assert sum(read_refused(tmp_path, 0).totals.values()) == 2
+    assert json.loads((tmp_path / REFUSED_EVENTS).read_bytes())["outcomes"]["rejected"]["last"]["invalid_id"]
+    telemetry.close()
+
+
+def test_evaluations_of_workers_add_up_for_about_a_day(tmp_path: Path) -> None:
+    one, two = Evaluations(tmp_path), Evaluations(tmp_path)
+    phases = (("banner", 0), ("other", 2))
+    for _ in range(3):
+        one.given("payload", phases)
+    two.add("ofrep_bulk", [("banner", 0)])
+    two.add("ofrep_bulk", [])
+    day = 1_767_571_200.0
+    for each in (one, two):
+        each.keep(each.due(), day)
+        each.keep(each.due(), day + 1)
+    lately = read_evaluations(tmp_path, day + 3_600)
+    counts = {(each.experiment, each.phase, each.dialect): count for each, count in lately.counts.items()}
+    assert counts == {("banner", 0, "payload"): 3, ("other", 2, "payload"): 3, ("banner", 0, "ofrep_bulk"): 1}
+    assert day - 86_400 < lately.since <= day
+    assert read_evaluations(tmp_path, day + 86_400).counts == {}
