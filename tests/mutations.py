@@ -20,6 +20,7 @@ import psutil
 from oracles.proving import PLANTED
 from planted.consent import CONSENT
 from planted.decisions import DECISIONS, refusals
+from planted.dialects import DIALECTS
 from planted.fault import Mutation
 from planted.intake import INTAKE
 from planted.keys import KEYS
@@ -49,6 +50,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     **TAG,
     **PUBLISHING,
     **LIMITS,
+    **DIALECTS,
     **INTAKE,
     **ARRIVALS,
     **PAGES,
