@@ -237,8 +237,9 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
         peers = Networks(settings.trusted_proxies, partial(telemetry.went_wrong, "untrusted_forwarding"))
         networks = NetworkDigests(connection, lambda: ZoneInfo(catalogs.catalog.shop.timezone))
         stack.push_async_callback(partial(keys.keep_uses, networks, ending=True))
-        refusals, intake = counting(stack, stream, catalogs, telemetry)
-        streams = Streams(settings.max_streams, keys.known)
+        (refusals, intake), streams = (
+            counting(stack, stream, catalogs, telemetry), Streams(settings.max_streams, keys.known)
+        )  # fmt: skip
         following = await stack.enter_async_context(Tasks())
         for name, (look, seconds) in {
             "taking up definitions": (

@@ -147,3 +147,11 @@ def test_which_events_come_is_told_with_their_properties_metrics_and_hints(start
     assert "Order Completed?" in listed["Ordr Completd"]["hint"]["message"]
     assert [row["value"] for row in rows] == [7.5, 5.0]
     assert not {"v-1", "v-2", "ann@shop.example"} & set(json.dumps(rows).replace('"', " ").split())
+
+
+def test_a_path_of_another_vendors_client_is_told_too(own_worker: OneWorker) -> None:
+    with own_worker.client() as client:
+        assert client.post("/matomo.php", json={}).status_code == 404
+        assert client.post("/nothing-of-anybody", json={}).status_code == 404
+    causes = {(each["code"], each["dialect"]): each["count"] for each in told(own_worker)["rejected"]}
+    assert causes == {("unknown_path", "other"): 1}
