@@ -20,8 +20,19 @@ from app.http.errors import OFREP_FLAGS, Problem, problem_body
 from app.http.streams import Streams
 from app.intake.other_clients import other_clients_path
 from app.limits.connections import OpenConnections, Readers
-from app.management import audit, doctor, documentation, events, operations, products, results, visitors
+from app.management import (
+    audit,
+    doctor,
+    documentation,
+    events,
+    operations,
+    personalize_batch,
+    products,
+    results,
+    visitors,
+)
 from app.routes import recommendations, sdk_settings
+from app.routes.ga4 import collect
 from app.routes.growthbook import Features, ingest
 from app.routes.ofrep import Ofrep
 from app.routes.payload import Payloads
@@ -30,6 +41,7 @@ from app.routes.pixel import Pixel
 from app.routes.recommendations import recommend
 from app.routes.remote_evaluation import RemoteEvaluation
 from app.routes.streams import OFREP_STREAM, FeatureStream, OfrepStream
+from app.routes.tag import tag_routes
 from app.routes.tracking import Tracking
 from app.routes.visitor import know_visitor
 from app.runtime.settings import Settings
@@ -64,6 +76,8 @@ def path_table() -> PathTable[Resources]:
             "/v1/engagement": HotRoute("/v1/engagement", "POST", Tracking(ENGAGEMENT)),
             "/track": HotRoute("/track", "POST", ingest),
             OFREP_STREAM: HotRoute(OFREP_STREAM, "GET", OfrepStream(payloads)),
+            "/mp/collect": HotRoute("/mp/collect", "POST", collect),
+            **tag_routes(payloads),
             **tracking,
         },
         below={
@@ -78,6 +92,7 @@ def path_table() -> PathTable[Resources]:
 ROUTERS = (
     operations.router, doctor.router, events.router, audit.router, results.router, results.export_router,
     visitors.router, products.router, recommendations.router, sdk_settings.router, documentation.router,
+    personalize_batch.router,
 )  # fmt: skip
 
 

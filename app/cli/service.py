@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 commands = typer.Typer()
 
 Action = Literal["pause", "resume", "stop"]
+Consent = Literal["ask", "none", "measure", "personal", "gtag", "shop"]
 
 
 @commands.command()
@@ -146,6 +147,35 @@ def preview(
         say_json({"token": token, "expires": expires, "url": address})
     else:
         say(address)
+
+
+@commands.command()
+def tag(
+    key: Annotated[str, typer.Option(help="The publishable key of the pages; else the first of the settings.")] = "",
+    url: Annotated[str, typer.Option(help="The service's address as browsers see it; else RESONATE_PUBLIC_URL.")] = "",
+    consent: Annotated[
+        Consent, typer.Option(help="What holds until a visitor has answered; `shop`: as in shop.yaml.")
+    ] = "ask",
+    as_json: AsJson = False,
+) -> None:
+    """Print the lines that put the browser tag on the shop's pages."""
+    from app.tag.library import TagLines, proposed_prefix
+
+    settings = environment_settings()
+    address = (url or settings.public_url or f"http://{settings.host}:{settings.port}").rstrip("/")
+    readable = [each.partition("@")[0] for each in settings.publishable_keys if not each.startswith("sha256:")]
+    found = key or next(iter(readable), "YOUR-PUBLISHABLE-KEY")
+    lines = TagLines.of(address, found, None if consent == "shop" else consent)
+    prefix = proposed_prefix(address)
+    if as_json:
+        say_json({"script": lines.script, "style": lines.style, "bare": lines.bare, "proposed_address": prefix})
+        return
+    say(f"In the head of every page:\n\n{lines.script}\n{lines.style}\n")
+    say(f"Or, for a script that never changes and may be served from your own files:\n\n{lines.bare}\n{lines.style}")
+    if found not in (key, *readable):
+        complain("no publishable key can be read in the settings; give the pages' own: resonate tag --key pk_…")
+    if prefix is not None:
+        complain(f"names such as /track are on block lists; serve it below a path of your own, for example {prefix}")
 
 
 def _order(key: str, action: Action, reason: str | None, as_json: bool) -> None:

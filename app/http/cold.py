@@ -25,7 +25,10 @@ from app.runtime.telemetry import OTHER_ROUTE
 
 # pages of other origins call these
 PAGE_PATHS: Final = ("/v1/recommendations", "/v1/projects/", "/sourceConfig", "/resonate.js")
-UPLOADS: Final[Mapping[str, int]] = {"/v1/products": 64 * 1024 * 1024}  # largest body of what is taken piece by piece
+UPLOADS: Final[Mapping[str, int]] = {  # largest body of what is taken piece by piece
+    "/v1/products": 64 * 1024 * 1024,
+    "/v1/personalize/batch": 16 * 1024 * 1024,
+}
 EXCHANGE: Final = "resonate.exchange"
 
 

@@ -159,8 +159,8 @@ def head(answer: HttpAnswer, exchange: Exchange, pages: Pages) -> Headers:
         headers += ((b"content-type", answer.content_type), (b"content-length", b"%d" % len(answer.body)))
     if pages == "every":
         headers += EVERY_PAGE
-    elif pages != "none" and status != 204:  # never `*`, because credentials are allowed; a preflight says it itself
-        origin = page_origin(given) if b"origin" in given else None
+    elif pages != "none" and exchange.scope["method"] != "OPTIONS":  # a preflight says it itself
+        origin = page_origin(given) if b"origin" in given else None  # never `*`, because credentials are allowed
         allowed: Headers = [] if origin is None else [(b"access-control-allow-origin", origin), EXPOSE]
         if allowed and (pages == "keyed" or exchange.origin_listed):
             allowed.append(CREDENTIALS)

@@ -45,26 +45,35 @@ class Recognition:
         self.rules = CookieRules.of(shop)
 
     def recognise(
-        self, mode: Consent, named: str | None, cookies: bytes | None, site: Whereabouts | None
+        self,
+        mode: Consent,
+        named: str | None,
+        cookies: bytes | None,
+        site: Whereabouts | None,
+        since: int | None = None,
     ) -> Recognised:
         """The visitor that the caller names, else the cookie's, else a new one; who refuses has none.
 
         `cookies` is the header that the browser sent, `site` where it is; None where this page may use no cookie, which
-        then is neither read nor set.
+        then is neither read nor set. `since` is the day from which the browser has held the id that is named: a cookie
+        that a script of the page made is set again, because browsers keep those of scripts for a week; its end is that
+        of the first one.
         """
         if mode is Consent.NONE:
             return Recognised(None)
         held = None if site is None or cookies is None else self.rules.read(cookies)
         wanted = named or held
-        is_new = wanted is None or self._outlived(wanted, mode)
+        is_new = (
+            wanted is None or self._end(wanted, mode, since) <= self.ids.today
+        )  # it was there for as long as may be
         visitor_id = self.ids.issue() if wanted is None or is_new else wanted
-        ends = self._end(visitor_id, mode)
+        ends = self._end(visitor_id, mode, None if is_new else since)
         if site is None:
             return Recognised(visitor_id, is_new, ends=ends)
         if mode is Consent.PERSONAL:
             moves = self._renewals.due(visitor_id, self.ids.today) or visitor_id != held
         else:
-            moves = visitor_id != held
+            moves = visitor_id != held or since is not None
         if not moves:
             known = mode is Consent.PERSONAL or self.ids.issued(visitor_id)
             return Recognised(visitor_id, is_new, ends=ends if known else None)
@@ -77,14 +86,13 @@ class Recognition:
         """What deletes the cookie of who refuses, where there is one: so once."""
         return self.rules.delete(site) if self.rules.holds(cookies) else []
 
-    def _outlived(self, visitor_id: str, mode: Consent) -> bool:
-        """Whether an id of ours has been there for as long as one may be by which visitors are measured."""
-        return self._end(visitor_id, mode) <= self.ids.today
-
-    def _end(self, visitor_id: str, mode: Consent) -> int:
+    def _end(self, visitor_id: str, mode: Consent, since: int | None) -> int:
         """The day on which a cookie that is set now ends.
 
-        Of an id that is measured, and was issued here, that stands fast from its first day on, however often it is set.
+        Of an id that is measured that stands fast from its first day on, however often it is set: the day on which it
+        was issued here, else `since`, of which there is none in the future.
         """
-        issued = day_of(visitor_id) if mode is Consent.MEASURE and self.ids.issued(visitor_id) else None
-        return (self.ids.today if issued is None else issued) + self.rules.days
+        if mode is not Consent.MEASURE:
+            return self.ids.today + self.rules.days
+        issued = day_of(visitor_id) if self.ids.issued(visitor_id) else since
+        return (self.ids.today if issued is None else min(issued, self.ids.today)) + self.rules.days

@@ -10,13 +10,17 @@ KeyScope = Literal[
 
 SCOPES: Final[tuple[KeyScope, ...]] = get_args(KeyScope)
 PAGE_SCOPES: Final[tuple[KeyScope, ...]] = ("evaluate", "track", "recommend", "payload")
-OPEN: Final = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/docs.css", "/openapi.json"})  # without a key
+OPEN: Final = frozenset(  # without a key
+    {"/healthz", "/readyz", "/metrics", "/docs", "/docs.css", "/openapi.json", "/resonate-{hash}.js",
+     "/resonate-parts-{hash}.js", "/resonate.d.ts"}
+)  # fmt: skip
 
 ROUTES: Final[Mapping[KeyScope, tuple[str, ...]]] = {
     "evaluate": (
         "POST /ofrep/v1/evaluate/flags",
         "POST /ofrep/v1/evaluate/flags/{key}",
         "POST /v1/personalize",
+        "POST /v1/personalize/batch",
         "POST /v1/visitor",
         "POST /api/eval/{key}",
         "GET /ofrep/v1/stream",
@@ -30,13 +34,14 @@ ROUTES: Final[Mapping[KeyScope, tuple[str, ...]]] = {
         "POST /beacon/v1/batch",
         "POST /v1/engagement",
         "POST /track",
+        "POST /mp/collect",
         "GET /v1/projects/{key}/settings",
         "GET /sourceConfig",
         "POST /v1/visitors/{identifier:path}/proof",
         "DELETE /v1/visitors/{identifier:path}/proof",
     ),
     "recommend": ("POST /v1/recommendations", "GET /v1/recommendations/{product_id:path}"),
-    "payload": ("GET /api/features/{key}", "GET /sub/{key}"),
+    "payload": ("GET /api/features/{key}", "GET /sub/{key}", "GET /resonate.js"),
     "read_results": (
         "GET /v1/plan",
         "GET /v1/experiments",

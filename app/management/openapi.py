@@ -8,10 +8,12 @@ import msgspec
 
 from app.http.parameters import DEBUG, DEBUG_MEANS
 from app.identity.people import DOUBTS, UserWord
+from app.routes import ga4
 from app.routes.evaluation import FORCE, LINK
 from app.routes.ofrep import EvaluationBody
 from app.routes.personalize import PersonalizeBody, SlotRequest
 from app.routes.recommendations import RecommendationsBody
+from app.routes.tag import tag_paths
 from app.routes.visitor import VisitorBody
 from app.worker.recommendations import ListAnswer
 from events.consent import OF_WORD
@@ -298,6 +300,10 @@ def hot_paths() -> JSON:
         **_tracking(),
         "/api/features/{key}": {"get": features},
         "/track": {"post": {**ingest, "parameters": [client_key, *SAID]}},
+        "/mp/collect": {
+            "post": ga4.described(_operation("Google Analytics", ga4.SUMMARY, ga4.SCHEMA, ga4.EXAMPLE, {}), SAID)
+        },
+        **tag_paths({status: {**PROBLEM, "description": ERRORS[status]} for status in ("401", "403", "429")}),
     }
 
 

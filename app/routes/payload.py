@@ -30,6 +30,7 @@ class Payload:
     until: float
     kept: Kept
     said: Said  # the same for those who wait for changes of it
+    features: bytes  # the experiments in it
     enrolling: tuple[tuple[str, int], ...] = ()  # key and phase of what SDKs may draw somebody into
 
     @classmethod
@@ -44,11 +45,11 @@ class Payload:
         etag = b'"%b"' % hashlib.sha256(encoded).hexdigest()[:32].encode()
         enrolling = tuple((each.key, each.phase) for each in visible.running if not each.stage(now).closed)
         if former is not None and etag == former.kept.etag:
-            return cls(visible, since, until, former.kept, former.said, enrolling)
+            return cls(visible, since, until, former.kept, former.said, encoded, enrolling)
         body = b'{"status":200,"features":%b,"dateUpdated":"%b"}' % (encoded, written_now())
         version = etag[1:-1]
         said = Said(version, b"id: %b\nevent: features\ndata: %b\n\n" % (version, body))
-        return cls(visible, since, until, Kept(body, etag), said, enrolling)
+        return cls(visible, since, until, Kept(body, etag), said, encoded, enrolling)
 
     def holds(self, visible: Visible, now: float) -> bool:
         """Whether it is what those get who see this, at `now`."""

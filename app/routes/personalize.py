@@ -94,6 +94,13 @@ class PageView:
         """What became of each exposure, by the experiment that is shown."""
         return {assignment.experiment: end for assignment, end in zip(self.enrolling, told, strict=True)}
 
+    @property
+    def errors(self) -> bytes:
+        """The member that says which keys are not known, with a comma before it."""
+        said = {key: not_served(self.visible, key, place) for place, key in enumerate(self.unknown)}
+        errors = {key[:100]: {"code": "unknown_experiment", "message": said[key]} for key in self.unknown}
+        return b',"errors":%b' % msgspec.json.encode(errors)
+
 
 class Personalize:
     """The handler, with the answers of what is visible kept ready."""
@@ -145,11 +152,7 @@ class Personalize:
             view.asking.told + view.previewing,
             exchange.standing.told,
         )
-        if view.unknown:
-            said = {key: not_served(view.visible, key, place) for place, key in enumerate(view.unknown)}
-            errors = {key[:100]: {"code": "unknown_experiment", "message": said[key]} for key in view.unknown}
-            body += b',"errors":%b' % msgspec.json.encode(errors)
-        return HttpAnswer(200, body + b"}", headers=view.asking.headers)
+        return HttpAnswer(200, body + (view.errors if view.unknown else b"") + b"}", headers=view.asking.headers)
 
 
 def personalize_stem(assignment: Assignment) -> bytes:

@@ -1,13 +1,14 @@
 """Whom a request of a page is about that names no visitor, and `POST /v1/visitor`, which sets the cookie."""
 
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Final
 
 import msgspec
 
 from app.http.admission import admit
 from app.http.body import decode, told_id
-from app.http.errors import Headers
+from app.http.errors import Headers, Problem
 from app.http.exchange import NEVER_STORED, Exchange, HttpAnswer
 from app.identity.consent import PARAMETER
 from app.identity.recognition import Recognised
@@ -20,6 +21,7 @@ class VisitorBody(msgspec.Struct, frozen=True):
     """The request body; null is the same as absent."""
 
     visitor_id: Any = None
+    since: str | None = None  # the day (UTC) on which the browser first held this id, as in 2026-01-20
     consent: Any = None  # its words are checked where those of headers and cookies are
 
 
@@ -50,10 +52,12 @@ def asking(exchange: Exchange, resources: Resources, named: str | None, mode: Co
     return Asking(found.visitor_id, found.is_new, told, found.headers, mode)
 
 
-def recognised(exchange: Exchange, resources: Resources, named: str | None, mode: Consent) -> Recognised:
+def recognised(
+    exchange: Exchange, resources: Resources, named: str | None, mode: Consent, since: int | None = None
+) -> Recognised:
     """By the cookie too, where the page may use it."""
     place = resources.cookie_place(exchange)
-    return resources.recognition.recognise(mode, named, exchange.headers.get(b"cookie"), place)
+    return resources.recognition.recognise(mode, named, exchange.headers.get(b"cookie"), place, since)
 
 
 def know_visitor(exchange: Exchange, resources: Resources, raw: bytes) -> HttpAnswer:
@@ -61,7 +65,17 @@ def know_visitor(exchange: Exchange, resources: Resources, raw: bytes) -> HttpAn
     admit(exchange, resources.access, (PARAMETER,))
     body = decode(raw, DECODER)
     named = told_id(body.visitor_id, "visitor_id")
-    found = recognised(exchange, resources, named, resources.consent_of(exchange, body.consent))
+    since = None if body.since is None else day_told(body.since)
+    mode = resources.consent_of(exchange, body.consent)
+    found = recognised(exchange, resources, named, mode, since if named is not None else None)
     expires = None if found.ends is None else iso(moment_of(found.ends * DAY_US))
     answer = msgspec.json.encode({"visitor_id": found.visitor_id, "expires": expires})
     return HttpAnswer(200, answer, headers=[*found.headers, NEVER_STORED])
+
+
+def day_told(text: str) -> int:
+    """A day as a number from 1970. Raises Problem 400."""
+    try:
+        return (date.fromisoformat(text) - date(1970, 1, 1)).days
+    except ValueError:
+        raise Problem(400, "invalid_time", "since: it must be a day such as 2026-01-20") from None

@@ -256,7 +256,7 @@ def happened(
     """
     if type(sent) is not str or not sent or len(sent) > MAX_NAME:
         raise EventRefused("missing_event", place, f"the event needs its name, text of 1 to {MAX_NAME} characters")
-    if sent == FEATURE_EVALUATED and not arrival.keeps_evaluations:
+    if sent in FEATURE_EVALUATED and not arrival.keeps_evaluations:
         raise EventDropped(sent)
     name, notes = meant_name(sent), arrival.notes
     noted = len(notes)

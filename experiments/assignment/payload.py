@@ -132,7 +132,7 @@ def _rules(experiment: CompiledExperiment, now: float, secured: Secured) -> list
     condition = experiment.condition
     audience: JSON = {} if condition is None else {"condition": portable(condition, secured.written)}
     if experiment.shipped is not None:
-        return [{**audience, "force": experiment.shipped.payload}]
+        return [{"id": experiment.shipped.variant, **audience, "force": experiment.shipped.payload}]
     if stage.closed:
         return []
     rule: JSON = {

@@ -1,9 +1,10 @@
 """How far a readout is believed: who told of its conversions, whose orders nobody knows, which refunds had no power;
-and of whom it is: by consent.
+of whom it is: by consent; and whether those are all who were led to another page.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from events.authority import WORDS, Authority
 from events.engines.sql import Expression
@@ -85,6 +86,21 @@ def unit_ids(cube: Cube, study: int) -> tuple[UnitIds, ...] | None:
     columns = (rows[name].tolist() for name in ("arm", "n", "issued", "pages", "guessable"))
     found = {int(arm): UnitIds(*map(int, counts)) for arm, *counts in zip(*columns, strict=True)}
     return tuple(found.get(arm, UnitIds()) for arm in scope.arms_of(study))
+
+
+ARRIVES_SECONDS: Final = 30.0  # a redirect that leads nowhere within it is lost
+
+
+def followed_by_page(cube: Cube, study: int) -> tuple[tuple[int, int], ...]:
+    """By arm of a study whose cube is built, the units that a page event follows soon after their exposure, and those
+    that none does.
+    """
+    scope = cube.scope
+    named = Expression.of("e.visitor_id" if scope.unit == "visitor" else "e.user_id")
+    rows = cube.once(statement("followed_by_page").bind(soon=round(ARRIVES_SECONDS * SECOND_US), named=named))
+    columns = (rows[name].tolist() for name in ("arm", "n", "followed"))
+    found = {int(arm): (int(followed), int(n) - int(followed)) for arm, n, followed in zip(*columns, strict=True)}
+    return tuple(found.get(arm, (0, 0)) for arm in scope.arms_of(study))
 
 
 def believed(cube: Cube, study: int, rule: MetricRule) -> Believed:

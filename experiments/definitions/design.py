@@ -30,7 +30,7 @@ from experiments.definitions.model import (
     TrafficStep,
 )
 from experiments.definitions.quantities import (
-    CONDITION,
+    AUDIENCE_CONDITION,
     DATE_PATTERN,
     DAYS,
     DURATION,
@@ -52,7 +52,7 @@ from experiments.definitions.quantities import (
 )
 from kit.located import Located, Location, Wrong
 
-AUDIENCE: Final = Section(Audience, {"segments": listed(NAME), "where": CONDITION}).kind
+AUDIENCE: Final = Section(Audience, {"segments": listed(NAME), "where": AUDIENCE_CONDITION}).kind
 
 
 def _range(node: Located) -> tuple[float, float]:

@@ -178,6 +178,13 @@ def _payload(place: Location) -> Any:
 PAYLOAD: Final = Kind(_payload, _PAYLOAD_SCHEMA)
 
 
+def leads_to(payload: Any) -> str | None:
+    """The address that a payload sends its visitors to."""
+    changes = payload.get(CHANGES) if isinstance(payload, dict) else None
+    found = [change for change in changes if isinstance(change, dict)] if isinstance(changes, list) else []
+    return next((str(change["redirect"]) for change in found if change.get("redirect")), None)
+
+
 def changes_in(payload: Located) -> tuple[Change, ...]:
     """The changes of a payload whose mistakes were told before."""
     place = Location(payload, Problems(""))

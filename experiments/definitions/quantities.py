@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from experiments.definitions.grammar import NAME_PATTERN, Kind, Schema, checked, either, scalar, words
+from experiments.targeting.attributes import ATTRIBUTES
 from experiments.targeting.predicates import read_condition
 from kit.conditions import Mistake
 from kit.located import Located, Location, Wrong, joined, shortened
@@ -212,3 +213,13 @@ SECONDS: Final = scalar(as_seconds, words(DURATION), lambda seconds: f"{seconds 
 OBJECT: Final = scalar(as_mapping, {"type": "object"})
 CONDITION: Final = Kind(_condition, {"type": "object", "description": "GrowthBook condition language"})
 """Who it holds for, checked by reading it; the value is the condition as it is written."""
+AUDIENCE_CONDITION: Final = Kind(
+    CONDITION.read,
+    {
+        **CONDITION.schema,
+        "properties": {
+            each.name: {"description": f"{each.means}, as in {each.example}"} for each in ATTRIBUTES.values()
+        },
+    },
+)
+"""The same of a visitor: an editor proposes the attributes that the tag tells."""

@@ -28,7 +28,7 @@ from experiments.definitions.grammar import (
 )
 from experiments.definitions.model import Boost, Holdout, LearnFrom, Recommendations, Rules, Segment, Slot, Strategy
 from experiments.definitions.quantities import (
-    CONDITION,
+    AUDIENCE_CONDITION,
     DATE,
     LINE,
     NAME,
@@ -249,7 +249,8 @@ SHOP: Final = Section(
     check=_check_shop,
 )
 SEGMENTS: Final = by_name(
-    Section(Segment, {"where": FieldSpec(CONDITION, needed="write {where: {country: {$in: [SK, CZ]}}}")}).kind, NO_NAME
+    Section(Segment, {"where": FieldSpec(AUDIENCE_CONDITION, needed="write {where: {country: {$in: [SK, CZ]}}}")}).kind,
+    NO_NAME,
 )
 _SOME: Final = checked(as_share, lambda share: 0 < share < 1, "must lie between 0 % and 100 %", SHARE.schema)
 

@@ -19,7 +19,7 @@ OVER: Final = ("stopped", "archived")
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class PlacedChange:
     """A change where it stands. Its selector is sound."""
 
     file: ExperimentFile
@@ -48,7 +48,7 @@ def page_mistakes(reading: FolderReading) -> Iterator[DefinitionError]:
     segments = {segment.name: segment.where for segment in reading.content.segments}
     written = [each for file in reading.files.values() for each in _written(file)]
     wheres = {file.experiment.key: _audience(file, segments) for file in reading.files.values()}
-    sound: list[Written] = []
+    sound: list[PlacedChange] = []
     for each in written:
         mistakes = [*_own_mistakes(each, hosts)]
         yield from mistakes
@@ -58,12 +58,12 @@ def page_mistakes(reading: FolderReading) -> Iterator[DefinitionError]:
     yield from _never_undone([each for each in sound if each.change.redirect is None], wheres)
 
 
-def _written(file: ExperimentFile) -> Iterator[Written]:
+def _written(file: ExperimentFile) -> Iterator[PlacedChange]:
     for place, variant in enumerate(file.experiment.variants):
         payload = file.root.at(("variants", place, "payload"))
         if isinstance(variant.payload, dict) and CHANGES in variant.payload:
             for number, change in enumerate(changes_in(payload), start=1):
-                yield Written(file, variant.key, number, change)
+                yield PlacedChange(file, variant.key, number, change)
 
 
 def _audience(file: ExperimentFile, segments: dict[str, dict[str, object]]) -> Where:
@@ -73,7 +73,7 @@ def _audience(file: ExperimentFile, segments: dict[str, dict[str, object]]) -> W
     return Where((Joined("$and", tuple(parts), ()),))
 
 
-def _own_mistakes(written: Written, hosts: Collection[str]) -> Iterator[DefinitionError]:
+def _own_mistakes(written: PlacedChange, hosts: Collection[str]) -> Iterator[DefinitionError]:
     """What is wrong with a change whatever stands beside it."""
     change, inserted = written.change, written.change.insert
     told: list[tuple[str, str | None]] = []
@@ -98,7 +98,7 @@ def _selector_mistake(selector: str, change: Change) -> str | None:
     return mistake
 
 
-def _redirect_mistakes(found: Sequence[Written], wheres: dict[str, Where]) -> Iterator[DefinitionError]:
+def _redirect_mistakes(found: Sequence[PlacedChange], wheres: dict[str, Where]) -> Iterator[DefinitionError]:
     """Redirects from every page, and those that lead back to one another."""
     redirects = {
         each.path + each.file.file: Redirect(
@@ -124,7 +124,7 @@ def _redirect_mistakes(found: Sequence[Written], wheres: dict[str, Where]) -> It
             yield each.wrong(f"loops: {redirect.address} leads on to {through}, and that back here", "redirect")
 
 
-def _never_undone(found: Sequence[Written], wheres: dict[str, Where]) -> Iterator[DefinitionError]:
+def _never_undone(found: Sequence[PlacedChange], wheres: dict[str, Where]) -> Iterator[DefinitionError]:
     """Changes of two variants of which one destroys what the other one changes, so that neither can be taken back.
 
     A page may go from one variant to another without being loaded anew: after log-in, in a preview, when an experiment
@@ -149,7 +149,7 @@ def _never_undone(found: Sequence[Written], wheres: dict[str, Where]) -> Iterato
             yield other.wrong(f"{told}: one writes over the other, and neither can take it back; put both in one layer")
 
 
-def _named(written: Written, same: bool) -> str:
+def _named(written: PlacedChange, same: bool) -> str:
     return written.variant if same else f"{written.variant} of {written.file.experiment.key}"
 
 

@@ -10,7 +10,16 @@ import numpy as np
 from events.parts.ledger import Loss
 from experiments.arrivals.exposing import elsewhere_hashed
 from experiments.catalog.catalog import Catalog
-from experiments.cube.believed import Believed, Consenting, UnitIds, believed, consenting, unit_ids
+from experiments.cube.believed import (
+    ARRIVES_SECONDS,
+    Believed,
+    Consenting,
+    UnitIds,
+    believed,
+    consenting,
+    followed_by_page,
+    unit_ids,
+)
 from experiments.cube.cube import levels_table
 from experiments.cube.forgery import SOON_SECONDS, signs
 from experiments.cube.measures import MetricRule
@@ -19,6 +28,7 @@ from experiments.cube.shop_days import calendar_date
 from experiments.cube.statements import statement
 from experiments.cube.sums import columns_of
 from experiments.definitions.model import Experiment
+from experiments.definitions.page_changes import leads_to
 from experiments.readout.encoding import (
     Check,
     Consents,
@@ -80,6 +90,7 @@ def health_of(opened: Opened, dimensions: Sequence[str], checks: Sequence[Check]
     consents = consenting(cube, opened.place)
     ids = unit_ids(cube, opened.place)
     found += [*_trust_checks(trust), *_forged(study, trust), *_consent_checks(study, consents), *_id_checks(ids or ())]
+    found += _redirect_checks(opened)
     exposures, quarantined, unconverted = cube.excluded(opened.place, rules)
     return Health(
         srm=_srm(opened, dimensions),
@@ -156,6 +167,26 @@ def _consent_checks(study: Study, consents: Consenting | None) -> Iterator[Check
         )
         told = f"the share of units under personal consent is {shares} (p = {p:.2g}): the variant moves who allows what"
         yield Check("consent_differs", f"{told}, so that what rests on personal data does not compare like with like")
+
+
+def _redirect_checks(opened: Opened) -> Iterator[Check]:
+    """Whether variants that lead to another page lose visitors on the way there."""
+    study = opened.study
+    if not any(leads_to(variant.payload) for variant in study.experiment.variants):
+        return
+    arms = followed_by_page(opened.cube, opened.place)
+    p = homogeneity(arms)
+    if isinstance(p, float) and p < UNEQUAL_ALPHA:
+        shares = ", ".join(
+            f"{followed / (followed + lost):.1%} in {arm}"
+            for arm, (followed, lost) in zip(study.arms, arms, strict=True)
+            if followed + lost
+        )
+        told = f"a page follows within {ARRIVES_SECONDS:g} s of the exposure for {shares} (p = {p:.2g})"
+        advice = (
+            "visitors are lost on the way to the other page, and those who arrive are others than those who set out"
+        )
+        yield Check("redirect_lost", f"{told}: {advice}", withholds_ship=True)
 
 
 def engaged_time_checks(observed: Mapping[str, MetricObservation]) -> list[Check]:

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any, Final, Literal, TypeAlias
 from urllib.parse import parse_qsl, unquote
 
-from events.dialects.user_agents import BROWSERS, SYSTEMS, client
+from events.dialects.user_agents import BROWSERS, DEVICES, SYSTEMS, client
 from kit.suggestions import did_you_mean
 
 Source: TypeAlias = Literal["url", "referrer", "user agent", "user_id"]
@@ -108,6 +108,10 @@ ATTRIBUTES: Final[Mapping[str, Attribute]] = {
     )
 }  # fmt: skip
 DERIVED: Final = frozenset(name for name, each in ATTRIBUTES.items() if each.told_by is not None)
+AGENT_FAMILIES: Final = {  # what a page needs to tell the same
+    name: [(family, pattern.pattern) for family, pattern in families]
+    for name, families in (("device", DEVICES), ("browser", BROWSERS), ("os", SYSTEMS))
+}
 OF_AGENTS: Final = frozenset(name for name, each in ATTRIBUTES.items() if each.told_by == "user agent")
 
 

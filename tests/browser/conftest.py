@@ -25,11 +25,23 @@ PERSON = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)
 @pytest.fixture
 def chromium() -> Iterator[webdriver.Chrome]:
     """A browser with an empty profile, closed after the test; the test is skipped where none can be had."""
+    yield from started("normal")
+
+
+@pytest.fixture
+def impatient_chromium() -> Iterator[webdriver.Chrome]:
+    """The same, which looks at pages before they have loaded."""
+    yield from started("none")
+
+
+def started(page_load_strategy: str) -> Iterator[webdriver.Chrome]:
+    """One browser."""
     binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if binary is None or driver is None:
         pytest.skip("no Chromium: `make test-tools` installs it by apt as root")
     options = webdriver.ChromeOptions()
     options.binary_location = binary
+    options.page_load_strategy = page_load_strategy
     for argument in (*QUIET, f"--user-agent={PERSON}"):
         options.add_argument(argument)
     browser = webdriver.Chrome(options=options, service=Driver(driver))

@@ -36,6 +36,8 @@ def send(client: httpx.Client, method: str, path: str, key: str | None) -> httpx
 
 
 def is_secret(path: str) -> bool:
+    if path == "/v1/personalize/batch":
+        return True
     return path.startswith("/v1/") and path.split("/")[2] in {
         "experiments", "results", "metrics", "cx", "export", "visitors", "users", "products", "recommender", "plan",
         "program", "holdouts", "erasures", "keys", "audit",

@@ -38,12 +38,14 @@ class Browser:
     def now(self) -> float:
         return self.day * DAY_SECONDS + 36_000.0
 
-    def asks(self, mode: Consent, named: str | None = None, origin: bool = True) -> Recognised:
+    def asks(
+        self, mode: Consent, named: str | None = None, origin: bool = True, since: int | None = None
+    ) -> Recognised:
         if self.value is not None and self.ends <= self.now():
             self.value = None
         sent = None if self.value is None else f"theme=dark; resonate_id={self.value}".encode()
         site = Whereabouts(("https://www.shop.example",), self.host, is_https=True) if origin else None
-        found = self.recognition.recognise(mode, named, sent, site)
+        found = self.recognition.recognise(mode, named, sent, site, since)
         leaving = mode is NONE and sent is not None and site is not None
         headers = self.recognition.forget(sent, site) if leaving else found.headers
         self.lines = [value.decode() for _, value in headers]
@@ -79,6 +81,32 @@ def test_in_measure_an_id_that_is_set_again_ends_when_it_would_have(browser: Bro
     assert (again.visitor_id, browser.ends, again.ends) == (first.visitor_id, ends, first.ends)
     browser.day, browser.value = TODAY + 395, None
     assert browser.asks(MEASURE, named=first.visitor_id).visitor_id != first.visitor_id
+
+
+def test_in_measure_an_id_of_a_script_is_set_again_and_ends_when_its_first_cookie_would_have(browser: Browser) -> None:
+    browser.value, browser.ends = "made-by-a-script", (TODAY + 7) * DAY_SECONDS
+    browser.asks(MEASURE, named="made-by-a-script", since=TODAY)
+    ends = browser.ends
+    assert ends == (TODAY + 395) * DAY_SECONDS
+    for day in (1, 100, 394):
+        browser.day = TODAY + day
+        found = browser.asks(MEASURE, named="made-by-a-script", since=TODAY)
+        assert (found.visitor_id, found.ends, browser.ends) == ("made-by-a-script", TODAY + 395, ends)
+    browser.day, browser.value = TODAY + 395, "made-by-a-script"
+    browser.ends = browser.now() + 1
+    assert browser.asks(MEASURE, named="made-by-a-script", since=TODAY).visitor_id != "made-by-a-script"
+
+
+def test_no_day_that_a_page_tells_moves_the_end_of_an_id_that_was_issued_here_or_lies_in_the_future(
+    browser: Browser,
+) -> None:
+    issued = browser.asks(MEASURE).visitor_id
+    ends = browser.ends
+    browser.day = TODAY + 50
+    browser.asks(MEASURE, named=issued, since=TODAY + 50)
+    assert browser.ends == ends
+    browser.asks(MEASURE, named="made-by-a-script", since=TODAY + 5_000)
+    assert browser.ends == (TODAY + 50 + 395) * DAY_SECONDS
 
 
 def test_who_was_known_for_longer_and_is_only_measured_now_begins_anew(browser: Browser) -> None:

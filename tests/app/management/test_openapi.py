@@ -52,7 +52,7 @@ def test_the_examples_of_the_hot_routes_are_accepted(worker: OneWorker, document
                 answer = client.post(path.replace("{key}", key), json=example["example"])
                 told = {int(status) for status in operations["post"]["responses"] if status.startswith("2")}
                 assert told == {answer.status_code}, (path, answer.text)
-                assert "rejected" not in answer.json(), (path, answer.text)
+                assert "rejected" not in answer.text, path
 
 
 def test_the_page_of_the_documentation_is_self_contained(worker: OneWorker, document: dict[str, Any]) -> None:

@@ -24,7 +24,7 @@ LENIENT = "negative_data_rejection"
 AT = [f"/v1/experiments/{{key}}/{name}" for name in ("results", "timeseries", "units", "plan")]
 AT += ["/v1/holdouts/{key}/results", "/v1/program"]
 OPAQUE = ("/api/features/{key}", "/api/eval/{key}", "/v1/export/events", "/v1/personalize", "/v1/plan", *AT)
-UPLOADS = ("/v1/products",)  # CSV, NDJSON and Parquet, which are not made from a schema
+UPLOADS = ("/v1/products", "/v1/personalize/batch")  # CSV, NDJSON and Parquet, which are not made from a schema
 CASES = 1_000
 
 

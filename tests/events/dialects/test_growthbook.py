@@ -49,13 +49,14 @@ def test_other_events_are_tracked_under_their_name() -> None:
     assert (record.type, record.event, record.properties) == ("track", "Clicked", {"f": 1})
 
 
-def test_evaluations_of_features_are_dropped_unless_they_are_kept() -> None:
-    event = {"event_name": "Feature Evaluated", "device_id": "v-1", "properties_json": {"f": 1}}
+@pytest.mark.parametrize("name", ["Feature Evaluated", "$$feature_evaluated"])
+def test_evaluations_of_features_are_dropped_unless_they_are_kept(name: str) -> None:
+    event = {"event_name": name, "device_id": "v-1", "properties_json": {"f": 1}}
     raw = [msgspec.Raw(msgspec.json.encode(event))]
     reading = read_events(raw, Arrival(received_at=NOW))
     assert (reading.records, reading.refusals, reading.dropped) == ([], [], 1)
     kept = read_events(raw, Arrival(received_at=NOW, keeps_evaluations=True))
-    assert ([record.event for record in kept.records], kept.dropped) == (["Feature Evaluated"], 0)
+    assert ([record.event for record in kept.records], kept.dropped) == ([name], 0)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from worlds.definition_mistakes import Mistake, mistakes
 
 from experiments.definitions.folder import SIDES, builtin_metrics, read_sources
 from experiments.definitions.schema import TEMPLATE, SchemaKind, json_schema
+from experiments.targeting.attributes import ATTRIBUTES
 from kit.located import Problems
 from kit.yaml import read_yaml
 
@@ -147,3 +148,11 @@ def test_whatever_an_editor_refuses_the_reader_refuses(data: st.DataObject) -> N
     holder[last] = data.draw(st.sampled_from(ODD))
     written = json.dumps(content)
     assert accepted(name, written) or mistakes_of(files | {name: written}), (way, last, holder[last])
+
+
+def test_an_editor_proposes_every_attribute_that_the_tag_tells() -> None:
+    audience = json_schema("experiment")["properties"]["audience"]["anyOf"][0]["properties"]["where"]["anyOf"][0]
+    segment = next(iter(json_schema("segments")["patternProperties"].values()))["properties"]["where"]
+    for schema in (audience, segment):
+        assert schema["properties"].keys() == ATTRIBUTES.keys()
+        assert schema["properties"]["path"]["description"].endswith("as in {path: {$regex: ^/tea}}")

@@ -14,6 +14,7 @@ from worlds.user_agents import BROWSERS, MACHINES, PEOPLE
 
 from experiments.targeting.attributes import (
     AGENT,
+    AGENT_FAMILIES,
     ATTRIBUTES,
     DERIVED,
     derived,
@@ -31,14 +32,15 @@ VECTORS: dict[str, list[dict[str, Any]]] = json.loads(
     (Path(__file__).parents[2] / "worlds" / "page_attributes.json").read_text()
 )
 HERE = {"addresses": of_address, "referrers": of_referrer, "agents": of_agent}
-THERE = {"addresses": "ofAddress", "referrers": "ofReferrer", "agents": "ofAgent"}
+FAMILIES = f"((agent) => page.ofAgent(agent, {json.dumps(AGENT_FAMILIES)}))"
+THERE = {"addresses": "page.ofAddress", "referrers": "page.ofReferrer", "agents": FAMILIES}
 IPHONE = VECTORS["agents"][0]["of"]
 PAGE = {  # one visitor whom every example of the table meets
     "id": "qa-1", "userId": "u-1", "agent": IPHONE, "language": "sk-SK", "timezone": "Europe/Bratislava", "width": 390,
     "url": "https://shop.example/tea/sale/?coupon=SPRING&utm_source=newsletter&utm_medium=email"
     "&utm_campaign=spring-sale&utm_term=green+tea&utm_content=banner#reviews",
     "referrer": "https://news.example/blog/tea", "counters": {"first": 0, "last": 0, "visits": 1, "pages": 6},
-    "told": {"country": "SK"},
+    "told": {"country": "SK"}, "families": AGENT_FAMILIES,
 }  # fmt: skip
 MET_BY_OTHERS = {"logged_in", "visits"}  # an example cannot be met together with those of user_id and new_visitor
 
@@ -51,14 +53,16 @@ def test_the_service_tells_what_the_vectors_say(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", THERE)
 def test_the_page_tells_what_the_vectors_say(kind: str) -> None:
-    told = asked_in_node("attributes.js", f"given.map(page.{THERE[kind]})", [case["of"] for case in VECTORS[kind]])
+    told = asked_in_node(
+        "attributes.js", f"given.map((each) => {THERE[kind]}(each))", [case["of"] for case in VECTORS[kind]]
+    )
     assert told == [case["told"] for case in VECTORS[kind]]
 
 
 def test_the_page_and_the_service_know_every_user_agent_alike() -> None:
     agents = [*PEOPLE.values(), *MACHINES, *(agent for agent, _, _ in BROWSERS)]
     assert len(agents) > 120
-    assert asked_in_node("attributes.js", "given.map(page.ofAgent)", agents) == [of_agent(agent) for agent in agents]
+    assert asked_in_node("attributes.js", f"given.map({FAMILIES})", agents) == [of_agent(agent) for agent in agents]
 
 
 pieces = st.text(st.sampled_from("aZ0%čű🍵+&=?#/:@;.-_~!'()[]\\ \t\"<>|^`{}C4"), max_size=12)

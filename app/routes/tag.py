@@ -1,0 +1,144 @@
+"""The browser tag: the library with what a shop's pages need before it, the bare library, its parts, and its types."""
+
+import hashlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from app.http.admission import admit
+from app.http.compression import Kept
+from app.http.dispatch import HotRoute
+from app.http.errors import Headers
+from app.http.exchange import Exchange, HttpAnswer
+from app.routes.growthbook import CACHE_CONTROL
+from app.routes.payload import Payload, Payloads
+from app.tag.library import TYPES, BuiltTag
+from app.worker.resources import Resources
+from events.consent import Consent
+from experiments.targeting.attributes import AGENT_FAMILIES
+
+SCRIPT: Final = b"text/javascript; charset=utf-8"
+FOREVER: Final = b"public, max-age=31536000, immutable"
+PARAMETERS: Final = ("key",)
+# What may not stand in a script as JSON writes it.
+ESCAPED: Final = {"<": r"\u003c", "\u2028": r"\u2028", "\u2029": r"\u2029"}
+CROSS_ORIGIN: Final = (b"cross-origin-resource-policy", b"cross-origin")
+TYPESCRIPT: Final = b"text/plain; charset=utf-8"
+FOR_A_WHILE: Final = b"public, max-age=300"
+
+
+def tag_routes(payloads: Payloads) -> dict[str, HotRoute[Resources]]:
+    """All of the tag's, by their paths; those of the files as they are built need no key."""
+    tag = BuiltTag.read()
+    library, parts, types = (tag.contents[name] for name in (tag.library, tag.parts, TYPES))
+    found: dict[str, HotRoute[Resources]] = {
+        "resonate.js": HotRoute("/resonate.js", "GET", TagScript(tag.embedded, payloads), pages="every"),
+        tag.library: HotRoute("/resonate-{hash}.js", "GET", BuiltFile(library), pages="every"),
+        tag.parts: HotRoute("/resonate-parts-{hash}.js", "GET", BuiltFile(parts), pages="every"),
+        TYPES: HotRoute(f"/{TYPES}", "GET", BuiltFile(types, TYPESCRIPT, FOR_A_WHILE), pages="every"),
+    }
+    return {f"/{name}": route for name, route in found.items()}
+
+
+class BuiltFile:
+    """One file as it was built, kept for ever by whoever has it: another content has another name."""
+
+    def __init__(self, contents: bytes, content_type: bytes = SCRIPT, keep: bytes = FOREVER) -> None:
+        self._kept, self._content_type = kept_by_digest(contents), content_type
+        self._headers: Headers = [(b"cache-control", keep), CROSS_ORIGIN]
+
+    def __call__(self, exchange: Exchange, resources: Resources, body: bytes) -> HttpAnswer:
+        return self._kept.answer(exchange, self._content_type, self._headers)
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """The whole script for those who see this, and what it is made of."""
+
+    payload: Payload
+    shop: Mapping[str, Any]
+    kept: Kept
+
+
+class TagScript:
+    """`GET /resonate.js?key=`: one script for everybody who asks with a publishable key, made once for what they see.
+
+    Whoever refuses gets the same: what may be drawn, kept and sent is decided in the page, which knows the answer.
+    """
+
+    HEADERS: Final[Headers] = [(b"cache-control", CACHE_CONTROL), CROSS_ORIGIN]
+
+    def __init__(self, library: bytes, payloads: Payloads) -> None:
+        self._library = library
+        self._payloads = payloads
+        self._made: Script | None = None
+
+    def __call__(self, exchange: Exchange, resources: Resources, body: bytes) -> HttpAnswer:
+        admit(exchange, resources.access, PARAMETERS)
+        payload, made = self._payloads.current(resources, Consent.PERSONAL, time.time()), self._made
+        shop = shop_of(resources)
+        if made is None or made.payload is not payload or made.shop != shop:
+            made = self._made = self._make(payload, shop)
+        return made.kept.answer(exchange, SCRIPT, self.HEADERS)
+
+    def _make(self, payload: Payload, shop: Mapping[str, Any]) -> Script:
+        visible = payload.visible
+        controls = {key: visible.compiled[key].definition.control.key for key in msgspec.json.decode(payload.features)}
+        told = {
+            "features": msgspec.Raw(payload.features),
+            "controls": {key: control for key, control in controls.items() if control != "control"},
+            "shop": shop,
+            **({"agents": AGENT_FAMILIES} if visible.asks_agent else {}),
+        }
+        written = msgspec.json.encode(told).decode()
+        for character, escape in ESCAPED.items():
+            written = written.replace(character, escape)
+        body = b"window.__resonate=%b;\n%b" % (written.encode(), self._library)
+        return Script(payload, shop, kept_by_digest(body))
+
+
+def kept_by_digest(body: bytes) -> Kept:
+    """A body whose version is its digest."""
+    return Kept(body, b'"%b"' % hashlib.sha256(body).hexdigest()[:32].encode())
+
+
+def shop_of(resources: Resources) -> dict[str, Any]:
+    """What pages are told of their shop: the cookie of the visitor's id, and the consent of who says nothing."""
+    rules, consent = resources.recognition.rules, resources.consent
+    return {
+        "cookie": rules.name,
+        "days": rules.days,
+        "domain": rules.domain,
+        "http_only": rules.http_only,
+        "consent": consent.unsaid.word,
+        "gpc": consent.opted_out.word,
+        "hosts": resources.catalogs.catalog.shop.tag.hosts,
+    }
+
+
+def tag_paths(failures: Mapping[str, Any]) -> dict[str, Any]:
+    """The same routes as the OpenAPI has them; `failures` are the answers to a key that is not let in."""
+    content = {"text/javascript": {"schema": {"type": "string"}}}
+    unchanged = {"304": {"description": "The script has not changed."}}
+    script = {"200": {"description": "The script.", "content": content}, **unchanged}
+    key = {"name": "key", "in": "query", "required": True, "schema": {"type": "string"}, "example": "pk_demo",
+           "description": "A publishable key."}  # fmt: skip
+    digest = {"name": "hash", "in": "path", "required": True, "schema": {"type": "string"},
+              "description": "Of the content: what `resonate tag` prints. No other is there."}  # fmt: skip
+    types = {"200": {"description": "The types.", "content": {"text/plain": content["text/javascript"]}}, **unchanged}
+    hashed = {"parameters": [digest], "responses": {**script, "404": {"description": "Of another version."}}}
+
+    whole = {"parameters": [key], "responses": {**script, **failures}}
+    return {
+        "/resonate.js": _got("tag", "The browser tag with what it decides by", whole),
+        "/resonate-{hash}.js": _got("tag_library", "The tag alone, for `integrity` and for one's own host", hashed),
+        "/resonate-parts-{hash}.js": _got("tag_parts", "What the tag loads where a page uses it", hashed),
+        f"/{TYPES}": _got("tag_types", "TypeScript types of `window.resonate`", {"responses": types}),
+    }
+
+
+def _got(name: str, summary: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    return {"get": {"tags": ["Tag"], "summary": summary, "operationId": name, "security": [], **said}}
