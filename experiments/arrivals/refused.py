@@ -95,7 +95,8 @@ def rejected_check(
     cube: Cube, told: Mapping[str, Sequence[DaySum]], span: tuple[int, int], received: ReceivedDays, now_us: int
 ) -> Iterator[Notice]:
     """`events_rejected`, where on some day of the span (first and last) more than 1 % were refused."""
-    days = {day: of_day(told, calendar_date(day).isoformat(), "rejected") for day in range(*_open(span), DAY_US)}
+    each_day = range(span[0], span[1] + DAY_US, DAY_US)
+    days = {day: of_day(told, calendar_date(day).isoformat(), "rejected") for day in each_day}
     days = {day: sums for day, sums in days.items() if sums}
     if not days:
         return
@@ -149,10 +150,6 @@ def worthless_check(cube: Cube, span: tuple[int, int]) -> Iterator[Notice]:
 def _others(much: Sequence[Share]) -> str:
     days = len({share.day for share in much})
     return "" if days == 1 else f" (and on {days - 1} more {'day' if days == 2 else 'days'})"
-
-
-def _open(span: tuple[int, int]) -> tuple[int, int]:
-    return span[0], span[1] + DAY_US
 
 
 def _stored(cube: Cube, first: int, last: int) -> dict[int, int]:
