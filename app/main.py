@@ -216,7 +216,7 @@ async def _http_exception(request: Request, error: Exception) -> Response:
     foreign = other_clients_path(request.method, request.url.path) if error.status_code == 404 else None
     if foreign is not None:
         resources: Resources = request.app.state.resources
-        resources.telemetry.events("rejected")
+        resources.intake.refused_whole("other", foreign.code, foreign.detail)
         return await _problem(request, foreign)
     if error.status_code == 405:  # the router knows the methods of one route only, an address may have several
         return await _problem(request, method_not_allowed(request.method, ", ".join(allowed_methods(request.url.path))))

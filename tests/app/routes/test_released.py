@@ -34,6 +34,7 @@ IN_PATH = {
 }  # the key of the caller
 PAGE_VIEWS = map("pv-{:09}".format, count())  # beats of one page view are one event
 DRAWN_ANEW = re.compile(rb'("(?:exposure_id|recommendation_id)":"|^retry: )[^"\n]+')  # by every answer
+OF_COUNTS = re.compile(r"\w+_total(\{|$)")
 OF_TRAFFIC = re.compile(r"^(#|resonate_http_|resonate_worker_resident)")  # lines of /metrics that tell no experiment
 HOUR = timedelta(hours=1)
 
@@ -131,7 +132,7 @@ def public_answers(world: World, names: list[str]) -> dict[Any, Any]:
                 text = DRAWN_ANEW.sub(rb"\1", answer.content)
                 found[key, call] = answer.status_code, told, b"" if "/metrics" in call.address else text
         after = counters(client)
-    counted = {name: after[name] - before[name] for name in after if name.partition("{")[0].endswith("_total")}
+    counted = {name: after[name] - before.get(name, 0.0) for name in after if OF_COUNTS.match(name)}
     return found | {"counted": counted, "gauges": {name: after[name] for name in after.keys() - counted.keys()}}
 
 
