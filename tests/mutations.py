@@ -20,6 +20,7 @@ import psutil
 from oracles.proving import PLANTED
 from planted.consent import CONSENT
 from planted.decisions import DECISIONS, refusals
+from planted.delivery import DELIVERY
 from planted.fault import Mutation
 from planted.keys import KEYS
 from planted.limits import LIMITS
@@ -46,6 +47,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     **PUBLISHING,
     **LIMITS,
     **ARRIVALS,
+    **DELIVERY,
     **dict(refusals()),
 }
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from worlds.tag_pages import LINE, page, visit
 from selenium.webdriver import Chrome
 from selenium.webdriver.support.ui import WebDriverWait
 from servers.service import PUBLISHABLE_KEY, Service
 from servers.shop_pages import shop_pages
+from worlds.tag_pages import LINE, page, visit
 
 pytestmark = pytest.mark.browser
 SOURCE = files("app") / "tag" / "source"
