@@ -180,11 +180,6 @@ class Resources:
         """The number of the network that a page calls from; a backend's own says nothing about anybody."""
         return None if exchange.authority is OF_BACKEND else self.networks.of(exchange.network)
 
-    @property
-    def shops_hosts(self) -> tuple[str, ...]:
-        """The hosts that pages may send visitors to, beside their own."""
-        return self.catalogs.catalog.shop.tag.hosts
-
     def visible_to(self, grant: Grant | None, now: float) -> Visible:
         """All that a caller may know of experiments at a time (epoch seconds): without a secret key what is released.
 
