@@ -21,8 +21,8 @@ DIALECTS: Mapping[str, Mutation] = {
         (
             Edit(
                 "events/dialects/ga4.py",
-                "not (type(products) is list and any(_priced(product) for product in products))",
-                "value is None",
+                "elif call.unvalued and not priced:",
+                "elif call.unvalued:",
             ),
         ),
     ),
