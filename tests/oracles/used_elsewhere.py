@@ -41,6 +41,7 @@ _.flush_failures
 _.message_conflicts
 _.history_failures
 _.powerless_refunds
+_.hashed_elsewhere
 _.by_variant
 
 # What people may choose on the command line.
@@ -83,3 +84,6 @@ TaskID
 
 # What a test or a benchmark of the log asks for where the product asks for more at once.
 live_parts
+
+# Called by what it is a subclass of.
+_.handle_starttag

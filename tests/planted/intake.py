@@ -72,7 +72,7 @@ INTAKE: Mapping[str, Mutation] = {
     "forged_first": Mutation(
         "a forged exposure takes the place of a true one",
         (f"{EXPOSURES}::test_an_exposure_is_judged_by_the_id_that_was_hashed_and_counts_for_its_own",),
-        (Edit("app/intake/judging.py", "record.variant, day, *marks)", "record.variant, day)"),),
+        (Edit("app/intake/judging.py", "found.variant, day, *marks)", "found.variant, day)"),),
     ),
     "unhashed_ids": Mutation(
         "an exposure is held against its own id, whichever was hashed",

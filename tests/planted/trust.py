@@ -31,7 +31,7 @@ TRUST: Mapping[str, Mutation] = {
     ),
     "believed_exposures": Mutation(
         "an exposure to a variant that the hash does not give is believed",
-        ("tests/app/routes/test_tracking.py::test_a_client_exposure_is_named_judged_and_kept",),
+        ("tests/app/intake/test_tracking.py::test_a_client_exposure_is_named_judged_and_kept",),
         (Edit("app/intake/judging.py", "forged=record.visitor_id not in newest.previewed", "forged=False"),),
     ),
     "keys_in_logs": Mutation(
@@ -86,8 +86,8 @@ TRUST: Mapping[str, Mutation] = {
         (
             Edit(
                 "app/intake/judging.py",
-                "self._resources.visible_to(self._grant, time())",
-                "self._resources.catalogs.catalog.full",
+                "resources.visible_to(grant, time())",
+                "resources.catalogs.catalog.full",
             ),
         ),
     ),

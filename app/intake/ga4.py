@@ -10,7 +10,7 @@ from app.http.body import decode
 from app.http.errors import Problem
 from app.http.exchange import Awaited, Exchange, HttpAnswer, Reply
 from app.http.parameters import query_pairs
-from app.routes.tracking import arrival, store
+from app.intake.tracking import arrival, store
 from app.worker.resources import Resources
 from events.consent import UnknownConsent
 from events.dialects.ga4 import CollectBody, read_collected
