@@ -20,13 +20,17 @@ import psutil
 from oracles.proving import PLANTED
 from planted.consent import CONSENT
 from planted.decisions import DECISIONS, refusals
+from planted.dialects import DIALECTS
 from planted.fault import Mutation
+from planted.intake import INTAKE
 from planted.keys import KEYS
 from planted.limits import LIMITS
+from planted.pages import PAGES
 from planted.privacy import PRIVACY
 from planted.publishing import PUBLISHING
 from planted.refusals import ARRIVALS
 from planted.service import SERVICE
+from planted.tag import TAG
 from planted.trust import TRUST
 from planted.visitors import VISITORS
 
@@ -43,9 +47,13 @@ MUTATIONS: Mapping[str, Mutation] = {
     **PRIVACY,
     **CONSENT,
     **VISITORS,
+    **TAG,
     **PUBLISHING,
     **LIMITS,
+    **DIALECTS,
+    **INTAKE,
     **ARRIVALS,
+    **PAGES,
     **dict(refusals()),
 }
 

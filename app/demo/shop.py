@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from importlib.resources import files
 from importlib.resources.abc import Traversable
 from threading import Thread
 from types import MappingProxyType
@@ -97,24 +96,23 @@ def clicked(visitor: SimulatedPerson, listed: Mapping[int, Product]) -> dict[int
     }
 
 
-ENGAGEMENT: Final = files("app") / "tag" / "engagement.js"
-
-
 class _Page(SimpleHTTPRequestHandler):
-    """A static page, or one of the scripts that are not files of the shop's."""
+    """A static page, or what is written for this run: by path its type and its bytes."""
 
-    scripts: Mapping[str, bytes] = MappingProxyType({})
+    written: Mapping[str, tuple[str, bytes]] = MappingProxyType({})
 
     def do_GET(self) -> None:
-        script = self.scripts.get(self.path.partition("?")[0])
-        if script is None:
+        path = self.path.partition("?")[0]
+        found = self.written.get("/index.html" if path == "/" else path)
+        if found is None:
             super().do_GET()
             return
+        content_type, content = found
         self.send_response(200)
-        self.send_header("Content-Type", "text/javascript")
-        self.send_header("Content-Length", str(len(script)))
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        self.wfile.write(script)
+        self.wfile.write(content)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the name is the base class's)
         """Nothing: the demo's screen belongs to the readout."""
@@ -122,12 +120,18 @@ class _Page(SimpleHTTPRequestHandler):
 
 @contextmanager
 def serving(folder: Traversable, config: Mapping[str, Any], port: int = 0) -> Generator[str]:
-    """The address of the shop's pages while the block runs; `config` becomes `window.shop` of each page."""
-    scripts = {
-        "/config.js": f"window.shop = {json.dumps(config)};\n".encode(),
-        "/engagement.js": ENGAGEMENT.read_bytes(),
-    }
-    handler = type("_ShopPage", (_Page,), {"scripts": scripts})
+    """The address of the shop's pages while the block runs; `config` becomes `window.shop` of each page.
+
+    Its `service` and `key` stand in the pages in the places of `%service%` and `%key%`.
+    """
+    written = {"/config.js": ("text/javascript", f"window.shop = {json.dumps(config)};\n".encode())}
+    for each in folder.iterdir():
+        if each.name.endswith(".html"):
+            text = each.read_text(encoding="utf-8")
+            for name in ("service", "key"):
+                text = text.replace(f"%{name}%", str(config.get(name, "")))
+            written[f"/{each.name}"] = ("text/html; charset=utf-8", text.encode())
+    handler = type("_ShopPage", (_Page,), {"written": written})
     with ThreadingHTTPServer(("127.0.0.1", port), partial(handler, directory=str(folder))) as server:
         thread = Thread(target=server.serve_forever, daemon=True)
         thread.start()

@@ -8,13 +8,12 @@ from typing import Any, Final
 
 import msgspec
 
+from app.delivery.payload import CACHE_CONTROL, Payload, Payloads
 from app.http.admission import admit
 from app.http.compression import Kept
 from app.http.dispatch import HotRoute
 from app.http.errors import Headers
 from app.http.exchange import Exchange, HttpAnswer
-from app.routes.growthbook import CACHE_CONTROL
-from app.routes.payload import Payload, Payloads
 from app.tag.library import TYPES, BuiltTag
 from app.worker.resources import Resources
 from events.consent import Consent
@@ -115,7 +114,7 @@ def shop_of(resources: Resources) -> dict[str, Any]:
         "http_only": rules.http_only,
         "consent": consent.unsaid.word,
         "gpc": consent.opted_out.word,
-        "hosts": resources.catalogs.catalog.shop.tag.hosts,
+        "hosts": resources.redirect_hosts,
     }
 
 

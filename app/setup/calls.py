@@ -140,7 +140,7 @@ def events_to_send(token: str) -> list[Sent]:
     attributes = {"id": VISITOR, "resonate.consent": "personal", **marked}
     growthbook = {"event_name": names["growthbook"], "device_id": VISITOR, "properties_json": marked,
                   "context_json": attributes}  # fmt: skip
-    ga4 = {"client_id": VISITOR, "events": [{"name": names["ga4"], "params": marked}]}
+    ga4 = {"client_id": VISITOR, "consent": "personal", "events": [{"name": names["ga4"], "params": marked}]}
     return [
         sent
         for route, sent in {

@@ -180,6 +180,11 @@ class Resources:
         """The number of the network that a page calls from; a backend's own says nothing about anybody."""
         return None if exchange.authority is OF_BACKEND else self.networks.of(exchange.network)
 
+    @property
+    def shops_hosts(self) -> tuple[str, ...]:
+        """The hosts that pages may send visitors to, beside their own."""
+        return self.catalogs.catalog.shop.tag.hosts
+
     def visible_to(self, grant: Grant | None, now: float) -> Visible:
         """All that a caller may know of experiments at a time (epoch seconds): without a secret key what is released.
 
@@ -197,6 +202,11 @@ class Resources:
         """The shop's day of a moment, counted from the year 1."""
         zone = ZoneInfo(self.catalogs.catalog.shop.timezone)
         return datetime.fromtimestamp(time_us / SECOND_US, zone).toordinal()
+
+    @property
+    def redirect_hosts(self) -> Sequence[str]:
+        """Where the tag may lead visitors beside the page's own host."""
+        return self.catalogs.catalog.shop.tag.hosts
 
     def previewed(self, tokens: Sequence[Any]) -> list[tuple[CompiledExperiment, str] | None]:
         """What each link shows, a draft too, and which variant; None for one that does not hold."""
@@ -218,8 +228,7 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
     async with contextlib.AsyncExitStack() as stack:
         connection = await store_connection(settings)
         stack.push_async_callback(connection.close)
-        telemetry = Telemetry(directory.metrics, routes)
-        stack.callback(telemetry.close)
+        telemetry = stack.enter_context(contextlib.closing(Telemetry(directory.metrics, routes)))
         books = stack.enter_context(contextlib.closing(Books(directory.metrics / BOOKS)))
         scrubber, pressure = Scrubber(telemetry.scrubbed), Pressure()
         stream = Stream(connection, count=telemetry.went_wrong, scrubber=scrubber, refused=pressure.events)
@@ -227,8 +236,9 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
         stack.push_async_callback(stream.close)
         stack.push_async_callback(reads.close)
         log_ins = LogIns(connection, reads, directory.log_ins_file, telemetry.went_wrong)
-        users = Users(None, log_ins, telemetry.named_user)
-        keys, catalogs = LiveKeys(settings, users, user_tokens), CatalogReader(settings.data)
+        users, catalogs = Users(None, log_ins, telemetry.named_user), CatalogReader(settings.data)
+        keys = LiveKeys(settings, users, user_tokens)
+        streams = Streams(settings.max_streams, keys.known)
         consent = ConsentRules(catalogs.catalog.shop.privacy, public=settings.is_public)
         recognition = Recognition(VisitorIds(directory.visitor_keys_file), catalogs.catalog.shop, telemetry.went_wrong)
         obey(catalogs, scrubber, consent, recognition)
@@ -237,9 +247,7 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
         peers = Networks(settings.trusted_proxies, partial(telemetry.went_wrong, "untrusted_forwarding"))
         networks = NetworkDigests(connection, lambda: ZoneInfo(catalogs.catalog.shop.timezone))
         stack.push_async_callback(partial(keys.keep_uses, networks, ending=True))
-        (refusals, intake), streams = (
-            counting(stack, stream, catalogs, telemetry), Streams(settings.max_streams, keys.known)
-        )  # fmt: skip
+        refusals, intake = counting(stack, stream, catalogs, telemetry)
         following = await stack.enter_async_context(Tasks())
         for name, (look, seconds) in {
             "taking up definitions": (

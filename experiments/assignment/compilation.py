@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final, get_args
+from typing import Final, get_args
 
 from experiments.assignment.assign import (
     VISITOR_ATTRIBUTE,
@@ -15,8 +15,8 @@ from experiments.assignment.assign import (
 )
 from experiments.assignment.bucketing import bucket_ranges
 from experiments.definitions.model import DecisionNote, Experiment, Holdout, NotInReason, Segment, TrafficStep
-from experiments.targeting.attributes import derived, sources
-from experiments.targeting.predicates import Condition, compile_condition, read_condition
+from experiments.targeting.attributes import deriving, sources
+from experiments.targeting.predicates import compile_condition, read_condition
 from kit.conditions import fields
 
 _EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
@@ -46,7 +46,7 @@ def compile_experiment(
         seed=experiment.seed,
         by_user=experiment.unit == "user",
         condition=condition,
-        audience=None if condition is None else _audience(condition, derives),
+        audience=None if condition is None else deriving(compile_condition(condition), derives),
         asks_visitor_id=VISITOR_ATTRIBUTE in asked,
         derives=derives,
         gates=tuple(gates),
@@ -84,12 +84,6 @@ def compile_as_designed(
         }
     )
     return compile_experiment(designed, segments, holdouts)
-
-
-def _audience(condition: Mapping[str, Any], derives: frozenset[str]) -> Condition:
-    """The condition on what a visitor's attributes say, and where it asks for that on what can be told from them."""
-    met = compile_condition(condition)
-    return (lambda attributes: met(derived(attributes, derives))) if derives else met
 
 
 def _control(experiment: Experiment, reason: Reason, because: NotInReason | None = None) -> Assignment:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, combinations_with_replacement, product
 from typing import Final
 
 from experiments.definitions.experiment import ExperimentFile
@@ -18,7 +18,7 @@ from kit.located import DefinitionError, joined
 OVER: Final = ("stopped", "archived")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class PlacedChange:
     """A change where it stands. Its selector is sound."""
 
@@ -130,23 +130,33 @@ def _never_undone(found: Sequence[PlacedChange], wheres: dict[str, Where]) -> It
     A page may go from one variant to another without being loaded anew: after log-in, in a preview, when an experiment
     is paused. Of two experiments that run at once, one writes over the other.
     """
-    for one, other in combinations(found, 2):
-        same = one.file is other.file
-        if same and one.variant == other.variant:
+    by_file: dict[str, list[PlacedChange]] = {}
+    for each in found:
+        by_file.setdefault(each.file.file, []).append(each)
+    for (_, mine), (_, theirs) in combinations_with_replacement(by_file.items(), 2):
+        same = mine is theirs
+        if not same and not _at_once(mine[0].file, theirs[0].file, wheres):
             continue
-        if not same and not _at_once(one.file, other.file, wheres):
-            continue
-        for inner, outer in ((one, other), (other, one)):
-            if "content" in outer.change.aspects and looks_inside(
-                inner.change.selector or "", outer.change.selector or ""
-            ):
-                told = f'"{inner.change.selector}" lies inside "{outer.change.selector}", whose content is replaced by'
-                right = "change the same element in both" if same else "put both experiments in one layer"
-                yield inner.wrong(f"{told} {_named(outer, same)}: what was there cannot be brought back; {right}")
-        shared = sorted(one.change.aspects & other.change.aspects)
-        if not same and shared and overlap(one.change.selector or "", other.change.selector or ""):
-            told = f'{shared[0]} of "{other.change.selector}" is written by {_named(one, same)} too'
-            yield other.wrong(f"{told}: one writes over the other, and neither can take it back; put both in one layer")
+        for one, other in combinations(mine, 2) if same else product(mine, theirs):
+            if not same or one.variant != other.variant:
+                yield from _clashes(one, other, same)
+
+
+def _clashes(one: PlacedChange, other: PlacedChange, same: bool) -> Iterator[DefinitionError]:
+    """What two changes of different variants spoil of each other; `same` says that those are of one experiment."""
+    places = {each: each.change.selector or "" for each in (one, other)}
+    for inner, outer in ((one, other), (other, one)):
+        within = looks_inside(places[inner], places[outer])
+        if within and "content" in outer.change.aspects:
+            told = (
+                f'"{places[inner]}" lies inside "{places[outer]}", whose content is replaced by {_named(outer, same)}'
+            )
+            right = "change the same element in both" if same else "put both experiments in one layer"
+            yield inner.wrong(f"{told}: what was there cannot be brought back; {right}")
+    shared = sorted(one.change.aspects & other.change.aspects)
+    if not same and shared and overlap(places[one], places[other]):
+        told = f'{shared[0]} of "{places[other]}" is written by {_named(one, same)} too'
+        yield other.wrong(f"{told}: one writes over the other, and neither can take it back; put both in one layer")
 
 
 def _named(written: PlacedChange, same: bool) -> str:

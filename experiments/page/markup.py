@@ -67,7 +67,10 @@ def is_among(host: str, hosts: Collection[str]) -> bool:
 def html_mistakes(html: str) -> list[str]:
     """What is wrong with HTML."""
     reader = _Reader()
-    reader.feed(html)
+    try:
+        reader.feed(html)
+    except AssertionError:  # of the standard library's, about `<![` with nothing known behind it
+        return [*reader.told, f'"{html[:40]}" is no HTML']
     return [*reader.told, *([f'"{reader.rawdata[:40]}" is not ended'] if reader.rawdata else [])]
 
 

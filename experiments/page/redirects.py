@@ -69,7 +69,7 @@ def known_at(address: str) -> Mapping[str, Any]:
     absolute = bool(host_of(address))
     if not absolute and not address.startswith("/"):
         return {}
-    told = of_address(address if absolute else SOMEWHERE + address)
+    told = dict(of_address(address if absolute else SOMEWHERE + address))
     known = {f"query.{name}": value for name, value in told.pop("query", {}).items()}
     known |= {name: value for name, value in told.items() if name != "host" or absolute}
     return known

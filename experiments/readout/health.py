@@ -176,7 +176,7 @@ def _redirect_checks(opened: Opened) -> Iterator[Check]:
         return
     arms = followed_by_page(opened.cube, opened.place)
     p = homogeneity(arms)
-    if isinstance(p, float) and p < UNEQUAL_ALPHA:
+    if isinstance(p, float) and p < LOST_ALPHA:
         shares = ", ".join(
             f"{followed / (followed + lost):.1%} in {arm}"
             for arm, (followed, lost) in zip(study.arms, arms, strict=True)
@@ -239,6 +239,7 @@ def _srm(opened: Opened, dimensions: Sequence[str]) -> Balance:
 
 
 UNEQUAL_ALPHA: Final = 0.001
+LOST_ALPHA: Final = 0.001
 CHANGED_ALPHA: Final = 0.0005  # of one look: at any of 28 daily ones an alarm rings in less than 1 % without a change
 
 

@@ -18,7 +18,6 @@ Source: TypeAlias = Literal["url", "referrer", "user agent", "user_id"]
 
 AGENT: Final = "resonate.agent"  # the user agent of a page's own request, in bytes, among its attributes; never logged
 MOST_PARAMETERS: Final = 100  # of a query; those that follow are none
-LONGEST_KEPT: Final = 2048  # characters of an address whose attributes are kept for the next who sends it
 WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)([^?#]*)(\?[^#]*)?(#.*)?", re.DOTALL)
 _CAMPAIGN: Final = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
@@ -115,7 +114,8 @@ AGENT_FAMILIES: Final = {  # what a page needs to tell the same
 OF_AGENTS: Final = frozenset(name for name, each in ATTRIBUTES.items() if each.told_by == "user agent")
 
 
-def of_address(url: str) -> dict[str, Any]:
+@lru_cache(maxsize=256)
+def of_address(url: str) -> Mapping[str, Any]:
     """What the address of a page tells; nothing where it is none. Texts that are empty are absent."""
     parts = _ADDRESS.fullmatch(url)
     if parts is None:
@@ -157,6 +157,13 @@ def derived(attributes: Mapping[str, Any], asked: Collection[str]) -> Mapping[st
     return {**{name: value for name, value in told.items() if name in asked}, **attributes}
 
 
+def deriving(
+    condition: Callable[[Mapping[str, Any]], bool], asked: frozenset[str]
+) -> Callable[[Mapping[str, Any]], bool]:
+    """The condition on attributes and what is `derived` from them, where it asks that."""
+    return (lambda attributes: condition(derived(attributes, asked))) if asked else condition
+
+
 def sources(asked: Iterable[str]) -> frozenset[str]:
     """Of the attributes that are asked, those that a service tells by itself."""
     return DERIVED.intersection(asked)
@@ -186,17 +193,8 @@ def _host(authority: str) -> str:
     return re.sub(r":[0-9]*$", "", authority.rpartition("@")[2]).lower()
 
 
-@lru_cache(maxsize=1024)
-def _kept(url: str) -> Mapping[str, Any]:
-    return of_address(url)
-
-
-def _address(url: str) -> Mapping[str, Any]:
-    return _kept(url) if len(url) <= LONGEST_KEPT else of_address(url)
-
-
 _TELLERS: Final[tuple[tuple[Source, tuple[str, ...], Callable[[str], Mapping[str, Any]]], ...]] = (
-    ("url", ("url",), _address),
+    ("url", ("url",), of_address),
     ("referrer", ("referrer",), of_referrer),
     ("user agent", _AGENTS, of_agent),
 )

@@ -88,7 +88,8 @@ def test_each_way_of_filling_a_slot_and_nothing_that_runs(chromium: Chrome, site
     visit(chromium, pages)
     WebDriverWait(chromium, 20).until(lambda each: each.find_element("id", "html").text == "bold")
     told = chromium.execute_script(
-        "return Object.fromEntries([...document.querySelectorAll('[id]')].map((e) => [e.id, [e.textContent, e.className, "
+        "return Object.fromEntries([...document.querySelectorAll('[id]')].map((e) => [e.id, ["
+        "e.textContent, e.className, "
         "getComputedStyle(e).display != 'none', e.innerHTML, e.dataset.resonateDone, e.getAttribute('href'), "
         "['onclick', 'style', 'ping', 'src'].filter((name) => e.getAttribute(name))]]))"
     )
@@ -153,8 +154,9 @@ def test_a_page_calls_before_and_after_the_tag_has_loaded_and_nothing_throws(
     told = chromium.execute_script(
         """resonate.on("banner", () => { throw new Error("the page's own mistake"); });
         resonate.push(["no such thing"], ["track", "Late"], null);
-        return [window.version, window.heard, resonate.payload("banner", "link.url"), resonate.payload("banner", "a.b", "f"),
-          resonate.variant("banner").in_experiment, resonate.variant("gone").because, typeof resonate.id]"""
+        return [window.version, window.heard, resonate.payload("banner", "link.url"),
+          resonate.payload("banner", "a.b", "f"), resonate.variant("banner").in_experiment,
+          resonate.variant("gone").because, typeof resonate.id]"""
     )
     assert told[1:] == ["threshold", "/sale", "f", True, "unknown", "string"]
     seen(site, "Early")

@@ -1,4 +1,4 @@
-"""The modes of consent in the page: who refuses leaves no trace, and a question that is open loses nothing of page one."""
+"""The modes of consent in the page: who refuses leaves no trace, and an open question loses nothing of page one."""
 
 import json
 from collections.abc import Iterator
@@ -13,15 +13,18 @@ from worlds.tag_pages import LINE, page, rows, visit
 
 pytestmark = pytest.mark.browser
 FILES = {
-    "banner.yaml": "key: banner\nstatus: running\nvariants: [{key: control, weight: 0, payload: a}, {key: new, payload: b}]\n"
-    "goal: purchase_rate\n",
+    "banner.yaml": "key: banner\nstatus: running\ngoal: purchase_rate\n"
+    "variants: [{key: control, weight: 0, payload: a}, {key: new, payload: b}]\n",
     "shipped.yaml": "key: shipped\nstatus: stopped\ndecision: {outcome: shipped, variant: new}\n"
     "variants: [{key: old, payload: a}, {key: new, payload: b}]\ngoal: purchase_rate\n",
     "of-users.yaml": "key: of-users\nunit: user\nstatus: running\nvariants: [{key: control, weight: 0, payload: a}, "
     "{key: new, payload: b}]\ngoal: purchase_rate\n",
     "shop.yaml": "privacy: {default_consent: personal}\n",
 }
-SLOTS = '<h1 data-resonate="banner" data-resonate-text="">Hello</h1><h2 data-resonate="shipped" data-resonate-text="">x</h2>'
+SLOTS = (
+    '<h1 data-resonate="banner" data-resonate-text="">Hello</h1>'
+    '<h2 data-resonate="shipped" data-resonate-text="">x</h2>'
+)
 KEPT = "return [document.cookie, Object.keys(localStorage), Object.keys(sessionStorage)]"
 GPC = "Object.defineProperty(Navigator.prototype, 'globalPrivacyControl', {get: () => true})"
 

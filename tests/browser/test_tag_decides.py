@@ -1,20 +1,20 @@
 """What the tag decides in the page is what the service decides: by the published vectors, and visitor by visitor."""
 
 import json
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
-from worlds.tag_pages import LINE, page, visit
 from selenium.webdriver import Chrome
 from selenium.webdriver.support.ui import WebDriverWait
 from servers.service import PUBLISHABLE_KEY, Service
 from servers.shop_pages import shop_pages
+from worlds.tag_pages import LINE, page, visit
 
 pytestmark = pytest.mark.browser
-SOURCE = files("app") / "tag" / "source"
+SOURCE = Path(__file__).parents[2] / "app" / "tag" / "source"
 MODULES = """
+<script>var BARE = false; // as the build says of what follows the payload</script>
 <script type=module>
   import { assigned, position, ranges } from "/source/assign.js";
   import { meets as holds } from "/source/conditions.js";
@@ -33,19 +33,25 @@ DESIGNS = {
     "holdouts.yaml": "q1-global: {share: 10%}\n",
     "segments.yaml": "tea: {where: {tea: {$in: [green, black, null]}}}\n",
     "plain.yaml": "variants: [control, a, b]\nlayer: {name: front, share: [0%, 55%]}\n",
-    "part.yaml": "variants: [{key: control, weight: 5}, {key: a, weight: 3}]\nphase: 3\nholdouts: [q1-global]\ntraffic: 37%\n",
+    "part.yaml": "variants: [{key: control, weight: 5}, {key: a, weight: 3}]\nphase: 3\nholdouts: [q1-global]\n"
+    "traffic: 37%\n",
     "other-half.yaml": "variants: [control, b]\nlayer: {name: front, share: [55%, 100%]}\n",
-    "asked.yaml": "variants: [old, new]\naudience: {segments: [tea], where: {cart: {$lt: 50}, $or: [{name: {$regex: '^é'}}, {vip: true}]}}\n",
-    "versioned.yaml": "variants: [control, new]\naudience: {where: {build: {$vgte: 1.10.0}, tags: {$all: [x], $size: {$gt: 1}}}}\n",
-    "of-users.yaml": "unit: user\nvariants: [control, new]\naudience: {where: {user_id: {$ne: nobody}, cart: {$exists: true}}}\n",
+    "asked.yaml": "variants: [old, new]\naudience: {segments: [tea], where: {cart: {$lt: 50}, "
+    "$or: [{name: {$regex: '^é'}}, {vip: true}]}}\n",
+    "versioned.yaml": "variants: [control, new]\n"
+    "audience: {where: {build: {$vgte: 1.10.0}, tags: {$all: [x], $size: {$gt: 1}}}}\n",
+    "of-users.yaml": "unit: user\nvariants: [control, new]\n"
+    "audience: {where: {user_id: {$ne: nobody}, cart: {$exists: true}}}\n",
     "paused.yaml": "status: paused\nvariants: [first, second]\n",
-    "shipped.yaml": "status: stopped\nvariants: [old, new]\naudience: {where: {tea: green}}\ndecision: {outcome: shipped, variant: new}\n",
+    "shipped.yaml": "status: stopped\nvariants: [old, new]\naudience: {where: {tea: green}}\n"
+    "decision: {outcome: shipped, variant: new}\n",
 }
 FILES = {
     name: text if name in ("shop.yaml", "holdouts.yaml", "segments.yaml")
     else f"key: {name[:-5]}\ngoal: purchase_rate\n{'' if 'status' in text else 'status: running' + chr(10)}{text}"
     for name, text in DESIGNS.items()
 }  # fmt: skip
+NAMED = (("été", "1.9.3", ["x"]), (None, "1.10.0-rc1", ["x", 2]), ("eté", 2, "x"), ("é" * 2_000, None, []))
 ATTRIBUTES = [
     {"tea": tea, "cart": cart, "name": name, "vip": vip, "build": build, "tags": tags}
     for tea in ("green", "mint", None)
@@ -83,7 +89,7 @@ def vectors(shared: Path) -> dict[str, list[Any]]:
 def test_hashes_ranges_and_conditions_are_those_of_the_published_cases(
     chromium: Chrome, vectors: dict[str, list[Any]]
 ) -> None:
-    sources = {f"/source/{each.name}": each.read_text() for each in SOURCE.iterdir() if each.name.endswith(".js")}
+    sources = {f"/source/{each.relative_to(SOURCE)}": each.read_text() for each in SOURCE.rglob("*.js")}
     with shop_pages("", {"/": MODULES, **sources}) as pages:
         chromium.get(pages.url)
         WebDriverWait(chromium, 20).until(lambda browser: browser.execute_script("return !!window.tag"))

@@ -1,4 +1,4 @@
-"""Whatever becomes of the service, a page with the tag on it stays whole, and what could not be sent is stored once later."""
+"""Whatever becomes of the service, a page with the tag stays whole, and what could not be sent is stored once later."""
 
 from collections.abc import Callable, Iterator
 
@@ -18,7 +18,8 @@ FILES = {
     "banner.yaml": "key: banner\nstatus: running\nvariants: [{key: control, weight: 0, payload: {title: a}}, "
     "{key: new, payload: {title: Sale}}]\ngoal: purchase_rate\n",
     "moved.yaml": "key: moved\nstatus: running\nvariants: [{key: control, weight: 0}, "
-    "{key: away, payload: {changes: [{redirect: /elsewhere}]}}]\naudience: {where: {moves: true}}\ngoal: purchase_rate\n",
+    "{key: away, payload: {changes: [{redirect: /elsewhere}]}}]\naudience: {where: {moves: true}}\n"
+    "goal: purchase_rate\n",
     "shop.yaml": "privacy: {default_consent: personal}\n",
 }
 SLOT = '<h1 data-resonate="banner" data-resonate-text="title">Hello</h1>'

@@ -1,4 +1,4 @@
-"""Pages and the time on them: each load, route and return from the cache is one page with one engaged time of its own."""
+"""Pages and the time on them: each load, route and return from the cache is a page with an engaged time of its own."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,8 +12,8 @@ from worlds.tag_pages import page, rows, visit
 
 pytestmark = pytest.mark.browser
 FILES = {
-    "banner.yaml": "key: banner\nstatus: running\nvariants: [{key: control, weight: 0, payload: a}, {key: new, payload: b}]\n"
-    "audience: {where: {path: /sale}}\ngoal: purchase_rate\n",
+    "banner.yaml": "key: banner\nstatus: running\nvariants: [{key: control, weight: 0, payload: a}, "
+    "{key: new, payload: b}]\naudience: {where: {path: /sale}}\ngoal: purchase_rate\n",
     "shop.yaml": "privacy: {default_consent: personal}\n",
 }
 

@@ -15,11 +15,14 @@ STRICT = (
     "require-trusted-types-for 'script'; trusted-types resonate"
 )
 FILES = {
-    "banner.yaml": "key: banner\nstatus: running\nvariants: [{key: control, weight: 0}, {key: new, payload: {title: Sale, "
-    "html: <b>bold</b>, link: /sale}}]\ngoal: purchase_rate\n",
+    "banner.yaml": "key: banner\nstatus: running\nvariants: [{key: control, weight: 0}, {key: new, "
+    "payload: {title: Sale, html: <b>bold</b>, link: /sale}}]\ngoal: purchase_rate\n",
     "shop.yaml": "privacy: {default_consent: personal}\n",
 }
-WATCHING = 'window.broken = []; addEventListener("securitypolicyviolation", (e) => broken.push(e.violatedDirective + e.blockedURI));'
+WATCHING = (
+    "window.broken = []; addEventListener('securitypolicyviolation', "
+    "(event) => broken.push(event.violatedDirective + event.blockedURI));"
+)
 BODY = (
     '<h1 data-resonate="banner" data-resonate-text="title" data-resonate-class="title">Hello</h1>'
     '<a data-resonate="banner" data-resonate-attr="href:link">x</a>'

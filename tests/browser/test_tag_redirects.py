@@ -16,8 +16,9 @@ pytestmark = pytest.mark.browser
 
 def moved(to: str, weights: str = "1", path: str = "/old") -> str:
     return (
-        f"key: moved\nstatus: running\nvariants: [{{key: control, weight: {1 - int(weights)}}}, {{key: away, weight: {weights}, "
-        f"payload: {{changes: [{{redirect: '{to}'}}]}}}}]\naudience: {{where: {{path: {path}}}}}\ngoal: purchase_rate\n"
+        f"key: moved\nstatus: running\nvariants: [{{key: control, weight: {1 - int(weights)}}}, "
+        f"{{key: away, weight: {weights}, payload: {{changes: [{{redirect: '{to}'}}]}}}}]\n"
+        f"audience: {{where: {{path: {path}}}}}\ngoal: purchase_rate\n"
     )
 
 

@@ -1,4 +1,4 @@
-"""Who somebody is to the tag: the cookie by script at once, the same by the service when the page rests, and others' ids."""
+"""Who somebody is to the tag: a cookie by script at once, again by the service when the page rests; others' ids."""
 
 import base64
 import json

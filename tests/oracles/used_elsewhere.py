@@ -84,3 +84,6 @@ TaskID
 
 # What a test or a benchmark of the log asks for where the product asks for more at once.
 live_parts
+
+# Called by what it is a subclass of.
+_.handle_starttag

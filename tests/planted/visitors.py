@@ -42,7 +42,7 @@ VISITORS: Mapping[str, Mutation] = {
     "cookie_that_never_ends": Mutation(
         "an id that is set again in measure lasts longer",
         (RECOGNITION,),
-        (Edit("app/identity/recognition.py", "if mode is Consent.MEASURE and self.ids", "if False and self.ids"),),
+        (Edit("app/identity/recognition.py", "if mode is not Consent.MEASURE:", "if mode is not Consent.NONE:"),),
     ),
     "cookie_of_who_refuses": Mutation(
         "who refuses keeps the cookie",
@@ -64,7 +64,7 @@ VISITORS: Mapping[str, Mutation] = {
         (ROUTES,),
         (
             Edit(
-                "app/routes/tracking.py",
+                "app/intake/tracking.py",
                 "resources.recognition.ids.marked(records)",
                 "records",
             ),

@@ -13,8 +13,12 @@ from servers.streams import ending
 
 from app.http.access import Keys
 from app.main import cold_routes
+from app.tag.library import BuiltTag
 
-OPEN = {"/healthz", "/readyz", "/metrics", "/docs", "/docs.css", "/openapi.json"}
+BUILT = {f"/{tag}-{{hash}}.js": f"/{name}" for tag, name in (
+    ("resonate", BuiltTag.read().library), ("resonate-parts", BuiltTag.read().parts),
+)}  # fmt: skip
+OPEN = {"/healthz", "/readyz", "/metrics", "/docs", "/docs.css", "/openapi.json", "/resonate.d.ts", *BUILT}
 IN_PATH = {"/api/features/{key}", "/api/eval/{key}", "/sub/{key}", "/v1/projects/{key}/settings"}
 UNKNOWN = {"none": None, "wrong": "pk_wrong_0123456789", "near miss": PUBLISHABLE[:-1] + "8", "longer": SECRET + "x",
            "prefix": SECRET[:-1], "basic": "a:b"}  # fmt: skip
@@ -28,7 +32,7 @@ def routes(worker: OneWorker) -> list[tuple[str, str]]:
 
 
 def send(client: httpx.Client, method: str, path: str, key: str | None) -> httpx.Response:
-    address = ending(path.replace("{identifier:path}", "v-1"))
+    address = ending(BUILT.get(path, path).replace("{identifier:path}", "v-1"))
     if path in IN_PATH:
         return client.request(method, address.replace("{key}", key or "none"))
     headers = {} if key is None else {"authorization": f"Bearer {key}"}

@@ -14,7 +14,8 @@ from app.tag.library import TYPES, BuiltTag
 FILES = {
     "banner.yaml": "key: banner\nname: Secret name\nowner: me@shop.example\nstatus: running\n"
     'variants: [{key: first, payload: "</script><script>alert(1)//\\u2028"}, {key: b, payload: b}]\n'
-    "preview: {variant: b, visitors: [qa-visitor]}\naudience: {where: {device: mobile}}\ngoal: purchase_rate\n",
+    "preview: {variant: b, visitors: [qa-visitor]}\naudience: {where: {device: mobile}}\n"
+    "goal: purchase_rate\n",
     "paused.yaml": "key: paused\nstatus: paused\nvariants: [{key: old, payload: 1}, {key: hidden-b, payload: 2}]\n"
     "goal: purchase_rate\n",
     "draft-of-ours.yaml": "key: draft-of-ours\nstatus: draft\nvariants: [old, b]\ngoal: purchase_rate\n",
@@ -89,6 +90,11 @@ def test_a_change_of_the_definitions_is_a_new_script(worker: OneWorker) -> None:
     held = {"if-none-match": first.headers["etag"]}
     second = until(lambda: (found := script(worker, **held)).status_code == 200 and found, "the change is followed")
     assert told(second)["shop"]["consent"] == "none"
+
+
+def test_a_secret_key_in_the_head_is_given_what_pages_see(worker: OneWorker) -> None:
+    with worker.client(SECRET) as backend:
+        assert backend.get("/resonate.js").content == script(worker).content
 
 
 @pytest.mark.parametrize(("key", "status"), [("pk_unknown_key", 401), (SECRET, 401), ("", 401)])

@@ -1,76 +1,54 @@
-// A whole shop front in one file: one call asks what to show, one call a click tells what happened.
-import { engagement } from "/engagement.js";
+// The shop itself: products, a basket, an order. It needs nobody else; what it tells the tag waits in a list until the tag is there.
 
-const { service, key } = window.shop;
 const find = (id) => document.getElementById(id);
-const consent = localStorage.consent ?? "measure"; // until the question below is answered people are only counted
-if (consent === "none") delete localStorage.visitor;
-const device = matchMedia("(max-width: 600px)").matches ? "mobile" : "desktop";
-const names = Object.fromEntries(window.shop.products.map((product) => [product.product_id, product]));
+const tag = (...call) => (window.resonate ||= []).push(typeof call[0] == "function" ? call[0] : call);
+const products = Object.fromEntries(window.shop.products.map((product) => [product.product_id, product]));
 const basket = [];
+const line = (text, kind = "") => Object.assign(document.createElement("li"), { textContent: text, className: kind });
+const euros = (price) => `${Number(price).toFixed(2)} €`;
 
-const call = (path, body) =>
-  fetch(service + path, { method: "POST", headers: { Authorization: `Bearer ${key}`, "X-Resonate-Consent": consent }, body: JSON.stringify(body) });
-// An id that nobody guesses, kept by this page, because its origin is not the service's; there it would be a cookie.
-const visitor = consent === "none" ? undefined : (localStorage.visitor ??= (await (await call("/v1/visitor", {})).json()).visitor_id);
-const track = (event, properties) => call("/v1/track", { event, properties, anonymousId: visitor });
+// Who said "neither" before is not counted from the first moment on: that answer is the shop's to keep.
+if (localStorage.refused) tag("consent", "none");
 
-async function open() {
-  find("visitor").textContent = visitor?.slice(-8) ?? "nobody";
-  find("consent").textContent = consent;
-  const time = engagement({ service, key, visitor, consent });
-  call("/v1/page", { anonymousId: visitor, properties: { path: location.pathname, page_view_id: time.view } });
-  const answer = await call("/v1/personalize", {
-    visitor_id: visitor, attributes: { device }, recommendations: [{ slot: "front-page" }],
-    experiments: ["free-shipping-banner", "checkout-reassurance", "front-page-products"],
-  });
-  show(await answer.json());
-}
+find("products").append(...window.shop.products.map(({ product_id, name, category, price }) => {
+  const item = line("");
+  const [title, kind, add] = ["strong", "small", "button"].map((element) => item.appendChild(document.createElement(element)));
+  [title.textContent, kind.textContent, add.textContent, add.dataset.product] = [name, category, `Add, ${euros(price)}`, product_id];
+  return item;
+}));
 
-function show({ experiments, recommendations = {} }) {
-  const message = experiments["free-shipping-banner"];
-  find("variant").textContent = message?.variant ?? "none";
-  find("banner").hidden = !message?.payload?.banner;
-  find("banner").textContent = message?.payload?.banner ?? "";
-  const shown = recommendations["front-page"];
-  const items = shown?.items ?? window.shop.products.slice(0, 8);
-  if (shown) track("Recommendation Viewed", { recommendation_id: shown.recommendation_id });
-  find("products").replaceChildren(...items.map((item) => card(item, shown)));
-}
-
-function card(item, shown) {
-  const product = names[item.product_id] ?? { name: item.product_id, price: 0 };
-  const because = (item.reason?.because ?? []).map((id) => names[id]?.name ?? id).join(", ");
-  const line = document.createElement("li");
-  const [name, why, buy] = ["strong", "small", "button"].map((tag) => line.appendChild(document.createElement(tag)));
-  name.textContent = product.name;
-  why.textContent = because ? `because of ${because}` : (product.category ?? "");
-  buy.textContent = `Add, ${Number(product.price).toFixed(2)} €`;
-  buy.onclick = () => {
-    if (shown) track("Recommendation Clicked", { recommendation_id: shown.recommendation_id, product_id: item.product_id, position: item.position });
-    add({ ...product, product_id: item.product_id });
-  };
-  return line;
-}
-
-function add(product) {
+document.addEventListener("click", ({ target }) => {
+  const product = products[target.closest("[data-product]")?.dataset.product];
+  if (!product) return;
   basket.push(product);
-  track("Product Added", { product_id: product.product_id, price: product.price });
-  find("basket").replaceChildren(...basket.map(({ name, price }) => Object.assign(document.createElement("li"), { textContent: `${name}, ${Number(price).toFixed(2)} €` })));
+  tag("track", "Product Added", { product_id: product.product_id, price: Number(product.price) });
+  find("basket").replaceChildren(...basket.map(({ name, price }) => line(`${name}, ${euros(price)}`)));
   find("buy").disabled = false;
-}
+});
 
-find("buy").onclick = async () => {
-  const revenue = Number(basket.reduce((sum, { price }) => sum + Number(price), 0).toFixed(2));
-  const products = basket.map(({ product_id, name, price, category }) => ({ product_id, name, category, price: Number(price), quantity: 1 }));
-  await track("Order Completed", { order_id: crypto.randomUUID(), revenue, total: revenue, currency: "EUR", products });
-  basket.length = 0;
-  find("basket").replaceChildren(Object.assign(document.createElement("li"), { className: "quiet", textContent: "Nothing yet" }));
+find("buy").onclick = () => {
+  const bought = basket.splice(0).map(({ product_id, name, price, category }) => ({ product_id, name, category, price: Number(price), quantity: 1 }));
+  const revenue = Number(bought.reduce((sum, { price }) => sum + price, 0).toFixed(2));
+  tag("track", "Order Completed", { order_id: crypto.randomUUID(), revenue, total: revenue, currency: "EUR", products: bought });
+  find("basket").replaceChildren(line("Nothing yet", "quiet"));
   find("buy").disabled = true;
-  find("thanks").textContent = `Thank you: ${revenue.toFixed(2)} €`;
+  find("thanks").textContent = `Thank you: ${euros(revenue)}`;
 };
-for (const button of document.querySelectorAll("[data-consent]")) {
-  button.onclick = () => { localStorage.consent = button.dataset.consent; location.reload(); };
-}
-find("forget").onclick = () => { delete localStorage.visitor; location.reload(); };
-open();
+
+for (const button of document.querySelectorAll("[data-consent]"))
+  button.onclick = () => {
+    const { consent } = button.dataset;
+    if (consent == "none") localStorage.refused = 1;
+    else delete localStorage.refused;
+    tag("consent", consent, { now: true });
+    location.reload();
+  };
+find("forget").onclick = () => {
+  tag("reset");
+  tag((resonate) => resonate.track("Left"));
+  setTimeout(() => location.reload(), 500);
+};
+tag((resonate) => {
+  find("visitor").textContent = resonate.id?.slice(-8) ?? "nobody";
+  find("variant").textContent = resonate.variant("free-shipping-banner").variant;
+});

@@ -1,0 +1,73 @@
+"""The example shop in a browser: with the tag it measures and shows, and whatever becomes of the service it sells."""
+
+from contextlib import ExitStack
+from dataclasses import asdict
+from importlib.resources import files
+
+import pytest
+from selenium.webdriver import Chrome
+from selenium.webdriver.support.ui import WebDriverWait
+from servers.patience import until
+from servers.service import PUBLISHABLE_KEY, SECRET_KEY, Service
+from servers.shop_pages import PREFIX, Fault, shop_pages
+from worlds.tag_pages import ready, rows
+
+from app.demo.shop import read_products, serving
+
+pytestmark = pytest.mark.browser
+SHOP = files("app.demo") / "example_shop"
+DEFINITIONS = {each.name: each.read_text() for each in (SHOP / "definitions").iterdir()}
+PRODUCTS = read_products(SHOP / "products.csv")
+LISTED = "return [...document.querySelectorAll('#products strong')].filter((each) => each.checkVisibility()).length"
+PICKED = "return document.querySelectorAll('[data-resonate=front-page-products] button').length"
+
+
+@pytest.fixture
+def site(start_service) -> Service:
+    return start_service(DEFINITIONS)
+
+
+def test_a_visit_to_the_shop_shows_lists_and_stores_what_it_should(chromium: Chrome, site: Service) -> None:
+    with site.client(SECRET_KEY) as backend:
+        catalogue = (SHOP / "products.csv").read_bytes()
+        backend.put("/v1/products", content=catalogue, headers={"content-type": "text/csv"}).raise_for_status()
+    config = {"service": site.url, "key": PUBLISHABLE_KEY, "products": [asdict(each) for each in PRODUCTS]}
+    with serving(SHOP / "pages", config) as address:
+        chromium.get(address)
+        assert ready(chromium)["ok"]
+        chromium.find_element("css selector", "[data-consent=personal]").click()
+        WebDriverWait(chromium, 20).until(lambda each: "personal" in each.execute_script("return document.cookie"))
+        chromium.get(address)
+        ready(chromium)
+        WebDriverWait(chromium, 30).until(lambda each: each.execute_script(PICKED) > 0)
+        chromium.execute_script("document.querySelector('[data-resonate=front-page-products] button').click()")
+        chromium.find_element("id", "buy").click()
+        assert chromium.find_element("id", "thanks").text.startswith("Thank you: ")
+        told = {"Product Added", "Order Completed", "Recommendation Viewed", "Recommendation Clicked"}
+        until(lambda: told <= {row.get("event") for row in rows(site)}, "all of it is stored", tell=site.told)
+        found = rows(site)
+    assert {row["experiment"] for row in found if row["type"] == "exposure"} == {
+        "free-shipping-banner",
+        "front-page-products",
+    }
+    assert not any(row["forged"] for row in found)
+    shown = chromium.execute_script("return document.getElementById('visitor').textContent")
+    assert {row["visitor_id"][-8:] for row in found} == {shown}
+
+
+@pytest.mark.parametrize("fault", ["dead", "hanging", "500", "broken"])
+def test_whatever_becomes_of_the_service_the_shop_shows_all_its_products_and_sells(
+    impatient_chromium: Chrome, fault: Fault
+) -> None:
+    config = {"key": PUBLISHABLE_KEY, "products": [asdict(each) for each in PRODUCTS]}
+    with ExitStack() as stack:
+        away = stack.enter_context(shop_pages("", {}))
+        away.spoils = lambda path: fault
+        address = stack.enter_context(serving(SHOP / "pages", {**config, "service": away.url + PREFIX}))
+        impatient_chromium.get(address)
+        WebDriverWait(impatient_chromium, 20).until(lambda each: each.execute_script(LISTED) == len(PRODUCTS))
+        impatient_chromium.execute_script(
+            "document.querySelector('[data-product]').click(); document.getElementById('buy').click()"
+        )
+        assert impatient_chromium.find_element("id", "thanks").text.startswith("Thank you: ")
+        assert impatient_chromium.execute_script("return document.querySelectorAll('h2').length") == 3

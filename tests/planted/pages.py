@@ -1,0 +1,62 @@
+"""Faults of what is told of pages, and of what variants change on them."""
+
+from collections.abc import Mapping
+
+from planted.fault import Edit, Mutation
+
+TOLD = "tests/app/routes/test_page_attributes.py"
+ATTRIBUTES = "tests/experiments/targeting/test_attributes.py"
+MISTAKES = "tests/experiments/page/test_page_mistakes.py"
+REDIRECTS = "tests/experiments/readout/test_redirects.py"
+
+PAGES: Mapping[str, Mutation] = {
+    "agent_of_a_backend": Mutation(
+        "a backend's own user agent is taken for its visitor's",
+        (TOLD,),
+        (Edit("app/routes/evaluation.py", "visible.asks_agent and not grant.secret", "visible.asks_agent"),),
+    ),
+    "agent_in_the_log": Mutation(
+        "the user agent that an audience asked goes into the log",
+        (TOLD,),
+        (Edit("app/routes/evaluation.py", "EXPOSE, FORCE_ATTRIBUTE, AGENT}", "EXPOSE, FORCE_ATTRIBUTE}"),),
+    ),
+    "page_reads_otherwise": Mutation(
+        "the page reads a + in a path as a space, the service does not",
+        (ATTRIBUTES,),
+        (Edit("app/tag/source/attributes.js", "replace(/[+&]/g", "replace(/&/g"),),
+    ),
+    "last_parameter": Mutation(
+        "the service takes the last parameter of a name, the page the first",
+        (ATTRIBUTES,),
+        (Edit("experiments/targeting/attributes.py", "dict(reversed(given))", "dict(given)"),),
+    ),
+    "scripts_in_changes": Mutation(
+        "HTML of a change may hold scripts",
+        (MISTAKES,),
+        (Edit("experiments/page/markup.py", "if tag in FORBIDDEN:", "if tag in ():"),),
+    ),
+    "redirects_anywhere": Mutation(
+        "a redirect may leave the shop",
+        (MISTAKES,),
+        (
+            Edit(
+                "experiments/page/redirects.py", "return None if is_among(host, hosts) else", "return None if host else"
+            ),
+        ),
+    ),
+    "redirects_in_circles": Mutation(
+        "a redirect may come back by way of two others",
+        (MISTAKES,),
+        (Edit("experiments/page/redirects.py", "found = onward((*way, each))", "found = ()"),),
+    ),
+    "destroyed_by_others": Mutation(
+        "a variant may change what another one destroys",
+        (MISTAKES,),
+        (Edit("experiments/page/check.py", 'if within and "content"', 'if not within and "content"'),),
+    ),
+    "lost_on_the_way": Mutation(
+        "whoever comes back some day has arrived",
+        (REDIRECTS,),
+        (Edit("experiments/cube/sql/followed_by_page.sql", " AND e.time <= u.exposed_at + $soon", ""),),
+    ),
+}
