@@ -33,10 +33,9 @@ function leave() {
 
 /** What the service shows to who holds these. */
 async function asked(core, wanted) {
-  const parameters = new URLSearchParams(wanted), known = { ...core.attributes() };
-  delete known.id;
-  const body = { visitor_id: "resonate-preview", consent: "measure", expose: false, attributes: known };
-  const answer = await fetch(`${core.address("/v1/personalize")}&${parameters}`, { method: "POST", body: JSON.stringify(body), credentials: "omit" });
+  // What is shown by a link or by name depends on nobody: neither the visitor nor what is known of them is told.
+  const body = { visitor_id: "resonate-preview", consent: "measure", expose: false };
+  const answer = await fetch(`${core.address("/v1/personalize")}&${new URLSearchParams(wanted)}`, { method: "POST", body: JSON.stringify(body), credentials: "omit" });
   if (!answer.ok) throw new Error(`the service answers ${answer.status}`);
   return answer.json();
 }
