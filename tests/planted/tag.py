@@ -14,7 +14,7 @@ TAG: Mapping[str, Mutation] = {
         (f"{ROUTE}::test_the_script_holds_the_public_payload_and_what_a_page_must_know_of_its_shop",),
         (
             Edit(
-                "app/routes/payload.py",
+                "app/delivery/payload.py",
                 "visible, payload = resources.visible_to(None, now), self",
                 "visible, payload = resources.catalogs.catalog.full, self",
             ),
