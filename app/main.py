@@ -12,13 +12,18 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
+from app.delivery.payload import Features, Payloads
+from app.delivery.streams import OFREP_STREAM, FeatureStream, OfrepStream
 from app.http.address import Prefixed
 from app.http.cold import Cold
 from app.http.deadlines import Deadlines
 from app.http.dispatch import Dispatch, HotRoute, Later, PathTable, Whole, method_not_allowed
 from app.http.errors import OFREP_FLAGS, Problem, problem_body
 from app.http.streams import Streams
-from app.intake.other_clients import other_clients_path
+from app.intake.ga4 import collect
+from app.intake.paths import BATCH, other_clients_path, paths_of
+from app.intake.pixel import PIXELS, Pixel
+from app.intake.tracking import Tracking
 from app.limits.connections import OpenConnections, Readers
 from app.management import (
     audit,
@@ -32,17 +37,11 @@ from app.management import (
     visitors,
 )
 from app.routes import recommendations, sdk_settings
-from app.routes.ga4 import collect
-from app.routes.growthbook import Features, ingest
+from app.routes.growthbook import RemoteEvaluation, ingest
 from app.routes.ofrep import Ofrep
-from app.routes.payload import Payloads
 from app.routes.personalize import Personalize
-from app.routes.pixel import Pixel
 from app.routes.recommendations import recommend
-from app.routes.remote_evaluation import RemoteEvaluation
-from app.routes.streams import OFREP_STREAM, FeatureStream, OfrepStream
 from app.routes.tag import tag_routes
-from app.routes.tracking import Tracking
 from app.routes.visitor import know_visitor
 from app.runtime.settings import Settings
 from app.worker.resources import Resources, open_resources
@@ -51,7 +50,6 @@ from events.records import ALIAS, ENGAGEMENT, GROUP, IDENTIFY, PAGE, SCREEN, TRA
 logger = logging.getLogger(__name__)
 
 
-PIXELS: Final = (TRACK, PAGE, IDENTIFY)
 KINDS: Final = (TRACK, PAGE, SCREEN, IDENTIFY, GROUP, ALIAS)
 
 
@@ -61,9 +59,8 @@ def path_table() -> PathTable[Resources]:
     ofrep = Ofrep(payloads)
     tracking: dict[str, HotRoute[Resources]] = {}
     for kind in (*KINDS, None):
-        handler, name = Tracking(kind), kind or "batch"
-        others = ("/v1/import", "/beacon/v1/batch") if kind is None else ()
-        for path in (f"/v1/{name}", f"/v1/{name[0]}", f"/rudder/v1/{name}", *others):
+        handler = Tracking(kind)
+        for path in paths_of(kind or BATCH):
             tracking[path] = HotRoute(path, "POST", handler)
     for kind in PIXELS:
         tracking[f"/v1/pixel/{kind}"] = HotRoute(f"/v1/pixel/{kind}", "GET", Pixel(kind))
@@ -219,7 +216,7 @@ async def _http_exception(request: Request, error: Exception) -> Response:
     foreign = other_clients_path(request.method, request.url.path) if error.status_code == 404 else None
     if foreign is not None:
         resources: Resources = request.app.state.resources
-        resources.telemetry.events("rejected")
+        resources.intake.refused_whole("other", foreign.code, foreign.detail)
         return await _problem(request, foreign)
     if error.status_code == 405:  # the router knows the methods of one route only, an address may have several
         return await _problem(request, method_not_allowed(request.method, ", ".join(allowed_methods(request.url.path))))

@@ -70,7 +70,8 @@ def asked(port: int, count: int) -> list[float]:
     with socket.create_connection(("127.0.0.1", port)) as connection:
         for number in range(count):
             body = BODY % number
-            head = b"POST /ofrep/v1/evaluate/flags/experiment-1 HTTP/1.1\r\nHost: shop\r\nAuthorization: Bearer pk_benchmark\r\n"
+            path = b"/ofrep/v1/evaluate/flags/experiment-1?key=pk_benchmark"
+            head = b"POST %b HTTP/1.1\r\nHost: shop\r\n" % path
             began = time.perf_counter()
             connection.sendall(b"%bContent-Length: %d\r\n\r\n%b" % (head, len(body), body))
             connection.recv(65_536)

@@ -20,10 +20,13 @@ const hashed = (name, contents) => `${name}-${createHash("sha256").update(conten
 
 mkdirSync(built, { recursive: true });
 for (const name of readdirSync(built)) rmSync(join(built, name));
-const parts = bundle("parts.js", { BARE: "false" });
+const parts = bundle("parts.js", { BARE: "false", WHOLE: "false" });
 const partsName = hashed("resonate-parts", parts);
-const library = (bare) => bundle("core.js", { PARTS: JSON.stringify(partsName), VERSION: JSON.stringify(version), BARE: `${bare}` });
+const library = (bare, whole) =>
+  bundle("core.js", { PARTS: JSON.stringify(partsName), VERSION: JSON.stringify(version), BARE: `${bare}`, WHOLE: `${whole}` });
 writeFileSync(join(built, partsName), parts);
-writeFileSync(join(built, "library.js"), library(false)); // what follows the payload in /resonate.js
-writeFileSync(join(built, hashed("resonate", library(true))), library(true));
+// What follows the payload in /resonate.js: where that fills slots alone, and where it asks about visitors or changes pages.
+writeFileSync(join(built, "library.js"), library(false, false));
+writeFileSync(join(built, "library-whole.js"), library(false, true));
+writeFileSync(join(built, hashed("resonate", library(true, true))), library(true, true));
 writeFileSync(join(built, "resonate.d.ts"), readFileSync(join(source, "resonate.d.ts")));

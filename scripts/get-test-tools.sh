@@ -1,24 +1,24 @@
 #!/bin/sh
-# What the tests use and pip does not bring: Chromium with its driver, curl for the README's calls, a JDK, nginx and
-# HAProxy that speak HTTP to us, the OpenMP library of implicit. What cannot be had is said, and its tests skip with that
+# What the tests use and pip does not bring: Chromium with its driver, curl for the README's calls, a JDK, nginx,
+# HAProxy and Caddy that speak HTTP to us, the OpenMP library of implicit. What cannot be had is said, and its tests skip with that
 # reason; nothing fails.
 PATH="$PATH:/usr/sbin:/sbin"
 have() { command -v "$1" >/dev/null; }
 missing=""
 have chromium && have chromedriver || missing="$missing chromium chromium-driver"
 have javac || missing="$missing default-jdk-headless"
-for program in curl nginx haproxy; do
+for program in curl nginx haproxy caddy; do
     have "$program" || missing="$missing $program"
 done
 ldconfig -p 2>/dev/null | grep -q libgomp.so.1 || missing="$missing libgomp1"
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" = 0 ] && have apt-get; then
     echo "installing by apt for the tests:$missing"
-    policy=/usr/sbin/policy-rc.d # nginx and HAProxy are for the tests alone: no service of theirs is started
+    policy=/usr/sbin/policy-rc.d # proxies are for the tests alone: no service of theirs is started
     [ -e "$policy" ] || { printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy" && trap 'rm -f "$policy"' EXIT; }
     # shellcheck disable=SC2086 - a list of names
     { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $missing >/dev/null; } 2>&1 | tail -n 3
-    for program in chromedriver javac curl nginx haproxy; do
+    for program in chromedriver javac curl nginx haproxy caddy; do
         have "$program" || echo "!! apt could not install what has $program: the tests that need it will be SKIPPED"
     done
 else

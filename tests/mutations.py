@@ -20,7 +20,9 @@ import psutil
 from oracles.proving import PLANTED
 from planted.consent import CONSENT
 from planted.decisions import DECISIONS, refusals
+from planted.dialects import DIALECTS
 from planted.fault import Mutation
+from planted.intake import INTAKE
 from planted.keys import KEYS
 from planted.limits import LIMITS
 from planted.pages import PAGES
@@ -48,6 +50,8 @@ MUTATIONS: Mapping[str, Mutation] = {
     **TAG,
     **PUBLISHING,
     **LIMITS,
+    **DIALECTS,
+    **INTAKE,
     **ARRIVALS,
     **PAGES,
     **dict(refusals()),

@@ -143,10 +143,13 @@ class Prefixed:
         return self._served(scope, receive, send)
 
     def answer_whole(self, scope: Scope, body: bytes) -> Any:
-        """The same on the protocol's short way; a prefix that only a proxy names goes the long one."""
-        if self._prefix:
-            without_prefix(scope, self._prefix)
-        return self._whole(scope, body)
+        """The same on the protocol's short way; what a proxy names is looked at where nothing is found without."""
+        if self._prefix and without_prefix(scope, self._prefix):
+            return self._whole(scope, body)
+        answered = self._whole(scope, body)
+        if answered is None and any(without_prefix(scope, prefix) for prefix in self._addresses.prefixes(scope)):
+            return self._whole(scope, body)
+        return answered
 
 
 def without_prefix(scope: Scope, prefix: str) -> bool:

@@ -60,19 +60,19 @@ class PathTable(Generic[State]):
     exact: Mapping[str, HotRoute[State]]
     below: Mapping[str, HotRoute[State]]
 
-    def find(self, path: str) -> HotRoute[State] | None:
-        return self.exact.get(path) or (self.below.get(path[: path.rfind("/") + 1]) if path[-1:] != "/" else None)
-
     def route(self, scope: Scope) -> HotRoute[State] | None:
         """The route of a request. One slash at the end of an address means nothing, on hot and on cold paths: it is
         taken off. What is written `%2F` is part of an id.
         """
         path: str = scope["path"]
-        route = self.find(path)
-        if route is None and path[-1:] == "/" and path[-2:] not in ("/", "//") and scope["raw_path"][-1:] == b"/":
-            scope["path"], scope["raw_path"] = path[:-1], scope["raw_path"][:-1]
-            return self.find(path[:-1])
-        return route
+        found = self.exact.get(path)
+        if found is not None:
+            return found
+        if path[-1:] == "/" and path[-2:] not in ("/", "//") and scope["raw_path"][-1:] == b"/":
+            path = scope["path"] = path[:-1]
+            scope["raw_path"] = scope["raw_path"][:-1]
+            found = self.exact.get(path)
+        return found or (self.below.get(path[: path.rfind("/") + 1]) if path[-1:] != "/" else None)
 
 
 class Dispatch(Generic[State]):

@@ -29,7 +29,10 @@ def unwrapped(body: bytes, content_type: bytes) -> Wrapped:
     if content_type.lower().startswith(b"multipart/form-data"):
         fields = _multipart(body, content_type)
     elif b"=" in body.rstrip(b"=\r\n \t"):
-        fields = _pairs(body)
+        try:
+            fields = dict(parse_qsl(body.decode(), max_num_fields=MOST_FIELDS))
+        except ValueError:
+            return Wrapped(body)
     else:
         return Wrapped(json_of(body.decode("latin-1")) or body)
     data = fields.get(DATA)
@@ -47,13 +50,6 @@ def json_of(text: str) -> bytes:
     except (binascii.Error, ValueError):
         return b""
     return found if found.lstrip()[:1] in (b"{", b"[") else b""
-
-
-def _pairs(body: bytes) -> dict[str, str]:
-    try:
-        return dict(parse_qsl(body.decode(), max_num_fields=MOST_FIELDS))
-    except ValueError:
-        return {}
 
 
 def _multipart(body: bytes, content_type: bytes) -> dict[str, str]:

@@ -18,21 +18,20 @@ from kit.suggestions import did_you_mean
 
 Hint = dict[str, Any]
 Hints = Sequence[Hint]
+DEBUGGED: Final = b"debug=1"  # in every query that says so
 MOST_REMEMBERED: Final = 1_000
 LONGEST: Final = 100  # characters of a name that are told
 LOOKED_INTO: Final = frozenset({ORDER_COMPLETED, SURVEY_ANSWERED})
 NEEDED: Final = {ORDER_COMPLETED: "properties.order_id", EXPERIMENT_VIEWED: "the experiment and its variant"}
 
 
-def is_hinted(exchange: Exchange, grant: Grant) -> bool:
-    """Whether a request is told more than what was refused: that of a secret key, and any with `?debug=1`."""
-    if grant.secret:
-        return True
-    return b"debug=1" in exchange.scope["query_string"] and (DEBUG, "1") in query_pairs(exchange)
+def hints_of(exchange: Exchange, reading: Reading, resources: Resources, grant: Grant) -> Hints:
+    """The hints of all events of a request, in their order: to a secret key, and to any with `?debug=1`.
 
-
-def hints_of(reading: Reading, resources: Resources, grant: Grant) -> Hints:
-    """The hints of all events of a request, in their order; pages hear of no name that only the definitions know."""
+    Pages hear of no name that only the definitions know.
+    """
+    if not grant.secret and (DEBUG, "1") not in query_pairs(exchange):
+        return ()
     heard, hints = resources.heard, list[Hint]()
     for place, record in enumerate(reading.records):
         if record.type != TRACK:

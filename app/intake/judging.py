@@ -14,32 +14,23 @@ from experiments.catalog.visible import Visible
 from kit.time import DAY_US
 
 
-class ExposureJudge:
-    """What holds the exposures of one request against what its key may see."""
+def weighed_exposure(
+    resources: Resources, grant: Grant, record: Record, hashed: str | None, consent: Consent
+) -> Record | None:
+    """An exposure as it is believed by what its key may see, with an id that stands for it where its sender gave none.
 
-    __slots__ = ("_grant", "_resources")
-
-    def __init__(self, resources: Resources, grant: Grant) -> None:
-        self._resources = resources
-        self._grant = grant
-
-    def __call__(self, record: Record, hashed: str | None, consent: Consent) -> Record | None:
-        """An exposure as it is believed, with an id that stands for it where its sender gave none."""
-        found = judged(record, hashed, consent, self._resources.visible_to(self._grant, time()))
-        if found is None or found.message_id:
-            return found
-        return msgspec.structs.replace(found, message_id=self._derived(found))
-
-    def _derived(self, record: Record) -> str:
-        """The same for one unit, experiment, phase and variant on one shop day, so that a repeated exposure is one.
-
-        One that does not count takes the place of none that does, and nobody else can work out the id of somebody's
-        exposure, and so take its place.
-        """
-        day = record.time // DAY_US if record.quarantined else self._resources.shop_day(record.time)
-        marks = (record.forged, record.forced, record.bot, record.quarantined)
-        said = (record.visitor_id, record.user_id, record.experiment, record.phase, record.variant, day, *marks)
-        return REPEATABLE + self._resources.recognition.ids.digest(msgspec.json.encode(said))
+    That is the same for one unit, experiment, phase and variant on one shop day, so that a repeated exposure is one.
+    One that does not count takes the place of none that does, and nobody else can work out the id of somebody's
+    exposure, and so take its place.
+    """
+    found = judged(record, hashed, consent, resources.visible_to(grant, time()))
+    if found is None or found.message_id:
+        return found
+    day = found.time // DAY_US if found.quarantined else resources.shop_day(found.time)
+    marks = (found.forged, found.forced, found.bot, found.quarantined)
+    said = (found.visitor_id, found.user_id, found.experiment, found.phase, found.variant, day, *marks)
+    digest = resources.recognition.ids.digest(msgspec.json.encode(said))
+    return msgspec.structs.replace(found, message_id=REPEATABLE + digest)
 
 
 def judged(record: Record, hashed: str | None, consent: Consent, visible: Visible) -> Record | None:

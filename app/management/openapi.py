@@ -8,12 +8,11 @@ import msgspec
 
 from app.http.parameters import DEBUG, DEBUG_MEANS
 from app.identity.people import DOUBTS, UserWord
-from app.routes import ga4
+from app.intake.paths import BATCH, paths_of
 from app.routes.evaluation import FORCE, LINK
 from app.routes.ofrep import EvaluationBody
 from app.routes.personalize import PersonalizeBody, SlotRequest
 from app.routes.recommendations import RecommendationsBody
-from app.routes.tag import tag_paths
 from app.routes.visitor import VisitorBody
 from app.worker.recommendations import ListAnswer
 from events.consent import OF_WORD
@@ -243,7 +242,7 @@ def hot_paths() -> JSON:
     """The path items of every hot route."""
     listed_for = {"allOf": [_ref(ListAnswer), _object("user", **STANDING, **VISITOR)]}
     answer = _answer("As many products as were asked for, while there are so many.", listed_for, ANSWER_EXAMPLE)
-    listed = _operation("Recommendations", "Products for one visitor", _ref(RecommendationsBody), EXAMPLE, answer)
+    listed = hot_operation("Recommendations", "Products for one visitor", _ref(RecommendationsBody), EXAMPLE, answer)
     page = {"visitor_id": "v-1", "attributes": {"device": "mobile"}, "experiments": ["free-shipping-banner"]}
     told = {"variant": "threshold", "payload": {"banner": "Free shipping from 50 EUR"}, "in_experiment": True,
             "reason": "SPLIT", "exposure": "logged", "exposure_id": "5f2c9f6a0d1e4b7a00000001"}  # fmt: skip
@@ -254,7 +253,7 @@ def hot_paths() -> JSON:
         experiments=by_key, recommendations=by_key, errors=by_key, **STANDING, **VISITOR,
     )  # fmt: skip
     summary = "Messages and products of one page view"
-    personalize = _operation(
+    personalize = hot_operation(
         "Assignment", summary, _ref(PersonalizeBody), page, _answer("What to show.", schema, shown)
     )
     personalize["description"] = (
@@ -300,10 +299,7 @@ def hot_paths() -> JSON:
         **_tracking(),
         "/api/features/{key}": {"get": features},
         "/track": {"post": {**ingest, "parameters": [client_key, *SAID]}},
-        "/mp/collect": {
-            "post": ga4.described(_operation("Google Analytics", ga4.SUMMARY, ga4.SCHEMA, ga4.EXAMPLE, {}), SAID)
-        },
-        **tag_paths({status: {**PROBLEM, "description": ERRORS[status]} for status in ("401", "403", "429")}),
+        "/mp/collect": {"post": ga4.described(_operation(*ga4.ASKED, {}), SAID)},
     }
 
 
@@ -313,11 +309,11 @@ def _ofrep() -> JSON:
                  "description": "The ETag of an earlier answer."}  # fmt: skip
     flags = _object("flags", flags={"type": "array", "items": FLAG}, eventStreams={"type": "array"})
     summary = "Evaluate one experiment for a visitor, and log the exposure"
-    single = _operation("OFREP", summary, _ref(EvaluationBody), CONTEXT_EXAMPLE,
+    single = hot_operation("OFREP", summary, _ref(EvaluationBody), CONTEXT_EXAMPLE,
                         _answer("The variant.", FLAG, EXAMPLE_FLAG), failures=OFREP_FAILURE)  # fmt: skip
     single["responses"]["404"] = _answer("No experiment of this key is served.", OFREP_FAILURE)
     single["description"] = 'Not an exposure when the context has `"resonate.expose": false`.'
-    bulk = _operation("OFREP", "Evaluate every experiment for a visitor; never an exposure", _ref(EvaluationBody),
+    bulk = hot_operation("OFREP", "Evaluate every experiment for a visitor; never an exposure", _ref(EvaluationBody),
                       CONTEXT_EXAMPLE,
                       _answer("All flags, with a strong ETag.", flags,
                               {"flags": [EXAMPLE_FLAG], "metadata": {"user": "absent"}}),
@@ -335,7 +331,7 @@ def _visitor() -> JSON:
     told = {"visitor_id": "v1.UTEApZgDZTUGOFWH_NBDUA.OjZvjBZvm8czgzj6", "expires": "2027-12-29T00:00:00Z"}
     said = "The id, in a cookie too where the page may have one, and until when; nulls for who refuses."
     summary = "Issue a visitor id, or set the one that a browser kept, as a cookie"
-    return _operation("Visitors", summary, _ref(VisitorBody), {}, _answer(said, schema, told)) | {
+    return hot_operation("Visitors", summary, _ref(VisitorBody), {}, _answer(said, schema, told)) | {
         "parameters": [DEBUG_PARAMETER, CONSENT_HEADER]
     }
 
@@ -344,13 +340,13 @@ def _tracking() -> JSON:
     paths: JSON = {}
     for kind, (required, fields) in SPECIFIC.items():
         schema = _object(*required, **{**COMMON, **fields})
-        for path in (f"/v1/{kind}", f"/v1/{kind[0]}") if kind != "engagement" else (f"/v1/{kind}",):
+        for path in paths_of(kind) if kind != "engagement" else (f"/v1/{kind}",):
             paths[path] = {"post": _tracked(f"One {kind} event", schema, EXAMPLES[kind])}
     item = _object("type", **COMMON, type={"enum": sorted(SPECIFIC)})
     listed = {"type": "array", "maxItems": 1000, "items": item}
     batch = _object("batch", batch=listed, sentAt=TIME, context=OBJECT, consent=CONSENT)
     example = {"batch": [{"type": "track", **EXAMPLES["track"]}], "sentAt": "2026-01-20T09:00:00Z"}
-    for path in ("/v1/batch", "/v1/b"):
+    for path in paths_of(BATCH):
         paths[path] = {"post": _tracked("Many events; a bad one never costs the good ones", batch, example)}
     return paths
 
@@ -374,10 +370,13 @@ def _ref(struct: type[msgspec.Struct]) -> JSON:
 
 def _tracked(summary: str, schema: JSON, example: Any, tag: str = "Tracking") -> JSON:
     answer = _answer("Every event that is not named as rejected is durable.", TRACKED, {"success": True})
-    return _operation(tag, summary, schema, example, answer) | {"parameters": [*SAID]}
+    return hot_operation(tag, summary, schema, example, answer) | {"parameters": [*SAID]}
 
 
-def _operation(tag: str, summary: str, schema: JSON, example: Any, answer: JSON, failures: JSON | None = None) -> JSON:
+def hot_operation(
+    tag: str, summary: str, schema: JSON, example: Any, answer: JSON, failures: JSON | None = None
+) -> JSON:
+    """An operation of the hot tier: a JSON body, an answer, and what may be answered instead."""
     responses: JSON = {"200": answer}
     for status, words in ERRORS.items():
         responses[status] = _answer(words, failures) if failures is not None else {**PROBLEM, "description": words}

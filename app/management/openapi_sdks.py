@@ -1,8 +1,11 @@
-"""In the OpenAPI document: what SDKs ask for beside the payload, one visitor's values and streams of changes."""
+"""In the OpenAPI document: what SDKs ask for beside the payload, and where others' events and the tag come in."""
 
 from typing import Any, Final
 
-from app.management.openapi import ERRORS, JSON, PROBLEM, SECURITY, TEXT, json_body
+from app.intake import ga4
+from app.intake.pixel import pixel_paths
+from app.management.openapi import ERRORS, JSON, PROBLEM, SAID, SECURITY, TEXT, hot_operation, json_body
+from app.routes.tag import tag_paths
 
 KEY: Final[JSON] = {
     "name": "key", "in": "path", "required": True, "schema": TEXT, "example": "pk_demo",
@@ -47,7 +50,7 @@ ASKED: Final[JSON] = {
 
 
 def sdk_paths() -> JSON:
-    """The path items of remote evaluation and of both streams."""
+    """The path items of remote evaluation, of both streams, of the tag, of pictures, and of Google's protocol."""
     evaluate: JSON = {
         "tags": ["GrowthBook"],
         "summary": "Evaluate every experiment for one visitor of a GrowthBook SDK; never an exposure",
@@ -64,7 +67,12 @@ def sdk_paths() -> JSON:
     }
     changes = "GrowthBook's payload as `event: features`: at once, unless the client holds it, and at every change"
     asks = 'At every change of what may be answered `{"type": "refetchEvaluation", "etag": VERSION}`'
+    failures: JSON = {status: {**PROBLEM, "description": words} for status, words in ERRORS.items()}
+    collected = hot_operation("Google Analytics", ga4.SUMMARY, ga4.SCHEMA, ga4.EXAMPLE, {})
     return {
+        "/mp/collect": {"post": ga4.described(collected, SAID)},
+        **pixel_paths(SECURITY, failures),
+        **tag_paths({status: failures[status] for status in ("401", "403", "429")}),
         "/api/eval/{key}": {"post": evaluate},
         "/sub/{key}": {"get": _stream("GrowthBook", changes, [KEY, HELD], {"400": REFUSED})},
         "/ofrep/v1/stream": {"get": _stream("OFREP", asks, [QUERY_KEY, HELD], {"401": {"description": ERRORS["401"]}})},

@@ -79,7 +79,8 @@ def refused(resources: Resources, shown: Sequence[Assignment]) -> None:
 
 def user_named(told: Mapping[str, Any]) -> str | None:
     """The user among attributes, None where there is none that can be one."""
-    found = identifier(told.get(USER_ATTRIBUTE))
+    user = told.get(USER_ATTRIBUTE)
+    found = None if user is None else identifier(user)
     return found if isinstance(found, str) else None
 
 

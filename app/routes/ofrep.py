@@ -6,6 +6,8 @@ from typing import Any, Final
 
 import msgspec
 
+from app.delivery.payload import Payloads
+from app.delivery.streams import ASKED_FOR, catch_up, event_streams
 from app.http.admission import admit
 from app.http.body import decode
 from app.http.errors import OFREP_FLAGS, Problem
@@ -27,8 +29,6 @@ from app.routes.evaluation import (
     user_named,
     when_stored,
 )
-from app.routes.payload import Payloads
-from app.routes.streams import ASKED_FOR, catch_up, event_streams
 from app.worker.resources import Resources
 from events.consent import NONE, PERSONAL
 from events.dialects.validation import CONSENT_ATTRIBUTE, TOKEN_ATTRIBUTE, EventRefused, check_bounds
@@ -152,7 +152,7 @@ def read_context(body: EvaluationBody) -> tuple[str, dict[str, Any], Any]:
         raise _invalid("TARGETING_KEY_MISSING", "context.targetingKey is missing; send the visitor's id")
     if isinstance(visitor, Unusable):
         raise _invalid("INVALID_CONTEXT", f"context.targetingKey: {visitor.reason}")
-    if USER_ATTRIBUTE in context:
+    if context.get(USER_ATTRIBUTE) is not None:
         user = identifier(context[USER_ATTRIBUTE])
         if isinstance(user, Unusable):
             raise _invalid("INVALID_CONTEXT", f"context.user_id: {user.reason}")

@@ -8,13 +8,12 @@ from typing import Any, Final
 
 import msgspec
 
+from app.delivery.payload import CACHE_CONTROL, Payload, Payloads
 from app.http.admission import admit
 from app.http.compression import Kept
 from app.http.dispatch import HotRoute
 from app.http.errors import Headers
 from app.http.exchange import Exchange, HttpAnswer
-from app.routes.growthbook import CACHE_CONTROL
-from app.routes.payload import Payload, Payloads
 from app.tag.library import TYPES, BuiltTag
 from app.worker.resources import Resources
 from events.consent import Consent
@@ -35,7 +34,7 @@ def tag_routes(payloads: Payloads) -> dict[str, HotRoute[Resources]]:
     tag = BuiltTag.read()
     library, parts, types = (tag.contents[name] for name in (tag.library, tag.parts, TYPES))
     found: dict[str, HotRoute[Resources]] = {
-        "resonate.js": HotRoute("/resonate.js", "GET", TagScript(tag.embedded, payloads), pages="every"),
+        "resonate.js": HotRoute("/resonate.js", "GET", TagScript(tag, payloads), pages="every"),
         tag.library: HotRoute("/resonate-{hash}.js", "GET", BuiltFile(library), pages="every"),
         tag.parts: HotRoute("/resonate-parts-{hash}.js", "GET", BuiltFile(parts), pages="every"),
         TYPES: HotRoute(f"/{TYPES}", "GET", BuiltFile(types, TYPESCRIPT, FOR_A_WHILE), pages="every"),
@@ -71,8 +70,8 @@ class TagScript:
 
     HEADERS: Final[Headers] = [(b"cache-control", CACHE_CONTROL), CROSS_ORIGIN]
 
-    def __init__(self, library: bytes, payloads: Payloads) -> None:
-        self._library = library
+    def __init__(self, tag: BuiltTag, payloads: Payloads) -> None:
+        self._tag = tag
         self._payloads = payloads
         self._made: Script | None = None
 
@@ -96,7 +95,7 @@ class TagScript:
         written = msgspec.json.encode(told).decode()
         for character, escape in ESCAPED.items():
             written = written.replace(character, escape)
-        body = b"window.__resonate=%b;\n%b" % (written.encode(), self._library)
+        body = b"window.__resonate=%b;\n%b" % (written.encode(), self._tag.following(payload.features))
         return Script(payload, shop, kept_by_digest(body))
 
 

@@ -5,7 +5,6 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, Final, Self
 
 import httpx
@@ -51,9 +50,7 @@ class RunningService:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._client.close()
 
     def lines(self) -> list[Line]:
@@ -143,7 +140,7 @@ def events_to_send(token: str) -> list[Sent]:
     attributes = {"id": VISITOR, "resonate.consent": "personal", **marked}
     growthbook = {"event_name": names["growthbook"], "device_id": VISITOR, "properties_json": marked,
                   "context_json": attributes}  # fmt: skip
-    ga4 = {"client_id": VISITOR, "events": [{"name": names["ga4"], "params": marked}]}
+    ga4 = {"client_id": VISITOR, "consent": "personal", "events": [{"name": names["ga4"], "params": marked}]}
     return [
         sent
         for route, sent in {

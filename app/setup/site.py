@@ -1,7 +1,6 @@
 """What `resonate init` asks about a shop, writes into its three files, and prints for its pages and its backend."""
 
 import re
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from ipaddress import ip_network
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from app.setup.files import members, variables, with_member, with_variable
+from app.tag.library import TagLines, proposed_prefix
 from kit.files import read_or_none, replace_file
 from kit.suggestions import did_you_mean
 
@@ -69,7 +69,8 @@ class SiteAnswers:
             if not HOST.fullmatch(host):
                 raise WrongAnswer(f"hosts: {host!r} is no host such as www.shop.example")
         for proxy in items_of(self.proxies):
-            _check_network(proxy)
+            if not is_network(proxy):
+                raise WrongAnswer(f"proxies: {proxy!r} is no address or network such as 10.0.0.0/8")
         return replace(self, site=site, address=address, **_checked_words(self.consent, self.currency, self.timezone))
 
     @property
@@ -100,11 +101,13 @@ def _url(name: str, url: str) -> str:
     return url.rstrip("/")
 
 
-def _check_network(proxy: str) -> None:
+def is_network(text: str) -> bool:
+    """Whether it is an address or a network."""
     try:
-        ip_network(proxy, strict=False)
+        ip_network(text, strict=False)
     except ValueError:
-        raise WrongAnswer(f"proxies: {proxy!r} is no address or network such as 10.0.0.0/8") from None
+        return False
+    return True
 
 
 def _checked_words(consent: str, currency: str, timezone: str) -> dict[str, str]:
@@ -137,7 +140,7 @@ def known_answers(folder: Path, site: str | None) -> SiteAnswers:
     banner = settings.get("RESONATE_PUBLIC_URL") is None or privacy.get("default_consent") in (None, "none")
     return SiteAnswers(
         site=default,
-        address=settings.get("RESONATE_PUBLIC_URL") or f"{default}/r/{secrets.token_hex(2)}",
+        address=settings.get("RESONATE_PUBLIC_URL") or proposed_prefix(default) or default,
         proxies=settings.get("RESONATE_TRUSTED_PROXIES", "127.0.0.1"),
         hosts=",".join(hosts) or NO_PROXY,
         consent="ask" if banner else str(privacy["default_consent"]),
@@ -162,9 +165,9 @@ def write_site(folder: Path, answers: SiteAnswers) -> list[Path]:
 
 def lines_for_shop(answers: SiteAnswers, publishable: str) -> dict[str, str]:
     """What goes into the shop: by heading the lines to be copied."""
-    filled = RECIPES.read_text(encoding="utf-8")
-    named = {"ADDRESS": answers.address, "PUBLISHABLE": publishable, "CURRENCY": answers.currency}
-    for name, value in {**named, '"CONSENT"': f'"{answers.consent}"'}.items():
+    tag, filled = TagLines.of(answers.address, publishable, answers.consent), RECIPES.read_text(encoding="utf-8")
+    named = {"SCRIPT": tag.script, "STYLE": tag.style, "ADDRESS": answers.address, "CURRENCY": answers.currency}
+    for name, value in named.items():
         filled = filled.replace(name, value)
     sections = [section.partition("\n") for section in filled.split("### ")[1:]]
     return {heading: lines.strip() for heading, _, lines in sections}

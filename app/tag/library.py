@@ -14,7 +14,9 @@ from urllib.parse import quote, urlsplit
 BUILT: Final = files("app") / "tag" / "built"
 LIBRARY: Final = re.compile(r"resonate-[0-9a-f]{16}\.js")
 PARTS: Final = re.compile(r"resonate-parts-[0-9a-f]{16}\.js")
-EMBEDDED: Final = "library.js"
+PLAIN: Final = "library.js"
+WHOLE: Final = "library-whole.js"
+ASKING: Final = (b'"condition"', b'"changes"')  # in a payload that asks about visitors, or changes pages
 TYPES: Final = "resonate.d.ts"
 STYLE: Final = (
     "<style>[data-resonate]:not([data-resonate-done]){visibility:hidden;"
@@ -28,7 +30,6 @@ class BuiltTag:
     """The built files by their names, of which the hash of the content is a part."""
 
     library: str  # fetches the payload
-    embedded: bytes  # follows the payload
     parts: str
     contents: Mapping[str, bytes]
 
@@ -38,7 +39,11 @@ class BuiltTag:
         contents = {each.name: each.read_bytes() for each in BUILT.iterdir()}
         library = next(name for name in contents if LIBRARY.fullmatch(name))
         parts = next(name for name in contents if PARTS.fullmatch(name))
-        return cls(library, contents[EMBEDDED], parts, contents)
+        return cls(library, parts, contents)
+
+    def following(self, features: bytes) -> bytes:
+        """What follows a payload in the script: no more of the library than it needs."""
+        return self.contents[WHOLE if any(word in features for word in ASKING) else PLAIN]
 
     @property
     def integrity(self) -> str:

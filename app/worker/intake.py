@@ -80,11 +80,15 @@ class IntakeTold:
         if status not in GIVEN_UP:
             return
         problem = msgspec.json.decode(body, type=Answered)
-        dialect, now = DIALECTS.get(route, SEGMENT), now_us()
+        self.refused_whole(DIALECTS.get(route, SEGMENT), problem.code, problem.detail)
+
+    def refused_whole(self, dialect: str, code: str, message: str) -> None:
+        """Nobody knows how many events a request had."""
+        now = now_us()
         self._telemetry.events(REJECTED, 1)
-        self._add(REJECTED, Cause(problem.code, REQUEST, NO_LIBRARY, dialect), 1, now)
-        note = Note(now, REQUEST, NO_LIBRARY, dialect, kept_sentence(problem.detail))
-        self._noting(now).outcomes[REJECTED].note(problem.code, [note])
+        self._add(REJECTED, Cause(code, REQUEST, NO_LIBRARY, dialect), 1, now)
+        note = Note(now, REQUEST, NO_LIBRARY, dialect, kept_sentence(message))
+        self._noting(now).outcomes[REJECTED].note(code, [note])
 
     async def tell(self) -> None:
         """Puts what was noted among what all workers told; while the disk takes nothing, it waits."""

@@ -223,8 +223,7 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
     async with contextlib.AsyncExitStack() as stack:
         connection = await store_connection(settings)
         stack.push_async_callback(connection.close)
-        telemetry = Telemetry(directory.metrics, routes)
-        stack.callback(telemetry.close)
+        telemetry = stack.enter_context(contextlib.closing(Telemetry(directory.metrics, routes)))
         books = stack.enter_context(contextlib.closing(Books(directory.metrics / BOOKS)))
         scrubber, pressure = Scrubber(telemetry.scrubbed), Pressure()
         stream = Stream(connection, count=telemetry.went_wrong, scrubber=scrubber, refused=pressure.events)
@@ -232,8 +231,9 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
         stack.push_async_callback(stream.close)
         stack.push_async_callback(reads.close)
         log_ins = LogIns(connection, reads, directory.log_ins_file, telemetry.went_wrong)
-        users = Users(None, log_ins, telemetry.named_user)
-        keys, catalogs = LiveKeys(settings, users, user_tokens), CatalogReader(settings.data)
+        users, catalogs = Users(None, log_ins, telemetry.named_user), CatalogReader(settings.data)
+        keys = LiveKeys(settings, users, user_tokens)
+        streams = Streams(settings.max_streams, keys.known)
         consent = ConsentRules(catalogs.catalog.shop.privacy, public=settings.is_public)
         recognition = Recognition(VisitorIds(directory.visitor_keys_file), catalogs.catalog.shop, telemetry.went_wrong)
         obey(catalogs, scrubber, consent, recognition)
@@ -243,7 +243,6 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
         networks = NetworkDigests(connection, lambda: ZoneInfo(catalogs.catalog.shop.timezone))
         stack.push_async_callback(partial(keys.keep_uses, networks, ending=True))
         refusals, intake = counting(stack, stream, catalogs, telemetry)
-        streams = Streams(settings.max_streams, keys.known)
         following = await stack.enter_async_context(Tasks())
         for name, (look, seconds) in {
             "taking up definitions": (

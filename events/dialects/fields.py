@@ -82,6 +82,8 @@ def mapping(value: Any, field: str, notes: Notes, scrubber: Scrubber) -> dict[st
     """An object within the limits of keys and depth, without members that may not be stored; what is none counts as
     an empty one. Raises Refused.
     """
+    if value is None:
+        return {}
     members = value if type(value) is dict else members_of(value, field, notes)
     try:
         check_bounds(members, field, scrubber)

@@ -141,6 +141,7 @@ def read_collected(body: CollectBody, size: int, arrival: Arrival) -> Reading:
         found.gone,
         found.dropped + len(body.events) - len(places),
         places if found.places is None else [places[place] for place in found.places],
+        dialect=LIBRARY,
     )
 
 

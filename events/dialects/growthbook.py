@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import msgspec
 
-from events.consent import NONE, PERSONAL, Consent
+from events.consent import NONE, PERSONAL
 from events.dialects.exposures import HASH_ATTRIBUTES, HASHED, exposure, said, weighed
 from events.dialects.fields import (
     REPAIRED,
@@ -101,11 +101,8 @@ def read_event(item: dict[str, Any], arrival: Arrival) -> Record | None:
         context=(kept | {REPAIRED: repaired_fields(notes)} if notes else kept) or None,
         **fields,
     )
-    return _permitted(weighed(record, None, consent, arrival) if exposes else record, consent)
-
-
-def _permitted(record: Record | None, consent: Consent) -> Record | None:
-    return record if record is None or consent is PERSONAL else permitted(record, consent)
+    judged = weighed(record, None, consent, arrival) if exposes else record
+    return judged if judged is None or consent is PERSONAL else permitted(judged, consent)
 
 
 def _who(

@@ -10,7 +10,7 @@ ORDER_COMPLETED: Final = "Order Completed"
 ORDER_REFUNDED: Final = "Order Refunded"
 ORDERS: Final = frozenset({ORDER_COMPLETED, ORDER_REFUNDED, "Order Cancelled", "Checkout Started"})
 EXPERIMENT_VIEWED: Final = "Experiment Viewed"
-# A feature was asked for: no metric reads it, and it comes by the crowd; so say GrowthBook's SDKs, the latter in Python.
+# A feature was asked for: no metric reads it, and it comes by the crowd. The latter is what the Python SDK says.
 FEATURE_EVALUATED: Final = ("Feature Evaluated", "$$feature_evaluated")
 
 # The e-commerce vocabulary of Segment's specification, and what Resonate reads beside it.

@@ -166,11 +166,14 @@ def read_event(item: dict[str, Any], kind: str | None, arrival: Arrival) -> Reco
 def _where(
     fields: dict[str, Any], item: dict[str, Any], context: dict[str, Any], properties: dict[str, Any], arrival: Arrival
 ) -> None:
-    """The columns of the page and of the client, and of the context what is kept."""
+    """The columns of the page and of the client, and the context."""
     notes = arrival.notes
     told, page, location = context.get("userAgent"), context.get("page"), context.get("location")
-    machine = arrival.client(told if type(told) is str else optional_text(told, "context.userAgent", notes))
-    page = page if type(page) is dict else members_of(page, "context.page", notes)
+    if told is not None and type(told) is not str:
+        told = optional_text(told, "context.userAgent", notes)
+    machine = arrival.client(told)
+    if type(page) is not dict:
+        page = {} if page is None else members_of(page, "context.page", notes)
     fields["url"] = _of_page("url", properties, page, notes)
     fields["path"] = _of_page("path", properties, page, notes)
     fields["country"] = arrival.country
@@ -179,29 +182,38 @@ def _where(
         told = optional_text(location.get("country"), "context.location.country", notes)
         fields["country"] = told or arrival.country
     fields["device"], fields["bot"] = machine.device, machine.bot
-    kept = context
+    fields["context"] = _kept(fields.get("event"), item, context, machine.browser, arrival) or None
+
+
+def _kept(
+    event: str | None, item: dict[str, Any], context: dict[str, Any], browser: str | None, arrival: Arrival
+) -> dict[str, Any]:
+    """What a row keeps of the context, with what is said there of the event itself."""
+    notes, kept = arrival.notes, context
     if not FORGOTTEN_CONTEXT.isdisjoint(context):
         kept = {name: value for name, value in context.items() if name not in FORGOTTEN_CONTEXT}
-    if machine.browser is not None:
-        kept = {**kept, "browser": machine.browser}
+    if browser is not None:
+        kept = {**kept, "browser": browser}
     if not KNOWN_FIELDS.issuperset(item):
         unknown = {name: value for name, value in item.items() if name not in KNOWN_FIELDS}
         kept = {**kept, "unknown_fields": mapping(unknown, "event", notes, arrival.scrubber)}
-    if "event" in fields and fields["event"] != item.get("event"):
+    if event is not None and event != item["event"]:
         kept = {**kept, EVENT_NAME: item["event"]}
     if notes:
         kept = {**kept, REPAIRED: repaired_fields(notes)}
-    fields["context"] = kept or None
+    return kept
 
 
 def _of_page(name: str, properties: dict[str, Any], page: dict[str, Any], notes: Notes) -> str | None:
     """What the event says of its page, else its context."""
     own = properties.get(name)
     if own is None or not (type(own) is str and own):
-        told = page.get(name)
         if own is not None:
-            own = optional_text(own, f"properties.{name}", notes)
-        return told or None if type(told) is str else optional_text(told, f"context.page.{name}", notes)
+            optional_text(own, f"properties.{name}", notes)
+        told = page.get(name)
+        if told is None or type(told) is str:
+            return told or None
+        return optional_text(told, f"context.page.{name}", notes)
     return own
 
 

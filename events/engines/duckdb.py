@@ -72,7 +72,8 @@ def received_rows(source: str, received_until_us: int | None, properties: Sequen
     """
     columns = [f"e.{name}" for name in PLAIN]
     columns += [
-        "e.context",  # of no readout's numbers: which library sent it
+        "e.context",  # like the next of no readout's numbers
+        "e.exposure_source",
         f"{AUTHORITY} AS authority",
         f"{CART} AS cart",
         f"coalesce(e.consent, '{EVERYTHING}') AS consent",

@@ -1,7 +1,7 @@
 """What a doctor asks of the log: who sends, what no metric reads, and whether exposures and conversions both come."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -13,7 +13,6 @@ from events.tallies.refused_events import OUTCOMES, RefusedEvents
 from experiments.arrivals.exposing import OFTEN, Counts, day_began
 from experiments.arrivals.names import arrivals_sql, hint_of, names_read
 from experiments.catalog.catalog import Catalog
-from experiments.definitions.model import Experiment
 from kit.time import DAY_US, iso, microseconds, moment_of
 
 DAYS: Final = 7
@@ -70,7 +69,8 @@ def _experiments(
     exposed = {(key, phase): Counts(*map(int, rest)) for key, phase, *rest in engine.rows(bound)}
     found: list[dict[str, Any]] = []
     for experiment in (each for each in catalog.experiments.values() if each.status == "running"):
-        name, goals = (experiment.key, experiment.phase), sorted(set(_goal_events(experiment, catalog)))
+        name = experiment.key, experiment.phase
+        goals = sorted(names_read(catalog.metrics[goal] for goal in experiment.goals if goal in catalog.metrics))
         own = exposed.get(name, Counts())
         found.append(
             {
@@ -88,9 +88,3 @@ def _experiments(
             }
         )
     return found
-
-
-def _goal_events(experiment: Experiment, catalog: Catalog) -> Iterable[str]:
-    """The events that its goals read."""
-    metrics = [catalog.metrics[goal] for goal in experiment.goals if goal in catalog.metrics]
-    return names_read(metrics)

@@ -10,6 +10,7 @@ from experiments.arrivals.names import arrivals_sql
 from experiments.arrivals.refused import Notice
 from experiments.assignment.assign import CompiledExperiment, expected_variant
 from experiments.cube.cube import Cube
+from experiments.cube.scope import enrolled
 from kit.time import DAY_US, SECOND_US
 
 WEEK_US: Final = 7 * DAY_US
@@ -49,7 +50,7 @@ def lately_exposed(cube: Cube, now_us: int, day_us: int) -> dict[tuple[str, int]
 
 def elsewhere_hashed(cube: Cube, experiment: str, phase: int) -> int:
     """How many exposures of a phase were drawn by another id than that of the unit that they count for."""
-    rows = cube.once(arrivals_sql("hashed_elsewhere"))
+    rows = cube.once(arrivals_sql("hashed_elsewhere").bind(enrolled=enrolled(cube.scope.enrolments)))
     here = (rows["experiment"] == experiment) & (rows["phase"] == phase)
     return int(rows["n"][here].sum())
 

@@ -6,7 +6,7 @@ What was refused stands in the tallies of the workers, what was stored in the lo
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from events.records import REFUSED
 from events.tallies.libraries import NO_LIBRARY, library_label
@@ -95,7 +95,8 @@ def rejected_check(
     cube: Cube, told: Mapping[str, Sequence[DaySum]], span: tuple[int, int], received: ReceivedDays, now_us: int
 ) -> Iterator[Notice]:
     """`events_rejected`, where on some day of the span (first and last) more than 1 % were refused."""
-    days = {day: of_day(told, calendar_date(day).isoformat(), "rejected") for day in range(*_open(span), DAY_US)}
+    each_day = range(span[0], span[1] + DAY_US, DAY_US)
+    days = {day: of_day(told, calendar_date(day).isoformat(), "rejected") for day in each_day}
     days = {day: sums for day, sums in days.items() if sums}
     if not days:
         return
@@ -124,16 +125,20 @@ def worthless_check(cube: Cube, span: tuple[int, int]) -> Iterator[Notice]:
     """`orders_without_value`, where on some day of the span more than 1 % of the orders came without one."""
     days = cube.scope.days
     since, until = days.close(span[0] - DAY_US), days.close(span[1])
-    bound = arrivals_sql("order_values").bind(day=days.sql("e.received_at"), name=ORDER, since=since, until=until)
-    rows = cube.once(bound)
-    orders: Counter[tuple[int, str | None]] = Counter()
-    worthless: Counter[tuple[int, str | None]] = Counter()
+    bound: dict[str, Any] = {"day": days.sql("e.received_at"), "name": ORDER, "since": since, "until": until}
+    rows = cube.once(arrivals_sql("order_values").bind(**bound))
+    if not rows["worthless"].sum():
+        return
+    columns = (rows[name].tolist() for name in ("day", "n", "worthless"))
+    shares = [Share(int(day), int(without), int(n)) for day, n, without in zip(*columns, strict=True)]
+    rows = cube.once(arrivals_sql("order_values_from").bind(**bound))
     columns = (rows[name].tolist() for name in ("day", "library", "n", "worthless"))
+    of_libraries: dict[tuple[int, str], tuple[int, int]] = {}
     for day, library, n, without in zip(*columns, strict=True):
-        for whose in (None, library_label(library)):
-            orders[int(day), whose] += int(n)
-            worthless[int(day), whose] += int(without)
-    shares = [Share(day, few, orders[day, library], library) for (day, library), few in worthless.items()]
+        whose = int(day), library_label(library)
+        few, of = of_libraries.get(whose, (0, 0))
+        of_libraries[whose] = few + int(without), of + int(n)
+    shares += [Share(day, few, of, library) for (day, library), (few, of) in of_libraries.items()]
     much = [share for share in shares if share.few and share.is_much]
     if much:
         worst = max(much, key=lambda share: (share.few / share.all, share.library is not None))
@@ -145,10 +150,6 @@ def worthless_check(cube: Cube, span: tuple[int, int]) -> Iterator[Notice]:
 def _others(much: Sequence[Share]) -> str:
     days = len({share.day for share in much})
     return "" if days == 1 else f" (and on {days - 1} more {'day' if days == 2 else 'days'})"
-
-
-def _open(span: tuple[int, int]) -> tuple[int, int]:
-    return span[0], span[1] + DAY_US
 
 
 def _stored(cube: Cube, first: int, last: int) -> dict[int, int]:

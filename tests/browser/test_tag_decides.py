@@ -14,7 +14,7 @@ from worlds.tag_pages import LINE, page, visit
 pytestmark = pytest.mark.browser
 SOURCE = Path(__file__).parents[2] / "app" / "tag" / "source"
 MODULES = """
-<script>var BARE = false; // as the build says of what follows the payload</script>
+<script>var BARE = false, WHOLE = true; // as the build says of what follows the payload</script>
 <script type=module>
   import { assigned, position, ranges } from "/source/assign.js";
   import { meets as holds } from "/source/conditions.js";

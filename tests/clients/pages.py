@@ -21,14 +21,22 @@ ARGUMENTS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic"
 GROWTHBOOK = REPOSITORY / "node_modules/@growthbook/growthbook/dist/bundles/auto.min.js"
 
 
+WITHOUT_CHROMIUM = "no Chromium: `make test-tools` installs it by apt as root"
+
+
+def has_chromium() -> bool:
+    """Whether a browser and its driver are there."""
+    return shutil.which("chromium") is not None and shutil.which("chromedriver") is not None
+
+
 @contextmanager
 def chromium() -> Iterator[webdriver.Chrome]:
     """A browser with an empty profile; skips where there is none."""
+    if not has_chromium():
+        pytest.skip(WITHOUT_CHROMIUM)
     binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if binary is None or driver is None:
-        pytest.skip("no Chromium: `make test-tools` installs it by apt as root")
     options = webdriver.ChromeOptions()
-    options.binary_location = binary
+    options.binary_location = binary or ""
     for argument in ARGUMENTS:
         options.add_argument(argument)
     browser = webdriver.Chrome(options=options, service=Driver(driver))

@@ -41,6 +41,7 @@ _.flush_failures
 _.message_conflicts
 _.history_failures
 _.powerless_refunds
+_.hashed_elsewhere
 _.by_variant
 
 # What people may choose on the command line.

@@ -11,7 +11,7 @@ ARRIVALS: Mapping[str, Mutation] = {
     "unseen_refusals": Mutation(
         "a refused event is counted and told to nobody",
         (f"{EVENTS}::test_a_refused_event_is_told_with_why_where_and_from_whom",),
-        (Edit("app/routes/tracking.py", "        resources.intake.noted(reading)", "        pass"),),
+        (Edit("app/intake/tracking.py", "        resources.intake.noted(reading)", "        pass"),),
     ),
     "invented_labels": Mutation(
         "a library is called what its caller says",
@@ -31,7 +31,7 @@ ARRIVALS: Mapping[str, Mutation] = {
     "tests_in_readouts": Mutation(
         "an event that was sent to see whether it arrives is counted",
         ("tests/app/routes/test_events_that_are_tests.py",),
-        (Edit("app/routes/tracking.py", "structs.replace(record, quarantined=True)", "structs.replace(record)"),),
+        (Edit("app/intake/tracking.py", "structs.replace(record, quarantined=True)", "structs.replace(record)"),),
     ),
     "guessed_causes": Mutation(
         "another id is blamed for forged exposures where it explains no more than chance",

@@ -31,8 +31,8 @@ TRUST: Mapping[str, Mutation] = {
     ),
     "believed_exposures": Mutation(
         "an exposure to a variant that the hash does not give is believed",
-        ("tests/app/routes/test_tracking.py::test_a_client_exposure_is_named_judged_and_kept",),
-        (Edit("app/routes/tracking.py", "forged=record.visitor_id not in newest.previewed", "forged=False"),),
+        ("tests/app/intake/test_tracking.py::test_a_client_exposure_is_named_judged_and_kept",),
+        (Edit("app/intake/judging.py", "forged=record.visitor_id not in newest.previewed", "forged=False"),),
     ),
     "keys_in_logs": Mutation(
         "log lines are not redacted",
@@ -85,9 +85,9 @@ TRUST: Mapping[str, Mutation] = {
         ("tests/app/routes/test_released.py::test_no_public_answer_tells_of_what_is_not_released",),
         (
             Edit(
-                "app/routes/tracking.py",
-                "judged(record, resources.visible_to(grant, now))",
-                "judged(record, resources.catalogs.catalog.full)",
+                "app/intake/judging.py",
+                "resources.visible_to(grant, time())",
+                "resources.catalogs.catalog.full",
             ),
         ),
     ),

@@ -64,7 +64,7 @@ VISITORS: Mapping[str, Mutation] = {
         (ROUTES,),
         (
             Edit(
-                "app/routes/tracking.py",
+                "app/intake/tracking.py",
                 "resources.recognition.ids.marked(records)",
                 "records",
             ),

@@ -16,16 +16,22 @@ def ending(address: str) -> str:
 class Listener:
     """An open stream: `head` is that of the answer, and each event is a text as it was sent, without heartbeats."""
 
-    def __init__(self, url: str, address: str, takes: int = 0, **headers: str) -> None:
-        """`takes` are the bytes that the system may take unread; as many as it likes where that is not said."""
-        host, _, port = url.removeprefix("http://").partition(":")
-        self.socket = socket.socket()
+    def __init__(
+        self, url: str, address: str, takes: int = 0, over: socket.socket | None = None, **headers: str
+    ) -> None:
+        """`takes` are the bytes that the system may take unread; as many as it likes where that is not said. `over` is
+        a connection that is there already.
+        """
+        host, _, port = url.partition("://")[2].partition(":")
+        self.socket = over or socket.socket()
         if takes:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, takes)
         self.socket.settimeout(PATIENCE_SECONDS)
-        self.socket.connect((host, int(port)))
+        if over is None:
+            self.socket.connect((host, int(port)))
         lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
-        self.socket.sendall(f"GET {address} HTTP/1.1\r\nHost: {host}:{port}\r\n{lines}\r\n".encode())
+        version = "1.1" if over is None else "1.0"  # so that a proxy does not write it in chunks
+        self.socket.sendall(f"GET {address} HTTP/{version}\r\nHost: {host}:{port}\r\n{lines}\r\n".encode())
         self._rest = b""
         self.head = self._until(b"\r\n\r\n").decode()
         self.status = int(self.head.split(" ")[1])

@@ -39,7 +39,7 @@ export function assigned(feature, attributes, control, barred) {
   if (variations && (barred || !unit)) return outside(barred || "unit");
   let met = !condition;
   try {
-    met ||= meets(attributes, condition);
+    met ||= WHOLE && meets(attributes, condition);
   } catch {} // what cannot be asked here is met by nobody
   if (!met) return outside("audience");
   if (!variations) return inside(rule.id, rule.force, false);

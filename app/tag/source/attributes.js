@@ -3,7 +3,6 @@
 
 const MOST_PARAMETERS = 100;
 const LONGEST_AGENT = 512;
-const VISIT_ENDS = 1_800_000; // after so long without a page
 const DAY = 86_400_000;
 const ADDRESS = /^[a-z][a-z\d+.-]*:\/\/([^/?#]*)([^?#]*)(\?[^#]*)?(#.*)?$/is;
 
@@ -28,15 +27,6 @@ export const ofReferrer = (referrer) => known({ referrer_host: hostOf(parts(refe
 /** Families of a user agent, those that are known. @param {string} agent @param {object} families name → [[family, pattern]] */
 export const ofAgent = (agent, families) =>
   known(Object.fromEntries(Object.entries(families).map(([name, patterns]) => [name, (patterns.find(([, pattern]) => new RegExp(pattern).test(agent.slice(0, LONGEST_AGENT))) || [])[0]])));
-
-/**
- * Counters of visits and pages once another page is seen; they live where the id does, so they follow consent.
- * @param {?{first: number, last: number, visits: number, pages: number}} before @param {number} now epoch milliseconds
- */
-export function counted(before, now) {
-  const { first, last, visits, pages } = before && before.first <= now && before.visits > 0 ? before : { first: now, visits: 0, pages: 0 };
-  return { first, last: now, visits: visits + !(now - last <= VISIT_ENDS), pages: pages + 1 };
-}
 
 /** What the counters tell. @param {{first: number, visits: number, pages: number}} counters @param {number} now */
 export const ofCounters = ({ first, visits, pages }, now) => ({ new_visitor: visits == 1, visits, page_views: pages, days_since_first_visit: Math.floor((now - first) / DAY) });

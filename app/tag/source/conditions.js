@@ -1,10 +1,10 @@
 // Conditions of the public payload about a visitor's attributes: the same answer as the service and GrowthBook's SDK give.
 
+import { at, isObject } from "./paths.js";
 import { core } from "./settings.js";
 
 const MOST_VALUES = 1000, MOST_CHARACTERS = 16384, LONGEST_BYTES = 2048, DEEPEST = 31;
 const { isArray } = Array, { entries, keys } = Object;
-const isObject = (value) => value && typeof value == "object";
 const folded = (value) => (typeof value == "string" ? value.toLowerCase() : value);
 
 /** Whether attributes meet a condition. */
@@ -17,9 +17,6 @@ export const meets = (attributes, condition) =>
     const value = at(attributes, name);
     return bounded(value) && is(value, asked);
   });
-
-/** What stands at a dotted path; null where nothing does. */
-export const at = (value, path) => path.split(".").reduce((found, name) => (isObject(found) && Object.hasOwn(found, name) ? found[name] : null) ?? null, value);
 
 function is(value, asked, anyCase) {
   if (asked === null) return value === null;

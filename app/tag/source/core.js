@@ -25,7 +25,7 @@
 //   core.again()             decides, fills slots and calls listeners anew
 //   core.sent = f            is told of each request: f(events, answer); with core.debug the service hints, too
 //   core.address(path), core.post(path, body)   the service's address of a route with the key in it; a promise of its answer
-//   core.service, core.key, core.document, core.script (the `data-*` of its element), core.shop
+//   core.service, core.key, core.script (the `data-*` of its element), core.shop
 //
 // A page that is tried out (`resonate_preview`, `resonate_force` in its address, or `resonate_preview` kept in
 // sessionStorage) sends nothing, and waits for its part before it shows anything.
@@ -34,6 +34,7 @@ import { assigned } from "./assign.js";
 import { attributesOf } from "./attributes.js";
 import { DAY, keep, kept } from "./device.js";
 import { expose } from "./exposures.js";
+import { facts } from "./facts.js";
 import { advance, allow, anew, countPage, id, mode, name as login, recognise, remember, state, stores, token, user } from "./identity.js";
 import { whenIdle, whenSeen } from "./moments.js";
 import { page, watchPages } from "./pages.js";
@@ -53,11 +54,9 @@ const safely = (act) => (...given) => {
   }
 };
 
+/** All attributes; where nobody asks them, those that the page tells of itself. */
 const attributes = () =>
-  attributesOf({
-    id, userId: user(), url: location.href, referrer: document.referrer, agent: navigator.userAgent, families: agents, language: navigator.language,
-    timezone: Intl.DateTimeFormat().resolvedOptions().timeZone, width: innerWidth, counters: state.visits && state, told: custom,
-  }, new Date());
+  WHOLE ? attributesOf({ ...facts(), id, userId: user(), families: agents, counters: state.visits && state, told: custom }, new Date()) : { ...custom, id, user_id: user() };
 
 const keys = () => Object.keys(features || {});
 const feature = (name) => (keys().includes(name) ? features[name] : null);
@@ -71,7 +70,7 @@ const some = (test) => keys().some((name) => test(decide(name).payload) || (deci
 
 // Who is led to another page loses what is only in this page's memory: until consent is answered, such tests draw nobody.
 const decide = (name) =>
-  forced[name] || (decided[name] ||= assigned(feature(name), attributes(), controls[name], mode == "none" ? "unit" : mode == "ask" && arms(name).some(leading) ? "consent" : ""));
+  forced[name] || (decided[name] ||= assigned(feature(name), attributes(), controls[name], mode == "none" ? "unit" : WHOLE && mode == "ask" && arms(name).some(leading) ? "consent" : ""));
 
 const exposed = (name) => tried || expose(name, decide(name), rule(name), attributes());
 
@@ -131,10 +130,10 @@ const load = () =>
 
 /** Whether this page uses the second file: by its elements, its address, or what variants change. */
 const needed = () =>
-  tried || /[?&]resonate_debug/.test(search) || told.consent == "gtag" || window[told.datalayer || "dataLayer"] || document.querySelector("[data-resonate-html],[data-resonate-products]") || some(changing);
+  tried || /[?&]resonate_debug/.test(search) || told.consent == "gtag" || window[told.datalayer || "dataLayer"] || document.querySelector("[data-resonate-html],[data-resonate-products]") || (WHOLE && some(changing));
 
 /** Hides places that are still to come until their changes can be made, for a second at most; never the whole page. */
-const hold = safely(() => {
+const hold = /* @__PURE__ */ safely(() => {
   const sheet = new CSSStyleSheet(), coming = [], show = () => (sheet.disabled = true);
   some((payload) => changing(payload)?.forEach?.(({ selector }) => selector && !/\b(html|body)\b[^ >]*$/.test(selector) && !document.querySelector(selector) && coming.push(selector)));
   if (!coming[0] || document.readyState != "loading") return;
@@ -160,8 +159,8 @@ const api = {
 for (const name of ["identify", "reset", "recommend"]) api[name] = (...given) => load().then(() => core[name](...given));
 for (const name in api) api[name] = safely(api[name]);
 Object.assign(core, api, {
-  who: () => [id, mode, user(), token()], login, anew, attributes, decide, arms, keys, forced, exposed, allow: consent, send, flush, fill, field, address, post, again, service, key, custom,
-  document, shop, script: told, update: (found) => (features = found || features),
+  who: () => [id, mode, user(), token(), state], login, anew, arms, keys, forced, send, flush, fill, field, address, post, again, service, key, custom, shop, script: told,
+  update: (found) => (features = found || features),
 });
 Object.defineProperty(api, "id", { get: () => id });
 api.version = VERSION;
@@ -190,9 +189,9 @@ async function start() {
   resume();
   const cause = BARE && !features ? await fetched() : null;
   // Somebody tries this page out, or an audience asks what few do.
-  if (tried || /"\$(v|el|al|si)/.test(JSON.stringify(features))) await patiently();
+  if (tried || (WHOLE && /"\$(v|el|al|si)/.test(JSON.stringify(features)))) await patiently();
   begun = true;
-  hold();
+  if (WHOLE) hold();
   refill = watchSlots(decide, (element, name) => {
     const how = element.getAttribute("data-resonate-expose");
     seen[name] = 1;
@@ -210,7 +209,7 @@ const patiently = () => Promise.race([load(), new Promise((resolve) => setTimeou
 
 /** Counts pages from here on. Who is led to another page is counted on that one. */
 async function follow() {
-  if (some(leading)) await patiently();
+  if (WHOLE && some(leading)) await patiently();
   if (core.leaving) return;
   const { to, from } = kept("redirect", 1) || {};
   keep("redirect", null, 1);

@@ -1,7 +1,12 @@
 // What parts are given besides, and pages that ask for it: HTML, places in the window, rare operators.
 
+import { attributesOf } from "./attributes.js";
+import { BROWSERS, DEVICES, SYSTEMS } from "./generated/agents.js";
+import { facts } from "./facts.js";
 import { rarely } from "./operators.js";
 import { mayHave } from "./slots.js";
+
+const FAMILIES = { device: DEVICES, browser: BROWSERS, os: SYSTEMS };
 
 /** Gives core what `core.js` tells of it beyond what it brings itself. */
 export function extras(core) {
@@ -50,5 +55,7 @@ export function extras(core) {
 
   const decisions = () => Object.fromEntries([...new Set([...core.keys(), ...Object.keys(core.forced)])].map((name) => [name, core.decide(name)]));
   Object.assign(core, { rarely, force, fragment, inView, mayHave, decisions });
+  Object.assign(core, { decide: core.variant, exposed: core.expose, allow: core.consent });
+  core.attributes = () => attributesOf({ ...facts(), id: core.id, userId: core.user, counters: core.who()[4].visits && core.who()[4], families: FAMILIES, told: core.custom }, new Date());
   ["id", "consent", "user", "token"].forEach((name, place) => Object.defineProperty(core, name, { get: () => core.who()[place], configurable: true }));
 }

@@ -1,9 +1,9 @@
 // Who this is: the visitor's id, the user where one is logged in, what is counted of visits, and the mode of consent.
 
-import { counted } from "./attributes.js";
 import { COOKIE, RANK, initial } from "./consent.js";
 import { DAY, cookie, forget, keep, kept, random, setCookie } from "./device.js";
 import { shop } from "./settings.js";
+import { counted } from "./visits.js";
 
 /** The mode that holds, and one that will from the next page or route on. */
 export let mode = initial();

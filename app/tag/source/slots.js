@@ -1,6 +1,6 @@
 // Places of the page that show what a variant says: filled when they appear, each once, and again where a framework undoes it.
 
-import { at } from "./conditions.js";
+import { at } from "./paths.js";
 import { core } from "./settings.js";
 
 const MOST_AGAIN = 5;

@@ -2,6 +2,8 @@
 SELECT e.experiment, e.phase, count(*) AS n
 FROM events AS e
 WHERE e.type = 'exposure'
+  AND $enrolled
+  AND e.exposure_source IN ('client', 'growthbook')
   AND NOT e.bot
   AND NOT e.forged
   AND NOT e.forced

@@ -1,12 +1,8 @@
--- Orders of each shop day and library, and those of them without a value.
-SELECT
-  $day AS day,
-  coalesce(json_extract_string(e.context, '$.library.name'), '') AS library,
-  count(*) AS n,
-  sum(CASE WHEN e.value IS NULL THEN 1 ELSE 0 END) AS worthless
+-- Orders of each shop day, and those of them without a value.
+SELECT $day AS day, count(*) AS n, sum(CASE WHEN e.value IS NULL THEN 1 ELSE 0 END) AS worthless
 FROM events AS e
 WHERE e.event = $name
   AND NOT e.bot
   AND e.received_at >= $since
   AND e.received_at < $until
-GROUP BY $day, coalesce(json_extract_string(e.context, '$.library.name'), '')
+GROUP BY $day

@@ -147,3 +147,42 @@ def test_which_events_come_is_told_with_their_properties_metrics_and_hints(start
     assert "Order Completed?" in listed["Ordr Completd"]["hint"]["message"]
     assert [row["value"] for row in rows] == [7.5, 5.0]
     assert not {"v-1", "v-2", "ann@shop.example"} & set(json.dumps(rows).replace('"', " ").split())
+
+
+def test_a_path_of_another_vendors_client_is_told_too(own_worker: OneWorker) -> None:
+    with own_worker.client() as client:
+        assert client.post("/matomo.php", json={}).status_code == 404
+        assert client.post("/nothing-of-anybody", json={}).status_code == 404
+    causes = {(each["code"], each["dialect"]): each["count"] for each in told(own_worker)["rejected"]}
+    assert causes == {("unknown_path", "other"): 1}
+
+
+LONG = MARKED * 30
+SPOILT = {
+    "an id of many": {"userId": [MARKED]},
+    "a long id": {"anonymousId": LONG},
+    "an id with a control character": {"anonymousId": f"{MARKED}\x07"},
+    "a number for a name": {"event": 98765432198765, "anonymousId": "v-1"},
+    "another type": {"type": f"a {MARKED}", "anonymousId": "v-1"},
+    "an order without its id": {"event": "Order Completed", "anonymousId": "v-1", "properties": {"revenue": MARKED}},
+    "a large event": {"event": "x", "anonymousId": "v-1", "properties": {"note": MARKED * 3_000}},
+    "a deep one": {"event": "x", "anonymousId": "v-1", "properties": {MARKED: json.loads("[" * 40 + "1" + "]" * 40)}},
+    "an unknown consent": {"event": "x", "anonymousId": "v-1", "context": {"consent": {"resonate": MARKED}}},
+}
+
+
+def test_of_what_an_event_says_only_its_name_type_and_message_id_are_kept(own_worker: OneWorker) -> None:
+    refused = {}
+    for name, event in SPOILT.items():
+        answer = send(own_worker, {"type": "track", "event": "x", "messageId": name, **event})
+        refused[name] = [each["code"] for each in answer.get("rejected", ())]
+    assert all(refused.values()), refused
+    found = told(own_worker)
+    for outcome in ("rejected", "repaired", "dropped"):
+        for cause in found[outcome]:
+            for last in cause["last"]:
+                del last["type"], last["event"]
+    assert MARKED not in json.dumps(found)
+    assert "98765432198765" not in json.dumps(found)
+    kept = (own_worker.settings.data / "refused-events.json").read_text()
+    assert kept.count(MARKED) == kept.count(f"a {MARKED}"), "only the type that one event calls itself"

@@ -10,7 +10,7 @@ from servers.one_worker import PUBLISHABLE, SECRET, OneWorker
 from app.main import cold_routes
 from app.management import documentation
 
-UNLISTED = {"/docs", "/docs.css", "/openapi.json", "/sourceConfig"}
+UNLISTED = {"/docs", "/docs.css", "/openapi.json"}
 
 
 @pytest.fixture(scope="module")

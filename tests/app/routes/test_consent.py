@@ -10,6 +10,7 @@ import pytest
 from servers.patience import until
 from servers.service import PUBLISHABLE_KEY, SECRET_KEY, Service, running
 
+from app.intake.paths import paths_of
 from app.main import path_table
 
 FILES = {
@@ -57,9 +58,9 @@ def bodies(mark: str, event: dict[str, Any], asked: dict[str, Any], attributes: 
     ]  # fmt: skip
     page = {"visitor_id": "seen-1", "user_id": f"u-{mark}", "attributes": told, **asked}
     return {
-        **{path: segment(kind, mark, event) for kind in KINDS for path in (f"/v1/{kind}", f"/v1/{kind[0]}")},
+        **{path: segment(kind, mark, event) for kind in KINDS for path in paths_of(kind)},
         **{path: {"batch": [segment(kind, mark, event) for kind in KINDS] + [{"type": "engagement", **beat}]}
-           for path in ("/v1/batch", "/v1/b")},
+           for path in paths_of("batch")},
         "/v1/engagement": beat,
         "/track": growthbook,
         "/mp/collect": {"client_id": "seen-1", "user_id": f"u-{mark}", "user_properties": {"plan": {"value": mark}},

@@ -10,6 +10,7 @@ import pytest
 from servers.patience import until
 from servers.service import PUBLISHABLE_KEY, Service, running
 
+from app.intake.paths import paths_of
 from app.main import path_table
 
 FILES = {
@@ -69,8 +70,8 @@ def bodies(members: dict[str, Any]) -> dict[str, list[Any]]:
         {"event_name": "Experiment Viewed", "properties_json": exposed, "context_json": json.dumps(members)},
     ]
     return {
-        **{path: [segment(kind, members)] for kind in kinds for path in (f"/v1/{kind}", f"/v1/{kind[0]}")},
-        **{path: [batch, {"batch": seen, "context": members}] for path in ("/v1/batch", "/v1/b")},
+        **{path: [segment(kind, members)] for kind in kinds for path in paths_of(kind)},
+        **{path: [batch, {"batch": seen, "context": members}] for path in paths_of("batch")},
         "/v1/engagement": [beat],
         "/track": [by_growthbook, {"events": by_growthbook}],
         "/ofrep/v1/evaluate/flags/{key}": [{"context": {"targetingKey": "v-1", **members}}],

@@ -34,6 +34,7 @@ IN_PATH = {
 }  # the key of the caller
 PAGE_VIEWS = map("pv-{:09}".format, count())  # beats of one page view are one event
 DRAWN_ANEW = re.compile(rb'("(?:exposure_id|recommendation_id)":"|^retry: )[^"\n]+')  # by every answer
+OF_COUNTS = re.compile(r"\w+_total(\{|$)")
 OF_TRAFFIC = re.compile(r"^(#|resonate_http_|resonate_worker_resident)")  # lines of /metrics that tell no experiment
 HOUR = timedelta(hours=1)
 
@@ -65,7 +66,7 @@ def world(worker: OneWorker) -> Iterator[World]:
     standing = World(worker)
     with pytest.MonkeyPatch.context() as patched:
         for name, module in list(sys.modules.items()):
-            if name.startswith(("app.management.", "app.routes.")) and hasattr(module, "time"):
+            if name.startswith(("app.delivery.", "app.management.", "app.routes.")) and hasattr(module, "time"):
                 patched.setattr(module, "time", SimpleNamespace(time=standing.time))
         yield standing
 
@@ -131,7 +132,7 @@ def public_answers(world: World, names: list[str]) -> dict[Any, Any]:
                 text = DRAWN_ANEW.sub(rb"\1", answer.content)
                 found[key, call] = answer.status_code, told, b"" if "/metrics" in call.address else text
         after = counters(client)
-    counted = {name: after[name] - before[name] for name in after if name.partition("{")[0].endswith("_total")}
+    counted = {name: after[name] - before.get(name, 0.0) for name in after if OF_COUNTS.match(name)}
     return found | {"counted": counted, "gauges": {name: after[name] for name in after.keys() - counted.keys()}}
 
 

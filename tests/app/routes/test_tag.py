@@ -9,7 +9,7 @@ import pytest
 from servers.one_worker import PUBLISHABLE, SECRET, OneWorker
 from servers.patience import until
 
-from app.tag.library import TYPES, BuiltTag
+from app.tag.library import PLAIN, TYPES, WHOLE, BuiltTag
 
 FILES = {
     "banner.yaml": "key: banner\nname: Secret name\nowner: me@shop.example\nstatus: running\n"
@@ -42,7 +42,7 @@ def script(worker: OneWorker, key: str = PUBLISHABLE, **headers: str) -> httpx.R
 def told(answer: httpx.Response) -> dict[str, Any]:
     """What stands before the library."""
     line, separator, library = answer.text.partition(";\n")
-    assert (separator, library.encode()) == (";\n", BuiltTag.read().embedded)
+    assert (separator, library.encode()) == (";\n", BuiltTag.read().contents[WHOLE])
     return json.loads(line.removeprefix("window.__resonate="))
 
 
@@ -61,6 +61,13 @@ def test_the_script_holds_the_public_payload_and_what_a_page_must_know_of_its_sh
     assert public["shipped"]["rules"] == [{"id": "b", "force": 2}]
     for hidden in ("Secret name", "me@shop", "qa-visitor", "draft-of-ours", "server-only", "later-one", "hidden-b"):
         assert hidden not in answer.text
+
+
+def test_a_payload_that_fills_slots_alone_is_followed_by_no_more_than_that_needs(tmp_path) -> None:
+    with OneWorker(
+        tmp_path, {"plain.yaml": "key: plain\nstatus: running\nvariants: [a, b]\ngoal: purchase_rate\n"}
+    ) as worker:
+        assert script(worker).content.endswith(b";\n" + BuiltTag.read().contents[PLAIN])
 
 
 def test_no_payload_ends_the_script_or_the_line(worker: OneWorker) -> None:

@@ -155,3 +155,14 @@ def test_a_damaged_part_is_named_and_nothing_of_it_given(tmp_path: Path) -> None
 def test_a_cursor_that_no_export_gave_is_refused(tmp_path: Path, cursor: str) -> None:
     with pytest.raises(InvalidCursor, match="X-Resonate-Next-Cursor"):
         Exporter(LogReader(tmp_path)).page(cursor, 10)
+
+
+def test_behind_all_that_is_there_comes_what_is_written_from_then_on(tmp_path: Path) -> None:
+    log_of(tmp_path, 45)
+    log_of(tmp_path, 25, shard=1)
+    exporter = Exporter(LogReader(tmp_path))
+    rows, cursor = exporter.page(export.LATEST, 10)
+    assert rows == []
+    assert exporter.page(cursor, 10).rows == []
+    log_of(tmp_path, 3, shard=2)
+    assert names(exporter.page(cursor, 10).rows) == [f"m-2-{n:03d}" for n in range(3)]

@@ -217,7 +217,8 @@ def test_exposures_that_another_id_drew_are_counted(tmp_path: Path) -> None:
     shop = Shop()
     for number in range(6):
         context = {"hashed_id": f"g-{number}"} if number < 4 else {}
-        shop.expose(f"v-{number}", "b", context=context, bot=number == 0)
+        source = "ofrep" if number == 5 else "client"
+        shop.expose(f"v-{number}", "b", context=context, bot=number == 0, exposure_source=source)
     found = readouts(tmp_path, shop.records, 1, GOAL).read("banner")
     assert found.health.hashed_elsewhere == 3
     assert readout_json(found)["health"]["hashed_elsewhere"] == 3

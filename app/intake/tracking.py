@@ -14,8 +14,8 @@ from app.http.errors import Problem, retry_later, unreadable
 from app.http.exchange import Awaited, Exchange, HttpAnswer, Reply
 from app.identity.users import NamedUsers
 from app.intake.forms import unwrapped
-from app.intake.hints import Hints, hints_of, is_hinted
-from app.intake.judging import ExposureJudge
+from app.intake.hints import DEBUGGED, Hints, hints_of
+from app.intake.judging import weighed_exposure
 from app.worker.resources import Resources
 from events.authority import OF_BACKEND
 from events.consent import UnknownConsent
@@ -80,7 +80,7 @@ def arrival(exchange: Exchange, resources: Resources, grant: Grant, named: Named
         network=resources.network_of(exchange),
         consent=resources.consent_of_events(exchange),
         site=grant.site,
-        judge=ExposureJudge(resources, grant),
+        judge=partial(weighed_exposure, resources, grant),
         keeps_evaluations=resources.settings.keep_feature_evaluations,
     )
 
@@ -90,7 +90,8 @@ def store(exchange: Exchange, reading: Reading, resources: Resources, grant: Gra
     exchange.events = len(reading.records)
     if reading.gone:
         resources.forget_cookie(exchange)
-    hints = hints_of(reading, resources, grant) if is_hinted(exchange, grant) else ()
+    is_hinted = grant.secret or DEBUGGED in exchange.scope["query_string"]
+    hints = hints_of(exchange, reading, resources, grant) if is_hinted else ()
     if named.unsettled:
         return _settled(reading, resources, hints, named)
     records = _marked(reading, named.counted(reading.records), resources)

@@ -11,7 +11,7 @@ from app.http.body import decode
 from app.http.errors import Problem
 from app.http.exchange import Awaited, Exchange, HttpAnswer, Reply
 from app.http.parameters import query_pairs
-from app.routes.tracking import arrival, store
+from app.intake.tracking import arrival, store
 from app.worker.resources import Resources
 from events.consent import UnknownConsent
 from events.dialects.ga4 import CollectBody, read_collected
@@ -20,7 +20,6 @@ from events.dialects.segment import BatchTooLarge
 BODY: Final = msgspec.json.Decoder(CollectBody)
 KEY: Final = "api_secret"  # of the address; Google's name for what is a publishable key here
 TAKEN: Final = HttpAnswer(204, b"")
-SUMMARY: Final = "Events of Google Analytics 4"
 MEANING: Final = (
     "`client_id` is the visitor id; `purchase` is Order Completed, its `transaction_id` the order. A secret key is "
     "sent as `Authorization`, never in the address. With `?debug=1` it is 200 and what became of each event."
@@ -46,6 +45,8 @@ SCHEMA: Final[dict[str, Any]] = {
         },
     },
 }
+
+ASKED: Final = ("Google Analytics", "Events of Google Analytics 4", SCHEMA, EXAMPLE)
 
 
 def described(operation: dict[str, Any], parameters: Sequence[dict[str, Any]]) -> dict[str, Any]:

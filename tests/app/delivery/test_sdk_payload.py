@@ -11,8 +11,8 @@ from oracles.proving import examples
 from servers.one_worker import PUBLISHABLE, OneWorker
 from worlds.drawn_definitions import NOW, files, folders
 
-from app.routes import payload
-from app.routes.payload import Payload
+from app.delivery import payload
+from app.delivery.payload import Payload
 from experiments.assignment.payload import features
 from experiments.catalog.catalog import catalog_of
 from experiments.definitions.content import PublishedCatalog, content_version

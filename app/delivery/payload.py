@@ -1,6 +1,7 @@
 """What pages are told of experiments, made from the one list of what they may see: as a payload, and as its version."""
 
 import hashlib
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,13 +10,20 @@ from typing import Final
 
 import msgspec
 
+from app.http.admission import admit_key
 from app.http.compression import Kept
+from app.http.errors import JSON_TYPE, Problem
+from app.http.exchange import Exchange, HttpAnswer
 from app.http.streams import Said
 from app.worker.resources import Resources
 from events.consent import Consent
 from experiments.assignment.payload import Drawn, by_any_unit, by_nothing, by_visitor, evaluated, features
 from experiments.catalog.visible import Visible
 
+FEATURES_PREFIX: Final = "/api/features/"
+CACHE_CONTROL: Final = b"public, max-age=30, stale-while-revalidate=3600, stale-if-error=36000"
+PRIVATE: Final = b"private, no-cache"
+SUPPORTS_STREAMS: Final = (b"x-sse-support", b"enabled")
 DRAWN: Final[Mapping[Consent, Drawn]] = {
     Consent.NONE: by_nothing, Consent.MEASURE: by_visitor, Consent.PERSONAL: by_any_unit,
 }  # fmt: skip
@@ -105,6 +113,41 @@ class Payloads:
         if edition is None or not edition.holds(visible, now):
             edition = self._editions[secret] = Edition.at(now, visible, edition)
         return edition
+
+
+class Features:
+    """`GET /api/features/{pk}`.
+
+    What the address says is kept by caches with it; what cookies and headers say is for who sent them alone.
+    """
+
+    def __init__(self, payloads: Payloads) -> None:
+        self._payloads = payloads
+
+    def __call__(self, exchange: Exchange, resources: Resources, body: bytes) -> HttpAnswer:
+        invalid = admit_sdk(exchange, resources, FEATURES_PREFIX)
+        if invalid is not None:
+            return invalid
+        consent = resources.consent_of(exchange)
+        payload = self._payloads.current(resources, consent, time.time())
+        shared = consent is resources.consent.of_address(exchange.scope) and not exchange.notes  # a cookie is one's own
+        resources.intake.evaluations.given("payload", payload.enrolling)
+        headers = [(b"cache-control", CACHE_CONTROL if shared else PRIVATE)]
+        if resources.streams.most:
+            headers.append(SUPPORTS_STREAMS)
+        return payload.kept.answer(exchange, headers=headers)
+
+
+def admit_sdk(exchange: Exchange, resources: Resources, prefix: str) -> HttpAnswer | None:
+    """Lets in who has a publishable key in the path, else says in GrowthBook's words that it is none."""
+    key = exchange.scope["path"][len(prefix) :]
+    try:
+        admit_key(exchange, resources.access, key.encode(), in_address=True)
+    except Problem as problem:
+        if problem.status == 401:
+            return HttpAnswer(400, msgspec.json.encode({"status": 400, "error": "Invalid API key"}), JSON_TYPE)
+        raise
+    return None
 
 
 def unchanged_around(visible: Visible, now: float) -> tuple[float, float]:

@@ -1,5 +1,6 @@
 """Events in the address of a picture, as e-mails and pages without scripts send them."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -8,16 +9,18 @@ from app.http.admission import admit
 from app.http.exchange import NEVER_STORED, Awaited, Exchange, HttpAnswer, Reply
 from app.http.parameters import query_pairs
 from app.intake.forms import DATA, json_of
-from app.routes.tracking import arrival, store
+from app.intake.tracking import arrival, store
 from app.worker.resources import Resources
 from events.dialects.segment import read_single
 from events.dialects.validation import Reading, Refusal
+from events.records import IDENTIFY, PAGE, TRACK
 
 GIF: Final = (
     b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00,"
     b"\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
 )
 GIF_TYPE: Final = b"image/gif"
+PIXELS: Final = (TRACK, PAGE, IDENTIFY)
 OBJECT: Final = msgspec.json.Decoder(dict[str, Any])
 
 
@@ -63,3 +66,26 @@ def _pictured(reply: Reply) -> Reply:
 
 def _instead(_stored: HttpAnswer) -> HttpAnswer:
     return _picture()
+
+
+def pixel_paths(security: Any, failures: Mapping[str, Any]) -> dict[str, Any]:
+    """What the OpenAPI says of the pictures; `failures` are the other answers."""
+    said = {"data": "Base64 of the event as JSON, or the JSON itself.", "writeKey": "A publishable key."}
+    parameters = [
+        {"name": name, "in": "query", "required": True, "schema": {"type": "string"}, "description": words}
+        for name, words in said.items()
+    ]
+    picture = {"description": "A picture of one dot, also where the event was refused.",
+               "content": {GIF_TYPE.decode(): {"schema": {"type": "string"}}}}  # fmt: skip
+    return {
+        f"/v1/pixel/{kind}": {
+            "get": {
+                "tags": ["Tracking"],
+                "summary": f"One {kind} event in the address of a picture",
+                "security": security,
+                "parameters": parameters,
+                "responses": {"200": picture, **failures},
+            }
+        }
+        for kind in PIXELS
+    }

@@ -1,11 +1,12 @@
-"""Paths of other vendors' clients: what they send is not stored, and they are told so."""
+"""Paths that clients have built in: the families of ours, and those of other vendors, whose senders are told so."""
 
 from typing import Final
 
 from app.http.errors import Problem
 
+BATCH: Final = "batch"
 # Without a slash at their end.
-PATHS: Final = frozenset(
+OTHERS: Final = frozenset(
     {
         "/2/batch", "/2/httpapi",  # Amplitude
         "/api/event",  # Plausible
@@ -22,9 +23,15 @@ PATHS: Final = frozenset(
 UNKNOWN_PATH: Final = "unknown_path"
 
 
+def paths_of(name: str) -> tuple[str, ...]:
+    """Every path of a kind of call, or of a batch of them: Segment's, its letter, RudderStack's, and older ones."""
+    others = ("/v1/import", "/beacon/v1/batch") if name == BATCH else ()
+    return f"/v1/{name}", f"/v1/{name[0]}", f"/rudder/v1/{name}", *others
+
+
 def other_clients_path(method: str, path: str) -> Problem | None:
     """404 for an event that another vendor's client sends to its own path; None for anything else."""
-    if method != "POST" or path not in PATHS:
+    if method != "POST" or path not in OTHERS:
         return None
     detail = f"{path} is a path of another vendor's client, and what it sent is not stored; docs/clients.md lists the"
     return Problem(404, UNKNOWN_PATH, f"{detail} clients that are understood here, and how each is set up")

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 from servers.one_worker import PUBLISHABLE, SECRET, OneWorker, records
+from worlds.spoilt_events import KINDS, places, spoilt
 
 ORIGIN = {"origin": "https://shop.example"}
 
@@ -69,3 +70,49 @@ def test_who_asks_is_told_what_was_refused(worker: OneWorker) -> None:
     answer = sent(worker, body, query="&debug=1").json()
     assert [(each["index"], each["code"]) for each in answer["rejected"]] == [(1, "missing_order_id")]
     assert [each["event"] for each in records(worker, visitor_id="ga-8")] == ["a", "a"]
+
+
+ITEMS = [{"item_id": "sku-17", "price": 49.9, "quantity": 1}]
+EVENTS = (
+    {"name": "purchase", "timestamp_micros": 1, "params": {"transaction_id": "o-9", "value": 49.9, "currency": "EUR",
+     "items": ITEMS, "page_location": "https://shop.example/?a", "page_title": "Thanks"}},
+    {"name": "refund", "params": {"transaction_id": "o-9", "value": 9, "items": ITEMS}},
+    {"name": "view_item", "params": {"items": ITEMS, "value": 4}},
+    {"name": "page_view", "params": {"page_location": "https://shop.example/", "page_referrer": "/"}},
+    {"name": "experiment_viewed", "params": {"experiment_id": "banner", "variation_id": "threshold"}},
+    {"name": "newsletter_signup", "params": {"place": "footer"}},
+)  # fmt: skip
+BODY = {"client_id": "ga-9", "user_id": "u-9", "timestamp_micros": 1_800_000_000_000_000, "user_agent": "x",
+        "user_location": {"country_id": "SK"}, "user_properties": {"plan": {"value": "gold"}},
+        "non_personalized_ads": False, "app_instance_id": "app-9"}  # fmt: skip
+# What no event can do without: a name, an id, and what its meaning needs.
+NEEDED = {
+    "event",
+    "anonymousId",
+    "userId",
+    "properties.order_id",
+    "properties.experiment_id",
+    "properties.variation_id",
+}
+
+
+def spoilt_bodies() -> list[dict[str, Any]]:
+    """Each event in a body, each field of either in every kind of JSON."""
+    whole = [{**BODY, "client_id": f"ga-9-{number}", "events": [event]} for number, event in enumerate(EVENTS)]
+    found = [spoilt("ga4", body, place, value).body for body in whole[:1] for place in places(BODY) for value in KINDS]
+    for body, event in zip(whole, EVENTS, strict=True):
+        found += [
+            {**body, "events": [spoilt("ga4", event, place, value).body]} for place in places(event) for value in KINDS
+        ]
+    return found
+
+
+def test_a_field_of_any_kind_costs_no_event_that_can_do_without_it(worker: OneWorker) -> None:
+    bodies = spoilt_bodies()
+    with worker.client() as client:
+        for body in bodies:
+            answer = client.post("/mp/collect?debug=1", json=body)
+            assert answer.status_code == 200, (body, answer.text)
+            refused = {each["field"] for each in answer.json().get("rejected", [])}
+            assert refused <= NEEDED, (body, answer.text)
+    assert len(bodies) > 500

@@ -5,13 +5,12 @@ from time import monotonic
 from typing import Final
 from urllib.parse import quote
 
+from app.delivery.payload import Payloads, admit_sdk
 from app.http.access import Grant
 from app.http.admission import admit, presented
 from app.http.exchange import Exchange, HttpAnswer
 from app.http.parameters import query_pairs
 from app.http.streams import Said
-from app.routes.growthbook import admit_sdk
-from app.routes.payload import Payloads
 from app.worker.resources import Resources
 
 SUB_PREFIX: Final = "/sub/"

@@ -1,0 +1,76 @@
+"""Faults of dialects that others made, and of what goes to many recipients at once."""
+
+from collections.abc import Mapping
+
+from planted.fault import Edit, Mutation
+
+GA4 = "tests/events/dialects/test_ga4.py"
+COLLECT = "tests/app/routes/test_ga4.py"
+BATCH = "tests/app/management/test_personalize_batch.py"
+ARRIVES = "tests/clients/test_every_client_arrives.py"
+
+DIALECTS: Mapping[str, Mutation] = {
+    "orders_without_transactions": Mutation(
+        "an order of Google Analytics 4 has no id",
+        (GA4,),
+        (Edit("events/dialects/ga4.py", '        "transaction_id": "order_id",\n', ""),),
+    ),
+    "refunds_that_cancel": Mutation(
+        "a refund of some items takes the whole order away",
+        (GA4,),
+        (
+            Edit(
+                "events/dialects/ga4.py",
+                "not (type(products) is list and any(_priced(product) for product in products))",
+                "value is None",
+            ),
+        ),
+    ),
+    "denied_and_known": Mutation(
+        "who denies Google Analytics storage is stored",
+        (GA4, COLLECT),
+        (Edit("events/dialects/ga4.py", "if answers.get(name) == DENIED)", "if answers.get(name) is None)"),),
+    ),
+    "sent_again_and_counted": Mutation(
+        "a body of Google Analytics 4 that is sent again counts again",
+        (GA4,),
+        (Edit("events/dialects/ga4.py", '        item["messageId"] =', '        item["unread"] ='),),
+    ),
+    "another_table_in_pages": Mutation(
+        "pages read their data layer by another table than the service",
+        (GA4,),
+        (Edit("app/tag/source/generated/ga4.js", '"event": "Order Completed"', '"event": "purchase"'),),
+    ),
+    "secret_in_collect": Mutation(
+        "a secret key is taken from an address of Google's",
+        (COLLECT,),
+        (
+            Edit(
+                "app/routes/ga4.py",
+                "admit_key(exchange, resources.access, key, in_address=in_address)",
+                "admit_key(exchange, resources.access, key)",
+            ),
+        ),
+    ),
+    "mail_that_is_seen": Mutation(
+        "a recipient may be exposed by being written to",
+        (BATCH,),
+        (Edit("app/management/personalize_batch.py", "    if body.expose:", "    if False:"),),
+    ),
+    "refused_and_written_to": Mutation(
+        "who refuses is written to by their own variant",
+        (BATCH,),
+        (
+            Edit(
+                "app/management/personalize_batch.py",
+                "NOBODY if consent is NONE else body.visitor_id",
+                "body.visitor_id",
+            ),
+        ),
+    ),
+    "evaluations_in_python": Mutation(
+        "what GrowthBook's Python SDK says of each feature it evaluates is refused",
+        (ARRIVES,),
+        (Edit("events/dialects/names.py", '"Feature Evaluated", "$$feature_evaluated")', '"Feature Evaluated",)'),),
+    ),
+}
