@@ -20,6 +20,7 @@ import psutil
 from oracles.proving import PLANTED
 from planted.consent import CONSENT
 from planted.decisions import DECISIONS, refusals
+from planted.delivery import DELIVERY
 from planted.dialects import DIALECTS
 from planted.fault import Mutation
 from planted.intake import INTAKE
@@ -54,6 +55,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     **INTAKE,
     **ARRIVALS,
     **PAGES,
+    **DELIVERY,
     **dict(refusals()),
 }
 

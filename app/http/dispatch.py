@@ -68,7 +68,7 @@ class PathTable(Generic[State]):
         found = self.exact.get(path)
         if found is not None:
             return found
-        if path[-1:] == "/" and path[-2:] not in ("/", "//") and scope["raw_path"][-1:] == b"/":
+        if path[-1:] == "/" and scope["raw_path"][-1:] == b"/" and scope["raw_path"][-2:] not in (b"/", b"//"):
             path = scope["path"] = path[:-1]
             scope["raw_path"] = scope["raw_path"][:-1]
             found = self.exact.get(path)

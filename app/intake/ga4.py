@@ -1,11 +1,10 @@
 """`POST /mp/collect`: events as backends and pages send them to Google Analytics 4."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
 
-from app.http.access import Grant
 from app.http.admission import admit_key, presented, stranger
 from app.http.body import decode
 from app.http.errors import Problem
@@ -58,9 +57,16 @@ def described(operation: dict[str, Any], parameters: Sequence[dict[str, Any]]) -
 
 
 def collect(exchange: Exchange, resources: Resources, body: bytes) -> Reply:
-    """The handler: 204 when every event that could be read is durable, `?debug=1` says what became of each."""
+    """The handler: 204 when every event that could be read is durable, `?debug=1` says what became of each.
+
+    The key stands in the head, or in the address by Google's name for it or by ours.
+    """
     pairs = dict(query_pairs(exchange))
-    grant = _admitted(exchange, resources, pairs)
+    found = presented(exchange)
+    key, in_address = (pairs[KEY].encode(), True) if found is None and KEY in pairs else found or (b"", False)
+    if not key:
+        raise stranger(exchange, resources.access, None)
+    grant = admit_key(exchange, resources.access, key, in_address=in_address)
     told = decode(body, BODY)
     named = resources.users.named_by_events(exchange.user_token)
     try:
@@ -71,15 +77,6 @@ def collect(exchange: Exchange, resources: Resources, body: bytes) -> Reply:
         raise Problem(413, "batch_too_large", str(error)) from None
     reply = store(exchange, reading, resources, grant, named)
     return reply if pairs.get("debug") == "1" else _taken(reply)
-
-
-def _admitted(exchange: Exchange, resources: Resources, pairs: Mapping[str, str]) -> Grant:
-    """The grant of the key in the headers, or in the address by either name. Raises Problem 401, 403 or 429."""
-    found = presented(exchange)
-    key, in_address = (pairs[KEY].encode(), True) if found is None and KEY in pairs else found or (b"", False)
-    if not key:
-        raise stranger(exchange, resources.access, None)
-    return admit_key(exchange, resources.access, key, in_address=in_address)
 
 
 def _taken(reply: Reply) -> Reply:

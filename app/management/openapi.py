@@ -299,7 +299,6 @@ def hot_paths() -> JSON:
         **_tracking(),
         "/api/features/{key}": {"get": features},
         "/track": {"post": {**ingest, "parameters": [client_key, *SAID]}},
-        "/mp/collect": {"post": ga4.described(_operation(*ga4.ASKED, {}), SAID)},
     }
 
 

@@ -68,7 +68,7 @@ def sdk_paths() -> JSON:
     changes = "GrowthBook's payload as `event: features`: at once, unless the client holds it, and at every change"
     asks = 'At every change of what may be answered `{"type": "refetchEvaluation", "etag": VERSION}`'
     failures: JSON = {status: {**PROBLEM, "description": words} for status, words in ERRORS.items()}
-    collected = hot_operation("Google Analytics", ga4.SUMMARY, ga4.SCHEMA, ga4.EXAMPLE, {})
+    collected = hot_operation(*ga4.ASKED, {})
     return {
         "/mp/collect": {"post": ga4.described(collected, SAID)},
         **pixel_paths(SECURITY, failures),

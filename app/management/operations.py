@@ -69,6 +69,7 @@ async def metrics(worker: Worker, grant: Anyone) -> PlainTextResponse:
     gauges = {
         "resonate_store_available": float(state.available),
         "resonate_definition_errors": float(errors if reader else min(errors, 1)),
+        "resonate_streams_open": float(len(worker.streams.open)),
         "resonate_experiments_running": float(len(worker.visible_to(reader, time.time()).running)),
     }
     rejected = (await worker.intake.all()).totals

@@ -181,7 +181,7 @@ class Settings(BaseSettings):
         description="`1` stores GrowthBook's `Feature Evaluated`, which no metric reads and which come by the crowd.",
     )
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = Field(
-        (), description="Addresses or networks whose `X-Forwarded-For` is believed."
+        (), description="Addresses or networks whose `X-Forwarded-…` or `Forwarded` is believed."
     )
     rate_limit_per_second: int = Field(
         500, ge=1, description="Requests a second of one publishable key and network, whatever they cost."

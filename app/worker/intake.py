@@ -14,7 +14,7 @@ import msgspec
 
 from app.runtime.telemetry import Telemetry
 from events.dialects.validation import Reading, Remark
-from events.tallies.evaluations import Evaluations
+from events.tallies.evaluations import Evaluations, Tallies
 from events.tallies.libraries import NO_LIBRARY, library_label
 from events.tallies.refused_events import (
     LAST,
@@ -60,6 +60,7 @@ class IntakeTold:
         """`zone` is the shop's."""
         self.evaluations = Evaluations(data)
         self._data = data
+        self._tallies = Tallies(data)
         self._zone = zone
         self._telemetry = telemetry
         self._noted: RefusedEvents | None = None
@@ -119,9 +120,10 @@ class IntakeTold:
     async def all(self) -> RefusedEvents:
         """What all workers told, this one's included; raises OSError where it cannot be read."""
         await self.tell()
-        known = await asyncio.to_thread(read_refused, self._data, now_us())
-        if self._noted is not None:  # the disk takes nothing
-            known.take_over(self._noted)
+        if self._noted is None:
+            return await asyncio.to_thread(self._tallies.refused, now_us())
+        known = read_refused(self._data, now_us())  # the disk takes nothing
+        known.take_over(self._noted)
         return known
 
     async def close(self) -> None:

@@ -38,7 +38,7 @@ def beat(item: dict[str, Any], arrival: Arrival, consent: Consent) -> Record:
     if final is not None and type(final) is not bool:
         noted(notes, "final", Unusable("invalid_field", f"it must be true or false, this is {kind_of(final)}"))
     context = members_of(item.get("context"), "context", notes)
-    machine = arrival.client(optional_text(context.get("userAgent"), "context.userAgent", notes))
+    machine = arrival.client(context.get("userAgent"))
     given = identifier(item.get("messageId"))
     own = given if type(given) is str and len(given) <= MAX_MESSAGE_ID else None
     if own is None and item.get("messageId") is not None:

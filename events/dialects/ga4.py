@@ -111,23 +111,21 @@ def called(name: str, parameters: Mapping[str, Any]) -> tuple[Call, str, dict[st
     renamed = TABLE.parameters
     properties = {renamed.get(each, each): value for each, value in parameters.items() if each not in TABLE.never}
     products, value, event = properties.get("items"), properties.get("value"), call.event
+    priced = False
     if type(products) is list:
         products = properties["products"] = [_product(item) for item in properties.pop("items")]
+        priced = any(type(product) is dict and product.get("price") is not None for product in products)
         if call.single and len(products) == 1 and type(products[0]) is dict:
             properties = {**properties.pop("products")[0], **properties}
     if call.worth and value is not None:
         properties["revenue"] = properties["total"] = properties.pop("value")
-    elif call.unvalued and not (type(products) is list and any(_priced(product) for product in products)):
+    elif call.unvalued and not priced:
         event = call.unvalued
     return call, event, properties
 
 
 def _product(item: Any) -> Any:
     return {TABLE.item.get(name, name): value for name, value in item.items()} if type(item) is dict else item
-
-
-def _priced(product: Any) -> bool:
-    return type(product) is dict and product.get("price") is not None
 
 
 def read_collected(body: CollectBody, size: int, arrival: Arrival) -> Reading:
@@ -184,19 +182,14 @@ def _item(told: dict[str, Any], raw: msgspec.Raw, body: CollectBody, place: int)
         if call.left_out:
             return None
         item["type"] = call.type
-        _place(item["properties"])
+        with contextlib.suppress(ValueError):
+            if type(item["properties"].get("url")) is str:
+                item["properties"].setdefault("path", urlsplit(item["properties"]["url"]).path)
     if when is not None:
         known = msgspec.json.encode([client, body.user_id, when, place])
         item["messageId"] = sha256(known + bytes(raw)).hexdigest()[:32]
         item["timestamp"] = _milliseconds(when)
     return item
-
-
-def _place(properties: dict[str, Any]) -> None:
-    """Adds the path of the address that the properties name."""
-    with contextlib.suppress(ValueError):
-        if type(properties.get("url")) is str:
-            properties.setdefault("path", urlsplit(properties["url"]).path)
 
 
 def _milliseconds(microseconds: Any) -> Any:

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 import msgspec
 
+from events.authority import OF_BACKEND
 from events.consent import NONE, PERSONAL
 from events.dialects.commerce import commerce
 from events.dialects.engagement import beat
@@ -145,7 +146,7 @@ def read_event(item: dict[str, Any], kind: str | None, arrival: Arrival) -> Reco
     told = "traits" if kind in (IDENTIFY, GROUP) else "properties"
     properties = mapping(item.get(told), told, notes, scrubber)
     fields = _what(item, kind, properties, arrival)
-    alone = fields.get("order_id") is not None and arrival.authority.knows_orders_alone and fields["event"] in ORDERS
+    alone = arrival.authority is OF_BACKEND and fields.get("order_id") is not None and fields["event"] in ORDERS
     place = "previousId" if kind == ALIAS else "anonymousId"
     visitor_id, user_id = who_of(item, place, notes, both=kind == ALIAS, alone=alone)
     when = event_time(item, arrival)
@@ -166,42 +167,32 @@ def read_event(item: dict[str, Any], kind: str | None, arrival: Arrival) -> Reco
 def _where(
     fields: dict[str, Any], item: dict[str, Any], context: dict[str, Any], properties: dict[str, Any], arrival: Arrival
 ) -> None:
-    """The columns of the page and of the client, and the context."""
-    notes = arrival.notes
-    told, page, location = context.get("userAgent"), context.get("page"), context.get("location")
-    if told is not None and type(told) is not str:
-        told = optional_text(told, "context.userAgent", notes)
-    machine = arrival.client(told)
+    """The columns of the page and of the client, and of the context what is kept."""
+    notes, page, kept = arrival.notes, context.get("page"), context
+    machine = arrival.client(context.get("userAgent"))
     if type(page) is not dict:
-        page = {} if page is None else members_of(page, "context.page", notes)
+        page = members_of(page, "context.page", notes)
     fields["url"] = _of_page("url", properties, page, notes)
     fields["path"] = _of_page("path", properties, page, notes)
-    fields["country"] = arrival.country
-    if location is not None:
-        location = members_of(location, "context.location", notes)
-        told = optional_text(location.get("country"), "context.location.country", notes)
-        fields["country"] = told or arrival.country
+    fields["country"] = _country(context["location"], arrival) if "location" in context else arrival.country
     fields["device"], fields["bot"] = machine.device, machine.bot
-    fields["context"] = _kept(fields.get("event"), item, context, machine.browser, arrival) or None
-
-
-def _kept(
-    event: str | None, item: dict[str, Any], context: dict[str, Any], browser: str | None, arrival: Arrival
-) -> dict[str, Any]:
-    """What a row keeps of the context, with what is said there of the event itself."""
-    notes, kept = arrival.notes, context
     if not FORGOTTEN_CONTEXT.isdisjoint(context):
         kept = {name: value for name, value in context.items() if name not in FORGOTTEN_CONTEXT}
-    if browser is not None:
-        kept = {**kept, "browser": browser}
+    if machine.browser is not None:
+        kept = {**kept, "browser": machine.browser}
     if not KNOWN_FIELDS.issuperset(item):
         unknown = {name: value for name, value in item.items() if name not in KNOWN_FIELDS}
         kept = {**kept, "unknown_fields": mapping(unknown, "event", notes, arrival.scrubber)}
-    if event is not None and event != item["event"]:
+    if "event" in fields and fields["event"] != item["event"]:
         kept = {**kept, EVENT_NAME: item["event"]}
     if notes:
         kept = {**kept, REPAIRED: repaired_fields(notes)}
-    return kept
+    fields["context"] = kept or None
+
+
+def _country(location: Any, arrival: Arrival) -> str | None:
+    told = members_of(location, "context.location", arrival.notes).get("country")
+    return optional_text(told, "context.location.country", arrival.notes) or arrival.country
 
 
 def _of_page(name: str, properties: dict[str, Any], page: dict[str, Any], notes: Notes) -> str | None:
@@ -271,11 +262,11 @@ def happened(
     if sent in FEATURE_EVALUATED and not arrival.keeps_evaluations:
         raise EventDropped(sent)
     name, notes = meant_name(sent), arrival.notes
-    noted = len(notes)
-    instead = message_id if arrival.authority.knows_orders_alone else None
+    instead = message_id if arrival.authority is OF_BACKEND else None
     if name == sent:
         _meaning(fields, name, properties, instead, notes)
         return
+    noted = len(notes)
     try:
         _meaning(fields, name, properties, instead, notes)
     except EventRefused:

@@ -15,7 +15,7 @@ from events.dialects.user_agents import Client, joined_client
 from events.records import Record
 from events.scrubbing import Scrubber
 from kit.time import DAY_US
-from kit.values import MAX_INTEGER
+from kit.values import MAX_INTEGER, kind_of
 
 MAX_DEPTH: Final = 32
 MAX_KEYS: Final = 512
@@ -146,7 +146,10 @@ class Arrival(msgspec.Struct, frozen=True):
 
     def client(self, told: Any) -> Client:
         """The visitor's, by what the request says of its user agent and by what the event says: one rule for all."""
-        return joined_client(self.user_agent, told if type(told) is str else "")
+        if told is None or type(told) is str:
+            return joined_client(self.user_agent, told or "")
+        self.notes.append(Finding("context.userAgent", "invalid_field", f"it must be text, this is {kind_of(told)}"))
+        return joined_client(self.user_agent, "")
 
     def consent_of(self, context: Any, own: Any) -> Consent:
         """Of one event, by its `context.consent` and its `consent`. Raises Refused."""

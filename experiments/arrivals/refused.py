@@ -21,6 +21,7 @@ FEW: Final = 20  # events of a library, of which one may be odd
 LATEST_DAYS: Final = 28  # of which it is looked up what each library sent
 SETTLED_US: Final = 3_600 * SECOND_US  # after its end no more is received of a day
 ORDER: Final = "Order Completed"
+STRANGERS: Final = frozenset({"unauthorized", "unknown_path"})  # anybody sends so many as they like, without any key
 SHOWN: Final = "GET /v1/events/rejected shows the last ones"
 REMEDIES: Final[Mapping[str, str]] = {
     "missing_id": "send anonymousId, or userId, with every event",
@@ -30,10 +31,8 @@ REMEDIES: Final[Mapping[str, str]] = {
     "unknown_type": "send the type track, page, screen, identify, group or alias",
     "event_too_large": "send less with an event, at most 32 kB",
     "unreadable_body": "send JSON, as docs/clients.md has it for each client",
-    "unauthorized": "give the client a key of this service, which `resonate keys list` names",
     "scope_missing": "give the client a key with the scope track",
     "origin_not_allowed": "add the page's origin to the key or to RESONATE_ORIGINS",
-    "unknown_path": "set the client's address and path as docs/clients.md has them",
     "unknown_consent": "send none, measure or personal as the consent",
 }
 OTHERWISE: Final = "send what their messages ask for"
@@ -97,7 +96,7 @@ def rejected_check(
     """`events_rejected`, where on some day of the span (first and last) more than 1 % were refused."""
     each_day = range(span[0], span[1] + DAY_US, DAY_US)
     days = {day: of_day(told, calendar_date(day).isoformat(), "rejected") for day in each_day}
-    days = {day: sums for day, sums in days.items() if sums}
+    days = {day: own for day, sums in days.items() if (own := [each for each in sums if each.code not in STRANGERS])}
     if not days:
         return
     stored = _stored(cube, min(days), max(days))

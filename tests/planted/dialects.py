@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from planted.fault import Edit, Mutation
 
 GA4 = "tests/events/dialects/test_ga4.py"
-COLLECT = "tests/app/routes/test_ga4.py"
+COLLECT = "tests/app/intake/test_ga4.py"
 BATCH = "tests/app/management/test_personalize_batch.py"
 ARRIVES = "tests/clients/test_every_client_arrives.py"
 
@@ -21,8 +21,8 @@ DIALECTS: Mapping[str, Mutation] = {
         (
             Edit(
                 "events/dialects/ga4.py",
-                "not (type(products) is list and any(_priced(product) for product in products))",
-                "value is None",
+                "elif call.unvalued and not priced:",
+                "elif call.unvalued:",
             ),
         ),
     ),
@@ -46,7 +46,7 @@ DIALECTS: Mapping[str, Mutation] = {
         (COLLECT,),
         (
             Edit(
-                "app/routes/ga4.py",
+                "app/intake/ga4.py",
                 "admit_key(exchange, resources.access, key, in_address=in_address)",
                 "admit_key(exchange, resources.access, key)",
             ),

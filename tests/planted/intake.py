@@ -103,7 +103,7 @@ INTAKE: Mapping[str, Mutation] = {
     "slashes_of_ids": Mutation(
         "a slash that is part of an id is taken off",
         (f"{PATHS}::test_a_slash_that_is_written_as_part_of_an_id_stays_one",),
-        (Edit("app/http/dispatch.py", ' and scope["raw_path"][-1:] == b"/"', ""),),
+        (Edit("app/http/dispatch.py", ' and scope["raw_path"][-1:] == b"/" and', " and"),),
     ),
     "told_definitions": Mutation(
         "hints tell pages names that only the definitions know",

@@ -2,10 +2,12 @@
 
 import socket
 from collections.abc import Iterator
+from itertools import islice
 from typing import Self
 
 STREAMED = ("/sub/{key}", "/ofrep/v1/stream")
 PATIENCE_SECONDS = 20.0
+MOST_BEATS = 2  # signs of life come every 15 s
 
 
 def ending(address: str) -> str:
@@ -62,11 +64,12 @@ class Listener:
 
     def event(self) -> dict[str, str]:
         """The next event, by the names of its fields."""
-        for block in self.blocks():
+        for block in islice(self.blocks(), MOST_BEATS):
             if not block.startswith(":"):
                 return dict(line.partition(": ")[::2] for line in block.split("\n"))
-        raise EOFError
+        raise EOFError("it ended, or gave nothing but signs of life")
 
     def ends(self) -> bool:
-        """Whether it ends, and says nothing more before but signs of life."""
-        return all(block.startswith(":") for block in self.blocks())
+        """Whether it ends soon, and says nothing more before but a sign of life."""
+        said = [*islice(self.blocks(), MOST_BEATS)]
+        return len(said) < MOST_BEATS and all(block.startswith(":") for block in said)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from typer.testing import CliRunner, Result
 from app.cli.main import app
 from app.cli.output import Refused
 from app.keys.file import read_keys
+from app.setup.calls import RunningService
 from app.setup.files import members, variables
 
 Resonate = Callable[..., Result]
@@ -101,6 +103,27 @@ def test_an_answer_that_cannot_be_used_writes_nothing(
     assert not any((tmp_path / name).exists() for name in ("resonate.env", "keys.yaml", "definitions"))
 
 
+def test_questions_are_asked_of_who_can_answer_and_enter_takes_what_is_safe(tmp_path: Path) -> None:
+    answering, terminal = pty.openpty()
+    os.write(answering, b"https://shop.example/r/x7\n\nwww.shop.example\nmeasure\n\n\n")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("RESONATE_")}
+    command = [sys.executable, "-P", "-m", "app.cli.main", "init", "--site", "https://shop.example"]
+    done = subprocess.run(
+        [*command, "--folder", str(tmp_path)], env=kept | {"RESONATE_DATA": str(tmp_path / "data")}, stdin=terminal,
+        capture_output=True, text=True, timeout=60, cwd=Path(__file__).parents[3], check=False,
+    )  # fmt: skip
+    os.close(answering)
+    os.close(terminal)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("[") >= 6, "each question has what Enter takes"
+    shop = members((tmp_path / "definitions" / "shop.yaml").read_text(), "shop.yaml")
+    assert (shop["privacy"], shop["currency"]) == ({"default_consent": "measure"}, "EUR")
+    settings = variables((tmp_path / "resonate.env").read_text())
+    assert settings["RESONATE_PUBLIC_URL"] == "https://shop.example/r/x7"
+    assert settings["RESONATE_TRUSTED_PROXIES"] == "127.0.0.1"
+    assert 'data-consent="measure"' in done.stdout
+
+
 def examined(service: Service, *arguments: str, key: str = SECRET_KEY) -> tuple[int, dict[str, Any]]:
     command = [sys.executable, "-P", "-m", "app.cli.main", "doctor", "--url", service.url, "--json", *arguments]
     environment = service.environment() | {"RESONATE_DOCTOR_KEY": key}
@@ -166,3 +189,20 @@ def test_a_key_that_may_not_and_an_address_that_is_none_are_said(service: Servic
         )  # fmt: skip
         assert done.returncode == 1
         assert said in done.stderr
+
+
+def test_what_arrives_is_seen_once_and_at_once(service: Service) -> None:
+    def click(_: float) -> None:
+        httpx.post(
+            f"{service.url}/v1/track", json={"event": "Clicked", "anonymousId": "v-1"},
+            headers={"authorization": f"Bearer {PUBLISHABLE_KEY}"},
+        )  # fmt: skip
+
+    click(0)
+    with RunningService(service.url, SECRET_KEY) as watched:
+        with service.client() as client:
+            assert client.get("/v1/export/events").text.count("Clicked") == 1
+        arriving = watched.arriving(click)
+        first, second = next(arriving), next(arriving)
+    assert (first["event"], second["event"]) == ("Clicked", "Clicked")
+    assert first["message_id"] != second["message_id"]

@@ -194,6 +194,13 @@ def test_what_a_developer_forces_is_shown_and_never_tracked(remote: OneWorker) -
         assert plain["features"] == tried["features"]
 
 
+def test_what_is_forced_carries_no_tracks(remote: OneWorker) -> None:
+    for index, value in ((0, None), (1, "Free shipping")):
+        told = asked(remote, attributes={"id": "v-1"}, forcedVariations={"banner": index}).json()["features"]["banner"]
+        assert told["defaultValue"]["banner"] == value
+        assert told["rules"] == [{"force": told["defaultValue"]}]
+
+
 def test_ids_are_read_as_everywhere_and_who_refuses_is_drawn_nowhere(remote: OneWorker) -> None:
     numbers = [
         asked(remote, attributes={"id": each}).json()["features"]["banner"] for each in (12345, "12345", 12345.0)

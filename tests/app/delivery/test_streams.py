@@ -154,9 +154,11 @@ def test_drafts_wake_nobody_but_who_has_a_secret_key(tmp_path: Path) -> None:
         publish(worker, "later.yaml", later())
         assert backend.event()["id"] != seen[2]
         publish(worker, "banner.yaml", PAUSED)
-        for listener, version in ((page, seen[0]), (other, seen[1])):
+        for listener, version, path in ((page, seen[0], SUB), (other, seen[1], STREAM)):
             told = listener.event()
             assert told["id"] != version
+            with Listener(worker.url, path) as now:
+                assert now.event() == told  # of the pause: nothing was told before
             assert "later" not in str(told)
             assert json.loads(told["data"]).get("features", {"banner": {"rules": []}})["banner"]["rules"] == []
 

@@ -145,3 +145,15 @@ def test_the_limit_of_open_files_is_raised_and_the_connections_fit_into_it() -> 
         command = [sys.executable, "-c", code, str(soft), str(most), str(wanted)]
         found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
         assert tuple(map(int, found)) == expected
+
+
+def test_streams_have_files_beside_the_connections_and_give_way_where_there_are_few() -> None:
+    code = (
+        "import resource, sys; from app.limits.connections import connection_limits;"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, tuple(map(int, sys.argv[1:3])));"
+        "print(*connection_limits(1000, 600))"
+    )
+    for (soft, most), expected in {(256, 2000): (1000, 600), (256, 1200): (644, 300)}.items():
+        command = [sys.executable, "-c", code, str(soft), str(most)]
+        found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+        assert tuple(map(int, found)) == expected

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 import jsonschema
@@ -165,3 +166,11 @@ def test_a_unit_of_users_follows_the_user_and_not_the_visitor(worker: OneWorker)
     assert ask(worker, path, targetingKey="x1").json()["metadata"]["because"] == "unit"
     variants = {ask(worker, path, targetingKey=f"x{number}", user_id="u-7").json()["variant"] for number in range(8)}
     assert len(variants) == 1
+
+
+@pytest.mark.parametrize("key", ["nothing", "a%2Fb", "a/b", "%2e%2e%2fbanner"])
+def test_an_unknown_key_is_not_found_however_it_is_written(worker: OneWorker, key: str) -> None:
+    with worker.client() as client:
+        answer = client.post(f"/ofrep/v1/evaluate/flags/{key}", json={"context": {"targetingKey": "v-1"}})
+    assert (answer.status_code, answer.json()["errorCode"]) == (404, "FLAG_NOT_FOUND")
+    assert answer.json()["key"] == unquote(key)

@@ -19,7 +19,8 @@ FILES = {
     "paused.yaml": "key: paused\nstatus: paused\nvariants: [{key: old, payload: 1}, {key: hidden-b, payload: 2}]\n"
     "goal: purchase_rate\n",
     "draft-of-ours.yaml": "key: draft-of-ours\nstatus: draft\nvariants: [old, b]\ngoal: purchase_rate\n",
-    "server-only.yaml": "key: server-only\nstatus: running\ndelivery: server\nvariants: [old, b]\ngoal: purchase_rate\n",
+    "server-only.yaml": "key: server-only\nstatus: running\ndelivery: server\nvariants: [old, b]\n"
+    "goal: purchase_rate\n",
     "later-one.yaml": "key: later-one\nstatus: running\nstart: 2099-01-01\nvariants: [old, b]\ngoal: purchase_rate\n",
     "shipped.yaml": "key: shipped\nstatus: stopped\ndecision: {outcome: shipped, variant: b}\n"
     "variants: [{key: old, payload: 1}, {key: b, payload: 2}]\ngoal: purchase_rate\n",

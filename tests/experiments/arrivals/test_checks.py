@@ -84,6 +84,15 @@ def test_it_holds_for_closed_days_and_today_and_for_what_was_refused_alone(tmp_p
     assert told(stranger, "events_rejected") is None
 
 
+def test_who_has_no_key_raises_no_alarm(tmp_path: Path) -> None:
+    shop, folder = world(tmp_path)
+    known = RefusedEvents(START)
+    for code in ("unauthorized", "unknown_path"):
+        known.add("rejected", Cause(code, "request", "none", "segment"), 10_000, START, "2026-01-06")
+    keep_refused(folder, known)
+    assert told(readouts(folder, shop.records, 3.5, GOAL), "events_rejected") is None
+
+
 @pytest.mark.parametrize(("worthless", "alarm"), [(1, False), (5, True)])
 def test_orders_without_a_value_are_named(tmp_path: Path, worthless: int, alarm: bool) -> None:
     shop, folder = world(tmp_path, per_day=1)
