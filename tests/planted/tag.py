@@ -15,8 +15,8 @@ TAG: Mapping[str, Mutation] = {
         (
             Edit(
                 "app/delivery/payload.py",
-                "visible, payload = resources.visible_to(None, now), self",
-                "visible, payload = resources.catalogs.catalog.full, self",
+                "visible, payload = resources.visible_to(None, now), self._payloads.get",
+                "visible, payload = resources.catalogs.catalog.full, self._payloads.get",
             ),
         ),
     ),
