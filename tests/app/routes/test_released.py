@@ -72,7 +72,9 @@ def world(worker: OneWorker) -> Iterator[World]:
     standing = World(worker)
     with pytest.MonkeyPatch.context() as patched:
         for name, module in list(sys.modules.items()):
-            if name.startswith(("app.delivery.", "app.intake.", "app.management.", "app.routes.")) and hasattr(module, "time"):
+            if name.startswith(("app.delivery.", "app.intake.", "app.management.", "app.routes.")) and hasattr(
+                module, "time"
+            ):
                 patched.setattr(module, "time", SimpleNamespace(time=standing.time))
         patched.setattr("app.intake.tracking.now_us", standing.now_us)
         yield standing
