@@ -69,7 +69,9 @@ def bodies(members: dict[str, Any]) -> dict[str, list[Any]]:
         {**members, "event_name": members.get("text 8", "Seen"), "device_id": "v-1", "properties_json": members},
         {"event_name": "Experiment Viewed", "properties_json": exposed, "context_json": json.dumps(members)},
     ]
-    by_google = [{"name": name, "params": members} for name in (members.get("text 8", "seen"), "begin_checkout", "page_view")]
+    by_google = [
+        {"name": name, "params": members} for name in (members.get("text 8", "seen"), "begin_checkout", "page_view")
+    ]
     return {
         "/mp/collect": [{"client_id": "v-1", "user_id": "u-1", "events": by_google}],
         **{path: [segment(kind, members)] for kind in kinds for path in paths_of(kind)},
