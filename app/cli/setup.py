@@ -46,20 +46,32 @@ def init(  # noqa: PLR0913 (one parameter per option of the command)
     as_json: AsJson = False,
 ) -> None:
     """Set a shop up: writes shop.yaml, settings and named keys, prints the tag; run again it changes what is asked."""
+    from app.keys.file import KeysInvalid, read_keys
     from app.setup.files import NotChanged
-    from app.setup.site import WrongAnswer, known_answers, lines_for_shop, note_publishable, publishable_of, write_site
+    from app.setup.site import (
+        WrongAnswer,
+        keys_file,
+        known_answers,
+        lines_for_shop,
+        note_publishable,
+        publishable_of,
+        write_site,
+    )
+    from kit.files import read_or_none
 
     given = {"address": address, "proxies": proxies, "hosts": hosts, "consent": consent, "currency": currency,
              "timezone": timezone}  # fmt: skip
     try:
         known = known_answers(folder, site)
         answers = _answered(known, given, ask=not yes and not as_json and sys.stdin.isatty()).checked()
+        keys = keys_file(folder)
+        read_keys(read_or_none(keys) or b"", keys.name)  # what is wrong with it is said before anything is written
         changed = write_site(folder, answers)
-        made = _make_keys(environment_settings(keys=folder / "keys.yaml"))
+        made = _make_keys(environment_settings(keys=keys))
         if "pages" in made:
             note_publishable(folder, made["pages"])
         lines = lines_for_shop(answers, publishable_of(folder) or "pk_…")
-    except (WrongAnswer, NotChanged) as error:
+    except (WrongAnswer, NotChanged, KeysInvalid) as error:
         raise Refused(str(error)) from None
     except OSError as error:
         raise Refused(f"{error.filename} cannot be written: {error.strerror}") from None

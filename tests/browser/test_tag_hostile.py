@@ -37,7 +37,8 @@ def test_html_of_a_payload_runs_nothing_neither_now_nor_when_it_is_clicked(chrom
         visit(chromium, pages)
         WebDriverWait(chromium, 20).until(lambda each: each.find_elements("css selector", ".kept"))
         left = chromium.execute_script(
-            "return [...document.querySelectorAll('animate,set,animateTransform,template,noscript')].map((e) => e.localName)"
+            "const left = document.querySelectorAll('animate,set,animateTransform,template,noscript');"
+            "return [...left].map((element) => element.localName)"
         )
         chromium.execute_script(
             "document.querySelector('#bait').dispatchEvent(new MouseEvent('click', {bubbles: true, cancelable: true}))"
