@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from events.consent import OF_WORD, PERSONAL, strictest
+from events.consent import OF_WORD, PERSONAL, mode_of, strictest
 from events.dialects.segment import ITEM, BatchBody, read_batch
 from events.dialects.validation import Arrival, Reading
 from kit.values import MAX_INTEGER
@@ -201,7 +201,9 @@ def _milliseconds(microseconds: Any) -> Any:
 
 
 def _consent(body: CollectBody) -> Any:
-    """The mode that a body says: a word of ours, or theirs of what is granted and denied; None where it says none."""
+    """The mode that a body says: a word of ours, alone or as `resonate`, or theirs of what is granted and denied; the
+    strictest of them, None where it says none. Raises UnknownConsent.
+    """
     told = body.consent
     if told is not None and type(told) is not dict:
         return told
@@ -211,5 +213,6 @@ def _consent(body: CollectBody) -> Any:
     left = {**REFUSED_FOR_ADS, **TABLE.refused}
     denied = strictest(OF_WORD[left[name]] for name in left if answers.get(name) == DENIED)
     granted = all(answers.get(name) == GRANTED for name in TABLE.refused)
-    mode = denied if denied is not None or not granted else PERSONAL
+    said = denied if denied is not None or not granted else PERSONAL
+    mode = strictest([said, mode_of((told or {}).get("resonate"), "consent.resonate")])
     return None if mode is None else mode.word

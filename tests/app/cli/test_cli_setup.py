@@ -17,6 +17,7 @@ from typer.testing import CliRunner, Result
 
 from app.cli.main import app
 from app.cli.output import Refused
+from app.cli.setup import say_row
 from app.keys.file import read_keys
 from app.setup.calls import RunningService
 from app.setup.files import members, variables
@@ -235,3 +236,12 @@ def test_what_arrives_is_seen_once_and_at_once(service: Service) -> None:
         first, second = next(arriving), next(arriving)
     assert (first["event"], second["event"]) == ("Clicked", "Clicked")
     assert first["message_id"] != second["message_id"]
+
+
+def test_what_an_event_calls_itself_steers_no_terminal_and_ends_no_watching(capsys: pytest.CaptureFixture[str]) -> None:
+    for library in ("\x1b]0;owned\x07", {"name": 5}, {"name": "\x9b2J"}, [1]):
+        row = {"received_at": 0, "type": "track", "event": "\x1b[2Jgone\r", "context": {"library": library}}
+        say_row(row, as_json=False)
+    told = capsys.readouterr().out
+    assert told.count("gone") == told.count("\n") == 4
+    assert not {"\x1b", "\x9b", "\x07", "\r"} & {*told}

@@ -68,6 +68,14 @@ def test_no_member_of_a_body_of_google_ends_the_request(told: dict[str, Any]) ->
     assert [record.visitor_id for record in read_collected(body, 100, Arrival(received_at=NOW)).records] == ["v-1"]
 
 
+def test_our_own_word_among_what_google_calls_consent_is_heard() -> None:
+    granted = {"analytics_storage": "granted", "personalization_storage": "granted"}
+    for told in ({"resonate": "none"}, {"resonate": "none", **granted}, {**granted, "analytics_storage": "denied"}):
+        body = CollectBody(events=[msgspec.Raw(b'{"name":"E"}')], client_id="v-1", consent=told)
+        reading = read_collected(body, 100, Arrival(received_at=NOW))
+        assert (reading.records, reading.gone) == ([], 1)
+
+
 def test_of_who_refuses_no_event_is_named_as_refused_or_repaired() -> None:
     arrival, refusing = Arrival(received_at=NOW), Arrival(received_at=NOW, consent=REFUSING)
     large = {**GOOD, "messageId": "m", "context": {"consent": {"resonate": "none"}}}
