@@ -102,6 +102,10 @@ class Scrubber:
             del members[name]
         self._told(found)
 
+    def text(self, text: str) -> str:
+        """A text that stands in no record, as it may be stored."""
+        return self._text(text, [], is_version=False)
+
     def members(self, members: dict[str, Any]) -> dict[str, Any]:
         """An object without those members, at any depth; the same one where there are none."""
         if self._are_harmless(members):

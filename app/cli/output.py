@@ -61,6 +61,11 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
+def plain(text: Any) -> str:
+    """What somebody else wrote, on one line and without what would steer a terminal."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in str(text))
+
+
 def say_json(value: Any) -> None:
     """One JSON document on standard output."""
     print(json.dumps(value, indent=2, default=str, ensure_ascii=False), flush=True)

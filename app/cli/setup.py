@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from app.cli.output import AsJson, Refused, environment_settings, say, say_json
+from app.cli.output import AsJson, Refused, environment_settings, plain, say, say_json
 
 if TYPE_CHECKING:
     from app.runtime.settings import Settings
@@ -46,20 +46,32 @@ def init(  # noqa: PLR0913 (one parameter per option of the command)
     as_json: AsJson = False,
 ) -> None:
     """Set a shop up: writes shop.yaml, settings and named keys, prints the tag; run again it changes what is asked."""
+    from app.keys.file import KeysInvalid, read_keys
     from app.setup.files import NotChanged
-    from app.setup.site import WrongAnswer, known_answers, lines_for_shop, note_publishable, publishable_of, write_site
+    from app.setup.site import (
+        WrongAnswer,
+        keys_file,
+        known_answers,
+        lines_for_shop,
+        note_publishable,
+        publishable_of,
+        write_site,
+    )
+    from kit.files import read_or_none
 
     given = {"address": address, "proxies": proxies, "hosts": hosts, "consent": consent, "currency": currency,
              "timezone": timezone}  # fmt: skip
     try:
         known = known_answers(folder, site)
         answers = _answered(known, given, ask=not yes and not as_json and sys.stdin.isatty()).checked()
+        keys = keys_file(folder)
+        read_keys(read_or_none(keys) or b"", keys.name)  # what is wrong with it is said before anything is written
         changed = write_site(folder, answers)
-        made = _make_keys(environment_settings(keys=folder / "keys.yaml"))
+        made = _make_keys(environment_settings(keys=keys))
         if "pages" in made:
             note_publishable(folder, made["pages"])
         lines = lines_for_shop(answers, publishable_of(folder) or "pk_…")
-    except (WrongAnswer, NotChanged) as error:
+    except (WrongAnswer, NotChanged, KeysInvalid) as error:
         raise Refused(str(error)) from None
     except OSError as error:
         raise Refused(f"{error.filename} cannot be written: {error.strerror}") from None
@@ -101,9 +113,9 @@ def doctor(
         say_json({"url": address, "ok": not wrong, "lines": lines})
     else:
         for line in lines:
-            say(f"{'ok   ' if line['ok'] else 'WRONG'}  {line['check']:<12} {line['found']}")
+            say(f"{'ok   ' if line['ok'] else 'WRONG'}  {line['check']:<12} {plain(line['found'])}")
             if line["remedy"]:
-                say(f"       {'':<12} → {line['remedy']}")
+                say(f"       {'':<12} → {plain(line['remedy'])}")
         say(f"{address}: {f'{wrong} of {len(lines)} lines are wrong' if wrong else 'nothing is wrong'}")
     if wrong:
         raise typer.Exit(1)
@@ -117,10 +129,11 @@ def say_row(row: dict[str, Any], *, as_json: bool) -> None:
         say(json.dumps(row, ensure_ascii=False))
         return
     moment = time.strftime("%H:%M:%S", time.localtime(row["received_at"] / 1e6))
-    library = ((row.get("context") or {}).get("library") or {}).get("name", "")
+    told = (row.get("context") or {}).get("library")
+    library = told.get("name") if isinstance(told, dict) else told
     about = [row["type"], row.get("event", ""), row.get("experiment", ""), row.get("variant", ""), row.get("path", "")]
     odd = [name for name in ("forged", "quarantined", "bot", "forced") if row.get(name)]
-    say("  ".join(each for each in (moment, *about, library, *odd) if each))
+    say("  ".join(plain(each) for each in (moment, *about, library, *odd) if each))
 
 
 def _answered(known: "SiteAnswers", given: dict[str, str | None], *, ask: bool) -> "SiteAnswers":

@@ -8,7 +8,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from app.http.errors import Problem
 from app.http.exchange import ASGIApplication, Receive, Scope, Send
@@ -158,7 +158,9 @@ def without_prefix(scope: Scope, prefix: str) -> bool:
     if not prefix or not path.startswith(f"{prefix}/"):
         return False
     scope["path"] = path[len(prefix) :]
-    scope["raw_path"] = scope["path"].encode()
+    written: bytes = scope["raw_path"]  # where a slash of an id is told from one between two parts of a path
+    taken = next((taken for taken in (prefix.encode(), quote(prefix).encode()) if written.startswith(taken)), None)
+    scope["raw_path"] = quote(scope["path"]).encode() if taken is None else written[len(taken) :]
     return True
 
 

@@ -1,6 +1,7 @@
 """Exposures that clients report, held against what was served: which are true, which forged, which were sent before."""
 
 import time
+from typing import Final
 
 import msgspec
 
@@ -12,6 +13,8 @@ from events.records import REPEATABLE, Record
 from experiments.assignment.assign import CompiledExperiment, plausible
 from experiments.catalog.visible import Visible
 from kit.time import DAY_US
+
+TEST: Final = "resonate_test"  # of a context or of properties: sent to see whether it arrives
 
 
 def weighed_exposure(
@@ -27,10 +30,15 @@ def weighed_exposure(
     if found is None or found.message_id:
         return found
     day = found.time // DAY_US if found.quarantined else resources.shop_day(found.time)
-    marks = (found.forged, found.forced, found.bot, found.quarantined)
+    marks = (found.forged, found.forced, found.bot, found.quarantined or is_test(found))
     said = (found.visitor_id, found.user_id, found.experiment, found.phase, found.variant, day, *marks)
     digest = resources.recognition.ids.digest(msgspec.json.encode(said))
     return msgspec.structs.replace(found, message_id=REPEATABLE + digest)
+
+
+def is_test(record: Record) -> bool:
+    """Whether an event was sent to see whether it arrives: it is in no readout, no history and no model."""
+    return any(told is not None and told.get(TEST) is True for told in (record.context, record.properties))
 
 
 def judged(record: Record, hashed: str | None, consent: Consent, visible: Visible) -> Record | None:

@@ -15,7 +15,7 @@ from app.http.exchange import Awaited, Exchange, HttpAnswer, Reply
 from app.identity.users import NamedUsers
 from app.intake.forms import unwrapped
 from app.intake.hints import DEBUGGED, Hints, hints_of
-from app.intake.judging import weighed_exposure
+from app.intake.judging import TEST, is_test, weighed_exposure
 from app.worker.resources import Resources
 from events.authority import OF_BACKEND
 from events.consent import UnknownConsent
@@ -25,7 +25,6 @@ from events.records import Record
 from events.store.availability import StoreUnavailable
 from kit.time import now_us
 
-TEST: Final = "resonate_test"  # of a context or of properties: sent to see whether it arrives
 MOST_TOLD: Final = 100  # refusals, repairs and hints each
 SUCCESS: Final = b'{"success":true}'
 SINGLE: Final = msgspec.json.Decoder(dict[str, Any])
@@ -146,9 +145,8 @@ def _marked(reading: Reading, records: Sequence[Record], resources: Resources) -
 
 
 def _apart(record: Record) -> Record:
-    """A test event is kept and exported as it came, and is in no readout, no history and no model."""
-    is_test = any(told is not None and told.get(TEST) is True for told in (record.context, record.properties))
-    return msgspec.structs.replace(record, quarantined=True) if is_test else record
+    """A test event is kept and exported as it came."""
+    return msgspec.structs.replace(record, quarantined=True) if is_test(record) else record
 
 
 def not_stored(resources: Resources, unavailable: StoreUnavailable) -> Problem:

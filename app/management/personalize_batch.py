@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 
 from app.http.access import Grant
-from app.http.body import decode, decompressed
+from app.http.body import decode, decompressed, told_id
 from app.http.errors import Problem
 from app.http.exchange import Exchange
 from app.routes.dependencies import Asked, Secret, Worker
@@ -95,7 +95,8 @@ def _recipient(
     if body.expose:
         detail = "expose: a message that is written is not seen; send `Experiment Viewed` when it is opened or clicked"
         raise Problem(400, "never_exposes", detail)
-    who = {name: given for name in ("visitor_id", "user_id") if (given := getattr(body, name)) is not None}
+    told = {name: told_id(getattr(body, name), name) for name in ("visitor_id", "user_id")}
+    who = {name: getattr(body, name) for name, given in told.items() if given is not None}  # as their sender writes it
     if not who:
         raise Problem(400, "missing_id", "visitor_id or user_id is required")
     attributes, _ = checked_attributes(body)
@@ -104,6 +105,6 @@ def _recipient(
         attributes = knowable(attributes, consent)
     if grant.site is not None:
         attributes = {**attributes, SITE_ATTRIBUTE: grant.site}
-    asking = Asking(NOBODY if consent is NONE else body.visitor_id, consent=consent)
+    asking = Asking(NOBODY if consent is NONE else told["visitor_id"], consent=consent)
     unexposed = msgspec.structs.replace(body, expose=False)
     return who, page_view(exchange, resources, grant, asking, unexposed, attributes)

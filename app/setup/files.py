@@ -30,7 +30,8 @@ def with_variable(text: str, name: str, value: str) -> str:
         if (found := ASSIGNED.fullmatch(line.strip())) and found["name"] == name
     ]
     if places:
-        lines[places[-1]] = f"{name}={value}"
+        exported = "export " if lines[places[-1]].lstrip().startswith("export") else ""  # a shell reads it
+        lines[places[-1]] = f"{exported}{name}={value}"
     else:
         lines.append(f"{name}={value}")
     return "\n".join(lines) + "\n"

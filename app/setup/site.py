@@ -1,7 +1,7 @@
 """What `resonate init` asks about a shop, writes into its three files, and prints for its pages and its backend."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from ipaddress import ip_network
 from pathlib import Path
@@ -87,11 +87,20 @@ class SiteAnswers:
     @property
     def cookie_domain(self) -> str | None:
         """The domain that all of its hosts and the service are part of; None where there is none, or one host alone."""
-        hosts = [(urlsplit(f"//{host.lstrip('.')}").hostname or "") for host in self.own_hosts]
-        shortest = min(hosts, key=len).removeprefix("www.")
-        reached = [*hosts, urlsplit(self.address).hostname or ""]
-        fits = all(host == shortest or host.endswith(f".{shortest}") for host in reached)
+        shortest = min(self._hosts, key=len).removeprefix("www.")
+        fits = self.is_within(shortest)
         return shortest if fits and "." in shortest and not shortest.replace(".", "").isdigit() else None
+
+    def is_within(self, domain: Any) -> bool:
+        """Whether all of its hosts and the service are part of a domain."""
+        if type(domain) is not str or not domain:
+            return False
+        reached = [*self._hosts, urlsplit(self.address).hostname or ""]
+        return all(f".{host}".endswith(f".{domain.removeprefix('.')}") for host in reached)
+
+    @property
+    def _hosts(self) -> list[str]:
+        return [(urlsplit(f"//{host.lstrip('.')}").hostname or "") for host in self.own_hosts]
 
 
 def _url(name: str, url: str) -> str:
@@ -137,7 +146,7 @@ def known_answers(folder: Path, site: str | None) -> SiteAnswers:
     default = known.rstrip("/").lower()
     tag, privacy = shop.get("tag") or {}, shop.get("privacy") or {}
     hosts = [host for host in tag.get("hosts", ()) if host != urlsplit(default).netloc]
-    banner = settings.get("RESONATE_PUBLIC_URL") is None or privacy.get("default_consent") in (None, "none")
+    banner = privacy.get("default_consent") in (None, "none")
     return SiteAnswers(
         site=default,
         address=settings.get("RESONATE_PUBLIC_URL") or proposed_prefix(default) or default,
@@ -156,11 +165,17 @@ def write_site(folder: Path, answers: SiteAnswers) -> list[Path]:
     """
     settings, shop = folder / SETTINGS_FILE, folder / SHOP_FILE
     before = {settings: _text(settings), shop: _text(shop)}
-    after = {settings: _settings(before[settings], answers), shop: _shop(before[shop], answers)}
+    former = (members(before[shop], SHOP_FILE.name).get("tag") or {}).get("hosts", ())
+    after = {settings: _settings(before[settings], answers, former), shop: _shop(before[shop], answers)}
     changed = [file for file, text in after.items() if text != before[file]]
     for file in changed:
-        replace_file(file, after[file].encode(), keeps_mode=True)
+        replace_file(file.resolve(), after[file].encode(), keeps_mode=True)  # a link goes on leading where it does
     return changed
+
+
+def keys_file(folder: Path) -> Path:
+    """The file of named keys: the one that the settings name already, else the folder's own."""
+    return folder / variables(_text(folder / SETTINGS_FILE)).get("RESONATE_KEYS", KEYS_FILE)
 
 
 def lines_for_shop(answers: SiteAnswers, publishable: str) -> dict[str, str]:
@@ -182,17 +197,23 @@ def publishable_of(folder: Path) -> str | None:
 def note_publishable(folder: Path, key: str) -> None:
     """Keeps the key of the pages beside the settings, for the next time that its tag is lines_for_shop."""
     text = PAGES_KEY.sub("", _text(folder / SETTINGS_FILE))
-    replace_file(folder / SETTINGS_FILE, f"{text}# the publishable key of pages: {key}\n".encode(), keeps_mode=True)
+    replace_file(
+        (folder / SETTINGS_FILE).resolve(), f"{text}# the publishable key of pages: {key}\n".encode(), keeps_mode=True
+    )
 
 
-def _settings(text: str, answers: SiteAnswers) -> str:
+def _settings(text: str, answers: SiteAnswers, former: Sequence[str]) -> str:
+    """With the answers; origins that are of no host of the shop, such as a developer's, stay. `former` are its hosts
+    as they were.
+    """
+    known = variables(text)
+    others = [each for each in items_of(known.get("RESONATE_ORIGINS", "")) if urlsplit(each).netloc not in former]
     wanted = {
         "RESONATE_PUBLIC_URL": answers.address,
         "RESONATE_TRUSTED_PROXIES": ",".join(items_of(answers.proxies)),
-        "RESONATE_ORIGINS": ",".join(answers.origins),
+        "RESONATE_ORIGINS": ",".join(dict.fromkeys([*answers.origins, *others])),
         "RESONATE_KEYS": KEYS_FILE,
     }
-    known = variables(text)
     for name, value in wanted.items():
         if known.get(name) != value and not (name == "RESONATE_KEYS" and name in known):
             text = with_variable(text, name, value)
@@ -204,7 +225,7 @@ def _shop(text: str, answers: SiteAnswers) -> str:
     wanted: dict[tuple[str, ...], Any] = {
         ("timezone",): answers.timezone,
         ("currency",): answers.currency,
-        ("cookie_domain",): answers.cookie_domain,
+        ("cookie_domain",): None if answers.is_within(known.get("cookie_domain")) else answers.cookie_domain,
         ("privacy", "default_consent"): CONSENTS[answers.consent],
         ("tag", "hosts"): answers.own_hosts,
     }

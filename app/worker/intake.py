@@ -14,6 +14,7 @@ import msgspec
 
 from app.runtime.telemetry import Telemetry
 from events.dialects.validation import Reading, Remark
+from events.scrubbing import Scrubber
 from events.tallies.evaluations import Evaluations, Tallies
 from events.tallies.libraries import NO_LIBRARY, library_label
 from events.tallies.refused_events import (
@@ -56,8 +57,9 @@ class IntakeTold:
     A disk that takes nothing makes it wait, as large as that of one code and cause.
     """
 
-    def __init__(self, data: Path, zone: Callable[[], tzinfo], telemetry: Telemetry) -> None:
+    def __init__(self, data: Path, zone: Callable[[], tzinfo], telemetry: Telemetry, scrubber: Scrubber) -> None:
         """`zone` is the shop's."""
+        self._scrubber = scrubber
         self.evaluations = Evaluations(data)
         self._data = data
         self._tallies = Tallies(data)
@@ -146,8 +148,8 @@ class IntakeTold:
                 dialect=dialect,
                 message=kept_sentence(each.message),
                 message_id=(each.message_id or "")[:LONGEST] or None,
-                type=each.type[:LONGEST] or None,
-                event=each.event[:LONGEST] or None,
+                type=self._scrubber.text(each.type)[:LONGEST] or None,
+                event=self._scrubber.text(each.event)[:LONGEST] or None,
             )
             tally.note(each.code, [note])
 

@@ -242,7 +242,7 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
         peers = Networks(settings.trusted_proxies, partial(telemetry.went_wrong, "untrusted_forwarding"))
         networks = NetworkDigests(connection, lambda: ZoneInfo(catalogs.catalog.shop.timezone))
         stack.push_async_callback(partial(keys.keep_uses, networks, ending=True))
-        refusals, intake = counting(stack, stream, catalogs, telemetry)
+        refusals, intake = counting(stack, stream, catalogs, telemetry, scrubber)
         following = await stack.enter_async_context(Tasks())
         for name, (look, seconds) in {
             "taking up definitions": (
@@ -296,7 +296,11 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
 
 
 def counting(
-    stack: contextlib.AsyncExitStack, stream: Stream, catalogs: CatalogReader, telemetry: Telemetry
+    stack: contextlib.AsyncExitStack,
+    stream: Stream,
+    catalogs: CatalogReader,
+    telemetry: Telemetry,
+    scrubber: Scrubber,
 ) -> tuple[Refusals, IntakeTold]:
     """What counts answers to those who refuse, and events that were not taken as they were sent; both tell at the end
     too.
@@ -305,7 +309,7 @@ def counting(
     def zone() -> ZoneInfo:
         return ZoneInfo(catalogs.catalog.shop.timezone)
 
-    refusals, intake = Refusals(stream, zone, unique_ids()), IntakeTold(catalogs.data, zone, telemetry)
+    refusals, intake = Refusals(stream, zone, unique_ids()), IntakeTold(catalogs.data, zone, telemetry, scrubber)
     stack.push_async_callback(refusals.tell)
     stack.push_async_callback(intake.close)
     return refusals, intake

@@ -9,6 +9,7 @@ import msgspec
 
 from events.dialects.validation import (
     CONSENT,
+    MAX_DEPTH,
     NUMBER_TOO_LARGE,
     USER_TOKEN,
     Arrival,
@@ -108,7 +109,11 @@ def message_identifier(value: Any, item: Mapping[str, Any], notes: Notes) -> str
     reason = found.reason if isinstance(found, Unusable) else f"it must have 1 to {MAX_MESSAGE_ID} characters"
     noted(notes, "messageId", Unusable("invalid_id", f"{reason}; the event got another id, made of what it says"))
     said = {name: told for name, told in item.items() if name not in NOT_OF_THE_EVENT}
-    return f"derived:{blake2b(_written(said), digest_size=16).hexdigest()}"
+    try:
+        written = _written(said)
+    except RecursionError:
+        raise EventRefused("too_deep", "event", f"it is nested deeper than {MAX_DEPTH} levels") from None
+    return f"derived:{blake2b(written, digest_size=16).hexdigest()}"
 
 
 def event_time(item: Mapping[str, Any], arrival: Arrival) -> int:
@@ -155,11 +160,16 @@ def repaired_fields(notes: Notes) -> list[str]:
     return list(dict.fromkeys(finding.field for finding in notes))[:MOST_NAMED]
 
 
-def _without_large_numbers(value: Any) -> Any:
-    """The same without members and items that are numbers beyond what the log can hold."""
+def _without_large_numbers(value: Any, depth: int = 1) -> Any:
+    """The same without members and items that are numbers beyond what the log can hold; what is nested too deeply stays
+    as it is, and is refused for that.
+    """
+    if depth > MAX_DEPTH or (type(value) is not dict and type(value) is not list):
+        return value
     if type(value) is dict:
-        return {name: _without_large_numbers(item) for name, item in value.items() if not _is_too_large(item)}
-    return [_without_large_numbers(item) for item in value if not _is_too_large(item)] if type(value) is list else value
+        kept = {name: item for name, item in value.items() if not _is_too_large(item)}
+        return {name: _without_large_numbers(item, depth + 1) for name, item in kept.items()}
+    return [_without_large_numbers(item, depth + 1) for item in value if not _is_too_large(item)]
 
 
 def _is_too_large(value: Any) -> bool:

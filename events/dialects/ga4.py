@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from events.consent import OF_WORD, PERSONAL, strictest
+from events.consent import OF_WORD, PERSONAL, mode_of, strictest
 from events.dialects.segment import ITEM, BatchBody, read_batch
 from events.dialects.validation import Arrival, Reading
+from kit.values import MAX_INTEGER
 
 MICROSECONDS: Final = 1_000  # in a millisecond, which our own times are given in
 MAX_DIGITS: Final = 18  # of a number of microseconds
@@ -151,15 +152,13 @@ def as_batch(body: CollectBody) -> tuple[BatchBody, Sequence[int]]:
     batch: list[msgspec.Raw] = []
     places: list[int] = []
     for place, raw in enumerate(body.events):
-        try:
+        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             told = ITEM.decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            told = None
-        if type(told) is dict:
-            item = _item(told, raw, body, place)
-            if item is None:
-                continue
-            raw = msgspec.Raw(msgspec.json.encode(item))
+            if type(told) is dict:
+                item = _item(told, raw, body, place)
+                if item is None:
+                    continue
+                raw = msgspec.Raw(msgspec.json.encode(item))
         places.append(place)
         batch.append(raw)
     context: dict[str, Any] = {"library": {"name": LIBRARY}}
@@ -196,21 +195,24 @@ def _milliseconds(microseconds: Any) -> Any:
     """A time as our calls give it; what is no number of microseconds stays as it is."""
     if type(microseconds) is str and microseconds.isdecimal() and len(microseconds) <= MAX_DIGITS:
         return int(microseconds) / MICROSECONDS
-    if type(microseconds) is int or type(microseconds) is float:
+    if type(microseconds) is float or (type(microseconds) is int and abs(microseconds) < MAX_INTEGER):
         return microseconds / MICROSECONDS
     return microseconds
 
 
 def _consent(body: CollectBody) -> Any:
-    """The mode that a body says: a word of ours, or theirs of what is granted and denied; None where it says none."""
+    """The mode that a body says: a word of ours, alone or as `resonate`, or theirs of what is granted and denied; the
+    strictest of them, None where it says none. Raises UnknownConsent.
+    """
     told = body.consent
     if told is not None and type(told) is not dict:
         return told
-    answers = {name: str(answer).upper() for name, answer in (told or {}).items()}
+    answers = {name: answer.upper() for name, answer in (told or {}).items() if type(answer) is str}
     if body.non_personalized_ads is True:
         answers["ad_personalization"] = DENIED
     left = {**REFUSED_FOR_ADS, **TABLE.refused}
     denied = strictest(OF_WORD[left[name]] for name in left if answers.get(name) == DENIED)
     granted = all(answers.get(name) == GRANTED for name in TABLE.refused)
-    mode = denied if denied is not None or not granted else PERSONAL
+    said = denied if denied is not None or not granted else PERSONAL
+    mode = strictest([said, mode_of((told or {}).get("resonate"), "consent.resonate")])
     return None if mode is None else mode.word

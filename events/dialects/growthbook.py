@@ -18,6 +18,7 @@ from events.dialects.fields import (
 from events.dialects.names import EXPERIMENT_VIEWED
 from events.dialects.segment import EVENT_NAME, BatchTooLarge, check_size, decoded, happened
 from events.dialects.validation import (
+    CONSENT,
     CONSENT_ATTRIBUTE,
     TOKEN_ATTRIBUTE,
     USER_TOKEN,
@@ -36,6 +37,7 @@ VIEWED: Final = (EXPERIMENT_VIEWED, "$$experiment_viewed")  # the latter is what
 LIBRARY: Final = "growthbook"  # as refusals name it
 USER: Final = "user_id"
 DEVICE: Final = "device_id"
+HASHABLE: Final = frozenset({"id", USER, "userId", DEVICE, "deviceId", "anonymous_id", "anonymousId", "visitor_id"})
 
 
 def read_events(items: list[msgspec.Raw], arrival: Arrival) -> Reading:
@@ -113,7 +115,8 @@ def _who(
     Where users are hashed, the device is the visitor. Raises Refused.
     """
     by = next((each for each in said(properties, HASH_ATTRIBUTES) if type(each) is str and each), "id")
-    told = {"properties_json.hashValue": said(properties, HASHED), f"context_json.{by}": [attributes.get(by)],
+    place = f"context_json.{by if by in HASHABLE else HASH_ATTRIBUTES[0]}"  # no word of the caller's is told on
+    told = {"properties_json.hashValue": said(properties, HASHED), place: [attributes.get(by)],
             DEVICE: [item.get(DEVICE)], USER: [item.get(USER)]}  # fmt: skip
     read = {field: first_identifier(values) for field, values in told.items()}
     wrong = {field: value for field, value in read.items() if isinstance(value, Unusable)}
@@ -149,6 +152,8 @@ def _message_id(item: dict[str, Any]) -> Any:
 
 
 def _told(item: dict[str, Any]) -> dict[str, Any]:
-    """What refusals and repairs say of an event, in the words of other dialects."""
-    return {"messageId": _message_id(item), "type": TRACK, "event": item.get("event_name"),
+    """What refusals and repairs say of an event, in the words of other dialects; and what it says of consent."""
+    attributes = item.get("attributes", item.get("context_json"))
+    consent = attributes.get(CONSENT_ATTRIBUTE) if type(attributes) is dict else None
+    return {"messageId": _message_id(item), "type": TRACK, "event": item.get("event_name"), CONSENT: consent,
             "context": {"library": {"name": LIBRARY}}}  # fmt: skip

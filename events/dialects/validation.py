@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple, Self
 import msgspec
 
 from events.authority import Authority
-from events.consent import PERSONAL, SILENT, Consent, Stated, UnknownConsent
+from events.consent import NONE, PERSONAL, SILENT, Consent, Stated, UnknownConsent
 from events.dialects.user_agents import Client, joined_client
 from events.records import Record
 from events.scrubbing import Scrubber
@@ -176,10 +176,11 @@ class Arrival(msgspec.Struct, frozen=True):
 class ReadingOf:
     """The reading of one request while its events are read, one after the other."""
 
-    __slots__ = ("_dialect", "_dropped", "_left", "_notes", "_read", "_refusals", "_repairs")
+    __slots__ = ("_consent", "_dialect", "_dropped", "_left", "_notes", "_read", "_refusals", "_repairs")
 
     def __init__(self, arrival: Arrival, dialect: str = "segment") -> None:
         self._dialect = dialect
+        self._consent = arrival.consent
         self._notes = arrival.notes
         self._read: list[Record | None] = []
         self._left: set[int] = set()
@@ -188,17 +189,29 @@ class ReadingOf:
         self._dropped = 0
 
     def add(self, record: Record | None) -> None:
-        """What was read of the next event; None is one that is gone."""
+        """What was read of the next event; None is one that is gone, and nothing is said of it."""
+        if record is None:
+            self._notes.clear()
         self._read.append(record)
 
     def leave(self, index: int, item: Mapping[str, Any], why: EventRefused | EventDropped) -> None:
-        """The next event, `item`, is not stored."""
+        """The next event, `item`, is not stored; of who refuses not even why."""
+        if self._refuses(item):
+            self.add(None)
+            return
         self._left.add(index)
         self._notes.clear()
         if isinstance(why, EventRefused):
             self._refusals.append(Refusal.of(index, item, why.field, why.code, why.message))
         else:
             self._dropped += 1
+
+    def _refuses(self, item: Mapping[str, Any]) -> bool:
+        """Whether nothing may be kept of an event that was not read to its end."""
+        try:
+            return self._consent.of_event(item.get("context"), item.get(CONSENT)) is NONE
+        except UnknownConsent:
+            return False
 
     def repaired(self, index: int, item: Mapping[str, Any]) -> None:
         """Of the event that was read last this much was left out."""

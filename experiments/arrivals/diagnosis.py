@@ -11,7 +11,7 @@ from events.tallies.evaluations import Tallies
 from events.tallies.libraries import library_label
 from events.tallies.refused_events import OUTCOMES, RefusedEvents
 from experiments.arrivals.exposing import OFTEN, Counts, day_began
-from experiments.arrivals.names import arrivals_sql, hint_of, names_read
+from experiments.arrivals.names import MOST_NAMES, arrivals_sql, hint_of, names_read
 from experiments.catalog.catalog import Catalog
 from kit.time import DAY_US, iso, microseconds, moment_of
 
@@ -25,7 +25,8 @@ def diagnosed(engine: Engine, catalog: Catalog, tallies: Tallies, now: datetime)
     span: dict[str, Any] = {"since": now_us - DAYS * DAY_US, "refused": REFUSED}
     names = engine.rows(arrivals_sql("event_names").bind(day=now_us - DAY_US, **span))
     read = names_read(catalog.metrics.values())
-    hints = [(name, int(n), hint_of(kind, name, read, worthless / n)) for kind, name, n, _, worthless, _ in names]
+    looked_at = names[:MOST_NAMES]  # whoever sends events invents names
+    hints = [(name, int(n), hint_of(kind, name, read, worthless / n)) for kind, name, n, _, worthless, *_ in looked_at]
     unread = [{"event": name, "count": n, "hint": hint} for name, n, hint in hints if hint is not None]
     counts = Counter[str]()
     for _, name, n, *_ in names:

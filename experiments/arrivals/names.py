@@ -69,10 +69,12 @@ def events_lately(engine: Engine, metrics: Iterable[Metric], now: datetime, days
             "metrics": read.get(name, []),
             "hint": hint_of(kind, name, read, 0 if n == 0 else worthless / n),
         }
-        for kind, name, n, n_day, worthless, last in shown
+        for kind, name, n, n_day, worthless, last, *_ in shown
     ]
     if rest:
-        counts = {"count": sum(row[2] for row in rest), "count_24h": sum(int(row[3]) for row in rest)}
+        *_, all_n, all_day = rest[0]
+        told = sum(row[2] for row in shown), sum(int(row[3]) for row in shown)
+        counts = {"count": int(all_n) - told[0], "count_24h": int(all_day) - told[1]}
         last = iso(moment_of(max(row[5] for row in rest)))
         empty: dict[str, Any] = {"libraries": [], "properties": [], "metrics": [], "hint": None}
         listed.append({"event": OTHERS, "type": OTHERS, **counts, "last_seen": last, **empty})
@@ -105,7 +107,8 @@ def newest_rows(engine: Engine, name: str, now: datetime, days: int) -> dict[str
         row |= {each: row[each].partition("?")[0].partition("#")[0] for each in ("url", "path") if each in row}
         row["properties"] = without_who(json.loads(properties or "{}"))
         held = json.loads(context or "{}")
-        row["library"] = library_label((held.get("library") or {}).get("name"))
+        library = held.get("library")
+        row["library"] = library_label(library.get("name") if type(library) is dict else None)
         row["context"] = {each: held[each] for each in ("repaired", "event_name") if each in held}
         told.append(row)
     return {"as_of": iso(now, "seconds"), "event": name, "rows": told}

@@ -1,6 +1,6 @@
 """What HTML and attributes of a change may not hold: what runs, what frames another page, what is no address of a page.
 
-The tag leaves out the same, whatever was checked: `app/tag/source/generated/markup.js` is written from the names here.
+The tag leaves out what runs, whatever was checked (`app/tag/source/slots.js`, `extras.js`).
 """
 
 import re
@@ -18,6 +18,7 @@ ADDRESSES: Final = (  # attributes
 )  # fmt: skip
 SCHEMES: Final = ("http", "https", "mailto", "tel")
 _SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
+_SLASHES: Final = re.compile(r"^(https?:)?/{2,}", re.IGNORECASE)
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_:.-]*")
 
 
@@ -51,8 +52,10 @@ def scheme_of(value: str) -> str:
 
 
 def host_of(value: str) -> str:
-    """The host of an absolute address, "" of a relative one. Browsers read a backslash as a slash."""
-    seen = re.sub(r"[\x00-\x20]+", "", value).replace("\\", "/")
+    """The host of an absolute address, "" of a relative one. Browsers read a backslash as a slash, and any number of
+    slashes as two.
+    """
+    seen = _SLASHES.sub(r"\1//", re.sub(r"[\x00-\x20]+", "", value).replace("\\", "/"))
     try:
         return (urlsplit(seen).hostname or "").lower()
     except ValueError:

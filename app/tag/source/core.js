@@ -42,8 +42,8 @@ import { address, drop, flush, post, resume, send, silence } from "./queue.js";
 import { agents, controls, core, embedded, key, nonce, service, shop, told } from "./settings.js";
 import { field, fill, watchSlots } from "./slots.js";
 
-let features = embedded, begun, parts, decided = {}, seen = {}, custom = {}, refill = () => {};
-const forced = {}, watchers = [], { search } = location;
+let features = embedded, begun, parts, decided = { __proto__: null }, seen = {}, custom = {}, refill = () => {};
+const forced = { __proto__: null }, watchers = [], { search } = location;
 const tried = /[?&]resonate_(preview|force)=/.test(search) || kept("preview", 1);
 
 const safely = (act) => (...given) => {
@@ -70,13 +70,13 @@ const some = (test) => keys().some((name) => test(decide(name).payload) || (deci
 
 // Who is led to another page loses what is only in this page's memory: until consent is answered, such tests draw nobody.
 const decide = (name) =>
-  forced[name] || (decided[name] ||= assigned(feature(name), attributes(), controls[name], mode == "none" ? "unit" : WHOLE && mode == "ask" && arms(name).some(leading) ? "consent" : ""));
+  forced[name] || (decided[name] ||= assigned(feature(name), attributes(), feature(name) && controls[name], mode == "none" ? "unit" : WHOLE && mode == "ask" && arms(name).some(leading) ? "consent" : ""));
 
 const exposed = (name) => tried || expose(name, decide(name), rule(name), attributes());
 
 /** What was decided holds no more: another page, another mode, another visitor. */
 function again() {
-  decided = {};
+  decided = { __proto__: null };
   seen = {};
   refill();
   if (begun) for (const look of watchers) look();
@@ -95,10 +95,12 @@ function on(name, then) {
 
 /** Another mode holds from here on. */
 function changed() {
-  if (mode == "none") return drop((decided = {})); // what is seen is not taken away under the eyes
+  if (mode == "none") return drop((decided = { __proto__: null })); // what is seen is not taken away under the eyes
   if (!state.visits) countPage();
   flush();
   again();
+  core.late = 1; // nobody is led away from what they see
+  layer() && load();
   whenIdle(settle);
 }
 
@@ -128,9 +130,11 @@ const load = () =>
     document.head.append(script);
   }).catch(() => {}));
 
+const layer = () => mode != "none" && window[told.datalayer || "dataLayer"];
+
 /** Whether this page uses the second file: by its elements, its address, or what variants change. */
 const needed = () =>
-  tried || /[?&]resonate_debug/.test(search) || told.consent == "gtag" || window[told.datalayer || "dataLayer"] || document.querySelector("[data-resonate-html],[data-resonate-products]") || (WHOLE && some(changing));
+  tried || /[?&]resonate_debug/.test(search) || told.consent == "gtag" || layer() || document.querySelector("[data-resonate-html],[data-resonate-products]") || (WHOLE && some(changing));
 
 /** Hides places that are still to come until their changes can be made, for a second at most; never the whole page. */
 const hold = /* @__PURE__ */ safely(() => {

@@ -29,6 +29,7 @@ export function destination(redirect, shop, from) {
 
 /** Counts whoever is in a test of pages and leads them on, once. @returns {boolean} whether this page is left */
 export function start(core) {
+  if (core.late) return false; // another mode of consent holds than when this page was decided
   const decisions = Object.entries(core.decisions());
   const tests = decisions.filter(([key, { in_experiment, forced }]) => (in_experiment || forced) && core.arms(key).some(leadsTo)).map(([key]) => key);
   const to = decisions.map(([, { payload }]) => leadsTo(payload)).find(Boolean);
@@ -39,7 +40,7 @@ export function start(core) {
     tests.forEach(core.exposed);
     core.flush(true);
     if (!away) return;
-    if (core.consent != "none") keep("redirect", { from: page(location), to: away }, true);
+    if (!/none|ask/.test(core.consent)) keep("redirect", { from: page(location), to: away }, true);
     location.replace(away);
   });
   return !!away;

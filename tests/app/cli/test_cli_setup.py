@@ -17,6 +17,7 @@ from typer.testing import CliRunner, Result
 
 from app.cli.main import app
 from app.cli.output import Refused
+from app.cli.setup import say_row
 from app.keys.file import read_keys
 from app.setup.calls import RunningService
 from app.setup.files import members, variables
@@ -82,6 +83,35 @@ def test_run_again_it_changes_only_what_is_asked(resonate: Resonate, tmp_path: P
     assert again["keys"] == {}
     assert shop.read_text() == before[shop].replace("currency: EUR", "currency: CHF")
     assert first["keys"]["pages"] in again["lines"]["On every page, in its head"]
+
+
+def test_what_somebody_wrote_and_nobody_asked_about_stays(resonate: Resonate, tmp_path: Path) -> None:
+    shop, settings, keys = tmp_path / "definitions" / "shop.yaml", tmp_path / "resonate.env", tmp_path / "own.yaml"
+    shop.parent.mkdir()
+    (tmp_path / "kept").mkdir()
+    written = "cookie_domain: example\nprivacy: {default_consent: personal}\ntag: {hosts: [old.shop.example]}\n"
+    (tmp_path / "kept" / "shop.yaml").write_text(written.replace("{", "\n  ").replace("}", ""))
+    shop.symlink_to(tmp_path / "kept" / "shop.yaml")
+    origins = "http://localhost:3000,https://shop.example,https://old.shop.example"
+    settings.write_text(f"export RESONATE_ORIGINS={origins}\nRESONATE_KEYS=own.yaml\n")
+
+    told = init(resonate, tmp_path, *SITE, "--hosts", "none")
+
+    assert shop.is_symlink()
+    known = members(shop.read_text(), "shop.yaml")
+    assert (known["cookie_domain"], known["privacy"]) == ("example", {"default_consent": "personal"})
+    assert variables(settings.read_text())["RESONATE_ORIGINS"] == "https://shop.example,http://localhost:3000"
+    assert settings.read_text().startswith("export ")
+    assert {key.name for key in read_keys(keys.read_bytes()).keys} == set(told["keys"])
+    assert not (tmp_path / "keys.yaml").exists()
+
+
+def test_keys_that_cannot_be_read_are_told_of_before_anything_is_written(resonate: Resonate, tmp_path: Path) -> None:
+    (tmp_path / "keys.yaml").write_text("keys: [{name: torn")
+    result = resonate("init", *SITE, "--folder", str(tmp_path))
+    assert isinstance(result.exception, Refused)
+    assert "keys.yaml" in str(result.exception)
+    assert not any((tmp_path / name).exists() for name in ("resonate.env", "definitions"))
 
 
 @pytest.mark.parametrize(
@@ -206,3 +236,12 @@ def test_what_arrives_is_seen_once_and_at_once(service: Service) -> None:
         first, second = next(arriving), next(arriving)
     assert (first["event"], second["event"]) == ("Clicked", "Clicked")
     assert first["message_id"] != second["message_id"]
+
+
+def test_what_an_event_calls_itself_steers_no_terminal_and_ends_no_watching(capsys: pytest.CaptureFixture[str]) -> None:
+    for library in ("\x1b]0;owned\x07", {"name": 5}, {"name": "\x9b2J"}, [1]):
+        row = {"received_at": 0, "type": "track", "event": "\x1b[2Jgone\r", "context": {"library": library}}
+        say_row(row, as_json=False)
+    told = capsys.readouterr().out
+    assert told.count("gone") == told.count("\n") == 4
+    assert not {"\x1b", "\x9b", "\x07", "\r"} & {*told}

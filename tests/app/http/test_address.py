@@ -4,12 +4,13 @@ import logging
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from servers.one_worker import PUBLISHABLE, OneWorker
 from servers.wire import said
 
-from app.http.address import Address, Addresses, forwarded
+from app.http.address import Address, Addresses, forwarded, without_prefix
 from app.http.errors import Problem
 from app.identity.cookies import Whereabouts
 from app.limits.networks import Networks
@@ -172,6 +173,15 @@ def test_every_path_works_with_the_prefix_and_without(
         other = client.get("/elsewhere/healthz")
         twice = client.get(f"{prefix}{prefix}/healthz")
     assert (other.status_code, twice.status_code) == (404, 404)
+
+
+@pytest.mark.parametrize("prefix", ["/r/x7", "/r x"])
+def test_a_slash_of_an_id_is_one_behind_a_prefix_too(prefix: str) -> None:
+    written = quote(prefix).encode() + b"/v1/recommendations/sku%2F"
+    found = scope({}, f"{prefix}/v1/recommendations/sku/") | {"raw_path": written}
+    assert without_prefix(found, prefix)
+    assert found["path"] == "/v1/recommendations/sku/"
+    assert found["raw_path"] == b"/v1/recommendations/sku%2F"
 
 
 def test_a_stranger_names_no_prefix(worker: OneWorker) -> None:

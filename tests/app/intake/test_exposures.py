@@ -71,6 +71,16 @@ def test_another_variant_another_user_and_another_sender_are_other_exposures(wor
     assert len(records(worker, visitor_id=visitor, type="exposure")) == 4
 
 
+def test_a_test_of_the_way_takes_the_place_of_no_exposure(worker: OneWorker) -> None:
+    visitor = uuid4().hex
+    with worker.client() as client:
+        variant = variant_of(client, visitor)
+        viewed(client, visitor, variant, resonate_test=True)
+        viewed(client, visitor, variant)
+    rows = records(worker, visitor_id=visitor, type="exposure")
+    assert sorted(row.get("quarantined", False) for row in rows) == [False, True]
+
+
 def test_exposures_of_two_days_are_two_and_their_own_id_is_kept(worker: OneWorker) -> None:
     visitor = uuid4().hex
     with worker.client() as client:

@@ -186,3 +186,19 @@ def test_of_what_an_event_says_only_its_name_type_and_message_id_are_kept(own_wo
     assert "98765432198765" not in json.dumps(found)
     kept = (own_worker.settings.data / "refused-events.json").read_text()
     assert kept.count(MARKED) == kept.count(f"a {MARKED}"), "only the type that one event calls itself"
+
+
+def test_of_many_invented_names_the_rest_is_one_line_and_an_odd_library_hides_no_row(
+    start_service: StartService,
+) -> None:
+    service = start_service({"a.yaml": "key: a\nstatus: running\nvariants: [control, b]\ngoal: purchase_rate\n"})
+    odd = {"type": "track", "anonymousId": "v-1", "event": "Odd"}
+    events = [{**odd, "context": {"library": told}} for told in ("text", [1], {"name": 5}, 7)]
+    events += [{**odd, "event": f"Invented {number}"} for number in range(600)]
+    with service.client() as client:
+        assert "rejected" not in client.post("/v1/batch", json={"batch": events}).json()
+        listed = client.get("/v1/events").json()["events"]
+        rows = client.get("/v1/events", params={"event": "Odd"}).json()["rows"]
+    assert (listed[0]["event"], listed[0]["count"], len(listed)) == ("Odd", 4, 501)
+    assert (listed[-1]["event"], listed[-1]["count"], listed[-1]["count_24h"]) == ("other", 101, 101)
+    assert [row["library"] for row in rows] == ["none", "none", "none", "none"]

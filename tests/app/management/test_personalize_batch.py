@@ -87,3 +87,11 @@ def test_a_batch_may_be_packed_and_has_an_end(shop: OneWorker) -> None:
 
 def test_pages_may_not(shop: OneWorker) -> None:
     assert sent(shop, {"visitor_id": "b-1"}, key=PUBLISHABLE).status_code == 403
+
+
+def test_an_id_is_read_as_everywhere_and_one_that_is_none_ends_no_batch(shop: OneWorker) -> None:
+    lines = [{"visitor_id": wrong, "user_id": "u"} for wrong in ([1], {"a": 1}, True, 1.5, "null")]
+    *found, number, text = answers(sent(shop, *lines, {"visitor_id": 12345}, {"visitor_id": "12345"}))
+    assert [each["error"]["code"] for each in found] == ["invalid_id"] * len(lines)
+    assert number["experiments"] == text["experiments"]
+    assert number["experiments"]["banner"]["in_experiment"]

@@ -23,7 +23,8 @@ def test_a_variable_is_put_where_it_stood_and_else_at_the_end() -> None:
     text = "# how it runs\nexport RESONATE_PORT=80\nRESONATE_ORIGINS='https://a.example'\n"
     changed = with_variable(with_variable(text, "RESONATE_PORT", "8000"), "RESONATE_KEYS", "keys.yaml")
     assert (
-        changed == "# how it runs\nRESONATE_PORT=8000\nRESONATE_ORIGINS='https://a.example'\nRESONATE_KEYS=keys.yaml\n"
+        changed
+        == "# how it runs\nexport RESONATE_PORT=8000\nRESONATE_ORIGINS='https://a.example'\nRESONATE_KEYS=keys.yaml\n"
     )
     assert variables(changed)["RESONATE_ORIGINS"] == "https://a.example"
 

@@ -12,6 +12,7 @@ from oracles.proving import examples
 from app.runtime.telemetry import Telemetry
 from app.worker.intake import IntakeTold
 from events.dialects.validation import Reading, Refusal
+from events.scrubbing import Scrubber
 from events.tallies.evaluations import Evaluations, read_evaluations
 from events.tallies.libraries import LABELS_OF_LIBRARIES, library_label
 from events.tallies.refused_events import (
@@ -103,7 +104,7 @@ async def test_while_the_disk_takes_nothing_it_waits_and_is_told_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     telemetry = Telemetry(tmp_path / "metrics", [])
-    intake = IntakeTold(tmp_path, lambda: __import__("datetime").UTC, telemetry)
+    intake = IntakeTold(tmp_path, lambda: __import__("datetime").UTC, telemetry, Scrubber())
     refusal = Refusal(0, "m-1", "userId", "invalid_id", "userId: it is a list", "track", "x", "")
 
     def full(*_: object, **__: object) -> None:
@@ -137,3 +138,15 @@ def test_evaluations_of_workers_add_up_for_about_a_day(tmp_path: Path) -> None:
     assert counts == {("banner", 0, "payload"): 3, ("other", 2, "payload"): 3, ("banner", 0, "ofrep_bulk"): 1}
     assert day - 86_400 < lately.since <= day
     assert read_evaluations(tmp_path, day + 86_400).counts == {}
+
+
+async def test_what_a_refused_event_calls_itself_is_scrubbed_as_rows_are(tmp_path: Path) -> None:
+    telemetry = Telemetry(tmp_path / "metrics", [])
+    intake = IntakeTold(tmp_path, lambda: __import__("datetime").UTC, telemetry, Scrubber())
+    told = "https://shop.example/in?token=geheim"
+    intake.noted(Reading([], [Refusal(0, "m-1", "type", "unknown_type", "type: which", "203.0.113.77", told, "")]))
+    await intake.tell()
+    written = (tmp_path / REFUSED_EVENTS).read_bytes()
+    assert b"geheim" not in written
+    assert b"203.0.113.77" not in written
+    telemetry.close()
