@@ -11,7 +11,7 @@ from events.tallies.evaluations import Tallies
 from events.tallies.libraries import library_label
 from events.tallies.refused_events import OUTCOMES, RefusedEvents
 from experiments.arrivals.exposing import OFTEN, Counts, day_began
-from experiments.arrivals.names import MOST_NAMES, arrivals_sql, hint_of, names_read
+from experiments.arrivals.names import LIBRARY, MOST_NAMES, arrivals_sql, hint_of, names_read
 from experiments.catalog.catalog import Catalog
 from kit.time import DAY_US, iso, microseconds, moment_of
 
@@ -42,7 +42,7 @@ def diagnosed(engine: Engine, catalog: Catalog, tallies: Tallies, now: datetime)
 def _libraries(engine: Engine, refused: RefusedEvents, span: Mapping[str, Any], now: datetime) -> list[dict[str, Any]]:
     """Each library that sent something: how much, when last, and what was not taken."""
     events, last = Counter[str](), dict[str, int]()
-    for _, _, library, n, seen in engine.rows(arrivals_sql("event_libraries").bind(**span)):
+    for _, _, library, n, seen in engine.rows(arrivals_sql("event_libraries").bind(library=LIBRARY, **span)):
         label = library_label(library)
         events[label] += int(n)
         last[label] = max(last.get(label, 0), int(seen))

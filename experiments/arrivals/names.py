@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from events.authority import Authority
 from events.engines.duckdb import Engine
-from events.engines.sql import Statement, equals_any
+from events.engines.sql import Expression, Statement, equals_any
 from events.permitted import without_who
 from events.records import IDENTIFY, REFUSED, TRACK
-from events.tallies.libraries import library_label
+from events.tallies.libraries import LABELS_OF_LIBRARIES, MOST_LETTERS, NAMES, OTHER_LIBRARY, library_label
 from experiments.definitions.model import Metric
 from kit.suggestions import nearest
 from kit.time import DAY_US, iso, microseconds, moment_of
@@ -27,6 +27,12 @@ KINDS: Final[Mapping[type, str]] = {
 }  # fmt: skip
 NAMED: Final = "coalesce(e.event, e.type)"
 ORDER_NAME: Final = "Order Completed"
+_TOLD: Final = f"lower(trim(left(coalesce(json_extract_string(e.context, '$.library.name'), ''), {MOST_LETTERS})))"
+# What an event says of its library; all that are not known are one, because whoever sends events invents names.
+LIBRARY: Final = Expression.of(
+    f"CASE WHEN $known THEN {_TOLD} ELSE '{OTHER_LIBRARY}' END",
+    known=equals_any(_TOLD, dict.fromkeys((*NAMES, *LABELS_OF_LIBRARIES))),
+)
 
 
 @cache
@@ -52,7 +58,7 @@ def events_lately(engine: Engine, metrics: Iterable[Metric], now: datetime, days
     span: dict[str, Any] = {"since": now_us - days * DAY_US, "refused": REFUSED}
     rows = engine.rows(arrivals_sql("event_names").bind(day=now_us - DAY_US, **span))
     libraries: dict[tuple[str, str], set[str]] = {}
-    for kind, name, library, *_ in engine.rows(arrivals_sql("event_libraries").bind(**span)):
+    for kind, name, library, *_ in engine.rows(arrivals_sql("event_libraries").bind(library=LIBRARY, **span)):
         libraries.setdefault((kind, name), set()).add(library_label(library))
     shown, rest = rows[:MOST_NAMES], rows[MOST_NAMES:]
     properties = _properties(engine, [str(name) for _, name, *_ in shown], span)

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from events.records import REFUSED
 from events.tallies.libraries import NO_LIBRARY, library_label
 from events.tallies.refused_events import DaySum, of_day
-from experiments.arrivals.names import arrivals_sql
+from experiments.arrivals.names import LIBRARY, arrivals_sql
 from experiments.cube.cube import Cube
 from experiments.cube.shop_days import calendar_date
 from kit.time import DAY_US, SECOND_US
@@ -81,7 +81,7 @@ class ReceivedDays:
         since = cube.scope.days.close(day - DAY_US)
         if (since, until) in self._known:
             return self._known[since, until]
-        rows = cube.once(arrivals_sql("received_from").bind(since=since, until=until, refused=REFUSED))
+        rows = cube.once(arrivals_sql("received_from").bind(library=LIBRARY, since=since, until=until, refused=REFUSED))
         found: Counter[str] = Counter()
         for library, n in zip(rows["library"].tolist(), rows["n"].tolist(), strict=True):
             found[library_label(library)] += int(n)
@@ -130,7 +130,7 @@ def worthless_check(cube: Cube, span: tuple[int, int]) -> Iterator[Notice]:
         return
     columns = (rows[name].tolist() for name in ("day", "n", "worthless"))
     shares = [Share(int(day), int(without), int(n)) for day, n, without in zip(*columns, strict=True)]
-    rows = cube.once(arrivals_sql("order_values_from").bind(**bound))
+    rows = cube.once(arrivals_sql("order_values_from").bind(library=LIBRARY, **bound))
     columns = (rows[name].tolist() for name in ("day", "library", "n", "worthless"))
     of_libraries: dict[tuple[int, str], tuple[int, int]] = {}
     for day, library, n, without in zip(*columns, strict=True):

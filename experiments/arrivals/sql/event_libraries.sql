@@ -2,12 +2,12 @@
 SELECT
   e.type,
   coalesce(e.event, e.type) AS name,
-  coalesce(json_extract_string(e.context, '$.library.name'), '') AS library,
+  $library AS library,
   count(*) AS n,
   max(e.received_at) AS last_seen
 FROM events AS e
 WHERE e.received_at >= $since
   AND e.type <> $refused
-GROUP BY e.type, coalesce(e.event, e.type), coalesce(json_extract_string(e.context, '$.library.name'), '')
+GROUP BY e.type, coalesce(e.event, e.type), $library
 ORDER BY n DESC
 LIMIT 20000

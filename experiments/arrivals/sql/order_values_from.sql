@@ -1,7 +1,7 @@
 -- The same of each library.
 SELECT
   $day AS day,
-  coalesce(json_extract_string(e.context, '$.library.name'), '') AS library,
+  $library AS library,
   count(*) AS n,
   sum(CASE WHEN e.value IS NULL THEN 1 ELSE 0 END) AS worthless
 FROM events AS e
@@ -9,4 +9,4 @@ WHERE e.event = $name
   AND NOT e.bot
   AND e.received_at >= $since
   AND e.received_at < $until
-GROUP BY $day, coalesce(json_extract_string(e.context, '$.library.name'), '')
+GROUP BY $day, $library

@@ -1,7 +1,7 @@
 -- How many events each library sent on one shop day.
-SELECT coalesce(json_extract_string(e.context, '$.library.name'), '') AS library, count(*) AS n
+SELECT $library AS library, count(*) AS n
 FROM received AS e
 WHERE e.received_at >= $since
   AND e.received_at < $until
   AND e.type <> $refused
-GROUP BY coalesce(json_extract_string(e.context, '$.library.name'), '')
+GROUP BY $library

@@ -194,11 +194,15 @@ def test_of_many_invented_names_the_rest_is_one_line_and_an_odd_library_hides_no
     service = start_service({"a.yaml": "key: a\nstatus: running\nvariants: [control, b]\ngoal: purchase_rate\n"})
     odd = {"type": "track", "anonymousId": "v-1", "event": "Odd"}
     events = [{**odd, "context": {"library": told}} for told in ("text", [1], {"name": 5}, 7)]
-    events += [{**odd, "event": f"Invented {number}"} for number in range(600)]
+    events += [
+        {**odd, "event": f"Invented {number}", "context": {"library": {"name": f"invented-{number}"}}}
+        for number in range(600)
+    ]
     with service.client() as client:
         assert "rejected" not in client.post("/v1/batch", json={"batch": events}).json()
         listed = client.get("/v1/events").json()["events"]
         rows = client.get("/v1/events", params={"event": "Odd"}).json()["rows"]
     assert (listed[0]["event"], listed[0]["count"], len(listed)) == ("Odd", 4, 501)
     assert (listed[-1]["event"], listed[-1]["count"], listed[-1]["count_24h"]) == ("other", 101, 101)
+    assert {name for each in listed[1:-1] for name in each["libraries"]} == {"other"}
     assert [row["library"] for row in rows] == ["none", "none", "none", "none"]
