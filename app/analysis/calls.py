@@ -144,7 +144,8 @@ def _computed(analysis: Analysis, query: ComputedQuery, look: ReadoutQuery) -> A
         case SatisfactionQuery() | ProgramReportQuery() | HoldoutsQuery() | HoldoutResultsQuery():
             return _reported(analysis, query, look)
         case _:
-            return json_answer(_told(analysis, query))
+            told = _told(analysis, query)
+            return json_answer(told, object_etag(told))
 
 
 def _told(

@@ -1,6 +1,6 @@
 """Exposures that clients report, held against what was served: which are true, which forged, which were sent before."""
 
-from time import time
+import time
 from typing import Final
 
 import msgspec
@@ -26,7 +26,7 @@ def weighed_exposure(
     One that does not count takes the place of none that does, and nobody else can work out the id of somebody's
     exposure, and so take its place.
     """
-    found = judged(record, hashed, consent, resources.visible_to(grant, time()))
+    found = judged(record, hashed, consent, resources.visible_to(grant, time.time()))
     if found is None or found.message_id:
         return found
     day = found.time // DAY_US if found.quarantined else resources.shop_day(found.time)

@@ -1,49 +1,21 @@
-"""A real Chromium, driven by its own driver: tabs are hidden and focused as they are for a person."""
+"""Browsers for the tests of what people see."""
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service as Driver
-
-QUIET = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--window-size=1000,800",
-)
-# A headless browser calls itself one and would be left out of readouts as a bot.
-PERSON = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
+from servers.chromium import open_chromium
 
 
 @pytest.fixture
 def chromium() -> Iterator[webdriver.Chrome]:
-    """A browser with an empty profile, closed after the test; the test is skipped where none can be had."""
-    yield from started("normal")
+    """A browser, closed after the test; the test is skipped where none can be had."""
+    with open_chromium() as browser:
+        yield browser
 
 
 @pytest.fixture
 def impatient_chromium() -> Iterator[webdriver.Chrome]:
     """The same, which looks at pages before they have loaded."""
-    yield from started("none")
-
-
-def started(page_load_strategy: str) -> Iterator[webdriver.Chrome]:
-    """One browser."""
-    binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if binary is None or driver is None:
-        pytest.skip("no Chromium: `make test-tools` installs it by apt as root")
-    options = webdriver.ChromeOptions()
-    options.binary_location = binary
-    options.page_load_strategy = page_load_strategy
-    for argument in (*QUIET, f"--user-agent={PERSON}"):
-        options.add_argument(argument)
-    browser = webdriver.Chrome(options=options, service=Driver(driver))
-    yield browser
-    browser.quit()
+    with open_chromium("none") as browser:
+        yield browser

@@ -175,3 +175,32 @@ def test_the_bare_library_with_its_digest_decides_by_the_published_payload(
     pages.html["/"] = page(SLOT, TagLines.of(PREFIX, PUBLISHABLE_KEY, "personal").bare)
     assert visit(chromium, pages) == {"ok": True, "cause": None}
     assert chromium.find_element("css selector", "h1").text == "Free from 50 EUR"
+
+
+def test_a_pause_reaches_a_page_that_is_open_and_changes_nothing_under_the_eyes(
+    chromium: Chrome, site: Service, pages: ShopPages
+) -> None:
+    pages.html["/"] = page(
+        f"{SLOT}<main></main>", TagLines.of(site.url, PUBLISHABLE_KEY).script
+    )  # no proxy holds it up
+    visit(chromium, pages)
+    chromium.execute_script(
+        "resonate.on('banner', ({ variant }) => (window.heard = [...(window.heard || []), variant]))"
+    )
+    streams = "return performance.getEntriesByType('resource').some(({ name }) => name.includes('/resonate-parts'))"
+    WebDriverWait(chromium, 20).until(lambda each: each.execute_script(streams))
+    with site.client() as backend:
+        for key in ("empty", "banner"):
+            backend.post(f"/v1/experiments/{key}/pause").raise_for_status()
+    until(
+        lambda: chromium.execute_script(
+            "resonate.attributes({}); return resonate.variant('empty').because"  # it was not shown: it is asked anew
+        ) == "disabled",
+        "the open page hears of the pause",
+        tell=site.told,
+    )  # fmt: skip
+    assert chromium.find_element("css selector", "h1").text == "Free from 50 EUR"
+    assert chromium.execute_script("return window.heard") == ["threshold"]
+    chromium.execute_script("history.pushState({}, '', '/next')")
+    assert chromium.find_element("css selector", "h1").text == "Welcome"
+    assert chromium.execute_script("return window.heard") == ["threshold", "control"]

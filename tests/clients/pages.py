@@ -1,7 +1,6 @@
 """Pages for the browser's clients: each row of the table on a host of its own, in one Chromium."""
 
 import json
-import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,42 +8,19 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import pytest
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service as Driver
+from servers.chromium import open_chromium
 from servers.javascript import REPOSITORY, bundled
 
-PERSON = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
-ARGUMENTS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-             "--disable-background-networking", "--disable-component-update", "--ignore-certificate-errors",
-             f"--user-agent={PERSON}")  # fmt: skip
 GROWTHBOOK = REPOSITORY / "node_modules/@growthbook/growthbook/dist/bundles/auto.min.js"
-
-
-WITHOUT_CHROMIUM = "no Chromium: `make test-tools` installs it by apt as root"
-
-
-def has_chromium() -> bool:
-    """Whether a browser and its driver are there."""
-    return shutil.which("chromium") is not None and shutil.which("chromedriver") is not None
 
 
 @contextmanager
 def chromium() -> Iterator[webdriver.Chrome]:
-    """A browser with an empty profile; skips where there is none."""
-    if not has_chromium():
-        pytest.skip(WITHOUT_CHROMIUM)
-    binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = binary or ""
-    for argument in ARGUMENTS:
-        options.add_argument(argument)
-    browser = webdriver.Chrome(options=options, service=Driver(driver))
-    browser.set_script_timeout(30)
-    try:
+    """A browser that believes any certificate; skips where there is none."""
+    with open_chromium("normal", "--ignore-certificate-errors") as browser:
+        browser.set_script_timeout(30)
         yield browser
-    finally:
-        browser.quit()
 
 
 @contextmanager

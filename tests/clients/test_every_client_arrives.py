@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 from clients.exports import rows_of
-from clients.pages import WITHOUT_CHROMIUM, has_chromium, run_in_browser
+from clients.pages import run_in_browser
 from clients.table import CLIENTS, Row, rows
+from servers.chromium import NO_CHROMIUM, has_chromium
 from servers.javascript import WITHOUT, has_packages, node
 from servers.patience import HUNG_SECONDS
 from servers.proxies import PLACES
@@ -74,7 +75,7 @@ def left_out() -> dict[str, str]:
     """The languages and addresses that cannot be tried here, and why."""
     found = {} if has_packages() else dict.fromkeys(("node", "browser"), WITHOUT)
     if not has_chromium():
-        found["browser"] = WITHOUT_CHROMIUM
+        found["browser"] = NO_CHROMIUM
     if shutil.which("nginx", path=PLACES) is None:
         found[HTTPS] = "no nginx: `make test-tools` installs it by apt as root"
     return found

@@ -14,9 +14,9 @@ TAG: Mapping[str, Mutation] = {
         (f"{ROUTE}::test_the_script_holds_the_public_payload_and_what_a_page_must_know_of_its_shop",),
         (
             Edit(
-                "app/routes/payload.py",
-                "visible, payload = resources.visible_to(None, now), self",
-                "visible, payload = resources.catalogs.catalog.full, self",
+                "app/delivery/payload.py",
+                "visible, payload = resources.visible_to(None, now), self._payloads.get",
+                "visible, payload = resources.catalogs.catalog.full, self._payloads.get",
             ),
         ),
     ),

@@ -93,7 +93,7 @@ TRUST: Mapping[str, Mutation] = {
     ),
     "read_by_upgrade": Mutation(
         "a request that asks for an upgrade ends with its head",
-        (f"{HTTP}/test_foreign_clients.py::test_curl_is_answered_and_heard_when_it_offers_http_2",),
+        ("tests/app/http/test_foreign_clients.py::test_curl_is_answered_and_heard_when_it_offers_http_2",),
         (Edit("app/serving/protocol.py", "(parser.should_upgrade() and self.put_off(parser.get_method()))", "False"),),
     ),
     "overtaking_refusal": Mutation(

@@ -113,7 +113,7 @@ function settle() {
   if (mode == "measure" ? !state.asked : state.asked != today) {
     state.asked = today;
     remember();
-    post("/v1/visitor", JSON.stringify({ visitor_id: id, consent: mode, since: new Date(state.first).toISOString().slice(0, 10) }), { credentials: "include" }).catch(() => {});
+    post("/v1/visitor", JSON.stringify({ visitor_id: id, consent: mode, since: new Date(state.first).toISOString().slice(0, 10) }), { credentials: "include" }).catch(() => {}).then(() => mode == "none" && recognise()); // who refused meanwhile keeps no cookie
   }
 }
 

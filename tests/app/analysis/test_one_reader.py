@@ -19,7 +19,9 @@ from app.analysis.client import Request, frame
 from app.analysis.queries import (
     AllResultsQuery,
     AttributionQuery,
+    DiagnosisQuery,
     ErasureQuery,
+    EventNamesQuery,
     EventsQuery,
     ExperimentQuery,
     ExperimentsQuery,
@@ -53,7 +55,7 @@ EVERY_READ: tuple[Query, ...] = (
     ExperimentsQuery(), ExperimentQuery(BANNER), MetricsQuery(), ResultsQuery(BANNER), TimeseriesQuery(BANNER),
     PlanQuery(BANNER), UnitsQuery(BANNER), AllResultsQuery(), SatisfactionQuery(), AttributionQuery(), EventsQuery(),
     PrivacyQuery(), PersonQuery("visitor", "v-1"), ProgramReportQuery(), HoldoutsQuery(), HoldoutResultsQuery("q1"),
-    NewPlanQuery(PlanRequest(units_a_day=1000.0, baseline=0.03, lift=0.05)),
+    NewPlanQuery(PlanRequest(units_a_day=1000.0, baseline=0.03, lift=0.05)), EventNamesQuery(), DiagnosisQuery(),
 )  # fmt: skip
 
 

@@ -44,7 +44,7 @@ def is_secret(path: str) -> bool:
         return True
     return path.startswith("/v1/") and path.split("/")[2] in {
         "experiments", "results", "metrics", "cx", "export", "visitors", "users", "products", "recommender", "plan",
-        "program", "holdouts", "erasures", "keys", "audit",
+        "program", "holdouts", "erasures", "keys", "audit", "doctor", "events",
     }  # fmt: skip
 
 

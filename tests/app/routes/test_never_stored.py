@@ -69,7 +69,11 @@ def bodies(members: dict[str, Any]) -> dict[str, list[Any]]:
         {**members, "event_name": members.get("text 8", "Seen"), "device_id": "v-1", "properties_json": members},
         {"event_name": "Experiment Viewed", "properties_json": exposed, "context_json": json.dumps(members)},
     ]
+    by_google = [
+        {"name": name, "params": members} for name in (members.get("text 8", "seen"), "begin_checkout", "page_view")
+    ]
     return {
+        "/mp/collect": [{"client_id": "v-1", "user_id": "u-1", "events": by_google}],
         **{path: [segment(kind, members)] for kind in kinds for path in paths_of(kind)},
         **{path: [batch, {"batch": seen, "context": members}] for path in paths_of("batch")},
         "/v1/engagement": [beat],
@@ -90,7 +94,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, li
             for client, members in product((page, backend), (NAMED, ALL)):
                 for path, told in bodies(members).items():
                     for body in told:
-                        answer = client.post(path.replace("{key}", "banner"), json=body)
+                        answer = client.post(path.replace("{key}", "banner"), json=body, params={"debug": "1"})
                         assert answer.status_code == 200, (path, answer.text)
                         assert "rejected" not in answer.json(), (path, answer.text)
 

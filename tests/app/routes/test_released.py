@@ -24,6 +24,7 @@ from experiments.catalog.files import CatalogPaths, KeeperState, publish_catalog
 from experiments.definitions.content import PublishedCatalog, content_version
 from experiments.definitions.folder import read_sources
 from kit.located import DefinitionError
+from kit.time import DAY_US, now_us
 
 APP = Path(__file__).parents[3] / "app"
 IN_PATH = {
@@ -45,6 +46,8 @@ class World:
     def __init__(self, worker: OneWorker) -> None:
         self.worker = worker
         self.moment = NOW
+        self.walks = count(1)  # each on a day of its own: an exposure that is told again on one day is a duplicate
+        self.today = 0
         self.document: dict[str, Any] = worker.app.cold.openapi()
         table = worker.app.table
         hot = [(route.method, route.name) for route in (*table.exact.values(), *table.below.values())]
@@ -52,6 +55,9 @@ class World:
 
     def time(self) -> float:
         return self.moment.timestamp()
+
+    def now_us(self) -> int:
+        return now_us() + self.today * DAY_US
 
     def publish(self, drawn: Mapping[str, Any]) -> None:
         sources = files(drawn)
@@ -66,8 +72,11 @@ def world(worker: OneWorker) -> Iterator[World]:
     standing = World(worker)
     with pytest.MonkeyPatch.context() as patched:
         for name, module in list(sys.modules.items()):
-            if name.startswith(("app.delivery.", "app.management.", "app.routes.")) and hasattr(module, "time"):
+            if name.startswith(("app.delivery.", "app.intake.", "app.management.", "app.routes.")) and hasattr(
+                module, "time"
+            ):
                 patched.setattr(module, "time", SimpleNamespace(time=standing.time))
+        patched.setattr("app.intake.tracking.now_us", standing.now_us)
         yield standing
 
 
@@ -118,6 +127,7 @@ def public_answers(world: World, names: list[str]) -> dict[Any, Any]:
         for name in names:
             asked(backend, name)
     found: dict[Any, Any] = {}
+    world.today = next(world.walks)
     page_view = f'"{next(PAGE_VIEWS)}"'
     who = {"resonate_id": "v-walk"}  # where a body names nobody, who would be somebody new each time
     with world.worker.client(None, headers={"x-request-id": "walk"}, cookies=who) as client:

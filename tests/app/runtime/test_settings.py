@@ -153,7 +153,9 @@ READS_ENVIRONMENT = re.compile(r"\b(environ|environb|getenv)\b|[\"']RESONATE_[A-
 HAND_IT_ON = {  # to `load_settings` and `unknown_variables`; the demo starts the service as a person would
     "app/cli/output.py",
     "app/cli/service.py",
+    "app/cli/setup.py",  # the key of another service, which the doctor looks at
     "app/demo/run.py",
+    "app/setup/site.py",  # writes the file of settings
 }
 
 

@@ -179,6 +179,8 @@ def test_the_rule_carries_what_the_sdks_need() -> None:
                 "key": "banner",
                 "seed": "banner:2",
                 "phase": "2",
+                "disableStickyBucketing": True,
+                "bucketVersion": 2,
                 "hashVersion": 2,
                 "hashAttribute": "id",
                 "variations": [{}, {"a": 1}],

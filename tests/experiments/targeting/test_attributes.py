@@ -131,9 +131,9 @@ def test_values_that_an_attribute_never_has_are_named() -> None:
 def test_a_new_visit_begins_after_thirty_idle_minutes_and_counters_that_lie_are_begun_anew() -> None:
     steps = "given.reduce((all, now) => [...all, page.counted(all.at(-1), now)], [null]).slice(1)"
     minute = 60_000
-    seen = asked_in_node("attributes.js", steps, [1, 29 * minute, 60 * minute, 60 * minute + 1])
+    seen = asked_in_node("visits.js", steps, [1, 29 * minute, 60 * minute, 60 * minute + 1])
     assert [(each["visits"], each["pages"]) for each in seen] == [(1, 1), (1, 2), (2, 3), (2, 4)]
-    spoilt = asked_in_node("attributes.js", "page.counted({first: 9e15, visits: -2}, 5)", None)
+    spoilt = asked_in_node("visits.js", "page.counted({first: 9e15, visits: -2}, 5)", None)
     assert spoilt == {"first": 5, "last": 5, "visits": 1, "pages": 1}
 
 

@@ -1,0 +1,47 @@
+"""A real Chromium, driven by its own driver: tabs are hidden and focused as they are for a person."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service as Driver
+
+QUIET = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1000,800",
+)
+# A headless browser calls itself one and would be left out of readouts as a bot.
+PERSON = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
+NO_CHROMIUM = "no Chromium: `make test-tools` installs it by apt as root"
+
+
+def has_chromium() -> bool:
+    """Whether a browser and its driver are there."""
+    return shutil.which("chromium") is not None and shutil.which("chromedriver") is not None
+
+
+@contextmanager
+def open_chromium(page_load_strategy: str = "normal", *more: str) -> Iterator[webdriver.Chrome]:
+    """One browser with an empty profile and `more` arguments; the test is skipped where none can be had."""
+    binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if binary is None or driver is None:
+        pytest.skip(NO_CHROMIUM)
+    options = webdriver.ChromeOptions()
+    options.binary_location = binary
+    options.page_load_strategy = page_load_strategy
+    for argument in (*QUIET, f"--user-agent={PERSON}", *more):
+        options.add_argument(argument)
+    browser = webdriver.Chrome(options=options, service=Driver(driver))
+    try:
+        yield browser
+    finally:
+        browser.quit()
