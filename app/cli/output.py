@@ -61,7 +61,7 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def plain(text: Any) -> str:
+def harmless_text(text: Any) -> str:
     """What somebody else wrote, on one line and without what would steer a terminal."""
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in str(text))
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from app.cli.output import AsJson, Refused, environment_settings, plain, say, say_json
+from app.cli.output import AsJson, Refused, environment_settings, harmless_text, say, say_json
 
 if TYPE_CHECKING:
     from app.runtime.settings import Settings
@@ -113,9 +113,9 @@ def doctor(
         say_json({"url": address, "ok": not wrong, "lines": lines})
     else:
         for line in lines:
-            say(f"{'ok   ' if line['ok'] else 'WRONG'}  {line['check']:<12} {plain(line['found'])}")
+            say(f"{'ok   ' if line['ok'] else 'WRONG'}  {line['check']:<12} {harmless_text(line['found'])}")
             if line["remedy"]:
-                say(f"       {'':<12} → {plain(line['remedy'])}")
+                say(f"       {'':<12} → {harmless_text(line['remedy'])}")
         say(f"{address}: {f'{wrong} of {len(lines)} lines are wrong' if wrong else 'nothing is wrong'}")
     if wrong:
         raise typer.Exit(1)
@@ -133,7 +133,7 @@ def say_row(row: dict[str, Any], *, as_json: bool) -> None:
     library = told.get("name") if isinstance(told, dict) else told
     about = [row["type"], row.get("event", ""), row.get("experiment", ""), row.get("variant", ""), row.get("path", "")]
     odd = [name for name in ("forged", "quarantined", "bot", "forced") if row.get(name)]
-    say("  ".join(plain(each) for each in (moment, *about, library, *odd) if each))
+    say("  ".join(harmless_text(each) for each in (moment, *about, library, *odd) if each))
 
 
 def _answered(known: "SiteAnswers", given: dict[str, str | None], *, ask: bool) -> "SiteAnswers":
