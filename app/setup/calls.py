@@ -54,12 +54,14 @@ class RunningService:
         self._client.close()
 
     def lines(self) -> list[Line]:
-        """What the service finds wrong with itself, and how its clock stands to this machine's. Raises NotAsked."""
+        """What the service finds wrong with itself, and how far its clock is from this machine's at least, for it was
+        read between the question and the answer. Raises NotAsked.
+        """
         asked = time.time()
         answer = self._asked("GET", "/v1/doctor", params={"url": self.url})
-        told = answer.json()
-        away = told["now"] - (asked + time.time()) / 2
-        found = f"its clock is {abs(away):.1f} s {'ahead of' if away > 0 else 'behind'} this machine's"
+        told, answered = answer.json(), time.time()
+        away = told["now"] - min(max(told["now"], asked), answered)
+        found = f"its clock is {abs(away):.1f} s {'behind' if away < 0 else 'ahead of'} this machine's"
         remedy = "set both clocks by NTP" if abs(away) > CLOCK_SECONDS else None
         return [*told["lines"], line("clock", found, remedy)]
 
