@@ -99,7 +99,8 @@ Name = Annotated[str | None, Query(min_length=1, max_length=256, description="Th
 @router.get(
     "/v1/events",
     summary="Which events came lately: how many, from which libraries, with which properties, read by which metrics",
-    description="`properties` are those of the newest 100 rows of a name. Ids are in no answer of this route.",
+    description="`properties` are those of the newest 50 rows of a name, of rows with at most 4,096 letters of them. "
+    "Ids are in no answer of this route.",
 )
 async def event_names(_: Secret, asked: Asked, worker: Worker, days: Days = 7, event: Name = None) -> Response:
     return await analysis_response(asked, worker, EventNamesQuery(days, event))

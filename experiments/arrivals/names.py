@@ -20,6 +20,7 @@ from kit.time import DAY_US, iso, microseconds, moment_of
 
 SQL: Final = Path(__file__).parent / "sql"
 MOST_NAMES: Final = 500
+LONGEST_LOOKED_INTO: Final = 4_096  # letters of a row's properties
 OTHERS: Final = "other"
 UNREAD_TYPES: Final = frozenset({IDENTIFY, "group", "alias", "exposure", "engagement", "page", "screen"})
 KINDS: Final[Mapping[type, str]] = {
@@ -125,7 +126,9 @@ def _properties(engine: Engine, names: Sequence[str], span: Mapping[str, Any]) -
     found: dict[tuple[str, str], list[Any]] = {}
     if not names:
         return found
-    bound = arrivals_sql("event_properties").bind(named=equals_any(NAMED, dict.fromkeys(names)), **span)
+    bound = arrivals_sql("event_properties").bind(
+        named=equals_any(NAMED, dict.fromkeys(names)), longest=LONGEST_LOOKED_INTO, **span
+    )
     for kind, name, newest in engine.rows(bound):
         rows: list[dict[str, Any]] = [json.loads(each) for each in newest]
         kinds: dict[str, set[str]] = {}

@@ -19,6 +19,7 @@ ADDRESSES: Final = (  # attributes
 SCHEMES: Final = ("http", "https", "mailto", "tel")
 _SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
 _SLASHES: Final = re.compile(r"^(https?:)?/{2,}", re.IGNORECASE)
+_FRAMEWORKS: Final = re.compile(r"(?:data-)?(?:hx|ng|v|x)-")  # htmx, Angular, Vue, Alpine: their values are code
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_:.-]*")
 
 
@@ -29,6 +30,8 @@ def attribute_mistake(name: str, value: str) -> str | None:
         return f'"{name[:60]}" is no name of an attribute'
     if lower.startswith("on"):
         return f"{name} runs a script; listen with resonate.on in a script of the page's own"
+    if _FRAMEWORKS.match(lower):
+        return f"{name} is code to a framework of the page"
     if lower == "style" or lower == "srcdoc" or lower.startswith("data-resonate"):
         return f"{name} is not taken" + ("; write style: {property: value}, or add a class" if lower == "style" else "")
     if lower in ADDRESSES:

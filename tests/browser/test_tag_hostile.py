@@ -13,6 +13,7 @@ HOSTILE = (
     "<svg><a><set attributeName=href to=/x /><animateTransform attributeName=x /><text y=20>b</text></a></svg>"
     "<template><img src=x onerror=\"window.ran='template'\"></template><noscript><b>x</b></noscript>"
     "<img src=x onerror=\"window.ran='img'\"><a href=\"java&#10;script:window.ran='link'\">c</a><p class=kept>kept</p>"
+    "<i x-init='ran()' v-on:click='ran()' hx-get='/x' data-hx-get='/x' ng-click='ran()' title='t'>d</i>"
 )
 BANNER = (
     "key: banner\nstatus: running\ngoal: purchase_rate\nvariants:\n- {key: control, weight: 0}\n"
@@ -40,6 +41,8 @@ def test_html_of_a_payload_runs_nothing_neither_now_nor_when_it_is_clicked(chrom
             "const left = document.querySelectorAll('animate,set,animateTransform,template,noscript');"
             "return [...left].map((element) => element.localName)"
         )
+        named = "return document.querySelector('[data-resonate] i').getAttributeNames()"
+        assert chromium.execute_script(named) == ["title"]  # what frameworks of a page would run is not there either
         chromium.execute_script(
             "document.querySelector('#bait').dispatchEvent(new MouseEvent('click', {bubbles: true, cancelable: true}))"
         )

@@ -11,7 +11,7 @@ export const field = (payload, path) => (path.trim() ? at(payload, path.trim()) 
 
 /** Whether an attribute may be set: nothing that runs; and but for plain texts only addresses of http(s), mailto, tel, and relative ones. */
 export function mayHave({ localName }, name, value) {
-  if (/^(on|style$|srcdoc$|data-resonate)|[^\w:.-]/i.test(name) || /^(script|i?frame|object|embed|base|meta|link|set|animate\w*|template|noscript)$/.test(localName)) return;
+  if (/^(on|style$|srcdoc$|data-resonate|(data-)?(hx|ng|v|x)-)|[^\w:.-]/i.test(name) || /^(script|i?frame|object|embed|base|meta|link|set|animate\w*|template|noscript)$/.test(localName)) return;
   try {
     return /^((alt|title|value|placeholder|label)$|aria-|data-)/i.test(name) || /^(https?|mailto|tel):/.test(new URL(value, document.baseURI));
   } catch {}

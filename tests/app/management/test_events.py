@@ -128,6 +128,7 @@ def test_which_events_come_is_told_with_their_properties_metrics_and_hints(start
                     {**order, "properties": {"order_id": "o-1", "revenue": 5, "email": "ann@shop.example"}},
                     {**order, "anonymousId": "v-2", "properties": {"order_id": "o-2", "revenue": 7.5, "coupon": "x"}},
                     {"type": "track", "anonymousId": "v-1", "event": "Ordr Completd"},
+                    {"type": "track", "anonymousId": "v-1", "event": "Long", "properties": {"text": "x" * 5_000}},
                     {"type": "page", "anonymousId": "v-1"},
                 ]
             },
@@ -143,6 +144,10 @@ def test_which_events_come_is_told_with_their_properties_metrics_and_hints(start
     assert "purchase_rate" in completed["metrics"]
     assert completed["hint"] is None
     assert listed["page"]["hint"] is None
+    assert (listed["Long"]["count"], listed["Long"]["properties"]) == (
+        1,
+        [],
+    )  # of many letters: counted, not looked into
     assert listed["Ordr Completd"]["hint"]["code"] == "near_name"
     assert "Order Completed?" in listed["Ordr Completd"]["hint"]["message"]
     assert [row["value"] for row in rows] == [7.5, 5.0]
