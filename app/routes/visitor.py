@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -21,7 +21,8 @@ class VisitorBody(msgspec.Struct, frozen=True):
     """The request body; null is the same as absent."""
 
     visitor_id: Any = None
-    since: str | None = None  # the day (UTC) on which the browser first held this id, as in 2026-01-20
+    # the day (UTC) on which the browser first held this id, as in 2026-01-20
+    since: Annotated[str, msgspec.Meta(extra_json_schema={"format": "date"})] | None = None
     consent: Any = None  # its words are checked where those of headers and cookies are
 
 

@@ -109,7 +109,9 @@ class ServiceAgainstModel(RuleBasedStateMachine):
 
     def _send(self, visitor: str, ids: list[str]) -> None:
         batch = [{"type": "track", "event": "E", "anonymousId": visitor, "messageId": each} for each in ids]
-        assert self._post("/v1/batch", {"batch": batch}).json() == {"success": True}
+        told = self._post("/v1/batch", {"batch": batch}).json()
+        told.pop("hints", None)  # that no metric reads a name
+        assert told == {"success": True}
 
     def _post(self, path: str, body: dict[str, object]) -> httpx.Response:
         with self.service.client(timeout=20) as client:
