@@ -108,7 +108,11 @@ def newest_rows(engine: Engine, name: str, now: datetime, days: int) -> dict[str
              "device", "country", "site", "bot", "forged", "forced", "quarantined", "authority")  # fmt: skip
     told: list[dict[str, Any]] = []
     for *values, properties, context in engine.rows(bound):
-        row = {column: value for column, value in zip(names, values, strict=True) if value not in (None, False)}
+        row = {
+            column: value
+            for column, value in zip(names, values, strict=True)
+            if value is not None and value is not False
+        }
         row |= {each: iso(moment_of(row[each])) for each in ("time", "received_at")}
         row["authority"] = Authority(row["authority"]).word
         row |= {each: row[each].partition("?")[0].partition("#")[0] for each in ("url", "path") if each in row}

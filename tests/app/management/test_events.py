@@ -9,6 +9,7 @@ import pytest
 from conftest import StartService
 from servers.one_worker import PUBLISHABLE, SECRET, OneWorker
 from servers.patience import until
+from servers.service import PUBLISHABLE_KEY
 
 MARKED = "zz-marked-value"
 
@@ -211,3 +212,11 @@ def test_of_many_invented_names_the_rest_is_one_line_and_an_odd_library_hides_no
     assert (listed[-1]["event"], listed[-1]["count"], listed[-1]["count_24h"]) == ("other", 101, 101)
     assert {name for each in listed[1:-1] for name in each["libraries"]} == {"other"}
     assert [row["library"] for row in rows] == ["none", "none", "none", "none"]
+
+
+def test_what_a_page_sends_is_told_too_and_a_value_of_nothing_is_a_value(start_service: StartService) -> None:
+    service = start_service({"shop.yaml": "privacy: {default_consent: personal}\n"})
+    with service.client(PUBLISHABLE_KEY) as page, service.client() as backend:
+        page.post("/v1/track", json={"anonymousId": "v-1", "event": "Seen", "properties": {"value": 0}})
+        [row] = backend.get("/v1/events", params={"event": "Seen"}).json()["rows"]
+    assert (row["authority"], row["value"], "bot" in row) == ("page", 0.0, False)
