@@ -49,4 +49,15 @@ ARRIVALS: Mapping[str, Mutation] = {
             ),
         ),
     ),
+    "told_by_truth": Mutation(
+        "rows that are told of one name leave out what is 0, and pages' rows with it",
+        ("tests/app/management/test_events.py::test_what_a_page_sends_is_told_too_and_a_value_of_nothing_is_a_value",),
+        (
+            Edit(
+                "experiments/arrivals/names.py",
+                "if value is not None and value is not False",
+                "if value not in (None, False)",
+            ),
+        ),
+    ),
 }
