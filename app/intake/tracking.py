@@ -23,7 +23,7 @@ from events.dialects.segment import BatchBody, BatchMissing, BatchTooLarge, read
 from events.dialects.validation import Arrival, Reading
 from events.records import Record
 from events.store.availability import StoreUnavailable
-from kit.time import now_us
+from kit.time import DAY_US, now_us
 
 MOST_TOLD: Final = 100  # refusals, repairs and hints each
 SUCCESS: Final = b'{"success":true}'
@@ -73,7 +73,7 @@ def arrival(exchange: Exchange, resources: Resources, grant: Grant, named: Named
         received_at=now_us(),
         authority=exchange.authority,
         user_agent=exchange.visitors_agent,
-        retention_days=resources.settings.retention_days,
+        retention_us=resources.settings.retention_days * DAY_US,
         prove=None if exchange.authority is OF_BACKEND else named.authority,
         scrubber=resources.scrubber,
         network=resources.network_of(exchange),

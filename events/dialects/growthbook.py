@@ -50,7 +50,7 @@ def read_events(items: list[msgspec.Raw], arrival: Arrival) -> Reading:
         try:
             check_size(len(memoryview(raw)))
             item = decoded(raw)
-            reading.add(read_event(item, arrival))
+            reading.read.append(read_event(item, arrival))
         except (EventRefused, EventDropped) as left:
             reading.leave(index, _told(item), left)
         if arrival.notes:

@@ -83,6 +83,7 @@ def read_batch(body: BatchBody, size: int, arrival: Arrival) -> Reading:
         raise BatchTooLarge(f"the batch has {len(items)} events, it may have {MAX_BATCH}")
     arrival = _of_batch(body, arrival)
     reading = ReadingOf(arrival)
+    read, notes = reading.read, arrival.notes
     context = body.context if type(body.context) is dict else None
     for index, raw in enumerate(items):
         item: dict[str, Any] = {}
@@ -92,10 +93,10 @@ def read_batch(body: BatchBody, size: int, arrival: Arrival) -> Reading:
             item = decoded(raw)
             if context and item.get("context") is None:
                 item["context"] = context
-            reading.add(read_event(item, None, arrival))
+            read.append(read_event(item, None, arrival))
         except (EventRefused, EventDropped) as left:
             reading.leave(index, item, left)
-        if arrival.notes:
+        if notes:
             reading.repaired(index, item)
     return reading.whole()
 
@@ -125,7 +126,7 @@ def read_single(item: dict[str, Any], size: int, kind: str, arrival: Arrival) ->
         reading.leave(0, {**item, "type": kind}, left)
         return reading.whole()
     reading = ReadingOf(arrival)
-    reading.add(record)
+    reading.read.append(record)
     reading.repaired(0, {**item, "type": kind})
     return reading.whole()
 
@@ -172,8 +173,12 @@ def _where(
     machine = arrival.client(context.get("userAgent"))
     if type(page) is not dict:
         page = members_of(page, "context.page", notes)
-    fields["url"] = _of_page("url", properties, page, notes)
-    fields["path"] = _of_page("path", properties, page, notes)
+    for name in ("url", "path"):  # what the event says of its page, else its context
+        own, told = properties.get(name), page.get(name)
+        if own is not None or not (told is None or type(told) is str):
+            own = optional_text(own, f"properties.{name}", notes)
+            told = own or optional_text(told, f"context.page.{name}", notes)
+        fields[name] = told or None
     fields["country"] = _country(context["location"], arrival) if "location" in context else arrival.country
     fields["device"], fields["bot"] = machine.device, machine.bot
     if not FORGOTTEN_CONTEXT.isdisjoint(context):
@@ -193,19 +198,6 @@ def _where(
 def _country(location: Any, arrival: Arrival) -> str | None:
     told = members_of(location, "context.location", arrival.notes).get("country")
     return optional_text(told, "context.location.country", arrival.notes) or arrival.country
-
-
-def _of_page(name: str, properties: dict[str, Any], page: dict[str, Any], notes: Notes) -> str | None:
-    """What the event says of its page, else its context."""
-    own = properties.get(name)
-    if own is None or not (type(own) is str and own):
-        if own is not None:
-            optional_text(own, f"properties.{name}", notes)
-        told = page.get(name)
-        if told is None or type(told) is str:
-            return told or None
-        return optional_text(told, f"context.page.{name}", notes)
-    return own
 
 
 def check_size(size: int) -> None:
