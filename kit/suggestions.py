@@ -40,7 +40,9 @@ def nearest(name: str, known: Iterable[str] | Names, most: int = 1) -> tuple[str
     return (known if isinstance(known, Names) else Names(known)).nearest(name, most)
 
 
-def did_you_mean(name: str, known: Iterable[str] | Names, otherwise: str = "", *, lead: str = ", ", quote: str = "") -> str:
+def did_you_mean(
+    name: str, known: Iterable[str] | Names, otherwise: str = "", *, lead: str = ", ", quote: str = ""
+) -> str:
     """The end of a sentence about an unknown name: `, did you mean x?` where a known name is near, else `otherwise`.
 
     `lead` stands before the question and `quote` on both sides of the name.

@@ -57,13 +57,19 @@ ITEM: Final = msgspec.json.Decoder()
 
 
 class BatchBody(msgspec.Struct, frozen=True):
-    """The body of /v1/batch; its items stay raw, so that each one is read, and refused, on its own."""
+    """The body of /v1/batch; an item may still be raw: it is then decoded, and refused, on its own."""
 
-    batch: list[msgspec.Raw] | None = None
+    batch: list[Any] | None = None
     sentAt: Any = None
     writeKey: Any = None
     context: Any = None
     consent: Any = None
+
+
+class RawBatchBody(BatchBody, frozen=True):
+    """The same where one of the items may be too large, or cannot be read."""
+
+    batch: list[msgspec.Raw] | None = None
 
 
 class BatchMissing(Exception):
@@ -74,8 +80,12 @@ class BatchTooLarge(Exception):
     """More events in one request than are taken."""
 
 
-def read_batch(body: BatchBody, size: int, arrival: Arrival) -> Reading:
-    """All events of a body of `size` bytes. Raises BatchMissing, BatchTooLarge, UnknownConsent."""
+BATCH: Final = msgspec.json.Decoder(BatchBody)
+RAW_BATCH: Final = msgspec.json.Decoder(RawBatchBody)
+
+
+def read_batch(body: BatchBody, arrival: Arrival) -> Reading:
+    """All events of a body. Raises BatchMissing, BatchTooLarge, UnknownConsent."""
     items = body.batch
     if items is None:
         raise BatchMissing("batch: it is missing; it must be a list of events")
@@ -85,12 +95,11 @@ def read_batch(body: BatchBody, size: int, arrival: Arrival) -> Reading:
     reading = ReadingOf(arrival)
     read, notes = reading.read, arrival.notes
     context = body.context if type(body.context) is dict else None
-    for index, raw in enumerate(items):
-        item: dict[str, Any] = {}
+    for index, told in enumerate(items):
+        item: dict[str, Any] = told if type(told) is dict else {}
         try:
-            if size > MAX_EVENT_BYTES:  # of a smaller body no event is larger
-                check_size(len(memoryview(raw)))
-            item = decoded(raw)
+            if item is not told:
+                item = decoded(told)
             if context and item.get("context") is None:
                 item["context"] = context
             read.append(read_event(item, None, arrival))
@@ -156,7 +165,9 @@ def read_event(item: dict[str, Any], kind: str | None, arrival: Arrival) -> Reco
     fields["message_id"] = "" if exposes and not given else message_identifier(given, item, notes)
     fields["visitor_id"], fields["user_id"], fields["time"] = visitor_id, user_id, when
     fields["network"], fields["site"] = arrival.network, arrival.site
-    fields["authority"] = arrival.authority_of(visitor_id, user_id, item, consent)
+    fields["authority"] = (
+        arrival.authority if user_id is None else arrival.authority_of(visitor_id, user_id, item, consent)
+    )
     fields["quarantined"] = arrival.impossible(when)
     fields["properties"] = properties or None
     hashed = hashed_id(properties, notes) if exposes else None
@@ -169,16 +180,9 @@ def _where(
     fields: dict[str, Any], item: dict[str, Any], context: dict[str, Any], properties: dict[str, Any], arrival: Arrival
 ) -> None:
     """The columns of the page and of the client, and of the context what is kept."""
-    notes, page, kept = arrival.notes, context.get("page"), context
+    notes, kept = arrival.notes, context
     machine = arrival.client(context.get("userAgent"))
-    if type(page) is not dict:
-        page = members_of(page, "context.page", notes)
-    for name in ("url", "path"):  # what the event says of its page, else its context
-        own, told = properties.get(name), page.get(name)
-        if own is not None or not (told is None or type(told) is str):
-            own = optional_text(own, f"properties.{name}", notes)
-            told = own or optional_text(told, f"context.page.{name}", notes)
-        fields[name] = told or None
+    _of_page(fields, properties, context.get("page"), notes)
     fields["country"] = _country(context["location"], arrival) if "location" in context else arrival.country
     fields["device"], fields["bot"] = machine.device, machine.bot
     if not FORGOTTEN_CONTEXT.isdisjoint(context):
@@ -195,6 +199,18 @@ def _where(
     fields["context"] = kept or None
 
 
+def _of_page(fields: dict[str, Any], properties: dict[str, Any], page: Any, notes: Notes) -> None:
+    """What the event says of its page, else its context."""
+    if type(page) is not dict:
+        page = members_of(page, "context.page", notes)
+    for name in ("url", "path"):
+        own, told = properties.get(name), page.get(name)
+        if own is not None or not (told is None or type(told) is str):
+            own = optional_text(own, f"properties.{name}", notes)
+            told = own or optional_text(told, f"context.page.{name}", notes)
+        fields[name] = told or None
+
+
 def _country(location: Any, arrival: Arrival) -> str | None:
     told = members_of(location, "context.location", arrival.notes).get("country")
     return optional_text(told, "context.location.country", arrival.notes) or arrival.country
@@ -206,10 +222,13 @@ def check_size(size: int) -> None:
         raise EventRefused("event_too_large", "event", f"it has {size} bytes, it may have {MAX_EVENT_BYTES}")
 
 
-def decoded(raw: msgspec.Raw) -> dict[str, Any]:
+def decoded(told: Any) -> dict[str, Any]:
     """One event of a batch. Raises Refused."""
     try:
-        item = ITEM.decode(raw)
+        item = told
+        if type(told) is msgspec.Raw:
+            check_size(len(memoryview(told)))
+            item = ITEM.decode(told)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise EventRefused("unreadable_event", "event", f"it is not valid JSON: {error}") from None
     if type(item) is not dict:

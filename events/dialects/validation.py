@@ -22,6 +22,8 @@ MAX_KEYS: Final = 512
 MAX_EVENT_BYTES: Final = 32_768
 MAX_BATCH: Final = 2_500
 MAX_NAME: Final = 256
+LEAST: Final = -float(MAX_INTEGER)  # as floats, which compare as exactly, and sooner
+MOST: Final = float(MAX_INTEGER)
 MAX_LIBRARY: Final = 64
 NUMBER_TOO_LARGE: Final = "number_too_large"
 USER_TOKEN: Final = "user_token"  # proves the user of an event or a batch; it is never stored
@@ -163,7 +165,7 @@ class Arrival(msgspec.Struct, frozen=True):
         self, visitor_id: str, user_id: str | None, item: Mapping[str, Any], consent: Consent
     ) -> Authority:
         """Of one event `item`: a proof counts for the user that this very event names, and may be known."""
-        if user_id is None or self.prove is None or consent is not PERSONAL:
+        if self.prove is None or user_id is None or consent is not PERSONAL:
             return self.authority
         token = token_of_event(item)
         return self.prove(visitor_id, user_id, self.token if token is None else token)
@@ -247,7 +249,7 @@ def check_bounds(
             continue
         if kind is dict or kind is list:
             keys = check_bounds(item, field, scrubber, depth + 1, keys)
-        elif (kind is float or kind is int) and not -MAX_INTEGER < item < MAX_INTEGER:
+        elif (kind is float or kind is int) and not LEAST < item < MOST:
             raise EventRefused(NUMBER_TOO_LARGE, field, "numbers must lie between -2^63 and 2^63")
     return keys
 

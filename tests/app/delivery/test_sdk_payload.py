@@ -50,6 +50,7 @@ def test_a_payload_that_is_kept_says_what_one_of_this_moment_would(drawn: dict[s
         expected = msgspec.json.encode(features(visible.servable, now, visible.secured))
         assert msgspec.json.decode(kept.kept.body)["features"] == msgspec.json.decode(expected)
 
+
 PAYLOAD = f"/api/features/{PUBLISHABLE}"
 SCRIPT = f"/resonate.js?key={PUBLISHABLE}"
 Told = dict[tuple[str, str, str], bytes]  # path, coding and ETag → the bytes
