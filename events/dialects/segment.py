@@ -160,55 +160,63 @@ def read_event(item: dict[str, Any], kind: str | None, arrival: Arrival) -> Reco
     place = "previousId" if kind == ALIAS else "anonymousId"
     visitor_id, user_id = who_of(item, place, notes, both=kind == ALIAS, alone=alone)
     when = event_time(item, arrival)
-    given = item.get("messageId")
-    exposes = fields["type"] == EXPOSURE
-    fields["message_id"] = "" if exposes and not given else message_identifier(given, item, notes)
-    fields["visitor_id"], fields["user_id"], fields["time"] = visitor_id, user_id, when
-    fields["network"], fields["site"] = arrival.network, arrival.site
-    fields["authority"] = (
-        arrival.authority if user_id is None else arrival.authority_of(visitor_id, user_id, item, consent)
-    )
-    fields["quarantined"] = arrival.impossible(when)
-    fields["properties"] = properties or None
+    given, exposes = item.get("messageId"), fields["type"] == EXPOSURE
+    message_id = "" if exposes and not given else message_identifier(given, item, notes)
     hashed = hashed_id(properties, notes) if exposes else None
-    _where(fields, item, context, properties, arrival)
-    record = weighed(Record(**fields), hashed, consent, arrival) if exposes else Record(**fields)
-    return record if record is None or consent is PERSONAL else permitted(record, consent)
-
-
-def _where(
-    fields: dict[str, Any], item: dict[str, Any], context: dict[str, Any], properties: dict[str, Any], arrival: Arrival
-) -> None:
-    """The columns of the page and of the client, and of the context what is kept."""
-    notes, kept = arrival.notes, context
     machine = arrival.client(context.get("userAgent"))
-    _of_page(fields, properties, context.get("page"), notes)
-    fields["country"] = _country(context["location"], arrival) if "location" in context else arrival.country
-    fields["device"], fields["bot"] = machine.device, machine.bot
+    url, path = _page_of(properties, context.get("page"), notes)
+    country = _country(context["location"], arrival) if "location" in context else arrival.country
+    record = Record(
+        message_id=message_id,
+        visitor_id=visitor_id,
+        user_id=user_id,
+        time=when,
+        network=arrival.network,
+        site=arrival.site,
+        authority=arrival.authority_of(visitor_id, user_id, item, consent),
+        quarantined=arrival.impossible(when),
+        url=url,
+        path=path,
+        country=country,
+        device=machine.device,
+        bot=machine.bot,
+        properties=properties or None,
+        context=_kept(item, context, fields.get("event"), machine.browser, arrival) or None,
+        **fields,
+    )
+    believed = weighed(record, hashed, consent, arrival) if exposes else record
+    return believed if believed is None or consent is PERSONAL else permitted(believed, consent)
+
+
+def _kept(
+    item: dict[str, Any], context: dict[str, Any], event: str | None, browser: str | None, arrival: Arrival
+) -> dict[str, Any]:
+    """What is kept of the context, and beside it what no column holds: all notes are made by then."""
+    notes, kept = arrival.notes, context
     if not FORGOTTEN_CONTEXT.isdisjoint(context):
         kept = {name: value for name, value in context.items() if name not in FORGOTTEN_CONTEXT}
-    if machine.browser is not None:
-        kept = {**kept, "browser": machine.browser}
+    if browser is not None:
+        kept = {**kept, "browser": browser}
     if not KNOWN_FIELDS.issuperset(item):
         unknown = {name: value for name, value in item.items() if name not in KNOWN_FIELDS}
         kept = {**kept, "unknown_fields": mapping(unknown, "event", notes, arrival.scrubber)}
-    if "event" in fields and fields["event"] != item["event"]:
+    if event is not None and event != item["event"]:
         kept = {**kept, EVENT_NAME: item["event"]}
-    if notes:
-        kept = {**kept, REPAIRED: repaired_fields(notes)}
-    fields["context"] = kept or None
+    return {**kept, REPAIRED: repaired_fields(notes)} if notes else kept
 
 
-def _of_page(fields: dict[str, Any], properties: dict[str, Any], page: Any, notes: Notes) -> None:
-    """What the event says of its page, else its context."""
+def _page_of(properties: dict[str, Any], page: Any, notes: Notes) -> list[str | None]:
+    """URL and path: what the event says of its page, else its context."""
     if type(page) is not dict:
         page = members_of(page, "context.page", notes)
+    found: list[str | None] = []
     for name in ("url", "path"):
         own, told = properties.get(name), page.get(name)
         if own is not None or not (told is None or type(told) is str):
             own = optional_text(own, f"properties.{name}", notes)
             told = own or optional_text(told, f"context.page.{name}", notes)
-        fields[name] = told or None
+        found.append(told or None)
+    return found
 
 
 def _country(location: Any, arrival: Arrival) -> str | None:
