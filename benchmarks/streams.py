@@ -131,8 +131,8 @@ async def told_of_pauses(url: str, waiting: Waiting, catalogue: Path) -> None:
             for name, start in zip(delays, since, strict=True):
                 delays[name] += [moment - start for moment in moments]
     for name, seen in delays.items():
-        print(f"all {len(waiting.readers)} are told after {name}: p50 {statistics.median(seen):.3f} s, "
-              f"p99 {percentile(seen, 0.99):.3f} s, worst {max(seen):.3f} s ({PAUSES} changes)", flush=True)  # fmt: skip
+        worst = f"p99 {percentile(seen, 0.99):.3f} s, worst {max(seen):.3f} s ({PAUSES} changes)"
+        print(f"all {len(waiting.readers)} are told after {name}: p50 {statistics.median(seen):.3f} s, {worst}")
 
 
 @contextmanager

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from app.http.exchange import Message
 
 ADDRESSES_KNOWN: Final = 512
 DECISIVE: Final = frozenset({b"host", b"transfer-encoding", b"expect"})  # who a request is for, and where it ends
@@ -45,7 +44,7 @@ def without_chunks(cycle: RequestResponseCycle) -> None:
     """
     send: Any = cycle.send
 
-    async def send_plainly(message: Message) -> None:
+    async def send_plainly(message: Any) -> None:
         if message["type"] == "http.response.start":
             if all(name != b"content-length" for name, _ in message["headers"]):
                 cycle.chunked_encoding = False
