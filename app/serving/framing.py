@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-
 ADDRESSES_KNOWN: Final = 512
 DECISIVE: Final = frozenset({b"host", b"transfer-encoding", b"expect"})  # who a request is for, and where it ends
 LAST: Final = (b"connection", b"close")
