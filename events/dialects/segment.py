@@ -40,6 +40,7 @@ from events.records import ALIAS, ENGAGEMENT, EXPOSURE, GROUP, IDENTIFY, PAGE, S
 from kit.values import Unusable, moment, number
 
 KINDS: Final = frozenset({TRACK, PAGE, SCREEN, IDENTIFY, GROUP, ALIAS, ENGAGEMENT})
+OF_TRAITS: Final = frozenset({IDENTIFY, GROUP})
 KNOWN_FIELDS: Final = frozenset(
     {
         "type", "event", "anonymousId", "userId", "previousId", "groupId", "messageId", "properties", "traits",
@@ -153,7 +154,7 @@ def read_event(item: dict[str, Any], kind: str | None, arrival: Arrival) -> Reco
         return permitted(beat(item, arrival, consent), consent)
     notes, scrubber = arrival.notes, arrival.scrubber
     context = mapping(item.get("context"), "context", notes, scrubber)
-    told = "traits" if kind in (IDENTIFY, GROUP) else "properties"
+    told = "traits" if kind in OF_TRAITS else "properties"
     properties = mapping(item.get(told), told, notes, scrubber)
     fields = _what(item, kind, properties, arrival)
     alone = arrival.authority is OF_BACKEND and fields.get("order_id") is not None and fields["event"] in ORDERS

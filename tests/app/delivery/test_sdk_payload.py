@@ -88,7 +88,7 @@ def test_one_etag_stands_for_the_same_bytes_in_every_worker_and_after_a_restart(
         assert first == second
         # A metric changes nothing that pages see, and its publication is one that all see.
         (service.definitions / "metrics.yaml").write_text("clicks: {type: count, event: Clicked}\n")
-        until(lambda: all(told.keys() != first.keys() for told in told_by_each(service).values()), "both took it up")
+        until(lambda: all(told != first for told in told_by_each(service).values()), "both took it up")
         later, other = told_by_each(service).values()
         assert later == other
         assert len(first.keys() & later.keys()) == 2  # the script says no date
