@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from events.libraries import NO_LIBRARY, library_label
 from events.records import REFUSED
-from events.tallies.libraries import NO_LIBRARY, library_label
 from events.tallies.refused_events import DaySum, of_day
 from experiments.arrivals.names import LIBRARY, arrivals_sql
 from experiments.cube.cube import Cube

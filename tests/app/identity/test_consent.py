@@ -98,6 +98,13 @@ def test_a_body_says_one_of_three_words(told: Any) -> None:
         rules().of_request(scope, headers, told)
 
 
+def test_an_object_without_members_says_nothing_as_php_writes_it_too() -> None:
+    found = [Stated(None, Consent.MEASURE).of_event({"consent": told}) for told in ({}, [], None)]
+    assert found == [Consent.MEASURE] * 3
+    with pytest.raises(UnknownConsent):
+        Stated().of_event({"consent": ["personal"]})
+
+
 def test_lines_and_lists_of_a_header_are_all_heard() -> None:
     lines = [(b"x-resonate-consent", b"none"), (b"x-resonate-consent", b"personal")]
     for order in itertools.permutations(lines):
