@@ -8,9 +8,6 @@ const line = (text, kind = "") => Object.assign(document.createElement("li"), { 
 const money = new Intl.NumberFormat(document.documentElement.lang, { style: "currency", currency: "EUR" }); // as the tag writes `price_text`
 const euros = (price) => money.format(price);
 
-// Who said "neither" before is not counted from the first moment on: that answer is the shop's to keep.
-if (localStorage.refused) tag("consent", "none");
-
 find("products").append(...window.shop.products.map(({ product_id, name, category, price }) => {
   const item = line("");
   const [title, kind, add] = ["strong", "small", "button"].map((element) => item.appendChild(document.createElement(element)));
