@@ -10,11 +10,12 @@ from selenium.webdriver.support.ui import WebDriverWait
 from servers.patience import until
 from servers.service import PUBLISHABLE_KEY, Service, running
 from servers.shop_pages import PREFIX, ShopPages, shop_pages
+from worlds.tag_pages import OPEN
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("datalayer")]
 FILES = {
     "banner.yaml": "key: banner\nstatus: running\nvariants: [control, threshold]\ngoal: purchase_rate\n",
-    "shop.yaml": "privacy: {default_consent: personal}\n",
+    **OPEN,
 }
 GTAG = "window.dataLayer = window.dataLayer || []; function gtag() { dataLayer.push(arguments) }"
 ORDER = {

@@ -18,18 +18,13 @@ from app.demo.shop import read_products, serving
 
 pytestmark = pytest.mark.browser
 SHOP = files("app.demo") / "example_shop"
-DEFINITIONS = {each.name: each.read_text() for each in (SHOP / "definitions").iterdir()}
+FILES = {each.name: each.read_text() for each in (SHOP / "definitions").iterdir()}
 PRODUCTS = read_products(SHOP / "products.csv")
 LISTED = "return [...document.querySelectorAll('#products strong')].filter((each) => each.checkVisibility()).length"
 PRICES = "return [...document.querySelectorAll('[data-product]')].map((each) => each.textContent)"
 ASKED = "return performance.getEntriesByType('resource').map((each) => new URL(each.name)).filter(" \
     "(each) => each.origin == arguments[0]).map((each) => each.pathname)"  # fmt: skip
 PICKED = "return document.querySelectorAll('[data-resonate=front-page-products] button').length"
-
-
-@pytest.fixture
-def site(start_service) -> Service:
-    return start_service(DEFINITIONS)
 
 
 def test_a_visit_to_the_shop_shows_lists_and_stores_what_it_should(chromium: Chrome, site: Service) -> None:
