@@ -8,6 +8,7 @@ GA4 = "tests/events/dialects/test_ga4.py"
 COLLECT = "tests/app/intake/test_ga4.py"
 BATCH = "tests/app/management/test_personalize_batch.py"
 ARRIVES = "tests/clients/test_every_client_arrives.py"
+SHOP = "tests/browser/test_example_shop.py"
 LIBRARIES = "tests/app/intake/test_libraries.py"
 
 DIALECTS: Mapping[str, Mutation] = {
@@ -98,5 +99,15 @@ DIALECTS: Mapping[str, Mutation] = {
         "what a developer's tool forces costs the answer where it cannot be read",
         ("tests/app/delivery/test_official_sdks.py",),
         (Edit("app/routes/growthbook.py", "    url: Any = None", "    url: str | None = None"),),
+    ),
+    "asked_after_a_refusal": Mutation(
+        "the example shop says a refusal after the tag has asked",
+        (SHOP,),
+        (Edit("app/demo/example_shop/pages/index.html", "if (localStorage.refused)", "if (0)"),),
+    ),
+    "other_prices": Mutation(
+        "the example shop writes its prices otherwise than the tag",
+        (SHOP,),
+        (Edit("app/demo/example_shop/pages/shop.js", "money.format(price)", "`${price} €`"),),
     ),
 }
