@@ -96,7 +96,7 @@ class Stated:
 
     def _with(self, told: Any, own: Any) -> Consent | None:
         among = by_category = None
-        if told is not None:
+        if told is not None and told != []:  # PHP writes an object without members so
             if type(told) is not dict:
                 raise UnknownConsent("context.consent", "it must be an object")
             among = mode_of(told.get("resonate"), "context.consent.resonate")

@@ -11,7 +11,8 @@ import msgspec
 
 from events.authority import sender
 from events.consent import Consent
-from events.records import ALIAS, EXPOSURE, GROUP, IDENTIFY, Record
+from events.libraries import told_library
+from events.records import ALIAS, EVENT_NAME, EXPOSURE, GROUP, IDENTIFY, REPAIRED, TEST, Record, is_test
 from events.scrubbing import name_of
 
 # Of these kinds nothing is left without a user and traits.
@@ -39,7 +40,7 @@ def permitted(record: Record, consent: Consent) -> Record | None:
     """The record as this mode lets it be stored, None where nothing of it may be.
 
     `measure` leaves a row under the visitor id alone: no user, and so no proof of one, no attributes, no traits, no
-    edge from an id to another; of the context the family of the browser; URLs without what stands behind `?` and `#`.
+    edge from an id to another; of the context what says nothing of a person; URLs without what follows `?` and `#`.
     An id that is the user's is no visitor id: an order of a backend is left without one, anything else is gone.
     """
     if consent is Consent.PERSONAL:
@@ -50,7 +51,6 @@ def permitted(record: Record, consent: Consent) -> Record | None:
     visitor_id = "" if record.visitor_id == record.user_id else record.visitor_id
     if not visitor_id and not (authority.knows_orders_alone and record.order_id is not None):
         return None
-    browser = (record.context or {}).get(BROWSER)
     properties = None if record.type == EXPOSURE or not record.properties else without_who(record.properties)
     return msgspec.structs.replace(
         record,
@@ -60,9 +60,22 @@ def permitted(record: Record, consent: Consent) -> Record | None:
         path=None if record.path is None else _asking_nothing(record.path),
         authority=authority,
         properties=properties or None,
-        context={BROWSER: browser} if type(browser) is str else None,
+        context=_of_the_program(record) or None,
         consent="measure",
     )
+
+
+def _of_the_program(record: Record) -> dict[str, Any]:
+    """Of the context: which browser and which library sent the event, under which name, what of it could not be used,
+    and that it is a test.
+    """
+    context = record.context or {}
+    kept = told_library(context) | {name: context[name] for name in (EVENT_NAME, REPAIRED) if name in context}
+    if type(context.get(BROWSER)) is str:
+        kept[BROWSER] = context[BROWSER]
+    if is_test(record):
+        kept[TEST] = True
+    return kept
 
 
 def without_who(members: Mapping[str, Any]) -> dict[str, Any]:

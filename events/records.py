@@ -21,6 +21,11 @@ REFUSED: Final = "refused"  # so many (`value`) answers of an experiment on a sh
 
 
 SURVEY_ANSWERED: Final = "Survey Answered"  # the event of every answer to a survey
+# Of an event's context:
+REPAIRED: Final = "repaired"  # the fields that could not be used
+EVENT_NAME: Final = "event_name"  # the name that it was sent under
+LIBRARY: Final = "library"  # what sent it, by its `name`
+TEST: Final = "resonate_test"  # it was sent to see whether it arrives; properties may say so too
 REPEATABLE: Final = "exposure:"  # begins the messageId of an exposure that stands for all like it on one day
 
 
@@ -65,6 +70,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     properties: dict[str, Any] | None = None
     context: dict[str, Any] | None = None
     consent: StoredConsent = "personal"
+
+
+def is_test(record: Record) -> bool:
+    """Whether an event was sent to see whether it arrives: it is in no readout, no history and no model."""
+    return any(told is not None and told.get(TEST) is True for told in (record.context, record.properties))
 
 
 def visitor_person(visitor_id: str) -> str:

@@ -163,7 +163,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "app/runtime": {"events", "events/store"},
     "app/serving": {"app/http", "app/limits"},
-    "app/setup": {"app/keys", "app/tag"},
+    "app/setup": {"app/keys", "app/tag", "events"},
     "app/tag": set(),
     "app/worker": {
         "app/analysis",

@@ -1,7 +1,6 @@
 """Exposures that clients report, held against what was served: which are true, which forged, which were sent before."""
 
 import time
-from typing import Final
 
 import msgspec
 
@@ -9,12 +8,10 @@ from app.http.access import Grant
 from app.worker.resources import Resources
 from events.consent import PERSONAL, Consent
 from events.dialects.exposures import HASHED_ID
-from events.records import REPEATABLE, Record
+from events.records import REPEATABLE, Record, is_test
 from experiments.assignment.assign import CompiledExperiment, plausible
 from experiments.catalog.visible import Visible
 from kit.time import DAY_US
-
-TEST: Final = "resonate_test"  # of a context or of properties: sent to see whether it arrives
 
 
 def weighed_exposure(
@@ -34,11 +31,6 @@ def weighed_exposure(
     said = (found.visitor_id, found.user_id, found.experiment, found.phase, found.variant, day, *marks)
     digest = resources.recognition.ids.digest(msgspec.json.encode(said))
     return msgspec.structs.replace(found, message_id=REPEATABLE + digest)
-
-
-def is_test(record: Record) -> bool:
-    """Whether an event was sent to see whether it arrives: it is in no readout, no history and no model."""
-    return any(told is not None and told.get(TEST) is True for told in (record.context, record.properties))
 
 
 def judged(record: Record, hashed: str | None, consent: Consent, visible: Visible) -> Record | None:

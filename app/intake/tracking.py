@@ -15,13 +15,13 @@ from app.http.exchange import Awaited, Exchange, HttpAnswer, Reply
 from app.identity.users import NamedUsers
 from app.intake.forms import unwrapped
 from app.intake.hints import DEBUGGED, Hints, hints_of
-from app.intake.judging import TEST, is_test, weighed_exposure
+from app.intake.judging import weighed_exposure
 from app.worker.resources import Resources
 from events.authority import OF_BACKEND
 from events.consent import UnknownConsent
 from events.dialects.segment import BATCH, RAW_BATCH, BatchBody, BatchMissing, BatchTooLarge, read_batch, read_single
 from events.dialects.validation import MAX_EVENT_BYTES, Arrival, Reading
-from events.records import Record
+from events.records import TEST, Record, is_test
 from events.store.availability import StoreUnavailable
 from kit.time import DAY_US, now_us
 

@@ -4,7 +4,7 @@ Remote evaluation counts as evaluation, never as exposure: the SDK reports what 
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
@@ -43,12 +43,15 @@ MOST_FORCED: Final = 1_000
 
 
 class RemoteEvaluationBody(msgspec.Struct, frozen=True):
-    """What an SDK knows of its visitor; `forcedFeatures` are pairs of a key and a value."""
+    """What an SDK knows of its visitor; `forcedFeatures` are pairs of a key and a value.
 
-    attributes: dict[str, Any] | None = None
-    forcedVariations: dict[str, Any] | None = None
-    forcedFeatures: list[Any] | None = None
-    url: str | None = None
+    What nobody needs for an answer is left out where it cannot be read. PHP writes an object without members as a list.
+    """
+
+    attributes: dict[str, Any] | list[Any] | None = None
+    forcedVariations: Any = None
+    forcedFeatures: Any = None
+    url: Any = None
 
 
 DECODER: Final = msgspec.json.Decoder(RemoteEvaluationBody)
@@ -71,8 +74,8 @@ class RemoteEvaluation:
         if grant.site is not None:
             attributes[SITE_ATTRIBUTE] = grant.site
         visible, shown, _ = shown_to(exchange, resources, grant, consent, attributes, now)
-        forced = forced_variations(visible, {} if consent is NONE else asked.forcedVariations or {}) | dict(shown or {})
-        values = {} if consent is NONE else forced_values(asked.forcedFeatures or ())
+        forced = forced_variations(visible, None if consent is NONE else asked.forcedVariations) | dict(shown or {})
+        values = forced_values(None if consent is NONE else asked.forcedFeatures)
         visitor = NOBODY if consent is NONE else visitor
         features: dict[str, Any] = {}
         enrolled: list[tuple[str, int]] = []
@@ -94,13 +97,15 @@ def read_attributes(asked: RemoteEvaluationBody) -> tuple[str, dict[str, Any]]:
     """The visitor, NOBODY where none can be told, and the attributes within their bounds, with what the address of the
     page says of previews. Raises Problem 400.
     """
+    if asked.attributes and type(asked.attributes) is list:
+        raise Problem(400, "invalid_attributes", "attributes: it must be an object, this is a list")
     attributes = dict(asked.attributes or {})
     attributes.pop(TOKEN_ATTRIBUTE, None)
     try:
         check_bounds(attributes, "attributes")
     except EventRefused as refused:
         raise Problem(400, "invalid_attributes", refused.message) from None
-    if asked.url:
+    if asked.url and type(asked.url) is str:
         attributes.setdefault(URL_ATTRIBUTE, asked.url)
         wished = dict(parse_qsl(urlsplit_or_nothing(asked.url)))
         attributes |= {
@@ -120,19 +125,20 @@ def urlsplit_or_nothing(url: str) -> str:
         return ""
 
 
-def forced_variations(visible: Visible, wished: Mapping[str, Any]) -> dict[str, str]:
+def forced_variations(visible: Visible, wished: Any) -> dict[str, str]:
     """The variants that a developer's tool names by number, of experiments that pages may force."""
     found: dict[str, str] = {}
-    for key, number in wished.items():
+    for key, number in wished.items() if type(wished) is dict else ():
         experiment = visible.compiled.get(key) if key in visible.forcible else None
         if experiment is not None and type(number) is int and 0 <= number < len(experiment.variants):
             found[key] = experiment.variants[number].key
     return found
 
 
-def forced_values(pairs: Sequence[Any]) -> dict[str, Any]:
+def forced_values(wished: Any) -> dict[str, Any]:
     """The values that a developer's tool wishes for by key."""
-    pairs = [pair for pair in pairs[:MOST_FORCED] if type(pair) is list and len(pair) == 2 and type(pair[0]) is str]
+    pairs: list[Any] = wished[:MOST_FORCED] if type(wished) is list else []
+    pairs = [pair for pair in pairs if type(pair) is list and len(pair) == 2 and type(pair[0]) is str]
     return {pair[0]: pair[1] for pair in pairs}
 
 

@@ -11,6 +11,7 @@ import httpx
 import msgspec
 
 from app.keys.scopes import ROUTES
+from events.records import TEST
 
 TIMEOUT_SECONDS: Final = 30.0
 LATEST: Final = "latest"
@@ -19,7 +20,6 @@ ARRIVAL_SECONDS: Final = 20.0
 LOOK_SECONDS: Final = 0.5
 CLOCK_SECONDS: Final = 5.0
 VISITOR: Final = "resonate-doctor"
-MARK: Final = "resonate_test"
 
 Line = dict[str, Any]
 
@@ -135,7 +135,7 @@ def events_to_send(token: str) -> list[Sent]:
     """One event of every dialect that this version serves, in no readout; the names have a token of their own."""
     consent = {"resonate": "personal"}
     names = {each: f"Resonate Test {each} {token}" for each in ("segment", "growthbook", "pixel")}
-    names["ga4"], marked = f"resonate_test_{token}", {MARK: True}
+    names["ga4"], marked = f"{TEST}_{token}", {TEST: True}
     context = {**marked, "consent": consent, "library": {"name": "resonate"}}
     track = {"anonymousId": VISITOR, "event": names["segment"], "context": context}
     data = base64.b64encode(msgspec.json.encode({**track, "event": names["pixel"]})).decode()

@@ -195,7 +195,7 @@ def publishable_of(folder: Path) -> str | None:
 
 
 def note_publishable(folder: Path, key: str) -> None:
-    """Keeps the key of the pages beside the settings, for the next time that its tag is lines_for_shop."""
+    """Keeps the key of the pages beside the settings, for the next time that its tag is printed."""
     text = PAGES_KEY.sub("", _text(folder / SETTINGS_FILE))
     replace_file(
         (folder / SETTINGS_FILE).resolve(), f"{text}# the publishable key of pages: {key}\n".encode(), keeps_mode=True

@@ -14,9 +14,9 @@ import msgspec
 
 from app.runtime.telemetry import Telemetry
 from events.dialects.validation import Reading, Remark
+from events.libraries import NO_LIBRARY, library_label
 from events.scrubbing import Scrubber
 from events.tallies.evaluations import Evaluations, Tallies
-from events.tallies.libraries import NO_LIBRARY, library_label
 from events.tallies.refused_events import (
     LAST,
     LONGEST,

@@ -5,7 +5,6 @@ from typing import Any, Final
 from events.consent import Consent
 from events.dialects.fields import (
     MAX_MESSAGE_ID,
-    REPAIRED,
     event_time,
     members_of,
     message_identifier,
@@ -16,7 +15,8 @@ from events.dialects.fields import (
     who_of,
 )
 from events.dialects.validation import Arrival, EventRefused
-from events.records import ENGAGEMENT, Record
+from events.libraries import told_library
+from events.records import ENGAGEMENT, REPAIRED, Record
 from kit.time import DAY_SECONDS
 from kit.values import Unusable, identifier, kind_of, number
 
@@ -63,7 +63,7 @@ def beat(item: dict[str, Any], arrival: Arrival, consent: Consent) -> Record:
         authority=arrival.authority_of(visitor_id, user_id, item, consent),
         quarantined=arrival.impossible(when),
         properties={"seq": sequence, "final": final is True},
-        context={REPAIRED: repaired_fields(notes)} if notes else None,
+        context=told_library(context) | ({REPAIRED: repaired_fields(notes)} if notes else {}) or None,
     )
 
 

@@ -21,7 +21,6 @@ from events.scrubbing import Scrubber
 from kit.values import MAX_INTEGER, Unusable, first_identifier, identifier, kind_of, moment
 
 MAX_MESSAGE_ID: Final = 99
-REPAIRED: Final = "repaired"  # of the context: the fields of the event that could not be used
 MOST_NAMED: Final = 100  # fields of one event that its row names
 Notes = list[Finding]
 NOT_OF_THE_EVENT: Final = frozenset({"sentAt", "receivedAt", "writeKey", USER_TOKEN, CONSENT})  # but of its sending

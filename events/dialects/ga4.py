@@ -204,7 +204,7 @@ def _consent(body: CollectBody) -> Any:
     """The mode that a body says: a word of ours, alone or as `resonate`, or theirs of what is granted and denied; the
     strictest of them, None where it says none. Raises UnknownConsent.
     """
-    told = body.consent
+    told = None if body.consent == [] else body.consent  # PHP writes an object without members so
     if told is not None and type(told) is not dict:
         return told
     answers = {name: answer.upper() for name, answer in (told or {}).items() if type(answer) is str}

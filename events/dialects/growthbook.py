@@ -7,7 +7,6 @@ import msgspec
 from events.consent import NONE, PERSONAL
 from events.dialects.exposures import HASH_ATTRIBUTES, HASHED, exposure, said, weighed
 from events.dialects.fields import (
-    REPAIRED,
     event_time,
     mapping,
     message_identifier,
@@ -16,7 +15,7 @@ from events.dialects.fields import (
     repaired_fields,
 )
 from events.dialects.names import EXPERIMENT_VIEWED
-from events.dialects.segment import EVENT_NAME, BatchTooLarge, decoded, happened
+from events.dialects.segment import BatchTooLarge, decoded, happened
 from events.dialects.validation import (
     CONSENT,
     CONSENT_ATTRIBUTE,
@@ -29,12 +28,12 @@ from events.dialects.validation import (
     ReadingOf,
 )
 from events.permitted import permitted
-from events.records import TRACK, Record
+from events.records import EVENT_NAME, LIBRARY, REPAIRED, TEST, TRACK, Record
 from kit.values import Unusable, first_identifier
 
 MAX_EVENTS: Final = 2_500
 VIEWED: Final = (EXPERIMENT_VIEWED, "$$experiment_viewed")  # the latter is what the Python SDK says
-LIBRARY: Final = "growthbook"  # as refusals name it
+GROWTHBOOK: Final = "growthbook"  # as its rows and refusals name it
 USER: Final = "user_id"
 DEVICE: Final = "device_id"
 HASHABLE: Final = frozenset({"id", USER, "userId", DEVICE, "deviceId", "anonymous_id", "anonymousId", "visitor_id"})
@@ -80,11 +79,15 @@ def read_event(item: dict[str, Any], arrival: Arrival) -> Record | None:
         happened(fields, name, properties, given, arrival, "event_name")
     exposes = "experiment" in fields
     if exposes:
-        fields["exposure_source"] = LIBRARY
+        fields["exposure_source"] = GROWTHBOOK
     visitor_id, user_id = _who(item, properties if exposes else {}, attributes, arrival)
     when = event_time(item, arrival)
     machine = arrival.client(attributes.get("userAgent") or item.get("user_agent"))
-    kept: dict[str, Any] = {} if fields["event"] == name or exposes else {EVENT_NAME: name}
+    kept: dict[str, Any] = {LIBRARY: {"name": GROWTHBOOK}}
+    if exposes and properties.get(TEST) is True:  # the row of an exposure has the attributes as its properties
+        kept[TEST] = True
+    elif not exposes and fields["event"] != name:
+        kept[EVENT_NAME] = name
     record = Record(
         message_id="" if exposes and not given else message_identifier(given, item, notes),
         visitor_id=visitor_id,
@@ -99,7 +102,7 @@ def read_event(item: dict[str, Any], arrival: Arrival) -> Record | None:
         authority=arrival.authority_of(visitor_id, user_id, {USER_TOKEN: token}, consent),
         quarantined=arrival.impossible(when),
         properties=(attributes if exposes else properties) or None,
-        context=(kept | {REPAIRED: repaired_fields(notes)} if notes else kept) or None,
+        context=kept | {REPAIRED: repaired_fields(notes)} if notes else kept,
         **fields,
     )
     judged = weighed(record, None, consent, arrival) if exposes else record
@@ -135,7 +138,7 @@ def _who(
 
 def _json_object(item: dict[str, Any], text_name: str, name: str, arrival: Arrival) -> dict[str, Any]:
     """What stands under either name: an object, or its JSON as text."""
-    field = text_name if item.get(text_name) is not None else name
+    field = text_name if item.get(text_name) not in (None, "") else name
     value = item.get(field)
     if type(value) is str:
         try:
@@ -147,12 +150,13 @@ def _json_object(item: dict[str, Any], text_name: str, name: str, arrival: Arriv
 
 
 def _message_id(item: dict[str, Any]) -> Any:
-    return item.get("uuid", item.get("event_uuid"))
+    given = item.get("uuid")
+    return item.get("event_uuid") if given is None else given
 
 
 def _told(item: dict[str, Any]) -> dict[str, Any]:
     """What refusals and repairs say of an event, in the words of other dialects; and what it says of consent."""
-    attributes = item.get("attributes", item.get("context_json"))
+    attributes = item.get("attributes") or item.get("context_json")
     consent = attributes.get(CONSENT_ATTRIBUTE) if type(attributes) is dict else None
     return {"messageId": _message_id(item), "type": TRACK, "event": item.get("event_name"), CONSENT: consent,
-            "context": {"library": {"name": LIBRARY}}}  # fmt: skip
+            "context": {LIBRARY: {"name": GROWTHBOOK}}}  # fmt: skip

@@ -10,7 +10,6 @@ from events.dialects.commerce import commerce
 from events.dialects.engagement import beat
 from events.dialects.exposures import HASHED_ID, exposure, hashed_id, weighed
 from events.dialects.fields import (
-    REPAIRED,
     Notes,
     event_time,
     mapping,
@@ -36,7 +35,20 @@ from events.dialects.validation import (
     ReadingOf,
 )
 from events.permitted import permitted
-from events.records import ALIAS, ENGAGEMENT, EXPOSURE, GROUP, IDENTIFY, PAGE, SCREEN, SURVEY_ANSWERED, TRACK, Record
+from events.records import (
+    ALIAS,
+    ENGAGEMENT,
+    EVENT_NAME,
+    EXPOSURE,
+    GROUP,
+    IDENTIFY,
+    PAGE,
+    REPAIRED,
+    SCREEN,
+    SURVEY_ANSWERED,
+    TRACK,
+    Record,
+)
 from kit.values import Unusable, moment, number
 
 KINDS: Final = frozenset({TRACK, PAGE, SCREEN, IDENTIFY, GROUP, ALIAS, ENGAGEMENT})
@@ -48,7 +60,6 @@ KNOWN_FIELDS: Final = frozenset(
         "channel", "integrations", USER_TOKEN, CONSENT,
     }
 )  # fmt: skip
-EVENT_NAME: Final = "event_name"  # of the context: the name that the event was sent under
 # kept as device and browser family, or not at all, or ours to say
 FORGOTTEN_CONTEXT: Final = frozenset({"userAgent", "userAgentData", USER_TOKEN, REPAIRED, EVENT_NAME, HASHED_ID})
 

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from events.engines.duckdb import Engine
+from events.libraries import library_label
 from events.records import REFUSED
 from events.tallies.evaluations import Tallies
-from events.tallies.libraries import library_label
 from events.tallies.refused_events import OUTCOMES, RefusedEvents
 from experiments.arrivals.exposing import OFTEN, Counts, day_began
 from experiments.arrivals.names import LIBRARY, MOST_NAMES, arrivals_sql, hint_of, names_read

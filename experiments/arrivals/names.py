@@ -11,9 +11,9 @@ from typing import Any, Final
 from events.authority import Authority
 from events.engines.duckdb import Engine
 from events.engines.sql import Expression, Statement, equals_any
+from events.libraries import LABELS_OF_LIBRARIES, MOST_LETTERS, NAMES, OTHER_LIBRARY, library_label, library_of
 from events.permitted import without_who
-from events.records import IDENTIFY, REFUSED, TRACK
-from events.tallies.libraries import LABELS_OF_LIBRARIES, MOST_LETTERS, NAMES, OTHER_LIBRARY, library_label
+from events.records import EVENT_NAME, IDENTIFY, REFUSED, REPAIRED, TRACK
 from experiments.definitions.model import Metric
 from kit.suggestions import nearest
 from kit.time import DAY_US, iso, microseconds, moment_of
@@ -118,9 +118,8 @@ def newest_rows(engine: Engine, name: str, now: datetime, days: int) -> dict[str
         row |= {each: row[each].partition("?")[0].partition("#")[0] for each in ("url", "path") if each in row}
         row["properties"] = without_who(json.loads(properties or "{}"))
         held = json.loads(context or "{}")
-        library = held.get("library")
-        row["library"] = library_label(library.get("name") if type(library) is dict else None)
-        row["context"] = {each: held[each] for each in ("repaired", "event_name") if each in held}
+        row["library"] = library_of(held)
+        row["context"] = {each: held[each] for each in (REPAIRED, EVENT_NAME) if each in held}
         told.append(row)
     return {"as_of": iso(now, "seconds"), "event": name, "rows": told}
 

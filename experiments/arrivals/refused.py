@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from events.engines.sql import Expression
+from events.libraries import NO_LIBRARY, library_label
 from events.records import REFUSED
-from events.tallies.libraries import NO_LIBRARY, library_label
 from events.tallies.refused_events import DaySum, of_day
 from experiments.arrivals.names import LIBRARY, arrivals_sql
 from experiments.cube.cube import Cube
@@ -81,10 +82,9 @@ class ReceivedDays:
         since = cube.scope.days.close(day - DAY_US)
         if (since, until) in self._known:
             return self._known[since, until]
-        rows = cube.once(arrivals_sql("received_from").bind(library=LIBRARY, since=since, until=until, refused=REFUSED))
         found: Counter[str] = Counter()
-        for library, n in zip(rows["library"].tolist(), rows["n"].tolist(), strict=True):
-            found[library_label(library)] += int(n)
+        for library, n in _received(cube, LIBRARY, since, until):
+            found[library_label(library)] += n
         if now_us > until + SETTLED_US:
             self._known[since, until] = found
         return found
@@ -153,7 +153,11 @@ def _others(much: Sequence[Share]) -> str:
 
 def _stored(cube: Cube, first: int, last: int) -> dict[int, int]:
     days = cube.scope.days
-    since, until = days.close(first - DAY_US), days.close(last)
-    bound = arrivals_sql("received_days").bind(day=days.sql("e.received_at"), since=since, until=until, refused=REFUSED)
-    rows = cube.once(bound)
-    return {int(day): int(n) for day, n in zip(rows["day"].tolist(), rows["n"].tolist(), strict=True)}
+    counted = _received(cube, days.sql("e.received_at"), days.close(first - DAY_US), days.close(last))
+    return {int(day): n for day, n in counted}
+
+
+def _received(cube: Cube, per: Expression, since: int, until: int) -> Iterator[tuple[Any, int]]:
+    """How many events were received, by what `per` says of each."""
+    rows = cube.once(arrivals_sql("received").bind(per=per, since=since, until=until, refused=REFUSED))
+    return zip(rows["per"].tolist(), map(int, rows["n"].tolist()), strict=True)

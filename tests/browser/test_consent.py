@@ -11,6 +11,7 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.support.ui import WebDriverWait
 from servers.patience import until
 from servers.service import PUBLISHABLE_KEY, Service
+from worlds.tag_pages import OPEN
 
 from app.demo.shop import serving
 
@@ -19,14 +20,9 @@ PAGES = Path(__file__).parent / "pages"
 FILES = {
     "banner.yaml": "key: banner\nstatus: running\nvariants: [{key: control, weight: 0}, threshold]\n"
     "goal: purchase_rate\n",
-    "shop.yaml": "privacy: {default_consent: personal}\n",
+    **OPEN,
 }
 STORED = "return JSON.stringify([document.cookie, {...localStorage}, {...sessionStorage}])"
-
-
-@pytest.fixture
-def site(start_service) -> Service:
-    return start_service(FILES)
 
 
 @pytest.fixture

@@ -10,11 +10,12 @@ from selenium.webdriver.support.ui import WebDriverWait
 from servers.patience import until
 from servers.service import PUBLISHABLE_KEY, Service, running
 from servers.shop_pages import PREFIX, ShopPages, shop_pages
+from worlds.tag_pages import OPEN
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("datalayer")]
 FILES = {
     "banner.yaml": "key: banner\nstatus: running\nvariants: [control, threshold]\ngoal: purchase_rate\n",
-    "shop.yaml": "privacy: {default_consent: personal}\n",
+    **OPEN,
 }
 GTAG = "window.dataLayer = window.dataLayer || []; function gtag() { dataLayer.push(arguments) }"
 ORDER = {
@@ -120,6 +121,27 @@ def test_a_layer_may_have_another_name_or_be_left_alone(chromium: Chrome, site: 
     chromium.delete_all_cookies()
     visit(chromium, pages, page(both, 'data-datalayer="off"'), None)
     assert stored(chromium, site, "over-5") == []
+
+
+def test_another_array_in_its_place_is_read_too_and_no_entry_twice(
+    chromium: Chrome, site: Service, pages: ShopPages
+) -> None:
+    visit(chromium, pages, page(f'{GTAG} gtag("event", "first", {{}})'))
+    chromium.execute_script(
+        """dataLayer = [...dataLayer, {event: "second"}]; gtag("event", "third", {});
+           window.dataLayer = window.dataLayer || []; dataLayer = [{event: "fourth"}]; dataLayer.push({event: "fifth"});
+           const again = {event: "sixth"}; dataLayer.push(again, again); dataLayer = null"""
+    )
+    told = [row["event"] for row in stored(chromium, site, "over-7")]
+    assert told == ["first", "second", "third", "fourth", "fifth", "sixth", "sixth"]
+
+
+def test_a_layer_that_is_declared_is_read_as_long_as_it_stands(
+    chromium: Chrome, site: Service, pages: ShopPages
+) -> None:
+    visit(chromium, pages, page("var dataLayer = [{event: 'early'}]"))
+    chromium.execute_script("dataLayer.push({event: 'late'})")
+    assert [row["event"] for row in stored(chromium, site, "over-8")] == ["early", "late"]
 
 
 @pytest.mark.parametrize(

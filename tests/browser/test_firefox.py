@@ -10,7 +10,7 @@ from servers.javascript import REPOSITORY, node
 from servers.patience import HUNG_SECONDS, until
 from servers.service import PUBLISHABLE_KEY
 from servers.shop_pages import PREFIX, shop_pages
-from worlds.tag_pages import page, rows
+from worlds.tag_pages import OPEN, page, rows
 
 from app.tag.library import TagLines
 
@@ -19,7 +19,7 @@ JOURNEY = Path(__file__).parent / "firefox_journey.mjs"
 FILES = {
     "banner.yaml": "key: banner\nstatus: running\nvariants: [{key: control, weight: 0, payload: {title: Welcome}}, "
     "{key: new, payload: {title: Sale}}]\ngoal: engaged_time\n",
-    "shop.yaml": "privacy: {default_consent: personal}\n",
+    **OPEN,
 }
 SLOT = '<h1 data-resonate="banner" data-resonate-text="title">Hello</h1>'
 

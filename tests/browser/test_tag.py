@@ -1,14 +1,12 @@
 """The tag in a real browser: what slots show, when that counts as seen, and what pages may call."""
 
-from collections.abc import Iterator
-
 import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.support.ui import WebDriverWait
 from servers.patience import until
 from servers.service import PUBLISHABLE_KEY, Service
-from servers.shop_pages import PREFIX, ShopPages, shop_pages
-from worlds.tag_pages import LINE, page, ready, rows, visit
+from servers.shop_pages import PREFIX, ShopPages
+from worlds.tag_pages import LINE, OPEN, page, ready, rows, visit
 
 from app.tag.library import TagLines
 
@@ -27,20 +25,10 @@ FILES = {
     "empty.yaml": "key: empty\nstatus: running\nvariants: [control, {key: nothing, weight: 0}]\ngoal: purchase_rate\n",
     "shipped.yaml": "key: shipped\nstatus: stopped\ndecision: {outcome: shipped, variant: new}\n"
     "variants: [{key: old, payload: a}, {key: new, payload: b}]\ngoal: purchase_rate\n",
-    "shop.yaml": "privacy: {default_consent: personal}\n",
+    **OPEN,
 }
 SLOT = '<h1 data-resonate="banner" data-resonate-text="title">Hello</h1>'
-
-
-@pytest.fixture
-def site(start_service) -> Service:
-    return start_service(FILES)
-
-
-@pytest.fixture
-def pages(site: Service) -> Iterator[ShopPages]:
-    with shop_pages(site.url, {"/": page(SLOT)}) as found:
-        yield found
+PAGES = {"/": page(SLOT)}
 
 
 def exposed(site: Service) -> list[tuple[str, str, bool]]:

@@ -1,15 +1,14 @@
 """The modes of consent in the page: who refuses leaves no trace, and an open question loses nothing of page one."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.support.ui import WebDriverWait
 from servers.patience import until
 from servers.service import Service
-from servers.shop_pages import ShopPages, shop_pages
-from worlds.tag_pages import LINE, page, rows, visit
+from servers.shop_pages import ShopPages
+from worlds.tag_pages import LINE, OPEN, page, rows, visit
 
 pytestmark = pytest.mark.browser
 FILES = {
@@ -19,7 +18,7 @@ FILES = {
     "variants: [{key: old, payload: a}, {key: new, payload: b}]\ngoal: purchase_rate\n",
     "of-users.yaml": "key: of-users\nunit: user\nstatus: running\nvariants: [{key: control, weight: 0, payload: a}, "
     "{key: new, payload: b}]\ngoal: purchase_rate\n",
-    "shop.yaml": "privacy: {default_consent: personal}\n",
+    **OPEN,
 }
 SLOTS = (
     '<h1 data-resonate="banner" data-resonate-text="">Hello</h1>'
@@ -27,17 +26,7 @@ SLOTS = (
 )
 KEPT = "return [document.cookie, Object.keys(localStorage), Object.keys(sessionStorage)]"
 GPC = "Object.defineProperty(Navigator.prototype, 'globalPrivacyControl', {get: () => true})"
-
-
-@pytest.fixture
-def site(start_service) -> Service:
-    return start_service(FILES)
-
-
-@pytest.fixture
-def pages(site: Service) -> Iterator[ShopPages]:
-    with shop_pages(site.url, {"/": page(SLOTS), "/other": page(SLOTS)}) as found:
-        yield found
+PAGES = {"/": page(SLOTS), "/other": page(SLOTS)}
 
 
 def line(consent: str) -> str:

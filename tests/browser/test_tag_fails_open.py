@@ -1,6 +1,6 @@
 """Whatever becomes of the service, a page with the tag stays whole, and what could not be sent is stored once later."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from selenium.common.exceptions import JavascriptException
@@ -8,8 +8,8 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.support.ui import WebDriverWait
 from servers.patience import until
 from servers.service import PUBLISHABLE_KEY, Service
-from servers.shop_pages import PREFIX, Fault, ShopPages, shop_pages
-from worlds.tag_pages import LINE, page, ready, rows, visit
+from servers.shop_pages import PREFIX, Fault, ShopPages
+from worlds.tag_pages import LINE, OPEN, page, ready, rows, visit
 
 from app.tag.library import TagLines
 
@@ -20,22 +20,12 @@ FILES = {
     "moved.yaml": "key: moved\nstatus: running\nvariants: [{key: control, weight: 0}, "
     "{key: away, payload: {changes: [{redirect: /elsewhere}]}}]\naudience: {where: {moves: true}}\n"
     "goal: purchase_rate\n",
-    "shop.yaml": "privacy: {default_consent: personal}\n",
+    **OPEN,
 }
 SLOT = '<h1 data-resonate="banner" data-resonate-text="title">Hello</h1>'
 BARE = TagLines.of(PREFIX, PUBLISHABLE_KEY, "personal").bare
 SHOWN = "const [h] = document.getElementsByTagName('h1'); return [getComputedStyle(h).visibility, h.textContent]"
-
-
-@pytest.fixture
-def site(start_service) -> Service:
-    return start_service(FILES)
-
-
-@pytest.fixture
-def pages(site: Service) -> Iterator[ShopPages]:
-    with shop_pages(site.url, {"/": page(SLOT)}) as found:
-        yield found
+PAGES = {"/": page(SLOT)}
 
 
 def of(kind: str, fault: Fault) -> Callable[[str], Fault | None]:

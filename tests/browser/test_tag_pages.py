@@ -1,33 +1,22 @@
 """Pages and the time on them: each load, route and return from the cache is a page with an engaged time of its own."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from selenium.webdriver import ActionChains, Chrome
 from servers.patience import stall, until
 from servers.service import Service
-from servers.shop_pages import ShopPages, shop_pages
-from worlds.tag_pages import page, rows, visit
+from servers.shop_pages import ShopPages
+from worlds.tag_pages import OPEN, page, rows, visit
 
 pytestmark = pytest.mark.browser
 FILES = {
     "banner.yaml": "key: banner\nstatus: running\nvariants: [{key: control, weight: 0, payload: a}, "
     "{key: new, payload: b}]\naudience: {where: {path: /sale}}\ngoal: purchase_rate\n",
-    "shop.yaml": "privacy: {default_consent: personal}\n",
+    **OPEN,
 }
-
-
-@pytest.fixture
-def site(start_service) -> Service:
-    return start_service(FILES)
-
-
-@pytest.fixture
-def pages(site: Service) -> Iterator[ShopPages]:
-    html = page('<p data-resonate="banner" data-resonate-text="">x</p>')
-    with shop_pages(site.url, {"/": html, "/next": html, "/plain": "<p>"}) as found:
-        yield found
+HTML = page('<p data-resonate="banner" data-resonate-text="">x</p>')
+PAGES = {"/": HTML, "/next": HTML, "/plain": "<p>"}
 
 
 def views(site: Service, count: int) -> list[dict[str, Any]]:

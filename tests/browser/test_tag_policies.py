@@ -5,7 +5,7 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.support.ui import WebDriverWait
 from servers.patience import until
 from servers.shop_pages import shop_pages
-from worlds.tag_pages import LINE, page, rows, visit
+from worlds.tag_pages import LINE, OPEN, page, rows, visit
 
 from app.tag.library import STYLE
 
@@ -17,7 +17,7 @@ STRICT = (
 FILES = {
     "banner.yaml": "key: banner\nstatus: running\nvariants: [{key: control, weight: 0}, {key: new, "
     "payload: {title: Sale, html: <b>bold</b>, link: /sale}}]\ngoal: purchase_rate\n",
-    "shop.yaml": "privacy: {default_consent: personal}\n",
+    **OPEN,
 }
 WATCHING = (
     "window.broken = []; addEventListener('securitypolicyviolation', "

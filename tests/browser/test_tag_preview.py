@@ -2,7 +2,6 @@
 `resonate_debug` shows of a page.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,8 +9,8 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.support.ui import WebDriverWait
 from servers.patience import until
 from servers.service import SECRET_KEY, Service
-from servers.shop_pages import ShopPages, shop_pages
-from worlds.tag_pages import page, rows, visit
+from servers.shop_pages import ShopPages
+from worlds.tag_pages import OPEN, page, rows, visit
 
 pytestmark = pytest.mark.browser
 DRAFT = """
@@ -27,24 +26,14 @@ FILES = {
     "draft.yaml": DRAFT,
     "runs.yaml": f"key: runs\n{RUNS}\ngoal: purchase_rate\n",
     "asks.yaml": f"key: asks\n{RUNS}\ngoal: purchase_rate\naudience: {{where: {{path: /elsewhere}}}}\n",
-    "shop.yaml": "privacy: {default_consent: personal}\n",
+    **OPEN,
 }
 BODY = (
     "<h1 data-resonate=draft data-resonate-text=title>Fallback</h1>"
     "<h2 data-resonate=runs data-resonate-text=title>F</h2>"
     "<p class=note>Note</p><button id=buy>Buy</button>"
 )
-
-
-@pytest.fixture
-def site(start_service) -> Service:
-    return start_service(FILES)
-
-
-@pytest.fixture
-def pages(site: Service) -> Iterator[ShopPages]:
-    with shop_pages(site.url, {"/": page(BODY), "/second": page(BODY)}) as found:
-        yield found
+PAGES = {"/": page(BODY), "/second": page(BODY)}
 
 
 def token(site: Service, days: float = 7) -> str:

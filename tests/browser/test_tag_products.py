@@ -1,7 +1,6 @@
 """Lists of products that a page shows without code: filled, collapsed where there is nothing, measured by the tag."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,14 +8,14 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.support.ui import WebDriverWait
 from servers.patience import until
 from servers.service import Service
-from servers.shop_pages import ShopPages, shop_pages
+from servers.shop_pages import ShopPages
 from worlds.shop_worlds import publish_trained, taste_world
-from worlds.tag_pages import page, rows, visit
+from worlds.tag_pages import OPEN, page, rows, visit
 
 pytestmark = pytest.mark.browser
 FILES = {
     "recommendations.yaml": "front: {strategy: popular, limit: 3}\nnothing: {rules: {category: [None]}}\n",
-    "shop.yaml": "privacy: {default_consent: personal}\n",
+    **OPEN,
 }
 TEMPLATE = (
     "<section id=SLOT><h2>For you</h2><template data-resonate-products=SLOT data-resonate-currency=EUR>"
@@ -24,6 +23,7 @@ TEMPLATE = (
     "<i data-resonate-text=price_text></i></a></template></section>"
 )
 FRONT, NOTHING = TEMPLATE.replace("SLOT", "front"), TEMPLATE.replace("SLOT", "nothing")
+PAGES = {"/": page(f"{NOTHING}<div style='height:3000px'></div>{FRONT}")}
 
 
 @pytest.fixture
@@ -43,12 +43,6 @@ def site(start_service) -> Service:
         assert answer.status_code < 300, answer.text
         until(lambda: "product" in client.post("/v1/recommendations", json=asked).json()["items"][0], "names are there")
     return site
-
-
-@pytest.fixture
-def pages(site: Service) -> Iterator[ShopPages]:
-    with shop_pages(site.url, {"/": page(f"{NOTHING}<div style='height:3000px'></div>{FRONT}")}) as found:
-        yield found
 
 
 def told(site: Service, event: str) -> list[dict[str, Any]]:

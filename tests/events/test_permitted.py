@@ -26,6 +26,10 @@ def told(name: str) -> st.SearchStrategy[Any]:
     return (asked | st.just(MARK) if name in WHO else asked | harmless).map(lambda value: (name, value))
 
 
+# Of the context what the program says that sent the event, and what we say of it.
+SAID = {"browser": "Firefox", "event_name": "purchase", "repaired": ["properties.revenue"], "resonate_test": True}
+SENT = {**SAID, "library": {"name": "Analytics-Next", "version": MARK}}
+LEFT = {**SAID, "library": {"name": "analytics.js"}}
 pairs = st.lists(names.flatmap(told), max_size=4).map(dict)
 members = st.recursive(pairs, lambda inner: st.builds(
     lambda own, deep, among: {**own, "deep": deep, "among": [among]}, pairs, inner, inner), max_leaves=6)  # fmt: skip
@@ -42,7 +46,7 @@ records = st.builds(
     path=st.none() | asked,
     authority=st.sampled_from(Authority),
     properties=st.none() | members,
-    context=st.none() | members.map(lambda told: {**told, "browser": "Firefox", "ids": [MARK]}),
+    context=st.none() | members.map(lambda told: {**told, **SENT, "ids": [MARK]}),
 ).filter(lambda record: MARK not in record.visitor_id or record.visitor_id == record.user_id)
 
 
@@ -60,7 +64,7 @@ def test_who_is_measured_leaves_no_user_no_trait_and_no_query(record: Record) ->
     assert (kept.user_id, kept.consent) == (None, "measure")
     assert kept.visitor_id == ("" if record.visitor_id == record.user_id else record.visitor_id)
     assert kept.authority is (Authority.BACKEND if record.authority is Authority.BACKEND else Authority.PAGE)
-    assert kept.context == (None if record.context is None else {"browser": "Firefox"})
+    assert kept.context == (None if record.context is None else LEFT)
     assert (kept.value, kept.order_id, kept.time, kept.type) == (record.value, record.order_id, 1, record.type)
 
 

@@ -8,6 +8,8 @@ GA4 = "tests/events/dialects/test_ga4.py"
 COLLECT = "tests/app/intake/test_ga4.py"
 BATCH = "tests/app/management/test_personalize_batch.py"
 ARRIVES = "tests/clients/test_every_client_arrives.py"
+SHOP = "tests/browser/test_example_shop.py"
+LIBRARIES = "tests/app/intake/test_libraries.py"
 
 DIALECTS: Mapping[str, Mutation] = {
     "orders_without_transactions": Mutation(
@@ -72,5 +74,40 @@ DIALECTS: Mapping[str, Mutation] = {
         "what GrowthBook's Python SDK says of each feature it evaluates is refused",
         (ARRIVES,),
         (Edit("events/dialects/names.py", '"Feature Evaluated", "$$feature_evaluated")', '"Feature Evaluated",)'),),
+    ),
+    "rows_of_no_library": Mutation(
+        "rows of who is measured say no library, refusals do",
+        (LIBRARIES,),
+        (Edit("events/permitted.py", "kept = told_library(context) | {", "kept = {"),),
+    ),
+    "nameless_growthbook": Mutation(
+        "rows of GrowthBook's SDKs say no library, refusals do",
+        (LIBRARIES,),
+        (Edit("events/dialects/growthbook.py", '= {LIBRARY: {"name": GROWTHBOOK}}', "= {}"),),
+    ),
+    "measured_tests_count": Mutation(
+        "a test event of who is measured counts",
+        ("tests/app/routes/test_events_that_are_tests.py",),
+        (Edit("events/permitted.py", "    if is_test(record):", "    if False:"),),
+    ),
+    "empty_text_first": Mutation(
+        "an empty text under one of GrowthBook's names hides the object under the other",
+        ("tests/events/dialects/test_growthbook.py",),
+        (Edit("events/dialects/growthbook.py", 'not in (None, "") else name', "is not None else name"),),
+    ),
+    "forced_by_force": Mutation(
+        "what a developer's tool forces costs the answer where it cannot be read",
+        ("tests/app/delivery/test_official_sdks.py",),
+        (Edit("app/routes/growthbook.py", "    url: Any = None", "    url: str | None = None"),),
+    ),
+    "asked_after_a_refusal": Mutation(
+        "the example shop says a refusal after the tag has asked",
+        (SHOP,),
+        (Edit("app/demo/example_shop/pages/index.html", "if (localStorage.refused)", "if (0)"),),
+    ),
+    "other_prices": Mutation(
+        "the example shop writes its prices otherwise than the tag",
+        (SHOP,),
+        (Edit("app/demo/example_shop/pages/shop.js", "money.format(price)", "`${price} €`"),),
     ),
 }

@@ -16,7 +16,7 @@ ARRIVALS: Mapping[str, Mutation] = {
     "invented_labels": Mutation(
         "a library is called what its caller says",
         (f"{EVENTS}::test_metrics_count_refusals_by_code_and_known_library_alone",),
-        (Edit("events/tallies/libraries.py", "NAMES.get(known, OTHER_LIBRARY)", "NAMES.get(known, known)"),),
+        (Edit("events/libraries.py", "NAMES.get(known, OTHER_LIBRARY)", "NAMES.get(known, known)"),),
     ),
     "quoted_values": Mutation(
         "what a message quotes of an event is kept",

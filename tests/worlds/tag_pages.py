@@ -10,6 +10,7 @@ from servers.shop_pages import PREFIX, ShopPages
 
 from app.tag.library import STYLE, TagLines
 
+OPEN = {"shop.yaml": "privacy: {default_consent: personal}\n"}  # everything is stored of who says nothing
 LINE = TagLines.of(PREFIX, PUBLISHABLE_KEY).script
 LOADED = "return !!(window.resonate && window.resonate.ready)"
 

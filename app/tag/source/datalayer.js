@@ -1,6 +1,7 @@
 // The page's data layer: what Google's tags are told there (GTM's objects, gtag's arguments) is told the service too, by
 // the table that the service reads Google's events with. What was pushed before this part came is read as well, each
-// entry once. With `data-consent="gtag"` what the page says of consent holds here.
+// entry once; a page that puts another array in its place is followed there. With `data-consent="gtag"` what the page says
+// of consent holds here.
 import { GA4 } from "./generated/ga4.js";
 
 const READ = Symbol.for("resonate.read"); // marks a layer that is read already
@@ -65,9 +66,7 @@ export function start(core) {
   const { datalayer, consent } = core.script, off = datalayer == "off";
   const heard = consent == "gtag" ? consentOf(core) : () => {};
   if (off && consent != "gtag") return;
-  const layer = (window[(!off && datalayer) || "dataLayer"] ??= []);
-  if (!Array.isArray(layer) || layer[READ]) return;
-  Object.defineProperty(layer, READ, { value: true });
+  const named = (!off && datalayer) || "dataLayer", heardOf = new WeakSet(); // entries that another array may hold again
   let ecommerce; // pushed without an event: it is the next one's
 
   function tell(name, parameters) {
@@ -93,16 +92,27 @@ export function start(core) {
 
   const safely = (entry) => {
     try {
+      if (Object(entry) === entry) heardOf.add(entry);
       read(entry);
     } catch (error) {
       console.error(error);
     }
   };
-  const { push } = layer;
-  layer.push = function (...entries) {
-    const answer = push.apply(this, entries);
-    entries.forEach(safely);
-    return answer;
-  };
-  [...layer].forEach(safely);
+  function listen(layer) {
+    if (!Array.isArray(layer) || layer[READ]) return;
+    Object.defineProperty(layer, READ, { value: true });
+    const { push } = layer;
+    layer.push = function (...entries) {
+      const answer = push.apply(this, entries);
+      entries.forEach(safely);
+      return answer;
+    };
+    layer.filter((entry) => !heardOf.has(entry)).forEach(safely);
+  }
+  let layer = (window[named] ??= []);
+  listen(layer);
+  try {
+    const set = (other) => listen((layer = other));
+    Object.defineProperty(window, named, { configurable: true, enumerable: true, get: () => layer, set });
+  } catch {} // declared by `var`, it can be no other property
 }

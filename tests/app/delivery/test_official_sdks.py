@@ -201,6 +201,15 @@ def test_what_is_forced_carries_no_tracks(remote: OneWorker) -> None:
         assert told["rules"] == [{"force": told["defaultValue"]}]
 
 
+def test_what_an_answer_does_not_need_is_left_out_where_it_cannot_be_read(remote: OneWorker) -> None:
+    plain = asked(remote, attributes={"id": "v-1"}).json()["features"]
+    for odd in ([], {}, "", "text", 7, True, None):
+        told = asked(remote, attributes={"id": "v-1"}, forcedVariations=odd, forcedFeatures=odd, url=odd)
+        assert (told.status_code, told.json()["features"]) == (200, plain), odd
+    empty = [asked(remote, attributes=attributes).json()["features"] for attributes in ([], {}, None)]
+    assert empty[0] == empty[1] == empty[2]
+
+
 def test_ids_are_read_as_everywhere_and_who_refuses_is_drawn_nowhere(remote: OneWorker) -> None:
     numbers = [
         asked(remote, attributes={"id": each}).json()["features"]["banner"] for each in (12345, "12345", 12345.0)
@@ -213,7 +222,8 @@ def test_ids_are_read_as_everywhere_and_who_refuses_is_drawn_nowhere(remote: One
         assert "tracks" not in json.dumps(features)
         assert features["shipped"]["defaultValue"] == "new"
     assert httpx.post(f"{remote.url}/api/eval/{PUBLISHABLE}", content=b"{}").status_code == 200
-    for body in (b"", b"[]", b'{"attributes": 1}', b'{"attributes": {"a": ' + b"[" * 40 + b"]" * 40 + b"}}"):
+    deep = b'{"attributes": {"a": ' + b"[" * 40 + b"]" * 40 + b"}}"
+    for body in (b"", b"[]", b'{"attributes": 1}', b'{"attributes": [1]}', deep):
         assert httpx.post(f"{remote.url}/api/eval/{PUBLISHABLE}", content=body).status_code == 400
     assert httpx.post(f"{remote.url}/api/eval/pk_unknown", json={}).json() == {
         "status": 400,

@@ -10,7 +10,7 @@ from oracles.proving import examples
 
 from app.identity.consent import ConsentRules
 from events.authority import Authority
-from events.consent import OF_WORD, Consent, UnknownConsent
+from events.consent import OF_WORD, Consent, Stated, UnknownConsent
 from experiments.definitions.shop import ConsentCategories, Privacy
 
 WORDS = ("none", "measure", "personal")
@@ -98,6 +98,13 @@ def test_a_body_says_one_of_three_words(told: Any) -> None:
         rules().of_request(scope, headers, told)
 
 
+def test_an_object_without_members_says_nothing_as_php_writes_it_too() -> None:
+    found = [Stated(None, Consent.MEASURE).of_event({"consent": told}) for told in ({}, [], None)]
+    assert found == [Consent.MEASURE] * 3
+    with pytest.raises(UnknownConsent):
+        Stated().of_event({"consent": ["personal"]})
+
+
 def test_lines_and_lists_of_a_header_are_all_heard() -> None:
     lines = [(b"x-resonate-consent", b"none"), (b"x-resonate-consent", b"personal")]
     for order in itertools.permutations(lines):
@@ -137,7 +144,7 @@ def test_an_event_says_it_by_our_word_or_by_segments_categories(context: Any, ho
     assert stated.of_event(context) is min(holds, Consent.MEASURE)
 
 
-@pytest.mark.parametrize("told", ["none", {"resonate": 1}, {"categoryPreferences": {"Analytics": "yes"}}, []])
+@pytest.mark.parametrize("told", ["none", {"resonate": 1}, {"categoryPreferences": {"Analytics": "yes"}}, ["none"]])
 def test_an_event_that_says_it_in_other_words_is_refused(told: Any) -> None:
     categories = ConsentCategories(measure="Analytics", personal="Personal")
     scope, headers = request()

@@ -180,7 +180,7 @@ def test_an_event_that_the_sdk_logs_is_worth_what_it_says(worker: OneWorker) -> 
         ingested(client, {"event_name": "purchase", "device_id": visitor, "properties": order})
     [row] = records(worker, visitor_id=visitor)
     assert (row["event"], row["order_id"], row["value"]) == ("Order Completed", "450789469", 12.5)
-    assert row["context"] == {"event_name": "purchase"}
+    assert row["context"] == {"library": {"name": "growthbook"}, "event_name": "purchase"}
 
 
 def test_evaluations_of_features_are_dropped_and_counted(worker: OneWorker) -> None:

@@ -5,22 +5,29 @@ from typing import Any
 import pytest
 from servers.one_worker import PUBLISHABLE, SECRET, OneWorker, records
 
-CONTEXT = {"resonate_test": True, "consent": {"resonate": "personal"}}
+CONTEXT = {"resonate_test": True}
+EXPOSURE = {"experiment_id": "banner", "variation_id": "control"}
 TESTS: dict[str, tuple[str, Any]] = {
     "segment": ("/v1/track", {"event": "Order Completed", "anonymousId": "t-1", "context": CONTEXT,
                               "properties": {"order_id": "o-segment", "revenue": 5}}),
     "growthbook": ("/track", [{"event_name": "Clicked", "device_id": "t-1",
                                "properties_json": {"resonate_test": True}}]),
+    "exposures of segment": ("/v1/track", {"event": "Experiment Viewed", "anonymousId": "t-1", "messageId": "t-viewed",
+                                           "properties": {**EXPOSURE, "resonate_test": True}}),
+    "exposures of growthbook": ("/track", [{"event_name": "Experiment Viewed", "device_id": "t-1", "uuid": "t-seen",
+                                            "properties_json": {**EXPOSURE, "resonate_test": True}}]),
+    "ga4": ("/mp/collect", {"client_id": "t-1", "events": [{"name": "sign_up", "params": {"resonate_test": True}}]}),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("dialect", TESTS)
 @pytest.mark.parametrize("key", [PUBLISHABLE, SECRET])
-def test_a_test_event_is_stored_apart(worker: OneWorker, dialect: str, key: str) -> None:
+@pytest.mark.parametrize("consent", ["personal", "measure"])
+def test_a_test_event_is_stored_apart(worker: OneWorker, dialect: str, key: str, consent: str) -> None:
     path, body = TESTS[dialect]
     before = len(records(worker))
     with worker.client(key) as client:
-        assert client.post(path, json=body).status_code == 200
+        assert client.post(path, json=body, params={"consent": consent}).is_success
     [record] = records(worker)[before:] or records(worker)[-1:]
     assert record["quarantined"] is True
 

@@ -34,6 +34,14 @@ def test_properties_may_be_the_text_of_an_object() -> None:
     assert viewed(msgspec.json.encode(JAVASCRIPT).decode()).variant == "b"
 
 
+@pytest.mark.parametrize("nothing", ["", None])
+def test_what_is_empty_under_one_name_is_read_under_the_other(nothing: str | None) -> None:
+    empty = {"properties_json": nothing, "context_json": nothing, "uuid": None}
+    told = {"properties": PYTHON, "attributes": {"a": 1}, "event_uuid": "m-1"}
+    record = read({"event_name": "Experiment Viewed", **empty, **told})
+    assert (record.variant, record.properties, record.message_id) == ("b", {"a": 1}, "m-1")
+
+
 def test_a_unit_of_users_keeps_its_device_as_the_visitor() -> None:
     record = viewed({**JAVASCRIPT, "hashAttribute": "user_id", "hashValue": "u-1"}, device_id="v-9")
     assert (record.visitor_id, record.user_id) == ("v-9", "u-1")

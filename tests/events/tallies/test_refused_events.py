@@ -12,9 +12,9 @@ from oracles.proving import examples
 from app.runtime.telemetry import Telemetry
 from app.worker.intake import IntakeTold
 from events.dialects.validation import Reading, Refusal
+from events.libraries import LABELS_OF_LIBRARIES, library_label
 from events.scrubbing import Scrubber
 from events.tallies.evaluations import Evaluations, read_evaluations
-from events.tallies.libraries import LABELS_OF_LIBRARIES, library_label
 from events.tallies.refused_events import (
     LAST,
     LONGEST,

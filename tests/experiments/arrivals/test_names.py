@@ -16,7 +16,7 @@ FROM range(30000)
 def test_libraries_that_are_not_known_are_one() -> None:
     with duckdb.connect() as log:
         log.execute(INVENTED.format(table="received"))
-        asked = arrivals_sql("received_from").bind(library=LIBRARY, since=0, until=99_999, refused="refused")
+        asked = arrivals_sql("received").bind(per=LIBRARY, since=0, until=99_999, refused="refused")
         rows = log.execute(asked.render()).fetchall()
     assert sorted(rows) == [("analytics-python", 1), ("other", 29_999)]
 

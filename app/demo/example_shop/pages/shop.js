@@ -5,10 +5,8 @@ const tag = (...call) => (window.resonate ||= []).push(typeof call[0] == "functi
 const products = Object.fromEntries(window.shop.products.map((product) => [product.product_id, product]));
 const basket = [];
 const line = (text, kind = "") => Object.assign(document.createElement("li"), { textContent: text, className: kind });
-const euros = (price) => `${Number(price).toFixed(2)} €`;
-
-// Who said "neither" before is not counted from the first moment on: that answer is the shop's to keep.
-if (localStorage.refused) tag("consent", "none");
+const money = new Intl.NumberFormat(document.documentElement.lang, { style: "currency", currency: "EUR" }); // as the tag writes `price_text`
+const euros = (price) => money.format(price);
 
 find("products").append(...window.shop.products.map(({ product_id, name, category, price }) => {
   const item = line("");

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from events.records import LIBRARY
+
 MOST_LETTERS: Final = 64  # of a name that is looked up
 NO_LIBRARY: Final = "none"
 OTHER_LIBRARY: Final = "other"
@@ -52,6 +54,18 @@ NAMES: Final[Mapping[str, str]] = {
     "ga4": "ga4",
 }
 LABELS_OF_LIBRARIES: Final = tuple(sorted({*NAMES.values(), OTHER_LIBRARY}))
+
+
+def told_library(context: Any) -> dict[str, Any]:
+    """The member of a row's context that says it by its label; empty where the context says none."""
+    label = library_of(context)
+    return {} if label == NO_LIBRARY else {LIBRARY: {"name": label}}
+
+
+def library_of(context: Any) -> str:
+    """The label of the library that the context of an event names."""
+    told = context.get(LIBRARY) if type(context) is dict else None
+    return library_label(told.get("name") if type(told) is dict else None)
 
 
 def library_label(name: Any) -> str:
