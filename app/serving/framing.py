@@ -7,7 +7,6 @@ from typing import Any, Final
 ADDRESSES_KNOWN: Final = 512
 DECISIVE: Final = frozenset({b"host", b"transfer-encoding", b"expect"})  # who a request is for, and where it ends
 LAST: Final = (b"connection", b"close")
-LAST_LINE: Final = b"connection: close\r\n"
 CLOSE: Final[list[tuple[bytes, bytes]]] = [LAST]  # on every answer while a worker ends
 
 
