@@ -4,12 +4,9 @@ import asyncio
 from functools import lru_cache
 from typing import Any, Final
 
-from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
-
 ADDRESSES_KNOWN: Final = 512
 DECISIVE: Final = frozenset({b"host", b"transfer-encoding", b"expect"})  # who a request is for, and where it ends
 LAST: Final = (b"connection", b"close")
-LAST_LINE: Final = b"connection: close\r\n"
 CLOSE: Final[list[tuple[bytes, bytes]]] = [LAST]  # on every answer while a worker ends
 
 
@@ -36,7 +33,7 @@ def framing_fault(version: str, hosts: int, codings: tuple[bytes, ...]) -> str |
     return None
 
 
-def without_chunks(cycle: RequestResponseCycle) -> None:
+def without_chunks(cycle: Any) -> None:
     """HTTP/1.0 knows no chunks: an answer of which nobody says how long it is ends with its connection.
 
     uvicorn would write it in chunks; to each piece of one that is not it says its length.

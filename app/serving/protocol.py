@@ -16,16 +16,7 @@ from app.http.errors import Problem, refusal
 from app.http.exchange import REFUSED, Awaited, head_lines
 from app.limits.connections import OpenConnections
 from app.limits.networks import UNKNOWN
-from app.serving.framing import (
-    CLOSE,
-    DECISIVE,
-    LAST,
-    LAST_LINE,
-    WholeCycle,
-    framing_fault,
-    plain_address,
-    without_chunks,
-)
+from app.serving.framing import CLOSE, DECISIVE, LAST, WholeCycle, framing_fault, plain_address, without_chunks
 from app.serving.streaming import BEAT_SECONDS, StreamConnection
 
 logger = logging.getLogger(__name__)
@@ -120,8 +111,7 @@ class ReceiptProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self.refused:
             return
-        self.large_read = len(data) > SMALL_READ
-        self.came = False
+        self.large_read, self.came = len(data) > SMALL_READ, False
         try:
             try:
                 self.parser.feed_data(data)
@@ -337,7 +327,7 @@ class ReceiptProtocol(HttpToolsProtocol):
             return
         answer = answered[0]
         closing = not keep_alive or LAST in answer.headers or self.server_state.default_headers == CLOSE
-        last = LAST_LINE if closing and LAST not in answer.headers else b""
+        last = b"connection: close\r\n" if closing and LAST not in answer.headers else b""
         self.transport.write(b"%b%b%b\r\n%b" % (STATUS_LINE[answer.status], head_lines(*answered), last, answer.body))
         if closing:
             self.refused = True  # whatever the same read holds behind it
