@@ -20,7 +20,7 @@ SECONDS: Final = 7 * DAY_SECONDS  # as long as the browser keeps the events them
 
 
 def with_receipt(exchange: Exchange, resources: Resources, reply: Reply) -> Reply:
-    """The same answer, with the name that the address gives the beacon in a cookie. A refusal is raised: it has none."""
+    """The same answer, with the beacon's name that the address gives in a cookie. A refusal is raised, and has none."""
     named = LEFT.search(exchange.scope["query_string"])
     return reply if named is None else _received(exchange, resources, reply, named[1].decode())
 
