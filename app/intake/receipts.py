@@ -1,9 +1,8 @@
 """What a page left by a beacon as it went: that it is stored is told the browser by a cookie, for the next page."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from app.http.exchange import Exchange, HttpAnswer, Reply
 from app.worker.resources import Resources
@@ -11,11 +10,6 @@ from kit.time import DAY_SECONDS
 
 COOKIE: Final = "resonate_left"
 LEFT: Final = re.compile(rb"(?:^|&)left=([0-9a-z]{1,64})(?:&|$)")
-LEFT_PARAMETER: Final[Mapping[str, Any]] = {
-    "name": "left", "in": "query", "schema": {"type": "string"},
-    "description": "A name, of letters and digits, for what a page sends as it goes: once that is stored the cookie "
-    "`resonate_left` has it, for the next page.",
-}  # fmt: skip
 SECONDS: Final = 7 * DAY_SECONDS  # as long as the browser keeps the events themselves
 
 

@@ -1,6 +1,6 @@
 """The OpenAPI document: what FastAPI knows of the cold routes, joined by what the hot handlers take and give."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from inspect import cleandoc
 from typing import Any, Final, get_args
 
@@ -8,8 +8,7 @@ import msgspec
 
 from app.http.parameters import DEBUG, DEBUG_MEANS
 from app.identity.people import DOUBTS, UserWord
-from app.intake.paths import BATCH, paths_of
-from app.intake.receipts import LEFT_PARAMETER
+from app.intake.paths import BATCH, LEFT_PARAMETER, paths_of
 from app.routes.evaluation import FORCE, LINK
 from app.routes.ofrep import EvaluationBody
 from app.routes.personalize import PersonalizeBody, SlotRequest
@@ -347,8 +346,7 @@ def _tracking() -> JSON:
     batch = _object("batch", batch=listed, sentAt=TIME, context=OBJECT, consent=CONSENT)
     example = {"batch": [{"type": "track", **EXAMPLES["track"]}], "sentAt": "2026-01-20T09:00:00Z"}
     for path in paths_of(BATCH):
-        called = _tracked("Many events; a bad one never costs the good ones", batch, example)
-        paths[path] = {"post": called | {"parameters": [*SAID, LEFT_PARAMETER]}}
+        paths[path] = {"post": _tracked("Many events; a bad one never costs the good ones", batch, example, more=(LEFT_PARAMETER,))}
     return paths
 
 
@@ -369,9 +367,9 @@ def _ref(struct: type[msgspec.Struct]) -> JSON:
     return {"$ref": REFERENCE.format(name=struct.__name__)}
 
 
-def _tracked(summary: str, schema: JSON, example: Any, tag: str = "Tracking") -> JSON:
+def _tracked(summary: str, schema: JSON, example: Any, tag: str = "Tracking", more: Sequence[JSON] = ()) -> JSON:
     answer = _answer("Every event that is not named as rejected is durable.", TRACKED, {"success": True})
-    return hot_operation(tag, summary, schema, example, answer) | {"parameters": [*SAID]}
+    return hot_operation(tag, summary, schema, example, answer) | {"parameters": [*SAID, *more]}
 
 
 def hot_operation(
