@@ -344,9 +344,9 @@ def _tracking() -> JSON:
             paths[path] = {"post": _tracked(f"One {kind} event", schema, EXAMPLES[kind])}
     listed = {"type": "array", "maxItems": 1000, "items": _object("type", **COMMON, type={"enum": sorted(SPECIFIC)})}
     batch = _object("batch", batch=listed, sentAt=TIME, context=OBJECT, consent=CONSENT)
-    example = {"batch": [{"type": "track", **EXAMPLES["track"]}], "sentAt": "2026-01-20T09:00:00Z"}
+    sent = {"batch": [{"type": "track", **EXAMPLES["track"]}], "sentAt": "2026-01-20T09:00:00Z"}
     for path in paths_of(BATCH):
-        paths[path] = {"post": _tracked("Many events; a bad one never costs the good ones", batch, example, more=(LEFT_PARAMETER,))}
+        paths[path] = {"post": _tracked("Many events; a bad one costs no other", batch, sent, more=(LEFT_PARAMETER,))}
     return paths
 
 
