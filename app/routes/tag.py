@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
@@ -17,7 +17,7 @@ from app.http.exchange import Exchange, HttpAnswer
 from app.tag.library import TYPES, BuiltTag
 from app.worker.resources import Resources
 from events.consent import Consent
-from experiments.targeting.attributes import AGENT_FAMILIES
+from experiments.targeting.attributes import AGENT_FAMILIES, of_proxy
 
 SCRIPT: Final = b"text/javascript; charset=utf-8"
 FOREVER: Final = b"public, max-age=31536000, immutable"
@@ -27,6 +27,8 @@ ESCAPED: Final = {"<": r"\u003c", "\u2028": r"\u2028", "\u2029": r"\u2029"}
 CROSS_ORIGIN: Final = (b"cross-origin-resource-policy", b"cross-origin")
 TYPESCRIPT: Final = b"text/plain; charset=utf-8"
 FOR_A_WHILE: Final = b"public, max-age=300"
+FOR_ONE: Final = CACHE_CONTROL.replace(b"public", b"private")
+MOST_COUNTRIES: Final = 50  # of which scripts are kept
 
 
 def tag_routes(payloads: Payloads) -> dict[str, HotRoute[Resources]]:
@@ -60,12 +62,15 @@ class Script:
     payload: Payload
     shop: Mapping[str, Any]
     kept: Kept
+    by_country: dict[str, Kept] = field(default_factory=dict[str, Kept])
 
 
 class TagScript:
     """`GET /resonate.js?key=`: one script for everybody who asks with a publishable key, made once for what they see.
 
-    Whoever refuses gets the same: what may be drawn, kept and sent is decided in the page, which knows the answer.
+    Whoever refuses gets the same: what may be drawn, kept and sent is decided in the page, which knows the answer. Only
+    where an audience asks it and the service is told does the script name the country that it was asked for from, and
+    is for this caller alone.
     """
 
     HEADERS: Final[Headers] = [(b"cache-control", CACHE_CONTROL), CROSS_ORIGIN]
@@ -81,9 +86,25 @@ class TagScript:
         shop = shop_of(resources)
         if made is None or made.payload is not payload or made.shop != shop:
             made = self._made = self._make(payload, shop)
-        return made.kept.answer(exchange, SCRIPT, self.HEADERS)
+        header = resources.settings.country_header if payload.visible.asks_proxy else None
+        if header is None:
+            return made.kept.answer(exchange, SCRIPT, self.HEADERS)
+        private = [(b"cache-control", FOR_ONE), (b"vary", header.encode()), CROSS_ORIGIN]
+        return self._told_country(made, resources.country_told(exchange)).answer(exchange, SCRIPT, private)
 
-    def _make(self, payload: Payload, shop: Mapping[str, Any]) -> Script:
+    def _told_country(self, made: Script, told: bytes) -> Kept:
+        """The script to who comes from there; the same as to all where that is not known."""
+        attributes = of_proxy(told.decode("latin-1"))
+        if not attributes:
+            return made.kept
+        country = made.payload.visible.secured.told("country", attributes["country"])
+        if country not in made.by_country:
+            while len(made.by_country) >= MOST_COUNTRIES:
+                del made.by_country[next(iter(made.by_country))]
+            made.by_country[country] = self._make(made.payload, made.shop, {"country": country}).kept
+        return made.by_country[country]
+
+    def _make(self, payload: Payload, shop: Mapping[str, Any], attributes: Mapping[str, Any] | None = None) -> Script:
         visible = payload.visible
         controls = {key: visible.compiled[key].definition.control.key for key in msgspec.json.decode(payload.features)}
         told = {
@@ -91,6 +112,7 @@ class TagScript:
             "controls": {key: control for key, control in controls.items() if control != "control"},
             "shop": shop,
             **({"agents": AGENT_FAMILIES} if visible.asks_agent else {}),
+            **({"attributes": attributes} if attributes else {}),
         }
         written = msgspec.json.encode(told).decode()
         for character, escape in ESCAPED.items():

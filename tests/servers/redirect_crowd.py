@@ -4,6 +4,7 @@ Each load is a new visitor: a host of its own below one site, so that nothing of
 how somebody leaves is drawn before anybody knows which arm they are in.
 """
 
+import contextlib
 import json
 import queue
 import random
@@ -36,6 +37,8 @@ ARMS: Final = ("control", "away")
 LEAVING: Final = ("stop", "go", "close")  # loading is stopped, another address is gone to, the tab is closed
 ABORTED: Final = 0.1
 FIRST_GUESS_SECONDS: Final = 0.1  # from the script to the page event, until some loads have shown it
+GOES_SECONDS: Final = 5.0  # an address that is gone to is there by then, or was given up
+TRIES: Final = 4
 SITE: Final = "shop.localhost"  # of which every name is this machine
 
 
@@ -60,7 +63,7 @@ def drawn(count: int, chance: random.Random) -> list[Load]:
 
 
 class _Page(BaseHTTPRequestHandler):
-    """A page whose tag comes from the service by the host that the page itself has, so that no script is kept for it."""
+    """A page whose tag comes from the service by the page's own host, so that no cache has it."""
 
     service_port: int
     protocol_version = "HTTP/1.1"
@@ -100,7 +103,7 @@ def redirect_pages(site: Service) -> Generator[int]:
 
 @dataclass
 class Crowd:
-    """Visitors who walk through loads with some tabs at a time. `failed` are loads of which a tab did not come to an end."""
+    """Visitors who walk through loads, some at a time; `failed` are loads that did not come to an end, and why."""
 
     port: int  # of the pages
     needed: list[float] = field(default_factory=list)  # seconds from the script to the page event
@@ -132,7 +135,7 @@ class Crowd:
             if load.leaving == "close":
                 tab.close()
                 tab = tools.tab()
-        tab.call("Page.navigate", url=f"http://{SITE}:{self.port}{LEFT}")  # so that the last one leaves its page, too
+        self._go(tab)  # so that the last one leaves its page, too
         tab.close()
 
     def _visit(self, tab: Tab, load: Load) -> None:
@@ -141,16 +144,26 @@ class Crowd:
         script = tab.next("Network.responseReceived", lambda told: "/resonate.js" in told["response"]["url"])
         if load.leaving is None:
             page = tab.next("Network.requestWillBeSent", _tells_a_page)
-            tab.next("Network.loadingFinished", lambda told: told["requestId"] == page["requestId"])
+            with contextlib.suppress(TabGone):  # of a page that is led on late nobody hears whether it was stored
+                tab.next("Network.loadingFinished", lambda told: told["requestId"] == page["requestId"], GOES_SECONDS)
             self.needed.append(page["timestamp"] - script["timestamp"])
             return
         usual = statistics.median(self.needed[-200:]) if self.needed else FIRST_GUESS_SECONDS
         stall(load.moment * usual, "somebody leaves whatever happens then")
         if load.leaving == "stop":
-            tab.call("Page.stopLoading")
+            with contextlib.suppress(TabGone):  # between two pages there is nothing to stop
+                tab.call("Page.stopLoading")
             stall(usual, "they look at what is there")
         if load.leaving != "close":
+            self._go(tab)
+
+    def _go(self, tab: Tab) -> None:
+        """To where nothing is counted; again, where the page itself led on in the same moment."""
+        for _ in range(TRIES):
             tab.call("Page.navigate", url=f"http://{SITE}:{self.port}{LEFT}")
+            with contextlib.suppress(TabGone):
+                tab.next("Page.frameNavigated", lambda told: told["frame"]["url"].endswith(LEFT), GOES_SECONDS)
+                return
 
 
 def _tells_a_page(told: Mapping[str, Any]) -> bool:

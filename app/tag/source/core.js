@@ -39,10 +39,10 @@ import { advance, allow, anew, countPage, id, mode, name as login, recognise, re
 import { whenIdle, whenSeen } from "./moments.js";
 import { page, watchPages } from "./pages.js";
 import { address, drop, flush, post, resume, send, silence } from "./queue.js";
-import { agents, controls, core, embedded, key, nonce, service, shop, told } from "./settings.js";
+import { agents, controls, core, custom, embedded, key, nonce, service, shop, told } from "./settings.js";
 import { field, fill, watchSlots } from "./slots.js";
 
-let features = embedded, begun, parts, decided = { __proto__: null }, seen = {}, custom = {}, refill = () => {};
+let features = embedded, begun, parts, decided = { __proto__: null }, seen = {}, refill = () => {};
 const forced = { __proto__: null }, watchers = [], { search } = location;
 const tried = /[?&]resonate_(preview|force)=/.test(search) || kept("preview", 1);
 

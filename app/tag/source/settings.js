@@ -13,7 +13,7 @@ export const key = encodeURIComponent(told.key || (/[?&]key=([^&]*)/.exec(source
 export const service = (told.service || source.replace(/\/resonate[^/]*$/, "")).replace(/\/$/, "");
 /** The shop's own: `cookie`, `days`, `domain`, `http_only`, `consent`, `gpc`, `hosts`. */
 export const shop = { cookie: "resonate_id", days: 395, consent: "measure", gpc: "measure", ...given.shop };
-/** Of the public payload the features by experiment key, keys of controls that are not called `control`, and patterns of user agents. */
-export const { features: embedded, controls = {}, agents = BARE ? { device: DEVICES, browser: BROWSERS, os: SYSTEMS } : {} } = given;
+/** Of the public payload the features by experiment key, keys of controls that are not called `control`, patterns of user agents; attributes that the service tells. */
+export const { features: embedded, controls = {}, attributes: custom = {}, agents = BARE ? { device: DEVICES, browser: BROWSERS, os: SYSTEMS } : {} } = given;
 /** What parts are given. */
 export const core = {};
