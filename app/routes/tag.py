@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from app.delivery.payload import CACHE_CONTROL, Payload, Payloads
+from app.delivery.payload import CACHE_CONTROL, FEATURES_PREFIX, Features, Payload, Payloads, admit_sdk
 from app.http.admission import admit
 from app.http.compression import Kept
 from app.http.dispatch import HotRoute
@@ -31,12 +31,24 @@ FOR_ONE: Final = CACHE_CONTROL.replace(b"public", b"private")
 MOST_COUNTRIES: Final = 50  # of which scripts are kept
 
 
-def tag_routes(payloads: Payloads) -> dict[str, HotRoute[Resources]]:
+class FeaturesOrTold:
+    """`GET /api/features/{key}`: GrowthBook's payload, and with `?tag` what the tag's script has before the library."""
+
+    def __init__(self, script: "TagScript", features: Features) -> None:
+        self._script, self._features = script, features
+
+    def __call__(self, exchange: Exchange, resources: Resources, body: bytes) -> HttpAnswer:
+        if exchange.scope["query_string"] == b"tag":
+            return self._script.told(exchange, resources)
+        return self._features(exchange, resources, body)
+
+
+def tag_routes(script: "TagScript") -> dict[str, HotRoute[Resources]]:
     """All of the tag's, by their paths; those of the files as they are built need no key."""
-    tag = BuiltTag.read()
+    tag = script.tag
     library, parts, types = (tag.contents[name] for name in (tag.library, tag.parts, TYPES))
     found: dict[str, HotRoute[Resources]] = {
-        "resonate.js": HotRoute("/resonate.js", "GET", TagScript(tag, payloads), pages="every"),
+        "resonate.js": HotRoute("/resonate.js", "GET", script, pages="every"),
         tag.library: HotRoute("/resonate-{hash}.js", "GET", BuiltFile(library), pages="every"),
         tag.parts: HotRoute("/resonate-parts-{hash}.js", "GET", BuiltFile(parts), pages="every"),
         TYPES: HotRoute(f"/{TYPES}", "GET", BuiltFile(types, TYPESCRIPT, FOR_A_WHILE), pages="every"),
@@ -62,7 +74,8 @@ class Script:
     payload: Payload
     shop: Mapping[str, Any]
     kept: Kept
-    by_country: dict[str, Kept] = field(default_factory=dict[str, Kept])
+    told: Kept  # what stands before the library, alone
+    by_country: "dict[str, Script]" = field(default_factory=dict[str, "Script"])
 
 
 class TagScript:
@@ -76,32 +89,44 @@ class TagScript:
     HEADERS: Final[Headers] = [(b"cache-control", CACHE_CONTROL), CROSS_ORIGIN]
 
     def __init__(self, tag: BuiltTag, payloads: Payloads) -> None:
-        self._tag = tag
+        self.tag = tag
         self._payloads = payloads
         self._made: Script | None = None
 
     def __call__(self, exchange: Exchange, resources: Resources, body: bytes) -> HttpAnswer:
         admit(exchange, resources.access, PARAMETERS)
+        script, headers = self._current(exchange, resources)
+        return script.kept.answer(exchange, SCRIPT, headers)
+
+    def told(self, exchange: Exchange, resources: Resources) -> HttpAnswer:
+        """What stands before the library, for the one that is kept elsewhere: `GET /api/features/{key}?tag`."""
+        invalid = admit_sdk(exchange, resources, FEATURES_PREFIX)
+        if invalid is not None:
+            return invalid
+        script, headers = self._current(exchange, resources)
+        return script.told.answer(exchange, headers=headers)
+
+    def _current(self, exchange: Exchange, resources: Resources) -> tuple[Script, Headers]:
         payload, made = self._payloads.current(resources, Consent.PERSONAL, time.time()), self._made
         shop = shop_of(resources)
         if made is None or made.payload is not payload or made.shop != shop:
             made = self._made = self._make(payload, shop)
         header = resources.settings.country_header if payload.visible.asks_proxy else None
         if header is None:
-            return made.kept.answer(exchange, SCRIPT, self.HEADERS)
+            return made, self.HEADERS
         private = [(b"cache-control", FOR_ONE), (b"vary", header.encode()), CROSS_ORIGIN]
-        return self._told_country(made, resources.country_told(exchange)).answer(exchange, SCRIPT, private)
+        return self._to_country(made, resources.country_told(exchange)), private
 
-    def _told_country(self, made: Script, told: bytes) -> Kept:
-        """The script to who comes from there; the same as to all where that is not known."""
+    def _to_country(self, made: Script, told: bytes) -> Script:
+        """To who comes from there; the same as to all where that is not known."""
         attributes = of_proxy(told.decode("latin-1"))
         if not attributes:
-            return made.kept
+            return made
         country = made.payload.visible.secured.told("country", attributes["country"])
         if country not in made.by_country:
             while len(made.by_country) >= MOST_COUNTRIES:
                 del made.by_country[next(iter(made.by_country))]
-            made.by_country[country] = self._make(made.payload, made.shop, {"country": country}).kept
+            made.by_country[country] = self._make(made.payload, made.shop, {"country": country})
         return made.by_country[country]
 
     def _make(self, payload: Payload, shop: Mapping[str, Any], attributes: Mapping[str, Any] | None = None) -> Script:
@@ -117,8 +142,8 @@ class TagScript:
         written = msgspec.json.encode(told).decode()
         for character, escape in ESCAPED.items():
             written = written.replace(character, escape)
-        body = b"window.__resonate=%b;\n%b" % (written.encode(), self._tag.following(payload.features))
-        return Script(payload, shop, kept_by_digest(body))
+        body = b"window.__resonate=%b;\n%b" % (written.encode(), self.tag.following(payload.features))
+        return Script(payload, shop, kept_by_digest(body), kept_by_digest(written.encode()))
 
 
 def kept_by_digest(body: bytes) -> Kept:
