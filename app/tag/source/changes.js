@@ -148,6 +148,7 @@ class Test {
       this.changes = changesOf(decision.payload).map((change) => new Change(change, this.actions));
       [this.shown, this.counted] = [wanted, false];
     }
+    if (this.counted) this.core.shown(this.key);
     this.apply();
   }
 
@@ -161,6 +162,7 @@ class Test {
     const place = !this.counted && this.places && document.querySelector(this.places);
     if (!place) return;
     this.counted = true;
+    this.core.shown(this.key);
     const how = place.getAttribute("data-resonate-expose"), seen = () => this.core.exposed(this.key);
     if (how == "visible") this.core.inView(place, seen);
     else if (how != "manual") seen();
@@ -173,6 +175,7 @@ export function start(core) {
   const tests = Object.keys(core.decisions()).map((key) => new Test(key, core, actions)).filter((test) => test.places);
   if (!tests.length) return;
   for (const test of tests) core.on(test.key, (decision) => test.show(decision));
+  core.changed = () => tests.forEach((test) => test.counted || test.show(core.decide(test.key)));
   new MutationObserver(() => {
     for (const test of tests) if (test.shown != null) test.apply();
   }).observe(document, { childList: true, subtree: true, attributes: true, characterData: true });
