@@ -148,7 +148,6 @@ class Test {
       this.changes = changesOf(decision.payload).map((change) => new Change(change, this.actions));
       [this.shown, this.counted] = [wanted, false];
     }
-    if (this.counted) this.core.shown(this.key);
     this.apply();
   }
 
@@ -162,7 +161,6 @@ class Test {
     const place = !this.counted && this.places && document.querySelector(this.places);
     if (!place) return;
     this.counted = true;
-    this.core.shown(this.key);
     const how = place.getAttribute("data-resonate-expose"), seen = () => this.core.exposed(this.key);
     if (how == "visible") this.core.inView(place, seen);
     else if (how != "manual") seen();
@@ -175,6 +173,7 @@ export function start(core) {
   const tests = Object.keys(core.decisions()).map((key) => new Test(key, core, actions)).filter((test) => test.places);
   if (!tests.length) return;
   for (const test of tests) core.on(test.key, (decision) => test.show(decision));
+  core.held = () => tests.filter((test) => test.counted).map((test) => test.key);
   core.changed = () => tests.forEach((test) => test.counted || test.show(core.decide(test.key)));
   new MutationObserver(() => {
     for (const test of tests) if (test.shown != null) test.apply();

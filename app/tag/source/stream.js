@@ -11,6 +11,7 @@ export function start(core) {
 
   const hear = ({ data }) => {
     try {
+      if (core.held) core.held().forEach(core.shown);
       core.update(JSON.parse(data).features);
       if (core.changed) core.changed();
     } catch {} // the next one says it again
