@@ -9,10 +9,12 @@ import msgspec
 from app.http.parameters import DEBUG, DEBUG_MEANS
 from app.identity.people import DOUBTS, UserWord
 from app.intake.paths import BATCH, paths_of
+from app.intake.receipts import LEFT_PARAMETER
 from app.routes.evaluation import FORCE, LINK
 from app.routes.ofrep import EvaluationBody
 from app.routes.personalize import PersonalizeBody, SlotRequest
 from app.routes.recommendations import RecommendationsBody
+from app.routes.tag import TOLD_PARAMETER
 from app.routes.visitor import VisitorBody
 from app.worker.recommendations import ListAnswer
 from events.consent import OF_WORD
@@ -277,7 +279,7 @@ def hot_paths() -> JSON:
         "tags": ["GrowthBook"],
         "summary": "The features payload of GrowthBook's SDKs",
         "operationId": "growthbook_features",
-        "parameters": [key],
+        "parameters": [key, TOLD_PARAMETER],
         "responses": {
             "200": _answer("Every experiment as a feature.", payload, example),
             "304": {"description": "The payload has not changed."},
@@ -343,12 +345,12 @@ def _tracking() -> JSON:
         schema = _object(*required, **{**COMMON, **fields})
         for path in paths_of(kind) if kind != "engagement" else (f"/v1/{kind}",):
             paths[path] = {"post": _tracked(f"One {kind} event", schema, EXAMPLES[kind])}
-    item = _object("type", **COMMON, type={"enum": sorted(SPECIFIC)})
-    listed = {"type": "array", "maxItems": 1000, "items": item}
+    listed = {"type": "array", "maxItems": 1000, "items": _object("type", **COMMON, type={"enum": sorted(SPECIFIC)})}
     batch = _object("batch", batch=listed, sentAt=TIME, context=OBJECT, consent=CONSENT)
     example = {"batch": [{"type": "track", **EXAMPLES["track"]}], "sentAt": "2026-01-20T09:00:00Z"}
     for path in paths_of(BATCH):
-        paths[path] = {"post": _tracked("Many events; a bad one never costs the good ones", batch, example)}
+        called = _tracked("Many events; a bad one never costs the good ones", batch, example)
+        paths[path] = {"post": called | {"parameters": [*SAID, LEFT_PARAMETER]}}
     return paths
 
 

@@ -26,6 +26,10 @@ PARAMETERS: Final = ("key",)
 ESCAPED: Final = {"<": r"\u003c", "\u2028": r"\u2028", "\u2029": r"\u2029"}
 CROSS_ORIGIN: Final = (b"cross-origin-resource-policy", b"cross-origin")
 TYPESCRIPT: Final = b"text/plain; charset=utf-8"
+TOLD_PARAMETER: Final[Mapping[str, Any]] = {
+    "name": "tag", "in": "query", "schema": {"type": "string"}, "allowEmptyValue": True,
+    "description": "What `/resonate.js` has before its library, in the place of the payload.",
+}  # fmt: skip
 FOR_A_WHILE: Final = b"public, max-age=300"
 FOR_ONE: Final = CACHE_CONTROL.replace(b"public", b"private")
 MOST_COUNTRIES: Final = 50  # of which scripts are kept
