@@ -6,11 +6,14 @@ stopped, another address gone to, the tab closed). Printed is what is stored: ex
 their arm leads, and p that the split is by chance, which is to stay above 0.001.
 """
 
+import contextlib
 import random
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+import psutil
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
@@ -19,6 +22,15 @@ from servers.redirect_crowd import ARMS, FILES, Crowd, Stored, drawn, redirect_p
 from servers.service import running
 
 FAIR = 0.001
+
+
+def cpu_seconds() -> float:
+    """Of this process and all that it started and that still run: the service, the browser."""
+    used = 0.0
+    for process in (psutil.Process(), *psutil.Process().children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            used += sum(process.cpu_times()[:2])
+    return used
 
 
 def main(count: int, seed: int) -> int:
@@ -33,7 +45,7 @@ def main(count: int, seed: int) -> int:
     ):
         began, crowd = time.perf_counter(), Crowd(port)
         crowd.walk(browser, loads)
-        seconds = time.perf_counter() - began
+        seconds, cpu = time.perf_counter() - began, cpu_seconds()
         stored = Stored.of(site, loads)
     print(f"{'arm':10}{'exposed':>10}{'arrived':>10}{'of them':>10}")
     for arm in ARMS:
@@ -44,7 +56,7 @@ def main(count: int, seed: int) -> int:
     print(f"aborted: {left}; of them without an exposure {stored.unexposed}")
     print(f"not aborted and without exactly one exposure: {len(stored.uncounted)}; tabs that hung: {len(crowd.failed)}")
     print(f"redirect_lost: {'; '.join(stored.checks) or 'says nothing'}")
-    print(f"{seconds:.0f} s, {count / seconds:.1f} loads a second")
+    print(f"{seconds:.0f} s, {count / seconds:.1f} loads a second, {cpu / count:.2f} s of CPU a load")
     return int(stored.p <= FAIR or bool(stored.uncounted))
 
 

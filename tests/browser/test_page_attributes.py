@@ -35,7 +35,8 @@ def test_chromium_tells_what_the_vectors_say(chromium: Chrome) -> None:
 
 def test_a_page_knows_the_country_that_the_proxy_tells_of_it(chromium: Chrome, start_service) -> None:
     slovak = (
-        "key: slovak\nstatus: running\nvariants: [{key: control, weight: 0}, {key: new, weight: 1, payload: {title: Dobrý deň}}]\n"
+        "key: slovak\nstatus: running\n"
+        "variants: [{key: control, weight: 0}, {key: new, weight: 1, payload: {title: Dobrý deň}}]\n"
         "audience: {where: {country: SK}}\ngoal: purchase_rate\n"
     )
     files = {"slovak.yaml": slovak, "shop.yaml": "privacy: {default_consent: personal}\n"}
