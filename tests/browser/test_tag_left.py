@@ -28,7 +28,7 @@ AGAIN = 'resonate_events_total{outcome="duplicate"}'
 COME = """const all = performance.getEntriesByType('resource');
 const at = all.findIndex(({ name }) => /resonate-parts/.test(name));
 return at < 0 ? 0 : 1 + all.slice(at).filter(({ name }) => /v1.batch/.test(name)).length"""
-LEAVING = "addEventListener('pagehide', () => resonate.track(arguments[0]), {capture: true})"
+LEAVING = "addEventListener('beforeunload', () => resonate.track(arguments[0]), {once: true})"
 
 
 @pytest.fixture
@@ -49,9 +49,9 @@ def kept(browser: Chrome) -> list[dict[str, Any]]:
 def calm(browser: Chrome) -> None:
     """Until the second file has come, and nothing that the page sent waits for its answer."""
     ready(browser)
-    WebDriverWait(browser, 30).until(lambda each: each.execute_script(COME))
-    browser.execute_script("resonate.track('Calm')")
     WebDriverWait(browser, 30).until(lambda each: each.execute_script(COME) > 1 and kept(each) == [])
+    before = browser.execute_script(f"resonate.track('Calm'); {COME}")
+    WebDriverWait(browser, 30).until(lambda each: each.execute_script(COME) > before and kept(each) == [])
 
 
 def left(browser: Chrome, pages: ShopPages, event: str) -> None:
@@ -61,7 +61,7 @@ def left(browser: Chrome, pages: ShopPages, event: str) -> None:
 
 
 def events(site: Service) -> list[str]:
-    return sorted(row["event"] for row in rows(site) if row["type"] == "track")
+    return sorted(row["event"] for row in rows(site) if row["type"] in ("track", "exposure"))
 
 
 def stored(site: Service, *names: str) -> list[str]:
@@ -69,7 +69,7 @@ def stored(site: Service, *names: str) -> list[str]:
         found = events(site)
         return found if set(names) <= set(found) else None
 
-    return until(all_of_them, f"{names} are stored", tell=site.told) or []
+    return until(all_of_them, f"{names} are stored", tell=lambda: f", but {events(site)}{site.told()}") or []
 
 
 def counted(site: Service, line: str) -> float:
