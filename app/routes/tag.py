@@ -76,7 +76,7 @@ class Script:
     """The whole script for those who see this, and what it is made of."""
 
     payload: Payload
-    shop: Mapping[str, Any]
+    shop: tuple[Any, ...]
     kept: Kept
     told: Kept  # what stands before the library, alone
     by_country: "dict[str, Script]" = field(default_factory=dict[str, "Script"])
@@ -112,28 +112,33 @@ class TagScript:
 
     def _current(self, exchange: Exchange, resources: Resources) -> tuple[Script, Headers]:
         payload, made = self._payloads.current(resources, Consent.PERSONAL, time.time()), self._made
-        shop = shop_of(resources)
+        consent = resources.consent
+        shop = (resources.recognition.rules, consent.unsaid, consent.opted_out, resources.redirect_hosts)
         if made is None or made.payload is not payload or made.shop != shop:
-            made = self._made = self._make(payload, shop)
+            made = self._made = Script(payload, shop, *self._make(payload, shop_of(resources)))
         header = resources.settings.country_header if payload.visible.asks_proxy else None
         if header is None:
             return made, self.HEADERS
         private = [(b"cache-control", FOR_ONE), (b"vary", header.encode()), CROSS_ORIGIN]
-        return self._to_country(made, resources.country_told(exchange)), private
+        return self._to_country(made, exchange, resources), private
 
-    def _to_country(self, made: Script, told: bytes) -> Script:
+    def _to_country(self, made: Script, exchange: Exchange, resources: Resources) -> Script:
         """To who comes from there; the same as to all where that is not known."""
-        attributes = of_proxy(told.decode("latin-1"))
+        attributes = of_proxy(resources.country_told(exchange).decode("latin-1"))
         if not attributes:
             return made
         country = made.payload.visible.secured.told("country", attributes["country"])
         if country not in made.by_country:
             while len(made.by_country) >= MOST_COUNTRIES:
                 del made.by_country[next(iter(made.by_country))]
-            made.by_country[country] = self._make(made.payload, made.shop, {"country": country})
+            kept = self._make(made.payload, shop_of(resources), {"country": country})
+            made.by_country[country] = Script(made.payload, made.shop, *kept)
         return made.by_country[country]
 
-    def _make(self, payload: Payload, shop: Mapping[str, Any], attributes: Mapping[str, Any] | None = None) -> Script:
+    def _make(
+        self, payload: Payload, shop: Mapping[str, Any], attributes: Mapping[str, Any] | None = None
+    ) -> tuple[Kept, Kept]:
+        """The whole script, and what stands before the library in it."""
         visible = payload.visible
         controls = {key: visible.compiled[key].definition.control.key for key in msgspec.json.decode(payload.features)}
         told = {
@@ -147,7 +152,7 @@ class TagScript:
         for character, escape in ESCAPED.items():
             written = written.replace(character, escape)
         body = b"window.__resonate=%b;\n%b" % (written.encode(), self.tag.following(payload.features))
-        return Script(payload, shop, kept_by_digest(body), kept_by_digest(written.encode()))
+        return kept_by_digest(body), kept_by_digest(written.encode())
 
 
 def kept_by_digest(body: bytes) -> Kept:
