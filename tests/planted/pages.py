@@ -82,7 +82,7 @@ PAGES: Mapping[str, Mutation] = {
         (Edit("app/routes/tag.py", 'CACHE_CONTROL.replace(b"public", b"private")', "CACHE_CONTROL"),),
     ),
     "page_before_its_exposure": Mutation(
-        "who stays on the page of a redirect test is lost where the page is told to be a little older than the exposure",
+        "who stays on the page of a redirect test is lost where it is told to be older than the exposure",
         (f"{REDIRECTS}::test_who_stays_has_arrived_though_their_page_is_told_to_be_a_little_older",),
         (
             Edit(
