@@ -1,8 +1,8 @@
 """What the tag costs a page that people look at: the same page with and without it, each loaded anew in Chromium.
 
 `python -m benchmarks.tag [LOADS]`. 150 ms of latency and a CPU of a quarter of the speed; nothing is kept between
-loads, which take turns. Printed are the medians of the layout shift (CLS) and of the largest contentful paint
-(LCP), and in how many frames a slot showed the text that its variant replaces.
+loads, which take turns and who is first. Printed are the layout shift (CLS) and the largest contentful paint (LCP) of
+both and of their difference, pair by pair, and in how many frames a slot showed the text that its variant replaces.
 """
 
 import statistics
@@ -72,14 +72,25 @@ def main(loads: int) -> None:
         browser.execute_cdp_cmd("Network.emulateNetworkConditions", slow)
         browser.execute_cdp_cmd("Emulation.setCPUThrottlingRate", {"rate": SLOWER})
         found: dict[str, list[dict[str, float]]] = {"without": [], "with": []}
-        for _ in range(loads):
-            for name, told in found.items():
-                told.append(loaded(browser, f"{pages.url}/{name}"))
-    print(f"{'page':10}{'CLS':>10}{'LCP ms':>10}{'frames':>10}{'with the original text':>25}")
+        for number in range(loads):
+            for name in sorted(found, reverse=number % 2 == 0):
+                found[name].append(loaded(browser, f"{pages.url}/{name}"))
+    print(f"{'page':12}{'CLS':>10}{'LCP ms: median':>18}{'quartiles':>18}{'frames':>10}{'with the original text':>25}")
     for name, told in found.items():
-        shift, paint = (statistics.median(each[what] for each in told) for what in ("shift", "paint"))
+        shift, paint = ([each[what] for each in told] for what in ("shift", "paint"))
         frames, original = (int(sum(each[what] for each in told)) for what in ("frames", "original"))
-        print(f"{name:10}{shift:10.4f}{paint:10.1f}{frames:10}{original:25}")
+        print(f"{name:12}{statistics.median(shift):10.4f}{spread(paint)}{frames:10}{original:25}")
+    pairs = list(zip(found["with"], found["without"], strict=True))
+    shifts, paints = ([one[what] - other[what] for one, other in pairs] for what in ("shift", "paint"))
+    print(
+        f"{'with - without':12}{statistics.median(shifts):8.4f}{spread(paints)}   of each pair of loads that followed"
+    )
+
+
+def spread(values: list[float]) -> str:
+    """The median and the quartiles."""
+    low, median, high = statistics.quantiles(values, n=4, method="inclusive")
+    return f"{median:18.1f}{low:9.1f}{high:9.1f}"
 
 
 if __name__ == "__main__":

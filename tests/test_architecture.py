@@ -120,6 +120,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "events/writer",
         "experiments/catalog",
         "experiments/planning",
+        "experiments/targeting",
         "recommender/ranking",
     },
     "app/processes": {

@@ -13,6 +13,7 @@ from app.http.exchange import Exchange
 from app.management.operations import readiness
 from app.routes.dependencies import Asked, Secret, Worker, analysed
 from app.worker.resources import Resources
+from experiments.targeting.attributes import of_proxy
 from kit.time import DAY_SECONDS
 
 router = APIRouter(tags=["Operations"])
@@ -85,7 +86,8 @@ async def doctor(_: Secret, asked: Asked, worker: Worker, url: Expected = None) 
     await worker.intake.tell()
     await worker.intake.tell_evaluations()
     facts: dict[str, Any] = msgspec.json.decode((await analysed(asked, worker, DiagnosisQuery())).body)
-    lines = [*_address(asked, worker, url), *_state(asked, worker), *_keys(worker), *_streams(worker), *_arrived(facts)]
+    here = [*_address(asked, worker, url), *_country(asked, worker)]
+    lines = [*here, *_state(asked, worker), *_keys(worker), *_streams(worker), *_arrived(facts)]
     told = {"now": time.time(), "lines": [line.told for line in lines]}
     return Response(msgspec.json.encode(told), headers=NEVER_STORED, media_type="application/json")
 
@@ -112,6 +114,23 @@ def _address(asked: Exchange, worker: Resources, url: str | None) -> Iterator[Ex
         yield Examined("address", told, f"set RESONATE_PUBLIC_URL={url.rstrip('/')}, or call it by {public}")
     else:
         yield Examined("address", f"it is known as {public or seen}")
+
+
+def _country(asked: Exchange, worker: Resources) -> Iterator[Examined]:
+    """Whether the country of a page can be known, where audiences ask it."""
+    header = worker.settings.country_header
+    if not worker.visible_to(None, time.time()).asks_proxy:
+        return
+    if header is None:
+        told = "an audience asks it, and no proxy tells it: only pages and backends that say it themselves are in"
+        yield Examined("country", told, "set RESONATE_COUNTRY_HEADER to the header of your proxy, as CF-IPCountry")
+    elif country := of_proxy(worker.country_told(asked).decode("latin-1")):
+        yield Examined("country", f"{header} of this request says {country['country']}")
+    elif worker.access.networks.through_trusted(asked.scope):
+        yield Examined("country", f"{header} of this request tells none", "let the proxy set it on every request")
+    else:
+        told = f"an audience asks it, and this request came through no trusted proxy that could tell it by {header}"
+        yield Examined("country", told, None if worker.settings.trusted_proxies else "set RESONATE_TRUSTED_PROXIES")
 
 
 def _streams(worker: Resources) -> Iterator[Examined]:

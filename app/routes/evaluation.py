@@ -20,7 +20,7 @@ from events.records import EXPOSURE, ExposureSource, Record
 from events.store.availability import StoreUnavailable
 from experiments.assignment.assign import USER_ATTRIBUTE, VISITOR_ATTRIBUTE, Assignment
 from experiments.catalog.visible import Visible
-from experiments.targeting.attributes import AGENT
+from experiments.targeting.attributes import AGENT, PROXY
 from kit.suggestions import did_you_mean
 from kit.time import now_us
 from kit.values import identifier
@@ -37,7 +37,7 @@ SUGGESTED: Final = 5  # of the unknown keys of one request, those of which it is
 MAX_ATTRIBUTES: Final = 32_768
 EXPOSE: Final = "resonate.expose"
 SITE_ATTRIBUTE: Final = "site"  # of a key that has one, whatever the caller says
-NO_ATTRIBUTES: Final = frozenset({"targetingKey", USER_ATTRIBUTE, EXPOSE, FORCE_ATTRIBUTE, AGENT})
+NO_ATTRIBUTES: Final = frozenset({"targetingKey", USER_ATTRIBUTE, EXPOSE, FORCE_ATTRIBUTE, AGENT, PROXY})
 USERS: Final = frozenset({USER_ATTRIBUTE})
 IDS: Final = frozenset({USER_ATTRIBUTE, VISITOR_ATTRIBUTE, "targetingKey"})
 
@@ -175,6 +175,8 @@ def shown_to(
     visible = resources.visible_to(grant, now)
     if visible.asks_agent and not grant.secret:
         attributes[AGENT] = exchange.headers.get(b"user-agent", b"")
+    if visible.asks_proxy and not grant.secret:
+        attributes[PROXY] = resources.country_told(exchange)
     if not exchange.scope["query_string"] and FORCE_ATTRIBUTE not in attributes and LINK_ATTRIBUTE not in attributes:
         return Shown(visible, None)
     pairs = query_pairs(exchange)

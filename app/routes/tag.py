@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
@@ -17,7 +17,7 @@ from app.http.exchange import Exchange, HttpAnswer
 from app.tag.library import TYPES, BuiltTag
 from app.worker.resources import Resources
 from events.consent import Consent
-from experiments.targeting.attributes import AGENT_FAMILIES
+from experiments.targeting.attributes import AGENT_FAMILIES, of_proxy
 
 SCRIPT: Final = b"text/javascript; charset=utf-8"
 FOREVER: Final = b"public, max-age=31536000, immutable"
@@ -31,6 +31,8 @@ TOLD_PARAMETER: Final[dict[str, Any]] = {
     "description": "What `/resonate.js` has before its library, in the place of the payload.",
 }  # fmt: skip
 FOR_A_WHILE: Final = b"public, max-age=300"
+FOR_ONE: Final = CACHE_CONTROL.replace(b"public", b"private")
+MOST_COUNTRIES: Final = 50  # of which scripts are kept
 
 
 class FeaturesOrTold:
@@ -77,12 +79,15 @@ class Script:
     shop: tuple[Any, ...]
     kept: Kept
     told: Kept  # what stands before the library, alone
+    by_country: "dict[str, Script]" = field(default_factory=dict[str, "Script"])
 
 
 class TagScript:
     """`GET /resonate.js?key=`: one script for everybody who asks with a publishable key, made once for what they see.
 
-    Whoever refuses gets the same: what may be drawn, kept and sent is decided in the page, which knows the answer.
+    Whoever refuses gets the same: what may be drawn, kept and sent is decided in the page, which knows the answer. Only
+    where an audience asks it and the service is told does the script name the country that it was asked for from, and
+    is for this caller alone.
     """
 
     HEADERS: Final[Headers] = [(b"cache-control", CACHE_CONTROL), CROSS_ORIGIN]
@@ -94,23 +99,46 @@ class TagScript:
 
     def __call__(self, exchange: Exchange, resources: Resources, body: bytes) -> HttpAnswer:
         admit(exchange, resources.access, PARAMETERS)
-        return self._current(resources).kept.answer(exchange, SCRIPT, self.HEADERS)
+        script, headers = self._current(exchange, resources)
+        return script.kept.answer(exchange, SCRIPT, headers)
 
     def told(self, exchange: Exchange, resources: Resources) -> HttpAnswer:
         """What stands before the library, for the one that is kept elsewhere: `GET /api/features/{key}?tag`."""
-        return admit_sdk(exchange, resources, FEATURES_PREFIX) or self._current(resources).told.answer(
-            exchange, headers=self.HEADERS
-        )
+        invalid = admit_sdk(exchange, resources, FEATURES_PREFIX)
+        if invalid is not None:
+            return invalid
+        script, headers = self._current(exchange, resources)
+        return script.told.answer(exchange, headers=headers)
 
-    def _current(self, resources: Resources) -> Script:
+    def _current(self, exchange: Exchange, resources: Resources) -> tuple[Script, Headers]:
         payload, made = self._payloads.current(resources, Consent.PERSONAL, time.time()), self._made
         consent = resources.consent
         shop = (resources.recognition.rules, consent.unsaid, consent.opted_out, resources.redirect_hosts)
         if made is None or made.payload is not payload or made.shop != shop:
             made = self._made = Script(payload, shop, *self._make(payload, shop_of(resources)))
-        return made
+        header = resources.settings.country_header if payload.visible.asks_proxy else None
+        if header is None:
+            return made, self.HEADERS
+        private = [(b"cache-control", FOR_ONE), (b"vary", header.encode()), CROSS_ORIGIN]
+        return self._to_country(made, exchange, resources), private
 
-    def _make(self, payload: Payload, shop: Mapping[str, Any]) -> tuple[Kept, Kept]:
+    def _to_country(self, made: Script, exchange: Exchange, resources: Resources) -> Script:
+        """To who comes from there; the same as to all where that is not known."""
+        attributes = of_proxy(resources.country_told(exchange).decode("latin-1"))
+        if not attributes:
+            return made
+        country = made.payload.visible.secured.told("country", attributes["country"])
+        if country not in made.by_country:
+            while len(made.by_country) >= MOST_COUNTRIES:
+                del made.by_country[next(iter(made.by_country))]
+            kept = self._make(made.payload, shop_of(resources), {"country": country})
+            made.by_country[country] = Script(made.payload, made.shop, *kept)
+        return made.by_country[country]
+
+    def _make(
+        self, payload: Payload, shop: Mapping[str, Any], attributes: Mapping[str, Any] | None = None
+    ) -> tuple[Kept, Kept]:
+        """The whole script, and what stands before the library in it."""
         visible = payload.visible
         controls = {key: visible.compiled[key].definition.control.key for key in msgspec.json.decode(payload.features)}
         told = {
@@ -118,6 +146,7 @@ class TagScript:
             "controls": {key: control for key, control in controls.items() if control != "control"},
             "shop": shop,
             **({"agents": AGENT_FAMILIES} if visible.asks_agent else {}),
+            **({"attributes": attributes} if attributes else {}),
         }
         written = msgspec.json.encode(told).decode()
         for character, escape in ESCAPED.items():

@@ -114,6 +114,13 @@ def _a_store(url: str | None) -> str | None:
     return url
 
 
+def _a_header(name: str | None) -> str | None:
+    """Its name as requests have it here: in small letters."""
+    if name is not None and not re.fullmatch(r"[A-Za-z0-9-]{1,100}", name):
+        raise ValueError("it must be the name of a header: letters, digits and hyphens")
+    return None if name is None else name.lower()
+
+
 def _an_address(url: str | None) -> str | None:
     """Scheme, host, and a path without a trailing slash, as they may stand before the path of any route."""
     if url is None:
@@ -182,6 +189,10 @@ class Settings(BaseSettings):
     )
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = Field(
         (), description="Addresses or networks whose `X-Forwarded-…` or `Forwarded` is believed."
+    )
+    country_header: Annotated[str | None, AfterValidator(_a_header)] = Field(
+        None,
+        description="Header in which such a proxy tells the visitor's country, as `CF-IPCountry`, where audiences ask.",
     )
     rate_limit_per_second: int = Field(
         500, ge=1, description="Requests a second of one publishable key and network, whatever they cost."

@@ -180,6 +180,13 @@ class Resources:
         """The number of the network that a page calls from; a backend's own says nothing about anybody."""
         return None if exchange.authority is OF_BACKEND else self.networks.of(exchange.network)
 
+    def country_told(self, exchange: Exchange) -> bytes:
+        """What a trusted proxy says of the country that a page's own request comes from; empty where none does."""
+        header = self.settings.country_header
+        if header is None or not self.access.networks.through_trusted(exchange.scope):
+            return b""
+        return exchange.headers.get(header.encode(), b"")
+
     def visible_to(self, grant: Grant | None, now: float) -> Visible:
         """All that a caller may know of experiments at a time (epoch seconds): without a secret key what is released.
 

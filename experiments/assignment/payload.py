@@ -50,6 +50,10 @@ class Secured:
             raise NotHashable(f"{field.name} is secure, and {asked} cannot be asked of a digest")
         return self._hashed(field.written)
 
+    def told(self, attribute: str, value: str) -> str:
+        """The value as conditions of the payload name it."""
+        return self._hashed(value) if attribute in self.attributes else value
+
     def _hashed(self, written: Any) -> Any:
         if isinstance(written, str):
             return sha256((self.salt + written).encode(errors="replace")).hexdigest()

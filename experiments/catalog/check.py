@@ -10,6 +10,7 @@ from itertools import combinations
 from math import ceil, sqrt
 from pathlib import Path
 from re import fullmatch
+from types import MappingProxyType
 from typing import Final
 
 from pydantic import ValidationError
@@ -87,6 +88,23 @@ def warnings_of(
     running = [file for file in files.values() if file.experiment.status == "running"]
     for one, other in combinations(running, 2):
         yield from _blurring(one, other)
+
+
+def never_told(
+    content: CatalogContent, files: Mapping[str, ExperimentFile], untold: Mapping[str, str]
+) -> Iterator[DefinitionError]:
+    """Audiences of pages that ask what nobody tells."""
+    wheres = {segment.name: segment.where for segment in content.segments}
+    for file in files.values():
+        audience, live = file.experiment.audience, file.experiment.status in ("draft", "running", "paused")
+        asked = [
+            field
+            for where in (*(wheres[name] for name in audience.segments), audience.where)
+            for field in fields(parse(where).where)
+        ]
+        names = {field.name for field in asked} if live and file.experiment.delivery != "server" else set[str]()
+        for name in sorted(names & untold.keys()):
+            yield _warning(file, "audience", f"nobody tells the pages their {name}; {untold[name]}")
 
 
 def kept_rates(
@@ -247,9 +265,16 @@ def served_in(data: Path) -> Served | None:
 
 
 def check_folder(
-    folder: Path, now: datetime, served: Served | None = None, history: SiteHistory | None = None
+    folder: Path,
+    now: datetime,
+    served: Served | None = None,
+    history: SiteHistory | None = None,
+    untold: Mapping[str, str] = MappingProxyType({}),
 ) -> CheckResult:
-    """Check a folder of definition files; with `served` also against the running designs, with `history` the log."""
+    """Check a folder of definition files; with `served` also against the running designs, with `history` the log.
+
+    `untold` are attributes that nobody tells the pages of this service, with what to do about it.
+    """
     reading = read_folder(folder)
     tests = sum(len(file.experiment.tests) for file in reading.files.values() if file.complete)
     errors, warnings, states = [*reading.errors], list[DefinitionError](), dict[str, State]()
@@ -262,6 +287,7 @@ def check_folder(
             ordered = reading.content.under(outranking(served.orders, reading.content))
             errors.extend(refused_phases(ordered, served.content, reading.files, phases))
         warnings.extend(warnings_of(reading.content, reading.files, history or SiteHistory()))
+        warnings.extend(never_told(reading.content, reading.files, untold))
         warnings.extend(kept_rates(reading.content, reading.files, phases))
         states = {} if errors else served_states(ordered, phases, now)
     return CheckResult(tuple(sorted(set(errors))), tuple(sorted(set(warnings))), len(reading.files), tests, states)

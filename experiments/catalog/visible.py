@@ -13,7 +13,7 @@ from typing import Any
 
 from experiments.assignment.assign import CompiledExperiment
 from experiments.assignment.payload import Secured
-from experiments.targeting.attributes import OF_AGENTS
+from experiments.targeting.attributes import OF_AGENTS, OF_PROXIES
 
 Designs = Mapping[str, tuple[CompiledExperiment, ...]]
 
@@ -26,9 +26,9 @@ class Visible:
     (`running`: status running; its dates are judged at each assignment); `shown` adds to these the stopped ones that
     shipped a variant: what a page gets that names none. `served` has, by key, every design seen in the last 24 hours,
     the present one first. `forcible` are the keys of which `resonate_force` shows a variant, `secured` the attributes
-    whose values the payload hides; `asks_agent` says that some audience asks what a user agent tells. `published` is
-    when the definitions were, in epoch seconds: the same for every worker. In `kept` handlers keep what they made of
-    it, for as long as it is what they see.
+    whose values the payload hides; `asks_agent` and `asks_proxy` say that some audience asks what a user agent or a
+    proxy tells. `published` is when the definitions were, in epoch seconds: the same for every worker. In `kept`
+    handlers keep what they made of it, for as long as it is what they see.
     """
 
     compiled: Mapping[str, CompiledExperiment]
@@ -39,6 +39,7 @@ class Visible:
     forcible: Collection[str]
     secured: Secured
     asks_agent: bool
+    asks_proxy: bool
     published: float = 0.0
     kept: dict[object, dict[Any, Any]] = field(default_factory=dict[object, dict[Any, Any]])
 
@@ -59,6 +60,7 @@ class Visible:
             forcible=forcible,
             secured=secured,
             asks_agent=any(not OF_AGENTS.isdisjoint(each.derives) for each in servable),
+            asks_proxy=any(not OF_PROXIES.isdisjoint(each.derives) for each in servable),
             published=published,
         )
 

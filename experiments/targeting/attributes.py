@@ -14,13 +14,15 @@ from urllib.parse import parse_qsl, unquote
 from events.dialects.user_agents import BROWSERS, DEVICES, SYSTEMS, client
 from kit.suggestions import did_you_mean
 
-Source: TypeAlias = Literal["url", "referrer", "user agent", "user_id"]
+Source: TypeAlias = Literal["url", "referrer", "user agent", "user_id", "proxy"]
 
 AGENT: Final = "resonate.agent"  # the user agent of a page's own request, in bytes, among its attributes; never logged
+PROXY: Final = "resonate.country"  # what a trusted proxy says of where a page's own request comes from, likewise
 MOST_PARAMETERS: Final = 100  # of a query; those that follow are none
 WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)([^?#]*)(\?[^#]*)?(#.*)?", re.DOTALL)
 _CAMPAIGN: Final = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
+_NOWHERE: Final = ("XX", "ZZ")  # what proxies write who do not know
 _AGENTS: Final = ("userAgent", "user_agent", AGENT)
 
 
@@ -103,7 +105,7 @@ ATTRIBUTES: Final[Mapping[str, Attribute]] = {
             "weekday", "text", "the day of the device's calendar", "{weekday: {$in: [saturday, sunday]}}",
             values=WEEKDAYS,
         ),
-        Attribute("country", "text", "of two letters, where your backend says it", "{country: {$in: [SK, CZ]}}"),
+        Attribute("country", "text", "of two letters, where the proxy tells it", "{country: {$in: [SK, CZ]}}", "proxy"),
     )
 }  # fmt: skip
 DERIVED: Final = frozenset(name for name, each in ATTRIBUTES.items() if each.told_by is not None)
@@ -112,6 +114,7 @@ AGENT_FAMILIES: Final = {  # what a page needs to tell the same
     for name, families in (("device", DEVICES), ("browser", BROWSERS), ("os", SYSTEMS))
 }
 OF_AGENTS: Final = frozenset(name for name, each in ATTRIBUTES.items() if each.told_by == "user agent")
+OF_PROXIES: Final = frozenset(name for name, each in ATTRIBUTES.items() if each.told_by == "proxy")
 
 
 @lru_cache(maxsize=256)
@@ -142,9 +145,15 @@ def of_agent(user_agent: str) -> dict[str, Any]:
     return {name: value for name, value in told.items() if value is not None}
 
 
+def of_proxy(told: str) -> dict[str, Any]:
+    """What a proxy tells of where a request comes from: two letters of ISO 3166, none of those that mean nowhere."""
+    country = told.strip().upper()
+    return {"country": country} if re.fullmatch(r"[A-Z]{2}", country) and country not in _NOWHERE else {}
+
+
 def derived(attributes: Mapping[str, Any], asked: Collection[str]) -> Mapping[str, Any]:
-    """The attributes with those of `asked` that they did not tell, from the address, the referrer, the user agent and
-    the user that they do tell.
+    """The attributes with those of `asked` that they did not tell, from the address, the referrer, the user agent, the
+    user and the word of a proxy that they do tell.
     """
     told: dict[str, Any] = {}
     wanted = {ATTRIBUTES[name].told_by for name in asked}
@@ -197,4 +206,5 @@ _TELLERS: Final[tuple[tuple[Source, tuple[str, ...], Callable[[str], Mapping[str
     ("url", ("url",), of_address),
     ("referrer", ("referrer",), of_referrer),
     ("user agent", _AGENTS, of_agent),
+    ("proxy", (PROXY,), of_proxy),
 )

@@ -7,6 +7,7 @@ from planted.fault import Edit, Mutation
 TOLD = "tests/app/routes/test_page_attributes.py"
 ATTRIBUTES = "tests/experiments/targeting/test_attributes.py"
 MISTAKES = "tests/experiments/page/test_page_mistakes.py"
+COUNTRY = "tests/app/routes/test_country.py"
 REDIRECTS = "tests/experiments/readout/test_redirects.py"
 
 PAGES: Mapping[str, Mutation] = {
@@ -58,5 +59,37 @@ PAGES: Mapping[str, Mutation] = {
         "whoever comes back some day has arrived",
         (REDIRECTS,),
         (Edit("experiments/cube/sql/followed_by_page.sql", " AND e.time <= u.exposed_at + $soon", ""),),
+    ),
+    "country_of_a_backend": Mutation(
+        "where a backend's own request comes from is taken for its visitor's country",
+        (COUNTRY,),
+        (Edit("app/routes/evaluation.py", "visible.asks_proxy and not grant.secret", "visible.asks_proxy"),),
+    ),
+    "country_of_anybody": Mutation(
+        "whoever sends the header of the country is believed, trusted proxy or not",
+        (f"{COUNTRY}::test_a_header_that_nobody_vouches_for_says_nothing",),
+        (
+            Edit(
+                "app/worker/resources.py",
+                "header is None or not self.access.networks.through_trusted(exchange.scope)",
+                "header is None",
+            ),
+        ),
+    ),
+    "country_for_all": Mutation(
+        "caches keep for everybody the script that names one visitor's country",
+        (f"{COUNTRY}::test_the_script_of_an_audience_by_country_is_for_one_caller",),
+        (Edit("app/routes/tag.py", 'CACHE_CONTROL.replace(b"public", b"private")', "CACHE_CONTROL"),),
+    ),
+    "page_before_its_exposure": Mutation(
+        "who stays on the page of a redirect test is lost where it is told to be older than the exposure",
+        (f"{REDIRECTS}::test_who_stays_has_arrived_though_their_page_is_told_to_be_a_little_older",),
+        (
+            Edit(
+                "experiments/cube/sql/followed_by_page.sql",
+                "e.time >= u.exposed_at OR (e.url = x.url AND e.time >= u.exposed_at - $soon)",
+                "e.time >= u.exposed_at",
+            ),
+        ),
     ),
 }

@@ -20,12 +20,15 @@ TYPES = {"js": "text/javascript", "css": "text/css"}
 
 @dataclass
 class ShopPages:
-    """`html` by path, `headers` of every page; `asked` is what pages asked the service for, method and path."""
+    """`html` by path, `headers` of every page; `asked` is what pages asked the service for, method and path; `adds` is
+    what is said in headers to the service besides, as by a proxy.
+    """
 
     service: str
     html: dict[str, str] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    adds: dict[str, str] = field(default_factory=dict)
     spoils: Callable[[str], Fault | None] = lambda path: None
     url: str = ""
     released: threading.Event = field(default_factory=threading.Event)
@@ -79,8 +82,11 @@ class _Handler(BaseHTTPRequestHandler):
             name: value for name, value in self.headers.items() if name.lower() not in ("connection", "accept-encoding")
         }
         try:
-            service.request(self.command, path, body or None, kept)
+            service.request(self.command, path, body or None, {**kept, **self.pages.adds})
             answer = service.getresponse()
+            if answer.getheader("content-type", "").startswith("text/event-stream"):
+                self._stream(answer)
+                return
             told = answer.read()
         except OSError:
             self.close_connection = True
@@ -91,6 +97,16 @@ class _Handler(BaseHTTPRequestHandler):
             name: value for name, value in answer.getheaders() if name.lower() not in ("content-length", "connection")
         }
         self._say(answer.status, headers, told[: len(told) // 2] if fault == "broken" else told)
+
+    def _stream(self, answer: http.client.HTTPResponse) -> None:
+        """What comes is handed on as it comes, until either side ends."""
+        self.close_connection = True
+        self.send_response(answer.status)
+        for name in ("content-type", "cache-control"):
+            self.send_header(name, answer.getheader(name, ""))
+        self.end_headers()
+        while told := answer.read1(65_536):
+            self.wfile.write(told)
 
     def _say(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         self.send_response(status)

@@ -173,6 +173,8 @@ export function start(core) {
   const tests = Object.keys(core.decisions()).map((key) => new Test(key, core, actions)).filter((test) => test.places);
   if (!tests.length) return;
   for (const test of tests) core.on(test.key, (decision) => test.show(decision));
+  core.held = () => tests.filter((test) => test.counted).map((test) => test.key);
+  core.changed = () => tests.forEach((test) => test.counted || test.show(core.decide(test.key)));
   new MutationObserver(() => {
     for (const test of tests) if (test.shown != null) test.apply();
   }).observe(document, { childList: true, subtree: true, attributes: true, characterData: true });

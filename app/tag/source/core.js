@@ -22,6 +22,8 @@
 //   core.fragment(html)      HTML as nodes without scripts, handlers and frames; null where the page's policies forbid it
 //   core.mayHave(element, name, value)     whether an attribute may be set
 //   core.force(key, {variant, payload})    shows this instead: never counted (previews)
+//   core.shown(key)          what was decided of it stays for this page or route, whatever comes by the stream
+//   core.update(features)    another public payload: holds for what is not shown yet
 //   core.again()             decides, fills slots and calls listeners anew
 //   core.sent = f            is told of each request: f(events, answer); with core.debug the service hints, too
 //   core.address(path), core.post(path, body)   the service's address of a route with the key in it; a promise of its answer
@@ -71,6 +73,7 @@ const some = (test) => keys().some((name) => [decide(name).payload, ...(decide(n
 const decide = (name) =>
   forced[name] || (decided[name] ||= assigned(feature(name), attributes(), feature(name) && controls[name], mode == "none" ? "unit" : WHOLE && mode == "ask" && arms(name).some(leading) && "consent"));
 
+const shown = (name) => (seen[name] = 1);
 const exposed = (name) => tried || expose(name, decide(name), rule(name), attributes());
 
 const look = () => watchers.forEach((each) => each());
@@ -96,7 +99,7 @@ function on(name, then) {
 
 /** Another mode holds from here on. */
 function changed() {
-  if (mode == "none") return drop((decided = { __proto__: null })); // what is seen is not taken away under the eyes
+  if (mode == "none") return drop((decided = { __proto__: null })), core.settle && core.settle(); // what is seen is not taken away under the eyes
   state.asked = 0; // the service hears of it
   if (!state.visits) countPage();
   flush();
@@ -156,7 +159,11 @@ for (const name of ["identify", "reset", "recommend"]) api[name] = (...given) =>
 for (const name in api) api[name] = safely(api[name]);
 Object.assign(core, api, {
   who: () => [id, mode, user(), token(), state], login, anew, arms, keys, forced, send, flush, fill, field, address, post, again, resume, remember, recognise, tried, service, key, custom, script: told,
-  update: (found) => (features = found || features),
+  update: (found) => {
+    features = found || features;
+    api.attributes(); // decides anew what is not seen
+  },
+  shown,
 });
 Object.defineProperty(api, "id", { get: () => id });
 api.version = VERSION;
@@ -181,7 +188,7 @@ async function start() {
   core.shop = shop;
   begin();
   if (tried) silence();
-  safely(() => Object.assign(custom, JSON.parse(told.attributes || "{}")))();
+  safely(() => Object.assign(Object.assign(custom, given.attributes), JSON.parse(told.attributes || "{}")))();
   run(true);
   recognise();
   if (WHOLE && given.at && stores()) keep("features", given);
@@ -191,9 +198,8 @@ async function start() {
   if (tried || (WHOLE && /"\$(v|el|al|si)/.test(JSON.stringify(features)))) await patiently();
   begun = true;
   if (WHOLE) hold();
-  refill = watchSlots(decide, (element, name) => {
+  refill = watchSlots((name) => (shown(name), decide(name)), (element, name) => {
     const how = element.getAttribute("data-resonate-expose");
-    seen[name] = 1;
     if (how == "visible") load().then(() => core.inView(element, () => exposed(name)));
     else if (how != "manual") exposed(name);
   });

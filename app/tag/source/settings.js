@@ -12,7 +12,7 @@ export const service = (told.service || source.replace(/\/resonate[^/]*$/, "")).
 /**
  * What the service tells pages, in the script or where the bare library asks: of the public payload the features by
  * experiment key, keys of controls that are not called `control`, patterns of user agents where an audience asks them,
- * and of the shop `cookie`, `days`, `domain`, `http_only`, `consent`, `gpc` and `hosts`.
+ * `attributes` that it knows of this visitor, and of the shop `cookie`, `days`, `domain`, `http_only`, `consent`, `gpc` and `hosts`.
  */
 export let features, controls, agents, shop;
 export const learn = ({ features: given, controls: named = {}, agents: families = {}, shop: ours }) => {

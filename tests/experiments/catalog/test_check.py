@@ -218,6 +218,18 @@ def test_names_and_values_that_the_tag_never_tells_are_warned_of(folder: Path) -
     ]
 
 
+@pytest.mark.parametrize("audience", ["{where: {country: SK}}", "{segments: [home]}"])
+def test_an_audience_that_asks_what_nobody_tells_is_warned_of(audience: str, folder: Path) -> None:
+    (folder / "segments.yaml").write_text("home: {where: {country: {$in: [SK, CZ]}}}\n")
+    untold = {"country": "set a header"}
+    (folder / "banner.yaml").write_text(BANNER + f"audience: {audience}\n")
+    [warning] = check_folder(folder, NOW, untold=untold).warnings
+    assert str(warning) == "banner.yaml:7: audience: nobody tells the pages their country; set a header"
+    assert check_folder(folder, NOW).warnings == ()
+    (folder / "banner.yaml").write_text(BANNER + f"audience: {audience}\ndelivery: server\n")
+    assert check_folder(folder, NOW, untold=untold).warnings == ()
+
+
 def test_what_two_experiments_change_on_pages_is_no_shared_payload_field(folder: Path) -> None:
     changing = BANNER.replace("payload: {text: free shipping}", "payload: {changes: [CHANGE]}")
     changing = changing.replace("payload: {text: none}", "payload: {}")

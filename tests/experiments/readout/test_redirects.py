@@ -42,6 +42,20 @@ def test_arms_of_a_redirect_in_which_other_shares_arrive_are_named(
     )
 
 
+@pytest.mark.parametrize(("page", "told"), [("https://shop.example/old", 0), ("https://shop.example/", 1)])
+def test_who_stays_has_arrived_though_their_page_is_told_to_be_a_little_older(
+    page: str, told: int, tmp_path: Path
+) -> None:
+    world = Shop()  # a page event and an exposure come in two requests, and each is as old as its own request says
+    for number in range(300):
+        at, old = START + number * 60 * SECOND, "https://shop.example/old"
+        world.expose(f"c{number}", "control", at, url=old)
+        world.add("page", f"c{number}", at - SECOND // 50, url=page)
+        world.expose(f"b{number}", "b", at, url=old)
+        world.add("page", f"b{number}", at + SECOND, url="https://shop.example/new")
+    assert len(lost(tmp_path, world, REDIRECT)) == told
+
+
 def test_an_experiment_that_leads_nowhere_is_not_asked(tmp_path: Path) -> None:
     assert lost(tmp_path, shop({"control": 98, "b": 50}), GOAL) == []
 
