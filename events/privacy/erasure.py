@@ -7,16 +7,17 @@ from typing import Final
 
 from events.deletes.erased_rows import tombstone
 from events.deletes.tombstones import PersonKind, Tombstone, add_tombstones, mirror_tombstones
+from events.ingest.group_commit import forget_exposures
 from events.ingest.history import forget
 from events.ingest.log_ins import forget_log_ins
 from events.log.reader import LogReader
 from events.privacy.journal import ErasureJournal
-from events.privacy.person import Identity, Person, person_of
+from events.privacy.person import Identity, Person, exposures_lately, person_of
 from events.records import user_person, visitor_person
 from events.store.availability import StoreUnavailable
 from events.store.connection import Connection
 from events.writer.watermark import wait_until_written
-from kit.time import now_us
+from kit.time import DAY_US, now_us
 
 _logger = logging.getLogger(__name__)
 WAIT_SECONDS: Final = 1.5
@@ -51,6 +52,9 @@ async def erase(
     await forget_log_ins(connection, person.visitors)
     # The histories go first: once the rows are erased they join nobody, and who asks again would leave them.
     await forget(connection, [*map(visitor_person, person.visitors), *map(user_person, person.users)])
+    # Of who returns today the same exposure is a new one.
+    shown = await asyncio.to_thread(exposures_lately, reader, person, now_us() - DAY_US)
+    await forget_exposures(connection, shown)
     await asyncio.to_thread(add_tombstones, reader.data, stones)
     await mirror_tombstones(connection, reader.data)
     try:
