@@ -25,10 +25,12 @@ from events.tallies.refused_events import (
     Note,
     Outcome,
     RefusedEvents,
+    digests_of,
     keep_refused,
     kept_field,
     kept_sentence,
     read_refused,
+    without_erased,
 )
 from kit.time import iso, moment_of, now_us
 
@@ -101,7 +103,7 @@ class IntakeTold:
                 return
             try:
                 known, new = await asyncio.to_thread(keep_refused, self._data, noted)
-            except OSError:
+            except (OSError, ValueError):  # ValueError: nobody can say who was erased
                 if self._noted is not None:
                     noted.take_over(self._noted)
                 self._noted = noted
@@ -120,12 +122,12 @@ class IntakeTold:
                 self.evaluations.give_back(told)
 
     async def all(self) -> RefusedEvents:
-        """What all workers told, this one's included; raises OSError where it cannot be read."""
+        """What all workers told, this one's included; raises OSError, ValueError where it cannot be read."""
         await self.tell()
         if self._noted is None:
             return await asyncio.to_thread(self._tallies.refused, now_us())
         known = read_refused(self._data, now_us())  # the disk takes nothing
-        known.take_over(self._noted)
+        known.take_over(without_erased(self._noted, self._data))
         return known
 
     async def close(self) -> None:
@@ -150,6 +152,7 @@ class IntakeTold:
                 message_id=(each.message_id or "")[:LONGEST] or None,
                 type=self._scrubber.text(each.type)[:LONGEST] or None,
                 event=self._scrubber.text(each.event)[:LONGEST] or None,
+                people=digests_of(each.ids),
             )
             tally.note(each.code, [note])
 

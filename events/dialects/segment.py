@@ -87,9 +87,9 @@ def read_batch(body: BatchBody, size: int, arrival: Arrival) -> Reading:
     for index, raw in enumerate(items):
         item: dict[str, Any] = {}
         try:
+            item = decoded(raw)
             if size > MAX_EVENT_BYTES:  # of a smaller body no event is larger
                 check_size(len(memoryview(raw)))
-            item = decoded(raw)
             if context and item.get("context") is None:
                 item["context"] = context
             reading.add(read_event(item, None, arrival))
@@ -279,7 +279,7 @@ def happened(
 def _meaning(fields: dict[str, Any], name: str, properties: dict[str, Any], instead: Any, notes: Notes) -> None:
     fields["event"] = name
     if name == EXPERIMENT_VIEWED:
-        exposure(fields, properties, "properties", "client")
+        exposure(fields, properties, "client")
     elif name == SURVEY_ANSWERED:
         fields["value"] = _score(properties, notes)
     else:

@@ -15,7 +15,7 @@ from events.dialects.user_agents import Client, joined_client
 from events.records import Record
 from events.scrubbing import Scrubber
 from kit.time import DAY_US
-from kit.values import MAX_INTEGER, kind_of
+from kit.values import MAX_INTEGER, identifier, kind_of
 
 MAX_DEPTH: Final = 32
 MAX_KEYS: Final = 512
@@ -26,6 +26,8 @@ MAX_LIBRARY: Final = 64
 NUMBER_TOO_LARGE: Final = "number_too_large"
 USER_TOKEN: Final = "user_token"  # proves the user of an event or a batch; it is never stored
 CONSENT: Final = "consent"  # of an event, or of a batch
+IDS: Final = ("anonymousId", "userId", "previousId")
+HASHED: Final = ("hashValue", "hash_value")  # of the properties of an exposure
 CONSENT_ATTRIBUTE: Final = "resonate.consent"  # the same among attributes
 TOKEN_ATTRIBUTE: Final = "resonate.user_token"  # the same among attributes
 
@@ -36,6 +38,7 @@ class EventRefused(Exception):
     def __init__(self, code: str, field: str, reason: str) -> None:
         self.code = code
         self.field = field
+        self.reason = reason
         self.message = f"{field}: {reason}"
         super().__init__(self.message)
 
@@ -57,6 +60,7 @@ class Remark:
     """What is said of one event of a request, by its index there: of which `field`, why, and who sent it.
 
     `type` and `event` are what the event calls itself, `library` is the name of what sent it: empty where it says none.
+    `ids` are those that it names somebody by.
     """
 
     index: int
@@ -67,6 +71,7 @@ class Remark:
     type: str = ""
     event: str = ""
     library: str = ""
+    ids: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, index: int, item: Mapping[str, Any], field: str, code: str, message: str) -> Self:
@@ -83,6 +88,7 @@ class Remark:
             _short(item.get("type"), MAX_LIBRARY),
             _short(item.get("event"), MAX_NAME),
             _short(name, MAX_LIBRARY),
+            _ids(item),
         )
 
 
@@ -263,6 +269,13 @@ def token_of_event(item: Mapping[str, Any]) -> Any:
     context = item.get("context")
     told = context.get(USER_TOKEN) if type(context) is dict else None
     return item.get(USER_TOKEN) if told is None else told
+
+
+def _ids(item: Mapping[str, Any]) -> tuple[str, ...]:
+    properties = item.get("properties")
+    hashed = [properties.get(name) for name in HASHED] if type(properties) is dict else []
+    read = map(identifier, [*[item.get(name) for name in IDS], *hashed])
+    return tuple(found for found in read if type(found) is str)
 
 
 def _short(value: Any, most: int) -> str:
