@@ -13,7 +13,8 @@ from typing import Final
 import msgspec
 
 from app.runtime.telemetry import Telemetry
-from events.dialects.validation import Reading, Remark
+from events.consent import USER_ALONE
+from events.dialects.validation import NOTHING_READS_IT, Reading, Remark
 from events.scrubbing import Scrubber
 from events.tallies.evaluations import Evaluations, Tallies
 from events.tallies.libraries import NO_LIBRARY, library_label
@@ -43,6 +44,7 @@ ROUTE: Final = "GET /v1/events/rejected"
 REQUEST: Final = "request"
 SEGMENT: Final = "segment"
 DIALECTS: Final = {"/track": "growthbook", "/mp/collect": "ga4"}  # of routes; the rest is Segment's
+VISITORS: Final = {"growthbook": "device_id", "ga4": "client_id"}  # where they name the visitor
 GIVEN_UP: Final = frozenset({400, 401, 403, 404, 413, 415, 422})  # clients send such a request once and no more
 
 
@@ -77,8 +79,11 @@ class IntakeTold:
         if reading.repairs:
             self._remarked(REPAIRED, reading.dialect, reading.repairs)
         if reading.dropped:
-            cause = Cause("nothing_reads_it", "event", NO_LIBRARY, reading.dialect)
-            self._add(DROPPED, cause, reading.dropped, now_us())
+            counts = {(NOTHING_READS_IT, "event"): reading.dropped - reading.alone,
+                      (USER_ALONE, VISITORS.get(reading.dialect, "anonymousId")): reading.alone}  # fmt: skip
+            for (code, field), count in counts.items():
+                if count:
+                    self._add(DROPPED, Cause(code, field, NO_LIBRARY, reading.dialect), count, now_us())
 
     def whole(self, route: str, status: int, body: bytes) -> None:
         """A request with events was refused as a whole, whose client will not send it again: it counts as one event."""

@@ -163,6 +163,7 @@ def read_collected(body: CollectBody, size: int, arrival: Arrival) -> Reading:
         found.dropped + len(body.events) - len(places),
         places if found.places is None else [places[place] for place in found.places],
         dialect=LIBRARY,
+        alone=found.alone,
     )
 
 

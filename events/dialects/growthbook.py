@@ -9,6 +9,7 @@ from events.consent import NONE, PERSONAL
 from events.dialects.exposures import HASH_ATTRIBUTES, exposure, name_told, said, weighed
 from events.dialects.fields import (
     REPAIRED,
+    allowed,
     event_time,
     mapping,
     message_identifier,
@@ -30,7 +31,6 @@ from events.dialects.validation import (
     Reading,
     ReadingOf,
 )
-from events.permitted import permitted
 from events.records import TRACK, Record
 from kit.values import Unusable, first_identifier
 
@@ -116,7 +116,7 @@ def read_event(item: dict[str, Any], arrival: Arrival) -> Record | None:
         **fields,
     )
     judged = weighed(record, None, consent, arrival) if exposes else record
-    return judged if judged is None or consent is PERSONAL else permitted(judged, consent)
+    return judged if judged is None or consent is PERSONAL else allowed(judged, consent)
 
 
 def _who(

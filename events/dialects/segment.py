@@ -12,6 +12,7 @@ from events.dialects.exposures import HASHED_ID, exposure, hashed_id, weighed
 from events.dialects.fields import (
     REPAIRED,
     Notes,
+    allowed,
     event_time,
     mapping,
     members_of,
@@ -35,7 +36,6 @@ from events.dialects.validation import (
     Reading,
     ReadingOf,
 )
-from events.permitted import permitted
 from events.records import ALIAS, ENGAGEMENT, EXPOSURE, GROUP, IDENTIFY, PAGE, SCREEN, SURVEY_ANSWERED, TRACK, Record
 from kit.values import Unusable, moment, number
 
@@ -140,7 +140,7 @@ def read_event(item: dict[str, Any], kind: str | None, arrival: Arrival) -> Reco
         return None
     kind = kind or kind_of_call(item.get("type"))
     if kind == ENGAGEMENT:
-        return permitted(beat(item, arrival, consent), consent)
+        return allowed(beat(item, arrival, consent), consent)
     notes, scrubber = arrival.notes, arrival.scrubber
     context = mapping(item.get("context"), "context", notes, scrubber)
     told = "traits" if kind in (IDENTIFY, GROUP) else "properties"
@@ -161,7 +161,7 @@ def read_event(item: dict[str, Any], kind: str | None, arrival: Arrival) -> Reco
     hashed = hashed_id(properties, notes) if exposes else None
     _where(fields, item, context, properties, arrival)
     record = weighed(Record(**fields), hashed, consent, arrival) if exposes else Record(**fields)
-    return record if record is None or consent is PERSONAL else permitted(record, consent)
+    return record if record is None or consent is PERSONAL else allowed(record, consent)
 
 
 def _where(
@@ -260,7 +260,7 @@ def happened(
     if type(sent) is not str or not sent or len(sent) > MAX_NAME:
         raise EventRefused("missing_event", place, f"the event needs its name, text of 1 to {MAX_NAME} characters")
     if sent in FEATURE_EVALUATED and not arrival.keeps_evaluations:
-        raise EventDropped(sent)
+        raise EventDropped
     name, notes = meant_name(sent), arrival.notes
     instead = message_id if arrival.authority is OF_BACKEND else None
     if name == sent:

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple, Self
 import msgspec
 
 from events.authority import Authority
-from events.consent import NONE, PERSONAL, SILENT, Consent, Stated, UnknownConsent
+from events.consent import NONE, PERSONAL, SILENT, USER_ALONE, Consent, Stated, UnknownConsent
 from events.dialects.user_agents import Client, joined_client
 from events.records import Record
 from events.scrubbing import Scrubber
@@ -43,8 +43,17 @@ class EventRefused(Exception):
         super().__init__(self.message)
 
 
+NOTHING_READS_IT: Final = "nothing_reads_it"
+
+
 class EventDropped(Exception):
-    """An event of a kind that nothing reads: it is counted, and not stored."""
+    """An event that is counted by why, and not stored: of a kind that nothing reads, or of a user alone where no more
+    than a visitor may be known.
+    """
+
+    def __init__(self, code: str = NOTHING_READS_IT) -> None:
+        self.code = code
+        super().__init__(code)
 
 
 class Finding(NamedTuple):
@@ -106,9 +115,9 @@ class Repair(Remark):
 
 class Reading(msgspec.Struct, frozen=True):
     """What a request held: records to store, in order; the events that were refused; what was left out of those that
-    were not; how many are gone, because nothing may be known of who sent them, and how many were `dropped`, because
-    nothing reads their kind. `places` are the indexes of the records, None where they are all that was sent. `dialect`
-    is whose words the request was in.
+    were not; how many are gone, because nothing may be known of who sent them, and how many were `dropped`, of which
+    those `alone` named a user where no more than a visitor may be known. `places` are the indexes of the records, None
+    where they are all that was sent. `dialect` is whose words the request was in.
     """
 
     records: list[Record]
@@ -118,6 +127,7 @@ class Reading(msgspec.Struct, frozen=True):
     dropped: int = 0
     places: Sequence[int] | None = None
     dialect: str = "segment"
+    alone: int = 0
 
 
 ExposureCheck = Callable[[Record, str | None, Consent], Record | None]
@@ -182,7 +192,7 @@ class Arrival(msgspec.Struct, frozen=True):
 class ReadingOf:
     """The reading of one request while its events are read, one after the other."""
 
-    __slots__ = ("_consent", "_dialect", "_dropped", "_left", "_notes", "_read", "_refusals", "_repairs")
+    __slots__ = ("_alone", "_consent", "_dialect", "_dropped", "_left", "_notes", "_read", "_refusals", "_repairs")
 
     def __init__(self, arrival: Arrival, dialect: str = "segment") -> None:
         self._dialect = dialect
@@ -192,7 +202,7 @@ class ReadingOf:
         self._left: set[int] = set()
         self._refusals: list[Refusal] = []
         self._repairs: list[Repair] = []
-        self._dropped = 0
+        self._dropped = self._alone = 0
 
     def add(self, record: Record | None) -> None:
         """What was read of the next event; None is one that is gone, and nothing is said of it."""
@@ -211,6 +221,7 @@ class ReadingOf:
             self._refusals.append(Refusal.of(index, item, why.field, why.code, why.message))
         else:
             self._dropped += 1
+            self._alone += why.code == USER_ALONE
 
     def _refuses(self, item: Mapping[str, Any]) -> bool:
         """Whether nothing may be kept of an event that was not read to its end."""
@@ -233,7 +244,7 @@ class ReadingOf:
         indexes = [index for index in range(len(self._read) + len(self._left)) if index not in self._left]
         places = [index for index, record in zip(indexes, self._read, strict=True) if record is not None]
         gone = len(self._read) - len(records)
-        return Reading(records, self._refusals, self._repairs, gone, self._dropped, places, self._dialect)
+        return Reading(records, self._refusals, self._repairs, gone, self._dropped, places, self._dialect, self._alone)
 
 
 def check_bounds(
