@@ -58,7 +58,7 @@ class Script:
     """The whole script for those who see this, and what it is made of."""
 
     payload: Payload
-    shop: Mapping[str, Any]
+    shop: tuple[Any, ...]
     kept: Kept
 
 
@@ -78,12 +78,13 @@ class TagScript:
     def __call__(self, exchange: Exchange, resources: Resources, body: bytes) -> HttpAnswer:
         admit(exchange, resources.access, PARAMETERS)
         payload, made = self._payloads.current(resources, Consent.PERSONAL, time.time()), self._made
-        shop = shop_of(resources)
+        consent = resources.consent
+        shop = (resources.recognition.rules, consent.unsaid, consent.opted_out, resources.redirect_hosts)
         if made is None or made.payload is not payload or made.shop != shop:
-            made = self._made = self._make(payload, shop)
+            made = self._made = Script(payload, shop, self._make(payload, shop_of(resources)))
         return made.kept.answer(exchange, SCRIPT, self.HEADERS)
 
-    def _make(self, payload: Payload, shop: Mapping[str, Any]) -> Script:
+    def _make(self, payload: Payload, shop: Mapping[str, Any]) -> Kept:
         visible = payload.visible
         controls = {key: visible.compiled[key].definition.control.key for key in msgspec.json.decode(payload.features)}
         told = {
@@ -96,7 +97,7 @@ class TagScript:
         for character, escape in ESCAPED.items():
             written = written.replace(character, escape)
         body = b"window.__resonate=%b;\n%b" % (written.encode(), self._tag.following(payload.features))
-        return Script(payload, shop, kept_by_digest(body))
+        return kept_by_digest(body)
 
 
 def kept_by_digest(body: bytes) -> Kept:

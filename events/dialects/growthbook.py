@@ -57,8 +57,8 @@ def read_events(items: list[msgspec.Raw], arrival: Arrival) -> Reading:
         item: dict[str, Any] = {}
         try:
             item = decoded(raw)
-            check_size(len(memoryview(raw)))
-            reading.add(read_event(item, arrival))
+            check_size(raw)
+            reading.read.append(read_event(item, arrival))
         except EventDropped as dropped:
             reading.leave(index, _told(item), dropped)
         except EventRefused as why:

@@ -70,9 +70,9 @@ def read(dialect: str, body: dict[str, Any]) -> Reading:
     arrival = Arrival(NOW, Authority.PAGE)
     if dialect == "ga4":
         collected = msgspec.json.decode(msgspec.json.encode(body), type=CollectBody)
-        return read_collected(collected, 1, arrival)
+        return read_collected(collected, arrival)
     raw = msgspec.Raw(msgspec.json.encode(body))
-    return read_events([raw], arrival) if dialect == "growthbook" else read_batch(BatchBody([raw]), 1, arrival)
+    return read_events([raw], arrival) if dialect == "growthbook" else read_batch(BatchBody([raw]), arrival)
 
 
 def growthbook_otherwise() -> Iterator[Spoilt]:
