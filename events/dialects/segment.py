@@ -226,8 +226,8 @@ def _country(location: Any, arrival: Arrival) -> str | None:
     return optional_text(told, "context.location.country", arrival.notes) or arrival.country
 
 
-def check_size(told: int | msgspec.Raw) -> None:
-    """Raises Refused for an event of too many bytes."""
+def check_size(told: Any) -> None:
+    """Raises Refused for an event of too many bytes: so many, or as they came."""
     size = told if isinstance(told, int) else len(memoryview(told))
     if size > MAX_EVENT_BYTES:
         raise EventRefused("event_too_large", "event", f"it has {size} bytes, it may have {MAX_EVENT_BYTES}")
