@@ -25,6 +25,8 @@ class Consent(IntEnum):
 # The same, looked up in one dict: who is asked for a member of an enumeration answers by Python code.
 NONE: Final = Consent.NONE
 PERSONAL: Final = Consent.PERSONAL
+# Why an event is not stored that names a user, and no visitor, where no more than a visitor may be known.
+USER_ALONE: Final = "user_alone"
 OF_WORD: Final = {mode.word: mode for mode in Consent}
 
 

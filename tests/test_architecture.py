@@ -198,10 +198,11 @@ MAY_IMPORT: dict[str, set[str]] = {
         "events/log",
         "events/parts",
         "events/store",
+        "events/tallies",
         "events/writer",
     },
     "events/store": {"events"},
-    "events/tallies": set(),
+    "events/tallies": {"events/deletes"},
     "events/views": {"events", "events/engines"},
     "events/writer": {"events", "events/deletes", "events/parts", "events/store"},
     "experiments/arrivals": {

@@ -4,7 +4,7 @@ import re
 import time
 import zlib
 from collections.abc import Iterable
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -145,6 +145,42 @@ def told_id(value: Any, field: str) -> str | None:
     if isinstance(found, Unusable):
         raise Problem(400, "invalid_id", f"{field}: {found.reason}")
     return found
+
+
+class ToldPeople(NamedTuple):
+    """The visitor and the user that a body names; `repaired` is the member, with a comma before it, that says which of
+    them could not be used and was left out.
+    """
+
+    visitor_id: str | None
+    user_id: str | None
+    repaired: bytes = b""
+
+
+def told_people(visitor: Any, user: Any) -> ToldPeople:
+    """Who a body names by `visitor_id` and `user_id`. One that can be no id is left out beside one that can.
+
+    Raises Problem 400 where none can be one of those that are given.
+    """
+    visitor_id, user_id = identifier(visitor), identifier(user)
+    if not isinstance(visitor_id, Unusable) and not isinstance(user_id, Unusable):
+        return ToldPeople(visitor_id, user_id)
+    if isinstance(visitor_id, str):
+        return ToldPeople(visitor_id, None, _left_out("user_id", user_id))
+    if isinstance(user_id, str):
+        return ToldPeople(None, user_id, _left_out("visitor_id", visitor_id))
+    wrong = {"visitor_id": visitor_id, "user_id": user_id}
+    told = "; ".join([f"{name}: {found.reason}" for name, found in wrong.items() if isinstance(found, Unusable)])
+    raise Problem(400, "invalid_id", told)
+
+
+def _left_out(field: str, found: str | Unusable | None) -> bytes:
+    said = (
+        []
+        if not isinstance(found, Unusable)
+        else [{"field": field, "code": found.code, "message": f"{field}: {found.reason}"}]
+    )
+    return b',"repaired":' + msgspec.json.encode(said)
 
 
 def told_ids(values: Iterable[Any]) -> list[str]:

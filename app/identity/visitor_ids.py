@@ -102,7 +102,9 @@ class VisitorIds:
 
     def digest(self, said: bytes) -> str:
         """What stands for `said`, and nobody works out who does not hold the key in use."""
-        return hashlib.blake2b(said, digest_size=16, key=self._newest.secret, person=b"exposure").hexdigest()
+        digest = self._digest.copy()
+        digest.update(said)
+        return digest.hexdigest()
 
     def _judged(self, visitor_id: str) -> bool:
         found = _read(visitor_id)
@@ -138,6 +140,7 @@ class VisitorIds:
 
     def _take(self, keys: list[VisitorKey]) -> None:
         self._newest = next(key for key in keys if key.retired is None)
+        self._digest = hashlib.blake2b(digest_size=16, key=self._newest.secret, person=b"exposure")
         self._keys = {key.number: key for key in keys if key.stands(self.today)}
         self._known.clear()
 

@@ -1,6 +1,7 @@
 """Exposures that clients report, held against what was served: which are true, which forged, which were sent before."""
 
 import time
+from typing import Final
 
 import msgspec
 
@@ -13,24 +14,57 @@ from experiments.assignment.assign import CompiledExperiment, plausible
 from experiments.catalog.visible import Visible
 from kit.time import DAY_US
 
+_written: Final = msgspec.json.Encoder().encode
+
+
+class Repeated(msgspec.Struct, frozen=True, array_like=True):
+    """What makes two exposures the same one: who saw which variant on which shop day. Of those that do not count it is
+    also why.
+    """
+
+    visitor_id: str
+    user_id: str | None
+    experiment: str | None
+    phase: int | None
+    variant: str | None
+    day: int
+    forged: bool = False
+    forced: bool = False
+    bot: bool = False
+    apart: bool = False  # of an impossible time, or sent to see whether it arrives
+
+
+def exposure_id(resources: Resources, exposure: Repeated) -> str:
+    """The messageId that stands for every exposure that is the same, so that the log has it once.
+
+    One that does not count takes the place of none that does, and nobody else can work out the id of somebody's
+    exposure, and so take its place.
+    """
+    return REPEATABLE + resources.recognition.ids.digest(_written(exposure))
+
 
 def weighed_exposure(
     resources: Resources, grant: Grant, record: Record, hashed: str | None, consent: Consent
 ) -> Record | None:
-    """An exposure as it is believed by what its key may see, with an id that stands for it where its sender gave none.
-
-    That is the same for one unit, experiment, phase and variant on one shop day, so that a repeated exposure is one.
-    One that does not count takes the place of none that does, and nobody else can work out the id of somebody's
-    exposure, and so take its place.
+    """An exposure as it is believed by what its key may see, with an id that stands for all that are the same where its
+    sender gave none.
     """
     found = judged(record, hashed, consent, resources.visible_to(grant, time.time()))
     if found is None or found.message_id:
         return found
-    day = found.time // DAY_US if found.quarantined else resources.shop_day(found.time)
-    marks = (found.forged, found.forced, found.bot, found.quarantined or is_test(found))
-    said = (found.visitor_id, found.user_id, found.experiment, found.phase, found.variant, day, *marks)
-    digest = resources.recognition.ids.digest(msgspec.json.encode(said))
-    return msgspec.structs.replace(found, message_id=REPEATABLE + digest)
+    repeated = Repeated(
+        found.visitor_id,
+        found.user_id if consent is PERSONAL else None,
+        found.experiment,
+        found.phase,
+        found.variant,
+        found.time // DAY_US if found.quarantined else resources.shop_day(found.time),
+        found.forged,
+        found.forced,
+        found.bot,
+        found.quarantined or is_test(found),
+    )
+    return msgspec.structs.replace(found, message_id=exposure_id(resources, repeated))
 
 
 def judged(record: Record, hashed: str | None, consent: Consent, visible: Visible) -> Record | None:

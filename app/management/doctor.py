@@ -180,6 +180,10 @@ def _arrived(facts: Mapping[str, Any]) -> Iterator[Examined]:
         yield Examined("library", told, f"{each['rejected']} of {sent} were refused; {REFUSED_ROUTE}" if many else None)
     if not facts["libraries"]:
         yield Examined("library", "no event came in the last 7 days; resonate doctor --send tries each dialect")
+    alone = facts["alone"]
+    if alone["events"]:
+        told = f"{alone['events']} events in {facts['days']} days named a user only, and the consent is measure:"
+        yield Examined("consent", f"{told} they were not stored, and senders were told of success", alone["remedy"])
     for each in facts["unread"]:
         hint = each["hint"]
         wrong = None if hint["code"] == "no_metric_reads" else "send it by the name or with the value that is meant"

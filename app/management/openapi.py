@@ -30,9 +30,7 @@ def _object(*required: str, **properties: JSON) -> JSON:
 REFERENCE: Final = "#/components/schemas/{name}"
 
 SECURITY: Final[list[dict[str, list[str]]]] = [{"bearer": []}, {"apiKey": []}, {"basic": []}]
-PRINTABLE: Final = (
-    r"^[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200f\u2028-\u202f\u205f\u3000][^\u0000-\u001f\u007f-\u009f]*$"
-)
+PRINTABLE: Final = r"^[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u206f\u3000][^\u0000-\u001f\u007f-\u009f]*$"
 # The schemas promise less than is taken (ids: 256 bytes; attributes: any JSON), so that a promise always holds.
 TEXT: Final[JSON] = {"type": "string", "minLength": 1, "maxLength": 64, "pattern": PRINTABLE}
 ATTRIBUTE: Final[JSON] = {
@@ -89,15 +87,18 @@ STANDING: Final[JSON] = {
     "user_because": {"enum": list(DOUBTS), "description": "Why a user was not believed."},
 }
 VISITOR: Final[JSON] = {
-    "visitor_id": {"type": "string", "description": "To a request that names no visitor: the cookie's, or a new one."}
+    "visitor_id": {"type": "string", "description": "To a request that names no visitor: the cookie's, or a new one."},
+    "repaired": {
+        "type": "array",
+        "items": OBJECT,
+        "description": "Ids left out: `field`, `code`, `message`.",
+    },
 }
 CONSENT: Final[JSON] = {"enum": [*OF_WORD, None], "description": "What the visitor allows; the strictest word holds."}
 CONSENT_HEADER: Final[JSON] = {
-    "name": "X-Resonate-Consent",
-    "in": "header",
-    "schema": {"enum": list(OF_WORD)},
+    "name": "X-Resonate-Consent", "in": "header", "schema": {"enum": list(OF_WORD)},
     "description": "The same; also `?consent=` and the cookie `resonate_consent`.",
-}
+}  # fmt: skip
 SAID: Final = (TOKEN_HEADER, CONSENT_HEADER)
 COMMON: Final[JSON] = {
     "anonymousId": MAYBE_TEXT, "userId": MAYBE_TEXT, "messageId": {"type": ["string", "null"], "maxLength": 99},

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 
 from app.http.access import Grant
-from app.http.body import decode, decompressed, told_id
+from app.http.body import decode, decompressed, told_people
 from app.http.errors import Problem
 from app.http.exchange import Exchange
 from app.routes.dependencies import Asked, Secret, Worker
@@ -83,7 +83,7 @@ async def _answer(exchange: Exchange, resources: Resources, grant: Grant, index:
         b"".join(b'"%b":%b,' % (name.encode(), msgspec.json.encode(value)) for name, value in who.items()),
         shown + b"}" if shown else b"",
         msgspec.json.encode(dict(zip(view.lists, found, strict=True))),
-        view.errors if view.unknown else b"",
+        view.asking.told + (view.errors if view.unknown else b""),
     )
 
 
@@ -95,16 +95,17 @@ def _recipient(
     if body.expose:
         detail = "expose: a message that is written is not seen; send `Experiment Viewed` when it is opened or clicked"
         raise Problem(400, "never_exposes", detail)
-    told = {name: told_id(getattr(body, name), name) for name in ("visitor_id", "user_id")}
-    who = {name: getattr(body, name) for name, given in told.items() if given is not None}  # as their sender writes it
+    told = told_people(body.visitor_id, body.user_id)
+    ids = {"visitor_id": told.visitor_id, "user_id": told.user_id}
+    who = {name: getattr(body, name) for name, given in ids.items() if given is not None}  # as their sender writes it
     if not who:
         raise Problem(400, "missing_id", "visitor_id or user_id is required")
-    attributes, _ = checked_attributes(body)
+    attributes, _ = checked_attributes(body, told)
     consent = resources.consent_of(exchange, body.consent, attributes.pop(CONSENT_ATTRIBUTE, None))
     if consent is not PERSONAL:
         attributes = knowable(attributes, consent)
     if grant.site is not None:
         attributes = {**attributes, SITE_ATTRIBUTE: grant.site}
-    asking = Asking(NOBODY if consent is NONE else told["visitor_id"], consent=consent)
+    asking = Asking(NOBODY if consent is NONE else told.visitor_id, told=told.repaired, consent=consent)
     unexposed = msgspec.structs.replace(body, expose=False)
     return who, page_view(exchange, resources, grant, asking, unexposed, attributes)

@@ -10,6 +10,7 @@ from app.http.access import Grant
 from app.http.exchange import Awaited, Exchange, HttpAnswer, Reply
 from app.http.parameters import query_pairs
 from app.identity.people import PROVEN
+from app.intake.judging import Repeated, exposure_id
 from app.worker.resources import Resources
 from events.authority import OF_BACKEND
 from events.consent import NONE, PERSONAL, Consent
@@ -210,11 +211,23 @@ def exposures(
     agent, device, country = visitor.attributes.get("userAgent"), given.get("device"), given.get("country")
     machine = client((agent if type(agent) is str else "") or exchange.visitors_agent)
     now, network = now_us(), resources.network_of(exchange)
+    day = resources.shop_day(now)
     issued = resources.recognition.ids.issued(visitor.visitor_id)
     site = None if exchange.grant is None else exchange.grant.site
     records = [
         Record(
-            message_id=next(resources.access.ids),
+            message_id=exposure_id(
+                resources,
+                Repeated(
+                    visitor.visitor_id,
+                    visitor.user_id,
+                    assignment.experiment,
+                    assignment.phase,
+                    assignment.variant,
+                    day,
+                    bot=machine.bot,
+                ),
+            ),
             type=EXPOSURE,
             event=EXPERIMENT_VIEWED,
             visitor_id=visitor.visitor_id,

@@ -59,16 +59,17 @@ class Ofrep:
     def evaluate(self, exchange: Exchange, resources: Resources, body: bytes) -> Reply:
         """`POST /ofrep/v1/evaluate/flags/{key}`"""
         grant, now = admit(exchange, resources.access), time.time()
-        visitor, context, token = read_context(decode(body, DECODER))
+        visitor, context, token, repaired = read_context(decode(body, DECODER))
         consent = resources.consent_of(exchange, among=context.pop(CONSENT_ATTRIBUTE, None))
         context = context if consent is PERSONAL else knowable(context, consent)
         if grant.site is not None:
             context[SITE_ATTRIBUTE] = grant.site
-        visible, forced, told = shown_to(exchange, resources, grant, consent, context, now)
+        visible, forced, of_links = shown_to(exchange, resources, grant, consent, context, now)
+        told = of_links + repaired
         key = exchange.scope["path"][len(OFREP_FLAGS) :]
         experiment = visible.compiled.get(key)
         if experiment is None:  # drafts and archived experiments are not found either
-            raise not_found(visible, key, told)
+            raise not_found(visible, key, expired=of_links == EXPIRED)
         if consent is NONE:
             assignment, exposes = assign(experiment, NOBODY, context, now, forced), context.get(EXPOSE) is not False
             exposes = exposes and not assignment.forced
@@ -93,7 +94,7 @@ class Ofrep:
     def evaluate_all(self, exchange: Exchange, resources: Resources, body: bytes) -> Reply:
         """`POST /ofrep/v1/evaluate/flags`"""
         grant, now = admit(exchange, resources.access), time.time()
-        visitor, context, token = read_context(decode(body, DECODER))
+        visitor, context, token, repaired = read_context(decode(body, DECODER))
         consent = resources.consent_of(exchange, among=context.pop(CONSENT_ATTRIBUTE, None))
         context = context if consent is PERSONAL else knowable(context, consent)
         if grant.site is not None:
@@ -109,7 +110,8 @@ class Ofrep:
         flags = b",".join([self._stems.of(visible, assignment) + b"}}" for assignment in assignments])
 
         def answer() -> HttpAnswer:
-            whole = b'{"flags":[%b],"metadata":{%b}%b}' % (flags, (told + exchange.standing.told)[1:], streams)
+            metadata = (told + repaired + exchange.standing.told)[1:]
+            whole = b'{"flags":[%b],"metadata":{%b}%b}' % (flags, metadata, streams)
             etag = b'"%b"' % hashlib.sha256(whole).hexdigest()[:32].encode()
             headers = [(b"etag", etag), (b"cache-control", b"private, no-cache")]
             if matches(exchange.headers.get(b"if-none-match"), etag):
@@ -119,10 +121,10 @@ class Ofrep:
         return for_named_user(exchange, resources, visitor, user_named(context), token, answer)
 
 
-def not_found(visible: Visible, key: str, told: bytes) -> Problem:
-    """404 in OpenFeature's words; `told` is what is said of preview links."""
-    expired = "; the preview link is over, or is not for this service" if told == EXPIRED else ""
-    return Problem(404, "flag_not_found", not_served(visible, key) + expired, ofrep_code="FLAG_NOT_FOUND")
+def not_found(visible: Visible, key: str, *, expired: bool) -> Problem:
+    """404 in OpenFeature's words; a preview link that is over is told of."""
+    of_link = "; the preview link is over, or is not for this service" if expired else ""
+    return Problem(404, "flag_not_found", not_served(visible, key) + of_link, ofrep_code="FLAG_NOT_FOUND")
 
 
 def ofrep_stem(assignment: Assignment) -> bytes:
@@ -139,28 +141,37 @@ def ofrep_stem(assignment: Assignment) -> bytes:
     return msgspec.json.encode(answer)[:-2]
 
 
-def read_context(body: EvaluationBody) -> tuple[str, dict[str, Any], Any]:
-    """The visitor, the whole context, and the token that was taken off it.
+def read_context(body: EvaluationBody) -> tuple[str, dict[str, Any], Any, bytes]:
+    """The visitor, the whole context, the token that was taken off it, and the member of the metadata, with a comma
+    before it, that says of a user which can be no id why it was left out: a text, as OFREP has no lists there.
 
     Raises Problem 400 with OpenFeature's error code.
     """
     context: dict[str, Any] | None = body.context
     if type(context) is not dict:
         raise _invalid("INVALID_CONTEXT", "context: the body needs an object `context` with a `targetingKey`")
-    visitor = identifier(context.get(TARGETING_KEY))
-    if visitor is None:
-        raise _invalid("TARGETING_KEY_MISSING", "context.targetingKey is missing; send the visitor's id")
-    if isinstance(visitor, Unusable):
-        raise _invalid("INVALID_CONTEXT", f"context.targetingKey: {visitor.reason}")
+    visitor, repaired, wrong = identifier(context.get(TARGETING_KEY)), b"", ""
     if context.get(USER_ATTRIBUTE) is not None:
         user = identifier(context[USER_ATTRIBUTE])
         if isinstance(user, Unusable):
-            raise _invalid("INVALID_CONTEXT", f"context.user_id: {user.reason}")
+            wrong = f"context.user_id: {user.reason}"
+            repaired = b',"repaired":' + msgspec.json.encode(wrong)
+            del context[USER_ATTRIBUTE]
+    if not isinstance(visitor, str):
+        raise _no_visitor(visitor, wrong)
     try:
         check_bounds(context, "context")
     except EventRefused as refused:
         raise _invalid("INVALID_CONTEXT", refused.message) from None
-    return visitor, context, context.pop(TOKEN_ATTRIBUTE, None)
+    return visitor, context, context.pop(TOKEN_ATTRIBUTE, None), repaired
+
+
+def _no_visitor(visitor: Unusable | None, wrong: str) -> Problem:
+    """What is said where nobody is named that can be evaluated, with what is wrong with the user."""
+    also = f"; {wrong}" if wrong else ""
+    if visitor is None:
+        return _invalid("TARGETING_KEY_MISSING", f"context.targetingKey is missing; send the visitor's id{also}")
+    return _invalid("INVALID_CONTEXT", f"context.targetingKey: {visitor.reason}{also}")
 
 
 def _invalid(ofrep_code: str, detail: str) -> Problem:

@@ -9,7 +9,7 @@ import msgspec
 
 from app.http.access import Grant
 from app.http.admission import admit
-from app.http.body import decode, told_id, told_ids
+from app.http.body import ToldPeople, decode, told_ids, told_people
 from app.http.errors import Problem
 from app.http.exchange import Exchange, HttpAnswer, Reply
 from app.identity.people import people_asking
@@ -111,13 +111,14 @@ class Personalize:
     def __call__(self, exchange: Exchange, resources: Resources, raw: bytes) -> Reply:
         grant = admit(exchange, resources.access, PARAMETERS)
         body = decode(raw, DECODER)
-        attributes, token = checked_attributes(body)
+        people = told_people(body.visitor_id, body.user_id)
+        attributes, token = checked_attributes(body, people)
         consent = resources.consent_of(exchange, body.consent, attributes.pop(CONSENT_ATTRIBUTE, None))
         if consent is not Consent.PERSONAL:
             attributes = knowable(attributes, consent)
         if grant.site is not None:
             attributes = {**attributes, SITE_ATTRIBUTE: grant.site}
-        for_whom = asking(exchange, resources, told_id(body.visitor_id, "visitor_id"), consent)
+        for_whom = asking(exchange, resources, people.visitor_id, consent, people.repaired)
         visitor_id = for_whom.visitor_id or NOBODY
 
         def answer() -> Reply:
@@ -170,13 +171,12 @@ def personalize_stem(assignment: Assignment) -> bytes:
     return msgspec.json.encode(assignment.experiment) + b":" + msgspec.json.encode(answer)[:-1]
 
 
-def checked_attributes(body: PersonalizeBody) -> tuple[dict[str, Any], Any]:
-    """The attributes with the user among them, once the visitor and all that is told of them is within its limits, and
-    the token that was taken off them.
+def checked_attributes(body: PersonalizeBody, people: ToldPeople) -> tuple[dict[str, Any], Any]:
+    """The attributes with the user among them, once all that is told is within its limits, and the token that was taken
+    off them.
 
     Raises Problem 400.
     """
-    named = told_id(body.user_id, "user_id")
     attributes = body.attributes or {}
     try:
         check_bounds(attributes, "attributes")
@@ -184,7 +184,7 @@ def checked_attributes(body: PersonalizeBody) -> tuple[dict[str, Any], Any]:
         raise Problem(400, refused.code, refused.message) from None
     among = attributes.pop(TOKEN_ATTRIBUTE, None)
     token = among if body.user_token is None else body.user_token
-    return (attributes if named is None else {**attributes, USER_ATTRIBUTE: body.user_id}), token
+    return (attributes if people.user_id is None else {**attributes, USER_ATTRIBUTE: body.user_id}), token
 
 
 def page_view(
@@ -212,7 +212,7 @@ def page_view(
     enrolling = [assignment for assignment in assignments if assignment.enrols] if wanted else []
     people, refusing = tuple[str, ...](), dict[str, bytes]()
     if consent is Consent.PERSONAL:
-        user = told_id(body.user_id, "user_id")
+        user = told_people(body.visitor_id, body.user_id).user_id
         people = people_asking(exchange.authority, None if asking.is_new else asking.visitor_id, user)
     elif consent is Consent.NONE and wanted:
         refusing = {assignment.experiment: REFUSED for assignment in assignments if not assignment.forced}

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Response
 
 from app.analysis.queries import AttributionQuery
 from app.http.admission import admit
-from app.http.body import decode, told_id, told_ids
+from app.http.body import decode, told_ids, told_people
 from app.http.errors import Problem
 from app.http.exchange import Exchange, HttpAnswer, Reply, matches
 from app.identity.people import people_asking
@@ -52,10 +52,10 @@ def recommend(exchange: Exchange, resources: Resources, raw: bytes) -> Reply:
     """The handler."""
     admit(exchange, resources.access, ())
     body, recommender = decode(raw, DECODER), resources.recommender
-    visitor, user = told_id(body.visitor_id, "visitor_id"), told_id(body.user_id, "user_id")
+    visitor, user, repaired = told_people(body.visitor_id, body.user_id)
     request = list_request(body, recommender)
     consent = resources.consent_of(exchange, body.consent)
-    for_whom = asking(exchange, resources, visitor, consent)
+    for_whom = asking(exchange, resources, visitor, consent, repaired)
     if consent is not Consent.PERSONAL:  # nobody's past: what `request` asks for nobody
         return _answer(exchange, for_whom, request, recommender)
 

@@ -31,8 +31,9 @@ DECODER: Final = msgspec.json.Decoder(VisitorBody)
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """Whom an answer is for. `told` is the member that names a visitor to whoever named none, with a comma before it,
-    `headers` what the browser is told; of one that `is_new` nothing is known yet. `consent` is the mode that holds.
+    """Whom an answer is for. `told` are the members that say which id was left out, and who the visitor is to whoever
+    named none, with a comma before each, `headers` what the browser is told; of one that `is_new` nothing is known yet.
+    `consent` is the mode that holds.
     """
 
     visitor_id: str | None
@@ -42,14 +43,17 @@ class Asking:
     consent: Consent = Consent.PERSONAL
 
 
-def asking(exchange: Exchange, resources: Resources, named: str | None, mode: Consent) -> Asking:
-    """The visitor of a request that names this one, or none: then it is the cookie's, else a new one."""
+def asking(exchange: Exchange, resources: Resources, named: str | None, mode: Consent, repaired: bytes = b"") -> Asking:
+    """The visitor of a request that names this one, or none: then it is the cookie's, else a new one.
+
+    `repaired` is told beside it.
+    """
     if named is not None and mode is not Consent.NONE:
-        return Asking(named, consent=mode)
+        return Asking(named, told=repaired, consent=mode)
     found = recognised(exchange, resources, named, mode)
     if found.visitor_id is None:
-        return Asking(None, consent=mode)
-    told = b',"visitor_id":' + msgspec.json.encode(found.visitor_id)
+        return Asking(None, told=repaired, consent=mode)
+    told = repaired + b',"visitor_id":' + msgspec.json.encode(found.visitor_id)
     return Asking(found.visitor_id, found.is_new, told, found.headers, mode)
 
 

@@ -13,7 +13,8 @@ from typing import Final
 import msgspec
 
 from app.runtime.telemetry import Telemetry
-from events.dialects.validation import Reading, Remark
+from events.consent import USER_ALONE
+from events.dialects.validation import NOTHING_READS_IT, Reading, Remark
 from events.libraries import NO_LIBRARY, library_label
 from events.scrubbing import Scrubber
 from events.tallies.evaluations import Evaluations, Tallies
@@ -25,10 +26,12 @@ from events.tallies.refused_events import (
     Note,
     Outcome,
     RefusedEvents,
+    digests_of,
     keep_refused,
     kept_field,
     kept_sentence,
     read_refused,
+    without_erased,
 )
 from kit.time import iso, moment_of, now_us
 
@@ -41,6 +44,7 @@ ROUTE: Final = "GET /v1/events/rejected"
 REQUEST: Final = "request"
 SEGMENT: Final = "segment"
 DIALECTS: Final = {"/track": "growthbook", "/mp/collect": "ga4"}  # of routes; the rest is Segment's
+VISITORS: Final = {"growthbook": "device_id", "ga4": "client_id"}  # where they name the visitor
 GIVEN_UP: Final = frozenset({400, 401, 403, 404, 413, 415, 422})  # clients send such a request once and no more
 
 
@@ -75,8 +79,11 @@ class IntakeTold:
         if reading.repairs:
             self._remarked(REPAIRED, reading.dialect, reading.repairs)
         if reading.dropped:
-            cause = Cause("nothing_reads_it", "event", NO_LIBRARY, reading.dialect)
-            self._add(DROPPED, cause, reading.dropped, now_us())
+            counts = {(NOTHING_READS_IT, "event"): reading.dropped - reading.alone,
+                      (USER_ALONE, VISITORS.get(reading.dialect, "anonymousId")): reading.alone}  # fmt: skip
+            for (code, field), count in counts.items():
+                if count:
+                    self._add(DROPPED, Cause(code, field, NO_LIBRARY, reading.dialect), count, now_us())
 
     def whole(self, route: str, status: int, body: bytes) -> None:
         """A request with events was refused as a whole, whose client will not send it again: it counts as one event."""
@@ -101,7 +108,7 @@ class IntakeTold:
                 return
             try:
                 known, new = await asyncio.to_thread(keep_refused, self._data, noted)
-            except OSError:
+            except (OSError, ValueError):  # ValueError: nobody can say who was erased
                 if self._noted is not None:
                     noted.take_over(self._noted)
                 self._noted = noted
@@ -120,12 +127,12 @@ class IntakeTold:
                 self.evaluations.give_back(told)
 
     async def all(self) -> RefusedEvents:
-        """What all workers told, this one's included; raises OSError where it cannot be read."""
+        """What all workers told, this one's included; raises OSError, ValueError where it cannot be read."""
         await self.tell()
         if self._noted is None:
             return await asyncio.to_thread(self._tallies.refused, now_us())
         known = read_refused(self._data, now_us())  # the disk takes nothing
-        known.take_over(self._noted)
+        known.take_over(without_erased(self._noted, self._data))
         return known
 
     async def close(self) -> None:
@@ -150,6 +157,7 @@ class IntakeTold:
                 message_id=(each.message_id or "")[:LONGEST] or None,
                 type=self._scrubber.text(each.type)[:LONGEST] or None,
                 event=self._scrubber.text(each.event)[:LONGEST] or None,
+                people=digests_of(each.ids),
             )
             tally.note(each.code, [note])
 

@@ -48,7 +48,7 @@ def _order(fields: dict[str, Any], name: str, told: Any, notes: Notes, instead: 
         if type(other) is not str:
             raise EventRefused(MISSING_ORDER_ID, "properties.order_id", wrong.reason)
         fields["order_id"] = other
-        wrong = Unusable(wrong.code, f"{wrong.reason}; the messageId stands in for it")
+        wrong = Unusable(wrong.code, f"{wrong.reason}; the id of the event stands in for it")
     elif found is None:
         return
     noted(notes, "properties.order_id", wrong)

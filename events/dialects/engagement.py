@@ -46,7 +46,7 @@ def beat(item: dict[str, Any], arrival: Arrival, consent: Consent) -> Record:
     when = event_time(item, arrival)
     url = optional_text(item.get("url"), "url", notes)
     return Record(
-        message_id=own or message_identifier(f"{page_view}:{sequence}", item, notes),
+        message_id=own or message_identifier(f"{page_view}:{sequence}", item, []),
         type=ENGAGEMENT,
         event=ENGAGEMENT,
         visitor_id=visitor_id,

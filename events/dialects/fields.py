@@ -7,16 +7,20 @@ from typing import Any, Final
 
 import msgspec
 
+from events.consent import NONE, USER_ALONE, Consent
 from events.dialects.validation import (
     CONSENT,
     MAX_DEPTH,
     NUMBER_TOO_LARGE,
     USER_TOKEN,
     Arrival,
+    EventDropped,
     EventRefused,
     Finding,
     check_bounds,
 )
+from events.permitted import OF_USERS, permitted
+from events.records import Record
 from events.scrubbing import Scrubber
 from kit.values import MAX_INTEGER, Unusable, first_identifier, identifier, kind_of, moment
 
@@ -152,6 +156,16 @@ def who_of(
     for name, told in wrong.items():
         noted(notes, name, told)
     return (found[0] if found else ""), (user if type(user) is str else None)
+
+
+def allowed(record: Record, consent: Consent) -> Record | None:
+    """The record as this mode lets it be stored, None where nothing of it may be. Raises Dropped for one that names a
+    user alone where no more than a visitor may be known: whoever sends it should send the visitor too.
+    """
+    kept = permitted(record, consent)
+    if kept is None and consent is not NONE and record.type not in OF_USERS and record.visitor_id == record.user_id:
+        raise EventDropped(USER_ALONE)
+    return kept
 
 
 def repaired_fields(notes: Notes) -> list[str]:

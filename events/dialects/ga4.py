@@ -1,17 +1,19 @@
 """Google Analytics 4's events → our calls, by one table: the service's, and by its copy in the tag the data layer's."""
 
 import contextlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
 
 from events.consent import OF_WORD, PERSONAL, mode_of, strictest
 from events.dialects.segment import ITEM, BatchBody, read_batch
-from events.dialects.validation import MAX_EVENT_BYTES, Arrival, Reading
+from events.dialects.validation import MAX_EVENT_BYTES, Arrival, Reading, Remark
 from kit.values import MAX_INTEGER
 
 MICROSECONDS: Final = 1_000  # in a millisecond, which our own times are given in
@@ -89,6 +91,23 @@ TABLE: Final = Vocabulary(
 REFUSED_FOR_ADS: Final = {"ad_user_data": "measure", "ad_personalization": "measure"}  # what a backend is told of
 
 
+# Their words for ours, in what is said of an event.
+PARAMS: Final = "params"
+NAME: Final = "name"
+CLIENTS: Final = ("client_id", "app_instance_id")
+OF_BODY: Final = {"userId": "user_id", "timestamp": "timestamp_micros", "context.userAgent": "user_agent",
+                  "context.location": "user_location",
+                  "context.location.country": "user_location.country_id"}  # fmt: skip
+PARAMETER_SENT: Final = {ours: theirs for theirs, ours in TABLE.parameters.items()} | dict.fromkeys(
+    ("revenue", "total"), "value"
+)
+ITEM_SENT: Final = {ours: theirs for theirs, ours in TABLE.item.items()}
+LINE: Final = re.compile(r"products(?P<place>\[\d+\]|)(?:\.(?P<member>.+))?")
+OURS: Final = re.compile(r"\b(?:anonymousId|userId)\b")
+
+Told = TypeVar("Told", bound=Remark)
+
+
 class CollectBody(msgspec.Struct, frozen=True):
     """The body of `/mp/collect`; its events stay raw, so that each one is read, and refused, on its own."""
 
@@ -130,18 +149,58 @@ def _product(item: Any) -> Any:
 
 
 def read_collected(body: CollectBody, arrival: Arrival) -> Reading:
-    """Every event of one body. Raises BatchTooLarge, UnknownConsent of the body itself."""
+    """Every event of one body; what is said of one names its fields as they were sent.
+
+    Raises BatchTooLarge, UnknownConsent of the body itself.
+    """
     batch, places = as_batch(body)
     found = read_batch(batch, arrival)
     return Reading(
         found.records,
-        [replace(each, index=places[each.index]) for each in found.refusals],
-        [replace(each, index=places[each.index]) for each in found.repairs],
+        [_as_sent(each, body, places[each.index]) for each in found.refusals],
+        list(dict.fromkeys([_as_sent(each, body, places[each.index]) for each in found.repairs])),
         found.gone,
         found.dropped + len(body.events) - len(places),
         places if found.places is None else [places[place] for place in found.places],
         dialect=LIBRARY,
+        alone=found.alone,
     )
+
+
+def _as_sent(remark: Told, body: CollectBody, place: int) -> Told:
+    """What is said of one of their events, by its place among them, in their words."""
+    told: Any = None
+    with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        told = ITEM.decode(body.events[place])
+    event: Mapping[str, Any] = told if type(told) is dict else {}
+    theirs = partial(_field_sent, event=event, body=body)
+    field = NAME if remark.code == "missing_event" else theirs(remark.field)
+    reason = OURS.sub(lambda word: theirs(word[0]), remark.message.removeprefix(f"{remark.field}: "))
+    return replace(remark, index=place, field=field, message=f"{field}: {reason}")
+
+
+def _field_sent(field: str, event: Mapping[str, Any], body: CollectBody) -> str:
+    """A field of our call as their event or its body has it."""
+    if field == "anonymousId":
+        return CLIENTS[body.client_id is None and body.app_instance_id is not None]
+    if not field.startswith("properties"):  # a number that no event can hold is named by what it stands in
+        whole = "user_location" if type(body.user_agent) is str or body.user_agent is None else "user_agent"
+        return whole if field == "context" else OF_BODY.get(field, field)
+    parameters, name = event.get(PARAMS), field[len("properties.") :]
+    sent: Mapping[str, Any] = parameters if type(parameters) is dict else {}
+    line = LINE.fullmatch(name)
+    if not name:
+        return PARAMS
+    if line is not None and "items" in sent:
+        member = line["member"]
+        return f"{PARAMS}.items{line['place']}" + (f".{ITEM_SENT.get(member, member)}" if member else "")
+    if name not in sent and PARAMETER_SENT.get(name) not in sent and type(sent.get("items")) is list:
+        return (
+            f"{PARAMS}.items[0].{ITEM_SENT[name]}"
+            if name in ITEM_SENT
+            else f"{PARAMS}.{PARAMETER_SENT.get(name, name)}"
+        )
+    return f"{PARAMS}.{name if name in sent else PARAMETER_SENT.get(name, name)}"
 
 
 def as_batch(body: CollectBody) -> tuple[BatchBody, Sequence[int]]:

@@ -11,6 +11,7 @@ from events.dialects.engagement import beat
 from events.dialects.exposures import HASHED_ID, exposure, hashed_id, weighed
 from events.dialects.fields import (
     Notes,
+    allowed,
     event_time,
     mapping,
     members_of,
@@ -34,7 +35,6 @@ from events.dialects.validation import (
     Reading,
     ReadingOf,
 )
-from events.permitted import permitted
 from events.records import (
     ALIAS,
     ENGAGEMENT,
@@ -112,6 +112,7 @@ def read_batch(body: BatchBody, arrival: Arrival) -> Reading:
         try:
             if item is not told:
                 item = decoded(told)
+                check_size(told)
             if context and item.get("context") is None:
                 item["context"] = context
             read.append(read_event(item, None, arrival))
@@ -162,7 +163,7 @@ def read_event(item: dict[str, Any], kind: str | None, arrival: Arrival) -> Reco
         return None
     kind = kind or kind_of_call(item.get("type"))
     if kind == ENGAGEMENT:
-        return permitted(beat(item, arrival, consent), consent)
+        return allowed(beat(item, arrival, consent), consent)
     notes, scrubber = arrival.notes, arrival.scrubber
     context = mapping(item.get("context"), "context", notes, scrubber)
     told = "traits" if kind in OF_TRAITS else "properties"
@@ -197,7 +198,7 @@ def read_event(item: dict[str, Any], kind: str | None, arrival: Arrival) -> Reco
         **fields,
     )
     believed = weighed(record, hashed, consent, arrival) if exposes else record
-    return believed if believed is None or consent is PERSONAL else permitted(believed, consent)
+    return believed if believed is None or consent is PERSONAL else allowed(believed, consent)
 
 
 def _kept(
@@ -236,8 +237,9 @@ def _country(location: Any, arrival: Arrival) -> str | None:
     return optional_text(told, "context.location.country", arrival.notes) or arrival.country
 
 
-def check_size(size: int) -> None:
-    """Raises Refused for an event of too many bytes."""
+def check_size(told: Any) -> None:
+    """Raises Refused for an event of too many bytes: so many, or as they came."""
+    size = told if isinstance(told, int) else len(memoryview(told))
     if size > MAX_EVENT_BYTES:
         raise EventRefused("event_too_large", "event", f"it has {size} bytes, it may have {MAX_EVENT_BYTES}")
 
@@ -245,10 +247,7 @@ def check_size(size: int) -> None:
 def decoded(told: Any) -> dict[str, Any]:
     """One event of a batch. Raises Refused."""
     try:
-        item = told
-        if type(told) is msgspec.Raw:
-            check_size(len(memoryview(told)))
-            item = ITEM.decode(told)
+        item = ITEM.decode(told) if type(told) is msgspec.Raw else told
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise EventRefused("unreadable_event", "event", f"it is not valid JSON: {error}") from None
     if type(item) is not dict:
@@ -291,7 +290,7 @@ def happened(
     if type(sent) is not str or not sent or len(sent) > MAX_NAME:
         raise EventRefused("missing_event", place, f"the event needs its name, text of 1 to {MAX_NAME} characters")
     if sent in FEATURE_EVALUATED and not arrival.keeps_evaluations:
-        raise EventDropped(sent)
+        raise EventDropped
     name, notes = meant_name(sent), arrival.notes
     instead = message_id if arrival.authority is OF_BACKEND else None
     if name == sent:
@@ -310,7 +309,7 @@ def happened(
 def _meaning(fields: dict[str, Any], name: str, properties: dict[str, Any], instead: Any, notes: Notes) -> None:
     fields["event"] = name
     if name == EXPERIMENT_VIEWED:
-        exposure(fields, properties, "properties", "client")
+        exposure(fields, properties, "client")
     elif name == SURVEY_ANSWERED:
         fields["value"] = _score(properties, notes)
     else:

@@ -10,12 +10,12 @@ from typing import Any, Final, NamedTuple, Self
 import msgspec
 
 from events.authority import Authority
-from events.consent import NONE, PERSONAL, SILENT, Consent, Stated, UnknownConsent
+from events.consent import NONE, PERSONAL, SILENT, USER_ALONE, Consent, Stated, UnknownConsent
 from events.dialects.user_agents import Client, joined_client
 from events.records import Record
 from events.scrubbing import Scrubber
 from kit.time import DAY_US
-from kit.values import MAX_INTEGER, kind_of
+from kit.values import MAX_INTEGER, identifier, kind_of
 
 MAX_DEPTH: Final = 32
 MAX_KEYS: Final = 512
@@ -28,6 +28,8 @@ MAX_LIBRARY: Final = 64
 NUMBER_TOO_LARGE: Final = "number_too_large"
 USER_TOKEN: Final = "user_token"  # proves the user of an event or a batch; it is never stored
 CONSENT: Final = "consent"  # of an event, or of a batch
+IDS: Final = ("anonymousId", "userId", "previousId")
+HASHED: Final = ("hashValue", "hash_value")  # of the properties of an exposure
 CONSENT_ATTRIBUTE: Final = "resonate.consent"  # the same among attributes
 TOKEN_ATTRIBUTE: Final = "resonate.user_token"  # the same among attributes
 
@@ -38,12 +40,22 @@ class EventRefused(Exception):
     def __init__(self, code: str, field: str, reason: str) -> None:
         self.code = code
         self.field = field
+        self.reason = reason
         self.message = f"{field}: {reason}"
         super().__init__(self.message)
 
 
+NOTHING_READS_IT: Final = "nothing_reads_it"
+
+
 class EventDropped(Exception):
-    """An event of a kind that nothing reads: it is counted, and not stored."""
+    """An event that is counted by why, and not stored: of a kind that nothing reads, or of a user alone where no more
+    than a visitor may be known.
+    """
+
+    def __init__(self, code: str = NOTHING_READS_IT) -> None:
+        self.code = code
+        super().__init__(code)
 
 
 class Finding(NamedTuple):
@@ -59,6 +71,7 @@ class Remark:
     """What is said of one event of a request, by its index there: of which `field`, why, and who sent it.
 
     `type` and `event` are what the event calls itself, `library` is the name of what sent it: empty where it says none.
+    `ids` are those that it names somebody by.
     """
 
     index: int
@@ -69,6 +82,7 @@ class Remark:
     type: str = ""
     event: str = ""
     library: str = ""
+    ids: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, index: int, item: Mapping[str, Any], field: str, code: str, message: str) -> Self:
@@ -85,6 +99,7 @@ class Remark:
             _short(item.get("type"), MAX_LIBRARY),
             _short(item.get("event"), MAX_NAME),
             _short(name, MAX_LIBRARY),
+            _ids(item),
         )
 
 
@@ -102,9 +117,9 @@ class Repair(Remark):
 
 class Reading(msgspec.Struct, frozen=True):
     """What a request held: records to store, in order; the events that were refused; what was left out of those that
-    were not; how many are gone, because nothing may be known of who sent them, and how many were `dropped`, because
-    nothing reads their kind. `places` are the indexes of the records, None where they are all that was sent. `dialect`
-    is whose words the request was in.
+    were not; how many are gone, because nothing may be known of who sent them, and how many were `dropped`, of which
+    those `alone` named a user where no more than a visitor may be known. `places` are the indexes of the records, None
+    where they are all that was sent. `dialect` is whose words the request was in.
     """
 
     records: list[Record]
@@ -114,6 +129,7 @@ class Reading(msgspec.Struct, frozen=True):
     dropped: int = 0
     places: Sequence[int] | None = None
     dialect: str = "segment"
+    alone: int = 0
 
 
 ExposureCheck = Callable[[Record, str | None, Consent], Record | None]
@@ -178,7 +194,7 @@ class Arrival(msgspec.Struct, frozen=True):
 class ReadingOf:
     """The reading of one request while its events are read, one after the other."""
 
-    __slots__ = ("_consent", "_dialect", "_dropped", "_left", "_notes", "_refusals", "_repairs", "read")
+    __slots__ = ("_alone", "_consent", "_dialect", "_dropped", "_left", "_notes", "_refusals", "_repairs", "read")
 
     def __init__(self, arrival: Arrival, dialect: str = "segment") -> None:
         self._dialect = dialect
@@ -188,7 +204,7 @@ class ReadingOf:
         self._left: set[int] = set()
         self._refusals: list[Refusal] = []
         self._repairs: list[Repair] = []
-        self._dropped = 0
+        self._dropped = self._alone = 0
 
     def leave(self, index: int, item: Mapping[str, Any], why: EventRefused | EventDropped) -> None:
         """The next event, `item`, is not stored; of who refuses not even why."""
@@ -201,6 +217,7 @@ class ReadingOf:
             self._refusals.append(Refusal.of(index, item, why.field, why.code, why.message))
         else:
             self._dropped += 1
+            self._alone += why.code == USER_ALONE
 
     def _refuses(self, item: Mapping[str, Any]) -> bool:
         """Whether nothing may be kept of an event that was not read to its end."""
@@ -223,7 +240,7 @@ class ReadingOf:
         indexes = [index for index in range(len(self.read) + len(self._left)) if index not in self._left]
         places = [index for index, record in zip(indexes, self.read, strict=True) if record is not None]
         gone = len(self.read) - len(records)
-        return Reading(records, self._refusals, self._repairs, gone, self._dropped, places, self._dialect)
+        return Reading(records, self._refusals, self._repairs, gone, self._dropped, places, self._dialect, self._alone)
 
 
 def check_bounds(
@@ -259,6 +276,13 @@ def token_of_event(item: Mapping[str, Any]) -> Any:
     context = item.get("context")
     told = context.get(USER_TOKEN) if type(context) is dict else None
     return item.get(USER_TOKEN) if told is None else told
+
+
+def _ids(item: Mapping[str, Any]) -> tuple[str, ...]:
+    properties = item.get("properties")
+    hashed = [properties.get(name) for name in HASHED] if type(properties) is dict else []
+    read = map(identifier, [*[item.get(name) for name in IDS], *hashed])
+    return tuple(found for found in read if type(found) is str)
 
 
 def _short(value: Any, most: int) -> str:

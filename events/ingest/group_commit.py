@@ -1,7 +1,7 @@
 """Group commit: while a flush is under way, what arrives waits, packed, for the next one; no timer."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
@@ -25,6 +25,7 @@ from events.store.held_connection import HeldConnection
 from events.store.keys import events_key
 from kit.tasks import Tasks
 
+NO_BODY: Final = b"\0\0"
 BODY_BITS: Final = 0x1FFF  # 13 bits take the store no more room than the two bytes of a small integer
 
 _ID_MEMBER: Final = b',"message_id":'  # the first after network and time, which are numbers
@@ -57,9 +58,23 @@ def record_digest(record: Record, text: bytes) -> bytes:
     digest = _IDS[record.authority].copy()
     digest.update(record.message_id.encode())
     if record.message_id.startswith(REPEATABLE):  # whatever else it says, it is the same exposure
-        return digest.digest() + b"\0\0"
+        return digest.digest() + NO_BODY
     body = crc32(text[text.find(_ID_MEMBER) :]) & BODY_BITS
     return digest.digest() + body.to_bytes(2, "big")
+
+
+async def forget_exposures(connection: Connection, exposures: Iterable[tuple[str, Authority, str]]) -> None:
+    """Exposures that stand for all like them on one day, by visitor, authority and messageId, are taken for new when
+    they come again. Raises StoreUnavailable.
+    """
+    packed: dict[int, bytes] = {}
+    for visitor_id, authority, message_id in exposures:
+        digest = _IDS[authority].copy()
+        digest.update(message_id.encode())
+        shard = shard_of(visitor_id, connection.shards)
+        packed[shard] = packed.get(shard, b"") + digest.digest() + NO_BODY
+    for shard, digests in packed.items():
+        await connection.call(FORGET, events_key(shard), digests)
 
 
 def shard_of(visitor_id: str, shards: int) -> int:
@@ -68,6 +83,7 @@ def shard_of(visitor_id: str, shards: int) -> int:
 
 
 APPEND: Final = "resonate_append"
+FORGET: Final = "resonate_forget"
 PAGE_EVENTS_REFUSED: Final = "page_events_refused"
 CROWD: Final = 8  # so many batches must wait before a second flush begins beside the first
 

@@ -7,16 +7,18 @@ from typing import Final
 
 from events.deletes.erased_rows import tombstone
 from events.deletes.tombstones import PersonKind, Tombstone, add_tombstones, mirror_tombstones
+from events.ingest.group_commit import forget_exposures
 from events.ingest.history import forget
 from events.ingest.log_ins import forget_log_ins
 from events.log.reader import LogReader
 from events.privacy.journal import ErasureJournal
-from events.privacy.person import Identity, Person, person_of
+from events.privacy.person import Identity, Person, exposures_lately, person_of
 from events.records import user_person, visitor_person
 from events.store.availability import StoreUnavailable
 from events.store.connection import Connection
+from events.tallies.refused_events import forget_people
 from events.writer.watermark import wait_until_written
-from kit.time import now_us
+from kit.time import DAY_US, now_us
 
 _logger = logging.getLogger(__name__)
 WAIT_SECONDS: Final = 1.5
@@ -32,7 +34,8 @@ async def erase(
 ) -> Identity:  # fmt: skip
     """Erase a person and return all ids that went with the one given; of several users those in `only`.
 
-    When it returns, tombstones on the disk hide every row up to now, the purchase history is gone, and the store has
+    When it returns, tombstones on the disk hide every row up to now, the purchase history is gone, no list of
+    refused events names them, and the store has
     begun to rewrite its file; the next compaction drops the rows. Who returns later counts anew. The journal, if there
     is one, has it then. Raises SeveralPeople; JournalUnusable with nothing erased;
     StoreUnavailable, also when the writer is too far behind to say who is joined with whom: then ask again. Raises
@@ -51,6 +54,10 @@ async def erase(
     await forget_log_ins(connection, person.visitors)
     # The histories go first: once the rows are erased they join nobody, and who asks again would leave them.
     await forget(connection, [*map(visitor_person, person.visitors), *map(user_person, person.users)])
+    # Of who returns today the same exposure is a new one.
+    shown = await asyncio.to_thread(exposures_lately, reader, person, now_us() - DAY_US)
+    await forget_exposures(connection, shown)
+    await asyncio.to_thread(forget_people, reader.data, person.visitors | person.users)
     await asyncio.to_thread(add_tombstones, reader.data, stones)
     await mirror_tombstones(connection, reader.data)
     try:

@@ -14,7 +14,7 @@ from events.log.reader import LogReader
 from events.parts.arrow import Table, arrow, compute
 from events.parts.digests import USER_SEED, VISITOR_SEED, digests, found_in
 from events.parts.part import SCHEMA, Part
-from events.records import ALIAS
+from events.records import ALIAS, REPEATABLE
 
 NOBODY: Final[frozenset[str]] = frozenset()
 
@@ -127,6 +127,21 @@ def held(reader: LogReader, kind: PersonKind, identifier: str, only: Collection[
     return Held(found, list(first.values()))
 
 
+def exposures_lately(reader: LogReader, person: Person, since: int) -> list[tuple[str, Authority, str]]:
+    """Visitor, authority and messageId of the exposures of a person that stand for all like them on a day, received
+    `since` (µs) and not erased. Raises DataDamaged.
+    """
+    parts, stones = reader.parts(), read_tombstones(reader.data)
+    found: list[tuple[str, Authority, str]] = []
+    for part in _concerned(reader, parts, person.visitors, person.users):
+        rows = _rows_naming(reader, part, stones, (person.visitors, person.users), _EXPOSURE)
+        late = compute.greater_equal(rows.column("received_at"), since)
+        rows = rows.filter(compute.and_(late, compute.starts_with(rows.column("message_id"), REPEATABLE)))
+        columns = (rows.column(name).to_pylist() for name in ("visitor_id", "authority", "message_id"))
+        found += [(visitor, Authority(told), message_id) for visitor, told, message_id in zip(*columns, strict=True)]
+    return found
+
+
 class _Link(NamedTuple):
     """Rows of one type and authority that name a visitor and a user, and when the first was received (µs)."""
 
@@ -146,6 +161,7 @@ class _Link(NamedTuple):
         return self.type == ALIAS and self.authority is Authority.BACKEND
 
 
+_EXPOSURE: Final = ["visitor_id", "user_id", "authority", "message_id", "received_at", "stream_id"]
 _LINKED: Final = ["type", "visitor_id", "user_id", "authority"]
 
 

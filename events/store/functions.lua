@@ -159,6 +159,26 @@ local function duplicates_of(kept, packed)
   return duplicates, conflicts
 end
 
+-- args: digests of messages (10 bytes each) that are taken for new when they come again.
+local function forget(keys, args)
+  for _, family in ipairs({ "ids", "page_ids" }) do
+    local key = shard_prefix(keys[1]) .. family
+    local kept = kept_of(key)
+    for index = 1, #args[1], ID_BYTES do
+      local id = string.sub(args[1], index, index + 7)
+      local first, second, third = string.byte(id, 1, 3)
+      local place = first * 65536 + second * 256 + third
+      if kept.generation then
+        redis.call("HDEL", key .. ":" .. kept.generation .. ":" .. place % kept.buckets, id)
+      end
+      if kept.previous then
+        redis.call("HDEL", key .. ":" .. kept.previous .. ":" .. place % kept.previous_buckets, id)
+      end
+    end
+  end
+  return true
+end
+
 -- The JSON array without the duplicates, cut at the lengths that came with it.
 local function without(entry, lengths, duplicates)
   local is_duplicate, kept, start = {}, {}, 2
@@ -490,6 +510,7 @@ local function claim(keys, args)
 end
 
 redis.register_function("resonate_append", append)
+redis.register_function({ function_name = "resonate_forget", callback = forget, flags = { "allow-oom" } })
 redis.register_function({ function_name = "resonate_position", callback = position, flags = { "no-writes" } })
 redis.register_function({ function_name = "resonate_memory", callback = memory, flags = { "no-writes" } })
 redis.register_function({ function_name = "resonate_mark", callback = mark, flags = { "allow-oom" } })

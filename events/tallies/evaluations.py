@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from events.deletes.tombstones import FILE as TOMBSTONES
 from events.tallies.refused_events import REFUSED_EVENTS, RefusedEvents, read_refused
 from kit.files import FileMark, locked, mark_of, read_or_none, replace_file
 from kit.time import DAY_SECONDS, SECOND_US
@@ -117,12 +118,12 @@ class Tallies:
     """What readouts ask of both tallies of a data directory; that of events is read anew when it has changed."""
 
     data: Path
-    _mark: FileMark | None = None
+    _mark: tuple[FileMark | None, FileMark | None] = (None, None)
     _refused: RefusedEvents = field(default_factory=lambda: RefusedEvents(0))
 
     def refused(self, now_us: int) -> RefusedEvents:
         """All events that were not taken, as of now."""
-        mark = mark_of(self.data / REFUSED_EVENTS)
+        mark = mark_of(self.data / REFUSED_EVENTS), mark_of(self.data / TOMBSTONES)
         if mark != self._mark:
             self._refused, self._mark = read_refused(self.data, now_us), mark
         return self._refused

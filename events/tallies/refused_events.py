@@ -1,17 +1,19 @@
 """What became of events that were not taken as they were sent: how many, why, from which library; of all workers.
 
 It lies in a file of the data directory, not in the store, so that it can be told while the store is away. Nothing that
-an event says is in it but its message id, type and name.
+an event says is in it but its message id, type and name, and digests of the ids that it named somebody by: those by
+which tombstones know who was erased.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from heapq import nlargest
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, get_args
 
 import msgspec
 
+from events.deletes.tombstones import exact_digest, read_tombstones
 from kit.files import locked, read_or_none, replace_file
 
 REFUSED_EVENTS: Final = "refused-events.json"
@@ -26,6 +28,8 @@ OTHER_FIELD: Final = "other"
 # A quote that nobody ends holds the rest: so nothing slips out, and no text is looked through twice.
 QUOTED: Final = re.compile(r"""(?<!\w)'(?:[^'\\]|\\.)*+(?:'|\\?\Z)|"(?:[^"\\]|\\.)*+(?:"|\\?\Z)""", re.DOTALL)
 NUMBER: Final = re.compile(r"this is [-+]?[0-9][0-9.,e+-]*")
+NOTHING: Final = re.compile(r"(?!)")
+LONG_ID: Final = 6  # letters: a shorter one is found where it stands by itself, because any text has it somewhere
 PLACE: Final = re.compile(r"\[\d+\]")
 
 Outcome = Literal["rejected", "repaired", "dropped"]
@@ -52,10 +56,11 @@ class Note(msgspec.Struct, frozen=True, array_like=True):
     message_id: str | None = None
     type: str | None = None
     event: str | None = None
+    people: tuple[str, ...] = ()
 
     @property
     def told(self) -> dict[str, object]:
-        """As it is causes_of, but for its time."""
+        """As it is causes_of, but for its time and for whom it named."""
         return {"message": self.message, "message_id": self.message_id, "type": self.type, "event": self.event}
 
 
@@ -133,6 +138,12 @@ class RefusedEvents(msgspec.Struct):
             del self.days[day]
         return new
 
+    def keep_notes(self, stays: Callable[[Note], bool]) -> None:
+        """Of the events that are told one by one only these."""
+        for tally in self.outcomes.values():
+            kept = {code: [note for note in notes if stays(note)] for code, notes in tally.last.items()}
+            tally.last = {code: notes for code, notes in kept.items() if notes}
+
     def count(self, outcome: Outcome, code: str, field: str, library: str) -> int:
         """How many of one cause in all dialects."""
         wanted = (code, field, library)
@@ -159,6 +170,11 @@ class RefusedEvents(msgspec.Struct):
         return True
 
 
+def digests_of(identifiers: Iterable[str]) -> tuple[str, ...]:
+    """What a note holds of the ids that an event named somebody by."""
+    return tuple(sorted({exact_digest(each) for each in identifiers}))
+
+
 def kept_field(field: str) -> str:
     """A field without the places in its lists."""
     return PLACE.sub("[]", field)[:LONGEST]
@@ -170,21 +186,59 @@ def kept_sentence(message: str) -> str:
 
 
 def read_refused(data: Path, now: int) -> RefusedEvents:
-    """What all workers told so far; what nobody can read any more begins anew."""
+    """What all workers told so far, but of people who were erased since; what nobody can read any more begins anew.
+
+    Raises ValueError where nobody can say who was erased: then nothing may be read.
+    """
     try:
-        return msgspec.json.decode(read_or_none(data / REFUSED_EVENTS) or b"", type=RefusedEvents)
+        known = msgspec.json.decode(read_or_none(data / REFUSED_EVENTS) or b"", type=RefusedEvents)
     except msgspec.MsgspecError:
         return RefusedEvents(now)
+    return without_erased(known, data)
+
+
+def without_erased(known: RefusedEvents, data: Path) -> RefusedEvents:
+    """The same without the events that named, before it was erased, an id that is. The sums stay: they name nobody.
+
+    Raises ValueError.
+    """
+    until: dict[str, int] = {}
+    for stone in read_tombstones(data):
+        until[stone.digest] = max(stone.erased_at, until.get(stone.digest, 0))
+    if until:
+        known.keep_notes(lambda note: all([until.get(each, 0) < note.at for each in note.people]))
+    return known
+
+
+def forget_people(data: Path, identifiers: Collection[str]) -> None:
+    """Takes out what names one of these ids, and also what only bears it in its message id or its name.
+
+    Raises OSError, ValueError.
+    """
+    gone = set(digests_of(identifiers))
+
+    borne = [each if len(each) >= LONG_ID else rf"(?<!\w){each}(?!\w)" for each in map(re.escape, identifiers)]
+    bears = re.compile("|".join(borne)) if borne else NOTHING
+
+    def stays(note: Note) -> bool:
+        texts = f"{note.message_id}\n{note.event}"
+        return gone.isdisjoint(note.people) and bears.search(texts) is None
+
+    with locked(data / REFUSED_EVENTS):
+        if (data / REFUSED_EVENTS).exists():
+            known = read_refused(data, 0)
+            known.keep_notes(stays)
+            replace_file(data / REFUSED_EVENTS, bounded(known), durable=True)
 
 
 def keep_refused(data: Path, told: RefusedEvents) -> tuple[RefusedEvents, list[tuple[str, DaySum]]]:
     """Puts what one worker was told among what all were; the whole, and the causes that are new on their shop day.
 
-    Raises OSError with nothing kept. What a crash of the machine takes is no loss.
+    Raises OSError or ValueError with nothing kept. What a crash of the machine takes is no loss.
     """
     with locked(data / REFUSED_EVENTS):
         known = read_refused(data, told.since)
-        new = known.take_over(told)
+        new = known.take_over(without_erased(told, data))
         replace_file(data / REFUSED_EVENTS, bounded(known), durable=False)
     return known, new
 

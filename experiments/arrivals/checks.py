@@ -7,7 +7,7 @@ from typing import NamedTuple, Self
 
 from events.tallies.evaluations import Lately, Tallies
 from experiments.arrivals.exposing import Counts, day_began, forged_check, lately_exposed, unexposed_check
-from experiments.arrivals.refused import Notice, ReceivedDays, rejected_check, worthless_check
+from experiments.arrivals.refused import Notice, ReceivedDays, alone_check, rejected_check, worthless_check
 from experiments.assignment.assign import CompiledExperiment
 from experiments.assignment.compilation import compile_experiment
 from experiments.catalog.catalog import Catalog
@@ -48,6 +48,7 @@ class Arrivals:
         now_us = asked.as_of_us
         span = (asked.last if asked.first is None else asked.first, asked.last)
         yield from rejected_check(cube, self.tallies.refused(now_us).days, span, self.received, now_us)
+        yield from alone_check(cube, self.tallies.refused(now_us).days, span)
         yield from worthless_check(cube, span)
         lately = self.tallies.evaluated(now_us) if asked.is_live else Lately(now_us / SECOND_US - DAY_SECONDS, {})
         counts = lately_exposed(cube, now_us, day_began(lately)).get((asked.experiment, asked.phase), Counts())

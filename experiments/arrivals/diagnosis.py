@@ -5,13 +5,15 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from events.consent import USER_ALONE
 from events.engines.duckdb import Engine
 from events.libraries import library_label
 from events.records import REFUSED
 from events.tallies.evaluations import Tallies
-from events.tallies.refused_events import OUTCOMES, RefusedEvents
+from events.tallies.refused_events import OUTCOMES, DaySum, RefusedEvents
 from experiments.arrivals.exposing import OFTEN, Counts, day_began
 from experiments.arrivals.names import LIBRARY, MOST_NAMES, arrivals_sql, hint_of, names_read
+from experiments.arrivals.refused import ALONE_REMEDY
 from experiments.catalog.catalog import Catalog
 from kit.time import DAY_US, iso, microseconds, moment_of
 
@@ -34,6 +36,10 @@ def diagnosed(engine: Engine, catalog: Catalog, tallies: Tallies, now: datetime)
     return {
         "days": DAYS,
         "libraries": _libraries(engine, tallies.refused(now_us), span, now),
+        "alone": {
+            "events": sum(each.count for each in _sums(tallies.refused(now_us), now) if each.code == USER_ALONE),
+            "remedy": ALONE_REMEDY,
+        },
         "unread": unread[:MOST_UNREAD],
         "experiments": _experiments(engine, catalog, tallies, counts, now_us),
     }
@@ -46,8 +52,7 @@ def _libraries(engine: Engine, refused: RefusedEvents, span: Mapping[str, Any], 
         label = library_label(library)
         events[label] += int(n)
         last[label] = max(last.get(label, 0), int(seen))
-    since = (now - timedelta(days=DAYS)).date().isoformat()
-    sums = [each for day, found in refused.days.items() if day > since for each in found]
+    sums = _sums(refused, now)
     untaken = Counter[tuple[str, str]]()
     for each in sums:
         untaken[each.library, each.outcome] += each.count
@@ -60,6 +65,12 @@ def _libraries(engine: Engine, refused: RefusedEvents, span: Mapping[str, Any], 
         }
         for label in sorted({*events, *(each.library for each in sums)})
     ]
+
+
+def _sums(refused: RefusedEvents, now: datetime) -> list[DaySum]:
+    """What was not taken in the last days."""
+    since = (now - timedelta(days=DAYS)).date().isoformat()
+    return [each for day, found in refused.days.items() if day > since for each in found]
 
 
 def _experiments(

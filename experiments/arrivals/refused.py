@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from events.consent import USER_ALONE
 from events.engines.sql import Expression
 from events.libraries import NO_LIBRARY, library_label
 from events.records import REFUSED
@@ -36,6 +37,10 @@ REMEDIES: Final[Mapping[str, str]] = {
     "origin_not_allowed": "add the page's origin to the key or to RESONATE_ORIGINS",
     "unknown_consent": "send none, measure or personal as the consent",
 }
+ALONE_REMEDY: Final = (
+    "send anonymousId with every event; where the shop may know its users, write privacy: {default_consent: personal}, "
+    "of backends {backend_consent: personal}, or send context.consent.resonate"
+)
 OTHERWISE: Final = "send what their messages ask for"
 
 
@@ -118,6 +123,24 @@ def rejected_check(
         remedy = REMEDIES.get(most.code, OTHERWISE)
         text = f"{worst.told.format('events')} were refused, most of them {likeliest}{_others(much)}; {remedy}; {SHOWN}"
         yield Notice("events_rejected", text)
+
+
+def alone_check(cube: Cube, told: Mapping[str, Sequence[DaySum]], span: tuple[int, int]) -> Iterator[Notice]:
+    """`users_alone`, where on some day of the span more than 1 % of the events named a user and no visitor, while no
+    more than a visitor may be known: they are not stored, and their senders are told of success.
+    """
+    each_day = range(span[0], span[1] + DAY_US, DAY_US)
+    days = {day: of_day(told, calendar_date(day).isoformat(), "dropped") for day in each_day}
+    counts = {day: sum(each.count for each in own if each.code == USER_ALONE) for day, own in days.items()}
+    counts = {day: count for day, count in counts.items() if count}
+    if not counts:
+        return
+    stored = _stored(cube, min(counts), max(counts))
+    much = [share for day, n in counts.items() if (share := Share(day, n, n + stored.get(day, 0))).is_much]
+    if much:
+        worst = max(much, key=lambda share: share.few / share.all)
+        text = f"{worst.told.format('events')} named a user alone, and the consent is measure{_others(much)}"
+        yield Notice("users_alone", f"{text}: they are not stored; {ALONE_REMEDY}")
 
 
 def worthless_check(cube: Cube, span: tuple[int, int]) -> Iterator[Notice]:

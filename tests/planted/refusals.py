@@ -49,6 +49,16 @@ ARRIVALS: Mapping[str, Mutation] = {
             ),
         ),
     ),
+    "erased_and_listed": Mutation(
+        "the list of refused events knows nothing of erasures",
+        ("tests/events/tallies/test_refused_events.py",),
+        (Edit("events/tallies/refused_events.py", "known.keep_notes(stays)", "known.keep_notes(lambda _: True)"),),
+    ),
+    "told_in_our_words": Mutation(
+        "what is said of an event of Google's names our fields",
+        ("tests/events/dialects/test_named_fields.py",),
+        (Edit("events/dialects/ga4.py", "field=field, message", "field=remark.field, message"),),
+    ),
     "told_by_truth": Mutation(
         "rows that are told of one name leave out what is 0, and pages' rows with it",
         ("tests/app/management/test_events.py::test_what_a_page_sends_is_told_too_and_a_value_of_nothing_is_a_value",),

@@ -42,8 +42,8 @@ KINDS: tuple[Any, ...] = (
 # Without these an event is not what its type says; consent is not guessed at.
 NEEDED = {
     "type", "anonymousId", "userId", "previousId", "groupId", "event", "event_name", "pageViewId", "seq", "engagedMs",
-    "properties.order_id", "properties.experiment_id", "properties.variation_id", "properties_json.experiment_id",
-    "properties_json.variation_id", "device_id", "user_id", "properties_json.hashValue", "context_json.id", "consent",
+    "properties.order_id", "properties.experiment_id", "properties.variation_id", "properties_json.experimentId",
+    "properties_json.variationId", "device_id", "user_id", "properties_json.hashValue", "context_json.id", "consent",
 }  # fmt: skip
 
 

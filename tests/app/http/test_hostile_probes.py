@@ -214,7 +214,7 @@ def shapes() -> list[Probe]:
             json.dumps({"visitor_id": "v", "recommendations": [{"slot": "s"}] * 21}).encode(),
             (400,),
         ),
-        ("user_id is a list", PERSONALIZE, b'{"visitor_id": "v", "user_id": []}', (400,)),
+        ("user_id is a list", PERSONALIZE, b'{"user_id": []}', (400,)),
         (
             "attributes too deep",
             PERSONALIZE,

@@ -58,6 +58,40 @@ def test_an_exposure_that_is_told_again_is_one_and_no_conflict(worker: OneWorker
     assert conflicts[0] == conflicts[1]
 
 
+def test_an_exposure_that_the_service_makes_again_is_one_and_the_same_that_clients_report(worker: OneWorker) -> None:
+    visitor = uuid4().hex
+    body = {"visitor_id": visitor, "experiments": ["banner"]}
+    with worker.client() as client:
+        flag = [
+            client.post(
+                "/ofrep/v1/evaluate/flags/banner", json={"context": {"targetingKey": visitor, "page": uuid4().hex}}
+            ).json()
+            for _ in range(3)
+        ]
+        shown = [client.post("/v1/personalize", json=body).json()["experiments"]["banner"] for _ in range(3)]
+        viewed(client, visitor, flag[0]["variant"])
+        ingested(client, logged(visitor, flag[0]["variant"]))
+    told = [each["metadata"] for each in flag] + shown
+    [row] = records(worker, visitor_id=visitor, type="exposure")
+    assert {(each["exposure"], each["exposure_id"]) for each in told} == {("logged", row["message_id"])}
+    assert row["exposure_source"] == "ofrep"
+
+
+def test_an_exposure_of_another_user_or_by_a_machine_takes_the_place_of_none(worker: OneWorker) -> None:
+    visitor = uuid4().hex
+    context, person = {"targetingKey": visitor}, min(PEOPLE)
+    with worker.client() as client:
+        for agent, more in ((MACHINES[0], {}), (person, {}), (person, {"user_id": "u-1"}), (person, {})):
+            answer = client.post(
+                "/ofrep/v1/evaluate/flags/banner", json={"context": context | more}, headers={"user-agent": agent}
+            )
+            assert answer.json()["metadata"]["exposure"] == "logged"
+    rows = records(worker, visitor_id=visitor, type="exposure")
+    assert sorted((row.get("bot", False), row.get("user_id", "")) for row in rows) == [
+        (False, ""), (False, "u-1"), (True, "")
+    ]  # fmt: skip
+
+
 def test_another_variant_another_user_and_another_sender_are_other_exposures(worker: OneWorker) -> None:
     visitor = uuid4().hex
     with worker.client() as page, worker.client(SECRET) as backend:
@@ -217,10 +251,10 @@ def test_a_user_agent_is_of_one_class_at_every_door(worker: OneWorker, agent: st
                 "/v1/batch": {"batch": [{**event, "type": "identify", "userId": "u"}]},
                 "/track": [{"event_name": "E", "device_id": visitor, "attributes": told}],
                 "/ofrep/v1/evaluate/flags/banner": {"context": {"targetingKey": visitor, **told}},
-                "/v1/personalize": {"visitor_id": visitor, "experiments": ["banner"], "attributes": told},
+                "/v1/personalize": {"visitor_id": f"{visitor}-2", "experiments": ["banner"], "attributes": told},
             }.items():
                 assert client.post(path, json=body).status_code == 200
-            rows = records(worker, visitor_id=visitor)
+            rows = [*records(worker, visitor_id=visitor), *records(worker, visitor_id=f"{visitor}-2")]
             assert len(rows) == 8
             classes[name] = {row.get("bot", False) for row in rows}
     assert set.union(*classes.values()) == {agent in MACHINES}

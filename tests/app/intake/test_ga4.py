@@ -89,11 +89,12 @@ BODY = {"client_id": "ga-9", "user_id": "u-9", "timestamp_micros": 1_800_000_000
 # What no event can do without: a name, an id, and what its meaning needs.
 NEEDED = {
     "event",
-    "anonymousId",
-    "userId",
-    "properties.order_id",
-    "properties.experiment_id",
-    "properties.variation_id",
+    "name",
+    "client_id",
+    "user_id",
+    "params.transaction_id",
+    "params.experiment_id",
+    "params.variation_id",
 }
 
 

@@ -72,6 +72,14 @@ def test_what_is_wrong_with_one_recipient_concerns_no_other(shop: OneWorker) -> 
     assert found[0]["experiments"]["members"]["reason"] == "SPLIT"
 
 
+def test_an_id_that_can_be_none_is_left_out_and_named_beside_one_that_can(shop: OneWorker) -> None:
+    found = answers(sent(shop, {"visitor_id": "v", "user_id": []}, {"visitor_id": {}, "user_id": 7}, {"user_id": {}}))
+    assert [each.get("repaired", [{}])[0].get("field") for each in found] == ["user_id", "visitor_id", None]
+    assert found[0]["visitor_id"] == "v"
+    assert found[1]["user_id"] == 7
+    assert found[2]["error"]["code"] == "invalid_id"
+
+
 def test_who_refuses_is_written_to_as_control(shop: OneWorker) -> None:
     found = answers(sent(shop, *({"visitor_id": f"b-{number}", "consent": "none"} for number in range(20))))
     assert {each["experiments"]["banner"]["variant"] for each in found} == {"control"}
@@ -90,7 +98,7 @@ def test_pages_may_not(shop: OneWorker) -> None:
 
 
 def test_an_id_is_read_as_everywhere_and_one_that_is_none_ends_no_batch(shop: OneWorker) -> None:
-    lines = [{"visitor_id": wrong, "user_id": "u"} for wrong in ([1], {"a": 1}, True, 1.5, "null")]
+    lines = [{"visitor_id": wrong, "user_id": wrong} for wrong in ([1], {"a": 1}, True, 1.5, "null")]
     *found, number, text = answers(sent(shop, *lines, {"visitor_id": 12345}, {"visitor_id": "12345"}))
     assert [each["error"]["code"] for each in found] == ["invalid_id"] * len(lines)
     assert number["experiments"] == text["experiments"]

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
+from uuid import uuid4
 
 import httpx
 import jsonschema
@@ -125,7 +126,7 @@ BAD_CONTEXTS: list[tuple[bytes, str]] = [
     (b'{"context": {"targetingKey": 7.5}}', "INVALID_CONTEXT"),
     (b'{"context": {"targetingKey": "undefined"}}', "INVALID_CONTEXT"),
     (b'{"context": {"targetingKey": "a\\u0000b"}}', "INVALID_CONTEXT"),
-    (b'{"context": {"targetingKey": "v", "user_id": "null"}}', "INVALID_CONTEXT"),
+    (b'{"context": {"targetingKey": [], "user_id": "null"}}', "INVALID_CONTEXT"),
     (b'{"context": {"targetingKey": "v", "n": 9223372036854775808}}', "INVALID_CONTEXT"),
     (b'{"context": {"targetingKey": "v", "n": 1e999}}', "PARSE_ERROR"),
     (b'{"context": {"targetingKey": "v", "n": NaN}}', "PARSE_ERROR"),
@@ -142,6 +143,29 @@ def test_a_bad_context_is_400_in_the_words_of_openfeature(
     assert (answer.status_code, answer.json()["errorCode"]) == (400, code)
     assert answer.json()["errorDetails"]
     valid(published, "bulkEvaluationFailure" if path == BULK else "evaluationFailure", answer.json())
+
+
+@pytest.mark.parametrize("path", [SINGLE, BULK])
+@pytest.mark.parametrize("user", ["null", [], 1.5, {"id": 1}])
+def test_a_user_who_can_be_none_is_left_out_and_named(worker: OneWorker, published: Any, path: str, user: Any) -> None:
+    visitor = f"ofrep-{uuid4().hex}"
+    with worker.client() as client:
+        answer = client.post(path, json={"context": {"targetingKey": visitor, "user_id": user}})
+        plain = client.post(path, json={"context": {"targetingKey": visitor}})
+    assert answer.status_code == 200
+    valid(published, "bulkEvaluationSuccess" if path == BULK else "serverEvaluationSuccess", answer.json())
+    told, expected = answer.json(), plain.json()
+    assert told["metadata"].pop("repaired").startswith("context.user_id: ")
+    assert told == expected
+    assert [row for row in records(worker, visitor_id=visitor) if "user_id" in row] == []
+
+
+def test_of_a_visitor_and_a_user_who_can_be_none_both_are_named(worker: OneWorker) -> None:
+    for visitor in (None, [], "null"):
+        with worker.client() as client:
+            answer = client.post(SINGLE, json={"context": {"targetingKey": visitor, "user_id": {}}})
+        assert answer.status_code == 400
+        assert all(name in answer.json()["errorDetails"] for name in ("context.targetingKey", "context.user_id: "))
 
 
 def test_a_bot_is_served_and_marked(worker: OneWorker) -> None:

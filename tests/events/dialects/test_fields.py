@@ -103,4 +103,4 @@ def test_no_word_of_a_caller_is_the_name_of_a_field() -> None:
     told = {"experiment_id": "e", "variation_id": "a", "hashAttribute": name}
     event = {"event_name": "Experiment Viewed", "properties": told, "attributes": {name: True}, "device_id": "v"}
     reading = growthbook(msgspec.json.encode(event).decode(), Arrival(received_at=NOW))
-    assert [repair.field for repair in reading.repairs] == ["context_json.hashAttribute"]
+    assert [repair.field for repair in reading.repairs] == ["properties.hashAttribute"]

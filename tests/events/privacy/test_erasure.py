@@ -39,6 +39,21 @@ async def test_an_erased_visitor_is_absent_at_once_and_counts_anew(
     assert exported_ids(tmp_path) == ["m-2", "m-3"]
 
 
+@pytest.mark.parametrize("authority", Authority)
+async def test_the_same_exposure_of_who_was_erased_and_returns_on_that_day_is_a_new_one(
+    connection: Connection, stream: Stream, tmp_path: Path, authority: Authority
+) -> None:
+    exposures = [record(f"exposure:{visitor}", visitor, authority=authority) for visitor in ("v-1", "v-2")]
+    async with writing(connection, tmp_path):
+        await stream.append(exposures)
+        await erase(connection, LogReader(tmp_path), "visitor", "v-1")
+        assert exported_ids(tmp_path) == ["exposure:v-2"]
+        assert (await stream.append(exposures)).duplicates == 1
+        assert (await stream.append(exposures)).duplicates == 2
+        await settle(connection)
+    assert sorted(exported_ids(tmp_path)) == ["exposure:v-1", "exposure:v-2"]
+
+
 async def test_who_shared_a_browser_is_erased_without_the_other(
     connection: Connection, stream: Stream, tmp_path: Path
 ) -> None:

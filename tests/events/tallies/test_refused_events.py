@@ -11,10 +11,12 @@ from oracles.proving import examples
 
 from app.runtime.telemetry import Telemetry
 from app.worker.intake import IntakeTold
+from events.deletes.erased_rows import tombstone
+from events.deletes.tombstones import add_tombstones, exact_digest
 from events.dialects.validation import Reading, Refusal
 from events.libraries import LABELS_OF_LIBRARIES, library_label
 from events.scrubbing import Scrubber
-from events.tallies.evaluations import Evaluations, read_evaluations
+from events.tallies.evaluations import Evaluations, Tallies, read_evaluations
 from events.tallies.refused_events import (
     LAST,
     LONGEST,
@@ -26,6 +28,7 @@ from events.tallies.refused_events import (
     RefusedEvents,
     bounded,
     causes_of,
+    forget_people,
     keep_refused,
     kept_field,
     kept_sentence,
@@ -172,3 +175,60 @@ async def test_what_a_refused_event_calls_itself_is_scrubbed_as_rows_are(tmp_pat
     assert b"geheim" not in written
     assert b"203.0.113.77" not in written
     telemetry.close()
+
+
+def noted_of(at: int, message_id: str, *ids: str, event: str = "x") -> RefusedEvents:
+    known = RefusedEvents(at)
+    known.add("rejected", CAUSE, 1, at, "2026-01-05")
+    people = tuple(map(exact_digest, ids))
+    note = Note(at, CAUSE.field, CAUSE.library, CAUSE.dialect, "why", message_id, "track", event, people)
+    known.outcomes["rejected"].note(CAUSE.code, [note])
+    return known
+
+
+def message_ids(known: RefusedEvents) -> list[str | None]:
+    return [note.message_id for _, notes in causes_of(known, "rejected") for note in notes]
+
+
+def test_of_who_was_erased_no_refused_event_is_told_and_the_sums_stay(tmp_path: Path) -> None:
+    for told_of in (
+        noted_of(1, "m-1", "visitor-1"),
+        noted_of(2, "m-2", "visitor-2", "u-1"),
+        noted_of(3, "mail-visitor-1-7"),
+        noted_of(4, "m-4", event="visitor-1 came"),
+        noted_of(5, "mail-7-x"),
+        noted_of(6, "m-77"),
+    ):
+        keep_refused(tmp_path, told_of)
+    forget_people(tmp_path, {"visitor-1", "u-1", "7"})
+    assert message_ids(read_refused(tmp_path, 9)) == ["m-77"]
+    assert read_refused(tmp_path, 9).totals == {(CAUSE.code, CAUSE.library): 6}
+    written = (tmp_path / REFUSED_EVENTS).read_bytes()
+    assert not [
+        each for each in ("visitor-1", exact_digest("visitor-1"), exact_digest("u-1")) if each.encode() in written
+    ]
+
+
+def test_what_a_worker_tells_after_an_erasure_of_before_it_is_not_kept(tmp_path: Path) -> None:
+    add_tombstones(tmp_path, [tombstone("visitor", "v-1", {0: 1}, erased_at=5)])
+    known, _ = keep_refused(tmp_path, noted_of(5, "before", "v-1"))
+    assert message_ids(known) == []
+    known, _ = keep_refused(tmp_path, noted_of(6, "after", "v-1"))
+    assert message_ids(known) == ["after"]
+
+
+def test_a_list_that_was_put_back_from_a_copy_hides_the_erased(tmp_path: Path) -> None:
+    keep_refused(tmp_path, noted_of(5, "before", "v-1"))
+    tallies = Tallies(tmp_path)
+    assert message_ids(tallies.refused(9)) == ["before"]
+    add_tombstones(tmp_path, [tombstone("visitor", "v-1", {0: 1}, erased_at=7)])
+    assert message_ids(tallies.refused(9)) == []
+
+
+def test_while_nobody_can_say_who_was_erased_nothing_is_told_or_lost(tmp_path: Path) -> None:
+    keep_refused(tmp_path, noted_of(5, "before", "v-1"))
+    (tmp_path / "tombstones.json").write_text("[")
+    with pytest.raises(ValueError, match="truncated"):
+        read_refused(tmp_path, 9)
+    (tmp_path / "tombstones.json").unlink()
+    assert message_ids(read_refused(tmp_path, 9)) == ["before"]

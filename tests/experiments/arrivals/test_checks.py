@@ -84,6 +84,19 @@ def test_it_holds_for_closed_days_and_today_and_for_what_was_refused_alone(tmp_p
     assert told(stranger, "events_rejected") is None
 
 
+@pytest.mark.parametrize(("alone", "alarm"), [(1, False), (30, True)])
+def test_events_that_name_a_user_alone_are_named(tmp_path: Path, alone: int, alarm: bool) -> None:
+    shop, folder = world(tmp_path)
+    known = RefusedEvents(START)
+    known.add("dropped", Cause("user_alone", "anonymousId", "none", "segment"), alone, START, "2026-01-05")
+    known.add("dropped", Cause("nothing_reads_it", "event", "none", "growthbook"), 10_000, START, "2026-01-05")
+    keep_refused(folder, known)
+    found = told(readouts(folder, shop.records, 2, GOAL), "users_alone")
+    assert (found is not None) is alarm
+    assert not alarm or "2026-01-05: 30 of " in (found or "")
+    assert not alarm or "send anonymousId with every event" in (found or "")
+
+
 def test_who_has_no_key_raises_no_alarm(tmp_path: Path) -> None:
     shop, folder = world(tmp_path)
     known = RefusedEvents(START)
