@@ -41,9 +41,10 @@ from app.routes.growthbook import RemoteEvaluation, ingest
 from app.routes.ofrep import Ofrep
 from app.routes.personalize import Personalize
 from app.routes.recommendations import recommend
-from app.routes.tag import tag_routes
+from app.routes.tag import FeaturesOrTold, TagScript, tag_routes
 from app.routes.visitor import know_visitor
 from app.runtime.settings import Settings
+from app.tag.library import BuiltTag
 from app.worker.resources import Resources, open_resources
 from events.records import ALIAS, ENGAGEMENT, GROUP, IDENTIFY, PAGE, SCREEN, TRACK
 
@@ -56,7 +57,8 @@ KINDS: Final = (TRACK, PAGE, SCREEN, IDENTIFY, GROUP, ALIAS)
 def path_table() -> PathTable[Resources]:
     """Every hot path, by exact path or by the prefix before its last segment."""
     payloads = Payloads()
-    ofrep = Ofrep(payloads)
+    ofrep, script = Ofrep(payloads), TagScript(BuiltTag.read(), payloads)
+    features = FeaturesOrTold(script, Features(payloads))
     tracking: dict[str, HotRoute[Resources]] = {}
     for kind in (*KINDS, None):
         handler = Tracking(kind)
@@ -74,12 +76,12 @@ def path_table() -> PathTable[Resources]:
             "/track": HotRoute("/track", "POST", ingest),
             OFREP_STREAM: HotRoute(OFREP_STREAM, "GET", OfrepStream(payloads)),
             "/mp/collect": HotRoute("/mp/collect", "POST", collect),
-            **tag_routes(payloads),
+            **tag_routes(script),
             **tracking,
         },
         below={
             "/ofrep/v1/evaluate/flags/": HotRoute("/ofrep/v1/evaluate/flags/{key}", "POST", ofrep.evaluate),
-            "/api/features/": HotRoute("/api/features/{key}", "GET", Features(payloads), pages="every"),
+            "/api/features/": HotRoute("/api/features/{key}", "GET", features, pages="every"),
             "/api/eval/": HotRoute("/api/eval/{key}", "POST", RemoteEvaluation(payloads), pages="every"),
             "/sub/": HotRoute("/sub/{key}", "GET", FeatureStream(payloads)),
         },

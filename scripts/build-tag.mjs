@@ -1,4 +1,4 @@
-// Builds app/tag/built/: the library with and without what fetches the payload, the parts it loads, and the types. `node scripts/build-tag.mjs [folder]`
+// Builds app/tag/built/: the library, and the parts that it loads. `node scripts/build-tag.mjs [folder]`
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -16,17 +16,17 @@ function bundle(entry, define) {
   });
   return outputFiles[0].contents;
 }
-const hashed = (name, contents) => `${name}-${createHash("sha256").update(contents).digest("hex").slice(0, 16)}.js`;
 
 mkdirSync(built, { recursive: true });
 for (const name of readdirSync(built)) rmSync(join(built, name));
-const parts = bundle("parts.js", { BARE: "false", WHOLE: "false" });
-const partsName = hashed("resonate-parts", parts);
-const library = (bare, whole) =>
-  bundle("core.js", { PARTS: JSON.stringify(partsName), VERSION: JSON.stringify(version), BARE: `${bare}`, WHOLE: `${whole}` });
-writeFileSync(join(built, partsName), parts);
-// What follows the payload in /resonate.js: where that fills slots alone, and where it asks about visitors or changes pages.
-writeFileSync(join(built, "library.js"), library(false, false));
-writeFileSync(join(built, "library-whole.js"), library(false, true));
-writeFileSync(join(built, hashed("resonate", library(true, true))), library(true, true));
-writeFileSync(join(built, "resonate.d.ts"), readFileSync(join(source, "resonate.d.ts")));
+/** Writes a file whose name says what is in it. */
+function write(name, contents) {
+  const hashed = `${name}-${createHash("sha256").update(contents).digest("hex").slice(0, 16)}.js`;
+  writeFileSync(join(built, hashed), contents);
+  return hashed;
+}
+const parts = write("resonate-parts", bundle("parts.js", { WHOLE: "true" }));
+const library = (whole) => bundle("core.js", { PARTS: JSON.stringify(parts), VERSION: JSON.stringify(version), WHOLE: `${whole}` });
+write("resonate", library(true));
+// What follows a payload that neither asks about visitors nor changes pages.
+writeFileSync(join(built, "library.js"), library(false));

@@ -16,6 +16,7 @@ from app.identity.users import NamedUsers
 from app.intake.forms import unwrapped
 from app.intake.hints import DEBUGGED, Hints, hints_of
 from app.intake.judging import TEST, is_test, weighed_exposure
+from app.intake.receipts import with_receipt
 from app.worker.resources import Resources
 from events.authority import OF_BACKEND
 from events.consent import UnknownConsent
@@ -52,6 +53,8 @@ class Tracking:
                 raise Problem(400, "unknown_consent", str(error)) from None
             except BatchTooLarge as error:
                 raise Problem(413, "batch_too_large", str(error)) from None
+            if b"left=" in exchange.scope["query_string"]:
+                return with_receipt(exchange, resources, store(exchange, reading, resources, grant, named))
         else:
             item, key = _decoded(exchange, resources, body, SINGLE)
             grant = grant or admit_written(exchange, resources, item.get("writeKey") or key)

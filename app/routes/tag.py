@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from app.delivery.payload import CACHE_CONTROL, Payload, Payloads
+from app.delivery.payload import CACHE_CONTROL, FEATURES_PREFIX, Features, Payload, Payloads, admit_sdk
 from app.http.admission import admit
 from app.http.compression import Kept
 from app.http.dispatch import HotRoute
@@ -29,12 +29,24 @@ TYPESCRIPT: Final = b"text/plain; charset=utf-8"
 FOR_A_WHILE: Final = b"public, max-age=300"
 
 
-def tag_routes(payloads: Payloads) -> dict[str, HotRoute[Resources]]:
+class FeaturesOrTold:
+    """`GET /api/features/{key}`: GrowthBook's payload, and with `?tag` what the tag's script has before the library."""
+
+    def __init__(self, script: "TagScript", features: Features) -> None:
+        self._script, self._features = script, features
+
+    def __call__(self, exchange: Exchange, resources: Resources, body: bytes) -> HttpAnswer:
+        if exchange.scope["query_string"] == b"tag":
+            return self._script.told(exchange, resources)
+        return self._features(exchange, resources, body)
+
+
+def tag_routes(script: "TagScript") -> dict[str, HotRoute[Resources]]:
     """All of the tag's, by their paths; those of the files as they are built need no key."""
-    tag = BuiltTag.read()
+    tag = script.tag
     library, parts, types = (tag.contents[name] for name in (tag.library, tag.parts, TYPES))
     found: dict[str, HotRoute[Resources]] = {
-        "resonate.js": HotRoute("/resonate.js", "GET", TagScript(tag, payloads), pages="every"),
+        "resonate.js": HotRoute("/resonate.js", "GET", script, pages="every"),
         tag.library: HotRoute("/resonate-{hash}.js", "GET", BuiltFile(library), pages="every"),
         tag.parts: HotRoute("/resonate-parts-{hash}.js", "GET", BuiltFile(parts), pages="every"),
         TYPES: HotRoute(f"/{TYPES}", "GET", BuiltFile(types, TYPESCRIPT, FOR_A_WHILE), pages="every"),
@@ -60,6 +72,7 @@ class Script:
     payload: Payload
     shop: Mapping[str, Any]
     kept: Kept
+    told: Kept  # what stands before the library, alone
 
 
 class TagScript:
@@ -71,17 +84,26 @@ class TagScript:
     HEADERS: Final[Headers] = [(b"cache-control", CACHE_CONTROL), CROSS_ORIGIN]
 
     def __init__(self, tag: BuiltTag, payloads: Payloads) -> None:
-        self._tag = tag
+        self.tag = tag
         self._payloads = payloads
         self._made: Script | None = None
 
     def __call__(self, exchange: Exchange, resources: Resources, body: bytes) -> HttpAnswer:
         admit(exchange, resources.access, PARAMETERS)
+        return self._current(resources).kept.answer(exchange, SCRIPT, self.HEADERS)
+
+    def told(self, exchange: Exchange, resources: Resources) -> HttpAnswer:
+        """What stands before the library, for the one that is kept elsewhere: `GET /api/features/{key}?tag`."""
+        return admit_sdk(exchange, resources, FEATURES_PREFIX) or self._current(resources).told.answer(
+            exchange, headers=self.HEADERS
+        )
+
+    def _current(self, resources: Resources) -> Script:
         payload, made = self._payloads.current(resources, Consent.PERSONAL, time.time()), self._made
         shop = shop_of(resources)
         if made is None or made.payload is not payload or made.shop != shop:
             made = self._made = self._make(payload, shop)
-        return made.kept.answer(exchange, SCRIPT, self.HEADERS)
+        return made
 
     def _make(self, payload: Payload, shop: Mapping[str, Any]) -> Script:
         visible = payload.visible
@@ -95,8 +117,8 @@ class TagScript:
         written = msgspec.json.encode(told).decode()
         for character, escape in ESCAPED.items():
             written = written.replace(character, escape)
-        body = b"window.__resonate=%b;\n%b" % (written.encode(), self._tag.following(payload.features))
-        return Script(payload, shop, kept_by_digest(body))
+        body = b"window.__resonate=%b;\n%b" % (written.encode(), self.tag.following(payload.features))
+        return Script(payload, shop, kept_by_digest(body), kept_by_digest(written.encode()))
 
 
 def kept_by_digest(body: bytes) -> Kept:

@@ -15,9 +15,9 @@ BUILT: Final = files("app") / "tag" / "built"
 LIBRARY: Final = re.compile(r"resonate-[0-9a-f]{16}\.js")
 PARTS: Final = re.compile(r"resonate-parts-[0-9a-f]{16}\.js")
 PLAIN: Final = "library.js"
-WHOLE: Final = "library-whole.js"
 ASKING: Final = (b'"condition"', b'"changes"')  # in a payload that asks about visitors, or changes pages
-TYPES: Final = "resonate.d.ts"
+TYPES: Final = "resonate.d.ts"  # as written: nothing of them is built
+SOURCE: Final = files("app") / "tag" / "source"
 STYLE: Final = (
     "<style>[data-resonate]:not([data-resonate-done]){visibility:hidden;"
     "animation:resonate-show 0s .8s forwards!important}@keyframes resonate-show{to{visibility:visible}}</style>"
@@ -29,7 +29,7 @@ PREFIX_BYTES: Final = 4
 class BuiltTag:
     """The built files by their names, of which the hash of the content is a part."""
 
-    library: str  # fetches the payload
+    library: str  # all of it; where no payload stands before it, it asks the service
     parts: str
     contents: Mapping[str, bytes]
 
@@ -37,13 +37,14 @@ class BuiltTag:
     def read(cls) -> "BuiltTag":
         """As they are in the package."""
         contents = {each.name: each.read_bytes() for each in BUILT.iterdir()}
+        contents[TYPES] = (SOURCE / TYPES).read_bytes()
         library = next(name for name in contents if LIBRARY.fullmatch(name))
         parts = next(name for name in contents if PARTS.fullmatch(name))
         return cls(library, parts, contents)
 
     def following(self, features: bytes) -> bytes:
         """What follows a payload in the script: no more of the library than it needs."""
-        return self.contents[WHOLE if any(word in features for word in ASKING) else PLAIN]
+        return self.contents[self.library if any(word in features for word in ASKING) else PLAIN]
 
     @property
     def integrity(self) -> str:

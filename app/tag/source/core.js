@@ -35,15 +35,15 @@ import { attributesOf } from "./attributes.js";
 import { DAY, keep, kept } from "./device.js";
 import { expose } from "./exposures.js";
 import { facts } from "./facts.js";
-import { advance, allow, anew, countPage, id, mode, name as login, recognise, remember, state, stores, token, user } from "./identity.js";
-import { whenIdle, whenSeen } from "./moments.js";
+import { advance, allow, anew, begin, countPage, id, mode, name as login, recognise, remember, state, stores, token, user } from "./identity.js";
+import { whenSeen } from "./moments.js";
 import { page, watchPages } from "./pages.js";
 import { address, drop, flush, post, resume, send, silence } from "./queue.js";
-import { agents, controls, core, embedded, key, nonce, service, shop, told } from "./settings.js";
+import { agents, controls, core, features as embedded, key, learn, nonce, service, shop, told } from "./settings.js";
 import { field, fill, watchSlots } from "./slots.js";
 
-let features = embedded, begun, parts, decided = { __proto__: null }, seen = {}, custom = {}, refill = () => {};
-const forced = { __proto__: null }, watchers = [], { search } = location;
+let features, begun, parts, decided, seen, refill = () => {};
+const forced = { __proto__: null }, watchers = [], custom = {}, { search } = location;
 const tried = /[?&]resonate_(preview|force)=/.test(search) || kept("preview", 1);
 
 const safely = (act) => (...given) => {
@@ -57,7 +57,6 @@ const safely = (act) => (...given) => {
 /** All attributes; where nobody asks them, those that the page tells of itself. */
 const attributes = () =>
   WHOLE ? attributesOf({ ...facts(), id, userId: user(), families: agents, counters: state.visits && state, told: custom }, new Date()) : { ...custom, id, user_id: user() };
-
 const keys = () => Object.keys(features || {});
 const feature = (name) => (keys().includes(name) ? features[name] : null);
 const rule = (name) => feature(name)?.rules[0];
@@ -66,56 +65,47 @@ const arms = (name) => rule(name)?.variations || [];
 const changing = (payload) => payload?.changes;
 const leading = (payload) => changing(payload)?.some?.((change) => change?.redirect);
 /** Whether something holds for a payload that this visitor gets, or would in another arm. */
-const some = (test) => keys().some((name) => test(decide(name).payload) || (decide(name).in_experiment && arms(name).some(test)));
+const some = (test) => keys().some((name) => [decide(name).payload, ...(decide(name).in_experiment ? arms(name) : [])].some(test));
 
 // Who is led to another page loses what is only in this page's memory: until consent is answered, such tests draw nobody.
 const decide = (name) =>
-  forced[name] || (decided[name] ||= assigned(feature(name), attributes(), feature(name) && controls[name], mode == "none" ? "unit" : WHOLE && mode == "ask" && arms(name).some(leading) ? "consent" : ""));
+  forced[name] || (decided[name] ||= assigned(feature(name), attributes(), feature(name) && controls[name], mode == "none" ? "unit" : WHOLE && mode == "ask" && arms(name).some(leading) && "consent"));
 
 const exposed = (name) => tried || expose(name, decide(name), rule(name), attributes());
+
+const look = () => watchers.forEach((each) => each());
 
 /** What was decided holds no more: another page, another mode, another visitor. */
 function again() {
   decided = { __proto__: null };
   seen = {};
   refill();
-  if (begun) for (const look of watchers) look();
+  if (begun) look();
 }
 
 function on(name, then) {
   let last;
-  const look = safely(() => {
+  const hear = safely(() => {
     const found = decide(name);
     if (found.variant != last) then(found, (last = found.variant));
   });
-  watchers.push(look);
-  if (begun) look();
+  watchers.push(hear);
+  if (begun) hear();
   load(); // who listens hears of pauses
 }
 
 /** Another mode holds from here on. */
 function changed() {
   if (mode == "none") return drop((decided = { __proto__: null })); // what is seen is not taken away under the eyes
+  state.asked = 0; // the service hears of it
   if (!state.visits) countPage();
   flush();
   again();
   core.late = 1; // nobody is led away from what they see
-  layer() && load();
-  whenIdle(settle);
+  rest(1);
 }
 
 const consent = (wanted, { now } = {}) => allow(wanted, now || !begun) && begun && changed();
-
-/** What can wait: the service sets the id again, because its cookies last longer than those of scripts. */
-function settle() {
-  const today = Math.floor(Date.now() / DAY);
-  if (!stores() || tried) return;
-  if (mode == "measure" ? !state.asked : state.asked != today) {
-    state.asked = today;
-    remember();
-    post("/v1/visitor", JSON.stringify({ visitor_id: id, consent: mode, since: new Date(state.first).toISOString().slice(0, 10) }), { credentials: "include" }).catch(() => {}).then(() => mode == "none" && recognise()); // who refused meanwhile keeps no cookie
-  }
-}
 
 /** The second file, once; the promise always resolves. */
 const load = () =>
@@ -130,11 +120,13 @@ const load = () =>
     document.head.append(script);
   }).catch(() => {}));
 
-const layer = () => mode != "none" && window[told.datalayer || "dataLayer"];
+/** Loads the second file where this page uses it: by its elements, its address, or what variants change; once it rests, for all that can wait. */
+const rest = (rested) =>
+  (tried || /[?&]resonate_debug/.test(search) || told.consent == "gtag" || document.querySelector("[data-resonate-html],[data-resonate-products]") || (WHOLE && some(changing)) || (rested && stores())) &&
+  load().then(() => core.settle && core.settle());
 
-/** Whether this page uses the second file: by its elements, its address, or what variants change. */
-const needed = () =>
-  tried || /[?&]resonate_debug/.test(search) || told.consent == "gtag" || layer() || document.querySelector("[data-resonate-html],[data-resonate-products]") || (WHOLE && some(changing));
+/** The second file, where what it does cannot wait, for a moment. */
+const patiently = () => Promise.race([load(), new Promise((resolve) => setTimeout(resolve, 800))]);
 
 /** Hides places that are still to come until their changes can be made, for a second at most; never the whole page. */
 const hold = /* @__PURE__ */ safely(() => {
@@ -163,35 +155,38 @@ const api = {
 for (const name of ["identify", "reset", "recommend"]) api[name] = (...given) => load().then(() => core[name](...given));
 for (const name in api) api[name] = safely(api[name]);
 Object.assign(core, api, {
-  who: () => [id, mode, user(), token(), state], login, anew, arms, keys, forced, send, flush, fill, field, address, post, again, service, key, custom, shop, script: told,
+  who: () => [id, mode, user(), token(), state], login, anew, arms, keys, forced, send, flush, fill, field, address, post, again, resume, remember, recognise, tried, service, key, custom, script: told,
   update: (found) => (features = found || features),
 });
 Object.defineProperty(api, "id", { get: () => id });
 api.version = VERSION;
 
-/** What is decided by where the script has none: from the service, else as it was the last time. @returns {?string} what is not there */
-async function fetched() {
+/** Where nothing stands in the script before the library: what the service answers, else what it did the last time. @returns {Promise<object>} */
+async function learnt() {
   try {
-    ({ features } = await (await fetch(`${service}/api/features/${key}`, { credentials: "omit" })).json());
-    if (stores()) keep("features", { at: Date.now(), features });
-    if (features) return null;
+    const told = await (await fetch(`${service}/api/features/${key}?tag`, { credentials: "omit", signal: AbortSignal.timeout(5000) })).json();
+    if (told.features) return { ...told, at: Date.now() };
   } catch {}
   const copy = kept("features");
-  if (copy && copy.at > Date.now() - 7 * DAY) ({ features } = copy);
-  return "features";
+  return { ...(copy && copy.at > Date.now() - 7 * DAY && copy), cause: "features" };
 }
 
 /** Shows what was decided. @returns {Promise<{ok: boolean, cause: ?string}>} */
 async function start() {
+  const given = window.__resonate || (WHOLE ? await learnt() : {}), cause = given.cause || null;
   const queued = window.resonate || [], run = (early) => queued.forEach((entry) => /^(consent|attributes)$/.test(entry[0]) == early && api.push(entry));
   window.resonate = api;
+  learn(given);
+  features = embedded;
+  core.shop = shop;
+  begin();
   if (tried) silence();
   safely(() => Object.assign(custom, JSON.parse(told.attributes || "{}")))();
   run(true);
   recognise();
+  if (WHOLE && given.at && stores()) keep("features", given);
   if (id) countPage();
-  resume();
-  const cause = BARE && !features ? await fetched() : null;
+  again();
   // Somebody tries this page out, or an audience asks what few do.
   if (tried || (WHOLE && /"\$(v|el|al|si)/.test(JSON.stringify(features)))) await patiently();
   begun = true;
@@ -202,14 +197,11 @@ async function start() {
     if (how == "visible") load().then(() => core.inView(element, () => exposed(name)));
     else if (how != "manual") exposed(name);
   });
-  for (const look of watchers) look();
+  look();
   run(false);
   follow();
   return { ok: !cause, cause };
 }
-
-/** The second file, where what it does cannot wait, for a moment. */
-const patiently = () => Promise.race([load(), new Promise((resolve) => setTimeout(resolve, 800))]);
 
 /** Counts pages from here on. Who is led to another page is counted on that one. */
 async function follow() {
@@ -217,16 +209,18 @@ async function follow() {
   if (core.leaving) return;
   const { to, from } = kept("redirect", 1) || {};
   keep("redirect", null, 1);
-  whenSeen(() => {
+  whenSeen(() =>
     watchPages({ redirected_from: to == location.href ? from : undefined }, () => {
       if (advance()) changed();
       if (id) countPage();
       again();
-    });
-    whenIdle(settle);
-  });
-  if (needed()) load();
-  else addEventListener("load", () => needed() && load());
+    }),
+  );
+  rest();
+  document.readyState == "complete" ? rest(1) : addEventListener("load", rest);
 }
 
-if (!window.resonate || window.resonate.map) api.ready = start().catch((error) => ({ ok: false, cause: error + "" }));
+if (!window.resonate || window.resonate.map) {
+  const ready = start().catch((error) => ({ ok: false, cause: error + "" }));
+  (window.resonate ||= []).ready = api.ready = ready;
+}

@@ -4,21 +4,21 @@ import { shop } from "./settings.js";
 
 export const DAY = 864e5;
 const PREFIX = "resonate_";
+/** What was answered about consent, and the name of the last beacon whose events the service has stored. */
+export const CONSENT = PREFIX + "consent", LEFT = PREFIX + "left";
 
 /** The value of a cookie; undefined where there is none that can be read. */
 export function cookie(name) {
-  for (const pair of document.cookie.split("; ")) {
-    try {
-      if (pair.startsWith(name + "=")) return decodeURIComponent(pair.slice(name.length + 1));
-    } catch {}
-  }
+  try {
+    return decodeURIComponent(document.cookie.split("; ").find((pair) => pair.startsWith(name + "=")).slice(name.length + 1));
+  } catch {}
 }
 
 /** Sets a cookie of the shop for so many days; 0 takes it away, that of the host as well. */
 export function setCookie(name, value, days) {
-  const within = shop.domain && `.${location.hostname}`.endsWith("." + shop.domain);
-  for (const domain of within ? (days ? [1] : [0, 1]) : [0])
-    document.cookie = `${name}=${encodeURIComponent(value)};Path=/;SameSite=Lax;Max-Age=${Math.round(days * 86400)}${domain ? ";Domain=" + shop.domain : ""}${location.protocol == "https:" ? ";Secure" : ""}`;
+  const domain = shop.domain && `.${location.hostname}`.endsWith("." + shop.domain) ? ";Domain=" + shop.domain : "";
+  for (const where of days ? [domain] : ["", domain])
+    document.cookie = `${name}=${encodeURIComponent(value)};Path=/;SameSite=Lax;Max-Age=${Math.round(days * 86400)}${where}${location.protocol == "https:" ? ";Secure" : ""}`;
 }
 
 const area = (session, use) => {
@@ -36,7 +36,7 @@ export const keep = (name, value, session) => area(session, (storage) => (value 
 /** Takes everything away that the tag has ever kept here, but for a preview. */
 export function forget() {
   for (const session of [0, 1]) area(session, (storage) => Object.keys(storage).forEach((name) => /^resonate_(?!preview)/.test(name) && storage.removeItem(name)));
-  for (const name of [PREFIX + "consent", shop.cookie]) if (cookie(name)) setCookie(name, "", 0);
+  for (const name of [CONSENT, LEFT, shop.cookie]) if (cookie(name)) setCookie(name, "", 0);
 }
 
 /** 128 random bits as text. */

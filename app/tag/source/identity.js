@@ -1,13 +1,13 @@
 // Who this is: the visitor's id, the user where one is logged in, what is counted of visits, and the mode of consent.
 
-import { COOKIE, RANK, initial } from "./consent.js";
-import { DAY, cookie, forget, keep, kept, random, setCookie } from "./device.js";
+import { RANK, initial } from "./consent.js";
+import { CONSENT, DAY, cookie, forget, keep, kept, random, setCookie } from "./device.js";
 import { shop } from "./settings.js";
 import { counted } from "./visits.js";
 
 /** The mode that holds, and one that will from the next page or route on. */
-export let mode = initial();
-let next = mode;
+export let mode;
+let next;
 /** The visitor's id; null where nobody is to be known. */
 export let id = null;
 /** `{id, token}` of who is logged in; consent may hide them. */
@@ -15,6 +15,8 @@ let named = null;
 /** What is kept of this visitor: counters, the session with what it has been shown, and the id where no script may read its cookie. */
 export let state = {};
 
+/** What was said before this page holds at its start. */
+export const begin = () => (mode = next = initial());
 /** Whether this browser may keep anything. */
 export const stores = () => RANK[mode] > RANK.ask;
 export const user = () => (mode == "personal" && named ? named.id : null);
@@ -72,7 +74,7 @@ function adopted() {
  */
 export function allow(wanted, now) {
   if (!RANK[wanted]) return false;
-  if (RANK[wanted] > RANK.ask) setCookie(COOKIE, wanted, shop.days);
+  if (RANK[wanted] > RANK.ask) setCookie(CONSENT, wanted, shop.days);
   next = wanted;
   return (now || mode == "ask" || RANK[wanted] < RANK[mode]) && advance();
 }

@@ -54,7 +54,7 @@ export function watchPages(properties, then) {
   for (const name of ["pointerdown", "pointermove", "keydown", "scroll", "touchstart"]) addEventListener(name, onInput, { passive: true, capture: true });
   for (const name of ["focus", "blur"]) addEventListener(name, count);
   addEventListener("popstate", route);
-  document.addEventListener("visibilitychange", () => (document.hidden ? (beat(), flush(1)) : onInput()));
+  document.addEventListener("visibilitychange", () => (document.hidden ? (beat(), flush()) : onInput()));
   addEventListener("pagehide", () => (beat(true), flush(1)));
   addEventListener("pageshow", (event) => event.persisted && page());
   setInterval(() => (beat(), flush()), EVERY);

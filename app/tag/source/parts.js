@@ -4,13 +4,14 @@ import * as changes from "./changes.js";
 import * as datalayer from "./datalayer.js";
 import * as debug from "./debug.js";
 import { extras } from "./extras.js";
+import * as left from "./left.js";
 import * as people from "./people.js";
 import * as preview from "./preview.js";
 import * as products from "./products.js";
 import * as redirects from "./redirects.js";
 import * as stream from "./stream.js";
 
-const PARTS_OF_THE_TAG = [people, datalayer, redirects, changes, products, debug, stream];
+const PARTS_OF_THE_TAG = [people, left, datalayer, redirects, changes, products, debug, stream];
 
 window.resonate._.begin(async (core) => {
   extras(core);

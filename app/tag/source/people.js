@@ -1,6 +1,8 @@
-// Who logs in and out, and lists of products for them.
+// Who logs in and out, lists of products for them, and the visitor's id, which the service sets again.
 
-/** Gives core `identify`, `reset` and `recommend`. */
+const DAY = 864e5, FOR_EVER = 9e15;
+
+/** Gives core `identify`, `reset`, `recommend` and `settle`. */
 export function start(core) {
   core.identify = (who, { token, traits } = {}) => {
     const before = core.user;
@@ -26,5 +28,16 @@ export function start(core) {
     } catch {
       return { items: [] };
     }
+  };
+
+  /** The service sets the id again, because its cookies last longer than those of scripts: once where their end does not move, else every day. */
+  core.settle = () => {
+    const state = core.who()[4], today = Math.floor(Date.now() / DAY);
+    if (!/measure|personal/.test(core.consent) || core.tried || state.asked > Date.now()) return;
+    state.asked = core.consent == "measure" ? FOR_EVER : (today + 1) * DAY;
+    core.remember();
+    const told = { visitor_id: core.id, consent: core.consent, since: new Date(state.first).toISOString().slice(0, 10) };
+    // who refused meanwhile keeps no cookie
+    core.post("/v1/visitor", JSON.stringify(told), { credentials: "include" }).catch(() => {}).then(() => core.consent == "none" && core.recognise());
   };
 }
