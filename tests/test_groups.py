@@ -23,7 +23,9 @@ def test_of_the_group(number):
 LAID_OUT = f"""
 import sys
 sys.path.insert(0, {str(TESTS)!r})
+from oracles.proving import register_profiles
 from oracles.whole_run import pytest_collection_modifyitems, pytest_runtest_protocol
+register_profiles()
 """
 SHARING = """
 import os
@@ -59,14 +61,23 @@ def test_long():
 def test_short_again():
     measured.by_short_again()
 """
+PROOF = """
+import pytest
+
+@pytest.mark.drawn(4)
+@pytest.mark.parametrize("number", range(1000))
+def test_of_a_case(number):
+    print(f"case {number}")
+"""
 LINES = ("by_short", "by_process_of_short", "by_long", "by_process_of_long", "by_short_again")
 
 
-def run(folder: Path, *options: str) -> str:
-    """What pytest says of the tests in this folder; nothing of the run around it reaches it."""
+def run(asked: Path, *options: str) -> str:
+    """What pytest says of these tests; nothing of the run around it reaches it."""
+    folder = next(each for each in (asked, *asked.parents) if each.is_dir())
     left_out = ("PYTEST_", "COV")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
-    command = [sys.executable, "-m", "pytest", "-rP", "--rootdir", str(folder), *options, str(folder)]
+    command = [sys.executable, "-m", "pytest", "-rP", "--rootdir", str(folder), *options, str(asked)]
     return subprocess.run(
         command, env=environment, cwd=folder, capture_output=True, text=True, check=True
     ).stdout  # fmt: skip
@@ -89,6 +100,21 @@ def test_what_the_tests_of_a_file_share_is_made_once(tmp_path: Path) -> None:
     (tmp_path / "test_sharing.py").write_text(SHARING)
     processes, made = together(tmp_path)
     assert (len(processes), len(set(processes)), len(made)) == (6, 1, 1)
+
+
+def test_of_a_long_proof_a_run_draws_so_many_cases_and_the_whole_proof_has_them_all(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text(LAID_OUT)
+    (tmp_path / "test_proof.py").write_text(PROOF)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = drawn\n")
+    runs = [
+        set(re.findall(r"^case (\d+)$", run(tmp_path, "-n", "2", "--dist", "loadgroup"), re.MULTILINE)) for _ in "ab"
+    ]
+    assert [len(drawn) for drawn in runs] == [4, 4]
+    assert runs[0] != runs[1]
+    whole = run(tmp_path, "--hypothesis-profile", "prove")
+    assert len(set(re.findall(r"^case (\d+)$", whole, re.MULTILINE))) == 1000
+    named = run(tmp_path / "test_proof.py::test_of_a_case")
+    assert len(set(re.findall(r"^case (\d+)$", named, re.MULTILINE))) == 1000
 
 
 def test_long_tests_come_first_and_are_not_measured(tmp_path: Path) -> None:
