@@ -47,7 +47,11 @@ CatalogKeeper(Path(sys.argv[1]), Path(sys.argv[2]), lambda: datetime.now(UTC)).b
 SERVE = """
 import os, sys
 from pathlib import Path
-from app.serving.server import DrainingServer, server_config
+try:
+    from app.serving.server import DrainingServer, server_config
+except ModuleNotFoundError:  # an older checkout
+    from app.http.protocol import server_config
+    from app.http.server import DrainingServer
 from benchmarks.http_servers import ours
 os.sched_setaffinity(0, {0})
 config = server_config(ours(Path(sys.argv[2])), host="127.0.0.1", port=int(sys.argv[1]))

@@ -1,11 +1,13 @@
 """What open streams cost a worker, and how soon they are told: the figures of 1,000 pages that wait for changes.
 
 `python -m benchmarks.streams [STREAMS] [SECONDS]`. One worker, half of the streams GrowthBook's, half OpenFeature's.
-Printed are memory a stream, the CPU of idle ones, the delay of a pause to each of them from the moment at which the
-catalogue changed, and OFREP's p99 beside them against without, measured in turn.
+A service of one worker, as `resonate serve` runs it. Printed are memory a stream, the CPU of idle ones, the delay of a
+pause to each of them (from the moment at which the catalogue changed, and from the beginning and the answer of the call
+that paused), and OFREP's p99 beside them against without, measured in turn.
 """
 
 import asyncio
+import os
 import resource
 import socket
 import statistics
@@ -13,22 +15,25 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import psutil
 
-from benchmarks.http import definitions, free_port, wait_for
+from benchmarks.http import TEN, definitions, free_port
 from benchmarks.idle import share_of_a_core
-from events.store.embedded import EmbeddedStore
-from experiments.catalog.publisher import CatalogKeeper
+from experiments.catalog.files import CatalogPaths
 
 PATHS = (b"/sub/pk_benchmark", b"/ofrep/v1/stream?key=pk_benchmark")
 BODY = b'{"context":{"targetingKey":"v-%d","device":"mobile","cart_value":10.5,"resonate.expose":false}}'
 ROUNDS = 5
-PAUSES = 5
+PAUSES = 10  # and resumptions
 QUESTIONS = 3_000
+SECRET = {"Authorization": "Bearer sk_benchmark"}
+UNLIMITED = ("RATE_LIMIT_PER_SECOND", "RATE_LIMIT_BURST", "BUDGET_CPU_MS", "BUDGET_BYTES_KB", "BUDGET_EVENTS",
+             "MAX_CONNECTIONS_PER_NETWORK")  # fmt: skip
 
 
 class Waiting:
@@ -54,7 +59,7 @@ class Waiting:
         async def next_event(reader: asyncio.StreamReader) -> float:
             while True:
                 if b"data: " in await reader.readuntil(b"\n\n"):
-                    return time.monotonic()
+                    return time.time()
 
         return await asyncio.gather(*(next_event(reader) for reader, _ in self.readers))
 
@@ -83,8 +88,9 @@ def percentile(values: Sequence[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, int(len(values) * share))]
 
 
-async def run(port: int, process: psutil.Process, keeper: CatalogKeeper, file: Path, streams: int, seconds: float
-              ) -> None:  # fmt: skip
+async def run(url: str, process: psutil.Process, catalogue: Path, streams: int, seconds: float) -> None:
+    """Prints all figures of this many streams on one worker."""
+    port = int(url.rpartition(":")[2])
     waiting = Waiting(port)
     await asyncio.to_thread(asked, port, QUESTIONS)  # warm
     idle = await asyncio.to_thread(share_of_a_core, process, seconds)
@@ -93,18 +99,8 @@ async def run(port: int, process: psutil.Process, keeper: CatalogKeeper, file: P
     memory = (process.memory_info().rss - before) / streams
     beside = await asyncio.to_thread(share_of_a_core, process, seconds)
     print(f"memory a stream: {memory / 1000:.1f} kB")
-    print(f"idle: {idle:.2%} of a core without, {beside:.2%} with {streams} streams, {beside - idle:+.2%}")
-    delays: list[float] = []
-    text = file.read_text()
-    for pause in range(PAUSES):
-        listening = asyncio.create_task(waiting.told())
-        await asyncio.sleep(0.1 + 0.37 * pause % 0.5)
-        file.write_text(text.replace("status: running", "status: paused") if pause % 2 == 0 else text)
-        await asyncio.to_thread(keeper.boot)
-        changed = time.monotonic()
-        delays += [moment - changed for moment in await listening]
-    worst = f"p50 {statistics.median(delays):.3f} s, p99 {percentile(delays, 0.99):.3f} s, worst {max(delays):.3f} s"
-    print(f"a change is seen by all {streams} after {worst} ({PAUSES} changes)")
+    print(f"idle: {idle:.2%} of a core without, {beside:.2%} with {streams} streams, {beside - idle:+.2%}", flush=True)
+    await told_of_pauses(url, waiting, catalogue)
     ratios: list[float] = []
     for _ in range(ROUNDS):
         with_streams = await asyncio.to_thread(asked, port, QUESTIONS)
@@ -119,29 +115,69 @@ async def run(port: int, process: psutil.Process, keeper: CatalogKeeper, file: P
     waiting.close()
 
 
+async def told_of_pauses(url: str, waiting: Waiting, catalogue: Path) -> None:
+    """Pauses and resumes by the API, and prints when all streams were told."""
+    delays: dict[str, list[float]] = {"the catalogue changed": [], "the call began": [], "the call was answered": []}
+    async with httpx.AsyncClient(base_url=url, headers=SECRET, timeout=60) as client:
+        for pause in range(PAUSES):
+            listening = asyncio.create_task(waiting.told())
+            await asyncio.sleep(0.1 + 0.37 * pause % 0.5)
+            action = "resume" if pause % 2 else "pause"
+            began = time.time()
+            (await client.post(f"/v1/experiments/{TEN[0]}/{action}")).raise_for_status()
+            answered = time.time()
+            moments = await listening
+            since = (catalogue.stat().st_mtime, began, answered)
+            for name, start in zip(delays, since, strict=True):
+                delays[name] += [moment - start for moment in moments]
+    for name, seen in delays.items():
+        worst = f"p99 {percentile(seen, 0.99):.3f} s, worst {max(seen):.3f} s ({PAUSES} changes)"
+        print(f"all {len(waiting.readers)} are told after {name}: p50 {statistics.median(seen):.3f} s, {worst}")
+
+
+@contextmanager
+def service(folder: Path, streams: int) -> Generator[tuple[str, psutil.Process]]:
+    """A service of one worker without limits, by its address and its worker."""
+    definitions(folder / "definitions")
+    port = free_port()
+    said = {
+        "PORT": port, "WORKERS": 1, "DATA": folder / "data", "DEFINITIONS": folder / "definitions",
+        "PUBLISHABLE_KEYS": "pk_benchmark", "SECRET_KEYS": "sk_benchmark", "MAX_STREAMS": 2 * streams,
+        **dict.fromkeys(UNLIMITED, 1_000_000),
+    }  # fmt: skip
+    environment = {**os.environ, **{f"RESONATE_{name}": str(value) for name, value in said.items()}}
+    serving = subprocess.Popen([sys.executable, "-P", "-m", "app.cli.main", "serve"], env=environment,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+    try:
+        url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + 60
+        while not is_ready(url):
+            if serving.poll() is not None or time.monotonic() > deadline:
+                raise SystemExit("the service did not start")
+            time.sleep(0.1)
+        children = psutil.Process(serving.pid).children(recursive=True)
+        [worker] = [each for each in children if "worker" in each.cmdline()]
+        yield url, worker
+    finally:
+        serving.terminate()
+        serving.wait()
+
+
+def is_ready(url: str) -> bool:
+    """Whether a service answers there."""
+    try:
+        return httpx.get(f"{url}/readyz").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
 def main() -> None:
     """The whole run."""
     streams = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000
     seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 20.0
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    with tempfile.TemporaryDirectory() as folder:
-        data, port, written = Path(folder) / "data", free_port(), Path(folder) / "definitions"
-        data.mkdir()
-        definitions(written)
-        keeper = CatalogKeeper(written, data, lambda: datetime.now(UTC))
-        keeper.boot()
-        store = EmbeddedStore(data)
-        store.start()
-        worker = subprocess.Popen([sys.executable, "-m", "benchmarks.http_servers", "ours", str(port), str(data)])
-        try:
-            wait_for(port)
-            file = sorted(written.glob("*.yaml"))[0]
-            asyncio.run(run(port, psutil.Process(worker.pid), keeper, file, streams, seconds))
-        finally:
-            worker.terminate()
-            worker.wait()
-            store.stop()
+    with tempfile.TemporaryDirectory() as folder, service(Path(folder), streams) as (url, worker):
+        asyncio.run(run(url, worker, CatalogPaths(Path(folder) / "data").current, streams, seconds))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Names that were probably meant where an unknown one was given."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Final
 
@@ -10,22 +10,39 @@ MOST_COMPARED: Final = 20  # names: one comparison takes as long as hundreds of 
 LONGEST: Final = 100  # letters that are compared: what a stranger sends may be of any length
 
 
-def nearest(name: str, known: Iterable[str], most: int = 1) -> tuple[str, ...]:
-    """The known names that are near, in whichever case, the likeliest first; at most `most` of them.
+class Names:
+    """Known names, in their order: whoever asks often asks one of these, and pays for the order once."""
 
-    Where several may be named, those follow of which it is the first words. Of many known names those are compared that
-    stand around it in order of their letters, from the first on and from the last on: a slip leaves one of both alone.
-    """
-    by_lower, given = {word.lower(): word for word in known}, name[:LONGEST].lower()
-    if len(by_lower) > MOST_COMPARED:
-        around = [*_around(given, by_lower, str), *_around(given, by_lower, _backwards)]
-        by_lower = {word: by_lower[word] for word in around}
-    begun = [word for word in by_lower if most > 1 and word.startswith((f"{given}_", f"{given}-", f"{given}."))]
-    found = dict.fromkeys([*get_close_matches(given, by_lower, most, CUT_OFF), *begun])
-    return tuple(by_lower[near] for near in found)[:most]
+    def __init__(self, known: Iterable[str]) -> None:
+        self._by_lower = {word.lower(): word for word in known}
+        self._forwards = sorted(self._by_lower)
+        self._backwards = sorted(word[::-1] for word in self._by_lower)
+
+    def nearest(self, name: str, most: int = 1) -> tuple[str, ...]:
+        """The known names that are near, in whichever case, the likeliest first; at most `most` of them.
+
+        Where several may be named, those follow of which it is the first words. Of many known names those are compared
+        that stand around it in order of their letters, from the first on and from the last on: a slip leaves one of
+        both alone.
+        """
+        given = name[:LONGEST].lower()
+        words: Iterable[str] = self._by_lower
+        if len(self._by_lower) > MOST_COMPARED:
+            ends = _around(given[::-1], self._backwards)
+            words = dict.fromkeys([*_around(given, self._forwards), *[word[::-1] for word in ends]])
+        begun = [word for word in words if most > 1 and word.startswith((f"{given}_", f"{given}-", f"{given}."))]
+        found = dict.fromkeys([*get_close_matches(given, words, most, CUT_OFF), *begun])
+        return tuple(self._by_lower[near] for near in found)[:most]
 
 
-def did_you_mean(name: str, known: Iterable[str], otherwise: str = "", *, lead: str = ", ", quote: str = "") -> str:
+def nearest(name: str, known: Iterable[str] | Names, most: int = 1) -> tuple[str, ...]:
+    """Those of the known names that are near, as `Names.nearest` finds them."""
+    return (known if isinstance(known, Names) else Names(known)).nearest(name, most)
+
+
+def did_you_mean(
+    name: str, known: Iterable[str] | Names, otherwise: str = "", *, lead: str = ", ", quote: str = ""
+) -> str:
     """The end of a sentence about an unknown name: `, did you mean x?` where a known name is near, else `otherwise`.
 
     `lead` stands before the question and `quote` on both sides of the name.
@@ -33,12 +50,7 @@ def did_you_mean(name: str, known: Iterable[str], otherwise: str = "", *, lead: 
     return next((f"{lead}did you mean {quote}{near}{quote}?" for near in nearest(name, known)), otherwise)
 
 
-def _around(given: str, words: Iterable[str], read: Callable[[str], str]) -> Sequence[str]:
-    """The words that stand around a given one in the order in which they are read."""
-    ordered, half = sorted(words, key=read), MOST_COMPARED // 4
-    place = bisect_left(ordered, read(given), key=read)
+def _around(given: str, ordered: Sequence[str]) -> Sequence[str]:
+    """The words that stand around a given one."""
+    place, half = bisect_left(ordered, given), MOST_COMPARED // 4
     return ordered[max(0, place - half) : place + half]
-
-
-def _backwards(word: str) -> str:
-    return word[::-1]

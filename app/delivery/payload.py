@@ -4,7 +4,6 @@ import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from math import inf
 from typing import Final
 
@@ -19,6 +18,7 @@ from app.worker.resources import Resources
 from events.consent import Consent
 from experiments.assignment.payload import Drawn, by_any_unit, by_nothing, by_visitor, evaluated, features
 from experiments.catalog.visible import Visible
+from kit.time import iso, moment_of
 
 FEATURES_PREFIX: Final = "/api/features/"
 CACHE_CONTROL: Final = b"public, max-age=30, stale-while-revalidate=3600, stale-if-error=36000"
@@ -45,17 +45,15 @@ class Payload:
     def at(
         cls, now: float, visible: Visible, former: "Payload | None", consent: Consent = Consent.PERSONAL
     ) -> "Payload":
-        """As of `now`, in epoch seconds, for who allows this; where it says what the `former` said, it is of the same
-        date.
-        """
+        """As of `now`, in epoch seconds, for who allows this; what the `former` said is not packed anew."""
         since, until = unchanged_around(visible, now)
         encoded = msgspec.json.encode(features(visible.servable, now, visible.secured, DRAWN[consent]))
-        etag = b'"%b"' % hashlib.sha256(encoded).hexdigest()[:32].encode()
+        version, changed = hashlib.sha256(encoded).hexdigest()[:32].encode(), changed_ms(visible, since)
+        etag = b'"%b-%x"' % (version, changed)  # of all that the body says, its date too
         enrolling = tuple((each.key, each.phase) for each in visible.running if not each.stage(now).closed)
         if former is not None and etag == former.kept.etag:
             return cls(visible, since, until, former.kept, former.said, encoded, enrolling)
-        body = b'{"status":200,"features":%b,"dateUpdated":"%b"}' % (encoded, written_now())
-        version = etag[1:-1]
+        body = b'{"status":200,"features":%b,"dateUpdated":"%b"}' % (encoded, written(changed).encode())
         said = Said(version, b"id: %b\nevent: features\ndata: %b\n\n" % (version, body))
         return cls(visible, since, until, Kept(body, etag), said, encoded, enrolling)
 
@@ -71,18 +69,18 @@ class Edition:
     visible: Visible
     since: float
     until: float
-    updated: bytes
+    updated: str
     said: Said
 
     @classmethod
     def at(cls, now: float, visible: Visible, former: "Edition | None") -> "Edition":
-        """As of `now`, in epoch seconds; where nothing changed since the `former`, it is of the same date."""
+        """As of `now`, in epoch seconds; while nothing changes, it says what the `former` said."""
         since, until = unchanged_around(visible, now)
-        version = evaluated(visible.servable, now)
+        version, updated = evaluated(visible.servable, now), written(changed_ms(visible, since))
         if former is not None and version == former.said.version:
-            return cls(visible, since, until, former.updated, former.said)
+            return cls(visible, since, until, updated, former.said)
         event = b'id: %b\ndata: {"type":"refetchEvaluation","etag":"%b"}\n\n' % (version, version)
-        return cls(visible, since, until, written_now(), Said(version, event))
+        return cls(visible, since, until, updated, Said(version, event))
 
     def holds(self, visible: Visible, now: float) -> bool:
         """Whether it is that of those who see this, at `now`."""
@@ -157,6 +155,11 @@ def unchanged_around(visible: Visible, now: float) -> tuple[float, float]:
     return since, min((moment for moment in moments if moment > now), default=inf)
 
 
-def written_now() -> bytes:
-    """This moment as GrowthBook writes it."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z").encode()
+def changed_ms(visible: Visible, since: float) -> int:
+    """When what is visible since then may have changed last, in epoch milliseconds: every worker says the same."""
+    return round(max(since, visible.published) * 1_000)
+
+
+def written(milliseconds: int) -> str:
+    """A moment as GrowthBook writes it."""
+    return iso(moment_of(milliseconds * 1_000), "milliseconds")

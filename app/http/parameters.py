@@ -1,6 +1,7 @@
 """The query parameters that a route does not know: refused where a secret key asks, else ignored, counted and named."""
 
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 from typing import Final
 from urllib.parse import parse_qsl, quote
 
@@ -18,6 +19,8 @@ DEBUG: Final = "debug"
 DEBUG_MEANS: Final = "`1` names the query parameters that are unknown here in `X-Resonate-Unknown-Parameters`."
 NAMED: Final = 5
 LONGEST: Final = 100
+LONGEST_KNOWN: Final = 200  # bytes of a query that is remembered
+MOST_KNOWN: Final = 512
 UNKNOWN: Final = b"x-resonate-unknown-parameters"
 
 
@@ -28,10 +31,10 @@ def declared(exchange: Exchange) -> list[str]:
     return [field.alias for field in get_flat_params(route.dependant) if field.alias not in in_path]
 
 
-def query_pairs(exchange: Exchange) -> list[tuple[str, str]]:
+def query_pairs(exchange: Exchange) -> Sequence[tuple[str, str]]:
     """Names and values of the query, blank ones too; the address, and so their number, is bounded by the protocol."""
     query: bytes = exchange.scope["query_string"]
-    return parse_qsl(query.decode("latin-1"), keep_blank_values=True) if query else []
+    return _known_pairs(query) if len(query) <= LONGEST_KNOWN else _pairs(query)
 
 
 def refuse_unknown(exchange: Exchange, known: Collection[str]) -> None:
@@ -59,6 +62,13 @@ def ignore_unknown(exchange: Exchange, known: Collection[str], telemetry: Teleme
     if unknown and (DEBUG, "1") in pairs:
         names = ", ".join(quote(name[:LONGEST], safe="") for name in unknown[:NAMED])
         exchange.notes = ((UNKNOWN, names.encode()), (b"access-control-expose-headers", UNKNOWN))
+
+
+def _pairs(query: bytes) -> Sequence[tuple[str, str]]:
+    return tuple(parse_qsl(query.decode("latin-1"), keep_blank_values=True)) if query else ()
+
+
+_known_pairs: Final = lru_cache(MOST_KNOWN)(_pairs)  # most of what is asked for often names its key in the address
 
 
 def _unknown(names: Sequence[str], known: Collection[str]) -> list[str]:

@@ -70,7 +70,7 @@ def collect(exchange: Exchange, resources: Resources, body: bytes) -> Reply:
     told = decode(body, BODY)
     named = resources.users.named_by_events(exchange.user_token)
     try:
-        reading = read_collected(told, len(body), arrival(exchange, resources, grant, named))
+        reading = read_collected(told, arrival(exchange, resources, grant, named))
     except UnknownConsent as error:
         raise Problem(400, "unknown_consent", str(error)) from None
     except BatchTooLarge as error:

@@ -4,6 +4,7 @@ off its scale, an order that is worth nothing.
 
 from collections.abc import Iterator, Sequence
 from math import inf
+from time import monotonic
 from typing import Any, Final
 
 from app.http.access import Grant
@@ -14,12 +15,13 @@ from events.dialects.names import EXPERIMENT_VIEWED, ORDER_COMPLETED, VOCABULARY
 from events.dialects.validation import Reading
 from events.records import SURVEY_ANSWERED, TRACK, Record
 from experiments.catalog.heard import Heard
-from kit.suggestions import did_you_mean
+from kit.suggestions import Names, did_you_mean
 
 Hint = dict[str, Any]
 Hints = Sequence[Hint]
 DEBUGGED: Final = b"debug=1"  # in every query that says so
 MOST_REMEMBERED: Final = 1_000
+MOST_SEARCHED: Final = 20  # names a second: strangers make up names, and what was meant takes a third of a millisecond
 LONGEST: Final = 100  # characters of a name that are told
 LOOKED_INTO: Final = frozenset({ORDER_COMPLETED, SURVEY_ANSWERED})
 NEEDED: Final = {ORDER_COMPLETED: "properties.order_id", EXPERIMENT_VIEWED: "the experiment and its variant"}
@@ -33,12 +35,13 @@ def hints_of(exchange: Exchange, reading: Reading, resources: Resources, grant: 
     if not grant.secret and (DEBUG, "1") not in query_pairs(exchange):
         return ()
     heard, hints = resources.heard, list[Hint]()
+    unread = heard.kept.get(Unread) or heard.kept.setdefault(Unread, Unread(heard))
     for place, record in enumerate(reading.records):
         if record.type != TRACK:
             continue
         said = list(_looked_into(record, heard)) if record.event in LOOKED_INTO else []
         if record.event not in heard.names:
-            said.append(_unread(record.event or "", heard, secret=grant.secret))
+            said.append(unread.told(record.event or "", secret=grant.secret))
         index = place if reading.places is None else reading.places[place]
         hints += [{"index": index, "code": code, "message": message} for code, message in said]
     return hints
@@ -62,20 +65,38 @@ def _looked_into(record: Record, heard: Heard) -> Iterator[tuple[str, str]]:
         yield "score_off_scale", f"the score is off its scale and does not count: {scale}"
 
 
-def _unread(name: str, heard: Heard, *, secret: bool) -> tuple[str, str]:
-    """What is said of a name that no metric reads; looked up once, because what was meant is searched for."""
-    remembered = heard.kept.setdefault(_unread, {})
-    said = remembered.get((name, secret))
-    if said is None:
-        if len(remembered) >= MOST_REMEMBERED:
-            remembered.clear()
+class Unread:
+    """What is said of names that no metric reads: it is remembered, because what was meant is searched for."""
+
+    def __init__(self, heard: Heard) -> None:
+        self._told: dict[tuple[str, bool], tuple[str, str]] = {}
+        words = {False: frozenset(VOCABULARY), True: heard.names.union(VOCABULARY)}  # to pages, to secret keys
+        self._words, self._known = words, {secret: Names(known) for secret, known in words.items()}
+        self._second = 0.0
+        self._searched = 0  # in this second
+
+    def told(self, name: str, *, secret: bool) -> tuple[str, str]:
+        """The code and the sentence; one without what was meant where too much was searched for in this second."""
+        said = self._told.get((name, secret))
+        if said is not None:
+            return said
         meant, told = meant_name(name), repr(name[:LONGEST])
         if meant != name:
             needed = NEEDED.get(meant, "what that needs")
             said = "near_name", f"{told} stays under its own name: as {meant} it would need {needed}"
+        elif self._may_search():
+            known = self._words[secret] - {name} if name in VOCABULARY else self._known[secret]
+            said = "no_metric_reads", f"no metric reads {told}{did_you_mean(name, known, lead='; ')}"
         else:
-            known = {*VOCABULARY, *(heard.names if secret else ())}
-            near = did_you_mean(name, sorted(known - {name}), lead="; ")
-            said = "no_metric_reads", f"no metric reads {told}{near}"
-        remembered[name, secret] = said
-    return said
+            return "no_metric_reads", f"no metric reads {told}"
+        if len(self._told) >= MOST_REMEMBERED:
+            self._told.clear()
+        self._told[name, secret] = said
+        return said
+
+    def _may_search(self) -> bool:
+        second = monotonic() // 1
+        if second != self._second:
+            self._second, self._searched = second, 0
+        self._searched += 1
+        return self._searched <= MOST_SEARCHED

@@ -1,7 +1,7 @@
 """Segment's tracking API: an answer of success means that every event of the request is durable."""
 
 from asyncio import Future
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -20,16 +20,15 @@ from app.intake.receipts import with_receipt
 from app.worker.resources import Resources
 from events.authority import OF_BACKEND
 from events.consent import UnknownConsent
-from events.dialects.segment import BatchBody, BatchMissing, BatchTooLarge, read_batch, read_single
-from events.dialects.validation import Arrival, Reading
+from events.dialects.segment import BATCH, RAW_BATCH, BatchBody, BatchMissing, BatchTooLarge, read_batch, read_single
+from events.dialects.validation import MAX_EVENT_BYTES, Arrival, Reading
 from events.records import Record
 from events.store.availability import StoreUnavailable
-from kit.time import now_us
+from kit.time import DAY_US, now_us
 
 MOST_TOLD: Final = 100  # refusals, repairs and hints each
 SUCCESS: Final = b'{"success":true}'
 SINGLE: Final = msgspec.json.Decoder(dict[str, Any])
-BATCH: Final = msgspec.json.Decoder(BatchBody)
 
 
 class Tracking:
@@ -42,11 +41,11 @@ class Tracking:
         found = presented(exchange)
         grant = None if found is None else admit_key(exchange, resources.access, found[0], in_address=found[1])
         if self._kind is None:
-            batch, key = _decoded(exchange, resources, body, BATCH)
+            batch, key = _decoded(exchange, resources, body, _batch)
             grant = grant or admit_written(exchange, resources, batch.writeKey or key)
             named = resources.users.named_by_events(exchange.user_token)
             try:
-                reading = read_batch(batch, len(body), arrival(exchange, resources, grant, named))
+                reading = read_batch(batch, arrival(exchange, resources, grant, named))
             except BatchMissing as error:
                 raise unreadable(str(error)) from None
             except UnknownConsent as error:
@@ -56,7 +55,7 @@ class Tracking:
             if b"left=" in exchange.scope["query_string"]:
                 return with_receipt(exchange, resources, store(exchange, reading, resources, grant, named))
         else:
-            item, key = _decoded(exchange, resources, body, SINGLE)
+            item, key = _decoded(exchange, resources, body, _single)
             grant = grant or admit_written(exchange, resources, item.get("writeKey") or key)
             named = resources.users.named_by_events(exchange.user_token)
             reading = read_single(item, len(body), self._kind, arrival(exchange, resources, grant, named))
@@ -76,7 +75,7 @@ def arrival(exchange: Exchange, resources: Resources, grant: Grant, named: Named
         received_at=now_us(),
         authority=exchange.authority,
         user_agent=exchange.visitors_agent,
-        retention_days=resources.settings.retention_days,
+        retention_us=resources.settings.retention_days * DAY_US,
         prove=None if exchange.authority is OF_BACKEND else named.authority,
         scrubber=resources.scrubber,
         network=resources.network_of(exchange),
@@ -200,7 +199,7 @@ def told_of(reading: Reading, hints: Hints) -> dict[str, Any]:
 
 
 def _decoded(
-    exchange: Exchange, resources: Resources, body: bytes, decoder: msgspec.json.Decoder[Decoded]
+    exchange: Exchange, resources: Resources, body: bytes, read: Callable[[bytes], Decoded]
 ) -> tuple[Decoded, str | None]:
     """A body, and the key that stood beside it in a form. One that cannot be read holds no key either: without one it
     is refused for that.
@@ -209,8 +208,20 @@ def _decoded(
     if body[:1] != b"{":
         body, key = unwrapped(body, exchange.headers.get(b"content-type", b""))
     try:
-        return decode(body, decoder), key
+        return read(body), key
     except Problem:
         if exchange.grant is None:
             raise stranger(exchange, resources.access, None) from None
         raise
+
+
+def _single(body: bytes) -> dict[str, Any]:
+    return decode(body, SINGLE)
+
+
+def _batch(body: bytes) -> BatchBody:
+    """All items are decoded at once where all can be, and none is too large."""
+    try:
+        return (BATCH if len(body) <= MAX_EVENT_BYTES else RAW_BATCH).decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return decode(body, RAW_BATCH)

@@ -86,7 +86,7 @@ class RemoteEvaluation:
                     enrolled.append((experiment.key, experiment.phase))
         resources.intake.evaluations.add("api_eval", enrolled)
         edition = self._payloads.edition(resources.visible_to(grant, now), now, secret=grant.secret)
-        answer = {"status": 200, "features": features, "dateUpdated": edition.updated.decode()}
+        answer = {"status": 200, "features": features, "dateUpdated": edition.updated}
         return HttpAnswer(200, msgspec.json.encode(answer), JSON_TYPE, [NEVER_STORED])
 
 

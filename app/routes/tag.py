@@ -70,7 +70,7 @@ class Script:
     """The whole script for those who see this, and what it is made of."""
 
     payload: Payload
-    shop: Mapping[str, Any]
+    shop: tuple[Any, ...]
     kept: Kept
     told: Kept  # what stands before the library, alone
 
@@ -100,12 +100,13 @@ class TagScript:
 
     def _current(self, resources: Resources) -> Script:
         payload, made = self._payloads.current(resources, Consent.PERSONAL, time.time()), self._made
-        shop = shop_of(resources)
+        consent = resources.consent
+        shop = (resources.recognition.rules, consent.unsaid, consent.opted_out, resources.redirect_hosts)
         if made is None or made.payload is not payload or made.shop != shop:
-            made = self._made = self._make(payload, shop)
+            made = self._made = Script(payload, shop, *self._make(payload, shop_of(resources)))
         return made
 
-    def _make(self, payload: Payload, shop: Mapping[str, Any]) -> Script:
+    def _make(self, payload: Payload, shop: Mapping[str, Any]) -> tuple[Kept, Kept]:
         visible = payload.visible
         controls = {key: visible.compiled[key].definition.control.key for key in msgspec.json.decode(payload.features)}
         told = {
@@ -118,7 +119,7 @@ class TagScript:
         for character, escape in ESCAPED.items():
             written = written.replace(character, escape)
         body = b"window.__resonate=%b;\n%b" % (written.encode(), self.tag.following(payload.features))
-        return Script(payload, shop, kept_by_digest(body), kept_by_digest(written.encode()))
+        return kept_by_digest(body), kept_by_digest(written.encode())
 
 
 def kept_by_digest(body: bytes) -> Kept:

@@ -2,7 +2,9 @@
 
 import asyncio
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
+
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 ADDRESSES_KNOWN: Final = 512
 DECISIVE: Final = frozenset({b"host", b"transfer-encoding", b"expect"})  # who a request is for, and where it ends
@@ -32,6 +34,24 @@ def framing_fault(version: str, hosts: int, codings: tuple[bytes, ...]) -> str |
     if codings and (version == "1.0" or codings != (b"chunked",)):
         return "the only Transfer-Encoding that is understood is `chunked`, in HTTP/1.1"
     return None
+
+
+def without_chunks(cycle: RequestResponseCycle) -> None:
+    """HTTP/1.0 knows no chunks: an answer of which nobody says how long it is ends with its connection.
+
+    uvicorn would write it in chunks; to each piece of one that is not it says its length.
+    """
+    send: Any = cycle.send
+
+    async def send_plainly(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            if all(name != b"content-length" for name, _ in message["headers"]):
+                cycle.chunked_encoding = False
+        elif not cycle.expected_content_length:
+            cycle.expected_content_length = len(message.get("body", b""))
+        await send(message)
+
+    cycle.send = send_plainly
 
 
 class WholeCycle:

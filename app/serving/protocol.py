@@ -16,7 +16,16 @@ from app.http.errors import Problem, refusal
 from app.http.exchange import REFUSED, Awaited, head_lines
 from app.limits.connections import OpenConnections
 from app.limits.networks import UNKNOWN
-from app.serving.framing import CLOSE, DECISIVE, LAST, LAST_LINE, WholeCycle, framing_fault, plain_address
+from app.serving.framing import (
+    CLOSE,
+    DECISIVE,
+    LAST,
+    LAST_LINE,
+    WholeCycle,
+    framing_fault,
+    plain_address,
+    without_chunks,
+)
 from app.serving.streaming import BEAT_SECONDS, StreamConnection
 
 logger = logging.getLogger(__name__)
@@ -288,6 +297,8 @@ class ReceiptProtocol(HttpToolsProtocol):
         self.undecided = False
         self.scope["state"] = self.app_state.copy()
         super().on_headers_complete()
+        if self.scope["http_version"] == "1.0":
+            without_chunks(self.cycle)
         self.unfinished = True
         if self.early_body:
             super().on_body(self.early_body)

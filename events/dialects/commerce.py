@@ -8,8 +8,6 @@ from events.dialects.names import ORDER_COMPLETED, ORDERS
 from events.dialects.validation import EventRefused
 from kit.values import Unusable, first_identifier, identifier, kind_of, number
 
-MONEY: Final = frozenset({"revenue", "total", "currency"})
-COMMERCIAL: Final = MONEY | {"value", "products", "product_id", "order_id"}
 MAX_CURRENCY: Final = 8
 MAX_REVENUE: Final = 1e9
 MISSING_ORDER_ID: Final = "missing_order_id"
@@ -23,12 +21,11 @@ def commerce(fields: dict[str, Any], name: str, properties: dict[str, Any], note
     """Adds value, currency, order and product lines of the event `name` to `fields`; the id of an order that names none
     is `instead`, where that is one. Raises Refused.
     """
-    if COMMERCIAL.isdisjoint(properties) and name != ORDER_COMPLETED:
-        return
     order = properties.get("order_id")
     if order is not None or name == ORDER_COMPLETED:
         _order(fields, name, order, notes, instead)
-    value = _money(fields, properties, notes) if not MONEY.isdisjoint(properties) else None
+    told = "revenue" in properties or "total" in properties or "currency" in properties
+    value = _money(fields, properties, notes) if told else None
     if "products" in properties:
         value = _products(fields, name, properties["products"], value, notes)
     elif properties.get("product_id") is not None:

@@ -46,19 +46,19 @@ def needed_id(*values: Any, field: str) -> str:
 def optional_id(value: Any, field: str, notes: Notes) -> str | None:
     """An id, None where there is none that can be used."""
     found = identifier(value)
-    if isinstance(found, Unusable):
-        noted(notes, field, found)
-        return None
-    return found
+    if type(found) is str or not isinstance(found, Unusable):
+        return found
+    noted(notes, field, found)
+    return None
 
 
 def optional_moment(value: Any, field: str, notes: Notes) -> int | None:
     """A time in microseconds UTC, None where there is none that can be used."""
     found = moment(value)
-    if isinstance(found, Unusable):
-        noted(notes, field, found)
-        return None
-    return found
+    if type(found) is int or not isinstance(found, Unusable):
+        return found
+    noted(notes, field, found)
+    return None
 
 
 def optional_text(value: Any, field: str, notes: Notes) -> str | None:

@@ -11,7 +11,7 @@ import msgspec
 
 from events.consent import OF_WORD, PERSONAL, mode_of, strictest
 from events.dialects.segment import ITEM, BatchBody, read_batch
-from events.dialects.validation import Arrival, Reading
+from events.dialects.validation import MAX_EVENT_BYTES, Arrival, Reading
 from kit.values import MAX_INTEGER
 
 MICROSECONDS: Final = 1_000  # in a millisecond, which our own times are given in
@@ -129,10 +129,10 @@ def _product(item: Any) -> Any:
     return {TABLE.item.get(name, name): value for name, value in item.items()} if type(item) is dict else item
 
 
-def read_collected(body: CollectBody, size: int, arrival: Arrival) -> Reading:
-    """Every event of one body of `size` bytes. Raises BatchTooLarge, UnknownConsent of the body itself."""
+def read_collected(body: CollectBody, arrival: Arrival) -> Reading:
+    """Every event of one body. Raises BatchTooLarge, UnknownConsent of the body itself."""
     batch, places = as_batch(body)
-    found = read_batch(batch, size, arrival)
+    found = read_batch(batch, arrival)
     return Reading(
         found.records,
         [replace(each, index=places[each.index]) for each in found.refusals],
@@ -149,18 +149,18 @@ def as_batch(body: CollectBody) -> tuple[BatchBody, Sequence[int]]:
 
     What cannot be read stays as it is, and is refused as it would be there.
     """
-    batch: list[msgspec.Raw] = []
+    batch: list[Any] = []
     places: list[int] = []
     for place, raw in enumerate(body.events):
+        item: Any = raw
         with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             told = ITEM.decode(raw)
-            if type(told) is dict:
+            if type(told) is dict and len(memoryview(raw)) <= MAX_EVENT_BYTES:
                 item = _item(told, raw, body, place)
                 if item is None:
                     continue
-                raw = msgspec.Raw(msgspec.json.encode(item))
         places.append(place)
-        batch.append(raw)
+        batch.append(item)
     context: dict[str, Any] = {"library": {"name": LIBRARY}}
     if body.user_agent is not None:
         context["userAgent"] = body.user_agent

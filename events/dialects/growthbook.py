@@ -16,7 +16,7 @@ from events.dialects.fields import (
     repaired_fields,
 )
 from events.dialects.names import EXPERIMENT_VIEWED
-from events.dialects.segment import EVENT_NAME, BatchTooLarge, check_size, decoded, happened
+from events.dialects.segment import EVENT_NAME, BatchTooLarge, decoded, happened
 from events.dialects.validation import (
     CONSENT,
     CONSENT_ATTRIBUTE,
@@ -48,9 +48,8 @@ def read_events(items: list[msgspec.Raw], arrival: Arrival) -> Reading:
     for index, raw in enumerate(items):
         item: dict[str, Any] = {}
         try:
-            check_size(len(memoryview(raw)))
             item = decoded(raw)
-            reading.add(read_event(item, arrival))
+            reading.read.append(read_event(item, arrival))
         except (EventRefused, EventDropped) as left:
             reading.leave(index, _told(item), left)
         if arrival.notes:

@@ -40,6 +40,7 @@ from events.records import ALIAS, ENGAGEMENT, EXPOSURE, GROUP, IDENTIFY, PAGE, S
 from kit.values import Unusable, moment, number
 
 KINDS: Final = frozenset({TRACK, PAGE, SCREEN, IDENTIFY, GROUP, ALIAS, ENGAGEMENT})
+OF_TRAITS: Final = frozenset({IDENTIFY, GROUP})
 KNOWN_FIELDS: Final = frozenset(
     {
         "type", "event", "anonymousId", "userId", "previousId", "groupId", "messageId", "properties", "traits",
@@ -57,13 +58,19 @@ ITEM: Final = msgspec.json.Decoder()
 
 
 class BatchBody(msgspec.Struct, frozen=True):
-    """The body of /v1/batch; its items stay raw, so that each one is read, and refused, on its own."""
+    """The body of /v1/batch; an item may still be raw: it is then decoded, and refused, on its own."""
 
-    batch: list[msgspec.Raw] | None = None
+    batch: list[Any] | None = None
     sentAt: Any = None
     writeKey: Any = None
     context: Any = None
     consent: Any = None
+
+
+class RawBatchBody(BatchBody, frozen=True):
+    """The same where one of the items may be too large, or cannot be read."""
+
+    batch: list[msgspec.Raw] | None = None
 
 
 class BatchMissing(Exception):
@@ -74,8 +81,12 @@ class BatchTooLarge(Exception):
     """More events in one request than are taken."""
 
 
-def read_batch(body: BatchBody, size: int, arrival: Arrival) -> Reading:
-    """All events of a body of `size` bytes. Raises BatchMissing, BatchTooLarge, UnknownConsent."""
+BATCH: Final = msgspec.json.Decoder(BatchBody)
+RAW_BATCH: Final = msgspec.json.Decoder(RawBatchBody)
+
+
+def read_batch(body: BatchBody, arrival: Arrival) -> Reading:
+    """All events of a body. Raises BatchMissing, BatchTooLarge, UnknownConsent."""
     items = body.batch
     if items is None:
         raise BatchMissing("batch: it is missing; it must be a list of events")
@@ -83,19 +94,19 @@ def read_batch(body: BatchBody, size: int, arrival: Arrival) -> Reading:
         raise BatchTooLarge(f"the batch has {len(items)} events, it may have {MAX_BATCH}")
     arrival = _of_batch(body, arrival)
     reading = ReadingOf(arrival)
+    read, notes = reading.read, arrival.notes
     context = body.context if type(body.context) is dict else None
-    for index, raw in enumerate(items):
-        item: dict[str, Any] = {}
+    for index, told in enumerate(items):
+        item: dict[str, Any] = told if type(told) is dict else {}
         try:
-            if size > MAX_EVENT_BYTES:  # of a smaller body no event is larger
-                check_size(len(memoryview(raw)))
-            item = decoded(raw)
+            if item is not told:
+                item = decoded(told)
             if context and item.get("context") is None:
                 item["context"] = context
-            reading.add(read_event(item, None, arrival))
+            read.append(read_event(item, None, arrival))
         except (EventRefused, EventDropped) as left:
             reading.leave(index, item, left)
-        if arrival.notes:
+        if notes:
             reading.repaired(index, item)
     return reading.whole()
 
@@ -125,7 +136,7 @@ def read_single(item: dict[str, Any], size: int, kind: str, arrival: Arrival) ->
         reading.leave(0, {**item, "type": kind}, left)
         return reading.whole()
     reading = ReadingOf(arrival)
-    reading.add(record)
+    reading.read.append(record)
     reading.repaired(0, {**item, "type": kind})
     return reading.whole()
 
@@ -143,69 +154,75 @@ def read_event(item: dict[str, Any], kind: str | None, arrival: Arrival) -> Reco
         return permitted(beat(item, arrival, consent), consent)
     notes, scrubber = arrival.notes, arrival.scrubber
     context = mapping(item.get("context"), "context", notes, scrubber)
-    told = "traits" if kind in (IDENTIFY, GROUP) else "properties"
+    told = "traits" if kind in OF_TRAITS else "properties"
     properties = mapping(item.get(told), told, notes, scrubber)
     fields = _what(item, kind, properties, arrival)
     alone = arrival.authority is OF_BACKEND and fields.get("order_id") is not None and fields["event"] in ORDERS
     place = "previousId" if kind == ALIAS else "anonymousId"
     visitor_id, user_id = who_of(item, place, notes, both=kind == ALIAS, alone=alone)
     when = event_time(item, arrival)
-    given = item.get("messageId")
-    exposes = fields["type"] == EXPOSURE
-    fields["message_id"] = "" if exposes and not given else message_identifier(given, item, notes)
-    fields["visitor_id"], fields["user_id"], fields["time"] = visitor_id, user_id, when
-    fields["network"], fields["site"] = arrival.network, arrival.site
-    fields["authority"] = arrival.authority_of(visitor_id, user_id, item, consent)
-    fields["quarantined"] = arrival.impossible(when)
-    fields["properties"] = properties or None
+    given, exposes = item.get("messageId"), fields["type"] == EXPOSURE
+    message_id = "" if exposes and not given else message_identifier(given, item, notes)
     hashed = hashed_id(properties, notes) if exposes else None
-    _where(fields, item, context, properties, arrival)
-    record = weighed(Record(**fields), hashed, consent, arrival) if exposes else Record(**fields)
-    return record if record is None or consent is PERSONAL else permitted(record, consent)
-
-
-def _where(
-    fields: dict[str, Any], item: dict[str, Any], context: dict[str, Any], properties: dict[str, Any], arrival: Arrival
-) -> None:
-    """The columns of the page and of the client, and of the context what is kept."""
-    notes, page, kept = arrival.notes, context.get("page"), context
     machine = arrival.client(context.get("userAgent"))
-    if type(page) is not dict:
-        page = members_of(page, "context.page", notes)
-    fields["url"] = _of_page("url", properties, page, notes)
-    fields["path"] = _of_page("path", properties, page, notes)
-    fields["country"] = _country(context["location"], arrival) if "location" in context else arrival.country
-    fields["device"], fields["bot"] = machine.device, machine.bot
+    url, path = _page_of(properties, context.get("page"), notes)
+    country = _country(context["location"], arrival) if "location" in context else arrival.country
+    record = Record(
+        message_id=message_id,
+        visitor_id=visitor_id,
+        user_id=user_id,
+        time=when,
+        network=arrival.network,
+        site=arrival.site,
+        authority=arrival.authority_of(visitor_id, user_id, item, consent),
+        quarantined=arrival.impossible(when),
+        url=url,
+        path=path,
+        country=country,
+        device=machine.device,
+        bot=machine.bot,
+        properties=properties or None,
+        context=_kept(item, context, fields.get("event"), machine.browser, arrival) or None,
+        **fields,
+    )
+    believed = weighed(record, hashed, consent, arrival) if exposes else record
+    return believed if believed is None or consent is PERSONAL else permitted(believed, consent)
+
+
+def _kept(
+    item: dict[str, Any], context: dict[str, Any], event: str | None, browser: str | None, arrival: Arrival
+) -> dict[str, Any]:
+    """What is kept of the context, and beside it what no column holds: all notes are made by then."""
+    notes, kept = arrival.notes, context
     if not FORGOTTEN_CONTEXT.isdisjoint(context):
         kept = {name: value for name, value in context.items() if name not in FORGOTTEN_CONTEXT}
-    if machine.browser is not None:
-        kept = {**kept, "browser": machine.browser}
+    if browser is not None:
+        kept = {**kept, "browser": browser}
     if not KNOWN_FIELDS.issuperset(item):
         unknown = {name: value for name, value in item.items() if name not in KNOWN_FIELDS}
         kept = {**kept, "unknown_fields": mapping(unknown, "event", notes, arrival.scrubber)}
-    if "event" in fields and fields["event"] != item["event"]:
+    if event is not None and event != item["event"]:
         kept = {**kept, EVENT_NAME: item["event"]}
-    if notes:
-        kept = {**kept, REPAIRED: repaired_fields(notes)}
-    fields["context"] = kept or None
+    return {**kept, REPAIRED: repaired_fields(notes)} if notes else kept
+
+
+def _page_of(properties: dict[str, Any], page: Any, notes: Notes) -> list[str | None]:
+    """URL and path: what the event says of its page, else its context."""
+    if type(page) is not dict:
+        page = members_of(page, "context.page", notes)
+    found: list[str | None] = []
+    for name in ("url", "path"):
+        own, told = properties.get(name), page.get(name)
+        if own is not None or not (told is None or type(told) is str):
+            own = optional_text(own, f"properties.{name}", notes)
+            told = own or optional_text(told, f"context.page.{name}", notes)
+        found.append(told or None)
+    return found
 
 
 def _country(location: Any, arrival: Arrival) -> str | None:
     told = members_of(location, "context.location", arrival.notes).get("country")
     return optional_text(told, "context.location.country", arrival.notes) or arrival.country
-
-
-def _of_page(name: str, properties: dict[str, Any], page: dict[str, Any], notes: Notes) -> str | None:
-    """What the event says of its page, else its context."""
-    own = properties.get(name)
-    if own is None or not (type(own) is str and own):
-        if own is not None:
-            optional_text(own, f"properties.{name}", notes)
-        told = page.get(name)
-        if told is None or type(told) is str:
-            return told or None
-        return optional_text(told, f"context.page.{name}", notes)
-    return own
 
 
 def check_size(size: int) -> None:
@@ -214,10 +231,13 @@ def check_size(size: int) -> None:
         raise EventRefused("event_too_large", "event", f"it has {size} bytes, it may have {MAX_EVENT_BYTES}")
 
 
-def decoded(raw: msgspec.Raw) -> dict[str, Any]:
+def decoded(told: Any) -> dict[str, Any]:
     """One event of a batch. Raises Refused."""
     try:
-        item = ITEM.decode(raw)
+        item = told
+        if type(told) is msgspec.Raw:
+            check_size(len(memoryview(told)))
+            item = ITEM.decode(told)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise EventRefused("unreadable_event", "event", f"it is not valid JSON: {error}") from None
     if type(item) is not dict:

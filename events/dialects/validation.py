@@ -22,6 +22,8 @@ MAX_KEYS: Final = 512
 MAX_EVENT_BYTES: Final = 32_768
 MAX_BATCH: Final = 2_500
 MAX_NAME: Final = 256
+LEAST: Final = -float(MAX_INTEGER)  # as floats, which compare as exactly, and sooner
+MOST: Final = float(MAX_INTEGER)
 MAX_LIBRARY: Final = 64
 NUMBER_TOO_LARGE: Final = "number_too_large"
 USER_TOKEN: Final = "user_token"  # proves the user of an event or a batch; it is never stored
@@ -134,7 +136,7 @@ class Arrival(msgspec.Struct, frozen=True):
     country: str | None = None
     site: str | None = None  # of the sender's key
     network: int | None = None
-    retention_days: int = 730
+    retention_us: int = 730 * DAY_US
     prove: Callable[[str, str, Any], Authority] | None = None
     token: Any = None
     scrubber: Scrubber = msgspec.field(default_factory=Scrubber)
@@ -170,37 +172,31 @@ class Arrival(msgspec.Struct, frozen=True):
 
     def impossible(self, moment: int) -> bool:
         """More than a day in the future, or older than what the log keeps."""
-        return moment > self.received_at + DAY_US or moment < self.received_at - self.retention_days * DAY_US
+        return not self.received_at - self.retention_us <= moment <= self.received_at + DAY_US
 
 
 class ReadingOf:
     """The reading of one request while its events are read, one after the other."""
 
-    __slots__ = ("_consent", "_dialect", "_dropped", "_left", "_notes", "_read", "_refusals", "_repairs")
+    __slots__ = ("_consent", "_dialect", "_dropped", "_left", "_notes", "_refusals", "_repairs", "read")
 
     def __init__(self, arrival: Arrival, dialect: str = "segment") -> None:
         self._dialect = dialect
         self._consent = arrival.consent
         self._notes = arrival.notes
-        self._read: list[Record | None] = []
+        self.read: list[Record | None] = []  # of each event that is not left; None is one that is gone
         self._left: set[int] = set()
         self._refusals: list[Refusal] = []
         self._repairs: list[Repair] = []
         self._dropped = 0
 
-    def add(self, record: Record | None) -> None:
-        """What was read of the next event; None is one that is gone, and nothing is said of it."""
-        if record is None:
-            self._notes.clear()
-        self._read.append(record)
-
     def leave(self, index: int, item: Mapping[str, Any], why: EventRefused | EventDropped) -> None:
         """The next event, `item`, is not stored; of who refuses not even why."""
+        self._notes.clear()
         if self._refuses(item):
-            self.add(None)
+            self.read.append(None)
             return
         self._left.add(index)
-        self._notes.clear()
         if isinstance(why, EventRefused):
             self._refusals.append(Refusal.of(index, item, why.field, why.code, why.message))
         else:
@@ -214,19 +210,19 @@ class ReadingOf:
             return False
 
     def repaired(self, index: int, item: Mapping[str, Any]) -> None:
-        """Of the event that was read last this much was left out."""
-        for field, code, reason in self._notes:
+        """Of the event that was read last this much was left out; of one that is gone nothing is said."""
+        for field, code, reason in self._notes if self.read[-1] is not None else ():
             self._repairs.append(Repair.of(index, item, field, code, f"{field}: {reason}"))
         self._notes.clear()
 
     def whole(self) -> Reading:
         """What the request held."""
-        records = [record for record in self._read if record is not None]
-        if not self._left and len(records) == len(self._read):
+        records = [record for record in self.read if record is not None]
+        if not self._left and len(records) == len(self.read):
             return Reading(records, self._refusals, self._repairs, dialect=self._dialect)
-        indexes = [index for index in range(len(self._read) + len(self._left)) if index not in self._left]
-        places = [index for index, record in zip(indexes, self._read, strict=True) if record is not None]
-        gone = len(self._read) - len(records)
+        indexes = [index for index in range(len(self.read) + len(self._left)) if index not in self._left]
+        places = [index for index, record in zip(indexes, self.read, strict=True) if record is not None]
+        gone = len(self.read) - len(records)
         return Reading(records, self._refusals, self._repairs, gone, self._dropped, places, self._dialect)
 
 
@@ -253,7 +249,7 @@ def check_bounds(
             continue
         if kind is dict or kind is list:
             keys = check_bounds(item, field, scrubber, depth + 1, keys)
-        elif (kind is float or kind is int) and not -MAX_INTEGER < item < MAX_INTEGER:
+        elif (kind is float or kind is int) and not LEAST < item < MOST:
             raise EventRefused(NUMBER_TOO_LARGE, field, "numbers must lie between -2^63 and 2^63")
     return keys
 

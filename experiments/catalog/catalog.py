@@ -92,6 +92,7 @@ def catalog_of(snapshot: PublishedCatalog) -> Catalog:
         for designs in (former, released) if is_released(compiled, before.until) else (former,):
             designs.setdefault(compiled.key, []).append(compiled)
     secured = Secured(frozenset(content.shop.secure_attributes), content.shop.secure_salt or "")
+    published = snapshot.received_at.timestamp()
     return Catalog(
         version=snapshot.version,
         received_at=snapshot.received_at,
@@ -103,8 +104,8 @@ def catalog_of(snapshot: PublishedCatalog) -> Catalog:
         slots=MappingProxyType({slot.name: slot for slot in content.slots}),
         overridden=MappingProxyType(dict(snapshot.overridden)),
         written=MappingProxyType(dict(snapshot.written)),
-        full=Visible.of(servable, _by_key(former), secured, frozenset(each.key for each in servable)),
-        released=Released(servable, _by_key(released), secured),
+        full=Visible.of(servable, _by_key(former), secured, frozenset(each.key for each in servable), published),
+        released=Released(servable, _by_key(released), secured, published),
         heard=Heard.by(content.metrics),
     )
 

@@ -26,8 +26,9 @@ class Visible:
     (`running`: status running; its dates are judged at each assignment); `shown` adds to these the stopped ones that
     shipped a variant: what a page gets that names none. `served` has, by key, every design seen in the last 24 hours,
     the present one first. `forcible` are the keys of which `resonate_force` shows a variant, `secured` the attributes
-    whose values the payload hides; `asks_agent` says that some audience asks what a user agent tells. In `kept`
-    handlers keep what they made of it, for as long as it is what they see.
+    whose values the payload hides; `asks_agent` says that some audience asks what a user agent tells. `published` is
+    when the definitions were, in epoch seconds: the same for every worker. In `kept` handlers keep what they made of
+    it, for as long as it is what they see.
     """
 
     compiled: Mapping[str, CompiledExperiment]
@@ -38,12 +39,14 @@ class Visible:
     forcible: Collection[str]
     secured: Secured
     asks_agent: bool
+    published: float = 0.0
     kept: dict[object, dict[Any, Any]] = field(default_factory=dict[object, dict[Any, Any]])
 
     @classmethod
     def of(
-        cls, servable: Sequence[CompiledExperiment], former: Designs, secured: Secured, forcible: Collection[str]
-    ) -> "Visible":
+        cls, servable: Sequence[CompiledExperiment], former: Designs, secured: Secured, forcible: Collection[str],
+        published: float,
+    ) -> "Visible":  # fmt: skip
         """These experiments in order of key, and the designs that were served under a key before."""
         compiled = {each.key: each for each in servable}
         present = {key: (each,) for key, each in compiled.items()}
@@ -56,6 +59,7 @@ class Visible:
             forcible=forcible,
             secured=secured,
             asks_agent=any(not OF_AGENTS.isdisjoint(each.derives) for each in servable),
+            published=published,
         )
 
     def beside(self, previewed: Sequence[CompiledExperiment]) -> "Visible":
@@ -80,11 +84,13 @@ def _by_key(experiments: Sequence[CompiledExperiment]) -> tuple[CompiledExperime
 class Released:
     """What pages see of the same: made anew at the moments at which an experiment starts or ends."""
 
-    def __init__(self, servable: Sequence[CompiledExperiment], former: Designs, secured: Secured) -> None:
+    def __init__(
+        self, servable: Sequence[CompiledExperiment], former: Designs, secured: Secured, published: float
+    ) -> None:
         """`former` are designs that pages saw themselves."""
         dates = [date for each in servable for date in (each.definition.start, each.definition.end)]
         self._moments = sorted({date.timestamp() for date in dates if date is not None})
-        self._servable, self._former, self._secured = servable, former, secured
+        self._servable, self._former, self._secured, self._published = servable, former, secured, published
         self._stretch = self._around(-inf)
 
     def at(self, now: float) -> Visible:
@@ -100,7 +106,8 @@ class Released:
         place = bisect_right(self._moments, now)
         released = [each for each in self._servable if is_released(each, now)]
         running = {each.key for each in released if each.definition.status == "running" and not each.stage(now).closed}
-        return bounds[place], bounds[place + 1], Visible.of(released, self._former, self._secured, running)
+        visible = Visible.of(released, self._former, self._secured, running, self._published)
+        return bounds[place], bounds[place + 1], visible
 
 
 def is_released(experiment: CompiledExperiment, now: float | datetime) -> bool:

@@ -9,6 +9,8 @@ COMPRESSION = "tests/app/http/test_compression.py"
 PROXIES = "tests/app/http/test_proxies.py"
 SDKS = "tests/app/delivery/test_official_sdks.py"
 STREAMS = "tests/app/delivery/test_streams.py"
+PAYLOAD = "tests/app/delivery/test_sdk_payload.py"
+FRAMING = "tests/app/serving/test_framing.py"
 
 DELIVERY: Mapping[str, Mutation] = {
     "address_of_strangers": Mutation(
@@ -78,5 +80,21 @@ DELIVERY: Mapping[str, Mutation] = {
         "who was told of a change by one worker is answered by another from what was before it",
         (f"{STREAMS}::test_who_was_told_by_another_worker_is_not_answered_from_what_was_before",),
         (Edit("app/delivery/streams.py", "        resources.catch_up()\n", "        pass\n"),),
+    ),
+    "dates_of_workers": Mutation(
+        "a payload is of the time at which a worker made it",
+        (f"{PAYLOAD}::test_one_etag_stands_for_the_same_bytes_in_every_worker_and_after_a_restart",),
+        (Edit("app/delivery/payload.py", "return round(max(since, visible.published) * 1_000)",
+              'return round(__import__("time").time() * 1_000)'),),
+    ),
+    "undated_etags": Mutation(
+        "a payload of another date has the same ETag",
+        (f"{PAYLOAD}::test_one_etag_stands_for_the_same_bytes_in_every_worker_and_after_a_restart",),
+        (Edit("app/delivery/payload.py", "% (version, changed)  #", "% (version, 0)  #"),),
+    ),
+    "chunks_of_http_1_0": Mutation(
+        "HTTP/1.0 is answered in chunks",
+        (f"{FRAMING}::test_an_answer_whose_length_nobody_tells_ends_with_the_connection_of_http_1_0",),
+        (Edit("app/serving/protocol.py", 'if self.scope["http_version"] == "1.0":', "if False:"),),
     ),
 }  # fmt: skip

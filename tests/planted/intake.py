@@ -43,16 +43,16 @@ INTAKE: Mapping[str, Mutation] = {
         (
             Edit(
                 "events/dialects/fields.py",
-                "    found = moment(value)\n    if isinstance(found, Unusable):\n        noted(notes, field, found)\n",
-                "    found = moment(value)\n    if isinstance(found, Unusable):\n"
-                "        raise EventRefused(found.code, field, found.reason)\n",
+                "    if type(found) is int or not isinstance(found, Unusable):\n        return found\n",
+                "    if type(found) is int or not isinstance(found, Unusable):\n        return found\n"
+                "    raise EventRefused(found.code, field, found.reason)\n",
             ),
         ),
     ),
     "silent_repairs": Mutation(
         "what was left out of an event is named to nobody",
         (REPAIRS, "tests/app/intake/test_every_event.py::test_what_was_left_out_is_named_in_the_answer_and_in_the_row"),
-        (Edit("events/dialects/segment.py", "    if notes:\n        kept =", "    if not notes:\n        kept ="),),
+        (Edit("events/dialects/segment.py", "if notes else kept", "if not notes else kept"),),
     ),
     "drawn_ids": Mutation(
         "an event whose messageId cannot be used gets another one each time",
@@ -85,8 +85,8 @@ INTAKE: Mapping[str, Mutation] = {
         (
             Edit(
                 "events/dialects/segment.py",
-                "    return record if record is None or consent is PERSONAL else permitted(record, consent)",
-                "    return record if record is None or consent is PERSONAL or exposes else permitted(record, consent)",
+                "believed is None or consent is PERSONAL else",
+                "believed is None or consent is PERSONAL or exposes else",
             ),
         ),
     ),
@@ -108,7 +108,7 @@ INTAKE: Mapping[str, Mutation] = {
     "told_definitions": Mutation(
         "hints tell pages names that only the definitions know",
         (f"{NAMES}::test_a_name_that_no_metric_reads_is_hinted_to_who_may_know",),
-        (Edit("app/intake/hints.py", "*(heard.names if secret else ())", "*heard.names"),),
+        (Edit("app/intake/hints.py", "{False: frozenset(VOCABULARY)", "{False: heard.names.union(VOCABULARY)"),),
     ),
     "spelled_surveys": Mutation(
         "names of surveys are compared by their case",
@@ -118,6 +118,31 @@ INTAKE: Mapping[str, Mutation] = {
                 "experiments/cube/statements.py",
                 'f"lower({self._text(name)})" if name in',
                 "self._text(name) if name in",
+            ),
+        ),
+    ),
+    "searched_without_end": Mutation(
+        "whoever makes up names has each of them searched for",
+        (f"{NAMES}::test_strangers_who_make_up_names_have_few_of_them_searched_for",),
+        (Edit("app/intake/hints.py", "return self._searched <= MOST_SEARCHED", "return True"),),
+    ),
+    "open_quotes": Mutation(
+        "what stands behind a quote that nobody ends is told",
+        ("tests/events/tallies/test_refused_events.py::test_a_quote_that_nobody_ends_holds_the_rest",),
+        (
+            Edit(
+                "events/tallies/refused_events.py",
+                r"""(?<!\w)'(?:[^'\\]|\\.)*+(?:'|\\?\Z)""",
+                r"""(?<!\w)'(?:[^'\\]|\\.)*+'""",
+            ),
+        ),
+    ),
+    "batches_at_once": Mutation(
+        "an event that cannot be decoded costs its batch",
+        ("tests/app/intake/test_tracking.py::test_an_event_that_cannot_be_decoded_with_its_batch_costs_only_itself",),
+        (
+            Edit(
+                "app/intake/tracking.py", "        return decode(body, RAW_BATCH)", "        return decode(body, BATCH)"
             ),
         ),
     ),

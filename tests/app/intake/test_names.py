@@ -7,6 +7,10 @@ from uuid import uuid4
 import pytest
 from servers.one_worker import DEFINITIONS, PUBLISHABLE, SECRET, OneWorker, records
 
+from app.intake import hints as hints_module
+from app.intake.hints import MOST_SEARCHED, Unread
+from experiments.catalog.heard import Heard
+
 
 def track(worker: OneWorker, event: str, key: str = PUBLISHABLE, query: str = "", **properties: Any) -> dict[str, Any]:
     body = {"anonymousId": "v", "event": event, "messageId": uuid4().hex, "properties": properties}
@@ -81,6 +85,27 @@ def test_a_name_that_no_metric_reads_is_hinted_to_who_may_know(tmp_path: Path) -
         assert "hints" not in track(shop, "Secret Launch", SECRET)
         assert "Secret Launch" in track(shop, "Secret Lunch", SECRET)["hints"][0]["message"]
         assert "Secret Launch" not in track(shop, "Secret Lunch", query="?debug=1")["hints"][0]["message"]
+
+
+def test_strangers_who_make_up_names_have_few_of_them_searched_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, searched, compare = [7.25], list[str](), hints_module.did_you_mean
+
+    def noted(name: str, *known: Any, **told: Any) -> str:
+        searched.append(name)
+        return compare(name, *known, **told)
+
+    monkeypatch.setattr(hints_module, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(hints_module, "did_you_mean", noted)
+    unread, made_up = Unread(Heard.by([])), [f"Product Viewd {number}" for number in range(50)]
+    for second in (7.25, 8.0):
+        clock[0] = second
+        searched.clear()
+        told = [unread.told(name, secret=False) for name in made_up]
+        assert len(searched) == MOST_SEARCHED
+        assert [
+            sentence[: len(f"no metric reads {name!r}")] for name, (_, sentence) in zip(made_up, told, strict=True)
+        ] == [f"no metric reads {name!r}" for name in made_up]
+    assert sum("did you mean Product Viewed?" in sentence for _, sentence in told) == 2 * MOST_SEARCHED
 
 
 def test_a_hint_names_its_event_by_where_it_stood(worker: OneWorker) -> None:

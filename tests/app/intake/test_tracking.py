@@ -145,3 +145,21 @@ def test_too_many_events_are_413_and_nothing_is_stored(worker: OneWorker) -> Non
         answer = client.post("/v1/batch", json={"batch": batch})
     assert (answer.status_code, answer.json()["code"]) == (413, "batch_too_large")
     assert records(worker, visitor_id="many") == []
+
+
+@pytest.mark.parametrize(
+    ("bad", "code"),
+    [
+        (b'{"type":"page","anonymousId":"\xff"}', "unreadable_event"),
+        (b'{"type":"page","anonymousId":"x","properties":{"a":"%b"}}' % (b"x" * 33_000), "event_too_large"),
+    ],
+    ids=["not UTF-8", "too large"],
+)
+def test_an_event_that_cannot_be_decoded_with_its_batch_costs_only_itself(
+    worker: OneWorker, bad: bytes, code: str
+) -> None:
+    good = b'{"type":"page","anonymousId":"beside-%b"}' % code.encode()
+    with worker.client() as client:
+        answer = client.post("/v1/batch", content=b'{"batch":[%b,%b]}' % (bad, good)).json()
+    assert [(each["index"], each["code"]) for each in answer["rejected"]] == [(0, code)]
+    assert records(worker, visitor_id=f"beside-{code}")

@@ -2,11 +2,13 @@
 
 import itertools
 import re
+import socket
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from servers.one_worker import OneWorker
+from servers.one_worker import PUBLISHABLE, SECRET, OneWorker
+from servers.patience import HUNG_SECONDS
 from servers.wire import said
 from worlds.request_streams import LARGE, LAST, STREAMS, Stream
 
@@ -60,3 +62,28 @@ def test_connections_of_many_requests_are_answered_one_by_one_however_they_are_c
     [whole, cut] = said(worker, [[sent], pieces(sent, *cuts)])
     assert statuses(whole) == expected
     assert cut == whole
+
+
+LISTED = b'{"visitor_id": "v-1"}\n{"visitor_id": "v-2"}\n'
+UNTOLD = {  # what is asked, and all that is said
+    f"GET /sub/{PUBLISHABLE}": rb"retry: \d+\n\nid: \S+\nevent: features\ndata: \{.*\}\n\n",
+    f"GET /ofrep/v1/stream?key={PUBLISHABLE}": rb"retry: \d+\n\n(id: \S+\ndata: \{.*\}\n\n)?",
+    "POST /v1/personalize/batch": rb'(\{"index":\d,.*\}\n){2}',
+}
+
+
+@pytest.mark.parametrize("asked", UNTOLD)
+def test_an_answer_whose_length_nobody_tells_ends_with_the_connection_of_http_1_0(
+    worker: OneWorker, asked: str
+) -> None:
+    lines = f"Authorization: Bearer {SECRET}\r\nContent-Length: {len(LISTED)}\r\n" if asked.startswith("POST") else ""
+    sent = f"{asked} HTTP/1.0\r\n{lines}\r\n".encode() + LISTED * bool(lines)
+    host, _, port = worker.url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=HUNG_SECONDS) as connection:
+        connection.sendall(sent)
+        answer = b"".join(iter(lambda: connection.recv(65_536), b""))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert b"transfer-encoding" not in head.lower()
+    assert b"connection: close" in head.lower()
+    assert re.fullmatch(UNTOLD[asked], body), body

@@ -9,7 +9,7 @@ import pytest
 from events.consent import Consent, Stated
 from events.dialects.ga4 import CollectBody, read_collected
 from events.dialects.growthbook import read_events
-from events.dialects.segment import BatchBody, read_batch, read_single
+from events.dialects.segment import RawBatchBody, read_batch, read_single
 from events.dialects.validation import Arrival, Reading
 
 NOW = 1_800_000_000_000_000
@@ -24,7 +24,7 @@ def nested(levels: int) -> str:
 
 def segment(event: str, arrival: Arrival) -> Reading:
     body = f'{{"batch":[{event},{msgspec.json.encode(GOOD).decode()}]}}'.encode()
-    return read_batch(msgspec.json.decode(body, type=BatchBody), len(body), arrival)
+    return read_batch(msgspec.json.decode(body, type=RawBatchBody), arrival)
 
 
 def growthbook(event: str, arrival: Arrival) -> Reading:
@@ -34,7 +34,7 @@ def growthbook(event: str, arrival: Arrival) -> Reading:
 
 def ga4(event: str, arrival: Arrival) -> Reading:
     body = f'{{"client_id":"v-1","events":[{event},{{"name":"E"}}]}}'.encode()
-    return read_collected(msgspec.json.decode(body, type=CollectBody), len(body), arrival)
+    return read_collected(msgspec.json.decode(body, type=CollectBody), arrival)
 
 
 @pytest.mark.parametrize("levels", [40, 600, 800])
@@ -65,14 +65,14 @@ def test_an_event_nested_without_end_beside_a_large_number_is_refused_alone(
 )
 def test_no_member_of_a_body_of_google_ends_the_request(told: dict[str, Any]) -> None:
     body = CollectBody(events=[msgspec.Raw(b'{"name":"E"}')], client_id="v-1", **told)
-    assert [record.visitor_id for record in read_collected(body, 100, Arrival(received_at=NOW)).records] == ["v-1"]
+    assert [record.visitor_id for record in read_collected(body, Arrival(received_at=NOW)).records] == ["v-1"]
 
 
 def test_our_own_word_among_what_google_calls_consent_is_heard() -> None:
     granted = {"analytics_storage": "granted", "personalization_storage": "granted"}
     for told in ({"resonate": "none"}, {"resonate": "none", **granted}, {**granted, "analytics_storage": "denied"}):
         body = CollectBody(events=[msgspec.Raw(b'{"name":"E"}')], client_id="v-1", consent=told)
-        reading = read_collected(body, 100, Arrival(received_at=NOW))
+        reading = read_collected(body, Arrival(received_at=NOW))
         assert (reading.records, reading.gone) == ([], 1)
 
 

@@ -30,7 +30,7 @@ MORE = {"item_id": "sku-2", "price": 9}
 def collected(*events: Any, **members: Any) -> Reading:
     """What a body with these events is read as."""
     body = msgspec.json.encode({"client_id": "v-1", "events": events, **members})
-    return read_collected(msgspec.json.decode(body, type=CollectBody), len(body), ARRIVAL)
+    return read_collected(msgspec.json.decode(body, type=CollectBody), ARRIVAL)
 
 
 def record(name: str, parameters: Any = None, **members: Any) -> Record:

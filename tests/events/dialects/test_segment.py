@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.authority import Authority
-from events.dialects.segment import BatchBody, read_batch, read_event, read_single
+from events.dialects.segment import BATCH, RAW_BATCH, RawBatchBody, read_batch, read_event, read_single
 from events.dialects.validation import Arrival, EventRefused
 from events.records import Record
 from kit.time import DAY_US
@@ -146,21 +146,29 @@ def test_identifiers_are_kept_byte_by_byte() -> None:
 
 def test_one_bad_item_leaves_the_others_in_their_order() -> None:
     items = [{"type": "page", "anonymousId": "a"}, {"type": "nonsense"}, {"type": "page", "anonymousId": "b"}]
-    body = msgspec.json.decode(msgspec.json.encode({"batch": items}), type=BatchBody)
-    reading = read_batch(body, 100, ARRIVAL)
+    body = msgspec.json.decode(msgspec.json.encode({"batch": items}), type=RawBatchBody)
+    reading = read_batch(body, ARRIVAL)
     assert [record.visitor_id for record in reading.records] == ["a", "b"]
     assert [(refusal.index, refusal.code) for refusal in reading.refusals] == [(1, "unknown_type")]
 
 
 def test_an_item_that_is_not_utf8_costs_only_itself() -> None:
     body = msgspec.json.decode(
-        b'{"batch": [{"type":"page","anonymousId":"\xff"}, {"type":"page","anonymousId":"b"}]}', type=BatchBody
+        b'{"batch": [{"type":"page","anonymousId":"\xff"}, {"type":"page","anonymousId":"b"}]}', type=RawBatchBody
     )
-    reading = read_batch(body, 100, ARRIVAL)
+    reading = read_batch(body, ARRIVAL)
     assert ([record.visitor_id for record in reading.records], [each.index for each in reading.refusals]) == (
         ["b"],
         [0],
     )
+
+
+def test_an_item_that_is_decoded_with_its_batch_is_read_as_one_that_was_left_raw() -> None:
+    items = [{"type": "track", "event": "E", "anonymousId": number, "messageId": number} for number in range(3)]
+    body = msgspec.json.encode({"batch": [*items, None, 7, [], {"type": "x"}], "context": {"a": 1}})
+    whole, raw = (read_batch(decoder.decode(body), ARRIVAL) for decoder in (BATCH, RAW_BATCH))
+    assert whole == raw
+    assert (len(raw.records), [each.index for each in raw.refusals]) == (3, [3, 4, 5, 6])
 
 
 values = st.recursive(

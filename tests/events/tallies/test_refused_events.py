@@ -17,6 +17,8 @@ from events.tallies.evaluations import Evaluations, read_evaluations
 from events.tallies.libraries import LABELS_OF_LIBRARIES, library_label
 from events.tallies.refused_events import (
     LAST,
+    LONGEST,
+    LONGEST_MESSAGE,
     MOST_BYTES,
     REFUSED_EVENTS,
     Cause,
@@ -98,6 +100,26 @@ def test_no_caller_invents_a_label(said: object) -> None:
 def test_of_a_quoted_value_nothing_is_kept(value: str) -> None:
     marked = f"zz{value}zz"
     assert "zz" not in kept_sentence(f"userId: {marked!r} is an id that thousands of visitors share")
+
+
+@given(value=st.text(st.sampled_from("zé'\"\\\n"), max_size=30), quote=st.sampled_from("'\""))
+def test_a_quote_that_nobody_ends_holds_the_rest(value: str, quote: str) -> None:
+    kept = kept_sentence(f"userId: {quote}{value}")
+    assert kept.startswith("userId: …")
+    assert ("z" in kept) <= (quote in value)
+
+
+def test_an_apostrophe_is_no_quote() -> None:
+    assert (
+        kept_sentence("a path of another vendor's client, 'zz' it is") == "a path of another vendor's client, … it is"
+    )
+
+
+@pytest.mark.parametrize("piece", ["'", '"', "\\'", "'\\", "[1", "this is 1"])
+def test_no_sentence_is_looked_through_over_and_over(piece: str) -> None:
+    """One that were would hang here."""
+    assert len(kept_sentence(f" '{piece * 300_000}")) <= LONGEST_MESSAGE
+    assert len(kept_field(piece * 300_000)) <= LONGEST
 
 
 async def test_while_the_disk_takes_nothing_it_waits_and_is_told_all_the_same(
