@@ -44,7 +44,6 @@ from app.routes.recommendations import recommend
 from app.routes.tag import FeaturesOrTold, TagScript, tag_routes
 from app.routes.visitor import know_visitor
 from app.runtime.settings import Settings
-from app.tag.library import BuiltTag
 from app.worker.resources import Resources, open_resources
 from events.records import ALIAS, ENGAGEMENT, GROUP, IDENTIFY, PAGE, SCREEN, TRACK
 
@@ -57,7 +56,7 @@ KINDS: Final = (TRACK, PAGE, SCREEN, IDENTIFY, GROUP, ALIAS)
 def path_table() -> PathTable[Resources]:
     """Every hot path, by exact path or by the prefix before its last segment."""
     payloads = Payloads()
-    ofrep, script = Ofrep(payloads), TagScript(BuiltTag.read(), payloads)
+    ofrep, script = Ofrep(payloads), TagScript(payloads)
     features = FeaturesOrTold(script, Features(payloads))
     tracking: dict[str, HotRoute[Resources]] = {}
     for kind in (*KINDS, None):

@@ -1,10 +1,15 @@
 """Paths that clients have built in: the families of ours, and those of other vendors, whose senders are told so."""
 
-from typing import Final
+from typing import Any, Final
 
 from app.http.errors import Problem
 
 BATCH: Final = "batch"
+LEFT_PARAMETER: Final[dict[str, Any]] = {
+    "name": "left", "in": "query", "schema": {"type": "string"},
+    "description": "A name, of letters and digits, for what a page sends as it goes: once that is stored the cookie "
+    "`resonate_left` has it, for the next page.",
+}  # fmt: skip
 # Without a slash at their end.
 OTHERS: Final = frozenset(
     {

@@ -1,4 +1,4 @@
-"""What a page that is gone has left by a beacon: that it is stored the browser is told by a cookie, for the next page."""
+"""What a page left by a beacon as it went: that it is stored is told the browser by a cookie, for the next page."""
 
 import re
 from dataclasses import replace
@@ -14,7 +14,7 @@ SECONDS: Final = 7 * DAY_SECONDS  # as long as the browser keeps the events them
 
 
 def with_receipt(exchange: Exchange, resources: Resources, reply: Reply) -> Reply:
-    """The same answer; of a success the name that the address gives the beacon stands in a cookie."""
+    """The same answer, with the beacon's name that the address gives in a cookie. A refusal is raised, and has none."""
     named = LEFT.search(exchange.scope["query_string"])
     return reply if named is None else _received(exchange, resources, reply, named[1].decode())
 
@@ -22,7 +22,7 @@ def with_receipt(exchange: Exchange, resources: Resources, reply: Reply) -> Repl
 async def _received(exchange: Exchange, resources: Resources, reply: Reply, name: str) -> HttpAnswer:
     answer = reply if isinstance(reply, HttpAnswer) else await reply
     place = resources.cookie_place(exchange)
-    if answer.status != 200 or place is None or exchange.notes:  # notes: who refuses keeps no cookie
+    if place is None:
         return answer
     rules = replace(resources.recognition.rules, name=COOKIE, http_only=False)
     return answer._replace(headers=[*answer.headers, *rules.set(name, SECONDS, place)])

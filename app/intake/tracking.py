@@ -52,7 +52,7 @@ class Tracking:
                 raise Problem(400, "unknown_consent", str(error)) from None
             except BatchTooLarge as error:
                 raise Problem(413, "batch_too_large", str(error)) from None
-            if b"left=" in exchange.scope["query_string"]:
+            if b"left=" in exchange.scope["query_string"] and not reading.gone:
                 return with_receipt(exchange, resources, store(exchange, reading, resources, grant, named))
         else:
             item, key = _decoded(exchange, resources, body, _single)

@@ -1,6 +1,6 @@
 """The OpenAPI document: what FastAPI knows of the cold routes, joined by what the hot handlers take and give."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from inspect import cleandoc
 from typing import Any, Final, get_args
 
@@ -8,11 +8,12 @@ import msgspec
 
 from app.http.parameters import DEBUG, DEBUG_MEANS
 from app.identity.people import DOUBTS, UserWord
-from app.intake.paths import BATCH, paths_of
+from app.intake.paths import BATCH, LEFT_PARAMETER, paths_of
 from app.routes.evaluation import FORCE, LINK
 from app.routes.ofrep import EvaluationBody
 from app.routes.personalize import PersonalizeBody, SlotRequest
 from app.routes.recommendations import RecommendationsBody
+from app.routes.tag import TOLD_PARAMETER
 from app.routes.visitor import VisitorBody
 from app.worker.recommendations import ListAnswer
 from events.consent import OF_WORD
@@ -275,7 +276,7 @@ def hot_paths() -> JSON:
         "tags": ["GrowthBook"],
         "summary": "The features payload of GrowthBook's SDKs",
         "operationId": "growthbook_features",
-        "parameters": [key],
+        "parameters": [key, TOLD_PARAMETER],
         "responses": {
             "200": _answer("Every experiment as a feature.", payload, example),
             "304": {"description": "The payload has not changed."},
@@ -341,12 +342,11 @@ def _tracking() -> JSON:
         schema = _object(*required, **{**COMMON, **fields})
         for path in paths_of(kind) if kind != "engagement" else (f"/v1/{kind}",):
             paths[path] = {"post": _tracked(f"One {kind} event", schema, EXAMPLES[kind])}
-    item = _object("type", **COMMON, type={"enum": sorted(SPECIFIC)})
-    listed = {"type": "array", "maxItems": 1000, "items": item}
+    listed = {"type": "array", "maxItems": 1000, "items": _object("type", **COMMON, type={"enum": sorted(SPECIFIC)})}
     batch = _object("batch", batch=listed, sentAt=TIME, context=OBJECT, consent=CONSENT)
-    example = {"batch": [{"type": "track", **EXAMPLES["track"]}], "sentAt": "2026-01-20T09:00:00Z"}
+    sent = {"batch": [{"type": "track", **EXAMPLES["track"]}], "sentAt": "2026-01-20T09:00:00Z"}
     for path in paths_of(BATCH):
-        paths[path] = {"post": _tracked("Many events; a bad one never costs the good ones", batch, example)}
+        paths[path] = {"post": _tracked("Many events; a bad one costs no other", batch, sent, more=(LEFT_PARAMETER,))}
     return paths
 
 
@@ -367,9 +367,9 @@ def _ref(struct: type[msgspec.Struct]) -> JSON:
     return {"$ref": REFERENCE.format(name=struct.__name__)}
 
 
-def _tracked(summary: str, schema: JSON, example: Any, tag: str = "Tracking") -> JSON:
+def _tracked(summary: str, schema: JSON, example: Any, tag: str = "Tracking", more: Sequence[JSON] = ()) -> JSON:
     answer = _answer("Every event that is not named as rejected is durable.", TRACKED, {"success": True})
-    return hot_operation(tag, summary, schema, example, answer) | {"parameters": [*SAID]}
+    return hot_operation(tag, summary, schema, example, answer) | {"parameters": [*SAID, *more]}
 
 
 def hot_operation(

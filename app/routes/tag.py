@@ -26,6 +26,10 @@ PARAMETERS: Final = ("key",)
 ESCAPED: Final = {"<": r"\u003c", "\u2028": r"\u2028", "\u2029": r"\u2029"}
 CROSS_ORIGIN: Final = (b"cross-origin-resource-policy", b"cross-origin")
 TYPESCRIPT: Final = b"text/plain; charset=utf-8"
+TOLD_PARAMETER: Final[dict[str, Any]] = {
+    "name": "tag", "in": "query", "schema": {"type": "string"}, "allowEmptyValue": True,
+    "description": "What `/resonate.js` has before its library, in the place of the payload.",
+}  # fmt: skip
 FOR_A_WHILE: Final = b"public, max-age=300"
 
 
@@ -83,8 +87,8 @@ class TagScript:
 
     HEADERS: Final[Headers] = [(b"cache-control", CACHE_CONTROL), CROSS_ORIGIN]
 
-    def __init__(self, tag: BuiltTag, payloads: Payloads) -> None:
-        self.tag = tag
+    def __init__(self, payloads: Payloads) -> None:
+        self.tag = BuiltTag.read()
         self._payloads = payloads
         self._made: Script | None = None
 

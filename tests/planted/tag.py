@@ -41,4 +41,9 @@ TAG: Mapping[str, Mutation] = {
             ),
         ),
     ),
+    "receipt_of_who_refuses": Mutation(
+        "who refuses is given a cookie that says what was stored of them",
+        ("tests/app/intake/test_receipts.py::test_what_is_refused_or_another_sites_gets_no_cookie",),
+        (Edit("app/intake/tracking.py", " and not reading.gone:", ":"),),
+    ),
 }

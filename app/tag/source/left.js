@@ -1,7 +1,7 @@
 // What could not be sent is kept here until an answer says that it is stored; what earlier pages left is sent once more.
 //
 // Of what a page has left by its last beacon the service says in a cookie whether it was stored. Where no script can read
-// that cookie, because the service is another host's, the beacon is believed.
+// that cookie, because the service is of another origin and never wrote it, the beacon is believed.
 
 import { DAY, LEFT, cookie, keep, kept } from "./device.js";
 
@@ -30,7 +30,7 @@ export function start(core) {
   };
 
   const look = () => {
-    const arrived = cookie(LEFT), readable = arrived || new URL(core.service, location).hostname == location.hostname;
+    const arrived = cookie(LEFT), readable = arrived || new URL(core.service, location).origin == location.origin;
     const lost = read().filter(({ left }) => !left || (readable && left != arrived));
     for (const { messageId } of lost) own.delete(messageId);
     write(lost);

@@ -67,6 +67,7 @@ export function flush(leaving) {
     return flush(1);
   }
   underway = batch.length;
+  note();
   post("/v1/batch", body, { keepalive: true }).then(
     (answer) => (answer.status > 499 || answer.status == 429 ? over(1) : answer.json().then((told) => over(0, told), () => over())),
     () => over(1),

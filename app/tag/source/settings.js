@@ -19,7 +19,7 @@ export const learn = ({ features: given, controls: named = {}, agents: families 
   features = given;
   controls = named;
   agents = families;
-  shop = ours || { cookie: "resonate_id", days: 395, consent: "measure", gpc: "measure" };
+  shop = WHOLE && !ours ? { cookie: "resonate_id", days: 395, consent: "measure", gpc: "measure" } : ours;
 };
 /** What parts are given. */
 export const core = {};

@@ -9,7 +9,7 @@ import pytest
 from servers.one_worker import PUBLISHABLE, SECRET, OneWorker
 from servers.patience import until
 
-from app.tag.library import PLAIN, TYPES, WHOLE, BuiltTag
+from app.tag.library import PLAIN, TYPES, BuiltTag
 
 FILES = {
     "banner.yaml": "key: banner\nname: Secret name\nowner: me@shop.example\nstatus: running\n"
@@ -42,8 +42,9 @@ def script(worker: OneWorker, key: str = PUBLISHABLE, **headers: str) -> httpx.R
 
 def told(answer: httpx.Response) -> dict[str, Any]:
     """What stands before the library."""
+    tag = BuiltTag.read()
     line, separator, library = answer.text.partition(";\n")
-    assert (separator, library.encode()) == (";\n", BuiltTag.read().contents[WHOLE])
+    assert (separator, library.encode()) == (";\n", tag.contents[tag.library])
     return json.loads(line.removeprefix("window.__resonate="))
 
 
@@ -69,6 +70,18 @@ def test_a_payload_that_fills_slots_alone_is_followed_by_no_more_than_that_needs
         tmp_path, {"plain.yaml": "key: plain\nstatus: running\nvariants: [a, b]\ngoal: purchase_rate\n"}
     ) as worker:
         assert script(worker).content.endswith(b";\n" + BuiltTag.read().contents[PLAIN])
+
+
+def test_the_library_that_is_kept_elsewhere_is_told_what_stands_before_it_in_the_script(worker: OneWorker) -> None:
+    with worker.client(None) as client:
+        answer = client.get(f"/api/features/{PUBLISHABLE}?tag")
+        again = client.get(f"/api/features/{PUBLISHABLE}?tag", headers={"if-none-match": answer.headers["etag"]})
+        stranger = client.get("/api/features/pk_unknown_key?tag")
+    assert answer.json() == told(script(worker))
+    assert (answer.headers["content-type"], answer.headers["cache-control"]) == (
+        "application/json", "public, max-age=30, stale-while-revalidate=3600, stale-if-error=36000",
+    )  # fmt: skip
+    assert (again.status_code, stranger.status_code) == (304, 400)
 
 
 def test_no_payload_ends_the_script_or_the_line(worker: OneWorker) -> None:
