@@ -30,7 +30,9 @@ def _object(*required: str, **properties: JSON) -> JSON:
 REFERENCE: Final = "#/components/schemas/{name}"
 
 SECURITY: Final[list[dict[str, list[str]]]] = [{"bearer": []}, {"apiKey": []}, {"basic": []}]
-PRINTABLE: Final = r"^[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200f\u2028-\u202f\u205f\u3000][^\u0000-\u001f\u007f-\u009f]*$"
+PRINTABLE: Final = (
+    r"^[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200f\u2028-\u202f\u205f\u3000][^\u0000-\u001f\u007f-\u009f]*$"
+)
 # The schemas promise less than is taken (ids: 256 bytes; attributes: any JSON), so that a promise always holds.
 TEXT: Final[JSON] = {"type": "string", "minLength": 1, "maxLength": 64, "pattern": PRINTABLE}
 ATTRIBUTE: Final[JSON] = {
