@@ -12,6 +12,7 @@ REPOSITORY = Path(__file__).parents[1]
 sys.path.insert(0, str(REPOSITORY / "tests"))  # so that every test may import `service`, whatever the import mode
 
 from oracles.proving import EVERY_TIME, register_profiles  # noqa: E402
+from oracles.whole_run import pytest_collection_modifyitems, pytest_runtest_protocol  # noqa: E402
 from servers.service import ENTRY, PUBLISHABLE_KEY, SECRET_KEY, Service, write_definitions  # noqa: E402
 
 register_profiles()
@@ -19,6 +20,8 @@ settings.load_profile(EVERY_TIME)  # `--hypothesis-profile prove` takes its plac
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a shell; services inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+__all__ = ["pytest_collection_modifyitems", "pytest_runtest_protocol"]  # hooks of every run
 
 StartService = Callable[..., Service]
 SMALLEST_DEFINITIONS: Mapping[str, str] = {

@@ -2,8 +2,9 @@
 
     python tests/mutations.py [NAME …]
 
-Each mutation is made in a copy of the repository, never in the repository itself; its tests run there. Prints a line
-for each and ends with 1 unless all turned red. docs/reliability.md has the list with what was measured.
+Each mutation is made in a copy of the repository, never in the repository itself; its tests run there. The copy has the
+repository's node_modules, and of a fault in the tag's source its tag is built anew. Prints a line for each and ends
+with 1 unless all turned red. docs/reliability.md has the list with what was measured.
 """
 
 import contextlib
@@ -30,6 +31,7 @@ from planted.pages import PAGES
 from planted.privacy import PRIVACY
 from planted.publishing import PUBLISHING
 from planted.refusals import ARRIVALS
+from planted.scripts import SCRIPTS
 from planted.service import SERVICE
 from planted.tag import TAG
 from planted.trust import TRUST
@@ -37,8 +39,8 @@ from planted.visitors import VISITORS
 
 REPOSITORY = Path(__file__).parents[1]
 LEFT_OUT = (".git", ".venv", "data", "demo-data", "node_modules", "__pycache__", ".hypothesis", ".ruff_cache")
+TAG_SOURCE = "app/tag/source/"
 LONGEST_SECONDS = 170.0
-
 
 MUTATIONS: Mapping[str, Mutation] = {
     **SERVICE,
@@ -49,6 +51,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     **CONSENT,
     **VISITORS,
     **TAG,
+    **SCRIPTS,
     **PUBLISHING,
     **LIMITS,
     **DIALECTS,
@@ -75,9 +78,12 @@ def turns_red(mutation: Mutation) -> str | None:
         copy = Path(folder) / "resonate"
         shutil.copytree(REPOSITORY, copy, ignore=shutil.ignore_patterns(*LEFT_OUT))
         (Path(folder) / "shared").symlink_to(REPOSITORY.parent / "shared")
+        (copy / "node_modules").symlink_to(REPOSITORY / "node_modules")
         for edit in mutation.edits:
             path = copy / edit.file
             path.write_text(path.read_text().replace(edit.before, edit.after))
+        if any(edit.file.startswith(TAG_SOURCE) for edit in mutation.edits):
+            subprocess.run(["node", "scripts/build-tag.mjs"], cwd=copy, check=True)
         try:
             return _failure(copy, mutation.tests)
         finally:
@@ -86,7 +92,7 @@ def turns_red(mutation: Mutation) -> str | None:
 
 def _failure(copy: Path, tests: Sequence[str]) -> str | None:
     command = [sys.executable, "-m", "pytest", "-x", "-q", "--tb=no", "--hypothesis-profile", PLANTED, *tests]
-    environment = os.environ | {"PYTHONPATH": str(copy), "COLUMNS": "400"}
+    environment = os.environ | {"PYTHONPATH": str(copy), "COLUMNS": "400", "TESTS_VAIN_SECONDS": "60"}
     try:
         ran = subprocess.run(
             command, cwd=copy, env=environment, capture_output=True, text=True, timeout=LONGEST_SECONDS, check=False

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from oracles.house import House, Module, circle
+from servers.patience import VAIN_SECONDS
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -590,5 +591,7 @@ TOO_HEAVY_TO_ASSIGN = {"scipy", "duckdb", "pyarrow", "statsmodels", "sqlglot", "
 @pytest.mark.parametrize("module", ["experiments.assignment.assign", "experiments.assignment.payload", "app.main"])
 def test_what_assigns_loads_neither_scipy_nor_duckdb(module: str) -> None:
     code = f"import sys, {module}; print(*sorted(sys.modules))"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=VAIN_SECONDS
+    )
     assert TOO_HEAVY_TO_ASSIGN.isdisjoint(loaded.stdout.split())

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from oracles.house import House
 from packaging.utils import canonicalize_name
+from servers.patience import VAIN_SECONDS
 
 REPOSITORY = Path(__file__).parents[1]
 OURS = ("app", "events", "experiments", "kit", "recommender", "planted")
@@ -67,7 +68,7 @@ def effects(*planted: str) -> list[str]:
     """What importing every module of ours does to the world, when the libraries are there already."""
     code = WATCHED.format(ours=OURS, planted=[*planted])
     ran = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=REPOSITORY, timeout=120
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=REPOSITORY, timeout=VAIN_SECONDS
     )
     assert ran.returncode == 0, ran.stderr
     return [line for line in ran.stdout.splitlines() if line]

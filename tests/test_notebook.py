@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from servers.patience import VAIN_SECONDS
 from servers.service import SECRET_KEY, Service
 
 REPOSITORY = Path(__file__).parents[1]
@@ -23,7 +24,12 @@ def test_the_weekly_notebook_runs_and_its_units_agree_with_the_readout(start_ser
         "NOTEBOOK_EXPERIMENT": "free-shipping-banner",
     }
     done = subprocess.run(
-        [sys.executable, str(NOTEBOOK)], env=os.environ | named, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, str(NOTEBOOK)],
+        env=os.environ | named,
+        capture_output=True,
+        text=True,
+        timeout=VAIN_SECONDS,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     for arm in readout["metrics"][0]["arms"]:

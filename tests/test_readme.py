@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from servers.patience import VAIN_SECONDS
 
 REPOSITORY = Path(__file__).parents[1]
 CALLS = re.findall(
@@ -31,7 +32,7 @@ def _run(call: str, service) -> str:
 
     named = {"SERVICE": service.url, "PUBLISHABLE_KEY": PUBLISHABLE_KEY, "SECRET_KEY": SECRET_KEY}
     done = subprocess.run(
-        ["sh", "-ec", call], env=os.environ | named, capture_output=True, text=True, timeout=30, check=False
+        ["sh", "-ec", call], env=os.environ | named, capture_output=True, text=True, timeout=VAIN_SECONDS, check=False
     )
     assert done.returncode == 0, f"{call}\n{done.stdout}{done.stderr}"
     return done.stdout

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import TypeAlias
 
@@ -40,6 +41,12 @@ Files: TypeAlias = Mapping[str, str]  # place → text
 Rule: TypeAlias = Callable[[Files], Iterator[str]]
 
 
+@cache
+def parsed(text: str) -> ast.Module:
+    """A file as a tree, which several rules look at."""
+    return ast.parse(text)
+
+
 def called(node: ast.AST) -> str:
     """The last word of what a call calls, empty for what is no call: `sleep` for `time.sleep(1)`."""
     if not isinstance(node, ast.Call):
@@ -50,7 +57,7 @@ def called(node: ast.AST) -> str:
 def nobody_sleeps(files: Files) -> Iterator[str]:
     """Only the named files sleep; `asyncio.sleep(0)` is no sleep, it gives the others a turn."""
     for place, text in files.items():
-        for node in ast.walk(ast.parse(text)) if place not in SLEEPERS else ():
+        for node in ast.walk(parsed(text)) if place not in SLEEPERS else ():
             if isinstance(node, ast.Call) and called(node) == "sleep" and ast.unparse(node.args[0]) != "0":
                 yield f"{place}:{node.lineno} sleeps"
 
@@ -58,14 +65,14 @@ def nobody_sleeps(files: Files) -> Iterator[str]:
 def nobody_reads_a_clock(files: Files) -> Iterator[str]:
     """Only the named files ask how long something took."""
     for place, text in files.items():
-        for node in ast.walk(ast.parse(text)) if place not in CLOCK_READERS else ():
+        for node in ast.walk(parsed(text)) if place not in CLOCK_READERS else ():
             if called(node) in CLOCKS:
                 yield f"{place}:{node.lineno} reads {called(node)}"
 
 
 def no_duration_is_asserted(files: Files) -> Iterator[str]:
     """No assert orders a duration: what a clock said, what was made of it, or what a function returns of it."""
-    trees = {place: ast.parse(text) for place, text in files.items()}
+    trees = {place: parsed(text) for place, text in files.items()}
     timed, known = set[str](), -1
     while known < len(timed):
         known = len(timed)

@@ -189,8 +189,8 @@ _VISITORS: Final = Section(
 
 
 _HOST: Final = checked(
-    text_of,
-    lambda text: fullmatch(r"\.?[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?", text) is not None,
+    Located.plain,
+    lambda host: isinstance(host, str) and fullmatch(r"\.?[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?", host) is not None,
     "is no host, write it in small letters without https:// and path, as in shop.example or .shop.example",
     {"type": "string", "pattern": r"^\.?[a-z0-9][a-z0-9.-]*$", "examples": ["shop.example"]},
 )

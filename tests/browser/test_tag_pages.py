@@ -82,6 +82,7 @@ def test_a_page_that_comes_back_from_the_cache_is_a_page_of_its_own(
     chromium.get(pages.url + "/plain")
     found = views(site, 2)
     assert [each["url"] for each in found] == ["", ""]
+    assert [[final for _, final, _ in each["beats"]].count(True) for each in found] == [1, 1]
     assert {row["visitor_id"] for row in rows(site)} == {first}
 
 

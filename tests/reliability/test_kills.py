@@ -45,6 +45,7 @@ def test_a_power_cut_costs_nothing(service: Service) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.drawn(1)
 @pytest.mark.parametrize("point", ["after_tmp", "after_fsync", "after_link", "after_trim"])
 def test_a_writer_that_always_dies_at_the_same_point_costs_nothing(start_service: StartService, point: str) -> None:
     """It dies there again and again while clients send; then the service is killed and started with a sound writer."""

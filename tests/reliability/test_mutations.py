@@ -1,7 +1,10 @@
-"""The list of planted faults fits the code; one of them is planted, the others are by hand and before releases."""
+"""The list of planted faults fits the code; two of them are planted, the others by hand and before releases."""
 
 import pytest
 from mutations import MUTATIONS, REPOSITORY, misplaced, turns_red
+from planted.scripts import SCRIPTS
+from servers import javascript
+from servers.chromium import NO_CHROMIUM, has_chromium
 
 
 @pytest.mark.parametrize("name", MUTATIONS)
@@ -21,3 +24,14 @@ def test_every_planted_fault_is_documented_with_its_outcome() -> None:
 @pytest.mark.slow
 def test_a_planted_fault_turns_its_test_red() -> None:
     assert turns_red(MUTATIONS["believed_exposures"]) is not None
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.drawn(1)
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_fault_planted_in_the_tag_turns_its_test_red(name: str) -> None:
+    javascript.node()
+    if not has_chromium():
+        pytest.skip(NO_CHROMIUM)
+    assert turns_red(MUTATIONS[name]) is not None

@@ -84,7 +84,7 @@ def together(work: Callable[[], None], threads: int) -> Iterator[None]:
 
 def test_a_burst_on_one_key_is_turned_away_and_another_key_does_not_feel_it(start_service: StartService) -> None:
     keys = f"{EAGER_KEY},{CALM_KEY}"
-    limits = {"RESONATE_RATE_LIMIT_PER_SECOND": "50", "RESONATE_RATE_LIMIT_BURST": "50"}
+    limits = {"RESONATE_RATE_LIMIT_PER_SECOND": "1", "RESONATE_RATE_LIMIT_BURST": "50"}  # soon over, however slow
     service = start_service(SMALLEST_DEFINITIONS, RESONATE_WORKERS="1", RESONATE_PUBLISHABLE_KEYS=keys, **limits)
     statuses: list[int] = []
 

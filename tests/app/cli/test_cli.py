@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import typer.main
 from conftest import SMALLEST_DEFINITIONS, StartService
-from servers.patience import until
+from servers.patience import VAIN_SECONDS, until
 from servers.service import Service, write_definitions
 from worlds.catalog_folders import BANNER, Shop
 from worlds.shop_worlds import publish_trained, taste_world
@@ -32,7 +32,7 @@ def resonate(*arguments: str, **variables: str) -> subprocess.CompletedProcess[s
     kept = {name: value for name, value in os.environ.items() if not name.startswith("RESONATE_")}
     environment = {**kept, **{f"RESONATE_{name}": value for name, value in variables.items()}}
     command = [sys.executable, "-P", "-m", "app.cli.main", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=VAIN_SECONDS, check=False)
 
 
 def documented() -> dict[str, str]:

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from servers.patience import VAIN_SECONDS
+
 ORDERS = """Bestellungen im Januar;;;
 ;;;
 Kunde;Gruppe;Umsatz;Gerät
@@ -23,7 +25,7 @@ def imported(folder: Path, *options: str, metric: str = "umsatz=mean:Umsatz") ->
     table.write_bytes(ORDERS.encode("cp1252"))
     columns = ("--experiment", "shop", "--unit", "Kunde", "--variant", "Gruppe", "--metric", metric)
     command = [sys.executable, "-P", "-m", "app.cli.main", "import", str(table), *columns, *options]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=VAIN_SECONDS, check=False)
 
 
 def test_all_that_is_wrong_is_told_on_standard_error(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from conftest import SMALLEST_DEFINITIONS, StartService
+from servers.patience import VAIN_SECONDS
 from servers.service import PUBLISHABLE_KEY, SECRET_KEY, Service
 from typer.testing import CliRunner, Result
 
@@ -140,7 +141,7 @@ def test_questions_are_asked_of_who_can_answer_and_enter_takes_what_is_safe(tmp_
     command = [sys.executable, "-P", "-m", "app.cli.main", "init", "--site", "https://shop.example"]
     done = subprocess.run(
         [*command, "--folder", str(tmp_path)], env=kept | {"RESONATE_DATA": str(tmp_path / "data")}, stdin=terminal,
-        capture_output=True, text=True, timeout=60, cwd=Path(__file__).parents[3], check=False,
+        capture_output=True, text=True, timeout=VAIN_SECONDS, cwd=Path(__file__).parents[3], check=False,
     )  # fmt: skip
     os.close(answering)
     os.close(terminal)
@@ -162,7 +163,7 @@ def examined(service: Service, *arguments: str, key: str = SECRET_KEY) -> tuple[
         env=environment,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=VAIN_SECONDS,
         cwd=Path(__file__).parents[3],
         check=False,
     )
@@ -214,8 +215,8 @@ def test_a_key_that_may_not_and_an_address_that_is_none_are_said(service: Servic
     environment = {**os.environ, "RESONATE_DATA": str(tmp_path), "RESONATE_DOCTOR_KEY": PUBLISHABLE_KEY}
     for url, said in ((service.url, "give a secret key with the scopes"), ("http://127.0.0.1:9", "cannot be reached")):
         done = subprocess.run(
-            [*command, url], env=environment, capture_output=True, text=True, timeout=60, cwd=Path(__file__).parents[3],
-            check=False,
+            [*command, url], env=environment, capture_output=True, text=True, timeout=VAIN_SECONDS,
+            cwd=Path(__file__).parents[3], check=False,
         )  # fmt: skip
         assert done.returncode == 1
         assert said in done.stderr

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from servers.patience import VAIN_SECONDS
 
 from app.identity.user_tokens import UserTokens
 from app.runtime.settings import load_settings
@@ -36,7 +37,7 @@ RUNS: dict[str, tuple[str, str, str]] = {
 
 def made(algorithm: str) -> dict[str, Any]:
     command = [sys.executable, "-m", "app.cli.main", "keys", "user-token", "--algorithm", algorithm, "--json"]
-    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout)
+    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True, timeout=VAIN_SECONDS).stdout)
 
 
 @pytest.mark.parametrize("algorithm", ["HS256", "EdDSA"])
@@ -51,7 +52,7 @@ def test_a_printed_recipe_makes_a_token_that_the_printed_setting_verifies(
     (tmp_path / name).write_text(text.format(recipe=key["recipes"][language]))
     environment = {**os.environ, "RESONATE_USER_TOKEN_SECRET": key["secret"]}
     command = [program, str(tmp_path / name), USER]
-    ran = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
+    ran = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=VAIN_SECONDS, check=False)
     assert ran.returncode == 0, ran.stderr
     settings = load_settings({"RESONATE_USER_TOKEN_KEYS": key["setting"]})
     assert UserTokens(settings.token_keys).doubt(ran.stdout.strip(), "v-1", USER) is None

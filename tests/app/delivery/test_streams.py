@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from servers.one_worker import DEFINITIONS, PUBLISHABLE, SECRET, OneWorker
-from servers.patience import until
+from servers.patience import HUNG_SECONDS, until
 from servers.service import running
 from servers.streams import Listener, ending
 from worlds.key_lists import entry, listing
@@ -191,7 +191,7 @@ def test_beyond_the_limit_clients_are_told_to_ask_for_the_state(tmp_path: Path) 
                 assert (refused.status_code, refused.headers["retry-after"]) == (503, "30")
             assert worker.connections()
             assert client.get("/healthz").status_code == 200
-        until(lambda: open_streams(worker) == 0, "both are closed")
+        until(lambda: open_streams(worker) == 0, "both are closed", HUNG_SECONDS)
         with Listener(worker.url, SUB) as page:
             assert page.event()["event"] == "features"
 
@@ -203,7 +203,7 @@ def test_streams_are_no_connections_of_the_limit_of_those(worker: OneWorker) -> 
             stack.enter_context(Listener(worker.url, SUB)).event()
         assert open_streams(worker) == 5
         assert len(worker.connections()) <= before
-    until(lambda: open_streams(worker) == 0, "all are closed")
+    until(lambda: open_streams(worker) == 0, "all are closed", HUNG_SECONDS)
 
 
 def test_without_streams_nothing_promises_them(tmp_path: Path) -> None:
@@ -324,4 +324,4 @@ def test_a_stream_that_nobody_reads_is_closed(tmp_path: Path) -> None:
             readers.watch(seconds, 0.0)
             assert open_streams(worker) == 1
         worker.loop.call_soon_threadsafe(readers.watch, 31.0, 0.0)
-        until(lambda: open_streams(worker) == 0, "it is closed")
+        until(lambda: open_streams(worker) == 0, "it is closed", HUNG_SECONDS)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 from servers.one_worker import DEFINITIONS, PUBLISHABLE, SECRET, OneWorker, records
-from servers.patience import until
+from servers.patience import HUNG_SECONDS, until
 from servers.proxies import program
 from servers.published import PREFIX, Published, published
 from servers.stores import free_port
@@ -118,7 +118,7 @@ def test_streams_pass_unbuffered(shop: Shop) -> None:
             shop.worker.keeper.boot()
             changed = page.event()
             assert bool(json.loads(changed["data"])["features"]["banner"]["rules"]) is ("running" in text)
-    until(lambda: not shop.worker.app.streams.open, "the proxy closes what its page has closed")
+    until(lambda: not shop.worker.app.streams.open, "the proxy closes what its page has closed", HUNG_SECONDS)
 
 
 def test_browsers_are_spoken_to_in_http_2_and_large_feeds_pass(shop: Shop, tmp_path: Path) -> None:

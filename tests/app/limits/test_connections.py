@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from servers.one_worker import PUBLISHABLE, OneWorker
-from servers.patience import until
+from servers.patience import HUNG_SECONDS, until
 
 from app.limits.connections import FEWEST, OpenConnections, Readers
 from app.limits.networks import Networks
@@ -72,7 +72,7 @@ def test_one_network_too_often_gets_503_and_another_is_served(tmp_path: Path) ->
         assert answers == [b"HTTP/1.1 200"] * 4 + [b"HTTP/1.1 503"]
         for connection in (*crowd, other):
             connection.close()
-        until(lambda: not worker.connections(), "all are closed")
+        until(lambda: not worker.connections(), "all are closed", HUNG_SECONDS)
         again = opened(worker, "127.0.0.2")
         assert told(again)[:12] == b"HTTP/1.1 200"
         again.close()
@@ -123,7 +123,7 @@ def test_an_answer_that_nobody_reads_closes_its_connection(tmp_path: Path, monke
         connection.connect(("127.0.0.1", httpx.URL(worker.url).port or 0))
         connection.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 200)
         until(lambda: any(each.transport.get_write_buffer_size() for each in worker.connections()), "it is not read")
-        until(lambda: not worker.connections(), "it is closed")
+        until(lambda: not worker.connections(), "it is closed", HUNG_SECONDS)
         connection.close()
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from servers.one_worker import SECRET, OneWorker
-from servers.patience import until
+from servers.patience import HUNG_SECONDS, until
 
 from app.limits.pressure import Pressure
 
@@ -78,7 +78,7 @@ def test_a_page_that_is_refused_for_its_connection_gives_it_back(tmp_path: Path)
         pressure.watch(1.0, 0.0, 0.92)
         refused = page.post("/v1/track", json=event)
         assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
-        until(lambda: len(worker.connections()) == 1, "the page's connection is closed")
+        until(lambda: len(worker.connections()) == 1, "the page's connection is closed", HUNG_SECONDS)
         assert backend.post("/v1/track", json=event).status_code == 200
 
 

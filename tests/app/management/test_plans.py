@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from servers.patience import VAIN_SECONDS
 from servers.service import PUBLISHABLE_KEY, SECRET_KEY, Service, running
 
 from app.management.results import PlanParameters
@@ -39,7 +40,7 @@ def by_command(*words: str, said: dict[str, str], data: str = "") -> subprocess.
     command = [sys.executable, "-P", "-m", "app.cli.main", "plan", *words, *options]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("RESONATE_")}
     return subprocess.run(
-        command, env={**kept, "RESONATE_DATA": data}, capture_output=True, text=True, timeout=60, check=False
+        command, env={**kept, "RESONATE_DATA": data}, capture_output=True, text=True, timeout=VAIN_SECONDS, check=False
     )
 
 
@@ -121,7 +122,9 @@ def test_http_and_the_domain_know_the_same_names() -> None:
 
 def test_a_plan_of_any_traffic_needs_no_data_and_loads_nothing_heavy() -> None:
     command = [sys.executable, "-X", "importtime", "-m", "app.cli.main", "plan", "--units-a-day", "1000"]
-    done = subprocess.run([*command, "--baseline", "3%"], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [*command, "--baseline", "3%"], capture_output=True, text=True, timeout=VAIN_SECONDS, check=True
+    )
     loaded = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
     assert "typer" in loaded
     assert loaded & TOO_HEAVY == set()

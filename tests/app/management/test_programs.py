@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pyarrow.parquet as parquet
 import pytest
+from servers.patience import VAIN_SECONDS
 from servers.service import PUBLISHABLE_KEY, SECRET_KEY, Service, running
 
 FILES = {
@@ -39,7 +40,12 @@ def by_command(whole: Service, *words: str) -> Any:
     command = [sys.executable, "-P", "-m", "app.cli.main", *words, "--json"]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("RESONATE_")}
     done = subprocess.run(
-        command, env={**kept, "RESONATE_DATA": str(whole.data)}, capture_output=True, text=True, timeout=60, check=True
+        command,
+        env={**kept, "RESONATE_DATA": str(whole.data)},
+        capture_output=True,
+        text=True,
+        timeout=VAIN_SECONDS,
+        check=True,
     )
     return json.loads(done.stdout)
 

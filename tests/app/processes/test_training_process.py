@@ -14,7 +14,7 @@ import httpx
 import pytest
 from conftest import SMALLEST_DEFINITIONS, StartService
 from servers.faults import of_every_worker
-from servers.patience import until
+from servers.patience import VAIN_SECONDS, until
 from servers.service import Service
 from worlds.event_log import received, write_log
 from worlds.shop_worlds import DAY, taste_lines
@@ -32,7 +32,7 @@ NOW_DAY = time.time() / 86_400
 def resonate(*arguments: str, data: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-P", "-m", "app.cli.main", *arguments]
     environment = {**os.environ, "RESONATE_DATA": str(data)}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=VAIN_SECONDS, check=False)
 
 
 def orders() -> list[dict[str, Any]]:

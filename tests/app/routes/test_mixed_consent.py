@@ -35,7 +35,7 @@ def events(chance: random.Random, visitor: str, mode: str, told: Counter[str]) -
     return found
 
 
-@pytest.mark.parametrize("visitors", [240, pytest.param(10_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("visitors", [240, pytest.param(10_000, marks=[pytest.mark.slow, pytest.mark.drawn(0)])])
 def test_what_is_read_is_exactly_what_those_sent_who_may_be_counted(visitors: int, tmp_path: Path) -> None:
     chance, queue = random.Random(visitors), list[dict[str, Any]]()
     units: Counter[tuple[str, str]] = Counter()

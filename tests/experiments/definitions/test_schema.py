@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
@@ -31,12 +32,12 @@ def accepted(name: str, text: str) -> bool:
 
 def _valid(name: str, value: Any) -> bool:
     stem = Path(name).stem
-    kind: Any = stem if stem in SIDES else "experiment"
-    try:
-        jsonschema.validate(value, json_schema(kind))
-    except jsonschema.ValidationError:
-        return False
-    return True
+    return _validator(stem if stem in SIDES else "experiment").is_valid(value)
+
+
+@cache
+def _validator(kind: SchemaKind) -> jsonschema.Draft202012Validator:
+    return jsonschema.Draft202012Validator(json_schema(kind))
 
 
 def valid_files() -> dict[str, str]:

@@ -10,7 +10,7 @@ from itertools import permutations, product
 from typing import Any
 
 import pytest
-from servers.patience import until
+from servers.patience import VAIN_SECONDS, until
 from servers.service import ENTRY, Service, running
 from worlds.drawn_readouts import DAY, METRICS, Drawn, answered, moment
 from worlds.event_log import received, write_log
@@ -127,7 +127,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 def told(service: Service, *words: str) -> Any:
     """What the command line says, as JSON."""
     command = [sys.executable, "-P", "-m", ENTRY, *words, "--json"]
-    done = subprocess.run(command, env=service.environment(), capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        command, env=service.environment(), capture_output=True, text=True, timeout=VAIN_SECONDS, check=True
+    )
     return json.loads(done.stdout)
 
 
