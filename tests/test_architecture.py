@@ -313,7 +313,6 @@ LONG: dict[str, int] = {}  # modules of more than 400 lines
 SHORT = {  # modules of less than 60 lines that are a thought of their own
     "app/cli/main.py",
     "app/intake/paths.py",
-    "app/intake/receipts.py",
     "app/identity/people.py",
     "events/authority.py",
     "events/dialects/exposures.py",
@@ -374,7 +373,7 @@ ONLY_IN = {  # pattern → the places that may say it, why
     r"\b86_?400(_000)*\b|[*/] ?1_000_000\b|\b1_000_000 [*/]": ("kit/time.py",),  # seconds and microseconds
 }
 HELPERS_USED_ONCE = 0.53  # at most this share of the private helpers
-MOST_MODULES, MOST_LINES = 320, 50_200  # of the product, at most: with the doors of every client, and the tag's checks
+MOST_MODULES, MOST_LINES = 320, 50_700  # of the product, at most: with the doors of every client, and the tag's checks
 
 Rule = Callable[[House], Iterator[str]]
 

@@ -1,7 +1,9 @@
 """Segment's tracking API: an answer of success means that every event of the request is durable."""
 
+import re
 from asyncio import Future
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -16,7 +18,6 @@ from app.identity.users import NamedUsers
 from app.intake.forms import unwrapped
 from app.intake.hints import DEBUGGED, Hints, hints_of
 from app.intake.judging import weighed_exposure
-from app.intake.receipts import with_receipt
 from app.worker.resources import Resources
 from events.authority import OF_BACKEND
 from events.consent import UnknownConsent
@@ -24,11 +25,14 @@ from events.dialects.segment import BATCH, RAW_BATCH, BatchBody, BatchMissing, B
 from events.dialects.validation import MAX_EVENT_BYTES, Arrival, Reading
 from events.records import TEST, Record, is_test
 from events.store.availability import StoreUnavailable
-from kit.time import DAY_US, now_us
+from kit.time import DAY_SECONDS, DAY_US, now_us
 
 MOST_TOLD: Final = 100  # refusals, repairs and hints each
 SUCCESS: Final = b'{"success":true}'
 SINGLE: Final = msgspec.json.Decoder(dict[str, Any])
+LEFT: Final = re.compile(rb"(?:^|&)left=([0-9a-z]{1,64})(?:&|$)")  # how a page names what it leaves by a beacon
+LEFT_COOKIE: Final = "resonate_left"  # says to the next page of what was left that it is stored
+LEFT_SECONDS: Final = 7 * DAY_SECONDS  # as long as the browser keeps the events themselves
 
 
 class Tracking:
@@ -225,3 +229,18 @@ def _batch(body: bytes) -> BatchBody:
         return (BATCH if len(body) <= MAX_EVENT_BYTES else RAW_BATCH).decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return decode(body, RAW_BATCH)
+
+
+def with_receipt(exchange: Exchange, resources: Resources, reply: Reply) -> Reply:
+    """The same answer, with the beacon's name that the address gives in a cookie. A refusal is raised, and has none."""
+    named = LEFT.search(exchange.scope["query_string"])
+    return reply if named is None else _received(exchange, resources, reply, named[1].decode())
+
+
+async def _received(exchange: Exchange, resources: Resources, reply: Reply, name: str) -> HttpAnswer:
+    answer = reply if isinstance(reply, HttpAnswer) else await reply
+    place = resources.cookie_place(exchange)
+    if place is None:
+        return answer
+    rules = replace(resources.recognition.rules, name=LEFT_COOKIE, http_only=False)
+    return answer._replace(headers=[*answer.headers, *rules.set(name, LEFT_SECONDS, place)])

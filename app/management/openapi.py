@@ -88,11 +88,7 @@ STANDING: Final[JSON] = {
 }
 VISITOR: Final[JSON] = {
     "visitor_id": {"type": "string", "description": "To a request that names no visitor: the cookie's, or a new one."},
-    "repaired": {
-        "type": "array",
-        "items": OBJECT,
-        "description": "Ids left out: `field`, `code`, `message`.",
-    },
+    "repaired": {"type": "array", "items": OBJECT, "description": "Ids left out: `field`, `code`, `message`."},
 }
 CONSENT: Final[JSON] = {"enum": [*OF_WORD, None], "description": "What the visitor allows; the strictest word holds."}
 CONSENT_HEADER: Final[JSON] = {

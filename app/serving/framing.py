@@ -33,11 +33,13 @@ def framing_fault(version: str, hosts: int, codings: tuple[bytes, ...]) -> str |
     return None
 
 
-def without_chunks(cycle: Any) -> None:
+def unchunked(cycle: Any) -> None:
     """HTTP/1.0 knows no chunks: an answer of which nobody says how long it is ends with its connection.
 
     uvicorn would write it in chunks; to each piece of one that is not it says its length.
     """
+    if cycle.scope["http_version"] != "1.0":
+        return
     send: Any = cycle.send
 
     async def send_plainly(message: Any) -> None:

@@ -16,7 +16,7 @@ from app.http.errors import Problem, refusal
 from app.http.exchange import REFUSED, Awaited, head_lines
 from app.limits.connections import OpenConnections
 from app.limits.networks import UNKNOWN
-from app.serving.framing import CLOSE, DECISIVE, LAST, WholeCycle, framing_fault, plain_address, without_chunks
+from app.serving.framing import CLOSE, DECISIVE, LAST, WholeCycle, framing_fault, plain_address, unchunked
 from app.serving.streaming import BEAT_SECONDS, StreamConnection
 
 logger = logging.getLogger(__name__)
@@ -125,8 +125,8 @@ class ReceiptProtocol(HttpToolsProtocol):
                 self.refuse(400, "unreadable_request", "this is not a well-formed HTTP/1.1 request")
             else:  # what follows a last request is not for us
                 self.refused = True
-        if self.came:
-            self.head_bytes = 1 if self.in_head else 0  # of a head that begins here no more is known
+        if self.came:  # of a head that begins here no more is known
+            self.head_bytes = 1 if self.in_head else 0
         else:  # all of this read belongs to one unfinished head
             self.bound_head(len(data))
 
@@ -287,8 +287,7 @@ class ReceiptProtocol(HttpToolsProtocol):
         self.undecided = False
         self.scope["state"] = self.app_state.copy()
         super().on_headers_complete()
-        if self.scope["http_version"] == "1.0":
-            without_chunks(self.cycle)
+        unchunked(self.cycle)
         self.unfinished = True
         if self.early_body:
             super().on_body(self.early_body)

@@ -87,3 +87,6 @@ live_parts
 
 # Called by what it is a subclass of.
 _.handle_starttag
+
+# What uvicorn asks a cycle of a request for.
+_.chunked_encoding

@@ -95,6 +95,6 @@ DELIVERY: Mapping[str, Mutation] = {
     "chunks_of_http_1_0": Mutation(
         "HTTP/1.0 is answered in chunks",
         (f"{FRAMING}::test_an_answer_whose_length_nobody_tells_ends_with_the_connection_of_http_1_0",),
-        (Edit("app/serving/protocol.py", 'if self.scope["http_version"] == "1.0":', "if False:"),),
+        (Edit("app/serving/framing.py", 'if cycle.scope["http_version"] != "1.0":', "if cycle:"),),
     ),
 }  # fmt: skip

@@ -65,8 +65,8 @@ DIALECTS: Mapping[str, Mutation] = {
         (
             Edit(
                 "app/management/personalize_batch.py",
-                'NOBODY if consent is NONE else told["visitor_id"]',
-                'told["visitor_id"]',
+                "NOBODY if consent is NONE else told.visitor_id",
+                "told.visitor_id",
             ),
         ),
     ),

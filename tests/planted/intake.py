@@ -62,7 +62,7 @@ INTAKE: Mapping[str, Mutation] = {
     "repeated_exposures": Mutation(
         "an exposure that is told again is another row",
         (f"{EXPOSURES}::test_an_exposure_that_is_told_again_is_one_and_no_conflict",),
-        (Edit("app/intake/judging.py", "msgspec.json.encode(said))", "msgspec.json.encode((said, time())))"),),
+        (Edit("app/intake/judging.py", "_written(exposure)", "_written((exposure, time.time()))"),),
     ),
     "conflicting_exposures": Mutation(
         "an exposure that is told again counts as two senders who share ids",
@@ -72,7 +72,13 @@ INTAKE: Mapping[str, Mutation] = {
     "forged_first": Mutation(
         "a forged exposure takes the place of a true one",
         (f"{EXPOSURES}::test_an_exposure_is_judged_by_the_id_that_was_hashed_and_counts_for_its_own",),
-        (Edit("app/intake/judging.py", "found.variant, day, *marks)", "found.variant, day)"),),
+        (
+            Edit(
+                "app/intake/judging.py",
+                "found.forged,\n        found.forced,\n        found.bot,",
+                "",
+            ),
+        ),
     ),
     "unhashed_ids": Mutation(
         "an exposure is held against its own id, whichever was hashed",

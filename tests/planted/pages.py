@@ -19,7 +19,7 @@ PAGES: Mapping[str, Mutation] = {
     "agent_in_the_log": Mutation(
         "the user agent that an audience asked goes into the log",
         (TOLD,),
-        (Edit("app/routes/evaluation.py", "EXPOSE, FORCE_ATTRIBUTE, AGENT}", "EXPOSE, FORCE_ATTRIBUTE}"),),
+        (Edit("app/routes/evaluation.py", "FORCE_ATTRIBUTE, AGENT, PROXY}", "FORCE_ATTRIBUTE, PROXY}"),),
     ),
     "page_reads_otherwise": Mutation(
         "the page reads a + in a path as a space, the service does not",

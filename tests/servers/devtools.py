@@ -12,7 +12,6 @@ import itertools
 import json
 import queue
 import threading
-import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -102,13 +101,12 @@ class Tab:
         return self._tools.call(method, self._session, **given)
 
     def next(self, name: str, fits: Callable[[Told], bool], seconds: float = HUNG_SECONDS) -> Told:
-        """What the next event that fits says; those before it are forgotten. Raises TabGone where none comes."""
-        ends = time.monotonic() + seconds
+        """What the next event that fits says; those before it are forgotten. Raises TabGone where all is silent."""
         while True:
             try:
-                found, told = self.events.get(timeout=max(0.0, ends - time.monotonic()))
+                found, told = self.events.get(timeout=seconds)
             except queue.Empty:
-                raise TabGone(f"no {name} came in {seconds:g} s") from None
+                raise TabGone(f"nothing came in {seconds:g} s, no {name}") from None
             if found == name and fits(told):
                 return told
 

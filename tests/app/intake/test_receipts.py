@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from servers.one_worker import PUBLISHABLE, OneWorker
 
-from app.intake.receipts import SECONDS
+from app.intake.tracking import LEFT_SECONDS
 
 
 def batch(visitor: str = "v-1", **more: str) -> dict:
@@ -19,8 +19,8 @@ def receipts(worker: OneWorker, body: dict, left: str = "&left=b7", **headers: s
 
 
 def test_of_what_is_stored_a_cookie_has_the_name_that_the_page_gave(worker: OneWorker) -> None:
-    assert receipts(worker, batch()) == [f"resonate_left=b7; Path=/; SameSite=Lax; Max-Age={SECONDS}"]
-    assert receipts(worker, {"batch": []}) == [f"resonate_left=b7; Path=/; SameSite=Lax; Max-Age={SECONDS}"]
+    assert receipts(worker, batch()) == [f"resonate_left=b7; Path=/; SameSite=Lax; Max-Age={LEFT_SECONDS}"]
+    assert receipts(worker, {"batch": []}) == [f"resonate_left=b7; Path=/; SameSite=Lax; Max-Age={LEFT_SECONDS}"]
 
 
 @pytest.mark.parametrize("left", ["", "&left=", "&left=a%0d%0ab", "&left=" + "a" * 65, "&left=A-1", "&wasleft=b7"])
