@@ -23,11 +23,11 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OneWorker]:
         yield running
 
 
-def reached(worker: OneWorker, key: str, agent: str, route: str, **told: Any) -> set[str]:
+def reached(worker: OneWorker, key: str, agent: str, route: str, visitor: str = "v-1", **told: Any) -> set[str]:
     """The experiments that somebody takes part in, who is shown all."""
-    body = {"visitor_id": "v-1", "attributes": told, "experiments": ["phones", "baskets"]}
+    body = {"visitor_id": visitor, "attributes": told, "experiments": ["phones", "baskets"]}
     if route.startswith("/ofrep"):
-        body = {"context": {"targetingKey": "v-1", **told}}
+        body = {"context": {"targetingKey": visitor, **told}}
     with worker.client(key, headers={"user-agent": agent}) as client:
         answer = client.post(route, json=body).json()
     flags = (
@@ -46,10 +46,10 @@ def test_what_a_caller_sends_tells_the_rest(told: OneWorker, route: str) -> None
 
 
 def test_nothing_that_was_told_is_kept_with_the_exposure(told: OneWorker) -> None:
-    assert reached(told, PUBLISHABLE, PHONE, "/v1/personalize", mood="fine") == {"phones"}
+    assert reached(told, PUBLISHABLE, PHONE, "/v1/personalize", "v-fine", mood="fine") == {"phones"}
     kept = [record for record in records(told, experiment="phones") if record["properties"] == {"mood": "fine"}]
     assert len(kept) == 1
-    assert "Android 14" not in repr(records(told, visitor_id="v-1", authority=0))
+    assert "Android 14" not in repr(records(told, visitor_id="v-fine", authority=0))
 
 
 def test_one_flag_is_answered_by_the_browser_that_asks(worker: OneWorker) -> None:
