@@ -9,16 +9,11 @@ const source = join(root, "app/tag/source");
 const built = process.argv[2] ?? join(root, "app/tag/built");
 const version = /^version = "(.*)"/m.exec(readFileSync(join(root, "pyproject.toml"), "utf8"))[1];
 
-// What the library and its parts call each other by, and nobody else: short names do.
-const INTERNAL = /^(again|allow|anew|arms|custom|decisions|exposed|filler|force|fragment|inView|late|leaving|login|mayHave|policy|rarely|recognise|remember|resume|settle|tried|who)$/;
-let names = {};
-
 function bundle(entry, define) {
-  const { outputFiles, mangleCache } = buildSync({
+  const { outputFiles } = buildSync({
     entryPoints: [join(source, entry)], bundle: true, minify: true, format: "iife", target: "es2022", write: false,
-    charset: "utf8", legalComments: "none", define, mangleProps: INTERNAL, mangleCache: names,
+    charset: "utf8", legalComments: "none", define,
   });
-  names = mangleCache;
   return outputFiles[0].contents;
 }
 

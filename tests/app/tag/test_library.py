@@ -13,7 +13,7 @@ from app.tag.library import BUILT, PLAIN, BuiltTag, TagLines, proposed_prefix
 REPOSITORY = Path(__file__).parents[3]
 LARGEST = {  # bytes, packed: what a page waits for, but for its payload
     "the library": 6_000,
-    "the whole library": 7_550,  # where the payload asks about visitors or changes pages, and the bare one
+    "the whole library": 7_600,  # where the payload asks about visitors or changes pages, and the bare one
 }
 
 
