@@ -1,7 +1,8 @@
 """Time on site end to end: what a person does in a real browser is what the readout says, to half a second."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +39,17 @@ class Reader:
         self.browser = browser
         self.pages = pages
         self.engaged = 0.0
+        self.between = 0.0  # while a page came or went, when nobody but the browser knows which of the two was there
+
+    @contextmanager
+    def coming_or_going(self) -> Generator[None]:
+        started = time.monotonic()
+        yield
+        self.between += time.monotonic() - started
 
     def open(self) -> None:
-        self.browser.get(f"{self.pages}/timed.html")
+        with self.coming_or_going():
+            self.browser.get(f"{self.pages}/timed.html")
         opened = time.monotonic()
         WebDriverWait(self.browser, 10).until(lambda browser: browser.title in {"control", "longer"})
         self.move()
@@ -58,13 +67,21 @@ class Reader:
 
     def leave_for_another_tab(self, seconds: float) -> None:
         first = self.browser.current_window_handle
-        self.browser.switch_to.new_window("tab")
+        with self.coming_or_going():
+            self.browser.switch_to.new_window("tab")
         stall(seconds, "a person looks at something else")
-        self.browser.close()
-        self.browser.switch_to.window(first)
+        with self.coming_or_going():
+            self.browser.close()
+            self.browser.switch_to.window(first)
 
     def go_away(self) -> None:
-        self.browser.get("about:blank")
+        with self.coming_or_going():
+            self.browser.get("about:blank")
+
+    def seconds(self) -> Any:
+        """How long they were engaged, to half a second beside what nobody knows."""
+        unknown = self.between / 2
+        return pytest.approx(self.engaged + unknown, abs=TOLERANCE_SECONDS + unknown)
 
 
 @pytest.fixture
@@ -106,7 +123,7 @@ def test_the_readout_has_the_seconds_that_were_read_and_none_of_a_hidden_tab(rea
     reader.leave_for_another_tab(3)
     reader.read(1)
     reader.go_away()
-    assert engaged_seconds(site) == pytest.approx(reader.engaged, abs=TOLERANCE_SECONDS)
+    assert engaged_seconds(site) == reader.seconds()
 
 
 @pytest.mark.parametrize("reader", [{"lose": 1}], indirect=True, ids=["first-beat-lost"])
@@ -116,7 +133,7 @@ def test_a_lost_beat_costs_nothing(reader: Reader, site: Service) -> None:
     reader.leave_for_another_tab(0.5)
     reader.read(1)
     reader.go_away()
-    assert engaged_seconds(site) == pytest.approx(reader.engaged, abs=TOLERANCE_SECONDS)
+    assert engaged_seconds(site) == reader.seconds()
 
 
 @pytest.mark.parametrize("reader", [{"faster": FASTER}], indirect=True, ids=["a-clock-that-runs-faster"])
@@ -132,9 +149,10 @@ def test_a_page_left_open_without_input_stops_counting_after_thirty_seconds(read
 def test_a_page_that_comes_back_from_the_cache_goes_on_as_a_page_of_its_own(reader: Reader, site: Service) -> None:
     reader.open()
     reader.read(1)
-    reader.browser.get(f"{reader.pages}/config.js")
-    reader.browser.back()
+    with reader.coming_or_going():
+        reader.browser.get(f"{reader.pages}/config.js")
+        reader.browser.back()
     reader.read(1)
     reader.go_away()
-    assert engaged_seconds(site) == pytest.approx(reader.engaged, abs=TOLERANCE_SECONDS)
+    assert engaged_seconds(site) == reader.seconds()
     assert [True in finals for finals in page_views(site)] == [True, True]
