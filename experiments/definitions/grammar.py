@@ -79,9 +79,13 @@ def checked(convert: Callable[[Located], T], holds: Callable[[T], bool], wrong: 
     return scalar(within, schema)
 
 
-def text_of(node: Located) -> str:
-    """A scalar as it was written; nothing of a list or a mapping."""
-    return node.text
+def text_that(holds: Callable[[str], bool], wrong: str, **schema: Any) -> Kind[str]:
+    """A text of which not every one is taken; what YAML reads as a number or a truth is none, as an editor says too."""
+
+    def fits(value: Any) -> bool:
+        return isinstance(value, str) and holds(value)
+
+    return checked(Located.plain, fits, wrong, {"type": "string", **schema})
 
 
 def constant(value: Any, wrong: str, before: str = "") -> Kind[Any]:

@@ -24,7 +24,7 @@ from experiments.definitions.grammar import (
     one_of,
     read_fields,
     scalar,
-    text_of,
+    text_that,
 )
 from experiments.definitions.model import Boost, Holdout, LearnFrom, Recommendations, Rules, Segment, Slot, Strategy
 from experiments.definitions.quantities import (
@@ -176,11 +176,10 @@ _COOKIE: Final = "[A-Za-z0-9_-]{1,64}"
 _VISITORS: Final = Section(
     Visitors,
     {
-        "cookie": checked(
-            text_of,
+        "cookie": text_that(
             lambda text: fullmatch(_COOKIE, text) is not None and text.lower() != "resonate_consent",
             "is no name for this cookie, write letters, digits, _ and -, as in resonate_id",
-            {"type": "string", "pattern": f"^{_COOKIE}$"},
+            pattern=f"^{_COOKIE}$",
         ),
         "http_only": FieldSpec(TRUTH, help="Whether scripts of pages cannot read the cookie"),
         "days": FieldSpec(whole(1, LONGEST_DAYS), help="How long the cookie lasts, 13 months at the most"),
@@ -188,11 +187,11 @@ _VISITORS: Final = Section(
 )
 
 
-_HOST: Final = checked(
-    Located.plain,
-    lambda host: isinstance(host, str) and fullmatch(r"\.?[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?", host) is not None,
+_HOST: Final = text_that(
+    lambda host: fullmatch(r"\.?[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?", host) is not None,
     "is no host, write it in small letters without https:// and path, as in shop.example or .shop.example",
-    {"type": "string", "pattern": r"^\.?[a-z0-9][a-z0-9.-]*$", "examples": ["shop.example"]},
+    pattern=r"^\.?[a-z0-9][a-z0-9.-]*$",
+    examples=["shop.example"],
 )
 _TAG: Final = Section(
     TagRules,
@@ -221,11 +220,10 @@ SHOP: Final = Section(
     Shop,
     {
         "timezone": scalar(_timezone, {"type": "string", "examples": ["Europe/Bratislava"]}),
-        "currency": checked(
-            text_of,
+        "currency": text_that(
             lambda text: fullmatch(_CODE, text) is not None,
             "is no currency, write its three letters, as in EUR",
-            {"type": "string", "pattern": f"^{_CODE}$"},
+            pattern=f"^{_CODE}$",
         ),
         "rates": FieldSpec(
             Kind(
@@ -234,11 +232,10 @@ SHOP: Final = Section(
             ),
             help="What one unit of another currency is worth in the shop's",
         ),
-        "cookie_domain": checked(
-            text_of,
+        "cookie_domain": text_that(
             lambda text: fullmatch(r"\.?(?:[a-z0-9][a-z0-9-]{0,62}\.){1,8}[a-z]{2,63}", text) is not None,
             "is no domain, write it as in .shop.example",
-            {"type": "string", "examples": [".shop.example"]},
+            examples=[".shop.example"],
         ),
         "secure_attributes": FieldSpec(listed(LINE), help="Attributes whose values the payload shows as digests"),
         "secure_salt": FieldSpec(LINE, help="What is put before a value before it is hashed"),
