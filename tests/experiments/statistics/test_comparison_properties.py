@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.stats
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from oracles.estimates import even_look, existing, means, shares
-from oracles.proving import judged, speaks
+from oracles.proving import examples, judged, speaks
 
 from experiments.statistics.arms import Arm, Pair, mean_arm, pair
 from experiments.statistics.comparison import (
@@ -83,7 +83,8 @@ def test_p_and_intervals_never_disagree_whatever_the_method(pair: Pair, question
         agrees(answer_of(comparison, method), question.alpha)
 
 
-@speaks(fixed=0.8, anytime=0.15, planned=0.02, bayesian=0.15)  # the gate is closed for many
+@speaks(fixed=0.8, anytime=0.15, planned=0.05, bayesian=0.15)  # the gate is closed for many
+@settings(max_examples=examples(300))  # of a hundred, one draw in many had 3 that a plan judges, where 20 are usual
 @given(pair=st.one_of(pairs, tables, tiny), question=questions)
 def test_a_comparison_holds_only_finite_numbers(pair: Pair, question: Question) -> None:
     comparison = compare(pair, question)
