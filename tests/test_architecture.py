@@ -45,6 +45,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "events/views",
         "events/writer",
         "experiments/arrivals",
+        "experiments/answers",
         "experiments/catalog",
         "experiments/cube",
         "experiments/definitions",
@@ -68,6 +69,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "events/log",
         "events/parts",
         "events/privacy",
+        "experiments/answers",
         "experiments/assignment",
         "experiments/catalog",
         "experiments/cube",
@@ -206,6 +208,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "events/tallies": {"events/deletes"},
     "events/views": {"events", "events/engines"},
     "events/writer": {"events", "events/deletes", "events/parts", "events/store"},
+    "experiments/answers": {"experiments/catalog", "experiments/definitions", "experiments/statistics"},
     "experiments/arrivals": {
         "events",
         "events/engines",
@@ -232,6 +235,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "experiments/definitions": {"events", "experiments/targeting"},
     "experiments/importing": {
         "events/engines",
+        "experiments/answers",
         "experiments/cube",
         "experiments/definitions",
         "experiments/readout",
@@ -239,6 +243,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "experiments/planning": {"experiments/definitions", "experiments/statistics"},
     "experiments/program": {
+        "experiments/answers",
         "experiments/assignment",
         "experiments/catalog",
         "experiments/cube",
@@ -250,6 +255,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "events/engines",
         "events/log",
         "events/parts",
+        "experiments/answers",
         "experiments/arrivals",
         "experiments/assignment",
         "experiments/catalog",
