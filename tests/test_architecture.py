@@ -47,6 +47,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "events/views",
         "events/writer",
         "experiments/arrivals",
+        "experiments/answers",
         "experiments/catalog",
         "experiments/cube",
         "experiments/definitions",
@@ -70,6 +71,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "events/log",
         "events/parts",
         "events/privacy",
+        "experiments/answers",
         "experiments/assignment",
         "experiments/catalog",
         "experiments/cube",
@@ -210,6 +212,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "events/tallies": {"events/deletes"},
     "events/views": {"events", "events/engines"},
     "events/writer": {"events", "events/deletes", "events/parts", "events/store"},
+    "experiments/answers": {"experiments/catalog", "experiments/definitions", "experiments/statistics"},
     "experiments/arrivals": {
         "events",
         "events/engines",
@@ -236,6 +239,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "experiments/definitions": {"events", "experiments/targeting"},
     "experiments/importing": {
         "events/engines",
+        "experiments/answers",
         "experiments/cube",
         "experiments/definitions",
         "experiments/readout",
@@ -243,6 +247,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "experiments/planning": {"experiments/definitions", "experiments/statistics"},
     "experiments/program": {
+        "experiments/answers",
         "experiments/assignment",
         "experiments/catalog",
         "experiments/cube",
@@ -254,6 +259,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "events/engines",
         "events/log",
         "events/parts",
+        "experiments/answers",
         "experiments/arrivals",
         "experiments/assignment",
         "experiments/catalog",
@@ -271,6 +277,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "experiments/readout",
         "experiments/statistics",
     },
+    "experiments/wording": set(),
     "kit": set(),
     "recommender/evaluation": {
         "events/engines",
