@@ -133,8 +133,8 @@ PLAN_OVER_TOLD: Final = Because(Ground.PLAN_OVER, "The plan is over and no goal 
 ENROLS_NO_MORE_TOLD: Final = Because(Ground.ENROLS_NO_MORE, "Nobody is enrolled any more and no goal won or lost.")
 EARLY: Final = Because(
     Caveat.STOPPED_EARLY_ESTIMATE_INFLATED,
-    "It is decided before the plan's last day, so the estimate is likely too high: a test that may stop at any day stops"
-    " at a good one.",
+    "It is decided before the plan's last day, so the estimate is likely too high: a test that may stop any day stops"
+    " on a good one.",
 )
 
 
@@ -260,8 +260,8 @@ def _blocked(variant: str, title: str, code: str) -> Because:
 def notes_of(metric: MetricReadout, judged: ComparisonReadout) -> list[Because]:
     """What a goal still lacks until it can be judged, and what it said once and no longer says."""
     gate, notes, lead = judged.gate, list[Because](), f"With {judged.variant} the {metric.title}"
-    if not gate.open and gate.reason in (Caveat.FEW_EVENTS, Caveat.FEW_NON_EVENTS):
-        notes.append(Because(gate.reason, f"{lead} cannot be judged, {Found(metric, judged).too_early}."))
+    if gate.reason is Caveat.FEW_EVENTS or gate.reason is Caveat.FEW_NON_EVENTS:
+        notes.append(Because(gate.reason, f"{lead} cannot be judged{Found(metric, judged).too_early}."))
     if judged.decided is not None and judged.decided_on is not None and judged.verdict == "unclear":
         told = _once(metric, judged, judged.decided, judged.decided_on)
         notes.append(Because(NO_LONGER_SUPPORTED, f"{lead} {told}."))

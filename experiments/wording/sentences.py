@@ -1,7 +1,7 @@
 """One sentence for each result: of a readout what happened, how sure, what to do and what it is worth; and of each
 comparison. What is shown anywhere is these texts."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -9,7 +9,7 @@ from experiments.answers.comparison import ComparisonReadout
 from experiments.answers.readout import Ground, LevelReadout, MetricReadout, Readout, Worth
 from experiments.wording.codes import CLAUSES, INFORMS, known_check
 from experiments.wording.effects import Found, clipped, sentence_case, smallest_effect
-from experiments.wording.figures import counted, figure_text, in_words, money_text
+from experiments.wording.figures import counted, figure_text, in_words, money_text, rate_text
 
 MOST: Final = 320
 """Letters of a sentence."""
@@ -172,9 +172,8 @@ def _keep_running(readout: Readout, width: int, *, open_: bool) -> str:
         return "Keep running: nobody has been exposed yet."
     days = f"Keep running: up to {counted(left, 'more planned day')}" if left else "Keep running: its last day is open"
     told = next((_OPEN[code] for code in codes if code in _OPEN), None)
-    told = told or next(
-        (f"nothing is shipped while {known_check(code)[1]}" for code in codes if _withholds(code)), None
-    )
+    withheld = next((known_check(code)[1] for code in codes if _withholds(code)), None)
+    told = told or (f"nothing is shipped while {withheld}" if withheld else None)
     told = told or next((CLAUSES[code] for code in codes if code in CLAUSES and code not in _TOLD), None)
     if told is None and Ground.DAYS_LEFT in codes:
         told = "it may end without a winner"
@@ -182,7 +181,7 @@ def _keep_running(readout: Readout, width: int, *, open_: bool) -> str:
 
 
 _TOLD: Final = frozenset({"few_events", "few_non_events", "no_longer_supported", "stopped_early_estimate_inflated"})
-_OPEN: Final = {
+_OPEN: Final[Mapping[str, str]] = {
     Ground.GUARDRAIL_OPEN: "a guardrail is not known to be safe",
     Ground.GOAL_LOSES: "another goal loses",
     Ground.TOO_FEW_DAYS: "the plan asks for more whole days",
@@ -211,17 +210,20 @@ def _no_winner(readout: Readout) -> str:
 
 
 def _mismatch(readout: Readout) -> str:
-    counts = in_words([figure_text(n) for n in readout.health.srm.observed], "against")
-    return f"the variants did not fill as their weights say ({counts})"
+    srm = readout.health.srm
+    counts = in_words([figure_text(n) for n in srm.observed], "against")
+    shares = in_words([rate_text(share) for share in srm.expected], "against")
+    return f"the variants did not fill as their weights say (today {counts}, planned {shares})"
 
 
 def worth_text(worth: Worth) -> str:
-    """`Worth between −€900 and +€4,200 a month, as long as the effect stays.`"""
-    low, high = (_amount(end, worth) for end in (worth.ci.low, worth.ci.high))
-    return f"Worth between {low} and {high} a month if the effect stays."
-
-
-def _amount(value: float, worth: Worth) -> str:
+    """`Worth between −€900 and +€4,200 a month if the effect stays.`"""
+    low, high = worth.ci.low, worth.ci.high
+    if high <= 0.0:
+        low, high = high, low  # the smaller one first
     if worth.currency is not None:
-        return money_text(value, worth.currency, signed=True)
-    return f"{figure_text(value, signed=True)} {worth.unit}"
+        near, far = (money_text(end, worth.currency, signed=True) for end in (low, high))
+    else:
+        far = f"{figure_text(abs(high), 3)} {'fewer' if high < 0.0 else 'more'} {worth.unit}"
+        near = f"{figure_text(abs(low), 3)}{' fewer' if low < 0.0 < high else ''}"
+    return f"Worth between {near} and {far} a month if the effect stays."
