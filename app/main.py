@@ -13,7 +13,8 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
 from app.dashboard import assets
-from app.dashboard.pages import experiments
+from app.dashboard.pages import experiment, experiments
+from app.dashboard.pages import steering as experiment_steering
 from app.delivery.payload import Features, Payloads
 from app.delivery.streams import OFREP_STREAM, FeatureStream, OfrepStream
 from app.http.address import Prefixed
@@ -36,6 +37,7 @@ from app.management import (
     personalize_batch,
     products,
     results,
+    steering,
     visitors,
 )
 from app.routes import recommendations, sdk_settings
@@ -92,7 +94,8 @@ def path_table() -> PathTable[Resources]:
 ROUTERS = (
     operations.router, doctor.router, events.router, audit.router, results.router, results.export_router,
     visitors.router, products.router, recommendations.router, sdk_settings.router, documentation.router,
-    personalize_batch.router, assets.router, experiments.router,
+    personalize_batch.router, steering.router, assets.router, experiments.router, experiment.router,
+    experiment_steering.router,
 )  # fmt: skip
 
 

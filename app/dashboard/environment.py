@@ -24,7 +24,17 @@ def environment() -> Environment:
         auto_reload=False,
     )
     found.filters["json"] = json_text
-    for say in (count_text, figure_text, lift_text, p_text, rate_text, short, saying.moment, saying.day):
+    for say in (
+        count_text,
+        figure_text,
+        lift_text,
+        p_text,
+        rate_text,
+        short,
+        saying.moment,
+        saying.day,
+        saying.capital,
+    ):
         found.filters[say.__name__] = say
     found.globals["saying"] = saying
     return found

@@ -12,7 +12,7 @@ SCOPES: Final[tuple[KeyScope, ...]] = get_args(KeyScope)
 PAGE_SCOPES: Final[tuple[KeyScope, ...]] = ("evaluate", "track", "recommend", "payload")
 OPEN: Final = frozenset(  # without a key
     {"/healthz", "/readyz", "/metrics", "/docs", "/docs.css", "/openapi.json", "/resonate-{hash}.js",
-     "/resonate-parts-{hash}.js", "/resonate.d.ts", "/dashboard/style.css", "/dashboard/script.js"}
+     "/resonate-parts-{hash}.js", "/resonate.d.ts", "/dashboard/style.css", "/dashboard/script.js", "/dashboard/icon.svg"}
 )  # fmt: skip
 
 ROUTES: Final[Mapping[KeyScope, tuple[str, ...]]] = {
@@ -62,9 +62,11 @@ ROUTES: Final[Mapping[KeyScope, tuple[str, ...]]] = {
     ),
     "export": ("GET /v1/export/events", "GET /v1/experiments/{key}/units"),
     "steer": (
+        "POST /v1/experiments/{key}/start",
         "POST /v1/experiments/{key}/pause",
         "POST /v1/experiments/{key}/resume",
         "POST /v1/experiments/{key}/stop",
+        "POST /v1/experiments/{key}/ship",
         "POST /v1/experiments/{key}/preview",
     ),
     "products": ("PUT /v1/products",),
@@ -83,6 +85,13 @@ BY_ROUTE: Final[Mapping[str, KeyScope]] = {route: scope for scope, routes in ROU
 
 PAGES: Final[Mapping[str, KeyScope]] = {  # what a person needs, by their session; no key opens them
     "GET /dashboard": "read_results",
+    "GET /dashboard/experiments/{key}": "read_results",
+    "POST /dashboard/experiments/{key}/start": "steer",
+    "POST /dashboard/experiments/{key}/pause": "steer",
+    "POST /dashboard/experiments/{key}/resume": "steer",
+    "POST /dashboard/experiments/{key}/stop": "steer",
+    "POST /dashboard/experiments/{key}/ship": "steer",
+    "POST /dashboard/experiments/{key}/preview": "steer",
 }
 
 

@@ -129,6 +129,7 @@ class Resources:
     intake: IntakeTold
     addresses: Addresses
     streams: Streams
+    background: Tasks
 
     def consent_of(self, exchange: Exchange, told: Any = None, among: Any = None) -> Consent:
         """The mode of consent of a request whose body says `told`, and its attributes `among` them.
@@ -300,6 +301,7 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
             intake=intake,
             addresses=Addresses(settings.public_url, peers),
             streams=streams,
+            background=following,
         )
 
 
