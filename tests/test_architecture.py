@@ -19,6 +19,8 @@ REPOSITORY = Path(__file__).parents[1]
 # `experiments/statistics`.
 MAY_IMPORT: dict[str, set[str]] = {
     "app": {
+        "app/dashboard",
+        "app/dashboard/pages",
         "app/delivery",
         "app/http",
         "app/intake",
@@ -83,6 +85,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "recommender/publishing",
         "recommender/training",
     },
+    "app/dashboard": {"app/analysis", "app/http", "app/keys", "app/routes", "app/worker"},
+    "app/dashboard/pages": {"app/analysis", "app/dashboard", "app/routes"},
     "app/delivery": {
         "app/http",
         "app/worker",
@@ -275,6 +279,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "experiments/readout",
         "experiments/statistics",
     },
+    "experiments/wording": set(),
     "kit": set(),
     "recommender/evaluation": {
         "events/engines",
@@ -294,7 +299,8 @@ DOORS = {  # vendor → the files that may import it
     "duckdb": ["events/engines/*"],
     "hiredis": ["events/store/held_connection.py"],
     "httptools": ["app/serving/protocol.py"],
-    "fastapi": ["app/main.py", "app/http/*", "app/management/*", "app/routes/*"],
+    "fastapi": ["app/main.py", "app/dashboard/*", "app/http/*", "app/management/*", "app/routes/*"],
+    "jinja2": ["app/dashboard/environment.py", "app/dashboard/rendering.py"],
     "jwt": ["app/identity/preview_links.py", "app/identity/user_tokens.py"],
     "pyarrow": ["events/parts/arrow.py"],
     "redis": [
@@ -343,7 +349,7 @@ SHORT = {  # modules of less than 60 lines that are a thought of their own
 ENTRIES = {"app.cli.main", "app.describing.answers"}  # that a person starts; the rest is imported by another one
 HIDING = (
     "app/processes/", "app/cli/", "app/worker/recommendations.py", "app/worker/resources.py",
-    "recommender/evaluation/",
+    "app/dashboard/rendering.py", "recommender/evaluation/",
 )  # fmt: skip
 # Public names of routes, commands and dialects that several modules may define.
 VERBS = {"doctor", "main", "metrics", "pause", "plan", "read_event", "results", "resume", "stop", "train", "verify"}
