@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Literal
 
 from experiments.answers.comparison import ComparisonReadout
 from experiments.answers.health import Health
 from experiments.catalog.calendar import State
-from experiments.definitions.model import EffectScale, Guardrail, Plan
+from experiments.definitions.model import EffectScale, Guardrail, Plan, Quantity
 from experiments.statistics.comparison import Method
 from experiments.statistics.estimate import Interval, NoEstimate
 from experiments.statistics.multiplicity import Correction
@@ -30,8 +31,30 @@ Action = Literal["unhealthy", "roll_back", "ship", "keep_running", "inconclusive
 """
 
 
+class Ground(StrEnum):
+    """Why a decision is as it is; the codes of checks and of reasons stand beside these in `codes`."""
+
+    SAMPLE_RATIO_MISMATCH = "sample_ratio_mismatch"  # the variants did not fill as their weights say
+    NOT_BEGUN = "not_begun"  # a draft, or before its start
+    NOBODY_EXPOSED = "nobody_exposed"  # nobody has been exposed yet
+    ENDED_BEFORE_EXPOSURE = "ended_before_exposure"  # it ended before anybody was exposed
+    GUARDRAIL_VIOLATED = "guardrail_violated"  # a variant harms a guardrail
+    GUARDRAIL_OPEN = "guardrail_open"  # a strict guardrail is not known to be safe
+    GOAL_WINS = "goal_wins"  # the primary goal wins
+    GOAL_LOSES = "goal_loses"  # a goal loses
+    LOWEST_LOSS = "lowest_expected_loss"  # of several winners the one of the lowest expected loss
+    TOO_FEW_DAYS = "too_few_days"  # it wins before the days that the plan asks for have closed
+    PLAN_OVER = "plan_over"  # the plan is over and no goal won or lost
+    ENROLS_NO_MORE = "enrols_no_more"  # nobody is enrolled any more and no goal won or lost
+    WINDOWS_OPEN = "windows_open"  # windows are still open
+    WIDER_THAN_TARGET = "wider_than_target"  # an interval is wider than the effect that the plan wants to see
+    DAYS_LEFT = "days_left"  # days of the plan are left
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
+    """What to do now. `because` says why in sentences, `codes` names the same, each once, in their order."""
+
     action: Action
     """What to do now."""
     variant: str | None
@@ -40,6 +63,21 @@ class Decision:
     """How many more whole days the plan has at most."""
     because: tuple[str, ...]
     """Why, in sentences."""
+    codes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """What a decision is worth a month: the difference of the first metric of money in the shop's `currency`, else of
+    the primary goal in its `unit`, times the units of a month; `ci` holds it as surely as the decision's interval."""
+
+    per_month: float
+    ci: Interval
+    metric: str
+    variant: str
+    assumption: str
+    currency: str | None = None
+    unit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +152,14 @@ class LookReadout:
 
 @dataclass(frozen=True, slots=True)
 class MetricReadout:
-    """One metric of the experiment; `guardrail` is its limit where it is one."""
+    """One metric of the experiment; `guardrail` is its limit where it is one. `title` is how people call it, `quantity`
+    what its values are, `currency` that of its money, `noun` what is counted of it."""
 
     metric: str
     """The name of a metric."""
+    title: str
+    quantity: Quantity
+    noun: str
     role: Role
     """What the metric is to the experiment: goal, secondary or guardrail."""
     type: str
@@ -153,6 +195,7 @@ class MetricReadout:
     guardrail: Guardrail | None = None
     margin: float | None = None
     """By how much a goal may be worse at most, where it only has to be no worse; on its effect scale."""
+    currency: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +235,11 @@ class PlanReadout:
 
 @dataclass(frozen=True, slots=True)
 class Readout:
-    """What came of an experiment's phase, as of a moment. `watermark` is how far the log was written, never past it."""
+    """What came of an experiment's phase, as of a moment. `watermark` is how far the log was written, never past it.
+
+    `sentence` says it to people. `units_a_day` are those who were enrolled on each of the newest closed days, 28 at
+    most. Where nothing is said of the worth, `worth_reason` says why.
+    """
 
     experiment: str
     """The key of an experiment."""
@@ -206,6 +253,8 @@ class Readout:
     """How far the log was written: what arrived later is not in these numbers; in UTC."""
     pending: int | None
     """Acknowledged events that are not in the log yet, null where nobody can say."""
+    name: str = field(default="", kw_only=True)
+    sentence: str = field(default="", kw_only=True)
     state: State
     """What the experiment is doing at that moment."""
     closed: bool
@@ -215,6 +264,9 @@ class Readout:
     """Whether the numbers can be trusted."""
     decision: Decision
     """What to do, and why."""
+    worth: Worth | None = field(default=None, kw_only=True)
+    worth_reason: str | None = field(default=None, kw_only=True)
+    units_a_day: float | None = field(default=None, kw_only=True)
     metrics: tuple[MetricReadout, ...]
     """The metrics of the experiment: goals first, then secondary ones, then guardrails."""
     etag: str = field(default="", metadata={"served": False})
