@@ -78,6 +78,20 @@ ROUTES: Final[Mapping[KeyScope, tuple[str, ...]]] = {
     ),
     "audit": ("GET /v1/keys", "GET /v1/audit"),
 }
+# What no key may, and a person who administers may: people, their roles and sessions, and keys.
+PersonScope = KeyScope | Literal["people"]
+Role = Literal["viewer", "editor", "publisher", "admin"]
+ROLE_NAMES: Final[tuple[Role, ...]] = get_args(Role)
+_GAINS: Final[Mapping[Role, tuple[PersonScope, ...]]] = {  # beside all of the role before it
+    "viewer": ("read_results",),
+    "editor": ("export",),
+    "publisher": ("steer", "products"),
+    "admin": ("read_people", "erase", "audit", "people"),
+}
+ROLES: Final[Mapping[Role, frozenset[PersonScope]]] = {
+    role: frozenset(scope for each in ROLE_NAMES[: place + 1] for scope in _GAINS[each])
+    for place, role in enumerate(ROLE_NAMES)
+}
 BY_ROUTE: Final[Mapping[str, KeyScope]] = {route: scope for scope, routes in ROUTES.items() for route in routes}
 
 
