@@ -19,6 +19,8 @@ REPOSITORY = Path(__file__).parents[1]
 # `experiments/statistics`.
 MAY_IMPORT: dict[str, set[str]] = {
     "app": {
+        "app/dashboard",
+        "app/dashboard/pages",
         "app/delivery",
         "app/http",
         "app/intake",
@@ -45,6 +47,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "events/views",
         "events/writer",
         "experiments/arrivals",
+        "experiments/answers",
         "experiments/catalog",
         "experiments/cube",
         "experiments/definitions",
@@ -69,6 +72,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "events/log",
         "events/parts",
         "events/privacy",
+        "experiments/answers",
         "experiments/catalog",
         "experiments/definitions",
         "experiments/importing",
@@ -79,6 +83,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "recommender/publishing",
         "recommender/training",
     },
+    "app/dashboard": {"app/analysis", "app/http", "app/keys", "app/routes", "app/worker"},
+    "app/dashboard/pages": {"app/analysis", "app/dashboard", "app/routes"},
     "app/delivery": {
         "app/http",
         "app/worker",
@@ -209,6 +215,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "events/tallies": {"events/deletes"},
     "events/views": {"events", "events/engines"},
     "events/writer": {"events", "events/deletes", "events/parts", "events/store"},
+    "experiments/answers": {"experiments/catalog", "experiments/definitions", "experiments/statistics"},
     "experiments/arrivals": {
         "events",
         "events/engines",
@@ -235,6 +242,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "experiments/definitions": {"events", "experiments/targeting"},
     "experiments/importing": {
         "events/engines",
+        "experiments/answers",
         "experiments/cube",
         "experiments/definitions",
         "experiments/readout",
@@ -242,6 +250,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "experiments/planning": {"experiments/definitions", "experiments/statistics"},
     "experiments/program": {
+        "experiments/answers",
         "experiments/assignment",
         "experiments/catalog",
         "experiments/cube",
@@ -253,6 +262,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "events/engines",
         "events/log",
         "events/parts",
+        "experiments/answers",
         "experiments/arrivals",
         "experiments/assignment",
         "experiments/catalog",
@@ -270,6 +280,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "experiments/readout",
         "experiments/statistics",
     },
+    "experiments/wording": set(),
     "kit": set(),
     "recommender/evaluation": {
         "events/engines",
@@ -289,7 +300,8 @@ DOORS = {  # vendor → the files that may import it
     "duckdb": ["events/engines/*"],
     "hiredis": ["events/store/held_connection.py"],
     "httptools": ["app/serving/protocol.py"],
-    "fastapi": ["app/main.py", "app/http/*", "app/management/*", "app/routes/*"],
+    "fastapi": ["app/main.py", "app/dashboard/*", "app/http/*", "app/management/*", "app/routes/*"],
+    "jinja2": ["app/dashboard/environment.py", "app/dashboard/rendering.py"],
     "jwt": ["app/identity/preview_links.py", "app/identity/user_tokens.py"],
     "pyarrow": ["events/parts/arrow.py"],
     "redis": [
@@ -337,7 +349,7 @@ SHORT = {  # modules of less than 60 lines that are a thought of their own
 ENTRIES = {"app.cli.main"}  # modules that a person starts; the rest is imported by another one
 HIDING = (
     "app/processes/", "app/cli/", "app/worker/recommendations.py", "app/worker/resources.py",
-    "recommender/evaluation/",
+    "app/dashboard/rendering.py", "recommender/evaluation/",
 )  # fmt: skip
 # Public names of routes, commands and dialects that several modules may define.
 VERBS = {"doctor", "main", "metrics", "pause", "plan", "read_event", "results", "resume", "stop", "train", "verify"}
