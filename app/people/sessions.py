@@ -42,10 +42,10 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SignedInSession(NamedTuple):
-    """A session that holds, its person, and when it was used last (epoch seconds)."""
+    """A session that holds, whose it is, and when it was used last (epoch seconds)."""
 
     session: Session
-    person: Member
+    member: Member
     seen: float
 
 

@@ -63,7 +63,7 @@ async def test_a_session_holds_twelve_hours_from_its_last_use(sessions: Sessions
         found = await sessions.find(token, people.known, used)
         assert found is not None
         assert found.session == session
-        assert found.person == ada
+        assert found.member == ada
     assert await sessions.find(token, people.known, NOW + 3 * IDLE_SESSION_SECONDS) is None
 
 
