@@ -28,6 +28,7 @@ from app.runtime.settings import Settings
 from app.serving.sockets import address_of, admit_nobody, listen_unix, turn_away
 from events.store.availability import StoreUnavailable
 from experiments.catalog.freeze import FreezeSources
+from kit.announced import Announcer
 from kit.child import ending
 from kit.files import mark_of, remove_leftovers, replace_file
 
@@ -59,8 +60,15 @@ class Supervisor:
     The steps of `run` are the life of a service; everything that can refuse to start raises before any answer is given.
     """
 
-    def __init__(self, settings: Settings, directory: DataDirectory, listener: socket.socket) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        directory: DataDirectory,
+        listener: socket.socket,
+        announcer: Announcer = Announcer(),  # noqa: B008 - frozen
+    ) -> None:
         self.settings = settings
+        self.announcer = announcer
         self.directory = directory  # claimed already: a second instance must fail before it loads all this
         self.listener = listener
         self.selector = selectors.DefaultSelector()
@@ -262,6 +270,7 @@ class Supervisor:
         public = f", for pages {self.settings.public_url}" if self.settings.public_url else ""
         where = f"data {self.directory.root}, store {self.store.name}{public}"
         print(f"Resonate is ready on {address} ({where})", flush=True)
+        self.announcer.say("ready", address=address)
 
     def _report_definitions(self) -> None:
         for error in self.keeper.errors:
