@@ -267,6 +267,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "experiments/readout",
         "experiments/statistics",
     },
+    "experiments/wording": set(),
     "kit": set(),
     "recommender/evaluation": {
         "events/engines",
