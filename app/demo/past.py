@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from app.demo.crowd import BATCH, CHOSEN_ANEW, EXPERIMENTS, Crowd, Event, send
-from app.demo.shop import SimulatedPerson
+from app.demo.shop import BROWSERS, SimulatedPerson
 
 EARLIER_DAYS: Final = 3
 VISITORS_A_DAY: Final = 600
@@ -57,6 +57,7 @@ def visit(crowd: Crowd, visitor: SimulatedPerson, page: dict[str, Any], arrived:
     return [
         event
         | {
+            "context": event["context"] | {"userAgent": BROWSERS[visitor.device]},
             "messageId": f"{visitor.visitor_id}-{number}",
             "timestamp": (arrived + timedelta(seconds=seconds)).isoformat(),
         }

@@ -145,11 +145,9 @@ async def _stock(crowd: Crowd, data: Path) -> None:
     _note_who_came(crowd, data)
 
 
-async def _shared(backend: httpx.AsyncClient) -> str | None:
+async def _shared(backend: httpx.AsyncClient) -> str:
     """The address of the running test's report, for whoever holds it. Raises httpx.HTTPError."""
     answer = await backend.post(f"/v1/experiments/{BANNER}/shares", json={"days": SHARED_DAYS})
-    if answer.status_code == 404:
-        return None
     answer.raise_for_status()
     return answer.json()["url"]
 

@@ -24,11 +24,10 @@ def sentence(results: Mapping[str, Any]) -> str:
     return results.get("sentence") or f"{results['experiment']}: {results['decision']['action'].replace('_', ' ')}."
 
 
-def where_to_look(report: str | None, printed: str, shop: str, address: str) -> list[str]:
+def where_to_look(report: str, printed: str, shop: str, address: str) -> list[str]:
     """The lines behind the first sentence; how to sign in is what the service itself `printed`."""
-    lines = [f"Look: {report}"] if report else []
-    lines += [line for line in printed.splitlines() if line.startswith(SIGN_IN)]
-    return [*lines, f"Shop: {shop}/", f"Docs: {address}/docs"]
+    sign_in = [line for line in printed.splitlines() if line.startswith(SIGN_IN)]
+    return [f"Look: {report}", *sign_in, f"Shop: {shop}/", f"Docs: {address}/docs"]
 
 
 async def report(backend: httpx.AsyncClient) -> list[str]:
