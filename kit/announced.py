@@ -1,7 +1,7 @@
 """What a process that was started says of itself to the one that started it, over a pipe that only they two hold.
 
-That something answers where it would answer proves nothing: a stranger may. So each start has a nonce, which the process
-says together with what became of it.
+That something answers where it would answer proves nothing: a stranger may. So each start has a nonce, which the
+process says together with what became of it.
 """
 
 import json

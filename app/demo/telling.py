@@ -1,4 +1,4 @@
-"""What the demo says on the terminal: the sentence of the running test, where to look, and the truth beside the estimate."""
+"""What the demo says: the sentence of the running test, where to look, and the truth beside the estimate."""
 
 from collections.abc import Mapping
 from typing import Any, Final

@@ -20,6 +20,9 @@ from experiments.wording.figures import (
     value_text,
 )
 
+MOST_ROWS: Final = 100  # of a table, so that the file stays a small one
+MOST_LINES: Final = 30  # of sentences
+LONGEST_SAID: Final = 1_000  # characters of what somebody wrote
 Value = float | int | str | None
 Json = Mapping[str, Any]
 ROLES: Final = {"goal": "goal", "secondary": "also watched", "guardrail": "must not get worse"}
@@ -32,7 +35,7 @@ VERDICTS: Final = {
     "no_worse": "no worse",
 }  # fmt: skip
 METHODS: Final = {
-    "anytime": "Anytime-valid: the interval holds however often somebody looks, so it is wider than one of a single look.",
+    "anytime": "Anytime-valid: the interval holds however often somebody looks, so it is wider than that of one look.",
     "planned": "Group-sequential: there are looks at fixed days, and each has its share of the error that is allowed.",
     "fixed": "Fixed: there is one look, at the end of the plan; what is seen before it decides nothing.",
     "bayesian": "Bayesian: the interval holds the effect with the probability that it says, given the prior.",
@@ -105,7 +108,7 @@ def report_of(shown: Shown) -> Report:
     """The report of an answer."""
     parts = (finding, arms, effects, series, guardrails, health, definition, method, repeat)
     sections = tuple(section for part in parts if (section := part(shown)) is not None)
-    name = str(shown.definition["name"] or shown.results["experiment"])
+    name = _cut(str(shown.definition["name"] or shown.results["experiment"]))
     return Report(shown.results["experiment"], name, head(shown), sections, shown.shared)
 
 
@@ -128,7 +131,7 @@ def finding(shown: Shown) -> Section:
     results = shown.results
     decision = results["decision"]
     said = [results.get("sentence") or decision["action"].replace("_", " ").capitalize() + "."]
-    said += [_sentence(each) for each in decision["because"]]
+    said += [_sentence(each) for each in decision["because"][:MOST_LINES]]
     worth = results.get("worth")
     if worth and worth.get("ci"):
         unit = worth.get("currency") or worth.get("unit") or ""
@@ -157,8 +160,12 @@ def effects(shown: Shown) -> Section:
     """Every metric of every variant against control, by role, drawn and as numbers."""
     compared = [(metric, row) for metric in shown.results["metrics"] for row in metric["comparisons"]]
     names = ("Metric", "Role", "Variant", "Control", "With it", "Effect", "From", "To", "p", "Verdict")
+    left_out = len(compared) - MOST_ROWS
+    more = [f"{count_text(left_out)} more comparisons are in the results."] if left_out > 0 else []
+    compared = compared[:MOST_ROWS]
     rows = tuple(_effect_row(metric, row) for metric, row in compared)
-    said = tuple(dict.fromkeys(row["sentence"] for _, row in compared if row.get("sentence")))
+    judged = [row["sentence"] for metric, row in compared if metric["role"] != "secondary" and row.get("sentence")]
+    said = (*dict.fromkeys(judged[:MOST_LINES]), *more)
     points = tuple(
         {
             "label": f"{title(metric)}, {row['variant']}",
@@ -177,7 +184,7 @@ def effects(shown: Shown) -> Section:
 def series(shown: Shown) -> Section | None:
     """The first goal day by day, everything so far."""
     metric = next(each for each in shown.timeseries["metrics"] if each["metric"] == shown.primary["metric"])
-    days = [day for day in metric["days"] if day["kind"] == "cumulative"]
+    days = [day for day in metric["days"] if day["kind"] == "cumulative" and _compared(day)][-MOST_ROWS:]
     if not days:
         return Section("Day by day", ("There is no series yet: too few visitors on each day.",))
     of_points = shown.primary["effect_scale"] == "points"
@@ -191,7 +198,6 @@ def series(shown: Shown) -> Section | None:
             "points": of_points,
         }
         for day in days
-        if day["control_value"] is not None or day["lift"] is not None or day["difference"] is not None
     )
     rows = tuple(
         (
@@ -223,7 +229,7 @@ def guardrails(shown: Shown) -> Section | None:
             cells = (_change(estimate, metric), *_ends(interval, metric), Cell(VERDICTS.get(row["verdict"], "–")))
             rows.append((Cell(title(metric)), Cell(row["variant"]), borne, *cells))
     names = ("Guardrail", "Variant", "Largest harm borne", "Effect", "From", "To", "Verdict")
-    return Section("Guardrails", (), Table(names, tuple(rows)))
+    return Section("Guardrails", (), Table(names, tuple(rows[:MOST_ROWS])))
 
 
 def health(shown: Shown) -> Section:
@@ -235,7 +241,7 @@ def health(shown: Shown) -> Section:
         if balance["alarm"]
         else f"The variants filled as their weights say ({p_text(balance['p'])})."
     ]
-    said += [_sentence(_hidden(check, shown)) for check in found["checks"]]
+    said += [_sentence(_hidden(check, shown)) for check in found["checks"][:MOST_LINES]]
     left_out = {name: count for name, count in found["excluded"].items() if isinstance(count, int) and count}
     said += [f"Left out: {count_text(count)} {name.replace('_', ' ')}." for name, count in left_out.items()]
     if shown.results["pending"]:
@@ -254,7 +260,7 @@ def definition(shown: Shown) -> Section:
     share = told["traffic"][-1]["share"] if told["traffic"] else 1.0
     weights = ", ".join(f"{each['key']} {rate_text(each['weight'])}" for each in told["variants"])
     rows: list[tuple[Cell, ...]] = [
-        (Cell("Hypothesis"), Cell(told["hypothesis"] or NOTHING)),
+        (Cell("Hypothesis"), Cell(_cut(told["hypothesis"] or NOTHING))),
         (Cell("Variants"), Cell(weights)),
         (Cell("Traffic"), Cell(rate_text(share), share)),
         (Cell("Unit"), Cell(told["unit"])),
@@ -278,13 +284,13 @@ def method(shown: Shown) -> Section:
     alpha = rate_text(plan["alpha"])
     said = (
         METHODS[plan["method"]],
-        f"Over all goals and variants together at most {alpha} of such experiments without any effect say that there is "
-        f"one ({'Holm' if plan['correction'] == 'holm' else 'Benjamini and Hochberg'}'s correction).",
-        "An effect is relative to control, in %, but for scores, whose effect is in points. From and to are the ends of "
-        "its interval: effects outside do not go with what was seen. An interval that holds 0 leaves open whether there "
-        "is an effect at all.",
-        "Numbers of a variant are those of the last day that has closed, where the method decides by days; those in the "
-        "table of variants are of now.",
+        f"Over all goals and variants together at most {alpha} of such experiments without any effect say that there "
+        f"is one ({'Holm' if plan['correction'] == 'holm' else 'Benjamini and Hochberg'}'s correction).",
+        "An effect is relative to control, in %, but for scores, whose effect is in points. From and to are the ends "
+        "of its interval: effects outside do not go with what was seen. An interval that holds 0 leaves open whether "
+        "there is an effect at all.",
+        "Numbers beside an effect are those of the last day that has closed, where the method decides by days; those "
+        "in the table of variants are of now.",
     )
     return Section("Method, and how to read it", said)
 
@@ -362,8 +368,19 @@ def _named(metrics: Iterable[str]) -> str:
     return ", ".join(name.replace("_", " ") for name in metrics) or NOTHING
 
 
+def _compared(day: Json) -> bool:
+    """Whether a row of a series says anything of a variant against control."""
+    return any(day[name] is not None for name in ("control_value", "lift", "difference"))
+
+
+def _cut(text: str) -> str:
+    """What somebody wrote, not longer than anybody reads."""
+    return text if len(text) <= LONGEST_SAID else f"{text[:LONGEST_SAID]} …"
+
+
 def _sentence(text: str) -> str:
     """A text as a sentence: it begins large and ends with a full stop."""
+    text = _cut(text)
     whole = text[:1].upper() + text[1:]
     return whole if whole.endswith((".", "!", "?")) else f"{whole}."
 

@@ -1,4 +1,4 @@
-"""Reports as they are answered: nothing runs, nothing is loaded, no search engine keeps them, no site learns of them."""
+"""Reports as they are answered: nothing runs or is loaded, no search engine keeps them, and no site learns of them."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -15,8 +15,8 @@ HEADERS: Final = {
     "cache-control": "private, no-store",
 }
 NOTHING_THERE: Final = (
-    "There is nothing at this address. A link to a report ends after a while, and may be taken back: ask whoever sent it "
-    "for a new one."
+    "There is nothing at this address. A link to a report ends after a while, and may be taken back: ask whoever sent "
+    "it for a new one."
 )
 LATER: Final = "The numbers cannot be computed now. Open this address again in a minute."
 

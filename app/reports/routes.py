@@ -19,7 +19,7 @@ from app.management.audit import REASON, Act, auditing
 from app.management.openapi import json_body
 from app.management.results import Key, Moment, Phase
 from app.reports.content import Shown, report_of
-from app.reports.document import HEADERS, document, nothing_there, not_now
+from app.reports.document import HEADERS, document, not_now, nothing_there
 from app.reports.markdown import markdown
 from app.reports.shares import MOST_DAYS, Share, Shares, TooManyShares, new_share
 from app.routes.dependencies import Anyone, Asked, Secret, Worker, analysed
