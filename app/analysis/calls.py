@@ -39,6 +39,8 @@ from app.analysis.responses import JSON, json_answer, object_etag, person_json, 
 from app.analysis.state import Analysis
 from events.privacy.erasure import SeveralPeople, erase
 from events.privacy.person import held
+from experiments.answers.encoding import plain
+from experiments.answers.readout import Readout
 from experiments.arrivals.diagnosis import diagnosed
 from experiments.arrivals.names import events_lately, newest_rows
 from experiments.catalog.calendar import state_of
@@ -50,7 +52,6 @@ from experiments.program.holdout import COLUMNS as HOLDOUT_COLUMNS
 from experiments.program.holdout import HoldoutQuery, holdout_rows
 from experiments.program.report import COLUMNS as PROGRAM_COLUMNS
 from experiments.program.report import ProgramQuery, program_report
-from experiments.readout.encoding import Readout, plain
 from experiments.readout.study import ReadoutQuery, UnknownExperiment, parsed_at
 from experiments.readout.tables import flat_row, flat_rows
 from recommender.evaluation.attribution import attribution

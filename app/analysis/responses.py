@@ -12,7 +12,8 @@ from app.analysis.client import AnalysisAnswer
 from app.analysis.queries import Form
 from events.engines.tables import Table, csv_bytes, parquet_bytes, table_of
 from events.privacy.person import Identity
-from experiments.readout.encoding import HEAD, Readout, plain, readout_json, timeseries_json
+from experiments.answers.encoding import HEAD, plain, readout_json, timeseries_json
+from experiments.answers.readout import Readout
 from kit.time import iso, moment_of
 
 JSON: Final = "application/json"

@@ -184,9 +184,9 @@ def import_file(  # noqa: PLR0913 (one parameter per option of the command)
     as_json: AsJson = False,
 ) -> None:
     """Analyse a table with the same engine and print the same readout."""
+    from experiments.answers.encoding import readout_json
     from experiments.importing.request import ImportFailed, import_request
     from experiments.importing.table import import_table
-    from experiments.readout.encoding import readout_json
 
     try:
         request = import_request(

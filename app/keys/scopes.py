@@ -12,7 +12,8 @@ SCOPES: Final[tuple[KeyScope, ...]] = get_args(KeyScope)
 PAGE_SCOPES: Final[tuple[KeyScope, ...]] = ("evaluate", "track", "recommend", "payload")
 OPEN: Final = frozenset(  # without a key
     {"/healthz", "/readyz", "/metrics", "/docs", "/docs.css", "/openapi.json", "/resonate-{hash}.js",
-     "/resonate-parts-{hash}.js", "/resonate.d.ts", "/share/{token}"}
+     "/resonate-parts-{hash}.js", "/resonate.d.ts", "/dashboard/style.css", "/dashboard/script.js",
+     "/share/{token}"}
 )  # fmt: skip
 
 ROUTES: Final[Mapping[KeyScope, tuple[str, ...]]] = {
@@ -88,9 +89,15 @@ ROUTES: Final[Mapping[KeyScope, tuple[str, ...]]] = {
 BY_ROUTE: Final[Mapping[str, KeyScope]] = {route: scope for scope, routes in ROUTES.items() for route in routes}
 
 
+PAGES: Final[Mapping[str, KeyScope]] = {  # what a person needs, by their session; no key opens them
+    "GET /dashboard": "read_results",
+}
+
+
 def scope_needed(method: str, route: str) -> KeyScope | None:
-    """The scope that a route asks of a key, by the name that the OpenAPI gives it; None where it needs no key.
+    """The scope that a route asks of a key or a person, by the name of the OpenAPI; None where it needs no key.
 
     Raises KeyError for one that the table lacks: a route that nobody thought about is nobody's.
     """
-    return None if route in OPEN else BY_ROUTE[f"{'GET' if method == 'HEAD' else method} {route}"]
+    named = f"{'GET' if method == 'HEAD' else method} {route}"
+    return None if route in OPEN else PAGES.get(named) or BY_ROUTE[named]

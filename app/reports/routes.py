@@ -22,7 +22,7 @@ from app.reports.content import Shown, report_of
 from app.reports.document import HEADERS, document, not_now, nothing_there
 from app.reports.markdown import markdown
 from app.reports.shares import MOST_DAYS, Share, Shares, TooManyShares, new_share
-from app.routes.dependencies import Anyone, Asked, Secret, Worker, analysed
+from app.routes.dependencies import Anyone, Asked, Secret, Worker, analysed, analysed_for
 from app.worker.resources import Resources
 
 router = APIRouter(tags=["Results"])
@@ -190,13 +190,13 @@ Token = Annotated[str, Path(max_length=200, description="What the link ends with
 
 
 @router.get("/share/{token}", summary="The report that a link shows", responses=PAGE)
-async def shared(token: Token, _: Anyone, asked: Asked, worker: Worker) -> Response:
+async def shared(token: Token, _: Anyone, worker: Worker) -> Response:
     """Needs no key. What no link ends with, what is over and what was taken back answer the same 404."""
     found = await asyncio.to_thread(shares_of(worker).find, token, datetime.now(UTC))
     try:
         if found is None:
             raise Problem(404, "unknown_share", "")
-        answer = await analysed(asked, worker, ReportQuery(found.experiment, found.at))
+        answer = await analysed_for(f"share {found.id}", worker, ReportQuery(found.experiment, found.at))
     except Problem as problem:
         return nothing_there() if problem.status == 404 else not_now(problem)
     others = frozenset(worker.catalogs.catalog.experiments) - {found.experiment}

@@ -6,11 +6,11 @@ from math import isfinite
 from typing import Final
 
 from events.engines.sql import Expression, Statement
+from experiments.answers.health import Check
 from experiments.cube.statements import statement
 from experiments.importing.request import DecimalSign, ImportRequest, TableMetric
 from experiments.importing.sheet import Sheet
 from experiments.importing.spelling import Fault, Form, forms_statement, spelled, such, summed, sure_signs
-from experiments.readout.encoding import Check
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ from typing import Final, Literal
 
 from events.engines.sql import Expression, all_of
 from events.engines.tables import TableReader, Unreadable, is_parquet
+from experiments.answers.health import Check
 from experiments.cube.statements import statement
 from experiments.importing.request import ImportFailed, ImportRequest
 from experiments.importing.spelling import Fault, such
 from experiments.importing.textfile import Misfits, TextTable, plain_text, text_table
-from experiments.readout.encoding import Check
 from kit.suggestions import did_you_mean
 
 Kind = Literal["text", "truth", "whole", "number"]

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from experiments.answers.health import Check, Excluded, Health, MultiExposure
+from experiments.answers.readout import PlanReadout, Readout
 from experiments.definitions.model import Plan
 from experiments.importing.groups import dimension_faults, variants_of
 from experiments.importing.measure import Measured, measured
@@ -14,7 +16,6 @@ from experiments.importing.spelling import Fault
 from experiments.importing.textfile import file_digest
 from experiments.importing.units import Units, repetition, repetition_faults, show_units, single_units
 from experiments.readout.decision import Schedule, decide, evidence_of
-from experiments.readout.encoding import Check, Excluded, Health, MultiExposure, PlanReadout, Readout
 from experiments.readout.health import MULTI_EXPOSURE_WARNING
 from experiments.readout.metrics import explored, metric_readout, settled
 from experiments.readout.samples import Judge

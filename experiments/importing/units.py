@@ -8,13 +8,13 @@ from typing import Final
 import numpy as np
 
 from events.engines.sql import Expression, all_of
+from experiments.answers.health import Check, Excluded
 from experiments.cube.statements import statement
 from experiments.importing.groups import Variants, nameless
 from experiments.importing.profile import Profile
 from experiments.importing.request import ImportRequest, TableMetric
 from experiments.importing.sheet import Sheet
 from experiments.importing.spelling import Fault, any_of_these, such
-from experiments.readout.encoding import Check, Excluded
 
 EXAMPLES: Final = 3
 _PLACEHOLDERS: Final = ("null", "(null)", "none", "na", "n/a", "nan", "undefined", "unknown", "(not set)", "-")

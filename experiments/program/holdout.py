@@ -7,6 +7,8 @@ from datetime import UTC, date, datetime, time
 from typing import Any, Final, Protocol
 from zoneinfo import ZoneInfo
 
+from experiments.answers.encoding import plain
+from experiments.answers.readout import Number, PlanReadout
 from experiments.assignment.bucketing import position
 from experiments.catalog.calendar import Calendar, metric_window
 from experiments.catalog.catalog import Catalog
@@ -14,7 +16,6 @@ from experiments.catalog.phases import UNITS_PER_VARIANT
 from experiments.cube.scope import Site
 from experiments.definitions.model import Experiment, Holdout, UnitKind, Variant
 from experiments.program.report import Concluded, Conclusions, concluded_phase, known_number, shrunk_rows
-from experiments.readout.encoding import Number, PlanReadout, plain
 from experiments.readout.health import health_of, lost_events, unequal_checks
 from experiments.readout.inquiries import Opened
 from experiments.readout.metrics import metric_readout, settled

@@ -8,12 +8,12 @@ from statistics import median
 from typing import Final, Literal, Protocol
 from zoneinfo import ZoneInfo
 
+from experiments.answers.comparison import ComparisonReadout
+from experiments.answers.readout import Number, Readout
 from experiments.catalog.phases import FrozenDesign
 from experiments.catalog.reader import Conclusion
 from experiments.definitions.model import EffectScale, Outcome
 from experiments.program.shrinkage import DEFAULT_SCALE, Prior, Shrinkage, shrinkage
-from experiments.readout.encoding import Number, Readout
-from experiments.readout.inference import ComparisonReadout
 from experiments.readout.read import Readouts
 from experiments.readout.study import InvalidDate, ReadoutQuery, UnknownMetric
 from experiments.statistics.arms import Pair, proportion_arm

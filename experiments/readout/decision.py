@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
+from experiments.answers.comparison import ComparisonReadout, Decided, Verdict
+from experiments.answers.health import Check, Health
+from experiments.answers.readout import Decision, MetricReadout
 from experiments.catalog.calendar import ENROLS_NO_MORE, State, metric_window
 from experiments.cube.shop_days import calendar_date
 from experiments.readout.days import ClosedDays
-from experiments.readout.encoding import Check, Decision, Health, MetricReadout
-from experiments.readout.inference import ComparisonReadout, Decided, Verdict
 from experiments.readout.samples import Judge
 from experiments.readout.study import Study
 from experiments.statistics.bayesian import Posterior

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from events.parts.ledger import Loss
+from experiments.answers.health import Check, Consents, Excluded, Health, Identities, MultiExposure, Trust, VariantTrust
 from experiments.arrivals.exposing import elsewhere_hashed
 from experiments.catalog.catalog import Catalog
 from experiments.cube.believed import (
@@ -29,16 +30,6 @@ from experiments.cube.statements import statement
 from experiments.cube.sums import columns_of
 from experiments.definitions.model import Experiment
 from experiments.definitions.page_changes import leads_to
-from experiments.readout.encoding import (
-    Check,
-    Consents,
-    Excluded,
-    Health,
-    Identities,
-    MultiExposure,
-    Trust,
-    VariantTrust,
-)
 from experiments.readout.inquiries import Opened
 from experiments.readout.samples import Judge, pairs_on, pooled
 from experiments.readout.study import Study

@@ -1,122 +1,29 @@
 """From what was observed to what a method says: all numbers of a comparison are of one moment, and it says which."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date
-from typing import Final, Literal
+from dataclasses import replace
+from typing import Final
 
+from experiments.answers.comparison import AnytimeAnswer, ComparisonReadout, Methods, Ruling
 from experiments.cube.measures import SURVEYS, MetricRule
 from experiments.cube.observations import MetricObservation
 from experiments.cube.shop_days import calendar_date
 from experiments.readout.days import ClosedDays, LookDay
-from experiments.readout.samples import (
-    ComparedArm,
-    Judge,
-    Ruling,
-    Sample,
-    arm_of,
-    pooled,
-    quantile_sample,
-    sample_now,
-    sample_of,
-)
-from experiments.statistics.arms import Arm, Gate, gate_of
-from experiments.statistics.bayesian import Posterior
+from experiments.readout.samples import Judge, arm_of, pooled, quantile_sample, sample_now, sample_of
+from experiments.statistics.arms import Arm, gate_of
 from experiments.statistics.comparison import (
     Answer,
-    Method,
     PlannedAnswer,
     answer_of,
     compare,
     simultaneous_interval,
 )
-from experiments.statistics.estimate import Caveat, Interval, NoEstimate, missing
-from experiments.statistics.fixed import PooledZ, RelativeDelta
+from experiments.statistics.estimate import Caveat, NoEstimate, missing
 from experiments.statistics.sequential import looks_so_far
 from experiments.statistics.survey import Responses, response_guard
 
-Verdict = Literal["wins", "loses", "unclear", "violated", "safe"]
 ESTIMATED_FROM: Final = "page_views"
 NO_LONGER_SUPPORTED: Final = "no_longer_supported"
-_UNSERVED: Final = {"served": False}
-
-
-@dataclass(frozen=True, slots=True)
-class AnytimeAnswer(Answer):
-    """`p_min` is the smallest p over the closed days until the moment of the comparison; it is shown and decides
-    nothing."""
-
-    p_min: float | NoEstimate
-
-
-@dataclass(frozen=True, slots=True)
-class Methods:
-    """Every method side by side; only the plan's decides. `unadjusted` is the fixed one without CUPED."""
-
-    fixed: Answer
-    z_pooled: PooledZ | NoEstimate
-    delta: RelativeDelta | NoEstimate
-    anytime: AnytimeAnswer
-    planned: PlannedAnswer | NoEstimate
-    bayesian: Posterior | NoEstimate
-    unadjusted: Answer | None
-
-
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """What the method said on the first day on which the verdict stood."""
-
-    p: float | NoEstimate
-    lift: float | NoEstimate
-    ci: Interval | NoEstimate
-    arms: tuple[ComparedArm, ComparedArm]
-
-
-@dataclass(frozen=True, slots=True)
-class ComparisonReadout:
-    """One variant against control: the deciding method's numbers, and every method's beside them, all of one moment.
-
-    `as_of_day` is the shop day at whose close they hold, None before the first. `p_adjusted`, `verdict` and `decided`
-    stand once the family is known. `next_look` is the day at whose close a planned or fixed test is read next.
-    `worst_case` is the bound of a guardrail's harm; of a level of a dimension `p_bh` is p corrected over all levels of
-    the answer, and `flagged` says that it is small. `rulings` are what the method said of every moment at which it may
-    decide, ascending; `daily` the anytime answers of every day, `cohorts` those of the units exposed on a day.
-    `blocked` says why a win may not be shipped.
-    """
-
-    variant: str
-    against: str
-    as_of_day: date | None
-    arms: tuple[ComparedArm, ComparedArm]
-    lift: float | NoEstimate
-    ci: Interval | NoEstimate
-    difference: float | NoEstimate
-    difference_ci: Interval | NoEstimate
-    p: float | NoEstimate
-    p_adjusted: float | NoEstimate | None
-    ci_simultaneous: Interval | NoEstimate
-    method: Method
-    cuped: bool
-    gate: Gate
-    variance_floor: float
-    verdict: Verdict
-    decided_on: date | None
-    decided: Decided | None
-    next_look: date | None
-    worst_case: float | NoEstimate | None
-    reasons: tuple[str, ...]
-    methods: Methods
-    p_bh: float | NoEstimate | None = field(default=None, kw_only=True)
-    flagged: bool | None = field(default=None, kw_only=True)
-    shown: Sample = field(metadata=_UNSERVED)
-    rulings: tuple[Ruling, ...] = field(metadata=_UNSERVED)
-    daily: tuple[Ruling, ...] = field(metadata=_UNSERVED)
-    blocked: tuple[str, ...] = field(metadata=_UNSERVED)
-
-    @property
-    def interval(self) -> Interval | NoEstimate:
-        """The interval that decides: of the lift, or of the difference where control may be zero."""
-        return self.difference_ci if isinstance(self.ci, NoEstimate) else self.ci
 
 
 def judge_metric(judge: Judge, observed: MetricObservation) -> tuple[ComparisonReadout, ...]:

@@ -5,20 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from experiments.answers.comparison import ComparisonReadout, Decided, Ruling, Verdict
+from experiments.answers.readout import ArmReadout, LevelReadout, LookReadout, MetricReadout, Number
 from experiments.cube.observations import MetricObservation
 from experiments.cube.shop_days import calendar_date
 from experiments.definitions.model import Guardrail
-from experiments.readout.encoding import ArmReadout, LevelReadout, LookReadout, MetricReadout, Number
-from experiments.readout.inference import (
-    ESTIMATED_FROM,
-    NO_LONGER_SUPPORTED,
-    ComparisonReadout,
-    Decided,
-    Verdict,
-    judge_level,
-    judge_metric,
-)
-from experiments.readout.samples import Judge, Ruling, arms_of, sample_of, totals_of
+from experiments.readout.inference import ESTIMATED_FROM, NO_LONGER_SUPPORTED, judge_level, judge_metric
+from experiments.readout.samples import Judge, arms_of, sample_of, totals_of
 from experiments.readout.study import StudiedMetric
 from experiments.statistics.bayesian import Posterior
 from experiments.statistics.effect import lift

@@ -14,6 +14,9 @@ import msgspec
 from events.engines.duckdb import EventLog
 from events.engines.tables import Table
 from events.log.reader import Snapshot
+from experiments.answers.encoding import plain
+from experiments.answers.health import Check
+from experiments.answers.readout import MetricReadout, PlanReadout, Readout
 from experiments.arrivals.checks import Arrivals, ReadPhase, compiled_phases
 from experiments.assignment.assign import CompiledExperiment
 from experiments.catalog.calendar import State
@@ -23,7 +26,6 @@ from experiments.cube.scope import Site
 from experiments.cube.shop_days import shop_days
 from experiments.planning.assumptions import Assumptions
 from experiments.readout.decision import decision_of
-from experiments.readout.encoding import Check, MetricReadout, PlanReadout, Readout, plain
 from experiments.readout.health import (
     changed_checks,
     engaged_time_checks,

@@ -5,25 +5,20 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Final
 
+from experiments.answers.comparison import ComparedArm, Sample
 from experiments.cube.measures import MetricRule
 from experiments.cube.observations import MetricObservation, QuantileSample
 from experiments.cube.sums import columns_of
 from experiments.definitions.model import Plan
 from experiments.readout.days import WAITING, ClosedDays, LookDay
 from experiments.statistics.arms import Arm, Pair, mean_arm, pair, proportion_arm, ratio_arm
-from experiments.statistics.bayesian import LiftPrior, Posterior
+from experiments.statistics.bayesian import LiftPrior
 from experiments.statistics.comparison import (
-    Answer,
-    Method,
     Question,
-    answer_at,
-    answer_of,
-    compare,
     judged_pair,
-    simultaneous_interval,
 )
 from experiments.statistics.cuped import adjust_means, adjust_ratios
-from experiments.statistics.estimate import Interval, NoEstimate
+from experiments.statistics.estimate import NoEstimate
 from experiments.statistics.moments import JointMoments
 from experiments.statistics.quantiles import quantile_estimate
 from experiments.statistics.sequential import Look
@@ -79,59 +74,6 @@ class Judge:
         if self.waits_for_looks:
             return tuple(look.exposed_until for look in self.days.read(self.looks(rule)))
         return () if self.days.newest is None else (self.days.newest,)
-
-
-@dataclass(frozen=True, slots=True)
-class ComparedArm:
-    """One side of a comparison at its moment. `adjusted` is the value after CUPED, from which lift and difference are
-    computed where it stands; else they are computed from `value`, which is numerator / denominator. `variance` is that
-    of the value, per unit."""
-
-    variant: str
-    units: int
-    numerator: float | None
-    denominator: float | None
-    value: float | NoEstimate
-    variance: float | NoEstimate
-    adjusted: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """Control and treatment as they stood at the close of a shop day (None: as they stand now), and what is asked."""
-
-    day: int | None
-    question: Question
-    pair: Pair | NoEstimate
-    adjusted: Pair | NoEstimate | None
-    arms: tuple[ComparedArm, ComparedArm]
-
-    @property
-    def judged(self) -> Pair | NoEstimate:
-        """The pair that is judged: after CUPED where that is used."""
-        return self.pair if isinstance(self.pair, NoEstimate) else judged_pair(self.pair, self.adjusted)
-
-    def says(self, method: Method) -> "Ruling":
-        """The answer of a method."""
-        if method == "bayesian":
-            said = compare(self.pair, self.question, self.adjusted)
-            return Ruling(self, answer_of(said, method), said.bayesian)
-        answer = answer_at(self.pair, self.question, method, self.question.alpha, self.adjusted)
-        return Ruling(self, answer, None)
-
-
-@dataclass(frozen=True, slots=True)
-class Ruling:
-    """What a method says of a sample; `chances` are those of the Bayesian one."""
-
-    sample: Sample
-    answer: Answer
-    chances: Posterior | NoEstimate | None
-
-    def shared(self, method: Method) -> Interval | NoEstimate:
-        """The interval at alpha / family, by the method that said this."""
-        asked = self.sample
-        return simultaneous_interval(asked.pair, asked.question, method, asked.adjusted)
 
 
 def sample_now(judge: Judge, observed: MetricObservation, treatment: int) -> Sample:

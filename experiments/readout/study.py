@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Final, Protocol
 
+from experiments.answers.readout import Role
 from experiments.catalog.calendar import Calendar, calendar_of
 from experiments.catalog.catalog import Catalog
 from experiments.catalog.phases import UNITS_PER_VARIANT, FrozenDesign, Shipping
 from experiments.definitions.model import Experiment, Metric, Plan
 from experiments.definitions.shop import Shop
-from experiments.readout.encoding import Role
 from kit.suggestions import nearest
 from kit.time import parsed
 

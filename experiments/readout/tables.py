@@ -9,13 +9,14 @@ import numpy.typing as npt
 from events.engines.duckdb import Columns
 from events.engines.sql import with_tables
 from events.engines.tables import Table, table_of
+from experiments.answers.encoding import readout_json
+from experiments.answers.readout import Readout
 from experiments.catalog.calendar import Calendar
 from experiments.cube.cube import Cube, levels_table
 from experiments.cube.measures import MetricRule
 from experiments.cube.observations import Observer
 from experiments.cube.statements import statement
 from experiments.definitions.model import Experiment
-from experiments.readout.encoding import Readout, readout_json
 from kit.time import iso, moment_of
 
 # of the first goal

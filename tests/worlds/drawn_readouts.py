@@ -10,6 +10,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from experiments.answers.health import Excluded, Health, MultiExposure
+from experiments.answers.readout import PlanReadout, Readout
 from experiments.catalog.calendar import Calendar, metric_window
 from experiments.catalog.phases import Pause
 from experiments.cube.measures import SURVEYS, MetricRule, cube_plan
@@ -21,7 +23,6 @@ from experiments.definitions.model import Experiment, Guardrail, Method, Metric,
 from experiments.definitions.shop import Shop
 from experiments.readout.days import ClosedDays
 from experiments.readout.decision import decision_of
-from experiments.readout.encoding import Excluded, Health, MultiExposure, PlanReadout, Readout
 from experiments.readout.health import changed_checks, unequal_checks
 from experiments.readout.metrics import explored, metric_readout, settled
 from experiments.readout.samples import Judge

@@ -13,9 +13,10 @@ from worlds.event_log import received, write_log
 
 from events.engines.duckdb import EventLog
 from events.records import Record
+from experiments.answers.encoding import readout_json
+from experiments.answers.readout import Readout
 from experiments.catalog.catalog import Catalog
 from experiments.catalog.phases import FrozenDesign
-from experiments.readout.encoding import Readout, readout_json
 from experiments.readout.read import Readouts
 from experiments.readout.study import ReadoutQuery
 

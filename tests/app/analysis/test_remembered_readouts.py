@@ -30,8 +30,8 @@ from app.analysis.queries import (
 from app.analysis.state import Analysis
 from app.runtime.settings import Settings
 from events.records import EXPOSURE, Record
+from experiments.answers.encoding import readout_json, timeseries_json
 from experiments.catalog.publisher import CatalogKeeper
-from experiments.readout.encoding import readout_json, timeseries_json
 
 pytestmark = pytest.mark.anyio
 BANNER = "free-shipping-banner"

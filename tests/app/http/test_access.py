@@ -18,7 +18,18 @@ from app.tag.library import BuiltTag
 BUILT = {f"/{tag}-{{hash}}.js": f"/{name}" for tag, name in (
     ("resonate", BuiltTag.read().library), ("resonate-parts", BuiltTag.read().parts),
 )}  # fmt: skip
-OPEN = {"/healthz", "/readyz", "/metrics", "/docs", "/docs.css", "/openapi.json", "/resonate.d.ts", *BUILT}
+OPEN = {
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/docs",
+    "/docs.css",
+    "/openapi.json",
+    "/resonate.d.ts",
+    "/dashboard/style.css",
+    "/dashboard/script.js",
+    *BUILT,
+}
 IN_PATH = {"/api/features/{key}", "/api/eval/{key}", "/sub/{key}", "/v1/projects/{key}/settings"}
 UNKNOWN = {"none": None, "wrong": "pk_wrong_0123456789", "near miss": PUBLISHABLE[:-1] + "8", "longer": SECRET + "x",
            "prefix": SECRET[:-1], "basic": "a:b"}  # fmt: skip

@@ -11,9 +11,9 @@ from worlds.readout_studies import DAY, GOAL, HOUR, START, Shop, readouts
 
 from events.tallies.evaluations import Evaluated, Evaluations
 from events.tallies.refused_events import Cause, Outcome, RefusedEvents, keep_refused
+from experiments.answers.encoding import readout_json
 from experiments.arrivals.exposing import Forged, likely_cause
 from experiments.assignment.assign import CompiledExperiment, expected_variant
-from experiments.readout.encoding import readout_json
 from experiments.readout.read import Readouts
 from experiments.readout.study import ReadoutQuery
 

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from oracles.proving import examples
 
 from events.engines.tables import Table, parquet_bytes
+from experiments.answers.encoding import readout_json
+from experiments.answers.readout import Readout
 from experiments.importing.request import ImportFailed, import_request
 from experiments.importing.table import import_table
-from experiments.readout.encoding import Readout, readout_json
 
 UNITS = 40
 CHANCE = random.Random(4)

@@ -13,10 +13,10 @@ from oracles.estimates import existing
 from oracles.proving import examples
 
 from events.engines.tables import Table, parquet_bytes
+from experiments.answers.comparison import ComparisonReadout
+from experiments.answers.encoding import readout_json
 from experiments.importing.request import ImportFailed, ImportRequest, import_request
 from experiments.importing.table import import_table
-from experiments.readout.encoding import readout_json
-from experiments.readout.inference import ComparisonReadout
 from experiments.statistics.estimate import Caveat, NoEstimate
 from experiments.statistics.moments import JointMoments
 

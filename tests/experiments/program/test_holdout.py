@@ -13,10 +13,10 @@ from worlds.readout_studies import DAY, HOUR, START, Shop
 from app.cli.output import say_holdout
 from events.engines.duckdb import EventLog
 from events.records import Record
+from experiments.answers.encoding import plain
 from experiments.assignment.assign import assign
 from experiments.assignment.bucketing import position
 from experiments.program.holdout import HoldoutQuery, HoldoutReports, UnknownHoldout, held_back
-from experiments.readout.encoding import plain
 from experiments.readout.read import Readouts
 from experiments.readout.study import InvalidDate, ReadoutQuery, UnknownMetric
 

@@ -8,9 +8,9 @@ import pytest
 from worlds.programmes import Programme
 
 from app.cli.output import say_program
+from experiments.answers.encoding import plain
 from experiments.program.report import Program, ProgramQuery, ProgramRow, program_report, shrunk_rows
 from experiments.program.shrinkage import shrinkage
-from experiments.readout.encoding import plain
 from experiments.readout.study import InvalidDate, ReadoutQuery, UnknownMetric
 
 SHIPPED = "{outcome: shipped, variant: b}"

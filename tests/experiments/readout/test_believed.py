@@ -7,7 +7,7 @@ import pytest
 from worlds.readout_studies import GOAL, HOUR, SMALLEST, START, Shop, readouts
 
 from events.authority import WORDS, Authority
-from experiments.readout.encoding import Readout
+from experiments.answers.readout import Readout
 
 PAGE, PROVEN, BACKEND = Authority
 SOURCES = {

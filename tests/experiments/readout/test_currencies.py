@@ -17,8 +17,8 @@ from worlds.readout_studies import HOUR, SMALLEST, START, Shop, readouts
 from worlds.readout_worlds import METRICS, world
 
 from events.records import Record
+from experiments.answers.readout import Readout
 from experiments.catalog.check import check_folder, served_in
-from experiments.readout.encoding import Readout
 from experiments.readout.read import Readouts
 
 ORDERS = "{event: Order Completed, count: true}"

@@ -5,7 +5,7 @@ from pathlib import Path
 from worlds.readout_studies import SMALLEST, START, Shop, readouts
 
 from events.engines.tables import csv_bytes
-from experiments.readout.encoding import readout_json
+from experiments.answers.encoding import readout_json
 from experiments.readout.tables import flat_rows
 
 SECOND = 1_000_000

@@ -6,7 +6,7 @@ import pytest
 from oracles.estimates import existing
 from worlds.readout_studies import HOUR, SMALLEST, START, Shop, readouts
 
-from experiments.readout.encoding import MetricReadout
+from experiments.answers.readout import MetricReadout
 
 
 def _read(data: Path, shop: Shop, metric: str) -> MetricReadout:

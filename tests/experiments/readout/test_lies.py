@@ -8,7 +8,7 @@ import pytest
 from oracles.public_reader import disagreements, row_disagreements, series_disagreements
 from worlds.readout_studies import DAY, HOUR, SMALLEST, START, Shop, readouts
 
-from experiments.readout.encoding import readout_json, timeseries_json
+from experiments.answers.encoding import readout_json, timeseries_json
 
 BANNER = """
 goals: [purchase_rate, {metric: revenue_per_visitor, margin: 5%}, nps]

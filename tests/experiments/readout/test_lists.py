@@ -14,8 +14,8 @@ from worlds.drawn_lists import drawn_files, drawn_site, one_more
 from worlds.event_log import received, write_log
 from worlds.readout_studies import DAY, HOUR, SMALLEST, START, Shop, crowd, readouts
 
+from experiments.answers.encoding import readout_json, timeseries_json
 from experiments.readout import read
-from experiments.readout.encoding import readout_json, timeseries_json
 from experiments.readout.read import Readouts
 
 SEEDS = st.integers(0, 1 << 32)

@@ -9,7 +9,8 @@ from oracles.public_reader import disagreements
 from worlds.readout_studies import DAY, HOUR, SMALLEST, START, Shop, readouts
 
 from app.cli.output import say_readout
-from experiments.readout.encoding import Readout, readout_json
+from experiments.answers.encoding import readout_json
+from experiments.answers.readout import Readout
 from experiments.statistics.estimate import Caveat, NoEstimate
 
 GOALS = "goals: [orders_per_visitor, {metric: purchase_rate, margin: 30%}]\n"

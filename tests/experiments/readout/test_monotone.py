@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from oracles.proving import examples, judged, speaks
 from worlds.drawn_readouts import RULES, Drawn, answered, observed, world
 
+from experiments.answers.comparison import ComparisonReadout
 from experiments.cube.observations import MetricObservation
-from experiments.readout.inference import ComparisonReadout
 from experiments.readout.metrics import metric_readout, settled
 from experiments.readout.samples import Judge
 from experiments.statistics.estimate import Caveat, NoEstimate

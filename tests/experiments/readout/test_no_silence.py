@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from worlds.readout_studies import DAY, HOUR, SMALLEST, START, Shop, readouts
 
-from experiments.readout.inference import ComparisonReadout
+from experiments.answers.comparison import ComparisonReadout
 from experiments.statistics.estimate import Interval, NoEstimate
 
 PLANS = {

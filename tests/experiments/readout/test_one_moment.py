@@ -8,7 +8,7 @@ import pytest
 from oracles.estimates import existing
 from worlds.readout_studies import DAY, HOUR, SMALLEST, START, Shop, crowd, readouts
 
-from experiments.readout.encoding import Readout
+from experiments.answers.readout import Readout
 from experiments.readout.study import ReadoutQuery
 from kit.time import moment_of
 

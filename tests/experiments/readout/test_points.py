@@ -10,8 +10,8 @@ from statsmodels.stats.power import TTestIndPower
 from worlds.readout_studies import DAY, HOUR, SMALLEST, START, Shop, readouts
 
 from app.cli.output import say_plan, say_readout
+from experiments.answers.encoding import readout_json, timeseries_json
 from experiments.planning.assumptions import InvalidPlan, assumptions
-from experiments.readout.encoding import readout_json, timeseries_json
 from experiments.readout.read import Readouts
 from experiments.readout.tables import flat_rows
 from experiments.statistics.estimate import Caveat, NoEstimate

@@ -7,8 +7,8 @@ import pytest
 from oracles.estimates import existing
 from worlds.readout_studies import DAY, HOUR, SMALLEST, START, Shop, readouts
 
-from experiments.readout.encoding import MetricReadout
-from experiments.readout.encoding import plain as as_json
+from experiments.answers.encoding import plain as as_json
+from experiments.answers.readout import MetricReadout
 
 METRICS = """
 shift_of_layout: {type: quantile, event: Measured, value: shift, q: 0.75}

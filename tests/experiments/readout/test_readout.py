@@ -14,7 +14,7 @@ from worlds.readout_studies import DAY, GOAL, HOUR, RICH, SMALLEST, START, Shop,
 
 from events.engines.duckdb import EventLog
 from events.engines.tables import csv_bytes, parquet_bytes
-from experiments.readout.encoding import readout_json, timeseries_json
+from experiments.answers.encoding import readout_json, timeseries_json
 from experiments.readout.study import ReadoutQuery
 from experiments.readout.tables import flat_rows
 from experiments.statistics.estimate import NoEstimate

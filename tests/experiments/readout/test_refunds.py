@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from worlds.readout_studies import DAY, HOUR, SMALLEST, START, Shop, readouts
 
-from experiments.readout.encoding import MetricReadout
+from experiments.answers.readout import MetricReadout
 
 REVENUE = "type: mean, event: Order Completed, value: revenue"
 ORDERS = "{event: Order Completed, count: true}"

@@ -12,9 +12,10 @@ from worlds.drawn_readouts import answered, world
 from worlds.drawn_shops import asked
 from worlds.readout_studies import DAY, START
 
+from experiments.answers.encoding import plain, readout_json, timeseries_json
+from experiments.answers.readout import Readout
 from experiments.catalog.calendar import Calendar, calendar_of
 from experiments.definitions.model import Experiment
-from experiments.readout.encoding import Readout, plain, readout_json, timeseries_json
 from experiments.readout.study import ReadoutQuery
 from experiments.readout.tables import comparison_rows
 from experiments.statistics.estimate import Caveat, NoEstimate

@@ -6,7 +6,7 @@ import pytest
 from oracles.estimates import existing
 from worlds.readout_studies import DAY, START, Shop, readouts
 
-from experiments.readout.encoding import Readout
+from experiments.answers.readout import Readout
 from experiments.statistics.estimate import Caveat, NoEstimate
 
 PLANS = {

@@ -16,9 +16,9 @@ from worlds.drawn_readouts import DAY, METRICS, Drawn, answered, moment
 from worlds.event_log import received, write_log
 from worlds.readout_studies import Shop
 
+from experiments.answers.encoding import readout_json
 from experiments.catalog.calendar import calendar_of
 from experiments.definitions.model import Plan
-from experiments.readout.encoding import readout_json
 from experiments.readout.tables import comparison_rows
 from kit.time import iso, microseconds
 

@@ -7,7 +7,7 @@ import pytest
 from worlds.readout_studies import GOAL, START, Shop, readouts
 
 from events.authority import Authority
-from experiments.readout.encoding import Health
+from experiments.answers.health import Health
 from experiments.readout.tables import flat_rows
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from worlds.readout_studies import DAY, HOUR, SMALLEST, START, Shop, readouts
 
-from experiments.readout.encoding import plain, readout_json, timeseries_json
+from experiments.answers.encoding import plain, readout_json, timeseries_json
 from experiments.readout.tables import flat_rows
 from experiments.statistics.estimate import Caveat, Interval, NoEstimate
 
