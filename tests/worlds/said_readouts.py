@@ -174,7 +174,8 @@ def said_readout(seed: int) -> Readout:
     roles = ["goal", *["goal"] * chance.randint(0, 1), *["secondary"] * chance.randint(0, 1)]
     roles += ["guardrail"] * chance.randint(0, 2)
     metrics = tuple(drawing.metric(role, variants, number) for number, role in enumerate(roles))
-    action = pick([each for each in ACTIONS if variants or each != "ship"])
+    actions: list[Action] = [each for each in ACTIONS if variants or each != "ship"]
+    action = pick(actions)
     decided = pick(variants) if variants and action == "ship" else None
     if variants and action == "roll_back":
         decided = pick((None, *variants))
