@@ -71,9 +71,14 @@ Asked = Annotated[Exchange, Depends(exchange_of)]
 
 
 async def analysed(exchange: Exchange, resources: Resources, query: AnalysisQuery) -> AnalysisAnswer:
-    """What the analysis answers. Raises Problem with what it refused."""
+    """What the analysis answers to a key. Raises Problem with what it refused."""
+    return await analysed_for(exchange.grant.name if exchange.grant else "", resources, query)
+
+
+async def analysed_for(asker: str, resources: Resources, query: AnalysisQuery) -> AnalysisAnswer:
+    """What the analysis answers to this asker, of whom it works on two queries at once. Raises Problem as above."""
     try:
-        return await resources.analysis.ask(query, exchange.grant.name if exchange.grant else "")
+        return await resources.analysis.ask(query, asker)
     except AnalysisError as error:
         wait = error.retry_after_seconds
         headers = {"Retry-After": str(max(1, int(wait)))} if wait is not None else None

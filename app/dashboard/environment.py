@@ -1,0 +1,28 @@
+"""The templates, each beside its view, and how they are read: every text escaped, nothing missing passed over."""
+
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+FOLDERS: Final = (Path(__file__).parent, Path(__file__).parent / "pages")
+
+
+def environment() -> Environment:
+    """What renders templates; a member that an answer lacks is an error, as a name that nobody gave is."""
+    found = Environment(
+        loader=FileSystemLoader(FOLDERS),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    found.filters["json"] = json_text
+    return found
+
+
+def json_text(value: Any) -> str:
+    """A value as the JSON answer has it; a text as it is, without quotes."""
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()

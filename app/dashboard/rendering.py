@@ -1,0 +1,72 @@
+"""Pages: a template and what it shows become HTML, with the headers of every page and the places it leads to."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import msgspec
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+
+from app.analysis.queries import Query
+from app.dashboard.assets import versions
+from app.dashboard.signed_in import Signed
+from app.keys.scopes import KeyScope
+from app.routes.dependencies import analysed_for, exchange_of, resources_of
+from app.worker.resources import Resources
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+PAGE_HEADERS: Final = {
+    "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "referrer-policy": "same-origin",  # with `no-referrer` a browser posts forms with `Origin: null`
+    "cache-control": "private, no-store",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """One entry of the main navigation, for those who may see it."""
+
+    path: str
+    title: str
+    scope: KeyScope
+
+
+NAVIGATION: Final = (Destination("/dashboard", "Experiments", "read_results"),)
+
+
+@cache
+def _environment() -> "Environment":
+    """Loaded with the first page: a site whose pages nobody opens does not pay for them."""
+    from app.dashboard.environment import environment
+
+    return environment()
+
+
+def page(request: Request, signed: Signed | None, template: str, status: int = 200, **shown: Any) -> HTMLResponse:
+    """A template with what it shows, for who is signed in; nobody is on the page where one signs in.
+
+    Templates know besides: `root` (what paths of this service begin with), `here` (the path of this page), `signed`,
+    `places` (the navigation) and `style`, `script` (addresses of what a page loads).
+    """
+    exchange = exchange_of(request)
+    root = urlsplit(resources_of(request).addresses.of(exchange.scope, exchange.headers).url).path
+    places = [place for place in NAVIGATION if signed is not None and signed.may(place.scope)]
+    told = {
+        "root": root,
+        "here": request.url.path,
+        "signed": signed,
+        "places": places,
+        **{name: f"{root}{path}" for name, path in versions().items()},
+    }
+    html = _environment().get_template(template).render(told | shown)
+    return HTMLResponse(html, status, PAGE_HEADERS)
+
+
+async def answered(worker: Resources, signed: Signed, query: Query) -> Any:
+    """What the analysis answers, as the JSON route of the same query serves it. Raises Problem with what it refused."""
+    return msgspec.json.decode((await analysed_for(signed.email, worker, query)).body)
