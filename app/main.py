@@ -39,6 +39,7 @@ from app.management import (
     results,
     visitors,
 )
+from app.reports import routes as reports
 from app.routes import recommendations, sdk_settings
 from app.routes.growthbook import RemoteEvaluation, ingest
 from app.routes.ofrep import Ofrep
@@ -92,6 +93,7 @@ def path_table() -> PathTable[Resources]:
 
 ROUTERS = (
     operations.router, doctor.router, events.router, audit.router, results.router, results.export_router,
+    reports.router,
     visitors.router, products.router, recommendations.router, sdk_settings.router, documentation.router,
     personalize_batch.router, assets.router, sign_in.router, settings.router, audit_page.router, experiments.router,
 )  # fmt: skip

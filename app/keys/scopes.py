@@ -13,7 +13,7 @@ PAGE_SCOPES: Final[tuple[KeyScope, ...]] = ("evaluate", "track", "recommend", "p
 OPEN: Final = frozenset(  # without a key
     {"/healthz", "/readyz", "/metrics", "/docs", "/docs.css", "/openapi.json", "/resonate-{hash}.js",
      "/resonate-parts-{hash}.js", "/resonate.d.ts", "/dashboard/style.css", "/dashboard/script.js",
-     "/dashboard/sign-in"}
+     "/dashboard/sign-in", "/share/{token}"}
 )  # fmt: skip
 
 ROUTES: Final[Mapping[KeyScope, tuple[str, ...]]] = {
@@ -50,6 +50,7 @@ ROUTES: Final[Mapping[KeyScope, tuple[str, ...]]] = {
         "GET /v1/experiments/{key}/results",
         "GET /v1/experiments/{key}/timeseries",
         "GET /v1/experiments/{key}/plan",
+        "GET /v1/experiments/{key}/report",
         "GET /v1/results",
         "GET /v1/program",
         "GET /v1/holdouts",
@@ -61,7 +62,13 @@ ROUTES: Final[Mapping[KeyScope, tuple[str, ...]]] = {
         "GET /v1/doctor",
         "GET /v1/events/rejected",
     ),
-    "export": ("GET /v1/export/events", "GET /v1/experiments/{key}/units"),
+    "export": (
+        "GET /v1/export/events",
+        "GET /v1/experiments/{key}/units",
+        "POST /v1/experiments/{key}/shares",
+        "GET /v1/shares",
+        "DELETE /v1/shares/{id}",
+    ),
     "steer": (
         "POST /v1/experiments/{key}/pause",
         "POST /v1/experiments/{key}/resume",

@@ -28,6 +28,7 @@ from app.runtime.settings import Settings
 from app.serving.sockets import address_of, admit_nobody, listen_unix, turn_away
 from events.store.availability import StoreUnavailable
 from experiments.catalog.freeze import FreezeSources
+from kit.announced import Announcer
 from kit.child import ending
 from kit.files import mark_of, remove_leftovers, replace_file
 
@@ -59,8 +60,15 @@ class Supervisor:
     The steps of `run` are the life of a service; everything that can refuse to start raises before any answer is given.
     """
 
-    def __init__(self, settings: Settings, directory: DataDirectory, listener: socket.socket) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        directory: DataDirectory,
+        listener: socket.socket,
+        announcer: Announcer = Announcer(),  # noqa: B008 - frozen
+    ) -> None:
         self.settings = settings
+        self.announcer = announcer
         self.directory = directory  # claimed already: a second instance must fail before it loads all this
         self.listener = listener
         self.selector = selectors.DefaultSelector()
@@ -263,6 +271,7 @@ class Supervisor:
         where = f"data {self.directory.root}, store {self.store.name}{public}"
         print(f"Resonate is ready on {address} ({where})", flush=True)
         self._invite(self.settings.public_url or address)
+        self.announcer.say("ready", address=address)
 
     def _invite(self, address: str) -> None:
         """Say where the first admin signs in, while there is nobody; never logged. Nothing of the service waits for it.
