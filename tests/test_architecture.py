@@ -101,6 +101,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app/management",
         "app/people",
         "app/routes",
+        "app/tag",
         "app/worker",
         "events/store",
     },
