@@ -51,7 +51,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ReportTable:
     """Rows below names; a cell with a number is set to the right."""
 
     names: tuple[str, ...]
@@ -69,27 +69,27 @@ class Chart:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class ReportSection:
     title: str
     said: tuple[str, ...] = ()
-    table: Table | None = None
+    table: ReportTable | None = None
     chart: Chart | None = None
     code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ReportPage:
     """One look at one experiment. `head` says of when and of what it is; `shared` is one that strangers may read."""
 
     key: str
     name: str
     head: tuple[tuple[str, Cell], ...]
-    sections: tuple[Section, ...]
+    sections: tuple[ReportSection, ...]
     shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ReportedLook:
     """The answer that a report is made of. What a shared one may not name is in `hidden`."""
 
     results: Json
@@ -104,15 +104,15 @@ class Shown:
         return self.results["metrics"][0]
 
 
-def report_of(shown: Shown) -> Report:
+def report_of(shown: ReportedLook) -> ReportPage:
     """The report of an answer."""
     parts = (finding, arms, effects, series, guardrails, health, definition, method, repeat)
     sections = tuple(section for part in parts if (section := part(shown)) is not None)
     name = _cut(str(shown.definition["name"] or shown.results["experiment"]))
-    return Report(shown.results["experiment"], name, head(shown), sections, shown.shared)
+    return ReportPage(shown.results["experiment"], name, headline(shown), sections, shown.shared)
 
 
-def head(shown: Shown) -> tuple[tuple[str, Cell], ...]:
+def headline(shown: ReportedLook) -> tuple[tuple[str, Cell], ...]:
     """Of what and of when this is."""
     results, plan = shown.results, shown.results["plan"]
     return (
@@ -126,7 +126,7 @@ def head(shown: Shown) -> tuple[tuple[str, Cell], ...]:
     )
 
 
-def finding(shown: Shown) -> Section:
+def finding(shown: ReportedLook) -> ReportSection:
     """The sentence, why it says so, and what it is worth."""
     results = shown.results
     decision = results["decision"]
@@ -137,10 +137,10 @@ def finding(shown: Shown) -> Section:
         unit = worth.get("currency") or worth.get("unit") or ""
         low, high = (_amount(end, unit) for end in worth["ci"])
         said.append(f"Worth between {low} and {high} a month. {worth['assumption']}")
-    return Section("What came of it", tuple(said))
+    return ReportSection("What came of it", tuple(said))
 
 
-def arms(shown: Shown) -> Section:
+def arms(shown: ReportedLook) -> ReportSection:
     """Who took part, and what they brought of the first goal."""
     metric = shown.primary
     rows = tuple(
@@ -153,10 +153,10 @@ def arms(shown: Shown) -> Section:
         for arm in metric["arms"]
     )
     names = ("Variant", f"{metric['unit'].capitalize()}s", "Window still open", title(metric))
-    return Section("Variants", (), Table(names, rows))
+    return ReportSection("Variants", (), ReportTable(names, rows))
 
 
-def effects(shown: Shown) -> Section:
+def effects(shown: ReportedLook) -> ReportSection:
     """Every metric of every variant against control, by role, drawn and as numbers."""
     compared = [(metric, row) for metric in shown.results["metrics"] for row in metric["comparisons"]]
     names = ("Metric", "Role", "Variant", "Control", "With it", "Effect", "From", "To", "p", "Verdict")
@@ -178,15 +178,15 @@ def effects(shown: Shown) -> Section:
     )
     finding_told = f"{len(points)} effects against control with their intervals; one that holds 0 may be chance."
     chart = Chart("forest", "Effects against control", finding_told, points)
-    return Section("All metrics", said, Table(names, rows), chart)
+    return ReportSection("All metrics", said, ReportTable(names, rows), chart)
 
 
-def series(shown: Shown) -> Section | None:
+def series(shown: ReportedLook) -> ReportSection | None:
     """The first goal day by day, everything so far."""
     metric = next(each for each in shown.timeseries["metrics"] if each["metric"] == shown.primary["metric"])
     days = [day for day in metric["days"] if day["kind"] == "cumulative" and _compared(day)][-MOST_ROWS:]
     if not days:
-        return Section("Day by day", ("There is no series yet: too few visitors on each day.",))
+        return ReportSection("Day by day", ("There is no series yet: too few visitors on each day.",))
     of_points = shown.primary["effect_scale"] == "points"
     points = tuple(
         {
@@ -211,10 +211,12 @@ def series(shown: Shown) -> Section | None:
     )
     told = f"{title(shown.primary)}: the effect and its interval at the close of each day, everything so far."
     names = ("Day", "Variant", f"{shown.primary['unit'].capitalize()}s", "Effect", "From", "To")
-    return Section("Day by day", (), Table(names, rows), Chart("series", title(shown.primary), told, points))
+    return ReportSection(
+        "Day by day", (), ReportTable(names, rows), Chart("series", title(shown.primary), told, points)
+    )
 
 
-def guardrails(shown: Shown) -> Section | None:
+def guardrails(shown: ReportedLook) -> ReportSection | None:
     """The limits, and whether they are kept."""
     limited = [metric for metric in shown.results["metrics"] if metric.get("guardrail")]
     if not limited:
@@ -229,10 +231,10 @@ def guardrails(shown: Shown) -> Section | None:
             cells = (_change(estimate, metric), *_ends(interval, metric), Cell(VERDICTS.get(row["verdict"], "–")))
             rows.append((Cell(title(metric)), Cell(row["variant"]), borne, *cells))
     names = ("Guardrail", "Variant", "Largest harm borne", "Effect", "From", "To", "Verdict")
-    return Section("Guardrails", (), Table(names, tuple(rows[:MOST_ROWS])))
+    return ReportSection("Guardrails", (), ReportTable(names, tuple(rows[:MOST_ROWS])))
 
 
-def health(shown: Shown) -> Section:
+def health(shown: ReportedLook) -> ReportSection:
     """Whether the numbers may be trusted."""
     found = shown.results["health"]
     balance = found["srm"]
@@ -251,11 +253,11 @@ def health(shown: Shown) -> Section:
         (Cell(variant), Cell(count_text(observed), observed), Cell(rate_text(expected), expected))
         for variant, observed, expected in zip(variants, balance["observed"], balance["expected"], strict=True)
     )
-    return Section("Health", tuple(said), Table(("Variant", "Took part", "Planned share"), rows))
+    return ReportSection("Health", tuple(said), ReportTable(("Variant", "Took part", "Planned share"), rows))
 
 
-def definition(shown: Shown) -> Section:
-    """What is tested, on whom, and by which plan. Of its visitors and of other experiments a shared one says nothing."""
+def definition(shown: ReportedLook) -> ReportSection:
+    """What is tested, on whom, and by which plan. A shared one says nothing of visitors, of people and of others."""
     told, plan = shown.definition, shown.definition["plan"]
     share = told["traffic"][-1]["share"] if told["traffic"] else 1.0
     weights = ", ".join(f"{each['key']} {rate_text(each['weight'])}" for each in told["variants"])
@@ -275,10 +277,10 @@ def definition(shown: Shown) -> Section:
         everybody = not audience.get("where") and not audience.get("segments")
         rows.insert(2, (Cell("Audience"), Cell("everybody" if everybody else "a part, by the conditions of its file")))
         rows.insert(0, (Cell("Owner"), Cell(told["owner"] or NOTHING)))
-    return Section("Definition", (), Table(("", ""), tuple(rows)))
+    return ReportSection("Definition", (), ReportTable(("", ""), tuple(rows)))
 
 
-def method(shown: Shown) -> Section:
+def method(shown: ReportedLook) -> ReportSection:
     """How the numbers were made, and how to read them."""
     plan = shown.results["plan"]
     alpha = rate_text(plan["alpha"])
@@ -292,15 +294,15 @@ def method(shown: Shown) -> Section:
         "Numbers beside an effect are those of the last day that has closed, where the method decides by days; those "
         "in the table of variants are of now.",
     )
-    return Section("Method, and how to read it", said)
+    return ReportSection("Method, and how to read it", said)
 
 
-def repeat(shown: Shown) -> Section:
+def repeat(shown: ReportedLook) -> ReportSection:
     """What gives the same numbers again."""
     results = shown.results
     at = results["watermark"] or results["as_of"]
     command = f"resonate results {results['experiment']} --phase {results['phase']} --at {at}"
-    return Section("To repeat it", (f"Fingerprint of the frozen design: {results['fingerprint']}",), code=command)
+    return ReportSection("To repeat it", (f"Fingerprint of the frozen design: {results['fingerprint']}",), code=command)
 
 
 def title(metric: Json) -> str:
@@ -385,7 +387,7 @@ def _sentence(text: str) -> str:
     return whole if whole.endswith((".", "!", "?")) else f"{whole}."
 
 
-def _hidden(check: Json, shown: Shown) -> str:
+def _hidden(check: Json, shown: ReportedLook) -> str:
     """What a check says; strangers do not learn of which other experiment."""
     said = str(check["detail"])
     for name in sorted(shown.hidden, key=len, reverse=True):
