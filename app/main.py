@@ -13,7 +13,8 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
 from app.dashboard import assets
-from app.dashboard.pages import experiments
+from app.dashboard.pages import audit as audit_page
+from app.dashboard.pages import experiments, settings, sign_in
 from app.delivery.payload import Features, Payloads
 from app.delivery.streams import OFREP_STREAM, FeatureStream, OfrepStream
 from app.http.address import Prefixed
@@ -94,7 +95,7 @@ ROUTERS = (
     operations.router, doctor.router, events.router, audit.router, results.router, results.export_router,
     reports.router,
     visitors.router, products.router, recommendations.router, sdk_settings.router, documentation.router,
-    personalize_batch.router, assets.router, experiments.router,
+    personalize_batch.router, assets.router, sign_in.router, settings.router, audit_page.router, experiments.router,
 )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ PAGE_SCOPES: Final[tuple[KeyScope, ...]] = ("evaluate", "track", "recommend", "p
 OPEN: Final = frozenset(  # without a key
     {"/healthz", "/readyz", "/metrics", "/docs", "/docs.css", "/openapi.json", "/resonate-{hash}.js",
      "/resonate-parts-{hash}.js", "/resonate.d.ts", "/dashboard/style.css", "/dashboard/script.js",
-     "/share/{token}"}
+     "/dashboard/sign-in", "/share/{token}"}
 )  # fmt: skip
 
 ROUTES: Final[Mapping[KeyScope, tuple[str, ...]]] = {
@@ -86,15 +86,38 @@ ROUTES: Final[Mapping[KeyScope, tuple[str, ...]]] = {
     ),
     "audit": ("GET /v1/keys", "GET /v1/audit"),
 }
+# What no key may, and a person who administers may: people, their roles and sessions, and keys.
+PersonScope = KeyScope | Literal["people"]
+Role = Literal["viewer", "editor", "publisher", "admin"]
+ROLE_NAMES: Final[tuple[Role, ...]] = get_args(Role)
+_GAINS: Final[Mapping[Role, tuple[PersonScope, ...]]] = {  # beside all of the role before it
+    "viewer": ("read_results",),
+    "editor": ("export",),
+    "publisher": ("steer", "products"),
+    "admin": ("read_people", "erase", "audit", "people"),
+}
+ROLES: Final[Mapping[Role, frozenset[PersonScope]]] = {
+    role: frozenset(scope for each in ROLE_NAMES[: place + 1] for scope in _GAINS[each])
+    for place, role in enumerate(ROLE_NAMES)
+}
 BY_ROUTE: Final[Mapping[str, KeyScope]] = {route: scope for scope, routes in ROUTES.items() for route in routes}
 
 
-PAGES: Final[Mapping[str, KeyScope]] = {  # what a person needs, by their session; no key opens them
+PAGES: Final[Mapping[str, PersonScope]] = {  # what a person needs, by their session; no key opens them
     "GET /dashboard": "read_results",
+    "GET /dashboard/settings": "read_results",
+    "POST /dashboard/settings/end-session": "read_results",  # one's own; those of others need `people`
+    "POST /dashboard/sign-out": "read_results",
+    "POST /dashboard/settings/add-person": "people",
+    "POST /dashboard/settings/link": "people",
+    "POST /dashboard/settings/role": "people",
+    "POST /dashboard/settings/remove-person": "people",
+    "GET /dashboard/audit": "audit",
+    "GET /dashboard/audit.csv": "audit",
 }
 
 
-def scope_needed(method: str, route: str) -> KeyScope | None:
+def scope_needed(method: str, route: str) -> PersonScope | None:
     """The scope that a route asks of a key or a person, by the name of the OpenAPI; None where it needs no key.
 
     Raises KeyError for one that the table lacks: a route that nobody thought about is nobody's.

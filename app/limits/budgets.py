@@ -224,6 +224,12 @@ class Tab:
         self._calm_until = now + CALM_SECONDS if all(calm) else -math.inf
 
 
+# Ten at once, then one each six seconds; of what else they cost others keep account.
+TRIES: Final = Allowance((10 / 60, math.inf, math.inf, math.inf), (54.0, 0.0, 0.0, 0.0))
+ONE_TRY: Final[Amounts] = (1.0, 0.0, 0.0, 0.0)
+SIGN_INS: Final = b"sign-ins"
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """The allowances: of a publishable key in one network, of that key as a whole, and of a secret key.
@@ -259,6 +265,10 @@ class Budgets:
         """Of the requests without a known key: all of their network who have none pay."""
         found = self._known.get((STRANGERS, network))
         return self._kept(STRANGERS, network, self._own(STRANGERS, network)) if found is None else found
+
+    def tries(self, network: str) -> Account:
+        """Of the attempts to sign in from a network, which are a number of their own."""
+        return Account(self.books, SIGN_INS + network.encode(), TRIES)
 
     def _own(self, digest: bytes, network: str) -> tuple[Account, ...]:
         return (Account(self.books, digest + network.encode(), self.limits.network),) if network else ()

@@ -21,7 +21,7 @@ OPTIONAL: Final = frozenset(
         "response_rate", "final_beat_share", "value_ci", "steps", "sql", "dimensions", "estimated", "next_look",
         "worst_case", "p_bh", "flagged", "guardrail", "margin", "cap", "cap_low", "denominator_cap",
         "denominator_cap_low", "both_groups", "duplicates", "missing", "authority", "identity",
-        "hashed_elsewhere",
+        "hashed_elsewhere", "currency", "unit", "worth_reason",
     }
 )  # fmt: skip
 """Members that stand in the JSON only where a metric, or an imported table, has them."""
@@ -35,7 +35,7 @@ METHODS: Final[Mapping[str, tuple[str, ...]]] = {
     "unadjusted": ("p", "ci"),
 }
 """What is served of each method's answer, in order."""
-_OWN_NAMES: Final = {"df": "degrees_of_freedom"}
+OWN_NAMES: Final = {"df": "degrees_of_freedom"}
 
 
 def readout_json(readout: Readout) -> dict[str, Any]:
@@ -95,4 +95,4 @@ def _served(kind: Any) -> tuple[str, ...]:
 def _said(answer: object, names: Sequence[str]) -> dict[str, Any] | None:
     if answer is None or isinstance(answer, NoEstimate):
         return None
-    return {name: plain(getattr(answer, _OWN_NAMES.get(name, name))) for name in names}
+    return {name: plain(getattr(answer, OWN_NAMES.get(name, name))) for name in names}
