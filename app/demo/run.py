@@ -199,7 +199,7 @@ async def readout(backend: httpx.AsyncClient, key: str) -> dict[str, Any]:
 
 def sentence(results: Mapping[str, Any]) -> str:
     """What the service says of an experiment."""
-    return results.get("sentence") or f"{results['experiment']}: {results['decision']['action'].replace('_', ' ')}."
+    return results["sentence"]
 
 
 def where_to_look(report: str, printed: str, shop: str, address: str) -> list[str]:

@@ -5,11 +5,11 @@ computed here, and each stands beside its text as the answer has it.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final
 
+from app.dashboard.charts import Day, Effect
 from experiments.wording.figures import (
     NOTHING,
-    Quantity,
     count_text,
     difference_text,
     figure_text,
@@ -22,6 +22,11 @@ from experiments.wording.figures import (
 
 MOST_ROWS: Final = 100  # of a table, so that the file stays a small one
 MOST_LINES: Final = 30  # of sentences
+NOT_TO_BE_USED: Final = "The numbers of this test cannot be trusted, so no effect is shown: see Health."
+TOO_EARLY: Final = "It is too early for a series: nothing can be judged yet."
+MOST_DRAWN: Final = 40  # effects
+MOST_SERIES: Final = 4
+SETTLED: Final = ("wins", "loses", "safe", "violated")
 LONGEST_SAID: Final = 1_000  # characters of what somebody wrote
 Value = float | int | str | None
 Json = Mapping[str, Any]
@@ -32,7 +37,6 @@ STATES: Final = {
 }  # fmt: skip
 VERDICTS: Final = {
     "wins": "wins", "loses": "loses", "unclear": "may be chance", "safe": "safe", "violated": "violated",
-    "no_worse": "no worse",
 }  # fmt: skip
 METHODS: Final = {
     "anytime": "Anytime-valid: the interval holds however often somebody looks, so it is wider than that of one look.",
@@ -60,20 +64,21 @@ class ReportTable:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A picture of what a table says: which macro draws it, what it shows, and the finding in words."""
+    """A picture of what a table says, and the finding in words: effects of one scale, or one variant day by day."""
 
-    kind: Literal["forest", "series"]
     title: str
     finding: str
-    points: tuple[Json, ...]
+    points: bool
+    effects: tuple[Effect, ...] = ()
+    days: tuple[Day, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ReportSection:
     title: str
     said: tuple[str, ...] = ()
+    charts: tuple[Chart, ...] = ()
     table: ReportTable | None = None
-    chart: Chart | None = None
     code: str | None = None
 
 
@@ -97,6 +102,11 @@ class ReportedLook:
     definition: Json
     shared: bool = False
     hidden: frozenset[str] = field(default_factory=frozenset[str])
+
+    @property
+    def unhealthy(self) -> bool:
+        """Whether no effect may be told."""
+        return self.results["decision"]["action"] == "unhealthy"
 
     @property
     def primary(self) -> Json:
@@ -130,14 +140,20 @@ def finding(shown: ReportedLook) -> ReportSection:
     """The sentence, why it says so, and what it is worth."""
     results = shown.results
     decision = results["decision"]
-    said = [results.get("sentence") or decision["action"].replace("_", " ").capitalize() + "."]
+    said = [results["sentence"]]
     said += [_sentence(each) for each in decision["because"][:MOST_LINES]]
-    worth = results.get("worth")
-    if worth and worth.get("ci"):
-        unit = worth.get("currency") or worth.get("unit") or ""
-        low, high = (_amount(end, unit) for end in worth["ci"])
-        said.append(f"Worth between {low} and {high} a month. {worth['assumption']}")
-    return ReportSection("What came of it", tuple(said))
+    worth = results["worth"]
+    if worth is None:
+        return ReportSection("What came of it", tuple(said))
+    unit = worth.get("currency") or worth.get("unit") or ""
+    low, high = worth["ci"]
+    rows = (
+        (Cell("At least"), _amount(low, unit)),
+        (Cell("Most likely"), _amount(worth["per_month"], unit)),
+        (Cell("At most"), _amount(high, unit)),
+    )
+    table = ReportTable((f"What {worth['variant']} is worth", "a month"), rows)
+    return ReportSection("What came of it", (*said, _sentence(worth["assumption"])), table=table)
 
 
 def arms(shown: ReportedLook) -> ReportSection:
@@ -153,11 +169,13 @@ def arms(shown: ReportedLook) -> ReportSection:
         for arm in metric["arms"]
     )
     names = ("Variant", f"{metric['unit'].capitalize()}s", "Window still open", title(metric))
-    return ReportSection("Variants", (), ReportTable(names, rows))
+    return ReportSection("Variants", table=ReportTable(names, rows))
 
 
 def effects(shown: ReportedLook) -> ReportSection:
     """Every metric of every variant against control, by role, drawn and as numbers."""
+    if shown.unhealthy:
+        return ReportSection("All metrics", (NOT_TO_BE_USED,))
     compared = [(metric, row) for metric in shown.results["metrics"] for row in metric["comparisons"]]
     names = ("Metric", "Role", "Variant", "Control", "With it", "Effect", "From", "To", "p", "Verdict")
     left_out = len(compared) - MOST_ROWS
@@ -166,72 +184,89 @@ def effects(shown: ReportedLook) -> ReportSection:
     rows = tuple(_effect_row(metric, row) for metric, row in compared)
     judged = [row["sentence"] for metric, row in compared if metric["role"] != "secondary" and row.get("sentence")]
     said = (*dict.fromkeys(judged[:MOST_LINES]), *more)
-    points = tuple(
-        {
-            "label": f"{title(metric)}, {row['variant']}",
-            "estimate": _effect(metric, row)[0],
-            "interval": _effect(metric, row)[1],
-            "verdict": row["verdict"],
-            "points": metric["effect_scale"] == "points",
-        }
+    charts = tuple(chart for points in (False, True) if (chart := _forest(compared, points=points)) is not None)
+    return ReportSection("All metrics", said, charts, ReportTable(names, rows))
+
+
+def _forest(compared: Sequence[tuple[Json, Json]], *, points: bool) -> Chart | None:
+    """The effects of one scale; None where there is none."""
+    effects = tuple(
+        Effect(
+            label=f"{title(metric)}, {row['variant']}",
+            estimate=_effect(metric, row)[0],
+            interval=_effect(metric, row)[1],
+            verdict=row["verdict"],
+            said=_change(_effect(metric, row)[0], metric).text,
+            group=ROLES[metric["role"]].capitalize(),
+        )
         for metric, row in compared
-    )
-    finding_told = f"{len(points)} effects against control with their intervals; one that holds 0 may be chance."
-    chart = Chart("forest", "Effects against control", finding_told, points)
-    return ReportSection("All metrics", said, ReportTable(names, rows), chart)
+        if (metric["effect_scale"] == "points") is points
+    )[:MOST_DRAWN]
+    if not effects:
+        return None
+    apart = sum(each.verdict in SETTLED for each in effects)
+    told = f"{count_text(len(effects))} effects with their intervals; of {count_text(apart)} it is known which way."
+    return Chart("Differences in points" if points else "Effects against control", told, points, effects)
 
 
-def series(shown: ReportedLook) -> ReportSection | None:
+def series(shown: ReportedLook) -> ReportSection:
     """The first goal day by day, everything so far."""
+    judged = {row["variant"] for row in shown.primary["comparisons"] if row["gate"]["open"] and not shown.unhealthy}
     metric = next(each for each in shown.timeseries["metrics"] if each["metric"] == shown.primary["metric"])
-    days = [day for day in metric["days"] if day["kind"] == "cumulative" and _compared(day)][-MOST_ROWS:]
+    days = [day for day in metric["days"] if day["kind"] == "cumulative" and day["variant"] in judged]
+    days = [day for day in days if _compared(day)][-MOST_ROWS:]
     if not days:
-        return ReportSection("Day by day", ("There is no series yet: too few visitors on each day.",))
-    of_points = shown.primary["effect_scale"] == "points"
-    points = tuple(
-        {
-            "day": day["day"],
-            "variant": day["variant"],
-            "units": day["units"],
-            "estimate": day["difference" if of_points else "lift"],
-            "interval": day["difference_ci" if of_points else "ci"],
-            "points": of_points,
-        }
-        for day in days
-    )
+        return ReportSection("Day by day", (NOT_TO_BE_USED if shown.unhealthy else TOO_EARLY,))
+    metric, of_points = shown.primary, shown.primary["effect_scale"] == "points"
+    estimate, interval = ("difference", "difference_ci") if of_points else ("lift", "ci")
     rows = tuple(
         (
-            Cell(point["day"]),
-            Cell(point["variant"]),
-            Cell(count_text(point["units"]), point["units"]),
-            _change(point["estimate"], shown.primary),
-            *_ends(point["interval"], shown.primary),
+            Cell(day["day"]),
+            Cell(day["variant"]),
+            Cell(count_text(day["units"]), day["units"]),
+            _change(day[estimate], metric),
+            *_ends(day[interval], metric),
         )
-        for point in points
+        for day in days
     )
-    told = f"{title(shown.primary)}: the effect and its interval at the close of each day, everything so far."
-    names = ("Day", "Variant", f"{shown.primary['unit'].capitalize()}s", "Effect", "From", "To")
-    return ReportSection(
-        "Day by day", (), ReportTable(names, rows), Chart("series", title(shown.primary), told, points)
+    charts = tuple(
+        Chart(
+            f"{title(metric).capitalize()} with {variant}, day by day",
+            "The effect at the close of each day, of everything until then, with its interval.",
+            of_points,
+            days=tuple(
+                Day(day["day"], day[estimate], day[interval], f"{day['day']}: {_change(day[estimate], metric).text}")
+                for day in days
+                if day["variant"] == variant
+            ),
+        )
+        for variant in list(dict.fromkeys(day["variant"] for day in days))[:MOST_SERIES]
     )
+    names = ("Day", "Variant", f"{metric['unit'].capitalize()}s", "Effect", "From", "To")
+    return ReportSection("Day by day", (), charts, ReportTable(names, rows))
 
 
 def guardrails(shown: ReportedLook) -> ReportSection | None:
     """The limits, and whether they are kept."""
     limited = [metric for metric in shown.results["metrics"] if metric.get("guardrail")]
-    if not limited:
+    if not limited or shown.unhealthy:
         return None
     rows: list[tuple[Cell, ...]] = []
     for metric in limited:
         limit = metric["guardrail"]
         harm = limit["max_harm"]
-        borne = Cell(lift_text(harm) if limit["relative"] else difference_text(harm, quantity(metric)), harm)
+        borne = Cell(
+            lift_text(harm)
+            if limit["relative"]
+            else difference_text(harm, metric["quantity"], metric.get("currency") or ""),
+            harm,
+        )
         for row in metric["comparisons"]:
             estimate, interval = _effect(metric, row)
-            cells = (_change(estimate, metric), *_ends(interval, metric), Cell(VERDICTS.get(row["verdict"], "–")))
+            cells = (_change(estimate, metric), *_ends(interval, metric), Cell(_verdict(row)))
             rows.append((Cell(title(metric)), Cell(row["variant"]), borne, *cells))
     names = ("Guardrail", "Variant", "Largest harm borne", "Effect", "From", "To", "Verdict")
-    return ReportSection("Guardrails", (), ReportTable(names, tuple(rows[:MOST_ROWS])))
+    return ReportSection("Guardrails", table=ReportTable(names, tuple(rows[:MOST_ROWS])))
 
 
 def health(shown: ReportedLook) -> ReportSection:
@@ -253,7 +288,7 @@ def health(shown: ReportedLook) -> ReportSection:
         (Cell(variant), Cell(count_text(observed), observed), Cell(rate_text(expected), expected))
         for variant, observed, expected in zip(variants, balance["observed"], balance["expected"], strict=True)
     )
-    return ReportSection("Health", tuple(said), ReportTable(("Variant", "Took part", "Planned share"), rows))
+    return ReportSection("Health", tuple(said), table=ReportTable(("Variant", "Took part", "Planned share"), rows))
 
 
 def definition(shown: ReportedLook) -> ReportSection:
@@ -277,7 +312,7 @@ def definition(shown: ReportedLook) -> ReportSection:
         everybody = not audience.get("where") and not audience.get("segments")
         rows.insert(2, (Cell("Audience"), Cell("everybody" if everybody else "a part, by the conditions of its file")))
         rows.insert(0, (Cell("Owner"), Cell(told["owner"] or NOTHING)))
-    return ReportSection("Definition", (), ReportTable(("", ""), tuple(rows)))
+    return ReportSection("Definition", table=ReportTable(("", ""), tuple(rows)))
 
 
 def method(shown: ReportedLook) -> ReportSection:
@@ -307,20 +342,13 @@ def repeat(shown: ReportedLook) -> ReportSection:
 
 def title(metric: Json) -> str:
     """What a metric is called."""
-    return str(metric.get("title") or metric["metric"].replace("_", " "))
-
-
-def quantity(metric: Json) -> Quantity:
-    """What the values of a metric are."""
-    if metric["effect_scale"] == "points":
-        return "points"
-    return "rate" if metric["type"] in ("proportion", "retention", "funnel") else "number"
+    return _cut(metric["title"])
 
 
 def _effect_row(metric: Json, row: Json) -> tuple[Cell, ...]:
     estimate, interval = _effect(metric, row)
     control, variant = row["arms"]
-    p = row["p"] if row["p_adjusted"] is None else row["p_adjusted"]
+    p = (row["p"] if row["p_adjusted"] is None else row["p_adjusted"]) if row["gate"]["open"] else None
     return (
         Cell(title(metric)),
         Cell(ROLES[metric["role"]]),
@@ -330,24 +358,30 @@ def _effect_row(metric: Json, row: Json) -> tuple[Cell, ...]:
         _change(estimate, metric),
         *_ends(interval, metric),
         Cell(p_text(p).removeprefix("p = ").removeprefix("p "), p),
-        Cell(VERDICTS.get(row["verdict"], str(row["verdict"]).replace("_", " "))),
+        Cell(_verdict(row)),
     )
 
 
 def _effect(metric: Json, row: Json) -> tuple[float | None, Sequence[float | None] | None]:
-    """The effect that a metric is judged by, with its interval."""
+    """The effect that a metric is judged by, with its interval; none before it can be judged."""
+    if not row["gate"]["open"]:
+        return None, None
     if metric["effect_scale"] == "points":
         return row["difference"], row["difference_ci"]
     return row["lift"], row["ci"]
 
 
+def _verdict(row: Json) -> str:
+    return VERDICTS[row["verdict"]] if row["gate"]["open"] else "too early"
+
+
 def _value(value: float | None, metric: Json) -> Cell:
-    return Cell(value_text(value, quantity(metric)), value)
+    return Cell(value_text(value, metric["quantity"], metric.get("currency") or ""), value)
 
 
 def _change(value: float | None, metric: Json) -> Cell:
     if metric["effect_scale"] == "points":
-        return Cell(difference_text(value, "points", signed=True), value)
+        return Cell(difference_text(value, metric["quantity"], metric.get("currency") or "", signed=True), value)
     return Cell(lift_text(value, signed=True), value)
 
 
@@ -360,10 +394,10 @@ def _moment(text: str | None) -> Cell:
     return Cell(NOTHING) if text is None else Cell(moment_text(datetime.fromisoformat(text)), text)
 
 
-def _amount(value: float | None, unit: str) -> str:
-    if len(unit) == 3 and unit.isupper():
-        return value_text(value, "money", unit)
-    return f"{figure_text(value)} {unit}".rstrip()
+def _amount(value: float | None, unit: str) -> Cell:
+    if len(unit) == len("EUR") and unit.isupper():
+        return Cell(value_text(value, "money", unit), value)
+    return Cell(f"{figure_text(value)} {unit}".rstrip(), value)
 
 
 def _named(metrics: Iterable[str]) -> str:

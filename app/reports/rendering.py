@@ -8,7 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from app.reports.content import ReportPage, ReportSection, ReportTable
+from app.dashboard.charts import Forest, Series, forest, series
+from app.reports.content import Chart, ReportPage, ReportSection, ReportTable
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -22,7 +23,7 @@ AT_A_START: Final = re.compile(r"^(\s*\d*)(?=[-+=]|(?<=\d)[.)](?:\s|$))")
 
 def html(report: ReportPage) -> str:
     """The file, at most 200 kB of it."""
-    return _environment().get_template("report.html").render(report=report, style=_style())
+    return _environment().get_template("report.html").render(report=report, style=_style(), drawn=_drawn)
 
 
 def page_saying(said: str) -> str:
@@ -37,6 +38,13 @@ def policy() -> str:
     return (
         f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
+
+
+def _drawn(chart: Chart) -> Forest | Series:
+    """Where everything of a picture stands."""
+    if chart.effects:
+        return forest(chart.effects, points=chart.points)
+    return series(chart.days, points=chart.points)
 
 
 @cache
