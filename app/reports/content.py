@@ -4,7 +4,7 @@ computed here, and each stands beside its text as the answer has it.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 from app.dashboard.charts import Day, Effect
@@ -56,10 +56,17 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class ReportTable:
-    """Rows below names; a cell with a number is set to the right."""
+    """Rows below names."""
 
     names: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
+
+    @property
+    def numbers(self) -> tuple[bool, ...]:
+        """Of each column whether it is one of numbers."""
+        columns = [[row[place] for row in self.rows] for place in range(len(self.names))]
+        told = [[cell for cell in column if cell.text != NOTHING] for column in columns]
+        return tuple(bool(cells) and all(cell.value is not None for cell in cells) for cells in told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +91,12 @@ class ReportSection:
 
 @dataclass(frozen=True, slots=True)
 class ReportPage:
-    """One look at one experiment. `head` says of when and of what it is; `shared` is one that strangers may read."""
+    """One look at one experiment. `lead` is what came of it in a sentence, `head` says of when and of what it is."""
 
-    key: str
     name: str
+    lead: str
     head: tuple[tuple[str, Cell], ...]
     sections: tuple[ReportSection, ...]
-    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +125,7 @@ def report_of(shown: ReportedLook) -> ReportPage:
     parts = (finding, arms, effects, series, guardrails, health, definition, method, repeat)
     sections = tuple(section for part in parts if (section := part(shown)) is not None)
     name = _cut(str(shown.definition["name"] or shown.results["experiment"]))
-    return ReportPage(shown.results["experiment"], name, headline(shown), sections, shown.shared)
+    return ReportPage(name, shown.results["sentence"], headline(shown), sections)
 
 
 def headline(shown: ReportedLook) -> tuple[tuple[str, Cell], ...]:
@@ -137,14 +143,12 @@ def headline(shown: ReportedLook) -> tuple[tuple[str, Cell], ...]:
 
 
 def finding(shown: ReportedLook) -> ReportSection:
-    """The sentence, why it says so, and what it is worth."""
+    """Why the sentence says so, and what it is worth."""
     results = shown.results
-    decision = results["decision"]
-    said = [results["sentence"]]
-    said += [_sentence(each) for each in decision["because"][:MOST_LINES]]
+    said = [_sentence(each) for each in results["decision"]["because"][:MOST_LINES]]
     worth = results["worth"]
     if worth is None:
-        return ReportSection("What came of it", tuple(said))
+        return ReportSection("Why", tuple(said))
     unit = worth.get("currency") or worth.get("unit") or ""
     low, high = worth["ci"]
     rows = (
@@ -153,7 +157,7 @@ def finding(shown: ReportedLook) -> ReportSection:
         (Cell("At most"), _amount(high, unit)),
     )
     table = ReportTable((f"What {worth['variant']} is worth", "a month"), rows)
-    return ReportSection("What came of it", (*said, _sentence(worth["assumption"])), table=table)
+    return ReportSection("Why, and what it is worth", (*said, _sentence(worth["assumption"])), table=table)
 
 
 def arms(shown: ReportedLook) -> ReportSection:
@@ -235,7 +239,7 @@ def series(shown: ReportedLook) -> ReportSection:
             "The effect at the close of each day, of everything until then, with its interval.",
             of_points,
             days=tuple(
-                Day(day["day"], day[estimate], day[interval], f"{day['day']}: {_change(day[estimate], metric).text}")
+                Day(_short(day["day"]), day[estimate], day[interval], f"{day['day']}: {_change(day[estimate], metric).text}")
                 for day in days
                 if day["variant"] == variant
             ),
@@ -402,6 +406,11 @@ def _amount(value: float | None, unit: str) -> Cell:
 
 def _named(metrics: Iterable[str]) -> str:
     return ", ".join(name.replace("_", " ") for name in metrics) or NOTHING
+
+
+def _short(day: str) -> str:
+    """A day below a picture: `29 Nov`."""
+    return f"{date.fromisoformat(day):%-d %b}"
 
 
 def _compared(day: Json) -> bool:

@@ -14,7 +14,7 @@ from app.reports.content import Chart, ReportPage, ReportSection, ReportTable
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-STYLE: Final = "style.css"  # of the pages
+STYLES: Final = ("style.css", "report.css")  # the first is that of the pages
 MARKS: Final = re.compile(r"([\\`*_{}\[\]<>#|~!&])")
 """What would be more than text, wherever it stands."""
 AT_A_START: Final = re.compile(r"^(\s*\d*)(?=[-+=]|(?<=\d)[.)](?:\s|$))")
@@ -59,12 +59,12 @@ def _environment() -> "Environment":
 def _style() -> str:
     found = _environment()
     assert found.loader is not None
-    return "\n" + found.loader.get_source(found, STYLE)[0]
+    return "\n" + "".join(found.loader.get_source(found, name)[0] for name in STYLES)
 
 
 def markdown(report: ReportPage) -> str:
     """The report, in the dialect of GitHub."""
-    lines = [f"# {escaped(report.name)}", ""]
+    lines = [f"# {escaped(report.name)}", "", paragraph(report.lead), ""]
     lines += [f"- {name}: {escaped(cell.text)}" for name, cell in report.head]
     for section in report.sections:
         lines += ["", *_section(section)]
@@ -93,8 +93,7 @@ def _section(section: ReportSection) -> Iterator[str]:
 
 
 def _table(table: ReportTable) -> Iterator[str]:
-    numbers = [any(row[place].value is not None for row in table.rows) for place in range(len(table.names))]
     yield f"| {' | '.join(table.names)} |"
-    yield f"|{'|'.join(' ---: ' if number else ' --- ' for number in numbers)}|"
+    yield f"|{'|'.join(' ---: ' if number else ' --- ' for number in table.numbers)}|"
     for row in table.rows:
         yield f"| {' | '.join(escaped(cell.text) for cell in row)} |"
