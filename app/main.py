@@ -13,7 +13,8 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
 from app.dashboard import assets
-from app.dashboard.pages import experiment, experiments
+from app.dashboard.pages import audit as audit_page
+from app.dashboard.pages import experiment, experiments, settings, sign_in
 from app.dashboard.pages import steering as experiment_steering
 from app.delivery.payload import Features, Payloads
 from app.delivery.streams import OFREP_STREAM, FeatureStream, OfrepStream
@@ -40,6 +41,7 @@ from app.management import (
     steering,
     visitors,
 )
+from app.reports import routes as reports
 from app.routes import recommendations, sdk_settings
 from app.routes.growthbook import RemoteEvaluation, ingest
 from app.routes.ofrep import Ofrep
@@ -93,9 +95,10 @@ def path_table() -> PathTable[Resources]:
 
 ROUTERS = (
     operations.router, doctor.router, events.router, audit.router, results.router, results.export_router,
+    reports.router,
     visitors.router, products.router, recommendations.router, sdk_settings.router, documentation.router,
-    personalize_batch.router, steering.router, assets.router, experiments.router, experiment.router,
-    experiment_steering.router,
+    personalize_batch.router, steering.router, assets.router, sign_in.router, settings.router, audit_page.router,
+    experiments.router, experiment.router, experiment_steering.router,
 )  # fmt: skip
 
 

@@ -18,6 +18,13 @@ from kit.time import iso
 logger = logging.getLogger(__name__)
 
 ActorKind = Literal["key", "person", "cli", "file", "system"]
+"""What kind of actor acts.
+`key`: The name of an experiment or a variant in its file, the same in every client; among actors, a key of the service.
+`person`: A person who is signed in.
+`cli`: A user of the machine, at the command line.
+`file`: A file that was changed.
+`system`: The service itself.
+"""
 LONGEST_REASON: Final = 500
 MOST_WAITING: Final = 1_000  # lines of acts that could not wait for the disk
 TAIL_BYTES: Final = 65_536  # no line is longer
@@ -48,13 +55,20 @@ class AuditLine(msgspec.Struct, frozen=True, kw_only=True):
     at: str
     id: str
     actor: Actor
+    """Who acted."""
     act: str
+    """What was done."""
     subject: str
+    """What or whom it was done to; people stand here as digests."""
     before: Any = None
+    """What was before, as far as it can be told."""
     after: Any = None
+    """What is after it, as far as it can be told."""
     reason: str | None = None
     request_id: str | None = None
+    """The id of the request, as its answer says in `X-Request-Id`."""
     failed: str | None = None
+    """Why an act that was begun came to nothing, as a code."""
 
 
 def line_of(
@@ -123,11 +137,8 @@ class Audit:
 
         Raises ValueError for what is no cursor.
         """
-        month, _, place = (cursor or "0000-00:0").partition(":")
-        if len(month) != 7 or not (place.isascii() and place.isdigit() and len(place) < 16):
-            raise ValueError("it is not a cursor of this list")
+        month, offset = _place(cursor or "0000-00:0")
         found: list[AuditLine] = []
-        offset = int(place)
         for path in sorted(self.folder.glob("????-??.ndjson")):
             if path.stem < month:
                 continue
@@ -140,6 +151,34 @@ class Audit:
                 if wanted.takes(line):
                     found.append(line)
         return found, f"{month}:{offset}"
+
+    def latest(self, before: str | None, limit: int, wanted: "Wanted") -> tuple[list[AuditLine], str | None]:
+        """At most so many lines in front of a cursor, the newest first, and the cursor in front of them, if any is.
+
+        Raises ValueError for what is no cursor.
+        """
+        month, end = _place(before or "9999-99:0")
+        found: list[tuple[AuditLine, str]] = []
+        for path in sorted(self.folder.glob("????-??.ndjson"), reverse=True):
+            if path.stem > month:
+                continue
+            of_month = [
+                (line, f"{path.stem}:{behind}")
+                for line, behind in _lines(path, 0)
+                if wanted.takes(line) and (path.stem < month or behind < end)
+            ]
+            found += of_month[: -(limit + 2 - len(found)) : -1]
+            if len(found) > limit:
+                break
+        return [line for line, _ in found[:limit]], found[limit - 1][1] if len(found) > limit else None
+
+
+def _place(cursor: str) -> tuple[str, int]:
+    """The month and the offset that a cursor names. Raises ValueError."""
+    month, _, place = cursor.partition(":")
+    if len(month) != 7 or not (place.isascii() and place.isdigit() and len(place) < 16):
+        raise ValueError("it is not a cursor of this list")
+    return month, int(place)
 
 
 class Wanted(msgspec.Struct, frozen=True):

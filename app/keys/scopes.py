@@ -4,16 +4,38 @@ from collections.abc import Mapping
 from typing import Final, Literal, get_args
 
 KeyScope = Literal[
-    "evaluate", "track", "recommend", "payload", "read_results", "export", "steer", "products", "read_people", "erase",
+    "evaluate",
+    "track",
+    "recommend",
+    "payload",
+    "read_results",
+    "export",
+    "steer",
+    "products",
+    "read_people",
+    "erase",
     "audit",
-]  # fmt: skip
+]
+"""What a key may do.
+`evaluate`: To ask for variants and messages.
+`track`: To send events.
+`recommend`: To ask for products; of a variant, the products that it shows.
+`payload`: What the website gets of the variant, as the definition says; of a key, to fetch all experiments as a file.
+`read_results`: To read results, metrics and health.
+`export`: To fetch the log.
+`steer`: To pause, resume and stop experiments, and to make preview links.
+`products`: Products: how many; of a key, to replace their catalogue.
+`read_people`: To read what is held about a person.
+`erase`: To erase a person.
+`audit`: To read who did what, and which keys there are.
+"""
 
 SCOPES: Final[tuple[KeyScope, ...]] = get_args(KeyScope)
 PAGE_SCOPES: Final[tuple[KeyScope, ...]] = ("evaluate", "track", "recommend", "payload")
 OPEN: Final = frozenset(  # without a key
     {"/healthz", "/readyz", "/metrics", "/docs", "/docs.css", "/openapi.json", "/resonate-{hash}.js",
      "/resonate-parts-{hash}.js", "/resonate.d.ts", "/dashboard/style.css", "/dashboard/script.js",
-     "/dashboard/icon.svg"}
+     "/dashboard/icon.svg", "/dashboard/sign-in", "/share/{token}"}
 )  # fmt: skip
 
 ROUTES: Final[Mapping[KeyScope, tuple[str, ...]]] = {
@@ -50,6 +72,7 @@ ROUTES: Final[Mapping[KeyScope, tuple[str, ...]]] = {
         "GET /v1/experiments/{key}/results",
         "GET /v1/experiments/{key}/timeseries",
         "GET /v1/experiments/{key}/plan",
+        "GET /v1/experiments/{key}/report",
         "GET /v1/results",
         "GET /v1/program",
         "GET /v1/holdouts",
@@ -61,7 +84,13 @@ ROUTES: Final[Mapping[KeyScope, tuple[str, ...]]] = {
         "GET /v1/doctor",
         "GET /v1/events/rejected",
     ),
-    "export": ("GET /v1/export/events", "GET /v1/experiments/{key}/units"),
+    "export": (
+        "GET /v1/export/events",
+        "GET /v1/experiments/{key}/units",
+        "POST /v1/experiments/{key}/shares",
+        "GET /v1/shares",
+        "DELETE /v1/shares/{id}",
+    ),
     "steer": (
         "POST /v1/experiments/{key}/start",
         "POST /v1/experiments/{key}/pause",
@@ -81,10 +110,24 @@ ROUTES: Final[Mapping[KeyScope, tuple[str, ...]]] = {
     ),
     "audit": ("GET /v1/keys", "GET /v1/audit"),
 }
+# What no key may, and a person who administers may: people, their roles and sessions, and keys.
+PersonScope = KeyScope | Literal["people"]
+Role = Literal["viewer", "editor", "publisher", "admin"]
+ROLE_NAMES: Final[tuple[Role, ...]] = get_args(Role)
+_GAINS: Final[Mapping[Role, tuple[PersonScope, ...]]] = {  # beside all of the role before it
+    "viewer": ("read_results",),
+    "editor": ("export",),
+    "publisher": ("steer", "products"),
+    "admin": ("read_people", "erase", "audit", "people"),
+}
+ROLES: Final[Mapping[Role, frozenset[PersonScope]]] = {
+    role: frozenset(scope for each in ROLE_NAMES[: place + 1] for scope in _GAINS[each])
+    for place, role in enumerate(ROLE_NAMES)
+}
 BY_ROUTE: Final[Mapping[str, KeyScope]] = {route: scope for scope, routes in ROUTES.items() for route in routes}
 
 
-PAGES: Final[Mapping[str, KeyScope]] = {  # what a person needs, by their session; no key opens them
+PAGES: Final[Mapping[str, PersonScope]] = {  # what a person needs, by their session; no key opens them
     "GET /dashboard": "read_results",
     "GET /dashboard/experiments/{key}": "read_results",
     "POST /dashboard/experiments/{key}/start": "steer",
@@ -93,10 +136,19 @@ PAGES: Final[Mapping[str, KeyScope]] = {  # what a person needs, by their sessio
     "POST /dashboard/experiments/{key}/stop": "steer",
     "POST /dashboard/experiments/{key}/ship": "steer",
     "POST /dashboard/experiments/{key}/preview": "steer",
+    "GET /dashboard/settings": "read_results",
+    "POST /dashboard/settings/end-session": "read_results",  # one's own; those of others need `people`
+    "POST /dashboard/sign-out": "read_results",
+    "POST /dashboard/settings/add-person": "people",
+    "POST /dashboard/settings/link": "people",
+    "POST /dashboard/settings/role": "people",
+    "POST /dashboard/settings/remove-person": "people",
+    "GET /dashboard/audit": "audit",
+    "GET /dashboard/audit.csv": "audit",
 }
 
 
-def scope_needed(method: str, route: str) -> KeyScope | None:
+def scope_needed(method: str, route: str) -> PersonScope | None:
     """The scope that a route asks of a key or a person, by the name of the OpenAPI; None where it needs no key.
 
     Raises KeyError for one that the table lacks: a route that nobody thought about is nobody's.

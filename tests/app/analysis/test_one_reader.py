@@ -34,6 +34,7 @@ from app.analysis.queries import (
     PrivacyQuery,
     ProgramReportQuery,
     Query,
+    ReportQuery,
     ResultsQuery,
     SatisfactionQuery,
     TimeseriesQuery,
@@ -56,6 +57,7 @@ EVERY_READ: tuple[Query, ...] = (
     PlanQuery(BANNER), UnitsQuery(BANNER), AllResultsQuery(), SatisfactionQuery(), AttributionQuery(), EventsQuery(),
     PrivacyQuery(), PersonQuery("visitor", "v-1"), ProgramReportQuery(), HoldoutsQuery(), HoldoutResultsQuery("q1"),
     NewPlanQuery(PlanRequest(units_a_day=1000.0, baseline=0.03, lift=0.05)), EventNamesQuery(), DiagnosisQuery(),
+    ReportQuery(BANNER),
 )  # fmt: skip
 
 
