@@ -1,5 +1,7 @@
 """The page of one experiment: what came of it, how sure that is, whether it may be trusted, and what one may do."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
@@ -19,6 +21,7 @@ from kit.suggestions import did_you_mean
 router = APIRouter(include_in_schema=False)
 
 PATIENCE_SECONDS: Final = 2.0
+MOST_GUARDRAILS: Final = 50
 Key = Annotated[str, Path(max_length=100)]
 
 
@@ -58,62 +61,78 @@ async def shown_experiment(
     shown = {"experiment": experiment, "look": look, "link": look.link, "refused": None, "said": {}, **told}
     if results is None:
         return page(request, signed, "computing.html", **shown)
-    metric = next((each for each in results["metrics"] if each["metric"] == look.metric), None)
-    unknown = None if look.metric is None or metric else _unknown(look.metric, results)
-    metric = metric or (results["metrics"][0] if results["metrics"] else None)
-    detail = await _detail(key, signed, worker, look, metric, experiment) if metric else {}
-    rows = compared(results)
-    pages = paged(rows, look.page)
-    unhealthy = results["decision"]["action"] == "unhealthy"
-    return page(
-        request,
-        signed,
-        "experiment.html",
-        results=results,
-        metric=metric,
-        unknown=unknown,
-        rows=pages.cut(rows),
-        pages=pages,
-        forests=[] if unhealthy else forests(pages.cut(rows)),
-        guardrails=[] if unhealthy else [row for row in rows if row.metric.get("guardrail")][:100],
-        unhealthy=unhealthy,
-        filling=filling(results),
-        looks=looks(results["plan"]),
-        **detail,
-        **shown,
-    )
+    detail = await _detail(key, signed, worker, look, results, experiment)
+    return page(request, signed, "experiment.html", **content(results, look, detail), **shown)
 
 
-async def _detail(
-    key: str, signed: Signed, worker: Resources, look: Look, metric: Json, experiment: Json
-) -> dict[str, Any]:
-    """One metric: day by day, its levels, its steps, and where it is asked for the SQL that was run."""
-    name = metric["metric"]
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """What is asked of one metric besides the results: its days (None: not of this phase, or `late`), its SQL where
+    that is wanted ("" while it is computed), and the names of its steps.
+    """
+
+    metric: Json | None = None
+    days: Json | None = None
+    current: bool = True
+    late: bool = False
+    sql: str | None = None
+    steps: Sequence[str] = ()
+
+
+async def _detail(key: str, signed: Signed, worker: Resources, look: Look, results: Json, experiment: Json) -> Detail:
+    metric = chosen(results, look)
+    if metric is None:
+        return Detail()
+    name, days, sql = metric["metric"], None, None
     current = look.phase is None or look.phase == experiment["phase"]
-    query = TimeseriesQuery(key, look.at or None, name)
-    days = await answered_within(worker, signed, query, PATIENCE_SECONDS) if current else None
-    levels = levels_of(metric)
-    pages = paged(levels, look.levels)
-    sql: Any = None
+    if current:
+        days = await answered_within(worker, signed, TimeseriesQuery(key, look.at or None, name), PATIENCE_SECONDS)
     if look.sql:
         asked = ResultsQuery(key, look.at or None, look.phase, name, include="sql")
         found = await answered_within(worker, signed, asked, PATIENCE_SECONDS)
         sql = "" if found is None else found["metrics"][0].get("sql", "")
-    names: list[str] = []
+    steps: Sequence[str] = ()
     if any(arm.get("steps") for arm in metric["arms"]):
         defined = await answered(worker, signed, MetricsQuery())
-        names = next((each.get("steps", []) for each in defined["metrics"] if each["name"] == name), [])
+        steps = next((each.get("steps", ()) for each in defined["metrics"] if each["name"] == name), ())
+    return Detail(metric, days, current, current and days is None, sql, steps)
+
+
+def chosen(results: Json, look: Look) -> Json | None:
+    """The metric that is asked for, else the first."""
+    metrics = results["metrics"]
+    return next((each for each in metrics if each["metric"] == look.metric), metrics[0] if metrics else None)
+
+
+def content(results: Json, look: Look, detail: Detail) -> dict[str, Any]:
+    """What the template shows of the answers."""
+    rows, metric = compared(results), detail.metric
+    levels = levels_of(metric) if metric else []
+    pages, level_pages = paged(rows, look.page), paged(levels, look.levels)
+    unhealthy = results["decision"]["action"] == "unhealthy"
     return {
-        "series": series_of(metric, days),
-        "current": current,
-        "late": current and days is None,
-        "levels": pages.cut(levels),
-        "level_pages": pages,
-        "sql": sql,
-        "steps": steps_of(metric, names),
+        "results": results,
+        "metric": metric,
+        "unknown": _unknown(look.metric, results)
+        if look.metric and metric and metric["metric"] != look.metric
+        else None,
+        "rows": pages.cut(rows),
+        "pages": pages,
+        "forests": [] if unhealthy else forests(pages.cut(rows)),
+        "guardrails": [] if unhealthy else [row for row in rows if row.metric.get("guardrail")][:MOST_GUARDRAILS],
+        "unhealthy": unhealthy,
+        "filling": filling(results),
+        "looks": looks(results["plan"]),
+        "series": series_of(metric, detail.days) if metric else [],
+        "current": detail.current,
+        "late": detail.late,
+        "levels": level_pages.cut(levels),
+        "level_pages": level_pages,
+        "sql": detail.sql,
+        "steps": steps_of(metric, detail.steps) if metric else None,
     }
 
 
-def _unknown(name: str, results: Json) -> str:
+def _unknown(name: str | None, results: Json) -> str:
     known = [each["metric"] for each in results["metrics"]]
-    return f"This experiment reads no metric {name[:100]!r}{did_you_mean(name, known)}"
+    return f"This experiment reads no metric {(name or '')[:100]!r}{did_you_mean(name or '', known)}"

@@ -7,7 +7,7 @@ from typing import Any, Final
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
-from app.dashboard.forms import posted
+from app.dashboard.forms import PageRoute, posted
 from app.dashboard.pages.experiment import Key, Look, shown_experiment
 from app.dashboard.rendering import page, root_of
 from app.dashboard.signed_in import Signed, SignedIn
@@ -21,7 +21,7 @@ from app.worker.resources import Resources
 from experiments.catalog.overrides import Action, Order
 from kit.urls import with_parameter
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 SHORTEST_REASON: Final = 3
 MOST_DAYS: Final = 30
