@@ -85,7 +85,7 @@ def test_an_order_is_read_as_it_was_given(key: str, now: datetime) -> None:
     running = Experiment(key=key, name=key, status="running", variants=variants, goals=())
     snapshot = PublishedCatalog(version="v", received_at=now, content=CatalogContent(experiments=(running,)))
     with TemporaryDirectory() as data:
-        given = order(Path(data), catalog_of(snapshot), key, "pause", now)
+        given = order(Path(data), catalog_of(snapshot), Order(key, "pause"), now)
         assert read_overrides(CatalogPaths(Path(data))) == {key: given}
         assert given == Override(status="paused", ordered_at=now)
 
