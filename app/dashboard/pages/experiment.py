@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import HTMLResponse
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.analysis.queries import ExperimentQuery, MetricsQuery, ResultsQuery, TimeseriesQuery
 from app.dashboard.pages.shown import compared, filling, forests, levels_of, looks, paged, series_of, steps_of
-from app.dashboard.rendering import answered, answered_within, page
+from app.dashboard.rendering import answered, answered_within, page, root_of
 from app.dashboard.saying import Json
 from app.dashboard.signed_in import Signed, SignedIn
 from app.routes.dependencies import Worker
@@ -58,7 +58,12 @@ async def shown_experiment(
     experiment = await answered(worker, signed, ExperimentQuery(key))
     asked = ResultsQuery(key, look.at or None, look.phase)
     results = await answered_within(worker, signed, asked, PATIENCE_SECONDS)
-    shown = {"experiment": experiment, "look": look, "link": look.link, "refused": None, "said": {}, **told}
+    address = f"{root_of(request)}/dashboard/experiments/{quote(key)}"
+
+    def link(**changes: object) -> str:
+        return f"{address}{look.link(**changes)}"
+
+    shown = {"experiment": experiment, "look": look, "link": link, "refused": None, "said": {}, **told}
     if results is None:
         return page(request, signed, "computing.html", **shown)
     detail = await _detail(key, signed, worker, look, results, experiment)

@@ -22,7 +22,7 @@ from experiments.catalog.files import (
     write_keeper_state,
     write_sources,
 )
-from experiments.catalog.overrides import Override, order, read_overrides
+from experiments.catalog.overrides import Order, Override, order, read_overrides
 from experiments.catalog.phases import FrozenDesign, stored_phases, write_phases
 from experiments.definitions.content import CatalogContent, PublishedCatalog, content_version
 from experiments.definitions.model import Experiment, Variant
