@@ -84,10 +84,13 @@ class Readouts:
 
     def remembered(self, key: str, query: ReadoutQuery = ReadoutQuery()) -> Readout | None:  # noqa: B008 - frozen
         """What `read` would answer without computing, None where it would have to; another thread may ask this."""
-        readout = self._recalled(self._inquiry(key, query).mark)
+        mark = self._inquiry(key, query).mark
+        readout = self._recalled(mark)
         if readout is None and query.metric and query.dimension is None and not query.include_sql:
             whole = self._recalled(self._inquiry(key, replace(query, metric=None)).mark)
             readout = whole and _named(replace(whole, metrics=_asked(whole.metrics, query)))
+            if readout is not None:
+                self._remember(mark, readout)
         return readout and replace(readout, pending=query.pending)
 
     def not_begun(self, key: str, now: datetime) -> str | None:
