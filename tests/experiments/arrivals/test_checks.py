@@ -57,7 +57,7 @@ def test_more_than_1_percent_of_a_day_refused_is_named(tmp_path: Path, refused: 
     if alarm:
         assert found is not None
         assert f"2026-01-06: {refused} of {200 + refused} events" in found
-        assert "invalid_id in userId from the library other" in found
+        assert "invalid id in userId from the library other" in found
         assert "send each id as" in found
         assert "GET /v1/events/rejected" in found
 

@@ -101,7 +101,7 @@ def test_a_unit_in_both_groups_is_told_as_the_service_tells_it(tmp_path: Path) -
     found = imported(tmp_path, rows, duplicates="first")
     assert readout_json(found)["health"]["excluded"]["both_groups"] == 1
     assert [check.code for check in found.health.checks] == ["multi_exposure"]
-    assert found.health.checks[0].detail == "14.3% of the units stand in both groups; above 1 % look for the cause"
+    assert found.health.checks[0].detail == "14 % of the units stand in both groups; above 1 % look for the cause."
 
 
 def test_what_was_dropped_is_counted(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def test_what_held_once_and_does_not_today_is_unclear_and_says_so(tmp_path: Path
     assert found.decision.action != "ship"
     assert comparison.decided is not None
     assert existing(comparison.decided.lift) > 0.5
-    assert any("it was ahead by" in told and "January; today" in told for told in found.decision.because)
+    assert any("was ahead by" in told and "January; today" in told for told in found.decision.because)
 
 
 def test_an_effect_that_wears_off_is_a_check_and_withholds_the_ship(tmp_path: Path) -> None:
