@@ -44,7 +44,7 @@ def table_lines(
     lines = [_row(heads, [widths[place] for place in kept])] if len(kept) > 1 else []
     for row in rows:
         lines.append(_row([row[place] for place in kept], [widths[place] for place in kept]))
-        beside = [f"{name}: {row[place]}" for place, name in enumerate(names) if place not in kept and row[place]]
+        beside = [_named(name, row[place]) for place, name in enumerate(names) if place not in kept and row[place]]
         lines += wrapped(", ".join(text.replace(" ", _GLUE) for text in beside), width, "    ")
     return lines
 
@@ -139,6 +139,10 @@ def _span(bounds: Sequence[float] | None, quantity: Quantity, currency: str, *, 
 
 def _p(p: float | None) -> str:
     return p_text(p) if p is not None and p < SMALLEST_P else NOTHING if p is None else figure_text(p, 2)
+
+
+def _named(name: str, cell: str) -> str:
+    return cell if cell.startswith(f"{name} ") else f"{name}: {cell}"
 
 
 def _row(cells: Sequence[str], widths: Sequence[int]) -> str:

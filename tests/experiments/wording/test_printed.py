@@ -43,8 +43,6 @@ def test_columns_move_below_their_row_in_the_order_that_is_stated() -> None:
     assert "units" not in kept[80][0]
     assert kept[80][2] == "    units: 1,234"
     assert all(len(line) <= width for width, lines in kept.items() for line in lines)
-        map(len, kept.values())
-    )
     gone = [name for name in DROPPED if name not in kept[40][0].split("  ")]
     assert gone == list(DROPPED[: len(gone)])
 
