@@ -131,7 +131,7 @@ def test_what_is_evaluated_often_and_exposed_never_is_named(tmp_path: Path) -> N
     evaluate(tmp_path, 312, "ofrep_bulk", 47)
     found = told(readouts(tmp_path, [], 2, GOAL), "never_exposed")
     assert found is not None
-    assert found.startswith("evaluated 312 times by OFREP bulk in the last day, exposed 0 times")
+    assert found.startswith("Evaluated 312 times by OFREP bulk in the last day, exposed 0 times")
     assert "`Experiment Viewed`" in found
 
 

@@ -1,6 +1,7 @@
 """Units that stand in several rows, rows that are units or events or counts, and what a table is split by."""
 
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,17 @@ def asked(folder: Path, content: str, metrics: tuple[str, ...], **options: Any) 
 
 
 def said(readout: Readout) -> list[Any]:
-    return readout_json(readout)["metrics"]
+    """The numbers of a readout: its sentences name what a unit is."""
+    return [
+        {**metric, **{name: list(unworded(metric[name])) for name in ("comparisons", "dimensions") if name in metric}}
+        for metric in readout_json(readout)["metrics"]
+    ]
+
+
+def unworded(items: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for item in items:
+        own = {name: value for name, value in item.items() if name != "sentence"}
+        yield {**own, **({"comparisons": list(unworded(own["comparisons"]))} if "comparisons" in own else {})}
 
 
 def singled(rows: list[Row], duplicates: str) -> list[Row]:

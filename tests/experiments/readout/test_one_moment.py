@@ -175,7 +175,7 @@ def test_an_end_that_lies_ahead_is_not_the_end(tmp_path: Path) -> None:
     files = {"banner.yaml": plan("fixed")["banner.yaml"] + "end: 2026-02-20\n"}
     found = readouts(tmp_path, [], 5, files).read("banner")
     assert (found.state, found.decision.action, found.decision.days_left) == ("enrolling", "keep_running", 28 + 7)
-    assert found.decision.because == ("nobody has been exposed yet",)
+    assert found.decision.because == ("Nobody has been exposed yet.",)
 
 
 def test_the_watermark_is_never_newer_than_the_answer(tmp_path: Path) -> None:
