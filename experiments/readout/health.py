@@ -246,7 +246,7 @@ def _srm(opened: Opened, dimensions: Sequence[str]) -> Balance:
 
 
 UNEQUAL_ALPHA: Final = 0.001
-LOST_ALPHA: Final = 0.001
+LOST_ALPHA: Final = 0.0005  # of one look, as below
 CHANGED_ALPHA: Final = 0.0005  # of one look: at any of 28 daily ones an alarm rings in less than 1 % without a change
 
 
