@@ -68,14 +68,16 @@ def metric_lines(metric: Mapping[str, Any], width: int) -> Iterator[str]:
     title = metric["title"] if metric["title"] == metric["metric"] else f"{metric['title']} ({metric['metric']})"
     yield ""
     yield from wrapped(f"{title}: {_role(metric)}{moment}", width, "")
-    yield from table_lines(COLUMNS, list(_rows(metric, metric, quantity, currency)), width, DROPPED)
+    names, cells = _table(metric, metric, quantity, currency)
+    yield from table_lines(names, cells, width, DROPPED)
     for judged in metric["comparisons"]:
         yield from wrapped(judged["sentence"], width)
         if judged["reasons"]:
             yield from wrapped(f"{judged['variant']}: {', '.join(map(in_letters, judged['reasons']))}", width)
     for level in metric.get("dimensions", ()):
         yield from wrapped(f"{title}, {level['dimension']} {level['level'] or NOTHING} (exploratory)", width, "")
-        yield from table_lines(COLUMNS, list(_rows(level, metric, quantity, currency)), width, DROPPED)
+        names, cells = _table(level, metric, quantity, currency)
+        yield from table_lines(names, cells, width, DROPPED)
 
 
 def footnotes(readout: Mapping[str, Any], explained: Mapping[str, str], width: int) -> Iterator[str]:
@@ -96,8 +98,17 @@ def _role(metric: Mapping[str, Any]) -> str:
     points, margin = metric["effect_scale"] == "points", metric.get("margin")
     if margin is None:
         return f"{metric['role']}, {metric['type']}"
-    allowed = f"{figure_text(margin)} points" if points else lift_text(margin)
+    allowed = f"{figure_text(margin)} points" if points else lift_text(margin).replace(".0 %", " %")
     return f"{metric['role']}, no worse by {allowed}, {metric['type']}"
+
+
+def _table(
+    judged: Mapping[str, Any], metric: Mapping[str, Any], quantity: Quantity, currency: str
+) -> tuple[list[str], list[list[str]]]:
+    """Names and cells of a metric, or of a level of one; what is shown in points has no lift."""
+    kept = [place for place, name in enumerate(COLUMNS) if name != "lift" or metric["effect_scale"] != "points"]
+    rows = _rows(judged, metric, quantity, currency)
+    return [COLUMNS[place] for place in kept], [[row[place] for place in kept] for row in rows]
 
 
 def _rows(
