@@ -333,9 +333,7 @@ def hot_operation(
     """An operation of the hot tier: a JSON body, an answer, and what may be answered instead."""
     responses: JSON = {"200": answer}
     for status, words in ERRORS.items():
-        responses[status] = (
-            _answer(words, schema=failures) if failures is not None else {**PROBLEM, "description": words}
-        )
+        responses[status] = {**PROBLEM, "description": words} if failures is None else _answer(words, schema=failures)
     return {
         "tags": [tag],
         "summary": summary,

@@ -112,22 +112,31 @@ def answered(method: str, path: str, operation: JSON) -> None:
     known = OPERATIONS[name]
     operation.setdefault("security", [])
     operation["operationId"] = known.name
-    for status, response in operation["responses"].items():
-        content: JSON = response.get("content", {})
+    as_file(operation.get("requestBody", {}).get("content", {}))
+    for status, shared in tuple(operation["responses"].items()):
+        content: JSON = dict(shared.get("content", {}))
         types = known.answers.get(status, ())
         if status.startswith("2") and not types:
             content.pop(JSON_TYPE, None)
+            shared = {name: value for name, value in shared.items() if name != "content"}
         if types:
             shown = content.get(JSON_TYPE, {})
             content[JSON_TYPE] = {"example": shown["example"]} if "example" in shown else example_of(known.name, status)
             content[JSON_TYPE]["schema"] = either(types)
         if status in PROBLEMS.get(name, {}):
             content["application/problem+json"] = {"schema": either([PROBLEMS[name][status]])}
-        files = [kind for kind in FILES if kind in content]
-        for kind in files:
-            content[kind] = {"schema": {"type": "string"}} | content[kind]
-        if files and not types:
-            content[BINARY] = {"schema": {"type": "string", "format": "binary"}}
+        as_file(content)
+        operation["responses"][status] = {**shared, "content": content} if content else dict(shared)
+
+
+def as_file(content: JSON) -> None:
+    """A body that is a file and no JSON is bytes to a client that does not know its kind."""
+    files = [kind for kind in FILES if kind in content]
+    for kind in files:
+        content[kind] = {"schema": {"type": "string"}} | content[kind]
+    if files and JSON_TYPE not in content:
+        shown = {name: value for name, value in content[files[0]].items() if name == "example"}
+        content[BINARY] = {"schema": {"type": "string", "format": "binary"}} | shown
 
 
 def either(types: Any) -> JSON:
