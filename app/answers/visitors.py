@@ -218,7 +218,7 @@ class ClaimedId(TypedDict):
     """An id that pages alone say is of this person, in how many events; it is not followed."""
 
     id: str
-    """An id."""
+    """What tells this one from all others of its kind."""
     events: int
 
 

@@ -26,8 +26,8 @@ NoDays = Literal["quantiles_have_no_days", "not_enough_units"]
 ValueKind = Literal["boolean", "number", "text", "list", "object", "null"]
 """A kind of value.
 `boolean`: True or false.
-`text`: A text.
-`list`: A list.
+`text`: Letters, whatever they say.
+`list`: Several values in order.
 `object`: An object with members.
 `null`: Nothing.
 """

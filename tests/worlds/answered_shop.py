@@ -27,9 +27,15 @@ plan: {dimensions: [device], mde: {purchase_rate: 4%}}
 holdouts: [q1]
 tests: [{given: {visitor: v-1, attributes: {device: mobile}}, expect: {in: true}}, {split: 10000, tolerance: 3%}]
 """,
-    "score.yaml": "key: score\nstatus: running\nvariants: [a, b]\ngoal: nps\nplan: {method: planned, days: 14, looks: 2}\n",
-    "slots.yaml": "key: slots\nstatus: running\nvariants: [a, b, c]\ngoal: orders_per_visitor\nplan: {method: bayesian}\n",
-    "plain.yaml": "key: plain\nstatus: running\nvariants: [a, b]\ngoal: purchase_rate\nplan: {method: fixed, days: 7}\n",
+    "score.yaml": (
+        "key: score\nstatus: running\nvariants: [a, b]\ngoal: nps\nplan: {method: planned, days: 14, looks: 2}\n"
+    ),
+    "slots.yaml": (
+        "key: slots\nstatus: running\nvariants: [a, b, c]\ngoal: orders_per_visitor\nplan: {method: bayesian}\n"
+    ),
+    "plain.yaml": (
+        "key: plain\nstatus: running\nvariants: [a, b]\ngoal: purchase_rate\nplan: {method: fixed, days: 7}\n"
+    ),
     "members.yaml": "key: members\nstatus: running\nunit: user\nvariants: [a, b]\ngoal: purchase_rate\n",
     "draft.yaml": "key: draft\nvariants: [a, b]\ngoal: purchase_rate\n",
     "holdouts.yaml": "q1: {share: 5%}\n",
@@ -40,16 +46,17 @@ LOOKS = ("banner", "score", "slots", "plain", "members", "draft")
 @contextlib.contextmanager
 def answered_shop(root: Path) -> Iterator[tuple[Service, list[tuple[str, int, Any]]]]:
     """The service, and what it answered: operation, status, JSON."""
-    with running(root, FILES, RESONATE_WORKERS="1", RESONATE_CONSENT="personal") as service:
-        with service.client(SECRET_KEY) as secret, service.client(PUBLISHABLE_KEY) as page:
-            answers = Answers(secret, page)
-            answers.visit()
-            until(
-                lambda: secret.get("/v1/experiments/banner/results").json()["pending"] == 0, "all of it is in the log"
-            )
-            answers.read()
-            answers.act()
-            yield service, answers.given
+    with (
+        running(root, FILES, RESONATE_WORKERS="1", RESONATE_CONSENT="personal") as service,
+        service.client(SECRET_KEY) as secret,
+        service.client(PUBLISHABLE_KEY) as page,
+    ):
+        answers = Answers(secret, page)
+        answers.visit()
+        until(lambda: secret.get("/v1/experiments/banner/results").json()["pending"] == 0, "all of it is in the log")
+        answers.read()
+        answers.act()
+        yield service, answers.given
 
 
 class Answers:
@@ -85,8 +92,8 @@ class Answers:
         self.ask(flag, "/ofrep/v1/evaluate/flags/banner", by=self._page, json={"context": context})
         self.ask(flag, "/ofrep/v1/evaluate/flags/nothing", by=self._page, json={"context": context})
         self.ask("POST /ofrep/v1/evaluate/flags", by=self._page, json={"context": context})
-        self.ask("POST /v1/personalize", by=self._page, json={"attributes": {}, "experiments": ["bananer"], "user_id": "u-1",
-                 "recommendations": [{"slot": "home"}]})  # fmt: skip
+        named = {"attributes": {}, "experiments": ["bananer"], "user_id": "u-1"}
+        self.ask("POST /v1/personalize", by=self._page, json={**named, "recommendations": [{"slot": "home"}]})
         batch = [
             {"type": "identify", "anonymousId": "v-2", "userId": "u-2"},
             {
@@ -117,8 +124,8 @@ class Answers:
         look = "GET /v1/experiments/{key}/results"
         self.ask(look, "/v1/experiments/banner/results?include=sql&dimension=device")
         self.ask(look, "/v1/experiments/bananer/results")
-        for name in ("experiments", "results", "program", "holdouts", "metrics", "cx", "recommender", "events", "doctor",
-                     "events/rejected", "keys", "audit", "shares"):  # fmt: skip
+        lists = ("experiments", "results", "program", "holdouts", "metrics", "cx", "recommender", "events", "doctor")
+        for name in (*lists, "events/rejected", "keys", "audit", "shares"):
             self.ask(f"GET /v1/{name}")
         self.ask("GET /v1/events", "/v1/events?event=Order%20Completed")
         self.ask("GET /v1/holdouts/{key}/results", "/v1/holdouts/q1/results")
@@ -155,6 +162,9 @@ class Answers:
         self.ask("POST /v1/visitors/{identifier}/proof", proof, json={"user_id": "u-5"})
         self.ask("DELETE /v1/visitors/{identifier}/proof", proof)
         self.ask("DELETE /v1/visitors/{identifier}", "/v1/visitors/v-2?dry_run=true")
+        self.ask("DELETE /v1/users/{identifier}", "/v1/users/u-2?dry_run=true")
+        self.ask("DELETE /v1/visitors", "/v1/visitors?dry_run=true", json={"id": "v-3"})
+        self.ask("DELETE /v1/users", "/v1/users?dry_run=true", json={"id": "u-2"})
         self.ask("DELETE /v1/visitors/{identifier}", "/v1/visitors/v-2")
         self.ask("DELETE /v1/users/{identifier}", "/v1/users/u-9")
         self.ask("DELETE /v1/visitors", json={"id": "v-3"})
