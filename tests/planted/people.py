@@ -19,7 +19,7 @@ PEOPLE: Mapping[str, Mutation] = {
             Edit(
                 "app/dashboard/pages/sign_in.py",
                 "        return _button(request, worker, token[:LONGEST_TOKEN])\n",
-                '        await _entered(worker, SignIn(token, "f"), "")\n'
+                '        await _entered(worker, SignIn(token, "looked"), "")\n'
                 "        return _button(request, worker, token[:LONGEST_TOKEN])\n",
             ),
         ),

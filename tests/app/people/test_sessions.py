@@ -73,6 +73,7 @@ async def test_a_session_holds_thirty_days_at_most(sessions: Sessions, people: P
     while now < NOW + LONGEST_SESSION_SECONDS - IDLE_SESSION_SECONDS:
         now += IDLE_SESSION_SECONDS / 2
         assert await sessions.find(token, people.known, now) is not None
+    assert await sessions.find(token, people.known, NOW + LONGEST_SESSION_SECONDS - 1) is not None
     assert await sessions.find(token, people.known, NOW + LONGEST_SESSION_SECONDS) is None
 
 
