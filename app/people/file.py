@@ -14,10 +14,10 @@ from app.keys.scopes import Role
 from app.people.member import (
     LINK_SECONDS,
     LinkUse,
-    TeamMember,
     PeopleList,
     PeopleRefused,
     SignInLink,
+    TeamMember,
     email_of,
     new_token,
     token_digest,

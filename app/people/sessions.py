@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from app.people.member import TeamMember, PeopleList, new_token, token_digest
+from app.people.member import PeopleList, TeamMember, new_token, token_digest
 from events.store.availability import StoreUnavailable
 from events.store.connection import Connection
 from events.store.keys import SESSIONS

@@ -18,7 +18,7 @@ from app.limits.budgets import ONE_TRY
 from app.management.audit import unkept
 from app.people.file import LinkUsed, People, PeopleUnreadable, SignIn
 from app.people.links import UNSAFE, SessionCookie
-from app.people.member import TeamMember, PeopleRefused
+from app.people.member import PeopleRefused, TeamMember
 from app.people.sessions import LONGEST_SESSION_SECONDS, Session
 from app.routes.dependencies import Asked, Worker
 from app.worker.resources import Resources

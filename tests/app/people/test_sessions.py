@@ -57,7 +57,7 @@ def ada(people: People) -> TeamMember:
     return people.add("ada@shop.example", "editor", OPS, NOW)[0]
 
 
-async def test_a_session_holds_twelve_hours_from_its_last_use(sessions: Sessions, people: People, ada: TeamMember) -> None:
+async def test_a_session_holds_twelve_hours_from_a_use(sessions: Sessions, people: People, ada: TeamMember) -> None:
     token, session = await sessions.begin(ada, "Firefox", NOW)
     for used in (NOW + IDLE_SESSION_SECONDS - 1, NOW + 2 * IDLE_SESSION_SECONDS - 2):
         found = await sessions.find(token, people.known, used)
