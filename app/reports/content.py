@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Final
 
-from app.dashboard.charts import Day, Effect
+from app.dashboard.charts import Day, ForestEffect
 from experiments.wording.figures import (
     NOTHING,
     count_text,
@@ -76,7 +76,7 @@ class Chart:
     title: str
     finding: str
     points: bool
-    effects: tuple[Effect, ...] = ()
+    effects: tuple[ForestEffect, ...] = ()
     days: tuple[Day, ...] = ()
 
 
@@ -181,7 +181,7 @@ def effects(shown: ReportedLook) -> ReportSection:
     if shown.unhealthy:
         return ReportSection("All metrics", (NOT_TO_BE_USED,))
     compared = [(metric, row) for metric in shown.results["metrics"] for row in metric["comparisons"]]
-    names = ("Metric", "Role", "Variant", "Control", "With it", "Effect", "From", "To", "p", "Verdict")
+    names = ("Metric", "Role", "Variant", "Control", "With it", "ForestEffect", "From", "To", "p", "Verdict")
     left_out = len(compared) - MOST_ROWS
     more = [f"{count_text(left_out)} more comparisons are in the results."] if left_out > 0 else []
     compared = compared[:MOST_ROWS]
@@ -195,7 +195,7 @@ def effects(shown: ReportedLook) -> ReportSection:
 def _forest(compared: Sequence[tuple[Json, Json]], *, points: bool) -> Chart | None:
     """The effects of one scale; None where there is none."""
     effects = tuple(
-        Effect(
+        ForestEffect(
             label=f"{title(metric)}, {row['variant']}",
             estimate=_effect(metric, row)[0],
             interval=_effect(metric, row)[1],
@@ -251,7 +251,7 @@ def series(shown: ReportedLook) -> ReportSection:
         )
         for variant in list(dict.fromkeys(day["variant"] for day in days))[:MOST_SERIES]
     )
-    names = ("Day", "Variant", f"{metric['unit'].capitalize()}s", "Effect", "From", "To")
+    names = ("Day", "Variant", f"{metric['unit'].capitalize()}s", "ForestEffect", "From", "To")
     return ReportSection("Day by day", (), charts, ReportTable(names, rows))
 
 
@@ -274,7 +274,7 @@ def guardrails(shown: ReportedLook) -> ReportSection | None:
             estimate, interval = _effect(metric, row)
             cells = (_change(estimate, metric), *_ends(interval, metric), Cell(_verdict(row)))
             rows.append((Cell(title(metric)), Cell(row["variant"]), borne, *cells))
-    names = ("Guardrail", "Variant", "Largest harm borne", "Effect", "From", "To", "Verdict")
+    names = ("Guardrail", "Variant", "Largest harm borne", "ForestEffect", "From", "To", "Verdict")
     return ReportSection("Guardrails", table=ReportTable(names, tuple(rows[:MOST_ROWS])))
 
 
