@@ -359,6 +359,7 @@ DOORS = {  # vendor → the files that may import it
         "app/management/*",
         "app/reports/routes.py",
         "app/routes/*",
+        "app/steering/routes.py",
     ],
     "jinja2": ["app/dashboard/environment.py", "app/dashboard/rendering.py", "app/reports/rendering.py"],
     "jwt": ["app/identity/preview_links.py", "app/identity/user_tokens.py"],

@@ -1,5 +1,6 @@
 """The templates, each beside its view, and how they are read: every text escaped, nothing missing passed over."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ from app.dashboard.charts import short
 from experiments.wording.figures import count_text, figure_text, lift_text, p_text, rate_text
 
 FOLDERS: Final = (Path(__file__).parent, Path(__file__).parent / "pages")
-FILTERS: Final = {
+FILTERS: Final[Mapping[str, Any]] = {
     "capital": saying.capital,
     "count_text": count_text,
     "day": saying.day,
@@ -46,10 +47,10 @@ def environment(*others: Path) -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    found.filters["json"] = json_text
-    found.filters |= FILTERS
-    found.globals["saying"] = saying
-    found.globals |= {"number": figure, "number_said": figure}
+    filters: dict[str, Any] = found.filters
+    names: dict[str, Any] = found.globals
+    filters.update(FILTERS, json=json_text)
+    names.update(saying=saying, number=figure, number_said=figure)
     return found
 
 

@@ -63,7 +63,7 @@ async def shown_experiment(
     def link(**changes: object) -> str:
         return f"{address}{look.link(**changes)}"
 
-    shown = {"experiment": experiment, "look": look, "link": link, "refused": None, "said": {}, **told}
+    shown: dict[str, Any] = {"experiment": experiment, "look": look, "link": link, "refused": None, "said": {}, **told}
     if results is None:
         return page(request, signed, "computing.html", **shown)
     detail = await _detail(key, signed, worker, look, results, experiment)
