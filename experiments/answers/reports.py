@@ -108,10 +108,14 @@ class ExperimentSummary(TypedDict):
     days: int
     units: int | None
     units_a_day: float | None
+    units_by_day: Sequence[int]
+    """Units that were exposed on each closed day that was read last, the newest last, 28 at most."""
     status: Status
     """What the experiment's file, or an order that outranks it, wants of it."""
     status_in_file: Status
     """What the file alone says, where an order outranks it."""
+    ordered: bool
+    """Whether an order outranks the file: a start, a pause, a stop or a ship that the file does not say yet."""
     state: State
     start: datetime | None
     """When enrolment begins, or began."""
