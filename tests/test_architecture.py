@@ -102,6 +102,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app/limits",
         "app/management",
         "app/people",
+        "app/reports",
         "app/routes",
         "app/worker",
         "events/store",
