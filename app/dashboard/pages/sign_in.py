@@ -32,7 +32,7 @@ SAID: Final = {
     " when an admin ends them or gives you another role.",
     "out": "You are signed out.",
 }
-TOO_MANY: Final = "too many attempts to sign in from this address; ten a minute may be made, try again in {} s"
+TOO_MANY: Final = "too many attempts to sign in from this address; {} a minute may be made, try again in {} s"
 LONGEST_TOKEN: Final = 100
 
 
@@ -59,10 +59,15 @@ async def sign_in(request: Request, asked: Asked, worker: Worker) -> Response:
         return page(request, None, TEMPLATE, 403, state="unsafe", message=UNSAFE)
     check_page(request, door)
     now = time.monotonic()
-    tries = worker.access.budgets.tries(worker.access.networks.of(asked.scope, asked.headers, now))
+    network, per_minute = (
+        worker.access.networks.of(asked.scope, asked.headers, now),
+        worker.settings.sign_ins_per_minute,
+    )
+    tries = worker.access.budgets.tries(network, per_minute)
     spent = tries.spent(now)
     if spent is not None:
-        raise retry_later(429, "too_many_sign_ins", TOO_MANY.format(spent.wait_seconds), spent.wait_seconds)
+        wait = spent.wait_seconds
+        raise retry_later(429, "too_many_sign_ins", TOO_MANY.format(per_minute, wait), wait)
     tries.charge(now, ONE_TRY)
     fields = await form_fields(request)
     asks = SignIn(fields.get("token", ""), fields.get("form", ""), fields.get("email", ""), asked.request_id.decode())

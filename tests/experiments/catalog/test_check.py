@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from worlds.catalog_folders import BANNER, Shop
 
-from app.analysis.calls import experiments_answer
+from app.analysis.overview import Overview
+from events.engines.duckdb import EventLog
 from experiments.catalog.check import CheckResult, SiteHistory, check_folder, served_in
+from experiments.readout.read import Readouts
 
 NOW = datetime(2026, 1, 10, tzinfo=UTC)
 DESIGN = BANNER.replace("status: running", "status: draft") + (
@@ -122,7 +124,9 @@ def test_what_a_changed_file_makes_of_an_experiment_is_told_beforehand_and_serve
     shop.write(text)
 
     def told() -> tuple[str, str]:
-        listed = experiments_answer(shop.archive(), shop.now)["experiments"]
+        archive = shop.archive()
+        overview = Overview(Readouts(EventLog(shop.data), archive, lambda: shop.now), archive)
+        listed = overview.listed(shop.now)["experiments"]
         return check_folder(shop.definitions, shop.now, served_in(shop.data)).states["banner"], listed[0]["state"]
 
     assert told() == (at_once, "enrolling")
@@ -239,3 +243,22 @@ def test_what_two_experiments_change_on_pages_is_no_shared_payload_field(folder:
         "other": changing.replace("CHANGE", "{selector: .b, text: Tea}").replace("key: banner", "key: other"),
     }
     assert checked(folder, **texts).warnings == ()
+
+
+def test_definition_files_in_subfolders_are_told(folder: Path) -> None:
+    (folder / "old").mkdir()
+    for name in ("a.yaml", "b.yml", "notes.txt"):
+        (folder / "old" / name).write_text(BANNER)
+    assert [str(warning) for warning in checked(folder, banner=BANNER).warnings][-1] == (
+        f"old/a.yaml: is not read, because it stands in a subfolder, and 1 more beside it; move it to {folder.name}"
+    )
+
+
+def test_a_running_experiment_whose_file_is_gone_is_told(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    shop.boot(banner=BANNER)
+    (shop.definitions / "banner.yaml").unlink()
+    found = check_folder(shop.definitions, NOW, served_in(shop.data))
+    assert [str(warning) for warning in found.warnings] == [
+        "banner.yaml: is gone, and banner is running: to end it, keep the file with `status: stopped`"
+    ]
