@@ -188,3 +188,32 @@ class PreviewLink(TypedDict):
     expires: str
     """Until when it holds, in UTC."""
     url: str
+
+
+class ShareMade(TypedDict):
+    """A link to a report, with its address, which is told this once."""
+
+    id: str
+    url: str
+    expires_at: str
+    """From when on it opens nothing, in UTC."""
+
+
+class ShareHeld(TypedDict):
+    """A link to a report that holds, without what opens it."""
+
+    id: str
+    experiment: str
+    at: str | None
+    created_at: str
+    """When it was made, in UTC."""
+    expires_at: str
+    by: str
+    """Who made it: a key or a person, by name."""
+
+
+class ShareList(TypedDict):
+    """The links to reports that hold, the newest first."""
+
+    shares: list[ShareHeld]
+    """Links that show reports to whoever holds them."""

@@ -14,6 +14,8 @@ from app.answers.operations import (
     PreviewLink,
     Readiness,
     RefusedAnswer,
+    ShareList,
+    ShareMade,
 )
 from app.answers.recommender import RecommenderReport
 from app.answers.visitors import (
@@ -72,7 +74,7 @@ FORMS: Final = Forms(
 SERVED: Final[tuple[Any, ...]] = (
     Readout, Timeseries, ExperimentList, ExperimentAnswer, MetricList, UnitRows, ComparisonRows, CustomerExperience,
     HoldoutList, HoldoutReport, Program, Outlook, PlanTable, TrafficPlan, EventNames, EventRows,
-    Alive, Readiness, Diagnosis, KeyListAnswer, AuditPage, RefusedAnswer, OrderAnswer, PreviewLink,
+    Alive, Readiness, Diagnosis, KeyListAnswer, AuditPage, RefusedAnswer, OrderAnswer, PreviewLink, ShareMade, ShareList,
     Done, Tracked, Personalized, ListedProducts, ListAnswer, Flag, Flags, OfrepFailure, VisitorIssued,
     PersonErased, PersonCounted, PersonHeld, SeveralMeant, ProblemAnswer, BadProducts, ProductsTaken, RecommenderReport,
 )  # fmt: skip

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from app.analysis.queries import ExperimentQuery, ReportQuery
+from app.analysis.queries import ReportQuery
 from app.http.errors import Problem, retry_later
 from app.http.exchange import Exchange
 from app.management.audit import Act, auditing
 from app.reports.shares import ShareLink, ShareLinks, TooManyShares, new_share
 from app.routes.dependencies import analysed_for
 from app.worker.resources import Resources
+from kit.suggestions import did_you_mean
 
 RETRY_SECONDS: Final = 60
 
@@ -46,9 +47,12 @@ async def held_links(worker: Resources) -> list[ShareLink]:
 async def make_link(asked: Exchange, worker: Resources, wanted: WantedLink) -> tuple[ShareLink, str]:
     """A link, and the address that opens it. Raises Problem where there is nothing to show, or nothing can be kept."""
     who = f"person {asked.person}" if asked.person else f"key {asked.grant.name}" if asked.grant else ""
-    frozen = wanted.at is not None
-    query = ReportQuery(wanted.experiment, wanted.at) if frozen else ExperimentQuery(wanted.experiment)
-    await analysed_for(who, worker, query)
+    known = worker.catalogs.catalog.experiments
+    if wanted.experiment not in known:
+        told = did_you_mean(wanted.experiment, known)
+        raise Problem(404, "unknown_experiment", f"there is no experiment {wanted.experiment!r}{told}")
+    if wanted.at is not None:
+        await analysed_for(who, worker, ReportQuery(wanted.experiment, wanted.at))
     token, made = new_share(wanted.experiment, who, wanted.days, wanted.at, datetime.now(UTC))
     act = Act("share", wanted.experiment, after=link_told(made), reason=wanted.reason)
     async with auditing(asked, worker, act), _kept():
