@@ -31,6 +31,7 @@ from planted.pages import PAGES
 from planted.privacy import PRIVACY
 from planted.publishing import PUBLISHING
 from planted.refusals import ARRIVALS
+from planted.reports import REPORTS
 from planted.scripts import SCRIPTS
 from planted.service import SERVICE
 from planted.tag import TAG
@@ -59,6 +60,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     **ARRIVALS,
     **PAGES,
     **DELIVERY,
+    **REPORTS,
     **dict(refusals()),
 }
 

@@ -74,7 +74,8 @@ FORMS: Final = Forms(
 SERVED: Final[tuple[Any, ...]] = (
     Readout, Timeseries, ExperimentList, ExperimentAnswer, MetricList, UnitRows, ComparisonRows, CustomerExperience,
     HoldoutList, HoldoutReport, Program, Outlook, PlanTable, TrafficPlan, EventNames, EventRows,
-    Alive, Readiness, Diagnosis, KeyListAnswer, AuditPage, RefusedAnswer, OrderAnswer, PreviewLink, ShareMade, ShareList,
+    Alive, Readiness, Diagnosis, KeyListAnswer, AuditPage, RefusedAnswer, OrderAnswer, PreviewLink,
+    ShareMade, ShareList,
     Done, Tracked, Personalized, ListedProducts, ListAnswer, Flag, Flags, OfrepFailure, VisitorIssued,
     PersonErased, PersonCounted, PersonHeld, SeveralMeant, ProblemAnswer, BadProducts, ProductsTaken, RecommenderReport,
 )  # fmt: skip
