@@ -30,7 +30,7 @@ def drawn(seed: int) -> Crowd:
 def test_every_visit_lies_on_a_day_that_is_over_and_in_its_order(now: datetime, number: int) -> None:
     crowd = drawn(1)
     visitor = crowd.earlier_visitor(number)
-    arrived = past.arrival(visitor, number, now)
+    arrived = past.moment_of_visit(visitor, number, now)
     told = visit(crowd, visitor, {"experiments": {BANNER: SHOWN}}, arrived)
     times = [datetime.fromisoformat(event["timestamp"]) for event in told]
     assert times == sorted(times)
