@@ -15,6 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 from app.dashboard import assets
 from app.dashboard.pages import audit as audit_page
 from app.dashboard.pages import experiments, settings, sign_in
+from app.dashboard.pages import shares as shares_page
 from app.delivery.payload import Features, Payloads
 from app.delivery.streams import OFREP_STREAM, FeatureStream, OfrepStream
 from app.http.address import Prefixed
@@ -93,7 +94,7 @@ def path_table() -> PathTable[Resources]:
 
 ROUTERS = (
     operations.router, doctor.router, events.router, audit.router, results.router, results.export_router,
-    reports.router,
+    reports.router, shares_page.router,
     visitors.router, products.router, recommendations.router, sdk_settings.router, documentation.router,
     personalize_batch.router, assets.router, sign_in.router, settings.router, audit_page.router, experiments.router,
 )  # fmt: skip

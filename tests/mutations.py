@@ -32,6 +32,7 @@ from planted.people import PEOPLE
 from planted.privacy import PRIVACY
 from planted.publishing import PUBLISHING
 from planted.refusals import ARRIVALS
+from planted.reports import REPORTS
 from planted.scripts import SCRIPTS
 from planted.service import SERVICE
 from planted.tag import TAG
@@ -61,6 +62,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     **PAGES,
     **PEOPLE,
     **DELIVERY,
+    **REPORTS,
     **dict(refusals()),
 }
 
