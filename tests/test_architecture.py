@@ -277,7 +277,11 @@ MAY_IMPORT: dict[str, set[str]] = {
         "experiments/readout",
         "experiments/statistics",
     },
-    "experiments/wording": set(),
+    "experiments/wording": {
+        "experiments/answers",
+        "experiments/definitions",
+        "experiments/statistics",
+    },
     "kit": set(),
     "recommender/evaluation": {
         "events/engines",

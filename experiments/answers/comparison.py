@@ -112,16 +112,18 @@ class Decided:
 class ComparisonReadout:
     """One variant against control: the deciding method's numbers, and every method's beside them, all of one moment.
 
-    `as_of_day` is the shop day at whose close they hold, None before the first. `p_adjusted`, `verdict` and `decided`
-    stand once the family is known. `next_look` is the day at whose close a planned or fixed test is read next.
-    `worst_case` is the bound of a guardrail's harm; of a level of a dimension `p_bh` is p corrected over all levels of
-    the answer, and `flagged` says that it is small. `rulings` are what the method said of every moment at which it may
-    decide, ascending; `daily` the anytime answers of every day, `cohorts` those of the units exposed on a day.
-    `blocked` says why a win may not be shipped.
+    `sentence` says it to people. `as_of_day` is the shop day at whose close the numbers hold, None before the first.
+    `p_adjusted`, `verdict` and `decided` stand once the family is known. `next_look` is the day at whose close a
+    planned or fixed test is read next. `worst_case` is the bound of a guardrail's harm. `smallest_effect` is what this
+    test could have found with the plan's power, on the metric's effect scale. Of a level of a dimension `p_bh` is p
+    corrected over all levels of the answer, and `flagged` says that it is small. `rulings` are what the method said of
+    every moment at which it may decide, ascending; `daily` the anytime answers of every day, `cohorts` those of the
+    units exposed on a day. `blocked` says why a win may not be shipped.
     """
 
     variant: str
     against: str
+    sentence: str = field(default="", kw_only=True)
     as_of_day: date | None
     arms: tuple[ComparedArm, ComparedArm]
     lift: float | NoEstimate
@@ -140,6 +142,7 @@ class ComparisonReadout:
     decided: Decided | None
     next_look: date | None
     worst_case: float | NoEstimate | None
+    smallest_effect: float | NoEstimate = field(kw_only=True)
     reasons: tuple[str, ...]
     methods: Methods
     p_bh: float | NoEstimate | None = field(default=None, kw_only=True)

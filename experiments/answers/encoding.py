@@ -21,7 +21,7 @@ OPTIONAL: Final = frozenset(
         "response_rate", "final_beat_share", "value_ci", "steps", "sql", "dimensions", "estimated", "next_look",
         "worst_case", "p_bh", "flagged", "guardrail", "margin", "cap", "cap_low", "denominator_cap",
         "denominator_cap_low", "both_groups", "duplicates", "missing", "authority", "identity",
-        "hashed_elsewhere",
+        "hashed_elsewhere", "currency", "unit", "worth_reason",
     }
 )  # fmt: skip
 """Members that stand in the JSON only where a metric, or an imported table, has them."""

@@ -180,12 +180,12 @@ def design_parts(design: FrozenDesign) -> dict[str, Any]:
         "audience": {"where": experiment.audience.where, "segments": segments},
         "holdouts": {name: design.holdouts[name].share for name in sorted(experiment.holdouts)},
         "goals": [
-            _resolved(design.metrics[name])
+            _meaning(design.metrics[name])
             | ({"margin": _resolved(margin)} if (margin := experiment.margin(name)) else {})
             for name in experiment.goals
         ],
         "guardrails": [
-            {**_resolved(guardrail), "definition": _resolved(design.metrics[guardrail.metric])}
+            {**_resolved(guardrail), "definition": _meaning(design.metrics[guardrail.metric])}
             for guardrail in experiment.guardrails
         ],
         "plan": _resolved(experiment.plan),
@@ -194,6 +194,11 @@ def design_parts(design: FrozenDesign) -> dict[str, Any]:
 
 def _resolved(part: Definition) -> dict[str, Any]:
     return part.model_dump(mode="json", exclude_defaults=True)
+
+
+def _meaning(metric: Metric) -> dict[str, Any]:
+    """A metric without what it is called, which changes no number."""
+    return _resolved(metric.model_copy(update={"title": None}))
 
 
 def followed(design: FrozenDesign, experiment: Experiment | None, now: datetime) -> FrozenDesign:

@@ -282,9 +282,10 @@ def _of_type(kind: str) -> Section[Metric]:
         entries[name] = replace(part, needed=f"a {kind} needs {part.needed}" if needed else "")
     if kind != "retention":  # whose `from` is when it begins
         entries["from"] = FieldSpec(one_of(Word), to="source", help="The least authority of the events that count")
+    entries["title"] = FieldSpec(LINE, help="How people call it: purchase rate")
     entries["want"] = FieldSpec(one_of(Want))
     entries["scale"] = FieldSpec(one_of(EffectScale), help="Effects relative to control, or in points of its own unit")
-    others = f"a {kind} has no {{}}; it has {', '.join((*FIELDS[kind], 'want', 'scale'))}"
+    others = f"a {kind} has no {{}}; it has {', '.join((*FIELDS[kind], 'title', 'want', 'scale'))}"
     elsewhere = {name: others for name in _PARTS if name not in entries}
     return Section(Metric, entries, build=_metric, check=_check_metric, elsewhere=elsewhere)
 

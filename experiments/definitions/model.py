@@ -249,6 +249,8 @@ class Holdout(Definition):
 MetricType = Literal["proportion", "count", "mean", "ratio", "quantile", "funnel", "retention", "csat", "nps", "ces"]
 Want = Literal["up", "down"]
 EffectScale = Literal["relative", "points"]
+Quantity = Literal["rate", "money", "points", "seconds", "number"]
+"""What the values of a metric are, which says how they are read."""
 
 
 class Bound(Definition):
@@ -297,12 +299,14 @@ class RatioPart(Definition):
 class Metric(Definition):
     """One metric; a field that its type does not use is None (or empty). Durations are whole seconds.
 
+    `title` is how people call it; None leaves that to its name.
     `source` is the least authority of the events that exist for it.
     `money` False: `value` is no money, whatever the currency of the event.
     """
 
     name: str
     type: MetricType
+    title: str | None = None
     event: str | None = None
     value: str | None = None
     money: bool | None = None

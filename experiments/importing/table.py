@@ -21,6 +21,7 @@ from experiments.readout.metrics import explored, metric_readout, settled
 from experiments.readout.samples import Judge
 from experiments.readout.study import StudiedMetric
 from experiments.statistics.sample_ratio import balance
+from experiments.wording.sentences import worded
 
 
 def import_table(path: Path, request: ImportRequest) -> Readout:
@@ -118,8 +119,9 @@ def _readout(request: ImportRequest, digest: str, analysed: _Analysed) -> Readou
     over = Schedule("closed", closed_days=0, days_left=0, min_days=0, over=True, early=False)
     rate = _several_groups(excluded, found)
     exposure = MultiExposure(rate, "both_groups_left_out" if rate else "one_row_per_unit")
-    return Readout(
+    readout = Readout(
         experiment=request.experiment,
+        name=request.experiment,
         phase=0,
         fingerprint=digest,
         as_of=datetime.now(UTC).replace(microsecond=0),
@@ -130,5 +132,7 @@ def _readout(request: ImportRequest, digest: str, analysed: _Analysed) -> Readou
         plan=PlanReadout.of(judge.plan, judge.planned_units, 0),
         health=Health(srm, exposure, excluded, analysed.notices),
         decision=decide(evidence_of(metrics), over, alarm=srm.alarm),
+        worth_reason="A table does not say how many units a month brings, so nothing is said of the worth.",
         metrics=metrics,
     )
+    return worded(readout)

@@ -22,6 +22,7 @@ from experiments.readout.metrics import metric_readout, settled
 from experiments.readout.read import FRESH_US, Readouts
 from experiments.readout.study import InvalidDate, NotFound, ReadoutQuery, StudiedMetric, Study, UnknownMetric
 from experiments.statistics.estimate import Interval, NoEstimate
+from experiments.wording.sentences import priced, worded_metric
 from kit.time import microseconds, parsed
 
 HELD_BACK: Final = "held_back"
@@ -152,7 +153,7 @@ class HoldoutReports:
                     "closed": state == "closed",
                     "plan": PlanReadout.of(study.plan, study.planned_units, opened.days.count),
                     "health": health_of(opened, (), checks),
-                    "metrics": settled(judge, rows),
+                    "metrics": tuple(map(worded_metric, priced(settled(judge, rows), study.shop.currency))),
                 }
             )
 

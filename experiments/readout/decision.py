@@ -1,26 +1,38 @@
 """The decision: a pure function of the verdicts, as the table in docs/statistics.md says."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from experiments.answers.comparison import ComparisonReadout, Decided, Verdict
 from experiments.answers.health import Check, Health
-from experiments.answers.readout import Decision, MetricReadout
+from experiments.answers.readout import Action, Decision, Ground, MetricReadout
 from experiments.catalog.calendar import ENROLS_NO_MORE, State, metric_window
 from experiments.cube.shop_days import calendar_date
 from experiments.readout.days import ClosedDays
+from experiments.readout.inference import NO_LONGER_SUPPORTED
 from experiments.readout.samples import Judge
 from experiments.readout.study import Study
 from experiments.statistics.bayesian import Posterior
 from experiments.statistics.estimate import Caveat, Interval
+from experiments.wording.codes import CLAUSES
+from experiments.wording.effects import Found, sentence_case
+from experiments.wording.figures import day_text, difference_text, lift_text
 from kit.time import DAY_US, SECOND_US, microseconds
+
+
+class Because(NamedTuple):
+    """One reason of a decision: its code and its sentence."""
+
+    code: str
+    sentence: str
 
 
 @dataclass(frozen=True, slots=True)
 class VariantEvidence:
-    """What is known of one variant: its goals in order (the first is primary), its guardrails, its expected loss.
+    """What is known of one variant: its goals by title in order (the first is primary), its guardrails, its expected
+    loss.
 
     `blocking` are the guardrails of the strict form that are not safe, `blocked` the reasons for which a winning goal
     may not be shipped (answers to a survey that differ between the variants, a check of the health), `notes` what its
@@ -31,8 +43,8 @@ class VariantEvidence:
     goals: Sequence[tuple[str, Verdict]]
     guardrails: Sequence[tuple[str, Verdict]] = ()
     blocking: Sequence[str] = ()
-    blocked: Sequence[str] = ()
-    notes: Sequence[str] = ()
+    blocked: Sequence[Because] = ()
+    notes: Sequence[Because] = ()
     expected_loss: float | None = None
 
     @property
@@ -48,10 +60,15 @@ class VariantEvidence:
         return [name for name, verdict in self.goals if verdict == "loses"]
 
     @property
-    def harms(self) -> list[str]:
+    def harms(self) -> list[Because]:
         """Why it should be taken back."""
-        reasons = [f"{self.variant}: guardrail {name} is violated" for name in self.violated]
-        return [*reasons, f"{self.variant}: {self.goals[0][0]} loses"] if self.primary == "loses" else reasons
+        told = [
+            Because(Ground.GUARDRAIL_VIOLATED, f"With {self.variant} the guardrail {name} is violated.")
+            for name in self.violated
+        ]
+        if self.primary == "loses":
+            told.append(Because(Ground.GOAL_LOSES, f"With {self.variant} the {self.goals[0][0]} loses."))
+        return told
 
     @property
     def wins(self) -> bool:
@@ -79,52 +96,80 @@ class Schedule:
 
 
 def decide(
-    variants: Sequence[VariantEvidence], schedule: Schedule, *, alarm: bool, open_questions: Sequence[str] = ()
+    variants: Sequence[VariantEvidence], schedule: Schedule, *, alarm: bool, open_questions: Sequence[Because] = ()
 ) -> Decision:
     """What to do now, and why; `open_questions` explain keeping on."""
     left, ended = schedule.days_left, schedule.state in ENROLS_NO_MORE
     if alarm:
-        reason = "sample ratio mismatch: the variants did not fill as their weights say, no number can be trusted"
-        return Decision("unhealthy", None, left, (reason,))
+        return _decision("unhealthy", None, left, [MISMATCH])
     if not schedule.first_exposed:
-        if ended:
-            return Decision("inconclusive", None, 0, ("it ended before anybody was exposed",))
-        return Decision("keep_running", None, left, ("nobody has been exposed yet",))
+        return _decision("inconclusive", None, 0, [NEVER]) if ended else _decision("keep_running", None, left, [NOBODY])
     harmed = [reason for evidence in variants for reason in evidence.harms]
     winners = [evidence for evidence in variants if evidence.wins]
     if harmed and not winners:
         harmful = [evidence.variant for evidence in variants if evidence.harms]  # all of them, or one to take back
-        return Decision("roll_back", harmful[0] if len(harmful) == 1 else None, left, tuple(harmed))
+        return _decision("roll_back", harmful[0] if len(harmful) == 1 else None, left, harmed)
     if winners and (ended or schedule.closed_days >= schedule.min_days):
         return _ship(winners, schedule, harmed)
     because = [reason for evidence in variants for reason in _standing(evidence, schedule)]
     if schedule.over:
-        told = "nobody is enrolled any more" if ended and schedule.early else "the plan is over"
-        return Decision("inconclusive", None, 0, tuple(because) or (f"{told} and no goal won or lost",))
-    because += [schedule.waits] if schedule.waits else []
-    return Decision("keep_running", None, left, (*because, *open_questions) or (f"{left} days of the plan are left",))
+        over = ENROLS_NO_MORE_TOLD if ended and schedule.early else PLAN_OVER_TOLD
+        return _decision("inconclusive", None, 0, because or [over])
+    because += [Because(Ground.WINDOWS_OPEN, schedule.waits)] if schedule.waits else []
+    because += open_questions
+    if not because:
+        days = f"{left} day{' of the plan is' if left == 1 else 's of the plan are'} left."
+        because = [Because(Ground.DAYS_LEFT, days)]
+    return _decision("keep_running", None, left, because)
 
 
-def _ship(winners: Sequence[VariantEvidence], schedule: Schedule, harmed: Sequence[str]) -> Decision:
+MISMATCH: Final = Because(
+    Ground.SAMPLE_RATIO_MISMATCH,
+    "The variants did not fill as their weights say (sample ratio mismatch), so no number can be trusted.",
+)
+NOBODY: Final = Because(Ground.NOBODY_EXPOSED, "Nobody has been exposed yet.")
+NEVER: Final = Because(Ground.ENDED_BEFORE_EXPOSURE, "It ended before anybody was exposed.")
+PLAN_OVER_TOLD: Final = Because(Ground.PLAN_OVER, "The plan is over and no goal won or lost.")
+ENROLS_NO_MORE_TOLD: Final = Because(Ground.ENROLS_NO_MORE, "Nobody is enrolled any more and no goal won or lost.")
+EARLY: Final = Because(
+    Caveat.STOPPED_EARLY_ESTIMATE_INFLATED,
+    "It is decided before the plan's last day, so the estimate is likely too high: a test that may stop any day stops"
+    " on a good one.",
+)
+
+
+def _decision(action: Action, variant: str | None, days_left: int, because: Sequence[Because]) -> Decision:
+    codes = tuple(dict.fromkeys(str(reason.code) for reason in because))
+    return Decision(action, variant, days_left, tuple(reason.sentence for reason in because), codes)
+
+
+def _ship(winners: Sequence[VariantEvidence], schedule: Schedule, harmed: Sequence[Because]) -> Decision:
     best = min(winners, key=lambda evidence: float("inf") if evidence.expected_loss is None else evidence.expected_loss)
-    because = [f"{best.variant}: {best.goals[0][0]} wins, no other goal loses, no guardrail is violated"]
+    told = f"With {best.variant} the {best.goals[0][0]} wins, no other goal loses and no guardrail is violated."
+    because = [Because(Ground.GOAL_WINS, told)]
     if len(winners) > 1:
-        because.append(f"{best.variant} has the lowest expected loss of {len(winners)} winners")
+        told = f"Of {len(winners)} winners {best.variant} has the lowest expected loss."
+        because.append(Because(Ground.LOWEST_LOSS, told))
     if schedule.early:
-        because.append(Caveat.STOPPED_EARLY_ESTIMATE_INFLATED.value)
-    return Decision("ship", best.variant, schedule.days_left, (*because, *harmed))
+        because.append(EARLY)
+    return _decision("ship", best.variant, schedule.days_left, [*because, *harmed])
 
 
-def _standing(evidence: VariantEvidence, schedule: Schedule) -> list[str]:
+def _standing(evidence: VariantEvidence, schedule: Schedule) -> list[Because]:
     """Why a variant that may look good is not shipped."""
     name = evidence.variant
     reasons = list(evidence.notes)
-    reasons += [f"{name}: guardrail {guardrail} is not known to be safe" for guardrail in evidence.blocking]
-    reasons += [f"{name}: {reason}" for reason in evidence.blocked]
+    reasons += [
+        Because(Ground.GUARDRAIL_OPEN, f"With {name} the guardrail {guardrail} is not known to be safe.")
+        for guardrail in evidence.blocking
+    ]
+    reasons += evidence.blocked
     if evidence.primary == "wins":
-        reasons += [f"{name}: {goal} loses" for goal in evidence.losing]
+        reasons += [Because(Ground.GOAL_LOSES, f"With {name} the {goal} loses.") for goal in evidence.losing]
         if evidence.wins and schedule.closed_days < schedule.min_days:
-            reasons.append(f"{name}: {evidence.goals[0][0]} wins, but the plan asks for {schedule.min_days} whole days")
+            days = f"{schedule.min_days} whole day{'' if schedule.min_days == 1 else 's'}"
+            told = f"With {name} the {evidence.goals[0][0]} wins, but the plan asks for {days}."
+            reasons.append(Because(Ground.TOO_FEW_DAYS, told))
     return reasons
 
 
@@ -136,16 +181,17 @@ def decision_of(
     assert days is not None  # a table without days has no decision
     schedule = schedule_of(judge, study, days, as_of)
     if waits and days.first is None:
-        return Decision("not_started", None, schedule.days_left, (waits,))
-    questions: list[str] = []  # what goals still lack: an interval as narrow as the effect that the plan wants
+        return _decision("not_started", None, schedule.days_left, [Because(Ground.NOT_BEGUN, sentence_case(waits))])
+    questions: list[Because] = []  # what goals still lack: an interval as narrow as the effect that the plan wants
     for metric in (metric for metric in metrics if metric.role == "goal"):
         target = study.plan.mde.get(metric.metric)
         points = metric.effect_scale == "points"
         intervals = [each.difference_ci if points else each.ci for each in metric.comparisons]
         widths = [interval.width / 2.0 for interval in intervals if isinstance(interval, Interval)]
         if target is not None and (not widths or max(widths) > target):
-            wanted = f"{target:g} points" if points else f"{100 * target:g} %"
-            questions.append(f"{metric.metric}: the interval is still wider than the {wanted} target")
+            wanted = difference_text(target, metric.quantity) if points else lift_text(target)
+            told = f"The interval of the {metric.title} is still wider than the {wanted} that the plan wants to see."
+            questions.append(Because(Ground.WIDER_THAN_TARGET, told))
     return decide(evidence_of(metrics, health.checks), schedule, alarm=health.srm.alarm, open_questions=questions)
 
 
@@ -167,8 +213,8 @@ def schedule_of(judge: Judge, study: Study, days: ClosedDays, as_of: datetime) -
         left, over = 0 if last is None else days.until(last), last is None
     told = None
     if last is not None and not over:
-        whose = "the last look waits for" if looks else "nobody is enrolled any more;"
-        told = f"{whose} windows that are open until {calendar_date(last).isoformat()}"
+        whose = "The last look waits for windows that are" if looks else "Nobody is enrolled any more, and windows are"
+        told = f"{whose} open until {day_text(calendar_date(last))}."
     return Schedule(
         state=state,
         closed_days=days.count,
@@ -188,17 +234,15 @@ def evidence_of(metrics: Sequence[MetricReadout], checks: Sequence[Check] = ()) 
     goals = [metric for metric in metrics if metric.role == "goal"]
     withheld = [check for check in checks if check.withholds_ship]
     for arm, primary in enumerate(goals[0].comparisons):
-        verdicts: list[tuple[str, Verdict]] = [
-            (metric.metric, metric.comparisons[arm].verdict) for metric, _ in limited
-        ]
-        strict = [metric.metric for metric, limit in limited if limit.require_safe]
+        verdicts: list[tuple[str, Verdict]] = [(metric.title, metric.comparisons[arm].verdict) for metric, _ in limited]
+        strict = [metric.title for metric, limit in limited if limit.require_safe]
         chances = primary.methods.bayesian
-        blocked = [f"{goals[0].metric}: {reason}" for reason in primary.blocked]
-        blocked += [check.detail for check in withheld if check.variant in (None, primary.variant)]
+        blocked = [_blocked(primary.variant, goals[0].title, code) for code in primary.blocked]
+        blocked += [Because(check.code, check.detail) for check in withheld if check.variant in (None, primary.variant)]
         found.append(
             VariantEvidence(
                 variant=primary.variant,
-                goals=[(goal.metric, goal.comparisons[arm].verdict) for goal in goals],
+                goals=[(goal.title, goal.comparisons[arm].verdict) for goal in goals],
                 guardrails=verdicts,
                 blocking=[name for name, verdict in verdicts if name in strict and verdict != "safe"],
                 blocked=blocked,
@@ -209,35 +253,27 @@ def evidence_of(metrics: Sequence[MetricReadout], checks: Sequence[Check] = ()) 
     return found
 
 
-def notes_of(metric: MetricReadout, judged: ComparisonReadout) -> list[str]:
+def _blocked(variant: str, title: str, code: str) -> Because:
+    return Because(code, f"With {variant} the {title} may not be compared: {CLAUSES[code]}.")
+
+
+def notes_of(metric: MetricReadout, judged: ComparisonReadout) -> list[Because]:
     """What a goal still lacks until it can be judged, and what it said once and no longer says."""
-    gate, notes = judged.gate, list[str]()
-    if not gate.open and gate.reason in _COUNTED:
-        smaller = min(judged.arms, key=lambda arm: arm.units).variant
-        what = _COUNTED[gate.reason]
-        told = f"{gate.expected:.2g} of {gate.needed} expected {what}"
-        more = f"about {gate.more_units:,} more {metric.unit}s in {smaller}" if gate.more_units else f"more {what}"
-        notes.append(f"{judged.variant}: {metric.metric}: {more} until it can be judged ({told})")
+    gate, notes, lead = judged.gate, list[Because](), f"With {judged.variant} the {metric.title}"
+    if gate.reason is Caveat.FEW_EVENTS or gate.reason is Caveat.FEW_NON_EVENTS:
+        notes.append(Because(gate.reason, f"{lead} cannot be judged{Found(metric, judged).too_early}."))
     if judged.decided is not None and judged.decided_on is not None and judged.verdict == "unclear":
-        notes.append(f"{judged.variant}: {metric.metric}: {_once(judged, judged.decided, judged.decided_on)}")
+        told = _once(metric, judged, judged.decided, judged.decided_on)
+        notes.append(Because(NO_LONGER_SUPPORTED, f"{lead} {told}."))
     return notes
 
 
-_COUNTED: Final[Mapping[Caveat | None, str]] = {
-    Caveat.FEW_EVENTS: "events",
-    Caveat.FEW_NON_EVENTS: "units without one",
-}
-
-
-def _once(judged: ComparisonReadout, decided: Decided, day: date) -> str:
-    """It was ahead by 83 % on 7 January; today the interval reaches from -13 % to +16 %."""
-    relative = isinstance(decided.lift, float)
+def _once(metric: MetricReadout, judged: ComparisonReadout, decided: Decided, day: date) -> str:
+    """It was ahead by 83 % on 7 January; today the interval reaches from 13 % lower to 16 % higher."""
     was = decided.lift if isinstance(decided.lift, float) else 0.0
     ahead = "ahead" if was > 0.0 else "behind"
-    now = judged.interval
-    told = f"it was {ahead} by {abs(was):.0%}" if relative else "it was decided"
+    told = f"was {ahead} by {lift_text(was)}" if was else "was decided"
     told += f" on {day.day} {day:%B}"
-    if not isinstance(now, Interval):
+    if not isinstance(judged.interval, Interval):
         return f"{told}; today nothing can be said"
-    ends = [f"{end:+.0%}" if isinstance(judged.ci, Interval) else f"{end:+.3g}" for end in (now.low, now.high)]
-    return f"{told}; today the interval reaches from {ends[0]} to {ends[1]}"
+    return f"{told}; today the interval reaches from {Found(metric, judged).plausible}"

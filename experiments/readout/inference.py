@@ -1,16 +1,18 @@
 """From what was observed to what a method says: all numbers of a comparison are of one moment, and it says which."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
+from statistics import NormalDist
 from typing import Final
 
-from experiments.answers.comparison import AnytimeAnswer, ComparisonReadout, Methods, Ruling
+from experiments.answers.comparison import AnytimeAnswer, ComparisonReadout, Methods, Ruling, Sample
 from experiments.cube.measures import SURVEYS, MetricRule
 from experiments.cube.observations import MetricObservation
 from experiments.cube.shop_days import calendar_date
 from experiments.readout.days import ClosedDays, LookDay
 from experiments.readout.samples import Judge, arm_of, pooled, quantile_sample, sample_now, sample_of
-from experiments.statistics.arms import Arm, gate_of
+from experiments.statistics.arms import Arm, Pair, gate_of
 from experiments.statistics.comparison import (
     Answer,
     PlannedAnswer,
@@ -18,7 +20,8 @@ from experiments.statistics.comparison import (
     compare,
     simultaneous_interval,
 )
-from experiments.statistics.estimate import Caveat, NoEstimate, missing
+from experiments.statistics.effect import effect
+from experiments.statistics.estimate import Caveat, Interval, NoEstimate, missing
 from experiments.statistics.sequential import looks_so_far
 from experiments.statistics.survey import Responses, response_guard
 
@@ -83,6 +86,7 @@ def _compared(judge: Judge, observed: MetricObservation, treatment: int) -> Comp
         decided=None,
         next_look=None if next_look is None else calendar_date(next_look.read_on),
         worst_case=None,
+        smallest_effect=detectable_effect(answer, shown, judge.plan.power),
         reasons=tuple(dict.fromkeys(str(reason) for reason in reasons)),
         methods=Methods(
             said.fixed,
@@ -98,6 +102,21 @@ def _compared(judge: Judge, observed: MetricObservation, treatment: int) -> Comp
         daily=daily,
         blocked=blocked,
     )
+
+
+def detectable_effect(answer: Answer, shown: Sample, power: float) -> float | NoEstimate:
+    """The smallest effect, on the metric's scale, that a test of these units finds with this power: half the interval
+    that decides and z_power standard errors, which a method without an interval of the difference has at its alpha."""
+    points = shown.question.scale == "points" or isinstance(answer.ci, NoEstimate)
+    interval = answer.difference_ci if points else answer.ci
+    found = effect(shown.judged) if isinstance(shown.judged, Pair) else shown.judged
+    if isinstance(interval, NoEstimate) or isinstance(found, NoEstimate):
+        return interval if isinstance(interval, NoEstimate) else NoEstimate(missing(found)[0])
+    errors = 2.0 * NormalDist().inv_cdf(1.0 - shown.question.alpha / 2.0)  # standard errors in the interval's width
+    if isinstance(answer.difference_ci, Interval):
+        errors = answer.difference_ci.width / found.standard_error
+    size = interval.width * (0.5 + NormalDist().inv_cdf(power) / errors) if errors > 0.0 else math.inf
+    return size if math.isfinite(size) else NoEstimate(Caveat.OUT_OF_RANGE)
 
 
 def _daily(judge: Judge, observed: MetricObservation, treatment: int) -> tuple[Ruling, ...]:

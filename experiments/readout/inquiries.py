@@ -18,7 +18,8 @@ from experiments.definitions.model import Experiment, Metric
 from experiments.readout.days import WAITING, ClosedDays
 from experiments.readout.samples import Judge
 from experiments.readout.study import ReadoutQuery, Study
-from kit.time import DAY_US, microseconds
+from experiments.wording.worth import MONTH_DAYS, Traffic
+from kit.time import DAY_US, microseconds, moment_of
 
 MARGIN_US: Final = 400 * DAY_US  # how far before and after the exposures events may count
 SMALL: Final = 20_000  # exposures of an experiment that is computed together with others
@@ -75,6 +76,23 @@ class Opened:
         rows, arms = self.cube.once(statement("days_of_units")), self.arms
         found = zip(rows["arm"].tolist(), rows["day"].tolist(), rows["n"].tolist(), strict=True)
         return [(arm - arms.start, day, n) for arm, day, n in found if arm in arms]
+
+    @property
+    def traffic(self) -> Traffic:
+        """Who was enrolled on the newest closed days of enrolment, as many as a month of all units is reckoned from."""
+        days, experiment = self.days, self.study.experiment
+        newest = days.newest if days.last is None else min(days.last, days.today - DAY_US)
+        if newest is None or days.first is None:
+            return Traffic(0, 0, 0.0)
+        first = max(days.first, newest - (MONTH_DAYS - 1) * DAY_US)
+        count = max(0, (newest - first) // DAY_US + 1)
+        found: dict[int, int] = {}
+        for _, day, n in self.gained:
+            if first <= day <= newest:
+                found[day] = found.get(day, 0) + n
+        shares = {day: experiment.traffic_share(moment_of(days.days.close(day) - 1)) for day in found}
+        everybody = sum(n / shares[day] for day, n in found.items() if shares[day] > 0.0)
+        return Traffic(sum(found.values()), count, everybody)
 
     @property
     def units(self) -> int:

@@ -19,6 +19,7 @@ from experiments.statistics.estimate import Caveat, Interval, NoEstimate
 from experiments.statistics.guardrail import GuardrailAnswer, Margin, guardrail, margin_verdict
 from experiments.statistics.multiplicity import adjusted, benjamini_hochberg, bonferroni
 from experiments.statistics.quantiles import quantile_estimate
+from experiments.wording.naming import noun_of, quantity_of, title_of
 
 CHANCE_TO_SHIP: Final = 0.95
 LOSS_TO_SHIP: Final = 0.0025
@@ -39,6 +40,9 @@ def metric_readout(
     comparisons = judge_metric(judge, observed)
     return MetricReadout(
         metric=studied.metric.name,
+        title=title_of(studied.metric),
+        quantity=quantity_of(studied.metric),
+        noun=noun_of(studied.metric),
         role=studied.role,
         type=studied.metric.type,
         unit=unit,

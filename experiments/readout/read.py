@@ -16,7 +16,7 @@ from events.engines.tables import Table
 from events.log.reader import Snapshot
 from experiments.answers.encoding import plain
 from experiments.answers.health import Check
-from experiments.answers.readout import MetricReadout, PlanReadout, Readout
+from experiments.answers.readout import MetricReadout, PlanReadout, Readout, Worth
 from experiments.arrivals.checks import Arrivals, ReadPhase, compiled_phases
 from experiments.assignment.assign import CompiledExperiment
 from experiments.catalog.calendar import State
@@ -49,6 +49,8 @@ from experiments.readout.metrics import explored, metric_readout, settled
 from experiments.readout.planning import NOTHING_SAID, empty_plan, supposed, traffic_plan
 from experiments.readout.study import Archive, InvalidDate, ReadoutQuery, Studies, Study, UnknownDimension
 from experiments.readout.tables import analyst_sql, comparison_rows, unit_table
+from experiments.wording.sentences import priced, worded
+from experiments.wording.worth import worth_of
 from kit.time import DAY_US, SECOND_US, microseconds, moment_of
 
 Found = TypeVar("Found")
@@ -302,17 +304,24 @@ class Readouts:
             as_of=shown,
             watermark=watermark,
             pending=None,
+            name=study.experiment.name,
             state=state,
             closed=state == "closed",
             plan=PlanReadout.of(study.plan, study.planned_units, opened.days.count),
             health=health,
             decision=decision_of(judge, study, metrics, health, as_of),
-            metrics=_asked(metrics, query),
+            units_a_day=opened.traffic.units_a_day,
+            metrics=priced(metrics, study.shop.currency),
         )
+        worth = worth_of(readout, opened.traffic, study.shop.currency)
+        known = {"worth": worth} if isinstance(worth, Worth) else {"worth_reason": worth}
+        readout = worded(replace(readout, **known))
+        readout = replace(readout, metrics=_asked(readout.metrics, query))
         # equal for readouts that say the same of the same definition, whatever arrived in between that does not matter
         said = (readout.experiment, readout.phase, readout.fingerprint, state, readout.plan, health, readout.decision)
+        told = (readout.name, readout.sentence, readout.worth, readout.worth_reason, readout.units_a_day)
         series = [metric.series for metric in readout.metrics]
-        content = msgspec.json.encode(plain([*said, readout.metrics, series]))
+        content = msgspec.json.encode(plain([*said, *told, readout.metrics, series]))
         return replace(readout, etag=hashlib.sha256(content).hexdigest()[:32])
 
     def _asked_of(self, opened: Opened, state: State) -> ReadPhase:

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from typing import Final, Protocol
 
@@ -13,6 +13,7 @@ from experiments.catalog.catalog import Catalog
 from experiments.catalog.phases import UNITS_PER_VARIANT, FrozenDesign, Shipping
 from experiments.definitions.model import Experiment, Metric, Plan
 from experiments.definitions.shop import Shop
+from experiments.wording.figures import moment_text
 from kit.suggestions import nearest
 from kit.time import parsed
 
@@ -148,7 +149,7 @@ class Study:
         if state == "draft":
             return "it is a draft: nobody is assigned before its status is running"
         if state == "not_started" and self.calendar.start is not None:
-            return f"it starts at {self.calendar.start.astimezone(UTC):%Y-%m-%d %H:%M} UTC: nobody is assigned before"
+            return f"it starts on {moment_text(self.calendar.start)}: nobody is assigned before"
         return None
 
     @property
@@ -188,7 +189,8 @@ def _study(archive: Archive, catalog: Catalog, design: FrozenDesign | None, key:
         raise UnknownExperiment(key, archive.latest().experiments)
     experiment = design.experiment if design else current
     assert experiment is not None
-    known = {**catalog.metrics, **(design.metrics if design else {})}
+    frozen = design.metrics if design else {}
+    known = {**catalog.metrics, **{name: _titled(metric, catalog.metrics.get(name)) for name, metric in frozen.items()}}
     metrics = _metrics(experiment, current, known, query.metric)
     return Study(
         experiment=experiment,
@@ -203,6 +205,11 @@ def _study(archive: Archive, catalog: Catalog, design: FrozenDesign | None, key:
             if stretch.until is not None and (query.at is None or stretch.until <= query.at)
         ),
     )
+
+
+def _titled(frozen: Metric, current: Metric | None) -> Metric:
+    """A frozen metric as it is called now."""
+    return frozen if current is None else frozen.model_copy(update={"title": current.title})
 
 
 def _shop(shop: Shop, design: FrozenDesign | None) -> Shop:

@@ -3,12 +3,10 @@
 import math
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
-from typing import Final, Literal
+from typing import Final
 
+from experiments.definitions.model import Quantity
 from kit.time import DAY_SECONDS
-
-Quantity = Literal["rate", "money", "points", "seconds", "number"]
-"""What the values of a metric are, which says how they are read."""
 
 NOTHING: Final = "–"
 """What stands where a number cannot be said."""

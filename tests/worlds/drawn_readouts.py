@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from experiments.answers.health import Excluded, Health, MultiExposure
-from experiments.answers.readout import PlanReadout, Readout
+from experiments.answers.readout import PlanReadout, Readout, Worth
 from experiments.catalog.calendar import Calendar, metric_window
 from experiments.catalog.phases import Pause
 from experiments.cube.measures import SURVEYS, MetricRule, cube_plan
@@ -30,6 +30,8 @@ from experiments.readout.study import StudiedMetric, Study
 from experiments.statistics.moments import JointMoments
 from experiments.statistics.quantiles import Histogram
 from experiments.statistics.sample_ratio import balance
+from experiments.wording.sentences import priced, worded
+from experiments.wording.worth import Traffic, worth_of
 from kit.time import DAY_US, moment_of
 
 DAY: Final = 86_400
@@ -330,9 +332,13 @@ def answered(world: Drawn) -> tuple[Readout, dict[str, MetricObservation]]:
     decision = decision_of(judge, study, metrics, health, as_of)
     plan = PlanReadout.of(study.plan, study.planned_units, days.count)
     readout = Readout(
-        "drawn", 0, "drawn", as_of, as_of, 0, state, state == "closed", plan, health, decision, metrics
+        "drawn", 0, "drawn", as_of, as_of, 0, state, state == "closed", plan, health, decision,
+        priced(metrics, "EUR"), name="Drawn",
     )  # fmt: skip
-    return readout, seen
+    enrolled = world.exposed.size * world.copies
+    worth = worth_of(readout, Traffic(enrolled, days.count, float(enrolled)), "EUR")
+    known = {"worth": worth} if isinstance(worth, Worth) else {"worth_reason": worth}
+    return worded(replace(readout, **known)), seen
 
 
 def counted(world: Drawn) -> tuple[list[list[int]], Sequence[float], list[int]]:
