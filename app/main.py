@@ -32,6 +32,7 @@ from app.management import (
     doctor,
     documentation,
     events,
+    operating,
     operations,
     personalize_batch,
     products,
@@ -90,7 +91,7 @@ def path_table() -> PathTable[Resources]:
 
 
 ROUTERS = (
-    operations.router, doctor.router, events.router, audit.router, results.router, results.export_router,
+    operations.router, operating.router, doctor.router, events.router, audit.router, results.router, results.export_router,
     visitors.router, products.router, recommendations.router, sdk_settings.router, documentation.router,
     personalize_batch.router, assets.router, experiments.router,
 )  # fmt: skip

@@ -58,6 +58,7 @@ ROUTES: Final[Mapping[KeyScope, tuple[str, ...]]] = {
         "GET /v1/recommender",
         "GET /v1/events",
         "GET /v1/doctor",
+        "GET /v1/operations",
         "GET /v1/events/rejected",
     ),
     "export": ("GET /v1/export/events", "GET /v1/experiments/{key}/units"),

@@ -19,7 +19,7 @@ from app.worker.resources import Resources
 from events.causes import StoreCause
 from events.store.availability import StoreUnavailable
 from events.store.health import read_state, recorded_cause
-from events.writer.watermark import read_watermarks
+from events.writer.watermark import Written, read_progress
 from experiments.catalog.visible import Visible
 
 router = APIRouter(tags=["Operations"])
@@ -33,7 +33,6 @@ REFUSED_SECONDS: Final = 5.0  # since the last one
 # what is acknowledged and does not reach where it belongs
 LOSSES: Final[tuple[OwnCause, ...]] = ("audit_not_kept", "history_failures", "message_conflicts")
 
-
 @router.get("/healthz", summary="Whether this process answers")
 async def healthz() -> JSONResponse:
     return JSONResponse({"status": "ok"}, headers=NEVER_STORED)
@@ -46,8 +45,9 @@ async def healthz() -> JSONResponse:
     "the store, causes in full.",
 )
 async def readyz(request: Request, worker: Worker, grant: Anyone) -> JSONResponse:
-    causes, refused = await asked_store(worker)
-    ready = readiness(worker, grant, causes, refused) | {"version": request.app.version}
+    written, refused = await asked_store(worker)
+    reads = reading(grant) is not None
+    ready = readiness(worker, written, refused, reads=reads) | {"version": request.app.version}
     return JSONResponse(ready, status_code=200 if ready["status"] != "unavailable" else 503, headers=NEVER_STORED)
 
 
@@ -75,40 +75,40 @@ def reading(grant: Grant | None) -> Grant | None:
     return grant if grant is not None and grant.secret and "read_results" in grant.scopes else None
 
 
-async def asked_store(worker: Resources) -> tuple[list[StoreCause], StoreCause | None]:
-    """What the writer complains of, and why the store did not answer just now.
+async def asked_store(worker: Resources) -> tuple[Written | None, StoreCause | None]:
+    """How far the log is written, or why the store did not answer just now.
 
     A store that this worker knows to be away is not asked again.
     """
     if worker.stream.state.cause is not None:
-        return [], None
+        return None, None
     try:
         async with asyncio.timeout(STORE_SECONDS):
-            marks = await read_watermarks(worker.connection)
+            return Written({}, await read_progress(worker.connection)), None
     except StoreUnavailable as unavailable:
-        return [], unavailable.cause
+        return None, unavailable.cause
     except TimeoutError:
-        return [], "store_timeout"
-    return sorted({mark.cause for mark in marks.values() if mark.cause}), None
+        return None, "store_timeout"
 
 
 def readiness(
-    worker: Resources, grant: Grant | None, writer: Sequence[StoreCause] = (), refused: StoreCause | None = None
+    worker: Resources, written: Written | None = None, refused: StoreCause | None = None, *, reads: bool
 ) -> dict[str, Any]:
     """`ready`, or `degraded` with its causes: a bad definition file, a store that is down, a damaged part, lost data.
 
-    `writer` is what the writer complains of, `refused` why the store did not answer just now. Whoever may not read
-    results gets causes as codes, with what is named behind a code where pages see that name anyway.
+    `written` is how far the writer is, `refused` why the store did not answer just now. Who may not read results
+    (`reads`) gets causes as codes, with what is named behind a code where pages see that name anyway.
     """
     data, is_own = worker.settings.data, worker.settings.redis_url is None
     cause = worker.stream.state.cause or (recorded_cause(data) if is_own else None) or refused
     embedded = read_state(data) if is_own else None
+    writer = [] if written is None else written.causes
     causes = degraded_by(worker, writer, embedded.recovery if embedded else None)
     if cause is not None:
         causes.append(Ailment(cause))
     store = {"available": cause is None, "cause": cause}
     ready = {"status": "degraded" if causes else "ready", "degraded": [each.text for each in causes], "store": store}
-    if reading(grant) is None:
+    if not reads:
         visible = worker.visible_to(None, time.time())
         return ready | {"degraded": [public_cause(each, visible) for each in causes]}
     told = {

@@ -30,7 +30,7 @@ from app.limits.networks import Networks
 from app.limits.pressure import Pressure
 from app.runtime.data_directory import DataDirectory, store_connection
 from app.runtime.settings import Settings, TokenKey
-from app.runtime.telemetry import Telemetry
+from app.runtime.telemetry import RATE_SECONDS, Telemetry
 from app.worker.intake import IntakeTold
 from app.worker.keys import LiveKeys
 from app.worker.recommendations import LiveRecommender
@@ -263,6 +263,7 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
             ),
             "loading what is recommended from": (recommender.refresh, POLL_SECONDS),
             NETWORKS_LOOK: (networks.look, NETWORKS_SECONDS),
+            "counting how fast events come": (telemetry.arriving.look, RATE_SECONDS),
             "telling how many refused": (refusals.tell, REFUSALS_SECONDS),
             "taking up keys": (keys.look, POLL_SECONDS),
             "telling what was not taken": (intake.tell, POLL_SECONDS),

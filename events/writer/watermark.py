@@ -63,9 +63,9 @@ class Written:
         return min((shard.mark.time_us for shard in self.shards.values()), default=0)
 
     @property
-    def cause(self) -> StoreCause | None:
+    def causes(self) -> list[StoreCause]:
         """What keeps the writer from going on."""
-        return next((shard.mark.cause for shard in self.shards.values() if shard.mark.cause), None)
+        return sorted({shard.mark.cause for shard in self.shards.values() if shard.mark.cause})
 
 
 async def read_progress(connection: Connection) -> dict[int, Progress]:

@@ -55,7 +55,7 @@ def is_secret(path: str) -> bool:
         return True
     return path.startswith("/v1/") and path.split("/")[2] in {
         "experiments", "results", "metrics", "cx", "export", "visitors", "users", "products", "recommender", "plan",
-        "program", "holdouts", "erasures", "keys", "audit", "doctor", "events",
+        "program", "holdouts", "erasures", "keys", "audit", "doctor", "events", "operations",
     }  # fmt: skip
 
 
