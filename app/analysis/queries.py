@@ -128,6 +128,13 @@ class EventNamesQuery(msgspec.Struct, frozen=True, tag=True):
     event: str | None = None
 
 
+class ArrivalsQuery(msgspec.Struct, frozen=True, tag=True):
+    """The newest rows of one visitor id."""
+
+    visitor: str
+    days: int = 7
+
+
 class DiagnosisQuery(msgspec.Struct, frozen=True, tag=True):
     """What a doctor asks of the log: who sends, what nobody reads, and whether exposures and conversions both come."""
 
@@ -161,6 +168,7 @@ ComputedQuery: TypeAlias = (
     | HoldoutResultsQuery
     | SatisfactionQuery
     | EventNamesQuery
+    | ArrivalsQuery
     | DiagnosisQuery
     | AttributionQuery
     | PrivacyQuery

@@ -7,7 +7,9 @@ from fastapi import APIRouter, Query, Response
 
 from app.analysis.queries import EventNamesQuery
 from app.routes.dependencies import Asked, Secret, Worker, analysis_response
+from app.worker.resources import Resources
 from events.tallies.refused_events import OUTCOMES, Outcome, RefusedEvents, causes_of
+from events.tallies.remedies import remedy_of
 from kit.time import iso, moment_of
 
 router = APIRouter(tags=["Events"])
@@ -18,10 +20,11 @@ MOMENT: Final[dict[str, Any]] = {"type": "string", "format": "date-time"}
 TEXT: Final[dict[str, Any]] = {"type": ["string", "null"]}
 CAUSE: Final[dict[str, Any]] = {
     "type": "object",
-    "required": ["code", "field", "library", "dialect", "count", "first_seen", "last_seen", "last"],
+    "required": ["code", "field", "library", "dialect", "count", "first_seen", "last_seen", "remedy", "last"],
     "properties": {
         **{name: {"type": "string"} for name in ("code", "field", "library", "dialect")},
         "count": {"type": "integer"},
+        "remedy": {"type": "string", "description": "What ends it."},
         "first_seen": MOMENT,
         "last_seen": MOMENT,
         "last": {
@@ -69,13 +72,18 @@ REFUSED: Final[dict[int | str, Any]] = {
     responses=REFUSED,
 )
 async def refused_events(_: Secret, worker: Worker) -> Response:
+    told = await refused_told(worker)
+    return Response(msgspec.json.encode(told), headers=NEVER_STORED, media_type="application/json")
+
+
+async def refused_told(worker: Resources) -> dict[str, Any]:
+    """All that was not taken as it was sent, by why."""
     known = await worker.intake.all()
-    told = {
+    return {
         "since": iso(moment_of(known.since)),
         "total": sum(each.count for each in known.outcomes["rejected"].sums),
         **{outcome: causes_told(known, outcome) for outcome in OUTCOMES},
     }
-    return Response(msgspec.json.encode(told), headers=NEVER_STORED, media_type="application/json")
 
 
 def causes_told(known: RefusedEvents, outcome: Outcome) -> list[dict[str, Any]]:
@@ -86,6 +94,7 @@ def causes_told(known: RefusedEvents, outcome: Outcome) -> list[dict[str, Any]]:
             "count": each.count,
             "first_seen": iso(moment_of(each.first)),
             "last_seen": iso(moment_of(each.last)),
+            "remedy": remedy_of(each.cause.code),
             "last": [{"at": iso(moment_of(note.at)), **note.told} for note in notes],
         }
         for each, notes in causes_of(known, outcome)

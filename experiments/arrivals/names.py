@@ -104,6 +104,16 @@ def hint_of(kind: str, name: str, read: Mapping[str, Sequence[str]], worthless: 
 def newest_rows(engine: Engine, name: str, now: datetime, days: int) -> dict[str, Any]:
     """The last 20 rows of a name, without what says who it was."""
     bound = arrivals_sql("newest_rows").bind(name=name, since=microseconds(now) - days * DAY_US)
+    return {"as_of": iso(now, "seconds"), "event": name, "rows": _rows_told(engine, bound)}
+
+
+def newest_rows_of(engine: Engine, visitor: str, now: datetime, days: int) -> dict[str, Any]:
+    """The last 20 rows that came with this visitor id, without what says who it was."""
+    bound = arrivals_sql("newest_rows_of").bind(visitor=visitor, since=microseconds(now) - days * DAY_US)
+    return {"as_of": iso(now, "seconds"), "rows": _rows_told(engine, bound)}
+
+
+def _rows_told(engine: Engine, bound: Statement) -> list[dict[str, Any]]:
     names = ("time", "received_at", "type", "event", "experiment", "variant", "value", "currency", "url", "path",
              "device", "country", "site", "bot", "forged", "forced", "quarantined", "authority")  # fmt: skip
     told: list[dict[str, Any]] = []
@@ -121,7 +131,7 @@ def newest_rows(engine: Engine, name: str, now: datetime, days: int) -> dict[str
         row["library"] = library_of(held)
         row["context"] = {each: held[each] for each in (REPAIRED, EVENT_NAME) if each in held}
         told.append(row)
-    return {"as_of": iso(now, "seconds"), "event": name, "rows": told}
+    return told
 
 
 def _properties(engine: Engine, names: Sequence[str], span: Mapping[str, Any]) -> dict[tuple[str, str], list[Any]]:
