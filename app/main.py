@@ -13,7 +13,8 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
 from app.dashboard import assets
-from app.dashboard.pages import experiments
+from app.dashboard.pages import audit as audit_page
+from app.dashboard.pages import experiments, settings, sign_in
 from app.delivery.payload import Features, Payloads
 from app.delivery.streams import OFREP_STREAM, FeatureStream, OfrepStream
 from app.http.address import Prefixed
@@ -39,6 +40,7 @@ from app.management import (
     results,
     visitors,
 )
+from app.reports import routes as reports
 from app.routes import recommendations, sdk_settings
 from app.routes.growthbook import RemoteEvaluation, ingest
 from app.routes.ofrep import Ofrep
@@ -91,9 +93,11 @@ def path_table() -> PathTable[Resources]:
 
 
 ROUTERS = (
-    operations.router, operating.router, doctor.router, events.router, audit.router, results.router, results.export_router,
+    operations.router, doctor.router, events.router, audit.router, results.router, results.export_router,
+    reports.router,
+    operating.router,
     visitors.router, products.router, recommendations.router, sdk_settings.router, documentation.router,
-    personalize_batch.router, assets.router, experiments.router,
+    personalize_batch.router, assets.router, sign_in.router, settings.router, audit_page.router, experiments.router,
 )  # fmt: skip
 
 

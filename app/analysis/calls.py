@@ -31,6 +31,7 @@ from app.analysis.queries import (
     ProgramReportQuery,
     Query,
     ReadableQuery,
+    ReportQuery,
     ResultsQuery,
     SatisfactionQuery,
     TimeseriesQuery,
@@ -110,11 +111,11 @@ async def _readable(analysis: Analysis, query: ComputedQuery) -> AnalysisAnswer:
     """
     written = await analysis.written()
     look = ReadoutQuery(pending=written.missed, watermark=written.watermark)
-    if isinstance(query, ResultsQuery | TimeseriesQuery | UnitsQuery | HoldoutResultsQuery):
+    if isinstance(query, ReadableQuery | UnitsQuery | HoldoutResultsQuery):
         look = replace(look, at=parsed_at(query.at) if query.at else None)
     if isinstance(query, ResultsQuery | TimeseriesQuery):
         look = replace(look, metric=query.metric)
-    if isinstance(query, ResultsQuery | UnitsQuery):
+    if isinstance(query, ReadableQuery | UnitsQuery):
         look = replace(look, phase=query.phase)
     if isinstance(query, ResultsQuery):
         look = replace(look, dimension=query.dimension, include_sql=query.include == "sql")
@@ -134,7 +135,7 @@ def _remembered(analysis: Analysis, query: ReadableQuery, look: ReadoutQuery) ->
 def _computed(analysis: Analysis, query: ComputedQuery, look: ReadoutQuery) -> AnalysisAnswer:
     readouts = analysis.readouts
     match query:
-        case ResultsQuery() | TimeseriesQuery():
+        case ResultsQuery() | TimeseriesQuery() | ReportQuery():
             return _shown(analysis, query, readouts.read(query.key, look))
         case PlanQuery():
             return json_answer(readouts.plan(query.key, query.said))
@@ -201,9 +202,22 @@ def _shown(analysis: Analysis, query: ReadableQuery, readout: Readout) -> Analys
     etag = weak(analysis.readouts.etag(readout))
     if isinstance(query, TimeseriesQuery):
         return AnalysisAnswer(200, "application/json", analysis.bodies.timeseries(readout), {"etag": etag})
+    if isinstance(query, ReportQuery):
+        return _reported_whole(analysis, readout)
     if query.format == "json":
         return AnalysisAnswer(200, "application/json", analysis.bodies.results(readout), {"etag": etag})
     return table_answer(flat_rows(readout), query.format, etag)
+
+
+def _reported_whole(analysis: Analysis, readout: Readout) -> AnalysisAnswer:
+    """What the routes of results and of series answer, of one and the same look, with the definition of that phase."""
+    key, catalogs = readout.experiment, analysis.catalogs
+    design = catalogs.design(key, readout.phase)
+    experiment = design.experiment if design else catalogs.latest().experiments[key]
+    definition = msgspec.json.encode(experiment.model_dump(mode="json"))
+    results, series = analysis.bodies.results(readout), analysis.bodies.timeseries(readout)
+    body = b'{"results":%b,"timeseries":%b,"definition":%b}' % (results, series, definition)
+    return AnalysisAnswer(200, JSON, body)
 
 
 def experiments_answer(catalogs: CatalogReader, now: datetime) -> dict[str, Any]:

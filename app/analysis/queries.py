@@ -45,6 +45,15 @@ class TimeseriesQuery(msgspec.Struct, frozen=True, tag=True):
     key: str
     at: str | None = None
     metric: str | None = None
+    phase: int | None = None
+
+
+class ReportQuery(msgspec.Struct, frozen=True, tag=True):
+    """All that a report shows of one readout: its results, its series, and the definition that it is of."""
+
+    key: str
+    at: str | None = None
+    phase: int | None = None
 
 
 class PlanQuery(msgspec.Struct, frozen=True, tag=True):
@@ -156,7 +165,7 @@ class ErasureQuery(msgspec.Struct, frozen=True, tag=True):
     only: tuple[str, ...] | None = None
 
 
-ReadableQuery: TypeAlias = ResultsQuery | TimeseriesQuery
+ReadableQuery: TypeAlias = ResultsQuery | TimeseriesQuery | ReportQuery
 """Answered from one readout, which may be remembered."""
 ComputedQuery: TypeAlias = (
     ReadableQuery

@@ -35,7 +35,7 @@ def check(folder: Folder = None, as_json: AsJson = False) -> None:
     history = None
     if holds_log(settings.data):  # the engine is loaded for no other folder
         from app.cli.analysis import local_readouts
-        from app.cli.site_history import site_history
+        from app.processes.site_history import site_history
 
         history = site_history(local_readouts(settings))
     untold = {} if settings.country_header and settings.trusted_proxies else {"country": NO_COUNTRY}

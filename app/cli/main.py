@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli import definitions, keys, privacy, recommender, results, service, setup, validation
+from app.cli import definitions, keys, people, privacy, recommender, results, service, setup, validation
 from app.cli.output import Refused, complain, say
 from kit.private import keep_private
 
@@ -19,6 +19,7 @@ app = typer.Typer(
 for part in (service, setup, definitions, results, privacy, validation):
     app.registered_commands += part.commands.registered_commands
 app.add_typer(keys.commands, name="keys")
+app.add_typer(people.commands, name="people")
 app.add_typer(recommender.commands, name="recommender")
 
 

@@ -4,7 +4,7 @@ import json
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -46,6 +46,38 @@ def results(
     answer = analysis_answer(environment_settings(), ResultsQuery(key, at, phase, metric, dimension))
     readout = json.loads(answer.body)
     (say_json if as_json else say_readout)(readout)
+
+
+@commands.command()
+def report(
+    key: Key,
+    phase: Annotated[int | None, Option(help="An earlier phase.")] = None,
+    at: Annotated[str | None, Option(help="Repeat the look at this time, such as 2026-01-20T09:00:00Z.")] = None,
+    form: Annotated[Literal["html", "md"], Option("--format", help="html: one file with its pictures; md.")] = "html",
+    output: Annotated[Path | None, Option("--output", "-o", help="File to write; else standard output.")] = None,
+) -> None:
+    """The readout of an experiment as a document for people: one file, which needs nothing besides."""
+    from app.analysis.queries import ReportQuery
+    from app.cli.analysis import analysis_answer
+    from app.reports.content import Shown, report_of
+
+    answer = analysis_answer(environment_settings(), ReportQuery(key, at, phase))
+    found = report_of(Shown(**json.loads(answer.body)))
+    if form == "html":
+        from app.reports.html import html
+
+        text = html(found)
+    else:
+        from app.reports.markdown import markdown
+
+        text = markdown(found)
+    if output is None:
+        say(text.removesuffix("\n"))
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Refused(f"{output}: {error.strerror}") from None
 
 
 @commands.command()

@@ -27,6 +27,7 @@ from kit.urls import with_parameter
 if TYPE_CHECKING:
     from app.runtime.data_directory import DataDirectory
     from app.runtime.settings import Settings
+    from kit.announced import Announcer
 
 commands = typer.Typer()
 
@@ -41,13 +42,16 @@ def serve(
     workers: Annotated[int | None, typer.Option(help="Processes that answer HTTP (RESONATE_WORKERS).")] = None,
     data: Annotated[Path | None, typer.Option(help="Data directory (RESONATE_DATA).")] = None,
     definitions: Annotated[Path | None, typer.Option(help="Folder of definitions (RESONATE_DEFINITIONS).")] = None,
+    announce: Annotated[str | None, typer.Option(hidden=True)] = None,  # to whom says that it is ready (kit/announced)
 ) -> None:
     """Run the service until SIGTERM or Ctrl-C; the other settings are RESONATE_* variables (docs/settings.md)."""
     from app.runtime.data_directory import DataDirectory, DirectoryInUse, DirectoryUnusable
     from app.runtime.logs import configure_logging
     from app.runtime.settings import unknown_variables
     from app.serving.sockets import CannotListen, listen
+    from kit.announced import Announcer
 
+    announcer = Announcer.of(announce)
     settings = environment_settings(host=host, port=port, workers=workers, data=data, definitions=definitions)
     for warning in unknown_variables(os.environ):
         complain(f"warning: {warning}")
@@ -60,12 +64,13 @@ def serve(
         directory.claim()
         listener = listen(settings.host, settings.port)
     except (DirectoryInUse, DirectoryUnusable, CannotListen) as error:
+        announcer.say("refused", by=type(error).__name__)
         raise Refused(str(error)) from None
 
-    sys.exit(_served(settings, directory, listener))
+    sys.exit(_served(settings, directory, listener, announcer))
 
 
-def _served(settings: "Settings", directory: "DataDirectory", listener: socket) -> int:
+def _served(settings: "Settings", directory: "DataDirectory", listener: socket, announcer: "Announcer") -> int:
     """The exit code of a service that ran. Raises Refused where it could not start."""
     from app.keys.file import KeysInvalid
     from app.processes.store import StoreFailed  # who cannot claim the directory need not wait for these
@@ -76,7 +81,7 @@ def _served(settings: "Settings", directory: "DataDirectory", listener: socket) 
     from kit.located import DefinitionErrors
 
     try:
-        return Supervisor(settings, directory, listener).run()
+        return Supervisor(settings, directory, listener, announcer).run()
     except (StoreFailed, CannotListen, DirectoryUnusable) as error:
         raise Refused(str(error)) from None
     except KeysInvalid as error:

@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse
 from app.analysis.queries import Query
 from app.dashboard.assets import versions
 from app.dashboard.signed_in import Signed
-from app.keys.scopes import KeyScope
+from app.keys.scopes import PersonScope
 from app.routes.dependencies import analysed_for, exchange_of, resources_of
 from app.worker.resources import Resources
 
@@ -33,10 +33,14 @@ class Destination:
 
     path: str
     title: str
-    scope: KeyScope
+    scope: PersonScope
 
 
-NAVIGATION: Final = (Destination("/dashboard", "Experiments", "read_results"),)
+NAVIGATION: Final = (
+    Destination("/dashboard", "Experiments", "read_results"),
+    Destination("/dashboard/audit", "Audit", "audit"),
+    Destination("/dashboard/settings", "Settings", "read_results"),
+)
 
 
 @cache

@@ -13,6 +13,7 @@ from app.demo.shop import Product, SimulatedPerson, basket, buys, clicked
 from kit.tasks import Tasks
 
 EXPERIMENTS: Final = ["free-shipping-banner", "checkout-reassurance", "front-page-products"]
+CHOSEN_ANEW: Final = ("front-page-products",)  # whose variants are lists
 SLOT: Final = "front-page"
 BATCH: Final = 500
 HISTORY_DAYS: Final = 90
@@ -54,7 +55,7 @@ class Crowd:
                 when = now - timedelta(days=dice.uniform(0.5, HISTORY_DAYS))
                 events.append(self._order(someone, f"past-{order}", []) | {"timestamp": when.isoformat()})
         for start in range(0, len(events), BATCH):
-            await _send(self.backend, events[start : start + BATCH])
+            await send(self.backend, events[start : start + BATCH])
         self.remembered += count
 
     async def keep_visiting(self, visits_per_second: float) -> None:
@@ -73,6 +74,25 @@ class Crowd:
         """The n-th visitor, from 0: in turn somebody with a past and somebody new."""
         return self._someone("cv"[number % 2], number // 2)
 
+    def earlier_visitor(self, number: int) -> SimulatedPerson:
+        """The n-th of those who came before the first start, from 0."""
+        return self._someone("e", number)
+
+    def looks(self, visitor: SimulatedPerson, page_view: str) -> list[Event]:
+        """That a visitor opens the front page and stays a while, in a page view of this id."""
+        viewed = {"path": "/", "page_view_id": page_view}
+        engaged_ms = int(1000 * self.stay_seconds(visitor) * visitor.dice("attention").uniform(0.6, 1.0))
+        beat = {"pageViewId": page_view, "seq": 1, "engagedMs": engaged_ms, "final": True, "url": "/"}
+        return [
+            self._told(visitor, type="page", name="Front page", properties=viewed),
+            self._told(visitor, type="engagement", **beat),
+        ]
+
+    @staticmethod
+    def stay_seconds(visitor: SimulatedPerson) -> float:
+        """How long a visitor stays on the page."""
+        return min(LONGEST_STAY_SECONDS, visitor.dice("stay").expovariate(1 / MEAN_STAY_SECONDS))
+
     def deeds(self, visitor: SimulatedPerson, page: dict[str, Any]) -> list[Event]:
         """What the visitor does on the page that was answered: perhaps clicks a recommendation, perhaps buys."""
         banner = page["experiments"]["free-shipping-banner"]["payload"]["banner"] is not None
@@ -83,19 +103,19 @@ class Crowd:
         events: list[Event] = []
         if listed:
             seen = {"recommendation_id": shown["recommendation_id"]}
-            events.append(self._track(visitor, "Recommendation Viewed", seen))
+            events.append(self.track(visitor, "Recommendation Viewed", seen))
             for place, product in picked.items():
                 click = seen | {"product_id": product.product_id, "position": place}
-                events.append(self._track(visitor, "Recommendation Clicked", click))
+                events.append(self.track(visitor, "Recommendation Clicked", click))
         if buys(visitor, banner, bool(picked)):
             order = self._order(visitor, "order", list(picked.values()))
             bought = order["properties"]
             first = {"product_id": bought["products"][0]["product_id"]}
-            events += [self._track(visitor, name, first) for name in ("Product Viewed", "Product Added")]
-            events += [self._track(visitor, "Checkout Started", {"order_id": bought["order_id"]}), order]
+            events += [self.track(visitor, name, first) for name in ("Product Viewed", "Product Added")]
+            events += [self.track(visitor, "Checkout Started", {"order_id": bought["order_id"]}), order]
             if visitor.dice("refund").random() < 0.04:
                 refund = {key: bought[key] for key in ("order_id", "currency", "total")}
-                events.append(self._track(visitor, "Order Refunded", refund))
+                events.append(self.track(visitor, "Order Refunded", refund))
         return events
 
     async def _remember_more(self) -> None:
@@ -120,20 +140,14 @@ class Crowd:
             }
             answer = await self.page.post("/v1/personalize", json=asked)
             answer.raise_for_status()
-            page, dice = f"{visitor.visitor_id}-page", visitor.dice("stay")
-            viewed = {"path": "/", "page_view_id": page}
-            await _send(self.page, [self._told(visitor, type="page", name="Front page", properties=viewed)])
-            stayed_seconds = min(LONGEST_STAY_SECONDS, dice.expovariate(1 / MEAN_STAY_SECONDS))
-            await asyncio.sleep(stayed_seconds)
-            engaged = int(1000 * stayed_seconds * dice.uniform(0.6, 1.0))
-            beat = self._told(
-                visitor, type="engagement", pageViewId=page, seq=1, engagedMs=engaged, final=True, url="/"
-            )
+            opened, beat = self.looks(visitor, f"{visitor.visitor_id}-page")
+            await send(self.page, [opened])
+            await asyncio.sleep(self.stay_seconds(visitor))
             deeds = self.deeds(visitor, answer.json())
             told = [deed for deed in deeds if deed["event"] in OF_BACKEND]
-            await _send(self.page, [beat, *(deed for deed in deeds if deed not in told)])
+            await send(self.page, [beat, *(deed for deed in deeds if deed not in told)])
             if told:
-                await _send(self.backend, told)
+                await send(self.backend, told)
                 self.orders += 1
         except httpx.HTTPError:
             self.failures += 1
@@ -160,9 +174,10 @@ class Crowd:
             "currency": "EUR",
             "products": bought,
         }
-        return self._track(buyer, "Order Completed", order)
+        return self.track(buyer, "Order Completed", order)
 
-    def _track(self, visitor: SimulatedPerson, event: str, properties: dict[str, Any]) -> Event:
+    def track(self, visitor: SimulatedPerson, event: str, properties: dict[str, Any]) -> Event:
+        """Something that a visitor does."""
         return self._told(visitor, type="track", event=event, properties=properties)
 
     def _told(self, visitor: SimulatedPerson, **event: Any) -> Event:
@@ -170,6 +185,7 @@ class Crowd:
         return {**event, "anonymousId": visitor.visitor_id, "context": {"consent": {"resonate": visitor.consent}}}
 
 
-async def _send(client: httpx.AsyncClient, events: list[Event]) -> None:
+async def send(client: httpx.AsyncClient, events: list[Event]) -> None:
+    """Tells the service of events. Raises httpx.HTTPError."""
     answer = await client.post("/v1/batch", json={"batch": events})
     answer.raise_for_status()

@@ -4,87 +4,119 @@ import asyncio
 import json
 import os
 import signal
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
+from datetime import UTC, datetime
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import httpx
-from rich.console import Console
 
 from app.demo.crowd import Crowd
-from app.demo.shop import TRUE_LIFT, read_products, serving
-from kit.child import Child, Terms, start_module
+from app.demo.past import live_earlier_days
+from app.demo.shop import read_products, serving
+from app.demo.start import COMMAND, NotRunning, Service
+from app.demo.telling import BANNER, readout, report, sentence, where_to_look
+from kit.child import Terms, start_module
 from kit.files import append_to, read_or_none, replace_file
-from kit.tasks import Tasks
+from kit.tasks import Tasks, unless
 
 SHOP: Final = files("app.demo") / "example_shop"
-COMMAND: Final = "app.cli.main"
 PEOPLE_WITH_A_PAST: Final = 1_500  # at the start
 VISITS_PER_SECOND: Final = 40.0
 REPORT_SECONDS: Final = 10.0
-READY_SECONDS: Final = 30.0
-ENDING_SECONDS: Final = 60.0
 WRITTEN_SECONDS: Final = 2.0  # until the past orders are in the log
+SHARED_DAYS: Final = 30
 CAME: Final = "crowd.json"
 ONE_NETWORK: Final = {  # the whole crowd comes from it
     "RESONATE_BUDGET_CPU_MS": "2000",
     "RESONATE_BUDGET_BYTES_KB": "4000",
     "RESONATE_BUDGET_EVENTS": "8000",
 }
-BANNER: Final = "free-shipping-banner"
-PRODUCTS: Final = "front-page-products"
 
 
 def run_demo(seed: int) -> int:
-    """Runs the demo until SIGINT or SIGTERM; the exit code of the service. `seed` draws the crowd."""
+    """Runs the demo until SIGINT or SIGTERM; 0 then, 1 where it could not start or go on. `seed` draws the crowd."""
     environment = {
         "RESONATE_DEFINITIONS": str(SHOP / "definitions"),
         "RESONATE_DATA": "./demo-data",
         **ONE_NETWORK,
     } | dict(os.environ)
-    return asyncio.run(_demo(environment, seed, Console()))
-
-
-async def _demo(environment: Mapping[str, str], seed: int, console: Console) -> int:
-    stopped = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    data = Path(environment["RESONATE_DATA"])
-    with append_to(data / "service.log") as log:
-        service = start_module(COMMAND, ["serve"], Terms(signal.SIGTERM, environment=environment, errors=log))
-    service.tell(b"")
     try:
-        address = f"http://127.0.0.1:{environment.get('RESONATE_PORT', '8000')}"
-        keys = await _ready(service, address, data, environment)
-        products = read_products(SHOP / "products.csv")
-        page = {"service": address, "key": keys["publishable"], "products": [asdict(product) for product in products]}
-        shop, backend = (_client(address, keys[kind]) for kind in ("publishable", "secret"))
-        with serving(SHOP / "pages", page) as pages:
-            results = f"{address}/v1/experiments/{BANNER}/results"
-            console.print(f"\n[bold]The example shop[/]     {pages}/")
-            console.print(f"[bold]The service's routes[/] {address}/docs")
-            console.print(f"[bold]Publishable key[/]      {keys['publishable']}")
-            console.print(f"[bold]Secret key[/]           {keys['secret']}")
-            console.print("[bold]The readout[/]")
-            console.print(f'  curl -H "Authorization: Bearer {keys["secret"]}" {results}', soft_wrap=True)
-            console.print(
-                f"\nThe banner really lifts the purchase rate by {TRUE_LIFT:+.0%}. Ctrl-C stops everything.\n"
-            )
-            async with shop, backend:
-                crowd = Crowd(shop, backend, products, seed, *_came(data, seed))
-                await _visits(environment, crowd, stopped, service, console)
+        asyncio.run(_demo(environment, seed))
+    except NotRunning as why:
+        print(why, file=sys.stderr, flush=True)
+        return 1
+    return 0
+
+
+async def _demo(environment: Mapping[str, str], seed: int) -> None:
+    """Until it is told to stop. Raises NotRunning."""
+    stopping = asyncio.Event()
+
+    def stop() -> None:
+        if not stopping.is_set():
+            _say("stopping …")
+        stopping.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+    service = Service(environment)
+    try:
+        await unless(stopping.wait(), _run(service, environment, seed))
+        if not stopping.is_set():
+            raise service.ended()
     finally:
-        service.send(signal.SIGTERM)
-    return service.wait(ENDING_SECONDS)
+        service.end()
+
+
+async def _run(service: Service, environment: Mapping[str, str], seed: int) -> None:
+    """Until the service has ended by itself. Raises NotRunning."""
+    address = (await service.ready()).address
+    keys = _keys(service.data, environment)
+    products = read_products(SHOP / "products.csv")
+    page = {"service": address, "key": keys["publishable"], "products": [asdict(product) for product in products]}
+    shop, backend = (_client(address, keys[kind]) for kind in ("publishable", "secret"))
+    with serving(SHOP / "pages", page) as pages:
+        async with shop, backend:
+            crowd = Crowd(shop, backend, products, seed, *_came(service.data, seed))
+            try:
+                await _stock(crowd, service.data)
+                shared = await _shared(backend)
+                _say(sentence(await readout(backend, BANNER)))
+                for line in where_to_look(shared, service.printed, pages, address):
+                    _say(line)
+                _say("Ctrl-C stops everything.\n")
+                await _visits(environment, crowd, service)
+            except httpx.HTTPError as error:
+                raise service.ended() if not service.runs else NotRunning(f"the service fails: {error!r}") from None
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
 
 
 def _client(address: str, key: str) -> httpx.AsyncClient:
     headers, limits = {"Authorization": f"Bearer {key}"}, httpx.Limits(max_connections=32)
     return httpx.AsyncClient(base_url=address, headers=headers, limits=limits, timeout=30)
+
+
+def _keys(data: Path, environment: Mapping[str, str]) -> dict[str, str]:
+    """One key of each class: from the environment, else those that the service made for itself. Raises NotRunning."""
+    given = {
+        "publishable": environment.get("RESONATE_PUBLISHABLE_KEYS", "").split(",")[0],
+        "secret": environment.get("RESONATE_SECRET_KEYS", "").split(",")[0],
+    }
+    if all(given.values()):
+        return given
+    made = read_or_none(data / "keys.json")
+    if made is None:
+        raise NotRunning("the demo needs a key of each class: start it without RESONATE_KEYS, so that it makes them")
+    return json.loads(made)
 
 
 def _came(data: Path, seed: int) -> tuple[int, int]:
@@ -93,51 +125,52 @@ def _came(data: Path, seed: int) -> tuple[int, int]:
     return (visits, remembered) if drawn == seed else (0, 0)
 
 
-async def _ready(service: Child, address: str, data: Path, environment: Mapping[str, str]) -> dict[str, str]:
-    """One key of each class, once the service answers: from the environment, else those it made for itself.
+def _note_who_came(crowd: Crowd, data: Path) -> None:
+    came = json.dumps([crowd.seed, crowd.visits, crowd.remembered]).encode()
+    replace_file(data / CAME, came, durable=False)
 
-    Raises SystemExit with its own words on the screen when it cannot start.
+
+async def _stock(crowd: Crowd, data: Path) -> None:
+    """Gives the service its products and people their past; the earlier days to a shop alone that has had no visits.
+
+    Raises httpx.HTTPError.
     """
-    async with httpx.AsyncClient(base_url=address) as client:
-        for _ in range(int(READY_SECONDS / 0.1)):
-            if service.code() is not None:
-                raise SystemExit(f"the service could not start; its log is {data / 'service.log'}")
-            with suppress(httpx.TransportError):
-                if (await client.get("/readyz")).status_code == 200:
-                    break
-            await asyncio.sleep(0.1)
-        else:
-            raise SystemExit(f"the service at {address} was not ready within {READY_SECONDS:g} s")
-    given = {
-        "publishable": environment.get("RESONATE_PUBLISHABLE_KEYS", "").split(",")[0],
-        "secret": environment.get("RESONATE_SECRET_KEYS", "").split(",")[0],
-    }
-    return given if all(given.values()) else json.loads((data / "keys.json").read_text(encoding="utf-8"))
-
-
-async def _visits(
-    environment: Mapping[str, str],
-    crowd: Crowd,
-    stopped: asyncio.Event,
-    service: Child,
-    console: Console,
-) -> None:
-    """Lets the crowd visit and prints the readout every ten seconds, until stopped or the service has gone."""
     catalogue = (SHOP / "products.csv").read_bytes()
     answer = await crowd.backend.put("/v1/products", content=catalogue, headers={"Content-Type": "text/csv"})
     answer.raise_for_status()
     if not crowd.remembered:
         await crowd.remember(PEOPLE_WITH_A_PAST)
+    if not (data / CAME).exists():
+        await live_earlier_days(crowd, datetime.now(UTC))
+    _note_who_came(crowd, data)
+
+
+async def _shared(backend: httpx.AsyncClient) -> str:
+    """The address of the running test's report, for whoever holds it. Raises httpx.HTTPError."""
+    answer = await backend.post(f"/v1/experiments/{BANNER}/shares", json={"days": SHARED_DAYS})
+    answer.raise_for_status()
+    return answer.json()["url"]
+
+
+async def _visits(environment: Mapping[str, str], crowd: Crowd, service: Service) -> None:
+    """Lets the crowd visit and tells of it every ten seconds, until the service has gone."""
     async with Tasks() as tasks:
         tasks.start(partial(crowd.keep_visiting, VISITS_PER_SECOND), "the crowd")
         tasks.start(partial(_train, environment), "the first training")
-        while service.code() is None and not stopped.is_set():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stopped.wait(), REPORT_SECONDS)
-            came = json.dumps([crowd.seed, crowd.visits, crowd.remembered]).encode()
-            replace_file(Path(environment["RESONATE_DATA"]) / CAME, came, durable=False)
-            if not stopped.is_set():
-                console.print(await _report(crowd), soft_wrap=True)
+        tasks.repeat(partial(_tell, crowd, service.data), "the report", REPORT_SECONDS)
+        while service.runs:
+            await asyncio.sleep(0.2)
+
+
+async def _tell(crowd: Crowd, data: Path) -> None:
+    _note_who_came(crowd, data)
+    failed = f" {crowd.failures} visits failed." if crowd.failures else ""
+    try:
+        first, *others = await report(crowd.backend)
+    except httpx.HTTPError as error:
+        _say(f"no readout ({type(error).__name__}).{failed}")
+        return
+    _say("\n  ".join([first + failed, *others]))
 
 
 async def _train(environment: Mapping[str, str]) -> None:
@@ -151,34 +184,5 @@ async def _train(environment: Mapping[str, str]) -> None:
             await asyncio.sleep(0.2)
     finally:
         training.send(signal.SIGKILL)
-
-
-async def _report(crowd: Crowd) -> str:
-    """What came so far, and what the readouts make of it: the truth beside the estimate, and who is ahead."""
-    counts = f"{crowd.visits} visits, {crowd.orders} orders, {crowd.failures} failed"
-    metrics: list[dict[str, Any]] = []
-    try:
-        for key in (BANNER, PRODUCTS):
-            answer = await crowd.backend.get(f"/v1/experiments/{key}/results")
-            answer.raise_for_status()
-            metrics.append(answer.json()["metrics"][0])
-    except httpx.HTTPError as error:
-        return f"{counts}: no readout ({type(error).__name__})"
-    banner, products = metrics
-    told, low, high = _estimate(banner)
-    if low is not None and high is not None:
-        told += f", the truth {TRUE_LIFT:+.0%} is {'inside' if low <= TRUE_LIFT <= high else 'outside'}"
-    picked, low, high = _estimate(products)
-    if low is not None and high is not None:
-        picked += f": {'for_you is ahead' if low > 0 else 'popular is ahead' if high < 0 else 'not yet told apart'}"
-    return f"{counts}: {told}\n  for_you against popular: {picked}"
-
-
-def _estimate(metric: Mapping[str, Any]) -> tuple[str, float | None, float | None]:
-    """A goal in one line with its lift, and the ends of the lift's interval; None where there is none yet."""
-    [compared] = metric["comparisons"]
-    if compared["ci"] is None:
-        return f"{metric['metric']}: {', '.join(compared['reasons']) or 'no interval yet'}", None, None
-    low, high = compared["ci"]
-    arms = ("unknown" if arm["value"] is None else f"{arm['value']:.1%} of {arm['units']}" for arm in metric["arms"])
-    return f"{metric['metric']} {' → '.join(arms)}, lift {compared['lift']:+.1%} [{low:+.1%}, {high:+.1%}]", low, high
+        with suppress(ProcessLookupError):
+            training.wait(1.0)

@@ -17,6 +17,14 @@ PURCHASE_RATE: Final = {True: 0.24, False: 0.08}  # without a banner, by whether
 TRUE_LIFT: Final = 0.30  # what the free-shipping banner really does to the purchase rate
 CONSENTS: Final = {"personal": 0.85, "measure": 0.12, "none": 0.03}  # what people allow who are asked
 TASTES: Final = 2  # categories that a person likes
+BROWSERS: Final = {  # by device, as browsers name themselves
+    "desktop": "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 "
+    "Safari/537.36",
+    "mobile": "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+    "Version/18.1 Mobile/15E148 Safari/604.1",
+    "tablet": "Mozilla/5.0 (iPad; CPU OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 "
+    "Mobile/15E148 Safari/604.1",
+}
 CLICK_RATE: Final = {True: 0.06, False: 0.01}  # of one recommended product, by whether the person likes its category
 
 

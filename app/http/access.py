@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from app.http.errors import Problem
 from app.keys.named import ListedKey
-from app.keys.scopes import PAGE_SCOPES, SCOPES, KeyScope
+from app.keys.scopes import PAGE_SCOPES, SCOPES, KeyScope, PersonScope
 from app.runtime.settings import Settings
 from events.authority import Authority, sender
 from kit.files import create_file
@@ -161,7 +161,7 @@ def needs_secret() -> Problem:
     return Problem(403, "secret_key_required", "this route needs a secret key (sk_…); a publishable one was sent")
 
 
-def scope_missing(grant: Grant, scope: KeyScope | None) -> Problem:
+def scope_missing(grant: Grant, scope: PersonScope | None) -> Problem:
     """403: a key that may not do this; None is the scope of a route that no key has one for."""
     if not grant.secret and scope not in PAGE_SCOPES:
         return needs_secret()

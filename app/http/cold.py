@@ -29,6 +29,8 @@ UPLOADS: Final[Mapping[str, int]] = {  # largest body of what is taken piece by 
     "/v1/products": 64 * 1024 * 1024,
     "/v1/personalize/batch": 16 * 1024 * 1024,
 }
+# Read whole beyond what a form may have, so that its answer is a page: a browser that is cut off shows none.
+FORMS: Final = ("/dashboard/", 4 * 1024 * 1024)
 EXCHANGE: Final = "resonate.exchange"
 
 
@@ -51,7 +53,7 @@ class Cold:
                 methods = b"POST, OPTIONS" if path == "/v1/recommendations" else b"GET, OPTIONS"
                 await reply.answer(preflight(exchange, pages, methods, self._access.keys))
             else:
-                limit = UPLOADS.get(path, MAX_BODY)
+                limit = FORMS[1] if path.startswith(FORMS[0]) else UPLOADS.get(path, MAX_BODY)
                 check_length(exchange.headers, limit)
                 reader = BodyReader(receive, self._deadlines, limit)
                 receiving = reader.piece if path in UPLOADS else reader.receive

@@ -24,7 +24,7 @@ from app.http.exchange import (
     head,
     preflight,
 )
-from app.keys.scopes import KeyScope, scope_needed
+from app.keys.scopes import PersonScope, scope_needed
 from app.limits.metering import metered
 
 logger = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class HotRoute(Generic[State]):
     method: str
     handler: Handler[State]
     pages: Pages = "keyed"
-    scope: KeyScope | None = field(init=False)  # that a key needs for it
+    scope: PersonScope | None = field(init=False)  # that a key needs for it
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "scope", scope_needed(self.method, self.name))

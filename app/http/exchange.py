@@ -12,7 +12,7 @@ from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
 from app.http.access import Grant, Keys
 from app.http.errors import JSON_TYPE, Headers
 from app.identity.people import ABSENT, Standing
-from app.keys.scopes import KeyScope
+from app.keys.scopes import PersonScope
 from app.limits.budgets import Tab
 from events.authority import Authority
 
@@ -90,7 +90,8 @@ class Exchange:
     request_id: bytes  # the caller's `X-Request-Id` where it is harmless, else a new one
     started: float  # by the clock of the budgets
     grant: Grant | None = None
-    needs: KeyScope | None = None  # of a key, by its route; until that is known no key has enough
+    needs: PersonScope | None = None  # of a key or a person, by its route; until that is known nobody has enough
+    person: str = ""  # the e-mail of who is signed in
     authority: Authority = Authority.PAGE
     origin_listed: bool = False  # the key names the origin of the page, which `*` does not
     standing: Standing = ABSENT

@@ -123,11 +123,8 @@ class Audit:
 
         Raises ValueError for what is no cursor.
         """
-        month, _, place = (cursor or "0000-00:0").partition(":")
-        if len(month) != 7 or not (place.isascii() and place.isdigit() and len(place) < 16):
-            raise ValueError("it is not a cursor of this list")
+        month, offset = _place(cursor or "0000-00:0")
         found: list[AuditLine] = []
-        offset = int(place)
         for path in sorted(self.folder.glob("????-??.ndjson")):
             if path.stem < month:
                 continue
@@ -140,6 +137,34 @@ class Audit:
                 if wanted.takes(line):
                     found.append(line)
         return found, f"{month}:{offset}"
+
+    def latest(self, before: str | None, limit: int, wanted: "Wanted") -> tuple[list[AuditLine], str | None]:
+        """At most so many lines in front of a cursor, the newest first, and the cursor in front of them, if any is.
+
+        Raises ValueError for what is no cursor.
+        """
+        month, end = _place(before or "9999-99:0")
+        found: list[tuple[AuditLine, str]] = []
+        for path in sorted(self.folder.glob("????-??.ndjson"), reverse=True):
+            if path.stem > month:
+                continue
+            of_month = [
+                (line, f"{path.stem}:{behind}")
+                for line, behind in _lines(path, 0)
+                if wanted.takes(line) and (path.stem < month or behind < end)
+            ]
+            found += of_month[: -(limit + 2 - len(found)) : -1]
+            if len(found) > limit:
+                break
+        return [line for line, _ in found[:limit]], found[limit - 1][1] if len(found) > limit else None
+
+
+def _place(cursor: str) -> tuple[str, int]:
+    """The month and the offset that a cursor names. Raises ValueError."""
+    month, _, place = cursor.partition(":")
+    if len(month) != 7 or not (place.isascii() and place.isdigit() and len(place) < 16):
+        raise ValueError("it is not a cursor of this list")
+    return month, int(place)
 
 
 class Wanted(msgspec.Struct, frozen=True):

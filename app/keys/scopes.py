@@ -12,7 +12,8 @@ SCOPES: Final[tuple[KeyScope, ...]] = get_args(KeyScope)
 PAGE_SCOPES: Final[tuple[KeyScope, ...]] = ("evaluate", "track", "recommend", "payload")
 OPEN: Final = frozenset(  # without a key
     {"/healthz", "/readyz", "/metrics", "/docs", "/docs.css", "/openapi.json", "/resonate-{hash}.js",
-     "/resonate-parts-{hash}.js", "/resonate.d.ts", "/dashboard/style.css", "/dashboard/script.js"}
+     "/resonate-parts-{hash}.js", "/resonate.d.ts", "/dashboard/style.css", "/dashboard/script.js",
+     "/dashboard/sign-in", "/share/{token}"}
 )  # fmt: skip
 
 ROUTES: Final[Mapping[KeyScope, tuple[str, ...]]] = {
@@ -49,6 +50,7 @@ ROUTES: Final[Mapping[KeyScope, tuple[str, ...]]] = {
         "GET /v1/experiments/{key}/results",
         "GET /v1/experiments/{key}/timeseries",
         "GET /v1/experiments/{key}/plan",
+        "GET /v1/experiments/{key}/report",
         "GET /v1/results",
         "GET /v1/program",
         "GET /v1/holdouts",
@@ -61,7 +63,13 @@ ROUTES: Final[Mapping[KeyScope, tuple[str, ...]]] = {
         "GET /v1/operations",
         "GET /v1/events/rejected",
     ),
-    "export": ("GET /v1/export/events", "GET /v1/experiments/{key}/units"),
+    "export": (
+        "GET /v1/export/events",
+        "GET /v1/experiments/{key}/units",
+        "POST /v1/experiments/{key}/shares",
+        "GET /v1/shares",
+        "DELETE /v1/shares/{id}",
+    ),
     "steer": (
         "POST /v1/experiments/{key}/pause",
         "POST /v1/experiments/{key}/resume",
@@ -79,15 +87,38 @@ ROUTES: Final[Mapping[KeyScope, tuple[str, ...]]] = {
     ),
     "audit": ("GET /v1/keys", "GET /v1/audit"),
 }
+# What no key may, and a person who administers may: people, their roles and sessions, and keys.
+PersonScope = KeyScope | Literal["people"]
+Role = Literal["viewer", "editor", "publisher", "admin"]
+ROLE_NAMES: Final[tuple[Role, ...]] = get_args(Role)
+_GAINS: Final[Mapping[Role, tuple[PersonScope, ...]]] = {  # beside all of the role before it
+    "viewer": ("read_results",),
+    "editor": ("export",),
+    "publisher": ("steer", "products"),
+    "admin": ("read_people", "erase", "audit", "people"),
+}
+ROLES: Final[Mapping[Role, frozenset[PersonScope]]] = {
+    role: frozenset(scope for each in ROLE_NAMES[: place + 1] for scope in _GAINS[each])
+    for place, role in enumerate(ROLE_NAMES)
+}
 BY_ROUTE: Final[Mapping[str, KeyScope]] = {route: scope for scope, routes in ROUTES.items() for route in routes}
 
 
-PAGES: Final[Mapping[str, KeyScope]] = {  # what a person needs, by their session; no key opens them
+PAGES: Final[Mapping[str, PersonScope]] = {  # what a person needs, by their session; no key opens them
     "GET /dashboard": "read_results",
+    "GET /dashboard/settings": "read_results",
+    "POST /dashboard/settings/end-session": "read_results",  # one's own; those of others need `people`
+    "POST /dashboard/sign-out": "read_results",
+    "POST /dashboard/settings/add-person": "people",
+    "POST /dashboard/settings/link": "people",
+    "POST /dashboard/settings/role": "people",
+    "POST /dashboard/settings/remove-person": "people",
+    "GET /dashboard/audit": "audit",
+    "GET /dashboard/audit.csv": "audit",
 }
 
 
-def scope_needed(method: str, route: str) -> KeyScope | None:
+def scope_needed(method: str, route: str) -> PersonScope | None:
     """The scope that a route asks of a key or a person, by the name of the OpenAPI; None where it needs no key.
 
     Raises KeyError for one that the table lacks: a route that nobody thought about is nobody's.

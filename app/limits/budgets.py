@@ -224,6 +224,10 @@ class Tab:
         self._calm_until = now + CALM_SECONDS if all(calm) else -math.inf
 
 
+ONE_TRY: Final[Amounts] = (1.0, 0.0, 0.0, 0.0)
+SIGN_INS: Final = b"sign-ins"
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """The allowances: of a publishable key in one network, of that key as a whole, and of a secret key.
@@ -259,6 +263,15 @@ class Budgets:
         """Of the requests without a known key: all of their network who have none pay."""
         found = self._known.get((STRANGERS, network))
         return self._kept(STRANGERS, network, self._own(STRANGERS, network)) if found is None else found
+
+    def tries(self, network: str, per_minute: int) -> Account:
+        """Of the attempts to sign in from a network: so many at once, and as many more in each minute that follows.
+
+        Of what else they cost others keep account.
+        """
+        rate, ahead = per_minute / 60, 60 * (per_minute - 1) / per_minute
+        allowance = Allowance((rate, math.inf, math.inf, math.inf), (ahead, 0.0, 0.0, 0.0))
+        return Account(self.books, SIGN_INS + network.encode(), allowance)
 
     def _own(self, digest: bytes, network: str) -> tuple[Account, ...]:
         return (Account(self.books, digest + network.encode(), self.limits.network),) if network else ()

@@ -73,7 +73,7 @@ def line_for(asked: Exchange, act: Act) -> AuditLine:
     reason = act.reason or asked.headers.get(REASON_HEADER, b"").decode("utf-8", "replace") or None
     if reason is not None and len(reason) > LONGEST_REASON:
         raise Problem(400, "invalid_reason", f"reason: it may have {LONGEST_REASON} characters")
-    actor = Actor("key", asked.grant.name if asked.grant else "")
+    actor = Actor("person", asked.person) if asked.person else Actor("key", asked.grant.name if asked.grant else "")
     return line_of(actor, act.name, act.subject, (act.before, act.after), reason, asked.request_id.decode())
 
 
@@ -180,19 +180,23 @@ async def audit(
     form: Annotated[Literal["json", "csv"], Query(alias="format")] = "json",
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1_000,
 ) -> Response:
-    subjects = frozenset[str]()
-    if subject is not None:
-        kind, _separator, identifier = subject.partition(":")
-        digests = [subject_of(each, identifier) for each in ("visitor", "user") if each == kind and identifier]
-        subjects = frozenset([subject, *digests])
     try:
-        lines, behind = await asyncio.to_thread(worker.audit.page, cursor, limit, Wanted(subjects, actor))
+        lines, behind = await asyncio.to_thread(worker.audit.page, cursor, limit, wanted_of(subject, actor))
     except ValueError as error:
         raise Problem(400, "invalid_cursor", f"cursor: {error}") from None
     if form == "json":
         body = msgspec.json.encode({"lines": lines, "next": behind})
         return Response(body, headers=NEVER_STORED, media_type="application/json")
     return Response(as_csv(lines), headers=NEVER_STORED | {"x-resonate-next-cursor": behind}, media_type="text/csv")
+
+
+def wanted_of(subject: str | None, actor: str | None) -> Wanted:
+    """Lines of a subject, a person by the id too, and by the name of an actor; None asks for any."""
+    if subject is None:
+        return Wanted(actor=actor)
+    kind, _separator, identifier = subject.partition(":")
+    digests = [subject_of(each, identifier) for each in ("visitor", "user") if each == kind and identifier]
+    return Wanted(frozenset([subject, *digests]), actor)
 
 
 def as_csv(lines: list[AuditLine]) -> str:

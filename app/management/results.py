@@ -78,6 +78,16 @@ class UnitParameters(BaseModel):
     format: Form = "json"
 
 
+class SeriesParameters(BaseModel):
+    """The query of a series: of which metric, in which look."""
+
+    model_config = ConfigDict(frozen=True)
+
+    metric: Name = None
+    at: Moment = None
+    phase: Phase = None
+
+
 class ReadoutParameters(UnitParameters):
     """The query of a readout: which look, which part of it, in which form."""
 
@@ -153,9 +163,9 @@ async def results(
 
 @router.get("/v1/experiments/{key}/timeseries", summary="A metric day by day: cumulative, per day, by exposure")
 async def timeseries(
-    key: Key, _: Secret, asked: Asked, worker: Worker, metric: Name = None, at: Moment = None
+    key: Key, _: Secret, asked: Asked, worker: Worker, look: Annotated[SeriesParameters, Query()]
 ) -> Response:
-    return await analysis_response(asked, worker, TimeseriesQuery(key, at, metric))
+    return await analysis_response(asked, worker, TimeseriesQuery(key, look.at, look.metric, look.phase))
 
 
 @router.get("/v1/experiments/{key}/plan", summary="Traffic, detectable effect, and days until it is reached")

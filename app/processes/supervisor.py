@@ -28,6 +28,7 @@ from app.runtime.settings import Settings
 from app.serving.sockets import address_of, admit_nobody, listen_unix, turn_away
 from events.store.availability import StoreUnavailable
 from experiments.catalog.freeze import FreezeSources
+from kit.announced import Announcer
 from kit.child import ending
 from kit.files import mark_of, remove_leftovers, replace_file
 
@@ -59,8 +60,15 @@ class Supervisor:
     The steps of `run` are the life of a service; everything that can refuse to start raises before any answer is given.
     """
 
-    def __init__(self, settings: Settings, directory: DataDirectory, listener: socket.socket) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        directory: DataDirectory,
+        listener: socket.socket,
+        announcer: Announcer = Announcer(),  # noqa: B008 - frozen
+    ) -> None:
         self.settings = settings
+        self.announcer = announcer
         self.directory = directory  # claimed already: a second instance must fail before it loads all this
         self.listener = listener
         self.selector = selectors.DefaultSelector()
@@ -262,6 +270,24 @@ class Supervisor:
         public = f", for pages {self.settings.public_url}" if self.settings.public_url else ""
         where = f"data {self.directory.root}, store {self.store.name}{public}"
         print(f"Resonate is ready on {address} ({where})", flush=True)
+        self._invite(self.settings.public_url or address)
+        self.announcer.say("ready", address=address)
+
+    def _invite(self, address: str) -> None:
+        """Say where the first admin signs in, while there is nobody; never logged. Nothing of the service waits for it.
+
+        Of a file of people that cannot be read or written only the pages know nothing.
+        """
+        from app.people.file import People, PeopleUnreadable
+        from app.people.links import sign_in_address
+
+        try:
+            token = People(self.directory.people_file, self.audit).first_link(time.time())
+        except (PeopleUnreadable, AuditUnusable, OSError) as error:
+            logger.error("nobody can sign in to the pages: %s", error)
+            return
+        if token is not None:
+            print(f"Sign in: {sign_in_address(address, token)}", flush=True)
 
     def _report_definitions(self) -> None:
         for error in self.keeper.errors:

@@ -76,6 +76,11 @@ class DataDirectory:
         return self.root / "secrets" / "previews.key"
 
     @property
+    def people_file(self) -> Path:
+        """Who may sign in, as what, and the links that are open; for the user of the service alone."""
+        return self.root / "people.json"
+
+    @property
     def metrics(self) -> Path:
         """The counters of this run's workers."""
         return self.run / "metrics"

@@ -208,6 +208,9 @@ class Settings(BaseSettings):
     budget_key_factor: int = Field(
         20, ge=1, description="A publishable key as a whole may use so many times as much; a secret key too."
     )
+    sign_ins_per_minute: int = Field(
+        10, ge=1, description="Attempts to sign in to the pages that one network may make in a minute."
+    )
     max_connections: int = Field(
         10000,
         ge=16,

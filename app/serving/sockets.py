@@ -27,6 +27,10 @@ class CannotListen(Exception):
     """The address cannot be listened on; the message says why and what to do."""
 
 
+class PortTaken(CannotListen):
+    """Another program listens there."""
+
+
 def listen(host: str, port: int) -> socket.socket:
     """A listening TCP socket on the first address of `host` that can be bound. Raises CannotListen.
 
@@ -52,7 +56,8 @@ def listen(host: str, port: int) -> socket.socket:
                 number, why = error.errno, error.strerror
         if number != errno.EADDRINUSE or time.monotonic() > deadline:
             told = REASONS.get(number or 0)
-            raise CannotListen(told.format(host, port) if told else f"cannot listen on port {port} of {host}: {why}")
+            refusal = PortTaken if number == errno.EADDRINUSE else CannotListen
+            raise refusal(told.format(host, port) if told else f"cannot listen on port {port} of {host}: {why}")
         time.sleep(0.02)
 
 

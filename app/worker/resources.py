@@ -28,6 +28,8 @@ from app.keys.audit import Audit
 from app.limits.budgets import Allowance, Books, Budgets, Limits
 from app.limits.networks import Networks
 from app.limits.pressure import Pressure
+from app.people.file import People
+from app.people.sessions import Sessions
 from app.runtime.data_directory import DataDirectory, store_connection
 from app.runtime.settings import Settings, TokenKey
 from app.runtime.telemetry import RATE_SECONDS, Telemetry
@@ -129,6 +131,8 @@ class Resources:
     intake: IntakeTold
     addresses: Addresses
     streams: Streams
+    people: People
+    sessions: Sessions
 
     def consent_of(self, exchange: Exchange, told: Any = None, among: Any = None) -> Consent:
         """The mode of consent of a request whose body says `told`, and its attributes `among` them.
@@ -301,6 +305,8 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
             intake=intake,
             addresses=Addresses(settings.public_url, peers),
             streams=streams,
+            people=People(directory.people_file, keys.audit),
+            sessions=Sessions(connection),
         )
 
 

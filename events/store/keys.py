@@ -5,6 +5,7 @@ from typing import Final
 SHARDS: Final = "resonate:shards"  # number of shards, recorded once
 DESIGNS: Final = "resonate:designs"  # frozen designs, so that they outlive a data directory
 OWNER: Final = "resonate:owner"  # the one data directory whose writer may take events out, and until when
+SESSIONS: Final = "resonate:sessions"  # of people who are signed in, by the digests of what their browsers hold
 LIBRARY: Final = "resonate"  # the function library (functions.lua)
 
 

@@ -21,6 +21,13 @@ from experiments.statistics.estimate import Interval, NoEstimate
 from experiments.statistics.fixed import PooledZ, RelativeDelta
 
 Verdict = Literal["wins", "loses", "unclear", "violated", "safe"]
+"""What the plan's method says of one variant on one metric.
+`wins`: Better than control, by the plan's method and after all corrections: the goal argues for this variant.
+`loses`: Worse than control, by the plan's method and after all corrections: the goal argues against this variant.
+`unclear`: Neither better nor worse can be said yet: what is seen may still be chance.
+`violated`: A guardrail is harmed, and the harm is no chance: take the variant back.
+`safe`: Harm beyond the guardrail's limit is ruled out.
+"""
 _UNSERVED: Final = {"served": False}
 
 
@@ -37,6 +44,8 @@ class ComparedArm:
     value: float | NoEstimate
     variance: float | NoEstimate
     adjusted: float | None
+    """The value after CUPED has taken off what visitors differed in beforehand; lift and difference are computed
+    from it where it stands. In the metric's unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +92,7 @@ class AnytimeAnswer(Answer):
     nothing."""
 
     p_min: float | NoEstimate
+    """The smallest p of the anytime test over the days that have closed; it is shown and decides nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +100,21 @@ class Methods:
     """Every method side by side; only the plan's decides. `unadjusted` is the fixed one without CUPED."""
 
     fixed: Answer
+    """The classical test (Welch, or Fisher where conversions are few), right at one look that was planned, too sure
+    at many."""
     z_pooled: PooledZ | NoEstimate
+    """The two-proportion z-test that other tools show, for comparison; it never decides."""
     delta: RelativeDelta | NoEstimate
+    """The test of the lift by the delta method, as other tools have it, for comparison; it never decides."""
     anytime: AnytimeAnswer
+    """The test that may be read on any day without being fooled by the looking; the default."""
     planned: PlannedAnswer | NoEstimate
+    """The group-sequential test, which is read at a few looks that were planned."""
     bayesian: Posterior | NoEstimate
+    """The chance to be the better one, and what a wrong choice is expected to cost; nothing of it allows for early
+    looks."""
     unadjusted: Answer | None
+    """The classical test without CUPED, null where CUPED was not used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,30 +142,57 @@ class ComparisonReadout:
 
     variant: str
     against: str
+    """The variant that this one is compared with: control."""
     sentence: str = field(default="", kw_only=True)
     as_of_day: date | None
+    """The shop day at whose close these numbers hold, null before the first."""
     arms: tuple[ComparedArm, ComparedArm]
     lift: float | NoEstimate
+    """By which share of control's value the variant is higher (0.05 is 5 %) or, below 0, lower; null where there is
+    none, and `reasons` says why."""
     ci: Interval | NoEstimate
+    """The interval of the lift: values that the data allow at the plan's level, as a pair of shares of control."""
     difference: float | NoEstimate
+    """The variant's value less control's, in the metric's unit."""
     difference_ci: Interval | NoEstimate
+    """The interval of the difference, as a pair in the metric's unit."""
     p: float | NoEstimate
+    """How often chance alone would show at least this much, if the variant changed nothing; small argues against
+    chance."""
     p_adjusted: float | NoEstimate | None
+    """p corrected for all goals and variants that are judged together; this one is compared with alpha."""
     ci_simultaneous: Interval | NoEstimate
+    """The interval that holds for all goals and variants at once; it is wider than that of one alone."""
     method: Method
+    """How verdicts and the decision are found."""
     cuped: bool
+    """Whether CUPED used what visitors did before, so that less chance is left in the numbers."""
     gate: Gate
+    """Whether enough has happened for anything to be judged at all."""
     variance_floor: float
+    """By which factor squared errors are raised before they decide, because a small arm in which nothing rare
+    happened yet looks too certain; 1 changes nothing."""
     verdict: Verdict
+    """What the plan's method says of this variant on this metric."""
     decided_on: date | None
+    """The shop day on which the verdict was first reached, null without one."""
     decided: Decided | None
+    """What the method said on the day on which the verdict was first reached; estimates of an early stop are likely
+    too large."""
     next_look: date | None
+    """The shop day at whose close a planned or fixed test is read next, null where none is to come."""
     worst_case: float | NoEstimate | None
+    """The most harm to a guardrail that the data still allow, on the scale of its limit; positive is harm."""
     smallest_effect: float | NoEstimate = field(kw_only=True)
     reasons: tuple[str, ...]
+    """Codes that say why a number is missing or should be read with care."""
     methods: Methods
+    """What every method says, side by side; only the plan's decides."""
     p_bh: float | NoEstimate | None = field(default=None, kw_only=True)
+    """Of a level of a dimension: p corrected for all levels that are shown (Benjamini-Hochberg)."""
     flagged: bool | None = field(default=None, kw_only=True)
+    """Of a level of a dimension: whether it stands out among all levels that are shown; worth a test of its own,
+    not a decision."""
     shown: Sample = field(metadata=_UNSERVED)
     rulings: tuple[Ruling, ...] = field(metadata=_UNSERVED)
     daily: tuple[Ruling, ...] = field(metadata=_UNSERVED)

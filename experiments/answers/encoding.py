@@ -35,7 +35,7 @@ METHODS: Final[Mapping[str, tuple[str, ...]]] = {
     "unadjusted": ("p", "ci"),
 }
 """What is served of each method's answer, in order."""
-_OWN_NAMES: Final = {"df": "degrees_of_freedom"}
+OWN_NAMES: Final = {"df": "degrees_of_freedom"}
 
 
 def readout_json(readout: Readout) -> dict[str, Any]:
@@ -95,4 +95,4 @@ def _served(kind: Any) -> tuple[str, ...]:
 def _said(answer: object, names: Sequence[str]) -> dict[str, Any] | None:
     if answer is None or isinstance(answer, NoEstimate):
         return None
-    return {name: plain(getattr(answer, _OWN_NAMES.get(name, name))) for name in names}
+    return {name: plain(getattr(answer, OWN_NAMES.get(name, name))) for name in names}

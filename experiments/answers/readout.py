@@ -15,7 +15,20 @@ from experiments.statistics.multiplicity import Correction
 
 Number = float | NoEstimate | None
 Role = Literal["goal", "secondary", "guardrail"]
+"""What a metric is to the experiment.
+`goal`: A metric that decides; the first is the primary one.
+`secondary`: A metric that is watched and explains; it decides nothing.
+`guardrail`: A metric that must not be harmed; here with its limit.
+"""
 Action = Literal["unhealthy", "roll_back", "ship", "keep_running", "inconclusive", "not_started"]
+"""What to do now.
+`unhealthy`: Do not use these numbers: the variants did not fill as their weights say.
+`roll_back`: Take the variant back: it harms a goal or a guardrail.
+`ship`: Give the variant to everyone: it wins, and harms nothing that is watched.
+`keep_running`: Wait: what is to come may still decide it.
+`inconclusive`: It is over, and nothing won or lost.
+`not_started`: Nobody is assigned yet.
+"""
 
 
 class Ground(StrEnum):
@@ -43,9 +56,13 @@ class Decision:
     """What to do now. `because` says why in sentences, `codes` names the same, each once, in their order."""
 
     action: Action
+    """What to do now."""
     variant: str | None
+    """The key of a variant; in a decision the one to ship or to take back, null where it is about all or none."""
     days_left: int
+    """How many more whole days the plan has at most."""
     because: tuple[str, ...]
+    """Why, in sentences."""
     codes: tuple[str, ...]
 
 
@@ -69,15 +86,25 @@ class ArmReadout:
 
     variant: str
     units: int
+    """Visitors (or users) who were exposed and are counted."""
     units_immature: int
+    """Visitors whose window is still open: their purchases so far count, and more may come."""
     value: Number
+    """The metric's value, in its unit; a rate is a share (0.089 is 8.9 %), null where there is none."""
     variance: Number
+    """How much units differ: the variance of a unit's value, in the metric's unit squared."""
     numerator: float | None
+    """What is added up: converted units, orders or money."""
     denominator: float | None
+    """What it is divided by: units, or what a ratio counts."""
     response_rate: float | None = None
+    """Of a survey: the share of units that answered."""
     final_beat_share: float | None = None
+    """Of engaged time: the share of page views whose last message arrived; the rest may be a little short."""
     value_ci: Interval | NoEstimate | None = None
+    """The interval of the value, as a pair in the metric's unit."""
     steps: tuple[int, ...] | None = None
+    """Of a funnel: the units that reached each step, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +112,17 @@ class LevelReadout:
     """One level of a dimension; exploratory, outside the family of tests. `fdr` is the rate behind what is flagged."""
 
     dimension: str
+    """What visitors are split by, such as `device`."""
     level: str
+    """One value of the dimension, such as `mobile`."""
     exploratory: bool
+    """That this is a look around and no test: what stands out here deserves a test of its own."""
     arms: tuple[ArmReadout, ...]
+    """The variants, control first."""
     comparisons: tuple[ComparisonReadout, ...]
+    """Every other variant against control."""
     fdr: float = 0.05
+    """The share of false alarms among what is flagged that is accepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +132,14 @@ class LookReadout:
     the windows have)."""
 
     day: date
+    """The shop day."""
     kind: Literal["cumulative", "daily", "cohort"]
+    """Which units the row holds."""
     variant: str
     units: int
     value: Number = None
     control_value: Number = None
+    """Control's value, in the metric's unit."""
     lift: Number = None
     ci: Interval | NoEstimate | None = None
     difference: Number = None
@@ -111,6 +147,7 @@ class LookReadout:
     p: Number = None
     p_min: Number = None
     closed: bool = False
+    """Whether it is over: no more can come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,28 +156,45 @@ class MetricReadout:
     what its values are, `currency` that of its money, `noun` what is counted of it."""
 
     metric: str
+    """The name of a metric."""
     title: str
     quantity: Quantity
     noun: str
     role: Role
+    """What the metric is to the experiment: goal, secondary or guardrail."""
     type: str
+    """How the metric is computed, such as `proportion` or `mean`."""
     unit: str
-    effect_scale: EffectScale  # in points lift and ci are null, and the difference says it
+    """What is counted as one: a visitor or a user."""
+    effect_scale: EffectScale
+    """Whether effects are shares of control, or points in the metric's own unit (then lift and its interval are
+    null)."""
     want: str
+    """Which direction is good for the shop."""
     window_seconds: int
+    """How long after the first exposure a unit's values count, in seconds."""
     post_hoc: bool
+    """Whether the metric was chosen after the start: then it is a look back and no test."""
     arms: tuple[ArmReadout, ...]
     comparisons: tuple[ComparisonReadout, ...]
-    cap: float | None = None  # above which a unit's value (of a ratio: its numerator) was cut, where there is a cap
-    cap_low: float | None = None  # below which it was raised
+    cap: float | None = None
+    """Above this a unit's value was cut, in the metric's unit (of a ratio: its numerator)."""
+    cap_low: float | None = None
+    """Below this a unit's value was raised, in the metric's unit."""
     denominator_cap: float | None = None
+    """Above this a unit's denominator was cut."""
     denominator_cap_low: float | None = None
-    estimated: str | None = None  # what the values are estimated from, where they are
+    """Below this a unit's denominator was raised."""
+    estimated: str | None = None
+    """What the values are estimated from, where they are no measurements."""
     dimensions: tuple[LevelReadout, ...] = ()
+    """The same split by what visitors are, exploratory."""
     sql: str | None = None
+    """The SQL that was run."""
     series: tuple[LookReadout, ...] = field(default=(), metadata={"served": False})
     guardrail: Guardrail | None = None
-    margin: float | None = None  # of a goal that must only be no worse than that, on its effect scale
+    margin: float | None = None
+    """By how much a goal may be worse at most, where it only has to be no worse; on its effect scale."""
     currency: str | None = None
 
 
@@ -150,12 +204,19 @@ class PlanReadout:
 
     method: Method
     alpha: float
+    """The share of tests without any effect in which a false winner or loser is accepted (0.05 is 5 %)."""
     correction: Correction
+    """How p is corrected for several goals and variants."""
     days: int
+    """Whole shop days of enrolment that are planned."""
     min_days: int
+    """Whole days that must have closed before anything is shipped."""
     looks: int
+    """At how many looks a planned test is read."""
     planned_units: int
+    """Units that are expected by the end, all variants together; frozen with the phase."""
     closed_days: int
+    """Shop days that have closed since the first exposure."""
 
     @classmethod
     def of(cls, plan: Plan, planned_units: int, closed_days: int) -> "PlanReadout":
@@ -181,22 +242,33 @@ class Readout:
     """
 
     experiment: str
+    """The key of an experiment."""
     phase: int
+    """Which run of the experiment it is: every change of its design begins a new one, the first is 0."""
     fingerprint: str
+    """The name of the frozen design: equal fingerprints, equal design."""
     as_of: datetime
+    """The moment that the answer speaks of, in UTC."""
     watermark: datetime | None
+    """How far the log was written: what arrived later is not in these numbers; in UTC."""
     pending: int | None
+    """Acknowledged events that are not in the log yet, null where nobody can say."""
     name: str = field(default="", kw_only=True)
     sentence: str = field(default="", kw_only=True)
     state: State
+    """What the experiment is doing at that moment."""
     closed: bool
     plan: PlanReadout
+    """What verdicts and decision follow."""
     health: Health
+    """Whether the numbers can be trusted."""
     decision: Decision
+    """What to do, and why."""
     worth: Worth | None = field(default=None, kw_only=True)
     worth_reason: str | None = field(default=None, kw_only=True)
     units_a_day: float | None = field(default=None, kw_only=True)
     metrics: tuple[MetricReadout, ...]
+    """The metrics of the experiment: goals first, then secondary ones, then guardrails."""
     etag: str = field(default="", metadata={"served": False})
 
     def metric(self, name: str) -> MetricReadout:

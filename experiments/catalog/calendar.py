@@ -9,7 +9,13 @@ from experiments.catalog.phases import FrozenDesign, Pause
 from experiments.definitions.model import Experiment, Metric, Status
 
 State = Literal["draft", "not_started", "enrolling", "paused", "ended", "closed"]
-"""`ended`: nobody is enrolled any more, and windows are still open; `closed`: the last one has closed too."""
+"""What an experiment does at a moment.
+`draft`: It is being written: nobody is assigned.
+`enrolling`: Visitors are assigned and counted.
+`paused`: Everybody gets control for a while, and nobody is counted.
+`ended`: Nobody is enrolled any more, and windows of visitors are still open.
+`closed`: All is over, or the last window has closed: no more can come.
+"""
 LONGEST_DAYS: Final = 56  # of a plan: cookies and seasons blur what takes longer
 ENROLS_NO_MORE: Final[tuple[State, ...]] = ("ended", "closed")
 

@@ -78,8 +78,10 @@ class Guardrail(Definition):
 
     metric: str
     max_harm: float
+    """The largest harm that is borne: a share of control, or in the metric's unit."""
     relative: bool
     require_safe: bool = False
+    """Whether nothing is shipped before harm beyond the limit is ruled out."""
 
 
 class GoalMargin(Definition):

@@ -135,10 +135,14 @@ class Gate:
     """
 
     open: bool
+    """Whether enough has happened for the comparison to be judged."""
     reason: Caveat | None
+    """Why, as a code."""
     expected: float
     needed: int
+    """How many events must be expected before anything is judged."""
     more_units: int | None
+    """Visitors that the smaller variant still needs at today's rate, null while nothing happened yet."""
 
 
 def gate_of(pair: Pair | NoEstimate) -> Gate:

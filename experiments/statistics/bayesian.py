@@ -137,12 +137,16 @@ class Posterior:
     """
 
     chance_to_win: float
-    expected_loss: float  # of shipping treatment
-    expected_loss_control: float  # of keeping control
+    """The chance that the variant is better than control, from 0 to 1."""
+    expected_loss: float
+    """What shipping the variant is expected to lose if that is wrong, as a share of control."""
+    expected_loss_control: float
+    """What keeping control is expected to lose if that is wrong, as a share of control."""
     ci: Interval
     mean: float
     scale: Scale = "relative"
     peek_proof: ClassVar[bool] = False
+    """Whether the numbers may be read on any day without being fooled by the looking; these may not."""
 
 
 def posterior(

@@ -61,7 +61,9 @@ class Answer:
     ci: Interval | NoEstimate
     difference_ci: Interval | NoEstimate
     statistic: float | NoEstimate
+    """The test statistic: the difference in standard errors."""
     degrees_of_freedom: float | NoEstimate
+    """Degrees of freedom of the test."""
 
     def on(self, scale: Scale) -> Self:
         """The same without the interval of the lift where effects are shown in points."""
@@ -78,9 +80,12 @@ class PlannedAnswer(Answer):
     """
 
     look: int | None
+    """The number of the last look that was read, null before the first."""
     looks: int
     boundary: float | NoEstimate
+    """What the statistic must reach at this look, in standard errors."""
     crossed: bool
+    """Whether the boundary was reached."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,33 +5,61 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, Self
 
-Want = Literal["up", "down"]  # the direction of the metric that is good for the shop
-Scale = Literal["relative", "points"]  # effects relative to control, or in the metric's own unit
+Want = Literal["up", "down"]
+"""The direction of the metric that is good for the shop.
+`up`: Higher is better.
+`down`: Lower is better.
+"""
+Scale = Literal["relative", "points"]
+"""How effects are said.
+`relative`: As a share of control (0.05 is 5 %).
+`points`: As a difference in the metric's own unit.
+"""
 
 
 class Caveat(StrEnum):
     """Why a number is missing, or why it should be read with care."""
 
-    NOT_ENOUGH_UNITS = "not_enough_units"  # an arm has fewer than two units, or too few for this quantile
-    NO_VARIANCE = "no_variance"  # every unit of both arms has the same value
-    NO_DENOMINATOR = "no_denominator"  # the denominator of a ratio adds up to zero
-    JUDGED_BY_MARGIN = "judged_by_margin"  # the goal must only be no worse than its margin: its p decides nothing
-    SHOWN_IN_POINTS = "shown_in_points"  # the metric's effects are differences: it has no lift
-    CONTROL_MEAN_NEAR_ZERO = "control_mean_near_zero"  # a lift relative to something that may be zero is unbounded
-    FEW_CONVERSIONS = "few_conversions"  # below 10 in an arm: exact test and interval
-    FEW_NON_CONVERSIONS = "few_non_conversions"  # almost everybody converts: exact test and interval
-    FEW_EVENTS = "few_events"  # the gate: the smaller arm cannot expect 10 events
-    FEW_NON_EVENTS = "few_non_events"  # the gate: almost everybody converts, and it cannot expect 10 others
-    COVARIATE_CONSTANT = "covariate_constant"  # nothing to adjust with: the unadjusted estimate stands
-    COVARIATE_UNRELATED = "covariate_unrelated"  # the outcome does not vary, so no covariate can explain it
-    TIES = "ties"  # more than 5 % of the values equal the quantile
-    OUT_OF_RANGE = "out_of_range"  # the sums left the range of double precision
-    BEFORE_FIRST_LOOK = "before_first_look"  # no look of the plan, or no day, has closed yet
-    WAITING_FOR_WINDOWS = "waiting_for_windows"  # the units of the look are enrolled, the windows of some are open
-    NOT_A_TEST = "not_a_test"  # this method has no p-value
-    RESPONSE_RATES_DIFFER = "response_rates_differ"  # who answers the survey depends on the variant
-    RESPONSE_COULD_EXPLAIN = "response_could_explain"  # one point more answers could make this difference
+    NOT_ENOUGH_UNITS = "not_enough_units"
+    """A variant has fewer than two units, or too few for this quantile: wait for more visitors."""
+    NO_VARIANCE = "no_variance"
+    """Every unit of both variants has the same value, so there is nothing to compare."""
+    NO_DENOMINATOR = "no_denominator"
+    """What the ratio is divided by adds up to zero."""
+    JUDGED_BY_MARGIN = "judged_by_margin"
+    """The goal must only be no worse than its margin: its interval decides, not its p."""
+    SHOWN_IN_POINTS = "shown_in_points"
+    """The metric's effects are differences in its own unit, so it has no lift."""
+    CONTROL_MEAN_NEAR_ZERO = "control_mean_near_zero"
+    """Control's value may be zero, so that a share of it means nothing: read the difference."""
+    FEW_CONVERSIONS = "few_conversions"
+    """A variant has fewer than 10 conversions: an exact test and interval are used."""
+    FEW_NON_CONVERSIONS = "few_non_conversions"
+    """Almost everybody converts: an exact test and interval are used."""
+    FEW_EVENTS = "few_events"
+    """Too early: the smaller variant cannot expect 10 conversions yet, so nothing is judged."""
+    FEW_NON_EVENTS = "few_non_events"
+    """Too early: almost everybody converts, and the smaller variant cannot expect 10 who do not."""
+    COVARIATE_CONSTANT = "covariate_constant"
+    """Visitors did not differ beforehand, so there was nothing for CUPED to use: the plain estimate stands."""
+    COVARIATE_UNRELATED = "covariate_unrelated"
+    """The outcome does not vary, so that nothing from before can explain it."""
+    TIES = "ties"
+    """More than 5 % of the values equal the quantile, so that it can hardly move."""
+    OUT_OF_RANGE = "out_of_range"
+    """The sums are too large for the arithmetic: look for absurd values in the events."""
+    BEFORE_FIRST_LOOK = "before_first_look"
+    """Too early: no look of the plan, or no whole day, has closed yet."""
+    WAITING_FOR_WINDOWS = "waiting_for_windows"
+    """All visitors of the look are there, and the windows of some are still open."""
+    NOT_A_TEST = "not_a_test"
+    """This method has no p-value."""
+    RESPONSE_RATES_DIFFER = "response_rates_differ"
+    """Who answers the survey depends on the variant, so that answers do not compare like with like."""
+    RESPONSE_COULD_EXPLAIN = "response_could_explain"
+    """One percentage point more answers in one variant could make this difference by itself."""
     STOPPED_EARLY_ESTIMATE_INFLATED = "stopped_early_estimate_inflated"
+    """It was decided before the plan's days were over: the estimate is likely too high."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,10 @@ from typing import Literal
 from experiments.statistics.estimate import NoEstimate
 
 Correction = Literal["holm", "bh"]
+"""How p-values that are read together are corrected.
+`holm`: Holm: at most alpha of all readouts hold any false winner or loser.
+`bh`: Benjamini-Hochberg: among what is called a winner or loser, a share of alpha may be false.
+"""
 
 
 def adjusted(p_values: Sequence[float | NoEstimate], correction: Correction = "holm") -> tuple[float | NoEstimate, ...]:

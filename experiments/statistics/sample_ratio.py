@@ -29,6 +29,7 @@ class LevelBalance:
     dimension: str
     level: str
     observed: tuple[int, ...]
+    """Units counted in each variant, in the order of the variants."""
     p: float | NoEstimate
     p_adjusted: float | NoEstimate
 
@@ -42,10 +43,15 @@ class Balance:
 
     p: float | NoEstimate
     sequential_p: float
+    """How surprising the filling is over all closed days; it may be read on any day, and rings the alarm below 0.01."""
     alarm: bool
+    """Whether the variants filled so unlike their weights that no number can be trusted."""
     expected: tuple[float, ...]
+    """What would be expected: of the filling the share of each variant, of the gate the events of the smaller
+    variant."""
     observed: tuple[int, ...]
     drill_down: tuple[LevelBalance, ...] = ()
+    """Where an imbalance comes from: the same count by day and by dimension."""
 
 
 def balance(

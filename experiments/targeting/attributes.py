@@ -169,8 +169,12 @@ def derived(attributes: Mapping[str, Any], asked: Collection[str]) -> Mapping[st
 def deriving(
     condition: Callable[[Mapping[str, Any]], bool], asked: frozenset[str]
 ) -> Callable[[Mapping[str, Any]], bool]:
-    """The condition on attributes and what is `derived` from them, where it asks that."""
-    return (lambda attributes: condition(derived(attributes, asked))) if asked else condition
+    """The condition on attributes and what is `derived` from them, where it asks that and they do not tell it."""
+
+    def holds(attributes: Mapping[str, Any]) -> bool:
+        return condition(attributes if attributes.keys() >= asked else derived(attributes, asked))
+
+    return holds if asked else condition
 
 
 def sources(asked: Iterable[str]) -> frozenset[str]:

@@ -90,3 +90,9 @@ _.handle_starttag
 
 # What uvicorn asks a cycle of a request for.
 _.chunked_encoding
+
+# What scripts/write_glossary.py writes, and what it and pages ask for.
+answers_json
+glossary_page
+_.undescribed
+descriptions

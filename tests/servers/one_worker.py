@@ -48,7 +48,7 @@ goal: purchase_rate
 
 UNLIMITED = (
     *("rate_limit_per_second", "rate_limit_burst", "secret_rate_limit_per_second", "secret_rate_limit_burst"),
-    *("budget_cpu_ms", "budget_bytes_kb", "budget_events"),
+    *("budget_cpu_ms", "budget_bytes_kb", "budget_events", "sign_ins_per_minute"),
 )
 
 

@@ -1,4 +1,5 @@
-"""`resonate demo` in front of a person: it starts, fills, tells the truth beside it, and stops when told.
+"""`resonate demo` in front of a person: its first lines say what came of the test and where to look; it fills, tells
+the truth beside the estimate, and stops when told.
 
 How often an interval holds the truth is measured over many seeds, by the tests of simulations.
 """
@@ -10,13 +11,20 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, Any
 
+import httpx
 import pytest
-from servers.patience import HUNG_SECONDS, ended_when_hung
+from servers.patience import HUNG_SECONDS, VAIN_SECONDS, ended_when_hung, until
 
-AHEAD = re.compile(r"for_you against popular: recommendation_click_rate .*: for_you is ahead")
-LINE = re.compile(r"purchase_rate [\d.]+% of (\d+) → .* of (\d+), lift .*, the truth \+30% is (inside|outside)")
+from app.demo.past import EARLIER_DAYS, VISITORS_A_DAY
+from app.demo.telling import BANNER, PRODUCTS, sentence
+
+LINE = re.compile(r"([\d,]+) visitors, ([\d,]+) bought\. .*The truth, 30% higher, is (inside|outside)\.")
+NAMES = ["Look", "Shop", "Docs"]
 
 
 def free_port() -> int:
@@ -25,40 +33,79 @@ def free_port() -> int:
         return taken.getsockname()[1]
 
 
+@contextmanager
+def demo(folder: Path, *options: str) -> Iterator[IO[str]]:
+    """What the demo says, until the block ends; then it stops when told, with 0."""
+    settings = {"RESONATE_DATA": str(folder / "data"), "RESONATE_PORT": str(free_port())}
+    command = [str(Path(sys.executable).with_name("resonate")), "demo", *options]
+    with subprocess.Popen(command, env=os.environ | settings, stdout=subprocess.PIPE, text=True, cwd=folder) as started:
+        try:
+            assert started.stdout is not None
+            with ended_when_hung(started, 20 * HUNG_SECONDS):
+                yield started.stdout
+        finally:
+            started.send_signal(signal.SIGINT)
+            assert started.wait(timeout=HUNG_SECONDS) == 0
+
+
+def told(said: IO[str]) -> re.Match[str]:
+    """The next line with the counts of the log."""
+    return next(match for line in said if (match := LINE.search(line)))
+
+
+def count(text: str) -> int:
+    return int(text.replace(",", ""))
+
+
+def results(folder: Path, key: str) -> dict[str, Any]:
+    """What the demo's service answers of an experiment."""
+    address = json.loads((folder / "data" / "run" / "address").read_text())["url"]
+    secret = json.loads((folder / "data" / "keys.json").read_text())["secret"]
+    headers = {"authorization": f"Bearer {secret}"}
+    return httpx.get(f"{address}/v1/experiments/{key}/results", headers=headers, timeout=VAIN_SECONDS).json()
+
+
+def test_the_first_lines_say_what_came_of_it_and_where_a_chart_of_earlier_days_is(tmp_path: Path) -> None:
+    with demo(tmp_path) as said:
+        first, *others = [said.readline() for _ in range(5)]
+        assert sentence(results(tmp_path, BANNER)).partition(":")[0] == first.partition(":")[0]
+        places = dict(line.rstrip("\n").split(": ", 1) for line in others if ": " in line)
+        assert [name for name in places if name in NAMES] == NAMES
+        assert others[0].startswith("Look: http://127.0.0.1:")
+        page = httpx.get(places["Look"], timeout=VAIN_SECONDS)
+        assert page.status_code == 200
+        days = set(re.findall(r'<th scope="row">(\d{4}-\d\d-\d\d)</th>', page.text))
+        assert len(days) >= EARLIER_DAYS - 1  # of the first alone nothing may be known
+        assert httpx.get(places["Shop"]).status_code == httpx.get(places["Docs"]).status_code == 200
+        compared = results(tmp_path, BANNER)["metrics"][0]["comparisons"][0]
+        assert sum(arm["units"] for arm in compared["arms"]) > 0.9 * EARLIER_DAYS * VISITORS_A_DAY
+        levels = results(tmp_path, BANNER)["metrics"][0]["dimensions"]
+        assert {level["level"] for level in levels} == {"desktop", "mobile", "tablet"}
+
+
 @pytest.mark.slow
 def test_the_readout_fills_beside_the_truth_and_for_you_is_found_ahead(tmp_path: Path) -> None:
-    settings = {"RESONATE_DATA": str(tmp_path / "data"), "RESONATE_PORT": str(free_port()), "PYTHONUNBUFFERED": "1"}
-    command = [str(Path(sys.executable).with_name("resonate")), "demo"]
-    with subprocess.Popen(command, env=os.environ | settings, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as demo:
-        try:
-            assert demo.stdout is not None
-            with ended_when_hung(demo, 20 * HUNG_SECONDS):
-                readouts = (match for line in demo.stdout if (match := LINE.search(line)))
-                first, second = next(readouts), next(readouts)
-                assert int(second[1]) + int(second[2]) > int(first[1]) + int(first[2]) > 0
-                assert any(AHEAD.search(line) for line in demo.stdout), "it ended, or was ended, before"
-        finally:
-            demo.send_signal(signal.SIGINT)
-            assert demo.wait(timeout=HUNG_SECONDS) == 0
+    def ahead() -> bool:
+        interval = results(tmp_path, PRODUCTS)["metrics"][0]["comparisons"][0]["ci"]
+        return interval is not None and interval[0] > 0
+
+    with demo(tmp_path) as said:
+        first, second = told(said), told(said)
+        assert count(second[1]) > count(first[1]) > EARLIER_DAYS * VISITORS_A_DAY / 2
+        until(lambda: ahead() or not said.readline(), "for_you is found ahead", 10 * HUNG_SECONDS)
+        assert ahead()
     data = tmp_path / "data"
     assert [path for path in (data, *data.rglob("*")) if path.lstat().st_mode & 0o077] == []
 
 
 @pytest.mark.slow
-def test_a_run_over_the_data_of_an_earlier_one_goes_on_with_whoever_comes_next(tmp_path: Path) -> None:
-    settings = {"RESONATE_DATA": str(tmp_path / "data"), "RESONATE_PORT": str(free_port()), "PYTHONUNBUFFERED": "1"}
+def test_a_run_over_the_data_of_an_earlier_one_counts_that_too_and_goes_on_with_whoever_comes_next(
+    tmp_path: Path,
+) -> None:
     came, units = [0], [0]
     for _ in range(2):
-        command = [str(Path(sys.executable).with_name("resonate")), "demo", "--seed", "2"]
-        with subprocess.Popen(command, env=os.environ | settings, stdout=subprocess.PIPE, text=True) as demo:
-            try:
-                assert demo.stdout is not None
-                with ended_when_hung(demo, 10 * HUNG_SECONDS):
-                    seen = next(found for line in demo.stdout if (found := LINE.search(line)))
-                units.append(int(seen[1]) + int(seen[2]))
-            finally:
-                demo.send_signal(signal.SIGINT)
-                assert demo.wait(timeout=HUNG_SECONDS) == 0
+        with demo(tmp_path, "--seed", "2") as said:
+            units.append(count(told(said)[1]))
         came.append(json.loads((tmp_path / "data" / "crowd.json").read_text())[1])
     new = came[2] - came[1]
     assert new > 0

@@ -12,7 +12,9 @@ from servers.one_worker import PUBLISHABLE, SECRET, OneWorker
 from servers.streams import ending
 
 from app.http.access import Keys
+from app.keys.scopes import PAGES
 from app.main import cold_routes
+from app.people.links import SIGN_IN
 from app.tag.library import BuiltTag
 
 BUILT = {f"/{tag}-{{hash}}.js": f"/{name}" for tag, name in (
@@ -36,10 +38,14 @@ UNKNOWN = {"none": None, "wrong": "pk_wrong_0123456789", "near miss": PUBLISHABL
 
 
 def routes(worker: OneWorker) -> list[tuple[str, str]]:
-    """(method, path) of every route: the path table of the hot tier and FastAPI's router."""
+    """(method, path) of every route but the pages': the path table of the hot tier and FastAPI's router."""
     table = worker.app.table
     hot = [(route.method, route.name) for route in (*table.exact.values(), *table.below.values())]
-    return [*hot, *cold_routes()]
+    return [*hot, *((method, path) for method, path in cold_routes() if not is_page(method, path))]
+
+
+def is_page(method: str, path: str) -> bool:
+    return f"{method} {path}" in PAGES or path == SIGN_IN
 
 
 def send(client: httpx.Client, method: str, path: str, key: str | None) -> httpx.Response:
@@ -71,6 +77,16 @@ def test_every_route_treats_every_class_of_key_as_it_must(worker: OneWorker) -> 
             assert (publishable == 403) == is_secret(path), (method, path, publishable)
             secret = send(client, method, path, SECRET).status_code
             assert secret in (400, 401) if path in IN_PATH else secret not in (401, 403), (method, path, secret)
+
+
+def test_no_key_opens_a_page(worker: OneWorker) -> None:
+    asked = [(method, path) for method, path in cold_routes() if is_page(method, path) and path != SIGN_IN]
+    assert len(asked) == len(PAGES)
+    with worker.client(None) as client:
+        for method, path in asked:
+            for key in (*UNKNOWN.values(), PUBLISHABLE, SECRET):
+                answer = send(client, method, path, key)
+                assert (answer.status_code, answer.headers["location"]) == (303, SIGN_IN), (method, path, key)
 
 
 def expected_unknown(path: str) -> int:

@@ -26,6 +26,7 @@ def keys_in_code() -> Iterator[str]:
     yield keys.DESIGNS
     yield keys.OWNER
     yield keys.TOMBSTONES
+    yield keys.SESSIONS
     for of_pages in (True, False):
         key = store_keys.bucket_key(0, 1, 2, of_pages=of_pages)
         yield key.replace("{0}", "{s}").replace("1:2", "<generation>:<bucket>")

@@ -2,6 +2,7 @@
 
 import json
 import runpy
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from experiments.targeting.attributes import (
     ATTRIBUTES,
     DERIVED,
     derived,
+    deriving,
     impossible,
     of_address,
     of_agent,
@@ -140,3 +142,13 @@ def test_a_new_visit_begins_after_thirty_idle_minutes_and_counters_that_lie_are_
 def test_the_patterns_of_the_page_are_those_of_the_log() -> None:
     written = runpy.run_path(str(Path(__file__).parents[3] / "scripts" / "write_tag_tables.py"))["agents"]()
     assert (SOURCE / "generated" / "agents.js").read_text() == written
+
+
+def test_nothing_is_derived_for_who_tells_all_that_is_asked() -> None:
+    seen: list[Mapping[str, Any]] = []
+    condition = deriving(lambda attributes: not seen.append(attributes), frozenset({"device", "path"}))
+    whole = {"device": "tv", "path": "/", "url": "https://shop.example/tea"}
+    assert condition(whole)
+    assert seen[0] is whole
+    assert condition({"device": "tv", "url": "https://shop.example/tea"})
+    assert seen[1]["path"] == "/tea"

@@ -1,0 +1,63 @@
+"""Every type that is served as JSON, and the files that are made of them: the schemas, the glossary and its page."""
+
+from functools import cache
+from typing import Any, Final
+
+import msgspec
+
+from app.describing.types import Forms, ServedTypes
+from app.glossary.entries import Explained
+from experiments.answers.comparison import Methods
+from experiments.answers.encoding import METHODS, OPTIONAL, OWN_NAMES
+from experiments.answers.readout import Readout
+from experiments.statistics.estimate import Interval, NoEstimate
+
+FORMS: Final = Forms(
+    instead={
+        NoEstimate: {"type": "null"},
+        Interval: {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2},
+    },
+    parts={Methods: {method: {name: OWN_NAMES.get(name, name) for name in names} for method, names in METHODS.items()}},
+    optional=OPTIONAL,
+)
+SERVED: Final[tuple[Any, ...]] = (Readout,)
+HEAD: Final = """\
+# Glossary
+Every name that answers serve, and every word that may stand in them, with what it means. Made of the types themselves
+by `python scripts/write_glossary.py`; the same sentences stand in `/openapi.json`.
+
+| name | what it is |
+| --- | --- |
+"""
+
+
+@cache
+def served_types() -> ServedTypes:
+    """All served types."""
+    found = ServedTypes(FORMS)
+    for kind in SERVED:
+        found.schema(kind)
+    return found
+
+
+def answers_json() -> bytes:
+    """What workers read: an entry or a schema a line, so that two changes seldom meet."""
+    found = served_types()
+    entries = [_line(found.homes[name]) for name in sorted(found.homes)]
+    schemas = [f"{_line(name)}: {_line(schema)}" for name, schema in found.settled().items()]
+    lines = ['{"entries": [', ",\n".join(entries), '],\n"schemas": {', ",\n".join(schemas), "}}\n"]
+    return "\n".join(lines).encode()
+
+
+def glossary_page() -> str:
+    """The page of the documents."""
+    return HEAD + "".join(_row(entry) for _, entry in sorted(served_types().homes.items()))
+
+
+def _row(entry: Explained) -> str:
+    told = entry.description.replace("|", "\\|")
+    return f"| `{entry.name}` | {told} |\n"
+
+
+def _line(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

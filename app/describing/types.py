@@ -1,0 +1,245 @@
+"""Types as closed JSON Schemas, with what their docstrings say of each member.
+
+A member of a class is described by the docstring below it, one of a `Literal` by its line in the docstring below the
+alias: `` `ended`: nobody is enrolled any more``. A name has one description, so that a member which has none takes that
+of the place which explains its name.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field, fields, is_dataclass
+from datetime import date, datetime
+from enum import Enum
+from types import NoneType, UnionType
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Final,
+    Literal,
+    NotRequired,
+    Required,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
+
+import msgspec
+from msgspec import UnsetType
+from pydantic import BaseModel
+
+from app.describing.sources import alias_of, class_text, member_texts
+from app.glossary.entries import Explained
+
+Schema = dict[str, Any]
+REFERENCE: Final = "#/components/schemas/"
+PLAIN: Final[Mapping[Any, Schema]] = {
+    str: {"type": "string"},
+    bool: {"type": "boolean"},
+    int: {"type": "integer"},
+    float: {"type": "number"},
+    NoneType: {"type": "null"},
+    datetime: {"type": "string", "format": "date-time"},
+    date: {"type": "string", "format": "date"},
+    Any: {"type": ["object", "array", "string", "number", "boolean", "null"]},
+}
+WRAPPERS: Final = (Annotated, NotRequired, Required, ClassVar, Final)
+
+
+class Undescribed(ValueError):
+    """A type that cannot be served as it is, or a name that is explained twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One member of a served class: its name there and in the class, its type, whether every answer has it."""
+
+    name: str
+    own: str
+    type: Any
+    always: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Forms:
+    """How an encoder departs from the types: what stands for a type, which members of a member's class it serves (by
+    their own names), and which may be absent."""
+
+    instead: Mapping[Any, Schema] = field(default_factory=dict[Any, Schema])
+    parts: Mapping[type, Mapping[str, Mapping[str, str]]] = field(default_factory=dict[type, Any])
+    optional: Set[str] = frozenset()
+
+
+@dataclass(slots=True)
+class ServedTypes:
+    """The schemas of served types by name, the place that explains each name, and where each name stands."""
+
+    forms: Forms = field(default_factory=Forms)
+    schemas: dict[str, Schema] = field(default_factory=dict[str, Schema])
+    homes: dict[str, Explained] = field(default_factory=dict[str, Explained])
+    named: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    _made: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    def schema(self, kind: Any) -> Schema:
+        """The schema of a type, a reference where it has a name. Raises Undescribed."""
+        while get_origin(kind) in WRAPPERS:
+            kind = get_args(kind)[0]
+        for known in (self.forms.instead, PLAIN):
+            if kind in known:
+                return dict(known[kind])
+        if get_origin(kind) is Literal:
+            return self._literal(get_args(kind))
+        if get_origin(kind) in (Union, UnionType):
+            return self._union(get_args(kind))
+        if get_origin(kind) is not None:
+            return self._container(get_origin(kind), get_args(kind))
+        if isinstance(kind, type) and issubclass(kind, Enum):
+            return self._enumeration(kind)
+        return self._class(kind.__name__, kind, list(_members(kind, self.forms.optional)))
+
+    def _container(self, origin: Any, arguments: tuple[Any, ...]) -> Schema:
+        """The schema of a mapping, of a tuple of some length, or of a list."""
+        if issubclass(origin, Mapping):
+            return {"type": "object", "additionalProperties": self.schema(arguments[1])}
+        if origin is tuple and arguments[-1] is not Ellipsis:
+            length = len(arguments)
+            return {"type": "array", "items": self._union(arguments), "minItems": length, "maxItems": length}
+        if issubclass(origin, Sequence | Set):
+            return {"type": "array", "items": self.schema(arguments[0])}
+        raise Undescribed(f"{origin} has no schema: say what it is")
+
+    def settled(self) -> dict[str, Schema]:
+        """All schemas, each property with its description."""
+        for schema in self.schemas.values():
+            for name, told in schema.get("properties", {}).items():
+                if name in self.homes:
+                    told["description"] = self.homes[name].description
+            if "enum" in schema:
+                lines = [
+                    f"`{value}`: {self.homes[value].description}" for value in schema["enum"] if value in self.homes
+                ]
+                schema["description"] = "\n".join(filter(None, [schema.get("description", ""), *lines]))
+        return dict(sorted(self.schemas.items()))
+
+    @property
+    def undescribed(self) -> dict[str, list[str]]:
+        """Names that nothing explains, with where they stand."""
+        return {name: places for name, places in sorted(self.named.items()) if name not in self.homes}
+
+    def _reference(self, name: str, source: Any) -> Schema | None:
+        """A reference to what was made of this source, None where it is still to be made."""
+        if self._made.setdefault(name, source) != source:
+            raise Undescribed(f"two types are called {name}: {self._made[name]} and {source}")
+        return {"$ref": REFERENCE + name} if name in self.schemas else None
+
+    def _explain(self, name: str, where: str, text: str) -> None:
+        """A name that stands somewhere, and what is said of it there."""
+        self.named.setdefault(name, []).append(where)
+        if text and self.homes.setdefault(name, Explained(name, where, text)) != Explained(name, where, text):
+            raise Undescribed(f"`{name}` is explained twice, in {self.homes[name].where} and in {where}")
+
+    def _class(self, name: str, kind: type, members: Sequence[Member]) -> Schema:
+        made = self._reference(name, (kind, tuple(member.name for member in members)))
+        if made is not None:
+            return made
+        schema: Schema = {"type": "object", "description": class_text(kind), "additionalProperties": False}
+        self.schemas[name] = schema
+        texts, parts = member_texts(kind), self.forms.parts.get(kind, {})
+        for member in members:
+            self._explain(member.name, name, texts.get(member.own) or _noted(member.type))
+        schema["required"] = [member.name for member in members if member.always]
+        schema["properties"] = {
+            member.name: self._parts(name + member.name.title(), member.type, parts[member.own])
+            if member.own in parts
+            else self.schema(member.type)
+            for member in members
+        }
+        return {"$ref": REFERENCE + name}
+
+    def _parts(self, name: str, kind: Any, served: Mapping[str, str]) -> Schema:
+        """Of a class that a member may be: only what is served of it."""
+        found: list[Schema] = []
+        for each in get_args(kind) or (kind,):
+            if each in self.forms.instead or each in PLAIN:
+                found.append(self.schema(each))
+                continue
+            own = {member.own: member for member in _members(each, frozenset())}
+            hints = get_type_hints(each, include_extras=True)
+            chosen = [
+                Member(shown, of, own[of].type if of in own else hints[of], always=True) for shown, of in served.items()
+            ]
+            found.append(self._class(name, each, chosen))
+        return _either(found)
+
+    def _literal(self, values: tuple[Any, ...]) -> Schema:
+        alias = alias_of(values)
+        for value in values:
+            if isinstance(value, str):
+                where = alias.name if alias else "Literal"
+                self._explain(value, where, alias.members.get(value, "") if alias else "")
+        if alias is None or not all(isinstance(value, str) for value in values):
+            return {"enum": list(values)}
+        if self._reference(alias.name, values) is None:
+            self.schemas[alias.name] = {"type": "string", "enum": list(values), "description": alias.text}
+        return {"$ref": REFERENCE + alias.name}
+
+    def _enumeration(self, kind: type[Enum]) -> Schema:
+        name, texts = kind.__name__, member_texts(kind)
+        if self._reference(name, kind) is None:
+            values = [member.value for member in kind]
+            self.schemas[name] = {"type": "string", "enum": values, "description": class_text(kind)}
+            for member in kind:
+                self._explain(member.value, name, texts.get(member.name, ""))
+        return {"$ref": REFERENCE + name}
+
+    def _union(self, kinds: Sequence[Any]) -> Schema:
+        return _either([self.schema(kind) for kind in kinds if kind is not UnsetType])
+
+
+def _either(schemas: Sequence[Schema]) -> Schema:
+    """Any of these; types without more become a list of types."""
+    each: list[Schema] = []
+    for schema in schemas:
+        if schema not in each:
+            each.append(schema)
+    if len(each) == 1:
+        return each[0]
+    if all(set(schema) == {"type"} and isinstance(schema["type"], str) for schema in each):
+        return {"type": [schema["type"] for schema in each]}
+    return {"anyOf": each}
+
+
+def _members(kind: Any, optional: Set[str]) -> Iterator[Member]:
+    """What is served of a class, in order."""
+    if not isinstance(kind, type):
+        raise Undescribed(f"{kind} has no schema: say what it is")
+    hints = get_type_hints(kind, include_extras=True)
+    if is_dataclass(kind):
+        names = [each.name for each in fields(kind) if each.metadata.get("served", True)]
+        return (Member(name, name, hints[name], name not in optional) for name in names)
+    if is_typeddict(kind):
+        required: Set[str] = getattr(kind, "__required_keys__")  # noqa: B009 - of which pyright knows nothing
+        return (Member(name, name, of, name in required) for name, of in hints.items())
+    if issubclass(kind, msgspec.Struct):
+        return _struct_members(kind, hints)
+    if issubclass(kind, BaseModel):
+        return (Member(name, name, hints[name], always=True) for name in kind.model_fields)
+    raise Undescribed(f"{kind} has no schema: say what it is")
+
+
+def _struct_members(kind: type[msgspec.Struct], hints: Mapping[str, Any]) -> Iterator[Member]:
+    """Of a struct, which may leave out what is unset, or has its default."""
+    for each in msgspec.structs.fields(kind):
+        may_lack = UnsetType in get_args(each.type) or (kind.__struct_config__.omit_defaults and not each.required)
+        yield Member(each.encode_name, each.name, hints[each.name], not may_lack)
+
+
+def _noted(kind: Any) -> str:
+    """The description in the annotation of a member whose name is a word of Python, which can have no docstring."""
+    while get_origin(kind) in WRAPPERS:
+        for each in getattr(kind, "__metadata__", ()):
+            if isinstance(each, msgspec.Meta) and each.description:
+                return each.description
+        kind = get_args(kind)[0]
+    return ""

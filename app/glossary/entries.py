@@ -1,0 +1,45 @@
+"""The glossary as a worker reads it: every name of the answers with its one sentence, and the schemas of the answers.
+
+Both are made of the types themselves by `python scripts/write_glossary.py`, so nothing of them is loaded here.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+PLACE: Final = Path(__file__).with_name("answers.json")
+
+
+class Explained(msgspec.Struct, frozen=True):
+    """A name that answers serve; `where` is the type that explains it."""
+
+    name: str
+    where: str
+    description: str
+
+
+class _Written(msgspec.Struct, frozen=True):
+    """What is made of the types of the answers: entries by name, schemas by the name of their type."""
+
+    entries: tuple[Explained, ...]
+    schemas: dict[str, Any]
+
+
+@cache
+def _read() -> _Written:
+    """The file, read once."""
+    return msgspec.json.decode(PLACE.read_bytes(), type=_Written)
+
+
+def entries() -> tuple[Explained, ...]:
+    """Every name, in order."""
+    return _read().entries
+
+
+@cache
+def descriptions() -> Mapping[str, str]:
+    """The sentence of each name."""
+    return {entry.name: entry.description for entry in entries()}

@@ -1,0 +1,203 @@
+"""Reports of experiments, and the links that show one to whoever holds them."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.responses import JSONResponse, PlainTextResponse
+from msgspec import Meta
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.analysis.queries import ExperimentQuery, ReportQuery
+from app.http.body import decode
+from app.http.errors import Problem, retry_later
+from app.management.audit import REASON, Act, auditing
+from app.management.openapi import json_body
+from app.management.results import Key, Moment, Phase
+from app.reports.content import Shown, report_of
+from app.reports.document import HEADERS, document, not_now, nothing_there
+from app.reports.markdown import markdown
+from app.reports.shares import MOST_DAYS, Share, Shares, TooManyShares, new_share
+from app.routes.dependencies import Anyone, Asked, Secret, Worker, analysed, analysed_for
+from app.worker.resources import Resources
+
+router = APIRouter(tags=["Results"])
+
+Form = Literal["html", "md"]
+RETRY_SECONDS: Final = 60
+NEVER_STORED: Final = {"cache-control": "no-store"}
+SHARE: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["id", "experiment", "at", "created_at", "expires_at", "by"],
+    "properties": {
+        "id": {"type": "string", "description": "Names the link to those who keep it; nobody opens anything by it."},
+        "experiment": {"type": "string"},
+        "at": {"type": ["string", "null"], "description": "The look that it shows; null: the newest."},
+        "created_at": {"type": "string", "format": "date-time"},
+        "expires_at": {"type": "string", "format": "date-time"},
+        "by": {"type": "string", "description": "Who made it: a key or a person, by name."},
+    },
+}
+WANTED: Final = json_body(
+    {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "days": {"type": "integer", "minimum": 1, "maximum": MOST_DAYS, "default": 30},
+            "at": {
+                "type": ["string", "null"],
+                "maxLength": 40,
+                "description": "Freeze it to the look of this moment; without it the newest is shown.",
+            },
+            "reason": REASON,
+        },
+    },
+    {"days": 30, "at": None},
+)
+WANTED["requestBody"]["required"] = False
+
+
+def answers(status: str, description: str, schema: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
+    """What a route answers in JSON, for the OpenAPI document."""
+    return {int(status): {"description": description, "content": {"application/json": {"schema": schema}}}}
+
+
+MADE: Final = answers(
+    "201",
+    "The link. Its address is told once, and kept nowhere.",
+    {
+        "type": "object",
+        "required": ["id", "url", "expires_at"],
+        "properties": {
+            "id": {"type": "string"},
+            "url": {"type": "string", "format": "uri"},
+            "expires_at": {"type": "string", "format": "date-time"},
+        },
+    },
+)
+LISTED: Final = answers(
+    "200",
+    "The links that hold, the newest first.",
+    {"type": "object", "required": ["shares"], "properties": {"shares": {"type": "array", "items": SHARE}}},
+)
+PAGE: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"description": "One file that needs nothing besides.", "content": {"text/html": {}, "text/markdown": {}}}
+}
+
+
+def told(share: Share) -> dict[str, Any]:
+    """What may be told of a link: all but what would open it."""
+    return {name: getattr(share, name) for name in Share.__struct_fields__ if name != "digest"}
+
+
+def shares_of(worker: Resources) -> Shares:
+    """The links of this service."""
+    return Shares(worker.settings.data)
+
+
+@asynccontextmanager
+async def writing() -> AsyncGenerator[None]:
+    """What keeps links inside is refused in words where it cannot. Raises Problem."""
+    try:
+        yield
+    except TooManyShares as error:
+        raise Problem(409, "too_many_shares", str(error)) from None
+    except OSError as error:
+        raise retry_later(503, "share_not_kept", f"no link can be kept: {error.strerror}", RETRY_SECONDS) from None
+
+
+class ReportParameters(BaseModel):
+    """Which look a report shows, and in which form."""
+
+    model_config = ConfigDict(frozen=True)
+
+    at: Moment = None
+    phase: Phase = None
+    format: Form = Field("html", description="`html`: one file with its pictures; `md`: Markdown with its tables.")
+
+
+@router.get("/v1/experiments/{key}/report", summary="The readout as a document for people", responses=PAGE)
+async def report(
+    key: Key, _: Secret, asked: Asked, worker: Worker, look: Annotated[ReportParameters, Query()]
+) -> Response:
+    answer = await analysed(asked, worker, ReportQuery(key, look.at, look.phase))
+    shown = report_of(Shown(**msgspec.json.decode(answer.body)))
+    if look.format == "md":
+        return PlainTextResponse(markdown(shown), headers=HEADERS, media_type="text/markdown")
+    return document(shown)
+
+
+class ShareBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """For how long a link holds, and to which look it is frozen."""
+
+    days: Annotated[int, Meta(ge=1, le=MOST_DAYS)] = 30
+    at: Annotated[str, Meta(max_length=40)] | None = None
+    reason: str | None = None
+
+
+SHARE_DECODER: Final = msgspec.json.Decoder(ShareBody)
+
+
+@router.post(
+    "/v1/experiments/{key}/shares",
+    summary="A link that shows the report to whoever holds it",
+    status_code=201,
+    responses=MADE,
+    openapi_extra=WANTED,
+)
+async def share(key: Key, request: Request, _: Secret, asked: Asked, worker: Worker) -> JSONResponse:
+    """It is read only and needs no key. With `at` it shows that look for good, else the newest; it names neither
+    visitors nor other experiments, and ends by itself after `days`.
+    """
+    body = await request.body()
+    wanted = decode(body, SHARE_DECODER) if body else ShareBody()
+    await analysed(asked, worker, ExperimentQuery(key) if wanted.at is None else ReportQuery(key, wanted.at))
+    by = f"key {asked.grant.name}" if asked.grant else ""
+    token, made = new_share(key, by, wanted.days, wanted.at, datetime.now(UTC))
+    async with auditing(asked, worker, Act("share", key, after=told(made), reason=wanted.reason)), writing():
+        await asyncio.to_thread(shares_of(worker).keep, made, datetime.now(UTC))
+    url = f"{worker.addresses.of(asked.scope, asked.headers).url}/share/{token}"
+    return JSONResponse({"id": made.id, "url": url, "expires_at": made.expires_at}, 201, NEVER_STORED)
+
+
+@router.get("/v1/shares", summary="The links that show reports", responses=LISTED)
+async def shares(_: Secret, worker: Worker) -> JSONResponse:
+    held = await asyncio.to_thread(shares_of(worker).listed, datetime.now(UTC))
+    return JSONResponse({"shares": [told(each) for each in held]}, headers=NEVER_STORED)
+
+
+Identifier = Annotated[
+    str, Path(alias="id", max_length=64, description="The `id` of a link.", examples=["5f2a9c01d3e84b67"])
+]
+
+
+@router.delete("/v1/shares/{id}", summary="Take a link back; it opens nothing from now on", status_code=204)
+async def take_back(identifier: Identifier, _: Secret, asked: Asked, worker: Worker) -> Response:
+    held = await asyncio.to_thread(shares_of(worker).listed, datetime.now(UTC))
+    found = next((each for each in held if each.id == identifier), None)
+    if found is None:
+        raise Problem(404, "unknown_share", "there is no such link; GET /v1/shares lists those that hold")
+    async with auditing(asked, worker, Act("unshare", found.experiment, before=told(found))), writing():
+        await asyncio.to_thread(shares_of(worker).take_back, identifier, datetime.now(UTC))
+    return Response(status_code=204)
+
+
+Token = Annotated[str, Path(max_length=200, description="What the link ends with.")]
+
+
+@router.get("/share/{token}", summary="The report that a link shows", responses=PAGE)
+async def shared(token: Token, _: Anyone, worker: Worker) -> Response:
+    """Needs no key. What no link ends with, what is over and what was taken back answer the same 404."""
+    found = await asyncio.to_thread(shares_of(worker).find, token, datetime.now(UTC))
+    try:
+        if found is None:
+            raise Problem(404, "unknown_share", "")
+        answer = await analysed_for(f"share {found.id}", worker, ReportQuery(found.experiment, found.at))
+    except Problem as problem:
+        return nothing_there() if problem.status == 404 else not_now(problem)
+    others = frozenset(worker.catalogs.catalog.experiments) - {found.experiment}
+    return document(report_of(Shown(**msgspec.json.decode(answer.body), shared=True, hidden=others)))

@@ -1,0 +1,21 @@
+"""What is made of the types of the answers is what the types say, and each name in them is explained, once."""
+
+from pathlib import Path
+
+from app.describing.answers import answers_json, glossary_page, served_types
+from app.glossary.entries import PLACE
+
+PAGE = Path(__file__).parents[3] / "docs/glossary.md"
+WRITE = "run: python scripts/write_glossary.py"
+
+
+def test_what_workers_read_is_made_of_the_types_as_they_are() -> None:
+    assert PLACE.read_bytes() == answers_json(), WRITE
+
+
+def test_the_page_of_the_glossary_is_made_of_the_types_as_they_are() -> None:
+    assert PAGE.read_text(encoding="utf-8") == glossary_page(), WRITE
+
+
+def test_every_name_in_the_answers_is_explained() -> None:
+    assert served_types().undescribed == {}
