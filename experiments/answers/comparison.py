@@ -184,6 +184,7 @@ class ComparisonReadout:
     worst_case: float | NoEstimate | None
     """The most harm to a guardrail that the data still allow, on the scale of its limit; positive is harm."""
     smallest_effect: float | NoEstimate = field(kw_only=True)
+    """The smallest effect that this test could have found, as a share of control or in points."""
     reasons: tuple[str, ...]
     """Codes that say why a number is missing or should be read with care."""
     methods: Methods

@@ -2,25 +2,83 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from experiments.statistics.sample_ratio import Balance
+
+CheckCode = Literal[
+    "paused",
+    "shipped_in_between",
+    "multi_exposure",
+    "no_exposures",
+    "interaction",
+    "redirect_lost",
+    "unequal_before_exposure",
+    "effect_changed_over_time",
+    "backend_orders_joined_by_page",
+    "contested_orders",
+    "visitor_ids_guessable",
+    "conversions_look_forged",
+    "consent_differs",
+    "engaged_time_estimated",
+    "no_engaged_time",
+    "events_lost",
+    "events_rejected",
+    "users_alone",
+    "orders_without_value",
+    "never_exposed",
+    "exposures_forged",
+    "units_repeat",
+    "rows_are_counts",
+    "rows_are_units",
+    "rows_above_header",
+    "numbers_read",
+    "encoding",
+]
+"""What a reader must know before trusting the numbers.
+`shipped_in_between`: Everybody saw one variant for a while, and then it ran on, so that visitors carry over what they
+saw: nothing is shipped; begin a new phase.
+`no_exposures`: Nobody has been exposed yet: the page must say when it shows the variant.
+`interaction`: Another experiment that runs beside this one changes its effect: read both together.
+`redirect_lost`: Visitors are lost on the way to the other page, so that those who arrive are not alike: nothing is
+shipped.
+`unequal_before_exposure`: The variants differed before anybody was exposed: that variant is not shipped.
+`effect_changed_over_time`: The effect among those exposed later is another than among those exposed earlier; where the
+later half speaks against it, that variant is not shipped.
+`backend_orders_joined_by_page`: Orders of the backend are joined to a visitor by pages alone, so that `from: backend`
+counts none of them.
+`contested_orders`: Several visitors' pages claim the same orders, which then count for nobody.
+`visitor_ids_guessable`: Many visitor ids look like counters, e-mails or user ids: who guesses one acts as that browser.
+`conversions_look_forged`: Conversions of one variant look invented, by where they come from or how soon they follow.
+`consent_differs`: The variants differ in how many visitors allow personal data, so that what rests on it does not
+compare like with like.
+`engaged_time_estimated`: Time on site is estimated from page views, since no page sent it.
+`no_engaged_time`: No page sent time on site: the metric says nothing.
+`events_lost`: A damaged part of the log was set aside: its events are in no number.
+`events_rejected`: Events that the metrics read were refused; `GET /v1/events/rejected` shows why.
+`users_alone`: Events that name a user alone are not stored under the consent that holds.
+`orders_without_value`: Orders came without a value: they count as orders and as no money.
+`never_exposed`: The experiment is evaluated and never exposed: the page must say when it shows the variant.
+`exposures_forged`: Exposures name a variant that was not drawn for this visitor; they count nowhere.
+`units_repeat`: Units stand in several rows of the table, which were added up.
+`rows_are_counts`: The rows of the table count units, so that no unit is known by itself.
+`rows_are_units`: Each row of the table counts as one unit.
+`rows_above_header`: Rows above the header of the table were left out.
+`numbers_read`: Numbers of the table were read from another spelling, such as a decimal comma.
+`encoding`: The file is in an unusual encoding; it was read as the one that is named.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class MultiExposure:
     rate: float
-    """The share of units that saw several variants; above 0.01 something mixes visitors up."""
     rule: str = "first_exposure"
     """By which exposure a unit that saw several variants is counted: the first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Excluded:
-    """What was left out; `currency` by metric: events whose money cannot be said in the shop's currency.
-
-    `contested`: orders that several pages claim, `powerless_refunds`: those of whoever is believed less than the order.
-    The last three are of an imported table: units in several groups or rows, rows that lack cells.
-    """
+    """What was left out of all numbers; the last three are of an imported table."""
 
     bots: int = 0
     """Exposures of automated visitors, which count nowhere."""
@@ -29,7 +87,6 @@ class Excluded:
     forced: int = 0
     """Exposures of previews and forced variants, which count nowhere."""
     currency: Mapping[str, int] = field(default_factory=dict[str, int])
-    """By metric: events whose money cannot be said in the shop's currency, because no rate is defined."""
     quarantined: int = 0
     """Exposures and events set apart because they cannot be true, such as those of a clock far off; they count
     nowhere."""
@@ -47,12 +104,9 @@ class Excluded:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Something that a reader must know before trusting the numbers: of one metric, of one variant where it says so.
+    """Something that a reader must know before trusting the numbers: of one metric, of one variant where it says so."""
 
-    While it stands and `withholds_ship`, that variant (every one, if none is named) is not shipped.
-    """
-
-    code: str
+    code: CheckCode
     """The name of what was found, the same in every answer, so that programs may rely on it."""
     detail: str
     """What was found, in a sentence, with what to do about it."""
@@ -64,9 +118,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class VariantTrust:
-    """Who told of a variant's conversions, of the first goal: how many by `backend`, `proven` and `page`, and from how
-    many `networks` the pages did, those of each shop day counted anew; the share of its visitors whose ids were issued
-    here."""
+    """Who told of a variant's conversions, of the first goal."""
 
     conversions: Mapping[str, int]
     """Conversions of the first goal by who told of them: `backend`, `proven` or `page`."""
@@ -85,7 +137,7 @@ class Trust:
 
 @dataclass(frozen=True, slots=True)
 class Identities:
-    """`second_users`: visitors whom pages call by a further user, which is followed by nothing."""
+    """What is known of visitors and users that go together."""
 
     second_users: int
     """Visitors whom pages call by a second user; that user is followed by nothing."""
@@ -93,8 +145,7 @@ class Identities:
 
 @dataclass(frozen=True, slots=True)
 class Consents:
-    """Units by variant and by the mode of consent under which they are stored. `none`: answers to those who refuse, of
-    whom it is known neither who they are nor what they saw."""
+    """Units by variant and by the mode of consent under which they are stored."""
 
     none: int
     """Answers to visitors who refuse everything: nothing is kept of who they are or what they saw."""
@@ -106,7 +157,7 @@ class Health:
     srm: Balance
     """Whether the variants filled as their weights say (sample ratio); if not, no number can be trusted."""
     multi_exposure: MultiExposure
-    """Units that saw several variants."""
+    """Units that saw several variants: `rate` is their share, and above 0.01 something mixes visitors up."""
     excluded: Excluded
     """What was left out of all numbers, by cause."""
     checks: tuple[Check, ...] = ()

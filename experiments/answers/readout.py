@@ -34,21 +34,36 @@ Action = Literal["unhealthy", "roll_back", "ship", "keep_running", "inconclusive
 class Ground(StrEnum):
     """Why a decision is as it is; the codes of checks and of reasons stand beside these in `codes`."""
 
-    SAMPLE_RATIO_MISMATCH = "sample_ratio_mismatch"  # the variants did not fill as their weights say
-    NOT_BEGUN = "not_begun"  # a draft, or before its start
-    NOBODY_EXPOSED = "nobody_exposed"  # nobody has been exposed yet
-    ENDED_BEFORE_EXPOSURE = "ended_before_exposure"  # it ended before anybody was exposed
-    GUARDRAIL_VIOLATED = "guardrail_violated"  # a variant harms a guardrail
-    GUARDRAIL_OPEN = "guardrail_open"  # a strict guardrail is not known to be safe
-    GOAL_WINS = "goal_wins"  # the primary goal wins
-    GOAL_LOSES = "goal_loses"  # a goal loses
-    LOWEST_LOSS = "lowest_expected_loss"  # of several winners the one of the lowest expected loss
-    TOO_FEW_DAYS = "too_few_days"  # it wins before the days that the plan asks for have closed
-    PLAN_OVER = "plan_over"  # the plan is over and no goal won or lost
-    ENROLS_NO_MORE = "enrols_no_more"  # nobody is enrolled any more and no goal won or lost
-    WINDOWS_OPEN = "windows_open"  # windows are still open
-    WIDER_THAN_TARGET = "wider_than_target"  # an interval is wider than the effect that the plan wants to see
-    DAYS_LEFT = "days_left"  # days of the plan are left
+    SAMPLE_RATIO_MISMATCH = "sample_ratio_mismatch"
+    """The variants did not fill as their weights say, so that no number can be trusted."""
+    NOT_BEGUN = "not_begun"
+    """It is a draft, or its start lies ahead."""
+    NOBODY_EXPOSED = "nobody_exposed"
+    """Nobody has been exposed yet."""
+    ENDED_BEFORE_EXPOSURE = "ended_before_exposure"
+    """It ended before anybody was exposed."""
+    GUARDRAIL_VIOLATED = "guardrail_violated"
+    """A variant harms a guardrail."""
+    GUARDRAIL_OPEN = "guardrail_open"
+    """A guardrail that must be safe before anything is shipped is not known to be."""
+    GOAL_WINS = "goal_wins"
+    """The primary goal wins, no other goal loses, no guardrail is violated."""
+    GOAL_LOSES = "goal_loses"
+    """A goal loses."""
+    LOWEST_LOSS = "lowest_expected_loss"
+    """Of several winners it is the one of the lowest expected loss."""
+    TOO_FEW_DAYS = "too_few_days"
+    """It wins before the days that the plan asks for have closed."""
+    PLAN_OVER = "plan_over"
+    """The plan is over, and no goal won or lost."""
+    ENROLS_NO_MORE = "enrols_no_more"
+    """Nobody is enrolled any more, and no goal won or lost."""
+    WINDOWS_OPEN = "windows_open"
+    """Windows of visitors are still open: what they buy until then counts."""
+    WIDER_THAN_TARGET = "wider_than_target"
+    """An interval is still wider than the effect that the plan wants to see."""
+    DAYS_LEFT = "days_left"
+    """Days of the plan are left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +79,7 @@ class Decision:
     because: tuple[str, ...]
     """Why, in sentences."""
     codes: tuple[str, ...]
+    """The same as codes, each once, for programs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +88,15 @@ class Worth:
     the primary goal in its `unit`, times the units of a month; `ci` holds it as surely as the decision's interval."""
 
     per_month: float
+    """What the decision is worth a month, in the currency or the unit beside it."""
     ci: Interval
     metric: str
     variant: str
     assumption: str
+    """What the worth assumes: traffic, days, and that the effect stays."""
     currency: str | None = None
+    """The currency of the money, as in `EUR`; among what is excluded, by metric, events whose money cannot be said
+    in the shop's currency."""
     unit: str | None = None
 
 
@@ -147,7 +167,6 @@ class LookReadout:
     p: Number = None
     p_min: Number = None
     closed: bool = False
-    """Whether it is over: no more can come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +177,11 @@ class MetricReadout:
     metric: str
     """The name of a metric."""
     title: str
+    """How people call the metric."""
     quantity: Quantity
+    """What the metric's values are, which says how they are read."""
     noun: str
+    """What is counted of the metric, such as orders."""
     role: Role
     """What the metric is to the experiment: goal, secondary or guardrail."""
     type: str
@@ -254,10 +276,13 @@ class Readout:
     pending: int | None
     """Acknowledged events that are not in the log yet, null where nobody can say."""
     name: str = field(default="", kw_only=True)
+    """How people call the experiment, key or thing."""
     sentence: str = field(default="", kw_only=True)
+    """The result in one sentence, the same in every page, report and table."""
     state: State
     """What the experiment is doing at that moment."""
     closed: bool
+    """Whether it is over: no more can come."""
     plan: PlanReadout
     """What verdicts and decision follow."""
     health: Health
@@ -265,8 +290,11 @@ class Readout:
     decision: Decision
     """What to do, and why."""
     worth: Worth | None = field(default=None, kw_only=True)
+    """What the decision is worth, null where nothing is said of it."""
     worth_reason: str | None = field(default=None, kw_only=True)
+    """Why nothing is said of the worth."""
     units_a_day: float | None = field(default=None, kw_only=True)
+    """Units that are enrolled on a day: the mean of the newest closed days, 28 at most."""
     metrics: tuple[MetricReadout, ...]
     """The metrics of the experiment: goals first, then secondary ones, then guardrails."""
     etag: str = field(default="", metadata={"served": False})

@@ -6,7 +6,7 @@ What was refused stands in the tallies of the workers, what was stored in the lo
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from events.consent import USER_ALONE
 from events.engines.sql import Expression
@@ -31,7 +31,7 @@ SHOWN: Final = "GET /v1/events/rejected shows the last ones"
 class Notice(NamedTuple):
     """What a reader of a readout must know: the code of a check, and a sentence that says what to set."""
 
-    code: str
+    code: Literal["events_rejected", "users_alone", "orders_without_value", "never_exposed", "exposures_forged"]
     detail: str
 
 

@@ -14,7 +14,6 @@ State = Literal["draft", "not_started", "enrolling", "paused", "ended", "closed"
 `enrolling`: Visitors are assigned and counted.
 `paused`: Everybody gets control for a while, and nobody is counted.
 `ended`: Nobody is enrolled any more, and windows of visitors are still open.
-`closed`: All is over, or the last window has closed: no more can come.
 """
 LONGEST_DAYS: Final = 56  # of a plan: cookies and seasons blur what takes longer
 ENROLS_NO_MORE: Final[tuple[State, ...]] = ("ended", "closed")

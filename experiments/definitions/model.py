@@ -252,7 +252,12 @@ MetricType = Literal["proportion", "count", "mean", "ratio", "quantile", "funnel
 Want = Literal["up", "down"]
 EffectScale = Literal["relative", "points"]
 Quantity = Literal["rate", "money", "points", "seconds", "number"]
-"""What the values of a metric are, which says how they are read."""
+"""What the values of a metric are, which says how they are read.
+`rate`: A share, from 0 to 1.
+`money`: Money in the shop's currency.
+`seconds`: A time, in seconds.
+`number`: A plain number.
+"""
 
 
 class Bound(Definition):
