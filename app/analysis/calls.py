@@ -1,7 +1,6 @@
 """How the analysis answers each query: from the catalogue, from readouts one at a time, or from the log beside them."""
 
 from dataclasses import replace
-from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
@@ -9,6 +8,7 @@ import msgspec
 
 from app.analysis.client import AnalysisAnswer
 from app.analysis.metrics import metrics_told
+from app.analysis.overview import COLUMNS as COLUMNS_OF_LIST
 from app.analysis.privacy import privacy_report
 from app.analysis.queries import (
     AllResultsQuery,
@@ -45,16 +45,13 @@ from experiments.answers.encoding import plain
 from experiments.answers.readout import Readout
 from experiments.arrivals.diagnosis import diagnosed
 from experiments.arrivals.names import events_lately, newest_rows, newest_rows_of
-from experiments.catalog.calendar import state_of
-from experiments.catalog.reader import CatalogReader
 from experiments.cube.satisfaction import COLUMNS
-from experiments.definitions.model import Experiment
 from experiments.planning.plan import plan_json
 from experiments.program.holdout import COLUMNS as HOLDOUT_COLUMNS
 from experiments.program.holdout import HoldoutQuery, holdout_rows
 from experiments.program.report import COLUMNS as PROGRAM_COLUMNS
 from experiments.program.report import ProgramQuery, program_report
-from experiments.readout.study import ReadoutQuery, UnknownExperiment, parsed_at
+from experiments.readout.study import ReadoutQuery, parsed_at
 from experiments.readout.tables import flat_row, flat_rows
 from recommender.evaluation.attribution import attribution
 
@@ -64,10 +61,10 @@ MOST_ROWS: Final = 10_000  # of one export page
 async def answer(analysis: Analysis, query: Query) -> AnalysisAnswer:
     """The answer to a query, of what is stored when it is asked; raises what `app.analysis.server` refuses with."""
     match query:
-        case ExperimentsQuery():
-            return json_answer(experiments_answer(analysis.catalogs, analysis.readouts.now()))
+        case ExperimentsQuery(read="known"):
+            return _listed(analysis, query)
         case ExperimentQuery():
-            return json_answer(experiment_answer(analysis.catalogs, query.key, analysis.readouts.now()))
+            return json_answer(analysis.overview.whole(query.key, analysis.readouts.now()))
         case MetricsQuery():
             return json_answer({"metrics": metrics_told(analysis.catalogs.latest(), analysis.settings.definitions)})
         case NewPlanQuery():
@@ -136,7 +133,13 @@ def _computed(analysis: Analysis, query: ComputedQuery, look: ReadoutQuery) -> A
     readouts = analysis.readouts
     match query:
         case ResultsQuery() | TimeseriesQuery() | ReportQuery():
-            return _shown(analysis, query, readouts.read(query.key, look))
+            readout = readouts.read(query.key, look)
+            if (look.at, look.phase, look.metric, look.dimension) == (None, None, None, None):
+                analysis.overview.learn(readout)
+            return _shown(analysis, query, readout)
+        case ExperimentsQuery():
+            analysis.overview.read(look)
+            return _listed(analysis, query)
         case PlanQuery():
             return json_answer(readouts.plan(query.key, query.said))
         case UnitsQuery():
@@ -198,6 +201,14 @@ def _reported(
     return rows_answer(rows, names, query.format)
 
 
+def _listed(analysis: Analysis, query: ExperimentsQuery) -> AnalysisAnswer:
+    """Every experiment, as it is known."""
+    now = analysis.readouts.now()
+    if query.format == "json":
+        return json_answer(analysis.overview.listed(now))
+    return rows_answer(analysis.overview.rows(now), COLUMNS_OF_LIST, query.format)
+
+
 def _shown(analysis: Analysis, query: ReadableQuery, readout: Readout) -> AnalysisAnswer:
     etag = weak(analysis.readouts.etag(readout))
     if isinstance(query, TimeseriesQuery):
@@ -218,58 +229,3 @@ def _reported_whole(analysis: Analysis, readout: Readout) -> AnalysisAnswer:
     results, series = analysis.bodies.results(readout), analysis.bodies.timeseries(readout)
     body = b'{"results":%b,"timeseries":%b,"definition":%b}' % (results, series, definition)
     return AnalysisAnswer(200, JSON, body)
-
-
-def experiments_answer(catalogs: CatalogReader, now: datetime) -> dict[str, Any]:
-    """Every experiment in order of key, and what is wrong with the files that are not served."""
-    catalog = catalogs.latest()
-    return {
-        "version": catalog.version,
-        "errors": [str(error) for error in catalogs.errors],
-        "experiments": [_summary(catalogs, catalog.experiments[key], now) for key in sorted(catalog.experiments)],
-    }
-
-
-def experiment_answer(catalogs: CatalogReader, key: str, now: datetime) -> dict[str, Any]:
-    """One experiment with its whole definition. Raises UnknownExperiment."""
-    catalog = catalogs.latest()
-    experiment = catalog.experiments.get(key)
-    if experiment is None:
-        raise UnknownExperiment(key, catalog.experiments)
-    return {**_summary(catalogs, experiment, now), "definition": experiment.model_dump(mode="json")}
-
-
-def _summary(catalogs: CatalogReader, experiment: Experiment, now: datetime) -> dict[str, Any]:
-    catalog, design = catalogs.latest(), catalogs.design(experiment.key, experiment.phase)
-    return {
-        "key": experiment.key,
-        "name": experiment.name,
-        "owner": experiment.owner,
-        "status": experiment.status,
-        "status_in_file": catalog.written.get(experiment.key, experiment.status),
-        "state": state_of(experiment, design, catalog.metrics, now),
-        "start": experiment.start,
-        "end": experiment.end,
-        "phase": experiment.phase,
-        "unit": experiment.unit,
-        "variants": [{"key": variant.key, "weight": variant.weight} for variant in experiment.variants],
-        "goals": experiment.goals,
-        "secondary": experiment.secondary,
-        "guardrails": [guardrail.metric for guardrail in experiment.guardrails],
-        "method": experiment.plan.method,
-        "decision": experiment.decision.model_dump(mode="json"),
-        "phases": [
-            {
-                "phase": design.phase,
-                "fingerprint": design.fingerprint,
-                "frozen_at": design.frozen_at,
-                "planned_units": design.planned_units,
-                "currency": design.currency,
-                "rates": design.rates,
-                "end": design.end,
-                "stopped_at": design.stopped_at,
-                "pauses": [{"since": pause.since, "until": pause.until} for pause in design.pauses],
-            }
-            for design in catalogs.phases(experiment.key)
-        ],
-    }

@@ -14,7 +14,12 @@ PersonKind: TypeAlias = Literal["visitor", "user"]
 
 
 class ExperimentsQuery(msgspec.Struct, frozen=True, tag=True):
-    """Every definition with status, phases and fingerprints, and what is wrong with the files."""
+    """Every definition with status, phases and fingerprints, what is wrong with the files, and a sentence of each: what
+    is known at once, or with `read` now read first, of all that run together and of what has ended and was never read.
+    """
+
+    read: Literal["known", "now"] = "known"
+    format: Form = "json"
 
 
 class ExperimentQuery(msgspec.Struct, frozen=True, tag=True):
@@ -169,6 +174,7 @@ ReadableQuery: TypeAlias = ResultsQuery | TimeseriesQuery | ReportQuery
 """Answered from one readout, which may be remembered."""
 ComputedQuery: TypeAlias = (
     ReadableQuery
+    | ExperimentsQuery
     | PlanQuery
     | UnitsQuery
     | AllResultsQuery
@@ -183,12 +189,5 @@ ComputedQuery: TypeAlias = (
     | PrivacyQuery
 )
 Query: TypeAlias = (
-    ExperimentsQuery
-    | ExperimentQuery
-    | MetricsQuery
-    | NewPlanQuery
-    | ComputedQuery
-    | EventsQuery
-    | PersonQuery
-    | ErasureQuery
+    ExperimentQuery | MetricsQuery | NewPlanQuery | ComputedQuery | EventsQuery | PersonQuery | ErasureQuery
 )

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Final
 
 from app.analysis.jobs import Jobs
+from app.analysis.overview import Overview
 from app.analysis.responses import Bodies
 from app.runtime.data_directory import DataDirectory, store_connection
 from app.runtime.settings import Settings
@@ -60,6 +61,7 @@ class Analysis:
         self.log = EventLog(settings.data, analysis_limits(settings))
         self.journal = ErasureJournal(settings.erasure_journal) if settings.erasure_journal else None
         self.readouts = Readouts(self.log, self.catalogs)
+        self.overview = Overview(self.readouts, self.catalogs)
         self.holdouts = HoldoutReports(self.readouts, self.catalogs)
         self.bodies = Bodies()
         self.exporter = Exporter(self.log.reader)

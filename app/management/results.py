@@ -143,9 +143,22 @@ async def new_plan(_: Secret, asked: Asked, worker: Worker, told: Told) -> Respo
     return await analysis_response(asked, worker, NewPlanQuery(request))
 
 
-@router.get("/v1/experiments", summary="All experiments with their states and what is wrong with the files")
-async def experiments(_: Secret, asked: Asked, worker: Worker) -> Response:
-    return await analysis_response(asked, worker, ExperimentsQuery())
+ResultsOfList = Annotated[
+    Literal["known", "now"],
+    Query(description="`known` answers at once with what was read last; `now` reads first all that run, together."),
+]
+
+
+@router.get(
+    "/v1/experiments", summary="All experiments with their states and what is wrong with the files", responses=FLAT
+)
+async def experiments(
+    _: Secret, asked: Asked, worker: Worker, results: ResultsOfList = "known", form: FormQuery = "json"
+) -> Response:
+    """`sentence`, `action`, `alarm`, `checks`, `day`, `units` and `units_a_day` are what was read of an experiment
+    last, `as_of` says when. As `csv` and `parquet` a row per experiment.
+    """
+    return await analysis_response(asked, worker, ExperimentsQuery(results, form))
 
 
 @router.get("/v1/experiments/{key}", summary="One experiment: definition, phases, fingerprints")

@@ -88,6 +88,10 @@ class Readouts:
         readout = self._recalled(inquiry.mark)
         return readout and replace(readout, pending=query.pending)
 
+    def not_begun(self, key: str, now: datetime) -> str | None:
+        """Why nobody could be assigned yet to an experiment; None once somebody could. Another thread may ask this."""
+        return self._studies.of(self.archive, key, ReadoutQuery()).not_started(now)
+
     def etag(self, readout: Readout) -> str:
         """What a readout says and what it lacks, as a name: the moments it was made at and reaches to are not in it."""
         return readout.etag if readout.pending == 0 else f"{readout.etag}-{readout.pending}"

@@ -39,7 +39,7 @@ SUMMARY: Final = (
     "metric", "role", "type", "effect_scale",
     "variant", "against", "units", "value", "control_value", "lift", "ci_low", "ci_high", "difference",
     "difference_ci_low", "difference_ci_high", "p", "p_adjusted", "method", "cuped", "gate_open", "verdict",
-    "decided_on", "srm_alarm", "pending",
+    "decided_on", "srm_alarm", "pending", "sentence",
 )  # fmt: skip
 
 

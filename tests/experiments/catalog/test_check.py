@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from worlds.catalog_folders import BANNER, Shop
 
-from app.analysis.calls import experiments_answer
+from app.analysis.overview import Overview
+from events.engines.duckdb import EventLog
 from experiments.catalog.check import CheckResult, SiteHistory, check_folder, served_in
+from experiments.readout.read import Readouts
 
 NOW = datetime(2026, 1, 10, tzinfo=UTC)
 DESIGN = BANNER.replace("status: running", "status: draft") + (
@@ -122,7 +124,9 @@ def test_what_a_changed_file_makes_of_an_experiment_is_told_beforehand_and_serve
     shop.write(text)
 
     def told() -> tuple[str, str]:
-        listed = experiments_answer(shop.archive(), shop.now)["experiments"]
+        archive = shop.archive()
+        overview = Overview(Readouts(EventLog(shop.data), archive, lambda: shop.now), archive)
+        listed = overview.listed(shop.now)["experiments"]
         return check_folder(shop.definitions, shop.now, served_in(shop.data)).states["banner"], listed[0]["state"]
 
     assert told() == (at_once, "enrolling")

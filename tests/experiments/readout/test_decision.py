@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from experiments.readout.decision import Schedule, VariantEvidence, decide
+from experiments.readout.decision import Because, Schedule, VariantEvidence, decide
 
 RUNNING = Schedule("enrolling", closed_days=10, days_left=18, min_days=7, over=False, early=True)
 EARLY = replace(RUNNING, closed_days=3, days_left=25)
@@ -33,7 +33,7 @@ def variant(**changes: object) -> VariantEvidence:
         ([variant(guardrails=[("refunds", "violated")])], RUNNING, "roll_back", "b"),
         ([variant(guardrails=[("refunds", "unclear")])], RUNNING, "ship", "b"),
         ([variant(guardrails=[("refunds", "unclear")], blocking=["refunds"])], RUNNING, "keep_running", None),
-        ([variant(blocked=["nps: response_rates_differ"])], RUNNING, "keep_running", None),
+        ([variant(blocked=[Because("response_rates_differ", "Fewer answer.")])], RUNNING, "keep_running", None),
         ([variant(goals=[("sales", "wins"), ("nps", "loses")])], RUNNING, "keep_running", None),
         ([variant(goals=[("sales", "unclear"), ("nps", "wins")])], RUNNING, "keep_running", None),
         ([WINS, variant(variant="c", expected_loss=0.0001)], RUNNING, "ship", "c"),
@@ -53,6 +53,8 @@ def test_the_table_of_decisions(
     found = decide(evidence, schedule, alarm=False)
     assert (found.action, found.variant) == (action, variant)
     assert found.because
+    assert found.codes
+    assert all(told[0].isupper() and told.endswith(".") for told in found.because)
 
 
 def test_a_sample_ratio_mismatch_outranks_everything() -> None:
@@ -61,8 +63,8 @@ def test_a_sample_ratio_mismatch_outranks_everything() -> None:
 
 
 def test_shipping_before_the_plan_is_over_says_that_the_estimate_is_inflated() -> None:
-    assert "stopped_early_estimate_inflated" in decide([WINS], RUNNING, alarm=False).because
-    assert "stopped_early_estimate_inflated" not in decide([WINS], OVER, alarm=False).because
+    assert "stopped_early_estimate_inflated" in decide([WINS], RUNNING, alarm=False).codes
+    assert "stopped_early_estimate_inflated" not in decide([WINS], OVER, alarm=False).codes
 
 
 def test_days_left_are_those_that_have_still_to_be_waited_for() -> None:
@@ -73,5 +75,5 @@ def test_days_left_are_those_that_have_still_to_be_waited_for() -> None:
 
 def test_an_early_stop_is_not_called_the_end_of_the_plan() -> None:
     assert decide([UNCLEAR], STOPPED, alarm=False).because == ("windows are open",)
-    assert decide([UNCLEAR], CLOSED, alarm=False).because == ("nobody is enrolled any more and no goal won or lost",)
-    assert decide([UNCLEAR], OVER, alarm=False).because == ("the plan is over and no goal won or lost",)
+    assert decide([UNCLEAR], CLOSED, alarm=False).because == ("Nobody is enrolled any more and no goal won or lost.",)
+    assert decide([UNCLEAR], OVER, alarm=False).because == ("The plan is over and no goal won or lost.",)
