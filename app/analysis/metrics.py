@@ -1,10 +1,10 @@
-"""What is told of each metric: how people call it, what it is in a sentence, where it is defined, and what rests on it."""
+"""What is told of each metric: its title, what it is in a sentence, where it is defined, and what rests on it."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from experiments.arrivals.names import names_read
+from experiments.arrivals.names import events_read
 from experiments.catalog.catalog import Catalog
 from experiments.definitions.folder import builtin_metrics
 from experiments.definitions.model import Experiment
@@ -21,17 +21,13 @@ def metrics_told(catalog: Catalog, definitions: Path) -> list[dict[str, Any]]:
     metric is that of the file as it is now.
     """
     builtin, (file, lines) = {metric.name: metric for metric in builtin_metrics()}, lines_of(definitions)
-    read: dict[str, list[str]] = {}
-    for event, names in names_read(catalog.metrics.values()).items():
-        for name in names:
-            read.setdefault(name, []).append(event)
     uses = _uses(catalog)
     return [
         {
             **metric.model_dump(mode="json", exclude_none=True),
             "title": title_of(metric),
             "described": definition_text(metric, catalog.shop.currency or ""),
-            "events": read.get(name, []),
+            "events": events_read(metric),
             "built_in": builtin.get(name) == metric,
             "file": None if builtin.get(name) == metric else file,
             "line": None if builtin.get(name) == metric else lines.get(name),

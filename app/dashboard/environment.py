@@ -8,7 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app.dashboard import saying
 from app.dashboard.charts import short
-from experiments.wording.figures import count_text, figure_text, lift_text, p_text, rate_text
+from experiments.wording.figures import bytes_text, count_text, duration_text, figure_text, lift_text, p_text, rate_text
 
 FOLDERS: Final = (Path(__file__).parent, Path(__file__).parent / "pages")
 
@@ -24,7 +24,18 @@ def environment() -> Environment:
         auto_reload=False,
     )
     found.filters["json"] = json_text
-    for say in (count_text, figure_text, lift_text, p_text, rate_text, short, saying.moment, saying.day):
+    for say in (
+        bytes_text,
+        count_text,
+        duration_text,
+        figure_text,
+        lift_text,
+        p_text,
+        rate_text,
+        short,
+        saying.moment,
+        saying.day,
+    ):
         found.filters[say.__name__] = say
     found.globals["saying"] = saying
     return found

@@ -12,8 +12,10 @@ from fastapi.responses import HTMLResponse
 from app.analysis.queries import Query
 from app.dashboard.assets import versions
 from app.dashboard.signed_in import Signed
+from app.http.cold import EXCHANGE
+from app.http.exchange import Exchange
 from app.keys.scopes import PersonScope
-from app.routes.dependencies import analysed_for, exchange_of, resources_of
+from app.routes.dependencies import analysed_for, resources_of
 from app.worker.resources import Resources
 
 if TYPE_CHECKING:
@@ -38,6 +40,10 @@ class Destination:
 
 NAVIGATION: Final = (
     Destination("/dashboard", "Experiments", "read_results"),
+    Destination("/dashboard/metrics", "Metrics", "read_results"),
+    Destination("/dashboard/events", "Events", "read_results"),
+    Destination("/dashboard/operations", "Operations", "read_results"),
+    Destination("/dashboard/glossary", "Glossary", "read_results"),
     Destination("/dashboard/audit", "Audit", "audit"),
     Destination("/dashboard/settings", "Settings", "read_results"),
 )
@@ -57,8 +63,7 @@ def page(request: Request, signed: Signed | None, template: str, status: int = 2
     Templates know besides: `root` (what paths of this service begin with), `here` (the path of this page), `signed`,
     `places` (the navigation) and `style`, `script` (addresses of what a page loads).
     """
-    exchange = exchange_of(request)
-    root = urlsplit(resources_of(request).addresses.of(exchange.scope, exchange.headers).url).path
+    root = root_of(request)
     places = [place for place in NAVIGATION if signed is not None and signed.may(place.scope)]
     told = {
         "root": root,
@@ -69,6 +74,12 @@ def page(request: Request, signed: Signed | None, template: str, status: int = 2
     }
     html = _environment().get_template(template).render(told | shown)
     return HTMLResponse(html, status, PAGE_HEADERS)
+
+
+def root_of(request: Request) -> str:
+    """What paths of this service begin with, as its pages see it."""
+    exchange: Exchange = request.scope["state"][EXCHANGE]  # of a request to no route, too
+    return urlsplit(resources_of(request).addresses.of(exchange.scope, exchange.headers).url).path
 
 
 async def answered(worker: Resources, signed: Signed, query: Query) -> Any:

@@ -106,6 +106,12 @@ BY_ROUTE: Final[Mapping[str, KeyScope]] = {route: scope for scope, routes in ROU
 
 PAGES: Final[Mapping[str, PersonScope]] = {  # what a person needs, by their session; no key opens them
     "GET /dashboard": "read_results",
+    "GET /dashboard/metrics": "read_results",
+    "GET /dashboard/events": "read_results",
+    "POST /dashboard/events/visitor": "read_people",
+    "GET /dashboard/operations": "read_results",
+    "GET /dashboard/glossary": "read_results",
+    "GET /dashboard/glossary/{name}": "read_results",
     "GET /dashboard/settings": "read_results",
     "POST /dashboard/settings/end-session": "read_results",  # one's own; those of others need `people`
     "POST /dashboard/sign-out": "read_results",

@@ -31,7 +31,9 @@ class Pressure:
         """`cpu_seconds` is what the loop has worked so far."""
         self.is_on = False  # whether requests are refused
         self.is_crowded = False  # whether those are that come next to the last connections
-        self.events: dict[Authority, StoreCause] = {}  # whose events are refused, and why; whoever holds it sees it change
+        self.events: dict[
+            Authority, StoreCause
+        ] = {}  # whose events are refused, and why; whoever holds it sees it change
         self.causes: tuple[StoreCause, ...] = ()  # of what there is little
         self._cpu_seconds = cpu_seconds
         self._late = self._later = 0.0

@@ -53,7 +53,12 @@ def describe(application: FastAPI) -> None:
         document = original()
         components = document.setdefault("components", {})
         components["securitySchemes"] = SCHEMES
-        components["schemas"] = {**components.get("schemas", {}), **hot_components(), **components_of_operations(), "Problem": PROBLEM_SCHEMA}
+        components["schemas"] = {
+            **components.get("schemas", {}),
+            **hot_components(),
+            **components_of_operations(),
+            "Problem": PROBLEM_SCHEMA,
+        }
         for name in ("HTTPValidationError", "ValidationError"):
             components["schemas"].pop(name, None)
         for path, operations in document["paths"].items():

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 from app.analysis.queries import EventNamesQuery
 from app.routes.dependencies import Asked, Secret, Worker, analysis_response
 from app.worker.resources import Resources
-from events.tallies.refused_events import OUTCOMES, Outcome, RefusedEvents, causes_of
+from events.tallies.refused_events import OUTCOMES, Outcome, RefusedEvents, causes_of, digests_of
 from events.tallies.remedies import remedy_of
 from kit.time import iso, moment_of
 
@@ -16,6 +16,7 @@ router = APIRouter(tags=["Events"])
 
 NEVER_STORED: Final = {"cache-control": "no-store"}
 MOST_DAYS: Final = 90
+MOST_NOTES: Final = 20
 MOMENT: Final[dict[str, Any]] = {"type": "string", "format": "date-time"}
 TEXT: Final[dict[str, Any]] = {"type": ["string", "null"]}
 CAUSE: Final[dict[str, Any]] = {
@@ -84,6 +85,23 @@ async def refused_told(worker: Resources) -> dict[str, Any]:
         "total": sum(each.count for each in known.outcomes["rejected"].sums),
         **{outcome: causes_told(known, outcome) for outcome in OUTCOMES},
     }
+
+
+async def refused_of(worker: Resources, visitor: str) -> list[dict[str, Any]]:
+    """What of the last events that named this id was not taken as it was sent, the newest first."""
+    known, (digest,) = await worker.intake.all(), digests_of([visitor])
+    found = [
+        (note.at, outcome, code, note)
+        for outcome, tally in known.outcomes.items()
+        for code, notes in tally.last.items()
+        for note in notes
+        if digest in note.people
+    ]
+    newest = sorted(found, key=lambda each: each[0], reverse=True)[:MOST_NOTES]
+    return [
+        {"at": iso(moment_of(at)), "outcome": outcome, "code": code, "remedy": remedy_of(code), **note.told}
+        for at, outcome, code, note in newest
+    ]
 
 
 def causes_told(known: RefusedEvents, outcome: Outcome) -> list[dict[str, Any]]:

@@ -33,6 +33,7 @@ REFUSED_SECONDS: Final = 5.0  # since the last one
 # what is acknowledged and does not reach where it belongs
 LOSSES: Final[tuple[OwnCause, ...]] = ("audit_not_kept", "history_failures", "message_conflicts")
 
+
 @router.get("/healthz", summary="Whether this process answers")
 async def healthz() -> JSONResponse:
     return JSONResponse({"status": "ok"}, headers=NEVER_STORED)
@@ -123,7 +124,13 @@ def readiness(
     keys = {"errors": list(worker.keys.listed.problems[:LISTED_ERRORS])}
     warnings = list(worker.connection.warnings)
     in_words = [to_builtins(told_of(each)) for each in causes]
-    return ready | {"causes": in_words, "store": store | told, "definitions": definitions, "keys": keys, "warnings": warnings}
+    return ready | {
+        "causes": in_words,
+        "store": store | told,
+        "definitions": definitions,
+        "keys": keys,
+        "warnings": warnings,
+    }
 
 
 def degraded_by(worker: Resources, writer: Sequence[StoreCause], recovery: str | None) -> list[Ailment]:

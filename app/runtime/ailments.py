@@ -1,4 +1,4 @@
-"""What `/readyz` may name: every cause in one sentence, with what ends it. None can be named that is not in the table."""
+"""What `/readyz` may name: every cause in one sentence, with what ends it. What is not in the table has no name."""
 
 from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple, TypeAlias
@@ -38,7 +38,7 @@ class Ailment(NamedTuple):
 
 
 class Told(msgspec.Struct, frozen=True):
-    """A cause for people: what is the matter, and what ends it. `named` is what it is about, empty where that is all."""
+    """A cause for people: what is the matter, what it is about (empty where that is all), and what ends it."""
 
     code: str
     named: str

@@ -45,7 +45,9 @@ _DAMAGE_WORDS: Final = (
 )
 
 
-def exit_cause(ended: int | OSError, directory: Path, log: Path | None = None, log_start: int = 0) -> tuple[StoreCause, str]:
+def exit_cause(
+    ended: int | OSError, directory: Path, log: Path | None = None, log_start: int = 0
+) -> tuple[StoreCause, str]:
     """The cause (a word) and a sentence, for an exit status or for the error that kept the server from starting."""
     if isinstance(ended, OSError):
         if ended.errno in _FULL:

@@ -46,11 +46,16 @@ def names_read(metrics: Iterable[Metric]) -> dict[str, list[str]]:
     """By the name of an event the metrics that read it."""
     found: dict[str, list[str]] = {}
     for metric in metrics:
-        parts = (metric.numerator, metric.denominator, metric.subtract)
-        read = [metric.event, *metric.steps, *(part.event for part in parts if part is not None)]
-        for name in dict.fromkeys(name for name in read if name):
+        for name in events_read(metric):
             found.setdefault(name, []).append(metric.name)
     return found
+
+
+def events_read(metric: Metric) -> list[str]:
+    """The names of the events that a metric reads, each once."""
+    parts = (metric.numerator, metric.denominator, metric.subtract)
+    read = [metric.event, *metric.steps, *(part.event for part in parts if part is not None)]
+    return list(dict.fromkeys(name for name in read if name))
 
 
 def events_lately(engine: Engine, metrics: Iterable[Metric], now: datetime, days: int) -> dict[str, Any]:

@@ -4,10 +4,22 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from experiments.definitions.model import Bound, Metric, RatioPart
+from experiments.definitions.model import Bound, Metric, MetricType, RatioPart
 from experiments.wording.figures import duration_text, figure_text, rate_text
 
 EVENTS: Final[Mapping[str, str]] = {"page": "page view", "engagement": "report of time on a page"}
+SENTENCES: Final[Mapping[MetricType, str]] = {
+    "proportion": "The share of visitors with at least one {event}",
+    "count": "How many times a visitor has a {event}",
+    "mean": "The sum of {value} over every {event} of a visitor",
+    "ratio": "Of all visitors together, {above} divided by {under}",
+    "quantile": "What {value} of a {event} stays below in {below} of all cases",
+    "funnel": "The share of visitors who get through {steps}, in this order",
+    "retention": "The share of visitors who have a {event} {since} to {until} after their first exposure",
+    "csat": "The share of 4 and 5 among the scores of {event}",
+    "nps": "Promoters (scores of 9 and 10) less detractors (0 to 6) of {event}, in points",
+    "ces": "The mean score of {event}, from 1 (easy) on",
+}
 SENDERS: Final[Mapping[str, str]] = {
     "proven": "only what backends and proven users say counts",
     "backend": "only what backends say counts",
@@ -16,35 +28,25 @@ SENDERS: Final[Mapping[str, str]] = {
 
 def definition_text(metric: Metric, currency: str = "") -> str:
     """A metric as people say what it is."""
-    whole = [_counted(metric, currency), *_conditions(metric, currency)]
+    whole = [_counted(metric), *_conditions(metric, currency)]
     return f"{'; '.join(whole)}."
 
 
-def _counted(metric: Metric, currency: str) -> str:
-    event, within = _event(metric.event), f"within {duration_text(metric.window_seconds)} of their first exposure"
-    match metric.type:
-        case "proportion":
-            return f"The share of visitors with at least one {event} {within}"
-        case "count":
-            return f"How many times a visitor has a {event} {within}"
-        case "mean":
-            return f"The sum of {metric.value} over every {event} of a visitor {within}"
-        case "quantile":
-            return f"What {metric.value} of a {event} stays below in {rate_text(metric.q)} of all cases, {within}"
-        case "funnel":
-            steps = ", then ".join(map(_event, metric.steps))
-            return f"The share of visitors who get through {steps}, in this order and {within}"
-        case "retention":
-            span = f"{duration_text(metric.from_seconds)} to {duration_text(metric.to_seconds)}"
-            return f"The share of visitors who have a {event} {span} after their first exposure"
-        case "csat":
-            return f"The share of 4 and 5 among the scores of {event} {within}"
-        case "nps":
-            return f"Promoters (scores of 9 and 10) less detractors (0 to 6) of {event}, in points, {within}"
-        case "ces":
-            return f"The mean score of {event}, from 1 (easy) on, {within}"
-        case _:
-            return f"{_part(metric.numerator)}, divided by {_part(metric.denominator)}, {within}"
+def _counted(metric: Metric) -> str:
+    """What is counted, by the type; `within` is how long after the first exposure."""
+    told = SENTENCES[metric.type].format(
+        event=_event(metric.event),
+        value=metric.value,
+        below=rate_text(metric.q),
+        steps=", then ".join(map(_event, metric.steps)),
+        since=duration_text(metric.from_seconds),
+        until=duration_text(metric.to_seconds),
+        above=_part(metric.numerator),
+        under=_part(metric.denominator),
+    )
+    if metric.type == "retention":
+        return told
+    return f"{told} within {duration_text(metric.window_seconds)} of their first exposure"
 
 
 def _conditions(metric: Metric, currency: str) -> list[str]:
