@@ -7,6 +7,7 @@ import msgspec
 
 from app.describing.types import Forms, ServedTypes
 from app.glossary.entries import Explained
+from app.management.operating import OperationsAnswer
 from experiments.answers.comparison import Methods
 from experiments.answers.encoding import METHODS, OPTIONAL, OWN_NAMES
 from experiments.answers.readout import Readout
@@ -20,7 +21,7 @@ FORMS: Final = Forms(
     parts={Methods: {method: {name: OWN_NAMES.get(name, name) for name in names} for method, names in METHODS.items()}},
     optional=OPTIONAL,
 )
-SERVED: Final[tuple[Any, ...]] = (Readout,)
+SERVED: Final[tuple[Any, ...]] = (Readout, OperationsAnswer,)
 HEAD: Final = """\
 # Glossary
 Every name that answers serve, and every word that may stand in them, with what it means. Made of the types themselves

@@ -17,8 +17,8 @@ SENTENCES: Final[Mapping[MetricType, str]] = {
     "funnel": "The share of visitors who get through {steps}, in this order",
     "retention": "The share of visitors who have a {event} {since} to {until} after their first exposure",
     "csat": "The share of 4 and 5 among the scores of {event}",
-    "nps": "Promoters (scores of 9 and 10) less detractors (0 to 6) of {event}, in points",
-    "ces": "The mean score of {event}, from 1 (easy) on",
+    "nps": "Promoters (scores of 9 and 10) less detractors (0 to 6) of {event}, in points,",
+    "ces": "The mean score of {event}, of which 1 is the easiest,",
 }
 SENDERS: Final[Mapping[str, str]] = {
     "proven": "only what backends and proven users say counts",

@@ -29,6 +29,7 @@ async def metrics_page(
     for each in arrived["events"]:  # of a name that several types have, the latest
         last_seen[each["event"]] = max(each["last_seen"], last_seen.get(each["event"], ""))
     wanted = [each for each in metrics if found(find, each["name"], each["title"], *each["events"])]
+    wanted.sort(key=lambda each: (not each["used_by"], each["built_in"]))  # what matters to somebody comes first
     shown = paged(wanted, number, METRICS)
     return page(
         request, signed, "metrics.html", paged=shown, find=find, last_seen=last_seen, days=DAYS, as_of=arrived["as_of"]
