@@ -4,6 +4,10 @@ from enum import IntEnum
 from typing import Final, Literal
 
 Word = Literal["page", "proven", "backend"]
+"""Who told of an event, the least believed first.
+`page`: A page told it: anybody can send that.
+`backend`: The shop's own service told it, with a secret key.
+"""
 
 
 class Authority(IntEnum):

@@ -5,23 +5,77 @@ from typing import Any, Final
 
 import msgspec
 
+from app.answers.operations import (
+    Alive,
+    AuditPage,
+    Diagnosis,
+    KeyListAnswer,
+    OrderAnswer,
+    PreviewLink,
+    Readiness,
+    RefusedAnswer,
+)
+from app.answers.recommender import RecommenderReport
+from app.answers.visitors import (
+    BadProducts,
+    Done,
+    Flag,
+    Flags,
+    ListedProducts,
+    OfrepFailure,
+    Personalized,
+    PersonCounted,
+    PersonErased,
+    PersonHeld,
+    ProblemAnswer,
+    ProductShown,
+    ProductsTaken,
+    SeveralMeant,
+    Tracked,
+    VisitorIssued,
+)
 from app.describing.types import Forms, ServedTypes
 from app.glossary.entries import Explained
-from app.management.operating import OperationsAnswer
+from app.worker.recommendations import ListAnswer
 from experiments.answers.comparison import Methods
 from experiments.answers.encoding import METHODS, OPTIONAL, OWN_NAMES
 from experiments.answers.readout import Readout
+from experiments.answers.reports import (
+    ComparisonRows,
+    CustomerExperience,
+    EventNames,
+    EventRows,
+    ExperimentAnswer,
+    ExperimentList,
+    HoldoutList,
+    HoldoutReport,
+    MetricList,
+    Timeseries,
+    UnitRows,
+)
+from experiments.definitions.model import Bound, Cap, Metric, RatioPart, Subtract
+from experiments.planning.plan import Outlook, PlanTable
+from experiments.program.report import Program
+from experiments.readout.planning import TrafficPlan
 from experiments.statistics.estimate import Interval, NoEstimate
 
 FORMS: Final = Forms(
     instead={
         NoEstimate: {"type": "null"},
         Interval: {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2},
+        msgspec.Raw: ProductShown,
     },
     parts={Methods: {method: {name: OWN_NAMES.get(name, name) for name in names} for method, names in METHODS.items()}},
     optional=OPTIONAL,
+    without_null=frozenset({Metric, RatioPart, Cap, Bound, Subtract}),
 )
-SERVED: Final[tuple[Any, ...]] = (Readout, OperationsAnswer,)
+SERVED: Final[tuple[Any, ...]] = (
+    Readout, Timeseries, ExperimentList, ExperimentAnswer, MetricList, UnitRows, ComparisonRows, CustomerExperience,
+    HoldoutList, HoldoutReport, Program, Outlook, PlanTable, TrafficPlan, EventNames, EventRows,
+    Alive, Readiness, Diagnosis, KeyListAnswer, AuditPage, RefusedAnswer, OrderAnswer, PreviewLink,
+    Done, Tracked, Personalized, ListedProducts, ListAnswer, Flag, Flags, OfrepFailure, VisitorIssued,
+    PersonErased, PersonCounted, PersonHeld, SeveralMeant, ProblemAnswer, BadProducts, ProductsTaken, RecommenderReport,
+)  # fmt: skip
 HEAD: Final = """\
 # Glossary
 Every name that answers serve, and every word that may stand in them, with what it means. Made of the types themselves

@@ -48,7 +48,7 @@ WRAPPERS: Final = (Annotated, NotRequired, Required, ClassVar, Final)
 
 
 class Undescribed(ValueError):
-    """A type that cannot be served as it is, or a name that is explained twice."""
+    """A type that cannot be served as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,30 +64,35 @@ class Member:
 @dataclass(frozen=True, slots=True)
 class Forms:
     """How an encoder departs from the types: what stands for a type, which members of a member's class it serves (by
-    their own names), and which may be absent."""
+    their own names), which may be absent, and of which classes all that is null is."""
 
-    instead: Mapping[Any, Schema] = field(default_factory=dict[Any, Schema])
+    instead: Mapping[Any, Any] = field(default_factory=dict[Any, Any])
     parts: Mapping[type, Mapping[str, Mapping[str, str]]] = field(default_factory=dict[type, Any])
     optional: Set[str] = frozenset()
+    without_null: Set[type] = frozenset()
 
 
 @dataclass(slots=True)
 class ServedTypes:
-    """The schemas of served types by name, the place that explains each name, and where each name stands."""
+    """The schemas of served types by name, the place that explains each name, where each name stands, and what is
+    explained in two places."""
 
     forms: Forms = field(default_factory=Forms)
     schemas: dict[str, Schema] = field(default_factory=dict[str, Schema])
     homes: dict[str, Explained] = field(default_factory=dict[str, Explained])
     named: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    twice: list[str] = field(default_factory=list[str])
     _made: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def schema(self, kind: Any) -> Schema:
         """The schema of a type, a reference where it has a name. Raises Undescribed."""
-        while get_origin(kind) in WRAPPERS:
-            kind = get_args(kind)[0]
-        for known in (self.forms.instead, PLAIN):
-            if kind in known:
-                return dict(known[kind])
+        kind = _bare(kind)
+        if kind in self.forms.instead:
+            kind = self.forms.instead[kind]
+        if isinstance(kind, dict):
+            return dict(kind)
+        if kind in PLAIN:
+            return dict(PLAIN[kind])
         if get_origin(kind) is Literal:
             return self._literal(get_args(kind))
         if get_origin(kind) in (Union, UnionType):
@@ -96,7 +101,7 @@ class ServedTypes:
             return self._container(get_origin(kind), get_args(kind))
         if isinstance(kind, type) and issubclass(kind, Enum):
             return self._enumeration(kind)
-        return self._class(kind.__name__, kind, list(_members(kind, self.forms.optional)))
+        return self._class(kind.__name__, kind, list(_members(kind, self.forms)))
 
     def _container(self, origin: Any, arguments: tuple[Any, ...]) -> Schema:
         """The schema of a mapping, of a tuple of some length, or of a list."""
@@ -136,8 +141,8 @@ class ServedTypes:
     def _explain(self, name: str, where: str, text: str) -> None:
         """A name that stands somewhere, and what is said of it there."""
         self.named.setdefault(name, []).append(where)
-        if text and self.homes.setdefault(name, Explained(name, where, text)) != Explained(name, where, text):
-            raise Undescribed(f"`{name}` is explained twice, in {self.homes[name].where} and in {where}")
+        if text and self.homes.setdefault(name, Explained(name, where, text)).description != text:
+            self.twice.append(f"{name}: explained twice, in {self.homes[name].where} and in {where}")
 
     def _class(self, name: str, kind: type, members: Sequence[Member]) -> Schema:
         made = self._reference(name, (kind, tuple(member.name for member in members)))
@@ -164,7 +169,7 @@ class ServedTypes:
             if each in self.forms.instead or each in PLAIN:
                 found.append(self.schema(each))
                 continue
-            own = {member.own: member for member in _members(each, frozenset())}
+            own = {member.own: member for member in _members(each, Forms())}
             hints = get_type_hints(each, include_extras=True)
             chosen = [
                 Member(shown, of, own[of].type if of in own else hints[of], always=True) for shown, of in served.items()
@@ -210,21 +215,25 @@ def _either(schemas: Sequence[Schema]) -> Schema:
     return {"anyOf": each}
 
 
-def _members(kind: Any, optional: Set[str]) -> Iterator[Member]:
+def _members(kind: Any, forms: Forms) -> Iterator[Member]:
     """What is served of a class, in order."""
     if not isinstance(kind, type):
         raise Undescribed(f"{kind} has no schema: say what it is")
     hints = get_type_hints(kind, include_extras=True)
     if is_dataclass(kind):
         names = [each.name for each in fields(kind) if each.metadata.get("served", True)]
-        return (Member(name, name, hints[name], name not in optional) for name in names)
+        return (Member(name, name, hints[name], name not in forms.optional) for name in names)
     if is_typeddict(kind):
         required: Set[str] = getattr(kind, "__required_keys__")  # noqa: B009 - of which pyright knows nothing
         return (Member(name, name, of, name in required) for name, of in hints.items())
     if issubclass(kind, msgspec.Struct):
         return _struct_members(kind, hints)
     if issubclass(kind, BaseModel):
-        return (Member(name, name, hints[name], always=True) for name in kind.model_fields)
+        lacking = kind in forms.without_null
+        return (
+            Member(name, name, hints[name], not (lacking and NoneType in get_args(hints[name])))
+            for name in kind.model_fields
+        )
     raise Undescribed(f"{kind} has no schema: say what it is")
 
 
@@ -233,6 +242,14 @@ def _struct_members(kind: type[msgspec.Struct], hints: Mapping[str, Any]) -> Ite
     for each in msgspec.structs.fields(kind):
         may_lack = UnsetType in get_args(each.type) or (kind.__struct_config__.omit_defaults and not each.required)
         yield Member(each.encode_name, each.name, hints[each.name], not may_lack)
+
+
+def _bare(kind: Any) -> Any:
+    """A type without what is written around it; `Annotated[dict, Model]` is the model that the mapping was made of."""
+    while get_origin(kind) in WRAPPERS:
+        models = [each for each in getattr(kind, "__metadata__", ()) if isinstance(each, type)]
+        kind = models[0] if models else get_args(kind)[0]
+    return kind
 
 
 def _noted(kind: Any) -> str:

@@ -7,9 +7,23 @@ from events.authority import Authority, sender
 from events.records import user_person, visitor_person
 
 UserWord = Literal["proven", "unproven", "absent"]
+"""Whether the user that a request names is believed.
+`proven`: Proven: by a token of the shop's backend, or a log-in that it told of.
+`unproven`: Not believed: everybody can name a user.
+`absent`: No user was named.
+"""
 UserBecause = Literal[
     "no_token", "expired", "bad_signature", "unknown_key", "not_this_user", "not_this_visitor", "malformed"
 ]
+"""Why a user is not believed.
+`no_token`: No token came with the user.
+`expired`: It is over.
+`bad_signature`: The token's signature is wrong.
+`unknown_key`: The token was signed with a key that is not known here.
+`not_this_user`: The token is of another user.
+`not_this_visitor`: The token is of another visitor.
+`malformed`: The token cannot be read.
+"""
 DOUBTS: Final[tuple[UserBecause, ...]] = get_args(UserBecause)
 
 

@@ -18,6 +18,13 @@ from kit.time import iso
 logger = logging.getLogger(__name__)
 
 ActorKind = Literal["key", "person", "cli", "file", "system"]
+"""What kind of actor acts.
+`key`: The name of an experiment or a variant in its file, the same in every client; among actors, a key of the service.
+`person`: A person who is signed in.
+`cli`: A user of the machine, at the command line.
+`file`: A file that was changed.
+`system`: The service itself.
+"""
 LONGEST_REASON: Final = 500
 MOST_WAITING: Final = 1_000  # lines of acts that could not wait for the disk
 TAIL_BYTES: Final = 65_536  # no line is longer
@@ -48,13 +55,20 @@ class AuditLine(msgspec.Struct, frozen=True, kw_only=True):
     at: str
     id: str
     actor: Actor
+    """Who acted."""
     act: str
+    """What was done."""
     subject: str
+    """What or whom it was done to; people stand here as digests."""
     before: Any = None
+    """What was before, as far as it can be told."""
     after: Any = None
+    """What is after it, as far as it can be told."""
     reason: str | None = None
     request_id: str | None = None
+    """The id of the request, as its answer says in `X-Request-Id`."""
     failed: str | None = None
+    """Why an act that was begun came to nothing, as a code."""
 
 
 def line_of(

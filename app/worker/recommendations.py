@@ -40,11 +40,13 @@ class ListAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     """One list as it is answered; `fallback` is the strategy that served in place of the one asked for."""
 
     recommendation_id: str
+    """The name of a list; events that name it tell what it brought."""
     strategy: Strategy
     model_version: str | None
     items: Sequence[ListItem]
     fallback: Strategy | None = None
     history: str | None = None
+    """That recent purchases are missing, because the store was out of reach."""
 
 
 class LiveRecommender:

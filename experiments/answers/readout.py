@@ -20,6 +20,12 @@ Role = Literal["goal", "secondary", "guardrail"]
 `secondary`: A metric that is watched and explains; it decides nothing.
 `guardrail`: A metric that must not be harmed; here with its limit.
 """
+DayKind = Literal["cumulative", "daily", "cohort"]
+"""Which units a row of a day holds.
+`cumulative`: Everything so far.
+`daily`: What that day brought, divided by everybody enrolled until then.
+`cohort`: The units exposed on that day, with their whole windows.
+"""
 Action = Literal["unhealthy", "roll_back", "ship", "keep_running", "inconclusive", "not_started"]
 """What to do now.
 `unhealthy`: Do not use these numbers: the variants did not fill as their weights say.
@@ -153,7 +159,7 @@ class LookReadout:
 
     day: date
     """The shop day."""
-    kind: Literal["cumulative", "daily", "cohort"]
+    kind: DayKind
     """Which units the row holds."""
     variant: str
     units: int
@@ -187,7 +193,6 @@ class MetricReadout:
     type: str
     """How the metric is computed, such as `proportion` or `mean`."""
     unit: str
-    """What is counted as one: a visitor or a user."""
     effect_scale: EffectScale
     """Whether effects are shares of control, or points in the metric's own unit (then lift and its interval are
     null)."""

@@ -24,10 +24,15 @@ class Reason(StrEnum):
     """Why this variant, in the words of OpenFeature."""
 
     STATIC = "STATIC"
+    """Everybody gets this variant."""
     TARGETING_MATCH = "TARGETING_MATCH"
+    """A rule gives this visitor the variant: a shipped experiment, a preview."""
     SPLIT = "SPLIT"
+    """The variant was drawn for this visitor, by the weights."""
     DISABLED = "DISABLED"
+    """The experiment does not assign now: everybody gets control."""
     UNKNOWN = "UNKNOWN"
+    """Nothing is known of the visitor to draw by, so that control is given."""
 
 
 class Assignment(msgspec.Struct, frozen=True, gc=False):

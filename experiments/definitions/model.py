@@ -10,15 +10,47 @@ from events.authority import Word
 from kit.time import DAY_SECONDS
 
 Status = Literal["draft", "running", "paused", "stopped", "archived"]
+"""What a file wants of its experiment.
+`running`: Visitors are assigned while it is between start and end.
+`stopped`: It is over for good: everybody gets control, or the variant that was shipped.
+`archived`: It is over and no longer answered.
+"""
 UnitKind = Literal["visitor", "user"]
 Method = Literal["anytime", "planned", "fixed", "bayesian"]
 Correction = Literal["holm", "bh"]
 IdentityRule = Literal["first_touch", "strict"]
+"""Whose visits count as one unit.
+`first_touch`: A visitor counts from the first exposure on, whoever logs in later.
+`strict`: Visitors who turn out to be several people, or several of one, are left out; of a guardrail, that it must be
+safe.
+"""
 Outcome = Literal["shipped", "rolled_back", "inconclusive"]
+"""What came of an experiment.
+`shipped`: A variant was given to everyone; of a sum, how many.
+`rolled_back`: Everybody went back to control.
+"""
 Strategy = Literal["for_you", "buy_again", "bought_together", "popular"]
+"""How products are chosen.
+`for_you`: What fits what the visitor bought and looked at.
+`buy_again`: What the visitor bought and is due again.
+`bought_together`: What others bought with the products of the page or cart.
+`popular`: What many buy.
+"""
 LearnFrom = Literal["auto", "backend", "any"]
 Delivery = Literal["everywhere", "server"]
+"""Where a definition is sent.
+`everywhere`: To pages too.
+`server`: To backends alone: no page sees it.
+"""
 NotInReason = Literal["audience", "traffic", "layer", "holdout", "unit"]
+"""Why a visitor does not take part.
+`audience`: Who may take part; as a reason, that the visitor is not among them.
+`traffic`: The share of the audience that takes part, from when on; as a reason, that the visitor is not among it.
+`layer`: The slice of visitors that excludes other experiments; as a reason, that the visitor lies in another one.
+`holdout`: The name of a holdout; as a reason, that the visitor is held back.
+`unit`: What is counted as one: a visitor or a user; as a reason, that the request lacks it; of a worth, what is
+counted.
+"""
 
 
 class Definition(BaseModel):
@@ -40,21 +72,27 @@ class TrafficStep(Definition):
 
     since: datetime | None
     share: float
+    """Which part of the whole it is, from 0 to 1."""
 
 
 class Audience(Definition):
     """Who may take part: members of all named segments, for whom `where` (GrowthBook conditions) holds as well."""
 
     segments: tuple[str, ...] = ()
+    """Named audiences: a visitor must be in all of them."""
     where: dict[str, Any] = {}
+    """Conditions that must hold, in GrowthBook's language."""
 
 
 class Recommend(Definition):
     """The products a variant shows: a slot of `recommendations.yaml` or a strategy, or a slot with parts overridden."""
 
     slot: str | None = None
+    """The place on a page that shows products."""
     strategy: Strategy | None = None
+    """How products are chosen."""
     limit: int | None = None
+    """How many at most."""
 
 
 class Variant(Definition):
@@ -96,7 +134,9 @@ class DefinedPrior(Definition):
     """A proper prior of the relative lift, normal with this mean and standard deviation."""
 
     mean: float
+    """The mean; as a type of metric, the mean value of a unit."""
     sd: float
+    """The standard deviation."""
 
 
 class Plan(Definition):
@@ -105,14 +145,19 @@ class Plan(Definition):
     method: Method = "anytime"
     alpha: float = 0.05
     power: float = 0.8
+    """The chance that an effect of the wanted size is found (0.8 is 80 %)."""
     days: int = 28
     min_days: int = 7
     looks: int = 4
     mde: dict[str, float] = {}
-    cuped_seconds: int = 14 * DAY_SECONDS  # how far CUPED looks back before the exposure; 0 switches it off
+    """The smallest effect that the plan wants to find: a share of control, or in points."""
+    cuped_seconds: int = 14 * DAY_SECONDS
+    """How far before the exposure CUPED looks back, in seconds; 0 switches it off."""
     correction: Correction = "holm"
     dimensions: tuple[str, ...] = ()
     prior: DefinedPrior | None = None
+    """What effects are taken to be like before any data: of the lift by its mean and standard deviation, of a
+    program by its mixture."""
     identity: IdentityRule = "first_touch"
 
 
@@ -123,6 +168,7 @@ class GivenVisitor(Definition):
     user: str | None = None
     segments: tuple[str, ...] = ()
     attributes: dict[str, Any] = {}
+    """What is known of the visitor."""
 
 
 class Expectation(Definition):
@@ -137,8 +183,11 @@ class VisitorTest(Definition):
     """An in-file test of one visitor; `line` is where it stands in the file."""
 
     line: int
+    """The line of the file."""
     given: GivenVisitor
+    """The visitor of a test in the file; of traffic, that it was said and not counted."""
     expect: Expectation
+    """What a test in the file expects of the answer."""
 
 
 class SplitTest(Definition):
@@ -147,6 +196,7 @@ class SplitTest(Definition):
     line: int
     visitors: int
     tolerance: float = 0.01
+    """By how much a variant's share may miss its weight."""
 
 
 class DecisionNote(Definition):
@@ -155,6 +205,7 @@ class DecisionNote(Definition):
     outcome: Outcome | None = None
     variant: str | None = None
     note: str | None = None
+    """A remark."""
 
 
 class Experiment(Definition):
@@ -164,6 +215,7 @@ class Experiment(Definition):
     name: str
     owner: str | None = None
     hypothesis: str | None = None
+    """What the experiment is to show."""
     status: Status = "draft"
     start: datetime | None = None
     end: datetime | None = None
@@ -176,12 +228,15 @@ class Experiment(Definition):
     variants: tuple[Variant, ...]
     preview: Preview | None = None
     delivery: Delivery = "everywhere"
+    """Where the definition is sent."""
     goals: tuple[str, ...]
     margins: tuple[GoalMargin, ...] = ()
+    """Goals that must only be no worse, and by how much."""
     secondary: tuple[str, ...] = ()
     guardrails: tuple[Guardrail, ...] = ()
     plan: Plan = Plan()
     tests: tuple[VisitorTest | SplitTest, ...] = ()
+    """Tests in the file, which `check` runs."""
     decision: DecisionNote = DecisionNote()
 
     @property
@@ -249,6 +304,14 @@ class Holdout(Definition):
 
 
 MetricType = Literal["proportion", "count", "mean", "ratio", "quantile", "funnel", "retention", "csat", "nps", "ces"]
+"""How a metric is computed.
+`proportion`: The share of units that did something.
+`count`: How many.
+`ratio`: One sum divided by another.
+`quantile`: The value below which a share of all values lies.
+`funnel`: The share of units that went through all steps.
+`retention`: The share of units that came back.
+"""
 Want = Literal["up", "down"]
 EffectScale = Literal["relative", "points"]
 Quantity = Literal["rate", "money", "points", "seconds", "number"]
@@ -265,12 +328,14 @@ class Bound(Definition):
 
     fixed: float | None = None
     percentile: float | None = None
+    """Which percentile of the values that are not zero it is, from 0 to 1."""
 
 
 class Cap(Bound):
     """Values above it are cut, and those below `low` are raised to that; what is zero stays zero."""
 
     low: Bound | None = None
+    """Where values are raised to."""
 
 
 SURVEY_SCALES: Final[Mapping[str, tuple[float, float]]] = {"csat": (1, 5), "nps": (0, 10), "ces": (1, 7)}
@@ -282,6 +347,7 @@ class Subtract(Definition):
     event: str
     value: str
     within_seconds: int | None = None
+    """How long after an order it is taken off, in seconds."""
 
 
 class RatioPart(Definition):
@@ -293,6 +359,7 @@ class RatioPart(Definition):
 
     event: str
     sum: str | None = None
+    """The property that is added up; null where events are counted."""
     money: bool | None = None
     where: dict[str, Any] = Field(default_factory=dict)
     cap: Cap | None = None
@@ -320,16 +387,23 @@ class Metric(Definition):
     window_seconds: int = 7 * DAY_SECONDS
     cap: Cap | None = None
     subtract: Subtract | None = None
+    """What is taken off the value, such as refunds."""
     where: dict[str, Any] = Field(default_factory=dict)
     numerator: RatioPart | None = None
     denominator: RatioPart | None = None
     steps: tuple[str, ...] = ()
     from_seconds: int | None = None
+    """From when after the exposure a return counts, in seconds."""
     to_seconds: int | None = None
+    """Until when after the exposure a return counts, in seconds."""
     q: float | None = None
+    """Which quantile it is: 0.5 is the median."""
     want: Want = "up"
-    scale: EffectScale | None = None  # as the file says it
+    scale: EffectScale | None = None
+    """How effects are said, as the file has it."""
     source: Word = "page"
+    """From where it is: of a metric, who must at least have told of its events; of a plan, what its traffic was
+    counted from."""
 
     @property
     def effect_scale(self) -> EffectScale:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, TypedDict
 
 from experiments.definitions.model import Method
 from experiments.planning.assumptions import PlannedType, PlanRequest
@@ -20,7 +20,11 @@ from experiments.statistics.power import (
 
 TABLE_DAYS: Final = (7, 14, 28, 56)
 MOST: Final = 1e15  # units or days: beyond it JSON numbers are not exact
-Reason: TypeAlias = Literal["not_enough_units", "out_of_range", "gate_opens_later", "events_unknown"]
+PlanCaveat: TypeAlias = Literal["not_enough_units", "out_of_range", "gate_opens_later", "events_unknown"]
+"""What a plan lacks.
+`gate_opens_later`: Too few events are expected in these days for anything to be judged.
+`events_unknown`: How often it happens is not known, so that nobody can say when it may be judged.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +38,34 @@ class Outlook:
 
     units: int | None
     units_per_variant: tuple[int, ...] | None
+    """The units of each variant, control first."""
     days: int | None
     wait_days: int
+    """Days after enrolment until the last unit's window has closed."""
     mde: float | None
     power: float | None
     alpha: float
     alpha_per_comparison: float
+    """The part of alpha that each comparison gets."""
     method: Method
     looks: int | None
     weights: tuple[float, ...]
+    """The shares, in order."""
     gate_opens_day: int | None
+    """The day of enrolment at whose close enough will have happened for anything to be judged."""
     units_a_day: float
     type: PlannedType
     baseline: float
+    """The value of today, that effects are measured against."""
     sd: float | None
-    reasons: tuple[Reason, ...]
+    reasons: tuple[PlanCaveat, ...]
+
+
+class PlanTable(TypedDict):
+    """A plan for each of several spans."""
+
+    table: Sequence[Outlook]
+    """A row for each of several spans of days."""
 
 
 def plan_json(request: PlanRequest) -> dict[str, Any]:
@@ -119,7 +136,7 @@ def _outlook(
     if request.events is not None:
         opens = gate_opens_day(request.units_a_day, request.weights, request.events, rate=request.type == "proportion")
     opens = None if opens is None or opens > MOST else opens
-    reasons: list[Reason] = []
+    reasons: list[PlanCaveat] = []
     if units is None:
         reasons.append("out_of_range")
     elif reached is None:

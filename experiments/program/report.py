@@ -22,7 +22,14 @@ from experiments.statistics.estimate import Interval, NoEstimate
 from experiments.statistics.fixed import wilson_interval
 from kit.time import DAY_SECONDS, parsed
 
+BorrowedPrior = Literal["default"]
+"""A prior that says nothing of these experiments.
+`default`: What tests of many shops usually give, because there are too few of these experiments yet.
+"""
 RowOutcome = Literal["shipped", "rolled_back", "inconclusive", "unhealthy", "not_shipped"]
+"""What came of a variant.
+`not_shipped`: Another variant of the experiment was shipped.
+"""
 COLUMNS: Final = (
     "experiment", "phase", "variant", "metric", "outcome", "decided_on", "lift", "standard_error", "shrunk_lift",
     "shrunk_ci_low", "shrunk_ci_high",
@@ -53,6 +60,7 @@ class ProgramQuery:
 class PriorReadout:
     weights: tuple[float, ...]
     scales: tuple[float, ...]
+    """How wide each part of the mixture is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +76,11 @@ class ProgramRow:
     decided_on: date
     lift: Number
     standard_error: Number
+    """The standard error of the lift."""
     shrunk_lift: float | None = None
+    """The lift after shrinking it towards what tests usually give: what is likely left of it."""
     shrunk_ci: Interval | None = None
+    """The interval of what is likely left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +92,10 @@ class MetricSum:
     experiments: int
     shipped: int
     naive_sum: float
+    """What was shipped, added up as it was measured: too large, because what was shipped was chosen for being large."""
     shrunk_sum: float | None
     shrunk_ci: Interval | None
-    prior: PriorReadout | Literal["default"] | None
+    prior: PriorReadout | BorrowedPrior | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +103,13 @@ class Program:
     as_of: datetime
     experiments: int
     outcomes: Mapping[str, int]
+    """How many experiments came to what."""
     win_rate: float | None
+    """The share of healthy experiments that shipped a variant."""
     win_rate_ci: Interval | None
+    """The interval of the win rate."""
     median_days: float | None
+    """How many days half of the experiments ran at most."""
     metrics: tuple[MetricSum, ...]
     rows: tuple[ProgramRow, ...]
 
@@ -248,7 +264,7 @@ def summable(rows: Iterable[ProgramRow]) -> list[ProgramRow]:
     return [row for row in rows if row.outcome != "unhealthy" and _measured(row)]
 
 
-def prior_readout(prior: Prior) -> PriorReadout | Literal["default"]:
+def prior_readout(prior: Prior) -> PriorReadout | BorrowedPrior:
     """The prior as it is shown; a borrowed one says nothing of these experiments."""
     return "default" if prior.borrowed else PriorReadout(prior.weights, prior.scales)
 

@@ -37,11 +37,14 @@ class MetricPlan:
     mean: float | None = None
     variance: float | None = None
     units_seen: int
+    """The units whose values the plan was made from."""
     detectable_lift: float | None = None
+    """The smallest effect that the plan's days can find."""
     mde: float | None
     units: int | None = None
     units_per_variant: tuple[int, ...] | None = None
     days_to_mde: int | None = None
+    """Days of enrolment until the wanted effect is found."""
     wait_days: int
     gate_opens_day: int | None = None
     note: str | None
@@ -58,6 +61,7 @@ class TrafficPlan:
     weights: tuple[float, ...]
     source: str
     units_per_day: float
+    """Units that would take part on a day."""
     days: int
     planned_units: int
     metrics: tuple[MetricPlan, ...]

@@ -13,7 +13,13 @@ from experiments.wording.figures import counted, figure_text, in_words, money_te
 
 MOST: Final = 320
 """Letters of a sentence."""
-_WIDTHS: Final = (60, 40, 28, 20, 14, 10)
+_OPEN_LEFT_OUT, _RANGE_LEFT_OUT, _SHORT, _WORTH_LEFT_OUT, _FOUND_LEFT_OUT = range(1, 6)
+_SHORTER: Final = (
+    (60, 0), (40, 0), (60, _OPEN_LEFT_OUT), (40, _OPEN_LEFT_OUT), (28, _OPEN_LEFT_OUT), (40, _RANGE_LEFT_OUT),
+    (28, _RANGE_LEFT_OUT), (40, _SHORT), (20, _SHORT), (10, _SHORT), (20, _WORTH_LEFT_OUT), (10, _WORTH_LEFT_OUT),
+    (10, _FOUND_LEFT_OUT),
+)  # fmt: skip
+"""How a text becomes shorter: letters of a name, and what is left out."""
 _DECIDED: Final = {"violated": 0, "wins": 1, "loses": 1}  # what is told first of several variants
 
 
@@ -73,18 +79,14 @@ def _with_sentences(judged: tuple[ComparisonReadout, ...], said: tuple[str, ...]
 
 
 def _fitting(build: Callable[[int, int], str]) -> str:
-    """The longest of some texts that fits; `build` takes how many letters a name has, and how much is left out."""
-    for width in _WIDTHS:
-        for left_out in range(3):
-            text = build(width, left_out)
-            if len(text) <= MOST:
-                return text
-    return f"{build(_WIDTHS[-1], 2)[: MOST - 1]}…"
+    """The first of some texts that fits; `build` takes how many letters a name has, and how much is left out."""
+    texts = (build(width, left_out) for width, left_out in _SHORTER)
+    return next(text for text in texts if len(text) <= MOST)
 
 
 def _comparison(metric: MetricReadout, judged: ComparisonReadout, level: LevelReadout | None = None) -> str:
     def build(width: int, left_out: int) -> str:
-        told = Found(metric, judged, width, sure=left_out < 2).told
+        told = Found(metric, judged, width, sure=left_out < _RANGE_LEFT_OUT).told
         if level is None:
             return sentence_case(told)
         where = f"{clipped(level.dimension, width)} {clipped(level.level or 'unknown', width)}"
@@ -98,20 +100,21 @@ def _top(readout: Readout) -> str:
 
     def build(width: int, left_out: int) -> str:
         name = clipped(readout.name or readout.experiment, width)
-        found = _found(readout, width, sure=left_out < 2)
-        happened = next(found, None) if _HAPPENED.get(readout.decision.action, True) else None
-        if readout.decision.codes[:1] in ((Ground.NOBODY_EXPOSED,), (Ground.ENDED_BEFORE_EXPOSURE,)):
+        found = _found(readout, width, sure=left_out < _RANGE_LEFT_OUT)
+        happened = next(found, None) if left_out < _FOUND_LEFT_OUT else None
+        if readout.decision.action in _SILENT or {*_NOBODY}.intersection(readout.decision.codes):
             happened = None
         begins = f"{name}." if happened is None else f"{name}: {happened.told}."
-        ends = [_action(readout, width, open_=left_out < 1)]
-        if readout.worth is not None:
+        ends = [_action(readout, width, left_out)]
+        if readout.worth is not None and left_out < _WORTH_LEFT_OUT:
             ends.append(worth_text(readout.worth))
         return " ".join([begins.replace("?.", "?").replace("!.", "!"), *ends])
 
     return _fitting(build)
 
 
-_HAPPENED: Final = {"unhealthy": False, "not_started": False}
+_SILENT: Final = frozenset({"unhealthy", "not_started"})  # of which no number is told
+_NOBODY: Final = (Ground.NOBODY_EXPOSED, Ground.ENDED_BEFORE_EXPOSURE)
 
 
 def _found(readout: Readout, width: int, *, sure: bool) -> Iterator[Found]:
@@ -139,17 +142,18 @@ def _nearness(judged: ComparisonReadout) -> tuple[int, float]:
     return _DECIDED.get(judged.verdict, 2), p if isinstance(p, float) else 2.0
 
 
-def _action(readout: Readout, width: int, *, open_: bool) -> str:
+def _action(readout: Readout, width: int, left_out: int) -> str:
     decision = readout.decision
     variant = clipped(decision.variant or "", width)
     match decision.action:
         case "ship":
             early = "stopped_early_estimate_inflated" in decision.codes
-            return f"Ship {variant}." + (f" {_EARLY}" if early else "")
+            told = _EARLY if left_out < _SHORT else "The estimate is likely too high."
+            return f"Ship {variant}." + (f" {told}" if early else "")
         case "roll_back":
             return f"Roll back {variant}." if variant else f"Roll back to {clipped(_control(readout), width)}."
         case "keep_running":
-            return _keep_running(readout, width, open_=open_)
+            return _keep_running(readout, open_=left_out < _OPEN_LEFT_OUT)
         case "inconclusive":
             return f"No winner: {_no_winner(readout)}."
         case "unhealthy":
@@ -166,7 +170,7 @@ def _control(readout: Readout) -> str:
     return next((each.against for metric in readout.metrics for each in metric.comparisons), "control")
 
 
-def _keep_running(readout: Readout, width: int, *, open_: bool) -> str:
+def _keep_running(readout: Readout, *, open_: bool) -> str:
     codes, left = readout.decision.codes, readout.decision.days_left
     if Ground.NOBODY_EXPOSED in codes:
         return "Keep running: nobody has been exposed yet."
@@ -211,8 +215,8 @@ def _no_winner(readout: Readout) -> str:
 
 def _mismatch(readout: Readout) -> str:
     srm = readout.health.srm
-    counts = in_words([figure_text(n) for n in srm.observed], "against")
-    shares = in_words([rate_text(share) for share in srm.expected], "against")
+    counts = in_words([figure_text(n) for n in srm.observed])
+    shares = in_words([rate_text(share) for share in srm.expected])
     return f"the variants did not fill as their weights say (today {counts}, planned {shares})"
 
 

@@ -43,7 +43,9 @@ class Because(msgspec.Struct, frozen=True, omit_defaults=True):
     type: str
     because: tuple[str, ...]
     support: int | None = None
+    """How many orders or visitors it rests on."""
     every_days: int | None = None
+    """How often the visitor buys it: every so many days."""
 
 
 class ListItem(msgspec.Struct, frozen=True, omit_defaults=True, rename={"because": "reason"}):
@@ -53,10 +55,14 @@ class ListItem(msgspec.Struct, frozen=True, omit_defaults=True, rename={"because
     """
 
     product_id: str
+    """The id of a product, as the shop's catalogue has it."""
     score: float
+    """How strongly it is recommended: 1 is the best of its strategy, unless boosted."""
     position: int
+    """The place in the list, from 1."""
     because: Because
     product: msgspec.Raw | None = None
+    """What the catalogue knows of the product."""
 
 
 class Ranking(msgspec.Struct, frozen=True):

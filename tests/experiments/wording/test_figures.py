@@ -12,7 +12,6 @@ from oracles.said import digits_said, numbers_said
 from experiments.definitions.model import Quantity
 from experiments.wording import figures
 
-
 QUANTITIES: tuple[Quantity, ...] = ("rate", "money", "points", "seconds", "number")
 numbers = st.floats(-1e300, 1e300) | st.floats(-1e4, 1e4) | st.floats(-1.0, 1.0) | st.integers(-(10**9), 10**9)
 SAID = [

@@ -1,0 +1,383 @@
+"""What is answered of experiments besides a readout: lists, days, plans' tables, customers, holdouts, the log."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
+
+from experiments.answers.comparison import Verdict
+from experiments.answers.health import Health
+from experiments.answers.readout import Action, LookReadout, MetricReadout, Number, PlanReadout, Role
+from experiments.catalog.calendar import State
+from experiments.definitions.model import (
+    DecisionNote,
+    EffectScale,
+    Experiment,
+    Method,
+    Metric,
+    Outcome,
+    Status,
+    UnitKind,
+)
+
+NoDays = Literal["quantiles_have_no_days", "not_enough_units"]
+"""Why a metric has no days.
+`quantiles_have_no_days`: The quantile of all is not made of the quantiles of days, so that it has no days.
+"""
+ValueKind = Literal["boolean", "number", "text", "list", "object", "null"]
+"""A kind of value.
+`boolean`: True or false.
+`text`: A text.
+`list`: A list.
+`object`: An object with members.
+`null`: Nothing.
+"""
+
+
+class MetricSeries(TypedDict):
+    """One metric day by day."""
+
+    metric: str
+    role: Role
+    type: str
+    days: tuple[LookReadout, ...]
+    reasons: Sequence[NoDays]
+
+
+class Timeseries(TypedDict):
+    """The metrics of an experiment day by day."""
+
+    experiment: str
+    phase: int
+    fingerprint: str
+    as_of: datetime
+    watermark: datetime | None
+    pending: int | None
+    metrics: tuple[MetricSeries, ...]
+
+
+class VariantShare(TypedDict):
+    """A variant and its share."""
+
+    key: str
+    weight: float
+    """The share of units that a variant gets; all of an experiment add up to 1."""
+
+
+class PauseSpan(TypedDict):
+    """From when until when an experiment was paused."""
+
+    since: datetime
+    """From when on; of counts, since when they are counted."""
+    until: datetime | None
+    """Until when, null while it goes on."""
+
+
+class PhaseSummary(TypedDict):
+    """A phase as it was frozen."""
+
+    phase: int
+    fingerprint: str
+    frozen_at: datetime
+    """When the design was frozen: with the first visitor who could be assigned."""
+    planned_units: int
+    currency: str | None
+    rates: Mapping[str, float]
+    """How much of the shop's currency one unit of each other currency is worth; frozen with the phase."""
+    end: datetime | None
+    """When enrolment ends, null where no end is planned."""
+    stopped_at: datetime | None
+    """When it was stopped, null while it was not."""
+    pauses: Sequence[PauseSpan]
+    """The stretches for which it was paused."""
+
+
+class ExperimentSummary(TypedDict):
+    """One experiment of the list."""
+
+    key: str
+    name: str
+    owner: str | None
+    """Who answers for the experiment, as its file says."""
+    status: Status
+    """What the experiment's file, or an order that outranks it, wants of it."""
+    status_in_file: Status
+    """What the file alone says, where an order outranks it."""
+    state: State
+    start: datetime | None
+    """When enrolment begins, or began."""
+    end: datetime | None
+    phase: int
+    unit: UnitKind
+    variants: Sequence[VariantShare]
+    """The variants with their shares, control first."""
+    goals: tuple[str, ...]
+    """The metrics that decide, the primary one first."""
+    secondary: tuple[str, ...]
+    guardrails: Sequence[str]
+    """The metrics that must not be harmed."""
+    method: Method
+    decision: Annotated[dict[str, Any], DecisionNote]
+    phases: Sequence[PhaseSummary]
+    """Every phase that was frozen, with its design."""
+
+
+class ExperimentList(TypedDict):
+    """All experiments."""
+
+    version: str
+    """The version of what is answered: of definitions a digest of the files, else a release."""
+    errors: Sequence[str]
+    """What is wrong with files that are therefore not served, with file and line."""
+    experiments: Sequence[ExperimentSummary]
+    """Experiments, in order of their keys; of a sum, how many."""
+
+
+class ExperimentAnswer(ExperimentSummary):
+    """One experiment with its whole definition."""
+
+    definition: Annotated[dict[str, Any], Experiment]
+    """The whole file, with defaults filled in."""
+
+
+class MetricList(TypedDict):
+    """The metrics that are defined."""
+
+    metrics: Sequence[Annotated[dict[str, Any], Metric]]
+
+
+class UnitRows(TypedDict):
+    """One row per unit: who, which variant, since when, the dimensions, and each metric's value (and denominator, and
+    the same from before the exposure)."""
+
+    rows: Sequence[Mapping[str, str | float | bool | None]]
+    """One row each."""
+
+
+class ComparisonRow(TypedDict):
+    """One comparison, by the deciding method: a row of the list over all experiments."""
+
+    experiment: str
+    name: str
+    owner: str | None
+    phase: int
+    start: datetime | None
+    end: datetime | None
+    as_of: datetime
+    as_of_day: date | None
+    state: State
+    action: Action
+    outcome: Outcome | None
+    """What came of it, as the file says once it was decided."""
+    metric: str
+    role: Role
+    type: str
+    effect_scale: EffectScale
+    variant: str
+    against: str
+    units: int
+    value: Number
+    control_value: Number
+    lift: Number
+    ci_low: Number
+    """The lower end of the interval of the lift."""
+    ci_high: Number
+    """The upper end of the interval of the lift."""
+    difference: Number
+    difference_ci_low: Number
+    """The lower end of the interval of the difference."""
+    difference_ci_high: Number
+    """The upper end of the interval of the difference."""
+    p: Number
+    p_adjusted: Number
+    method: Method
+    cuped: bool
+    gate_open: bool
+    """Whether enough has happened for the comparison to be judged."""
+    verdict: Verdict
+    decided_on: date | None
+    srm_alarm: bool
+    """Whether the variants filled so unlike their weights that no number can be trusted."""
+    pending: int | None
+
+
+class ComparisonRows(TypedDict):
+    """One row per comparison of all experiments."""
+
+    rows: Sequence[ComparisonRow]
+
+
+class CustomerDay(TypedDict):
+    """One shop day of the whole site."""
+
+    date: date
+    """The shop day."""
+    csat: float | None
+    """Satisfaction: the share of answers of 4 and 5 among 1 to 5."""
+    nps: float | None
+    """Net promoter score, in points: the share of 9 and 10 less that of 0 to 6, times 100."""
+    ces: float | None
+    """Customer effort: the mean answer."""
+    retention_d7: float | None
+    """The share of the day's new visitors who came back between the 7th and the 14th day; null while two weeks have not
+    passed."""
+    csat_answers: int
+    """Answers that the satisfaction rests on."""
+    nps_answers: int
+    """Answers that the net promoter score rests on."""
+    ces_answers: int
+    """Answers that the customer effort rests on."""
+    new_visitors: int
+    """Visitors who were seen for the first time."""
+
+
+class CustomerExperience(TypedDict):
+    """Customers' experience of the whole site, per day."""
+
+    as_of: datetime
+    watermark: datetime | None
+    pending: int | None
+    days: Sequence[CustomerDay]
+
+
+class Shipped(TypedDict):
+    """A change that was shipped while a holdout was measured, with its own closed lift of the first metric."""
+
+    experiment: str
+    phase: int
+    variant: str
+    on: date
+    """The shop day on which it was shipped."""
+    lift: Number
+    ci: tuple[float, float] | None
+
+
+class DefinedHoldout(TypedDict):
+    """A holdout with what its file leaves out."""
+
+    holdout: str
+    unit: UnitKind
+    share: float
+    start: datetime
+    end: datetime | None
+    metrics: tuple[str, ...]
+    experiments: tuple[str, ...]
+
+
+class HoldoutList(TypedDict):
+    """The holdouts that are defined."""
+
+    holdouts: Sequence[DefinedHoldout]
+    """Holdouts: shares of visitors who see none of the experiments that name them."""
+
+
+class HoldoutReport(TypedDict):
+    """What everything that was shipped and all that runs did together, against those who saw none of it."""
+
+    holdout: str
+    unit: UnitKind
+    share: float
+    start: datetime
+    end: datetime | None
+    as_of: datetime
+    watermark: datetime | None
+    pending: int | None
+    state: State
+    closed: bool
+    plan: PlanReadout
+    health: Health
+    metrics: tuple[MetricReadout, ...]
+    shipped: tuple[Shipped, ...]
+    sum_of_lifts: float
+    """The lifts of the changes that were shipped, added up as they were measured: too large, because what was shipped
+    was chosen for being large."""
+    shrunk_sum: float | None
+    """The same added up after shrinking each towards what tests usually give: what is likely left of it."""
+
+
+class EventProperty(TypedDict):
+    """A property of events of one name."""
+
+    name: str
+    share: float
+    kinds: Sequence[ValueKind]
+    """Which kinds of value it has."""
+
+
+class EventHint(TypedDict):
+    """What is probably wrong with events of one name."""
+
+    code: str
+    message: str
+    """What is to be said of it, in a sentence."""
+
+
+class EventName(TypedDict):
+    """Events of one name."""
+
+    event: str
+    """The name of an event, as senders write it."""
+    type: str
+    count: int
+    count_24h: int
+    """How many in the last 24 hours."""
+    last_seen: str
+    """When the newest was received, in UTC."""
+    libraries: Sequence[str]
+    """The libraries that sent them."""
+    properties: Sequence[EventProperty]
+    """The properties of the newest rows."""
+    metrics: Sequence[str]
+    hint: EventHint | None
+    """What is probably wrong, null where nothing is."""
+
+
+class EventNames(TypedDict):
+    """Which events came lately."""
+
+    as_of: datetime
+    events: Sequence[EventName]
+    """Events: by name, as rows, or how many of them."""
+
+
+class EventRow(TypedDict):
+    """One row of the log, without what says who it was; what it lacks is left out."""
+
+    time: datetime
+    """When it happened, by the sender's clock set right; in UTC."""
+    received_at: datetime
+    """When the service received it, in UTC."""
+    type: str
+    event: NotRequired[str]
+    experiment: NotRequired[str]
+    variant: NotRequired[str]
+    value: NotRequired[float]
+    currency: NotRequired[str]
+    url: NotRequired[str]
+    """The address of a page, or of what a link opens."""
+    path: NotRequired[str]
+    """The path of a page."""
+    device: NotRequired[str]
+    """The kind of device, such as `mobile`."""
+    country: NotRequired[str]
+    """The country, as two letters."""
+    site: NotRequired[str]
+    """The site of the key that sent it."""
+    bot: NotRequired[bool]
+    """Whether an automated visitor sent it: it counts nowhere."""
+    forged: NotRequired[bool]
+    forced: NotRequired[bool]
+    quarantined: NotRequired[bool]
+    authority: str
+    properties: Mapping[str, Any]
+    library: str
+    """The library that sent it: one of a fixed list, `other` or `none`."""
+    context: Mapping[str, Any]
+    """What the sender's library says of where it runs."""
+
+
+class EventRows(TypedDict):
+    """The newest rows of one name."""
+
+    as_of: datetime
+    event: str
+    rows: Sequence[EventRow]
