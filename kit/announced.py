@@ -17,7 +17,7 @@ LONGEST_SAID: Final = 4_096  # what a pipe takes at once, so that no word comes 
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Announced:
     """What became of a start, with what goes with it."""
 
     became: Became
@@ -42,7 +42,7 @@ class Hearing:
         """The process has its end; this one closes its copy, so that silence can be heard."""
         os.close(self.descriptor)
 
-    def hear(self) -> Said | None:
+    def hear(self) -> Announced | None:
         """What was said in whole by now. What is not of this start, or in no form of ours, was not said."""
         with suppress(BlockingIOError):
             self._said += os.read(self._ours, LONGEST_SAID)
@@ -50,7 +50,7 @@ class Hearing:
             with suppress(ValueError, KeyError, TypeError):
                 told = json.loads(line)
                 if secrets.compare_digest(told["nonce"], self._nonce):
-                    return Said(told["became"], told["facts"])
+                    return Announced(told["became"], told["facts"])
         return None
 
     def close(self) -> None:

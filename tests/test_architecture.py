@@ -26,6 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app/intake",
         "app/limits",
         "app/management",
+        "app/reports",
         "app/routes",
         "app/runtime",
         "app/worker",
@@ -64,6 +65,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app/keys",
         "app/people",
         "app/processes",
+        "app/reports",
         "app/runtime",
         "app/serving",
         "app/setup",
@@ -175,6 +177,15 @@ MAY_IMPORT: dict[str, set[str]] = {
         "experiments/targeting",
         "recommender/model",
         "recommender/publishing",
+    },
+    "app/reports": {
+        "app/analysis",
+        "app/dashboard",
+        "app/http",
+        "app/management",
+        "app/routes",
+        "app/worker",
+        "experiments/wording",
     },
     "app/routes": {
         "app/delivery",
@@ -326,8 +337,15 @@ DOORS = {  # vendor → the files that may import it
     "duckdb": ["events/engines/*"],
     "hiredis": ["events/store/held_connection.py"],
     "httptools": ["app/serving/protocol.py"],
-    "fastapi": ["app/main.py", "app/dashboard/*", "app/http/*", "app/management/*", "app/routes/*"],
-    "jinja2": ["app/dashboard/environment.py", "app/dashboard/rendering.py"],
+    "fastapi": [
+        "app/main.py",
+        "app/dashboard/*",
+        "app/http/*",
+        "app/management/*",
+        "app/reports/routes.py",
+        "app/routes/*",
+    ],
+    "jinja2": ["app/dashboard/environment.py", "app/dashboard/rendering.py", "app/reports/rendering.py"],
     "jwt": ["app/identity/preview_links.py", "app/identity/user_tokens.py"],
     "pyarrow": ["events/parts/arrow.py"],
     "redis": [
@@ -376,10 +394,23 @@ SHORT = {  # modules of less than 60 lines that are a thought of their own
 ENTRIES = {"app.cli.main", "app.describing.answers"}  # that a person starts; the rest is imported by another one
 HIDING = (
     "app/processes/", "app/cli/", "app/worker/recommendations.py", "app/worker/resources.py",
-    "app/dashboard/rendering.py", "recommender/evaluation/",
+    "app/dashboard/rendering.py", "app/reports/rendering.py", "recommender/evaluation/",
 )  # fmt: skip
 # Public names of routes, commands and dialects that several modules may define.
-VERBS = {"doctor", "main", "metrics", "pause", "plan", "read_event", "results", "resume", "stop", "train", "verify"}
+VERBS = {
+    "doctor",
+    "main",
+    "metrics",
+    "pause",
+    "plan",
+    "read_event",
+    "report",
+    "results",
+    "resume",
+    "stop",
+    "train",
+    "verify",
+}
 ONLY_IN = {  # pattern → the places that may say it, why
     r"\b(create_task|ensure_future|TaskGroup)\b": ("kit/tasks.py", "app/serving/protocol.py"),
     r"\.write_text\(|\.write_bytes\(|\bopen\([^)\n]*[\"'][wax+]b?\+?[\"']|\bos\.(replace|link)\b|\bflock\b": (

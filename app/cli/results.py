@@ -59,18 +59,12 @@ def report(
     """The readout of an experiment as a document for people: one file, which needs nothing besides."""
     from app.analysis.queries import ReportQuery
     from app.cli.analysis import analysis_answer
-    from app.reports.content import Shown, report_of
+    from app.reports.content import ReportedLook, report_of
+    from app.reports.rendering import html, markdown
 
     answer = analysis_answer(environment_settings(), ReportQuery(key, at, phase))
-    found = report_of(Shown(**json.loads(answer.body)))
-    if form == "html":
-        from app.reports.html import html
-
-        text = html(found)
-    else:
-        from app.reports.markdown import markdown
-
-        text = markdown(found)
+    found = report_of(ReportedLook(**json.loads(answer.body)))
+    text = html(found) if form == "html" else markdown(found)
     if output is None:
         say(text.removesuffix("\n"))
         return

@@ -13,10 +13,10 @@ from experiments.wording.figures import bytes_text, count_text, duration_text, f
 FOLDERS: Final = (Path(__file__).parent, Path(__file__).parent / "pages")
 
 
-def environment() -> Environment:
-    """What renders templates; a member that an answer lacks is an error, as a name that nobody gave is."""
+def environment(*others: Path) -> Environment:
+    """What renders templates, of `others` folders too; what an answer lacks is an error, as an unknown name is."""
     found = Environment(
-        loader=FileSystemLoader(FOLDERS),
+        loader=FileSystemLoader((*FOLDERS, *others)),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

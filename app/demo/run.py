@@ -12,19 +12,21 @@ from datetime import UTC, datetime
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import httpx
 
 from app.demo.crowd import Crowd
 from app.demo.past import live_earlier_days
-from app.demo.shop import read_products, serving
+from app.demo.shop import TRUE_LIFT, read_products, serving
 from app.demo.start import COMMAND, NotRunning, Service
-from app.demo.telling import BANNER, readout, report, sentence, where_to_look
 from kit.child import Terms, start_module
 from kit.files import append_to, read_or_none, replace_file
 from kit.tasks import Tasks, unless
 
+BANNER: Final = "free-shipping-banner"
+PRODUCTS: Final = "front-page-products"
+SIGN_IN: Final = "Sign in: "
 SHOP: Final = files("app.demo") / "example_shop"
 PEOPLE_WITH_A_PAST: Final = 1_500  # at the start
 VISITS_PER_SECOND: Final = 40.0
@@ -166,7 +168,7 @@ async def _tell(crowd: Crowd, data: Path) -> None:
     _note_who_came(crowd, data)
     failed = f" {crowd.failures} visits failed." if crowd.failures else ""
     try:
-        first, *others = await report(crowd.backend)
+        first, *others = await told_of_tests(crowd.backend)
     except httpx.HTTPError as error:
         _say(f"no readout ({type(error).__name__}).{failed}")
         return
@@ -186,3 +188,43 @@ async def _train(environment: Mapping[str, str]) -> None:
         training.send(signal.SIGKILL)
         with suppress(ProcessLookupError):
             training.wait(1.0)
+
+
+async def readout(backend: httpx.AsyncClient, key: str) -> dict[str, Any]:
+    """The results object of an experiment. Raises httpx.HTTPError."""
+    answer = await backend.get(f"/v1/experiments/{key}/results")
+    answer.raise_for_status()
+    return answer.json()
+
+
+def sentence(results: Mapping[str, Any]) -> str:
+    """What the service says of an experiment."""
+    return results["sentence"]
+
+
+def where_to_look(report: str, printed: str, shop: str, address: str) -> list[str]:
+    """The lines behind the first sentence; how to sign in is what the service itself `printed`."""
+    sign_in = [line for line in printed.splitlines() if line.startswith(SIGN_IN)]
+    return [f"Look: {report}", *sign_in, f"Shop: {shop}/", f"Docs: {address}/docs"]
+
+
+async def told_of_tests(backend: httpx.AsyncClient) -> list[str]:
+    """What is in the log by now, and what the readouts make of it. Raises httpx.HTTPError."""
+    banner, products = await readout(backend, BANNER), await readout(backend, PRODUCTS)
+    return [f"{counts(banner)}. {sentence(banner)}{truth(banner)}", sentence(products)]
+
+
+def counts(results: Mapping[str, Any]) -> str:
+    """Who took part in a test and how many of them bought, by the log: earlier runs and days too."""
+    visitors = sum(arm["units"] for arm in results["metrics"][0]["arms"])
+    bought = sum(arm["numerator"] or 0 for arm in results["metrics"][0]["arms"])
+    return f"{visitors:,} visitors, {bought:,.0f} bought"
+
+
+def truth(results: Mapping[str, Any]) -> str:
+    """Whether the interval of the banner's goal holds what the banner really does; nothing before there is one."""
+    interval = results["metrics"][0]["comparisons"][0]["ci"]
+    if interval is None:
+        return ""
+    low, high = interval
+    return f" The truth, {TRUE_LIFT:.0%} higher, is {'inside' if low <= TRUE_LIFT <= high else 'outside'}."

@@ -4,12 +4,12 @@ computed here, and each stands beside its text as the answer has it.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Final, Literal
+from datetime import date, datetime
+from typing import Any, Final
 
+from app.dashboard.charts import Day, Effect
 from experiments.wording.figures import (
     NOTHING,
-    Quantity,
     count_text,
     difference_text,
     figure_text,
@@ -22,6 +22,11 @@ from experiments.wording.figures import (
 
 MOST_ROWS: Final = 100  # of a table, so that the file stays a small one
 MOST_LINES: Final = 30  # of sentences
+NOT_TO_BE_USED: Final = "The numbers of this test cannot be trusted, so no effect is shown: see Health."
+TOO_EARLY: Final = "It is too early for a series: nothing can be judged yet."
+MOST_DRAWN: Final = 40  # effects
+MOST_SERIES: Final = 4
+SETTLED: Final = ("wins", "loses", "safe", "violated")
 LONGEST_SAID: Final = 1_000  # characters of what somebody wrote
 Value = float | int | str | None
 Json = Mapping[str, Any]
@@ -32,7 +37,6 @@ STATES: Final = {
 }  # fmt: skip
 VERDICTS: Final = {
     "wins": "wins", "loses": "loses", "unclear": "may be chance", "safe": "safe", "violated": "violated",
-    "no_worse": "no worse",
 }  # fmt: skip
 METHODS: Final = {
     "anytime": "Anytime-valid: the interval holds however often somebody looks, so it is wider than that of one look.",
@@ -51,45 +55,52 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """Rows below names; a cell with a number is set to the right."""
+class ReportTable:
+    """Rows below names."""
 
     names: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
 
+    @property
+    def numbers(self) -> tuple[bool, ...]:
+        """Of each column whether it is one of numbers."""
+        columns = [[row[place] for row in self.rows] for place in range(len(self.names))]
+        told = [[cell for cell in column if cell.text != NOTHING] for column in columns]
+        return tuple(bool(cells) and all(cell.value is not None for cell in cells) for cells in told)
+
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A picture of what a table says: which macro draws it, what it shows, and the finding in words."""
+    """A picture of what a table says, and the finding in words: effects of one scale, or one variant day by day."""
 
-    kind: Literal["forest", "series"]
     title: str
     finding: str
-    points: tuple[Json, ...]
+    points: bool
+    effects: tuple[Effect, ...] = ()
+    days: tuple[Day, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class ReportSection:
     title: str
     said: tuple[str, ...] = ()
-    table: Table | None = None
-    chart: Chart | None = None
+    charts: tuple[Chart, ...] = ()
+    table: ReportTable | None = None
     code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """One look at one experiment. `head` says of when and of what it is; `shared` is one that strangers may read."""
+class ReportPage:
+    """One look at one experiment. `lead` is what came of it in a sentence, `head` says of when and of what it is."""
 
-    key: str
     name: str
+    lead: str
     head: tuple[tuple[str, Cell], ...]
-    sections: tuple[Section, ...]
-    shared: bool = False
+    sections: tuple[ReportSection, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ReportedLook:
     """The answer that a report is made of. What a shared one may not name is in `hidden`."""
 
     results: Json
@@ -99,20 +110,25 @@ class Shown:
     hidden: frozenset[str] = field(default_factory=frozenset[str])
 
     @property
+    def unhealthy(self) -> bool:
+        """Whether no effect may be told."""
+        return self.results["decision"]["action"] == "unhealthy"
+
+    @property
     def primary(self) -> Json:
         """The first goal."""
         return self.results["metrics"][0]
 
 
-def report_of(shown: Shown) -> Report:
+def report_of(shown: ReportedLook) -> ReportPage:
     """The report of an answer."""
     parts = (finding, arms, effects, series, guardrails, health, definition, method, repeat)
     sections = tuple(section for part in parts if (section := part(shown)) is not None)
     name = _cut(str(shown.definition["name"] or shown.results["experiment"]))
-    return Report(shown.results["experiment"], name, head(shown), sections, shown.shared)
+    return ReportPage(name, shown.results["sentence"], headline(shown), sections)
 
 
-def head(shown: Shown) -> tuple[tuple[str, Cell], ...]:
+def headline(shown: ReportedLook) -> tuple[tuple[str, Cell], ...]:
     """Of what and of when this is."""
     results, plan = shown.results, shown.results["plan"]
     return (
@@ -126,21 +142,25 @@ def head(shown: Shown) -> tuple[tuple[str, Cell], ...]:
     )
 
 
-def finding(shown: Shown) -> Section:
-    """The sentence, why it says so, and what it is worth."""
+def finding(shown: ReportedLook) -> ReportSection:
+    """Why the sentence says so, and what it is worth."""
     results = shown.results
-    decision = results["decision"]
-    said = [results.get("sentence") or decision["action"].replace("_", " ").capitalize() + "."]
-    said += [_sentence(each) for each in decision["because"][:MOST_LINES]]
-    worth = results.get("worth")
-    if worth and worth.get("ci"):
-        unit = worth.get("currency") or worth.get("unit") or ""
-        low, high = (_amount(end, unit) for end in worth["ci"])
-        said.append(f"Worth between {low} and {high} a month. {worth['assumption']}")
-    return Section("What came of it", tuple(said))
+    said = [_sentence(each) for each in results["decision"]["because"][:MOST_LINES]]
+    worth = results["worth"]
+    if worth is None:
+        return ReportSection("Why", tuple(said))
+    unit = worth.get("currency") or worth.get("unit") or ""
+    low, high = worth["ci"]
+    rows = (
+        (Cell("At least"), _amount(low, unit)),
+        (Cell("Most likely"), _amount(worth["per_month"], unit)),
+        (Cell("At most"), _amount(high, unit)),
+    )
+    table = ReportTable((f"What {worth['variant']} is worth", "a month"), rows)
+    return ReportSection("Why, and what it is worth", (*said, _sentence(worth["assumption"])), table=table)
 
 
-def arms(shown: Shown) -> Section:
+def arms(shown: ReportedLook) -> ReportSection:
     """Who took part, and what they brought of the first goal."""
     metric = shown.primary
     rows = tuple(
@@ -153,11 +173,13 @@ def arms(shown: Shown) -> Section:
         for arm in metric["arms"]
     )
     names = ("Variant", f"{metric['unit'].capitalize()}s", "Window still open", title(metric))
-    return Section("Variants", (), Table(names, rows))
+    return ReportSection("Variants", table=ReportTable(names, rows))
 
 
-def effects(shown: Shown) -> Section:
+def effects(shown: ReportedLook) -> ReportSection:
     """Every metric of every variant against control, by role, drawn and as numbers."""
+    if shown.unhealthy:
+        return ReportSection("All metrics", (NOT_TO_BE_USED,))
     compared = [(metric, row) for metric in shown.results["metrics"] for row in metric["comparisons"]]
     names = ("Metric", "Role", "Variant", "Control", "With it", "Effect", "From", "To", "p", "Verdict")
     left_out = len(compared) - MOST_ROWS
@@ -166,73 +188,92 @@ def effects(shown: Shown) -> Section:
     rows = tuple(_effect_row(metric, row) for metric, row in compared)
     judged = [row["sentence"] for metric, row in compared if metric["role"] != "secondary" and row.get("sentence")]
     said = (*dict.fromkeys(judged[:MOST_LINES]), *more)
-    points = tuple(
-        {
-            "label": f"{title(metric)}, {row['variant']}",
-            "estimate": _effect(metric, row)[0],
-            "interval": _effect(metric, row)[1],
-            "verdict": row["verdict"],
-            "points": metric["effect_scale"] == "points",
-        }
+    charts = tuple(chart for points in (False, True) if (chart := _forest(compared, points=points)) is not None)
+    return ReportSection("All metrics", said, charts, ReportTable(names, rows))
+
+
+def _forest(compared: Sequence[tuple[Json, Json]], *, points: bool) -> Chart | None:
+    """The effects of one scale; None where there is none."""
+    effects = tuple(
+        Effect(
+            label=f"{title(metric)}, {row['variant']}",
+            estimate=_effect(metric, row)[0],
+            interval=_effect(metric, row)[1],
+            verdict=row["verdict"],
+            said=_change(_effect(metric, row)[0], metric).text,
+            group=ROLES[metric["role"]].capitalize(),
+        )
         for metric, row in compared
-    )
-    finding_told = f"{len(points)} effects against control with their intervals; one that holds 0 may be chance."
-    chart = Chart("forest", "Effects against control", finding_told, points)
-    return Section("All metrics", said, Table(names, rows), chart)
+        if (metric["effect_scale"] == "points") is points
+    )[:MOST_DRAWN]
+    if not effects:
+        return None
+    apart = sum(each.verdict in SETTLED for each in effects)
+    told = f"{count_text(len(effects))} effects with their intervals; of {count_text(apart)} it is known which way."
+    return Chart("Differences in points" if points else "Effects against control", told, points, effects)
 
 
-def series(shown: Shown) -> Section | None:
+def series(shown: ReportedLook) -> ReportSection:
     """The first goal day by day, everything so far."""
+    judged = {row["variant"] for row in shown.primary["comparisons"] if row["gate"]["open"] and not shown.unhealthy}
     metric = next(each for each in shown.timeseries["metrics"] if each["metric"] == shown.primary["metric"])
-    days = [day for day in metric["days"] if day["kind"] == "cumulative" and _compared(day)][-MOST_ROWS:]
+    days = [day for day in metric["days"] if day["kind"] == "cumulative" and day["variant"] in judged]
+    days = [day for day in days if _compared(day)][-MOST_ROWS:]
     if not days:
-        return Section("Day by day", ("There is no series yet: too few visitors on each day.",))
-    of_points = shown.primary["effect_scale"] == "points"
-    points = tuple(
-        {
-            "day": day["day"],
-            "variant": day["variant"],
-            "units": day["units"],
-            "estimate": day["difference" if of_points else "lift"],
-            "interval": day["difference_ci" if of_points else "ci"],
-            "points": of_points,
-        }
-        for day in days
-    )
+        return ReportSection("Day by day", (NOT_TO_BE_USED if shown.unhealthy else TOO_EARLY,))
+    metric, of_points = shown.primary, shown.primary["effect_scale"] == "points"
+    estimate, interval = ("difference", "difference_ci") if of_points else ("lift", "ci")
     rows = tuple(
         (
-            Cell(point["day"]),
-            Cell(point["variant"]),
-            Cell(count_text(point["units"]), point["units"]),
-            _change(point["estimate"], shown.primary),
-            *_ends(point["interval"], shown.primary),
+            Cell(day["day"]),
+            Cell(day["variant"]),
+            Cell(count_text(day["units"]), day["units"]),
+            _change(day[estimate], metric),
+            *_ends(day[interval], metric),
         )
-        for point in points
+        for day in days
     )
-    told = f"{title(shown.primary)}: the effect and its interval at the close of each day, everything so far."
-    names = ("Day", "Variant", f"{shown.primary['unit'].capitalize()}s", "Effect", "From", "To")
-    return Section("Day by day", (), Table(names, rows), Chart("series", title(shown.primary), told, points))
+    charts = tuple(
+        Chart(
+            f"{title(metric).capitalize()} with {variant}, day by day",
+            "The effect at the close of each day, of everything until then, with its interval.",
+            of_points,
+            days=tuple(
+                Day(_short(day["day"]), day[estimate], day[interval], f"{day['day']}: {_change(day[estimate], metric).text}")
+                for day in days
+                if day["variant"] == variant
+            ),
+        )
+        for variant in list(dict.fromkeys(day["variant"] for day in days))[:MOST_SERIES]
+    )
+    names = ("Day", "Variant", f"{metric['unit'].capitalize()}s", "Effect", "From", "To")
+    return ReportSection("Day by day", (), charts, ReportTable(names, rows))
 
 
-def guardrails(shown: Shown) -> Section | None:
+def guardrails(shown: ReportedLook) -> ReportSection | None:
     """The limits, and whether they are kept."""
     limited = [metric for metric in shown.results["metrics"] if metric.get("guardrail")]
-    if not limited:
+    if not limited or shown.unhealthy:
         return None
     rows: list[tuple[Cell, ...]] = []
     for metric in limited:
         limit = metric["guardrail"]
         harm = limit["max_harm"]
-        borne = Cell(lift_text(harm) if limit["relative"] else difference_text(harm, quantity(metric)), harm)
+        borne = Cell(
+            lift_text(harm)
+            if limit["relative"]
+            else difference_text(harm, metric["quantity"], metric.get("currency") or ""),
+            harm,
+        )
         for row in metric["comparisons"]:
             estimate, interval = _effect(metric, row)
-            cells = (_change(estimate, metric), *_ends(interval, metric), Cell(VERDICTS.get(row["verdict"], "–")))
+            cells = (_change(estimate, metric), *_ends(interval, metric), Cell(_verdict(row)))
             rows.append((Cell(title(metric)), Cell(row["variant"]), borne, *cells))
     names = ("Guardrail", "Variant", "Largest harm borne", "Effect", "From", "To", "Verdict")
-    return Section("Guardrails", (), Table(names, tuple(rows[:MOST_ROWS])))
+    return ReportSection("Guardrails", table=ReportTable(names, tuple(rows[:MOST_ROWS])))
 
 
-def health(shown: Shown) -> Section:
+def health(shown: ReportedLook) -> ReportSection:
     """Whether the numbers may be trusted."""
     found = shown.results["health"]
     balance = found["srm"]
@@ -251,11 +292,11 @@ def health(shown: Shown) -> Section:
         (Cell(variant), Cell(count_text(observed), observed), Cell(rate_text(expected), expected))
         for variant, observed, expected in zip(variants, balance["observed"], balance["expected"], strict=True)
     )
-    return Section("Health", tuple(said), Table(("Variant", "Took part", "Planned share"), rows))
+    return ReportSection("Health", tuple(said), table=ReportTable(("Variant", "Took part", "Planned share"), rows))
 
 
-def definition(shown: Shown) -> Section:
-    """What is tested, on whom, and by which plan. Of its visitors and of other experiments a shared one says nothing."""
+def definition(shown: ReportedLook) -> ReportSection:
+    """What is tested, on whom, and by which plan. A shared one says nothing of visitors, of people and of others."""
     told, plan = shown.definition, shown.definition["plan"]
     share = told["traffic"][-1]["share"] if told["traffic"] else 1.0
     weights = ", ".join(f"{each['key']} {rate_text(each['weight'])}" for each in told["variants"])
@@ -275,10 +316,10 @@ def definition(shown: Shown) -> Section:
         everybody = not audience.get("where") and not audience.get("segments")
         rows.insert(2, (Cell("Audience"), Cell("everybody" if everybody else "a part, by the conditions of its file")))
         rows.insert(0, (Cell("Owner"), Cell(told["owner"] or NOTHING)))
-    return Section("Definition", (), Table(("", ""), tuple(rows)))
+    return ReportSection("Definition", table=ReportTable(("", ""), tuple(rows)))
 
 
-def method(shown: Shown) -> Section:
+def method(shown: ReportedLook) -> ReportSection:
     """How the numbers were made, and how to read them."""
     plan = shown.results["plan"]
     alpha = rate_text(plan["alpha"])
@@ -292,33 +333,26 @@ def method(shown: Shown) -> Section:
         "Numbers beside an effect are those of the last day that has closed, where the method decides by days; those "
         "in the table of variants are of now.",
     )
-    return Section("Method, and how to read it", said)
+    return ReportSection("Method, and how to read it", said)
 
 
-def repeat(shown: Shown) -> Section:
+def repeat(shown: ReportedLook) -> ReportSection:
     """What gives the same numbers again."""
     results = shown.results
     at = results["watermark"] or results["as_of"]
     command = f"resonate results {results['experiment']} --phase {results['phase']} --at {at}"
-    return Section("To repeat it", (f"Fingerprint of the frozen design: {results['fingerprint']}",), code=command)
+    return ReportSection("To repeat it", (f"Fingerprint of the frozen design: {results['fingerprint']}",), code=command)
 
 
 def title(metric: Json) -> str:
     """What a metric is called."""
-    return str(metric.get("title") or metric["metric"].replace("_", " "))
-
-
-def quantity(metric: Json) -> Quantity:
-    """What the values of a metric are."""
-    if metric["effect_scale"] == "points":
-        return "points"
-    return "rate" if metric["type"] in ("proportion", "retention", "funnel") else "number"
+    return _cut(metric["title"])
 
 
 def _effect_row(metric: Json, row: Json) -> tuple[Cell, ...]:
     estimate, interval = _effect(metric, row)
     control, variant = row["arms"]
-    p = row["p"] if row["p_adjusted"] is None else row["p_adjusted"]
+    p = (row["p"] if row["p_adjusted"] is None else row["p_adjusted"]) if row["gate"]["open"] else None
     return (
         Cell(title(metric)),
         Cell(ROLES[metric["role"]]),
@@ -328,24 +362,30 @@ def _effect_row(metric: Json, row: Json) -> tuple[Cell, ...]:
         _change(estimate, metric),
         *_ends(interval, metric),
         Cell(p_text(p).removeprefix("p = ").removeprefix("p "), p),
-        Cell(VERDICTS.get(row["verdict"], str(row["verdict"]).replace("_", " "))),
+        Cell(_verdict(row)),
     )
 
 
 def _effect(metric: Json, row: Json) -> tuple[float | None, Sequence[float | None] | None]:
-    """The effect that a metric is judged by, with its interval."""
+    """The effect that a metric is judged by, with its interval; none before it can be judged."""
+    if not row["gate"]["open"]:
+        return None, None
     if metric["effect_scale"] == "points":
         return row["difference"], row["difference_ci"]
     return row["lift"], row["ci"]
 
 
+def _verdict(row: Json) -> str:
+    return VERDICTS[row["verdict"]] if row["gate"]["open"] else "too early"
+
+
 def _value(value: float | None, metric: Json) -> Cell:
-    return Cell(value_text(value, quantity(metric)), value)
+    return Cell(value_text(value, metric["quantity"], metric.get("currency") or ""), value)
 
 
 def _change(value: float | None, metric: Json) -> Cell:
     if metric["effect_scale"] == "points":
-        return Cell(difference_text(value, "points", signed=True), value)
+        return Cell(difference_text(value, metric["quantity"], metric.get("currency") or "", signed=True), value)
     return Cell(lift_text(value, signed=True), value)
 
 
@@ -358,14 +398,19 @@ def _moment(text: str | None) -> Cell:
     return Cell(NOTHING) if text is None else Cell(moment_text(datetime.fromisoformat(text)), text)
 
 
-def _amount(value: float | None, unit: str) -> str:
-    if len(unit) == 3 and unit.isupper():
-        return value_text(value, "money", unit)
-    return f"{figure_text(value)} {unit}".rstrip()
+def _amount(value: float | None, unit: str) -> Cell:
+    if len(unit) == len("EUR") and unit.isupper():
+        return Cell(value_text(value, "money", unit), value)
+    return Cell(f"{figure_text(value)} {unit}".rstrip(), value)
 
 
 def _named(metrics: Iterable[str]) -> str:
     return ", ".join(name.replace("_", " ") for name in metrics) or NOTHING
+
+
+def _short(day: str) -> str:
+    """A day below a picture: `29 Nov`."""
+    return f"{date.fromisoformat(day):%-d %b}"
 
 
 def _compared(day: Json) -> bool:
@@ -385,7 +430,7 @@ def _sentence(text: str) -> str:
     return whole if whole.endswith((".", "!", "?")) else f"{whole}."
 
 
-def _hidden(check: Json, shown: Shown) -> str:
+def _hidden(check: Json, shown: ReportedLook) -> str:
     """What a check says; strangers do not learn of which other experiment."""
     said = str(check["detail"])
     for name in sorted(shown.hidden, key=len, reverse=True):

@@ -1,14 +1,14 @@
 """Reports of experiments, and the links that show one to whoever holds them."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from fastapi import APIRouter, Path, Query, Request, Response
-from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from msgspec import Meta
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,10 +18,9 @@ from app.http.errors import Problem, retry_later
 from app.management.audit import REASON, Act, auditing
 from app.management.openapi import json_body
 from app.management.results import Key, Moment, Phase
-from app.reports.content import Shown, report_of
-from app.reports.document import HEADERS, document, not_now, nothing_there
-from app.reports.markdown import markdown
-from app.reports.shares import MOST_DAYS, Share, Shares, TooManyShares, new_share
+from app.reports.content import ReportedLook, ReportPage, report_of
+from app.reports.rendering import html, markdown, page_saying, policy
+from app.reports.shares import MOST_DAYS, ShareLink, ShareLinks, TooManyShares, new_share
 from app.routes.dependencies import Anyone, Asked, Secret, Worker, analysed, analysed_for
 from app.worker.resources import Resources
 
@@ -30,6 +29,16 @@ router = APIRouter(tags=["Results"])
 Form = Literal["html", "md"]
 RETRY_SECONDS: Final = 60
 NEVER_STORED: Final = {"cache-control": "no-store"}
+HEADERS: Final = {
+    "referrer-policy": "no-referrer",
+    "x-robots-tag": "noindex, nofollow",
+    "cache-control": "private, no-store",
+}
+NOTHING_THERE: Final = (
+    "There is nothing at this address. A link to a report ends after a while, and may be taken back: ask whoever sent "
+    "it for a new one."
+)
+LATER: Final = "The numbers cannot be computed now. Open this address again in a minute."
 SHARE: Final[dict[str, Any]] = {
     "type": "object",
     "required": ["id", "experiment", "at", "created_at", "expires_at", "by"],
@@ -61,12 +70,12 @@ WANTED: Final = json_body(
 WANTED["requestBody"]["required"] = False
 
 
-def answers(status: str, description: str, schema: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
+def answering(status: str, description: str, schema: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
     """What a route answers in JSON, for the OpenAPI document."""
     return {int(status): {"description": description, "content": {"application/json": {"schema": schema}}}}
 
 
-MADE: Final = answers(
+MADE: Final = answering(
     "201",
     "The link. Its address is told once, and kept nowhere.",
     {
@@ -79,7 +88,7 @@ MADE: Final = answers(
         },
     },
 )
-LISTED: Final = answers(
+LISTED: Final = answering(
     "200",
     "The links that hold, the newest first.",
     {"type": "object", "required": ["shares"], "properties": {"shares": {"type": "array", "items": SHARE}}},
@@ -89,14 +98,14 @@ PAGE: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-def told(share: Share) -> dict[str, Any]:
+def link_told(share: ShareLink) -> dict[str, Any]:
     """What may be told of a link: all but what would open it."""
-    return {name: getattr(share, name) for name in Share.__struct_fields__ if name != "digest"}
+    return {name: getattr(share, name) for name in ShareLink.__struct_fields__ if name != "digest"}
 
 
-def shares_of(worker: Resources) -> Shares:
+def shares_of(worker: Resources) -> ShareLinks:
     """The links of this service."""
-    return Shares(worker.settings.data)
+    return ShareLinks(worker.settings.data)
 
 
 @asynccontextmanager
@@ -125,10 +134,10 @@ async def report(
     key: Key, _: Secret, asked: Asked, worker: Worker, look: Annotated[ReportParameters, Query()]
 ) -> Response:
     answer = await analysed(asked, worker, ReportQuery(key, look.at, look.phase))
-    shown = report_of(Shown(**msgspec.json.decode(answer.body)))
+    shown = report_of(ReportedLook(**msgspec.json.decode(answer.body)))
     if look.format == "md":
         return PlainTextResponse(markdown(shown), headers=HEADERS, media_type="text/markdown")
-    return document(shown)
+    return report_page(shown)
 
 
 class ShareBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -149,7 +158,7 @@ SHARE_DECODER: Final = msgspec.json.Decoder(ShareBody)
     responses=MADE,
     openapi_extra=WANTED,
 )
-async def share(key: Key, request: Request, _: Secret, asked: Asked, worker: Worker) -> JSONResponse:
+async def share_report(key: Key, request: Request, _: Secret, asked: Asked, worker: Worker) -> JSONResponse:
     """It is read only and needs no key. With `at` it shows that look for good, else the newest; it names neither
     visitors nor other experiments, and ends by itself after `days`.
     """
@@ -158,16 +167,16 @@ async def share(key: Key, request: Request, _: Secret, asked: Asked, worker: Wor
     await analysed(asked, worker, ExperimentQuery(key) if wanted.at is None else ReportQuery(key, wanted.at))
     by = f"key {asked.grant.name}" if asked.grant else ""
     token, made = new_share(key, by, wanted.days, wanted.at, datetime.now(UTC))
-    async with auditing(asked, worker, Act("share", key, after=told(made), reason=wanted.reason)), writing():
+    async with auditing(asked, worker, Act("share", key, after=link_told(made), reason=wanted.reason)), writing():
         await asyncio.to_thread(shares_of(worker).keep, made, datetime.now(UTC))
     url = f"{worker.addresses.of(asked.scope, asked.headers).url}/share/{token}"
     return JSONResponse({"id": made.id, "url": url, "expires_at": made.expires_at}, 201, NEVER_STORED)
 
 
 @router.get("/v1/shares", summary="The links that show reports", responses=LISTED)
-async def shares(_: Secret, worker: Worker) -> JSONResponse:
+async def shared_reports(_: Secret, worker: Worker) -> JSONResponse:
     held = await asyncio.to_thread(shares_of(worker).listed, datetime.now(UTC))
-    return JSONResponse({"shares": [told(each) for each in held]}, headers=NEVER_STORED)
+    return JSONResponse({"shares": [link_told(each) for each in held]}, headers=NEVER_STORED)
 
 
 Identifier = Annotated[
@@ -181,7 +190,7 @@ async def take_back(identifier: Identifier, _: Secret, asked: Asked, worker: Wor
     found = next((each for each in held if each.id == identifier), None)
     if found is None:
         raise Problem(404, "unknown_share", "there is no such link; GET /v1/shares lists those that hold")
-    async with auditing(asked, worker, Act("unshare", found.experiment, before=told(found))), writing():
+    async with auditing(asked, worker, Act("unshare", found.experiment, before=link_told(found))), writing():
         await asyncio.to_thread(shares_of(worker).take_back, identifier, datetime.now(UTC))
     return Response(status_code=204)
 
@@ -200,4 +209,24 @@ async def shared(token: Token, _: Anyone, worker: Worker) -> Response:
     except Problem as problem:
         return nothing_there() if problem.status == 404 else not_now(problem)
     others = frozenset(worker.catalogs.catalog.experiments) - {found.experiment}
-    return document(report_of(Shown(**msgspec.json.decode(answer.body), shared=True, hidden=others)))
+    return report_page(report_of(ReportedLook(**msgspec.json.decode(answer.body), shared=True, hidden=others)))
+
+
+def report_page(report: ReportPage) -> HTMLResponse:
+    """The file."""
+    return _page(200, html(report))
+
+
+def nothing_there() -> HTMLResponse:
+    """What every address says behind which there is no report, whatever the reason."""
+    return _page(404, page_saying(NOTHING_THERE))
+
+
+def not_now(problem: Problem) -> HTMLResponse:
+    """What is said where a report cannot be made just now."""
+    kept = {name.decode(): value.decode() for name, value in problem.headers if name.lower() == b"retry-after"}
+    return _page(problem.status, page_saying(LATER), kept)
+
+
+def _page(status: int, body: str, headers: Mapping[str, str] | None = None) -> HTMLResponse:
+    return HTMLResponse(body, status, {**HEADERS, "content-security-policy": policy(), **(headers or {})})

@@ -23,7 +23,7 @@ class TooManyShares(Exception):
     """As many links hold as may."""
 
 
-class Share(msgspec.Struct, frozen=True, kw_only=True):
+class ShareLink(msgspec.Struct, frozen=True, kw_only=True):
     """One link: `id` names it to those who keep it, `digest` is of the token that opens it. Times are ISO 8601.
 
     `at` freezes it to the look of that moment; without it the newest is shown.
@@ -42,25 +42,25 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
         return now < datetime.fromisoformat(self.expires_at)
 
 
-class Shares:
+class ShareLinks:
     """The links of one data directory; all processes may read and write at any time."""
 
     def __init__(self, data: Path) -> None:
         self.path = data / "secrets" / "shares.json"
 
-    def find(self, token: str, now: datetime) -> Share | None:
+    def find(self, token: str, now: datetime) -> ShareLink | None:
         """The link that a token opens now; None for one that is unknown, over, or was taken back."""
         if len(token) != TOKEN_LETTERS or not token.isascii():
             return None
         found = self._by_digest().get(_digest(token))
         return found if found is not None and found.holds(now) else None
 
-    def listed(self, now: datetime) -> list[Share]:
+    def listed(self, now: datetime) -> list[ShareLink]:
         """The links that hold, the newest first."""
         found = [share for share in self._by_digest().values() if share.holds(now)]
         return sorted(found, key=lambda share: (share.created_at, share.id), reverse=True)
 
-    def keep(self, share: Share, now: datetime) -> None:
+    def keep(self, share: ShareLink, now: datetime) -> None:
         """Add a link, which opens from now on; those that are over go. Raises TooManyShares, OSError."""
         make_folder(self.path.parent)
         with locked(self.path):
@@ -69,7 +69,7 @@ class Shares:
                 raise TooManyShares(f"{MOST_SHARES:,} links hold, which is as many as may: take some back")
             self._write([share, *held])
 
-    def take_back(self, identifier: str, now: datetime) -> Share | None:
+    def take_back(self, identifier: str, now: datetime) -> ShareLink | None:
         """End a link; None where there is none of this id. Raises OSError."""
         make_folder(self.path.parent)
         with locked(self.path):
@@ -79,17 +79,17 @@ class Shares:
                 self._write(share for share in held if share is not ended)
             return ended
 
-    def _write(self, shares: Iterable[Share]) -> None:
+    def _write(self, shares: Iterable[ShareLink]) -> None:
         replace_file(self.path, msgspec.json.encode(list(shares)), mode=0o600)
 
-    def _by_digest(self) -> dict[str, Share]:
+    def _by_digest(self) -> dict[str, ShareLink]:
         return _read(self.path, mark_of(self.path))
 
 
-def new_share(experiment: str, by: str, days: float, at: str | None, now: datetime) -> tuple[str, Share]:
+def new_share(experiment: str, by: str, days: float, at: str | None, now: datetime) -> tuple[str, ShareLink]:
     """A link that holds for so many days from now on, and the token that opens it, which is kept nowhere."""
     token = secrets.token_urlsafe(TOKEN_BYTES)
-    share = Share(
+    share = ShareLink(
         id=secrets.token_hex(8),
         experiment=experiment,
         at=at,
@@ -106,8 +106,8 @@ def _digest(token: str) -> str:
 
 
 @lru_cache(4)
-def _read(path: Path, mark: FileMark | None) -> dict[str, Share]:
+def _read(path: Path, mark: FileMark | None) -> dict[str, ShareLink]:
     """What stands in the file, by digest, as long as the file is the same one. Raises msgspec.DecodeError."""
     content = None if mark is None else read_or_none(path)
-    shares = msgspec.json.decode(content, type=list[Share]) if content else []
+    shares = msgspec.json.decode(content, type=list[ShareLink]) if content else []
     return {share.digest: share for share in shares}

@@ -25,7 +25,7 @@ from experiments.catalog.overrides import Override, outranking, read_overrides
 from experiments.catalog.phases import Phases, followed, read_phases
 from experiments.definitions.content import CatalogContent, canonical
 from experiments.definitions.experiment import MOST_MADE_UP, ExperimentFile
-from experiments.definitions.folder import FolderReading, read_folder
+from experiments.definitions.folder import FolderReading, definition_files, read_folder
 from experiments.definitions.model import (
     Audience,
     Experiment,
@@ -289,8 +289,29 @@ def check_folder(
         warnings.extend(warnings_of(reading.content, reading.files, history or SiteHistory()))
         warnings.extend(never_told(reading.content, reading.files, untold))
         warnings.extend(kept_rates(reading.content, reading.files, phases))
+        warnings.extend(gone(reading.content, served))
         states = {} if errors else served_states(ordered, phases, now)
+    warnings.extend(not_read(folder))
     return CheckResult(tuple(sorted(set(errors))), tuple(sorted(set(warnings))), len(reading.files), tests, states)
+
+
+def gone(content: CatalogContent, served: Served | None) -> Iterator[DefinitionError]:
+    """Experiments that run by what is served, and whose files are there no more: they would end with them."""
+    kept = {experiment.key for experiment in content.experiments}
+    for experiment in served.content.experiments if served else ():
+        if experiment.status == "running" and experiment.key not in kept:
+            message = f"is gone, and {experiment.key} is running: to end it, keep the file with `status: stopped`"
+            yield DefinitionError(f"{experiment.key}.yaml", 0, "", message)
+
+
+def not_read(folder: Path) -> Iterator[DefinitionError]:
+    """Definition files in subfolders, which nothing reads."""
+    for inner in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
+        found = definition_files(inner)
+        if found:
+            more = f", and {len(found) - 1} more beside it" if len(found) > 1 else ""
+            message = f"is not read, because it stands in a subfolder{more}; move it to {folder.name}"
+            yield DefinitionError(f"{inner.name}/{found[0].name}", 0, "", message)
 
 
 def served_states(ordered: CatalogContent, phases: Phases, now: datetime) -> dict[str, State]:

@@ -58,6 +58,7 @@ from experiments.definitions.quantities import (
     TOO_FINE,
     TRUTH,
     as_name,
+    decimal_comma,
     whole,
     words_of,
 )
@@ -141,7 +142,8 @@ def _weight(node: Located) -> _Weight:
         return _Weight(Decimal(node.text.rstrip("% ")), percent=True)
     if scalar and fullmatch(NUMBER, node.text):
         return _Weight(Decimal(node.text))
-    raise Wrong(f"{node.described} is no weight, write a number such as 1 or a percentage such as 50%")
+    right = decimal_comma(node.text) or ", write a number such as 1 or a percentage such as 50%"
+    raise Wrong(f"{node.described} is no weight{right}")
 
 
 _RECOMMEND: Final = Section(

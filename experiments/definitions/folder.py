@@ -20,6 +20,7 @@ from experiments.definitions.quantities import words_of
 from experiments.definitions.shop import Shop
 from experiments.definitions.side_files import HOLDOUTS, LEARN_FROM, RECOMMENDATIONS, SEGMENTS, SHOP
 from kit.located import DefinitionError, DefinitionErrors, Located, Location, Problems
+from kit.suggestions import did_you_mean
 from kit.yaml import MAX_BYTES, read_yaml
 
 
@@ -54,7 +55,8 @@ def check_references(files: Mapping[str, ExperimentFile], declared: Declared) ->
             for place, name in enumerate(names):
                 if known is not None and name not in known:
                     line = file.line(*field.split("."), name if field == "guardrails" else place)
-                    hint = meant(name, known) or f"; none are declared in {kind}s.yaml"
+                    hint = meant_metric(name, known) if kind == "metric" else meant(name, known)
+                    hint = hint or f"; none are declared in {kind}s.yaml"
                     yield DefinitionError(file.file, line, field, f'unknown {kind} "{name}"{hint}')
         for place, variant in enumerate(experiment.variants):
             shown, known = variant.recommend, declared.slots  # where a variant names its strategy, any slot will do
@@ -64,6 +66,17 @@ def check_references(files: Mapping[str, ExperimentFile], declared: Declared) ->
                 path = f"variants.{variant.key}.recommend.slot"
                 yield DefinitionError(file.file, line, path, f'unknown slot "{shown.slot}"{hint}, or name a strategy')
     yield from _overlaps(files)
+
+
+def meant_metric(name: str, known: Collection[str]) -> str:
+    """`, did you mean "x"?` where a known metric shares a stem, else that it may be declared, and what there is."""
+    stems = {word[:STEM] for word in name.lower().split("_")}
+    akin = [each for each in known if stems & {word[:STEM] for word in each.split("_")}]
+    listed = f"; declare it in metrics.yaml, or take one of {', '.join(sorted(known))}"
+    return did_you_mean(name, akin, listed, quote='"')
+
+
+STEM: Final = 4  # letters
 
 
 def _other_scales(file: ExperimentFile, scales: Mapping[str, EffectScale]) -> Iterator[DefinitionError]:
@@ -246,7 +259,7 @@ def _sides(roots: Mapping[str, tuple[Problems, Located | None]]) -> tuple[Catalo
         for place, name in enumerate(holdout.metrics):
             if declared.metrics is not None and name not in declared.metrics:
                 line = places["holdouts"].fields[holdout.name].at(("metrics", place)).line
-                told = f'unknown metric "{name}"{meant(name, declared.metrics)}'
+                told = f'unknown metric "{name}"{meant_metric(name, declared.metrics)}'
                 places["holdouts"].problems.add(line, f"{holdout.name}.metrics", told)
     content = CatalogContent(
         shop=shop,

@@ -4,6 +4,7 @@ A mapping of fields is a table of entries. From it come the reader, the names th
 defaults are those of the model that is read.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from re import fullmatch
@@ -250,9 +251,14 @@ def read_fields(
     for name, node in place.fields.items() if others else ():
         if name not in entries:
             known = (elsewhere or {}).get(name)
-            said = known.format(name) if known else f'unknown field "{shortened(name)}"{meant(name, entries, few=2)}'
-            place.fail(said, node.line, name if known else "")
+            place.fail(known.format(name) if known else _unknown(name, entries), node.line, name if known else "")
     return values
+
+
+def _unknown(name: str, entries: Entries) -> str:
+    if re.fullmatch(r"[0-9]+ ?%?", name):  # `{weight: 33,3%}`
+        return f'"{name}" stands where a field is needed: a number is written with a point, as in 33.3%'
+    return f'unknown field "{shortened(name)}"{meant(name, entries, few=2)}'
 
 
 def fields_schema(model: type[BaseModel], entries: Entries) -> Schema:

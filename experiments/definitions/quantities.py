@@ -68,12 +68,18 @@ def _matching(node: Located, pattern: str, allowed: str) -> str:
     return text
 
 
+def decimal_comma(text: str) -> str:
+    """`; write 33.3% with a point` after a number with a decimal comma, else nothing."""
+    found = re.fullmatch(r"(-?[0-9]{1,12}),([0-9]{1,9})( ?%?)", text)
+    return f"; write {found[1]}.{found[2]}{found[3]}, with a point" if found else ""
+
+
 def as_number(node: Located) -> float:
     """A finite number."""
     if isinstance(node.value, bool) or not isinstance(node.value, (int, float, str)):
         raise Wrong(f"{node.described} is no number")
     if not re.fullmatch(rf"-?{NUMBER}", node.text):
-        raise Wrong(f"{node.described} is no number")
+        raise Wrong(f"{node.described} is no number{decimal_comma(node.text)}")
     return float(node.text)
 
 
@@ -95,7 +101,8 @@ def percent(node: Located) -> Decimal:
         if re.fullmatch(NUMBER, node.text):  # `80` → 80%, `0.04` → 4%
             share = (Decimal(node.text) * 100).normalize()
             meant = f"{node.text}%" if float(node.text) >= 1 else f"{share:f}%"
-        raise Wrong(f"{node.described} is no percentage, write it with its sign, as in {meant}")
+        right = decimal_comma(node.text) or f", write it with its sign, as in {meant}"
+        raise Wrong(f"{node.described} is no percentage{right}")
     return Decimal(node.text.rstrip("% "))
 
 
@@ -153,10 +160,11 @@ def moment_in(text: str, zone: tzinfo) -> datetime:
 
 
 def _days(node: Located) -> int:
-    text = re.sub(r" ?days?\Z", "", node.text)
-    if not re.fullmatch(r"[0-9]{1,4}", text) or not 1 <= int(text) <= 1000:
-        raise Wrong(f"{node.described} is no whole number of days from 1 to 1000, write 28 or 28 days")
-    return int(text)
+    found = re.fullmatch(r"([0-9]{1,4})(?: ?(days?|weeks?))?", node.text)
+    days = int(found[1]) * (7 if (found[2] or "").startswith("week") else 1) if found else 0
+    if not 1 <= days <= 1000:
+        raise Wrong(f"{node.described} is no whole number of days from 1 to 1000, write 28, 28 days or 4 weeks")
+    return days
 
 
 def _moment(place: Location) -> datetime | None:
@@ -197,7 +205,9 @@ KEY: Final = scalar(as_key, {"type": _SCALAR, "pattern": f"^{KEY_PATTERN}$"})
 TRUTH: Final = checked(
     Located.plain, lambda value: isinstance(value, bool), "is neither true nor false", {"type": "boolean"}
 )
-DAYS: Final = scalar(_days, either({"type": "integer", "minimum": 1, "maximum": 1000}, words("[0-9]{1,4} ?days?")))
+DAYS: Final = scalar(
+    _days, either({"type": "integer", "minimum": 1, "maximum": 1000}, words("[0-9]{1,4} ?(?:days?|weeks?)"))
+)
 DATE: Final = Kind(_moment, words(DATE_PATTERN))
 EFFECT: Final = checked(
     as_fraction, lambda effect: 0 < effect <= 10, "must lie above 0 % and not above 1000 %", words(PERCENTAGE)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kit.announced import LONGEST_SAID, Announcer, Hearing, Said
+from kit.announced import LONGEST_SAID, Announced, Announcer, Hearing
 
 
 @pytest.fixture
@@ -21,8 +21,8 @@ def hearing() -> Iterator[Hearing]:
 def test_what_the_started_process_says_is_heard_whole(hearing: Hearing) -> None:
     assert hearing.hear() is None
     Announcer.of(hearing.argument).say("ready", address="http://127.0.0.1:8000")
-    assert hearing.hear() == Said("ready", {"address": "http://127.0.0.1:8000"})
-    assert hearing.hear() == Said("ready", {"address": "http://127.0.0.1:8000"})
+    assert hearing.hear() == Announced("ready", {"address": "http://127.0.0.1:8000"})
+    assert hearing.hear() == Announced("ready", {"address": "http://127.0.0.1:8000"})
 
 
 def test_a_word_without_the_nonce_of_this_start_was_not_said(hearing: Hearing) -> None:
@@ -44,7 +44,7 @@ def test_whatever_else_comes_over_the_pipe_is_no_word_and_hides_none(said: bytes
     os.write(heard.descriptor, said + b"\n")
     assert heard.hear() is None
     Announcer.of(heard.argument).say("refused", by="PortTaken")
-    assert heard.hear() == Said("refused", {"by": "PortTaken"})
+    assert heard.hear() == Announced("refused", {"by": "PortTaken"})
     heard.close()
 
 
@@ -53,7 +53,7 @@ def test_a_word_is_heard_once_its_last_byte_is_there(hearing: Hearing) -> None:
     os.write(hearing.descriptor, whole[:-1])
     assert hearing.hear() is None
     os.write(hearing.descriptor, b"\n")
-    assert hearing.hear() == Said("ready", {})
+    assert hearing.hear() == Announced("ready", {})
     os.close(hearing.descriptor)
 
 

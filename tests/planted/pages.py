@@ -92,4 +92,9 @@ PAGES: Mapping[str, Mutation] = {
             ),
         ),
     ),
+    "lose_what_follows_a_number_sign": Mutation(
+        "a # inside a text that nobody quoted cuts it, and nobody is told",
+        ("tests/experiments/definitions/test_yaml.py",),
+        (Edit("kit/yaml.py", "            if lost is not None:", "            if False:"),),
+    ),
 }

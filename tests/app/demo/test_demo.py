@@ -21,7 +21,7 @@ import pytest
 from servers.patience import HUNG_SECONDS, VAIN_SECONDS, ended_when_hung, until
 
 from app.demo.past import EARLIER_DAYS, VISITORS_A_DAY
-from app.demo.telling import BANNER, PRODUCTS, sentence
+from app.demo.run import BANNER, PRODUCTS, sentence
 
 LINE = re.compile(r"([\d,]+) visitors, ([\d,]+) bought\. .*The truth, 30% higher, is (inside|outside)\.")
 NAMES = ["Look", "Shop", "Docs"]

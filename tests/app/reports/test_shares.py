@@ -9,20 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.reports import shares
-from app.reports.shares import MOST_DAYS, Share, Shares, TooManyShares, new_share
+from app.reports.shares import MOST_DAYS, ShareLink, ShareLinks, TooManyShares, new_share
 
 NOW = datetime(2026, 11, 29, 14, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 
 
-def made(held: Shares, days: int = 30, key: str = "banner") -> tuple[str, Share]:
+def made(held: ShareLinks, days: int = 30, key: str = "banner") -> tuple[str, ShareLink]:
     token, share = new_share(key, "key tests", days, None, NOW)
     held.keep(share, NOW)
     return token, share
 
 
 def test_a_link_opens_from_its_making_to_its_last_second(tmp_path: Path) -> None:
-    held = Shares(tmp_path)
+    held = ShareLinks(tmp_path)
     token, share = made(held, days=1)
     end = NOW + timedelta(days=1)
     assert share.expires_at == "2026-11-30T14:00:00Z"
@@ -32,7 +32,7 @@ def test_a_link_opens_from_its_making_to_its_last_second(tmp_path: Path) -> None
 
 
 def test_one_that_was_taken_back_opens_nothing_any_more_and_the_others_do(tmp_path: Path) -> None:
-    held, other_process = Shares(tmp_path), Shares(tmp_path)
+    held, other_process = ShareLinks(tmp_path), ShareLinks(tmp_path)
     (first, share), (second, kept) = made(held), made(held)
     assert other_process.find(first, NOW) == share
     assert held.take_back(share.id, NOW) == share
@@ -42,7 +42,7 @@ def test_one_that_was_taken_back_opens_nothing_any_more_and_the_others_do(tmp_pa
 
 
 def test_the_file_is_the_users_alone_and_holds_nothing_that_opens_a_link(tmp_path: Path) -> None:
-    held = Shares(tmp_path)
+    held = ShareLinks(tmp_path)
     token, share = made(held)
     assert stat.S_IMODE(held.path.stat().st_mode) == 0o600
     assert token not in held.path.read_text()
@@ -53,14 +53,14 @@ def test_the_file_is_the_users_alone_and_holds_nothing_that_opens_a_link(tmp_pat
 
 @given(st.text(max_size=300) | st.from_regex(r"[A-Za-z0-9_-]{43}", fullmatch=True))
 def test_no_other_text_opens_a_link(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
-    held = Shares(tmp_path_factory.getbasetemp() / "shares")
+    held = ShareLinks(tmp_path_factory.getbasetemp() / "shares")
     if not held.path.exists():
         made(held)
     assert held.find(text, NOW) is None
 
 
 def test_a_token_has_256_bits_of_its_own_and_one_wrong_letter_opens_nothing(tmp_path: Path) -> None:
-    held = Shares(tmp_path)
+    held = ShareLinks(tmp_path)
     tokens = {made(held)[0] for _ in range(20)}
     assert len(tokens) == 20
     assert {len(token) for token in tokens} == {shares.TOKEN_LETTERS}
@@ -73,7 +73,7 @@ def test_what_is_over_goes_with_the_next_one_and_no_more_are_kept_than_may_be(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shares, "MOST_SHARES", 2)
-    held = Shares(tmp_path)
+    held = ShareLinks(tmp_path)
     made(held, days=1)
     made(held, days=MOST_DAYS)
     with pytest.raises(TooManyShares, match="take some back"):

@@ -243,3 +243,22 @@ def test_what_two_experiments_change_on_pages_is_no_shared_payload_field(folder:
         "other": changing.replace("CHANGE", "{selector: .b, text: Tea}").replace("key: banner", "key: other"),
     }
     assert checked(folder, **texts).warnings == ()
+
+
+def test_definition_files_in_subfolders_are_told(folder: Path) -> None:
+    (folder / "old").mkdir()
+    for name in ("a.yaml", "b.yml", "notes.txt"):
+        (folder / "old" / name).write_text(BANNER)
+    assert [str(warning) for warning in checked(folder, banner=BANNER).warnings][-1] == (
+        f"old/a.yaml: is not read, because it stands in a subfolder, and 1 more beside it; move it to {folder.name}"
+    )
+
+
+def test_a_running_experiment_whose_file_is_gone_is_told(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    shop.boot(banner=BANNER)
+    (shop.definitions / "banner.yaml").unlink()
+    found = check_folder(shop.definitions, NOW, served_in(shop.data))
+    assert [str(warning) for warning in found.warnings] == [
+        "banner.yaml: is gone, and banner is running: to end it, keep the file with `status: stopped`"
+    ]

@@ -2,11 +2,12 @@
 
 import json
 import random
+import re
 import string
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from oracles.journeys import of_this_thread
 
@@ -107,3 +108,28 @@ def test_whatever_bytes_come_the_reader_answers() -> None:
         for _ in range(noise.randrange(4)):
             content.insert(noise.randrange(len(content)), noise.randrange(256))
         read(bytes(content))
+
+
+ONE_LINE = st.text(
+    st.characters(exclude_categories=("C", "Zl", "Zp")) | st.sampled_from("#:,{}[]'\"%@&*!|>- "), max_size=30
+)
+
+
+WORDS = st.lists(st.sampled_from(("Gift", "#2", "#", "a:b", ":", "- x", "50%", "[1]")) | ONE_LINE, max_size=6).map(
+    " ".join
+)
+
+
+@given(WORDS.map(str.strip))
+def test_a_text_that_is_written_as_it_is_reads_as_it_is_or_is_refused(text: str) -> None:
+    """A comment begins with `# `, and quotes, brackets and block signs are the writer's own wish."""
+    assume(text and text[0] not in "'\"|>[{" and not re.search(r"(^|\s)#(\s|$)", text))
+    problems = Problems("file.yaml")
+    node = read_yaml(f"note: {text}\nlast: 1\n".encode(), problems)
+    assert problems.found or (node is not None and node.at(("note",)).text == text), text
+
+
+@given(ONE_LINE)
+def test_a_text_in_quotes_reads_as_it_is(text: str) -> None:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    assert read(f'note: "{escaped}"  # said\n') == ({"note": text}, [])
