@@ -29,8 +29,8 @@ def metrics_told(catalog: Catalog, definitions: Path) -> list[dict[str, Any]]:
             "described": definition_text(metric, catalog.shop.currency or ""),
             "events": events_read(metric),
             "built_in": builtin.get(name) == metric,
-            "file": None if builtin.get(name) == metric else file,
-            "line": None if builtin.get(name) == metric else lines.get(name),
+            "defined_in": None if builtin.get(name) == metric else file,
+            "defined_on_line": None if builtin.get(name) == metric else lines.get(name),
             "used_by": uses.get(name, []),
         }
         for name, metric in sorted(catalog.metrics.items())
@@ -54,10 +54,10 @@ def _uses(catalog: Catalog) -> dict[str, list[dict[str, str]]]:
     found: dict[str, list[dict[str, str]]] = {}
     for key, experiment in sorted(catalog.experiments.items()):
         for name, role in _roles(experiment):
-            found.setdefault(name, []).append({"kind": "experiment", "key": key, "as": role})
+            found.setdefault(name, []).append({"kind": "experiment", "key": key, "used_as": role})
     for key, holdout in sorted(catalog.holdouts.items()):
         for name in holdout.metrics:
-            found.setdefault(name, []).append({"kind": "holdout", "key": key, "as": "metric"})
+            found.setdefault(name, []).append({"kind": "holdout", "key": key, "used_as": "metric"})
     return found
 
 

@@ -11,7 +11,6 @@ from fastapi.responses import HTMLResponse, Response
 
 from app.management.openapi import ERRORS, JSON, PROBLEM, PROBLEM_SCHEMA, SECURITY, hot_components, hot_paths
 from app.management.openapi_sdks import sdk_paths
-from app.management.operating import components as components_of_operations
 from app.routes.dependencies import Asked, Worker, key_if_any
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(key_if_any)])
@@ -56,7 +55,6 @@ def describe(application: FastAPI) -> None:
         components["schemas"] = {
             **components.get("schemas", {}),
             **hot_components(),
-            **components_of_operations(),
             "Problem": PROBLEM_SCHEMA,
         }
         for name in ("HTTPValidationError", "ValidationError"):

@@ -2,7 +2,6 @@
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
-from msgspec import to_builtins
 
 from app.dashboard.forms import PageRoute
 from app.dashboard.rendering import page
@@ -16,6 +15,4 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 @router.get("/dashboard/operations")
 async def operations_page(request: Request, signed: SignedIn, worker: Worker) -> HTMLResponse:
     """All of it, by what holds now."""
-    return page(
-        request, signed, "operations.html", answer=to_builtins(await operations_of(worker, request.app.version))
-    )
+    return page(request, signed, "operations.html", answer=await operations_of(worker, request.app.version))
