@@ -89,8 +89,8 @@ def failing_as_pages(application: FastAPI, error: BaseException, exchange: Excha
 
 def wants_pages(accept: bytes) -> bool:
     """Whether a client takes HTML, as browsers say that they do."""
-    kinds = [kind.strip().lower() for kind in accept.split(b",")]
-    return any(kind.partition(b";")[0].strip() == b"text/html" and b"q=0" not in kind.split() for kind in kinds)
+    kinds = [kind.replace(b" ", b"").lower().split(b";") for kind in accept.split(b",")]
+    return any(kind[0] == b"text/html" and b"q=0" not in kind for kind in kinds)
 
 
 def to_pages(request: Request) -> Response:
