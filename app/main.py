@@ -16,8 +16,9 @@ from starlette.types import Message, Receive, Scope, Send
 from app.dashboard import assets
 from app.dashboard.pages import audit as audit_page
 from app.dashboard.pages import events as events_page
-from app.dashboard.pages import experiments, glossary, metrics, settings, sign_in
+from app.dashboard.pages import experiment, experiments, glossary, metrics, settings, sign_in
 from app.dashboard.pages import operations as operations_page
+from app.dashboard.pages import steering as experiment_steering
 from app.dashboard.refusals import failing_as_pages, is_page, refusal_page, to_pages, wants_pages
 from app.delivery.payload import Features, Payloads
 from app.delivery.streams import OFREP_STREAM, FeatureStream, OfrepStream
@@ -38,11 +39,11 @@ from app.management import (
     doctor,
     documentation,
     events,
-    operating,
     operations,
     personalize_batch,
     products,
     results,
+    steering,
     visitors,
 )
 from app.reports import routes as reports
@@ -98,15 +99,14 @@ def path_table() -> PathTable[Resources]:
 
 
 PAGE_ROUTERS = (
-    assets.router, sign_in.router, settings.router, audit_page.router, experiments.router,
-    metrics.router, events_page.router, operations_page.router, glossary.router,
+    assets.router, sign_in.router, settings.router, audit_page.router, experiments.router, experiment.router,
+    experiment_steering.router, metrics.router, events_page.router, operations_page.router, glossary.router,
 )  # fmt: skip
 ROUTERS = (
     operations.router, doctor.router, events.router, audit.router, results.router, results.export_router,
     reports.router,
-    operating.router,
     visitors.router, products.router, recommendations.router, sdk_settings.router, documentation.router,
-    personalize_batch.router, *PAGE_ROUTERS,
+    personalize_batch.router, steering.router, *PAGE_ROUTERS,
 )  # fmt: skip
 
 

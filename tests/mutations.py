@@ -28,6 +28,7 @@ from planted.intake import INTAKE
 from planted.keys import KEYS
 from planted.limits import LIMITS
 from planted.pages import PAGES
+from planted.people import PEOPLE
 from planted.privacy import PRIVACY
 from planted.publishing import PUBLISHING
 from planted.refusals import ARRIVALS
@@ -58,6 +59,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     **INTAKE,
     **ARRIVALS,
     **PAGES,
+    **PEOPLE,
     **DELIVERY,
     **dict(refusals()),
 }

@@ -1,7 +1,9 @@
 """Pages: a template and what it shows become HTML, with the headers of every page and the places it leads to."""
 
+import asyncio
+import contextlib
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -13,6 +15,7 @@ from app.analysis.queries import Query
 from app.dashboard.assets import versions
 from app.dashboard.signed_in import Signed
 from app.http.cold import EXCHANGE
+from app.http.errors import Problem
 from app.http.exchange import Exchange
 from app.keys.scopes import PersonScope
 from app.routes.dependencies import analysed_for, resources_of
@@ -57,6 +60,12 @@ def _environment() -> "Environment":
     return environment()
 
 
+def root_of(request: Request) -> str:
+    """What paths of this service begin with, where it is served below one."""
+    exchange = exchange_of(request)
+    return urlsplit(resources_of(request).addresses.of(exchange.scope, exchange.headers).url).path
+
+
 def page(request: Request, signed: Signed | None, template: str, status: int = 200, **shown: Any) -> HTMLResponse:
     """A template with what it shows, for who is signed in; nobody is on the page where one signs in.
 
@@ -85,3 +94,22 @@ def root_of(request: Request) -> str:
 async def answered(worker: Resources, signed: Signed, query: Query) -> Any:
     """What the analysis answers, as the JSON route of the same query serves it. Raises Problem with what it refused."""
     return msgspec.json.decode((await analysed_for(signed.email, worker, query)).body)
+
+
+async def answered_within(worker: Resources, signed: Signed, query: Query, seconds: float) -> Any:
+    """The same, or None where it takes longer: then it is computed on, for whoever asks again."""
+    asking = asyncio.ensure_future(answered(worker, signed, query))
+    try:
+        await asyncio.wait({asking}, timeout=seconds)
+    except asyncio.CancelledError:  # who asked has gone
+        asking.cancel()
+        raise
+    if asking.done():
+        return asking.result()
+    worker.background.start(partial(_heard_out, asking), "reading on for a page")
+    return None
+
+
+async def _heard_out(asking: asyncio.Future[Any]) -> None:
+    with contextlib.suppress(Problem):  # whoever asks again is told
+        await asking

@@ -9,8 +9,10 @@ from experiments.wording.figures import (
     NOTHING,
     day_text,
     difference_text,
+    figure_text,
     lift_text,
     moment_text,
+    money_text,
     value_text,
 )
 
@@ -68,6 +70,11 @@ def short_day(text: str) -> str:
     return f"{found.day} {found:%b}"
 
 
+def capital(text: str) -> str:
+    """A text as the beginning of a heading: `NPS` stays what it is."""
+    return text[:1].upper() + text[1:]
+
+
 def value(number: Number, metric: Json) -> str:
     """A value of a metric in its own unit."""
     return value_text(number, metric["quantity"], metric.get("currency") or "")
@@ -95,6 +102,20 @@ def harm_text(limit: Json, metric: Json) -> str:
     if limit["relative"]:
         return lift_text(limit["max_harm"])
     return difference_text(limit["max_harm"], metric["quantity"], metric.get("currency") or "")
+
+
+def bound_text(number: Number, metric: Json) -> str:
+    """The worst that a guardrail's metric may have come to, in the unit of its limit."""
+    if metric["guardrail"]["relative"]:
+        return lift_text(number, signed=True)
+    return difference_text(number, metric["quantity"], metric.get("currency") or "", signed=True)
+
+
+def worth_text(number: Number, worth: Json) -> str:
+    """What a decision is worth, in money or in its unit."""
+    if worth.get("currency"):
+        return money_text(number, worth["currency"], signed=True)
+    return f"{figure_text(number, signed=True)} {worth.get('unit') or ''}".rstrip()
 
 
 def verdict(row: Json) -> tuple[str, str]:

@@ -7,20 +7,22 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from fastapi import APIRouter, Request
+import msgspec
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
-from msgspec import to_builtins
 
 from app.http.access import Grant
-from app.routes.dependencies import Anyone, Worker
+from app.routes.dependencies import Anyone, Secret, Worker
 from app.runtime.ailments import Ailment, OwnCause, told_of
 from app.runtime.data_directory import DataDirectory
 from app.worker.resources import Resources
 from events.causes import StoreCause
 from events.store.availability import StoreUnavailable
 from events.store.health import read_state, recorded_cause
+from events.store.memory import StoreMemory, read_memory
 from events.writer.watermark import Written, read_progress
 from experiments.catalog.visible import Visible
+from kit.time import SECOND_US, iso, moment_of
 
 router = APIRouter(tags=["Operations"])
 
@@ -32,6 +34,14 @@ REFUSED: Final[OwnCause] = "page_events_refused"
 REFUSED_SECONDS: Final = 5.0  # since the last one
 # what is acknowledged and does not reach where it belongs
 LOSSES: Final[tuple[OwnCause, ...]] = ("audit_not_kept", "history_failures", "message_conflicts")
+
+
+OPERATIONS: Final[dict[int | str, Any]] = {
+    200: {
+        "description": "By what this worker, the store and the data directory say now.",
+        "content": {"application/json": {"schema": {"type": "object"}}},
+    }
+}
 
 
 @router.get("/healthz", summary="Whether this process answers")
@@ -123,7 +133,7 @@ def readiness(
     }
     keys = {"errors": list(worker.keys.listed.problems[:LISTED_ERRORS])}
     warnings = list(worker.connection.warnings)
-    in_words = [to_builtins(told_of(each)) for each in causes]
+    in_words = [msgspec.to_builtins(told_of(each)) for each in causes]
     return ready | {
         "causes": in_words,
         "store": store | told,
@@ -162,3 +172,64 @@ def degraded_by(worker: Resources, writer: Sequence[StoreCause], recovery: str |
 def public_cause(cause: Ailment, visible: Visible) -> str:
     """The code of a cause, whole where what is named is the key of an experiment that pages see."""
     return cause.text if cause.named in visible.compiled else cause.code
+
+
+@router.get(
+    "/v1/operations",
+    summary="How the service is: what is wrong and what ends it, how fast events come, what room is left",
+    responses=OPERATIONS,
+)
+async def operations(request: Request, _: Secret, worker: Worker) -> Response:
+    told = await operations_of(worker, request.app.version)
+    return Response(msgspec.json.encode(told), headers={"cache-control": "no-store"}, media_type="application/json")
+
+
+async def operations_of(worker: Resources, version: str) -> dict[str, Any]:
+    """An `OperationsAnswer`, by what this worker, the store and the data directory say now."""
+    (written, refused), now = await asked_store(worker), time.time()
+    memory = None if written is None else await _memory(worker)
+    ready = readiness(worker, written, refused, reads=True)
+    telemetry = worker.telemetry
+    free, whole = await asyncio.to_thread(DataDirectory(worker.settings.data).room)
+    model, products = worker.recommender.versions
+    return {
+        "as_of": iso(moment_of(round(now * SECOND_US)), "seconds"),
+        "service_version": version,
+        "status": ready["status"],
+        "causes": ready["causes"],
+        "warnings": ready["warnings"],
+        "keys": ready["keys"],
+        "store": {
+            **ready["store"],
+            "held_bytes": memory and memory.held,
+            "limit_bytes": (memory and memory.limit) or None,
+        },
+        "log": None if written is None else _log(written, now),
+        "events": {"per_second": telemetry.arriving.per_second, **telemetry.outcomes()},
+        "disk": {"free_bytes": free, "whole_bytes": whole},
+        "workers": [{"process": int(pid), "memory_bytes": held} for pid, held in telemetry.resident()],
+        "streams_open": len(worker.streams.open),
+        "model_version": model,
+        "products_version": products,
+        "products": worker.recommender.assortment_size,
+        "damaged": worker.recommender.damages,
+        "last_training": worker.recommender.last_training(),
+        "definitions": {
+            **ready["definitions"],
+            "taken_up_at": iso(worker.catalogs.catalog.received_at, "seconds"),
+        },
+    }
+
+
+async def _memory(worker: Resources) -> StoreMemory | None:
+    """None where the store does not say."""
+    with contextlib.suppress(StoreUnavailable, TimeoutError):
+        async with asyncio.timeout(STORE_SECONDS):
+            return await read_memory(worker.connection)
+    return None
+
+
+def _log(written: Written, now: float) -> dict[str, Any]:
+    seen, pending = written.watermark_us, written.pending
+    lag = max(0.0, now - seen / SECOND_US) if pending and seen else 0.0
+    return {"pending": pending, "watermark": iso(moment_of(seen)) if seen else None, "lag_seconds": round(lag, 3)}

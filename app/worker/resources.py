@@ -131,6 +131,7 @@ class Resources:
     intake: IntakeTold
     addresses: Addresses
     streams: Streams
+    background: Tasks
     people: People
     sessions: Sessions
 
@@ -305,6 +306,7 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
             intake=intake,
             addresses=Addresses(settings.public_url, peers),
             streams=streams,
+            background=following,
             people=People(directory.people_file, keys.audit),
             sessions=Sessions(connection),
         )

@@ -6,7 +6,7 @@ from fastapi.responses import HTMLResponse
 from app.dashboard.forms import PageRoute
 from app.dashboard.rendering import page
 from app.dashboard.signed_in import SignedIn
-from app.management.operating import operations_of
+from app.management.operations import operations_of
 from app.routes.dependencies import Worker
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)

@@ -77,14 +77,13 @@ def paged(things: Sequence[Any], wanted: int) -> Pages:
 
 def compared(results: Json) -> list[Row]:
     """Every comparison, goals first and what is only watched last."""
-    found = [
+    return [
         Row(metric, comparison, *verdict(comparison))
         for role in ROLES
         for metric in results["metrics"]
         if metric["role"] == role
         for comparison in metric["comparisons"]
     ]
-    return found
 
 
 def forests(rows: Sequence[Row]) -> list[tuple[str, str, charts.Forest]]:

@@ -30,6 +30,7 @@ OPEN = {
     "/resonate.d.ts",
     "/dashboard/style.css",
     "/dashboard/script.js",
+    "/dashboard/icon.svg",
     *BUILT,
 }
 IN_PATH = {"/api/features/{key}", "/api/eval/{key}", "/sub/{key}", "/v1/projects/{key}/settings"}
