@@ -60,12 +60,6 @@ def _environment() -> "Environment":
     return environment()
 
 
-def root_of(request: Request) -> str:
-    """What paths of this service begin with, where it is served below one."""
-    exchange = exchange_of(request)
-    return urlsplit(resources_of(request).addresses.of(exchange.scope, exchange.headers).url).path
-
-
 def page(request: Request, signed: Signed | None, template: str, status: int = 200, **shown: Any) -> HTMLResponse:
     """A template with what it shows, for who is signed in; nobody is on the page where one signs in.
 
