@@ -33,6 +33,7 @@ from planted.privacy import PRIVACY
 from planted.publishing import PUBLISHING
 from planted.refusals import ARRIVALS
 from planted.reports import REPORTS
+from planted.rooms import ROOMS
 from planted.scripts import SCRIPTS
 from planted.service import SERVICE
 from planted.tag import TAG
@@ -60,6 +61,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     **INTAKE,
     **ARRIVALS,
     **PAGES,
+    **ROOMS,
     **PEOPLE,
     **DELIVERY,
     **REPORTS,
