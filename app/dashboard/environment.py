@@ -10,13 +10,15 @@ from markupsafe import Markup, escape
 
 from app.dashboard import saying
 from app.dashboard.charts import short
-from experiments.wording.figures import count_text, figure_text, lift_text, p_text, rate_text
+from experiments.wording.figures import bytes_text, count_text, duration_text, figure_text, lift_text, p_text, rate_text
 
 FOLDERS: Final = (Path(__file__).parent, Path(__file__).parent / "pages")
 FILTERS: Final[Mapping[str, Any]] = {
+    "bytes_text": bytes_text,
     "capital": saying.capital,
     "count_text": count_text,
     "day": saying.day,
+    "duration_text": duration_text,
     "figure_text": figure_text,
     "lift_text": lift_text,
     "moment": saying.moment_said,

@@ -13,9 +13,11 @@ from fastapi.responses import HTMLResponse
 from app.analysis.queries import Query
 from app.dashboard.assets import versions
 from app.dashboard.signed_in import Signed
+from app.http.cold import EXCHANGE
 from app.http.errors import Problem, retry_later
+from app.http.exchange import Exchange
 from app.keys.scopes import PersonScope
-from app.routes.dependencies import analysed_for, exchange_of, resources_of
+from app.routes.dependencies import analysed_for, resources_of
 from app.worker.resources import Resources
 
 if TYPE_CHECKING:
@@ -40,6 +42,10 @@ class Destination:
 
 NAVIGATION: Final = (
     Destination("/dashboard", "Experiments", "read_results"),
+    Destination("/dashboard/metrics", "Metrics", "read_results"),
+    Destination("/dashboard/events", "Events", "read_results"),
+    Destination("/dashboard/operations", "Operations", "read_results"),
+    Destination("/dashboard/glossary", "Glossary", "read_results"),
     Destination("/dashboard/audit", "Audit", "audit"),
     Destination("/dashboard/settings", "Settings", "read_results"),
 )
@@ -51,12 +57,6 @@ def _environment() -> "Environment":
     from app.dashboard.environment import environment
 
     return environment()
-
-
-def root_of(request: Request) -> str:
-    """What paths of this service begin with, where it is served below one."""
-    exchange = exchange_of(request)
-    return urlsplit(resources_of(request).addresses.of(exchange.scope, exchange.headers).url).path
 
 
 def page(request: Request, signed: Signed | None, template: str, status: int = 200, **shown: Any) -> HTMLResponse:
@@ -76,6 +76,12 @@ def page(request: Request, signed: Signed | None, template: str, status: int = 2
     }
     html = _environment().get_template(template).render(told | shown)
     return HTMLResponse(html, status, PAGE_HEADERS)
+
+
+def root_of(request: Request) -> str:
+    """What paths of this service begin with, as its pages see it."""
+    exchange: Exchange = request.scope["state"][EXCHANGE]  # of a request to no route, too
+    return urlsplit(resources_of(request).addresses.of(exchange.scope, exchange.headers).url).path
 
 
 async def answered(worker: Resources, signed: Signed, query: Query) -> Any:

@@ -82,6 +82,7 @@ ROUTES: Final[Mapping[KeyScope, tuple[str, ...]]] = {
         "GET /v1/recommender",
         "GET /v1/events",
         "GET /v1/doctor",
+        "GET /v1/operations",
         "GET /v1/events/rejected",
     ),
     "export": (
@@ -129,6 +130,12 @@ BY_ROUTE: Final[Mapping[str, KeyScope]] = {route: scope for scope, routes in ROU
 
 PAGES: Final[Mapping[str, PersonScope]] = {  # what a person needs, by their session; no key opens them
     "GET /dashboard": "read_results",
+    "GET /dashboard/metrics": "read_results",
+    "GET /dashboard/events": "read_results",
+    "POST /dashboard/events/visitor": "read_people",
+    "GET /dashboard/operations": "read_results",
+    "GET /dashboard/glossary": "read_results",
+    "GET /dashboard/glossary/{name}": "read_results",
     "GET /dashboard/experiments/{key}": "read_results",
     "POST /dashboard/experiments/{key}/start": "steer",
     "POST /dashboard/experiments/{key}/pause": "steer",
@@ -143,6 +150,10 @@ PAGES: Final[Mapping[str, PersonScope]] = {  # what a person needs, by their ses
     "POST /dashboard/settings/link": "people",
     "POST /dashboard/settings/role": "people",
     "POST /dashboard/settings/remove-person": "people",
+    "GET /dashboard/experiments/{key}/report": "read_results",
+    "GET /dashboard/shares": "export",
+    "POST /dashboard/shares/new": "export",
+    "POST /dashboard/shares/take-back": "export",
     "GET /dashboard/audit": "audit",
     "GET /dashboard/audit.csv": "audit",
 }

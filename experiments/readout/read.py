@@ -157,11 +157,6 @@ class Readouts:
         as_of, watermark = self.moments(query, snapshot, as_of)
         return plain({"as_of": as_of, "watermark": watermark, "pending": query.pending, "days": rows})
 
-    def metrics(self) -> list[dict[str, Any]]:
-        """Every metric that is defined, with its definition."""
-        known = self.archive.latest().metrics
-        return [known[name].model_dump(mode="json", exclude_none=True) for name in sorted(known)]
-
     def as_of(self, query: ReadoutQuery) -> datetime:
         """The moment that a query looks from."""
         now = self.now()
