@@ -23,6 +23,7 @@ from planted.consent import CONSENT
 from planted.decisions import DECISIONS, refusals
 from planted.delivery import DELIVERY
 from planted.dialects import DIALECTS
+from planted.experiments import EXPERIMENTS
 from planted.fault import Mutation
 from planted.intake import INTAKE
 from planted.keys import KEYS
@@ -63,6 +64,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     **PAGES,
     **ROOMS,
     **PEOPLE,
+    **EXPERIMENTS,
     **DELIVERY,
     **REPORTS,
     **dict(refusals()),
