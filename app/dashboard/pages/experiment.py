@@ -10,7 +10,8 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.analysis.queries import ExperimentQuery, MetricsQuery, ResultsQuery, TimeseriesQuery
-from app.dashboard.pages.shown import compared, filling, forests, levels_of, looks_told, paged, series_of, steps_of
+from app.dashboard.pages.shown import ROWS, compared, filling, forests, levels_of, looks_told, series_of, steps_of
+from app.dashboard.paging import paged
 from app.dashboard.rendering import answered, answered_within, page, root_of
 from app.dashboard.saying import Json
 from app.dashboard.signed_in import Signed, SignedIn
@@ -115,7 +116,7 @@ def content(results: Json, look: PageLook, detail: Detail) -> dict[str, Any]:
     """What the template shows of the answers."""
     rows, metric = compared(results), detail.metric
     levels = levels_of(metric) if metric else []
-    pages, level_pages = paged(rows, look.page), paged(levels, look.levels)
+    pages, level_pages = paged(rows, look.page, ROWS), paged(levels, look.levels, ROWS)
     unhealthy = results["decision"]["action"] == "unhealthy"
     return {
         "results": results,
@@ -123,9 +124,9 @@ def content(results: Json, look: PageLook, detail: Detail) -> dict[str, Any]:
         "unknown": _unknown(look.metric, results)
         if look.metric and metric and metric["metric"] != look.metric
         else None,
-        "rows": pages.cut(rows),
+        "rows": pages.items,
         "pages": pages,
-        "forests": [] if unhealthy else forests(pages.cut(rows)),
+        "forests": [] if unhealthy else forests(pages.items),
         "guardrails": [] if unhealthy else [row for row in rows if row.metric.get("guardrail")][:MOST_GUARDRAILS],
         "unhealthy": unhealthy,
         "filling": filling(results),
@@ -133,7 +134,7 @@ def content(results: Json, look: PageLook, detail: Detail) -> dict[str, Any]:
         "series": series_of(metric, detail.days) if metric else [],
         "current": detail.current,
         "late": detail.late,
-        "levels": level_pages.cut(levels),
+        "levels": level_pages.items,
         "level_pages": level_pages,
         "sql": detail.sql,
         "steps": steps_of(metric, detail.steps) if metric else None,

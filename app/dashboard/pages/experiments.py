@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.analysis.queries import ExperimentsQuery
 from app.dashboard.charts import sparkline
-from app.dashboard.pages.shown import paged
+from app.dashboard.pages.shown import ROWS
+from app.dashboard.paging import paged
 from app.dashboard.rendering import answered, answered_within, page
 from app.dashboard.saying import Json
 from app.dashboard.signed_in import SignedIn
@@ -56,7 +57,7 @@ async def experiments_page(
     if answer is None:
         answer = await answered(worker, signed, ExperimentsQuery())
     found = sorted(filter(asked.takes, answer["experiments"]), key=lambda each: _ORDER.index(each["state"]))
-    pages = paged(found, asked.page)
+    pages = paged(found, asked.page, ROWS)
     return page(
         request,
         signed,
@@ -64,7 +65,7 @@ async def experiments_page(
         answer=answer,
         asked=asked,
         owners=sorted({each["owner"] for each in answer["experiments"] if each["owner"]})[:100],
-        experiments=pages.cut(found),
+        experiments=pages.items,
         pages=pages,
         link=asked.link,
         line=sparkline,

@@ -56,25 +56,6 @@ class ComparedRow:
         return self.word if not self.comparison["gate"]["open"] else reason(self.comparison["reasons"])
 
 
-@dataclass(frozen=True, slots=True)
-class Pages:
-    """Which page of how many, of things that are too many for one."""
-
-    at: int
-    of: int
-    total: int
-
-    def cut(self, things: Sequence[Any]) -> Sequence[Any]:
-        """The things of this page."""
-        return things[(self.at - 1) * ROWS : self.at * ROWS]
-
-
-def paged(things: Sequence[Any], wanted: int) -> Pages:
-    """The page that is asked for, or the nearest that there is."""
-    of = max(1, -(-len(things) // ROWS))
-    return Pages(min(max(1, wanted), of), of, len(things))
-
-
 def compared(results: Json) -> list[ComparedRow]:
     """Every comparison, goals first and what is only watched last."""
     return [
