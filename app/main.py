@@ -44,7 +44,6 @@ from app.management import (
     personalize_batch,
     products,
     results,
-    steering,
     visitors,
 )
 from app.reports import routes as reports
@@ -56,6 +55,7 @@ from app.routes.recommendations import recommend
 from app.routes.tag import FeaturesOrTold, TagScript, tag_routes
 from app.routes.visitor import know_visitor
 from app.runtime.settings import Settings
+from app.steering import routes as steering_routes
 from app.worker.resources import Resources, open_resources
 from events.records import ALIAS, ENGAGEMENT, GROUP, IDENTIFY, PAGE, SCREEN, TRACK
 
@@ -108,7 +108,7 @@ ROUTERS = (
     operations.router, doctor.router, events.router, audit.router, results.router, results.export_router,
     reports.router,
     visitors.router, products.router, recommendations.router, sdk_settings.router, documentation.router,
-    personalize_batch.router, steering.router, *PAGE_ROUTERS,
+    personalize_batch.router, steering_routes.router, *PAGE_ROUTERS,
 )  # fmt: skip
 
 

@@ -3,7 +3,8 @@
     python -m benchmarks.dashboard [ASKS] [SECONDS]
 
 A log of 100,000 events lies ready; the experiment has nine metrics and one dimension. CPU is that of worker and
-analysis together, a page. Then visitors are assigned for SECONDS (10) without pages and with ten page views a second, in turns.
+analysis together, a page. Then visitors are assigned for SECONDS (10) without pages and with ten
+page views a second, in turns.
 """
 
 import itertools

@@ -57,7 +57,7 @@ class Axis:
 
 
 @dataclass(frozen=True, slots=True)
-class Effect:
+class ForestEffect:
     """What a forest tells in a row: whose effect (`label`), of which `group`, and what is `said` of it at its end."""
 
     label: str
@@ -73,7 +73,7 @@ class ForestRow:
     """A row as it is drawn: `low` and `high` are the ends of its line, `cut_low` and `cut_high` those that go on."""
 
     y: float
-    effect: Effect
+    effect: ForestEffect
     label: str
     at: Number
     low: Number
@@ -97,7 +97,7 @@ class Forest:
     rows: list[ForestRow]
 
 
-def forest(effects: Sequence[Effect], *, points: bool = False) -> Forest:
+def forest(effects: Sequence[ForestEffect], *, points: bool = False) -> Forest:
     """Effects with their intervals against no difference; relative ones in %, else in points."""
     limit = _reach([(each.estimate, each.interval) for each in effects])
     axis = Axis(-limit, limit, *PLOT)
@@ -114,7 +114,7 @@ def forest(effects: Sequence[Effect], *, points: bool = False) -> Forest:
     return Forest(y + 46.0, axis.at(0.0), axis.ticks(_said_of(points)), heads, rows)
 
 
-def _forest_row(effect: Effect, axis: Axis, y: float) -> ForestRow:
+def _forest_row(effect: ForestEffect, axis: Axis, y: float) -> ForestRow:
     low, high = _ends(effect.interval)
     known = effect.interval is not None and (low is not None or high is not None)
     low, high = (-LARGEST if low is None else low, LARGEST if high is None else high) if known else (None, None)

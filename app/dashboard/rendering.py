@@ -1,9 +1,8 @@
 """Pages: a template and what it shows become HTML, with the headers of every page and the places it leads to."""
 
 import asyncio
-import contextlib
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -15,7 +14,7 @@ from app.analysis.queries import Query
 from app.dashboard.assets import versions
 from app.dashboard.signed_in import Signed
 from app.http.cold import EXCHANGE
-from app.http.errors import Problem
+from app.http.errors import Problem, retry_later
 from app.http.exchange import Exchange
 from app.keys.scopes import PersonScope
 from app.routes.dependencies import analysed_for, resources_of
@@ -92,18 +91,24 @@ async def answered(worker: Resources, signed: Signed, query: Query) -> Any:
 
 async def answered_within(worker: Resources, signed: Signed, query: Query, seconds: float) -> Any:
     """The same, or None where it takes longer: then it is computed on, for whoever asks again."""
-    asking = asyncio.ensure_future(answered(worker, signed, query))
+    told: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    async def ask() -> None:
+        outcome: Any = retry_later(503, "unexpected_error", "the answer could not be computed; the log says why", 1)
+        try:
+            outcome = await answered(worker, signed, query)
+        except Problem as problem:
+            outcome = problem
+        finally:
+            if not told.done():
+                told.set_result(outcome)
+
+    worker.background.start(ask, "reading for a page")
     try:
-        await asyncio.wait({asking}, timeout=seconds)
-    except asyncio.CancelledError:  # who asked has gone
-        asking.cancel()
-        raise
-    if asking.done():
-        return asking.result()
-    worker.background.start(partial(_heard_out, asking), "reading on for a page")
-    return None
-
-
-async def _heard_out(asking: asyncio.Future[Any]) -> None:
-    with contextlib.suppress(Problem):  # whoever asks again is told
-        await asking
+        async with asyncio.timeout(seconds):
+            outcome = await asyncio.shield(told)
+    except TimeoutError:
+        return None
+    if isinstance(outcome, Problem):
+        raise outcome
+    return outcome

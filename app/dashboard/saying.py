@@ -54,7 +54,7 @@ METHODS: Final = {
 }
 
 
-def moment(text: str | None) -> str:
+def moment_said(text: str | None) -> str:
     """A moment of an answer."""
     return NOTHING if text is None else moment_text(datetime.fromisoformat(text))
 
@@ -85,7 +85,7 @@ def in_points(metric: Json) -> bool:
     return bool(metric["effect_scale"] == "points")
 
 
-def effect(metric: Json, row: Json) -> tuple[Number, Sequence[Number] | None]:
+def effect_read(metric: Json, row: Json) -> tuple[Number, Sequence[Number] | None]:
     """The effect that a comparison, or a day, is read by, with its interval."""
     return (row["difference"], row["difference_ci"]) if in_points(metric) else (row["lift"], row["ci"])
 
@@ -111,7 +111,7 @@ def bound_text(number: Number, metric: Json) -> str:
     return difference_text(number, metric["quantity"], metric.get("currency") or "", signed=True)
 
 
-def worth_text(number: Number, worth: Json) -> str:
+def worth_said(number: Number, worth: Json) -> str:
     """What a decision is worth, in money or in its unit."""
     if worth.get("currency"):
         return money_text(number, worth["currency"], signed=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
-from app.dashboard.charts import Day, Effect
+from app.dashboard.charts import Day, ForestEffect
 from app.reports.pieces import (
     LONGEST_NAME,
     Cell,
@@ -153,7 +153,7 @@ def effects(shown: ReportedLook) -> ReportSection:
 def _forest(compared: Sequence[tuple[Json, Json]], *, points: bool) -> Chart | None:
     """The effects of one scale; None where there is none."""
     effects = tuple(
-        Effect(
+        ForestEffect(
             label=f"{title(metric)}, {row['variant']}",
             estimate=_effect(metric, row)[0],
             interval=_effect(metric, row)[1],

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from app.dashboard.charts import Day, Effect
+from app.dashboard.charts import Day, ForestEffect
 from experiments.wording.figures import (
     NOTHING,
     difference_text,
@@ -51,7 +51,7 @@ class Chart:
     title: str
     finding: str
     points: bool
-    effects: tuple[Effect, ...] = ()
+    effects: tuple[ForestEffect, ...] = ()
     days: tuple[Day, ...] = ()
 
 

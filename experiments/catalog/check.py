@@ -21,7 +21,7 @@ from experiments.assignment.payload import NotHashable, Secured
 from experiments.catalog.calendar import LONGEST_DAYS, State, state_of
 from experiments.catalog.files import CatalogPaths, last_good
 from experiments.catalog.freeze import refused_changes, refused_phases
-from experiments.catalog.overrides import Override, outranking, read_overrides, started_by_order
+from experiments.catalog.overrides import Override, outranking, read_overrides, started_by_order, unwritten_orders
 from experiments.catalog.phases import Phases, followed, read_phases
 from experiments.definitions.content import CatalogContent, canonical
 from experiments.definitions.experiment import MOST_MADE_UP, ExperimentFile
@@ -116,20 +116,6 @@ def kept_rates(
         if design and file.experiment.status in ("running", "paused") and design.rates != content.shop.rates:
             message = f"rates of shop.yaml are others than phase {design.phase} began with; it keeps its own,"
             yield _warning(file, "phase", f"{message} and the next phase takes the new ones")
-
-
-def not_in_the_file(
-    orders: Mapping[str, Override], content: CatalogContent, files: Mapping[str, ExperimentFile]
-) -> Iterator[DefinitionError]:
-    """Starts and ships that the files do not say yet, with the lines that say it."""
-    for key, course in outranking(orders, content).items():
-        file, given = files[key], orders[key]
-        if given.shipped:
-            message = f"{given.shipped} was shipped without this file; write status: stopped and"
-            yield _warning(file, "status", f"{message} decision: {{outcome: shipped, variant: {given.shipped}}}")
-        elif given.started:
-            message = f"it was started without this file, which says draft; write status: {course.status}"
-            yield _warning(file, "status", message)
 
 
 def _warning(file: ExperimentFile, path: str, message: str) -> DefinitionError:
@@ -299,7 +285,7 @@ def check_folder(
         if served:
             started = reading.content.under(started_by_order(served.orders, reading.content))
             errors.extend(refused_changes(started, served.content, reading.files, phases, now))
-            warnings.extend(not_in_the_file(served.orders, reading.content, reading.files))
+            warnings.extend(unwritten_orders(served.orders, reading.content, reading.files))
             ordered = reading.content.under(outranking(served.orders, reading.content))
             errors.extend(refused_phases(ordered, served.content, reading.files, phases))
         warnings.extend(warnings_of(reading.content, reading.files, history or SiteHistory()))

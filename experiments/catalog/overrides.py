@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
@@ -12,9 +12,11 @@ from pydantic import TypeAdapter
 from experiments.catalog.catalog import Catalog
 from experiments.catalog.files import CatalogPaths
 from experiments.definitions.content import CatalogContent, Course
+from experiments.definitions.experiment import ExperimentFile
 from experiments.definitions.grammar import meant
 from experiments.definitions.model import DecisionNote, Definition, Experiment, Status
 from kit.files import locked, read_or_none, replace_file
+from kit.located import DefinitionError
 from kit.suggestions import did_you_mean
 
 Action = Literal["start", "pause", "resume", "stop", "ship"]
@@ -185,6 +187,22 @@ def started_by_order(overrides: Mapping[str, Override], content: CatalogContent)
     in_force = outranking({key: each for key, each in overrides.items() if each.started}, content)
     drafts = {experiment.key for experiment in content.experiments if experiment.status == "draft"}
     return {key: course for key, course in in_force.items() if key in drafts}
+
+
+def unwritten_orders(
+    orders: Mapping[str, Override], content: CatalogContent, files: Mapping[str, ExperimentFile]
+) -> Iterator[DefinitionError]:
+    """Starts and ships that the files do not say yet, with the lines that say it."""
+    for key, course in outranking(orders, content).items():
+        file, given = files[key], orders[key]
+        if given.shipped:
+            message = f"{given.shipped} was shipped without this file; write status: stopped and"
+            message += f" decision: {{outcome: shipped, variant: {given.shipped}}}"
+        elif given.started:
+            message = f"it was started without this file, which says draft; write status: {course.status}"
+        else:
+            continue
+        yield DefinitionError(file.file, file.line("status"), "status", message)
 
 
 def _outlived(override: Override, experiment: Experiment) -> bool:

@@ -1,4 +1,4 @@
-"""Every page in a real Chromium, with JavaScript and without, light and dark: nothing breaks, all can be read and used."""
+"""Every page in a real Chromium, with JavaScript and without, light and dark: nothing breaks, all can be used."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

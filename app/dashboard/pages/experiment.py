@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.analysis.queries import ExperimentQuery, MetricsQuery, ResultsQuery, TimeseriesQuery
-from app.dashboard.pages.shown import compared, filling, forests, levels_of, looks, paged, series_of, steps_of
+from app.dashboard.pages.shown import compared, filling, forests, levels_of, looks_told, paged, series_of, steps_of
 from app.dashboard.rendering import answered, answered_within, page, root_of
 from app.dashboard.saying import Json
 from app.dashboard.signed_in import Signed, SignedIn
@@ -25,7 +25,7 @@ MOST_GUARDRAILS: Final = 50
 Key = Annotated[str, Path(max_length=100)]
 
 
-class Look(BaseModel):
+class PageLook(BaseModel):
     """Which look at an experiment, and which part of it: a page of comparisons, of levels, the SQL of a metric."""
 
     model_config = ConfigDict(frozen=True)
@@ -45,14 +45,14 @@ class Look(BaseModel):
 
 @router.get("/dashboard/experiments/{key}")
 async def experiment_page(
-    key: Key, request: Request, signed: SignedIn, worker: Worker, look: Annotated[Look, Query()]
+    key: Key, request: Request, signed: SignedIn, worker: Worker, look: Annotated[PageLook, Query()]
 ) -> HTMLResponse:
     """One experiment. What takes longer than two seconds is still being computed, and what is known is shown."""
     return await shown_experiment(key, request, signed, worker, look)
 
 
 async def shown_experiment(
-    key: str, request: Request, signed: Signed, worker: Resources, look: Look, **told: Any
+    key: str, request: Request, signed: Signed, worker: Resources, look: PageLook, **told: Any
 ) -> HTMLResponse:
     """The page, with what it tells besides: a form that was refused, and why."""
     experiment = await answered(worker, signed, ExperimentQuery(key))
@@ -63,7 +63,7 @@ async def shown_experiment(
     def link(**changes: object) -> str:
         return f"{address}{look.link(**changes)}"
 
-    shown = {"experiment": experiment, "look": look, "link": link, "refused": None, "said": {}, **told}
+    shown: dict[str, Any] = {"experiment": experiment, "look": look, "link": link, "refused": None, "said": {}, **told}
     if results is None:
         return page(request, signed, "computing.html", **shown)
     detail = await _detail(key, signed, worker, look, results, experiment)
@@ -84,8 +84,10 @@ class Detail:
     steps: Sequence[str] = ()
 
 
-async def _detail(key: str, signed: Signed, worker: Resources, look: Look, results: Json, experiment: Json) -> Detail:
-    metric = chosen(results, look)
+async def _detail(
+    key: str, signed: Signed, worker: Resources, look: PageLook, results: Json, experiment: Json
+) -> Detail:
+    metric = metric_shown(results, look)
     if metric is None:
         return Detail()
     name, days, sql = metric["metric"], None, None
@@ -103,13 +105,13 @@ async def _detail(key: str, signed: Signed, worker: Resources, look: Look, resul
     return Detail(metric, days, current, current and days is None, sql, steps)
 
 
-def chosen(results: Json, look: Look) -> Json | None:
+def metric_shown(results: Json, look: PageLook) -> Json | None:
     """The metric that is asked for, else the first."""
     metrics = results["metrics"]
     return next((each for each in metrics if each["metric"] == look.metric), metrics[0] if metrics else None)
 
 
-def content(results: Json, look: Look, detail: Detail) -> dict[str, Any]:
+def content(results: Json, look: PageLook, detail: Detail) -> dict[str, Any]:
     """What the template shows of the answers."""
     rows, metric = compared(results), detail.metric
     levels = levels_of(metric) if metric else []
@@ -127,7 +129,7 @@ def content(results: Json, look: Look, detail: Detail) -> dict[str, Any]:
         "guardrails": [] if unhealthy else [row for row in rows if row.metric.get("guardrail")][:MOST_GUARDRAILS],
         "unhealthy": unhealthy,
         "filling": filling(results),
-        "looks": looks(results["plan"]),
+        "looks": looks_told(results["plan"]),
         "series": series_of(metric, detail.days) if metric else [],
         "current": detail.current,
         "late": detail.late,

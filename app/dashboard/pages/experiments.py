@@ -21,7 +21,7 @@ PATIENCE_SECONDS: Final = 2.0
 _ORDER: Final = ("enrolling", "paused", "not_started", "draft", "ended", "closed")
 
 
-class Asked(BaseModel):
+class Narrowing(BaseModel):
     """Which experiments are shown."""
 
     model_config = ConfigDict(frozen=True)
@@ -49,7 +49,7 @@ class Asked(BaseModel):
 
 @router.get("/dashboard")
 async def experiments_page(
-    request: Request, signed: SignedIn, worker: Worker, asked: Annotated[Asked, Query()]
+    request: Request, signed: SignedIn, worker: Worker, asked: Annotated[Narrowing, Query()]
 ) -> HTMLResponse:
     """All of them, those that run first: read anew where that takes less than two seconds, else as they are known."""
     answer = await answered_within(worker, signed, ExperimentsQuery("now"), PATIENCE_SECONDS)

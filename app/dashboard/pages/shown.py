@@ -9,7 +9,7 @@ from app.dashboard.saying import (
     ROLES,
     VERDICTS,
     Json,
-    effect,
+    effect_read,
     effect_text,
     in_points,
     reason,
@@ -23,7 +23,7 @@ MOST_STEPS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ComparedRow:
     """One comparison of a metric, as a row says it; `known` is False where it is too early, or cannot be said."""
 
     metric: Json
@@ -34,15 +34,15 @@ class Row:
     @property
     def known(self) -> bool:
         """Whether anything is said of its effect."""
-        return bool(self.comparison["gate"]["open"]) and effect(self.metric, self.comparison)[0] is not None
+        return bool(self.comparison["gate"]["open"]) and effect_read(self.metric, self.comparison)[0] is not None
 
     @property
     def estimate(self) -> Any:
-        return effect(self.metric, self.comparison)[0] if self.known else None
+        return effect_read(self.metric, self.comparison)[0] if self.known else None
 
     @property
     def interval(self) -> Any:
-        return (effect(self.metric, self.comparison)[1] if self.known else None) or (None, None)
+        return (effect_read(self.metric, self.comparison)[1] if self.known else None) or (None, None)
 
     @property
     def p(self) -> Any:
@@ -75,10 +75,10 @@ def paged(things: Sequence[Any], wanted: int) -> Pages:
     return Pages(min(max(1, wanted), of), of, len(things))
 
 
-def compared(results: Json) -> list[Row]:
+def compared(results: Json) -> list[ComparedRow]:
     """Every comparison, goals first and what is only watched last."""
     return [
-        Row(metric, comparison, *verdict(comparison))
+        ComparedRow(metric, comparison, *verdict(comparison))
         for role in ROLES
         for metric in results["metrics"]
         if metric["role"] == role
@@ -86,7 +86,7 @@ def compared(results: Json) -> list[Row]:
     ]
 
 
-def forests(rows: Sequence[Row]) -> list[tuple[str, str, charts.Forest]]:
+def forests(rows: Sequence[ComparedRow]) -> list[tuple[str, str, charts.Forest]]:
     """A title, the finding in words, and the picture: of relative effects, and of those in points."""
     found: list[tuple[str, str, charts.Forest]] = []
     for points in (False, True):
@@ -98,16 +98,16 @@ def forests(rows: Sequence[Row]) -> list[tuple[str, str, charts.Forest]]:
     return found
 
 
-def _told(row: Row) -> charts.Effect:
+def _told(row: ComparedRow) -> charts.ForestEffect:
     several = len(row.metric["comparisons"]) > 1
     label = f"{row.metric['title']}, {row.comparison['variant']}" if several else row.metric["title"]
     said = f"{effect_text(row.estimate, row.metric)}  {row.word}" if row.known else row.word
     interval = None if row.interval == (None, None) else row.interval
     word = row.comparison["verdict"] if row.known else "unclear"
-    return charts.Effect(label, row.estimate, interval, word, said, ROLES[row.metric["role"]])
+    return charts.ForestEffect(label, row.estimate, interval, word, said, ROLES[row.metric["role"]])
 
 
-def _finding(rows: Sequence[Row]) -> str:
+def _finding(rows: Sequence[ComparedRow]) -> str:
     """What a forest shows: which effects are settled, and how many are open."""
     counts = {word: sum(row.word == word for row in rows) for word in dict.fromkeys(row.word for row in rows)}
     told = ", ".join(f"{count} {word}" for word, count in counts.items())
@@ -135,7 +135,7 @@ def series_of(metric: Json, timeseries: Json | None) -> list[Drawn]:
         days = [
             row for row in (told or {}).get("days", ()) if row["kind"] == "cumulative" and row["variant"] == variant
         ][-MOST_DAYS:]
-        if not comparison["gate"]["open"] or not any(effect(metric, row)[0] is not None for row in days):
+        if not comparison["gate"]["open"] or not any(effect_read(metric, row)[0] is not None for row in days):
             continue
         drawn = charts.series([_drawn_day(metric, row) for row in days], points=in_points(metric))
         found.append(Drawn(variant, comparison["sentence"], drawn, days))
@@ -143,7 +143,7 @@ def series_of(metric: Json, timeseries: Json | None) -> list[Drawn]:
 
 
 def _drawn_day(metric: Json, row: Json) -> charts.Day:
-    estimate, interval = effect(metric, row)
+    estimate, interval = effect_read(metric, row)
     name, (low, high) = short_day(row["day"]), interval or (None, None)
     said = f"{name}: {effect_text(estimate, metric)}"
     if interval:
@@ -193,10 +193,10 @@ def steps_of(metric: Json, names: Sequence[str]) -> Steps | None:
     return Steps(names, arms, drawn)
 
 
-def levels_of(metric: Json) -> list[tuple[Json, Row]]:
+def levels_of(metric: Json) -> list[tuple[Json, ComparedRow]]:
     """Every level of every dimension with each of its comparisons."""
     return [
-        (level, Row(metric, comparison, *_explored(comparison)))
+        (level, ComparedRow(metric, comparison, *_explored(comparison)))
         for level in metric.get("dimensions", ())
         for comparison in level["comparisons"]
     ]
@@ -209,7 +209,7 @@ def _explored(comparison: Json) -> tuple[str, str]:
     return ("open", "worth a look") if comparison.get("flagged") else ("still", VERDICTS["unclear"][1])
 
 
-def looks(plan: Json) -> str:
+def looks_told(plan: Json) -> str:
     """How often the plan looks."""
     if plan["method"] == "planned":
         return f"{plan['looks']} planned"

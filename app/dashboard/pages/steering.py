@@ -8,15 +8,15 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from app.dashboard.forms import PageRoute, posted
-from app.dashboard.pages.experiment import Key, Look, shown_experiment
+from app.dashboard.pages.experiment import Key, PageLook, shown_experiment
 from app.dashboard.rendering import page, root_of
 from app.dashboard.signed_in import Signed, SignedIn
 from app.http.errors import Problem
 from app.keys.audit import LONGEST_REASON, Actor, AuditUnusable, line_of
 from app.management.audit import unkept
-from app.management.steering import ignored, previewed, steered
 from app.routes.dependencies import Asked, Worker, exchange_of
 from app.routes.evaluation import LINK
+from app.steering.orders import ignored, previewed, steered
 from app.worker.resources import Resources
 from experiments.catalog.overrides import Action, Order
 from kit.urls import with_parameter
@@ -78,7 +78,7 @@ async def _told(key: str, action: Action, request: Request, signed: Signed, work
         if refusal.status not in (400, 409) and refusal.code != "unknown_variant":
             raise
         said = {"action": action, "reason": fields.get("reason", "")[:LONGEST_REASON], "variant": told.variant}
-        shown = await shown_experiment(key, request, signed, worker, Look(), refused=refusal.detail, said=said)
+        shown = await shown_experiment(key, request, signed, worker, PageLook(), refused=refusal.detail, said=said)
         shown.status_code = refusal.status
         return shown
     return RedirectResponse(f"{root_of(request)}/dashboard/experiments/{key}", 303)

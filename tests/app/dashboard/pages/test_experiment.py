@@ -11,7 +11,7 @@ from oracles.proving import examples
 from worlds.drawn_readouts import answered, world
 
 from app.dashboard.environment import environment
-from app.dashboard.pages.experiment import Detail, Look, chosen, content
+from app.dashboard.pages.experiment import Detail, PageLook, content, metric_shown
 from app.dashboard.signed_in import Signed
 from app.keys.scopes import ROLES
 from experiments.answers.encoding import readout_json, timeseries_json
@@ -50,15 +50,15 @@ def numbers(answer: Any) -> set[str]:
             return {msgspec.json.encode(answer).decode()}
 
 
-def rendered(results: Any, look: Look = Look(), days: Any = None, **told: Any) -> str:  # noqa: B008 - frozen
-    detail = Detail(chosen(results, look), days, current=True, late=False, sql=None, steps=())
+def rendered(results: Any, look: PageLook = PageLook(), days: Any = None, **told: Any) -> str:  # noqa: B008 - frozen
+    detail = Detail(metric_shown(results, look), days, current=True, late=False, sql=None, steps=())
     return TEMPLATES.get_template("experiment.html").render(
         root="", here="/dashboard/experiments/drawn", signed=ADA, places=(), style="s", script="m", icon="i",
         experiment=DEFINED, look=look, link=look.link, refused=None, said={}, **content(results, look, detail), **told,
     )  # fmt: skip
 
 
-def page_of(readout: Readout, look: Look) -> tuple[str, set[str]]:
+def page_of(readout: Readout, look: PageLook) -> tuple[str, set[str]]:
     results, days = served(readout_json(readout)), served(timeseries_json(readout))
     return rendered(results, look, days), numbers(results) | numbers(days)
 
@@ -67,7 +67,7 @@ def page_of(readout: Readout, look: Look) -> tuple[str, set[str]]:
 @settings(max_examples=examples(60), deadline=None)
 def test_every_number_of_the_page_is_in_the_answer(seed: int) -> None:
     readout, _ = answered(world(seed))
-    html, known = page_of(readout, Look(metric=readout.metrics[-1].metric))
+    html, known = page_of(readout, PageLook(metric=readout.metrics[-1].metric))
     shown = VALUE.findall(html)
     assert shown
     assert {value for value, _ in shown} <= known
@@ -78,7 +78,7 @@ def test_every_number_of_the_page_is_in_the_answer(seed: int) -> None:
 @settings(max_examples=examples(60), deadline=None)
 def test_no_effect_is_shown_where_the_numbers_are_not_to_be_used_or_it_is_too_early(seed: int) -> None:
     readout, _ = answered(world(seed))
-    html, _ = page_of(readout, Look())
+    html, _ = page_of(readout, PageLook())
     if readout.decision.action == "unhealthy":
         assert "Effects are not shown" in html
         assert 'class="effect' not in html
@@ -102,7 +102,7 @@ def test_pages_hold_at_most_60_kb_with_100_metrics_of_10_levels() -> None:
     days = served(timeseries_json(readout))
     days["metrics"] = [{**days["metrics"][0], "metric": f"metric_{n}"} for n in range(100)]
     for page in (1, 3, 99):
-        html = rendered(results, Look(metric="metric_7", page=page), days)
+        html = rendered(results, PageLook(metric="metric_7", page=page), days)
         assert len(html.encode()) <= 60_000, (page, len(html.encode()))
         assert "Page" in html
 
@@ -135,6 +135,6 @@ def test_hostile_texts_are_text(hostile: str) -> None:
 def test_an_unknown_metric_is_said_and_the_first_is_shown() -> None:
     readout, _ = answered(world(7))
     name = readout.metrics[0].metric
-    html, _ = page_of(readout, Look(metric=f"{name}x"))
+    html, _ = page_of(readout, PageLook(metric=f"{name}x"))
     assert "reads no metric" in html
     assert "did you mean" in html.lower()
