@@ -178,5 +178,5 @@ def test_a_form_that_is_too_large_or_none_is_refused_in_words(signed_in_as: Sign
 
 def test_what_is_open_without_a_session_is_told_by_name() -> None:
     assert {path for path in OPEN if path.startswith("/dashboard")} == {
-        "/dashboard/sign-in", "/dashboard/style.css", "/dashboard/script.js",
+        "/dashboard/sign-in", "/dashboard/style.css", "/dashboard/script.js", "/dashboard/icon.svg",
     }  # fmt: skip
