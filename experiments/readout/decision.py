@@ -17,7 +17,7 @@ from experiments.readout.study import Study
 from experiments.statistics.bayesian import Posterior
 from experiments.statistics.estimate import Caveat, Interval
 from experiments.wording.codes import CLAUSES
-from experiments.wording.effects import Finding, sentence_case
+from experiments.wording.effects import ToldEffect, sentence_case
 from experiments.wording.figures import day_text, difference_text, lift_text
 from kit.time import DAY_US, SECOND_US, microseconds
 
@@ -261,7 +261,7 @@ def notes_of(metric: MetricReadout, judged: ComparisonReadout) -> list[Motive]:
     """What a goal still lacks until it can be judged, and what it said once and no longer says."""
     gate, notes, lead = judged.gate, list[Motive](), f"With {judged.variant} the {metric.title}"
     if gate.reason is Caveat.FEW_EVENTS or gate.reason is Caveat.FEW_NON_EVENTS:
-        notes.append(Motive(gate.reason, f"{lead} cannot be judged{Finding(metric, judged).too_early}."))
+        notes.append(Motive(gate.reason, f"{lead} cannot be judged{ToldEffect(metric, judged).too_early}."))
     if judged.decided is not None and judged.decided_on is not None and judged.verdict == "unclear":
         told = _once(metric, judged, judged.decided, judged.decided_on)
         notes.append(Motive(NO_LONGER_SUPPORTED, f"{lead} {told}."))
@@ -276,4 +276,4 @@ def _once(metric: MetricReadout, judged: ComparisonReadout, decided: Decided, da
     told += f" on {day.day} {day:%B}"
     if not isinstance(judged.interval, Interval):
         return f"{told}; today nothing can be said"
-    return f"{told}; today the interval reaches from {Finding(metric, judged).plausible}"
+    return f"{told}; today the interval reaches from {ToldEffect(metric, judged).plausible}"
