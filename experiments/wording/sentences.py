@@ -107,7 +107,7 @@ def _top(readout: Readout) -> str:
         begins = f"{name}." if happened is None else f"{name}: {happened.told}."
         ends = [_action(readout, width, left_out)]
         if readout.worth is not None and left_out < _WORTH_LEFT_OUT:
-            ends.append(worth_text(readout.worth))
+            ends.append(worth_sentence(readout.worth))
         return " ".join([begins.replace("?.", "?").replace("!.", "!"), *ends])
 
     return _fitting(build)
@@ -220,7 +220,7 @@ def _mismatch(readout: Readout) -> str:
     return f"the variants did not fill as their weights say (today {counts}, planned {shares})"
 
 
-def worth_text(worth: Worth) -> str:
+def worth_sentence(worth: Worth) -> str:
     """`Worth between −€900 and +€4,200 a month if the effect stays.`"""
     low, high = worth.ci.low, worth.ci.high
     if high <= 0.0:
