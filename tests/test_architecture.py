@@ -61,6 +61,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app/cli": {
         "app/analysis",
         "app/demo",
+        "app/glossary",
         "app/http",
         "app/identity",
         "app/keys",
@@ -82,6 +83,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "experiments/planning",
         "experiments/readout",
         "experiments/validation",
+        "experiments/wording",
         "recommender/evaluation",
         "recommender/publishing",
         "recommender/training",

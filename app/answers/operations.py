@@ -188,3 +188,32 @@ class PreviewLink(TypedDict):
     expires: str
     """Until when it holds, in UTC."""
     url: str
+
+
+class ShareMade(TypedDict):
+    """A link that shows a report."""
+
+    id: str
+    url: str
+    expires_at: str
+    """When it ends, in UTC."""
+
+
+class ShareListed(TypedDict):
+    """A link that shows a report, as it is listed; never its token."""
+
+    id: str
+    experiment: str
+    at: str | None
+    created_at: str
+    """When it was made, in UTC."""
+    expires_at: str
+    by: str
+    """Who made it."""
+
+
+class ShareList(TypedDict):
+    """The links that show reports."""
+
+    shares: Sequence[ShareListed]
+    """Links that show reports."""

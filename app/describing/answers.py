@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
+from app.answers import sdks
 from app.answers.operations import (
     Alive,
     AuditPage,
@@ -14,14 +15,16 @@ from app.answers.operations import (
     PreviewLink,
     Readiness,
     RefusedAnswer,
+    ShareList,
+    ShareMade,
 )
 from app.answers.recommender import RecommenderReport
+from app.answers.sdks import GrowthBookFeatures, GrowthBookRefused, RudderStackSettings, SegmentSettings
 from app.answers.visitors import (
     BadProducts,
     Done,
     Flag,
     Flags,
-    ListedProducts,
     OfrepFailure,
     Personalized,
     PersonCounted,
@@ -30,6 +33,7 @@ from app.answers.visitors import (
     ProblemAnswer,
     ProductShown,
     ProductsTaken,
+    RecommendedList,
     SeveralMeant,
     Tracked,
     VisitorIssued,
@@ -67,14 +71,16 @@ FORMS: Final = Forms(
     },
     parts={Methods: {method: {name: OWN_NAMES.get(name, name) for name in names} for method, names in METHODS.items()}},
     optional=OPTIONAL,
+    foreign=frozenset(kind for kind in vars(sdks).values() if isinstance(kind, type)),
     without_null=frozenset({Metric, RatioPart, Cap, Bound, Subtract}),
 )
 SERVED: Final[tuple[Any, ...]] = (
     Readout, Timeseries, ExperimentList, ExperimentAnswer, MetricList, UnitRows, ComparisonRows, CustomerExperience,
     HoldoutList, HoldoutReport, Program, Outlook, PlanTable, TrafficPlan, EventNames, EventRows,
     Alive, Readiness, Diagnosis, KeyListAnswer, AuditPage, RefusedAnswer, OrderAnswer, PreviewLink,
-    Done, Tracked, Personalized, ListedProducts, ListAnswer, Flag, Flags, OfrepFailure, VisitorIssued,
+    Done, Tracked, Personalized, RecommendedList, ListAnswer, Flag, Flags, OfrepFailure, VisitorIssued,
     PersonErased, PersonCounted, PersonHeld, SeveralMeant, ProblemAnswer, BadProducts, ProductsTaken, RecommenderReport,
+    GrowthBookFeatures, GrowthBookRefused, SegmentSettings, RudderStackSettings, ShareMade, ShareList,
 )  # fmt: skip
 HEAD: Final = """\
 # Glossary

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from experiments.answers.comparison import Verdict
-from experiments.answers.health import Health
+from experiments.answers.health import Check, Health
 from experiments.answers.readout import Action, LookReadout, MetricReadout, Number, PlanReadout, Role
 from experiments.catalog.calendar import State
 from experiments.definitions.model import (
@@ -26,8 +26,8 @@ NoDays = Literal["quantiles_have_no_days", "not_enough_units"]
 ValueKind = Literal["boolean", "number", "text", "list", "object", "null"]
 """A kind of value.
 `boolean`: True or false.
-`text`: A text.
-`list`: A list.
+`text`: Letters, whatever they say.
+`list`: Several values in order.
 `object`: An object with members.
 `null`: Nothing.
 """
@@ -98,6 +98,16 @@ class ExperimentSummary(TypedDict):
     name: str
     owner: str | None
     """Who answers for the experiment, as its file says."""
+    sentence: str
+    as_of: datetime | None
+    action: Action | None
+    variant: str | None
+    alarm: bool | None
+    checks: Sequence[Check]
+    day: int | None
+    days: int
+    units: int | None
+    units_a_day: float | None
     status: Status
     """What the experiment's file, or an order that outranks it, wants of it."""
     status_in_file: Status
@@ -198,6 +208,7 @@ class ComparisonRow(TypedDict):
     srm_alarm: bool
     """Whether the variants filled so unlike their weights that no number can be trusted."""
     pending: int | None
+    sentence: str
 
 
 class ComparisonRows(TypedDict):

@@ -119,7 +119,7 @@ def rejected_check(
     if much:
         worst = max(much, key=lambda share: share.few / share.all)
         most = next(each for each in days[worst.day] if worst.library in (None, each.library))
-        likeliest = f"{most.code} in {most.field} {from_library(most.library)}"
+        likeliest = f"{most.code.replace('_', ' ')} in {most.field} {from_library(most.library)}"
         remedy = REMEDIES.get(most.code, OTHERWISE)
         text = f"{worst.told.format('events')} were refused, most of them {likeliest}{_others(much)}; {remedy}; {SHOWN}"
         yield Notice("events_rejected", text)
