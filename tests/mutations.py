@@ -32,6 +32,8 @@ from planted.people import PEOPLE
 from planted.privacy import PRIVACY
 from planted.publishing import PUBLISHING
 from planted.refusals import ARRIVALS
+from planted.reports import REPORTS
+from planted.rooms import ROOMS
 from planted.scripts import SCRIPTS
 from planted.service import SERVICE
 from planted.tag import TAG
@@ -59,8 +61,10 @@ MUTATIONS: Mapping[str, Mutation] = {
     **INTAKE,
     **ARRIVALS,
     **PAGES,
+    **ROOMS,
     **PEOPLE,
     **DELIVERY,
+    **REPORTS,
     **dict(refusals()),
 }
 
