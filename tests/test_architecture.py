@@ -37,6 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app/http",
         "app/identity",
         "app/keys",
+        "app/people",
         "app/runtime",
         "events",
         "events/deletes",
