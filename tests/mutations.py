@@ -28,10 +28,12 @@ from planted.intake import INTAKE
 from planted.keys import KEYS
 from planted.limits import LIMITS
 from planted.pages import PAGES
+from planted.people import PEOPLE
 from planted.privacy import PRIVACY
 from planted.publishing import PUBLISHING
 from planted.refusals import ARRIVALS
 from planted.reports import REPORTS
+from planted.rooms import ROOMS
 from planted.scripts import SCRIPTS
 from planted.service import SERVICE
 from planted.tag import TAG
@@ -59,6 +61,8 @@ MUTATIONS: Mapping[str, Mutation] = {
     **INTAKE,
     **ARRIVALS,
     **PAGES,
+    **ROOMS,
+    **PEOPLE,
     **DELIVERY,
     **REPORTS,
     **dict(refusals()),

@@ -60,6 +60,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app/cli": {
         "app/analysis",
         "app/demo",
+        "app/glossary",
         "app/http",
         "app/identity",
         "app/keys",
@@ -81,6 +82,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "experiments/planning",
         "experiments/readout",
         "experiments/validation",
+        "experiments/wording",
         "recommender/evaluation",
         "recommender/publishing",
         "recommender/training",

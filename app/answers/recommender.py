@@ -1,7 +1,7 @@
 """What is answered of the live model: what serves, how it was judged, what it brought."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from recommender.ranking.request import Strategy
 
@@ -64,5 +64,5 @@ class RecommenderReport(TypedDict):
     strategies: Mapping[str, StrategyCounts]
     attribution: Attribution | None
     """What lists brought, null where the log could not be read."""
-    attribution_error: str
+    attribution_error: NotRequired[str]
     """Why nothing is told of what lists brought, as a code."""

@@ -8,6 +8,7 @@ from app.worker.recommendations import ListAnswer
 from events.authority import Word
 from experiments.assignment.assign import Reason
 from experiments.definitions.model import NotInReason
+from recommender.ranking.request import ListItem, Strategy
 
 ExposureEnd = Literal["logged", "unavailable", "refused"]
 """What became of an exposure.
@@ -108,9 +109,15 @@ class Personalized(TypedDict):
     """Why a user was not believed."""
 
 
-class ListedProducts(TypedDict):
-    """What an answer of a list says of the visitor, beside the list."""
+class RecommendedList(TypedDict):
+    """Products for one visitor."""
 
+    recommendation_id: str
+    strategy: Strategy
+    model_version: str | None
+    items: Sequence[ListItem]
+    fallback: NotRequired[Strategy]
+    history: NotRequired[str]
     visitor_id: NotRequired[str]
     repaired: NotRequired[Sequence[IdRemark]]
     user: NotRequired[UserWord]
@@ -152,11 +159,22 @@ class FlagsMetadata(TypedDict):
     user_because: NotRequired[UserBecause]
 
 
+class StreamEndpoint(TypedDict):
+    """Where changes are told, as a path of this service."""
+
+    requestUri: str
+    """The path and query to ask."""
+
+
 class StreamPlace(TypedDict):
     """Where changes are told."""
 
     type: str
-    url: str
+    url: NotRequired[str]
+    endpoint: NotRequired[StreamEndpoint]
+    """Where changes are told, as a path of this service."""
+    inactivityDelaySec: int
+    """After how many seconds without a sign of life a client asks again."""
 
 
 class Flags(TypedDict):
@@ -200,7 +218,7 @@ class ClaimedId(TypedDict):
     """An id that pages alone say is of this person, in how many events; it is not followed."""
 
     id: str
-    """An id."""
+    """What tells this one from all others of its kind."""
     events: int
 
 

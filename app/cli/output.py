@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -72,18 +73,17 @@ def say_json(value: Any) -> None:
 
 
 def say_table(title: str, names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table for people; cells are text only, never markup."""
-    from rich.box import SIMPLE
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    """A table for people; what does not fit beside each other stands below its row, whole."""
+    from experiments.wording.printed import table_lines
 
-    table = Table(title=Text(title), title_justify="left", header_style="bold", box=SIMPLE)
-    for name in names:
-        table.add_column(name, no_wrap=name == names[0])  # what a row is about is never cut before its numbers wrap
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    Console().print(table)
+    say(title)
+    for line in table_lines([*names], [[harmless_text(cell) for cell in row] for row in rows], width()):
+        say(line)
+
+
+def width() -> int:
+    """Letters of a line: those of the terminal, or of COLUMNS; where there is neither, what a page of text has."""
+    return get_terminal_size((120, 24)).columns
 
 
 def say_facts(title: str, facts: Mapping[str, Any]) -> None:
@@ -117,8 +117,12 @@ LEFT_OUT: Final = {  # of an imported table
 
 
 def say_readout(readout: dict[str, Any]) -> None:
-    """Health and decision, then a table per metric with its arms and comparisons."""
-    state = readout["state"].replace("_", " ")
+    """The sentence first, then health and decision, a table per metric, and what the codes that occur mean."""
+    from experiments.wording.printed import in_letters, wrapped
+
+    for line in wrapped(harmless_text(readout["sentence"]), width(), ""):
+        say(line)
+    state = in_letters(readout["state"])
     say(f"{readout['experiment']}, phase {readout['phase']}, {state}, as of {readout['as_of']}")
     _say_findings(readout)
 
@@ -142,6 +146,9 @@ def say_holdout(report: dict[str, Any]) -> None:
 
 
 def _say_findings(readout: dict[str, Any]) -> None:
+    from app.glossary.entries import descriptions
+    from experiments.wording.printed import footnotes, in_letters, metric_lines, wrapped
+
     health = readout["health"]
     srm = health["srm"]
     alarm = ": the shares are NOT as planned, do not trust this readout" if srm["alarm"] else ""
@@ -149,45 +156,20 @@ def _say_findings(readout: dict[str, Any]) -> None:
     counts = {LEFT_OUT.get(name, name): count for name, count in health["excluded"].items() if name != "currency"}
     foreign = health["excluded"]["currency"]
     counts |= {f"of {metric} in a currency without a rate": count for metric, count in foreign.items()}
-    excluded = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-    left_out = [f"left out: {excluded}"] if excluded else []
-    for detail in (*left_out, *(check["detail"] for check in health["checks"])):
-        say(f"  {detail}")
+    excluded = ", ".join(f"{count} {in_letters(str(name))}" for name, count in counts.items() if count)
+    said = [f"left out: {excluded}"] if excluded else []
+    said += [check["detail"] for check in health["checks"]]
     if decision := readout.get("decision"):
         variant = f" {decision['variant']}" if decision.get("variant") else ""
-        say(f"  {decision['action'].replace('_', ' ')}{variant}")
-        for reason in decision["because"]:
-            say(f"  because {reason}")
+        said += [f"{in_letters(decision['action'])}{variant}", *(f"because: {each}" for each in decision["because"])]
+    if readout.get("worth"):
+        said.append(f"assumed of the worth: {readout['worth']['assumption']}")
     if readout["pending"]:
-        say(f"  {readout['pending']} events were acknowledged and are not counted yet")
-    for metric in readout["metrics"]:
-        _say_metric(metric)
-
-
-def _say_metric(metric: dict[str, Any]) -> None:
-    """The comparisons of a metric, why they may not be trusted, and the same in each level of a dimension."""
-    points = metric["effect_scale"] == "points"
-    margin = metric.get("margin")
-    allowed = f"{_number(margin)} points" if points else _percent(margin).lstrip("+")
-    worse = f", no worse by {allowed}" if margin is not None else ""
-    day = metric["comparisons"][0]["as_of_day"] if metric["comparisons"] else None
-    moment = f", at the close of {day}" if day else ""
-    _say_comparisons(f"{metric['metric']} ({metric['role']}{worse}, {metric['type']}){moment}", metric, points)
-    for row in metric["comparisons"]:
-        if row["reasons"]:
-            say(f"  {row['variant']}: {', '.join(row['reasons'])}")
-    for level in metric.get("dimensions", ()):
-        where = f"{level['dimension']} {level['level'] or NOTHING}"
-        _say_comparisons(f"{metric['metric']}, {where} (exploratory)", level, points)
-
-
-def _say_comparisons(title: str, judged: dict[str, Any], points: bool) -> None:
-    """The comparisons of a metric or a level, with both arms as they stood then, not as they are now."""
-    comparisons = judged["comparisons"]
-    control = _cells(comparisons[0]["arms"][0] if comparisons else judged["arms"][0], None, points)
-    effect = "difference in points" if points else "lift"
-    names = ["variant", "units", "value", effect, "interval", "p", "p adj.", "verdict"]
-    say_table(title, names, [control, *(_cells(row["arms"][1], row, points) for row in comparisons)])
+        said.append(f"{readout['pending']} events were acknowledged and are not counted yet")
+    lines = [line for text in said for line in wrapped(harmless_text(text), width())]
+    lines += [harmless_text(line) for metric in readout["metrics"] for line in metric_lines(metric, width())]
+    for line in (*lines, *footnotes(readout, descriptions(), width())):
+        say(line)
 
 
 def say_plan(plan: dict[str, Any]) -> None:
@@ -279,22 +261,6 @@ def _units(units: Sequence[int] | None) -> str:
 
 def _day(day: int | None) -> str:
     return NOTHING if day is None else f"day {day:,}"
-
-
-def _cells(arm: dict[str, Any], comparison: dict[str, Any] | None, points: bool) -> list[str]:
-    cells = [str(arm["variant"]), f"{arm['units']:,}", _number(arm["value"])]
-    if comparison is None:
-        return [*cells, *[""] * 5]
-    effect, interval = ("difference", "difference_ci") if points else ("lift", "ci")
-    bounds, shown = comparison[interval], _signed if points else _percent
-    return [
-        *cells,
-        shown(comparison[effect]),
-        _span(bounds, shown),
-        _number(comparison["p"]),
-        _number(comparison["p_adjusted"]),
-        str(comparison["verdict"]),
-    ]
 
 
 def _signed(value: float | None) -> str:

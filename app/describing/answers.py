@@ -5,11 +5,13 @@ from typing import Any, Final
 
 import msgspec
 
+from app.answers import sdks
 from app.answers.operations import (
     Alive,
     AuditPage,
     Diagnosis,
     KeyListAnswer,
+    OperationsAnswer,
     OrderAnswer,
     PreviewLink,
     Readiness,
@@ -18,12 +20,12 @@ from app.answers.operations import (
     ShareMade,
 )
 from app.answers.recommender import RecommenderReport
+from app.answers.sdks import GrowthBookFeatures, GrowthBookRefused, RudderStackSettings, SegmentSettings
 from app.answers.visitors import (
     BadProducts,
     Done,
     Flag,
     Flags,
-    ListedProducts,
     OfrepFailure,
     Personalized,
     PersonCounted,
@@ -32,6 +34,7 @@ from app.answers.visitors import (
     ProblemAnswer,
     ProductShown,
     ProductsTaken,
+    RecommendedList,
     SeveralMeant,
     Tracked,
     VisitorIssued,
@@ -69,15 +72,16 @@ FORMS: Final = Forms(
     },
     parts={Methods: {method: {name: OWN_NAMES.get(name, name) for name in names} for method, names in METHODS.items()}},
     optional=OPTIONAL,
+    foreign=frozenset(kind for kind in vars(sdks).values() if isinstance(kind, type)),
     without_null=frozenset({Metric, RatioPart, Cap, Bound, Subtract}),
 )
 SERVED: Final[tuple[Any, ...]] = (
     Readout, Timeseries, ExperimentList, ExperimentAnswer, MetricList, UnitRows, ComparisonRows, CustomerExperience,
     HoldoutList, HoldoutReport, Program, Outlook, PlanTable, TrafficPlan, EventNames, EventRows,
-    Alive, Readiness, Diagnosis, KeyListAnswer, AuditPage, RefusedAnswer, OrderAnswer, PreviewLink,
-    ShareMade, ShareList,
-    Done, Tracked, Personalized, ListedProducts, ListAnswer, Flag, Flags, OfrepFailure, VisitorIssued,
+    Alive, Readiness, OperationsAnswer, Diagnosis, KeyListAnswer, AuditPage, RefusedAnswer, OrderAnswer, PreviewLink,
+    Done, Tracked, Personalized, RecommendedList, ListAnswer, Flag, Flags, OfrepFailure, VisitorIssued,
     PersonErased, PersonCounted, PersonHeld, SeveralMeant, ProblemAnswer, BadProducts, ProductsTaken, RecommenderReport,
+    GrowthBookFeatures, GrowthBookRefused, SegmentSettings, RudderStackSettings, ShareMade, ShareList,
 )  # fmt: skip
 HEAD: Final = """\
 # Glossary

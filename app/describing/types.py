@@ -63,13 +63,15 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Forms:
-    """How an encoder departs from the types: what stands for a type, which members of a member's class it serves (by
-    their own names), which may be absent, and of which classes all that is null is."""
+    """How an encoder departs from the types: what stands `instead` of a type, which `parts` of a member's class it
+    serves (by their own names), which members are `optional`, of which classes those that are null are left out, and
+    which classes are `foreign`: their protocol explains them."""
 
     instead: Mapping[Any, Any] = field(default_factory=dict[Any, Any])
     parts: Mapping[type, Mapping[str, Mapping[str, str]]] = field(default_factory=dict[type, Any])
     optional: Set[str] = frozenset()
     without_null: Set[type] = frozenset()
+    foreign: Set[type] = frozenset()
 
 
 @dataclass(slots=True)
@@ -152,7 +154,8 @@ class ServedTypes:
         self.schemas[name] = schema
         texts, parts = member_texts(kind), self.forms.parts.get(kind, {})
         for member in members:
-            self._explain(member.name, name, texts.get(member.own) or _noted(member.type))
+            if kind not in self.forms.foreign:
+                self._explain(member.name, name, texts.get(member.own) or _noted(member.type))
         schema["required"] = [member.name for member in members if member.always]
         schema["properties"] = {
             member.name: self._parts(name + member.name.title(), member.type, parts[member.own])

@@ -39,6 +39,11 @@ def entries() -> tuple[Explained, ...]:
     return _read().entries
 
 
+def schemas() -> Mapping[str, Any]:
+    """The JSON Schema of each type that is served, by its name."""
+    return _read().schemas
+
+
 @cache
 def descriptions() -> Mapping[str, str]:
     """The sentence of each name."""

@@ -9,7 +9,8 @@ import msgspec
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import HTMLResponse, Response
 
-from app.management.openapi import ERRORS, JSON, PROBLEM, PROBLEM_SCHEMA, SECURITY, hot_components, hot_paths
+from app.management.openapi import ERRORS, JSON, PROBLEM, SECURITY, hot_components, hot_paths
+from app.management.openapi_answers import answer_schemas, answered
 from app.management.openapi_sdks import sdk_paths
 from app.routes.dependencies import Asked, Worker, key_if_any
 
@@ -28,7 +29,8 @@ pre { background: #f4f6f8; padding: .8rem; overflow: auto; border-radius: .4rem 
 """
 
 
-OPEN_PATHS: Final = ("/healthz", "/readyz", "/metrics")
+OPEN_PATHS: Final = ("/healthz", "/readyz", "/metrics", "/share/{token}")
+SHORT_NAMES: Final = tuple(f"/v1/{letter}" for letter in "tpsigab")  # served, and the same as the names in full
 COLD_ERRORS: Final[Mapping[str, str]] = {
     **ERRORS,
     "404": "Nothing of this name.",
@@ -49,24 +51,27 @@ def describe(application: FastAPI) -> None:
     def described() -> JSON:
         if application.openapi_schema is not None:
             return application.openapi_schema
-        document = original()
-        components = document.setdefault("components", {})
-        components["securitySchemes"] = SCHEMES
-        components["schemas"] = {**components.get("schemas", {}), **hot_components(), "Problem": PROBLEM_SCHEMA}
-        for name in ("HTTPValidationError", "ValidationError"):
-            components["schemas"].pop(name, None)
-        for path, operations in document["paths"].items():
-            for operation in operations.values():
-                operation["responses"].pop("422", None)
-                for status, description in COLD_ERRORS.items():
-                    operation["responses"].setdefault(status, {**PROBLEM, "description": description})
-                if path not in OPEN_PATHS:
-                    operation["security"] = SECURITY
-        document["paths"] = {**hot_paths(), **sdk_paths(), **document["paths"]}
-        application.openapi_schema = document
+        application.openapi_schema = document = _whole(original())
         return document
 
     application.openapi = described
+
+
+def _whole(document: JSON) -> JSON:
+    """What FastAPI knows of the cold routes, with the hot ones, and with the types of all answers."""
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            operation["responses"].pop("422", None)
+            for status, description in COLD_ERRORS.items():
+                operation["responses"].setdefault(status, {**PROBLEM, "description": description})
+            operation["security"] = [] if path in OPEN_PATHS else SECURITY
+    paths = {**hot_paths(), **sdk_paths(), **document["paths"]}
+    document["paths"] = {path: operations for path, operations in paths.items() if path not in SHORT_NAMES}
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            answered(method, path, operation)
+    document["components"] = {"securitySchemes": SCHEMES, "schemas": {**hot_components(), **answer_schemas()}}
+    return document
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from inspect import cleandoc
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 import msgspec
 
 from app.http.parameters import DEBUG, DEBUG_MEANS
-from app.identity.people import DOUBTS, UserWord
 from app.intake.paths import BATCH, LEFT_PARAMETER, paths_of
 from app.routes.evaluation import FORCE, LINK
 from app.routes.ofrep import EvaluationBody
@@ -54,16 +53,9 @@ ERRORS: Final[Mapping[str, str]] = {
     "431": "The headers are larger than 16 kB.",
     "503": "Not now; `Retry-After` says when to send the same again.",
 }
-PROBLEM: Final[JSON] = {"content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}}
-OFREP_FAILURE: Final = _object("errorCode", "errorDetails", key=WORD, errorCode=WORD, errorDetails=WORD)
-FLAG: Final = _object(
-    "key", "reason", "variant", "metadata",
-    key=WORD,
-    value={},
-    reason={"enum": ["STATIC", "TARGETING_MATCH", "SPLIT", "DISABLED", "UNKNOWN"]},
-    variant=WORD,
-    metadata={"type": "object", "additionalProperties": {"type": ["boolean", "string", "number"]}},
-)  # fmt: skip
+PROBLEM: Final[JSON] = {
+    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemAnswer"}}}
+}
 EXAMPLE_FLAG: Final[JSON] = {
     "key": "free-shipping-banner",
     "value": {"banner": "Free shipping from 50 EUR"},
@@ -82,14 +74,6 @@ TOKEN: Final[JSON] = {"type": ["string", "null"], "maxLength": 4096,
                       "description": "A token of the shop's backend that proves the user; never stored."}  # fmt: skip
 TOKEN_HEADER: Final[JSON] = {"name": "X-Resonate-User", "in": "header", "schema": {"type": "string"},
                              "description": "A user token, for bodies without one."}  # fmt: skip
-STANDING: Final[JSON] = {
-    "user": {"enum": list(get_args(UserWord)), "description": "Whether the named user was believed."},
-    "user_because": {"enum": list(DOUBTS), "description": "Why a user was not believed."},
-}
-VISITOR: Final[JSON] = {
-    "visitor_id": {"type": "string", "description": "To a request that names no visitor: the cookie's, or a new one."},
-    "repaired": {"type": "array", "items": OBJECT, "description": "Ids left out: `field`, `code`, `message`."},
-}
 CONSENT: Final[JSON] = {"enum": [*OF_WORD, None], "description": "What the visitor allows; the strictest word holds."}
 CONSENT_HEADER: Final[JSON] = {
     "name": "X-Resonate-Consent", "in": "header", "schema": {"enum": list(OF_WORD)},
@@ -125,18 +109,6 @@ EXAMPLES: Final[Mapping[str, JSON]] = {
     "alias": {"previousId": "v-1", "userId": "u-1"},
     "engagement": {"anonymousId": "v-1", "pageViewId": "pv-1", "seq": 3, "engagedMs": 42_000, "final": False},
 }  # fmt: skip
-REMARK: Final = _object(
-    "index", "messageId", "field", "code", "message",
-    index={"type": "integer"}, messageId={"type": ["string", "null"]}, field=WORD, code=WORD, message=WORD,
-)  # fmt: skip
-REMARKS: Final[JSON] = {"type": "array", "items": REMARK, "maxItems": 100}
-HINTS: Final[JSON] = {"type": "array", "items": _object("index", "code", "message", code=WORD), "maxItems": 100}
-TRACKED: Final = _object(
-    "success", success={"const": True}, more={"type": "integer"},
-    rejected={**REMARKS, "description": "Events that are not stored, and why."},
-    repaired={**REMARKS, "description": "What of stored events could not be used, and was left out."},
-    hints={**HINTS, "description": "With a secret key or `?debug=1`: what of stored events nothing reads."},
-)  # fmt: skip
 SHORT: Final[JSON] = {"minLength": 1, "maxLength": 64, "pattern": PRINTABLE}
 MAYBE_ID: Final[JSON] = {**SHORT, "type": ["string", "integer", "null"], "minimum": 0, "maximum": 2**53}
 ONE_OF: Final[JSON] = {
@@ -209,10 +181,6 @@ PROMISES: Final[Mapping[type[msgspec.Struct], JSON]] = {
                                    **dict.fromkeys(("name", "category", "brand", "url", "image_url"), WORD)}},
     },
 }  # fmt: skip
-PROBLEM_SCHEMA: Final = _object(
-    "type", "title", "status", "detail", "code", "message",
-    type=WORD, title=WORD, status={"type": "integer"}, detail=WORD, code=WORD, message=WORD,
-)  # fmt: skip
 DEBUG_PARAMETER: Final[JSON] = {"name": DEBUG, "in": "query", "schema": WORD, "description": DEBUG_MEANS}
 EXAMPLE: Final[JSON] = {
     "visitor_id": "v-1",
@@ -240,22 +208,14 @@ ANSWER_EXAMPLE: Final[JSON] = {
 
 def hot_paths() -> JSON:
     """The path items of every hot route."""
-    listed_for = {"allOf": [_ref(ListAnswer), _object("user", **STANDING, **VISITOR)]}
-    answer = _answer("As many products as were asked for, while there are so many.", listed_for, ANSWER_EXAMPLE)
+    answer = _answer("As many products as were asked for, while there are so many.", ANSWER_EXAMPLE)
     listed = hot_operation("Recommendations", "Products for one visitor", _ref(RecommendationsBody), EXAMPLE, answer)
     page = {"visitor_id": "v-1", "attributes": {"device": "mobile"}, "experiments": ["free-shipping-banner"]}
     told = {"variant": "threshold", "payload": {"banner": "Free shipping from 50 EUR"}, "in_experiment": True,
             "reason": "SPLIT", "exposure": "logged", "exposure_id": "5f2c9f6a0d1e4b7a00000001"}  # fmt: skip
     shown = {"experiments": {"free-shipping-banner": told}, "recommendations": {}, "user": "absent"}
-    by_key: JSON = {"type": "object"}
-    schema = _object(
-        "experiments", "recommendations", "user",
-        experiments=by_key, recommendations=by_key, errors=by_key, **STANDING, **VISITOR,
-    )  # fmt: skip
     summary = "Messages and products of one page view"
-    personalize = hot_operation(
-        "Assignment", summary, _ref(PersonalizeBody), page, _answer("What to show.", schema, shown)
-    )
+    personalize = hot_operation("Assignment", summary, _ref(PersonalizeBody), page, _answer("What to show.", shown))
     personalize["description"] = (
         "Experiments that are named are exposed, unless `expose` says otherwise; all running ones are not. "
         "A slot that is asked for twice is a 400, `duplicate_slot`; a refused request exposes nothing."
@@ -269,7 +229,6 @@ def hot_paths() -> JSON:
     publishable = {"description": "A publishable key."}
     key = {"name": "key", "in": "path", "required": True, "schema": TEXT, "example": "pk_demo", **publishable}
     client_key = {"name": "client_key", "in": "query", "schema": {"type": "string"}, **publishable}
-    payload = _object("status", "features", status={"type": "integer"}, features={"type": "object"})
     example = {"status": 200, "features": {}, "dateUpdated": "2026-01-20T09:00:00.000Z"}
     features = {
         "tags": ["GrowthBook"],
@@ -277,9 +236,9 @@ def hot_paths() -> JSON:
         "operationId": "growthbook_features",
         "parameters": [key, TOLD_PARAMETER],
         "responses": {
-            "200": _answer("Every experiment as a feature.", payload, example),
+            "200": _answer("Every experiment as a feature.", example),
             "304": {"description": "The payload has not changed."},
-            "400": _answer("An unknown key.", {"type": "object"}, {"status": 400, "error": "Invalid API key"}),
+            "400": _answer("An unknown key.", {"status": 400, "error": "Invalid API key"}, "GrowthBookRefused"),
             "403": {**PROBLEM, "description": ERRORS["403"]},
             "429": {**PROBLEM, "description": ERRORS["429"]},
         },
@@ -306,17 +265,16 @@ def _ofrep() -> JSON:
     flag_key = {"name": "key", "in": "path", "required": True, "schema": TEXT, "example": "free-shipping-banner"}
     condition = {"name": "If-None-Match", "in": "header", "schema": {"type": "string"},
                  "description": "The ETag of an earlier answer."}  # fmt: skip
-    flags = _object("flags", flags={"type": "array", "items": FLAG}, eventStreams={"type": "array"})
     summary = "Evaluate one experiment for a visitor, and log the exposure"
     single = hot_operation("OFREP", summary, _ref(EvaluationBody), CONTEXT_EXAMPLE,
-                        _answer("The variant.", FLAG, EXAMPLE_FLAG), failures=OFREP_FAILURE)  # fmt: skip
-    single["responses"]["404"] = _answer("No experiment of this key is served.", OFREP_FAILURE)
+                        _answer("The variant.", EXAMPLE_FLAG), failures="OfrepFailure")  # fmt: skip
+    single["responses"]["404"] = _answer("No experiment of this key is served.", schema="OfrepFailure")
     single["description"] = 'Not an exposure when the context has `"resonate.expose": false`.'
     bulk = hot_operation("OFREP", "Evaluate every experiment for a visitor; never an exposure", _ref(EvaluationBody),
                       CONTEXT_EXAMPLE,
-                      _answer("All flags, with a strong ETag.", flags,
+                      _answer("All flags, with a strong ETag.",
                               {"flags": [EXAMPLE_FLAG], "metadata": {"user": "absent"}}),
-                      failures=OFREP_FAILURE)  # fmt: skip
+                      failures="OfrepFailure")  # fmt: skip
     bulk["responses"]["304"] = {"description": "Nothing has changed for this context."}
     return {
         "/ofrep/v1/evaluate/flags/{key}": {"post": {**single, "parameters": [flag_key, *SAID]}},
@@ -325,12 +283,10 @@ def _ofrep() -> JSON:
 
 
 def _visitor() -> JSON:
-    text_or_null: JSON = {"type": ["string", "null"]}
-    schema = _object("visitor_id", "expires", visitor_id=text_or_null, expires={**text_or_null, "format": "date-time"})
     told = {"visitor_id": "v1.UTEApZgDZTUGOFWH_NBDUA.OjZvjBZvm8czgzj6", "expires": "2027-12-29T00:00:00Z"}
     said = "The id, in a cookie too where the page may have one, and until when; nulls for who refuses."
     summary = "Issue a visitor id, or set the one that a browser kept, as a cookie"
-    return hot_operation("Visitors", summary, _ref(VisitorBody), {}, _answer(said, schema, told)) | {
+    return hot_operation("Visitors", summary, _ref(VisitorBody), {}, _answer(said, told)) | {
         "parameters": [DEBUG_PARAMETER, CONSENT_HEADER]
     }
 
@@ -367,17 +323,17 @@ def _ref(struct: type[msgspec.Struct]) -> JSON:
 
 
 def _tracked(summary: str, schema: JSON, example: Any, tag: str = "Tracking", more: Sequence[JSON] = ()) -> JSON:
-    answer = _answer("Every event that is not named as rejected is durable.", TRACKED, {"success": True})
+    answer = _answer("Every event that is not named as rejected is durable.", {"success": True})
     return hot_operation(tag, summary, schema, example, answer) | {"parameters": [*SAID, *more]}
 
 
 def hot_operation(
-    tag: str, summary: str, schema: JSON, example: Any, answer: JSON, failures: JSON | None = None
+    tag: str, summary: str, schema: JSON, example: Any, answer: JSON, failures: str | None = None
 ) -> JSON:
     """An operation of the hot tier: a JSON body, an answer, and what may be answered instead."""
     responses: JSON = {"200": answer}
     for status, words in ERRORS.items():
-        responses[status] = _answer(words, failures) if failures is not None else {**PROBLEM, "description": words}
+        responses[status] = {**PROBLEM, "description": words} if failures is None else _answer(words, schema=failures)
     return {
         "tags": [tag],
         "summary": summary,
@@ -392,8 +348,9 @@ def json_body(schema: JSON, example: Any) -> JSON:
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema, "example": example}}}}
 
 
-def _answer(description: str, schema: JSON, example: Any = None) -> JSON:
-    content: JSON = {"schema": schema}
+def _answer(description: str, example: Any = None, schema: str | None = None) -> JSON:
+    """An answer of JSON; the type of a success is that of its operation."""
+    content: JSON = {} if schema is None else {"schema": {"$ref": REFERENCE.format(name=schema)}}
     if example is not None:
         content["example"] = example
     return {"description": description, "content": {"application/json": content}}

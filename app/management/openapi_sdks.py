@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from app.intake import ga4
 from app.intake.pixel import pixel_paths
-from app.management.openapi import ERRORS, JSON, PROBLEM, SAID, SECURITY, TEXT, hot_operation, json_body
+from app.management.openapi import ERRORS, JSON, PROBLEM, REFERENCE, SAID, SECURITY, TEXT, hot_operation, json_body
 from app.routes.tag import tag_paths
 
 KEY: Final[JSON] = {
@@ -19,7 +19,10 @@ QUERY_KEY: Final[JSON] = {
     "name": "key", "in": "query", "schema": {"type": "string"},
     "description": "A publishable key, where none is in a header: `EventSource` sends none.",
 }  # fmt: skip
-REFUSED: Final[JSON] = {"description": "An unknown key, as GrowthBook's clients read it."}
+REFUSED: Final[JSON] = {
+    "description": "An unknown key, as GrowthBook's clients read it.",
+    "content": {"application/json": {"schema": {"$ref": REFERENCE.format(name="GrowthBookRefused")}}},
+}
 PLACE: Final = "free-shipping-banner"
 TRACK: Final[JSON] = {
     "experiment": {"key": PLACE, "phase": "0", "variations": []},
@@ -98,5 +101,5 @@ def _stream(tag: str, summary: str, parameters: list[JSON], refused: JSON) -> JS
 
 
 def _json(description: str, example: Any) -> JSON:
-    content = {"schema": {"type": "object"}, "example": example}
+    content = {"example": example}
     return {"description": description, "content": {"application/json": content}}

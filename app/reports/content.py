@@ -197,7 +197,12 @@ def day_by_day(shown: ReportedLook) -> ReportSection:
             "The effect at the close of each day, of everything until then, with its interval.",
             of_points,
             days=tuple(
-                Day(_short(day["day"]), day[estimate], day[interval], change_cell(day[estimate], metric).text)
+                Day(
+                    _short(day["day"]),
+                    day[estimate],
+                    day[interval],
+                    f"{day['day']}: {change_cell(day[estimate], metric).text}",
+                )
                 for day in days
                 if day["variant"] == variant
             ),

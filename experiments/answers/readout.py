@@ -158,7 +158,7 @@ class LookReadout:
     the windows have)."""
 
     day: date
-    """The shop day."""
+    """The shop day; of an experiment of the list, how many days of its plan have closed."""
     kind: DayKind
     """Which units the row holds."""
     variant: str

@@ -5,11 +5,12 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from experiments.answers.comparison import Verdict
-from experiments.answers.health import Health
+from experiments.answers.health import Check, Health
 from experiments.answers.readout import Action, LookReadout, MetricReadout, Number, PlanReadout, Role
 from experiments.catalog.calendar import State
 from experiments.definitions.model import (
     DecisionNote,
+    Definition,
     EffectScale,
     Experiment,
     Method,
@@ -26,8 +27,8 @@ NoDays = Literal["quantiles_have_no_days", "not_enough_units"]
 ValueKind = Literal["boolean", "number", "text", "list", "object", "null"]
 """A kind of value.
 `boolean`: True or false.
-`text`: A text.
-`list`: A list.
+`text`: Letters, whatever they say.
+`list`: Several values in order.
 `object`: An object with members.
 `null`: Nothing.
 """
@@ -98,6 +99,16 @@ class ExperimentSummary(TypedDict):
     name: str
     owner: str | None
     """Who answers for the experiment, as its file says."""
+    sentence: str
+    as_of: datetime | None
+    action: Action | None
+    variant: str | None
+    alarm: bool | None
+    checks: Sequence[Check]
+    day: int | None
+    days: int
+    units: int | None
+    units_a_day: float | None
     status: Status
     """What the experiment's file, or an order that outranks it, wants of it."""
     status_in_file: Status
@@ -139,10 +150,35 @@ class ExperimentAnswer(ExperimentSummary):
     """The whole file, with defaults filled in."""
 
 
+class MetricUse(Definition):
+    """What uses a metric."""
+
+    kind: Literal["experiment", "holdout"]
+    key: str
+    used_as: Literal["goal", "secondary", "guardrail", "metric"]
+    """As what a metric is used."""
+
+
+class MetricTold(Metric):
+    """A metric as people are told of it, with its definition."""
+
+    described: str
+    """What a metric is, in one sentence."""
+    events: tuple[str, ...]
+    built_in: bool
+    """Whether every shop has it without a file."""
+    defined_in: str | None
+    """The file that defines it, null where it is built in."""
+    defined_on_line: int | None
+    """The line of the file where it begins, null where it is built in."""
+    used_by: tuple[MetricUse, ...]
+    """The experiments and holdouts that use it."""
+
+
 class MetricList(TypedDict):
     """The metrics that are defined."""
 
-    metrics: Sequence[Annotated[dict[str, Any], Metric]]
+    metrics: Sequence[Annotated[dict[str, Any], MetricTold]]
 
 
 class UnitRows(TypedDict):
@@ -198,6 +234,7 @@ class ComparisonRow(TypedDict):
     srm_alarm: bool
     """Whether the variants filled so unlike their weights that no number can be trusted."""
     pending: int | None
+    sentence: str
 
 
 class ComparisonRows(TypedDict):

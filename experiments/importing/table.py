@@ -16,11 +16,12 @@ from experiments.importing.spelling import Fault
 from experiments.importing.textfile import file_digest
 from experiments.importing.units import Units, repetition, repetition_faults, show_units, single_units
 from experiments.readout.decision import Schedule, decide, evidence_of
-from experiments.readout.health import MULTI_EXPOSURE_WARNING
+from experiments.readout.health import MULTI_EXPOSURE_WARNING, stated
 from experiments.readout.metrics import explored, metric_readout, settled
 from experiments.readout.samples import Judge
 from experiments.readout.study import StudiedMetric
 from experiments.statistics.sample_ratio import balance
+from experiments.wording.figures import rate_text
 from experiments.wording.sentences import worded
 
 
@@ -84,7 +85,11 @@ def _said(request: ImportRequest, units: Units, found: Measured) -> list[Check]:
     if rate <= MULTI_EXPOSURE_WARNING:
         return []
     groups = "both" if len(found.units) == 2 else "several"
-    return [Check("multi_exposure", f"{rate:.1%} of the units stand in {groups} groups; above 1 % look for the cause")]
+    return [
+        Check(
+            "multi_exposure", f"{rate_text(rate)} of the units stand in {groups} groups; above 1 % look for the cause"
+        )
+    ]
 
 
 def _several_groups(excluded: Excluded, found: Measured) -> float:
@@ -130,7 +135,7 @@ def _readout(request: ImportRequest, digest: str, analysed: _Analysed) -> Readou
         state="closed",
         closed=True,
         plan=PlanReadout.of(judge.plan, judge.planned_units, 0),
-        health=Health(srm, exposure, excluded, analysed.notices),
+        health=Health(srm, exposure, excluded, stated(analysed.notices)),
         decision=decide(evidence_of(metrics), over, alarm=srm.alarm),
         worth_reason="A table does not say how many units a month brings, so nothing is said of the worth.",
         metrics=metrics,

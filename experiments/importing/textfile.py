@@ -62,7 +62,7 @@ def plain_text(path: Path) -> Generator[tuple[Path, str | None]]:
     notice = None
     if encoding == "utf-8" and (wrong := _first_not_utf8(path, packed)) is not None:
         encoding = "cp1252"
-        told = f"{path.name} is no UTF-8 (byte 0x{wrong[1]:02x} in row {wrong[0]})"
+        told = f"the file {path.name} is no UTF-8 (byte 0x{wrong[1]:02x} in row {wrong[0]})"
         notice = f"{told}: it was read as Windows-1252; look whether its letters are right, or save it as CSV UTF-8"
     if encoding == "utf-8" and not packed:
         yield path, None

@@ -42,6 +42,9 @@ from experiments.statistics.interaction import Interaction, changed_lift, intera
 from experiments.statistics.moments import JointMoments
 from experiments.statistics.multiplicity import holm
 from experiments.statistics.sample_ratio import Balance, balance, homogeneity
+from experiments.wording.effects import sentence_case
+from experiments.wording.figures import figure_text, lift_text, p_text, rate_text
+from experiments.wording.naming import title_of
 from kit.time import DAY_US
 
 MULTI_EXPOSURE_WARNING = 0.01
@@ -65,7 +68,7 @@ def health_of(opened: Opened, dimensions: Sequence[str], checks: Sequence[Check]
     found: list[Check] = []
     for pause in study.calendar.pauses:
         until = f" to {pause.until:%Y-%m-%d %H:%M} UTC" if pause.until else ""
-        found.append(Check("paused", f"paused from {pause.since:%Y-%m-%d %H:%M} UTC{until}"))
+        found.append(Check("paused", f"it was paused from {pause.since:%Y-%m-%d %H:%M} UTC{until}"))
     for stretch in study.shipped_in_between:
         seen = "another phase" if stretch.variant is None else f"{stretch.variant}, which was shipped,"
         lasted = f"from {stretch.since:%Y-%m-%d %H:%M} to {stretch.until:%Y-%m-%d %H:%M} UTC"
@@ -74,7 +77,10 @@ def health_of(opened: Opened, dimensions: Sequence[str], checks: Sequence[Check]
     found += checks
     if rate > MULTI_EXPOSURE_WARNING:
         found.insert(
-            0, Check("multi_exposure", f"{rate:.1%} of the units saw several variants; above 1 % look for the cause")
+            0,
+            Check(
+                "multi_exposure", f"{rate_text(rate)} of the units saw several variants; above 1 % look for the cause"
+            ),
         )
     rules = [cube.plan.rule(each.metric.name) for each in study.metrics]
     trust = believed(cube, opened.place, cube.plan.rule(study.goals[0]))
@@ -108,8 +114,13 @@ def health_of(opened: Opened, dimensions: Sequence[str], checks: Sequence[Check]
         if consents is None
         else Consents(consents.refused, dict(zip(study.arms, consents.units, strict=True))),
         hashed_elsewhere=elsewhere_hashed(cube, study.experiment.key, study.experiment.phase) or None,
-        checks=tuple(found),
+        checks=stated(found),
     )
+
+
+def stated(checks: Iterable[Check]) -> tuple[Check, ...]:
+    """The checks, each with its detail as a whole sentence."""
+    return tuple(replace(check, detail=sentence_case(check.detail)) for check in checks)
 
 
 def _trust_checks(trust: Believed) -> Iterator[Check]:
@@ -117,7 +128,8 @@ def _trust_checks(trust: Believed) -> Iterator[Check]:
     orders = trust.orders
     told = orders.known + orders.joined_by_page
     if told and orders.joined_by_page / told > FEW_ORDERS:
-        share = f"{orders.joined_by_page / told:.0%} of the orders of backends are joined to a visitor by pages alone"
+        share = rate_text(orders.joined_by_page / told)
+        share += " of the orders of backends are joined to a visitor by pages alone"
         yield Check("backend_orders_joined_by_page", f"{share}, so that from: backend counts none of them; {RECIPE}")
     if orders.contested and orders.contested / (orders.contested + told) > FEW_ORDERS:
         share = f"{orders.contested} orders are claimed by several visitors' pages and count for nobody"
@@ -128,13 +140,16 @@ def _id_checks(ids: Sequence[UnitIds]) -> Iterator[Check]:
     """Visitors whose ids anybody guesses, and so acts as their browser."""
     pages, guessable = sum(each.pages for each in ids), sum(each.guessable for each in ids)
     if pages >= FEW_IDS and guessable / pages > MANY_GUESSABLE:
-        share = f"{guessable / pages:.0%} of the visitor ids that pages sent look like counters, e-mails or user ids"
+        share = (
+            f"{rate_text(guessable / pages)} of the visitor ids that pages sent look like counters, e-mails or user ids"
+        )
         yield Check("visitor_ids_guessable", f"{share}: who guesses one acts as that browser; {ISSUE}")
 
 
 def _forged(study: Study, trust: Believed) -> Iterator[Check]:
     """Conversions of the first goal that look invented, and what says so."""
     goal = study.goals[0]
+    title = next(title_of(each.metric) for each in study.metrics if each.metric.name == goal)
     for sign in signs(trust.by_pages):
         arm, told = study.arms[sign.arm], f"{sign.units} of the {sign.of} units of whose conversion pages told"
         said = {
@@ -142,9 +157,9 @@ def _forged(study: Study, trust: Believed) -> Iterator[Check]:
             "unbacked": f"backends know nothing of {told}",
             "soon": f"{told} converted within {SOON_SECONDS:g} s of their first exposure",
         }[sign.kind]
-        beside = f"of the other arms' {sign.elsewhere_of} it is {sign.elsewhere} (p = {sign.p:.2g})"
+        beside = f"of the other arms' {sign.elsewhere_of} it is {sign.elsewhere} ({p_text(sign.p)})"
         advice = "a metric with from: backend counts nothing that pages invent"
-        yield Check("conversions_look_forged", f"{goal}: in {arm} {said}, {beside}; {advice}", goal, arm)
+        yield Check("conversions_look_forged", f"in the {title} of {arm} {said}, {beside}; {advice}", goal, arm)
 
 
 def _consent_checks(study: Study, consents: Consenting | None) -> Iterator[Check]:
@@ -152,11 +167,11 @@ def _consent_checks(study: Study, consents: Consenting | None) -> Iterator[Check
     p = None if consents is None else homogeneity([(each["measure"], each["personal"]) for each in consents.units])
     if consents is not None and isinstance(p, float) and p < UNEQUAL_ALPHA:
         shares = ", ".join(
-            f"{units['personal'] / total:.1%} in {arm}"
+            f"{rate_text(units['personal'] / total)} in {arm}"
             for arm, units in zip(study.arms, consents.units, strict=True)
             if (total := units["personal"] + units["measure"])
         )
-        told = f"the share of units under personal consent is {shares} (p = {p:.2g}): the variant moves who allows what"
+        told = f"the share of units under personal consent is {shares} ({p_text(p)}): the variant moves who allows what"
         yield Check("consent_differs", f"{told}, so that what rests on personal data does not compare like with like")
 
 
@@ -169,11 +184,11 @@ def _redirect_checks(opened: Opened) -> Iterator[Check]:
     p = homogeneity(arms)
     if isinstance(p, float) and p < LOST_ALPHA:
         shares = ", ".join(
-            f"{followed / (followed + lost):.1%} in {arm}"
+            f"{rate_text(followed / (followed + lost))} in {arm}"
             for arm, (followed, lost) in zip(study.arms, arms, strict=True)
             if followed + lost
         )
-        told = f"a page follows within {ARRIVES_SECONDS:g} s of the exposure for {shares} (p = {p:.2g})"
+        told = f"a page follows within {ARRIVES_SECONDS:g} s of the exposure for {shares} ({p_text(p)})"
         advice = (
             "visitors are lost on the way to the other page, and those who arrive are others than those who set out"
         )
@@ -183,17 +198,18 @@ def _redirect_checks(opened: Opened) -> Iterator[Check]:
 def engaged_time_checks(observed: Mapping[str, MetricObservation]) -> list[Check]:
     """Engaged time that is an estimate, and engaged time of a site that sends none."""
     found: list[Check] = []
-    for name, metric in observed.items():
+    for metric in observed.values():
+        title = title_of(metric.rule.metric)
         if metric.rule.estimated:
             told = "the time to the next page view within 30 minutes; the last page view of a visit has none"
-            found.append(Check("engaged_time_estimated", f"{name}: estimated from page views: {told}"))
+            found.append(Check("engaged_time_estimated", f"the {title} is estimated from page views: {told}"))
         elif (
             metric.final_beats
             and not any(views for _, views in metric.final_beats)
             and any(arm.count for arm in metric.arms)
         ):
             told = f"a site without the snippet can estimate it from page views: engaged_time_estimate, or {ESTIMATE}"
-            found.append(Check("no_engaged_time", f"{name}: no page view sent engaged time; {told}"))
+            found.append(Check("no_engaged_time", f"no page view sent engaged time for the {title}; {told}"))
     return found
 
 
@@ -230,7 +246,7 @@ def _srm(opened: Opened, dimensions: Sequence[str]) -> Balance:
 
 
 UNEQUAL_ALPHA: Final = 0.001
-LOST_ALPHA: Final = 0.001
+LOST_ALPHA: Final = 0.0005  # of one look, as below
 CHANGED_ALPHA: Final = 0.0005  # of one look: at any of 28 daily ones an alarm rings in less than 1 % without a change
 
 
@@ -254,8 +270,9 @@ def unequal_checks(judge: Judge, study: Study, observed: Mapping[str, MetricObse
     corrected = holm([p for _, p in found.values()])
     for ((name, variant), (pair, _)), p in zip(found.items(), corrected, strict=True):
         if p < UNEQUAL_ALPHA:
-            told = f"{name}: before their exposure {variant} had {pair.treatment.value:.4g}"
-            told += f" and {study.arms[0]} {pair.control.value:.4g} (p = {p:.2g}): they were not alike to begin with"
+            title, had = title_of(observed[name].rule.metric), figure_text(pair.treatment.value)
+            told = f"in the {title} before their exposure {variant} had {had} and {study.arms[0]}"
+            told += f" {figure_text(pair.control.value)} ({p_text(p)}): they were not alike to begin with"
             checks.append(Check("unequal_before_exposure", told, name, variant, withholds_ship=True))
     return checks
 
@@ -282,8 +299,9 @@ def changed_checks(judge: Judge, study: Study, observed: Mapping[str, MetricObse
             gained = late.treatment.value - late.control.value
             favours = gained > 0.0 if observed[name].rule.metric.want == "up" else gained < 0.0
             before, after = (_against(pair, observed[name].rule.metric.effect_scale) for pair in (early, late))
-            told = f"{name}: {variant} against {study.arms[0]} was {before} among those exposed in the earlier"
-            told += f" half of the days and {after} in the later half (p = {p:.2g})"
+            title = title_of(observed[name].rule.metric)
+            told = f"in the {title} {variant} against {study.arms[0]} was {before} among those exposed in the earlier"
+            told += f" half of the days and {after} in the later half ({p_text(p)})"
             checks.append(Check("effect_changed_over_time", told, name, variant, withholds_ship=not favours))
     return checks
 
@@ -303,8 +321,8 @@ def _halves(judge: Judge, observed: MetricObservation) -> tuple[list[JointMoment
 def _against(pair: Pair, scale: Scale) -> str:
     relative = lift(pair, scale)
     if isinstance(relative, NoEstimate):
-        return f"{pair.treatment.value - pair.control.value:+.4g}"
-    return f"{relative:+.1%}"
+        return figure_text(pair.treatment.value - pair.control.value, signed=True)
+    return lift_text(relative, signed=True)
 
 
 ALPHA: Final = 0.05
@@ -338,8 +356,9 @@ def interaction_checks(opened: Opened, observed: Mapping[str, MetricObservation]
         corrected = holm([contrast.p for contrast in contrasted.values()])
         for ((variant, level), contrast), p in zip(contrasted.items(), corrected, strict=True):
             if p <= ALPHA:
-                told = f"{primary}: the effect of {variant} differs between {variants[0]} and {level}"
-                told += f" of {other.key} by {contrast.difference:.4g} (p = {p:.2g}); read both together"
+                title = title_of(observed[primary].rule.metric)
+                told = f"the effect of {variant} on the {title} differs between {variants[0]} and {level}"
+                told += f" of {other.key} by {figure_text(contrast.difference)} ({p_text(p)}); read both together"
                 checks.append(Check("interaction", told))
     return checks
 

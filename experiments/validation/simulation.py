@@ -21,7 +21,17 @@ from experiments.statistics.sequential import Look
 from experiments.validation.estimates import ADJUSTED_LIFTS
 from experiments.validation.forged_worlds import ForgedWorld, share_named
 from experiments.validation.programmes import PROGRAMMES
-from experiments.validation.trials import UNCHANGED, WORN_OFF, Rule, Trial, changed_alarms, rate, refund_rate, revenue
+from experiments.validation.trials import (
+    UNCHANGED,
+    WORN_OFF,
+    Rule,
+    Trial,
+    changed_alarms,
+    rate,
+    refund_rate,
+    revenue,
+    withheld_ships,
+)
 
 ALPHA = 0.05
 TAIL = 4.5  # standard deviations of conversions enumerated on each side: all but 1e-5 of the probability
@@ -319,6 +329,13 @@ FIGURES: Final[tuple[Figure, ...]] = (
         (0.0, 0.01),
         "",
         lambda runs, rng: changed_alarms(runs, rng, 500, UNCHANGED),
+    ),
+    Figure(
+        "honest shop, 28 looks, any check that withholds ship",
+        "≤ 2 %",
+        (0.0, 0.02),
+        "",
+        lambda runs, rng: withheld_ships(runs, rng, 500),
     ),
     Figure(
         "alarms of a changing effect, a week of +83 % on 30 % then three of -27 %, 100 a day and arm",

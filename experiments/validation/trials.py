@@ -1,17 +1,19 @@
 """Simulated experiments, many at a time: who comes, what they bring, and at which looks the service would decide."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from experiments.readout.health import CHANGED_ALPHA
+from experiments.readout.health import CHANGED_ALPHA, LOST_ALPHA, UNEQUAL_ALPHA
 from experiments.statistics.arms import FEWEST_DENOMINATORS, NEEDED, Arm, Pair, pair, proportion_arm
+from experiments.statistics.effect import Effect, effect
 from experiments.statistics.estimate import NoEstimate
-from experiments.statistics.fixed import FEW, fisher_p, welch_critical
+from experiments.statistics.fixed import FEW, fisher_p, welch_critical, welch_p
 from experiments.statistics.interaction import changed_lift
+from experiments.statistics.sample_ratio import homogeneity
 from experiments.statistics.sequential import anytime_critical, looks_so_far, planned_critical, tuning
 
 Array = npt.NDArray[np.float64]
@@ -238,3 +240,43 @@ def _rings(conversions: np.ndarray[tuple[int, ...], np.dtype[np.int64]], day: in
         halves.append(pair(proportion_arm(units, found[0]), proportion_arm(units, found[1])))
     p = changed_lift(halves[0], halves[1])
     return isinstance(p, float) and p < CHANGED_ALPHA
+
+
+def withheld_ships(runs: int, rng: np.random.Generator, units_per_day: int) -> float:
+    """Share of honest tests in which a check withholds a ship at any close of a day, of one goal and one variant that
+    leads to another page: the effect changed over time, the arms differed beforehand, or visitors were lost on the way.
+
+    `units_per_day` are those of one arm, all of them mature; 5 % convert, before and after, and 97 % arrive.
+    """
+    withheld = 0
+    for _ in range(runs):
+        drawn = {name: rng.binomial(units_per_day, share, (2, DAYS)).cumsum(axis=1) for name, share in _HONEST.items()}
+        after = np.pad(drawn["after"], ((0, 0), (1, 0)))
+        withheld += any(
+            (day > 1 and _rings(after, day, units_per_day) and not _favours(after, day))
+            or _unlike(drawn["before"][:, day - 1].tolist(), units_per_day * day)
+            or _lost(drawn["arrived"][:, day - 1].tolist(), units_per_day * day)
+            for day in range(1, DAYS + 1)
+        )
+    return withheld / runs
+
+
+_HONEST: Final = {"after": 0.05, "before": 0.05, "arrived": 0.97}
+
+
+def _favours(conversions: np.ndarray[tuple[int, ...], np.dtype[np.int64]], day: int) -> bool:
+    """Whether the later half of the days favours the variant."""
+    control, treatment = (conversions[:, day] - conversions[:, day // 2]).tolist()
+    return treatment > control
+
+
+def _unlike(conversions: Sequence[int], units: int) -> bool:
+    arms = pair(proportion_arm(units, conversions[0]), proportion_arm(units, conversions[1]))
+    found = effect(arms) if isinstance(arms, Pair) else arms
+    p = welch_p(found) if isinstance(found, Effect) else None
+    return isinstance(p, float) and p < UNEQUAL_ALPHA
+
+
+def _lost(arrived: Sequence[int], units: int) -> bool:
+    p = homogeneity([(each, units - each) for each in arrived])
+    return isinstance(p, float) and p < LOST_ALPHA

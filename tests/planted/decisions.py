@@ -6,6 +6,7 @@ from planted.fault import Edit, Mutation
 
 STATISTICS = "tests/experiments/statistics"
 READOUT = "tests/experiments/readout"
+WORDING = "tests/experiments/wording"
 BY_UNITS = "test_looks_spend_by_their_units_at_most_by_the_calendar_and_the_last_one_all_that_is_left"
 
 DECISIONS: Mapping[str, Mutation] = {
@@ -19,6 +20,32 @@ DECISIONS: Mapping[str, Mutation] = {
                 "    if joint is not None and pair is None:",
             ),
         ),
+    ),
+    "other_way_round": Mutation(
+        "a sentence says higher of what is lower",
+        (f"{WORDING}/test_sentences.py::test_the_words_agree_with_the_numbers",),
+        (Edit("experiments/wording/effects.py", "'higher' if effect > 0.0", "'higher' if effect < 0.0"),),
+    ),
+    "chance_as_fact": Mutation(
+        "what may still be chance is said as a fact",
+        (f"{WORDING}/test_sentences.py::test_the_words_agree_with_the_numbers",),
+        (Edit("experiments/wording/effects.py", 'case "wins" | "loses" | "violated":', "case _ if not limited:"),),
+    ),
+    "told_all_the_same": Mutation(
+        "numbers that cannot be trusted are told",
+        (f"{WORDING}/test_sentences.py::test_numbers_that_cannot_be_trusted_are_not_said",),
+        (
+            Edit(
+                "experiments/wording/sentences.py",
+                '_SILENT: Final = frozenset({"unhealthy", "not_started"})',
+                '_SILENT: Final = frozenset({"not_started"})',
+            ),
+        ),
+    ),
+    "columns_fall_away": Mutation(
+        "a table of the terminal leaves out what does not fit",
+        (f"{WORDING}/test_printed.py",),
+        (Edit("experiments/wording/printed.py", "if place not in kept and row[place]]", "if place in ()]"),),
     ),
     "signed_control": Mutation(
         "a lift is relative to control with its sign, so that a loss that halves reads -50 %",

@@ -1,12 +1,12 @@
 """Readouts as they may be judged, drawn with all that can stand in them: every action, verdict, method and code."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any, Final, get_args
 
 from experiments.answers.comparison import AnytimeAnswer, ComparedArm, ComparisonReadout, Methods, Sample, Verdict
-from experiments.answers.health import Check, Excluded, Health, MultiExposure
+from experiments.answers.health import Check, CheckCode, Excluded, Health, MultiExposure
 from experiments.answers.readout import Action, Decision, Ground, MetricReadout, PlanReadout, Readout, Worth
 from experiments.definitions.model import Guardrail, MetricType, Plan, Quantity
 from experiments.statistics.arms import Gate, proportion_arm
@@ -191,7 +191,7 @@ def said_readout(seed: int) -> Readout:
         )  # fmt: skip
     observed = tuple(chance.randint(0, 10**7) for _ in range(len(variants) + 1))
     shares = tuple(1.0 / len(observed) for _ in observed)
-    checks = tuple(Check(code, "Look.") for code in CHECKS if chance.random() < 0.05)
+    checks = tuple(Check(code, "Look.") for code in get_args(CheckCode) if chance.random() < 0.05)
     srm = Balance(0.5, 0.5, action == "unhealthy", shares, observed)
     as_of = datetime(2026, 1, 10, tzinfo=UTC)
     return Readout(
@@ -209,4 +209,40 @@ def said_readout(seed: int) -> Readout:
         decision=Decision(action, decided, pick((0, 1, 6, 1_000)), because, tuple(codes)),
         worth=worth,
         metrics=metrics,
+    )
+
+
+def compared(control: float, treatment: float, ends: tuple[float, float], **changes: Any) -> ComparisonReadout:
+    """Threshold against control; `ends` are those of the interval of the lift."""
+    apart = treatment - control
+    arms = tuple(
+        ComparedArm(name, 4_000, None, None, value, 1.0, None)
+        for name, value in (("control", control), ("threshold", treatment))
+    )
+    own: dict[str, Any] = {
+        "variant": "threshold", "against": "control", "as_of_day": date(2026, 1, 9), "arms": arms,
+        "lift": apart / abs(control), "ci": Interval(*ends), "difference": apart,
+        "difference_ci": Interval(ends[0] * abs(control), ends[1] * abs(control)),
+        "p": 0.31, "p_adjusted": 0.31, "ci_simultaneous": Interval(*ends), "method": "anytime", "cuped": False,
+        "gate": Gate(True, None, 300.0, 10, 0), "variance_floor": 1.0, "verdict": "unclear", "decided_on": None,
+        "decided": None, "next_look": None, "worst_case": None, "smallest_effect": 0.067, "reasons": (),
+        "methods": BESIDE, "shown": SHOWN, "rulings": (), "daily": (), "blocked": (),
+    }  # fmt: skip
+    return ComparisonReadout(**(own | changes))
+
+
+def told(*comparisons: ComparisonReadout, **changes: Any) -> MetricReadout:
+    """The purchase rate of these comparisons."""
+    own: dict[str, Any] = {
+        "metric": "purchase_rate", "title": "purchase rate", "quantity": "rate", "noun": "orders", "role": "goal",
+        "type": "proportion", "unit": "visitor", "effect_scale": "relative", "want": "up", "window_seconds": 604_800,
+        "post_hoc": False, "arms": (), "comparisons": comparisons,
+    }  # fmt: skip
+    return MetricReadout(**(own | changes))
+
+
+def banner(decision: Decision, *metrics: MetricReadout, **changes: Any) -> Readout:
+    """The free-shipping banner as it is judged."""
+    return replace(
+        said_readout(3), name="Free-shipping banner", decision=decision, metrics=metrics, **{"worth": None, **changes}
     )

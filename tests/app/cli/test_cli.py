@@ -245,6 +245,7 @@ def test_what_a_readout_leaves_out_is_told_and_of_which_metric(capsys: pytest.Ca
     health = {"srm": {"observed": [4, 5], "p": 0.7, "alarm": False}, "excluded": excluded, "checks": []}
     said = {
         "experiment": "x",
+        "sentence": "So it is.",
         "phase": 0,
         "state": "enrolling",
         "as_of": "now",

@@ -30,6 +30,7 @@ OPEN = {
     "/resonate.d.ts",
     "/dashboard/style.css",
     "/dashboard/script.js",
+    "/dashboard/icon.svg",
     *BUILT,
 }
 IN_PATH = {"/api/features/{key}", "/api/eval/{key}", "/sub/{key}", "/v1/projects/{key}/settings"}
@@ -61,8 +62,7 @@ def is_secret(path: str) -> bool:
         return True
     return path.startswith("/v1/") and path.split("/")[2] in {
         "experiments", "results", "metrics", "cx", "export", "visitors", "users", "products", "recommender", "plan",
-        "program", "holdouts", "erasures", "keys", "audit", "doctor", "events",
-        "shares",
+        "program", "holdouts", "erasures", "keys", "audit", "doctor", "events", "operations", "shares",
     }  # fmt: skip
 
 

@@ -1,15 +1,20 @@
 """The OpenAPI document describes every route that answers, hot ones included, and nothing else."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
+from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 from servers.one_worker import PUBLISHABLE, SECRET, OneWorker
 
+from app.glossary import entries
 from app.main import cold_routes
 from app.management import documentation
 
+FOREIGN = ("GrowthBook", "Segment", "RudderStack")  # whose members their own protocols explain
 UNLISTED = {"/docs", "/docs.css", "/openapi.json"}
 
 
@@ -32,7 +37,10 @@ def test_hot_routes_and_their_description_are_the_same_set(worker: OneWorker, do
         if path not in UNLISTED and not path.startswith("/dashboard")
     }  # pages are for people
     described = {(path, method) for path, operations in document["paths"].items() for method in operations}
-    assert described == hot | cold
+    short = {(path, "post") for path in documentation.SHORT_NAMES}  # served, and the same as the names in full
+    pages = {(path, method) for path, method in cold if path.startswith("/dashboard")}
+    assert short < hot
+    assert described == (hot | cold) - short - pages
 
 
 STEERING = {f"/v1/experiments/{{key}}/{action}" for action in ("pause", "resume", "stop")}
@@ -45,6 +53,56 @@ def test_every_operation_has_a_summary_answers_and_every_body_an_example(documen
             assert "422" not in operation["responses"], (method, path)
             bodies = operation.get("requestBody", {}).get("content", {})
             assert not bodies or any("example" in content for content in bodies.values()), (method, path)
+
+
+def test_every_operation_has_a_name_of_its_own_a_tag_and_says_which_key_it_takes(document: dict[str, Any]) -> None:
+    operations = [each for methods in document["paths"].values() for each in methods.values()]
+    names = [each["operationId"] for each in operations]
+    assert len(names) == len(set(names))
+    assert [name for name in names if not re.fullmatch(r"[a-z][A-Za-z]+", name)] == []
+    assert [each["operationId"] for each in operations if not each["tags"] or "security" not in each] == []
+
+
+def media(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Every JSON answer: the operation's name with its status, the status, what is said of the answer."""
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            for status, response in operation["responses"].items():
+                for kind, told in response.get("content", {}).items():
+                    if kind in ("application/json", "application/problem+json"):
+                        yield f"{operation['operationId']} {status}", status, told
+
+
+def test_every_answer_of_json_has_a_type_and_every_success_an_example_of_it(document: dict[str, Any]) -> None:
+    assert [name for name, _, told in media(document) if not {"$ref", "anyOf"} & set(told["schema"])] == []
+    successes = [(name, told) for name, status, told in media(document) if status.startswith("2")]
+    assert len(successes) > 50
+    assert [name for name, told in successes if "example" not in told] == []
+    for name, told in successes:
+        rules = Draft202012Validator({"components": document["components"], **told["schema"]})
+        assert [f"{name}: {fault.message[:200]}" for fault in rules.iter_errors(told["example"])] == []
+
+
+def test_the_schemas_of_answers_are_closed_and_each_of_their_members_is_explained(document: dict[str, Any]) -> None:
+    named = dict(entries.schemas())
+    assert {name: document["components"]["schemas"][name] for name in named} == named
+    objects = {name: schema for name, schema in named.items() if schema.get("type") == "object"}
+    assert [name for name, schema in objects.items() if schema.get("additionalProperties") is not False] == []
+    assert [name for name, schema in named.items() if "{}" in msgspec.json.encode(schema).decode()] == []
+    assert [
+        f"{name}.{member}"
+        for name, schema in objects.items()
+        for member, told in schema["properties"].items()
+        if "description" not in told and not name.startswith(FOREIGN)
+    ] == []
+
+
+def test_files_are_named_as_such_and_as_bytes(document: dict[str, Any]) -> None:
+    sent = document["paths"]["/v1/products"]["put"]["requestBody"]["content"]
+    files = {"application/x-ndjson", "text/csv", "application/vnd.apache.parquet", "application/octet-stream"}
+    assert set(sent) == files
+    given = document["paths"]["/v1/export/events"]["get"]["responses"]["200"]["content"]
+    assert set(given) == {"application/x-ndjson", "application/octet-stream"}
 
 
 def test_the_examples_of_the_hot_routes_are_accepted(worker: OneWorker, document: dict[str, Any]) -> None:

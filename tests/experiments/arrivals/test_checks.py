@@ -57,7 +57,7 @@ def test_more_than_1_percent_of_a_day_refused_is_named(tmp_path: Path, refused: 
     if alarm:
         assert found is not None
         assert f"2026-01-06: {refused} of {200 + refused} events" in found
-        assert "invalid_id in userId from the library other" in found
+        assert "invalid id in userId from the library other" in found
         assert "send each id as" in found
         assert "GET /v1/events/rejected" in found
 
@@ -131,7 +131,7 @@ def test_what_is_evaluated_often_and_exposed_never_is_named(tmp_path: Path) -> N
     evaluate(tmp_path, 312, "ofrep_bulk", 47)
     found = told(readouts(tmp_path, [], 2, GOAL), "never_exposed")
     assert found is not None
-    assert found.startswith("evaluated 312 times by OFREP bulk in the last day, exposed 0 times")
+    assert found.startswith("Evaluated 312 times by OFREP bulk in the last day, exposed 0 times")
     assert "`Experiment Viewed`" in found
 
 

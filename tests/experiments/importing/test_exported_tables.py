@@ -103,7 +103,7 @@ def test_an_export_says_what_the_plain_table_says(name: str, tmp_path: Path) -> 
 
 def test_a_notice_shows_how_a_number_was_read(tmp_path: Path) -> None:
     assert notices(imported(tmp_path, EXPORTS["German Excel"][0])) == [
-        f"column revenue: '{german(MONEY[0])}' was read as {MONEY[0]}"
+        f"Column revenue: '{german(MONEY[0])}' was read as {MONEY[0]}."
     ]
     assert "Windows-1252" in notices(imported(tmp_path, EXPORTS["Windows-1252"][0]))[0]
     assert notices(imported(tmp_path, EXPORTS["a title above"][0])) == [
@@ -122,7 +122,7 @@ def test_a_point_parts_thousands_where_the_other_columns_have_decimal_commas(tmp
     content = "\n".join(["unit;arm;price;points", *cells])
     found = imported(tmp_path, content, ("price=mean:price", "points=mean:points"))
     assert [arm.value for arm in found.metric("points").arms] == [1125.0, 1500.0]
-    assert "column points: '1.250' was read as 1250" in notices(found)
+    assert "Column points: '1.250' was read as 1250." in notices(found)
 
 
 def test_the_decimal_sign_that_is_said_holds_for_every_column(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Units that stand in several rows, rows that are units or events or counts, and what a table is split by."""
 
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,17 @@ def asked(folder: Path, content: str, metrics: tuple[str, ...], **options: Any) 
 
 
 def said(readout: Readout) -> list[Any]:
-    return readout_json(readout)["metrics"]
+    """The numbers of a readout: its sentences name what a unit is."""
+    return [
+        {**metric, **{name: list(unworded(metric[name])) for name in ("comparisons", "dimensions") if name in metric}}
+        for metric in readout_json(readout)["metrics"]
+    ]
+
+
+def unworded(items: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for item in items:
+        own = {name: value for name, value in item.items() if name != "sentence"}
+        yield {**own, **({"comparisons": list(unworded(own["comparisons"]))} if "comparisons" in own else {})}
 
 
 def singled(rows: list[Row], duplicates: str) -> list[Row]:
@@ -101,7 +112,7 @@ def test_a_unit_in_both_groups_is_told_as_the_service_tells_it(tmp_path: Path) -
     found = imported(tmp_path, rows, duplicates="first")
     assert readout_json(found)["health"]["excluded"]["both_groups"] == 1
     assert [check.code for check in found.health.checks] == ["multi_exposure"]
-    assert found.health.checks[0].detail == "14.3% of the units stand in both groups; above 1 % look for the cause"
+    assert found.health.checks[0].detail == "14 % of the units stand in both groups; above 1 % look for the cause."
 
 
 def test_what_was_dropped_is_counted(tmp_path: Path) -> None:

@@ -85,7 +85,9 @@ def test_an_order_that_a_page_alone_joins_to_its_visitor_is_believed_as_a_page(t
     assert found.health.authority.by_variant["b"].conversions == {"backend": 0, "proven": 0, "page": 1}
     assert (arms(found, "orders"), arms(found, "backend_orders")) == ([0, 1], [0, 0])
     details = {check.code: check.detail for check in found.health.checks}
-    assert details["backend_orders_joined_by_page"].startswith("100% of the orders of backends are joined to a visitor")
+    assert details["backend_orders_joined_by_page"].startswith(
+        "100 % of the orders of backends are joined to a visitor"
+    )
     assert "anonymousId" in details["backend_orders_joined_by_page"]
 
 

@@ -9,7 +9,7 @@ from experiments.readout.decision import Because, Schedule, VariantEvidence, dec
 RUNNING = Schedule("enrolling", closed_days=10, days_left=18, min_days=7, over=False, early=True)
 EARLY = replace(RUNNING, closed_days=3, days_left=25)
 OVER = Schedule("enrolling", closed_days=28, days_left=0, min_days=7, over=True, early=False)
-STOPPED = Schedule("ended", closed_days=10, days_left=6, min_days=7, over=False, early=True, waits="windows are open")
+STOPPED = Schedule("ended", closed_days=10, days_left=6, min_days=7, over=False, early=True, waits="Windows are open.")
 CLOSED = replace(STOPPED, state="closed", days_left=0, over=True, waits=None)
 WINS = VariantEvidence("b", [("sales", "wins")], expected_loss=0.001)
 LOSES = VariantEvidence("b", [("sales", "loses")])
@@ -54,7 +54,7 @@ def test_the_table_of_decisions(
     assert (found.action, found.variant) == (action, variant)
     assert found.because
     assert found.codes
-    assert all(told[0].isupper() and told.endswith(".") for told in found.because)
+    assert all(not told[0].islower() and told.endswith(".") for told in found.because)
 
 
 def test_a_sample_ratio_mismatch_outranks_everything() -> None:
@@ -74,6 +74,6 @@ def test_days_left_are_those_that_have_still_to_be_waited_for() -> None:
 
 
 def test_an_early_stop_is_not_called_the_end_of_the_plan() -> None:
-    assert decide([UNCLEAR], STOPPED, alarm=False).because == ("windows are open",)
+    assert decide([UNCLEAR], STOPPED, alarm=False).because == ("Windows are open.",)
     assert decide([UNCLEAR], CLOSED, alarm=False).because == ("Nobody is enrolled any more and no goal won or lost.",)
     assert decide([UNCLEAR], OVER, alarm=False).because == ("The plan is over and no goal won or lost.",)

@@ -39,7 +39,7 @@ def test_a_fixed_test_says_nothing_before_its_last_day(tmp_path: Path) -> None:
     assert [(readout.decision.action, readout.decision.days_left) for readout in found.values()] == [
         ("keep_running", 12), ("keep_running", 2), ("ship", 0)
     ]  # fmt: skip
-    assert found[25].decision.because == ("the last look waits for windows that are open until 2026-01-31",)
+    assert found[25].decision.because == ("The last look waits for windows that are open until 31 January 2026.",)
 
 
 def test_the_bayesian_method_decides_by_chance_and_loss(tmp_path: Path) -> None:
@@ -85,8 +85,8 @@ def test_a_quantile_is_decided_by_its_last_look_alone(tmp_path: Path, metric: st
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"banner.yaml": GOAL["banner.yaml"].replace("running", "draft")}, "it is a draft"),
-        ({"banner.yaml": GOAL["banner.yaml"] + "start: 2026-03-01\n"}, "it starts at 2026-03-01 00:00 UTC"),
+        ({"banner.yaml": GOAL["banner.yaml"].replace("running", "draft")}, "It is a draft"),
+        ({"banner.yaml": GOAL["banner.yaml"] + "start: 2026-03-01\n"}, "It starts on 1 March 2026, 00:00 UTC"),
     ],
 )
 def test_what_has_not_started_is_not_kept_running(tmp_path: Path, change: dict[str, str], reason: str) -> None:

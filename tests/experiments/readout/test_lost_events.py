@@ -24,5 +24,5 @@ def test_a_readout_names_the_part_that_was_set_aside(tmp_path: Path) -> None:
     checks = {check.code: check.detail for check in made.read("banner").health.checks}
     assert (
         checks["events_lost"]
-        == f"part {last.name} was damaged and set aside on 2026-02-03: its events are in no number"
+        == f"Part {last.name} was damaged and set aside on 2026-02-03: its events are in no number."
     )

@@ -55,4 +55,4 @@ def test_a_variant_that_is_no_worse_is_shipped(
     assert found.decision.action == action
     assert disagreements(readout_json(found)) == []
     say_readout(readout_json(found))
-    assert "purchase_rate (goal, no worse by 20.00%, proportion)" in capsys.readouterr().out
+    assert "purchase rate (purchase_rate): goal, no worse by 20 %, proportion" in capsys.readouterr().out

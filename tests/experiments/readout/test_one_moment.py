@@ -50,7 +50,7 @@ def test_what_held_once_and_does_not_today_is_unclear_and_says_so(tmp_path: Path
     assert found.decision.action != "ship"
     assert comparison.decided is not None
     assert existing(comparison.decided.lift) > 0.5
-    assert any("it was ahead by" in told and "January; today" in told for told in found.decision.because)
+    assert any("was ahead by" in told and "January; today" in told for told in found.decision.because)
 
 
 def test_an_effect_that_wears_off_is_a_check_and_withholds_the_ship(tmp_path: Path) -> None:
@@ -175,7 +175,7 @@ def test_an_end_that_lies_ahead_is_not_the_end(tmp_path: Path) -> None:
     files = {"banner.yaml": plan("fixed")["banner.yaml"] + "end: 2026-02-20\n"}
     found = readouts(tmp_path, [], 5, files).read("banner")
     assert (found.state, found.decision.action, found.decision.days_left) == ("enrolling", "keep_running", 28 + 7)
-    assert found.decision.because == ("nobody has been exposed yet",)
+    assert found.decision.because == ("Nobody has been exposed yet.",)
 
 
 def test_the_watermark_is_never_newer_than_the_answer(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from experiments.planning.assumptions import InvalidPlan, assumptions
 from experiments.readout.read import Readouts
 from experiments.readout.tables import flat_rows
 from experiments.statistics.estimate import Caveat, NoEstimate
+from experiments.wording.figures import difference_text
 
 METRICS = "profit: {type: mean, event: Order Completed, value: margin, scale: points, window: 1 day}\n"
 BANNER = "goals: [nps]\nsecondary: [profit, purchase_rate]\nguardrails: {csat: 5%}\n"
@@ -67,9 +68,9 @@ def test_a_table_for_people_has_the_difference_where_others_have_the_lift(
     found = site(tmp_path, "anytime").read("banner")
     say_readout(readout_json(found))
     nps, profit, rate, *_ = capsys.readouterr().out.split("value")[1:]
-    assert nps.split()[:3] == profit.split()[:3] == ["difference", "in", "points"]
-    assert rate.split()[0] == "lift"
-    assert f"{existing(found.metrics[0].comparisons[0].difference):+.4g}" in nps
+    assert nps.split()[:2] == profit.split()[:2] == ["difference", "interval"]
+    assert rate.split()[:2] == ["lift", "difference"]
+    assert difference_text(existing(found.metrics[0].comparisons[0].difference), "points", signed=True) in nps
 
 
 def test_points_are_planned_for_in_points_also_from_a_value_of_zero(

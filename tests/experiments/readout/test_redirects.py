@@ -38,7 +38,7 @@ def test_arms_of_a_redirect_in_which_other_shares_arrive_are_named(
     found = lost(tmp_path, shop({"control": 98, "b": b}, seconds), REDIRECT)
     assert len(found) == told
     assert told == 0 or found[0].startswith(
-        "a page follows within 30 s of the exposure for 98.0% in control, 80.0% in b (p = "
+        "A page follows within 30 s of the exposure for 98 % in control, 80 % in b (p < 0.0001): "
     )
 
 
