@@ -11,7 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -34,7 +34,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def demo(folder: Path, *options: str) -> Iterator[IO[str]]:
+def demo(folder: Path, *options: str) -> Generator[IO[str]]:
     """What the demo says, until the block ends; then it stops when told, with 0."""
     settings = {"RESONATE_DATA": str(folder / "data"), "RESONATE_PORT": str(free_port())}
     command = [str(Path(sys.executable).with_name("resonate")), "demo", *options]
