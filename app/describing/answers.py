@@ -12,7 +12,7 @@ from app.answers.operations import (
     Diagnosis,
     KeyListAnswer,
     OrderAnswer,
-    PreviewLink,
+    PreviewLinkMade,
     Readiness,
     RefusedAnswer,
     ShareList,
@@ -77,7 +77,7 @@ FORMS: Final = Forms(
 SERVED: Final[tuple[Any, ...]] = (
     Readout, Timeseries, ExperimentList, ExperimentAnswer, MetricList, UnitRows, ComparisonRows, CustomerExperience,
     HoldoutList, HoldoutReport, Program, Outlook, PlanTable, TrafficPlan, EventNames, EventRows,
-    Alive, Readiness, Diagnosis, KeyListAnswer, AuditPage, RefusedAnswer, OrderAnswer, PreviewLink,
+    Alive, Readiness, Diagnosis, KeyListAnswer, AuditPage, RefusedAnswer, OrderAnswer, PreviewLinkMade,
     Done, Tracked, Personalized, RecommendedList, ListAnswer, Flag, Flags, OfrepFailure, VisitorIssued,
     PersonErased, PersonCounted, PersonHeld, SeveralMeant, ProblemAnswer, BadProducts, ProductsTaken, RecommenderReport,
     GrowthBookFeatures, GrowthBookRefused, SegmentSettings, RudderStackSettings, ShareMade, ShareList,
