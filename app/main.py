@@ -3,6 +3,7 @@
 import contextlib
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from functools import partial
 from importlib.metadata import version
 from typing import Final
 
@@ -14,14 +15,20 @@ from starlette.types import Message, Receive, Scope, Send
 
 from app.dashboard import assets
 from app.dashboard.pages import audit as audit_page
-from app.dashboard.pages import experiments, settings, sign_in
+from app.dashboard.pages import events as events_page
+from app.dashboard.pages import experiment, experiments, glossary, metrics, settings, sign_in
+from app.dashboard.pages import operations as operations_page
+from app.dashboard.pages import shares as shares_page
+from app.dashboard.pages import steering as experiment_steering
+from app.dashboard.refusals import failing_as_pages, is_page, refusal_page, to_pages, wants_pages
 from app.delivery.payload import Features, Payloads
 from app.delivery.streams import OFREP_STREAM, FeatureStream, OfrepStream
 from app.http.address import Prefixed
-from app.http.cold import Cold
+from app.http.cold import EXCHANGE, Cold
 from app.http.deadlines import Deadlines
 from app.http.dispatch import Dispatch, HotRoute, Later, PathTable, Whole, method_not_allowed
 from app.http.errors import OFREP_FLAGS, Problem, problem_body
+from app.http.exchange import Exchange
 from app.http.streams import Streams
 from app.intake.ga4 import collect
 from app.intake.paths import BATCH, other_clients_path, paths_of
@@ -37,6 +44,7 @@ from app.management import (
     personalize_batch,
     products,
     results,
+    steering,
     visitors,
 )
 from app.reports import routes as reports
@@ -91,11 +99,16 @@ def path_table() -> PathTable[Resources]:
     )
 
 
+PAGE_ROUTERS = (
+    assets.router, sign_in.router, settings.router, audit_page.router, experiments.router, experiment.router,
+    experiment_steering.router, metrics.router, events_page.router, operations_page.router, glossary.router,
+    shares_page.router,
+)  # fmt: skip
 ROUTERS = (
     operations.router, doctor.router, events.router, audit.router, results.router, results.export_router,
     reports.router,
     visitors.router, products.router, recommendations.router, sdk_settings.router, documentation.router,
-    personalize_batch.router, assets.router, sign_in.router, settings.router, audit_page.router, experiments.router,
+    personalize_batch.router, steering.router, *PAGE_ROUTERS,
 )  # fmt: skip
 
 
@@ -104,7 +117,7 @@ def create_app(settings: Settings) -> "Application":
     return Application(settings)
 
 
-def cold_application() -> FastAPI:
+def cold_application(*, pages: bool = True) -> FastAPI:
     """The documented part: every route that is not hot, with errors in problem+json."""
     application = FastAPI(
         title="Resonate",
@@ -117,7 +130,7 @@ def cold_application() -> FastAPI:
         openapi_url=None,
         redirect_slashes=False,
     )
-    for router in ROUTERS:
+    for router in ROUTERS if pages else [each for each in ROUTERS if each not in PAGE_ROUTERS]:
         application.include_router(router)
     application.add_exception_handler(Problem, _problem)
     application.add_exception_handler(HTTPException, _http_exception)
@@ -133,7 +146,7 @@ class Application:
         self.settings = settings
         self.deadlines = Deadlines()
         self.table = path_table()
-        self.cold = cold_application()
+        self.cold = cold_application(pages=settings.dashboard == "on")
         self.crowd: OpenConnections | None = None
         self.streams: Streams | None = None
         self._dispatch: Dispatch[Resources] | Prefixed | None = None
@@ -158,7 +171,7 @@ class Application:
             self.deadlines.watchers.append(lambda now, late: watch(now, late, self.deadlines.crowding))
             self.streams = resources.streams
             self.deadlines.watchers.append(Readers(resources.streams.open).watch)
-            cold = Cold(self.cold, self.deadlines, resources.access)
+            cold = Cold(self.cold, self.deadlines, resources.access, partial(failing_as_pages, self.cold))
             served = Dispatch(self.table, cold, self.deadlines, resources.access, resources)
             published = resources.addresses.prefix or self.settings.trusted_proxies
             self._dispatch = Prefixed(served, resources.addresses) if published else served
@@ -212,6 +225,8 @@ def _message(kind: str, text: str | None = None) -> Message:
 
 async def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
+    if is_page(request.url.path, request.app.state.resources):
+        return refusal_page(request, error)
     content_type, body = problem_body(error, request.url.path)
     headers = {name.decode(): value.decode() for name, value in error.headers}
     return Response(body, error.status, headers, content_type.decode())
@@ -219,6 +234,8 @@ async def _problem(request: Request, error: Exception) -> Response:
 
 async def _http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if _leads_to_pages(request):
+        return to_pages(request)
     foreign = other_clients_path(request.method, request.url.path) if error.status_code == 404 else None
     if foreign is not None:
         resources: Resources = request.app.state.resources
@@ -235,10 +252,19 @@ async def _http_exception(request: Request, error: Exception) -> Response:
     return await _problem(request, problem)
 
 
+def _leads_to_pages(request: Request) -> bool:
+    """Whether a browser looks at the root of the service, where nothing else is."""
+    exchange: Exchange = request.scope["state"][EXCHANGE]
+    asks = request.method in ("GET", "HEAD") and request.url.path == "/"
+    on = request.app.state.resources.settings.dashboard == "on"
+    return asks and on and wants_pages(exchange.headers.get(b"accept", b""))
+
+
 async def _invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
+    on_page = int(is_page(request.url.path, request.app.state.resources))  # where nobody asks what is a query
     sentences: list[str] = []
     for details in error.errors()[:5]:  # `query.limit: it should be …`; never the value that was sent
-        place = ".".join(str(part) for part in details["loc"])[:100]
+        place = ".".join(str(part) for part in details["loc"][on_page:])[:100]
         sentences.append(f"{place}: {details['msg'].replace('Input should', 'it should')}")
     return await _problem(request, Problem(400, "invalid_request", "; ".join(sentences)))

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import psutil
 from oracles.proving import PLANTED
+from planted.answers import ANSWERS
 from planted.consent import CONSENT
 from planted.decisions import DECISIONS, refusals
 from planted.delivery import DELIVERY
@@ -28,9 +29,12 @@ from planted.intake import INTAKE
 from planted.keys import KEYS
 from planted.limits import LIMITS
 from planted.pages import PAGES
+from planted.people import PEOPLE
 from planted.privacy import PRIVACY
 from planted.publishing import PUBLISHING
 from planted.refusals import ARRIVALS
+from planted.reports import REPORTS
+from planted.rooms import ROOMS
 from planted.scripts import SCRIPTS
 from planted.service import SERVICE
 from planted.tag import TAG
@@ -48,6 +52,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     **TRUST,
     **KEYS,
     **PRIVACY,
+    **ANSWERS,
     **CONSENT,
     **VISITORS,
     **TAG,
@@ -58,7 +63,10 @@ MUTATIONS: Mapping[str, Mutation] = {
     **INTAKE,
     **ARRIVALS,
     **PAGES,
+    **ROOMS,
+    **PEOPLE,
     **DELIVERY,
+    **REPORTS,
     **dict(refusals()),
 }
 

@@ -7,10 +7,12 @@ from typing import Any, Final
 import msgspec
 
 from app.analysis.client import AnalysisAnswer
+from app.analysis.metrics import metrics_told
 from app.analysis.overview import COLUMNS as COLUMNS_OF_LIST
 from app.analysis.privacy import privacy_report
 from app.analysis.queries import (
     AllResultsQuery,
+    ArrivalsQuery,
     AttributionQuery,
     ComputedQuery,
     DiagnosisQuery,
@@ -42,7 +44,7 @@ from events.privacy.person import held
 from experiments.answers.encoding import plain
 from experiments.answers.readout import Readout
 from experiments.arrivals.diagnosis import diagnosed
-from experiments.arrivals.names import events_lately, newest_rows
+from experiments.arrivals.names import events_lately, newest_rows, newest_rows_of
 from experiments.cube.satisfaction import COLUMNS
 from experiments.planning.plan import plan_json
 from experiments.program.holdout import COLUMNS as HOLDOUT_COLUMNS
@@ -64,7 +66,7 @@ async def answer(analysis: Analysis, query: Query) -> AnalysisAnswer:
         case ExperimentQuery():
             return json_answer(analysis.overview.whole(query.key, analysis.readouts.now()))
         case MetricsQuery():
-            return json_answer({"metrics": analysis.readouts.metrics()})
+            return json_answer({"metrics": metrics_told(analysis.catalogs.latest(), analysis.settings.definitions)})
         case NewPlanQuery():
             return json_answer(plan_json(query.request))
         case EventsQuery():
@@ -154,7 +156,7 @@ def _computed(analysis: Analysis, query: ComputedQuery, look: ReadoutQuery) -> A
 
 
 def _told(
-    analysis: Analysis, query: AttributionQuery | PrivacyQuery | EventNamesQuery | DiagnosisQuery
+    analysis: Analysis, query: AttributionQuery | PrivacyQuery | EventNamesQuery | ArrivalsQuery | DiagnosisQuery
 ) -> dict[str, Any]:
     """What is of the whole log."""
     match query:
@@ -162,11 +164,13 @@ def _told(
             return {"strategies": attribution(analysis.log)}
         case PrivacyQuery():
             return privacy_report(analysis)
-        case EventNamesQuery() | DiagnosisQuery():
+        case EventNamesQuery() | ArrivalsQuery() | DiagnosisQuery():
             catalog, now = analysis.catalogs.latest(), analysis.readouts.now()
             with analysis.log.open(analysis.log.snapshot()) as engine:
                 if isinstance(query, DiagnosisQuery):
                     return diagnosed(engine, catalog, analysis.tallies, now)
+                if isinstance(query, ArrivalsQuery):
+                    return newest_rows_of(engine, query.visitor, now, query.days)
                 if query.event is not None:
                     return newest_rows(engine, query.event, now, query.days)
                 return events_lately(engine, catalog.metrics.values(), now, query.days)

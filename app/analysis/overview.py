@@ -22,6 +22,7 @@ COLUMNS: Final = (
 )  # fmt: skip
 """Of the list as a table."""
 NAME_WIDTH: Final = 60
+MOST_DAYS: Final = 28
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class Known:
     day: int
     units: int
     units_a_day: float | None
+    units_by_day: tuple[int, ...]
 
     @classmethod
     def of(cls, readout: Readout) -> "Known":
@@ -57,6 +59,9 @@ class Known:
             day=readout.plan.closed_days,
             units=sum(readout.health.srm.observed),
             units_a_day=readout.units_a_day,
+            units_by_day=tuple(
+                sum(level.observed) for level in readout.health.srm.drill_down if level.dimension == "day"
+            )[-MOST_DAYS:],
         )
 
 
@@ -135,8 +140,10 @@ class Overview:
             "days": experiment.plan.days,
             "units": known and known.units,
             "units_a_day": known and known.units_a_day,
+            "units_by_day": list(known.units_by_day) if known else [],
             "status": experiment.status,
             "status_in_file": catalog.written.get(experiment.key, experiment.status),
+            "ordered": experiment.key in catalog.overridden,
             "state": state_of(experiment, design, catalog.metrics, now),
             "start": experiment.start,
             "end": experiment.end,

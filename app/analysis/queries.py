@@ -142,6 +142,13 @@ class EventNamesQuery(msgspec.Struct, frozen=True, tag=True):
     event: str | None = None
 
 
+class ArrivalsQuery(msgspec.Struct, frozen=True, tag=True):
+    """The newest rows of one visitor id."""
+
+    visitor: str
+    days: int = 7
+
+
 class DiagnosisQuery(msgspec.Struct, frozen=True, tag=True):
     """What a doctor asks of the log: who sends, what nobody reads, and whether exposures and conversions both come."""
 
@@ -176,6 +183,7 @@ ComputedQuery: TypeAlias = (
     | HoldoutResultsQuery
     | SatisfactionQuery
     | EventNamesQuery
+    | ArrivalsQuery
     | DiagnosisQuery
     | AttributionQuery
     | PrivacyQuery

@@ -1,7 +1,7 @@
 """What is answered to operators: is it ready, what is wrong, who may do what, who did what, what was refused."""
 
-from collections.abc import Sequence
-from typing import Annotated, Literal, NotRequired, TypedDict
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from msgspec import Meta
 
@@ -54,11 +54,22 @@ class KeysStanding(TypedDict):
     errors: Sequence[str]
 
 
+class CauseTold(TypedDict):
+    """A cause for people: what is the matter, what it is about (empty where that is all), and what ends it."""
+
+    code: str
+    named: str
+    """What something is about: a key, a part of the log; empty where that is all."""
+    sentence: str
+    remedy: str
+
+
 class Readiness(TypedDict):
     """Whether assignments can be served, and what is not as it should be; the last members for who may read results."""
 
     status: ReadyWord
     degraded: Sequence[str]
+    causes: NotRequired[Sequence[CauseTold]]
     store: StoreStanding
     """The event store."""
     definitions: NotRequired[DefinitionsStanding]
@@ -68,6 +79,96 @@ class Readiness(TypedDict):
     warnings: NotRequired[Sequence[str]]
     """What an operator should know of the store."""
     version: str
+
+
+class StoreRoom(StoreStanding):
+    """The event store, which holds events until they are in the log."""
+
+    held_bytes: int | None
+    """Bytes of the store's memory that nothing gives back until they are in the log."""
+    limit_bytes: int | None
+    """Bytes that the store may take, null without a limit."""
+
+
+class LogStanding(TypedDict):
+    """How far the event log is written."""
+
+    pending: int
+    watermark: str | None
+    lag_seconds: float
+    """How long ago the newest event that every result holds was received, in seconds; 0 where none waits."""
+
+
+class Arriving(TypedDict):
+    """Events since the service started, by what became of them."""
+
+    per_second: float | None
+    """How many events were stored each second over the last five minutes; null just after a start."""
+    stored: int
+    """Events that were stored."""
+    duplicate: int
+    """Events that had come before and were not stored again."""
+    rejected: int
+    repaired: int
+    dropped: int
+    quarantined: int
+    bot: int
+    forged: int
+    refused: int
+
+
+class DiskRoom(TypedDict):
+    """The disk of the data directory."""
+
+    free_bytes: int
+    """Bytes that are free on the disk of the data directory."""
+    whole_bytes: int
+    """Bytes that the disk of the data directory has."""
+
+
+class WorkerStanding(TypedDict):
+    """One process that answers visitors."""
+
+    process: int
+    """The number of a process on its machine."""
+    memory_bytes: int
+    """Bytes of memory that a process holds."""
+
+
+class DefinitionsTaken(DefinitionsStanding):
+    """The definition files as they are served."""
+
+    taken_up_at: str
+    """When these definitions were published, in UTC."""
+
+
+class OperationsAnswer(TypedDict):
+    """How the service is: what is wrong and what ends it, how fast events come, what room is left."""
+
+    as_of: str
+    service_version: str
+    """The release of the service."""
+    status: ReadyWord
+    causes: Sequence[CauseTold]
+    """All that is not as it should be, in words."""
+    warnings: Sequence[str]
+    keys: KeysStanding
+    store: StoreRoom
+    log: LogStanding | None
+    """How far the event log is written; null while the store is away."""
+    events: Arriving
+    disk: DiskRoom
+    """The disk of the data directory."""
+    workers: Sequence[WorkerStanding]
+    """The processes that answer visitors."""
+    streams_open: int
+    """Pages that wait for changes at the worker that was asked."""
+    model_version: str | None
+    products_version: str | None
+    products: int
+    damaged: Mapping[str, str]
+    last_training: Mapping[str, Any] | None
+    definitions: DefinitionsTaken
 
 
 class ExaminedLine(TypedDict):
@@ -153,6 +254,7 @@ class RefusalCause(TypedDict):
     first_seen: str
     """When the first was received, in UTC."""
     last_seen: str
+    remedy: str
     last: Sequence[RefusedEvent]
     """The newest of them, the newest first."""
 
@@ -191,16 +293,16 @@ class PreviewLinkMade(TypedDict):
 
 
 class ShareMade(TypedDict):
-    """A link that shows a report."""
+    """A link to a report, with its address, which is told this once."""
 
     id: str
     url: str
     expires_at: str
-    """When it ends, in UTC."""
+    """From when on it opens nothing, in UTC."""
 
 
-class ShareListed(TypedDict):
-    """A link that shows a report, as it is listed; never its token."""
+class ShareHeld(TypedDict):
+    """A link to a report that holds, without what opens it."""
 
     id: str
     experiment: str
@@ -209,11 +311,11 @@ class ShareListed(TypedDict):
     """When it was made, in UTC."""
     expires_at: str
     by: str
-    """Who made it."""
+    """Who made it: a key or a person, by name."""
 
 
 class ShareList(TypedDict):
-    """The links that show reports."""
+    """The links to reports that hold, the newest first."""
 
-    shares: Sequence[ShareListed]
-    """Links that show reports."""
+    shares: list[ShareHeld]
+    """Links that show reports to whoever holds them."""

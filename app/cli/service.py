@@ -1,4 +1,4 @@
-"""Commands that run or steer the service: serve, demo, pause, resume, stop, preview."""
+"""Commands that run or steer the service: serve, demo, start, pause, resume, stop, ship, preview."""
 
 import os
 import sys
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 commands = typer.Typer()
 
-Action = Literal["pause", "resume", "stop"]
+Action = Literal["start", "pause", "resume", "stop", "ship"]
 Consent = Literal["ask", "none", "measure", "personal", "gtag", "shop"]
 
 
@@ -101,6 +101,18 @@ def demo(seed: Annotated[int, typer.Option(help="Draws the crowd: the same seed,
 
 
 @commands.command()
+def start(key: Key, reason: Reason = None, as_json: AsJson = False) -> None:
+    """Start a draft, once its files pass `check`. It outranks the file until the file says running."""
+    from experiments.catalog.check import start_mistakes
+
+    settings = environment_settings()
+    mistakes = start_mistakes(settings.definitions, settings.data, key, datetime.now(UTC))
+    if mistakes:
+        raise Refused("\n".join((*mistakes, f"{key} is not started: mend the files first")))
+    _order(key, "start", reason, as_json)
+
+
+@commands.command()
 def pause(key: Key, reason: Reason = None, as_json: AsJson = False) -> None:
     """Pause an experiment: everyone sees control, nobody enrols. It outranks the file until the file says the same."""
     _order(key, "pause", reason, as_json)
@@ -116,6 +128,18 @@ def resume(key: Key, reason: Reason = None, as_json: AsJson = False) -> None:
 def stop(key: Key, reason: Reason = None, as_json: AsJson = False) -> None:
     """Stop the phase of an experiment for good."""
     _order(key, "stop", reason, as_json)
+
+
+@commands.command()
+def ship(
+    key: Key,
+    variant: Annotated[str, typer.Argument(help="What everybody sees from now on.", show_default=False)],
+    reason: Reason = None,
+    as_json: AsJson = False,
+) -> None:
+    """Stop the phase of an experiment for good and show one variant to everybody. It outranks the file until the file
+    says `status: stopped` and `decision: {outcome: shipped, variant: …}`."""
+    _order(key, "ship", reason, as_json, variant)
 
 
 @commands.command()
@@ -183,23 +207,26 @@ def tag(
         complain(f"names such as /track are on block lists; serve it below a path of your own, for example {prefix}")
 
 
-def _order(key: str, action: Action, reason: str | None, as_json: bool) -> None:
+def _order(key: str, action: Action, reason: str | None, as_json: bool, variant: str | None = None) -> None:
     from app.keys.audit import Actor, Audit, AuditUnusable, line_of
-    from experiments.catalog.overrides import OverrideRefused, order
+    from experiments.catalog.overrides import WAITS_FOR_THE_AUDIT, Order, OverrideRefused, order
     from experiments.catalog.reader import CatalogReader, NoCatalog
 
     settings = environment_settings()
     audit, why = Audit(settings.data), checked_reason(reason)
 
     def tell(before: str, after: str) -> None:
-        line = line_of(Actor.at_the_command_line(), action, key, ({"status": before}, {"status": after}), why)
-        if action == "resume":
+        shipped = {} if variant is None else {"variant": variant}
+        change = {"status": before}, {"status": after, **shipped}
+        line = line_of(Actor.at_the_command_line(), action, key, change, why)
+        if action in WAITS_FOR_THE_AUDIT:
             audit.write(line)
         elif not audit.follow(line):
             complain(f"warning: {audit.folder} cannot be written, nothing there says who told {key} to {action}")
 
     try:
-        override = order(settings.data, CatalogReader(settings.data).catalog, key, action, datetime.now(UTC), tell)
+        catalog = CatalogReader(settings.data).catalog
+        override = order(settings.data, catalog, Order(key, action, variant), datetime.now(UTC), tell)
     except NoCatalog:
         raise Refused(NO_SERVICE.format(settings.data)) from None
     except (OverrideRefused, AuditUnusable) as error:

@@ -1,4 +1,4 @@
-"""What a page loads besides itself: one stylesheet and one small module, each named by what stands in it."""
+"""What a page loads besides itself: one stylesheet, one small module and an icon, each named by what stands in it."""
 
 import hashlib
 from functools import cache
@@ -13,7 +13,11 @@ from app.routes.dependencies import Asked
 
 router = APIRouter(include_in_schema=False)
 
-ASSETS: Final = {"style": ("style.css", "text/css"), "script": ("script.js", "text/javascript")}
+ASSETS: Final = {
+    "style": ("style.css", "text/css"),
+    "script": ("script.js", "text/javascript"),
+    "icon": ("icon.svg", "image/svg+xml"),
+}
 FOREVER: Final = "public, max-age=31536000, immutable"
 
 
@@ -39,6 +43,12 @@ async def stylesheet(request: Request, asked: Asked) -> Response:
 async def module(request: Request, asked: Asked) -> Response:
     """The module: without it every page works."""
     return _served("script", request, asked.headers.get(b"if-none-match"))
+
+
+@router.get("/dashboard/icon.svg")
+async def icon(request: Request, asked: Asked) -> Response:
+    """What stands in the tab of a browser."""
+    return _served("icon", request, asked.headers.get(b"if-none-match"))
 
 
 def _served(name: str, request: Request, held: bytes | None) -> Response:

@@ -5,6 +5,11 @@ from typing import Any, Final
 
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from app.dashboard import saying
+from app.dashboard.charts import short
+from experiments.wording.figures import bytes_text, count_text, duration_text, figure_text, lift_text, p_text, rate_text
 
 FOLDERS: Final = (Path(__file__).parent, Path(__file__).parent / "pages")
 
@@ -20,7 +25,30 @@ def environment(*others: Path) -> Environment:
         auto_reload=False,
     )
     found.filters["json"] = json_text
+    for say in (
+        bytes_text,
+        count_text,
+        duration_text,
+        figure_text,
+        lift_text,
+        p_text,
+        rate_text,
+        short,
+        saying.moment,
+        saying.day,
+        saying.capital,
+    ):
+        found.filters[say.__name__] = say
+    found.globals["saying"] = saying
+    found.globals |= {"number": number, "number_said": number}
     return found
+
+
+def number(value: Any, text: str) -> Markup:
+    """A number as every page, report and share has it: what is read, with the value of the answer that it says."""
+    if value is None:
+        return escape(text)
+    return Markup(f'<data value="{escape(json_text(value))}">{escape(text)}</data>')
 
 
 def json_text(value: Any) -> str:

@@ -1,7 +1,9 @@
 """Pages: a template and what it shows become HTML, with the headers of every page and the places it leads to."""
 
+import asyncio
+import contextlib
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -12,8 +14,11 @@ from fastapi.responses import HTMLResponse
 from app.analysis.queries import Query
 from app.dashboard.assets import versions
 from app.dashboard.signed_in import Signed
+from app.http.cold import EXCHANGE
+from app.http.errors import Problem
+from app.http.exchange import Exchange
 from app.keys.scopes import PersonScope
-from app.routes.dependencies import analysed_for, exchange_of, resources_of
+from app.routes.dependencies import analysed_for, resources_of
 from app.worker.resources import Resources
 
 if TYPE_CHECKING:
@@ -38,6 +43,10 @@ class Destination:
 
 NAVIGATION: Final = (
     Destination("/dashboard", "Experiments", "read_results"),
+    Destination("/dashboard/metrics", "Metrics", "read_results"),
+    Destination("/dashboard/events", "Events", "read_results"),
+    Destination("/dashboard/operations", "Operations", "read_results"),
+    Destination("/dashboard/glossary", "Glossary", "read_results"),
     Destination("/dashboard/audit", "Audit", "audit"),
     Destination("/dashboard/settings", "Settings", "read_results"),
 )
@@ -57,8 +66,7 @@ def page(request: Request, signed: Signed | None, template: str, status: int = 2
     Templates know besides: `root` (what paths of this service begin with), `here` (the path of this page), `signed`,
     `places` (the navigation) and `style`, `script` (addresses of what a page loads).
     """
-    exchange = exchange_of(request)
-    root = urlsplit(resources_of(request).addresses.of(exchange.scope, exchange.headers).url).path
+    root = root_of(request)
     places = [place for place in NAVIGATION if signed is not None and signed.may(place.scope)]
     told = {
         "root": root,
@@ -71,6 +79,31 @@ def page(request: Request, signed: Signed | None, template: str, status: int = 2
     return HTMLResponse(html, status, PAGE_HEADERS)
 
 
+def root_of(request: Request) -> str:
+    """What paths of this service begin with, as its pages see it."""
+    exchange: Exchange = request.scope["state"][EXCHANGE]  # of a request to no route, too
+    return urlsplit(resources_of(request).addresses.of(exchange.scope, exchange.headers).url).path
+
+
 async def answered(worker: Resources, signed: Signed, query: Query) -> Any:
     """What the analysis answers, as the JSON route of the same query serves it. Raises Problem with what it refused."""
     return msgspec.json.decode((await analysed_for(signed.email, worker, query)).body)
+
+
+async def answered_within(worker: Resources, signed: Signed, query: Query, seconds: float) -> Any:
+    """The same, or None where it takes longer: then it is computed on, for whoever asks again."""
+    asking = asyncio.ensure_future(answered(worker, signed, query))
+    try:
+        await asyncio.wait({asking}, timeout=seconds)
+    except asyncio.CancelledError:  # who asked has gone
+        asking.cancel()
+        raise
+    if asking.done():
+        return asking.result()
+    worker.background.start(partial(_heard_out, asking), "reading on for a page")
+    return None
+
+
+async def _heard_out(asking: asyncio.Future[Any]) -> None:
+    with contextlib.suppress(Problem):  # whoever asks again is told
+        await asking

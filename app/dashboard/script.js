@@ -1,1 +1,34 @@
-// Every page works without this.
+// Every page works without this: it refreshes what stands on a page once a minute, until somebody switches that off.
+const EVERY_MS = 60000
+const main = document.querySelector('main')
+const footer = document.querySelector('body > footer')
+
+const busy = () => main.contains(document.activeElement) || main.querySelector('details[open] form') !== null
+
+async function refresh() {
+  if (document.hidden || busy()) return
+  const answer = await fetch(location.href, { headers: { accept: 'text/html' } })
+  if (!answer.ok || answer.redirected) return
+  const page = new DOMParser().parseFromString(await answer.text(), 'text/html')
+  const open = new Set([...main.querySelectorAll('details[open] > summary')].map(each => each.textContent))
+  const fresh = page.querySelector('main')
+  if (fresh === null || busy()) return
+  for (const each of fresh.querySelectorAll('details > summary')) each.parentElement.open ||= open.has(each.textContent)
+  main.replaceChildren(...fresh.childNodes)
+}
+
+if (main.querySelector('[data-refresh]') && footer) {
+  const box = document.createElement('input')
+  box.type = 'checkbox'
+  box.id = 'refresh'
+  box.checked = sessionStorage.getItem('refresh') !== 'off'
+  const label = document.createElement('label')
+  label.htmlFor = 'refresh'
+  label.className = 'inline'
+  label.append('Refresh this page every minute')
+  const line = document.createElement('p')
+  line.append(box, label)
+  footer.append(line)
+  box.addEventListener('change', () => sessionStorage.setItem('refresh', box.checked ? 'on' : 'off'))
+  setInterval(() => { if (box.checked) refresh().catch(() => {}) }, EVERY_MS)
+}

@@ -103,12 +103,14 @@ async def signed_in(request: Request) -> Signed:
         raise used_up(exchange, spent[1], "this session")
     member, needs = found.member, exchange.needs
     exchange.tab, exchange.person = tab, member.email
+    form = form_token(door.token, secrets.token_urlsafe(12))
+    signed = Signed(member.email, member.role, member.scopes, form, found.session.id)
+    request.state.signed = signed  # a refusal, too, is a page that leads on
     if needs not in member.scopes:
         able = ", ".join(role for role, scopes in ROLES.items() if needs in scopes)
         told = f"{member.email} is signed in as {member.role}, who may not do this ({needs}); it takes: {able}"
         raise Problem(403, "role_may_not", told)
-    form = form_token(door.token, secrets.token_urlsafe(12))
-    return Signed(member.email, member.role, member.scopes, form, found.session.id)
+    return signed
 
 
 def to_sign_in(door: Door, said: str) -> Problem:

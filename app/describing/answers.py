@@ -11,6 +11,7 @@ from app.answers.operations import (
     AuditPage,
     Diagnosis,
     KeyListAnswer,
+    OperationsAnswer,
     OrderAnswer,
     PreviewLinkMade,
     Readiness,
@@ -77,7 +78,8 @@ FORMS: Final = Forms(
 SERVED: Final[tuple[Any, ...]] = (
     Readout, Timeseries, ExperimentList, ExperimentAnswer, MetricList, UnitRows, ComparisonRows, CustomerExperience,
     HoldoutList, HoldoutReport, Program, Outlook, PlanTable, TrafficPlan, EventNames, EventRows,
-    Alive, Readiness, Diagnosis, KeyListAnswer, AuditPage, RefusedAnswer, OrderAnswer, PreviewLinkMade,
+    Alive, Readiness, OperationsAnswer, Diagnosis, KeyListAnswer, AuditPage, RefusedAnswer, OrderAnswer,
+    PreviewLinkMade,
     Done, Tracked, Personalized, RecommendedList, ListAnswer, Flag, Flags, OfrepFailure, VisitorIssued,
     PersonErased, PersonCounted, PersonHeld, SeveralMeant, ProblemAnswer, BadProducts, ProductsTaken, RecommenderReport,
     GrowthBookFeatures, GrowthBookRefused, SegmentSettings, RudderStackSettings, ShareMade, ShareList,

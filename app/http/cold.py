@@ -1,6 +1,6 @@
 """The cold tier's frame around FastAPI: request ids, limits, page headers, counting, and never a 500."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from app.http.admission import AccessPolicy
@@ -32,15 +32,20 @@ UPLOADS: Final[Mapping[str, int]] = {  # largest body of what is taken piece by 
 # Read whole beyond what a form may have, so that its answer is a page: a browser that is cut off shows none.
 FORMS: Final = ("/dashboard/", 4 * 1024 * 1024)
 EXCHANGE: Final = "resonate.exchange"
+Failing = Callable[[BaseException, Exchange], HttpAnswer]
 
 
 class Cold:
     """The ASGI application of all that is not hot."""
 
-    def __init__(self, application: ASGIApplication, deadlines: Deadlines, access: AccessPolicy) -> None:
+    def __init__(
+        self, application: ASGIApplication, deadlines: Deadlines, access: AccessPolicy, failing: Failing = failure
+    ) -> None:
+        """`failing` is the answer to what the application raises, or what keeps it from being asked."""
         self._application = application
         self._deadlines = deadlines
         self._access = access
+        self._failing = failing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
@@ -64,7 +69,7 @@ class Cold:
         except Disconnected:
             return
         except Exception as error:  # noqa: BLE001 - the outermost loop of a worker: never a 500
-            await reply.answer(failure(error, exchange))
+            await reply.answer(self._failing(error, exchange))
         route = getattr(scope.get("route"), "path", OTHER_ROUTE)
         self._access.telemetry.answered(route, reply.status, self._access.clock.now() - exchange.started)
 

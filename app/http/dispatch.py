@@ -171,19 +171,21 @@ class Dispatch(Generic[State]):
 
 
 def failure(error: BaseException, exchange: Exchange) -> HttpAnswer:
-    """A problem in the words of the path's dialect.
+    """A problem in the words of the path's dialect."""
+    problem = problem_of(error, exchange)
+    content_type, body = problem_body(problem, exchange.scope["path"])
+    return HttpAnswer(problem.status, body, content_type, problem.headers)
 
-    What nobody foresaw is logged with its trace and answered as a passing fault, so that clients send it again.
-    """
-    path = exchange.scope["path"]
-    if not isinstance(error, Problem):
-        request, key = exchange.request_id.decode(), exchange.grant.name if exchange.grant else None
-        told = {"request_id": request, "route": path[:200], "key": key}
-        logger.error("unexpected error", exc_info=error, extra=told)
-        detail = f"something unexpected happened here; it is in the log under request {request}"
-        error = retry_later(503, "unexpected_error", detail, 1)
-    content_type, body = problem_body(error, path)
-    return HttpAnswer(error.status, body, content_type, error.headers)
+
+def problem_of(error: BaseException, exchange: Exchange) -> Problem:
+    """What nobody foresaw is logged with its trace and answered as a passing fault, so that clients send it again."""
+    if isinstance(error, Problem):
+        return error
+    request, key = exchange.request_id.decode(), exchange.grant.name if exchange.grant else None
+    told = {"request_id": request, "route": exchange.scope["path"][:200], "key": key}
+    logger.error("unexpected error", exc_info=error, extra=told)
+    detail = f"something unexpected happened here; it is in the log under request {request}"
+    return retry_later(503, "unexpected_error", detail, 1)
 
 
 def method_not_allowed(method: str, allowed: str) -> Problem:

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, get_args
 import msgspec
 
 from app.keys.scopes import KeyScope
+from app.runtime.ailments import Ailment
 from kit.files import FileMark, mark_of
 from kit.time import DAY_SECONDS
 
@@ -14,7 +15,6 @@ KeyClass = Literal["publishable", "secret"]
 CLASSES: Final[tuple[KeyClass, ...]] = get_args(KeyClass)
 PUBLISHED: Final = "keys-in-force.json"  # in the data directory
 WARNED_DAYS: Final = 14
-INVALID: Final = "keys_invalid"
 
 
 class ListedKey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -92,11 +92,12 @@ class FollowedKeys:
         listed = () if self._published is None else self._published.listed.keys
         return [key.digest for key in listed if key not in self.in_force]
 
-    def causes(self, now: float) -> list[str]:
-        """What is not as it should be, in codes."""
+    def causes(self, now: float) -> list[Ailment]:
+        """What is not as it should be."""
         soon = now + WARNED_DAYS * DAY_SECONDS
         ending = [key.name for key in self.in_force if key.expires is not None and key.expires < soon]
-        return [INVALID] * bool(self.problems) + [f"key_expires: {name}" for name in sorted(ending)]
+        wrong = [Ailment("keys_invalid")] if self.problems else []
+        return wrong + [Ailment("key_expires", name) for name in sorted(ending)]
 
 
 def keys_in_force(data: Path) -> PublishedKeys | None:

@@ -35,7 +35,7 @@ PAGE_SCOPES: Final[tuple[KeyScope, ...]] = ("evaluate", "track", "recommend", "p
 OPEN: Final = frozenset(  # without a key
     {"/healthz", "/readyz", "/metrics", "/docs", "/docs.css", "/openapi.json", "/resonate-{hash}.js",
      "/resonate-parts-{hash}.js", "/resonate.d.ts", "/dashboard/style.css", "/dashboard/script.js",
-     "/dashboard/sign-in", "/share/{token}"}
+     "/dashboard/icon.svg", "/dashboard/sign-in", "/share/{token}"}
 )  # fmt: skip
 
 ROUTES: Final[Mapping[KeyScope, tuple[str, ...]]] = {
@@ -82,6 +82,7 @@ ROUTES: Final[Mapping[KeyScope, tuple[str, ...]]] = {
         "GET /v1/recommender",
         "GET /v1/events",
         "GET /v1/doctor",
+        "GET /v1/operations",
         "GET /v1/events/rejected",
     ),
     "export": (
@@ -92,9 +93,11 @@ ROUTES: Final[Mapping[KeyScope, tuple[str, ...]]] = {
         "DELETE /v1/shares/{id}",
     ),
     "steer": (
+        "POST /v1/experiments/{key}/start",
         "POST /v1/experiments/{key}/pause",
         "POST /v1/experiments/{key}/resume",
         "POST /v1/experiments/{key}/stop",
+        "POST /v1/experiments/{key}/ship",
         "POST /v1/experiments/{key}/preview",
     ),
     "products": ("PUT /v1/products",),
@@ -127,6 +130,19 @@ BY_ROUTE: Final[Mapping[str, KeyScope]] = {route: scope for scope, routes in ROU
 
 PAGES: Final[Mapping[str, PersonScope]] = {  # what a person needs, by their session; no key opens them
     "GET /dashboard": "read_results",
+    "GET /dashboard/metrics": "read_results",
+    "GET /dashboard/events": "read_results",
+    "POST /dashboard/events/visitor": "read_people",
+    "GET /dashboard/operations": "read_results",
+    "GET /dashboard/glossary": "read_results",
+    "GET /dashboard/glossary/{name}": "read_results",
+    "GET /dashboard/experiments/{key}": "read_results",
+    "POST /dashboard/experiments/{key}/start": "steer",
+    "POST /dashboard/experiments/{key}/pause": "steer",
+    "POST /dashboard/experiments/{key}/resume": "steer",
+    "POST /dashboard/experiments/{key}/stop": "steer",
+    "POST /dashboard/experiments/{key}/ship": "steer",
+    "POST /dashboard/experiments/{key}/preview": "steer",
     "GET /dashboard/settings": "read_results",
     "POST /dashboard/settings/end-session": "read_results",  # one's own; those of others need `people`
     "POST /dashboard/sign-out": "read_results",
@@ -134,6 +150,10 @@ PAGES: Final[Mapping[str, PersonScope]] = {  # what a person needs, by their ses
     "POST /dashboard/settings/link": "people",
     "POST /dashboard/settings/role": "people",
     "POST /dashboard/settings/remove-person": "people",
+    "GET /dashboard/experiments/{key}/report": "read_results",
+    "GET /dashboard/shares": "export",
+    "POST /dashboard/shares/new": "export",
+    "POST /dashboard/shares/take-back": "export",
     "GET /dashboard/audit": "audit",
     "GET /dashboard/audit.csv": "audit",
 }

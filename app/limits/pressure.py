@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from events.authority import Authority, sender
+from events.causes import StoreCause
 
 logger = logging.getLogger(__name__)
 
@@ -30,8 +31,10 @@ class Pressure:
         """`cpu_seconds` is what the loop has worked so far."""
         self.is_on = False  # whether requests are refused
         self.is_crowded = False  # whether those are that come next to the last connections
-        self.events: dict[Authority, str] = {}  # whose events are refused, and why; whoever holds it sees it change
-        self.causes: tuple[str, ...] = ()  # of what there is little
+        self.events: dict[
+            Authority, StoreCause
+        ] = {}  # whose events are refused, and why; whoever holds it sees it change
+        self.causes: tuple[StoreCause, ...] = ()  # of what there is little
         self._cpu_seconds = cpu_seconds
         self._late = self._later = 0.0
         self._looked_at = self._worked = 0.0
@@ -64,11 +67,11 @@ class Pressure:
 
     def measure(self, memory_share: float, floors_free: float) -> None:
         """So much of the store's memory is taken for good, and so many times the floor is free on the fullest disk."""
-        refused = {
+        refused: dict[StoreCause, int] = {
             "disk_low": sum(floors_free < bound for bound in DISK_LOW),
             "store_memory_high": _reached(memory_share, MEMORY_HIGH),
         }
-        causes = tuple(cause for cause, ranks in refused.items() if ranks)
+        causes: tuple[StoreCause, ...] = tuple(cause for cause, ranks in refused.items() if ranks)
         for cause in set(causes) - set(self.causes):
             logger.warning("events of pages get 503 %s", cause)
         self.causes = causes

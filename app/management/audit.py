@@ -205,10 +205,11 @@ def as_csv(lines: list[AuditLine]) -> str:
     table = csv.writer(written, lineterminator="\n")
     table.writerow(["at", "id", "actor_kind", "actor", *COLUMNS[3:]])
     for line in lines:
-        cells: list[Any] = [line.at, line.id, line.actor.kind, line.actor.name]
-        for name in COLUMNS[3:]:
-            value = getattr(line, name)
-            text = "" if value is None else value if isinstance(value, str) else msgspec.json.encode(value).decode()
-            cells.append(f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text)
-        table.writerow(cells)
+        values = (line.at, line.id, line.actor.kind, line.actor.name, *(getattr(line, name) for name in COLUMNS[3:]))
+        table.writerow([_cell(value) for value in values])
     return written.getvalue()
+
+
+def _cell(value: Any) -> str:
+    text = "" if value is None else value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

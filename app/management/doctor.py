@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Response
 from app.analysis.queries import DiagnosisQuery
 from app.http.address import FORWARDING
 from app.http.exchange import Exchange
-from app.management.operations import readiness
+from app.management.operations import readiness, reading
 from app.routes.dependencies import Asked, Secret, Worker, analysed
 from app.worker.resources import Resources
 from experiments.targeting.attributes import of_proxy
@@ -141,9 +141,10 @@ def _streams(worker: Resources) -> Iterator[Examined]:
 
 
 def _state(asked: Exchange, worker: Resources) -> Iterator[Examined]:
-    ready = readiness(worker, asked.grant)
-    for cause in ready["degraded"]:
-        yield Examined("ready", f"degraded: {cause}", "docs/security.md and docs/store.md say what each cause means")
+    ready = readiness(worker, reads=reading(asked.grant) is not None)
+    for cause in ready["causes"]:
+        named = f" ({cause['named']})" if cause["named"] else ""
+        yield Examined("ready", f"degraded: {cause['code']}{named}. {cause['sentence']}", cause["remedy"])
     if not ready["degraded"]:
         yield Examined("ready", "nothing is degraded")
 

@@ -7,21 +7,25 @@ from fastapi import APIRouter, Query, Response
 
 from app.analysis.queries import EventNamesQuery
 from app.routes.dependencies import Asked, Secret, Worker, analysis_response
-from events.tallies.refused_events import OUTCOMES, Outcome, RefusedEvents, causes_of
+from app.worker.resources import Resources
+from events.tallies.refused_events import OUTCOMES, Outcome, RefusedEvents, causes_of, digests_of
+from events.tallies.remedies import remedy_of
 from kit.time import iso, moment_of
 
 router = APIRouter(tags=["Events"])
 
 NEVER_STORED: Final = {"cache-control": "no-store"}
 MOST_DAYS: Final = 90
+MOST_NOTES: Final = 20
 MOMENT: Final[dict[str, Any]] = {"type": "string", "format": "date-time"}
 TEXT: Final[dict[str, Any]] = {"type": ["string", "null"]}
 CAUSE: Final[dict[str, Any]] = {
     "type": "object",
-    "required": ["code", "field", "library", "dialect", "count", "first_seen", "last_seen", "last"],
+    "required": ["code", "field", "library", "dialect", "count", "first_seen", "last_seen", "remedy", "last"],
     "properties": {
         **{name: {"type": "string"} for name in ("code", "field", "library", "dialect")},
         "count": {"type": "integer"},
+        "remedy": {"type": "string", "description": "What ends it."},
         "first_seen": MOMENT,
         "last_seen": MOMENT,
         "last": {
@@ -69,13 +73,35 @@ REFUSED: Final[dict[int | str, Any]] = {
     responses=REFUSED,
 )
 async def refused_events(_: Secret, worker: Worker) -> Response:
+    told = await refused_told(worker)
+    return Response(msgspec.json.encode(told), headers=NEVER_STORED, media_type="application/json")
+
+
+async def refused_told(worker: Resources) -> dict[str, Any]:
+    """All that was not taken as it was sent, by why."""
     known = await worker.intake.all()
-    told = {
+    return {
         "since": iso(moment_of(known.since)),
         "total": sum(each.count for each in known.outcomes["rejected"].sums),
         **{outcome: causes_told(known, outcome) for outcome in OUTCOMES},
     }
-    return Response(msgspec.json.encode(told), headers=NEVER_STORED, media_type="application/json")
+
+
+async def refused_of(worker: Resources, visitor: str) -> list[dict[str, Any]]:
+    """What of the last events that named this id was not taken as it was sent, the newest first."""
+    known, (digest,) = await worker.intake.all(), digests_of([visitor])
+    found = [
+        (note.at, outcome, code, note)
+        for outcome, tally in known.outcomes.items()
+        for code, notes in tally.last.items()
+        for note in notes
+        if digest in note.people
+    ]
+    newest = sorted(found, key=lambda each: each[0], reverse=True)[:MOST_NOTES]
+    return [
+        {"at": iso(moment_of(at)), "outcome": outcome, "code": code, "remedy": remedy_of(code), **note.told}
+        for at, outcome, code, note in newest
+    ]
 
 
 def causes_told(known: RefusedEvents, outcome: Outcome) -> list[dict[str, Any]]:
@@ -86,6 +112,7 @@ def causes_told(known: RefusedEvents, outcome: Outcome) -> list[dict[str, Any]]:
             "count": each.count,
             "first_seen": iso(moment_of(each.first)),
             "last_seen": iso(moment_of(each.last)),
+            "remedy": remedy_of(each.cause.code),
             "last": [{"at": iso(moment_of(note.at)), **note.told} for note in notes],
         }
         for each, notes in causes_of(known, outcome)

@@ -61,6 +61,7 @@ OPERATIONS: Final[Mapping[str, AnsweredOperation]] = {
     "GET /readyz": _named("getReadiness", "Readiness"),
     "GET /metrics": _named("getCounters"),
     "GET /v1/doctor": _named("getDiagnosis", "Diagnosis"),
+    "GET /v1/operations": _named("getOperations", "OperationsAnswer"),
     "GET /v1/events": _named("getEventNames", "EventNames", "EventRows"),
     "GET /v1/events/rejected": _named("getRefusedEvents", "RefusedAnswer"),
     "GET /v1/keys": _named("getKeys", "KeyListAnswer"),

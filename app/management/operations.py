@@ -7,17 +7,22 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from fastapi import APIRouter, Request
+import msgspec
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 
 from app.http.access import Grant
-from app.routes.dependencies import Anyone, Worker
+from app.routes.dependencies import Anyone, Secret, Worker
+from app.runtime.ailments import Ailment, OwnCause, told_of
 from app.runtime.data_directory import DataDirectory
 from app.worker.resources import Resources
+from events.causes import StoreCause
 from events.store.availability import StoreUnavailable
 from events.store.health import read_state, recorded_cause
-from events.writer.watermark import read_watermarks
+from events.store.memory import StoreMemory, read_memory
+from events.writer.watermark import Written, read_progress
 from experiments.catalog.visible import Visible
+from kit.time import SECOND_US, iso, moment_of
 
 router = APIRouter(tags=["Operations"])
 
@@ -25,10 +30,18 @@ PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
 NEVER_STORED: Final = {"cache-control": "no-store"}
 LISTED_ERRORS: Final = 20
 STORE_SECONDS: Final = 1.0
-REFUSED: Final = "page_events_refused"
+REFUSED: Final[OwnCause] = "page_events_refused"
 REFUSED_SECONDS: Final = 5.0  # since the last one
 # what is acknowledged and does not reach where it belongs
-LOSSES: Final = {"message_conflicts", "history_failures", "audit_not_kept"}
+LOSSES: Final[tuple[OwnCause, ...]] = ("audit_not_kept", "history_failures", "message_conflicts")
+
+
+OPERATIONS: Final[dict[int | str, Any]] = {
+    200: {
+        "description": "By what this worker, the store and the data directory say now.",
+        "content": {"application/json": {"schema": {"type": "object"}}},
+    }
+}
 
 
 @router.get("/healthz", summary="Whether this process answers")
@@ -43,17 +56,9 @@ async def healthz() -> JSONResponse:
     "the store, causes in full.",
 )
 async def readyz(request: Request, worker: Worker, grant: Anyone) -> JSONResponse:
-    causes, refused = list[str](), None
-    if worker.stream.state.cause is None:  # a store that this worker knows to be away is not asked again
-        try:
-            async with asyncio.timeout(STORE_SECONDS):
-                marks = await read_watermarks(worker.connection)
-            causes = sorted({mark.cause for mark in marks.values() if mark.cause})
-        except StoreUnavailable as unavailable:
-            refused = unavailable.cause
-        except TimeoutError:
-            refused = "store_timeout"
-    ready = readiness(worker, grant, causes, refused) | {"version": request.app.version}
+    written, refused = await asked_store(worker)
+    reads = reading(grant) is not None
+    ready = readiness(worker, written, refused, reads=reads) | {"version": request.app.version}
     return JSONResponse(ready, status_code=200 if ready["status"] != "unavailable" else 503, headers=NEVER_STORED)
 
 
@@ -81,23 +86,40 @@ def reading(grant: Grant | None) -> Grant | None:
     return grant if grant is not None and grant.secret and "read_results" in grant.scopes else None
 
 
+async def asked_store(worker: Resources) -> tuple[Written | None, StoreCause | None]:
+    """How far the log is written, or why the store did not answer just now.
+
+    A store that this worker knows to be away is not asked again.
+    """
+    if worker.stream.state.cause is not None:
+        return None, None
+    try:
+        async with asyncio.timeout(STORE_SECONDS):
+            return Written({}, await read_progress(worker.connection)), None
+    except StoreUnavailable as unavailable:
+        return None, unavailable.cause
+    except TimeoutError:
+        return None, "store_timeout"
+
+
 def readiness(
-    worker: Resources, grant: Grant | None, writer: Sequence[str] = (), refused: str | None = None
+    worker: Resources, written: Written | None = None, refused: StoreCause | None = None, *, reads: bool
 ) -> dict[str, Any]:
     """`ready`, or `degraded` with its causes: a bad definition file, a store that is down, a damaged part, lost data.
 
-    `writer` is what the writer complains of, `refused` why the store did not answer just now. Whoever may not read
-    results gets causes as codes, with what is named behind a code where pages see that name anyway.
+    `written` is how far the writer is, `refused` why the store did not answer just now. Who may not read results
+    (`reads`) gets causes as codes, with what is named behind a code where pages see that name anyway.
     """
     data, is_own = worker.settings.data, worker.settings.redis_url is None
     cause = worker.stream.state.cause or (recorded_cause(data) if is_own else None) or refused
     embedded = read_state(data) if is_own else None
+    writer = [] if written is None else written.causes
     causes = degraded_by(worker, writer, embedded.recovery if embedded else None)
     if cause is not None:
-        causes.append(cause)
+        causes.append(Ailment(cause))
     store = {"available": cause is None, "cause": cause}
-    ready = {"status": "degraded" if causes else "ready", "degraded": causes, "store": store}
-    if reading(grant) is None:
+    ready = {"status": "degraded" if causes else "ready", "degraded": [each.text for each in causes], "store": store}
+    if not reads:
         visible = worker.visible_to(None, time.time())
         return ready | {"degraded": [public_cause(each, visible) for each in causes]}
     told = {
@@ -111,36 +133,103 @@ def readiness(
     }
     keys = {"errors": list(worker.keys.listed.problems[:LISTED_ERRORS])}
     warnings = list(worker.connection.warnings)
-    return ready | {"store": store | told, "definitions": definitions, "keys": keys, "warnings": warnings}
+    in_words = [msgspec.to_builtins(told_of(each)) for each in causes]
+    return ready | {
+        "causes": in_words,
+        "store": store | told,
+        "definitions": definitions,
+        "keys": keys,
+        "warnings": warnings,
+    }
 
 
-def degraded_by(worker: Resources, writer: Sequence[str], recovery: str | None) -> list[str]:
-    """All that is not as it should be, but the store; what is named stands behind a code's colon."""
+def degraded_by(worker: Resources, writer: Sequence[StoreCause], recovery: str | None) -> list[Ailment]:
+    """All that is not as it should be, but the store."""
     data, now = worker.settings.data, time.time()
-    causes = ["definitions_invalid"] if worker.catalogs.errors else []
+    causes = [Ailment("definitions_invalid")] if worker.catalogs.errors else []
     with contextlib.suppress(OSError, ValueError):  # noted by the analysis: it is not asked, that would start it
         noted: Mapping[str, Any] = json.loads(DataDirectory(data).degraded_file.read_text())
-        causes += [str(each) for each in noted.get("causes", [])]
-    causes += [] if worker.consent.chosen else ["consent_not_chosen"]
-    causes += writer
-    causes += [f"model_refused: {each}" for each in worker.recommender.concentrated()]
+        causes += [Ailment("data_damaged", str(each).partition(": ")[2]) for each in noted.get("causes", [])]
+    causes += [] if worker.consent.chosen else [Ailment("consent_not_chosen")]
+    causes += map(Ailment, writer)
+    causes += [Ailment("model_refused", each) for each in worker.recommender.concentrated()]
     if recovery:
-        causes.append(f"store_salvaged: {recovery}")
-    causes += worker.access.pressure.causes
+        causes.append(Ailment("store_salvaged", recovery))
+    causes += map(Ailment, worker.access.pressure.causes)
     if worker.access.pressure.events or REFUSED in worker.telemetry.growing(now, REFUSED_SECONDS):
-        causes.append(REFUSED)
+        causes.append(Ailment(REFUSED))
     growing = worker.telemetry.growing(now)
-    causes += sorted(LOSSES & growing)
+    causes += [Ailment(loss) for loss in LOSSES if loss in growing]
     causes += worker.keys.listed.causes(now)
     if "untrusted_forwarding" in growing:  # maybe in another worker, which alone knows of whom
         proxy = worker.access.networks.unbelieved
-        causes.append("proxies_not_trusted" + (f": {proxy}" if proxy else ""))
+        causes.append(Ailment("proxies_not_trusted", proxy or ""))
     if "cookie_domain" in growing:
-        causes.append("cookie_domain")
+        causes.append(Ailment("cookie_domain"))
     return causes
 
 
-def public_cause(cause: str, visible: Visible) -> str:
-    """The code of a cause, whole where what stands behind its colon is the key of an experiment that pages see."""
-    code, _, named = cause.partition(":")
-    return cause if named.strip() in visible.compiled else code
+def public_cause(cause: Ailment, visible: Visible) -> str:
+    """The code of a cause, whole where what is named is the key of an experiment that pages see."""
+    return cause.text if cause.named in visible.compiled else cause.code
+
+
+@router.get(
+    "/v1/operations",
+    summary="How the service is: what is wrong and what ends it, how fast events come, what room is left",
+    responses=OPERATIONS,
+)
+async def operations(request: Request, _: Secret, worker: Worker) -> Response:
+    told = await operations_of(worker, request.app.version)
+    return Response(msgspec.json.encode(told), headers={"cache-control": "no-store"}, media_type="application/json")
+
+
+async def operations_of(worker: Resources, version: str) -> dict[str, Any]:
+    """An `OperationsAnswer`, by what this worker, the store and the data directory say now."""
+    (written, refused), now = await asked_store(worker), time.time()
+    memory = None if written is None else await _memory(worker)
+    ready = readiness(worker, written, refused, reads=True)
+    telemetry = worker.telemetry
+    free, whole = await asyncio.to_thread(DataDirectory(worker.settings.data).room)
+    model, products = worker.recommender.versions
+    return {
+        "as_of": iso(moment_of(round(now * SECOND_US)), "seconds"),
+        "service_version": version,
+        "status": ready["status"],
+        "causes": ready["causes"],
+        "warnings": ready["warnings"],
+        "keys": ready["keys"],
+        "store": {
+            **ready["store"],
+            "held_bytes": memory and memory.held,
+            "limit_bytes": (memory and memory.limit) or None,
+        },
+        "log": None if written is None else _log(written, now),
+        "events": {"per_second": telemetry.arriving.per_second, **telemetry.outcomes()},
+        "disk": {"free_bytes": free, "whole_bytes": whole},
+        "workers": [{"process": int(pid), "memory_bytes": held} for pid, held in telemetry.resident()],
+        "streams_open": len(worker.streams.open),
+        "model_version": model,
+        "products_version": products,
+        "products": worker.recommender.assortment_size,
+        "damaged": worker.recommender.damages,
+        "last_training": worker.recommender.last_training(),
+        "definitions": {
+            **ready["definitions"],
+            "taken_up_at": iso(worker.catalogs.catalog.received_at, "seconds"),
+        },
+    }
+
+
+async def _memory(worker: Resources) -> StoreMemory | None:
+    """None where the store does not say."""
+    with contextlib.suppress(StoreUnavailable, TimeoutError):
+        async with asyncio.timeout(STORE_SECONDS):
+            return await read_memory(worker.connection)
+    return None
+
+
+def _log(written: Written, now: float) -> dict[str, Any]:
+    seen, pending = written.watermark_us, written.pending
+    lag = max(0.0, now - seen / SECOND_US) if pending and seen else 0.0
+    return {"pending": pending, "watermark": iso(moment_of(seen)) if seen else None, "lag_seconds": round(lag, 3)}

@@ -1,14 +1,8 @@
 """What came of the experiments, steering them without touching a file, and the log page by page."""
 
-import asyncio
-from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 
-import msgspec
-from fastapi import APIRouter, Path, Query, Request, Response
-from fastapi.responses import JSONResponse
-from msgspec import Meta
-from msgspec.structs import replace
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.analysis.queries import (
@@ -28,19 +22,10 @@ from app.analysis.queries import (
     TimeseriesQuery,
     UnitsQuery,
 )
-from app.http.body import decode
-from app.http.errors import Problem, retry_later
-from app.http.exchange import Exchange
-from app.keys.audit import AuditUnusable
-from app.management.audit import REASON, WHY, Act, Why, line_for, note, unkept
-from app.management.openapi import json_body
+from app.http.errors import Problem
+from app.management.audit import Act, note
 from app.routes.dependencies import Asked, Secret, Worker, analysis_response
-from app.routes.evaluation import LINK
-from app.worker.resources import Resources
-from experiments.catalog.catalog import NoSuchVariant, NothingToShow
-from experiments.catalog.overrides import Action, ExperimentStopped, NothingToOverride, OverrideRefused, order
 from experiments.planning.assumptions import Assumptions, InvalidPlan, assumptions, plan_request
-from kit.urls import with_parameter
 
 router = APIRouter(tags=["Results"])
 
@@ -292,106 +277,3 @@ async def events(_: Secret, asked: Asked, worker: Worker, cursor: Cursor = None,
         behind = {"behind": cursor, "next": page.headers["x-resonate-next-cursor"]}
         await note(asked, worker, Act("export", "events", after=behind))
     return page
-
-
-@router.post(
-    "/v1/experiments/{key}/pause", summary="Control for everyone, live within 2 s", status_code=202, openapi_extra=WHY
-)
-async def pause(key: Key, _: Secret, asked: Asked, worker: Worker, reason: Why) -> JSONResponse:
-    return await _ordered(asked, worker, key, "pause", reason)
-
-
-@router.post(
-    "/v1/experiments/{key}/resume",
-    summary="Assign again after a pause, live within 2 s",
-    status_code=202,
-    openapi_extra=WHY,
-)
-async def resume(key: Key, _: Secret, asked: Asked, worker: Worker, reason: Why) -> JSONResponse:
-    return await _ordered(asked, worker, key, "resume", reason)
-
-
-@router.post("/v1/experiments/{key}/stop", summary="Stop for good, live within 2 s", status_code=202, openapi_extra=WHY)
-async def stop(key: Key, _: Secret, asked: Asked, worker: Worker, reason: Why) -> JSONResponse:
-    return await _ordered(asked, worker, key, "stop", reason)
-
-
-async def _ordered(asked: Exchange, worker: Resources, key: str, action: Action, reason: str | None) -> JSONResponse:
-    """Pause and stop are done whatever becomes of their line in the audit, which then follows."""
-    catalog, now = worker.catalogs.catalog, datetime.now(UTC)
-    line = line_for(asked, Act(action, key, reason=reason))  # a reason that cannot be kept is refused first
-
-    def tell(before: str, after: str) -> None:
-        told = replace(line, before={"status": before}, after={"status": after})
-        if action == "resume":
-            worker.audit.write(told)
-        elif not worker.audit.follow(told):
-            worker.telemetry.went_wrong("audit_not_kept")
-
-    try:
-        override = await asyncio.to_thread(order, worker.settings.data, catalog, key, action, now, tell)
-    except AuditUnusable as error:
-        raise unkept(error) from None
-    except NothingToOverride as error:
-        raise Problem(404, "unknown_experiment", str(error)) from None
-    except ExperimentStopped as error:
-        raise Problem(409, "experiment_stopped", str(error)) from None
-    except OverrideRefused as error:
-        raise Problem(409, "order_refused", str(error)) from None
-    told = {"experiment": key, "status": override.status, "ordered_at": override.ordered_at.isoformat()}
-    return JSONResponse(told, status_code=202)
-
-
-LINKED: Final = json_body(
-    {
-        "type": "object",
-        "required": ["variant"],
-        "additionalProperties": False,
-        "properties": {
-            "variant": {"type": "string", "maxLength": 100, "description": "The variant that is shown."},
-            "days": {"type": "number", "minimum": 0.01, "maximum": 30, "default": 7},
-            "url": {"type": "string", "maxLength": 2_000, "description": "The page to be looked at."},
-            "reason": REASON,
-        },
-    },
-    {"variant": "threshold", "days": 7, "url": "https://shop.example/"},
-)
-
-
-class PreviewBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a link is to show, for how long, and on which page."""
-
-    variant: Annotated[str, Meta(max_length=100)]
-    days: Annotated[float, Meta(ge=0.01, le=30)] = 7.0
-    url: Annotated[str, Meta(max_length=2_000)] = ""
-    reason: str | None = None
-
-
-PREVIEW_DECODER: Final = msgspec.json.Decoder(PreviewBody)
-
-
-@router.post(
-    "/v1/experiments/{key}/preview",
-    summary="A link that shows one variant, a draft's too",
-    status_code=201,
-    openapi_extra=LINKED,
-)
-async def preview_link(key: Key, request: Request, _: Secret, asked: Asked, worker: Worker) -> JSONResponse:
-    """Whoever opens the link sees this variant in this phase, and is never counted. `url` is the page with the token; a
-    page that passes `resonate_preview` on to the service shows it.
-    """
-    wanted = decode(await request.body(), PREVIEW_DECODER)
-    try:
-        phase = worker.catalogs.catalog.previewable(key, wanted.variant).phase
-        token, ends = worker.previews.make(key, phase, wanted.variant, wanted.days)
-    except NoSuchVariant as error:
-        raise Problem(404, "unknown_variant", f"variant: {error}") from None
-    except NothingToShow as error:
-        raise Problem(404, "unknown_experiment", str(error)) from None
-    except OSError as error:
-        raise retry_later(503, "preview_key_not_kept", f"no key can be kept for links: {error}", 60) from None
-    expires = datetime.fromtimestamp(ends, UTC).isoformat()
-    shown = {"variant": wanted.variant, "phase": phase, "expires": expires}
-    await note(asked, worker, Act("preview", key, after=shown, reason=wanted.reason))
-    url = with_parameter(wanted.url, LINK, token)
-    return JSONResponse({"token": token, "expires": expires, "url": url}, 201, headers={"cache-control": "no-store"})

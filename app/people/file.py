@@ -14,10 +14,10 @@ from app.keys.scopes import Role
 from app.people.member import (
     LINK_SECONDS,
     LinkUse,
-    Member,
     PeopleList,
     PeopleRefused,
     SignInLink,
+    TeamMember,
     email_of,
     new_token,
     token_digest,
@@ -80,7 +80,7 @@ class People:
             self._known, self._mark = self._read(), mark
         return self._known
 
-    def add(self, email: str, role: Role, by: By, now: float) -> tuple[Member, str]:
+    def add(self, email: str, role: Role, by: By, now: float) -> tuple[TeamMember, str]:
         """Somebody new, and the token of the link that signs them in."""
         person = _new_person(email_of(email), role, now)
         token = new_token()
@@ -96,9 +96,9 @@ class People:
         self._change(changed)
         return person, token
 
-    def set_role(self, email: str, role: Role, by: By) -> Member:
+    def set_role(self, email: str, role: Role, by: By) -> TeamMember:
         """Gives somebody another role; what they had begun in the former one has ended."""
-        found: list[Member] = []
+        found: list[TeamMember] = []
 
         def changed(before: PeopleList) -> Change:
             person = before.by_email(email)
@@ -112,9 +112,9 @@ class People:
         self._change(changed)
         return found[0]
 
-    def remove(self, email: str, by: By) -> Member:
+    def remove(self, email: str, by: By) -> TeamMember:
         """Takes somebody out; their sessions and links have ended."""
-        found: list[Member] = []
+        found: list[TeamMember] = []
 
         def changed(before: PeopleList) -> Change:
             person = before.by_email(email)
@@ -124,9 +124,9 @@ class People:
         self._change(changed)
         return found[0]
 
-    def link(self, email: str, by: By, now: float) -> tuple[Member, str]:
+    def link(self, email: str, by: By, now: float) -> tuple[TeamMember, str]:
         """The token of a new link for somebody; the former one signs nobody in any more."""
-        token, found = new_token(), list[Member]()
+        token, found = new_token(), list[TeamMember]()
 
         def changed(before: PeopleList) -> Change:
             person = before.by_email(email)
@@ -145,14 +145,14 @@ class People:
 
         return None if self._change(changed).people else token
 
-    def whose(self, sign_in: SignIn, now: float) -> Member:
+    def whose(self, sign_in: SignIn, now: float) -> TeamMember:
         """Whom a link would sign in, without using it up. Raises LinkUsed, PeopleRefused, PeopleUnreadable."""
         found = self.known.entered_by(sign_in.token, sign_in.form, now)
         if found is None:
             raise LinkUsed
         return found[1] or _new_person(email_of(sign_in.email), "admin", now)
 
-    def enter(self, sign_in: SignIn, person: Member, session: str, now: float) -> str | None:
+    def enter(self, sign_in: SignIn, person: TeamMember, session: str, now: float) -> str | None:
         """Uses a link up for who `whose` said, and for the session of this id; one that the same form began has ended.
 
         Raises LinkUsed too.
@@ -201,10 +201,10 @@ class People:
             raise PeopleUnreadable(told) from None
 
 
-def _new_person(email: str, role: Role, now: float) -> Member:
+def _new_person(email: str, role: Role, now: float) -> TeamMember:
     added = iso(datetime.fromtimestamp(now, UTC))
-    return Member(id=secrets.token_hex(8), email=email, role=role, generation=secrets.token_hex(8), added=added)
+    return TeamMember(id=secrets.token_hex(8), email=email, role=role, generation=secrets.token_hex(8), added=added)
 
 
-def _link(token: str, person: Member | None, now: float) -> SignInLink:
+def _link(token: str, person: TeamMember | None, now: float) -> SignInLink:
     return SignInLink(digest=token_digest(token), person=None if person is None else person.id, ends=now + LINK_SECONDS)

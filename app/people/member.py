@@ -25,7 +25,7 @@ class PeopleRefused(Exception):
         self.code = code
 
 
-class Member(msgspec.Struct, frozen=True, kw_only=True):
+class TeamMember(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody who may sign in. The e-mail says who it is, whoever vouches for it: a link today, a provider later.
 
     `generation` is drawn anew with the role: what was begun in an earlier one has ended.
@@ -77,14 +77,14 @@ class SignInLink(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class PeopleList(msgspec.Struct, frozen=True):
     """All that the file says."""
 
-    people: tuple[Member, ...] = ()
+    people: tuple[TeamMember, ...] = ()
     links: tuple[SignInLink, ...] = ()
 
-    def by_id(self, identifier: str) -> Member | None:
+    def by_id(self, identifier: str) -> TeamMember | None:
         """Who has this id."""
         return next((person for person in self.people if person.id == identifier), None)
 
-    def by_email(self, email: str) -> Member:
+    def by_email(self, email: str) -> TeamMember:
         """Who has this e-mail, in whatever capitals. Raises PeopleRefused."""
         wanted = email.strip().casefold()
         for person in self.people:
@@ -96,18 +96,18 @@ class PeopleList(msgspec.Struct, frozen=True):
             "unknown_person", f"there is nobody with the e-mail {email.strip()[:LONGEST_EMAIL]!r}{hint}"
         )
 
-    def with_person(self, person: Member) -> "PeopleList":
+    def with_person(self, person: TeamMember) -> "PeopleList":
         """The same with this person, new or changed."""
         kept = tuple(each for each in self.people if each.id != person.id)
         return PeopleList((*kept, person), self.links)
 
-    def without(self, person: Member) -> "PeopleList":
+    def without(self, person: TeamMember) -> "PeopleList":
         """The same without this person, and without their links. Raises PeopleRefused for the last admin."""
         self.keep_an_admin(person, None)
         links = tuple(link for link in self.links if link.person != person.id)
         return PeopleList(tuple(each for each in self.people if each.id != person.id), links)
 
-    def keep_an_admin(self, person: Member, role: Role | None) -> None:
+    def keep_an_admin(self, person: TeamMember, role: Role | None) -> None:
         """Raises PeopleRefused where nobody would be left who may add people."""
         others = any(each.role == "admin" and each.id != person.id for each in self.people)
         if person.role == "admin" and role != "admin" and not others:
@@ -118,7 +118,7 @@ class PeopleList(msgspec.Struct, frozen=True):
         kept = tuple(each for each in self.links if each.person != link.person and now < each.ends)
         return PeopleList(self.people, (*kept, link))
 
-    def entered_by(self, token: str, form: str, now: float) -> "tuple[SignInLink, Member | None] | None":
+    def entered_by(self, token: str, form: str, now: float) -> "tuple[SignInLink, TeamMember | None] | None":
         """The link that a token opens for a form now, and whom it is for: None is whoever comes first of all."""
         digest = token_digest(token)
         link = next((link for link in self.links if link.digest == digest and link.opens(form, now)), None)

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from app.people.member import Member, PeopleList, new_token, token_digest
+from app.people.member import PeopleList, TeamMember, new_token, token_digest
 from events.store.availability import StoreUnavailable
 from events.store.connection import Connection
 from events.store.keys import SESSIONS
@@ -45,7 +45,7 @@ class SignedInSession(NamedTuple):
     """A session that holds, whose it is, and when it was used last (epoch seconds)."""
 
     session: Session
-    member: Member
+    member: TeamMember
     seen: float
 
 
@@ -55,7 +55,7 @@ class Sessions:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def begin(self, person: Member, browser: str, now: float) -> tuple[str, Session]:
+    async def begin(self, person: TeamMember, browser: str, now: float) -> tuple[str, Session]:
         """A new session, and the token that a browser is to hold; what is over goes."""
         token, session = new_token(), Session(
             id=secrets.token_hex(8), person=person.id, generation=person.generation, began=now,

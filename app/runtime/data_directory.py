@@ -103,6 +103,11 @@ class DataDirectory:
                 free = min(free, disk.f_bavail * disk.f_frsize / floor if floor else math.inf)
         return free
 
+    def room(self) -> tuple[int, int]:
+        """Bytes that are free on the disk of the directory, and that the disk has."""
+        disk = os.statvfs(self.root)
+        return disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
+
     def make(self, *, group_reads: bool) -> None:
         """Make the directory, for its user alone, or close one that others may use; it is logged, and never undone.
 

@@ -26,6 +26,7 @@ SECRET_FIELDS: Final = frozenset({"publishable_keys", "secret_keys", "redis_url"
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["json", "text"]
+Switch = Literal["on", "off"]
 TokenAlgorithm = Literal["HS256", "EdDSA"]
 Network = IPv4Network | IPv6Network
 
@@ -234,10 +235,11 @@ class Settings(BaseSettings):
     training_hours: float = Field(
         24.0, ge=0, allow_inf_nan=False, description="Hours between trainings of recommendations; `0` is never."
     )
+    dashboard: Switch = Field("on", description="`off`: there are no pages, and their addresses answer 404.")
     log_level: LogLevel = Field("info", description="Least severe messages that are written.")
     log_format: LogFormat = Field("json", description="`json`: one object a line; `text`: for people.")
 
-    @field_validator("log_level", "log_format", mode="before")
+    @field_validator("dashboard", "log_level", "log_format", mode="before")
     @classmethod
     def _any_case(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value

@@ -6,7 +6,8 @@ import mmap
 import os
 import time
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
 from types import MappingProxyType
@@ -32,6 +33,8 @@ NAMERS: Final = ("request", "event")
 SCRUBBED: Final = LABELS  # what no row may hold and was taken out, by name
 STRATEGIES: Final = ("for_you", "buy_again", "bought_together", "popular")
 GROWING_SECONDS: Final = 60.0
+RATE_SECONDS: Final = 10.0  # between two looks
+RATE_LOOKS: Final = 30
 OTHER_ROUTE: Final = "other"
 DOUBLE_BYTES: Final = 8
 
@@ -68,6 +71,11 @@ class Counters:
             if len(data) == self._bytes:
                 yield path.name.removesuffix(self._ending), memoryview(data).cast("d")
 
+    def total(self, name: Name) -> float:
+        """The sum of one counter over all workers."""
+        place = self.place[name]
+        return sum(values[place] for _, values in self.workers())
+
     def totals(self) -> dict[Name, float]:
         """The sum over all workers by name."""
         sums = [0.0] * len(self.place)
@@ -79,6 +87,28 @@ class Counters:
         """Unmaps the file and leaves it, so that what was counted stays counted."""
         self.values.release()
         self._map.close()
+
+
+class Rate:
+    """How fast a count grows, by looks at it that are some seconds apart."""
+
+    def __init__(self, count: Callable[[], float], clock: Callable[[], float] = time.monotonic) -> None:
+        self._count = count
+        self._clock = clock
+        self._looks = deque[tuple[float, float]](maxlen=RATE_LOOKS)
+
+    async def look(self) -> None:
+        """Remembers how much it is now."""
+        self._looks.append((self._clock(), self._count()))
+
+    @property
+    def per_second(self) -> float | None:
+        """Over the last minutes; None before it was looked at."""
+        if not self._looks:
+            return None
+        began, before = self._looks[0]
+        seconds = self._clock() - began
+        return max(0.0, self._count() - before) / seconds if seconds else None
 
 
 class Telemetry:
@@ -103,6 +133,7 @@ class Telemetry:
         self._first = {
             route: (place["requests", route, "200"], place["seconds", route, "0.0005"]) for route in self.routes
         }
+        self.arriving = Rate(lambda: self.counters.total(("events", "stored")))
         self._status = {status: offset for offset, status in enumerate(STATUSES)}
 
     def answered(self, route: str, status: int, seconds: float) -> None:
@@ -161,6 +192,18 @@ class Telemetry:
             told[strategy] = {"requests": requests, "fallbacks": fallbacks, "items": items, "fallback_rate": rate}
         return told
 
+    def resident(self) -> Iterator[tuple[str, int]]:
+        """Each worker that lives, by its process, with the bytes of memory that it holds."""
+        for pid, _ in self.counters.workers():
+            with contextlib.suppress(OSError, IndexError):  # one that has ended, or a system without /proc
+                pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+                if pages:  # else it ends at this moment
+                    yield pid, pages * mmap.PAGESIZE
+
+    def outcomes(self) -> dict[str, int]:
+        """Events by what became of them, over all workers since the start."""
+        return {outcome: int(self.counters.total(("events", outcome))) for outcome in EVENT_OUTCOMES}
+
     def exposition(
         self, gauges: Mapping[str, float], rejected: Mapping[tuple[str, str], int] = MappingProxyType({})
     ) -> str:
@@ -198,11 +241,7 @@ class Telemetry:
             name = f"resonate_{trouble}_total"
             lines += [f"# TYPE {name} counter", f"{name} {totals['trouble', trouble]:.0f}"]
         lines.append("# TYPE resonate_worker_resident_bytes gauge")
-        for pid, _ in self.counters.workers():
-            with contextlib.suppress(OSError, IndexError):  # one that has ended, or a system without /proc
-                pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-                if pages:  # else it ends at this moment
-                    lines.append(f'resonate_worker_resident_bytes{{pid="{pid}"}} {pages * mmap.PAGESIZE}')
+        lines += [f'resonate_worker_resident_bytes{{pid="{pid}"}} {held}' for pid, held in self.resident()]
         for name, value in gauges.items():
             lines += [f"# TYPE {name} gauge", f"{name} {value:g}"]
         return "\n".join(lines) + "\n"

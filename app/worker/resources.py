@@ -32,7 +32,7 @@ from app.people.file import People
 from app.people.sessions import Sessions
 from app.runtime.data_directory import DataDirectory, store_connection
 from app.runtime.settings import Settings, TokenKey
-from app.runtime.telemetry import Telemetry
+from app.runtime.telemetry import RATE_SECONDS, Telemetry
 from app.worker.intake import IntakeTold
 from app.worker.keys import LiveKeys
 from app.worker.recommendations import LiveRecommender
@@ -131,6 +131,7 @@ class Resources:
     intake: IntakeTold
     addresses: Addresses
     streams: Streams
+    background: Tasks
     people: People
     sessions: Sessions
 
@@ -267,6 +268,7 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
             ),
             "loading what is recommended from": (recommender.refresh, POLL_SECONDS),
             NETWORKS_LOOK: (networks.look, NETWORKS_SECONDS),
+            "counting how fast events come": (telemetry.arriving.look, RATE_SECONDS),
             "telling how many refused": (refusals.tell, REFUSALS_SECONDS),
             "taking up keys": (keys.look, POLL_SECONDS),
             "telling what was not taken": (intake.tell, POLL_SECONDS),
@@ -304,6 +306,7 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
             intake=intake,
             addresses=Addresses(settings.public_url, peers),
             streams=streams,
+            background=following,
             people=People(directory.people_file, keys.audit),
             sessions=Sessions(connection),
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from events.authority import OF_PAGE, Authority
+from events.causes import StoreCause
 from events.ingest.group_commit import PAGE_EVENTS_REFUSED, Batch, Count, GroupCommit, StreamLimits, shard_of
 from events.ingest.history import HistoryUpdates
 from events.records import Record
@@ -32,7 +33,7 @@ class StreamState:
     """Whether the log takes events now, why not, and what this worker has done; for /readyz and /metrics."""
 
     available: bool
-    cause: str | None
+    cause: StoreCause | None
     flush_failures: int  # flushes that were not acknowledged
     message_conflicts: int  # same messageId, other body: the first stays
     history_failures: int  # orders and log-ins that did not reach the purchase histories
@@ -51,7 +52,7 @@ class Stream:
         limits: StreamLimits | None = None,
         count: Count | None = None,
         scrubber: Scrubber | None = None,
-        refused: Mapping[Authority, str] | None = None,
+        refused: Mapping[Authority, StoreCause] | None = None,
     ) -> None:
         self._connection = connection
         self._limits = limits or StreamLimits()
@@ -118,7 +119,7 @@ class Stream:
     def state(self) -> StreamState:
         """What `/readyz` and `/metrics` report about the log's ingest."""
         breakers = [*(commit.breaker for commit in self._commits), self._unprepared]
-        cause = next((breaker.cause for breaker in breakers if breaker.cause is not None), None)
+        cause: StoreCause | None = next((breaker.cause for breaker in breakers if breaker.cause is not None), None)
         counts = {name: self._counts[name] for name in ("flush_failures", "message_conflicts", "history_failures")}
         return StreamState(available=cause is None, cause=cause, **counts)
 

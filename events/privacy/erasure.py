@@ -43,7 +43,7 @@ async def erase(
     """
     written = await wait_until_written(connection, WAIT_SECONDS)
     if written.behind:
-        raise StoreUnavailable(written.cause or "log_behind")
+        raise StoreUnavailable(written.causes[0] if written.causes else "log_behind")
     found = await asyncio.to_thread(person_of, reader, kind, identifier, only)
     if found.is_several:
         raise SeveralPeople

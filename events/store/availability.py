@@ -5,9 +5,10 @@ from typing import Final
 
 from redis import exceptions
 
+from events.causes import StoreCause
 from kit.tasks import Tasks
 
-_CAUSES: Final[tuple[tuple[type[Exception], str], ...]] = (
+_CAUSES: Final[tuple[tuple[type[Exception], StoreCause], ...]] = (
     (exceptions.TimeoutError, "store_timeout"),
     (TimeoutError, "store_timeout"),
     (exceptions.OutOfMemoryError, "store_out_of_memory"),
@@ -22,18 +23,18 @@ _CAUSES: Final[tuple[tuple[type[Exception], str], ...]] = (
     (exceptions.RedisClusterException, "store_down"),  # no node could be reached; it derives from Exception alone
     (OSError, "store_down"),
 )
-UNKNOWN: Final = "store_error"
-BUSY: Final = "busy"
-PAGES_FULL: Final = "page_share_full"
-STOPPING: Final = "stopping"
+UNKNOWN: Final[StoreCause] = "store_error"
+BUSY: Final[StoreCause] = "busy"
+PAGES_FULL: Final[StoreCause] = "page_share_full"
+STOPPING: Final[StoreCause] = "stopping"
 
 
 class StoreUnavailable(Exception):
     """The store cannot take or give data now; `cause` is a word for machines, the wait is in seconds."""
 
-    def __init__(self, cause: str, retry_after_seconds: int = 1) -> None:
+    def __init__(self, cause: StoreCause, retry_after_seconds: int = 1) -> None:
         super().__init__(f"the event store is unavailable ({cause}), try again in {retry_after_seconds} s")
-        self.cause = cause
+        self.cause: StoreCause = cause
         self.retry_after_seconds = retry_after_seconds
 
 
@@ -41,15 +42,17 @@ class StoreRefused(Exception):
     """This store must not be used as it is set up; the message says what would be right."""
 
 
-def cause_of(error: Exception) -> str:
+def cause_of(error: Exception) -> StoreCause:
     """The word that names why a command failed: `store_down`, `store_timeout`, `store_out_of_memory`, …
 
     `store_error` for everything that has no word of its own, whatever class it is of.
     """
     if isinstance(error, StoreUnavailable):
         return error.cause
-    known = next((cause for kind, cause in _CAUSES if isinstance(error, kind)), UNKNOWN)
-    return "store_disk_full" if known == UNKNOWN and str(error).startswith("MISCONF") else known
+    known: list[StoreCause] = [cause for kind, cause in _CAUSES if isinstance(error, kind)]
+    if known:
+        return known[0]
+    return "store_disk_full" if str(error).startswith("MISCONF") else UNKNOWN
 
 
 def is_out_of_reach(cause: str) -> bool:
@@ -71,9 +74,9 @@ class Breaker:
         self._probe = probe
         self._probe_seconds = probe_seconds
         self._probing = Tasks()
-        self.cause: str | None = None
+        self.cause: StoreCause | None = None
 
-    def open(self, cause: str) -> None:
+    def open(self, cause: StoreCause) -> None:
         """Notes why the store cannot be asked; a probe is under way from now on."""
         if self.cause == STOPPING:
             return

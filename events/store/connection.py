@@ -15,6 +15,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as ConnectionLost
 from redis.exceptions import ResponseError
 
+from events.causes import StoreCause
 from events.store.availability import UNKNOWN, StoreRefused, StoreUnavailable, cause_of
 from events.store.health import recorded_cause
 from events.store.held_connection import HeldConnection
@@ -66,7 +67,7 @@ class Connection:
         self._wanted_shards = wanted_shards
         self._data = data
         self._prepared: Preparation | None = None
-        self._unprepared_cause = "store_down"
+        self._unprepared_cause: StoreCause = "store_down"
         self._held: set[HeldConnection] = set()
         self._told: set[type[Exception]] = set()
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from events.causes import StoreCause
 from events.store.health import StoreState, store_directory, write_state
 from events.store.process import (
     StoreMissing,
@@ -44,7 +45,9 @@ _DAMAGE_WORDS: Final = (
 )
 
 
-def exit_cause(ended: int | OSError, directory: Path, log: Path | None = None, log_start: int = 0) -> tuple[str, str]:
+def exit_cause(
+    ended: int | OSError, directory: Path, log: Path | None = None, log_start: int = 0
+) -> tuple[StoreCause, str]:
     """The cause (a word) and a sentence, for an exit status or for the error that kept the server from starting."""
     if isinstance(ended, OSError):
         if ended.errno in _FULL:
@@ -120,9 +123,9 @@ LOG_BYTES: Final = 4 << 20
 class StoreBroken(Exception):
     """The embedded store does not start; `cause` is a word for machines, the message a sentence for people."""
 
-    def __init__(self, cause: str, message: str) -> None:
+    def __init__(self, cause: StoreCause, message: str) -> None:
         super().__init__(message)
-        self.cause = cause
+        self.cause: StoreCause = cause
 
 
 class EmbeddedStore:
@@ -268,7 +271,7 @@ class EmbeddedStore:
         elif not self._ready_at:
             self._note(running=False, cause="store_loading", detail="the store is loading its data")
 
-    def _wait(self, cause: str, detail: str, seconds: float | None = None) -> None:
+    def _wait(self, cause: StoreCause, detail: str, seconds: float | None = None) -> None:
         self._note(running=False, cause=cause, detail=detail)
         if seconds is None and self._failures <= FREE_RESTARTS:
             seconds = 0.0 if self._failures else 0.1
@@ -277,7 +280,7 @@ class EmbeddedStore:
         self._next_attempt_at = time.monotonic() + seconds
 
     def _note(
-        self, *, running: bool, cause: str | None = None, detail: str | None = None, cut: str | None = None
+        self, *, running: bool, cause: StoreCause | None = None, detail: str | None = None, cut: str | None = None
     ) -> None:
         aside = damaged_folders(self._directory)
         kept = f"damaged append-only files are kept in {aside[-1]}; look at them, then delete them" if aside else None

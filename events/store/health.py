@@ -6,6 +6,8 @@ from typing import Final
 
 import msgspec
 
+from events.causes import StoreCause
+
 STATE_BYTES: Final = 1024  # written in place and never longer, so that a full disk cannot refuse it
 LONGEST_TEXTS: Final = (300, 140, 60)  # characters of a sentence: fewer where they take up to six bytes each
 
@@ -18,7 +20,7 @@ class StoreState(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     running: bool
-    cause: str | None = None
+    cause: StoreCause | None = None
     detail: str | None = None
     restarts: int = 0
     recovery: str | None = msgspec.field(default=None, name="salvage")  # as it is written
@@ -53,7 +55,7 @@ def read_state(data: Path) -> StoreState | None:
         return None
 
 
-def recorded_cause(data: Path) -> str | None:
+def recorded_cause(data: Path) -> StoreCause | None:
     """Why the embedded store does not run, or None when nothing is recorded against it.
 
     A state that was begun and is empty could not be written: the disk was full from the first moment on.

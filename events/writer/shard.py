@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from events.causes import StoreCause
 from events.parts.manifest import PartName
 from events.parts.part import PartListing
 from events.parts.sealing import PartExists, Place, Reach, unreached, write_part
@@ -193,7 +194,7 @@ class ShardWriter:
         self._mark = replace(self._mark, sequence=sequence)
 
     async def _publish(self) -> None:
-        self._mark = replace(self._mark, cause="")
+        self._mark = replace(self._mark, cause=None)
         await publish(self._connection, self._shard, self._mark, self._options.owner)
         self._marked = time.monotonic()
 
@@ -211,7 +212,7 @@ class ShardWriter:
 
     async def _wait_for_disk(self, error: OSError) -> None:
         self._held_up = True
-        cause = "log_disk_full" if error.errno in _DISK_FULL else "log_not_writable"
+        cause: StoreCause = "log_disk_full" if error.errno in _DISK_FULL else "log_not_writable"
         if cause != self._mark.cause:
             _logger.error("the log cannot be written", extra={"cause": cause, "why": str(error)})
         self._mark = replace(self._mark, cause=cause)

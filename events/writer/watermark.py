@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from events.causes import StoreCause, store_cause
 from events.records import position_number, stream_text
 from events.store.availability import StoreUnavailable
 from events.store.connection import Connection
@@ -20,14 +21,14 @@ class Watermark:
     """Every event of a shard up to `stream_number`, and every one received until `time_us`, stands in its parts.
 
     `written` counts the events so far, `sequence` is that of the newest part (−1: none yet), `cause` names what keeps
-    the writer from going on (`log_disk_full`, …) or is empty.
+    the writer from going on (`log_disk_full`, …).
     """
 
     stream_number: int = 0
     time_us: int = 0
     written: int = 0
     sequence: int = -1
-    cause: str = ""
+    cause: StoreCause | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +63,9 @@ class Written:
         return min((shard.mark.time_us for shard in self.shards.values()), default=0)
 
     @property
-    def cause(self) -> str | None:
+    def causes(self) -> list[StoreCause]:
         """What keeps the writer from going on."""
-        return next((shard.mark.cause for shard in self.shards.values() if shard.mark.cause), None)
+        return sorted({shard.mark.cause for shard in self.shards.values() if shard.mark.cause})
 
 
 async def read_progress(connection: Connection) -> dict[int, Progress]:
@@ -80,7 +81,7 @@ async def read_progress(connection: Connection) -> dict[int, Progress]:
             time_us=int(fields.get(b"time_us", 0)),
             written=int(fields.get(b"written", 0)),
             sequence=int(fields.get(b"sequence", -1)),
-            cause=fields.get(b"cause", b"").decode(),
+            cause=store_cause(fields.get(b"cause", b"").decode()),
         )
         progress[shard] = Progress(position_number(last), int(appended), mark)
     return progress
@@ -120,7 +121,7 @@ async def publish(connection: Connection, shard: int, mark: Watermark, owner: st
     where another owner has gone on with the shard since this one began.
     """
     number = mark.stream_number
-    fields = ["stream_id", number, "time_us", mark.time_us, "sequence", mark.sequence, "cause", mark.cause]
+    fields = ["stream_id", number, "time_us", mark.time_us, "sequence", mark.sequence, "cause", mark.cause or ""]
     fields += ["owner", owner] if owner else []
     if await connection.call("resonate_mark", events_key(shard), stream_text(number), *fields) == -1:
         raise StoreTakenOver(f"another data directory's writer goes on with shard {shard} of the store")

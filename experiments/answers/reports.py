@@ -10,6 +10,7 @@ from experiments.answers.readout import Action, LookReadout, MetricReadout, Numb
 from experiments.catalog.calendar import State
 from experiments.definitions.model import (
     DecisionNote,
+    Definition,
     EffectScale,
     Experiment,
     Method,
@@ -149,10 +150,35 @@ class ExperimentAnswer(ExperimentSummary):
     """The whole file, with defaults filled in."""
 
 
+class MetricUse(Definition):
+    """What uses a metric."""
+
+    kind: Literal["experiment", "holdout"]
+    key: str
+    used_as: Literal["goal", "secondary", "guardrail", "metric"]
+    """As what a metric is used."""
+
+
+class MetricTold(Metric):
+    """A metric as people are told of it, with its definition."""
+
+    described: str
+    """What a metric is, in one sentence."""
+    events: tuple[str, ...]
+    built_in: bool
+    """Whether every shop has it without a file."""
+    defined_in: str | None
+    """The file that defines it, null where it is built in."""
+    defined_on_line: int | None
+    """The line of the file where it begins, null where it is built in."""
+    used_by: tuple[MetricUse, ...]
+    """The experiments and holdouts that use it."""
+
+
 class MetricList(TypedDict):
     """The metrics that are defined."""
 
-    metrics: Sequence[Annotated[dict[str, Any], Metric]]
+    metrics: Sequence[Annotated[dict[str, Any], MetricTold]]
 
 
 class UnitRows(TypedDict):

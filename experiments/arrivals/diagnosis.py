@@ -11,9 +11,9 @@ from events.libraries import library_label
 from events.records import REFUSED
 from events.tallies.evaluations import Tallies
 from events.tallies.refused_events import OUTCOMES, DaySum, RefusedEvents
+from events.tallies.remedies import ALONE_REMEDY
 from experiments.arrivals.exposing import OFTEN, Counts, day_began
 from experiments.arrivals.names import LIBRARY, MOST_NAMES, arrivals_sql, hint_of, names_read
-from experiments.arrivals.refused import ALONE_REMEDY
 from experiments.catalog.catalog import Catalog
 from kit.time import DAY_US, iso, microseconds, moment_of
 

@@ -46,11 +46,16 @@ def names_read(metrics: Iterable[Metric]) -> dict[str, list[str]]:
     """By the name of an event the metrics that read it."""
     found: dict[str, list[str]] = {}
     for metric in metrics:
-        parts = (metric.numerator, metric.denominator, metric.subtract)
-        read = [metric.event, *metric.steps, *(part.event for part in parts if part is not None)]
-        for name in dict.fromkeys(name for name in read if name):
+        for name in events_read(metric):
             found.setdefault(name, []).append(metric.name)
     return found
+
+
+def events_read(metric: Metric) -> list[str]:
+    """The names of the events that a metric reads, each once."""
+    parts = (metric.numerator, metric.denominator, metric.subtract)
+    read = [metric.event, *metric.steps, *(part.event for part in parts if part is not None)]
+    return list(dict.fromkeys(name for name in read if name))
 
 
 def events_lately(engine: Engine, metrics: Iterable[Metric], now: datetime, days: int) -> dict[str, Any]:
@@ -104,6 +109,16 @@ def hint_of(kind: str, name: str, read: Mapping[str, Sequence[str]], worthless: 
 def newest_rows(engine: Engine, name: str, now: datetime, days: int) -> dict[str, Any]:
     """The last 20 rows of a name, without what says who it was."""
     bound = arrivals_sql("newest_rows").bind(name=name, since=microseconds(now) - days * DAY_US)
+    return {"as_of": iso(now, "seconds"), "event": name, "rows": _rows_told(engine, bound)}
+
+
+def newest_rows_of(engine: Engine, visitor: str, now: datetime, days: int) -> dict[str, Any]:
+    """The last 20 rows that came with this visitor id, without what says who it was."""
+    bound = arrivals_sql("newest_rows_of").bind(visitor=visitor, since=microseconds(now) - days * DAY_US)
+    return {"as_of": iso(now, "seconds"), "rows": _rows_told(engine, bound)}
+
+
+def _rows_told(engine: Engine, bound: Statement) -> list[dict[str, Any]]:
     names = ("time", "received_at", "type", "event", "experiment", "variant", "value", "currency", "url", "path",
              "device", "country", "site", "bot", "forged", "forced", "quarantined", "authority")  # fmt: skip
     told: list[dict[str, Any]] = []
@@ -121,7 +136,7 @@ def newest_rows(engine: Engine, name: str, now: datetime, days: int) -> dict[str
         row["library"] = library_of(held)
         row["context"] = {each: held[each] for each in (REPAIRED, EVENT_NAME) if each in held}
         told.append(row)
-    return {"as_of": iso(now, "seconds"), "event": name, "rows": told}
+    return told
 
 
 def _properties(engine: Engine, names: Sequence[str], span: Mapping[str, Any]) -> dict[tuple[str, str], list[Any]]:

@@ -13,6 +13,7 @@ from events.engines.sql import Expression
 from events.libraries import NO_LIBRARY, library_label
 from events.records import REFUSED
 from events.tallies.refused_events import DaySum, of_day
+from events.tallies.remedies import ALONE_REMEDY, remedy_of
 from experiments.arrivals.names import LIBRARY, arrivals_sql
 from experiments.cube.cube import Cube
 from experiments.cube.shop_days import calendar_date
@@ -25,23 +26,6 @@ SETTLED_US: Final = 3_600 * SECOND_US  # after its end no more is received of a 
 ORDER: Final = "Order Completed"
 STRANGERS: Final = frozenset({"unauthorized", "unknown_path"})  # anybody sends so many as they like, without any key
 SHOWN: Final = "GET /v1/events/rejected shows the last ones"
-REMEDIES: Final[Mapping[str, str]] = {
-    "missing_id": "send anonymousId, or userId, with every event",
-    "invalid_id": "send each id as the text or whole number that is the visitor's own",
-    "missing_event": "send the event's name as `event`",
-    "missing_order_id": "send properties.order_id with every order",
-    "unknown_type": "send the type track, page, screen, identify, group or alias",
-    "event_too_large": "send less with an event, at most 32 kB",
-    "unreadable_body": "send JSON, as docs/clients.md has it for each client",
-    "scope_missing": "give the client a key with the scope track",
-    "origin_not_allowed": "add the page's origin to the key or to RESONATE_ORIGINS",
-    "unknown_consent": "send none, measure or personal as the consent",
-}
-ALONE_REMEDY: Final = (
-    "send anonymousId with every event; where the shop may know its users, write privacy: {default_consent: personal}, "
-    "of backends {backend_consent: personal}, or send context.consent.resonate"
-)
-OTHERWISE: Final = "send what their messages ask for"
 
 
 class Notice(NamedTuple):
@@ -120,7 +104,7 @@ def rejected_check(
         worst = max(much, key=lambda share: share.few / share.all)
         most = next(each for each in days[worst.day] if worst.library in (None, each.library))
         likeliest = f"{most.code.replace('_', ' ')} in {most.field} {from_library(most.library)}"
-        remedy = REMEDIES.get(most.code, OTHERWISE)
+        remedy = remedy_of(most.code)
         text = f"{worst.told.format('events')} were refused, most of them {likeliest}{_others(much)}; {remedy}; {SHOWN}"
         yield Notice("events_rejected", text)
 

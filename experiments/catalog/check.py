@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import combinations
 from math import ceil, sqrt
@@ -21,7 +21,7 @@ from experiments.assignment.payload import NotHashable, Secured
 from experiments.catalog.calendar import LONGEST_DAYS, State, state_of
 from experiments.catalog.files import CatalogPaths, last_good
 from experiments.catalog.freeze import refused_changes, refused_phases
-from experiments.catalog.overrides import Override, outranking, read_overrides
+from experiments.catalog.overrides import Override, outranking, read_overrides, started_by_order
 from experiments.catalog.phases import Phases, followed, read_phases
 from experiments.definitions.content import CatalogContent, canonical
 from experiments.definitions.experiment import MOST_MADE_UP, ExperimentFile
@@ -116,6 +116,20 @@ def kept_rates(
         if design and file.experiment.status in ("running", "paused") and design.rates != content.shop.rates:
             message = f"rates of shop.yaml are others than phase {design.phase} began with; it keeps its own,"
             yield _warning(file, "phase", f"{message} and the next phase takes the new ones")
+
+
+def not_in_the_file(
+    orders: Mapping[str, Override], content: CatalogContent, files: Mapping[str, ExperimentFile]
+) -> Iterator[DefinitionError]:
+    """Starts and ships that the files do not say yet, with the lines that say it."""
+    for key, course in outranking(orders, content).items():
+        file, given = files[key], orders[key]
+        if given.shipped:
+            message = f"{given.shipped} was shipped without this file; write status: stopped and"
+            yield _warning(file, "status", f"{message} decision: {{outcome: shipped, variant: {given.shipped}}}")
+        elif given.started:
+            message = f"it was started without this file, which says draft; write status: {course.status}"
+            yield _warning(file, "status", message)
 
 
 def _warning(file: ExperimentFile, path: str, message: str) -> DefinitionError:
@@ -283,7 +297,9 @@ def check_folder(
         errors.extend(page_mistakes(reading))
         phases, ordered = served.phases if served else {}, reading.content
         if served:
-            errors.extend(refused_changes(reading.content, served.content, reading.files, phases, now))
+            started = reading.content.under(started_by_order(served.orders, reading.content))
+            errors.extend(refused_changes(started, served.content, reading.files, phases, now))
+            warnings.extend(not_in_the_file(served.orders, reading.content, reading.files))
             ordered = reading.content.under(outranking(served.orders, reading.content))
             errors.extend(refused_phases(ordered, served.content, reading.files, phases))
         warnings.extend(warnings_of(reading.content, reading.files, history or SiteHistory()))
@@ -293,6 +309,16 @@ def check_folder(
         states = {} if errors else served_states(ordered, phases, now)
     warnings.extend(not_read(folder))
     return CheckResult(tuple(sorted(set(errors))), tuple(sorted(set(warnings))), len(reading.files), tests, states)
+
+
+def start_mistakes(folder: Path, data: Path, key: str, now: datetime) -> tuple[str, ...]:
+    """What stands in the way of starting a draft by an order: mistakes of the files, and what its start would break."""
+    served = served_in(data)
+    if served is None:
+        return ()
+    started = Override(status="running", ordered_at=now, started=True)
+    result = check_folder(folder, now, replace(served, orders={**served.orders, key: started}))
+    return tuple(str(error) for error in result.errors)
 
 
 def gone(content: CatalogContent, served: Served | None) -> Iterator[DefinitionError]:

@@ -1,30 +1,51 @@
-"""Pause, resume and stop without the files: orders that outrank them until the file says the same."""
+"""Start, pause, resume, stop and ship without the files: orders that outrank them until the file says the same."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from pydantic import TypeAdapter
 
 from experiments.catalog.catalog import Catalog
 from experiments.catalog.files import CatalogPaths
-from experiments.definitions.content import CatalogContent
+from experiments.definitions.content import CatalogContent, Course
 from experiments.definitions.grammar import meant
-from experiments.definitions.model import Definition, Experiment, Status
+from experiments.definitions.model import DecisionNote, Definition, Experiment, Status
 from kit.files import locked, read_or_none, replace_file
+from kit.suggestions import did_you_mean
 
-Action = Literal["pause", "resume", "stop"]
+Action = Literal["start", "pause", "resume", "stop", "ship"]
 
 
 class Override(Definition):
-    """One order: this status, whatever the file says. `phase` is the one that it was first carried out for."""
+    """One order: this status, whatever the file says. `phase` is the one that it was first carried out for.
+
+    `started` is one of an experiment that was a draft and was told to start: it outranks the draft's file, and so does
+    every order that follows it. `shipped` is the variant that a ship shows to everybody.
+    """
 
     status: Status
     ordered_at: datetime
     phase: int | None = None
+    started: bool = False
+    shipped: str | None = None
+
+    @property
+    def course(self) -> Course:
+        """What becomes of the experiment by it."""
+        decided = DecisionNote(outcome="shipped", variant=self.shipped) if self.shipped else None
+        return Course(status=self.status, decision=decided)
+
+
+class Order(NamedTuple):
+    """What an experiment is told; `variant` is what is shipped."""
+
+    key: str
+    action: Action
+    variant: str | None = None
 
 
 class OverrideRefused(Exception):
@@ -35,17 +56,27 @@ class ExperimentStopped(OverrideRefused):
     """A phase that was stopped does not run again: since then everybody saw one variant."""
 
 
+class NoVariantToShip(OverrideRefused):
+    """A ship that names no variant of the experiment."""
+
+
 class NothingToOverride(OverrideRefused):
     """No file defines an experiment of this key."""
 
 
 _ADAPTER: TypeAdapter[dict[str, Override]] = TypeAdapter(dict[str, Override])
-_WANTED: Final[dict[Action, Status]] = {"pause": "paused", "resume": "running", "stop": "stopped"}
+_WANTED: Final[dict[Action, Status]] = {
+    "start": "running", "pause": "paused", "resume": "running", "stop": "stopped", "ship": "stopped",
+}  # fmt: skip
 _FROM: Final[dict[Action, tuple[Status, ...]]] = {
+    "start": ("draft", "running"),
     "pause": ("running", "paused"),
     "resume": ("paused", "running"),
     "stop": ("running", "paused", "stopped"),
+    "ship": ("running", "paused", "stopped"),
 }
+WAITS_FOR_THE_AUDIT: Final[tuple[Action, ...]] = ("start", "resume", "ship")
+"""What is done only once its line is kept; a pause and a stop wait for nothing."""
 
 
 def read_overrides(paths: CatalogPaths) -> dict[str, Override]:
@@ -55,14 +86,15 @@ def read_overrides(paths: CatalogPaths) -> dict[str, Override]:
 
 
 def order(
-    data: Path, catalog: Catalog, key: str, action: Action, now: datetime,
+    data: Path, catalog: Catalog, told: Order, now: datetime,
     tell: Callable[[Status, Status], None] = lambda before, after: None,
 ) -> Override:  # fmt: skip
     """Note an order on disk; the keeper publishes it within a second. An order that is in force already is answered.
 
-    `tell` gets the status before and after: of a resume ahead of it, so that what it raises stops that; a pause and a
-    stop wait for nothing. Raises NothingToOverride, or OverrideRefused where the experiment's status forbids it.
+    `tell` gets the status before and after: of a start, a resume and a ship ahead of them, so that what it raises stops
+    them. Raises NothingToOverride, or OverrideRefused where the experiment's status forbids it.
     """
+    key, action = told.key, told.action
     if key not in catalog.experiments:
         raise NothingToOverride(f'unknown experiment "{key}"{meant(key, catalog.experiments)}')
     paths, experiment = CatalogPaths(data), catalog.experiments[key]
@@ -70,29 +102,55 @@ def order(
         overrides = read_overrides(paths)
         standing = overrides.get(key)
         status = standing.status if standing else experiment.status
-        if action == "resume" and "stopped" in (status, catalog.written.get(key)):
-            anew = f"write phase: {experiment.phase + 1} in its file to begin anew"
-            raise ExperimentStopped(f"{key} was stopped, and everybody saw one variant since; {anew}")
-        if status not in _FROM[action]:
-            allowed = " or ".join(word for word in _FROM[action] if word != _WANTED[action])
-            raise OverrideRefused(f"{key} is {status}, only one that is {allowed} can be told to {action}")
-        since = standing.ordered_at if standing and status == _WANTED[action] else now
-        overrides[key] = Override(status=_WANTED[action], ordered_at=since)
-        if action == "resume":
-            tell(status, "running")
+        _check_order(told, status, experiment, catalog.written.get(key))
+        new = Override(
+            status=_WANTED[action],
+            ordered_at=now,
+            started=action == "start" or bool(standing and standing.started),
+            shipped=told.variant if action == "ship" else None,
+        )
+        if standing and standing.course == new.course:
+            new = new.model_copy(update={"ordered_at": standing.ordered_at})
+        overrides[key] = new
+        if action in WAITS_FOR_THE_AUDIT:
+            tell(status, new.status)
         replace_file(paths.overrides, _ADAPTER.dump_json(overrides))
-        if action != "resume":
-            tell(status, _WANTED[action])
-        return overrides[key]
+        if action not in WAITS_FOR_THE_AUDIT:
+            tell(status, new.status)
+        return new
 
 
-def _yields(ordered: Status, written: Status) -> bool:
-    """Whether an order gives way to the file: it says the same, or ends the experiment more firmly."""
+def _check_order(told: Order, status: Status, experiment: Experiment, written: Status | None) -> None:
+    """Raises OverrideRefused for an order that makes no sense."""
+    key, action, variants = told.key, told.action, [variant.key for variant in experiment.variants]
+    if action == "resume" and "stopped" in (status, written):
+        anew = f"write phase: {experiment.phase + 1} in its file to begin anew"
+        raise ExperimentStopped(f"{key} was stopped, and everybody saw one variant since; {anew}")
+    if status not in _FROM[action]:
+        allowed = " or ".join(word for word in _FROM[action] if word != _WANTED[action])
+        raise OverrideRefused(f"{key} is {status}, only one that is {allowed} can be told to {action}")
+    if action == "ship" and told.variant not in variants:
+        named, has = told.variant or "", f"{key} has {', '.join(variants)}"
+        missing = f"no variant {named[:100]!r}{did_you_mean(named, variants)}"
+        raise NoVariantToShip(f"{missing}; {has}" if named else f"ship which variant? {has}")
+
+
+def _yields(given: Override, written: Experiment) -> bool:
+    """Whether an order gives way to the file: it says the same, or ends the experiment more firmly.
+
+    A ship stands until the file has its decision too, and what was told to start outranks the draft that it was.
+    """
+    if given.shipped:
+        decided = written.decision
+        same = written.status == "stopped" and (decided.outcome, decided.variant) == ("shipped", given.shipped)
+        return same or written.status == "archived"
+    if given.started and written.status == "draft":
+        return False
     firmness: dict[Status, int] = {"running": 0, "paused": 1, "stopped": 2, "archived": 3, "draft": 3}
-    return ordered == written or firmness[written] > max(firmness[ordered], 1)
+    return given.status == written.status or firmness[written.status] > max(firmness[given.status], 1)
 
 
-def settled_overrides(paths: CatalogPaths, content: CatalogContent) -> Mapping[str, Status]:
+def settled_overrides(paths: CatalogPaths, content: CatalogContent) -> Mapping[str, Course]:
     """The orders that outrank the files, by key; those the files have caught up with are forgotten.
 
     The phase that an order is carried out for is noted, because a stop is one phase's.
@@ -112,16 +170,21 @@ def settled_overrides(paths: CatalogPaths, content: CatalogContent) -> Mapping[s
     return kept
 
 
-def outranking(overrides: Mapping[str, Override], content: CatalogContent) -> dict[str, Status]:
+def outranking(overrides: Mapping[str, Override], content: CatalogContent) -> dict[str, Course]:
     """The orders that outrank what the files say, by key."""
     present = {experiment.key: experiment for experiment in content.experiments}
     return {
-        key: override.status
+        key: override.course
         for key, override in overrides.items()
-        if key in present
-        and not _yields(override.status, present[key].status)
-        and not _outlived(override, present[key])
+        if key in present and not _yields(override, present[key]) and not _outlived(override, present[key])
     }
+
+
+def started_by_order(overrides: Mapping[str, Override], content: CatalogContent) -> dict[str, Course]:
+    """Of the orders that outrank the files those of drafts that were told to start: their designs are frozen too."""
+    in_force = outranking({key: each for key, each in overrides.items() if each.started}, content)
+    drafts = {experiment.key for experiment in content.experiments if experiment.status == "draft"}
+    return {key: course for key, course in in_force.items() if key in drafts}
 
 
 def _outlived(override: Override, experiment: Experiment) -> bool:

@@ -21,8 +21,8 @@ from experiments.catalog.files import (
     write_sources,
 )
 from experiments.catalog.freeze import DesignFreezer, FreezeSources, half_written, refused_changes, refused_phases
-from experiments.catalog.overrides import outranking, read_overrides, settled_overrides
-from experiments.definitions.content import CatalogContent, PublishedCatalog, content_version
+from experiments.catalog.overrides import outranking, read_overrides, settled_overrides, started_by_order
+from experiments.definitions.content import CatalogContent, Course, PublishedCatalog, content_version
 from experiments.definitions.experiment import ExperimentFile
 from experiments.definitions.folder import FolderReading, definition_files, read_folder
 from kit.files import FileMark, mark_of
@@ -139,10 +139,12 @@ class CatalogKeeper:
     def _refusals(self, reading: FolderReading, content: CatalogContent, now: datetime) -> list[DefinitionError]:
         """What stands in the way of serving a folder that is well written."""
         phases = self._freezer.phases
-        errors = [*refused_changes(content, self._written, reading.files, phases, now)]
+        orders = read_overrides(self._paths)
+        started = content.under(started_by_order(orders, content))
+        errors = [*refused_changes(started, self._written, reading.files, phases, now)]
         if self._written is not None:
             errors.extend(half_written(reading.sources, self._good_sources, content, self._written))
-        ordered = content.under(outranking(read_overrides(self._paths), content))
+        ordered = content.under(outranking(orders, content))
         errors.extend(refused_phases(ordered, self._written, reading.files, phases))
         return errors or self._freezer.claim(ordered, reading.files, now)
 
@@ -162,7 +164,13 @@ class CatalogKeeper:
                 version=version,
                 received_at=now,
                 content=content,
-                written={item.key: item.status for item in self._written.experiments if item.key in overridden},
+                written={
+                    item.key: Course(
+                        status=item.status, decision=item.decision if overridden[item.key].decision else None
+                    )
+                    for item in self._written.experiments
+                    if item.key in overridden
+                },
                 overridden=dict(overridden),
                 former=former_designs(self._snapshot, content, now) if self._snapshot else (),
             )

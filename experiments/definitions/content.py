@@ -8,10 +8,44 @@ from hashlib import sha256
 from typing import Any
 
 import msgspec
-from pydantic import Field
+from pydantic import Field, model_serializer, model_validator
 
-from experiments.definitions.model import Definition, Experiment, Holdout, LearnFrom, Metric, Segment, Slot, Status
+from experiments.definitions.model import (
+    DecisionNote,
+    Definition,
+    Experiment,
+    Holdout,
+    LearnFrom,
+    Metric,
+    Segment,
+    Slot,
+    Status,
+)
 from experiments.definitions.shop import Shop
+
+
+class Course(Definition):
+    """What becomes of an experiment: its status, and what was decided, where that is said too (None: as it is).
+
+    One without a decision is written as its status alone.
+    """
+
+    status: Status
+    decision: DecisionNote | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_status(cls, value: Any) -> Any:
+        return {"status": value} if isinstance(value, str) else value
+
+    @model_serializer(mode="plain")
+    def _written(self) -> Any:
+        return {"status": self.status, "decision": self.decision.model_dump()} if self.decision else self.status
+
+    def followed_by(self, experiment: Experiment) -> Experiment:
+        """The experiment on this course."""
+        decided = {} if self.decision is None else {"decision": self.decision}
+        return experiment.model_copy(update={"status": self.status, **decided})
 
 
 class CatalogContent(Definition):
@@ -29,12 +63,10 @@ class CatalogContent(Definition):
         """The experiment of a key."""
         return next((experiment for experiment in self.experiments if experiment.key == key), None)
 
-    def under(self, overrides: Mapping[str, Status]) -> CatalogContent:
-        """The same content with the status of some experiments replaced."""
+    def under(self, courses: Mapping[str, Course]) -> CatalogContent:
+        """The same content with some experiments on another course."""
         replaced = (
-            experiment.model_copy(update={"status": overrides[experiment.key]})
-            if experiment.key in overrides
-            else experiment
+            courses[experiment.key].followed_by(experiment) if experiment.key in courses else experiment
             for experiment in self.experiments
         )
         return self.model_copy(update={"experiments": tuple(replaced)})
@@ -50,13 +82,13 @@ class FormerDesign(Definition):
 
 
 class PublishedCatalog(Definition):
-    """One published catalogue: `content` has `overridden` statuses in it already; `written` is what those files say."""
+    """One published catalogue: `content` is on the `overridden` courses already; `written` is what those files say."""
 
     version: str
     received_at: datetime
     content: CatalogContent
-    written: dict[str, Status] = Field(default_factory=dict)
-    overridden: dict[str, Status] = Field(default_factory=dict)
+    written: dict[str, Course] = Field(default_factory=dict)
+    overridden: dict[str, Course] = Field(default_factory=dict)
     former: tuple[FormerDesign, ...] = ()
 
 
@@ -65,7 +97,8 @@ def canonical(value: Any) -> bytes:
     return msgspec.json.encode(value, order="sorted")
 
 
-def content_version(content: CatalogContent, overridden: Mapping[str, Status] | None = None) -> str:
+def content_version(content: CatalogContent, overridden: Mapping[str, Course] | None = None) -> str:
     """The version of a catalogue: equal for equal content and orders, in whatever process it is computed."""
-    whole = content.model_dump_json().encode() + canonical(dict(overridden or {}))
+    orders = {key: course.model_dump() for key, course in (overridden or {}).items()}
+    whole = content.model_dump_json().encode() + canonical(orders)
     return sha256(whole).hexdigest()[:32]

@@ -84,8 +84,13 @@ class Readouts:
 
     def remembered(self, key: str, query: ReadoutQuery = ReadoutQuery()) -> Readout | None:  # noqa: B008 - frozen
         """What `read` would answer without computing, None where it would have to; another thread may ask this."""
-        inquiry = self._inquiry(key, query)
-        readout = self._recalled(inquiry.mark)
+        mark = self._inquiry(key, query).mark
+        readout = self._recalled(mark)
+        if readout is None and query.metric and query.dimension is None and not query.include_sql:
+            whole = self._recalled(self._inquiry(key, replace(query, metric=None)).mark)
+            readout = whole and _named(replace(whole, metrics=_asked(whole.metrics, query)))
+            if readout is not None:
+                self._remember(mark, readout)
         return readout and replace(readout, pending=query.pending)
 
     def not_begun(self, key: str, now: datetime) -> str | None:
@@ -151,11 +156,6 @@ class Readouts:
             rows = satisfaction.customer_experience(engine, days, now_us)
         as_of, watermark = self.moments(query, snapshot, as_of)
         return plain({"as_of": as_of, "watermark": watermark, "pending": query.pending, "days": rows})
-
-    def metrics(self) -> list[dict[str, Any]]:
-        """Every metric that is defined, with its definition."""
-        known = self.archive.latest().metrics
-        return [known[name].model_dump(mode="json", exclude_none=True) for name in sorted(known)]
 
     def as_of(self, query: ReadoutQuery) -> datetime:
         """The moment that a query looks from."""
@@ -320,13 +320,7 @@ class Readouts:
         worth = worth_of(readout, opened.traffic, study.shop.currency)
         known = {"worth": worth} if isinstance(worth, Worth) else {"worth_reason": worth}
         readout = worded(replace(readout, **known))
-        readout = replace(readout, metrics=_asked(readout.metrics, query))
-        # equal for readouts that say the same of the same definition, whatever arrived in between that does not matter
-        said = (readout.experiment, readout.phase, readout.fingerprint, state, readout.plan, health, readout.decision)
-        told = (readout.name, readout.sentence, readout.worth, readout.worth_reason, readout.units_a_day)
-        series = [metric.series for metric in readout.metrics]
-        content = msgspec.json.encode(plain([*said, *told, readout.metrics, series]))
-        return replace(readout, etag=hashlib.sha256(content).hexdigest()[:32])
+        return _named(replace(readout, metrics=_asked(readout.metrics, query)))
 
     def _asked_of(self, opened: Opened, state: State) -> ReadPhase:
         """Of which phase it is told what arrived."""
@@ -366,6 +360,16 @@ class Readouts:
             self._cache[mark] = readout
             while len(self._cache) > self.cache_entries:
                 self._cache.popitem(last=False)
+
+
+def _named(readout: Readout) -> Readout:
+    """With its ETag: equal for readouts that say the same of the same definition, whatever arrived in between that does
+    not matter."""
+    said = (readout.experiment, readout.phase, readout.fingerprint, readout.state, readout.plan, readout.health)
+    told = (readout.name, readout.sentence, readout.worth, readout.worth_reason, readout.units_a_day)
+    series = [metric.series for metric in readout.metrics]
+    content = msgspec.json.encode(plain([*said, readout.decision, *told, readout.metrics, series]))
+    return replace(readout, etag=hashlib.sha256(content).hexdigest()[:32])
 
 
 def _asked(rows: Sequence[MetricReadout], query: ReadoutQuery) -> tuple[MetricReadout, ...]:

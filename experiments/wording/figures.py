@@ -17,6 +17,7 @@ _HUGE: Final = 1e15
 _EXPONENTS: Final = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _SYMBOLS: Final = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥", "INR": "₹", "KRW": "₩", "BRL": "R$"}
 _WHOLE_CURRENCIES: Final = frozenset({"JPY", "KRW", "VND", "CLP", "ISK", "HUF"})  # nobody says a hundredth of these
+_BYTES: Final = ("bytes", "kB", "MB", "GB", "TB", "PB")
 _UNITS: Final = ((DAY_SECONDS, "day"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
@@ -122,6 +123,16 @@ def figure_text(value: float | None, digits: int = MOST_DIGITS, *, signed: bool 
 def count_text(value: float | None) -> str:
     """How many, to the last one: `1,471`."""
     return NOTHING if value is None or not math.isfinite(value) else f"{value:,.0f}".replace("-", MINUS)
+
+
+def bytes_text(value: float | None) -> str:
+    """How much memory or disk: `812 kB`, `1.4 GB`; a kB is 1,000 bytes."""
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    size, place = float(value), 0
+    while size >= 999.5 and place < len(_BYTES) - 1:
+        size, place = size / 1_000, place + 1
+    return f"{figure_text(size, 2 if size < 99.5 else 3)} {_BYTES[place]}"
 
 
 def counted(value: float | None, one: str, several: str | None = None) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from experiments.catalog.catalog import Catalog, catalog_of
 from experiments.catalog.freeze import FreezeSources
-from experiments.catalog.overrides import Action, order
+from experiments.catalog.overrides import Action, Order, order
 from experiments.catalog.publisher import CatalogKeeper
 from experiments.catalog.reader import CatalogReader
 from experiments.definitions.content import PublishedCatalog, content_version
@@ -86,9 +86,9 @@ class Shop:
         """Let time pass (the arguments of timedelta)."""
         self.now += timedelta(**duration)
 
-    def order(self, action: Action, key: str = "banner") -> None:
+    def order(self, action: Action, key: str = "banner", variant: str | None = None) -> None:
         """Pause, resume or stop without the files."""
-        order(self.data, CatalogReader(self.data).catalog, key, action, self.now)
+        order(self.data, CatalogReader(self.data).catalog, Order(key, action, variant), self.now)
         self.keeper.poll()
 
     def archive(self) -> CatalogReader:

@@ -38,7 +38,7 @@ Done = TypeVar("Done")
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class FormResult:
     """What a form came to, said above the page: a message, or a link that is shown this once."""
 
     message: str = ""
@@ -50,11 +50,11 @@ class Said:
 @router.get(HERE)
 async def settings_page(request: Request, signed: SignedIn, worker: Worker) -> Response:
     """All that one may see of them."""
-    return await _settings(request, signed, worker, Said())
+    return await _settings(request, signed, worker, FormResult())
 
 
 @router.post("/dashboard/settings/add-person")
-async def add_person(request: Request, signed: SignedIn, worker: Worker) -> Response:
+async def person_added(request: Request, signed: SignedIn, worker: Worker) -> Response:
     """Lets somebody open the pages, and shows the link by which they sign in."""
     fields = await posted(request, signed)
     people, email, role = worker.people, fields.get("email", ""), fields.get("role", "")
@@ -64,7 +64,7 @@ async def add_person(request: Request, signed: SignedIn, worker: Worker) -> Resp
 
 
 @router.post("/dashboard/settings/link")
-async def new_link(request: Request, signed: SignedIn, worker: Worker) -> Response:
+async def link_made(request: Request, signed: SignedIn, worker: Worker) -> Response:
     """Shows a new link by which somebody signs in."""
     fields = await posted(request, signed)
     people, email = worker.people, fields.get("email", "")
@@ -72,7 +72,7 @@ async def new_link(request: Request, signed: SignedIn, worker: Worker) -> Respon
 
 
 @router.post("/dashboard/settings/role")
-async def change_role(request: Request, signed: SignedIn, worker: Worker) -> Response:
+async def role_changed(request: Request, signed: SignedIn, worker: Worker) -> Response:
     """Gives somebody another role, which signs them out everywhere."""
     fields = await posted(request, signed)
     people, email, role = worker.people, fields.get("email", ""), fields.get("role", "")
@@ -80,7 +80,7 @@ async def change_role(request: Request, signed: SignedIn, worker: Worker) -> Res
 
 
 @router.post("/dashboard/settings/remove-person")
-async def remove_person(request: Request, signed: SignedIn, worker: Worker) -> Response:
+async def person_removed(request: Request, signed: SignedIn, worker: Worker) -> Response:
     """Takes somebody out, and signs them out everywhere."""
     fields = await posted(request, signed)
     people, email = worker.people, fields.get("email", "")
@@ -88,12 +88,12 @@ async def remove_person(request: Request, signed: SignedIn, worker: Worker) -> R
 
 
 @router.post("/dashboard/settings/end-session")
-async def end_session(request: Request, signed: SignedIn, asked: Asked, worker: Worker) -> Response:
+async def session_ended(request: Request, signed: SignedIn, asked: Asked, worker: Worker) -> Response:
     """Ends a session: one's own, or as an admin anybody's. It waits for no audit: the line follows."""
     wanted = (await posted(request, signed)).get("session", "")
     found = next((each for each in await _sessions(worker) if each.session.id == wanted), None)
     if found is None:
-        return await _settings(request, signed, worker, Said("This session has ended already.", status=404))
+        return await _settings(request, signed, worker, FormResult("This session has ended already.", status=404))
     if found.member.email != signed.email and not signed.may("people"):
         raise Problem(403, "role_may_not", f"as {signed.role} you may end your own sessions, and nobody else's")
     try:
@@ -112,8 +112,8 @@ async def _with_link(
     try:
         member, token = await _changed(request, signed, fields, change)
     except PeopleRefused as refused:
-        return await _settings(request, signed, worker, Said(str(refused), status=400))
-    said = Said(link=sign_in_address(door_of(request).url, token), email=member.email)
+        return await _settings(request, signed, worker, FormResult(str(refused), status=400))
+    said = FormResult(link=sign_in_address(door_of(request).url, token), email=member.email)
     return await _settings(request, signed, worker, said)
 
 
@@ -123,7 +123,7 @@ async def _done(
     try:
         await _changed(request, signed, fields, change)
     except PeopleRefused as refused:
-        return await _settings(request, signed, worker, Said(str(refused), status=400))
+        return await _settings(request, signed, worker, FormResult(str(refused), status=400))
     return _led_back(request)
 
 
@@ -154,7 +154,7 @@ async def _sessions(worker: Resources) -> list[SignedInSession]:
         raise store_away(away) from None
 
 
-async def _settings(request: Request, signed: Signed, worker: Resources, said: Said) -> Response:
+async def _settings(request: Request, signed: Signed, worker: Resources, said: FormResult) -> Response:
     known, everybody = known_people(worker), signed.may("people")
     sessions = [each for each in await _sessions(worker) if everybody or each.member.email == signed.email]
     url = door_of(request).url

@@ -18,7 +18,7 @@ from app.limits.budgets import ONE_TRY
 from app.management.audit import unkept
 from app.people.file import LinkUsed, People, PeopleUnreadable, SignIn
 from app.people.links import UNSAFE, SessionCookie
-from app.people.member import Member, PeopleRefused
+from app.people.member import PeopleRefused, TeamMember
 from app.people.sessions import LONGEST_SESSION_SECONDS, Session
 from app.routes.dependencies import Asked, Worker
 from app.worker.resources import Resources
@@ -123,7 +123,7 @@ async def _entered(worker: Resources, asks: SignIn, browser: str) -> str:
     return token
 
 
-def _used_up(people: People, asks: SignIn, member: Member, session: Session, now: float) -> str | None:
+def _used_up(people: People, asks: SignIn, member: TeamMember, session: Session, now: float) -> str | None:
     """Raises LinkUsed, Problem 503."""
     try:
         return people.enter(asks, member, session.id, now)

@@ -18,6 +18,7 @@ from app.analysis.calls import answer
 from app.analysis.client import Request, frame
 from app.analysis.queries import (
     AllResultsQuery,
+    ArrivalsQuery,
     AttributionQuery,
     DiagnosisQuery,
     ErasureQuery,
@@ -57,6 +58,7 @@ EVERY_READ: tuple[Query, ...] = (
     PlanQuery(BANNER), UnitsQuery(BANNER), AllResultsQuery(), SatisfactionQuery(), AttributionQuery(), EventsQuery(),
     PrivacyQuery(), PersonQuery("visitor", "v-1"), ProgramReportQuery(), HoldoutsQuery(), HoldoutResultsQuery("q1"),
     NewPlanQuery(PlanRequest(units_a_day=1000.0, baseline=0.03, lift=0.05)), EventNamesQuery(), DiagnosisQuery(),
+    ArrivalsQuery("v-1"),
     ReportQuery(BANNER),
 )  # fmt: skip
 

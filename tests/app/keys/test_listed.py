@@ -53,7 +53,7 @@ def test_a_bad_file_leaves_the_last_good_keys_in_force_also_after_a_start(tmp_pa
     KeysKeeper(file, data).boot()
     followed = FollowedKeys(data)
     followed.poll(0.0)
-    assert followed.causes(0.0) == ["keys_invalid"]
+    assert [each.text for each in followed.causes(0.0)] == ["keys_invalid"]
     file.unlink()
     again = KeysKeeper(file, data, AT_ONCE)
     again.boot()
@@ -150,7 +150,7 @@ def test_a_key_ends_and_says_so_two_weeks_ahead(tmp_path: Path, keeper: KeysKeep
     end, followed = parsed("2027-06-01").timestamp(), FollowedKeys(tmp_path / "data")
     assert followed.poll(end - 15 * DAY_SECONDS)
     assert followed.causes(end - 15 * DAY_SECONDS) == []
-    assert followed.causes(end - 13 * DAY_SECONDS) == ["key_expires: a"]
+    assert [each.text for each in followed.causes(end - 13 * DAY_SECONDS)] == ["key_expires: a"]
     assert not followed.poll(end - 1)
     assert followed.poll(end)
     assert [key.name for key in followed.in_force] == ["b"]

@@ -42,7 +42,7 @@ async def test_a_full_disk_is_named_and_heals_without_loss(
         await looked(connection)  # it tries again, in vain
         ballast.unlink()
         await settle(connection)
-        assert (await read_watermarks(connection))[0].cause == ""
+        assert (await read_watermarks(connection))[0].cause is None
     assert written_ids(small_disk) == sorted(f"m-{number}" for number in range(1, 400))
     assert verify_log(small_disk).is_sound
 

@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 from worlds.catalog_folders import BANNER, Shop
 
-from experiments.catalog.overrides import ExperimentStopped, NothingToOverride, OverrideRefused, order
+from experiments.catalog.check import check_folder, served_in, start_mistakes
+from experiments.catalog.files import CatalogPaths
+from experiments.catalog.overrides import (
+    ExperimentStopped,
+    NothingToOverride,
+    NoVariantToShip,
+    Order,
+    OverrideRefused,
+    order,
+)
 from experiments.catalog.reader import CatalogReader
 
 
@@ -69,25 +78,25 @@ def test_a_resumption_outranks_a_file_that_is_paused(shop: Shop) -> None:
 
 def test_an_order_given_twice_is_given_once(shop: Shop) -> None:
     shop.order("pause")
-    first = order(shop.data, shop.keeper.catalog, "banner", "pause", shop.now)
+    first = order(shop.data, shop.keeper.catalog, Order("banner", "pause"), shop.now)
     shop.wait(hours=1)
-    assert order(shop.data, shop.keeper.catalog, "banner", "pause", shop.now) == first
+    assert order(shop.data, shop.keeper.catalog, Order("banner", "pause"), shop.now) == first
 
 
 def test_orders_in_a_row_count_before_anybody_published_the_first(shop: Shop) -> None:
     catalog = shop.keeper.catalog
-    order(shop.data, catalog, "banner", "pause", shop.now)
-    order(shop.data, catalog, "banner", "stop", shop.now)
+    order(shop.data, catalog, Order("banner", "pause"), shop.now)
+    order(shop.data, catalog, Order("banner", "stop"), shop.now)
     with pytest.raises(OverrideRefused, match="banner is stopped, only one that is running can be told to pause"):
-        order(shop.data, catalog, "banner", "pause", shop.now)
+        order(shop.data, catalog, Order("banner", "pause"), shop.now)
 
 
 def test_orders_that_make_no_sense_are_refused(shop: Shop) -> None:
     catalog = shop.keeper.catalog
     with pytest.raises(NothingToOverride, match='unknown experiment "baner", did you mean "banner"'):
-        order(shop.data, catalog, "baner", "pause", shop.now)
+        order(shop.data, catalog, Order("baner", "pause"), shop.now)
     with pytest.raises(OverrideRefused, match="draft is draft, only one that is paused can be told to resume"):
-        order(shop.data, catalog, "draft", "resume", shop.now)
+        order(shop.data, catalog, Order("draft", "resume"), shop.now)
 
 
 @pytest.mark.parametrize("stopped", ["by an order", "by the file", "by an order that nobody published yet"])
@@ -97,9 +106,9 @@ def test_a_resumption_after_a_stop_is_refused(shop: Shop, stopped: str) -> None:
     elif stopped == "by an order":
         shop.order("stop")
     else:
-        order(shop.data, shop.keeper.catalog, "banner", "stop", shop.now)
+        order(shop.data, shop.keeper.catalog, Order("banner", "stop"), shop.now)
     with pytest.raises(ExperimentStopped, match=r"banner was stopped, .* write phase: 1 in its file to begin anew"):
-        order(shop.data, CatalogReader(shop.data).catalog, "banner", "resume", shop.now)
+        order(shop.data, CatalogReader(shop.data).catalog, Order("banner", "resume"), shop.now)
     shop.keeper.poll()
     assert status(shop) == "stopped"
 
@@ -142,7 +151,7 @@ def test_an_order_for_a_file_that_is_gone_is_forgotten(shop: Shop) -> None:
 
 def _pause(data: Path, key: str) -> str:
     follower = CatalogReader(data)
-    return order(data, follower.catalog, key, "pause", follower.catalog.received_at).status
+    return order(data, follower.catalog, Order(key, "pause"), follower.catalog.received_at).status
 
 
 def test_orders_of_many_processes_at_once_are_all_kept(shop: Shop) -> None:
@@ -162,3 +171,123 @@ def test_a_pause_without_the_files_is_noted_in_the_frozen_design(shop: Shop) -> 
     design = shop.archive().design("banner", 0)
     assert design
     assert [pause.since for pause in design.pauses] == [shop.now]
+
+
+DRAFT = BANNER.replace("status: running", "status: draft")
+SHIPPED = BANNER.replace("running", "stopped") + "decision: {outcome: shipped, variant: threshold}\n"
+
+
+def test_a_draft_that_is_started_outranks_its_file_until_the_file_says_running(shop: Shop) -> None:
+    shop.edit(DRAFT.replace("banner", "second"), "second.yaml")
+    shop.order("start", "second")
+    shop.settle()
+    assert state_of(shop, "second") == ("running", {"second": "draft"})
+    shop.edit(BANNER.replace("banner", "second"), "second.yaml")
+    assert state_of(shop, "second") == ("running", {})
+    assert shop.settle() == []
+
+
+def test_what_was_started_keeps_its_orders_and_its_frozen_design_while_the_file_says_draft(shop: Shop) -> None:
+    shop.edit(DRAFT.replace("banner", "second"), "second.yaml")
+    for action, wanted in (("start", "running"), ("pause", "paused"), ("resume", "running")):
+        shop.order(action, "second")  # type: ignore[arg-type]
+        shop.settle()
+        assert state_of(shop, "second")[0] == wanted
+    (error,) = shop.edit(DRAFT.replace("banner", "second").replace("purchase_rate", "csat"), "second.yaml")
+    assert "the design of phase 0 is frozen" in error
+    shop.edit(DRAFT.replace("banner", "second"), "second.yaml")
+    shop.order("stop", "second")
+    shop.settle()
+    assert state_of(shop, "second")[0] == "stopped"
+    with pytest.raises(ExperimentStopped):
+        shop.order("resume", "second")
+
+
+def test_a_file_that_ends_what_was_started_is_obeyed(shop: Shop) -> None:
+    shop.edit(DRAFT.replace("banner", "second"), "second.yaml")
+    shop.order("start", "second")
+    shop.settle()
+    shop.edit(BANNER.replace("banner", "second").replace("running", "stopped"), "second.yaml")
+    assert state_of(shop, "second") == ("stopped", {})
+
+
+def test_a_ship_shows_its_variant_until_the_file_has_the_decision_too(shop: Shop) -> None:
+    shop.order("ship", variant="threshold")
+    shop.settle()
+    assert decided(shop) == ("stopped", "shipped", "threshold")
+    for text in (BANNER + "name: Banner\n", BANNER.replace("running", "stopped")):
+        assert shop.edit(text) == []
+        assert decided(shop) == ("stopped", "shipped", "threshold")
+    assert shop.boot().catalog.overridden == {"banner": "stopped"}
+    assert shop.edit(SHIPPED) == []
+    assert (decided(shop), dict(shop.keeper.catalog.overridden)) == (("stopped", "shipped", "threshold"), {})
+
+
+def test_after_a_ship_another_variant_may_be_shipped_and_a_new_phase_begins_without_it(shop: Shop) -> None:
+    shop.order("ship", variant="threshold")
+    shop.settle()
+    shop.order("ship", variant="control")
+    shop.settle()
+    assert decided(shop) == ("stopped", "shipped", "control")
+    shop.edit(BANNER + "phase: 1\n")
+    assert decided(shop) == ("running", None, None)
+
+
+@pytest.mark.parametrize(("variant", "told"), [(None, "ship which variant"), ("treshold", "threshold")])
+def test_a_ship_names_a_variant_of_the_experiment(shop: Shop, variant: str | None, told: str) -> None:
+    with pytest.raises(NoVariantToShip, match=told):
+        shop.order("ship", variant=variant)
+    assert status(shop) == "running"
+
+
+@pytest.mark.parametrize(("action", "key"), [("start", "banner"), ("ship", "draft")])
+def test_what_makes_no_sense_for_a_status_is_refused(shop: Shop, action: str, key: str) -> None:
+    if action == "start":
+        shop.order("pause")
+        shop.settle()
+    with pytest.raises(OverrideRefused):
+        shop.order(action, key, "a")  # type: ignore[arg-type]
+
+
+def test_check_warns_until_the_file_says_what_was_ordered(shop: Shop) -> None:
+    shop.edit(DRAFT.replace("banner", "second"), "second.yaml")
+    shop.order("start", "second")
+    shop.order("ship", variant="threshold")
+    shop.settle()
+    assert [line for line in warned(shop) if "without this file" in line] == [
+        "banner.yaml:2: status: threshold was shipped without this file; write status: stopped and decision: "
+        "{outcome: shipped, variant: threshold}",
+        "second.yaml:2: status: it was started without this file, which says draft; write status: running",
+    ]
+    shop.write(SHIPPED)
+    shop.write(BANNER.replace("banner", "second"), "second.yaml")
+    assert not [line for line in warned(shop) if "without this file" in line]
+
+
+def test_a_start_is_checked_first(shop: Shop) -> None:
+    assert start_mistakes(shop.definitions, shop.data, "draft", shop.now) == ()
+    shop.write("key: draft\nvariants: [a, b]\ngoal: nothing_of_this\n", "draft.yaml")
+    (mistake,) = start_mistakes(shop.definitions, shop.data, "draft", shop.now)
+    assert "draft.yaml:3" in mistake
+
+
+def test_a_catalogue_of_before_ships_were_orders_is_read(shop: Shop) -> None:
+    shop.order("pause")
+    shop.settle()
+    text = (CatalogPaths(shop.data).current).read_text()
+    assert json.loads(text)["overridden"] == {"banner": "paused"}
+    assert json.loads(text)["written"] == {"banner": "running"}
+
+
+def state_of(shop: Shop, key: str) -> tuple[str, dict[str, str]]:
+    catalog = CatalogReader(shop.data).catalog
+    return catalog.experiments[key].status, dict(catalog.written)
+
+
+def decided(shop: Shop) -> tuple[str, str | None, str | None]:
+    found = CatalogReader(shop.data).catalog.experiments["banner"]
+    return found.status, found.decision.outcome, found.decision.variant
+
+
+def warned(shop: Shop) -> list[str]:
+    return [str(warning) for warning in check_folder(shop.definitions, shop.now, served_in(shop.data)).warnings]

@@ -22,7 +22,7 @@ from experiments.catalog.files import (
     write_keeper_state,
     write_sources,
 )
-from experiments.catalog.overrides import Override, order, read_overrides
+from experiments.catalog.overrides import Order, Override, order, read_overrides
 from experiments.catalog.phases import FrozenDesign, stored_phases, write_phases
 from experiments.definitions.content import CatalogContent, PublishedCatalog, content_version
 from experiments.definitions.model import Experiment, Variant
@@ -85,7 +85,7 @@ def test_an_order_is_read_as_it_was_given(key: str, now: datetime) -> None:
     running = Experiment(key=key, name=key, status="running", variants=variants, goals=())
     snapshot = PublishedCatalog(version="v", received_at=now, content=CatalogContent(experiments=(running,)))
     with TemporaryDirectory() as data:
-        given = order(Path(data), catalog_of(snapshot), key, "pause", now)
+        given = order(Path(data), catalog_of(snapshot), Order(key, "pause"), now)
         assert read_overrides(CatalogPaths(Path(data))) == {key: given}
         assert given == Override(status="paused", ordered_at=now)
 

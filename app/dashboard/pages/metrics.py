@@ -1,0 +1,36 @@
+"""All metrics: what each is in a sentence, where it is defined, what rests on it, and when its events last came."""
+
+from typing import Final
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from app.analysis.queries import EventNamesQuery, MetricsQuery
+from app.dashboard.forms import PageRoute
+from app.dashboard.paging import Find, PageNumber, found, paged
+from app.dashboard.rendering import answered, page
+from app.dashboard.signed_in import SignedIn
+from app.routes.dependencies import Worker
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+
+METRICS: Final = 30  # on a page
+DAYS: Final = 90
+
+
+@router.get("/dashboard/metrics")
+async def metrics_page(
+    request: Request, signed: SignedIn, worker: Worker, find: Find = "", number: PageNumber = 1
+) -> HTMLResponse:
+    """A page of them, those alone in whose name, title or events a text stands."""
+    metrics = (await answered(worker, signed, MetricsQuery()))["metrics"]
+    arrived = await answered(worker, signed, EventNamesQuery(DAYS))
+    last_seen: dict[str, str] = {}
+    for each in arrived["events"]:  # of a name that several types have, the latest
+        last_seen[each["event"]] = max(each["last_seen"], last_seen.get(each["event"], ""))
+    wanted = [each for each in metrics if found(find, each["name"], each["title"], *each["events"])]
+    wanted.sort(key=lambda each: (not each["used_by"], each["built_in"]))  # what matters to somebody comes first
+    shown = paged(wanted, number, METRICS)
+    return page(
+        request, signed, "metrics.html", paged=shown, find=find, last_seen=last_seen, days=DAYS, as_of=arrived["as_of"]
+    )

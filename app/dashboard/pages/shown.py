@@ -1,0 +1,216 @@
+"""What the page of an experiment shows of its answers: rows for tables, and what is drawn. Nothing is computed here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from app.dashboard import charts
+from app.dashboard.saying import (
+    ROLES,
+    VERDICTS,
+    Json,
+    effect,
+    effect_text,
+    in_points,
+    reason,
+    short_day,
+    verdict,
+)
+
+ROWS: Final = 20  # comparisons, or levels, of one page
+MOST_DAYS: Final = 60
+MOST_STEPS: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One comparison of a metric, as a row says it; `known` is False where it is too early, or cannot be said."""
+
+    metric: Json
+    comparison: Json
+    look: str
+    word: str
+
+    @property
+    def known(self) -> bool:
+        """Whether anything is said of its effect."""
+        return bool(self.comparison["gate"]["open"]) and effect(self.metric, self.comparison)[0] is not None
+
+    @property
+    def estimate(self) -> Any:
+        return effect(self.metric, self.comparison)[0] if self.known else None
+
+    @property
+    def interval(self) -> Any:
+        return (effect(self.metric, self.comparison)[1] if self.known else None) or (None, None)
+
+    @property
+    def p(self) -> Any:
+        """What the verdict follows: corrected for all that is judged beside it."""
+        found = self.comparison
+        return found["p"] if found["p_adjusted"] is None else found["p_adjusted"]
+
+    @property
+    def why(self) -> str:
+        """What stands instead of a number."""
+        return self.word if not self.comparison["gate"]["open"] else reason(self.comparison["reasons"])
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """Which page of how many, of things that are too many for one."""
+
+    at: int
+    of: int
+    total: int
+
+    def cut(self, things: Sequence[Any]) -> Sequence[Any]:
+        """The things of this page."""
+        return things[(self.at - 1) * ROWS : self.at * ROWS]
+
+
+def paged(things: Sequence[Any], wanted: int) -> Pages:
+    """The page that is asked for, or the nearest that there is."""
+    of = max(1, -(-len(things) // ROWS))
+    return Pages(min(max(1, wanted), of), of, len(things))
+
+
+def compared(results: Json) -> list[Row]:
+    """Every comparison, goals first and what is only watched last."""
+    return [
+        Row(metric, comparison, *verdict(comparison))
+        for role in ROLES
+        for metric in results["metrics"]
+        if metric["role"] == role
+        for comparison in metric["comparisons"]
+    ]
+
+
+def forests(rows: Sequence[Row]) -> list[tuple[str, str, charts.Forest]]:
+    """A title, the finding in words, and the picture: of relative effects, and of those in points."""
+    found: list[tuple[str, str, charts.Forest]] = []
+    for points in (False, True):
+        chosen = [row for row in rows if in_points(row.metric) == points]
+        if chosen:
+            drawn = charts.forest([_told(row) for row in chosen], points=points)
+            title = "Effect against control, in points" if points else "Effect against control, in %"
+            found.append((f"{title}, with the range that is plausible", _finding(chosen), drawn))
+    return found
+
+
+def _told(row: Row) -> charts.Effect:
+    several = len(row.metric["comparisons"]) > 1
+    label = f"{row.metric['title']}, {row.comparison['variant']}" if several else row.metric["title"]
+    said = f"{effect_text(row.estimate, row.metric)}  {row.word}" if row.known else row.word
+    interval = None if row.interval == (None, None) else row.interval
+    word = row.comparison["verdict"] if row.known else "unclear"
+    return charts.Effect(label, row.estimate, interval, word, said, ROLES[row.metric["role"]])
+
+
+def _finding(rows: Sequence[Row]) -> str:
+    """What a forest shows: which effects are settled, and how many are open."""
+    counts = {word: sum(row.word == word for row in rows) for word in dict.fromkeys(row.word for row in rows)}
+    told = ", ".join(f"{count} {word}" for word, count in counts.items())
+    first = rows[0]
+    said = f" First: {first.comparison['sentence']}" if first.known else ""
+    return f"{len(rows)} comparisons: {told}.{said}"
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A series of one variant: its picture, and its days as a table."""
+
+    variant: str
+    finding: str
+    picture: charts.Series
+    days: Sequence[Json]
+
+
+def series_of(metric: Json, timeseries: Json | None) -> list[Drawn]:
+    """A metric day by day, everything so far, for each variant."""
+    told = next((each for each in (timeseries or {}).get("metrics", ()) if each["metric"] == metric["metric"]), None)
+    found: list[Drawn] = []
+    for comparison in metric["comparisons"]:
+        variant = comparison["variant"]
+        days = [
+            row for row in (told or {}).get("days", ()) if row["kind"] == "cumulative" and row["variant"] == variant
+        ][-MOST_DAYS:]
+        if not comparison["gate"]["open"] or not any(effect(metric, row)[0] is not None for row in days):
+            continue
+        drawn = charts.series([_drawn_day(metric, row) for row in days], points=in_points(metric))
+        found.append(Drawn(variant, comparison["sentence"], drawn, days))
+    return found
+
+
+def _drawn_day(metric: Json, row: Json) -> charts.Day:
+    estimate, interval = effect(metric, row)
+    name, (low, high) = short_day(row["day"]), interval or (None, None)
+    said = f"{name}: {effect_text(estimate, metric)}"
+    if interval:
+        said += f" ({effect_text(low, metric)} to {effect_text(high, metric)})"
+    return charts.Day(name, estimate, interval, said)
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """How the variants filled: one picture, and its days as a table."""
+
+    variants: Sequence[str]
+    days: Sequence[Json]
+    picture: charts.Bars
+
+
+def filling(results: Json) -> Filling | None:
+    """Exposures by day and variant, as the check of the sample ratio has them."""
+    days = [each for each in results["health"]["srm"]["drill_down"] if each["dimension"] == "day"][-MOST_DAYS:]
+    if not days or not results["metrics"]:
+        return None
+    variants = [arm["variant"] for arm in results["metrics"][0]["arms"]]
+    names = [short_day(each["level"]) for each in days]
+    counts = [each["observed"] for each in days]
+
+    def said(place: int, kind: int) -> str:
+        return f"{names[place]}, {variants[kind]}: {counts[place][kind]:,}"
+
+    return Filling(variants, days, charts.bars(names, counts, said))
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """A funnel: its picture, its steps' names, and how many of each variant reached them."""
+
+    names: Sequence[str]
+    arms: Sequence[Json]
+    picture: charts.Funnel
+
+
+def steps_of(metric: Json, names: Sequence[str]) -> Steps | None:
+    """How many of each variant came how far, where the metric is a funnel."""
+    arms = [arm for arm in metric["arms"] if arm.get("steps")]
+    if not arms or len(names) != len(arms[0]["steps"]):
+        return None
+    drawn = charts.funnel(names, [(arm["variant"], arm["units"], arm["steps"]) for arm in arms])
+    return Steps(names, arms, drawn)
+
+
+def levels_of(metric: Json) -> list[tuple[Json, Row]]:
+    """Every level of every dimension with each of its comparisons."""
+    return [
+        (level, Row(metric, comparison, *_explored(comparison)))
+        for level in metric.get("dimensions", ())
+        for comparison in level["comparisons"]
+    ]
+
+
+def _explored(comparison: Json) -> tuple[str, str]:
+    """A level decides nothing: it is worth a look, or it is not."""
+    if not comparison["gate"]["open"]:
+        return verdict(comparison)
+    return ("open", "worth a look") if comparison.get("flagged") else ("still", VERDICTS["unclear"][1])
+
+
+def looks(plan: Json) -> str:
+    """How often the plan looks."""
+    if plan["method"] == "planned":
+        return f"{plan['looks']} planned"
+    return "one, at the end" if plan["method"] == "fixed" else f"any day, {plan['closed_days']} closed so far"

@@ -1,0 +1,160 @@
+"""Every page in a real Chromium, with JavaScript and without, light and dark: nothing breaks, all can be read and used."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from selenium.webdriver import ActionChains, Chrome
+from selenium.webdriver.common.keys import Keys
+from servers.chromium import open_chromium
+from servers.people import sign_in_browser, sign_in_link
+from servers.service import PUBLISHABLE_KEY, Service, write_definitions
+from worlds.filled_shops import HOSTILE, hostile_files, write_past
+
+from app.keys.audit import Actor, Audit, Wanted
+from app.keys.scopes import PAGES
+
+pytestmark = pytest.mark.browser
+AXE = (Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js").read_text()
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+FOUND = (
+    "const done = arguments[1]; axe.run(document, {runOnly: arguments[0]}).then((told) => "
+    "done(told.violations.map((each) => `${each.id}: ${each.nodes.map((node) => node.html.slice(0, 200))}`)))"
+)
+HELD = (
+    "const wide = document.documentElement.clientWidth; return [[...document.querySelectorAll('body *')]"
+    ".filter((each) => !each.closest('.scroll, pre, .skip') && each.getBoundingClientRect().right > wide + 1)"
+    ".map((each) => each.outerHTML.slice(0, 120)),"
+    "document.querySelectorAll('[style], script:not([src]), main img, main script, [onerror], [onclick]').length,"
+    "document.querySelectorAll('h1').length, document.title, document.documentElement.outerHTML.length]"
+)
+VARIED = ("?metric=nps&sql=true", "?phase=0", "?metric=none", "?page=2&levels=2", "?metric=checkout_funnel")
+MOST_TABS = 120
+
+
+def addresses() -> list[str]:
+    """Every page that is registered, and looks at an experiment that differ."""
+    listed = [name.removeprefix("GET ") for name in PAGES if name.startswith("GET ") and not name.endswith(".csv")]
+    one = "/dashboard/experiments/banner"
+    found = [path.replace("{key}", "banner") for path in listed if "{" not in path.replace("{key}", "")]
+    return [
+        *found,
+        *(f"{one}{query}" for query in VARIED),
+        *(f"/dashboard/experiments/{key}" for key in ("draft", "paused")),
+    ]
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service with a past, and hostile names everywhere."""
+    root = tmp_path_factory.mktemp("shop")
+    write_past(root / "data")
+    service = Service(
+        root / "data", write_definitions(root / "definitions", hostile_files()), {"RESONATE_WORKERS": "1"}
+    )
+    try:
+        service.start()
+        with service.client(PUBLISHABLE_KEY) as page:
+            for number, name in enumerate(HOSTILE):
+                told = {"event": name[:200], "anonymousId": name[:200], "messageId": f"hostile-{number}"}
+                page.post("/v1/track", json={**told, "properties": {"product_id": name[:200], name[:50]: name[:200]}})
+        service.results("banner")
+        yield service
+    finally:
+        service.end()
+
+
+@pytest.fixture(scope="module")
+def browser(shop: Service) -> Iterator[Chrome]:
+    """A browser whose person is an admin."""
+    with open_chromium() as found:
+        sign_in_browser(found, shop.url, shop.data, "admin")
+        yield found
+
+
+def dressed(browser: Chrome, scheme: str, width: int = 1200) -> None:
+    wanted = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", wanted)
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+
+def opened(browser: Chrome, address: str) -> list[str]:
+    """Opens a page; what the console says of it."""
+    browser.get_log("browser")
+    browser.get(address)
+    return [told["message"] for told in browser.get_log("browser")]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_has_a_fault_of_its_policy_or_its_console_or_of_access(
+    browser: Chrome, shop: Service, scheme: str
+) -> None:
+    dressed(browser, scheme)
+    faults: dict[str, list[str]] = {}
+    for path in addresses():
+        faults[path] = opened(browser, shop.url + path)
+        browser.execute_script(AXE)
+        faults[path] += browser.execute_async_script(FOUND, RULES)
+    assert {path: found for path, found in faults.items() if found} == {}
+
+
+def test_each_page_fits_a_small_screen_and_has_one_heading_and_nothing_inline(browser: Chrome, shop: Service) -> None:
+    dressed(browser, "light", 320)
+    titles: list[str] = []
+    for path in addresses():
+        assert opened(browser, shop.url + path) == []
+        sideways, inline, headings, title, size = browser.execute_script(HELD)
+        assert (path, sideways, inline, headings, size <= 60_000) == (path, [], 0, 1, True)
+        titles.append(title)
+    dressed(browser, "light")
+    assert all(title.endswith("– Resonate") for title in titles)
+
+
+def test_every_page_is_the_same_without_javascript(browser: Chrome, shop: Service) -> None:
+    texts: list[dict[str, str]] = []
+    for disabled in (False, True):
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": disabled})
+        texts.append({})
+        for path in ("/dashboard", "/dashboard/experiments/draft", "/dashboard/settings"):
+            assert opened(browser, shop.url + path) == []
+            texts[-1][path] = browser.find_element("css selector", "main h1").text
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+    assert texts[0] == texts[1]
+
+
+def tab_to(browser: Chrome, wanted: Callable[[str, str], bool]) -> None:
+    """Presses Tab until what has the focus, by its tag and its text or name, is wanted."""
+    for _ in range(MOST_TABS):
+        ActionChains(browser).send_keys(Keys.TAB).perform()
+        focused = browser.switch_to.active_element
+        text = f"{focused.text} {focused.get_attribute('name') or ''}".strip()
+        if wanted(focused.tag_name, text):
+            return
+    raise AssertionError("nothing of the kind takes the focus")
+
+
+def press(browser: Chrome, *keys: str) -> None:
+    ActionChains(browser).send_keys(*keys).perform()
+
+
+def test_from_sign_in_to_a_stopped_experiment_by_keyboard_without_javascript(shop: Service) -> None:
+    with open_chromium() as browser:
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+        browser.get(sign_in_link(shop.url, shop.data, "publisher", "ada@shop.example"))
+        tab_to(browser, lambda tag, text: tag == "button")
+        press(browser, Keys.ENTER)
+        tab_to(browser, lambda tag, text: tag == "a" and text == "paused")
+        press(browser, Keys.ENTER)
+        tab_to(browser, lambda tag, text: tag == "summary" and text.startswith("Stop"))
+        press(browser, Keys.ENTER)
+        tab_to(browser, lambda tag, text: tag == "textarea")
+        press(browser, "too slow on phones")
+        tab_to(browser, lambda tag, text: tag == "button" and text == "Stop for good")
+        press(browser, Keys.ENTER)
+        assert browser.current_url == f"{shop.url}/dashboard/experiments/paused"
+        assert "Nothing was done" not in browser.page_source
+    (line,) = [each for each in Audit(shop.data).page(None, 1_000, Wanted())[0] if each.act == "stop"]
+    assert (line.actor, line.subject, line.reason) == (
+        Actor("person", "ada@shop.example"), "paused", "too slow on phones"
+    )  # fmt: skip
