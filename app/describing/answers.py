@@ -42,14 +42,13 @@ from app.answers.visitors import (
 from app.describing.types import Forms, ServedTypes
 from app.glossary.entries import Explained
 from app.worker.recommendations import ListAnswer
+from experiments.answers.arrivals import EventNames, EventRows
 from experiments.answers.comparison import Methods
 from experiments.answers.encoding import METHODS, OPTIONAL, OWN_NAMES
 from experiments.answers.readout import Readout
 from experiments.answers.reports import (
     ComparisonRows,
     CustomerExperience,
-    EventNames,
-    EventRows,
     ExperimentAnswer,
     ExperimentList,
     HoldoutList,
@@ -112,7 +111,7 @@ def answers_json() -> bytes:
     return "\n".join(lines).encode()
 
 
-def glossary_page() -> str:
+def glossary_document() -> str:
     """The page of the documents."""
     return HEAD + "".join(_row(entry) for _, entry in sorted(served_types().homes.items()))
 

@@ -9,8 +9,8 @@ import msgspec
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import HTMLResponse, Response
 
+from app.glossary.operations import answer_schemas, with_answers
 from app.management.openapi import ERRORS, JSON, PROBLEM, SECURITY, hot_components, hot_paths
-from app.management.openapi_answers import answer_schemas, with_answers
 from app.management.openapi_sdks import sdk_paths
 from app.routes.dependencies import Asked, Worker, key_if_any
 

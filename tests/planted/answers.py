@@ -29,7 +29,7 @@ ANSWERS: Mapping[str, Mutation] = {
         (f"{DOCUMENT}::test_every_answer_of_json_has_a_type_and_every_success_an_example_of_it",),
         (
             Edit(
-                "app/management/openapi_answers.py",
+                "app/glossary/operations.py",
                 '_named("getAllResults", "ComparisonRows")',
                 '_named("getAllResults", "ComparisonRow")',
             ),

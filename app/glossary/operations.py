@@ -8,12 +8,13 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from app.glossary.entries import schemas
-from app.management.openapi import JSON, REFERENCE
+
+JSON = dict[str, Any]
 
 JSON_TYPE: Final = "application/json"
 BINARY: Final = "application/octet-stream"
 FILES: Final = ("text/csv", "application/vnd.apache.parquet", "application/x-ndjson")
-EXAMPLES: Final = Path(__file__).parent.parent / "glossary" / "examples.json"
+EXAMPLES: Final = Path(__file__).with_name("examples.json")
 
 
 class AnsweredOperation(NamedTuple):
@@ -87,6 +88,8 @@ OPERATIONS: Final[Mapping[str, AnsweredOperation]] = {
     "POST /v1/experiments/{key}/pause": _named("pauseExperiment", "OrderAnswer", status="202"),
     "POST /v1/experiments/{key}/resume": _named("resumeExperiment", "OrderAnswer", status="202"),
     "POST /v1/experiments/{key}/stop": _named("stopExperiment", "OrderAnswer", status="202"),
+    "POST /v1/experiments/{key}/start": _named("startExperiment", "OrderAnswer", status="202"),
+    "POST /v1/experiments/{key}/ship": _named("shipVariant", "OrderAnswer", status="202"),
     "POST /v1/experiments/{key}/preview": _named("makePreviewLink", "PreviewLinkMade", status="201"),
     "GET /v1/export/events": _named("exportEvents"),
     "GET /v1/visitors/{identifier}": _named("getVisitor", "PersonHeld"),
@@ -142,7 +145,7 @@ def as_file(content: JSON) -> None:
 
 def one_of_types(types: Any) -> JSON:
     """The schema of one of these types."""
-    references: list[JSON] = [{"$ref": REFERENCE.format(name=name)} for name in types]
+    references: list[JSON] = [{"$ref": f"#/components/schemas/{name}"} for name in types]
     return references[0] if len(references) == 1 else {"anyOf": references}
 
 
