@@ -124,7 +124,26 @@ MAY_IMPORT: dict[str, set[str]] = {
         "experiments/catalog",
     },
     "app/demo": set(),
-    "app/describing": {"app/glossary", "experiments/answers", "experiments/statistics"},
+    "app/answers": {
+        "app/identity",
+        "app/keys",
+        "app/worker",
+        "events",
+        "experiments/assignment",
+        "experiments/definitions",
+        "recommender/ranking",
+    },
+    "app/describing": {
+        "app/answers",
+        "app/glossary",
+        "app/worker",
+        "experiments/answers",
+        "experiments/definitions",
+        "experiments/planning",
+        "experiments/program",
+        "experiments/readout",
+        "experiments/statistics",
+    },
     "app/glossary": set(),
     "app/http": {"app/identity", "app/keys", "app/limits", "app/runtime", "events"},
     "app/identity": {"app/runtime", "events", "events/ingest", "experiments/definitions"},
@@ -143,8 +162,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app/limits": {"events"},
     "app/management": {
         "app/analysis",
+        "app/glossary",
         "app/http",
-        "app/identity",
         "app/intake",
         "app/keys",
         "app/routes",
@@ -390,12 +409,13 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 REQUESTS = ("app/delivery/", "app/http/", "app/identity/", "app/limits/", "app/routes/", "app/serving/", "app/worker/",
             "events/dialects/", "events/ingest/", "experiments/assignment/")  # fmt: skip
 WIDE = {"experiments/statistics": 17}  # folders of more than 12 modules
-LONG: dict[str, int] = {}  # modules of more than 400 lines
+LONG: dict[str, int] = {  # modules of more than 400 lines
+    "experiments/definitions/model.py": 460,  # what each field of a file means stands below it
+}
 SHORT = {  # modules of less than 60 lines that are a thought of their own
     "app/cli/main.py",
     "app/glossary/entries.py",
     "app/intake/paths.py",
-    "app/identity/people.py",
     "events/authority.py",
     "events/dialects/exposures.py",
     "events/dialects/names.py",
