@@ -18,6 +18,7 @@ from app.dashboard.pages import audit as audit_page
 from app.dashboard.pages import events as events_page
 from app.dashboard.pages import experiment, experiments, glossary, metrics, settings, sign_in
 from app.dashboard.pages import operations as operations_page
+from app.dashboard.pages import shares as shares_page
 from app.dashboard.pages import steering as experiment_steering
 from app.dashboard.refusals import failing_as_pages, is_page, refusal_page, to_pages, wants_pages
 from app.delivery.payload import Features, Payloads
@@ -101,6 +102,7 @@ def path_table() -> PathTable[Resources]:
 PAGE_ROUTERS = (
     assets.router, sign_in.router, settings.router, audit_page.router, experiments.router, experiment.router,
     experiment_steering.router, metrics.router, events_page.router, operations_page.router, glossary.router,
+    shares_page.router,
 )  # fmt: skip
 ROUTERS = (
     operations.router, doctor.router, events.router, audit.router, results.router, results.export_router,

@@ -32,6 +32,7 @@ from planted.people import PEOPLE
 from planted.privacy import PRIVACY
 from planted.publishing import PUBLISHING
 from planted.refusals import ARRIVALS
+from planted.reports import REPORTS
 from planted.rooms import ROOMS
 from planted.scripts import SCRIPTS
 from planted.service import SERVICE
@@ -63,6 +64,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     **ROOMS,
     **PEOPLE,
     **DELIVERY,
+    **REPORTS,
     **dict(refusals()),
 }
 

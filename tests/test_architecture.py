@@ -106,6 +106,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app/limits",
         "app/management",
         "app/people",
+        "app/reports",
         "app/routes",
         "app/tag",
         "app/worker",

@@ -293,16 +293,16 @@ class PreviewLink(TypedDict):
 
 
 class ShareMade(TypedDict):
-    """A link that shows a report."""
+    """A link to a report, with its address, which is told this once."""
 
     id: str
     url: str
     expires_at: str
-    """When it ends, in UTC."""
+    """From when on it opens nothing, in UTC."""
 
 
-class ShareListed(TypedDict):
-    """A link that shows a report, as it is listed; never its token."""
+class ShareHeld(TypedDict):
+    """A link to a report that holds, without what opens it."""
 
     id: str
     experiment: str
@@ -311,11 +311,11 @@ class ShareListed(TypedDict):
     """When it was made, in UTC."""
     expires_at: str
     by: str
-    """Who made it."""
+    """Who made it: a key or a person, by name."""
 
 
 class ShareList(TypedDict):
-    """The links that show reports."""
+    """The links to reports that hold, the newest first."""
 
-    shares: Sequence[ShareListed]
-    """Links that show reports."""
+    shares: list[ShareHeld]
+    """Links that show reports to whoever holds them."""

@@ -40,7 +40,7 @@ async def live_earlier_days(crowd: Crowd, now: datetime) -> None:
     pages = [json.loads(line) for line in answer.text.splitlines()]
     events: list[Event] = []
     for number, (visitor, page) in enumerate(zip(visitors, pages, strict=True)):
-        events += visit(crowd, visitor, page, _arrival(visitor, number, now))
+        events += visit(crowd, visitor, page, moment_of_visit(visitor, number, now))
     for start in range(0, len(events), BATCH):
         await send(crowd.backend, events[start : start + BATCH])
 
@@ -65,7 +65,7 @@ def visit(crowd: Crowd, visitor: SimulatedPerson, page: dict[str, Any], arrived:
     ]
 
 
-def _arrival(visitor: SimulatedPerson, number: int, now: datetime) -> datetime:
+def moment_of_visit(visitor: SimulatedPerson, number: int, now: datetime) -> datetime:
     """The moment of the n-th visit: on one of the days that are over, more often in the evening."""
     midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     hour = visitor.dice("arrival").triangular(OPENS, CLOSES, BUSIEST)

@@ -150,6 +150,10 @@ PAGES: Final[Mapping[str, PersonScope]] = {  # what a person needs, by their ses
     "POST /dashboard/settings/link": "people",
     "POST /dashboard/settings/role": "people",
     "POST /dashboard/settings/remove-person": "people",
+    "GET /dashboard/experiments/{key}/report": "read_results",
+    "GET /dashboard/shares": "export",
+    "POST /dashboard/shares/new": "export",
+    "POST /dashboard/shares/take-back": "export",
     "GET /dashboard/audit": "audit",
     "GET /dashboard/audit.csv": "audit",
 }

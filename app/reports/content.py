@@ -2,34 +2,45 @@
 computed here, and each stands beside its text as the answer has it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from typing import Any, Final
+from datetime import date
+from typing import Final
 
 from app.dashboard.charts import Day, Effect
+from app.reports.pieces import (
+    LONGEST_NAME,
+    Cell,
+    Chart,
+    Json,
+    ReportPage,
+    ReportSection,
+    ReportTable,
+    amount_cell,
+    as_sentence,
+    change_cell,
+    cut,
+    end_cells,
+    moment_cell,
+    value_cell,
+)
 from experiments.wording.figures import (
     NOTHING,
     count_text,
     difference_text,
-    figure_text,
     lift_text,
-    moment_text,
     p_text,
     rate_text,
-    value_text,
 )
 
 MOST_ROWS: Final = 100  # of a table, so that the file stays a small one
-MOST_LINES: Final = 30  # of sentences
+MOST_LINES: Final = 20  # of sentences
 NOT_TO_BE_USED: Final = "The numbers of this test cannot be trusted, so no effect is shown: see Health."
 TOO_EARLY: Final = "It is too early for a series: nothing can be judged yet."
 MOST_DRAWN: Final = 40  # effects
 MOST_SERIES: Final = 4
 SETTLED: Final = ("wins", "loses", "safe", "violated")
-LONGEST_SAID: Final = 1_000  # characters of what somebody wrote
-Value = float | int | str | None
-Json = Mapping[str, Any]
 ROLES: Final = {"goal": "goal", "secondary": "also watched", "guardrail": "must not get worse"}
 STATES: Final = {
     "draft": "a draft", "not_started": "not started", "enrolling": "enrolling visitors", "paused": "paused",
@@ -44,59 +55,6 @@ METHODS: Final = {
     "fixed": "Fixed: there is one look, at the end of the plan; what is seen before it decides nothing.",
     "bayesian": "Bayesian: the interval holds the effect with the probability that it says, given the prior.",
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """What is read, and the value of the answer that it says; None where it says no number."""
-
-    text: str
-    value: Value = None
-
-
-@dataclass(frozen=True, slots=True)
-class ReportTable:
-    """Rows below names."""
-
-    names: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
-
-    @property
-    def numbers(self) -> tuple[bool, ...]:
-        """Of each column whether it is one of numbers."""
-        columns = [[row[place] for row in self.rows] for place in range(len(self.names))]
-        told = [[cell for cell in column if cell.text != NOTHING] for column in columns]
-        return tuple(bool(cells) and all(cell.value is not None for cell in cells) for cells in told)
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """A picture of what a table says, and the finding in words: effects of one scale, or one variant day by day."""
-
-    title: str
-    finding: str
-    points: bool
-    effects: tuple[Effect, ...] = ()
-    days: tuple[Day, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ReportSection:
-    title: str
-    said: tuple[str, ...] = ()
-    charts: tuple[Chart, ...] = ()
-    table: ReportTable | None = None
-    code: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ReportPage:
-    """One look at one experiment. `lead` is what came of it in a sentence, `head` says of when and of what it is."""
-
-    name: str
-    lead: str
-    head: tuple[tuple[str, Cell], ...]
-    sections: tuple[ReportSection, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +80,9 @@ class ReportedLook:
 
 def report_of(shown: ReportedLook) -> ReportPage:
     """The report of an answer."""
-    parts = (finding, arms, effects, series, guardrails, health, definition, method, repeat)
+    parts = (finding, arms, effects, day_by_day, guardrails, health, definition, method, repeat)
     sections = tuple(section for part in parts if (section := part(shown)) is not None)
-    name = _cut(str(shown.definition["name"] or shown.results["experiment"]))
+    name = cut(str(shown.definition["name"] or shown.results["experiment"]))
     return ReportPage(name, shown.results["sentence"], headline(shown), sections)
 
 
@@ -135,8 +93,8 @@ def headline(shown: ReportedLook) -> tuple[tuple[str, Cell], ...]:
         ("Experiment", Cell(results["experiment"])),
         ("Phase", Cell(str(results["phase"]), results["phase"])),
         ("State", Cell(STATES[results["state"]])),
-        ("As of", _moment(results["as_of"])),
-        ("Log written until", _moment(results["watermark"])),
+        ("As of", moment_cell(results["as_of"])),
+        ("Log written until", moment_cell(results["watermark"])),
         ("Method", Cell(plan["method"])),
         ("Days closed", Cell(f"{plan['closed_days']} of {plan['days']}", plan["closed_days"])),
     )
@@ -145,19 +103,19 @@ def headline(shown: ReportedLook) -> tuple[tuple[str, Cell], ...]:
 def finding(shown: ReportedLook) -> ReportSection:
     """Why the sentence says so, and what it is worth."""
     results = shown.results
-    said = [_sentence(each) for each in results["decision"]["because"][:MOST_LINES]]
+    said = [as_sentence(each) for each in results["decision"]["because"][:MOST_LINES]]
     worth = results["worth"]
     if worth is None:
         return ReportSection("Why", tuple(said))
     unit = worth.get("currency") or worth.get("unit") or ""
     low, high = worth["ci"]
     rows = (
-        (Cell("At least"), _amount(low, unit)),
-        (Cell("Most likely"), _amount(worth["per_month"], unit)),
-        (Cell("At most"), _amount(high, unit)),
+        (Cell("At least"), amount_cell(low, unit)),
+        (Cell("Most likely"), amount_cell(worth["per_month"], unit)),
+        (Cell("At most"), amount_cell(high, unit)),
     )
     table = ReportTable((f"What {worth['variant']} is worth", "a month"), rows)
-    return ReportSection("Why, and what it is worth", (*said, _sentence(worth["assumption"])), table=table)
+    return ReportSection("Why, and what it is worth", (*said, as_sentence(worth["assumption"])), table=table)
 
 
 def arms(shown: ReportedLook) -> ReportSection:
@@ -165,10 +123,10 @@ def arms(shown: ReportedLook) -> ReportSection:
     metric = shown.primary
     rows = tuple(
         (
-            Cell(arm["variant"]),
+            Cell(cut(arm["variant"], LONGEST_NAME)),
             Cell(count_text(arm["units"]), arm["units"]),
             Cell(count_text(arm["units_immature"]), arm["units_immature"]),
-            _value(arm["value"], metric),
+            value_cell(arm["value"], metric),
         )
         for arm in metric["arms"]
     )
@@ -200,7 +158,7 @@ def _forest(compared: Sequence[tuple[Json, Json]], *, points: bool) -> Chart | N
             estimate=_effect(metric, row)[0],
             interval=_effect(metric, row)[1],
             verdict=row["verdict"],
-            said=_change(_effect(metric, row)[0], metric).text,
+            said=change_cell(_effect(metric, row)[0], metric).text,
             group=ROLES[metric["role"]].capitalize(),
         )
         for metric, row in compared
@@ -213,7 +171,7 @@ def _forest(compared: Sequence[tuple[Json, Json]], *, points: bool) -> Chart | N
     return Chart("Differences in points" if points else "Effects against control", told, points, effects)
 
 
-def series(shown: ReportedLook) -> ReportSection:
+def day_by_day(shown: ReportedLook) -> ReportSection:
     """The first goal day by day, everything so far."""
     judged = {row["variant"] for row in shown.primary["comparisons"] if row["gate"]["open"] and not shown.unhealthy}
     metric = next(each for each in shown.timeseries["metrics"] if each["metric"] == shown.primary["metric"])
@@ -226,16 +184,16 @@ def series(shown: ReportedLook) -> ReportSection:
     rows = tuple(
         (
             Cell(day["day"]),
-            Cell(day["variant"]),
+            Cell(cut(day["variant"], LONGEST_NAME)),
             Cell(count_text(day["units"]), day["units"]),
-            _change(day[estimate], metric),
-            *_ends(day[interval], metric),
+            change_cell(day[estimate], metric),
+            *end_cells(day[interval], metric),
         )
         for day in days
     )
     charts = tuple(
         Chart(
-            f"{title(metric).capitalize()} with {variant}, day by day",
+            f"{title(metric).capitalize()} with {cut(variant, LONGEST_NAME)}, day by day",
             "The effect at the close of each day, of everything until then, with its interval.",
             of_points,
             days=tuple(
@@ -243,7 +201,7 @@ def series(shown: ReportedLook) -> ReportSection:
                     _short(day["day"]),
                     day[estimate],
                     day[interval],
-                    f"{day['day']}: {_change(day[estimate], metric).text}",
+                    f"{day['day']}: {change_cell(day[estimate], metric).text}",
                 )
                 for day in days
                 if day["variant"] == variant
@@ -272,8 +230,8 @@ def guardrails(shown: ReportedLook) -> ReportSection | None:
         )
         for row in metric["comparisons"]:
             estimate, interval = _effect(metric, row)
-            cells = (_change(estimate, metric), *_ends(interval, metric), Cell(_verdict(row)))
-            rows.append((Cell(title(metric)), Cell(row["variant"]), borne, *cells))
+            cells = (change_cell(estimate, metric), *end_cells(interval, metric), Cell(_verdict(row)))
+            rows.append((Cell(title(metric)), Cell(cut(row["variant"], LONGEST_NAME)), borne, *cells))
     names = ("Guardrail", "Variant", "Largest harm borne", "Effect", "From", "To", "Verdict")
     return ReportSection("Guardrails", table=ReportTable(names, tuple(rows[:MOST_ROWS])))
 
@@ -287,14 +245,14 @@ def health(shown: ReportedLook) -> ReportSection:
         if balance["alarm"]
         else f"The variants filled as their weights say ({p_text(balance['p'])})."
     ]
-    said += [_sentence(_hidden(check, shown)) for check in found["checks"][:MOST_LINES]]
+    said += [as_sentence(_hidden(check, shown)) for check in found["checks"][:MOST_LINES]]
     left_out = {name: count for name, count in found["excluded"].items() if isinstance(count, int) and count}
     said += [f"Left out: {count_text(count)} {name.replace('_', ' ')}." for name, count in left_out.items()]
     if shown.results["pending"]:
         said.append(f"{count_text(shown.results['pending'])} events were acknowledged and are not counted yet.")
     variants = [arm["variant"] for arm in shown.primary["arms"]]
     rows = tuple(
-        (Cell(variant), Cell(count_text(observed), observed), Cell(rate_text(expected), expected))
+        (Cell(cut(variant, LONGEST_NAME)), Cell(count_text(observed), observed), Cell(rate_text(expected), expected))
         for variant, observed, expected in zip(variants, balance["observed"], balance["expected"], strict=True)
     )
     return ReportSection("Health", tuple(said), table=ReportTable(("Variant", "Took part", "Planned share"), rows))
@@ -304,9 +262,9 @@ def definition(shown: ReportedLook) -> ReportSection:
     """What is tested, on whom, and by which plan. A shared one says nothing of visitors, of people and of others."""
     told, plan = shown.definition, shown.definition["plan"]
     share = told["traffic"][-1]["share"] if told["traffic"] else 1.0
-    weights = ", ".join(f"{each['key']} {rate_text(each['weight'])}" for each in told["variants"])
+    weights = ", ".join(f"{cut(each['key'], LONGEST_NAME)} {rate_text(each['weight'])}" for each in told["variants"])
     rows: list[tuple[Cell, ...]] = [
-        (Cell("Hypothesis"), Cell(_cut(told["hypothesis"] or NOTHING))),
+        (Cell("Hypothesis"), Cell(cut(told["hypothesis"] or NOTHING))),
         (Cell("Variants"), Cell(weights)),
         (Cell("Traffic"), Cell(rate_text(share), share)),
         (Cell("Unit"), Cell(told["unit"])),
@@ -351,7 +309,7 @@ def repeat(shown: ReportedLook) -> ReportSection:
 
 def title(metric: Json) -> str:
     """What a metric is called."""
-    return _cut(metric["title"])
+    return cut(metric["title"], LONGEST_NAME)
 
 
 def _effect_row(metric: Json, row: Json) -> tuple[Cell, ...]:
@@ -361,11 +319,11 @@ def _effect_row(metric: Json, row: Json) -> tuple[Cell, ...]:
     return (
         Cell(title(metric)),
         Cell(ROLES[metric["role"]]),
-        Cell(row["variant"]),
-        _value(control["value"], metric),
-        _value(variant["value"], metric),
-        _change(estimate, metric),
-        *_ends(interval, metric),
+        Cell(cut(row["variant"], LONGEST_NAME)),
+        value_cell(control["value"], metric),
+        value_cell(variant["value"], metric),
+        change_cell(estimate, metric),
+        *end_cells(interval, metric),
         Cell(p_text(p).removeprefix("p = ").removeprefix("p "), p),
         Cell(_verdict(row)),
     )
@@ -384,31 +342,6 @@ def _verdict(row: Json) -> str:
     return VERDICTS[row["verdict"]] if row["gate"]["open"] else "too early"
 
 
-def _value(value: float | None, metric: Json) -> Cell:
-    return Cell(value_text(value, metric["quantity"], metric.get("currency") or ""), value)
-
-
-def _change(value: float | None, metric: Json) -> Cell:
-    if metric["effect_scale"] == "points":
-        return Cell(difference_text(value, metric["quantity"], metric.get("currency") or "", signed=True), value)
-    return Cell(lift_text(value, signed=True), value)
-
-
-def _ends(interval: Sequence[float | None] | None, metric: Json) -> tuple[Cell, Cell]:
-    low, high = interval or (None, None)
-    return _change(low, metric), _change(high, metric)
-
-
-def _moment(text: str | None) -> Cell:
-    return Cell(NOTHING) if text is None else Cell(moment_text(datetime.fromisoformat(text)), text)
-
-
-def _amount(value: float | None, unit: str) -> Cell:
-    if len(unit) == len("EUR") and unit.isupper():
-        return Cell(value_text(value, "money", unit), value)
-    return Cell(f"{figure_text(value)} {unit}".rstrip(), value)
-
-
 def _named(metrics: Iterable[str]) -> str:
     return ", ".join(name.replace("_", " ") for name in metrics) or NOTHING
 
@@ -423,21 +356,9 @@ def _compared(day: Json) -> bool:
     return any(day[name] is not None for name in ("control_value", "lift", "difference"))
 
 
-def _cut(text: str) -> str:
-    """What somebody wrote, not longer than anybody reads."""
-    return text if len(text) <= LONGEST_SAID else f"{text[:LONGEST_SAID]} …"
-
-
-def _sentence(text: str) -> str:
-    """A text as a sentence: it begins large and ends with a full stop."""
-    text = _cut(text)
-    whole = text[:1].upper() + text[1:]
-    return whole if whole.endswith((".", "!", "?")) else f"{whole}."
-
-
 def _hidden(check: Json, shown: ReportedLook) -> str:
     """What a check says; strangers do not learn of which other experiment."""
-    said = str(check["detail"])
-    for name in sorted(shown.hidden, key=len, reverse=True):
-        said = said.replace(name, "another experiment")
-    return said
+    if not shown.hidden:
+        return str(check["detail"])
+    names = "|".join(re.escape(name) for name in sorted(shown.hidden, key=len, reverse=True))
+    return re.sub(rf"(?<![\w-])(?:{names})(?![\w-])", "another experiment", str(check["detail"]))

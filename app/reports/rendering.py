@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from app.dashboard.charts import Forest, Series, forest, series
-from app.reports.content import Chart, ReportPage, ReportSection, ReportTable
+from app.reports.pieces import Chart, ReportPage, ReportSection, ReportTable
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -1,8 +1,7 @@
 """Reports of experiments, and the links that show one to whoever holds them."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 
@@ -12,22 +11,22 @@ from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from msgspec import Meta
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.analysis.queries import ExperimentQuery, ReportQuery
+from app.analysis.queries import ReportQuery
 from app.http.body import decode
-from app.http.errors import Problem, retry_later
-from app.management.audit import REASON, Act, auditing
+from app.http.errors import Problem
+from app.management.audit import REASON
 from app.management.openapi import json_body
 from app.management.results import Key, Moment, Phase
-from app.reports.content import ReportedLook, ReportPage, report_of
+from app.reports.content import ReportedLook, report_of
+from app.reports.pieces import ReportPage
 from app.reports.rendering import html, markdown, page_saying, policy
-from app.reports.shares import MOST_DAYS, ShareLink, ShareLinks, TooManyShares, new_share
+from app.reports.shares import MOST_DAYS
+from app.reports.sharing import WantedLink, end_link, held_links, link_told, links_of, make_link
 from app.routes.dependencies import Anyone, Asked, Secret, Worker, analysed, analysed_for
-from app.worker.resources import Resources
 
 router = APIRouter(tags=["Results"])
 
 Form = Literal["html", "md"]
-RETRY_SECONDS: Final = 60
 NEVER_STORED: Final = {"cache-control": "no-store"}
 HEADERS: Final = {
     "referrer-policy": "no-referrer",
@@ -98,27 +97,6 @@ PAGE: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-def link_told(share: ShareLink) -> dict[str, Any]:
-    """What may be told of a link: all but what would open it."""
-    return {name: getattr(share, name) for name in ShareLink.__struct_fields__ if name != "digest"}
-
-
-def shares_of(worker: Resources) -> ShareLinks:
-    """The links of this service."""
-    return ShareLinks(worker.settings.data)
-
-
-@asynccontextmanager
-async def writing() -> AsyncGenerator[None]:
-    """What keeps links inside is refused in words where it cannot. Raises Problem."""
-    try:
-        yield
-    except TooManyShares as error:
-        raise Problem(409, "too_many_shares", str(error)) from None
-    except OSError as error:
-        raise retry_later(503, "share_not_kept", f"no link can be kept: {error.strerror}", RETRY_SECONDS) from None
-
-
 class ReportParameters(BaseModel):
     """Which look a report shows, and in which form."""
 
@@ -164,19 +142,13 @@ async def share_report(key: Key, request: Request, _: Secret, asked: Asked, work
     """
     body = await request.body()
     wanted = decode(body, SHARE_DECODER) if body else ShareBody()
-    await analysed(asked, worker, ExperimentQuery(key) if wanted.at is None else ReportQuery(key, wanted.at))
-    by = f"key {asked.grant.name}" if asked.grant else ""
-    token, made = new_share(key, by, wanted.days, wanted.at, datetime.now(UTC))
-    async with auditing(asked, worker, Act("share", key, after=link_told(made), reason=wanted.reason)), writing():
-        await asyncio.to_thread(shares_of(worker).keep, made, datetime.now(UTC))
-    url = f"{worker.addresses.of(asked.scope, asked.headers).url}/share/{token}"
+    made, url = await make_link(asked, worker, WantedLink(key, wanted.days, wanted.at, wanted.reason))
     return JSONResponse({"id": made.id, "url": url, "expires_at": made.expires_at}, 201, NEVER_STORED)
 
 
 @router.get("/v1/shares", summary="The links that show reports", responses=LISTED)
 async def shared_reports(_: Secret, worker: Worker) -> JSONResponse:
-    held = await asyncio.to_thread(shares_of(worker).listed, datetime.now(UTC))
-    return JSONResponse({"shares": [link_told(each) for each in held]}, headers=NEVER_STORED)
+    return JSONResponse({"shares": [link_told(each) for each in await held_links(worker)]}, headers=NEVER_STORED)
 
 
 Identifier = Annotated[
@@ -186,12 +158,7 @@ Identifier = Annotated[
 
 @router.delete("/v1/shares/{id}", summary="Take a link back; it opens nothing from now on", status_code=204)
 async def take_back(identifier: Identifier, _: Secret, asked: Asked, worker: Worker) -> Response:
-    held = await asyncio.to_thread(shares_of(worker).listed, datetime.now(UTC))
-    found = next((each for each in held if each.id == identifier), None)
-    if found is None:
-        raise Problem(404, "unknown_share", "there is no such link; GET /v1/shares lists those that hold")
-    async with auditing(asked, worker, Act("unshare", found.experiment, before=link_told(found))), writing():
-        await asyncio.to_thread(shares_of(worker).take_back, identifier, datetime.now(UTC))
+    await end_link(asked, worker, identifier)
     return Response(status_code=204)
 
 
@@ -201,7 +168,7 @@ Token = Annotated[str, Path(max_length=200, description="What the link ends with
 @router.get("/share/{token}", summary="The report that a link shows", responses=PAGE)
 async def shared(token: Token, _: Anyone, worker: Worker) -> Response:
     """Needs no key. What no link ends with, what is over and what was taken back answer the same 404."""
-    found = await asyncio.to_thread(shares_of(worker).find, token, datetime.now(UTC))
+    found = await asyncio.to_thread(links_of(worker).find, token, datetime.now(UTC))
     try:
         if found is None:
             raise Problem(404, "unknown_share", "")
