@@ -124,7 +124,7 @@ class Answers:
         look = "GET /v1/experiments/{key}/results"
         self.ask(look, "/v1/experiments/banner/results?include=sql&dimension=device")
         self.ask(look, "/v1/experiments/bananer/results")
-        lists = ("experiments", "results", "program", "holdouts", "metrics", "cx", "recommender", "events", "doctor")
+        lists = ("experiments", "results", "program", "holdouts", "metrics", "cx", "recommender", "events", "doctor", "operations")
         for name in (*lists, "events/rejected", "keys", "audit", "shares"):
             self.ask(f"GET /v1/{name}")
         self.ask("GET /v1/events", "/v1/events?event=Order%20Completed")
