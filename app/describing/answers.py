@@ -54,6 +54,7 @@ from experiments.answers.reports import (
     HoldoutList,
     HoldoutReport,
     MetricList,
+    MetricTold,
     Timeseries,
     UnitRows,
 )
@@ -72,7 +73,7 @@ FORMS: Final = Forms(
     parts={Methods: {method: {name: OWN_NAMES.get(name, name) for name in names} for method, names in METHODS.items()}},
     optional=OPTIONAL,
     foreign=frozenset(kind for kind in vars(sdks).values() if isinstance(kind, type)),
-    without_null=frozenset({Metric, RatioPart, Cap, Bound, Subtract}),
+    without_null=frozenset({Metric, MetricTold, RatioPart, Cap, Bound, Subtract}),
 )
 SERVED: Final[tuple[Any, ...]] = (
     Readout, Timeseries, ExperimentList, ExperimentAnswer, MetricList, UnitRows, ComparisonRows, CustomerExperience,

@@ -85,6 +85,8 @@ OPERATIONS: Final[Mapping[str, AnsweredOperation]] = {
     "GET /v1/holdouts/{key}/results": _named("getHoldoutResults", "HoldoutReport"),
     "GET /v1/metrics": _named("getMetrics", "MetricList"),
     "GET /v1/cx": _named("getCustomerExperience", "CustomerExperience"),
+    "POST /v1/experiments/{key}/start": _named("startExperiment", "OrderAnswer", status="202"),
+    "POST /v1/experiments/{key}/ship": _named("shipExperiment", "OrderAnswer", status="202"),
     "POST /v1/experiments/{key}/pause": _named("pauseExperiment", "OrderAnswer", status="202"),
     "POST /v1/experiments/{key}/resume": _named("resumeExperiment", "OrderAnswer", status="202"),
     "POST /v1/experiments/{key}/stop": _named("stopExperiment", "OrderAnswer", status="202"),

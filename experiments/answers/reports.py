@@ -105,6 +105,10 @@ class ExperimentSummary(TypedDict):
     """What the experiment's file, or an order that outranks it, wants of it."""
     status_in_file: Status
     """What the file alone says, where an order outranks it."""
+    ordered: bool
+    """Whether an order outranks the file."""
+    units_by_day: Sequence[int]
+    """How many were enrolled on each shop day, the oldest first."""
     state: State
     start: datetime | None
     """When enrolment begins, or began."""
@@ -160,9 +164,9 @@ class MetricTold(Metric):
     built_in: bool
     """Whether every shop has it without a file."""
     defined_in: str | None
-    """The file that defines it, null where it is built in."""
+    """The file that defines it; one that is built in has none."""
     defined_on_line: int | None
-    """The line of the file where it begins, null where it is built in."""
+    """The line of the file where it begins; what is built in has none."""
     used_by: tuple[MetricUse, ...]
     """The experiments and holdouts that use it."""
 
