@@ -20,7 +20,8 @@ from growthbook.core import eval_feature
 from experiments.assignment.assign import CompiledExperiment, assign
 from experiments.assignment.compilation import compile_experiment
 from experiments.assignment.payload import features
-from experiments.definitions.model import Audience, Experiment, Holdout, Layer, Segment, Variant
+from experiments.definitions.model import Audience, Experiment, Layer, Variant
+from experiments.definitions.shop import Holdout, Segment
 
 ROUNDS = 30
 VISITORS = 2_000

@@ -28,7 +28,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(CHECKOUT / "tests"))
     from worlds.answered_shop import answered_shop
 
-    from app.management.openapi_answers import OPERATIONS
+    from app.glossary.operations import OPERATIONS
 
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder, answered_shop(Path(folder)) as (_, given):

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from app.describing.answers import answers_json, glossary_page, served_types
+from app.describing.answers import answers_json, glossary_document, served_types
 from app.glossary.entries import PLACE
 
 PAGE = Path(__file__).parents[1] / "docs/glossary.md"
 
 if __name__ == "__main__":
     PLACE.write_bytes(answers_json())
-    PAGE.write_text(glossary_page(), encoding="utf-8")
+    PAGE.write_text(glossary_document(), encoding="utf-8")
     print(*served_types().twice, sep="\n")
     for name, places in served_types().undescribed.items():
         print(f"{name}: nothing explains it; it stands in {', '.join(dict.fromkeys(places))}")

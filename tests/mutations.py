@@ -19,6 +19,7 @@ from pathlib import Path
 
 import psutil
 from oracles.proving import PLANTED
+from planted.answers import ANSWERS
 from planted.consent import CONSENT
 from planted.decisions import DECISIONS, refusals
 from planted.delivery import DELIVERY
@@ -52,6 +53,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     **TRUST,
     **KEYS,
     **PRIVACY,
+    **ANSWERS,
     **CONSENT,
     **VISITORS,
     **TAG,

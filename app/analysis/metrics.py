@@ -29,12 +29,16 @@ def metrics_told(catalog: Catalog, definitions: Path) -> list[dict[str, Any]]:
             "described": definition_text(metric, catalog.shop.currency or ""),
             "events": events_read(metric),
             "built_in": builtin.get(name) == metric,
-            "defined_in": None if builtin.get(name) == metric else file,
-            "defined_on_line": None if builtin.get(name) == metric else lines.get(name),
+            **({} if builtin.get(name) == metric else _place(file, lines.get(name))),
             "used_by": uses.get(name, []),
         }
         for name, metric in sorted(catalog.metrics.items())
     ]
+
+
+def _place(file: str, line: int | None) -> dict[str, Any]:
+    """Where a metric of a file is defined."""
+    return {"defined_in": file} if line is None else {"defined_in": file, "defined_on_line": line}
 
 
 def lines_of(definitions: Path) -> tuple[str, Mapping[str, int]]:

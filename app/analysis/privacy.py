@@ -1,6 +1,7 @@
 """What `resonate privacy` reports: what is kept of whom, by the settings that hold and by what the log has."""
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Final, Literal
 
 from app.analysis.state import Analysis
@@ -9,6 +10,8 @@ from app.identity.consent import COOKIE as CONSENT_COOKIE
 from app.identity.consent import ConsentRules
 from app.identity.cookies import CookieRules
 from app.keys.named import FollowedKeys
+from app.people.file import PeopleUnreadable, read_people
+from app.runtime.data_directory import DataDirectory
 from events.consent import Consent
 from events.deletes.tombstones import read_tombstones
 from events.scrubbing import ADDRESSES, ADVERTISING
@@ -40,6 +43,15 @@ class ExemptionCondition:
     state: State
     because: str
     controlled_by: Literal["service", "shop"]
+
+
+def signed_in_readers(data: Path) -> list[str]:
+    """The e-mails of those who may look at visitors on pages; nobody where the file of people is damaged."""
+    try:
+        known = read_people(DataDirectory(data).people_file)
+    except PeopleUnreadable:
+        return []
+    return sorted(person.email for person in known.people if "read_people" in person.scopes)
 
 
 def privacy_report(analysis: Analysis) -> dict[str, Any]:
@@ -87,7 +99,10 @@ def privacy_report(analysis: Analysis) -> dict[str, Any]:
             "deny": list(shop.privacy.deny),
             "keep": list(shop.privacy.keep),
         },
-        "who_may_read_people": [grant.name for grant in keys.grants if "read_people" in grant.scopes],
+        "who_may_read_people": [
+            *(grant.name for grant in keys.grants if "read_people" in grant.scopes),
+            *signed_in_readers(settings.data),
+        ],
         "erasures": erasures,
         "ids": {
             "users": found.users,

@@ -282,7 +282,7 @@ class OrderAnswer(TypedDict):
     """When it was ordered, in UTC."""
 
 
-class PreviewLink(TypedDict):
+class PreviewLinkMade(TypedDict):
     """A link that shows one variant."""
 
     token: str

@@ -27,7 +27,7 @@ class Done(TypedDict):
     success: Literal[True]
 
 
-class Remark(TypedDict):
+class EventRemark(TypedDict):
     """What was wrong with one event of a request."""
 
     index: int
@@ -60,8 +60,8 @@ class Tracked(TypedDict):
 
     success: Literal[True]
     """Whether it is done: what is not named otherwise is kept."""
-    rejected: NotRequired[Sequence[Remark]]
-    repaired: NotRequired[Sequence[Remark]]
+    rejected: NotRequired[Sequence[EventRemark]]
+    repaired: NotRequired[Sequence[EventRemark]]
     hints: NotRequired[Sequence[TrackingHint]]
     """What of stored events nothing reads."""
     more: NotRequired[int]

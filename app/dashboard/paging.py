@@ -20,7 +20,7 @@ class Paged:
     whole: int
 
 
-def paged(items: Sequence[Any], page: int, size: int) -> Paged:
+def one_page(items: Sequence[Any], page: int, size: int) -> Paged:
     """A page of a list, the last one where there are fewer."""
     pages = max(1, -(-len(items) // size))
     page = min(page, pages)

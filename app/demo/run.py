@@ -5,14 +5,14 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import httpx
 
@@ -33,6 +33,8 @@ VISITS_PER_SECOND: Final = 40.0
 REPORT_SECONDS: Final = 10.0
 WRITTEN_SECONDS: Final = 2.0  # until the past orders are in the log
 SHARED_DAYS: Final = 30
+TRIES: Final = 5
+Found = TypeVar("Found")
 CAME: Final = "crowd.json"
 ONE_NETWORK: Final = {  # the whole crowd comes from it
     "RESONATE_BUDGET_CPU_MS": "2000",
@@ -87,9 +89,10 @@ async def _run(service: Service, environment: Mapping[str, str], seed: int) -> N
         async with shop, backend:
             crowd = Crowd(shop, backend, products, seed, *_came(service.data, seed))
             try:
-                await _stock(crowd, service.data)
-                shared = await _shared(backend)
-                _say(sentence(await readout(backend, BANNER)))
+                await _patiently(service, partial(_stock, crowd, service.data))
+                first = await _patiently(service, partial(readout, backend, BANNER))
+                shared = await _patiently(service, partial(_shared, backend))
+                _say(sentence(first))
                 for line in where_to_look(shared, service.printed, pages, address):
                     _say(line)
                 _say("Ctrl-C stops everything.\n")
@@ -104,7 +107,19 @@ def _say(text: str) -> None:
 
 def _client(address: str, key: str) -> httpx.AsyncClient:
     headers, limits = {"Authorization": f"Bearer {key}"}, httpx.Limits(max_connections=32)
-    return httpx.AsyncClient(base_url=address, headers=headers, limits=limits, timeout=30)
+    return httpx.AsyncClient(base_url=address, headers=headers, limits=limits, timeout=120)
+
+
+async def _patiently(service: Service, work: Callable[[], Awaitable[Found]]) -> Found:
+    """What the work comes to, tried again where a busy machine could not answer. Raises httpx.HTTPError."""
+    for _ in range(TRIES - 1):
+        try:
+            return await work()
+        except httpx.HTTPError:
+            if not service.runs:
+                raise
+            await asyncio.sleep(1.0)
+    return await work()
 
 
 def _keys(data: Path, environment: Mapping[str, str]) -> dict[str, str]:

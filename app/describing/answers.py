@@ -13,7 +13,7 @@ from app.answers.operations import (
     KeyListAnswer,
     OperationsAnswer,
     OrderAnswer,
-    PreviewLink,
+    PreviewLinkMade,
     Readiness,
     RefusedAnswer,
     ShareList,
@@ -42,19 +42,19 @@ from app.answers.visitors import (
 from app.describing.types import Forms, ServedTypes
 from app.glossary.entries import Explained
 from app.worker.recommendations import ListAnswer
+from experiments.answers.arrivals import EventNames, EventRows
 from experiments.answers.comparison import Methods
 from experiments.answers.encoding import METHODS, OPTIONAL, OWN_NAMES
 from experiments.answers.readout import Readout
 from experiments.answers.reports import (
     ComparisonRows,
     CustomerExperience,
-    EventNames,
-    EventRows,
     ExperimentAnswer,
     ExperimentList,
     HoldoutList,
     HoldoutReport,
     MetricList,
+    MetricTold,
     Timeseries,
     UnitRows,
 )
@@ -73,12 +73,13 @@ FORMS: Final = Forms(
     parts={Methods: {method: {name: OWN_NAMES.get(name, name) for name in names} for method, names in METHODS.items()}},
     optional=OPTIONAL,
     foreign=frozenset(kind for kind in vars(sdks).values() if isinstance(kind, type)),
-    without_null=frozenset({Metric, RatioPart, Cap, Bound, Subtract}),
+    without_null=frozenset({Metric, MetricTold, RatioPart, Cap, Bound, Subtract}),
 )
 SERVED: Final[tuple[Any, ...]] = (
     Readout, Timeseries, ExperimentList, ExperimentAnswer, MetricList, UnitRows, ComparisonRows, CustomerExperience,
     HoldoutList, HoldoutReport, Program, Outlook, PlanTable, TrafficPlan, EventNames, EventRows,
-    Alive, Readiness, OperationsAnswer, Diagnosis, KeyListAnswer, AuditPage, RefusedAnswer, OrderAnswer, PreviewLink,
+    Alive, Readiness, OperationsAnswer, Diagnosis, KeyListAnswer, AuditPage, RefusedAnswer, OrderAnswer,
+    PreviewLinkMade,
     Done, Tracked, Personalized, RecommendedList, ListAnswer, Flag, Flags, OfrepFailure, VisitorIssued,
     PersonErased, PersonCounted, PersonHeld, SeveralMeant, ProblemAnswer, BadProducts, ProductsTaken, RecommenderReport,
     GrowthBookFeatures, GrowthBookRefused, SegmentSettings, RudderStackSettings, ShareMade, ShareList,
@@ -111,7 +112,7 @@ def answers_json() -> bytes:
     return "\n".join(lines).encode()
 
 
-def glossary_page() -> str:
+def glossary_document() -> str:
     """The page of the documents."""
     return HEAD + "".join(_row(entry) for _, entry in sorted(served_types().homes.items()))
 

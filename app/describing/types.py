@@ -52,7 +52,7 @@ class Undescribed(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class ServedMember:
     """One member of a served class: its name there and in the class, its type, whether every answer has it."""
 
     name: str
@@ -146,7 +146,7 @@ class ServedTypes:
         if text and self.homes.setdefault(name, Explained(name, where, text)).description != text:
             self.twice.append(f"{name}: explained twice, in {self.homes[name].where} and in {where}")
 
-    def _class(self, name: str, kind: type, members: Sequence[Member]) -> Schema:
+    def _class(self, name: str, kind: type, members: Sequence[ServedMember]) -> Schema:
         made = self._reference(name, (kind, tuple(member.name for member in members)))
         if made is not None:
             return made
@@ -175,7 +175,8 @@ class ServedTypes:
             own = {member.own: member for member in _members(each, Forms())}
             hints = get_type_hints(each, include_extras=True)
             chosen = [
-                Member(shown, of, own[of].type if of in own else hints[of], always=True) for shown, of in served.items()
+                ServedMember(shown, of, own[of].type if of in own else hints[of], always=True)
+                for shown, of in served.items()
             ]
             found.append(self._class(name, each, chosen))
         return _either(found)
@@ -218,33 +219,33 @@ def _either(schemas: Sequence[Schema]) -> Schema:
     return {"anyOf": each}
 
 
-def _members(kind: Any, forms: Forms) -> Iterator[Member]:
+def _members(kind: Any, forms: Forms) -> Iterator[ServedMember]:
     """What is served of a class, in order."""
     if not isinstance(kind, type):
         raise Undescribed(f"{kind} has no schema: say what it is")
     hints = get_type_hints(kind, include_extras=True)
     if is_dataclass(kind):
         names = [each.name for each in fields(kind) if each.metadata.get("served", True)]
-        return (Member(name, name, hints[name], name not in forms.optional) for name in names)
+        return (ServedMember(name, name, hints[name], name not in forms.optional) for name in names)
     if is_typeddict(kind):
         required: Set[str] = getattr(kind, "__required_keys__")  # noqa: B009 - of which pyright knows nothing
-        return (Member(name, name, of, name in required) for name, of in hints.items())
+        return (ServedMember(name, name, of, name in required) for name, of in hints.items())
     if issubclass(kind, msgspec.Struct):
         return _struct_members(kind, hints)
     if issubclass(kind, BaseModel):
         lacking = kind in forms.without_null
         return (
-            Member(name, name, hints[name], not (lacking and NoneType in get_args(hints[name])))
+            ServedMember(name, name, hints[name], not (lacking and NoneType in get_args(hints[name])))
             for name in kind.model_fields
         )
     raise Undescribed(f"{kind} has no schema: say what it is")
 
 
-def _struct_members(kind: type[msgspec.Struct], hints: Mapping[str, Any]) -> Iterator[Member]:
+def _struct_members(kind: type[msgspec.Struct], hints: Mapping[str, Any]) -> Iterator[ServedMember]:
     """Of a struct, which may leave out what is unset, or has its default."""
     for each in msgspec.structs.fields(kind):
         may_lack = UnsetType in get_args(each.type) or (kind.__struct_config__.omit_defaults and not each.required)
-        yield Member(each.encode_name, each.name, hints[each.name], not may_lack)
+        yield ServedMember(each.encode_name, each.name, hints[each.name], not may_lack)
 
 
 def _bare(kind: Any) -> Any:

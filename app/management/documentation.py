@@ -9,8 +9,8 @@ import msgspec
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import HTMLResponse, Response
 
+from app.glossary.operations import answer_schemas, with_answers
 from app.management.openapi import ERRORS, JSON, PROBLEM, SECURITY, hot_components, hot_paths
-from app.management.openapi_answers import answer_schemas, answered
 from app.management.openapi_sdks import sdk_paths
 from app.routes.dependencies import Asked, Worker, key_if_any
 
@@ -69,7 +69,7 @@ def _whole(document: JSON) -> JSON:
     document["paths"] = {path: operations for path, operations in paths.items() if path not in SHORT_NAMES}
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            answered(method, path, operation)
+            with_answers(method, path, operation)
     document["components"] = {"securitySchemes": SCHEMES, "schemas": {**hot_components(), **answer_schemas()}}
     return document
 

@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 
 from app.http.access import Grant
 from app.routes.dependencies import Anyone, Secret, Worker
-from app.runtime.ailments import Ailment, OwnCause, told_of
+from app.runtime.ailments import Ailment, OwnCause, ailment_told
 from app.runtime.data_directory import DataDirectory
 from app.worker.resources import Resources
 from events.causes import StoreCause
@@ -133,9 +133,9 @@ def readiness(
     }
     keys = {"errors": list(worker.keys.listed.problems[:LISTED_ERRORS])}
     warnings = list(worker.connection.warnings)
-    in_words = [msgspec.to_builtins(told_of(each)) for each in causes]
+    told_causes = [msgspec.to_builtins(ailment_told(each)) for each in causes]
     return ready | {
-        "causes": in_words,
+        "causes": told_causes,
         "store": store | told,
         "definitions": definitions,
         "keys": keys,

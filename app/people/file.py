@@ -77,7 +77,7 @@ class People:
         """All of them now; one look at the file's mark. Raises PeopleUnreadable."""
         mark = mark_of(self.file)
         if mark != self._mark:
-            self._known, self._mark = self._read(), mark
+            self._known, self._mark = read_people(self.file), mark
         return self._known
 
     def add(self, email: str, role: Role, by: By, now: float) -> tuple[TeamMember, str]:
@@ -183,7 +183,7 @@ class People:
     def _change(self, changed: Callable[[PeopleList], Change]) -> PeopleList:
         """What was there before, which is now changed."""
         with locked(self.file):
-            before = self._read()
+            before = read_people(self.file)
             after, lines = changed(before)
             self._audit.write(*lines)
             if after != before:
@@ -192,13 +192,15 @@ class People:
                 replace_file(self.file, msgspec.json.encode(after), keeps_mode=True)
             return before
 
-    def _read(self) -> PeopleList:
-        try:
-            content = read_or_none(self.file)
-            return msgspec.json.decode(content, type=PeopleList) if content else PeopleList()
-        except (msgspec.MsgspecError, UnicodeDecodeError, OSError) as error:
-            told = f"{self.file} cannot be read ({error}); put it back from a backup, or move it away and start anew"
-            raise PeopleUnreadable(told) from None
+
+def read_people(file: Path) -> PeopleList:
+    """What a file says; nobody where there is none. Raises PeopleUnreadable."""
+    try:
+        content = read_or_none(file)
+        return msgspec.json.decode(content, type=PeopleList) if content else PeopleList()
+    except (msgspec.MsgspecError, UnicodeDecodeError, OSError) as error:
+        told = f"{file} cannot be read ({error}); put it back from a backup, or move it away and start anew"
+        raise PeopleUnreadable(told) from None
 
 
 def _new_person(email: str, role: Role, now: float) -> TeamMember:

@@ -24,7 +24,8 @@ logger = logging.getLogger(__name__)
 IDLE_SESSION_SECONDS: Final = 12 * 3_600
 LONGEST_SESSION_SECONDS: Final = 30 * DAY_SECONDS
 NOTED_SECONDS: Final = 60  # a use is noted no more often
-ANSWER_KEPT_SECONDS: Final = 3_600
+ANSWER_KEPT_SECONDS: Final = 600
+MANY: Final = 1_000  # of all that is kept: what is over goes with the next form, not only with the next sign-in
 LONGEST_TOKEN: Final = 64
 LONGEST_BROWSER: Final = 160
 SEEN: Final = "seen:"
@@ -61,12 +62,10 @@ class Sessions:
             id=secrets.token_hex(8), person=person.id, generation=person.generation, began=now,
             browser="".join(letter for letter in browser if letter.isprintable())[:LONGEST_BROWSER],
         )  # fmt: skip
-        over = [name.decode() for name, value in (await self._all()).items() if _is_over(name, value, now)]
+        await self._drop_over(now)
         digest = token_digest(token)
         written = [(digest, msgspec.json.encode(session).decode()), (f"{SEEN}{digest}", f"{now:.3f}")]
-        await self._connection.ask_many(
-            [*([("HDEL", SESSIONS, *over)] if over else []), *(("HSET", SESSIONS, *pair) for pair in written)]
-        )
+        await self._connection.ask_many([("HSET", SESSIONS, *pair) for pair in written])
         return token, session
 
     async def find(self, token: str, people: PeopleList, now: float) -> SignedInSession | None:
@@ -105,9 +104,11 @@ class Sessions:
     async def claim(self, form: str, now: float) -> str | None:
         """None for who sends a form first, and is to say by `answered` where that led; else where it led, if known."""
         field = f"{POST}{form}"
-        first, kept = await self._connection.ask_many(
-            [("HSETNX", SESSIONS, field, f"{now:.3f} "), ("HGET", SESSIONS, field)]
+        first, kept, many = await self._connection.ask_many(
+            [("HSETNX", SESSIONS, field, f"{now:.3f} "), ("HGET", SESSIONS, field), ("HLEN", SESSIONS)]
         )
+        if many > MANY:
+            await self._drop_over(now)
         return None if first else kept.decode().partition(" ")[2]
 
     async def answered(self, form: str, place: str, now: float) -> None:
@@ -117,6 +118,11 @@ class Sessions:
     async def forget(self, form: str) -> None:
         """What a form asked for was not done: it may be sent again."""
         await self._connection.ask_many([("HDEL", SESSIONS, f"{POST}{form}")])
+
+    async def _drop_over(self, now: float) -> None:
+        over = [name.decode() for name, value in (await self._all()).items() if _is_over(name, value, now)]
+        if over:
+            await self._connection.ask_many([("HDEL", SESSIONS, *over)])
 
     async def _all(self) -> Mapping[bytes, bytes]:
         [told] = await self._connection.ask_many([("HGETALL", SESSIONS)])

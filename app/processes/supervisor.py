@@ -270,7 +270,8 @@ class Supervisor:
         public = f", for pages {self.settings.public_url}" if self.settings.public_url else ""
         where = f"data {self.directory.root}, store {self.store.name}{public}"
         print(f"Resonate is ready on {address} ({where})", flush=True)
-        self._invite(self.settings.public_url or address)
+        if self.settings.dashboard == "on":
+            self._invite(self.settings.public_url or address)
         self.announcer.say("ready", address=address)
 
     def _invite(self, address: str) -> None:

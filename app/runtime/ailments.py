@@ -46,7 +46,7 @@ class Told(msgspec.Struct, frozen=True):
     remedy: str
 
 
-def told_of(ailment: Ailment) -> Told:
+def ailment_told(ailment: Ailment) -> Told:
     """A cause in words."""
     return Told(ailment.code, ailment.named, *WORDS[ailment.code])
 

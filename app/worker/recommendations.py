@@ -15,7 +15,7 @@ from app.runtime.telemetry import Telemetry
 from events.ingest.history import History, Recent
 from experiments.catalog.catalog import Catalog
 from experiments.catalog.reader import CatalogReader
-from experiments.definitions.model import Slot
+from experiments.definitions.shop import Slot
 from kit.files import FileMark, mark_of, read_or_none
 from kit.time import DAY_SECONDS, DAY_US
 from recommender.ranking.request import ListItem, ListRequest, PastPurchase, Ranking, Strategy

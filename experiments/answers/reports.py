@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Annotated, Any, Literal, NotRequired, TypedDict
+from typing import Annotated, Any, Literal, TypedDict
 
 from experiments.answers.comparison import Verdict
 from experiments.answers.health import Check, Health
@@ -23,14 +23,6 @@ from experiments.definitions.model import (
 NoDays = Literal["quantiles_have_no_days", "not_enough_units"]
 """Why a metric has no days.
 `quantiles_have_no_days`: The quantile of all is not made of the quantiles of days, so that it has no days.
-"""
-ValueKind = Literal["boolean", "number", "text", "list", "object", "null"]
-"""A kind of value.
-`boolean`: True or false.
-`text`: Letters, whatever they say.
-`list`: Several values in order.
-`object`: An object with members.
-`null`: Nothing.
 """
 
 
@@ -109,14 +101,14 @@ class ExperimentSummary(TypedDict):
     days: int
     units: int | None
     units_a_day: float | None
-    units_by_day: Sequence[int]
-    """Units that were exposed on each closed day that was read last, the newest last, 28 at most."""
     status: Status
     """What the experiment's file, or an order that outranks it, wants of it."""
     status_in_file: Status
     """What the file alone says, where an order outranks it."""
     ordered: bool
     """Whether an order outranks the file: a start, a pause, a stop or a ship that the file does not say yet."""
+    units_by_day: Sequence[int]
+    """Units that were exposed on each shop day, 28 at most, the newest last."""
     state: State
     start: datetime | None
     """When enrolment begins, or began."""
@@ -172,9 +164,9 @@ class MetricTold(Metric):
     built_in: bool
     """Whether every shop has it without a file."""
     defined_in: str | None
-    """The file that defines it, null where it is built in."""
+    """The file that defines it; one that is built in has none."""
     defined_on_line: int | None
-    """The line of the file where it begins, null where it is built in."""
+    """The line of the file where it begins; what is built in has none."""
     used_by: tuple[MetricUse, ...]
     """The experiments and holdouts that use it."""
 
@@ -333,92 +325,3 @@ class HoldoutReport(TypedDict):
     was chosen for being large."""
     shrunk_sum: float | None
     """The same added up after shrinking each towards what tests usually give: what is likely left of it."""
-
-
-class EventProperty(TypedDict):
-    """A property of events of one name."""
-
-    name: str
-    share: float
-    kinds: Sequence[ValueKind]
-    """Which kinds of value it has."""
-
-
-class EventHint(TypedDict):
-    """What is probably wrong with events of one name."""
-
-    code: str
-    message: str
-    """What is to be said of it, in a sentence."""
-
-
-class EventName(TypedDict):
-    """Events of one name."""
-
-    event: str
-    """The name of an event, as senders write it."""
-    type: str
-    count: int
-    count_24h: int
-    """How many in the last 24 hours."""
-    last_seen: str
-    """When the newest was received, in UTC."""
-    libraries: Sequence[str]
-    """The libraries that sent them."""
-    properties: Sequence[EventProperty]
-    """The properties of the newest rows."""
-    metrics: Sequence[str]
-    hint: EventHint | None
-    """What is probably wrong, null where nothing is."""
-
-
-class EventNames(TypedDict):
-    """Which events came lately."""
-
-    as_of: datetime
-    events: Sequence[EventName]
-    """Events: by name, as rows, or how many of them."""
-
-
-class EventRow(TypedDict):
-    """One row of the log, without what says who it was; what it lacks is left out."""
-
-    time: datetime
-    """When it happened, by the sender's clock set right; in UTC."""
-    received_at: datetime
-    """When the service received it, in UTC."""
-    type: str
-    event: NotRequired[str]
-    experiment: NotRequired[str]
-    variant: NotRequired[str]
-    value: NotRequired[float]
-    currency: NotRequired[str]
-    url: NotRequired[str]
-    """The address of a page, or of what a link opens."""
-    path: NotRequired[str]
-    """The path of a page."""
-    device: NotRequired[str]
-    """The kind of device, such as `mobile`."""
-    country: NotRequired[str]
-    """The country, as two letters."""
-    site: NotRequired[str]
-    """The site of the key that sent it."""
-    bot: NotRequired[bool]
-    """Whether an automated visitor sent it: it counts nowhere."""
-    forged: NotRequired[bool]
-    forced: NotRequired[bool]
-    quarantined: NotRequired[bool]
-    authority: str
-    properties: Mapping[str, Any]
-    library: str
-    """The library that sent it: one of a fixed list, `other` or `none`."""
-    context: Mapping[str, Any]
-    """What the sender's library says of where it runs."""
-
-
-class EventRows(TypedDict):
-    """The newest rows of one name."""
-
-    as_of: datetime
-    event: str
-    rows: Sequence[EventRow]

@@ -14,7 +14,8 @@ from experiments.assignment.assign import (
     fixed,
 )
 from experiments.assignment.bucketing import bucket_ranges
-from experiments.definitions.model import DecisionNote, Experiment, Holdout, NotInReason, Segment, TrafficStep
+from experiments.definitions.model import DecisionNote, Experiment, NotInReason, TrafficStep
+from experiments.definitions.shop import Holdout, Segment
 from experiments.targeting.attributes import deriving, sources
 from experiments.targeting.predicates import compile_condition, read_condition
 from kit.conditions import fields

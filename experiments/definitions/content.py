@@ -10,18 +10,8 @@ from typing import Any
 import msgspec
 from pydantic import Field, model_serializer, model_validator
 
-from experiments.definitions.model import (
-    DecisionNote,
-    Definition,
-    Experiment,
-    Holdout,
-    LearnFrom,
-    Metric,
-    Segment,
-    Slot,
-    Status,
-)
-from experiments.definitions.shop import Shop
+from experiments.definitions.model import DecisionNote, Definition, Experiment, LearnFrom, Metric, Status
+from experiments.definitions.shop import Holdout, Segment, Shop, Slot
 
 
 class Course(Definition):

@@ -282,27 +282,6 @@ class Experiment(Definition):
         return reached[-1] if reached else 0.0
 
 
-class Segment(Definition):
-    """A named audience of `segments.yaml`."""
-
-    name: str
-    where: dict[str, Any]
-
-
-class Holdout(Definition):
-    """A share (of 1) of visitors who see none of the experiments that name it.
-
-    It is measured from `start` (None: the day the catalogue first had it) until `end`, by `metrics` (none: the goals of
-    the experiments that name it).
-    """
-
-    name: str
-    share: float
-    start: datetime | None = None
-    end: datetime | None = None
-    metrics: tuple[str, ...] = ()
-
-
 MetricType = Literal["proportion", "count", "mean", "ratio", "quantile", "funnel", "retention", "csat", "nps", "ces"]
 """How a metric is computed.
 `proportion`: The share of units that did something.
@@ -409,44 +388,3 @@ class Metric(Definition):
     def effect_scale(self) -> EffectScale:
         """Whether its effects are relative to control or differences in its own unit; those of NPS are in points."""
         return self.scale or ("points" if self.type == "nps" else "relative")
-
-
-class Boost(Definition):
-    """Products whose `field` (category, brand, product_id) is `value` have their score multiplied by `factor`."""
-
-    field: str
-    value: str
-    factor: float
-
-
-class Rules(Definition):
-    """What may be shown in a slot, besides the order that the strategy gives it.
-
-    `filter` holds conditions (GrowthBook language) by product field: category, brand, price, in_stock, group_id.
-    """
-
-    include: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    boost: tuple[Boost, ...] = ()
-    filter: dict[str, Any] = Field(default_factory=dict)
-    exclude_purchased: bool | None = None
-    repurchase_after_seconds: int | None = None
-    accessories_of: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    diversity: float | None = None
-
-
-class Recommendations(Definition):
-    """What `recommendations.yaml` says: whose orders recommendations are learnt from, and the slots."""
-
-    learn_from: LearnFrom = "auto"
-    slots: tuple["Slot", ...] = ()
-
-
-class Slot(Definition):
-    """A place on a page that shows recommended products."""
-
-    name: str
-    strategy: Strategy = "for_you"
-    limit: int = 10
-    fallback: Strategy = "popular"
-    rules: Rules = Rules()

@@ -1,11 +1,12 @@
-"""What `shop.yaml` means once it is read: days, money, the cookie, and what may be stored of whom."""
+"""What the shop's own files mean once they are read: `shop.yaml`, segments, holdouts, recommendations."""
 
-from typing import Final, Literal
+from datetime import datetime
+from typing import Any, Final, Literal
 
 from pydantic import Field
 
 from events.consent import ConsentWord
-from experiments.definitions.model import Definition
+from experiments.definitions.model import Definition, LearnFrom, Strategy
 
 LONGEST_DAYS: Final = 395  # 13 months: so long may a cookie last that measures without asking
 ObjectionRule = Literal["none", "measure", "ignore"]
@@ -62,3 +63,65 @@ class Shop(Definition):
     privacy: Privacy = Privacy()
     visitors: Visitors = Visitors()
     tag: TagRules = TagRules()
+
+
+class Segment(Definition):
+    """A named audience of `segments.yaml`."""
+
+    name: str
+    where: dict[str, Any]
+
+
+class Holdout(Definition):
+    """A share (of 1) of visitors who see none of the experiments that name it.
+
+    It is measured from `start` (None: the day the catalogue first had it) until `end`, by `metrics` (none: the goals of
+    the experiments that name it).
+    """
+
+    name: str
+    share: float
+    start: datetime | None = None
+    end: datetime | None = None
+    metrics: tuple[str, ...] = ()
+
+
+class Boost(Definition):
+    """Products whose `field` (category, brand, product_id) is `value` have their score multiplied by `factor`."""
+
+    field: str
+    value: str
+    factor: float
+
+
+class Rules(Definition):
+    """What may be shown in a slot, besides the order that the strategy gives it.
+
+    `filter` holds conditions (GrowthBook language) by product field: category, brand, price, in_stock, group_id.
+    """
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    boost: tuple[Boost, ...] = ()
+    filter: dict[str, Any] = Field(default_factory=dict)
+    exclude_purchased: bool | None = None
+    repurchase_after_seconds: int | None = None
+    accessories_of: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    diversity: float | None = None
+
+
+class Recommendations(Definition):
+    """What `recommendations.yaml` says: whose orders recommendations are learnt from, and the slots."""
+
+    learn_from: LearnFrom = "auto"
+    slots: tuple["Slot", ...] = ()
+
+
+class Slot(Definition):
+    """A place on a page that shows recommended products."""
+
+    name: str
+    strategy: Strategy = "for_you"
+    limit: int = 10
+    fallback: Strategy = "popular"
+    rules: Rules = Rules()

@@ -26,7 +26,7 @@ from experiments.definitions.grammar import (
     scalar,
     text_that,
 )
-from experiments.definitions.model import Boost, Holdout, LearnFrom, Recommendations, Rules, Segment, Slot, Strategy
+from experiments.definitions.model import LearnFrom, Strategy
 from experiments.definitions.quantities import (
     AUDIENCE_CONDITION,
     DATE,
@@ -46,10 +46,16 @@ from experiments.definitions.quantities import (
 from experiments.definitions.shop import (
     LONGEST_DAYS,
     BackendConsent,
+    Boost,
     ConsentCategories,
+    Holdout,
     ObjectionRule,
     Privacy,
+    Recommendations,
+    Rules,
+    Segment,
     Shop,
+    Slot,
     TagRules,
     Visitors,
 )

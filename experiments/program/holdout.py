@@ -14,7 +14,8 @@ from experiments.catalog.calendar import Calendar, metric_window
 from experiments.catalog.catalog import Catalog
 from experiments.catalog.phases import UNITS_PER_VARIANT
 from experiments.cube.scope import Site
-from experiments.definitions.model import Experiment, Holdout, UnitKind, Variant
+from experiments.definitions.model import Experiment, UnitKind, Variant
+from experiments.definitions.shop import Holdout
 from experiments.program.report import Concluded, Conclusions, concluded_phase, known_number, shrunk_rows
 from experiments.readout.health import health_of, lost_events, unequal_checks
 from experiments.readout.inquiries import Opened

@@ -17,12 +17,12 @@ from experiments.readout.study import Study
 from experiments.statistics.bayesian import Posterior
 from experiments.statistics.estimate import Caveat, Interval
 from experiments.wording.codes import CLAUSES
-from experiments.wording.effects import Found, sentence_case
+from experiments.wording.effects import ToldEffect, sentence_case
 from experiments.wording.figures import day_text, difference_text, lift_text
 from kit.time import DAY_US, SECOND_US, microseconds
 
 
-class Because(NamedTuple):
+class Motive(NamedTuple):
     """One reason of a decision: its code and its sentence."""
 
     code: str
@@ -43,8 +43,8 @@ class VariantEvidence:
     goals: Sequence[tuple[str, Verdict]]
     guardrails: Sequence[tuple[str, Verdict]] = ()
     blocking: Sequence[str] = ()
-    blocked: Sequence[Because] = ()
-    notes: Sequence[Because] = ()
+    blocked: Sequence[Motive] = ()
+    notes: Sequence[Motive] = ()
     expected_loss: float | None = None
 
     @property
@@ -60,14 +60,14 @@ class VariantEvidence:
         return [name for name, verdict in self.goals if verdict == "loses"]
 
     @property
-    def harms(self) -> list[Because]:
+    def harms(self) -> list[Motive]:
         """Why it should be taken back."""
         told = [
-            Because(Ground.GUARDRAIL_VIOLATED, f"With {self.variant} the guardrail {name} is violated.")
+            Motive(Ground.GUARDRAIL_VIOLATED, f"With {self.variant} the guardrail {name} is violated.")
             for name in self.violated
         ]
         if self.primary == "loses":
-            told.append(Because(Ground.GOAL_LOSES, f"With {self.variant} the {self.goals[0][0]} loses."))
+            told.append(Motive(Ground.GOAL_LOSES, f"With {self.variant} the {self.goals[0][0]} loses."))
         return told
 
     @property
@@ -96,7 +96,7 @@ class Schedule:
 
 
 def decide(
-    variants: Sequence[VariantEvidence], schedule: Schedule, *, alarm: bool, open_questions: Sequence[Because] = ()
+    variants: Sequence[VariantEvidence], schedule: Schedule, *, alarm: bool, open_questions: Sequence[Motive] = ()
 ) -> Decision:
     """What to do now, and why; `open_questions` explain keeping on."""
     left, ended = schedule.days_left, schedule.state in ENROLS_NO_MORE
@@ -115,61 +115,61 @@ def decide(
     if schedule.over:
         over = ENROLS_NO_MORE_TOLD if ended and schedule.early else PLAN_OVER_TOLD
         return _decision("inconclusive", None, 0, because or [over])
-    because += [Because(Ground.WINDOWS_OPEN, schedule.waits)] if schedule.waits else []
+    because += [Motive(Ground.WINDOWS_OPEN, schedule.waits)] if schedule.waits else []
     because += open_questions
     if not because:
         days = f"{left} day{' of the plan is' if left == 1 else 's of the plan are'} left."
-        because = [Because(Ground.DAYS_LEFT, days)]
+        because = [Motive(Ground.DAYS_LEFT, days)]
     return _decision("keep_running", None, left, because)
 
 
-MISMATCH: Final = Because(
+MISMATCH: Final = Motive(
     Ground.SAMPLE_RATIO_MISMATCH,
     "The variants did not fill as their weights say (sample ratio mismatch), so no number can be trusted.",
 )
-NOBODY: Final = Because(Ground.NOBODY_EXPOSED, "Nobody has been exposed yet.")
-NEVER: Final = Because(Ground.ENDED_BEFORE_EXPOSURE, "It ended before anybody was exposed.")
-PLAN_OVER_TOLD: Final = Because(Ground.PLAN_OVER, "The plan is over and no goal won or lost.")
-ENROLS_NO_MORE_TOLD: Final = Because(Ground.ENROLS_NO_MORE, "Nobody is enrolled any more and no goal won or lost.")
-EARLY: Final = Because(
+NOBODY: Final = Motive(Ground.NOBODY_EXPOSED, "Nobody has been exposed yet.")
+NEVER: Final = Motive(Ground.ENDED_BEFORE_EXPOSURE, "It ended before anybody was exposed.")
+PLAN_OVER_TOLD: Final = Motive(Ground.PLAN_OVER, "The plan is over and no goal won or lost.")
+ENROLS_NO_MORE_TOLD: Final = Motive(Ground.ENROLS_NO_MORE, "Nobody is enrolled any more and no goal won or lost.")
+EARLY: Final = Motive(
     Caveat.STOPPED_EARLY_ESTIMATE_INFLATED,
     "It is decided before the plan's last day, so the estimate is likely too high: a test that may stop any day stops"
     " on a good one.",
 )
 
 
-def _decision(action: Action, variant: str | None, days_left: int, because: Sequence[Because]) -> Decision:
+def _decision(action: Action, variant: str | None, days_left: int, because: Sequence[Motive]) -> Decision:
     codes = tuple(dict.fromkeys(str(reason.code) for reason in because))
     return Decision(action, variant, days_left, tuple(reason.sentence for reason in because), codes)
 
 
-def _ship(winners: Sequence[VariantEvidence], schedule: Schedule, harmed: Sequence[Because]) -> Decision:
+def _ship(winners: Sequence[VariantEvidence], schedule: Schedule, harmed: Sequence[Motive]) -> Decision:
     best = min(winners, key=lambda evidence: float("inf") if evidence.expected_loss is None else evidence.expected_loss)
     told = f"With {best.variant} the {best.goals[0][0]} wins, no other goal loses and no guardrail is violated."
-    because = [Because(Ground.GOAL_WINS, told)]
+    because = [Motive(Ground.GOAL_WINS, told)]
     if len(winners) > 1:
         told = f"Of {len(winners)} winners {best.variant} has the lowest expected loss."
-        because.append(Because(Ground.LOWEST_LOSS, told))
+        because.append(Motive(Ground.LOWEST_LOSS, told))
     if schedule.early:
         because.append(EARLY)
     return _decision("ship", best.variant, schedule.days_left, [*because, *harmed])
 
 
-def _standing(evidence: VariantEvidence, schedule: Schedule) -> list[Because]:
+def _standing(evidence: VariantEvidence, schedule: Schedule) -> list[Motive]:
     """Why a variant that may look good is not shipped."""
     name = evidence.variant
     reasons = list(evidence.notes)
     reasons += [
-        Because(Ground.GUARDRAIL_OPEN, f"With {name} the guardrail {guardrail} is not known to be safe.")
+        Motive(Ground.GUARDRAIL_OPEN, f"With {name} the guardrail {guardrail} is not known to be safe.")
         for guardrail in evidence.blocking
     ]
     reasons += evidence.blocked
     if evidence.primary == "wins":
-        reasons += [Because(Ground.GOAL_LOSES, f"With {name} the {goal} loses.") for goal in evidence.losing]
+        reasons += [Motive(Ground.GOAL_LOSES, f"With {name} the {goal} loses.") for goal in evidence.losing]
         if evidence.wins and schedule.closed_days < schedule.min_days:
             days = f"{schedule.min_days} whole day{'' if schedule.min_days == 1 else 's'}"
             told = f"With {name} the {evidence.goals[0][0]} wins, but the plan asks for {days}."
-            reasons.append(Because(Ground.TOO_FEW_DAYS, told))
+            reasons.append(Motive(Ground.TOO_FEW_DAYS, told))
     return reasons
 
 
@@ -181,8 +181,8 @@ def decision_of(
     assert days is not None  # a table without days has no decision
     schedule = schedule_of(judge, study, days, as_of)
     if waits and days.first is None:
-        return _decision("not_started", None, schedule.days_left, [Because(Ground.NOT_BEGUN, sentence_case(waits))])
-    questions: list[Because] = []  # what goals still lack: an interval as narrow as the effect that the plan wants
+        return _decision("not_started", None, schedule.days_left, [Motive(Ground.NOT_BEGUN, sentence_case(waits))])
+    questions: list[Motive] = []  # what goals still lack: an interval as narrow as the effect that the plan wants
     for metric in (metric for metric in metrics if metric.role == "goal"):
         target = study.plan.mde.get(metric.metric)
         points = metric.effect_scale == "points"
@@ -191,7 +191,7 @@ def decision_of(
         if target is not None and (not widths or max(widths) > target):
             wanted = difference_text(target, metric.quantity) if points else lift_text(target)
             told = f"The interval of the {metric.title} is still wider than the {wanted} that the plan wants to see."
-            questions.append(Because(Ground.WIDER_THAN_TARGET, told))
+            questions.append(Motive(Ground.WIDER_THAN_TARGET, told))
     return decide(evidence_of(metrics, health.checks), schedule, alarm=health.srm.alarm, open_questions=questions)
 
 
@@ -238,7 +238,7 @@ def evidence_of(metrics: Sequence[MetricReadout], checks: Sequence[Check] = ()) 
         strict = [metric.title for metric, limit in limited if limit.require_safe]
         chances = primary.methods.bayesian
         blocked = [_blocked(primary.variant, goals[0].title, code) for code in primary.blocked]
-        blocked += [Because(check.code, check.detail) for check in withheld if check.variant in (None, primary.variant)]
+        blocked += [Motive(check.code, check.detail) for check in withheld if check.variant in (None, primary.variant)]
         found.append(
             VariantEvidence(
                 variant=primary.variant,
@@ -253,18 +253,18 @@ def evidence_of(metrics: Sequence[MetricReadout], checks: Sequence[Check] = ()) 
     return found
 
 
-def _blocked(variant: str, title: str, code: str) -> Because:
-    return Because(code, f"With {variant} the {title} may not be compared: {CLAUSES[code]}.")
+def _blocked(variant: str, title: str, code: str) -> Motive:
+    return Motive(code, f"With {variant} the {title} may not be compared: {CLAUSES[code]}.")
 
 
-def notes_of(metric: MetricReadout, judged: ComparisonReadout) -> list[Because]:
+def notes_of(metric: MetricReadout, judged: ComparisonReadout) -> list[Motive]:
     """What a goal still lacks until it can be judged, and what it said once and no longer says."""
-    gate, notes, lead = judged.gate, list[Because](), f"With {judged.variant} the {metric.title}"
+    gate, notes, lead = judged.gate, list[Motive](), f"With {judged.variant} the {metric.title}"
     if gate.reason is Caveat.FEW_EVENTS or gate.reason is Caveat.FEW_NON_EVENTS:
-        notes.append(Because(gate.reason, f"{lead} cannot be judged{Found(metric, judged).too_early}."))
+        notes.append(Motive(gate.reason, f"{lead} cannot be judged{ToldEffect(metric, judged).too_early}."))
     if judged.decided is not None and judged.decided_on is not None and judged.verdict == "unclear":
         told = _once(metric, judged, judged.decided, judged.decided_on)
-        notes.append(Because(NO_LONGER_SUPPORTED, f"{lead} {told}."))
+        notes.append(Motive(NO_LONGER_SUPPORTED, f"{lead} {told}."))
     return notes
 
 
@@ -276,4 +276,4 @@ def _once(metric: MetricReadout, judged: ComparisonReadout, decided: Decided, da
     told += f" on {day.day} {day:%B}"
     if not isinstance(judged.interval, Interval):
         return f"{told}; today nothing can be said"
-    return f"{told}; today the interval reaches from {Found(metric, judged).plausible}"
+    return f"{told}; today the interval reaches from {ToldEffect(metric, judged).plausible}"

@@ -28,7 +28,7 @@ _LATER: Final = (  # what a reader must know of a comparison that has numbers, t
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ToldEffect:
     """What was found of one metric for one variant, and how many letters a name may have."""
 
     metric: MetricReadout
@@ -217,13 +217,13 @@ def sentence_case(text: str) -> str:
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
-def smallest_effect(found: Sequence[Found]) -> str | None:
+def smallest_effect(found: Sequence[ToldEffect]) -> str | None:
     """The smallest effect that a test could have found, by the first that says one."""
     for each in found:
         size = each.judged.smallest_effect
         if isinstance(size, float) and each.judged.gate.open:
             scale = each.metric.effect_scale
-            one = Found(each.metric, each.judged)
+            one = ToldEffect(each.metric, each.judged)
             return one.size(size) if scale == "points" or not one.in_points else figure_text(size)
     return None
 

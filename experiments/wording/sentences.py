@@ -8,7 +8,7 @@ from typing import Final
 from experiments.answers.comparison import ComparisonReadout
 from experiments.answers.readout import Ground, LevelReadout, MetricReadout, Readout, Worth
 from experiments.wording.codes import CLAUSES, INFORMS, known_check
-from experiments.wording.effects import Found, clipped, sentence_case, smallest_effect
+from experiments.wording.effects import ToldEffect, clipped, sentence_case, smallest_effect
 from experiments.wording.figures import counted, figure_text, in_words, money_text, rate_text
 
 MOST: Final = 320
@@ -86,7 +86,7 @@ def _fitting(build: Callable[[int, int], str]) -> str:
 
 def _comparison(metric: MetricReadout, judged: ComparisonReadout, level: LevelReadout | None = None) -> str:
     def build(width: int, left_out: int) -> str:
-        told = Found(metric, judged, width, sure=left_out < _RANGE_LEFT_OUT).told
+        told = ToldEffect(metric, judged, width, sure=left_out < _RANGE_LEFT_OUT).told
         if level is None:
             return sentence_case(told)
         where = f"{clipped(level.dimension, width)} {clipped(level.level or 'unknown', width)}"
@@ -107,7 +107,7 @@ def _top(readout: Readout) -> str:
         begins = f"{name}." if happened is None else f"{name}: {happened.told}."
         ends = [_action(readout, width, left_out)]
         if readout.worth is not None and left_out < _WORTH_LEFT_OUT:
-            ends.append(worth_text(readout.worth))
+            ends.append(worth_sentence(readout.worth))
         return " ".join([begins.replace("?.", "?").replace("!.", "!"), *ends])
 
     return _fitting(build)
@@ -117,7 +117,7 @@ _SILENT: Final = frozenset({"unhealthy", "not_started"})  # of which no number i
 _NOBODY: Final = (Ground.NOBODY_EXPOSED, Ground.ENDED_BEFORE_EXPOSURE)
 
 
-def _found(readout: Readout, width: int, *, sure: bool) -> Iterator[Found]:
+def _found(readout: Readout, width: int, *, sure: bool) -> Iterator[ToldEffect]:
     """What is told of a readout: of a harm the metric that is harmed, else the primary goal; of the variant that is
     decided upon, else of the one that is nearest to a decision."""
     decided = readout.decision.variant
@@ -133,7 +133,7 @@ def _found(readout: Readout, width: int, *, sure: bool) -> Iterator[Found]:
         told = harmed or told
     told = [(metric, each) for metric, each in told if decided in (None, each.variant)]
     for metric, each in sorted(told, key=lambda pair: _nearness(pair[1])):
-        yield Found(metric, each, width, sure)
+        yield ToldEffect(metric, each, width, sure)
 
 
 def _nearness(judged: ComparisonReadout) -> tuple[int, float]:
@@ -220,7 +220,7 @@ def _mismatch(readout: Readout) -> str:
     return f"the variants did not fill as their weights say (today {counts}, planned {shares})"
 
 
-def worth_text(worth: Worth) -> str:
+def worth_sentence(worth: Worth) -> str:
     """`Worth between −€900 and +€4,200 a month if the effect stays.`"""
     low, high = worth.ci.low, worth.ci.high
     if high <= 0.0:

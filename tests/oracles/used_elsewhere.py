@@ -93,6 +93,6 @@ _.chunked_encoding
 
 # What scripts/write_glossary.py writes, and what it and pages ask for.
 answers_json
-glossary_page
+glossary_document
 _.undescribed
 descriptions

@@ -124,7 +124,18 @@ class Answers:
         look = "GET /v1/experiments/{key}/results"
         self.ask(look, "/v1/experiments/banner/results?include=sql&dimension=device")
         self.ask(look, "/v1/experiments/bananer/results")
-        lists = ("experiments", "results", "program", "holdouts", "metrics", "cx", "recommender", "events", "doctor")
+        lists = (
+            "experiments",
+            "results",
+            "program",
+            "holdouts",
+            "metrics",
+            "cx",
+            "recommender",
+            "events",
+            "doctor",
+            "operations",
+        )
         for name in (*lists, "events/rejected", "keys", "audit", "shares"):
             self.ask(f"GET /v1/{name}")
         self.ask("GET /v1/events", "/v1/events?event=Order%20Completed")
@@ -155,6 +166,9 @@ class Answers:
                 f"POST /v1/experiments/{{key}}/{action}", f"/v1/experiments/plain/{action}", json={"reason": "a test"}
             )
         self.ask("POST /v1/experiments/{key}/preview", "/v1/experiments/draft/preview", json={"variant": "b"})
+        for action, told in (("start", {}), ("ship", {"variant": "b"})):
+            path = f"/v1/experiments/draft/{action}"
+            self.ask(f"POST /v1/experiments/{{key}}/{action}", path, json={"reason": "a test", **told})
         self.ask("POST /v1/experiments/{key}/shares", "/v1/experiments/banner/shares", json={"days": 3})
         self.ask("GET /v1/shares")
         self.ask("GET /v1/audit")

@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse
 
 from app.analysis.queries import ArrivalsQuery, EventNamesQuery
 from app.dashboard.forms import PageRoute, posted
-from app.dashboard.paging import Find, PageNumber, found, paged
+from app.dashboard.paging import Find, PageNumber, found, one_page
 from app.dashboard.rendering import answered, page
 from app.dashboard.signed_in import Signed, SignedIn
 from app.http.body import told_id
@@ -59,7 +59,7 @@ async def _shown(signed: Signed, worker: Resources, find: str, days: int, number
     wanted = [each for each in names["events"] if found(find, each["event"], *each["libraries"], *each["metrics"])]
     return {
         "as_of": names["as_of"],
-        "paged": paged(wanted, number, NAMES),
+        "paged": one_page(wanted, number, NAMES),
         "hints": [each for each in names["events"] if each["hint"] is not None][:NAMES],
         "refused": refused,
         "most_causes": CAUSES,

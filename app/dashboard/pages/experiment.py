@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.analysis.queries import ExperimentQuery, MetricsQuery, ResultsQuery, TimeseriesQuery
 from app.dashboard.pages.shown import ROWS, compared, filling, forests, levels_of, looks_told, series_of, steps_of
-from app.dashboard.paging import paged
+from app.dashboard.paging import one_page
 from app.dashboard.rendering import answered, answered_within, page, root_of
 from app.dashboard.saying import Json
 from app.dashboard.signed_in import Signed, SignedIn
@@ -116,7 +116,7 @@ def content(results: Json, look: PageLook, detail: Detail) -> dict[str, Any]:
     """What the template shows of the answers."""
     rows, metric = compared(results), detail.metric
     levels = levels_of(metric) if metric else []
-    pages, level_pages = paged(rows, look.page, ROWS), paged(levels, look.levels, ROWS)
+    pages, level_pages = one_page(rows, look.page, ROWS), one_page(levels, look.levels, ROWS)
     unhealthy = results["decision"]["action"] == "unhealthy"
     return {
         "results": results,

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.analysis.queries import ExperimentsQuery
 from app.dashboard.charts import sparkline
 from app.dashboard.pages.shown import ROWS
-from app.dashboard.paging import paged
+from app.dashboard.paging import one_page
 from app.dashboard.rendering import answered, answered_within, page
 from app.dashboard.saying import Json
 from app.dashboard.signed_in import SignedIn
@@ -57,7 +57,7 @@ async def experiments_page(
     if answer is None:
         answer = await answered(worker, signed, ExperimentsQuery())
     found = sorted(filter(asked.takes, answer["experiments"]), key=lambda each: _ORDER.index(each["state"]))
-    pages = paged(found, asked.page, ROWS)
+    pages = one_page(found, asked.page, ROWS)
     return page(
         request,
         signed,

@@ -19,7 +19,7 @@ MOST: Final = 3
 
 
 @router.get("/dashboard/glossary")
-async def glossary_page(request: Request, signed: SignedIn, find: Find = "") -> HTMLResponse:
+async def words_page(request: Request, signed: SignedIn, find: Find = "") -> HTMLResponse:
     """All entries, or those alone in whose name or sentence a text stands."""
     wanted = [each for each in entries() if found(find, each.name, each.name.replace("_", " "), each.description)]
     near = [] if wanted else nearest(find.strip().replace(" ", "_"), descriptions(), MOST)
@@ -27,7 +27,7 @@ async def glossary_page(request: Request, signed: SignedIn, find: Find = "") -> 
 
 
 @router.get("/dashboard/glossary/{name}")
-async def entry(request: Request, signed: SignedIn, name: Annotated[str, Path(max_length=200)]) -> Response:
+async def led_to_word(request: Request, signed: SignedIn, name: Annotated[str, Path(max_length=200)]) -> Response:
     """Leads to the entry of a name. Raises Problem 404 with the names that were probably meant."""
     if name in descriptions():
         return RedirectResponse(f"{root_of(request)}/dashboard/glossary#{name}", 303, PAGE_HEADERS)

@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse
 
 from app.analysis.queries import EventNamesQuery, MetricsQuery
 from app.dashboard.forms import PageRoute
-from app.dashboard.paging import Find, PageNumber, found, paged
+from app.dashboard.paging import Find, PageNumber, found, one_page
 from app.dashboard.rendering import answered, page
 from app.dashboard.signed_in import SignedIn
 from app.routes.dependencies import Worker
@@ -30,7 +30,7 @@ async def metrics_page(
         last_seen[each["event"]] = max(each["last_seen"], last_seen.get(each["event"], ""))
     wanted = [each for each in metrics if found(find, each["name"], each["title"], *each["events"])]
     wanted.sort(key=lambda each: (not each["used_by"], each["built_in"]))  # what matters to somebody comes first
-    shown = paged(wanted, number, METRICS)
+    shown = one_page(wanted, number, METRICS)
     return page(
         request, signed, "metrics.html", paged=shown, find=find, last_seen=last_seen, days=DAYS, as_of=arrived["as_of"]
     )

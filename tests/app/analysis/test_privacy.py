@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from servers.people import TESTS, people_of
 from servers.service import SECRET_KEY, write_definitions
 from worlds.event_log import received, write_log
 
@@ -57,6 +58,9 @@ async def test_ids_and_consents_of_the_log_are_counted(tmp_path: Path) -> None:
         row(25, "long-ago", days_ago=31),
         row(26, "", type="refused", value=40.0, authority=Authority.BACKEND),
     ]
+    people = people_of(tmp_path / "data")
+    people.add("ada@shop.example", "admin", TESTS, 0)
+    people.add("bob@shop.example", "publisher", TESTS, 0)
     found = await reported(tmp_path, rows)
     assert found["ids"]["users_that_look_like_emails"] == {"count": 1, "share": 1 / 3}
     assert found["ids"]["page_visitors"] == 9
@@ -64,7 +68,8 @@ async def test_ids_and_consents_of_the_log_are_counted(tmp_path: Path) -> None:
     assert found["consent_of_30_days"]["answers"] == {"none": 40, "measure": 2, "personal": 6}
     assert found["consent_of_30_days"]["visitors"]["measure"] == 2
     assert {"visitor_ids_guessable", "user_ids_are_emails"} <= {point["code"] for point in found["open"]}
-    assert len(found["who_may_read_people"]) == 1
+    assert len(found["who_may_read_people"]) == 2
+    assert found["who_may_read_people"][1] == "ada@shop.example"
     assert SECRET_KEY not in json.dumps(found)
 
 

@@ -254,7 +254,7 @@ def test_what_a_readout_leaves_out_is_told_and_of_which_metric(capsys: pytest.Ca
         "metrics": [],
     }
     say_readout(said)
-    told = "left out: 2 bots, 3 of revenue_per_visitor in a currency without a rate\n"
+    told = "left out: 2 bots, 3 of revenue per visitor in a currency without a rate\n"
     assert told in capsys.readouterr().out
 
 

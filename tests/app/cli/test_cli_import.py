@@ -50,7 +50,7 @@ def test_a_person_reads_how_the_table_was_taken_and_each_level(tmp_path: Path) -
     assert done.returncode == 0, done.stderr
     for said in (
         "left out: 1 in several groups",
-        "The file orders.csv is no UTF-8 (byte 0xe4 in row 3): it was read as Windows-1252.",
+        "The file orders.csv is no UTF-8 (byte 0xe4 in row 3): it was read as Windows-1252",
         "Row 3 names the columns; what stands above it was left out.",
         "Column Umsatz: '3,48 €' was read as 3.48.",
         "umsatz, Gerät desk (exploratory)",

@@ -11,7 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -34,7 +34,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def demo(folder: Path, *options: str) -> Iterator[IO[str]]:
+def demo(folder: Path, *options: str) -> Generator[IO[str]]:
     """What the demo says, until the block ends; then it stops when told, with 0."""
     settings = {"RESONATE_DATA": str(folder / "data"), "RESONATE_PORT": str(free_port())}
     command = [str(Path(sys.executable).with_name("resonate")), "demo", *options]
@@ -62,7 +62,12 @@ def results(folder: Path, key: str) -> dict[str, Any]:
     address = json.loads((folder / "data" / "run" / "address").read_text())["url"]
     secret = json.loads((folder / "data" / "keys.json").read_text())["secret"]
     headers = {"authorization": f"Bearer {secret}"}
-    return httpx.get(f"{address}/v1/experiments/{key}/results", headers=headers, timeout=VAIN_SECONDS).json()
+
+    def answered() -> dict[str, Any] | None:
+        answer = httpx.get(f"{address}/v1/experiments/{key}/results", headers=headers, timeout=VAIN_SECONDS)
+        return answer.json() if answer.status_code == 200 else None  # a busy machine says when to ask again
+
+    return until(answered, f"the readout of {key} is there") or {}
 
 
 def test_the_first_lines_say_what_came_of_it_and_where_a_chart_of_earlier_days_is(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
@@ -40,7 +40,7 @@ def refused(folder: Path, port: int, **variables: str) -> str:
 
 
 @contextmanager
-def demo(folder: Path, port: int) -> Iterator[subprocess.Popen[str]]:
+def demo(folder: Path, port: int) -> Generator[subprocess.Popen[str]]:
     """The demo, and whether it leaves anything running."""
     with subprocess.Popen(
         [RESONATE, "demo"], env=environment(folder, port), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -54,7 +54,7 @@ def demo(folder: Path, port: int) -> Iterator[subprocess.Popen[str]]:
 
 
 @contextmanager
-def a_stranger() -> Iterator[int]:
+def a_stranger() -> Generator[int]:
     """A program that answers everything with 200, `/readyz` too; its port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 

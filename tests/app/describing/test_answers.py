@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from app.describing.answers import answers_json, glossary_page, served_types
+from app.describing.answers import answers_json, glossary_document, served_types
 from app.glossary.entries import PLACE
 
 PAGE = Path(__file__).parents[3] / "docs/glossary.md"
@@ -16,7 +16,7 @@ def test_what_workers_read_is_made_of_the_types_as_they_are() -> None:
 
 
 def test_the_page_of_the_glossary_is_made_of_the_types_as_they_are() -> None:
-    assert PAGE.read_text(encoding="utf-8") == glossary_page(), WRITE
+    assert PAGE.read_text(encoding="utf-8") == glossary_document(), WRITE
 
 
 def test_every_name_in_the_answers_is_explained_in_one_place() -> None:

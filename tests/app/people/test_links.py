@@ -1,6 +1,9 @@
 """Where one may sign in, and what the cookie of a session is called and allowed there."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from oracles.proving import examples
 
 from app.people.links import origin_of, session_cookie, sign_in_address
 
@@ -61,3 +64,21 @@ def test_a_service_that_listens_everywhere_is_signed_in_to_on_its_own_machine() 
     assert sign_in_address("http://0.0.0.0:8000", "t") == "http://127.0.0.1:8000/dashboard/sign-in?token=t"
     assert sign_in_address("http://[::]:8000", "t") == "http://127.0.0.1:8000/dashboard/sign-in?token=t"
     assert sign_in_address("https://shop.example/r", "t") == "https://shop.example/r/dashboard/sign-in?token=t"
+
+
+@settings(max_examples=examples(300))
+@given(
+    scheme=st.sampled_from(["http", "https", "ws"]),
+    host=st.sampled_from(["shop.example", "SHOP.example", "shop.example.evil", "evil-shop.example", "[::1]"]),
+    port=st.sampled_from(["", ":", ":80", ":443", ":8443"]),
+    rest=st.sampled_from(["", "/", "/dashboard?x=1", "#x", "@evil.example", "%2e.evil"]),
+)
+def test_a_page_is_our_own_by_scheme_host_and_port_together(scheme: str, host: str, port: str, rest: str) -> None:
+    named = scheme == "https" and host.lower() == "shop.example" and port in ("", ":", ":443")
+    own = named and not rest.startswith(("@", "%"))
+    assert (origin_of(f"{scheme}://{host}{port}{rest}") == "https://shop.example") == own
+
+
+@given(sent=st.text(max_size=60))
+def test_what_is_no_address_is_nobodys_page(sent: str) -> None:
+    assert origin_of(sent) == "" or "://" in sent

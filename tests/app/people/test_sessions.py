@@ -8,7 +8,15 @@ import pytest
 from app.keys.audit import Actor, Audit
 from app.people.file import By, People
 from app.people.member import TeamMember, token_digest
-from app.people.sessions import IDLE_SESSION_SECONDS, LONGEST_SESSION_SECONDS, Sessions, form_token, is_form_token
+from app.people.sessions import (
+    ANSWER_KEPT_SECONDS,
+    IDLE_SESSION_SECONDS,
+    LONGEST_SESSION_SECONDS,
+    MANY,
+    Sessions,
+    form_token,
+    is_form_token,
+)
 from events.store.availability import StoreUnavailable
 from events.store.connection import Connection, connect
 from events.store.embedded import EmbeddedStore
@@ -137,6 +145,18 @@ async def test_a_form_is_claimed_once_and_says_where_it_led(sessions: Sessions) 
     assert await sessions.claim("another form", NOW) is None
     await sessions.forget("a form")
     assert await sessions.claim("a form", NOW) is None
+
+
+async def test_answers_to_forms_are_kept_for_minutes_and_do_not_pile_up(
+    sessions: Sessions, people: People, ada: TeamMember, connection: Connection
+) -> None:
+    token, _ = await sessions.begin(ada, "Firefox", NOW)
+    for number in range(MANY):
+        await sessions.claim(f"form {number}", NOW)
+    assert await sessions.claim("form 7", NOW + 1) == ""
+    await sessions.claim("a later form", NOW + ANSWER_KEPT_SECONDS + 1)
+    assert len(await connection.client.hgetall(SESSIONS)) == 3
+    assert await sessions.find(token, people.known, NOW) is not None
 
 
 async def test_a_store_that_is_away_is_said_to_be(sessions: Sessions, people: People, tmp_path: Path) -> None:

@@ -155,6 +155,7 @@ HAND_IT_ON = {  # to `load_settings` and `unknown_variables`; the demo starts th
     "app/cli/service.py",
     "app/cli/setup.py",  # the key of another service, which the doctor looks at
     "app/demo/run.py",
+    "app/demo/start.py",
     "app/setup/site.py",  # writes the file of settings
 }
 

@@ -10,7 +10,7 @@ import pytest
 from worlds.shop_worlds import publish_trained, taste_world
 
 from app.worker.recommendations import current_publication, slot_request
-from experiments.definitions.model import Rules, Slot
+from experiments.definitions.shop import Rules, Slot
 from recommender.ranking.request import ListRequest
 
 TOO_HEAVY = {"scipy", "pyarrow", "duckdb", "sqlglot", "statsmodels", "pandas"}

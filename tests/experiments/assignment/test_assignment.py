@@ -13,17 +13,8 @@ from hypothesis import strategies as st
 from experiments.assignment.assign import Assignment, CompiledExperiment, Reason, assign, expected_variant, plausible
 from experiments.assignment.bucketing import position
 from experiments.assignment.compilation import compile_as_designed, compile_experiment
-from experiments.definitions.model import (
-    Audience,
-    DecisionNote,
-    Experiment,
-    Holdout,
-    Layer,
-    Preview,
-    Segment,
-    TrafficStep,
-    Variant,
-)
+from experiments.definitions.model import Audience, DecisionNote, Experiment, Layer, Preview, TrafficStep, Variant
+from experiments.definitions.shop import Holdout, Segment
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 NOW = START.timestamp()

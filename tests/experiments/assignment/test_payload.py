@@ -17,17 +17,8 @@ from oracles.proving import examples
 from experiments.assignment.assign import Assignment, CompiledExperiment, assign
 from experiments.assignment.compilation import compile_experiment
 from experiments.assignment.payload import NotHashable, Secured, features, portable
-from experiments.definitions.model import (
-    Audience,
-    DecisionNote,
-    Experiment,
-    Holdout,
-    Layer,
-    Preview,
-    Segment,
-    TrafficStep,
-    Variant,
-)
+from experiments.definitions.model import Audience, DecisionNote, Experiment, Layer, Preview, TrafficStep, Variant
+from experiments.definitions.shop import Holdout, Segment
 from experiments.targeting.predicates import compile_condition
 from kit.values import identifier
 

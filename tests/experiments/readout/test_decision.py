@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from experiments.readout.decision import Because, Schedule, VariantEvidence, decide
+from experiments.readout.decision import Motive, Schedule, VariantEvidence, decide
 
 RUNNING = Schedule("enrolling", closed_days=10, days_left=18, min_days=7, over=False, early=True)
 EARLY = replace(RUNNING, closed_days=3, days_left=25)
@@ -33,7 +33,7 @@ def variant(**changes: object) -> VariantEvidence:
         ([variant(guardrails=[("refunds", "violated")])], RUNNING, "roll_back", "b"),
         ([variant(guardrails=[("refunds", "unclear")])], RUNNING, "ship", "b"),
         ([variant(guardrails=[("refunds", "unclear")], blocking=["refunds"])], RUNNING, "keep_running", None),
-        ([variant(blocked=[Because("response_rates_differ", "Fewer answer.")])], RUNNING, "keep_running", None),
+        ([variant(blocked=[Motive("response_rates_differ", "Fewer answer.")])], RUNNING, "keep_running", None),
         ([variant(goals=[("sales", "wins"), ("nps", "loses")])], RUNNING, "keep_running", None),
         ([variant(goals=[("sales", "unclear"), ("nps", "wins")])], RUNNING, "keep_running", None),
         ([WINS, variant(variant="c", expected_loss=0.0001)], RUNNING, "ship", "c"),

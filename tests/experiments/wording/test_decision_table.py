@@ -8,7 +8,7 @@ import pytest
 from worlds.said_readouts import banner, compared, told
 
 from experiments.answers.readout import Readout, Worth
-from experiments.readout.decision import NOBODY, Because, Schedule, VariantEvidence, decide
+from experiments.readout.decision import NOBODY, Motive, Schedule, VariantEvidence, decide
 from experiments.statistics.arms import Gate
 from experiments.statistics.estimate import Caveat, Interval
 from experiments.statistics.sample_ratio import Balance
@@ -35,7 +35,7 @@ def cases() -> dict[str, Readout]:
     """A readout for each row, by the words of its first two columns."""
     harms = [replace(OPEN, variant=name, goals=[("purchase rate", "loses")]) for name in ("threshold", "percent")]
     refunds = [replace(OPEN, guardrails=[("refund rate", "violated")])]
-    waits = Because("not_begun", "It starts on 20 December 2026, 14:05 UTC: nobody is assigned before.")
+    waits = Motive("not_begun", "It starts on 20 December 2026, 14:05 UTC: nobody is assigned before.")
     running = decide([OPEN], RUNNING, alarm=False)
     never = decide([OPEN], replace(OVER, state="ended", first_exposed=False), alarm=False)
     mismatch = replace(

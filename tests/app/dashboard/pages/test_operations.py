@@ -11,7 +11,7 @@ from servers.one_worker import SECRET, OneWorker
 from servers.people import Visitor
 
 from app.keys.scopes import Role
-from app.runtime.ailments import WORDS, Ailment, OwnCause, told_of
+from app.runtime.ailments import WORDS, Ailment, OwnCause, ailment_told
 from app.runtime.data_directory import DataDirectory
 from app.runtime.telemetry import Rate
 from events.causes import STORE_CAUSES
@@ -38,7 +38,7 @@ def numbers_in(answer: Any) -> set[str]:
 def test_each_cause_that_can_be_named_has_one_sentence_and_what_ends_it() -> None:
     assert set(WORDS) == set(CODES)
     for code in CODES:
-        told = told_of(Ailment(code, "x"))
+        told = ailment_told(Ailment(code, "x"))
         assert (told.code, told.named) == (code, "x")
         assert re.fullmatch(r"[A-Z].{20,}\.", told.sentence), code
         assert code not in told.sentence.split(), code

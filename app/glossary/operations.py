@@ -8,28 +8,29 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from app.glossary.entries import schemas
-from app.management.openapi import JSON, REFERENCE
+
+JSON = dict[str, Any]
 
 JSON_TYPE: Final = "application/json"
 BINARY: Final = "application/octet-stream"
 FILES: Final = ("text/csv", "application/vnd.apache.parquet", "application/x-ndjson")
-EXAMPLES: Final = Path(__file__).parent.parent / "glossary" / "examples.json"
+EXAMPLES: Final = Path(__file__).with_name("examples.json")
 
 
-class Operation(NamedTuple):
+class AnsweredOperation(NamedTuple):
     """An operation by its name in clients, and the types of its JSON by status; without any, it answers none."""
 
     name: str
     answers: Mapping[str, tuple[str, ...]] = {}
 
 
-def _named(name: str, *types: str, status: str = "200") -> Operation:
-    return Operation(name, {status: types} if types else {})
+def _named(name: str, *types: str, status: str = "200") -> AnsweredOperation:
+    return AnsweredOperation(name, {status: types} if types else {})
 
 
 ERASED: Final = {"200": ("PersonCounted",), "202": ("PersonErased",)}
 KINDS: Final = ("track", "page", "screen", "identify", "group", "alias", "batch")
-OPERATIONS: Final[Mapping[str, Operation]] = {
+OPERATIONS: Final[Mapping[str, AnsweredOperation]] = {
     "POST /ofrep/v1/evaluate/flags/{key}": _named("evaluateFlag", "Flag"),
     "POST /ofrep/v1/evaluate/flags": _named("evaluateFlags", "Flags"),
     "GET /ofrep/v1/stream": _named("streamFlagChanges"),
@@ -85,18 +86,20 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "GET /v1/metrics": _named("getMetrics", "MetricList"),
     "GET /v1/cx": _named("getCustomerExperience", "CustomerExperience"),
     "POST /v1/experiments/{key}/start": _named("startExperiment", "OrderAnswer", status="202"),
+    "POST /v1/experiments/{key}/ship": _named("shipExperiment", "OrderAnswer", status="202"),
     "POST /v1/experiments/{key}/pause": _named("pauseExperiment", "OrderAnswer", status="202"),
     "POST /v1/experiments/{key}/resume": _named("resumeExperiment", "OrderAnswer", status="202"),
     "POST /v1/experiments/{key}/stop": _named("stopExperiment", "OrderAnswer", status="202"),
-    "POST /v1/experiments/{key}/ship": _named("shipExperiment", "OrderAnswer", status="202"),
-    "POST /v1/experiments/{key}/preview": _named("makePreviewLink", "PreviewLink", status="201"),
+    "POST /v1/experiments/{key}/start": _named("startExperiment", "OrderAnswer", status="202"),
+    "POST /v1/experiments/{key}/ship": _named("shipVariant", "OrderAnswer", status="202"),
+    "POST /v1/experiments/{key}/preview": _named("makePreviewLink", "PreviewLinkMade", status="201"),
     "GET /v1/export/events": _named("exportEvents"),
     "GET /v1/visitors/{identifier}": _named("getVisitor", "PersonHeld"),
     "GET /v1/users/{identifier}": _named("getUser", "PersonHeld"),
-    "DELETE /v1/visitors/{identifier}": Operation("eraseVisitor", ERASED),
-    "DELETE /v1/users/{identifier}": Operation("eraseUser", ERASED),
-    "DELETE /v1/visitors": Operation("eraseVisitorOfBody", ERASED),
-    "DELETE /v1/users": Operation("eraseUserOfBody", ERASED),
+    "DELETE /v1/visitors/{identifier}": AnsweredOperation("eraseVisitor", ERASED),
+    "DELETE /v1/users/{identifier}": AnsweredOperation("eraseUser", ERASED),
+    "DELETE /v1/visitors": AnsweredOperation("eraseVisitorOfBody", ERASED),
+    "DELETE /v1/users": AnsweredOperation("eraseUserOfBody", ERASED),
     "GET /v1/erasures": _named("getErasures"),
     "POST /v1/visitors/{identifier}/proof": _named("logIn", "Done"),
     "DELETE /v1/visitors/{identifier}/proof": _named("logOut", "Done"),
@@ -109,7 +112,7 @@ PROBLEMS: Final[Mapping[str, Mapping[str, str]]] = {  # problems that say more t
 }  # fmt: skip
 
 
-def answered(method: str, path: str, operation: JSON) -> None:
+def with_answers(method: str, path: str, operation: JSON) -> None:
     """Gives an operation its name, and its JSON answers their types and examples; its files are binary too."""
     name = f"{method.upper()} {path}"
     known = OPERATIONS[name]
@@ -125,9 +128,9 @@ def answered(method: str, path: str, operation: JSON) -> None:
         if types:
             shown = content.get(JSON_TYPE, {})
             content[JSON_TYPE] = {"example": shown["example"]} if "example" in shown else example_of(known.name, status)
-            content[JSON_TYPE]["schema"] = either(types)
+            content[JSON_TYPE]["schema"] = one_of_types(types)
         if status in PROBLEMS.get(name, {}):
-            content["application/problem+json"] = {"schema": either([PROBLEMS[name][status]])}
+            content["application/problem+json"] = {"schema": one_of_types([PROBLEMS[name][status]])}
         as_file(content)
         operation["responses"][status] = {**shared, "content": content} if content else dict(shared)
 
@@ -142,9 +145,9 @@ def as_file(content: JSON) -> None:
         content[BINARY] = {"schema": {"type": "string", "format": "binary"}} | shown
 
 
-def either(types: Any) -> JSON:
+def one_of_types(types: Any) -> JSON:
     """The schema of one of these types."""
-    references: list[JSON] = [{"$ref": REFERENCE.format(name=name)} for name in types]
+    references: list[JSON] = [{"$ref": f"#/components/schemas/{name}"} for name in types]
     return references[0] if len(references) == 1 else {"anyOf": references}
 
 
