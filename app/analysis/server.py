@@ -43,7 +43,7 @@ _REFUSALS: Final[dict[type[Exception], tuple[int, str, int | None]]] = {
 }
 
 
-async def answered(answering: Answering, query: Query) -> AnalysisAnswer:
+async def answer_query(answering: Answering, query: Query) -> AnalysisAnswer:
     """The answer; raises AnalysisError alone. An exception that is not foreseen is logged and named nowhere else."""
     try:
         return await answering(query)
@@ -97,7 +97,7 @@ class AnalysisServer:
         try:
             turn = self._turns.setdefault(request.asker, asyncio.Semaphore(AT_ONCE))
             async with asyncio.timeout(request.timeout_seconds), turn:
-                answer = await answered(self.answering, request.query)
+                answer = await answer_query(self.answering, request.query)
         except TimeoutError:
             detail = f"the answer took longer than {request.timeout_seconds:g} s"
             refused = AnalysisError(503, "analysis_timeout", detail, RETRY_SECONDS)

@@ -63,7 +63,7 @@ async def _asked(settings: Settings, query: Query) -> AnalysisAnswer:
         return await AnalysisClient(socket_path, settings.analysis_timeout_seconds).ask(query)
 
     from app.analysis.calls import answer
-    from app.analysis.server import answered
+    from app.analysis.server import answer_query
     from app.analysis.state import Analysis
     from experiments.catalog.reader import NoCatalog
 
@@ -73,7 +73,7 @@ async def _asked(settings: Settings, query: Query) -> AnalysisAnswer:
     except NoCatalog:
         raise Refused(NO_SERVICE.format(settings.data)) from None
     try:
-        return await answered(partial(answer, analysis), query)
+        return await answer_query(partial(answer, analysis), query)
     finally:
         await analysis.close()
 

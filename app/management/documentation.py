@@ -103,7 +103,7 @@ async def openapi(request: Request, asked: Asked, worker: Worker) -> Response:
 
 
 @router.get("/docs")
-async def page(request: Request) -> HTMLResponse:
+async def docs_page(request: Request) -> HTMLResponse:
     return HTMLResponse(Rendered.of(request.app).page, headers=PAGE_HEADERS)
 
 
