@@ -90,8 +90,6 @@ OPERATIONS: Final[Mapping[str, AnsweredOperation]] = {
     "POST /v1/experiments/{key}/pause": _named("pauseExperiment", "OrderAnswer", status="202"),
     "POST /v1/experiments/{key}/resume": _named("resumeExperiment", "OrderAnswer", status="202"),
     "POST /v1/experiments/{key}/stop": _named("stopExperiment", "OrderAnswer", status="202"),
-    "POST /v1/experiments/{key}/start": _named("startExperiment", "OrderAnswer", status="202"),
-    "POST /v1/experiments/{key}/ship": _named("shipVariant", "OrderAnswer", status="202"),
     "POST /v1/experiments/{key}/preview": _named("makePreviewLink", "PreviewLinkMade", status="201"),
     "GET /v1/export/events": _named("exportEvents"),
     "GET /v1/visitors/{identifier}": _named("getVisitor", "PersonHeld"),
