@@ -96,3 +96,14 @@ answers_json
 glossary_document
 _.undescribed
 descriptions
+
+# What templates name.
+_.cut_low
+_.cut_high
+_.zero
+_.DECISIONS
+_.harm_text
+_.bound_text
+_.worth_said
+# What pydantic calls.
+_._of_status

@@ -19,7 +19,6 @@ from app.dashboard.saying import (
 
 ROWS: Final = 20  # comparisons, or levels, of one page
 MOST_DAYS: Final = 60
-MOST_STEPS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
