@@ -7,6 +7,7 @@ Word = Literal["page", "proven", "backend"]
 """Who told of an event, the least believed first.
 `page`: A page told it: anybody can send that.
 `backend`: The shop's own service told it, with a secret key.
+As everywhere: `proven`.
 """
 
 

@@ -10,6 +10,6 @@ PAGE = Path(__file__).parents[1] / "docs/glossary.md"
 if __name__ == "__main__":
     PLACE.write_bytes(answers_json())
     PAGE.write_text(glossary_document(), encoding="utf-8")
-    print(*served_types().twice, sep="\n")
+    print(*served_types().faults, sep="\n")
     for name, places in served_types().undescribed.items():
         print(f"{name}: nothing explains it; it stands in {', '.join(dict.fromkeys(places))}")

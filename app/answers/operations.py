@@ -11,7 +11,7 @@ from app.keys.scopes import KeyScope
 ReadyWord = Literal["ready", "degraded", "unavailable"]
 """Whether assignments can be served.
 `ready`: All is as it should be.
-`degraded`: All that is not as it should be, as codes; as a word, that there is some.
+`degraded`: Assignments are served, and something is not as it should be.
 `unavailable`: It cannot be done now: the store is out of reach.
 """
 KeyClass = Literal["publishable", "secret"]
@@ -26,6 +26,7 @@ class Alive(TypedDict):
     """Whether the process answers."""
 
     status: Literal["ok"]
+    """Here: Always `ok`: the process answers."""
 
 
 class StoreStanding(TypedDict):
@@ -36,13 +37,18 @@ class StoreStanding(TypedDict):
     cause: str | None
     """Why it is not available, as a code."""
     version: NotRequired[str | None]
+    """Here: The version of the store, null while it is away."""
     detail: NotRequired[str | None]
+    """Here: Why it is not available, in a sentence."""
     restarts: NotRequired[int | None]
     """How often the store was started anew since the service started."""
 
 
 class DefinitionsStanding(TypedDict):
-    """How the definition files are."""
+    """How the definition files are.
+
+    As everywhere: `version`, `errors`.
+    """
 
     version: str
     errors: Sequence[str]
@@ -52,30 +58,41 @@ class KeysStanding(TypedDict):
     """How the file of keys is."""
 
     errors: Sequence[str]
+    """Here: What is wrong with the file of keys, with its line."""
 
 
 class CauseTold(TypedDict):
-    """A cause for people: what is the matter, what it is about (empty where that is all), and what ends it."""
+    """A cause for people: what is the matter, what it is about (empty where that is all), and what ends it.
+
+    As everywhere: `code`.
+    """
 
     code: str
     named: str
-    """What something is about: a key, a part of the log; empty where that is all."""
+    """What it is about: a key, a part of the log; empty where the sentence says all."""
     sentence: str
+    """Here: What is the matter, in a sentence."""
     remedy: str
+    """Here: What ends it."""
 
 
 class Readiness(TypedDict):
-    """Whether assignments can be served, and what is not as it should be; the last members for who may read results."""
+    """Whether assignments can be served, and what is not as it should be; the last members for who may read results.
+
+    As everywhere: `causes`, `version`.
+    """
 
     status: ReadyWord
+    """Here: Whether assignments can be served."""
     degraded: Sequence[str]
+    """Here: All that is not as it should be, as codes."""
     causes: NotRequired[Sequence[CauseTold]]
     store: StoreStanding
     """The event store."""
     definitions: NotRequired[DefinitionsStanding]
     """The definition files."""
     keys: NotRequired[KeysStanding]
-    """Keys of the service, never themselves."""
+    """How the file of keys is."""
     warnings: NotRequired[Sequence[str]]
     """What an operator should know of the store."""
     version: str
@@ -91,16 +108,23 @@ class StoreRoom(StoreStanding):
 
 
 class LogStanding(TypedDict):
-    """How far the event log is written."""
+    """How far the event log is written.
+
+    As everywhere: `pending`.
+    """
 
     pending: int
     watermark: str | None
+    """Here: How far the log was written, in UTC."""
     lag_seconds: float
     """How long ago the newest event that every result holds was received, in seconds; 0 where none waits."""
 
 
 class Arriving(TypedDict):
-    """Events since the service started, by what became of them."""
+    """Events since the service started, by what became of them.
+
+    As everywhere: `dropped`, `forged`.
+    """
 
     per_second: float | None
     """How many events were stored each second over the last five minutes; null just after a start."""
@@ -109,12 +133,17 @@ class Arriving(TypedDict):
     duplicate: int
     """Events that had come before and were not stored again."""
     rejected: int
+    """Here: Events that were not stored, because something is wrong with them."""
     repaired: int
+    """Here: Events that were stored without a part that could not be used."""
     dropped: int
     quarantined: int
+    """Here: Events that were set apart because they cannot be true."""
     bot: int
+    """Here: Events of automated visitors, which count nowhere."""
     forged: int
     refused: int
+    """Here: Events of visitors who refuse everything, which were not stored."""
 
 
 class DiskRoom(TypedDict):
@@ -143,12 +172,17 @@ class DefinitionsTaken(DefinitionsStanding):
 
 
 class OperationsAnswer(TypedDict):
-    """How the service is: what is wrong and what ends it, how fast events come, what room is left."""
+    """How the service is: what is wrong and what ends it, how fast events come, what room is left.
+
+    As everywhere: `as_of`, `warnings`, `keys`, `store`, `model_version`, `products_version`, `products`, `damaged`,
+    `last_training`, `definitions`.
+    """
 
     as_of: str
     service_version: str
     """The release of the service."""
     status: ReadyWord
+    """Here: Whether assignments can be served."""
     causes: Sequence[CauseTold]
     """All that is not as it should be, in words."""
     warnings: Sequence[str]
@@ -157,6 +191,7 @@ class OperationsAnswer(TypedDict):
     log: LogStanding | None
     """How far the event log is written; null while the store is away."""
     events: Arriving
+    """Here: Events since the service started, by what became of them."""
     disk: DiskRoom
     """The disk of the data directory."""
     workers: Sequence[WorkerStanding]
@@ -190,7 +225,7 @@ class Diagnosis(TypedDict):
     now: float
     """The service's clock, in seconds since 1970."""
     lines: Sequence[ExaminedLine]
-    """Lines, in order."""
+    """What was looked at, a line each."""
 
 
 class LastUse(TypedDict):
@@ -205,11 +240,11 @@ class LastUse(TypedDict):
 ListedKeyAnswer = TypedDict(
     "ListedKeyAnswer",
     {
-        "name": str,
+        "name": Annotated[str, Meta(description="Here: How the key is called in the file of keys.")],
         "class": Annotated[KeyClass, Meta(description="Whether pages may hold the key, or backends alone.")],
         "scopes": Annotated[Sequence[KeyScope], Meta(description="What the key may do.")],
-        "site": NotRequired[str],
-        "expires": NotRequired[str],
+        "site": NotRequired[Annotated[str, Meta(description="Here: The site that the key is for.")]],
+        "expires": NotRequired[Annotated[str, Meta(description="Here: Until when the key holds, in UTC.")]],
         "last_used": NotRequired[Annotated[LastUse, Meta(description="When the key was used last.")]],
     },
 )
@@ -219,18 +254,23 @@ class KeyListAnswer(TypedDict):
     """All keys; never a key itself."""
 
     keys: Sequence[ListedKeyAnswer]
+    """Here: All keys, never themselves."""
 
 
 class AuditPage(TypedDict):
     """Lines of the audit, the oldest first."""
 
     lines: Sequence[AuditLine]
+    """Here: What was done, the oldest first."""
     next: str
     """The cursor behind the last line: with it the next page begins."""
 
 
 class RefusedEvent(TypedDict):
-    """One event that was not taken as it was sent; nothing of who it was."""
+    """One event that was not taken as it was sent; nothing of who it was.
+
+    As everywhere: `message`, `event`.
+    """
 
     at: str
     """When it happened, in UTC."""
@@ -238,11 +278,15 @@ class RefusedEvent(TypedDict):
     message_id: str | None
     """The message id of an event, by which a second arrival is known."""
     type: str | None
+    """Here: The kind of event, such as `track`, null where it says none."""
     event: str | None
 
 
 class RefusalCause(TypedDict):
-    """Events that were not taken for one reason."""
+    """Events that were not taken for one reason.
+
+    As everywhere: `code`, `library`, `last_seen`.
+    """
 
     code: str
     field: str
@@ -251,20 +295,25 @@ class RefusalCause(TypedDict):
     dialect: str
     """In whose words it was sent, such as `segment`."""
     count: int
+    """Here: How many came."""
     first_seen: str
     """When the first was received, in UTC."""
     last_seen: str
     remedy: str
+    """Here: What the sender must change."""
     last: Sequence[RefusedEvent]
     """The newest of them, the newest first."""
 
 
 class RefusedAnswer(TypedDict):
-    """Events that were refused, repaired or dropped, by cause."""
+    """Events that were refused, repaired or dropped, by cause.
+
+    As everywhere: `since`.
+    """
 
     since: str
     total: int
-    """How many in all."""
+    """How many events that is in all."""
     rejected: Sequence[RefusalCause]
     """Events that are not stored, and why."""
     repaired: Sequence[RefusalCause]
@@ -274,10 +323,14 @@ class RefusedAnswer(TypedDict):
 
 
 class OrderAnswer(TypedDict):
-    """What an order made of an experiment."""
+    """What an order made of an experiment.
+
+    As everywhere: `experiment`.
+    """
 
     experiment: str
     status: Ordered
+    """Here: What is now wanted of the experiment."""
     ordered_at: str
     """When it was ordered, in UTC."""
 
@@ -290,23 +343,31 @@ class PreviewLinkMade(TypedDict):
     expires: str
     """Until when it holds, in UTC."""
     url: str
+    """Here: What to put behind the address of a page to see the variant."""
 
 
 class ShareMade(TypedDict):
     """A link to a report, with its address, which is told this once."""
 
     id: str
+    """Here: The name of the link, by which it is taken back."""
     url: str
+    """Here: The address that opens the report."""
     expires_at: str
     """From when on it opens nothing, in UTC."""
 
 
 class ShareHeld(TypedDict):
-    """A link to a report that holds, without what opens it."""
+    """A link to a report that holds, without what opens it.
+
+    As everywhere: `experiment`, `expires_at`.
+    """
 
     id: str
+    """Here: The name of the link, by which it is taken back."""
     experiment: str
     at: str | None
+    """Here: The moment whose report it shows, null where it shows the newest."""
     created_at: str
     """When it was made, in UTC."""
     expires_at: str

@@ -20,7 +20,10 @@ class StrategyCounts(TypedDict):
 
 
 class StrategyWorth(TypedDict):
-    """What lists of one strategy, fallback and model brought."""
+    """What lists of one strategy, fallback and model brought.
+
+    As everywhere: `strategy`.
+    """
 
     strategy: Strategy
     fallback: Strategy | None
@@ -38,7 +41,7 @@ class StrategyWorth(TypedDict):
     attributed_revenue: float
     """Their revenue, in the shop's currency."""
     attributed_revenue_per_view: float | None
-    """The same for each list that was seen."""
+    """Their revenue for each list that was seen, in the shop's currency."""
 
 
 class Attribution(TypedDict):
@@ -49,12 +52,16 @@ class Attribution(TypedDict):
 
 
 class RecommenderReport(TypedDict):
-    """The live model."""
+    """The live model.
+
+    As everywhere: `model_version`.
+    """
 
     model_version: str | None
     products_version: str | None
     """The version of the catalogue of products that serves."""
     products: int
+    """How many products the catalogue has."""
     model: Mapping[str, Any]
     """The manifest of the live model: when it was trained, on how much, how it was judged."""
     damaged: Mapping[str, str]
@@ -62,6 +69,7 @@ class RecommenderReport(TypedDict):
     last_training: Mapping[str, Any] | None
     """How the last training ended, null before the first."""
     strategies: Mapping[str, StrategyCounts]
+    """Here: How each strategy was asked for, by its name."""
     attribution: Attribution | None
     """What lists brought, null where the log could not be read."""
     attribution_error: NotRequired[str]

@@ -106,7 +106,7 @@ def served_types() -> ServedTypes:
 def answers_json() -> bytes:
     """What workers read: an entry or a schema a line, so that two changes seldom meet."""
     found = served_types()
-    entries = [_line(found.homes[name]) for name in sorted(found.homes)]
+    entries = [_line(entry) for entry in found.explained]
     schemas = [f"{_line(name)}: {_line(schema)}" for name, schema in found.settled().items()]
     lines = ['{"entries": [', ",\n".join(entries), '],\n"schemas": {', ",\n".join(schemas), "}}\n"]
     return "\n".join(lines).encode()
@@ -114,11 +114,12 @@ def answers_json() -> bytes:
 
 def glossary_document() -> str:
     """The page of the documents."""
-    return HEAD + "".join(_row(entry) for _, entry in sorted(served_types().homes.items()))
+    return HEAD + "".join(_row(entry) for entry in served_types().explained)
 
 
 def _row(entry: Explained) -> str:
-    told = entry.description.replace("|", "\\|")
+    told = " ".join([entry.description, *(f"In {where}: {text}" for where, text in entry.elsewhere.items())])
+    told = told.replace("|", "\\|")
     return f"| `{entry.name}` | {told} |\n"
 
 

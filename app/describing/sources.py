@@ -3,7 +3,7 @@
 import ast
 import inspect
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -11,7 +11,16 @@ from re import MULTILINE, findall
 from typing import Any, Final, Literal, get_args, get_origin
 
 OURS: Final = ("app.", "events.", "experiments.", "kit.", "recommender.")
+EVERYWHERE: Final = "As everywhere:"
 LINE: Final = r"^`([\w-]+)`: ((?:.|\n(?!`[\w-]+`: ))+)"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a type says of its members, by name, and the names that it takes up from where they are explained."""
+
+    texts: Mapping[str, str]
+    taken: Set[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,22 +29,23 @@ class Alias:
 
     name: str
     text: str
-    members: Mapping[str, str]
+    told: Told
 
 
-def member_texts(kind: type) -> dict[str, str]:
-    """Of a class: the docstring below each of its members, those of its bases too."""
+def member_texts(kind: type) -> Told:
+    """Of a class: the docstring below each of its members, and what its own takes up; those of its bases too."""
     texts: dict[str, str] = {}
-    for each in reversed(kind.__mro__):
-        if each.__module__.startswith(OURS):
-            texts.update(_class_texts(each.__module__, each.__name__))
-    return texts
+    taken: set[str] = set()
+    for each in _lineage(kind):
+        own, takes = _class_texts(each.__module__, each.__name__), _taken(_class_docstring(each))[1]
+        texts = {name: text for name, text in texts.items() if name not in takes} | own
+        taken = (taken - own.keys()) | set(takes)
+    return Told(texts, frozenset(taken))
 
 
 def class_text(kind: type) -> str:
     """The docstring of a class of ours as one paragraph, without what a dataclass writes there by itself."""
-    found = _class_node(kind.__module__, kind.__name__)
-    return one_line(ast.get_docstring(found) or "") if found else ""
+    return _taken(_class_docstring(kind))[0]
 
 
 def alias_of(values: tuple[Any, ...]) -> Alias | None:
@@ -46,6 +56,29 @@ def alias_of(values: tuple[Any, ...]) -> Alias | None:
 def one_line(text: str) -> str:
     """A docstring without its line breaks."""
     return " ".join(text.split())
+
+
+def _taken(docstring: str) -> tuple[str, list[str]]:
+    """A docstring as one paragraph, without the names that it takes up, and these names."""
+    text, _, names = one_line(docstring).partition(EVERYWHERE)
+    return text.rstrip(), findall(r"`([\w-]+)`", names)
+
+
+def _lineage(kind: type) -> Iterator[type]:
+    """A class of ours behind those that it has members of; at run time a TypedDict knows nothing of its bases."""
+    if not kind.__module__.startswith(OURS):
+        return
+    node, module = _class_node(kind.__module__, kind.__name__), sys.modules[kind.__module__]
+    for base in node.bases if node else ():
+        found = getattr(module, base.id, None) if isinstance(base, ast.Name) else None
+        if isinstance(found, type):
+            yield from _lineage(found)
+    yield kind
+
+
+def _class_docstring(kind: type) -> str:
+    found = _class_node(kind.__module__, kind.__name__)
+    return (ast.get_docstring(found) or "") if found else ""
 
 
 @cache
@@ -59,10 +92,12 @@ def _aliases() -> dict[tuple[Any, ...], Alias]:
             value = getattr(module, target, None)
             if get_origin(value) is not Literal:
                 continue
-            members = {member: one_line(told) for member, told in findall(LINE, inspect.cleandoc(text), MULTILINE)}
-            head = one_line(inspect.cleandoc(text).split("\n`")[0]) if not text.startswith("`") else ""
-            if members:  # one that says nothing stands beside another of the same values, and is the same type
-                found[get_args(value)] = Alias(target, head, members)
+            said, taken = inspect.cleandoc(text), frozenset(_taken(text)[1])
+            said = said.split(EVERYWHERE)[0].rstrip()
+            members = {member: one_line(told) for member, told in findall(LINE, said, MULTILINE)}
+            head = one_line(said.split("\n`")[0]) if not said.startswith("`") else ""
+            if members or taken:  # one that says nothing stands beside another of the same values, and is the same type
+                found[get_args(value)] = Alias(target, head, Told(members, taken))
     return found
 
 

@@ -1,8 +1,9 @@
 """Types as closed JSON Schemas, with what their docstrings say of each member.
 
 A member of a class is described by the docstring below it, one of a `Literal` by its line in the docstring below the
-alias: `` `ended`: nobody is enrolled any more``. A name has one description, so that a member which has none takes that
-of the place which explains its name.
+alias: `` `ended`: nobody is enrolled any more``. A name has one description, which other types take up by naming it:
+`` As everywhere: `phase`, `as_of`.`` at the end of their docstring. Where a name means something of its own in a type,
+its description there begins with `Here:`. Nothing is described by its name alone.
 """
 
 from collections.abc import Iterator, Mapping, Sequence, Set
@@ -29,7 +30,7 @@ import msgspec
 from msgspec import UnsetType
 from pydantic import BaseModel
 
-from app.describing.sources import alias_of, class_text, member_texts
+from app.describing.sources import Told, alias_of, class_text, member_texts
 from app.glossary.entries import Explained
 
 Schema = dict[str, Any]
@@ -45,6 +46,7 @@ PLAIN: Final[Mapping[Any, Schema]] = {
     Any: {"type": ["object", "array", "string", "number", "boolean", "null"]},
 }
 WRAPPERS: Final = (Annotated, NotRequired, Required, ClassVar, Final)
+HERE: Final = "Here: "
 
 
 class Undescribed(ValueError):
@@ -76,14 +78,15 @@ class Forms:
 
 @dataclass(slots=True)
 class ServedTypes:
-    """The schemas of served types by name, the place that explains each name, where each name stands, and what is
-    explained in two places."""
+    """The schemas of served types by name, the place that explains each name, where each name stands, what each type's
+    own names are said to be there, and what is wrong with the explanations."""
 
     forms: Forms = field(default_factory=Forms)
     schemas: dict[str, Schema] = field(default_factory=dict[str, Schema])
     homes: dict[str, Explained] = field(default_factory=dict[str, Explained])
     named: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
-    twice: list[str] = field(default_factory=list[str])
+    texts: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
+    faults: list[str] = field(default_factory=list[str])
     _made: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def schema(self, kind: Any) -> Schema:
@@ -118,16 +121,36 @@ class ServedTypes:
 
     def settled(self) -> dict[str, Schema]:
         """All schemas, each property with its description."""
-        for schema in self.schemas.values():
-            for name, told in schema.get("properties", {}).items():
-                if name in self.homes:
-                    told["description"] = self.homes[name].description
-            if "enum" in schema:
-                lines = [
-                    f"`{value}`: {self.homes[value].description}" for value in schema["enum"] if value in self.homes
-                ]
-                schema["description"] = "\n".join(filter(None, [schema.get("description", ""), *lines]))
-        return dict(sorted(self.schemas.items()))
+        return {kind: self._settled(kind, schema) for kind, schema in sorted(self.schemas.items())}
+
+    def _settled(self, kind: str, schema: Schema) -> Schema:
+        if "enum" in schema:
+            lines = [f"`{value}`: {text}" for value in schema["enum"] if (text := self.said(kind, value))]
+            return {**schema, "description": "\n".join(filter(None, [schema.get("description", ""), *lines]))}
+        told = {name: self.said(kind, name) for name in schema["properties"]}
+        shown = {
+            name: {**of, "description": told[name]} if told[name] else of for name, of in schema["properties"].items()
+        }
+        return {**schema, "properties": shown}
+
+    def said(self, where: str, name: str) -> str:
+        """What a name is in a type: what the type says, or what it takes up; empty where it says nothing."""
+        text = self.texts.get((where, name))
+        return text or (self.homes[name].description if text is not None and name in self.homes else "")
+
+    @property
+    def explained(self) -> list[Explained]:
+        """Every name in order, with what it is in general and what it is in single types."""
+        own: dict[str, dict[str, list[str]]] = {}
+        for (where, name), text in self.texts.items():
+            if text and name in self.homes:
+                own.setdefault(name, {}).setdefault(text, []).append(where)
+        return [
+            Explained(name, home.where, home.description, {
+                ", ".join(sorted(places)): text for text, places in own.get(name, {}).items()
+            })
+            for name, home in sorted(self.homes.items())
+        ]  # fmt: skip
 
     @property
     def undescribed(self) -> dict[str, list[str]]:
@@ -140,22 +163,32 @@ class ServedTypes:
             raise Undescribed(f"two types are called {name}: {self._made[name]} and {source}")
         return {"$ref": REFERENCE + name} if name in self.schemas else None
 
-    def _explain(self, name: str, where: str, text: str) -> None:
-        """A name that stands somewhere, and what is said of it there."""
+    def _explain(self, name: str, where: str, told: Told) -> None:
+        """A name that stands somewhere, and what is said of it there: words, or that it takes up those of elsewhere."""
         self.named.setdefault(name, []).append(where)
-        if text and self.homes.setdefault(name, Explained(name, where, text)).description != text:
-            self.twice.append(f"{name}: explained twice, in {self.homes[name].where} and in {where}")
+        text, taken = told.texts.get(name, ""), name in told.taken
+        if text.startswith(HERE):
+            self.texts[where, name] = text[len(HERE)].upper() + text[len(HERE) + 1 :]
+        elif text and self.homes.setdefault(name, Explained(name, where, text)).description != text:
+            self.faults.append(f"{name}: explained twice, in {self.homes[name].where} and in {where}")
+        elif text or taken:
+            self.texts[where, name] = ""
+        if bool(text) == taken:
+            wrong = "says what it is and takes it from elsewhere" if text else "says nothing of it"
+            self.faults.append(f"{where}.{name}: {where} {wrong}")
 
-    def _class(self, name: str, kind: type, members: Sequence[ServedMember]) -> Schema:
+    def _class(self, name: str, kind: type, members: Sequence[ServedMember], taken: Set[str] = frozenset()) -> Schema:
         made = self._reference(name, (kind, tuple(member.name for member in members)))
         if made is not None:
             return made
         schema: Schema = {"type": "object", "description": class_text(kind), "additionalProperties": False}
         self.schemas[name] = schema
-        texts, parts = member_texts(kind), self.forms.parts.get(kind, {})
-        for member in members:
-            if kind not in self.forms.foreign:
-                self._explain(member.name, name, texts.get(member.own) or _noted(member.type))
+        told, parts = member_texts(kind), self.forms.parts.get(kind, {})
+        texts = {member.name: told.texts.get(member.own) or _noted(member.type) for member in members}
+        for member in members if kind not in self.forms.foreign else ():
+            self._explain(member.name, name, Told(texts, told.taken | taken))
+        for each in told.taken - set(texts) if kind not in self.forms.foreign and not taken else ():
+            self.faults.append(f"{name}.{each}: {name} has no such member")
         schema["required"] = [member.name for member in members if member.always]
         schema["properties"] = {
             member.name: self._parts(name + member.name.title(), member.type, parts[member.own])
@@ -178,28 +211,32 @@ class ServedTypes:
                 ServedMember(shown, of, own[of].type if of in own else hints[of], always=True)
                 for shown, of in served.items()
             ]
-            found.append(self._class(name, each, chosen))
+            texts = member_texts(each).texts
+            taken = {shown for shown, of in served.items() if of not in texts}  # the encoder names each of them
+            found.append(self._class(name, each, chosen, taken))
         return _either(found)
 
     def _literal(self, values: tuple[Any, ...]) -> Schema:
         alias = alias_of(values)
-        for value in values:
-            if isinstance(value, str):
-                where = alias.name if alias else "Literal"
-                self._explain(value, where, alias.members.get(value, "") if alias else "")
-        if alias is None or not all(isinstance(value, str) for value in values):
+        words = [value for value in values if isinstance(value, str)]
+        if alias is None or len(words) < len(values):
+            for value in words:  # of a type that has no name: nothing stands there but the words
+                self.named.setdefault(value, []).append("Literal")
             return {"enum": list(values)}
+        for value in words:
+            self._explain(value, alias.name, alias.told)
         if self._reference(alias.name, values) is None:
             self.schemas[alias.name] = {"type": "string", "enum": list(values), "description": alias.text}
         return {"$ref": REFERENCE + alias.name}
 
     def _enumeration(self, kind: type[Enum]) -> Schema:
-        name, texts = kind.__name__, member_texts(kind)
+        name, told = kind.__name__, member_texts(kind)
         if self._reference(name, kind) is None:
             values = [member.value for member in kind]
             self.schemas[name] = {"type": "string", "enum": values, "description": class_text(kind)}
+            texts = {member.value: told.texts.get(member.name, "") for member in kind}
             for member in kind:
-                self._explain(member.value, name, texts.get(member.name, ""))
+                self._explain(member.value, name, Told(texts, told.taken))
         return {"$ref": REFERENCE + name}
 
     def _union(self, kinds: Sequence[Any]) -> Schema:

@@ -13,12 +13,13 @@ import msgspec
 PLACE: Final = Path(__file__).with_name("answers.json")
 
 
-class Explained(msgspec.Struct, frozen=True):
-    """A name that answers serve; `where` is the type that explains it."""
+class Explained(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A name that answers serve; `where` is the type that explains it, `elsewhere` what it is in single other types."""
 
     name: str
     where: str
     description: str
+    elsewhere: dict[str, str] = msgspec.field(default_factory=dict[str, str])
 
 
 class _Written(msgspec.Struct, frozen=True):

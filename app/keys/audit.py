@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 ActorKind = Literal["key", "person", "cli", "file", "system"]
 """What kind of actor acts.
-`key`: The name of an experiment or a variant in its file, the same in every client; among actors, a key of the service.
+`key`: Here: A key of the service.
 `person`: A person who is signed in.
 `cli`: A user of the machine, at the command line.
 `file`: A file that was changed.
@@ -38,7 +38,9 @@ class Actor(msgspec.Struct, frozen=True):
     """Who acts: the name of a key, of a user of the machine, or of a file."""
 
     kind: ActorKind
+    """Here: What acted: a key, a file, a person, the command line or the service itself."""
     name: str
+    """Here: The name of the key, file, person or user."""
 
     @classmethod
     def at_the_command_line(cls) -> "Actor":
@@ -50,10 +52,14 @@ class Actor(msgspec.Struct, frozen=True):
 
 
 class AuditLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One act. People stand in `subject` as digests; `failed` says why an act that was begun came to nothing."""
+    """One act. People stand in `subject` as digests; `failed` says why an act that was begun came to nothing.
+
+    As everywhere: `at`.
+    """
 
     at: str
     id: str
+    """Here: What tells this line from all others."""
     actor: Actor
     """Who acted."""
     act: str
@@ -65,6 +71,7 @@ class AuditLine(msgspec.Struct, frozen=True, kw_only=True):
     after: Any = None
     """What is after it, as far as it can be told."""
     reason: str | None = None
+    """Here: Why it was done, in the words of who did it."""
     request_id: str | None = None
     """The id of the request, as its answer says in `X-Request-Id`."""
     failed: str | None = None

@@ -19,12 +19,12 @@ KeyScope = Literal[
 """What a key may do.
 `evaluate`: To ask for variants and messages.
 `track`: To send events.
-`recommend`: To ask for products; of a variant, the products that it shows.
-`payload`: What the website gets of the variant, as the definition says; of a key, to fetch all experiments as a file.
+`recommend`: Here: To ask for products.
+`payload`: Here: To fetch all experiments as a file.
 `read_results`: To read results, metrics and health.
 `export`: To fetch the log.
 `steer`: To pause, resume and stop experiments, and to make preview links.
-`products`: Products: how many; of a key, to replace their catalogue.
+`products`: Here: To replace the catalogue of products.
 `read_people`: To read what is held about a person.
 `erase`: To erase a person.
 `audit`: To read who did what, and which keys there are.

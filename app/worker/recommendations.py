@@ -37,13 +37,17 @@ CURRENT_FILES: Final = ("models/current", "products/current", "tombstones.json")
 
 
 class ListAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One list as it is answered; `fallback` is the strategy that served in place of the one asked for."""
+    """One list as it is answered; `fallback` is the strategy that served in place of the one asked for.
+
+    As everywhere: `strategy`, `model_version`, `fallback`.
+    """
 
     recommendation_id: str
     """The name of a list; events that name it tell what it brought."""
     strategy: Strategy
     model_version: str | None
     items: Sequence[ListItem]
+    """Here: The products, the best first."""
     fallback: Strategy | None = None
     history: str | None = None
     """That recent purchases are missing, because the store was out of reach."""

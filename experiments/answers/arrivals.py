@@ -11,6 +11,7 @@ ValueKind = Literal["boolean", "number", "text", "list", "object", "null"]
 `list`: Several values in order.
 `object`: An object with members.
 `null`: Nothing.
+As everywhere: `number`.
 """
 
 
@@ -18,17 +19,22 @@ class EventProperty(TypedDict):
     """A property of events of one name."""
 
     name: str
+    """Here: The name of the property."""
     share: float
+    """Here: In which share of the newest rows it stands, from 0 to 1."""
     kinds: Sequence[ValueKind]
-    """Which kinds of value it has."""
+    """Which kinds of value the property has, such as `text`."""
 
 
 class EventHint(TypedDict):
-    """What is probably wrong with events of one name."""
+    """What is probably wrong with events of one name.
+
+    As everywhere: `code`.
+    """
 
     code: str
     message: str
-    """What is to be said of it, in a sentence."""
+    """What is wrong, in a sentence."""
 
 
 class EventName(TypedDict):
@@ -37,7 +43,9 @@ class EventName(TypedDict):
     event: str
     """The name of an event, as senders write it."""
     type: str
+    """Here: The kind of event, such as `track` or `exposure`."""
     count: int
+    """Here: How many came."""
     count_24h: int
     """How many in the last 24 hours."""
     last_seen: str
@@ -47,33 +55,43 @@ class EventName(TypedDict):
     properties: Sequence[EventProperty]
     """The properties of the newest rows."""
     metrics: Sequence[str]
+    """Here: The names of the metrics that read it."""
     hint: EventHint | None
     """What is probably wrong, null where nothing is."""
 
 
 class EventNames(TypedDict):
-    """Which events came lately."""
+    """Which events came lately.
+
+    As everywhere: `as_of`.
+    """
 
     as_of: datetime
     events: Sequence[EventName]
-    """Events: by name, as rows, or how many of them."""
+    """The events that came lately, by name."""
 
 
 class EventRow(TypedDict):
-    """One row of the log, without what says who it was; what it lacks is left out."""
+    """One row of the log, without what says who it was; what it lacks is left out.
+
+    As everywhere: `event`, `experiment`, `variant`.
+    """
 
     time: datetime
     """When it happened, by the sender's clock set right; in UTC."""
     received_at: datetime
     """When the service received it, in UTC."""
     type: str
+    """Here: The kind of event, such as `track` or `exposure`."""
     event: NotRequired[str]
     experiment: NotRequired[str]
     variant: NotRequired[str]
     value: NotRequired[float]
+    """Here: The value that the event carries."""
     currency: NotRequired[str]
+    """Here: The currency that the event names."""
     url: NotRequired[str]
-    """The address of a page, or of what a link opens."""
+    """The address of the page."""
     path: NotRequired[str]
     """The path of a page."""
     device: NotRequired[str]
@@ -85,10 +103,15 @@ class EventRow(TypedDict):
     bot: NotRequired[bool]
     """Whether an automated visitor sent it: it counts nowhere."""
     forged: NotRequired[bool]
+    """Here: Whether it names a variant that was not drawn for this visitor: it counts nowhere."""
     forced: NotRequired[bool]
+    """Here: Whether it is of a preview or a forced variant: it counts nowhere."""
     quarantined: NotRequired[bool]
+    """Here: Whether it was set apart because it cannot be true: it counts nowhere."""
     authority: str
+    """Here: Who told it: `backend`, `proven` or `page`."""
     properties: Mapping[str, Any]
+    """Here: What the sender said of it, by name."""
     library: str
     """The library that sent it: one of a fixed list, `other` or `none`."""
     context: Mapping[str, Any]
@@ -96,8 +119,12 @@ class EventRow(TypedDict):
 
 
 class EventRows(TypedDict):
-    """The newest rows of one name."""
+    """The newest rows of one name.
+
+    As everywhere: `as_of`, `event`.
+    """
 
     as_of: datetime
     event: str
     rows: Sequence[EventRow]
+    """Here: The newest rows, the newest first."""

@@ -35,7 +35,10 @@ _UNSERVED: Final = {"served": False}
 class ComparedArm:
     """One side of a comparison at its moment. `adjusted` is the value after CUPED, from which lift and difference are
     computed where it stands; else they are computed from `value`, which is numerator / denominator. `variance` is that
-    of the value, per unit."""
+    of the value, per unit.
+
+    As everywhere: `variant`, `units`, `numerator`, `denominator`, `value`, `variance`.
+    """
 
     variant: str
     units: int
@@ -119,7 +122,10 @@ class Methods:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What the method said on the first day on which the verdict stood."""
+    """What the method said on the first day on which the verdict stood.
+
+    As everywhere: `p`, `lift`, `ci`, `arms`.
+    """
 
     p: float | NoEstimate
     lift: float | NoEstimate
@@ -138,6 +144,8 @@ class ComparisonReadout:
     corrected over all levels of the answer, and `flagged` says that it is small. `rulings` are what the method said of
     every moment at which it may decide, ascending; `daily` the anytime answers of every day, `cohorts` those of the
     units exposed on a day. `blocked` says why a win may not be shipped.
+
+    As everywhere: `variant`, `sentence`, `arms`.
     """
 
     variant: str

@@ -66,11 +66,18 @@ compare like with like.
 `rows_above_header`: Rows above the header of the table were left out.
 `numbers_read`: Numbers of the table were read from another spelling, such as a decimal comma.
 `encoding`: The file is in an unusual encoding; it was read as the one that is named.
+`paused`: Here: The experiment was paused for a while.
+`multi_exposure`: Here: Too many units saw several variants: look for what mixes visitors up.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class MultiExposure:
+    """Units that saw several variants.
+
+    As everywhere: `rate`.
+    """
+
     rate: float
     rule: str = "first_exposure"
     """By which exposure a unit that saw several variants is counted: the first."""
@@ -87,6 +94,7 @@ class Excluded:
     forced: int = 0
     """Exposures of previews and forced variants, which count nowhere."""
     currency: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Here: By metric, events whose money cannot be said in the shop's currency."""
     quarantined: int = 0
     """Exposures and events set apart because they cannot be true, such as those of a clock far off; they count
     nowhere."""
@@ -104,7 +112,10 @@ class Excluded:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Something that a reader must know before trusting the numbers: of one metric, of one variant where it says so."""
+    """Something that a reader must know before trusting the numbers: of one metric, of one variant where it says so.
+
+    As everywhere: `metric`, `variant`.
+    """
 
     code: CheckCode
     """The name of what was found, the same in every answer, so that programs may rely on it."""
@@ -132,7 +143,7 @@ class VariantTrust:
 @dataclass(frozen=True, slots=True)
 class Trust:
     by_variant: Mapping[str, VariantTrust]
-    """The same for each variant."""
+    """How its conversions look, for each variant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +161,7 @@ class Consents:
     none: int
     """Answers to visitors who refuse everything: nothing is kept of who they are or what they saw."""
     by_variant: Mapping[str, Mapping[str, int]]
+    """Here: Units of each variant by what they allow."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,30 +85,37 @@ class Decision:
     because: tuple[str, ...]
     """Why, in sentences."""
     codes: tuple[str, ...]
-    """The same as codes, each once, for programs."""
+    """The reasons of the decision by their codes, each once, for programs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Worth:
     """What a decision is worth a month: the difference of the first metric of money in the shop's `currency`, else of
-    the primary goal in its `unit`, times the units of a month; `ci` holds it as surely as the decision's interval."""
+    the primary goal in its `unit`, times the units of a month; `ci` holds it as surely as the decision's interval.
+
+    As everywhere: `metric`, `variant`.
+    """
 
     per_month: float
     """What the decision is worth a month, in the currency or the unit beside it."""
     ci: Interval
+    """Here: The interval of the worth, as a pair in the currency or unit beside it."""
     metric: str
     variant: str
     assumption: str
     """What the worth assumes: traffic, days, and that the effect stays."""
     currency: str | None = None
-    """The currency of the money, as in `EUR`; among what is excluded, by metric, events whose money cannot be said
-    in the shop's currency."""
+    """The currency of the money, as in `EUR`."""
     unit: str | None = None
+    """Here: What is counted, such as orders, where it is no money."""
 
 
 @dataclass(frozen=True, slots=True)
 class ArmReadout:
-    """One variant. `value` is numerator / denominator, `variance` per unit; the last fields where a metric has them."""
+    """One variant. `value` is numerator / denominator, `variance` per unit; the last fields where a metric has them.
+
+    As everywhere: `variant`.
+    """
 
     variant: str
     units: int
@@ -155,10 +162,13 @@ class LevelReadout:
 class LookReadout:
     """One variant on one shop day: everything so far (`kind` cumulative), what that day brought divided by everybody
     enrolled until then (`daily`), or the units exposed on that day with their whole windows (`cohort`, `closed` once
-    the windows have)."""
+    the windows have).
+
+    As everywhere: `variant`, `units`, `value`, `lift`, `ci`, `difference`, `difference_ci`, `p`, `p_min`, `closed`.
+    """
 
     day: date
-    """The shop day; of an experiment of the list, how many days of its plan have closed."""
+    """The shop day."""
     kind: DayKind
     """Which units the row holds."""
     variant: str
@@ -178,7 +188,10 @@ class LookReadout:
 @dataclass(frozen=True, slots=True)
 class MetricReadout:
     """One metric of the experiment; `guardrail` is its limit where it is one. `title` is how people call it, `quantity`
-    what its values are, `currency` that of its money, `noun` what is counted of it."""
+    what its values are, `currency` that of its money, `noun` what is counted of it.
+
+    As everywhere: `unit`, `arms`, `comparisons`, `guardrail`, `currency`.
+    """
 
     metric: str
     """The name of a metric."""
@@ -227,7 +240,10 @@ class MetricReadout:
 
 @dataclass(frozen=True, slots=True)
 class PlanReadout:
-    """What the verdicts and the decision follow: `closed_days` have closed since the first exposure."""
+    """What the verdicts and the decision follow: `closed_days` have closed since the first exposure.
+
+    As everywhere: `method`.
+    """
 
     method: Method
     alpha: float
@@ -281,7 +297,7 @@ class Readout:
     pending: int | None
     """Acknowledged events that are not in the log yet, null where nobody can say."""
     name: str = field(default="", kw_only=True)
-    """How people call the experiment, key or thing."""
+    """How people call the experiment."""
     sentence: str = field(default="", kw_only=True)
     """The result in one sentence, the same in every page, report and table."""
     state: State

@@ -23,21 +23,30 @@ from experiments.definitions.model import (
 NoDays = Literal["quantiles_have_no_days", "not_enough_units"]
 """Why a metric has no days.
 `quantiles_have_no_days`: The quantile of all is not made of the quantiles of days, so that it has no days.
+`not_enough_units`: Here: Too few units for a row of any day.
 """
 
 
 class MetricSeries(TypedDict):
-    """One metric day by day."""
+    """One metric day by day.
+
+    As everywhere: `metric`, `role`, `type`.
+    """
 
     metric: str
     role: Role
     type: str
     days: tuple[LookReadout, ...]
+    """Here: A row for each day and variant."""
     reasons: Sequence[NoDays]
+    """Here: Why the metric has no days, as codes."""
 
 
 class Timeseries(TypedDict):
-    """The metrics of an experiment day by day."""
+    """The metrics of an experiment day by day.
+
+    As everywhere: `experiment`, `phase`, `fingerprint`, `as_of`, `watermark`, `pending`.
+    """
 
     experiment: str
     phase: int
@@ -46,12 +55,14 @@ class Timeseries(TypedDict):
     watermark: datetime | None
     pending: int | None
     metrics: tuple[MetricSeries, ...]
+    """Here: The metrics, each day by day."""
 
 
 class VariantShare(TypedDict):
     """A variant and its share."""
 
     key: str
+    """The name of an experiment or a variant in its file, the same in every client."""
     weight: float
     """The share of units that a variant gets; all of an experiment add up to 1."""
 
@@ -60,13 +71,16 @@ class PauseSpan(TypedDict):
     """From when until when an experiment was paused."""
 
     since: datetime
-    """From when on; of counts, since when they are counted."""
+    """From when on."""
     until: datetime | None
     """Until when, null while it goes on."""
 
 
 class PhaseSummary(TypedDict):
-    """A phase as it was frozen."""
+    """A phase as it was frozen.
+
+    As everywhere: `phase`, `fingerprint`, `planned_units`, `currency`.
+    """
 
     phase: int
     fingerprint: str
@@ -85,7 +99,11 @@ class PhaseSummary(TypedDict):
 
 
 class ExperimentSummary(TypedDict):
-    """One experiment of the list."""
+    """One experiment of the list.
+
+    As everywhere: `key`, `name`, `sentence`, `as_of`, `action`, `variant`, `alarm`, `checks`, `days`, `units`,
+    `units_a_day`, `state`, `end`, `phase`, `method`.
+    """
 
     key: str
     name: str
@@ -98,6 +116,7 @@ class ExperimentSummary(TypedDict):
     alarm: bool | None
     checks: Sequence[Check]
     day: int | None
+    """Here: How many days of its plan have closed."""
     days: int
     units: int | None
     units_a_day: float | None
@@ -115,15 +134,18 @@ class ExperimentSummary(TypedDict):
     end: datetime | None
     phase: int
     unit: UnitKind
+    """What is counted as one: a visitor or a user."""
     variants: Sequence[VariantShare]
     """The variants with their shares, control first."""
     goals: tuple[str, ...]
     """The metrics that decide, the primary one first."""
     secondary: tuple[str, ...]
+    """Here: The metrics that are watched and decide nothing."""
     guardrails: Sequence[str]
     """The metrics that must not be harmed."""
     method: Method
     decision: Annotated[dict[str, Any], DecisionNote]
+    """Here: What people decided when it was stopped, as its file says."""
     phases: Sequence[PhaseSummary]
     """Every phase that was frozen, with its design."""
 
@@ -132,11 +154,11 @@ class ExperimentList(TypedDict):
     """All experiments."""
 
     version: str
-    """The version of what is answered: of definitions a digest of the files, else a release."""
+    """The version of the definitions: a digest of their files."""
     errors: Sequence[str]
-    """What is wrong with files that are therefore not served, with file and line."""
+    """What is wrong with definition files that are therefore not served, with file and line."""
     experiments: Sequence[ExperimentSummary]
-    """Experiments, in order of their keys; of a sum, how many."""
+    """The experiments, in order of their keys."""
 
 
 class ExperimentAnswer(ExperimentSummary):
@@ -150,7 +172,9 @@ class MetricUse(Definition):
     """What uses a metric."""
 
     kind: Literal["experiment", "holdout"]
+    """Here: What uses it: an experiment or a holdout."""
     key: str
+    """Here: The name of the experiment or holdout."""
     used_as: Literal["goal", "secondary", "guardrail", "metric"]
     """As what a metric is used."""
 
@@ -161,6 +185,7 @@ class MetricTold(Metric):
     described: str
     """What a metric is, in one sentence."""
     events: tuple[str, ...]
+    """Here: The names of all events that it reads."""
     built_in: bool
     """Whether every shop has it without a file."""
     defined_in: str | None
@@ -175,6 +200,7 @@ class MetricList(TypedDict):
     """The metrics that are defined."""
 
     metrics: Sequence[Annotated[dict[str, Any], MetricTold]]
+    """Here: The metrics that are defined, each with its definition."""
 
 
 class UnitRows(TypedDict):
@@ -182,11 +208,16 @@ class UnitRows(TypedDict):
     the same from before the exposure)."""
 
     rows: Sequence[Mapping[str, str | float | bool | None]]
-    """One row each."""
+    """One row for each unit."""
 
 
 class ComparisonRow(TypedDict):
-    """One comparison, by the deciding method: a row of the list over all experiments."""
+    """One comparison, by the deciding method: a row of the list over all experiments.
+
+    As everywhere: `experiment`, `name`, `owner`, `phase`, `start`, `end`, `as_of`, `as_of_day`, `state`, `action`,
+    `metric`, `role`, `type`, `effect_scale`, `variant`, `against`, `units`, `value`, `control_value`, `lift`,
+    `difference`, `p`, `p_adjusted`, `method`, `cuped`, `verdict`, `decided_on`, `pending`, `sentence`.
+    """
 
     experiment: str
     name: str
@@ -237,6 +268,7 @@ class ComparisonRows(TypedDict):
     """One row per comparison of all experiments."""
 
     rows: Sequence[ComparisonRow]
+    """Here: One row for each comparison."""
 
 
 class CustomerDay(TypedDict):
@@ -264,20 +296,28 @@ class CustomerDay(TypedDict):
 
 
 class CustomerExperience(TypedDict):
-    """Customers' experience of the whole site, per day."""
+    """Customers' experience of the whole site, per day.
+
+    As everywhere: `as_of`, `watermark`, `pending`.
+    """
 
     as_of: datetime
     watermark: datetime | None
     pending: int | None
     days: Sequence[CustomerDay]
+    """Here: A row for each shop day."""
 
 
 class Shipped(TypedDict):
-    """A change that was shipped while a holdout was measured, with its own closed lift of the first metric."""
+    """A change that was shipped while a holdout was measured, with its own closed lift of the first metric.
+
+    As everywhere: `experiment`, `phase`, `lift`, `ci`.
+    """
 
     experiment: str
     phase: int
     variant: str
+    """Here: The key of the variant that was given to everyone."""
     on: date
     """The shop day on which it was shipped."""
     lift: Number
@@ -285,15 +325,24 @@ class Shipped(TypedDict):
 
 
 class DefinedHoldout(TypedDict):
-    """A holdout with what its file leaves out."""
+    """A holdout with what its file leaves out.
+
+    As everywhere: `unit`.
+    """
 
     holdout: str
+    """The name of the holdout in its file."""
     unit: UnitKind
     share: float
+    """Here: The share of visitors that is held back, from 0 to 1."""
     start: datetime
+    """Here: From when on visitors are held back."""
     end: datetime | None
+    """Here: Until when visitors are held back, null where no end is planned."""
     metrics: tuple[str, ...]
+    """Here: The names of the metrics that are measured."""
     experiments: tuple[str, ...]
+    """Here: The keys of the experiments that name it."""
 
 
 class HoldoutList(TypedDict):
@@ -304,24 +353,33 @@ class HoldoutList(TypedDict):
 
 
 class HoldoutReport(TypedDict):
-    """What everything that was shipped and all that runs did together, against those who saw none of it."""
+    """What everything that was shipped and all that runs did together, against those who saw none of it.
+
+    As everywhere: `holdout`, `unit`, `as_of`, `watermark`, `pending`, `closed`, `plan`, `health`.
+    """
 
     holdout: str
     unit: UnitKind
     share: float
+    """Here: The share of visitors that is held back, from 0 to 1."""
     start: datetime
+    """Here: From when on visitors are held back."""
     end: datetime | None
+    """Here: Until when visitors are held back, null where no end is planned."""
     as_of: datetime
     watermark: datetime | None
     pending: int | None
     state: State
+    """Here: What the holdout is doing at that moment."""
     closed: bool
     plan: PlanReadout
     health: Health
     metrics: tuple[MetricReadout, ...]
+    """Here: The metrics that are measured, the first one first."""
     shipped: tuple[Shipped, ...]
+    """Here: The changes that were shipped while it was measured."""
     sum_of_lifts: float
     """The lifts of the changes that were shipped, added up as they were measured: too large, because what was shipped
     was chosen for being large."""
     shrunk_sum: float | None
-    """The same added up after shrinking each towards what tests usually give: what is likely left of it."""
+    """The lifts added up after shrinking each towards what tests usually give: what is likely left of them."""

@@ -14,6 +14,8 @@ State = Literal["draft", "not_started", "enrolling", "paused", "ended", "closed"
 `enrolling`: Visitors are assigned and counted.
 `paused`: Everybody gets control for a while, and nobody is counted.
 `ended`: Nobody is enrolled any more, and windows of visitors are still open.
+`closed`: Here: All windows have closed: the numbers are final.
+As everywhere: `not_started`.
 """
 LONGEST_DAYS: Final = 56  # of a plan: cookies and seasons blur what takes longer
 ENROLS_NO_MORE: Final[tuple[State, ...]] = ("ended", "closed")

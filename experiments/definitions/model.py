@@ -14,6 +14,7 @@ Status = Literal["draft", "running", "paused", "stopped", "archived"]
 `running`: Visitors are assigned while it is between start and end.
 `stopped`: It is over for good: everybody gets control, or the variant that was shipped.
 `archived`: It is over and no longer answered.
+As everywhere: `draft`, `paused`.
 """
 UnitKind = Literal["visitor", "user"]
 Method = Literal["anytime", "planned", "fixed", "bayesian"]
@@ -21,13 +22,13 @@ Correction = Literal["holm", "bh"]
 IdentityRule = Literal["first_touch", "strict"]
 """Whose visits count as one unit.
 `first_touch`: A visitor counts from the first exposure on, whoever logs in later.
-`strict`: Visitors who turn out to be several people, or several of one, are left out; of a guardrail, that it must be
-safe.
+`strict`: Visitors who turn out to be several people, or several of one, are left out.
 """
 Outcome = Literal["shipped", "rolled_back", "inconclusive"]
 """What came of an experiment.
-`shipped`: A variant was given to everyone; of a sum, how many.
+`shipped`: A variant was given to everyone.
 `rolled_back`: Everybody went back to control.
+`inconclusive`: Here: Nothing won or lost.
 """
 Strategy = Literal["for_you", "buy_again", "bought_together", "popular"]
 """How products are chosen.
@@ -44,12 +45,11 @@ Delivery = Literal["everywhere", "server"]
 """
 NotInReason = Literal["audience", "traffic", "layer", "holdout", "unit"]
 """Why a visitor does not take part.
-`audience`: Who may take part; as a reason, that the visitor is not among them.
-`traffic`: The share of the audience that takes part, from when on; as a reason, that the visitor is not among it.
-`layer`: The slice of visitors that excludes other experiments; as a reason, that the visitor lies in another one.
-`holdout`: The name of a holdout; as a reason, that the visitor is held back.
-`unit`: What is counted as one: a visitor or a user; as a reason, that the request lacks it; of a worth, what is
-counted.
+`audience`: Here: The visitor is not among those who may take part.
+`traffic`: Here: The visitor is not in the share of the audience that takes part.
+`layer`: Here: The visitor lies in the slice of another experiment.
+`holdout`: Here: The visitor is held back.
+`unit`: Here: The request lacks the id of what is counted.
 """
 
 
@@ -63,14 +63,18 @@ class Layer(Definition):
     """Experiments of one layer are mutually exclusive; `start` and `end` are shares of 1, half-open."""
 
     name: str
+    """Here: The name of the layer: its experiments exclude one another."""
     start: float
+    """Here: Where the slice begins, as a share of all visitors from 0 to 1."""
     end: float
+    """Here: Where the slice ends, as a share of all visitors from 0 to 1; it does not belong to it."""
 
 
 class TrafficStep(Definition):
     """From `since` on (None: from the start), this share (of 1) of the audience takes part."""
 
     since: datetime | None
+    """Here: From when on, null from the start."""
     share: float
     """Which part of the whole it is, from 0 to 1."""
 
@@ -92,55 +96,75 @@ class Recommend(Definition):
     strategy: Strategy | None = None
     """How products are chosen."""
     limit: int | None = None
-    """How many at most."""
+    """How many products at most."""
 
 
 class Variant(Definition):
-    """One message; `weight` is its share of 1 (all weights of an experiment add up to 1; 0 serves nobody)."""
+    """One message; `weight` is its share of 1 (all weights of an experiment add up to 1; 0 serves nobody).
+
+    As everywhere: `key`, `weight`.
+    """
 
     key: str
     weight: float
     payload: Any
+    """Here: What the website gets of the variant."""
     recommend: Recommend | None = None
+    """The products that the variant shows, null where it shows none."""
 
 
 class Preview(Definition):
-    """Visitors who always see one variant and are never counted."""
+    """Visitors who always see one variant and are never counted.
+
+    As everywhere: `variant`.
+    """
 
     variant: str
     visitors: tuple[str, ...]
+    """Here: The ids of the visitors who see it."""
 
 
 class Guardrail(Definition):
-    """The largest harm borne: relative (0.1 is 10 %), or absolute in the metric's unit."""
+    """The largest harm borne: relative (0.1 is 10 %), or absolute in the metric's unit.
+
+    As everywhere: `metric`.
+    """
 
     metric: str
     max_harm: float
     """The largest harm that is borne: a share of control, or in the metric's unit."""
     relative: bool
+    """Here: Whether the largest harm is a share of control; else it is in the metric's unit."""
     require_safe: bool = False
     """Whether nothing is shipped before harm beyond the limit is ruled out."""
 
 
 class GoalMargin(Definition):
-    """A goal that must only be no worse than by a margin: relative (0.02 is 2 %), or of a metric in points its unit."""
+    """A goal that must only be no worse than by a margin: relative (0.02 is 2 %), or of a metric in points its unit.
+
+    As everywhere: `metric`, `margin`.
+    """
 
     metric: str
     margin: float
     relative: bool
+    """Here: Whether the margin is a share of control; else it is in the metric's unit."""
 
 
 class DefinedPrior(Definition):
     """A proper prior of the relative lift, normal with this mean and standard deviation."""
 
     mean: float
-    """The mean; as a type of metric, the mean value of a unit."""
+    """The lift that is expected before any data, as a share of control."""
     sd: float
     """The standard deviation."""
 
 
 class Plan(Definition):
-    """How the result will be judged. `alpha` and `power` are probabilities, `mde` effects by metric on its scale."""
+    """How the result will be judged. `alpha` and `power` are probabilities, `mde` effects by metric on its scale.
+
+    As everywhere: `method`, `alpha`, `days`, `min_days`, `looks`, `correction`.
+    """
 
     method: Method = "anytime"
     alpha: float = 0.05
@@ -155,18 +179,24 @@ class Plan(Definition):
     """How far before the exposure CUPED looks back, in seconds; 0 switches it off."""
     correction: Correction = "holm"
     dimensions: tuple[str, ...] = ()
+    """Here: What visitors are split by, such as `device`."""
     prior: DefinedPrior | None = None
-    """What effects are taken to be like before any data: of the lift by its mean and standard deviation, of a
-    program by its mixture."""
+    """What effects are taken to be like before any data, null where nothing is."""
     identity: IdentityRule = "first_touch"
+    """Here: When a visitor who logs in is counted, and when left out."""
 
 
 class GivenVisitor(Definition):
-    """The visitor of an in-file test; `segments` are taken as held, whatever the attributes say."""
+    """The visitor of an in-file test; `segments` are taken as held, whatever the attributes say.
+
+    As everywhere: `visitor`.
+    """
 
     visitor: str | None = None
     user: str | None = None
+    """Here: The id of the user who is logged in."""
     segments: tuple[str, ...] = ()
+    """Here: Named audiences that the visitor is taken to be in."""
     attributes: dict[str, Any] = {}
     """What is known of the visitor."""
 
@@ -175,8 +205,11 @@ class Expectation(Definition):
     """What an in-file test expects of the answer; None is not asked."""
 
     in_experiment: bool | None = None
+    """Here: Whether the visitor must take part."""
     because: NotInReason | None = None
+    """Here: Why the visitor does not take part, as a code."""
     variant: str | None = None
+    """Here: The key of the variant that the visitor must get."""
 
 
 class VisitorTest(Definition):
@@ -185,31 +218,42 @@ class VisitorTest(Definition):
     line: int
     """The line of the file."""
     given: GivenVisitor
-    """The visitor of a test in the file; of traffic, that it was said and not counted."""
+    """The visitor of a test in the file."""
     expect: Expectation
     """What a test in the file expects of the answer."""
 
 
 class SplitTest(Definition):
-    """An in-file test of the shares of `visitors` made-up visitors, each within `tolerance` (of 1) of its weight."""
+    """An in-file test of the shares of `visitors` made-up visitors, each within `tolerance` (of 1) of its weight.
+
+    As everywhere: `line`.
+    """
 
     line: int
     visitors: int
+    """Here: How many visitors are made up."""
     tolerance: float = 0.01
     """By how much a variant's share may miss its weight."""
 
 
 class DecisionNote(Definition):
-    """What was decided when the experiment was stopped."""
+    """What was decided when the experiment was stopped.
+
+    As everywhere: `outcome`.
+    """
 
     outcome: Outcome | None = None
     variant: str | None = None
+    """Here: The key of the variant that was shipped, null where none was."""
     note: str | None = None
-    """A remark."""
+    """What people remarked when they decided."""
 
 
 class Experiment(Definition):
-    """One experiment file, resolved: defaults filled in, words turned into numbers, dates with a zone."""
+    """One experiment file, resolved: defaults filled in, words turned into numbers, dates with a zone.
+
+    As everywhere: `key`, `name`, `owner`, `start`, `end`, `phase`, `unit`, `goals`, `plan`.
+    """
 
     key: str
     name: str
@@ -217,27 +261,37 @@ class Experiment(Definition):
     hypothesis: str | None = None
     """What the experiment is to show."""
     status: Status = "draft"
+    """Here: What the file wants of it."""
     start: datetime | None = None
     end: datetime | None = None
     phase: int = 0
     unit: UnitKind = "visitor"
     layer: Layer | None = None
+    """The slice of visitors that excludes experiments in other slices, null where it excludes none."""
     holdouts: tuple[str, ...] = ()
+    """Here: The holdouts whose visitors see nothing of it, by name."""
     traffic: tuple[TrafficStep, ...] = (TrafficStep(since=None, share=1.0),)
+    """The share of the audience that takes part, from when on."""
     audience: Audience = Audience()
+    """Who may take part."""
     variants: tuple[Variant, ...]
+    """Here: The messages with their shares, control first."""
     preview: Preview | None = None
+    """Here: Visitors who always see one variant and are never counted."""
     delivery: Delivery = "everywhere"
     """Where the definition is sent."""
     goals: tuple[str, ...]
     margins: tuple[GoalMargin, ...] = ()
     """Goals that must only be no worse, and by how much."""
     secondary: tuple[str, ...] = ()
+    """Here: The metrics that are watched and decide nothing."""
     guardrails: tuple[Guardrail, ...] = ()
+    """Here: The metrics that must not be harmed, each with its limit."""
     plan: Plan = Plan()
     tests: tuple[VisitorTest | SplitTest, ...] = ()
     """Tests in the file, which `check` runs."""
     decision: DecisionNote = DecisionNote()
+    """Here: What people decided when it was stopped."""
 
     @property
     def control(self) -> Variant:
@@ -285,11 +339,13 @@ class Experiment(Definition):
 MetricType = Literal["proportion", "count", "mean", "ratio", "quantile", "funnel", "retention", "csat", "nps", "ces"]
 """How a metric is computed.
 `proportion`: The share of units that did something.
-`count`: How many.
+`count`: How often a unit did something.
 `ratio`: One sum divided by another.
 `quantile`: The value below which a share of all values lies.
 `funnel`: The share of units that went through all steps.
 `retention`: The share of units that came back.
+`mean`: Here: The mean value of a unit.
+As everywhere: `csat`, `nps`, `ces`.
 """
 Want = Literal["up", "down"]
 EffectScale = Literal["relative", "points"]
@@ -299,6 +355,7 @@ Quantity = Literal["rate", "money", "points", "seconds", "number"]
 `money`: Money in the shop's currency.
 `seconds`: A time, in seconds.
 `number`: A plain number.
+`points`: Here: Points of a survey's score.
 """
 
 
@@ -306,6 +363,7 @@ class Bound(Definition):
     """Where values are cut: `fixed` in the metric's unit, or a `percentile` (0.999 is p99.9) of the non-zero ones."""
 
     fixed: float | None = None
+    """Here: Where values are cut, in the metric's unit."""
     percentile: float | None = None
     """Which percentile of the values that are not zero it is, from 0 to 1."""
 
@@ -321,10 +379,14 @@ SURVEY_SCALES: Final[Mapping[str, tuple[float, float]]] = {"csat": (1, 5), "nps"
 
 
 class Subtract(Definition):
-    """What is taken off the value: `value` of these events, joined to their order, within a time after it."""
+    """What is taken off the value: `value` of these events, joined to their order, within a time after it.
+
+    As everywhere: `event`.
+    """
 
     event: str
     value: str
+    """Here: The property of the event that is taken off."""
     within_seconds: int | None = None
     """How long after an order it is taken off, in seconds."""
 
@@ -334,14 +396,19 @@ class RatioPart(Definition):
     the cap.
 
     `money` False: what is summed is no money, whatever the currency of the event.
+
+    As everywhere: `event`.
     """
 
     event: str
     sum: str | None = None
     """The property that is added up; null where events are counted."""
     money: bool | None = None
+    """Here: False where what is added up is no money, whatever the currency of the event."""
     where: dict[str, Any] = Field(default_factory=dict)
+    """Here: Conditions that an event must meet to count, in GrowthBook's language."""
     cap: Cap | None = None
+    """Here: Where values are cut."""
 
     @property
     def count(self) -> bool:
@@ -355,22 +422,33 @@ class Metric(Definition):
     `title` is how people call it; None leaves that to its name.
     `source` is the least authority of the events that exist for it.
     `money` False: `value` is no money, whatever the currency of the event.
+
+    As everywhere: `type`, `title`, `window_seconds`, `want`.
     """
 
     name: str
+    """Here: The name of the metric in its file, the same in every client."""
     type: MetricType
     title: str | None = None
     event: str | None = None
+    """Here: The name of the event that it reads."""
     value: str | None = None
+    """Here: The property of the event that is the value, null where it is none."""
     money: bool | None = None
+    """Here: False where the value is no money, whatever the currency of the event."""
     window_seconds: int = 7 * DAY_SECONDS
     cap: Cap | None = None
+    """Here: Where values are cut."""
     subtract: Subtract | None = None
     """What is taken off the value, such as refunds."""
     where: dict[str, Any] = Field(default_factory=dict)
+    """Here: Conditions that an event must meet to count, in GrowthBook's language."""
     numerator: RatioPart | None = None
+    """Here: Of a ratio: what stands above the line."""
     denominator: RatioPart | None = None
+    """Here: Of a ratio: what stands below the line."""
     steps: tuple[str, ...] = ()
+    """Here: Of a funnel: the names of the events, in order."""
     from_seconds: int | None = None
     """From when after the exposure a return counts, in seconds."""
     to_seconds: int | None = None
@@ -379,10 +457,9 @@ class Metric(Definition):
     """Which quantile it is: 0.5 is the median."""
     want: Want = "up"
     scale: EffectScale | None = None
-    """How effects are said, as the file has it."""
+    """Whether effects are shares of control or points, as the file says; null where the type decides."""
     source: Word = "page"
-    """From where it is: of a metric, who must at least have told of its events; of a plan, what its traffic was
-    counted from."""
+    """Who must at least have told of the metric's events: `backend`, `proven` or `page`."""
 
     @property
     def effect_scale(self) -> EffectScale:

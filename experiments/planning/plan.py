@@ -24,6 +24,8 @@ PlanCaveat: TypeAlias = Literal["not_enough_units", "out_of_range", "gate_opens_
 """What a plan lacks.
 `gate_opens_later`: Too few events are expected in these days for anything to be judged.
 `events_unknown`: How often it happens is not known, so that nobody can say when it may be judged.
+`not_enough_units`: Here: Too few units for a test.
+`out_of_range`: Here: More units or days would be needed than can be counted.
 """
 
 
@@ -34,31 +36,39 @@ class Outlook:
     After the days come `wait_days` until the last unit is mature. `mde` is the lift that is found with `power`, the
     power that is reached. The gate opens at the close of the day `gate_opens_day` of enrolment. What is None has its
     reason among `reasons`.
+
+    As everywhere: `alpha`, `method`, `looks`, `type`, `sd`.
     """
 
     units: int | None
+    """Here: Units that are enrolled in these days, all variants together."""
     units_per_variant: tuple[int, ...] | None
     """The units of each variant, control first."""
     days: int | None
+    """Here: Days of enrolment."""
     wait_days: int
     """Days after enrolment until the last unit's window has closed."""
     mde: float | None
+    """Here: The lift that is found with this power."""
     power: float | None
+    """Here: The chance that a lift of this size is found, as it is reached."""
     alpha: float
     alpha_per_comparison: float
     """The part of alpha that each comparison gets."""
     method: Method
     looks: int | None
     weights: tuple[float, ...]
-    """The shares, in order."""
+    """The shares of the variants, control first."""
     gate_opens_day: int | None
     """The day of enrolment at whose close enough will have happened for anything to be judged."""
     units_a_day: float
+    """Here: Units that are enrolled on a day."""
     type: PlannedType
     baseline: float
     """The value of today, that effects are measured against."""
     sd: float | None
     reasons: tuple[PlanCaveat, ...]
+    """Here: Why something of the plan cannot be said, as codes."""
 
 
 class PlanTable(TypedDict):

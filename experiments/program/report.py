@@ -29,6 +29,9 @@ BorrowedPrior = Literal["default"]
 RowOutcome = Literal["shipped", "rolled_back", "inconclusive", "unhealthy", "not_shipped"]
 """What came of a variant.
 `not_shipped`: Another variant of the experiment was shipped.
+`shipped`: Here: The variant was given to everyone.
+`inconclusive`: Here: Nothing won or lost.
+As everywhere: `rolled_back`, `unhealthy`.
 """
 COLUMNS: Final = (
     "experiment", "phase", "variant", "metric", "outcome", "decided_on", "lift", "standard_error", "shrunk_lift",
@@ -59,6 +62,7 @@ class ProgramQuery:
 @dataclass(frozen=True, slots=True)
 class PriorReadout:
     weights: tuple[float, ...]
+    """Here: How much of the mixture each part is; they add up to 1."""
     scales: tuple[float, ...]
     """How wide each part of the mixture is."""
 
@@ -66,15 +70,21 @@ class PriorReadout:
 @dataclass(frozen=True, slots=True)
 class ProgramRow:
     """One variant of a concluded phase. `lift` is that of the primary goal when all windows had closed; of a metric in
-    points it is the difference. `outcome` is the phase's, of its other variants `not_shipped` where one was."""
+    points it is the difference. `outcome` is the phase's, of its other variants `not_shipped` where one was.
+
+    As everywhere: `experiment`, `phase`, `variant`, `metric`.
+    """
 
     experiment: str
     phase: int
     variant: str
     metric: str
     outcome: RowOutcome
+    """Here: What came of this variant; `not_shipped` where another one was shipped."""
     decided_on: date
+    """Here: The shop day on which the phase was concluded."""
     lift: Number
+    """Here: The lift when all windows had closed; of a metric in points, the difference."""
     standard_error: Number
     """The standard error of the lift."""
     shrunk_lift: float | None = None
@@ -85,23 +95,35 @@ class ProgramRow:
 
 @dataclass(frozen=True, slots=True)
 class MetricSum:
-    """What was shipped for one metric: the sum of what was measured, and of what is left of it once it is shrunk."""
+    """What was shipped for one metric: the sum of what was measured, and of what is left of it once it is shrunk.
+
+    As everywhere: `metric`, `effect_scale`, `shrunk_sum`, `shrunk_ci`.
+    """
 
     metric: str
     effect_scale: EffectScale
     experiments: int
+    """Here: How many experiments had it as their first goal."""
     shipped: int
+    """Here: How many of them shipped a variant."""
     naive_sum: float
     """What was shipped, added up as it was measured: too large, because what was shipped was chosen for being large."""
     shrunk_sum: float | None
     shrunk_ci: Interval | None
     prior: PriorReadout | BorrowedPrior | None
+    """Here: What effects are taken to be like: a mixture, or `default`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
+    """What all concluded experiments did together.
+
+    As everywhere: `as_of`.
+    """
+
     as_of: datetime
     experiments: int
+    """Here: How many experiments were concluded."""
     outcomes: Mapping[str, int]
     """How many experiments came to what."""
     win_rate: float | None
@@ -111,7 +133,9 @@ class Program:
     median_days: float | None
     """How many days half of the experiments ran at most."""
     metrics: tuple[MetricSum, ...]
+    """Here: What was shipped, added up for each metric."""
     rows: tuple[ProgramRow, ...]
+    """Here: A row for each variant of each concluded phase."""
 
 
 @dataclass(frozen=True, slots=True)

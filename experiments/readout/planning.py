@@ -30,11 +30,14 @@ class MetricPlan:
 
     After those days of enrolment come `wait_days` until the last unit is mature. Units are those of the wanted effect,
     else of the detectable one, control's first. The gate opens at the close of the day `gate_opens_day` of enrolment.
+
+    As everywhere: `metric`, `effect_scale`, `variance`, `mde`, `units_per_variant`, `wait_days`, `gate_opens_day`.
     """
 
     metric: str
     effect_scale: EffectScale
     mean: float | None = None
+    """Here: The mean of what has been seen of the metric, in its unit."""
     variance: float | None = None
     units_seen: int
     """The units whose values the plan was made from."""
@@ -42,29 +45,37 @@ class MetricPlan:
     """The smallest effect that the plan's days can find."""
     mde: float | None
     units: int | None = None
+    """Here: Units that are needed for the wanted effect, else for the detectable one, all variants together."""
     units_per_variant: tuple[int, ...] | None = None
     days_to_mde: int | None = None
     """Days of enrolment until the wanted effect is found."""
     wait_days: int
     gate_opens_day: int | None = None
     note: str | None
+    """Here: What keeps the plan from saying more, null where nothing does."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrafficPlan:
-    """`units_per_day` are those that would take part; `source` says what they were counted from."""
+    """`units_per_day` are those that would take part; `source` says what they were counted from.
+
+    As everywhere: `experiment`, `alpha`, `power`, `weights`, `days`, `planned_units`.
+    """
 
     experiment: str
     method: str
+    """Here: How verdicts and the decision will be found."""
     alpha: float
     power: float
     weights: tuple[float, ...]
     source: str
+    """Here: What the traffic was counted from."""
     units_per_day: float
     """Units that would take part on a day."""
     days: int
     planned_units: int
     metrics: tuple[MetricPlan, ...]
+    """Here: What can be found of each metric."""
 
 
 def supposed(study: Study, said: Assumptions) -> Study:

@@ -139,6 +139,7 @@ class Gate:
     reason: Caveat | None
     """Why, as a code."""
     expected: float
+    """Here: The events that are expected in the smaller variant."""
     needed: int
     """How many events must be expected before anything is judged."""
     more_units: int | None

@@ -24,7 +24,10 @@ class ChiSquare:
 
 @dataclass(frozen=True, slots=True)
 class LevelBalance:
-    """One row of the drill-down: where an imbalance comes from. `p_adjusted` is Holm's over all rows."""
+    """One row of the drill-down: where an imbalance comes from. `p_adjusted` is Holm's over all rows.
+
+    As everywhere: `dimension`, `level`, `p`.
+    """
 
     dimension: str
     level: str
@@ -32,6 +35,7 @@ class LevelBalance:
     """Units counted in each variant, in the order of the variants."""
     p: float | NoEstimate
     p_adjusted: float | NoEstimate
+    """Here: The p corrected for all levels that are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,8 @@ class Balance:
     """Health of the allocation: χ² p as of now, the sequential p over the closed days, and the alarm it rings.
 
     `expected` are shares in the order of the arms (0 for an arm of weight 0), `observed` the counts.
+
+    As everywhere: `p`, `observed`.
     """
 
     p: float | NoEstimate
@@ -47,8 +53,7 @@ class Balance:
     alarm: bool
     """Whether the variants filled so unlike their weights that no number can be trusted."""
     expected: tuple[float, ...]
-    """What would be expected: of the filling the share of each variant, of the gate the events of the smaller
-    variant."""
+    """The share of units that each variant should have, in the order of the variants."""
     observed: tuple[int, ...]
     drill_down: tuple[LevelBalance, ...] = ()
     """Where an imbalance comes from: the same count by day and by dimension."""

@@ -41,7 +41,9 @@ class Because(msgspec.Struct, frozen=True, omit_defaults=True):
     """
 
     type: str
+    """Here: What kind of reason it is."""
     because: tuple[str, ...]
+    """Here: The products or the category that it rests on."""
     support: int | None = None
     """How many orders or visitors it rests on."""
     every_days: int | None = None
@@ -61,6 +63,7 @@ class ListItem(msgspec.Struct, frozen=True, omit_defaults=True, rename={"because
     position: int
     """The place in the list, from 1."""
     because: Because
+    """Here: Why it is recommended."""
     product: msgspec.Raw | None = None
     """What the catalogue knows of the product."""
 

@@ -10,12 +10,24 @@ TYPES = "tests/app/describing/test_answers.py"
 ANSWERS: Mapping[str, Mutation] = {
     "unexplained_member": Mutation(
         "a member of an answer has no explanation",
-        (f"{TYPES}::test_every_name_in_the_answers_is_explained_in_one_place",),
+        (f"{TYPES}::test_every_member_says_what_it_is_or_where_that_is_said",),
         (
             Edit(
                 "experiments/answers/readout.py",
                 '    """How many more whole days the plan has at most."""\n',
                 "",
+            ),
+        ),
+    ),
+    "borrowed_explanation": Mutation(
+        "a member has the explanation of another type, because it has the same name",
+        (f"{TYPES}::test_every_member_says_what_it_is_or_where_that_is_said",),
+        (
+            Edit(
+                "app/answers/visitors.py",
+                '    """Here: The key of the variant that the visitor gets; of who takes no part, '
+                'control\'s."""\n    payload',
+                "    payload",
             ),
         ),
     ),

@@ -54,6 +54,7 @@ def answered_shop(root: Path) -> Iterator[tuple[Service, list[tuple[str, int, An
         answers = Answers(secret, page)
         answers.visit()
         until(lambda: secret.get("/v1/experiments/banner/results").json()["pending"] == 0, "all of it is in the log")
+        until(lambda: secret.get("/v1/recommender").json()["last_training"] is not None, "a training has ended")
         answers.read()
         answers.act()
         yield service, answers.given

@@ -48,11 +48,11 @@ def test_an_unknown_word_of_the_glossary_is_asked_back_and_a_known_one_leads_the
     viewer = signed_in_as("viewer")
     unknown, known = (viewer.get(f"/dashboard/glossary/{name}") for name in ("guardrial", "guardrail"))
     assert (unknown.status_code, is_page(unknown)) == (404, True)
-    assert 'href="/dashboard/glossary#guardrail"' in unknown.text
-    assert (known.status_code, known.headers["location"]) == (303, "/dashboard/glossary#guardrail")
-    assert 'id="guardrail"' in viewer.get("/dashboard/glossary").text
+    assert 'href="/dashboard/glossary/guardrail"' in unknown.text
+    assert (known.status_code, known.headers["location"]) == (303, "/dashboard/glossary?page=2#guardrail")
+    assert 'id="guardrail"' in viewer.get("/dashboard/glossary?page=2").text
     found = viewer.get("/dashboard/glossary", params={"find": "guardrial"})
-    assert 'href="/dashboard/glossary#guardrail"' in found.text
+    assert 'href="/dashboard/glossary/guardrail"' in found.text
 
 
 @pytest.mark.parametrize(

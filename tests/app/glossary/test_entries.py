@@ -10,7 +10,8 @@ def test_each_name_stands_once_in_order_with_a_sentence() -> None:
     names = [entry.name for entry in entries()]
     assert names == sorted(set(names))
     assert descriptions()["units_immature"].startswith("Visitors whose window is still open")
-    assert all(entry.description.endswith((".", "?")) for entry in entries())
+    said = [text for entry in entries() for text in (entry.description, *entry.elsewhere.values())]
+    assert all(text.endswith((".", "?")) for text in said)
 
 
 def test_reading_it_loads_nothing_heavy() -> None:
