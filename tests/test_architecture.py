@@ -34,6 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "events",
     },
     "app/analysis": {
+        "app/glossary",
         "app/http",
         "app/identity",
         "app/keys",

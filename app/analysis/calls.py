@@ -21,6 +21,7 @@ from app.analysis.queries import (
     EventsQuery,
     ExperimentQuery,
     ExperimentsQuery,
+    Form,
     HoldoutResultsQuery,
     HoldoutsQuery,
     MetricsQuery,
@@ -39,6 +40,8 @@ from app.analysis.queries import (
 )
 from app.analysis.responses import JSON, json_answer, object_etag, person_json, rows_answer, table_answer, weak
 from app.analysis.state import Analysis
+from app.glossary.columns import column_notes, unit_notes
+from events.engines.tables import Table
 from events.privacy.erasure import SeveralPeople, erase
 from events.privacy.person import held
 from experiments.answers.encoding import plain
@@ -143,16 +146,21 @@ def _computed(analysis: Analysis, query: ComputedQuery, look: ReadoutQuery) -> A
         case PlanQuery():
             return json_answer(readouts.plan(query.key, query.said))
         case UnitsQuery():
-            table = readouts.units(query.key, look)
-            return json_answer({"rows": table.rows()}) if query.format == "json" else table_answer(table, query.format)
+            return _units_shown(readouts.units(query.key, look), query.format)
         case AllResultsQuery():
             rows = readouts.results(look.pending, look.watermark, every_status=query.status == "all")
-            return rows_answer(rows, list(rows[0]) if rows else [], query.format)
+            return rows_answer(rows, list(rows[0]) if rows else [], query.format, "ComparisonRow")
         case SatisfactionQuery() | ProgramReportQuery() | HoldoutsQuery() | HoldoutResultsQuery():
             return _reported(analysis, query, look)
         case _:
             told = _told(analysis, query)
             return json_answer(told, object_etag(told))
+
+
+def _units_shown(table: Table, form: Form) -> AnalysisAnswer:
+    if form == "json":
+        return json_answer({"rows": table.rows()})
+    return table_answer(table, form, unit_notes(table.columns))
 
 
 def _told(
@@ -184,21 +192,23 @@ def _reported(
     """What is of no single experiment: an object, or its rows."""
     match query:
         case SatisfactionQuery():
-            found, names = analysis.readouts.cx(look), COLUMNS
+            found, names, kind = analysis.readouts.cx(look), COLUMNS, "CustomerDay"
             rows = found["days"]
         case ProgramReportQuery():
             asked = ProgramQuery(query.since, query.until, query.metric, look)
-            found, names = plain(program_report(analysis.readouts, analysis.catalogs, asked)), PROGRAM_COLUMNS
+            found = plain(program_report(analysis.readouts, analysis.catalogs, asked))
+            names, kind = PROGRAM_COLUMNS, "ProgramRow"
             rows = [flat_row(names, row) for row in found["rows"]]
         case HoldoutsQuery():
             return json_answer({"holdouts": analysis.holdouts.listed()})
         case HoldoutResultsQuery():
             wanted = HoldoutQuery(query.since, query.until, query.metric, look)
-            found, names = analysis.holdouts.report(query.key, wanted), HOLDOUT_COLUMNS
+            found = analysis.holdouts.report(query.key, wanted)
+            names, kind = HOLDOUT_COLUMNS, "MetricReadout"
             rows = [flat_row(names, row) for row in holdout_rows(found)]
     if query.format == "json":
         return json_answer(found, object_etag(found))
-    return rows_answer(rows, names, query.format)
+    return rows_answer(rows, names, query.format, kind)
 
 
 def _listed(analysis: Analysis, query: ExperimentsQuery) -> AnalysisAnswer:
@@ -206,7 +216,7 @@ def _listed(analysis: Analysis, query: ExperimentsQuery) -> AnalysisAnswer:
     now = analysis.readouts.now()
     if query.format == "json":
         return json_answer(analysis.overview.listed(now))
-    return rows_answer(analysis.overview.rows(now), COLUMNS_OF_LIST, query.format)
+    return rows_answer(analysis.overview.rows(now), COLUMNS_OF_LIST, query.format, "ExperimentSummary")
 
 
 def _shown(analysis: Analysis, query: ReadableQuery, readout: Readout) -> AnalysisAnswer:
@@ -217,7 +227,8 @@ def _shown(analysis: Analysis, query: ReadableQuery, readout: Readout) -> Analys
         return _reported_whole(analysis, readout)
     if query.format == "json":
         return AnalysisAnswer(200, "application/json", analysis.bodies.results(readout), {"etag": etag})
-    return table_answer(flat_rows(readout), query.format, etag)
+    table = flat_rows(readout)
+    return table_answer(table, query.format, column_notes(table.columns, "ComparisonReadout"), etag)
 
 
 def _reported_whole(analysis: Analysis, readout: Readout) -> AnalysisAnswer:

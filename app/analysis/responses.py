@@ -10,6 +10,7 @@ import msgspec
 
 from app.analysis.client import AnalysisAnswer
 from app.analysis.queries import Form
+from app.glossary.columns import column_notes
 from events.engines.tables import Table, csv_bytes, parquet_bytes, table_of
 from events.privacy.person import Identity
 from experiments.answers.encoding import HEAD, plain, readout_json, timeseries_json
@@ -27,18 +28,18 @@ def json_answer(value: Any, etag: str | None = None) -> AnalysisAnswer:
     return AnalysisAnswer(200, JSON, body, {"etag": etag or f'"{_digest(body)}"'})
 
 
-def table_answer(table: Table, form: str, etag: str | None = None) -> AnalysisAnswer:
-    """A table as `csv` or `parquet`."""
-    body = csv_bytes(table) if form == "csv" else parquet_bytes(table)
+def table_answer(table: Table, form: str, notes: Mapping[str, str], etag: str | None = None) -> AnalysisAnswer:
+    """A table as `csv` or `parquet`; `notes` say what its columns hold."""
+    body = csv_bytes(table) if form == "csv" else parquet_bytes(table, notes)
     return AnalysisAnswer(200, CONTENT_TYPES[form], body, {"etag": etag or f'"{_digest(body)}"'})
 
 
-def rows_answer(rows: Sequence[Mapping[str, Any]], names: Sequence[str], form: Form) -> AnalysisAnswer:
-    """Rows of one shape; as JSON `{"rows": […]}`."""
+def rows_answer(rows: Sequence[Mapping[str, Any]], names: Sequence[str], form: Form, kind: str) -> AnalysisAnswer:
+    """Rows of one type of the answers; as JSON `{"rows": […]}`."""
     etag = weak(_digest(msgspec.json.encode([_still(row) for row in rows])))
     if form == "json":
         return json_answer({"rows": rows}, etag)
-    return table_answer(table_of(rows, names), form, etag)
+    return table_answer(table_of(rows, names), form, column_notes(names, kind), etag)
 
 
 def person_json(found: Identity) -> dict[str, Any]:

@@ -31,7 +31,8 @@ router = APIRouter(tags=["Results"])
 
 FLAT: Final[dict[int | str, dict[str, Any]]] = {
     200: {
-        "description": "JSON, or the same as a flat table.",
+        "description": "JSON, or the same as a flat table: in Parquet each field has its `description`, of CSV the "
+        "header `Link` leads to what the columns hold.",
         "content": {"application/json": {}, "text/csv": {}, "application/vnd.apache.parquet": {}},
     },
     304: {"description": "What the caller holds is still right."},

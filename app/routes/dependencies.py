@@ -1,6 +1,7 @@
 """Who may call a cold route, as FastAPI dependencies; the worker's resources and the analysis for its handlers."""
 
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from fastapi import Depends, Query, Request, Response
 
@@ -89,7 +90,20 @@ async def analysis_response(exchange: Exchange, resources: Resources, query: Ana
     """The answer, or 304 where the caller holds it already. Raises Problem with what the analysis refused."""
     answer = await analysed(exchange, resources, query)
     headers = {"cache-control": "private, no-cache", **answer.headers}
+    if answer.content_type.startswith("text/csv"):  # which cannot say itself what its columns hold
+        headers["link"] = _described(exchange, resources)
     etag = headers.get("etag")
     if etag is not None and matches(exchange.headers.get(b"if-none-match"), etag.encode()):
         return Response(status_code=304, headers=headers)
     return Response(answer.body, answer.status, headers, answer.content_type)
+
+
+def _described(exchange: Exchange, resources: Resources) -> str:
+    """Where the names in an answer are explained, as a `Link` (RFC 8288): a page of a person's, and for programs."""
+    root = urlsplit(resources.addresses.of(exchange.scope, exchange.headers).url).path
+    page = (
+        f'<{root}/dashboard/glossary>; rel="describedby"; type="text/html", '
+        if resources.settings.dashboard == "on"
+        else ""
+    )
+    return f'{page}<{root}/openapi.json>; rel="describedby"; type="application/json"'

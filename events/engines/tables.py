@@ -163,12 +163,17 @@ def csv_bytes(table: Table) -> bytes:
     return text.getvalue().encode()
 
 
-def parquet_bytes(table: Table) -> bytes:
-    """A Parquet file (zstd) with the types the columns' values have; a column of None alone is text."""
+def parquet_bytes(table: Table, notes: Mapping[str, str] | None = None) -> bytes:
+    """A Parquet file (zstd) with the types the columns' values have; a column of None alone is text.
+
+    The note of a column stands in the file as the `description` of its field.
+    """
     arrays = {name: arrow.array(values) for name, values in table.columns.items()}
     arrays = {
         name: array.cast(arrow.string()) if arrow.types.is_null(array.type) else array for name, array in arrays.items()
     }
     sink = arrow.BufferOutputStream()
-    parquet.write_table(arrow.table(arrays), sink, compression="zstd")
+    told = {name: {"description": note} for name, note in (notes or {}).items()}
+    fields = [arrow.field(name, array.type, metadata=told.get(name)) for name, array in arrays.items()]
+    parquet.write_table(arrow.table(arrays, schema=arrow.schema(fields)), sink, compression="zstd")
     return sink.getvalue().to_pybytes()

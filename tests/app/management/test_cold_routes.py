@@ -1,14 +1,18 @@
 """The cold API against the whole service: results, export, erasure, steering, readiness."""
 
 from collections.abc import Iterator
+from io import BytesIO
 from typing import Any
 
 import httpx
 import msgspec
+import pyarrow.parquet as parquet
 import pytest
 from servers.faults import of_every_worker
 from servers.patience import until
 from servers.service import PUBLISHABLE_KEY, SECRET_KEY, Service, running
+
+from app.glossary.entries import descriptions
 
 FILES = {
     "banner.yaml": "key: banner\nstatus: running\nvariants: [control, b]\ngoal: purchase_rate\n",
@@ -96,6 +100,19 @@ def test_flat_formats_are_what_they_say(analyst: httpx.Client, path: str, kind: 
     answer = analyst.get(path)
     assert (answer.status_code, answer.headers["content-type"]) == (200, kind), answer.text
     assert answer.content.startswith(begins)
+
+
+def test_the_columns_of_a_table_are_explained_in_the_file_or_where_its_header_leads(analyst: httpx.Client) -> None:
+    fields = parquet.read_schema(BytesIO(analyst.get("/v1/experiments/banner/results?format=parquet").content))
+    notes = {field.name: (field.metadata or {}).get(b"description", b"").decode() for field in fields}
+    assert [name for name, note in notes.items() if not note] == []
+    assert notes["units_immature"] == descriptions()["units_immature"]
+    units = parquet.read_schema(BytesIO(analyst.get("/v1/experiments/banner/units?format=parquet").content))
+    assert all(field.metadata[b"description"] for field in units)
+    page, document = analyst.get("/v1/experiments/banner/results?format=csv").headers["link"].split(", ")
+    assert page == '</dashboard/glossary>; rel="describedby"; type="text/html"'
+    assert document == '</openapi.json>; rel="describedby"; type="application/json"'
+    assert analyst.get("/openapi.json").status_code == 200
 
 
 @pytest.mark.parametrize(
