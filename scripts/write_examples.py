@@ -33,6 +33,7 @@ MACHINE: Mapping[str, float] = {  # what the machine and the clock make of a run
     "lag_seconds": 0.0,
     "per_second": 0.5,
     "seconds": 0.7,
+    "network": 1,
     "streams_open": 0,
 }
 LATER = {"last_used"}  # members that come at some time after a start

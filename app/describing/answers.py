@@ -87,9 +87,9 @@ SERVED: Final[tuple[Any, ...]] = (
 HEAD: Final = """\
 # Glossary
 Every name that answers serve, and every word that may stand in them, with what it means. Made of the types themselves
-by `python scripts/write_glossary.py`; the same sentences stand in `/openapi.json`, at the columns of Parquet answers
-(`pyarrow.parquet.read_schema(file).field("lift").metadata`), and on the page that the header `Link` of a CSV answer names.
-Where a name is something else in one type of answer, its row says that too: in `/openapi.json` the types have the same names.
+by `python scripts/write_glossary.py`; the same sentences stand in `/openapi.json`, at the fields of Parquet answers
+(`pyarrow.parquet.read_schema(file).field("lift").metadata`), and on the page that the header `Link` of a CSV answer
+names. Where a name is something else in one type of answer, its row says so; the types are those of `/openapi.json`.
 
 | name | what it is |
 | --- | --- |

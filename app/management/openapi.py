@@ -283,7 +283,7 @@ def _ofrep() -> JSON:
 
 
 def _visitor() -> JSON:
-    told = {"visitor_id": "v1.UTEApZgDZTUGOFWH_NBDUA.OjZvjBZvm8czgzj6", "expires": "2027-12-29T00:00:00Z"}
+    told = {"visitor_id": "v1.EXAMPLE-VISITOR", "expires": "2027-12-29T00:00:00Z"}
     said = "The id, in a cookie too where the page may have one, and until when; nulls for who refuses."
     summary = "Issue a visitor id, or set the one that a browser kept, as a cookie"
     return hot_operation("Visitors", summary, _ref(VisitorBody), {}, _answer(said, told)) | {

@@ -83,6 +83,12 @@ def test_every_answer_of_json_has_a_type_and_every_success_an_example_of_it(docu
         assert [f"{name}: {fault.message[:200]}" for fault in rules.iter_errors(told["example"])] == []
 
 
+def test_the_examples_of_answers_hold_nothing_that_looks_secret_or_of_a_test_service(document: dict[str, Any]) -> None:
+    shown = [(name, msgspec.json.encode(told.get("example")).decode()) for name, _, told in media(document)]
+    telling = r"eyJ[\w-]+|/share/[\w-]{43}|v1\.[\w-]{22}\.|127\.0\.0\.1|localhost"
+    assert [(name, found) for name, text in shown for found in re.findall(telling, text)] == []
+
+
 def test_the_schemas_of_answers_are_closed_and_each_of_their_members_is_explained(document: dict[str, Any]) -> None:
     named = dict(entries.schemas())
     assert {name: document["components"]["schemas"][name] for name in named} == named
