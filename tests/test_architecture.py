@@ -411,7 +411,9 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 REQUESTS = ("app/delivery/", "app/http/", "app/identity/", "app/limits/", "app/routes/", "app/serving/", "app/worker/",
             "events/dialects/", "events/ingest/", "experiments/assignment/")  # fmt: skip
 WIDE = {"experiments/statistics": 17}  # folders of more than 12 modules
-LONG: dict[str, int] = {}  # modules of more than 400 lines
+LONG: dict[str, int] = {
+    "experiments/definitions/model.py": 467
+}  # modules of more than 400 lines: each member is told of
 SHORT = {
     "app/dashboard/pages/glossary.py",
     "app/dashboard/pages/metrics.py",

@@ -16,7 +16,7 @@ LINE: Final = r"^`([\w-]+)`: ((?:.|\n(?!`[\w-]+`: ))+)"
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class MemberTexts:
     """What a type says of its members, by name, and the names that it takes up from where they are explained."""
 
     texts: Mapping[str, str]
@@ -29,10 +29,10 @@ class Alias:
 
     name: str
     text: str
-    told: Told
+    told: MemberTexts
 
 
-def member_texts(kind: type) -> Told:
+def member_texts(kind: type) -> MemberTexts:
     """Of a class: the docstring below each of its members, and what its own takes up; those of its bases too."""
     texts: dict[str, str] = {}
     taken: set[str] = set()
@@ -40,7 +40,7 @@ def member_texts(kind: type) -> Told:
         own, takes = _class_texts(each.__module__, each.__name__), _taken(_class_docstring(each))[1]
         texts = {name: text for name, text in texts.items() if name not in takes} | own
         taken = (taken - own.keys()) | set(takes)
-    return Told(texts, frozenset(taken))
+    return MemberTexts(texts, frozenset(taken))
 
 
 def class_text(kind: type) -> str:
@@ -97,7 +97,7 @@ def _aliases() -> dict[tuple[Any, ...], Alias]:
             members = {member: one_line(told) for member, told in findall(LINE, said, MULTILINE)}
             head = one_line(said.split("\n`")[0]) if not said.startswith("`") else ""
             if members or taken:  # one that says nothing stands beside another of the same values, and is the same type
-                found[get_args(value)] = Alias(target, head, Told(members, taken))
+                found[get_args(value)] = Alias(target, head, MemberTexts(members, taken))
     return found
 
 

@@ -30,7 +30,7 @@ import msgspec
 from msgspec import UnsetType
 from pydantic import BaseModel
 
-from app.describing.sources import Told, alias_of, class_text, member_texts
+from app.describing.sources import MemberTexts, alias_of, class_text, member_texts
 from app.glossary.entries import Explained
 
 Schema = dict[str, Any]
@@ -163,7 +163,7 @@ class ServedTypes:
             raise Undescribed(f"two types are called {name}: {self._made[name]} and {source}")
         return {"$ref": REFERENCE + name} if name in self.schemas else None
 
-    def _explain(self, name: str, where: str, told: Told) -> None:
+    def _explain(self, name: str, where: str, told: MemberTexts) -> None:
         """A name that stands somewhere, and what is said of it there: words, or that it takes up those of elsewhere."""
         self.named.setdefault(name, []).append(where)
         text, taken = told.texts.get(name, ""), name in told.taken
@@ -186,7 +186,7 @@ class ServedTypes:
         told, parts = member_texts(kind), self.forms.parts.get(kind, {})
         texts = {member.name: told.texts.get(member.own) or _noted(member.type) for member in members}
         for member in members if kind not in self.forms.foreign else ():
-            self._explain(member.name, name, Told(texts, told.taken | taken))
+            self._explain(member.name, name, MemberTexts(texts, told.taken | taken))
         for each in told.taken - set(texts) if kind not in self.forms.foreign and not taken else ():
             self.faults.append(f"{name}.{each}: {name} has no such member")
         schema["required"] = [member.name for member in members if member.always]
@@ -236,7 +236,7 @@ class ServedTypes:
             self.schemas[name] = {"type": "string", "enum": values, "description": class_text(kind)}
             texts = {member.value: told.texts.get(member.name, "") for member in kind}
             for member in kind:
-                self._explain(member.value, name, Told(texts, told.taken))
+                self._explain(member.value, name, MemberTexts(texts, told.taken))
         return {"$ref": REFERENCE + name}
 
     def _union(self, kinds: Sequence[Any]) -> Schema:
