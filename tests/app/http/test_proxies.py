@@ -18,7 +18,7 @@ from servers.stores import free_port
 from servers.streams import STREAMED, Listener
 
 ADDRESS = re.compile(r"""(?:https?:)?//[A-Za-z0-9.\[\]:-]+(?:/[^\s"'<>\\)]*)?""")
-STEERING = ("/pause", "/resume", "/stop")  # they change what is told
+STEERING = ("/start", "/pause", "/resume", "/stop", "/ship")  # they change what is told
 LINK = re.compile(r'(?:href|src)="([^"]+)"')
 PAUSED = DEFINITIONS["banner.yaml"].replace("status: running", "status: paused")
 
