@@ -164,7 +164,8 @@ def test_a_form_that_is_still_arriving_when_its_person_is_removed_does_nothing(
     body, place = urlencode(fields).encode(), urlsplit(worker.url)
     head = (
         f"POST {SETTINGS}/add-person HTTP/1.1\r\nHost: {place.netloc}\r\nOrigin: {worker.url}\r\nCookie: {cookies}\r\n"
-        f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\nExpect: 100-continue\r\n\r\n"
+        f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n"
+        "Expect: 100-continue\r\n\r\n"
     )
     with socket.create_connection((place.hostname, place.port), timeout=70) as connection:
         connection.sendall(head.encode())
