@@ -1,8 +1,6 @@
 """Reports of experiments, and the links that show one to whoever holds them."""
 
-import asyncio
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -21,7 +19,7 @@ from app.reports.content import ReportedLook, report_of
 from app.reports.pieces import ReportPage
 from app.reports.rendering import html, markdown, page_saying, policy
 from app.reports.shares import MOST_DAYS
-from app.reports.sharing import WantedLink, end_link, held_links, link_told, links_of, make_link
+from app.reports.sharing import WantedLink, end_link, held_links, link_told, make_link, opened_link
 from app.routes.dependencies import Anyone, Asked, Secret, Worker, analysed, analysed_for
 
 router = APIRouter(tags=["Results"])
@@ -171,8 +169,8 @@ Token = Annotated[str, Path(description="What the link ends with.")]
 @router.get("/share/{token}", summary="The report that a link shows", responses=PAGE)
 async def shared(token: Token, _: Anyone, worker: Worker) -> Response:
     """Needs no key. What no link ends with, what is over and what was taken back answer the same 404."""
-    found = await asyncio.to_thread(links_of(worker).find, token, datetime.now(UTC))
     try:
+        found = await opened_link(worker, token)
         if found is None:
             raise Problem(404, "unknown_share", "")
         answer = await analysed_for(f"share {found.id}", worker, ReportQuery(found.experiment, found.at))

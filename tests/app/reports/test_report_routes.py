@@ -175,3 +175,20 @@ def test_a_frozen_link_shows_the_look_of_its_moment_and_a_live_one_the_newest(sh
     assert opened(frozen["url"]).text == first
     assert all(f'<data value="{count}">' in first for count in units[0])
     assert all(f'<data value="{count}">' in opened(live["url"]).text for count in units[1])
+
+
+def test_a_damaged_file_of_links_opens_none_says_where_it_is_and_is_not_written_over(shop: Service) -> None:
+    address, file = made(shop)["url"], shop.data / "secrets" / "shares.json"
+    kept = file.read_bytes()
+    try:
+        file.write_bytes(kept[:-9])
+        assert opened(address).status_code == 503
+        with shop.client() as client:
+            listed, another = client.get("/v1/shares"), client.post("/v1/experiments/banner/shares", json={})
+        for answer in (listed, another):
+            assert (answer.status_code, answer.json()["code"]) == (503, "shares_unreadable")
+            assert str(file) in answer.json()["detail"]
+        assert file.read_bytes() == kept[:-9]
+    finally:
+        file.write_bytes(kept)
+    assert opened(address).status_code == 200
