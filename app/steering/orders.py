@@ -84,7 +84,7 @@ _REFUSED: Final[dict[type[OverrideRefused], tuple[int, str]]] = {
 }
 
 
-class PreviewLink(NamedTuple):
+class SignedPreview(NamedTuple):
     """A link that shows a variant: its token, the page with it, and what the audit says of it."""
 
     token: str
@@ -92,7 +92,7 @@ class PreviewLink(NamedTuple):
     shown: dict[str, Any]
 
 
-def previewed(worker: Resources, key: str, variant: str, days: float, page: str) -> PreviewLink:
+def previewed(worker: Resources, key: str, variant: str, days: float, page: str) -> SignedPreview:
     """A link to a page of the shop, that nobody was told yet. Raises Problem 400 for a page that has no address, 404,
     or 503 where no link can be signed.
     """
@@ -110,4 +110,4 @@ def previewed(worker: Resources, key: str, variant: str, days: float, page: str)
     except OSError as error:
         raise retry_later(503, "preview_key_not_kept", f"no key can be kept for links: {error}", 60) from None
     shown = {"variant": variant, "phase": phase, "expires": datetime.fromtimestamp(ends, UTC).isoformat()}
-    return PreviewLink(token, with_parameter(url, LINK, token), shown)
+    return SignedPreview(token, with_parameter(url, LINK, token), shown)
