@@ -26,9 +26,9 @@ from app.delivery.streams import OFREP_STREAM, FeatureStream, OfrepStream
 from app.http.address import Prefixed
 from app.http.cold import EXCHANGE, Cold
 from app.http.deadlines import Deadlines
-from app.http.dispatch import Dispatch, HotRoute, Later, PathTable, Whole, method_not_allowed
+from app.http.dispatch import Dispatch, HotRoute, Later, PathTable, Whole, method_not_allowed, problem_of
 from app.http.errors import OFREP_FLAGS, Problem, problem_body
-from app.http.exchange import Exchange
+from app.http.exchange import Exchange, HttpAnswer
 from app.http.streams import Streams
 from app.intake.ga4 import collect
 from app.intake.paths import BATCH, other_clients_path, paths_of
@@ -47,6 +47,7 @@ from app.management import (
     visitors,
 )
 from app.reports import routes as reports
+from app.reports.routes import is_share, share_refused
 from app.routes import recommendations, sdk_settings
 from app.routes.growthbook import RemoteEvaluation, ingest
 from app.routes.ofrep import Ofrep
@@ -171,7 +172,7 @@ class Application:
             self.deadlines.watchers.append(lambda now, late: watch(now, late, self.deadlines.crowding))
             self.streams = resources.streams
             self.deadlines.watchers.append(Readers(resources.streams.open).watch)
-            cold = Cold(self.cold, self.deadlines, resources.access, partial(failing_as_pages, self.cold))
+            cold = Cold(self.cold, self.deadlines, resources.access, partial(_failing, self.cold))
             served = Dispatch(self.table, cold, self.deadlines, resources.access, resources)
             published = resources.addresses.prefix or self.settings.trusted_proxies
             self._dispatch = Prefixed(served, resources.addresses) if published else served
@@ -223,8 +224,18 @@ def _message(kind: str, text: str | None = None) -> Message:
     return {"type": kind} if text is None else {"type": kind, "message": text}
 
 
+def _failing(application: FastAPI, error: BaseException, exchange: Exchange) -> HttpAnswer:
+    """The answer to what fails outside of a handler, in the words of its address."""
+    if not is_share(exchange.scope["path"]):
+        return failing_as_pages(application, error, exchange)
+    shown = share_refused(problem_of(error, exchange))
+    return HttpAnswer(shown.status_code, bytes(shown.body), b"", shown.raw_headers)
+
+
 async def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
+    if is_share(request.url.path):
+        return share_refused(error)
     if is_page(request.url.path, request.app.state.resources):
         return refusal_page(request, error)
     content_type, body = problem_body(error, request.url.path)

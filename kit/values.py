@@ -26,6 +26,7 @@ MOMENTS_END: Final = 1e15
 KINDS: Final = {type(None): "null", bool: "a boolean", int: "a number", float: "a number", str: "text", list: "a list",
                 dict: "an object"}  # fmt: skip
 LONGEST_MOMENT: Final = 100  # characters
+FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r")  # with what a cell begins that a spreadsheet computes
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,3 +140,8 @@ def _odd_moment(value: str) -> int | Unusable | None:
         except (ValueError, TypeError, IndexError, OverflowError):
             continue
     return _NO_MOMENT
+
+
+def spreadsheet_text(text: str) -> str:
+    """A text for the cell of a CSV file, which a spreadsheet shows and does not compute."""
+    return f"'{text}" if text.startswith(FORMULAS) else text

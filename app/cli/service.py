@@ -162,6 +162,10 @@ def preview(
         raise Refused(f"{variant!r}: it must name an experiment and its variant, as KEY:VARIANT")
     data = environment_settings().data
     try:
+        with_parameter(url, "resonate_preview", "")
+    except ValueError as error:
+        raise Refused(f"--url {url!r} is no address of a page: {error}") from None
+    try:
         phase = CatalogReader(data).catalog.previewable(key, name).phase
         token, ends = new_link(DataDirectory(data.absolute()).preview_key_file, key, phase, name, days)
         expires = datetime.fromtimestamp(ends, UTC).isoformat()

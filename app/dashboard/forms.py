@@ -11,7 +11,8 @@ from urllib.parse import parse_qsl
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
-from app.dashboard.signed_in import Door, Signed, door_of
+from app.dashboard.rendering import PAGE_HEADERS
+from app.dashboard.signed_in import Door, Signed, door_of, session_at, to_sign_in
 from app.http.body import MAX_BODY
 from app.http.errors import Problem
 from app.people.links import origin_of
@@ -38,7 +39,8 @@ MOST_WAITS: Final = 50
 
 async def posted(request: Request, signed: Signed) -> Mapping[str, str]:
     """The fields of a form, whose route is a `PageRoute`. Raises Problem 403 where it is not one of our pages that
-    sends it, or not this session's, 413 where it is too large, and leads to its result who sent the same before.
+    sends it, or not this session's, 413 where it is too large, and leads to its result who sent the same before, and
+    to the page where one signs in whose session has ended meanwhile.
     """
     door = door_of(request)
     check_page(request, door)
@@ -47,6 +49,8 @@ async def posted(request: Request, signed: Signed) -> Mapping[str, str]:
         raise Problem(403, "form_of_another_session", NOT_THIS_SESSION)
     said = "\n".join((signed.session, request.url.path, (await request.body()).decode("latin-1")))
     await _claim(request, sha256(said.encode()).hexdigest())
+    if await session_at(door, resources_of(request)) is None:  # it may have ended while the form was arriving
+        raise to_sign_in(door, "ended")
     return fields
 
 
@@ -76,7 +80,7 @@ async def form_fields(request: Request) -> dict[str, str]:
 
 
 class PageRoute(APIRoute):
-    """A route of pages, which notes where the answer to a form led: one that is sent twice is done once."""
+    """A route of pages: each answer has the headers of pages, and where a form led is noted, which is done once."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The handler, with what it says of the form that it took."""
@@ -88,6 +92,8 @@ class PageRoute(APIRoute):
             except BaseException:
                 await _settle(request, None)
                 raise
+            for name, value in PAGE_HEADERS.items():
+                response.headers.setdefault(name, value)
             done = response.status_code < 400
             await _settle(request, response.headers.get("location", _page_of(request)) if done else None)
             return response

@@ -4,7 +4,6 @@ import asyncio
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 import msgspec
 from fastapi import Request
@@ -81,7 +80,7 @@ def page(request: Request, signed: Signed | None, template: str, status: int = 2
 def root_of(request: Request) -> str:
     """What paths of this service begin with, as its pages see it."""
     exchange: Exchange = request.scope["state"][EXCHANGE]  # of a request to no route, too
-    return urlsplit(resources_of(request).addresses.of(exchange.scope, exchange.headers).url).path
+    return resources_of(request).addresses.root(exchange.scope, exchange.headers)
 
 
 async def answered(worker: Resources, signed: Signed, query: Query) -> Any:

@@ -92,6 +92,12 @@ class Addresses:
             )  # fmt: skip
         return Address(scheme, f"{host}{told.prefix}", is_sure=bool(told.scheme and told.host))
 
+    def root(self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> str:
+        """With what the paths of this service begin for a browser; a request without a usable `Host` has one too."""
+        if self.configured is not None:
+            return urlsplit(self.configured.url).path
+        return forwarded(headers).prefix if self._networks.through_trusted(scope) else ""
+
     def known(self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> Address | None:
         """The same where the configuration or a trusted proxy says it; None where it would only be repeated."""
         if self.configured is not None or not any(name in headers for name in (FORWARDED, HOST)):

@@ -69,9 +69,16 @@ class Cold:
         except Disconnected:
             return
         except Exception as error:  # noqa: BLE001 - the outermost loop of a worker: never a 500
-            await reply.answer(self._failing(error, exchange))
+            await reply.answer(self._failed(error, exchange))
         route = getattr(scope.get("route"), "path", OTHER_ROUTE)
         self._access.telemetry.answered(route, reply.status, self._access.clock.now() - exchange.started)
+
+    def _failed(self, error: BaseException, exchange: Exchange) -> HttpAnswer:
+        """What is answered to an error; where that itself fails, the plainest words there are."""
+        try:
+            return self._failing(error, exchange)
+        except Exception as worse:  # noqa: BLE001 - the outermost loop of a worker: never a 500
+            return failure(worse, exchange)
 
     async def _answered(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._application(scope, receive, send)

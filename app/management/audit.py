@@ -20,6 +20,7 @@ from app.management.openapi import json_body
 from app.routes.dependencies import Secret, Worker
 from app.worker.resources import Resources
 from events.deletes.tombstones import PersonKind, exact_digest
+from kit.values import spreadsheet_text
 
 router = APIRouter(tags=["Operations"])
 
@@ -212,4 +213,4 @@ def as_csv(lines: list[AuditLine]) -> str:
 
 def _cell(value: Any) -> str:
     text = "" if value is None else value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    return spreadsheet_text(text)

@@ -1,8 +1,6 @@
 """Reports of experiments, and the links that show one to whoever holds them."""
 
-import asyncio
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -21,12 +19,13 @@ from app.reports.content import ReportedLook, report_of
 from app.reports.pieces import ReportPage
 from app.reports.rendering import html, markdown, page_saying, policy
 from app.reports.shares import MOST_DAYS
-from app.reports.sharing import WantedLink, end_link, held_links, link_told, links_of, make_link
+from app.reports.sharing import WantedLink, end_link, held_links, link_told, make_link, opened_link
 from app.routes.dependencies import Anyone, Asked, Secret, Worker, analysed, analysed_for
 
 router = APIRouter(tags=["Results"])
 
 Form = Literal["html", "md"]
+SHARES: Final = "/share"
 NEVER_STORED: Final = {"cache-control": "no-store"}
 HEADERS: Final = {
     "referrer-policy": "no-referrer",
@@ -37,6 +36,7 @@ NOTHING_THERE: Final = (
     "There is nothing at this address. A link to a report ends after a while, and may be taken back: ask whoever sent "
     "it for a new one."
 )
+READ_ONLY: Final = "A report can be read here, and nothing else can be done: open this address in a browser."
 LATER: Final = "The numbers cannot be computed now. Open this address again in a minute."
 SHARE: Final[dict[str, Any]] = {
     "type": "object",
@@ -58,6 +58,7 @@ WANTED: Final = json_body(
             "days": {"type": "integer", "minimum": 1, "maximum": MOST_DAYS, "default": 30},
             "at": {
                 "type": ["string", "null"],
+                "minLength": 1,
                 "maxLength": 40,
                 "description": "Freeze it to the look of this moment; without it the newest is shown.",
             },
@@ -122,7 +123,7 @@ class ShareBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """For how long a link holds, and to which look it is frozen."""
 
     days: Annotated[int, Meta(ge=1, le=MOST_DAYS)] = 30
-    at: Annotated[str, Meta(max_length=40)] | None = None
+    at: Annotated[str, Meta(min_length=1, max_length=40)] | None = None
     reason: str | None = None
 
 
@@ -162,14 +163,14 @@ async def take_back(identifier: Identifier, _: Secret, asked: Asked, worker: Wor
     return Response(status_code=204)
 
 
-Token = Annotated[str, Path(max_length=200, description="What the link ends with.")]
+Token = Annotated[str, Path(description="What the link ends with.")]
 
 
 @router.get("/share/{token}", summary="The report that a link shows", responses=PAGE)
 async def shared(token: Token, _: Anyone, worker: Worker) -> Response:
     """Needs no key. What no link ends with, what is over and what was taken back answer the same 404."""
-    found = await asyncio.to_thread(links_of(worker).find, token, datetime.now(UTC))
     try:
+        found = await opened_link(worker, token)
         if found is None:
             raise Problem(404, "unknown_share", "")
         answer = await analysed_for(f"share {found.id}", worker, ReportQuery(found.experiment, found.at))
@@ -177,6 +178,19 @@ async def shared(token: Token, _: Anyone, worker: Worker) -> Response:
         return nothing_there() if problem.status == 404 else not_now(problem)
     others = frozenset(worker.catalogs.catalog.experiments) - {found.experiment}
     return report_page(report_of(ReportedLook(**msgspec.json.decode(answer.body), shared=True, hidden=others)))
+
+
+def is_share(path: str) -> bool:
+    """Whether who asks for an address opens a link to a report, or what once was one."""
+    return path == SHARES or path.startswith(f"{SHARES}/")
+
+
+def share_refused(problem: Problem) -> HTMLResponse:
+    """What is answered where such an address cannot be, or cannot be in this way."""
+    if problem.status == 405:
+        allowed = {name.decode(): value.decode() for name, value in problem.headers}
+        return _page(405, page_saying(READ_ONLY), allowed)
+    return nothing_there() if problem.status < 500 else not_now(problem)
 
 
 def report_page(report: ReportPage) -> HTMLResponse:

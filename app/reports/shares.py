@@ -23,6 +23,10 @@ class TooManyShares(Exception):
     """As many links hold as may."""
 
 
+class SharesUnreadable(Exception):
+    """The file of links is damaged; it opens none, and is never written over. The message says what to do."""
+
+
 class ShareLink(msgspec.Struct, frozen=True, kw_only=True):
     """One link: `id` names it to those who keep it, `digest` is of the token that opens it. Times are ISO 8601.
 
@@ -43,7 +47,10 @@ class ShareLink(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ShareLinks:
-    """The links of one data directory; all processes may read and write at any time."""
+    """The links of one data directory; all processes may read and write at any time.
+
+    Every method raises SharesUnreadable.
+    """
 
     def __init__(self, data: Path) -> None:
         self.path = data / "secrets" / "shares.json"
@@ -107,7 +114,11 @@ def _digest(token: str) -> str:
 
 @lru_cache(4)
 def _read(path: Path, mark: FileMark | None) -> dict[str, ShareLink]:
-    """What stands in the file, by digest, as long as the file is the same one. Raises msgspec.DecodeError."""
-    content = None if mark is None else read_or_none(path)
-    shares = msgspec.json.decode(content, type=list[ShareLink]) if content else []
+    """What stands in the file, by digest, as long as the file is the same one."""
+    try:
+        content = None if mark is None else read_or_none(path)
+        shares = msgspec.json.decode(content, type=list[ShareLink]) if content else []
+    except (msgspec.MsgspecError, UnicodeDecodeError, OSError) as error:
+        told = f"{path} cannot be read ({error}); put it back from a backup, or move it away: then no link holds"
+        raise SharesUnreadable(told) from None
     return {share.digest: share for share in shares}

@@ -11,12 +11,13 @@ from app.analysis.queries import ReportQuery
 from app.http.errors import Problem, retry_later
 from app.http.exchange import Exchange
 from app.management.audit import Act, auditing
-from app.reports.shares import ShareLink, ShareLinks, TooManyShares, new_share
+from app.reports.shares import ShareLink, ShareLinks, SharesUnreadable, TooManyShares, new_share
 from app.routes.dependencies import analysed_for
 from app.worker.resources import Resources
 from kit.suggestions import did_you_mean
 
 RETRY_SECONDS: Final = 60
+NO_SUCH_LINK: Final = "there is no such link; those that hold are in the list of links"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,14 @@ def link_told(share: ShareLink) -> dict[str, Any]:
 
 async def held_links(worker: Resources) -> list[ShareLink]:
     """Those that hold, the newest first."""
-    return await asyncio.to_thread(links_of(worker).listed, datetime.now(UTC))
+    async with _kept():
+        return await asyncio.to_thread(links_of(worker).listed, datetime.now(UTC))
+
+
+async def opened_link(worker: Resources, token: str) -> ShareLink | None:
+    """The link that a token opens; None for one that is unknown, over, or was taken back. Raises Problem 503."""
+    async with _kept():
+        return await asyncio.to_thread(links_of(worker).find, token, datetime.now(UTC))
 
 
 async def make_link(asked: Exchange, worker: Resources, wanted: WantedLink) -> tuple[ShareLink, str]:
@@ -64,18 +72,22 @@ async def end_link(asked: Exchange, worker: Resources, identifier: str, reason: 
     """Takes a link back. Raises Problem where there is none of this id."""
     found = next((each for each in await held_links(worker) if each.id == identifier), None)
     if found is None:
-        raise Problem(404, "unknown_share", "there is no such link; those that hold are in the list of links")
+        raise Problem(404, "unknown_share", NO_SUCH_LINK)
     act = Act("unshare", found.experiment, before=link_told(found), reason=reason)
     async with auditing(asked, worker, act), _kept():
-        await asyncio.to_thread(links_of(worker).take_back, identifier, datetime.now(UTC))
+        ended = await asyncio.to_thread(links_of(worker).take_back, identifier, datetime.now(UTC))
+        if ended is None:  # somebody else took it back meanwhile
+            raise Problem(404, "unknown_share", NO_SUCH_LINK)
     return found
 
 
 @asynccontextmanager
 async def _kept() -> AsyncGenerator[None]:
-    """What keeps links inside is refused in words where it cannot. Raises Problem."""
+    """What reads or keeps links inside is refused in words where it cannot. Raises Problem."""
     try:
         yield
+    except SharesUnreadable as error:
+        raise retry_later(503, "shares_unreadable", str(error), RETRY_SECONDS) from None
     except TooManyShares as error:
         raise Problem(409, "too_many_shares", str(error)) from None
     except OSError as error:

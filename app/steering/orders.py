@@ -2,7 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -12,6 +12,7 @@ from app.http.errors import Problem, retry_later
 from app.keys.audit import AuditLine, AuditUnusable
 from app.management.audit import unkept
 from app.routes.dependencies import analysed_for
+from app.routes.evaluation import LINK
 from app.worker.resources import Resources
 from experiments.catalog.catalog import NoSuchVariant, NothingToShow
 from experiments.catalog.check import start_mistakes
@@ -25,6 +26,7 @@ from experiments.catalog.overrides import (
     OverrideRefused,
     order,
 )
+from kit.urls import with_parameter
 
 MOST_MISTAKES: Final = 5  # of the files, in one answer
 DECISION_SECONDS: Final = 2.0
@@ -82,8 +84,22 @@ _REFUSED: Final[dict[type[OverrideRefused], tuple[int, str]]] = {
 }
 
 
-def previewed(worker: Resources, key: str, variant: str, days: float) -> tuple[str, dict[str, Any]]:
-    """The token of a link, and what the audit says of it. Raises Problem 404, or 503 where none can be signed."""
+class SignedPreview(NamedTuple):
+    """A link that shows a variant: its token, the page with it, and what the audit says of it."""
+
+    token: str
+    url: str
+    shown: dict[str, Any]
+
+
+def previewed(worker: Resources, key: str, variant: str, days: float, page: str) -> SignedPreview:
+    """A link to a page of the shop, that nobody was told yet. Raises Problem 400 for a page that has no address, 404,
+    or 503 where no link can be signed.
+    """
+    try:
+        url = with_parameter(page, LINK, "")
+    except ValueError as error:
+        raise Problem(400, "invalid_url", f"url: {page[:100]!r} is no address of a page: {error}") from None
     try:
         phase = worker.catalogs.catalog.previewable(key, variant).phase
         token, ends = worker.previews.make(key, phase, variant, days)
@@ -93,4 +109,5 @@ def previewed(worker: Resources, key: str, variant: str, days: float) -> tuple[s
         raise Problem(404, "unknown_experiment", str(error)) from None
     except OSError as error:
         raise retry_later(503, "preview_key_not_kept", f"no key can be kept for links: {error}", 60) from None
-    return token, {"variant": variant, "phase": phase, "expires": datetime.fromtimestamp(ends, UTC).isoformat()}
+    shown = {"variant": variant, "phase": phase, "expires": datetime.fromtimestamp(ends, UTC).isoformat()}
+    return SignedPreview(token, with_parameter(url, LINK, token), shown)

@@ -13,11 +13,9 @@ from app.management.audit import REASON, WHY, Act, Why, line_for, note
 from app.management.openapi import json_body
 from app.management.results import Key
 from app.routes.dependencies import Asked, Secret, Worker
-from app.routes.evaluation import LINK
 from app.steering.orders import ignored, previewed, steered
 from app.worker.resources import Resources
 from experiments.catalog.overrides import Order
-from kit.urls import with_parameter
 
 router = APIRouter(tags=["Results"])
 
@@ -140,8 +138,7 @@ async def preview_link(key: Key, request: Request, _: Secret, asked: Asked, work
     page that passes `resonate_preview` on to the service shows it.
     """
     wanted = decode(await request.body(), PREVIEW_DECODER)
-    token, shown = previewed(worker, key, wanted.variant, wanted.days)
-    await note(asked, worker, Act("preview", key, after=shown, reason=wanted.reason))
-    url = with_parameter(wanted.url, LINK, token)
-    told = {"token": token, "expires": shown["expires"], "url": url}
+    link = previewed(worker, key, wanted.variant, wanted.days, wanted.url)
+    await note(asked, worker, Act("preview", key, after=link.shown, reason=wanted.reason))
+    told = {"token": link.token, "expires": link.shown["expires"], "url": link.url}
     return JSONResponse(told, 201, headers={"cache-control": "no-store"})

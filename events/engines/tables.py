@@ -12,6 +12,7 @@ import duckdb
 from events.engines.duckdb import Columns, plain_column, quoted
 from events.engines.sql import Statement
 from events.parts.arrow import arrow, parquet
+from kit.values import spreadsheet_text
 
 _LONGEST_LINE: Final = 64 * 1024 * 1024  # bytes
 
@@ -155,11 +156,14 @@ def _identifier(name: str) -> str:
 
 
 def csv_bytes(table: Table) -> bytes:
-    """RFC 4180 with a header, UTF-8; a missing value is an empty field, a number its shortest exact text."""
+    """RFC 4180 with a header, UTF-8; a missing value is an empty field, a number its shortest exact text. Whoever may
+    write a text, a visitor of the shop too, writes no formula: `'` stands before what begins like one.
+    """
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(table.columns)
-    writer.writerows(zip(*table.columns.values(), strict=True))
+    for row in zip(*table.columns.values(), strict=True):
+        writer.writerow([spreadsheet_text(value) if isinstance(value, str) else value for value in row])
     return text.getvalue().encode()
 
 

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Final, Protocol
 
@@ -70,15 +70,21 @@ class ReadoutQuery:
     watermark: datetime | None = None
 
 
+EARLIEST_LOOK: Final = datetime(2000, 1, 1, tzinfo=UTC)
+
+
 def parsed_at(text: str) -> datetime:
     """The moment of a look in ISO 8601; a date is its first instant, and without a zone it is UTC.
 
     Raises `InvalidDate`.
     """
     try:
-        return parsed(text)
+        moment = parsed(text)
     except ValueError:
         raise InvalidDate(f"at: {text[:40]!r} is not a moment; write 2026-01-20T09:00:00Z") from None
+    if moment < EARLIEST_LOOK:
+        raise InvalidDate(f"at: {text[:40]!r} lies before {EARLIEST_LOOK:%Y-%m-%d}, and before every log")
+    return moment
 
 
 UNFROZEN: Final = "not frozen"

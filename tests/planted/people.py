@@ -9,6 +9,8 @@ SESSIONS = "tests/app/people/test_sessions.py"
 FORMS = "tests/app/dashboard/test_forms.py"
 DOOR = "tests/app/dashboard/test_signed_in.py"
 SIGN_IN = "tests/app/dashboard/pages/test_sign_in.py"
+REFUSALS = "tests/app/dashboard/test_refusals.py"
+STEERING = "tests/app/dashboard/pages/test_steering.py"
 LEAKS = "tests/app/dashboard/test_no_token_leaks.py"
 
 PEOPLE: Mapping[str, Mutation] = {
@@ -84,5 +86,43 @@ PEOPLE: Mapping[str, Mutation] = {
         "attempts to sign in are not counted",
         (DOOR,),
         (Edit("app/dashboard/pages/sign_in.py", "    tries.charge(now, ONE_TRY)\n", ""),),
+    ),
+    "forms_outlive_sessions": Mutation(
+        "a form that is arriving is done, though its session ends meanwhile",
+        (f"{FORMS}::test_a_form_that_is_still_arriving_when_its_person_is_removed_does_nothing",),
+        (
+            Edit(
+                "app/dashboard/forms.py",
+                "if await session_at(door, resources_of(request)) is None:",
+                "if not door.url:",
+            ),
+        ),
+    ),
+    "pages_need_a_host": Mutation(
+        "a page that refuses cannot be shown to who names no host",
+        (f"{REFUSALS}::test_a_request_that_names_no_usable_host_is_told_on_a_page",),
+        (
+            Edit(
+                "app/http/address.py",
+                'return forwarded(headers).prefix if self._networks.through_trusted(scope) else ""',
+                "return urlsplit(self.of(scope, headers).url).path",
+            ),
+        ),
+    ),
+    "bare_answers_to_forms": Mutation(
+        "what a form leads to has no headers of a page",
+        (f"{STEERING}::test_the_answer_to_a_form_has_the_headers_of_a_page_wherever_it_leads",),
+        (Edit("app/dashboard/forms.py", "response.headers.setdefault(name, value)", "assert value"),),
+    ),
+    "reasons_unseen": Mutation(
+        "a reason that nobody can see will do",
+        (f"{STEERING}::test_a_reason_that_nobody_can_see_is_none",),
+        (
+            Edit(
+                "app/dashboard/pages/steering.py",
+                "seen = sum(letter.isprintable() for letter in reason)",
+                "seen = len(reason)",
+            ),
+        ),
     ),
 }

@@ -74,4 +74,24 @@ REPORTS: Mapping[str, Mutation] = {
         (f"{CONTENT}::test_a_shared_report_names_no_other_experiment_and_nobody",),
         (Edit("app/reports/content.py", "    if not shown.hidden:\n", "    if shown.hidden:\n"),),
     ),
+    "links_told_as_json": Mutation(
+        "what cannot be asked of a link is answered as to programs, by caches kept",
+        (
+            "tests/app/reports/test_report_routes.py::"
+            "test_whatever_is_asked_of_a_link_is_answered_by_a_page_that_nobody_keeps",
+        ),
+        (Edit("app/reports/routes.py", 'return path == SHARES or path.startswith(f"{SHARES}/")', 'return path == ""'),),
+    ),
+    "formulas_of_strangers": Mutation(
+        "what a visitor writes is computed by the spreadsheet that opens a table",
+        ("tests/events/engines/test_engine.py::test_a_text_that_begins_like_a_formula_is_a_text_in_csv",),
+        (Edit("kit/values.py", 'return f"\'{text}" if text.startswith(FORMULAS) else text', "return text"),),
+    ),
+    "unaddressed_previews": Mutation(
+        "a preview of what is no address fails behind its line in the audit",
+        (
+            "tests/app/dashboard/pages/test_steering.py::test_a_preview_of_what_is_no_address_is_refused_with_nothing_kept",
+        ),
+        (Edit("app/steering/orders.py", 'url = with_parameter(page, LINK, "")', "url = page"),),
+    ),
 }

@@ -15,11 +15,9 @@ from app.http.errors import Problem
 from app.keys.audit import LONGEST_REASON, Actor, AuditUnusable, line_of
 from app.management.audit import unkept
 from app.routes.dependencies import Asked, Worker, exchange_of
-from app.routes.evaluation import LINK
 from app.steering.orders import ignored, previewed, steered
 from app.worker.resources import Resources
 from experiments.catalog.overrides import Action, Order
-from kit.urls import with_parameter
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
@@ -87,7 +85,8 @@ async def _told(key: str, action: Action, request: Request, signed: Signed, work
 def _reason(fields: Mapping[str, str]) -> str:
     """Why it is done. Raises Problem 400."""
     reason = fields.get("reason", "").strip()
-    if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON:
+    seen = sum(letter.isprintable() for letter in reason)
+    if seen < SHORTEST_REASON or len(reason) > LONGEST_REASON:
         raise Problem(400, "reason_needed", REASON_ASKED)
     return reason
 
@@ -99,14 +98,14 @@ async def preview(key: Key, request: Request, signed: SignedIn, worker: Worker, 
     days, url = _days(fields), fields.get("url", "")[:2_000]
     if not url.startswith(("https://", "http://")):
         raise Problem(400, "invalid_url", "Page of the shop: an address begins with https://")
-    token, shown = previewed(worker, key, fields.get("variant", ""), days)
-    line = line_of(Actor("person", signed.email), "preview", key, (None, shown), None, asked.request_id.decode())
+    link = previewed(worker, key, fields.get("variant", ""), days, url)
+    line = line_of(Actor("person", signed.email), "preview", key, (None, link.shown), None, asked.request_id.decode())
     try:
         await asyncio.to_thread(worker.audit.write, line)
     except AuditUnusable as error:
         raise unkept(error) from None
-    told: dict[str, Any] = {"experiment": key, "url": with_parameter(url, LINK, token)}
-    return page(request, signed, "preview.html", **told, variant=shown["variant"], expires=shown["expires"])
+    told: dict[str, Any] = {"experiment": key, "url": link.url}
+    return page(request, signed, "preview.html", **told, variant=link.shown["variant"], expires=link.shown["expires"])
 
 
 def _days(fields: Mapping[str, str]) -> float:

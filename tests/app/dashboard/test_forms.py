@@ -3,14 +3,16 @@
 import hashlib
 import random
 import re
+import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlencode, urlsplit
 
 import httpx
 import pytest
 from fastapi.routing import APIRoute
 from servers.one_worker import OneWorker
-from servers.people import Visitor, people_of
+from servers.people import TESTS, Visitor, people_of, signed_in_visitor
 
 from app.dashboard.forms import PageRoute
 from app.keys.audit import Audit, Wanted
@@ -149,6 +151,31 @@ def test_of_many_clicks_at_once_one_is_done(signed_in_as: SignedInAs, worker: On
     with ThreadPoolExecutor(6) as threads:
         found = sorted(threads.map(click, range(6)))
     assert found == [200, 303, 303, 303, 303, 303]
+
+
+def test_a_form_that_is_still_arriving_when_its_person_is_removed_does_nothing(
+    signed_in_as: SignedInAs, worker: OneWorker
+) -> None:
+    """The service asks for the body once it has seen the session, so the person is removed behind that."""
+    people, _ = people_of(worker.settings.data), signed_in_as("admin")  # somebody who administers stays
+    with signed_in_visitor(worker.url, worker.settings.data, "admin", "leaving@shop.example") as leaving:
+        fields = {"form_token": leaving.form_token(), "email": "back-door@shop.example", "role": "admin"}
+        cookies = "; ".join(f"{name}={value}" for name, value in leaving.client.cookies.items())
+    body, place = urlencode(fields).encode(), urlsplit(worker.url)
+    head = (
+        f"POST {SETTINGS}/add-person HTTP/1.1\r\nHost: {place.netloc}\r\nOrigin: {worker.url}\r\nCookie: {cookies}\r\n"
+        f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n"
+        "Expect: 100-continue\r\n\r\n"
+    )
+    with socket.create_connection((place.hostname, place.port), timeout=70) as connection:
+        connection.sendall(head.encode())
+        assert connection.recv(100).startswith(b"HTTP/1.1 100")
+        people.remove("leaving@shop.example", TESTS)
+        connection.sendall(body)
+        answer = connection.recv(10_000).decode()
+    assert answer.startswith("HTTP/1.1 303")
+    assert "/dashboard/sign-in?said=ended" in answer
+    assert "back-door@shop.example" not in [each.email for each in people.known.people]
 
 
 def test_a_form_that_came_to_nothing_may_be_sent_again(signed_in_as: SignedInAs) -> None:

@@ -74,6 +74,16 @@ def test_what_cannot_be_answered_is_a_page_with_its_status(
     assert '<main id="content"' in answer.text
 
 
+@pytest.mark.parametrize("host", ["", "shop example", "[", "[::1", "ada@shop.example", "shop.example/dashboard?"])
+@pytest.mark.parametrize("path", ["/dashboard", "/dashboard/sign-in?token=a", "/dashboard/nothing-here"])
+def test_a_request_that_names_no_usable_host_is_told_on_a_page(
+    path: str, host: str, stranger: Visitor, worker: OneWorker
+) -> None:
+    answer = stranger.get(path, headers={"host": host})
+    assert (answer.status_code, is_page(answer)) == (404 if "nothing" in path else 400, True)
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
 def test_who_may_not_is_told_on_a_page_that_leads_on(worker: OneWorker, signed_in_as: SignedInAs) -> None:
     answer = signed_in_as("viewer").get("/dashboard/audit")
     assert (answer.status_code, is_page(answer)) == (403, True)

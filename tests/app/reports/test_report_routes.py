@@ -111,6 +111,32 @@ def test_unknown_ended_and_taken_back_links_answer_the_same_404(shop: Service) -
     assert len({str({k: v for k, v in answer.headers.items() if k not in unalike}) for answer in answers}) == 1
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "", 404), ("GET", "/", 404), ("GET", "/a/b", 404), ("GET", "/" + "x" * 300, 404), ("GET", "/%ff", 404),
+        ("HEAD", "/abc", 405), ("OPTIONS", "/abc", 405), ("POST", "/abc", 405), ("DELETE", "/abc", 405),
+    ],
+)  # fmt: skip
+def test_whatever_is_asked_of_a_link_is_answered_by_a_page_that_nobody_keeps(
+    shop: Service, method: str, path: str, status: int
+) -> None:
+    answer = httpx.request(method, f"{shop.url}/share{path}", timeout=70)
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "text/html; charset=utf-8")
+    for name in ("content-security-policy", "referrer-policy", "x-robots-tag", "cache-control"):
+        assert answer.headers[name] == opened(f"{shop.url}/share/abc").headers[name]
+    assert status == 405 or answer.content == opened(f"{shop.url}/share/abc").content
+    assert status == 404 or answer.headers["allow"] == "GET"
+
+
+def test_a_look_before_every_log_and_one_without_a_moment_are_refused_in_words(shop: Service) -> None:
+    with shop.client() as client:
+        for path in ("report", "results"):
+            early = client.get(f"/v1/experiments/banner/{path}", params={"at": "0001-01-01"})
+            assert (early.status_code, early.json()["code"]) == (400, "invalid_date")
+        assert client.post("/v1/experiments/banner/shares", json={"at": ""}).status_code == 400
+
+
 def test_links_are_listed_without_what_opens_them_and_each_act_is_in_the_audit(shop: Service) -> None:
     link = made(shop, days=3, reason="for the board")
     token = link["url"].rpartition("/")[2]
@@ -149,3 +175,20 @@ def test_a_frozen_link_shows_the_look_of_its_moment_and_a_live_one_the_newest(sh
     assert opened(frozen["url"]).text == first
     assert all(f'<data value="{count}">' in first for count in units[0])
     assert all(f'<data value="{count}">' in opened(live["url"]).text for count in units[1])
+
+
+def test_a_damaged_file_of_links_opens_none_says_where_it_is_and_is_not_written_over(shop: Service) -> None:
+    address, file = made(shop)["url"], shop.data / "secrets" / "shares.json"
+    kept = file.read_bytes()
+    try:
+        file.write_bytes(kept[:-9])
+        assert opened(address).status_code == 503
+        with shop.client() as client:
+            listed, another = client.get("/v1/shares"), client.post("/v1/experiments/banner/shares", json={})
+        for answer in (listed, another):
+            assert (answer.status_code, answer.json()["code"]) == (503, "shares_unreadable")
+            assert str(file) in answer.json()["detail"]
+        assert file.read_bytes() == kept[:-9]
+    finally:
+        file.write_bytes(kept)
+    assert opened(address).status_code == 200

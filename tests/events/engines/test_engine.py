@@ -1,5 +1,7 @@
 """The engine over the log: locked, verified once, and with its values bound in the tree."""
 
+import csv
+import io
 from pathlib import Path
 
 import duckdb
@@ -131,6 +133,12 @@ def test_statements_become_one_with_the_tables_that_they_read() -> None:
 
 def test_csv_has_a_header_and_empty_fields_for_what_is_missing() -> None:
     assert csv_bytes(Table({"a": [1.5, None], "b": ["x,y", "é"]})).decode() == 'a,b\r\n1.5,"x,y"\r\n,é\r\n'
+
+
+@pytest.mark.parametrize("written", ["=HYPERLINK(1)", "+1", "-1", "@SUM(1)", "\t=1", "\r=1"])
+def test_a_text_that_begins_like_a_formula_is_a_text_in_csv(written: str) -> None:
+    [_, [number, text]] = csv.reader(io.StringIO(csv_bytes(Table({"a": [-1.5], "b": [written]})).decode(), newline=""))
+    assert (number, text) == ("-1.5", f"'{written}")
 
 
 def test_what_is_missing_is_nan_or_none_and_no_number_or_text_that_stands_for_it(tmp_path: Path) -> None:

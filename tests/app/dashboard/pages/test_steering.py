@@ -45,6 +45,9 @@ def experiment(shop: Service, key: str) -> dict[str, Any]:
         return client.get(f"/v1/experiments/{key}").json()
 
 
+PAGE_SAYS = ("content-security-policy", "referrer-policy", "cache-control", "x-content-type-options")
+
+
 def becomes(shop: Service, key: str, status: str) -> None:
     until(lambda: experiment(shop, key)["status"] == status, f"{key} is {status}", tell=shop.told)
 
@@ -127,3 +130,26 @@ def test_a_start_whose_files_have_mistakes_says_them(shop: Service) -> None:
         answer = client.post("/v1/experiments/later/start")
     assert (answer.status_code, answer.json()["code"]) == (409, "check_failed")
     assert "later.yaml:3" in answer.json()["detail"]
+
+
+def test_the_answer_to_a_form_has_the_headers_of_a_page_wherever_it_leads(shop: Service, ada: Visitor) -> None:
+    page = ada.get(f"{PAGE}/banner")
+    paused = ada.post(f"{PAGE}/banner/pause", reason="headers are looked at")
+    refused = ada.post(f"{PAGE}/banner/pause", reason="no")
+    assert [page.status_code, paused.status_code, refused.status_code] == [200, 303, 400]
+    for answer in (paused, refused):
+        assert {name: answer.headers[name] for name in PAGE_SAYS} == {name: page.headers[name] for name in PAGE_SAYS}
+
+
+def test_a_reason_that_nobody_can_see_is_none(shop: Service, ada: Visitor) -> None:
+    assert ada.post(f"{PAGE}/banner/pause", reason="\u200b\u200b\u200b\u2060").status_code == 400
+
+
+def test_a_preview_of_what_is_no_address_is_refused_with_nothing_kept(shop: Service, ada: Visitor) -> None:
+    before = len(lines(shop, "preview"))
+    wanted = {"variant": "threshold", "days": "1", "url": "https://["}
+    assert ada.post(f"{PAGE}/banner/preview", **wanted).status_code == 400
+    with shop.client() as client:
+        answer = client.post("/v1/experiments/banner/preview", json={"variant": "threshold", "url": "https://["})
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_url")
+    assert len(lines(shop, "preview")) == before
