@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -11,7 +12,9 @@ from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from msgspec import Meta
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.analysis.client import AnalysisAnswer, AnalysisError
 from app.analysis.queries import ReportQuery
+from app.analysis.reads import Question
 from app.http.body import decode
 from app.http.errors import Problem
 from app.management.audit import REASON
@@ -22,7 +25,8 @@ from app.reports.pieces import ReportPage
 from app.reports.rendering import html, markdown, page_saying, policy
 from app.reports.shares import MOST_DAYS
 from app.reports.sharing import WantedLink, end_link, held_links, link_told, links_of, make_link
-from app.routes.dependencies import Anyone, Asked, Secret, Worker, analysed, analysed_for
+from app.routes.dependencies import Anyone, Asked, Secret, Worker, analysed, problem_of
+from app.worker.resources import Resources
 
 router = APIRouter(tags=["Results"])
 
@@ -37,6 +41,8 @@ NOTHING_THERE: Final = (
     "There is nothing at this address. A link to a report ends after a while, and may be taken back: ask whoever sent "
     "it for a new one."
 )
+COMPUTING: Final = "The report is still being computed. Reload this page in a moment."
+PATIENCE_SECONDS: Final = (2.0, 18.0)  # where there is a report of the last minutes, and then where there is none
 LATER: Final = "The numbers cannot be computed now. Open this address again in a minute."
 SHARE: Final[dict[str, Any]] = {
     "type": "object",
@@ -172,11 +178,27 @@ async def shared(token: Token, _: Anyone, worker: Worker) -> Response:
     try:
         if found is None:
             raise Problem(404, "unknown_share", "")
-        answer = await analysed_for(f"share {found.id}", worker, ReportQuery(found.experiment, found.at))
+        answer = await reported_soon(f"share {found.id}", worker, ReportQuery(found.experiment, found.at))
+        if answer is None:
+            return _page(503, page_saying(COMPUTING), {"retry-after": "5"})
     except Problem as problem:
         return nothing_there() if problem.status == 404 else not_now(problem)
     others = frozenset(worker.catalogs.catalog.experiments) - {found.experiment}
     return report_page(report_of(ReportedLook(**msgspec.json.decode(answer.body), shared=True, hidden=others)))
+
+
+async def reported_soon(asker: str, worker: Resources, query: ReportQuery) -> AnalysisAnswer | None:
+    """What a report shows: the newest where that is there soon, else that of the last minutes; None where there is
+    none either: then it is computed on, for whoever asks again. Raises Problem with what the analysis refused.
+    """
+    question, ask = Question(query, worker.catalogs.catalog.version), partial(worker.analysis.ask, query, asker)
+    answer: AnalysisAnswer | None = None
+    try:
+        for seconds in PATIENCE_SECONDS:
+            answer = answer or await worker.reads.within(question, ask, seconds)
+    except AnalysisError as error:
+        raise problem_of(error) from None
+    return answer
 
 
 def report_page(report: ReportPage) -> HTMLResponse:
