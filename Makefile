@@ -7,10 +7,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
 COVERED := --cov --cov-fail-under=95
 
-.PHONY: help setup setup-dev test-tools demo serve test lint check ci prove bench lock clean
+.PHONY: help setup setup-dev test-tools demo serve test lint check ci prove bench screenshots lock clean
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(BIN)/pip:  # the last that a new environment gets, so half of one is made again
 	@sh scripts/make-venv.sh $(PYTHON) $(VENV)
@@ -70,6 +70,9 @@ prove: setup-dev test-tools ## the long proofs, whole: properties with twenty ti
 
 bench: setup-dev ## the benchmarks; they print ratios and assert nothing
 	@$(BIN)/python -m benchmarks
+
+screenshots: setup-dev test-tools ## the pictures of the pages in docs/images, of one shop at one moment
+	@$(BIN)/python tests/screenshots.py
 
 lock: setup-dev ## requirements*.lock anew, with hashes and without addresses
 	@sh scripts/lock.sh $(BIN)/uv

@@ -1,6 +1,7 @@
 #!/bin/sh
 # What the tests use and pip does not bring: Chromium with its driver, Firefox, curl for the README's calls, a JDK, nginx,
-# HAProxy and Caddy that speak HTTP to us, the OpenMP library of implicit. What cannot be had is said, and its tests skip with that
+# HAProxy and Caddy that speak HTTP to us, the OpenMP library of implicit, the clock of
+# the pictures of the pages. What cannot be had is said, and its tests skip with that
 # reason; nothing fails.
 PATH="$PATH:/usr/sbin:/sbin"
 have() { command -v "$1" >/dev/null; }
@@ -12,6 +13,7 @@ for program in curl nginx haproxy caddy; do
     have "$program" || missing="$missing $program"
 done
 ldconfig -p 2>/dev/null | grep -q libgomp.so.1 || missing="$missing libgomp1"
+ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1 || missing="$missing libfaketime"
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" = 0 ] && have apt-get; then
     echo "installing by apt for the tests:$missing"

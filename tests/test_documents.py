@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from screenshots import PICTURES
 
 REPOSITORY = Path(__file__).parents[1]
 FOLDERS = ("app", "benchmarks", "docs", "events", "examples", "experiments", "kit", "recommender", "scripts", "tests")
@@ -12,6 +13,7 @@ FILES |= {f"/{file.name}" for file in REPOSITORY.iterdir()}
 DOCUMENTS = sorted(name.removeprefix("/") for name in FILES if name.endswith(".md"))
 FILE = re.compile(r"(?<![\w/.-])(?:\.\./)*((?:[\w.-]+/)*[\w-]+\.(?:js|lock|lua|md|py|sh|sql))\b")
 MODULE = re.compile(rf"(?<![\w/.-])((?:{'|'.join(FOLDERS)})(?:\.[a-z_]\w*)+)\b(?!/)")
+PICTURE = re.compile(r"!\[[^\]]+\]\(([^)\s]+)\)")
 STOP = re.compile(r"`([\w/]+\.py)` → `([\w.]+)`(?: → `([\w.]+)`)?")
 
 
@@ -31,6 +33,26 @@ def undefined(text: str) -> list[str]:
 
 def defines(code: str, name: str) -> bool:
     return re.search(rf"^ *(?:async )?(?:def|class) {name}\b", code, re.MULTILINE) is not None
+
+
+def pictures(name: str) -> list[Path]:
+    """The pictures that a document shows, wherever they are."""
+    return [(REPOSITORY / name).parent / shown for shown in PICTURE.findall((REPOSITORY / name).read_text())]
+
+
+def test_every_picture_that_a_document_shows_is_there_and_small_and_no_other_is() -> None:
+    shown = {file.resolve() for name in DOCUMENTS for file in pictures(name)}
+    made = {file.resolve() for file in (REPOSITORY / "docs/images").glob("*")}
+    assert made == shown
+    assert 0 < len(made) <= 8
+    for file in made:
+        head = file.read_bytes()[:24]
+        assert head.startswith(b"\x89PNG")
+        assert (int.from_bytes(head[16:20]), file.stat().st_size <= 150_000) == (1_200, True), file.name
+
+
+def test_the_pictures_are_those_that_are_made() -> None:
+    assert {f"{name}.png" for name in PICTURES} == {file.name for file in (REPOSITORY / "docs/images").glob("*")}
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

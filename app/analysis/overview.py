@@ -130,7 +130,7 @@ class Overview:
             "key": experiment.key,
             "name": experiment.name,
             "owner": experiment.owner,
-            "sentence": self._unread(experiment, now) if known is None else known.sentence,
+            "sentence": self._unread(experiment, design, now) if known is None else known.sentence,
             "as_of": known and known.as_of,
             "action": known and known.action,
             "variant": known and known.variant,
@@ -158,12 +158,14 @@ class Overview:
             "phases": _phases(self.catalogs.phases(experiment.key)),
         }
 
-    def _unread(self, experiment: Experiment, now: datetime) -> str:
+    def _unread(self, experiment: Experiment, design: FrozenDesign | None, now: datetime) -> str:
         """What is said of an experiment whose results nobody has read since the service started."""
         name = clipped(experiment.name, NAME_WIDTH)
         waits = self.readouts.not_begun(experiment.key, now)
         if waits:
             return f"{name}. Not started: {waits}."
+        if design is None and experiment.status == "paused":
+            return f"{name}. Paused before it began: nobody has been assigned yet."
         return f"{name}. Not read yet: its result is computed when somebody asks for it."
 
 

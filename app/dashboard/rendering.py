@@ -1,27 +1,28 @@
 """Pages: a template and what it shows become HTML, with the headers of every page and the places it leads to."""
 
-import asyncio
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 
+from app.analysis.client import AnalysisError
 from app.analysis.queries import Query
+from app.analysis.reads import Question
 from app.dashboard.assets import versions
 from app.dashboard.signed_in import Signed
 from app.http.cold import EXCHANGE
-from app.http.errors import Problem, retry_later
 from app.http.exchange import Exchange
 from app.keys.scopes import PersonScope
-from app.routes.dependencies import analysed_for, resources_of
+from app.routes.dependencies import analysed_for, problem_of, resources_of
 from app.worker.resources import Resources
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+PATIENCE_SECONDS: Final = 2.0  # what takes longer is still being computed, and the page shows what is known
 PAGE_HEADERS: Final = {
     "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -88,26 +89,13 @@ async def answered(worker: Resources, signed: Signed, query: Query) -> Any:
     return msgspec.json.decode((await analysed_for(signed.email, worker, query)).body)
 
 
-async def answered_within(worker: Resources, signed: Signed, query: Query, seconds: float) -> Any:
-    """The same, or None where it takes longer: then it is computed on, for whoever asks again."""
-    told: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-
-    async def ask() -> None:
-        outcome: Any = retry_later(503, "unexpected_error", "the answer could not be computed; the log says why", 1)
-        try:
-            outcome = await answered(worker, signed, query)
-        except Problem as problem:
-            outcome = problem
-        finally:
-            if not told.done():
-                told.set_result(outcome)
-
-    worker.background.start(ask, "reading for a page")
+async def answered_soon(worker: Resources, signed: Signed, query: Query) -> Any:
+    """The same; where it takes longer what was answered in the last minutes, else None. It is computed on then."""
+    catalogs = worker.catalogs
+    question = Question(query, (catalogs.catalog.version, *map(str, catalogs.errors)))
+    ask = partial(worker.analysis.ask, query, f"{signed.email}, for a page")  # what is quick waits behind none of these
     try:
-        async with asyncio.timeout(seconds):
-            outcome = await asyncio.shield(told)
-    except TimeoutError:
-        return None
-    if isinstance(outcome, Problem):
-        raise outcome
-    return outcome
+        answer = await worker.reads.within(question, ask, PATIENCE_SECONDS)
+    except AnalysisError as error:
+        raise problem_of(error) from None
+    return None if answer is None else msgspec.json.decode(answer.body)

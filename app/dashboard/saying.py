@@ -7,6 +7,7 @@ from typing import Any, Final
 from experiments.wording.codes import CLAUSES
 from experiments.wording.figures import (
     NOTHING,
+    count_text,
     day_text,
     difference_text,
     figure_text,
@@ -20,6 +21,8 @@ Json = Mapping[str, Any]
 Number = float | None
 
 ROLES: Final = {"goal": "Goals", "guardrail": "Guardrails: must not get worse", "secondary": "Also watched"}
+USES: Final = {"goal": "its goal", "guardrail": "a guardrail", "secondary": "also watched"}
+"""As what an experiment uses a metric."""
 STATES: Final = {
     "draft": ("still", "draft"),
     "not_started": ("still", "not started"),
@@ -46,6 +49,7 @@ VERDICTS: Final = {
     "unclear": ("open", "no different yet"),
 }
 TOO_EARLY: Final = ("open", "too early")
+FEW: Final = 10.0  # a day
 METHODS: Final = {
     "anytime": "Anytime: the interval holds however often somebody looks.",
     "planned": "Planned looks: a few looks at fixed days share the error that is allowed.",
@@ -109,6 +113,11 @@ def bound_text(number: Number, metric: Json) -> str:
     if metric["guardrail"]["relative"]:
         return lift_text(number, signed=True)
     return difference_text(number, metric["quantity"], metric.get("currency") or "", signed=True)
+
+
+def a_day(number: Number) -> str:
+    """How many come a day: nobody counts a part of somebody among many."""
+    return figure_text(number) if number is None or number < FEW else count_text(number)
 
 
 def worth_said(number: Number, worth: Json) -> str:

@@ -92,6 +92,8 @@ async def _run(service: Service, environment: Mapping[str, str], seed: int) -> N
                 await _patiently(service, partial(_stock, crowd, service.data))
                 first = await _patiently(service, partial(readout, backend, BANNER))
                 shared = await _patiently(service, partial(_shared, backend))
+                with suppress(httpx.HTTPError):
+                    await shop.get(shared)  # once, so that nobody waits for the first look
                 _say(sentence(first))
                 for line in where_to_look(shared, service.printed, pages, address):
                     _say(line)

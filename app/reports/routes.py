@@ -1,6 +1,7 @@
 """Reports of experiments, and the links that show one to whoever holds them."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -9,7 +10,9 @@ from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from msgspec import Meta
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.analysis.client import AnalysisAnswer, AnalysisError
 from app.analysis.queries import ReportQuery
+from app.analysis.reads import Question
 from app.http.body import decode
 from app.http.errors import Problem
 from app.management.audit import REASON
@@ -20,7 +23,8 @@ from app.reports.pieces import ReportPage
 from app.reports.rendering import html, markdown, page_saying, policy
 from app.reports.shares import MOST_DAYS
 from app.reports.sharing import WantedLink, end_link, held_links, link_told, make_link, opened_link
-from app.routes.dependencies import Anyone, Asked, Secret, Worker, analysed, analysed_for
+from app.routes.dependencies import Anyone, Asked, Secret, Worker, analysed, problem_of
+from app.worker.resources import Resources
 
 router = APIRouter(tags=["Results"])
 
@@ -37,6 +41,8 @@ NOTHING_THERE: Final = (
     "it for a new one."
 )
 READ_ONLY: Final = "A report can be read here, and nothing else can be done: open this address in a browser."
+COMPUTING: Final = "The report is still being computed. Reload this page in a moment."
+PATIENCE_SECONDS: Final = (2.0, 18.0)  # where there is a report of the last minutes, and then where there is none
 LATER: Final = "The numbers cannot be computed now. Open this address again in a minute."
 SHARE: Final[dict[str, Any]] = {
     "type": "object",
@@ -173,7 +179,9 @@ async def shared(token: Token, _: Anyone, worker: Worker) -> Response:
         found = await opened_link(worker, token)
         if found is None:
             raise Problem(404, "unknown_share", "")
-        answer = await analysed_for(f"share {found.id}", worker, ReportQuery(found.experiment, found.at))
+        answer = await reported_soon(f"share {found.id}", worker, ReportQuery(found.experiment, found.at))
+        if answer is None:
+            return _page(503, page_saying(COMPUTING), {"retry-after": "5"})
     except Problem as problem:
         return nothing_there() if problem.status == 404 else not_now(problem)
     others = frozenset(worker.catalogs.catalog.experiments) - {found.experiment}
@@ -191,6 +199,18 @@ def share_refused(problem: Problem) -> HTMLResponse:
         allowed = {name.decode(): value.decode() for name, value in problem.headers}
         return _page(405, page_saying(READ_ONLY), allowed)
     return nothing_there() if problem.status < 500 else not_now(problem)
+async def reported_soon(asker: str, worker: Resources, query: ReportQuery) -> AnalysisAnswer | None:
+    """What a report shows: the newest where that is there soon, else that of the last minutes; None where there is
+    none either: then it is computed on, for whoever asks again. Raises Problem with what the analysis refused.
+    """
+    question, ask = Question(query, worker.catalogs.catalog.version), partial(worker.analysis.ask, query, asker)
+    answer: AnalysisAnswer | None = None
+    try:
+        for seconds in PATIENCE_SECONDS:
+            answer = answer or await worker.reads.within(question, ask, seconds)
+    except AnalysisError as error:
+        raise problem_of(error) from None
+    return answer
 
 
 def report_page(report: ReportPage) -> HTMLResponse:

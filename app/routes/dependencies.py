@@ -81,9 +81,14 @@ async def analysed_for(asker: str, resources: Resources, query: AnalysisQuery) -
     try:
         return await resources.analysis.ask(query, asker)
     except AnalysisError as error:
-        wait = error.retry_after_seconds
-        headers = {"Retry-After": str(max(1, int(wait)))} if wait is not None else None
-        raise Problem(error.status, error.code, error.detail, headers=headers) from None
+        raise problem_of(error) from None
+
+
+def problem_of(error: AnalysisError) -> Problem:
+    """What the analysis refused, as it is answered."""
+    wait = error.retry_after_seconds
+    headers = {"Retry-After": str(max(1, int(wait)))} if wait is not None else None
+    return Problem(error.status, error.code, error.detail, headers=headers)
 
 
 async def analysis_response(exchange: Exchange, resources: Resources, query: AnalysisQuery) -> Response:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from app.analysis.client import AnalysisClient
+from app.analysis.reads import Reads
 from app.http.access import Grant
 from app.http.address import Addresses
 from app.http.admission import AccessPolicy
@@ -118,6 +119,7 @@ class Resources:
     stream: Stream
     access: AccessPolicy
     analysis: AnalysisClient
+    reads: Reads
     telemetry: Telemetry
     recommender: LiveRecommender
     users: Users
@@ -293,6 +295,7 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
                 not_read=intake.whole,
             ),
             analysis=AnalysisClient(directory.analysis_socket, settings.analysis_timeout_seconds),
+            reads=Reads(following),
             telemetry=telemetry,
             recommender=recommender,
             users=users,

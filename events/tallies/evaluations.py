@@ -118,7 +118,7 @@ class Tallies:
     """What readouts ask of both tallies of a data directory; that of events is read anew when it has changed."""
 
     data: Path
-    _mark: tuple[FileMark | None, FileMark | None] = (None, None)
+    _mark: tuple[FileMark | None, FileMark | None] | None = None  # not read yet
     _refused: RefusedEvents = field(default_factory=lambda: RefusedEvents(0))
 
     def refused(self, now_us: int) -> RefusedEvents:

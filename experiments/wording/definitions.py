@@ -10,16 +10,17 @@ from experiments.wording.figures import duration_text, figure_text, rate_text
 EVENTS: Final[Mapping[str, str]] = {"page": "page view", "engagement": "report of time on a page"}
 SENTENCES: Final[Mapping[MetricType, str]] = {
     "proportion": "The share of visitors with at least one {event}",
-    "count": "How many times a visitor has a {event}",
+    "count": "How many times a visitor has {one}",
     "mean": "The sum of {value} over every {event} of a visitor",
     "ratio": "Of all visitors together, {above} divided by {under}",
-    "quantile": "What {value} of a {event} stays below in {below} of all cases",
+    "quantile": "What {value} of {one} stays below in {below} of all cases",
     "funnel": "The share of visitors who get through {steps}, in this order",
-    "retention": "The share of visitors who have a {event} {since} to {until} after their first exposure",
+    "retention": "The share of visitors who have {one} {since} to {until} after their first exposure",
     "csat": "The share of 4 and 5 among the scores of {event}",
     "nps": "Promoters (scores of 9 and 10) less detractors (0 to 6) of {event}, in points,",
     "ces": "The mean score of {event}, of which 1 is the easiest,",
 }
+VOWELS: Final = frozenset("aeiou")
 SENDERS: Final[Mapping[str, str]] = {
     "proven": "only what backends and proven users say counts",
     "backend": "only what backends say counts",
@@ -36,6 +37,7 @@ def _counted(metric: Metric) -> str:
     """What is counted, by the type; `within` is how long after the first exposure."""
     told = SENTENCES[metric.type].format(
         event=_event(metric.event),
+        one=_one(_event(metric.event)),
         value=metric.value,
         below=rate_text(metric.q),
         steps=", then ".join(map(_event, metric.steps)),
@@ -71,6 +73,10 @@ def _conditions(metric: Metric, currency: str) -> list[str]:
 
 def _event(name: str | None) -> str:
     return EVENTS.get(name or "", name or "event")
+
+
+def _one(event: str) -> str:
+    return f"{'an' if event[:1].lower() in VOWELS else 'a'} {event}"
 
 
 def _part(part: RatioPart | None) -> str:

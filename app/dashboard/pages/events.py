@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 from app.analysis.queries import ArrivalsQuery, EventNamesQuery
 from app.dashboard.forms import PageRoute, posted
 from app.dashboard.paging import Find, PageNumber, found, one_page
-from app.dashboard.rendering import answered, page
+from app.dashboard.rendering import answered, answered_soon, page
 from app.dashboard.signed_in import Signed, SignedIn
 from app.http.body import told_id
 from app.http.errors import Problem
@@ -54,13 +54,14 @@ async def visitor_looked_at(request: Request, asked: Asked, signed: SignedIn, wo
 
 
 async def _shown(signed: Signed, worker: Resources, find: str, days: int, number: int) -> dict[str, Any]:
-    names = await answered(worker, signed, EventNamesQuery(days))
+    names = await answered_soon(worker, signed, EventNamesQuery(days))
     refused = await refused_told(worker)
-    wanted = [each for each in names["events"] if found(find, each["event"], *each["libraries"], *each["metrics"])]
+    events = names["events"] if names else []
+    wanted = [each for each in events if found(find, each["event"], *each["libraries"], *each["metrics"])]
     return {
-        "as_of": names["as_of"],
+        "as_of": names["as_of"] if names else None,
         "paged": one_page(wanted, number, NAMES),
-        "hints": [each for each in names["events"] if each["hint"] is not None][:NAMES],
+        "hints": [each for each in events if each["hint"] is not None][:NAMES],
         "refused": refused,
         "most_causes": CAUSES,
         "last": LAST,

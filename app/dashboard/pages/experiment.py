@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.analysis.queries import ExperimentQuery, MetricsQuery, ResultsQuery, TimeseriesQuery
 from app.dashboard.pages.shown import ROWS, compared, filling, forests, levels_of, looks_told, series_of, steps_of
 from app.dashboard.paging import one_page
-from app.dashboard.rendering import answered, answered_within, page, root_of
+from app.dashboard.rendering import answered, answered_soon, page, root_of
 from app.dashboard.saying import Json
 from app.dashboard.signed_in import Signed, SignedIn
 from app.routes.dependencies import Worker
@@ -21,7 +21,6 @@ from kit.suggestions import did_you_mean
 
 router = APIRouter(include_in_schema=False)
 
-PATIENCE_SECONDS: Final = 2.0
 MOST_GUARDRAILS: Final = 50
 Key = Annotated[str, Path(max_length=100)]
 
@@ -37,6 +36,12 @@ class PageLook(BaseModel):
     page: Annotated[int, Field(ge=1, le=100_000)] = 1
     levels: Annotated[int, Field(ge=1, le=100_000)] = 1
     sql: bool = False
+
+    @property
+    def report(self) -> str:
+        """The address of the report of this look, behind that of the experiment."""
+        asked = self.model_dump(include={"at", "phase"}, exclude_none=True)
+        return f"/report?{urlencode(asked)}" if asked else "/report"
 
     def link(self, **changes: object) -> str:
         """The address of this look with some of it changed."""
@@ -58,13 +63,21 @@ async def shown_experiment(
     """The page, with what it tells besides: a form that was refused, and why."""
     experiment = await answered(worker, signed, ExperimentQuery(key))
     asked = ResultsQuery(key, look.at or None, look.phase)
-    results = await answered_within(worker, signed, asked, PATIENCE_SECONDS)
+    results = await answered_soon(worker, signed, asked)
     address = f"{root_of(request)}/dashboard/experiments/{quote(key)}"
 
     def link(**changes: object) -> str:
         return f"{address}{look.link(**changes)}"
 
-    shown: dict[str, Any] = {"experiment": experiment, "look": look, "link": link, "refused": None, "said": {}, **told}
+    shown: dict[str, Any] = {
+        "experiment": experiment,
+        "look": look,
+        "link": link,
+        "report": f"{address}{look.report}",
+        "refused": None,
+        "said": {},
+        **told,
+    }
     if results is None:
         return page(request, signed, "computing.html", **shown)
     detail = await _detail(key, signed, worker, look, results, experiment)
@@ -94,10 +107,10 @@ async def _detail(
     name, days, sql = metric["metric"], None, None
     current = look.phase is None or look.phase == experiment["phase"]
     if current:
-        days = await answered_within(worker, signed, TimeseriesQuery(key, look.at or None, name), PATIENCE_SECONDS)
+        days = await answered_soon(worker, signed, TimeseriesQuery(key, look.at or None, name))
     if look.sql:
         asked = ResultsQuery(key, look.at or None, look.phase, name, include="sql")
-        found = await answered_within(worker, signed, asked, PATIENCE_SECONDS)
+        found = await answered_soon(worker, signed, asked)
         sql = "" if found is None else found["metrics"][0].get("sql", "")
     steps: Sequence[str] = ()
     if any(arm.get("steps") for arm in metric["arms"]):

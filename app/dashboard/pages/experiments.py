@@ -11,14 +11,13 @@ from app.analysis.queries import ExperimentsQuery
 from app.dashboard.charts import sparkline
 from app.dashboard.pages.shown import ROWS
 from app.dashboard.paging import one_page
-from app.dashboard.rendering import answered, answered_within, page
+from app.dashboard.rendering import answered, answered_soon, page
 from app.dashboard.saying import Json
 from app.dashboard.signed_in import SignedIn
 from app.routes.dependencies import Worker
 
 router = APIRouter(include_in_schema=False)
 
-PATIENCE_SECONDS: Final = 2.0
 _ORDER: Final = ("enrolling", "paused", "not_started", "draft", "ended", "closed")
 
 
@@ -53,7 +52,7 @@ async def experiments_page(
     request: Request, signed: SignedIn, worker: Worker, asked: Annotated[Narrowing, Query()]
 ) -> HTMLResponse:
     """All of them, those that run first: read anew where that takes less than two seconds, else as they are known."""
-    answer = await answered_within(worker, signed, ExperimentsQuery("now"), PATIENCE_SECONDS)
+    answer = await answered_soon(worker, signed, ExperimentsQuery("now"))
     if answer is None:
         answer = await answered(worker, signed, ExperimentsQuery())
     found = sorted(filter(asked.takes, answer["experiments"]), key=lambda each: _ORDER.index(each["state"]))

@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse
 from app.analysis.queries import EventNamesQuery, MetricsQuery
 from app.dashboard.forms import PageRoute
 from app.dashboard.paging import Find, PageNumber, found, one_page
-from app.dashboard.rendering import answered, page
+from app.dashboard.rendering import answered, answered_soon, page
 from app.dashboard.signed_in import SignedIn
 from app.routes.dependencies import Worker
 
@@ -24,13 +24,12 @@ async def metrics_page(
 ) -> HTMLResponse:
     """A page of them, those alone in whose name, title or events a text stands."""
     metrics = (await answered(worker, signed, MetricsQuery()))["metrics"]
-    arrived = await answered(worker, signed, EventNamesQuery(DAYS))
+    arrived = await answered_soon(worker, signed, EventNamesQuery(DAYS))
     last_seen: dict[str, str] = {}
-    for each in arrived["events"]:  # of a name that several types have, the latest
+    for each in arrived["events"] if arrived else ():  # of a name that several types have, the latest
         last_seen[each["event"]] = max(each["last_seen"], last_seen.get(each["event"], ""))
     wanted = [each for each in metrics if found(find, each["name"], each["title"], *each["events"])]
     wanted.sort(key=lambda each: (not each["used_by"], each["built_in"]))  # what matters to somebody comes first
     shown = one_page(wanted, number, METRICS)
-    return page(
-        request, signed, "metrics.html", paged=shown, find=find, last_seen=last_seen, days=DAYS, as_of=arrived["as_of"]
-    )
+    as_of = arrived["as_of"] if arrived else None
+    return page(request, signed, "metrics.html", paged=shown, find=find, last_seen=last_seen, days=DAYS, as_of=as_of)

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
@@ -16,7 +16,7 @@ from app.dashboard.rendering import PAGE_HEADERS, page
 from app.dashboard.signed_in import Signed, SignedIn, door_of, known_people, store_away
 from app.http.errors import Problem, retry_later
 from app.keys.audit import LONGEST_REASON, Actor, AuditUnusable
-from app.keys.scopes import ROLE_NAMES, ROLES
+from app.keys.scopes import ROLE_NAMES, ROLES, PersonScope
 from app.keys.uses import read_uses
 from app.management.audit import unkept
 from app.people.file import By, PeopleUnreadable
@@ -33,6 +33,15 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 HERE: Final = "/dashboard/settings"
 NO_KEY: Final = "YOUR-PUBLISHABLE-KEY"
+MAY: Final[Mapping[PersonScope, str]] = {
+    "read_results": "read results and reports",
+    "export": "make links to reports and take them back",
+    "steer": "start, pause, resume, stop and ship experiments, and make preview links",
+    "read_people": "look at what a visitor sent",
+    "audit": "read who changed what",
+    "people": "let people in and change their roles",
+}
+"""What each scope that a page needs lets somebody do there."""
 MINUTE: Final = "%Y-%m-%d %H:%M"
 Done = TypeVar("Done")
 
@@ -170,7 +179,7 @@ async def _settings(request: Request, signed: Signed, worker: Resources, said: F
         url=url,
         keys=await asyncio.to_thread(_keys, worker) if everybody else None,
         people=_people(known) if everybody else None,
-        roles=[(role, sorted(ROLES[role])) for role in ROLE_NAMES],
+        roles=[(role, [MAY[scope] for scope in MAY if scope in ROLES[role]]) for role in ROLE_NAMES],
         sessions=[_session(each, signed) for each in sessions],
     )
 

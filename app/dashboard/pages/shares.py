@@ -11,12 +11,12 @@ from app.analysis.queries import ReportQuery
 from app.dashboard.forms import PageRoute, posted
 from app.dashboard.rendering import PAGE_HEADERS, page
 from app.dashboard.signed_in import Signed, SignedIn, door_of
-from app.http.errors import Problem
+from app.http.errors import Problem, retry_later
 from app.reports.content import ReportedLook, report_of
-from app.reports.routes import report_page
+from app.reports.routes import COMPUTING, report_page, reported_soon
 from app.reports.shares import MOST_DAYS, ShareLink
 from app.reports.sharing import WantedLink, end_link, held_links, make_link
-from app.routes.dependencies import Asked, Worker, analysed_for
+from app.routes.dependencies import Asked, Worker
 from app.worker.resources import Resources
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -78,7 +78,9 @@ async def report_for_people(
     key: str, signed: SignedIn, worker: Worker, at: str | None = None, phase: int | None = None
 ) -> HTMLResponse:
     """The report, to be read, printed or kept."""
-    answer = await analysed_for(signed.email, worker, ReportQuery(key, at or None, phase))
+    answer = await reported_soon(signed.email, worker, ReportQuery(key, at or None, phase))
+    if answer is None:
+        raise retry_later(503, "still_computing", COMPUTING, 5)
     return report_page(report_of(ReportedLook(**msgspec.json.decode(answer.body))))
 
 

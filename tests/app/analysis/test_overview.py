@@ -38,6 +38,18 @@ def test_what_nobody_has_read_says_so_and_what_has_not_begun_says_when(tmp_path:
     assert "Not started: it is a draft" in listed["idea"]["sentence"]
 
 
+def test_what_was_paused_before_it_began_says_so_however_often_it_is_read(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    shop.boot(banner=BANNER.replace("status: running", "status: paused"))
+    archive = shop.archive()
+    found = Overview(Readouts(EventLog(shop.data), archive, lambda: shop.now), archive)
+    for _ in range(2):
+        assert entries(found, shop)["banner"]["sentence"].endswith(
+            "Paused before it began: nobody has been assigned yet."
+        )
+        found.read(ReadoutQuery())
+
+
 def test_what_was_read_is_said_with_its_moment_until_its_definition_is_another(tmp_path: Path) -> None:
     found, shop = overview(tmp_path)
     found.read(ReadoutQuery())

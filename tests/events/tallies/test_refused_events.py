@@ -232,3 +232,9 @@ def test_while_nobody_can_say_who_was_erased_nothing_is_told_or_lost(tmp_path: P
         read_refused(tmp_path, 9)
     (tmp_path / "tombstones.json").unlink()
     assert message_ids(read_refused(tmp_path, 9)) == ["before"]
+
+
+def test_where_nothing_was_ever_refused_that_is_said_since_now_and_not_since_1970(tmp_path: Path) -> None:
+    tallies, now = Tallies(tmp_path), 1_767_571_200_000_000
+    assert tallies.refused(now).since == now
+    assert tallies.refused(now + 1).since == now

@@ -55,7 +55,8 @@ def rendered(results: Any, look: PageLook = PageLook(), days: Any = None, **told
     detail = Detail(metric_shown(results, look), days, current=True, late=False, sql=None, steps=())
     return TEMPLATES.get_template("experiment.html").render(
         root="", here="/dashboard/experiments/drawn", signed=ADA, places=(), style="s", script="m", icon="i",
-        experiment=DEFINED, look=look, link=look.link, refused=None, said={}, **content(results, look, detail), **told,
+        experiment=DEFINED, look=look, link=look.link, report=look.report, refused=None, said={},
+        **content(results, look, detail), **told,
     )  # fmt: skip
 
 

@@ -9,8 +9,9 @@ import pytest
 from servers.one_worker import PUBLISHABLE, OneWorker
 from servers.people import Visitor, people_of, sign_in_link
 
+from app.dashboard.pages.settings import MAY
 from app.keys.audit import Audit, Wanted
-from app.keys.scopes import Role
+from app.keys.scopes import PAGES, Role
 
 SignedInAs = Callable[[Role], Visitor]
 SETTINGS = "/dashboard/settings"
@@ -124,3 +125,10 @@ def test_an_open_link_is_told_with_its_end_and_a_used_one_is_not(signed_in_as: S
     sign_in_link(worker.url, worker.settings.data, "viewer", "late@shop.example")
     row = signed_in_as("admin").get(SETTINGS).text.partition("late@shop.example</th>")[2].partition("</tr>")[0]
     assert time.strftime("%Y-%m", time.gmtime(time.time() + 3_600)) in row.partition("<form")[0].rpartition("<td>")[0]
+
+
+def test_what_a_role_may_is_said_in_words_for_all_that_a_page_needs(signed_in_as: SignedInAs) -> None:
+    assert set(MAY) == set(PAGES.values())
+    text = signed_in_as("admin").get(SETTINGS).text
+    assert "may read results and reports</dd>" in text
+    assert all(said in text for said in MAY.values())

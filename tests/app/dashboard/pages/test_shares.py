@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from conftest import SMALLEST_DEFINITIONS
+from servers.patience import until
 from servers.people import Visitor, signed_in_visitor
 from servers.service import Service, running
 
@@ -78,6 +79,23 @@ def test_what_cannot_be_made_is_said_on_the_page_and_is_not_made(
     assert said in answer.text
     assert "<script>" not in answer.text
     assert kept(shop) == before
+
+
+def test_the_page_of_an_experiment_leads_to_its_report_and_to_a_link_who_may_make_one(
+    shop: Service, editor: Visitor
+) -> None:
+    page, report = f"/dashboard/experiments/{BANNER}", f'href="/dashboard/experiments/{BANNER}/report'
+    share = f'href="/dashboard/shares?experiment={BANNER}"'
+    shown = until(lambda: text if report in (text := editor.get(page).text) else "", "the result is computed")
+    assert share in shown
+    assert f"<option selected>{BANNER}</option>" in editor.get(f"/dashboard/shares?experiment={BANNER}").text
+    frozen = until(
+        lambda: text if report in (text := editor.get(f"{page}?phase=0&at=2026-01-20").text) else "", "so is this look"
+    )
+    assert f'{report}?at=2026-01-20&amp;phase=0"' in frozen
+    with signed_in_visitor(shop.url, shop.data, "viewer") as viewer:
+        shown = until(lambda: text if report in (text := viewer.get(page).text) else "", "the result is computed")
+        assert "/dashboard/shares" not in shown
 
 
 def test_a_viewer_reads_the_report_and_makes_no_links(shop: Service) -> None:

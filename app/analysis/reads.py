@@ -1,0 +1,84 @@
+"""What pages read of the analysis: each question once at a time, and what came of it last for who cannot wait.
+
+Where a readout takes longer than people wait and events never cease, the newest one would never be there in time: who
+reloads is then shown what was computed meanwhile, and its `as_of` says how old that is.
+"""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable
+from functools import partial
+from typing import Final, NamedTuple
+
+from app.analysis.client import AnalysisAnswer, AnalysisError
+from app.analysis.queries import Query
+from kit.tasks import Tasks
+
+KEPT_SECONDS: Final = 300.0
+MOST_KEPT: Final = 32
+UNEXPECTED: Final = "the answer could not be computed; the log says why"
+Outcome = AnalysisAnswer | AnalysisError
+Ask = Callable[[], Awaitable[AnalysisAnswer]]
+
+
+class Question(NamedTuple):
+    """A query at one state of what else its answer rests on: the definitions, and their mistakes."""
+
+    query: Query
+    version: Hashable
+
+
+class Kept(NamedTuple):
+    """An answer and when it came, on the clock of `Reads`."""
+
+    at: float
+    answer: AnalysisAnswer
+
+
+class Reads:
+    """The reads of one worker's pages; `background` goes on with those that nobody waits for any more."""
+
+    def __init__(self, background: Tasks, clock: Callable[[], float] = time.monotonic) -> None:
+        self._background = background
+        self._clock = clock
+        self._under_way: dict[Question, asyncio.Future[Outcome]] = {}
+        self._kept: OrderedDict[Question, Kept] = OrderedDict()
+
+    async def within(self, question: Question, ask: Ask, seconds: float) -> AnalysisAnswer | None:
+        """The answer; where it takes longer that of the same question from the last five minutes, else None.
+
+        Then it is computed on, for whoever asks again. Raises AnalysisError with what was refused.
+        """
+        told = self._under_way.get(question)
+        if told is None:
+            told = self._under_way[question] = asyncio.get_running_loop().create_future()
+            self._background.start(partial(self._ask, question, ask, told), "reading for a page")
+        await asyncio.wait([told], timeout=seconds)
+        if not told.done():
+            return self._last(question)
+        outcome = told.result()
+        if isinstance(outcome, AnalysisError):
+            raise outcome
+        return outcome
+
+    async def _ask(self, question: Question, ask: Ask, told: asyncio.Future[Outcome]) -> None:
+        outcome: Outcome = AnalysisError(503, "unexpected_error", UNEXPECTED, 1)
+        try:
+            outcome = await ask()
+            self._keep(question, outcome)
+        except AnalysisError as error:
+            outcome = error
+        finally:
+            del self._under_way[question]
+            told.set_result(outcome)
+
+    def _keep(self, question: Question, answer: AnalysisAnswer) -> None:
+        self._kept[question] = Kept(self._clock(), answer)
+        self._kept.move_to_end(question)
+        while len(self._kept) > MOST_KEPT:
+            self._kept.popitem(last=False)
+
+    def _last(self, question: Question) -> AnalysisAnswer | None:
+        kept = self._kept.get(question)
+        return kept.answer if kept is not None and self._clock() - kept.at < KEPT_SECONDS else None
