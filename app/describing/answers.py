@@ -58,7 +58,7 @@ from experiments.answers.reports import (
     Timeseries,
     UnitRows,
 )
-from experiments.definitions.model import Bound, Cap, Metric, RatioPart, Subtract
+from experiments.definitions.shop import Bound, Cap, Metric, RatioPart, Subtract
 from experiments.planning.plan import Outlook, PlanTable
 from experiments.program.report import Program
 from experiments.readout.planning import TrafficPlan

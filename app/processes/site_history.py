@@ -9,7 +9,8 @@ from app.processes.design_freeze import site_plan
 from experiments.assignment.compilation import compile_as_designed
 from experiments.catalog.check import MATCHED_DAYS, SiteHistory
 from experiments.cube.statements import statement
-from experiments.definitions.model import Experiment, Guardrail, Metric, Variant
+from experiments.definitions.model import Experiment, Guardrail, Variant
+from experiments.definitions.shop import Metric
 from experiments.readout.planning import MetricPlan, TrafficPlan
 from experiments.readout.read import Readouts
 from experiments.targeting.attributes import derived

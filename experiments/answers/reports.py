@@ -14,11 +14,11 @@ from experiments.definitions.model import (
     EffectScale,
     Experiment,
     Method,
-    Metric,
     Outcome,
     Status,
     UnitKind,
 )
+from experiments.definitions.shop import Metric
 
 NoDays = Literal["quantiles_have_no_days", "not_enough_units"]
 """Why a metric has no days.

@@ -14,7 +14,7 @@ from events.engines.sql import Expression, Statement, equals_any
 from events.libraries import LABELS_OF_LIBRARIES, MOST_LETTERS, NAMES, OTHER_LIBRARY, library_label, library_of
 from events.permitted import without_who
 from events.records import EVENT_NAME, IDENTIFY, REFUSED, REPAIRED, TRACK
-from experiments.definitions.model import Metric
+from experiments.definitions.shop import Metric
 from kit.suggestions import nearest
 from kit.time import DAY_US, iso, microseconds, moment_of
 

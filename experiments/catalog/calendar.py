@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from experiments.catalog.phases import FrozenDesign, Pause
-from experiments.definitions.model import Experiment, Metric, Status
+from experiments.definitions.model import Experiment, Status
+from experiments.definitions.shop import Metric
 
 State = Literal["draft", "not_started", "enrolling", "paused", "ended", "closed"]
 """What an experiment does at a moment.

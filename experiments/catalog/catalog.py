@@ -13,8 +13,8 @@ from experiments.assignment.payload import Secured
 from experiments.catalog.heard import Heard
 from experiments.catalog.visible import Released, Visible, is_released
 from experiments.definitions.content import CatalogContent, FormerDesign, PublishedCatalog
-from experiments.definitions.model import Experiment, Metric, Status
-from experiments.definitions.shop import Holdout, Segment, Shop, Slot
+from experiments.definitions.model import Experiment, Status
+from experiments.definitions.shop import Holdout, Metric, Segment, Shop, Slot
 from kit.suggestions import did_you_mean
 
 REPORTED_FOR = timedelta(hours=24)  # how long a client may hold an old payload and report exposures to it

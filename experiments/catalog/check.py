@@ -26,17 +26,10 @@ from experiments.catalog.phases import Phases, followed, read_phases
 from experiments.definitions.content import CatalogContent, canonical
 from experiments.definitions.experiment import MOST_MADE_UP, ExperimentFile
 from experiments.definitions.folder import FolderReading, definition_files, read_folder
-from experiments.definitions.model import (
-    Audience,
-    Experiment,
-    Guardrail,
-    Metric,
-    SplitTest,
-    TrafficStep,
-    VisitorTest,
-)
+from experiments.definitions.model import Audience, Experiment, Guardrail, SplitTest, TrafficStep, VisitorTest
 from experiments.definitions.page_changes import CHANGES
 from experiments.definitions.quantities import words_of
+from experiments.definitions.shop import Metric
 from experiments.page.check import page_mistakes
 from experiments.targeting.attributes import ATTRIBUTES, impossible
 from kit.conditions import PLAIN, Field, Members, Nested, Operation, fields, parse

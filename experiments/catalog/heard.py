@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from experiments.definitions.model import SURVEY_SCALES, Metric
+from experiments.definitions.shop import SURVEY_SCALES, Metric
 
 # What is read whatever the metrics are: orders by revenue, by what they bought people are known, lists by their clicks.
 ALWAYS: Final = frozenset(

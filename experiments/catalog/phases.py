@@ -13,8 +13,8 @@ from pydantic import Field, TypeAdapter
 from experiments.catalog.files import CatalogPaths, history_files, read_published, time_of
 from experiments.definitions.content import CatalogContent, canonical
 from experiments.definitions.folder import builtin_metrics
-from experiments.definitions.model import Definition, Experiment, Metric
-from experiments.definitions.shop import Holdout, Segment
+from experiments.definitions.model import Definition, Experiment
+from experiments.definitions.shop import Holdout, Metric, Segment
 from kit.files import read_or_none, replace_file
 
 UNITS_PER_VARIANT: Final = 10_000  # planned where no traffic was logged

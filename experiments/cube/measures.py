@@ -9,7 +9,7 @@ import msgspec
 from events.authority import Authority, of_word
 from experiments.cube.statements import Properties, properties_of
 from experiments.definitions.content import canonical
-from experiments.definitions.model import Cap, Metric, RatioPart
+from experiments.definitions.shop import Cap, Metric, RatioPart
 from kit.time import SECOND_US
 
 ORDER: Final = "Order Completed"

@@ -16,7 +16,7 @@ from experiments.cube.scope import FOREVER_US
 from experiments.cube.sources import Caps, StudyCaps
 from experiments.cube.statements import statement
 from experiments.cube.sums import COLUMNS, PRODUCTS, TOTALS, Looks, Shifts, joint_moments, looks_of
-from experiments.definitions.model import Bound, Cap
+from experiments.definitions.shop import Bound, Cap
 from experiments.statistics.estimate import NoEstimate
 from experiments.statistics.moments import JointMoments
 from experiments.statistics.quantiles import Histogram, cap_value

@@ -9,7 +9,7 @@ from experiments.cube.measures import ENGAGEMENT, OWN_TYPES, SourceKey, Sums
 from experiments.cube.scope import CubeScope
 from experiments.cube.statements import Properties, condition, fields_of
 from experiments.definitions.metrics import COLUMNS
-from experiments.definitions.model import SURVEY_SCALES
+from experiments.definitions.shop import SURVEY_SCALES
 
 
 def named(event: str) -> Expression:

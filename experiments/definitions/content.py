@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 from pydantic import Field, model_serializer, model_validator
 
-from experiments.definitions.model import DecisionNote, Definition, Experiment, LearnFrom, Metric, Status
-from experiments.definitions.shop import Holdout, Segment, Shop, Slot
+from experiments.definitions.model import DecisionNote, Definition, Experiment, LearnFrom, Status
+from experiments.definitions.shop import Holdout, Metric, Segment, Shop, Slot
 
 
 class Course(Definition):

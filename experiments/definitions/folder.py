@@ -15,9 +15,9 @@ from experiments.definitions.content import CatalogContent
 from experiments.definitions.experiment import ExperimentFile, experiment_file
 from experiments.definitions.grammar import meant
 from experiments.definitions.metrics import METRICS
-from experiments.definitions.model import EffectScale, Layer, Metric
+from experiments.definitions.model import EffectScale, Layer
 from experiments.definitions.quantities import words_of
-from experiments.definitions.shop import Recommendations, Shop
+from experiments.definitions.shop import Metric, Recommendations, Shop
 from experiments.definitions.side_files import HOLDOUTS, LEARN_FROM, RECOMMENDATIONS, SEGMENTS, SHOP
 from kit.located import DefinitionError, DefinitionErrors, Located, Location, Problems
 from kit.suggestions import did_you_mean

@@ -23,7 +23,7 @@ from experiments.definitions.grammar import (
     scalar,
     words,
 )
-from experiments.definitions.model import Bound, Cap, EffectScale, Metric, MetricType, RatioPart, Subtract, Want
+from experiments.definitions.model import EffectScale, MetricType, Want
 from experiments.definitions.quantities import (
     CONDITION,
     DURATION,
@@ -36,6 +36,7 @@ from experiments.definitions.quantities import (
     as_seconds,
     tell,
 )
+from experiments.definitions.shop import Bound, Cap, Metric, RatioPart, Subtract
 from kit.conditions import ORDERS, PLAIN, Members, Mistake, Nested, Operation, Where, fields, parse
 from kit.located import Location, shortened
 from kit.suggestions import did_you_mean

@@ -1,12 +1,15 @@
-"""What the shop's own files mean once they are read: `shop.yaml`, segments, holdouts, recommendations."""
+"""What the shop's own files mean once they are read: `shop.yaml`, metrics, segments, holdouts, lists."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, Literal
 
 from pydantic import Field
 
+from events.authority import Word
 from events.consent import ConsentWord
-from experiments.definitions.model import Definition, LearnFrom, Strategy
+from experiments.definitions.model import Definition, EffectScale, LearnFrom, MetricType, Strategy, Want
+from kit.time import DAY_SECONDS
 
 LONGEST_DAYS: Final = 395  # 13 months: so long may a cookie last that measures without asking
 ObjectionRule = Literal["none", "measure", "ignore"]
@@ -125,3 +128,111 @@ class Slot(Definition):
     limit: int = 10
     fallback: Strategy = "popular"
     rules: Rules = Rules()
+
+
+class Bound(Definition):
+    """Where values are cut: `fixed` in the metric's unit, or a `percentile` (0.999 is p99.9) of the non-zero ones."""
+
+    fixed: float | None = None
+    """Here: Where values are cut, in the metric's unit."""
+    percentile: float | None = None
+    """Which percentile of the values that are not zero it is, from 0 to 1."""
+
+
+class Cap(Bound):
+    """Values above it are cut, and those below `low` are raised to that; what is zero stays zero."""
+
+    low: Bound | None = None
+    """Where values are raised to."""
+
+
+SURVEY_SCALES: Final[Mapping[str, tuple[float, float]]] = {"csat": (1, 5), "nps": (0, 10), "ces": (1, 7)}
+
+
+class Subtract(Definition):
+    """What is taken off the value: `value` of these events, joined to their order, within a time after it.
+
+    As everywhere: `event`.
+    """
+
+    event: str
+    value: str
+    """Here: The property of the event that is taken off."""
+    within_seconds: int | None = None
+    """How long after an order it is taken off, in seconds."""
+
+
+class RatioPart(Definition):
+    """A numerator or denominator: the sum of a field of these events, or (None) how many there are; of a unit at most
+    the cap.
+
+    `money` False: what is summed is no money, whatever the currency of the event.
+
+    As everywhere: `event`.
+    """
+
+    event: str
+    sum: str | None = None
+    """The property that is added up; null where events are counted."""
+    money: bool | None = None
+    """Here: False where what is added up is no money, whatever the currency of the event."""
+    where: dict[str, Any] = Field(default_factory=dict)
+    """Here: Conditions that an event must meet to count, in GrowthBook's language."""
+    cap: Cap | None = None
+    """Here: Where values are cut."""
+
+    @property
+    def count(self) -> bool:
+        """Whether events are counted instead of a field being summed."""
+        return self.sum is None
+
+
+class Metric(Definition):
+    """One metric; a field that its type does not use is None (or empty). Durations are whole seconds.
+
+    `title` is how people call it; None leaves that to its name.
+    `source` is the least authority of the events that exist for it.
+    `money` False: `value` is no money, whatever the currency of the event.
+
+    As everywhere: `type`, `title`, `window_seconds`, `want`.
+    """
+
+    name: str
+    """Here: The name of the metric in its file, the same in every client."""
+    type: MetricType
+    title: str | None = None
+    event: str | None = None
+    """Here: The name of the event that it reads."""
+    value: str | None = None
+    """Here: The property of the event that is the value, null where it is none."""
+    money: bool | None = None
+    """Here: False where the value is no money, whatever the currency of the event."""
+    window_seconds: int = 7 * DAY_SECONDS
+    cap: Cap | None = None
+    """Here: Where values are cut."""
+    subtract: Subtract | None = None
+    """What is taken off the value, such as refunds."""
+    where: dict[str, Any] = Field(default_factory=dict)
+    """Here: Conditions that an event must meet to count, in GrowthBook's language."""
+    numerator: RatioPart | None = None
+    """Here: Of a ratio: what stands above the line."""
+    denominator: RatioPart | None = None
+    """Here: Of a ratio: what stands below the line."""
+    steps: tuple[str, ...] = ()
+    """Here: Of a funnel: the names of the events, in order."""
+    from_seconds: int | None = None
+    """From when after the exposure a return counts, in seconds."""
+    to_seconds: int | None = None
+    """Until when after the exposure a return counts, in seconds."""
+    q: float | None = None
+    """Which quantile it is: 0.5 is the median."""
+    want: Want = "up"
+    scale: EffectScale | None = None
+    """Whether effects are shares of control or points, as the file says; null where the type decides."""
+    source: Word = "page"
+    """Who must at least have told of the metric's events: `backend`, `proven` or `page`."""
+
+    @property
+    def effect_scale(self) -> EffectScale:
+        """Whether its effects are relative to control or differences in its own unit; those of NPS are in points."""
+        return self.scale or ("points" if self.type == "nps" else "relative")

@@ -15,7 +15,7 @@ from experiments.cube.observations import MetricObservation, QuantileSample
 from experiments.cube.sources import Caps
 from experiments.cube.statements import statement
 from experiments.cube.sums import COLUMNS, PAIRS
-from experiments.definitions.model import Metric, RatioPart
+from experiments.definitions.shop import Metric, RatioPart
 from experiments.importing.profile import Profile
 from experiments.importing.request import ImportRequest, TableMetric
 from experiments.importing.sheet import Sheet

@@ -14,7 +14,8 @@ from experiments.cube.observations import Observer
 from experiments.cube.scope import CubeScope, Enrolment, Site, enrolled
 from experiments.cube.shop_days import shop_days
 from experiments.cube.statements import Properties, statement
-from experiments.definitions.model import Experiment, Metric
+from experiments.definitions.model import Experiment
+from experiments.definitions.shop import Metric
 from experiments.readout.days import WAITING, ClosedDays
 from experiments.readout.samples import Judge
 from experiments.readout.study import ReadoutQuery, Study

@@ -11,8 +11,8 @@ from experiments.answers.readout import Role
 from experiments.catalog.calendar import Calendar, calendar_of
 from experiments.catalog.catalog import Catalog
 from experiments.catalog.phases import UNITS_PER_VARIANT, FrozenDesign, Shipping
-from experiments.definitions.model import Experiment, Metric, Plan
-from experiments.definitions.shop import Shop
+from experiments.definitions.model import Experiment, Plan
+from experiments.definitions.shop import Metric, Shop
 from experiments.wording.figures import moment_text
 from kit.suggestions import nearest
 from kit.time import parsed

@@ -4,7 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from experiments.definitions.model import Bound, Metric, MetricType, RatioPart
+from experiments.definitions.model import MetricType
+from experiments.definitions.shop import Bound, Metric, RatioPart
 from experiments.wording.figures import duration_text, figure_text, rate_text
 
 EVENTS: Final[Mapping[str, str]] = {"page": "page view", "engagement": "report of time on a page"}

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
-from experiments.definitions.model import Metric, Quantity
+from experiments.definitions.model import Quantity
+from experiments.definitions.shop import Metric
 
 MOST_TITLE: Final = 80
 CONVERSIONS: Final = "conversions"

@@ -3,7 +3,7 @@
 import math
 from typing import Any, Literal
 
-from experiments.definitions.model import Bound, Cap, Metric, RatioPart
+from experiments.definitions.shop import Bound, Cap, Metric, RatioPart
 
 Row = dict[str, Any]
 Terms = tuple[int | None, dict[str, Any]]  # of refunds: how long after their order, and which orders count

@@ -24,7 +24,7 @@ from oracles.metric_oracle import (
 )
 from worlds.event_log import Received
 
-from experiments.definitions.model import Metric
+from experiments.definitions.shop import Metric
 from experiments.statistics.moments import JointMoments
 
 DAY = 86_400_000_000

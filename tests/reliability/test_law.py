@@ -24,7 +24,7 @@ from experiments.cube.measures import cube_plan
 from experiments.cube.observations import Observer
 from experiments.cube.scope import CubeScope, Enrolment
 from experiments.cube.shop_days import shop_days
-from experiments.definitions.model import Metric, RatioPart, Subtract
+from experiments.definitions.shop import Metric, RatioPart, Subtract
 from recommender.training.sources import logged_purchases
 
 ORDER = "Order Completed"

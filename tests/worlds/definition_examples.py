@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from experiments.definitions.model import Bound, Cap, RatioPart, Subtract
+from experiments.definitions.shop import Bound, Cap, RatioPart, Subtract
 
 METRICS: dict[str, dict[str, Any]] = {
     "{type: proportion, event: Order Completed, window: 7 days}": {"event": "Order Completed"},

@@ -19,8 +19,8 @@ from experiments.cube.observations import MetricObservation, QuantileSample
 from experiments.cube.shop_days import shop_days
 from experiments.cube.sources import Caps
 from experiments.cube.sums import COLUMNS, Looks
-from experiments.definitions.model import Experiment, Guardrail, Method, Metric, Plan, RatioPart, Variant
-from experiments.definitions.shop import Shop
+from experiments.definitions.model import Experiment, Guardrail, Method, Plan, Variant
+from experiments.definitions.shop import Metric, RatioPart, Shop
 from experiments.readout.days import ClosedDays
 from experiments.readout.decision import decision_of
 from experiments.readout.health import changed_checks, unequal_checks

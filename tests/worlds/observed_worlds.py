@@ -14,7 +14,7 @@ from experiments.cube.measures import cube_plan
 from experiments.cube.observations import Observer
 from experiments.cube.scope import FOREVER_US, CubeScope, Enrolment
 from experiments.cube.shop_days import shop_days
-from experiments.definitions.model import Metric
+from experiments.definitions.shop import Metric
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from oracles.readout_oracle import DAY, World
 from worlds.event_log import Received
 
 from events.records import Record
-from experiments.definitions.model import Bound, Cap, Metric, RatioPart, Subtract
+from experiments.definitions.shop import Bound, Cap, Metric, RatioPart, Subtract
 
 HOUR = DAY // 24
 START = 1_774_396_800_000_000  # 2026-03-25: daylight saving time begins in Europe four days later

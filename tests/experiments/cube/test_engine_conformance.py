@@ -20,7 +20,7 @@ from experiments.cube.measures import cube_plan
 from experiments.cube.observations import Observer
 from experiments.cube.scope import CubeScope, Enrolment
 from experiments.cube.shop_days import shop_days
-from experiments.definitions.model import Metric
+from experiments.definitions.shop import Metric
 
 QUANTILES = (
     Metric(name="basket_p75", type="quantile", event="Order Completed", value="revenue", q=0.75),

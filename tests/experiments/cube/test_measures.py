@@ -13,7 +13,7 @@ from experiments.cube.measures import cube_plan
 from experiments.cube.shop_days import calendar_date, shop_days
 from experiments.cube.statements import Properties, UncountableCondition, condition, properties_of
 from experiments.definitions.metrics import uncountable
-from experiments.definitions.model import Metric, RatioPart
+from experiments.definitions.shop import Metric, RatioPart
 from experiments.targeting.predicates import ConditionError, compile_condition
 from kit.conditions import ORDERS as ORDERED
 from kit.conditions import parse

@@ -10,8 +10,8 @@ from worlds.definition_examples import METRICS
 
 from experiments.definitions.content import CatalogContent
 from experiments.definitions.folder import builtin_metrics, read_sources
-from experiments.definitions.model import Experiment, GoalMargin, Layer, Metric, Recommend, TrafficStep
-from experiments.definitions.shop import Boost
+from experiments.definitions.model import Experiment, GoalMargin, Layer, Recommend, TrafficStep
+from experiments.definitions.shop import Boost, Metric
 
 SMALLEST = "key: banner\nstatus: running\nvariants: [control, threshold]\ngoal: purchase_rate\n"
 

@@ -14,8 +14,8 @@ from experiments.definitions.experiment import EXPERIMENT, SPLIT_TEST, VARIANT
 from experiments.definitions.folder import builtin_metrics, read_sources
 from experiments.definitions.grammar import Section
 from experiments.definitions.metrics import FIELDS, OF_TYPE
-from experiments.definitions.model import Experiment, Metric, SplitTest
-from experiments.definitions.shop import Shop, Slot
+from experiments.definitions.model import Experiment, SplitTest
+from experiments.definitions.shop import Metric, Shop, Slot
 from experiments.definitions.side_files import SHOP, SLOT
 
 GUIDE = (Path(__file__).parents[3] / "docs" / "definitions.md").read_text(encoding="utf-8")
