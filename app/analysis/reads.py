@@ -22,7 +22,7 @@ Outcome = AnalysisAnswer | AnalysisError
 Ask = Callable[[], Awaitable[AnalysisAnswer]]
 
 
-class QueryRead(NamedTuple):
+class PageQuestion(NamedTuple):
     """A query at one state of what else its answer rests on: the definitions, and their mistakes."""
 
     query: Query
@@ -42,10 +42,10 @@ class Reads:
     def __init__(self, background: Tasks, clock: Callable[[], float] = time.monotonic) -> None:
         self._background = background
         self._clock = clock
-        self._under_way: dict[QueryRead, asyncio.Future[Outcome]] = {}
-        self._kept: OrderedDict[QueryRead, KeptAnswer] = OrderedDict()
+        self._under_way: dict[PageQuestion, asyncio.Future[Outcome]] = {}
+        self._kept: OrderedDict[PageQuestion, KeptAnswer] = OrderedDict()
 
-    async def within(self, question: QueryRead, ask: Ask, seconds: float) -> AnalysisAnswer | None:
+    async def within(self, question: PageQuestion, ask: Ask, seconds: float) -> AnalysisAnswer | None:
         """The answer; where it takes longer that of the same question from the last five minutes, else None.
 
         Then it is computed on, for whoever asks again. Raises AnalysisError with what was refused.
@@ -62,7 +62,7 @@ class Reads:
             raise outcome
         return outcome
 
-    async def _ask(self, question: QueryRead, ask: Ask, told: asyncio.Future[Outcome]) -> None:
+    async def _ask(self, question: PageQuestion, ask: Ask, told: asyncio.Future[Outcome]) -> None:
         outcome: Outcome = AnalysisError(503, "unexpected_error", UNEXPECTED, 1)
         try:
             outcome = await ask()
@@ -73,12 +73,12 @@ class Reads:
             del self._under_way[question]
             told.set_result(outcome)
 
-    def _keep(self, question: QueryRead, answer: AnalysisAnswer) -> None:
+    def _keep(self, question: PageQuestion, answer: AnalysisAnswer) -> None:
         self._kept[question] = KeptAnswer(self._clock(), answer)
         self._kept.move_to_end(question)
         while len(self._kept) > MOST_KEPT:
             self._kept.popitem(last=False)
 
-    def _last(self, question: QueryRead) -> AnalysisAnswer | None:
+    def _last(self, question: PageQuestion) -> AnalysisAnswer | None:
         kept = self._kept.get(question)
         return kept.answer if kept is not None and self._clock() - kept.at < KEPT_SECONDS else None

@@ -10,13 +10,13 @@ from fastapi.responses import HTMLResponse
 
 from app.analysis.client import AnalysisError
 from app.analysis.queries import Query
-from app.analysis.reads import QueryRead
+from app.analysis.reads import PageQuestion
 from app.dashboard.assets import versions
 from app.dashboard.signed_in import Signed
 from app.http.cold import EXCHANGE
 from app.http.exchange import Exchange
 from app.keys.scopes import PersonScope
-from app.routes.dependencies import analysed_for, analysis_problem, resources_of
+from app.routes.dependencies import analysed_for, refusal_told, resources_of
 from app.worker.resources import Resources
 
 if TYPE_CHECKING:
@@ -92,10 +92,10 @@ async def answered(worker: Resources, signed: Signed, query: Query) -> Any:
 async def answered_soon(worker: Resources, signed: Signed, query: Query) -> Any:
     """The same; where it takes longer what was answered in the last minutes, else None. It is computed on then."""
     catalogs = worker.catalogs
-    question = QueryRead(query, (catalogs.catalog.version, *map(str, catalogs.errors)))
+    question = PageQuestion(query, (catalogs.catalog.version, *map(str, catalogs.errors)))
     ask = partial(worker.analysis.ask, query, f"{signed.email}, for a page")  # what is quick waits behind none of these
     try:
         answer = await worker.reads.within(question, ask, PATIENCE_SECONDS)
     except AnalysisError as error:
-        raise analysis_problem(error) from None
+        raise refusal_told(error) from None
     return None if answer is None else msgspec.json.decode(answer.body)

@@ -21,7 +21,7 @@ Json = Mapping[str, Any]
 Number = float | None
 
 ROLES: Final = {"goal": "Goals", "guardrail": "Guardrails: must not get worse", "secondary": "Also watched"}
-USES: Final = {"goal": "its goal", "guardrail": "a guardrail", "secondary": "also watched"}
+USED_AS: Final = {"goal": "its goal", "guardrail": "a guardrail", "secondary": "also watched"}
 """As what an experiment uses a metric."""
 STATES: Final = {
     "draft": ("still", "draft"),

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.analysis.client import AnalysisAnswer, AnalysisError
 from app.analysis.queries import ReportQuery
-from app.analysis.reads import QueryRead
+from app.analysis.reads import PageQuestion
 from app.http.body import decode
 from app.http.errors import Problem
 from app.management.audit import REASON
@@ -23,7 +23,7 @@ from app.reports.pieces import ReportPage
 from app.reports.rendering import html, markdown, page_saying, policy
 from app.reports.shares import MOST_DAYS
 from app.reports.sharing import WantedLink, end_link, held_links, link_told, make_link, opened_link
-from app.routes.dependencies import Anyone, Asked, Secret, Worker, analysed, analysis_problem
+from app.routes.dependencies import Anyone, Asked, Secret, Worker, analysed, refusal_told
 from app.worker.resources import Resources
 
 router = APIRouter(tags=["Results"])
@@ -205,13 +205,13 @@ async def reported_soon(asker: str, worker: Resources, query: ReportQuery) -> An
     """What a report shows: the newest where that is there soon, else that of the last minutes; None where there is
     none either: then it is computed on, for whoever asks again. Raises Problem with what the analysis refused.
     """
-    question, ask = QueryRead(query, worker.catalogs.catalog.version), partial(worker.analysis.ask, query, asker)
+    question, ask = PageQuestion(query, worker.catalogs.catalog.version), partial(worker.analysis.ask, query, asker)
     answer: AnalysisAnswer | None = None
     try:
         for seconds in PATIENCE_SECONDS:
             answer = answer or await worker.reads.within(question, ask, seconds)
     except AnalysisError as error:
-        raise analysis_problem(error) from None
+        raise refusal_told(error) from None
     return answer
 
 

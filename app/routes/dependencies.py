@@ -81,10 +81,10 @@ async def analysed_for(asker: str, resources: Resources, query: AnalysisQuery) -
     try:
         return await resources.analysis.ask(query, asker)
     except AnalysisError as error:
-        raise analysis_problem(error) from None
+        raise refusal_told(error) from None
 
 
-def analysis_problem(error: AnalysisError) -> Problem:
+def refusal_told(error: AnalysisError) -> Problem:
     """What the analysis refused, as it is answered."""
     wait = error.retry_after_seconds
     headers = {"Retry-After": str(max(1, int(wait)))} if wait is not None else None

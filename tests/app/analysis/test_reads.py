@@ -7,11 +7,11 @@ import pytest
 
 from app.analysis.client import AnalysisAnswer, AnalysisError
 from app.analysis.queries import MetricsQuery, Query, ResultsQuery
-from app.analysis.reads import KEPT_SECONDS, MOST_KEPT, UNEXPECTED, QueryRead, Reads
+from app.analysis.reads import KEPT_SECONDS, MOST_KEPT, UNEXPECTED, PageQuestion, Reads
 from kit.tasks import Tasks
 
 pytestmark = pytest.mark.anyio
-BANNER = QueryRead(ResultsQuery("banner"), "first")
+BANNER = PageQuestion(ResultsQuery("banner"), "first")
 SOON, LONG = 0.0, 30.0  # seconds that a page waits
 
 
@@ -58,7 +58,7 @@ def reads(background: Tasks, clock: Clock) -> Reads:
     return Reads(background, clock)
 
 
-async def body(reads: Reads, asked: Asked, seconds: float, question: QueryRead = BANNER) -> bytes | None:
+async def body(reads: Reads, asked: Asked, seconds: float, question: PageQuestion = BANNER) -> bytes | None:
     answer = await reads.within(question, asked, seconds)
     return None if answer is None else answer.body
 
@@ -94,9 +94,9 @@ async def test_the_newest_is_shown_where_it_is_there_in_time(reads: Reads, backg
     assert [await body(reads, asked, LONG), await body(reads, asked, LONG)] == [b"1", b"2"]
 
 
-@pytest.mark.parametrize("other", [QueryRead(MetricsQuery(), "first"), QueryRead(BANNER.query, "second")])
+@pytest.mark.parametrize("other", [PageQuestion(MetricsQuery(), "first"), PageQuestion(BANNER.query, "second")])
 async def test_nothing_of_another_question_or_of_other_definitions_is_shown(
-    reads: Reads, background: Tasks, other: QueryRead
+    reads: Reads, background: Tasks, other: PageQuestion
 ) -> None:
     asked = Asked()
     asked.may_answer.set()
@@ -138,7 +138,7 @@ async def test_so_many_answers_are_kept_and_the_oldest_go(reads: Reads, backgrou
     asked.may_answer.set()
     queries: list[Query] = [ResultsQuery(f"test-{number}") for number in range(MOST_KEPT + 1)]
     for query in queries:
-        await body(reads, asked, LONG, QueryRead(query, "first"))
+        await body(reads, asked, LONG, PageQuestion(query, "first"))
     asked.may_answer.clear()
-    assert await body(reads, asked, SOON, QueryRead(queries[0], "first")) is None
-    assert await body(reads, asked, SOON, QueryRead(queries[1], "first")) == b"2"
+    assert await body(reads, asked, SOON, PageQuestion(queries[0], "first")) is None
+    assert await body(reads, asked, SOON, PageQuestion(queries[1], "first")) == b"2"

@@ -140,13 +140,13 @@ def test_a_metric_is_told_with_its_sentence_its_place_and_who_uses_it_as_what(sh
         assert not re.search(r"None|\{|_seconds|_rate|–", each["described"].replace("engaged_seconds", ""))
     assert "metrics.yaml:3" in page
     assert "not seen in the last 90 days" in page
-    assert page.index("Margin per visitor") < page.index("average order value")
+    assert page.index("Margin per visitor") < page.index("Average order value")
 
 
 def test_a_text_finds_metrics_by_name_title_and_event(admin: Visitor) -> None:
     page = admin.get("/dashboard/metrics", params={"find": "margin per"}).text
     assert "Margin per visitor" in page
-    assert "average order value" not in page
+    assert "Average order value" not in page
     nothing = admin.get("/dashboard/metrics", params={"find": "<b>"}).text
     assert "&lt;b&gt;" in nothing
     assert "Show all metrics" in nothing
