@@ -87,7 +87,7 @@ EXPERIMENTS: Mapping[str, Mutation] = {
         (
             Edit(
                 "app/dashboard/pages/steering.py",
-                "if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON:",
+                "if seen < SHORTEST_REASON or len(reason) > LONGEST_REASON:",
                 "if len(reason) < 0:",
             ),
         ),

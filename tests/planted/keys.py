@@ -69,20 +69,20 @@ KEYS: Mapping[str, Mutation] = {
         (
             Edit(
                 "experiments/catalog/overrides.py",
-                '        if action == "resume":\n            tell(status, "running")\n',
+                "        if action in WAITS_FOR_THE_AUDIT:\n            tell(status, new.status)\n",
                 "",
             ),
             Edit(
                 "experiments/catalog/overrides.py",
-                'if action != "resume":\n            tell(',
-                "if action:\n            tell(",
+                "if action not in WAITS_FOR_THE_AUDIT:",
+                "if action:",
             ),
         ),
     ),
     "audit_in_the_way": Mutation(
         "a pause waits for its line",
         (ROUTES,),
-        (Edit("app/management/results.py", '        if action == "resume":\n', "        if action:\n"),),
+        (Edit("app/steering/orders.py", "if told.action in WAITS_FOR_THE_AUDIT:", "if told.action:"),),
     ),
     "unsynced_audit": Mutation(
         "a line of the audit is not on the disk when the act is answered",
