@@ -21,7 +21,8 @@ from experiments.catalog.phases import FrozenDesign
 from kit.child import Asked, ChildFailed
 
 if TYPE_CHECKING:
-    from experiments.definitions.model import Experiment, Metric
+    from experiments.definitions.model import Experiment
+    from experiments.definitions.shop import Metric
     from experiments.readout.planning import TrafficPlan
     from experiments.readout.read import Readouts
     from experiments.readout.study import ReadoutQuery

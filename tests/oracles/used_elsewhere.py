@@ -102,6 +102,7 @@ _.cut_low
 _.cut_high
 _.zero
 _.DECISIONS
+_.USED_AS
 _.harm_text
 _.bound_text
 _.worth_said
