@@ -159,7 +159,7 @@ SERVICE: Mapping[str, Mutation] = {
         (
             Edit(
                 "experiments/catalog/publisher.py",
-                "errors = [*refused_changes(content, self._written, reading.files, phases, now)]",
+                "errors = [*refused_changes(started, self._written, reading.files, phases, now)]",
                 "errors: list[DefinitionError] = []",
             ),
         ),
