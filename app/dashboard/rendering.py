@@ -10,13 +10,13 @@ from fastapi.responses import HTMLResponse
 
 from app.analysis.client import AnalysisError
 from app.analysis.queries import Query
-from app.analysis.reads import PageQuestion
 from app.dashboard.assets import versions
 from app.dashboard.signed_in import Signed
 from app.http.cold import EXCHANGE
 from app.http.exchange import Exchange
 from app.keys.scopes import PersonScope
 from app.routes.dependencies import analysed_for, refusal_told, resources_of
+from app.worker.reads import PageQuestion
 from app.worker.resources import Resources
 
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.analysis.client import AnalysisAnswer, AnalysisError
 from app.analysis.queries import ReportQuery
-from app.analysis.reads import PageQuestion
 from app.http.body import decode
 from app.http.errors import Problem
 from app.management.audit import REASON
@@ -24,6 +23,7 @@ from app.reports.rendering import html, markdown, page_saying, policy
 from app.reports.shares import MOST_DAYS
 from app.reports.sharing import WantedLink, end_link, held_links, link_told, make_link, opened_link
 from app.routes.dependencies import Anyone, Asked, Secret, Worker, analysed, refusal_told
+from app.worker.reads import PageQuestion
 from app.worker.resources import Resources
 
 router = APIRouter(tags=["Results"])

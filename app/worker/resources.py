@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from app.analysis.client import AnalysisClient
-from app.analysis.reads import Reads
 from app.http.access import Grant
 from app.http.address import Addresses
 from app.http.admission import AccessPolicy
@@ -36,6 +35,7 @@ from app.runtime.settings import Settings, TokenKey
 from app.runtime.telemetry import RATE_SECONDS, Telemetry
 from app.worker.intake import IntakeTold
 from app.worker.keys import LiveKeys
+from app.worker.reads import Reads
 from app.worker.recommendations import LiveRecommender
 from events.authority import OF_BACKEND
 from events.consent import NONE, Consent, Stated, UnknownConsent

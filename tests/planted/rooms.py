@@ -54,12 +54,12 @@ ROOMS: Mapping[str, Mutation] = {
     ),
     "never_in_time": Mutation(
         "a slow page is still computing however often it is reloaded while events come",
-        ("tests/app/analysis/test_reads.py",),
-        (Edit("app/analysis/reads.py", "            return self._last(question)", "            return None"),),
+        ("tests/app/worker/test_reads.py",),
+        (Edit("app/worker/reads.py", "            return self._last(question)", "            return None"),),
     ),
     "computed_by_each_reload": Mutation(
         "every reload of a slow page starts the same computation once more",
-        ("tests/app/analysis/test_reads.py",),
-        (Edit("app/analysis/reads.py", "        if told is None:\n", "        if True:\n"),),
+        ("tests/app/worker/test_reads.py",),
+        (Edit("app/worker/reads.py", "        if told is None:\n", "        if True:\n"),),
     ),
 }

@@ -9,10 +9,10 @@ import pytest
 
 from app.analysis.client import AnalysisAnswer, AnalysisError
 from app.analysis.queries import ReportQuery
-from app.analysis.reads import Reads
 from app.http.errors import Problem
 from app.reports import routes
 from app.reports.routes import reported_soon
+from app.worker.reads import Reads
 from kit.tasks import Tasks
 
 pytestmark = pytest.mark.anyio

@@ -7,7 +7,7 @@ import pytest
 
 from app.analysis.client import AnalysisAnswer, AnalysisError
 from app.analysis.queries import MetricsQuery, Query, ResultsQuery
-from app.analysis.reads import KEPT_SECONDS, MOST_KEPT, UNEXPECTED, PageQuestion, Reads
+from app.worker.reads import KEPT_SECONDS, MOST_KEPT, UNEXPECTED, PageQuestion, Reads
 from kit.tasks import Tasks
 
 pytestmark = pytest.mark.anyio
