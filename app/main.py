@@ -21,6 +21,7 @@ from app.dashboard.pages import operations as operations_page
 from app.dashboard.pages import shares as shares_page
 from app.dashboard.pages import steering as experiment_steering
 from app.dashboard.refusals import failing_as_pages, is_page, refusal_page, to_pages, wants_pages
+from app.dashboard.signed_in import note_who_asks
 from app.delivery.payload import Features, Payloads
 from app.delivery.streams import OFREP_STREAM, FeatureStream, OfrepStream
 from app.http.address import Prefixed
@@ -237,6 +238,8 @@ async def _problem(request: Request, error: Exception) -> Response:
     if is_share(request.url.path):
         return share_refused(error)
     if is_page(request.url.path, request.app.state.resources):
+        if error.status == 404 and not hasattr(request.state, "signed"):
+            await note_who_asks(request)
         return refusal_page(request, error)
     content_type, body = problem_body(error, request.url.path)
     headers = {name.decode(): value.decode() for name, value in error.headers}

@@ -45,27 +45,29 @@ def refusal_page(request: Request, problem: Problem) -> Response:
     headers = {name.decode(): value.decode() for name, value in problem.headers}
     if problem.status < 400:
         return Response(status_code=problem.status, headers=PAGE_HEADERS | headers)
+    signed = getattr(request.state, "signed", None)
     shown = page(
         request,
-        getattr(request.state, "signed", None),
+        signed,
         "refusal.html",
         problem.status,
         title=TITLES.get(problem.status, OTHERWISE),
         problem=problem,
-        meant=places_meant(request.url.path, problem, resources_of_page(request)),
+        meant=places_meant(request.url.path, problem, resources_of_page(request), known=signed is not None),
         wait=headers.get("retry-after"),
     )
     shown.headers.update(headers)
     return shown
 
 
-def places_meant(path: str, problem: Problem, resources: Resources) -> list[Place]:
-    """Where who asked for this most likely wanted to go."""
+def places_meant(path: str, problem: Problem, resources: Resources, *, known: bool) -> list[Place]:
+    """Where who asked for this most likely wanted to go; experiments are named to who is `known` alone."""
     given: Any = problem.members.get("places", ())
     found: list[Place] = list(given)
     if problem.status == 404 and path.startswith(EXPERIMENT):
         key = path.removeprefix(EXPERIMENT).partition("/")[0]
-        found += [(each, f"{EXPERIMENT}{each}") for each in nearest(key, resources.catalogs.catalog.experiments, 3)]
+        keys = nearest(key, resources.catalogs.catalog.experiments, 3) if known else ()
+        found += [(each, f"{EXPERIMENT}{each}") for each in keys]
     elif problem.status == 404 and not found:
         found += [(each.rpartition("/")[2].capitalize(), each) for each in nearest(path, ADDRESSES, 3) if each != HOME]
     return found

@@ -1,5 +1,6 @@
 """Who is signed in, as a dependency of every page: what they may do, and the token of their forms."""
 
+import contextlib
 import secrets
 import time
 from dataclasses import dataclass
@@ -9,7 +10,9 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request
 
 from app.http.admission import admit_stranger, used_up
+from app.http.cold import EXCHANGE
 from app.http.errors import Problem, retry_later
+from app.http.exchange import Exchange
 from app.keys.scopes import ROLES, PersonScope
 from app.people.file import PeopleUnreadable
 from app.people.links import SIGN_IN, SessionCookie, session_cookie
@@ -58,7 +61,7 @@ class Door:
 
 def door_of(request: Request) -> Door:
     """Where the browser of a request stands. Raises Problem 400 for a request without a usable `Host`."""
-    exchange = exchange_of(request)
+    exchange: Exchange = request.scope["state"][EXCHANGE]
     url = resources_of(request).addresses.of(exchange.scope, exchange.headers).url
     cookie = session_cookie(url)
     return Door(url, cookie, "" if cookie is None else cookie.read(exchange.headers.get(b"cookie", b"")))
@@ -103,14 +106,26 @@ async def signed_in(request: Request) -> Signed:
         raise used_up(exchange, spent[1], "this session")
     member, needs = found.member, exchange.needs
     exchange.tab, exchange.person = tab, member.email
-    form = form_token(door.token, secrets.token_urlsafe(12))
-    signed = Signed(member.email, member.role, member.scopes, form, found.session.id)
-    request.state.signed = signed  # a refusal, too, is a page that leads on
+    signed = request.state.signed = _signed(door, found)  # a refusal, too, is a page that leads on
     if needs not in member.scopes:
         able = ", ".join(role for role, scopes in ROLES.items() if needs in scopes)
         told = f"{member.email} is signed in as {member.role}, who may not do this ({needs}); it takes: {able}"
         raise Problem(403, "role_may_not", told)
     return signed
+
+
+async def note_who_asks(request: Request) -> None:
+    """Notes who asks for what is no page, where somebody is signed in: a stranger is told of no experiment."""
+    with contextlib.suppress(Problem):
+        door = door_of(request)
+        found = await session_at(door, resources_of(request))
+        if found is not None:
+            request.state.signed = _signed(door, found)
+
+
+def _signed(door: Door, found: SignedInSession) -> Signed:
+    member, form = found.member, form_token(door.token, secrets.token_urlsafe(12))
+    return Signed(member.email, member.role, member.scopes, form, found.session.id)
 
 
 def to_sign_in(door: Door, said: str) -> Problem:

@@ -42,6 +42,12 @@ def test_an_unknown_experiment_is_asked_back(worker: OneWorker, signed_in_as: Si
     assert 'href="/dashboard/experiments/banner"' in answer.text
 
 
+def test_a_stranger_is_told_of_no_experiment(worker: OneWorker, stranger: Visitor) -> None:
+    answer = stranger.get("/dashboard/experiments/baner/nothing-here")
+    assert answer.status_code == 404
+    assert "banner" not in answer.text
+
+
 def test_an_unknown_word_of_the_glossary_is_asked_back_and_a_known_one_leads_there(
     worker: OneWorker, signed_in_as: SignedInAs
 ) -> None:
