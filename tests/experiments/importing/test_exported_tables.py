@@ -107,7 +107,7 @@ def test_a_notice_shows_how_a_number_was_read(tmp_path: Path) -> None:
     ]
     assert "Windows-1252" in notices(imported(tmp_path, EXPORTS["Windows-1252"][0]))[0]
     assert notices(imported(tmp_path, EXPORTS["a title above"][0])) == [
-        "row 3 names the columns; what stands above it was left out"
+        "Row 3 names the columns; what stands above it was left out."
     ]
 
 

@@ -36,7 +36,7 @@ REFUSED = [  # what else is said, what is told
     ({"type": "mean"}, "sd: is missing, a mean needs the standard deviation of a unit's value, such as 42"),
     ({"sd": "42"}, "sd: 42 is of type=mean; a rate has the spread of its baseline, leave sd out"),
     ({"sd": "0", "type": "mean"}, 'sd: "0" must lie above 0, such as 42'),
-    ({"days": "0"}, 'days: "0" is no whole number of days from 1 to 1000, write 28 or 28 days'),
+    ({"days": "0"}, 'days: "0" is no whole number of days from 1 to 1000, write 28, 28 days or 4 weeks'),
     ({"days": "2.5"}, 'days: "2.5" is no whole number of days'),
     ({"weights": "90,0"}, 'weights: "90,0" holds 0, a variant of that weight gets nobody; write a number'),
     ({"weights": "110,-10"}, 'weights: "110,-10" holds -10, a variant of that weight gets nobody'),
