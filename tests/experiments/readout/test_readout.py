@@ -25,7 +25,7 @@ def test_the_results_object_has_the_published_shape_and_holds_no_nan(tmp_path: P
     text = json.dumps(found, allow_nan=False)
     assert {"experiment", "phase", "fingerprint", "as_of", "watermark", "pending", "closed"} <= found.keys()
     assert found["health"].keys() == {"srm", "multi_exposure", "excluded", "authority", "consent", "identity", "checks"}
-    assert found["decision"].keys() == {"action", "variant", "days_left", "because"}
+    assert found["decision"].keys() == {"action", "variant", "days_left", "because", "codes"}
     metric = found["metrics"][0]
     assert metric["arms"][0].keys() == {
         "variant", "units", "units_immature", "value", "variance", "numerator", "denominator",
