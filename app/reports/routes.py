@@ -104,6 +104,19 @@ PAGE: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
+SHOWN: Final[dict[int | str, dict[str, Any]]] = {
+    status: {"description": description, "content": {"text/html": {}}}
+    for status, description in (
+        (200, "The report, which needs nothing besides."),
+        (400, "A page that says what is wrong with the request."),
+        (404, "A page that says that nothing is there: it was taken back, is over, or never was."),
+        (405, "A page that says that it can only be read."),
+        (429, "A page that says when to try again."),
+        (503, "A page that says that the numbers cannot be computed now."),
+    )
+}
+
+
 class ReportParameters(BaseModel):
     """Which look a report shows, and in which form."""
 
@@ -172,7 +185,7 @@ async def take_back(identifier: Identifier, _: Secret, asked: Asked, worker: Wor
 Token = Annotated[str, Path(description="What the link ends with.")]
 
 
-@router.get("/share/{token}", summary="The report that a link shows", responses=PAGE)
+@router.get("/share/{token}", summary="The report that a link shows", responses=SHOWN)
 async def shared(token: Token, _: Anyone, worker: Worker) -> Response:
     """Needs no key. What no link ends with, what is over and what was taken back answer the same 404."""
     try:
