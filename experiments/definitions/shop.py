@@ -50,11 +50,55 @@ class TagRules(Definition):
     hosts: tuple[str, ...] = ()
 
 
+Kpi = Literal[
+    "csat", "nps", "ces", "retention_d7", "retention_d28", "repeat_purchase", "first_response", "first_response_p90",
+    "resolution_time", "resolution_time_p90", "resolution_rate", "reopen_rate", "tickets_per_100_orders",
+]  # fmt: skip
+"""What customers' experience is measured by."""
+HOURS_KPIS: Final[tuple[Kpi, ...]] = (
+    "first_response",
+    "first_response_p90",
+    "resolution_time",
+    "resolution_time_p90",
+)
+SHARE_KPIS: Final[tuple[Kpi, ...]] = (
+    "csat",
+    "retention_d7",
+    "retention_d28",
+    "repeat_purchase",
+    "resolution_rate",
+    "reopen_rate",
+)
+WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+class Shift(Definition):
+    """Hours of service on one day of the week, in minutes of the shop's day from its midnight on; `closes` is the first
+    minute without service, at most 1440. Monday is weekday 0.
+    """
+
+    weekday: int
+    opens: int
+    closes: int
+
+
+class JourneyStage(Definition):
+    """A stage of the customers' journey: whoever has done this event, where the conditions hold, has come so far."""
+
+    name: str
+    event: str
+    where: dict[str, Any] = Field(default_factory=dict)
+
+
 class Shop(Definition):
     """What governs days, money, the cookie, what no payload shows, and what is never stored.
 
     `rates`: one unit of another currency in the shop's. The values that conditions compare `secure_attributes` with
     stand in the payload as SHA-256 of `secure_salt` and the value.
+
+    `support_hours` are in the order of the week and do not overlap; none: service is not known to have hours. Without a
+    `journey` the usual one holds. `targets` are in the unit of the KPI: a share of 1, points, a mean score, hours,
+    tickets for every 100 orders.
     """
 
     timezone: str = "UTC"
@@ -66,6 +110,9 @@ class Shop(Definition):
     privacy: Privacy = Privacy()
     visitors: Visitors = Visitors()
     tag: TagRules = TagRules()
+    support_hours: tuple[Shift, ...] = ()
+    journey: tuple[JourneyStage, ...] = ()
+    targets: dict[Kpi, float] = Field(default_factory=dict[Kpi, float])
 
 
 class Segment(Definition):
