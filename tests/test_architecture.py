@@ -432,7 +432,6 @@ SHORT = {
     "events/store/memory.py",
     "events/views/identifiers.py",
     "experiments/catalog/heard.py",
-    "experiments/cube/satisfaction.py",
     "experiments/statistics/multiplicity.py",
     "experiments/statistics/roots.py",
     "kit/suggestions.py",

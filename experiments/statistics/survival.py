@@ -47,7 +47,7 @@ class SurvivalCurve:
         deaths, at_risk = deaths[kept], count - starts[kept].astype(np.float64)
         with np.errstate(divide="ignore"):
             hazard = np.cumsum(deaths / (at_risk * (at_risk - deaths)))
-        surviving = np.cumprod(1.0 - deaths / at_risk)
+        surviving = np.cumprod((at_risk - deaths) / at_risk, dtype=np.float64)
         return cls(times[starts[kept]], surviving, hazard, count, count - int(happened.sum()))
 
     def quantile(self, q: float) -> float | None:
@@ -58,17 +58,16 @@ class SurvivalCurve:
     def quantile_ends(self, q: float, alpha: float) -> tuple[float, float]:
         """The interval of a quantile: the times whose share is not significantly another one (Brookmeyer & Crowley
         1982), on the scale log(−log S) with Greenwood's variance (Kalbfleisch & Prentice 1980; the `log-log` of R's
-        survfit). The upper end is infinite where nothing has happened that far.
+        survfit). The upper end is infinite where nobody is left beyond it.
         """
         if not self.times.size:
             return 0.0, math.inf
-        level = 1.0 - q
-        inside = np.flatnonzero(self._distances(level) <= -float(ndtri(alpha / 2.0)))
-        if not inside.size:  # alpha is near 1: the step itself
-            found = self.quantile(q)
-            return (found, found) if found is not None else (float(self.times[-1]), math.inf)
-        after = int(inside[-1]) + 1
-        return float(self.times[inside[0]]), float(self.times[after]) if after < self.times.size else math.inf
+        inside = np.flatnonzero(self._distances(1.0 - q) <= -float(ndtri(alpha / 2.0)))
+        over = np.flatnonzero(self.surviving <= 1.0 - q + LEVEL)
+        last = int(inside[-1]) + 1 if inside.size else int(over[0]) if over.size else self.times.size
+        low = int(inside[0]) if inside.size else min(last, self.times.size - 1)
+        known = last < self.times.size and self.surviving[last] > 0.0
+        return float(self.times[low]), float(self.times[last]) if known else math.inf
 
     def _distances(self, level: float) -> Times:
         """How many standard errors the share after each time lies from the level; before the first and after the last
