@@ -14,7 +14,7 @@ from experiments.statistics.estimate import Interval, Want
 KpiScale = Literal["rate", "points", "score", "hours", "per_100_orders"]
 """In which unit a KPI is said.
 `score`: Here: A mean answer, on the scale of the question.
-`hours`: Hours.
+`hours`: A time, in hours.
 `per_100_orders`: How many for every 100 orders.
 
 As everywhere: `rate`, `points`.
@@ -174,7 +174,7 @@ class StageReached:
 
 
 @dataclass(frozen=True, slots=True)
-class Journey:
+class JourneyReadout:
     """The stages of those who entered the journey in the time that is asked for, in order.
 
     Those who come to a later stage are among those of the stages before.
@@ -218,5 +218,5 @@ class CustomerExperience(_Since):
     """Here: Answers to surveys that are in no figure: without a score, off their scale, or of an unknown kind."""
     kpis: Sequence[Annotated[Mapping[str, Any], KpiReadout]]
     """The KPIs, each as a whole first and then by level."""
-    journey: Annotated[Mapping[str, Any], Journey]
+    journey: Annotated[Mapping[str, Any], JourneyReadout]
     """How far visitors come, stage by stage."""

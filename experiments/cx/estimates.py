@@ -13,8 +13,8 @@ from experiments.statistics.arms import Arm, mean_arm, proportion_arm, ratio_arm
 from experiments.statistics.estimate import Interval, NoEstimate
 from experiments.statistics.fixed import welch_critical, wilson_interval
 from experiments.statistics.moments import JointMoments, Values
+from experiments.statistics.quantiles import SurvivalCurve
 from experiments.statistics.roots import root
-from experiments.statistics.survival import SurvivalCurve
 
 ALPHA: Final = 0.05
 SMALLEST: Final = 1e-12
@@ -50,7 +50,7 @@ class Nothing:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class RateEstimate:
     """So many of so many, each of whom counts once, by Wilson's interval."""
 
     arm: Arm
@@ -90,10 +90,10 @@ class Ratio:
         return max(self.low, self.value - half), min(self.high, self.value + half)
 
 
-def share(hits: int, of: int, lack: Unsaid = Unsaid.NOTHING_YET) -> Estimate:
+def share_of(hits: int, of: int, lack: Unsaid = Unsaid.NOTHING_YET) -> Estimate:
     """The share of those who did; `lack` says why there is nobody, where there is nobody."""
     arm = proportion_arm(of, hits)
-    return Nothing(lack) if isinstance(arm, NoEstimate) else Share(arm)
+    return Nothing(lack) if isinstance(arm, NoEstimate) else RateEstimate(arm)
 
 
 def mean(values: Values, low: float, high: float) -> Estimate:

@@ -9,25 +9,26 @@ import numpy.typing as npt
 
 from events.engines.sql import Statement
 from events.records import PAGE
-from experiments.answers.customers import Journey, StageReached
+from experiments.answers.customers import JourneyReadout, StageReached
 from experiments.cube.sources import named
 from experiments.cube.statements import condition
 from experiments.cx.asked import Span
-from experiments.cx.estimates import TimeQuantile, interval_of, share
+from experiments.cx.estimates import TimeQuantile, interval_of, share_of
 from experiments.cx.gathering import Gathering, experience_sql
 from experiments.cx.tickets import HOUR_US
 from experiments.definitions.shop import Shop
-from experiments.statistics.survival import SurvivalCurve
+from experiments.statistics.quantiles import SurvivalCurve
 from experiments.wording.customers import stage_sentence
 from kit.time import DAY_US
 
 JOURNEY_DAYS: Final = 90
 ORDER: Final = "Order Completed"
 StageRows = Literal["events", "pages", "orders", "promoters"]
+_ROWS: Final[Mapping[str, StageRows]] = {ORDER: "orders", PAGE: "pages"}
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class JourneyStep:
     """A stage, and which one (by its place) it is counted from."""
 
     name: str
@@ -38,26 +39,22 @@ class Stage:
 
 
 USUAL: Final = (
-    Stage("awareness", PAGE, rows="pages"),
-    Stage("consideration", "Product Viewed", after=0),
-    Stage("intent", "Checkout Started", after=1),
-    Stage("purchase", ORDER, after=2, rows="orders"),
-    Stage("loyalty", ORDER, after=3, rows="orders"),
-    Stage("advocacy", "Survey Answered", after=3, rows="promoters"),
+    JourneyStep("awareness", PAGE, rows="pages"),
+    JourneyStep("consideration", "Product Viewed", after=0),
+    JourneyStep("intent", "Checkout Started", after=1),
+    JourneyStep("purchase", ORDER, after=2, rows="orders"),
+    JourneyStep("loyalty", ORDER, after=3, rows="orders"),
+    JourneyStep("advocacy", "Survey Answered", after=3, rows="promoters"),
 )
 
 
-def stages_of(shop: Shop) -> Sequence[Stage]:
+def stages_of(shop: Shop) -> Sequence[JourneyStep]:
     """Those of `shop.yaml`, each counted from the one before, or the usual ones."""
     own = (
-        Stage(each.name, each.event, each.where, place - 1 if place else None, _rows(each.event))
+        JourneyStep(each.name, each.event, each.where, place - 1 if place else None, _ROWS.get(each.event, "events"))
         for place, each in enumerate(shop.journey)
     )
     return tuple(own) or USUAL
-
-
-def _rows(event: str) -> StageRows:
-    return "orders" if event == ORDER else "pages" if event == PAGE else "events"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +70,7 @@ class _Came:
         return int(self.waited.size)
 
 
-def journey_of(gathering: Gathering, shop: Shop, span: Span) -> Journey:
+def journey_of(gathering: Gathering, shop: Shop, span: Span) -> JourneyReadout:
     """Of everybody who came to the first stage on these days, from the first time that they did so."""
     stages = stages_of(shop)
     engine, days = gathering.engine, gathering.days
@@ -93,10 +90,12 @@ def journey_of(gathering: Gathering, shop: Shop, span: Span) -> Journey:
         reached = engine.columns(experience_sql("stage_reached").tables(reached=f"stage_{place}"))
         young = reached["entered_at"] + JOURNEY_DAYS * DAY_US > gathering.until_us
         came.append(_Came(np.sort(reached["waited"].astype(np.float64)), int(young.sum())))
-    return Journey(JOURNEY_DAYS, came[0].young, tuple(_told(place, stages, came) for place in range(len(stages))))
+    return JourneyReadout(
+        JOURNEY_DAYS, came[0].young, tuple(_told(place, stages, came) for place in range(len(stages)))
+    )
 
 
-def _rows_of(gathering: Gathering, stage: Stage, since_us: int) -> Statement:
+def _rows_of(gathering: Gathering, stage: JourneyStep, since_us: int) -> Statement:
     """What brings somebody to a stage."""
     wanted = condition(stage.where, gathering.properties.of(stage.event, scored=False))
     match stage.rows:
@@ -114,12 +113,12 @@ def _rows_of(gathering: Gathering, stage: Stage, since_us: int) -> Statement:
     return found.bind(since=since_us)
 
 
-def _told(place: int, stages: Sequence[Stage], came: Sequence[_Came]) -> StageReached:
+def _told(place: int, stages: Sequence[JourneyStep], came: Sequence[_Came]) -> StageReached:
     stage, here = stages[place], came[place]
     if stage.after is None:
         nothing = StageReached(stage.name, None, here.count, None, None, None, None, None, None, "")
         return replace(nothing, sentence=stage_sentence(nothing))
-    of_first, of_previous = share(here.count, came[0].count), share(here.count, came[stage.after].count)
+    of_first, of_previous = share_of(here.count, came[0].count), share_of(here.count, came[stage.after].count)
     median = TimeQuantile(SurvivalCurve.of_sorted(here.waited / HOUR_US, np.ones(here.count, dtype=np.bool_)), 0.5)
     told = StageReached(
         stage.name, stages[stage.after].name, here.count, of_first.value, interval_of(of_first), of_previous.value,

@@ -1,18 +1,18 @@
 """What each KPI is made of: its part of the log, read once for all KPIs that share it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Final, Self
 
 from events.engines.duckdb import Columns
+from experiments.answers.customers import Unsaid
 from experiments.cx.asked import SURVEY_KPIS, ExperienceQuery, Span, UnknownSurvey
-from experiments.cx.cohorts import Cohort
+from experiments.cx.estimates import share_of
 from experiments.cx.gathering import BOUGHT_AGAIN_DAYS, CAME_BACK_DAYS, CAME_BACK_WITHIN_DAYS, Gathering
-from experiments.cx.parts import Part, on_days
-from experiments.cx.service_hours import ServiceClock
-from experiments.cx.surveys import Answers, kinds_of, known_surveys
-from experiments.cx.tickets import Reopening, Resolution, TicketLoad, TicketRows, Waiting
+from experiments.cx.parts import Counted, KpiPart, Levels, Mask, Whole, level_column, on_days
+from experiments.cx.surveys import SurveyAnswers, kinds_of, known_surveys
+from experiments.cx.tickets import Reopening, Resolution, ServiceClock, TicketLoad, TicketRows, Waiting
 from experiments.definitions.shop import Kpi, Shop
 from kit.time import DAY_US
 
@@ -22,6 +22,38 @@ _QUANTILES: Final[Mapping[Kpi, tuple[str, float]]] = {
     "resolution_time": ("resolved", 0.5),
     "resolution_time_p90": ("resolved", 0.9),
 }
+SPLITS: Final = ("device", "country")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cohort:
+    """People by the shop day on which they were new; `old_enough` are those whose days are over, `came` who did it."""
+
+    day: Whole
+    old_enough: Mask
+    came: Mask
+    split: Levels | None
+
+    @classmethod
+    def of(cls, people: Columns, did: str, by: str | None, days_us: int, now_us: int) -> Self:
+        """Of people who are new, whether they `did` it (a column) within so many µs since."""
+        over = people["first_at"] + days_us <= now_us
+        return cls(people["day"], over, people[did] == 1, level_column(people, by, SPLITS))
+
+    @property
+    def levels(self) -> Sequence[str]:
+        """On what, or from where they first came."""
+        return self.split.names if self.split is not None else ()
+
+    def over(self, span: Span, levels: Sequence[str] | None = None) -> Counted:
+        """Of who was new on these days."""
+        new = on_days(self.day, span)
+        if levels is not None and self.split is not None:
+            new &= self.split.chosen(levels)
+        ready = new & self.old_enough
+        of, young = int(ready.sum()), int((new & ~self.old_enough).sum())
+        lack = Unsaid.ALL_TOO_YOUNG if young else Unsaid.NOTHING_YET
+        return Counted(share_of(int((ready & self.came).sum()), of, lack), of, immature=young)
 
 
 @dataclass(frozen=True)
@@ -67,11 +99,11 @@ class KpiParts:
     def newcomers(self) -> Columns:
         return self.gathering.newcomers
 
-    def of(self, kpi: Kpi) -> Part:
+    def of(self, kpi: Kpi) -> KpiPart:
         """What one KPI is made of."""
         by, now_us = self.query.by, self.gathering.until_us
         if kpi in SURVEY_KPIS:
-            return Answers.of(kpi, self.answered, self.shown, kinds_of(self.answered), self.survey, by)
+            return SurveyAnswers.of(kpi, self.answered, self.shown, kinds_of(self.answered), self.survey, by)
         if kpi in _QUANTILES:
             end, q = _QUANTILES[kpi]
             ends = self.tickets.answered if end == "answered" else self.tickets.resolved

@@ -51,7 +51,7 @@ class Levels:
         return np.array([name in names for name in self.names], dtype=np.bool_)[self.codes]
 
 
-class Part(Protocol):
+class KpiPart(Protocol):
     """One KPI's share of the log."""
 
     @property
@@ -82,7 +82,7 @@ class Grouped:
     names: tuple[str, ...]
 
 
-def grouped(part: Part, span: Span) -> list[Grouped]:
+def grouped(part: KpiPart, span: Span) -> list[Grouped]:
     """The levels of a KPI in order of their names; those with few answers, or beyond the largest, are one, the last."""
     answers = {name: part.over(span, (name,)).answers for name in part.levels}
     largest = sorted(answers, key=lambda name: (-answers[name], name))

@@ -10,7 +10,7 @@ from experiments.cx.asked import MOST_DAYS, ExperienceQuery, UnknownSegment, spa
 from experiments.cx.gathering import Gathering, told_properties
 from experiments.cx.journeys import journey_of, stages_of
 from experiments.cx.kpis import KpiParts
-from experiments.cx.tiles import Times, judged, tiles_of
+from experiments.cx.tiles import Tiles, Times, with_changes
 from experiments.readout.read import Readouts
 from kit.time import DAY_US, microseconds
 
@@ -26,7 +26,10 @@ _REACH_US: Final = 3 * MOST_DAYS * DAY_US  # how far back a period, the one befo
 def customer_experience(readouts: Readouts, catalog: Catalog, query: ExperienceQuery) -> dict[str, Any]:
     """The answer. Raises InvalidDate, UnknownKpi, UnknownSegment, UnknownSurvey and UncountableCondition."""
     as_of = readouts.as_of(query.look)
-    now_us, shop, segment = microseconds(as_of), catalog.shop, _segment(catalog, query.segment)
+    now_us, shop = microseconds(as_of), catalog.shop
+    if query.segment is not None and query.segment not in catalog.segments:
+        raise UnknownSegment(query.segment, catalog.segments)
+    segment = None if query.segment is None else catalog.segments[query.segment].where
     days = shop_days(shop.timezone, now_us - _REACH_US, now_us)
     span, kpis = span_of(query, days.day(now_us)), query.kpis
     days = shop_days(shop.timezone, days.moment(span.first) - _REACH_US, now_us)
@@ -38,7 +41,8 @@ def customer_experience(readouts: Readouts, catalog: Catalog, query: ExperienceQ
         gathering = Gathering(engine, days, properties, since, now_us, segment)
         gathering.tell()
         parts = KpiParts(gathering, shop, query)
-        tiles = [tile for kpi in kpis for tile in tiles_of(kpi, parts.of(kpi), times, query, shop)]
+        shown_as = Tiles(times, query, shop)
+        tiles = [tile for kpi in kpis for tile in shown_as.of(kpi, parts.of(kpi))]
         unusable, journey = parts.unusable(span), journey_of(gathering, shop, span)
     shown, watermark = readouts.moments(query.look, snapshot, as_of)
     first, last = span.dates
@@ -56,7 +60,7 @@ def customer_experience(readouts: Readouts, catalog: Catalog, query: ExperienceQ
         "watermark": watermark,
         "pending": query.look.pending,
         "unusable": unusable,
-        "kpis": judged(tiles),
+        "kpis": with_changes(tiles),
         "journey": journey,
     }
     told = plain(found)
@@ -78,11 +82,3 @@ def experience_rows(found: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 def _ends(name: str, interval: list[float] | None) -> dict[str, float | None]:
     low, high = interval or (None, None)
     return {f"{name}_low": low, f"{name}_high": high}
-
-
-def _segment(catalog: Catalog, name: str | None) -> Mapping[str, Any] | None:
-    if name is None:
-        return None
-    if name not in catalog.segments:
-        raise UnknownSegment(name, catalog.segments)
-    return catalog.segments[name].where

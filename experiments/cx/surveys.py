@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from events.engines.duckdb import Columns
 from experiments.cx.asked import Span
-from experiments.cx.estimates import Estimate, Nothing, mean, ratio, share
+from experiments.cx.estimates import Estimate, Nothing, mean, ratio, share_of
 from experiments.cx.parts import Counted, Levels, Mask, Whole, level_column, on_days
 from experiments.statistics.moments import JointMoments
 
@@ -44,7 +44,7 @@ def kinds_of(answered: Columns) -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Asked:
+class ShownSurveys:
     """Surveys of one kind that were shown or answered, by person and survey (`pair`)."""
 
     pair: Whole
@@ -64,7 +64,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Answers:
+class SurveyAnswers:
     """Usable answers of one kind, of one person and survey in order of time; and the days of those that are not."""
 
     kind: str
@@ -75,7 +75,7 @@ class Answers:
     split: Levels | None
     unusable: Whole
     unusable_split: Levels | None
-    asked: Asked
+    asked: ShownSurveys
 
     @classmethod
     def of(
@@ -92,7 +92,7 @@ class Answers:
         if survey is not None:
             about &= shown["survey"] == survey
         told = {name: column[about] for name, column in shown.items()}
-        asked = Asked(
+        asked = ShownSurveys(
             told["pair"], told["day"], told["shown"] == 1, told["answered"] == 1, level_column(told, by, SPLITS)
         )
         return cls(
@@ -128,4 +128,4 @@ class Answers:
         if starts.size < points.size:
             answers = np.diff(starts, append=points.size).astype(np.float64)
             return ratio(JointMoments.of({"num": np.add.reduceat(points, starts), "den": answers}), low, high)
-        return share(int(points.sum()), points.size) if self.kind == "csat" else mean(points, low, high)
+        return share_of(int(points.sum()), points.size) if self.kind == "csat" else mean(points, low, high)

@@ -10,17 +10,20 @@ import numpy.typing as npt
 
 from events.engines.duckdb import Columns
 from experiments.answers.customers import Unsaid
+from experiments.cube.shop_days import ShopDays
 from experiments.cx.asked import Span
-from experiments.cx.estimates import Nothing, TimeQuantile, ratio, share
+from experiments.cx.estimates import Nothing, TimeQuantile, ratio, share_of
 from experiments.cx.parts import Counted, Levels, Mask, Whole, level_column, on_days
-from experiments.cx.service_hours import ServiceClock
+from experiments.definitions.shop import Shift
 from experiments.statistics.moments import JointMoments
-from experiments.statistics.survival import SurvivalCurve
-from kit.time import DAY_US
+from experiments.statistics.quantiles import SurvivalCurve
+from kit.time import DAY_US, SECOND_US
 
 Moments = npt.NDArray[np.float64]
 RESOLVED_WITHIN_DAYS: Final = 7
 HOUR_US: Final = DAY_US / 24
+MINUTE_US: Final = 60 * SECOND_US
+MONDAY_US: Final = 4 * DAY_US  # 5 January 1970
 SPLITS: Final = ("channel", "device", "country")
 
 
@@ -65,6 +68,34 @@ class TicketRows:
     def unusable(self, span: Span, levels: Sequence[str] | None) -> int:
         """Tickets of which something is told but the opening; nobody knows of which level they are."""
         return int(on_days(self.unopened, span).sum()) if levels is None else 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ServiceClock:
+    """A clock that stands still while there is no service: at each of the `moments` (µs UTC) it shows `shown` (µs)."""
+
+    moments: npt.NDArray[np.float64]
+    shown: npt.NDArray[np.float64]
+
+    @classmethod
+    def of(cls, shifts: Sequence[Shift], days: ShopDays, first_us: int, last_us: int) -> Self:
+        """Of the shifts of every shop day of a span. Where the shop's clock is set, a shift is as long as it really is:
+        by UTC, so that an hour that comes twice counts twice.
+        """
+        moments, shown, passed = [float(first_us - 8 * DAY_US)], [0.0], 0.0
+        for day in range(days.day(first_us) - DAY_US, days.day(last_us) + 2 * DAY_US, DAY_US):
+            weekday = (day - MONDAY_US) // DAY_US % 7
+            for shift in shifts:
+                if shift.weekday == weekday:
+                    opens = days.moment(day + shift.opens * MINUTE_US)
+                    closes = days.moment(day + shift.closes * MINUTE_US)
+                    moments += [float(opens), float(closes)]
+                    shown += [passed, passed := passed + closes - opens]
+        return cls(np.array(moments), np.array(shown))
+
+    def between(self, since: npt.NDArray[np.float64], until: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """How much service there was from each moment to another (µs UTC), in µs."""
+        return np.interp(until, self.moments, self.shown) - np.interp(since, self.moments, self.shown)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,7 +160,7 @@ class Resolution:
         hits, count = int((ready & (of.resolved <= limit)).sum()), int(ready.sum())
         young = int(inside.sum()) - count
         lack = Unsaid.ALL_TOO_YOUNG if young else Unsaid.NOTHING_YET
-        return Counted(share(hits, count, lack), count, immature=young, unusable=of.unusable(span, levels))
+        return Counted(share_of(hits, count, lack), count, immature=young, unusable=of.unusable(span, levels))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -147,7 +178,7 @@ class Reopening:
         resolved = self.tickets.inside(span, levels) & self.tickets.ever_resolved
         of = int(resolved.sum())
         hits = int((resolved & self.tickets.reopened).sum())
-        return Counted(share(hits, of), of, unusable=self.tickets.unusable(span, levels))
+        return Counted(share_of(hits, of), of, unusable=self.tickets.unusable(span, levels))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
