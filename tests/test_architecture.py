@@ -300,6 +300,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "experiments/assignment": {"experiments/definitions", "experiments/targeting"},
     "experiments/catalog": {
+        "events",
         "experiments/assignment",
         "experiments/definitions",
         "experiments/page",

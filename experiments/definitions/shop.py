@@ -1,6 +1,5 @@
 """What the shop's own files mean once they are read: `shop.yaml`, metrics, segments, holdouts, lists."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -205,9 +204,6 @@ class Cap(Bound):
 
     low: Bound | None = None
     """Where values are raised to."""
-
-
-SURVEY_SCALES: Final[Mapping[str, tuple[float, float]]] = {"csat": (1, 5), "nps": (0, 10), "ces": (1, 7)}
 
 
 class Subtract(Definition):
