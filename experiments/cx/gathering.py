@@ -12,13 +12,14 @@ from typing import Any, Final
 
 from events.authority import Authority
 from events.engines.duckdb import Columns, Engine
-from events.engines.sql import Expression, Statement
+from events.engines.sql import Expression, Statement, equals_any
+from events.records import EVERY_SURVEY, SURVEY_SCALES
 from events.views.orders import order_views, view
 from experiments.cube.shop_days import ShopDays
 from experiments.cube.statements import Properties, condition, properties_of
 from kit.time import DAY_US
 
-TOLD: Final = ("survey", "kind", "score", "channel", "ticket_id", "by")
+TOLD: Final = ("survey", "kind", "channel", "ticket_id", "by")
 """Properties of answers and tickets."""
 CAME_BACK_DAYS: Final = {"retention_d7": 7, "retention_d28": 28}
 CAME_BACK_WITHIN_DAYS: Final = 7
@@ -52,6 +53,7 @@ class Gathering:
     since: int
     until_us: int
     segment: Mapping[str, Any] | None = None
+    kinds: Mapping[str, str] = field(default_factory=dict[str, str])  # by the name of a survey, as metrics say
     made: set[str] = field(default_factory=set[str])
 
     @property
@@ -67,10 +69,10 @@ class Gathering:
             wanted = condition(self.segment, self.properties)
             span = {"since": self.since_us, "until": self.until_us}
             self._keep("members", experience_sql("members").bind(wanted=wanted, **span))
-        text = {name: Expression.of(self.properties.text(name)) for name in ("survey", "kind", "channel", "by")}
+        text = {name: Expression.of(self.properties.text(name)) for name in ("survey", "channel", "by")}
         told = experience_sql("told").bind(
             ticket=Expression.of(self.properties.text("ticket_id")),
-            score=Expression.of(self.properties.number("score")),
+            kind=self._kind(),
             until=self.until_us,
             **text,
         )
@@ -130,6 +132,17 @@ class Gathering:
     def member(self, person: str) -> Expression:
         """Whether somebody is of the segment."""
         return Expression.of("TRUE" if self.segment is None else f"{person} IN (SELECT m.person FROM members AS m)")
+
+    def _kind(self) -> Expression:
+        """What a survey asks: as the event says, else as it is called, else as a metric says."""
+        called = Expression.of(f"lower({self.properties.text('survey')})")
+        kind = called
+        for survey, known in sorted(self.kinds.items(), key=lambda each: each[0] != EVERY_SURVEY):  # which goes last
+            own = equals_any(called.render("duckdb"), SURVEY_SCALES)
+            test = Expression.of("NOT $own", own=own) if survey == EVERY_SURVEY else None
+            test = test or Expression.of("$called = $survey", called=called, survey=survey)
+            kind = Expression.of("CASE WHEN $test THEN $known ELSE $kind END", test=test, known=known, kind=kind)
+        return Expression.of(f"lower(coalesce({self.properties.text('kind')}, $kind, ''))", kind=kind)
 
     def _ticket_rows(self) -> None:
         self._keep("ticket_rows", self._bound("tickets", _TICKET_SINCE, backend=int(Authority.BACKEND)))

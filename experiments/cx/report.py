@@ -10,6 +10,7 @@ from experiments.cx.asked import MOST_DAYS, ExperienceQuery, UnknownSegment, spa
 from experiments.cx.gathering import Gathering, told_properties
 from experiments.cx.journeys import journey_of, stages_of
 from experiments.cx.kpis import KpiParts
+from experiments.cx.surveys import named_kinds
 from experiments.cx.tiles import Tiles, Times, with_changes
 from experiments.readout.read import Readouts
 from kit.time import DAY_US, microseconds
@@ -38,7 +39,7 @@ def customer_experience(readouts: Readouts, catalog: Catalog, query: ExperienceQ
     wheres = [*(stage.where for stage in stages_of(shop)), segment or {}]
     properties, snapshot = told_properties(wheres), readouts.log.snapshot()
     with readouts.log.open(snapshot, None, properties.names) as engine:
-        gathering = Gathering(engine, days, properties, since, now_us, segment)
+        gathering = Gathering(engine, days, properties, since, now_us, segment, named_kinds(catalog.metrics.values()))
         gathering.tell()
         parts = KpiParts(gathering, shop, query)
         shown_as = Tiles(times, query, shop)

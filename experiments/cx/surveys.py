@@ -1,7 +1,7 @@
 """CSAT, NPS and CES of some days: by the last answer of each person to each survey."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -9,9 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from events.engines.duckdb import Columns
+from events.records import SURVEY_SCALES
+from experiments.catalog.heard import surveys_of
 from experiments.cx.asked import Span
 from experiments.cx.estimates import Estimate, Nothing, mean, ratio, share_of
 from experiments.cx.parts import Counted, Levels, Mask, Whole, level_column, on_days
+from experiments.definitions.shop import Metric
 from experiments.statistics.moments import JointMoments
 
 Scores = npt.NDArray[np.float64]
@@ -33,6 +36,12 @@ def points_of(kind: str, answers: Scores) -> Scores:
 def known_surveys(answered: Columns, shown: Columns) -> list[str]:
     """The names of surveys that were answered or shown."""
     return sorted({str(name) for columns in (answered, shown) for name in columns["survey"]})
+
+
+def named_kinds(metrics: Iterable[Metric]) -> dict[str, str]:
+    """What surveys ask that are called otherwise, by their names, as the metrics say that read them."""
+    kinds = {survey: each.type for each in metrics if each.type in SURVEY_SCALES for survey in surveys_of(each)}
+    return {survey: kind for survey, kind in kinds.items() if survey not in SURVEY_SCALES}
 
 
 def kinds_of(answered: Columns) -> dict[str, str]:

@@ -130,15 +130,13 @@ class SurvivalCurve:
     who were served looks fast where the hard ones are missing (Kaplan & Meier 1958).
 
     `surviving` is the share that still waits after each of the `times` at which something happened, ascending; `hazard`
-    Greenwood's sum Σ d / (n·(n − d)) up to it, the variance of the logarithm of that share. `count` are all who waited,
-    `censored` those who still do.
+    Greenwood's sum Σ d / (n·(n − d)) up to it, the variance of the logarithm of that share. `count` are all who waited.
     """
 
     times: Times
     surviving: Times
     hazard: Times
     count: int
-    censored: int
 
     @classmethod
     def of(cls, times: Times, happened: Happened) -> Self:
@@ -157,7 +155,7 @@ class SurvivalCurve:
         with np.errstate(divide="ignore"):
             hazard = np.cumsum(deaths / (at_risk * (at_risk - deaths)))
         surviving = np.cumprod((at_risk - deaths) / at_risk, dtype=np.float64)
-        return cls(times[starts[kept]], surviving, hazard, count, count - int(happened.sum()))
+        return cls(times[starts[kept]], surviving, hazard, count)
 
     def quantile(self, q: float) -> float | None:
         """The smallest time by which a share q of all is over; None where so many are not over yet."""
