@@ -134,7 +134,7 @@ def survey(shop: Shop, kind: str, days: Sequence[str], level: Callable[[Record],
     for (person, _), each in last.items():
         if level(each):
             by_person[person].append(points(kind, each.value or 0.0))
-    shown = [each for each in shop.told("Survey Shown") if name_of(each) == kind and shop.day(each.time) in days]
+    shown = [each for each in shop.told("Survey Shown") if kind_of(each) == kind and shop.day(each.time) in days]
     asked = {(shop.person(each), name_of(each)) for each in shown if level(each)}
     scored = {(shop.person(each), name_of(each)) for each in answers if each.value is not None}
     sums, counts = [sum(each) for each in by_person.values()], [len(each) for each in by_person.values()]
@@ -175,9 +175,7 @@ def came_back(shop: Shop, after: int, days: Sequence[str], level: Callable[[Reco
             pages[shop.person(each)].append(each)
     new = [seen for seen in pages.values() if shop.day(seen[0].time) in days and level(seen[0])]
     old = [seen for seen in new if seen[0].time + (after + 7) * DAY <= shop.now_us]
-    hits = sum(
-        any(after * DAY <= each.time - seen[0].time < (after + 7) * DAY for each in seen) for seen in old
-    )
+    hits = sum(any(after * DAY <= each.time - seen[0].time < (after + 7) * DAY for each in seen) for seen in old)
     return share(hits, len(old), len(new) - len(old))
 
 
