@@ -37,7 +37,8 @@ MAY: Final[Mapping[PersonScope, str]] = {
     "read_results": "read results and reports",
     "export": "make links to reports and take them back",
     "steer": "start, pause, resume, stop and ship experiments, and make preview links",
-    "read_people": "look at what a visitor sent",
+    "read_people": "look at visitors: what they sent, and what they are given",
+    "erase": "erase visitors",
     "audit": "read who changed what",
     "people": "let people in and change their roles",
 }
