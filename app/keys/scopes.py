@@ -156,6 +156,8 @@ PAGES: Final[Mapping[str, PersonScope]] = {  # what a person needs, by their ses
     "POST /dashboard/settings/link": "people",
     "POST /dashboard/settings/role": "people",
     "POST /dashboard/settings/remove-person": "people",
+    "POST /dashboard/settings/new-key": "people",
+    "POST /dashboard/settings/revoke-key": "people",
     "GET /dashboard/experiments/{key}/report": "read_results",
     "GET /dashboard/shares": "export",
     "POST /dashboard/shares/new": "export",
