@@ -27,7 +27,7 @@ from app.dashboard.signed_in import note_who_asks
 from app.delivery.payload import Features, Payloads
 from app.delivery.streams import OFREP_STREAM, FeatureStream, OfrepStream
 from app.http.address import Prefixed
-from app.http.cold import EXCHANGE, Cold
+from app.http.cold import EXCHANGE, LOOKED_AT, Cold
 from app.http.deadlines import Deadlines
 from app.http.dispatch import Dispatch, HotRoute, Later, PathTable, Whole, method_not_allowed, problem_of
 from app.http.errors import OFREP_FLAGS, Problem, problem_body
@@ -210,7 +210,8 @@ def cold_routes() -> list[tuple[str, str]]:
 def allowed_methods(path: str) -> list[str]:
     """Every method that some cold route takes at this address."""
     found = [route for route in _api_routes() if route.path_regex.match(path)]
-    return sorted({method for route in found for method in route.methods or ()}) or ["GET"]
+    methods = {method for route in found for method in route.methods or ()} or {"GET"}
+    return sorted(methods | {"HEAD"} if "GET" in methods and path.startswith(LOOKED_AT) else methods)
 
 
 def route_names(table: PathTable[Resources]) -> list[str]:
