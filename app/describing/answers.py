@@ -20,6 +20,7 @@ from app.answers.operations import (
     ShareMade,
 )
 from app.answers.recommender import RecommenderReport
+from app.answers.refusals import RefusalCode
 from app.answers.sdks import GrowthBookFeatures, GrowthBookRefused, RudderStackSettings, SegmentSettings
 from app.answers.visitors import (
     BadProducts,
@@ -82,7 +83,7 @@ SERVED: Final[tuple[Any, ...]] = (
     PreviewLinkMade,
     Done, Tracked, Personalized, RecommendedList, ListAnswer, Flag, Flags, OfrepFailure, VisitorIssued,
     PersonErased, PersonCounted, PersonHeld, SeveralMeant, ProblemAnswer, BadProducts, ProductsTaken, RecommenderReport,
-    GrowthBookFeatures, GrowthBookRefused, SegmentSettings, RudderStackSettings, ShareMade, ShareList,
+    GrowthBookFeatures, GrowthBookRefused, SegmentSettings, RudderStackSettings, ShareMade, ShareList, RefusalCode,
 )  # fmt: skip
 HEAD: Final = """\
 # Glossary
