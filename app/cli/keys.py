@@ -239,10 +239,11 @@ def _parts(text: str | None) -> list[str]:
 
 
 def _file_of_keys(settings: "Settings", reason: str | None) -> "KeyFile":
-    from app.keys.audit import Actor
+    from app.keys.audit import Actor, Audit
     from app.keys.changing import KeyFile
 
-    return KeyFile(_keys_file(settings), settings.data.absolute(), Actor.at_the_command_line(), checked_reason(reason))
+    file, data = _keys_file(settings), settings.data.absolute()
+    return KeyFile(file, data, Audit(data), Actor.at_the_command_line(), checked_reason(reason))
 
 
 def _done(file: Path, change: Callable[[], Made]) -> Made:

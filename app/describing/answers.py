@@ -43,6 +43,7 @@ from app.answers.visitors import (
 from app.describing.types import Forms, ServedTypes
 from app.glossary.entries import Explained
 from app.worker.recommendations import ListAnswer
+from events.causes import StoreCause
 from experiments.answers.arrivals import EventNames, EventRows
 from experiments.answers.comparison import Methods
 from experiments.answers.encoding import METHODS, OPTIONAL, OWN_NAMES
@@ -84,6 +85,7 @@ SERVED: Final[tuple[Any, ...]] = (
     Done, Tracked, Personalized, RecommendedList, ListAnswer, Flag, Flags, OfrepFailure, VisitorIssued,
     PersonErased, PersonCounted, PersonHeld, SeveralMeant, ProblemAnswer, BadProducts, ProductsTaken, RecommenderReport,
     GrowthBookFeatures, GrowthBookRefused, SegmentSettings, RudderStackSettings, ShareMade, ShareList, RefusalCode,
+    StoreCause,
 )  # fmt: skip
 HEAD: Final = """\
 # Glossary

@@ -40,10 +40,11 @@ class WantedKey:
 
 @dataclass(frozen=True, slots=True)
 class KeyFile:
-    """The file of keys of a data directory, and who changes it, why, by which request."""
+    """The file of keys of a data directory with its audit, and who changes it, why, by which request."""
 
     file: Path
     data: Path
+    audit: Audit
     actor: Actor
     reason: str | None = None
     request_id: str | None = None
@@ -62,7 +63,10 @@ class KeyFile:
         return key
 
     def revoke(self, name: str) -> None:
-        """Takes a key out. Raises KeysRefused, AuditUnusable or OSError."""
+        """Takes a key out. That waits for no audit: where there is no room for its line, it follows.
+
+        Raises KeysRefused or OSError.
+        """
 
         def changed(content: bytes) -> bytes:
             known = [key.name for key in read_keys(content, self.file.name).keys]
@@ -71,10 +75,11 @@ class KeyFile:
                 raise KeysRefused(f"there is no key {name[:100]}{hint}")
             return without_key(content, name)
 
-        self.change(changed)
+        self.change(changed, waits=False)
 
-    def change(self, changed: Change) -> None:
-        """Changes the file as a whole, once the audit has it; a running service need not read it anew.
+    def change(self, changed: Change, *, waits: bool = True) -> None:
+        """Changes the file as a whole, once the audit has it where it `waits` for that; a running service need not read
+        it anew.
 
         Raises KeysRefused, AuditUnusable or OSError with nothing changed.
         """
@@ -83,15 +88,17 @@ class KeyFile:
                 content = read_or_none(self.file) or b""
                 before, after = read_keys(content, self.file.name), changed(content)
                 listed = read_keys(after, self.file.name)
-                lines = changes(before, listed, self.actor)
-                Audit(self.data).write(
-                    *(replace(line, reason=self.reason, request_id=self.request_id) for line in lines)
-                )
+                told = changes(before, listed, self.actor)
+                lines = [replace(line, reason=self.reason, request_id=self.request_id) for line in told]
+                if waits:
+                    self.audit.write(*lines)
                 standing = keys_in_force(self.data)
                 in_force = standing.listed if standing is not None and standing.path == str(self.file) else KeyList()
                 if in_force == before:  # else the service has yet to see what else was changed
                     publish_change(self.file, self.data, listed)
                 replace_file(self.file, after, keeps_mode=True)
+                if not waits:
+                    self.audit.follow(*lines)
         except (KeysInvalid, KeysUnwritable) as error:
             raise KeysRefused(str(error)) from None
 

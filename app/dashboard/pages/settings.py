@@ -157,7 +157,7 @@ def _file_of_keys(worker: Resources, by: By) -> KeyFile:
     if worker.settings.keys is None:
         raise KeysRefused(NO_FILE)
     data = worker.settings.data.absolute()
-    return KeyFile(worker.settings.keys.absolute(), data, by.actor, by.reason, by.request_id)
+    return KeyFile(worker.settings.keys.absolute(), data, worker.audit, by.actor, by.reason, by.request_id)
 
 
 async def _with_link(

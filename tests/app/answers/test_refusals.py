@@ -55,9 +55,9 @@ def test_each_code_that_is_raised_is_explained_and_each_that_is_explained_is_rai
     assert set(every_code()) - set(STORE_CAUSES) == set(REFUSAL_CODES)
 
 
-@pytest.mark.parametrize("code", REFUSAL_CODES)
+@pytest.mark.parametrize("code", [*REFUSAL_CODES, *STORE_CAUSES])
 def test_a_refusal_says_what_is_wrong_and_what_ends_it(code: str) -> None:
-    said = sentences_in("RefusalCode")[code]
+    said = {**sentences_in("RefusalCode"), **sentences_in("StoreCause")}[code]
     wrong, _, ends = said.partition(": ")
     assert len(wrong.split()) >= 3, said
     assert len(ends.split()) >= 3, said

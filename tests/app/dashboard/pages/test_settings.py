@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from servers.one_worker import PUBLISHABLE, SECRET, OneWorker
+from servers.patience import until
 from servers.people import Visitor, people_of, sign_in_link, signed_in_visitor
 from worlds.key_lists import entry, listing
 
@@ -253,16 +254,26 @@ def test_a_key_that_cannot_be_is_said_and_nothing_is_changed(
     assert key_file(listing_worker).read_bytes() == before
 
 
-def test_an_audit_that_cannot_be_written_makes_no_key(listing_worker: OneWorker, owner: Visitor) -> None:
+def test_an_audit_that_cannot_be_written_makes_no_key_and_keeps_none_in_force(
+    listing_worker: OneWorker, owner: Visitor
+) -> None:
     token = owner.form_token()
     before = key_file(listing_worker).read_bytes()
     folder = listing_worker.settings.data / "audit"
     folder.rename(folder.with_name("away"))
     folder.write_text("in the way")
-    for action, name in (("new-key", "unseen"), ("revoke-key", "analyst")):
-        assert owner.post_as_is(f"{SETTINGS}/{action}", form_token=token, name=name).status_code == 503
+    assert owner.post_as_is(f"{SETTINGS}/new-key", form_token=token, name="unseen").status_code == 503
     assert key_file(listing_worker).read_bytes() == before
     assert opens(listing_worker, "secret_analyst")
+    assert owner.post_as_is(f"{SETTINGS}/revoke-key", form_token=token, name="analyst").status_code == 303
+    assert not opens(listing_worker, "secret_analyst")
+    folder.unlink()
+    folder.with_name("away").rename(folder)
+    audit = listing_worker.app.cold.state.resources.audit
+    until(lambda: not audit.waits, "the line has followed")
+    assert (
+        Audit(listing_worker.settings.data).page(None, 1_000, Wanted(frozenset({"analyst"})))[0][-1].act == "key.revoke"
+    )
 
 
 def test_without_a_file_of_keys_the_page_says_which_setting_names_one(signed_in_as: SignedInAs) -> None:
