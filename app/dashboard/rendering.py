@@ -89,13 +89,16 @@ async def answered(worker: Resources, signed: Signed, query: Query) -> Any:
     return msgspec.json.decode((await analysed_for(signed.email, worker, query)).body)
 
 
-async def answered_soon(worker: Resources, signed: Signed, query: Query) -> Any:
-    """The same; where it takes longer what was answered in the last minutes, else None. It is computed on then."""
+async def answered_soon(worker: Resources, signed: Signed, query: Query, *, young: float = 0.0) -> Any:
+    """The same; where it takes longer what was answered in the last minutes, else None. It is computed on then.
+
+    What was answered in the last `young` seconds is not asked for again.
+    """
     catalogs = worker.catalogs
     question = PageQuestion(query, (catalogs.catalog.version, *map(str, catalogs.errors)))
     ask = partial(worker.analysis.ask, query, f"{signed.email}, for a page")  # what is quick waits behind none of these
     try:
-        answer = await worker.reads.within(question, ask, PATIENCE_SECONDS)
+        answer = await worker.reads.within(question, ask, PATIENCE_SECONDS, young=young)
     except AnalysisError as error:
         raise refusal_told(error) from None
     return None if answer is None else msgspec.json.decode(answer.body)
