@@ -29,7 +29,7 @@ PICKED = "return document.querySelectorAll('[data-resonate=front-page-products] 
 
 
 def comes_back(browser: Chrome, address: str) -> bool:
-    """Opens the page anew; whether its list is shown. A service too busy to answer in time leaves the page without one."""
+    """Opens the page anew; whether its list is shown. A service too busy to answer in time leaves it without one."""
     browser.get(address)
     ready(browser)
     with suppress(TimeoutException):
