@@ -1,5 +1,8 @@
 """Pages: a template and what it shows become HTML, with the headers of every page and the places it leads to."""
 
+import asyncio
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
@@ -7,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from fastapi import Request
 from fastapi.responses import HTMLResponse
+from starlette.types import Receive, Scope, Send
 
 from app.analysis.client import AnalysisError
 from app.analysis.queries import Query
@@ -22,6 +26,7 @@ from app.worker.resources import Resources
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+SLICE_SECONDS: Final = 0.0005  # so long a page is rendered before others of the worker have a turn
 PATIENCE_SECONDS: Final = 2.0  # what takes longer is still being computed, and the page shows what is known
 PAGE_HEADERS: Final = {
     "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; "
@@ -74,8 +79,28 @@ def page(request: Request, signed: Signed | None, template: str, status: int = 2
         "places": places,
         **{name: f"{root}{path}" for name, path in versions().items()},
     }
-    html = _environment().get_template(template).render(told | shown)
-    return HTMLResponse(html, status, PAGE_HEADERS)
+    return Page(template, told | shown, status)
+
+
+class Page(HTMLResponse):
+    """A page that is rendered as it is sent, a little at a time: visitors are assigned by the same worker meanwhile."""
+
+    def __init__(self, template: str, told: Mapping[str, Any], status: int) -> None:
+        super().__init__(b"", status, PAGE_HEADERS)
+        self._pieces = _environment().get_template(template).generate(told)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Raises what the template raises before anything is sent."""
+        found: list[str] = []
+        since = time.perf_counter()
+        for piece in self._pieces:
+            found.append(piece)
+            if time.perf_counter() - since > SLICE_SECONDS:
+                await asyncio.sleep(0)
+                since = time.perf_counter()
+        self.body = "".join(found).encode()
+        self.headers["content-length"] = str(len(self.body))
+        await super().__call__(scope, receive, send)
 
 
 def root_of(request: Request) -> str:
