@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from fastapi import Request
 from fastapi.responses import HTMLResponse
-from starlette.types import Receive, Scope, Send
 
 from app.analysis.client import AnalysisError
 from app.analysis.queries import Query
 from app.dashboard.assets import versions
 from app.dashboard.signed_in import Signed
 from app.http.cold import EXCHANGE
-from app.http.exchange import Exchange
+from app.http.exchange import Exchange, Receive, Scope, Send
 from app.keys.scopes import PersonScope
 from app.routes.dependencies import analysed_for, refusal_told, resources_of
 from app.worker.reads import PageQuestion
@@ -79,10 +78,10 @@ def page(request: Request, signed: Signed | None, template: str, status: int = 2
         "places": places,
         **{name: f"{root}{path}" for name, path in versions().items()},
     }
-    return Page(template, told | shown, status)
+    return SlicedPage(template, told | shown, status)
 
 
-class Page(HTMLResponse):
+class SlicedPage(HTMLResponse):
     """A page that is rendered as it is sent, a little at a time: visitors are assigned by the same worker meanwhile."""
 
     def __init__(self, template: str, told: Mapping[str, Any], status: int) -> None:

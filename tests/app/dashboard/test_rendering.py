@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.dashboard import rendering
-from app.dashboard.rendering import PAGE_HEADERS, Page
+from app.dashboard.rendering import PAGE_HEADERS, SlicedPage
 
 pytestmark = pytest.mark.anyio
 PIECES = 50
@@ -50,7 +50,7 @@ async def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
     found = Sent()
     counting = asyncio.create_task(found.count_turns())
     try:
-        await Page("some.html", {"name": "ž"}, 201)({"type": "http", "method": "GET"}, _nothing, found)
+        await SlicedPage("some.html", {"name": "ž"}, 201)({"type": "http", "method": "GET"}, _nothing, found)
     finally:
         found.messages.append(None)
         await counting
@@ -76,5 +76,5 @@ async def test_of_a_page_that_fails_nothing_is_sent(monkeypatch: pytest.MonkeyPa
     told = Sent()
     monkeypatch.setattr(rendering, "_environment", lambda: Templates(fails=True))
     with pytest.raises(ValueError, match="no such member"):
-        await Page("some.html", {"name": "a"}, 200)({"type": "http", "method": "GET"}, _nothing, told)
+        await SlicedPage("some.html", {"name": "a"}, 200)({"type": "http", "method": "GET"}, _nothing, told)
     assert told.messages == []
