@@ -24,6 +24,7 @@ from app.analysis.queries import (
     Form,
     HoldoutResultsQuery,
     HoldoutsQuery,
+    LookQuery,
     MetricsQuery,
     NewPlanQuery,
     PersonQuery,
@@ -135,7 +136,7 @@ def _remembered(analysis: Analysis, query: ReadableQuery, look: ReadoutQuery) ->
 def _computed(analysis: Analysis, query: ComputedQuery, look: ReadoutQuery) -> AnalysisAnswer:
     readouts = analysis.readouts
     match query:
-        case ResultsQuery() | TimeseriesQuery() | ReportQuery():
+        case ResultsQuery() | TimeseriesQuery() | ReportQuery() | LookQuery():
             readout = readouts.read(query.key, look)
             if (look.at, look.phase, look.metric, look.dimension) == (None, None, None, None):
                 analysis.overview.learn(readout)
@@ -225,6 +226,10 @@ def _shown(analysis: Analysis, query: ReadableQuery, readout: Readout) -> Analys
         return AnalysisAnswer(200, "application/json", analysis.bodies.timeseries(readout), {"etag": etag})
     if isinstance(query, ReportQuery):
         return _reported_whole(analysis, readout)
+    if isinstance(query, LookQuery):
+        known = msgspec.json.encode(analysis.overview.whole(query.key, analysis.readouts.now()))
+        results, days = analysis.bodies.results(readout), analysis.bodies.days(readout, query.metric)
+        return AnalysisAnswer(200, JSON, b'{"experiment":%b,"results":%b,"days":%b}' % (known, results, days))
     if query.format == "json":
         return AnalysisAnswer(200, "application/json", analysis.bodies.results(readout), {"etag": etag})
     table = flat_rows(readout)

@@ -61,6 +61,17 @@ class ReportQuery(msgspec.Struct, frozen=True, tag=True):
     phase: int | None = None
 
 
+class LookQuery(msgspec.Struct, frozen=True, tag=True):
+    """All that the page of an experiment shows of one look: itself as it is known, its results, and the days of one
+    metric: of the first where none is named, or one that it has not.
+    """
+
+    key: str
+    at: str | None = None
+    phase: int | None = None
+    metric: str | None = None
+
+
 class PlanQuery(msgspec.Struct, frozen=True, tag=True):
     """Traffic, detectable effect, days; what was said outranks the log and the files."""
 
@@ -170,7 +181,7 @@ class ErasureQuery(msgspec.Struct, frozen=True, tag=True):
     only: tuple[str, ...] | None = None
 
 
-ReadableQuery: TypeAlias = ResultsQuery | TimeseriesQuery | ReportQuery
+ReadableQuery: TypeAlias = ResultsQuery | TimeseriesQuery | ReportQuery | LookQuery
 """Answered from one readout, which may be remembered."""
 ComputedQuery: TypeAlias = (
     ReadableQuery

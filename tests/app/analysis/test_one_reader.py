@@ -28,6 +28,7 @@ from app.analysis.queries import (
     ExperimentsQuery,
     HoldoutResultsQuery,
     HoldoutsQuery,
+    LookQuery,
     MetricsQuery,
     NewPlanQuery,
     PersonQuery,
@@ -59,7 +60,7 @@ EVERY_READ: tuple[Query, ...] = (
     PrivacyQuery(), PersonQuery("visitor", "v-1"), ProgramReportQuery(), HoldoutsQuery(), HoldoutResultsQuery("q1"),
     NewPlanQuery(PlanRequest(units_a_day=1000.0, baseline=0.03, lift=0.05)), EventNamesQuery(), DiagnosisQuery(),
     ArrivalsQuery("v-1"),
-    ReportQuery(BANNER),
+    ReportQuery(BANNER), LookQuery(BANNER),
 )  # fmt: skip
 
 
