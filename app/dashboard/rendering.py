@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
@@ -14,6 +14,7 @@ from fastapi.responses import HTMLResponse
 from app.analysis.client import AnalysisError
 from app.analysis.queries import Query
 from app.dashboard.assets import versions
+from app.dashboard.saying import unbroken
 from app.dashboard.signed_in import Signed
 from app.http.cold import EXCHANGE
 from app.http.exchange import Exchange, Receive, Scope, Send
@@ -99,9 +100,17 @@ class SlicedPage(HTMLResponse):
             if time.perf_counter() - since > SLICE_SECONDS:
                 await asyncio.sleep(0)
                 since = time.perf_counter()
-        self.body = "".join(found).encode()
-        self.headers["content-length"] = str(len(self.body))
+        self._settle(found)
         await super().__call__(scope, receive, send)
+
+    def whole(self) -> "SlicedPage":
+        """The same at once, for who sends its body otherwise."""
+        self._settle(self._pieces)
+        return self
+
+    def _settle(self, pieces: Iterable[str]) -> None:
+        self.body = unbroken("".join(pieces)).encode()
+        self.headers["content-length"] = str(len(self.body))
 
 
 def root_of(request: Request) -> str:
