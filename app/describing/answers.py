@@ -46,11 +46,11 @@ from app.worker.recommendations import ListAnswer
 from events.causes import StoreCause
 from experiments.answers.arrivals import EventNames, EventRows
 from experiments.answers.comparison import Methods
+from experiments.answers.customers import CustomerExperience
 from experiments.answers.encoding import METHODS, OPTIONAL, OWN_NAMES
 from experiments.answers.readout import Readout
 from experiments.answers.reports import (
     ComparisonRows,
-    CustomerExperience,
     ExperimentAnswer,
     ExperimentList,
     HoldoutList,
