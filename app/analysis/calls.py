@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from app.analysis.client import AnalysisAnswer
+from app.analysis.drafts import draft_checked, logged_plan
 from app.analysis.metrics import metrics_told
 from app.analysis.overview import COLUMNS as COLUMNS_OF_LIST
 from app.analysis.privacy import privacy_report
@@ -16,6 +17,7 @@ from app.analysis.queries import (
     AttributionQuery,
     ComputedQuery,
     DiagnosisQuery,
+    DraftCheckQuery,
     ErasureQuery,
     EventNamesQuery,
     EventsQuery,
@@ -24,6 +26,7 @@ from app.analysis.queries import (
     Form,
     HoldoutResultsQuery,
     HoldoutsQuery,
+    LoggedPlanQuery,
     MetricsQuery,
     NewPlanQuery,
     PersonQuery,
@@ -72,6 +75,9 @@ async def answer(analysis: Analysis, query: Query) -> AnalysisAnswer:
             return json_answer({"metrics": metrics_told(analysis.catalogs.latest(), analysis.settings.definitions)})
         case NewPlanQuery():
             return json_answer(plan_json(query.request))
+        case DraftCheckQuery():
+            jobs = analysis.readout_jobs if query.history else analysis.log_jobs
+            return await jobs.answer(query, partial(draft_checked, analysis, query))
         case EventsQuery():
             written = await analysis.written()  # counted before the scan, so that "drained" is never said too early
             read = partial(analysis.exporter.page, query.cursor, min(query.limit, MOST_ROWS))
@@ -143,8 +149,10 @@ def _computed(analysis: Analysis, query: ComputedQuery, look: ReadoutQuery) -> A
         case ExperimentsQuery():
             analysis.overview.read(look)
             return _listed(analysis, query)
-        case PlanQuery():
-            return json_answer(readouts.plan(query.key, query.said))
+        case PlanQuery() | LoggedPlanQuery():
+            logged = isinstance(query, LoggedPlanQuery)
+            told = logged_plan(readouts, query) if logged else readouts.plan(query.key, query.said)
+            return json_answer(told)
         case UnitsQuery():
             return _units_shown(readouts.units(query.key, look), query.format)
         case AllResultsQuery():
