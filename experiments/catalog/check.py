@@ -313,7 +313,8 @@ def gone(content: CatalogContent, served: Served | None) -> Iterator[DefinitionE
 
 def not_read(folder: Path) -> Iterator[DefinitionError]:
     """Definition files in subfolders, which nothing reads."""
-    for inner in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
+    found = folder.iterdir() if folder.is_dir() else ()
+    for inner in sorted(path for path in found if path.is_dir() and not path.name.startswith(".")):
         found = definition_files(inner)
         if found:
             more = f", and {len(found) - 1} more beside it" if len(found) > 1 else ""
