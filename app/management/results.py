@@ -26,7 +26,7 @@ from app.analysis.queries import (
 from app.http.errors import Problem
 from app.management.audit import Act, note
 from app.routes.dependencies import Asked, Secret, Worker, analysis_response
-from experiments.planning.assumptions import Assumptions, InvalidPlan, assumptions, plan_request
+from experiments.planning.assumptions import PARAMETERS, Assumptions, InvalidPlan, assumptions, plan_request
 
 router = APIRouter(tags=["Results"])
 
@@ -109,7 +109,7 @@ class PlanParameters(BaseModel):
     def said(self) -> Assumptions:
         """Raises Problem 400 that names each parameter that cannot be read."""
         try:
-            return assumptions(self.model_dump(exclude={"metric"}))
+            return assumptions(self.model_dump(include=set(PARAMETERS)))
         except InvalidPlan as error:
             raise Problem(400, "invalid_plan", str(error)) from None
 

@@ -75,7 +75,7 @@ class Draft:
             "holdouts": list(self.holdouts),
             "audience": _said({"segments": list(self.segments), "where": self.where}),
             "traffic": _scalar(self.traffic),
-            "variants": [_variant(variant) for variant in self.variants],
+            "variants": self._variants,
             "goal": self.goals[0] if len(self.goals) == 1 else None,
             "goals": list(self.goals) if len(self.goals) > 1 else None,
             "secondary": list(self.secondary),
@@ -83,6 +83,12 @@ class Draft:
             "plan": self._plan,
         }
         return _said(said)
+
+    @property
+    def _variants(self) -> list[Any]:
+        """Their keys alone, where nothing else was said of any."""
+        told = [_variant(variant) for variant in self.variants]
+        return [each["key"] for each in told] if all(len(each) == 1 for each in told) else told
 
     @property
     def _plan(self) -> dict[str, Any]:
@@ -100,7 +106,7 @@ class Draft:
         for name, value in self.document.items():
             if name == "variants" and any(isinstance(each, Mapping) for each in value):
                 yield _commented(f"{name}:", name)
-                yield from (f"  - {written(each if isinstance(each, Mapping) else {'key': each})}" for each in value)
+                yield from (f"  - {written(each)}" for each in value)
             elif name == "audience":
                 yield f"{name}:"
                 yield from (f"  {inner}: {written(each)}" for inner, each in value.items())
@@ -118,8 +124,7 @@ def _scalar(text: str) -> Any:
     return plain_scalar(text) if text else None
 
 
-def _variant(variant: DraftVariant) -> Any:
-    """Its key alone, where nothing else was said of it."""
+def _variant(variant: DraftVariant) -> dict[str, Any]:
     said: dict[str, Any] = {"key": variant.key}
     if variant.weight:
         said["weight"] = _scalar(variant.weight)
@@ -127,7 +132,7 @@ def _variant(variant: DraftVariant) -> Any:
         said["payload"] = variant.payload[0]
     if variant.strategy:
         said["recommend"] = {"strategy": variant.strategy}
-    return said if len(said) > 1 else variant.key
+    return said
 
 
 def _commented(line: str, name: str) -> str:

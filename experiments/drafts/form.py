@@ -48,28 +48,37 @@ class FilledForm:
         """The file as it would be written; a key that is none has a stand-in, so that all else can be checked."""
         return self.draft.text
 
-    def field_of(self, path: str) -> str:
-        """The field that a mistake at this path of the file is told beside; empty where it is of none alone."""
-        name, _, rest = path.partition(".")
+    def field_of(self, mistake: DefinitionError) -> str:
+        """The field that a mistake of the file is told beside; empty where it is of none alone."""
+        name, _, rest = mistake.path.partition(".")
+        if not name:  # `goal is missing, name the metric that decides`
+            name = mistake.message.partition(" ")[0]
         if name.startswith("variants"):
             return self._variant_field(name, rest)
-        if name in ("goal", "goals"):
-            return "goal"
+        if name == "guardrails":
+            return self._guardrail_field(rest, mistake.message)
         if name == "plan":
             step = rest.partition(".")[0]
-            return step if step in PLAN else "mde" if step == "mde" else "days"
+            return step if step in (*PLAN, "mde") else "days"
         if name == "layer":
             return "layer_share" if rest.startswith("share") else "layer"
         if name == "audience":
             return "segments" if rest.startswith("segments") else "c0_name"
-        if name == "guardrails":
-            places = [place for place, (metric, _) in enumerate(self.draft.guardrails) if metric == rest]
-            return f"g{self.rows[name, places[0]]}_harm" if places else "g0_metric"
-        return name
+        return {"goals": "goal"}.get(name, name)
+
+    def _guardrail_field(self, rest: str, message: str) -> str:
+        """Beside its harm, or beside a metric that the message names."""
+        for place, (metric, _) in enumerate(self.draft.guardrails):
+            row = self.rows["guardrails", place]
+            if metric == rest:
+                return f"g{row}_harm"
+            if f'"{metric}"' in message:
+                return f"g{row}_metric"
+        return "g0_metric"
 
     def _variant_field(self, name: str, rest: str) -> str:
         """`variants[2].weight` and `variants.KEY.payload` are those of a row; all else is of the first."""
-        found, inner = 0, rest
+        found, inner = -1, rest
         for place, variant in enumerate(self.draft.variants):
             numbered, named = f"variants[{place + 1}]", f"{variant.key}."
             if name == numbered:
@@ -78,7 +87,7 @@ class FilledForm:
                 found, inner = place, rest[len(named) :]
         kind = inner.partition(".")[0]
         kind = {"weight": "weight", "payload": "payload", "recommend": "strategy"}.get(kind, "key")
-        return f"v{self.rows.get(('variants', found), found)}_{kind}"
+        return f"v{self.rows.get(('variants', found), 0)}_{kind}"
 
 
 @dataclass(slots=True)
@@ -200,7 +209,7 @@ def by_field(form: FilledForm, found: tuple[DefinitionError, ...]) -> dict[str, 
     told = {name: [*messages] for name, messages in form.mistakes.items()}
     for each in found:
         if each.file == form.file:
-            told.setdefault(form.field_of(each.path), []).append(each.message)
+            told.setdefault(form.field_of(each), []).append(each.message)
     return told
 
 

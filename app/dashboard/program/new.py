@@ -17,6 +17,7 @@ from app.http.errors import Problem
 from app.routes.dependencies import Asked, Worker
 from app.worker.resources import Resources
 from experiments.drafts.form import TESTS, filled
+from kit.located import DefinitionError
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
@@ -80,6 +81,7 @@ def _shown(request: Request, signed: Signed, worker: Resources, fields: Mapping[
     shown: dict[str, Any] = {
         "value": lambda name: fields.get(name, ""),
         "mistakes": lambda name: said.wrong.get(name, ()),
+        "field_of": lambda each: form.field_of(DefinitionError(**each)) if each["file"] == form.file else "",
         "rows": Rows.of(fields),
         "form": form,
         "said": said,

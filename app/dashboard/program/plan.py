@@ -87,7 +87,7 @@ async def calculator_page(
         "plan": plan,
         "table": table or (),
         "row": row,
-        "late": answer is None and not refused,
+        "late": answer is None and not refused and not wrong,
         "logged": (row or {}).get("from_log", ()),
         "drawn": drawn(table or (), None if fields["lift"] and fields["days"] else plan),
         "caveats": CAVEATS,
