@@ -29,6 +29,11 @@ HELD = (
     "document.querySelectorAll('h1').length, document.title, document.documentElement.outerHTML.length]"
 )
 VARIED = ("?metric=nps&sql=true", "?phase=0", "?metric=none", "?page=2&levels=2", "?metric=checkout_funnel")
+ALSO = (
+    "/dashboard/new?draft=banner", "/dashboard/new?metric=purchase_rate&lift=5%25&days=28&weights=90,10",
+    "/dashboard/plan?asked=1&units_a_day=1000&baseline=3%25&lift=5%25",
+    "/dashboard/program?from=2026-01-01&metric=purchase_rate",
+)  # fmt: skip
 MOST_TABS = 120
 LONGEST = 60_000
 
@@ -41,6 +46,7 @@ def addresses() -> list[str]:
     return [
         *found,
         *(f"{one}{query}" for query in VARIED),
+        *ALSO,
         *(f"/dashboard/experiments/{key}" for key in ("draft", "paused")),
     ]
 

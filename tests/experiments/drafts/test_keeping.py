@@ -73,7 +73,9 @@ def test_what_is_there_is_never_written_over(drafts: Drafts, name: str) -> None:
     assert (drafts.definitions / name).read_text() == "somebody's own"
 
 
-@pytest.mark.parametrize("key", ["../sale", "..", "/etc/passwd", "a/b", "a\\b", "sale\n", "sale\0", ".sale", "", "SALE"])
+@pytest.mark.parametrize(
+    "key", ["../sale", "..", "/etc/passwd", "a/b", "a\\b", "sale\n", "sale\0", ".sale", "", "SALE"]
+)
 def test_a_key_that_leads_elsewhere_is_none(drafts: Drafts, key: str) -> None:
     assert drafts.find(key) is None
     assert "is no key" in drafts.taken(key)

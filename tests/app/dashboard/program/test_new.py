@@ -62,7 +62,9 @@ def test_a_draft_that_passes_the_check_is_a_file_and_is_there_when_its_page_open
     text = (folder / "ten-off.yaml").read_text()
     assert "status: draft" in text
     assert "payload: {text: 10 % off}" in text
-    (line,) = [each for each in Audit(shop.data).page(None, 1_000, Wanted(frozenset(["ten-off"])))[0] if each.act == "draft"]
+    (line,) = [
+        each for each in Audit(shop.data).page(None, 1_000, Wanted(frozenset(["ten-off"])))[0] if each.act == "draft"
+    ]
     assert (line.actor, line.before, line.after["file"]) == (Actor("person", "ada@shop.example"), None, "ten-off.yaml")
 
 
@@ -171,7 +173,9 @@ def test_a_form_of_a_megabyte_is_a_page_that_says_so(ada: Visitor) -> None:
 
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_hostile_texts_are_text_on_the_page_and_in_the_file(ada: Visitor, hostile: str) -> None:
-    fields = dict.fromkeys(("name", "owner", "hypothesis", "v0_payload", "goal", "c0_name", "c0_value", "layer"), hostile)
+    fields = dict.fromkeys(
+        ("name", "owner", "hypothesis", "v0_payload", "goal", "c0_name", "c0_value", "layer"), hostile
+    )
     answer = ada.post(f"{NEW}/check", page=NEW, key="hostile", **{**fields, "draft": "", "get": hostile})
     assert answer.status_code == 200
     assert answer.text.count("<script") == 1
