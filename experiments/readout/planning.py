@@ -240,14 +240,15 @@ def logged_request(study: Study, said: Assumptions) -> Callable[[Opened], PlanRe
     """
 
     def answer(opened: Opened) -> PlanRequest | None:
-        if opened.units < FEWEST_UNITS:
-            return None
-        observed = opened.observer.observe(opened.cube.plan.rules[0], by_day=False)
-        request = _request(study, observed.rule, _together(observed), said.units_a_day or units_a_day(opened), said)
+        rule, arm, units = opened.cube.plan.rules[0], NoEstimate(Caveat.NOT_ENOUGH_UNITS), said.units_a_day
+        if opened.units >= FEWEST_UNITS:
+            arm = _together(opened.observer.observe(rule, by_day=False))
+            units = units or units_a_day(opened)
+        request = _request(study, rule, arm, units, said) if units else None
         if request is None:
             return None
-        read = {"units_a_day": said.units_a_day, "baseline": said.baseline, "window": said.window}
-        if request.sd is not None:
+        read = {"units_a_day": said.units_a_day, "baseline": said.baseline}
+        if request.sd is not None and request.type == "mean":
             read["sd"] = said.sd
         names = tuple(name for name, told in read.items() if told is None)
         return replace(request, lift=said.lift, days=said.days, from_log=names)

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
-from app.analysis.queries import LoggedPlanQuery, NewPlanQuery
+from app.analysis.queries import LoggedPlanQuery
 from app.dashboard import charts
 from app.dashboard.forms import PageRoute
 from app.dashboard.rendering import answered, answered_soon, page
@@ -23,6 +24,7 @@ from experiments.wording.figures import lift_text
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 USUAL: Final = "purchase_rate"
+MOST_NAMES: Final = 200
 LABELS: Final[Mapping[str, tuple[str, str]]] = {
     "metric": ("Metric", "what decides: purchase_rate"),
     "units_a_day": ("Visitors a day", "all variants together"),
@@ -59,6 +61,22 @@ class CalculatorParameters(NewPlanParameters):
     asked: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What came of it: one plan or none, the same for several spans of days, or what is wrong, by parameter or whole."""
+
+    plan: Json | None = None
+    table: Sequence[Json] = ()
+    wrong: Mapping[str, str] = field(default_factory=dict[str, str])
+    refused: str = ""
+    late: bool = False
+
+    @property
+    def row(self) -> Json | None:
+        """What all of it rests on: traffic, baseline, spread."""
+        return self.plan or (self.table[0] if self.table else None)
+
+
 @router.get("/dashboard/plan")
 async def calculator_page(
     request: Request, signed: SignedIn, worker: Worker, told: Annotated[CalculatorParameters, Query()]
@@ -67,62 +85,57 @@ async def calculator_page(
     if not told.model_fields_set and USUAL in worker.catalogs.catalog.metrics:
         told = CalculatorParameters(metric=USUAL)
     fields = {name: text or "" for name, text in told.model_dump(include=set(LABELS)).items()}
-    answer, wrong, refused = await _answer(signed, worker, told)
-    first = not told.asked
-    table = answer and answer.get("table")
-    if answer and not table:  # the picture needs it
-        table = await _table(signed, worker, told)
-    plan = answer if answer and "table" not in answer else None
-    row = plan or (table[0] if table else None)
+    found = await _planned(signed, worker, told)
+    if not told.asked:  # nothing was said yet that could be wrong
+        found = replace(found, wrong={}, refused="")
+    status = 400 if found.wrong or found.refused else 200
+    names = sorted(worker.catalogs.catalog.metrics)[:MOST_NAMES]
+    return page(request, signed, "plan.html", status, **shown(fields, found), first=not told.asked, metrics=names)
+
+
+def shown(fields: Mapping[str, str], found: Planned) -> dict[str, Any]:
+    """What the template shows of a plan."""
     chosen = {name: fields[name] for name in OF_THE_DRAFT if fields[name]}
-    if plan and not fields["days"] and plan["days"]:
-        chosen["days"] = str(plan["days"])
-    shown: dict[str, Any] = {
+    if found.plan and found.plan["days"]:
+        chosen["days"] = str(found.plan["days"])
+    on_the_curve = None if fields["lift"] and fields["days"] else found.plan  # else its chance is another one
+    return {
         "labels": LABELS,
         "options": OPTIONS,
-        "fields": fields,
-        "wrong": {} if first else wrong,
-        "refused": "" if first and not answer else refused,
-        "first": first,
-        "plan": plan,
-        "table": table or (),
-        "row": row,
-        "late": answer is None and not refused and not wrong,
-        "logged": (row or {}).get("from_log", ()),
-        "drawn": drawn(table or (), None if fields["lift"] and fields["days"] else plan),
         "caveats": CAVEATS,
+        "fields": fields,
+        "found": found,
+        "plan": found.plan,
+        "row": found.row,
+        "logged": found.row["from_log"] if found.row else (),
+        "drawn": drawn(found.table, on_the_curve),
         "draft": urlencode(chosen),
-        "metrics": sorted(worker.catalogs.catalog.metrics)[:200],
     }
-    return page(request, signed, "plan.html", 400 if shown["refused"] or shown["wrong"] else 200, **shown)
 
 
-async def _answer(
-    signed: Signed, worker: Resources, told: CalculatorParameters
-) -> tuple[Json | None, Mapping[str, str], str]:
-    """The plan, what is wrong by field, and what is wrong with all of it."""
+async def _planned(signed: Signed, worker: Resources, told: CalculatorParameters) -> Planned:
+    """The plan; where one of lift and days is said, the table too that a picture is drawn of."""
     try:
-        query = told.query
-        if isinstance(query, LoggedPlanQuery):
-            return await answered_soon(worker, signed, query), {}, ""
-        return await answered(worker, signed, query), {}, ""
+        answer = await _answer(signed, worker, told)
+        if answer is None:
+            return Planned(late=True)
+        if "table" in answer:
+            return Planned(table=answer["table"])
+        beside = await _answer(signed, worker, told.model_copy(update={"lift": None, "days": None, "looks": None}))
     except Problem as problem:
         if problem.code != "invalid_plan":
             raise
         wrong = by_parameter(problem.detail)
-        return None, wrong, "" if wrong else problem.detail
+        return Planned(wrong=wrong, refused="" if wrong else problem.detail)
+    return Planned(answer, beside["table"] if beside else ())
 
 
-async def _table(signed: Signed, worker: Resources, told: CalculatorParameters) -> list[Json]:
-    """The same plan for several spans of days."""
-    query = told.model_copy(update={"lift": None, "days": None, "power": told.power}).query
-    try:
-        answer = await (
-            answered(worker, signed, query) if isinstance(query, NewPlanQuery) else answered_soon(worker, signed, query)
-        )
-    except Problem:
-        return []
-    return answer["table"] if answer else []
+async def _answer(signed: Signed, worker: Resources, told: CalculatorParameters) -> Json | None:
+    """As `GET /v1/plan` answers; None while the log is still being read. Raises Problem."""
+    query = told.query
+    if isinstance(query, LoggedPlanQuery):
+        return await answered_soon(worker, signed, query)
+    return await answered(worker, signed, query)
 
 
 def by_parameter(detail: str) -> dict[str, str]:
