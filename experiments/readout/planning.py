@@ -248,10 +248,11 @@ def logged_request(study: Study, said: Assumptions) -> Callable[[Opened], PlanRe
         if request is None:
             return None
         read = {"units_a_day": said.units_a_day, "baseline": said.baseline}
-        if request.sd is not None and request.type == "mean":
+        if not rule.is_share:
             read["sd"] = said.sd
         names = tuple(name for name, told in read.items() if told is None)
-        return replace(request, lift=said.lift, days=said.days, from_log=names)
+        spread = None if rule.is_share else request.sd  # a rate has the spread of its baseline, as anybody may say it
+        return replace(request, sd=spread, lift=said.lift, days=said.days, from_log=names)
 
     return answer
 
