@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from experiments.drafts.writing import name_written, written
+from experiments.drafts.writing import name_written, value_written
 from kit.yaml import plain_scalar
 
 ABOUT: Final[Mapping[str, str]] = {
@@ -106,12 +106,12 @@ class Draft:
         for name, value in self.document.items():
             if name == "variants" and any(isinstance(each, Mapping) for each in value):
                 yield _commented(f"{name}:", name)
-                yield from (f"  - {written(each)}" for each in value)
+                yield from (f"  - {value_written(each)}" for each in value)
             elif name == "audience":
                 yield f"{name}:"
-                yield from (f"  {inner}: {written(each)}" for inner, each in value.items())
+                yield from (f"  {inner}: {value_written(each)}" for inner, each in value.items())
             else:
-                yield _commented(f"{name_written(name)}: {written(value)}", name)
+                yield _commented(f"{name_written(name)}: {value_written(value)}", name)
 
 
 def _said(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -62,7 +62,7 @@ class FoundFile:
     @property
     def seen(self) -> str:
         """What tells this version of the file from others."""
-        return digest_of(self.text)
+        return text_digest(self.text)
 
 
 class Drafts:
@@ -133,7 +133,7 @@ class Drafts:
         written = self._record(key)
         if written is None:
             return None, f"{key}.yaml was not written by a page, so no page changes it: edit the file itself"
-        if written.digest != digest_of(text):
+        if written.digest != text_digest(text):
             return written, f"{key}.yaml was changed by hand since a page wrote it, so no page changes it any more"
         if self._ran(key):
             return written, f"{key} has been started, so no page changes its file any more: edit the file itself"
@@ -161,11 +161,11 @@ class Drafts:
         return locked(self._records)
 
 
-def digest_of(text: str) -> str:
+def text_digest(text: str) -> str:
     """What tells a text from others."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def draft_written(text: str, by: str, at: str, fields: Mapping[str, str]) -> WrittenDraft:
     """What is kept of a file that a page writes."""
-    return WrittenDraft(digest=digest_of(text), by=by, at=at, fields=dict(fields))
+    return WrittenDraft(digest=text_digest(text), by=by, at=at, fields=dict(fields))

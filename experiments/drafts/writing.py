@@ -14,21 +14,23 @@ _PLAIN: Final = re.compile(rf"{_WORD}(?:[\w ./%€£+*$@()!?=;-]|(?<=\w)['’]|(
 _NAME: Final = re.compile(r"[$\w][\w.$-]*\Z")  # of a field: `$in` needs no quotes
 
 
-def written(value: Any) -> str:
+def value_written(value: Any) -> str:
     """A value of JSON on one line: texts without quotes where they stay themselves, lists and mappings in brackets."""
     match value:
         case str():
             return text_written(value)
         case Mapping():
             fields: Mapping[str, Any] = value
-            return "{" + ", ".join(f"{name_written(name)}: {written(each)}" for name, each in fields.items()) + "}"
+            return (
+                "{" + ", ".join(f"{name_written(name)}: {value_written(each)}" for name, each in fields.items()) + "}"
+            )
         case list() | tuple():
             items: Sequence[Any] = value
-            return "[" + ", ".join(written(each) for each in items) + "]"
+            return "[" + ", ".join(value_written(each) for each in items) + "]"
         case None | bool():
             return msgspec.json.encode(value).decode()
         case float():
-            return number_written(value)
+            return float_written(value)
         case _:
             return str(value)
 
@@ -46,7 +48,7 @@ def name_written(name: str) -> str:
     return name if _NAME.match(name) and name.isprintable() else text_written(name)
 
 
-def number_written(number: float) -> str:
+def float_written(number: float) -> str:
     """A number with a fraction, such that it is read as this number; in quotes where no plain one would be."""
     text = repr(number)
     return text if plain_scalar(text) == number else text_written(text)

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from app.dashboard.forms import PageRoute, posted, sent
 from app.dashboard.program.saving import NotSaved, saved
-from app.dashboard.program.typed import Prefilled, Rows, Said, checked, drafts_of, typed
+from app.dashboard.program.typed import DraftSaid, Prefilled, Rows, drafts_of, typed, with_check
 from app.dashboard.rendering import page, root_of
 from app.dashboard.signed_in import Signed, SignedIn
 from app.http.errors import Problem
@@ -34,23 +34,23 @@ async def new_experiment_page(
 ) -> HTMLResponse:
     """An empty form, one with a plan of the calculator, or that of a draft."""
     if not asked.draft:
-        return _shown(request, signed, worker, asked.fields, Said())
+        return _shown(request, signed, worker, asked.fields, DraftSaid())
     found = await asyncio.to_thread(drafts_of(worker).find, asked.draft)
     if found is None:
         raise Problem(404, "unknown_draft", f"there is no file of a draft {asked.draft!r}; it may be gone or renamed")
     if found.kept_from:
         fields = found.written.fields if found.written else {}
-        return _shown(request, signed, worker, fields, Said(f"{found.kept_from}.", file=found))
+        return _shown(request, signed, worker, fields, DraftSaid(f"{found.kept_from}.", file=found))
     fields = {**(found.written.fields if found.written else {}), "draft": asked.draft, "seen": found.seen}
-    said = Said(SAVED.format(found.name) if asked.saved else "", good=asked.saved, file=found)
-    return _shown(request, signed, worker, fields, await checked(worker, signed, fields, said))
+    said = DraftSaid(SAVED.format(found.name) if asked.saved else "", good=asked.saved, file=found)
+    return _shown(request, signed, worker, fields, await with_check(worker, signed, fields, said))
 
 
 @router.post(f"{HERE}/check")
 async def check_draft_page(request: Request, signed: SignedIn, worker: Worker) -> HTMLResponse:
     """What `resonate check` would say of it; nothing is written."""
     fields = typed(await sent(request))
-    said = await checked(worker, signed, fields, Said(), history=fields.get("quick") != "yes")
+    said = await with_check(worker, signed, fields, DraftSaid(), history=fields.get("quick") != "yes")
     return _shown(request, signed, worker, fields, said)
 
 
@@ -58,7 +58,7 @@ async def check_draft_page(request: Request, signed: SignedIn, worker: Worker) -
 async def save_draft(request: Request, signed: SignedIn, asked: Asked, worker: Worker) -> Response:
     """Writes the file of a draft that passes the check; what is refused is shown with what was typed."""
     fields = typed(await posted(request, signed))
-    said = await checked(worker, signed, fields, Said())
+    said = await with_check(worker, signed, fields, DraftSaid())
     if not said.passed:
         return _shown(request, signed, worker, fields, said if said.status == 503 else said.but(MEND, 409))
     try:
@@ -76,7 +76,9 @@ async def download_draft(request: Request, _: SignedIn) -> Response:
     return Response(form.text.encode(), headers=headers, media_type="application/yaml")
 
 
-def _shown(request: Request, signed: Signed, worker: Resources, fields: Mapping[str, str], said: Said) -> HTMLResponse:
+def _shown(
+    request: Request, signed: Signed, worker: Resources, fields: Mapping[str, str], said: DraftSaid
+) -> HTMLResponse:
     form, catalog = filled(fields), worker.catalogs.catalog
     shown: dict[str, Any] = {
         "value": lambda name: fields.get(name, ""),

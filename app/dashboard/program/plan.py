@@ -63,7 +63,7 @@ class CalculatorParameters(NewPlanParameters):
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What came of it: one plan or none, the same for several spans of days, or what is wrong, by parameter or whole."""
+    """What came of it: a plan, the same for several spans of days, or what is wrong, by parameter or in all."""
 
     plan: Json | None = None
     table: Sequence[Json] = ()

@@ -13,7 +13,7 @@ from app.http.exchange import Exchange
 from app.management.audit import Act, auditing
 from app.worker.resources import Resources
 from experiments.drafts.form import filled
-from experiments.drafts.keeping import DraftRefused, digest_of, draft_written
+from experiments.drafts.keeping import DraftRefused, draft_written, text_digest
 from kit.time import iso
 
 LOOK_SECONDS: Final = 0.1
@@ -34,7 +34,7 @@ async def saved(asked: Exchange, worker: Resources, signed: Signed, fields: Mapp
     form, drafts, seen = filled(fields), drafts_of(worker), fields.get("seen", "")
     key, text, editing = form.draft.key, form.text, bool(fields.get("draft"))
     written = draft_written(text, signed.email, iso(datetime.now(UTC), "seconds"), kept(fields))
-    act = Act("draft", key, {"sha256": seen} if editing else None, {"file": form.file, "sha256": digest_of(text)})
+    act = Act("draft", key, {"sha256": seen} if editing else None, {"file": form.file, "sha256": text_digest(text)})
     version = worker.catalogs.catalog.version
     try:
         async with auditing(asked, worker, act):

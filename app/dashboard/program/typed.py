@@ -80,7 +80,7 @@ def _rows(fields: Mapping[str, str], names: tuple[str, ...], least: int, most: i
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class DraftSaid:
     """What a form came to, said above it. `found` is what the check says, `wrong` that beside its fields, `file` what
     stands in the folder; `late` is said of a log that has not been read yet.
     """
@@ -98,7 +98,7 @@ class Said:
         """Whether the file may be written."""
         return self.found is not None and not self.found["errors"] and not self.wrong
 
-    def but(self, message: str, status: int) -> "Said":
+    def but(self, message: str, status: int) -> "DraftSaid":
         """The same, with why nothing came of it."""
         return replace(self, message=message, status=status, good=False)
 
@@ -121,9 +121,9 @@ def kept(fields: Mapping[str, str]) -> dict[str, str]:
     return {name: text for name, text in fields.items() if text and name not in OF_THE_PAGE}
 
 
-async def checked(
-    worker: Resources, signed: Signed, fields: Mapping[str, str], said: Said, *, history: bool = False
-) -> Said:
+async def with_check(
+    worker: Resources, signed: Signed, fields: Mapping[str, str], said: DraftSaid, *, history: bool = False
+) -> DraftSaid:
     """With what the check says, by the log too where its `history` is asked for and comes within two seconds.
 
     A check that cannot be asked is said, with 503.

@@ -16,8 +16,8 @@ from experiments.drafts.keeping import (
     KeyTaken,
     NotEditable,
     WrittenDraft,
-    digest_of,
     draft_written,
+    text_digest,
 )
 
 TEXT = "key: sale\nvariants: [control, offer]\ngoal: purchase_rate\n"
@@ -38,7 +38,7 @@ def test_a_new_draft_is_a_file_of_its_text_and_may_be_edited(drafts: Drafts) -> 
     drafts.create("sale", TEXT, by("ada"))
     found = drafts.find("sale")
     assert found is not None
-    assert (found.text, found.kept_from, found.seen) == (TEXT, "", digest_of(TEXT))
+    assert (found.text, found.kept_from, found.seen) == (TEXT, "", text_digest(TEXT))
     assert found.written is not None
     assert (found.written.by, found.written.fields["goal"]) == ("ada", "purchase_rate")
     assert [path.name for path in drafts.definitions.iterdir()] == ["sale.yaml"]
@@ -69,7 +69,7 @@ def test_what_is_there_is_never_written_over(drafts: Drafts, name: str) -> None:
     with pytest.raises(KeyTaken, match=name):
         drafts.create("sale", TEXT, by("ada"))
     with pytest.raises(NotEditable, match="was not written by a page"):
-        drafts.replace("sale", digest_of("somebody's own"), TEXT, by("ada"))
+        drafts.replace("sale", text_digest("somebody's own"), TEXT, by("ada"))
     assert (drafts.definitions / name).read_text() == "somebody's own"
 
 
@@ -103,20 +103,20 @@ def test_a_link_that_leads_out_of_the_folder_is_not_followed(drafts: Drafts, tmp
 def test_the_second_of_two_editors_is_told_who_was_faster(drafts: Drafts) -> None:
     drafts.create("sale", TEXT, by("ada"))
     first, second = TEXT + "name: Ada's\n", TEXT + "name: Bea's\n"
-    drafts.replace("sale", digest_of(TEXT), first, by("ada", first))
+    drafts.replace("sale", text_digest(TEXT), first, by("ada", first))
     with pytest.raises(ChangedMeanwhile, match="ada saved another version"):
-        drafts.replace("sale", digest_of(TEXT), second, by("bea", second))
+        drafts.replace("sale", text_digest(TEXT), second, by("bea", second))
     found = drafts.find("sale")
     assert found is not None
     assert (found.text, found.kept_from) == (first, "")
-    drafts.replace("sale", digest_of(first), second, by("bea", second))
+    drafts.replace("sale", text_digest(first), second, by("bea", second))
 
 
 def test_what_was_changed_by_hand_is_its_authors(drafts: Drafts) -> None:
     drafts.create("sale", TEXT, by("ada"))
     (drafts.definitions / "sale.yaml").write_text(TEXT + "# mine\n")
     with pytest.raises(NotEditable, match="changed by hand"):
-        drafts.replace("sale", digest_of(TEXT), TEXT, by("ada"))
+        drafts.replace("sale", text_digest(TEXT), TEXT, by("ada"))
     assert (drafts.definitions / "sale.yaml").read_text() == TEXT + "# mine\n"
 
 
@@ -124,7 +124,7 @@ def test_what_is_gone_is_not_written_again(drafts: Drafts) -> None:
     drafts.create("sale", TEXT, by("ada"))
     (drafts.definitions / "sale.yaml").unlink()
     with pytest.raises(NotEditable, match="is gone"):
-        drafts.replace("sale", digest_of(TEXT), TEXT, by("ada"))
+        drafts.replace("sale", text_digest(TEXT), TEXT, by("ada"))
     drafts.create("sale", TEXT, by("bea"))  # it never ran: its key is free
 
 
@@ -137,7 +137,7 @@ def test_what_was_started_is_never_edited_nor_its_key_taken_again(drafts: Drafts
     assert found.kept_from == ""  # the catalogue has the draft, and nobody was served it
     order(tmp_path / "data", catalog, Order("sale", "start"), NOW)
     with pytest.raises(NotEditable, match="has been started"):  # before the order is carried out already
-        drafts.replace("sale", digest_of(TEXT), TEXT, by("ada"))
+        drafts.replace("sale", text_digest(TEXT), TEXT, by("ada"))
     keeper.poll()
     (drafts.definitions / "sale.yaml").unlink()
     with pytest.raises(KeyTaken, match="ran before"):
@@ -148,7 +148,7 @@ def test_a_damaged_record_makes_the_file_somebodys_own(drafts: Drafts, tmp_path:
     drafts.create("sale", TEXT, by("ada"))
     (tmp_path / "data" / "drafts" / "sale.json").write_text("{")
     with pytest.raises(NotEditable, match="was not written by a page"):
-        drafts.replace("sale", digest_of(TEXT), TEXT, by("ada"))
+        drafts.replace("sale", text_digest(TEXT), TEXT, by("ada"))
 
 
 def test_drafts_are_bounded(drafts: Drafts, monkeypatch: pytest.MonkeyPatch) -> None:

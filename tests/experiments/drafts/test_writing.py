@@ -6,7 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from oracles.proving import examples
 
-from experiments.drafts.writing import text_written, written
+from experiments.drafts.writing import text_written, value_written
 from kit.located import Problems
 from kit.yaml import read_yaml
 
@@ -37,10 +37,10 @@ def read(text: str) -> Any:
 @example(1e300).via("a large number")
 @settings(max_examples=examples(400), deadline=None)
 def test_a_value_is_read_back_as_it_was_beside_a_comment_and_another_field(value: Any) -> None:
-    assert read(f"field: {written(value)}  # a comment\nother: x\n") == {"field": value, "other": "x"}
+    assert read(f"field: {value_written(value)}  # a comment\nother: x\n") == {"field": value, "other": "x"}
 
 
 def test_what_needs_no_quotes_has_none() -> None:
     plain = ["Free shipping from 50 EUR", "it's here", "2026-01-05T12:00Z", "10%", "growth@shop.example", "Größe"]
     assert [text_written(text) for text in plain] == plain
-    assert written({"device": {"$in": ["mobile", "desktop"]}}) == "{device: {$in: [mobile, desktop]}}"
+    assert value_written({"device": {"$in": ["mobile", "desktop"]}}) == "{device: {$in: [mobile, desktop]}}"

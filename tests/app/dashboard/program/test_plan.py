@@ -99,8 +99,17 @@ def visits(now: float) -> list[Record]:
         moment = int((now - (number % 7 + 1) * DAY_SECONDS) * 1e6) + number
         found.append(Record(message_id=f"p-{number}", visitor_id=f"v-{number}", type="page", time=moment))
         if number % 6 == 0:
-            order = {"message_id": f"o-{number}", "event": "Order Completed", "properties": {"order_id": f"o-{number}"}}
-            found.append(Record(**order, visitor_id=f"v-{number}", type="track", time=moment + 1, authority=OF_BACKEND))
+            found.append(
+                Record(
+                    message_id=f"o-{number}",
+                    visitor_id=f"v-{number}",
+                    type="track",
+                    time=moment + 1,
+                    event="Order Completed",
+                    properties={"order_id": f"o-{number}"},
+                    authority=OF_BACKEND,
+                )
+            )
     return found
 
 
@@ -121,10 +130,10 @@ def ada(shop: Service) -> Iterator[Visitor]:
 def settled(ada: Visitor, **said: str) -> str:
     """The page once the log is read."""
 
-    def read() -> str | None:
+    def read() -> str:
         page = ada.get("/dashboard/plan", params=said)
         assert page.status_code == 200, page.text
-        return None if "still being read" in page.text else page.text
+        return "" if "still being read" in page.text else page.text
 
     return until(read, "the log is read")
 
