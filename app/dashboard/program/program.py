@@ -1,6 +1,7 @@
 """Did testing pay? Every decided experiment with what is left of its effect, and what each holdout measured."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
@@ -71,19 +72,26 @@ async def program_page(
     holdouts = (listed["holdouts"] if listed else [])[:MOST_HOLDOUTS]
     asked = [answered_soon(worker, signed, HoldoutResultsQuery(each["holdout"])) for each in holdouts]
     reports = list(zip(holdouts, await asyncio.gather(*asked), strict=True))
-    paged = one_page(program["rows"] if program else [], look.page, ROWS)
+    late = listed is None or (program is None and not refused)
+    content = shown(metrics, program, reports, look)
+    more = len(listed["holdouts"]) - len(reports) if listed else 0
+    return page(
+        request, signed, "program.html", 400 if refused else 200, **content, refused=refused, more=more, late=late
+    )
+
+
+def shown(
+    metrics: Sequence[Json], program: Json | None, reports: Sequence[tuple[Json, Json | None]], look: ProgramLook
+) -> dict[str, Any]:
+    """What the template shows of the answers; a report that is None is still being computed."""
     scales = {each["metric"]: each["effect_scale"] for each in program["metrics"]} if program else {}
-    shown: dict[str, Any] = {
+    return {
         "scale_of": lambda name: scales.get(name, "relative"),
         "look": look,
-        "refused": refused,
         "program": program,
-        "paged": paged,
+        "paged": one_page(program["rows"] if program else [], look.page, ROWS),
         "link": look.link,
+        "told": effect_said,
         "defined": {each["name"]: each for each in metrics},
         "holdouts": reports,
-        "more_holdouts": len(listed["holdouts"]) - len(reports) if listed else 0,
-        "told": effect_said,
-        "late": (program is None and not refused) or listed is None,
     }
-    return page(request, signed, "program.html", 400 if refused else 200, **shown)
