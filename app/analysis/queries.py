@@ -85,6 +85,21 @@ class NewPlanQuery(msgspec.Struct, frozen=True, tag=True):
     request: PlanRequest
 
 
+class LoggedPlanQuery(msgspec.Struct, frozen=True, tag=True):
+    """A plan of a metric without any experiment: what was not said is read off the shop's log."""
+
+    metric: str
+    said: Assumptions = Assumptions()
+
+
+class DraftCheckQuery(msgspec.Struct, frozen=True, tag=True):
+    """What a check would say once a file of this name had this text; with `history` also by what the log says."""
+
+    file: str
+    text: str
+    history: bool = False
+
+
 class UnitsQuery(msgspec.Struct, frozen=True, tag=True):
     """One row per unit."""
 
@@ -195,6 +210,7 @@ ComputedQuery: TypeAlias = (
     ReadableQuery
     | ExperimentsQuery
     | PlanQuery
+    | LoggedPlanQuery
     | UnitsQuery
     | AllResultsQuery
     | ProgramReportQuery
@@ -208,5 +224,12 @@ ComputedQuery: TypeAlias = (
     | PrivacyQuery
 )
 Query: TypeAlias = (
-    ExperimentQuery | MetricsQuery | NewPlanQuery | ComputedQuery | EventsQuery | PersonQuery | ErasureQuery
+    ExperimentQuery
+    | MetricsQuery
+    | NewPlanQuery
+    | DraftCheckQuery
+    | ComputedQuery
+    | EventsQuery
+    | PersonQuery
+    | ErasureQuery
 )

@@ -130,6 +130,12 @@ BY_ROUTE: Final[Mapping[str, KeyScope]] = {route: scope for scope, routes in ROU
 
 PAGES: Final[Mapping[str, PersonScope]] = {  # what a person needs, by their session; no key opens them
     "GET /dashboard": "read_results",
+    "GET /dashboard/new": "export",
+    "POST /dashboard/new/check": "export",
+    "POST /dashboard/new/save": "export",
+    "POST /dashboard/new/download": "export",
+    "GET /dashboard/plan": "read_results",
+    "GET /dashboard/program": "read_results",
     "GET /dashboard/metrics": "read_results",
     "GET /dashboard/events": "read_results",
     "POST /dashboard/events/visitor": "read_people",

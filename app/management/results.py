@@ -14,6 +14,7 @@ from app.analysis.queries import (
     Form,
     HoldoutResultsQuery,
     HoldoutsQuery,
+    LoggedPlanQuery,
     MetricsQuery,
     NewPlanQuery,
     PlanQuery,
@@ -25,7 +26,7 @@ from app.analysis.queries import (
 from app.http.errors import Problem
 from app.management.audit import Act, note
 from app.routes.dependencies import Asked, Secret, Worker, analysis_response
-from experiments.planning.assumptions import Assumptions, InvalidPlan, assumptions, plan_request
+from experiments.planning.assumptions import PARAMETERS, Assumptions, InvalidPlan, assumptions, plan_request
 
 router = APIRouter(tags=["Results"])
 
@@ -108,7 +109,7 @@ class PlanParameters(BaseModel):
     def said(self) -> Assumptions:
         """Raises Problem 400 that names each parameter that cannot be read."""
         try:
-            return assumptions(self.model_dump())
+            return assumptions(self.model_dump(include=set(PARAMETERS)))
         except InvalidPlan as error:
             raise Problem(400, "invalid_plan", str(error)) from None
 
@@ -116,17 +117,32 @@ class PlanParameters(BaseModel):
 Told = Annotated[PlanParameters, Query()]
 
 
+class NewPlanParameters(PlanParameters):
+    """The same, of a metric whose traffic and values the log knows."""
+
+    metric: str | None = _said(
+        "What is not said of its traffic, value and spread is that of the shop's log of 28 days.", "purchase_rate"
+    )
+
+    @property
+    def query(self) -> LoggedPlanQuery | NewPlanQuery:
+        """What the analysis is asked. Raises Problem 400."""
+        if self.metric:
+            return LoggedPlanQuery(self.metric, self.said)
+        try:
+            return NewPlanQuery(plan_request(self.said))
+        except InvalidPlan as error:
+            raise Problem(400, "invalid_plan", str(error)) from None
+
+
 @router.get("/v1/plan", summary="A test before any traffic: units and days for a lift, the smallest lift of some days")
-async def new_plan(_: Secret, asked: Asked, worker: Worker, told: Told) -> Response:
-    """`units_a_day` and `baseline` are needed. With `lift` the answer is days, with `days` the smallest lift, with both
-    the power, with neither a `table` for 7, 14, 28 and 56 days. `days` are of enrolment, `wait_days` follow until the
-    last unit's window has closed; of several variants the smallest comparison decides, and they share alpha.
+async def new_plan(_: Secret, asked: Asked, worker: Worker, told: Annotated[NewPlanParameters, Query()]) -> Response:
+    """`units_a_day` and `baseline` are needed, or a `metric` that the log knows. With `lift` the answer is days, with
+    `days` the smallest lift, with both the power, with neither a `table` for 7, 14, 28 and 56 days. `days` are of
+    enrolment, `wait_days` follow until the last unit's window has closed; of several variants the smallest comparison
+    decides, and they share alpha.
     """
-    try:
-        request = plan_request(told.said)
-    except InvalidPlan as error:
-        raise Problem(400, "invalid_plan", str(error)) from None
-    return await analysis_response(asked, worker, NewPlanQuery(request))
+    return await analysis_response(asked, worker, told.query)
 
 
 ResultsOfList = Annotated[
