@@ -13,7 +13,7 @@ JSON = dict[str, Any]
 
 JSON_TYPE: Final = "application/json"
 BINARY: Final = "application/octet-stream"
-FILES: Final = ("text/csv", "application/vnd.apache.parquet", "application/x-ndjson")
+FILES: Final = ("text/csv", "application/vnd.apache.parquet", "application/x-ndjson", "image/gif")
 EXAMPLES: Final = Path(__file__).with_name("examples.json")
 
 
