@@ -1,5 +1,6 @@
 """The OpenAPI document, and as `/docs` one plain page of it, without scripts and without anything from elsewhere."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
@@ -24,7 +25,7 @@ PAGE_HEADERS: Final = {
 STYLE: Final = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1c2127 }
 h2 { margin-top: 2.5rem; border-bottom: 1px solid #d5dae0 } code, pre { font-family: ui-monospace, monospace }
-h3 { margin-top: 2rem; font-weight: 400; overflow-wrap: anywhere } h4 { margin: 1rem 0 0; font-size: .9rem }
+body { overflow-wrap: anywhere } h3 { margin-top: 2rem; font-weight: 400 } h4 { margin: 1rem 0 0; font-size: .9rem }
 nav ul { list-style: none; padding-left: 1rem } nav a, h3 a { color: inherit } b { color: #0a5cb0; font-weight: 600 }
 pre { background: #f4f6f8; padding: .8rem; overflow: auto; border-radius: .4rem; max-height: 24rem; margin: .4rem 0 }
 dt { font-weight: 600 } :target { background: #fff3c4 }
@@ -35,6 +36,7 @@ dt { font-weight: 600 } :target { background: #fff3c4 }
 """
 
 
+NAMED: Final = re.compile(r"`([^`]+)`")
 OPEN_PATHS: Final = ("/healthz", "/readyz", "/metrics", "/share/{token}")
 SHORT_NAMES: Final = tuple(f"/v1/{letter}" for letter in "tpsigab")  # served, and the same as the names in full
 COLD_ERRORS: Final[Mapping[str, str]] = {
@@ -128,7 +130,7 @@ def document(description: JSON) -> str:
         for method, operation in operations.items():
             listed = (
                 f'<li><a href="#{operation["operationId"]}"><b>{method.upper()}</b> <code>{escape(path)}</code></a> '
-                f"{escape(operation['summary'])}"
+                f"{_words(operation['summary'])}"
             )
             tags.setdefault(operation["tags"][0], []).append((listed, _operation(method, path, operation)))
     contents = "".join(
@@ -143,7 +145,7 @@ def document(description: JSON) -> str:
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(info["title"])}: the HTTP API</title>'
         f'<meta name="viewport" content="width=device-width"><link rel="stylesheet" href="docs.css">'
-        f"<h1>{escape(info['title'])}</h1><p>{escape(info['description'])}</p>"
+        f"<h1>{escape(info['title'])}</h1><p>{_words(info['description'])}</p>"
         '<p>Machine-readable: <a href="openapi.json">openapi.json</a>. In the examples <code>SERVICE</code> is the '
         f"address of the service, <code>{PUBLISHABLE_KEY}</code> the key of pages, <code>{SECRET_KEY}</code> that of "
         "backends and analysts; JavaScript runs in pages and in node, Python asks with httpx.</p>"
@@ -160,11 +162,11 @@ def _operation(method: str, path: str, operation: JSON) -> str:
     name, call = operation["operationId"], call_of(method, path, operation)
     parameters = "".join(
         f"<dt><code>{escape(each['name'])}</code> ({escape(each['in'])})</dt>"
-        f"<dd>{escape(each.get('description', ''))}</dd>"
+        f"<dd>{_words(each.get('description', ''))}</dd>"
         for each in operation.get("parameters", [])
     )
     answers = "".join(
-        f"<dt>{escape(status)}</dt><dd>{escape(answer.get('description', ''))}{_examples(answer)}</dd>"
+        f"<dt>{escape(status)}</dt><dd>{_words(answer.get('description', ''))}{_examples(answer)}</dd>"
         for status, answer in operation["responses"].items()
     )
     calls = "".join(
@@ -173,11 +175,16 @@ def _operation(method: str, path: str, operation: JSON) -> str:
     )
     return (
         f'<article aria-labelledby="{name}"><h3 id="{name}"><a href="#{name}"><b>{method.upper()}</b> '
-        f"<code>{escape(path)}</code></a> {escape(operation['summary'])}</h3>"
-        f"<p>{escape(operation.get('description', ''))}</p>{calls}"
+        f"<code>{escape(path)}</code></a> {_words(operation['summary'])}</h3>"
+        f"<p>{_words(operation.get('description', ''))}</p>{calls}"
         f"{'<h4>Parameters</h4><dl>' + parameters + '</dl>' if parameters else ''}"
         f"<h4>Answers</h4><dl>{answers}</dl></article>"
     )
+
+
+def _words(text: str) -> str:
+    """A description, with its names as such."""
+    return NAMED.sub(r"<code>\1</code>", escape(text))
 
 
 def _block(text: str) -> str:

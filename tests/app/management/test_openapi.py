@@ -134,6 +134,19 @@ def test_the_page_of_the_documentation_is_self_contained(worker: OneWorker, docu
     assert all(path in page.text for path in document["paths"])
 
 
+def test_every_operation_has_an_anchor_that_the_contents_lead_to_and_nothing_is_folded_away(
+    worker: OneWorker, document: dict[str, Any]
+) -> None:
+    with worker.client(None) as client:
+        page = client.get("/docs").text
+    names = {each["operationId"] for methods in document["paths"].values() for each in methods.values()}
+    anchors = re.findall(r' id="([\w-]+)"', page)
+    assert names < set(anchors)
+    assert len(anchors) == len(set(anchors))
+    assert set(re.findall(r'href="#([\w-]+)"', page)) == set(anchors)
+    assert "<details" not in page
+
+
 def test_what_anyone_may_ask_for_is_rendered_once(worker: OneWorker, monkeypatch: pytest.MonkeyPatch) -> None:
     with worker.client(None) as client:
         first = [client.get(path).content for path in ("/docs", "/openapi.json")]
