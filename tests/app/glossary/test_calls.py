@@ -36,7 +36,11 @@ import { readFileSync } from "node:fs";
 const { values, calls } = JSON.parse(readFileSync(0, "utf8"));
 const AsyncFunction = (async () => {}).constructor, asked = fetch, found = {};
 for (const [name, text] of Object.entries(calls)) {
-  globalThis.fetch = async (...told) => { const answer = await asked(...told); found[name] = answer.status; return answer; };
+  globalThis.fetch = async (...told) => {
+    const answer = await asked(...told);
+    found[name] = answer.status;
+    return answer;
+  };
   await new AsyncFunction("SERVICE", "PUBLISHABLE_KEY", "SECRET_KEY", "console", text)(...values, { log() {} });
 }
 console.log(JSON.stringify(found));
