@@ -27,6 +27,7 @@ from planted.delivery import DELIVERY
 from planted.dialects import DIALECTS
 from planted.experiments import EXPERIMENTS
 from planted.fault import Mutation
+from planted.guides import GUIDES
 from planted.intake import INTAKE
 from planted.keys import KEYS
 from planted.limits import LIMITS
@@ -55,6 +56,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     **KEYS,
     **PRIVACY,
     **ANSWERS,
+    **GUIDES,
     **CONSENT,
     **VISITORS,
     **TAG,

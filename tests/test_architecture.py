@@ -180,7 +180,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "experiments/readout",
         "experiments/statistics",
     },
-    "app/glossary": set(),
+    "app/glossary": {"app/keys"},
     "app/http": {"app/identity", "app/keys", "app/limits", "app/runtime", "events"},
     "app/identity": {"app/runtime", "events", "events/ingest", "experiments/definitions"},
     "app/intake": {
