@@ -171,6 +171,27 @@ class DefinitionsTaken(DefinitionsStanding):
     """When these definitions were published, in UTC."""
 
 
+class WebhookStanding(TypedDict):
+    """How telling one receiver of changes goes."""
+
+    receiver: str
+    """Who is told of changes: scheme and host of its address, the rest of which is a secret."""
+    waiting: int
+    """Changes that the receiver has not taken yet; they are tried again for a day."""
+    sent: int
+    """Changes that the receiver has taken, since its address was set."""
+    given_up: int
+    """Changes that the receiver did not take within a day; they are told no more."""
+    sent_at: str | None
+    """When the receiver took a change last, in UTC; null where it never did."""
+    failed_at: str | None
+    """When the receiver did not take a change last, in UTC; null where that never was."""
+    error: str | None
+    """Why the receiver did not take the last change, in words; null since it has taken one."""
+    next_try_at: str | None
+    """When the next change is tried again, in UTC; null where none waits for that."""
+
+
 class OperationsAnswer(TypedDict):
     """How the service is: what is wrong and what ends it, how fast events come, what room is left.
 
@@ -204,6 +225,8 @@ class OperationsAnswer(TypedDict):
     damaged: Mapping[str, str]
     last_training: Mapping[str, Any] | None
     definitions: DefinitionsTaken
+    webhooks: Sequence[WebhookStanding]
+    """Who is told of changes of experiments, in the order of the setting; empty where nobody is."""
 
 
 class ExaminedLine(TypedDict):
