@@ -12,15 +12,12 @@ from app.answers.operations import (
     Diagnosis,
     KeyListAnswer,
     OperationsAnswer,
-    OrderAnswer,
-    PreviewLinkMade,
     Readiness,
     RefusedAnswer,
-    ShareList,
-    ShareMade,
 )
 from app.answers.recommender import RecommenderReport
 from app.answers.sdks import GrowthBookFeatures, GrowthBookRefused, RudderStackSettings, SegmentSettings
+from app.answers.steering import OrderAnswer, PreviewLinkMade, ShareList, ShareMade
 from app.answers.visitors import (
     BadProducts,
     Done,

@@ -145,7 +145,9 @@ def _told(worker: Resources) -> Iterator[Examined]:
     """Whether those who are to be told of changes take them."""
     settings = worker.settings
     for each in standing(settings.data, settings.webhooks):
-        told = f"{each['receiver']} has taken {each['sent']} changes, {each['waiting']} wait, {each['given_up']} were lost"
+        told = (
+            f"{each['receiver']} has taken {each['sent']} changes, {each['waiting']} wait, {each['given_up']} were lost"
+        )
         if each["error"] is None:
             yield Examined("webhooks", told)
         else:

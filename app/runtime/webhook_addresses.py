@@ -17,6 +17,7 @@ TEXT_HOSTS: Final = (
 )  # fmt: skip
 """Hosts that take a text alone, those with a dot before them with all that are below."""
 AS_TEXT: Final = "#text"
+NO_ADDRESS: Final = "it is not an address such as https://example.com/hook"
 MOST_RECEIVERS: Final = 10
 
 
@@ -63,10 +64,10 @@ def receiver(text: str) -> Receiver:
     try:
         parts = urlsplit(text)
         host, port = parts.hostname or "", parts.port
-    except ValueError:  # whose words may quote it
-        host = ""
+    except ValueError:
+        raise ValueError(NO_ADDRESS) from None  # its own words may quote it
     if not host or parts.scheme not in ("http", "https"):
-        raise ValueError("it is not an address such as https://example.com/hook")
+        raise ValueError(NO_ADDRESS)
     if parts.scheme == "http" and not _names_this_machine(host):
         raise ValueError("it must be https; http is for this machine alone, such as http://127.0.0.1:9000/hook")
     if parts.username is not None or "#" in url or not (url.isascii() and url.isprintable()) or " " in url:

@@ -56,7 +56,7 @@ class Seen(msgspec.Struct, frozen=True):
     against: tuple[str, ...] = ()
 
 
-def changes(
+def changed_since(
     seen: Mapping[str, Seen] | None, listed: Sequence[Mapping[str, Any]], now: datetime, address: Callable[[str], str]
 ) -> tuple[dict[str, Seen], list[Message]]:
     """How the experiments of a list are seen now, and a message for each change.
@@ -67,13 +67,15 @@ def changes(
     after: dict[str, Seen] = {}
     found: list[tuple[str, Kind, str]] = []
     for entry in listed:
-        key, before = entry["key"], None if seen is None else seen.get(entry["key"])
+        key: str = entry["key"]
+        before = None if seen is None else seen.get(key)
         is_new = before is None
         if before is None or before.phase != entry["phase"]:
             before = Seen(entry["phase"])
         now_seen = after[key] = _seen(before, entry, is_first=seen is None)
         if seen is not None and not (is_new and now_seen.stage == "over"):
-            found += [(key, kind, _sentence(kind, entry)) for kind in _kinds(before, now_seen)]
+            for kind in _kinds(before, now_seen):
+                found.append((key, kind, _sentence(kind, entry)))
     for key in (seen or {}).keys() - after.keys():
         if (seen or {})[key].stage == "running":
             gone = f"{key} has stopped: its definition is gone, so nobody is assigned any more."

@@ -57,7 +57,7 @@ class Post(msgspec.Struct):
     error: str | None = None
 
 
-class Kept(msgspec.Struct):
+class KeptOutbox(msgspec.Struct):
     """The file: experiments as they were seen (None: nobody has looked yet), and receivers by their key."""
 
     seen: dict[str, Seen] | None = None
@@ -115,7 +115,7 @@ class Outbox:
         self._write(self.seen, self.posts)
 
     def _write(self, seen: dict[str, Seen] | None, posts: dict[str, Post]) -> None:
-        replace_file(self.path, msgspec.json.encode(Kept(seen, posts)), mode=0o600)
+        replace_file(self.path, msgspec.json.encode(KeptOutbox(seen, posts)), mode=0o600)
 
 
 def pause_seconds(failures: int) -> float:
@@ -123,19 +123,19 @@ def pause_seconds(failures: int) -> float:
     return min(FIRST_PAUSE_SECONDS * 2 ** min(failures - 1, 20), LONGEST_PAUSE_SECONDS)
 
 
-def kept_in(path: Path) -> Kept:
+def kept_in(path: Path) -> KeptOutbox:
     """What the file holds; one that cannot be read holds nothing, and is written anew."""
     try:
         content = read_or_none(path)
-        return Kept() if content is None else msgspec.json.decode(content, type=Kept)
+        return KeptOutbox() if content is None else msgspec.json.decode(content, type=KeptOutbox)
     except (OSError, msgspec.DecodeError) as error:
         logger.error("what was told cannot be read, nothing is known to have changed: %s", error)
-        return Kept()
+        return KeptOutbox()
 
 
 def standing(data: Path, receivers: Sequence[Receiver]) -> list[dict[str, Any]]:
     """A `WebhookStanding` of each receiver, in the order of the setting."""
-    kept = kept_in(data / OUTBOX_FILE) if receivers else Kept()
+    kept = kept_in(data / OUTBOX_FILE) if receivers else KeptOutbox()
     return [_standing(each, kept.posts.get(each.key, Post())) for each in receivers]
 
 

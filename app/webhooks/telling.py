@@ -20,7 +20,7 @@ from app.analysis.queries import ExperimentsQuery
 from app.runtime.data_directory import DataDirectory
 from app.runtime.settings import Settings
 from app.runtime.webhook_addresses import Receiver
-from app.webhooks.changes import changes
+from app.webhooks.changes import changed_since
 from app.webhooks.outbox import NotDelivered, Outbox
 from app.webhooks.sending import Sender
 from kit.files import read_or_none
@@ -68,20 +68,18 @@ class Teller:
             self._read_at = now + max(READ_SECONDS, (now - began) / LARGEST_SHARE)
         moment = datetime.fromtimestamp(int(now), UTC)
         listed = msgspec.json.decode(answer.body)["experiments"]
-        self.outbox.put(*changes(self.outbox.seen, listed, moment, self.address_of))
+        self.outbox.put(*changed_since(self.outbox.seen, listed, moment, self.address_of))
 
     async def tell(self, receiver: Receiver) -> None:
-        """Send a receiver what is due, the oldest first, until it does not answer. Raises OSError."""
+        """Send a receiver what is due, the oldest first, until it does not take one. Raises OSError."""
         for waiting in self.outbox.due(receiver, self.clock()):
             try:
                 await self.sender.send(receiver, waiting.message)
             except NotDelivered as failure:
                 logger.warning("a change is not taken by %s: %s", receiver.name, failure)
                 self.outbox.failed(receiver, waiting, self.clock(), failure)
-                if not failure.concerns_message:
-                    return
-            else:
-                self.outbox.delivered(receiver, waiting, self.clock())
+                return
+            self.outbox.delivered(receiver, waiting, self.clock())
 
     def address_of(self, experiment: str) -> str:
         """Where people read of an experiment: its page, or its results where there are no pages."""

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles.proving import examples
 
-from app.webhooks.changes import Message, Seen, changes
+from app.webhooks.changes import Message, Seen, changed_since
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 RATIO = {"code": "sample_ratio_mismatch"}
@@ -24,7 +24,7 @@ def told_of(*lists: list[dict]) -> list[Message]:
     seen: dict[str, Seen] | None = None
     told: list[Message] = []
     for listed in lists:
-        seen, found = changes(seen, listed, NOW, lambda key: f"https://shop.example/{key}")
+        seen, found = changed_since(seen, listed, NOW, lambda key: f"https://shop.example/{key}")
         told += found
     return told
 

@@ -72,7 +72,9 @@ def taking() -> Iterator[WebhookReceiver]:
         yield receiver
 
 
-def test_a_change_is_sent_with_its_signature_and_its_id_and_nothing_else(taking: WebhookReceiver, tmp_path: Path) -> None:
+def test_a_change_is_sent_with_its_signature_and_its_id_and_nothing_else(
+    taking: WebhookReceiver, tmp_path: Path
+) -> None:
     told = Told(tmp_path, taking.url)
     told.put(message())
     told.run(told.tell, told.tell)
