@@ -41,9 +41,11 @@ from app.analysis.queries import (
 from app.analysis.responses import JSON, json_answer, object_etag, person_json, rows_answer, table_answer, weak
 from app.analysis.state import Analysis
 from app.glossary.columns import column_notes, unit_notes
+from app.glossary.operations import BRIEF
 from events.engines.tables import Table
 from events.privacy.erasure import SeveralPeople, erase
 from events.privacy.person import held
+from experiments.answers.brief import brief
 from experiments.answers.encoding import plain
 from experiments.answers.readout import Readout
 from experiments.arrivals.diagnosis import diagnosed
@@ -225,6 +227,8 @@ def _shown(analysis: Analysis, query: ReadableQuery, readout: Readout) -> Analys
         return AnalysisAnswer(200, "application/json", analysis.bodies.timeseries(readout), {"etag": etag})
     if isinstance(query, ReportQuery):
         return _reported_whole(analysis, readout)
+    if query.detail == "brief":
+        return AnalysisAnswer(200, BRIEF, msgspec.json.encode(plain(brief(readout))), {"etag": etag})
     if query.format == "json":
         return AnalysisAnswer(200, "application/json", analysis.bodies.results(readout), {"etag": etag})
     table = flat_rows(readout)

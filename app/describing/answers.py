@@ -40,6 +40,7 @@ from app.describing.types import Forms, ServedTypes
 from app.glossary.entries import Explained
 from app.worker.recommendations import ListAnswer
 from experiments.answers.arrivals import EventNames, EventRows
+from experiments.answers.brief import BriefReadout
 from experiments.answers.comparison import Methods
 from experiments.answers.encoding import METHODS, OPTIONAL, OWN_NAMES
 from experiments.answers.readout import Readout
@@ -73,8 +74,8 @@ FORMS: Final = Forms(
     without_null=frozenset({Metric, MetricTold, RatioPart, Cap, Bound, Subtract}),
 )
 SERVED: Final[tuple[Any, ...]] = (
-    Readout, Timeseries, ExperimentList, ExperimentAnswer, MetricList, UnitRows, ComparisonRows, CustomerExperience,
-    HoldoutList, HoldoutReport, Program, Outlook, PlanTable, TrafficPlan, EventNames, EventRows,
+    Readout, BriefReadout, Timeseries, ExperimentList, ExperimentAnswer, MetricList, UnitRows, ComparisonRows,
+    CustomerExperience, HoldoutList, HoldoutReport, Program, Outlook, PlanTable, TrafficPlan, EventNames, EventRows,
     Alive, Readiness, OperationsAnswer, Diagnosis, KeyListAnswer, AuditPage, RefusedAnswer, OrderAnswer,
     PreviewLinkMade,
     Done, Tracked, Personalized, RecommendedList, ListAnswer, Flag, Flags, OfrepFailure, VisitorIssued,
