@@ -60,7 +60,7 @@ ANSWERS: Mapping[str, Mutation] = {
     ),
     "guide_that_leads_nowhere": Mutation(
         "a guide that is served leads to what is not",
-        ("tests/app/management/test_guides.py::test_a_link_out_of_the_guides_becomes_its_words",),
+        ("tests/app/management/test_guides.py",),
         (Edit("app/management/guides.py", "return link[0] if stays and", "return link[0] if place and stays or"),),
     ),
 }
