@@ -46,6 +46,7 @@ from app.management import (
     doctor,
     documentation,
     events,
+    guides,
     operations,
     personalize_batch,
     products,
@@ -116,6 +117,7 @@ ROUTERS = (
     operations.router, doctor.router, events.router, audit.router, results.router, results.export_router,
     reports.router,
     visitors.router, products.router, recommendations.router, sdk_settings.router, documentation.router,
+    guides.router,
     personalize_batch.router, steering_routes.router, *PAGE_ROUTERS,
 )  # fmt: skip
 

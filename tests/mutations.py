@@ -43,6 +43,7 @@ from planted.service import SERVICE
 from planted.tag import TAG
 from planted.trust import TRUST
 from planted.visitors import VISITORS
+from planted.webhooks import WEBHOOKS
 
 REPOSITORY = Path(__file__).parents[1]
 LEFT_OUT = (".git", ".venv", "data", "demo-data", "node_modules", "__pycache__", ".hypothesis", ".ruff_cache")
@@ -73,6 +74,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     **EXPERIMENTS,
     **DELIVERY,
     **REPORTS,
+    **WEBHOOKS,
     **dict(refusals()),
 }
 

@@ -204,6 +204,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app/keys",
         "app/routes",
         "app/runtime",
+        "app/webhooks",
         "app/worker",
         "events",
         "events/deletes",
@@ -227,6 +228,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app/people",
         "app/runtime",
         "app/serving",
+        "app/webhooks",
         "events/deletes",
         "events/engines",
         "events/parts",
@@ -278,6 +280,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "experiments/catalog",
     },
     "app/tag": set(),
+    "app/webhooks": {"app/analysis", "app/runtime", "experiments/wording"},
     "app/worker": {
         "app/analysis",
         "app/http",

@@ -46,9 +46,11 @@ from app.analysis.responses import JSON, json_answer, object_etag, person_json, 
 from app.analysis.site_history import logged, site_history
 from app.analysis.state import Analysis
 from app.glossary.columns import column_notes, unit_notes
+from app.glossary.operations import BRIEF
 from events.engines.tables import Table
 from events.privacy.erasure import SeveralPeople, erase
 from events.privacy.person import held
+from experiments.answers.brief import brief
 from experiments.answers.encoding import plain
 from experiments.answers.readout import Readout
 from experiments.arrivals.diagnosis import diagnosed
@@ -250,6 +252,8 @@ def _shown(analysis: Analysis, query: ReadableQuery, readout: Readout) -> Analys
         known = msgspec.json.encode(analysis.overview.whole(query.key, analysis.readouts.now()))
         results, days = analysis.bodies.results(readout), analysis.bodies.days(readout, query.metric)
         return AnalysisAnswer(200, JSON, b'{"experiment":%b,"results":%b,"days":%b}' % (known, results, days))
+    if query.detail == "brief":
+        return AnalysisAnswer(200, BRIEF, msgspec.json.encode(plain(brief(readout))), {"etag": etag})
     if query.format == "json":
         return AnalysisAnswer(200, "application/json", analysis.bodies.results(readout), {"etag": etag})
     table = flat_rows(readout)

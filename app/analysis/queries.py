@@ -10,6 +10,7 @@ import msgspec
 from experiments.planning.assumptions import Assumptions, PlanRequest
 
 Form: TypeAlias = Literal["json", "csv", "parquet"]
+Detail: TypeAlias = Literal["full", "brief"]
 PersonKind: TypeAlias = Literal["visitor", "user"]
 
 
@@ -42,6 +43,7 @@ class ResultsQuery(msgspec.Struct, frozen=True, tag=True):
     dimension: str | None = None
     include: Literal["sql"] | None = None
     format: Form = "json"
+    detail: Detail = "full"
 
 
 class TimeseriesQuery(msgspec.Struct, frozen=True, tag=True):
