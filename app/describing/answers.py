@@ -18,6 +18,7 @@ from app.answers.operations import (
     RefusedAnswer,
     ShareList,
     ShareMade,
+    SurveyLinkMade,
 )
 from app.answers.recommender import RecommenderReport
 from app.answers.sdks import GrowthBookFeatures, GrowthBookRefused, RudderStackSettings, SegmentSettings
@@ -83,6 +84,7 @@ SERVED: Final[tuple[Any, ...]] = (
     Done, Tracked, Personalized, RecommendedList, ListAnswer, Flag, Flags, OfrepFailure, VisitorIssued,
     PersonErased, PersonCounted, PersonHeld, SeveralMeant, ProblemAnswer, BadProducts, ProductsTaken, RecommenderReport,
     GrowthBookFeatures, GrowthBookRefused, SegmentSettings, RudderStackSettings, ShareMade, ShareList,
+    SurveyLinkMade,
 )  # fmt: skip
 HEAD: Final = """\
 # Glossary

@@ -29,7 +29,7 @@ pre { background: #f4f6f8; padding: .8rem; overflow: auto; border-radius: .4rem 
 """
 
 
-OPEN_PATHS: Final = ("/healthz", "/readyz", "/metrics", "/share/{token}")
+OPEN_PATHS: Final = ("/healthz", "/readyz", "/metrics", "/share/{token}", "/survey/{token}")
 SHORT_NAMES: Final = tuple(f"/v1/{letter}" for letter in "tpsigab")  # served, and the same as the names in full
 COLD_ERRORS: Final[Mapping[str, str]] = {
     **ERRORS,
