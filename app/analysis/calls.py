@@ -19,6 +19,7 @@ from app.analysis.queries import (
     ErasureQuery,
     EventNamesQuery,
     EventsQuery,
+    ExperienceAsked,
     ExperimentQuery,
     ExperimentsQuery,
     Form,
@@ -34,7 +35,6 @@ from app.analysis.queries import (
     ReadableQuery,
     ReportQuery,
     ResultsQuery,
-    SatisfactionQuery,
     TimeseriesQuery,
     UnitsQuery,
 )
@@ -48,7 +48,9 @@ from experiments.answers.encoding import plain
 from experiments.answers.readout import Readout
 from experiments.arrivals.diagnosis import diagnosed
 from experiments.arrivals.names import events_lately, newest_rows, newest_rows_of
-from experiments.cube.satisfaction import COLUMNS
+from experiments.cx.asked import ExperienceQuery
+from experiments.cx.report import COLUMNS as EXPERIENCE_COLUMNS
+from experiments.cx.report import customer_experience, experience_rows
 from experiments.planning.plan import plan_json
 from experiments.program.holdout import COLUMNS as HOLDOUT_COLUMNS
 from experiments.program.holdout import HoldoutQuery, holdout_rows
@@ -150,7 +152,7 @@ def _computed(analysis: Analysis, query: ComputedQuery, look: ReadoutQuery) -> A
         case AllResultsQuery():
             rows = readouts.results(look.pending, look.watermark, every_status=query.status == "all")
             return rows_answer(rows, list(rows[0]) if rows else [], query.format, "ComparisonRow")
-        case SatisfactionQuery() | ProgramReportQuery() | HoldoutsQuery() | HoldoutResultsQuery():
+        case ExperienceAsked() | ProgramReportQuery() | HoldoutsQuery() | HoldoutResultsQuery():
             return _reported(analysis, query, look)
         case _:
             told = _told(analysis, query)
@@ -186,14 +188,18 @@ def _told(
 
 def _reported(
     analysis: Analysis,
-    query: SatisfactionQuery | ProgramReportQuery | HoldoutsQuery | HoldoutResultsQuery,
+    query: ExperienceAsked | ProgramReportQuery | HoldoutsQuery | HoldoutResultsQuery,
     look: ReadoutQuery,
 ) -> AnalysisAnswer:
     """What is of no single experiment: an object, or its rows."""
     match query:
-        case SatisfactionQuery():
-            found, names, kind = analysis.readouts.cx(look), COLUMNS, "CustomerDay"
-            rows = found["days"]
+        case ExperienceAsked():
+            wanted = ExperienceQuery(
+                query.since, query.until, query.window, query.kpi, query.survey, query.by, query.segment, query.compare,
+                look,
+            )  # fmt: skip
+            found = customer_experience(analysis.readouts, analysis.catalogs.latest(), wanted)
+            names, kind, rows = EXPERIENCE_COLUMNS, "KpiReadout", list(experience_rows(found))
         case ProgramReportQuery():
             asked = ProgramQuery(query.since, query.until, query.metric, look)
             found = plain(program_report(analysis.readouts, analysis.catalogs, asked))

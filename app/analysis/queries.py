@@ -90,9 +90,17 @@ class AllResultsQuery(msgspec.Struct, frozen=True, tag=True):
     status: Literal["running", "all"] = "running"
 
 
-class SatisfactionQuery(msgspec.Struct, frozen=True, tag=True):
-    """CSAT, NPS, CES and retention of the whole site per day."""
+class ExperienceAsked(msgspec.Struct, frozen=True, tag=True):
+    """Customers' experience of the whole site: shop days from `since` to `until`, which look back `window` days."""
 
+    since: str | None = None
+    until: str | None = None
+    window: int = 28
+    kpi: str | None = None
+    survey: str | None = None
+    by: Literal["channel", "device", "country", "survey"] | None = None
+    segment: str | None = None
+    compare: Literal["previous"] | None = None
     format: Form = "json"
 
 
@@ -181,7 +189,7 @@ ComputedQuery: TypeAlias = (
     | ProgramReportQuery
     | HoldoutsQuery
     | HoldoutResultsQuery
-    | SatisfactionQuery
+    | ExperienceAsked
     | EventNamesQuery
     | ArrivalsQuery
     | DiagnosisQuery

@@ -45,11 +45,11 @@ from app.glossary.entries import Explained
 from app.worker.recommendations import ListAnswer
 from experiments.answers.arrivals import EventNames, EventRows
 from experiments.answers.comparison import Methods
+from experiments.answers.customers import CustomerExperience
 from experiments.answers.encoding import METHODS, OPTIONAL, OWN_NAMES
 from experiments.answers.readout import Readout
 from experiments.answers.reports import (
     ComparisonRows,
-    CustomerExperience,
     ExperimentAnswer,
     ExperimentList,
     HoldoutList,

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.analysis.queries import (
     AllResultsQuery,
     EventsQuery,
+    ExperienceAsked,
     ExperimentQuery,
     ExperimentsQuery,
     Form,
@@ -18,7 +19,6 @@ from app.analysis.queries import (
     PlanQuery,
     ProgramReportQuery,
     ResultsQuery,
-    SatisfactionQuery,
     TimeseriesQuery,
     UnitsQuery,
 )
@@ -253,9 +253,37 @@ async def metrics(_: Secret, asked: Asked, worker: Worker) -> Response:
     return await analysis_response(asked, worker, MetricsQuery())
 
 
-@router.get("/v1/cx", summary="CSAT, NPS, CES and retention of the whole site, per day", responses=FLAT)
-async def satisfaction(_: Secret, asked: Asked, worker: Worker, form: FormQuery = "json") -> Response:
-    return await analysis_response(asked, worker, SatisfactionQuery(form))
+class ExperienceParameters(BaseModel):
+    """Which days, which KPIs, split by what, compared with what, and in which form."""
+
+    model_config = ConfigDict(frozen=True)
+
+    since: Day = Field(None, alias="from", description="The first shop day; without it 90 days are shown.")
+    until: Day = Field(None, alias="to", description="The last shop day, today without it.")
+    window: int = Field(28, ge=1, le=366, description="How many days each day of a series looks back.")
+    kpi: Name = Field(None, description="This KPI alone.", examples=["csat"])
+    survey: Name = Field(None, description="The answers to this survey alone, and with it the KPIs of surveys alone.")
+    by: Literal["channel", "device", "country", "survey"] | None = Field(
+        None, description="What else to split the KPIs by; levels with fewer than 20 answers are put together as `few`."
+    )
+    segment: Name = Field(None, description="Visitors of this segment of `segments.yaml` alone.")
+    compare: Literal["previous"] | None = Field(None, description="`previous`: with as many days just before.")
+    format: Form = Field("json", description="`csv` and `parquet`: rows per KPI, level and day, one without a day.")
+
+
+@router.get("/v1/cx", summary="Customers' experience: KPIs with intervals, and the journey", responses=FLAT)
+async def experience(
+    _: Secret, asked: Asked, worker: Worker, wanted: Annotated[ExperienceParameters, Query()]
+) -> Response:
+    """CSAT, NPS and CES by the last answer of each visitor to each survey; who came back and who bought again; how soon
+    tickets are answered and resolved, those still open included; and the stages of the journey. A change since the time
+    before is called one only where its interval excludes 0, all KPIs considered together.
+    """
+    query = ExperienceAsked(
+        wanted.since, wanted.until, wanted.window, wanted.kpi, wanted.survey, wanted.by, wanted.segment, wanted.compare,
+        wanted.format,
+    )  # fmt: skip
+    return await analysis_response(asked, worker, query)
 
 
 export_router = APIRouter(tags=["Export"])

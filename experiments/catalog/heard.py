@@ -38,11 +38,11 @@ class Heard:
                 names.add(metric.event)
             if metric.event == SURVEY_ANSWERED:
                 scale = SURVEY_SCALES.get(metric.type, ANY_SCORE)
-                scales.update({survey: scale for survey in _surveys(metric) if survey not in SURVEY_SCALES})
+                scales.update({survey: scale for survey in surveys_of(metric) if survey not in SURVEY_SCALES})
         return cls(frozenset(names), scales)
 
 
-def _surveys(metric: Metric) -> list[str]:
+def surveys_of(metric: Metric) -> list[str]:
     """Whose answers a metric reads, in small letters."""
     told = metric.where.get("survey")
     if isinstance(told, Mapping):

@@ -53,7 +53,21 @@ Kpi = Literal[
     "csat", "nps", "ces", "retention_d7", "retention_d28", "repeat_purchase", "first_response", "first_response_p90",
     "resolution_time", "resolution_time_p90", "resolution_rate", "reopen_rate", "tickets_per_100_orders",
 ]  # fmt: skip
-"""What customers' experience is measured by."""
+"""What customers' experience is measured by.
+`csat`: Satisfaction: the share of answers of 4 and 5 among 1 to 5.
+`nps`: Net promoter score, in points: the share of 9 and 10 less that of 0 to 6, times 100.
+`ces`: Customer effort: the mean answer.
+`retention_d7`: The share of new visitors who came back from the 7th to the 14th day.
+`retention_d28`: The share of new visitors who came back from the 28th to the 35th day.
+`repeat_purchase`: The share of new buyers who bought again within 60 days.
+`first_response`: Within how long half of the tickets get their first answer from a person, those that wait included.
+`first_response_p90`: Within how long 90 % of the tickets get their first answer from a person.
+`resolution_time`: Within how long half of the tickets are resolved, those that are open included.
+`resolution_time_p90`: Within how long 90 % of the tickets are resolved.
+`resolution_rate`: The share of tickets that are resolved within 7 days.
+`reopen_rate`: The share of resolved tickets that were reopened.
+`tickets_per_100_orders`: How many tickets are opened for every 100 orders.
+"""
 HOURS_KPIS: Final[tuple[Kpi, ...]] = (
     "first_response",
     "first_response_p90",

@@ -24,6 +24,7 @@ from app.analysis.queries import (
     ErasureQuery,
     EventNamesQuery,
     EventsQuery,
+    ExperienceAsked,
     ExperimentQuery,
     ExperimentsQuery,
     HoldoutResultsQuery,
@@ -37,7 +38,6 @@ from app.analysis.queries import (
     Query,
     ReportQuery,
     ResultsQuery,
-    SatisfactionQuery,
     TimeseriesQuery,
     UnitsQuery,
 )
@@ -55,7 +55,7 @@ pytestmark = pytest.mark.anyio
 BANNER = "free-shipping-banner"
 EVERY_READ: tuple[Query, ...] = (
     ExperimentsQuery(), ExperimentQuery(BANNER), MetricsQuery(), ResultsQuery(BANNER), TimeseriesQuery(BANNER),
-    PlanQuery(BANNER), UnitsQuery(BANNER), AllResultsQuery(), SatisfactionQuery(), AttributionQuery(), EventsQuery(),
+    PlanQuery(BANNER), UnitsQuery(BANNER), AllResultsQuery(), ExperienceAsked(), AttributionQuery(), EventsQuery(),
     PrivacyQuery(), PersonQuery("visitor", "v-1"), ProgramReportQuery(), HoldoutsQuery(), HoldoutResultsQuery("q1"),
     NewPlanQuery(PlanRequest(units_a_day=1000.0, baseline=0.03, lift=0.05)), EventNamesQuery(), DiagnosisQuery(),
     ArrivalsQuery("v-1"),

@@ -18,12 +18,12 @@ from worlds.event_log import received, write_log
 from app.analysis.calls import answer
 from app.analysis.queries import (
     AllResultsQuery,
+    ExperienceAsked,
     ExperimentsQuery,
     MetricsQuery,
     PlanQuery,
     Query,
     ResultsQuery,
-    SatisfactionQuery,
     TimeseriesQuery,
     UnitsQuery,
 )
@@ -101,7 +101,7 @@ TABLES: list[Query] = [
     ResultsQuery(BANNER), ResultsQuery(BANNER, format="csv"), AllResultsQuery(), AllResultsQuery("csv"),
     UnitsQuery(BANNER), UnitsQuery(BANNER, format="csv"), TimeseriesQuery(BANNER),
 ]  # fmt: skip
-OTHERS: list[Query] = [PlanQuery(BANNER), SatisfactionQuery(), MetricsQuery(), ExperimentsQuery()]
+OTHERS: list[Query] = [PlanQuery(BANNER), ExperienceAsked(), MetricsQuery(), ExperimentsQuery()]
 
 
 @pytest.mark.parametrize("query", [*TABLES, *OTHERS], ids=str)
