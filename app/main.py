@@ -14,6 +14,8 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
 from app.dashboard import assets
+from app.dashboard.customers import recommendations as recommendations_page
+from app.dashboard.customers import visitor as visitor_page
 from app.dashboard.pages import audit as audit_page
 from app.dashboard.pages import events as events_page
 from app.dashboard.pages import experiment, experiments, glossary, metrics, settings, sign_in
@@ -25,7 +27,7 @@ from app.dashboard.signed_in import note_who_asks
 from app.delivery.payload import Features, Payloads
 from app.delivery.streams import OFREP_STREAM, FeatureStream, OfrepStream
 from app.http.address import Prefixed
-from app.http.cold import EXCHANGE, Cold
+from app.http.cold import EXCHANGE, LOOKED_AT, Cold
 from app.http.deadlines import Deadlines
 from app.http.dispatch import Dispatch, HotRoute, Later, PathTable, Whole, method_not_allowed, problem_of
 from app.http.errors import OFREP_FLAGS, Problem, problem_body
@@ -106,7 +108,7 @@ def path_table() -> PathTable[Resources]:
 PAGE_ROUTERS = (
     assets.router, sign_in.router, settings.router, audit_page.router, experiments.router, experiment.router,
     experiment_steering.router, metrics.router, events_page.router, operations_page.router, glossary.router,
-    shares_page.router,
+    shares_page.router, visitor_page.router, recommendations_page.router,
 )  # fmt: skip
 ROUTERS = (
     operations.router, doctor.router, events.router, audit.router, results.router, results.export_router,
@@ -210,7 +212,8 @@ def cold_routes() -> list[tuple[str, str]]:
 def allowed_methods(path: str) -> list[str]:
     """Every method that some cold route takes at this address."""
     found = [route for route in _api_routes() if route.path_regex.match(path)]
-    return sorted({method for route in found for method in route.methods or ()}) or ["GET"]
+    methods = {method for route in found for method in route.methods or ()} or {"GET"}
+    return sorted(methods | {"HEAD"} if "GET" in methods and path.startswith(LOOKED_AT) else methods)
 
 
 def route_names(table: PathTable[Resources]) -> list[str]:

@@ -21,6 +21,7 @@ import psutil
 from oracles.proving import PLANTED
 from planted.answers import ANSWERS
 from planted.consent import CONSENT
+from planted.customers import CUSTOMERS
 from planted.decisions import DECISIONS, refusals
 from planted.delivery import DELIVERY
 from planted.dialects import DIALECTS
@@ -66,6 +67,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     **PAGES,
     **ROOMS,
     **PEOPLE,
+    **CUSTOMERS,
     **EXPERIMENTS,
     **DELIVERY,
     **REPORTS,

@@ -21,6 +21,7 @@ from app.answers.operations import (
     SurveyLinkMade,
 )
 from app.answers.recommender import RecommenderReport
+from app.answers.refusals import RefusalCode
 from app.answers.sdks import GrowthBookFeatures, GrowthBookRefused, RudderStackSettings, SegmentSettings
 from app.answers.visitors import (
     BadProducts,
@@ -43,6 +44,7 @@ from app.answers.visitors import (
 from app.describing.types import Forms, ServedTypes
 from app.glossary.entries import Explained
 from app.worker.recommendations import ListAnswer
+from events.causes import StoreCause
 from experiments.answers.arrivals import EventNames, EventRows
 from experiments.answers.comparison import Methods
 from experiments.answers.customers import CustomerExperience
@@ -83,8 +85,8 @@ SERVED: Final[tuple[Any, ...]] = (
     PreviewLinkMade,
     Done, Tracked, Personalized, RecommendedList, ListAnswer, Flag, Flags, OfrepFailure, VisitorIssued,
     PersonErased, PersonCounted, PersonHeld, SeveralMeant, ProblemAnswer, BadProducts, ProductsTaken, RecommenderReport,
-    GrowthBookFeatures, GrowthBookRefused, SegmentSettings, RudderStackSettings, ShareMade, ShareList,
-    SurveyLinkMade,
+    GrowthBookFeatures, GrowthBookRefused, SegmentSettings, RudderStackSettings, ShareMade, ShareList, RefusalCode,
+    StoreCause, SurveyLinkMade,
 )  # fmt: skip
 HEAD: Final = """\
 # Glossary
