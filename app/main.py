@@ -64,6 +64,8 @@ from app.routes.tag import FeaturesOrTold, TagScript, tag_routes
 from app.routes.visitor import know_visitor
 from app.runtime.settings import Settings
 from app.steering import routes as steering_routes
+from app.surveys import routes as surveys
+from app.surveys.routes import is_survey, survey_refused
 from app.worker.resources import Resources, open_resources
 from events.records import ALIAS, ENGAGEMENT, GROUP, IDENTIFY, PAGE, SCREEN, TRACK
 
@@ -115,7 +117,7 @@ PAGE_ROUTERS = (
 )  # fmt: skip
 ROUTERS = (
     operations.router, doctor.router, events.router, audit.router, results.router, results.export_router,
-    reports.router,
+    reports.router, surveys.router,
     visitors.router, products.router, recommendations.router, sdk_settings.router, documentation.router,
     guides.router,
     personalize_batch.router, steering_routes.router, *PAGE_ROUTERS,
@@ -236,16 +238,24 @@ def _message(kind: str, text: str | None = None) -> Message:
 
 def _failing(application: FastAPI, error: BaseException, exchange: Exchange) -> HttpAnswer:
     """The answer to what fails outside of a handler, in the words of its address."""
-    if not is_share(exchange.scope["path"]):
+    shown = _refused_to_strangers(exchange.scope["path"], problem_of(error, exchange))
+    if shown is None:
         return failing_as_pages(application, error, exchange)
-    shown = share_refused(problem_of(error, exchange))
     return HttpAnswer(shown.status_code, bytes(shown.body), b"", shown.raw_headers)
+
+
+def _refused_to_strangers(path: str, problem: Problem) -> Response | None:
+    """The page of a problem at an address that people open who have no key; None at any other."""
+    if is_share(path):
+        return share_refused(problem)
+    return survey_refused(problem) if is_survey(path) else None
 
 
 async def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
-    if is_share(request.url.path):
-        return share_refused(error)
+    shown = _refused_to_strangers(request.url.path, error)
+    if shown is not None:
+        return shown
     if is_page(request.url.path, request.app.state.resources):
         if error.status == 404 and not hasattr(request.state, "signed"):
             await note_who_asks(request)

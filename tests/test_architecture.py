@@ -19,6 +19,7 @@ REPOSITORY = Path(__file__).parents[1]
 # `experiments/statistics`.
 MAY_IMPORT: dict[str, set[str]] = {
     "app": {
+        "app/surveys",
         "app/dashboard",
         "app/dashboard/customers",
         "app/dashboard/pages",
@@ -250,6 +251,18 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app/worker",
         "experiments/wording",
     },
+    "app/surveys": {
+        "app/dashboard",
+        "app/http",
+        "app/intake",
+        "app/management",
+        "app/routes",
+        "app/runtime",
+        "app/worker",
+        "events",
+        "events/dialects",
+        "events/store",
+    },
     "app/routes": {
         "app/delivery",
         "app/analysis",
@@ -423,7 +436,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 DOORS = {  # vendor → the files that may import it
     "cssselect": ["experiments/page/css.py"],
-    "cryptography": ["app/identity/user_tokens.py", "app/cli/keys.py"],
+    "cryptography": ["app/identity/user_tokens.py", "app/cli/keys.py", "app/surveys/links.py"],
     "duckdb": ["events/engines/*"],
     "hiredis": ["events/store/held_connection.py"],
     "httptools": ["app/serving/protocol.py"],
@@ -435,8 +448,14 @@ DOORS = {  # vendor → the files that may import it
         "app/reports/routes.py",
         "app/routes/*",
         "app/steering/routes.py",
+        "app/surveys/*",
     ],
-    "jinja2": ["app/dashboard/environment.py", "app/dashboard/rendering.py", "app/reports/rendering.py"],
+    "jinja2": [
+        "app/dashboard/environment.py",
+        "app/dashboard/rendering.py",
+        "app/reports/rendering.py",
+        "app/surveys/asking.py",
+    ],
     "jwt": ["app/identity/preview_links.py", "app/identity/user_tokens.py"],
     "pyarrow": ["events/parts/arrow.py"],
     "redis": [
@@ -489,7 +508,7 @@ SHORT = {
 ENTRIES = {"app.cli.main", "app.describing.answers"}  # that a person starts; the rest is imported by another one
 HIDING = (
     "app/processes/", "app/cli/", "app/worker/recommendations.py", "app/worker/resources.py",
-    "app/dashboard/rendering.py", "app/reports/rendering.py", "recommender/evaluation/",
+    "app/dashboard/rendering.py", "app/reports/rendering.py", "app/surveys/asking.py", "recommender/evaluation/",
 )  # fmt: skip
 # Public names of routes, commands and dialects that several modules may define.
 VERBS = {

@@ -18,7 +18,7 @@ from app.answers.operations import (
 from app.answers.recommender import RecommenderReport
 from app.answers.refusals import RefusalCode
 from app.answers.sdks import GrowthBookFeatures, GrowthBookRefused, RudderStackSettings, SegmentSettings
-from app.answers.steering import OrderAnswer, PreviewLinkMade, ShareList, ShareMade
+from app.answers.steering import OrderAnswer, PreviewLinkMade, ShareList, ShareMade, SurveyLinkMade
 from app.answers.visitors import (
     BadProducts,
     Done,
@@ -83,7 +83,7 @@ SERVED: Final[tuple[Any, ...]] = (
     Done, Tracked, Personalized, RecommendedList, ListAnswer, Flag, Flags, OfrepFailure, VisitorIssued,
     PersonErased, PersonCounted, PersonHeld, SeveralMeant, ProblemAnswer, BadProducts, ProductsTaken, RecommenderReport,
     GrowthBookFeatures, GrowthBookRefused, SegmentSettings, RudderStackSettings, ShareMade, ShareList, RefusalCode,
-    StoreCause,
+    StoreCause, SurveyLinkMade,
 )  # fmt: skip
 HEAD: Final = """\
 # Glossary

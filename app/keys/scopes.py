@@ -36,7 +36,7 @@ OPEN: Final = frozenset(  # without a key
     {"/healthz", "/readyz", "/metrics", "/docs", "/docs.css", "/openapi.json", "/llms.txt",
      "/guides/{name:path}.md", "/resonate-{hash}.js",
      "/resonate-parts-{hash}.js", "/resonate.d.ts", "/dashboard/style.css", "/dashboard/script.js",
-     "/dashboard/icon.svg", "/dashboard/sign-in", "/share/{token}"}
+     "/dashboard/icon.svg", "/dashboard/sign-in", "/share/{token}", "/survey/{token}"}
 )  # fmt: skip
 
 ROUTES: Final[Mapping[KeyScope, tuple[str, ...]]] = {
@@ -55,6 +55,7 @@ ROUTES: Final[Mapping[KeyScope, tuple[str, ...]]] = {
         *(f"POST /rudder/v1/{kind}" for kind in ("track", "page", "screen", "identify", "group", "alias", "batch")),
         *(f"GET /v1/pixel/{kind}" for kind in ("track", "page", "identify")),
         "POST /v1/import",
+        "POST /v1/surveys/links",
         "POST /beacon/v1/batch",
         "POST /v1/engagement",
         "POST /track",
