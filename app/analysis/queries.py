@@ -10,6 +10,7 @@ import msgspec
 from experiments.planning.assumptions import Assumptions, PlanRequest
 
 Form: TypeAlias = Literal["json", "csv", "parquet"]
+Detail: TypeAlias = Literal["full", "brief"]
 PersonKind: TypeAlias = Literal["visitor", "user"]
 
 
@@ -42,6 +43,7 @@ class ResultsQuery(msgspec.Struct, frozen=True, tag=True):
     dimension: str | None = None
     include: Literal["sql"] | None = None
     format: Form = "json"
+    detail: Detail = "full"
 
 
 class TimeseriesQuery(msgspec.Struct, frozen=True, tag=True):
@@ -85,6 +87,21 @@ class NewPlanQuery(msgspec.Struct, frozen=True, tag=True):
     request: PlanRequest
 
 
+class LoggedPlanQuery(msgspec.Struct, frozen=True, tag=True):
+    """A plan of a metric without any experiment: what was not said is read off the shop's log."""
+
+    metric: str
+    said: Assumptions = Assumptions()
+
+
+class DraftCheckQuery(msgspec.Struct, frozen=True, tag=True):
+    """What a check would say once a file of this name had this text; with `history` also by what the log says."""
+
+    file: str
+    text: str
+    history: bool = False
+
+
 class UnitsQuery(msgspec.Struct, frozen=True, tag=True):
     """One row per unit."""
 
@@ -101,9 +118,17 @@ class AllResultsQuery(msgspec.Struct, frozen=True, tag=True):
     status: Literal["running", "all"] = "running"
 
 
-class SatisfactionQuery(msgspec.Struct, frozen=True, tag=True):
-    """CSAT, NPS, CES and retention of the whole site per day."""
+class ExperienceAsked(msgspec.Struct, frozen=True, tag=True):
+    """Customers' experience of the whole site: shop days from `since` to `until`, which look back `window` days."""
 
+    since: str | None = None
+    until: str | None = None
+    window: int = 28
+    kpi: str | None = None
+    survey: str | None = None
+    by: Literal["channel", "device", "country", "survey"] | None = None
+    segment: str | None = None
+    compare: Literal["previous"] | None = None
     format: Form = "json"
 
 
@@ -187,12 +212,13 @@ ComputedQuery: TypeAlias = (
     ReadableQuery
     | ExperimentsQuery
     | PlanQuery
+    | LoggedPlanQuery
     | UnitsQuery
     | AllResultsQuery
     | ProgramReportQuery
     | HoldoutsQuery
     | HoldoutResultsQuery
-    | SatisfactionQuery
+    | ExperienceAsked
     | EventNamesQuery
     | ArrivalsQuery
     | DiagnosisQuery
@@ -200,5 +226,12 @@ ComputedQuery: TypeAlias = (
     | PrivacyQuery
 )
 Query: TypeAlias = (
-    ExperimentQuery | MetricsQuery | NewPlanQuery | ComputedQuery | EventsQuery | PersonQuery | ErasureQuery
+    ExperimentQuery
+    | MetricsQuery
+    | NewPlanQuery
+    | DraftCheckQuery
+    | ComputedQuery
+    | EventsQuery
+    | PersonQuery
+    | ErasureQuery
 )

@@ -12,7 +12,7 @@ from app.dashboard import saying
 from app.dashboard.charts import short
 from experiments.wording.figures import bytes_text, count_text, duration_text, figure_text, lift_text, p_text, rate_text
 
-FOLDERS: Final = (Path(__file__).parent, *(Path(__file__).parent / room for room in ("pages", "customers")))
+FOLDERS: Final = (Path(__file__).parent, *(Path(__file__).parent / room for room in ("pages", "customers", "program")))
 FILTERS: Final[Mapping[str, Any]] = {
     "bytes_text": bytes_text,
     "capital": saying.capital,

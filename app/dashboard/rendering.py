@@ -47,6 +47,9 @@ class Destination:
 
 NAVIGATION: Final = (
     Destination("/dashboard", "Experiments", "read_results"),
+    Destination("/dashboard/new", "New experiment", "export"),
+    Destination("/dashboard/plan", "Calculator", "read_results"),
+    Destination("/dashboard/program", "Program", "read_results"),
     Destination("/dashboard/metrics", "Metrics", "read_results"),
     Destination("/dashboard/events", "Events", "read_results"),
     Destination("/dashboard/recommendations", "Recommendations", "read_results"),

@@ -45,6 +45,11 @@ LED_TO: list[
     ("/dashboard/recommendations", [({"product": HOSTILE[3][:200]}, "Show its list")]),
     ("/dashboard/settings", [({"name": "ops"}, "Make the key")]),
 ]
+ALSO = (
+    "/dashboard/new?draft=banner", "/dashboard/new?metric=purchase_rate&lift=5%25&days=28&weights=90,10",
+    "/dashboard/plan?asked=1&units_a_day=1000&baseline=3%25&lift=5%25",
+    "/dashboard/program?from=2026-01-01&metric=purchase_rate",
+)  # fmt: skip
 MOST_TABS = 120
 LONGEST = 60_000
 
@@ -57,6 +62,7 @@ def addresses() -> list[str]:
     return [
         *found,
         *(f"{one}{query}" for query in VARIED),
+        *ALSO,
         *(f"/dashboard/experiments/{key}" for key in ("draft", "paused")),
     ]
 

@@ -18,6 +18,7 @@ from worlds.event_log import received, write_log
 from app.analysis.calls import answer
 from app.analysis.queries import (
     AllResultsQuery,
+    ExperienceAsked,
     ExperimentQuery,
     ExperimentsQuery,
     LookQuery,
@@ -25,7 +26,6 @@ from app.analysis.queries import (
     PlanQuery,
     Query,
     ResultsQuery,
-    SatisfactionQuery,
     TimeseriesQuery,
     UnitsQuery,
 )
@@ -103,7 +103,7 @@ TABLES: list[Query] = [
     ResultsQuery(BANNER), ResultsQuery(BANNER, format="csv"), AllResultsQuery(), AllResultsQuery("csv"),
     UnitsQuery(BANNER), UnitsQuery(BANNER, format="csv"), TimeseriesQuery(BANNER),
 ]  # fmt: skip
-OTHERS: list[Query] = [PlanQuery(BANNER), SatisfactionQuery(), MetricsQuery(), ExperimentsQuery()]
+OTHERS: list[Query] = [PlanQuery(BANNER), ExperienceAsked(), MetricsQuery(), ExperimentsQuery()]
 
 
 @pytest.mark.parametrize("query", [*TABLES, *OTHERS], ids=str)

@@ -14,6 +14,7 @@ from app.glossary.entries import sentences_in
 from app.steering.orders import _REFUSED  # pyright: ignore[reportPrivateUsage]
 from events.causes import STORE_CAUSES
 from events.tallies.remedies import OTHERWISE, REMEDIES, remedy_of
+from experiments.cx.asked import UnknownKpi
 from experiments.program.holdout import UnknownHoldout
 from experiments.readout.study import NotFound
 
@@ -46,7 +47,7 @@ def every_code() -> dict[str, list[RaisedCode]]:
         codes = {each.code} if each.code is not None else AT_RUN_TIME[each.place.partition(":")[0]]
         for code in codes:
             found.setdefault(code, []).append(each)
-    for kind in (*NotFound.__subclasses__(), UnknownHoldout):
+    for kind in {*NotFound.__subclasses__(), UnknownHoldout, UnknownKpi}:
         found.setdefault(f"unknown_{kind.what}", [])
     return found
 
