@@ -24,6 +24,7 @@ from planted.consent import CONSENT
 from planted.decisions import DECISIONS, refusals
 from planted.delivery import DELIVERY
 from planted.dialects import DIALECTS
+from planted.drafts import DRAFTS
 from planted.experiments import EXPERIMENTS
 from planted.fault import Mutation
 from planted.intake import INTAKE
@@ -69,6 +70,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     **EXPERIMENTS,
     **DELIVERY,
     **REPORTS,
+    **DRAFTS,
     **dict(refusals()),
 }
 
