@@ -19,7 +19,9 @@ REPOSITORY = Path(__file__).parents[1]
 # `experiments/statistics`.
 MAY_IMPORT: dict[str, set[str]] = {
     "app": {
+        "app/surveys",
         "app/dashboard",
+        "app/dashboard/customers",
         "app/dashboard/pages",
         "app/dashboard/program",
         "app/delivery",
@@ -56,6 +58,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "experiments/assignment",
         "experiments/catalog",
         "experiments/cube",
+        "experiments/cx",
         "experiments/definitions",
         "experiments/drafts",
         "experiments/planning",
@@ -97,6 +100,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "app/dashboard": {
         "app/analysis",
+        "app/glossary",
         "app/http",
         "app/keys",
         "app/people",
@@ -104,6 +108,22 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app/worker",
         "events/store",
         "experiments/wording",
+    },
+    "app/dashboard/customers": {
+        "app/analysis",
+        "app/dashboard",
+        "app/glossary",
+        "app/http",
+        "app/identity",
+        "app/management",
+        "app/routes",
+        "app/worker",
+        "events",
+        "experiments/assignment",
+        "experiments/catalog",
+        "experiments/definitions",
+        "experiments/wording",
+        "recommender/ranking",
     },
     "app/dashboard/pages": {
         "app/analysis",
@@ -153,6 +173,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app/answers",
         "app/glossary",
         "app/worker",
+        "events",
         "experiments/answers",
         "experiments/definitions",
         "experiments/planning",
@@ -160,7 +181,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "experiments/readout",
         "experiments/statistics",
     },
-    "app/glossary": set(),
+    "app/glossary": {"app/keys"},
     "app/http": {"app/identity", "app/keys", "app/limits", "app/runtime", "events"},
     "app/identity": {"app/runtime", "events", "events/ingest", "experiments/definitions"},
     "app/intake": {
@@ -184,6 +205,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app/keys",
         "app/routes",
         "app/runtime",
+        "app/webhooks",
         "app/worker",
         "events",
         "events/deletes",
@@ -207,6 +229,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app/people",
         "app/runtime",
         "app/serving",
+        "app/webhooks",
         "events/deletes",
         "events/engines",
         "events/parts",
@@ -227,6 +250,18 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app/routes",
         "app/worker",
         "experiments/wording",
+    },
+    "app/surveys": {
+        "app/dashboard",
+        "app/http",
+        "app/intake",
+        "app/management",
+        "app/routes",
+        "app/runtime",
+        "app/worker",
+        "events",
+        "events/dialects",
+        "events/store",
     },
     "app/routes": {
         "app/delivery",
@@ -258,6 +293,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "experiments/catalog",
     },
     "app/tag": set(),
+    "app/webhooks": {"app/analysis", "app/runtime", "experiments/wording"},
     "app/worker": {
         "app/analysis",
         "app/http",
@@ -310,6 +346,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "experiments/assignment": {"experiments/definitions", "experiments/targeting"},
     "experiments/catalog": {
+        "events",
         "experiments/assignment",
         "experiments/definitions",
         "experiments/page",
@@ -321,6 +358,18 @@ MAY_IMPORT: dict[str, set[str]] = {
         "events/views",
         "experiments/definitions",
         "experiments/statistics",
+    },
+    "experiments/cx": {
+        "events",
+        "events/engines",
+        "events/views",
+        "experiments/answers",
+        "experiments/catalog",
+        "experiments/cube",
+        "experiments/definitions",
+        "experiments/readout",
+        "experiments/statistics",
+        "experiments/wording",
     },
     "experiments/definitions": {"events", "experiments/targeting"},
     "experiments/drafts": {"experiments/catalog", "experiments/definitions"},
@@ -387,7 +436,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 DOORS = {  # vendor → the files that may import it
     "cssselect": ["experiments/page/css.py"],
-    "cryptography": ["app/identity/user_tokens.py", "app/cli/keys.py"],
+    "cryptography": ["app/identity/user_tokens.py", "app/cli/keys.py", "app/surveys/links.py"],
     "duckdb": ["events/engines/*"],
     "hiredis": ["events/store/held_connection.py"],
     "httptools": ["app/serving/protocol.py"],
@@ -399,8 +448,14 @@ DOORS = {  # vendor → the files that may import it
         "app/reports/routes.py",
         "app/routes/*",
         "app/steering/routes.py",
+        "app/surveys/*",
     ],
-    "jinja2": ["app/dashboard/environment.py", "app/dashboard/rendering.py", "app/reports/rendering.py"],
+    "jinja2": [
+        "app/dashboard/environment.py",
+        "app/dashboard/rendering.py",
+        "app/reports/rendering.py",
+        "app/surveys/asking.py",
+    ],
     "jwt": ["app/identity/preview_links.py", "app/identity/user_tokens.py"],
     "pyarrow": ["events/parts/arrow.py"],
     "redis": [
@@ -430,11 +485,9 @@ SHORT = {
     "app/dashboard/pages/metrics.py",
     "app/dashboard/pages/operations.py",
     "app/dashboard/paging.py",
-    "events/causes.py",
     "events/tallies/remedies.py",
     # modules of less than 60 lines that are a thought of their own
     "app/cli/main.py",
-    "app/glossary/entries.py",
     "app/intake/paths.py",
     "events/authority.py",
     "events/dialects/exposures.py",
@@ -444,7 +497,6 @@ SHORT = {
     "events/store/memory.py",
     "events/views/identifiers.py",
     "experiments/catalog/heard.py",
-    "experiments/cube/satisfaction.py",
     "experiments/statistics/multiplicity.py",
     "experiments/statistics/roots.py",
     "kit/suggestions.py",
@@ -456,7 +508,7 @@ SHORT = {
 ENTRIES = {"app.cli.main", "app.describing.answers"}  # that a person starts; the rest is imported by another one
 HIDING = (
     "app/processes/", "app/cli/", "app/worker/recommendations.py", "app/worker/resources.py",
-    "app/dashboard/rendering.py", "app/reports/rendering.py", "recommender/evaluation/",
+    "app/dashboard/rendering.py", "app/reports/rendering.py", "app/surveys/asking.py", "recommender/evaluation/",
 )  # fmt: skip
 # Public names of routes, commands and dialects that several modules may define.
 VERBS = {

@@ -21,12 +21,14 @@ from app.analysis.queries import (
     ErasureQuery,
     EventNamesQuery,
     EventsQuery,
+    ExperienceAsked,
     ExperimentQuery,
     ExperimentsQuery,
     Form,
     HoldoutResultsQuery,
     HoldoutsQuery,
     LoggedPlanQuery,
+    LookQuery,
     MetricsQuery,
     NewPlanQuery,
     PersonQuery,
@@ -37,7 +39,6 @@ from app.analysis.queries import (
     ReadableQuery,
     ReportQuery,
     ResultsQuery,
-    SatisfactionQuery,
     TimeseriesQuery,
     UnitsQuery,
 )
@@ -45,15 +46,19 @@ from app.analysis.responses import JSON, json_answer, object_etag, person_json, 
 from app.analysis.site_history import logged, site_history
 from app.analysis.state import Analysis
 from app.glossary.columns import column_notes, unit_notes
+from app.glossary.operations import BRIEF
 from events.engines.tables import Table
 from events.privacy.erasure import SeveralPeople, erase
 from events.privacy.person import held
+from experiments.answers.brief import brief
 from experiments.answers.encoding import plain
 from experiments.answers.readout import Readout
 from experiments.arrivals.diagnosis import diagnosed
 from experiments.arrivals.names import events_lately, newest_rows, newest_rows_of
 from experiments.catalog.check import served_in
-from experiments.cube.satisfaction import COLUMNS
+from experiments.cx.asked import ExperienceQuery
+from experiments.cx.report import COLUMNS as EXPERIENCE_COLUMNS
+from experiments.cx.report import customer_experience, experience_rows
 from experiments.definitions.folder import meant_metric
 from experiments.drafts.checking import Surroundings, check_draft
 from experiments.planning.assumptions import InvalidPlan, plan_request
@@ -147,7 +152,7 @@ def _remembered(analysis: Analysis, query: ReadableQuery, look: ReadoutQuery) ->
 def _computed(analysis: Analysis, query: ComputedQuery, look: ReadoutQuery) -> AnalysisAnswer:
     readouts = analysis.readouts
     match query:
-        case ResultsQuery() | TimeseriesQuery() | ReportQuery():
+        case ResultsQuery() | TimeseriesQuery() | ReportQuery() | LookQuery():
             readout = readouts.read(query.key, look)
             if (look.at, look.phase, look.metric, look.dimension) == (None, None, None, None):
                 analysis.overview.learn(readout)
@@ -164,7 +169,7 @@ def _computed(analysis: Analysis, query: ComputedQuery, look: ReadoutQuery) -> A
         case AllResultsQuery():
             rows = readouts.results(look.pending, look.watermark, every_status=query.status == "all")
             return rows_answer(rows, list(rows[0]) if rows else [], query.format, "ComparisonRow")
-        case SatisfactionQuery() | ProgramReportQuery() | HoldoutsQuery() | HoldoutResultsQuery():
+        case ExperienceAsked() | ProgramReportQuery() | HoldoutsQuery() | HoldoutResultsQuery():
             return _reported(analysis, query, look)
         case _:
             told = _told(analysis, query)
@@ -200,14 +205,18 @@ def _told(
 
 def _reported(
     analysis: Analysis,
-    query: SatisfactionQuery | ProgramReportQuery | HoldoutsQuery | HoldoutResultsQuery,
+    query: ExperienceAsked | ProgramReportQuery | HoldoutsQuery | HoldoutResultsQuery,
     look: ReadoutQuery,
 ) -> AnalysisAnswer:
     """What is of no single experiment: an object, or its rows."""
     match query:
-        case SatisfactionQuery():
-            found, names, kind = analysis.readouts.cx(look), COLUMNS, "CustomerDay"
-            rows = found["days"]
+        case ExperienceAsked():
+            wanted = ExperienceQuery(
+                query.since, query.until, query.window, query.kpi, query.survey, query.by, query.segment, query.compare,
+                look,
+            )  # fmt: skip
+            found = customer_experience(analysis.readouts, analysis.catalogs.latest(), wanted)
+            names, kind, rows = EXPERIENCE_COLUMNS, "KpiReadout", list(experience_rows(found))
         case ProgramReportQuery():
             asked = ProgramQuery(query.since, query.until, query.metric, look)
             found = plain(program_report(analysis.readouts, analysis.catalogs, asked))
@@ -239,6 +248,12 @@ def _shown(analysis: Analysis, query: ReadableQuery, readout: Readout) -> Analys
         return AnalysisAnswer(200, "application/json", analysis.bodies.timeseries(readout), {"etag": etag})
     if isinstance(query, ReportQuery):
         return _reported_whole(analysis, readout)
+    if isinstance(query, LookQuery):
+        known = msgspec.json.encode(analysis.overview.whole(query.key, analysis.readouts.now()))
+        results, days = analysis.bodies.results(readout), analysis.bodies.days(readout, query.metric)
+        return AnalysisAnswer(200, JSON, b'{"experiment":%b,"results":%b,"days":%b}' % (known, results, days))
+    if query.detail == "brief":
+        return AnalysisAnswer(200, BRIEF, msgspec.json.encode(plain(brief(readout))), {"etag": etag})
     if query.format == "json":
         return AnalysisAnswer(200, "application/json", analysis.bodies.results(readout), {"etag": etag})
     table = flat_rows(readout)

@@ -10,6 +10,7 @@ import msgspec
 from experiments.planning.assumptions import Assumptions, PlanRequest
 
 Form: TypeAlias = Literal["json", "csv", "parquet"]
+Detail: TypeAlias = Literal["full", "brief"]
 PersonKind: TypeAlias = Literal["visitor", "user"]
 
 
@@ -42,6 +43,7 @@ class ResultsQuery(msgspec.Struct, frozen=True, tag=True):
     dimension: str | None = None
     include: Literal["sql"] | None = None
     format: Form = "json"
+    detail: Detail = "full"
 
 
 class TimeseriesQuery(msgspec.Struct, frozen=True, tag=True):
@@ -59,6 +61,17 @@ class ReportQuery(msgspec.Struct, frozen=True, tag=True):
     key: str
     at: str | None = None
     phase: int | None = None
+
+
+class LookQuery(msgspec.Struct, frozen=True, tag=True):
+    """All that the page of an experiment shows of one look: itself as it is known, its results, and the days of one
+    metric: of the first where none is named, or one that it has not.
+    """
+
+    key: str
+    at: str | None = None
+    phase: int | None = None
+    metric: str | None = None
 
 
 class PlanQuery(msgspec.Struct, frozen=True, tag=True):
@@ -105,9 +118,17 @@ class AllResultsQuery(msgspec.Struct, frozen=True, tag=True):
     status: Literal["running", "all"] = "running"
 
 
-class SatisfactionQuery(msgspec.Struct, frozen=True, tag=True):
-    """CSAT, NPS, CES and retention of the whole site per day."""
+class ExperienceAsked(msgspec.Struct, frozen=True, tag=True):
+    """Customers' experience of the whole site: shop days from `since` to `until`, which look back `window` days."""
 
+    since: str | None = None
+    until: str | None = None
+    window: int = 28
+    kpi: str | None = None
+    survey: str | None = None
+    by: Literal["channel", "device", "country", "survey"] | None = None
+    segment: str | None = None
+    compare: Literal["previous"] | None = None
     format: Form = "json"
 
 
@@ -185,7 +206,7 @@ class ErasureQuery(msgspec.Struct, frozen=True, tag=True):
     only: tuple[str, ...] | None = None
 
 
-ReadableQuery: TypeAlias = ResultsQuery | TimeseriesQuery | ReportQuery
+ReadableQuery: TypeAlias = ResultsQuery | TimeseriesQuery | ReportQuery | LookQuery
 """Answered from one readout, which may be remembered."""
 ComputedQuery: TypeAlias = (
     ReadableQuery
@@ -197,7 +218,7 @@ ComputedQuery: TypeAlias = (
     | ProgramReportQuery
     | HoldoutsQuery
     | HoldoutResultsQuery
-    | SatisfactionQuery
+    | ExperienceAsked
     | EventNamesQuery
     | ArrivalsQuery
     | DiagnosisQuery

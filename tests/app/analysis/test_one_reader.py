@@ -25,11 +25,13 @@ from app.analysis.queries import (
     ErasureQuery,
     EventNamesQuery,
     EventsQuery,
+    ExperienceAsked,
     ExperimentQuery,
     ExperimentsQuery,
     HoldoutResultsQuery,
     HoldoutsQuery,
     LoggedPlanQuery,
+    LookQuery,
     MetricsQuery,
     NewPlanQuery,
     PersonQuery,
@@ -39,7 +41,6 @@ from app.analysis.queries import (
     Query,
     ReportQuery,
     ResultsQuery,
-    SatisfactionQuery,
     TimeseriesQuery,
     UnitsQuery,
 )
@@ -57,11 +58,12 @@ pytestmark = pytest.mark.anyio
 BANNER = "free-shipping-banner"
 EVERY_READ: tuple[Query, ...] = (
     ExperimentsQuery(), ExperimentQuery(BANNER), MetricsQuery(), ResultsQuery(BANNER), TimeseriesQuery(BANNER),
-    PlanQuery(BANNER), UnitsQuery(BANNER), AllResultsQuery(), SatisfactionQuery(), AttributionQuery(), EventsQuery(),
+    PlanQuery(BANNER), UnitsQuery(BANNER), AllResultsQuery(), ExperienceAsked(), AttributionQuery(), EventsQuery(),
     PrivacyQuery(), PersonQuery("visitor", "v-1"), ProgramReportQuery(), HoldoutsQuery(), HoldoutResultsQuery("q1"),
     NewPlanQuery(PlanRequest(units_a_day=1000.0, baseline=0.03, lift=0.05)), EventNamesQuery(), DiagnosisQuery(),
     ArrivalsQuery("v-1"),
-    ReportQuery(BANNER), LoggedPlanQuery("purchase_rate", Assumptions(units_a_day=1000.0, baseline=0.03)),
+    ReportQuery(BANNER), LookQuery(BANNER),
+    LoggedPlanQuery("purchase_rate", Assumptions(units_a_day=1000.0, baseline=0.03)),
     DraftCheckQuery("new.yaml", "key: new\nvariants: [control, b]\ngoal: purchase_rate\n", history=True),
 )  # fmt: skip
 
