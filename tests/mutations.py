@@ -25,6 +25,7 @@ from planted.customers import CUSTOMERS
 from planted.decisions import DECISIONS, refusals
 from planted.delivery import DELIVERY
 from planted.dialects import DIALECTS
+from planted.drafts import DRAFTS
 from planted.experiments import EXPERIMENTS
 from planted.fault import Mutation
 from planted.guides import GUIDES
@@ -74,6 +75,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     **EXPERIMENTS,
     **DELIVERY,
     **REPORTS,
+    **DRAFTS,
     **WEBHOOKS,
     **dict(refusals()),
 }
