@@ -21,6 +21,7 @@ import psutil
 from oracles.proving import PLANTED
 from planted.answers import ANSWERS
 from planted.consent import CONSENT
+from planted.customers import CUSTOMERS
 from planted.decisions import DECISIONS, refusals
 from planted.delivery import DELIVERY
 from planted.dialects import DIALECTS
@@ -42,6 +43,7 @@ from planted.service import SERVICE
 from planted.tag import TAG
 from planted.trust import TRUST
 from planted.visitors import VISITORS
+from planted.webhooks import WEBHOOKS
 
 REPOSITORY = Path(__file__).parents[1]
 LEFT_OUT = (".git", ".venv", "data", "demo-data", "node_modules", "__pycache__", ".hypothesis", ".ruff_cache")
@@ -68,9 +70,11 @@ MUTATIONS: Mapping[str, Mutation] = {
     **PAGES,
     **ROOMS,
     **PEOPLE,
+    **CUSTOMERS,
     **EXPERIMENTS,
     **DELIVERY,
     **REPORTS,
+    **WEBHOOKS,
     **dict(refusals()),
 }
 

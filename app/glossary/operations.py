@@ -28,6 +28,9 @@ def _named(name: str, *types: str, status: str = "200") -> AnsweredOperation:
     return AnsweredOperation(name, {status: types} if types else {})
 
 
+BRIEF: Final = "application/vnd.resonate.brief+json"
+OWN_MEDIA: Final[Mapping[str, str]] = {BRIEF: "BriefReadout"}
+"""JSON of another form than what the operation answers without being asked for it, by its media type."""
 ERASED: Final = {"200": ("PersonCounted",), "202": ("PersonErased",)}
 KINDS: Final = ("track", "page", "screen", "identify", "group", "alias", "batch")
 OPERATIONS: Final[Mapping[str, AnsweredOperation]] = {
@@ -79,6 +82,9 @@ OPERATIONS: Final[Mapping[str, AnsweredOperation]] = {
     "GET /v1/shares": _named("getShares", "ShareList"),
     "DELETE /v1/shares/{id}": _named("deleteShare"),
     "GET /share/{token}": _named("getSharedReport"),
+    "POST /v1/surveys/links": _named("makeSurveyLink", "SurveyLinkMade", status="201"),
+    "GET /survey/{token}": _named("getSurvey"),
+    "POST /survey/{token}": _named("answerSurvey"),
     "GET /v1/results": _named("getAllResults", "ComparisonRows"),
     "GET /v1/program": _named("getProgram", "Program"),
     "GET /v1/holdouts": _named("getHoldouts", "HoldoutList"),
@@ -147,6 +153,8 @@ def with_answers(method: str, path: str, operation: JSON) -> None:
             content[JSON_TYPE]["schema"] = one_of_types(types)
         if status in PROBLEMS.get(name, {}):
             content["application/problem+json"] = {"schema": one_of_types([PROBLEMS[name][status]])}
+        for kind in OWN_MEDIA.keys() & content.keys():
+            content[kind] = {"schema": one_of_types([OWN_MEDIA[kind]])} | content[kind]
         as_file(content)
         operation["responses"][status] = {**shared, "content": content} if content else dict(shared)
 
