@@ -25,8 +25,11 @@ from planted.customers import CUSTOMERS
 from planted.decisions import DECISIONS, refusals
 from planted.delivery import DELIVERY
 from planted.dialects import DIALECTS
+from planted.drafts import DRAFTS
+from planted.experience import EXPERIENCE
 from planted.experiments import EXPERIMENTS
 from planted.fault import Mutation
+from planted.guides import GUIDES
 from planted.intake import INTAKE
 from planted.keys import KEYS
 from planted.limits import LIMITS
@@ -42,6 +45,7 @@ from planted.service import SERVICE
 from planted.tag import TAG
 from planted.trust import TRUST
 from planted.visitors import VISITORS
+from planted.webhooks import WEBHOOKS
 
 REPOSITORY = Path(__file__).parents[1]
 LEFT_OUT = (".git", ".venv", "data", "demo-data", "node_modules", "__pycache__", ".hypothesis", ".ruff_cache")
@@ -55,6 +59,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     **KEYS,
     **PRIVACY,
     **ANSWERS,
+    **GUIDES,
     **CONSENT,
     **CUSTOMERS,
     **VISITORS,
@@ -68,9 +73,12 @@ MUTATIONS: Mapping[str, Mutation] = {
     **PAGES,
     **ROOMS,
     **PEOPLE,
+    **EXPERIENCE,
     **EXPERIMENTS,
     **DELIVERY,
     **REPORTS,
+    **DRAFTS,
+    **WEBHOOKS,
     **dict(refusals()),
 }
 

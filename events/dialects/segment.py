@@ -28,6 +28,7 @@ from events.dialects.validation import (
     MAX_BATCH,
     MAX_EVENT_BYTES,
     MAX_NAME,
+    NOTHING_READS_IT,
     USER_TOKEN,
     Arrival,
     EventDropped,
@@ -290,7 +291,7 @@ def happened(
     if type(sent) is not str or not sent or len(sent) > MAX_NAME:
         raise EventRefused("missing_event", place, f"the event needs its name, text of 1 to {MAX_NAME} characters")
     if sent in FEATURE_EVALUATED and not arrival.keeps_evaluations:
-        raise EventDropped
+        raise EventDropped(NOTHING_READS_IT)
     name, notes = meant_name(sent), arrival.notes
     instead = message_id if arrival.authority is OF_BACKEND else None
     if name == sent:

@@ -66,7 +66,7 @@ class EventDropped(Exception):
     than a visitor may be known.
     """
 
-    def __init__(self, code: str = NOTHING_READS_IT) -> None:
+    def __init__(self, code: str) -> None:
         self.code = code
         super().__init__(code)
 
@@ -296,9 +296,9 @@ def check_bounds(
             scrubber.drop(value)
         items = value.values()
     if depth > MAX_DEPTH or keys > MAX_KEYS:
-        deep = "too_deep", field, f"it is nested deeper than {MAX_DEPTH} levels"
-        many = "too_many_keys", field, f"it has more than {MAX_KEYS} keys"
-        raise EventRefused(*(deep if depth > MAX_DEPTH else many))
+        deep = "too_deep", f"it is nested deeper than {MAX_DEPTH} levels"
+        code, told = deep if depth > MAX_DEPTH else ("too_many_keys", f"it has more than {MAX_KEYS} keys")
+        raise EventRefused(code, field, told)
     for item in items:
         kind = type(item)
         if kind is str:

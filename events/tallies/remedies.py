@@ -20,6 +20,7 @@ REMEDIES: Final[Mapping[str, str]] = {
     "number_too_large": "send numbers between −2⁶³ and 2⁶³, and what is an id as text",
     "invalid_time": "send times as 2026-01-20T09:00:00Z, or leave them out: then it is the time of arrival",
     "invalid_currency": "send the currency as a code of ISO 4217, as EUR",
+    "invalid_products": "send properties.products as a list of objects, each with its product_id, price and quantity",
     "invalid_field": "send the field as its message says",
     "unknown_consent": "send none, measure or personal as the consent",
     "unreadable_event": "send each event as a JSON object, in a batch as an item of its list",

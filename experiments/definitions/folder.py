@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from itertools import combinations
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -166,8 +167,8 @@ def definition_files(folder: Path) -> list[Path]:
     return sorted(path for path in found if not path.is_dir())
 
 
-def read_folder(folder: Path) -> FolderReading:
-    """Everything the folder says, or everything that is wrong with it."""
+def read_folder(folder: Path, instead: Mapping[str, bytes] = MappingProxyType({})) -> FolderReading:
+    """Everything the folder says, or everything that is wrong with it; as though the files `instead` stood in it."""
     try:
         paths = definition_files(folder)
     except OSError as error:
@@ -177,7 +178,7 @@ def read_folder(folder: Path) -> FolderReading:
         return FolderReading(None, (wrong,), {}, {})
     errors: list[DefinitionError] = []
     sources: dict[str, bytes] = {}
-    for path in paths:
+    for path in (each for each in paths if each.name not in instead):
         readable = os.fsencode(path.name).decode(errors="replace")
         if readable != path.name:
             errors.append(DefinitionError(readable, 0, "", "its name is not UTF-8, rename the file"))
@@ -194,7 +195,7 @@ def read_folder(folder: Path) -> FolderReading:
         except OSError as error:
             reason = (error.strerror or "unknown cause").lower()
             errors.append(DefinitionError(path.name, 0, "", f"cannot be read: {reason}"))
-    return read_sources(sources, errors)
+    return read_sources(dict(sorted({**sources, **instead}.items())), errors)
 
 
 def read_sources(sources: Mapping[str, bytes], errors: Iterable[DefinitionError] = ()) -> FolderReading:

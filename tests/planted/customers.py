@@ -1,93 +1,98 @@
-"""Faults of the figures of customers' experience."""
+"""Faults of the pages of visitors and recommendations, of keys made on a page, and of what refusals say."""
 
 from collections.abc import Mapping
 
 from planted.fault import Edit, Mutation
 
-ANSWER = "tests/experiments/cx/test_answer.py"
-ESTIMATES = "tests/experiments/cx/test_estimates.py"
-SURVIVAL = "tests/experiments/statistics/test_survival.py"
-YOUNG = (f"{ANSWER}::test_who_is_too_young_is_immature_and_no_zero",)
-LAST = (f"{ANSWER}::test_the_last_answer_of_a_visitor_counts_and_a_survey_of_another_name_by_its_kind",)
-OPEN = (f"{ANSWER}::test_open_tickets_make_a_median_longer_and_a_reopened_one_is_open",)
+VISITOR = "tests/app/dashboard/customers/test_visitor.py"
+RECOMMENDATIONS = "tests/app/dashboard/customers/test_recommendations.py"
+SETTINGS = "tests/app/dashboard/pages/test_settings.py"
+REFUSED = "tests/app/answers/test_refusals.py"
 
 CUSTOMERS: Mapping[str, Mutation] = {
-    "hard_ones_left_out": Mutation(
-        "tickets that are still open are left out of the time that they take",
-        OPEN,
-        (Edit("experiments/cx/tickets.py", "inside[order]]", "(inside & self.ended)[order]]"),),
-    ),
-    "page_resolves": Mutation(
-        "a page resolves tickets",
-        OPEN,
-        (Edit("experiments/cx/gathering.py", "backend=int(Authority.BACKEND)", "backend=int(Authority.PAGE)"),),
-    ),
-    "reopened_stands": Mutation(
-        "a resolution stands that was undone",
-        OPEN,
-        (Edit("experiments/cx/sql/tickets.sql", "f.reopened_at > f.resolved_at", "f.reopened_at > f.reopened_at"),),
-    ),
-    "young_are_zero": Mutation(
-        "who has not had the days yet has not come back",
-        YOUNG,
-        (Edit("experiments/cx/kpis.py", "ready = new & self.old_enough", "ready = new"),),
-    ),
-    "quick_ones_count": Mutation(
-        "of young tickets those that are resolved count",
-        YOUNG,
+    "previews_unseen": Mutation(
+        "who looks at whom an erasure would take leaves no line in the audit",
+        (f"{VISITOR}::test_each_look_stands_in_the_audit_with_who_looked",),
         (
             Edit(
-                "experiments/cx/tickets.py",
-                "ready = inside & (limit <= of.now_us)",
-                "ready = inside & ((limit <= of.now_us) | ~np.isnan(of.resolved))",
+                "app/dashboard/customers/visitor.py",
+                '    await note(asked, worker, Act("access", subject_of(wanted.kind, wanted.id)))\n'
+                "    return await _previewed(request, signed, worker, wanted)\n",
+                "    return await _previewed(request, signed, worker, wanted)\n",
             ),
         ),
     ),
-    "first_answer": Mutation(
-        "the first answer of a visitor counts",
-        LAST,
+    "erased_untyped": Mutation(
+        "somebody is erased whose id was not typed",
+        (f"{VISITOR}::test_an_erasure_is_shown_first_and_done_once_its_id_was_typed",),
         (
             Edit(
-                "experiments/cx/surveys.py",
-                "np.append(pair[1:] != pair[:-1], True)",
-                "np.append(True, pair[1:] != pair[:-1])",
+                "app/dashboard/customers/visitor.py",
+                'if fields.get("typed", "").strip() != wanted.id:',
+                'if "typed" not in fields:',
             ),
         ),
     ),
-    "lucky_tile": Mutation(
-        "each KPI is judged as if it were the only one",
-        (f"{ANSWER}::test_a_change_is_called_one_only_once_all_kpis_are_considered",),
+    "meant_unheard": Mutation(
+        "it is not heard which of several users of a browser is meant",
+        (f"{VISITOR}::test_who_is_meant_on_a_shared_computer_is_asked_and_then_done",),
+        (Edit("app/dashboard/customers/visitor.py", "cls(kind, wanted, only or None,", "cls(kind, wanted, None,"),),
+    ),
+    "assigned_as_nobody": Mutation(
+        "a visitor is said to be given what one without a user and attributes would be",
+        (f"{VISITOR}::test_assignments_are_those_that_a_page_is_given_and_each_says_why",),
         (
             Edit(
-                "experiments/cx/tiles.py",
-                "holm([1.0 if p is None else p for p in ps])",
-                "[1.0 if p is None else p for p in ps]",
+                "app/dashboard/customers/held.py",
+                "assign(each, visitor, asking, now)",
+                "assign(each, visitor, {}, now)",
             ),
         ),
     ),
-    "answers_as_people": Mutation(
-        "many answers of one person are many people",
-        (
-            "tests/experiments/cx/test_figures.py::"
-            "test_every_figure_and_its_interval_is_what_one_computes_by_hand",
-        ),
-        (Edit("experiments/cx/surveys.py", "if starts.size < points.size:", "if starts.size > points.size:"),),
+    "tries_are_counted": Mutation(
+        "a list that somebody tries counts as shown",
+        (f"{RECOMMENDATIONS}::test_a_product_shows_the_list_that_its_page_would_and_is_counted_nowhere",),
+        (Edit("app/dashboard/customers/recommendations.py", "[wanted], counted=False)", "[wanted])"),),
     ),
-    "longest_bounds": Mutation(
-        "the longest time bounds a percentile",
-        (f"{SURVIVAL}::test_the_longest_time_bounds_nothing",),
+    "keys_of_nobody": Mutation(
+        "the audit does not say who made a key on a page",
+        (f"{SETTINGS}::test_a_key_is_shown_this_once_holds_at_once_and_does_what_it_was_made_for",),
         (
             Edit(
-                "experiments/statistics/quantiles.py",
-                "last < self.times.size and self.surviving[last] > 0.0",
-                "last < self.times.size",
+                "app/keys/changing.py",
+                "changes(before, listed, self.actor)",
+                'changes(before, listed, Actor("cli", ""))',
             ),
         ),
     ),
-    "copies_are_loyal": Mutation(
-        "a copy of an order is a second one",
-        (f"{ANSWER}::test_the_journey_is_walked_in_order_and_advocates_need_no_second_order",),
-        (Edit("experiments/cx/journeys.py", '{ORDER: "orders", PAGE: "pages"}', '{PAGE: "pages"}'),
-         Edit("experiments/cx/journeys.py", 'ORDER, after=3, rows="orders"', 'ORDER, after=3, rows="events"')),
+    "keys_of_any_scope": Mutation(
+        "a key that is made on a page may do everything",
+        (f"{SETTINGS}::test_a_key_is_shown_this_once_holds_at_once_and_does_what_it_was_made_for",),
+        (Edit("app/dashboard/pages/settings.py", "for name in fields if name.startswith(SCOPE)]", "for name in ()]"),),
     ),
-}  # fmt: skip
+    "no_heads_of_pages": Mutation(
+        "who asks for the head of a page is refused",
+        ("tests/app/http/test_heads_of_pages.py",),
+        (Edit("app/http/cold.py", 'scope["method"] == "HEAD" and path', 'scope["method"] == "" and path'),),
+    ),
+    "parted_percent": Mutation(
+        "a line may end between a number and its %",
+        ("tests/app/dashboard/test_saying.py",),
+        (Edit("app/dashboard/saying.py", 'GLUE: Final = "\\u00a0"', 'GLUE: Final = " "'),),
+    ),
+    "glued_values": Mutation(
+        "an id with a % in it is another one in the form that sends it again",
+        ("tests/app/dashboard/test_saying.py",),
+        (Edit("app/dashboard/saying.py", r"%(?=[^<>]*<(?!/(?:code|pre|textarea)\b))", "%"),),
+    ),
+    "unexplained_refusal": Mutation(
+        "a code is refused with that no document explains",
+        (f"{REFUSED}::test_each_code_that_is_raised_is_explained_and_each_that_is_explained_is_raised",),
+        (Edit("app/routes/recommendations.py", '"invalid_diversity"', '"invalid_variety"'),),
+    ),
+    "no_remedy": Mutation(
+        "an event is refused, and nobody is told what ends that",
+        (f"{REFUSED}::test_each_code_that_is_told_of_events_has_a_remedy",),
+        (Edit("events/tallies/remedies.py", '    "too_deep": "send objects', '    "so_deep": "send objects'),),
+    ),
+}

@@ -27,6 +27,8 @@ OPEN = {
     "/docs",
     "/docs.css",
     "/openapi.json",
+    "/llms.txt",
+    "/guides/{name:path}.md",
     "/resonate.d.ts",
     "/dashboard/style.css",
     "/dashboard/script.js",
@@ -50,7 +52,7 @@ def is_page(method: str, path: str) -> bool:
 
 
 def send(client: httpx.Client, method: str, path: str, key: str | None) -> httpx.Response:
-    address = ending(BUILT.get(path, path).replace("{identifier:path}", "v-1"))
+    address = ending(BUILT.get(path, path).replace("{identifier:path}", "v-1").replace("{name:path}", "statistics"))
     if path in IN_PATH:
         return client.request(method, address.replace("{key}", key or "none"))
     headers = {} if key is None else {"authorization": f"Bearer {key}"}
@@ -63,6 +65,7 @@ def is_secret(path: str) -> bool:
     return path.startswith("/v1/") and path.split("/")[2] in {
         "experiments", "results", "metrics", "cx", "export", "visitors", "users", "products", "recommender", "plan",
         "program", "holdouts", "erasures", "keys", "audit", "doctor", "events", "operations", "shares",
+        "surveys",
     }  # fmt: skip
 
 
@@ -91,7 +94,7 @@ def test_no_key_opens_a_page(worker: OneWorker) -> None:
 
 
 def expected_unknown(path: str) -> int:
-    if path == "/share/{token}":  # a token is its key
+    if path in ("/share/{token}", "/survey/{token}"):  # a token is its key
         return 404
     if path in OPEN:
         return 200
